@@ -28,7 +28,14 @@ from streams.errors import UsageError
 from streams.feeds.keys import canonical_keys
 from streams.feeds.mapping import FieldMap, UnmappableError
 from streams.feeds.progress import Progress, RejectedRow, fingerprint
-from streams.feeds.rows import FileLayout, Lines, RowRecord, head, records
+from streams.feeds.rows import (
+    EVENT_BYTES_MAX,
+    FileLayout,
+    Lines,
+    RowRecord,
+    head,
+    records,
+)
 from streams.language import listed, tr
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
@@ -36,6 +43,9 @@ from streams.wire import Numbers
 BATCH: Final = 5_000  # records between two looks at Kafka's answers
 REJECTS_MAX: Final = 100_000
 """Of one run. Whoever has more has a wrong mapping, and a disk that is not endless."""
+
+LONG_BYTES: Final = 5_000
+"""Of a row from which its event is measured: a byte is six at most, in each of the fields."""
 
 OLDEST_MS: Final = 946_684_800_000
 """2000-01-01. An event before it was written in another unit."""
@@ -113,6 +123,8 @@ class RowRules:
         if at_ms < OLDEST_MS:
             day = datetime.fromtimestamp(max(at_ms, 0) / 1000, UTC).date()
             raise UnmappableError(tr("event_time_ms is of {day}: another unit?").format(day=day))
+        if record.end - record.start > LONG_BYTES and len(_encode(value)) > EVENT_BYTES_MAX:
+            raise UnmappableError(tr("it is too long"))
         return value
 
 
@@ -178,6 +190,7 @@ def publish(
     report = FileReport(from_line=place.lines if place else 0)
     if place is not None and (again or place.rules != rules.identity):
         _correct(file, stream, rules, names, progress, target, report)
+        metrics.add("feed_events_total", report.corrected, outcome="published")
     offset, lines = (place.offset, place.lines) if place else _behind_head(stream, rules)
     stream.seek(offset)
     rows = Lines(stream, start=offset, number=lines, finished=finished)
@@ -319,7 +332,10 @@ def _correct(
     target: Target,
     report: FileReport,
 ) -> None:
-    """Publish what was no event by the rules of an earlier run, and is one by these."""
+    """Publish what was no event by the rules of an earlier run, and is one by these.
+
+    Rows that these rules leave out are no rejects any more.
+    """
     still: list[RejectedRow] = []
     for batch in _batches(iter(progress.rejects())):
         again: list[RowRecord] = []
@@ -327,7 +343,9 @@ def _correct(
             stream.seek(reject.start)
             rows = Lines(stream, start=reject.start, number=reject.line - 1, finished=True)
             again += islice(_records(rows, names, rules), 1)
-        events, bad = rules.events(names, again, progress.fingerprint, clock.now_ms())
+        wanted = [record for record in again if not rules.others(names, record)]
+        report.others += len(again) - len(wanted)
+        events, bad = rules.events(names, wanted, progress.fingerprint, clock.now_ms())
         sent = target.send(events)
         report.published += sent
         report.corrected += sent

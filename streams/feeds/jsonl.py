@@ -20,7 +20,7 @@ from streams import clock
 from streams.cluster.admin import unusable
 from streams.feeds.keys import canonical_keys
 from streams.feeds.mapping import FieldMap, UnmappableError
-from streams.feeds.rows import FileLine, Lines
+from streams.feeds.rows import EVENT_BYTES_MAX, FileLine, Lines
 from streams.language import tr
 from streams.telemetry.metrics import Metrics
 from streams.wire import LISTED_TYPE, Numbers
@@ -126,7 +126,11 @@ def _values(
             report.miss(line.number, str(error))
         else:
             as_it_is = rules is None and not shift_ms
-            values.append((line.number, line.data.strip() if as_it_is else _encode(row)))
+            value = line.data.strip() if as_it_is else _encode(row)
+            if len(value) > EVENT_BYTES_MAX:
+                report.miss(line.number, tr("it is too long"))
+                continue
+            values.append((line.number, value))
             written.append(recipient)
     return values, written
 

@@ -1,9 +1,10 @@
 """A topic that a carrier already has -> `sms.delivery.v1`, keyed by recipient.
 
 Any key or none, JSON or Avro, any field names. Offsets of the source are committed after the target
-has acknowledged everything up to them: at least once. While the brokers take one batch the next is
-read and converted. librdkafka carries the records: with aiokafka an event cost 12 us instead of the
-10 us that 100,000 events a second allow.
+has acknowledged everything up to them: at least once. What is too large for the target, and would
+be so at each new start, is counted as unreadable, named in the log by its place, and passed over.
+While the brokers take one batch the next is read and converted. librdkafka carries the records:
+with aiokafka an event cost 12 us instead of the 10 us that 100,000 events a second allow.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import logging
 import struct
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -149,11 +151,11 @@ class Rekeyer:
         self._rules = rules
         self._read = read
 
-    def convert(self, records: Sequence[Message]) -> tuple[list[bytes], list[bytes], int]:
-        """Values and keys of n records, and how many could not be read.
+    def convert(self, records: Sequence[Message]) -> tuple[list[bytes], list[bytes], list[int]]:
+        """Values and keys of n records, and the indices of those that could not be read.
 
         Those are handed over as they are: what is wrong with them the worker says, with a dead
-        letter.
+        letter. Raises UsageError where the rules lack something, such as a time zone.
         """
         values: list[bytes] = []
         written: list[str] = []
@@ -172,14 +174,14 @@ class Rekeyer:
                         row["message_id"] = "-".join(map(str, place))
                     recipient, value = row["recipient"], _encode(row)
             except Exception as error:  # decoders of foreign bytes raise anything
-                if isinstance(error, MemoryError):
+                if isinstance(error, (MemoryError, UsageError)):
                     raise
                 recipient = ""
                 unread.append(at)
             values.append(value)
             written.append(recipient)
         keys, _ = canonical_keys(self._numbers, written)
-        return values, keys, len(unread)
+        return values, keys, unread
 
 
 def run(
@@ -195,7 +197,8 @@ def run(
 ) -> int:
     """Until told to stop, or with `until_end` to the end; returns how many records it published.
 
-    Raises UnavailableError where only a restart helps; nothing is lost by it.
+    Raises UnavailableError where only a restart helps, which loses nothing, and UsageError where
+    the rules do not say how the records are to be read.
     """
     consumer = Consumer(
         {
@@ -220,15 +223,12 @@ def run(
                 elif _is_end(error):
                     ended.add(record.partition())
             values, keys, unread = rekeyer.convert(records)
-            _commit(consumer, batches.settle())
+            total += _settle(consumer, batches, metrics)
             if records:
-                batches.publish(keys, values, _after(records))
-                total += len(records)
-                metrics.add("feed_events_total", len(records) - unread, outcome="published")
-                metrics.add("feed_events_total", unread, outcome="unreadable")
+                batches.publish(_Batch(records, keys, values, set(unread)))
             elif until_end and ended and len(ended) == len(consumer.assignment()):
                 break
-        _commit(consumer, batches.settle())
+        total += _settle(consumer, batches, metrics)
     except KafkaException as error:
         raise _stopped(error, source, target) from None
     finally:
@@ -248,13 +248,28 @@ def _stopped(error: KafkaException, source: str, target: str) -> OtpguardError:
     return UnavailableError(tr("cannot re-key {source}: {name}").format(source=source, name=name))
 
 
+@dataclass(slots=True)
+class _Batch:
+    """Records of the source, and what is published of them."""
+
+    records: Sequence[Message]
+    keys: Sequence[bytes]
+    values: Sequence[bytes]
+    unread: set[int]  # indices
+    refused: set[int] = field(default_factory=set)  # indices of what the target never takes
+
+
 class _Batches:
-    """One batch at a time on its way to the target, in the order of its records."""
+    """One batch at a time on its way to the target, in the order of its records.
+
+    Where the target finds one too large, those that were sent together with it are sent again.
+    """
 
     def __init__(self, clients: Mapping[str, Any], topic: str) -> None:
         self._topic = topic
         self._failed: list[KafkaError] = []
-        self._after: list[TopicPartition] = []  # what may be committed once the batch is there
+        self._too_large: set[bytes] = set()  # values, of which some only shared another's batch
+        self._batch: _Batch | None = None
         self._producer = Producer(
             {
                 **clients,
@@ -268,22 +283,51 @@ class _Batches:
             }
         )
 
-    def publish(
-        self, keys: Sequence[bytes], values: Sequence[bytes], after: list[TopicPartition]
-    ) -> None:
+    def publish(self, batch: _Batch) -> None:
         """Hand over n records; the batch before is settled."""
-        produce, topic = self._producer.produce, self._topic
-        for key, value in zip(keys, values, strict=True):
-            produce(topic, value, key)
-        self._after = after
+        self._batch = batch
+        self._send(batch, range(len(batch.records)))
 
-    def settle(self) -> list[TopicPartition]:
-        """Wait until the target has the whole batch, and return the offsets behind its records.
+    def settle(self) -> _Batch | None:
+        """Wait until the target has all that it can take of a batch, and return that batch.
 
         Raises KafkaException or UnavailableError if it does not take it.
         """
-        if not self._after:
-            return []
+        batch, self._batch = self._batch, None
+        if batch is None:
+            return None
+        halves: list[Sequence[int]] = [self._flush(batch, range(len(batch.records)))]
+        while halves:  # a batch of librdkafka fails as a whole
+            part = halves.pop()
+            if not part:
+                continue
+            self._send(batch, part)
+            failed = self._flush(batch, part)
+            if len(part) == 1:
+                batch.refused.update(failed)
+            else:
+                middle = (len(failed) + 1) // 2
+                halves += [failed[middle:], failed[:middle]]
+        for at in sorted(batch.refused):
+            record = batch.records[at]
+            log.error(
+                "the record %s/%d/%d is too large for %s: passed over",
+                record.topic(), record.partition(), record.offset(), self._topic,
+            )  # fmt: skip
+        return batch
+
+    def _send(self, batch: _Batch, part: Sequence[int]) -> None:
+        produce, topic, keys, values = self._producer.produce, self._topic, batch.keys, batch.values
+        for at in part:
+            try:
+                produce(topic, values[at], keys[at])
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
+                    raise
+                batch.refused.add(at)
+
+    def _flush(self, batch: _Batch, part: Sequence[int]) -> list[int]:
+        """Wait for the target's answers, and return what it found too large, or sent with such."""
         waiting = self._producer.flush(FLUSH_S)
         if self._failed:
             raise KafkaException(self._failed[0])
@@ -293,12 +337,34 @@ class _Batches:
                     topic=self._topic, flush_s=FLUSH_S
                 )
             )
-        after, self._after = self._after, []
-        return after
+        if not self._too_large:
+            return []
+        values, self._too_large = self._too_large, set()
+        return [at for at in part if batch.values[at] in values]
 
-    def _told(self, error: KafkaError | None, _: Message) -> None:
-        if error is not None:
+    def _told(self, error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            return
+        if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+            self._too_large.add(message.value())
+        else:
             self._failed.append(error)
+
+
+def _settle(consumer: Consumer, batches: _Batches, metrics: Metrics) -> int:
+    """Wait for a batch, count it, and remember how far the target has the source.
+
+    Return how many records were published.
+    """
+    batch = batches.settle()
+    if batch is None:
+        return 0
+    records = batch.records
+    unreadable = len(batch.unread | batch.refused)
+    metrics.add("feed_events_total", len(records) - unreadable, outcome="published")
+    metrics.add("feed_events_total", unreadable, outcome="unreadable")
+    _commit(consumer, _after(records))
+    return len(records) - len(batch.refused)
 
 
 def _commit(consumer: Consumer, offsets: list[TopicPartition]) -> None:

@@ -1,8 +1,9 @@
 """Submissions that gateways report into a Redis stream -> `sms.delivery.v1`.
 
 An entry is acknowledged, and removed, after Kafka has it; a crash in between publishes it twice,
-which changes no decision. The stream is bounded by whoever writes it: a feed that is away too long
-loses the oldest reports, never a message.
+which changes no decision. One that is too large for Kafka, and would be so at each new start, is
+counted as unreadable, named in the log by its id, and passed over. The stream is bounded by whoever
+writes it: a feed that is away too long loses the oldest reports, never a message.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
-from typing import Any, Final
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import redis
 from kafka import KafkaProducer
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from streams.cluster.admin import unusable
 from streams.language import tr
@@ -33,6 +36,9 @@ CLAIM_MS: Final = 60_000  # what another consumer took so long ago and never fin
 PAUSE_S: Final = 1.0
 SOCKET_S: Final = 5.0  # over BLOCK_MS
 
+_TOO_LARGE: Final = (MessageSizeTooLargeError, RecordListTooLargeError)
+"""Errors of one record: what is too large together with others the client sends in parts."""
+
 Entries = Sequence[tuple[bytes, dict[bytes, bytes] | None]]
 """Ids and fields; None where the stream was cut before we were done with the entry."""
 
@@ -42,6 +48,15 @@ class _Recipient(msgspec.Struct):
 
 
 _recipient: Final = msgspec.json.Decoder(_Recipient).decode
+
+
+class _Sent(NamedTuple):
+    """An entry that was handed over."""
+
+    identity: bytes
+    octets: int  # of key and value
+    outcome: str  # once Kafka has it
+    answer: Any  # Kafka's, in the future; None if the client refused the entry
 
 
 class RedisFeed:
@@ -113,25 +128,53 @@ class RedisFeed:
         return entries
 
     def _forward(self, entries: Entries) -> None:
-        """Publish, wait until Kafka has all of it, then acknowledge."""
+        """Publish, wait until Kafka has all that it can take, then acknowledge.
+
+        Raises UnavailableError if it takes nothing, or nothing more: what its topic finds too large
+        ends an idempotent producer and all that this one had in hand, under the same error. Only
+        the largest of these is surely at fault; it is passed over, and the next start goes on.
+        """
         if not entries:
             return
-        published = [self._publish(fields.get(b"value", b"")) for _, fields in entries if fields]
+        done = [identity for identity, fields in entries if not fields]
+        large: list[tuple[_Sent, KafkaError]] = []
+        outcomes: Counter[str] = Counter()
         try:
+            sent = [self._publish(identity, fields) for identity, fields in entries if fields]
             self._producer.flush(timeout=30)
-            for future in published:
-                future.get(timeout=1)
+            for each in sent:
+                try:
+                    if each.answer is not None:
+                        each.answer.get(timeout=1)
+                except _TOO_LARGE as error:
+                    large.append((each, error))
+                else:
+                    done.append(each.identity)
+                    outcomes[each.outcome] += 1
         except KafkaError as error:
             raise unusable(tr("cannot publish"), error) from None
-        ids = [identity for identity, _ in entries]
+        if large:
+            largest, _ = max(large, key=lambda pair: pair[0].octets)
+            self._pass_over(largest.identity)
+            done.append(largest.identity)
+            outcomes["unreadable"] += 1
+        for outcome, count in outcomes.items():
+            self._metrics.add("feed_events_total", count, outcome=outcome)
+        if large:
+            with suppress(redis.RedisError):  # with this producer others would fail too
+                self._acknowledge(done)
+            raise unusable(tr("cannot publish"), large[0][1])
+        self._acknowledge(done)
+
+    def _acknowledge(self, ids: Sequence[bytes]) -> None:
         with self._client.pipeline() as pipe:
             pipe.xack(self._stream, GROUP, *ids)
             pipe.xdel(self._stream, *ids)
             pipe.execute()
 
-    def _publish(self, value: bytes) -> Any:
+    def _publish(self, identity: bytes, fields: Mapping[bytes, bytes]) -> _Sent:
         """Hand over as it is: what is wrong with it the worker says, with a dead letter."""
-        outcome = "published"
+        value, outcome = fields.get(b"value", b""), "published"
         if is_listed(value):  # the platform agent's own: not even as it is
             value = b""
         try:
@@ -139,8 +182,15 @@ class RedisFeed:
             key = (self._numbers.canonical(written) or written).encode()
         except UNDECODABLE:
             key, outcome = b"", "unreadable"
-        self._metrics.add("feed_events_total", outcome=outcome)
         try:
-            return self._producer.send(self._topic, value, key=key)
-        except KafkaError as error:
-            raise unusable(tr("cannot publish"), error) from None
+            answer = self._producer.send(self._topic, value, key=key)
+        except _TOO_LARGE:
+            self._pass_over(identity)
+            return _Sent(identity, len(key) + len(value), "unreadable", None)
+        return _Sent(identity, len(key) + len(value), outcome, answer)
+
+    def _pass_over(self, identity: bytes) -> None:
+        log.error(
+            "the entry %s of %s is too large for %s: passed over",
+            identity.decode(), self._stream, self._topic,
+        )  # fmt: skip

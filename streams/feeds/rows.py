@@ -18,6 +18,9 @@ from streams.language import tr
 from streams.limits import VALUE_BYTES_MAX
 
 LINE_BYTES_MAX: Final = VALUE_BYTES_MAX  # a longer one could not be published either
+EVENT_BYTES_MAX: Final = 1_000_000
+"""Of one event: about what Kafka takes where nobody set another bound. A larger one would stop the
+feed at each new start."""
 JOINED_MAX: Final = 16
 """Lines of one record at most: a text of 255 parts has few line ends, and each line with an open
 quote looks so far ahead."""

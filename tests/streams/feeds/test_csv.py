@@ -21,7 +21,7 @@ from streams.errors import Exit, OtpguardError, UsageError
 from streams.feeds import csv as feeds
 from streams.feeds.csv import FileReport, RowRules, Target, publish
 from streams.feeds.mapping import FieldMap
-from streams.feeds.rows import FileLayout
+from streams.feeds.rows import FileLayout, RowRecord
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
 from tests.streams.feeds.target import TargetTopic
@@ -35,8 +35,10 @@ def row(n: int, text: str = "【店】码 123456", at: str = "20260302113300") -
     return f"1390000{n:04},1069,{at},{text}\n"
 
 
-def rules(fields: FieldMap = FIELDS, **layout: Any) -> RowRules:
-    return RowRules(fields, FileLayout(**layout), Numbers("CN"), 300_000)
+def rules(
+    fields: FieldMap = FIELDS, only: dict[str, frozenset[str]] | None = None, **layout: Any
+) -> RowRules:
+    return RowRules(fields, FileLayout(**layout), Numbers("CN"), 300_000, only or {})
 
 
 class Topic(TargetTopic):
@@ -49,6 +51,7 @@ class Topic(TargetTopic):
         stop: threading.Event | None = None,
         **how: Any,
     ) -> FileReport:
+        self.metrics = Metrics("feed")
         opener: Callable[..., Any] = gzip.open if file.suffix == ".gz" else open
         with opener(file, "rb") as stream:
             return publish(
@@ -56,7 +59,7 @@ class Topic(TargetTopic):
                 stream,
                 by or rules(),
                 Target(self.producer, self.name),
-                Metrics("feed"),
+                self.metrics,
                 stop or threading.Event(),
                 **how,
             )
@@ -232,6 +235,24 @@ def test_a_wrong_form_of_time_that_is_corrected_loses_nothing(topic: Topic, tmp_
     assert (told.published, told.corrected, told.left) == (1, 1, 0)
     assert topic.numbers() == [*range(81), 100, 101, 102]
     assert not (tmp_path / "mixed.csv.rejects").exists()
+
+
+@pytest.mark.broker
+def test_a_row_of_another_kind_is_not_published_when_it_is_tried_again_either(
+    topic: Topic, tmp_path: Path
+) -> None:
+    file = tmp_path / "cdr.csv"
+    iso = "2026-03-02T11:33:00"
+    receipt = row(2, "receipt", iso)
+    file.write_text(HEAD + row(1) + receipt + row(3, "message", iso) + row(4, "message", "never"))
+    told = topic.feed(file)  # nobody said yet that receipts are none of ours
+    assert (told.published, told.unreadable) == (1, 3)
+    form = FieldMap.parse(MAPS, [], "iso", "Asia/Shanghai")
+    told = topic.feed(file, rules(form, {"内容": frozenset({"message"})}))
+    assert (told.published, told.corrected, told.others, told.left) == (1, 1, 1, 1)
+    assert topic.numbers() == [1, 3]
+    sample = topic.metrics.registry.get_sample_value
+    assert sample("otpguard_feed_events_total", {"outcome": "published"}) == 1
 
 
 @pytest.mark.broker
@@ -470,3 +491,13 @@ def test_files_are_fed_from_the_command_line_and_what_was_lost_is_an_exit_code(
     assert command(tmp_path, content, "--whole", *TIME, *mapped())[0] == Exit.DONE
     assert topic.numbers() == [1, 3]
     topic.producer.close()
+
+
+def test_a_row_that_becomes_too_large_for_kafka_is_no_event() -> None:
+    """A hole in a file that a crash left is of zeros, of which each is six characters in JSON."""
+    both = FieldMap.parse([*MAPS, "text_prefix=内容"], [], "%Y%m%d%H%M%S", "Asia/Shanghai")
+    names = tuple(HEAD.strip().split(","))
+    for zeros, said in ((80_000, []), (100_000, ["it is too long"])):
+        record = RowRecord(2, 50, 50 + zeros, row(1, "\0" * zeros).strip().split(","))
+        events, bad = rules(both).events(names, [record], "f", 1_772_422_380_000)
+        assert (len(events), [reason for _, reason in bad]) == (1 - len(said), said)

@@ -94,6 +94,17 @@ def test_other_names_are_mapped(topic: Topic) -> None:
 
 
 @pytest.mark.broker
+def test_a_line_that_becomes_too_large_for_kafka_is_named_and_costs_no_others(topic: Topic) -> None:
+    names = ("text", "text_prefix", "signature", "category", "platform_id", "status", "error_code",
+             "account_id", "gateway_id")  # fmt: skip
+    rules = FieldMap.parse([f"{name}=x" for name in names], [], "ms", None)
+    told = topic.feed(line(1) + line(2, x="x" * 120_000) + line(3), rules)
+    assert (told.published, told.unreadable) == (2, 1)
+    assert told.first == ["line 2: it is too long"]
+    assert len(topic.records()) == 2
+
+
+@pytest.mark.broker
 def test_now_moves_all_times_alike_up_to_this_moment(topic: Topic) -> None:
     old_ms = 1_700_000_000_000
     topic.feed(b"".join(line(n, old_ms + n * 1000) for n in range(5)), now=True)

@@ -25,7 +25,7 @@ from streams.errors import ConfigError, UsageError
 from streams.feeds.kafka import Rekeyer, avro_reader, run
 from streams.feeds.keys import canonical_keys
 from streams.feeds.mapping import FieldMap, UnmappableError
-from streams.telemetry.metrics import Metrics
+from streams.telemetry.metrics import FEED_OUTCOMES, Metrics
 from streams.wire import Numbers, encode_listed
 from tests.reading import awaited
 from tests.waiting import END_S
@@ -36,34 +36,50 @@ FORMS = ("+86139{:08}", "0086139{:08}", "86139{:08}", "139{:08}")
 class Topics:
     """A source that others filled, and a target."""
 
-    def __init__(self, broker: Broker, name: str) -> None:
+    def __init__(self, broker: Broker, name: str, **target: str) -> None:
+        """`target` are its settings, with dots for the lines below."""
+        target = {key.replace("_", "."): value for key, value in target.items()}
         kafka = Kafka(bootstrap=broker.bootstrap)
         self.readers, self.clients = client_arguments(kafka), arguments(kafka)
         self.source, self.target, self.group = f"{name}-in", f"{name}-out", f"{name}-group"
         with Cluster(kafka) as cluster:
-            cluster.create(self.source, 3, 1, {})
-            cluster.create(self.target, 8, 1, {})
+            cluster.create(self.source, 3, 1, {"max.message.bytes": "4000000"})
+            cluster.create(self.target, 8, 1, target)
 
     def fill(self, values: list[bytes]) -> None:
         """Without keys, in no particular partition."""
         producer = Producer(
-            {**self.clients, "acks": "all", "queue.buffering.max.messages": 10**6, "linger.ms": 20}
+            {
+                **self.clients,
+                "acks": "all",
+                "queue.buffering.max.messages": 10**6,
+                "linger.ms": 20,
+                "message.max.bytes": 4_000_000,
+            }
         )
         for number, value in enumerate(values):
             producer.produce(self.source, value, partition=number % 3)
         assert producer.flush(END_S) == 0
 
     def feed(self, rekeyer: Rekeyer, stop: threading.Event | None = None) -> int:
+        self.metrics = Metrics("feed")
         return run(
             self.clients,
             self.source,
             self.target,
             self.group,
             rekeyer,
-            Metrics("feed"),
+            self.metrics,
             stop or threading.Event(),
             until_end=True,
         )
+
+    def outcomes(self) -> dict[str, float]:
+        sample = self.metrics.registry.get_sample_value
+        return {
+            each: sample("otpguard_feed_events_total", {"outcome": each}) or 0.0
+            for each in FEED_OUTCOMES
+        }
 
     def published(self, enough: int) -> list[Any]:
         return awaited(self.readers, self.target, enough)
@@ -248,7 +264,7 @@ def test_a_list_of_abused_platforms_is_not_handed_over_even_as_it_is(
     told = encode_listed(signed(b"k", 1_772_422_380_000, 1_772_422_390_000, [5]))
     records: Any = [SimpleNamespace(value=lambda: told)]
     values, _, unread = Rekeyer(Numbers("CN"), rules).convert(records)
-    assert (values, unread) == ([b""], 1), "the worker refuses it, with a dead letter"
+    assert (values, unread) == ([b""], [0]), "the worker refuses it, with a dead letter"
 
 
 @pytest.mark.parametrize("rules", [None, FieldMap.parse([], [], "ms", "UTC")])
@@ -256,4 +272,50 @@ def test_a_value_that_nests_too_deep_is_handed_over_as_it_is(rules: FieldMap | N
     deep = b'{"x":' + b"[" * 100_000
     records: Any = [SimpleNamespace(value=lambda: deep)]
     values, _, unread = Rekeyer(Numbers("CN"), rules).convert(records)
-    assert (values, unread) == ([deep], 1)
+    assert (values, unread) == ([deep], [0])
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [each.getMessage() for each in caplog.records if each.name == "streams.feeds.kafka"]
+
+
+@pytest.mark.broker
+def test_a_record_that_is_too_large_for_kafka_is_counted_named_and_passed_over(
+    topics: Topics, caplog: pytest.LogCaptureFixture
+) -> None:
+    small = [event(n) for n in range(9)]
+    large = [event(9, text="x" * 1_100_000), b"x" * 1_100_000]  # the second nobody could read
+    topics.fill([*small[:6], *large, *small[6:]])
+    assert topics.feed(Rekeyer(Numbers("CN"), None)) == 9
+    assert {record.value for record in topics.published(9)} == set(small)
+    assert topics.outcomes() == {"published": 9, "unreadable": 2}
+    assert sorted(said(caplog)) == [
+        f"the record {topics.source}/{place}/2 is too large for {topics.target}: passed over"
+        for place in (0, 1)
+    ]
+    assert topics.feed(Rekeyer(Numbers("CN"), None)) == 0, "the next start is behind it"
+
+
+@pytest.mark.broker
+def test_a_record_that_the_topic_refuses_costs_none_of_those_that_were_sent_with_it(
+    broker: Broker, unique: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """librdkafka has all of a batch fail for one, and for being a large batch of small ones."""
+    topics = Topics(broker, unique, max_message_bytes="20000")
+    recipient = {"recipient": FORMS[0].format(1)}  # one partition, one batch
+    small = [event(n, **recipient, text="x" * 500) for n in range(200)]
+    large = [event(200 + n, **recipient, text="x" * 30_000) for n in range(2)]
+    topics.fill([*small[:100], large[0], *small[100:], large[1]])
+    assert topics.feed(Rekeyer(Numbers("CN"), None)) == 200
+    assert {record.value for record in topics.published(200)} == set(small)
+    assert topics.outcomes() == {"published": 200, "unreadable": 2}
+    assert len(said(caplog)) == 2
+
+
+@pytest.mark.parametrize("at", ["2026-03-02T11:33:00", "20260302113300"])
+def test_a_time_that_names_no_zone_stops_the_feed_with_the_sentence(at: str) -> None:
+    form = "iso" if "T" in at else "%Y%m%d%H%M%S"
+    value = json.dumps({"recipient": "13900000001", "sender": "1069", "event_time_ms": at})
+    records: Any = [SimpleNamespace(value=value.encode)]
+    with pytest.raises(UsageError, match="names no time zone: --zone says which"):
+        Rekeyer(Numbers("CN"), FieldMap.parse([], [], form, None)).convert(records)

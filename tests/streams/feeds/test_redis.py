@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from streams.cluster.admin import Cluster, client_arguments
 from streams.config import Kafka, Redis
 from streams.demo.brokers import Broker
 from streams.enforce.redis import connect
+from streams.errors import UnavailableError
 from streams.feeds import redis as feeds
 from streams.feeds.redis import GROUP, SOCKET_S, RedisFeed
 from streams.telemetry.metrics import Metrics
@@ -40,14 +41,30 @@ class World:
         self.server = server
         self.topic = topic
         with Cluster(Kafka(bootstrap=broker.bootstrap)) as cluster:
-            cluster.create(topic, 4, 1, {})
+            cluster.create(topic, 4, 1, {"max.message.bytes": "200000"})
 
     @contextmanager
     def feed(self, consumer: str = "feed-1") -> Iterator[Metrics]:
         metrics, stop = Metrics("feed"), threading.Event()
+
+        def supervised() -> None:
+            while not stop.is_set():
+                with suppress(UnavailableError):
+                    self.run(consumer, metrics, stop)
+
+        thread = threading.Thread(target=supervised)
+        thread.start()
+        try:
+            yield metrics
+        finally:
+            stop.set()
+            thread.join(END_S)
+
+    def run(self, consumer: str, metrics: Metrics, stop: threading.Event) -> None:
+        """One process of a feed, to its end."""
         client = connect(Redis(url=f"redis://127.0.0.1:{self.server.port}"), SOCKET_S)
         with closing(KafkaProducer(**self.clients, acks="all")) as producer, closing(client):
-            feed = RedisFeed(
+            RedisFeed(
                 client,
                 producer,
                 self.topic,
@@ -55,14 +72,7 @@ class World:
                 metrics,
                 stream=STREAM,
                 consumer=consumer,
-            )
-            thread = threading.Thread(target=feed.run, args=(stop,))
-            thread.start()
-            try:
-                yield metrics
-            finally:
-                stop.set()
-                thread.join(END_S)
+            ).run(stop)
 
     def published(self, enough: int) -> list[Any]:
         return awaited(self.clients, self.topic, enough)
@@ -144,3 +154,47 @@ def test_an_absent_redis_is_waited_for(world: World, stream: redis.Redis) -> Non
         report(stream, 10, 10)
         records = world.published(20)
     assert ids(records) == {str(number): 1 for number in range(20)}
+
+
+@pytest.mark.parametrize("size", [1_100_000, 300_000])  # for the client, and for the topic
+def test_an_entry_that_is_too_large_for_kafka_is_counted_named_and_passed_over(
+    world: World, stream: redis.Redis, caplog: pytest.LogCaptureFixture, size: int
+) -> None:
+    """Whether anybody could read it or not; nothing that was sent with it is lost."""
+    report(stream, 0, 5)
+    event = json.dumps({"recipient": "13900000001", "text": "x" * size})
+    large: list[Any] = [
+        stream.xadd(STREAM, {"value": value}) for value in (event, "x" * (size - 1))
+    ]
+    report(stream, 5, 5)
+    with world.feed() as metrics:
+        wait_until(lambda: stream.xlen(STREAM) == 0, "the stream is empty")
+        records = world.published(10)
+    assert ids(records).keys() == {str(number) for number in range(10)}
+    labels = {"outcome": "unreadable"}
+    assert metrics.registry.get_sample_value("otpguard_feed_events_total", labels) == 2
+    said = [each.getMessage() for each in caplog.records if each.name == feeds.__name__]
+    assert said == [
+        f"the entry {identity.decode()} of {STREAM} is too large for {world.topic}: passed over"
+        for identity in large
+    ]
+
+
+def test_a_producer_that_a_large_entry_ended_costs_no_other_entry_while_redis_is_away(
+    world: World, stream: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream.xadd(STREAM, {"value": "x" * 300_000})
+    report(stream, 0, 5)
+    real, failed = RedisFeed._acknowledge, threading.Event()
+
+    def fails_once(self: RedisFeed, ids: Any) -> None:
+        if not failed.is_set():
+            failed.set()
+            raise redis.ConnectionError
+        real(self, ids)
+
+    monkeypatch.setattr(RedisFeed, "_acknowledge", fails_once)
+    with world.feed():
+        wait_until(lambda: stream.xlen(STREAM) == 0, "the stream is empty")
+        records = world.published(5)
+    assert ids(records).keys() == {str(number) for number in range(5)}
