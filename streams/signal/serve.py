@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import math
 import signal as signals
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +20,7 @@ from confluent_kafka import Producer
 from streams.clock import now_ms
 from streams.cluster.admin import Cluster
 from streams.cluster.librdkafka import arguments
+from streams.connections import Bounded
 from streams.desk.store import CaseStore
 from streams.desk.store.tokens import tokens as tokens_of
 from streams.errors import ConfigError, UnavailableError
@@ -47,7 +46,6 @@ LINGER_MS: Final = 1
 BACKLOG: Final = 512
 CONCURRENT_MAX: Final = 512
 """Requests at a time; more get 503 at once, which is better than all of them late."""
-WHOLE_S: Final = 5.0  # for a request to be whole
 HANDSHAKE_S: Final = 5.0  # of TLS
 
 try:  # the parser of the gate, if it is there, takes a third of the time
@@ -56,57 +54,6 @@ except ImportError:  # pragma: no cover
     from uvicorn.protocols.http.h11_impl import (  # type: ignore[assignment]
         H11Protocol as _Protocol,
     )
-
-
-class BoundedProtocol(_Protocol):
-    """HTTP of uvicorn, with an end for whoever asks nothing.
-
-    uvicorn counts every connection as a request, and ends an idle one after an answer alone: else
-    connections that say nothing would be enough for everybody else to get 503.
-    """
-
-    _late: asyncio.TimerHandle | None = None
-    heard_s = 0.0
-
-    def connection_made(self, transport: Any) -> None:
-        """Count the connection in; where there are too many the longest idle has to go."""
-        super().connection_made(transport)
-        self._heard(asked=False)
-        if len(self.connections) >= (self.limit_concurrency or math.inf):
-            self._make_room()
-
-    def data_received(self, data: bytes) -> None:
-        """Read on; a request that is not whole has to be so in time."""
-        super().data_received(data)
-        self._heard(asked=self.answering())
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Count the connection out."""
-        self._heard(asked=True)
-        super().connection_lost(exc)
-
-    def answering(self) -> bool:
-        """Tell if a whole request is here that has no whole answer yet."""
-        cycle: Any = self.cycle
-        return cycle is not None and not cycle.more_body and not cycle.response_complete
-
-    def _make_room(self) -> None:
-        others: set[Any] = self.connections - {self}
-        idle = [each for each in others if not each.answering()]
-        if idle:
-            longest = min(idle, key=lambda each: each.heard_s)
-            self.connections.discard(longest)  # at once, and not only when its end has come
-            longest.transport.abort()
-
-    def _heard(self, *, asked: bool) -> None:
-        """Note when something came; a request that begins has so long, however it trickles in."""
-        self.heard_s = time.monotonic()
-        if asked and self._late is not None:
-            self._late.cancel()
-            self._late = None
-        elif not asked and self._late is None:
-            # Not `close`: over TLS it would wait half a minute for the other side to say goodbye.
-            self._late = self.loop.call_later(WHOLE_S, self.transport.abort)
 
 
 class SignalLoop(uvloop.Loop):
@@ -119,7 +66,7 @@ class SignalLoop(uvloop.Loop):
         return await super().create_server(*args, **more)
 
 
-class CertifiedProtocol(BoundedProtocol):
+class CertifiedProtocol(Bounded, _Protocol):
     """HTTP of uvicorn, which tells the application whose certificate a client has shown."""
 
     def connection_made(self, transport: Any) -> None:

@@ -11,8 +11,10 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from streams.clock import now_ms
+from streams.connections import Bounded
 from streams.desk.store import CaseStore
 from streams.desk.store.chores import Chores
 from streams.desk.store.indexer import indexer_of
@@ -41,6 +43,14 @@ GRACE_S: Final = 3
 
 AGAIN_S: Final = 2.0  # until the indexer begins again, whatever stopped it
 HEADERS_MAX: Final = 16_384
+CONNECTIONS_MAX: Final = 512
+"""Connections until the longest idle has to go: half of the files that a process may have open."""
+
+
+class ConsoleProtocol(Bounded, H11Protocol):
+    """HTTP of uvicorn, with an end for whoever asks nothing."""
+
+    connections_max = CONNECTIONS_MAX
 
 
 def listening(settings: Settings) -> socket.socket:
@@ -84,7 +94,7 @@ def _config(desk: Desk) -> uvicorn.Config:
         lifespan="on",
         timeout_graceful_shutdown=GRACE_S,
         h11_max_incomplete_event_size=HEADERS_MAX,
-        http="h11",
+        http=ConsoleProtocol,
         ws="none",
     )
 

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 import urllib3
 
+from streams import connections
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.read import records
 from streams.config import Kafka, Settings
@@ -45,6 +46,7 @@ from tests.streams.signal.parts import (
     signal,
     token,
 )
+from tests.streams.test_connections import closed
 from tests.waiting import END_S, wait_until
 
 BODY = {"phoneNumber": f"+{RECIPIENT}"}
@@ -187,17 +189,6 @@ def asked(port: int) -> int:
                             headers=headers).status  # fmt: skip
 
 
-def closed(connection: socket.socket) -> bool:
-    """Wait for the other side to close; what comes before is passed over."""
-    connection.settimeout(END_S)
-    try:
-        while connection.recv(4_096):
-            pass
-    except ConnectionResetError:
-        pass
-    return True
-
-
 def test_connections_that_say_nothing_keep_nobody_out(tmp_path: Path) -> None:
     with closing(opened(tmp_path)) as store, ExitStack() as stack:
         port = stack.enter_context(
@@ -210,47 +201,10 @@ def test_connections_that_say_nothing_keep_nobody_out(tmp_path: Path) -> None:
         assert closed(idle[0]), "the longest idle goes first"
 
 
-@pytest.mark.parametrize(
-    "said",
-    [
-        b"",
-        b"POST / HTT",
-        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n1234",
-    ],
-)
-def test_what_never_becomes_a_whole_request_is_closed(
-    said: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(serve, "WHOLE_S", 0.2, raising=False)
-    with (
-        closing(opened(tmp_path)) as store,
-        served(signal(store, Memory()), http=CertifiedProtocol) as port,
-        socket.create_connection(("127.0.0.1", port)) as connection,
-    ):
-        connection.sendall(said)
-        assert closed(connection)
-
-
-def test_half_a_request_after_a_whole_one_is_closed_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(serve, "WHOLE_S", 0.2, raising=False)
-    with (
-        closing(opened(tmp_path)) as store,
-        served(signal(store, Memory()), http=CertifiedProtocol) as port,
-        socket.create_connection(("127.0.0.1", port)) as connection,
-    ):
-        connection.settimeout(END_S)
-        connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        assert connection.recv(12) == b"HTTP/1.1 404"
-        connection.sendall(b"GET")
-        assert closed(connection)
-
-
 def test_who_waits_for_an_answer_is_not_closed_however_long_it_takes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serve, "WHOLE_S", 0.2, raising=False)
+    monkeypatch.setattr(connections, "WHOLE_S", 0.2)
     began, may = threading.Event(), threading.Event()
 
     def floods(*_: object) -> list[Any]:
@@ -276,7 +230,7 @@ def test_who_waits_for_an_answer_is_not_closed_however_long_it_takes(
 def test_a_handshake_that_never_ends_is_closed(
     certificates: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serve, "HANDSHAKE_S", 0.2, raising=False)
+    monkeypatch.setattr(serve, "HANDSHAKE_S", 0.2)
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificates / "server.pem", certificates / "server.key")
 

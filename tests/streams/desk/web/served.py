@@ -11,6 +11,7 @@ from typing import Any
 
 import uvicorn
 
+from streams.desk.web.serve import ConsoleProtocol
 from tests.ports import free_port
 from tests.streams.desk.web.world import World
 from tests.waiting import wait_until
@@ -22,7 +23,9 @@ def served(folder: Path, **console: Any) -> Iterator[World]:
     port = free_port()
     world = World(folder, url=f"http://127.0.0.1:{port}", **console)
     with socket.create_server(("127.0.0.1", port)) as sock:
-        config = uvicorn.Config(world.app, log_config=None, timeout_graceful_shutdown=1, ws="none")
+        config = uvicorn.Config(
+            world.app, log_config=None, timeout_graceful_shutdown=1, ws="none", http=ConsoleProtocol
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
         thread.start()

@@ -12,13 +12,16 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from streams import connections
 from streams.config import Settings
 from streams.config.sections.desk import Console
 from streams.desk.web import serve as module
-from streams.desk.web.serve import address_of, listening, serve
+from streams.desk.web.serve import ConsoleProtocol, address_of, listening, serve
 from streams.errors import UnavailableError
 from streams.telemetry.metrics import Metrics
 from tests.ports import free_port
+from tests.streams.desk.web.served import served
+from tests.streams.test_connections import closed
 from tests.waiting import END_S
 
 
@@ -81,3 +84,15 @@ def test_without_kafka_it_does_not_start(tmp_path: Path) -> None:
     )
     with pytest.raises(UnavailableError):
         serve(given, stop=threading.Event())
+
+
+def test_a_connection_that_asks_nothing_ends_at_the_console_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "WHOLE_S", 0.2)
+    with served(tmp_path) as world:
+        desk: Any = world.desk
+        assert module._config(desk).http is ConsoleProtocol
+        address = world.desk.place.url.rpartition(":")[2]
+        with socket.create_connection(("127.0.0.1", int(address))) as idle:
+            assert closed(idle)
