@@ -109,6 +109,18 @@ class Reporter:
         name, id_, key, trust = self._told(found.platform, found.trust, asked.sender, platform)
         return EventReading(found.otp, key, trust, found.confidence, name, OTP_CATEGORY, id_)
 
+    def owner(self, asked: Submission) -> tuple[str, Trust]:
+        """Return whose a message is, were it a code: the platform's key and trust."""
+        found = recognise(
+            self._recogniser.registry,
+            asked.text or "",
+            asked.sender,
+            asked.signature or "",
+            OTP_CATEGORY,
+            asked.platform_id or "",
+        )
+        return found.platform, found.trust
+
     def event(
         self, asked: Submission, recipient: str, read: EventReading, now_ms: int, status: str | None
     ) -> bytes:

@@ -75,7 +75,8 @@ class Gate:
         self._rebuilt = rebuilt
         self._timeout_s = timeout_s
         self._clock_ms = clock_ms
-        self._parts: OrderedDict[tuple[str, str, int], tuple[float, str]] = OrderedDict()
+        # Until when later parts of a long message are told what the first one was.
+        self._parts: OrderedDict[tuple[str, str, int], tuple[float, Told]] = OrderedDict()
         self._second = SecondPasses()
         self._quiet_until = 0.0
 
@@ -172,9 +173,9 @@ class Gate:
         if lease is None and asked.segment == 1 and not self._parts:  # as nearly always
             return PASSES[AnswerReason.NO_LEASE if self._rebuilt() else AnswerReason.REBUILDING]
         now_ms = self._clock_ms()
-        action = self._first_part(asked, recipient) if asked.segment > 1 else ""
-        if action and lease is not None:
-            return PASSES[AnswerReason.OVER] if now_ms >= lease.expires_at_ms else refused(action)
+        first = self._first_part(asked, recipient) if asked.segment > 1 else None
+        if first is not None and lease is not None:
+            return PASSES[AnswerReason.OVER] if now_ms >= lease.expires_at_ms else first
         ruling = rule(lease, otp=read.otp, platform=read.platform, trust=read.trust, now_ms=now_ms)
         if ruling is Ruling.AGAIN and lease is not None:
             # What a sender repeats by itself nobody asked for.
@@ -183,21 +184,39 @@ class Gate:
                 ruling = Ruling.REFUSE
         if ruling is Ruling.NO_LEASE and not self._rebuilt():
             return PASSES[AnswerReason.REBUILDING]
+        fate: Told | None
+        if ruling is Ruling.REFUSE and lease is not None:
+            told = fate = refused(lease.action_id)
+        else:
+            told, fate = PASSES[_WHYS[ruling]], self._whole(asked, lease, ruling, now_ms)
         long = recipient, asked.sender, asked.reference
-        if ruling is not Ruling.REFUSE or lease is None:
-            if asked.segment == 1:  # a message of the same number was another one
-                self._parts.pop(long, None)
-            return PASSES[_WHYS[ruling]]
-        if asked.segments > 1:
-            self._parts[long] = time.monotonic() + PARTS_S, lease.action_id
+        if asked.segments > 1 and fate is not None:
+            self._parts[long] = time.monotonic() + PARTS_S, fate
             while len(self._parts) > PARTS_MAX:
                 self._parts.popitem(last=False)
-        return refused(lease.action_id)
+        elif asked.segment == 1:  # a message of the same number was another one
+            self._parts.pop(long, None)
+        return told
 
-    def _first_part(self, asked: Submission, recipient: str) -> str:
-        """The action under which the first part of this message was refused; empty if it passed."""
-        until, action = self._parts.get((recipient, asked.sender, asked.reference), (0.0, ""))
-        return action if time.monotonic() < until else ""
+    def _whole(
+        self, asked: Submission, lease: Lease | None, ruling: Ruling, now_ms: int
+    ) -> Told | None:
+        """The answer to all of a long message whose first part is of a platform that passes.
+
+        Later parts have no signature: by themselves those that hold the code would be refused, and
+        half of a bank's message is none.
+        """
+        if asked.segment > 1 or asked.segments == 1 or lease is None:
+            return None
+        if ruling is Ruling.NOT_A_CODE:  # the code may stand further on
+            platform, trust = self._reporter.owner(asked)
+            ruling = rule(lease, otp=True, platform=platform, trust=trust, now_ms=now_ms)
+        return PASSES[_WHYS[ruling]] if ruling in (Ruling.TRUSTED, Ruling.KNOWN) else None
+
+    def _first_part(self, asked: Submission, recipient: str) -> Told | None:
+        """The answer to the first part of this message, if it holds for all of it."""
+        until, told = self._parts.get((recipient, asked.sender, asked.reference), (0.0, None))
+        return told if time.monotonic() < until else None
 
     def _send(
         self, asked: Submission, recipient: str, read: EventReading, status: str | None

@@ -2,7 +2,8 @@
 
 `jasmin_inside.py fuzz N SEED` feeds N hostile submissions, `time N PAUSE_MS` N plain ones,
 `vectors` asks what others are tested with, `lookups N` has a silent name server, `full` fills
-Redis; all print JSON. OTPGUARD_REDIS_URL names the Redis.
+Redis, `octets` and `parts` say a code in other alphabets and in two parts, `drip` has Redis answer
+in pieces; all print JSON. OTPGUARD_REDIS_URL names the Redis.
 """
 
 from __future__ import annotations
@@ -267,6 +268,70 @@ def full() -> dict[str, Any]:
     return {"answers": answers}
 
 
+def octets() -> dict[str, Any]:
+    """Codes under the lease of 8613900000001, in octets that the default alphabet does not have.
+
+    Of each whether it is refused, and how many reports it made.
+    """
+    interceptor = ready()
+    keys = redis.Redis.from_url(os.environ["OTPGUARD_REDIS_URL"])
+    french = "Votre code de vérification est 123456, ne le partagez pas"
+    found = {}
+    for name, body in {
+        "plain": b"Your verification code is 123456, do not share it",
+        "latin-1": french.encode("latin-1"),
+        "utf-8": TEXT.encode(),
+        "gb18030": TEXT.encode("gb18030"),
+        "behind an escape": b"Your verification code is 123456\x1b\xff",
+        "nothing else": bytes(range(128, 256)),
+    }.items():
+        submission = plain("8613900000001")
+        submission.pdu.params["short_message"] = body
+        submission.pdu.params["data_coding"] = DataCoding(
+            schemeData=DataCodingDefault.SMSC_DEFAULT_ALPHABET
+        )
+        before = keys.xlen("otpguard:submissions")
+        refused = interceptor.refuses(submission)
+        found[name] = [refused, keys.xlen("otpguard:submissions") - before]
+    return found
+
+
+def parts() -> dict[str, Any]:
+    """Whether each part of a code is refused whose words stand in the second, by its platform."""
+    interceptor = ready()
+    found = {}
+    for reference, name in enumerate(("招商银行", "从未见过"), 1):
+        head = f"【{name}】尊敬的客户，您正在办理业务，如非本人操作请立即致电，"
+        tail = "请勿向任何人泄露。您的验证码是583921，5分钟内有效"
+        refused = []
+        for number, text in ((1, head), (2, tail)):
+            submission = plain("8613900000001", text)
+            submission.pdu.params["source_addr"] = b"10690095555"
+            submission.pdu.params["sar_msg_ref_num"] = reference
+            submission.pdu.params["sar_total_segments"] = 2
+            submission.pdu.params["sar_segment_seqnum"] = number
+            refused.append(interceptor.refuses(submission))
+        found[name] = refused
+    return found
+
+
+def drip() -> dict[str, Any]:
+    """How many of 20 submissions ask a Redis that takes longer than it may, and never pauses."""
+    interceptor = ready()
+    asked = interceptor._look
+    number = 0
+
+    def look(**arguments: Any) -> Any:
+        nonlocal number
+        number += 1
+        time.sleep(interceptor._answer_s + 0.1)  # in pieces, each of which comes in time
+        return asked(**arguments)
+
+    interceptor._look = look
+    first, *others = [interceptor.refuses(plain("8613900000001")) for _ in range(20)]
+    return {"first": first, "others": sum(others), "asked": number}
+
+
 if __name__ == "__main__":
     what, *numbers = sys.argv[1:]
     tasks: dict[str, Callable[..., object]] = {
@@ -275,5 +340,8 @@ if __name__ == "__main__":
         "vectors": vectors,
         "lookups": lookups,
         "full": full,
+        "octets": octets,
+        "parts": parts,
+        "drip": drip,
     }
     print(json.dumps(tasks[what](*map(int, numbers))))

@@ -246,6 +246,23 @@ def test_a_full_redis_costs_reports_and_no_look_up(alone: Server) -> None:
     assert inside(alone, "full") == {"answers": [False, True] * 5}
 
 
+def test_octets_that_an_alphabet_does_not_have_hide_no_message(alone: Server) -> None:
+    hold(alone, VICTIM)
+    found = inside(alone, "octets")
+    assert found.pop("nothing else") == [False, 1]
+    assert set(map(tuple, found.values())) == {(True, 1)}, found
+
+
+def test_half_of_a_bank_s_message_is_not_refused_for_what_it_says(alone: Server) -> None:
+    hold(alone, VICTIM)
+    assert inside(alone, "parts") == {"招商银行": [False, False], "从未见过": [False, True]}
+
+
+def test_a_redis_that_answers_in_pieces_holds_one_message_back(alone: Server) -> None:
+    hold(alone, VICTIM)
+    assert inside(alone, "drip") == {"first": True, "others": 0, "asked": 1}
+
+
 def hold(server: Server, recipient: str) -> None:
     client = connect(Redis(url=f"redis://127.0.0.1:{server.port}"))
     with closing(RedisGateway(client, Registry.shipped())) as gateway:

@@ -82,6 +82,10 @@ return 1
 """Lets a second request pass, if its window was not used and the budget has room: for all gateways
 of this Redis at once. As `detectors.leases.again`."""
 
+_WHOLE: Final = (Ruling.TRUSTED, Ruling.KNOWN)
+"""Rulings of a first part that let all of its message pass, whatever later parts say: they have no
+signature, and half of a bank's message is none."""
+
 _UDH_INDICATOR: Final = 0x40
 _UCS2: Final = 8
 _CODECS: Final = {
@@ -172,8 +176,12 @@ class Interceptor:
         gateway_id: str,
         prefix: str = "otpguard:",
         stream_entries: int = STREAM_ENTRIES,
+        answer_s: float = TIMEOUT_S,
     ) -> None:
-        """`client` is one of `connected`: it raises at once where it has no connection."""
+        """`client` is one of `connected`: it raises at once where it has no connection.
+
+        An answer that took longer than `answer_s` is used, and the next ones are not waited for.
+        """
         self._client = client
         self._connector = Connector(client)
         self._look = client.register_script(LOOK)
@@ -187,11 +195,13 @@ class Interceptor:
         self._platforms = f"{prefix}platforms:"
         self._stream = f"{prefix}submissions"
         self._stream_entries = stream_entries
+        self._answer_s = answer_s
         self._ids = count()
         self._boot = f"{time.time_ns():x}"
         self._away_until = 0.0
         self._quiet_until = 0.0
-        self._parts: OrderedDict[tuple[str, str, int], float] = OrderedDict()
+        # Until when later parts of a long message have the ruling of the first.
+        self._parts: OrderedDict[tuple[str, str, int], tuple[float, Ruling]] = OrderedDict()
 
     def refuses(self, routable: Any) -> bool:
         """Whether the gateway should refuse this submission. Never raises."""
@@ -238,7 +248,10 @@ class Interceptor:
             "status": "accepted",
         }
         key = self._throttle + recipient
+        asked = time.monotonic()
         found = self._look(keys=[key, self._stream], args=[_dump(report), self._stream_entries])
+        if time.monotonic() - asked > self._answer_s:  # each piece of it came in time
+            self._leave_alone(redis.TimeoutError(), time.monotonic())
         if found is None:
             return False
         lease = lease_of(found)
@@ -267,8 +280,9 @@ class Interceptor:
     ) -> tuple[Ruling, str]:
         """The common rule, and the platform; later parts share the first's fate, and have none."""
         long = (recipient, submission.sender, submission.reference)
-        if submission.part > 1 and self._parts.get(long, 0.0) > now:
-            return (Ruling.REFUSE if now_ms < lease.expires_at_ms else Ruling.OVER), ""
+        until, first = self._parts.get(long, (0.0, Ruling.OVER))
+        if submission.part > 1 and until > now:
+            return (first if now_ms < lease.expires_at_ms else Ruling.OVER), ""
         verdict = recognise(self._registry, submission.text, sender=submission.sender)
         ruling = rule(
             lease,
@@ -281,8 +295,15 @@ class Interceptor:
             recipient, window_of(lease, verdict.platform, now_ms), now_ms
         ):
             ruling = Ruling.REFUSE
-        if ruling is Ruling.REFUSE and submission.parts > 1:
-            self._parts[long] = now + PARTS_S
+        fate = ruling
+        if submission.part == 1 and ruling is Ruling.NOT_A_CODE:  # the code may stand further on
+            fate = rule(
+                lease, otp=True, platform=verdict.platform, trust=verdict.trust, now_ms=now_ms
+            )
+        if submission.parts > 1 and (
+            ruling is Ruling.REFUSE or (submission.part == 1 and fate in _WHOLE)
+        ):
+            self._parts[long] = now + PARTS_S, fate
             while len(self._parts) > PARTS_MAX:
                 self._parts.popitem(last=False)
         elif submission.part == 1:  # a message of the same number was another one
@@ -316,7 +337,7 @@ def read(routable: Any) -> Submission:
             parts = int(params["sar_total_segments"])
             part = int(params.get("sar_segment_seqnum") or 1)
         coding = _number(params.get("data_coding"), DataCodingEncoder)
-        texts.append(body.decode(_CODECS.get(coding, "latin-1"), "replace"))
+        texts.append(_decoded(body, coding))
         pdu = getattr(pdu, "nextPdu", None)
     if len(texts) > 1 or part > parts:  # the whole in one call; or a header that no phone heeds
         part, parts = 1, 1
@@ -366,6 +387,24 @@ def _concatenation(header: bytes) -> tuple[int, int, int] | None:
     return None
 
 
+def _decoded(body: bytes, coding: int) -> str:
+    """The text of a part. Octets that its alphabet does not have are what senders mean by them.
+
+    Jasmin's own codec of the default alphabet raises TypeError for each over 127: a sender who
+    wrote one, by mistake or not, would pass unseen.
+    """
+    high = sum(octet > 0x7F for octet in body)
+    if coding == 0 and high:
+        chinese = ("gb18030",) if high * 3 > len(body) else ()  # else a word with an accent
+        for codec in ("utf-8", *chinese):
+            try:
+                return body.decode(codec)
+            except UnicodeDecodeError:
+                continue
+        return body.decode("latin-1")
+    return body.decode(_CODECS.get(coding, "latin-1"), "replace")
+
+
 def _number(field: Any, encoder: Any) -> int:
     """Jasmin gives an int over HTTP, and an object over SMPP."""
     if field is None or isinstance(field, int):
@@ -399,10 +438,9 @@ def connected(url: str, answer_s: float = TIMEOUT_S) -> redis.Redis:
 
 def from_environment() -> Interceptor:
     """The interceptor that interceptord's environment describes."""
-    client = connected(
-        os.environ.get("OTPGUARD_REDIS_URL", "redis://127.0.0.1:6379/0"),
-        float(os.environ.get("OTPGUARD_REDIS_ANSWER_S", TIMEOUT_S)),
-    )
+    answer_s = float(os.environ.get("OTPGUARD_REDIS_ANSWER_S", TIMEOUT_S))
+    url = os.environ.get("OTPGUARD_REDIS_URL", "redis://127.0.0.1:6379/0")
+    client = connected(url, answer_s)
     registry = Registry.shipped()
     if path := os.environ.get("OTPGUARD_RECOGNISE_REGISTRY_FILE"):
         registry, _ = registry.merged(Registry.load(Path(path).read_text("utf-8")))
@@ -412,6 +450,7 @@ def from_environment() -> Interceptor:
         Numbers(os.environ.get("OTPGUARD_INPUT_COUNTRY", "CN")),
         os.environ.get("OTPGUARD_GATEWAY_ID", "jasmin"),
         stream_entries=int(os.environ.get("OTPGUARD_STREAM_ENTRIES", STREAM_ENTRIES)),
+        answer_s=answer_s,
     )
     interceptor.connect(FIRST_S)
     return interceptor

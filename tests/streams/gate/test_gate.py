@@ -118,6 +118,24 @@ def test_later_parts_share_the_fate_of_the_first() -> None:
     assert made.ask(segment=2, segments=2, reference=7, **later)["ruling"] == "pass"
 
 
+@pytest.mark.parametrize(
+    ("name", "whys"),
+    [("招商银行", ["not_a_code", "trusted"]), ("从未见过", ["not_a_code", "refuse"])],
+)
+def test_half_of_a_bank_s_message_is_not_refused_for_what_it_says(
+    name: str, whys: list[str]
+) -> None:
+    made = desk()
+    made.hold()
+    parts = {"sender": "10690095555", "segments": 2, "reference": 7}
+    head = f"【{name}】尊敬的客户，您正在办理业务，如非本人操作请立即致电，"
+    tail = "请勿向任何人泄露。您的验证码是583921，5分钟内有效"
+    told = [made.ask(segment=n, text=text, **parts)["why"] for n, text in ((1, head), (2, tail))]
+    assert told == whys
+    other = made.ask(segment=2, text=tail, sender="10690095555", segments=2, reference=8)
+    assert other["why"] == "refuse"
+
+
 def test_a_bulk_is_answered_in_its_order() -> None:
     made = desk()
     made.hold()
