@@ -2,8 +2,8 @@
 
 Kamailio's `app_python3` loads this file into each of its processes (`mod_init` is its entry);
 `otpguard.cfg` calls `ask` in a group of workers of its own. `ask` never raises and answers within
-20 ms of when Kamailio took the message: whatever fails, the message passes. Standard library only,
-since it runs in the system's Python.
+20 ms of when Kamailio took the message, whatever the gate and the name servers do: whatever fails,
+the message passes. Standard library only, since it runs in the system's Python.
 
 Bodies are `text/plain`, or `application/vnd.3gpp.sms`: RP-DATA on its way to a phone (3GPP TS
 24.011, 8.2.5) with an SMS-DELIVER in it (TS 23.040, 9.2.2.1). What phones send, and reports, are
@@ -17,6 +17,8 @@ import email.message
 import http.client
 import json
 import os
+import socket
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,13 +26,31 @@ from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 PASS, REFUSE, UNANSWERED = 1, 2, 3
-"""What Kamailio finds in `$rc`; 0 would end its script."""
+"""What Kamailio finds in `$rc`; 0 would end its script.
+
+UNANSWERED is the gate's own silence and nothing else, because eight of it in a row have Kamailio
+leave the gate alone for a second, for everybody.
+"""
 
 ANSWER_S: Final = 0.02  # the gate's contract, from when Kamailio took the message
 WARM_S: Final = 2.0  # for a gate that hangs when Kamailio starts
 IDLE_S: Final = 60.0  # the gate closes a connection that was silent for 75 s
 NAME_CHARS: Final = 64  # what the gate takes, as the next
 IDENTIFIER_CHARS: Final = 128
+ANSWER_OCTETS: Final = 4096  # head and all; the gate's own answers have some 200
+LOOK_UP_S: Final = 1.0  # from one look-up of the gate's name to the next
+NULL: Final = "<null>"  # Kamailio's word for what is not there
+TYPE_CHARS: Final = 256  # of a content type: the time to parse it grows by the square of its length
+
+CHARSETS: Final = frozenset({
+    "utf-8", "us-ascii", "iso-8859-1", "utf-16", "utf-16be", "utf-16le",
+    "gb2312", "gbk", "gb18030", "big5",
+})  # fmt: skip
+"""What a text is read in; any other charset is read as UTF-8.
+
+The sender chooses the charset, and Python's own list holds codecs that raise where they should
+replace, and ones that read code (`unicode_escape`).
+"""
 
 GSM7: Final = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
@@ -158,7 +178,7 @@ def septets(octets: bytes, count: int, skipped: int = 0) -> str:
 def read(recipient: str, sender: str, content_type: str, body: bytes) -> Message | None:
     """Return the message in a body of SIP, or None where nothing is to be asked."""
     head = email.message.Message()
-    head["Content-Type"] = content_type or "text/plain"
+    head["Content-Type"] = content_type[:TYPE_CHARS] or "text/plain"
     kind = head.get_content_type()
     if kind == "application/vnd.3gpp.sms":
         try:
@@ -167,12 +187,17 @@ def read(recipient: str, sender: str, content_type: str, body: bytes) -> Message
             return Message(recipient, sender, None)  # offered it was, whatever it says
     if kind != "text/plain":
         return None  # "is composing" (RFC 3994), receipts (RFC 5438) and the like
-    charset = head.get_content_charset("utf-8")
-    try:
-        text = body.decode(charset, "replace")
-    except LookupError:
-        text = body.decode("utf-8", "replace")
-    return Message(recipient, sender, text)
+    return Message(recipient, sender, body.decode(_charset(head), "replace"))
+
+
+def _charset(head: email.message.Message) -> str:
+    """The charset that a content type names, if it is one of ours; UTF-8 otherwise."""
+    with contextlib.suppress(Exception):  # the parser raises several kinds at what it cannot sort
+        named = head.get_param("charset", "utf-8")
+        value = named[2] if isinstance(named, tuple) else named  # RFC 2231: charset, language
+        if value.lower() in CHARSETS:
+            return value.lower()
+    return "utf-8"
 
 
 def question(message: Message, message_id: str, account: str) -> bytes:
@@ -193,10 +218,114 @@ def question(message: Message, message_id: str, account: str) -> bytes:
     return json.dumps(asked).encode()
 
 
+class Wire(socket.socket):
+    """A socket whose waits all end at one time, and that takes so many octets until then.
+
+    A time-out of `socket` begins anew with each call, so what comes octet by octet never meets it,
+    and `http.client` passes over any number of `100 Continue`.
+    """
+
+    end_s = 0.0
+    octets_left = 0
+
+    def allow(self, end_s: float) -> None:
+        """Give what follows until `end_s` of `time.monotonic`, and `ANSWER_OCTETS`."""
+        self.end_s, self.octets_left = end_s, ANSWER_OCTETS
+
+    def connect(self, address: Any) -> None:
+        """Connect as a socket does, in the time that is left."""
+        self.settimeout(_left(self.end_s))
+        super().connect(address)
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """Send as a socket does, in the time that is left."""
+        self.settimeout(_left(self.end_s))
+        super().sendall(data, flags)
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """Receive as a socket does, in the time and with the octets that are left."""
+        if self.octets_left == 0:
+            raise OSError("an answer too long to be the gate's")
+        self.settimeout(_left(self.end_s))
+        room = memoryview(buffer)[: self.octets_left]
+        octets = super().recv_into(room, min(nbytes, len(room)), flags)
+        self.octets_left -= octets
+        return octets
+
+
+def _left(end_s: float) -> float:
+    left = end_s - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+class GatePlace:
+    """Where the gate is.
+
+    A look-up of a name has no time-out and may take seconds, so no message waits for one: the name
+    is looked up when Kamailio starts, and in a thread when none of its addresses takes us.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self._host, self._port = host.removeprefix("[").removesuffix("]"), port
+        self._addresses: list[tuple[int, Any]] = []
+        self._first = 0
+        self._is_name = False
+        self._looking, self._looked_s = threading.Lock(), 0.0
+        try:
+            self._look_up(socket.AI_NUMERICHOST)
+        except OSError:
+            self._is_name = True
+            with contextlib.suppress(OSError):  # it may have no address yet
+                self._look_up()
+
+    def connect(self, end_s: float) -> Wire:
+        """Connect to the first of its addresses that takes us; the next call begins there.
+
+        Raises `OSError` if none does until `end_s`.
+        """
+        addresses = self._addresses  # a thread may put others in their place
+        failure = OSError("the gate's name has no address")
+        for _ in addresses:
+            family, address = addresses[self._first % len(addresses)]
+            _left(end_s)  # an address that there is no time for has not failed
+            wire = Wire(family, socket.SOCK_STREAM)
+            try:
+                wire.allow(end_s)
+                wire.connect(address)
+                # The head of a question and its body are two packets: the second waits for nothing.
+                wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            except OSError as error:
+                wire.close()
+                self._first += 1
+                failure = error
+            else:
+                return wire
+        raise failure
+
+    def look_again(self) -> None:
+        """Look a name up in a thread, unless one does, or did a moment ago."""
+        now_s = time.monotonic()
+        if not self._is_name or now_s - self._looked_s < LOOK_UP_S or self._looking.locked():
+            return
+        self._looked_s = now_s
+        threading.Thread(target=self._look_up_apart, daemon=True).start()
+
+    def _look_up_apart(self) -> None:
+        with self._looking, contextlib.suppress(Exception):  # the addresses of before stay
+            self._look_up()
+
+    def _look_up(self, flags: int = 0) -> None:
+        found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM, flags=flags)
+        self._addresses = [(family, address) for family, _, _, _, address in found]
+
+
 class GateConnection:
     """One connection to the gate, kept."""
 
     def __init__(self, host: str, port: int, token: str = "") -> None:
+        self._place = GatePlace(host, port)
         self._connection = http.client.HTTPConnection(host, port)
         self._headers = {"Content-Type": "application/json"}
         if token:
@@ -207,14 +336,15 @@ class GateConnection:
         """Go once through all that a question needs, then hang up.
 
         Python imports and compiles much at the first question, more than 20 ms of it: done before
-        Kamailio forks, it costs no process anything.
+        Kamailio forks, it costs no process anything. No thread may begin here, since a fork copies
+        what a thread holds and not the thread.
         """
         with contextlib.suppress(Exception):
-            self._connection.timeout = WARM_S
+            self._connection.sock = self._place.connect(time.monotonic() + WARM_S)
             self._connection.request("GET", "/v1/ready", headers=self._headers)
             json.loads(self._connection.getresponse().read())
         with contextlib.suppress(Exception):
-            self.refuses(b"{}", 0.0)
+            self.refuses(b"{}", 0.0)  # its time is over before it connects
         self._connection.close()
 
     def refuses(self, body: bytes, end_s: float) -> bool:
@@ -227,12 +357,12 @@ class GateConnection:
             connection.close()
         self._used_s = now_s
         try:
-            connection.timeout = _left(end_s)
-            if connection.sock is None:
-                connection.connect()
-            connection.sock.settimeout(_left(end_s))
+            _left(end_s)
+            wire = connection.sock
+            if not isinstance(wire, Wire):
+                wire = connection.sock = self._connected(end_s)
+            wire.allow(end_s)
             connection.request("POST", "/v1/submit", body, self._headers)
-            connection.sock.settimeout(_left(end_s))
             answer = connection.getresponse()
             told = answer.read()
         except BaseException:
@@ -240,12 +370,12 @@ class GateConnection:
             raise
         return answer.status == 200 and json.loads(told).get("ruling") == "refuse"
 
-
-def _left(end_s: float) -> float:
-    left = end_s - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
+    def _connected(self, end_s: float) -> Wire:
+        try:
+            return self._place.connect(end_s)
+        except OSError:
+            self._place.look_again()
+            raise
 
 
 class Kamailio:
@@ -260,31 +390,45 @@ class Kamailio:
         self._answer_s = float(os.environ.get("OTPGUARD_GATE_ANSWER_S", ANSWER_S))
         self._gate = GateConnection(host, int(port), token)
         self._gate.warm()
-        read("", "", "text/plain", b"")
+        for charset in CHARSETS:  # Python imports each codec at its first text
+            read("", "", f"text/plain;charset={charset}", b"")
 
     def child_init(self, rank: int) -> int:  # noqa: ARG002 - Kamailio's
         """Begin in a process."""
         return 0
 
     def ask(self, _: Any, words: str = "") -> int:
-        """PASS or REFUSE; UNANSWERED, which passes too.
+        """PASS or REFUSE; UNANSWERED, which passes too, if the gate was asked and said nothing.
 
         `words`, apart by spaces, percent-encoded octets: seconds since 1970 when Kamailio took the
         message, recipient, sender, id, account, content type; last the body, in hexadecimal.
         """
+        asked = None
         with contextlib.suppress(Exception):
-            at, *names, octets = words.split(" ")
-            recipient, sender, message_id, account, kind = (
-                unquote_to_bytes(each).decode("utf-8", "replace") for each in names
-            )
-            message = read(recipient, sender, kind, bytes.fromhex(octets))
-            if message is None:
-                return PASS
-            waited_s = min(max(0.0, time.time() - float(at)), self._answer_s)
-            end_s = time.monotonic() + self._answer_s - waited_s
-            refuse = self._gate.refuses(question(message, message_id, account), end_s)
-            return REFUSE if refuse else PASS
+            asked = self._asked(words)
+        if asked is None:
+            return PASS  # a sender could else shut the gate for all by what cannot be read
+        with contextlib.suppress(Exception):
+            return REFUSE if self._gate.refuses(*asked) else PASS
         return UNANSWERED
+
+    def _asked(self, words: str) -> tuple[bytes, float] | None:
+        """The question and the end of its time; None where nothing is to be asked.
+
+        Raises whatever the words bring about, `TimeoutError` if the time is over.
+        """
+        at, *names, octets = words.split(" ")
+        recipient, sender, message_id, account, kind = (
+            unquote_to_bytes(each).decode("utf-8", "replace") for each in names
+        )
+        body = b"" if octets == NULL else bytes.fromhex(octets)
+        message = read(recipient, sender, kind, body)
+        if message is None:
+            return None
+        waited_s = min(max(0.0, time.time() - float(at)), self._answer_s)
+        end_s = time.monotonic() + self._answer_s - waited_s
+        _left(end_s)
+        return question(message, message_id, account), end_s
 
 
 def mod_init() -> Kamailio:
