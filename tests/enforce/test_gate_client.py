@@ -8,7 +8,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -114,15 +114,17 @@ class MadeUp:
 class Asker:
     """A client in a process of Java."""
 
-    def __init__(self, port: int, timeout_ms: int, waiting_max: int) -> None:
+    def __init__(
+        self, host: str, port: int, timeout_ms: int, waiting_max: int, options: Sequence[str]
+    ) -> None:
         jars = built()
         self.ruled: dict[int, str] = {}
         self.doubles = 0
         self.told: list[int] = []
         self._process = subprocess.Popen(
             [
-                "java", "-Xmx128m", "-cp", f"{next(jars.glob('*.jar'))}:{jars}/lib/*", str(ASKS),
-                str(port), str(timeout_ms), str(waiting_max),
+                "java", "-Xmx128m", *options, "-cp", f"{next(jars.glob('*.jar'))}:{jars}/lib/*",
+                str(ASKS), host, str(port), str(timeout_ms), str(waiting_max),
             ],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ},
         )  # fmt: skip
@@ -144,8 +146,12 @@ class Asker:
 
     def ask(self, *numbers: int) -> None:
         """Ask these at once; the questions of even numbers are to pass."""
+        self.tell(" ".join(map(str, numbers)))
+
+    def tell(self, line: str) -> None:
+        """Write a line to the process."""
         assert self._process.stdin is not None
-        self._process.stdin.write(" ".join(map(str, numbers)) + "\n")
+        self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
 
     def rulings(self, *numbers: int) -> list[str]:
@@ -166,11 +172,15 @@ class Asker:
 
 @contextmanager
 def asking(
-    talk: Callable[[Talk], None], timeout_ms: int = TIMEOUT_MS, waiting_max: int = 1_000
+    talk: Callable[[Talk], None],
+    timeout_ms: int = TIMEOUT_MS,
+    waiting_max: int = 1_000,
+    host: str = "127.0.0.1",
+    options: Sequence[str] = (),
 ) -> Iterator[tuple[Asker, MadeUp]]:
-    """A client of a made-up gate."""
+    """A client of a made-up gate; `options` are Java's."""
     gate = MadeUp(talk)
-    asker = Asker(gate.port, timeout_ms, waiting_max)
+    asker = Asker(host, gate.port, timeout_ms, waiting_max, options)
     try:
         yield asker, gate
     finally:
@@ -309,3 +319,59 @@ def test_beyond_its_bound_nothing_is_asked_and_all_of_it_passes() -> None:
         assert sum(talk.asked for talk in gate.talks) <= 100  # of each connection 50
         asker.close()
         assert asker.told == [1_000, 0, 1_000]
+
+
+def test_a_silent_name_server_holds_no_message_back(tmp_path: Path) -> None:
+    """It is Java's file of hosts, and a pipe: who looks a name up waits until the test writes."""
+    hosts = tmp_path / "hosts"
+    os.mkfifo(hosts)
+
+    def replaced(talk: Talk) -> None:
+        if talk.number == 0:
+            talk.question()
+            talk.say(answer("refuse", "Connection: close"))
+            talk.linger()
+        else:
+            honest(talk)
+
+    # No name is remembered, so that each connection asks for it again; and no time-out comes, so
+    # that whatever has no connection passes at once.
+    options = [f"-Djdk.net.hosts.file={hosts}", "-Dsun.net.inetaddr.ttl=0"]
+    never_ms = 10_000 * int(END_S)
+    with asking(replaced, never_ms, host="gate.example", options=options) as (asker, gate):
+        for number in range(2):
+            first = _fresh(asker)
+            assert set(asker.rulings(*range(first, first + 400, 2))) == {"pass"}
+            assert len(gate.talks) == number
+            hosts.write_text("127.0.0.1 gate.example\n")
+            wait_until(lambda: asker.rulings(_fresh(asker)) == ["refuse"], "it is asked")
+        asker.close()
+        assert asker.doubles == 0
+        assert asker.told == [len(asker.ruled), 2, len(asker.ruled) - 2]
+
+
+def test_what_holds_the_connection_up_holds_no_message_back() -> None:
+    """Whoever is told of the first answer keeps the client's thread to himself."""
+    with asking(honest, timeout_ms=400) as (asker, gate):
+        wait_until(lambda: asker.rulings(_fresh(asker)) == ["refuse"], "it is asked")
+        held = _fresh(asker)
+        asker.tell(f"{held}!")
+        wait_until(lambda: held in asker.ruled, "it is ruled on")
+        first = _fresh(asker)
+        assert set(asker.rulings(*range(first, first + 400, 2))) == {"pass"}
+        asker.tell("on")
+        wait_until(lambda: asker.rulings(_fresh(asker)) == ["refuse"], "it is asked again")
+        asker.close()
+        assert asker.doubles == 0
+        assert sum(talk.asked for talk in gate.talks) < 200  # nobody waits for those any more
+
+
+def test_the_first_question_finds_everything_loaded(tmp_path: Path) -> None:
+    """Java loads a class where it is first used; those of HTTP and JSON take longer than 20 ms."""
+    log = tmp_path / "classes"
+    with asking(honest, options=[f"-Xlog:class+load:file={log}"]) as (asker, _):
+        before = len(log.read_text().splitlines())
+        assert asker.rulings(1) == ["refuse"]
+        asker.close()
+    later = [line.split()[1] for line in log.read_text().splitlines()[before:]]
+    assert [name for name in later if ".http." in name or ".jackson." in name] == []

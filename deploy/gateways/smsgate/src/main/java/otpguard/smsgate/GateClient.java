@@ -3,11 +3,13 @@ package otpguard.smsgate;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
 import io.netty.channel.SimpleChannelInboundHandler;
+import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.channel.nio.NioEventLoopGroup;
 import io.netty.channel.socket.SocketChannel;
 import io.netty.channel.socket.nio.NioSocketChannel;
@@ -20,10 +22,15 @@ import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpObjectAggregator;
 import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
+import io.netty.util.concurrent.DefaultThreadFactory;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.concurrent.Executor;
+import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
 
@@ -46,6 +53,10 @@ public final class GateClient implements AutoCloseable {
     private final int waitingMax;
     private final NioEventLoopGroup group = new NioEventLoopGroup(1);
     private final EventLoop loop = group.next();
+    private final Names names = new Names();
+    /** What holds the loop up holds no answer back: the time-out runs on a thread of its own. */
+    private final ScheduledExecutorService clock =
+            Executors.newSingleThreadScheduledExecutor(new DefaultThreadFactory("otpguard-clock", true));
     private Line line; // the one to ask by; the loop's alone, as the next
     private long triedAtNs = Long.MIN_VALUE;
 
@@ -54,15 +65,39 @@ public final class GateClient implements AutoCloseable {
     public final LongAdder refused = new LongAdder();
     public final LongAdder unanswered = new LongAdder();
 
-    private static final class Asked {
-        final Line line;
-        final Consumer<Boolean> then;
+    /** A question, which has one answer: the first of the gate's, the clock's and the connection's end. */
+    private final class Asked {
         final long atNs = System.nanoTime();
-        boolean done;
+        private final Executor executor;
+        private final Consumer<Boolean> then;
+        private final AtomicBoolean done = new AtomicBoolean();
 
-        Asked(Line line, Consumer<Boolean> then) {
-            this.line = line;
+        Asked(Executor executor, Consumer<Boolean> then) {
+            this.executor = executor;
             this.then = then;
+        }
+
+        void answer(boolean refuse) {
+            if (done.compareAndSet(false, true)) {
+                if (refuse) {
+                    refused.increment();
+                }
+                tell(refuse);
+            }
+        }
+
+        void pass() {
+            if (done.compareAndSet(false, true)) {
+                unanswered.increment();
+                tell(false);
+            }
+        }
+
+        private void tell(boolean refuse) {
+            try {
+                executor.execute(() -> then.accept(refuse));
+            } catch (RejectedExecutionException gone) { // the sender's connection ended with its loop
+            }
         }
     }
 
@@ -77,7 +112,23 @@ public final class GateClient implements AutoCloseable {
         this.token = token;
         this.timeoutMs = timeoutMs;
         this.waitingMax = waitingMax;
-        loop.execute(this::connect);
+        loop.submit(this::warmUp).syncUninterruptibly();
+    }
+
+    /**
+     * Ask and answer once without a gate, then connect. Java loads a class where it is first used, and
+     * those of HTTP and JSON take longer than a question may: here nobody waits for an answer yet.
+     */
+    private void warmUp() {
+        line = new Line();
+        EmbeddedChannel channel = new EmbeddedChannel(line.handlers());
+        line.channel = channel;
+        Asked one = new Asked(Runnable::run, refuse -> { });
+        send(new byte[0], one);
+        String answer = "HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{\"ruling\":\"pass\"}";
+        channel.writeInbound(Unpooled.copiedBuffer(answer, StandardCharsets.US_ASCII));
+        clock.schedule(one::pass, 0, TimeUnit.MILLISECONDS); // too late, as most will be
+        channel.finishAndReleaseAll(); // as if the gate were being replaced
     }
 
     /**
@@ -86,23 +137,25 @@ public final class GateClient implements AutoCloseable {
      */
     public void ask(byte[] question, Executor executor, Consumer<Boolean> then) {
         asked.increment();
-        Consumer<Boolean> told = refuse -> {
-            try {
-                executor.execute(() -> then.accept(refuse));
-            } catch (RejectedExecutionException gone) { // the sender's connection ended with its loop
-            }
-        };
+        Asked one = new Asked(executor, then);
         try {
-            loop.execute(() -> send(question, told));
-        } catch (RuntimeException ended) { // the client is closed
-            pass(told);
+            clock.schedule(one::pass, timeoutMs, TimeUnit.MILLISECONDS);
+            loop.execute(() -> send(question, one));
+        } catch (RejectedExecutionException closed) {
+            one.pass();
         }
     }
 
-    private void send(byte[] question, Consumer<Boolean> told) {
+    private void send(byte[] question, Asked one) {
+        if (line != null && line.silent()) {
+            line.channel.close();
+        }
         if (line == null || !line.channel.isActive() || line.waiting.size() >= waitingMax) {
-            pass(told);
+            one.pass();
             connect();
+            return;
+        }
+        if (one.done.get()) { // the loop was held up, and nobody waits for this answer any more
             return;
         }
         DefaultFullHttpRequest request = new DefaultFullHttpRequest(
@@ -113,27 +166,8 @@ public final class GateClient implements AutoCloseable {
         if (!token.isEmpty()) {
             request.headers().set(HttpHeaderNames.AUTHORIZATION, "Bearer " + token);
         }
-        Asked one = new Asked(line, told);
         line.waiting.add(one);
         line.channel.writeAndFlush(request);
-        loop.schedule(() -> late(one), timeoutMs, TimeUnit.MILLISECONDS);
-    }
-
-    private void late(Asked one) {
-        if (one.done) {
-            return;
-        }
-        one.done = true;
-        pass(one.then);
-        Asked oldest = one.line.waiting.peek();
-        if (oldest != null && System.nanoTime() - oldest.atNs > TimeUnit.MILLISECONDS.toNanos(SILENT_MS)) {
-            one.line.channel.close();
-        }
-    }
-
-    private void pass(Consumer<Boolean> told) {
-        unanswered.increment();
-        told.accept(false);
     }
 
     private void connect() {
@@ -145,14 +179,13 @@ public final class GateClient implements AutoCloseable {
         triedAtNs = now;
         Line next = new Line();
         line = next;
-        Bootstrap bootstrap = new Bootstrap().group(loop).channel(NioSocketChannel.class)
+        Bootstrap bootstrap = new Bootstrap().group(loop).channel(NioSocketChannel.class).resolver(names)
                 .option(ChannelOption.TCP_NODELAY, true)
                 .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int) AGAIN_MS)
                 .handler(new ChannelInitializer<SocketChannel>() {
                     @Override
                     protected void initChannel(SocketChannel made) {
-                        made.pipeline().addLast(new HttpClientCodec(), new HttpObjectAggregator(BODY_BYTES_MAX),
-                                next);
+                        made.pipeline().addLast(next.handlers());
                     }
                 });
         next.channel = bootstrap.connect(host, port).addListener(done -> {
@@ -178,6 +211,18 @@ public final class GateClient implements AutoCloseable {
         Channel channel;
         private boolean served;
 
+        ChannelHandler[] handlers() {
+            return new ChannelHandler[] {
+                new HttpClientCodec(), new HttpObjectAggregator(BODY_BYTES_MAX), this
+            };
+        }
+
+        boolean silent() {
+            Asked oldest = waiting.peek();
+            return oldest != null && oldest.done.get()
+                    && System.nanoTime() - oldest.atNs > TimeUnit.MILLISECONDS.toNanos(SILENT_MS);
+        }
+
         @Override
         protected void channelRead0(ChannelHandlerContext context, FullHttpResponse response) {
             Asked one = waiting.poll();
@@ -186,14 +231,7 @@ public final class GateClient implements AutoCloseable {
                 return;
             }
             served = true;
-            if (!one.done) {
-                one.done = true;
-                boolean refuse = response.status().code() == 200 && Question.refuses(response.content());
-                if (refuse) {
-                    refused.increment();
-                }
-                one.then.accept(refuse);
-            }
+            one.answer(response.status().code() == 200 && Question.refuses(response.content()));
             if (!HttpUtil.isKeepAlive(response)) { // the gate is being replaced
                 context.close();
             }
@@ -202,10 +240,7 @@ public final class GateClient implements AutoCloseable {
         @Override
         public void channelInactive(ChannelHandlerContext context) {
             for (Asked one; (one = waiting.poll()) != null; ) {
-                if (!one.done) {
-                    one.done = true;
-                    pass(one.then);
-                }
+                one.pass();
             }
             if (served) { // at once; but whoever only hangs up is not asked without a pause
                 triedAtNs = Long.MIN_VALUE;
@@ -228,5 +263,7 @@ public final class GateClient implements AutoCloseable {
             }
         });
         group.shutdownGracefully(0, 1, TimeUnit.SECONDS);
+        names.close();
+        clock.shutdown(); // after the time-outs that run
     }
 }
