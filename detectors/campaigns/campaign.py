@@ -99,8 +99,12 @@ def campaigns(floods: Floods, since_ms: int = 0) -> list[Campaign]:
 
 
 def final_ms(floods: Floods) -> int:
-    """The time before which no campaign changes any more: midnight of the day before today."""
-    return (floods.newest_ms // DAY_MS - 1) * DAY_MS
+    """The time before which no campaign changes any more: midnight of the day before today.
+
+    Not before the second midnight of what is known, however old the newest flood is: of an older
+    campaign a reader knows no beginning, and of most of them nothing.
+    """
+    return max((floods.newest_ms // DAY_MS - 1) * DAY_MS, floods.horizon_ms + DAY_MS)
 
 
 class _Crowd:

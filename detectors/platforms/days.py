@@ -52,7 +52,7 @@ class PlatformFigures:
 class NetworkDays:
     """The sums by day and platform. Bounded by `KEPT_DAYS` and `NETWORK_MOST`."""
 
-    __slots__ = ("changed", "days", "first_day", "names", "newest_day", "read", "stale")
+    __slots__ = ("ahead", "changed", "days", "first_day", "names", "newest_day", "read", "stale")
 
     def __init__(self, first_day: int = 0) -> None:
         self.days: dict[int, dict[int, list[int]]] = {}  # day -> platform -> sums
@@ -62,9 +62,16 @@ class NetworkDays:
         self.first_day = first_day  # what is older is not known
         self.newest_day = first_day
         self.stale = 0  # parts of before the first day
+        self.ahead = 0  # parts of after the limit
 
-    def take(self, part: PlatformPart) -> bool:
-        """Add a part; False if it was there already, or is too old."""
+    def take(self, part: PlatformPart, limit_ms: int) -> bool:
+        """Add a part; False if it was there already, is too old, or is past `limit_ms`.
+
+        A partition whose clock is ahead would have all others' days forgotten.
+        """
+        if part.start_ms > limit_ms:
+            self.ahead += 1
+            return False
         place = (part.epoch, part.offset)
         if place <= self.read.get(part.partition, (-1, -1)):
             return False
@@ -108,7 +115,9 @@ class NetworkDays:
         self.names = {p: name for p, name in self.names.items() if p in totals}
 
     def figures(self, platform: int) -> PlatformFigures | None:
-        """One platform's, or None if it sent nothing in these days."""
+        """One platform's, or None if it sent nothing in these days, or is the rest."""
+        if platform == REST:
+            return None
         days = tuple(
             PlatformDay(day * DAY_MS, *self.days[day][platform])
             for day in sorted(self.days)

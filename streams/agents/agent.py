@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, Final
 
 from streams.agents.kept import KeptTopic
 from streams.cluster.read import Spans, TopicReader, reading
@@ -19,6 +20,10 @@ from streams.telemetry.metrics import Metrics
 from streams.wire import UnreadableError, VersionError
 
 log = logging.getLogger(__name__)
+
+PLACE_S: Final = 5.0
+"""Positions are looked at so often, at least, by which a topic made anew shows: no record may tell,
+since a client goes to the end of a topic that is shorter than before."""
 
 
 class Agent(ABC):
@@ -39,6 +44,9 @@ class Agent(ABC):
         self._clock_ms = clock_ms
         self._reader: TopicReader | None = None
         self._spans: Spans = {}
+        self._passed = False  # these spans, once
+        self._place_at = 0.0  # monotonic: when to look again where it reads
+        self._anew = 0  # of the topic that is kept, when this began
         self._stack = ExitStack()
         self.ready = threading.Event()  # in the group: owner, or waiting to be
 
@@ -82,16 +90,28 @@ class Agent(ABC):
                 self._reader = None
                 self._let_go()
             return
-        if self._reader is None:
+        if self._reader is None or self._made_anew(self._reader):
             self._read_again()
         assert self._reader is not None
         for batch in self._reader.take():
             for record in batch:
                 self._read(record)
-        if self._due() and self._ledger.whole and self._reader.past(self._spans):
+        may_tell = self._due() and self._ledger.whole
+        if may_tell or time.monotonic() >= self._place_at:
+            self._place_at = time.monotonic() + PLACE_S
+            self._passed |= self._reader.past(self._spans)
+        if may_tell and self._passed and not self._reader.anew:
             self._tell()
 
+    def _made_anew(self, reader: TopicReader) -> bool:
+        """Tell if one of the topics was, so that what is known of it is of one that is gone."""
+        if reader.anew:
+            log.warning("%s was made anew: it is read again", self._source)
+        return reader.anew or self._ledger.anew != self._anew
+
     def _read_again(self) -> None:
+        self._stack.close()
+        self._passed, self._anew = False, self._ledger.anew
         since_ms = self._begin()
         self._reader = self._stack.enter_context(reading(self._clients, self._source))
         self._spans = self._reader.spans(since_ms)

@@ -75,7 +75,10 @@ class CampaignAgent(Agent):
         self._changed = False
         self._floods.forget()
         found = campaigns(self._floods, final_ms(self._floods))
-        told = self._ledger.keep(wanted(found, self._ledger.held, final_ms(self._floods)))
+        # Without any flood nothing is known of those that were told, if the topic was made anew.
+        seen = self._floods.newest_ms > 0
+        since_ms = final_ms(self._floods)
+        told = self._ledger.keep(wanted(found, self._ledger.held, since_ms, seen=seen))
         self._show([each for each in found if each.open])
         took_s = time.monotonic() - began
         self._look_at = began + max(LOOK_S, 5 * took_s)
@@ -89,11 +92,14 @@ class CampaignAgent(Agent):
         put("campaign_growth_per_minute", max((c.growth_per_minute for c in open_), default=0))
 
 
-def wanted(found: list[Campaign], held: Mapping[bytes, bytes], since_ms: int) -> Records:
+def wanted(
+    found: list[Campaign], held: Mapping[bytes, bytes], since_ms: int, *, seen: bool = True
+) -> Records:
     """Return the records that the topic should hold, of what was `found` and of what it `held`.
 
     None is a record to delete: of a campaign that grew together with an older one, or of a value
-    that is no campaign. A campaign that ended before `since_ms` is kept as over, whoever told last.
+    that is no campaign. A campaign that ended before `since_ms` is kept as over, whoever told last;
+    where no flood was `seen`, any other as it is.
     """
     told: dict[bytes, tuple[bytes | None, Any]] = {
         each.campaign_id.encode(): (encode_campaign(each), campaign_headers(each)) for each in found
@@ -107,7 +113,8 @@ def wanted(found: list[Campaign], held: Mapping[bytes, bytes], since_ms: int) ->
             told[key] = (None, ())
             continue
         if before.newest_ms >= since_ms:
-            told[key] = (None, ())
+            if seen:
+                told[key] = (None, ())
         elif before.open:
             over = replace(before, open=False, victims_open=0)
             told[key] = (encode_campaign(over), campaign_headers(over))

@@ -43,6 +43,9 @@ class KeptTopic:
             raise no_topic(topic)
         self._producer = KafkaProducer(**clients, client_id=group, acks="all")
         self._end: int | None = None  # of the topic when it was assigned; None: another owns it
+        self._at: int | None = None  # where it reads; None: not known yet
+        self._passed = False  # that end, once: a topic that is made anew ends before it
+        self.anew = 0  # how often the topic was made anew while this process owned it
         self._turns = self._turned = 0  # changes of owners, and those that were seen to
         self._written: dict[bytes, bytes | None] = {}  # and not read again yet
         self.held: dict[bytes, bytes] = {}
@@ -51,7 +54,9 @@ class KeptTopic:
     @property
     def whole(self) -> bool:
         """True while this process is the owner and knows what is on the topic."""
-        return self._end is not None and self._consumer.position(self._place) >= self._end
+        if self._end is not None and self._at is not None and self._at >= self._end:
+            self._passed = True
+        return self._end is not None and self._passed
 
     @property
     def owned(self) -> bool:
@@ -67,12 +72,9 @@ class KeptTopic:
             return
         for batch in polled:
             for record in batch:
-                if record.value is None:
-                    self.held.pop(record.key, None)
-                else:
-                    self.held[record.key] = record.value
-                if self._written.get(record.key, b"") == record.value:
-                    del self._written[record.key]
+                self._take(record)
+        if self._end is not None:
+            self._follow()
 
     def keep(self, wanted: Records) -> int:
         """Write those of these records that are not on the topic; return how many."""
@@ -100,11 +102,32 @@ class KeptTopic:
         self._end = None
         self._turns += 1
 
+    def _take(self, record: Any) -> None:
+        if record.key is None:  # none belongs on such a topic
+            return
+        if record.value is None:
+            self.held.pop(record.key, None)
+        else:
+            self.held[record.key] = record.value
+        if record.key in self._written and self._written[record.key] == record.value:
+            del self._written[record.key]
+
+    def _follow(self) -> None:
+        """Note where it reads; begin anew if that went back, as it does in a topic made anew."""
+        at = self._consumer.position(self._place, timeout_ms=POLL_MS)
+        if self._at is not None and (at is None or at < self._at):
+            log.warning("%s was made anew: it is read again", self._place.topic)
+            self.anew += 1
+            self._begin()
+        else:
+            self._at = at
+
     def _begin(self) -> None:
         """Begin anew with what is on the topic, if it is ours now."""
         self.held.clear()
         self._written.clear()
-        self._end = None
+        self._end = self._at = None
+        self._passed = False
         if self._place in self._consumer.assignment():
             self._consumer.seek_to_beginning(self._place)
             self._end = self._consumer.end_offsets([self._place])[self._place]

@@ -19,17 +19,14 @@ from typing import Any, Final
 from detectors.hot.sums import NetworkSums
 from detectors.model.times import DAY_MS, HOUR_MS
 from detectors.platforms.days import KEPT_DAYS, NetworkDays
+from detectors.platforms.figures import REST
 from detectors.platforms.sweeps import SWEEP_RULES, NetworkSweeps, Sweep, SweepRule
 from streams.agents.agent import Agent
 from streams.agents.kept import KeptTopic
 from streams.agents.lists import ListWriter
 from streams.config import Topics
 from streams.telemetry.metrics import Metrics
-from streams.wire import (
-    decode_part,
-    encode_platform,
-    platform_headers,
-)
+from streams.wire import UnreadableError, decode_part, encode_platform, platform_headers
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +44,9 @@ ABUSED_SHARE: Final = 0.5
 
 ABUSED_CODES: Final = 100
 
-_KEY: Final = re.compile(rb"[0-9]{1,20}")
-"""Key of a record: the id of a platform. Any other is left alone, a number too long to read too."""
+_KEY: Final = re.compile(rb"[1-9][0-9]{0,19}")
+"""Key of a record: the id of a platform, as it is written. Any other is left alone: 0, which is no
+platform's, 007, and a number too long to read."""
 
 
 class PlatformAgent(Agent):
@@ -106,13 +104,15 @@ class PlatformAgent(Agent):
 
     def _take(self, record: Any) -> None:
         part = decode_part(record.value)
-        self._days.take(part)
+        # A partition whose clock is ahead would have the others' sums forgotten.
+        limit_ms = self._now_ms + HOUR_MS
+        self._days.take(part, limit_ms)
         if part.hot is not None:
             self._sums.take(part.partition, part.epoch, part.offset, part.hot)
         if part.sweep is not None:
-            # A partition whose clock is ahead would have the others' sums forgotten.
-            limit_ms = self._now_ms + HOUR_MS
             self._sweeps.take(part.partition, part.epoch, part.offset, part.sweep, limit_ms)
+        if part.start_ms > limit_ms:
+            raise UnreadableError("figures of a time to come")
 
     def _due(self) -> bool:
         return self._figures_due() or self._list_due() or self._sweep_due()
@@ -143,7 +143,7 @@ class PlatformAgent(Agent):
         before, now = self._told_sweeps, self._sweeps.found
         others = {p for p in before.keys() | now.keys() if before.get(p) != now.get(p)}
         self._told_sweeps = {platform: dict(sweeps) for platform, sweeps in now.items()}
-        self._days.changed |= others
+        self._days.changed |= others - {REST}  # has no record of its own
         if before.keys() != now.keys():
             self._tell_at = 0.0
         self._show_sweeps()

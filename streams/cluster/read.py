@@ -131,6 +131,8 @@ class TopicReader:
         """Raise ConfigError if there is no such topic."""
         self._consumer = consumer
         self._topic = topic
+        self._next: dict[int, int] = {}  # by partition: what was taken reaches to here
+        self.anew = False  # a position went back or is lost: the topic was made anew
         self.partitions = [place.partition for place in partitions_of(consumer, topic)]
 
     def spans(self, since_ms: int | None = None, until_ms: int | None = None) -> Spans:
@@ -190,15 +192,33 @@ class TopicReader:
 
     def take(self, timeout_ms: int = POLL_MS) -> Iterator[list[Any]]:
         """Yield what came since the last call, for who has more to do than to read."""
-        yield from self._consumer.poll(timeout_ms=timeout_ms, max_records=POLL_RECORDS).values()
+        polled = self._consumer.poll(timeout_ms=timeout_ms, max_records=POLL_RECORDS)
+        for place, batch in polled.items():
+            self._reach(place.partition, batch[0].offset)
+            self._reach(place.partition, batch[-1].offset + 1)
+            yield batch
 
     def past(self, spans: Spans) -> bool:
-        """Tell if all records of these spans were taken."""
-        ends = zip(self._places(spans), spans.values(), strict=True)
-        return all(self._consumer.position(place) >= end for place, (_, end) in ends)
+        """Tell if all records of these spans were taken.
+
+        In a topic that was made anew it may be long until they are: see `anew`, and stand again.
+        """
+        past = True
+        for place, (_, end) in zip(self._places(spans), spans.values(), strict=True):
+            at = self._consumer.position(place)
+            self._reach(place.partition, at)
+            past = past and at is not None and at >= end
+        return past and not self.anew
+
+    def _reach(self, partition: int, at: int | None) -> None:
+        if at is None or at < self._next.get(partition, 0):
+            self.anew = True
+        else:
+            self._next[partition] = at
 
     def _stand(self, spans: Spans, partitions: Collection[int]) -> None:
         places = self._places(partitions)
+        self._next, self.anew = {}, False
         self._consumer.assign(places)
         self._consumer.resume(*places)  # an earlier pass may have paused them
         for place in places:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from detectors.campaigns.campaign import PLATFORMS_MAX, Abused, Campaign
-from streams.wire.outputs import Headers, agent_event
+from streams.wire.outputs import EpisodeId, Headers, PlatformKey, agent_event
 from streams.wire.version import SCHEMA_VERSION, TimeMs, Word32, reader
 
 _Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -17,7 +17,7 @@ _Pace = Annotated[float, Meta(ge=0)]
 
 
 class _Abused(msgspec.Struct, frozen=True):
-    platform: str
+    platform: PlatformKey
     platform_id: Word32
     victims: _Count
 
@@ -26,7 +26,7 @@ class _Campaign(msgspec.Struct, frozen=True, kw_only=True):
     """`otpguard.campaign.v1`."""
 
     schema_version: int = SCHEMA_VERSION
-    campaign_id: str
+    campaign_id: EpisodeId
     open: bool
     start_ms: TimeMs
     opened_ms: TimeMs

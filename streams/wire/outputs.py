@@ -43,6 +43,20 @@ from streams.wire.version import SCHEMA_VERSION, Integer, TimeMs, UnreadableErro
 DEAD_LETTER_BYTES_MAX: Final = 100_000
 """Of a refused value, so much is kept: enough to see what it is, and under every broker's limit."""
 
+PLATFORM_CHARS_MAX: Final = 1024
+"""Of a platform's key. A name in an event has 64 characters at most, a host in a text 575. Keys of
+64 platforms, in six bytes a character, are under every broker's limit as one record."""
+
+ID_CHARS_MAX: Final = 512
+"""Of an episode's id, which a campaign has too. A topic's name has 249 characters at most, and the
+three numbers beside it 20 digits each."""
+
+MESSAGES_MAX: Final = 2**40
+"""Of one flood: a thousand a second for 34 years. The sum of 50,000 floods fits in 63 bits."""
+
+PlatformKey = Annotated[str, Meta(max_length=PLATFORM_CHARS_MAX)]
+EpisodeId = Annotated[str, Meta(max_length=ID_CHARS_MAX)]
+_Messages = Annotated[int, Meta(ge=0, le=MESSAGES_MAX)]
 Headers = tuple[tuple[str, bytes], ...]
 TrustName = Literal["none", "bank", "government", "carrier", "emergency"]
 LevelName = Literal["clear", "watch", "throttle"]
@@ -78,7 +92,7 @@ class _Cause(msgspec.Struct):
 
 
 class _Evidence(msgspec.Struct):
-    messages: Integer
+    messages: _Messages
     platforms: Integer
     novel: Integer
     first_ms: TimeMs
@@ -136,7 +150,7 @@ class _Step(msgspec.Struct):
 
 
 class _Sighting(msgspec.Struct, omit_defaults=True):
-    platform: str
+    platform: PlatformKey
     platform_id: Word32
     at_ms: TimeMs
     novel: bool
@@ -162,7 +176,7 @@ class _Episode(msgspec.Struct, kw_only=True):
     """`otpguard.episode.v1`. What may be unset is there in all but renewals."""
 
     schema_version: int = SCHEMA_VERSION
-    episode_id: str
+    episode_id: EpisodeId
     kind: Kind
     change: Change
     epoch: Integer

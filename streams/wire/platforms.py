@@ -18,20 +18,25 @@ from detectors.platforms.figures import PART_PLATFORMS, PlatformCounts, Platform
 from detectors.platforms.strangers import PAIRS_PART, SweepPart, Thousand
 from detectors.platforms.sweeps import SWEEP_RULES, Sweep, SweepRule
 from detectors.platforms.sweeps import TOLD_MOST as SWEEP_TOLD
-from streams.wire.outputs import Headers, agent_event
+from streams.wire.outputs import Headers, PlatformKey, agent_event
 from streams.wire.version import SCHEMA_VERSION, TimeMs, Word32, reader
 
+PART_COUNT_MAX: Final = 2**32
+"""Of one partition in half an hour, two million a second: what a thousand partitions tell in a week
+adds up to a count that the network's record may have."""
+
 _Count = Annotated[int, Meta(ge=0, le=2**53)]
+_PartCount = Annotated[int, Meta(ge=0, le=PART_COUNT_MAX)]
 _Share = Annotated[float, Meta(ge=0, le=1)]
 
 
 class _Counts(msgspec.Struct, frozen=True, omit_defaults=True):
-    platform: str
+    platform: PlatformKey
     platform_id: Word32
-    codes: _Count
-    recipients: _Count = 0  # left out where there are none, as the next two
-    strangers: _Count = 0
-    flood_codes: _Count = 0
+    codes: _PartCount
+    recipients: _PartCount = 0  # left out where there are none, as the next two
+    strangers: _PartCount = 0
+    flood_codes: _PartCount = 0
 
 
 class _Votes(msgspec.Struct, frozen=True, array_like=True):
@@ -57,8 +62,8 @@ class _Hot(msgspec.Struct, frozen=True, kw_only=True):
 class _Thousand(msgspec.Struct, frozen=True, array_like=True):
     platform_id: Word32
     thousand: _Count
-    strangers: _Count
-    fresh: _Count
+    strangers: _PartCount
+    fresh: _PartCount
 
 
 class _Strangers(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +104,7 @@ class _Platform(msgspec.Struct, frozen=True, kw_only=True):
     """`otpguard.platform.v1`."""
 
     schema_version: int = SCHEMA_VERSION
-    platform: str
+    platform: PlatformKey
     platform_id: Word32
     newest_ms: TimeMs
     days: Annotated[tuple[_Day, ...], Meta(min_length=1, max_length=KEPT_DAYS)]

@@ -147,6 +147,16 @@ def test_the_order_of_records_decides_nothing(
     assert found(records + records[:10]) == once
 
 
+@pytest.mark.parametrize("newest_day", [None, 19_995, 19_998, 20_000])
+def test_what_a_reader_may_not_know_whole_is_final(newest_day: int | None) -> None:
+    """It reads from the day 19,997 on, and a campaign may have been under way then."""
+    floods = told([], 19_997 * DAY_MS)
+    if newest_day is not None:
+        floods.newest_ms = newest_day * DAY_MS
+        floods.forget()
+    assert final_ms(floods) == (19_999 if newest_day == 20_000 else 19_998) * DAY_MS
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_a_reader_that_begins_days_later_tells_the_same_campaigns(seed: int) -> None:
     """Over five days with pauses of minutes to hours, in runs that may pass many midnights."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from kafka import KafkaProducer
 
+from streams.agents import agent as module
 from streams.agents.agent import Agent
 from streams.agents.kept import KeptTopic
 from streams.cluster.admin import Cluster, client_arguments
@@ -17,6 +18,8 @@ from streams.config.sections.kafka import Kafka
 from streams.demo.brokers import Broker
 from streams.telemetry.metrics import Metrics
 from streams.wire import UnreadableError
+from tests.streams.cluster.test_read import remade
+from tests.threads import meanwhile
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.kafka
@@ -27,9 +30,11 @@ class Listing(Agent):
 
     heard: list[bytes]
     told: tuple[bytes, ...] = ()
+    begun = 0
 
     def _begin(self) -> int:
-        self.heard = []
+        self.heard, self.told = [], ()
+        self.begun += 1
         return 0
 
     def _let_go(self) -> None:
@@ -45,6 +50,31 @@ class Listing(Agent):
 
     def _tell(self) -> None:
         self.told = tuple(self.heard)
+
+
+@pytest.mark.parametrize("remade_topic", ["", ".kept"])
+def test_an_agent_whose_topic_is_made_anew_reads_and_tells_anew(
+    kafka: Broker, unique: str, remade_topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stood still until as many records had come, and held what was not there any more."""
+    monkeypatch.setattr(module, "PLACE_S", 0.2)
+    settings = Kafka(bootstrap=kafka.bootstrap)
+    clients = client_arguments(settings)
+    with Cluster(settings) as cluster:
+        cluster.create(unique, 1, 1, {})
+        cluster.create(f"{unique}.kept", 1, 1, {})
+    with closing(KafkaProducer(**clients, acks="all")) as producer:
+        for value in (b"1", b"2", b"3", b"4"):
+            producer.send(unique, value, key=b"k")
+            producer.send(f"{unique}.kept", value, key=b"k")
+        producer.flush()
+    kept = KeptTopic(clients, f"{unique}.kept", f"{unique}-agents")
+    agent = Listing(clients, unique, kept, Metrics("campaigns"), lambda: 0)
+    with meanwhile(agent.run):
+        wait_until(lambda: agent.told == (b"1", b"2", b"3", b"4"), "all is told")
+        remade(clients, unique + remade_topic, b"5")
+        told = (b"1", b"2", b"3", b"4") if remade_topic else (b"5",)
+        wait_until(lambda: agent.begun >= 2 and agent.told == told, "told anew")
 
 
 def test_all_is_read_before_a_word_is_said_and_what_is_unreadable_is_counted(

@@ -112,6 +112,31 @@ def test_what_is_no_episode_is_counted_and_passed_over(world: World) -> None:
         wait_until(lambda: bad("otpguard_records_refused_total", {"kind": "bad"}) == 1, "counted")
 
 
+@pytest.mark.kafka
+@pytest.mark.parametrize("quiet", [True, False])
+def test_campaigns_that_no_flood_is_left_of_stay(world: World, *, quiet: bool) -> None:
+    """After quiet days, or with an episode topic made anew, an owner knows no flood of them."""
+    now_ms = time.time_ns() // 1_000_000
+    for days in (4, 40, 170) if not quiet else (0, 4, 40, 170):
+        at_ms = now_ms - days * DAY_MS - HOUR_MS
+        old = replace(
+            CAMPAIGN, campaign_id=f"{days}", start_ms=at_ms, opened_ms=at_ms, newest_ms=at_ms,
+            end_ms=at_ms,
+        )  # fmt: skip
+        key = old.campaign_id.encode()
+        world.producer.send(world.topics.campaign, encode_campaign(old), key=key).get(timeout=60)
+    held = {each.campaign_id for each in world.told()}
+    if not quiet:
+        world.say(list(tale(Random(7), 40, now_ms - HOUR_MS, first=1)))
+    with world.agent():
+        wait_until(
+            lambda: not any(e.open for e in world.told() if e.end_ms < now_ms - 3 * DAY_MS), "told"
+        )
+    after = {each.campaign_id for each in world.told()}
+    assert held <= after
+    assert len(after - held) == (not quiet)
+
+
 def test_what_grew_together_is_deleted_and_what_is_long_over_is_closed() -> None:
     day = 20_000 * DAY_MS
     open_ = replace(CAMPAIGN, newest_ms=day, opened_ms=day, end_ms=day)

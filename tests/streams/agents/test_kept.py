@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
 from kafka import KafkaProducer
 
-from streams.agents.kept import KeptTopic
+from streams.agents.kept import KeptTopic, Records
 from streams.cluster.admin import Cluster, client_arguments
 from streams.config import Kafka
 from streams.demo.brokers import Broker
 from streams.errors import ConfigError
 from tests.reading import written
+from tests.streams.cluster.test_read import remade
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.kafka
@@ -107,6 +108,34 @@ def test_what_another_wrote_meanwhile_is_put_right(place: Place, opened: Opened)
     wait_until(lambda: read(ledger) == {b"a": b"of a paused owner"}, "read it")
     assert ledger.keep({b"a": (b"right", ())}) == 1
     assert place.standing() == {b"a": b"right"}
+
+
+def test_a_record_without_a_value_or_a_key_ends_no_owner(place: Place, opened: Opened) -> None:
+    """A null key comes by a topic that is not compacted; an empty value by any."""
+    with Cluster(Kafka(bootstrap=",".join(place.clients["bootstrap_servers"]))) as cluster:
+        cluster.create(f"{place.name}-plain", 1, 1, {})
+    place.name += "-plain"
+    with closing(KafkaProducer(**place.clients, acks="all")) as producer:
+        for key, value in ((b"a", b""), (None, b"1"), (b"b", b"2")):
+            producer.send(place.name, value, key=key, partition=0)
+        producer.flush()
+    ledger = opened()
+    wait_until(lambda: whole(ledger), "owner")
+    assert ledger.held == {b"a": b"", b"b": b"2"}
+    assert ledger.keep({b"a": (None, ()), b"b": (b"", ())}) == 2
+    wait_until(lambda: read(ledger) == {b"b": b""}, "read again")
+
+
+def test_a_topic_that_is_made_anew_is_begun_anew(place: Place, opened: Opened) -> None:
+    ledger = opened()
+    wait_until(lambda: whole(ledger), "owner")
+    wanted: Records = {str(n).encode(): (b"v", ()) for n in range(20)}
+    ledger.keep(wanted)
+    wait_until(lambda: len(read(ledger)) == 20, "read again")
+    remade(place.clients, place.name)
+    wait_until(lambda: whole(ledger) and not ledger.held, "begun anew")
+    assert ledger.keep(wanted) == 20
+    assert len(place.standing()) == 20
 
 
 def test_a_missing_topic_is_said_at_once(place: Place) -> None:

@@ -98,6 +98,35 @@ def test_sums_are_told_and_a_restart_tells_nothing_again(
     assert len(written(world.clients, world.topics.platform)) == number
 
 
+def test_what_is_no_platform_s_record_or_of_a_time_to_come_ends_and_hides_nothing(
+    kafka: Broker, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TELL_S", 0.2)
+    monkeypatch.setattr(module, "SWEEP_S", 0.2)
+    world = World(kafka, unique)
+    strays = {b"0", b"007", b"", b"x"}
+    for stray in strays:
+        world.producer.send(world.topics.platform, b"{}", key=stray).get(timeout=60)
+    world.producer.send(world.topics.platform, b"", key=b"9").get(timeout=60)
+    swept = SweepPart(
+        time.time_ns() // 1_000_000 - 600_000,
+        tuple(Thousand(0, 8613800138 + i, 99, 0) for i in range(5)),
+    )
+    world.say(
+        part(0, 1, day=TODAY, p1=100, rest=5),
+        replace(part(1, 1, day=TODAY, p1=10, rest=5), sweep=swept),
+        part(0, 2, day=TODAY + 8, p2=7),
+    )
+    with world.agent() as metrics:
+        wait_until(lambda: world.told() == {"sig:p1": 110}, "told")
+        world.say(part(0, 2, day=TODAY, p1=1))
+        wait_until(lambda: world.told() == {"sig:p1": 111}, "what comes after it counts")
+        sample = metrics.registry.get_sample_value
+        assert sample("otpguard_records_refused_total", {"kind": "bad"}) == 1
+    standing = {each.key: each.value for each in written(world.clients, world.topics.platform)}
+    assert all(standing[stray] == b"{}" for stray in strays), "left alone"
+
+
 def votes(partition: int, offset: int, *platforms: int) -> PlatformPart:
     """One flood's vote in a partition whose people meet enough."""
     sums = tuple(VoteSum(platform, 1, VOTE // len(platforms)) for platform in platforms)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import closing
 from typing import Any, NamedTuple
 
 import pytest
-from kafka import KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
 from streams.cluster.admin import Cluster, client_arguments
-from streams.cluster.read import LOGGED_MAX, readable, records
+from streams.cluster.read import LOGGED_MAX, TopicReader, readable, reading, records
 from streams.config import Kafka
 from streams.demo.brokers import Broker
 from streams.errors import ConfigError
 from streams.wire import UnreadableError
+from tests.waiting import wait_until
 
 START_MS = 1_790_000_000_000
 
@@ -109,6 +111,63 @@ def test_who_follows_hears_of_what_comes_until_told_to_stop(
         if heard[-1] == 10:
             stop.set()
     assert sorted(heard) == [0, 1, 2, 3, 5, 6, 7, 8, 9, 10]
+
+
+def remade(clients: dict[str, Any], topic: str, *values: bytes) -> None:
+    """Delete a topic, and create it anew with these values."""
+    with closing(KafkaAdminClient(**clients)) as admin:
+        admin.delete_topics([topic])
+        wait_until(lambda: topic not in admin.list_topics(), "deleted")
+    with Cluster(Kafka(bootstrap=",".join(clients["bootstrap_servers"]))) as cluster:
+        cluster.create(topic, 1, 1, {})
+    with closing(KafkaProducer(**clients, acks="all")) as producer:
+        for value in values:
+            producer.send(topic, value, key=b"k", partition=0)
+        producer.flush()
+
+
+@pytest.mark.kafka
+def test_a_reader_tells_that_its_topic_was_made_anew(kafka: Broker, unique: str) -> None:
+    settings = Kafka(bootstrap=kafka.bootstrap)
+    clients = client_arguments(settings)
+    with Cluster(settings) as cluster:
+        cluster.create(unique, 1, 1, {})
+    with closing(KafkaProducer(**clients, acks="all")) as producer:
+        for i in range(6):
+            producer.send(unique, b"%d" % i, key=b"k")
+        producer.flush()
+    with reading(clients, unique) as reader:
+        spans = reader.spans()
+        reader.stand(spans)
+
+        def past() -> bool:
+            for _ in reader.take():
+                pass
+            return reader.past(spans)
+
+        wait_until(past, "read")
+        remade(clients, unique, b"6", b"7")
+        wait_until(lambda: past() or reader.anew, "told")
+        assert reader.anew
+        spans = reader.spans()
+        reader.stand(spans)
+        wait_until(past, "read again")
+
+
+class Lost:
+    """A client that has lost its place."""
+
+    def position(self, place: TopicPartition) -> None:
+        """None: it was out of range, and no offset is known yet."""
+
+    def partitions_for_topic(self, topic: str) -> set[int]:
+        return {0}
+
+
+def test_a_reader_that_lost_its_place_has_to_begin_again() -> None:
+    reader = TopicReader(Lost(), "t")
+    assert not reader.past({0: (0, 5)})
+    assert reader.anew
 
 
 @pytest.mark.broker

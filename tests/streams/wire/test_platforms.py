@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from importlib import resources
 
+import jsonschema
 import msgspec
 import pytest
 
 from detectors.hot.telling import TOLD_MOST, HotPart, VoteSum
-from detectors.platforms.days import PlatformDay, PlatformFigures
+from detectors.platforms.days import KEPT_DAYS, PlatformDay, PlatformFigures
 from detectors.platforms.figures import PART_PLATFORMS, PlatformCounts, PlatformPart
 from detectors.platforms.strangers import PAIRS_PART, SweepPart, Thousand
 from detectors.platforms.sweeps import TOLD_MOST as SWEEP_TOLD
@@ -23,6 +26,10 @@ from streams.wire import (
     part_headers,
     platform_headers,
 )
+from streams.wire.outputs import PLATFORM_CHARS_MAX
+from streams.wire.platforms import PART_COUNT_MAX
+
+SCHEMAS = resources.files("streams") / "schemas"
 
 PART = PlatformPart(3, 8192, 1, 86_400_000, (PlatformCounts("sig:a", 7, 9, 4, 0, 2),))
 DAY = PlatformDay(86_400_000, 90, 40, 20, 30)
@@ -55,6 +62,28 @@ def test_what_is_newer_or_something_else_is_refused(change: dict[str, object]) -
         kind = VersionError if "schema_version" in change else UnreadableError
         with pytest.raises(kind):
             decode(msgspec.json.encode(wrong | change))
+
+
+@pytest.mark.parametrize(
+    "counts", [{"platform": "x" * (PLATFORM_CHARS_MAX + 1)}, {"codes": PART_COUNT_MAX + 1}]
+)
+def test_a_part_that_no_platform_s_record_could_hold_is_refused(counts: dict[str, object]) -> None:
+    wrong = msgspec.json.decode(encode_part(PART))
+    wrong["platforms"][0] |= counts
+    schema = json.loads((SCHEMAS / "otpguard.platform.parts.v1.json").read_text("utf-8"))
+    assert not jsonschema.Draft202012Validator(schema).is_valid(wrong)
+    with pytest.raises(UnreadableError):
+        decode_part(msgspec.json.encode(wrong))
+
+
+def test_the_largest_parts_of_a_week_are_figures_that_can_be_read() -> None:
+    """Of a thousand partitions, each of which tells every half hour."""
+    largest = PART_COUNT_MAX * 1000 * 48
+    days = (PlatformDay(86_400_000, largest, largest, largest, largest),) * KEPT_DAYS
+    figures = replace(
+        FIGURES, platform="x" * PLATFORM_CHARS_MAX, days=days, codes=largest * KEPT_DAYS
+    )
+    assert decode_platform(encode_platform(figures)) == figures
 
 
 HOT = HotPart(1 << 20, (VoteSum(7, 2, 1 << 19), VoteSum(9, 1, 3)), 6400, ((7, 64), (9, 128)))
