@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import IO, Any, Final
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from streams.cluster.read import reading
 from streams.errors import UsageError
 from streams.feeds.mapping import FieldMap, UnmappableError
+from streams.feeds.rows import FileLayout
 from streams.language import tr
 from streams.operate.replay import chunks_of
 
@@ -58,41 +60,64 @@ def from_lines(
 
 @dataclass(frozen=True, slots=True)
 class ColumnTable:
-    """The layout of CSV files."""
+    """The layout of CSV files, and what their columns mean."""
 
     rules: FieldMap
-    columns: list[str] | None  # None: the first line of each file names them
-    delimiter: str = ","
-    encoding: str = "utf-8"
+    layout: FileLayout = field(default_factory=FileLayout)
 
 
 def from_csv(
     files: Iterable[str], table: ColumnTable, topic: str, opener: Opener, progress: Progress
 ) -> Iterator[Slice]:
     """Call detail records. A row that cannot be mapped becomes a value that is refused."""
+    layout = table.layout
+    encoding = layout.encoding
+    if codecs.lookup(encoding).name == "utf-8":
+        encoding = "utf-8-sig"  # a mark in front of the first line is no part of a name
 
     def chunks() -> Iterator[list[bytes]]:
         for name in files:
             with opener(name) as file:
-                text = io.TextIOWrapper(file, table.encoding, errors="replace", newline="")
-                rows = csv.reader(text, delimiter=table.delimiter)
-                names = table.columns or next(rows, None)
-                if not names:
-                    raise UsageError(
-                        tr("{name}: no head line; --columns names the fields").format(name=name)
-                    )
+                text = io.TextIOWrapper(file, encoding, errors="replace", newline="")
+                rows = csv.reader(text, delimiter=layout.delimiter)
+                names = list(layout.columns or _head(name, rows))
                 table.rules.require(name, names)
                 number = 0
-                while batch := list(islice(rows, ROWS)):
+                whole = _whole(rows)
+                while batch := list(islice(whole, ROWS)):
                     yield [_mapped(table.rules, names, row, number + i)
                            for i, row in enumerate(batch)]  # fmt: skip
                     number += len(batch)
-                    progress(sum(len(field) + 1 for row in batch for field in row))
+                    progress(sum(len(field) + 1 for row in batch for field in row or ()))
 
     yield from _numbered(chunks(), topic)
 
 
-def _mapped(rules: FieldMap, names: list[str], row: list[str], number: int) -> bytes:
+def _head(name: str, rows: Iterator[list[str]]) -> list[str]:
+    """The names in a file's first line. Raise UsageError if there are none."""
+    try:
+        names = next(rows, None)
+    except csv.Error as error:
+        raise UsageError(f"{name}: {error}") from None
+    if not names:
+        raise UsageError(tr("{name}: no head line; --columns names the fields").format(name=name))
+    return names
+
+
+def _whole(rows: Iterator[list[str]]) -> Iterator[list[str] | None]:
+    """The rows, and None in the place of one that cannot be read, such as of a field too long."""
+    while True:
+        try:
+            yield from rows
+        except csv.Error:
+            yield None  # the reader goes on with the next line
+        else:
+            return
+
+
+def _mapped(rules: FieldMap, names: list[str], row: list[str] | None, number: int) -> bytes:
+    if row is None:
+        return b""
     try:
         return _encode(rules.value(dict(zip(names, row, strict=False)), f"row-{number}"))
     except UnmappableError:

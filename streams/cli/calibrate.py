@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,6 +28,7 @@ from streams.cli.shared import (
 )
 from streams.errors import ConfigError, UsageError
 from streams.language import listed, tr
+from streams.shown import MASK
 
 if TYPE_CHECKING:
     from streams.calibrate.history import ColumnTable, Slice
@@ -183,9 +184,13 @@ def _table(
 ) -> ColumnTable:
     """The rules by which lines of CSV become events."""
     from streams.calibrate.history import ColumnTable  # noqa: PLC0415 - start-up time
+    from streams.feeds.rows import FileLayout  # noqa: PLC0415
 
     rules = rules_of(settings, maps, constants, time_format, zone)
-    return ColumnTable(rules, columns.split(",") if columns else None, delimiter, encoding)
+    if encoding.lower().replace("_", "-") == "utf-8-sig":
+        encoding = "utf-8"  # a mark in front of the first line is passed over anyway
+    named = tuple(columns.split(",")) if columns else None
+    return ColumnTable(rules, FileLayout(named, delimiter, encoding))
 
 
 def _tell(
@@ -560,8 +565,8 @@ def _write(path: Path, config: Path | None, result: Result) -> None:
     section = ""
     for setting in sorted(kept, key=lambda s: "." in s["name"]):
         head, _, name = setting["name"].rpartition(".")
-        if name in ("password", "secret"):
-            lines.append(f"# {setting['name']} is left out: name a file with {name}_file")
+        if (why := _withheld(result.settings, head, name, setting)) is not None:
+            lines.append(f"# {setting['name']} is left out: {why}")
             continue
         if head != section:
             lines += ["", f"[{head}]"]
@@ -576,6 +581,21 @@ def _write(path: Path, config: Path | None, result: Result) -> None:
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
+
+
+def _withheld(settings: Settings, head: str, name: str, setting: Mapping[str, Any]) -> str | None:
+    """Return why a setting is left out of a proposal; None if it is not.
+
+    A secret is masked, and whoever took the mask over would have it as the secret.
+    """
+    from pydantic import SecretStr  # noqa: PLC0415 - start-up time
+
+    section = reduce(getattr, filter(None, head.split(".")), settings)
+    if isinstance(getattr(section, name), SecretStr):
+        return f"name a file with {name}_file"
+    if MASK in str(setting["value"]):
+        return f"it lets in whoever reads it; it stands in {setting['source']}"
+    return None
 
 
 def _need_report() -> None:

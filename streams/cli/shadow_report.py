@@ -111,7 +111,7 @@ def _messages(
     starts: dict[int, int] = {}
     for cause in (action.cause for actions in leases.values() for action in actions):
         starts[cause.partition] = min(cause.offset, starts.get(cause.partition, cause.offset))
-    counted = {None, settings.input.counted_type}
+    intake = settings.intake()
     for record in records(clients, settings.topics.input, starts=starts):
         recipient = keys.get(record.key)
         if recipient is None:
@@ -120,7 +120,7 @@ def _messages(
             event = decode_event(record.value)
         except UnreadableError:
             continue  # a dead letter
-        if event.event_type not in counted or event.segment not in (None, 1):
+        if not intake.is_message(event):
             continue
         verdict = recognise(
             registry,

@@ -162,13 +162,19 @@ def toml_value(value: Any) -> str | None:
         case bool() | int() | float():
             return str(value).lower()
         case dict():
-            return "{" + ", ".join(f'"{k}" = {toml_value(v)}' for k, v in value.items()) + "}"
+            pairs = (f"{_toml_string(key)} = {toml_value(each)}" for key, each in value.items())
+            return "{" + ", ".join(pairs) + "}"
         case list() | tuple():
             return "[" + ", ".join(str(toml_value(each)) for each in value) + "]"
         case _:
-            import json  # noqa: PLC0415 - start-up time
+            return _toml_string(value)
 
-            return json.dumps(str(value), ensure_ascii=False)  # a JSON string is a TOML string
+
+def _toml_string(value: object) -> str:
+    """A string in TOML: one in JSON is one, but for the one character that only TOML escapes."""
+    import json  # noqa: PLC0415 - start-up time
+
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def write_table(

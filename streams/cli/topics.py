@@ -283,7 +283,8 @@ def restore(
     settings = settings_of(config)
     topics = settings.topics
     try:
-        lines = file.read_text("utf-8").splitlines()
+        # No other line end: JSON leaves some of them as they are, and reasons may hold them.
+        lines = file.read_text("utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: {error}") from None
     done = say_again(client_arguments(settings.kafka), lines, topics.override, topics.everyone)

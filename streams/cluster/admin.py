@@ -86,6 +86,7 @@ def client_arguments(kafka: Kafka) -> dict[str, Any]:
             "sasl_plain_username": kafka.username,
             "sasl_plain_password": kafka.password.get_secret_value(),
         }
+    _look_at_names(kafka)
     _knock(kafka, arguments.get("ssl_context"))
     if kafka.security.startswith("sasl"):
         asyncio.run(_sign_in(kafka, arguments))
@@ -378,6 +379,19 @@ async def _sign_in(kafka: Kafka, arguments: Mapping[str, Any]) -> None:
             "({security}) the protocol of this listener?"
         ).format(bootstrap=kafka.bootstrap, reason=_name(reason), security=kafka.security)
     )
+
+
+def _look_at_names(kafka: Kafka) -> None:
+    """Raise ConfigError for a name that no host can have: clients resolve every one of them."""
+    for address in kafka.bootstrap.split(","):
+        try:
+            address.rpartition(":")[0].encode("idna")
+        except UnicodeError as error:
+            raise ConfigError(
+                tr("cannot {verb} at {where}: {error}").format(
+                    verb=tr("connect"), where=address, error=error.__cause__ or error
+                )
+            ) from None
 
 
 def _knock(kafka: Kafka, context: ssl.SSLContext | None) -> None:

@@ -139,7 +139,9 @@ def problems(
     """Return a sentence for each thing that must be put right before a worker may start.
 
     `blind` names a user from whom the brokers may hide topics: what he does not see may be there.
-    Retention, and partition counts of outputs, are the operator's; they are no problem.
+    Retention, and partition counts of outputs, are the operator's; they are no problem. What a
+    broker does not report is not judged: whoever may not see settings would else be told to make
+    topics anew, and with them delete what they hold.
     """
     by_role = {topic.role: topic for topic in wanted}
     missing = [
@@ -152,13 +154,12 @@ def problems(
         shape = found.get(topic.name)
         if shape is None:
             continue
-        if topic.cleanup == "compact" and shape.configs.get("cleanup.policy") != "compact":
-            policy = shape.configs.get("cleanup.policy")
-            said.append(
-                tr("topic {name} has cleanup.policy={policy}; it must be compact alone").format(
-                    name=topic.name, policy=policy
-                )
+        policy = shape.configs.get("cleanup.policy")
+        if topic.cleanup == "compact" and policy not in (None, "compact"):
+            told = tr("topic {name} has cleanup.policy={policy}; it must be compact alone").format(
+                name=topic.name, policy=policy
             )
+            said.append(_mended(told, topic.name, "cleanup.policy", "compact"))
     source, log = by_role["input"].name, by_role["changelog"].name
     if source in found and log in found and found[source].partitions != found[log].partitions:
         said.append(

@@ -157,9 +157,7 @@ class Settings(BaseModel):
         try:
             return shipped.merged(Registry.load(path.read_text("utf-8")))
         except (OSError, UnicodeDecodeError, RegistryError) as error:
-            raise ConfigError(
-                tr("recognise.registry_file {path}: {error}").format(path=path, error=error)
-            ) from None
+            raise _no_registry(path, error) from None
 
     def recogniser(self) -> Recogniser:
         """A recogniser with an empty cache. Raise ConfigError as `registry` does."""
@@ -260,7 +258,10 @@ class Settings(BaseModel):
         return self.detect.again and self.worker.state_format >= WITH_AGAIN
 
     def fingerprint(self) -> str:
-        """Twelve hex digits that change with every setting and file that decisions depend on."""
+        """Twelve hex digits that change with every setting and file that decisions depend on.
+
+        Raise ConfigError as `registry` does.
+        """
         import hashlib  # noqa: PLC0415 - start-up time
 
         digest = hashlib.sha256()
@@ -268,8 +269,16 @@ class Settings(BaseModel):
             digest.update(section.model_dump_json(exclude=_UNDECIDING).encode())
         digest.update(f"{self.mode} {self.epoch} {self.hot} {self.again}".encode())
         if self.recognise.registry_file is not None:
-            digest.update(self.recognise.registry_file.read_bytes())
+            try:
+                digest.update(self.recognise.registry_file.read_bytes())
+            except OSError as error:
+                raise _no_registry(self.recognise.registry_file, error) from None
         return digest.hexdigest()[:12]
+
+
+def _no_registry(path: Path, error: Exception) -> ConfigError:
+    """Say why the operator's file of platforms cannot be used."""
+    return ConfigError(tr("recognise.registry_file {path}: {error}").format(path=path, error=error))
 
 
 def _key_in(path: Path) -> bytes:

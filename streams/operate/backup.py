@@ -22,6 +22,7 @@ from streams.wire import (
     EVERYONE,
     Override,
     UnreadableError,
+    VersionError,
     decode_override,
     encode_override,
     override_key,
@@ -41,12 +42,14 @@ class RestoredWords:
 def saved(clients: Mapping[str, Any], topics: Iterable[str]) -> Iterator[str]:
     """Yield a line of JSON for each word that stands, after one that names the form.
 
+    Words of a newer program stand too, and are saved as they are: that program can restore them.
     Raise ConfigError or UnavailableError if a topic cannot be read.
     """
     yield json.dumps({"form": FORM})
     for topic in dict.fromkeys(topics):
-        for value in _standing(clients, topic).values():
-            yield json.dumps({"word": json.loads(value)}, ensure_ascii=False)
+        for record in newest_records(clients, topic).values():
+            if _is_word(record.value):
+                yield json.dumps({"word": json.loads(record.value)}, ensure_ascii=False)
 
 
 def restore(
@@ -54,11 +57,15 @@ def restore(
 ) -> RestoredWords:
     """Say the words of a file again that have no successor, each on the topic where it belongs.
 
-    Raise UsageError, before anything is said, if the file is none of ours or a word is no word;
+    Whatever has a word's key is its successor, even if only a newer program can read it. Raise
+    UsageError, before anything is said, if the file is none of ours or a word is no word;
     ConfigError or UnavailableError if a topic cannot be read or written.
     """
     words = list(_words(lines))
-    standing = {topic: _standing(clients, topic) for topic in dict.fromkeys((override, everyone))}
+    standing = {
+        topic: newest_records(clients, topic).keys()
+        for topic in dict.fromkeys((override, everyone))
+    }
     said = 0
     with working(tr("cannot restore")), closing(KafkaProducer(**clients, acks="all")) as producer:
         for word in words:
@@ -70,16 +77,24 @@ def restore(
 
 
 def _words(lines: Iterable[str]) -> Iterator[Override]:
-    rows = iter(lines)
+    rows = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
     try:
-        form = json.loads(next(rows, "null"))
+        _, form_line = next(rows, (1, "null"))
+        form = json.loads(form_line)
         if form != {"form": FORM}:
             raise UsageError(
                 tr("line 1: no file of words: it should begin with {form}").format(form=FORM)
             )
-        for number, line in enumerate(rows, 2):
+        for number, line in rows:
             try:
                 yield decode_override(json.dumps(json.loads(line)["word"]).encode())
+            except VersionError as error:
+                raise UsageError(
+                    tr(
+                        "line {number}: a word of a newer program, which can restore this file "
+                        "({error})"
+                    ).format(number=number, error=error)
+                ) from None
             except (KeyError, TypeError, UnreadableError) as error:
                 raise UsageError(
                     tr("line {number}: no word of an operator: {error}").format(
@@ -91,15 +106,12 @@ def _words(lines: Iterable[str]) -> Iterator[Override]:
         raise UsageError(tr("no file of words: {msg}").format(msg=msg)) from None
 
 
-def _standing(clients: Mapping[str, Any], topic: str) -> dict[bytes, bytes]:
-    """The newest value of each key, without those that were deleted or are no words."""
-    found = {key: record.value for key, record in newest_records(clients, topic).items()}
-    return {key: value for key, value in found.items() if _is_word(value)}
-
-
 def _is_word(value: bytes) -> bool:
+    """Tell if a value is a word, of this program or of a newer one."""
     try:
         decode_override(value)
+    except VersionError:
+        return True
     except UnreadableError:
         return False
     return True

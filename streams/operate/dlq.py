@@ -1,10 +1,11 @@
 """Dead letters: what was refused and why, and sending it in again.
 
 That a letter was replayed is written behind it into its own partition of the dead letters' topic
-(a *mark*, with the position that the event got in the input), so it lasts as long as the letter
-does. Marks follow their events: whoever dies in between repeats at most `BATCH` events, each with
-its original bytes, and the detector counts a platform once a day at a recipient. A letter whose
-source is the target of a mark is a replay that was refused again; it is not replayed by itself.
+(a *mark*, with the position and time that the event got in the input), so it lasts as long as the
+letter does. Marks follow their events: whoever dies in between repeats at most `BATCH` events, each
+with its original bytes, and the detector counts a platform once a day at a recipient. A letter
+whose source is the target of a mark is a replay that was refused again; it is not replayed by
+itself.
 """
 
 from __future__ import annotations
@@ -148,22 +149,20 @@ def find(
     away, UsageError past LETTERS_MAX.
     """
     letters: dict[tuple[RecordPosition, int], Letter] = {}
-    done: set[tuple[RecordPosition, int]] = set()
-    targets: set[RecordPosition] = set()
+    marks = _Marks()
     repeats = foreign = 0
     with reading(clients, topic) as reader:
         since_ms = None if wanted.since_ms is None else wanted.since_ms - SAID_AGAIN_MS
         for record in reader.records(reader.spans(since_ms)):
             tell(1)
-            if (mark := _mark(record)) is not None:
-                done.add(mark[0])
-                targets.add(mark[1])
-            elif (letter := _letter(record)) is None:
+            if marks.take(record):
+                continue
+            if (letter := _letter(record)) is None:
                 foreign += 1
             elif wanted.admits(letter):
                 repeats += letter.identity in letters
                 letters.setdefault(letter.identity, letter)
-            if max(len(letters), len(done)) > LETTERS_MAX:
+            if max(len(letters), len(marks.done)) > LETTERS_MAX:
                 raise UsageError(
                     tr(
                         "over {letters_max:,} dead letters are meant: narrow them with --since and "
@@ -171,7 +170,7 @@ def find(
                     ).format(letters_max=LETTERS_MAX)
                 )
     told = [
-        letter._replace(fate=_fate(letter, done, targets))
+        letter._replace(fate=marks.fate(letter))
         for letter in sorted(letters.values(), key=lambda one: (one.written_ms, one.source))
     ]
     return FoundLetters(told, repeats, foreign)
@@ -205,17 +204,18 @@ def show(
                     position=position, partition=partition, topic=topic, begin=begin, last=end - 1
                 )
             )
-        records = reader.records({int(partition): (int(offset), end)})
-        record = next(records, None)
+        record = next(reader.records({int(partition): (int(offset), end)}), None)
         letter = _letter(record) if record is not None and record.offset == int(offset) else None
         if letter is None:
             raise UsageError(
                 tr("the record at {position} is no dead letter").format(position=position)
             )
-        marks = filter(None, map(_mark, records))
-        target = next((target for identity, target in marks if identity == letter.identity), None)
-    fate = LetterStatus.REPLAYED if target is not None else LetterStatus.WAITING
-    return letter._replace(fate=fate), record, target
+        # A mark is behind the record that it tells of, and the letter may be said again behind it.
+        since_ms = min(letter.written_ms, letter.time_ms) - SAID_AGAIN_MS
+        marks = _Marks()
+        for each in reader.records(reader.spans(since_ms if since_ms >= 0 else None)):
+            marks.take(each)
+    return letter._replace(fate=marks.fate(letter)), record, marks.done.get(letter.identity)
 
 
 @dataclass(slots=True)
@@ -385,7 +385,11 @@ class Replayer:
                     self.topic,
                     b"",
                     MARK + f"{letter.source.partition}-{letter.source.offset}".encode(),
-                    _mark_headers(letter, RecordPosition(self.target, got.partition, got.offset)),
+                    _mark_headers(
+                        letter,
+                        RecordPosition(self.target, got.partition, got.offset),
+                        got.timestamp,
+                    ),
                     partition=letter.partition,
                 )
             )
@@ -412,12 +416,31 @@ class Replayer:
         return source.partition
 
 
-def _fate(
-    letter: Letter, done: set[tuple[RecordPosition, int]], targets: set[RecordPosition]
-) -> LetterStatus:
-    if letter.identity in done:
-        return LetterStatus.REPLAYED
-    return LetterStatus.REFUSED_AGAIN if letter.source in targets else LetterStatus.WAITING
+@dataclass(slots=True)
+class _Marks:
+    """The marks that were read, and what they say of a letter."""
+
+    done: dict[tuple[RecordPosition, int], RecordPosition] = field(default_factory=dict)
+    targets: set[tuple[RecordPosition, int | None]] = field(default_factory=set)
+
+    def take(self, record: Any) -> bool:
+        """Remember a mark; return whether the record is one."""
+        if (mark := _mark(record)) is None:
+            return False
+        identity, target, time_ms = mark
+        self.done.setdefault(identity, target)
+        self.targets.add((target, time_ms))
+        return True
+
+    def fate(self, letter: Letter) -> LetterStatus:
+        """The fate of a letter. An input that was made anew has other records at the same places.
+
+        Marks of older programs do not tell the time of the replay: there the place must suffice.
+        """
+        if letter.identity in self.done:
+            return LetterStatus.REPLAYED
+        replayed = {letter.identity, (letter.source, None)} & self.targets
+        return LetterStatus.REFUSED_AGAIN if replayed else LetterStatus.WAITING
 
 
 def _headers(record: Any) -> dict[str, bytes]:
@@ -442,22 +465,27 @@ def _letter(record: Any) -> Letter | None:
         return None
 
 
-def _mark(record: Any) -> tuple[tuple[RecordPosition, int], RecordPosition] | None:
-    """The replayed letter of a mark, and where it went; None for a record that is no mark."""
+def _mark(record: Any) -> tuple[tuple[RecordPosition, int], RecordPosition, int | None] | None:
+    """The replayed letter of a mark, where it went and when; None for a record that is no mark."""
     if not (record.key or b"").startswith(MARK):
         return None
     headers = _headers(record)
     try:
         identity = (_source(headers), int(headers["time"]))
-        return identity, RecordPosition.parse(headers["replayed_to"].decode())
+        replayed = headers.get("replayed_time")
+        target = RecordPosition.parse(headers["replayed_to"].decode())
+        return identity, target, None if replayed is None else int(replayed)
     except (LookupError, ValueError):
         return None
 
 
-def _mark_headers(letter: Letter, target: RecordPosition) -> list[tuple[str, bytes]]:
+def _mark_headers(
+    letter: Letter, target: RecordPosition, replayed_ms: int
+) -> list[tuple[str, bytes]]:
     source = letter.source
     return [
         ("replayed_to", str(target).encode()),
+        ("replayed_time", str(replayed_ms).encode()),
         ("topic", source.topic.encode()),
         ("partition", str(source.partition).encode()),
         ("offset", str(source.offset).encode()),

@@ -167,6 +167,11 @@ class Intake:
             kinds[None] = int(EventKind.MESSAGE)
         return kinds
 
+    def is_message(self, event: Event) -> bool:
+        """Tell if this event is a message that counts, for who reads events one by one."""
+        kinds = self.kinds
+        return bool(_counted([event], kinds)) and kinds[event.event_type] == EventKind.MESSAGE
+
 
 @dataclass(frozen=True, slots=True)
 class Reject:

@@ -14,6 +14,7 @@ from streams.calibrate.history import ROWS, ColumnTable, Slice, TopicHistory, fr
 from streams.demo.brokers import Broker
 from streams.errors import ConfigError, UnavailableError, UsageError
 from streams.feeds.mapping import FieldMap
+from streams.feeds.rows import FileLayout
 from streams.scenarios import DEFAULT_START_MS
 
 
@@ -79,7 +80,7 @@ def test_files_of_lines_are_one_log_in_the_order_given(two: list[str]) -> None:
     assert sum(told) >= 6
 
 
-TABLE = ColumnTable(FieldMap.parse(["recipient=called"], [], "ms", "UTC"), None)
+TABLE = ColumnTable(FieldMap.parse(["recipient=called"], [], "ms", "UTC"))
 
 
 def rows(tmp_path: Path, content: str, table: ColumnTable = TABLE) -> Iterator[Slice]:
@@ -97,8 +98,30 @@ def test_a_row_that_cannot_be_mapped_becomes_a_value_that_is_refused(tmp_path: P
     assert offsets == [0, 1, 2]
 
 
+@pytest.mark.parametrize("long", ["x" * 200_000, '"' + "x" * 200_000 + '"'])
+def test_a_field_that_is_too_long_costs_its_row_and_none_of_its_neighbours(
+    tmp_path: Path, long: str
+) -> None:
+    content = f"called,sender,event_time_ms\n139,1069,5\n{long},1069,6\n137,1069,7\n"
+    values, offsets = joined(rows(tmp_path, content))
+    assert offsets == [0, 1, 2]
+    assert values[1] == b""
+    assert b"row-2" in (values[2] or b"")
+
+
+def test_a_head_line_that_is_too_long_is_said_with_the_file_s_name(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"cdr\.csv: field larger than field limit"):
+        list(rows(tmp_path, "x" * 200_000 + "\n139\n"))
+
+
+def test_a_mark_in_front_of_the_head_line_is_no_part_of_a_name(tmp_path: Path) -> None:
+    values, _ = joined(rows(tmp_path, "\ufeffcalled,sender,event_time_ms\n139,1069,5\n"))
+    assert b"139" in (values[0] or b"")
+
+
 def test_columns_that_are_named_leave_no_head_line(tmp_path: Path) -> None:
-    table = ColumnTable(TABLE.rules, ["called", "sender", "event_time_ms"], ";")
+    layout = FileLayout(("called", "sender", "event_time_ms"), ";")
+    table = ColumnTable(TABLE.rules, layout)
     values, _ = joined(rows(tmp_path, "139;1069;5\n", table))
     assert len(values) == 1
     assert b"139" in (values[0] or b"")

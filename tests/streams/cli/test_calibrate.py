@@ -8,7 +8,8 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from unittest.mock import patch
 
 import pytest
@@ -18,10 +19,13 @@ from typer.testing import CliRunner
 from detectors.chain import Params
 from detectors.recognise.recogniser import Recogniser
 from streams.calibrate.rehearse import Incidents, Rehearsal, rehearse
+from streams.calibrate.result import Result
 from streams.cli import calibrate as command
 from streams.config import Settings, load
 from streams.errors import UsageError
 from streams.scenarios import DEFAULT_START_MS, Rates, generate, merged, ordinary
+from streams.shown import MASK
+from tests.streams.cli.called import refused
 from tests.streams.told import untold_languages
 
 SETTINGS = Settings()
@@ -262,3 +266,59 @@ def test_call_detail_records_say_what_the_same_events_in_json_say(
         assert found["history"][name] == same["history"][name]
     assert found["history"]["refused"] == 1
     assert found["rates"] == same["rates"]
+
+
+# -- what the command writes and refuses ----------------------------------------------------------
+
+
+SECRETS = """\
+[gate]
+token = "s3cret-of-a-gate"
+[redis]
+url = "redis://u:s3cret@h:6379/0"
+password = "s3cret"
+prefix = "mine:"
+[webhook]
+url = "https://h/orders?key=s3cret"
+secret = "s3cret-of-a-webhook"
+old_secret = "s3cret-of-last-year"
+[console]
+oidc_secret = ""
+"""
+
+
+def test_no_secret_and_no_mask_stands_in_the_proposal(tmp_path: Path) -> None:
+    """A gate that took a masked token over would let in whoever sends five stars."""
+    given, proposal = tmp_path / "otpguard.toml", tmp_path / "proposed.toml"
+    given.write_text(SECRETS)
+    result = SimpleNamespace(changes=[], settings=load(given), source="a", days=1.0)
+    command._write(proposal, given, cast("Result", result))
+    text = proposal.read_text()
+    assert MASK not in text
+    assert "s3cret" not in text
+    proposed = load(proposal)
+    assert proposed.redis.prefix == "mine:", "what is no secret is kept"
+    assert proposed.gate.token.get_secret_value() == ""
+    assert proposed.redis.url == Settings().redis.url
+    for name in ("gate.token", "redis.password", "webhook.secret", "webhook.old_secret"):
+        assert f"# {name} is left out: name a file with {name.partition('.')[2]}_file" in text
+    for name in ("redis.url", "webhook.url"):
+        assert f"# {name} is left out: it lets in whoever reads it; it stands in {given}" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--delimiter", "ab"), "'ab' is no delimiter of one character"),
+        (("--delimiter", ""), "is no delimiter of one character"),
+        (("--delimiter", '"'), "has another meaning in a file"),
+        (("--encoding", "nosuch"), "no encoding 'nosuch'"),
+        (("--encoding", "base64"), "no encoding 'base64'"),
+    ],
+)
+def test_a_csv_that_cannot_be_read_so_is_refused_in_a_sentence(
+    tmp_path: Path, words: tuple[str, ...], says: str
+) -> None:
+    path = tmp_path / "cdr.csv"
+    path.write_text("recipient,sender,event_time_ms\n")
+    refused(UsageError, says, "calibrate", str(path), "-q", *words)

@@ -16,7 +16,8 @@ from streams.errors import UsageError
 @pytest.mark.parametrize(
     "value",
     ["plain", 'with "quotes" and \\', "new\nline", "验证码", True, False, 5, 0.25,
-     {"gw-1": "minute"}, ["a", 1], {}],
+     {"gw-1": "minute"}, {'g"x\\y\n': "minute", "城": "", "": ""}, ["a", 1], {},
+     "\x7f", {"\x7f": 1}],
 )  # fmt: skip
 def test_a_value_comes_back_from_toml_as_it_was(value: Any) -> None:
     assert tomllib.loads(f"x = {toml_value(value)}")["x"] == value

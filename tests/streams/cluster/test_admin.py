@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import socket
 
 import pytest
 from kafka import errors
 
-from streams.cluster.admin import in_a_sentence
+from streams.cluster.admin import client_arguments, in_a_sentence
+from streams.config import Kafka
 from streams.errors import ConfigError, OtpguardError, UnavailableError
 
 
@@ -37,3 +39,20 @@ def test_a_librarys_event_loop_does_not_speak_in_our_logs_unless_it_crashes(
     assert caplog.records == []
     selector.error("IO loop crashed")
     assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+@pytest.mark.parametrize("host", ["kafka..svc", ".svc", "k" * 64])
+@pytest.mark.parametrize("bootstrap", ["{host}:9092", "127.0.0.1:9,{host}:9092"])
+def test_a_name_that_no_host_can_have_is_a_matter_of_configuration(
+    host: str, bootstrap: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"cannot connect at {host}:9092: label"):
+        client_arguments(Kafka(bootstrap=bootstrap.format(host=host)))
+
+
+def test_such_a_name_is_told_even_if_another_broker_answers() -> None:
+    """Clients resolve every name, and the error of this one is none of Kafka's."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        near = f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(ConfigError, match=r"cannot connect at kafka\.\.svc:9092: label"):
+            client_arguments(Kafka(bootstrap=f"{near},kafka..svc:9092"))

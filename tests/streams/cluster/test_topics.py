@@ -71,8 +71,17 @@ def test_a_changelog_that_deletes_is_refused(policy: str) -> None:
     shape = replace(RIGHT[CHANGELOG], configs={"cleanup.policy": policy})
     check(
         RIGHT | {CHANGELOG: shape},
-        f"topic {CHANGELOG} has cleanup.policy={policy}; it must be compact alone",
+        f"topic {CHANGELOG} has cleanup.policy={policy}; it must be compact alone; "
+        f"`kafka-configs.sh --alter --topic {CHANGELOG} --add-config cleanup.policy=compact` "
+        "mends it",
     )
+
+
+def test_what_a_broker_does_not_report_is_not_judged() -> None:
+    """Without DESCRIBE_CONFIGS a topic has no settings: a remedy would delete the kill switch."""
+    silent = {name: replace(shape, configs={}) for name, shape in RIGHT.items()}
+    check(silent)
+    assert module.cautions(WANTED, silent) == []
 
 
 def test_unequal_partitions_of_input_and_changelog_are_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -98,3 +99,13 @@ def test_lists_of_the_network_have_keys_of_their_own_that_only_who_needs_them_re
         settings = Settings(detect={"hot": "network", **wrong})  # others do without it
         with pytest.raises(ConfigError, match="detect"):
             settings.params()
+
+
+@pytest.mark.parametrize("use", [Settings.fingerprint, Settings.params])
+def test_a_file_of_platforms_that_is_not_there_is_said_by_whoever_reads_it(
+    tmp_path: Path, use: Callable[[Settings], object]
+) -> None:
+    path = tmp_path / "absent.toml"
+    settings = Settings(recognise={"registry_file": path})
+    with pytest.raises(ConfigError, match=f"recognise.registry_file {path}: .*No such file"):
+        use(settings)

@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 
 from streams.cli.topics import app
 from streams.demo.brokers import Broker
-from streams.errors import OtpguardError
+from streams.errors import OtpguardError, UsageError
 from streams.operate.backup import RestoredWords, restore, saved
+from streams.wire import override_key
 from tests.enforce.records import override
 from tests.streams.operate.test_tidy import Words
 
@@ -103,3 +104,46 @@ def command(words: Words, broker: Broker, folder: Path, *arguments: str) -> tupl
     if isinstance(done.exception, OtpguardError):
         return int(done.exception.exit_code), str(done.exception)
     return done.exit_code, done.output
+
+
+def test_a_reason_with_any_line_end_comes_back_and_empty_lines_are_passed_over(
+    pair: tuple[Words, Words], tmp_path: Path, broker: Broker
+) -> None:
+    old, new = pair
+    old.say(override("exempt", reason="a\u2028b\u2029c\x85d\x0be\x1cf\ng"))
+    file = tmp_path / "words.jsonl"
+    assert command(old, broker, tmp_path, "backup", "--output", str(file))[0] == 0
+    file.write_text(file.read_text("utf-8").replace("\n", "\n\n"), "utf-8")
+    assert command(new, broker, tmp_path, "restore", str(file)) == (
+        0, "1 words said again; 0 stand already\n",
+    )  # fmt: skip
+    assert new.standing() == old.standing()
+
+
+NEWER = b'{"schema_version": 99, "verb": "exempt", "recipient": "8613900000001", "for": "all"}'
+
+
+def test_a_word_of_a_newer_program_is_saved_as_it_is_and_left_to_that_program(
+    pair: tuple[Words, Words],
+) -> None:
+    old, new = pair
+    old.say(override("exempt", recipient="8613900000002"))
+    old.producer.send(old.name, NEWER, key=b"8613900000001|exempt|").get(10)
+    lines = list(saved(old.clients, [old.name]))
+    assert [json.loads(line)["word"] for line in lines[1:]].count(json.loads(NEWER)) == 1
+    with pytest.raises(UsageError, match=r"line [23]: a word of a newer program"):
+        restore(new.clients, lines, new.name, new.name)
+    assert new.standing() == {}, "nothing is said of a file that cannot be said whole"
+
+
+@pytest.mark.parametrize("value", [NEWER, b"no word"])
+def test_nothing_is_said_over_what_stands_whatever_it_is(
+    pair: tuple[Words, Words], value: bytes
+) -> None:
+    old, new = pair
+    word = override("exempt", recipient="8613900000001")
+    old.say(word)
+    new.producer.send(new.name, value, key=override_key(word)).get(10)
+    lines = list(saved(old.clients, [old.name]))
+    assert restore(new.clients, lines, new.name, new.name) == RestoredWords(0, 1)
+    assert new.standing() == {override_key(word): value}

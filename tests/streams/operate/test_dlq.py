@@ -225,6 +225,45 @@ def test_a_replay_that_is_refused_again_is_shown_and_left_alone_until_asked_for(
     assert desk.json("replay", "--unchecked", "--again")["published"] == 1
 
 
+def test_what_ls_says_of_a_letter_show_says_too(desk: Desk) -> None:
+    desk.send([b"{bad", b"{worse"], partition=1 - BELONGS)
+    assert desk.refuse() == 2
+    first = desk.json("ls")["letters"][0]["position"]
+    assert desk.json("replay", "--unchecked", "--limit", "1")["published"] == 1
+    assert desk.refuse() == 1
+    told = {each["position"]: each["fate"] for each in desk.json("ls")["letters"]}
+    assert sorted(told.values()) == ["refused again", "replayed", "waiting"]
+    assert {each: desk.json("show", each)["fate"] for each in told} == told
+    assert told[first] == "replayed"
+
+
+@pytest.mark.parametrize(
+    ("replayed_ms", "letter_ms", "fate"),
+    [
+        (2000, 3000, "waiting"),
+        (2000, 2000, "refused again"),
+        (None, 3000, "refused again"),  # a mark of an older program
+    ],
+)
+def test_a_letter_at_the_place_of_a_replay_is_that_replay_only_if_the_time_is_the_same_too(
+    desk: Desk, replayed_ms: int | None, letter_ms: int, fate: str
+) -> None:
+    """An input that was made anew counts from nought again."""
+    names = desk.settings.topics
+
+    def headers(offset: int, time_ms: int, **more: object) -> list[tuple[str, bytes]]:
+        told = {"topic": names.input, "partition": 0, "offset": offset, "time": time_ms, **more}
+        return [(name, str(each).encode()) for name, each in told.items() if each is not None]
+
+    mark = headers(1, 1000, replayed_to=f"{names.input}/0/7", replayed_time=replayed_ms)
+    with closing(KafkaProducer(**client_arguments(desk.settings.kafka))) as producer:
+        producer.send(names.dead_letters, b"", b"replayed/0-1", mark, partition=0).get(END_S)
+        letter = headers(7, letter_ms, reason="too_large")
+        producer.send(names.dead_letters, b"{bad", b"key", letter, partition=1).get(END_S)
+    assert desk.json("ls")["counts"] == {"too_large": {fate: 1}}
+    assert desk.json("show", "1:0")["fate"] == fate
+
+
 def test_a_list_of_abused_platforms_is_not_replayed_even_unchecked(desk: Desk) -> None:
     desk.send([b'{"event_type": "hot"}'])
     assert desk.refuse() == 1

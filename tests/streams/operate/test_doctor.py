@@ -8,17 +8,21 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from kafka import KafkaProducer
 
-from streams.cluster.admin import Cluster
-from streams.cluster.topics import create
+from streams.cluster.admin import Cluster, Shape
+from streams.cluster.topics import create, topics
 from streams.config import Settings, load
 from streams.config.sections.serving import PORTS
 from streams.demo.brokers import Broker
 from streams.errors import Exit
+from streams.operate import doctor as module
 from streams.operate.doctor import _sources
 from tests.waiting import END_S
 
@@ -196,6 +200,21 @@ def test_a_wrong_cleanup_and_refused_events_are_named(config: Path) -> None:
     assert "100% of 10 would be refused" in found["events"]["says"]
     code, found = doctor(config, "--role", "monitor")
     assert found["sample"]["state"] == "unknown"
+
+
+@pytest.mark.parametrize("role", ["override", "everyone", "changelog"])
+def test_nobody_is_told_to_make_a_topic_anew_whose_cleanup_can_be_changed(role: str) -> None:
+    """A topic of words made anew has lost the kill switch and all exemptions."""
+    settings = Settings(topics={"everyone": "everyone"})
+    wanted = topics(settings)
+    (topic,) = (each for each in wanted if each.role == role)
+    found = {each.name: Shape(each.partitions, 3, each.configs) for each in wanted}
+    found[topic.name] = replace(found[topic.name], configs={"cleanup.policy": "delete"})
+    cluster = SimpleNamespace(shapes=lambda _: found)
+    checks = module._shapes(settings, cast("Cluster", cluster))
+    (remedy,) = (each.remedy for each in checks if each.state == "bad")
+    assert f"--alter --topic {topic.name} --add-config cleanup.policy=compact" in remedy
+    assert "anew" not in remedy
 
 
 def test_a_broker_that_is_away_ends_it_with_one_finding(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -179,6 +180,18 @@ def test_what_is_not_counted_says_why() -> None:
     check_outcome(Outcome.MOBILE_ORIGINATED, direction="mo")
     check_outcome(Outcome.MOBILE_ORIGINATED, direction="mo", event_type="deliver", segment=3)
     check_outcome(Outcome.RECYCLED, event_type="recycled")
+
+
+@pytest.mark.parametrize("counted_type", ["submit", "deliver"])
+def test_one_rule_says_which_events_are_messages(counted_type: str) -> None:
+    intake = replace(CHINA, counted_type=counted_type)
+    for event_type, segment, attempt, direction in itertools.product(
+        (None, "submit", "deliver", "recycled"), (None, 1, 2), (None, 1, 2), (None, "mt", "mo")
+    ):
+        event = value(event_type=event_type, segment=segment, attempt=attempt, direction=direction)
+        counted = decode([event], intake=intake).outcomes
+        said = intake.is_message(wire.decode_event(event))
+        assert said == bool(counted.get(Outcome.COUNTED)), event
 
 
 def test_the_counted_type_is_a_setting_and_recycled_numbers_come_with_any() -> None:
