@@ -168,7 +168,7 @@ def _names_roles(command: Command) -> None:
 
 
 def _names_an_extra(command: Command) -> None:
-    (extra,) = re.findall(r"otpguard\[(\w+)\]", command.text)
+    (extra,) = re.findall(r"'\.\[(\w+)\]'", command.text)
     assert extra in MODULES, command
 
 
@@ -204,8 +204,8 @@ RULES: Final = (
         _names_roles,
     ),
     Rule(
-        "otpguard is on no index; the lock has what the extra brings",
-        lambda c: c.text.startswith("pip install 'otpguard["),
+        "the machine's Python is Debian's; the lock that its own is made of has the extra's too",
+        lambda c: c.text.startswith("pip install '.["),
         _names_an_extra,
     ),
     Rule(
