@@ -8,6 +8,7 @@ change of owners, or a paused owner that wrote once more changes nothing for lon
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
@@ -19,6 +20,12 @@ from streams.wire import Headers
 log = logging.getLogger(__name__)
 
 POLL_MS: Final = 200
+JOIN_S: Final = 10.0
+"""The group shares its topic out within so long, or is asked again: kafka-python 3.0.12 never looks
+at the answer that comes between two polls where the topic was made anew."""
+METADATA_MS: Final = 5000
+"""A client to whom nothing is assigned learns by these alone that its topic is there again; by
+default every five minutes."""
 SENT_S: Final = 30.0  # a broker that takes a record for longer is not well: the process ends
 
 Records = Mapping[bytes, tuple[bytes | None, Headers]]
@@ -38,6 +45,7 @@ class KeptTopic:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             allow_auto_create_topics=False,
+            metadata_max_age_ms=METADATA_MS,
         )
         if not self._consumer.partitions_for_topic(topic):
             raise no_topic(topic)
@@ -45,11 +53,12 @@ class KeptTopic:
         self._end: int | None = None  # of the topic when it was assigned; None: another owns it
         self._at: int | None = None  # where it reads; None: not known yet
         self._passed = False  # that end, once: a topic that is made anew ends before it
-        self.anew = 0  # how often the topic was made anew while this process owned it
+        self.anew = 0  # how often it began anew with what is on the topic
         self._turns = self._turned = 0  # changes of owners, and those that were seen to
+        self._joining: float | None = None  # since when, monotonic; None: the group has answered
         self._written: dict[bytes, bytes | None] = {}  # and not read again yet
         self.held: dict[bytes, bytes] = {}
-        self._consumer.subscribe([topic], listener=_Listener(self))
+        self._join()
 
     @property
     def whole(self) -> bool:
@@ -66,6 +75,11 @@ class KeptTopic:
     def poll(self, timeout_ms: int = POLL_MS) -> None:
         """Take part in the group, and read what came."""
         polled = self._consumer.poll(timeout_ms=timeout_ms).values()
+        if self._joining is not None and time.monotonic() - self._joining > JOIN_S:
+            log.warning("the group of %s does not answer: it is joined again", self._place.topic)
+            self._consumer.unsubscribe()
+            self._join()
+            self.turn(joining=True)
         if self._turns != self._turned:
             self._turned = self._turns
             self._begin()
@@ -97,10 +111,18 @@ class KeptTopic:
         self._producer.close(timeout=5)
         self._consumer.close()
 
-    def turn(self) -> None:
-        """Note that owners change: write nothing before the next `poll` has seen to it."""
+    def turn(self, *, joining: bool) -> None:
+        """Note that owners change: write nothing before the next `poll` has seen to it.
+
+        `joining`: the group has yet to say who is the owner.
+        """
         self._end = None
         self._turns += 1
+        self._joining = time.monotonic() if joining else None
+
+    def _join(self) -> None:
+        self._joining = time.monotonic()
+        self._consumer.subscribe([self._place.topic], listener=_Listener(self))
 
     def _take(self, record: Any) -> None:
         if record.key is None:  # none belongs on such a topic
@@ -117,18 +139,18 @@ class KeptTopic:
         at = self._consumer.position(self._place, timeout_ms=POLL_MS)
         if self._at is not None and (at is None or at < self._at):
             log.warning("%s was made anew: it is read again", self._place.topic)
-            self.anew += 1
             self._begin()
         else:
             self._at = at
 
     def _begin(self) -> None:
         """Begin anew with what is on the topic, if it is ours now."""
+        self.anew += 1  # also where it was lost and got back between two polls
         self.held.clear()
         self._written.clear()
         self._end = self._at = None
         self._passed = False
-        if self._place in self._consumer.assignment():
+        if self._joining is None and self._place in self._consumer.assignment():
             self._consumer.seek_to_beginning(self._place)
             self._end = self._consumer.end_offsets([self._place])[self._place]
             log.info("owner of %s", self._place.topic)
@@ -141,7 +163,7 @@ class _Listener(ConsumerRebalanceListener):
         self._ledger = ledger
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:  # noqa: ARG002
-        self._ledger.turn()
+        self._ledger.turn(joining=True)
 
     def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:  # noqa: ARG002
-        self._ledger.turn()
+        self._ledger.turn(joining=False)

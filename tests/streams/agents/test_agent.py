@@ -11,6 +11,7 @@ import pytest
 from kafka import KafkaProducer
 
 from streams.agents import agent as module
+from streams.agents import kept as kept_module
 from streams.agents.agent import Agent
 from streams.agents.kept import KeptTopic
 from streams.cluster.admin import Cluster, client_arguments
@@ -75,6 +76,28 @@ def test_an_agent_whose_topic_is_made_anew_reads_and_tells_anew(
         remade(clients, unique + remade_topic, b"5")
         told = (b"1", b"2", b"3", b"4") if remade_topic else (b"5",)
         wait_until(lambda: agent.begun >= 2 and agent.told == told, "told anew")
+
+
+def test_who_kept_a_topic_keeps_it_again_though_its_client_passed_over_what_the_group_said(
+    kafka: Broker, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stood still for ever, one time in six: the group answered while no poll was under way."""
+    monkeypatch.setattr(kept_module, "JOIN_S", 5.0)
+    settings = Kafka(bootstrap=kafka.bootstrap)
+    clients = client_arguments(settings)
+    with Cluster(settings) as cluster:
+        cluster.create(unique, 1, 1, {})
+    kept = KeptTopic(clients, unique, f"{unique}-agents")
+
+    def poll(stop: threading.Event) -> None:
+        while not stop.is_set():
+            kept.poll(timeout_ms=1)  # so short that answers come between two of them
+
+    with closing(kept), meanwhile(poll):
+        wait_until(lambda: kept.whole, "owner")
+        for value in (b"1", b"2", b"3"):
+            remade(clients, unique, value)
+            wait_until(lambda: kept.whole and kept.held.get(b"k") == value, "owner again")  # noqa: B023
 
 
 def test_all_is_read_before_a_word_is_said_and_what_is_unreadable_is_counted(
