@@ -77,7 +77,7 @@ def telling_of(state: Sequence[Any]) -> HotTelling:
 
 
 def _votes(votes: Votes) -> tuple[VoteSum, ...]:
-    sums = [VoteSum(*each) for each in votes.sums()]
+    sums = list(map(VoteSum._make, votes.sums()))
     sums.sort(key=lambda each: (-each.voters, -each.weight, each.platform_id))
     return tuple(sorted(sums[:TOLD_MOST]))
 

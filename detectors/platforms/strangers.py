@@ -98,7 +98,7 @@ class Strangers:
         told, self.sums = _most(self.sums, PAIRS_PART), self.sums[:0]
         if not len(told):
             return None
-        return SweepPart(utc_ms(begun * SLOT_S), tuple(Thousand(*each) for each in told.tolist()))
+        return SweepPart(utc_ms(begun * SLOT_S), tuple(map(Thousand._make, told.tolist())))
 
     def state(self) -> list[Any]:
         """Plain data, the same whatever the order in which they came."""
@@ -124,8 +124,9 @@ def summed(rows: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
     if not len(held):
         return held
     held = held[np.lexsort((held[:, 1], held[:, 0]))]
+    platform, thousand = held[:, 0], held[:, 1]
     other = np.ones(len(held), np.bool_)
-    other[1:] = (held[1:, :2] != held[:-1, :2]).any(axis=1)
+    other[1:] = (platform[1:] != platform[:-1]) | (thousand[1:] != thousand[:-1])
     starts = indices(other)
     totals = held[starts]
     totals[:, 2:] = np.add.reduceat(held[:, 2:], starts, axis=0)

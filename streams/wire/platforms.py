@@ -7,7 +7,7 @@ written again, by a replay or another owner, has the same bytes and the same off
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Final
+from typing import Annotated, Final, cast
 
 import msgspec
 from msgspec import Meta
@@ -146,14 +146,18 @@ def encode_part(part: PlatformPart) -> bytes:
     )
 
 
+# Tuples of the core are written as they are: they give the same arrays as the types by which they
+# are read, of which a part would make some thousands first.
+
+
 def _hot(part: HotPart) -> _Hot:
-    votes = tuple(_Votes(*each) for each in part.votes)
-    base = msgspec.UNSET if part.base is None else tuple(_Met(*each) for each in part.base)
+    votes = cast("tuple[_Votes, ...]", part.votes)
+    base = msgspec.UNSET if part.base is None else cast("tuple[_Met, ...]", part.base)
     return _Hot(weight=part.weight, votes=votes, base_total=part.base_total, base=base)
 
 
 def _strangers(part: SweepPart) -> _Strangers:
-    thousands = tuple(_Thousand(*each) for each in part.thousands)
+    thousands = cast("tuple[_Thousand, ...]", part.thousands)
     return _Strangers(start_ms=part.start_ms, thousands=thousands)
 
 
