@@ -1,7 +1,8 @@
 """An end for connections that ask nothing, for what uvicorn serves: the desk and the signal.
 
-uvicorn ends an idle connection after an answer alone, and counts each one as a request where it
-has a limit of those. So connections that say nothing would be enough to keep everybody else out.
+A handshake that is never finished has one too. uvicorn ends an idle connection after an answer
+alone, and counts each one as a request where it has a limit of those. So connections that say
+nothing would be enough to keep everybody else out.
 """
 
 from __future__ import annotations
@@ -11,7 +12,20 @@ import math
 import time
 from typing import Any, ClassVar, Final
 
+import uvloop
+
 WHOLE_S: Final = 5.0  # for a request to be whole
+HANDSHAKE_S: Final = 5.0  # for one of TLS: asyncio's own end is a minute
+
+
+class ServerLoop(uvloop.Loop):
+    """The loop of what is served, which lets no handshake take long."""
+
+    async def create_server(self, *args: Any, **more: Any) -> Any:
+        """Listen. uvicorn has no setting for this."""
+        if more.get("ssl"):
+            more["ssl_handshake_timeout"] = HANDSHAKE_S
+        return await super().create_server(*args, **more)
 
 
 class Bounded(asyncio.Protocol):

@@ -14,13 +14,12 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
-import uvloop
 from confluent_kafka import Producer
 
 from streams.clock import now_ms
 from streams.cluster.admin import Cluster
 from streams.cluster.librdkafka import arguments
-from streams.connections import Bounded
+from streams.connections import Bounded, ServerLoop
 from streams.desk.store import CaseStore
 from streams.desk.store.tokens import tokens as tokens_of
 from streams.errors import ConfigError, UnavailableError
@@ -46,7 +45,6 @@ LINGER_MS: Final = 1
 BACKLOG: Final = 512
 CONCURRENT_MAX: Final = 512
 """Requests at a time; more get 503 at once, which is better than all of them late."""
-HANDSHAKE_S: Final = 5.0  # of TLS
 
 try:  # the parser of the gate, if it is there, takes a third of the time
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as _Protocol
@@ -54,16 +52,6 @@ except ImportError:  # pragma: no cover
     from uvicorn.protocols.http.h11_impl import (  # type: ignore[assignment]
         H11Protocol as _Protocol,
     )
-
-
-class SignalLoop(uvloop.Loop):
-    """The loop of the signal, which lets no handshake of TLS take a minute, as asyncio does."""
-
-    async def create_server(self, *args: Any, **more: Any) -> Any:
-        """Listen. uvicorn has no setting for this."""
-        if more.get("ssl"):
-            more["ssl_handshake_timeout"] = HANDSHAKE_S
-        return await super().create_server(*args, **more)
 
 
 class CertifiedProtocol(Bounded, _Protocol):
@@ -263,6 +251,6 @@ def serve(settings: Settings) -> None:
         with (
             http.serve(where.host, where.port_of("signal"), metrics.registry,
                        live=lambda: "", ready=lambda: unready(signal)),
-            asyncio.Runner(loop_factory=SignalLoop) as runner,
+            asyncio.Runner(loop_factory=ServerLoop) as runner,
         ):  # fmt: skip
             runner.run(run(signal, server_of(settings, signal), pusher))

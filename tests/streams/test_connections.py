@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from streams import connections
 from streams.connections import Bounded
+from tests.streams.evidence.tsa import openssl
 from tests.waiting import END_S, wait_until
 
 
@@ -47,8 +49,8 @@ async def _app(scope: Any, receive: Any, send: Any) -> None:
 
 
 @contextmanager
-def _served(protocol: Any) -> Iterator[tuple[str, int]]:
-    config = uvicorn.Config(_app, http=protocol, ws="none", lifespan="off", log_config=None)
+def _served(protocol: Any, **more: Any) -> Iterator[tuple[str, int]]:
+    config = uvicorn.Config(_app, http=protocol, ws="none", lifespan="off", log_config=None, **more)
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0), backlog=64) as sock:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
@@ -99,3 +101,19 @@ def test_of_too_many_the_longest_idle_has_to_go(protocol: Any) -> None:
         with socket.create_connection(place) as connection:
             assert _asked(connection) == b"HTTP/1.1 200 OK"
         assert closed(idle[0])
+
+
+def test_a_handshake_that_never_ends_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "HANDSHAKE_S", 0.2)
+    certificate, key = tmp_path / "server.pem", tmp_path / "server.key"
+    openssl("req", "-x509", "-nodes", "-newkey", "rsa:2048", "-days", "30", "-subj", "/CN=server",
+            "-keyout", key, "-out", certificate)  # fmt: skip
+    tls = {"ssl_certfile": certificate, "ssl_keyfile": key}
+    with (
+        _served(_H11, loop="streams.connections:ServerLoop", **tls) as address,
+        socket.create_connection(address) as idle,
+    ):
+        idle.settimeout(30)  # half of what asyncio gives it
+        assert not idle.recv(1)

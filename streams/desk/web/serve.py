@@ -95,6 +95,7 @@ def _config(desk: Desk) -> uvicorn.Config:
         timeout_graceful_shutdown=GRACE_S,
         h11_max_incomplete_event_size=HEADERS_MAX,
         http=ConsoleProtocol,
+        loop="streams.connections:ServerLoop",
         ws="none",
     )
 

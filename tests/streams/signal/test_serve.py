@@ -227,24 +227,6 @@ def test_who_waits_for_an_answer_is_not_closed_however_long_it_takes(
         assert answer.result(END_S) == 200
 
 
-def test_a_handshake_that_never_ends_is_closed(
-    certificates: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(serve, "HANDSHAKE_S", 0.2)
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    tls.load_cert_chain(certificates / "server.pem", certificates / "server.key")
-
-    async def play() -> None:
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(asyncio.Protocol, "127.0.0.1", 0, ssl=tls)
-        with socket.create_connection(server.sockets[0].getsockname()) as connection:
-            assert await asyncio.to_thread(closed, connection)
-        server.close()
-
-    with asyncio.Runner(loop_factory=serve.SignalLoop) as runner:
-        runner.run(play())
-
-
 def test_without_a_client_authority_no_certificate_is_asked_for(tmp_path: Path) -> None:
     with closing(opened(tmp_path)) as store:
         server = server_of(settings(tmp_path), signal(store, Memory()))

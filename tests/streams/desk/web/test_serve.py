@@ -92,7 +92,9 @@ def test_a_connection_that_asks_nothing_ends_at_the_console_too(
     monkeypatch.setattr(connections, "WHOLE_S", 0.2)
     with served(tmp_path) as world:
         desk: Any = world.desk
-        assert module._config(desk).http is ConsoleProtocol
+        config = module._config(desk)
+        assert config.http is ConsoleProtocol
+        assert config.get_loop_factory() is connections.ServerLoop
         address = world.desk.place.url.rpartition(":")[2]
         with socket.create_connection(("127.0.0.1", int(address))) as idle:
             assert closed(idle)
