@@ -8,14 +8,14 @@ import statistics
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Self
 
 import psutil
-from kafka import KafkaProducer
+from confluent_kafka import Producer
 
 from streams.cluster.admin import client_arguments
 from streams.cluster.topics import create
@@ -58,11 +58,21 @@ def recipient(n: int) -> str:
 def fill(broker: Broker, topic: str, leases: int) -> None:
     """Put so many leases on the throttle topic, an hour long."""
     at_ms = now_ms()
-    with closing(KafkaProducer(bootstrap_servers=broker.bootstrap, linger_ms=50)) as out:
-        for n in range(leases):
-            one = replace(action(recipient(n), n + 1, at_ms=at_ms, lease_ms=3_600_000))
-            out.send(topic, encode_action(one), key=one.recipient.encode())
-        out.flush()
+    failed: list[Any] = []
+    out = Producer(
+        {
+            "bootstrap.servers": broker.bootstrap,
+            "partitioner": "murmur2_random",
+            "queue.buffering.max.messages": leases + 1,
+            "on_delivery": lambda error, _: failed.append(error) if error else None,
+        }
+    )
+    for n in range(leases):
+        one = action(recipient(n), n + 1, at_ms=at_ms, lease_ms=3_600_000)
+        out.produce(topic, encode_action(one), key=one.recipient.encode())
+        out.poll(0)
+    out.flush()
+    assert not failed, failed[0]
 
 
 class Bench:
