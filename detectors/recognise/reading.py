@@ -43,9 +43,9 @@ from detectors.recognise.shapes import (
     has_link,
     leading,
     numbers,
-    signature_span,
     without_links,
 )
+from detectors.recognise.signature import signature_span
 from detectors.recognise.spelled import spelled
 from detectors.recognise.spent import of_receipt, spent
 from detectors.recognise.traits import traits_of

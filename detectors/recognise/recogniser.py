@@ -44,6 +44,7 @@ from detectors.recognise.reading import (
 )
 from detectors.recognise.registry import Line, Registry, Sender
 from detectors.recognise.rules import RULES
+from detectors.recognise.signature import is_note
 from detectors.recognise.weigh import confidence, model, named, scored
 
 OTP_CATEGORY: Final = "otp"
@@ -158,12 +159,15 @@ def _platform(
 
     An id that the registry knows is the gateway's word and stands above what a number says.
     """
-    claim = name_key(signature) if signature else ""
+    claim = name_key(signature) if signature and not is_note(mask(fold(signature))) else ""
     if not claim and looked.signature:
         claim = name_key(seen[slice(*looked.signature)])
     told = registry.ids.get(platform)
     claimed = registry.signatures.get(claim) if claim else told
-    trust = told.trust if told and told == claimed else registry.trust(claimed, origin)
+    vouched = told is not None and told == claimed
+    if claim and not vouched and registry.speaks_of(claimed, origin):
+        claimed, claim = None, ""
+    trust = claimed.trust if claimed and vouched else registry.trust(claimed, origin)
     if claimed or claim:
         return f"sig:{claimed.key if claimed else claim}", trust
     if origin.owners:

@@ -266,7 +266,7 @@ class Registry:
 
         | number              | no name claimed | its owner's name | another's name      |
         |---------------------|-----------------|------------------|---------------------|
-        | of a known owner    | the owner's     | the owner's      | none: a spoof       |
+        | of a known owner    | the owner's     | the owner's      | none: see speaks_of |
         | rented, or no sender| none            |                  | the claimed one's   |
         | any other           | none            |                  | none                |
         """
@@ -277,6 +277,17 @@ class Registry:
         if claimed is not None and sender.line in (Line.RENTED, Line.ABSENT):
             return claimed.trust
         return Trust.NONE
+
+    @staticmethod
+    def speaks_of(claimed: Platform | None, sender: Sender) -> bool:
+        """Tell if a trusted owner's number names somebody without trust, or whom nobody knows.
+
+        That is the owner, who says where money is paid: 【京东】 from a bank's own number. Whoever
+        can write as the owner needs no such name. A name that is trusted is a spoof there.
+        """
+        if not sender.owners or sender.owners[0].trust is Trust.NONE:
+            return False
+        return claimed is None or (claimed.trust is Trust.NONE and claimed not in sender.owners)
 
 
 _SHORT_DIGITS: Final = 8  # no subscriber number of E.164 is this short; short codes have 3-8

@@ -132,20 +132,6 @@ _LINK: Final = re.compile(
 )
 _DOTTED: Final = re.compile("[.][a-z]|://")  # in every link, and in few texts without
 
-_BRACKETED: Final = (
-    "(?:【([^【】\n]{1,40})】|[\\[［]([^\\[\\]［］\n]{1,40})[\\]］]"
-    "|〔([^〔〕\n]{1,40})〕|〖([^〖〗\n]{1,40})〗)"
-)
-_HEAD: Final = re.compile(f"\\s{{0,8}}(?:<#>\\s?|[(（]광고[)）]\\s?)?{_BRACKETED}")
-_CLOSING: Final = ("】", "]", "］", "〕", "〗")
-_TAIL: Final = re.compile(f"{_BRACKETED}\\s{{0,8}}$")
-_LABELS: Final = frozenset(
-    branches(
-        "web발신|국제발신|국외발신|광고|안내|알림|重要|重要なお知らせ|お知らせ|通知|公告|重要通知|提醒"
-        "|温馨提示|溫馨提示|tb"
-    )
-)  # what a text is, not who sends it; the first are put in by Korean carriers
-
 HOST_LINE: Final = re.compile(
     "(?:^|\n)@((?:[a-z0-9-]{1,63}[.]){1,8}[a-z0-9-]{1,63}) ?#([0-9a-z]{4,10})"
     "(?: ?[@%]\\S+)?\\s{0,8}$"
@@ -268,29 +254,3 @@ def app_hash(folded: str) -> int | None:
         return None
     found = _APP_HASH.search(folded)
     return found.start(1) if found else None
-
-
-def signature_span(folded: str) -> tuple[int, int] | None:
-    """The place of the name in brackets at the head, else at the end; None if there is none.
-
-    >>> signature_span("[web발신] [kb국민은행] 인증번호 000000"), signature_span("코드 [000000]")
-    ((9, 15), None)
-    """
-    start = 0
-    while found := _HEAD.match(folded, start):
-        if _is_name(found):
-            return found.span(found.lastindex or 0)
-        start = found.end()
-    if not folded.rstrip().endswith(_CLOSING):
-        return None
-    found = _TAIL.search(folded, max(0, len(folded) - 50))
-    return found.span(found.lastindex or 0) if found and _is_name(found) else None
-
-
-def _is_name(found: re.Match[str]) -> bool:
-    """Tell if brackets hold a name: letters, or as in 【12306】; not [482913]."""
-    name = found[found.lastindex or 0].strip()
-    if name.isdigit():
-        return len(name) <= 5 and found[1] is not None
-    words = _LETTER.search(name) is not None and "%" not in name  # 【最大50%OFF】
-    return words and name not in _LABELS

@@ -96,9 +96,9 @@ def test_what_looks_most_like_a_code_is_told_where_no_rule_names_one() -> None:
 
 
 def test_signature_and_links_are_no_part_of_the_body() -> None:
-    body = body_of(look("【code】 see https://code.example/0000 now"))
+    body = body_of(look("【code shop】 see https://code.example/0000 now"))
     assert "code" not in body
-    assert len(body) == len("【code】 see https://code.example/0000 now")
+    assert len(body) == len("【code shop】 see https://code.example/0000 now")
 
 
 @pytest.mark.parametrize(

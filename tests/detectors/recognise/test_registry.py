@@ -98,6 +98,28 @@ def test_a_banks_signature_earns_trust_only_where_the_number_does_not_say_otherw
     assert (verdict.otp, verdict.platform, verdict.trust) == (True, "sig:工商银行", trust)
 
 
+@pytest.mark.parametrize(
+    ("sender", "text", "owner"),
+    [
+        (
+            "95533",
+            "【京东】您正在使用建设银行龙卡支付199.00元，验证码492817。[建设银行]",
+            "建设银行",
+        ),
+        ("95555", "[支付宝] 您正在开通快捷支付，验证码492817。【招商银行】", "招商银行"),
+        ("95588", "【某某商城】验证码492817，请勿泄露。", "工商银行"),
+        ("10086", "【支付宝】验证码492817，请勿泄露。", "中国移动"),
+    ],
+)
+def test_a_bank_s_number_that_names_a_shop_is_the_bank(sender: str, text: str, owner: str) -> None:
+    """It was the shop, untrusted: a lease refused the bank's own code."""
+    registry = Registry.shipped()
+    told = recognise(registry, text, sender=sender)
+    assert told.otp
+    assert told.trust is registry.signatures[name_key(owner)].trust is not Trust.NONE
+    assert told.platform.startswith("port:")
+
+
 def test_a_spoofed_signature_from_a_port_registered_to_somebody_else_earns_no_trust() -> None:
     theirs = Registry.load('[none]\n"好课网" = {ports = ["10691234*"]}')
     registry, _ = REGISTRY.merged(theirs)

@@ -14,7 +14,6 @@ from detectors.recognise.shapes import (
     numbers,
     of_digits,
     sentence_span,
-    signature_span,
     without_links,
 )
 
@@ -96,24 +95,6 @@ def test_links_are_blanked_with_places_kept(text: str, blanked: str | None) -> N
     assert has_link(text) is (blanked is not None)
     assert without_links(text) == (blanked or text)
     assert len(without_links(text)) == len(text)
-
-
-@pytest.mark.parametrize(
-    ("folded", "name"),
-    [
-        ("【淘宝】验证码0000", "淘宝"),
-        ("[web발신] [국민은행] 인증", "국민은행"),
-        ("code 0000 【淘宝】", "淘宝"),
-        ("【00000】x", "00000"),
-        ("[000000] x", None),
-        ("【最大00%off】x", None),
-        ("【重要】x", None),
-        ("a [b] c", None),
-    ],
-)
-def test_a_signature_is_a_name_in_brackets_at_an_end(folded: str, name: str | None) -> None:
-    span = signature_span(folded)
-    assert (folded[slice(*span)] if span else None) == name
 
 
 def test_the_last_line_may_name_host_and_code() -> None:

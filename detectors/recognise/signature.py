@@ -1,0 +1,127 @@
+"""The name in brackets that a text is signed with, at its head or at its end.
+
+Brackets hold other things as well: what the text is (【验证码】, [OTP]), how to treat it
+(【请勿泄露】), for how long it is good. Such a note names nobody. Taken for a name, it would be one
+platform for all who write it, whose codes a flood could be made of.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cache, lru_cache
+from typing import Final, NamedTuple
+
+from detectors.recognise.fold import fold
+from detectors.recognise.lexicon import branches
+from detectors.recognise.scripts import NAMING, scripts_of
+from detectors.recognise.shipped import shipped
+
+_BRACKETED: Final = (
+    "(?:【([^【】\n]{1,40})】|[\\[［]([^\\[\\]［］\n]{1,40})[\\]］]"
+    "|〔([^〔〕\n]{1,40})〕|〖([^〖〗\n]{1,40})〗)"
+)
+_HEAD: Final = re.compile(f"\\s{{0,8}}(?:<#>\\s?|[(（]광고[)）]\\s?)?{_BRACKETED}")
+_CLOSING: Final = ("】", "]", "］", "〕", "〗")
+_TAIL: Final = re.compile(f"{_BRACKETED}\\s{{0,8}}$")
+_TAIL_CHARS: Final = 50
+_LABELS: Final = frozenset(
+    branches(
+        "web발신|국제발신|국외발신|광고|안내|알림|重要|重要なお知らせ|お知らせ|通知|公告|重要通知|提醒"
+        "|温馨提示|溫馨提示|tb"
+    )
+)  # what a text is, not who sends it; the first are put in by Korean carriers
+_LETTER: Final = re.compile("[^\\W\\d_]")
+_CJK: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_NO_WORD: Final = re.compile("[\\W\\d_]+")
+_WORD: Final = re.compile('[^\\s.,;:!?/|*()"“”]+')
+_NOTES_CACHED: Final = 4_096
+
+
+def signature_span(folded: str) -> tuple[int, int] | None:
+    """The place of the name in brackets at the head, else at the end; None if there is none.
+
+    >>> signature_span("[web발신] [kb국민은행] 인증번호 000000"), signature_span("코드 [000000]")
+    ((9, 15), None)
+    >>> signature_span("【验证码】000000，请勿转告。【美团】【请勿泄露】")
+    (18, 20)
+    """
+    start = 0
+    while found := _HEAD.match(folded, start):
+        if _is_name(found):
+            return found.span(found.lastindex or 0)
+        start = found.end()
+    end = len(folded)
+    while folded[start:end].rstrip().endswith(_CLOSING):
+        found = _TAIL.search(folded, max(start, end - _TAIL_CHARS), end)
+        if not found:
+            return None
+        if _is_name(found):
+            return found.span(found.lastindex or 0)
+        end = found.start()
+    return None
+
+
+def _is_name(found: re.Match[str]) -> bool:
+    """Tell if brackets hold a name: letters, or as in 【12306】; not [482913]."""
+    name = found[found.lastindex or 0].strip()
+    if name.isdigit():
+        return len(name) <= 5 and found[1] is not None
+    return _LETTER.search(name) is not None and "%" not in name and not is_note(name)
+
+
+@lru_cache(_NOTES_CACHED)
+def is_note(folded: str) -> bool:
+    """Tell if what stands in brackets says what a text is, or how to treat it, and names nobody.
+
+    >>> [is_note(each) for each in ("登录验证码", "0分钟内有效", "do not share", "kode otp")]
+    [True, True, True, True]
+    """
+    if folded in _LABELS:
+        return True
+    words = _words()
+    if _CJK.search(folded):
+        plain = _NO_WORD.sub("", folded)
+        return words.cjk_says.search(plain) is not None and not words.cjk.sub("", plain)
+    told = [word.strip("-'’") for word in _WORD.findall(folded)]
+    told = [word for word in told if _LETTER.search(word)]
+    if words.latin_says.intersection(told) and words.latin.issuperset(told):
+        return True
+    # A single word may be a name with such a beginning: Pinterest.
+    return (" " in folded or not folded.isascii()) and _names_a_code(folded)
+
+
+def _names_a_code(folded: str) -> bool:
+    """Tell if nothing but what some language calls a code is there."""
+    end = len(folded.rstrip(" :."))
+    return any(
+        word.kind in NAMING and not word.start and word.end >= end
+        for script in scripts_of(folded)
+        for word in script.words(folded)
+    )
+
+
+class _Words(NamedTuple):
+    """The words of notes, as they are used."""
+
+    latin_says: frozenset[str]
+    latin: frozenset[str]
+    cjk_says: re.Pattern[str]
+    cjk: re.Pattern[str]
+
+
+@cache
+def _words() -> _Words:
+    table = {
+        kind: frozenset(filter(None, (fold(word).strip() for word in words.split("|"))))
+        for kind, words in tomllib.loads(shipped("notes")).items()
+    }
+    says, cjk_says = table["says"], table["cjk_says"]
+    return _Words(
+        says, says | table["more"], _any_of(cjk_says), _any_of(cjk_says | table["cjk_more"])
+    )
+
+
+def _any_of(words: frozenset[str]) -> re.Pattern[str]:
+    """Return a pattern of words, the longest first."""
+    return re.compile("|".join(map(re.escape, sorted(words, key=lambda word: (-len(word), word)))))
