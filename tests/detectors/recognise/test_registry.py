@@ -98,6 +98,26 @@ def test_a_banks_signature_earns_trust_only_where_the_number_does_not_say_otherw
     assert (verdict.otp, verdict.platform, verdict.trust) == (True, "sig:工商银行", trust)
 
 
+TRADITIONAL = str.maketrans(
+    "银国电联动东发华邮储恒丰众农业设广兴苏宁长财险寿阳务税资会积检监关诈医场铁卫闪云"
+    "产个总线热报举网",
+    "銀國電聯動東發華郵儲恆豐眾農業設廣興蘇寧長財險壽陽務稅資會積檢監關詐醫場鐵衛閃雲"
+    "產個總線熱報舉網",
+)
+"""The letters of trusted names as Hong Kong and Taiwan write them."""
+
+
+def test_trusted_names_are_trusted_in_traditional_letters_too() -> None:
+    """A fifth of them were not: 郵儲銀行 was a shop."""
+    registry = Registry.shipped()
+    lost = [
+        key
+        for key, platform in registry.signatures.items()
+        if platform.trust and registry.signature(key.translate(TRADITIONAL)) != platform
+    ]
+    assert not lost
+
+
 @pytest.mark.parametrize(
     ("sender", "text", "owner"),
     [
