@@ -14,6 +14,7 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -393,7 +394,7 @@ class StateManager:
                 assigned.state_lock
             ):  # a state of 560 MB takes a second: its events wait, not the loop
                 next_offset, mark = assigned.next, assigned.outbox.mark
-                snapshot = await asyncio.to_thread(self._copy, assigned)
+                snapshot = await self._copied(assigned)
             assert next_offset is not None
             for step in assigned.writer.checkpoint(snapshot, next_offset, mark):
                 written += await self._do(assigned, step)
@@ -409,6 +410,21 @@ class StateManager:
             if bytes_per_s == float("inf") and written > RATE_BYTES_PER_S / 10:
                 self._rate = written / took
             log.debug("partition %d: %d bytes in %.3f s", assigned.partition, written, took)
+
+    async def _copied(self, assigned: AssignedPartition) -> chain.Snapshot:
+        """Copy a state in a thread, and return or raise only once the thread has ended.
+
+        A rebalance ends a checkpoint whose partition may stay. Had the lock been free while the
+        thread went on, events or the last checkpoint's own copy would have met it, and counted
+        twice or never what it was counting.
+        """
+        copying = asyncio.ensure_future(asyncio.to_thread(self._copy, assigned))
+        try:
+            return await asyncio.shield(copying)
+        finally:
+            while not copying.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait({copying})
 
     async def _do(self, assigned: AssignedPartition, step: Step) -> int:
         """Do a step; returns the bytes written."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -262,6 +263,39 @@ def test_a_manifest_of_which_nothing_was_heard_comes_first_when_the_partition_st
         other = kafka.states()
         await kafka.rebalance(other, 4, {0})
         assert other.positions() == {0: 70}
+
+    _play(play)
+
+
+@pytest.mark.parametrize("cancelled", [1, 3])
+def test_a_state_is_let_go_only_when_its_copy_is_made_though_a_rebalance_ends_the_checkpoint(
+    cancelled: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part of figures had other bytes after it: two threads had counted the same codes."""
+    begun, may_end = threading.Event(), threading.Event()
+
+    def copy(_: StateManager, assigned: AssignedPartition) -> chain.Snapshot:
+        begun.set()
+        assert may_end.wait(END_S)
+        return chain.snapshot(assigned.state)
+
+    monkeypatch.setattr(StateManager, "_copy", copy)
+
+    async def play(kafka: Kafka) -> None:
+        states = kafka.states()
+        await kafka.rebalance(states, 1, {0})
+        assigned = states.partitions[0]
+        assigned.next = 50
+        checkpoint = asyncio.create_task(states._checkpoint(assigned, 1e9))
+        await _until(begun.is_set)
+        for _ in range(cancelled):
+            checkpoint.cancel()
+            await asyncio.sleep(0.01)
+        assert assigned.state_lock.locked(), "events and another copy wait"
+        may_end.set()
+        await asyncio.wait({checkpoint})
+        assert checkpoint.cancelled()
+        assert not assigned.state_lock.locked()
 
     _play(play)
 
