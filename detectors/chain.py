@@ -91,6 +91,7 @@ hour. Past it all are looked up anew."""
 
 _FEW: Final = 4  # numbers that are sought in a list one by one, and not by a dictionary of it
 _CHECK_BITS: Final = 16  # of `name_check`
+_TRUSTED: Final = 1 << 48  # above a platform and its check: the code is of a trusted one
 _NEVER: Final = -(1 << 62)
 
 
@@ -234,6 +235,7 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
     pairs = platform.astype(np.int64) << _CHECK_BITS
     if codes.check is not None:
         pairs |= codes.check[at]
+    pairs |= (trust != Trust.NONE) * np.int64(_TRUSTED)
     ticks = (batch.offset[at[edges[:-1]]] // TICK_OFFSETS).tolist()  # a piece lies in one
     unnoted = _unnoted(shares, edges, ticks, pairs.tolist())
     tables = Tables([share.state.table for share in shares], edges)
@@ -373,7 +375,7 @@ def _unnoted(
 ) -> list[dict[int, int]]:
     """Of each share the codes whose names, or that they came lately, have to be noted.
 
-    By position; in `pairs` the platform and the check of its name, in one number.
+    By position; in `pairs` the platform, the check of its name, and whether it is trusted.
     """
     unnoted: list[dict[int, int]] = []
     for share, now, (a, b) in zip(shares, ticks, pairwise(edges), strict=True):
@@ -389,17 +391,20 @@ def _unnoted(
 
 
 def _note(partition: Partition, now: int, codes: Codes, pair: int, at: int, trust: int) -> None:
-    """Remembers, in this tick, the name of the code at a position, and the trust of the first.
+    """Remember, in this tick, the name of a code at a position, and the first trust it earned.
 
     Of names that share an id the first stays, and is marked: what a log leads to may not depend on
-    which of them a batch holds.
+    which of them a batch holds. A spoof that comes first leaves the name without trust until the
+    platform itself writes.
     """
-    key, check = pair >> _CHECK_BITS, pair & (1 << _CHECK_BITS) - 1
+    key, check = (pair & _TRUSTED - 1) >> _CHECK_BITS, pair & (1 << _CHECK_BITS) - 1
     names, noted = partition.book.names, partition.noted
     held = names.get(key)
     if held is None or now - held.tick >= NAME_TICKS:
         held = held or Name(codes.name(at), Trust(trust), now)
         held = names[key] = held._replace(tick=now)
+    if trust and held.trust is Trust.NONE:
+        held = names[key] = held._replace(trust=Trust(trust))
     plain = held.key.removesuffix(AMBIGUOUS)
     if check and plain == held.key and name_check(plain) != check:
         names[key] = held._replace(key=plain + AMBIGUOUS)

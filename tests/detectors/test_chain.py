@@ -406,6 +406,26 @@ def test_of_names_that_share_an_id_the_first_is_told_whatever_a_batch_holds(
     assert partition.book.names[platform_id("a")].key == "a"
 
 
+@pytest.mark.parametrize("size", [1, 2, 1000])
+@pytest.mark.parametrize("restored", [False, True])
+def test_a_spoof_that_comes_first_leaves_a_bank_s_name_untrusted_no_longer_than_the_bank_is_silent(
+    *, size: int, restored: bool
+) -> None:
+    """Floods voted for the bank then: it stood on the list of hot platforms."""
+    trusts = [Trust.NONE, Trust.NONE, Trust.BANK, Trust.NONE]
+    events = [Event(START_MS + i, VICTIM + i, "bank", trust) for i, trust in enumerate(trusts)]
+    partition = Partition(ENFORCE)
+    told = []
+    for first in range(0, len(events), size):
+        run(ENFORCE, events[first : first + size], partition)
+        told.append(partition.book.names[platform_id("bank")].trust)
+        if restored:
+            partition = restore(ENFORCE, snapshot(partition))
+    assert told[-1] is Trust.BANK
+    assert partition.book.names.trusted == {platform_id("bank")}
+    assert told[0] is (Trust.NONE if size <= 2 else Trust.BANK)
+
+
 class Asked(Names):
     """Names that count how often they are asked for."""
 
