@@ -53,7 +53,8 @@ class KeptTopic:
         self._end: int | None = None  # of the topic when it was assigned; None: another owns it
         self._at: int | None = None  # where it reads; None: not known yet
         self._passed = False  # that end, once: a topic that is made anew ends before it
-        self.anew = 0  # how often it began anew with what is on the topic
+        self.anew = 0  # how often the topic was made anew while this process owned it
+        self._reached = 0  # where it has read to, as owner
         self._turns = self._turned = 0  # changes of owners, and those that were seen to
         self._joining: float | None = None  # since when, monotonic; None: the group has answered
         self._written: dict[bytes, bytes | None] = {}  # and not read again yet
@@ -138,14 +139,16 @@ class KeptTopic:
         """Note where it reads; begin anew if that went back, as it does in a topic made anew."""
         at = self._consumer.position(self._place, timeout_ms=POLL_MS)
         if self._at is not None and (at is None or at < self._at):
-            log.warning("%s was made anew: it is read again", self._place.topic)
-            self._begin()
+            self._begin(anew=True)
         else:
             self._at = at
+            self._reached = max(self._reached, at or 0)
 
-    def _begin(self) -> None:
-        """Begin anew with what is on the topic, if it is ours now."""
-        self.anew += 1  # also where it was lost and got back between two polls
+    def _begin(self, *, anew: bool = False) -> None:
+        """Begin again with what is on the topic, if it is ours now.
+
+        That it is another topic also shows by its end, where it was lost and got back in one poll.
+        """
         self.held.clear()
         self._written.clear()
         self._end = self._at = None
@@ -153,6 +156,10 @@ class KeptTopic:
         if self._joining is None and self._place in self._consumer.assignment():
             self._consumer.seek_to_beginning(self._place)
             self._end = self._consumer.end_offsets([self._place])[self._place]
+            if anew or self._end < self._reached:
+                log.warning("%s was made anew: it is read again", self._place.topic)
+                self.anew += 1
+                self._reached = 0
             log.info("owner of %s", self._place.topic)
 
 
