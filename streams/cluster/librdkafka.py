@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from confluent_kafka import KafkaError
+
 from streams.config import Kafka
 
 
@@ -27,3 +29,12 @@ def arguments(kafka: Kafka) -> dict[str, Any]:
             "sasl.password": kafka.password.get_secret_value(),
         }
     return {name: str(value) for name, value in given.items() if value is not None}
+
+
+def is_fatal(error: KafkaError) -> bool:
+    """Tell if a producer is at its end by an error: it takes nothing any more, another one may.
+
+    `poll` and `flush` raise the cause once, whether there is an `error_cb` or not; `produce` then
+    raises `_FATAL`, by which the cause is not told.
+    """
+    return bool(error.fatal()) or error.code() == KafkaError._FATAL  # noqa: SLF001 - its public name

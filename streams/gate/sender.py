@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from streams.cluster.librdkafka import is_fatal
 from streams.gate.spool import Pair, Segment, Spool, SpoolCounts
 from streams.telemetry.metrics import Metrics
 
@@ -31,6 +32,7 @@ DIRECT_MAX: Final = 20_000  # that wait for Kafka in memory where the disk takes
 TRIM_S: Final = 0.25
 ADOPT_S: Final = 10.0
 PAUSE_S: Final = 1.0  # before an event that Kafka refused is tried again
+RENEW_S: Final = 5.0  # from one producer to the next, where each comes to its end at once
 FLUSH_S: Final = 5.0  # at the end
 
 _NEVER: Final = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG}
@@ -83,6 +85,9 @@ class EventSender:
         self._lost = SpoolCounts()  # as far as it has been told
         self._stop = threading.Event()
         self._producer: Any = None
+        self._broken = True  # no producer, or one that takes nothing any more
+        self._renew_at = self._made_at = 0.0
+        self._trim_at = self._adopt_at = 0.0
         self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
         metrics.follow("gate_queue_events", lambda: len(self._queue))
         metrics.put("gate_spool_up", 1)
@@ -134,24 +139,82 @@ class EventSender:
         return (self._clock_ahead_ns + time.monotonic_ns()) // 1_000_000
 
     def _run(self) -> None:
+        while not self._stop.is_set():
+            self._guarded(self._round)
+        self._guarded(self._finish)
+
+    def _guarded(self, do: Callable[[], None]) -> None:
+        """Do something, and come back whatever it meets: without this thread nothing is published.
+
+        An error is told by its type: its words may hold a record's.
+        """
+        try:
+            do()
+        except Exception as error:  # noqa: BLE001 - of any kind, see above
+            self._say(f"the sender goes on after an error: {type(error).__name__}")
+            self._stop.wait(PAUSE_S)
+
+    def _round(self) -> None:
+        self._renew()
+        now = time.monotonic()
+        if now >= self._adopt_at:
+            self._adopt_at = now + ADOPT_S
+            self._on_disk(self._adopt)
+        if now >= self._trim_at:
+            self._trim_at = now + TRIM_S
+            self._on_disk(self._trim)
+        self._turn()
+        # To wait in `poll` would be to turn with each partition's answer, a thousand a second.
+        self._stop.wait(LINGER_S)
+        self._poll(0)
+        self._count_published()
+
+    def _renew(self) -> None:
+        """Make a producer, if there is none that takes events and the last one has told of all."""
+        now = time.monotonic()
+        if not self._broken or now < self._renew_at:
+            return
+        if self._producer is not None and len(self._producer):
+            self._purge()
+            return
+        self._made_at, self._renew_at = now, now + RENEW_S
         self._producer = Producer(
             {**self._clients, **_ARGUMENTS}, logger=logging.getLogger("librdkafka")
         )
-        trim_at = adopt_at = 0.0
-        while not self._stop.is_set():
-            now = time.monotonic()
-            if now >= adopt_at:
-                adopt_at = now + ADOPT_S
-                self._on_disk(self._adopt)
-            if now >= trim_at:
-                trim_at = now + TRIM_S
-                self._on_disk(self._trim)
-            self._turn()
-            # To wait in `poll` would be to turn with each partition's answer, a thousand a second.
-            self._stop.wait(LINGER_S)
-            self._producer.poll(0)
-            self._count_published()
-        self._finish()
+        self._broken = False
+
+    def _poll(self, timeout_s: float) -> None:
+        """Hear what became of events. What ends the producer is raised here, once."""
+        if self._producer is None:
+            return
+        try:
+            self._producer.poll(timeout_s)
+        except KafkaException as raised:
+            error = raised.args[0]
+            if not is_fatal(error):
+                raise
+            self._say(f"events wait for another producer: {error.name()}")
+            self._break()
+
+    def _break(self) -> None:
+        """Have a producer that came to its end give back what it holds; another one sends that.
+
+        An idempotent producer is at its end where a right is lacking or the broker has lost what
+        it acknowledged. Of what was on its way, some may then be on the topic twice.
+        """
+        if self._broken:
+            return
+        self._broken = True
+        self._renew_at = max(time.monotonic() + PAUSE_S, self._made_at + RENEW_S)
+        self._purge()
+
+    def _purge(self) -> None:
+        """Have each event that the producer holds come back by its own report."""
+        self._producer.purge(in_queue=True, in_flight=True, blocking=False)
+
+    def _room(self) -> int:
+        """Return how many events may be handed to librdkafka now."""
+        return 0 if self._broken else IN_FLIGHT_MAX - self._in_flight
 
     def _turn(self) -> None:
         """Write what the loop handed over, and hand on what there is room for."""
@@ -161,9 +224,9 @@ class EventSender:
             if len(batch) < BATCH_MAX:
                 break
         if self._direct and time.monotonic() >= self._direct_at:
-            for _ in range(min(len(self._direct), IN_FLIGHT_MAX - self._in_flight)):
+            for _ in range(min(len(self._direct), self._room())):
                 self._produce(*self._direct.popleft())
-        while (room := min(BATCH_MAX, IN_FLIGHT_MAX - self._in_flight)) > 0:
+        while (room := min(BATCH_MAX, self._room())) > 0:
             taken: list[tuple[Segment, Pair]] = []
             self._on_disk(lambda: taken.extend(self._spool.take(room)))  # noqa: B023
             for segment, pair in taken:
@@ -174,7 +237,7 @@ class EventSender:
     def _keep(self, batch: list[Pair]) -> None:
         """Write events to the disk, and hand them on if none waits before them."""
         taken: list[tuple[Segment, Pair]] = []
-        room = IN_FLIGHT_MAX - self._in_flight
+        room = self._room()
         if not self._on_disk(
             lambda: taken.extend(self._spool.pass_on(batch, self._clock_ms(), room))
         ):
@@ -237,6 +300,8 @@ class EventSender:
 
     def _failed(self, segment: Segment | None, pair: Pair, error: KafkaError) -> None:
         """Give up an event that Kafka never takes; another one is sent again."""
+        if is_fatal(error):
+            self._break()
         if error.code() not in _NEVER:
             self._again(segment, pair, error.name())
             return
@@ -252,7 +317,8 @@ class EventSender:
         """Put an event back, to be sent again in a moment; at most as many as were in flight."""
         self._direct.append((segment, pair))
         self._direct_at = time.monotonic() + PAUSE_S
-        self._say(f"events wait for the broker: {why}")
+        if not self._broken:  # then that has been said
+            self._say(f"events wait for the broker: {why}")
 
     def _on_disk(self, do: Callable[[], object]) -> bool:
         """Do something with the spool; False if the disk fails."""
@@ -305,7 +371,8 @@ class EventSender:
         end = time.monotonic() + FLUSH_S
         self._turn()
         while (self._in_flight or self._past()) and time.monotonic() < end:
-            self._producer.poll(LINGER_S)
+            self._renew()
+            self._poll(LINGER_S)
             self._turn()
         self._count_published()
         self._on_disk(lambda: self._spool.trim(self._clock_ms() + 1_000))

@@ -9,16 +9,17 @@ import signal as signals
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from streams.clock import now_ms
 from streams.cluster.admin import Cluster
-from streams.cluster.librdkafka import arguments
+from streams.cluster.librdkafka import arguments, is_fatal
 from streams.connections import Bounded, ServerLoop
 from streams.desk.store import CaseStore
 from streams.desk.store.tokens import tokens as tokens_of
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SENT_S: Final = 10.0
+RENEW_S: Final = 5.0  # from one producer to the next, where each comes to its end at once
 GRACE_S: Final = 3
 LINGER_MS: Final = 1
 BACKLOG: Final = 512
@@ -96,42 +98,82 @@ class EndingServer(uvicorn.Server):
 @contextmanager
 def publishing(settings: Settings) -> Iterator[Publish]:
     """Give what writes to the audit's topic. Raise UnavailableError if no broker answers."""
-    topic = settings.topics.audit
     with Cluster(settings.kafka):
         pass  # librdkafka would wait in silence for a broker that is not there
-    # In C, without Python's lock: a producer in Python made answers wait for its turns.
-    producer = Producer(
-        {
+    publisher = _Publisher(settings)
+    try:
+        yield publisher.publish
+    finally:
+        publisher.close()
+
+
+class _Publisher:
+    """Publishes the audit by one producer; by another one where that came to its end."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._topic = settings.topics.audit
+        # In C, without Python's lock: a producer in Python made answers wait for its turns.
+        self._arguments = {
             **arguments(settings.kafka),
             "partitioner": "murmur2_random",
             "enable.idempotence": True,
             "linger.ms": LINGER_MS,
             "message.timeout.ms": int(SENT_S * 1000),
-        },
-        logger=logging.getLogger("librdkafka"),
-    )
+        }
+        self._producer: Any = None
+        self._ended_by = ""
+        self._renew_at = 0.0
+        self._make()
 
-    def publish(records: list[tuple[bytes, bytes]]) -> None:
-        failed: list[Any] = []
+    def _make(self) -> None:
+        """Make a producer. Raise UnavailableError where the last one is too young for another."""
+        now = time.monotonic()
+        if now < self._renew_at:
+            raise UnavailableError(self._ended_by)
+        self._renew_at = now + RENEW_S
+        self._producer = Producer(self._arguments, logger=logging.getLogger("librdkafka"))
+
+    def publish(self, records: list[tuple[bytes, bytes]]) -> None:
+        """Publish records, and return when all are safe. Raise UnavailableError if one is not.
+
+        A lacking right, or a broker that lost what it acknowledged, ends an idempotent producer
+        for good. It is dropped with all that it held: the chain of these records ends there.
+        """
+        if self._producer is None:
+            self._make()
+        failed: list[KafkaError] = []
+        try:
+            self._publish(self._producer, records, failed)
+        except KafkaException as raised:
+            failed.append(raised.args[0])
+        if not failed:
+            return
+        why = str(failed[-1].name())
+        if any(map(is_fatal, failed)):
+            self._producer, self._ended_by = None, why
+        raise UnavailableError(why)
+
+    def _publish(
+        self, producer: Any, records: list[tuple[bytes, bytes]], failed: list[KafkaError]
+    ) -> None:
         waiting = len(records)
 
-        def delivered(error: Any, _: Any) -> None:
+        def delivered(error: KafkaError | None, _: Any) -> None:
             nonlocal waiting
             waiting -= 1
             if error is not None:
                 failed.append(error)
 
         for key, value in records:
-            producer.produce(topic, value, key=key, on_delivery=delivered)
+            producer.produce(self._topic, value, key=key, on_delivery=delivered)
         while waiting:
             producer.poll(SENT_S)
-        if failed:
-            raise UnavailableError(str(failed[0].name()))
 
-    try:
-        yield publish
-    finally:
-        producer.flush(SENT_S)
+    def close(self) -> None:
+        """Wait a moment for what is on its way still."""
+        if self._producer is not None:
+            with suppress(KafkaException):  # it came to its end: nothing is on its way
+                self._producer.flush(SENT_S)
 
 
 def askers(settings: Settings) -> tuple[dict[str, SignalClient], Callable[[], bytes] | None]:

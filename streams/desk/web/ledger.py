@@ -1,7 +1,8 @@
 """The desk's own chain of the audit: one record at a time, each safe before anything is done.
 
-A record whose fate is not known (a broker that did not answer in time) may be on the log or not:
-the chain is then read again from the log before the next record, so that it never forks.
+A record whose fate is not known (a broker that did not answer in time) may be on the log or not,
+or come there yet: what the log holds now does not tell. It ends its chain, as at the signal: the
+next record begins a new one, and none ever forks.
 """
 
 from __future__ import annotations
@@ -25,6 +26,17 @@ if TYPE_CHECKING:
     from streams.config import Settings
 
 SENT_S: Final = 10.0
+PROMPT: Final[Mapping[str, Any]] = {
+    "linger_ms": 0,
+    "request_timeout_ms": 4_000,
+    "delivery_timeout_ms": 8_000,
+    "max_block_ms": 8_000,
+    "bootstrap_timeout_ms": 8_000,
+}
+"""Of a producer that gives a record up before `SENT_S`: what a person was told did not go out
+would otherwise do so for two minutes. A request that the broker has by then is not taken back."""
+
+CHAIN_MAX: Final = 96  # the rest of 128 is for what tells chains after a doubt apart
 LOOK_BACK: Final = 1_000
 """Records that are read first for the end of a chain; then twice as many, and so on."""
 
@@ -34,7 +46,10 @@ Tail = tuple[int, str]
 
 
 class DeskLedger:
-    """Appends to one chain; safe among threads. `tail` reads the chain's end from the log."""
+    """Appends to one chain; safe among threads. `tail` reads the chain's end from the log.
+
+    A process that starts again goes on with the chain; one in doubt never does.
+    """
 
     def __init__(
         self,
@@ -45,8 +60,9 @@ class DeskLedger:
     ) -> None:
         self._send = send
         self._tail = tail
-        self._chain = chain
+        self._name = self._chain = chain
         self._now_ms = now_ms
+        self._doubts = 0
         self._next: Tail | None = None
         self._lock = threading.Lock()
 
@@ -55,14 +71,72 @@ class DeskLedger:
         cut = {k: v[:WORD_MAX] if isinstance(v, str) else v for k, v in fields.items()}
         with self._lock:
             seq, prev = self._next or self._tail()
-            self._next = None
             record = msgspec.convert(
                 {"chain": self._chain, "seq": seq, "prev": prev, "at_ms": self._now_ms(), **cut},
                 AuditRecord,
             )
             value = encode_audit(record)
-            self._send(self._chain.encode(), value)
+            try:
+                self._send(self._chain.encode(), value)
+            except BaseException:
+                self._begin()
+                raise
             self._next = seq + 1, chained(value)
+
+    def _begin(self) -> None:
+        self._doubts += 1
+        self._chain = f"{self._name[:CHAIN_MAX]}/{self._now_ms()}.{self._doubts}"
+        self._next = 0, chain_start(self._chain)
+
+
+class PromptProducer:
+    """A producer for what a person waits for; safe among threads. Another one after each failure.
+
+    Of an idempotent producer in Python whose request was given up the partition may never be free
+    again: each record after it failed, until the desk was started again.
+    """
+
+    def __init__(self, clients: Mapping[str, Any]) -> None:
+        """Make the first one. Raise KafkaError if no broker answers."""
+        self._clients = clients
+        self._lock = threading.Lock()
+        self._given_up: list[Any] = []  # that hold something still: not even `close` ends those
+        self._producer: Any = self._made()
+
+    def _made(self) -> Any:
+        return KafkaProducer(**self._clients, **PROMPT, acks="all")
+
+    def send(self, topic: str, value: bytes, key: bytes) -> Any:
+        """Hand a record over, and return the future of its place."""
+        with self._lock:
+            if self._producer is None:
+                self._producer = self._made()
+            producer = self._producer
+        return producer.send(topic, value, key=key)
+
+    def drop(self) -> None:
+        """Give up the producer with all that it holds; the next record makes another one."""
+        self._end(0)
+
+    def close(self) -> None:
+        """Wait a moment for what is on its way still."""
+        self._end(SENT_S)
+
+    def _end(self, timeout_s: float) -> None:
+        with self._lock:
+            if self._producer is not None:
+                self._given_up.append(self._producer)
+                self._producer = None
+            self._given_up = [each for each in self._given_up if not _closed(each, timeout_s)]
+
+
+def _closed(producer: Any, timeout_s: float) -> bool:
+    """Close a producer; False if it holds something still, which it gives up by itself."""
+    try:
+        producer.close(timeout=timeout_s)
+    except KafkaError:
+        return False
+    return True
 
 
 @contextmanager
@@ -71,7 +145,7 @@ def ledger_on(settings: Settings, chain: str, now_ms: Callable[[], int]) -> Iter
     clients = client_arguments(settings.kafka)
     topic = settings.topics.audit
     try:
-        producer = KafkaProducer(**clients, acks="all")
+        producer = PromptProducer(clients)
     except KafkaError as error:
         raise unusable(tr("cannot reach Kafka"), error) from None
 
@@ -79,6 +153,7 @@ def ledger_on(settings: Settings, chain: str, now_ms: Callable[[], int]) -> Iter
         try:
             producer.send(topic, value, key=key).get(timeout=SENT_S)
         except KafkaError as error:
+            producer.drop()
             raise unusable(tr("cannot publish to {topic}").format(topic=topic), error) from None
 
     with closing(producer):

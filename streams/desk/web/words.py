@@ -15,11 +15,12 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaError
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import IllegalStateError, KafkaError, RetriableError
 
 from streams.cluster.admin import client_arguments, unusable
 from streams.cluster.read import readable
+from streams.desk.web.ledger import SENT_S, PromptProducer
 from streams.language import tr
 from streams.wire import (
     EVERYONE,
@@ -45,7 +46,6 @@ LATELY: Final = 200
 LATELY_MS: Final = 86_400_000
 WORDS_MAX: Final = 1_000  # whose acknowledgements are remembered
 GATEWAYS_MAX: Final = 256
-SENT_S: Final = 10.0  # a broker that takes no word for so long is away
 AGAIN_S: Final = 1.0  # until the reader begins again, whatever stopped it
 
 
@@ -134,13 +134,26 @@ class Speaker:
         self._said_at: OrderedDict[str, float] = OrderedDict()  # word -> monotonic seconds
 
     def say(self, word: Override, wait_s: float) -> Said:
-        """Publish a word and wait for gateways. Raise UnavailableError if it was not taken."""
+        """Publish a word and wait for gateways. Raise UnavailableError if it was not taken.
+
+        Whether a word that no broker answered for was taken is not known: it is given up, but
+        may have been on its way. That is said, for it may be obeyed.
+        """
         topic = self._topics.everyone if word.recipient == EVERYONE else self._topics.override
         said_at = time.monotonic()
         try:
             sent = self._producer.send(topic, encode_override(word), key=override_key(word))
-            offset: int = sent.get(timeout=SENT_S).offset
         except KafkaError as error:
+            self._producer.drop()
+            raise unusable(tr("cannot publish to {topic}").format(topic=topic), error) from None
+        try:
+            offset: int = sent.get(timeout=SENT_S).offset
+        except (RetriableError, IllegalStateError) as error:  # the latter by another one's failure
+            self._producer.drop()
+            what = tr("it is not known whether {topic} has the word").format(topic=topic)
+            raise unusable(what, error) from None
+        except KafkaError as error:
+            self._producer.drop()
             raise unusable(tr("cannot publish to {topic}").format(topic=topic), error) from None
         word_id = override_id(word, offset)
         self._said_at[word_id] = said_at
@@ -165,7 +178,7 @@ def speaking_on(settings: Settings, now_ms: Callable[[], int]) -> Iterator[Speak
     clients = client_arguments(settings.kafka)
     heard, stop = HeardWords(now_ms), threading.Event()
     try:
-        producer = KafkaProducer(**clients, acks="all")
+        producer = PromptProducer(clients)
     except KafkaError as error:
         raise unusable(tr("cannot reach Kafka"), error) from None
     reader = threading.Thread(
@@ -177,7 +190,7 @@ def speaking_on(settings: Settings, now_ms: Callable[[], int]) -> Iterator[Speak
     finally:
         stop.set()
         reader.join()
-        producer.close(timeout=SENT_S)
+        producer.close()
 
 
 def _follow(

@@ -31,21 +31,46 @@ class Broker:
         self.slow: set[bytes] = set()  # values that it has not answered yet
         self.taken: list[tuple[bytes, bytes]] = []
         self.waiting: deque[tuple[bytes, bytes, Any]] = deque()
+        self.made = 0
+        self.fatal = False  # the producer is at its end
+        self.told_fatal: KafkaError | None = None  # what `poll` raises, once
+        self.purged: deque[Any] = deque()
+
+    def end(self, code: int) -> None:
+        """Bring the producer to its end, as librdkafka 2.12 does: the cause is raised by `poll`."""
+        self.fatal, self.told_fatal = True, KafkaError(code, "made up", fatal=True)
 
     def __call__(self, arguments: dict[str, Any], **more: Any) -> Broker:
         assert arguments["partitioner"] == "murmur2_random"
         assert arguments["enable.idempotence"]
+        assert not self.waiting, "reports of the one before are all there"
+        self.made += 1
+        self.fatal = False
         return self
+
+    def __len__(self) -> int:
+        return len(self.waiting) + len(self.purged)
+
+    def purge(self, **_: bool) -> None:
+        self.purged.extend(told for _, _, told in self.waiting)
+        self.waiting.clear()
 
     def produce(self, topic: str, value: bytes, key: bytes, on_delivery: Any = None) -> None:
         assert topic == "input"
         if self.full:
             raise BufferError
+        if self.fatal:
+            raise KafkaException(KafkaError(KafkaError._FATAL))
         if len(value) > self.bytes_max:
             raise KafkaException(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))
         self.waiting.append((key, value, on_delivery))
 
     def poll(self, timeout_s: float) -> int:
+        if self.told_fatal is not None:
+            error, self.told_fatal = self.told_fatal, None
+            raise KafkaException(error)
+        while self.purged:
+            self.purged.popleft()(KafkaError(KafkaError._PURGE_QUEUE), None)
         if not (self.up and self.waiting):
             time.sleep(min(timeout_s, 0.002))
             return 0
@@ -97,6 +122,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
     made = Broker()
     monkeypatch.setattr(sender_, "Producer", made)
     monkeypatch.setattr(sender_, "PAUSE_S", 0.02)
+    monkeypatch.setattr(sender_, "RENEW_S", 0.02)
     monkeypatch.setattr(sender_, "TRIM_S", 0.02)
     return made
 
@@ -496,3 +522,78 @@ def test_what_was_taken_before_a_file_that_cannot_be_opened_for_now_is_published
     cannot.set()
     wait_until(lambda: bench.outcomes() == {"published": 10}, "all are published")
     assert values(broker) == list(range(10))
+
+
+@pytest.mark.parametrize(
+    "code", [KafkaError.CLUSTER_AUTHORIZATION_FAILED, KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER]
+)
+def test_a_producer_at_its_end_is_replaced_and_what_it_held_is_sent_by_the_next(
+    start: Callable[..., Bench], broker: Broker, code: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = start()
+    bench.put(10)
+    wait_until(lambda: bench.outcomes() == {"published": 10}, "the first one works")
+    broker.up = False
+    bench.put(20, 10)
+    wait_until(lambda: len(broker.waiting) == 20, "they are on their way")
+    broker.end(code)
+    broker.up = True
+    bench.put(20, 30)
+    wait_until(lambda: bench.outcomes() == {"published": 50}, "each is published")
+    assert broker.made == 2
+    assert sorted(values(broker)) == list(range(50))
+    assert bench.sender._in_flight == 0
+    wait_until(lambda: bench.gauge("gate_spool_events") == 0, "the gauges go on")
+    said = [each for each in caplog.messages if "another producer" in each]
+    assert said == [f"events wait for another producer: {KafkaError(code).name()}"]
+
+
+def test_what_librdkafka_tells_only_when_it_takes_nothing_more_has_it_replaced(
+    start: Callable[..., Bench], broker: Broker
+) -> None:
+    bench = start()
+    wait_until(lambda: broker.made == 1, "the first one is made")
+    broker.fatal = True
+    bench.put(20)
+    wait_until(lambda: bench.outcomes() == {"published": 20}, "each is published")
+    assert broker.made == 2
+
+
+def test_while_each_producer_comes_to_its_end_events_wait_on_disk_and_not_in_memory(
+    start: Callable[..., Bench], broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender_, "RENEW_S", 60)
+    monkeypatch.setattr(sender_, "BATCH_MAX", 50)
+    bench = start()
+    wait_until(lambda: broker.made == 1, "the first one is made")
+    broker.end(KafkaError.CLUSTER_AUTHORIZATION_FAILED)
+    bench.put(1_000)
+    wait_until(lambda: bench.spool.waiting() == 1_000, "all are on disk")
+    wait_until(lambda: bench.gauge("gate_spool_events") == 1_000, "and are told of")
+    assert len(bench.sender._direct) <= 50
+    assert broker.made == 1
+    bench.sender.close()
+    assert bench.outcomes() == {}
+
+
+def test_an_error_of_any_kind_does_not_end_the_thread_and_is_told_by_its_type(
+    start: Callable[..., Bench],
+    broker: Broker,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench, real = start(), Broker.poll
+    raised = threading.Event()
+
+    def wrong(self: Broker, timeout_s: float) -> int:
+        raised.set()
+        raise ValueError("441632960042")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Broker, "poll", wrong)
+        bench.put(10)
+        assert raised.wait(60)
+    assert Broker.poll is real
+    wait_until(lambda: bench.outcomes() == {"published": 10}, "each is published")
+    assert "the sender goes on after an error: ValueError" in caplog.messages
+    assert "441632960042" not in caplog.text

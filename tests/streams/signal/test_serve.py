@@ -9,15 +9,18 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import urllib3
+from confluent_kafka import KafkaError, KafkaException
 
 from streams import connections
 from streams.cluster.admin import Cluster, client_arguments
@@ -27,6 +30,7 @@ from streams.demo.brokers import Broker
 from streams.errors import ConfigError, UnavailableError
 from streams.signal import serve
 from streams.signal.app import PATH, Signal
+from streams.signal.ledger import Publish
 from streams.signal.lookup import Lookup
 from streams.signal.serve import CertifiedProtocol, parts_of, publishing, run, server_of
 from streams.telemetry.metrics import Metrics
@@ -239,6 +243,78 @@ def test_without_a_broker_it_does_not_begin() -> None:
     nowhere = Settings(kafka={"bootstrap": "127.0.0.1:9"})
     with pytest.raises(UnavailableError), publishing(nowhere):
         pass
+
+
+class Ending:
+    """librdkafka's producer that comes to its end when told to: `poll` raises the cause, once."""
+
+    made: list[Ending]
+
+    def __init__(self, arguments: dict[str, Any], **_: Any) -> None:
+        assert arguments["enable.idempotence"]
+        self.at_its_end = False
+        self.cause: KafkaError | None = None
+        self.waiting: list[tuple[bytes, Any]] = []
+        self.made.append(self)
+
+    def end(self) -> None:
+        self.at_its_end = True
+        self.cause = KafkaError(KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER, "made up", fatal=True)
+
+    def produce(self, _: str, value: bytes, *, key: bytes, on_delivery: Any) -> None:
+        if self.at_its_end and self.cause is None:
+            raise KafkaException(KafkaError(KafkaError._FATAL))
+        self.waiting.append((value, on_delivery))
+
+    def poll(self, _: float) -> None:
+        error, self.cause = self.cause, None
+        if error is not None:
+            raise KafkaException(error)
+        for value, told in self.waiting:
+            told(None if value else KafkaError(KafkaError._FATAL), None)
+        self.waiting.clear()
+
+    flush = poll
+
+
+@pytest.fixture
+def ending(monkeypatch: pytest.MonkeyPatch) -> Iterator[Publish]:
+    monkeypatch.setattr(Ending, "made", [], raising=False)
+    monkeypatch.setattr(serve, "Producer", Ending)
+    monkeypatch.setattr(serve, "Cluster", lambda _: nullcontext())
+    with publishing(Settings()) as publish:
+        yield publish
+
+
+def test_a_producer_at_its_end_is_replaced_and_banks_are_answered_again(
+    monkeypatch: pytest.MonkeyPatch, ending: Publish
+) -> None:
+    clock = count(1 << 40, 60)
+    monkeypatch.setattr(serve, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    ending([(b"k", b"1")])
+    Ending.made[0].end()
+    with pytest.raises(UnavailableError, match="OUT_OF_ORDER_SEQUENCE_NUMBER"):
+        ending([(b"k", b"2")])
+    ending([(b"k", b"3")])
+    with pytest.raises(UnavailableError, match="_FATAL"):
+        ending([(b"k", b"")])  # the same, told of by the report of a record
+    ending([(b"k", b"5")])
+    assert len(Ending.made) == 3
+
+
+def test_producers_that_come_to_their_end_at_once_are_not_made_by_the_request(
+    ending: Publish,
+) -> None:
+    Ending.made[0].end()
+    for _ in range(10):
+        with pytest.raises(UnavailableError, match="OUT_OF_ORDER_SEQUENCE_NUMBER"):
+            ending([(b"k", b"1")])
+    assert len(Ending.made) == 1
+
+
+def test_a_producer_that_comes_to_its_end_at_the_end_is_no_error(ending: Publish) -> None:
+    ending([(b"k", b"1")])
+    Ending.made[0].end()  # `flush` raises the cause
 
 
 @pytest.mark.broker

@@ -7,12 +7,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from kafka.errors import KafkaTimeoutError
 
 from streams.cluster.admin import client_arguments
 from streams.cluster.topics import create
 from streams.config import Settings, Topics
 from streams.config.sections.kafka import Kafka
 from streams.demo.brokers import Broker
+from streams.desk.web import ledger as module
 from streams.desk.web.ledger import DeskLedger, Tail, ledger_on, tail_of
 from streams.errors import UnavailableError
 from streams.wire import chain_start, chained, decode_audit
@@ -23,14 +25,18 @@ FIELDS: dict[str, Any] = {
 
 
 class Log:
-    """A topic in memory that may lose a record, or keep one and say nothing."""
+    """A topic in memory that may lose a record, keep one and say nothing, or keep it later."""
 
     def __init__(self) -> None:
         self.values: list[bytes] = []
         self.fate = "kept"
+        self.late: list[bytes] = []
 
-    def send(self, _key: bytes, value: bytes) -> None:
-        if self.fate != "lost":
+    def send(self, key: bytes, value: bytes) -> None:
+        assert key.decode() == decode_audit(value).chain
+        if self.fate == "late":
+            self.late.append(value)
+        elif self.fate != "lost":
             self.values.append(value)
         if self.fate != "kept":
             raise UnavailableError("no answer")
@@ -41,12 +47,14 @@ class Log:
         return decode_audit(self.values[-1]).seq + 1, chained(self.values[-1])
 
     def whole(self) -> bool:
-        prev = chain_start("desk/a")
-        for seq, value in enumerate(self.values):
+        """Tell if no chain has a gap, or two records at one place."""
+        ends: dict[str, Tail] = {}
+        for value in self.values:
             record = decode_audit(value)
-            if (record.seq, record.prev) != (seq, prev):
+            end = ends.get(record.chain, (0, chain_start(record.chain)))
+            if (record.seq, record.prev) != end:
                 return False
-            prev = chained(value)
+            ends[record.chain] = record.seq + 1, chained(value)
         return True
 
 
@@ -77,6 +85,35 @@ def test_a_record_whose_fate_is_unknown_forks_nothing(fate: str) -> None:
     assert log.whole()
 
 
+def test_a_record_that_comes_to_the_log_after_the_next_one_forks_nothing() -> None:
+    log = Log()
+    made = ledger(log)
+    made.write(**FIELDS)
+    for _ in range(2):
+        log.fate = "late"
+        with pytest.raises(UnavailableError):
+            made.write(**FIELDS)
+        log.fate = "kept"
+        made.write(**FIELDS)
+        made.write(**FIELDS)
+        log.values += log.late
+        log.late.clear()
+    assert len(log.values) == 7
+    assert log.whole()
+
+
+def test_a_chain_after_a_doubt_has_a_name_that_a_record_may_have() -> None:
+    log = Log()
+    made = DeskLedger(log.send, lambda: (0, chain_start("x")), "d" * 128, lambda: 1_800_000_000_000)
+    log.fate = "lost"
+    for _ in range(2):
+        with pytest.raises(UnavailableError):
+            made.write(**FIELDS)
+    log.fate = "kept"
+    made.write(**FIELDS)
+    assert decode_audit(log.values[0]).chain == "d" * 96 + "/1800000000000.2"
+
+
 def test_a_process_that_starts_again_goes_on_with_the_chain() -> None:
     log = Log()
     ledger(log).write(**FIELDS)
@@ -99,6 +136,42 @@ def test_a_long_word_is_cut_and_a_wrong_one_is_an_error() -> None:
     assert len(decode_audit(log.values[0]).reason) == 256
     with pytest.raises(msgspec.ValidationError):
         ledger(log).write(**{**FIELDS, "verb": "NOT A VERB"})
+
+
+def test_after_a_failure_the_next_record_has_another_producer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[Any] = []
+
+    class Deaf:
+        """Its partition is never free again after one failure."""
+
+        def __init__(self, **_: Any) -> None:
+            self.closed: list[float] = []
+            self.deaf = not made
+            made.append(self)
+
+        def send(self, *_: Any, **__: Any) -> Any:
+            return self
+
+        def get(self, timeout: float) -> None:
+            if self.deaf:
+                raise KafkaTimeoutError(f"after {timeout} s")
+
+        def close(self, timeout: float) -> None:
+            self.closed.append(timeout)
+            if self.deaf and not timeout:
+                raise KafkaTimeoutError("a record is held")
+
+    monkeypatch.setattr(module, "KafkaProducer", Deaf)
+    monkeypatch.setattr(module, "client_arguments", lambda _: {})
+    monkeypatch.setattr(module, "tail_of", lambda *_: (0, chain_start("desk/a")))
+    with ledger_on(Settings(), "desk/a", lambda: 7) as mine:
+        with pytest.raises(UnavailableError):
+            mine.write(**FIELDS)
+        for _ in range(3):
+            mine.write(**FIELDS)
+    assert [each.closed for each in made] == [[0, module.SENT_S], [module.SENT_S]]
 
 
 @pytest.mark.broker

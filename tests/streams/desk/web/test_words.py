@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
+from functools import partial
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from kafka.errors import KafkaTimeoutError
+from kafka.errors import (
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    NotEnoughReplicasAfterAppendError,
+)
 
 from streams.config import Settings
+from streams.desk.web import ledger
 from streams.desk.web import words as module
-from streams.desk.web.words import GATEWAYS_MAX, LATELY_MS, WORDS_MAX, HeardWords, Said, Speaker
+from streams.desk.web.ledger import ledger_on
+from streams.desk.web.words import (
+    GATEWAYS_MAX,
+    LATELY_MS,
+    WORDS_MAX,
+    HeardWords,
+    Said,
+    Speaker,
+    speaking_on,
+)
 from streams.errors import UnavailableError
 from streams.wire import Ack, Override, decode_override
 from tests.waiting import END_S
@@ -77,19 +94,23 @@ def test_what_is_remembered_is_bounded() -> None:
 class Broker:
     """Takes records, or does not."""
 
-    def __init__(self, *, away: bool = False) -> None:
+    def __init__(self, *, away: bool = False, error: KafkaError | None = None) -> None:
         self.sent: list[tuple[str, bytes, bytes]] = []
-        self._away = away
+        self._error = KafkaTimeoutError("nobody there") if away else error
+        self.dropped = 0
 
     def send(self, topic: str, value: bytes, key: bytes) -> Any:
         self.sent.append((topic, value, key))
 
         def get(timeout: float) -> Any:
-            if self._away:
-                raise KafkaTimeoutError("nobody there")
+            if self._error is not None:
+                raise self._error
             return SimpleNamespace(offset=41)
 
         return SimpleNamespace(get=get)
+
+    def drop(self) -> None:
+        self.dropped += 1
 
 
 def word(recipient: str = "8613900000001", **more: Any) -> Override:
@@ -110,6 +131,44 @@ def test_words_about_everyone_have_a_topic_of_their_own() -> None:
 def test_a_word_that_was_not_taken_is_an_error() -> None:
     with pytest.raises(UnavailableError):
         Speaker(Settings(), Broker(away=True), heard()).say(word(), 0)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (KafkaTimeoutError("nobody there"), "it is not known whether {} has the word"),
+        (NotEnoughReplicasAfterAppendError(), "it is not known whether {} has the word"),
+        (MessageSizeTooLargeError(), "cannot publish to {}"),
+    ],
+)
+def test_a_word_that_may_be_obeyed_is_not_said_to_have_failed(error: KafkaError, told: str) -> None:
+    settings, broker = Settings(), Broker(error=error)
+    with pytest.raises(UnavailableError, match=re.escape(told.format(settings.topics.override))):
+        Speaker(settings, broker, heard()).say(word(), 0)
+    assert broker.dropped == 1
+
+
+@pytest.mark.parametrize("on", [speaking_on, partial(ledger_on, chain="desk/a")])
+def test_what_a_person_was_told_did_not_go_out_is_sent_no_more(
+    on: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[dict[str, Any]] = []
+
+    def producer(**given: Any) -> Any:
+        made.append(given)
+        return SimpleNamespace(close=lambda **_: None)
+
+    monkeypatch.setattr(ledger, "KafkaProducer", producer)
+    for each in (module, ledger):
+        monkeypatch.setattr(each, "client_arguments", lambda _: {})
+    monkeypatch.setattr(module, "_follow", lambda *_: None)
+    with on(Settings(), now_ms=lambda: NOW_MS):
+        pass
+    (given,) = made
+    assert given["acks"] == "all"
+    assert given["request_timeout_ms"] + given["linger_ms"] < given["delivery_timeout_ms"]
+    assert given["delivery_timeout_ms"] < ledger.SENT_S * 1000
+    assert given["max_block_ms"] < ledger.SENT_S * 1000
 
 
 def test_what_was_said_here_can_be_asked_about_later_and_what_was_not_is_no_error() -> None:
