@@ -23,7 +23,7 @@ from detectors.bars import RAILS_ALARM_RATIO
 from detectors.leases.rails import utilisation
 from detectors.model.records import Action
 from streams.cluster.admin import unusable
-from streams.cluster.read import partitions_of
+from streams.cluster.read import Places, partitions_of
 from streams.config import Topics
 from streams.enforce.book import REMEMBER_MS, mode, rails_at, rails_times
 from streams.enforce.reconcile import Reconciler, Report
@@ -89,6 +89,7 @@ class Adapter:
             max_poll_records=POLL_RECORDS,
             allow_auto_create_topics=False,
         )
+        self._places = Places(self._consumer)
         self._producer = KafkaProducer(
             **clients, client_id=group, acks="all", linger_ms=5, batch_size=BATCH_BYTES
         )
@@ -126,8 +127,10 @@ class Adapter:
         """Read the operator's word to its end, then the leases, before the first order."""
         overrides = [each for name in self._words for each in partitions_of(self._consumer, name)]
         leases = partitions_of(self._consumer, self._topics.throttle)
-        for partition in (*overrides, *leases):
-            self._told[partition] = self._consumer.committed(partition) or 0
+        for partition, end in self._consumer.end_offsets([*overrides, *leases]).items():
+            told = self._consumer.committed(partition) or 0
+            # What is past the end was told of a topic that is gone.
+            self._told[partition] = told if told <= end else 0
         self._read_whole(overrides, overrides, stop)
         self._rebuilt = []
         self._read_whole(leases, [*overrides, *leases], stop)
@@ -153,7 +156,7 @@ class Adapter:
 
     def _take(self, timeout_ms: int) -> None:
         """Enter what the log says; a record that says nothing costs its own line in our log."""
-        polled = self._consumer.poll(timeout_ms=timeout_ms, max_records=POLL_RECORDS)
+        polled = self._places.poll(timeout_ms, POLL_RECORDS)
         # The operator first: a release and the lease it is about may come in one poll.
         for partition in sorted(polled, key=lambda each: each.topic not in self._words):
             enter = self._enter_word if partition.topic in self._words else self._enter_lease
