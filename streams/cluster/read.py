@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from typing import Any, Final, TypeVar
 
 from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
 
 from streams.cluster.admin import no_topic, working
 from streams.errors import UnavailableError
@@ -139,17 +140,24 @@ class Places:
         Raise UnavailableError if a topic was made anew: what is known is of one that is gone, and
         its successor has to be read from its start.
         """
-        polled = self.take(timeout_ms, max_records)
         if time.monotonic() >= self._look_at:
-            self._look_at = time.monotonic() + PLACE_S
-            for place in self._consumer.assignment():
-                # Without a time-out it would wait for a broker that is away.
-                at = self._consumer.position(place, timeout_ms=0)
-                if at is not None or place in self.next:
-                    self.reach(place, at)
+            self.look()  # before it takes: what is taken is lost if this fails
+        polled = self.take(timeout_ms, max_records)
         if self.anew:
             raise UnavailableError(tr("{topic} was made anew").format(topic=self.anew))
         return polled
+
+    def look(self) -> None:
+        """Note all positions, as far as the client knows them: it waits for no broker."""
+        self._look_at = time.monotonic() + PLACE_S
+        try:
+            for place in self._consumer.assignment():
+                at = self._consumer.position(place, timeout_ms=0)
+                if at is not None or place in self.next:
+                    self.reach(place, at)
+        except KafkaError as error:
+            if not error.retriable:
+                raise
 
     def take(self, timeout_ms: int, max_records: int | None = None) -> dict[Any, list[Any]]:
         """Return what came, of a topic made anew too."""

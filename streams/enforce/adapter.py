@@ -135,6 +135,7 @@ class Adapter:
         self._rebuilt = []
         self._read_whole(leases, [*overrides, *leases], stop)
         self._enter_rebuilt()
+        self._places.look()  # of a partition that holds nothing, no record tells
         log.info("rebuilt: %d recipients", len(self._reconciler.book.entries))
 
     def _read_whole(
@@ -156,7 +157,12 @@ class Adapter:
 
     def _take(self, timeout_ms: int) -> None:
         """Enter what the log says; a record that says nothing costs its own line in our log."""
-        polled = self._places.poll(timeout_ms, POLL_RECORDS)
+        try:
+            polled = self._places.poll(timeout_ms, POLL_RECORDS)
+        except KafkaError as error:
+            _bear(error)
+            time.sleep(timeout_ms / 1000)  # the client may say so at once, again and again
+            return
         # The operator first: a release and the lease it is about may come in one poll.
         for partition in sorted(polled, key=lambda each: each.topic not in self._words):
             enter = self._enter_word if partition.topic in self._words else self._enter_lease
@@ -300,16 +306,24 @@ class Adapter:
             safe = self._safe()
             if safe != self._committed or time.monotonic() - self._asked_at > ASK_S:
                 self._asked_at = time.monotonic()
-                self._consumer.commit_async(_metadata(safe), self._answered)
-                self._committed = safe
+                try:
+                    self._consumer.commit_async(_metadata(safe), self._answered)
+                except KafkaError as error:
+                    _bear(error)
+                else:
+                    self._committed = safe
 
     def _answered(self, _offsets: object, answer: object) -> None:
         if not isinstance(answer, Exception):
             self._broker_at = time.monotonic()
 
     def _safe(self) -> dict[TopicPartition, int]:
-        """Offsets before which everything is told."""
-        safe = {each: self._consumer.position(each) for each in self._consumer.assignment()}
+        """Offsets before which everything is told, where they are known.
+
+        The client is not asked where it stands: after a restart of its broker it would answer only
+        when that answers again.
+        """
+        safe = dict(self._places.next)
         for partition, offset in self._reconciler.unsettled():
             safe[partition] = min(safe[partition], offset)
         return safe
@@ -354,6 +368,15 @@ class Adapter:
             self._consumer.commit(_metadata(self._safe()), timeout_ms=5_000)
         except KafkaError:
             log.warning("the broker is away; a successor will acknowledge again")
+
+
+def _bear(error: KafkaError) -> None:
+    """Go on where the client would try again: while the broker is away, leases still end.
+
+    The metric of its silence tells of it.
+    """
+    if not error.retriable:
+        raise error
 
 
 def _metadata(offsets: Mapping[TopicPartition, int]) -> dict[TopicPartition, OffsetAndMetadata]:

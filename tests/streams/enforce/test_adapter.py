@@ -6,7 +6,7 @@ import itertools
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from copy import copy
@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import redis
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaConnectionError
 from kafka.structs import OffsetAndMetadata
 
 from detectors.leases.gate import Lease
@@ -30,7 +31,7 @@ from streams.enforce import adapter as adapter_module
 from streams.enforce import counting
 from streams.enforce.adapter import Adapter
 from streams.enforce.book import DesiredState, desired_lease, take_action
-from streams.enforce.gateway import Gateway
+from streams.enforce.gateway import Gateway, LeaseTally, Order, Refusals
 from streams.enforce.reconcile import Reconciler
 from streams.enforce.redis import RedisGateway, connect
 from streams.errors import UnavailableError
@@ -160,6 +161,47 @@ class World:
         return [decode_ack(record.value) for record in found]
 
 
+class Keeping:
+    """A gateway that keeps no time: it holds what it was given until it is told to end it."""
+
+    batch_max = 100
+    parallel_max = 1
+    tries_max: int | None = None
+    again = True
+
+    def __init__(self) -> None:
+        self.holds: dict[str, Lease] = {}
+
+    def held(self) -> list[str]:
+        return list(self.holds)
+
+    def apply(self, orders: Sequence[Order]) -> Refusals:
+        self.holds.update((each.recipient, each.lease) for each in orders)
+        return {}
+
+    def release(self, recipients: Sequence[str]) -> Refusals:
+        for each in recipients:
+            self.holds.pop(each, None)
+        return {}
+
+    expire = release
+
+    def refused(self, action_ids: Sequence[str]) -> list[int]:
+        return [0] * len(action_ids)
+
+    def tallies(self, action_ids: Sequence[str]) -> list[LeaseTally]:
+        return [LeaseTally(0, {}) for _ in action_ids]
+
+    def counted(self) -> list[str]:
+        return []
+
+    def health(self) -> str:
+        return "one"
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
 @pytest.fixture
 def world(broker: Broker, tmp_path: Path, unique: str) -> Iterator[World]:
     with redis_server(tmp_path / "redis") as server:
@@ -285,6 +327,35 @@ def test_a_broker_that_falls_silent_shows_and_leases_end_meanwhile(
             wait_until(lambda: not throttled(keys), "the lease ends")
             broker.resume()
             wait_until(lambda: silence_s() < 2, "it answers again")
+
+
+@pytest.mark.parametrize("failing", ["poll", "commit_async", "position"])
+def test_leases_end_though_the_client_waits_for_its_broker_or_gives_up(
+    world: World, failing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client asked where it stands waits for a broker that was restarted: for minutes, it did."""
+    monkeypatch.setattr(read_module, "PLACE_S", 0.2)
+    monkeypatch.setattr(adapter_module, "ASK_S", 0.2)
+    gateway, over = Keeping(), threading.Event()
+    adapter = world.made(Metrics("adapter"), gateway=gateway)
+
+    def give_up(*_: object, timeout_ms: float | None = None, **__: object) -> None:
+        if failing == "position" and timeout_ms is None:
+            over.wait(END_S)
+        raise KafkaConnectionError("nobody there")
+
+    with meanwhile(adapter.run, adapter.ready):
+        try:
+            world.say(action("8613900000001", 1, at_ms=now_ms(), lease_ms=6_000))
+            wait_until(lambda: gateway.held() == ["8613900000001"], "it is held")
+            with monkeypatch.context() as broken:
+                broken.setattr(adapter._consumer, failing, give_up)
+                wait_until(lambda: not gateway.held(), "the lease ends")
+        finally:
+            over.set()
+        world.say(action("8613900000002", 2, at_ms=now_ms()))
+        wait_until(lambda: gateway.held() == ["8613900000002"], "the next is held")
+        wait_until(lambda: world.committed() == 2, "both are committed", pause_s=0.2)
 
 
 @pytest.mark.kafka
