@@ -12,18 +12,14 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from typing import Any, Final
+from typing import Any
 
 from streams.agents.kept import KeptTopic
-from streams.cluster.read import Spans, TopicReader, reading
+from streams.cluster.read import PLACE_S, Spans, TopicReader, reading
 from streams.telemetry.metrics import Metrics
 from streams.wire import UnreadableError, VersionError
 
 log = logging.getLogger(__name__)
-
-PLACE_S: Final = 5.0
-"""Positions are looked at so often, at least, by which a topic made anew shows: no record may tell,
-since a client goes to the end of a topic that is shorter than before."""
 
 
 class Agent(ABC):

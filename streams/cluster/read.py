@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from typing import Any, Final, TypeVar
 
 from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
 
 from streams.cluster.admin import no_topic, working
 from streams.errors import UnavailableError
@@ -21,6 +22,9 @@ log = logging.getLogger(__name__)
 POLL_MS: Final = 200
 POLL_RECORDS: Final = 10_000  # at a time in memory; a look at all positions is paid once for them
 SILENCE_S: Final = 30.0  # a broker that says nothing for so long in the middle of a topic is away
+PLACE_S: Final = 5.0
+"""Positions are looked at so often, at least, by which a topic made anew shows: no record may tell,
+since a client goes to the end of a topic that is shorter than before."""
 LOGGED_MAX: Final = 10  # positions in the log; the rest is a number
 
 Spans = Mapping[int, tuple[int, int]]
@@ -121,6 +125,56 @@ def reading(clients: Mapping[str, Any], topic: str) -> Iterator[TopicReader]:
         yield TopicReader(consumer, topic)
 
 
+class Places:
+    """Remembers where a client stands in the topics that it follows; tells if one was made anew."""
+
+    def __init__(self, consumer: KafkaConsumer) -> None:
+        self._consumer = consumer
+        self._look_at = 0.0  # monotonic
+        self.next: dict[TopicPartition, int] = {}  # what was taken reaches to here
+        self.anew = ""  # the topic of a position that went back or is lost
+
+    def poll(self, timeout_ms: int, max_records: int | None = None) -> dict[Any, list[Any]]:
+        """Return what came.
+
+        Raise UnavailableError if a topic was made anew: what is known is of one that is gone, and
+        its successor has to be read from its start.
+        """
+        if time.monotonic() >= self._look_at:
+            self.look()  # before it takes: what is taken is lost if this fails
+        polled = self.take(timeout_ms, max_records)
+        if self.anew:
+            raise UnavailableError(tr("{topic} was made anew").format(topic=self.anew))
+        return polled
+
+    def look(self) -> None:
+        """Note all positions, as far as the client knows them: it waits for no broker."""
+        self._look_at = time.monotonic() + PLACE_S
+        try:
+            for place in self._consumer.assignment():
+                at = self._consumer.position(place, timeout_ms=0)
+                if at is not None or place in self.next:
+                    self.reach(place, at)
+        except KafkaError as error:
+            if not error.retriable:
+                raise
+
+    def take(self, timeout_ms: int, max_records: int | None = None) -> dict[Any, list[Any]]:
+        """Return what came, of a topic made anew too."""
+        polled = self._consumer.poll(timeout_ms=timeout_ms, max_records=max_records)
+        for place, batch in polled.items():
+            self.reach(place, batch[0].offset)
+            self.reach(place, batch[-1].offset + 1)
+        return polled
+
+    def reach(self, place: TopicPartition, at: int | None) -> None:
+        """Note a position; None: it is lost."""
+        if at is None or at < self.next.get(place, 0):
+            self.anew = place.topic
+        else:
+            self.next[place] = at
+
+
 class TopicReader:
     """A topic for who joins no group and commits nothing, as often as wanted.
 
@@ -131,9 +185,13 @@ class TopicReader:
         """Raise ConfigError if there is no such topic."""
         self._consumer = consumer
         self._topic = topic
-        self._next: dict[int, int] = {}  # by partition: what was taken reaches to here
-        self.anew = False  # a position went back or is lost: the topic was made anew
+        self._stood = Places(consumer)
         self.partitions = [place.partition for place in partitions_of(consumer, topic)]
+
+    @property
+    def anew(self) -> bool:
+        """Tell if a position went back or is lost: the topic was made anew."""
+        return bool(self._stood.anew)
 
     def spans(self, since_ms: int | None = None, until_ms: int | None = None) -> Spans:
         """Return what each partition holds now, by the records' times if one is given.
@@ -192,11 +250,7 @@ class TopicReader:
 
     def take(self, timeout_ms: int = POLL_MS) -> Iterator[list[Any]]:
         """Yield what came since the last call, for who has more to do than to read."""
-        polled = self._consumer.poll(timeout_ms=timeout_ms, max_records=POLL_RECORDS)
-        for place, batch in polled.items():
-            self._reach(place.partition, batch[0].offset)
-            self._reach(place.partition, batch[-1].offset + 1)
-            yield batch
+        yield from self._stood.take(timeout_ms, POLL_RECORDS).values()
 
     def past(self, spans: Spans) -> bool:
         """Tell if all records of these spans were taken.
@@ -206,19 +260,13 @@ class TopicReader:
         past = True
         for place, (_, end) in zip(self._places(spans), spans.values(), strict=True):
             at = self._consumer.position(place)
-            self._reach(place.partition, at)
+            self._stood.reach(place, at)
             past = past and at is not None and at >= end
         return past and not self.anew
 
-    def _reach(self, partition: int, at: int | None) -> None:
-        if at is None or at < self._next.get(partition, 0):
-            self.anew = True
-        else:
-            self._next[partition] = at
-
     def _stand(self, spans: Spans, partitions: Collection[int]) -> None:
         places = self._places(partitions)
-        self._next, self.anew = {}, False
+        self._stood = Places(self._consumer)
         self._consumer.assign(places)
         self._consumer.resume(*places)  # an earlier pass may have paused them
         for place in places:

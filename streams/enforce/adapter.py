@@ -23,7 +23,7 @@ from detectors.bars import RAILS_ALARM_RATIO
 from detectors.leases.rails import utilisation
 from detectors.model.records import Action
 from streams.cluster.admin import unusable
-from streams.cluster.read import partitions_of
+from streams.cluster.read import Places, partitions_of
 from streams.config import Topics
 from streams.enforce.book import REMEMBER_MS, mode, rails_at, rails_times
 from streams.enforce.reconcile import Reconciler, Report
@@ -89,6 +89,7 @@ class Adapter:
             max_poll_records=POLL_RECORDS,
             allow_auto_create_topics=False,
         )
+        self._places = Places(self._consumer)
         self._producer = KafkaProducer(
             **clients, client_id=group, acks="all", linger_ms=5, batch_size=BATCH_BYTES
         )
@@ -126,12 +127,15 @@ class Adapter:
         """Read the operator's word to its end, then the leases, before the first order."""
         overrides = [each for name in self._words for each in partitions_of(self._consumer, name)]
         leases = partitions_of(self._consumer, self._topics.throttle)
-        for partition in (*overrides, *leases):
-            self._told[partition] = self._consumer.committed(partition) or 0
+        for partition, end in self._consumer.end_offsets([*overrides, *leases]).items():
+            told = self._consumer.committed(partition) or 0
+            # What is past the end was told of a topic that is gone.
+            self._told[partition] = told if told <= end else 0
         self._read_whole(overrides, overrides, stop)
         self._rebuilt = []
         self._read_whole(leases, [*overrides, *leases], stop)
         self._enter_rebuilt()
+        self._places.look()  # of a partition that holds nothing, no record tells
         log.info("rebuilt: %d recipients", len(self._reconciler.book.entries))
 
     def _read_whole(
@@ -153,7 +157,12 @@ class Adapter:
 
     def _take(self, timeout_ms: int) -> None:
         """Enter what the log says; a record that says nothing costs its own line in our log."""
-        polled = self._consumer.poll(timeout_ms=timeout_ms, max_records=POLL_RECORDS)
+        try:
+            polled = self._places.poll(timeout_ms, POLL_RECORDS)
+        except KafkaError as error:
+            _bear(error)
+            time.sleep(timeout_ms / 1000)  # the client may say so at once, again and again
+            return
         # The operator first: a release and the lease it is about may come in one poll.
         for partition in sorted(polled, key=lambda each: each.topic not in self._words):
             enter = self._enter_word if partition.topic in self._words else self._enter_lease
@@ -297,16 +306,24 @@ class Adapter:
             safe = self._safe()
             if safe != self._committed or time.monotonic() - self._asked_at > ASK_S:
                 self._asked_at = time.monotonic()
-                self._consumer.commit_async(_metadata(safe), self._answered)
-                self._committed = safe
+                try:
+                    self._consumer.commit_async(_metadata(safe), self._answered)
+                except KafkaError as error:
+                    _bear(error)
+                else:
+                    self._committed = safe
 
     def _answered(self, _offsets: object, answer: object) -> None:
         if not isinstance(answer, Exception):
             self._broker_at = time.monotonic()
 
     def _safe(self) -> dict[TopicPartition, int]:
-        """Offsets before which everything is told."""
-        safe = {each: self._consumer.position(each) for each in self._consumer.assignment()}
+        """Offsets before which everything is told, where they are known.
+
+        The client is not asked where it stands: after a restart of its broker it would answer only
+        when that answers again.
+        """
+        safe = dict(self._places.next)
         for partition, offset in self._reconciler.unsettled():
             safe[partition] = min(safe[partition], offset)
         return safe
@@ -351,6 +368,15 @@ class Adapter:
             self._consumer.commit(_metadata(self._safe()), timeout_ms=5_000)
         except KafkaError:
             log.warning("the broker is away; a successor will acknowledge again")
+
+
+def _bear(error: KafkaError) -> None:
+    """Go on where the client would try again: while the broker is away, leases still end.
+
+    The metric of its silence tells of it.
+    """
+    if not error.retriable:
+        raise error
 
 
 def _metadata(offsets: Mapping[TopicPartition, int]) -> dict[TopicPartition, OffsetAndMetadata]:

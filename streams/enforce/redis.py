@@ -113,6 +113,7 @@ class RedisGateway:
         self._throttle = f"{prefix}throttle:"
         self._refused = f"{prefix}refused:"
         self._platforms = f"{prefix}platforms:"
+        self._marker = f"{prefix}adapter"
         self._announced = False
 
     def held(self) -> Iterable[str]:
@@ -186,12 +187,17 @@ class RedisGateway:
         """
 
         def ask() -> str:
-            mine = uuid.uuid4().hex
+            fresh = False
             with self._client.pipeline(transaction=False) as pipe:
                 pipe.info("server")
-                pipe.set(f"{self._prefix}adapter", mine, nx=True)
-                pipe.get(f"{self._prefix}adapter")
-                server, fresh, marker = _execute(pipe)
+                pipe.get(self._marker)
+                server, marker = _execute(pipe)
+            if marker is None:
+                # Only then: a Redis that is full refuses this one too, and could still release.
+                with self._client.pipeline(transaction=False) as pipe:
+                    pipe.set(self._marker, uuid.uuid4().hex, nx=True)
+                    pipe.get(self._marker)
+                    fresh, marker = _execute(pipe)
             if fresh or not self._announced:
                 with self._client.pipeline() as pipe:
                     pipe.delete(f"{self._prefix}trusted")

@@ -22,7 +22,7 @@ from kafka.errors import KafkaError
 
 from detectors.model.times import HOUR_MS, MINUTE_MS
 from streams.cluster.admin import unusable
-from streams.cluster.read import partitions_of
+from streams.cluster.read import Places, partitions_of
 from streams.config import Topics
 from streams.errors import UnavailableError
 from streams.language import tr
@@ -119,6 +119,7 @@ class Notifier:
             allow_auto_create_topics=False,
             isolation_level="read_committed",
         )
+        self._places = Places(self._consumer)
         self._producer = KafkaProducer(**clients, client_id="otpguard-notifier", acks="all")
         self._enter: dict[str, Callable[[Any, int], None]] = {
             topics.override: self._enter_word,
@@ -190,7 +191,7 @@ class Notifier:
 
     def _take(self, timeout_ms: int) -> None:
         """Enter what the log says; a record that says nothing costs its own line in our log."""
-        polled = self._consumer.poll(timeout_ms=timeout_ms, max_records=POLL_RECORDS)
+        polled = self._places.poll(timeout_ms, POLL_RECORDS)
         if polled:
             self._broker_at = time.monotonic()
         now_ms = self._clock_ms()

@@ -19,7 +19,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import IllegalStateError, KafkaError, RetriableError
 
 from streams.cluster.admin import client_arguments, unusable
-from streams.cluster.read import readable
+from streams.cluster.read import Places, readable
 from streams.desk.web.ledger import SENT_S, PromptProducer
 from streams.language import tr
 from streams.wire import (
@@ -218,7 +218,8 @@ def _read(consumer: Any, topic: str, heard: HeardWords, stop: threading.Event) -
     firsts = consumer.beginning_offsets(places)
     for place in places:
         consumer.seek(place, max(firsts[place], ends[place] - LATELY))
+    stood = Places(consumer)
     while not stop.is_set():
-        for batch in consumer.poll(timeout_ms=100).values():
+        for batch in stood.poll(100).values():
             for ack in readable(batch, decode_ack):
                 heard.take(ack)

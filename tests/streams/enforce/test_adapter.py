@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import random
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from copy import copy
 from pathlib import Path
@@ -13,10 +15,13 @@ from pathlib import Path
 import pytest
 import redis
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaConnectionError
+from kafka.structs import OffsetAndMetadata
 
 from detectors.leases.gate import Lease
 from detectors.leases.rails import RailParams
 from detectors.recognise.registry import Registry
+from streams.cluster import read as read_module
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.read import readable, records
 from streams.cluster.topics import topics
@@ -26,9 +31,10 @@ from streams.enforce import adapter as adapter_module
 from streams.enforce import counting
 from streams.enforce.adapter import Adapter
 from streams.enforce.book import DesiredState, desired_lease, take_action
-from streams.enforce.gateway import Gateway
+from streams.enforce.gateway import Gateway, LeaseTally, Order, Refusals
 from streams.enforce.reconcile import Reconciler
 from streams.enforce.redis import RedisGateway, connect
+from streams.errors import UnavailableError
 from streams.telemetry.metrics import Metrics
 from streams.wire import (
     EVERYONE,
@@ -45,6 +51,7 @@ from streams.wire import (
 from tests.enforce.records import RECIPIENT, action, override
 from tests.enforce.services import Server, redis_client, redis_server
 from tests.reading import awaited
+from tests.streams.cluster.test_read import remade
 from tests.streams.wire.test_bytes import mutated
 from tests.threads import meanwhile
 from tests.waiting import END_S, wait_until
@@ -111,10 +118,22 @@ class World:
         gateway: Gateway | None = None,
     ) -> Iterator[Metrics]:
         metrics = Metrics("adapter")
+        adapter = self.made(metrics, group, params, gateway)
+        with meanwhile(adapter.run, adapter.ready):
+            yield metrics
+
+    def made(
+        self,
+        metrics: Metrics,
+        group: str = "redis-1",
+        params: RailParams | None = None,
+        gateway: Gateway | None = None,
+    ) -> Adapter:
+        """An adapter that nobody runs yet."""
         if gateway is None:
             url = f"redis://127.0.0.1:{self.server.port}"
             gateway = RedisGateway(connect(Redis(url=url)), Registry())
-        adapter = Adapter(
+        return Adapter(
             Reconciler(gateway, DesiredState(params or RailParams()), group),
             self.clients,
             self.topics,
@@ -122,14 +141,16 @@ class World:
             metrics,
             now_ms,
         )
-        with meanwhile(adapter.run, adapter.ready):
-            yield metrics
+
+    def group(self, group: str = "redis-1") -> KafkaConsumer:
+        """A client that knows what this adapter committed."""
+        return KafkaConsumer(
+            group_id=f"{self.name}-{group}", **self.clients, enable_auto_commit=False
+        )
 
     def committed(self, group: str = "redis-1") -> int:
         """How many actions a restart of this adapter need not tell again."""
-        with closing(
-            KafkaConsumer(group_id=f"{self.name}-{group}", **self.clients, enable_auto_commit=False)
-        ) as consumer:
+        with closing(self.group(group)) as consumer:
             numbers = consumer.partitions_for_topic(self.topics.throttle) or set()
             places = [TopicPartition(self.topics.throttle, number) for number in numbers]
             return sum(consumer.committed(place) or 0 for place in places)
@@ -138,6 +159,47 @@ class World:
         """All acknowledgements, once there are so many."""
         found = awaited(self.clients, self.topics.acks, enough)
         return [decode_ack(record.value) for record in found]
+
+
+class Keeping:
+    """A gateway that keeps no time: it holds what it was given until it is told to end it."""
+
+    batch_max = 100
+    parallel_max = 1
+    tries_max: int | None = None
+    again = True
+
+    def __init__(self) -> None:
+        self.holds: dict[str, Lease] = {}
+
+    def held(self) -> list[str]:
+        return list(self.holds)
+
+    def apply(self, orders: Sequence[Order]) -> Refusals:
+        self.holds.update((each.recipient, each.lease) for each in orders)
+        return {}
+
+    def release(self, recipients: Sequence[str]) -> Refusals:
+        for each in recipients:
+            self.holds.pop(each, None)
+        return {}
+
+    expire = release
+
+    def refused(self, action_ids: Sequence[str]) -> list[int]:
+        return [0] * len(action_ids)
+
+    def tallies(self, action_ids: Sequence[str]) -> list[LeaseTally]:
+        return [LeaseTally(0, {}) for _ in action_ids]
+
+    def counted(self) -> list[str]:
+        return []
+
+    def health(self) -> str:
+        return "one"
+
+    def close(self) -> None:
+        """Nothing to close."""
 
 
 @pytest.fixture
@@ -265,6 +327,86 @@ def test_a_broker_that_falls_silent_shows_and_leases_end_meanwhile(
             wait_until(lambda: not throttled(keys), "the lease ends")
             broker.resume()
             wait_until(lambda: silence_s() < 2, "it answers again")
+
+
+@pytest.mark.parametrize("failing", ["poll", "commit_async", "position"])
+def test_leases_end_though_the_client_waits_for_its_broker_or_gives_up(
+    world: World, failing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client asked where it stands waits for a broker that was restarted: for minutes, it did."""
+    monkeypatch.setattr(read_module, "PLACE_S", 0.2)
+    monkeypatch.setattr(adapter_module, "ASK_S", 0.2)
+    gateway, over = Keeping(), threading.Event()
+    adapter = world.made(Metrics("adapter"), gateway=gateway)
+
+    def give_up(*_: object, timeout_ms: float | None = None, **__: object) -> None:
+        if failing == "position" and timeout_ms is None:
+            over.wait(END_S)
+        raise KafkaConnectionError("nobody there")
+
+    with meanwhile(adapter.run, adapter.ready):
+        try:
+            world.say(action("8613900000001", 1, at_ms=now_ms(), lease_ms=6_000))
+            wait_until(lambda: gateway.held() == ["8613900000001"], "it is held")
+            with monkeypatch.context() as broken:
+                broken.setattr(adapter._consumer, failing, give_up)
+                wait_until(lambda: not gateway.held(), "the lease ends")
+        finally:
+            over.set()
+        world.say(action("8613900000002", 2, at_ms=now_ms()))
+        wait_until(lambda: gateway.held() == ["8613900000002"], "the next is held")
+        wait_until(lambda: world.committed() == 2, "both are committed", pause_s=0.2)
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("role", ["throttle", "override"])
+def test_a_topic_that_was_made_anew_ends_the_adapter_and_its_successor_obeys_it(
+    kafka: Broker, tmp_path: Path, unique: str, monkeypatch: pytest.MonkeyPatch, role: str
+) -> None:
+    """It went on at an offset that the topic had yet to reach, and obeyed nobody."""
+    monkeypatch.setattr(read_module, "PLACE_S", 0.2)
+    with redis_server(tmp_path / "redis") as server, closing(redis_client(server)) as keys:
+        world = World(kafka, server, unique, partitions=1)
+        adapter, stop = world.made(Metrics("adapter")), threading.Event()
+        with closing(world.producer), ThreadPoolExecutor() as pool:
+            ended = pool.submit(adapter.run, stop)
+            try:
+                leases = [action(f"861390000{n:04}", n, at_ms=now_ms()) for n in range(1, 20)]
+                times = {"issued_at_ms": now_ms(), "expires_at_ms": now_ms() + 600_000}
+                world.say(*leases)
+                world.say(*(override("exempt", f"861380000{n:04}", **times) for n in range(19)))
+                wait_until(lambda: len(throttled(keys)) == 19, "all are held")
+                wait_until(lambda: world.committed() == 19, "it is committed", pause_s=0.2)
+                if role == "throttle":
+                    values = [encode_action(action("8613700000000", 99, at_ms=now_ms()))]
+                else:
+                    values = [encode_override(override("release", "8613900000001", **times))]
+                remade(world.clients, getattr(world.topics, role), *values)
+                with pytest.raises(UnavailableError, match=f"{unique}.{role} was made anew"):
+                    ended.result(END_S)
+            finally:
+                stop.set()
+        with world.adapter():
+            if role == "throttle":
+                wait_until(lambda: "8613700000000" in throttled(keys), "the new lease is held")
+            else:
+                wait_until(lambda: "8613900000001" not in throttled(keys), "it is released")
+
+
+@pytest.mark.kafka
+def test_what_was_committed_of_a_topic_that_is_gone_leaves_nothing_untold(
+    kafka: Broker, tmp_path: Path, unique: str
+) -> None:
+    with redis_server(tmp_path / "redis") as server:
+        world = World(kafka, server, unique, partitions=1)
+        with closing(world.producer):
+            world.say(*(action(f"861390000{n:04}", n, at_ms=now_ms()) for n in range(1, 4)))
+            with closing(world.group()) as consumer:
+                gone = {TopicPartition(world.topics.throttle, 0): OffsetAndMetadata(20, "", -1)}
+                consumer.commit(gone)
+            with world.adapter():
+                assert {ack.action_id[-1] for ack in world.acks(3)} == {"1", "2", "3"}
+                wait_until(lambda: world.committed() == 3, "it is committed", pause_s=0.2)
 
 
 def test_a_restart_rebuilds_the_keys_from_the_topics_and_tells_nobody_twice(

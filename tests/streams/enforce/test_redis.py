@@ -155,6 +155,27 @@ def test_a_full_redis_is_away_and_not_wrong(gateway: RedisGateway, look: redis.R
         gateway.apply([order("8613900000001")])
 
 
+def test_a_full_redis_is_told_of_releases(gateway: RedisGateway, look: redis.Redis) -> None:
+    """Who was wrongly held stayed so until the lease's end: each look at its health was refused."""
+    reconciler = Reconciler(gateway, DesiredState(RailParams()), "redis-1")
+    with closing(reconciler):
+        reconciler.action(action("8613900000001", at_ms=now_ms()), (0, 0), now_ms())
+        settle(reconciler)
+        assert throttled(look) == {"8613900000001"}
+        known = gateway.health()
+        look.config_set("maxmemory", "1")
+        with pytest.raises(GatewayAwayError, match="OutOfMemory"):
+            gateway.apply([order("8613900000002")])
+        assert gateway.health() == known
+        word = override(
+            "release", "8613900000001", issued_at_ms=now_ms(), expires_at_ms=now_ms() + 600_000
+        )
+        reconciler.override(word, (1, 0))
+        acks = settle(reconciler).acks
+        assert [ack.state for ack in acks if ack.why.startswith("release by")] == ["applied"]
+        assert throttled(look) == set()
+
+
 def busy(look: redis.Redis) -> bool:
     """Tell if Redis runs a script for too long to do anything else."""
     try:

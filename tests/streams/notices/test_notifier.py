@@ -8,7 +8,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,11 +19,13 @@ from kafka import KafkaProducer
 from detectors.model.event import Trust, platform_id
 from detectors.model.records import Action, Sighting
 from detectors.recognise.registry import Registry
+from streams.cluster import read as read_module
 from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
 from streams.cluster.topics import create
 from streams.config import Kafka, Settings, Topics
 from streams.demo.brokers import Broker
+from streams.errors import UnavailableError
 from streams.notices import notifier as module
 from streams.notices.book import NoticeBook, NotifyParams, Unsent
 from streams.notices.channels import Delivered, Delivery, SmsNotice
@@ -43,9 +46,10 @@ from streams.wire import (
     override_key,
 )
 from tests.enforce.records import action, override
+from tests.streams.cluster.test_read import remade
 from tests.streams.notices.test_book import ack, episode
 from tests.threads import meanwhile
-from tests.waiting import STILL_S, wait_until
+from tests.waiting import END_S, STILL_S, wait_until
 
 pytestmark = pytest.mark.broker
 
@@ -457,6 +461,28 @@ def test_five_thousand_victims_wait_for_the_cap_and_hold_up_nobody_who_replies(
 
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(f"otpguard_{name}", labels)
+
+
+@pytest.mark.kafka
+def test_a_topic_that_was_made_anew_ends_the_notifier(
+    kafka: Broker, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It went on at an offset that the topic had yet to reach, and told nobody."""
+    monkeypatch.setattr(read_module, "PLACE_S", 0.2)
+    world, stop = World(kafka, unique), threading.Event()
+    topic = world.topics.override
+    with closing(world.producer), ThreadPoolExecutor() as pool:
+        for _ in range(5):
+            world.producer.send(topic, b"{}", key=b"k", partition=0).get()
+        made = world.notifier()
+        ended = pool.submit(made.run, stop)
+        try:
+            wait_until(made.ready.is_set, "all is read")
+            remade(world.clients, topic, b"{}")
+            with pytest.raises(UnavailableError, match=f"{topic} was made anew"):
+                ended.result(END_S)
+        finally:
+            stop.set()
 
 
 def test_records_that_say_nothing_are_passed_over(world: World) -> None:

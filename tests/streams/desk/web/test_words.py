@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import threading
 import time
+from contextlib import closing
 from functools import partial
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from kafka import KafkaProducer
 from kafka.errors import (
     KafkaError,
     KafkaTimeoutError,
@@ -18,7 +20,10 @@ from kafka.errors import (
     NotEnoughReplicasAfterAppendError,
 )
 
-from streams.config import Settings
+from streams.cluster import read as read_module
+from streams.cluster.admin import Cluster, client_arguments
+from streams.config import Kafka, Settings
+from streams.demo.brokers import Broker as RunningBroker
 from streams.desk.web import ledger
 from streams.desk.web import words as module
 from streams.desk.web.ledger import ledger_on
@@ -32,8 +37,10 @@ from streams.desk.web.words import (
     speaking_on,
 )
 from streams.errors import UnavailableError
-from streams.wire import Ack, Override, decode_override
-from tests.waiting import END_S
+from streams.wire import Ack, Override, decode_override, encode_ack
+from tests.streams.cluster.test_read import remade
+from tests.threads import meanwhile
+from tests.waiting import END_S, wait_until
 
 NOW_MS = 1_800_000_000_000
 
@@ -179,6 +186,26 @@ def test_what_was_said_here_can_be_asked_about_later_and_what_was_not_is_no_erro
     ears.take(ack("override-41", "a"))
     assert set(speaker.heard("override-41").obeyed) == {"a"}
     assert speaker.heard("override-99") == Said("override-99", at_work=1)
+
+
+@pytest.mark.kafka
+def test_acknowledgements_are_heard_of_a_topic_that_was_made_anew(
+    kafka: RunningBroker, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The desk went on at an offset that the topic had yet to reach, and heard no gateway."""
+    monkeypatch.setattr(read_module, "PLACE_S", 0.2)
+    settings = Kafka(bootstrap=kafka.bootstrap)
+    clients, ears = client_arguments(settings), heard()
+    with Cluster(settings) as cluster:
+        cluster.create(unique, 1, 1, {})
+    with closing(KafkaProducer(**clients, acks="all")) as producer:
+        for n in range(5):
+            producer.send(unique, encode_ack(ack(f"override-{n}", "a", at_ms=NOW_MS)))
+        producer.flush()
+    with meanwhile(lambda stop: module._follow(clients, unique, ears, stop)):
+        wait_until(lambda: ears.at_work() == {"a"}, "it is heard")
+        remade(clients, unique, encode_ack(ack("override-9", "b")))
+        wait_until(lambda: ears.at_work() == {"a", "b"}, "it is heard again")
 
 
 def test_whatever_stops_the_reader_it_begins_again(
