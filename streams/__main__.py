@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC
-from typing import Annotated, Final, Literal, NoReturn
+from typing import Annotated, Final, Literal, NoReturn, TextIO
 
 import typer
 
@@ -94,6 +95,8 @@ def main() -> None:
     gc.set_threshold(*_SELDOM)
     for name, value in _QUICKER.items():
         os.environ.setdefault(name, value)
+    for stream in (sys.stdout, sys.stderr):
+        _widen(stream)
     speak(sys.argv[1:], os.environ)
     try:
         try:
@@ -120,6 +123,21 @@ def main() -> None:
         )
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is buffered goes nowhere
         sys.exit(Exit.TRY_AGAIN)
+
+
+def _widen(stream: TextIO | None) -> None:
+    """Let a stream take every character, whatever the locale: texts and settings have them all.
+
+    A file or pipe gets UTF-8, which is what reads it here; a terminal shows an escape of what it
+    lacks.
+    """
+    if not isinstance(stream, io.TextIOWrapper):
+        return
+    lenient = "backslashreplace" if stream.errors == "strict" else stream.errors
+    if stream.isatty():
+        stream.reconfigure(errors=lenient)
+    else:
+        stream.reconfigure(encoding="utf-8", errors=lenient)
 
 
 def _end(error: OtpguardError) -> NoReturn:

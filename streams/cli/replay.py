@@ -6,14 +6,22 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from streams.cli.shared import ConfigOption, opened, plain_bytes, progress, said, settings_of
+from streams.cli.shared import (
+    ConfigOption,
+    opened,
+    plain_bytes,
+    progress,
+    said,
+    settings_of,
+    writing,
+)
 from streams.errors import UsageError
 from streams.language import tr
 
@@ -79,9 +87,11 @@ def replay(
             sys.stdout.buffer.flush()
             account.take(step)
             if letters is not None:
-                letters.writelines(
+                lines = [
                     msgspec.json.encode(refused(reject)) + b"\n" for reject in step.decoded.rejects
-                )
+                ]
+                with writing(letters.name):
+                    letters.writelines(lines)
     if not quiet:
         print(account.said(), file=sys.stderr)
     account.check()
@@ -131,8 +141,12 @@ class _Account:
         )
 
 
-def _created(path: Path) -> IO[bytes]:
+@contextmanager
+def _created(path: Path) -> Iterator[IO[bytes]]:
+    with writing(path):
+        file = path.open("wb")
     try:
-        return path.open("wb")
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
+        yield file
+    finally:
+        with writing(path):
+            file.close()  # writes what is left

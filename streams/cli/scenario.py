@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from streams.cli.shared import writing
 from streams.language import tr
 from streams.scenarios import DEFAULT_START_MS, SCENARIOS, Labelled, Scenario, generate, merged
 
@@ -110,10 +111,14 @@ def scenario(
         for event in events:
             out.write(encode(event.value) + b"\n")
             if truth:
-                truth.write(encode(_truth(event)) + b"\n")
+                with writing(truth.name):
+                    truth.write(encode(_truth(event)) + b"\n")
     except ValueError as error:  # a parameter beyond what the scenario can do
         raise typer.BadParameter(str(error)) from error
     out.flush()
+    if truth:
+        with writing(truth.name):
+            truth.flush()  # typer's own close says nothing of a full disk
 
 
 def _truth(event: Labelled) -> dict[str, Any]:

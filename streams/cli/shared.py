@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import re
 import signal
@@ -218,7 +219,8 @@ def write_table(
 def opened(path: str) -> Iterator[IO[bytes]]:
     """A file of JSON lines, `-` for standard input; a name that ends in .gz is unpacked.
 
-    Raise UsageError if it cannot be read, or, while the block runs, if it is no whole gzip file.
+    Raise UsageError if it cannot be read, or, while the block runs, if reading fails, or if it is
+    no whole gzip file.
     """
     if path == "-":
         yield sys.stdin.buffer
@@ -226,20 +228,52 @@ def opened(path: str) -> Iterator[IO[bytes]]:
     import gzip  # noqa: PLC0415 - start-up time
     import zlib  # noqa: PLC0415 - start-up time
 
-    opener: Callable[[str, str], Any] = gzip.open if path.endswith(".gz") else open
     try:
-        file = opener(path, "rb")
+        plain = io.BufferedReader(_Given(path))
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
-    with file:
+    unpacked: Any = gzip.GzipFile(fileobj=plain) if path.endswith(".gz") else plain
+    with plain, unpacked:
         try:
-            yield file
+            yield unpacked
         except (gzip.BadGzipFile, zlib.error, EOFError):
             raise UsageError(
                 tr("{path}: no whole gzip file; it was cut off, damaged, or never packed").format(
                     path=path
                 )
             ) from None
+
+
+class _Given(io.FileIO):
+    """A file that somebody named: an error of reading it is a sentence, wherever in it that is.
+
+    Who reads writes too, mostly, and an error of that is no matter of this file.
+    """
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        try:
+            return super().readinto(buffer)
+        except OSError as error:
+            raise UsageError(f"{self.name}: {error.strerror}") from None
+
+    def readall(self) -> bytes:
+        try:
+            return super().readall()
+        except OSError as error:
+            raise UsageError(f"{self.name}: {error.strerror}") from None
+
+
+@contextmanager
+def writing(path: str | Path) -> Iterator[None]:
+    """Name the file in an error of writing it. A pipe whose reader has left ends quietly."""
+    from streams.files import unwritten  # noqa: PLC0415 - start-up time
+
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise unwritten(Path(path), error) from None
 
 
 def plain_bytes(paths: Sequence[str]) -> int | None:

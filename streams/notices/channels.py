@@ -18,7 +18,8 @@ from urllib.parse import urlencode
 import msgspec
 import urllib3
 
-from streams.errors import ConfigError
+from streams.errors import ConfigError, UnavailableError
+from streams.files import FULL
 from streams.language import tr
 from streams.tls import authorities, private
 from streams.webhooks import signed, signers
@@ -86,14 +87,18 @@ class FileChannel:
     name = "file"
 
     def __init__(self, path: Path) -> None:
-        """The file is for its owner alone: it holds numbers. Raises ConfigError."""
+        """The file is for its owner alone: it holds numbers.
+
+        Raises ConfigError, or UnavailableError where the disk is full.
+        """
         try:
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             # Ends half a line, which a full disk left: the next is one of its own. The half stays:
             # what is cut off below a reader that follows the file would shift what it reads next.
             self._torn = b"\n" if _ends_torn(path, os.fstat(self._file).st_size) else b""
         except OSError as error:
-            raise ConfigError(
+            kind = UnavailableError if error.errno in FULL else ConfigError
+            raise kind(
                 tr("notify.file {path}: {error}").format(path=path, error=error.strerror)
             ) from None
 

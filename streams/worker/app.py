@@ -20,6 +20,7 @@ from streams.cluster import topics
 from streams.cluster.admin import tls
 from streams.config import TABLE, Kafka, Settings
 from streams.errors import ConfigError, Exit, OtpguardError, UnavailableError
+from streams.files import FULL
 from streams.state.manager import StateManager
 from streams.telemetry import http
 from streams.telemetry.metrics import Metrics
@@ -93,13 +94,18 @@ def run_worker(settings: Settings, *, wait: bool = False, rebuild: bool = False)
 
 
 def check_folder(path: Path) -> None:
-    """Make the stream engine's folder. Raise ConfigError if it cannot be written to."""
+    """Make the stream engine's folder.
+
+    Raise ConfigError if it cannot be written to, UnavailableError if the disk is full: that may
+    have room at the next start.
+    """
     try:
         path.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=path):
             pass
     except OSError as error:
-        raise ConfigError(f"worker.data_dir {path}: {error.strerror}") from None
+        kind = UnavailableError if error.errno in FULL else ConfigError
+        raise kind(f"worker.data_dir {path}: {error.strerror}") from None
 
 
 def check_before_start(settings: Settings, *, wait: bool) -> None:

@@ -19,6 +19,7 @@ from deploy.grafana.__main__ import files
 from deploy.prometheus.queries import BOARD, QUERIES, RULES
 from deploy.prometheus.rules import ALERTS, CAUSES, RECORDS, RUNBOOKS
 from streams.__main__ import app
+from streams.config.sections.enforcement import CANARY_PERIOD_MAX_S
 from streams.telemetry.metrics import PREFIX, TABLE, Metrics, Role
 from tests.deploy import tools
 from tests.deploy.tools import PROMETHEUS, check, ran
@@ -152,6 +153,11 @@ def test_every_alert_has_a_runbook_with_its_four_parts(name: str) -> None:
     assert re.findall("^## (.+)$", text, re.MULTILINE) == SECTIONS
     assert all(part.strip() for part in re.split("^## .+$", text, flags=re.MULTILINE)[1:])
     assert "```sh" in text, "a diagnosis has commands"
+
+
+def test_no_canary_comes_so_seldom_that_its_alert_rings_while_every_flood_is_stopped() -> None:
+    (alert,) = [each for each in ALERTS if each.name == "OtpguardCanaryFailing"]
+    assert int(alert.expr.rpartition(" > ")[2]) > 3 * CANARY_PERIOD_MAX_S
 
 
 def test_there_is_no_runbook_of_no_alert_and_the_index_has_them_all() -> None:

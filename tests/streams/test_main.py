@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from importlib.metadata import version
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 from streams import __version__
 from streams.__main__ import app, main
 from streams.errors import Exit
+from tests.waiting import END_S
 
 ROOT = Path(__file__).parents[2]
 
@@ -120,3 +122,35 @@ def test_a_first_answer_waits_for_nothing_that_it_does_not_need(
     assert "streams.cli" in loaded
     assert done.stdout.strip(), "it has answered"
     assert sorted(loaded & without) == []
+
+
+def _narrow(*words: str, stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess[bytes]:
+    """A command in a surrounding whose output knows ASCII alone."""
+    return subprocess.run(
+        [sys.executable, "-m", "streams", *words], stdout=stdout, stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "LANG": "C"}, check=False, timeout=END_S,
+    )  # fmt: skip
+
+
+def test_what_is_written_to_a_file_or_pipe_is_utf_8_whatever_the_locale() -> None:
+    """Half a template was left in a file, with a trace behind it."""
+    for words, has in (
+        (("--lang", "zh-Hans", "config", "template"), "两次探测的间隔"),
+        (("recognise", "【示例】验证码 123456"), "示例"),
+    ):
+        done = _narrow(*words)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert has in done.stdout.decode("utf-8")
+    missing = _narrow("replay", "没有")
+    assert missing.returncode == Exit.USAGE
+    assert "没有" in missing.stderr.decode("utf-8")
+
+
+def test_a_terminal_that_lacks_a_character_shows_its_escape() -> None:
+    ours, theirs = pty.openpty()
+    done = _narrow("recognise", "【示例】验证码 123456", stdout=theirs)
+    assert (done.returncode, done.stderr) == (0, b"")
+    shown = os.read(ours, 1 << 16)
+    os.close(theirs)
+    os.close(ours)
+    assert rb"\u793a\u4f8b" in shown

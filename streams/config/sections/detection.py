@@ -224,7 +224,7 @@ class WorkerSettings(Section):
     revoke_deadline_s: Seconds = Field(
         5, description="for the last checkpoint when partitions leave; under the session timeout"
     )
-    stall_s: float = Field(
+    stall_s: Seconds = Field(
         60, ge=10, description="without progress for so long the worker exits 75; over any pause"
     )
     stop_s: Seconds = Field(20, description="a stop that takes longer is cut short with exit 75")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -13,6 +13,9 @@ from streams.tls import LOOPBACK
 
 if TYPE_CHECKING:
     from detectors.leases.rails import RailParams
+
+CANARY_PERIOD_MAX_S: Final = 300
+"""The alert OtpguardCanaryFailing waits for three floods of so long a period, and a minute."""
 
 
 class Enforce(Section):
@@ -222,7 +225,9 @@ class Canary(Section):
     numbers: int = Field(
         1000, ge=10, description="so many in a row, used in turn; the last tenth for --once"
     )
-    period_s: float = Field(300, ge=5, description="between floods; an outage shows after three")
+    period_s: float = Field(
+        300, ge=5, description="between floods, at most 300; an outage shows after three"
+    )
     deadline_s: Seconds = Field(60, description="for lease and acknowledgement; 2 s are usual")
 
     @property
@@ -231,7 +236,14 @@ class Canary(Section):
         return self.numbers - self.numbers // 10
 
     @model_validator(mode="after")
-    def _rested(self) -> Self:
+    def _complete(self) -> Self:
+        if self.period_s > CANARY_PERIOD_MAX_S:
+            raise ValueError(
+                tr(
+                    "period_s must be at most {longest}: the alert OtpguardCanaryFailing tells of "
+                    "an outage after three floods of that"
+                ).format(longest=CANARY_PERIOD_MAX_S)
+            )
         if self.turns * self.period_s < 2.5 * 86_400:
             raise ValueError(tr("every number needs 2.5 days of rest: raise numbers or period_s"))
         return self

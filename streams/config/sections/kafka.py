@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
 from streams.config.sections.section import Seconds, Section, check_file, read_secret
 from streams.language import tr
+
+_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
+"""Names that brokers take, beside "." and ".."."""
 
 
 class Kafka(Section):
@@ -129,3 +133,27 @@ class Topics(Section):
         if isinstance(given, dict) and "override" in given:
             return {"everyone": given["override"], **given}
         return given
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        """A dead letter on the topic it came from is refused and written again without end."""
+        role_of: dict[str, str] = {}
+        for role in type(self).model_fields:
+            name = getattr(self, role)
+            if not isinstance(name, str):
+                continue
+            if not _NAME.fullmatch(name) or name in {".", ".."}:
+                raise ValueError(
+                    tr(
+                        "{role} is no name of a topic: letters, digits, '.', '_' and '-', "
+                        "249 at most"
+                    ).format(role=role)
+                )
+            other = role_of.setdefault(name, role)
+            if other != role and (other, role) != ("override", "everyone"):
+                raise ValueError(
+                    tr("{role} and {other} have one name: each needs a topic of its own").format(
+                        role=other, other=role
+                    )
+                )
+        return self

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from streams.config.sections.section import Section, check_url, read_secret
+from streams.config.sections.section import Seconds, Section, check_url, read_secret
 from streams.language import tr
 
 
@@ -71,7 +71,7 @@ class Notify(Section):
         description="notices a minute: what the SMSC may carry, and the most that a machine gone "
         "wrong may send; 5,000 victims take 8 min",
     )
-    age_max_s: float = Field(
+    age_max_s: Seconds = Field(
         600, ge=10, description="a notice that could not go for so long says what is over"
     )
     end: bool = Field(default=False, description="tell victims too when it is over")

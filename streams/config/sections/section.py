@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from streams.language import tr
 
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, le=1e9)]
+"""A time, of thirty years at most: the milliseconds of 1e308 are no integer."""
 
 
 class Section(BaseModel):

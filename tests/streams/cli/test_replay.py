@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from streams.errors import UsageError
+from streams.errors import UnavailableError, UsageError
 from tests.streams.cli.called import called, refused
 from tests.streams.cli.test_cli import otpguard
 
@@ -55,3 +55,10 @@ def test_several_files_are_one_log_and_episodes_come_when_asked(tmp_path: Path) 
 
 def test_a_place_for_refused_records_that_cannot_be_written_is_said() -> None:
     refused(UsageError, "No such file", "replay", "-", "--dlq", "/nowhere/x", given="")
+
+
+def test_a_full_disk_under_refused_records_is_said_of_their_file() -> None:
+    """Few lines reach it when it is closed, many before."""
+    for count in (1, 20_000):
+        words = ("replay", "-", "--dlq", "/dev/full")
+        refused(UnavailableError, "/dev/full: No space left", *words, given="x\n" * count)

@@ -9,7 +9,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from streams.__main__ import app
+from streams.errors import UnavailableError
 from streams.scenarios import SCENARIOS, generate
+from tests.streams.cli.called import refused
 
 
 def run(*arguments: str) -> Result:
@@ -78,3 +80,10 @@ def test_wrong_usage_is_one_clear_message(arguments: tuple[str, ...], says: str)
     assert result.exit_code == 2
     assert says in " ".join(result.output.replace("\n", " ").split())
     assert "Traceback" not in result.output
+
+
+def test_a_full_disk_under_the_truth_is_said_of_its_file() -> None:
+    """Few lines reach it at the end, many before."""
+    for recipients in ("1", "40"):
+        words = ("scenario", "A1", "--truth", "/dev/full", "--recipients", recipients)
+        refused(UnavailableError, "/dev/full: No space left", *words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,26 @@ def test_a_packed_file_is_unpacked_and_an_absent_one_named(tmp_path: Path) -> No
         pass
     with pytest.raises(UsageError, match="Is a directory"), opened(str(tmp_path)):
         pass
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("packed", ["", ".gz"])
+def test_a_disk_that_fails_in_the_middle_of_a_file_is_one_sentence(
+    tmp_path: Path, packed: str, *, whole: bool
+) -> None:
+    path = tmp_path / f"a.jsonl{packed}"
+    path.symlink_to("/proc/self/mem")  # opens, and cannot be read at its begin
+    with pytest.raises(UsageError, match=rf"{re.escape(str(path))}: Input/output error"):  # noqa: SIM117
+        with opened(str(path)) as file:
+            file.read() if whole else list(file)
+
+
+def test_an_error_of_writing_is_none_of_the_file_that_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"line\n")
+    with pytest.raises(OSError, match="No space"), opened(str(path)) as file:  # noqa: PT012
+        for line in file:
+            Path("/dev/full").write_bytes(line)
 
 
 @pytest.mark.parametrize("wrong", ["never packed", "cut off", "damaged"])

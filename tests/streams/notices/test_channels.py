@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +15,7 @@ from urllib.parse import parse_qs
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from streams.errors import ConfigError
+from streams.errors import ConfigError, UnavailableError
 from streams.notices.channels import (
     Delivered,
     FileChannel,
@@ -88,6 +90,18 @@ def test_a_file_gets_a_line_for_each_and_is_its_owner_s(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     with pytest.raises(ConfigError, match="No such file"):
         FileChannel(tmp_path / "none" / "x")
+
+
+@pytest.mark.parametrize("full", [errno.ENOSPC, errno.EDQUOT])
+def test_a_disk_that_is_full_at_the_start_may_have_room_at_the_next(
+    full: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(*_: object) -> int:
+        raise OSError(full, os.strerror(full))
+
+    monkeypatch.setattr(os, "open", none_left)
+    with pytest.raises(UnavailableError, match=r"notify\.file .*/notices\.jsonl: "):
+        FileChannel(tmp_path / "notices.jsonl")
 
 
 def test_after_half_a_line_on_a_full_disk_the_next_is_a_line_of_its_own(tmp_path: Path) -> None:

@@ -35,3 +35,10 @@ def test_the_last_tenth_of_reserved_numbers_is_for_one_flood() -> None:
     assert Canary(numbers=2000).turns == 1800
     with pytest.raises(ValidationError, match=r"2\.5 days of rest"):
         Canary(numbers=10)
+
+
+def test_a_canary_comes_as_often_as_its_alert_expects() -> None:
+    """The alert rings 16 minutes after the last success, whatever the period is."""
+    assert Canary(period_s=300).period_s == 300
+    with pytest.raises(ValidationError, match="period_s must be at most 300"):
+        Canary(period_s=301)

@@ -56,6 +56,20 @@ def test_no_setting_is_without_end(tmp_path: Path, written_as: str) -> None:
             load(written(tmp_path, f"[{table}]\n{key} = {written_as}"))
 
 
+def test_no_time_is_longer_than_its_milliseconds_can_be_counted(tmp_path: Path) -> None:
+    """Of `input.ahead_max_s = 1e308` a worker ended in a trace that `config check` had not seen."""
+    names = [
+        name
+        for name, field in leaves(Settings)
+        if field.annotation is float and name.endswith(("_s", "_ms"))
+    ]
+    assert len(names) > 15
+    for name in names:
+        table, _, key = name.rpartition(".")
+        with pytest.raises(ConfigError, match=re.escape(name.rpartition(".")[2])):
+            load(written(tmp_path, f"[{table}]\n{key} = 1e308"))
+
+
 def test_a_secret_comes_from_a_file_and_is_shown_nowhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
