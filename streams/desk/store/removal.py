@@ -114,6 +114,9 @@ def _old_rows(store: CaseStore, limit_ms: int, audit_ms: int, held: Sequence[str
     def unnamed(table: Any) -> Any:
         return ~exists().where(table.c.action_id == links.c.action_id)
 
+    # Found in the key's index: the table itself has every message of every flood.
+    told = incidents.alias()
+    lost = select(told.c.episode_id).where(free(told.c.episode_id))
     newer = words.alias()
     said_anew = exists().where(newer.c.key == words.c.key, newer.c.offset > words.c.offset)
     ended_ms = case(
@@ -122,7 +125,7 @@ def _old_rows(store: CaseStore, limit_ms: int, audit_ms: int, held: Sequence[str
         (said_anew, words.c.written_ms),
     )
     old: list[tuple[Any, Any]] = [
-        (incidents, and_(incidents.c.written_ms < limit_ms, free(incidents.c.episode_id))),
+        (incidents, and_(incidents.c.written_ms < limit_ms, incidents.c.episode_id.in_(lost))),
         (notices, and_(notices.c.at_ms < limit_ms, free(notices.c.episode_id),
                        ~notices.c.addressee.in_(held))),
         (counts, and_(counts.c.written_ms < limit_ms, unlinked(counts))),
