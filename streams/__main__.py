@@ -100,6 +100,7 @@ def main() -> None:
     speak(sys.argv[1:], os.environ)
     try:
         try:
+            _open_closed()
             app(prog_name="otpguard")
         finally:
             sys.stdout.flush()  # here, where a full disk can still be said in a sentence
@@ -138,6 +139,19 @@ def _widen(stream: TextIO | None) -> None:
         stream.reconfigure(errors=lenient)
     else:
         stream.reconfigure(encoding="utf-8", errors=lenient)
+
+
+def _open_closed() -> None:
+    """Let standard streams that are closed lead nowhere.
+
+    Python has None in their place, and the next file or socket that is opened would get their
+    number: whatever writes to standard output or error by number would write into that.
+    """
+    for name, flags, mode in (
+        ("stdin", os.O_RDONLY, "r"), ("stdout", os.O_WRONLY, "w"), ("stderr", os.O_WRONLY, "w"),
+    ):  # fmt: skip
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, flags), mode, encoding="utf-8"))
 
 
 def _end(error: OtpguardError) -> NoReturn:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,18 +26,18 @@ def unwritten(path: Path, error: OSError) -> OtpguardError:
 def replace_file(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     """Put a file of this content in the place of another at once, and only when it is on disk.
 
-    `mode` is that of the new file, before the process's mask. Raise OSError; then the old file is
-    as it was.
+    `mode` is that of the new file, before the process's mask. Of two at once the last one stands.
+    Raise OSError; then the old file is as it was.
     """
-    scratch = path.with_name(f"{path.name}.new")
-    number = os.open(scratch, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, mode)
+    scratch = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
+    number = os.open(scratch, os.O_CREAT | os.O_WRONLY | os.O_EXCL, mode)
     try:
         with os.fdopen(number, "wb") as out:
             out.write(content)
             out.flush()
             os.fsync(out.fileno())
         scratch.replace(path)
-    except OSError:
+    except BaseException:  # an interrupt too: nobody would write over this name again
         scratch.unlink(missing_ok=True)
         raise
 

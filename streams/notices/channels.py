@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import StrEnum
 from http import HTTPStatus
 from pathlib import Path
@@ -91,11 +92,9 @@ class FileChannel:
 
         Raises ConfigError, or UnavailableError where the disk is full.
         """
+        self._path = path
         try:
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            # Ends half a line, which a full disk left: the next is one of its own. The half stays:
-            # what is cut off below a reader that follows the file would shift what it reads next.
-            self._torn = b"\n" if _ends_torn(path, os.fstat(self._file).st_size) else b""
+            self._file, self._torn = _opened(path)
         except OSError as error:
             kind = UnavailableError if error.errno in FULL else ConfigError
             raise kind(
@@ -103,7 +102,11 @@ class FileChannel:
             ) from None
 
     def send(self, message: SmsNotice) -> Delivery:
-        """Append a line."""
+        """Append a line, to a new file if the old one was moved away."""
+        try:
+            self._follow()
+        except OSError as error:
+            return Delivery(Delivered.AWAY, f"errno_{error.errno}")
         line = self._torn + msgspec.json.encode(body(message)) + b"\n"
         try:
             written = os.write(self._file, line)
@@ -119,6 +122,15 @@ class FileChannel:
     def close(self) -> None:
         """Close the file."""
         os.close(self._file)
+
+    def _follow(self) -> None:
+        """Open what lies at the path if that is another file by now, as after a rotation."""
+        with suppress(FileNotFoundError):
+            if os.path.samestat(self._path.stat(), os.fstat(self._file)):
+                return
+        file, self._torn = _opened(self._path)
+        os.close(self._file)
+        self._file = file
 
 
 class WebhookChannel:
@@ -197,6 +209,20 @@ class JasminChannel:
     def close(self) -> None:
         """Close the connections."""
         self._http.clear()
+
+
+def _opened(path: Path) -> tuple[int, bytes]:
+    """Open a file to append to; return with it what ends half a line there.
+
+    A full disk left that, and the next line is to be one of its own. The half stays: what is cut
+    off below a reader that follows the file would shift what it reads next.
+    """
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        return file, b"\n" if _ends_torn(path, os.fstat(file).st_size) else b""
+    except OSError:
+        os.close(file)
+        raise
 
 
 def _ends_torn(path: Path, size_bytes: int) -> bool:

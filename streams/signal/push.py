@@ -100,20 +100,34 @@ class SinkNumbers:
     ) -> None:
         """Read the file. Raise ConfigError for a line that is no number."""
         self._path, self._numbers, self._tokens = path, numbers, tokens
-        self._changed, self.by_form = self._read()
+        self._version: tuple[int, ...] = ()  # of the file that was read last, right or wrong
+        self._met: tuple[str, tuple[int, ...]] | None = None  # an error, and of which file
+        self.by_form = self._read()
 
     def renew(self) -> None:
-        """Read the file if it has changed; one that is wrong leaves what was."""
+        """Read the file if it has changed; one that is wrong leaves what was, and is read once."""
+        met = None
         try:
-            if self._path.stat().st_mtime_ns != self._changed:
-                self._changed, self.by_form = self._read()
-        except (OSError, ConfigError) as error:
-            log.warning("%s: the numbers of before are kept: %s", self._path, type(error).__name__)
+            if _version(self._path) == self._version:
+                return
+            self.by_form = self._read()
+        except ConfigError as error:
+            met = type(error).__name__, self._version
+        except OSError as error:  # not there, or out of reach: read when it is back
+            self._version = ()
+            met = type(error).__name__, self._version
+        if met == self._met:  # told once, and not each second
+            return
+        self._met = met
+        if met is None:
+            log.warning("%s: the numbers are read again", self._path)
+        else:
+            log.warning("%s: the numbers of before are kept: %s", self._path, met[0])
 
-    def _read(self) -> tuple[int, dict[str, str]]:
+    def _read(self) -> dict[str, str]:
         found: dict[str, str] = {}
         try:
-            changed = self._path.stat().st_mtime_ns
+            self._version = _version(self._path)
             with self._path.open(encoding="utf-8") as lines:
                 for place, line in enumerate(lines, 1):
                     if not (written := line.strip()):
@@ -126,7 +140,13 @@ class SinkNumbers:
                     found |= dict.fromkeys((number, *self._tokens(number)), number)
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(tr("{path}: {error}").format(path=self._path, error=error)) from None
-        return changed, found
+        return found
+
+
+def _version(path: Path) -> tuple[int, ...]:
+    """Signs of a change of a file's content, or of who may read it."""
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 class Sink:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,24 @@ def test_a_full_disk_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
     with no_room(100), pytest.raises(OSError, match="too large"):
         replace_file(path, b"new" * 1_000)
     assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_two_that_replace_a_file_at_once_do_not_meet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "kept"
+    fsync, inner = os.fsync, [b"second"]
+
+    def other(number: int) -> None:
+        """Another process replaces the file when this one's is written and not yet in place."""
+        while inner:
+            replace_file(path, inner.pop())
+        fsync(number)
+
+    monkeypatch.setattr(os, "fsync", other)
+    replace_file(path, b"first")
+    assert path.read_bytes() == b"first"
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -54,6 +54,26 @@ def test_without_a_word_it_helps(
     assert "Usage: otpguard" in told.out + told.err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "topics list >&-",
+        "recognise 'code 482913' >&-",
+        "recognise - <&-",
+        "topics list <&- >&- 2>&-",
+    ],
+)
+def test_a_stream_that_is_closed_is_as_one_that_goes_nowhere(words: str) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'"$0" -m streams {words}', sys.executable],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (Exit.DONE, b"", b"")
+
+
 def test_the_version_in_the_source_is_that_of_the_package() -> None:
     assert version("otpguard") == __version__
 

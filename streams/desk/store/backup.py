@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import mkstemp
 from typing import Any, Final
 
 import msgspec
@@ -218,10 +219,15 @@ def _still(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def _whole(path: Path) -> Iterator[gzip.GzipFile]:
-    """A packed file that takes its place when it is whole."""
-    part = path.with_name(f"{path.name}.part")
+    """A packed file that takes its place when it is whole.
+
+    Until then its name is its own: another that is written for this place meanwhile, as by hand
+    beside the timer, would write into it.
+    """
+    part: Path | None = None
     try:
-        handle = os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        handle, name = mkstemp(prefix=f"{path.name}.", suffix=".part", dir=path.parent)
+        part = Path(name)
         with os.fdopen(handle, "wb") as below:
             with gzip.GzipFile(fileobj=below, mode="wb", compresslevel=1, mtime=0) as file:
                 yield file
@@ -231,4 +237,5 @@ def _whole(path: Path) -> Iterator[gzip.GzipFile]:
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
     finally:
-        part.unlink(missing_ok=True)
+        if part is not None:
+            part.unlink(missing_ok=True)

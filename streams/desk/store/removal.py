@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, case, delete, exists, or_, select
+from sqlalchemy import Connection, and_, case, delete, exists, or_, select, union
 
 from detectors.model.times import DAY_MS
 from streams.config import DeskSettings
@@ -97,12 +97,26 @@ def _old_cases(store: CaseStore, limit_ms: int, held: Sequence[str]) -> Counter[
 
 
 def _old_rows(store: CaseStore, limit_ms: int, audit_ms: int, held: Sequence[str]) -> Counter[str]:
-    """Rows that hang on no case, or have an age of their own."""
-    linked = exists().where(links.c.action_id == acks.c.action_id)
-    caseless = {
-        table: ~exists().where(cases.c.episode_id == table.c.episode_id)
-        for table in (leases, links, notices)
-    }
+    """Rows that hang on no case, or have an age of their own.
+
+    A case may be missing for good: its topic forgets sooner than those of its messages and counts.
+    """
+    theirs = _cases_of(held)
+
+    def free(episode_id: Any) -> Any:
+        """Of no case, and held by nobody."""
+        there = exists().where(cases.c.episode_id == episode_id)
+        return ~or_(there, episode_id.in_(held), episode_id.in_(theirs))
+
+    def unlinked(table: Any) -> Any:
+        return ~exists().where(links.c.action_id == table.c.action_id, ~free(links.c.episode_id))
+
+    def unnamed(table: Any) -> Any:
+        return ~exists().where(table.c.action_id == links.c.action_id)
+
+    # Found in the key's index: the table itself has every message of every flood.
+    told = incidents.alias()
+    lost = select(told.c.episode_id).where(free(told.c.episode_id))
     newer = words.alias()
     said_anew = exists().where(newer.c.key == words.c.key, newer.c.offset > words.c.offset)
     ended_ms = case(
@@ -111,10 +125,13 @@ def _old_rows(store: CaseStore, limit_ms: int, audit_ms: int, held: Sequence[str
         (said_anew, words.c.written_ms),
     )
     old: list[tuple[Any, Any]] = [
-        (acks, and_(acks.c.written_ms < limit_ms, ~linked)),
-        (leases, and_(leases.c.written_ms < limit_ms, caseless[leases],
-                      ~leases.c.recipient.in_(held))),
-        (notices, and_(notices.c.at_ms < limit_ms, caseless[notices])),
+        (incidents, and_(incidents.c.written_ms < limit_ms, incidents.c.episode_id.in_(lost))),
+        (notices, and_(notices.c.at_ms < limit_ms, free(notices.c.episode_id),
+                       ~notices.c.addressee.in_(held))),
+        (counts, and_(counts.c.written_ms < limit_ms, unlinked(counts))),
+        (acks, and_(acks.c.written_ms < limit_ms, unlinked(acks))),
+        (leases, and_(leases.c.written_ms < limit_ms, free(leases.c.episode_id))),
+        (links, and_(free(links.c.episode_id), *map(unnamed, (leases, acks, counts)))),
         (words, and_(ended_ms < limit_ms, ~words.c.recipient.in_(held))),
         (platform_days, platform_days.c.day < limit_ms // DAY_MS),
         (campaigns, campaigns.c.end_ms < limit_ms),
@@ -126,6 +143,12 @@ def _old_rows(store: CaseStore, limit_ms: int, audit_ms: int, held: Sequence[str
         with writing(store.index).begin() as connection:
             done[table.name] += connection.execute(delete(table).where(where)).rowcount
     return done
+
+
+def _cases_of(held: Sequence[str]) -> Any:
+    """Ids of the cases of numbers that are held, by what is told of a case beside its records."""
+    told = (leases.alias(), incidents.alias())
+    return union(*(select(each.c.episode_id).where(each.c.recipient.in_(held)) for each in told))
 
 
 def _old_papers(store: CaseStore, limit_ms: int, now_ms: int, held: Sequence[str]) -> Counter[str]:

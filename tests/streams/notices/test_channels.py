@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from textwrap import dedent
 from urllib.parse import parse_qs
 
 import pytest
@@ -18,11 +20,13 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from streams.errors import ConfigError, UnavailableError
 from streams.notices.channels import (
     Delivered,
+    Delivery,
     FileChannel,
     JasminChannel,
     SmsNotice,
     WebhookChannel,
 )
+from tests.enforce.services import need
 from tests.full_disk import no_room
 from tests.ports import free_port
 from tests.waiting import END_S
@@ -115,6 +119,54 @@ def test_after_half_a_line_on_a_full_disk_the_next_is_a_line_of_its_own(tmp_path
     half, *lines = path.read_text().splitlines()
     assert len(half) < 101
     assert [json.loads(line)["notice_id"] for line in lines] == [ZH.notice_id, EN.notice_id]
+
+
+def test_a_file_that_was_rotated_away_is_made_anew_for_its_owner_alone(tmp_path: Path) -> None:
+    path, away = tmp_path / "notices.jsonl", tmp_path / "notices.jsonl.1"
+    channel = FileChannel(path)
+    assert channel.send(ZH).state is Delivered.SENT
+    path.rename(away)
+    assert [channel.send(each).state for each in (EN, EN)] == [Delivered.SENT] * 2
+    assert len(away.read_text().splitlines()) == 1
+    assert len(path.read_text().splitlines()) == 2
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.rename(away)
+    path.write_text("half of a li")  # made anew by somebody else
+    assert channel.send(ZH).state is Delivered.SENT
+    assert json.loads(path.read_text().splitlines()[1])["notice_id"] == ZH.notice_id
+    channel.close()
+
+
+@pytest.mark.parametrize("guide", ["notices.md", "notices.zh.md"])
+def test_the_guides_own_lines_rotate_it(tmp_path: Path, guide: str) -> None:
+    rotate = need("logrotate", "logrotate")
+    conf = Path("deploy", guide).read_text("utf-8").split("```conf\n")[1].split("```")[0]
+    rules, path = tmp_path / "rules", tmp_path / "notices.jsonl"
+    rules.write_text(dedent(conf).replace("/var/lib/otpguard/notifier", str(tmp_path)))
+    rules.chmod(0o644)
+    tmp_path.chmod(0o700)
+    channel = FileChannel(path)
+    for message in (ZH, EN):
+        assert channel.send(message).state is Delivered.SENT
+        subprocess.run([rotate, "--force", "--state", tmp_path / "state", rules], check=True)
+        assert not path.exists()
+    channel.close()
+    for kept, message in (("notices.jsonl.2", ZH), ("notices.jsonl.1", EN)):
+        (line,) = (tmp_path / kept).read_text().splitlines()
+        assert json.loads(line)["notice_id"] == message.notice_id
+
+
+def test_where_no_file_can_be_made_a_notice_is_not_taken_and_goes_later(tmp_path: Path) -> None:
+    folder, away = tmp_path / "of", tmp_path / "away"
+    folder.mkdir()
+    channel = FileChannel(folder / "notices.jsonl")
+    folder.rename(away)
+    assert [channel.send(ZH) for _ in range(2)] == [Delivery(Delivered.AWAY, "errno_2")] * 2
+    assert (away / "notices.jsonl").read_text() == ""
+    folder.mkdir()
+    assert channel.send(ZH).state is Delivered.SENT
+    channel.close()
+    assert len((folder / "notices.jsonl").read_text().splitlines()) == 1
 
 
 def test_after_half_a_line_of_a_process_before_the_next_is_a_line_of_its_own(

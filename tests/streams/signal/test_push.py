@@ -269,6 +269,41 @@ def test_numbers_are_read_anew_and_a_broken_file_leaves_what_was(tmp_path: Path)
     assert "8613900000001" in made.by_form
 
 
+def test_a_wrong_file_is_read_once_and_told_once_until_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "numbers"
+    path.write_text(f"{STRANGER}\n")
+    made = SinkNumbers(path, Settings().intake().numbers, lambda _: ())
+    reads = []
+    read = SinkNumbers._read
+
+    def counted(numbers: SinkNumbers) -> dict[str, str]:
+        reads.append(numbers)
+        return read(numbers)
+
+    monkeypatch.setattr(SinkNumbers, "_read", counted)
+
+    def looks() -> tuple[int, int]:
+        """How often five looks read the file, and how many lines they log."""
+        before = len(reads), len(caplog.records)
+        for _ in range(5):
+            made.renew()
+        return len(reads) - before[0], len(caplog.records) - before[1]
+
+    assert looks() == (0, 0)
+    path.write_text(f"{STRANGER}\nno number\n")
+    assert looks() == (1, 1)
+    path.write_text(f"{STRANGER}\nno number either\n")
+    assert looks() == (1, 1), "another wrong file is told of too"
+    path.unlink()
+    assert looks() == (0, 1)
+    path.write_text("+8613900000001\n")
+    assert looks() == (1, 1)
+    assert "8613900000001" in made.by_form
+    assert STRANGER not in caplog.text
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

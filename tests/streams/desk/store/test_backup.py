@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from streams.desk.store import DeskRole
-from streams.desk.store.backup import restore, save
+from streams.desk.store.backup import _whole, restore, save, saved_ms
 from streams.desk.store.migrate import head
 from streams.desk.store.people_tables import PEOPLE
 from streams.errors import UsageError
@@ -126,4 +126,19 @@ def test_a_file_that_cannot_be_written_is_named_and_none_is_left(
 ) -> None:
     with pytest.raises(UsageError, match="nowhere"):
         save(store, tmp_path / "nowhere" / "desk.gz", 7)
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_two_backups_to_one_path_at_once_are_each_whole(store: FilledStore, tmp_path: Path) -> None:
+    path = tmp_path / "desk.jsonl.gz"
+    save(store, path, 1)
+    with _whole(path) as first:
+        first.write(b"half of a line")
+        save(store, path, 2)
+        assert saved_ms(path) == 2
+        first.write(b" and the rest\n")
+        first.flush()
+        assert saved_ms(path) == 2, "what is done is touched by nobody"
+    assert gzip.decompress(path.read_bytes()) == b"half of a line and the rest\n"
+    assert path.stat().st_mode & 0o777 == 0o600
     assert not list(tmp_path.glob("*.part"))

@@ -127,6 +127,50 @@ def test_acknowledgements_that_nobody_asks_for_go_too(store: FilledStore) -> Non
     assert left(store) == {}
 
 
+def caseless(store: FilledStore, n: int = 0, recipient: str = RECIPIENT) -> str:
+    """Rows of a flood whose own records its topic had forgotten; its episode."""
+    record, lease = flood(n, recipient=recipient)
+    fill(store, lease, acked(lease), counted(lease, {7: 1}), incident(record), written_ms=START_MS)
+    return record.episode_id
+
+
+def test_rows_whose_case_nobody_read_go_by_their_own_age(store: FilledStore) -> None:
+    caseless(store)
+    before = left(store)
+    assert set(before) - {"platform_days"} == {"links", "leases", "acks", "counts", "incidents"}
+    forget(store, AGES, START_MS + 180 * DAY_MS)
+    assert left(store) == before
+    forget(store, AGES, START_MS + 180 * DAY_MS + 1)
+    assert set(left(store)) <= {"platform_days"}
+
+
+def test_an_action_is_known_to_be_of_a_case_as_long_as_anything_names_it(
+    store: FilledStore,
+) -> None:
+    record, lease = flood()
+    fill(store, counted(lease, {7: 1}), incident(record), written_ms=START_MS)
+    fill(store, acked(lease), written_ms=START_MS + DAY_MS)
+    forget(store, AGES, START_MS + 180 * DAY_MS + 1)
+    assert left(store)["links"] == 1
+    forget(store, AGES, START_MS + 182 * DAY_MS)
+    assert set(left(store)) <= {"platform_days"}
+
+
+def test_what_is_held_stays_without_its_case_too(store: FilledStore) -> None:
+    subjects = caseless(store), OTHER
+    caseless(store, 1, OTHER)
+    kept = {name: n for name, n in left(store).items() if name != "platform_days"}
+    caseless(store, 2, "8613900000003")
+    held = [store.papers.hold("ann", each, "调证2026-17", "police") for each in subjects]
+    late_ms = START_MS + 999 * DAY_MS
+    forget(store, AGES, late_ms)
+    assert left(store) == kept
+    for hold in held:
+        store.papers.lift("ann", hold.hold_id)
+    forget(store, AGES, late_ms)
+    assert left(store) == {}
+
+
 def test_papers_go_after_their_years_and_decided_appeals_alone(store: FilledStore) -> None:
     store.at_ms = START_MS
     store.accounts.add("ann", [DeskRole.AGENT], password="correct horse battery")
