@@ -35,6 +35,8 @@ TRANSACTION_S: Final = 60.0
 """A flood of a minute goes unnoticed then. Chosen: the timeout that Java's producers ask for."""
 
 SKEW_S: Final = 5.0  # detection counts in minutes; a gateway further off is wrong
+SLOW_S: Final = 600.0  # a lease counts from its message's time, and the shortest is as long
+SLOW_EVENTS: Final = 20  # of a gateway, that say something about its clock
 REFUSED_SHARE: Final = 0.01
 """Chosen: a gateway's odd record now and then is no fault; one part of the traffic that is refused
 (one gateway with a wrong clock, an import whose zone nobody named) is."""
@@ -332,7 +334,7 @@ def _sample(settings: Settings, now_ms: int) -> Iterator[Check]:
         )
     yield from _keys(decoded, records, partitions)
     yield _sources(records)
-    yield _clocks(decoded.batch.event_time_ms, [each.timestamp for each in records], now_ms)
+    yield _clocks(decoded, [each.timestamp for each in records], now_ms)
 
 
 class _Reported(msgspec.Struct):
@@ -445,7 +447,8 @@ def _keys(decoded: Decoded, records: Sequence[Any], partitions: int) -> Iterator
         )
 
 
-def _clocks(event_ms: Any, record_ms: Sequence[int], now_ms: int) -> Check:
+def _clocks(decoded: Decoded, record_ms: Sequence[int], now_ms: int) -> Check:
+    event_ms = decoded.batch.event_time_ms
     ahead_s = (max(record_ms) - now_ms) / 1000
     if ahead_s > SKEW_S:
         return Check(
@@ -463,9 +466,34 @@ def _clocks(event_ms: Any, record_ms: Sequence[int], now_ms: int) -> Check:
                 tr("events are {early_s:.0f} s ahead of their records").format(early_s=early_s),
                 tr("run NTP on the gateways"),
             )
+    for gateway, behind_s in _behind(decoded, record_ms):
+        if behind_s > SLOW_S:
+            return Check(
+                "clocks",
+                "warn",
+                tr(
+                    "events of gateway {gateway} are {behind_s:.0f} s behind their records, all of "
+                    "them: its leases are over before any gateway has them"
+                ).format(gateway=gateway, behind_s=behind_s),
+                tr("set its clock and time zone; history that is being fed looks like this too"),
+            )
     return Check(
         "clocks", "ok", tr("no record or event is over {skew_s:.0f} s ahead").format(skew_s=SKEW_S)
     )
+
+
+def _behind(decoded: Decoded, record_ms: Sequence[int]) -> Iterator[tuple[str, float]]:
+    """Yield each gateway of enough events, and how far even the promptest is behind its record.
+
+    Of a backlog some are not.
+    """
+    batch = decoded.batch
+    behind_s = (np.array(record_ms)[batch.offset] - batch.event_time_ms) / 1000
+    gateways = np.array(list(batch.gateway))
+    for gateway in np.unique(gateways).tolist():
+        some = behind_s[gateways == gateway]
+        if len(some) >= SLOW_EVENTS:
+            yield gateway, float(some.min())
 
 
 def newest(settings: Settings) -> tuple[list[Any], int]:

@@ -129,6 +129,21 @@ def test_events_ahead_of_the_brokers_clock_are_named(config: Path) -> None:
     assert "s ahead of their records" in found["clocks"]["says"]
 
 
+def test_a_gateway_whose_clock_is_behind_is_named_and_a_backlog_is_not(config: Path) -> None:
+    """Every lease of such a gateway's flood was over when it was written, and nobody said so."""
+    settings = load(config)
+    create(settings)
+    send(settings, [b"8613900000001"] * 20, ahead_ms=-8 * 3_600_000)
+    code, found = doctor(config)
+    assert code == Exit.DONE
+    assert found["clocks"]["state"] == "warn"
+    assert "s behind their records" in found["clocks"]["says"]
+    assert found["clocks"]["remedy"]
+    send(settings, [b"8613900000001"])
+    _, found = doctor(config)
+    assert found["clocks"]["state"] == "ok"
+
+
 def test_foreign_keys_and_a_clock_ahead_are_named(config: Path) -> None:
     settings = load(config)
     with Cluster(settings.kafka) as cluster:
