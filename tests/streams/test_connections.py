@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
-import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -114,22 +112,12 @@ def test_a_handshake_that_never_ends_is_closed(
             "-keyout", key, "-out", certificate)  # fmt: skip
     tls = {"ssl_certfile": certificate, "ssl_keyfile": key}
     with (
+        _served(_H11, **tls) as elsewhere,
         _served(_H11, loop="streams.connections:ServerLoop", **tls) as address,
+        socket.create_connection(elsewhere) as kept,
         socket.create_connection(address) as idle,
     ):
         assert closed(idle)
-
-
-def test_the_loop_is_told_how_long_a_handshake_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By itself it waits for a minute, after which the connection above is closed too."""
-    monkeypatch.setattr(connections, "HANDSHAKE_S", 0.0)
-
-    async def play() -> None:
-        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        with pytest.raises(ValueError, match="ssl_handshake_timeout"):
-            await asyncio.get_running_loop().create_server(
-                asyncio.Protocol, "127.0.0.1", 0, ssl=tls
-            )
-
-    with asyncio.Runner(loop_factory=connections.ServerLoop) as runner:
-        runner.run(play())
+        kept.setblocking(False)
+        with pytest.raises(BlockingIOError):  # another loop waits for a minute
+            kept.recv(1)
