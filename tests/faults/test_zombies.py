@@ -26,7 +26,7 @@ from tests.streams.worker.test_app import _difference
 from tests.waiting import END_S, wait_until
 
 EVENTS = 25_000
-ROUNDS = 4  # it may hear of its successor before it goes on with what it had in hand
+ROUNDS = 12  # it may hear of its successor before it goes on with what it had in hand
 POLL_RECORDS = 1_000  # many polls: what it has in hand when it freezes is a part of them
 
 
