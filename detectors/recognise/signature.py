@@ -13,7 +13,6 @@ from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
 from detectors.recognise.fold import fold
-from detectors.recognise.lexicon import branches
 from detectors.recognise.scripts import NAMING, scripts_of
 from detectors.recognise.shipped import shipped
 
@@ -25,12 +24,6 @@ _HEAD: Final = re.compile(f"\\s{{0,8}}(?:<#>\\s?|[(（]광고[)）]\\s?)?{_BRACK
 _CLOSING: Final = ("】", "]", "］", "〕", "〗")
 _TAIL: Final = re.compile(f"{_BRACKETED}\\s{{0,8}}$")
 _TAIL_CHARS: Final = 50
-_LABELS: Final = frozenset(
-    branches(
-        "web발신|국제발신|국외발신|광고|안내|알림|重要|重要なお知らせ|お知らせ|通知|公告|重要通知|提醒"
-        "|温馨提示|溫馨提示|tb"
-    )
-)  # what a text is, not who sends it; the first are put in by Korean carriers
 _LETTER: Final = re.compile("[^\\W\\d_]")
 _CJK: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _NO_WORD: Final = re.compile("[\\W\\d_]+")
@@ -77,8 +70,6 @@ def is_note(folded: str) -> bool:
     >>> [is_note(each) for each in ("登录验证码", "0分钟内有效", "do not share", "kode otp")]
     [True, True, True, True]
     """
-    if folded in _LABELS:
-        return True
     words = _words()
     if _CJK.search(folded):
         plain = _NO_WORD.sub("", folded)
