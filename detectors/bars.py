@@ -236,9 +236,6 @@ sightings a twentieth is 3.6 % to 6.4 % at 95 %."""
 HOT_VALID_MS: Final = 86_400_000
 """A list of the network holds for a day at most; its agent tells it again every six hours."""
 
-HOT_PLATFORMS: Final = 64
-"""Platforms that one vote is shared by, at most: as many as a suspect holds."""
-
 HOT_MAX: Final = 1000
 """Platforms of a list."""
 

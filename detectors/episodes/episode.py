@@ -380,8 +380,14 @@ def _chronic(params: EpisodeParams, book: EpisodeLog, recipient: int, day: int) 
 
 
 def _scope(suspect: Suspect, at_s: int) -> Scope:
-    episode, known = suspect.episode, suspect.known(at_s)
+    """Return the scope of the lease: all that is known by its end passes.
+
+    A platform becomes known a day after its first code. Where that day ends while the lease runs,
+    a gateway that was told of now alone would refuse what the recipient knows.
+    """
+    episode = suspect.episode
     assert episode is not None
+    known = suspect.known(max(at_s, seconds(episode.expires_ms)))
     if episode.scope and episode.scope[0] == known and episode.scope[1] is suspect.memory:
         return episode.scope[2]
     scope = Scope("otp", ALWAYS_PASS, tuple(known), tuple(sorted(suspect.prints_with(known))))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
-from detectors.bars import HOT_PLATFORMS
 from detectors.episodes.names import Names
 from detectors.hot.listed import Hot
 from detectors.hot.votes import HOT_RULES
@@ -19,10 +18,10 @@ def vote(rules: JudgeParams, hot: Hot, names: Names, suspect: Suspect, cause: Ca
     """Let a suspect in an episode vote at this event, if its own evidence shows a flood."""
     episode = suspect.episode
     assert episode is not None, "only in an episode"
-    opened, most = episode.path[0].offset, min(suspect.novels, HOT_PLATFORMS)
+    opened = episode.path[0].offset
     if (
         hot.votes.day
-        and hot.votes.wants(suspect.recipient, opened, most)
+        and hot.votes.wants(suspect.recipient, opened, suspect.novels)
         and entitled(rules, suspect, cause.at_s)
     ):
         platforms = named(names, suspect, episode.since_s)
@@ -36,9 +35,13 @@ def entitled(rules: JudgeParams, suspect: Suspect, at_s: int) -> bool:
     """
     episode = suspect.episode
     assert episode is not None, "only in an episode"
-    if any(s.level is Level.THROTTLE and s.rule not in HOT_RULES for s in episode.path):
-        return True
-    if all(step.level is not Level.THROTTLE for step in episode.path):
+    throttled = False
+    for step in episode.path:
+        if step.level is Level.THROTTLE:
+            if step.rule not in HOT_RULES:
+                return True
+            throttled = True
+    if not throttled:
         return False  # what passes a bar raises the level
     found, bars = strongest(rules, suspect, at_s)
     if compare(bars, found).band is Band.THROTTLE:
@@ -47,11 +50,8 @@ def entitled(rules: JudgeParams, suspect: Suspect, at_s: int) -> bool:
     return any(masses[rule][1] >= bar.throttle for rule, _, bar in WINDOWS)
 
 
-def named(names: Names, suspect: Suspect, since_s: int) -> list[int]:
-    """The platforms of a vote: novel and untrusted, since then."""
-    since = suspect.sightings[bisect_left(suspect.sightings, word(since_s, 0, 0)) :]
-    trusted = names.trusted
-    untrusted = [
-        platform for w in since if w >> 32 & 1 and (platform := w & 0xFFFF_FFFF) not in trusted
-    ]
-    return untrusted[:HOT_PLATFORMS]
+def named(names: Names, suspect: Suspect, since_s: int) -> set[int]:
+    """The platforms of a vote: novel and untrusted, since then; no more than a suspect holds."""
+    before = suspect.sightings[: bisect_left(suspect.sightings, word(since_s, 0, 0))]
+    novel = suspect.seen.keys() - suspect.known_held
+    return novel.difference(names.trusted, [w & 0xFFFF_FFFF for w in before])

@@ -10,7 +10,7 @@ own codes can look like, whatever an attacker does to the list.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -49,7 +49,7 @@ class Hot:
         self.network: HotList | None = None  # the network's, from the log; None: none that holds
         self.telling = HotTelling()  # of an agent that makes it
 
-    def take(self, recipient: int, opened: int, platforms: Iterable[int], offset: int) -> None:
+    def take(self, recipient: int, opened: int, platforms: Collection[int], offset: int) -> None:
         """Takes a recipient's vote, of the episode that opened at one offset, at another."""
         if self.votes.day and self.votes.cast(recipient, opened, platforms):
             self.news += 1

@@ -8,7 +8,7 @@ none.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -61,20 +61,21 @@ class Votes:
             before.opened == opened and len(before.platforms) < most * _ID_BYTES
         )
 
-    def cast(self, recipient: int, opened: int, platforms: Iterable[int]) -> bool:
+    def cast(self, recipient: int, opened: int, platforms: Collection[int]) -> bool:
         """Takes a vote, or more platforms of the same flood; False if nothing came of it."""
         before = self.held.get(recipient)
-        if before is not None and before.opened != opened:
-            return False
-        ids = sorted(platforms)
-        day = self.day if before is None else before.day
-        vote = Vote(day, opened, array("I", ids).tobytes())
-        if not ids or (before is not None and len(before.platforms) >= len(vote.platforms)):
-            return False
-        if before is not None:
+        if before is None:
+            if not platforms:
+                return False
+            if len(self.held) >= VOTERS_MAX:
+                self._add(self.held.pop(next(iter(self.held))), -1)
+            day = self.day
+        else:
+            day, known, held = before
+            if known != opened or len(held) >= len(platforms) * _ID_BYTES:
+                return False
             self._add(before, -1)
-        elif len(self.held) >= VOTERS_MAX:
-            self._add(self.held.pop(next(iter(self.held))), -1)
+        vote = Vote(day, opened, array("I", sorted(platforms)).tobytes())
         self.held[recipient] = vote
         self._add(vote, 1)
         return True

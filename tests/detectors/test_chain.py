@@ -106,6 +106,20 @@ def test_known_and_trusted_platforms_pass_a_throttle() -> None:
     assert held == attack[5:]
 
 
+def test_a_platform_that_becomes_known_while_a_lease_runs_passes_it() -> None:
+    """A day after its first code a platform is known: gateways learn that before, not too late."""
+    first = Event(START_MS - DAY_MS + 2 * MINUTE_MS, VICTIM, "a new bank")
+    own = Event(START_MS + 3 * MINUTE_MS, VICTIM, "a new bank")
+    later = Event(first.at_ms + 11 * MINUTE_MS, VICTIM, "a new shop")
+    events = sorted([*history(), first, later, *flood(6), own])
+    decisions = run(ENFORCE, events)
+    lease = throttles(decisions)[0]
+    assert lease.issued_at_ms < first.at_ms + DAY_MS < own.at_ms < lease.expires_at_ms
+    assert own not in refused(events, decisions.actions)
+    assert platform_id("a new bank") in lease.scope.pass_ids
+    assert platform_id("a new shop") not in lease.scope.pass_ids, "it is known after the lease only"
+
+
 def test_platforms_used_once_before_a_great_flood_pass_it_too() -> None:
     once = history()[14:]
     attack = flood(300, gap_ms=2000)
