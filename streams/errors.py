@@ -22,6 +22,7 @@ class OtpguardError(Exception):
     """Said to the user in one line, without a traceback."""
 
     exit_code: Exit = Exit.INVARIANT
+    outcome = "failed"  # of what was tried, in the audit
 
 
 class ConfigError(OtpguardError):
@@ -34,6 +35,12 @@ class UnavailableError(OtpguardError):
     """A broker or another service does not answer."""
 
     exit_code = Exit.TRY_AGAIN
+
+
+class UncertainError(UnavailableError):
+    """No answer came: it may have been done, or may be done yet."""
+
+    outcome = "unknown"
 
 
 class UsageError(OtpguardError):

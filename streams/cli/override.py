@@ -306,8 +306,8 @@ def _say(
         _note(chain, word, "asked")
         try:
             name, confirmed, failed = _publish(settings, word, wait_s)
-        except OtpguardError:
-            _note(chain, word, "failed")
+        except OtpguardError as error:
+            _note(chain, word, error.outcome)
             # What went wrong with the word is said, and this alone where its records would be lost.
             deliver_audit(settings, chain, quiet=chain.kept)
             raise
@@ -419,10 +419,11 @@ def _publish(
     settings: Settings, word: Override, wait_s: float
 ) -> tuple[str, dict[str, float], dict[str, str]]:
     """Write an override: its id; by adapter, seconds until it was obeyed, and why it is not."""
-    from kafka import KafkaConsumer, KafkaProducer, TopicPartition  # noqa: PLC0415 - start-up time
+    from kafka import KafkaConsumer, TopicPartition  # noqa: PLC0415 - start-up time
     from kafka.errors import KafkaError  # noqa: PLC0415
 
     from streams.cluster.admin import client_arguments, unusable  # noqa: PLC0415
+    from streams.cluster.prompt import PromptProducer, say  # noqa: PLC0415
     from streams.cluster.read import readable  # noqa: PLC0415
     from streams.wire import decode_ack, encode_override, override_id, override_key  # noqa: PLC0415
 
@@ -435,7 +436,7 @@ def _publish(
     try:
         with (
             closing(KafkaConsumer(**clients, allow_auto_create_topics=False)) as consumer,
-            closing(KafkaProducer(**clients, acks="all")) as producer,
+            closing(PromptProducer(clients)) as producer,
         ):
             places = [
                 TopicPartition(acks, number) for number in consumer.partitions_for_topic(acks) or ()
@@ -445,8 +446,8 @@ def _publish(
                 consumer.assign(places)
                 ends = consumer.end_offsets(places)
                 at_work = _at_work(consumer, ends, word.issued_at_ms - LATELY_MS)
-            sent = producer.send(topic, encode_override(word), key=override_key(word))
-            name = override_id(word, sent.get(timeout=10).offset)
+            offset = say(producer, topic, encode_override(word), override_key(word))
+            name = override_id(word, offset)
             said = heard = time.monotonic()
             while places and (now := time.monotonic()) - said < wait_s:
                 answered = confirmed.keys() | failed.keys()

@@ -209,7 +209,7 @@ class CasePages:
         try:
             said = desk.voice.say(word, desk.settings.console.wait_s)
         except UnavailableError as error:
-            desk.audit(visit, word.verb, "failed", **about)
+            desk.audit(visit, word.verb, error.outcome, **about)
             return self._again(request, subject, Flash(str(error), "bad"), 503)
         desk.audit(visit, word.verb, "done", detail=said.word_id, **about)
         identified = visit.given("identified", 32)

@@ -13,10 +13,11 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from streams.cluster.admin import client_arguments, no_topic, unusable
+from streams.cluster.prompt import SENT_S, PromptProducer
 from streams.cluster.read import readable
 from streams.errors import UnavailableError
 from streams.language import tr
@@ -24,17 +25,6 @@ from streams.wire import AuditRecord, chain_start, chained, decode_audit, encode
 
 if TYPE_CHECKING:
     from streams.config import Settings
-
-SENT_S: Final = 10.0
-PROMPT: Final[Mapping[str, Any]] = {
-    "linger_ms": 0,
-    "request_timeout_ms": 4_000,
-    "delivery_timeout_ms": 8_000,
-    "max_block_ms": 8_000,
-    "bootstrap_timeout_ms": 8_000,
-}
-"""Of a producer that gives a record up before `SENT_S`: what a person was told did not go out
-would otherwise do so for two minutes. A request that the broker has by then is not taken back."""
 
 CHAIN_MAX: Final = 96  # the rest of 128 is for what tells chains after a doubt apart
 LOOK_BACK: Final = 1_000
@@ -87,56 +77,6 @@ class DeskLedger:
         self._doubts += 1
         self._chain = f"{self._name[:CHAIN_MAX]}/{self._now_ms()}.{self._doubts}"
         self._next = 0, chain_start(self._chain)
-
-
-class PromptProducer:
-    """A producer for what a person waits for; safe among threads. Another one after each failure.
-
-    Of an idempotent producer in Python whose request was given up the partition may never be free
-    again: each record after it failed, until the desk was started again.
-    """
-
-    def __init__(self, clients: Mapping[str, Any]) -> None:
-        """Make the first one. Raise KafkaError if no broker answers."""
-        self._clients = clients
-        self._lock = threading.Lock()
-        self._given_up: list[Any] = []  # that hold something still: not even `close` ends those
-        self._producer: Any = self._made()
-
-    def _made(self) -> Any:
-        return KafkaProducer(**self._clients, **PROMPT, acks="all")
-
-    def send(self, topic: str, value: bytes, key: bytes) -> Any:
-        """Hand a record over, and return the future of its place."""
-        with self._lock:
-            if self._producer is None:
-                self._producer = self._made()
-            producer = self._producer
-        return producer.send(topic, value, key=key)
-
-    def drop(self) -> None:
-        """Give up the producer with all that it holds; the next record makes another one."""
-        self._end(0)
-
-    def close(self) -> None:
-        """Wait a moment for what is on its way still."""
-        self._end(SENT_S)
-
-    def _end(self, timeout_s: float) -> None:
-        with self._lock:
-            if self._producer is not None:
-                self._given_up.append(self._producer)
-                self._producer = None
-            self._given_up = [each for each in self._given_up if not _closed(each, timeout_s)]
-
-
-def _closed(producer: Any, timeout_s: float) -> bool:
-    """Close a producer; False if it holds something still, which it gives up by itself."""
-    try:
-        producer.close(timeout=timeout_s)
-    except KafkaError:
-        return False
-    return True
 
 
 @contextmanager

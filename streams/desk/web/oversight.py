@@ -252,7 +252,7 @@ class OversightPages:
             word = msgspec.structs.replace(decode_override(value), approved_by=name)
             said = desk.voice.say(word, desk.settings.console.wait_s)
         except OtpguardError as error:
-            desk.audit(visit, "approve", "failed", **about)
+            desk.audit(visit, "approve", error.outcome, **about)
             status = 503 if isinstance(error, UnavailableError) else 400
             return self._proposals(request, Flash(str(error), "bad"), status)
         desk.audit(visit, word.verb, "done", **about)

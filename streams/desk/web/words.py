@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import IllegalStateError, KafkaError, RetriableError
+from kafka.errors import KafkaError
 
 from streams.cluster.admin import client_arguments, unusable
+from streams.cluster.prompt import PromptProducer, say
 from streams.cluster.read import Places, readable
-from streams.desk.web.ledger import SENT_S, PromptProducer
 from streams.language import tr
 from streams.wire import (
     EVERYONE,
@@ -141,20 +141,7 @@ class Speaker:
         """
         topic = self._topics.everyone if word.recipient == EVERYONE else self._topics.override
         said_at = time.monotonic()
-        try:
-            sent = self._producer.send(topic, encode_override(word), key=override_key(word))
-        except KafkaError as error:
-            self._producer.drop()
-            raise unusable(tr("cannot publish to {topic}").format(topic=topic), error) from None
-        try:
-            offset: int = sent.get(timeout=SENT_S).offset
-        except (RetriableError, IllegalStateError) as error:  # the latter by another one's failure
-            self._producer.drop()
-            what = tr("it is not known whether {topic} has the word").format(topic=topic)
-            raise unusable(what, error) from None
-        except KafkaError as error:
-            self._producer.drop()
-            raise unusable(tr("cannot publish to {topic}").format(topic=topic), error) from None
+        offset = say(self._producer, topic, encode_override(word), override_key(word))
         word_id = override_id(word, offset)
         self._said_at[word_id] = said_at
         if len(self._said_at) > WORDS_MAX:

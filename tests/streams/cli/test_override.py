@@ -16,15 +16,18 @@ import pytest
 import redis
 from kafka import KafkaProducer
 
+from streams.cluster import prompt
 from streams.cluster.admin import Cluster
 from streams.config import Kafka
 from streams.demo.brokers import Broker
 from streams.enforce.webhook import WebhookGateway
-from streams.wire import decode_ack, encode_episode
+from streams.errors import UncertainError
+from streams.wire import decode_ack, decode_audit, encode_episode
 from tests.enforce.receiver import SECRET, receiver
 from tests.enforce.records import action
 from tests.enforce.services import redis_client, redis_server
 from tests.reading import written
+from tests.streams.cli.called import refused
 from tests.streams.enforce.test_adapter import World, keys, now_ms, throttled, world
 from tests.streams.operate.test_cases import OPENED
 from tests.waiting import END_S, wait_until
@@ -146,6 +149,19 @@ def test_a_word_that_nobody_confirms_is_said_to_stand_and_counts_later(
     assert "no adapter confirmed" in done.stderr
     with world.adapter():  # it is ready when it has read what was said
         assert throttled(keys) == set()
+
+
+def test_a_word_that_no_broker_answered_for_is_not_audited_as_failed(
+    world: World, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unanswered(*_: object) -> int:
+        raise UncertainError("it is not known whether the topic has the word")
+
+    monkeypatch.setattr(prompt, "say", unanswered)
+    given = ("-r", "x", "--wait", "0", "--config", str(folder / "otpguard.toml"))
+    refused(UncertainError, "not known whether", "release", "13900000001", *given)
+    records = written(world.clients, world.topics.audit)
+    assert [decode_audit(each.value).outcome for each in records] == ["asked", "unknown"]
 
 
 def test_a_word_that_a_gateway_refuses_is_said_to_have_failed_and_a_restart_says_it_again(

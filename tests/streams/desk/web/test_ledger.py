@@ -7,14 +7,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from kafka.errors import KafkaTimeoutError
 
 from streams.cluster.admin import client_arguments
 from streams.cluster.topics import create
 from streams.config import Settings, Topics
 from streams.config.sections.kafka import Kafka
 from streams.demo.brokers import Broker
-from streams.desk.web import ledger as module
 from streams.desk.web.ledger import DeskLedger, Tail, ledger_on, tail_of
 from streams.errors import UnavailableError
 from streams.wire import chain_start, chained, decode_audit
@@ -136,42 +134,6 @@ def test_a_long_word_is_cut_and_a_wrong_one_is_an_error() -> None:
     assert len(decode_audit(log.values[0]).reason) == 256
     with pytest.raises(msgspec.ValidationError):
         ledger(log).write(**{**FIELDS, "verb": "NOT A VERB"})
-
-
-def test_after_a_failure_the_next_record_has_another_producer(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    made: list[Any] = []
-
-    class Deaf:
-        """Its partition is never free again after one failure."""
-
-        def __init__(self, **_: Any) -> None:
-            self.closed: list[float] = []
-            self.deaf = not made
-            made.append(self)
-
-        def send(self, *_: Any, **__: Any) -> Any:
-            return self
-
-        def get(self, timeout: float) -> None:
-            if self.deaf:
-                raise KafkaTimeoutError(f"after {timeout} s")
-
-        def close(self, timeout: float) -> None:
-            self.closed.append(timeout)
-            if self.deaf and not timeout:
-                raise KafkaTimeoutError("a record is held")
-
-    monkeypatch.setattr(module, "KafkaProducer", Deaf)
-    monkeypatch.setattr(module, "client_arguments", lambda _: {})
-    monkeypatch.setattr(module, "tail_of", lambda *_: (0, chain_start("desk/a")))
-    with ledger_on(Settings(), "desk/a", lambda: 7) as mine:
-        with pytest.raises(UnavailableError):
-            mine.write(**FIELDS)
-        for _ in range(3):
-            mine.write(**FIELDS)
-    assert [each.closed for each in made] == [[0, module.SENT_S], [module.SENT_S]]
 
 
 @pytest.mark.broker

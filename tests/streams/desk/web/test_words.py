@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from contextlib import closing
@@ -16,10 +15,9 @@ from kafka import KafkaProducer
 from kafka.errors import (
     KafkaError,
     KafkaTimeoutError,
-    MessageSizeTooLargeError,
-    NotEnoughReplicasAfterAppendError,
 )
 
+from streams.cluster import prompt
 from streams.cluster import read as read_module
 from streams.cluster.admin import Cluster, client_arguments
 from streams.config import Kafka, Settings
@@ -140,21 +138,6 @@ def test_a_word_that_was_not_taken_is_an_error() -> None:
         Speaker(Settings(), Broker(away=True), heard()).say(word(), 0)
 
 
-@pytest.mark.parametrize(
-    ("error", "told"),
-    [
-        (KafkaTimeoutError("nobody there"), "it is not known whether {} has the word"),
-        (NotEnoughReplicasAfterAppendError(), "it is not known whether {} has the word"),
-        (MessageSizeTooLargeError(), "cannot publish to {}"),
-    ],
-)
-def test_a_word_that_may_be_obeyed_is_not_said_to_have_failed(error: KafkaError, told: str) -> None:
-    settings, broker = Settings(), Broker(error=error)
-    with pytest.raises(UnavailableError, match=re.escape(told.format(settings.topics.override))):
-        Speaker(settings, broker, heard()).say(word(), 0)
-    assert broker.dropped == 1
-
-
 @pytest.mark.parametrize("on", [speaking_on, partial(ledger_on, chain="desk/a")])
 def test_what_a_person_was_told_did_not_go_out_is_sent_no_more(
     on: Any, monkeypatch: pytest.MonkeyPatch
@@ -165,7 +148,7 @@ def test_what_a_person_was_told_did_not_go_out_is_sent_no_more(
         made.append(given)
         return SimpleNamespace(close=lambda **_: None)
 
-    monkeypatch.setattr(ledger, "KafkaProducer", producer)
+    monkeypatch.setattr(prompt, "KafkaProducer", producer)
     for each in (module, ledger):
         monkeypatch.setattr(each, "client_arguments", lambda _: {})
     monkeypatch.setattr(module, "_follow", lambda *_: None)
@@ -174,8 +157,8 @@ def test_what_a_person_was_told_did_not_go_out_is_sent_no_more(
     (given,) = made
     assert given["acks"] == "all"
     assert given["request_timeout_ms"] + given["linger_ms"] < given["delivery_timeout_ms"]
-    assert given["delivery_timeout_ms"] < ledger.SENT_S * 1000
-    assert given["max_block_ms"] < ledger.SENT_S * 1000
+    assert given["delivery_timeout_ms"] < prompt.SENT_S * 1000
+    assert given["max_block_ms"] < prompt.SENT_S * 1000
 
 
 def test_what_was_said_here_can_be_asked_about_later_and_what_was_not_is_no_error() -> None:
