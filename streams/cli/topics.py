@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -18,6 +17,7 @@ from streams.cli.shared import (
     write_table,
 )
 from streams.errors import ConfigError, OtpguardError, UsageError
+from streams.files import replace_file, unwritten
 from streams.language import tr
 
 if TYPE_CHECKING:
@@ -257,12 +257,14 @@ def backup(
     if output == "-":
         typer.echo("\n".join(lines))
         return
+    path, content = Path(output), ("\n".join(lines) + "\n").encode()
     try:
-        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write("\n".join(lines) + "\n")
+        if path.exists() and not path.is_file():  # a pipe or a device
+            path.write_bytes(content)
+        else:  # the backup of before stands until this one is whole
+            replace_file(path.resolve(), content, mode=0o600)
     except OSError as error:
-        raise UsageError(f"{output}: {error.strerror}") from None
+        raise unwritten(path, error) from None
     typer.echo(tr("{n:,} words saved to {output}").format(n=len(lines) - 1, output=output))
 
 

@@ -16,6 +16,7 @@ from streams.errors import OtpguardError, UsageError
 from streams.operate.backup import RestoredWords, restore, saved
 from streams.wire import override_key
 from tests.enforce.records import override
+from tests.full_disk import no_room
 from tests.streams.operate.test_tidy import Words
 
 pytestmark = pytest.mark.broker
@@ -91,6 +92,22 @@ def test_the_commands_save_for_their_owner_alone_and_restore(
     code, said = command(new, broker, tmp_path, "restore", str(file))
     assert (code, said) == (0, "1 words said again; 0 stand already\n")
     assert new.standing() == old.standing()
+
+
+def test_a_disk_that_is_full_leaves_the_backup_of_before(
+    pair: tuple[Words, Words], tmp_path: Path, broker: Broker
+) -> None:
+    old, new = pair
+    old.say(override("exempt", recipient="8613900000001"))
+    file = tmp_path / "words.jsonl"
+    assert command(old, broker, tmp_path, "backup", "--output", str(file))[0] == 0
+    before = file.read_bytes()
+    old.say(*(override("exempt", recipient=f"86139000001{i:02}") for i in range(50)))
+    with no_room(len(before) + 100):
+        code, said = command(old, broker, tmp_path, "backup", "--output", str(file))
+    assert code == 75, said
+    assert file.read_bytes() == before
+    assert command(new, broker, tmp_path, "restore", str(file))[0] == 0
 
 
 def command(words: Words, broker: Broker, folder: Path, *arguments: str) -> tuple[int, str]:
