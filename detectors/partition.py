@@ -159,7 +159,11 @@ def snapshot(partition: Partition, format_: int = FORMATS[-1]) -> Snapshot:
     rows = table.words[: table.used].copy()
     if format_ == 1:
         to_one(rows)
-    added: dict[str, Any] = {} if format_ < WITH_HOT else {"hot": book.hot.state()}
+    added: dict[str, Any] = {}
+    if format_ >= WITH_HOT:
+        added["hot"] = book.hot.state()
+        # Older readers pass over it: whose vote gave way has another one there.
+        added["votes_spent"] = book.hot.votes.spent_state()
     if format_ >= WITH_INCIDENTS:  # older readers pass over it: they tell of no incidents
         added["incidents"] = [_incident_state(s) for s in partition.suspects.values()]
     if format_ >= WITH_NETWORK and partition.network:  # older readers pass over it, as above
@@ -247,6 +251,7 @@ def restore(params: Params, held: Snapshot) -> Partition:
     partition.book.chronic = {key: (last, days) for key, last, days in rest["chronic"]}
     if params.judge.hot and "hot" in rest:
         partition.book.hot = hot_of(rest["hot"])
+        partition.book.hot.votes.take_spent(rest.get("votes_spent", []))
         _take_network(partition, rest.get("network"))
     if params.figures:
         _take_figures(partition, rest)

@@ -18,6 +18,11 @@ from detectors.bars import HOT_DAYS, HOT_VOTE_DAYS
 VOTERS_MAX: Final = 1024
 """Votes of a partition; the oldest gives way. Chosen: of a campaign against 30,000 in 32."""
 
+SPENT_MAX: Final = 8 * VOTERS_MAX
+"""Recipients whose vote gave way that are remembered. Of a campaign against 260,000 in 32
+partitions; who is forgotten may vote again. Without any, each renewal of a lease in a large
+campaign is a vote."""
+
 VOTE: Final = 1 << 20
 """A vote's weight, which its platforms share in whole numbers."""
 
@@ -40,11 +45,12 @@ _ID_BYTES: Final = 4
 class Votes:
     """The votes of a partition, and the sums of those that count."""
 
-    __slots__ = ("_changes", "_sums", "day", "held", "total", "voters")
+    __slots__ = ("_changes", "_sums", "day", "held", "spent", "total", "voters")
 
     def __init__(self) -> None:
         self.day = 0  # today: of the last tick
         self.held: dict[int, Vote] = {}  # recipient -> its vote, the oldest first
+        self.spent: dict[int, int] = {}  # recipient -> day of its vote, which gave way since
         self.voters = 0  # whose votes count,
         self.total = 0  # and their weight
         self._sums: dict[int, int] = {}  # by platform: its voters, times _VOTER, and their weight
@@ -57,18 +63,18 @@ class Votes:
     def wants(self, recipient: int, opened: int, most: int) -> bool:
         """Tell if a vote of so many platforms at most may still change anything."""
         before = self.held.get(recipient)
-        return before is None or (
-            before.opened == opened and len(before.platforms) < most * _ID_BYTES
-        )
+        if before is None:
+            return recipient not in self.spent
+        return before.opened == opened and len(before.platforms) < most * _ID_BYTES
 
     def cast(self, recipient: int, opened: int, platforms: Collection[int]) -> bool:
         """Takes a vote, or more platforms of the same flood; False if nothing came of it."""
         before = self.held.get(recipient)
         if before is None:
-            if not platforms:
+            if not platforms or recipient in self.spent:
                 return False
             if len(self.held) >= VOTERS_MAX:
-                self._add(self.held.pop(next(iter(self.held))), -1)
+                self._make_way()
             day = self.day
         else:
             day, known, held = before
@@ -80,12 +86,22 @@ class Votes:
         self._add(vote, 1)
         return True
 
+    def _make_way(self) -> None:
+        """Drop the oldest vote, and remember whose it was."""
+        who = next(iter(self.held))
+        vote = self.held.pop(who)
+        self._add(vote, -1)
+        if len(self.spent) >= SPENT_MAX:
+            del self.spent[next(iter(self.spent))]
+        self.spent[who] = vote.day
+
     def turn(self, day: int) -> None:
         """Begins a new day: old votes stop to count, and who cast one long ago has one again."""
         self.day = day
         self.held = {
             who: vote for who, vote in self.held.items() if 0 <= day - vote.day < HOT_VOTE_DAYS
         }
+        self.spent = {who: at for who, at in self.spent.items() if 0 <= day - at < HOT_VOTE_DAYS}
         self.sum_up()
 
     def sum_up(self) -> None:
@@ -136,6 +152,14 @@ class Votes:
     def state(self) -> list[Any]:
         """Plain data, in the order in which votes give way."""
         return [self.day, [[who, *vote] for who, vote in self.held.items()]]
+
+    def spent_state(self) -> list[tuple[int, int]]:
+        """Plain data of whose votes gave way, in the order in which they are forgotten."""
+        return list(self.spent.items())
+
+    def take_spent(self, state: Iterable[tuple[int, int]]) -> None:
+        """Goes on from there."""
+        self.spent = dict(state)
 
 
 def votes_of(state: Iterable[Any]) -> Votes:

@@ -145,6 +145,7 @@ class StateOfThree(StateOfTwo):
     """Format 3: hot platforms."""
 
     hot: NotRequired[tuple[Votes, Base, Listed]]
+    votes_spent: NotRequired[list[tuple[Word, Time]]]
 
 
 class StateOfFour(Common):
@@ -154,6 +155,7 @@ class StateOfFour(Common):
     gateways: list[Gateway]
     incidents: NotRequired[Incidents]
     hot: NotRequired[tuple[Votes, Base, Listed]]
+    votes_spent: NotRequired[list[tuple[Word, Time]]]
     figures: NotRequired[Figured]
     strangers: NotRequired[Neighbours]
     network: NotRequired[Network]

@@ -78,6 +78,33 @@ def test_votes_are_bounded_and_the_oldest_gives_way(monkeypatch: pytest.MonkeyPa
     assert votes.voters == 3
 
 
+def test_whose_vote_gave_way_has_no_other_one_in_two_weeks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In a campaign each renewal of a lease was a vote, and pushed somebody else's out."""
+    monkeypatch.setattr(of, "VOTERS_MAX", 3)
+    votes = today()
+    for who in range(5):
+        votes.cast(who, 7, [10 + who])
+    assert not votes.wants(0, 7, 64)
+    assert not votes.cast(0, 7, [10, 11, 12])
+    assert list(votes.held) == [2, 3, 4]
+    for day, may in ((113, False), (114, True)):
+        votes.turn(day)
+        assert votes.wants(0, 9, 64) is may
+        assert votes.cast(0, 9, [20]) is may
+    assert list(votes.held) == [0]
+
+
+def test_who_is_remembered_without_a_vote_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(of, "VOTERS_MAX", 2)
+    monkeypatch.setattr(of, "SPENT_MAX", 3)
+    votes = today()
+    for who in range(9):
+        assert votes.cast(who, 7, [10])
+    assert list(votes.spent) == [4, 5, 6]
+
+
 def test_a_state_goes_on() -> None:
     votes = today()
     votes.cast(3, 1, [10, 11])
@@ -88,3 +115,14 @@ def test_a_state_goes_on() -> None:
     assert weights(again) == weights(votes)
     assert (again.voters, again.day) == (votes.voters, 104)
     assert list(again.held) == [3, 1]
+
+
+def test_a_state_knows_whose_vote_gave_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(of, "VOTERS_MAX", 1)
+    votes = today()
+    for who in (3, 1, 2):
+        votes.cast(who, 7, [10])
+    again = votes_of(votes.state())
+    again.take_spent(votes.spent_state())
+    assert again.spent_state() == votes.spent_state() == [(3, 100), (1, 100)]
+    assert not again.cast(3, 8, [11])
