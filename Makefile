@@ -1,5 +1,5 @@
 # Every target makes its own virtual environment. Needed: Python 3.11 or newer, make, git;
-# for `test` and `bench` also Java 17 and Maven (the broker is Apache Kafka there).
+# for `kafka`, `test`, `integration`, `faults` and `bench` also Java 17 and Maven (Apache Kafka).
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -36,7 +36,7 @@ demo: $(VENV)/.demo ## the incident of Dalian, noticed and throttled: embedded b
 kafka: $(VENV)/.runtime ## the program in .venv, and Apache Kafka on 127.0.0.1:9092 to try it with (README, quickstart)
 	@deploy/kafka/start $(ARGS)
 
-fast: $(VENV)/.test ## under a minute: every test without a broker, a process, a server, a database, or a long property
+fast: $(VENV)/.test ## about a minute: every test without a broker, a process, a server, a database, or a long property
 	@$(PYTEST) --hypothesis-profile=fast -m 'not (broker or kafka or faults or integration or slow or bench or soak)' $(ARGS)
 
 test: $(VENV)/.test lint ## ruff, mypy and the tests, on Apache Kafka where Java 17 and Maven are

@@ -89,7 +89,7 @@ RESEND_MESSAGES: Final = 20
 """Loud messages of one platform; a bank's retries are 4-10 in 10 min."""
 
 RESEND_QUIET_S: Final = 1800
-"""Without a loud message for so long a re-sending is over: as long as an episode's."""
+"""Without a loud message for so long a re-sending is over, whatever `detect.quiet_s` says."""
 
 RESEND_RECIPIENTS_MAX: Final = 4096
 """Recipients of a partition that are looked at in one half hour; further ones are not. Chosen."""
@@ -159,13 +159,13 @@ RETRY_S: Final = 90
 """A message of a platform so soon after one that a lease refused is the sender's retry: evidence of
 nothing. Senders retry after 30 to 60 s; two of one platform in a wave tool are 150 s apart."""
 
-RENEW_NOVEL_LONG: Final = 1
-"""The same where half a lease is shorter than three of the flood's gaps: four codes an hour are no
-three within half an hour."""
-
 RENEW_NOVEL: Final = 3
 """A lease is renewed when so many novel, untrusted platforms came since it was given, within the
 half hour that ends an episode; or by the mass. Measured: see detectors/README.md."""
+
+RENEW_NOVEL_LONG: Final = 1
+"""The same where half a lease is shorter than three of the flood's gaps: four codes an hour are no
+three within half an hour."""
 
 # --- again: second requests under a lease ---------------------------------------------------------
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 ROWS_MAX: Final = 1 << 20
-"""Recipients remembered in a partition: 125 MB when all are used."""
+"""Recipients remembered in a partition: some 150 MB when all are used."""
 
 WINDOW_S: Final = 300
 """Of the tumbling counts: five minutes show a flood whole."""

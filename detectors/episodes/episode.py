@@ -18,6 +18,7 @@ from detectors.bars import (
     AGAIN_TOLD_MS,
     BURST_NOVEL,
     CHRONIC_MAX,
+    EPISODE_MAX_MS,
     HOT_BURST,
     HOT_CHRONIC_DAYS,
     HOT_LEAD,
@@ -97,7 +98,7 @@ NEXT: Final[Mapping[tuple[Level, Band], Level]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class EpisodeParams:
-    """Leases, rails against cold starts, and what every action is signed with."""
+    """Leases, what holds back after a cold start, and what every action is signed with."""
 
     mode: Mode = "shadow"
     epoch: int = EPOCH
@@ -120,8 +121,10 @@ class EpisodeParams:
             raise ValueError("a lease must end before its episode does: lease_ms < quiet_s")
         if not self.lease_ms <= self.lease_most_ms <= LEASE_MAX_MS:
             raise ValueError(f"lease_most_ms must be lease_ms to {LEASE_MAX_MS}")
-        if self.epoch < 0 or self.episode_most_s < self.quiet_s:
-            raise ValueError("epoch must not be negative, episode_most_s not under quiet_s")
+        if self.epoch < 0:
+            raise ValueError("epoch must not be negative")
+        if not self.quiet_s <= self.episode_most_s <= EPISODE_MAX_MS // 1000:
+            raise ValueError(f"episode_most_s must be quiet_s to {EPISODE_MAX_MS // 1000}")
         if not 1 <= self.chronic_days <= CHRONIC_SPAN_DAYS:
             raise ValueError(f"chronic_days must be 1 to {CHRONIC_SPAN_DAYS}")
 

@@ -63,6 +63,8 @@ WIDE_SPARED: Final = 2
 """As `SPARED`, for hundred thousands."""
 
 FRESH_LEAST: Final = 20
+"""Fresh strangers within an hour."""
+
 FRESH_TOKENS: Final = 600
 """The same where recipients are tokens, which have no neighbours: more than a firm signs up."""
 

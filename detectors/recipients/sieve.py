@@ -2,10 +2,10 @@
 
 It counts, settles what cannot matter (a repeat of a sighting, a sighting that leaves its recipient
 unsuspicious), and hands on the rest: the events of suspects. It loses no alarm: a recipient with
-fewer than eight sightings in a day can only reach WATCH by its bucket, which is run here exactly
-(`detectors.suspects.judge` has it for one suspect); with eight or more it is a suspect. Of messages
-(`detectors.suspects.mass`) those of a novel platform count that are loud, or come when the day has
-had five novel platforms: each of them makes a suspect.
+fewer than eight sightings in a day can reach WATCH by its bucket, which is run here exactly
+(`detectors.suspects.judge` has it for one suspect), or, from five novel platforms in the day on, by
+messages (`detectors.suspects.mass`) or hot platforms (`detectors.suspects.lead`): who has five, or
+eight sightings, is a suspect already, and so is whoever gets a loud message of a novel platform.
 """
 
 from __future__ import annotations

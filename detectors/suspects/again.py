@@ -2,7 +2,7 @@
 
 Somebody who waits for a code that does not come presses "send again" after a minute. Tools go from
 platform to platform. So the second message of a platform whose first a lease refused passes, if it
-comes a minute or two later: it alone, and few within ten minutes, or a tool that knows the rule
+comes a minute or two later: it alone, and few within twelve minutes, or a tool that knows the rule
 would send everything twice.
 
 Gateways learn the windows from the lease, well before the first of them opens; so all of them, and
@@ -27,7 +27,7 @@ from detectors.bars import (
 from detectors.model.records import AgainWindow
 
 MOST: Final = {False: AGAIN_MOST, True: AGAIN_HOT_MOST}
-"""Second messages that pass within `AGAIN_BUDGET_MS`, of platforms that are hot and of others."""
+"""Second messages that pass within `AGAIN_BUDGET_MS`, by whether their platforms are hot."""
 
 
 class SecondRequests:

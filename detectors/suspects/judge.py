@@ -114,7 +114,7 @@ class Scores(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """The verdict on scores: the highest band, and the rule that was furthest over its bar."""
+    """The verdict on scores: the highest band, and the first rule of `compare` that reaches it."""
 
     band: Band
     rule: str

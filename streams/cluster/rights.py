@@ -81,9 +81,9 @@ ROLES: Final[Mapping[str, KafkaRole]] = {
                     "throttle acks", "input"),
     "support": _role(
         "people who help one recipient: phone, release, allow, exempt, cases, explain",
-        "acks throttle episode override everyone", "override audit", lag=True),
+        "acks throttle episode override everyone campaign platform", "override audit", lag=True),
     "duty": _role("people who may press the kill switch, or allow a platform for everyone",
-                  "acks everyone", "everyone audit"),
+                  "acks everyone campaign platform", "everyone audit"),
     "monitor": _role("`otpguard doctor`: sees shapes and lag, reads nothing",
                      group="app", looks=True),
     "analyst": _role("people who weigh what enforcement would refuse: shadow-report, calibrate",

@@ -7,8 +7,8 @@ from typing import Final
 from tests.adversary.arena import Played
 
 UNSEEN_MAX: Final = 54
-"""Codes of new platforms in an hour with no open episode. One code a minute is seen at the WATCH
-bar of `raw_24h`; whatever comes faster is seen sooner."""
+"""Codes of new platforms in an hour with no open episode: the WATCH bar of `raw_24h`, which no pace
+gets past. Most are seen sooner: one code a minute at 42, by the bar of those 50 s apart."""
 
 REACHED_MAX: Final = 60
 """Codes of new platforms that reach a victim within ten minutes. The bar of the mass is 45 with at

@@ -7,7 +7,13 @@ from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from detectors.bars import BURST_MARGIN_MAX, HOT_LEAD, HOT_LEAD_MOST, LEASE_MAX_MS
+from detectors.bars import (
+    BURST_MARGIN_MAX,
+    EPISODE_MAX_MS,
+    HOT_LEAD,
+    HOT_LEAD_MOST,
+    LEASE_MAX_MS,
+)
 from detectors.defaults import (
     CHRONIC_DAYS,
     COLD_KNOWN,
@@ -102,7 +108,7 @@ class Detect(Section):
         WINDOW_S, ge=1, description="tumbling window of the counts; 5 min show a flood whole"
     )
     suspects_max: int = Field(
-        SUSPECTS_MAX, ge=1, description="recipients followed one by one; 2 kB each"
+        SUSPECTS_MAX, ge=1, description="recipients followed one by one; 3.4 kB each"
     )
     names_max: int = Field(
         NAMES_MAX, ge=1, description="platform names kept for explanations, by last use"
@@ -172,7 +178,11 @@ class Detect(Section):
         "whole one: finds more where the list covers half of a tool; if `calibrate` proposes it",
     )
     episode_max_s: int = Field(
-        EPISODE_MOST_S, ge=60, description="an episode's longest; then it is found anew"
+        EPISODE_MOST_S,
+        ge=60,
+        le=EPISODE_MAX_MS // 1000,
+        description="an episode's longest, a day at most, for gateways take no lease of an older "
+        "one; then it is found anew",
     )
     cold_known: int = Field(
         COLD_KNOWN,
