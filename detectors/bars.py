@@ -159,6 +159,12 @@ RETRY_S: Final = 90
 """A message of a platform so soon after one that a lease refused is the sender's retry: evidence of
 nothing. Senders retry after 30 to 60 s; two of one platform in a wave tool are 150 s apart."""
 
+RETRIES_S: Final = 300
+"""A message that follows on such retries is one too, after the lease, until so long after the first
+refusal: five retries of 60 s. What goes on for longer is no sender's, or a code sent each minute
+would be a retry of the one before for ever. No longer than the half of a lease in which it is
+renewed, or rows that begin before that would outlast the lease."""
+
 RENEW_NOVEL: Final = 3
 """A lease is renewed when so many novel, untrusted platforms came since it was given, within the
 half hour that ends an episode; or by the mass. Measured: see detectors/README.md."""

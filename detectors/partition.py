@@ -166,6 +166,12 @@ def snapshot(partition: Partition, format_: int = FORMATS[-1]) -> Snapshot:
         added["votes_spent"] = book.hot.votes.spent_state()
     if format_ >= WITH_INCIDENTS:  # older readers pass over it: they tell of no incidents
         added["incidents"] = [_incident_state(s) for s in partition.suspects.values()]
+        # So for these: there a row of retries begins with the last one.
+        added["retried"] = [
+            [s.recipient, [list(item) for item in s.retried_ms.items()]]
+            for s in partition.suspects.values()
+            if s.retried_ms
+        ]
     if format_ >= WITH_NETWORK and partition.network:  # older readers pass over it, as above
         added["network"] = book.hot.network_state()
     if format_ >= WITH_FIGURES and partition.figures is not None:
@@ -246,13 +252,12 @@ def restore(params: Params, held: Snapshot) -> Partition:
         partition.suspects[suspect.recipient] = suspect
     partition.due = [(s.due_s, s.recipient) for s in partition.suspects.values()]
     heapify(partition.due)
+    _take_retried(partition, rest.get("retried", []))
     _take_incidents(partition, rest.get("incidents", []))
     partition.book.names = names_of(rest["names"])
     partition.book.chronic = {key: (last, days) for key, last, days in rest["chronic"]}
     if params.judge.hot and "hot" in rest:
-        partition.book.hot = hot_of(rest["hot"])
-        partition.book.hot.votes.take_spent(rest.get("votes_spent", []))
-        _take_network(partition, rest.get("network"))
+        _take_hot(partition, rest)
     if params.figures:
         _take_figures(partition, rest)
     partition.gateways = {name: GatewayClock(*state) for name, *state in rest["gateways"]}
@@ -361,9 +366,14 @@ def _requests_of(state: list[Any]) -> SecondRequests:
     return requests
 
 
-def _take_network(partition: Partition, state: list[Any] | None) -> None:
-    """The network's list; where none is taken any more, its own alone, made at this offset."""
-    hot = partition.book.hot
+def _take_hot(partition: Partition, rest: dict[str, Any]) -> None:
+    """Take the hot platforms, with the network's list.
+
+    Where none of the network is taken any more it is the partition's own, made at this offset.
+    """
+    hot = partition.book.hot = hot_of(rest["hot"])
+    hot.votes.take_spent(rest.get("votes_spent", []))
+    state = rest.get("network")
     if partition.network and state is not None:
         hot.take_network(state)
     elif state is not None and state[0] is not None:
@@ -376,6 +386,14 @@ def _take_figures(partition: Partition, rest: dict[str, Any]) -> None:
         partition.figures = figures_of(rest["figures"])
     if "strangers" in rest:
         partition.strangers = strangers_of(rest["strangers"])
+
+
+def _take_retried(partition: Partition, states: list[Any]) -> None:
+    for recipient, retried_ms in states:
+        suspect = partition.suspects.get(recipient)
+        if suspect is None:
+            raise ValueError("retries are of nobody who is a suspect")
+        suspect.retried_ms = dict(retried_ms)
 
 
 def _take_incidents(partition: Partition, states: list[Any]) -> None:

@@ -18,7 +18,7 @@ from typing import Any, Final, Generic, TypeVar
 from detectors.model.times import DAY_S
 
 QUIET_S: Final = 1800
-"""Waves of tools are at most 30 min apart. Whatever `detect.quiet_s` says: nothing is decided here."""
+"""Waves of tools are at most 30 min apart. `detect.quiet_s` changes nothing here."""
 
 HORIZON_S: Final = 7 * DAY_S
 """Chosen: a week holds the next use of an account that people do use."""

@@ -26,6 +26,7 @@ from detectors.bars import (
     MASS_NOVEL,
     MASS_UNSURE,
     REFUSED_HELD,
+    RETRIES_S,
     RETRY_S,
     Bar,
 )
@@ -69,12 +70,12 @@ def hear(suspect: Suspect, platform: int, at_ms: int, *, refused: bool, loud: bo
     platforms by then as THROTTLE asks for; only in that case does it count for THROTTLE. Of both
     the sieve can tell by a row alone when a judge has to listen.
     """
-    held_ms = suspect.refused_ms.get(platform)
-    retry = held_ms is not None and abs(at_ms - held_ms) < RETRY_S * 1000
+    last_ms = suspect.refused_ms.get(platform, -RETRY_S * 1000)
+    retry = abs(at_ms - last_ms) < RETRY_S * 1000
     if refused:
-        _refuse(suspect.refused_ms, platform, at_ms)
+        _refuse(suspect, platform, at_ms, retry=retry)
         return Heard.AGAIN if retry else Heard.REFUSED
-    if retry:
+    if retry and abs(at_ms - suspect.retried_ms.get(platform, last_ms)) < RETRIES_S * 1000:
         return Heard.AGAIN
     heard = suspect.heard
     key = at_ms << _TIME | platform << 2
@@ -91,10 +92,18 @@ def hear(suspect: Suspect, platform: int, at_ms: int, *, refused: bool, loud: bo
     return Heard.COUNTED
 
 
-def _refuse(refused_ms: dict[int, int], platform: int, at_ms: int) -> None:
-    refused_ms[platform] = max(at_ms, refused_ms.pop(platform, at_ms))
+def _refuse(suspect: Suspect, platform: int, at_ms: int, *, retry: bool) -> None:
+    refused_ms, retried_ms = suspect.refused_ms, suspect.retried_ms
+    last_ms = refused_ms.pop(platform, at_ms)
+    refused_ms[platform] = max(at_ms, last_ms)
+    if retry:
+        retried_ms.setdefault(platform, last_ms)
+    elif at_ms >= last_ms:
+        retried_ms.pop(platform, None)
     if len(refused_ms) > REFUSED_HELD:
-        del refused_ms[next(iter(refused_ms))]
+        oldest = next(iter(refused_ms))
+        del refused_ms[oldest]
+        retried_ms.pop(oldest, None)
 
 
 def forget_after(suspect: Suspect, limit_s: int) -> None:
@@ -102,6 +111,7 @@ def forget_after(suspect: Suspect, limit_s: int) -> None:
     from_ms = utc_ms(limit_s + 1)
     del suspect.heard[bisect_left(suspect.heard, from_ms << _TIME) :]
     suspect.refused_ms = {p: ms for p, ms in suspect.refused_ms.items() if ms < from_ms}
+    suspect.retried_ms = {p: ms for p, ms in suspect.retried_ms.items() if p in suspect.refused_ms}
     if (episode := suspect.episode) is not None:
         episode.fresh_ms = {p: ms for p, ms in episode.fresh_ms.items() if ms < from_ms}
         forget_from(episode.requests, from_ms)

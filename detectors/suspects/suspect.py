@@ -109,6 +109,7 @@ class Suspect:
         "prints_held",
         "recipient",
         "refused_ms",
+        "retried_ms",
         "row",
         "seen",
         "sightings",
@@ -136,6 +137,7 @@ class Suspect:
         self.habits: set[int] = set()  # platforms of known sightings that are a habit
         self.heard: list[int] = []  # messages of novel platforms, ascending: see `mass`
         self.refused_ms: dict[int, int] = {}  # platform -> its last message that a lease refused
+        self.retried_ms: dict[int, int] = {}  # and the first one, where retries followed it
         self.last_s = 0  # of the newest message since it is a suspect
         self.due_s = 0  # when to ask whether it may be let go
         # Platforms whose sighting has a stamp that is not exact, and how coarse it is. Of what a

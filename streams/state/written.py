@@ -139,6 +139,7 @@ class StateOfTwo(Common):
     suspects: list[Suspect]
     gateways: list[Gateway]
     incidents: NotRequired[Incidents]
+    retried: NotRequired[list[tuple[Word, list[tuple[PlatformId, TimeMs]]]]]
 
 
 class StateOfThree(StateOfTwo):
@@ -154,6 +155,7 @@ class StateOfFour(Common):
     suspects: list[SuspectOfFour]
     gateways: list[Gateway]
     incidents: NotRequired[Incidents]
+    retried: NotRequired[list[tuple[Word, list[tuple[PlatformId, TimeMs]]]]]
     hot: NotRequired[tuple[Votes, Base, Listed]]
     votes_spent: NotRequired[list[tuple[Word, Time]]]
     figures: NotRequired[Figured]

@@ -40,6 +40,7 @@ SPACED = {  # (10 min in 24 h, 5 min in 3 h)
 LEAD = {Level.WATCH: 5, Level.THROTTLE: 8}
 MASS = {600_000: (38, 45), 2_100_000: (51, 60), 3_600_000: (50, 90)}
 RETRY = 90_000
+RETRIES = 300_000
 
 
 class Alarm(NamedTuple):
@@ -80,7 +81,7 @@ class Person:
     seen: dict[str, Seen] = field(default_factory=dict)
     flood: Flood | None = None
     heard: list[Heard] = field(default_factory=list)
-    refused: dict[str, int] = field(default_factory=dict)
+    refused: dict[str, tuple[int, int]] = field(default_factory=dict)  # first of a row, last
     windows: tuple[int, int, int] = (0, 0, 0)  # the newest, messages in it and the one before
 
 
@@ -154,7 +155,7 @@ class Naive:
                 person.seen[p] = Seen(max(at - DAY, 1), novel=False)
         limit_ms = (limit + EPOCH + 1) * 1000
         person.heard = [h for h in person.heard if h.at_ms < limit_ms]
-        person.refused = {p: ms for p, ms in person.refused.items() if ms < limit_ms}
+        person.refused = {p: ms for p, ms in person.refused.items() if ms[1] < limit_ms}
         if person.flood:
             person.flood.fresh = {p: ms for p, ms in person.flood.fresh.items() if ms < limit_ms}
 
@@ -258,12 +259,17 @@ class Naive:
 
     def hear(self, person: Person, event: Event, *, refused: bool, loud: bool) -> tuple[bool, bool]:
         """Whether a message of a novel platform is evidence of a flood, and whether it counts."""
-        last = person.refused.get(event.platform)
-        retry = last is not None and abs(event.at_ms - last) < RETRY
+        at_ms = event.at_ms
+        first, last = person.refused.get(event.platform, (-RETRY, -RETRY))
+        retry = abs(at_ms - last) < RETRY
         if refused:
-            person.refused[event.platform] = max(event.at_ms, last or event.at_ms)
+            if not retry and at_ms >= last:
+                first = at_ms
+            person.refused[event.platform] = first, max(at_ms, last)
             return not retry, False
-        if retry or any(h[:2] == (event.at_ms, event.platform) for h in person.heard):
+        if retry and abs(at_ms - first) < RETRIES:
+            return False, False
+        if any(h[:2] == (event.at_ms, event.platform) for h in person.heard):
             return False, False
         at = event.at_ms // 1000 - EPOCH
         newest = max(s.at for s in person.seen.values())

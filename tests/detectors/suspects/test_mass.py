@@ -12,7 +12,7 @@ from detectors.episodes.episode import EpisodeParams
 from detectors.model.event import TICK_OFFSETS, Trust, platform_id
 from detectors.model.records import Action, Level, refuses
 from tests.detectors.stand_in import HOUR_MS, MINUTE_MS, START_MS, Event, run
-from tests.detectors.test_chain import VICTIM, history, idle
+from tests.detectors.test_chain import VICTIM, history, idle, refused
 
 ENFORCE = Params(episode=EpisodeParams(mode="enforce"))
 
@@ -163,6 +163,39 @@ def test_a_senders_retries_of_what_is_refused_change_nothing(seed: int) -> None:
     assert told(run(ENFORCE, history() + again).actions) == told(plain.actions)
     if plain.actions:
         assert len(again) > len(events)
+
+
+@pytest.mark.parametrize(
+    ("platforms", "period_s"), [(10, 30), (60, 60), (60, 85), (60, 45), (200, 85), (250, 88)]
+)
+def test_codes_that_come_again_before_a_minute_and_a_half_is_over_are_no_retries_for_ever(
+    platforms: int, period_s: int
+) -> None:
+    """They renewed no lease, and what came within 90 s of its end was evidence of nothing."""
+    step_ms = period_s * 1000 / platforms
+    events = [
+        Event(START_MS + int(n * step_ms), VICTIM, f"p{n % platforms}")
+        for n in range(int(HOUR_MS / step_ms))
+    ]
+    assert reached(events) <= 5 + 4 * 5, "and four after each lease"
+
+
+def test_codes_timed_to_the_end_of_a_lease_are_no_retries() -> None:
+    """The row of each platform begins just before the lease could be renewed, and outlives it."""
+    ends = [*range(0, 290, 95), *range(295, 660, 60)]
+    events = sorted(
+        Event(START_MS + (round_s + at_s) * 1000 + n * 40, VICTIM, f"p{n}")
+        for round_s in range(0, 3_600, 661)
+        for at_s in ends
+        for n in range(60)
+    )
+    assert reached(events) <= 30
+
+
+def reached(events: list[Event]) -> int:
+    """Codes that reach the victim in an hour, where gateways obey at once; but second requests."""
+    decisions = run(ENFORCE, history() + events)
+    return len(events) - len(refused(events, decisions.actions))
 
 
 def test_a_throttled_persons_own_retries_do_not_prolong_it() -> None:
