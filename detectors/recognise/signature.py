@@ -2,7 +2,8 @@
 
 Brackets hold other things as well: what the text is (【验证码】, [OTP]), how to treat it
 (【请勿泄露】), for how long it is good. Such a note names nobody. Taken for a name, it would be one
-platform for all who write it, whose codes a flood could be made of.
+platform for all who write it, whose codes a flood could be made of. Or they hold the code itself
+(验证码【4829】), which as a name would be a new platform in each text.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _CLOSING: Final = ("】", "]", "］", "〕", "〗")
 _TAIL: Final = re.compile(f"{_BRACKETED}\\s{{0,8}}$")
 _TAIL_CHARS: Final = 50
 _LETTER: Final = re.compile("[^\\W\\d_]")
+_CODE: Final = re.compile("(?<![a-z0-9])(?=[a-z]*[0-9])[a-z0-9]{4,8}(?![a-z0-9])")
 _CJK: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _NO_WORD: Final = re.compile("[\\W\\d_]+")
 _WORD: Final = re.compile('[^\\s.,;:!?/|*()"“”]+')
@@ -59,8 +61,20 @@ def _is_name(found: re.Match[str]) -> bool:
     """Tell if brackets hold a name: letters, or as in 【12306】; not [482913]."""
     name = found[found.lastindex or 0].strip()
     if name.isdigit():
-        return len(name) <= 5 and found[1] is not None
-    return _LETTER.search(name) is not None and "%" not in name and not is_note(name)
+        if len(name) > 5 or found[1] is None:
+            return False
+    elif not _LETTER.search(name) or "%" in name or is_note(name):
+        return False
+    return not (_CODE.fullmatch(name) and _is_the_code(found))
+
+
+def _is_the_code(found: re.Match[str]) -> bool:
+    """Tell if a text that names a code has the shape of one in these brackets alone."""
+    folded = found.string
+    outside = _CODE.search(folded, 0, found.start()) or _CODE.search(folded, found.end())
+    return not outside and any(
+        word.kind in NAMING for script in scripts_of(folded) for word in script.words(folded)
+    )
 
 
 @lru_cache(_NOTES_CACHED)

@@ -37,6 +37,13 @@ Kode_OTP|Kode_Verifikasi|Código|Código_de_verificación|Code_de_vérification|
         ("[otp] 0000", None),
         ("【验证码】0000【请勿泄露】", None),
         ("【淘宝】0000【请勿泄露】", "淘宝"),
+        ("校验码【0000】", None),
+        ("您的短信验证码:【00000】,5分钟内有效", None),
+        ("【0000】为您的登录验证码", None),
+        ("【00000】验证码0000", "00000"),
+        ("your login code is [k0q0]", None),
+        ("[k0q0mx] is your steam code", None),
+        ("[g0ab] your code: a0k0q0", "g0ab"),
     ],
 )
 def test_a_signature_is_a_name_in_brackets_at_an_end(folded: str, name: str | None) -> None:
@@ -47,6 +54,24 @@ def test_a_signature_is_a_name_in_brackets_at_an_end(folded: str, name: str | No
 @pytest.mark.parametrize("note", NOTES.replace("|", " ").split())
 def test_what_names_a_code_or_how_to_treat_it_is_no_name(note: str) -> None:
     assert is_note(mask(fold(note.replace("_", " "))))
+
+
+@pytest.mark.parametrize(
+    ("text", "platform"),
+    [
+        ("您正在登录淘宝，登录验证码为【4829】", "sig:淘宝"),
+        ("校验码【4829】", "from:106900001"),
+        ("認証コードは【4829】", "from:106900001"),
+        ("[Web발신] 인증번호 【4829】", "from:106900001"),
+        ("Your login code is [K7Q2]", "from:106900001"),
+        ("Código de acesso: [AB12CD]", "from:106900001"),
+    ],
+)
+def test_a_code_in_brackets_is_found_and_names_nobody(text: str, platform: str) -> None:
+    """Each text was one more platform: who asked for five codes of one was taken for a victim."""
+    found = recognise(Registry.shipped(), text, sender="106900001")
+    assert (found.otp, found.platform) == (True, platform)
+    assert found.code_span is not None
 
 
 def test_no_name_that_is_known_is_a_note() -> None:
