@@ -124,7 +124,8 @@ class EpisodeParams:
         if self.epoch < 0:
             raise ValueError("epoch must not be negative")
         if not self.quiet_s <= self.episode_most_s <= EPISODE_MAX_MS // 1000:
-            raise ValueError(f"episode_most_s must be quiet_s to {EPISODE_MAX_MS // 1000}")
+            most_s = EPISODE_MAX_MS // 1000  # of an older one gateways take no lease
+            raise ValueError(f"episode_most_s must be quiet_s to {most_s}, or no lease is taken")
         if not 1 <= self.chronic_days <= CHRONIC_SPAN_DAYS:
             raise ValueError(f"chronic_days must be 1 to {CHRONIC_SPAN_DAYS}")
 

@@ -280,7 +280,7 @@ def test_a_platform_whose_name_was_forgotten_is_told_by_its_number() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"epoch": -1}, {"lease_ms": 0}, {"episode_most_s": 60}],
+    [{"epoch": -1}, {"lease_ms": 0}, {"episode_most_s": 60}, {"episode_most_s": 86_401}],
 )
 def test_leases_that_cannot_be_meant_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=r"lease|epoch|chronic"):

@@ -12,6 +12,7 @@ from streams.cluster.rights import ROLES, Right, names, rights, script
 from streams.config import Settings
 
 SETTINGS = Settings(app_id="otp-guard.1")
+ROOT = Path(__file__).parents[3]
 
 
 def may(role: str) -> set[tuple[str, str]]:
@@ -121,3 +122,19 @@ def test_a_script_without_credentials_gives_nothing() -> None:
     )
     assert ran.returncode != 0
     assert "credentials of an administrator" in ran.stderr
+
+
+def test_the_table_for_people_says_what_the_roles_may() -> None:
+    """It lacked a role, and four rights of others."""
+    page = (ROOT / "deploy" / "SECURITY.md").read_text("utf-8")
+    words = {"acknowledgements": "acks"}
+    told: dict[str, tuple[set[str], set[str]]] = {}
+    for line in page.splitlines():
+        cells = [cell.strip() for cell in line.split("|")]
+        if len(cells) > 4 and cells[1] in ROLES:
+            reads, writes = (
+                {words.get(one, one.replace(" ", "_")) for one in cell.split(", ") if one}
+                for cell in cells[2:4]
+            )
+            told[cells[1]] = reads, writes
+    assert told == {name: (set(role.reads), set(role.writes)) for name, role in ROLES.items()}
