@@ -32,11 +32,15 @@ _CAPITAL: Final = re.compile(  # Tandem, eBay, O'Neil, AT&T, ID.me; Вибер
     "(?![A-Za-z0-9\u00c0-\u024f@/])"
     "|[\u0410-\u042f][\u0400-\u04ff-]{1,22}(?![\\w@/]))"
 )
-_ANY_WORD: Final = re.compile("[A-Za-z0-9\u00c0-\u024f]+|[^\\W_A-Za-z0-9\u00c0-\u024f]+")
+_LATIN: Final = "A-Za-z\u00c0-\u024f\u1e00-\u1eff"
+_ANY_WORD: Final = re.compile(  # "n'est" and "don't" are one word
+    f"(?:[{_LATIN}]{{1,2}}['’](?=[a-z]{{2}}))?[0-9{_LATIN}]+|[^\\W_0-9{_LATIN}]+"
+)
 _OF_GOOGLE: Final = re.compile("(?<![\\w-])G-0{5,8}(?![\\w-])")  # nobody else writes codes so
 _BETWEEN: Final = re.compile("| |[.&'’+!-]| [&-] ")
 _SPOTS_MAX: Final = 48  # words of a text that are looked up
-_SURE: Final = 4  # points from which a listed name needs no other opinion
+_SURE: Final = 4  # points of a name that stands where names do
+_CERTAIN: Final = 7  # with such words on both sides: no other name can be more than that
 _LETTERS: Final = re.compile("[^\\W\\d_]")
 _HEAD_MARK: Final = re.compile("\\W{0,2}\\s?[:：|>»\\])】-]|[.] ")
 _BEHIND_NAME: Final = re.compile(  # of a first word that is a name
@@ -76,6 +80,14 @@ _SMALL: Final = tuple(
 )
 _CONSONANTS: Final = re.compile("[B-DF-HJ-NP-TV-XZ]{4,9}")  # a code in letters, rather
 _HELLO: Final = re.compile(" ?[!,]")
+_NO_HEAD: Final = re.compile(" ?[!,.]")  # behind a first word that is an ordinary one
+_CAPITAL_BEHIND: Final = re.compile(" [A-Z\u00c0-\u00de]")  # Free Mobile
+_LAST: Final = re.compile("(?: [A-Z][A-Za-z]{1,11})?\\W*$")
+_BEFORE_LAST: Final = re.compile("[.!?)\n-][\\s-]{0,3}$")
+_STOP: Final = re.compile("[.!?]\\s|[\n。！？]")
+_LAST_SENTENCE: Final = re.compile("[^.!?\n。！？]*$")
+_SENTENCE_CHARS: Final = 96
+_WAYS: Final = 5  # words behind "by" that may be ways: by email, phone, SMS or WhatsApp
 _CASE: Final = re.compile("['’][a-z\u00e0-\u024f]{1,4}$")  # Instagram'a
 _TAILS: Final = frozenset({"pago", "pay", "now", "go"})
 _JOINT: Final = re.compile(" (?:of |& )?|-|&")
@@ -122,6 +134,7 @@ _CHINESE: Final = tuple(
         '[「『“"《]([^「」『』“”"《》\\d]{2,14})[」』”"》]',
     )
 )
+_CHINESE_LETTER: Final = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
 _HAN: Final = re.compile("[\u4e00-\u9fff]{3,}")
 _RUN_CHARS: Final = 100
 _NO_CHINESE: Final = re.compile(
@@ -173,6 +186,15 @@ _NO_UNCASED: Final = re.compile(
 _NO_KOREAN: Final = re.compile("귀하|고객|회원|요청|입력|아래|본인|서비스")
 
 
+class Place(NamedTuple):
+    """A name where it stands in a text, or the key of a listed one, and the points for it."""
+
+    worth: int
+    start: int
+    end: int
+    name: str
+
+
 class Listed(NamedTuple):
     """The names of the list, in all spellings: each key with the first one of its line."""
 
@@ -213,7 +235,8 @@ def tells_nobody(origin: Sender) -> bool:
 def brand(registry: Registry, looked: Look) -> str | None:
     """The key of the platform that a text names, or None: the registry's, else `text:` and a name.
 
-    The registry's names come first, wherever they stand; else the likeliest place decides.
+    Listed names come first, but for one that the text has in a better place; else the likeliest
+    place decides.
     """
     text = looked.cased
     if looked.places is not None:  # digits in words, or of other scripts
@@ -225,25 +248,54 @@ def brand(registry: Registry, looked: Look) -> str | None:
     if _OF_GOOGLE.search(text):
         return canonical(registry, "google")
     head = _head(text)
-    sure, likely, first = _from_list(registry, text)
-    shop = sure is not None and not first and _is_shop(text, head, sure)
-    if sure and not shop:
-        return sure
-    found = head + _chinese(text) + _latin(text)
-    if head and likely and not first and name_key(head[0]) not in likely:
-        likely = None  # who writes stands first; the other may be where something is paid
-    for name in () if likely else (*found, *_runs(text)):
+    if found := _from_list(registry, text):
+        return _rival(registry, text, head, found) or canonical(registry, found.name)
+    names = head + _chinese(text)
+    for name in (*names, *_runs(text)):
         known = _known(registry, name)
-        if known and not (head and name not in head and (shop or _paid(text, name))):
+        if known and not (head and name not in head and _paid(text, name)):
             return f"sig:{known.key}"
-    if likely:
-        return likely
-    for name in (*found, *_small(text)):
-        if _names_a_code(name) or (name not in head and _CONSONANTS.fullmatch(name)):
+    for name in (*names, *(place.name for place in _latin(text)), *_small(text)):
+        spelled = name not in head and _CONSONANTS.fullmatch(name)
+        if not spelled and (key := _as_key(registry, name)):
+            return key
+    return None
+
+
+def _as_key(registry: Registry, name: str) -> str | None:
+    """The platform's key for a name of the text; None if it is no name but what a code is called.
+
+    Nor may it hold digits.
+    """
+    key = name_key(name)
+    if _names_a_code(name) or not 2 <= len(key) <= 24 or any(letter.isdigit() for letter in key):
+        return None
+    if known := _known(registry, name):
+        return f"sig:{known.key}"
+    return canonical(registry, _without_domain(registry, name) or key)
+
+
+def _rival(registry: Registry, text: str, head: list[str], listed_: Place) -> str | None:
+    """The key of a name that stands in a better place than the listed one, which may be a channel.
+
+    Who writes stands first: of places that are as good the earlier one counts if a sentence ends
+    between the two, or if the later one is where something is paid.
+    """
+    if listed_.worth >= _CERTAIN or _LETTERS.search(text, 0, listed_.start) is None:
+        return None
+    own = {name_key(text[listed_.start : listed_.end]), listed_.name}
+    for place in (*(Place(_SURE, 0, 0, name) for name in head), *_latin(text)):
+        least = _SURE if place.start < listed_.start else _CERTAIN
+        if place.worth < max(least, listed_.worth) or _paid(text, place.name):
             continue
-        key = name_key(name)
-        if 2 <= len(key) <= 24 and not any(letter.isdigit() for letter in key):
-            return canonical(registry, _without_domain(registry, name) or key)
+        if any(key in name_key(place.name) for key in own):
+            return None  # Amazon Prime
+        if place.worth == listed_.worth and not (
+            _STOP.search(text, place.end, listed_.start) or (place.end == 0 and price(fold(text)))
+        ):
+            continue
+        if key := _as_key(registry, place.name):
+            return key
     return None
 
 
@@ -254,45 +306,50 @@ def _without_domain(registry: Registry, name: str) -> str | None:
     return bare if known and name_key(name) not in listed().names else None
 
 
-def _is_shop(text: str, head: list[str], key: str) -> bool:
-    """Tell if a listed name is where something is paid: another one stands first, with a colon.
-
-    "Barclaycard: purchase at Amazon for £45.00" is no text of Amazon's.
-    """
-    if not head or key.partition(":")[2] in name_key(head[0]) or not price(fold(text)):
-        return False
-    return not _names_a_code(head[0])
-
-
-def _from_list(registry: Registry, text: str) -> tuple[str | None, str | None, bool]:
-    """The key of the listed or registered name that stands where names do; and of any other one.
-
-    With them whether the text begins with that name.
+def _from_list(registry: Registry, text: str) -> Place | None:
+    """The listed or registered name that stands where names do, else any other one.
 
     Names of up to three words, whatever their capitals; an ordinary word such as "line" only with a
-    capital, and nothing behind an amount of money, which is where the money goes.
+    capital and in a name's place, and nothing behind an amount of money, which is where the money
+    goes, nor what is only a way to send something.
     """
-    best: tuple[int, int, str] | None = None
-    begins = False
+    best: Place | None = None
     for start, end, key in _spots(registry, text):
         worth = _likely(text, start, end)
         first = _LETTERS.search(text, 0, start) is None
-        if first:
-            worth += 3 if _HEAD_MARK.match(text, end) else 1
+        ordinary = key in listed().ordinary
+        if first and _HEAD_MARK.match(text, end):
+            worth += 3
+        elif first and (worth > 1 or not ordinary or _CAPITAL_BEHIND.match(text, end)):
+            worth += 1
+        elif _LAST.match(text, end) and _BEFORE_LAST.search(text, max(0, start - 4), start):
+            worth += 5  # who signs
         if _AMOUNT.search(text, max(0, start - _AMOUNT_CHARS), start):
             worth -= 4
-        if key in listed().ordinary:
+        if ordinary:
             small = not text[start:end][:1].isupper()
-            worth -= 4 if small or (first and _HELLO.match(text, end)) else 1
-        elif worth == 0:
+            greeted = _is_greeted(text, start, end) or (first and _NO_HEAD.match(text, end))
+            worth -= 4 if small or greeted else 1
+        elif worth == 0 and key not in _WORDS["channels"]:
             worth = 1  # wherever it stands
-        if best is None or worth > best[0]:
-            best = worth, start, key
-            begins = first
-    if best is None or best[0] < 1:
-        return None, None, False
-    told = canonical(registry, best[2])
-    return (told if best[0] >= _SURE else None), told, begins
+        if worth <= _SURE and _is_channel(text, start, key):
+            continue
+        if worth > 0 and (best is None or worth > best.worth):
+            best = Place(worth, start, end, key)
+    return best
+
+
+def _is_channel(text: str, start: int, key: str) -> bool:
+    """Tell if a name stands as a way to send something, or where something is not to be done.
+
+    "We never ask for it by email, WhatsApp or phone."
+    """
+    if key not in _WORDS["channels"]:
+        return False
+    sentence = _LAST_SENTENCE.search(text, max(0, start - _SENTENCE_CHARS), start)
+    words = [fold(word) for word in _ANY_WORD.findall(sentence[0])] if sentence else []
+    ways = (len(words) - at for at, word in enumerate(words, 1) if word in _WORDS["by"])
+    return min(ways, default=_WAYS) < _WAYS or not _WORDS["never"].isdisjoint(words)
 
 
 def canonical(registry: Registry, key: str) -> str:
@@ -308,7 +365,7 @@ def _spots(registry: Registry, text: str) -> Iterator[tuple[int, int, str]]:
     """Each listed or registered name in a text: where it begins, where it ends, and its key."""
     names, known = listed().names, registry.signatures
     words = list(islice(_ANY_WORD.finditer(text), _SPOTS_MAX))
-    keys = [word[0].lower() if word[0].isascii() else fold(word[0]) for word in words]
+    keys = [_spelled(word[0]) for word in words]
     at = 0
     while at < len(words):
         for count in (3, 2, 1):
@@ -331,6 +388,12 @@ def _spots(registry: Registry, text: str) -> Iterator[tuple[int, int, str]]:
         if len(folded) == len(text):
             for found in listed().unspaced.finditer(folded):
                 yield found.start(), found.end(), found[0]
+
+
+def _spelled(word: str) -> str:
+    """A word as a name's key has it; one that only folds to a name is left as it is written."""
+    lower = word.lower()
+    return lower if lower.isascii() or lower in _WORDS["unfolded"] else fold(word)
 
 
 def _stem(key: str) -> str:
@@ -390,7 +453,7 @@ def _runs(text: str) -> list[str]:
 
 @cache
 def _stop(word: str) -> bool:
-    return fold(word).strip(".'’") in _WORDS["no_name"]
+    return word.lower() in _WORDS["unfolded"] or fold(word).strip(".'’") in _WORDS["no_name"]
 
 
 def _head(text: str) -> list[str]:
@@ -414,9 +477,9 @@ def _head(text: str) -> list[str]:
     return [] if stops or _NO_CHINESE.search(found[1]) else [" ".join(words)]
 
 
-def _latin(text: str) -> list[str]:
+def _latin(text: str) -> list[Place]:
     """Names in letters with capitals, the likeliest first."""
-    told: list[tuple[int, int, str]] = []
+    told: list[Place] = []
     words: list[re.Match[str]] = []
     for found in _CAPITAL.finditer(text):
         if len(words) == _NAMES_MAX:
@@ -437,11 +500,20 @@ def _latin(text: str) -> list[str]:
             last = words[at]
             at += 1
             count += 1
-        place = first.start(), last.end()
-        worth = _likely(text, *place)
-        if worth > 1 or not _begins(text, *place):
-            told.append((-worth, first.start(), text[slice(*place)]))
-    return [_CASE.sub("", name) for _, _, name in sorted(told)]
+        start, end = first.start(), last.end()
+        name = _CASE.sub("", text[start:end])
+        worth = _likely(text, start, end)
+        if worth <= _SURE and _is_channel(text, start, name_key(name)):
+            continue
+        if worth > 1 or not (_begins(text, start, end) or _is_greeted(text, start, end)):
+            told.append(Place(worth, start, end, name))
+    return sorted(told, key=lambda place: (-place.worth, place.start))
+
+
+def _is_greeted(text: str, start: int, end: int) -> bool:
+    """Tell if a word is who the text is for: "Hi Tim, your code"."""
+    before = _HELLO.match(text, end) and _WORD_BEFORE.search(text, max(0, start - 20), start)
+    return before is not None and fold(before[1]) in _WORDS["greetings"]
 
 
 def _begins(text: str, start: int, end: int) -> bool:
@@ -449,7 +521,8 @@ def _begins(text: str, start: int, end: int) -> bool:
     word = text[start:end]
     if " " in word or not word[1:].islower():
         return False
-    mark = start <= _FIRST_CHARS and _BEHIND_NAME.match(text, end)
+    ordinary = name_key(word) in listed().ordinary
+    mark = not ordinary and start <= _FIRST_CHARS and _BEHIND_NAME.match(text, end)
     return not mark and _SENTENCE.search(text, max(0, start - 4), start) is not None
 
 
@@ -498,7 +571,7 @@ def _chinese(text: str) -> list[str]:
         return []
     names = [
         found[1].strip()
-        for pattern in _CHINESE
+        for pattern in (_CHINESE if _CHINESE_LETTER.search(text) else ())
         if (found := pattern.search(text)) and not _NO_CHINESE.search(found[1])
     ]
     if (found := _JAPANESE.search(text)) and not _NO_CHINESE.search(found[1]):

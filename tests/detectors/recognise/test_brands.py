@@ -181,3 +181,87 @@ def test_a_name_is_told_from_what_greets_and_what_stands_around_it(
     text: str, platform: str
 ) -> None:
     assert recognise(REGISTRY, text, "AUTHMSG").platform == platform
+
+
+UNLISTED = ("Falkhof", "Haselmarkt", "Birkwerk", "Lindedepot")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "447129 is your {} code. We will never ask for it by email, WhatsApp or phone.",
+        "{}: your code is 447129. Do not forward it by WhatsApp.",
+        "{}: your code is 447129. Contact us on WhatsApp",
+        "447129 {}. Questions? WhatsApp us any time",
+        "447129 es tu código de {}. No lo envíe por WhatsApp.",
+        "Ihr Code zur Anmeldung bei {} über das Portal: 447129. Gültig 5 Min.",
+        "Votre code pour {} est 447129. S'il n'est pas de vous, ignorez-le",
+        "Votre code {} : 447129. Il n’est valable que 5 minutes.",
+        "Ihr Code {} lautet 447129, max 5 Min. gültig",
+        "Twój kod {} to 447129, max 5 min",
+        "Il tuo codice {} è 447129, max 5 min",
+        "447129 is your {} code, max 3 tries",
+        "Click the link or enter 447129 to sign in to {}",
+        "Hi Tim, your {} code is 447129",
+        "Seu codigo {} e 447129, sendo valido por 5 min",
+        "Use code 447129 to boost your {} account",
+        "Your {} code: 447129. Don't chase us",
+        "Your {} code is 447129. Log in with Apple or Google also possible",
+        "Mã xác minh {} của bạn là 447129",
+    ],
+)
+def test_a_listed_name_makes_no_one_platform_of_all_that_mention_it(text: str) -> None:
+    told = [recognise(REGISTRY, text.format(name), "+447700900102").platform for name in UNLISTED]
+    assert told == [f"text:{name.lower()}" for name in UNLISTED]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Grab your phone and enter 447129 to sign in",
+        "Max. 5 Min. gültig: Ihr Code 447129",
+        "Your code 447129 is valid max 5 min",
+        "Votre code 447129. Il n'est valable que 5 min",
+        "Ihre TAN für die Überweisung über 1.200,00 EUR auf Konto DE44 lautet 771204",
+        "Ditt kod for att logga in pa tre ar 447129",
+        "Hi Tim, your code is 447129",
+        "Dear Max Muster, your code is 447129",
+        "Your code is 447129. Do not share it on WhatsApp",
+        "Your code is 447129. Never send it to anyone by SMS, Telegram or WhatsApp",
+        "447129 is your code. Received via WhatsApp",
+        "Mật khẩu OTP: 447129",
+        "Mã của bạn là 447129",
+    ],
+)
+def test_an_everyday_word_or_a_channel_names_nobody(text: str) -> None:
+    assert recognise(REGISTRY, text, "AUTHMSG").platform == "from:authmsg"
+
+
+@pytest.mark.parametrize(
+    ("text", "platform"),
+    [
+        ("Your WhatsApp code: 123-456", "sig:whatsapp"),
+        ("WhatsApp code 123456", "sig:whatsapp"),
+        ("123456 is your Uber code", "sig:uber"),
+        ("Uber: 4471", "sig:uber"),
+        ("Hinweis: Ihr Code für Uber lautet 447129", "sig:uber"),
+        ("G-123456 is your Google verification code", "sig:google"),
+        ("Max: your code 1234", "text:max"),
+        ("Your Max code is 1234", "text:max"),
+        ("Grab: 4471 is your code", "sig:grab"),
+        ("447129 is your Nest verification code", "text:nest"),
+        ("447129 est votre code d'Amazon", "sig:amazon"),
+        ("Dear customer, 4471 is your password for Net Banking. ICICI Bank", "sig:icicibank"),
+        (
+            "Kod autoryzacyjny: 88 31 04 do operacji nr 3 z dn. 14-03, kwota 120,00 PLN. mBank",
+            "text:mbank",
+        ),
+        ("Mã kích hoạt Grab của bạn: 5502", "sig:grab"),
+        (
+            "Telegram code: 44712. Do not give it to anyone, even if they say: we are Telegram!",
+            "sig:telegram",
+        ),
+    ],
+)
+def test_a_listed_name_in_a_name_s_place_is_its_platform(text: str, platform: str) -> None:
+    assert recognise(REGISTRY, text, "AUTHMSG").platform == platform
