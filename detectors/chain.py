@@ -66,7 +66,7 @@ from detectors.suspects.again import asked
 from detectors.suspects.clocks import SAMPLE_OFFSETS, ClockClass
 from detectors.suspects.judge import CALM, Finding, judge
 from detectors.suspects.lead import led
-from detectors.suspects.mass import Heard, forget_after, hear, many, mass
+from detectors.suspects.mass import Heard, forget_after, hear, many, mass, varied
 from detectors.suspects.suspect import Seen, Suspect, newest_s, put_right, see
 from detectors.upkeep import DUE_MAX_S, tick
 
@@ -509,8 +509,10 @@ def _judge(
             # What passes, being asked for again, is evidence of no more than what does not.
             heard = hear(suspect, platform, at_ms, refused=held, loud=loud)
             flood = flood and heard is not Heard.AGAIN
-            # Of fewer platforms the mass is WATCH at most.
-            if heard is Heard.COUNTED and (not level or many(suspect, at_s)):
+            # Of fewer platforms the mass is WATCH at most, which a level of WATCH is already.
+            if heard is Heard.COUNTED and (
+                not level or (many(suspect, at_s) and (finding is not CALM or varied(suspect)))
+            ):
                 finding = max(finding, mass(suspect, at_ms), key=attrgetter("band"))
         if episode is None and finding is CALM:
             counted.meet(platform, strange=strange)

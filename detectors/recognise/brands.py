@@ -138,7 +138,7 @@ _CHINESE_LETTER: Final = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
 _HAN: Final = re.compile("[\u4e00-\u9fff]{3,}")
 _RUN_CHARS: Final = 100
 _FORBIDDEN: Final = re.compile("(?:勿|不要|不会|不會|不得|严禁|嚴禁)[^。！!；;，,\\n]{1,30}")
-"""What nobody does with a code, or should: 请勿通过微信转发. Who is named there did not send it."""
+"""A clause on what nobody should do: 请勿通过微信转发. Who is named there did not send it."""
 
 _NO_CHINESE: Final = re.compile(
     "^使用|^[をがにのはへでと]|提醒$|填写|填寫|修改|口令|本次|完成|点击|點擊|尊敬|客户|客戶|办理|辦理|验证|驗證|登录|登錄|登入|注册|註冊|您|你|手机|手機|账号|帐号|帳號|密码|密碼|短信|正在|请|請|勿|本人|操作|身份|新设备|会员$|一次|动态|動態|订购|訂購|安全|确认|確認|支付$|^的|^为|^了|绑定"

@@ -129,6 +129,14 @@ def many(suspect: Suspect, at_s: int) -> bool:
     return bisect_right(novel_s, at_s) - bisect_right(novel_s, day_ago_s) >= MASS_NOVEL
 
 
+def varied(suspect: Suspect) -> bool:
+    """Tell if the held messages are of as many platforms as THROTTLE asks for.
+
+    A blast of one platform costs a count of three windows at each of its messages without this.
+    """
+    return len({w >> 2 & 0xFFFF_FFFF for w in suspect.heard if w & _MANY}) >= MASS_NOVEL
+
+
 def mass(suspect: Suspect, at_ms: int) -> Finding:
     """The finding after a message at `at_ms` was heard: the strongest of any window it lies in."""
     if len(suspect.heard) < _LEAST:

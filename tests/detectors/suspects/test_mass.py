@@ -7,10 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from detectors import chain
 from detectors.chain import Params, Partition
 from detectors.episodes.episode import EpisodeParams
 from detectors.model.event import TICK_OFFSETS, Trust, platform_id
 from detectors.model.records import Action, Level, refuses
+from detectors.suspects.judge import Finding
+from detectors.suspects.mass import mass
+from detectors.suspects.suspect import Suspect
 from tests.detectors.stand_in import HOUR_MS, MINUTE_MS, START_MS, Event, run
 from tests.detectors.test_chain import VICTIM, history, idle, refused
 
@@ -84,6 +88,23 @@ def test_six_retries_of_each_of_five_log_ins_are_no_flood(pause_s: int) -> None:
             at_ms += pause_s * 1000
         at_ms += 50_000
     assert levels(events) == []
+
+
+def test_a_watched_blast_of_one_platform_is_not_counted_at_each_message(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Three windows were counted anew each time, which could change nothing: 180 us an event."""
+    counted: list[int] = []
+
+    def counting(suspect: Suspect, at_ms: int) -> Finding:
+        counted.append(at_ms)
+        return mass(suspect, at_ms)
+
+    monkeypatch.setattr(chain, "mass", counting)
+    primed_ = primed(6, 3600, 0)
+    blast = [Event(primed_[-1].at_ms + n * 30, VICTIM, "p2") for n in range(1, 3_000)]
+    assert levels(primed_ + blast)[-1][1] is Level.WATCH
+    assert len(counted) < 200
 
 
 def test_known_platforms_have_no_mass() -> None:
