@@ -145,8 +145,8 @@ class Connection(asyncio.Protocol):
     """One client's connection."""
 
     __slots__ = (
-        "_authorised", "_body", "_carried", "_closing", "_framing", "_full", "_head", "_in_head",
-        "_last", "_met", "_method", "_out", "_parser", "_partial", "_rest", "_server", "_size",
+        "_authorised", "_body", "_carried", "_closing", "_framing", "_full", "_head", "_last",
+        "_met", "_method", "_out", "_parser", "_partial", "_rest", "_server", "_size", "_told",
         "_too_large", "_transport", "_unread", "_url", "heard",
     )  # fmt: skip
 
@@ -158,8 +158,8 @@ class Connection(asyncio.Protocol):
         self._body: list[bytes] = []
         self._url = b""
         self._head = 0  # bytes of the request's head
-        self._in_head = False  # its end has not come
-        self._unread = 0  # bytes of a head that the parser keeps until it has a whole header
+        self._told = False  # the parser, with the last piece: of a head's end, or of a body
+        self._unread = 0  # bytes that it told nothing of: it keeps them until a header is whole
         self._rest = b""  # came, and is not parsed yet
         self._full = False  # the client does not read what it was answered
         self._last: Reply | None = None  # the last answer that is in `_out`, if it may be one more
@@ -217,7 +217,7 @@ class Connection(asyncio.Protocol):
 
     def _take(self, data: bytes) -> None:
         """Answer all requests that are whole with this, in one write."""
-        within = self._in_head
+        self._told = False
         if not self._partial:
             data = self._answer_known(data)
         if data:
@@ -226,7 +226,7 @@ class Connection(asyncio.Protocol):
             except httptools.HttpParserError:
                 self._refuse(HTTPStatus.BAD_REQUEST)
             self._met = b""
-        if self._in_head and within:
+        if self._partial and not self._told:  # of a head, or of lines around and behind a body
             self._unread += len(data)
             if self._unread > HEAD_BYTES_MAX:
                 self._overflow(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
@@ -333,7 +333,7 @@ class Connection(asyncio.Protocol):
         self._framing = b""
         self._authorised = self._carried or not self._server.limits.token
         self._partial = self.heard
-        self._in_head, self._unread = True, 0
+        self._told, self._unread = True, 0
 
     def on_url(self, url: bytes) -> None:
         """Take in a piece of the path."""
@@ -360,10 +360,11 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """Note that the head is whole."""
-        self._in_head = False
+        self._told, self._unread = True, 0
 
     def on_body(self, body: bytes) -> None:
         """Take in a piece of the body."""
+        self._told, self._unread = True, 0
         self._size += len(body)
         if self._size > self._server.limits.body_bytes_max:
             self._overflow(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)

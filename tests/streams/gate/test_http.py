@@ -402,6 +402,27 @@ def test_a_header_without_an_end_is_not_kept(tmp_path: Path) -> None:
                 assert client.recv(1_000)[9:12] in (b"431", b"414")
 
 
+CHUNKED = b"POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("begin", [b"0\r\nA: ", b"0\r\n", b"2;a=", b"2\r\nhi\r\n0;a="])
+def test_what_is_neither_head_nor_body_is_bounded_as_a_head_is(begin: bytes) -> None:
+    """The parser joins what it has of a header with each piece: the work would be its square."""
+    server = Server(dict(ECHO), Limits(9, 30, b"t", b"failed"), lambda _: None, lambda: None)
+    pieces = 2 + http.HEAD_BYTES_MAX // http.SLICE_BYTES
+    written, closed = talked(server, CHUNKED + begin, *[b"a" * http.SLICE_BYTES] * pieces)
+    assert (written[9:12], closed) == (b"431", True)
+
+
+def test_lines_around_a_body_that_come_each_by_itself_are_read() -> None:
+    head = CHUNKED.replace(b"\r\n", b"\r\nA: " + b"a" * (http.HEAD_BYTES_MAX - 99) + b"\r\n", 1)
+    lines = [b"1\r\n", b"x", b"\r\n"] * 9_000
+    server = Server(dict(ECHO), Limits(9, 9_000, b"", b"failed"), lambda _: None, lambda: None)
+    octets = [head[n : n + 1] for n in range(len(head))]
+    written, closed = talked(server, *octets, *lines, b"0\r\n", b"B: c\r\n", b"\r\n")
+    assert (answers(written), closed) == ([(200, b"x" * 9_000)], False)
+
+
 def test_many_requests_in_one_piece_let_others_be_answered_between(tmp_path: Path) -> None:
     order: list[bytes] = []
     with socket.socket(socket.AF_UNIX) as first, socket.socket(socket.AF_UNIX) as other:
