@@ -67,6 +67,27 @@ def test_events_come_out_in_order_and_a_file_goes_when_kafka_has_all_of_it(folde
     assert (files(folder), spool.waiting(), spool.size()) == ([], 0, 0)
 
 
+def test_as_many_are_taken_as_there_is_room_for_their_octets(folder: Path) -> None:
+    spool = made(folder)
+    spool.append(pairs(10), 0)
+    spool.trim(2_000)
+    spool.append(pairs(10, 10), 2_000)
+    for octets, told in ((1, [0]), (102, [1]), (103, [2, 3]), (102 * 7, list(range(4, 11)))):
+        assert [int(value) for _, (_, value) in spool.take(100, octets)] == told
+    assert spool.take(100, 0) == []
+    assert values(spool) == list(range(11, 20))
+    assert spool.counts == SpoolCounts()
+
+
+def test_what_has_more_octets_than_there_is_room_for_is_written_and_not_passed_on(
+    folder: Path,
+) -> None:
+    spool = made(folder)
+    assert spool.pass_on(pairs(10), 0, 10, 10 * 102 - 1) == []
+    assert values(spool) == list(range(10))
+    assert len(spool.pass_on(pairs(10, 10), 0, 10, 10 * 103)) == 10
+
+
 def test_what_is_passed_on_at_once_is_on_disk_until_kafka_has_it(folder: Path) -> None:
     spool = made(folder)
     taken = spool.pass_on(pairs(10), 0, 10)
