@@ -16,10 +16,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streams.gate import http
-from streams.gate.http import Limits, Reply, Server
+from streams.gate.http import Limits, Reply, Server, Turns
 from tests.streams.gate.asked import (
     BANK,
     FLOOD,
+    VICTIM,
     answers,
     desk,
     question,
@@ -540,3 +541,100 @@ def test_what_reaches_nobody_is_counted_with_what_cannot_be_read(tmp_path: Path)
         ):
             place.talk(octets)
         assert made.counted("gate_answers_total", why="unreadable") == 4
+
+
+def bulk(count: int, first: int = 0) -> bytes:
+    messages = [{"recipient": VICTIM, "message_id": f"b{first + n}", **FLOOD} for n in range(count)]
+    return request("/v1/submit/bulk", json.dumps({"messages": messages}).encode())
+
+
+def test_others_are_answered_between_the_messages_of_a_bulk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two hundred codes in words that were never met take ten times what a client waits."""
+    monkeypatch.setattr(http, "TURN_S", 0.0, raising=False)
+    made = desk()
+    with socket.socket(socket.AF_UNIX) as first, socket.socket(socket.AF_UNIX) as other:
+        publish = made.gate._publish
+
+        def ask_between(key: bytes, value: bytes) -> None:
+            publish(key, value)
+            if len(made.events) == 10:
+                other.sendall(request(body=question(**{**FLOOD, "message_id": "other"})))
+
+        made.gate._publish = ask_between
+        with served(tmp_path, made.gate) as place:
+            for client in (first, other):
+                client.settimeout(60)
+                client.connect(str(place.path))
+                client.sendall(request("/v1/ready", b"", "GET"))
+                client.recv(1_000)
+            first.sendall(bulk(200))
+            assert other.recv(1_000)[9:12] == b"200"
+            found = b""
+            while statuses(found) != [200]:
+                found += first.recv(65_536)
+    told = [value["message_id"] for value in made.values()]
+    assert [each for each in told if each != "other"] == [f"b{n}" for n in range(200)]
+    assert 10 <= told.index("other") < 20
+
+
+@pytest.mark.parametrize("turn_s", [0.0, 60.0])
+def test_what_comes_behind_a_bulk_is_answered_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, turn_s: float
+) -> None:
+    monkeypatch.setattr(http, "TURN_S", turn_s, raising=False)
+    one = request(body=question(**{**FLOOD, "message_id": "one"}))
+    slow = request("/v1/submit", question(**FLOOD), "POST", "Expect: 100-continue")
+    last = request("/v1/submit", question(**FLOOD), "POST", CLOSE)
+    made = desk()
+    with served(tmp_path, made.gate) as place:
+        for _ in range(2):  # its head is unknown, then known
+            del made.events[:]
+            found = place.talk(bulk(3) + one + bulk(3, 3) + request("/nowhere") + one)
+            assert statuses(found) == [200, 200, 200, 404, 200]
+            told = [value["message_id"] for value in made.values()]
+            assert told == ["b0", "b1", "b2", "one", "b3", "b4", "b5", "one"]
+            assert [len(json.loads(body).get("answers", "")) for _, body in answers(found)] == [
+                3, 0, 3, 0, 0,
+            ]  # fmt: skip
+        assert statuses(place.talk(bulk(3) + b"nonsense\r\n\r\n")) == [200, 400]
+        assert statuses(place.talk(bulk(3) + last + one)) == [200, 200]
+        found = place.talk(bulk(3) + slow)
+        assert found.index(b"answers") < found.index(b"HTTP/1.1 100")
+        assert statuses(place.talk(bulk(3) * 40 + one)) == [200] * 41
+        assert statuses(place.talk(bulk(3), one, one)) == [200] * 3
+
+
+def test_a_bulk_ends_with_its_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "TURN_S", 0.0, raising=False)
+    made = desk()
+    publish = made.gate._publish
+
+    def goes(key: bytes, value: bytes) -> None:
+        publish(key, value)
+        if len(made.events) == 10:
+            next(iter(place.server.connections)).cut()
+
+    made.gate._publish = goes
+    with served(tmp_path, made.gate) as place:
+        with suppress(ConnectionResetError):
+            assert place.talk(bulk(200)) == b""
+        assert statuses(place.talk(request(body=question(**FLOOD)))) == [200]
+    assert len(made.events) == 11
+
+
+def test_an_answer_that_fails_between_its_turns_costs_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "TURN_S", 0.0, raising=False)
+
+    def steps(body: bytes) -> Turns:
+        yield
+        yield
+        return fails(body)
+
+    with served(tmp_path, routes_={**ECHO, (b"POST", b"/steps"): steps}) as place:
+        both = request("/steps", b"x") + request("/echo", b"x")
+        for _ in range(2):
+            assert statuses(place.talk(both)) == [500, 200]

@@ -19,7 +19,7 @@ from detectors.model.event import Trust
 from detectors.recognise.recogniser import Recogniser
 from detectors.recognise.registry import Registry
 from streams.gate import spool as spool_
-from streams.gate.contract import BODY_BYTES_MAX, question
+from streams.gate.contract import QUESTION_BYTES_MAX, question
 from streams.gate.events import EventReading, Reporter
 from streams.gate.spool import Segment, Spool, SpoolCounts
 
@@ -519,18 +519,18 @@ def test_what_was_appended_is_read_back_whatever_its_size(sizes: list[int], at_o
         heir.close()
 
 
-def test_the_event_of_the_largest_body_is_read_back_and_so_are_those_behind_it(
+def test_the_event_of_the_largest_question_is_read_back_and_so_are_those_behind_it(
     folder: Path,
 ) -> None:
     """Each octet that is none of UTF-8 becomes three."""
     read = Reporter(Recogniser(Registry.shipped()), "smsc-1", "gate@host", "whole")
     head = b'{"recipient": "8613900000001", "message_id": "m1", "text": "'
-    body = head + b"\xff" * (BODY_BYTES_MAX - len(head) - 2) + b'"}'
+    body = head + b"\xff" * (QUESTION_BYTES_MAX - len(head) - 2) + b'"}'
     asked = question(body)
     assert asked is not None
     told = EventReading(False, "", Trust.NONE, 0.0, None, None, None)
     value = read.event(asked, "8613900000001", told, 1_760_000_000_000, None)
-    assert len(value) > 2 * BODY_BYTES_MAX
+    assert len(value) > 2 * QUESTION_BYTES_MAX
     spool = made(folder)
     spool.append([(b"8613900000001", value), *pairs(5)], 0)
     assert [pair[1] for _, pair in all_of(spool)] == [value, *(pair[1] for pair in pairs(5))]
