@@ -10,7 +10,7 @@ makes its question wrong: what its author chose (`AUTHORED`, the numbers of part
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from enum import StrEnum
 from importlib.resources import files
@@ -22,10 +22,13 @@ from msgspec import Meta
 from streams.wire.version import UNDECODABLE
 
 BODY_BYTES_MAX: Final = 1 << 20
-"""Of one request. A text of 255 parts is 103 kB escaped, a bulk of usual messages 70."""
+"""Of one request. A bulk of usual messages has 70 kB."""
+
+QUESTION_BYTES_MAX: Final = 128 << 10
+"""Of one question, alone or in a bulk. A text of 255 parts is 103 kB escaped."""
 
 BULK_MAX: Final = 200
-"""Messages in one request. Nobody else is answered meanwhile: some 6 ms, of the clients' 20."""
+"""Messages in one request. They are read and answered in turns: others are answered between."""
 
 _Name = Annotated[str, Meta(max_length=64)]
 _Identifier = Annotated[str, Meta(max_length=128)]
@@ -83,7 +86,7 @@ class Submission(msgspec.Struct, gc=False, kw_only=True):
 class Bulk(msgspec.Struct, gc=False):
     """Several submissions in one request."""
 
-    messages: Annotated[list[Submission], Meta(max_length=BULK_MAX)]
+    messages: Annotated[list[msgspec.Raw], Meta(max_length=BULK_MAX)]
 
 
 class Told(msgspec.Struct, gc=False, frozen=True, omit_defaults=True):
@@ -115,22 +118,48 @@ encode: Final = msgspec.json.Encoder().encode
 
 def question(body: bytes) -> Submission | None:
     """Read one question; None if it is none of this contract."""
+    if len(body) > QUESTION_BYTES_MAX:
+        return None
     try:
         return submission(body)
     except UNDECODABLE:
         return _mended(_loosely(body))
 
 
-def questions(body: bytes) -> list[Submission | None] | None:
-    """Read a bulk; None if it is none, and None for each message in it that is no question."""
+def questions(body: bytes) -> Iterator[Submission | None] | None:
+    """Read a bulk; None if it is none, and None for each message in it that is no question.
+
+    Each message is read when it is asked for.
+    """
     try:
-        return [*bulk(body).messages]
+        return _each(body)
+    except msgspec.ValidationError:  # JSON, and no bulk
+        return None
     except UNDECODABLE:
-        value = _loosely(body)
+        return _each_of(_loosely(body))
+
+
+def reported(body: bytes) -> Submission | Iterator[Submission | None] | None:
+    """Read what is one question or a bulk; None if it is neither."""
+    if len(body) > QUESTION_BYTES_MAX:
+        return questions(body)
+    with suppress(*UNDECODABLE):
+        return submission(body)
+    with suppress(*UNDECODABLE):
+        return _each(body)
+    value = _loosely(body)
+    return _mended(value) or _each_of(value)
+
+
+def _each(body: bytes) -> Iterator[Submission | None]:
+    return (question(bytes(each)) for each in bulk(body).messages)
+
+
+def _each_of(value: Any) -> Iterator[Submission | None] | None:
     messages = value.get("messages") if isinstance(value, dict) else None
     if not isinstance(messages, list) or len(messages) > BULK_MAX:
         return None
-    return [_mended(each) for each in messages]
+    return map(_mended, messages)
 
 
 def _loosely(body: bytes) -> Any:

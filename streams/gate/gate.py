@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Final
 
@@ -18,6 +18,7 @@ from detectors.leases.gate import Lease, Ruling, rule
 from detectors.model.event import platform_id
 from streams.gate.contract import (
     PASSES,
+    QUESTION_BYTES_MAX,
     AnswerReason,
     Submission,
     Told,
@@ -26,9 +27,10 @@ from streams.gate.contract import (
     question,
     questions,
     refused,
+    reported,
 )
 from streams.gate.events import EventReading, Reporter
-from streams.gate.http import Reply
+from streams.gate.http import Reply, Turns
 from streams.gate.leases import LeaseMemory
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
@@ -87,33 +89,42 @@ class Gate:
         began = time.perf_counter()
         asked = question(body)
         if asked is None:
+            if len(body) > QUESTION_BYTES_MAX:
+                return self._unreadable(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
             return self._unreadable()
         told = self.ask(asked)
         self._answered(told, time.perf_counter() - began)
         return _PASSED[told.why] if told.action_id is None else Reply(HTTPStatus.OK, encode(told))
 
-    def submit_bulk(self, body: bytes) -> Reply:
-        """Answer `POST /v1/submit/bulk`: several questions, each for itself."""
+    def submit_bulk(self, body: bytes) -> Turns:
+        """Answer `POST /v1/submit/bulk`: several questions, each for itself, in turns."""
         began = time.perf_counter()
         asked = questions(body)
         if asked is None:
             return self._unreadable()
-        answers = [PASSES[AnswerReason.UNREADABLE] if e is None else self.ask(e) for e in asked]
+        answers: list[Told] = []
+        for each in asked:
+            answers.append(PASSES[AnswerReason.UNREADABLE] if each is None else self.ask(each))
+            yield
         took_s = time.perf_counter() - began
         for told in answers:
             self._answered(told, took_s)
         return Reply(HTTPStatus.OK, encode(ToldAll(answers)))
 
-    def report(self, body: bytes) -> Reply:
+    def report(self, body: bytes) -> Reply | Turns:
         """Answer `POST /v1/report`: events of what is decided already; one, or `messages`."""
-        one = question(body)
-        asked = questions(body) if one is None else [one]
+        asked = reported(body)
         if asked is None:
             return self._unreadable()
-        whys = [self._reported(each) for each in asked]
-        for why in whys:
-            self._count[why](1)
-        return _PASSED[AnswerReason.REPORTED if one is None else whys[0]]
+        if isinstance(asked, Submission):
+            return _PASSED[self._reported(asked)]
+        return self._all_reported(asked)
+
+    def _all_reported(self, asked: Iterator[Submission | None]) -> Turns:
+        for each in asked:
+            self._reported(each)
+            yield
+        return _PASSED[AnswerReason.REPORTED]
 
     def broken(self, error: BaseException) -> None:
         """Note that a request could not be answered as it should; its message passes."""
@@ -141,13 +152,16 @@ class Gate:
     # -- one question
 
     def _reported(self, asked: Submission | None) -> AnswerReason:
+        recipient = None if asked is None else self._numbers.canonical(asked.recipient)
         if asked is None:
-            return AnswerReason.UNREADABLE
-        recipient = self._numbers.canonical(asked.recipient)
-        if recipient is None:
-            return AnswerReason.BAD_RECIPIENT
-        self._send(asked, recipient, self._reporter.read(asked), None)
-        return AnswerReason.REPORTED
+            why = AnswerReason.UNREADABLE
+        elif recipient is None:
+            why = AnswerReason.BAD_RECIPIENT
+        else:
+            self._send(asked, recipient, self._reporter.read(asked), None)
+            why = AnswerReason.REPORTED
+        self._count[why](1)
+        return why
 
     def ask(self, asked: Submission) -> Told:
         """Rule on one submission, and report it."""
@@ -224,9 +238,9 @@ class Gate:
         event = self._reporter.event(asked, recipient, read, self._clock_ms(), status)
         self._publish(recipient.encode(), event)
 
-    def _unreadable(self) -> Reply:
+    def _unreadable(self, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> Reply:
         self.unasked()
-        return Reply(HTTPStatus.BAD_REQUEST, FAILED)
+        return Reply(status, FAILED)
 
     def _answered(self, told: Told, took_s: float) -> None:
         self._answers.append((told.why, took_s))

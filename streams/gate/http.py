@@ -1,7 +1,8 @@
 """HTTP/1.1 for the gate: keep-alive, pipelining, and a bound on everything that a client may send.
 
 llhttp, the parser of Node.js, reads the requests (`httptools`). What they ask is answered at once,
-in the order in which it came: nothing here waits for anything.
+in the order in which it came: nothing here waits for anything. What takes longer is answered in
+turns, between which other clients are.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -20,6 +23,8 @@ HEAD_BYTES_MAX: Final = 16_384
 SLICE_BYTES: Final = 8_192
 """Of one client's requests in a turn of the loop: some 50 questions, 5 ms, then come the others.
 What a client is owed that does not read stays within what a slice asks for."""
+TURN_S: Final = 0.005
+"""Of an answer that is made step by step, in a turn of the loop."""
 IDLE_S: Final = 75.0  # between two requests of a connection
 PARTIAL_S: Final = 5.0  # for a request to be whole
 SWEEP_S: Final = 1.0
@@ -60,7 +65,10 @@ class Reply:
         return b"%b%d%b%b\r\n%b" % (head, len(self.body), ending, self.more, body)
 
 
-Handler = Callable[[bytes], Reply]
+Turns = Generator[None, None, Reply]
+"""An answer that is made step by step, since all of it at once would take too long."""
+
+Handler = Callable[[bytes], Reply | Turns]
 """Answers the body of one request. Whatever it raises is answered by `Limits.failed`."""
 
 
@@ -145,9 +153,9 @@ class Connection(asyncio.Protocol):
     """One client's connection."""
 
     __slots__ = (
-        "_authorised", "_body", "_carried", "_closing", "_framing", "_full", "_head", "_in_head",
+        "_authorised", "_behind", "_body", "_carried", "_closing", "_framing", "_full", "_head",
         "_last", "_met", "_method", "_out", "_parser", "_partial", "_rest", "_server", "_size",
-        "_too_large", "_transport", "_unread", "_url", "heard",
+        "_told", "_too_large", "_transport", "_turns", "_unread", "_url", "heard",
     )  # fmt: skip
 
     def __init__(self, server: Server) -> None:
@@ -158,9 +166,11 @@ class Connection(asyncio.Protocol):
         self._body: list[bytes] = []
         self._url = b""
         self._head = 0  # bytes of the request's head
-        self._in_head = False  # its end has not come
-        self._unread = 0  # bytes of a head that the parser keeps until it has a whole header
+        self._told = False  # the parser, with the last piece: of a head's end, or of a body
+        self._unread = 0  # bytes that it told nothing of: it keeps them until a header is whole
         self._rest = b""  # came, and is not parsed yet
+        self._turns: tuple[Turns, bytes, bytes] | None = None  # of whose answer the rest is to come
+        self._behind: deque[Callable[[], None]] = deque()  # what is to be told after it
         self._full = False  # the client does not read what it was answered
         self._last: Reply | None = None  # the last answer that is in `_out`, if it may be one more
         self._method = b""  # that it answers
@@ -186,6 +196,8 @@ class Connection(asyncio.Protocol):
         """Count the connection out."""
         self._server.connections.pop(self, None)
         self._closing = True  # whatever of it is not parsed yet
+        self._turns = None
+        self._behind.clear()
         self._parser = None  # it and we hold each other
 
     def data_received(self, data: bytes) -> None:
@@ -193,7 +205,7 @@ class Connection(asyncio.Protocol):
         if self._closing:
             return
         self.heard = time.monotonic()
-        if len(data) > SLICE_BYTES or self._rest:
+        if len(data) > SLICE_BYTES or self._rest or self._turns:
             self._transport.pause_reading()
             self._rest += data
             self._go_on()
@@ -202,22 +214,25 @@ class Connection(asyncio.Protocol):
 
     def _go_on(self) -> None:
         """Take the next slice of what came, if the client reads; the others come in between."""
-        if self._closing or self._full or not self._rest:
+        if self._closing or self._full or self._turns or not self._rest:
             return
         data, self._rest = self._rest[:SLICE_BYTES], self._rest[SLICE_BYTES:]
         self._take(data)
+        self._go_on_later()
+
+    def _go_on_later(self) -> None:
         if self._rest:
             asyncio.get_running_loop().call_soon(self._go_on)
         else:
             self._read_on()
 
     def _read_on(self) -> None:
-        if not (self._closing or self._full):
+        if not (self._closing or self._full or self._turns):
             self._transport.resume_reading()
 
     def _take(self, data: bytes) -> None:
         """Answer all requests that are whole with this, in one write."""
-        within = self._in_head
+        self._told = False
         if not self._partial:
             data = self._answer_known(data)
         if data:
@@ -226,7 +241,7 @@ class Connection(asyncio.Protocol):
             except httptools.HttpParserError:
                 self._refuse(HTTPStatus.BAD_REQUEST)
             self._met = b""
-        if self._in_head and within:
+        if self._partial and not self._told:  # of a head, or of lines around and behind a body
             self._unread += len(data)
             if self._unread > HEAD_BYTES_MAX:
                 self._overflow(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
@@ -250,9 +265,13 @@ class Connection(asyncio.Protocol):
             if len(data) < end + size:
                 break
             reply = self._handled(handler, data[end : end + size])
+            data = data[end + size :]
+            if not isinstance(reply, Reply):
+                self._begin(reply, b"POST", _GOES_ON)
+                self._rest = data + self._rest
+                return b""
             self._out.append(reply.whole)
             self._last, self._method = reply, b"POST"
-            data = data[end + size :]
         return data
 
     def _learn(self, head: bytes) -> None:
@@ -271,9 +290,9 @@ class Connection(asyncio.Protocol):
     def _tell(self) -> None:
         """Write the answers that are ready, the last of all so marked."""
         last, self._last = self._last, None
-        if last is not None and self._server.draining and not (self._partial or self._rest):
+        if last is not None and self._server.draining and not self._owes():
             self._out.pop()
-            self._write(last, self._method, keep=False)
+            self._write(last, self._method, _CLOSES)
             self._last = None
         if self._out:
             out = self._out
@@ -281,6 +300,39 @@ class Connection(asyncio.Protocol):
             self._out.clear()
         if self._closing:
             self._transport.close()
+
+    def _owes(self) -> bool:
+        """Return whether there is more to answer of what came."""
+        return bool(self._partial or self._rest or self._turns)
+
+    def _begin(self, turns: Turns, method: bytes, ending: bytes) -> None:
+        """Read nothing more until an answer is made."""
+        self._turns = turns, method, ending
+        self._transport.pause_reading()
+        asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        """Go on with an answer that is made in turns."""
+        if self._closing or self._turns is None:
+            return
+        (turns, method, ending), self._turns = self._turns, None
+        self._tell_reply(self._stepped(turns), method, ending)
+        self._tell_behind()
+
+    def _tell_behind(self) -> None:
+        """Go on with what came behind an answer, if that is whole."""
+        while self._behind and not (self._turns or self._closing):
+            self._behind.popleft()()
+        self._tell()
+        if not self._turns:
+            self._go_on_later()
+
+    def _in_order(self, do: Callable[[], None]) -> None:
+        """Do it now, or after the answer that is being made."""
+        if self._turns:
+            self._behind.append(do)
+        else:
+            do()
 
     def eof_received(self) -> bool:
         """Close when the client does: what it asked is answered already."""
@@ -306,7 +358,7 @@ class Connection(asyncio.Protocol):
         if self._closing:
             if now - self.heard > PARTIAL_S:  # it does not read its last answer
                 self.cut()
-        elif self._partial and now - self._partial > PARTIAL_S:
+        elif self._partial and not self._turns and now - self._partial > PARTIAL_S:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
             self._tell()
         elif now - self.heard > IDLE_S:
@@ -333,7 +385,7 @@ class Connection(asyncio.Protocol):
         self._framing = b""
         self._authorised = self._carried or not self._server.limits.token
         self._partial = self.heard
-        self._in_head, self._unread = True, 0
+        self._told, self._unread = True, 0
 
     def on_url(self, url: bytes) -> None:
         """Take in a piece of the path."""
@@ -356,14 +408,15 @@ class Connection(asyncio.Protocol):
             self._framing += b"%b: %b\r\n" % (name, value)
         elif len(name) == 6 and name.lower() == b"expect" and not self._too_large:
             self._met = b""
-            self._out.append(_CONTINUE)
+            self._in_order(partial(self._out.append, _CONTINUE))
 
     def on_headers_complete(self) -> None:
         """Note that the head is whole."""
-        self._in_head = False
+        self._told, self._unread = True, 0
 
     def on_body(self, body: bytes) -> None:
         """Take in a piece of the body."""
+        self._told, self._unread = True, 0
         self._size += len(body)
         if self._size > self._server.limits.body_bytes_max:
             self._overflow(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
@@ -379,7 +432,13 @@ class Connection(asyncio.Protocol):
             return
         self._partial = 0.0
         keep = parser.should_keep_alive() and not connect
-        self._write(self._reply(method), method, keep=keep)
+        ending = _GOES_ON if keep else _CLOSES
+        if keep and parser.get_http_version() == "1.0":
+            ending = _GOES_ON_1_0
+        if self._turns:
+            self._behind.append(partial(self._answer, self._asked(method), method, ending))
+        else:
+            self._answer(self._asked(method), method, ending)
         if self._met:
             if keep and self._authorised and parser.get_http_version() == "1.1":
                 self._learn(self._met)
@@ -408,43 +467,68 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(head)
             self._carried = False
 
-    def _reply(self, method: bytes) -> Reply:
+    def _asked(self, method: bytes) -> Callable[[], Reply | Turns]:
+        """Return what answers the request that is whole."""
         server = self._server
         if not self._authorised:
-            return self._unasked(HTTPStatus.UNAUTHORIZED)
+            return partial(self._unasked, HTTPStatus.UNAUTHORIZED)
         path = self._url.partition(b"?")[0] if self._url[:1] == b"/" else _path(self._url)
         handler = server.routes.get((b"GET" if method == b"HEAD" else method, path))
         if handler is None:
             allowed = server.allowed.get(path)
             if allowed is None:
-                return self._unasked(HTTPStatus.NOT_FOUND)
-            return self._unasked(HTTPStatus.METHOD_NOT_ALLOWED, b"Allow: %b\r\n" % allowed)
-        return self._handled(
-            handler, self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        )
+                return partial(self._unasked, HTTPStatus.NOT_FOUND)
+            allow = b"Allow: %b\r\n" % allowed
+            return partial(self._unasked, HTTPStatus.METHOD_NOT_ALLOWED, allow)
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        return partial(self._handled, handler, body)
 
-    def _handled(self, handler: Handler, body: bytes) -> Reply:
+    def _answer(self, asked: Callable[[], Reply | Turns], method: bytes, ending: bytes) -> None:
+        if not self._closing:
+            self._tell_reply(asked(), method, ending)
+
+    def _tell_reply(self, reply: Reply | Turns, method: bytes, ending: bytes) -> None:
+        if isinstance(reply, Reply):
+            self._write(reply, method, ending)
+        else:
+            self._begin(reply, method, ending)
+
+    def _handled(self, handler: Handler, body: bytes) -> Reply | Turns:
         try:
-            return handler(body)
+            reply = handler(body)
         except Exception as error:  # noqa: BLE001 - whatever it is, the message passes
-            self._server.broken(error)
-            return Reply(HTTPStatus.INTERNAL_SERVER_ERROR, self._server.limits.failed)
+            return self._failed(error)
+        return reply if isinstance(reply, Reply) else self._stepped(reply)
+
+    def _stepped(self, turns: Turns) -> Reply | Turns:
+        """Make an answer for one turn of the loop; return it if it is whole, else what is left."""
+        end = time.perf_counter() + TURN_S
+        try:
+            while True:
+                next(turns)
+                if time.perf_counter() >= end:
+                    return turns
+        except StopIteration as whole:
+            return whole.value
+        except Exception as error:  # noqa: BLE001 - as above
+            return self._failed(error)
+
+    def _failed(self, error: BaseException) -> Reply:
+        self._server.broken(error)
+        return Reply(HTTPStatus.INTERNAL_SERVER_ERROR, self._server.limits.failed)
 
     def _unasked(self, status: HTTPStatus, more: bytes = b"") -> Reply:
         self._server.unasked()
         return Reply(status, self._server.limits.failed, more=more)
 
-    def _write(self, reply: Reply, method: bytes, *, keep: bool) -> None:
-        ending = _GOES_ON if keep else _CLOSES
-        if keep and self._parser.get_http_version() == "1.0":
-            ending = _GOES_ON_1_0
+    def _write(self, reply: Reply, method: bytes, ending: bytes) -> None:
         if method == b"HEAD":
             self._out.append(reply.written(ending, b""))
         else:
             usual = ending is _GOES_ON
             self._out.append(reply.whole if usual else reply.written(ending, reply.body))
-        self._closing = not keep
-        self._last = reply if keep else None
+        self._closing = ending is _CLOSES
+        self._last = None if self._closing else reply
         self._method = method
 
     def _overflow(self, status: HTTPStatus) -> None:
@@ -454,9 +538,8 @@ class Connection(asyncio.Protocol):
             self._refuse(status)
 
     def _refuse(self, status: HTTPStatus) -> None:
-        if not self._closing:
-            # The parser's method may be that of a request before, and the connection ends anyway.
-            self._write(self._unasked(status), b"", keep=False)
+        # The parser's method may be that of a request before, and the connection ends anyway.
+        self._in_order(partial(self._answer, partial(self._unasked, status), b"", _CLOSES))
 
 
 def _path(url: bytes) -> bytes:

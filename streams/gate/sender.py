@@ -19,7 +19,7 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streams.cluster.librdkafka import is_fatal
-from streams.gate.spool import Pair, Segment, Spool, SpoolCounts
+from streams.gate.spool import Pair, Segment, Spool, SpoolCounts, weight
 from streams.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -27,8 +27,11 @@ log = logging.getLogger(__name__)
 LINGER_S: Final = 0.01  # what a kill -9 may lose, and what an event waits at most on a calm machine
 BATCH_MAX: Final = 5_000
 IN_FLIGHT_MAX: Final = 20_000
-"""Handed to librdkafka and not acknowledged: 6 MB; the rest waits on disk."""
+IN_FLIGHT_BYTES_MAX: Final = 32 << 20
+"""Handed to librdkafka and not acknowledged; the rest waits on disk. Usual events are 6 MB, those
+with whole texts may have 100 kB each. librdkafka has a copy of its own."""
 DIRECT_MAX: Final = 20_000  # that wait for Kafka in memory where the disk takes none
+DIRECT_BYTES_MAX: Final = 32 << 20  # of them
 TRIM_S: Final = 0.25
 ADOPT_S: Final = 10.0
 PAUSE_S: Final = 1.0  # before an event that Kafka refused is tried again
@@ -47,6 +50,7 @@ _ARGUMENTS: Final[Mapping[str, Any]] = {
     "linger.ms": 50,
     "compression.type": "lz4",
     "queue.buffering.max.messages": 2 * (IN_FLIGHT_MAX + DIRECT_MAX),
+    "queue.buffering.max.kbytes": 2 * (IN_FLIGHT_BYTES_MAX + DIRECT_BYTES_MAX) >> 10,
     "message.timeout.ms": 300_000,
     "reconnect.backoff.max.ms": 2_000,
 }
@@ -74,7 +78,9 @@ class EventSender:
         self._queue: deque[Pair] = deque()
         self._direct: deque[tuple[Segment | None, Pair]] = deque()  # Kafka refused, or disk
         self._direct_at = 0.0
+        self._direct_bytes = 0
         self._in_flight = 0
+        self._in_flight_bytes = 0
         self._published = 0  # and not counted yet
         # Past the queue. One thread writes each of the two, so that no count is lost.
         self._past_given = 0  # by the loop
@@ -214,7 +220,12 @@ class EventSender:
 
     def _room(self) -> int:
         """Return how many events may be handed to librdkafka now."""
-        return 0 if self._broken else IN_FLIGHT_MAX - self._in_flight
+        full = self._broken or self._room_bytes() <= 0
+        return 0 if full else IN_FLIGHT_MAX - self._in_flight
+
+    def _room_bytes(self) -> int:
+        """Return how many octets of them may be; the last of them may have more."""
+        return IN_FLIGHT_BYTES_MAX - self._in_flight_bytes
 
     def _turn(self) -> None:
         """Write what the loop handed over, and hand on what there is room for."""
@@ -224,11 +235,16 @@ class EventSender:
             if len(batch) < BATCH_MAX:
                 break
         if self._direct and time.monotonic() >= self._direct_at:
-            for _ in range(min(len(self._direct), self._room())):
-                self._produce(*self._direct.popleft())
+            for _ in range(len(self._direct)):
+                if self._room() <= 0:
+                    break
+                segment, pair = self._direct.popleft()
+                self._direct_bytes -= weight(pair)
+                self._produce(segment, pair)
         while (room := min(BATCH_MAX, self._room())) > 0:
             taken: list[tuple[Segment, Pair]] = []
-            self._on_disk(lambda: taken.extend(self._spool.take(room)))  # noqa: B023
+            octets = self._room_bytes()
+            self._on_disk(lambda: taken.extend(self._spool.take(room, octets)))  # noqa: B023
             for segment, pair in taken:
                 self._produce(segment, pair)
             if len(taken) < room:
@@ -237,9 +253,9 @@ class EventSender:
     def _keep(self, batch: list[Pair]) -> None:
         """Write events to the disk, and hand them on if none waits before them."""
         taken: list[tuple[Segment, Pair]] = []
-        room = self._room()
+        room, octets = self._room(), self._room_bytes()
         if not self._on_disk(
-            lambda: taken.extend(self._spool.pass_on(batch, self._clock_ms(), room))
+            lambda: taken.extend(self._spool.pass_on(batch, self._clock_ms(), room, octets))
         ):
             self._past_the_disk(batch)
             return
@@ -257,11 +273,18 @@ class EventSender:
             self._bypassed = 0
 
     def _past_the_disk(self, batch: list[Pair]) -> None:
-        room = max(0, DIRECT_MAX - len(self._direct))
-        self._direct.extend((None, pair) for pair in batch[:room])
-        lost = len(batch) - room
-        if lost > 0:
+        lost = 0
+        for pair in batch:
+            if len(self._direct) < DIRECT_MAX and self._direct_bytes < DIRECT_BYTES_MAX:
+                self._put_back(None, pair)
+            else:
+                lost += 1
+        if lost:
             self._metrics.add("gate_events_total", lost, outcome="disk_failed")
+
+    def _put_back(self, segment: Segment | None, pair: Pair) -> None:
+        self._direct.append((segment, pair))
+        self._direct_bytes += weight(pair)
 
     def _produce(self, segment: Segment | None, pair: Pair) -> None:
         try:
@@ -269,6 +292,7 @@ class EventSender:
                 self._topic, pair[1], pair[0], on_delivery=partial(self._delivered, segment, pair)
             )
             self._in_flight += 1
+            self._in_flight_bytes += weight(pair)
         except BufferError:
             self._again(segment, pair, "BufferError")
         except KafkaException as raised:
@@ -278,6 +302,7 @@ class EventSender:
         self, segment: Segment | None, pair: Pair, error: KafkaError | None, _: Message
     ) -> None:
         self._in_flight -= 1
+        self._in_flight_bytes -= weight(pair)
         if error is not None:
             self._failed(segment, pair, error)
             return
@@ -315,7 +340,7 @@ class EventSender:
 
     def _again(self, segment: Segment | None, pair: Pair, why: str) -> None:
         """Put an event back, to be sent again in a moment; at most as many as were in flight."""
-        self._direct.append((segment, pair))
+        self._put_back(segment, pair)
         self._direct_at = time.monotonic() + PAUSE_S
         if not self._broken:  # then that has been said
             self._say(f"events wait for the broker: {why}")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import logging
+import math
 import os
 import struct
 import time
@@ -48,6 +49,15 @@ _HEAD: Final = struct.Struct(">IIH")  # bytes of the value, CRC-32 of key and va
 
 Pair = tuple[bytes, bytes]
 """Key and value of a record."""
+
+
+def weight(pair: Pair) -> int:
+    """Return the octets of a record.
+
+    >>> weight((b"key", b"value"))
+    8
+    """
+    return len(pair[0]) + len(pair[1])
 
 
 @dataclass(slots=True, eq=False)
@@ -147,14 +157,16 @@ class Spool:
         self.counts.oversize += oversize  # not before: the caller keeps what the disk did not take
         return kept
 
-    def pass_on(self, pairs: Sequence[Pair], now_ms: int, room: int) -> list[tuple[Segment, Pair]]:
+    def pass_on(
+        self, pairs: Sequence[Pair], now_ms: int, room: int, octets: float = math.inf
+    ) -> list[tuple[Segment, Pair]]:
         """Append events, and take them at once if there is room and none waits before them.
 
         What Kafka takes as it comes is then written and never read.
         """
         wait = any(segment.taken < segment.events for segment in self.segments)
         kept = self.append(pairs, now_ms)
-        if wait or len(kept) > room:
+        if wait or len(kept) > room or sum(map(weight, kept)) > octets:
             return []
         tail = self.segments[-1]
         tail.taken += len(kept)
@@ -162,20 +174,21 @@ class Spool:
         tail.read = tail.written
         return [(tail, pair) for pair in kept]
 
-    def take(self, count: int) -> list[tuple[Segment, Pair]]:
+    def take(self, count: int, octets: float = math.inf) -> list[tuple[Segment, Pair]]:
         """Return up to `count` events, the oldest first; each is to be `done` one day.
 
+        The one that brings them to so many octets is the last.
         A file that cannot be read for now ends them: its error is raised when it is the first.
         """
         taken: list[tuple[Segment, Pair]] = []
         for segment in list(self.segments):
             try:
-                self._take_of(segment, count, taken)
+                octets -= self._take_of(segment, count - len(taken), octets, taken)
             except OSError:
                 if taken:  # they count as taken, and nobody would have them
                     break
                 raise
-            if len(taken) >= count:
+            if len(taken) >= count or octets <= 0:
                 break
         return taken
 
@@ -329,7 +342,7 @@ class Spool:
         segment = Segment(path, home, made_ms, sealed=True)
         segment.written = status.st_size
         try:
-            for _ in self._records(segment, 1 << 62):
+            for _ in self._records(segment, 1 << 62, math.inf):
                 segment.events += 1
         finally:
             segment.close()
@@ -338,11 +351,11 @@ class Spool:
         segment.written, segment.read = whole, 0
         return segment
 
-    def _records(self, segment: Segment, count: int) -> Iterator[Pair]:
+    def _records(self, segment: Segment, count: int, octets: float) -> Iterator[Pair]:
         """Yield up to `count` records of a file from where it was read last."""
         rest, at = segment.rest, 0
         try:
-            while count > 0:
+            while count > 0 and octets > 0:
                 end = -1
                 if len(rest) - at >= _HEAD.size:
                     size, crc, width = _HEAD.unpack_from(rest, at)
@@ -364,27 +377,34 @@ class Spool:
                 segment.read += end - at
                 at = end
                 count -= 1
+                octets -= width + size
                 yield key, value
         finally:
             segment.rest = rest[at:]
 
-    def _take_of(self, segment: Segment, count: int, taken: list[tuple[Segment, Pair]]) -> None:
-        """Add what a file has to what is taken, up to `count` in all."""
+    def _take_of(
+        self, segment: Segment, count: int, octets: float, taken: list[tuple[Segment, Pair]]
+    ) -> int:
+        """Add what a file has to what is taken, within bounds; return how many octets."""
+        size = 0
         try:
-            for pair in self._records(segment, count - len(taken)):
+            for pair in self._records(segment, count, octets):
                 segment.taken += 1
                 segment.outstanding += 1
                 taken.append((segment, pair))
+                count -= 1
+                size += weight(pair)
         except OSError as error:
             if error.errno not in _LOST:
                 raise
             self._seal(segment)
-        if len(taken) >= count:
-            return
+        if count <= 0 or size >= octets:
+            return size
         if segment.sealed and segment.taken < segment.events:  # the disk gave back other bytes
             self.counts.torn += segment.events - segment.taken
             segment.events = segment.taken
         self._leave(segment)
+        return size
 
     def _seal(self, segment: Segment) -> None:
         segment.sealed = True

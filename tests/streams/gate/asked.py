@@ -23,7 +23,7 @@ from streams.enforce.gateway import Order
 from streams.gate.contract import BODY_BYTES_MAX
 from streams.gate.events import Reporter
 from streams.gate.gate import FAILED, Gate
-from streams.gate.http import Handler, Limits, Server
+from streams.gate.http import Handler, Limits, Reply, Server, Turns
 from streams.gate.leases import LeaseMemory
 from streams.gate.serve import routes
 from streams.telemetry.metrics import Metrics
@@ -83,6 +83,16 @@ def desk() -> Desk:
     )
     made = Desk(gate, memory, metrics, events)
     return made
+
+
+def told(answer: Reply | Turns) -> Reply:
+    """The answer that a handler makes, however many turns it takes."""
+    while not isinstance(answer, Reply):
+        try:
+            next(answer)
+        except StopIteration as whole:
+            answer = whole.value
+    return answer
 
 
 class Place:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import jsonschema
@@ -17,7 +18,10 @@ from streams.gate.contract import (
     Submission,
     Told,
     encode,
+    question,
+    questions,
     refused,
+    reported,
     submission,
 )
 from streams.telemetry.metrics import GATE_WHYS
@@ -100,3 +104,64 @@ def test_a_question_is_read_as_it_is_described(body: dict[str, Any], valid: bool
     else:
         with pytest.raises(msgspec.ValidationError):
             submission(json.dumps(body).encode())
+
+
+JUNK = b"{" + b",".join(b'"%x":0' % n for n in range(100_000)) + b"}"
+"""Names without end: to read them as Python's objects takes the time of a thousand questions."""
+ASKED = b'{"recipient":"1","message_id":"m"}'
+
+
+@pytest.fixture
+def loosely(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Sizes of what was read loosely."""
+    sizes: list[int] = []
+    real = json.loads
+
+    def loads(text: str) -> Any:
+        sizes.append(len(text))
+        return real(text)
+
+    monkeypatch.setattr(json, "loads", loads)
+    return sizes
+
+
+@pytest.mark.parametrize("read", [question, questions, reported])
+def test_what_is_larger_than_a_question_is_not_read_loosely(
+    read: Callable[[bytes], Any], loosely: list[int]
+) -> None:
+    assert len(JUNK) < contract.BODY_BYTES_MAX
+    assert read(JUNK) is None
+    assert read(b"[" + b"[]," * 300_000 + b"[]]") is None
+    assert loosely == []
+
+
+@pytest.mark.parametrize("read", [question, questions, reported])
+def test_what_is_read_loosely_is_read_once(
+    read: Callable[[bytes], Any], loosely: list[int]
+) -> None:
+    body = JUNK[: contract.QUESTION_BYTES_MAX - 1] + b"\xff"
+    assert read(body) is None
+    assert loosely == [len(body)]
+
+
+def test_each_message_of_a_bulk_is_read_when_it_is_its_turn(loosely: list[int]) -> None:
+    large = b'{"recipient":"1","message_id":"m","text":"' + b"a" * contract.QUESTION_BYTES_MAX
+    junk = JUNK[:10_000].rpartition(b",")[0] + b"}"
+    for read in (questions, reported):
+        loosely.clear()
+        body = b'{"messages":[' + b",".join((junk, junk, large + b'"}', ASKED)) + b"]}"
+        found = read(body)
+        assert not isinstance(found, Submission)
+        assert found is not None
+        assert loosely == []
+        assert next(found) is None
+        assert loosely == [len(junk)]
+        assert [each and each.recipient for each in found] == [None, None, "1"]
+
+
+def test_the_description_has_the_bounds_of_a_body() -> None:
+    for path in ("/v1/submit", "/v1/submit/bulk", "/v1/report"):
+        described = DESCRIBED["paths"][path]["post"]["description"]
+        assert f"{contract.QUESTION_BYTES_MAX >> 10} KiB" in described
+        several = f"{contract.BODY_BYTES_MAX >> 20} MiB" in described
+        assert several == (path != "/v1/submit")

@@ -11,11 +11,11 @@ from detectors.leases.gate import Lease
 from detectors.model.event import platform_id
 from detectors.model.records import ALWAYS_PASS, AgainWindow, Scope
 from streams.enforce.gateway import Order
-from streams.gate.contract import AnswerReason
+from streams.gate.contract import QUESTION_BYTES_MAX, AnswerReason
 from streams.gate.gate import UNTOLD_MAX
 from streams.telemetry.metrics import GATE_WHYS
 from streams.wire import decode_event
-from tests.streams.gate.asked import BANK, FLOOD, NOW_MS, VICTIM, desk, question
+from tests.streams.gate.asked import BANK, FLOOD, NOW_MS, VICTIM, desk, question, told
 
 
 def test_without_a_lease_everything_passes_and_is_reported_under_the_canonical_key() -> None:
@@ -143,22 +143,22 @@ def test_a_bulk_is_answered_in_its_order() -> None:
         {"recipient": VICTIM, "message_id": f"m{n}", **each}
         for n, each in enumerate((FLOOD, BANK, {**FLOOD, "recipient": "x"}))
     ]
-    reply = made.gate.submit_bulk(json.dumps({"messages": messages}).encode())
+    reply = told(made.gate.submit_bulk(json.dumps({"messages": messages}).encode()))
     assert [each["why"] for each in json.loads(reply.body)["answers"]] == [
         "refuse", "trusted", "bad_recipient",
     ]  # fmt: skip
     assert len(made.events) == 2
     too_many = {"messages": [{"recipient": VICTIM, "message_id": "m"}] * 201}
-    assert made.gate.submit_bulk(json.dumps(too_many).encode()).status == 400
+    assert told(made.gate.submit_bulk(json.dumps(too_many).encode())).status == 400
 
 
 def test_a_report_asks_nothing_and_says_what_the_gateway_did() -> None:
     made = desk()
     made.hold()
     body = {"recipient": VICTIM, "message_id": "m1", "status": "rejected", **FLOOD}
-    assert json.loads(made.gate.report(json.dumps(body).encode()).body)["why"] == "reported"
+    assert json.loads(told(made.gate.report(json.dumps(body).encode())).body)["why"] == "reported"
     many = json.dumps({"messages": [body, body]}).encode()
-    assert json.loads(made.gate.report(many).body)["ruling"] == "pass"
+    assert json.loads(told(made.gate.report(many)).body)["ruling"] == "pass"
     assert [value["status"] for value in made.values()] == ["rejected"] * 3
     assert list(made.memory.refused(["a1"])) == [0]
 
@@ -170,7 +170,7 @@ def test_what_is_no_question_is_answered_with_pass(body: bytes) -> None:
     made = desk()
     made.hold()
     for form in (made.gate.submit, made.gate.submit_bulk, made.gate.report):
-        reply = form(body)
+        reply = told(form(body))
         assert reply.status == 400
         assert json.loads(reply.body) == {"ruling": "pass", "why": "unreadable"}
     assert made.events == []
@@ -242,8 +242,8 @@ def test_one_wrong_message_of_a_bulk_costs_its_own_answer() -> None:
         {"recipient": VICTIM, "message_id": "m4", **FLOOD, "text": FLOOD["text"] + "\ud800"},
     ]
     for form in (made.gate.submit_bulk, made.gate.report):
-        assert form(json.dumps({"messages": messages}).encode()).status == 200
-    reply = made.gate.submit_bulk(json.dumps({"messages": messages}).encode())
+        assert told(form(json.dumps({"messages": messages}).encode())).status == 200
+    reply = told(made.gate.submit_bulk(json.dumps({"messages": messages}).encode()))
     assert [each["why"] for each in json.loads(reply.body)["answers"]] == [
         "refuse", "unreadable", "unreadable", "refuse",
     ]  # fmt: skip
@@ -255,13 +255,13 @@ def test_one_wrong_message_of_a_bulk_costs_its_own_answer() -> None:
 def test_a_report_of_one_message_may_say_messages(field: str) -> None:
     made = desk()
     body = json.dumps({"recipient": VICTIM, "message_id": "m1", field: "messages"}).encode()
-    assert made.gate.report(body).status == 200
+    assert told(made.gate.report(body)).status == 200
     assert len(made.events) == 1
 
 
 def test_a_report_of_nobody_says_so() -> None:
     made = desk()
-    reply = made.gate.report(question(recipient="nobody"))
+    reply = told(made.gate.report(question(recipient="nobody")))
     assert json.loads(reply.body) == {"ruling": "pass", "why": "bad_recipient"}
     assert made.events == []
 
@@ -297,3 +297,12 @@ def test_answers_are_counted_many_at_once_and_by_themselves_when_nobody_asks() -
     made.gate.tell()
     assert registry.get_sample_value(name, {"why": "no_lease"}) == UNTOLD_MAX + 1
     assert registry.get_sample_value("otpguard_gate_answer_seconds_count") == UNTOLD_MAX + 1
+
+
+def test_a_question_that_is_too_large_is_told_so() -> None:
+    made = desk()
+    made.hold()
+    reply = made.gate.submit(question(**FLOOD, account_id=" " * QUESTION_BYTES_MAX))
+    assert (reply.status, json.loads(reply.body)["why"]) == (413, "unreadable")
+    longest = {**FLOOD, "text": FLOOD["text"] * 900}  # of 255 parts
+    assert made.ask(**longest)["ruling"] == "refuse"

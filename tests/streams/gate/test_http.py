@@ -16,10 +16,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streams.gate import http
-from streams.gate.http import Limits, Reply, Server
+from streams.gate.http import Limits, Reply, Server, Turns
 from tests.streams.gate.asked import (
     BANK,
     FLOOD,
+    VICTIM,
     answers,
     desk,
     question,
@@ -402,6 +403,27 @@ def test_a_header_without_an_end_is_not_kept(tmp_path: Path) -> None:
                 assert client.recv(1_000)[9:12] in (b"431", b"414")
 
 
+CHUNKED = b"POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("begin", [b"0\r\nA: ", b"0\r\n", b"2;a=", b"2\r\nhi\r\n0;a="])
+def test_what_is_neither_head_nor_body_is_bounded_as_a_head_is(begin: bytes) -> None:
+    """The parser joins what it has of a header with each piece: the work would be its square."""
+    server = Server(dict(ECHO), Limits(9, 30, b"t", b"failed"), lambda _: None, lambda: None)
+    pieces = 2 + http.HEAD_BYTES_MAX // http.SLICE_BYTES
+    written, closed = talked(server, CHUNKED + begin, *[b"a" * http.SLICE_BYTES] * pieces)
+    assert (written[9:12], closed) == (b"431", True)
+
+
+def test_lines_around_a_body_that_come_each_by_itself_are_read() -> None:
+    head = CHUNKED.replace(b"\r\n", b"\r\nA: " + b"a" * (http.HEAD_BYTES_MAX - 99) + b"\r\n", 1)
+    lines = [b"1\r\n", b"x", b"\r\n"] * 9_000
+    server = Server(dict(ECHO), Limits(9, 9_000, b"", b"failed"), lambda _: None, lambda: None)
+    octets = [head[n : n + 1] for n in range(len(head))]
+    written, closed = talked(server, *octets, *lines, b"0\r\n", b"B: c\r\n", b"\r\n")
+    assert (answers(written), closed) == ([(200, b"x" * 9_000)], False)
+
+
 def test_many_requests_in_one_piece_let_others_be_answered_between(tmp_path: Path) -> None:
     order: list[bytes] = []
     with socket.socket(socket.AF_UNIX) as first, socket.socket(socket.AF_UNIX) as other:
@@ -519,3 +541,100 @@ def test_what_reaches_nobody_is_counted_with_what_cannot_be_read(tmp_path: Path)
         ):
             place.talk(octets)
         assert made.counted("gate_answers_total", why="unreadable") == 4
+
+
+def bulk(count: int, first: int = 0) -> bytes:
+    messages = [{"recipient": VICTIM, "message_id": f"b{first + n}", **FLOOD} for n in range(count)]
+    return request("/v1/submit/bulk", json.dumps({"messages": messages}).encode())
+
+
+def test_others_are_answered_between_the_messages_of_a_bulk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two hundred codes in words that were never met take ten times what a client waits."""
+    monkeypatch.setattr(http, "TURN_S", 0.0, raising=False)
+    made = desk()
+    with socket.socket(socket.AF_UNIX) as first, socket.socket(socket.AF_UNIX) as other:
+        publish = made.gate._publish
+
+        def ask_between(key: bytes, value: bytes) -> None:
+            publish(key, value)
+            if len(made.events) == 10:
+                other.sendall(request(body=question(**{**FLOOD, "message_id": "other"})))
+
+        made.gate._publish = ask_between
+        with served(tmp_path, made.gate) as place:
+            for client in (first, other):
+                client.settimeout(60)
+                client.connect(str(place.path))
+                client.sendall(request("/v1/ready", b"", "GET"))
+                client.recv(1_000)
+            first.sendall(bulk(200))
+            assert other.recv(1_000)[9:12] == b"200"
+            found = b""
+            while statuses(found) != [200]:
+                found += first.recv(65_536)
+    told = [value["message_id"] for value in made.values()]
+    assert [each for each in told if each != "other"] == [f"b{n}" for n in range(200)]
+    assert 10 <= told.index("other") < 20
+
+
+@pytest.mark.parametrize("turn_s", [0.0, 60.0])
+def test_what_comes_behind_a_bulk_is_answered_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, turn_s: float
+) -> None:
+    monkeypatch.setattr(http, "TURN_S", turn_s, raising=False)
+    one = request(body=question(**{**FLOOD, "message_id": "one"}))
+    slow = request("/v1/submit", question(**FLOOD), "POST", "Expect: 100-continue")
+    last = request("/v1/submit", question(**FLOOD), "POST", CLOSE)
+    made = desk()
+    with served(tmp_path, made.gate) as place:
+        for _ in range(2):  # its head is unknown, then known
+            del made.events[:]
+            found = place.talk(bulk(3) + one + bulk(3, 3) + request("/nowhere") + one)
+            assert statuses(found) == [200, 200, 200, 404, 200]
+            told = [value["message_id"] for value in made.values()]
+            assert told == ["b0", "b1", "b2", "one", "b3", "b4", "b5", "one"]
+            assert [len(json.loads(body).get("answers", "")) for _, body in answers(found)] == [
+                3, 0, 3, 0, 0,
+            ]  # fmt: skip
+        assert statuses(place.talk(bulk(3) + b"nonsense\r\n\r\n")) == [200, 400]
+        assert statuses(place.talk(bulk(3) + last + one)) == [200, 200]
+        found = place.talk(bulk(3) + slow)
+        assert found.index(b"answers") < found.index(b"HTTP/1.1 100")
+        assert statuses(place.talk(bulk(3) * 40 + one)) == [200] * 41
+        assert statuses(place.talk(bulk(3), one, one)) == [200] * 3
+
+
+def test_a_bulk_ends_with_its_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "TURN_S", 0.0, raising=False)
+    made = desk()
+    publish = made.gate._publish
+
+    def goes(key: bytes, value: bytes) -> None:
+        publish(key, value)
+        if len(made.events) == 10:
+            next(iter(place.server.connections)).cut()
+
+    made.gate._publish = goes
+    with served(tmp_path, made.gate) as place:
+        with suppress(ConnectionResetError):
+            assert place.talk(bulk(200)) == b""
+        assert statuses(place.talk(request(body=question(**FLOOD)))) == [200]
+    assert len(made.events) == 11
+
+
+def test_an_answer_that_fails_between_its_turns_costs_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "TURN_S", 0.0, raising=False)
+
+    def steps(body: bytes) -> Turns:
+        yield
+        yield
+        return fails(body)
+
+    with served(tmp_path, routes_={**ECHO, (b"POST", b"/steps"): steps}) as place:
+        both = request("/steps", b"x") + request("/echo", b"x")
+        for _ in range(2):
+            assert statuses(place.talk(both)) == [500, 200]

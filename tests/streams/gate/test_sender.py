@@ -173,6 +173,50 @@ def test_while_kafka_is_away_events_wait_on_disk_and_come_in_order(
     assert values(broker) == list(range(5_000))
 
 
+def no_room(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+LARGE = 4_000  # octets of an event
+
+
+def test_of_large_events_no_more_are_in_memory_than_their_octets_allow(
+    start: Callable[..., Bench], broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender_, "IN_FLIGHT_BYTES_MAX", 10 * LARGE, raising=False)
+    bench = start()
+    broker.up = False
+    for n in range(100):
+        bench.sender.put(b"k", b"%0*d" % (LARGE, n))
+    wait_until(lambda: bench.gauge("gate_spool_events") == 100, "all are on disk")
+    assert 0 < len(broker.waiting) <= 10
+    broker.error = KafkaError(KafkaError._MSG_TIMED_OUT)
+    broker.up = True
+    wait_until(lambda: bench.sender._direct_at > 0, "they come back")
+    broker.error = None
+    wait_until(lambda: len(broker.taken) == 100, "all are taken")
+    assert sorted(values(broker)) == list(range(100))
+    assert (bench.sender._in_flight_bytes, bench.sender._direct_bytes) == (0, 0)
+
+
+def test_librdkafka_has_room_for_what_may_be_in_flight() -> None:
+    kbytes = sender_._ARGUMENTS["queue.buffering.max.kbytes"]
+    assert kbytes << 10 >= sender_.IN_FLIGHT_BYTES_MAX + RECORD_BYTES_MAX
+    assert kbytes << 10 <= 128 << 20
+
+
+def test_of_large_events_no_more_wait_past_the_disk_than_their_octets_allow(
+    start: Callable[..., Bench], broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender_, "IN_FLIGHT_MAX", 0)
+    monkeypatch.setattr(sender_, "DIRECT_BYTES_MAX", 10 * LARGE, raising=False)
+    monkeypatch.setattr(Spool, "append", no_room)
+    bench = start()
+    for n in range(100):
+        bench.sender.put(b"k", b"%0*d" % (LARGE, n))
+    wait_until(lambda: bench.outcomes() == {"disk_failed": 90}, "the others are lost, and counted")
+
+
 def test_what_kafka_refuses_for_now_is_tried_again_and_for_good_is_counted(
     start: Callable[..., Bench], broker: Broker
 ) -> None:
@@ -340,10 +384,6 @@ def test_a_clock_that_is_set_right_makes_nothing_that_waits_old(
     wait_until(lambda: len(broker.taken) == 20, "all are published")
     wait_until(lambda: bench.gauge("gate_spool_events") == 0, "none is left")
     assert bench.outcomes() == {"published": 20}
-
-
-def no_room(*_: object) -> None:
-    raise OSError(28, "No space left on device")
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from detectors.model.event import Trust
 from detectors.recognise.recogniser import Recogniser
 from detectors.recognise.registry import Registry
 from streams.gate import spool as spool_
-from streams.gate.contract import BODY_BYTES_MAX, question
+from streams.gate.contract import QUESTION_BYTES_MAX, question
 from streams.gate.events import EventReading, Reporter
 from streams.gate.spool import Segment, Spool, SpoolCounts
 
@@ -65,6 +65,27 @@ def test_events_come_out_in_order_and_a_file_goes_when_kafka_has_all_of_it(folde
     for segment, _ in taken:
         spool.done(segment)
     assert (files(folder), spool.waiting(), spool.size()) == ([], 0, 0)
+
+
+def test_as_many_are_taken_as_there_is_room_for_their_octets(folder: Path) -> None:
+    spool = made(folder)
+    spool.append(pairs(10), 0)
+    spool.trim(2_000)
+    spool.append(pairs(10, 10), 2_000)
+    for octets, told in ((1, [0]), (102, [1]), (103, [2, 3]), (102 * 7, list(range(4, 11)))):
+        assert [int(value) for _, (_, value) in spool.take(100, octets)] == told
+    assert spool.take(100, 0) == []
+    assert values(spool) == list(range(11, 20))
+    assert spool.counts == SpoolCounts()
+
+
+def test_what_has_more_octets_than_there_is_room_for_is_written_and_not_passed_on(
+    folder: Path,
+) -> None:
+    spool = made(folder)
+    assert spool.pass_on(pairs(10), 0, 10, 10 * 102 - 1) == []
+    assert values(spool) == list(range(10))
+    assert len(spool.pass_on(pairs(10, 10), 0, 10, 10 * 103)) == 10
 
 
 def test_what_is_passed_on_at_once_is_on_disk_until_kafka_has_it(folder: Path) -> None:
@@ -498,18 +519,18 @@ def test_what_was_appended_is_read_back_whatever_its_size(sizes: list[int], at_o
         heir.close()
 
 
-def test_the_event_of_the_largest_body_is_read_back_and_so_are_those_behind_it(
+def test_the_event_of_the_largest_question_is_read_back_and_so_are_those_behind_it(
     folder: Path,
 ) -> None:
     """Each octet that is none of UTF-8 becomes three."""
     read = Reporter(Recogniser(Registry.shipped()), "smsc-1", "gate@host", "whole")
     head = b'{"recipient": "8613900000001", "message_id": "m1", "text": "'
-    body = head + b"\xff" * (BODY_BYTES_MAX - len(head) - 2) + b'"}'
+    body = head + b"\xff" * (QUESTION_BYTES_MAX - len(head) - 2) + b'"}'
     asked = question(body)
     assert asked is not None
     told = EventReading(False, "", Trust.NONE, 0.0, None, None, None)
     value = read.event(asked, "8613900000001", told, 1_760_000_000_000, None)
-    assert len(value) > 2 * BODY_BYTES_MAX
+    assert len(value) > 2 * QUESTION_BYTES_MAX
     spool = made(folder)
     spool.append([(b"8613900000001", value), *pairs(5)], 0)
     assert [pair[1] for _, pair in all_of(spool)] == [value, *(pair[1] for pair in pairs(5))]
