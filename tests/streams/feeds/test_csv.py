@@ -333,6 +333,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(topic: Topic, tmp_path:
         ("a,b,c\n1,2,3\n", "no column gives event_time_ms, recipient, sender; there are a, b, c"),
         ("\n1,2,3\n", "no head line"),
         ("被叫,被叫,时间\n", "names '被叫' twice"),
+        ("被叫,主叫,时间,被叫 \n", "names '被叫' twice"),
         ("被叫;主叫;时间;内容\n", "--delimiter ';'"),
     ],
 )
