@@ -17,6 +17,7 @@ from detectors.leases.again import SecondPasses, window_of
 from detectors.leases.gate import Lease, Ruling, rule
 from detectors.leases.parts import FirstPart, LongMessages
 from detectors.model.event import platform_id
+from streams import clock
 from streams.gate.contract import (
     PASSES,
     AnswerReason,
@@ -59,9 +60,13 @@ class Gate:
         *,
         rebuilt: Callable[[], bool],
         timeout_s: float,
-        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock_ms: Callable[[], int] = clock.now_ms,
+        lease_ms: Callable[[], int] | None = None,
     ) -> None:
-        """`publish` takes the key and the value of an event; `timeout_s` is the clients'."""
+        """`publish` takes the key and the value of an event; `timeout_s` is the clients'.
+
+        Events are stamped by `clock_ms`, leases judged by `lease_ms`, or else by the same.
+        """
         self._numbers = numbers
         self._reporter = reporter
         self._memory = memory
@@ -73,6 +78,7 @@ class Gate:
         self._rebuilt = rebuilt
         self._timeout_s = timeout_s
         self._clock_ms = clock_ms
+        self._lease_ms = lease_ms or clock_ms
         self._long = LongMessages()
         self._second = SecondPasses()
         self._quiet_until = 0.0
@@ -123,6 +129,7 @@ class Gate:
 
     def tell(self) -> None:
         """Bring the metrics up to the last answer: many at once, for each alone costs thrice."""
+        self._lease_ms()  # which learns of a wall clock that is set only when it is read
         answers, self._answers = self._answers, []
         for why, count in Counter(why for why, _ in answers).items():
             self._count[why](count)
@@ -169,7 +176,7 @@ class Gate:
     ) -> Told:
         if lease is None and asked.segments == 1:  # as nearly always
             return PASSES[AnswerReason.NO_LEASE if self._rebuilt() else AnswerReason.REBUILDING]
-        now_ms, now_s = self._clock_ms(), time.monotonic()
+        now_ms, now_s = self._lease_ms(), time.monotonic()
         long = recipient, asked.sender, asked.reference
         fate: Ruling | None = None
         if asked.segment > 1 and lease is not None:

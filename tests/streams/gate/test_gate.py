@@ -84,6 +84,17 @@ def test_at_its_end_a_lease_is_over_though_nobody_took_it_away() -> None:
     assert made.ask(**FLOOD) == {"ruling": "pass", "why": "over"}
 
 
+def test_a_clock_that_is_set_back_lets_a_lease_end_and_stamps_events_as_it_says() -> None:
+    made = desk()
+    made.hold(lasts_ms=1_000)
+    made.now_ms -= 86_400_000
+    made.lease_ahead_ms = 86_400_000 + 999
+    assert made.ask(**FLOOD)["ruling"] == "refuse"
+    made.lease_ahead_ms += 1
+    assert made.ask(**FLOOD)["why"] == "over"
+    assert [each["event_time_ms"] for each in made.values()] == [NOW_MS - 86_400_000] * 2
+
+
 def test_before_all_leases_are_read_it_says_so_and_those_that_are_known_hold() -> None:
     made = desk()
     made.rebuilt = False
