@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from streams.cluster.read import reading
 from streams.errors import UsageError
 from streams.feeds.mapping import FieldMap, UnmappableError
-from streams.feeds.rows import FileLayout
+from streams.feeds.rows import FileLayout, column_names
 from streams.language import tr
 from streams.operate.replay import chunks_of
 
@@ -80,7 +80,7 @@ def from_csv(
             with opener(name) as file:
                 text = io.TextIOWrapper(file, encoding, errors="replace", newline="")
                 rows = csv.reader(text, delimiter=layout.delimiter)
-                names = list(layout.columns or _head(name, rows))
+                names = layout.columns or _head(name, rows)
                 table.rules.require(name, names)
                 number = 0
                 whole = _whole(rows)
@@ -93,15 +93,15 @@ def from_csv(
     yield from _numbered(chunks(), topic)
 
 
-def _head(name: str, rows: Iterator[list[str]]) -> list[str]:
-    """The names in a file's first line. Raise UsageError if there are none."""
+def _head(name: str, rows: Iterator[list[str]]) -> tuple[str, ...]:
+    """The names in a file's first line. Raise UsageError if there are none, or two are one."""
     try:
         names = next(rows, None)
-    except csv.Error as error:
+        if names:
+            return column_names(names)
+    except (csv.Error, UsageError) as error:
         raise UsageError(f"{name}: {error}") from None
-    if not names:
-        raise UsageError(tr("{name}: no head line; --columns names the fields").format(name=name))
-    return names
+    raise UsageError(tr("{name}: no head line; --columns names the fields").format(name=name))
 
 
 def _whole(rows: Iterator[list[str]]) -> Iterator[list[str] | None]:
@@ -115,7 +115,7 @@ def _whole(rows: Iterator[list[str]]) -> Iterator[list[str] | None]:
             return
 
 
-def _mapped(rules: FieldMap, names: list[str], row: list[str] | None, number: int) -> bytes:
+def _mapped(rules: FieldMap, names: Sequence[str], row: list[str] | None, number: int) -> bytes:
     if row is None:
         return b""
     try:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams import clock
 from streams.cli.shared import (
     ConfigOption,
     GatewayOption,
@@ -167,6 +166,7 @@ def _run(settings: Settings, gateway: Gateway, gateway_id: str | None, where: st
     from streams.cluster.admin import client_arguments, working  # noqa: PLC0415
     from streams.enforce.adapter import Adapter  # noqa: PLC0415
     from streams.enforce.book import DesiredState  # noqa: PLC0415
+    from streams.enforce.clock import LeaseClock  # noqa: PLC0415
     from streams.enforce.reconcile import Reconciler  # noqa: PLC0415
     from streams.telemetry.metrics import Metrics  # noqa: PLC0415
 
@@ -182,7 +182,7 @@ def _run(settings: Settings, gateway: Gateway, gateway_id: str | None, where: st
             settings.topics,
             f"{settings.app_id}-enforce-{name}",
             metrics,
-            clock.now_ms,
+            LeaseClock(),
         )
         reading = "reading the leases"
         with serving(settings, metrics, lambda: "" if adapter.ready.is_set() else reading) as stop:

@@ -82,7 +82,7 @@ class PendingAction:
     position: Position
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)  # each is itself, and a key of tables
 class PendingOverride:
     """An override that is not yet in effect for `waiting`."""
 
@@ -187,7 +187,9 @@ class Reconciler:
         self._unsure: set[str] = set()  # may hold something that nobody here remembers
         self._tries: dict[str, int] = {}
         self._pending: dict[str, list[PendingAction]] = {}
-        self._words: list[PendingOverride] = []
+        self._words: dict[PendingOverride, None] = {}  # in order of arrival
+        self._waiting: dict[str, list[PendingOverride]] = {}  # the same, by each that they wait for
+        self._settled: dict[PendingOverride, None] = {}  # words that wait for nobody, not told yet
         self._raised = False  # a word about the rails came: look at what they refused
         self._let_in: set[str] = set()  # actions let in so late, which were told to be ignored
         self._incarnation: str | None = None
@@ -239,7 +241,9 @@ class Reconciler:
         if override.verb == "rails":
             self._raised = True
         if not told:
-            self._words.append(PendingOverride(override, position, touched))
+            word = PendingOverride(override, position, set())
+            self._words[word] = self._settled[word] = None
+            self._wait_for(word, touched)
         for recipient in touched:
             self._look(recipient)
 
@@ -496,8 +500,7 @@ class Reconciler:
         """The gateway is as it should be: tell what became of what was said of this recipient."""
         self._tell_settled(recipient, want, now_ms)
         self._deferred.pop(recipient, None)
-        for word in self._words:
-            word.waiting.discard(recipient)
+        self._wait_no_more(recipient)
 
     def _tell_settled(self, recipient: str, want: Lease | NoLease, now_ms: int) -> None:
         """Tell what became of the actions about this recipient."""
@@ -517,19 +520,34 @@ class Reconciler:
 
     def _not_obeyed(self, recipient: str, why: str, now_ms: int, *, lost: bool) -> None:
         """Tell of the operator's words about a recipient, once; `lost`: nothing more is tried."""
-        for word in self._words:
-            if recipient in word.waiting:
-                if not word.failed:
-                    self._ack(override_id(word.override, word.position[1]), "failed", why, now_ms)
-                word.failed = True
-                if lost:
-                    word.lost = True
-                    word.waiting.discard(recipient)
+        for word in self._waiting.get(recipient, ()):
+            if not word.failed:
+                self._ack(override_id(word.override, word.position[1]), "failed", why, now_ms)
+            word.failed = True
+            word.lost |= lost
+        if lost:
+            self._wait_no_more(recipient)
+
+    def _wait_for(self, word: PendingOverride, recipients: set[str]) -> None:
+        """Have a word wait for these too."""
+        for recipient in recipients - word.waiting:
+            self._waiting.setdefault(recipient, []).append(word)
+        word.waiting |= recipients
+
+    def _wait_no_more(self, recipient: str) -> None:
+        """Have no word wait for a recipient."""
+        for word in self._waiting.pop(recipient, ()):
+            word.waiting.discard(recipient)
+            if not word.waiting:
+                self._settled[word] = None
 
     def _speak(self, now_ms: int) -> None:
         """Tell of the operator's words that are in effect, or never will be."""
-        for word in [word for word in self._words if not word.waiting]:
-            self._words.remove(word)
+        settled, self._settled = self._settled, {}
+        for word in settled:
+            if word.waiting:  # for others, whom it found since
+                continue
+            del self._words[word]
             said = word.override
             if not word.lost:
                 name, what = override_id(said, word.position[1]), f"{said.verb} by {said.actor}"
@@ -616,8 +634,8 @@ class Reconciler:
         everybody = {*self.book.entries, *self._unsure}
         for word in self._words:
             if word.override.recipient == EVERYONE:
-                word.waiting |= everybody
-        everybody.update(*(word.waiting for word in self._words))
+                self._wait_for(word, everybody)
+        everybody.update(self._waiting)
         for recipient in everybody:
             self._look(recipient)
         self._fetch_counts(found.counted, now_ms)

@@ -26,7 +26,7 @@ from streams import clock
 from streams.cluster.admin import unusable
 from streams.errors import UsageError
 from streams.feeds.keys import canonical_keys
-from streams.feeds.mapping import FieldMap, UnmappableError
+from streams.feeds.mapping import FieldMap, UnmappableError, far_ahead
 from streams.feeds.progress import Progress, RejectedRow, fingerprint
 from streams.feeds.rows import (
     EVENT_BYTES_MAX,
@@ -49,6 +49,9 @@ LONG_BYTES: Final = 5_000
 
 OLDEST_MS: Final = 946_684_800_000
 """2000-01-01. An event before it was written in another unit."""
+
+FIGURE_MS: Final = 366 * 86_400_000
+"""An event further ahead is told without a figure, which could be another column's number."""
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -113,11 +116,13 @@ class RowRules:
             row[column] = unquote_plus(row[column])
         value = self.fields.value(row, f"{file}-{record.start}")
         at_ms = value["event_time_ms"]
-        if at_ms - now_ms > self.ahead_max_ms:
-            ahead_h = (at_ms - now_ms) / 3_600_000
+        ahead_ms = at_ms - now_ms
+        if ahead_ms > FIGURE_MS:
+            raise far_ahead()
+        if ahead_ms > self.ahead_max_ms:
             raise UnmappableError(
                 tr("event_time_ms is {ahead_h:.1f} h ahead: another zone or unit?").format(
-                    ahead_h=ahead_h
+                    ahead_h=ahead_ms / 3_600_000
                 )
             )
         if at_ms < OLDEST_MS:

@@ -19,11 +19,12 @@ from kafka.errors import KafkaError
 from streams import clock
 from streams.cluster.admin import unusable
 from streams.feeds.keys import canonical_keys
-from streams.feeds.mapping import FieldMap, UnmappableError
+from streams.feeds.mapping import FieldMap, UnmappableError, far_ahead
 from streams.feeds.rows import EVENT_BYTES_MAX, FileLine, Lines
 from streams.language import tr
 from streams.telemetry.metrics import Metrics
 from streams.wire import LISTED_TYPE, Numbers
+from streams.wire.events import EVENT_TIME_MAX_MS
 from streams.wire.version import UNDECODABLE
 
 BATCH: Final = 5_000  # lines between two looks at Kafka's answers
@@ -142,6 +143,8 @@ def _event(data: bytes, rules: FieldMap | None) -> dict[str, Any]:
     for name, kind in (("recipient", str), ("sender", str), ("event_time_ms", int)):
         if type(row.get(name)) is not kind:
             raise UnmappableError(tr("no {name}").format(name=name))
+    if row["event_time_ms"] > EVENT_TIME_MAX_MS:  # were it the newest, others would move for it
+        raise far_ahead()
     if row.get("event_type") == LISTED_TYPE:
         raise UnmappableError(tr("event_type hot is the platform agent's own"))
     return row

@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 from streams.clock import zone_named
 from streams.errors import UsageError
 from streams.language import tr
-from streams.wire.events import LISTED_TYPE
+from streams.wire.events import EVENT_TIME_MAX_MS, LISTED_TYPE
 
 REQUIRED: Final = frozenset({"recipient", "sender", "event_time_ms"})
 """Fields for which no default can stand. A message id can be made from the record's place."""
@@ -33,6 +33,11 @@ _UNITS: Final[Mapping[str, float]] = {"s": 1000, "ms": 1, "us": 1e-3, "ns": 1e-6
 
 class UnmappableError(ValueError):
     """A record that lacks what is required, or holds it in a form that was not promised."""
+
+
+def far_ahead() -> UnmappableError:
+    """Return the error of a time that no clock shows; it has no figure, which could be a number."""
+    return UnmappableError(tr("event_time_ms is far ahead: another zone or unit?"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,8 @@ class FieldMap:
                     continue
                 try:
                     value[target] = convert(found)
+                except UnmappableError:
+                    raise
                 except (ValueError, TypeError, OverflowError):
                     raise UnmappableError(
                         tr("{source} is no {target}").format(source=source, target=target)
@@ -138,13 +145,25 @@ def _pair(word: str) -> tuple[str, str]:
     return target, source
 
 
+def _bounded(read: Callable[[Any], int]) -> Callable[[Any], int]:
+    """Refuse what is past every clock: digits without end are more than a division can hold."""
+
+    def bounded(written: Any) -> int:
+        at_ms = read(written)
+        if at_ms > EVENT_TIME_MAX_MS:
+            raise far_ahead()
+        return at_ms
+
+    return bounded
+
+
 def _reader(time_format: str, zone: str | None) -> Callable[[Any], int]:
     """Make the function that turns a time into milliseconds."""
     local = UTC if zone == "UTC" else None if zone is None else zone_named(zone)
     if zone is not None and local is None:
         raise UsageError(tr("no time zone {zone!r}").format(zone=zone))
     if (factor := _UNITS.get(time_format)) is not None:
-        return int if factor == 1 else lambda written: round(float(written) * factor)
+        return _bounded(int if factor == 1 else lambda written: round(float(written) * factor))
 
     def read(written: Any) -> int:
         text = str(written)
@@ -162,4 +181,4 @@ def _reader(time_format: str, zone: str | None) -> Callable[[Any], int]:
             moment = moment.replace(tzinfo=local)
         return round(moment.timestamp() * 1000)
 
-    return read
+    return _bounded(read)

@@ -185,12 +185,18 @@ def head(lines: Lines, layout: FileLayout) -> tuple[str, ...] | None:
                 what=reason or tr("it is empty")
             )
         )
-    twice = sorted({name for name in names if names.count(name) > 1})
+    return column_names(names)
+
+
+def column_names(names: Sequence[str]) -> tuple[str, ...]:
+    """The names of a head line without the blanks around them. Raise UsageError if two are one."""
+    stripped = tuple(name.strip() for name in names)
+    twice = sorted({name for name in stripped if stripped.count(name) > 1})
     if twice:
         raise UsageError(
             tr("the head line names {names} twice").format(names=", ".join(map(repr, twice)))
         )
-    return tuple(name.strip() for name in names)
+    return stripped
 
 
 def _joined(

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Final
 
 from detectors.leases.again import SecondPasses, window_of
 from detectors.leases.gate import Lease, Ruling, rule
+from detectors.leases.parts import FirstPart, LongMessages
 from detectors.model.event import platform_id
+from streams import clock
 from streams.gate.contract import (
     PASSES,
     QUESTION_BYTES_MAX,
@@ -37,9 +39,6 @@ from streams.wire import Numbers
 
 log = logging.getLogger(__name__)
 
-PARTS_MAX: Final = 10_000
-PARTS_S: Final = 60.0
-"""Long messages whose later parts share the fate of a refused first one: so many, so long."""
 UNTOLD_MAX: Final = 1_000  # answers that the metrics wait for, should nobody have them told
 QUIET_S: Final = 2.0  # between two lines about requests that failed
 
@@ -63,9 +62,13 @@ class Gate:
         *,
         rebuilt: Callable[[], bool],
         timeout_s: float,
-        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock_ms: Callable[[], int] = clock.now_ms,
+        lease_ms: Callable[[], int] | None = None,
     ) -> None:
-        """`publish` takes the key and the value of an event; `timeout_s` is the clients'."""
+        """`publish` takes the key and the value of an event; `timeout_s` is the clients'.
+
+        Events are stamped by `clock_ms`, leases judged by `lease_ms`, or else by the same.
+        """
         self._numbers = numbers
         self._reporter = reporter
         self._memory = memory
@@ -77,8 +80,8 @@ class Gate:
         self._rebuilt = rebuilt
         self._timeout_s = timeout_s
         self._clock_ms = clock_ms
-        # Until when later parts of a long message are told what the first one was.
-        self._parts: OrderedDict[tuple[str, str, int], tuple[float, Told]] = OrderedDict()
+        self._lease_ms = lease_ms or clock_ms
+        self._long = LongMessages()
         self._second = SecondPasses()
         self._quiet_until = 0.0
 
@@ -137,6 +140,7 @@ class Gate:
 
     def tell(self) -> None:
         """Bring the metrics up to the last answer: many at once, for each alone costs thrice."""
+        self._lease_ms()  # which learns of a wall clock that is set only when it is read
         answers, self._answers = self._answers, []
         for why, count in Counter(why for why, _ in answers).items():
             self._count[why](count)
@@ -184,53 +188,45 @@ class Gate:
     def _ruled(
         self, asked: Submission, recipient: str, read: EventReading, lease: Lease | None
     ) -> Told:
-        if lease is None and asked.segment == 1 and not self._parts:  # as nearly always
+        if lease is None and asked.segments == 1:  # as nearly always
             return PASSES[AnswerReason.NO_LEASE if self._rebuilt() else AnswerReason.REBUILDING]
-        now_ms = self._clock_ms()
-        first = self._first_part(asked, recipient) if asked.segment > 1 else None
-        if first is not None and lease is not None:
-            return PASSES[AnswerReason.OVER] if now_ms >= lease.expires_at_ms else first
+        now_ms, now_s = self._lease_ms(), time.monotonic()
+        long = recipient, asked.sender, asked.reference
+        fate: Ruling | None = None
+        if asked.segment > 1 and lease is not None:
+            fate = self._long.fate(long, asked.segment, asked.segments, lease, now_ms, now_s)
+        ruling = fate or self._by_itself(asked, recipient, read, lease, now_ms)
+        refuses = ruling is Ruling.REFUSE
+        if asked.segment > 1:
+            if refuses and fate is None and lease is not None:
+                self._long.refuse(long, asked.segments, lease, now_ms, now_s)
+        elif asked.segments > 1:
+            # A code may stand further on.
+            owner = (read.platform, read.trust) if read.otp else self._reporter.owner(asked)
+            self._long.begin(long, FirstPart(asked.segments, *owner, refuses), lease, now_s)
+        else:  # a message of the same number was another one
+            self._long.forget(long)
+        if refuses and lease is not None:
+            return refused(lease.action_id)
+        if ruling is Ruling.NO_LEASE and not self._rebuilt():
+            return PASSES[AnswerReason.REBUILDING]
+        return PASSES[_WHYS[ruling]]
+
+    def _by_itself(
+        self,
+        asked: Submission,
+        recipient: str,
+        read: EventReading,
+        lease: Lease | None,
+        now_ms: int,
+    ) -> Ruling:
         ruling = rule(lease, otp=read.otp, platform=read.platform, trust=read.trust, now_ms=now_ms)
         if ruling is Ruling.AGAIN and lease is not None:
             # What a sender repeats by itself nobody asked for.
             window = window_of(lease, read.platform, now_ms) if asked.attempt == 1 else None
             if window is None or not self._second.take(recipient, window, now_ms):
-                ruling = Ruling.REFUSE
-        if ruling is Ruling.NO_LEASE and not self._rebuilt():
-            return PASSES[AnswerReason.REBUILDING]
-        fate: Told | None
-        if ruling is Ruling.REFUSE and lease is not None:
-            told = fate = refused(lease.action_id)
-        else:
-            told, fate = PASSES[_WHYS[ruling]], self._whole(asked, lease, ruling, now_ms)
-        long = recipient, asked.sender, asked.reference
-        if asked.segments > 1 and fate is not None:
-            self._parts[long] = time.monotonic() + PARTS_S, fate
-            while len(self._parts) > PARTS_MAX:
-                self._parts.popitem(last=False)
-        elif asked.segment == 1:  # a message of the same number was another one
-            self._parts.pop(long, None)
-        return told
-
-    def _whole(
-        self, asked: Submission, lease: Lease | None, ruling: Ruling, now_ms: int
-    ) -> Told | None:
-        """The answer to all of a long message whose first part is of a platform that passes.
-
-        Later parts have no signature: by themselves those that hold the code would be refused, and
-        half of a bank's message is none.
-        """
-        if asked.segment > 1 or asked.segments == 1 or lease is None:
-            return None
-        if ruling is Ruling.NOT_A_CODE:  # the code may stand further on
-            platform, trust = self._reporter.owner(asked)
-            ruling = rule(lease, otp=True, platform=platform, trust=trust, now_ms=now_ms)
-        return PASSES[_WHYS[ruling]] if ruling in (Ruling.TRUSTED, Ruling.KNOWN) else None
-
-    def _first_part(self, asked: Submission, recipient: str) -> Told | None:
-        """The answer to the first part of this message, if it holds for all of it."""
-        until, told = self._parts.get((recipient, asked.sender, asked.reference), (0.0, None))
-        return told if time.monotonic() < until else None
+                return Ruling.REFUSE
+        return ruling
 
     def _send(
         self, asked: Submission, recipient: str, read: EventReading, status: str | None

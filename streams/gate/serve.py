@@ -31,6 +31,7 @@ from streams.cluster.librdkafka import arguments
 from streams.config import GateSettings, Settings
 from streams.enforce.adapter import Adapter
 from streams.enforce.book import DesiredState
+from streams.enforce.clock import LeaseClock
 from streams.enforce.reconcile import Reconciler
 from streams.errors import OtpguardError, UnavailableError
 from streams.gate import contract
@@ -75,6 +76,7 @@ class LeaseKeeper:
         self._gateway_id = gateway_id
         self._memory = memory
         self._metrics = metrics
+        self._lease_ms = LeaseClock()  # of all adapters, one after another
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
 
@@ -110,7 +112,7 @@ class LeaseKeeper:
             settings.topics,
             f"{settings.app_id}-enforce-{self._gateway_id}",
             self._metrics,
-            _now_ms,
+            self._lease_ms,
         )
         ended = threading.Event()
         threading.Thread(target=self._follow, args=(adapter.ready, ended), daemon=True).start()
@@ -193,6 +195,7 @@ def _parts(settings: Settings, gateway_id: str, metrics: Metrics) -> Parts:
         metrics,
         rebuilt=keeper.rebuilt.is_set,
         timeout_s=section.timeout_ms / 1000,
+        lease_ms=LeaseClock(),
     )
     return Parts(gate, keeper, sender, memory, metrics)
 
@@ -366,7 +369,3 @@ def _health(settings: Settings, metrics: Metrics, ready: Callable[[], str]) -> I
         yield
     finally:
         served.__exit__(None, None, None)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

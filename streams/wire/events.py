@@ -89,7 +89,8 @@ class Outcome(StrEnum):
 _Name = Annotated[str, Meta(max_length=64)]
 _Identifier = Annotated[str, Meta(max_length=128)]
 _Ordinal = Annotated[int, Meta(ge=1, le=255)]
-_TimeMs = Annotated[int, Meta(ge=10**12, le=10**13)]
+EVENT_TIME_MAX_MS: Final = 10**13
+_TimeMs = Annotated[int, Meta(ge=10**12, le=EVENT_TIME_MAX_MS)]
 
 
 class Event(msgspec.Struct, gc=False):

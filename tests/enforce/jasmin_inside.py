@@ -296,21 +296,30 @@ def octets() -> dict[str, Any]:
     return found
 
 
-def parts() -> dict[str, Any]:
-    """Whether each part of a code is refused whose words stand in the second, by its platform."""
+def parts(late: int = 0) -> dict[str, Any]:
+    """Whether each part of a code is refused whose words stand in the second, by its platform.
+
+    The second comes twice; the first before the lease, where `late` is said.
+    """
     interceptor = ready()
+    keys = redis.Redis.from_url(os.environ["OTPGUARD_REDIS_URL"])
+    lease, aside = "otpguard:throttle:8613900000001", "aside"
     found = {}
     for reference, name in enumerate(("招商银行", "从未见过"), 1):
         head = f"【{name}】尊敬的客户，您正在办理业务，如非本人操作请立即致电，"
         tail = "请勿向任何人泄露。您的验证码是583921，5分钟内有效"
         refused = []
-        for number, text in ((1, head), (2, tail)):
+        for number, text in ((1, head), (2, tail), (2, tail)):
+            if late and number == 1:
+                keys.rename(lease, aside)
             submission = plain("8613900000001", text)
             submission.pdu.params["source_addr"] = b"10690095555"
             submission.pdu.params["sar_msg_ref_num"] = reference
             submission.pdu.params["sar_total_segments"] = 2
             submission.pdu.params["sar_segment_seqnum"] = number
             refused.append(interceptor.refuses(submission))
+            if late and number == 1:
+                keys.rename(aside, lease)
         found[name] = refused
     return found
 

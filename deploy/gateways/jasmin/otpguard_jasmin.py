@@ -17,7 +17,6 @@ import logging
 import os
 import threading
 import time
-from collections import OrderedDict
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -33,6 +32,7 @@ from smpp.pdu.pdu_encoding import DataCodingEncoder, EsmClassEncoder
 from detectors.bars import AGAIN_BUDGET_MS
 from detectors.leases.again import most, window_of
 from detectors.leases.gate import Lease, Ruling, rule
+from detectors.leases.parts import FirstPart, LongMessages
 from detectors.model.event import Trust, platform_id
 from detectors.model.records import AgainWindow, Scope
 from detectors.recognise.recogniser import recognise
@@ -50,8 +50,6 @@ COOL_DOWN_S: Final = 2.0
 STREAM_ENTRIES: Final = 1_000_000
 """What Redis keeps for a feed that is away: 20 min at 800 submissions a second, some 400 MB."""
 LONG_PARTS_MAX: Final = 255  # of one message: what its header can number
-PARTS_MAX: Final = 10_000
-PARTS_S: Final = 60.0
 REFUSED_COUNTER_S: Final = 86_400
 VALUE_VERSION: Final = 1
 
@@ -81,10 +79,6 @@ return 1
 """
 """Lets a second request pass, if its window was not used and the budget has room: for all gateways
 of this Redis at once. As `detectors.leases.again`."""
-
-_WHOLE: Final = (Ruling.TRUSTED, Ruling.KNOWN)
-"""Rulings of a first part that let all of its message pass, whatever later parts say: they have no
-signature, and half of a bank's message is none."""
 
 _UDH_INDICATOR: Final = 0x40
 _UCS2: Final = 8
@@ -166,7 +160,7 @@ class Connector:
 
 
 class Interceptor:
-    """Holds the connection, the registry, and which long messages were refused a moment ago."""
+    """Holds the connection, the registry, and the first parts of long messages for a moment."""
 
     def __init__(
         self,
@@ -200,8 +194,7 @@ class Interceptor:
         self._boot = f"{time.time_ns():x}"
         self._away_until = 0.0
         self._quiet_until = 0.0
-        # Until when later parts of a long message have the ruling of the first.
-        self._parts: OrderedDict[tuple[str, str, int], tuple[float, Ruling]] = OrderedDict()
+        self._long = LongMessages()
 
     def refuses(self, routable: Any) -> bool:
         """Whether the gateway should refuse this submission. Never raises."""
@@ -253,6 +246,7 @@ class Interceptor:
         if time.monotonic() - asked > self._answer_s:  # each piece of it came in time
             self._leave_alone(redis.TimeoutError(), time.monotonic())
         if found is None:
+            self._begin_without_lease(submission, recipient, now)
             return False
         lease = lease_of(found)
         ruling, platform = self._ruling(lease, submission, recipient, now_ms, now)
@@ -280,9 +274,11 @@ class Interceptor:
     ) -> tuple[Ruling, str]:
         """The common rule, and the platform; later parts share the first's fate, and have none."""
         long = (recipient, submission.sender, submission.reference)
-        until, first = self._parts.get(long, (0.0, Ruling.OVER))
-        if submission.part > 1 and until > now:
-            return (first if now_ms < lease.expires_at_ms else Ruling.OVER), ""
+        part, parts = submission.part, submission.parts
+        if part > 1:
+            fate = self._long.fate(long, part, parts, lease, now_ms, now)
+            if fate is not None:
+                return fate, ""
         verdict = recognise(self._registry, submission.text, sender=submission.sender)
         ruling = rule(
             lease,
@@ -295,20 +291,24 @@ class Interceptor:
             recipient, window_of(lease, verdict.platform, now_ms), now_ms
         ):
             ruling = Ruling.REFUSE
-        fate = ruling
-        if submission.part == 1 and ruling is Ruling.NOT_A_CODE:  # the code may stand further on
-            fate = rule(
-                lease, otp=True, platform=verdict.platform, trust=verdict.trust, now_ms=now_ms
-            )
-        if submission.parts > 1 and (
-            ruling is Ruling.REFUSE or (submission.part == 1 and fate in _WHOLE)
-        ):
-            self._parts[long] = now + PARTS_S, fate
-            while len(self._parts) > PARTS_MAX:
-                self._parts.popitem(last=False)
-        elif submission.part == 1:  # a message of the same number was another one
-            self._parts.pop(long, None)
+        refused = ruling is Ruling.REFUSE
+        if part > 1:
+            if refused:
+                self._long.refuse(long, parts, lease, now_ms, now)
+        elif parts > 1:
+            first = FirstPart(parts, verdict.platform, verdict.trust, refused)
+            self._long.begin(long, first, lease, now)
+        else:  # a message of the same number was another one
+            self._long.forget(long)
         return ruling, verdict.platform
+
+    def _begin_without_lease(self, submission: Submission, recipient: str, now: float) -> None:
+        """Remember whose a long message is: a lease may come before its later parts."""
+        if submission.part == 1 and submission.parts > 1:
+            verdict = recognise(self._registry, submission.text, sender=submission.sender)
+            long = (recipient, submission.sender, submission.reference)
+            first = FirstPart(submission.parts, verdict.platform, verdict.trust)
+            self._long.begin(long, first, None, now)
 
     def _passes_again(self, recipient: str, window: AgainWindow | None, now_ms: int) -> bool:
         """Whether a window has not been used yet, and the budget has room."""

@@ -127,6 +127,11 @@ def test_columns_that_are_named_leave_no_head_line(tmp_path: Path) -> None:
     assert b"139" in (values[0] or b"")
 
 
+def test_columns_whose_names_differ_by_a_blank_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"cdr\.csv: the head line names 'called' twice"):
+        list(rows(tmp_path, "called,sender,event_time_ms,called \n139,1069,5,138\n"))
+
+
 def test_a_file_without_a_head_line_is_said_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"cdr\.csv: no head line"):
         list(rows(tmp_path, ""))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from types import FrameType
 
 import pytest
 
@@ -799,4 +801,46 @@ def test_of_what_a_word_lets_in_nothing_is_kept_that_nobody_will_hold() -> None:
         bench.say(word)
         bench.run(3_600_000, step_ms=60_000)  # the leases are over before that
     assert len(bench.reconciler._let_in) <= 10  # of this word, and of what the book still had
+    bench.reconciler.close()
+
+
+def test_many_words_at_once_cost_each_the_same() -> None:
+    """The first start under a new gateway id reads all of them as new."""
+
+    def calls(words: int) -> int:
+        bench, count = Bench(), 0
+
+        def called(_: FrameType, event: str, __: object) -> None:
+            nonlocal count
+            count += event in ("call", "c_call")
+
+        try:
+            bench.say(*(override("exempt", f"86139{n:08}") for n in range(words)))
+            sys.setprofile(called)
+            bench.run(200)
+        finally:
+            sys.setprofile(None)
+            bench.reconciler.close()
+        assert len(words_of(bench)) == words
+        return count
+
+    few, many = calls(200), calls(800)
+    assert many < 6 * few
+
+
+def test_a_word_about_everybody_waits_for_whom_a_gateway_that_is_met_late_holds() -> None:
+    bench = Bench()
+    bench.gateway.away = True
+    bench.say(action(), override("mode", EVERYONE, mode="off"))
+    bench.run(200)
+    assert words_of(bench) == []
+    bench.gateway.leases["8613900000009"] = Lease("x", START_MS + LEASE_MS, action().scope)
+    bench.gateway.deaf = "http_503"
+    bench.gateway.away = False
+    bench.run(2 * PROBE_MS)
+    assert ("applied", "mode by noc: ticket 7") not in words_of(bench)
+    bench.gateway.deaf = ""
+    bench.run(2 * BACKOFF_MAX_MS)
+    assert words_of(bench)[-1] == ("applied", "mode by noc: ticket 7")
+    assert list(bench.reconciler.unsettled()) == []
     bench.reconciler.close()

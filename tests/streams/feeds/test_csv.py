@@ -333,6 +333,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(topic: Topic, tmp_path:
         ("a,b,c\n1,2,3\n", "no column gives event_time_ms, recipient, sender; there are a, b, c"),
         ("\n1,2,3\n", "no head line"),
         ("被叫,被叫,时间\n", "names '被叫' twice"),
+        ("被叫,主叫,时间,被叫 \n", "names '被叫' twice"),
         ("被叫;主叫;时间;内容\n", "--delimiter ';'"),
     ],
 )
@@ -501,3 +502,23 @@ def test_a_row_that_becomes_too_large_for_kafka_is_no_event() -> None:
         record = RowRecord(2, 50, 50 + zeros, row(1, "\0" * zeros).strip().split(","))
         events, bad = rules(both).events(names, [record], "f", 1_772_422_380_000)
         assert (len(events), [reason for _, reason in bad]) == (1 - len(said), said)
+
+
+@pytest.mark.parametrize(
+    ("written", "form"),
+    [("9" * 400, "ms"), ("9" * 310, "ms"), ("1e300", "us"), ("8613900000001", "ms")],
+)
+def test_a_time_that_no_clock_has_costs_its_own_row_and_is_told_without_a_figure(
+    written: str, form: str
+) -> None:
+    """It may be another column's: a number of 13 digits is the year 2242 in milliseconds."""
+    by = rules(FieldMap.parse(MAPS, [], form, None))
+    names, now_ms = tuple(HEAD.strip().split(",")), 1_772_422_380_000
+    now = str(now_ms) if form == "ms" else f"{now_ms}000"
+    batch = [
+        RowRecord(n, 50 * n, 50 * n + 49, row(n, at=at).strip().split(","))
+        for n, at in ((1, now), (2, written), (3, now))
+    ]
+    events, bad = by.events(names, batch, "f", now_ms)
+    assert [value["recipient"] for _, value in events] == ["13900000001", "13900000003"]
+    assert [reason for _, reason in bad] == ["event_time_ms is far ahead: another zone or unit?"]

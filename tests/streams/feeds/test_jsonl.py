@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -112,6 +113,20 @@ def test_now_moves_all_times_alike_up_to_this_moment(topic: Topic) -> None:
     times = sorted(json.loads(record.value)["event_time_ms"] for record in topic.records())
     assert [at_ms - times[0] for at_ms in times] == [0, 1000, 2000, 3000, 4000]
     assert 0 <= now_ms - times[-1] < 1000 * END_S
+
+
+@pytest.mark.parametrize("rules", [None, FieldMap.parse([], [], "ms", None)])
+def test_a_time_that_no_clock_has_moves_no_others(rules: FieldMap | None) -> None:
+    producer, now_ms = MagicMock(), time.time_ns() // 1_000_000
+    content = line(1) + line(2, 10**30) + line(3)
+    told = publish(
+        io.BytesIO(content), producer, "t", Numbers("CN"), rules, MagicMock(), threading.Event(),
+        now=True,
+    )  # fmt: skip
+    assert (told.published, told.unreadable) == (2, 1)
+    assert told.first == ["line 2: event_time_ms is far ahead: another zone or unit?"]
+    times = [json.loads(call.args[1])["event_time_ms"] for call in producer.send.call_args_list]
+    assert min(times) >= now_ms
 
 
 @pytest.mark.broker

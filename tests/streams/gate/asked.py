@@ -50,6 +50,7 @@ class Desk:
     events: list[tuple[bytes, bytes]] = field(default_factory=list)
     rebuilt: bool = True
     now_ms: int = NOW_MS
+    lease_ahead_ms: int = 0  # of the clock that leases are judged by, where the other is set back
 
     def hold(self, recipient: str = VICTIM, action: str = "a1", lasts_ms: int = 600_000) -> None:
         scope = Scope("otp", ALWAYS_PASS, (), ())
@@ -80,6 +81,7 @@ def desk() -> Desk:
         rebuilt=lambda: made.rebuilt,
         timeout_s=CLIENT_S,
         clock_ms=lambda: made.now_ms,
+        lease_ms=lambda: made.now_ms + made.lease_ahead_ms,
     )
     made = Desk(gate, memory, metrics, events)
     return made

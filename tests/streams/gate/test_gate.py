@@ -84,6 +84,17 @@ def test_at_its_end_a_lease_is_over_though_nobody_took_it_away() -> None:
     assert made.ask(**FLOOD) == {"ruling": "pass", "why": "over"}
 
 
+def test_a_clock_that_is_set_back_lets_a_lease_end_and_stamps_events_as_it_says() -> None:
+    made = desk()
+    made.hold(lasts_ms=1_000)
+    made.now_ms -= 86_400_000
+    made.lease_ahead_ms = 86_400_000 + 999
+    assert made.ask(**FLOOD)["ruling"] == "refuse"
+    made.lease_ahead_ms += 1
+    assert made.ask(**FLOOD)["why"] == "over"
+    assert [each["event_time_ms"] for each in made.values()] == [NOW_MS - 86_400_000] * 2
+
+
 def test_before_all_leases_are_read_it_says_so_and_those_that_are_known_hold() -> None:
     made = desk()
     made.rebuilt = False
@@ -134,6 +145,49 @@ def test_half_of_a_bank_s_message_is_not_refused_for_what_it_says(
     assert told == whys
     other = made.ask(segment=2, text=tail, sender="10690095555", segments=2, reference=8)
     assert other["why"] == "refuse"
+
+
+LONG = {"sender": "10690095555", "segments": 2, "reference": 7}
+HEAD = "【{}】尊敬的客户，您正在办理业务，如非本人操作请立即致电，"
+TAIL = "请勿向任何人泄露。您的验证码是583921，5分钟内有效"
+
+
+@pytest.mark.parametrize(("name", "why"), [("招商银行", "trusted"), ("从未见过", "refuse")])
+def test_a_lease_that_comes_between_two_parts_knows_whose_they_are(name: str, why: str) -> None:
+    made = desk()
+    assert made.ask(segment=1, text=HEAD.format(name), **LONG)["why"] == "no_lease"
+    made.hold()
+    assert made.ask(segment=2, text=TAIL, **LONG)["why"] == why
+
+
+def test_a_part_that_overtook_its_first_is_ruled_on_by_itself() -> None:
+    """Whoever sent nothing else would be seen by nobody: the detector counts first parts."""
+    made = desk()
+    made.hold()
+    assert made.ask(segment=2, text=TAIL, **LONG)["why"] == "refuse"
+    assert made.ask(segment=1, text=HEAD.format("招商银行"), **LONG)["why"] == "not_a_code"
+    assert made.ask(segment=2, text=TAIL, **LONG)["why"] == "trusted"
+
+
+def test_one_trusted_first_part_buys_no_more_than_its_own_later_parts() -> None:
+    made = desk()
+    made.hold()
+    parts = {**LONG, "segments": 3}
+    made.ask(segment=1, text=HEAD.format("招商银行"), **parts)
+    whys = [made.ask(segment=n, text=TAIL, **parts)["why"] for n in (2, 2, 2, 3, 3)]
+    assert whys == ["trusted", "refuse", "refuse", "trusted", "refuse"]
+    assert made.ask(segment=4, text=TAIL, **{**parts, "segments": 9})["why"] == "refuse"
+
+
+def test_a_part_that_is_refused_after_a_renewal_is_counted_under_the_lease_that_stands() -> None:
+    made = desk()
+    made.hold(action="old")
+    parts = {"sender": FLOOD["sender"], "segments": 2, "reference": 7}
+    assert made.ask(segment=1, text=FLOOD["text"], **parts)["action_id"] == "old"
+    assert list(made.memory.refused(["old"])) == [1]
+    made.hold(action="new")
+    assert made.ask(segment=2, text="续", **parts)["action_id"] == "new"
+    assert list(made.memory.refused(["old", "new"])) == [0, 1]
 
 
 def test_a_bulk_is_answered_in_its_order() -> None:

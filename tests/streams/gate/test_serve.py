@@ -20,7 +20,9 @@ import pytest
 
 from detectors.leases.gate import Lease
 from streams.config import GateSettings, load
+from streams.enforce.clock import LeaseClock
 from streams.errors import ConfigError
+from streams.gate import serve
 from streams.gate.leases import LeaseMemory
 from streams.gate.serve import LeaseKeeper, routes, source_name
 from streams.telemetry.metrics import Metrics
@@ -255,6 +257,28 @@ def test_a_keeper_of_leases_outlives_what_ends_an_adapter(tmp_path: Path) -> Non
         assert VICTIM in memory.leases
     finally:
         keeper.close(30)
+
+
+def test_adapters_one_after_another_judge_leases_by_one_clock_that_is_not_set_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clocks: list[object] = []
+
+    def adapter(*arguments: object) -> None:
+        clocks.append(arguments[-1])
+        raise OSError
+
+    monkeypatch.setattr(serve, "Adapter", adapter)
+    monkeypatch.setattr(serve, "client_arguments", lambda _: {})
+    monkeypatch.setattr(serve, "AGAIN_S", 0.01)
+    keeper = LeaseKeeper(load(settings(tmp_path)), "smsc-1", LeaseMemory(), Metrics("gate"))
+    keeper.start()
+    try:
+        wait_until(lambda: len(clocks) >= 2, "two adapters", 60)
+    finally:
+        keeper.close(30)
+    assert isinstance(clocks[0], LeaseClock)
+    assert set(map(id, clocks)) == {id(clocks[0])}
 
 
 def test_every_path_that_is_described_is_answered() -> None:
