@@ -44,7 +44,9 @@ _ALONE: Final = ((0x3041, 0x3096), (0x3400, 0x9FFF))
 """Kana and Chinese letters: there are no blanks between words, so each is a token by itself."""
 
 _BLANK, _LETTER, _DIGIT, _MARK = range(4)
+_CLASSES: Final = 3
 _HIGH: Final = 4  # a bit beside the class: a capital
+_WRITTEN_ON: Final = 8  # another, over that: of a script without blanks
 _UNKNOWN: Final = 255
 SHAPE_NAMES: Final = ("word", "short word", "Capital", "CAPS", "CAPITALS", "汉")
 """Looks of words, in the order of their numbers."""
@@ -80,9 +82,13 @@ class Tokens(NamedTuple):
     word: Hashes  # of what stands there
     shape: Hashes  # what it looks like: a number of SHAPE_NAMES, or a character over _OF_MARK
     start: Ints  # its first character in the view
-    text: Ints  # whose it is; an edge belongs to the text before it
     numbers: Ints  # which tokens are numbers
-    edges: Ints  # which are edges
+    texts: Ints  # whose each number is
+    edges: Ints  # which tokens are edges
+
+    def owners(self) -> Ints:
+        """The text that each token is of (n,); an edge belongs to the text before it."""
+        return np.maximum(self.edges.searchsorted(np.arange(len(self.word))) - 1, 0)
 
 
 @cache
@@ -94,7 +100,7 @@ def _known() -> NDArray[np.uint8]:
 
 
 def _seen_as(letters: Hashes) -> NDArray[np.uint8]:
-    """The class of each character: blank, part of a word, digit, mark; and `_HIGH` of capitals.
+    """The class of each character: blank, part of a word, digit, mark; and bits beside it.
 
     Looked up in Unicode's tables when a character first comes: all 65,536 of them take longer than
     a thousand texts.
@@ -104,7 +110,9 @@ def _seen_as(letters: Hashes) -> NDArray[np.uint8]:
     new = seen == _UNKNOWN
     if new.any():
         for point in set(letters[new].tolist()):
-            table[point] = _class(point) | (_HIGH if chr(point).isupper() else 0)
+            alone = any(first <= point <= last for first, last in _ALONE)
+            high = _HIGH if chr(point).isupper() else 0
+            table[point] = _MARK | _WRITTEN_ON if alone else _class(point) | high
         seen = table[letters]
     return seen
 
@@ -112,8 +120,6 @@ def _seen_as(letters: Hashes) -> NDArray[np.uint8]:
 def _class(point: int) -> int:
     if ord("0") <= point <= ord("9"):
         return _DIGIT
-    if any(first <= point <= last for first, last in _ALONE):
-        return _MARK
     category = unicodedata.category(chr(point))
     if category[0] in "LM":
         return _LETTER
@@ -132,43 +138,44 @@ def _mixed(hashes: Hashes) -> Hashes:
 
 def tokens(seen: View) -> Tokens:
     """The tokens of texts."""
-    seen_as = _seen_as(np.minimum(np.concatenate((seen.letters, seen.cased)), _PLANE))
-    kinds = seen_as[: len(seen.letters)] & (_HIGH - 1)
+    seen_as = _seen_as(np.minimum(seen.letters, _PLANE))
+    kinds = seen_as & _CLASSES
     letter = kinds == _LETTER
     begins = kinds != _BLANK
     begins[1:] &= ~(letter[1:] & letter[:-1])
     start = begins.nonzero()[0]
-    number = begins.cumsum() - 1  # the token of each character
-    inside = (np.arange(len(kinds)) - start[number]) & 63
-    parts = (seen.letters + np.uint32(1)) * _powers()[inside]
-    parts[kinds == _BLANK] = 0
-    word = _mixed(np.add.reduceat(parts, start, dtype=np.uint32))
-    kind = kinds[start]
-    length = np.add.reduceat(letter, start, dtype=np.int64)
-    high = letter & (seen_as[len(kinds) :] >= _HIGH)
-    capitals = np.add.reduceat(high, start, dtype=np.int64)
-    short = length <= _SHORT
-    shape = short.astype(np.uint32)
-    shape[high[start]] = 2
-    all_high = (capitals == length) & (length > 1)
-    shape[all_high] = 4
-    shape[all_high & short] = 3
-    first = seen.letters[start]
-    shapes = np.where(kind == _LETTER, shape, first + _OF_MARK)
-    for low, last in _ALONE if first.max() >= _ALONE[0][0] else ():
-        shapes[(shapes >= low + _OF_MARK) & (shapes <= last + _OF_MARK)] = _ALONE_SHAPE
+    kind, first = kinds[start], seen.letters[start]
+    word = (first + np.uint32(1)) * _MIX
+    shapes = first + _OF_MARK
+    shapes[seen_as[start] >= _WRITTEN_ON] = _ALONE_SHAPE
+    written = (kind == _LETTER).nonzero()[0]
+    if len(written):
+        word[written], shapes[written] = _of_letters(seen, letter, start[written])
     bounds = np.zeros(len(kinds), np.bool_)
     bounds[seen.starts - 1] = True
     bounds[-1] = True
-    edge = bounds[start]
-    return Tokens(
-        word,
-        shapes,
-        start,
-        np.maximum(edge.cumsum() - 1 - edge, 0),
-        (kind == _DIGIT).nonzero()[0],
-        edge.nonzero()[0],
+    numbers, edges = (kind == _DIGIT).nonzero()[0], bounds[start].nonzero()[0]
+    return Tokens(_mixed(word), shapes, start, numbers, edges.searchsorted(numbers) - 1, edges)
+
+
+def _of_letters(seen: View, letter: NDArray[np.bool_], start: Ints) -> tuple[Hashes, Hashes]:
+    """Words of letters, by where each starts: their sums, and what they look like."""
+    at = letter.nonzero()[0]
+    length = (letter[:-1] > letter[1:]).nonzero()[0] + 1 - start  # behind all letters is an edge
+    of_each = length.cumsum() - length
+    inside = (at - start.repeat(length)) & 63
+    word = np.add.reduceat(
+        (seen.letters[at] + np.uint32(1)) * _powers()[inside], of_each, dtype=np.uint32
     )
+    high = _seen_as(np.minimum(seen.cased[at], _PLANE)) & _HIGH > 0
+    capitals = np.add.reduceat(high, of_each, dtype=np.int64)
+    short = length <= _SHORT
+    shape = short.astype(np.uint32)
+    shape[high[of_each]] = 2
+    all_high = (capitals == length) & (length > 1)
+    shape[all_high] = 4
+    shape[all_high & short] = 3
+    return word, shape
 
 
 def _begun(*forms: int) -> Hashes:
@@ -260,8 +267,7 @@ _REACHES: Final = np.arange(1, _REACH + 1)[:, np.newaxis]
 
 
 def _near_numbers(told: Tokens) -> _Clues:
-    at = told.numbers
-    text = told.text[at]
+    at, text = told.numbers, told.texts
     beside = np.empty((2 * _REACH + 1, len(at)), np.int64)
     np.maximum(at - _REACHES, told.edges[text], out=beside[:_REACH])
     np.minimum(at + _REACHES, told.edges[text + 1], out=beside[_REACH:-1])
@@ -290,13 +296,9 @@ def _shapes(told: Tokens) -> Iterator[_Clues]:
     if not len(told.numbers):
         return
     # The runs that hold a number begin at it, or up to a run's length before it.
-    where = np.arange(count)
-    following = np.append(told.numbers, count + _RUN)
-    ahead = following[told.numbers.searchsorted(where)] - where  # tokens to the next number
-    first = (ahead < _RUN).nonzero()[0]
-    edges = np.zeros(count + 1, np.int64)  # before each token
-    edges[told.edges + 1] = 1
-    edges = edges.cumsum()
+    before = np.append(-1, told.numbers[:-1])  # the number before each
+    ahead, number = (told.numbers - _STEPS > before).nonzero()  # tokens to the next number
+    first = told.numbers[number] - ahead
     tokens = np.minimum(first + _STEPS, count - 1)
     shapes = shape[tokens]
     hashes = _OF_SHAPES[2:] + shapes[0]
@@ -305,15 +307,15 @@ def _shapes(told: Tokens) -> Iterator[_Clues]:
         longer[:] = _with(longer, shapes[at])
     place = _places(hashes)
     last = first + _RUNS - 1
-    reach_over = edges[tokens[1:]] != edges[tokens[1]]
-    place[(last >= count) | (ahead[first] >= _RUNS) | reach_over] = NOWHERE
+    edge = told.edges[told.edges.searchsorted(first + 1)]  # that no run reaches over
+    place[(last > edge) | (ahead >= _RUNS)] = NOWHERE
     yield _Clues(2, _RUN_FORMS, first + 1, place, tokens, _RUN_OF)
 
 
 def weighed_down(told: Tokens, texts: int) -> NDArray[np.float64]:
     """Divisors of each family's sum, of each text: the root of how many clues it may have."""
     own = told.edges[1:] - told.edges[:-1] - 1  # between two edges
-    numbers = np.maximum(np.bincount(told.text[told.numbers], minlength=texts), 1)
+    numbers = np.maximum(np.bincount(told.texts, minlength=texts), 1)
     may = np.empty((len(FAMILIES), texts))
     may[0] = PER_TOKEN * np.maximum(own, 1)
     may[1] = PER_NUMBER * numbers
@@ -326,8 +328,11 @@ def sums(seen: View, weights: NDArray[np.int8]) -> NDArray[np.float64]:
     told = tokens(seen)
     total = np.zeros((len(FAMILIES), len(told.word) + 1), np.int32)  # of what each token begins
     for several in _several(told):
-        added = np.add.reduce(weights[several.place], axis=0, dtype=np.int32)
-        total[several.family, several.at] += added
+        added = weights[several.place]
+        one = len(added) == 1
+        total[several.family, several.at] += (
+            added[0] if one else np.add.reduce(added, axis=0, dtype=np.int32)
+        )
     summed = np.add.reduceat(total, told.edges + 1, axis=1)[:, :-1]
     return np.asarray((summed / weighed_down(told, len(seen.starts))).sum(axis=0))
 

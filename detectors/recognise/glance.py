@@ -16,6 +16,7 @@ from typing import Final, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.model.rows import rows_of
 from detectors.recognise import spelled, spent
 from detectors.recognise.fold import fold
 from detectors.recognise.gather import ODD_SIGNS, SIGNS
@@ -171,8 +172,8 @@ def _glances(masked: Sequence[str]) -> Iterator[Glance]:
     starts = (lengths + 1).cumsum() - lengths - 1 + _REACH
     may = np.bitwise_or.reduceat(_may(folded, kinds), starts)
     text = folded.tobytes().decode("utf-32-le", "surrogatepass")
-    places = zip(starts.tolist(), (starts + lengths).tolist(), may.tolist(), strict=True)
-    return (Glance(text[start:end], told) for start, end, told in places)
+    places = zip(starts.tolist(), (starts + lengths).tolist(), strict=True)
+    return rows_of(Glance, [text[start:end] for start, end in places], may.tolist())
 
 
 def _may(folded: Points, kinds: Kinds) -> NDArray[np.uint8]:

@@ -107,6 +107,7 @@ _SHOWN: Final = re.compile(
     "(?![0-9a-z_%*@]|['’][a-z]|[.,:/-]0|\\s?(?:元|円|원))"
     "|(?<=[:=]) ?(?:0{4,8}|000[ -]000)(?![0-9a-z_%*@]|['’][a-z]|[.,:/-]0)"
 )
+_SHOWS: Final = "000"  # what all that it finds has; it may begin with the blank before that
 _DIGITS: Final = re.compile("0+")
 _RUN: Final = re.compile("0{3,}")
 _RUNS_MAX: Final = 4
@@ -183,7 +184,7 @@ class Look(NamedTuple):
     @property
     def for_app(self) -> bool:
         """Tell if the text begins as those that an Android app reads."""
-        return self.folded.lstrip().startswith("<#>")
+        return "<#>" in self.folded and self.folded.lstrip().startswith("<#>")
 
     def unfolded(self, span: tuple[int, int] | None) -> tuple[int, int] | None:
         """The place in the text of a place in `folded`."""
@@ -228,8 +229,9 @@ def _look(masked: str, folded: str, places: list[int] | None, may: int) -> Look:
     host_line = HOST_LINE.search(folded) if "@" in folded else None
     bracketed = signature_span(folded)
     host = host_line.span(1) if host_line else None
-    if places is None:
-        return Look(folded, bracketed, host_line, bracketed, host, None, masked, may)
+    if places is None:  # of nearly every text: past the named tuple's constructor
+        told = folded, bracketed, host_line, bracketed, host, None, masked, may
+        return tuple.__new__(Look, told)
     cased = "".join([masked[place] for place in places])
     looked = Look(folded, bracketed, host_line, None, None, places, cased, may)
     return looked._replace(signature=looked.unfolded(bracketed), host=looked.unfolded(host))
@@ -260,7 +262,8 @@ def likely(looked: Look) -> tuple[int, int] | None:
 
 def shown(looked: Look) -> bool:
     """Tell if a text shows a number of a code's usual shape: a look at it, no reading."""
-    return _SHOWN.search(looked.folded) is not None
+    first = looked.folded.find(_SHOWS)
+    return first >= 0 and _SHOWN.search(looked.folded, max(0, first - 1)) is not None
 
 
 def tells_spent(looked: Look) -> bool:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from detectors.model.arrays import indices
 from detectors.model.codes import Codes
 from detectors.model.event import Batch, Trust, name_check, platform_id
+from detectors.model.rows import rows_of
 from detectors.model.strings import SPARE, StringBuffer, StringList, Strings
 from detectors.recognise import glance, scripts, spelled, spent
 from detectors.recognise.brands import brand, tells_nobody
@@ -235,6 +236,7 @@ class _Names(Mapping[int, str]):
 _ID: Final = 0xFFFF_FFFF
 _OTP: Final = 1
 _FROM_SENDER: Final = 2
+_TRUST: Final = 0xFC
 _MISS: Final = -1
 _NAME: Final = -2  # and below: -2 - (start << 16 | end), the bytes of a name that holds digits
 
@@ -242,6 +244,8 @@ _OTHER_CATEGORY: Final = round(RULES["category-other"].confidence * 100) << 8
 _OTHER_CATEGORIES: Final = frozenset(category.encode() for category in OTHER_CATEGORIES)
 _FIELD_BYTES: Final = 256  # a sender, signature or id longer than that is not worth remembering
 _DIGIT: Final = re.compile("[0-9]")
+_OWNERS_MAX: Final = 4_096
+"""Chosen: as many names as the keys of names that are kept; an owner takes some 300 bytes."""
 _SENDERS_MAX: Final = 65_536  # chosen: more service numbers than a partition sees in a minute
 
 _CHECKED_BATCHES: Final = 64
@@ -271,24 +275,34 @@ _ENDS: Final = [f"{tail}\0" for tail in _TAILS]
 _TAIL_OCTETS: Final = np.frombuffer("".join(_TAILS).encode(), np.uint8).reshape(-1, SPARE)
 
 
-class _Looked(NamedTuple):
-    """A text as it was looked at with all new ones of a batch."""
-
-    masked: str  # its excerpt
-    look: Look
-    score: int
-
-
 class _Asked(NamedTuple):
     """One event as it is asked about; `kind` is the number of the kind of its sender."""
 
     kind: int
     text: str
-    signature: str
-    category: str
-    platform: str
-    template: str
-    looked: _Looked | None  # if it was looked at with all new texts
+    signature: str = ""
+    category: str = ""
+    platform: str = ""
+    template: str = ""
+
+
+class _Looked(NamedTuple):
+    """A text as it was looked at, its digits masked: all that differ in them alone share it."""
+
+    look: Look
+    score: int
+
+
+class _Owner(NamedTuple):
+    """The owner of a message, as far as its sender, its fields and the name in its text tell."""
+
+    key: str  # of the platform
+    answer: int  # with its ids and trust, of a code
+    trusted: bool
+    of_sender: bool  # nothing but the sender tells it
+    hidden: bool  # nor does the sender tell it: the text may
+    person: bool  # a subscriber's number, without a name in the text
+    digits: bool  # the name in the text has some: messages of one template may differ in them
 
 
 def _masked(text: str, kind: int) -> bytes:
@@ -327,6 +341,12 @@ def _masked_lying(texts: StringBuffer, kinds: Sequence[int]) -> list[bytes]:
     for row in indices(texts.length > READ_CHARS).tolist():
         column[row] = _masked(texts[row], kinds[row])
     return column
+
+
+def _look(text: str) -> _Looked:
+    """A look at one text by itself."""
+    looked = look(mask(excerpt(text)))
+    return _Looked(looked, model().score(looked.folded, looked.cased))
 
 
 def _again(key: _Key, head: bytes) -> _Key:
@@ -390,6 +410,7 @@ class Recogniser:
         self._kind_of = _Remembered(self._kind)  # of a sender as written
         self._kind_of_head: dict[str, int] = {}  # first digits of a long number -> the same
         self._from_of: dict[str, tuple[int, str]] = {}
+        self._owners: dict[tuple[int, str, str, str], _Owner] = {}  # by kind, and names as written
         self._other: str | None = None  # the key of the answer just given, if another has its ids
 
     def prepare(self) -> Iterator[None]:
@@ -432,9 +453,9 @@ class Recogniser:
             answer = _OTHER_CATEGORY
             self.hits += 1
         elif (answer := self._young.get(key, _MISS)) < 0:
-            asked = _Asked(kind, text, signature, category, platform, template, None)
+            asked = _Asked(kind, text, signature, category, platform, template)
             misses = self.misses
-            answer = self._answer(key, answer, asked)
+            answer = self._answer(key, answer, asked, None)
             self.hits += misses == self.misses
         else:
             self.hits += 1
@@ -474,18 +495,24 @@ class Recogniser:
         if len(unanswered):
             rows = unanswered.tolist()
             few = [keys[row] for row in rows]
-            texts = list(batch.text.take(unanswered))
+            texts = list(batch.text.take(unanswered) if len(rows) < count else batch.text)
             signature, category, platform, template = (
                 column.take(unanswered) if column.any() else StringList([""] * len(rows))
                 for column in (batch.signature, batch.category, batch.platform, batch.template)
             )
-            looked = map(self._looks(texts, few).get, few)
+            looked = self._looks(texts, few)
             kind = (kinds[row] for row in rows)
-            some = map(_Asked, kind, texts, signature, category, platform, template, looked)
-            for row, key, asked in zip(rows, few, some, strict=True):
-                answers[row] = self._answer(key, int(answers[row]), asked)
+            some = rows_of(_Asked, kind, texts, signature, category, platform, template)
+            known = answers[unanswered].tolist()
+            for at, (row, key, asked) in enumerate(zip(rows, few, some, strict=True)):
+                first = looked.get(key)
+                if first is not None and key not in self._young:
+                    known[at] = self._first(key, asked, first)
+                else:  # it was known, or came before in this batch
+                    known[at] = self._answer(key, known[at], asked, first)
                 if self._other is not None:
                     own[row], self._other = self._other, None
+            answers[unanswered] = known
         self.hits += count - (self.misses - misses)
 
         otp = (answers & _OTP).astype(np.bool_)
@@ -537,10 +564,8 @@ class Recogniser:
             for key, text in zip(keys, texts, strict=True)
             if key not in old and key not in young
         }
-        masked = masked_all(list(map(excerpt, new.values())))
-        looked = looks(masked)
-        found = map(_Looked, masked, looked, scored(looked))
-        return dict(zip(new, found, strict=True))
+        looked = looks(masked_all(list(map(excerpt, new.values()))))
+        return dict(zip(new, rows_of(_Looked, looked, scored(looked)), strict=True))
 
     def _make_room(self) -> None:
         """Drops the old generation if the young one is full.
@@ -552,7 +577,7 @@ class Recogniser:
             self._old_names, self._young_names = self._young_names, {}
         if len(self._origins) > len(_TAILS) // 2:
             self._young, self._old = {}, {}
-            self._origins, self._kinds = [], {}
+            self._origins, self._kinds, self._owners = [], {}, {}
             self._kind_of.clear()
             self._kind_of_head = {}
         if len(self._kind_of) > _SENDERS_MAX:
@@ -587,42 +612,46 @@ class Recogniser:
             self._from_of[sender] = _identity(key), key
         return self._from_of[sender]
 
-    def _answer(self, key: _Key, known: int, asked: _Asked) -> int:
+    def _answer(self, key: _Key, known: int, asked: _Asked, looked: _Looked | None) -> int:
         """The answer for an event that the young generation does not answer by its key alone."""
-        if known == _MISS:
-            known = self._remembered(key)
-        seen = excerpt(asked.text)
-        if known <= _NAME:
-            start, end = divmod(_NAME - known, 1 << 16)
-            key = _with(key, seen.encode("utf-8", "surrogatepass")[start:end])
-            known = self._remembered(key)
-            return self._remember(key, *self._read(asked, seen)[1]) if known == _MISS else known
-        if known != _MISS:
+        if known == _MISS and (known := self._remembered(key)) == _MISS:
+            return self._first(key, asked, looked or _look(asked.text))
+        if known > _NAME:
             return known
-        looked = asked.looked
-        masked = looked.masked if looked else mask(seen)
-        native = (not looked or looked.look.may & glance.CLOSELY) and has_native_digits(masked)
+        start, end = divmod(_NAME - known, 1 << 16)
+        seen = excerpt(asked.text)
+        key = _with(key, seen.encode("utf-8", "surrogatepass")[start:end])
+        if (known := self._remembered(key)) != _MISS:
+            return known
+        looked = _look(asked.text)
+        owner = self._owner(asked, seen, looked.look)
+        return self._remember(key, *self._read(asked, looked, owner))
+
+    def _first(self, key: _Key, asked: _Asked, looked: _Looked) -> int:
+        """The answer for an event whose template neither generation knows."""
+        seen, found = excerpt(asked.text), looked.look
+        native = found.may & glance.CLOSELY and has_native_digits(seen)
         if native:  # other messages of the template differ in digits that are not masked
-            masked = mask(fold(masked))
-            key = _again(key, _masked(masked, asked.kind) + _FOLDED)
+            key = _again(key, _masked(mask(fold(seen)), asked.kind) + _FOLDED)
             if (known := self._remembered(key)) != _MISS:
                 return known
-        found, answer = self._read(asked, seen)
-        if native and tells_nobody(self._origins[asked.kind]) and answer[0] & _OTP:
+        owner = self._owner(asked, seen, found)
+        answer, platform = self._read(asked, looked, owner)
+        if native and owner.hidden and answer & _OTP:
             # Capitals may tell the platform, and are not in the folded key: read it every time.
-            self._call(*answer)
-            return answer[0]
-        name = found.signature or found.host
-        written = seen[slice(*name)] if name else "-"
-        if name is None or written.isalpha() or not _DIGIT.search(fold(written)):
-            return self._remember(key, *answer)
+            self._call(answer, platform)
+            return answer
+        if not owner.digits:
+            return self._remember(key, answer, platform)
         if native:  # the name's digits are not where the folded text has them: read it every time
-            self._call(*answer)
-            return answer[0]
-        start, end = (len(masked[:at].encode("utf-8", "surrogatepass")) for at in name)
+            self._call(answer, platform)
+            return answer
+        name = found.signature or found.host
+        assert name is not None, "else it would have no digits"
+        start, end = (len(seen[:at].encode("utf-8", "surrogatepass")) for at in name)
         self._remember(key, _NAME - (start << 16 | end), "")
         literal = seen.encode("utf-8", "surrogatepass")[start:end]
-        return self._remember(_with(key, literal), *answer)
+        return self._remember(_with(key, literal), answer, platform)
 
     def _remembered(self, key: _Key) -> int:
         """An answer of either generation, moved to the young one; _MISS if there is none."""
@@ -644,41 +673,66 @@ class Recogniser:
 
     def _call(self, answer: int, name: str) -> bool:
         """Notes whose ids an answer has; False if another has them, and then they stay its."""
-        held = self._young_names.get(answer >> 16) or self._old_names.get(answer >> 16)
+        held = self._young_names.get(answer >> 16)
+        if held == name:
+            return True
+        held = held or self._old_names.get(answer >> 16)
         if held and held != name:
             self._other = name
             return False
         self._young_names[answer >> 16] = name
         return True
 
-    def _read(self, asked: _Asked, seen: str) -> tuple[Look, tuple[int, str]]:
-        """Reads an excerpt as far as it takes: a look, the answer, and the platform's key."""
-        self.misses += 1
-        registry = self.registry
+    def _owner(self, asked: _Asked, seen: str, looked: Look) -> _Owner:
+        """The owner of a message; remembered, for even of new texts few are of a new one."""
+        written = seen[slice(*looked.signature)] if looked.signature else ""
+        told = asked.kind, written, asked.signature, asked.platform
+        alone = written or not looked.host
+        if alone and (owner := self._owners.get(told)):
+            return owner
+        owner = self._owner_of(asked, seen, looked)
+        if alone and max(len(asked.signature), len(asked.platform)) <= _FIELD_BYTES:
+            if len(self._owners) >= _OWNERS_MAX:
+                self._owners.clear()
+            self._owners[told] = owner
+        return owner
+
+    def _owner_of(self, asked: _Asked, seen: str, looked: Look) -> _Owner:
         origin = self._origins[asked.kind]
-        if asked.looked:
-            looked, score = asked.looked.look, asked.looked.score
-        else:
-            looked = look(mask(seen))
-            score = model().score(looked.folded, looked.cased)
-        name, trust = _platform(registry, looked, seen, origin, asked.signature, asked.platform)
-        rule = _textless(registry, origin, asked.category, asked.template, text=bool(seen))
+        key, trust = _platform(self.registry, looked, seen, origin, asked.signature, asked.platform)
+        name = looked.signature or looked.host
+        written = seen[slice(*name)] if name else "-"
+        return _Owner(
+            key,
+            _identity(key) << 16 | trust << 2 | _OTP,
+            trusted=trust is not Trust.NONE,
+            of_sender=key == origin.from_key,
+            hidden=tells_nobody(origin),
+            person=origin.line is Line.PERSON and looked.signature is None,
+            digits=not written.isalpha() and _DIGIT.search(fold(written)) is not None,
+        )
+
+    def _read(self, asked: _Asked, looked: _Looked, owner: _Owner) -> tuple[int, str]:
+        """Reads a text as far as it takes: the answer, and the platform's key."""
+        self.misses += 1
+        rule = None
+        if asked.category or asked.template or not asked.text:
+            origin = self._origins[asked.kind]
+            rule = _textless(
+                self.registry, origin, asked.category, asked.template, text=bool(asked.text)
+            )
         if rule:
             sure = RULES[rule].confidence
         else:
             sure = confidence(
-                looked,
-                score,
-                read,
-                trusted=trust is not Trust.NONE,
-                person=origin.line is Line.PERSON and looked.signature is None,
+                looked.look, looked.score, read, trusted=owner.trusted, person=owner.person
             )
+        answer = round(sure * 100) << 8
         if sure < self.params.confidence_min:
-            return looked, (round(sure * 100) << 8, "")
-        answer = round(sure * 100) << 8 | trust << 2 | _OTP
-        if name == origin.from_key:
-            told = brand(registry, looked) if tells_nobody(origin) else None
-            if told is None:
-                return looked, (answer | _FROM_SENDER, "")
-            name = told
-        return looked, (_identity(name) << 16 | answer, name)
+            return answer, ""
+        if not owner.of_sender:
+            return owner.answer | answer, owner.key
+        told = brand(self.registry, looked.look) if owner.hidden else None
+        if told is None:
+            return owner.answer & _TRUST | _OTP | answer | _FROM_SENDER, ""
+        return _identity(told) << 16 | owner.answer & _TRUST | _OTP | answer, told

@@ -31,6 +31,7 @@ _CJK: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _NO_WORD: Final = re.compile("[\\W\\d_]+")
 _WORD: Final = re.compile('[^\\s.,;:!?/|*()"“”]+')
 _NOTES_CACHED: Final = 4_096
+_NAMES_CACHED: Final = 4_096
 
 
 def signature_span(folded: str) -> tuple[int, int] | None:
@@ -59,13 +60,19 @@ def signature_span(folded: str) -> tuple[int, int] | None:
 
 def _is_name(found: re.Match[str]) -> bool:
     """Tell if brackets hold a name: letters, or as in 【12306】; not [482913]."""
-    name = found[found.lastindex or 0].strip()
+    name, code = _held(found[found.lastindex or 0].strip(), chinese=found[1] is not None)
+    return name and not (code and _is_the_code(found))
+
+
+@lru_cache(_NAMES_CACHED)
+def _held(name: str, *, chinese: bool) -> tuple[bool, bool]:
+    """Tell if what stands in brackets, Chinese ones or others, may be a name, and if a code."""
     if name.isdigit():
-        if len(name) > 5 or found[1] is None:
-            return False
+        if len(name) > 5 or not chinese:
+            return False, False
     elif not _LETTER.search(name) or "%" in name or is_note(name):
-        return False
-    return not (_CODE.fullmatch(name) and _is_the_code(found))
+        return False, False
+    return True, _CODE.fullmatch(name) is not None
 
 
 def _is_the_code(found: re.Match[str]) -> bool:

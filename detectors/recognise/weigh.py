@@ -50,17 +50,18 @@ def confidence(
     """
     if looked.host_line:
         return RULES["host-line"].confidence
+    known = model()
     if not trusted and not looked.for_app:
-        sure = model().sure(score)
+        sure = known.sure(score)
         if sure is False:
-            return model().sure_other
+            return known.sure_other
         if sure and not person and shown(looked) and not tells_spent(looked):
-            return model().sure_code
+            return known.sure_code
     reading = read(looked)
     if trusted or not RULES[reading.rule].weighed:
         return RULES[reading.rule].confidence
     traits = (*reading.traits, "person") if person else reading.traits
-    odds = model().odds(score, reading.rule, traits)
+    odds = known.odds(score, reading.rule, traits)
     if odds > 0 and barred(looked, reading, score, odds):
         return RULES[reading.rule].confidence
     return confidence_of(odds)

@@ -23,7 +23,7 @@ def test_every_clue_of_a_text_is_its_own(text: str) -> None:
     between = sorted(
         int(place)
         for clue in clues.clues(told)
-        for place, owner in zip(clue.place, told.text[clue.at], strict=True)
+        for place, owner in zip(clue.place, told.owners()[clue.at], strict=True)
         if owner == 1 and place < NOWHERE
     )
     assert between == sorted(

@@ -105,7 +105,7 @@ class Pieces:
             by = 1 / weighed_down(told, len(part))
             for clue in clues(told):
                 kept = clue.place < NOWHERE
-                whose = told.text[clue.at][kept]
+                whose = told.owners()[clue.at][kept]
                 add(clue.place[kept], whose + first, by[clue.family][whose])
         # What a text holds twice is one value; in order of places, so that sums run through memory
         key = np.concatenate(place).astype(np.int64) * len(texts) + np.concatenate(text)
