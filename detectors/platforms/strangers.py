@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from detectors.model.arrays import indices
 from detectors.model.event import TICK_OFFSETS, TOKEN_BIT
 from detectors.model.records import utc_ms
+from detectors.model.rows import rows_of
 
 SLOT_S: Final = 300
 """Seconds of one part: a sweep of 300 numbers a minute is seen after some ten minutes."""
@@ -98,7 +99,7 @@ class Strangers:
         told, self.sums = _most(self.sums, PAIRS_PART), self.sums[:0]
         if not len(told):
             return None
-        return SweepPart(utc_ms(begun * SLOT_S), tuple(map(Thousand._make, told.tolist())))
+        return SweepPart(utc_ms(begun * SLOT_S), tuple(rows_of(Thousand, *told.T.tolist())))
 
     def state(self) -> list[Any]:
         """Plain data, the same whatever the order in which they came."""
