@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from detectors.recognise.brands import listed
 from detectors.recognise.fold import name_key
+from detectors.recognise.names import listed
 
 TEXTS = Path(__file__).parent / "texts"
 SETS = sorted(path.name.removesuffix(".train.jsonl") for path in TEXTS.glob("*.train.jsonl"))

@@ -1,0 +1,200 @@
+"""Names written with capitals or in front of a colon, and the points for their places."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from detectors.recognise.fold import fold, name_key
+from detectors.recognise.names import WORDS, is_a_codes, is_stop, listed
+
+_NAME_WORDS: Final = 3  # of one name
+FIRST_CHARS: Final = 6
+_NAMES_MAX: Final = 24  # words with a capital that are looked at
+_CAPITAL: Final = re.compile(  # Tandem, eBay, O'Neil, AT&T, ID.me; Вибер
+    "(?:(?<![\\w@./])|(?<=[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af\u0e00-\u0e7f\u1200-\u137f]))"
+    "(?:[a-z]{0,2}[A-Z\u00c0-\u00de](?:[A-Za-z\u00c0-\u024f&'’+]|[.](?=[A-Za-z])){0,22}[A-Za-z\u00c0-\u024f+!]"
+    "(?![A-Za-z0-9\u00c0-\u024f@/])"
+    "|[\u0410-\u042f][\u0400-\u04ff-]{1,22}(?![\\w@/]))"
+)
+LATIN: Final = "A-Za-z\u00c0-\u024f\u1e00-\u1eff"
+ANY_WORD: Final = re.compile(  # "n'est" and "don't" are one word
+    f"(?:[{LATIN}]{{1,2}}['’](?=[a-z]{{2}}))?[0-9{LATIN}]+|[^\\W_0-9{LATIN}]+"
+)
+SURE: Final = 4  # points of a name that stands where names do
+_BEHIND_NAME: Final = re.compile(  # of a first word that is a name
+    "\\W{0,2}\\s?[:：|>»\\])】\n-]|[.,] |(?: here!?|['’]s)?[ -](?:here|one[ -]?time|login"
+    "|log-?in|sign-?in|verification|security|secure"
+    "|access|sms|2fa|your|otp|pin|code)(?![a-z])"
+)
+_CODES_BEHIND: Final = re.compile(
+    "(?:会員登録|新規登録|会員|登録|ログイン|アカウント|コード|会员注册|注册|登录|登入|小程序|\\s?코드)$"
+)
+AMOUNT: Final = re.compile(
+    "(?:0[.,]0|(?:eur|usd|inr|rs|rp|tl|sar|aed|rub|pln|czk|[$€£₹₽¥])[. ]?0)[^:;\n]{0,24}$",
+    re.IGNORECASE,
+)
+AMOUNT_CHARS: Final = 48
+_SMALL: Final = tuple(
+    re.compile(pattern)
+    for pattern in (
+        (
+            "\\b(?:[Yy]our|[Uu]r) ([a-z][a-z.&-]{1,14}) (?:[a-z-]+ ){0,2}"
+            "(?:code|otp|OTP|pin|PIN|passcode)\\b"
+        ),
+        (
+            "\\b(?:code|codigo|código|codice|kod|kode|Code|OTP)"
+            " (?:de|di|for|para|pour|untuk|für|voor|dla) ([a-z][a-z.&-]{2,14})\\b"
+        ),
+        "^\\W{0,3}([a-z][a-z.&-]{1,14})(?: (?:ur|your|secure|login|verification|code|otp|pin))+\\b",
+        "^\\W{0,3}([a-z][a-z.&-]{2,14}) 0{3}",
+    )
+)
+_HELLO: Final = re.compile(" ?[!,]")
+_LAST_SENTENCE: Final = re.compile("[^.!?\n。！？]*$")
+_SENTENCE_CHARS: Final = 96
+_WAYS: Final = 5  # words behind "by" that may be ways: by email, phone, SMS or WhatsApp
+_CASE: Final = re.compile("['’][a-z\u00e0-\u024f]{1,4}$")  # Instagram'a
+_TAILS: Final = frozenset({"pago", "pay", "now", "go"})
+_JOINT: Final = re.compile(" (?:of |& )?|-|&")
+_SIGNS: Final = "\u0900-\u0dff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+"""Scripts whose vowel signs are no letters to `\\w`."""
+_HEAD: Final = re.compile(
+    f"\\W{{0,6}}(?:<#>\\s?)?([^\\W\\d_][\\w{_SIGNS} .&'’+-]{{1,23}}?)"
+    "\\s?(?:[:：|>»]|\\s[-\u2013\u2014~])"
+)
+_INSTITUTE: Final = re.compile("banka?s?|banca|banco|banque|pank|банка?|ბანკი|pojistovna|schranka")
+_FIRST_OTP: Final = re.compile(
+    "\\W{0,4}([A-Za-z]{3,16}) (?:ka |ke |ki )?(?:otp|OTP|pin|PIN|code|kod|kode)\\b"
+)
+NO_CHINESE: Final = re.compile(
+    "^使用|^[をがにのはへでと]|提醒$|填写|填寫|修改|口令|本次|完成|点击|點擊|尊敬|客户|客戶|办理|辦理|验证|驗證|登录|登錄|登入|注册|註冊|您|你|手机|手機|账号|帐号|帳號|密码|密碼|短信|正在|请|請|勿|本人|操作|身份|新设备|会员$|一次|动态|動態|订购|訂購|安全|确认|確認|支付$|^的|^为|^了|绑定"
+)
+
+
+class Place(NamedTuple):
+    """A name where it stands in a text, or the key of a listed one, and the points for it."""
+
+    worth: int
+    start: int
+    end: int
+    name: str
+
+
+def is_channel(text: str, start: int, key: str) -> bool:
+    """Tell if a name stands as a way to send something, or where something is not to be done.
+
+    "We never ask for it by email, WhatsApp or phone."
+    """
+    if key not in WORDS["channels"]:
+        return False
+    sentence = _LAST_SENTENCE.search(text, max(0, start - _SENTENCE_CHARS), start)
+    words = [fold(word) for word in ANY_WORD.findall(sentence[0])] if sentence else []
+    ways = (len(words) - at for at, word in enumerate(words, 1) if word in WORDS["by"])
+    return min(ways, default=_WAYS) < _WAYS or not WORDS["never"].isdisjoint(words)
+
+
+def small(text: str) -> list[str]:
+    """The small word between "your" and "code", in the languages that write so: "your ofo code"."""
+    return [
+        found[1] for pattern in _SMALL if (found := pattern.search(text)) and not is_stop(found[1])
+    ]
+
+
+def head(text: str) -> list[str]:
+    """Find what stands before a colon or a dash at the beginning, or "code" as first word."""
+    if found := _FIRST_OTP.match(text):
+        return [] if is_stop(found[1]) else [found[1]]
+    found = _HEAD.match(text)
+    if not found:
+        return []
+    words = found[1].split()
+    while len(words) > 1 and (words[-1].islower() or is_stop(words[-1])):
+        if len(words) <= _NAME_WORDS and _INSTITUTE.fullmatch(fold(words[-1])):
+            break
+        words.pop()
+    front, dash, back = words[-1].rpartition("-")
+    if dash and front and is_a_codes(back):
+        words[-1] = front
+    if not words[-1].isascii():
+        words[-1] = _CODES_BEHIND.sub("", words[-1]) or words[-1]
+    stops = any(map(is_stop, words)) or len(words) > _NAME_WORDS
+    return [] if stops or NO_CHINESE.search(found[1]) else [" ".join(words)]
+
+
+def capitals(text: str) -> list[Place]:
+    """Names in letters with capitals, the likeliest first."""
+    told: list[Place] = []
+    words: list[re.Match[str]] = []
+    for found in _CAPITAL.finditer(text):
+        if len(words) == _NAMES_MAX:
+            break
+        words.append(found)
+    at = 0
+    while at < len(words):
+        first = last = words[at]
+        at += 1
+        hello = first[0].endswith("!") or _HELLO.match(text, first.end())
+        if is_stop(first[0]) or (first.start() <= FIRST_CHARS and hello):
+            continue
+        count = 1
+        while at < len(words) and count < _NAME_WORDS and _continues(words[at][0]):
+            joint = text[last.end() : words[at].start()]
+            if not _JOINT.fullmatch(joint) or (joint == "-" and is_a_codes(words[at][0])):
+                break
+            last = words[at]
+            at += 1
+            count += 1
+        start, end = first.start(), last.end()
+        name = _CASE.sub("", text[start:end])
+        worth = likely(text, start, end)
+        if worth <= SURE and is_channel(text, start, name_key(name)):
+            continue
+        if worth > 1 or not (_begins(text, start, end) or is_greeted(text, start, end)):
+            told.append(Place(worth, start, end, name))
+    return sorted(told, key=lambda place: (-place.worth, place.start))
+
+
+def is_greeted(text: str, start: int, end: int) -> bool:
+    """Tell if a word is who the text is for: "Hi Tim, your code"."""
+    before = _HELLO.match(text, end) and _WORD_BEFORE.search(text, max(0, start - 20), start)
+    return before is not None and fold(before[1]) in WORDS["greetings"]
+
+
+def _begins(text: str, start: int, end: int) -> bool:
+    """Tell if a word has its capital only because a sentence begins with it: "Enter 4829"."""
+    word = text[start:end]
+    if " " in word or not word[1:].islower():
+        return False
+    ordinary = name_key(word) in listed().ordinary
+    mark = not ordinary and start <= FIRST_CHARS and _BEHIND_NAME.match(text, end)
+    return not mark and _SENTENCE.search(text, max(0, start - 4), start) is not None
+
+
+def _continues(word: str) -> bool:
+    return not is_stop(word) or word.lower() in _TAILS
+
+
+_WORD_BEFORE: Final = re.compile("([^\\W\\d_]+)['’]?\\s[\"'“«„(]?$")
+_WORD_AFTER: Final = re.compile("[\"'”»)]?(?:['’]s)?[\\s-]([^\\W\\d_-]+(?:-[^\\W\\d_]+)?)")
+_CODE_WORD: Final = re.compile(
+    "(?:[a-z]*(?:code|kode?|codigo|codice|codul|cod|kood|koodi|kodu|pin|otp|passcode)[a-z]{0,5})$"
+)
+_SENTENCE: Final = re.compile("(?:^|[.!?:\\n。！？]\\s{0,2})\\W{0,2}$")
+
+
+def likely(text: str, start: int, end: int) -> int:
+    """Points for a word with a capital as a platform's name, by the words around it."""
+    before = _WORD_BEFORE.search(text, max(0, start - 20), start)
+    after = _WORD_AFTER.match(text, end, min(len(text), end + 24))
+    worth = 1
+    if before and fold(before[1]) in WORDS["before"]:
+        worth += 3
+    if after:
+        word = fold(after[1])
+        if word in WORDS["after"] or _CODE_WORD.match(word):
+            worth += 3
+    first = _SENTENCE.search(text, max(0, start - 4), start) is not None
+    if worth == 1 and first:  # as any first word, but who writes may stand first in all
+        worth = 0 if start > FIRST_CHARS else 1
+    return worth + 2 * (text.count(text[start:end]) > 1)

@@ -1,0 +1,122 @@
+"""Names in scripts without capitals: Chinese, Japanese, Korean, Arabic, Indic ones and others."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from detectors.recognise.capitals import NO_CHINESE
+
+_CODES_NAME: Final = (
+    "(?:短信|手机|手機|动态|動態|登录|登錄|登入|注册|註冊|安全|账号|帐号|帳號|帳戶|账户|身份|一次性|会员|會員|支付)*"
+    "(?:验证码|驗證碼|校验码|校驗碼|动态码|動態碼|动态密码|动态口令|密码|密碼|验证代码|驗證代碼|确认码|確認碼|认证码|認證碼|代码|代碼)"
+)
+_CJK: Final = "[\u4e00-\u9fffA-Za-z·]"
+_CHINESE: Final = tuple(
+    re.compile(pattern)
+    for pattern in (
+        f"(?:您的|你的|您嘅|你嘅|欢迎使用|歡迎使用|欢迎注册|感谢使用|感谢注册|来自|來自)\\s?({_CJK}{{2,12}}?)\\s?(?:的)?\\s?{_CODES_NAME}",
+        f"(?:登录|登錄|登入|登陆|注册|註冊|绑定|綁定|加入|使用|激活|找回|重置)(?:您的|你的|了)?\\s?({_CJK}{{2,12}}?)\\s?(?:的)?(?:账号|帐号|帳號|账户|帳戶|会员|會員|APP|App|app|平台|网站|網站|小程序|服务|密码)",
+        f"^\\W{{0,3}}({_CJK}{{2,10}}?)\\s?(?:的)?{_CODES_NAME}",
+        f"(?:登录|登錄|登入|注册|註冊|用于|用於)\\s?({_CJK}{{2,8}})[，,。！]",
+        f"(?:在|欢迎回到|歡迎回到|欢迎来到|登录到)\\s?({_CJK}{{2,10}}?)(?:小程序|进行|進行|的{_CODES_NAME}|登录|登入|，|,|绑定|App|APP)",
+        f"^\\W{{0,3}}({_CJK}{{2,8}}?)(?:小程序|APP|App|app)",
+        f"^\\W{{0,3}}({_CJK}{{2,10}}?)(?:提醒您|温馨提示|通知您|客服|の|です|に(?:ご登録|ログイン))",
+        f"(?:^|[，,。 ])({_CJK}{{1,6}}(?:银行|銀行|证券|證券|保险|保險))",
+        (
+            f"(?:^|[，,。 ]|正在使用)({_CJK}{{2,8}}?)"
+            "(?:密码重置|密碼重設|登录|登錄|登入|網銀|手机银行|专用|專用)"
+        ),
+        f"[—-]{{1,2}}\\s?({_CJK}{{2,10}})[。\\s]*$",
+        (
+            "(?:欢迎使用|歡迎使用|欢迎加入|歡迎加入|感谢使用|感謝使用|申请|申請)"
+            f"\\s?({_CJK}{{2,10}}?)(?:[,，。!！ ]|$)"
+        ),
+        (
+            f"(?:^|[,，。!！ ]|为|為|来|來|在|用)({_CJK}{{2,10}}?)"
+            "(?:会员|會員|APP|App|欢迎|歡迎|当会员|为您|為您|的手机|的手機|借出|网银|網銀|绑定|綁定)"
+        ),
+        '[「『“"《]([^「」『』“”"《》\\d]{2,14})[」』”"》]',
+    )
+)
+_CHINESE_LETTER: Final = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
+_HAN: Final = re.compile("[\u4e00-\u9fff]{3,}")
+_RUN_CHARS: Final = 100
+_JAPANESE: Final = re.compile(
+    "([\u3040-\u30ff\u4e00-\u9fffA-Za-z]{2,14}?)(?:への|の|\\s)?(?:認証|確認|ログイン|セキュリティ|本人確認|ワンタイム)"
+)
+_KOREAN: Final = re.compile("([\uac00-\ud7afA-Za-z]{2,12})(?:의)? (?:인증|본인|로그인|확인|보안)")
+_KOREAN_IS: Final = re.compile(
+    "\\W{0,3}([\uac00-\ud7af]{2,10}?)(?:입니다|이에요|예요|에서|에 | 가입)"
+)
+_UNCASED: Final = tuple(
+    # scripts without capitals: the word beside what says whose code it is
+    re.compile(pattern)
+    for pattern in (
+        (
+            "(?:رمز|كود|کد)(?: (?:التحقق|التفعيل|تایید|تأیید|ورود|فعالسازی|برداشت))?"
+            " ([\u0620-\u06ff]{3,14}(?: شات| ایپ)?) (?:شما|الخاص|هو|:)"
+        ),
+        "(?:کد تایید|کد ورود|کد فعالسازی|كود|رمز) ([\u0620-\u06ff]{3,14}(?: شات)?)(?::|\\s*$| 0)",
+        (
+            "(?:الخاص بك في|الخاص بك من|ل?حسابك في|تطبيق|رمزك 0+ من|کد|به)"
+            " ([\u0620-\u06ff]{3,14})(?:[ .!]|$)"
+        ),
+        "^([\u0620-\u06ff]{3,14})[!:] ",
+        "^([\u0620-\u06ff]{3,14}) (?:کد|كود|رمز)",
+        "(?:שלך ל-?|באתר |באפליקציית |לחשבון )([\u05d0-\u05ea]{2,12})",
+        "(?:รหัส(?:ยืนยัน)?|OTP|บัญชี)(?:ของ)?([\u0e00-\u0e7f]{3,14}) 0",
+        "^([\u0900-\u0dff]{3,16}(?: [\u0900-\u0dff]{2,12})?)\\s?[:-]",
+        (
+            "^([\u0900-\u0dff]{3,16}) (?:(?:का|की|के|এর|ને|ਦਾ) )?(?:OTP|PIN|ओटीपी|कोड|কোড|ওটিপি"
+            "|કોડ|ਕੋਡ|ಕೋಡ್|ಒಟಿಪಿ|കോഡ്|ഒടിപി|కోడ్|குறியீடு)"
+        ),
+        ("^([\u0900-\u0dff]{2,16}) (?:ऐप|एप|पोर्टल|অ্যাপ|পোর্টাল|పోర్టల్|પોર્ટલ|ਪੋਰਟਲ|ಪೋರ್ಟಲ್|ಆನ್‌ಲೈನ್|പോർട്ടൽ)"),
+        "^([\u0531-\u0587]{3,20})[.։:] ",
+        "^የ?([\u1200-\u137f]{2,10}) ",
+        "^([\u30a0-\u30ff\u4e00-\u9fff]{2,10})(?:です。|に(?:ご登録|ログイン)|アプリ|の画面)",
+        "0+を([\u30a0-\u30ff]{2,10})の",
+        "^([\uac00-\ud7af]{2,10}) (?:코드|비밀|비밀번호)",
+        "(?:입력하시면|입력하면) ([\uac00-\ud7af]{2,10})",
+    )
+)
+_NO_UNCASED: Final = re.compile(
+    "^(?:آپ|کد|كد|المصادقة|التفعيل|الدخول|التأكيد|الأمان|المرور|رمز|كود|التحقق|شما|هو|تایید|تأیید|ورود|عزيزي|کاربر|مشترک|سلام|شلום|आप|कृपया|प्रिय|ओटीपी"
+    "|আপনার|আপনি|প্রিয়|তোমার|உங்கள்|மீ|మీ|ನಿಮ್ಮ|നിങ്ങളുടെ|તમારો|તમારું|તમારા|ਤੁਹਾਡਾ|ඔබගේ|ඔබේ|तपाईंको|तुमचा|तुमच्या|ಒಟಿಪಿ|ഒടിപി|ওটিপি|കോഡ്|কোড|કોડ|ਕੋਡ"
+    "|ማረጋገጫ|ኮድ|ላንተ|ለመግባት|ክፍያ|پوي|پوی|حساب|اضغط|ਤਸਦੀਕ|सत्यापन|சரிபார்ப்பு|تىزىم|로그인|임시|本人|認証|確認|인증|본인|고객|회원)"
+)
+_NO_KOREAN: Final = re.compile("귀하|고객|회원|요청|입력|아래|본인|서비스")
+
+
+def runs(text: str) -> list[str]:
+    """Runs of three to six Chinese letters, the longest first: perhaps names of the registry."""
+    if text.isascii():
+        return []
+    runs = _HAN.findall(text[:_RUN_CHARS])
+    return [
+        run[at : at + length]
+        for length in (6, 5, 4, 3)
+        for run in runs
+        for at in range(len(run) - length + 1)
+    ]
+
+
+def uncased(text: str) -> list[str]:
+    """Names in Chinese, Japanese or Korean, the likeliest first."""
+    if text.isascii():
+        return []
+    names = [
+        found[1].strip()
+        for pattern in (_CHINESE if _CHINESE_LETTER.search(text) else ())
+        if (found := pattern.search(text)) and not NO_CHINESE.search(found[1])
+    ]
+    if (found := _JAPANESE.search(text)) and not NO_CHINESE.search(found[1]):
+        names.append(found[1])
+    if (found := _KOREAN_IS.match(text)) and not _NO_KOREAN.search(found[1]):
+        names.insert(0, found[1])
+    if (found := _KOREAN.search(text)) and not _NO_KOREAN.search(found[1]):
+        names.append(found[1])
+    if names:
+        return names
+    uncased = [found[1] for pattern in _UNCASED if (found := pattern.search(text))]
+    return [name for name in uncased if not _NO_UNCASED.match(name)]
