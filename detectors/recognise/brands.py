@@ -16,6 +16,7 @@ from detectors.recognise.capitals import (
     AMOUNT,
     AMOUNT_CHARS,
     ANY_WORD,
+    CERTAIN,
     SURE,
     Place,
     capitals,
@@ -35,7 +36,6 @@ from detectors.recognise.uncased import runs, uncased
 _OF_GOOGLE: Final = re.compile("(?<![\\w-])G-0{5,8}(?![\\w-])")  # nobody else writes codes so
 _BETWEEN: Final = re.compile("| |[.&'’+!-]| [&-] ")
 _SPOTS_MAX: Final = 48  # words of a text that are looked up
-_CERTAIN: Final = 7  # with such words on both sides: no other name can be more than that
 _LETTERS: Final = re.compile("[^\\W\\d_]")
 _HEAD_MARK: Final = re.compile("\\W{0,2}\\s?[:：|>»\\])】-]|[.] ")
 _ENDING: Final = 3  # letters of a case's ending, at most
@@ -110,11 +110,11 @@ def _rival(registry: Registry, text: str, head: list[str], listed_: Place) -> st
     Who writes stands first: of places that are as good the earlier one counts if a sentence ends
     between the two, or if the later one is where something is paid.
     """
-    if listed_.worth >= _CERTAIN or _LETTERS.search(text, 0, listed_.start) is None:
+    if listed_.worth >= CERTAIN or _LETTERS.search(text, 0, listed_.start) is None:
         return None
     own = {name_key(text[listed_.start : listed_.end]), listed_.name}
     for place in (*(Place(SURE, 0, 0, name) for name in head), *capitals(text)):
-        least = SURE if place.start < listed_.start else _CERTAIN
+        least = SURE if place.start < listed_.start else CERTAIN
         if place.worth < max(least, listed_.worth) or _paid(text, place.name):
             continue
         if any(key in name_key(place.name) for key in own):

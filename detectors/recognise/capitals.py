@@ -7,21 +7,34 @@ from typing import Final, NamedTuple
 
 from detectors.recognise.fold import fold, name_key
 from detectors.recognise.names import WORDS, is_a_codes, is_stop, listed
+from detectors.recognise.traps import names_other
 
 _NAME_WORDS: Final = 3  # of one name
 FIRST_CHARS: Final = 6
+_APART: Final = 3  # characters between a title and a name, less than that
 _NAMES_MAX: Final = 24  # words with a capital that are looked at
-_CAPITAL: Final = re.compile(  # Tandem, eBay, O'Neil, AT&T, ID.me; Вибер
-    "(?:(?<![\\w@./])|(?<=[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af\u0e00-\u0e7f\u1200-\u137f]))"
-    "(?:[a-z]{0,2}[A-Z\u00c0-\u00de](?:[A-Za-z\u00c0-\u024f&'’+]|[.](?=[A-Za-z])){0,22}[A-Za-z\u00c0-\u024f+!]"
-    "(?![A-Za-z0-9\u00c0-\u024f@/])"
-    "|[\u0410-\u042f][\u0400-\u04ff-]{1,22}(?![\\w@/]))"
-)
+
+
+def _capitals(first: int, last: int) -> str:
+    """The capitals of a block of letters, for a class: small ones stand between them."""
+    return "".join(chr(point) for point in range(first, last + 1) if chr(point).isupper())
+
+
 LATIN: Final = "A-Za-z\u00c0-\u024f\u1e00-\u1eff"
+_UPPER: Final = "A-Z" + _capitals(0xC0, 0x24F) + _capitals(0x1E00, 0x1EFF)
+_CAPITAL: Final = re.compile(  # Tandem, eBay, O'Neil, AT&T, ID.me, Šljivo; Вибер, Ελαιώνας, Նռնիկ
+    "(?:(?<![\\w@./])|(?<=[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af\u0e00-\u0e7f\u1200-\u137f]))"
+    f"(?:[a-z]{{0,2}}[{_UPPER}](?:[{LATIN}&'’+]|[.](?=[A-Za-z])){{0,22}}[{LATIN}+!]"
+    f"(?![0-9{LATIN}@/])"
+    f"|[{_capitals(0x400, 0x4FF)}][\u0400-\u04ff-]{{1,22}}(?![\\w@/])"
+    f"|[{_capitals(0x370, 0x3FF)}][\u0370-\u03ff]{{1,22}}(?![\\w@/])"
+    "|[\u0531-\u0556][\u0561-\u0587]{1,22}(?![\\w@/]))"
+)
 ANY_WORD: Final = re.compile(  # "n'est" and "don't" are one word
     f"(?:[{LATIN}]{{1,2}}['’](?=[a-z]{{2}}))?[0-9{LATIN}]+|[^\\W_0-9{LATIN}]+"
 )
 SURE: Final = 4  # points of a name that stands where names do
+CERTAIN: Final = 7  # with such words on both sides: no other name can be more than that
 _BEHIND_NAME: Final = re.compile(  # of a first word that is a name
     "\\W{0,2}\\s?[:：|>»\\])】\n-]|[.,] |(?: here!?|['’]s)?[ -](?:here|one[ -]?time|login"
     "|log-?in|sign-?in|verification|security|secure"
@@ -137,6 +150,8 @@ def capitals(text: str) -> list[Place]:
         hello = first[0].endswith("!") or _HELLO.match(text, first.end())
         if is_stop(first[0]) or (first.start() <= FIRST_CHARS and hello):
             continue
+        if _addresses(first[0]) and at < len(words) and words[at].start() - first.end() < _APART:
+            continue  # Halo Siti, Dr. Patel
         count = 1
         while at < len(words) and count < _NAME_WORDS and _continues(words[at][0]):
             joint = text[last.end() : words[at].start()]
@@ -149,6 +164,8 @@ def capitals(text: str) -> list[Place]:
         name = _CASE.sub("", text[start:end])
         worth = likely(text, start, end)
         if worth <= SURE and is_channel(text, start, name_key(name)):
+            continue
+        if worth < CERTAIN and names_other(text, start, end):
             continue
         if worth > 1 or not (_begins(text, start, end) or is_greeted(text, start, end)):
             told.append(Place(worth, start, end, name))
@@ -169,6 +186,12 @@ def _begins(text: str, start: int, end: int) -> bool:
     ordinary = name_key(word) in listed().ordinary
     mark = not ordinary and start <= FIRST_CHARS and _BEHIND_NAME.match(text, end)
     return not mark and _SENTENCE.search(text, max(0, start - 4), start) is not None
+
+
+def _addresses(word: str) -> bool:
+    """Tell if a word stands in front of the name of a person."""
+    body = fold(word)
+    return body in WORDS["greetings"] or body in WORDS["titles"]
 
 
 def _continues(word: str) -> bool:
