@@ -31,7 +31,7 @@ from detectors.recognise.names import WORDS, listed, names_a_code
 from detectors.recognise.reading import Look
 from detectors.recognise.registry import Line, Platform, Registry, Sender
 from detectors.recognise.scenes import price
-from detectors.recognise.uncased import runs, uncased
+from detectors.recognise.uncased import between, runs, uncased
 
 _OF_GOOGLE: Final = re.compile("(?<![\\w-])G-0{5,8}(?![\\w-])")  # nobody else writes codes so
 _BETWEEN: Final = re.compile("| |[.&'’+!-]| [&-] ")
@@ -84,7 +84,7 @@ def brand(registry: Registry, looked: Look) -> str | None:
         known = _known(registry, name)
         if known and not (first and name not in first and _paid(text, name)):
             return f"sig:{known.key}"
-    for name in (*names, *(place.name for place in capitals(text)), *small(text)):
+    for name in (*names, *(place.name for place in capitals(text)), *small(text), *between(text)):
         spelled = name not in first and _CONSONANTS.fullmatch(name)
         if not spelled and (key := _as_key(registry, name)):
             return key

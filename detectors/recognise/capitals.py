@@ -41,7 +41,7 @@ _BEHIND_NAME: Final = re.compile(  # of a first word that is a name
     "|access|sms|2fa|your|otp|pin|code)(?![a-z])"
 )
 _CODES_BEHIND: Final = re.compile(
-    "(?:会員登録|新規登録|会員|登録|ログイン|アカウント|コード|会员注册|注册|登录|登入|小程序|\\s?코드)$"
+    "(?:会員登録|新規登録|会員|會員|登録|ログイン|アカウント|コード|会员注册|注册|登录|登入|小程序|\\s?코드)$"
 )
 AMOUNT: Final = re.compile(
     "(?:0[.,]0|(?:eur|usd|inr|rs|rp|tl|sar|aed|rub|pln|czk|[$€£₹₽¥])[. ]?0)[^:;\n]{0,24}$",
@@ -70,6 +70,18 @@ _WAYS: Final = 5  # words behind "by" that may be ways: by email, phone, SMS or 
 _CASE: Final = re.compile("['’][a-z\u00e0-\u024f]{1,4}$")  # Instagram'a
 _TAILS: Final = frozenset({"pago", "pay", "now", "go"})
 _JOINT: Final = re.compile(" (?:of |& )?|-|&")
+_OF: Final = re.compile(
+    " (?:of|de(?: la| los)?|del|della|di|da|do|dos|das|du|des|van|der|von|och|og|i|y|e|et|und) "
+)
+_HOUSES: Final = re.compile(  # Banque du Jorat, Prefeitura de Itaú
+    "banka?|banco?|banca|banque|caixa|caisse|caja|cassa|kasa|mutuelle|mutua|prefeitura|mairie|comune|ville|ayuntamiento"
+    "|cooperativa|cooperative|coop|universi[a-z]+|hospital|clinica|ministry|city|council|guichet|gemeente|stadt|casa|maison"
+)
+_OTHER_SCRIPT: Final = re.compile("\\s[\"'“«„(]?(?![A-Za-z\u00c0-\u024f\u1e00-\u1eff])[^\\W\\d_]")
+_LAST_LATIN: Final = "\u024f"
+_SIGNS_MAX: Final = 28  # characters of a name at the end
+_SIGNS_AFTER: Final = 4
+_BEFORE_LAST: Final = re.compile("(?:[.!?)。！？\n]|\\s[-\u2013\u2014])[\\s-]{0,3}$")
 _SIGNS: Final = "\u0900-\u0dff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 """Scripts whose vowel signs are no letters to `\\w`."""
 _HEAD: Final = re.compile(
@@ -81,7 +93,8 @@ _FIRST_OTP: Final = re.compile(
     "\\W{0,4}([A-Za-z]{3,16}) (?:ka |ke |ki )?(?:otp|OTP|pin|PIN|code|kod|kode)\\b"
 )
 NO_CHINESE: Final = re.compile(
-    "^使用|^[をがにのはへでと]|提醒$|填写|填寫|修改|口令|本次|完成|点击|點擊|尊敬|客户|客戶|办理|辦理|验证|驗證|登录|登錄|登入|注册|註冊|您|你|手机|手機|账号|帐号|帳號|密码|密碼|短信|正在|请|請|勿|本人|操作|身份|新设备|会员$|一次|动态|動態|订购|訂購|安全|确认|確認|支付$|^的|^为|^了|绑定"
+    "^使用|^[をがにのはへでと]|提醒$|填写|填寫|修改|口令|本次|完成|点击|點擊|尊敬|客户|客戶|办理|辦理|验证|驗證|登录|登錄|登入|注册|註冊|您|你|手机|手機|账号|帐号|帳號|密码|密碼|短信|正在|请|請|勿|本人|操作|身份|新设备|会员$|一次|动态|動態|订购|訂購|安全|确认|確認|^支付|^的|^为|^了|绑定|綁定|忘记|忘記|亲爱|親愛|先生|女士|小姐|重要|注意|通知|谢谢|謝謝|感谢|感謝|退订|退訂|转发|轉發|回复|回覆|有效|收到|輸入|输入|查收|領取|领取|以下|ください|様$|合約|合约|租約|簽署|签署|合同|^会員$|^利用者|クレジット|端末|画面|電話番号"
+    "|^(?:北京|上海|广州|廣州|深圳|天津|重庆|重慶|杭州|南京|武汉|武漢|成都|西安|香港|台北|臺北|高雄|东京|東京|大阪|京都|名古屋|横浜|福岡|札幌)(?:市|から)?$"
 )
 
 
@@ -148,6 +161,7 @@ def capitals(text: str) -> list[Place]:
         first = last = words[at]
         at += 1
         hello = first[0].endswith("!") or _HELLO.match(text, first.end())
+        hello = hello and (first[0][1:].islower() or first[0].endswith("!"))  # SpesaFresca, your
         if is_stop(first[0]) or (first.start() <= FIRST_CHARS and hello):
             continue
         if _addresses(first[0]) and at < len(words) and words[at].start() - first.end() < _APART:
@@ -155,7 +169,9 @@ def capitals(text: str) -> list[Place]:
         count = 1
         while at < len(words) and count < _NAME_WORDS and _continues(words[at][0]):
             joint = text[last.end() : words[at].start()]
-            if not _JOINT.fullmatch(joint) or (joint == "-" and is_a_codes(words[at][0])):
+            of = _OF.fullmatch(joint) and _HOUSES.fullmatch(fold(first[0]))
+            joined = of or _JOINT.fullmatch(joint)
+            if not joined or (joint == "-" and is_a_codes(words[at][0])):
                 break
             last = words[at]
             at += 1
@@ -163,6 +179,8 @@ def capitals(text: str) -> list[Place]:
         start, end = first.start(), last.end()
         name = _CASE.sub("", text[start:end])
         worth = likely(text, start, end)
+        if worth <= 1 and signs(text, start, end):
+            worth = SURE
         if worth <= SURE and is_channel(text, start, name_key(name)):
             continue
         if worth < CERTAIN and names_other(text, start, end):
@@ -185,6 +203,8 @@ def _begins(text: str, start: int, end: int) -> bool:
         return False
     ordinary = name_key(word) in listed().ordinary
     mark = not ordinary and start <= FIRST_CHARS and _BEHIND_NAME.match(text, end)
+    if word[0] <= _LAST_LATIN and _OTHER_SCRIPT.match(text, end):
+        return False  # Krisha хабарландыруын: nobody writes a sentence so
     return not mark and _SENTENCE.search(text, max(0, start - 4), start) is not None
 
 
@@ -221,3 +241,14 @@ def likely(text: str, start: int, end: int) -> int:
     if worth == 1 and first:  # as any first word, but who writes may stand first in all
         worth = 0 if start > FIRST_CHARS else 1
     return worth + 2 * (text.count(text[start:end]) > 1)
+
+
+def signs(text: str, start: int, end: int) -> bool:
+    """Tell if a name is all that stands behind the last sentence: who writes."""
+    return (
+        start > FIRST_CHARS
+        and end - start <= _SIGNS_MAX
+        and len(text) - end <= _SIGNS_AFTER
+        and not any(map(str.isalnum, text[end:]))
+        and _BEFORE_LAST.search(text, max(0, start - 6), start) is not None
+    )
