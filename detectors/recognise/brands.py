@@ -45,6 +45,7 @@ _SHORT_ENDING: Final = re.compile("(?<=^[a-z]{4})(?:i|n|in|iin|an|u|a|em|od|on|i
 _CONSONANTS: Final = re.compile("[B-DF-HJ-NP-TV-XZ]{4,9}")  # a code in letters, rather
 _NO_HEAD: Final = re.compile(" ?[!,.]")  # behind a first word that is an ordinary one
 _CAPITAL_BEHIND: Final = re.compile(" [A-Z\u00c0-\u00de]")  # Free Mobile
+_INSIDE: Final = re.compile("[\u30a1-\u30fa\u30fc][\u30a1-\u30fa\u30fc]")
 _LAST: Final = re.compile("(?: [A-Z][A-Za-z]{1,11})?\\W*$")
 _BEFORE_LAST: Final = re.compile("[.!?)\n-][\\s-]{0,3}$")
 _STOP: Final = re.compile("[.!?]\\s|[\n。！？]")
@@ -186,7 +187,7 @@ def _spots(registry: Registry, text: str) -> Iterator[tuple[int, int, str]]:
     while at < len(words):
         for count in (3, 2, 1):
             key = "".join(keys[at : at + count])
-            if count == 1 and key not in names and words[at][0][0].isupper():
+            if count == 1 and key not in names and _may_end(text, words[at]):
                 key = _stem(key)
             # looked up first: of most words that is all
             if not (key in names or key in known) or key.isdigit() or len(key) <= 1:
@@ -203,6 +204,8 @@ def _spots(registry: Registry, text: str) -> Iterator[tuple[int, int, str]]:
         folded = fold(text)
         if len(folded) == len(text):
             for found in listed().unspaced.finditer(folded):
+                if _INSIDE.match(text, max(0, found.start() - 1)):
+                    continue  # オンライン is not LINE
                 yield found.start(), found.end(), found[0]
 
 
@@ -210,6 +213,11 @@ def _spelled(word: str) -> str:
     """A word as a name's key has it; one that only folds to a name is left as it is written."""
     lower = word.lower()
     return lower if lower.isascii() or lower in WORDS["unfolded"] else fold(word)
+
+
+def _may_end(text: str, word: re.Match[str]) -> bool:
+    """Tell if a word may be a name with a case's ending; that of Robin Hollow is not Robi's."""
+    return word[0][0].isupper() and not _CAPITAL_BEHIND.match(text, word.end())
 
 
 def _stem(key: str) -> str:

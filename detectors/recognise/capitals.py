@@ -6,7 +6,7 @@ import re
 from typing import Final, NamedTuple
 
 from detectors.recognise.fold import fold, name_key
-from detectors.recognise.names import WORDS, is_a_codes, is_stop, listed
+from detectors.recognise.names import WORDS, is_a_codes, is_plain, is_stop, listed
 from detectors.recognise.traps import names_other
 
 _NAME_WORDS: Final = 3  # of one name
@@ -36,12 +36,13 @@ ANY_WORD: Final = re.compile(  # "n'est" and "don't" are one word
 SURE: Final = 4  # points of a name that stands where names do
 CERTAIN: Final = 7  # with such words on both sides: no other name can be more than that
 _BEHIND_NAME: Final = re.compile(  # of a first word that is a name
-    "\\W{0,2}\\s?[:：|>»\\])】\n-]|[.,] |(?: here!?|['’]s)?[ -](?:here|one[ -]?time|login"
+    "\\W{0,2}\\s?[:：|>»\\])】\n-]|[.,] |\\s[\u2600-\u27bf\U0001f000-\U0001faff]"
+    "|(?: here!?|['’]s)?[ -](?:here|(?:her|hier)[.!]|one[ -]?time|login"
     "|log-?in|sign-?in|verification|security|secure"
     "|access|sms|2fa|your|otp|pin|code)(?![a-z])"
 )
 _CODES_BEHIND: Final = re.compile(
-    "(?:会員登録|新規登録|会員|會員|登録|ログイン|アカウント|コード|会员注册|注册|登录|登入|小程序|\\s?코드)$"
+    "(?:会員登録|新規登録|会員|會員|登録|ログイン|アカウント|コード|認証|認證|行動電話|会员注册|注册|登录|登入|小程序|\\s?코드)+$"
 )
 AMOUNT: Final = re.compile(
     "(?:0[.,]0|(?:eur|usd|inr|rs|rp|tl|sar|aed|rub|pln|czk|[$€£₹₽¥])[. ]?0)[^:;\n]{0,24}$",
@@ -52,9 +53,10 @@ _SMALL: Final = tuple(
     re.compile(pattern)
     for pattern in (
         (
-            "\\b(?:[Yy]our|[Uu]r) ([a-z][a-z.&-]{1,14}) (?:[a-z-]+ ){0,2}"
+            "\\b(?:[Yy]our|[Uu]r|[Aa]apk[aei]) ([a-z][a-z.&-]{1,14}) (?:[a-z-]+ ){0,2}"
             "(?:code|otp|OTP|pin|PIN|passcode)\\b"
         ),
+        "\\byour ([a-z][a-z.&-]{2,14}) (?:account|app|profile|password)\\b",
         (
             "\\b(?:code|codigo|código|codice|kod|kode|Code|OTP)"
             " (?:de|di|for|para|pour|untuk|für|voor|dla) ([a-z][a-z.&-]{2,14})\\b"
@@ -86,7 +88,7 @@ _SIGNS: Final = "\u0900-\u0dff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 """Scripts whose vowel signs are no letters to `\\w`."""
 _HEAD: Final = re.compile(
     f"\\W{{0,6}}(?:<#>\\s?)?([^\\W\\d_][\\w{_SIGNS} .&'’+-]{{1,23}}?)"
-    "\\s?(?:[:：|>»]|\\s[-\u2013\u2014~])"
+    "\\s?(?:[:：|>»៖፡]|\\s[-\u2013\u2014~])"
 )
 _INSTITUTE: Final = re.compile("banka?s?|banca|banco|banque|pank|банка?|ბანკი|pojistovna|schranka")
 _FIRST_OTP: Final = re.compile(
@@ -123,7 +125,11 @@ def is_channel(text: str, start: int, key: str) -> bool:
 def small(text: str) -> list[str]:
     """The small word between "your" and "code", in the languages that write so: "your ofo code"."""
     return [
-        found[1] for pattern in _SMALL if (found := pattern.search(text)) and not is_stop(found[1])
+        found[1]
+        for pattern in _SMALL
+        if (found := pattern.search(text))
+        and not is_stop(found[1])
+        and found[1] not in WORDS["small"]
     ]
 
 
@@ -135,7 +141,7 @@ def head(text: str) -> list[str]:
     if not found:
         return []
     words = found[1].split()
-    while len(words) > 1 and (words[-1].islower() or is_stop(words[-1])):
+    while len(words) > 1 and (words[-1].islower() or is_stop(words[-1]) or _goes_with(words[-1])):
         if len(words) <= _NAME_WORDS and _INSTITUTE.fullmatch(fold(words[-1])):
             break
         words.pop()
@@ -144,8 +150,13 @@ def head(text: str) -> list[str]:
         words[-1] = front
     if not words[-1].isascii():
         words[-1] = _CODES_BEHIND.sub("", words[-1]) or words[-1]
-    stops = any(map(is_stop, words)) or len(words) > _NAME_WORDS
+    stops = any(map(is_stop, words)) or all(map(_goes_with, words)) or len(words) > _NAME_WORDS
     return [] if stops or NO_CHINESE.search(found[1]) else [" ".join(words)]
+
+
+def _goes_with(word: str) -> bool:
+    """Tell if a word without capitals is one that stands behind a name: login, code."""
+    return not word.isascii() and not word[0].isupper() and is_plain(word)
 
 
 def capitals(text: str) -> list[Place]:
@@ -160,8 +171,13 @@ def capitals(text: str) -> list[Place]:
     while at < len(words):
         first = last = words[at]
         at += 1
-        hello = first[0].endswith("!") or _HELLO.match(text, first.end())
-        hello = hello and (first[0][1:].islower() or first[0].endswith("!"))  # SpesaFresca, your
+        ends = first[0].endswith("!")
+        hello = (
+            ends
+            or (  # SpesaFresca is nobody's name
+                first[0][1:].islower() and _HELLO.match(text, first.end()) is not None
+            )
+        )
         if is_stop(first[0]) or (first.start() <= FIRST_CHARS and hello):
             continue
         if _addresses(first[0]) and at < len(words) and words[at].start() - first.end() < _APART:
@@ -169,8 +185,8 @@ def capitals(text: str) -> list[Place]:
         count = 1
         while at < len(words) and count < _NAME_WORDS and _continues(words[at][0]):
             joint = text[last.end() : words[at].start()]
-            of = _OF.fullmatch(joint) and _HOUSES.fullmatch(fold(first[0]))
-            joined = of or _JOINT.fullmatch(joint)
+            of_house = _OF.fullmatch(joint) and _HOUSES.fullmatch(fold(first[0]))
+            joined = of_house or _JOINT.fullmatch(joint)
             if not joined or (joint == "-" and is_a_codes(words[at][0])):
                 break
             last = words[at]

@@ -16,6 +16,8 @@ WORDS: Final = {kind: frozenset(words.split()) for kind, words in TABLE.items()}
 _UNSPACED: Final = re.compile(
     "[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2}"
 )
+_PLAIN: Final = frozenset(map(fold, WORDS["plain"]))
+_TOGETHER: Final = re.compile("^(?:[وبلفك]?ال|لل|[ولب])(?=..)|^[הלבמשו](?=..)")
 
 
 class Listed(NamedTuple):
@@ -74,3 +76,12 @@ def is_a_codes(word: str) -> bool:
 def is_stop(word: str) -> bool:
     """Tell if a word is no name: what is said to people, what codes are for, and the like."""
     return len(word) < 24 and _stop(word)
+
+
+def is_plain(word: str) -> bool:
+    """Tell if a word is known, with or without what is written together with it."""
+    body = fold(word)
+    if body in _PLAIN or is_stop(word):
+        return True
+    bare = _TOGETHER.sub("", body)
+    return bare in _PLAIN or names_a_code(body) or names_a_code(bare)

@@ -8,7 +8,7 @@ from typing import Final
 
 from detectors.recognise.capitals import NO_CHINESE
 from detectors.recognise.fold import fold
-from detectors.recognise.names import WORDS, is_stop, names_a_code
+from detectors.recognise.names import WORDS, is_plain, names_a_code
 
 _CODES_NAME: Final = (
     "(?:短信|手机|手機|动态|動態|登录|登錄|登入|注册|註冊|安全|账号|帐号|帳號|帳戶|账户|身份|一次性|会员|會員)*"
@@ -95,6 +95,7 @@ _UNCASED: Final = tuple(
         "^([\u0620-\u06ff]{3,14})[!:] ",
         "^([\u0620-\u06ff]{3,14}) (?:کد|كود|رمز)",
         "(?:שלך ל-?|באתר |באפליקציית |לחשבון )([\u05d0-\u05ea]{2,12})",
+        "(?:รหัสยืนยัน|รหัสผ่าน|รหัส OTP) ?([\u0e00-\u0e7f]{3,14}?)(?:ของคุณ|คือ|[ ?]{1,2}0|\\?)",
         "(?:รหัส(?:ยืนยัน)?|OTP|บัญชี)(?:ของ)?([\u0e00-\u0e7f]{3,14}) 0",
         "^([\u0900-\u0dff]{3,16}(?: [\u0900-\u0dff]{2,12})?)\\s?[:-]",
         (
@@ -111,7 +112,7 @@ _UNCASED: Final = tuple(
     )
 )
 _NO_UNCASED: Final = re.compile(
-    "^(?:آپ|کد|كد|المصادقة|التفعيل|الدخول|التأكيد|الأمان|المرور|رمز|كود|التحقق|شما|هو|تایید|تأیید|ورود|عزيزي|کاربر|مشترک|سلام|شلום|आप|कृपया|प्रिय|ओटीपी"
+    "^(?:ของ|คือ|สำหรับ|ชั่วคราว|ใหม่|ใช้|การ|ยืนยัน|นี้|เข้า|อ้างอิง|ลับ|آپ|کد|كد|المصادقة|التفعيل|الدخول|التأكيد|الأمان|المرور|رمز|كود|التحقق|شما|هو|تایید|تأیید|ورود|عزيزي|کاربر|مشترک|سلام|شلום|आप|कृपया|प्रिय|ओटीपी"
     "|আপনার|আপনি|প্রিয়|তোমার|உங்கள்|மீ|మీ|ನಿಮ್ಮ|നിങ്ങളുടെ|તમારો|તમારું|તમારા|ਤੁਹਾਡਾ|ඔබගේ|ඔබේ|तपाईंको|तुमचा|तुमच्या|ಒಟಿಪಿ|ഒടിപി|ওটিপি|കോഡ്|কোড|કોડ|ਕੋਡ"
     "|ማረጋገጫ|ኮድ|ላንተ|ለመግባት|ክፍያ|پوي|پوی|حساب|اضغط|ਤਸਦੀਕ|सत्यापन|சரிபார்ப்பு|تىزىم|로그인|임시|本人|認証|確認|인증|본인|고객|회원)"
 )
@@ -124,8 +125,6 @@ _RUN_WORDS: Final = 2
 _CODE_WORDS: Final = 3  # in which a code is called one, at most: one-time code
 _MARK: Final = re.compile("\\s?[:：|\\n៖፡።։؛;]|\\s[-\u2013\u2014]\\s")
 _NUMBER: Final = re.compile("[ :،\\n]{0,3}(?:0|$)|[.!،?؟]")
-_TOGETHER: Final = re.compile("^(?:[وبلفك]?ال|لل|[ولب])(?=..)|^[הלבמשו](?=..)")
-_PLAIN: Final = frozenset(map(fold, WORDS["plain"]))
 _BEFORE: Final = frozenset(map(fold, WORDS["plain_before"]))
 _YOURS: Final = frozenset(map(fold, WORDS["yours"]))
 _BEHIND: Final = frozenset(map(fold, WORDS["plain_behind"]))
@@ -195,7 +194,7 @@ def between(text: str) -> list[str]:
     if text.isascii():
         return []
     tokens = list(islice(_TOKEN.finditer(text), _TOKENS_MAX))
-    plain = [_is_plain(token[0]) for token in tokens]
+    plain = [is_plain(token[0]) for token in tokens]
     found: list[tuple[int, str]] = []
     at = 0
     while at < len(tokens):
@@ -232,12 +231,3 @@ def _stands(text: str, tokens: list[re.Match[str]], at: int, stop: int) -> int:
         return 2
     of_code = any(names_a_code(token[0]) for token in tokens[max(0, at - _CODE_WORDS) : at])
     return int(ends and of_code and _ARABIC.match(text, tokens[at].start()) is not None)
-
-
-def _is_plain(word: str) -> bool:
-    """Tell if a word is known, with or without what is written together with it."""
-    body = fold(word)
-    if body in _PLAIN or is_stop(word):
-        return True
-    bare = _TOGETHER.sub("", body)
-    return bare in _PLAIN or names_a_code(body) or names_a_code(bare)

@@ -208,6 +208,18 @@ def test_a_listed_name_makes_no_one_platform_of_all_that_mention_it(text: str) -
 
 
 @pytest.mark.parametrize(
+    ("text", "platform"),
+    [
+        ("Robin Falkhof clinic: 482913 opens the portal", "text:robinfalkhof"),  # not Robi's
+        ("ほたるオンライン：482913", "text:ほたるオンライン"),  # not LINE's
+        ("オンライン申請の番号 482913", "from:authmsg"),
+    ],
+)
+def test_a_listed_name_inside_another_word_is_none(text: str, platform: str) -> None:
+    assert recognise(REGISTRY, text, "AUTHMSG", category="otp").platform == platform
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "Grab your phone and enter 447129 to sign in",

@@ -18,6 +18,8 @@ def names(text: str) -> list[str]:
         ("Mutuelle des Falkhof: code 000000", "Mutuelle des Falkhof"),
         ("Bank of Falkhof code 000000", "Bank of Falkhof"),
         ("FalkHof, il tuo PIN: 000000", "FalkHof"),
+        ("Falkhof her. Adgang med 000000", "Falkhof"),
+        ("Falkhof 🎈 verifica teu perfil: 000000", "Falkhof"),
         ("Falkhof қосымшасын растау үшін 000000", "Falkhof"),
         ("Никому не сообщайте код 000000. Фалькхоф", "Фалькхоф"),
         ("Your code is 000000. Do not share it.\n- Falkhof", "Falkhof"),
@@ -71,3 +73,5 @@ def test_heads_and_small_names() -> None:
     assert head("Code: 000000") == []
     assert small("your falkhof code 000000") == ["falkhof"]
     assert small("your code 000000") == []
+    assert small("someone opened your falkhof account") == ["falkhof"]
+    assert small("someone opened your online account") == []
