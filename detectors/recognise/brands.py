@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 from detectors.recognise.capitals import (
@@ -85,11 +85,18 @@ def brand(registry: Registry, looked: Look) -> str | None:
         known = _known(registry, name)
         if known and not (first and name not in first and _paid(text, name)):
             return f"sig:{known.key}"
-    for name in (*names, *(place.name for place in capitals(text)), *small(text), *between(text)):
+    for name in chain(names, _later(text)):
         spelled = name not in first and _CONSONANTS.fullmatch(name)
         if not spelled and (key := _as_key(registry, name)):
             return key
     return None
+
+
+def _later(text: str) -> Iterator[str]:
+    """Names by their places, looked for only where no better one was found."""
+    yield from (place.name for place in capitals(text))
+    yield from small(text)
+    yield from between(text)
 
 
 def _as_key(registry: Registry, name: str) -> str | None:
@@ -187,8 +194,8 @@ def _spots(registry: Registry, text: str) -> Iterator[tuple[int, int, str]]:
     while at < len(words):
         for count in (3, 2, 1):
             key = "".join(keys[at : at + count])
-            if count == 1 and key not in names and _may_end(text, words[at]):
-                key = _stem(key)
+            if count == 1 and key not in names and words[at][0][0].isupper():
+                key = _stem(text, words[at], key)
             # looked up first: of most words that is all
             if not (key in names or key in known) or key.isdigit() or len(key) <= 1:
                 continue
@@ -215,18 +222,20 @@ def _spelled(word: str) -> str:
     return lower if lower.isascii() or lower in WORDS["unfolded"] else fold(word)
 
 
-def _may_end(text: str, word: re.Match[str]) -> bool:
-    """Tell if a word may be a name with a case's ending; that of Robin Hollow is not Robi's."""
-    return word[0][0].isupper() and not _CAPITAL_BEHIND.match(text, word.end())
+def _stem(text: str, word: re.Match[str], key: str) -> str:
+    """A listed name without the ending of a case: Telegramu, Googleov; else what was given.
 
-
-def _stem(key: str) -> str:
-    """A listed name without the ending of a case: Telegramu, Googleov; else what was given."""
-    for stop in range(len(key) - 1, max(len(key) - 1 - _ENDING, _STEM_MIN - 1), -1):
-        if key[:stop] in listed().names and key[:stop] not in listed().ordinary:
-            return key[:stop]
+    A word in front of another capital has none: Robin Hollow is not Robi's.
+    """
+    names, ordinary = listed().names, listed().ordinary
+    stems = (
+        key[:stop] for stop in range(len(key) - 1, max(len(key) - 1 - _ENDING, _STEM_MIN - 1), -1)
+    )
+    found = next((stem for stem in stems if stem in names and stem not in ordinary), None)
     short = key[: _STEM_MIN - 1]
-    return short if short in listed().names and _SHORT_ENDING.search(key) else key
+    if found is None and short in names and _SHORT_ENDING.search(key):
+        found = short
+    return key if found is None or _CAPITAL_BEHIND.match(text, word.end()) else found
 
 
 def _paid(text: str, name: str) -> bool:

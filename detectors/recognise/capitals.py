@@ -80,6 +80,8 @@ _HOUSES: Final = re.compile(  # Banque du Jorat, Prefeitura de Itaú
     "|cooperativa|cooperative|coop|universi[a-z]+|hospital|clinica|ministry|city|council|guichet|gemeente|stadt|casa|maison"
 )
 _OTHER_SCRIPT: Final = re.compile("\\s[\"'“«„(]?(?![A-Za-z\u00c0-\u024f\u1e00-\u1eff])[^\\W\\d_]")
+_SPACED: Final = re.compile("[\u0531-\u0dff\u10d0-\u135f\uac00-\ud7af]")
+_UNCASED: Final = re.compile("[\u0531-\u1fff\u3040-\u9fff\uac00-\ud7af]")
 _LAST_LATIN: Final = "\u024f"
 _SIGNS_MAX: Final = 28  # characters of a name at the end
 _SIGNS_AFTER: Final = 4
@@ -150,13 +152,18 @@ def head(text: str) -> list[str]:
         words[-1] = front
     if not words[-1].isascii():
         words[-1] = _CODES_BEHIND.sub("", words[-1]) or words[-1]
-    stops = any(map(is_stop, words)) or all(map(_goes_with, words)) or len(words) > _NAME_WORDS
+    stops = any(map(is_stop, words)) or _all_plain(words) or len(words) > _NAME_WORDS
     return [] if stops or NO_CHINESE.search(found[1]) else [" ".join(words)]
 
 
 def _goes_with(word: str) -> bool:
     """Tell if a word without capitals is one that stands behind a name: login, code."""
-    return not word.isascii() and not word[0].isupper() and is_plain(word)
+    return not word.isascii() and _UNCASED.match(word) is not None and is_plain(word)
+
+
+def _all_plain(words: list[str]) -> bool:
+    """Tell if a head in a script with blanks and without capitals is made of known words alone."""
+    return _SPACED.match(words[0]) is not None and all(map(is_plain, words))
 
 
 def capitals(text: str) -> list[Place]:
@@ -180,7 +187,8 @@ def capitals(text: str) -> list[Place]:
         )
         if is_stop(first[0]) or (first.start() <= FIRST_CHARS and hello):
             continue
-        if _addresses(first[0]) and at < len(words) and words[at].start() - first.end() < _APART:
+        close = at < len(words) and words[at].start() - first.end() < _APART
+        if close and _addresses(first[0]):
             continue  # Halo Siti, Dr. Patel
         count = 1
         while at < len(words) and count < _NAME_WORDS and _continues(words[at][0]):
@@ -199,9 +207,9 @@ def capitals(text: str) -> list[Place]:
             worth = SURE
         if worth <= SURE and is_channel(text, start, name_key(name)):
             continue
-        if worth < CERTAIN and names_other(text, start, end):
+        if worth <= 1 and (_begins(text, start, end) or is_greeted(text, start, end)):
             continue
-        if worth > 1 or not (_begins(text, start, end) or is_greeted(text, start, end)):
+        if worth == CERTAIN or not names_other(text, start, end):
             told.append(Place(worth, start, end, name))
     return sorted(told, key=lambda place: (-place.worth, place.start))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
 from detectors.recognise.fold import fold, name_key
@@ -78,10 +78,11 @@ def is_stop(word: str) -> bool:
     return len(word) < 24 and _stop(word)
 
 
+@lru_cache(4_096)
 def is_plain(word: str) -> bool:
     """Tell if a word is known, with or without what is written together with it."""
     body = fold(word)
-    if body in _PLAIN or is_stop(word):
+    if body in _PLAIN or is_stop(word) or names_a_code(body):
         return True
     bare = _TOGETHER.sub("", body)
-    return bare in _PLAIN or names_a_code(body) or names_a_code(bare)
+    return bare != body and (bare in _PLAIN or names_a_code(bare))

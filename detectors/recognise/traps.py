@@ -14,6 +14,7 @@ from detectors.recognise.names import WORDS
 from detectors.recognise.scenes import price
 
 _BEFORE_CHARS: Final = 72
+_WORD_CHARS: Final = 24  # that one word before takes
 _BEHIND_CHARS: Final = 32
 _SHOUTED: Final = 3  # of the six words around
 _WORD_BEFORE: Final = re.compile("([^\\W\\d_]+)[.]?['’]?,?\\s[\"'“«„(]?$")
@@ -55,7 +56,7 @@ def _is_person(text: str, before: str, run: str, end: int) -> bool:
         return True
     if _DEVICE.match(text, end):
         return True
-    found = _WORD_BEFORE.search(before)
+    found = _WORD_BEFORE.search(before, max(0, len(before) - _WORD_CHARS))
     word = fold(found[1]) if found else ""
     if word in WORDS["titles"]:
         return True
@@ -72,9 +73,11 @@ def _is_shouted(text: str, before: str, run: str, end: int) -> bool:
 
 def _is_payee(before: str) -> bool:
     """Tell if money goes there: "Przelew do Jan Kowalski", "achat chez Boulangerie Dupont"."""
-    found = _TO.search(before)
+    found = _TO.search(before, max(0, len(before) - _WORD_CHARS))
     if found and (found[1][0].isupper() or fold(found[1]) in WORDS["titles"]):
-        found = _TO.search(before, 0, found.start())  # behind a first name
+        found = _TO.search(
+            before, max(0, found.start() - _WORD_CHARS), found.start()
+        )  # behind a first name
     if found is None or fold(found[1]) not in WORDS["payee"]:
         return False
     sentence = _SENTENCE.search(before, 0, found.start())
@@ -86,10 +89,12 @@ def _is_place(text: str, before: str, run: str, end: int) -> bool:
     """Tell if somebody is there: "login from Leeds, UK", "Anmeldung aus München", a street."""
     if fold(run.rpartition(" ")[2]) in WORDS["streets"] and _HOUSE.search(before):
         return True
-    town = _TOWN.search(before)
+    town = before.endswith((", ", ",")) and _TOWN.search(
+        before, max(0, len(before) - 2 * _WORD_CHARS)
+    )
     if town and fold(town[1]) in WORDS["out_of"]:
         return True
-    found = _WORD_BEFORE.search(before)
+    found = _WORD_BEFORE.search(before, max(0, len(before) - _WORD_CHARS))
     if found is None or fold(found[1]) not in WORDS["out_of"]:
         return False
     return (

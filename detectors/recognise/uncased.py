@@ -51,6 +51,8 @@ _RUN_CHARS: Final = 100
 _JAPANESE: Final = re.compile(
     "([\u3040-\u30ff\u4e00-\u9fffA-Za-z]{2,14}?)(?:への|の|\\s)?(?:認証|確認|ログイン|セキュリティ|本人確認|ワンタイム)"
 )
+_HANGUL: Final = re.compile("[\uac00-\ud7af]")
+_WITHOUT_CAPITALS: Final = re.compile("[\u0531-\u1fff\u3040-\u9fff\uac00-\ud7af]")
 _KANA_LETTER: Final = re.compile("[\u3040-\u30ff]")
 _KANA: Final = "[\u3040-\u30ff\u4e00-\u9fffA-Za-z]"
 _JAPANESE_PLACES: Final = tuple(
@@ -148,35 +150,32 @@ def runs(text: str) -> list[str]:
 
 
 def uncased(text: str) -> list[str]:
-    """Names in Chinese, Japanese or Korean, the likeliest first."""
-    if text.isascii():
+    """Names in scripts without capitals, the likeliest first: Chinese, Japanese, Korean, others."""
+    if text.isascii() or not _WITHOUT_CAPITALS.search(text):
         return []
-    names = [
-        found[1].strip()
-        for pattern in (_CHINESE if _CHINESE_LETTER.search(text) else ())
-        if (found := pattern.search(text)) and not NO_CHINESE.search(found[1])
-    ]
-    if _KANA_LETTER.search(text):
-        names += [
-            found[1]
-            for pattern in _JAPANESE_PLACES
-            if (found := pattern.search(text)) and not NO_CHINESE.search(found[1])
-        ]
-    if (found := _JAPANESE.search(text)) and not NO_CHINESE.search(found[1]):
-        names.append(found[1])
-    if (found := _KOREAN_IS.match(text)) and not _NO_KOREAN.search(found[1]):
-        names.insert(0, found[1])
-    names += [
-        found[1]
-        for pattern in _KOREAN_PLACES
-        if (found := pattern.search(text)) and not _NO_KOREAN.search(found[1])
-    ]
-    if (found := _KOREAN.search(text)) and not _NO_KOREAN.search(found[1]):
-        names.append(found[1])
+    names: list[str] = []
+    if _CHINESE_LETTER.search(text):
+        names = _found(_CHINESE, text, NO_CHINESE)
+        if _KANA_LETTER.search(text):
+            names += _found(_JAPANESE_PLACES, text, NO_CHINESE)
+        names += _found((_JAPANESE,), text, NO_CHINESE)
+    if _HANGUL.search(text):
+        if (found := _KOREAN_IS.match(text)) and not _NO_KOREAN.search(found[1]):
+            names.insert(0, found[1])
+        names += _found((*_KOREAN_PLACES, _KOREAN), text, _NO_KOREAN)
     if names:
         return [_bare(name) for name in names]
     uncased = [found[1] for pattern in _UNCASED if (found := pattern.search(text))]
     return [name for name in uncased if not _NO_UNCASED.match(name)]
+
+
+def _found(patterns: tuple[re.Pattern[str], ...], text: str, no_name: re.Pattern[str]) -> list[str]:
+    """What the patterns find, but for what is no name."""
+    return [
+        found[1].strip()
+        for pattern in patterns
+        if (found := pattern.search(text)) and not no_name.search(found[1])
+    ]
 
 
 def _bare(name: str) -> str:
