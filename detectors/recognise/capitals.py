@@ -6,7 +6,7 @@ import re
 from typing import Final, NamedTuple
 
 from detectors.recognise.fold import fold, name_key
-from detectors.recognise.names import WORDS, is_a_codes, is_plain, is_stop, listed
+from detectors.recognise.names import NO_CHINESE, WORDS, is_a_codes, is_plain, is_stop, listed
 from detectors.recognise.traps import names_other
 
 _NAME_WORDS: Final = 3  # of one name
@@ -76,8 +76,10 @@ _OF: Final = re.compile(
     " (?:of|de(?: la| los)?|del|della|di|da|do|dos|das|du|des|van|der|von|och|og|i|y|e|et|und) "
 )
 _HOUSES: Final = re.compile(  # Banque du Jorat, Prefeitura de Itaú
-    "banka?|banco?|banca|banque|caixa|caisse|caja|cassa|kasa|mutuelle|mutua|prefeitura|mairie|comune|ville|ayuntamiento"
-    "|cooperativa|cooperative|coop|universi[a-z]+|hospital|clinica|ministry|city|council|guichet|gemeente|stadt|casa|maison"
+    "banka?|banco?|banca|banque|caixa|caisse|caja|cassa|kasa|mutuelle|mutua|prefeitura|mairie"
+    "|comune|ville|ayuntamiento"
+    "|cooperativa|cooperative|coop|universi[a-z]+|hospital|clinica|ministry|city|council"
+    "|guichet|gemeente|stadt|casa|maison"
 )
 _OTHER_SCRIPT: Final = re.compile("\\s[\"'“«„(]?(?![A-Za-z\u00c0-\u024f\u1e00-\u1eff])[^\\W\\d_]")
 _SPACED: Final = re.compile("[\u0531-\u0dff\u10d0-\u135f\uac00-\ud7af]")
@@ -95,10 +97,6 @@ _HEAD: Final = re.compile(
 _INSTITUTE: Final = re.compile("banka?s?|banca|banco|banque|pank|банка?|ბანკი|pojistovna|schranka")
 _FIRST_OTP: Final = re.compile(
     "\\W{0,4}([A-Za-z]{3,16}) (?:ka |ke |ki )?(?:otp|OTP|pin|PIN|code|kod|kode)\\b"
-)
-NO_CHINESE: Final = re.compile(
-    "^使用|^[をがにのはへでと]|提醒$|填写|填寫|修改|口令|本次|完成|点击|點擊|尊敬|客户|客戶|办理|辦理|验证|驗證|登录|登錄|登入|注册|註冊|您|你|手机|手機|账号|帐号|帳號|密码|密碼|短信|正在|请|請|勿|本人|操作|身份|新设备|会员$|一次|动态|動態|订购|訂購|安全|确认|確認|^支付|^的|^为|^了|绑定|綁定|忘记|忘記|亲爱|親愛|先生|女士|小姐|重要|注意|通知|谢谢|謝謝|感谢|感謝|退订|退訂|转发|轉發|回复|回覆|有效|收到|輸入|输入|查收|領取|领取|以下|ください|様$|合約|合约|租約|簽署|签署|合同|^会員$|^利用者|クレジット|端末|画面|電話番号"
-    "|^(?:北京|上海|广州|廣州|深圳|天津|重庆|重慶|杭州|南京|武汉|武漢|成都|西安|香港|台北|臺北|高雄|东京|東京|大阪|京都|名古屋|横浜|福岡|札幌)(?:市|から)?$"
 )
 
 
@@ -203,11 +201,11 @@ def capitals(text: str) -> list[Place]:
         start, end = first.start(), last.end()
         name = _CASE.sub("", text[start:end])
         worth = likely(text, start, end)
-        if worth <= 1 and signs(text, start, end):
-            worth = SURE
+        last = worth <= 1 and signs(text, start, end)
+        worth += last and worth == 0  # as good as a name anywhere, of which the first counts
         if worth <= SURE and is_channel(text, start, name_key(name)):
             continue
-        if worth <= 1 and (_begins(text, start, end) or is_greeted(text, start, end)):
+        if worth <= 1 and not last and (_begins(text, start, end) or is_greeted(text, start, end)):
             continue
         if worth == CERTAIN or not names_other(text, start, end):
             told.append(Place(worth, start, end, name))

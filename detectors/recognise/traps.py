@@ -24,6 +24,9 @@ _HONOUR: Final = re.compile(
 )
 _HONOURED: Final = re.compile(" (?:Bey|Hanım|Bhai|Ji|Garu)$")
 _DEVICE: Final = re.compile(" (?:iPhone|iPad|Mac|MacBook|Android|Galaxy|phone|laptop|PC)\\b")
+_RELAY: Final = re.compile(  # who only passes the text on
+    "(?:[Ss]ent|[Pp]owered|[Dd]elivered|[Pp]rovided|[Ss]ecured|[Pp]rotected) (?:by|with|via|from) $"
+)
 _PATRONYMIC: Final = re.compile("(?:ович|евич|овна|евна|ична)$")
 _SENTENCE: Final = re.compile("(?:[^.!?\n。！？:;]|[.:](?=\\S))*$")
 _PAYING: Final = re.compile(f"(?<![^\\W\\d_])(?:{'|'.join(sorted(WORDS['paying']))})")
@@ -42,7 +45,8 @@ def names_other(text: str, start: int, end: int) -> bool:
     run = text[start:end]
     before = text[max(0, start - _BEFORE_CHARS) : start]
     return (
-        _is_person(text, before, run, end)
+        _RELAY.search(before, max(0, len(before) - _WORD_CHARS)) is not None
+        or _is_person(text, before, run, end)
         or _is_shouted(text, before, run, end)
         or _is_payee(before)
         or _is_place(text, before, run, end)

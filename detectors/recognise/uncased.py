@@ -6,9 +6,8 @@ import re
 from itertools import islice
 from typing import Final
 
-from detectors.recognise.capitals import NO_CHINESE
 from detectors.recognise.fold import fold
-from detectors.recognise.names import WORDS, is_plain, names_a_code
+from detectors.recognise.names import NO_CHINESE, WORDS, is_plain, names_a_code
 
 _CODES_NAME: Final = (
     "(?:短信|手机|手機|动态|動態|登录|登錄|登入|注册|註冊|安全|账号|帐号|帳號|帳戶|账户|身份|一次性|会员|會員)*"
@@ -61,9 +60,9 @@ _JAPANESE_PLACES: Final = tuple(
         f"0\\s?[はが]\\s?({_KANA}{{2,14}}?)(?:への|の)",
         f"(?:^|[\\s。、！!）)0]){{1,2}}({_KANA}{{2,14}}?)(?:に|へ|の)?(?:ログイン|サインイン|ご?登録|新規登録)",
         f"^\\W{{0,3}}({_KANA}{{2,14}}?)[\u3000 ](?={_KANA})",
-        "[\\s。！!]([\u30a0-\u30ff]{3,14})$",
     )
 )
+_JAPANESE_LAST: Final = re.compile("[\\s。！!]([\u30a0-\u30ff]{3,14})$")
 _PARTICLE: Final = re.compile("(?<=..)(?:から|より|への|では|には|での|[にへでとをがはの])$")
 _SERVICE: Final = re.compile(
     "(?<=..)(?:インターネットバンキング|コントロールパネル|ポータル|アプリ|公式サイト|取引所|コード)$"
@@ -115,14 +114,17 @@ _UNCASED: Final = tuple(
 )
 _NO_UNCASED: Final = re.compile(
     "^(?:ของ|คือ|สำหรับ|ชั่วคราว|ใหม่|ใช้|การ|ยืนยัน|นี้|เข้า|อ้างอิง|ลับ|آپ|کد|كد|المصادقة|التفعيل|الدخول|التأكيد|الأمان|المرور|رمز|كود|التحقق|شما|هو|تایید|تأیید|ورود|عزيزي|کاربر|مشترک|سلام|شلום|आप|कृपया|प्रिय|ओटीपी"
-    "|আপনার|আপনি|প্রিয়|তোমার|உங்கள்|மீ|మీ|ನಿಮ್ಮ|നിങ്ങളുടെ|તમારો|તમારું|તમારા|ਤੁਹਾਡਾ|ඔබගේ|ඔබේ|तपाईंको|तुमचा|तुमच्या|ಒಟಿಪಿ|ഒടിപി|ওটিপি|കോഡ്|কোড|કોડ|ਕੋਡ"
-    "|ማረጋገጫ|ኮድ|ላንተ|ለመግባት|ክፍያ|پوي|پوی|حساب|اضغط|ਤਸਦੀਕ|सत्यापन|சரிபார்ப்பு|تىزىم|로그인|임시|本人|認証|確認|인증|본인|고객|회원)"
+    "|আপনার|আপনি|প্রিয়|তোমার|உங்கள்|மீ|మీ|ನಿಮ್ಮ|നിങ്ങളുടെ|તમારો|તમારું|તમારા|ਤੁਹਾਡਾ|ඔබගේ|ඔබේ"
+    "|तपाईंको|तुमचा|तुमच्या|ಒಟಿಪಿ|ഒടിപി|ওটিপি|കോഡ്|কোড|કોડ|ਕੋਡ"
+    "|ማረጋገጫ|ኮድ|ላንተ|ለመግባት|ክፍያ|پوي|پوی|حساب|اضغط|ਤਸਦੀਕ|सत्यापन|சரிபார்ப்பு|تىزىم|로그인|임시"
+    "|本人|認証|確認|인증|본인|고객|회원)"
 )
 _TOKEN: Final = re.compile(
     "[\u0531-\u0587\u05d0-\u05ea\u0620-\u06ff\u0780-\u07bf\u0900-\u0dff\u10d0-\u10ff\u1200-\u135f]"
     "[\u0531-\u0587\u05b0-\u05f4\u0610-\u06ff\u0780-\u07bf\u0900-\u0963\u0970-\u0dff\u10d0-\u10ff\u1200-\u135f\u200c\u200d'’-]*"
 )
 _TOKENS_MAX: Final = 24
+_NAME_CHARS: Final = 24  # of a word; a longer one is no name
 _RUN_WORDS: Final = 2
 _CODE_WORDS: Final = 3  # in which a code is called one, at most: one-time code
 _MARK: Final = re.compile("\\s?[:：|\\n៖፡።։؛;]|\\s[-\u2013\u2014]\\s")
@@ -132,7 +134,8 @@ _YOURS: Final = frozenset(map(fold, WORDS["yours"]))
 _BEHIND: Final = frozenset(map(fold, WORDS["plain_behind"]))
 _ARABIC: Final = re.compile("(?!ال)[\u0620-\u06ff]")
 _NO_KOREAN: Final = re.compile(
-    "귀하|고객|회원|요청|입력|아래|본인|서비스|인증|로그인|비밀번호|임시|보안|화면|위의|해당|이용|확인|일회용|신규|새로운|타인|(?:서울|부산|대구|인천|광주|대전|울산|제주)(?:에서)?$"
+    "귀하|고객|회원|요청|입력|아래|본인|서비스|인증|로그인|비밀번호|임시|보안|화면|위의|해당"
+    "|이용|확인|일회용|신규|새로운|타인|(?:서울|부산|대구|인천|광주|대전|울산|제주)(?:에서)?$"
 )
 
 
@@ -158,7 +161,7 @@ def uncased(text: str) -> list[str]:
         names = _found(_CHINESE, text, NO_CHINESE)
         if _KANA_LETTER.search(text):
             names += _found(_JAPANESE_PLACES, text, NO_CHINESE)
-        names += _found((_JAPANESE,), text, NO_CHINESE)
+        names += _found((_JAPANESE, _JAPANESE_LAST), text, NO_CHINESE)
     if _HANGUL.search(text):
         if (found := _KOREAN_IS.match(text)) and not _NO_KOREAN.search(found[1]):
             names.insert(0, found[1])
@@ -193,7 +196,7 @@ def between(text: str) -> list[str]:
     if text.isascii():
         return []
     tokens = list(islice(_TOKEN.finditer(text), _TOKENS_MAX))
-    plain = [is_plain(token[0]) for token in tokens]
+    plain = [len(token[0]) > _NAME_CHARS or is_plain(token[0]) for token in tokens]
     found: list[tuple[int, str]] = []
     at = 0
     while at < len(tokens):

@@ -208,6 +208,44 @@ def test_a_listed_name_makes_no_one_platform_of_all_that_mention_it(text: str) -
 
 
 @pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        (UNLISTED, "447129 {}. Servicehinweis"),
+        (UNLISTED, "{}: your code 447129. Thanks"),
+        (UNLISTED, "447129 is your {} code. Kind regards, Customer Care"),
+        (UNLISTED, "{} code 447129. Payment to Cedar Hardware, login from Leeds, UK"),
+        (UNLISTED, "447129 {}. Sent by Textrelay"),
+        (UNLISTED, "447129 {} PLEASE NEVER TELL THIS TO ANYBODY"),
+        (UNLISTED, "{} का कोड 447129, सुरक्षा केंद्र ऐप में देखें"),
+        (("नीलकंठ", "मयूरी", "कोकिला"), "आपका {} कोड 447129, सुरक्षा केंद्र ऐप में देखें"),
+        (("زرافتي", "ظبيان", "حمامي"), "كود تفعيل {}: 447129 من خلال مركز الأمان"),
+        (("杏花书场", "梨云驿站", "竹影食堂"), "您的{}验证码447129，请勿转发。安全中心"),
+        (("ほたる便", "つばめ屋", "かわせみ堂"), "{}の認証コード 447129。 サポートセンター"),
+        (("반딧불", "참나무", "물총새"), "{} 인증번호 447129, 고객센터 앱 문의"),
+    ],
+)
+def test_a_common_phrase_makes_no_one_platform_of_names_that_nobody_lists(
+    names: tuple[str, ...], text: str
+) -> None:
+    told = [recognise(REGISTRY, text.format(name), "AUTHMSG", category="otp") for name in names]
+    assert [each.platform for each in told] == [f"text:{name_key(name)}" for name in names]
+    assert {each.trust for each in told} == {Trust.NONE}
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("Your Falkhof code is 482913", "Falkhof'a giriş 482913", "FALKHOF: 482913"),
+        ("482913 is Falkhof's code", "Falkhof-Code: 482913", "code for falkhof 482913"),
+        ("The Falkhof code is 482913", "Falkhof Inc.: 482913", "482913. Thanks, Falkhof"),
+    ],
+)
+def test_one_platform_s_wordings_give_one_name(texts: tuple[str, ...]) -> None:
+    told = {recognise(REGISTRY, text, "AUTHMSG", category="otp").platform for text in texts}
+    assert told == {"text:falkhof"}
+
+
+@pytest.mark.parametrize(
     ("text", "platform"),
     [
         ("Robin Falkhof clinic: 482913 opens the portal", "text:robinfalkhof"),  # not Robi's

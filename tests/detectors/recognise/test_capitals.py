@@ -57,7 +57,7 @@ def test_places_have_points() -> None:
     one = capitals("000000 Falkhof")[0].worth
     assert one < capitals("Your Falkhof 000000")[0].worth == SURE
     assert capitals("Your Falkhof code 000000")[0].worth == CERTAIN
-    assert capitals("Your code 000000. Falkhof")[0].worth == SURE
+    assert capitals("Your code 000000. Falkhof")[0].worth == one
 
 
 def test_who_signs_is_short_and_stands_last() -> None:

@@ -68,6 +68,7 @@ def test_who_is_paid_is_no_platform(text: str) -> None:
         "Code 482913. Valable jusqu'à Vendredi",
         "PLEASE NEVER TELL THIS NUMBER TO ANYBODY 482913",
         "This is your Wi-Fi code: 482913",
+        "Your code is 482913. Powered by Textrelay",
     ],
 )
 def test_towns_streets_days_devices_and_shouting_are_no_platform(text: str) -> None:

@@ -114,3 +114,4 @@ def test_a_text_of_one_script_is_not_searched_for_others() -> None:
 
 def test_many_unknown_words_in_a_row_are_no_name() -> None:
     assert between("नीलकंठ मयूर कोकिल कपोत ऐप में 482913") == []
+    assert between(f"{'न' * 40} ऐप में 482913") == []
