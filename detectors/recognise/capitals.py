@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import Final, NamedTuple
 
 from detectors.recognise.fold import fold, name_key
@@ -71,7 +72,7 @@ _SENTENCE_CHARS: Final = 96
 _WAYS: Final = 5  # words behind "by" that may be ways: by email, phone, SMS or WhatsApp
 _CASE: Final = re.compile("['’][a-z\u00e0-\u024f]{1,4}$")  # Instagram'a
 _TAILS: Final = frozenset({"pago", "pay", "now", "go"})
-_JOINT: Final = re.compile(" (?:of |& )?|-|&")
+_JOINT: Final = re.compile(" (?:of |& |['’]n )?|-|&")
 _OF: Final = re.compile(
     " (?:of|de(?: la| los)?|del|della|di|da|do|dos|das|du|des|van|der|von|och|og|i|y|e|et|und) "
 )
@@ -166,50 +167,61 @@ def _all_plain(words: list[str]) -> bool:
 
 def capitals(text: str) -> list[Place]:
     """Names in letters with capitals, the likeliest first."""
+    words = list(islice(_CAPITAL.finditer(text), _NAMES_MAX))
     told: list[Place] = []
-    words: list[re.Match[str]] = []
-    for found in _CAPITAL.finditer(text):
-        if len(words) == _NAMES_MAX:
-            break
-        words.append(found)
     at = 0
     while at < len(words):
-        first = last = words[at]
-        at += 1
-        ends = first[0].endswith("!")
-        hello = (
-            ends
-            or (  # SpesaFresca is nobody's name
-                first[0][1:].islower() and _HELLO.match(text, first.end()) is not None
-            )
-        )
-        if is_stop(first[0]) or (first.start() <= FIRST_CHARS and hello):
-            continue
-        close = at < len(words) and words[at].start() - first.end() < _APART
-        if close and _addresses(first[0]):
-            continue  # Halo Siti, Dr. Patel
-        count = 1
-        while at < len(words) and count < _NAME_WORDS and _continues(words[at][0]):
-            joint = text[last.end() : words[at].start()]
-            of_house = _OF.fullmatch(joint) and _HOUSES.fullmatch(fold(first[0]))
-            joined = of_house or _JOINT.fullmatch(joint)
-            if not joined or (joint == "-" and is_a_codes(words[at][0])):
-                break
-            last = words[at]
-            at += 1
-            count += 1
-        start, end = first.start(), last.end()
-        name = _CASE.sub("", text[start:end])
-        worth = likely(text, start, end)
-        last = worth <= 1 and signs(text, start, end)
-        worth += last and worth == 0  # as good as a name anywhere, of which the first counts
-        if worth <= SURE and is_channel(text, start, name_key(name)):
-            continue
-        if worth <= 1 and not last and (_begins(text, start, end) or is_greeted(text, start, end)):
-            continue
-        if worth == CERTAIN or not names_other(text, start, end):
-            told.append(Place(worth, start, end, name))
+        stop = at + 1
+        if not _begins_none(text, words, at):
+            stop = _end(text, words, at)
+            if place := _place(text, words[at].start(), words[stop - 1].end()):
+                told.append(place)
+        at = stop
     return sorted(told, key=lambda place: (-place.worth, place.start))
+
+
+def _begins_none(text: str, words: list[re.Match[str]], at: int) -> bool:
+    """Tell if no name begins with a word: an ordinary one, a title, who is greeted at the head."""
+    word, end = words[at][0], words[at].end()
+    if is_stop(word):
+        return True
+    if words[at].start() <= FIRST_CHARS and (
+        word.endswith("!") or (word[1:].islower() and _HELLO.match(text, end))
+    ):
+        return True  # Lena, your code; but SpesaFresca is nobody's name
+    close = at + 1 < len(words) and words[at + 1].start() - end < _APART
+    return close and _addresses(word)  # Halo Siti, Dr. Patel
+
+
+def _end(text: str, words: list[re.Match[str]], at: int) -> int:
+    """The word with which the name that begins at one ends, as a slice has it."""
+    stop = at + 1
+    house = _HOUSES.fullmatch(fold(words[at][0])) is not None
+    while stop < min(len(words), at + _NAME_WORDS) and _continues(words[stop][0]):
+        joint = text[words[stop - 1].end() : words[stop].start()]
+        joined = _JOINT.fullmatch(joint) or (house and _OF.fullmatch(joint))
+        if words[stop - 1][0].endswith("!") or not joined:
+            break
+        if joint == "-" and is_a_codes(words[stop][0]):
+            break
+        stop += 1
+    return stop
+
+
+def _place(text: str, start: int, end: int) -> Place | None:
+    """A run of capitals with its points; None if it names no platform where it stands."""
+    name = _CASE.sub("", text[start:end])
+    worth = likely(text, start, end)
+    last = worth <= 1 and signs(text, start, end)
+    if last:
+        worth = 1  # as good as a name anywhere, of which the first counts
+    elif worth <= 1 and (_begins(text, start, end) or is_greeted(text, start, end)):
+        return None
+    if worth <= SURE and is_channel(text, start, name_key(name)):
+        return None
+    if worth < CERTAIN and names_other(text, start, end):
+        return None
+    return Place(worth, start, end, name)
 
 
 def is_greeted(text: str, start: int, end: int) -> bool:

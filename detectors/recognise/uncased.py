@@ -71,7 +71,7 @@ _KOREAN_PARTICLE: Final = re.compile("(?<=[\uac00-\ud7af]{2})(?:에서|에게|[�
 _KOREAN_PLACES: Final = tuple(
     re.compile(pattern)
     for pattern in (
-        "^\\W{0,3}([\uac00-\ud7af]{2,12}) (?:앱|어플|비밀번호|계정|코드|이체|송금|결제|출금|회원)",
+        "^\\W{0,12}([\uac00-\ud7af]{2,12}) (?:앱|어플|비밀번호|계정|코드|이체|송금|결제|출금|회원)",
         "0\\s?[을를]\\s([\uac00-\ud7af]{2,12}) ",
         "0\\s?로\\s([\uac00-\ud7af]{2,12})에 ",
     )
@@ -173,7 +173,7 @@ def uncased(text: str) -> list[str]:
 
 
 def _found(patterns: tuple[re.Pattern[str], ...], text: str, no_name: re.Pattern[str]) -> list[str]:
-    """What the patterns find, but for what is no name."""
+    """Find names by the patterns, but for what is none."""
     return [
         found[1].strip()
         for pattern in patterns

@@ -16,6 +16,7 @@ def names(text: str) -> list[str]:
     [
         ("Banque du Falkhof, code 000000", "Banque du Falkhof"),
         ("Mutuelle des Falkhof: code 000000", "Mutuelle des Falkhof"),
+        ("Falkhof 'n Go code 000000", "Falkhof 'n Go"),
         ("Bank of Falkhof code 000000", "Bank of Falkhof"),
         ("FalkHof, il tuo PIN: 000000", "FalkHof"),
         ("Falkhof her. Adgang med 000000", "Falkhof"),
