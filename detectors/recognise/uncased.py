@@ -121,7 +121,7 @@ _NO_UNCASED: Final = re.compile(
 )
 _TOKEN: Final = re.compile(
     "[\u0531-\u0587\u05d0-\u05ea\u0620-\u06ff\u0780-\u07bf\u0900-\u0dff\u10d0-\u10ff\u1200-\u135f]"
-    "[\u0531-\u0587\u05b0-\u05f4\u0610-\u06ff\u0780-\u07bf\u0900-\u0963\u0970-\u0dff\u10d0-\u10ff\u1200-\u135f\u200c\u200d'’-]*"
+    "[\u0531-\u0587\u05b0-\u05f4\u0610-\u061a\u0620-\u0669\u066e-\u06d3\u06d5-\u06ff\u0780-\u07bf\u0900-\u0963\u0970-\u0dff\u10d0-\u10ff\u1200-\u135f\u200c\u200d'’-]*"
 )
 _TOKENS_MAX: Final = 24
 _NAME_CHARS: Final = 24  # of a word; a longer one is no name

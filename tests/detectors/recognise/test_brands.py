@@ -9,7 +9,8 @@ from detectors.recognise.brands import canonical
 from detectors.recognise.fold import name_key
 from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
-from tests.detectors.recognise.corpus import rows
+from tests.detectors.recognise.corpus import NAMES, read, rows
+from tests.detectors.recognise.figures import naming
 
 REGISTRY = Registry.shipped()
 
@@ -137,6 +138,13 @@ def test_most_platforms_named_in_labelled_texts_are_found() -> None:
     print(f"{right} of {all_}")
     assert all_ >= 300
     assert right / all_ >= 0.85
+
+
+def test_most_invented_names_are_found_and_few_are_made_up() -> None:
+    counts = naming(REGISTRY, list(read(NAMES / "invented.jsonl")))
+    assert counts["right"] >= 0.92 * (counts["right"] + counts["wrong"] + counts["none"])
+    assert counts["wrong"] <= 0.05 * counts["right"]
+    assert counts["invented"] <= 0.05 * (counts["invented"] + counts["silent"])
 
 
 @pytest.mark.parametrize(
