@@ -88,6 +88,8 @@ def test_towns_streets_days_devices_and_shouting_are_no_platform(text: str) -> N
         ("Hi Margaret, your Falkhof code is 482913", "falkhof"),
         ("Falkhof: payment to Penny's Cake Shop, code 482913", "falkhof"),
         ("A payment of $82.10 to Cedar Hardware. Falkhof code 482913", "falkhof"),
+        ("Confirm your payment with Falkhof: 482913", "falkhof"),
+        ("Bezahlen Sie Ihren Einkauf mit Falkhof: 482913", "falkhof"),
         ("482913 is your one-time code from Falkhof.", "falkhof"),
         ("YOUR FALKHOF CODE IS 482913", "falkhof"),
         ("Für die Kontofreischaltung bei Falkhof: 482913", "falkhof"),
