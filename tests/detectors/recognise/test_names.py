@@ -25,7 +25,9 @@ def test_no_listed_name_is_a_word_that_is_none_unless_it_is_marked() -> None:
     assert not (first - listed().ordinary) & WORDS["payee"]
 
 
-@pytest.mark.parametrize("word", ["Your", "Montag", "Gracias", "Никому", "Wi", "Ignore"])
+@pytest.mark.parametrize(
+    "word", ["Your", "Ihren", "Вашего", "Państwa", "Você", "Montag", "Gracias", "Никому", "Wi"]
+)
 def test_what_is_said_to_people_is_no_name(word: str) -> None:
     assert is_stop(word)
 
