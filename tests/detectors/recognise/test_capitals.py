@@ -75,4 +75,5 @@ def test_heads_and_small_names() -> None:
     assert small("your falkhof code 000000") == ["falkhof"]
     assert small("your code 000000") == []
     assert small("someone opened your falkhof account") == ["falkhof"]
-    assert small("someone opened your online account") == []
+    for word in ("online", "savings", "driver", "verified"):
+        assert small(f"someone opened your {word} account") == []
