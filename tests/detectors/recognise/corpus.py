@@ -16,6 +16,8 @@ from tests.detectors.recognise import test_recognise_neighbours as neighbours
 from tests.detectors.recognise import test_recognise_table as table
 
 TEXTS: Final = Path(__file__).parent / "texts"
+NAMES: Final = TEXTS / "names"
+"""Codes with invented names of platforms or none, to measure naming; nothing trains on them."""
 KEPT_BACK: Final = (".heldout.jsonl", ".blind.jsonl")
 """Ends of names of files that nothing is trained on."""
 

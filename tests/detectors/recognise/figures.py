@@ -1,10 +1,13 @@
 """How recognition does on texts kept back, with intervals, and how far a confidence is one.
 
 python -m tests.detectors.recognise.figures          the blind quarter of the hands' texts
+python -m tests.detectors.recognise.figures names    invented names alone, both parts
 """
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from math import sqrt
@@ -14,7 +17,7 @@ from detectors.recognise.brands import canonical
 from detectors.recognise.fold import name_key
 from detectors.recognise.recogniser import Verdict, recognise
 from detectors.recognise.registry import Registry, sender_key
-from tests.detectors.recognise.corpus import Row, files, read
+from tests.detectors.recognise.corpus import NAMES, Row, files, read
 
 NAMED: Final = frozenset("zh en ja ko ru es pt fr de it vi th id tr ar fa he hi".split())  # noqa: SIM905
 """The languages of `words.toml`."""
@@ -87,9 +90,42 @@ def picture(asked: Sequence[_Asked]) -> list[str]:
     return lines
 
 
+def naming(registry: Registry, rows: Sequence[Row]) -> Counter[str]:
+    """How many texts get the right name of a platform, a wrong one, or none.
+
+    All are taken for codes, of a sender that many share. `invented`: nobody is named, yet the
+    text gets a name; `silent`: nobody is named, and it gets none.
+    """
+    counts: Counter[str] = Counter()
+    for row in rows:
+        verdict = recognise(registry, row.text, "AUTHMSG", category="otp")
+        told_ = not verdict.platform.startswith("from:")
+        if row.platform is None:
+            counts["invented" if told_ else "silent"] += 1
+        elif platform_right(registry, row, verdict):
+            counts["right"] += 1
+        else:
+            counts["wrong" if told_ else "none"] += 1
+    return counts
+
+
+def print_naming(registry: Registry) -> None:
+    """Prints the shares of `naming`, of the open and of the blind part."""
+    for path in sorted(NAMES.glob("*.jsonl")):
+        counts = naming(registry, list(read(path)))
+        named = counts["right"] + counts["wrong"] + counts["none"]
+        print(f"{path.stem}: right {interval(counts['right'], named)}")
+        print(f"  wrong {interval(counts['wrong'], named)}, none {counts['none']}")
+        nobody = counts["invented"] + counts["silent"]
+        print(f"  named though they name nobody {interval(counts['invented'], nobody)}")
+
+
 def main() -> None:
     """The command."""
     registry = Registry.shipped()
+    if "names" in sys.argv[1:]:
+        print_naming(registry)
+        return
     rows = [
         row
         for path in files(kept_back=True)
@@ -123,6 +159,7 @@ def main() -> None:
     named_in_text = [each for each in asked if (each[0].platform or "").startswith("text:")]
     right = sum(platform_right(registry, *each) for each in named_in_text if each[1].otp)
     print(f"platform in the text: {interval(right, sum(v.otp for _, v in named_in_text))}")
+    print_naming(registry)
     print("confidence: told (+), found (|) with its interval (=)")
     for line_ in picture(asked):
         print(line_)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
-
 import pytest
 
 from detectors.model.event import Trust
@@ -11,8 +9,8 @@ from detectors.recognise.brands import canonical
 from detectors.recognise.fold import name_key
 from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
-from detectors.recognise.shipped import shipped
-from tests.detectors.recognise.corpus import rows
+from tests.detectors.recognise.corpus import NAMES, read, rows
+from tests.detectors.recognise.figures import naming
 
 REGISTRY = Registry.shipped()
 
@@ -108,14 +106,6 @@ def test_what_a_language_calls_a_code_is_no_platform(text: str) -> None:
     assert not recognise(REGISTRY, text, "AUTHMSG").platform.startswith("text:")
 
 
-def test_every_listed_name_is_written_as_a_key_and_stands_once() -> None:
-    lines = tomllib.loads(shipped("brands"))["listed"].strip().splitlines()
-    names = [name.lstrip("*") for line in lines for name in line.split()]
-    assert len(names) > 900
-    assert len({name_key(name) for name in names}) > len(names) - 30, "some fold to one another"
-    assert all(name_key(name) for name in names)
-
-
 def test_a_listed_name_is_one_platform_in_every_spelling() -> None:
     told = {canonical(REGISTRY, name_key(name)) for name in ("Binance", "币安", "بايننس")}
     assert told == {"sig:binance"}
@@ -148,6 +138,13 @@ def test_most_platforms_named_in_labelled_texts_are_found() -> None:
     print(f"{right} of {all_}")
     assert all_ >= 300
     assert right / all_ >= 0.85
+
+
+def test_most_invented_names_are_found_and_few_are_made_up() -> None:
+    counts = naming(REGISTRY, list(read(NAMES / "invented.jsonl")))
+    assert counts["right"] >= 0.92 * (counts["right"] + counts["wrong"] + counts["none"])
+    assert counts["wrong"] <= 0.05 * counts["right"]
+    assert counts["invented"] <= 0.05 * (counts["invented"] + counts["silent"])
 
 
 @pytest.mark.parametrize(
@@ -216,6 +213,56 @@ UNLISTED = ("Falkhof", "Haselmarkt", "Birkwerk", "Lindedepot")
 def test_a_listed_name_makes_no_one_platform_of_all_that_mention_it(text: str) -> None:
     told = [recognise(REGISTRY, text.format(name), "+447700900102").platform for name in UNLISTED]
     assert told == [f"text:{name.lower()}" for name in UNLISTED]
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        (UNLISTED, "447129 {}. Servicehinweis"),
+        (UNLISTED, "{}: your code 447129. Thanks"),
+        (UNLISTED, "447129 is your {} code. Kind regards, Customer Care"),
+        (UNLISTED, "{} code 447129. Payment to Cedar Hardware, login from Leeds, UK"),
+        (UNLISTED, "447129 {}. Sent by Textrelay"),
+        (UNLISTED, "447129 {} PLEASE NEVER TELL THIS TO ANYBODY"),
+        (UNLISTED, "{} का कोड 447129, सुरक्षा केंद्र ऐप में देखें"),
+        (("नीलकंठ", "मयूरी", "कोकिला"), "आपका {} कोड 447129, सुरक्षा केंद्र ऐप में देखें"),
+        (("زرافتي", "ظبيان", "حمامي"), "كود تفعيل {}: 447129 من خلال مركز الأمان"),
+        (("杏花书场", "梨云驿站", "竹影食堂"), "您的{}验证码447129，请勿转发。安全中心"),
+        (("ほたる便", "つばめ屋", "かわせみ堂"), "{}の認証コード 447129。 サポートセンター"),
+        (("반딧불", "참나무", "물총새"), "{} 인증번호 447129, 고객센터 앱 문의"),
+    ],
+)
+def test_a_common_phrase_makes_no_one_platform_of_names_that_nobody_lists(
+    names: tuple[str, ...], text: str
+) -> None:
+    told = [recognise(REGISTRY, text.format(name), "AUTHMSG", category="otp") for name in names]
+    assert [each.platform for each in told] == [f"text:{name_key(name)}" for name in names]
+    assert {each.trust for each in told} == {Trust.NONE}
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("Your Falkhof code is 482913", "Falkhof'a giriş 482913", "FALKHOF: 482913"),
+        ("482913 is Falkhof's code", "Falkhof-Code: 482913", "code for falkhof 482913"),
+        ("The Falkhof code is 482913", "Falkhof Inc.: 482913", "482913. Thanks, Falkhof"),
+    ],
+)
+def test_one_platform_s_wordings_give_one_name(texts: tuple[str, ...]) -> None:
+    told = {recognise(REGISTRY, text, "AUTHMSG", category="otp").platform for text in texts}
+    assert told == {"text:falkhof"}
+
+
+@pytest.mark.parametrize(
+    ("text", "platform"),
+    [
+        ("Robin Falkhof clinic: 482913 opens the portal", "text:robinfalkhof"),  # not Robi's
+        ("ほたるオンライン：482913", "text:ほたるオンライン"),  # not LINE's
+        ("オンライン申請の番号 482913", "from:authmsg"),
+    ],
+)
+def test_a_listed_name_inside_another_word_is_none(text: str, platform: str) -> None:
+    assert recognise(REGISTRY, text, "AUTHMSG", category="otp").platform == platform
 
 
 @pytest.mark.parametrize(

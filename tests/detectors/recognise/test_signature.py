@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from detectors.model.event import Trust
-from detectors.recognise.brands import listed
 from detectors.recognise.fold import fold, mask
+from detectors.recognise.names import listed
 from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 from detectors.recognise.signature import is_note, signature_span

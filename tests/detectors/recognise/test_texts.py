@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from detectors.recognise.fold import name_key
+from detectors.recognise.names import listed
+
 TEXTS = Path(__file__).parent / "texts"
 SETS = sorted(path.name.removesuffix(".train.jsonl") for path in TEXTS.glob("*.train.jsonl"))
 LATER = sorted(path.stem for path in TEXTS.glob("later-*.jsonl"))
@@ -116,6 +119,23 @@ def test_labels_of_each_hand_are_consistent(name: str) -> None:
         assert row["code"] is None or (row["otp"] and row["code"] in row["text"])
         scheme = (row["platform"] or "sig:").split(":", 1)[0]
         assert scheme in ("sig", "host", "from", "text")
+
+
+def test_texts_with_invented_names_are_codes_whose_names_are_on_no_list() -> None:
+    seen, blind = later("names/invented"), later("names/invented.blind")
+    assert all(zlib.crc32(row["text"].encode()) % 4 != 3 for row in seen)
+    assert all(zlib.crc32(row["text"].encode()) % 4 == 3 for row in blind)
+    rows = [*seen, *blind]
+    assert len(rows) == len({row["text"] for row in rows})
+    assert len({row["lang"].split("-")[0] for row in rows}) > 60
+    for row in rows:
+        assert set(row) == FIELDS
+        assert row["otp"]
+        assert row["code"] in row["text"]
+        form, _, name = (row["platform"] or "text:").partition(":")
+        assert form in ("text", "host")
+        assert name_key(name) not in listed().names
+    assert 0.25 < sum(row["platform"] is None for row in rows) / len(rows) < 0.4
 
 
 def test_no_two_texts_of_the_hands_are_one_pattern() -> None:

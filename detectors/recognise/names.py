@@ -1,0 +1,98 @@
+"""The names and words of `data/brands.toml`: platforms by name, and what is no platform's name."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cache, lru_cache
+from typing import Final, NamedTuple
+
+from detectors.recognise.fold import fold, name_key
+from detectors.recognise.scripts import NAMING, scripts_of
+from detectors.recognise.shipped import shipped
+
+TABLE: Final = tomllib.loads(shipped("brands"))
+WORDS: Final = {kind: frozenset(words.split()) for kind, words in TABLE.items()}
+_UNSPACED: Final = re.compile(
+    "[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2}"
+)
+NO_CHINESE: Final = re.compile(
+    "^使用|^欢迎|^歡迎|^[をがにのはへでと]|提醒$|填写|填寫|修改|口令|本次|完成|点击|點擊|尊敬|客户|客戶"
+    "|办理|辦理|验证|驗證|登录|登錄|登入|注册|註冊|您|你|手机|手機|账号|帐号|帳號|密码|密碼"
+    "|短信|正在|请|請|勿|本人|操作|身份|新设备|会员$|一次|动态|動態|订购|訂購|安全|确认|確認"
+    "|^支付|^的|^为|^了|绑定|綁定|忘记|忘記|亲爱|親愛|先生|女士|小姐|重要|注意|通知|谢谢|謝謝"
+    "|感谢|感謝|退订|退訂|转发|轉發|回复|回覆|有效|收到|輸入|输入|查收|領取|领取|以下"
+    "|ください|様$|合約|合约|租約|簽署|签署|合同|^会員$|^利用者|クレジット|端末|画面|電話番号"
+    "|^(?:北京|上海|广州|廣州|深圳|天津|重庆|重慶|杭州|南京|武汉|武漢|成都|西安|香港|台北|臺北|高雄|东京|東京|大阪|京都|名古屋|横浜|福岡|札幌)(?:市|から)?$"
+)
+"""Chinese and Japanese words for codes, for what they are for and for who reads them."""
+_PLAIN: Final = frozenset(map(fold, WORDS["plain"]))
+_TOGETHER: Final = re.compile("^(?:[وبلفك]?ال|لل|[ولب])(?=..)|^[הלבמשו](?=..)")
+
+
+class Listed(NamedTuple):
+    """The names of the list, in all spellings: each key with the first one of its line."""
+
+    names: dict[str, str]
+    spellings: dict[str, tuple[str, ...]]  # of the first: the others
+    ordinary: frozenset[str]  # those that are words as well
+    unspaced: re.Pattern[str]  # those of scripts without blanks
+
+
+@cache
+def listed() -> Listed:
+    """The names of `data/brands.toml`, made ready when the first text has to be searched."""
+    names: dict[str, str] = {}
+    ordinary: set[str] = set()
+    spellings: dict[str, tuple[str, ...]] = {}
+    for line in TABLE["listed"].strip().splitlines():
+        words = line.split()
+        first = name_key(words[0].lstrip("*"))
+        spellings[first] = tuple(map(name_key, words[1:]))
+        for word in words:
+            if word.startswith("*"):
+                ordinary.add(name_key(word[1:]))
+            names[name_key(word.lstrip("*"))] = first
+            names[fold(word.lstrip("*"))] = first  # as a text has it: 蝦皮 is 虾皮 in keys
+    apart = sorted(filter(_UNSPACED.match, names), key=len, reverse=True)
+    begins = "".join(sorted({name[0] for name in apart}))  # most places of a text begin none
+    unspaced = re.compile(f"(?=[{begins}])(?:{'|'.join(map(re.escape, apart))})")
+    return Listed(names, spellings, frozenset(ordinary), unspaced)
+
+
+def names_a_code(name: str) -> bool:
+    """Tell if a supposed name is what some language calls a code, or what a code is for."""
+    camel = not name[1:].islower() and not name[1:].isupper()
+    for body in dict.fromkeys((fold(name), name_key(name))):
+        scripts = scripts_of(body)
+        if any(w.kind in NAMING and w.start == 0 for script in scripts for w in script.words(body)):
+            return True
+        if not camel and any(script.is_purpose(body) for script in scripts):
+            return True
+    return False
+
+
+@cache
+def _stop(word: str) -> bool:
+    return word.lower() in WORDS["unfolded"] or fold(word).strip(".'’") in WORDS["no_name"]
+
+
+def is_a_codes(word: str) -> bool:
+    """Tell if a word is what some language calls a code: Telekom-Sicherheitscode."""
+    body = fold(word)
+    return any(each.kind in NAMING for script in scripts_of(body) for each in script.words(body))
+
+
+def is_stop(word: str) -> bool:
+    """Tell if a word is no name: what is said to people, what codes are for, and the like."""
+    return len(word) < 24 and _stop(word)
+
+
+@lru_cache(4_096)
+def is_plain(word: str) -> bool:
+    """Tell if a word is known, with or without what is written together with it."""
+    body = fold(word)
+    if body in _PLAIN or is_stop(word) or names_a_code(body):
+        return True
+    bare = _TOGETHER.sub("", body)
+    return bare != body and (bare in _PLAIN or names_a_code(bare))

@@ -1,0 +1,107 @@
+"""Capitals that name somebody or something else: who is greeted, who is paid, where somebody is.
+
+A name of a person, a shop or a town has a capital as a platform's has, and changes from text to
+text: taken for platforms, one sender of codes would be many.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from detectors.recognise.fold import fold
+from detectors.recognise.names import WORDS
+from detectors.recognise.scenes import price
+
+_BEFORE_CHARS: Final = 72
+_WORD_CHARS: Final = 24  # that one word before takes
+_BEHIND_CHARS: Final = 32
+_SHOUTED: Final = 3  # of the six words around
+_WORD_BEFORE: Final = re.compile("([^\\W\\d_]+)[.]?['’]?,?\\s[\"'“«„(]?$")
+_HELLO: Final = re.compile(" ?[!,.:;]|\\s[-\u2013\u2014]\\s")
+_HONOUR: Final = re.compile(
+    "\\s(?:bey|hanım|bhai|ji|garu)(?!\\w)|\\s?(?:様|さん|님|先生|女士|小姐)", re.IGNORECASE
+)
+_HONOURED: Final = re.compile(" (?:Bey|Hanım|Bhai|Ji|Garu)$")
+_DEVICE: Final = re.compile(" (?:iPhone|iPad|Mac|MacBook|Android|Galaxy|phone|laptop|PC)\\b")
+_RELAY: Final = re.compile(  # who only passes the text on
+    "(?:[Ss]ent|[Pp]owered|[Dd]elivered|[Pp]rovided|[Ss]ecured|[Pp]rotected) (?:by|with|via|from) $"
+)
+_PATRONYMIC: Final = re.compile("(?:ович|евич|овна|евна|ична)$")
+_SENTENCE: Final = re.compile("(?:[^.!?\n。！？:;]|[.:](?=\\S))*$")
+_PAYING: Final = re.compile(f"(?<![^\\W\\d_])(?:{'|'.join(sorted(WORDS['paying']))})")
+_TO: Final = re.compile("([^\\W\\d_]+)\\s[\"'“«„(]?$")
+_TOWN: Final = re.compile("([^\\W\\d_]+) [^\\W\\d_]+, ?$")
+_AND_COUNTRY: Final = re.compile(", ?[^\\W\\d_a-zа-я]")
+_LOGIN: Final = re.compile(f"(?:{'|'.join(sorted(WORDS['logins']))})[^,]{{0,16}}$")
+_HOUSE: Final = re.compile("(?<!0)0{1,3}[a-z]?\\s$")
+_NOUN: Final = re.compile(  # German writes every noun with a capital
+    "[a-z]{3,}(?:ungs?|heit|keit|schaft|portal|konto|nummer|zugang|vorgang|versuch)$"
+)
+
+
+def names_other(text: str, start: int, end: int) -> bool:
+    """Tell if capitals name a person, who is paid, a place or a thing, by the words around them."""
+    run = text[start:end]
+    before = text[max(0, start - _BEFORE_CHARS) : start]
+    return (
+        _RELAY.search(before, max(0, len(before) - _WORD_CHARS)) is not None
+        or _is_person(text, before, run, end)
+        or _is_shouted(text, before, run, end)
+        or _is_payee(before)
+        or _is_place(text, before, run, end)
+        or (run[1:].islower() and _NOUN.fullmatch(fold(run)) is not None)
+    )
+
+
+def _is_person(text: str, before: str, run: str, end: int) -> bool:
+    """Tell if somebody is addressed: "Hi Tim,", "Sayın Ayşe Yılmaz", "Tim's iPad"."""
+    if _HONOUR.match(text, end) or _HONOURED.search(run) or _PATRONYMIC.search(run):
+        return True
+    if _DEVICE.match(text, end):
+        return True
+    found = _WORD_BEFORE.search(before, max(0, len(before) - _WORD_CHARS))
+    word = fold(found[1]) if found else ""
+    if word in WORDS["titles"]:
+        return True
+    return word in WORDS["greetings"] and (run.endswith("!") or _HELLO.match(text, end) is not None)
+
+
+def _is_shouted(text: str, before: str, run: str, end: int) -> bool:
+    """Tell if capitals are those of a whole sentence: "DO NOT SHARE IT WITH ANYONE"."""
+    if not run.isupper():
+        return False
+    words = [*before.split()[-3:], *text[end : end + _BEHIND_CHARS].split()[:3]]
+    return sum(word.isupper() and len(word) > 1 for word in words) >= _SHOUTED
+
+
+def _is_payee(before: str) -> bool:
+    """Tell if money goes there: "Przelew do Jan Kowalski", "achat chez Boulangerie Dupont"."""
+    found = _TO.search(before, max(0, len(before) - _WORD_CHARS))
+    if found and (found[1][0].isupper() or fold(found[1]) in WORDS["titles"]):
+        found = _TO.search(
+            before, max(0, found.start() - _WORD_CHARS), found.start()
+        )  # behind a first name
+    if found is None or fold(found[1]) not in WORDS["payee"]:
+        return False
+    sentence = _SENTENCE.search(before, 0, found.start())
+    folded = fold(sentence[0]) if sentence else ""
+    return _PAYING.search(folded) is not None or price(folded)
+
+
+def _is_place(text: str, before: str, run: str, end: int) -> bool:
+    """Tell if somebody is there: "login from Leeds, UK", "Anmeldung aus München", a street."""
+    if fold(run.rpartition(" ")[2]) in WORDS["streets"] and _HOUSE.search(before):
+        return True
+    town = before.endswith((", ", ",")) and _TOWN.search(
+        before, max(0, len(before) - 2 * _WORD_CHARS)
+    )
+    if town and fold(town[1]) in WORDS["out_of"]:
+        return True
+    found = _WORD_BEFORE.search(before, max(0, len(before) - _WORD_CHARS))
+    if found is None or fold(found[1]) not in WORDS["out_of"]:
+        return False
+    return (
+        _AND_COUNTRY.match(text, end) is not None
+        or _LOGIN.search(fold(before[: found.start()])) is not None
+    )

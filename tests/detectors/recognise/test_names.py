@@ -1,0 +1,39 @@
+"""The table of names and of words that are none."""
+
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+
+from detectors.recognise.fold import name_key
+from detectors.recognise.names import WORDS, is_a_codes, is_stop, listed, names_a_code
+from detectors.recognise.shipped import shipped
+
+
+def test_every_listed_name_is_written_as_a_key_and_stands_once() -> None:
+    lines = tomllib.loads(shipped("brands"))["listed"].strip().splitlines()
+    names = [name.lstrip("*") for line in lines for name in line.split()]
+    assert len(names) > 900
+    assert len({name_key(name) for name in names}) > len(names) - 30, "some fold to one another"
+    assert all(name_key(name) for name in names)
+
+
+def test_no_listed_name_is_a_word_that_is_none_unless_it_is_marked() -> None:
+    first = {key for key, name in listed().names.items() if key == name}
+    assert not (first - listed().ordinary) & WORDS["titles"]
+    assert not (first - listed().ordinary) & WORDS["payee"]
+
+
+@pytest.mark.parametrize(
+    "word", ["Your", "Ihren", "Вашего", "Państwa", "Você", "Montag", "Gracias", "Никому", "Wi"]
+)
+def test_what_is_said_to_people_is_no_name(word: str) -> None:
+    assert is_stop(word)
+
+
+def test_a_code_s_own_names_are_known() -> None:
+    assert is_a_codes("Sicherheitscode")
+    assert names_a_code("Verification")
+    assert not names_a_code("Falkhof")
+    assert not is_stop("Falkhof")
