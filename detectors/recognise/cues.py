@@ -14,7 +14,7 @@ from detectors.recognise.owners import (
     done_with,
     held,
 )
-from detectors.recognise.scenes import ASKS, other_scene
+from detectors.recognise.scenes import ASKS, before_advert, other_scene
 from detectors.recognise.scripts import NAMING, Script, Word, WordKind, cues_of, typed_in
 from detectors.recognise.shapes import Form, Number, of_digits, sentence_span
 
@@ -79,7 +79,7 @@ def supported(
     points, named, number = max(likely, key=lambda row: row[0])
     points += cues
     if points >= _POINTS and not named:
-        points -= 2 * other_scene(body, number, scripts)
+        points -= 2 * other_scene(before_advert(body, number, scripts), number, scripts)
     return [("supported", number)] if points >= _POINTS else []
 
 

@@ -36,6 +36,7 @@ _AMOUNT_LINK: Final = re.compile(  # "code to withdraw 250 USDT: 470916"
 )
 _PHRASE: Final = re.compile("[^.,!?:;。，、！？：；\n0]{0,48}")  # "OTP to enter the room"
 _OBJECT_LINK: Final = re.compile("\\s(?:[^\\W\\d_]{1,6}\\s){0,2}")  # "code for your account"
+_ITS_NUMBER: Final = re.compile("\\w 0{4,9}(?![0-9a-z])")  # "password of account 482913 changed"
 _OBJECT: Final = any_of(all_words("object"))
 _OF_PHRASE: Final = re.compile(  # "PIN for your account: 482913"
     f"(?:\\s[^\\W\\d_]{{1,14}}){{0,3}}\\s?(?:[:：=]|(?<![a-z])(?:{SAYS})(?![a-z]))\\s?(?:0{{3}}|[0a-z]{{0,8}}0)"
@@ -73,6 +74,7 @@ _SIGNS: Final = re.compile("[a-z][^ ]{0,10}[#$@!&_]|[#$@!&_][^ ]{0,10}[a-z]")  #
 _ASKED: Final = re.compile("[?？؟]\\s{1,2}$")  # "Not you? 0800 0000": whom to call
 _BRACKET: Final = re.compile("[(（][^()（）0]{2,24}$")  # "(file 20418)": a reference
 _CLOSED: Final = re.compile("\\s?[)）]")
+_BEFORE_ITS_NUMBER: Final = re.compile("n[or]?[.]?")  # and in Portuguese "in the": "0000 no app"
 _OF_ANOTHER: Final = re.compile("0\\s?$")  # a word behind its own number: "000 ريال"
 
 
@@ -95,7 +97,11 @@ def without_objects(body: str, words: list[Word]) -> list[Word]:
     for word in words:
         last = kept_words[-1] if kept_words else None
         if word.kind is WordKind.OTHERS and last and last.kind in NAMING:
-            if last.kind is WordKind.NAMES and _OBJECT_LINK.fullmatch(body, last.end, word.start):
+            if (
+                last.kind is WordKind.NAMES
+                and _OBJECT_LINK.fullmatch(body, last.end, word.start)
+                and not _ITS_NUMBER.match(body, word.end - 1)
+            ):
                 continue
             if (
                 _OBJECT.fullmatch(body, word.start, word.end)
@@ -257,7 +263,12 @@ def held(body: str, number: Number, words: list[Word], scripts: list[Script]) ->
         by = _BY_BEFORE.search(body, max(0, number.start - _BY_CHARS), number.start)
         if linked and not of_another and not by and not _of_use(body, number, before, scripts):
             return True
-    return any(word.kind is WordKind.OTHERS and 0 <= word.start - number.end <= 1 for word in words)
+    return any(
+        word.kind is WordKind.OTHERS
+        and 0 <= word.start - number.end <= 1
+        and not _BEFORE_ITS_NUMBER.fullmatch(body, word.start, word.end)
+        for word in words
+    )
 
 
 def _of_use(body: str, number: Number, before: list[Word], scripts: list[Script]) -> bool:

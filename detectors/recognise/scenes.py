@@ -20,6 +20,7 @@ LEAVE: Final = any_of(all_words("leave"))
 ASKS: Final = re.compile("[?？]")
 """The end of a question: people ask each other."""
 _PERCENT: Final = re.compile("0\\s?%|%\\s?0")  # an offer
+_COMMA: Final = re.compile("[,，،、;；](?!0)")
 _SHOP: Final = re.compile("[a-z]{2,}0{2,}")
 _TICKET: Final = re.compile("[a-z]-?0{2,3}")  # A112 is called up at a counter
 _MONEY: Final = (  # names of money behind an amount
@@ -65,6 +66,7 @@ def weak_rule(body: str, number: Number, scripts: list[Script]) -> str:
     odd = number.form is Form.ODD and not cues
     if odd or _TICKET.fullmatch(body, number.start, number.end):
         return "held"
+    body = before_advert(body, number, scripts)
     told = cues >= _CUES_IN_A_SCENE and number.sure and not _PERCENT.search(body)
     if not told and (other_scene(body, number, scripts) or _offer(body, number, scripts)):
         return "held"
@@ -117,6 +119,22 @@ def other_scene(body: str, number: Number, scripts: list[Script]) -> bool:
         any(script.other_scene(part) for script in scripts) and not cues_of(part, scripts)[1]
         for part in rest
     )
+
+
+def before_advert(body: str, number: Number, scripts: list[Script]) -> str:
+    """The text up to an advert: a share in percent behind all that tells what a code is for.
+
+    That has to end with its sentence or a comma: "Log in with 4829. 20% off today".
+    """
+    if not number.sure or not _PERCENT.search(body, number.end):
+        return body
+    start, end = sentence_span(body, number)
+    comma = _COMMA.search(body, number.end, end)
+    if comma and cues_of(body[start : comma.start()], scripts)[0]:
+        end = comma.start()
+    elif not cues_of(body[start:end], scripts)[0]:
+        return body
+    return body[:end] if _PERCENT.search(body, end) else body
 
 
 def _lure(body: str, number: Number) -> bool:

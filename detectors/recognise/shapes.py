@@ -73,9 +73,24 @@ _CALLED: Final = (  # a number to call
     "|[へに](?:お?電話|通報|ご?連絡)|으?로 (?:신고|전화|문의|연락)"
     "|['’]?[yn]?[iıue] ara(?:yin|$)"
 )
+_ON_PAPER: Final = (  # a number to write by hand, or beside a transfer; a form may be a page
+    "(?:on|across) (?:the |your )?(?:envelope|label|parcel|slip|back|cheque|receipt|carton|cover)"
+    "|(?:en|al) (?:el |la |tu |su )?(?:sobre|etiqueta|comprobante|dorso|reverso|concepto)"
+    "|n[oa] (?:verso|envelope|etiqueta|comprovante|talao)"
+    "|sur (?:l['’]|le |la |votre |ton )?(?:enveloppe|etiquette|carton|colis|bordereau|cheque)"
+    "|au dos"
+    "|(?:als|in den|im) (?:betreff|verwendungszweck|zahlungsgrund)"
+    "|auf (?:den|das|dem|ihren|deinen) [a-z-]{0,16}(?:umschlag|paket|karton|schein|etikett|zettel)"
+    "|sul(?:la|l['’])? ?(?:busta|bollettino|etichetta|pacco|scatola|retro)|nella causale"
+    "|(?:di|pada) (?:amplop|berita|label|paket|kertas)"
+    "|(?:vao|len|tren) (?:noi dung|phong bi|bi thu)"
+    "|na (?:kopercie|paczce|odwrocie|obalku|balik)"
+    "|на (?:конверт|коробк|квитанц|обороте|посылк)|(?:علي|في) (?:ال)?(?:ظرف|مغلف|ورقه|طرد|علبه)"
+    "|(?:लिफाफे|लिफ़ाफ़े|पर्ची) पर|[写寫][在到于](?:信封|纸|紙|包裹|箱)|と?封筒"
+)
 _UNIT_AFTER: Final = re.compile(
     # "999+件": so many and more
-    f"['’][dt][ae]n?(?![a-z])|\\+?\\s?(?:{_SIGNS.pattern}|{_UNITS.pattern}|{_CALLED})"
+    f"['’][dt][ae]n?(?![a-z])|\\+?\\s?(?:{_SIGNS.pattern}|{_UNITS.pattern}|{_CALLED}|{_ON_PAPER})"
 )
 _MONEY_BEFORE: Final = re.compile(
     "(?:[$€£¥₩₽₹฿₫#№]|(?<![a-z])(?:rs[.]?|inr|nt|usd|eur|rp|rm|no[.]?|nr[.]?|n°"
@@ -110,10 +125,13 @@ _SENT_TO: Final = re.compile(  # not "kod SMS to", which is Polish for "is"
     "(?: (?:nr|numer|numero|no|nomor|number|so|short ?code|numarasi|nummer|номер)[.]?)?"
     "\\s?:?\\s?#?[*]?$"
 )
-_TO_SEND: Final = re.compile(  # "8888'e gönder"
+_TO_SEND: Final = re.compile(  # "8888'e gönder", and "8888'e EVET yaz", but not "8888 yaz"
     "(?:['’]?[yn]?[ae])?\\s?(?:numara(?:miza|sina)|nomresine|ya|no.ya)? ?"
     "(?:[a-z]{3,9} )?(?:sms |mesaj )?"
-    "(?:gonder|yolla|yaz\\b|at(?:in|arak|iniz))"
+    "(?:gonder|yolla|at(?:in|arak|iniz))"
+    "|(?:['’]?[yn]?[ae]|\\s?(?:numara(?:miza|sina)|nomresine|ya|no.ya)) ?"
+    "(?:[a-z]{3,9} )?(?:sms |mesaj )?yaz\\b"
+    "|-?y?[aəe] (?:[a-z]{3,9} )?gond[eə]r"
     "|\\s?(?:번으로|로 문자|으로 문자|(?:으로|로) (?:보내|전송)|に送信|へ(?:送信|返信)|宛"
     "|पर (?:भेज|sms)|वर पाठव|मा पठाउ)"
     "|\\s(?:senden|schicken|sturen|szamra|zenbakira|(?:raqami)?ga yubor|нөміріне жібер"

@@ -14,6 +14,7 @@ from typing import Final
 
 from detectors.recognise.lexicon import Words, begun, branches
 from detectors.recognise.scenes import price
+from detectors.recognise.scripts import cues_of, scripts_of
 from detectors.recognise.shipped import shipped
 
 _APART_CHARS: Final = 36  # between a number and what is said of it
@@ -48,6 +49,7 @@ class _Spent:
         ]
         self.of_payment = re.compile(f"(?:{receipt['name']})[^.!?。！？0]{{0,8}}$")
         self.paid = re.compile(f"(?<![a-zа-я])(?:{receipt['made']})")
+        self.card = re.compile(f"(?<![a-zа-я])(?:{receipt['card']})[^.0]{{0,12}}0{{4}}(?!0)")
 
 
 @cache
@@ -92,9 +94,19 @@ def of_receipt(body: str, start: int) -> bool:
     """
     words = _words()
     return (
-        words.of_payment.search(body, max(0, start - _BEFORE_CHARS), start) is not None
-        and words.paid.search(body) is not None
+        (name := words.of_payment.search(body, max(0, start - _BEFORE_CHARS), start)) is not None
         and price(body)
+        and (words.paid.search(body) is not None or _listed(body, name.start()))
+    )
+
+
+def _listed(body: str, place: int) -> bool:
+    """Tell if a card and an amount are told before a place, and nothing is to be done or kept."""
+    before = body[:place]
+    return (
+        _words().card.search(before) is not None
+        and price(before)
+        and not any(cues_of(before, scripts_of(before)))
     )
 
 

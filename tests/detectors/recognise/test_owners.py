@@ -30,6 +30,8 @@ def owned(body: str) -> list[tuple[str, str]]:
         ("verification code for your account: 000000", [("named", "000000")]),
         ("verification code will come. 000000", []),
         ("never share your verification code. call 000000", []),
+        ("one-time password of account 000000 changed", []),
+        ("one-time password of account 000000: 0000", [("named", "0000")]),
     ],
 )
 def test_a_number_belongs_to_the_word_that_names_it(
@@ -56,6 +58,7 @@ def test_what_a_code_is_for_is_no_owner() -> None:
         ("use the number 000000 to log in", False),
         ("use the order number 000000 to log in", True),
         ("his number 000000 is ours", True),
+        ("valide 000000 no aplicativo", False),
         ("your code (file 0000) came", True),
         ("not you? 0000 0000", True),
         ("type 000000 here", False),

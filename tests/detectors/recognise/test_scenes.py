@@ -31,6 +31,10 @@ def first(body: str) -> Number:
         ("your code is 0000. never share it", "weak-login"),
         ("your locker code is 0000", "held"),
         ("your code is 0000 for 00% off", "held"),
+        ("log in with code 0000. today 00% off", "weak-login"),
+        ("log in with code 0000, today 00% off", "weak-login"),
+        ("with code 0000, log in, today 00% off", "held"),
+        ("log in with code 0000 and save 00%", "held"),
         ("is your code 0000?", "held"),
         ("your code is a000", "held"),  # called up at a counter
     ],

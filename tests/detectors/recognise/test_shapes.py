@@ -27,6 +27,8 @@ def forms(body: str) -> list[tuple[str, Form]]:
     [
         ("code 000000 ok", [("000000", Form.PLAIN)]),
         ("twoj kod sms to 000000", [("000000", Form.PLAIN)]),
+        ("girmek icin 000000 yaz. ", [("000000", Form.PLAIN)]),
+        ("write 0000 on the page", [("0000", Form.PLAIN)]),
         ("000 000", [("000 000", Form.PLAIN)]),
         ("0 0 0 0", [("0 0 0 0", Form.PLAIN)]),
         ("g-000000", [("000000", Form.LETTER)]),
@@ -52,7 +54,8 @@ def test_a_number_of_a_code_s_shape_is_found_in_its_form(
         "*0000", "0.000,00", "00000000000", "+000000000000", "x@0000", "300tl", "00gb", "0h00",
         "text stop to 00000", "0000 numarasina sms gonder", "no. 0000",
         "ret yazip 0000'ye gonderin", "yazin yurticinden 0000'a gonderin",
-        "0000'da tasindik",
+        "0000'da tasindik", "0000'e evet yaz", "0000 numarasina yaz", "write 0000 on the envelope",
+        "scrivi 0000 sul bollettino", "请把0000写在信封上",
     ],
 )  # fmt: skip
 def test_dates_amounts_phones_and_addresses_are_none(body: str) -> None:

@@ -55,6 +55,10 @@ def test_what_was_a_code_is_told_from_what_ends_in_a_while(text: str, is_spent: 
         ("codice autorizzazione 000000 per pagamento di 00,00 eur", False),
         ("codigo de autorizacion 000000 para compra por $000.00", False),
         ("compra aprobada $000.00, autorizacion 000000", True),
+        ("karta 0000, 00,00 zl, piekarnia luna, kod autoryzacji 000000", True),
+        ("карта 0000, 000 р., пекарня, код авторизации 000000", True),
+        ("carta 0000, 00,00 eur: per confermare codice autorizzazione 000000", False),
+        ("kod autoryzacji 000000, karta 0000, 00,00 zl", False),
     ],
 )
 def test_the_authorisation_of_a_payment_that_is_made_is_no_code(text: str, is_made: bool) -> None:
