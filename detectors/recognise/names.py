@@ -72,7 +72,7 @@ def names_a_code(name: str) -> bool:
     return False
 
 
-@cache
+@lru_cache(8_192)
 def _stop(word: str) -> bool:
     return word.lower() in WORDS["unfolded"] or fold(word).strip(".'’") in WORDS["no_name"]
 

@@ -7,7 +7,15 @@ import tomllib
 import pytest
 
 from detectors.recognise.fold import name_key
-from detectors.recognise.names import WORDS, is_a_codes, is_stop, listed, names_a_code
+from detectors.recognise.names import (
+    WORDS,
+    _stop,
+    is_a_codes,
+    is_plain,
+    is_stop,
+    listed,
+    names_a_code,
+)
 from detectors.recognise.shipped import shipped
 
 
@@ -37,3 +45,14 @@ def test_a_code_s_own_names_are_known() -> None:
     assert names_a_code("Verification")
     assert not names_a_code("Falkhof")
     assert not is_stop("Falkhof")
+
+
+def test_what_strangers_write_is_remembered_within_bounds() -> None:
+    """Each text may hold two dozen words that none held before."""
+    for number in range(20_000):
+        is_stop(f"w{number}")
+        is_plain(f"w{number}")
+    for cached in (_stop, is_plain):
+        info = cached.cache_info()
+        assert info.maxsize is not None
+        assert info.currsize <= info.maxsize
