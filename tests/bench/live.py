@@ -263,6 +263,8 @@ def _one(
             offered = ended(generator)
             sent += offered["sent"]
             behind_s = _await(process, progress, sent, LATE_S, None)
+            if after[0] == before[0]:  # on a busy core it reads in bursts: until it had read
+                after = (progress(), cpu_s(watched), time.time())
             level = _cost(rate, offered, before, after)
             level |= {"kept_up": behind_s is not None, "load": os.getloadavg()[0]}
             levels.append(level)

@@ -41,7 +41,7 @@ from tests.bench.stages import TOPIC, Pass, Records
 from tests.bench.traffic import Record, Traffic, categorised, fill, plain
 
 COUNTS_EACH = """
-import json, sys
+import json, sys, time
 from confluent_kafka import Consumer, Producer
 bootstrap, topic, group, total, output = sys.argv[1:]
 settings = {"bootstrap.servers": bootstrap, "group.id": group, "auto.offset.reset": "earliest"}
@@ -55,6 +55,7 @@ while seen < int(total):
         seen += 1
     producer.flush()
     print(json.dumps({"events": seen}), flush=True)
+    time.sleep(PAUSE_S)
 """
 
 NOW_MS = time.time_ns() // 1_000_000
@@ -303,15 +304,17 @@ def test_the_live_table_and_picture_say_who_falls_behind(tmp_path: Path) -> None
 
 
 @pytest.mark.broker
+@pytest.mark.parametrize("pause_s", [0.0, 4.0], ids=["steadily", "in bursts"])
 def test_a_peer_is_offered_rates_and_its_outputs_are_timed(
-    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pause_s: float
 ) -> None:
+    """However long it reads nothing: on a busy core that is longer than a rate is measured."""
     monkeypatch.setattr(live, "WARM_S", 0.5)
     monkeypatch.setattr(live, "WARM_PEER_S", 1.0)
     monkeypatch.setattr(live, "SETTLE_S", 0.5)
     monkeypatch.setattr(live, "LATE_S", 30.0)  # nobody is behind on a busy machine
     counting = tmp_path / "peer.py"
-    counting.write_text(COUNTS_EACH)
+    counting.write_text(COUNTS_EACH.replace("PAUSE_S", str(pause_s)))
     start = compare.program(lambda: [sys.executable, str(counting)], live=[compare.OUTPUT])
     peer = compare.Peer("counter", "bare", "1", "none", start, writes="its counts")
     monkeypatch.setattr(compare, "peers", lambda _: [peer])
