@@ -16,7 +16,7 @@ def indices(mask: NDArray[Any]) -> NDArray[np.int64]:
     return mask.nonzero()[0]
 
 
-def begins(ascending: NDArray[np.int64]) -> NDArray[np.bool_]:
+def begins(ascending: NDArray[Any]) -> NDArray[np.bool_]:
     """Mark each position that begins another value: a sixth of the time of `np.diff(…) != 0`."""
     found = np.ones(len(ascending), np.bool_)
     np.not_equal(ascending[1:], ascending[:-1], out=found[1:])

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.model.arrays import indices
+from detectors.model.arrays import begins, indices
 from detectors.model.event import TICK_OFFSETS, TOKEN_BIT
 from detectors.model.records import utc_ms
 from detectors.model.rows import rows_of
@@ -33,6 +33,8 @@ FOLD_OFFSETS: Final = 64 * TICK_OFFSETS
 """At each tick whose offset is a multiple of this, what came is counted, in figures too: sorting
 many costs less than few many times. By the offset, and not by what waits, so that a copy of the
 state, for which all is counted, does not move the moments at which the least lose their count."""
+
+_NEIGHBOURHOODS: Final = np.uint64(1 << 31)  # beside a platform's 32 bits, and one for "fresh"
 
 NO_THOUSAND: Final = 0
 """Stands for all tokens, which have no neighbours."""
@@ -79,12 +81,10 @@ class Strangers:
             return
         platform, recipient, fresh = map(np.concatenate, zip(*self.pending, strict=True))
         self.pending = []
-        rows = np.ones((len(platform), 4), np.int64)
-        rows[:, 0] = platform
-        token = recipient >= np.uint64(TOKEN_BIT)
-        rows[:, 1] = np.where(token, NO_THOUSAND, recipient // np.uint64(1000))
-        rows[:, 3] = fresh
-        self.sums = summed([self.sums, rows])
+        thousand = recipient // np.uint64(1000)
+        thousand[recipient >= np.uint64(TOKEN_BIT)] = NO_THOUSAND
+        rows = _counted(platform, thousand, fresh)
+        self.sums = summed([self.sums, rows]) if len(self.sums) else rows
 
     def tick(self, watermark_s: int, offset: int) -> SweepPart | None:
         """At the tick of an offset: the part that is whole now, or None."""
@@ -113,6 +113,34 @@ def strangers_of(state: Sequence[Any]) -> Strangers:
     strangers.number, held = state
     strangers.sums = np.frombuffer(held, np.int64).reshape(-1, 4)
     return strangers
+
+
+def _counted(
+    platform: NDArray[np.uint32], thousand: NDArray[np.uint64], fresh: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """The sums (m, 4) of strangers (n,), one a row, as `summed` has them.
+
+    Those of one country fit in a word each, and words are sorted in a fifth of the time of rows.
+    """
+    known = thousand[thousand != NO_THOUSAND]
+    first = known.min() - 1 if len(known) else np.uint64(0)
+    if len(known) and known.max() - first >= _NEIGHBOURHOODS:
+        rows = np.ones((len(platform), 4), np.int64)
+        rows[:, 0], rows[:, 1], rows[:, 3] = platform, thousand, fresh
+        return summed([rows])
+    place = np.where(thousand == NO_THOUSAND, 0, thousand - first)  # NO_THOUSAND stands first
+    words = platform.astype(np.uint64) << np.uint64(32) | place << np.uint64(1) | fresh
+    words.sort()
+    pairs = words >> np.uint64(1)
+    starts = indices(begins(pairs))
+    pairs = pairs[starts]
+    place = pairs & (_NEIGHBOURHOODS - 1)
+    sums = np.empty((len(starts), 4), np.int64)
+    sums[:, 0] = pairs >> np.uint64(31)
+    sums[:, 1] = np.where(place == 0, NO_THOUSAND, place + first)
+    sums[:, 2] = np.diff(starts, append=len(words))
+    sums[:, 3] = np.add.reduceat(words & np.uint64(1), starts)
+    return sums
 
 
 def summed(rows: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:

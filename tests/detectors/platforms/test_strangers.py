@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from detectors.chain import Params, Partition, process, restore, snapshot
-from detectors.model.event import TICK_OFFSETS
+from detectors.model.event import TICK_OFFSETS, TOKEN_BIT
 from detectors.platforms import strangers as module
 from detectors.platforms.strangers import (
     FOLD_OFFSETS,
+    NO_THOUSAND,
     SLOT_S,
     Strangers,
     SweepPart,
@@ -118,3 +119,30 @@ def test_any_batches_and_restarts_give_the_same_and_each_recipient_is_fresh_once
     assert fresh <= state.recipients
     assert state.strangers is not None
     assert fresh + int(state.strangers.sums[:, 3].sum()) <= state.recipients
+
+
+@pytest.mark.parametrize("span", [1, 5_000, 10**12, 10**15])
+@pytest.mark.parametrize("tokens", [0.0, 0.3, 1.0])
+def test_strangers_are_counted_alike_however_far_apart_their_numbers_are(
+    span: int, tokens: float
+) -> None:
+    """In one country, where a word holds each, and over the world, where it does not."""
+    rng = Random(span)
+    strangers = Strangers()
+    expected: dict[tuple[int, int], list[int]] = {}
+    for _ in range(3):
+        met = []
+        for _ in range(400):
+            number = NUMBER + rng.randrange(span) * 1000 % 10**15
+            recipient = TOKEN_BIT | number if rng.random() < tokens else number
+            platform, fresh = rng.choice([1, 7, 0xFFFF_FFFF]), rng.random() < 0.4
+            met.append((platform, recipient, fresh))
+            thousand = NO_THOUSAND if recipient & TOKEN_BIT else number // 1000
+            sums = expected.setdefault((platform, thousand), [0, 0])
+            sums[0] += 1
+            sums[1] += fresh
+        meet(strangers, *met)
+        if rng.random() < 0.5:
+            strangers.fold()
+    strangers.fold()
+    assert strangers.sums.tolist() == [[*pair, *sums] for pair, sums in sorted(expected.items())]
