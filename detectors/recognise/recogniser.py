@@ -236,7 +236,7 @@ class _Names(Mapping[int, str]):
 _ID: Final = 0xFFFF_FFFF
 _OTP: Final = 1
 _FROM_SENDER: Final = 2
-_TRUST: Final = 0xFC
+_TRUST: Final = 0xFC  # the bits of an answer that hold it
 _MISS: Final = -1
 _NAME: Final = -2  # and below: -2 - (start << 16 | end), the bytes of a name that holds digits
 
@@ -280,10 +280,10 @@ class _Asked(NamedTuple):
 
     kind: int
     text: str
-    signature: str = ""
-    category: str = ""
-    platform: str = ""
-    template: str = ""
+    signature: str
+    category: str
+    platform: str
+    template: str
 
 
 class _Looked(NamedTuple):
