@@ -54,3 +54,29 @@ def test_capitals_are_told_from_small_letters_by_their_shape() -> None:
     ]
     assert "CAPITALS short word 5" in told[0]
     assert "word short word 5" in told[1]
+
+
+@given(st.lists(FOLDED, min_size=1, max_size=3))
+def test_runs_of_shapes_are_all_that_hold_a_number_and_reach_over_no_edge(texts: list[str]) -> None:
+    """An edge may begin a run or end it: what stands first and last in a text tells something."""
+    told = clues.tokens(view(texts))
+    every = np.arange(len(told.word))
+    edges, numbers = set(told.edges.tolist()), set(told.numbers.tolist())
+    expected = [
+        (first, last)
+        for length in range(2, 6)
+        for first in range(len(told.word) - length + 1)
+        for last in [first + length - 1]
+        if numbers.intersection(range(first, last + 1))
+        and not edges.intersection(range(first + 1, last))
+    ]
+    found = [
+        (int(of[0]), int(of[-1]))
+        for clue in clues.clues(told)
+        if clue.family == 2 and len(clue.tokens) > 1
+        for place, of in zip(
+            clue.place, np.stack([every[each] for each in clue.tokens], axis=1), strict=True
+        )
+        if place < NOWHERE
+    ]
+    assert sorted(found) == sorted(expected)
