@@ -134,6 +134,7 @@ def detection(row: Row, figures: Figures) -> dict[str, Any]:
         "THROTTLE min 95 %": between(figures.minutes_interval(throttle, 0.5)),
         "THROTTLE p95": number(figures.minutes(throttle, 0.95)),
         "THROTTLE msgs": number(figures.messages(throttle, 0.5)),
+        "THROTTLE msgs 95 %": between(figures.messages_interval(throttle, 0.5)),
         "THROTTLE msgs p95": number(figures.messages(throttle, 0.95)),
         "no WATCH %": percent(1 - len(watch) / figures.recipients),
         "missed %": percent(figures.missed),

@@ -91,7 +91,7 @@ ATTACKS: Final = (
         for label, name, runs, part, parameters in (
             ("A1, 60 platforms", "A1", 800, 50, {}),
             ("A1, 40 platforms", "A1", 400, 50, {"platforms": 40}),
-            ("A4, 60 in 3 h", "A4", 400, 50, {}),
+            ("A4, 60 in 3 h", "A4", 2000, 50, {}),
             ("A4, 96 in 24 h", "A4-day", 400, 50, {}),
             ("A6, 20 codes", "A6", 10, 1, {"recipients": 50, "codes": 20}),
             ("A6, 45 codes", "A6", 10, 1, {"recipients": 50, "codes": 45}),

@@ -114,7 +114,11 @@ class Figures:
 
     def messages(self, found: list[Found], q: float) -> float:
         """The same of the messages of the flood up to the one that raised the level."""
-        return quantile([float(f.messages) for f in found], self.recipients, q)
+        return self.messages_interval(found, q).estimate
+
+    def messages_interval(self, found: list[Found], q: float) -> Interval:
+        """The same with its interval."""
+        return order_interval([float(f.messages) for f in found], self.recipients, q)
 
     @property
     def missed(self) -> float:
