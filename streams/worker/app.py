@@ -60,6 +60,8 @@ PREPARE_TURN_S: Final = 0.005
 PREPARE_PAUSE_S: Final = 0.05
 """Compiling takes a tenth of the loop's time, for half a minute to a minute. A worker that waited
 for all of it took its first event in some three seconds later, and needs one pattern of ten."""
+PREPARED: Final = "all patterns are compiled"
+"""What is logged then: from there on the worker costs what its events do."""
 LIVE_S: Final = 15.0
 """A loop that has not beaten for so long is not alive: loading and copying block it under 1 s."""
 
@@ -305,6 +307,7 @@ class _Worker:
             if time.monotonic() >= until:
                 await asyncio.sleep(PREPARE_PAUSE_S)
                 until = time.monotonic() + PREPARE_TURN_S
+        log.info(PREPARED)
 
     async def _beat(self) -> None:
         """Show the watchdog that the loop runs, and whether there is something to do."""

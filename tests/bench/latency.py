@@ -128,6 +128,7 @@ def _levels(
         begin(generator)
         ended(generator)
         one.await_drained(process)
+        one.await_prepared(process, log)
         reader.seen = []
         for rate in rates:
             begin(generator)

@@ -252,6 +252,8 @@ def _one(
         begin(generator)
         sent = ended(generator)["sent"]
         _await(process, progress, sent, READY_S, log)
+        if one.asked:
+            one.asked.await_prepared(process, log)
         for rate in rates:
             if reader is not None:
                 reader.seen = []

@@ -21,7 +21,10 @@ from streams.config import Settings
 from streams.heap import collect_rarely, keep_freed_memory
 from tests.bench.traffic import SUBSCRIBERS, events, value
 
-INSIDE: Final = ("sift_together", "tally", "_name", "_judge", "_resend", "tick")
+INSIDE: Final = (
+    "sift_together", "tally", "_unnoted", "_note", "_meet", "_figure", "_neighbours", "_judge",
+    "_resend", "_look_back", "tick",
+)  # fmt: skip
 """Functions that `chain.process` is made of."""
 
 TOPIC: Final = "sms.delivery.v1"

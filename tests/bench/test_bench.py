@@ -30,6 +30,7 @@ from tests.bench import (
     report,
     resume,
     scale,
+    stages,
     state,
     turns,
     worker,
@@ -111,6 +112,12 @@ def test_polls_of_many_partitions_are_taken_in_whole_and_in_parts(
     assert [run["each"] for run in runs] == list(polls.EACH)
     assert all({"decode", "process", "agent"} <= run["parts_us_per_event"].keys() for run in runs)
     assert "32 partitions x 78" in report.poll_table({"polls": runs})
+
+
+def test_each_stage_of_the_chain_is_timed_by_itself() -> None:
+    took = stages.profile(4_000, 500)["us_per_event"]
+    for stage in ("decode", "recognise", "chain", "sift_together", "unnoted"):
+        assert took[stage] > 0
 
 
 def test_ways_of_setting_take_turns_and_stand_beside_the_first() -> None:

@@ -11,17 +11,19 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 from unittest.mock import patch
 
 from streams.cluster import topics
 from streams.config import Settings, load
 from streams.demo.brokers import Broker
+from streams.worker.app import PREPARED
 from tests.bench.harness import PeerError, scraped
 from tests.bench.traffic import Traffic
 from tests.ports import free_port
 
-AWAIT_S: Final = 120
+AWAIT_S: Final = 300
 
 
 @dataclass(slots=True)
@@ -67,6 +69,11 @@ class Worker:
     def await_covered(self, process: subprocess.Popen[bytes]) -> None:
         """Return when checkpoints cover all that it has read."""
         self._await(process, lambda series: series.get("otpguard_checkpoint_age_seconds") == 0)
+
+    def await_prepared(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        """Return when it has compiled all patterns, which takes a tenth of a core till then."""
+        said = PREPARED.encode()
+        self._await(process, lambda _: said in log.read_bytes())
 
     def _await(
         self, process: subprocess.Popen[bytes], reached: Callable[[dict[str, float]], bool]
