@@ -27,6 +27,10 @@ _Tree = dict[str, "_Tree"]
 _KEY_CHARS: Final = 4
 """Characters that words are bundled by. Chosen: fewest CPU seconds to the first answer."""
 
+_AT_MAX: Final = 1_024
+"""Beginnings of places in texts whose bundle is remembered; some .1 MB. A flood of made-up words
+fills it, and pays what each place cost before."""
+
 _Spelling = tuple[int, int]  # number of a word, and of one of its spellings
 _HEAD_CHARS: Final = 2
 _HEAD: Final = re.compile(2 * r"(?:([^\\\[(.^$ ])|\[([^\\\]^-]+)\])(?![?*+{])")
@@ -95,6 +99,7 @@ class Words:
                 self._waiting.setdefault(head, []).append(number)
         self._begin = self._beginnings()
         self._bundles: dict[str, list[tuple[int, re.Pattern[str]]]] = {}
+        self._at: dict[str, list[tuple[int, re.Pattern[str]]]] = {}  # by characters of a text
         self._all: dict[str, re.Pattern[str]] = {}
 
     def found(self, text: str) -> bool:
@@ -107,14 +112,23 @@ class Words:
 
     def places(self, text: str) -> Iterator[tuple[int, list[tuple[int, int]]]]:
         """Yield the places where words begin, each with the kinds that do and the end of each."""
+        at = self._at
         for begin in self._begin.finditer(text):
             start = begin.start()
-            ends = [
-                (kind, found.end())
-                for kind, pattern in self._bundle(self._key(text, start))
-                if (found := pattern.match(text, start))
-            ]
-            if ends:
+            head = text[start : start + _KEY_CHARS]
+            bundle = at.get(head)
+            if bundle is None:
+                bundle = self._bundle(self._key(text, start))
+                if len(at) >= _AT_MAX:
+                    at.clear()
+                at[head] = bundle
+            if bundle and (
+                ends := [
+                    (kind, found.end())
+                    for kind, pattern in bundle
+                    if (found := pattern.match(text, start))
+                ]
+            ):
                 yield start, ends
 
     def longest(self, text: str, start: int) -> int:

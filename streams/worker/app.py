@@ -61,7 +61,7 @@ PREPARE_PAUSE_S: Final = 0.05
 """Compiling takes a tenth of the loop's time, for half a minute to a minute. A worker that waited
 for all of it took its first event in some three seconds later, and needs one pattern of ten."""
 PREPARED: Final = "all patterns are compiled"
-"""What is logged then: from there on the worker costs what its events do."""
+"""The word in the log when that is over: from there on a worker costs what its events do."""
 LIVE_S: Final = 15.0
 """A loop that has not beaten for so long is not alive: loading and copying block it under 1 s."""
 
