@@ -106,8 +106,22 @@ _GLUED: Final = re.compile(  # 50rb, 300tl, 10gb: an amount, a size, an order
     "0{1,6}(?:rb|ribu|jt|juta|k|mt|tl|dk|gb|mb|kb|tb|kg|km|cm|mm|m0?|g|ml|min|mins|phut|tr|h|hs|hrs|x|st|nd|rd|th|er|e|eme"
     "|usd|eur|rs|rp|lei|kn|din|kc|ft|zl|sek|nok|dkk|chf|pts|p|d|w|v|kw|kwh|mah|mbps|hp|usdt|won|yen|baht|fps|px|hz|mhz)"
 )
+_SMS: Final = (  # "sms STOP to 0000"; a noun beside a code's name: "kod sms do logowania to"
+    "sms"
+    + "".join(
+        f"(?<!{name} sms)"
+        for name in (
+            *("kod", "kody", "kod z", "kod przez", "haslo", "haslo z", "code", "codice", "codigo"),
+            *("clave", "contrasena", "senha", "token", "pin", "kode", "koda", "kodu", "cod", "код"),
+            *("пароль", "code par", "code via", "code per", "codice via", "codigo por"),
+        )
+    )
+    + "(?![ -]?(?:kod|haslo|cod|tan|pin|clave|senha|token|otp|код|пароль)[^\\W\\d_]{0,5} "
+    "(?:for|to(?= [a-z])|do|pro|na|k|ke|z|za|per|par|pour|para|de|del|di|da|fur|zum|zur|voor|om"
+    "|til|till|ved|untuk|utk|для|на|к|при|от|за) )"
+)
 _SENT: Final = (  # verbs of sending: "text STOP to 0000"
-    "(?:text|txt|sms|dms|stop|send|reply|whatsapp|envoy|repond|votez|envia|manda|mande|responde|envie"
+    f"(?:text|txt|{_SMS}|dms|stop|send|reply|whatsapp|envoy|repond|votez|envia|manda|mande|responde|envie"
     "|sende|senden|antwort|schick|spende|invia|rispond|soan|nhan tin|gui|ketik|kirim|balas|hantar"
     "|taip|yaz|gonder|yolla|wyslij|stuur|doneer|poslji|posalji|glasaj|posli|odpovez|kuld"
     "|trimite|lahet|vasta|skicka|isprati|dergo|atbild|sut[ei]|siusk|saada|tuma|aika|tura|u dir"

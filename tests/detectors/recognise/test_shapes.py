@@ -62,6 +62,30 @@ def test_dates_amounts_phones_and_addresses_are_none(body: str) -> None:
     assert [form for _, form in forms(f"{body} .") if form is Form.PLAIN] == []
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "kod sms do logowania to 000000", "haslo sms do przelewu to 000000",
+        "kod z sms potwierdzajacy przelew to 000000", "sms kod pro prihlaseni na 000000",
+        "codice sms per entrare a 000000", "codigo sms para ingresar a 000000",
+        "sms code for your login to 000000", "sms-код для входа на 000000",
+    ],
+)  # fmt: skip
+def test_sms_beside_a_code_s_name_is_no_verb(body: str) -> None:
+    assert forms(f"{body} .") == [("000000", Form.PLAIN)]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "sms code to 00000", "wyslij sms z kodem na 00000",
+        "invia un sms con il codice gara al 00000", "sms win to 00000",
+    ],
+)  # fmt: skip
+def test_what_an_sms_with_a_word_is_sent_to_is_an_address(body: str) -> None:
+    assert [form for _, form in forms(f"{body} .") if form is Form.PLAIN] == []
+
+
 def test_after_a_dozen_numbers_no_more_are_looked_at() -> None:
     assert len(numbers("0000 x " * 50)) == NUMBERS_MAX
 
