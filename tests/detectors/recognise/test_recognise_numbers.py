@@ -59,6 +59,9 @@ Kata sandi akun 550918 telah diganti di kantor
 הסיסמה של משתמש 550918 שונתה
 उपयोगकर्ता 550918 का पासवर्ड बदल दिया गया है
 Adgangskoden til konto 550918 blev ændret
+Het wachtwoord voor account 550918 werd aangepast
+Ο κωδικός του λογαριασμού 550918 άλλαξε
+Пароль від акаунта 550918 змінено адміністратором
 Ihr pushTAN-Gerät 550918 wurde abgemeldet
 """.strip().split("\n")
 
@@ -121,6 +124,13 @@ Tast inn 4410 for å logge på
 Қосымшаға кіру үшін 4410 тер
 """.strip().split("\n")
 
+BESIDE_ANOTHER_SCENE = """
+Food delivery app sign-in: your code is 4410! Enjoy dinner
+Your mTAC is 441029
+mTAC 441029 for the transfer of RM80 to Ali
+Ihre mTAN lautet 441029. Betrag: 80,00 EUR
+""".strip().split("\n")
+
 WITH_AN_ADVERT = """
 Sign in with 4410. Track parcels, get 20% off today
 Entra con 441029 a tu cuenta. Hoy 30% de descuento en todo
@@ -141,7 +151,7 @@ def test_a_number_of_something_else_is_no_code_by_the_rules(text: str) -> None:
     assert rule.confidence < 0.5, rule
 
 
-@pytest.mark.parametrize("text", [*TO_ENTER, *WITH_AN_ADVERT], ids=str)
+@pytest.mark.parametrize("text", [*TO_ENTER, *BESIDE_ANOTHER_SCENE, *WITH_AN_ADVERT], ids=str)
 def test_a_number_to_write_to_enter_is_a_code_by_the_rules(text: str) -> None:
     reading = read(look(mask(excerpt(text))))
     assert RULES[reading.rule].confidence >= 0.5, reading
