@@ -125,10 +125,20 @@ Tast inn 4410 for å logge på
 """.strip().split("\n")
 
 BESIDE_ANOTHER_SCENE = """
+Your niece wants to join. Read them 4410 if you approve
+Prove that the phone is yours by giving the form 4410
+You missed our call. The digits that the voice would have read: 4410
+رقمك السري المؤقت هو 4410
 Food delivery app sign-in: your code is 4410! Enjoy dinner
 Your mTAC is 441029
 mTAC 441029 for the transfer of RM80 to Ali
 Ihre mTAN lautet 441029. Betrag: 80,00 EUR
+""".strip().split("\n")
+
+CALLED_OR_PAID = """
+Si alguien te pide un código por teléfono, cuelga y marca 017. Nunca es tu banco
+ご利用ありがとうございます。承認番号 604771、金額 3,280円、加盟店 やまぶき書店
+Last meter read 441029
 """.strip().split("\n")
 
 WITH_AN_ADVERT = """
@@ -144,7 +154,7 @@ Giriş kodun 4410. Bugün siparişlerde %30 indirim
 
 
 @pytest.mark.parametrize(
-    "text", [*OF_A_SIM, *OF_A_CUSTOMER, *ON_PAPER, *OF_A_GUEST_NETWORK], ids=str
+    "text", [*OF_A_SIM, *OF_A_CUSTOMER, *ON_PAPER, *OF_A_GUEST_NETWORK, *CALLED_OR_PAID], ids=str
 )
 def test_a_number_of_something_else_is_no_code_by_the_rules(text: str) -> None:
     rule = RULES[read(look(mask(excerpt(text)))).rule]
