@@ -390,7 +390,8 @@ def _of_letters(looked: Look, body: str, code: _Decision) -> bool:
     rule, span = code
     if span is None or rule == "named":
         return rule == "named"
-    return _RANDOM.fullmatch(looked.cased, *span) is not None and (
+    random = _RANDOM.fullmatch(looked.cased, *span)
+    return (random is not None and random[0].isupper()) and (  # no small one: https
         rule == "weak-login" or LINK_END.search(body, 0, span[0]) is not None
     )
 

@@ -38,6 +38,8 @@ Voucher TKWRVD expires on Friday
 邀请码：hjae，注册立减
 您的取件码是TKWRVD，请到3号柜
 使用VISA卡支付时的验证码错误
+You will be invited. Click the link to log in and enter: https
+5 gün ücretsiz dinleme hakkını elde ettiniz, 12 Ocak'a kadar. Kodunuz: RTVK7H
 """.strip().split("\n")
 
 
