@@ -22,7 +22,7 @@ from detectors.recognise.cues import supported
 from detectors.recognise.fold import fold, kept, mask
 from detectors.recognise.gather import gathered
 from detectors.recognise.lexicon import any_of, branches
-from detectors.recognise.owners import SAYS, TELLING, held, owned_codes, without_objects
+from detectors.recognise.owners import LINK_END, SAYS, TELLING, held, owned_codes, without_objects
 from detectors.recognise.rules import RULES
 from detectors.recognise.scenes import (
     LEAVE,
@@ -86,13 +86,18 @@ _LATE_DIGITS: Final = {  # Tibetan, Shan, Mongolian: not folded, for names hold 
     zero + digit: "0" for zero in (0x0F20, 0x1090, 0x1810) for digit in range(10)
 }
 _LATE_DIGIT: Final = re.compile("[\u0f20-\u0f29\u1090-\u1099\u1810-\u1819]")
-_CAPITALS: Final = re.compile("(?<![\\w.@/])[A-Z]{4,9}(?![\\w@/]|[.]\\w)")
+_TOGETHER: Final = "\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3"  # no blanks around a Latin word
+_NO_CAPITALS: Final = re.compile(f"[{_TOGETHER}]")
+_CAPITALS: Final = re.compile(
+    f"(?<![^\\W{_TOGETHER}])(?<![.@/])[A-Z]{{4,9}}(?![^\\W{_TOGETHER}]|[@/]|[.]\\w)"
+)
 _RANDOM: Final = re.compile(
     "(?<![\\w.@/])(?![DMY]+(?!\\w))(?=[A-Z]{0,5}[B-DF-HJ-NP-TV-XZ]{4})[A-Z]{4,9}(?![\\w@/]|[.]\\w)"
     "|(?<=[:：=] )(?=[a-z]{0,5}[b-df-hj-np-tv-xz]{4})[a-z]{5,9}(?![\\w@/]|[.]\\w)"
+    "|(?<=[码碼][:：是为為])[a-z]{4,6}(?! ?[A-Za-z0-9_@/.])"
 )
 """A word in capitals, or behind a colon, with four consonants in a row: no word, perhaps a code.
-How a date is to be written (DDMMYYYY) is none."""
+How a date is to be written (DDMMYYYY) is none. Among Chinese letters any word "is" the code."""
 _LOOSE: Final = re.compile("(?<![0-9])0(?:[^\\w\n]{0,2}0){2,9}(?![0-9])")
 _HIDDEN: Final = re.compile(
     # one digit after another, pairs between odd signs, one digit in letters
@@ -357,12 +362,13 @@ def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]
     words = sorted(word for script in scripts for word in script.words(body))
     code = _code(folded, body, found, words, scripts, hashed=hashed is not None) if found else None
     letters = bool(found) and found[0].form is Form.LETTERS
-    if letters and code and code[0] != "named":
-        code = None  # SUMMER is a shop's
+    if letters and code and not _of_letters(looked, body, code):
+        code = None
     if code is None:
         signed = signature is not None
+        alone = [] if letters and _NO_CAPITALS.search(looked.cased) else found
         code = (
-            _cut_off(body, found, scripts, signed=signed) if short else _broken_off(body, scripts)
+            _cut_off(body, alone, scripts, signed=signed) if short else _broken_off(body, scripts)
         )
     if code is None:
         rule = "nothing" if words else "wordless"
@@ -376,9 +382,23 @@ def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]
     return *code, tuple(traits)
 
 
+def _of_letters(looked: Look, body: str, code: _Decision) -> bool:
+    """Tell if a word is a code: one that only codes' name has, or no word: SUMMER is a shop's.
+
+    Under a weak name it has to be introduced ("your code is QGFDAE") or to be for logging in.
+    """
+    rule, span = code
+    if span is None or rule == "named":
+        return rule == "named"
+    random = _RANDOM.fullmatch(looked.cased, *span)
+    return (random is not None and random[0].isupper()) and (  # no small one: https
+        rule == "weak-login" or LINK_END.search(body, 0, span[0]) is not None
+    )
+
+
 def _words(looked: Look) -> list[tuple[int, int, int]]:
     """The words in capitals that may be codes, but for the signature's, where others are not."""
-    if looked.cased.isupper():
+    if looked.cased.isupper() and not _NO_CAPITALS.search(looked.cased):
         return []
     start, end = looked.bracketed or (0, 0)
     places = sorted(

@@ -141,7 +141,7 @@ class Script:
                 continue
             best = None
             for kind, end in ends:
-                if _KINDS[kind] is WordKind.DENIED and _NUMBER_NEXT.match(text, end):
+                if _KINDS[kind] is WordKind.DENIED and _shown(text, start, end):
                     continue
                 if best is None:
                     place, best = end, _KINDS[kind]
@@ -195,6 +195,30 @@ class Script:
 _NUMBER_NEXT: Final = re.compile(  # "Never share your code 482913" names it
     "\\W{0,3}0{4}|[^.!?,，。！？\n0]{0,40}[:：]\\s?(?:0{3}|[a-z]{0,6}0)"
 )
+_NUMBER_LAST: Final = re.compile(
+    "[^.!?。！？।0]{0,60}(?<![0-9a-z.,/+*-])(?:0{4,8}|0{3}[ -]0{3})[\\s.!।。)]*$"
+)
+_THIS_CHARS: Final = 6
+_THIS: Final = re.compile(
+    "(?<![a-z])(?:this|est[ea]|es[ea]|ini|ce|cet|cette|diese[nrs]?|quest[oa]|nay|bu|de[sz]e|dit|te(?:n|go)?"
+    "|denne|dette|den har)(?![a-z])"
+    "|นี้|ה?זה|הזו|यह|इस|ये|この|이 ?(?:코|인|번|비)|[这這此本该該]|اين|هذا|هذه"
+    "|эт(?:от|о|ого|им)|цей|цього|αυτ"
+)
+"""A word by which a warning means the code of its own text: "do not give this code to anybody"."""
+
+
+def _shown(text: str, start: int, end: int) -> bool:
+    """Tell if a text shows the code that it tells not to give away: beside it, or as its end.
+
+    As its end only where it says "this": behind other warnings stands whom to call.
+    """
+    if _NUMBER_NEXT.match(text, end):
+        return True
+    this = _THIS.search(text, max(0, start - _THIS_CHARS), end + _THIS_CHARS)
+    return this is not None and _NUMBER_LAST.match(text, end) is not None
+
+
 _LATIN: Final = Script(
     "latin", "a-z", "en", "es", "pt", "fr", "de", "it", "vi", "id", "tr", letter="[a-zß]"
 )

@@ -18,11 +18,24 @@ NUMBERS_MAX: Final = 12  # chosen: no code comes after a dozen other numbers of 
 
 _NATIVE: Final = "\u0370-\u052f"  # Greek and Cyrillic
 _DASH: Final = "\u2010-\u2015-"
+_GLUED_UNITS: Final = (  # 50rb, 300tl, 10gb: an amount, a size, an order
+    "(?:rb|ribu|jt|juta|k|mt|tl|dk|gb|mb|kb|tb|kg|km|cm|mm|m|g|ml|min|mins|phut|tr|h|hs|hrs|x|st|nd|rd|th"
+    "|usd|eur|rs|rp|lei|kn|din|kc|ft|zl|sek|nok|dkk|chf|pts|p|d|w|v|kw|kwh|mah|mbps|hp|usdt|won|yen|baht|fps|px|hz|mhz"
+    "|kcal|rpm|sqft|pcs|lbs|mln|tys|naira|yuan|sats|coins|miles|steps|secs?|seconds|weeks?|months?|years?|off)"
+)
+_GLUED_WORDS: Final = (  # short ones: "0000is your code"; other few letters may be the code's
+    "is|es|er|on|ar|as|to|do|je|ta|est|ist|din|for|use|not|and"
+)
 _NUMBER: Final = re.compile(
     # not inside a word, a longer number, an amount, a time, an address, a card's `*0000`
     "(?<![0-9a-z_@*+$€£¥₩₹₽฿₫%/&.])(?=[0a-z零〇一二三四五六七八九壹贰貳叁參肆伍陆陸柒捌玖\u0370-\u052f])"
     f"(?<!0[:,.{_DASH}])(?<!0 )"
     "(?:"
+    # a number with a word behind it, without a space: "482913valid for 5 min"
+    f"(?P<glued>(?<!-)0{{4,8}}(?!{_GLUED_UNITS}(?![a-z]))"
+    f"(?=(?:{_GLUED_WORDS})\\s|(?=[a-z]{{0,9}}[aeiouy])(?:(?<=0{{6}})[a-z]{{4}}|[a-z]{{5}})"
+    "[a-z]{0,20}(?![0-9a-z_@&/-])))"
+    "|(?:"
     "(?P<letter>[a-z]{1,2}-0{5,8})"
     f"|(?P<plain>0{{3}}[ {_DASH}]0{{3}}|0{{4}}[ {_DASH}]0{{4}}|0(?:[ -]0){{3,7}}|0{{4,8}})"
     "|(?P<mixed>(?=[a-z]{0,8}0)(?=0{0,8}[a-z])[0-9a-z]{4,9}(?![#$@!&_][0-9a-z]))"
@@ -44,6 +57,7 @@ _NUMBER: Final = re.compile(
     f"(?![:/{_DASH}][0-9a-z]|[.](?:0|[a-z]+(?![a-z ]))"
     f"|,0{{1,3}}(?!0|\\s?(?:分|min|mn|phut|นาที|dk|мин))"
     "|[ ]0{3,}|[ ]?/[ ]?0)"
+    ")"
 )
 _LETTERS_BEFORE: Final = 8  # the first digit is among the first nine characters of each form
 _SPELLED: Final = re.compile("[零〇一二三四五六七八九壹贰貳叁參肆伍陆陸柒捌玖]{4}")
@@ -102,12 +116,23 @@ _MOMENT: Final = re.compile(  # a day, or a time as it is written in French and 
     f"|0{{1,2}}[{_DASH}]?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|ago|out|okt)[{_DASH}]?0*"
 )
 
-_GLUED: Final = re.compile(  # 50rb, 300tl, 10gb: an amount, a size, an order
-    "0{1,6}(?:rb|ribu|jt|juta|k|mt|tl|dk|gb|mb|kb|tb|kg|km|cm|mm|m0?|g|ml|min|mins|phut|tr|h|hs|hrs|x|st|nd|rd|th|er|e|eme"
-    "|usd|eur|rs|rp|lei|kn|din|kc|ft|zl|sek|nok|dkk|chf|pts|p|d|w|v|kw|kwh|mah|mbps|hp|usdt|won|yen|baht|fps|px|hz|mhz)"
+_GLUED: Final = re.compile(f"0{{1,6}}(?:{_GLUED_UNITS}|m0)|0{{1,3}}(?:er|e|eme)")
+_SMS: Final = (  # "sms STOP to 0000"; a noun beside a code's name: "kod sms do logowania to"
+    "sms"
+    + "".join(
+        f"(?<!{name} sms)"
+        for name in (
+            *("kod", "kody", "kod z", "kod przez", "haslo", "haslo z", "code", "codice", "codigo"),
+            *("clave", "contrasena", "senha", "token", "pin", "kode", "koda", "kodu", "cod", "код"),
+            *("пароль", "code par", "code via", "code per", "codice via", "codigo por"),
+        )
+    )
+    + "(?![ -]?(?:kod|haslo|cod|tan|pin|clave|senha|token|otp|код|пароль)[^\\W\\d_]{0,5} "
+    "(?:for|to(?= [a-z])|do|pro|na|k|ke|z|za|per|par|pour|para|de|del|di|da|fur|zum|zur|voor|om"
+    "|til|till|ved|untuk|utk|для|на|к|при|от|за) )"
 )
 _SENT: Final = (  # verbs of sending: "text STOP to 0000"
-    "(?:text|txt|sms|dms|stop|send|reply|whatsapp|envoy|repond|votez|envia|manda|mande|responde|envie"
+    f"(?:text|txt|{_SMS}|dms|stop|send|reply|whatsapp|envoy|repond|votez|envia|manda|mande|responde|envie"
     "|sende|senden|antwort|schick|spende|invia|rispond|soan|nhan tin|gui|ketik|kirim|balas|hantar"
     "|taip|yaz|gonder|yolla|wyslij|stuur|doneer|poslji|posalji|glasaj|posli|odpovez|kuld"
     "|trimite|lahet|vasta|skicka|isprati|dergo|atbild|sut[ei]|siusk|saada|tuma|aika|tura|u dir"
@@ -177,7 +202,7 @@ class Form(Enum):
     ODD = "odd"  # 627, 8KD, 9 or 10 digits, bib#62k: a code only right behind its name
 
 
-_FORMS: Final = {form.value: form for form in Form} | {"native": Form.MIXED}
+_FORMS: Final = {form.value: form for form in Form} | {"native": Form.MIXED, "glued": Form.PLAIN}
 
 
 class Number(NamedTuple):

@@ -25,6 +25,33 @@ def first(body: str) -> Number:
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        "fa+0qcx0vsu", "code de retrait", "keep it secret", "credit card", "delivered", "returned",
+        "we stopped it", "sms ucretsiz", "la trabajadora", "registered with unicredit",
+    ],
+)  # fmt: skip
+def test_a_short_word_of_leaving_stands_alone(body: str) -> None:
+    assert not LEAVE.search(body)
+
+
+def test_a_judicial_matter_is_no_bet() -> None:
+    assert not SPAM.search("poder judicial: codigo 0000")
+    assert SPAM.search("judi online 0000")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "qc: tu choi soan 0000", "ret yaz 0000", "smsiptal", "stop 00000", "stoppub au 00000",
+        "baja al 0000", "stop2end", "td退订",
+    ],
+)  # fmt: skip
+def test_a_way_out_is_found(body: str) -> None:
+    assert LEAVE.search(body)
+
+
+@pytest.mark.parametrize(
     ("body", "rule"),
     [
         ("your code is 0000", "weak"),

@@ -62,6 +62,61 @@ def test_dates_amounts_phones_and_addresses_are_none(body: str) -> None:
     assert [form for _, form in forms(f"{body} .") if form is Form.PLAIN] == []
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "kod sms do logowania to 000000", "haslo sms do przelewu to 000000",
+        "kod z sms potwierdzajacy przelew to 000000", "sms kod pro prihlaseni na 000000",
+        "codice sms per entrare a 000000", "codigo sms para ingresar a 000000",
+        "sms code for your login to 000000", "sms-код для входа на 000000",
+    ],
+)  # fmt: skip
+def test_sms_beside_a_code_s_name_is_no_verb(body: str) -> None:
+    assert forms(f"{body} .") == [("000000", Form.PLAIN)]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "sms code to 00000", "wyslij sms z kodem na 00000",
+        "invia un sms con il codice gara al 00000", "sms win to 00000",
+    ],
+)  # fmt: skip
+def test_what_an_sms_with_a_word_is_sent_to_is_an_address(body: str) -> None:
+    assert [form for _, form in forms(f"{body} .") if form is Form.PLAIN] == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "your otp is 000000valid for 5 min", "otp anda 000000berlaku 5 menit",
+        "kod:000000wazny 5 min", "000000er din kode", "000000is your code",
+        "000000do not share it", "000000es tu codigo", "000000koodii galmee",
+        "kode 000000jangan dibagikan",
+    ],
+)  # fmt: skip
+def test_a_word_written_together_with_a_number_is_left_off(body: str) -> None:
+    assert forms(body)[0] == ("000000", Form.PLAIN)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "0k run", "000rb saja", "0nd floor", "00min left", "00gb free", "0000mah battery",
+        "0000usd sent", "0000baht only", "0000points won", "0000th guest", "000er pack",
+        "0000hours used", "00000ribu lagi", "0000coins bonus", "0000abcd@shop.example",
+        "id 0000-0000beef-00",
+    ],
+)  # fmt: skip
+def test_units_and_ordinals_are_no_such_words(body: str) -> None:
+    assert [form for _, form in forms(body) if form is Form.PLAIN] == []
+
+
+def test_a_few_letters_behind_a_number_are_the_code_s() -> None:
+    assert forms("kod: 0000abc ok") == [("0000abc", Form.MIXED)]
+    assert forms("kod: 000000ab ok") == [("000000ab", Form.MIXED)]
+
+
 def test_after_a_dozen_numbers_no_more_are_looked_at() -> None:
     assert len(numbers("0000 x " * 50)) == NUMBERS_MAX
 
