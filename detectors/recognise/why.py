@@ -66,7 +66,7 @@ def why(registry: Registry, text: str, sender: str, rule: str, *, trusted: bool)
     rest = odds / 100 - sum(part.adds for part in parts)
     parts.append(WhyPart("pieces", "all others together", rest))
     parts.sort(key=lambda part: -abs(part.adds))
-    without = tuple(part.says for part in parts if (odds / 100 - part.adds >= 0) != (odds >= 0))
+    without = tuple(part.says for part in parts if (odds / 100 - part.adds > 0) != (odds > 0))
     return Why(rule, decided.says, told, tuple(parts), odds / 100, without)
 
 

@@ -47,7 +47,7 @@ def test_a_part_whose_loss_turns_the_answer_is_named() -> None:
         found = told(text)
         assert found.odds is not None
         for part in found.parts:
-            turned = (found.odds - part.adds >= 0) != (found.odds >= 0)
+            turned = (found.odds - part.adds > 0) != (found.odds > 0)
             assert (part.says in found.without) >= turned
 
 
