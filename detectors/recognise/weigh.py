@@ -7,8 +7,17 @@ from functools import cache
 from typing import Final
 
 from detectors.recognise.glance import batched
+from detectors.recognise.lures import owned
 from detectors.recognise.model import Model, confidence_of
-from detectors.recognise.reading import Look, Reading, may_be, shown, tells_spent, unusual
+from detectors.recognise.reading import (
+    Look,
+    Reading,
+    likely_folded,
+    may_be,
+    shown_at,
+    tells_spent,
+    unusual,
+)
 from detectors.recognise.rules import RULES
 
 CODE: Final = 0.5
@@ -50,21 +59,38 @@ def confidence(
     """
     if looked.host_line:
         return RULES["host-line"].confidence
-    known = model()
-    if not trusted and not looked.for_app:
-        sure = known.sure(score)
-        if sure is False:
-            return known.sure_other
-        if sure and not person and shown(looked) and not tells_spent(looked):
-            return known.sure_code
+    if not trusted and (sure := alone(looked, score, person=person)) is not None:
+        return sure
     reading = read(looked)
     if trusted or not RULES[reading.rule].weighed:
         return RULES[reading.rule].confidence
     traits = (*reading.traits, "person") if person else reading.traits
-    odds = known.odds(score, reading.rule, traits)
-    if odds > 0 and barred(looked, reading, score, odds):
+    odds = model().odds(score, reading.rule, traits)
+    if odds > 0 and against(looked, reading, score, odds):
         return RULES[reading.rule].confidence
     return confidence_of(odds)
+
+
+def alone(looked: Look, score: int, *, person: bool) -> float | None:
+    """The confidence where a score is far enough from nought to decide alone; else None."""
+    if looked.for_app or (sure := model().sure(score)) is None:
+        return None
+    if not sure:
+        return model().sure_other
+    return None if person or not _shows_its_own(looked) else model().sure_code
+
+
+def _shows_its_own(looked: Look) -> bool:
+    """Tell if a text shows a number that is neither another's by name nor used: a look at it."""
+    place = shown_at(looked)
+    return place is not None and not tells_spent(looked) and not owned(looked.folded, place)
+
+
+def against(looked: Look, reading: Reading, score: int, odds: int) -> bool:
+    """Tell if no sum makes a code of a text in which no rule finds one."""
+    if RULES[reading.rule].confidence >= CODE:
+        return False
+    return barred(looked, reading, score, odds) or misled(looked)
 
 
 def barred(looked: Look, reading: Reading, score: int, odds: int) -> bool:
@@ -79,6 +105,16 @@ def barred(looked: Look, reading: Reading, score: int, odds: int) -> bool:
     if signs > 1 or (odds < RESCUE_IN_DOUBT and (signs or unusual(looked))):
         return True
     return not may_be(looked, reading, score)
+
+
+def misled(looked: Look) -> bool:
+    """Tell if a sum for a code knows less than is plain to see, where no rule finds one.
+
+    The words straight before the number name another one.
+    Training does not ask: what the weights of rules say of such texts they say of them as well.
+    """
+    place = likely_folded(looked)
+    return place is not None and owned(looked.folded, place[0])
 
 
 def named(rule: str, confidence: float) -> str:
