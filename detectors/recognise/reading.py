@@ -253,14 +253,16 @@ def likely(looked: Look) -> tuple[int, int] | None:
 
 
 def likely_folded(looked: Look) -> tuple[int, int] | None:
-    """The same as a place in `folded`."""
+    """The same as a place in `folded`: None where a link alone may be what verifies."""
     body = body_of(looked)
     found = sorted(numbers(body), key=lambda number: (not number.sure, number.start))
     if found:
         return found[0].code, found[0].end
-    random = _RANDOM.search(looked.cased)
-    if random:
-        return random.span()
+    for random in _RANDOM.finditer(looked.cased):
+        if not looked.cased.startswith("://", random.end()):  # no link's own beginning
+            return random.span()
+    if has_link(looked.folded) and not _HIDDEN.search(body):
+        return None  # a time, a day, how long the link holds
     loose = _LOOSE.search(body)
     return loose.span() if loose else None
 

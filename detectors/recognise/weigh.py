@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Final
 
 from detectors.recognise.glance import batched
-from detectors.recognise.lures import owned
+from detectors.recognise.lures import lured, owned, verifies
 from detectors.recognise.model import Model, confidence_of
 from detectors.recognise.reading import (
     Look,
@@ -19,6 +20,7 @@ from detectors.recognise.reading import (
     unusual,
 )
 from detectors.recognise.rules import RULES
+from detectors.recognise.shapes import has_link
 
 CODE: Final = 0.5
 """The confidence from which on a rule or a sum calls a text a code."""
@@ -28,6 +30,7 @@ SALE: Final = frozenset({"way out", "phone", "price", "many words", "long run"})
 RESCUE_IN_DOUBT: Final = 85
 """Hundredths of log-odds. Chosen: half of the public messages that were rescued by mistake fall
 under it, and 6 % of the codes of our own that only the sum finds."""
+_ADDRESS: Final = re.compile("\\s*(?:https?://\\S+|(?:[a-z0-9-]+[.])+[a-z]{2,}[/?]\\S*)\\s*")
 
 
 @cache
@@ -110,11 +113,17 @@ def barred(looked: Look, reading: Reading, score: int, odds: int) -> bool:
 def misled(looked: Look) -> bool:
     """Tell if a sum for a code knows less than is plain to see, where no rule finds one.
 
-    The words straight before the number name another one.
+    The text lures to a link, or is an address; there is nothing but a link, and none that verifies;
+    or the words straight before the number name another one.
     Training does not ask: what the weights of rules say of such texts they say of them as well.
     """
+    linked = has_link(looked.folded)
+    if _ADDRESS.fullmatch(looked.folded) or (linked and lured(looked.folded)):
+        return True
     place = likely_folded(looked)
-    return place is not None and owned(looked.folded, place[0])
+    if place is None:
+        return linked and not verifies(looked.folded, looked.cased)
+    return owned(looked.folded, place[0])
 
 
 def named(rule: str, confidence: float) -> str:
