@@ -30,6 +30,12 @@ SALE: Final = frozenset({"way out", "phone", "price", "many words", "long run"})
 RESCUE_IN_DOUBT: Final = 85
 """Hundredths of log-odds. Chosen: half of the public messages that were rescued by mistake fall
 under it, and 6 % of the codes of our own that only the sum finds."""
+_OF_LINES: Final = frozenset({"held", "nothing"})
+"""Rules of texts whose line breaks alone make no code. Those of a language that nobody listed have
+nothing else to tell where their number stands."""
+_LINES_MAX: Final = 3
+"""Line breaks of a text that its score alone may call a code; they add up. Chosen: of our own codes
+.4 % have more."""
 _ADDRESS: Final = re.compile("\\s*(?:https?://\\S+|(?:[a-z0-9-]+[.])+[a-z]{2,}[/?]\\S*)\\s*")
 
 
@@ -69,7 +75,7 @@ def confidence(
         return RULES[reading.rule].confidence
     traits = (*reading.traits, "person") if person else reading.traits
     odds = model().odds(score, reading.rule, traits)
-    if odds > 0 and against(looked, reading, score, odds):
+    if odds > 0 and against(looked, reading, score, odds, traits):
         return RULES[reading.rule].confidence
     return confidence_of(odds)
 
@@ -80,7 +86,9 @@ def alone(looked: Look, score: int, *, person: bool) -> float | None:
         return None
     if not sure:
         return model().sure_other
-    return None if person or not _shows_its_own(looked) else model().sure_code
+    if person or looked.folded.count("\n") > _LINES_MAX or not _shows_its_own(looked):
+        return None
+    return model().sure_code
 
 
 def _shows_its_own(looked: Look) -> bool:
@@ -89,11 +97,13 @@ def _shows_its_own(looked: Look) -> bool:
     return place is not None and not tells_spent(looked) and not owned(looked.folded, place)
 
 
-def against(looked: Look, reading: Reading, score: int, odds: int) -> bool:
+def against(looked: Look, reading: Reading, score: int, odds: int, traits: Sequence[str]) -> bool:
     """Tell if no sum makes a code of a text in which no rule finds one."""
     if RULES[reading.rule].confidence >= CODE:
         return False
-    return barred(looked, reading, score, odds) or misled(looked)
+    return (
+        barred(looked, reading, score, odds) or misled(looked) or _of_lines(looked, reading, traits)
+    )
 
 
 def barred(looked: Look, reading: Reading, score: int, odds: int) -> bool:
@@ -124,6 +134,15 @@ def misled(looked: Look) -> bool:
     if place is None:
         return linked and not verifies(looked.folded, looked.cased)
     return owned(looked.folded, place[0])
+
+
+def _of_lines(looked: Look, reading: Reading, traits: Sequence[str]) -> bool:
+    """Tell if a sum is for a code by its line breaks alone, and no name for codes is there."""
+    if reading.rule not in _OF_LINES or "name" in traits or "\n" not in looked.folded:
+        return False
+    known = model()
+    score = known.score(looked.folded.replace("\n", " "), looked.cased.replace("\n", " "))
+    return known.odds(score, reading.rule, traits) <= 0
 
 
 def named(rule: str, confidence: float) -> str:

@@ -54,7 +54,7 @@ def why(registry: Registry, text: str, sender: str, rule: str, *, trusted: bool)
     score = weights.score(looked.folded, looked.cased)
     odds = weights.odds(score, reading.rule, traits)
     sure = alone(looked, score, person=person)
-    if sure is None and odds > 0 and against(looked, reading, score, odds):
+    if sure is None and odds > 0 and against(looked, reading, score, odds, traits):
         return Why(rule, decided.says, told, (), None, ())
     share = 1.0
     parts: list[WhyPart] = []

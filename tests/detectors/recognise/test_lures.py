@@ -1,4 +1,4 @@
-"""No sum makes a code of numbers with an owner, links that lure, addresses."""
+"""No sum makes a code of numbers with an owner, links that lure, addresses, line breaks."""
 
 from __future__ import annotations
 
@@ -189,4 +189,20 @@ def test_what_links_that_verify_tell_lures_nobody(text: str) -> None:
 def test_an_address_alone_is_no_code(text: str, so: bool) -> None:
     looked = look(mask(excerpt(text)))
     reading = read(looked)
-    assert against(looked, reading, 9_000, 9_000) is so
+    assert against(looked, reading, 9_000, 9_000, reading.traits) is so
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Brunner Garage\n\nTyres changed\n\nRef: KVR48213\nTue 9 June\nBay 4\n\nBring the key",
+        "Brunner Garage\n\nAll done!\n\nOrder ID: KVR48213\nTuesday\nBay: 4\n\nBring the key",
+        "Receipt\nTill: 4\nNo: 482913\nBread\nMilk\nTotal: 12.90\nThank you",
+    ],
+)
+def test_line_breaks_alone_make_no_code_of_another_s_number(text: str) -> None:
+    assert not otp(text)
+
+
+def test_lines_of_a_code_that_says_so_cost_it_nothing() -> None:
+    assert otp("Telegram\n\nKod: 93315\n\nMożesz też kliknąć, aby się zalogować:\nt.me/login/93315")
