@@ -110,12 +110,16 @@ class Model:
 
 
 _ODDS_MAX: Final = 460  # .99: no text is certain
+_NO_CODE: Final = 0.49  # the most that is none
 
 
 def confidence_of(odds: int) -> float:
     """Log-odds in hundredths as a probability in whole hundredths, .01 to .99.
 
-    >>> confidence_of(0), confidence_of(220), confidence_of(-5000)
-    (0.5, 0.9, 0.01)
+    One half is for a code: rounding never takes a sum there that does not speak for one.
+
+    >>> confidence_of(1), confidence_of(220), confidence_of(0), confidence_of(-5000)
+    (0.5, 0.9, 0.49, 0.01)
     """
-    return round(100 / (1 + math.exp(-max(-_ODDS_MAX, min(_ODDS_MAX, odds)) / 100))) / 100
+    told = round(100 / (1 + math.exp(-max(-_ODDS_MAX, min(_ODDS_MAX, odds)) / 100))) / 100
+    return told if odds > 0 else min(told, _NO_CODE)

@@ -254,21 +254,34 @@ def read(looked: Look) -> Reading:
 
 def likely(looked: Look) -> tuple[int, int] | None:
     """The place of the number that looks most like a code, where no rule names one; or None."""
+    return looked.unfolded(likely_folded(looked))
+
+
+def likely_folded(looked: Look) -> tuple[int, int] | None:
+    """The same as a place in `folded`: None where a link alone may be what verifies."""
     body = body_of(looked)
     found = sorted(numbers(body), key=lambda number: (not number.sure, number.start))
     if found:
-        return looked.unfolded((found[0].code, found[0].end))
-    random = _RANDOM.search(looked.cased)
-    if random:
-        return looked.unfolded(random.span())
+        return found[0].code, found[0].end
+    for random in _RANDOM.finditer(looked.cased):
+        if not looked.cased.startswith("://", random.end()):  # no link's own beginning
+            return random.span()
+    if has_link(looked.folded) and not _HIDDEN.search(body):
+        return None  # a time, a day, how long the link holds
     loose = _LOOSE.search(body)
-    return looked.unfolded(loose.span()) if loose else None
+    return loose.span() if loose else None
 
 
 def shown(looked: Look) -> bool:
     """Tell if a text shows a number of a code's usual shape: a look at it, no reading."""
+    return shown_at(looked) is not None
+
+
+def shown_at(looked: Look) -> int | None:
+    """The place in `folded` of the first such number, or of the blank before it; or None."""
     first = looked.folded.find(_SHOWS)
-    return first >= 0 and _SHOWN.search(looked.folded, max(0, first - 1)) is not None
+    found = _SHOWN.search(looked.folded, max(0, first - 1)) if first >= 0 else None
+    return found.start() if found else None
 
 
 def tells_spent(looked: Look) -> bool:

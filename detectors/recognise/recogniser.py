@@ -22,7 +22,7 @@ from detectors.model.codes import Codes
 from detectors.model.event import Batch, Trust, name_check, platform_id
 from detectors.model.rows import rows_of
 from detectors.model.strings import SPARE, StringBuffer, StringList, Strings
-from detectors.recognise import glance, scripts, spelled, spent
+from detectors.recognise import glance, lures, scripts, spelled, spent
 from detectors.recognise.brands import brand, tells_nobody
 from detectors.recognise.fold import (
     MASK,
@@ -425,6 +425,8 @@ class Recogniser:
         spelled.prepare()
         yield
         yield from spent.prepare()
+        yield
+        lures.prepare()
         yield
         glance.prepare()
 

@@ -284,6 +284,11 @@ def has_link(folded: str) -> bool:
     return _DOTTED.search(folded) is not None and _LINK.search(folded) is not None
 
 
+def links(folded: str) -> list[tuple[int, int]]:
+    """The places of a text's web addresses."""
+    return [found.span() for found in _LINK.finditer(folded)]
+
+
 def without_links(folded: str) -> str:
     """The text with web addresses blanked, places kept."""
     if not _DOTTED.search(folded):

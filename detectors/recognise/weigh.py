@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Final
 
 from detectors.recognise.glance import batched
+from detectors.recognise.lures import lured, owned, verifies
 from detectors.recognise.model import Model, confidence_of
-from detectors.recognise.reading import Look, Reading, may_be, shown, tells_spent, unusual
+from detectors.recognise.reading import (
+    Look,
+    Reading,
+    likely_folded,
+    may_be,
+    shown_at,
+    tells_spent,
+    unusual,
+)
 from detectors.recognise.rules import RULES
+from detectors.recognise.shapes import has_link
 
 CODE: Final = 0.5
 """The confidence from which on a rule or a sum calls a text a code."""
@@ -19,6 +30,13 @@ SALE: Final = frozenset({"way out", "phone", "price", "many words", "long run"})
 RESCUE_IN_DOUBT: Final = 85
 """Hundredths of log-odds. Chosen: half of the public messages that were rescued by mistake fall
 under it, and 6 % of the codes of our own that only the sum finds."""
+_OF_LINES: Final = frozenset({"held", "nothing"})
+"""Rules of texts whose line breaks alone make no code. Those of a language that nobody listed have
+nothing else to tell where their number stands."""
+_LINES_MAX: Final = 3
+"""Line breaks of a text that its score alone may call a code; they add up. Chosen: of our own codes
+.4 % have more."""
+_ADDRESS: Final = re.compile("\\s*(?:https?://\\S+|(?:[a-z0-9-]+[.])+[a-z]{2,}[/?]\\S*)\\s*")
 
 
 @cache
@@ -50,21 +68,42 @@ def confidence(
     """
     if looked.host_line:
         return RULES["host-line"].confidence
-    known = model()
-    if not trusted and not looked.for_app:
-        sure = known.sure(score)
-        if sure is False:
-            return known.sure_other
-        if sure and not person and shown(looked) and not tells_spent(looked):
-            return known.sure_code
+    if not trusted and (sure := alone(looked, score, person=person)) is not None:
+        return sure
     reading = read(looked)
     if trusted or not RULES[reading.rule].weighed:
         return RULES[reading.rule].confidence
     traits = (*reading.traits, "person") if person else reading.traits
-    odds = known.odds(score, reading.rule, traits)
-    if odds > 0 and barred(looked, reading, score, odds):
+    odds = model().odds(score, reading.rule, traits)
+    if odds > 0 and against(looked, reading, score, odds, traits):
         return RULES[reading.rule].confidence
     return confidence_of(odds)
+
+
+def alone(looked: Look, score: int, *, person: bool) -> float | None:
+    """The confidence where a score is far enough from nought to decide alone; else None."""
+    if looked.for_app or (sure := model().sure(score)) is None:
+        return None
+    if not sure:
+        return model().sure_other
+    if person or looked.folded.count("\n") > _LINES_MAX or not _shows_its_own(looked):
+        return None
+    return model().sure_code
+
+
+def _shows_its_own(looked: Look) -> bool:
+    """Tell if a text shows a number that is neither another's by name nor used: a look at it."""
+    place = shown_at(looked)
+    return place is not None and not tells_spent(looked) and not owned(looked.folded, place)
+
+
+def against(looked: Look, reading: Reading, score: int, odds: int, traits: Sequence[str]) -> bool:
+    """Tell if no sum makes a code of a text in which no rule finds one."""
+    if RULES[reading.rule].confidence >= CODE:
+        return False
+    return (
+        barred(looked, reading, score, odds) or misled(looked) or _of_lines(looked, reading, traits)
+    )
 
 
 def barred(looked: Look, reading: Reading, score: int, odds: int) -> bool:
@@ -79,6 +118,31 @@ def barred(looked: Look, reading: Reading, score: int, odds: int) -> bool:
     if signs > 1 or (odds < RESCUE_IN_DOUBT and (signs or unusual(looked))):
         return True
     return not may_be(looked, reading, score)
+
+
+def misled(looked: Look) -> bool:
+    """Tell if a sum for a code knows less than is plain to see, where no rule finds one.
+
+    The text lures to a link, or is an address; there is nothing but a link, and none that verifies;
+    or the words straight before the number name another one.
+    Training does not ask: what the weights of rules say of such texts they say of them as well.
+    """
+    linked = has_link(looked.folded)
+    if _ADDRESS.fullmatch(looked.folded) or (linked and lured(looked.folded)):
+        return True
+    place = likely_folded(looked)
+    if place is None:
+        return linked and not verifies(looked.folded, looked.cased)
+    return owned(looked.folded, place[0])
+
+
+def _of_lines(looked: Look, reading: Reading, traits: Sequence[str]) -> bool:
+    """Tell if a sum is for a code by its line breaks alone, and no name for codes is there."""
+    if reading.rule not in _OF_LINES or "name" in traits or "\n" not in looked.folded:
+        return False
+    known = model()
+    score = known.score(looked.folded.replace("\n", " "), looked.cased.replace("\n", " "))
+    return known.odds(score, reading.rule, traits) <= 0
 
 
 def named(rule: str, confidence: float) -> str:

@@ -10,7 +10,7 @@ from detectors.recognise.registry import Line, Registry
 from detectors.recognise.rules import RULES
 from detectors.recognise.scripts import Word, scripts_of
 from detectors.recognise.traits import TRAITS
-from detectors.recognise.weigh import barred, model
+from detectors.recognise.weigh import CODE, against, alone, model
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Why:
     says: str
     words: tuple[tuple[str, str], ...]  # the word as it stands in the folded text, its kind
     parts: tuple[WhyPart, ...]  # the heaviest first; empty where the sum was not asked
-    odds: float | None  # the whole sum, if it decided
+    odds: float | None  # the sum that decided: of all, or of the pieces where they alone did
     without: tuple[str, ...]  # parts without which the answer would be the other one
 
 
@@ -53,20 +53,24 @@ def why(registry: Registry, text: str, sender: str, rule: str, *, trusted: bool)
     traits = (*reading.traits, "person") if person else reading.traits
     score = weights.score(looked.folded, looked.cased)
     odds = weights.odds(score, reading.rule, traits)
-    if odds > 0 and barred(looked, reading, score, odds):
+    sure = alone(looked, score, person=person)
+    if sure is None and odds > 0 and against(looked, reading, score, odds, traits):
         return Why(rule, decided.says, told, (), None, ())
-    parts = [
-        WhyPart("rule", RULES[reading.rule].says, weights.rules[reading.rule] / 100),
-        *(WhyPart("trait", TRAITS[trait], weights.traits[trait] / 100) for trait in traits),
-        *(
-            WhyPart("piece", _readable(piece), adds / 100)
-            for piece, adds in weights.told(looked.folded, looked.cased)
-        ),
-    ]
+    share = 1.0
+    parts: list[WhyPart] = []
+    if sure is not None and (odds > 0) != (sure >= CODE):  # no rule had a say in it
+        odds, share = score, weights.share
+    else:
+        parts.append(WhyPart("rule", RULES[reading.rule].says, weights.rules[reading.rule] / 100))
+        parts += (WhyPart("trait", TRAITS[trait], weights.traits[trait] / 100) for trait in traits)
+    parts += (
+        WhyPart("piece", _readable(piece), adds / share / 100)
+        for piece, adds in weights.told(looked.folded, looked.cased)
+    )
     rest = odds / 100 - sum(part.adds for part in parts)
     parts.append(WhyPart("pieces", "all others together", rest))
     parts.sort(key=lambda part: -abs(part.adds))
-    without = tuple(part.says for part in parts if (odds / 100 - part.adds >= 0) != (odds >= 0))
+    without = tuple(part.says for part in parts if (odds / 100 - part.adds > 0) != (odds > 0))
     return Why(rule, decided.says, told, tuple(parts), odds / 100, without)
 
 

@@ -74,7 +74,9 @@ def test_a_trusted_platform_s_text_is_told_by_the_rules_alone() -> None:
             assert verdict.confidence == RULES[verdict.rule].confidence
 
 
-@pytest.mark.parametrize(("odds", "confidence"), [(0, 0.5), (100, 0.73), (-100, 0.27)])
+@pytest.mark.parametrize(
+    ("odds", "confidence"), [(1, 0.5), (0, 0.49), (-1, 0.49), (100, 0.73), (-100, 0.27)]
+)
 def test_a_confidence_is_the_probability_of_log_odds(odds: int, confidence: float) -> None:
     assert confidence_of(odds) == confidence
 

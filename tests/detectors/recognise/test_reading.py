@@ -95,6 +95,23 @@ def test_what_looks_most_like_a_code_is_told_where_no_rule_names_one() -> None:
     assert likely(look("on 00/00/0000")) == (3, 13), "a date, if there is nothing better"
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Confirm here: https://acme.example/v/8Kq2", None),
+        ("Confirm here by 18:05: https://acme.example/v/8Kq2, it holds for 100 minutes", None),
+        ("Your token: zqrtk, or https://acme.example/v/8Kq2", "zqrtk"),
+        ("Kod 4.8.2.0 or acme.example/v/8Kq2", "4.8.2.0"),
+        ("Kod 24.10 is enough", "24.10"),
+    ],
+)
+def test_neither_a_link_s_scheme_nor_how_long_it_holds_is_its_code(
+    text: str, told: str | None
+) -> None:
+    span = likely(look(mask(text)))
+    assert (text[slice(*span)] if span else None) == told
+
+
 def test_signature_and_links_are_no_part_of_the_body() -> None:
     body = body_of(look("【code shop】 see https://code.example/0000 now"))
     assert "code" not in body

@@ -8,6 +8,7 @@ from detectors.recognise import glance, weigh
 from detectors.recognise.fold import mask
 from detectors.recognise.reading import Look, Reading, look, read
 from detectors.recognise.rules import RULES
+from detectors.recognise.weigh import CODE as CODE_FROM
 from detectors.recognise.weigh import RESCUE_IN_DOUBT, barred, confidence, model, named
 
 CODE = look(mask("Your verification code is 482913"))
@@ -75,6 +76,16 @@ def test_what_machines_read_is_not_weighed() -> None:
     assert confidence(host, -10_000, unread, trusted=False, person=False) == 0.99
     app = look(mask("<#> ExampleApp: 123456\nFA+9qCX9VSu"))
     assert confidence(app, -10_000, read, trusted=False, person=False) == 0.98
+
+
+@pytest.mark.parametrize("odds", [-2, -1, 0])
+def test_a_sum_that_does_not_speak_for_a_code_makes_none(odds: int) -> None:
+    """Rounded to a half it would be one, and nobody would ask if the text shows any number."""
+    looked = look(mask("Neue Folgen: kanal.example/staffel/zwei"))
+    rest = sum(model().traits[trait] for trait in read(looked).traits)
+    score = round((odds - model().rules[read(looked).rule] - rest) / model().share)
+    told = confidence(looked, score, read, trusted=False, person=False)
+    assert told < CODE_FROM, model().odds(score, read(looked).rule, read(looked).traits)
 
 
 @pytest.mark.parametrize(

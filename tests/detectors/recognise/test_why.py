@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from detectors.recognise import weigh
+from detectors.recognise import why as explained
+from detectors.recognise.fold import mask
 from detectors.recognise.model import confidence_of
+from detectors.recognise.reading import look
 from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 from detectors.recognise.rules import RULES
@@ -47,7 +53,7 @@ def test_a_part_whose_loss_turns_the_answer_is_named() -> None:
         found = told(text)
         assert found.odds is not None
         for part in found.parts:
-            turned = (found.odds - part.adds >= 0) != (found.odds >= 0)
+            turned = (found.odds - part.adds > 0) != (found.odds > 0)
             assert (part.says in found.without) >= turned
 
 
@@ -70,3 +76,25 @@ def test_the_sum_is_that_of_the_verdict_where_no_score_decided_alone() -> None:
 def test_no_sum_is_told_where_none_was_asked(text: str, trusted: bool, rule: str) -> None:
     found = why(REGISTRY, text, "Example", rule, trusted=trusted)
     assert (found.rule, found.parts, found.odds, found.without) == (rule, (), None, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "otp"),
+    [
+        ("Your locker number is 482913", -900, True),
+        ("Your verification code is 482913", 9_000, False),
+    ],
+)
+def test_a_sum_that_did_not_decide_is_not_told_against_the_score_that_did(
+    text: str, code: int, otp: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = replace(weigh.model(), code=code, other=code - 1)
+    monkeypatch.setattr(weigh, "model", lambda: known)
+    monkeypatch.setattr(explained, "model", lambda: known)
+    verdict = recognise(REGISTRY, text)
+    assert verdict.otp is otp
+    found = told(text, "")
+    assert {part.kind for part in found.parts} == {"piece", "pieces"}
+    looked = look(mask(text))
+    assert found.odds == pytest.approx(known.score(looked.folded, looked.cased) / 100)
+    assert sum(part.adds for part in found.parts) == pytest.approx(found.odds)

@@ -1,0 +1,94 @@
+"""No sum makes a code of a link that does not verify, or of a number that is somebody else's.
+
+Pieces of a text tell that its words are those of codes. They do not tell where a link leads, nor
+whose number stands there: who wants a password writes as a bank does. The words are those of
+`data/lures.toml`; read over folded text with its digits masked.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from typing import Final
+
+from detectors.recognise.lexicon import any_of, branches
+from detectors.recognise.owners import SAYS
+from detectors.recognise.shapes import links
+from detectors.recognise.shipped import shipped
+
+_OWNER_CHARS: Final = 40  # of an owner's words, with what may stand behind them
+_HEAD_CHARS: Final = 4
+_LAST_CHARS: Final = 12  # of an owner's words in a script without blanks
+_TOKEN: Final = re.compile("0|verif|confirm|activ|reset|magic|log-?in|sign-?in|auth|token|valid")
+_BOTH: Final = re.compile("[a-z][A-Z]|[A-Z]{2}[a-z]")  # small letters and capitals, by chance
+
+
+@cache
+def _lures() -> re.Pattern[str]:
+    return any_of(_words("link"), before="(?<![a-zа-я])")
+
+
+@cache
+def _owners() -> re.Pattern[str]:
+    words = any_of(_words("owner"), before="(?<![a-z])").pattern
+    return re.compile(f"{words}\\s?(?:{SAYS})?[\\s:：=#'\"«“„(\\[—–-]{{0,4}}$")
+
+
+@cache
+def _near() -> tuple[frozenset[str], frozenset[str]]:
+    """The beginnings of owners' words where words are apart, and letters where they are not."""
+    near = tomllib.loads(shipped("lures"))["near"]
+    return frozenset(near["heads"].replace("\n", "").split("|")), frozenset(near["letters"])
+
+
+def _words(kind: str) -> Iterator[str]:
+    for some in tomllib.loads(shipped("lures"))[kind].values():
+        yield from branches(some.strip())
+
+
+def prepare() -> None:
+    """Make the patterns now, not when the first text asks for them."""
+    _lures()
+    _owners()
+    _near()
+
+
+def owned(folded: str, start: int) -> bool:
+    """Tell if the words straight before a number name another one: "voucher code: 4829".
+
+    >>> owned("your voucher code is 0000", 21), owned("voucher? your code is 0000", 22)
+    (True, False)
+    """
+    first = max(0, start - _OWNER_CHARS)
+    heads, letters = _near()
+    if heads.isdisjoint(
+        [word[:_HEAD_CHARS] for word in folded[first:start].split()]
+    ) and letters.isdisjoint(folded[max(0, start - _LAST_CHARS) : start]):
+        return False
+    return _owners().search(folded, first, start) is not None
+
+
+def lured(folded: str) -> bool:
+    """Tell if a text is of what draws people to a link: an account that was locked, gifts, company.
+
+    Who has asked for a link that verifies is told none of it.
+    """
+    return _lures().search(folded) is not None
+
+
+def verifies(folded: str, cased: str) -> bool:
+    """Tell if a link of a text may be one that verifies: it is made for one recipient.
+
+    Its path has a token, or a word for what it does.
+    """
+    return any(_of_one_person(folded[start:end], cased[start:end]) for start, end in links(folded))
+
+
+def _of_one_person(link: str, cased: str) -> bool:
+    """Tell if what follows the host of a link is a token, or has a word for what the link does."""
+    path = link.find("/", link.find("://") + len("://") if "://" in link else 0)
+    return path >= 0 and (
+        _TOKEN.search(link, path) is not None or _BOTH.search(cased, path) is not None
+    )
