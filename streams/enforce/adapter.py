@@ -23,7 +23,7 @@ from detectors.bars import RAILS_ALARM_RATIO
 from detectors.leases.rails import utilisation
 from detectors.model.records import Action
 from streams.cluster.admin import unusable
-from streams.cluster.read import Places, partitions_of
+from streams.cluster.read import Places, bear, partitions_of
 from streams.config import Topics
 from streams.enforce.book import REMEMBER_MS, mode, rails_at, rails_times
 from streams.enforce.reconcile import Reconciler, Report
@@ -157,12 +157,7 @@ class Adapter:
 
     def _take(self, timeout_ms: int) -> None:
         """Enter what the log says; a record that says nothing costs its own line in our log."""
-        try:
-            polled = self._places.poll(timeout_ms, POLL_RECORDS)
-        except KafkaError as error:
-            _bear(error)
-            time.sleep(timeout_ms / 1000)  # the client may say so at once, again and again
-            return
+        polled = self._places.follow(timeout_ms, POLL_RECORDS)
         # The operator first: a release and the lease it is about may come in one poll.
         for partition in sorted(polled, key=lambda each: each.topic not in self._words):
             enter = self._enter_word if partition.topic in self._words else self._enter_lease
@@ -309,7 +304,7 @@ class Adapter:
                 try:
                     self._consumer.commit_async(_metadata(safe), self._answered)
                 except KafkaError as error:
-                    _bear(error)
+                    bear(error)  # leases still end; the metric of its silence tells of it
                 else:
                     self._committed = safe
 
@@ -368,15 +363,6 @@ class Adapter:
             self._consumer.commit(_metadata(self._safe()), timeout_ms=5_000)
         except KafkaError:
             log.warning("the broker is away; a successor will acknowledge again")
-
-
-def _bear(error: KafkaError) -> None:
-    """Go on where the client would try again: while the broker is away, leases still end.
-
-    The metric of its silence tells of it.
-    """
-    if not error.retriable:
-        raise error
 
 
 def _metadata(offsets: Mapping[TopicPartition, int]) -> dict[TopicPartition, OffsetAndMetadata]:
