@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from streams.demo.story import Story
 
-INTERRUPTED: Final = 130
-"""Exit status that a shell reports for a command that Ctrl-C ended."""
 
 SEED: Final = 24
 """A run like the median one: throttled after 6 messages, the bank's code in the middle."""
@@ -112,7 +110,7 @@ def demo(
     except KeyboardInterrupt:
         screen.print(tr("Stopped. All its processes have ended, its temporary files are gone."))
         if not held:
-            raise typer.Exit(INTERRUPTED) from None
+            raise typer.Exit(Exit.INTERRUPTED) from None
     raise typer.Exit(Exit.DONE if all(held) else Exit.INVARIANT)
 
 
