@@ -86,8 +86,13 @@ def demo(
       otpguard demo --json --no-open | jq '.claims'
 
     \b
-    Exit codes: 0 the demo's claims held, 2 usage, 70 one did not hold, 75 try again (memory, a
-    process that did not start), 78 a port in use or something not installed, 130 interrupted.
+    Exit codes:
+      0    the demo's claims held
+      2    wrong usage
+      70   one of the claims did not hold
+      75   try again: memory, or a process that did not start
+      78   a port is in use, or something is not installed
+      130  interrupted
     """
     screen = Console(stderr=True, highlight=False)
     held: list[bool] = []  # once the story is told
