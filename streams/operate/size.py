@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+from detectors.model.times import DAY_S
 from streams.limits import PARTITIONS_MAX
 
 EVENTS_A_WORKER: Final = 65_000
@@ -51,8 +52,6 @@ CHANGELOG_ROOM: Final = 5
 EVENT_BYTES: Final = 378
 EVENT_BYTES_LZ4: Final = 160
 """On a broker, indexes included, without and with the producer's compression."""
-
-DAY_S: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True)
