@@ -12,10 +12,12 @@ class Exit(IntEnum):
     """Exit codes of every command; 70, 75 and 78 are those of sysexits.h."""
 
     DONE = 0
+    NO = 1  # what was checked does not hold, or a person said no; Python's, too, of its own errors
     USAGE = 2  # wrong arguments
     INVARIANT = 70  # state cannot be trusted; the process dies, its state is rebuilt from the log
     TRY_AGAIN = 75  # something outside is away: a supervisor restarts
     CONFIG = 78  # a restart cannot help: settings, topics, rights
+    INTERRUPTED = 130  # by Ctrl-C, as shells have it
 
 
 class OtpguardError(Exception):

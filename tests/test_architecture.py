@@ -287,6 +287,20 @@ def test_no_two_public_classes_share_a_name() -> None:
     assert {name: modules for name, modules in found.items() if len(modules) > 1} == {}
 
 
+def test_a_unit_of_time_has_one_home() -> None:
+    units = re.compile(r"^(DAY|HOUR|MINUTE)S?_(S|MS)\b.* = ", re.MULTILINE)
+    home = "detectors.model.times"
+    assert len(units.findall(dict(sources("detectors"))[home])) == 6
+    elsewhere = [
+        f"{module}: {found.group()}"
+        for package in ("detectors", "streams")
+        for module, text in sources(package)
+        if module != home
+        for found in units.finditer(text)
+    ]
+    assert elsewhere == []
+
+
 QUESTIONS = re.compile(
     r"(What|Whether|Where|Such|How|Why|Who|When|Which|So|It|Its|This|That|These|Those|They)\b"
 )

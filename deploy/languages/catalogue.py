@@ -55,6 +55,7 @@ TABLES: Final = (
     "streams.cluster.topics:BOUNDS:1",
     "streams.config:RESTARTS",
     "streams.feeds.presets:PRESETS:about",
+    "streams.scenarios:SCENARIOS:summary",
     "streams.cli.cases:COLOURS:keys",
     "streams.cli.doctor:MARKS",
     "streams.foreign:SENTENCES",
@@ -89,8 +90,8 @@ WORDS: Final = (
     *(each.name.lower().replace("_", " ") for each in ClockClass),
     "flood", "resend", "throttle", "release", "watch", "clear", "rule", "trait", "piece", "pieces",
     "all others together", "names", "others", "weak", "denied", "Examples:", "Example:",
-    "Exit codes:", "settings", "broker", "topics", "transactions", "rights", "lag", "sample",
-    "store", "console", "signal", "notices",
+    "Exit codes:", "Roles:", "settings", "broker", "topics", "transactions", "rights", "lag",
+    "sample", "store", "console", "signal", "notices",
     "events", "keys", "partitions", "clocks", "ports",
     # what is done at the desk, and what becomes of it
     "done", "asked", "refused", "failed", "nothing", "told", "local", "oidc", "proxy", "enter",
@@ -167,8 +168,11 @@ def _of_help() -> Iterator[str]:
 
 
 def _of_command(command: Any) -> Iterator[str]:
-    says = (command.help or "").partition("\\b\n")[0].partition("\b\n")[0]
+    from streams.cli import sentences  # noqa: PLC0415 - a program, not a library
+
+    says, _, blocks = (command.help or "").replace("\\b\n", "\b\n").partition("\b\n")
     yield from (" ".join(each.split()) for each in says.split("\n\n"))
+    yield from sentences(blocks)
     yield command.epilog or ""
     for parameter in command.params:
         yield parameter.help or ""

@@ -23,7 +23,7 @@ from detectors.model.incidents import (
     flood_messages,
 )
 from detectors.model.records import Cause, EpisodeRecord, utc_ms
-from detectors.model.times import DAY_S
+from detectors.model.times import DAY_S, HOUR_S
 from detectors.suspects.clocks import ClockClass
 from detectors.suspects.incident import Incident, due_after
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from detectors.episodes.episode import EpisodeParams
     from detectors.suspects.suspect import Suspect
 
-HOUR_S: Final = 3600
 
 DUE_SPARE: Final = 1024
 """Entries of `IncidentLog.due` beside one for each that waits, before they are thrown out."""

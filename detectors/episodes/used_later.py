@@ -15,10 +15,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any, Final, Generic, TypeVar
 
+from detectors.defaults import QUIET_S  # `detect.quiet_s` changes nothing here
 from detectors.model.times import DAY_S
-
-QUIET_S: Final = 1800
-"""Waves of tools are at most 30 min apart. `detect.quiet_s` changes nothing here."""
 
 HORIZON_S: Final = 7 * DAY_S
 """Chosen: a week holds the next use of an account that people do use."""

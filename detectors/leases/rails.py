@@ -19,9 +19,9 @@ from enum import StrEnum
 from typing import Final
 
 from detectors.bars import EPISODE_MAX_MS, LEASE_MAX_MS, RAILS_CLOSE_RATIO
+from detectors.model.times import MINUTE_S
 
 SECOND_MS: Final = 1_000
-MINUTE_S: Final = 60
 OFFERS_S: Final = 7_200
 """Offers are counted by the second for so long: the longest lease, and an hour for late ones."""
 

@@ -11,6 +11,8 @@ last until 2088."""
 DAY_S: Final = 86_400
 """A platform's messages within a day are one sighting; seen longer ago than that, it is known."""
 
-MINUTE_MS: Final = 60_000
-HOUR_MS: Final = 60 * MINUTE_MS
+MINUTE_S: Final = 60
+HOUR_S: Final = 3600
+MINUTE_MS: Final = 1000 * MINUTE_S
+HOUR_MS: Final = 1000 * HOUR_S
 DAY_MS: Final = 1000 * DAY_S

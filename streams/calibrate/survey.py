@@ -17,7 +17,7 @@ from detectors.chain import Decisions, Params, Partition
 from detectors.model.codes import Codes
 from detectors.model.event import TICK_OFFSETS, Batch, EventKind
 from detectors.model.records import EpisodeRecord, Level
-from detectors.model.times import DAY_S, EPOCH_S
+from detectors.model.times import DAY_S, EPOCH_S, HOUR_S
 from detectors.recipients.table import ROWS_LIMIT
 from detectors.recognise.fanout import FanOut
 from detectors.recognise.recogniser import Recogniser
@@ -33,7 +33,6 @@ from streams.calibrate.cohort import Cohort
 from streams.calibrate.leads import Leads
 from streams.calibrate.peaks import Peaks
 
-HOUR_S: Final = 3600
 QUIET_SHARE: Final = 1000
 """An hour with under a thousandth of the busiest one's messages is no part of the history: a few
 stray clocks must not make days of it."""

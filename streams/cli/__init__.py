@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -19,13 +20,19 @@ from streams.foreign import understood
 from streams.language import ENGLISH, listed, spoken, tr
 
 EPILOG: Final = (
-    "Exit codes: 0 done; 2 wrong usage; 70 state cannot be trusted, restart; 75 something is away, "
-    "try again; 78 wrong settings, topics or rights, a restart cannot help."
+    "Exit codes: 0 done; 1 what was checked does not hold, or was not confirmed; 2 wrong usage; "
+    "70 state cannot be trusted, restart; 75 something is away, try again; 78 wrong settings, "
+    "topics or rights, a restart cannot help; 130 interrupted."
 )
 
 LANGUAGE_HELP: Final = "Answer in en or zh-Hans; default: as LANG says."
 ZONE_HELP: Final = "Times in UTC, not in this machine's zone."
-HEADINGS: Final = ("Examples:", "Example:", "Exit codes:")
+HEADINGS: Final = ("Examples:", "Example:", "Exit codes:", "Roles:")
+
+_ROW: Final = re.compile(r"^( +[\w-]+ {2,})(\S.*)$", re.MULTILINE)
+"""A row of a help's table: a name, and a sentence about it."""
+_ASIDE: Final = re.compile(r"(?<=  )(\(.+\))$", re.MULTILINE)
+"""A remark behind an example, in brackets."""
 NEAREST: Final = 3
 """Commands named at most where one was mistyped."""
 
@@ -179,6 +186,8 @@ def _translate(command: Any) -> None:
     rest = rest.replace("\\b\n", "\b\n")
     for heading in HEADINGS:
         rest = rest.replace(heading, tr(heading))
+    rest = _ROW.sub(lambda row: row[1] + tr(row[2]), rest)
+    rest = _ASIDE.sub(lambda aside: tr(aside[1]), rest)
     command.help = translated(says) + (examples and "\b\n") + rest
     command.format_usage = partial(_format_usage, command)
     command.get_help_option = partial(_help_option, command.get_help_option)
@@ -187,6 +196,12 @@ def _translate(command: Any) -> None:
         parameter.help = parameter.help and tr(parameter.help)
         if isinstance(getattr(parameter, "show_default", None), str):
             parameter.show_default = tr(parameter.show_default)
+
+
+def sentences(blocks: str) -> Iterator[str]:
+    """Yield what is translated of the tables and examples of a help, beside their headings."""
+    yield from (row[2] for row in _ROW.finditer(blocks))
+    yield from (aside[1] for aside in _ASIDE.finditer(blocks))
 
 
 def _format_usage(command: Any, ctx: Any, formatter: Any) -> None:

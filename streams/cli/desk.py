@@ -23,7 +23,7 @@ from streams.cli.shared import (
     write_json,
     write_table,
 )
-from streams.errors import UsageError
+from streams.errors import Exit, UsageError
 from streams.language import moment, tr
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def rebuild(
         lines = [tuple(asdict(each).values()) for each in found]
         write_table([tr(head) for head in CHECKED], lines)
     if any(each.missing or each.different for each in found):
-        raise typer.Exit(1)
+        raise typer.Exit(Exit.NO)
 
 
 @app.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,7 +19,7 @@ from streams.cli.shared import (
     settings_of,
     write_json,
 )
-from streams.errors import UnavailableError, UsageError
+from streams.errors import Exit, UnavailableError, UsageError
 from streams.files import replace_file, unwritten
 from streams.language import spoken, tr
 from streams.shown import shown
@@ -40,8 +40,6 @@ keys = group(
     """
 )
 app.add_typer(keys, name="key")
-
-NOT_VERIFIED: Final = 1
 
 PackArgument = Annotated[Path, typer.Argument(help="Folder of the pack.", metavar="PACK")]
 SinceOption = Annotated[str, typer.Option("--since", help="How far back, such as 6h or 180d.")]
@@ -203,7 +201,7 @@ def verify(
             typer.echo(form.format(at=told.stamped))
         typer.echo(tr("verified"))
     if told.wrong:
-        raise typer.Exit(NOT_VERIFIED)
+        raise typer.Exit(Exit.NO)
 
 
 @app.command()
@@ -292,7 +290,7 @@ def repeat(
         for n in found.other:
             typer.echo(tr("record {n}: not repeated").format(n=n))
     if found.other:
-        raise typer.Exit(NOT_VERIFIED)
+        raise typer.Exit(Exit.NO)
 
 
 @app.command("text-12321")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from detectors.model.times import DAY_MS
 from streams import clock
 from streams.cli import audited
 from streams.cli.audited import audit_chain, deliver_audit
@@ -41,15 +42,6 @@ if TYPE_CHECKING:
 
 EVERYONE: Final = "*"
 PLATFORM: Final = re.compile("(sig|port|id|host|from):.+")
-AGREED_S: Final = 0.3
-"""No adapter is waited for longer, once all have confirmed that lately confirmed anything. Chosen:
-six times what one takes that is at work."""
-
-LATELY: Final = 200
-"""Acknowledgements of each partition, the newest, that tell which adapters are at work."""
-
-LATELY_MS: Final = 86_400_000
-
 RecipientArgument = Annotated[str, typer.Argument(help="Number in any form, or token.")]
 ReasonOption = Annotated[str, typer.Option("--reason", "-r", help="Why; a ticket, say.")]
 ActorOption = Annotated[
@@ -282,7 +274,7 @@ def _lately(settings: Settings) -> Iterator[EpisodeRecord]:
     from streams.cluster.read import readable, records  # noqa: PLC0415
     from streams.wire import decode_episode  # noqa: PLC0415
 
-    since_ms = clock.now_ms() - LATELY_MS
+    since_ms = clock.now_ms() - DAY_MS
     found = records(client_arguments(settings.kafka), settings.topics.episode, since_ms=since_ms)
     yield from readable(found, decode_episode)
 
@@ -423,7 +415,12 @@ def _publish(
     from kafka.errors import KafkaError  # noqa: PLC0415
 
     from streams.cluster.admin import client_arguments, unusable  # noqa: PLC0415
-    from streams.cluster.prompt import PromptProducer, say  # noqa: PLC0415
+    from streams.cluster.prompt import (  # noqa: PLC0415
+        AGREED_S,
+        LATELY_MS,
+        PromptProducer,
+        say,
+    )
     from streams.cluster.read import readable  # noqa: PLC0415
     from streams.wire import decode_ack, encode_override, override_id, override_key  # noqa: PLC0415
 
@@ -470,7 +467,8 @@ def _publish(
 
 def _at_work(consumer: Any, ends: Mapping[Any, int], since_ms: int) -> set[str]:
     """Return the adapters that acknowledged anything lately, and leave the reader at the ends."""
-    from streams.cluster.read import readable  # noqa: PLC0415 - start-up time
+    from streams.cluster.prompt import LATELY  # noqa: PLC0415 - start-up time
+    from streams.cluster.read import readable  # noqa: PLC0415
     from streams.wire import decode_ack  # noqa: PLC0415
 
     firsts = consumer.beginning_offsets(list(ends))

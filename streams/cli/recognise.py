@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -174,12 +175,20 @@ def _rows(told: Why) -> Iterator[tuple[str, Any]]:
     for place, part in enumerate(told.parts[:12]):
         style = "green" if part.adds > 0 else "red"
         line = Text(f"{part.adds:+.2f}  ", style=style).append(
-            f"{tr(part.kind)}: {tr(part.says)}", ""
+            f"{tr(part.kind)}: {_said(part.says)}", ""
         )
         yield "" if place else tr("weighed"), line
     yield tr("in all"), Text(tr("{odds} (over 0 is a code)").format(odds=f"{told.odds:+.2f}"))
-    changed = "; ".join(told.without) or tr("no single part")
+    changed = "; ".join(map(_said, told.without)) or tr("no single part")
     yield tr("else if not"), Text(changed)
+
+
+def _said(part: str) -> str:
+    """Return a part of the sum in the language in use; of a piece, what is no letter of it."""
+    if not part.startswith("«"):
+        return tr(part)
+    edged = part.replace("[start or end]", tr("[start or end]"))
+    return re.sub(r"\[(\d) digits\]", lambda found: tr("[{n} digits]").format(n=found[1]), edged)
 
 
 def _answer_files(settings: Settings, files: list[str], *, why: bool) -> None:

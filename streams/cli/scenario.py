@@ -136,7 +136,7 @@ def _parameters(chosen: Scenario, options: list[str]) -> dict[str, Any]:
     for option in options:
         key, _, value = option.partition("=")
         if key not in chosen.parameters:
-            known = ", ".join(chosen.parameters) or "none"
+            known = ", ".join(chosen.parameters) or tr("none")
             raise typer.BadParameter(
                 tr("{name} has no parameter {key!r}; it has: {known}").format(
                     name=chosen.name, key=key, known=known
@@ -166,4 +166,4 @@ def _show_list(*, as_json: bool) -> None:
         typer.echo(msgspec.json.format(msgspec.json.encode(entries)))
         return
     for entry in SCENARIOS.values():
-        typer.echo(f"{entry.name:10} {entry.summary}")
+        typer.echo(f"{entry.name:10} {tr(entry.summary)}")

@@ -9,6 +9,7 @@ import typer
 
 from streams.cli.shared import JsonOption, write_json, write_table
 from streams.language import tr
+from streams.limits import PARTITIONS_MAX
 
 
 def size(
@@ -49,7 +50,18 @@ def size(
         (tr("input of a day, all replicas"), _bytes(found.input_day_bytes)),
         (tr("… with the producer's lz4"), _bytes(found.input_day_lz4_bytes)),
     ]
+    if found.installations > 1:
+        several = (tr("installations; what follows is of each"), f"{found.installations:,}")
+        rows.insert(0, several)
     write_table((tr("what"), tr("how much")), rows)
+    if found.installations > 1:
+        typer.echo(
+            tr(
+                "one installation has {most} partitions at most: give each of {n} topics, workers "
+                "and gates of its own, and its share of the subscribers, so that all messages to "
+                "one number go to the same"
+            ).format(most=f"{PARTITIONS_MAX:,}", n=f"{found.installations:,}")
+        )
     typer.echo(
         tr("measured on one machine with two cores: measure your own traffic before you buy")
     )

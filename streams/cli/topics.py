@@ -19,6 +19,7 @@ from streams.cli.shared import (
 from streams.errors import ConfigError, OtpguardError, UsageError
 from streams.files import replace_file, unwritten
 from streams.language import tr
+from streams.limits import PARTITIONS_MAX
 
 if TYPE_CHECKING:
     from streams.config import Settings
@@ -30,7 +31,7 @@ app = group("Create and check the topics.")
 PartitionsOption = Annotated[
     int | None,
     typer.Option(
-        min=1, max=1024, help="Of input and changelog; default: topics.partitions.",
+        min=1, max=PARTITIONS_MAX, help="Of input and changelog; default: topics.partitions.",
         show_default=False,
     ),
 ]  # fmt: skip

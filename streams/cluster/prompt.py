@@ -16,6 +16,16 @@ from streams.cluster.admin import unusable
 from streams.errors import UncertainError
 from streams.language import tr
 
+AGREED_S: Final = 0.3
+"""No gateway is waited for longer, once all have confirmed that lately confirmed anything. Chosen:
+six times what an adapter takes that is at work."""
+
+LATELY: Final = 200
+"""Acknowledgements of each partition, the newest, that tell which gateways are at work."""
+
+LATELY_MS: Final = 86_400_000
+"""A gateway that acknowledged anything within it is at work."""
+
 SENT_S: Final = 10.0
 PROMPT: Final[Mapping[str, Any]] = {
     "linger_ms": 0,

@@ -25,6 +25,9 @@ SILENCE_S: Final = 30.0  # a broker that says nothing for so long in the middle 
 PLACE_S: Final = 5.0
 """Positions are looked at so often, at least, by which a topic made anew shows: no record may tell,
 since a client goes to the end of a topic that is shorter than before."""
+PAUSES_S: Final = (0.1, 0.2, 0.5, 1.0)
+"""From one try to the next where Kafka fails in a way that passes; the last for as long as it does:
+leases wait no longer than that when it is over."""
 LOGGED_MAX: Final = 10  # positions in the log; the rest is a number
 
 Spans = Mapping[int, tuple[int, int]]
@@ -125,12 +128,20 @@ def reading(clients: Mapping[str, Any], topic: str) -> Iterator[TopicReader]:
         yield TopicReader(consumer, topic)
 
 
+def bear(error: KafkaError) -> None:
+    """Raise an error again, unless it is one that passes, after which the client may go on."""
+    if not error.retriable:
+        raise error
+
+
 class Places:
     """Remembers where a client stands in the topics that it follows; tells if one was made anew."""
 
     def __init__(self, consumer: KafkaConsumer) -> None:
         self._consumer = consumer
         self._look_at = 0.0  # monotonic
+        self._failures = 0  # of `follow`, in a row
+        self._again_at = 0.0  # monotonic
         self.next: dict[TopicPartition, int] = {}  # what was taken reaches to here
         self.anew = ""  # the topic of a position that went back or is lost
 
@@ -147,6 +158,30 @@ class Places:
             raise UnavailableError(tr("{topic} was made anew").format(topic=self.anew))
         return polled
 
+    def follow(self, timeout_ms: int, max_records: int | None = None) -> dict[Any, list[Any]]:
+        """Return what came; nothing where Kafka fails in a way that passes, and say so.
+
+        Then it is asked again after a pause, and until that is over this comes back after
+        `timeout_ms` at most, for who has more to do. Raise what `poll` raises of other failures.
+        """
+        if (pause := self._again_at - time.monotonic()) > 0:
+            time.sleep(min(timeout_ms / 1000, pause))
+            return {}
+        try:
+            polled = self.poll(timeout_ms, max_records)
+        except KafkaError as error:
+            bear(error)
+            if not self._failures:
+                log.warning("Kafka cannot be read, and is tried again: %s", type(error).__name__)
+            pause = PAUSES_S[min(self._failures, len(PAUSES_S) - 1)]
+            self._again_at = time.monotonic() + pause
+            self._failures += 1
+            return {}
+        if self._failures:
+            log.info("Kafka is read again")
+            self._failures = 0
+        return polled
+
     def look(self) -> None:
         """Note all positions, as far as the client knows them: it waits for no broker."""
         self._look_at = time.monotonic() + PLACE_S
@@ -156,8 +191,7 @@ class Places:
                 if at is not None or place in self.next:
                     self.reach(place, at)
         except KafkaError as error:
-            if not error.retriable:
-                raise
+            bear(error)
 
     def take(self, timeout_ms: int, max_records: int | None = None) -> dict[Any, list[Any]]:
         """Return what came, of a topic made anew too."""

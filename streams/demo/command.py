@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from streams.demo.story import Story
 
-INTERRUPTED: Final = 130
-"""Exit status that a shell reports for a command that Ctrl-C ended."""
 
 SEED: Final = 24
 """A run like the median one: throttled after 6 messages, the bank's code in the middle."""
@@ -88,8 +86,13 @@ def demo(
       otpguard demo --json --no-open | jq '.claims'
 
     \b
-    Exit codes: 0 the demo's claims held, 2 usage, 70 one did not hold, 75 try again (memory, a
-    process that did not start), 78 a port in use or something not installed, 130 interrupted.
+    Exit codes:
+      0    the demo's claims held
+      2    wrong usage
+      70   one of the claims did not hold
+      75   try again: memory, or a process that did not start
+      78   a port is in use, or something is not installed
+      130  interrupted
     """
     screen = Console(stderr=True, highlight=False)
     held: list[bool] = []  # once the story is told
@@ -112,7 +115,7 @@ def demo(
     except KeyboardInterrupt:
         screen.print(tr("Stopped. All its processes have ended, its temporary files are gone."))
         if not held:
-            raise typer.Exit(INTERRUPTED) from None
+            raise typer.Exit(Exit.INTERRUPTED) from None
     raise typer.Exit(Exit.DONE if all(held) else Exit.INVARIANT)
 
 

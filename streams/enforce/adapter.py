@@ -4,7 +4,8 @@ Reads the operator's word whole, then the leases whole, then follows both; tells
 action; commits what a restart need not tell again.
 
 One process for one gateway reads all partitions, in a consumer group of its own that serves only to
-remember offsets. Nothing here blocks for long: while the broker is away, leases still end.
+remember offsets. Nothing here blocks for long: while the broker is away, leases still end, and what
+cannot be told waits.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -22,10 +23,10 @@ from kafka.structs import OffsetAndMetadata
 from detectors.bars import RAILS_ALARM_RATIO
 from detectors.leases.rails import utilisation
 from detectors.model.records import Action
-from streams.cluster.admin import unusable
-from streams.cluster.read import Places, partitions_of
+from streams.cluster.read import Places, bear, partitions_of
 from streams.config import Topics
 from streams.enforce.book import REMEMBER_MS, mode, rails_at, rails_times
+from streams.enforce.outbox import BLOCK_MS, AckOutbox
 from streams.enforce.reconcile import Reconciler, Report
 from streams.errors import UnavailableError
 from streams.language import tr
@@ -91,12 +92,13 @@ class Adapter:
         )
         self._places = Places(self._consumer)
         self._producer = KafkaProducer(
-            **clients, client_id=group, acks="all", linger_ms=5, batch_size=BATCH_BYTES
-        )
+            **clients, client_id=group, acks="all", linger_ms=5, batch_size=BATCH_BYTES,
+            max_block_ms=BLOCK_MS,
+        )  # fmt: skip
+        self._outbox = AckOutbox(self._producer)
         self._counts = self._counts_topic()
         self._words = {topics.everyone, topics.override}
         self._told: dict[TopicPartition, int] = {}
-        self._sent: list[Any] = []
         self._rebuilt: list[tuple[Action, Position, int | None]] | None = None
         self._commit_at = 0.0  # monotonic, as the next two
         self._committed: dict[TopicPartition, int] = {}
@@ -157,12 +159,7 @@ class Adapter:
 
     def _take(self, timeout_ms: int) -> None:
         """Enter what the log says; a record that says nothing costs its own line in our log."""
-        try:
-            polled = self._places.poll(timeout_ms, POLL_RECORDS)
-        except KafkaError as error:
-            _bear(error)
-            time.sleep(timeout_ms / 1000)  # the client may say so at once, again and again
-            return
+        polled = self._places.follow(timeout_ms, POLL_RECORDS)
         # The operator first: a release and the lease it is about may come in one poll.
         for partition in sorted(polled, key=lambda each: each.topic not in self._words):
             enter = self._enter_word if partition.topic in self._words else self._enter_lease
@@ -239,19 +236,18 @@ class Adapter:
 
     def _publish(self, report: Report) -> None:
         for ack in report.acks:
-            self._send(self._topics.acks, ack.action_id.encode(), encode_ack(ack))
+            self._outbox.put(self._topics.acks, ack.action_id.encode(), encode_ack(ack))
         for action in report.dead:
             headers = [*action_headers(action), ("gateway", self._reconciler.gateway_id.encode())]
-            self._send(
+            self._outbox.put(
                 self._topics.undeliverable,
                 action.recipient.encode(),
                 encode_action(action),
                 headers,
             )
-
-        if self._counts:
-            for counts in report.counts:
-                self._tell_counts(counts)
+        for counts in report.counts:
+            if not (self._counts and self._tell_counts(counts)):
+                break  # the next might wait for the same
 
     def _counts_topic(self) -> str:
         """The topic of counts; "" where there is none, or none for us.
@@ -268,16 +264,17 @@ class Adapter:
         )
         return ""
 
-    def _tell_counts(self, counts: Counts) -> None:
-        """Tell what was refused so far; a loss of that changes nothing."""
+    def _tell_counts(self, counts: Counts) -> bool:
+        """Tell what was refused so far; False if that is lost, which changes nothing."""
         try:
             sent = self._producer.send(
                 self._counts, encode_counts(counts), key=counts.action_id.encode()
             )
         except KafkaError as error:
             self._no_counts(error)
-        else:
-            sent.add_errback(self._no_counts)
+            return False
+        sent.add_errback(self._no_counts)
+        return True
 
     def _no_counts(self, error: BaseException) -> None:
         if self._counts:
@@ -285,31 +282,18 @@ class Adapter:
         if isinstance(error, AuthorizationError):
             self._counts = ""
 
-    def _send(
-        self, topic: str, key: bytes, value: bytes, headers: Iterable[tuple[str, bytes]] = ()
-    ) -> None:
-        try:
-            self._sent.append(self._producer.send(topic, value, key=key, headers=list(headers)))
-        except KafkaError as error:
-            raise unusable(tr("cannot publish to {topic}").format(topic=topic), error) from None
-
     def _commit(self) -> None:
         """Remember what is told and on the log; a crash in between tells it once more."""
-        for future in self._sent:
-            if future.is_done and future.failed():
-                raise unusable(tr("the broker did not take an acknowledgement"), future.exception)
-        waiting = [future for future in self._sent if not future.is_done]
-        if len(waiting) < len(self._sent):
+        if self._outbox.look():
             self._broker_at = time.monotonic()
-        self._sent = waiting
-        if not self._sent:
+        if not self._outbox.waiting:
             safe = self._safe()
             if safe != self._committed or time.monotonic() - self._asked_at > ASK_S:
                 self._asked_at = time.monotonic()
                 try:
                     self._consumer.commit_async(_metadata(safe), self._answered)
                 except KafkaError as error:
-                    _bear(error)
+                    bear(error)  # leases still end; the metric of its silence tells of it
                 else:
                     self._committed = safe
 
@@ -357,7 +341,7 @@ class Adapter:
         self._metrics.put("rails_load_ratio", share)
         self._metrics.put("gateway_up", reconciler.up)
         self._metrics.put("leases_held", len(reconciler.holds()))
-        self._metrics.put("actions_unacknowledged", reconciler.pending())
+        self._metrics.put("actions_unacknowledged", reconciler.pending() + self._outbox.late)
         self._metrics.set_mode(mode(reconciler.book, now_ms))
 
     def _finish(self) -> None:
@@ -365,18 +349,13 @@ class Adapter:
         self._publish(self._reconciler.step(self._clock_ms()))
         try:
             self._producer.flush(timeout=5)
-            self._consumer.commit(_metadata(self._safe()), timeout_ms=5_000)
+            self._outbox.look()
+            if not self._outbox.waiting:
+                self._consumer.commit(_metadata(self._safe()), timeout_ms=5_000)
+                return
         except KafkaError:
-            log.warning("the broker is away; a successor will acknowledge again")
-
-
-def _bear(error: KafkaError) -> None:
-    """Go on where the client would try again: while the broker is away, leases still end.
-
-    The metric of its silence tells of it.
-    """
-    if not error.retriable:
-        raise error
+            pass
+        log.warning("the broker is away; a successor will acknowledge again")
 
 
 def _metadata(offsets: Mapping[TopicPartition, int]) -> dict[TopicPartition, OffsetAndMetadata]:

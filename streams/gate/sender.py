@@ -66,23 +66,29 @@ class EventSender:
         spool: Spool,
         metrics: Metrics,
         queue_max: int,
+        queue_bytes_max: int,
     ) -> None:
-        """`clients` are librdkafka's arguments for the cluster."""
+        """`clients` are librdkafka's arguments for the cluster; the bounds are the queue's."""
         self._clients = clients
         self._topic = topic
         self._spool = spool
         self._metrics = metrics
         self._queue_max = queue_max
+        self._queue_bytes_max = queue_bytes_max
         # Set right by an hour, the clock would make all that waits too old.
         self._clock_ahead_ns = time.time_ns() - time.monotonic_ns()
         self._queue: deque[Pair] = deque()
+        # Octets of the queue, and of what the thread has out of it and writes. One thread writes
+        # each of the two, so that no count is lost.
+        self._bytes_put = 0  # by the loop
+        self._bytes_kept = 0  # by the sender
         self._direct: deque[tuple[Segment | None, Pair]] = deque()  # Kafka refused, or disk
         self._direct_at = 0.0
         self._direct_bytes = 0
         self._in_flight = 0
         self._in_flight_bytes = 0
         self._published = 0  # and not counted yet
-        # Past the queue. One thread writes each of the two, so that no count is lost.
+        # Past the queue; by one thread each, too.
         self._past_given = 0  # by the loop
         self._past_back = 0  # by the sender
         self._bypassed = 0  # and not counted yet
@@ -100,7 +106,10 @@ class EventSender:
 
     def put(self, key: bytes, value: bytes) -> None:
         """Hand over one event; never waits."""
-        if len(self._queue) < self._queue_max:
+        octets = len(key) + len(value)
+        waiting = self._bytes_put - self._bytes_kept
+        if len(self._queue) < self._queue_max and waiting + octets <= self._queue_bytes_max:
+            self._bytes_put += octets
             self._queue.append((key, value))
         else:
             self._past_the_queue(key, value)
@@ -232,6 +241,7 @@ class EventSender:
         while self._queue:
             batch = [self._queue.popleft() for _ in range(min(BATCH_MAX, len(self._queue)))]
             self._keep(batch)
+            self._bytes_kept += sum(map(weight, batch))
             if len(batch) < BATCH_MAX:
                 break
         if self._direct and time.monotonic() >= self._direct_at:
@@ -321,6 +331,7 @@ class EventSender:
         elif error.code() in _NEVER:
             self._refused(error)
         else:
+            self._bytes_kept -= weight(pair)
             self._queue.append(pair)
 
     def _failed(self, segment: Segment | None, pair: Pair, error: KafkaError) -> None:

@@ -185,6 +185,7 @@ def _parts(settings: Settings, gateway_id: str, metrics: Metrics) -> Parts:
         spool,
         metrics,
         section.queue_max,
+        section.queue_bytes_max,
     )
     keeper = LeaseKeeper(settings, gateway_id, memory, metrics)
     gate = Gate(

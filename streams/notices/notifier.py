@@ -191,7 +191,7 @@ class Notifier:
 
     def _take(self, timeout_ms: int) -> None:
         """Enter what the log says; a record that says nothing costs its own line in our log."""
-        polled = self._places.poll(timeout_ms, POLL_RECORDS)
+        polled = self._places.follow(timeout_ms, POLL_RECORDS)
         if polled:
             self._broker_at = time.monotonic()
         now_ms = self._clock_ms()

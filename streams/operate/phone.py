@@ -13,14 +13,13 @@ from typing import Final
 
 from detectors.model.event import Trust, platform_print
 from detectors.model.records import Action, EpisodeRecord, Level, Scope
+from detectors.model.times import MINUTE_MS
 from streams.language import listed, moment, tr, trn
 from streams.operate.cases import SAYS, Case, Doing, doing, spoken
 from streams.wire import Override
 
 PLATFORMS_MAX: Final = 3
 """Refused platforms that are named with a command each, the newest first."""
-
-MINUTE_MS: Final = 60_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,9 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+from detectors.model.times import DAY_S
+from streams.limits import PARTITIONS_MAX
+
 EVENTS_A_WORKER: Final = 65_000
 """A second, on one core: half of the least that one did from recognition to checkpoints (`make
 bench`); the other half takes a neighbour's share while it restarts."""
@@ -50,13 +53,15 @@ EVENT_BYTES: Final = 378
 EVENT_BYTES_LZ4: Final = 160
 """On a broker, indexes included, without and with the producer's compression."""
 
-DAY_S: Final = 86_400
-
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Needs of so many events a second about so many recipients. Bytes, no GiB."""
+    """Needs of so many events a second about so many recipients. Bytes, no GiB.
 
+    All but the first are those of one installation, which has its share of the recipients.
+    """
+
+    installations: int  # more than one where one would have more than PARTITIONS_MAX partitions
     workers: int  # of one core each
     partitions: int  # of the input and of the changelog
     memory_bytes: int  # of one worker, while one of its partitions is copied
@@ -75,6 +80,11 @@ def size_of(events: int, recipients: int, *, replicas: int = 3) -> Size:
     >>> found.workers, found.partitions, found.memory_bytes // 1_000_000
     (2, 32, 1380)
     """
+    installations = max(
+        math.ceil(events / (EVENTS_A_WORKER * PARTITIONS_MAX)),
+        math.ceil(recipients / (RECIPIENTS_A_PARTITION * PARTITIONS_MAX)),
+    )
+    events, recipients = math.ceil(events / installations), math.ceil(recipients / installations)
     workers = _power(math.ceil(events / EVENTS_A_WORKER))
     trial = events <= TRIAL_EVENTS and recipients <= TRIAL_RECIPIENTS
     least = max(
@@ -89,6 +99,7 @@ def size_of(events: int, recipients: int, *, replicas: int = 3) -> Size:
     live = recipients * CHANGELOG_BYTES
     day = events * DAY_S * replicas
     return Size(
+        installations=installations,
         workers=workers,
         partitions=partitions,
         memory_bytes=memory,

@@ -207,7 +207,7 @@ TABLE: Final = (
            "From an action's issue to its being in force at a gateway, by the adapters' acks.",
            buckets=_DELAY_S),
     Metric("actions_unacknowledged", "gauge", "actions",
-           "Adapter: actions read whose fate is not told yet. Worker: enforced "
+           "Adapter: actions read whose fate is not told, or not taken by Kafka. Worker: enforced "
            "leases over 10 s old of which no adapter has said anything.", roles=_MODAL),
     Metric("acks_total", "counter", "actions", "Acknowledgements of actions by state.",
            {"state": ACK_STATES}),

@@ -14,6 +14,7 @@ from typing import Final
 import cramjam
 
 _GZIP: Final = 16 + zlib.MAX_WBITS  # zlib.h: with gzip's header
+_PIECE: Final = 64  # of a member, at first
 _XERIAL: Final = b"\x82SNAPPY\0"  # Java's framing: this, two versions, then blocks with lengths
 _XERIAL_HEAD: Final = len(_XERIAL) + 8
 _LENGTH: Final = struct.Struct(">i")
@@ -40,13 +41,18 @@ def decompress(codec: int, data: bytes, bytes_max: int) -> bytes:
 
 
 def _gzip(data: bytes, bytes_max: int) -> bytes:
-    made = bytearray()
-    while data:
-        member = zlib.decompressobj(_GZIP)
-        made += member.decompress(data, bytes_max + 1 - len(made))
-        if len(made) > bytes_max or not member.eof:
-            raise UnreadableBatchError
-        data = member.unused_data
+    made, at = bytearray(), 0
+    while at < len(data):
+        # What a member leaves is copied, so none is given much more than it takes: else many small
+        # ones would copy all that is behind each of them.
+        member, size = zlib.decompressobj(_GZIP), _PIECE
+        while not member.eof:
+            piece = data[at : at + size]
+            made += member.decompress(piece, bytes_max + 1 - len(made))
+            if len(made) > bytes_max or not piece:
+                raise UnreadableBatchError
+            at, size = at + len(piece), 2 * size
+        at -= len(member.unused_data)
     return bytes(made)
 
 

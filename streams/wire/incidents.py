@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from detectors.bars import INCIDENT_RECORD_MAX
 from detectors.model.incidents import (
     Basis,
     ClockName,
@@ -35,8 +36,6 @@ from streams.wire.outputs import (
 )
 from streams.wire.version import SCHEMA_VERSION, Integer, TimeMs, Word32, reader
 
-MESSAGES_MAX: Final = 64
-"""Messages of a record: it stays under 20 kB."""
 EARLIER_MAX: Final = 128
 KNOWN_MAX: Final = 14
 
@@ -106,7 +105,7 @@ class _Incident(msgspec.Struct, kw_only=True, omit_defaults=True):
     mode: Mode
     at_ms: TimeMs
     first: _Count
-    messages: Annotated[tuple[_Message, ...], Meta(max_length=MESSAGES_MAX)]
+    messages: Annotated[tuple[_Message, ...], Meta(max_length=INCIDENT_RECORD_MAX)]
     unlisted: _Unlisted | None = None
     basis: _Basis | None = None
     earlier: Annotated[tuple[_Earlier, ...], Meta(max_length=EARLIER_MAX)] = ()

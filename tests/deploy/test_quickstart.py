@@ -34,8 +34,6 @@ def test_there_are_few_commands_and_kafka_comes_from_one_of_them() -> None:
     assert any("make kafka" in each for each in commands())
     script = (ROOT / "deploy" / "kafka" / "start").read_text()
     assert "deploy/kafka/pom.xml" in script
-    pom = (ROOT / "deploy" / "kafka" / "pom.xml").read_text()
-    assert f"<kafka.version>{clusters.KAFKA_VERSION}<" in pom  # what is tested is what is tried
 
 
 def test_the_quickstart_ends_with_a_throttle_as_written(tmp_path: Path) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,8 @@ import pytest
 from streams.errors import Exit
 from streams.files import last_lines, read_toml, replace_file, unwritten
 from tests.full_disk import no_room
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_file_is_replaced_with_the_rights_that_are_asked_for(tmp_path: Path) -> None:
@@ -71,3 +76,47 @@ def test_what_is_no_toml_is_one_error(tmp_path: Path, octets: bytes) -> None:
     assert read_toml(path) == {"a": "验证码"}
     with pytest.raises(FileNotFoundError):
         read_toml(tmp_path / "absent")
+
+
+def test_what_a_killed_process_left_of_a_file_the_next_one_clears(tmp_path: Path) -> None:
+    path = tmp_path / "kept"
+    dies = "import os, signal; from pathlib import Path; from streams.files import replace_file\n"
+    dies += "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
+    dies += "replace_file(Path('kept'), b'lost')"
+    subprocess.run(
+        [sys.executable, "-c", dies], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, check=False
+    )
+    assert len(list(tmp_path.iterdir())) == 1
+    replace_file(path, b"next")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_is_cleared_as_it_is_made_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between its making and its lock another process takes it for a dead one's."""
+    flock, cleared = fcntl.flock, list[Path]()
+
+    def late(number: int, how: int) -> None:
+        if not cleared:
+            cleared.extend(tmp_path.iterdir())
+            cleared[0].unlink()
+        flock(number, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    replace_file(tmp_path / "kept", b"content")
+    assert (tmp_path / "kept").read_bytes() == b"content"
+    assert list(tmp_path.iterdir()) == [tmp_path / "kept"]
+
+
+def test_without_locks_files_are_written_and_none_is_cleared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(number: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    (tmp_path / "kept.0123abcd.part").touch()
+    replace_file(tmp_path / "kept", b"content")
+    assert (tmp_path / "kept").read_bytes() == b"content"
+    assert (tmp_path / "kept.0123abcd.part").exists()

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from babel.messages.catalog import Catalog
+from typer.testing import CliRunner
 
 from deploy.languages.catalogue import (
     compiled,
@@ -27,6 +28,7 @@ from deploy.languages.catalogue import (
     written,
 )
 from streams import language
+from streams.__main__ import app
 from streams.language import listed, matching, moment, preferred, tr, trn, use, zone_name
 from streams.operate.cases import banner
 from tests.enforce.records import override
@@ -260,6 +262,47 @@ def test_messages_numbers_and_lists_are_those_of_the_language() -> None:
     assert listed(["a", "b"]) == "a、b"
     assert "紧急总开关已启用：off，" in banner(override("mode", "*", mode="off"))
     assert language.spoken() == "zh-Hans"
+
+
+HAN = re.compile(r"[\u4e00-\u9fff]")
+
+
+def in_chinese(*words: str) -> str:
+    with language.speaking("zh-Hans", UTC):
+        told = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert told.exit_code == 0
+    return told.output
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("topics", "acls"), "网关"),
+        (("demo",), "被中断"),
+        (("topics", "create"), "试用"),
+        (("enforce", "kannel"), "服务"),
+        (("worker",), "分区"),
+    ],
+)
+def test_tables_and_remarks_of_a_help_are_translated_too(words: tuple[str, ...], says: str) -> None:
+    told = in_chinese(*words, "--help")
+    rows = re.findall(r"^ +[\w-]+ {2,}(\S.*)$", told, re.MULTILINE)
+    rows += re.findall(r" {2}(\(.+\))$", told, re.MULTILINE)
+    assert [each for each in rows if not HAN.search(each)] == []
+    assert says in told
+
+
+def test_a_list_of_scenarios_says_in_chinese_what_happens_in_each() -> None:
+    assert [
+        line for line in in_chinese("scenario", "--list").splitlines() if not HAN.search(line)
+    ] == []
+
+
+def test_pieces_that_weighed_are_told_in_chinese_but_for_their_letters() -> None:
+    told = in_chinese("recognise", "Your Tandem code is 482913", "--why")
+    assert "位数字]" in told
+    assert "digits" not in told
+    assert "start or end" not in told
 
 
 CHINESE: dict[str, Any] = {"LANG": "zh_CN.UTF-8", "TZ": "Asia/Shanghai"}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -16,6 +18,7 @@ from typer.testing import CliRunner
 from streams import __version__
 from streams.__main__ import app, main
 from streams.errors import Exit
+from tests.syntax import dotted
 from tests.waiting import END_S
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +47,33 @@ def test_an_error_of_ours_is_one_line_with_its_own_exit_code(
     assert "\x1b" not in told.err, "a name may be foreign text"
     assert (len(told.err.splitlines()), told.out) == (1, "")
     assert ended(monkeypatch, "config", "check", "-c", "nowhere.toml") == Exit.CONFIG
+
+
+@pytest.mark.parametrize(
+    ("place", "begins", "ends"),
+    [
+        ("streams/cli/__init__.py", '"Exit codes: ', '"\n)'),
+        ("deploy/README.md", "**Exit codes.** ", "A start helps"),
+        ("deploy/README.zh.md", "- 退出码：", "70 和 75 时"),
+    ],
+)
+def test_every_list_of_exit_codes_has_all_of_them(place: str, begins: str, ends: str) -> None:
+    _, begun, rest = (ROOT / place).read_text("utf-8").partition(begins)
+    said, ended, _ = rest.partition(ends)
+    assert (begun, ended) == (begins, ends)
+    assert [int(each) for each in re.findall(r"\b\d+\b", said)] == sorted(Exit)
+
+
+def test_no_command_ends_with_a_code_that_has_no_name() -> None:
+    numbers = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in sorted((ROOT / "streams").rglob("*.py"))
+        if path.name != "standalone.py"  # alone, without ours
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and dotted(node.func) in ("typer.Exit", "sys.exit", "Exit")
+        if any(isinstance(each, ast.Constant) for each in node.args)
+    ]
+    assert numbers == []
 
 
 def test_without_a_word_it_helps(

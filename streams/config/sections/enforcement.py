@@ -171,6 +171,12 @@ class GateSettings(Section):
         ge=1_000,
         description="events between answer and disk: 16 s at 3,000/s of a disk that hangs",
     )
+    queue_bytes_max: int = Field(
+        32 << 20,
+        ge=1 << 20,
+        description="of the same: events with whole texts may have 100 kB each. Past either bound "
+        "events go to Kafka directly",
+    )
     connections_max: int = Field(
         1_024, ge=1, description="of clients; past it the longest idle one has to go"
     )

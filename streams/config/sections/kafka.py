@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from streams.config.sections.section import Seconds, Section, check_file, read_secret
 from streams.language import tr
+from streams.limits import PARTITIONS_MAX
 
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 """Names that brokers take, beside "." and ".."."""
@@ -118,7 +119,7 @@ class Topics(Section):
     partitions: int = Field(
         32,
         ge=1,
-        le=1024,
+        le=PARTITIONS_MAX,
         description="of the input and of the changelog; a multiple of the workers, never expanded "
         "in flight, so it is chosen for the largest number of workers ever wanted",
     )

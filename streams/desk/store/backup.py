@@ -10,13 +10,11 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-import os
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import mkstemp
 from typing import Any, Final
 
 import msgspec
@@ -29,11 +27,14 @@ from streams.desk.store.rebuild import pieces
 from streams.desk.store.store import CaseStore
 from streams.desk.store.tables import FORMAT, INDEX, cases, meta
 from streams.errors import UsageError
+from streams.files import whole_file
 from streams.language import tr
 from streams.wire.version import UNDECODABLE
 
 FORM: Final = "otpguard.desk/1"
 STEP: Final = 1_000
+SCRATCH: Final = "otpguard-desk"
+"""Backups that are being written, whatever they will be called: each night's has its own name."""
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -224,18 +225,11 @@ def _whole(path: Path) -> Iterator[gzip.GzipFile]:
     Until then its name is its own: another that is written for this place meanwhile, as by hand
     beside the timer, would write into it.
     """
-    part: Path | None = None
     try:
-        handle, name = mkstemp(prefix=f"{path.name}.", suffix=".part", dir=path.parent)
-        part = Path(name)
-        with os.fdopen(handle, "wb") as below:
-            with gzip.GzipFile(fileobj=below, mode="wb", compresslevel=1, mtime=0) as file:
-                yield file
-            below.flush()
-            os.fsync(below.fileno())
-        part.rename(path)
+        with (
+            whole_file(path, SCRATCH, mode=0o600) as below,
+            gzip.GzipFile(fileobj=below, mode="wb", compresslevel=1, mtime=0) as file,
+        ):
+            yield file
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
-    finally:
-        if part is not None:
-            part.unlink(missing_ok=True)

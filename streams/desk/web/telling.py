@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from detectors.model.event import Trust
 from detectors.model.records import NOWHERE, Action, Level, refuses
+from detectors.model.times import MINUTE_MS
 from streams.desk.store.answers import (
     Answer,
     CaseEvent,
@@ -30,7 +31,6 @@ from streams.operate.explain import Explanation, explain, platform_name
 from streams.operate.phone import CallAnswer, answer
 from streams.wire import Override
 
-MINUTE_MS: Final = 60_000
 PLATFORMS_SHOWN: Final = 100
 MARKS_MAX: Final = 12
 

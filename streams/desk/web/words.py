@@ -19,7 +19,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from streams.cluster.admin import client_arguments, unusable
-from streams.cluster.prompt import PromptProducer, say
+from streams.cluster.prompt import AGREED_S, LATELY, LATELY_MS, PromptProducer, say
 from streams.cluster.read import Places, readable
 from streams.language import tr
 from streams.wire import (
@@ -37,13 +37,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-AGREED_S: Final = 0.3
-"""No gateway is waited for longer, once all have confirmed that lately confirmed anything."""
-
-LATELY: Final = 200
-"""Acknowledgements of each partition, the newest, that tell which gateways are at work."""
-
-LATELY_MS: Final = 86_400_000
 WORDS_MAX: Final = 1_000  # whose acknowledgements are remembered
 GATEWAYS_MAX: Final = 256
 AGAIN_S: Final = 1.0  # until the reader begins again, whatever stopped it

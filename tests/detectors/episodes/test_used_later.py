@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.chain import Params, Partition, restore, snapshot
+from detectors.defaults import QUIET_S
 from detectors.episodes.episode import EpisodeParams
 from detectors.episodes.used_later import (
     HORIZON_S,
     PLATFORMS_MAX,
-    QUIET_S,
     UsedLater,
     confirm,
     note_refusal,

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from contextlib import closing
 from typing import Any, NamedTuple
 
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from kafka.errors import (
+    KafkaError,
+    NotLeaderForPartitionError,
+    TopicAuthorizationFailedError,
+)
 
+from streams.cluster import read as module
 from streams.cluster.admin import Cluster, client_arguments
-from streams.cluster.read import LOGGED_MAX, TopicReader, readable, reading, records
+from streams.cluster.read import LOGGED_MAX, Places, TopicReader, readable, reading, records
 from streams.config import Kafka
 from streams.demo.brokers import Broker
 from streams.errors import ConfigError
@@ -168,6 +175,48 @@ def test_a_reader_that_lost_its_place_has_to_begin_again() -> None:
     reader = TopicReader(Lost(), "t")
     assert not reader.past({0: (0, 5)})
     assert reader.anew
+
+
+class Failing:
+    """A client whose polls fail as they are told, and else bring one record each."""
+
+    def __init__(self, *errors: type[KafkaError]) -> None:
+        self.errors = list(errors)
+        self.offset = 0
+
+    def assignment(self) -> set[TopicPartition]:
+        return set()
+
+    def poll(self, **_: object) -> dict[TopicPartition, list[Found]]:
+        if self.errors:
+            raise self.errors.pop()
+        self.offset += 1
+        return {TopicPartition("t", 0): [Found("t", 0, self.offset, b"v")]}
+
+
+def test_who_follows_goes_on_after_errors_that_pass_says_so_once_and_pauses_longer(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A notifier ended at each of them, and its successor read all topics anew."""
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(module, "PAUSES_S", (0.01, 0.05, 0.2))
+    places = Places(Failing(*[NotLeaderForPartitionError] * 4))
+    began, empty = time.monotonic(), 0
+    while not (polled := places.follow(5)):
+        empty += 1
+    assert time.monotonic() - began >= 0.01 + 0.05 + 0.2 + 0.2
+    assert empty > 4, "it comes back to who has more to do"
+    assert [each.offset for batch in polled.values() for each in batch] == [1]
+    assert [each.getMessage() for each in caplog.records] == [
+        "Kafka cannot be read, and is tried again: NotLeaderForPartitionError",
+        "Kafka is read again",
+    ]
+
+
+def test_who_follows_ends_at_errors_that_stay() -> None:
+    places = Places(Failing(TopicAuthorizationFailedError))
+    with pytest.raises(TopicAuthorizationFailedError):
+        places.follow(5)
 
 
 @pytest.mark.broker

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import redis
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaConnectionError
+from kafka.errors import KafkaConnectionError, KafkaTimeoutError
 from kafka.structs import OffsetAndMetadata
 
 from detectors.leases.gate import Lease
@@ -29,6 +29,7 @@ from streams.config import Kafka, Redis, Settings, Topics
 from streams.demo.brokers import Broker
 from streams.enforce import adapter as adapter_module
 from streams.enforce import counting
+from streams.enforce import outbox as outbox_module
 from streams.enforce.adapter import Adapter
 from streams.enforce.book import DesiredState, desired_lease, take_action
 from streams.enforce.gateway import Gateway, LeaseTally, Order, Refusals
@@ -356,6 +357,31 @@ def test_leases_end_though_the_client_waits_for_its_broker_or_gives_up(
         world.say(action("8613900000002", 2, at_ms=now_ms()))
         wait_until(lambda: gateway.held() == ["8613900000002"], "the next is held")
         wait_until(lambda: world.committed() == 2, "both are committed", pause_s=0.2)
+
+
+def test_acknowledgements_that_nobody_takes_end_no_adapter_and_are_told_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_module, "PAUSES_S", (0.2,))
+    gateway, metrics = Keeping(), Metrics("adapter")
+    adapter = world.made(metrics, gateway=gateway)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise KafkaTimeoutError("no such topic")
+
+    def late() -> float | None:
+        return metrics.registry.get_sample_value("otpguard_actions_unacknowledged")
+
+    with meanwhile(adapter.run, adapter.ready):
+        with monkeypatch.context() as broken:
+            broken.setattr(adapter._producer, "send", refuse)
+            world.say(action("8613900000001", 1, at_ms=now_ms(), lease_ms=3_000))
+            wait_until(lambda: gateway.held() == ["8613900000001"], "it is held")
+            wait_until(lambda: not gateway.held(), "and ends")
+            wait_until(lambda: bool(late()), "the metric says that it was not told")
+            assert world.committed() == 0, "a successor would tell it"
+        wait_until(lambda: world.committed() == 1, "it is told", pause_s=0.2)
+    assert world.acks(1)[0].state == "applied"
 
 
 @pytest.mark.kafka

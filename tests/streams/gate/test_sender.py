@@ -89,10 +89,16 @@ class Broker:
 class Bench:
     def __init__(self, folder: Path, broker: Broker, **limits: Any) -> None:
         self.metrics = Metrics("gate")
-        told = {"bytes_max": 1 << 26, "age_max_ms": 3_600_000, "queue_max": 50_000, **limits}
-        queue_max = told.pop("queue_max")
+        told = {
+            "bytes_max": 1 << 26,
+            "age_max_ms": 3_600_000,
+            "queue_max": 50_000,
+            "queue_bytes_max": 1 << 25,
+            **limits,
+        }
+        bounds = told.pop("queue_max"), told.pop("queue_bytes_max")
         self.spool = Spool(folder, **told)
-        self.sender = EventSender({}, "input", self.spool, self.metrics, queue_max)
+        self.sender = EventSender({}, "input", self.spool, self.metrics, *bounds)
         self.broker = broker
 
     def put(self, count: int, first: int = 0) -> None:
@@ -384,6 +390,35 @@ def test_a_clock_that_is_set_right_makes_nothing_that_waits_old(
     wait_until(lambda: len(broker.taken) == 20, "all are published")
     wait_until(lambda: bench.gauge("gate_spool_events") == 0, "none is left")
     assert bench.outcomes() == {"published": 20}
+
+
+def test_the_queue_holds_so_many_octets_too_whatever_number_of_events_that_is(
+    start: Callable[..., Bench], broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = start(queue_bytes_max=1_000_000)
+    hangs, go_on = threading.Event(), threading.Event()
+    real = Spool.append
+
+    def slow(self: Spool, *arguments: Any) -> Any:
+        hangs.set()
+        go_on.wait(60)
+        return real(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Spool, "append", slow)
+        for n in range(12):
+            bench.sender.put(b"key", b"%0131072d" % n)
+            assert n or hangs.wait(60)
+        assert bench.gauge("gate_queue_events") == 6, "and the one that hangs are 917,525 octets"
+        assert len(broker.waiting) == 5
+        bench.sender.put(b"key", b"small")
+        assert bench.gauge("gate_queue_events") == 7, "which there is room for"
+        broker.error, broker.up = KafkaError(KafkaError._MSG_TIMED_OUT), True
+        go_on.set()
+        wait_until(lambda: bench.sender._past() == 0, "what went past comes back")
+    broker.error = None
+    wait_until(lambda: bench.outcomes() == {"published": 13}, "each is published")
+    assert bench.sender._bytes_put == bench.sender._bytes_kept, "and the queue is empty again"
 
 
 @pytest.fixture

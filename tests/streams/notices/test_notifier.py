@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from kafka import KafkaProducer
+from kafka.errors import NotLeaderForPartitionError
 
 from detectors.model.event import Trust, platform_id
 from detectors.model.records import Action, Sighting
@@ -483,6 +484,24 @@ def test_a_topic_that_was_made_anew_ends_the_notifier(
                 ended.result(END_S)
         finally:
             stop.set()
+
+
+def test_an_error_of_kafka_that_passes_does_not_end_the_notifier(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another leader of a partition, and its victims had to wait for a restart."""
+    with world.running() as notifier:
+        failed = threading.Event()
+
+        def moved(**_: object) -> None:
+            failed.set()
+            raise NotLeaderForPartitionError
+
+        with monkeypatch.context() as broken:
+            broken.setattr(notifier._consumer, "poll", moved)
+            assert failed.wait(END_S)
+        world.flood(1)
+        wait_until(lambda: len(world.phones.got) == 1, "she is told")
 
 
 def test_records_that_say_nothing_are_passed_over(world: World) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 
 import pytest
 
+from streams.limits import PARTITIONS_MAX
 from streams.operate.size import size_of
 from tests.deploy.tools import ROOT
 
@@ -33,8 +36,25 @@ def test_a_size_fits_into_what_the_guide_plans_for_it(row: tuple[str, ...]) -> N
 @pytest.mark.parametrize("recipients", [1, 2_000_000, 2_000_001, 320_000_001, 10**10])
 def test_whatever_is_asked_for_the_partitions_hold_it(events: int, recipients: int) -> None:
     found = size_of(events, recipients)
-    assert found.workers * 65_000 >= events
+    assert found.installations * found.workers * 65_000 >= events
     assert found.partitions % found.workers == 0
-    assert recipients / found.partitions <= 10_000_000
+    assert recipients / found.installations / found.partitions <= 10_000_000
+    assert found.partitions <= PARTITIONS_MAX, "or `topics create` refuses what is advised here"
     assert found.partitions >= (4 if events <= 20_000 and recipients <= 2_000_000 else 32)
     assert found.memory_attacked_bytes >= found.memory_bytes > 500_000_000
+
+
+def test_what_one_installation_cannot_hold_is_several_that_share_it() -> None:
+    most = 65_000 * PARTITIONS_MAX
+    assert size_of(most, 1).installations == 1
+    assert size_of(most + 1, 1).installations == 2
+    assert size_of(1, 5_000_000 * PARTITIONS_MAX).installations == 1
+    halves = size_of(1, 5_000_000 * PARTITIONS_MAX + 2)
+    assert halves.installations == 2
+    assert halves == replace(size_of(1, 5_000_000 * PARTITIONS_MAX // 2 + 1), installations=2)
+
+
+def test_the_chart_takes_as_many_partitions_as_the_settings() -> None:
+    schema = json.loads((ROOT / "deploy/helm/otpguard/values.schema.json").read_text("utf-8"))
+    partitions = schema["properties"]["strimzi"]["properties"]["partitions"]
+    assert partitions["maximum"] == PARTITIONS_MAX

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import tracemalloc
+import zlib
 from collections.abc import Callable
 
 import pytest
@@ -45,6 +46,31 @@ def test_several_members_of_gzip_count_together() -> None:
     assert len(decompress(1, members, MEGABYTE)) == MEGABYTE
     with pytest.raises(UnreadableBatchError):
         decompress(1, members + gzip.compress(b"x"), MEGABYTE)
+
+
+@pytest.mark.parametrize("member", [b"", b"one", bytes(range(256)) * 20])
+def test_each_member_of_gzip_is_read_once_however_many_come_behind_it(
+    monkeypatch: pytest.MonkeyPatch, member: bytes
+) -> None:
+    """Each was handed all that was left: a megabyte of empty ones took 25 GB of copies."""
+    given, real = 0, zlib.decompressobj
+
+    class Counting:
+        def __init__(self, wbits: int) -> None:
+            self._member = real(wbits)
+
+        def decompress(self, data: bytes, length: int) -> bytes:
+            nonlocal given
+            given += len(data)
+            return self._member.decompress(data, length)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._member, name)
+
+    monkeypatch.setattr(zlib, "decompressobj", Counting)
+    packed = gzip.compress(member) * 500
+    assert decompress(1, packed, MEGABYTE * 3) == member * 500
+    assert given < 5 * len(packed)
 
 
 @every_codec

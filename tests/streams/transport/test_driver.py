@@ -8,6 +8,7 @@ When a new version breaks the pins, these tests name what changed: read it, adap
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import importlib
 import inspect
@@ -235,7 +236,9 @@ def test_an_appended_record_lies_where_the_client_would_put_it(key: bytes, parti
 
 
 @pytest.mark.parametrize("refused", [False, True])
-def test_appended_records_are_acknowledged_and_refused_with_their_batch(refused: bool) -> None:
+def test_appended_records_are_acknowledged_and_refused_with_their_batch(
+    refused: bool, caplog: pytest.LogCaptureFixture
+) -> None:
     async def append() -> None:
         producer, client = await _producing(1)
         first, second = (producer.append("topic", b"key", each, []) for each in (b"1", b"2"))
@@ -246,6 +249,7 @@ def test_appended_records_are_acknowledged_and_refused_with_their_batch(refused:
         assert batch.record_count == 3
         if refused:
             batch.failure(KafkaTimeoutError())
+            assert batch._drain_waiter.exception() is not None  # for who waits for room: nobody
             for each in first, sent:
                 with pytest.raises(KafkaTimeoutError):
                     await each
@@ -256,6 +260,8 @@ def test_appended_records_are_acknowledged_and_refused_with_their_batch(refused:
         await client.stop()
 
     asyncio.run(append())
+    gc.collect()
+    assert [each for each in caplog.records if each.name == "asyncio"] == [], "none is unasked"
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from detectors.bars import INCIDENT_RECORD_MAX
 from detectors.model.event import Trust
 from detectors.model.incidents import FloodMessage
 from streams.wire.incidents import (
     EARLIER_MAX,
     KNOWN_MAX,
-    MESSAGES_MAX,
     decode_incident,
     encode_incident,
     incident_headers,
@@ -54,7 +54,11 @@ def test_a_bar_that_nothing_reaches_survives_json() -> None:
 
 @pytest.mark.parametrize(
     ("place", "limit"),
-    [(("messages",), MESSAGES_MAX), (("earlier",), EARLIER_MAX), (("basis", "known"), KNOWN_MAX)],
+    [
+        (("messages",), INCIDENT_RECORD_MAX),
+        (("earlier",), EARLIER_MAX),
+        (("basis", "known"), KNOWN_MAX),
+    ],
 )
 def test_a_record_longer_than_any_is_refused(place: tuple[str, ...], limit: int) -> None:
     record = json.loads(encode_incident(FIRST))

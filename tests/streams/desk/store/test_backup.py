@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,8 @@ from tests.harm import damaged
 from tests.streams.desk.store.filled import FilledStore, opened
 from tests.streams.desk.store.test_removal import one_of_each
 from tests.streams.desk.store.test_writer import rows
+
+ROOT = Path(__file__).parents[4]
 
 
 def fresh(tmp_path: Path, name: str) -> FilledStore:
@@ -142,3 +147,25 @@ def test_two_backups_to_one_path_at_once_are_each_whole(store: FilledStore, tmp_
     assert gzip.decompress(path.read_bytes()) == b"half of a line and the rest\n"
     assert path.stat().st_mode & 0o777 == 0o600
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_what_a_killed_backup_left_the_next_one_clears_and_nothing_else(
+    store: FilledStore, tmp_path: Path
+) -> None:
+    """By the night's name, as the timer writes it: the next has another one."""
+    others = [tmp_path / "film.part", tmp_path / "otpguard-desk.mine.part"]
+    for other in others:
+        other.write_bytes(b"of somebody else")
+    with _whole(tmp_path / "desk-2026-11-27.gz") as alive:
+        alive.write(b"half")
+        dies = "import os; from pathlib import Path; from streams.desk.store.backup import _whole\n"
+        dies += "with _whole(Path('desk-2026-11-28.gz')) as file: os.kill(os.getpid(), 9)"
+        killed = subprocess.run(
+            [sys.executable, "-c", dies], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, check=False
+        )
+        assert killed.returncode == -signal.SIGKILL
+        assert len(list(tmp_path.glob("*.part"))) == 4
+        save(store, tmp_path / "desk-2026-11-29.gz", 7)
+        assert len(list(tmp_path.glob("*.part"))) == 3, "that of the one at work stays"
+    assert sorted(tmp_path.glob("*.part")) == others
+    assert (tmp_path / "desk-2026-11-27.gz").exists()

@@ -20,6 +20,7 @@ from kafka.errors import (
 from streams.cluster import prompt
 from streams.cluster import read as read_module
 from streams.cluster.admin import Cluster, client_arguments
+from streams.cluster.prompt import LATELY_MS
 from streams.config import Kafka, Settings
 from streams.demo.brokers import Broker as RunningBroker
 from streams.desk.web import ledger
@@ -27,7 +28,6 @@ from streams.desk.web import words as module
 from streams.desk.web.ledger import ledger_on
 from streams.desk.web.words import (
     GATEWAYS_MAX,
-    LATELY_MS,
     WORDS_MAX,
     HeardWords,
     Said,
