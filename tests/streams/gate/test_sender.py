@@ -7,8 +7,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
@@ -309,10 +311,9 @@ def test_with_neither_disk_nor_kafka_events_are_lost_and_counted(
     wait_until(lambda: sum(bench.outcomes().values()) == 1_000, "each is published or counted")
 
 
-def test_a_disk_that_hangs_makes_nobody_wait_and_events_go_past_it(
-    start: Callable[..., Bench], broker: Broker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bench = start(queue_max=1_000)
+@contextmanager
+def hanging_disk() -> Iterator[tuple[threading.Event, threading.Event]]:
+    """A disk whose writes wait: the event that one does, and the one that lets all go on."""
     hangs, go_on = threading.Event(), threading.Event()
     real = Spool.append
 
@@ -321,24 +322,32 @@ def test_a_disk_that_hangs_makes_nobody_wait_and_events_go_past_it(
         go_on.wait(60)
         return real(self, *arguments)
 
-    monkeypatch.setattr(Spool, "append", slow)
-    bench.put(1)
-    assert hangs.wait(60)
-    bench.put(3_000, 1)  # while the disk hangs: this comes back
-    assert len(broker.waiting) == 2_000
-    broker.full = True
-    bench.put(10, 3_001)
-    assert bench.outcomes() == {"queue_full": 10}
-    broker.full, broker.bytes_max = False, 3
-    bench.put(1, 3_001)
-    assert bench.outcomes() == {"queue_full": 10, "refused": 1}
-    broker.bytes_max = 1_000_000
-    go_on.set()
-    wait_until(lambda: len(broker.taken) == 3_001, "all the others are taken")
-    assert sorted(values(broker)) == list(range(3_001))
-    wait_until(lambda: sum(bench.outcomes().values()) == 3_012, "each is told of")
-    told = {"published": 1_001, "bypassed": 2_000, "queue_full": 10, "refused": 1}
-    assert bench.outcomes() == told
+    with patch.object(Spool, "append", slow):
+        yield hangs, go_on
+
+
+def test_a_disk_that_hangs_makes_nobody_wait_and_events_go_past_it(
+    start: Callable[..., Bench], broker: Broker
+) -> None:
+    bench = start(queue_max=1_000)
+    with hanging_disk() as (hangs, go_on):
+        bench.put(1)
+        assert hangs.wait(60)
+        bench.put(3_000, 1)  # while the disk hangs: this comes back
+        assert len(broker.waiting) == 2_000
+        broker.full = True
+        bench.put(10, 3_001)
+        assert bench.outcomes() == {"queue_full": 10}
+        broker.full, broker.bytes_max = False, 3
+        bench.put(1, 3_001)
+        assert bench.outcomes() == {"queue_full": 10, "refused": 1}
+        broker.bytes_max = 1_000_000
+        go_on.set()
+        wait_until(lambda: len(broker.taken) == 3_001, "all the others are taken")
+        assert sorted(values(broker)) == list(range(3_001))
+        wait_until(lambda: sum(bench.outcomes().values()) == 3_012, "each is told of")
+        told = {"published": 1_001, "bypassed": 2_000, "queue_full": 10, "refused": 1}
+        assert bench.outcomes() == told
 
 
 def test_what_is_not_sent_at_the_end_stays_for_the_next(
@@ -393,19 +402,10 @@ def test_a_clock_that_is_set_right_makes_nothing_that_waits_old(
 
 
 def test_the_queue_holds_so_many_octets_too_whatever_number_of_events_that_is(
-    start: Callable[..., Bench], broker: Broker, monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., Bench], broker: Broker
 ) -> None:
     bench = start(queue_bytes_max=1_000_000)
-    hangs, go_on = threading.Event(), threading.Event()
-    real = Spool.append
-
-    def slow(self: Spool, *arguments: Any) -> Any:
-        hangs.set()
-        go_on.wait(60)
-        return real(self, *arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Spool, "append", slow)
+    with hanging_disk() as (hangs, go_on):
         for n in range(12):
             bench.sender.put(b"key", b"%0131072d" % n)
             assert n or hangs.wait(60)
@@ -422,22 +422,12 @@ def test_the_queue_holds_so_many_octets_too_whatever_number_of_events_that_is(
 
 
 @pytest.fixture
-def past_the_queue(
-    start: Callable[..., Bench], broker: Broker, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[], Bench]:
+def past_the_queue(start: Callable[..., Bench], broker: Broker) -> Callable[[], Bench]:
     """Ten events in the queue of a sender that comes back to them, and five that went past it."""
 
     def begin() -> Bench:
-        hangs, go_on = threading.Event(), threading.Event()
-        bench, real = start(queue_max=9), Spool.append
-
-        def slow(self: Spool, *arguments: Any) -> Any:
-            hangs.set()
-            go_on.wait(60)
-            return real(self, *arguments)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(Spool, "append", slow)
+        bench = start(queue_max=9)
+        with hanging_disk() as (hangs, go_on):
             bench.put(1)
             assert hangs.wait(60)
             bench.put(14, 1)
