@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.recognise.lexicon import Words, any_of, branches
+from detectors.recognise.lexicon import _AT_MAX, Words, any_of, branches
 
 
 @given(
@@ -27,6 +27,24 @@ def test_a_tree_of_words_finds_the_longest_at_each_place(words: list[str], text:
             expected.append((place, max(ends)))
         place = max(ends, default=place + 1)
     assert found == expected
+
+
+def test_words_that_begin_alike_are_told_apart_where_the_other_came_first() -> None:
+    words = Words([["aaab", "aaac"], ["aaa", "aaabb"]])
+    for text in ("aaac aaab", "aaab aaac aaad", "aaabb aaac"):
+        fresh = Words([["aaab", "aaac"], ["aaa", "aaabb"]])
+        assert list(words.places(text)) == list(fresh.places(text))
+    assert [start for start, _ in words.places("aaac aaab aaad")] == [0, 5, 10]
+
+
+def test_what_is_remembered_of_beginnings_is_bounded_and_changes_nothing() -> None:
+    words = Words([["acd"]])
+    made_up = ["a" + "".join(each) for each in product("cdefghijklmnop", repeat=3)]
+    assert len(made_up) > 2 * _AT_MAX
+    places = list(words.places(" ".join(made_up)))
+    assert 0 < len(words._at) <= _AT_MAX
+    assert places == list(words.places(" ".join(made_up)))
+    assert len(places) == sum(word.startswith("acd") for word in made_up)
 
 
 @given(
