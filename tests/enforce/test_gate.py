@@ -170,7 +170,8 @@ def test_a_gate_that_is_replaced_under_load_goes_on_with_its_leases(loop: GateLo
     print(f"{whys.total()} answers: {whys}")
     assert [each.unanswered for each in askers] == [0] * 4
     assert whys["refuse"] > 100
-    assert whys.keys() <= {"refuse", "no_lease", "over", "again"}  # never "rebuilding"
+    assert whys["known"] < whys.total() / 100  # some of so many names share a known one's print
+    assert whys.keys() <= {"refuse", "known", "no_lease", "over", "again"}  # never "rebuilding"
 
 
 def test_doctor_refuses_a_second_gate_of_one_gateway(loop: GateLoop) -> None:
