@@ -7,9 +7,8 @@ the few that can still match, which makes a text twenty times as cheap to read.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import product
-from operator import itemgetter
 from typing import Final
 
 _ATOM = re.compile(
@@ -27,8 +26,8 @@ _Tree = dict[str, "_Tree"]
 _KEY_CHARS: Final = 4
 """Characters that words are bundled by. Chosen: fewest CPU seconds to the first answer."""
 
-_AT_MAX: Final = 1_024
-"""Beginnings of places in texts whose bundle is remembered; some .1 MB. A flood of made-up words
+_AT_MAX: Final = 4_096
+"""Beginnings of places in texts whose bundle is remembered; some .5 MB. A flood of made-up words
 fills it, and pays what each place cost before."""
 
 _Spelling = tuple[int, int]  # number of a word, and of one of its spellings
@@ -83,9 +82,14 @@ class Words:
         before: str = "",
         after: str = "",
         prefix: str = "",
+        open_ended: Collection[int] = (),
     ) -> None:
-        """`prefix` is a pattern of what may be written together with a word, before it."""
+        """`prefix` is a pattern of what may be written together with a word, before it.
+
+        Words of the kinds in `open_ended` may go on: `after` is not asked of them.
+        """
         self._before, self._after = f"{before}{prefix}", after
+        self._open_ended = open_ended
         self._words = [(kind, word) for kind, words in enumerate(kinds) for word in words]
         self._spelled: dict[_Spelling, tuple[str, ...]] = {}
         self._by_key: dict[str, list[_Spelling]] = {}
@@ -100,7 +104,8 @@ class Words:
         self._begin = self._beginnings()
         self._bundles: dict[str, list[tuple[int, re.Pattern[str]]]] = {}
         self._at: dict[str, list[tuple[int, re.Pattern[str]]]] = {}  # by characters of a text
-        self._all: dict[str, re.Pattern[str]] = {}
+        self._of_kind: dict[tuple[int, str], re.Pattern[str]] = {}
+        self._all: dict[tuple[int, str], re.Pattern[str]] = {}
 
     def found(self, text: str) -> bool:
         """Tell if any word is in a text."""
@@ -131,15 +136,20 @@ class Words:
             ):
                 yield start, ends
 
-    def longest(self, text: str, start: int) -> int:
-        """The end of the longest word of all kinds at a place that `places` gave."""
+    def longest(self, text: str, start: int, kinds: int) -> int:
+        """The end of the longest word of the first so many kinds at a place that `places` gave.
+
+        0 where none of them begins.
+        """
         key = self._key(text, start)
-        pattern = self._all.get(key)
+        pattern = self._all.get((kinds, key))
         if pattern is None:
             tree: _Tree = {}
             for spelling in self._under(key):
-                _plant(tree, self._spelled[spelling])
-            pattern = self._all[key] = self._pattern(tree)
+                if self._words[spelling[0]][0] < kinds:
+                    _plant(tree, self._spelled[spelling])
+            pattern = self._pattern(tree, self._after) if tree else re.compile("(?!)")
+            self._all[kinds, key] = pattern
         found = pattern.match(text, start)
         return found.end() if found else 0
 
@@ -163,7 +173,7 @@ class Words:
         rest: _Tree = {}
         for spelling in self._by_key.get("", ()):
             _plant(rest, self._spelled[spelling])
-        ways += [f"(?:{_by_first(rest)}){self._after}"] if rest else []
+        ways += [f"(?:{_by_first(rest)}){'' if self._open_ended else self._after}"] if rest else []
         return re.compile(f"{self._before}(?={'|'.join(ways)})" if ways else "(?!)")
 
     def _spell(self, number: int, *, keyed: bool = True) -> None:
@@ -195,21 +205,42 @@ class Words:
         return self._compiled(key) if bundle is None else bundle
 
     def _compiled(self, key: str) -> list[tuple[int, re.Pattern[str]]]:
-        trees: dict[int, _Tree] = {}
+        """The patterns of a key; a kind with no longer word under it has the one of its own key."""
+        under: dict[int, list[_Spelling]] = {}
         for spelling in self._under(key):
-            kind, _ = self._words[spelling[0]]
-            _plant(trees.setdefault(kind, {}), self._spelled[spelling])
-        bundle = self._bundles[key] = [(kind, self._pattern(tree)) for kind, tree in trees.items()]
-        bundle.sort(key=itemgetter(0))
+            under.setdefault(self._words[spelling[0]][0], []).append(spelling)
+        bundle = self._bundles[key] = []
+        for kind in sorted(under):
+            own = self._own(kind, key)
+            pattern = self._of_kind.get((kind, own))
+            if pattern is None:
+                tree: _Tree = {}
+                for spelling in under[kind]:
+                    _plant(tree, self._spelled[spelling])
+                after = "" if kind in self._open_ended else self._after
+                pattern = self._of_kind[kind, own] = self._pattern(tree, after)
+            bundle.append((kind, pattern))
         return bundle
+
+    def _own(self, kind: int, key: str) -> str:
+        """The most of a key that a word of this kind begins with."""
+        ends = range(len(key), 0, -1)
+        return next(
+            (
+                key[:end]
+                for end in ends
+                if any(self._words[n][0] == kind for n, _ in self._by_key.get(key[:end], ()))
+            ),
+            "",
+        )
 
     def _under(self, key: str) -> list[_Spelling]:
         """The words of a key and of what it begins with, in their order."""
         begun = (self._by_key.get(key[:length], ()) for length in range(len(key) + 1))
         return sorted({spelling for spellings in begun for spelling in spellings})
 
-    def _pattern(self, tree: _Tree) -> re.Pattern[str]:
-        return re.compile(f"{self._before}(?:{_by_first(tree)}){self._after}")
+    def _pattern(self, tree: _Tree, after: str) -> re.Pattern[str]:
+        return re.compile(f"{self._before}(?:{_by_first(tree)}){after}")
 
 
 def begun(words: Iterable[str]) -> set[str]:
@@ -251,9 +282,13 @@ def _plant(tree: _Tree, atoms: Iterable[str]) -> None:
 
 
 def _keys(atoms: tuple[str, ...]) -> Iterator[str]:
-    """The characters that a word begins with: up to three, in each way that they may be written."""
+    """The characters that a word begins with: up to four, in each way that they may be written.
+
+    What has to stand before the word is none of them.
+    """
     choices: list[str] = []
-    for atom in atoms[:_KEY_CHARS]:
+    start = next((at for at, atom in enumerate(atoms) if not atom.startswith("(?<")), len(atoms))
+    for atom in atoms[start : start + _KEY_CHARS]:
         few = _FEW.fullmatch(atom)
         if few is None and not (len(atom) == 1 and _PLAIN.fullmatch(atom)):
             break

@@ -373,7 +373,12 @@ def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]
         found = left
     scripts = scripts_of(body)
     words = sorted(word for script in scripts for word in script.words(body))
-    code = _code(folded, body, found, words, scripts, hashed=hashed is not None) if found else None
+    leaves = LEAVE.search(body) is not None
+    code = (
+        _code(folded, body, found, words, scripts, hashed=hashed is not None, leaves=leaves)
+        if found
+        else None
+    )
     letters = bool(found) and found[0].form is Form.LETTERS
     if letters and code and not _of_letters(looked, body, code):
         code = None
@@ -381,7 +386,9 @@ def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]
         signed = signature is not None
         alone = [] if letters and _NO_CAPITALS.search(looked.cased) else found
         code = (
-            _cut_off(body, alone, scripts, signed=signed) if short else _broken_off(body, scripts)
+            _cut_off(body, alone, scripts, signed=signed, leaves=leaves)
+            if short
+            else _broken_off(body, scripts, leaves=leaves)
         )
     if code is None:
         rule = "nothing" if words else "wordless"
@@ -391,7 +398,7 @@ def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]
             random = letters and _RANDOM.search(looked.cased) is not None
             rule = "shapeless" if "0" in body or random else "link" if linked else "numberless"
         code = rule, None
-    traits = traits_of(body, found, words, scripts, signed=signature is not None)
+    traits = traits_of(body, found, words, scripts, signed=signature is not None, leaves=leaves)
     return *code, tuple(traits)
 
 
@@ -432,6 +439,7 @@ def _code(
     scripts: list[Script],
     *,
     hashed: bool,
+    leaves: bool,
 ) -> _Decision | None:
     """The rule for a text by the words that own its numbers; None if none of them is a code."""
     words = without_objects(body, heard)
@@ -453,13 +461,13 @@ def _code(
         if rule == "held":
             return rule, None
     if SPAM.search(body) or (
-        (has_link(folded) or LEAVE.search(body))
+        (leaves or has_link(folded))
         and not cues_of(body, scripts)[1]
         and other_scene(body, number, scripts)
     ):
         return "spam", None  # a prize is claimed, a shop advertises, with what it calls a code
     if (
-        LEAVE.search(body)
+        leaves
         and (rule != "named" or has_link(folded))
         and not (
             (
@@ -473,17 +481,17 @@ def _code(
     return rule, (number.code, number.end)
 
 
-def _broken_off(body: str, scripts: list[Script]) -> _Decision | None:
+def _broken_off(body: str, scripts: list[Script], *, leaves: bool) -> _Decision | None:
     """The rule for a segment whose last words lead to a code that the next one holds."""
     last = _LED_TO.search(body)
-    if last is None or LEAVE.search(body) or SPAM.search(body):
+    if last is None or leaves or SPAM.search(body):
         return None
     named = max((script.last_name(body) for script in scripts), default=0)
     return ("cut-off", None) if named == last.start() else None
 
 
 def _cut_off(
-    body: str, found: list[Number], scripts: list[Script], *, signed: bool
+    body: str, found: list[Number], scripts: list[Script], *, signed: bool, leaves: bool
 ) -> _Decision | None:
     """The rule for a short text that breaks off without an end; None if it does not look so."""
     if found:
@@ -491,7 +499,7 @@ def _cut_off(
         if leading(body, number) and _CUT_YOURS.match(body, number.end):
             return "cut-off", (number.code, number.end)
         return None
-    if _WHOLE.search(body) or TELLING.search(body) or SPAM.search(body) or LEAVE.search(body):
+    if leaves or _WHOLE.search(body) or TELLING.search(body) or SPAM.search(body):
         return None
     named = max((script.last_name(body) for script in scripts), default=0)
     if (named and len(body) - named <= _CUT_CHARS) or f" {body}".endswith(_CUT_NAMES):

@@ -30,21 +30,29 @@ _MONEY: Final = (  # names of money behind an amount
     "|rs|inr|rupees?|pkr|lkr|npr|bdt|taka|aed|sar|qar|omr|kwd|egp|dh|dhs|dirhams?|riyals?"
     "|ksh|kes|tsh|tzs|ugx|ngn|naira|ghs|cedis?|zar|rand|birr|fcfa|xof|azn|manat|gel|amd|mnt"
 )
-_PRICE: Final = re.compile(
-    "[$€£¥₩₽₹฿₫₪₺₴₸₼₾֏₮৳₦₱៛]\\s?0"
+_RUN: Final = re.compile("0+")
+_MONEY_BEFORE: Final = re.compile(
+    "(?:[$€£¥₩₽₹฿₫₪₺₴₸₼₾֏₮৳₦₱៛]"
     "|(?<![a-z])(?:rp|rs|rm|r[$]|us[$]|nt[$]|hk[$]|ksh|tsh|usd|eur|gbp|inr|idr|vnd|aed|sar|egp|php"
-    f"|ngn|kes|zar|pkr|kr|chf|bs|fcfa|sr|{MONEY_CODES})[.:]?\\s?0"
-    "|(?:रु|রু|ਰੁ|રૂ|ரூ|రూ|ರೂ|රු)[.]?\\s?0"
-    f"|0(?:[.]-|[,.]-|\\s?(?:[$€£₽₹₪฿₫đ₺₴₸₼₾֏₮៛元円원块塊]|บาท|บ[.]|ريال|تومان|درهم|جنيه|دينار|روپے|روپيه|টাকা|रुपये|रु|રૂ"
-    f"|ரூ|రూ|ರೂ|രൂപ|රු|กีบ|ກີບ|រៀល|ကျပ်|ლარი|դրամ|ብር|ש[\"״'׳]ח|(?:{_MONEY})(?![^\\W\\d_])))"
+    f"|ngn|kes|zar|pkr|kr|chf|bs|fcfa|sr|{MONEY_CODES})[.:]?"
+    "|(?:रु|রু|ਰੁ|રૂ|ரூ|రూ|ರೂ|රු)[.]?)\\s?$"
+)
+_BEFORE_CHARS: Final = 8  # of those words, with the longest
+_MONEY_AFTER: Final = re.compile(
+    "[,.]-|\\s?(?:[$€£₽₹₪฿₫đ₺₴₸₼₾֏₮៛元円원块塊]|บาท|บ[.]|ريال|تومان|درهم|جنيه|دينار|روپے|روپيه|টাকা|रुपये|रु|રૂ"
+    f"|ரூ|రూ|ರೂ|രൂപ|රු|กีบ|ກີບ|រៀល|ကျပ်|ლარი|դրամ|ብር|ש[\"״'׳]ח|(?:{_MONEY})(?![^\\W\\d_]))"
 )
 _PLAIN_CHARS: Final = 120  # of a code with a way to unsubscribe; advertising is longer
 _CUES_IN_A_SCENE: Final = 2  # cues that tell a weak name's code in a text of parcels or prices
 
 
 def price(body: str) -> bool:
-    """Tell if a text names an amount of money."""
-    return _PRICE.search(body) is not None
+    """Tell if a text names an amount of money: before a number, or behind it."""
+    return any(
+        _MONEY_AFTER.match(body, run.end())
+        or _MONEY_BEFORE.search(body, max(0, run.start() - _BEFORE_CHARS), run.start())
+        for run in _RUN.finditer(body)
+    )
 
 
 def percent(body: str) -> bool:
@@ -144,7 +152,7 @@ def _lure(body: str, number: Number) -> bool:
 
 def _offer(body: str, number: Number, scripts: list[Script]) -> bool:
     """Tell if a number is such a word beside a price, and nobody is to keep it."""
-    return _lure(body, number) and _PRICE.search(body) is not None and not cues_of(body, scripts)[1]
+    return _lure(body, number) and price(body) and not cues_of(body, scripts)[1]
 
 
 def handed_over(body: str, number: Number, scripts: list[Script]) -> bool:

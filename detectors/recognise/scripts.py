@@ -46,6 +46,24 @@ _FIELDS: Final = {kind: (kind.value,) for kind in WordKind} | {
 }
 """The fields of a language that hold the words of each kind."""
 
+_NAMES: Final = _KINDS.index(WordKind.NAMES)
+_SCENE, _HAND, _TELL, _PURPOSE, _SECRET, _FIELD = range(len(_KINDS), len(_KINDS) + 6)
+"""Kinds of words that tell other things, numbered behind those that name numbers."""
+_SAID: Final = (("scene", "needless"), ("hand",), ("tell",), ("purpose",), ("secret",), ("field",))
+"""The fields of a language that hold those words, in the same order."""
+_OPEN_ENDED: Final = frozenset({_PURPOSE, _SECRET, _FIELD})
+"""Of these the beginnings of words are listed: purposes have many endings."""
+_TEXTS: Final = 8
+"""Texts and sentences of which is remembered what was heard. Chosen: more than one reading asks of
+the same script."""
+
+
+class _Heard(NamedTuple):
+    """The words that a text has in one script."""
+
+    places: list[tuple[int, list[tuple[int, int]]]]  # where words begin: kinds and ends
+    kinds: frozenset[int]
+
 
 class Script:
     """The languages of one script: finds their words in a text.
@@ -67,6 +85,7 @@ class Script:
         self._stems = [row for row in STEMS if row.script == name]
         self._edges = (f"(?<!{letter})", f"(?!{letter})") if apart else ("", "")
         self._prefix = prefix
+        self._hear = lru_cache(_TEXTS)(self._listen)
         self._letters = re.compile(f"[{letters}]")
         self._blocks = {
             block
@@ -79,50 +98,18 @@ class Script:
         return long + [w for row in self._stems for f in fields for w in row.words.get(f, ())]
 
     @cached_property
-    def _kinds(self) -> Words:
-        kinds = [self._words(*_FIELDS[kind]) for kind in WordKind]
-        return Words(kinds, *self._edges, self._prefix)
+    def _listed(self) -> Words:
+        fields = [*(_FIELDS[kind] for kind in _KINDS), *_SAID]
+        words = [self._words(*names) for names in fields]
+        return Words(words, *self._edges, self._prefix, open_ended=_OPEN_ENDED)
 
-    @cached_property
-    def _names(self) -> Words:
-        return self._whole(WordKind.NAMES.value)
-
-    @cached_property
-    def _scene(self) -> Words:
-        return self._whole("scene", "needless")
-
-    @cached_property
-    def _hand(self) -> Words:
-        return self._whole("hand")
-
-    @cached_property
-    def _tell(self) -> Words:
-        return self._whole("tell")
-
-    @cached_property
-    def _purpose(self) -> Words:
-        return self._begun("purpose")
-
-    @cached_property
-    def _secret(self) -> Words:
-        return self._begun("secret")
-
-    @cached_property
-    def _field(self) -> Words:
-        return self._begun("field")
-
-    def _whole(self, *fields: str) -> Words:
-        return Words([self._words(*fields)], *self._edges, self._prefix)
-
-    def _begun(self, *fields: str) -> Words:
-        return Words([self._words(*fields)], self._edges[0], prefix=self._prefix)
+    def _listen(self, text: str) -> _Heard:
+        places = list(self._listed.places(text))
+        return _Heard(places, frozenset([kind for _, ends in places for kind, _ in ends]))
 
     def prepare(self) -> Iterator[None]:
         """As `Words.prepare`, of all words of the script."""
-        for each in (self._kinds, self._names, self._scene, self._hand, self._tell):
-            yield from each.prepare()
-        for each in (self._purpose, self._secret, self._field):
-            yield from each.prepare()
+        yield from self._listed.prepare()
 
     def of(self, blocks: frozenset[int]) -> bool:
         """Tell if letters of the script are in one of these blocks of 256 characters."""
@@ -136,17 +123,19 @@ class Script:
         """The words of a text in order, without overlaps; of two that begin alike the longer."""
         found: list[Word] = []
         place = 0
-        for start, ends in self._kinds.places(text):
+        for start, ends in self._hear(text).places:
             if start < place:
                 continue
             best = None
             for kind, end in ends:
+                if kind >= len(_KINDS):
+                    break
                 if _KINDS[kind] is WordKind.DENIED and _shown(text, start, end):
                     continue
                 if best is None:
                     place, best = end, _KINDS[kind]
                 elif end > place:
-                    if place >= self._kinds.longest(text, start):
+                    if place >= self._listed.longest(text, start, len(_KINDS)):
                         break
                     place, best = end, _KINDS[kind]
             if best is not None:
@@ -157,7 +146,7 @@ class Script:
 
     def last_name(self, text: str) -> int:
         """The end of the last name for a code, an offset in characters; 0 if there is none."""
-        if not self._names.found(text):  # of most texts that is all
+        if _NAMES not in self._hear(text).kinds:  # of most texts that is all
             return 0
         return max(
             (word.end for word in self.words(text) if word.kind is WordKind.NAMES), default=0
@@ -165,31 +154,33 @@ class Script:
 
     def other_scene(self, text: str) -> bool:
         """Tell if the text has words of courier, shop, gate or prize texts."""
-        return self._scene.found(text)
+        return _SCENE in self._hear(text).kinds
 
     def cues(self, text: str) -> tuple[bool, bool]:
         """Tell if the text tells what a code is for, and how it is to be kept."""
-        return self._purpose.found(text), self._secret.found(text)
+        kinds = self._hear(text).kinds
+        return _PURPOSE in kinds, _SECRET in kinds
 
     def is_purpose(self, word: str) -> bool:
         """Tell if a word, but for its ending, is one that tells what a code is for."""
         return any(
-            start == 0 and end >= _STEM_MIN and len(word) - end <= _ENDING_MAX
-            for start, ends in self._purpose.places(word)
-            for _, end in ends
+            kind == _PURPOSE and end >= _STEM_MIN and len(word) - end <= _ENDING_MAX
+            for start, ends in self._hear(word).places
+            if start == 0
+            for kind, end in ends
         )
 
     def typed(self, text: str) -> bool:
         """Tell if the text tells where something is to be typed in."""
-        return self._field.found(text)
+        return _FIELD in self._hear(text).kinds
 
     def handed(self, text: str) -> bool:
         """Tell if the text names those to whom other numbers are told or shown."""
-        return self._hand.found(text)
+        return _HAND in self._hear(text).kinds
 
     def told(self, text: str) -> bool:
         """Tell if the text says to tell or to show something."""
-        return self._tell.found(text)
+        return _TELL in self._hear(text).kinds
 
 
 _NUMBER_NEXT: Final = re.compile(  # "Never share your code 482913" names it

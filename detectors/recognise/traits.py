@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from detectors.recognise.scenes import LEAVE, other_words, percent, price
+from detectors.recognise.scenes import other_words, percent, price
 from detectors.recognise.scripts import Script, Word, WordKind, cues_of, typed_in
 from detectors.recognise.shapes import Form, Number, leading
 
@@ -58,8 +58,12 @@ def traits_of(
     scripts: list[Script],
     *,
     signed: bool,
+    leaves: bool,
 ) -> list[str]:
-    """The traits of a folded, masked text without its signature and links; all but `person`."""
+    """The traits of a folded, masked text without its signature and links; all but `person`.
+
+    `leaves`: it tells how to unsubscribe.
+    """
     kinds = {word.kind for word in words}
     purpose, secret = cues_of(body, scripts)
     sure = [number for number in found if number.sure]
@@ -81,7 +85,7 @@ def traits_of(
         "colon": one is not None and _COLON.search(body, 0, one.start) is not None,
         "four": one is not None and one.end - one.code == 4,
         "unsure": bool(found) and not sure,
-        "way out": LEAVE.search(body) is not None,
+        "way out": leaves,
         "many words": body.count(" ") > _MANY,
         "phone": _PHONE.search(body) is not None,
         "long run": "000000000" in body,

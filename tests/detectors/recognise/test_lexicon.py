@@ -39,7 +39,7 @@ def test_words_that_begin_alike_are_told_apart_where_the_other_came_first() -> N
 
 def test_what_is_remembered_of_beginnings_is_bounded_and_changes_nothing() -> None:
     words = Words([["acd"]])
-    made_up = ["a" + "".join(each) for each in product("cdefghijklmnop", repeat=3)]
+    made_up = ["a" + "".join(each) for each in product("cdefghijklmnopqrstuvw", repeat=3)]
     assert len(made_up) > 2 * _AT_MAX
     places = list(words.places(" ".join(made_up)))
     assert 0 < len(words._at) <= _AT_MAX
@@ -69,7 +69,9 @@ def test_words_in_bundles_are_found_where_one_pattern_of_each_kind_finds_them(
     for start, _ in bundled.places(text):
         match = any_of(everything, *edges).match(text, start)
         assert match is not None
-        assert bundled.longest(text, start) == match.end()
+        assert bundled.longest(text, start, len(kinds)) == match.end()
+        first = any_of(kinds[0], *edges).match(text, start)
+        assert bundled.longest(text, start, 1) == (first.end() if first else 0)
     assert bundled.found(text) == bool(found)
     assert bundled.first(text) == min(found, default=None)
     places, fresh = list(bundled.places(text)), Words(kinds, *edges)
@@ -84,7 +86,10 @@ def test_words_in_bundles_are_found_where_one_pattern_of_each_kind_finds_them(
     assert not prepared._waiting
 
 
-PARTS = ["a", "b", "c", "ab", "[ab]", "[^a]", "b?", " ", "(?:a|bc)", "(?:ab|(?:c|b)a)?", "(?:a|b)+"]
+PARTS = [
+    *("a", "b", "c", "ab", "[ab]", "[^a]", "b?", " "),
+    *("(?:a|bc)", "(?:ab|(?:c|b)a)?", "(?:a|b)+", "(?<!a)", "(?<!b )"),
+]
 
 
 @given(
@@ -106,6 +111,16 @@ def test_words_are_found_however_they_begin(
     for place in range(len(text) + 1):
         kinds = {kind for kind, each in enumerate(patterns) if each.match(text, place)}
         assert found.get(place, set()) == kinds
+
+
+def test_words_of_open_ended_kinds_may_go_on() -> None:
+    words = Words(
+        [["log", "abc"], ["log", "(?<!no )ab"]], "(?<![a-z])", "(?![a-z])", open_ended={1}
+    )
+    assert list(words.places("log logs blog")) == [(0, [(0, 3), (1, 3)]), (4, [(1, 7)])]
+    assert list(words.places("abc no abc")) == [(0, [(0, 3), (1, 2)]), (7, [(0, 10)])]
+    prefixed = Words([["log"], ["log"]], "(?<![a-z])", "(?![a-z])", "(?:al)?", open_ended={1})
+    assert list(prefixed.places("allog, allogs")) == [(0, [(0, 5), (1, 5)]), (7, [(1, 12)])]
 
 
 def test_words_in_bundles_are_found_in_each_of_their_spellings() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from detectors.recognise.fold import fold, mask
+from detectors.recognise.scenes import LEAVE
 from detectors.recognise.scripts import scripts_of
 from detectors.recognise.shapes import numbers
 from detectors.recognise.traits import TRAITS, traits_of
@@ -39,7 +40,8 @@ def shown(text: str, *, signed: bool = False) -> list[str]:
     body = mask(fold(text))
     scripts = scripts_of(body)
     words = sorted(word for script in scripts for word in script.words(body))
-    return traits_of(body, numbers(body), words, scripts, signed=signed)
+    leaves = LEAVE.search(body) is not None
+    return traits_of(body, numbers(body), words, scripts, signed=signed, leaves=leaves)
 
 
 @pytest.mark.parametrize(("trait", "text"), SHOWN.items(), ids=SHOWN)
