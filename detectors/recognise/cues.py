@@ -23,7 +23,7 @@ _FIRST: Final = re.compile(  # "Acme: 482913", "(Acme) 482913"
 )
 _BRAND: Final = re.compile("\\W{0,8}(?:[^\\W\\d_]{1,15}\\s){1,2}")  # "Acme Pay 482913 approves ..."
 _WORDY: Final = re.compile("\\w")
-_LEET: Final = re.compile("[a-z]+0[a-z]{3,}")  # b0nus
+_LEET: Final = re.compile("[a-z]+0[a-z]{3,}|[a-z]{2,}0[a-z]{2,}")  # b0nus, th0ng
 _INTRODUCED: Final = re.compile("[:：=>☞→➜➡▶↓»«“\"'「『(（\\[—–-]\\s?$")
 _POINTS: Final = 3  # cues that make a number a code
 _OF_LETTERS: Final = 40  # characters between a name and a code of letters and digits

@@ -61,7 +61,14 @@ WARNING: Final = any_of(
 )
 """Warnings of criminals who ask for codes: the number is where to report them."""
 TELLING: Final = any_of(
-    branches("sent|send|text|receive|request|发送|發送|获取|獲取|收到|接收|索取|透露|отправ|envia")
+    branches(
+        "sent|send|text|receive|request|发送|發送|获取|獲取|收到|接收|索取|透露|отправ|envia"
+        # who is to wait for one is told it later
+        "|wait for|await|espere|esperar|aguard|attendre|attendez|warten|wachten|aspetta|attenda"
+        "|bekle|tunggu|cho nhan|doi nhan|ожида|дожд|дочека|очіку|poczekaj|oczekuj|pockejte"
+        "|等待|等候|お待ち|기다|انتظر|انتظار|منتظر|המתן|המתיני|प्रतीक्षा"
+        "|इंतज|รอรับ|กรุณารอ"
+    )
 )
 """Words for codes that come in another message."""
 _SPENT: Final = re.compile("0|[。！？!?\n]|[.](?=\\s)")  # another number in between, or an end

@@ -79,7 +79,9 @@ _CUT_NAMES: Final = tuple(
     for end in range(shortest, len(name))
     if name[end] != " "  # a whole word is no break
 )
-_WHOLE: Final = re.compile("[移流活运運自][动動]$")  # 中国移动 is no beginning of 动态码
+_WHOLE: Final = re.compile(  # 中国移动 is no beginning of 动态码, nor 확인 of 인증번호
+    "(?:[移流活运運自][动動]|[学學高母本返在驾駕军軍]校|[가-힣]인)$"
+)
 _LOGGING_IN: Final = any_of(branches("正在|ログイン|로그인|log[ -]?in|sign[ -]?in|вход"))
 _CODE_SENDER: Final = re.compile("otp|auth|verif|passcode|2fa|code|securit|验证|인증|認証")
 _LATE_DIGITS: Final = {  # Tibetan, Shan, Mongolian: not folded, for names hold them as they are

@@ -78,6 +78,8 @@ _UNITS: Final = any_of(
         "gb|mb|kb|km|kwh|kg|lakh|eur|euros?|usd|inr|tl|rp|vnd|руб|р[.]|dinar|days?|hours?|hrs?"
         "|minutes?|mins?|am|pm|uhr|customers?|points?|pts|people|usdt|btc|eth|fcfa|cfa|pesos?|soles|reais|dirhams?|riyals?|baht|ringgit|pkr|chf|zl"
         "|ft|huf|kc|czk|kr|sek|nok|dkk|ron|pln|gbp|aed|sar|mxn|cop|kes|ngn|zar|php|idr|vnd|myr|azn|mnt"
+        "|dong(?! y| thoi)|toman|rials?|rupiah|lirasi|taka|naira|tenge|manat|dollars?"
+        "|rubl(?:ei|ey|ya|iv)|grn|hryven|forint|zlotych|shillings?|cedis|francs?|rupees?"
         f"|{MONEY_CODES}"
     ),
     after="(?![a-z])",
@@ -173,6 +175,7 @@ _LINK: Final = re.compile(
     "(?:com|cn|net|org|io|cc|co|me|ru|br|de|fr|it|in|id|tr|vn|th|il|ir|ae|uk|us|info|top|xyz|vip"
     "|example|app|ly|gl|tv|shop|site|club|link|gov|tw|hk|jp|kr|live|bet|win|online|store|pro|fun|icu|mobi|biz)(?:[./]\\S*)?(?!\\w)"
 )
+_DIGITS: Final = re.compile("0+(?:[ -]000)?")
 _DOTTED: Final = re.compile("[.][a-z]|://")  # in every link, and in few texts without
 
 HOST_LINE: Final = re.compile(
@@ -238,6 +241,16 @@ def numbers(body: str) -> list[Number]:
         )
         and not _address(body, found.start(), found.end())
     ]
+
+
+def counts(body: str, place: int) -> bool:
+    """Tell if the first number from a place on has a unit behind it: "000000 rupiah".
+
+    >>> counts("pay 000000 rupiah", 3), counts("code 000000 for rupiah", 4)
+    (True, False)
+    """
+    run = _DIGITS.search(body, place)
+    return run is not None and _UNIT_AFTER.match(body, run.end()) is not None
 
 
 def _address(body: str, start: int, end: int) -> bool:

@@ -43,7 +43,8 @@ TRAITS: Final = {
 """Every trait and what it means, in words for a person."""
 
 _SHORT: Final = 60
-_LONG: Final = 160
+LONG: Final = 160
+"""Characters beyond which a text is long: more than one segment of Latin letters."""
 _MANY: Final = 30  # blanks
 _PHONE: Final = re.compile(
     "[+]0{2}|(?<![0-9-])00{1,4}[ -]0{3,4}[ -]0{2,4}|(?<![0-9])0{3,4}[ -]0{2,3}[ -]00[ -]00(?![0-9])"
@@ -91,6 +92,6 @@ def traits_of(
         "long run": "000000000" in body,
         "signed": signed,
         "short": len(body) < _SHORT,
-        "long": len(body) > _LONG,
+        "long": len(body) > LONG,
     }
     return [name for name, so in shown.items() if so]

@@ -20,7 +20,8 @@ from detectors.recognise.reading import (
     unusual,
 )
 from detectors.recognise.rules import RULES
-from detectors.recognise.shapes import has_link
+from detectors.recognise.shapes import counts, has_link
+from detectors.recognise.traits import LONG
 
 CODE: Final = 0.5
 """The confidence from which on a rule or a sum calls a text a code."""
@@ -30,9 +31,14 @@ SALE: Final = frozenset({"way out", "phone", "price", "many words", "long run"})
 RESCUE_IN_DOUBT: Final = 85
 """Hundredths of log-odds. Chosen: half of the public messages that were rescued by mistake fall
 under it, and 6 % of the codes of our own that only the sum finds."""
-_OF_LINES: Final = frozenset({"held", "nothing"})
-"""Rules of texts whose line breaks alone make no code. Those of a language that nobody listed have
-nothing else to tell where their number stands."""
+_OF_LINES: Final = frozenset({"held", "nothing", "link", "shapeless"})
+"""Rules of texts whose line breaks alone make no code, or no link that verifies. Texts without a
+word that anybody listed have nothing else to tell where their number stands."""
+_SHOWS_NONE: Final = frozenset({"link", "shapeless"})
+"""Rules of texts that show no number of any code's shape: a link may be what verifies."""
+_ODD_CHARS: Final = 120
+"""Characters of a text that its score may call a code for letters and digits. Chosen: none of our
+own codes that only the sum finds has such a number and over a hundred."""
 _LINES_MAX: Final = 3
 """Line breaks of a text that its score alone may call a code; they add up. Chosen: of our own codes
 .4 % have more."""
@@ -86,15 +92,22 @@ def alone(looked: Look, score: int, *, person: bool) -> float | None:
         return None
     if not sure:
         return model().sure_other
-    if person or looked.folded.count("\n") > _LINES_MAX or not _shows_its_own(looked):
+    if person or len(looked.folded) > LONG or looked.folded.count("\n") > _LINES_MAX:
+        return None
+    if not _shows_its_own(looked):
         return None
     return model().sure_code
 
 
 def _shows_its_own(looked: Look) -> bool:
-    """Tell if a text shows a number that is neither another's by name nor used: a look at it."""
+    """Tell if a text shows a number that is no amount, nor another's by name, nor used."""
     place = shown_at(looked)
-    return place is not None and not tells_spent(looked) and not owned(looked.folded, place)
+    return not (
+        place is None
+        or tells_spent(looked)
+        or owned(looked.folded, place)
+        or counts(looked.folded, place)
+    )
 
 
 def against(looked: Look, reading: Reading, score: int, odds: int, traits: Sequence[str]) -> bool:
@@ -102,8 +115,25 @@ def against(looked: Look, reading: Reading, score: int, odds: int, traits: Seque
     if RULES[reading.rule].confidence >= CODE:
         return False
     return (
-        barred(looked, reading, score, odds) or misled(looked) or _of_lines(looked, reading, traits)
+        _long_and_nameless(looked, reading, traits)
+        or barred(looked, reading, score, odds)
+        or misled(looked)
+        or _of_lines(looked, reading, traits)
     )
+
+
+def _long_and_nameless(looked: Look, reading: Reading, traits: Sequence[str]) -> bool:
+    """Tell if a text is long and names no code.
+
+    A sum of so many pieces grows with them: advertising in a language that has few look-alikes to
+    learn from reaches what a code does. None of our own 924 codes that only the sum finds is so.
+    Its words are counted too: where none are apart, a text of that many characters may be short.
+    """
+    if "name" in traits:
+        return False
+    if "unsure" in traits and reading.rule not in _SHOWS_NONE and len(looked.folded) > _ODD_CHARS:
+        return True
+    return "long" in traits and "many words" in traits
 
 
 def barred(looked: Look, reading: Reading, score: int, odds: int) -> bool:

@@ -64,6 +64,36 @@ def test_a_number_that_the_words_before_it_name_otherwise_is_no_code(text: str) 
         "छूट कोड: 482913",
         "รหัสส่วนลด: 482913",
         "PUK do Twojej karty: 482913",
+        "Customer care on 482913",
+        "Hotline: 482913",
+        "CSKH: 482913",
+        "Chi tiết LH 482913",
+        "Hubungi 482913",
+        "Llame al 482913",
+        "Ligue para 482913",
+        "Appelez le 482913",
+        "Kundenservice 482913",
+        "Infolinia 482913",
+        "Müşteri hizmetleri 482913",
+        "Звоните 482913",
+        "اتصل على 482913",
+        "تماس: 482913",
+        "חייגו 482913",
+        "โทร. 482913",
+        "客服热线482913",
+        "고객센터 482913",
+        "Happy 482913",
+        "Feliz ano novo 482913",
+        "Bonne année 482913",
+        "Chúc mừng năm mới 482913",
+        "С новым годом 482913",
+        "新年快乐482913",
+        "새해 482913",
+        "สวัสดีปีใหม่ 482913",
+        "सुखद नया वर्ष 482913",
+        "PIN van de rit: 482913",
+        "PIN del viaje: 482913",
+        "PIN przejazdu: 482913",
     ],
 )
 def test_owners_are_known_in_many_languages_also_behind_other_words(text: str) -> None:
@@ -123,6 +153,32 @@ def test_a_score_that_would_decide_alone_lets_an_owner_s_number_be_read() -> Non
 )
 def test_a_link_of_who_wants_a_password_verifies_nobody(text: str) -> None:
     assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hope you enjoyed shopping at Harlow! Click to view your e-invoice hrl.example/AyV2lCm",
+        "Your parcel is out for delivery, follow it: https://hrl.example/x7k2",
+        "The show has started, click to enter https://hrl.example/w7nh97",
+        "Su pedido fue entregado, confirme aquí https://bahia.example/x7k2",
+        "Sua encomenda está a caminho: https://baia.example/x7k2",
+        "Votre colis est en cours de livraison : https://baie.example/x7k2",
+        "Ihre Sendung wurde zugestellt. Foto: https://bucht.example/x7k2",
+        "Il tuo pacco è in consegna. Segui: https://baia.example/x7k2",
+        "Paczka jest w drodze: https://zatoka.example/x7k2",
+        "Ваша посылка доставлена, фото: https://zaliv.example/x7k2",
+        "Paket Anda sedang dikirim: https://teluk.example/x7k2",
+        "Mời Quý khách xem chương trình: https://vinh.example/x7k2",
+        "پخش زنده شروع شد، برای ورود کلیک کن https://khalij.example/w7nh97",
+        "بث مباشر الآن، اضغط للدخول https://khalij.example/w7nh97",
+        "お荷物をお届けしました。写真の確認 https://wan.example/x7k2",
+        "배송 완료했습니다. 사진: https://man.example/x7k2",
+        "พัสดุของคุณกำลังจัดส่ง https://ao.example/x7k2",
+    ],
+)
+def test_what_is_watched_billed_or_delivered_is_no_link_that_verifies(text: str) -> None:
+    assert lured(fold(mask(text)))
 
 
 @pytest.mark.parametrize(

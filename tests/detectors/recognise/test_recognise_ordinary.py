@@ -1,0 +1,222 @@
+"""Ordinary texts whose words are near those of codes, each kind with codes of the same words."""
+
+from __future__ import annotations
+
+import pytest
+
+from detectors.recognise.recogniser import recognise
+from detectors.recognise.registry import Registry
+
+REGISTRY = Registry.shipped()
+
+
+def otp(text: str) -> bool:
+    return recognise(REGISTRY, text).otp
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        (
+            "[TB] Goi cuoc X7 (7.000d/ngay) cua Quy khach chua duoc gia"
+            " han do tai khoan chinh khong du"
+            " 7.000d. Vui long nap them tien (toi thieu 7.000d) tai https://bienxanh.example/nap de"
+            " tiep tuc dung uu dai cua goi. CSKH: 19006612 (0d)."
+        ),
+        (
+            "10B4 (AD 12/9)  T2 S1: Toan+Ly+Hoa;C1: SH+CC+Van+Su T3"
+            " S1: Dia+Tin+Nhac+TD;C1: AV+AV+Van"
+            " T4 S1: Ly+Ly+Hoa+Hoa;C1: Toan+Toan+GDCD T5 S1:"
+            " Sinh+Sinh+Tin;C1: Van+Su+Dia+CN T6 C1: AV"
+        ),
+        (
+            "10B4 (AD 12/9)  T2 S1: Toan+Ly+Hoa;C1: SH+CC+Van T3 S1:"
+            " Dia+Tin+Nhac;C1: AV+AV+Van T4 S1:"
+            " Ly+Ly+Hoa;C1: Toan+GDCD T5 S1: Sinh+Tin;C1: Van+Su"
+        ),
+    ],
+)
+def test_a_long_text_that_names_no_code_is_none_whatever_its_pieces_weigh(text: str) -> None:
+    assert not otp(text)
+
+
+def test_a_long_text_that_names_its_code_is_one() -> None:
+    assert otp(
+        "[TB] Quy khach dang dang ky tai khoan Bien Xanh tren thiet bi moi. Vui long khong chia se"
+        " tin nhan nay voi bat ky ai, ke ca nhan vien. Neu khong phai Quy khach thuc hien, hay bo"
+        " qua. Ma xac thuc cua Quy khach la 482913, hieu luc trong 5 phut."
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        (
+            "[온누리]\n고객님 안녕하세요\n오늘 보내신 물건을\n댁으로 배송 완료했습니다\n"
+            "사진: https://onnuri.example/photo85"
+        ),
+        (
+            "[바다택배]\n안녕하세요 고객님\n김바다 기사입니다\n"
+            "주소지 확인 바랍니다\nbada.example/2zhG806"
+        ),
+        "[초대]\n두 사람이 하나가 됩니다\n부디 오셔서\n축복해 주세요\nchodae.example/H8Bh",
+        "Garten Brunner\nHallo!\nIhre Pflanzen\nsind da\nFotos: https://brunner.example/foto85",
+    ],
+)
+def test_line_breaks_alone_make_no_link_one_that_verifies(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "so"),
+    [
+        ("[웹발신]\n바뀐 돌잔치 시간을\n알려 드립니다\n꼭 와 주세요\n초대장 확인", False),
+        ("[온누리] 고객님의 로그인 인", True),
+        ("[온누리] 본인확인을 위한 인증", True),
+        ("【北岸】您正在登录北岸，验", True),
+        ("【北岸】欢迎新同学返校", False),
+    ],
+)
+def test_the_end_of_another_word_is_no_beginning_of_a_name_for_codes(text: str, so: bool) -> None:
+    assert otp(text) is so
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Harbour: you are changing your number, please wait for the OTP",
+        "Espere el código de verificación",
+        "Ожидайте код подтверждения",
+    ],
+)
+def test_who_is_to_wait_for_a_code_has_none(text: str) -> None:
+    assert not otp(text)
+
+
+def test_a_text_cut_off_where_its_code_comes_is_one() -> None:
+    assert otp("Harbour: your verification code is")
+    assert otp("[Harbour] Your sign-in is nearly done, verification code")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        (
+            "DIEN LUC Bien Xanh: khach hang Tran Van Nam co 1 hoa don,"
+            " tong tien: 418300dong. De nghi"
+            " thanh toan trong vong 3 ngay, neu da thanh toan vui long bo qua tin nhan nay."
+        ),
+        (
+            "Tagihan listrik Anda bulan ini: 215600 rupiah. Abaikan jika sudah dibayar. Konfirmasi"
+            " pembayaran di aplikasi."
+        ),
+        "Elektroenergiya: k oplate 4182 rubley. Podtverdite platezh v prilozhenii do 15.09",
+    ],
+)
+def test_an_amount_in_letters_without_accents_is_no_code(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Pay 2000 rupiah: your code is 482913",
+        "Ma xac thuc thanh toan 418300dong la 482913",
+        "482913 dong y chuyen tien? Nhap ma nay de xac nhan",
+    ],
+)
+def test_a_code_beside_such_an_amount_is_one(text: str) -> None:
+    assert otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[TB] Mung xuan Tan Hoi 2031! Bien Xanh kinh chuc Quy khach an khang thinh vuong.",
+        (
+            "Bien Xanh tuyen cong tac vien lam tai nha, thao tac don gian, nhan tien sau 15 - 25000"
+            " moi lan"
+        ),
+    ],
+)
+def test_a_name_for_codes_that_is_a_word_of_vietnamese_names_none_there(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["Ihre TAN: 482913", "TAC anda 482913", "Ma TAC: 482913", "Dien 482913 vao o trong"]
+)
+def test_it_names_one_elsewhere(text: str) -> None:
+    assert otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Happy 2031",
+        "Bonne année 2031",
+        "Selamat tahun baru 2031",
+        "Chúc mừng năm mới 2031",
+        "Mutlu yıllar 2031",
+        "Gelukkig 2031",
+        "Szczęśliwego 2031",
+    ],
+)
+def test_a_year_beside_wishes_is_no_code(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        (
+            "Hello! Please save the internet settings that we sent you"
+            " and enjoy the fast network. Your"
+            " code is 1234. See hrb.example/app21 for data offers"
+        ),
+        "Save the MMS settings sent to your phone. If asked for a PIN enter 1234",
+        "Сохраните настройки интернета. Ваш код 1234",
+        "Enregistrez les paramètres internet envoyés. Votre code est 1234",
+        "Bitte speichern Sie die MMS-Einstellungen, die Sie erhalten haben. Der Code ist 1234",
+        "İnternet ayarlarını kaydedin. Kodunuz 1234",
+        "Salve as configurações de internet enviadas. Seu código é 1234",
+        "Hãy lưu cấu hình internet đã gửi. Mã của bạn là 1234",
+        "请保存我们发送的上网设置，您的密码是1234",
+        "인터넷 설정을 저장해 주세요. 코드는 1234",
+        "احفظ إعدادات الانترنت المرسلة، الرمز 1234",
+    ],
+)
+def test_the_pin_of_settings_that_a_carrier_sends_is_no_code(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Your driver Paul is 2 min away, white Skoda. Give him PIN 4829",
+        "Tu conductor llega en 2 min. PIN del viaje: 4829",
+        "Ihr Fahrer ist in 2 Min da. PIN der Fahrt: 4829",
+        "Il tuo autista arriva tra 2 min. PIN della corsa: 4829",
+        "Seu motorista chega em 2 min. PIN da viagem: 4829",
+        "Twój kierowca będzie za 2 min. PIN przejazdu: 4829",
+        "Je chauffeur is er over 2 min. PIN van de rit: 4829",
+        "Din förare är här om 2 min. PIN för resan: 4829",
+        "आपका ड्राइवर 2 मिनट में पहुँचेगा। राइड PIN 4829",
+    ],
+)
+def test_the_pin_of_a_ride_is_for_its_driver(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ihr Gerät (Code 8HXDX) konnte nicht repariert werden. Status: https://atelier.example/prf",
+        "Ваше устройство (код 8HXDX) не удалось отремонтировать. Статус https://remont.example/st",
+        "Twoje urządzenie (kod 8HXDX) nie nadaje się do naprawy. Status https://serwis.example/st",
+        "Cihazınız (kod 8HXDX) onarılamadı. Durum https://tamir.example/durum",
+        "Seu aparelho (código 8HXDX) não pôde ser reparado. Detalhes https://oficina.example/ver",
+    ],
+)
+def test_the_code_of_a_thing_that_is_repaired_is_no_code(text: str) -> None:
+    assert not otp(text)
