@@ -118,6 +118,9 @@ _MOMENT: Final = re.compile(  # a day, or a time as it is written in French and 
     f"|0{{1,2}}[{_DASH}]?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|ago|out|okt)[{_DASH}]?0*"
 )
 
+_CARD: Final = re.compile(  # the last digits of a card, written together with its name: VISA4471
+    "(?:visa|mir|maes|maestro|ecmc|mc|mast|mastercard|amex|jcb|elo|rupay|humo|uzcard|x{2,6})-?0{2,4}"
+)
 _GLUED: Final = re.compile(f"0{{1,6}}(?:{_GLUED_UNITS}|m0)|0{{1,3}}(?:er|e|eme)")
 _SMS: Final = (  # "sms STOP to 0000"; a noun beside a code's name: "kod sms do logowania to"
     "sms"
@@ -149,7 +152,9 @@ _SENT_TO: Final = re.compile(  # not "kod SMS to", which is Polish for "is"
     "(?:to|au|al|a|ao|para|pro|an|ke|toi|den|qua|naar|na|la|til|till|pada|no|uz|ne"
     "|sa|kwenda|zuwa|ku|numeriu|numbrile|numeroon|lambarka|gui)"
     "|στο|на номер|на|الى|لرقم|به|למספר|לנייד|ל|पर|ไปที่|มาที่|ნომერზე|ទៅ|ຫາ|到|至|へ|に)"
-    "(?: (?:nr|numer|numero|no|nomor|number|so|short ?code|numarasi|nummer|номер)[.]?)?"
+    "(?: (?:est[ea]|ess[ea]|o meu|meu|mi|el|my|this|the|your|ce|mon|diese[rn]?|meine|questo|il))?"
+    "(?: (?:nr|numer|numero|no|nomor|number|so|short ?code|numarasi|nummer|номер"
+    "|cont[ao]|cuenta|account|compte|konto)[.]?)?"
     "\\s?:?\\s?#?[*]?$"
 )
 _TO_SEND: Final = re.compile(  # "8888'e gönder", and "8888'e EVET yaz", but not "8888 yaz"
@@ -176,6 +181,7 @@ _LINK: Final = re.compile(
     "|example|app|ly|gl|tv|shop|site|club|link|gov|tw|hk|jp|kr|live|bet|win|online|store|pro|fun|icu|mobi|biz)(?:[./]\\S*)?(?!\\w)"
 )
 _DIGITS: Final = re.compile("0+(?:[ -]000)?")
+_GROUP_AFTER: Final = re.compile("[ -]?0{2}")
 _DOTTED: Final = re.compile("[.][a-z]|://")  # in every link, and in few texts without
 
 HOST_LINE: Final = re.compile(
@@ -237,20 +243,30 @@ def numbers(body: str) -> list[Number]:
         and not (found[0].startswith("b") and _END_MARK.match(body, max(0, found.start() - 2)))
         and not (
             found.lastgroup in ("mixed", "dashed", "odd")
-            and (_MOMENT.fullmatch(found[0]) or _GLUED.fullmatch(found[0]))
+            and (
+                _MOMENT.fullmatch(found[0])
+                or _GLUED.fullmatch(found[0])
+                or _CARD.fullmatch(found[0])
+            )
         )
         and not _address(body, found.start(), found.end())
     ]
 
 
 def counts(body: str, place: int) -> bool:
-    """Tell if the first number from a place on has a unit behind it: "000000 rupiah".
+    """Tell if the first number from a place on is an amount, or a group of a phone's digits.
 
-    >>> counts("pay 000000 rupiah", 3), counts("code 000000 for rupiah", 4)
-    (True, False)
+    >>> counts("pay 000000 rupiah", 3), counts("rs. 00000/-", 3), counts("code 000000 for rs 0", 4)
+    (True, True, False)
+    >>> counts("+00 00000 00000", 4)
+    True
     """
     run = _DIGITS.search(body, place)
-    return run is not None and _UNIT_AFTER.match(body, run.end()) is not None
+    return run is not None and (
+        _UNIT_AFTER.match(body, run.end()) is not None
+        or _GROUP_AFTER.match(body, run.end()) is not None
+        or _MONEY_BEFORE.search(body, max(0, run.start() - 5), run.start()) is not None
+    )
 
 
 def _address(body: str, start: int, end: int) -> bool:

@@ -220,3 +220,56 @@ def test_the_pin_of_a_ride_is_for_its_driver(text: str) -> None:
 )
 def test_the_code_of_a_thing_that_is_repaired_is_no_code(text: str) -> None:
     assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Mano, manda o valor para este número 84578426",
+        "Olá tia, peço que me mandes o dinheiro para o meu número 84457845, vem em nome da Rosa",
+        "Manda la plata a este número 84578426 cuando puedas",
+        "Please send the money to my account 84578426",
+    ],
+)
+def test_the_number_that_money_is_sent_to_is_no_code(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "VISA4471 Внесите платеж 4918.55 RUR до 26-03-2031, чтобы не допустить просрочку",
+        (
+            "E-stmt for your Harbour Card ending with XX94 has been sent to your registered email."
+            " Click https://harbour.example/pay to pay your card bill within 24 hrs."
+        ),
+    ],
+)
+def test_the_digits_of_a_card_written_with_its_name_are_no_code(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Чтобы повторить перевод, отправьте сообщение с кодом 82221 на номер 900",
+        "مجید کریمی، متعهد و متخصص با کد انتخاباتی : 2285",
+        "Quỹ Biển Xanh kêu gọi ủng hộ trẻ em năm 2031 bằng cách chuyển khoản qua tài khoản của quỹ",
+    ],
+)
+def test_codes_of_replies_and_elections_and_years_are_no_codes(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Use este número: 482913",
+        "Ingresa este número 482913 en la app",
+        "Xác thực bằng mã 482913",
+        "We sent this to your number. Your code is 482913",
+        "Код из сообщения: 482913",
+    ],
+)
+def test_codes_in_the_same_words_are_codes(text: str) -> None:
+    assert otp(text)
