@@ -81,6 +81,7 @@ _SIGNS: Final = re.compile("[a-z][^ ]{0,10}[#$@!&_]|[#$@!&_][^ ]{0,10}[a-z]")  #
 _ASKED: Final = re.compile("[?？؟]\\s{1,2}$")  # "Not you? 0800 0000": whom to call
 _BRACKET: Final = re.compile("[(（][^()（）0]{2,24}$")  # "(file 20418)": a reference
 _CLOSED: Final = re.compile("\\s?[)）]")
+_MASKED: Final = re.compile("x{2,6}0{2,4}")  # the last digits of an account: XX4471
 _BEFORE_ITS_NUMBER: Final = re.compile("n[or]?[.]?")  # and in Portuguese "in the": "0000 no app"
 _OF_ANOTHER: Final = re.compile("0\\s?$")  # a word behind its own number: "000 ريال"
 
@@ -252,6 +253,8 @@ def held(body: str, number: Number, words: list[Word], scripts: list[Script]) ->
     a sentence tells what its number is for, or where it is typed in, "number" alone holds none.
     """
     if _ASKED.search(body, max(0, number.start - 4), number.start):
+        return True
+    if _MASKED.fullmatch(body, number.start, number.end):
         return True
     bracket = _BRACKET.search(body, max(0, number.start - _LINKED), number.start)
     if bracket and _CLOSED.match(body, number.end):

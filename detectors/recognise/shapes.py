@@ -119,7 +119,7 @@ _MOMENT: Final = re.compile(  # a day, or a time as it is written in French and 
 )
 
 _CARD: Final = re.compile(  # the last digits of a card, written together with its name: VISA4471
-    "(?:visa|mir|maes|maestro|ecmc|mc|mast|mastercard|amex|jcb|elo|rupay|humo|uzcard|x{2,6})-?0{2,4}"
+    "(?:visa|mir|maes|maestro|ecmc|mc|mast|mastercard|amex|jcb|elo|rupay|humo|uzcard)-?0{2,4}"
 )
 _GLUED: Final = re.compile(f"0{{1,6}}(?:{_GLUED_UNITS}|m0)|0{{1,3}}(?:er|e|eme)")
 _SMS: Final = (  # "sms STOP to 0000"; a noun beside a code's name: "kod sms do logowania to"

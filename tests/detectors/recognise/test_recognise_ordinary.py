@@ -273,3 +273,15 @@ def test_codes_of_replies_and_elections_and_years_are_no_codes(text: str) -> Non
 )
 def test_codes_in_the_same_words_are_codes(text: str) -> None:
     assert otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Info resmi: nomor anda trpilih sbg pmenang dgn kode verifikasi (2781mp7), cek pin anda",
+        "Selamat, anda pemenang undian Laut Biru dengan kode PIN 4829137",
+        "slmt no anda m-dapatkan cek 75jt, kode verifikasi anda 235877",
+    ],
+)
+def test_the_code_of_a_prize_is_no_code_in_indonesian_either(text: str) -> None:
+    assert not otp(text)
