@@ -10,14 +10,16 @@ from typing import Final
 
 from detectors.recognise.lexicon import any_of, branches
 from detectors.recognise.scripts import NAMING, Script, Word, WordKind, cues_of, typed_in
-from detectors.recognise.shapes import STOP, Form, Number, leading, sentence_span
-from detectors.recognise.words import all_words
+from detectors.recognise.sentences import STOP
+from detectors.recognise.shapes import Form, Number, leading, sentence_span
+from detectors.recognise.words import LANGUAGES, all_words
 
 # Distances in characters, chosen so that the training texts come out right; domain knowledge says
 # 30 in Chinese, 50-100 elsewhere.
 _LINKED: Final = 30  # between a name and a number with nothing but a link between
 BEFORE_CHARS: Final = 100
 """Characters between a name and a later number of the same sentence."""
+_SAID_CHARS: Final = 180  # the same where "is" or a colon leads to it: the longest names of payees
 _AFTER: Final = 60  # between a number and a later name of the same sentence
 _HELD: Final = 4  # a name of something else so near has the number for sure
 _HELD_LOOSELY: Final = 8  # the same with no link to the number
@@ -74,7 +76,15 @@ TELLING: Final = any_of(
 _SPENT: Final = re.compile("0|[。！？!?\n]|[.](?=\\s)")  # another number in between, or an end
 _BY: Final = any_of(all_words("by"), "(?<![a-z])", "(?![a-z])").pattern
 _BY_BEFORE: Final = re.compile(f"{_BY}\\s?['\"«“「]?$")
-_BY_AFTER: Final = re.compile(f"['’\"»”」]?\\s?{_BY}")
+_BEHIND: Final = frozenset({"ja", "ko", "tr", "hi", "fa"})  # they say "482913 with"
+_BY_AFTER: Final = re.compile(
+    "['’\"»”」]?\\s?"
+    + any_of(
+        [word for row in LANGUAGES if row.lang in _BEHIND for word in row.by],
+        "(?<![a-z])",
+        "(?![a-z])",
+    ).pattern
+)
 _BY_CHARS: Final = 24
 _LURE: Final = re.compile("[a-z]{4,}0+|[a-z]{3,}00")  # GREEN20 is for a till
 _SIGNS: Final = re.compile("[a-z][^ ]{0,10}[#$@!&_]|[#$@!&_][^ ]{0,10}[a-z]")  # bib#62k
@@ -191,9 +201,12 @@ def _has_own_number(body: str, word: Word, after: list[Word]) -> bool:
 
 def _name_further_back(body: str, number: Number, before: list[Word]) -> Word | None:
     """A name in front of a number in the same sentence, past words that do not hold the number."""
+    reach = BEFORE_CHARS
+    if number.sure and LINK_END.search(body, max(0, number.start - _LINKED), number.start):
+        reach = _SAID_CHARS
     for word in reversed(before):
         between = number.start - word.end
-        stopped = between > BEFORE_CHARS or STOP.search(body, word.end, number.start)
+        stopped = between > reach or STOP.search(body, word.end, number.start)
         if stopped or word.kind is WordKind.DENIED:
             return None
         linked = (
@@ -271,7 +284,8 @@ def held(body: str, number: Number, words: list[Word], scripts: list[Script]) ->
             linked = number.start - end <= _LINKED and not _SPENT.search(body, end, number.start)
         of_another = _OF_ANOTHER.search(body, max(0, start - 2), start)
         by = _BY_BEFORE.search(body, max(0, number.start - _BY_CHARS), number.start)
-        if linked and not of_another and not by and not _of_use(body, number, before, scripts):
+        done = by is not None and not start < by.start() < end  # "ending with"
+        if linked and not of_another and not done and not _of_use(body, number, before, scripts):
             return True
     return any(
         word.kind is WordKind.OTHERS

@@ -10,7 +10,8 @@ from typing import Final
 
 from detectors.recognise.lexicon import any_of
 from detectors.recognise.scripts import Script, Word, WordKind, cues_of, typed_in
-from detectors.recognise.shapes import MONEY_CODES, STOP, Form, Number, sentence_span
+from detectors.recognise.sentences import STOP
+from detectors.recognise.shapes import MONEY_CODES, Form, Number, sentence_span
 from detectors.recognise.words import all_words
 
 SPAM: Final = any_of(all_words("spam"))

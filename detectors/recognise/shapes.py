@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from detectors.recognise.lexicon import any_of, branches
+from detectors.recognise.sentences import STOP
 
 NUMBERS_MAX: Final = 12  # chosen: no code comes after a dozen other numbers of its shape
 
@@ -193,9 +194,6 @@ HOST_LINE: Final = re.compile(
 _APP_HASH: Final = re.compile("\\s([0-9a-z+/]{11})\\s{0,8}$")
 
 _LETTER: Final = re.compile("[^\\W\\d_]")
-
-STOP: Final = re.compile("[。！？!?\n।॥။។۔።։؟]|[.](?=\\s|$)")
-"""The end of a sentence: at its mark, or with the line."""
 
 
 class Form(Enum):
