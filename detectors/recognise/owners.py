@@ -88,6 +88,7 @@ _BY_AFTER: Final = re.compile(
 _BY_CHARS: Final = 24
 _LURE: Final = re.compile("[a-z]{4,}0+|[a-z]{3,}00")  # GREEN20 is for a till
 _SIGNS: Final = re.compile("[a-z][^ ]{0,10}[#$@!&_]|[#$@!&_][^ ]{0,10}[a-z]")  # bib#62k
+_LONG: Final = re.compile("0{9,10}")
 _ASKED: Final = re.compile("[?？؟]\\s{1,2}$")  # "Not you? 0800 0000": whom to call
 _BRACKET: Final = re.compile("[(（][^()（）0]{2,24}$")  # "(file 20418)": a reference
 _CLOSED: Final = re.compile("\\s?[)）]")
@@ -161,11 +162,20 @@ def _owner(body: str, number: Number, words: list[Word]) -> Word | None:
 
 
 def _password(body: str, number: Number, before: list[Word]) -> Word | None:
-    """The name in front of letters, digits and signs that "is" or a colon leads to."""
+    """The name in front of letters, digits and signs that "is" or a colon leads to.
+
+    Of digits alone, nine or ten, it has to be a name that only codes have, and the last one.
+    """
     naming = [word for word in before if word.kind in NAMING]
-    if not naming or not _SIGNS.search(body, number.start, number.end):
+    if not naming:
         return None
     word = naming[-1]
+    if not _SIGNS.search(body, number.start, number.end) and not (
+        word.kind is WordKind.NAMES
+        and word is before[-1]
+        and _LONG.fullmatch(body, number.start, number.end)
+    ):
+        return None
     led = number.start - word.end <= BEFORE_CHARS and LINK_END.search(body, word.end, number.start)
     return word if led and not STOP.search(body, word.end, number.start) else None
 

@@ -103,7 +103,7 @@ How a date is to be written (DDMMYYYY) is none. Among Chinese letters any word "
 _LOOSE: Final = re.compile("(?<![0-9])0(?:[^\\w\n]{0,2}0){2,9}(?![0-9])")
 _HIDDEN: Final = re.compile(
     # one digit after another, pairs between odd signs, one digit in letters
-    "(?<![0-9])0(?:[^\\w\n]{1,3}0){3,9}(?![0-9])"
+    "(?<![0-9])(?<!0[ -])0(?:[^\\w\n]{1,3}0){3,7}(?![0-9]|[^\\w\n]{1,3}0)"
     "|(?<![0-9])000?(?:[*·•_|=~^+]000?){1,4}(?![0-9])"
     "|(?<![0-9])0{3} / 0{3}(?![0-9])"
     "|(?<![0-9])0{1,2}[^\\w\n]{1,3}(?:0{1,2}[^\\w\n]{1,3}){0,4}[^\\W\\d_]{1,8}(?:[^\\w\n]{1,3}0{1,2}){2,5}(?![0-9])"

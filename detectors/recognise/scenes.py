@@ -9,6 +9,7 @@ import re
 from typing import Final
 
 from detectors.recognise.lexicon import any_of
+from detectors.recognise.owners import LINK_END
 from detectors.recognise.scripts import Script, Word, WordKind, cues_of, typed_in
 from detectors.recognise.sentences import STOP
 from detectors.recognise.shapes import MONEY_CODES, Form, Number, sentence_span
@@ -29,7 +30,7 @@ _MONEY: Final = (  # names of money behind an amount
     "|zl|pln|kc|czk|ft|huf|lei|ron|лв|bgn|kn|din|rsd|дин|den|kr|sek|nok|dkk|isk|chf|fr"
     "|rb|ribu|jt|juta|rupiah|rm|ringgit|php|pesos?|mxn|ars|cop|clp|soles|bs|reais|real|brl"
     "|rs|inr|rupees?|pkr|lkr|npr|bdt|taka|aed|sar|qar|omr|kwd|egp|dh|dhs|dirhams?|riyals?"
-    "|ksh|kes|tsh|tzs|ugx|ngn|naira|ghs|cedis?|zar|rand|birr|fcfa|xof|azn|manat|gel|amd|mnt"
+    "|ksh|kes|tsh|tzs|ugx|ngn|naira|ghs|cedis?|zar|rand|birr|fcfa|xof|azn|manat|gel|amd|mnt|mts?"
 )
 _RUN: Final = re.compile("0+")
 _MONEY_BEFORE: Final = re.compile(
@@ -43,6 +44,20 @@ _MONEY_AFTER: Final = re.compile(
     "[,.]-|\\s?(?:[$€£₽₹₪฿₫đ₺₴₸₼₾֏₮៛元円원块塊]|บาท|บ[.]|ريال|تومان|درهم|جنيه|دينار|روپے|روپيه|টাকা|रुपये|रु|રૂ"
     f"|ரூ|రూ|ರೂ|രൂപ|රු|กีบ|ກີບ|រៀល|ကျပ်|ლარი|դրամ|ብር|ש[\"״'׳]ח|(?:{_MONEY})(?![^\\W\\d_]))"
 )
+_PIN: Final = re.compile("(?<![a-zа-я])(?:pin|пин)[ -]?(?:bb|cod[eo]|kode?|код)?\\W{0,4}$")
+_PIN_CHARS: Final = 16
+_SETTINGS: Final = re.compile(  # a phone's, which the carrier sends
+    "(?:settings?|configurac[a-z]+|ajustes|parametr[a-z]+|einstellung[a-z]+|impostazioni|setelan|pengaturan"
+    "|konfigurasi|ayar[a-z]+|cau hinh|cai dat|настро[а-я]+|налаштув[а-я]+|تنظيمات|اعدادات)"
+    "[^.!?]{0,12}(?<![a-zа-я])(?:internet|mms|gprs|wap|apn|data|интернет|اينترنت|انترنت)"
+    "|(?<![a-z])(?:mms|gprs|wap|apn|internet) (?:settings?|ayar[a-z]+|einstellung[a-z]+)"
+    "|(?:guarda[er]?|instala[er]?|guarde|instale|simpan|menyimpan|save|install|saving|salv[ae]r?|enregistre[rz])"
+    " [^.!?]{0,12}(?:settings?|ajustes|configurac[a-z]+|pengaturan|setelan|parametres)"
+    "|ذخيره تنظيمات|تنظيمات [^.]{0,12}ذخيره"
+)
+_CODE_DIGITS: Final = 8  # of nearly all codes, at most
+_MIXED: Final = re.compile("[^0]")
+_LED_CHARS: Final = 24  # of "is" or a colon in front of a number, with its longest words
 _PLAIN_CHARS: Final = 120  # of a code with a way to unsubscribe; advertising is longer
 _CUES_IN_A_SCENE: Final = 2  # cues that tell a weak name's code in a text of parcels or prices
 
@@ -73,13 +88,29 @@ def weak_rule(body: str, number: Number, scripts: list[Script]) -> str:
         return "held"
     cues = sum(cues_of(body, scripts))
     odd = number.form is Form.ODD and not cues
-    if odd or _TICKET.fullmatch(body, number.start, number.end):
+    if odd or _is_reference(body, number) or _TICKET.fullmatch(body, number.start, number.end):
+        return "held"
+    if number.form is Form.MIXED and _PIN.search(
+        body, max(0, number.start - _PIN_CHARS), number.start
+    ):
+        return "held"  # a PIN is of digits: one with letters is a messenger's address, or a prize's
+    if _SETTINGS.search(body):
         return "held"
     body = before_advert(body, number, scripts)
     told = cues >= _CUES_IN_A_SCENE and number.sure and not _PERCENT.search(body)
     if not told and (other_scene(body, number, scripts) or _offer(body, number, scripts)):
         return "held"
     return "weak-login" if cues else "weak"
+
+
+def _is_reference(body: str, number: Number) -> bool:
+    """Tell if nine or ten digits stand in the middle of a sentence, with no "is" before them."""
+    _, end = sentence_span(body, number)
+    return number.end - number.start > _CODE_DIGITS and not (
+        _MIXED.search(body, number.start, number.end)
+        or not body[number.end : end].strip()
+        or LINK_END.search(body, max(0, number.start - _LED_CHARS), number.start)
+    )
 
 
 def to_keep(body: str, number: Number, scripts: list[Script]) -> bool:

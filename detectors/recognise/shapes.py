@@ -38,7 +38,7 @@ _NUMBER: Final = re.compile(
     "[a-z]{0,20}(?![0-9a-z_@&/-])))"
     "|(?:"
     "(?P<letter>[a-z]{1,2}-0{5,8})"
-    f"|(?P<plain>0{{3}}[ {_DASH}]0{{3}}|0{{4}}[ {_DASH}]0{{4}}|0(?:[ -]0){{3,7}}|0{{4,8}})"
+    f"|(?P<plain>0{{3}}[ {_DASH}]0{{3}}|0{{4}}[ {_DASH}]0{{4}}|0(?:[ -]0){{3,7}}(?![ -]0)|0{{4,8}})"
     "|(?P<mixed>(?=[a-z]{0,8}0)(?=0{0,8}[a-z])[0-9a-z]{4,9}(?![#$@!&_][0-9a-z]))"
     f"|(?P<dashed>(?:00[{_DASH}]){{2,3}}00|00 00 00(?! 0)|00 00(?! 0)|000[.]000"
     f"|000[ {_DASH}]0000|0000[ {_DASH}]00(?!0{{2}})0?|00[ {_DASH}]0000"
@@ -151,7 +151,8 @@ _SENT_TO: Final = re.compile(  # not "kod SMS to", which is Polish for "is"
     f"{_SENT}[^.!?。！？\n]{{0,60}}?"
     "(?:(?<![a-z])(?<!kod sms )(?<!haslo sms )(?<!kod z sms )(?<!sms kod )"
     "(?:to|au|al|a|ao|para|pro|an|ke|toi|den|qua|naar|na|la|til|till|pada|no|uz|ne"
-    "|sa|kwenda|zuwa|ku|numeriu|numbrile|numeroon|lambarka|gui)"
+    "|sa|kwenda|zuwa|ku|numeriu|numbrile|numeroon|lambarka|gui"
+    "|[nd]est[ea]|[nd]ess[ea]|com(?= est| ess)|con(?= est| es[ea]))"
     "|στο|на номер|на|الى|لرقم|به|למספר|לנייד|ל|पर|ไปที่|มาที่|ნომერზე|ទៅ|ຫາ|到|至|へ|に)"
     "(?: (?:est[ea]|ess[ea]|o meu|meu|mi|el|my|this|the|your|ce|mon|diese[rn]?|meine|questo|il))?"
     "(?: (?:nr|numer|numero|no|nomor|number|so|short ?code|numarasi|nummer|номер"
@@ -182,6 +183,19 @@ _LINK: Final = re.compile(
     "|example|app|ly|gl|tv|shop|site|club|link|gov|tw|hk|jp|kr|live|bet|win|online|store|pro|fun|icu|mobi|biz)(?:[./]\\S*)?(?!\\w)"
 )
 _DIGITS: Final = re.compile("0+(?:[ -]000)?")
+_MONTHS: Final = (  # how their names begin, in Latin and Cyrillic letters
+    "jan|ian|ene|gen|fev|feb|fab|mar|mac|mrt|apr|abr|avr|mai|maj|may|mei|mag|giu|jun|iun|juin|lug|jul|iul|juil"
+    "|aug|ago|agu|ags|agt|aou|set|sep|oct|okt|ott|out|nov|noi|dec|dez|des|dic|dis"
+    "|sty|lut|kwi|cze|lip|sie|wrz|paz|lis|gru|led|uno|bre|dub|kve|cer|srp|zar|rij|pro|sij|velj|ozu|tra|svi|lip|kol"
+    "|oca|sub|nis|haz|tem|eyl|eki|kas|ara|thang"
+    "|янв|фев|мар|апр|ма[йя]|июн|июл|авг|сен|окт|ноя|ное|дек|січ|лют|бер|кві|тра|чер|лип|сер|вер|жов|лис|гру"
+)
+_YEAR: Final = re.compile(  # "24 August 2031", "24 de agosto de 2031", "August 24, 2031"
+    f"(?<!0)0{{1,2}}(?:st|nd|rd|th|er|[.])? ?(?:de |di |d['’])?"
+    f"(?:{_MONTHS})[^\\W\\d_]{{0,8}}[.]? (?:de |del )?$"
+    f"|(?<![^\\W\\d_])(?:{_MONTHS})[^\\W\\d_]{{0,8}} 0{{1,2}}, ?$"
+)
+_YEAR_CHARS: Final = 28  # in front of a year, at most
 _GROUP_AFTER: Final = re.compile("[ -]?0{2}")
 _DOTTED: Final = re.compile("[.][a-z]|://")  # in every link, and in few texts without
 
@@ -248,11 +262,12 @@ def numbers(body: str) -> list[Number]:
             )
         )
         and not _address(body, found.start(), found.end())
+        and not _year(body, found.start(), found.end())
     ]
 
 
 def counts(body: str, place: int) -> bool:
-    """Tell if the first number from a place on is an amount, or a group of a phone's digits.
+    """Tell if the first number from a place on is an amount, a year, or a part of a phone's.
 
     >>> counts("pay 000000 rupiah", 3), counts("rs. 00000/-", 3), counts("code 000000 for rs 0", 4)
     (True, True, False)
@@ -264,7 +279,13 @@ def counts(body: str, place: int) -> bool:
         _UNIT_AFTER.match(body, run.end()) is not None
         or _GROUP_AFTER.match(body, run.end()) is not None
         or _MONEY_BEFORE.search(body, max(0, run.start() - 5), run.start()) is not None
+        or _year(body, run.start(), run.end())
     )
+
+
+def _year(body: str, start: int, end: int) -> bool:
+    """Tell if a number is the year of a date that is written out: "24 August 2031"."""
+    return end - start == 4 and _YEAR.search(body, max(0, start - _YEAR_CHARS), start) is not None
 
 
 def _address(body: str, start: int, end: int) -> bool:

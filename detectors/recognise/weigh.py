@@ -36,9 +36,11 @@ _OF_LINES: Final = frozenset({"held", "nothing", "link", "shapeless"})
 word that anybody listed have nothing else to tell where their number stands."""
 _SHOWS_NONE: Final = frozenset({"link", "shapeless"})
 """Rules of texts that show no number of any code's shape: a link may be what verifies."""
+_USES: Final = frozenset({"purpose", "secret", "typed"})
 _ODD_CHARS: Final = 120
 """Characters of a text that its score may call a code for letters and digits. Chosen: none of our
 own codes that only the sum finds has such a number and over a hundred."""
+_LEADS_ALONE: Final = re.compile("\\W{0,8}[0a-z -]{4,16}[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]")
 _LINES_MAX: Final = 3
 """Line breaks of a text that its score alone may call a code; they add up. Chosen: of our own codes
 .4 % have more."""
@@ -118,6 +120,7 @@ def against(looked: Look, reading: Reading, score: int, odds: int, traits: Seque
         _long_and_nameless(looked, reading, traits)
         or barred(looked, reading, score, odds)
         or misled(looked)
+        or _leads_alone(looked, reading, traits)
         or _of_lines(looked, reading, traits)
     )
 
@@ -131,9 +134,25 @@ def _long_and_nameless(looked: Look, reading: Reading, traits: Sequence[str]) ->
     """
     if "name" in traits:
         return False
+    if reading.rule == "held" and "long" in traits and "weak name" not in traits:
+        return True
     if "unsure" in traits and reading.rule not in _SHOWS_NONE and len(looked.folded) > _ODD_CHARS:
         return True
     return "long" in traits and "many words" in traits
+
+
+def _leads_alone(looked: Look, reading: Reading, traits: Sequence[str]) -> bool:
+    """Tell if a number begins a Chinese, Japanese or Korean text that tells nothing of a use.
+
+    A year, a day, a thing's number begin headlines. None of our own codes that only the sum finds
+    begins a text in these languages without a word of what it is for or how to keep it.
+    """
+    return (
+        reading.rule == "wordless"
+        and "leads" in traits
+        and not _USES.intersection(traits)
+        and _LEADS_ALONE.match(looked.folded) is not None
+    )
 
 
 def barred(looked: Look, reading: Reading, score: int, odds: int) -> bool:

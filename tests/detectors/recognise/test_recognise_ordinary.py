@@ -285,3 +285,221 @@ def test_codes_in_the_same_words_are_codes(text: str) -> None:
 )
 def test_the_code_of_a_prize_is_no_code_in_indonesian_either(text: str) -> None:
     assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        (
+            "Ikuti seminar rahasia usaha rumahan, minggu 08 okt 2017, daftar ketik nama dan"
+            " kota lalu kirim ke panitia"
+        ),
+        "Daftar sekarang: pameran buku 24 agustus 2031, klik untuk konfirmasi",
+        "Confirm your seat for the open day on 24 August 2031 in the app",
+        "Подтвердите участие в форуме 24 августа 2031 в приложении",
+        "Confirme su asistencia el 24 de agosto de 2031 en la página",
+        "Bestätigen Sie Ihre Teilnahme am 24. August 2031 in der App",
+    ],
+)
+def test_the_year_of_a_date_that_is_written_out_is_no_code(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "jual sepatu kulit asli, harga 199rb, minat hub bb pin: 7e2da91f atau wa 081200001111",
+        "slamat no anda dpt 1 unit motor, pin: b42c7h1, info lengkap hub kantor",
+        "Venta de ropa, mi pin 2A7B91CD, escríbeme",
+        "vendo celular, pin bb 5c81da30",
+    ],
+)
+def test_a_pin_of_letters_is_the_address_of_a_messenger_or_a_prize(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Envia o valor nesta conta ou com este numero: 845612733, em nome da Rosa",
+        "Mano, me envia 500 no mpesa deste número: 84561273 - Rosa",
+        "Manda la plata con este numero: 84561273",
+    ],
+)
+def test_money_goes_to_this_number_whatever_word_leads_to_it(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "BHXH da nhan ho so cua ma so 7312894650 ngay 12/4, vui long cho ket qua",
+        "แจ้งค่าบริการรหัส482913057 กรุณาชำระก่อนวันที่ 5",
+    ],
+)
+def test_nine_digits_in_the_middle_of_a_sentence_are_a_customers_or_a_file(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Никому не говорите ПИН. К Вашей карте установлен ПИН 4829",
+        "Se ha establecido el PIN 4829 para su tarjeta. No lo comparta",
+        "PIN 4829 telah dipasang pada kartu Anda. Jangan diberitahukan kepada siapa pun",
+        "رمز 4829 برای کارت شما تنظیم شد. آن را به کسی ندهید",
+        "The PIN 4829 has been set for your card. Do not tell anyone",
+    ],
+)
+def test_a_pin_that_was_set_for_a_card_is_no_code(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        (
+            "Su estado de cuenta está listo. La contraseña para abrir el archivo es 482913."
+            " No la comparta"
+        ),
+        "A senha para abrir o PDF é 482913. Não compartilhe",
+        "Le mot de passe pour ouvrir le fichier est 482913",
+        "Das Passwort zum Öffnen der Datei lautet 482913",
+        "Password untuk membuka e-statement Anda 482913. Jangan dibagikan",
+        "Пароль для открытия файла: 482913. Никому не сообщайте",
+        "Mat khau mo file sao ke cua quy khach la 482913",
+    ],
+)
+def test_the_password_of_a_file_is_no_code(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Your payment of 32,000 RWF to Aqua with token 482913 has been completed. Fee 300 RWF",
+    ],
+)
+def test_a_payment_that_is_completed_has_no_code(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        (
+            "Dear Customer, the mandate on your card ending 4829 is active with these"
+            " details:\nMerchant: Lotus Music\nDescription: subscription\nAmount (Rs):"
+            " 99.00\nFrequency: monthly\nStart date: 16/01/2031\nEnd date: 31/12/2041"
+        ),
+    ],
+)
+def test_no_sum_makes_a_code_of_a_number_that_a_long_text_gives_to_another(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pengen ngobrol bareng, hubungi aku ya 0 8 1 2 9 1 4 0 1 1 5",
+        "Pick a number ( 1 2 3 4 5 6 7 8 9 ) and i will tell your star. quick reply",
+    ],
+)
+def test_a_row_of_more_than_eight_digits_is_a_phone_or_a_list(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Confirmado. O teu saldo foi retido por- 84111 - Rede. O teu novo saldo e de 0.00MT",
+    ],
+)
+def test_by_whom_something_was_done_is_no_code(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        (
+            "nomor wa anda mendapatkan rp.50.000.000,- kode verif wa anda (482913) info klik:"
+            " https://bit.ly/undian8x"
+        ),
+        "yth kami sms kode cek anda (48291375) cair di bank, kunjungi www.cekmu.example",
+        (
+            "selamat !!! anda telah menerima dana tabungan kode: kbr48d7 untuk info klik"
+            " http://bit.ly/dana33"
+        ),
+    ],
+)
+def test_money_that_one_gets_has_no_code_in_indonesian(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "lowongan kerja baru 2031 untuk semua jurusan, info lengkap di www.rekrut.example",
+        "Everything on EMI, no card needed. Check now: hbr.in/s/uQ0g7fOSx",
+        (
+            "Kindly give your consent by clicking hbr.in/n/g2SmkB6Y1 to process your credit"
+            " card application."
+        ),
+    ],
+)
+def test_work_and_credit_have_links_that_verify_nobody(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2031 서울마라톤 신나게 뛰고 왔어요",
+        "482913LOTUS限定公仔充电宝",
+    ],
+)
+def test_a_number_that_begins_a_headline_without_blanks_is_no_code(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Guarde la configuración de internet que le enviamos. Su PIN es 1234",
+        "Simpan pengaturan internet yang kami kirim. PIN Anda 1234",
+        "تنظیمات اینترنت ارسالی را ذخیره کنید. پین شما 1234",
+        "Para guardar los ajustes que recibirá, ingrese el PIN 1234",
+        "Untuk menyimpan setting GPRS masukkan PIN 1234",
+    ],
+)
+def test_the_pin_of_settings_is_no_code_whatever_is_kept(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Вы открываете сессию. Код операции: 482913057",
+        "Your PIN is 4829. Valid for 5 minutes",
+        "Your login PIN: 4829",
+        "Code: 4 8 2 9 1 3",
+        "您的验证码 4 8 2 9 1 3",
+        "Ваш временный ПИН 4829, никому не сообщайте",
+        "Код для входа 482913 действует до 24 августа 2031",
+        "Your code 4829 expires on 24 August 2031",
+        "Set your PIN with OTP 482913",
+        "482913 카카오 인증번호",
+        "Mã xác thực của quý khách là 482913057",
+        "Your 9-digit code is 482913057. Do not share it",
+        "รหัส 482913 ใช้เข้าสู่ระบบ",
+        "Temporary password 482913 has been set for your account. Change it after login",
+        "Use 482913 to approve your EMI purchase. Do not share the OTP",
+        "Jangan bagikan PIN ini: 482913",
+        "Anda akan mendapatkan akses. Kode verifikasi 482913",
+        "Se ha solicitado un PIN. PIN: 4829 para acceder a su cuenta",
+        "Seu PIN para acessar é 4829",
+    ],
+)
+def test_codes_beside_dates_settings_files_and_long_digits_are_codes(text: str) -> None:
+    assert otp(text)
