@@ -68,6 +68,10 @@ TELLING: Final = any_of(
         # who is to wait for one is told it later
         "|wait for|await|espere|esperar|aguard|attendre|attendez|warten|wachten|aspetta|attenda"
         "|bekle|tunggu|cho nhan|doi nhan|ожида|дожд|дочека|очіку|poczekaj|oczekuj|pockejte"
+        # who is asked to tell one, and that none is needed
+        "|назов|продикт|(?<![a-z])gui ma|не нужен|не требуется|not needed|not required|khong can"
+        "|no es necesari|no se requiere|non serve|nicht notig|nicht erforderlich|gerekmez"
+        "|tidak diperlukan|n['’]est pas necessaire|nao e necessari"
         "|等待|等候|お待ち|기다|انتظر|انتظار|منتظر|המתן|המתיני|प्रतीक्षा"
         "|इंतज|รอรับ|กรุณารอ"
     )

@@ -72,6 +72,7 @@ _SIGNS: Final = any_of(
         "之前|之后|以前|条|則|通|件|건|元|円|원|圆|折|年|月|日|号|號|点|點|分|小时|小時|天|人|件|个|個|名|万|萬|亿|秒|岁|楼|室|层|积分|積分"
         "|時|회|명|개|일|월|년|시|₽|₫|₪|₹|€|[$]|£|đ|%|#|บาท|บ[.]|ريال|تومان|درهم|جنيه|रुपये"
         '|دينار|ليره|دولار|يورو|ש["״]ח|שקל|руб|тенге|грн'
+        "|টাকা|রুপি|रुपए|रुपया|ਰੁਪਏ|રૂપિયા|ரூபாய்|రూపాయలు|రూపాయల|ರೂಪಾಯಿ|രൂപ|රුපියල්|ກີບ|រៀល|ကျပ်|ლარ|դրամ|ብር|روپے|روپيه"
     )
 )
 _UNITS: Final = any_of(
@@ -150,7 +151,7 @@ _SENT: Final = (  # verbs of sending: "text STOP to 0000"
 _SENT_TO: Final = re.compile(  # not "kod SMS to", which is Polish for "is"
     f"{_SENT}[^.!?。！？\n]{{0,60}}?"
     "(?:(?<![a-z])(?<!kod sms )(?<!haslo sms )(?<!kod z sms )(?<!sms kod )"
-    "(?:to|au|al|a|ao|para|pro|an|ke|toi|den|qua|naar|na|la|til|till|pada|no|uz|ne"
+    "(?:to|zu|au|al|a|ao|para|pro|an|ke|toi|den|qua|naar|na|la|til|till|pada|no|uz|ne"
     "|sa|kwenda|zuwa|ku|numeriu|numbrile|numeroon|lambarka|gui"
     "|[nd]est[ea]|[nd]ess[ea]|com(?= est| ess)|con(?= est| es[ea]))"
     "|στο|на номер|на|الى|لرقم|به|למספר|לנייד|ל|पर|ไปที่|มาที่|ნომერზე|ទៅ|ຫາ|到|至|へ|に)"
@@ -175,24 +176,37 @@ _TO_SEND: Final = re.compile(  # "8888'e gönder", and "8888'e EVET yaz", but no
     "|را ارسال|ይላኩ|သို့ ပို့)"
 )
 _SENT_CHARS: Final = 80
+_SENT_WITH: Final = re.compile(f"{_SENT}[^.!?\\n0]{{0,20}}$")  # "send code 0000 to 000"
+_TO_SHORT: Final = re.compile(
+    "\\s(?:to|на|al?|para|au|an|ke|toi|den|na|naar)\\s(?:the |el |le |o )?"
+    "(?:номер|number|numero|nomor|short ?code|nummer|so)?[.]?\\s?0{3,6}(?![0-9])"
+)
 
 _LINK: Final = re.compile(
-    "https?://\\S+"
+    "h(?:tt|xx)ps?://\\S+"  # whoever passes a link on writes hxxp
     "|(?<![@\\w.-])(?:[a-z0-9-]{1,40}+[.]){1,4}"
     "(?:com|cn|net|org|io|cc|co|me|ru|br|de|fr|it|in|id|tr|vn|th|il|ir|ae|uk|us|info|top|xyz|vip"
     "|example|app|ly|gl|tv|shop|site|club|link|gov|tw|hk|jp|kr|live|bet|win|online|store|pro|fun|icu|mobi|biz)(?:[./]\\S*)?(?!\\w)"
 )
 _DIGITS: Final = re.compile("0+(?:[ -]000)?")
-_MONTHS: Final = (  # how their names begin, in Latin and Cyrillic letters
+_MONTHS: Final = (  # how their names begin
     "jan|ian|ene|gen|fev|feb|fab|mar|mac|mrt|apr|abr|avr|mai|maj|may|mei|mag|giu|jun|iun|juin|lug|jul|iul|juil"
     "|aug|ago|agu|ags|agt|aou|set|sep|oct|okt|ott|out|nov|noi|dec|dez|des|dic|dis"
-    "|sty|lut|kwi|cze|lip|sie|wrz|paz|lis|gru|led|uno|bre|dub|kve|cer|srp|zar|rij|pro|sij|velj|ozu|tra|svi|lip|kol"
+    "|sty|lut|kwi|cze|lip|sie|wrz|paz|lis|gru|led|uno|bre|dub|kve|cer|srp|zar|rij|pro|sij|velj|ozu|tra|svi|kol"
     "|oca|sub|nis|haz|tem|eyl|eki|kas|ara|thang"
     "|янв|фев|мар|апр|ма[йя]|июн|июл|авг|сен|окт|ноя|ное|дек|січ|лют|бер|кві|тра|чер|лип|сер|вер|жов|лис|гру"
+    "|ιαν|φεβ|μαρ|απρ|μαι|ιουν|ιουλ|αυγ|σεπ|οκτ|νοε|δεκ"
+    "|يناير|فبراير|مارس|ابريل|مايو|يونيو|يوليو|اغسطس|سبتمبر|اكتوبر|نوفمبر|ديسمبر"
+    "|فروردين|ارديبهشت|خرداد|تير|مرداد|شهريور|مهر|ابان|اذر|دي|بهمن|اسفند"
+    "|[בה]?ינואר|[בה]?פברואר|[בה]?מר[ץצ]|[בה]?אפריל|[בה]?מאי|[בה]?יוני|[בה]?יולי|[בה]?אוגוסט"
+    "|[בה]?ספטמבר|[בה]?אוקטובר|[בה]?נובמבר|[בה]?דצמבר"
+    "|जनवरी|फरवरी|मार्च|अप्रैल|मई|जून|जुलाई|अगस्त|सितंबर|सितम्बर|अक्टूबर|नवंबर|नवम्बर|दिसंबर|दिसम्बर"
+    "|জানু|ফেব্রু|মার্চ|এপ্রিল|মে|জুন|জুলাই|আগস্ট|সেপ্টে|অক্টো|নভে|ডিসে"
+    "|มกรา|กุมภา|มีนา|เมษา|พฤษภา|มิถุนา|กรกฎา|สิงหา|กันยา|ตุลา|พฤศจิกา|ธันวา"
 )
 _YEAR: Final = re.compile(  # "24 August 2031", "24 de agosto de 2031", "August 24, 2031"
-    f"(?<!0)0{{1,2}}(?:st|nd|rd|th|er|[.])? ?(?:de |di |d['’])?"
-    f"(?:{_MONTHS})[^\\W\\d_]{{0,8}}[.]? (?:de |del )?$"
+    "(?<!0)0{1,2}(?:st|nd|rd|th|er|[.])?[ -]?(?:de |di |d['’])?"
+    f"(?:{_MONTHS})[^\\s0,;:]{{0,10}} (?:de |del )?$"
     f"|(?<![^\\W\\d_])(?:{_MONTHS})[^\\W\\d_]{{0,8}} 0{{1,2}}, ?$"
 )
 _YEAR_CHARS: Final = 28  # in front of a year, at most
@@ -289,9 +303,11 @@ def _year(body: str, start: int, end: int) -> bool:
 
 
 def _address(body: str, start: int, end: int) -> bool:
-    """Tell if a number is where something is to be sent to: "text STOP to 85069"."""
+    """Tell if a number is where something is sent to: "text STOP to 85069"; or is what is sent."""
     if _TO_SEND.match(body, end):
         return True
+    if _TO_SHORT.match(body, end) and _SENT_WITH.search(body, max(0, start - _SENT_CHARS), start):
+        return True  # it is what is sent there
     return _SENT_TO.search(body, max(0, start - _SENT_CHARS), start) is not None
 
 

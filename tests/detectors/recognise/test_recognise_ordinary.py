@@ -503,3 +503,156 @@ def test_the_pin_of_settings_is_no_code_whatever_is_kept(text: str) -> None:
 )
 def test_codes_beside_dates_settings_files_and_long_digits_are_codes(text: str) -> None:
     assert otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        (
+            "Colis en attente: validez vos coordonnées avant ce soir"
+            " https://maj-livraison.example/confirm/k8q"
+        ),
+        (
+            "Votre dossier est incomplet. Complétez vos informations:"
+            " https://espace-verif.example/secure/x7w2"
+        ),
+        (
+            "Remboursement disponible suite à votre facture. Activez le versement:"
+            " https://energie.example/maj/q4t8"
+        ),
+        (
+            "Connexion suspecte détectée. Vérifiez votre identité:"
+            " https://verif-compte.example/confirm/bd71"
+        ),
+        "Péage impayé: réglez avant majoration https://peage.example/secure/p1z",
+        ("Mise à jour obligatoire de votre espace personnel: https://aides.example/confirm/u20e"),
+        ("Su expediente está incompleto. Complete sus datos: https://tramite.example/confirm/x7w2"),
+        ("Tiene un peaje impagado. Regularice antes del recargo: https://peaje.example/secure/p1z"),
+        "Reembolso disponible de su factura. Actívelo: https://energia.example/confirm/q4t8",
+        ("Il suo rimborso è disponibile. Confermi i dati: https://rimborso.example/confirm/q4t8"),
+        (
+            "Ihre Erstattung liegt bereit. Bestätigen Sie Ihre Daten:"
+            " https://erstattung.example/confirm/q4t8"
+        ),
+        "Votre compte sera limité sous 12h: hxxps://espace-verif[.]example/maj/6pnu0",
+    ],
+)
+def test_a_link_to_what_is_owed_or_paid_back_verifies_nobody(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        (
+            "PRIVADO! Su cuenta muestra 750 puntos sin canjear. Llame al 08712345678. Código"
+            " de identificación: 48291. Caduca el 24/10"
+        ),
+        (
+            "PRIVÉ! Votre relevé indique 750 points S.I.M. non utilisés. Appelez le"
+            " 08712345678 Code d'identification: 48291 Expire 24/10"
+        ),
+        (
+            "خاص! كشف حسابك يظهر 750 نقطة غير مستردة. اتصل على 08712345678. رمز المعرف:"
+            " 48291. صالح حتى 24/10"
+        ),
+        (
+            "Your statement shows 750 unredeemed points. Call 08712345678 Identifier code"
+            " 48291 Expires 24/10"
+        ),
+    ],
+)
+def test_points_that_are_to_be_claimed_have_no_code(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        (
+            "Иван Петрович, для оплаты счета от ООО Лес на сумму 841 руб. с карты VISA4881"
+            " отправьте код 63351 на номер 900. Срок действия кода - 3 дня"
+        ),
+        "Send code 63351 to 900 to pay your bill of Rs 841. Valid for 3 days",
+    ],
+)
+def test_a_code_that_is_to_be_sent_to_a_short_number_is_a_reply(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Borcunuzu ödemediğiniz takdirde yasal işlem başlar. (Ref: NLP2)",
+        "Takip başlatılacaktır. Bilgi: 0555 111 2233 (Dosya: CZ48)",
+    ],
+)
+def test_what_a_text_refers_to_is_no_code(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "হ্যাপি নিউ ইয়ার - ২০৩১। আমাদের সাথে থাকার জন্য ধন্যবাদ",
+        "২৪ জানুয়ারি ২০৩১ বিশ্ব বই দিবস উদযাপিত হচ্ছে",
+        "कार्यक्रम २४ अगस्त २०३१ को होगा, ऐप में पुष्टि करें",
+        "أكد حضورك يوم 24 أغسطس 2031 في التطبيق",
+        "ยืนยันการเข้าร่วมวันที่ 24 สิงหาคม 2574 ในแอป",
+        "אשרו הגעה ב-24 באוגוסט 2031 באפליקציה",
+        "حضور خود را در ۲۴ مرداد ۱۴۱۰ در برنامه تایید کنید",
+    ],
+)
+def test_years_are_told_in_scripts_of_their_own(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "২০০ টাকা বিনামূল্যে বোনাস! এখনই নিন https://cutt.example/JiLk8",
+        "पुरस्कार जीतें! मुफ्त बोनस यहाँ पाएं https://cutt.example/JiLk8",
+        "৫০০০টাকা জেতার সুযোগ। এখনই আসুন",
+    ],
+)
+def test_a_bonus_has_no_code_in_scripts_of_south_asia(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Votre code de remboursement à valider: 482913. Ne le partagez pas",
+        "Pour compléter votre dossier, code de vérification 482913",
+        "Confirmez votre adresse e-mail: https://lac.example/confirm/Xy7kQ2",
+        "Vérifiez votre adresse: https://lac.example/verify?token=ab83kd",
+        "Réinitialisez votre mot de passe: https://lac.example/reset/Xy7kQ2",
+        "Code d'identification: 482913, valable 5 minutes",
+        "Código de identificación: 482913. No lo comparta",
+        "رمز التحقق: 48291 صالح لمدة 5 دقائق",
+        "Отправляем код 482913 для входа",
+        "Код: 63351. Никому не отправляйте его",
+        "আপনার কোড ৪৮২৯১৩",
+        "আপনার ওটিপি ৪৮২৯ ২৪ জানুয়ারি পর্যন্ত বৈধ",
+        "أدخل الرمز 482913 قبل 24 أغسطس",
+        "รหัส OTP 4829 (Ref: NLP2)",
+        "OTP 482913 (Ref: QKXT) ใช้ภายใน 5 นาที",
+        "Kodunuz 482913 (Ref: NLP2)",
+    ],
+)
+def test_codes_beside_the_same_words_are_codes(text: str) -> None:
+    assert otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Код подтверждения не нужен",
+        "Для записи назовите код подтверждения",
+        "ND: gui ma otp cho em",
+        "The verification code is not needed",
+        "El código de verificación no es necesario",
+    ],
+)
+def test_a_whole_sentence_about_codes_is_no_code_that_was_cut_off(text: str) -> None:
+    assert not otp(text)
