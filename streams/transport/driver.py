@@ -56,11 +56,13 @@ event at 15,000 a second, and could not carry 50,000. The wait is half of it lat
 is short because a broker answers one request of a connection after the other, so that a fetch that
 waits holds up the requests of a rebalance. Stock Faust: 1500."""
 
-IDLE_RECORDS: Final = 256
-IDLE_WAIT_MS: Final = 100
-"""After a poll of fewer records, some 5,000 a second, a broker waits for longer: a poll costs some
-4 ms whatever is in it, which is most of the cost there, and a worker that has little to do need not
-do it often. An action then comes 25 ms later, on average."""
+POLL_RECORDS: Final = 256
+IDLE_WAIT_MS: Final = 250
+"""A broker waits for as long as so many records take to come, from `FETCH_WAIT_MS` at some 5,000 a
+second to this at 1,000. A poll costs 4 ms and more whatever is in it, which is most of the cost
+there: at 1,000 a second a worker took 24 % of a core with waits of 100 ms. A lease then comes a
+tenth of a second later, of a flood that goes on for minutes; a rebalance, which waits for a
+connection's last fetch, at most as much later as the wait is."""
 
 RESPONSE_BYTES_MAX: Final = 16 << 20
 """Of one answer to a fetch, all partitions together: 40,000 events. While it is read, an answer is
@@ -345,7 +347,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             if not active_partitions:  # an empty set means "all" to aiokafka
                 await asyncio.sleep(CLOSED_GATE_PAUSE_S)
                 return {}
-        held = consumer._fetcher._records
+        fetcher = consumer._fetcher
+        held = fetcher._records
         assert isinstance(held, Fetched)
         held.budget.begin(max_records or sys.maxsize)
         records = await super()._fetch_records(
@@ -355,9 +358,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         if not polled:
             return records
         envelopes = read_together([one for (one,) in polled.values()])
-        few = sum(len(one.values) for one in envelopes) < IDLE_RECORDS
         # Of the next fetch, which is asked for when this one's records are gone: after this.
-        consumer._fetcher._fetch_max_wait_ms = IDLE_WAIT_MS if few else FETCH_WAIT_MS
+        fetcher._fetch_max_wait_ms = fetch_wait_ms(
+            fetcher._fetch_max_wait_ms, sum(len(one.values) for one in envelopes)
+        )
         others = {tp: rs for tp, rs in records.items() if tp not in polled}
         if not states.positioned:  # the gate closed meanwhile: these may be from a stale position
             return others
@@ -372,6 +376,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         if tp not in consumer.assignment() or (end := consumer.highwater(tp)) is None:
             return None
         return stable_end(consumer.last_stable_offset(tp), end), end
+
+
+def fetch_wait_ms(waited_ms: int, records: int) -> int:
+    """Return for how long a broker is to wait, after a wait that brought so many records."""
+    return min(max(waited_ms * POLL_RECORDS // max(records, 1), FETCH_WAIT_MS), IDLE_WAIT_MS)
 
 
 @lru_cache(1 << 14)

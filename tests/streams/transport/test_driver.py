@@ -313,7 +313,7 @@ def _polled_together(
     fetcher: SimpleNamespace | None = None,
 ) -> dict[PLACE, list[Any]]:
     """What Faust is given of a fetch; `closes` says that a rebalance begins meanwhile."""
-    fetcher = fetcher or SimpleNamespace()
+    fetcher = fetcher or SimpleNamespace(_fetch_max_wait_ms=transport.FETCH_WAIT_MS)
     fetcher._records = Fetched("in", {})
 
     async def fetch() -> dict[PLACE, list[Any]]:
@@ -353,16 +353,29 @@ def test_all_that_a_poll_brings_of_the_source_is_one_record() -> None:
 
 
 def test_a_broker_waits_for_longer_where_little_comes() -> None:
-    fetcher = SimpleNamespace()
-    for envelopes, wait_ms in (
-        ([_of(p, 10) for p in range(9)], transport.IDLE_WAIT_MS),
-        ([_of(p, 10) for p in range(transport.IDLE_RECORDS // 2)], transport.FETCH_WAIT_MS),
-        ([], transport.FETCH_WAIT_MS),  # nothing of the source came: as it was
-        ([_of(0, 10)], transport.IDLE_WAIT_MS),
+    fetcher = SimpleNamespace(_fetch_max_wait_ms=transport.FETCH_WAIT_MS)
+    few, many = transport.POLL_RECORDS // 4, transport.POLL_RECORDS * 2
+    for polled, wait_ms in (
+        (few, 4 * transport.FETCH_WAIT_MS),
+        (few, transport.IDLE_WAIT_MS),  # for no longer, however little comes
+        (0, transport.IDLE_WAIT_MS),  # nothing of the source came: as it was
+        (many, transport.IDLE_WAIT_MS // 2),
+        (transport.POLL_RECORDS, transport.IDLE_WAIT_MS // 2),
+        (100 * many, transport.FETCH_WAIT_MS),  # for no less, however much comes
     ):
+        envelopes = [_of(partition, 10) for partition in range(polled // 2)]
         records: dict[PLACE, list[Any]] = {PLACE("in", one.partition): [one] for one in envelopes}
         _polled_together(records, fetcher=fetcher)
         assert fetcher._fetch_max_wait_ms == wait_ms
+
+
+def test_a_steady_rate_brings_what_a_poll_should_or_waits_at_an_end() -> None:
+    for rate_per_s, wait_ms in ((100, 250), (1_000, 250), (2_560, 100), (4_000, 64), (15_000, 50)):
+        waits_ms = [transport.FETCH_WAIT_MS]
+        for _ in range(10):
+            records = rate_per_s * waits_ms[-1] // 1_000
+            waits_ms.append(transport.fetch_wait_ms(waits_ms[-1], records))
+        assert waits_ms[-1] == wait_ms
 
 
 def test_a_message_bears_the_place_of_a_polls_first_envelope_and_none_is_dropped_for_it() -> None:
