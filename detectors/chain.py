@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from functools import partial
 from heapq import heappush
 from itertools import accumulate, pairwise, zip_longest
 from operator import attrgetter
@@ -492,15 +493,15 @@ def _judge(
         seen = see(suspect, platform, at_s, stamp, offset)
         if seen is Seen.LATE:
             continue
-        strange = seen is Seen.SIGHTING and counted.sight(suspect, platform)
+        strange = seen is not Seen.REPEAT and counted.sight(platform, seen)
         episode = suspect.episode
         level = Level.CLEAR if episode is None else episode.level
         finding = CALM  # at THROTTLE nothing that the judge says could matter
-        if seen is Seen.SIGHTING and level is not Level.THROTTLE:
+        if seen is not Seen.REPEAT and level is not Level.THROTTLE:
             finding = judge(params.judge, suspect, at_s, stamp)
             finding = led(params.judge, suspect, book.hot.platforms, at_s, finding)
         flood = False
-        novel = not suspect.knows(platform, at_s)
+        novel = seen is Seen.NOVEL or (seen is Seen.REPEAT and not suspect.knows(platform, at_s))
         if novel:
             flood = trust == Trust.NONE
             held = flood and episode is not None and episode.issued_ms < at_ms < episode.expires_ms
@@ -513,7 +514,7 @@ def _judge(
             if heard is Heard.COUNTED and (
                 not level or (many(suspect, at_s) and (finding is not CALM or varied(suspect)))
             ):
-                finding = max(finding, mass(suspect, at_ms), key=attrgetter("band"))
+                finding = mass(suspect, at_ms, finding)
         if episode is None and finding is CALM:
             counted.meet(platform, strange=strange)
             continue
@@ -539,10 +540,10 @@ class _Counted(NamedTuple):
     met: list[int]  # and of these those that are no evidence of a flood
     flooded: list[int]  # of novel, untrusted codes whose recipient is in an episode
 
-    def sight(self, suspect: Suspect, platform: int) -> bool:
+    def sight(self, platform: int, seen: Seen) -> bool:
         """Count a sighting; True if it is held as a novel one."""
         self.sighted.append(platform)
-        if strange := bool(suspect.seen.get(platform, 0) >> 32 & 1):
+        if strange := seen is not Seen.KNOWN:
             self.strange.append(platform)
         return strange
 
@@ -574,7 +575,7 @@ def _asked_again(
     if not params.episode.again or episode is None:
         return False
     refused_s = seconds(suspect.refused_ms.get(platform, 0))
-    first = seen is Seen.SIGHTING and refused_s < episode.since_s
+    first = seen is not Seen.REPEAT and refused_s < episode.since_s
     hot = platform in book.hot.platforms
     return asked(episode.requests, platform, at_ms, first=first, hot=hot)
 
@@ -634,9 +635,8 @@ class _Recorder:
         episode = suspect.episode
         throttled = episode is not None and episode.level is Level.THROTTLE
         if throttled and params.episode.incidents:  # before the lease is another
-            note(
-                params.episode, book.incidents, suspect, cause, self._message(suspect, cause, heard)
-            )
+            make = partial(self._message, suspect, cause, heard)
+            note(params.episode, book.incidents, suspect, cause, make, refused=heard[4])
         advance(params.episode, params.judge, book, suspect, cause, finding=finding, flood=flood)
         episode = suspect.episode
         if throttled or episode is None or episode.level is not Level.THROTTLE:

@@ -15,7 +15,6 @@ from detectors.model.incidents import (
     Basis,
     ClockName,
     EarlierSighting,
-    FloodMessage,
     IncidentRecord,
     KnownPrint,
     Listed,
@@ -28,7 +27,7 @@ from detectors.suspects.clocks import ClockClass
 from detectors.suspects.incident import Incident, due_after
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from detectors.episodes.episode import EpisodeParams
     from detectors.suspects.suspect import Suspect
@@ -111,11 +110,18 @@ def begin(
 
 
 def note(
-    params: EpisodeParams, log: IncidentLog, suspect: Suspect, cause: Cause, message: Listed
+    params: EpisodeParams,
+    log: IncidentLog,
+    suspect: Suspect,
+    cause: Cause,
+    make: Callable[[], Listed],
+    *,
+    refused: bool,
 ) -> None:
     """Take a message of an incident in, and tell of those that wait if it is time.
 
-    Past so many in an hour of the episode, or in the partition, messages are counted only.
+    Past so many in an hour of the episode, or in the partition, messages are counted only. So
+    `make` is asked for one that is listed alone: to make it costs more than all else here.
     """
     assert suspect.episode is not None
     incident = suspect.episode.incident
@@ -127,9 +133,9 @@ def note(
         incident.hour, incident.listed = hour, 0
     if incident.listed < INCIDENT_HOUR_MAX and log.pending < INCIDENT_PENDING_MAX:
         incident.listed += 1
-        incident.pending.append(message)
+        incident.pending.append(make())
         log.pending += 1
-    elif message[_WOULD] == "refuse":
+    elif refused:
         incident.refused += 1
     else:
         incident.passed += 1
@@ -199,7 +205,6 @@ def tell_due(
         log.restore(suspects)
 
 
-_WOULD: Final = FloodMessage._fields.index("would")
 _LEVELS: Final = (0, 1, 2)  # ONCE, AGAIN, HABIT of `detectors.recipients.row`
 
 

@@ -140,7 +140,8 @@ def judge(
     """
     sightings = suspect.sightings
     in_order = at_s >= sightings[-1] >> 33
-    if in_order and suspect.novels < COUNT_MIN and suspect.bucket_novel < HOT_BURST_NOVEL:
+    least = _UNMEASURED_MIN if params.p_novel is None else COUNT_MIN
+    if in_order and len(suspect.novel_s) < least and suspect.bucket_novel < HOT_BURST_NOVEL:
         return CALM  # what most benign sightings come to
     if in_order and not suspect.coarse:
         bars = bars_of(params, suspect, at_s)
@@ -346,6 +347,12 @@ def _paced(params: JudgeParams, bars: Bars, coarse: frozenset[ClockClass]) -> Ba
 
 def _raised(bar: Bar, margin: float) -> Bar:
     return Bar(bar.watch + margin, bar.throttle + margin) if margin else bar
+
+
+_UNMEASURED_MIN: Final = min(
+    _bars(habit, 0.0).least for habit in (Habit.SMALL_MEMORY, Habit.LARGE_MEMORY)
+)
+"""The lowest bar of any count where the operator has measured nothing."""
 
 
 def compare(bars: Bars, found: Scores) -> Finding:

@@ -12,7 +12,7 @@ itself. What is left at many platforms is a flood (THROTTLE), at any number a nu
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from operator import attrgetter
 from typing import Final
@@ -48,7 +48,10 @@ RULES: Final = frozenset(rule for rule, _, _ in WINDOWS)
 LONGEST_S: Final = 3600
 """After so long no message counts any more."""
 
+_BAND: Final[Callable[[Finding], Band]] = attrgetter("band")
 _LEAST: Final = min(int(bar.watch) for _, _, bar in WINDOWS)
+_RETRY_MS: Final = RETRY_S * 1000
+_RETRIES_MS: Final = RETRIES_S * 1000
 _LOUD: Final = 1
 _MANY: Final = 2
 _TIME: Final = 34  # bits below the event time: platform u32, then what the message came with
@@ -70,12 +73,12 @@ def hear(suspect: Suspect, platform: int, at_ms: int, *, refused: bool, loud: bo
     platforms by then as THROTTLE asks for; only in that case does it count for THROTTLE. Of both
     the sieve can tell by a row alone when a judge has to listen.
     """
-    last_ms = suspect.refused_ms.get(platform, -RETRY_S * 1000)
-    retry = abs(at_ms - last_ms) < RETRY_S * 1000
+    last_ms = suspect.refused_ms.get(platform, -_RETRY_MS)
+    retry = -_RETRY_MS < at_ms - last_ms < _RETRY_MS
     if refused:
         _refuse(suspect, platform, at_ms, retry=retry)
         return Heard.AGAIN if retry else Heard.REFUSED
-    if retry and abs(at_ms - suspect.retried_ms.get(platform, last_ms)) < RETRIES_S * 1000:
+    if retry and abs(at_ms - suspect.retried_ms.get(platform, last_ms)) < _RETRIES_MS:
         return Heard.AGAIN
     heard = suspect.heard
     key = at_ms << _TIME | platform << 2
@@ -137,12 +140,15 @@ def varied(suspect: Suspect) -> bool:
     return len({w >> 2 & 0xFFFF_FFFF for w in suspect.heard if w & _MANY}) >= MASS_NOVEL
 
 
-def mass(suspect: Suspect, at_ms: int) -> Finding:
-    """The finding after a message at `at_ms` was heard: the strongest of any window it lies in."""
+def mass(suspect: Suspect, at_ms: int, other: Finding = CALM) -> Finding:
+    """The finding after a message at `at_ms` was heard: the strongest of any window it lies in.
+
+    Or `other`, if none is stronger.
+    """
     if len(suspect.heard) < _LEAST:
-        return CALM
+        return other
     findings = (_strongest(suspect, at_ms, *window) for window in WINDOWS)
-    return max(findings, key=attrgetter("band"))
+    return max((other, *findings), key=_BAND)
 
 
 def _strongest(suspect: Suspect, at_ms: int, rule: str, window_ms: int, bar: Bar) -> Finding:

@@ -80,7 +80,9 @@ class Seen(IntEnum):
 
     LATE = 0  # over a day older than the newest sighting: not judged
     REPEAT = 1  # of a sighting
-    SIGHTING = 2
+    KNOWN = 2  # the sighting of a platform that its recipient knows
+    EXCESS = 3  # the same, held as a novel one: too many of a day have its print
+    NOVEL = 4
 
 
 class Suspect:
@@ -129,8 +131,8 @@ class Suspect:
             w & 0xFFFF_FFFF for w in sightings if not w >> 32 & 1
         }  # platforms of the others
         self.prints_held: dict[int, int] = {}  # print -> sightings of platforms that have it
-        for platform in self.seen:
-            _count_print(self.prints_held, platform)
+        for print_ in map(platform_print, self.seen):
+            self.prints_held[print_] = self.prints_held.get(print_, 0) + 1
         self.places: dict[int, int] = {}  # platform of a sighting -> its offset, if it came since
         self.tainted: dict[int, int] = {}  # platform first seen in an episode -> days it came on
         self.memory = memory
@@ -262,11 +264,6 @@ class Suspect:
         return self.memory_size(at_s) >= least
 
 
-def _count_print(prints_held: dict[int, int], platform: int) -> None:
-    print_ = platform_print(platform)
-    prints_held[print_] = prints_held.get(print_, 0) + 1
-
-
 def see(
     suspect: Suspect,
     platform: int,
@@ -283,7 +280,8 @@ def see(
     held = suspect.seen.get(platform)
     if held is not None and -DAY_S < at_s - (held >> 33) < DAY_S:
         return Seen.REPEAT
-    novel = not suspect.knows(platform, at_s) or suspect.exceeds(platform, at_s)
+    known = suspect.knows(platform, at_s)
+    novel = not known or suspect.exceeds(platform, at_s)
     habit = not novel and _rises(suspect, platform, held, at_s)
     if held is not None:
         days = suspect.tainted.get(platform, 0)
@@ -305,7 +303,9 @@ def see(
         fill(suspect, at_s, novel)
     else:
         _refill(suspect)
-    return Seen.SIGHTING
+    if known:
+        return Seen.EXCESS if novel else Seen.KNOWN
+    return Seen.NOVEL
 
 
 def _rises(suspect: Suspect, platform: int, held: int | None, at_s: int) -> bool:
@@ -363,7 +363,8 @@ def _hold(suspect: Suspect, sighting: int) -> None:
     """Takes a sighting of a platform that has none."""
     platform = sighting & 0xFFFF_FFFF
     suspect.seen[platform] = sighting
-    _count_print(suspect.prints_held, platform)
+    prints_held, print_ = suspect.prints_held, platform_print(platform)
+    prints_held[print_] = prints_held.get(print_, 0) + 1
     insort(suspect.sightings, sighting)
     if sighting >> 32 & 1:
         insort(suspect.novel_s, sighting >> 33)

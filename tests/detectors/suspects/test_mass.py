@@ -96,9 +96,9 @@ def test_a_watched_blast_of_one_platform_is_not_counted_at_each_message(
     """Three windows were counted anew each time, which could change nothing: 180 us an event."""
     counted: list[int] = []
 
-    def counting(suspect: Suspect, at_ms: int) -> Finding:
+    def counting(suspect: Suspect, at_ms: int, other: Finding) -> Finding:
         counted.append(at_ms)
-        return mass(suspect, at_ms)
+        return mass(suspect, at_ms, other)
 
     monkeypatch.setattr(chain, "mass", counting)
     primed_ = primed(6, 3600, 0)

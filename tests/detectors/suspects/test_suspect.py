@@ -52,14 +52,14 @@ def consistent(suspect: Suspect) -> None:
     [
         (0, Seen.REPEAT),
         (DAY_S - 1, Seen.REPEAT),
-        (DAY_S, Seen.SIGHTING),
+        (DAY_S, Seen.KNOWN),
         (-DAY_S + 1, Seen.REPEAT),
         (-DAY_S, Seen.LATE),
     ],
 )
 def test_a_platform_has_one_sighting_in_a_day(after_s: int, seen: Seen) -> None:
     suspect = suspect_of()
-    assert see(suspect, 7, START_S) is Seen.SIGHTING
+    assert see(suspect, 7, START_S) is Seen.NOVEL
     assert see(suspect, 7, START_S + after_s) is seen
     consistent(suspect)
 
