@@ -149,7 +149,7 @@ class Snapshot:
 
     header: dict[str, int]
     rows: NDArray[np.uint64]  # (rows, 14)
-    rest: dict[str, Any]  # lists, dicts, ints, floats, strings and bytes
+    rest: dict[str, Any]  # lists, tuples, dicts, ints, floats, strings and bytes
 
 
 def snapshot(partition: Partition, format_: int = FORMATS[-1]) -> Snapshot:
@@ -168,7 +168,7 @@ def snapshot(partition: Partition, format_: int = FORMATS[-1]) -> Snapshot:
         added["incidents"] = [_incident_state(s) for s in partition.suspects.values()]
         # So for these: there a row of retries begins with the last one.
         added["retried"] = [
-            [s.recipient, [list(item) for item in s.retried_ms.items()]]
+            [s.recipient, list(s.retried_ms.items())]
             for s in partition.suspects.values()
             if s.retried_ms
         ]
@@ -190,7 +190,7 @@ def snapshot(partition: Partition, format_: int = FORMATS[-1]) -> Snapshot:
         rows=rows,
         rest=added
         | {
-            "samples": [list(sample) for sample in partition.samples],
+            "samples": list(partition.samples),
             "medians_s": list(partition.medians_s),
             "recent_s": list(partition.recent_s),
             "suspects": [_suspect_state(s, format_) for s in partition.suspects.values()],
@@ -304,7 +304,7 @@ mass, and of all stamps the coarsest alone; none before 4 has second requests.""
 def _suspect_state(suspect: Suspect, format_: int) -> list[Any]:
     """Everything but what the sightings say again."""
     episode = suspect.episode
-    coarse = [[platform, int(stamps)] for platform, stamps in suspect.coarse.items()]
+    coarse = [(platform, int(stamps)) for platform, stamps in suspect.coarse.items()]
     state = [
         suspect.recipient,
         suspect.name,
@@ -314,7 +314,7 @@ def _suspect_state(suspect: Suspect, format_: int) -> list[Any]:
         suspect.last_s,
         suspect.due_s,
         coarse if format_ > 1 else max((stamps for _, stamps in coarse), default=0),
-        [list(mark) for mark in suspect.tainted.items()],
+        list(suspect.tainted.items()),
         [
             suspect.bucket_level_milli,
             suspect.bucket_novel,
@@ -337,9 +337,9 @@ def _suspect_state(suspect: Suspect, format_: int) -> list[Any]:
             [[int(step.level), *step[1:]] for step in episode.path],
         ],
         [
-            [[w >> 34, w & _LOW_34] for w in suspect.heard],  # msgpack has 64 bits at most
-            [list(item) for item in suspect.refused_ms.items()],
-            [] if episode is None else [list(item) for item in episode.fresh_ms.items()],
+            [(w >> 34, w & _LOW_34) for w in suspect.heard],  # msgpack has 64 bits at most
+            list(suspect.refused_ms.items()),
+            [] if episode is None else list(episode.fresh_ms.items()),
         ],
         None if episode is None else _requests_state(episode.requests),
     ]
@@ -351,8 +351,8 @@ def _requests_state(requests: SecondRequests) -> list[Any]:
         requests.lease_offset,
         requests.told_ms,
         requests.paced_ms,
-        [list(item) for item in requests.first_ms.items()],
-        [list(each) for each in requests.passed],
+        list(requests.first_ms.items()),
+        list(requests.passed),
     ]
 
 
@@ -410,7 +410,7 @@ def _take_incidents(partition: Partition, states: list[Any]) -> None:
 def _incident_state(suspect: Suspect) -> list[Any]:
     """The places of its sightings in the log, and what of its incident waits."""
     incident = suspect.episode.incident if suspect.episode is not None else None
-    places = [list(item) for item in suspect.places.items()]
+    places = list(suspect.places.items())
     return [suspect.recipient, places, None if incident is None else incident.state()]
 
 
@@ -418,7 +418,7 @@ def _memory_state(suspect: Suspect, format_: int) -> list[Any]:
     memory = suspect.memory
     if format_ == 1:
         return [memory.born_day, *known_to_one(memory.known)]
-    return [memory.born_day, [list(each) for each in memory.known], sorted(suspect.habits)]
+    return [memory.born_day, list(memory.known), sorted(suspect.habits)]
 
 
 def _memory_of(state: list[Any], format_: int, newest_s: int) -> tuple[Memory, set[int]]:
@@ -474,7 +474,7 @@ def _suspect_of(state: list[Any], format_: int) -> Suspect:
 
 def _resend_state(held: Resend) -> list[Any]:
     opened = None if held.opened is None else [int(held.opened.level), *held.opened[1:]]
-    counts = [list(item) for item in held.counts.items()]
+    counts = list(held.counts.items())
     return [held.name, held.first_s, held.last_s, held.platform, held.episode_id, counts, opened]
 
 

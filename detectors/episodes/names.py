@@ -44,7 +44,7 @@ class Names(dict[int, Name]):
 
     def state(self) -> list[Any]:
         """Plain data, in the order in which they came."""
-        return [[platform, n.key, int(n.trust), n.tick] for platform, n in self.items()]
+        return [(platform, n.key, int(n.trust), n.tick) for platform, n in self.items()]
 
 
 def names_of(state: Iterable[Any]) -> Names:

@@ -33,7 +33,7 @@ class Incident:
     def state(self) -> list[Any]:
         """Plain data."""
         counts = [self.opened_s, self.lease, self.told, self.hour, self.listed]
-        return [*counts, self.passed, self.refused, self.due_s, [[*m] for m in self.pending]]
+        return [*counts, self.passed, self.refused, self.due_s, list(self.pending)]
 
 
 def incident_of(state: list[Any]) -> Incident:
