@@ -13,7 +13,7 @@ from typing import Final
 from detectors.model.times import DAY_S
 from streams.limits import PARTITIONS_MAX
 
-EVENTS_A_WORKER: Final = 65_000
+EVENTS_A_WORKER: Final = 32_000
 """A second, on one core: half of the least that one did from recognition to checkpoints (`make
 bench`); the other half takes a neighbour's share while it restarts."""
 
@@ -78,7 +78,7 @@ def size_of(events: int, recipients: int, *, replicas: int = 3) -> Size:
 
     >>> found = size_of(100_000, 10_000_000)
     >>> found.workers, found.partitions, found.memory_bytes // 1_000_000
-    (2, 32, 1380)
+    (4, 32, 1017)
     """
     installations = max(
         math.ceil(events / (EVENTS_A_WORKER * PARTITIONS_MAX)),

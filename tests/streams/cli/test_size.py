@@ -15,7 +15,7 @@ def test_the_command_says_it_in_words_and_in_json() -> None:
     assert told.exit_code == 0
     assert "measure your own traffic" in told.output
     found = json.loads(CliRunner().invoke(app, [*words, "--json"]).output)
-    assert found["workers"] == 2
+    assert found["workers"] == 4
     assert found["input_day_bytes"] == 3 * 100_000 * 86_400 * 378
     one = json.loads(CliRunner().invoke(app, [*words, "--json", "--replicas", "1"]).output)
     assert one["input_day_bytes"] * 3 == found["input_day_bytes"]
@@ -29,6 +29,6 @@ def test_what_is_too_much_for_one_installation_is_said_with_what_to_do_instead()
     assert "one installation has 1,024 partitions at most" in told.output
     assert "share of the subscribers" in " ".join(told.output.split())
     found = json.loads(CliRunner().invoke(app, [*words, "--json"]).output)
-    assert (found["installations"], found["partitions"]) == (2, 1024)
+    assert (found["installations"], found["partitions"]) == (4, 1024)
     small = CliRunner().invoke(app, ["size", "--events", "9", "--recipients", "9"]).output
     assert "installation" not in small

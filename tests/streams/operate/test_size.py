@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from streams.limits import PARTITIONS_MAX
-from streams.operate.size import size_of
+from streams.operate.size import EVENTS_A_WORKER, size_of
 from tests.deploy.tools import ROOT
 
 GUIDE = (ROOT / "deploy" / "README.md").read_text("utf-8")
@@ -32,11 +32,20 @@ def test_a_size_fits_into_what_the_guide_plans_for_it(row: tuple[str, ...]) -> N
     assert abs(found.changelog_live_bytes / 1e9 / float(changelog) - 1) < 0.2
 
 
-@pytest.mark.parametrize("events", [1, 20_000, 20_001, 64_999, 65_001, 1_000_000, 10**8])
+def test_the_sizes_of_the_topics_name_the_same_workers() -> None:
+    topics = (ROOT / "deploy" / "topics.yaml").read_text("utf-8")
+    named = re.findall(r"^  (\w+): # .*; (\d+) workers?$", topics, re.MULTILINE)
+    assert named == [(row[0], row[4]) for row in ROWS]
+    chinese = (ROOT / "deploy" / "README.zh.md").read_text("utf-8")
+    counts = re.findall(r"\| ([\d,]+) \| [\d ]+[万亿] \| (\d+) \| (\d+) \| (\d) GiB \|", chinese)
+    assert counts == [(row[1], row[3], row[4], row[5]) for row in ROWS]
+
+
+@pytest.mark.parametrize("events", [1, 20_000, 20_001, 31_999, 32_001, 1_000_000, 10**8])
 @pytest.mark.parametrize("recipients", [1, 2_000_000, 2_000_001, 320_000_001, 10**10])
 def test_whatever_is_asked_for_the_partitions_hold_it(events: int, recipients: int) -> None:
     found = size_of(events, recipients)
-    assert found.installations * found.workers * 65_000 >= events
+    assert found.installations * found.workers * EVENTS_A_WORKER >= events
     assert found.partitions % found.workers == 0
     assert recipients / found.installations / found.partitions <= 10_000_000
     assert found.partitions <= PARTITIONS_MAX, "or `topics create` refuses what is advised here"
@@ -45,7 +54,7 @@ def test_whatever_is_asked_for_the_partitions_hold_it(events: int, recipients: i
 
 
 def test_what_one_installation_cannot_hold_is_several_that_share_it() -> None:
-    most = 65_000 * PARTITIONS_MAX
+    most = EVENTS_A_WORKER * PARTITIONS_MAX
     assert size_of(most, 1).installations == 1
     assert size_of(most + 1, 1).installations == 2
     assert size_of(1, 5_000_000 * PARTITIONS_MAX).installations == 1
