@@ -119,7 +119,8 @@ _DIGITS: Final = re.compile("0+")
 _RUN: Final = re.compile("0{3,}")
 _RUNS_MAX: Final = 4
 _NAMED: Final = frozenset({"name", "weak name"})  # traits
-_USED: Final = frozenset({"purpose", "secret", "typed"})  # traits
+USED: Final = frozenset({"purpose", "secret", "typed"})
+"""Traits of a text that tells what its code is for, to keep it, or where to type it."""
 _LINK_SCORE: Final = 700
 """Hundredths of log-odds from which a link needs no listed word that tells what it is for. Chosen:
 headlines of news with a link reach 570, and none of our own links that verify hangs on it."""
@@ -305,7 +306,7 @@ def may_be(looked: Look, reading: Reading, score: int) -> bool:
     if _HIDDEN.search(body) or any(
         number.form is not Form.ODD
         or _NAMED.intersection(reading.traits)
-        or (_DIGITS.fullmatch(body, number.code, number.end) and _USED.intersection(reading.traits))
+        or (_DIGITS.fullmatch(body, number.code, number.end) and USED.intersection(reading.traits))
         for number in numbers(body)
     ):
         return True

@@ -105,8 +105,10 @@ def weak_rule(body: str, number: Number, scripts: list[Script]) -> str:
 
 def _is_reference(body: str, number: Number) -> bool:
     """Tell if nine or ten digits stand in the middle of a sentence, with no "is" before them."""
+    if number.end - number.start <= _CODE_DIGITS:
+        return False
     _, end = sentence_span(body, number)
-    return number.end - number.start > _CODE_DIGITS and not (
+    return not (
         _MIXED.search(body, number.start, number.end)
         or not body[number.end : end].strip()
         or LINK_END.search(body, max(0, number.start - _LED_CHARS), number.start)

@@ -11,6 +11,7 @@ from detectors.recognise.glance import batched
 from detectors.recognise.lures import lured, owned, verifies
 from detectors.recognise.model import Model, confidence_of
 from detectors.recognise.reading import (
+    USED,
     Look,
     Reading,
     likely_folded,
@@ -36,7 +37,6 @@ _OF_LINES: Final = frozenset({"held", "nothing", "link", "shapeless"})
 word that anybody listed have nothing else to tell where their number stands."""
 _SHOWS_NONE: Final = frozenset({"link", "shapeless"})
 """Rules of texts that show no number of any code's shape: a link may be what verifies."""
-_USES: Final = frozenset({"purpose", "secret", "typed"})
 _ODD_CHARS: Final = 120
 """Characters of a text that its score may call a code for letters and digits. Chosen: none of our
 own codes that only the sum finds has such a number and over a hundred."""
@@ -150,7 +150,7 @@ def _leads_alone(looked: Look, reading: Reading, traits: Sequence[str]) -> bool:
     return (
         reading.rule == "wordless"
         and "leads" in traits
-        and not _USES.intersection(traits)
+        and not USED.intersection(traits)
         and _LEADS_ALONE.match(looked.folded) is not None
     )
 

@@ -7,6 +7,7 @@ its open episode. A message is taken in here, or forgotten; what it amounts to i
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Iterable
 from enum import IntEnum
 from typing import Final
@@ -130,9 +131,8 @@ class Suspect:
         self.known_held = {
             w & 0xFFFF_FFFF for w in sightings if not w >> 32 & 1
         }  # platforms of the others
-        self.prints_held: dict[int, int] = {}  # print -> sightings of platforms that have it
-        for print_ in map(platform_print, self.seen):
-            self.prints_held[print_] = self.prints_held.get(print_, 0) + 1
+        # print -> sightings of platforms that have it
+        self.prints_held = dict(Counter(map(platform_print, self.seen)))
         self.places: dict[int, int] = {}  # platform of a sighting -> its offset, if it came since
         self.tainted: dict[int, int] = {}  # platform first seen in an episode -> days it came on
         self.memory = memory
