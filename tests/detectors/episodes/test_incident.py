@@ -105,7 +105,23 @@ def test_past_the_hours_messages_are_counted_and_none_is_lost() -> None:
     before = decisions.incidents[0].revision - len(history())
     unlisted = sum(each.passed + each.refused for each in counted)
     assert unlisted == number - before - INCIDENT_HOUR_MAX
-    assert sum(each.refused for each in counted) > 0
+
+
+def test_what_is_only_counted_is_counted_as_a_list_would_have_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    flood_ = long_flood(INCIDENT_HOUR_MAX + 200)
+    last_ms = flood_[-1].at_ms
+    banks = [Event(last_ms - n, VICTIM, "bank", trust=1) for n in range(7)]
+    events = sorted([*history(), *flood_, *banks])
+    events += idle(2 * TICK_OFFSETS, START_MS + 200 * MINUTE_MS)
+    counted = [record.unlisted for record in run(ENFORCE, events).incidents if record.unlisted]
+    monkeypatch.setattr(module, "INCIDENT_HOUR_MAX", 2 * INCIDENT_HOUR_MAX)
+    would = [m.would for m in messages(run(ENFORCE, events))[INCIDENT_HOUR_MAX:]]
+    passed, refused = (sum(each) for each in zip(*counted, strict=True))
+    assert (passed, refused) == (would.count("pass"), would.count("refuse"))
+    assert passed > 6
+    assert refused > passed
 
 
 def test_a_new_hour_is_listed_anew() -> None:

@@ -85,8 +85,9 @@ def test_a_platform_of_the_memory_is_known_and_so_is_another_with_its_print() ->
 
 def test_a_third_platform_of_one_print_in_a_day_is_novel() -> None:
     suspect = suspect_of(Known(7, ONCE, START_S - 9 * DAY_S))
-    for i, platform in enumerate([7, 0x0007_0000, 0x0001_0006, 0x0002_0005]):
-        see(suspect, platform, START_S + i)
+    platforms = [7, 0x0007_0000, 0x0001_0006, 0x0002_0005]
+    seen = [see(suspect, each, START_S + i) for i, each in enumerate(platforms)]
+    assert seen == [Seen.KNOWN, Seen.KNOWN, Seen.EXCESS, Seen.EXCESS]
     assert [novel for _, novel in held(suspect)] == [False, False, True, True]
     consistent(suspect)
 
