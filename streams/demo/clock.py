@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -24,6 +26,15 @@ class EventClock:
         """Wait until the clock shows this time, and yield once even if it has passed."""
         wait_s = (event_time_ms - self.now_ms()) / 1000 / self.speed
         await asyncio.sleep(max(wait_s, 0))
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Stand still meanwhile: afterwards the clock goes on from the time that it showed."""
+        stopped = time.monotonic()
+        try:
+            yield
+        finally:
+            self.began += time.monotonic() - stopped
 
 
 def clock(utc_offset_min: int, event_time_ms: float) -> str:

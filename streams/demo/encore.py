@@ -68,7 +68,7 @@ async def encore(
         for n, platform in enumerate(flood, 1):
             while clock.now_ms() < END_MS + n * GAP_MS and not pressed.is_set():
                 now_ms = int(clock.now_ms())
-                if wanted and first and not player.gateway.holds(first.value, now_ms):
+                if wanted and first and not _held_back(player, first, now_ms):
                     first = None
                     await _offer(player, producer, writer.own(now_ms, wanted))
                     audience.moment(
@@ -98,9 +98,14 @@ def _wanted(player: Player, play: Timetable) -> PlatformProfile | None:
     for event, ruling in reversed(list(zip(hers, player.record.answers, strict=True))):
         refused = ruling is Ruling.REFUSE and event.truth.role is Role.ATTACK
         known = player.gateway.recognise(event.value).platform in named
-        if refused and known and player.gateway.holds(event.value, END_MS):
+        if refused and known and _held_back(player, event, END_MS):
             return profiles[event.truth.platform]
     return None
+
+
+def _held_back(player: Player, event: Labelled, now_ms: int) -> bool:
+    """Tell if a message like this would not simply pass now."""
+    return player.gateway.would(event.value, now_ms) in (Ruling.REFUSE, Ruling.AGAIN)
 
 
 async def _offer(player: Player, producer: AIOKafkaProducer, event: Labelled) -> Ruling:

@@ -84,15 +84,13 @@ class StandInGateway:
             self._untold[lease.action_id] = self.book.entries[recipient].action.episode_id
         return ruling
 
-    def holds(self, value: Mapping[str, Any], now_ms: int) -> bool:
-        """Tell if a message like this would be refused at `now_ms`; nobody is told of it."""
+    def would(self, value: Mapping[str, Any], now_ms: int) -> Ruling:
+        """Tell how a message like this would fare at `now_ms`: nobody is told, no room is taken."""
         lease = desired_lease(self.book, value["recipient"], now_ms)
         if not isinstance(lease, Lease):
-            return False
+            return Ruling.NO_LEASE
         seen = self.recognise(value)
-        return rule(
-            lease, otp=seen.otp, platform=seen.platform, trust=seen.trust, now_ms=now_ms
-        ) in (Ruling.REFUSE, Ruling.AGAIN)  # fmt: skip
+        return rule(lease, otp=seen.otp, platform=seen.platform, trust=seen.trust, now_ms=now_ms)
 
     def recognise(self, value: Mapping[str, Any]) -> Verdict:
         """Recognise the message, as the worker does."""

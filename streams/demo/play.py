@@ -4,7 +4,9 @@ The loop is closed through Kafka alone. Every message is offered to the topic wh
 reaches it, whether the gateway delivers it or not; what the worker publishes, and what a person
 says at the desk, is read by a consumer and taught to the gateway as it arrives. The clock does not
 wait for the worker, so a decision that comes late comes late for the messages in between, as it
-would at a carrier.
+would at a carrier. One thing alone stops the clock: a person who asks for a code again does so
+after a minute, and a worker needs a part of a second, but at 240 times the speed that minute is
+over in a quarter of one. So the second request has, in real time, at most what it would have had.
 """
 
 from __future__ import annotations
@@ -147,13 +149,18 @@ class Player:
         live: Iterable[Mapping[str, Any]],
         speed: float,
         *,
-        begun: Callable[[EventClock], None] = lambda _: None,
+        second_requests: Mapping[str, int] | None = None,
+        begun: Callable[[], None] = lambda: None,
+        follow: Callable[[EventClock], None] = lambda _: None,
         after: Callable[[AIOKafkaProducer], Awaitable[None]] | None = None,
     ) -> None:
         """Write the history while the worker starts, then play the live part.
 
-        `speed` seconds of the event clock pass in a real one. `begun` hears of the clock as it
-        starts; `after` is awaited at the end, while everything still runs.
+        `speed` seconds of the event clock pass in a real one. `second_requests` are the messages,
+        by their ids, before which the clock stands still until the worker has allowed them, for as
+        many ms as each is given at most. `begun` is called as the live part begins, `follow` as
+        its clock starts or goes on, and `after` is awaited at the end, while everything still
+        runs.
         """
         wires, audience, pack = self.wires, self.audience, self.pack
         async with (
@@ -186,7 +193,8 @@ class Player:
                 audience.step(
                     tr("The incident, {speed} times as fast as it was").format(speed=f"{speed:g}")
                 )
-                await self._live(producer, offers, speed, begun)
+                begun()
+                await self._live(producer, offers, speed, second_requests or {}, follow)
                 await self._counted()
                 await self._silence()
                 if listening.done():
@@ -246,11 +254,12 @@ class Player:
         producer: AIOKafkaProducer,
         offers: Sequence[Offer],
         speed: float,
-        begun: Callable[[EventClock], None],
+        second_requests: Mapping[str, int],
+        follow: Callable[[EventClock], None],
     ) -> None:
         first_ms, last_ms = offers[0].event_time_ms, offers[-1].event_time_ms
         clock, record, audience = EventClock(first_ms, speed), self.record, self.audience
-        begun(clock)
+        follow(clock)
         for offer in offers:
             at_ms = offer.event_time_ms
             if at_ms > clock.now_ms():
@@ -264,6 +273,11 @@ class Player:
                 self.worker.check()
                 await self.tell(producer, clock.now_ms())
                 await clock.reach(at_ms)
+            gap_ms = second_requests.get(offer.value["message_id"])
+            if gap_ms is not None:
+                with clock.held():
+                    await self._allowed(offer, gap_ms)
+                follow(clock)
             answer = self.gateway.ask(offer.recipient, offer.value)
             began = time.monotonic()
             sending = await producer.send(
@@ -283,6 +297,14 @@ class Player:
         await self.tell(producer, clock.now_ms(), wait=False)
         await producer.flush()
         record.offered += len(offers)
+
+    async def _allowed(self, offer: Offer, gap_ms: int) -> None:
+        """Wait until the gateway would not refuse this second request, `gap_ms` at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(gap_ms / 1000):
+                while self.gateway.would(offer.value, offer.event_time_ms) is Ruling.REFUSE:
+                    self.heard.clear()
+                    await self.heard.wait()
 
     async def tell(self, producer: AIOKafkaProducer, now_ms: float, *, wait: bool = True) -> None:
         """Publish what the gateway has refused since it was told last; `wait`: when it is time."""

@@ -141,11 +141,14 @@ def _on(
         past = Past(play.history, play.victim)
         stories: list[Story] = []
 
-        def begun(clock: EventClock) -> None:
+        def begun() -> None:
             if desk is not None:
                 desk.show(audience)
-                desk.follow(clock)
                 options.browse(desk.link)
+
+        def follow(clock: EventClock) -> None:
+            if desk is not None:
+                desk.follow(clock)
 
         async def after(producer: AIOKafkaProducer) -> None:
             machinery = Machinery(
@@ -166,7 +169,12 @@ def _on(
                 await encore(player, producer, play, options.seed, desk)
 
         values = (event.value for event in play.live)
-        asyncio.run(player.perform(past, values, options.speed, begun=begun, after=after))
+        asyncio.run(
+            player.perform(
+                past, values, options.speed, second_requests=play.second_requests(),
+                begun=begun, follow=follow, after=after,
+            )
+        )  # fmt: skip
         audience.step(tr("Stopping the worker"))
     if not options.stay or desk is None:
         told(stories[0])

@@ -14,7 +14,7 @@ from typing import Final
 
 from detectors.model.times import DAY_MS, MINUTE_MS
 from streams.scenarios.catalog import DEFAULT_START_MS, SCENARIOS, generate
-from streams.scenarios.events import Labelled
+from streams.scenarios.events import Labelled, Role
 from streams.scenarios.mix import merged
 from streams.scenarios.numbering import COUNT, subscriber
 from streams.scenarios.ordinary import Rates, ordinary
@@ -52,6 +52,19 @@ class Timetable:
     look_alikes: dict[str, int]  # id -> how many of the others live through it
     history: Iterator[Labelled]  # in order of event time, all before the live part; read once
     live: list[Labelled]
+
+    def second_requests(self) -> dict[str, int]:
+        """Map each code that the victim asks for again to the ms since the request before it."""
+        last_ms: dict[str, int] = {}
+        gaps_ms: dict[str, int] = {}
+        for event in self.live:
+            if event.truth.role is not Role.NEW or event.value["recipient"] != self.victim:
+                continue
+            at_ms = event.value["event_time_ms"]
+            if event.truth.platform in last_ms:
+                gaps_ms[event.value["message_id"]] = at_ms - last_ms[event.truth.platform]
+            last_ms[event.truth.platform] = at_ms
+        return gaps_ms
 
 
 def script(seed: int, subscribers: int) -> Timetable:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+import time
 from dataclasses import replace
 from io import StringIO
 from types import SimpleNamespace
@@ -13,17 +15,20 @@ import pytest
 from aiokafka import ConsumerRecord
 from rich.console import Console
 
-from detectors.model.records import Level
+from detectors.leases.gate import Ruling
+from detectors.model.event import platform_id
+from detectors.model.records import AgainWindow, Level
 from detectors.recognise.registry import Registry
 from streams.demo.audience import Audience
 from streams.demo.gateway import StandInGateway
-from streams.demo.play import Packer, Player, Record, Wires
+from streams.demo.play import Offer, Packer, Player, Record, Wires
 from streams.demo.stage import WorkerProcess
 from streams.scenarios import generate
 from streams.wire import encode_action, encode_episode
 from streams.wire.partitioner import partition_of
 from tests.enforce.records import RECIPIENT, START_MS, action
 from tests.streams.operate.test_cases import OPENED
+from tests.waiting import END_S
 
 WIRES = Wires(
     "127.0.0.1:9", "in", "throttle", "episode", "override", "everyone", "acks", "counts", 8
@@ -106,3 +111,56 @@ def test_a_flood_is_noticed_before_it_is_throttled_whichever_topic_is_read_first
     said = screen.getvalue().splitlines()
     assert [line.split()[1] for line in said] == ["WATCH:", "THROTTLE:"]
     assert len(player.record.actions) == 2
+
+
+SECOND_MS = 90_000
+
+
+def second_request(player: Player) -> Offer:
+    """A code of a platform that the victim does not know, asked for once more under a lease."""
+    value = next(
+        event.value
+        for event in generate("A1", 1, history=False)
+        if player.gateway.recognise(event.value).trust == 0
+    )
+    at_ms = START_MS + SECOND_MS
+    return player.pack({**value, "recipient": RECIPIENT, "event_time_ms": at_ms})
+
+
+def test_the_clock_stands_still_until_a_second_request_is_allowed(player: Player) -> None:
+    offer = second_request(player)
+    window = AgainWindow(
+        platform_id(player.gateway.recognise(offer.value).platform),
+        START_MS + SECOND_MS // 2, START_MS + 2 * SECOND_MS, hot=False,
+    )  # fmt: skip
+    told = replace(action(revision=2), again=(window,))
+
+    async def play() -> bool:
+        heard(player, "throttle", encode_action(action()))
+        waiting = asyncio.create_task(player._allowed(offer, SECOND_MS))
+        for _ in range(3):  # whatever else is heard: it still waits
+            await asyncio.sleep(0)
+            player.heard.set()
+        early = waiting.done()
+        player.heard.set()
+        heard(player, "throttle", encode_action(told))
+        await waiting
+        return early
+
+    assert not asyncio.run(asyncio.wait_for(play(), END_S))
+    assert player.gateway.ask(RECIPIENT, offer.value) is Ruling.AGAIN
+
+
+def test_a_second_request_that_nobody_allows_is_waited_for_as_long_as_it_took(
+    player: Player,
+) -> None:
+    offer = second_request(player)
+    heard(player, "throttle", encode_action(action()))
+    began = time.monotonic()
+    asyncio.run(asyncio.wait_for(player._allowed(offer, 50), END_S))
+    assert time.monotonic() - began >= 0.05
+    assert player.gateway.ask(RECIPIENT, offer.value) is Ruling.REFUSE
+
+
+def test_a_second_request_that_passes_is_not_waited_for(player: Player) -> None:
+    asyncio.run(asyncio.wait_for(player._allowed(second_request(player), 10**9), END_S))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from statistics import median
 
 import pytest
 
 from detectors.leases.gate import Ruling
+from streams.demo.command import SEED
 from streams.demo.script import END_MS, FLOOD_MS, LIVE_MS, Timetable, incident, script
 from streams.demo.story import Story, claims
 from streams.scenarios.events import Role
@@ -138,3 +140,17 @@ def test_the_score_of_the_picture_is_the_one_that_the_detector_published(story: 
     assert [change.level for change in story.changes] == ["WATCH", "THROTTLE"]
     for change in story.changes:
         assert drawn[change.event_time_ms] == pytest.approx(change.score)
+
+
+def test_what_is_asked_for_again_is_told_with_the_time_since_it_was_asked_for() -> None:
+    play = script(SEED, 200)
+    asked = [
+        event.value
+        for event in play.live
+        if event.truth.role is Role.NEW and event.value["recipient"] == play.victim
+    ]
+    assert len(asked) >= 2
+    gaps_ms = [b["event_time_ms"] - a["event_time_ms"] for a, b in pairwise(asked)]
+    assert all(60_000 <= gap_ms <= 120_000 for gap_ms in gaps_ms)
+    ids = [value["message_id"] for value in asked[1:]]
+    assert play.second_requests() == dict(zip(ids, gaps_ms, strict=True))
