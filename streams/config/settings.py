@@ -52,7 +52,7 @@ SEED: Final = secrets.randbits(64)
 """Of this process: where numbers and names hash to that outsiders choose, they must not know."""
 
 KEY_BYTES_MIN: Final = 16
-"""Of a key that signs: 128 bits, if they are random."""
+"""Of a key that signs, or makes tokens: 128 bits, if they are random; a shorter one is guessed."""
 
 _UNDECIDING: Final = {"registry_file", "refused_share_max", "dead_letters_per_s"}
 """Settings that no decision depends on, or whose file is looked at itself."""

@@ -109,7 +109,8 @@ class ToldAll(msgspec.Struct, gc=False, frozen=True):
 AUTHORED: Final = ("sender", "signature")
 """Names that the author of a message chooses, cut to what the contract has."""
 _PART: Final = ("segment", "segments", "reference")
-_NAME_CHARS: Final = 64
+NAME_CHARS: Final = 64
+"""Of a sender, signature or platform id: what `sms.delivery.v1` has at most."""
 
 submission: Final = msgspec.json.Decoder(Submission).decode
 bulk: Final = msgspec.json.Decoder(Bulk).decode
@@ -176,7 +177,7 @@ def _mended(value: Any) -> Submission | None:
     fields = {_whole(k): _whole(v) if isinstance(v, str) else v for k, v in value.items()}
     for name in AUTHORED:
         if isinstance(given := fields.get(name), str):
-            fields[name] = given[:_NAME_CHARS]
+            fields[name] = given[:NAME_CHARS]
     try:
         part = {name: fields.pop(name) for name in _PART if name in fields}
         asked = msgspec.convert(fields, Submission)

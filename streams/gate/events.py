@@ -15,11 +15,10 @@ import msgspec
 from detectors.model.event import Trust
 from detectors.recognise.recogniser import OTHER_CATEGORIES, OTP_CATEGORY, Recogniser, recognise
 from detectors.recognise.registry import Registry
-from streams.gate.contract import Submission
+from streams.gate.contract import NAME_CHARS, Submission
 from streams.wire.version import SCHEMA_VERSION
 
 PREFIX_CHARS: Final = 70  # of `text_prefix`: what the contract has at most
-NAME_CHARS: Final = 64  # of a signature or platform id, likewise
 SILENT_CATEGORY: Final = "notice"
 """The category of a message whose text is no code: the worker reads none, and asks no further."""
 

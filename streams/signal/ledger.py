@@ -13,15 +13,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
-import msgspec
-
 from streams.errors import UnavailableError
 from streams.language import tr
-from streams.wire import AuditRecord, chain_start, chained, encode_audit
+from streams.wire import audit_record, chain_start, chained, encode_audit
 
 log = logging.getLogger(__name__)
 
-WORD_MAX: Final = 256
 PENDING_MAX: Final = 5_000
 
 Publish = Callable[[list[tuple[bytes, bytes]]], None]
@@ -83,9 +80,7 @@ class SignalLedger:
                         done.set_result(None)
 
     def _record(self, fields: dict[str, Any]) -> tuple[bytes, bytes]:
-        cut = {k: v[:WORD_MAX] if isinstance(v, str) else v for k, v in fields.items()}
         place = {"chain": self._chain, "seq": self._seq, "prev": self._prev}
-        record = msgspec.convert({**place, "at_ms": self._now_ms(), **cut}, AuditRecord)
-        value = encode_audit(record)
+        value = encode_audit(audit_record({**place, "at_ms": self._now_ms(), **fields}))
         self._seq, self._prev = self._seq + 1, chained(value)
         return self._chain.encode(), value

@@ -2,6 +2,7 @@
 
 from streams.wire.audit import (
     AuditRecord,
+    audit_record,
     chain_start,
     chained,
     decode_audit,
@@ -95,6 +96,7 @@ __all__ = [
     "UnreadableError",
     "VersionError",
     "action_headers",
+    "audit_record",
     "campaign_headers",
     "chain_start",
     "chained",

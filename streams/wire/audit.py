@@ -7,7 +7,8 @@ out of the middle unseen. A chain has one writer, and several writers have a cha
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Final, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -16,7 +17,8 @@ from streams.wire.version import SCHEMA_VERSION, TimeMs, reader
 
 AuditChannel = Literal["desk", "cli", "mo", "api"]
 
-_Word = Annotated[str, Meta(max_length=256)]
+WORD_MAX: Final = 256
+_Word = Annotated[str, Meta(max_length=WORD_MAX)]
 _Chain = Annotated[str, Meta(min_length=1, max_length=128)]
 _Kind = Annotated[str, Meta(pattern="^[a-z][a-z_]{0,31}$")]
 _Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -52,6 +54,17 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 _encode: Final = msgspec.json.Encoder().encode
 _audit: Final = reader(AuditRecord)
+
+
+def audit_record(fields: Mapping[str, Any]) -> AuditRecord:
+    """Return the record of these fields, each word cut to what one may have.
+
+    Raise `msgspec.ValidationError` for what no cut makes right.
+    """
+    cut = {
+        name: told[:WORD_MAX] if isinstance(told, str) else told for name, told in fields.items()
+    }
+    return msgspec.convert(cut, AuditRecord)
 
 
 def encode_audit(record: AuditRecord) -> bytes:

@@ -13,11 +13,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+from streams.config.settings import KEY_BYTES_MIN
 from streams.errors import ConfigError
 from streams.language import tr
-
-KEY_BYTES_MIN: Final = 16
-"""A shorter key is guessed; 7e9 numbers are tried in hours where the key is known."""
 
 DIGITS_MAX: Final = 15
 

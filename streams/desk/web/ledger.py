@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
@@ -21,7 +20,7 @@ from streams.cluster.prompt import SENT_S, PromptProducer
 from streams.cluster.read import readable
 from streams.errors import UnavailableError
 from streams.language import tr
-from streams.wire import AuditRecord, chain_start, chained, decode_audit, encode_audit
+from streams.wire import audit_record, chain_start, chained, decode_audit, encode_audit
 
 if TYPE_CHECKING:
     from streams.config import Settings
@@ -30,7 +29,6 @@ CHAIN_MAX: Final = 96  # the rest of 128 is for what tells chains after a doubt 
 LOOK_BACK: Final = 1_000
 """Records that are read first for the end of a chain; then twice as many, and so on."""
 
-WORD_MAX: Final = 256
 Tail = tuple[int, str]
 """Number of the next record of a chain, and the digest that it names."""
 
@@ -58,14 +56,10 @@ class DeskLedger:
 
     def write(self, **fields: Any) -> None:
         """Write one record, and return when it is safe; raise UnavailableError if it is not."""
-        cut = {k: v[:WORD_MAX] if isinstance(v, str) else v for k, v in fields.items()}
         with self._lock:
             seq, prev = self._next or self._tail()
-            record = msgspec.convert(
-                {"chain": self._chain, "seq": seq, "prev": prev, "at_ms": self._now_ms(), **cut},
-                AuditRecord,
-            )
-            value = encode_audit(record)
+            place = {"chain": self._chain, "seq": seq, "prev": prev}
+            value = encode_audit(audit_record({**place, "at_ms": self._now_ms(), **fields}))
             try:
                 self._send(self._chain.encode(), value)
             except BaseException:
