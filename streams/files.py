@@ -18,13 +18,14 @@ FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """There is no room, or no more is allowed to this user or in this file."""
 
 
-def unwritten(path: Path, error: OSError) -> OtpguardError:
+def unwritten(path: Path, error: OSError, told: str = "") -> OtpguardError:
     """Return what to raise for a file of the user's that could not be written.
 
-    A full disk may have room later; any other cause is the name that was given.
+    A full disk may have room later; any other cause is the name that was given. `told` is the
+    sentence where there is more to say than the path and the cause.
     """
     kind = UnavailableError if error.errno in FULL else UsageError
-    return kind(f"{path}: {error.strerror}")
+    return kind(told or f"{path}: {error.strerror}")
 
 
 def replace_file(path: Path, content: bytes, *, mode: int = 0o666) -> None:

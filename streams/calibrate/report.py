@@ -14,6 +14,7 @@ from streams import __version__
 from streams.calibrate import plots
 from streams.calibrate.result import LEAK_GAP_S, Result, outside
 from streams.errors import UsageError
+from streams.files import unwritten
 from streams.language import CHINESE, spoken, tr, trn
 from streams.operate.explain import platform_name
 from streams.page import environment
@@ -49,7 +50,7 @@ def write_page(result: Result, found: dict[str, Any], path: Path, command: str) 
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
+        raise unwritten(path, error) from None
 
 
 def headline(found: dict[str, Any]) -> str:

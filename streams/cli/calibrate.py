@@ -27,6 +27,7 @@ from streams.cli.shared import (
     write_table,
 )
 from streams.errors import ConfigError, UsageError
+from streams.files import unwritten
 from streams.language import listed, tr
 from streams.shown import MASK
 
@@ -580,7 +581,7 @@ def _write(path: Path, config: Path | None, result: Result) -> None:
     try:
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
+        raise unwritten(path, error) from None
 
 
 def _withheld(settings: Settings, head: str, name: str, setting: Mapping[str, Any]) -> str | None:

@@ -12,6 +12,7 @@ from streams import clock
 from streams.cli.doctor import tell
 from streams.cli.shared import created
 from streams.errors import ConfigError, Exit, OtpguardError, UnavailableError, UsageError
+from streams.files import replace_file, unwritten
 from streams.language import tr, trn
 
 if TYPE_CHECKING:
@@ -179,11 +180,10 @@ def _write(to: Path, kafka: Kafka, more: dict[str, str], partitions: int, copies
     for section, values in sections.items():
         lines += ["", f"[{section}]", *(f"{name} = {value}" for name, value in values.items())]
     try:
-        to.write_text("\n".join(lines) + "\n", "utf-8")
+        replace_file(to, ("\n".join(lines) + "\n").encode())
     except OSError as error:
-        raise UsageError(
-            tr("{to}: {strerror}; --to names another file").format(to=to, strerror=error.strerror)
-        ) from None
+        sentence = tr("{to}: {strerror}; --to names another file")
+        raise unwritten(to, error, sentence.format(to=to, strerror=error.strerror)) from None
     try:
         load(to)
     except ConfigError:

@@ -18,6 +18,7 @@ from detectors.model.event import platform_print
 from streams.demo.clock import clock
 from streams.demo.picture import pictures
 from streams.demo.story import Claim, OfferedMessage, Story, claims
+from streams.files import unwritten
 from streams.language import listed, tr, trn
 from streams.operate.explain import platform_name, retold
 from streams.page import environment
@@ -42,7 +43,10 @@ LOOK_ALIKES = {
 
 
 def write_page(story: Story, path: Path, command: str) -> None:
-    """Write the page. `command` is the command line that repeats the run."""
+    """Write the page. `command` is the command line that repeats the run.
+
+    Raise UsageError or UnavailableError if it cannot be written.
+    """
     rows = list(map(partial(_row, story), story.messages))
     page = (
         environment()
@@ -75,7 +79,10 @@ def write_page(story: Story, path: Path, command: str) -> None:
             version=story.machinery.version,
         )
     )
-    path.write_text(page, encoding="utf-8")
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise unwritten(path, error) from None
 
 
 def print_report(story: Story, page: Path, console: Console) -> None:

@@ -18,8 +18,7 @@ from typing import IO, Final
 
 import msgspec
 
-from streams.errors import UsageError
-from streams.files import replace_file
+from streams.files import replace_file, unwritten
 from streams.language import tr
 from streams.wire.version import UNDECODABLE
 
@@ -203,8 +202,5 @@ def _writable(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UsageError(
-            tr("{path}: {strerror}; a feed remembers beside the file how far it is").format(
-                path=path, strerror=error.strerror
-            )
-        ) from None
+        told = tr("{path}: {strerror}; a feed remembers beside the file how far it is")
+        raise unwritten(path, error, told.format(path=path, strerror=error.strerror)) from None

@@ -27,7 +27,7 @@ from streams.desk.store.rebuild import pieces
 from streams.desk.store.store import CaseStore
 from streams.desk.store.tables import FORMAT, INDEX, cases, meta
 from streams.errors import UsageError
-from streams.files import whole_file
+from streams.files import unwritten, whole_file
 from streams.language import tr
 from streams.wire.version import UNDECODABLE
 
@@ -232,4 +232,4 @@ def _whole(path: Path) -> Iterator[gzip.GzipFile]:
         ):
             yield file
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
+        raise unwritten(path, error) from None

@@ -11,7 +11,7 @@ import pytest
 from streams.calibrate.propose import ProposedChange
 from streams.calibrate.report import headline, lead, write_page
 from streams.calibrate.result import Result, document
-from streams.errors import UsageError
+from streams.errors import UnavailableError, UsageError
 from tests.streams.calibrate.test_plots import rehearsed, some
 from tests.streams.calibrate.test_result import result_of
 from tests.streams.calibrate.test_survey import surveyed
@@ -75,3 +75,5 @@ def test_no_page_is_made_of_nothing(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_one_sentence(some: Result, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="No such file"):
         write_page(some, document(some), tmp_path / "nowhere" / "page.html", "x")
+    with pytest.raises(UnavailableError, match="/dev/full: No space left"):
+        write_page(some, document(some), Path("/dev/full"), "x")

@@ -22,7 +22,7 @@ from streams.calibrate.rehearse import Incidents, Rehearsal, rehearse
 from streams.calibrate.result import Result
 from streams.cli import calibrate as command
 from streams.config import Settings, load
-from streams.errors import UsageError
+from streams.errors import UnavailableError, UsageError
 from streams.scenarios import DEFAULT_START_MS, Rates, generate, merged, ordinary
 from streams.shown import MASK
 from tests.streams.cli.called import refused
@@ -285,6 +285,12 @@ old_secret = "s3cret-of-last-year"
 [console]
 oidc_secret = ""
 """
+
+
+def test_a_full_disk_under_the_proposal_is_said_of_its_file() -> None:
+    result = SimpleNamespace(changes=[], settings=Settings(), source="a", days=1.0)
+    with pytest.raises(UnavailableError, match="/dev/full: No space left"):
+        command._write(Path("/dev/full"), None, cast("Result", result))
 
 
 def test_no_secret_and_no_mask_stands_in_the_proposal(tmp_path: Path) -> None:

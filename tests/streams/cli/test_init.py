@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from streams.cli.init import _write
 from streams.cluster.admin import Cluster
 from streams.cluster.topics import topics
 from streams.config import Kafka, load
 from streams.demo.brokers import Broker
-from streams.errors import Exit
+from streams.errors import Exit, UnavailableError
 from tests.deploy.guarded import castle
+from tests.full_disk import no_room
 from tests.waiting import END_S
 
 pytestmark = pytest.mark.kafka
@@ -108,3 +110,10 @@ def test_without_a_broker_or_an_answer_it_says_what_to_do_and_writes_nothing(
     assert done.returncode == Exit.CONFIG
     assert "kafka.settings: password_file" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_said_of_the_settings_and_leaves_none(tmp_path: Path) -> None:
+    to = tmp_path / "otpguard.toml"
+    with no_room(10), pytest.raises(UnavailableError, match="--to names another file"):
+        _write(to, Kafka(), {}, partitions=8, copies=1)
+    assert list(tmp_path.iterdir()) == []

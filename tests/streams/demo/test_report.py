@@ -17,6 +17,7 @@ from streams.demo.picture import pictures
 from streams.demo.report import headline, lead, print_report, write_page
 from streams.demo.script import script
 from streams.demo.story import Story, claims
+from streams.errors import UnavailableError
 from streams.language import tr, use
 from streams.operate.explain import platform_name
 from streams.scenarios.events import Role
@@ -34,6 +35,11 @@ def page(story: Story, tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("demo") / "report.html"
     write_page(story, path, "otpguard demo --seed 1")
     return path.read_text(encoding="utf-8")
+
+
+def test_a_full_disk_under_the_page_is_said_of_its_file(story: Story) -> None:
+    with pytest.raises(UnavailableError, match="/dev/full: No space left"):
+        write_page(story, Path("/dev/full"), "otpguard demo --seed 1")
 
 
 def unthrottled(story: Story) -> Story:

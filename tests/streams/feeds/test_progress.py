@@ -10,8 +10,9 @@ from typing import IO, cast
 
 import pytest
 
-from streams.errors import UsageError
+from streams.errors import UnavailableError, UsageError
 from streams.feeds.progress import FILES_MAX, Progress, RejectedRow, fingerprint, hashed
+from tests.full_disk import no_room
 from tests.harm import damaged
 
 LINES = [b"head\n", *(b"row %d\n" % i for i in range(50))]
@@ -43,6 +44,16 @@ def test_what_was_published_is_remembered(file: Path) -> None:
         place = progress.read()
     assert place is not None
     assert (place.offset, place.lines, place.rules) == (40, 6, "rules")
+
+
+def test_a_full_disk_is_to_be_tried_again_and_what_was_remembered_stays(file: Path) -> None:
+    published(file)
+    with no_room(10), pytest.raises(UnavailableError, match="remembers beside the file"):
+        published(file, 60, 9)
+    with opened(file) as progress:
+        place = progress.read()
+    assert place is not None
+    assert place.offset == 40
 
 
 def test_a_file_that_grew_is_the_same_and_one_that_changed_is_another(file: Path) -> None:

@@ -16,8 +16,9 @@ from streams.desk.store import DeskRole
 from streams.desk.store.backup import _whole, restore, save, saved_ms
 from streams.desk.store.migrate import head
 from streams.desk.store.people_tables import PEOPLE
-from streams.errors import UsageError
+from streams.errors import UnavailableError, UsageError
 from tests.enforce.records import RECIPIENT
+from tests.full_disk import no_room
 from tests.harm import damaged
 from tests.streams.desk.store.filled import FilledStore, opened
 from tests.streams.desk.store.test_removal import one_of_each
@@ -131,7 +132,10 @@ def test_a_file_that_cannot_be_written_is_named_and_none_is_left(
 ) -> None:
     with pytest.raises(UsageError, match="nowhere"):
         save(store, tmp_path / "nowhere" / "desk.gz", 7)
+    with no_room(100), pytest.raises(UnavailableError, match=r"desk\.gz: File too large"):
+        save(store, tmp_path / "desk.gz", 7)
     assert not list(tmp_path.glob("*.part"))
+    assert not list(tmp_path.glob("*.gz"))
 
 
 def test_two_backups_to_one_path_at_once_are_each_whole(store: FilledStore, tmp_path: Path) -> None:
