@@ -106,14 +106,14 @@ def _seen_as(letters: Hashes) -> NDArray[np.uint8]:
     a thousand texts.
     """
     table = _known()
-    seen = table[letters]
+    seen = table.take(letters, mode="wrap")  # unchecked: there is no higher one
     new = seen == _UNKNOWN
     if new.any():
         for point in set(letters[new].tolist()):
             alone = any(first <= point <= last for first, last in _ALONE)
             high = _HIGH if chr(point).isupper() else 0
             table[point] = _MARK | _WRITTEN_ON if alone else _class(point) | high
-        seen = table[letters]
+        seen = table.take(letters, mode="wrap")
     return seen
 
 
@@ -307,7 +307,9 @@ def _shapes(told: Tokens) -> Iterator[_Clues]:
         longer[:] = _with(longer, shapes[at])
     place = _places(hashes)
     last = first + _RUNS - 1
-    edge = told.edges[told.edges.searchsorted(first + 1)]  # that no run reaches over
+    behind = told.texts[number]
+    behind += first >= told.edges[behind]
+    edge = told.edges[behind]  # that no run reaches over
     place[(last > edge) | (ahead >= _RUNS)] = NOWHERE
     yield _Clues(2, _RUN_FORMS, first + 1, place, tokens, _RUN_OF)
 
@@ -328,7 +330,7 @@ def sums(seen: View, weights: NDArray[np.int8]) -> NDArray[np.float64]:
     told = tokens(seen)
     total = np.zeros((len(FAMILIES), len(told.word) + 1), np.int32)  # of what each token begins
     for several in _several(told):
-        added = weights[several.place]
+        added = weights.take(several.place, mode="wrap")  # unchecked
         one = len(added) == 1
         total[several.family, several.at] += (
             added[0] if one else np.add.reduce(added, axis=0, dtype=np.int32)

@@ -2,8 +2,10 @@
 
 Letters that are left out, signs between letters, digits as words, what tells that a code was used:
 few texts have any of it, and to search each text for each of it is most of what a new text costs.
-Here every character is looked up in one table, and every place in another of how words begin. What
-is told is a condition: without it the search finds nothing, with it the search has to be done.
+So is to search around a number for what makes an amount of it, or somebody else's: most stand
+plainly. Here every character is looked up in one table, and every place in another of how words
+begin. What is told is a condition: without it the search is known to find nothing (or a code's
+number), with it the search has to be done.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.model.rows import rows_of
-from detectors.recognise import spelled, spent
+from detectors.recognise import lures, spelled, spent
 from detectors.recognise.fold import fold
 from detectors.recognise.gather import ODD_SIGNS, SIGNS
 
@@ -32,15 +34,26 @@ WORDS: Final = 4
 """Digits may be words: `spelled`."""
 SPENT: Final = 8
 """A number may be called used or expired: `spent`."""
-ALL: Final = CLOSELY | APART | WORDS | SPENT
+NUMBER: Final = 16
+"""To tell if it shows a number that is a code's, no amount and nobody else's, takes a search."""
+ALL: Final = CLOSELY | APART | WORDS | SPENT | NUMBER
 
-_BEHIND: Final = 16  # of the table of beginnings: SPENT, unless it is inside a Latin word
+_BEHIND: Final = 32  # of the table of beginnings: SPENT, unless it is inside a Latin word
 
 _KNOWN, _LETTER, _SIGN, _ODD, _OPENS, _CLOSES, _LATIN, _NATIVE, _ZERO, _NUMERAL, _ALONE, _HEADS = (
     np.uint16(1 << bit) for bit in range(12)
 )
+_BLANK, _LEADS, _ENDS, _OWNS = (np.uint16(1 << bit) for bit in range(12, 16))
 _OPENING: Final = "(（[【<"
 _CLOSING: Final = ")）]】>"
+_LEADING: Final = ":：=(（[【「『《“«"
+"""A number that is no amount may stand behind these, and behind letters that are not Latin."""
+_ENDING: Final = "\0,.;!?，。；！？、)）]】」』》”»"
+"""No unit begins so: a number that is no amount may stand before these. The first is an edge."""
+_POINT: Final = ",."  # digits behind it may be the number's own
+_LONG_RUN: Final = 3  # digits, of what may be a number at all
+_CODE_DIGITS: Final = (4, 8)
+_YEAR_DIGITS: Final = 4
 _LOOKALIKE: Final = re.compile("[\u0370-\u052f]")  # Greek and Cyrillic: see `fold`
 _POINTS: Final = 0x110000
 _EDGE: Final = "\0\0\0\0"
@@ -66,7 +79,7 @@ class Glance(NamedTuple):
     """A text at a glance."""
 
     folded: str  # as `fold` has it, digits masked, if it need not be looked at closely
-    may: int  # what it may hold: CLOSELY, APART, WORDS, SPENT
+    may: int  # what it may hold: CLOSELY, APART, WORDS, SPENT, NUMBER
 
 
 class _Table:
@@ -108,8 +121,13 @@ def _seen_as(letter: str) -> tuple[int, int]:
         (_NUMERAL, spelled.NUMERALS),
     ):
         kinds |= kind if folded in of_kind else 0
-    if "a" <= folded <= "z":
-        kinds |= _LATIN
+    latin = "a" <= folded <= "z"
+    kinds |= _LATIN if latin else 0
+    kinds |= _BLANK if folded.isspace() else 0
+    if folded in _LEADING or (folded.isalpha() and not latin):
+        kinds |= _LEADS
+    kinds |= _ENDS if folded in _ENDING else 0
+    kinds |= _OWNS if folded in lures.near()[1] else 0
     if _LOOKALIKE.match(folded):
         kinds |= _NATIVE
     if folded in _first_letters():
@@ -149,13 +167,25 @@ def _begun() -> list[NDArray[np.uint8]]:
     return tables
 
 
+@cache
+def _owners() -> NDArray[np.bool_]:
+    """For each hash of four characters, true if an owner's word may begin with them."""
+    table = np.zeros(1 << _HASH_BITS, np.bool_)
+    for head in lures.near()[0]:
+        points = np.frombuffer(head.ljust(lures.HEAD_CHARS, "\0").encode("utf-32-le"), np.uint32)
+        *_, hashes = _hashes([points[at : at + 1] for at in range(lures.HEAD_CHARS)])
+        table[hashes] = True
+    return table
+
+
 def prepare() -> None:
-    """Make the table of beginnings now, not when the first texts come."""
+    """Make the tables of beginnings now, not when the first texts come."""
     _begun()
+    _owners()
 
 
 def _hashes(letters: Sequence[Points]) -> Iterator[Points]:
-    """Of one, two and three characters, of which the first, second and third are these."""
+    """Of one character, of two and so on, of which the first, the second and so on are these."""
     piece = np.zeros(1, np.uint32)
     for letter in letters:
         piece = (piece ^ (piece >> np.uint32(15))) * _MIX + letter
@@ -180,6 +210,8 @@ def _glances(masked: Sequence[str]) -> Iterator[Glance]:
     lengths = np.fromiter(map(len, masked), np.int64, len(masked))
     starts = (lengths + 1).cumsum() - lengths - 1 + _REACH
     may = np.bitwise_or.reduceat(_may(folded, kinds), starts)
+    may |= np.uint8(NUMBER)
+    may[_with_own_numbers(folded, kinds, starts)] ^= np.uint8(NUMBER)
     text = folded.tobytes().decode("utf-32-le", "surrogatepass")
     places = zip(starts.tolist(), (starts + lengths).tolist(), strict=True)
     return rows_of(Glance, [text[start:end] for start, end in places], may.tolist())
@@ -187,23 +219,22 @@ def _glances(masked: Sequence[str]) -> Iterator[Glance]:
 
 def _may(folded: Points, kinds: Kinds) -> NDArray[np.uint8]:
     """The signs of hidden things at the place of each character; see `Glance`."""
-
-    def at(step: int, kind: np.uint16) -> NDArray[np.bool_]:
-        """Tell if the character so many places on is of a kind."""
-        return (kinds[_REACH + step : len(kinds) - _REACH + step] & kind).astype(np.bool_)
-
     may = np.zeros(len(kinds), np.uint8)
-    told = may[_REACH:-_REACH]
-    told |= at(0, _ALONE) * np.uint8(CLOSELY)
     if (kinds & _NATIVE).any():
-        mixed = (at(0, _LATIN) & at(1, _NATIVE)) | (at(0, _NATIVE) & at(1, _LATIN))
-        told |= mixed * np.uint8(CLOSELY)
+        latin, native = (kinds & _LATIN) > 0, (kinds & _NATIVE) > 0
+        mixed = (latin[:-1] & native[1:]) | (native[:-1] & latin[1:])
+        may[:-1] |= mixed * np.uint8(CLOSELY)
+    few = (kinds & (_ALONE | _SIGN | _ODD | _CLOSES)).nonzero()[0]  # not on the edge
+    own = kinds[few]
     # A sign, one character, and a sign again, of which what is behind is no Latin word; or a sign
     # that stands nowhere but between digits and in ornaments.
     either = _LETTER | _ZERO
-    apart = at(0, _SIGN) & at(2, _SIGN) & at(-1, either) & at(3, either) & ~at(4, _LATIN)
-    apart |= at(0, _ODD) | (at(0, _CLOSES) & at(1, _OPENS))
-    told |= apart * np.uint8(APART)
+    apart = (own & kinds[few + 2] & _SIGN) > 0
+    apart &= (kinds[few - 1] & either) > 0
+    apart &= (kinds[few + 3] & either) > 0
+    apart &= (kinds[few + 4] & _LATIN) == 0
+    apart |= ((own & _ODD) > 0) | (((own & _CLOSES) > 0) & ((kinds[few + 1] & _OPENS) > 0))
+    may[few] |= ((own & _ALONE) > 0) * np.uint8(CLOSELY) | apart * np.uint8(APART)
     numeral = (kinds & _NUMERAL).nonzero()[0]
     beside = kinds[numeral - 2] | kinds[numeral - 1] | kinds[numeral + 1] | kinds[numeral + 2]
     may[numeral[(beside & _ZERO) > 0]] |= np.uint8(WORDS)
@@ -219,3 +250,58 @@ def _may(folded: Points, kinds: Kinds) -> NDArray[np.uint8]:
     found |= (((begins & np.uint8(_BEHIND)) > 0) & ~inside) * np.uint8(SPENT)
     may[heads] |= found
     return may
+
+
+def _with_own_numbers(folded: Points, kinds: Kinds, starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return which texts plainly show a number that is a code's.
+
+    Their first long run of digits has as many as a code, and there is neither an amount's sign or
+    unit beside it, nor a day before a year, nor the word of an owner before it.
+    """
+    zero = (kinds & _ZERO) > 0
+    turns = (zero[1:] != zero[:-1]).nonzero()[0] + 1  # no edge is a digit
+    begin, end = turns[::2], turns[1::2]
+    long = end - begin >= _LONG_RUN
+    begin, end = begin[long], end[long]
+    text = starts.searchsorted(begin, side="right") - 1
+    first = np.ones(len(text), np.bool_)
+    np.not_equal(text[1:], text[:-1], out=first[1:])
+    begin, end, text = begin[first], end[first], text[first]
+    digits = end - begin
+    before, behind = kinds[begin - 1], kinds[end]
+    leads = before & _LEADS
+    # Behind a blank, but for one behind a colon, four digits may be a year.
+    year = (digits == _YEAR_DIGITS) & (folded[begin - 2] != ord(":"))
+    leads |= np.where(((before & _BLANK) > 0) & ~year, kinds[begin - 2] & _LEADS, np.uint16(0))
+    least, most = _CODE_DIGITS
+    plain = (leads > 0) & (digits >= least) & (digits <= most) & ((behind & _ENDS) > 0)
+    last = folded[end]
+    plain &= ~(zero[end + 1] & ((last == ord(_POINT[0])) | (last == ord(_POINT[1]))))
+    begin, text = begin[plain], text[plain]
+    alone: NDArray[np.int64] = text[~_owned(folded, kinds, begin, starts[text])]
+    return alone
+
+
+def _owned(
+    folded: Points, kinds: Kinds, number: NDArray[np.int64], start: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Tell of each number, in a text that starts there, if an owner's word may be before it."""
+    first = np.maximum(number - (lures.OWNER_CHARS + 1), start)  # a blank may lie between
+    letters = np.append(-1, (kinds & _OWNS).nonzero()[0])
+    last = letters[letters.searchsorted(number) - 1]
+    owned: NDArray[np.bool_] = last >= np.maximum(number - (lures.LAST_CHARS + 1), start)
+    # Words begin behind a blank, or where one is cut.
+    begins = (kinds & _BLANK).nonzero()[0] + 1
+    of = number.searchsorted(begins)
+    near = begins >= np.append(first, len(kinds))[of]
+    every = np.arange(len(number))
+    place = np.concatenate((begins[near], first, np.minimum(first + 1, number)))
+    of = np.concatenate((of[near], every, every))
+    end, inside, head = number[of], np.ones(len(of), np.bool_), []
+    for _ in range(lures.HEAD_CHARS):
+        inside &= (place < end) & ((kinds[place] & _BLANK) == 0)
+        head.append(folded[place] * inside)
+        place = np.minimum(place + 1, end)
+    *_, hashes = _hashes(head)
+    owned[of[_owners()[hashes]]] = True
+    return owned

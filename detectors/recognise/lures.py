@@ -18,9 +18,9 @@ from detectors.recognise.owners import SAYS
 from detectors.recognise.shapes import links
 from detectors.recognise.shipped import shipped
 
-_OWNER_CHARS: Final = 40  # of an owner's words, with what may stand behind them
-_HEAD_CHARS: Final = 4
-_LAST_CHARS: Final = 12  # of an owner's words in a script without blanks
+OWNER_CHARS: Final = 40  # of an owner's words, with what may stand behind them
+HEAD_CHARS: Final = 4
+LAST_CHARS: Final = 12  # of an owner's words in a script without blanks
 _TOKEN: Final = re.compile("0|verif|confirm|activ|reset|magic|log-?in|sign-?in|auth|token|valid")
 _BOTH: Final = re.compile("[a-z][A-Z]|[A-Z]{2}[a-z]")  # small letters and capitals, by chance
 
@@ -37,10 +37,15 @@ def _owners() -> re.Pattern[str]:
 
 
 @cache
-def _near() -> tuple[frozenset[str], frozenset[str]]:
-    """The beginnings of owners' words where words are apart, and letters where they are not."""
-    near = tomllib.loads(shipped("lures"))["near"]
-    return frozenset(near["heads"].replace("\n", "").split("|")), frozenset(near["letters"])
+def near() -> tuple[frozenset[str], frozenset[str]]:
+    """Return the beginnings of owners' words where words are apart, and letters where they are not.
+
+    Without one of either before a number, as near as `OWNER_CHARS` and `LAST_CHARS`, it has no
+    other's name.
+    """
+    told = tomllib.loads(shipped("lures"))["near"]
+    heads = told["heads"].replace("\n", "").split("|")
+    return frozenset(head[:HEAD_CHARS] for head in heads), frozenset(told["letters"])
 
 
 def _words(kind: str) -> Iterator[str]:
@@ -52,7 +57,7 @@ def prepare() -> None:
     """Make the patterns now, not when the first text asks for them."""
     _lures()
     _owners()
-    _near()
+    near()
 
 
 def owned(folded: str, start: int) -> bool:
@@ -61,11 +66,11 @@ def owned(folded: str, start: int) -> bool:
     >>> owned("your voucher code is 0000", 21), owned("voucher? your code is 0000", 22)
     (True, False)
     """
-    first = max(0, start - _OWNER_CHARS)
-    heads, letters = _near()
+    first = max(0, start - OWNER_CHARS)
+    heads, letters = near()
     if heads.isdisjoint(
-        [word[:_HEAD_CHARS] for word in folded[first:start].split()]
-    ) and letters.isdisjoint(folded[max(0, start - _LAST_CHARS) : start]):
+        [word[:HEAD_CHARS] for word in folded[first:start].split()]
+    ) and letters.isdisjoint(folded[max(0, start - LAST_CHARS) : start]):
         return False
     return _owners().search(folded, first, start) is not None
 

@@ -21,6 +21,7 @@ _BRACKETED: Final = (
     "(?:【([^【】\n]{1,40})】|[\\[［]([^\\[\\]［］\n]{1,40})[\\]］]"
     "|〔([^〔〕\n]{1,40})〕|〖([^〖〗\n]{1,40})〗)"
 )
+_CHINESE: Final = 1  # the first kind of them
 _HEAD: Final = re.compile(f"\\s{{0,8}}(?:<#>\\s?|[(（]광고[)）]\\s?)?{_BRACKETED}")
 _CLOSING: Final = ("】", "]", "］", "〕", "〗")
 _TAIL: Final = re.compile(f"{_BRACKETED}\\s{{0,8}}$")
@@ -60,15 +61,16 @@ def signature_span(folded: str) -> tuple[int, int] | None:
 
 def _is_name(found: re.Match[str]) -> bool:
     """Tell if brackets hold a name: letters, or as in 【12306】; not [482913]."""
-    name, code = _held(found[found.lastindex or 0].strip(), chinese=found[1] is not None)
+    brackets = found.lastindex or 0
+    name, code = _held(found[brackets].strip(), brackets)
     return name and not (code and _is_the_code(found))
 
 
 @lru_cache(_NAMES_CACHED)
-def _held(name: str, *, chinese: bool) -> tuple[bool, bool]:
-    """Tell if what stands in brackets, Chinese ones or others, may be a name, and if a code."""
+def _held(name: str, brackets: int) -> tuple[bool, bool]:
+    """Tell if what stands in brackets of a kind of `_BRACKETED` may be a name, and if a code."""
     if name.isdigit():
-        if len(name) > 5 or not chinese:
+        if len(name) > 5 or brackets != _CHINESE:
             return False, False
     elif not _LETTER.search(name) or "%" in name or is_note(name):
         return False, False

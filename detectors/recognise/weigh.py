@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Final
 
+from detectors.recognise import glance
 from detectors.recognise.glance import batched
 from detectors.recognise.lures import lured, owned, verifies
 from detectors.recognise.model import Model, confidence_of
@@ -103,6 +104,8 @@ def alone(looked: Look, score: int, *, person: bool) -> float | None:
 
 def _shows_its_own(looked: Look) -> bool:
     """Tell if a text shows a number that is no amount, nor another's by name, nor used."""
+    if not looked.may & (glance.NUMBER | glance.SPENT):
+        return True
     place = shown_at(looked)
     return not (
         place is None

@@ -10,7 +10,9 @@ from detectors.recognise import glance
 from detectors.recognise.fold import fold, mask
 from detectors.recognise.gather import gathered
 from detectors.recognise.glance import glances
-from detectors.recognise.reading import excerpt, look, looks, read, tells_spent
+from detectors.recognise.lures import owned
+from detectors.recognise.reading import excerpt, look, looks, read, shown_at, tells_spent
+from detectors.recognise.shapes import counts
 from detectors.recognise.spelled import spelled
 from tests.detectors.recognise import corpus
 from tests.detectors.recognise.test_recognise_cache import TEXTS
@@ -76,7 +78,7 @@ def test_what_a_glance_does_not_see_is_not_there(masked: list[str]) -> None:
     ],
 )
 def test_a_glance_tells_what_may_be_hidden(text: str, may: int) -> None:
-    assert [seen.may & ~glance.SPENT for seen in glances([text])] == [may]
+    assert [seen.may & ~(glance.SPENT | glance.NUMBER) for seen in glances([text])] == [may]
 
 
 @pytest.mark.parametrize(
@@ -91,4 +93,58 @@ def test_a_glance_tells_what_may_be_hidden(text: str, may: int) -> None:
     ],
 )
 def test_a_glance_tells_if_a_number_may_be_called_used(text: str, may: int) -> None:
-    assert [seen.may for seen in glances([text])] == [may]
+    assert [seen.may & ~glance.NUMBER for seen in glances([text])] == [may]
+
+
+BEFORE = st.lists(
+    st.sampled_from(
+        ["rs", "no.", "n°", "usd ", "$", "₽ ", "ref", "ref:", "(ref ", "voucher ", "code ", "年",
+         "员", "会员", "您的验证码", "24 august", "may 3,", "to", "d'in", "промокод", "كد عضويت",
+         "คูปอง ", "x", "(", "\u2003", "\x1f", "\n", "000", "。"]
+    ),
+    max_size=4,
+).map("".join)  # fmt: skip
+LED = st.sampled_from(["", " ", ":", ": ", "：", "是", "是 ", "=", "【"])
+ENDED = st.sampled_from(["", ".", ",", "，", "。", ")", "】", " ", "/", "'"])
+BEHIND = st.sampled_from(
+    ["", " ", "元", "分钟", "%", "0", "00", " 000", "ye ara", "rupees", "\n", "\u2003", "x"]
+)
+BESIDE = st.builds(
+    lambda before, led, digits, ended, behind: f"{before}{led}{'0' * digits}{ended}{behind}",
+    BEFORE, LED, st.integers(3, 9), ENDED, BEHIND,
+)  # fmt: skip
+
+
+@given(st.lists(BESIDE, min_size=1))
+def test_a_number_that_takes_no_search_is_a_code_s_own(texts: list[str]) -> None:
+    for text, (folded, may) in zip(texts, glances(list(map(mask, texts))), strict=True):
+        if may & (glance.NUMBER | glance.CLOSELY):
+            continue
+        place = shown_at(look(mask(text))._replace(folded=folded))
+        assert place is not None
+        assert not owned(folded, place)
+        assert not counts(folded, place)
+
+
+@pytest.mark.parametrize(
+    ("text", "plainly"),
+    [
+        ("【淘宝】您的验证码是000000，0分钟内有效", True),
+        ("Your code: 0000.", True),
+        ("code: 000000", True),
+        ("Код 000000.", True),
+        ("会员编号：000000，请勿泄露", False),  # a member's number, perhaps
+        ("您已支付000000元", False),
+        ("code: 000000.00", False),
+        ("August 24, 0000.", False),
+        ("voucher code: 000000.", False),
+        (f"voucher {'x' * 40}: 000000.", True),
+        ("your code is 000000.", False),  # a word of money may stand there
+        ("验证码000，或000000，", False),
+        ("000000。", False),
+    ],
+)
+def test_a_glance_tells_if_a_number_takes_no_search(text: str, *, plainly: bool) -> None:
+    # Between others: what stands in one text is nothing to the next.
+    texts = ["no.", text, "元 0000"]
+    assert (glances(texts)[1].may & glance.NUMBER == 0) is plainly
