@@ -835,6 +835,19 @@ def test_a_unit_allows_the_threads_that_its_settings_and_its_servers_may_take() 
         assert int(most) >= orders + 2 * (THREADS_MAX + 2) + 24
 
 
+GATE_MB = 735
+"""A gate with 200,000 leases (`python -m tests.bench gate`), the second while the first is there:
+together they took 1,318 MB."""
+
+
+def test_the_gates_unit_has_room_for_two_while_one_replaces_the_other() -> None:
+    """Else the kernel ends the gate at a `systemctl reload`, and messages pass unasked."""
+    text = (DEPLOY / "systemd" / "otpguard-gate@.service").read_text()
+    assert "ExecReload=/bin/kill -HUP $MAINPID\n" in text
+    (most_gb,) = re.findall(r"^MemoryMax=(\d+)G$", text, re.MULTILINE)
+    assert int(most_gb) * 1024 > 2 * GATE_MB
+
+
 @pytest.mark.parametrize("kind", ["kannel", "redis"])
 def test_the_adapters_unit_empties_kannels_list_and_nobody_elses(kind: str, tmp_path: Path) -> None:
     unit = (DEPLOY / "systemd" / "otpguard-adapter@.service").read_text()
