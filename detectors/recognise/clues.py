@@ -328,14 +328,15 @@ def weighed_down(told: Tokens, texts: int) -> NDArray[np.float64]:
 def sums(seen: View, weights: NDArray[np.int8]) -> NDArray[np.float64]:
     """The sum of the weights of each text's clues, each family weighed down by what it may have."""
     told = tokens(seen)
-    total = np.zeros((len(FAMILIES), len(told.word) + 1), np.int32)  # of what each token begins
+    # Of what each token begins: of one family 20 weights at most, far from 16 bits' end.
+    total = np.zeros((len(FAMILIES), len(told.word) + 1), np.int16)
     for several in _several(told):
         added = weights.take(several.place, mode="wrap")  # unchecked
         one = len(added) == 1
         total[several.family, several.at] += (
-            added[0] if one else np.add.reduce(added, axis=0, dtype=np.int32)
+            added[0] if one else np.add.reduce(added, axis=0, dtype=np.int16)
         )
-    summed = np.add.reduceat(total, told.edges + 1, axis=1)[:, :-1]
+    summed = np.add.reduceat(total, told.edges + 1, axis=1, dtype=np.int32)[:, :-1]
     return np.asarray((summed / weighed_down(told, len(seen.starts))).sum(axis=0))
 
 

@@ -13,12 +13,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.model.rows import rows_of
 from detectors.recognise import lures, spelled, spent
 from detectors.recognise.fold import fold
 from detectors.recognise.gather import ODD_SIGNS, SIGNS
@@ -36,7 +35,8 @@ SPENT: Final = 8
 """A number may be called used or expired: `spent`."""
 NUMBER: Final = 16
 """To tell if it shows a number that is a code's, no amount and nobody else's, takes a search."""
-ALL: Final = CLOSELY | APART | WORDS | SPENT | NUMBER
+HIDES: Final = CLOSELY | APART | WORDS
+ALL: Final = HIDES | SPENT | NUMBER
 
 _BEHIND: Final = 32  # of the table of beginnings: SPENT, unless it is inside a Latin word
 
@@ -73,13 +73,6 @@ _T = TypeVar("_T")
 def batched(texts: Sequence[_T]) -> Iterator[Sequence[_T]]:
     """Yield as many texts as are best read together, until all came."""
     return (texts[first : first + _TOGETHER] for first in range(0, len(texts), _TOGETHER))
-
-
-class Glance(NamedTuple):
-    """A text at a glance."""
-
-    folded: str  # as `fold` has it, digits masked, if it need not be looked at closely
-    may: int  # what it may hold: CLOSELY, APART, WORDS, SPENT, NUMBER
 
 
 class _Table:
@@ -192,18 +185,26 @@ def _hashes(letters: Sequence[Points]) -> Iterator[Points]:
         yield (piece * _MIX) >> np.uint32(32 - _HASH_BITS)
 
 
-def glances(masked: Sequence[str]) -> list[Glance]:
-    r"""Each masked text at a glance; one pass over very many of them.
+def glanced(masked: Sequence[str]) -> tuple[list[str], list[int]]:
+    r"""Fold each masked text, and tell what it may hold; one pass over very many of them.
 
-    >>> [seen.may == APART for seen in glances(["验证码：0000，请勿泄露", "验·证·码：0000"])]
-    [False, True]
-    >>> glances(["Your CODE"])[0].folded
-    'your code'
+    The first is as `fold` has it, digits masked, if the text need not be folded by itself; the
+    second has the bits CLOSELY, APART, WORDS, SPENT, NUMBER.
+
+    >>> folded, may = glanced(["Your CODE", "验·证·码：0000"])
+    >>> folded[0], may[0] & APART, may[1] & APART == APART
+    ('your code', 0, True)
     """
-    return [glance for part in batched(masked) for glance in _glances(part)]
+    folded: list[str] = []
+    may: list[int] = []
+    for part in batched(masked):
+        texts, kinds = _glanced(part)
+        folded += texts
+        may += kinds
+    return folded, may
 
 
-def _glances(masked: Sequence[str]) -> Iterator[Glance]:
+def _glanced(masked: Sequence[str]) -> tuple[list[str], list[int]]:
     joined = f"{_EDGE}{chr(0).join(masked)}{_EDGE}"
     points = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
     folded, kinds = _table().of(points)
@@ -214,7 +215,7 @@ def _glances(masked: Sequence[str]) -> Iterator[Glance]:
     may[_with_own_numbers(folded, kinds, starts)] ^= np.uint8(NUMBER)
     text = folded.tobytes().decode("utf-32-le", "surrogatepass")
     places = zip(starts.tolist(), (starts + lengths).tolist(), strict=True)
-    return rows_of(Glance, [text[start:end] for start, end in places], may.tolist())
+    return [text[start:end] for start, end in places], may.tolist()
 
 
 def _may(folded: Points, kinds: Kinds) -> NDArray[np.uint8]:

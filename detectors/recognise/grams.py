@@ -61,9 +61,9 @@ def view(folded: Sequence[str], cased: Sequence[str] | None = None) -> View:
         letters[begins] = _ZERO + np.minimum(ends - begins, RUN_MAX).astype(np.uint32)
         kept = np.ones(len(letters), np.bool_)
         np.logical_not(inner, out=kept[1:])
-        places = kept.cumsum()  # of each character among those that are kept, from 1
-        letters, high = letters[kept], high[kept]
-        stops = places[stops] - 1
+        places = kept.nonzero()[0]  # of what is kept
+        letters, high = letters.take(places), high.take(places)
+        stops = places.searchsorted(stops)
     starts = np.concatenate(([0], stops[:-1])) + 1
     return View(letters, high, starts, stops - starts)
 
@@ -98,7 +98,7 @@ def hashes(seen: View) -> Iterator[tuple[int, NDArray[np.uint32]]]:
 
 def sums(seen: View, weights: NDArray[np.int8]) -> NDArray[np.int64]:
     """The sum of the weights of each text's pieces; `weights` has a nought behind its end."""
-    total = np.zeros(len(seen.letters), np.int32)
+    total = np.zeros(len(seen.letters), np.int16)  # of what each begins: five weights of 8 bits
     for length, places in hashes(seen):
         first = 0 if length == 1 else 1
         total[first : first + len(places)] += weights.take(places, mode="wrap")  # unchecked

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import repeat
 from typing import Final, NamedTuple
 
@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 from detectors.model.arrays import indices
 from detectors.model.codes import Codes
 from detectors.model.event import Batch, Trust, name_check, platform_id
-from detectors.model.rows import rows_of
-from detectors.model.strings import SPARE, StringBuffer, StringList, Strings
+from detectors.model.strings import SPARE, StringBuffer, Strings
 from detectors.recognise import glance, lures, scripts, spelled, spent
 from detectors.recognise.brands import brand, tells_nobody
 from detectors.recognise.fold import (
@@ -29,24 +28,24 @@ from detectors.recognise.fold import (
     fold,
     has_native_digits,
     mask,
-    masked_all,
     name_key,
 )
 from detectors.recognise.reading import (
     READ_CHARS,
+    Glanced,
     Look,
     excerpt,
+    glanced,
     in_text,
     likely,
     look,
-    looks,
     names_codes,
     read,
 )
 from detectors.recognise.registry import Line, Registry, Sender
 from detectors.recognise.rules import RULES
-from detectors.recognise.signature import is_note
-from detectors.recognise.weigh import confidence, model, named, scored
+from detectors.recognise.signature import is_note, signature_span
+from detectors.recognise.weigh import confidence, decided, model, named, scored
 
 OTP_CATEGORY: Final = "otp"
 OTHER_CATEGORIES: Final = frozenset({"txn", "notice", "marketing", "p2p"})
@@ -293,6 +292,28 @@ class _Looked(NamedTuple):
     score: int
 
 
+class _New(NamedTuple):
+    """The new texts of a batch, weighed in one pass: columns."""
+
+    places: dict[_Key, int]  # by key
+    kinds: list[int]  # of their senders
+    seen: Glanced
+    scores: list[int]
+    decided: list[int]
+
+    @classmethod
+    def of(cls, keys: Mapping[_Key, int]) -> _New:
+        """Weigh the texts of these keys, which have the kinds of their senders beside them."""
+        seen = glanced(_texts([key if isinstance(key, bytes) else key[0] for key in keys]))
+        scores = scored(seen)
+        places = {key: at for at, key in enumerate(keys)}
+        return cls(places, list(keys.values()), seen, scores, decided(seen, scores))
+
+    def looked(self, place: int) -> _Looked:
+        """A look at one."""
+        return _Looked(self.seen.look(place), self.scores[place])
+
+
 class _Owner(NamedTuple):
     """The owner of a message, as far as its sender, its fields and the name in its text tell."""
 
@@ -341,6 +362,22 @@ def _masked_lying(texts: StringBuffer, kinds: Sequence[int]) -> list[bytes]:
     for row in indices(texts.length > READ_CHARS).tolist():
         column[row] = _masked(texts[row], kinds[row])
     return column
+
+
+def _texts(heads: Sequence[bytes]) -> list[str]:
+    """The masked excerpts that keys begin with, all at once: in half the time."""
+    joined = b"\0".join([head[:-SPARE] for head in heads]).decode("utf-8", "surrogatepass")
+    texts = joined.split("\0")
+    if len(texts) == len(heads):  # else a text holds a NUL, or there is none
+        return texts
+    return [head[:-SPARE].decode("utf-8", "surrogatepass") for head in heads]
+
+
+def _asked(batch: Batch, row: int, kind: int) -> _Asked:
+    return _Asked(
+        kind, batch.text[row], batch.signature[row], batch.category[row], batch.platform[row],
+        batch.template[row],
+    )  # fmt: skip
 
 
 def _look(text: str) -> _Looked:
@@ -413,6 +450,15 @@ class Recogniser:
         self._owners: dict[tuple[int, str, str, str], _Owner] = {}  # by kind, and names as written
         self._other: str | None = None  # the key of the answer just given, if another has its ids
 
+    @cached_property
+    def _alone(self) -> tuple[int, int, int]:
+        """The answer of a score alone, but for the platform: at 1 of a code, at -1 of none."""
+        code, other = (
+            round(sure * 100) << 8 | (_OTP if sure >= self.params.confidence_min else 0)
+            for sure in (model().sure_code, model().sure_other)
+        )
+        return _MISS, code, other
+
     def prepare(self) -> Iterator[None]:
         """Load the model and compile all patterns, of seconds in all, one small step at a time.
 
@@ -457,7 +503,7 @@ class Recogniser:
         elif (answer := self._young.get(key, _MISS)) < 0:
             asked = _Asked(kind, text, signature, category, platform, template)
             misses = self.misses
-            answer = self._answer(key, answer, asked, None)
+            answer = self._answer(key, answer, asked)
             self.hits += misses == self.misses
         else:
             self.hits += 1
@@ -497,23 +543,27 @@ class Recogniser:
         if len(unanswered):
             rows = unanswered.tolist()
             few = [keys[row] for row in rows]
-            texts = list(batch.text.take(unanswered) if len(rows) < count else batch.text)
-            signature, category, platform, template = (
-                column.take(unanswered) if column.any() else StringList([""] * len(rows))
-                for column in (batch.signature, batch.category, batch.platform, batch.template)
+            young, old = self._young, self._old  # the young one: known but for a name's digits
+            new = _New.of(
+                {
+                    key: kinds[row]
+                    for row, key in zip(rows, few, strict=True)
+                    if key not in old and key not in young
+                }
             )
-            looked = self._looks(texts, few)
-            kind = (kinds[row] for row in rows)
-            some = rows_of(_Asked, kind, texts, signature, category, platform, template)
-            known = answers[unanswered].tolist()
-            for at, (row, key, asked) in enumerate(zip(rows, few, some, strict=True)):
-                first = looked.get(key)
-                if first is not None and key not in self._young:
-                    known[at] = self._first(key, asked, first)
-                else:  # it was known, or came before in this batch
-                    known[at] = self._answer(key, known[at], asked, first)
-                if self._other is not None:
-                    own[row], self._other = self._other, None
+            self._at_once(new)
+            known = list(map(young.get, few, repeat(_MISS)))
+            for at in [at for at, answer in enumerate(known) if answer < 0]:
+                row, key = rows[at], few[at]
+                if (answer := young.get(key, _MISS)) < 0:  # else it came before in this batch
+                    asked, place = _asked(batch, row, kinds[row]), new.places.get(key)
+                    if place is None or answer != _MISS:
+                        answer = self._answer(key, answer, asked)
+                    else:
+                        answer = self._first(key, asked, new.looked(place))
+                    if self._other is not None:
+                        own[row], self._other = self._other, None
+                known[at] = answer
             answers[unanswered] = known
         self.hits += count - (self.misses - misses)
 
@@ -550,24 +600,13 @@ class Recogniser:
             told = batch.category[row]
             if batch.text[row] and (told == OTP_CATEGORY or told in OTHER_CATEGORIES):
                 rows.append(row)
-        looked = looks([mask(excerpt(batch.text[row])) for row in rows])
-        for row, one, score in zip(rows, looked, scored(looked), strict=True):
+        seen = glanced([mask(excerpt(batch.text[row])) for row in rows])
+        for row, folded, score in zip(rows, seen.folded, scored(seen), strict=True):
             sure = model().sure(score)
-            code = sure is True and "0" in one.folded
+            code = sure is True and "0" in folded
             other = sure is False
             self.checked += 1
             self.contradicted += other if batch.category[row] == OTP_CATEGORY else code
-
-    def _looks(self, texts: Sequence[str], keys: Sequence[_Key]) -> dict[_Key, _Looked]:
-        """A look at each text that no generation knows, and its score: all in one pass."""
-        young, old = self._young, self._old  # the young one: known but for a name's digits
-        new = {
-            key: text
-            for key, text in zip(keys, texts, strict=True)
-            if key not in old and key not in young
-        }
-        looked = looks(masked_all(list(map(excerpt, new.values()))))
-        return dict(zip(new, rows_of(_Looked, looked, scored(looked)), strict=True))
 
     def _make_room(self) -> None:
         """Drops the old generation if the young one is full.
@@ -614,10 +653,10 @@ class Recogniser:
             self._from_of[sender] = _identity(key), key
         return self._from_of[sender]
 
-    def _answer(self, key: _Key, known: int, asked: _Asked, looked: _Looked | None) -> int:
+    def _answer(self, key: _Key, known: int, asked: _Asked) -> int:
         """The answer for an event that the young generation does not answer by its key alone."""
         if known == _MISS and (known := self._remembered(key)) == _MISS:
-            return self._first(key, asked, looked or _look(asked.text))
+            return self._first(key, asked, _look(asked.text))
         if known > _NAME:
             return known
         start, end = divmod(_NAME - known, 1 << 16)
@@ -628,6 +667,33 @@ class Recogniser:
         looked = _look(asked.text)
         owner = self._owner(asked, seen, looked.look)
         return self._remember(key, *self._read(asked, looked, owner))
+
+    def _at_once(self, new: _New) -> None:
+        """Remember the answers for those new texts that a score decides, of owners that are known.
+
+        As `_first` has them, without a look at each text.
+        """
+        young, names, owners = self._young, self._young_names, self._owners
+        told = zip(
+            new.places, new.kinds, new.decided, new.seen.folded, new.seen.masked, strict=True
+        )
+        for key, kind, code, folded, masked in told:
+            if not code or not isinstance(key, bytes):
+                continue
+            span = signature_span(folded)
+            name = masked[span[0] : span[1]] if span else ""
+            owner = owners.get((kind, name, "", ""))
+            # A digit of a name is masked here: as written it may be another's.
+            if owner is None or owner.trusted or not masked or "0" in name:
+                continue
+            answer, platform = self._alone[code], ""
+            if answer & _OTP:
+                if owner.of_sender or owner.person:
+                    continue
+                answer, platform = answer | owner.answer, owner.key
+            if names.get(answer >> 16) == platform:
+                young[key] = answer
+                self.misses += 1
 
     def _first(self, key: _Key, asked: _Asked, looked: _Looked) -> int:
         """The answer for an event whose template neither generation knows."""

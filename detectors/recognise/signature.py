@@ -22,6 +22,7 @@ _BRACKETED: Final = (
     "|〔([^〔〕\n]{1,40})〕|〖([^〖〗\n]{1,40})〗)"
 )
 _CHINESE: Final = 1  # the first kind of them
+_NAME_CHARS: Final = 40
 _HEAD: Final = re.compile(f"\\s{{0,8}}(?:<#>\\s?|[(（]광고[)）]\\s?)?{_BRACKETED}")
 _CLOSING: Final = ("】", "]", "］", "〕", "〗")
 _TAIL: Final = re.compile(f"{_BRACKETED}\\s{{0,8}}$")
@@ -33,6 +34,8 @@ _NO_WORD: Final = re.compile("[\\W\\d_]+")
 _WORD: Final = re.compile('[^\\s.,;:!?/|*()"“”]+')
 _NOTES_CACHED: Final = 4_096
 _NAMES_CACHED: Final = 4_096
+_plain_heads: Final[set[str]] = set()
+"""Names in Chinese brackets that stood at a text's head, and are names whatever a text says."""
 
 
 def signature_span(folded: str) -> tuple[int, int] | None:
@@ -43,9 +46,17 @@ def signature_span(folded: str) -> tuple[int, int] | None:
     >>> signature_span("【验证码】000000，请勿转告。【美团】【请勿泄露】")
     (18, 20)
     """
+    end = folded.find("】", 1, _NAME_CHARS + 2)
+    if folded[: end + 1] in _plain_heads:  # of most that begin so it came before
+        return 1, end
     start = 0
     while found := _HEAD.match(folded, start):
         if _is_name(found):
+            name = found[_CHINESE]
+            if name and _held(name.strip(), _CHINESE) == (True, False):
+                if len(_plain_heads) >= _NAMES_CACHED:
+                    _plain_heads.clear()
+                _plain_heads.add(f"【{name}】")
             return found.span(found.lastindex or 0)
         start = found.end()
     end = len(folded)

@@ -13,6 +13,7 @@ from detectors.recognise.lures import lured, owned, verifies
 from detectors.recognise.model import Model, confidence_of
 from detectors.recognise.reading import (
     USED,
+    Glanced,
     Look,
     Reading,
     likely_folded,
@@ -42,6 +43,7 @@ _ODD_CHARS: Final = 120
 """Characters of a text that its score may call a code for letters and digits. Chosen: none of our
 own codes that only the sum finds has such a number and over a hundred."""
 _LEADS_ALONE: Final = re.compile("\\W{0,8}[0a-z -]{4,16}[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]")
+_SEARCHED: Final = glance.NUMBER | glance.SPENT  # before a score calls a text a code
 _LINES_MAX: Final = 3
 """Line breaks of a text that its score alone may call a code; they add up. Chosen: of our own codes
 .4 % have more."""
@@ -54,13 +56,32 @@ def model() -> Model:
     return Model.shipped()
 
 
-def scored(looks: Sequence[Look]) -> list[int]:
-    """The model's score of each look, in hundredths; one pass over very many of them."""
+def scored(seen: Glanced) -> list[int]:
+    """The model's score of each text, in hundredths; one pass over very many of them."""
+    cased = list(seen.masked)
+    for at, looked in seen.looks.items():
+        cased[at] = looked.cased
     scores: list[int] = []
-    for part in batched(looks):
-        folded, cased = [looked.folded for looked in part], [looked.cased for looked in part]
-        scores += model().scores(folded, cased).tolist()
+    for folded, high in zip(batched(seen.folded), batched(cased), strict=True):
+        scores += model().scores(folded, high).tolist()
     return scores
+
+
+def decided(seen: Glanced, scores: Sequence[int]) -> list[int]:
+    """Tell of each text if it takes no look to see what its score decides alone.
+
+    1 for a code, unless a subscriber sent it; -1 for none; 0 where `alone` has to be asked.
+    """
+    code, other = model().code, model().other
+    found = []
+    for text, may, score in zip(seen.folded, seen.may, scores, strict=True):
+        if other < score < code or may & glance.HIDES or "@" in text or "<#>" in text:
+            found.append(0)
+        elif score <= other:
+            found.append(-1)
+        else:
+            found.append(0 if may & _SEARCHED or _long(text) else 1)
+    return found
 
 
 def confidence(
@@ -95,11 +116,14 @@ def alone(looked: Look, score: int, *, person: bool) -> float | None:
         return None
     if not sure:
         return model().sure_other
-    if person or len(looked.folded) > LONG or looked.folded.count("\n") > _LINES_MAX:
-        return None
-    if not _shows_its_own(looked):
+    if person or _long(looked.folded) or not _shows_its_own(looked):
         return None
     return model().sure_code
+
+
+def _long(folded: str) -> bool:
+    """Tell if a text is too long, or of too many lines, for its score alone to call it a code."""
+    return len(folded) > LONG or folded.count("\n") > _LINES_MAX
 
 
 def _shows_its_own(looked: Look) -> bool:

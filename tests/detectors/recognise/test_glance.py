@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from detectors.recognise import glance
 from detectors.recognise.fold import fold, mask
 from detectors.recognise.gather import gathered
-from detectors.recognise.glance import glances
+from detectors.recognise.glance import glanced
 from detectors.recognise.lures import owned
 from detectors.recognise.reading import excerpt, look, looks, read, shown_at, tells_spent
 from detectors.recognise.shapes import counts
@@ -53,7 +53,7 @@ def test_so_are_all_texts_that_there_are() -> None:
 
 @given(st.lists(st.one_of(ODD, SAID).map(lambda text: mask(text.replace("\0", ""))), min_size=1))
 def test_what_a_glance_does_not_see_is_not_there(masked: list[str]) -> None:
-    for text, (folded, may) in zip(masked, glances(masked), strict=True):
+    for text, folded, may in zip(masked, *glanced(masked), strict=True):
         if may & glance.CLOSELY:
             continue
         assert folded == mask(fold(text))
@@ -78,7 +78,7 @@ def test_what_a_glance_does_not_see_is_not_there(masked: list[str]) -> None:
     ],
 )
 def test_a_glance_tells_what_may_be_hidden(text: str, may: int) -> None:
-    assert [seen.may & ~(glance.SPENT | glance.NUMBER) for seen in glances([text])] == [may]
+    assert [each & ~(glance.SPENT | glance.NUMBER) for each in glanced([text])[1]] == [may]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_glance_tells_what_may_be_hidden(text: str, may: int) -> None:
     ],
 )
 def test_a_glance_tells_if_a_number_may_be_called_used(text: str, may: int) -> None:
-    assert [seen.may & ~glance.NUMBER for seen in glances([text])] == [may]
+    assert [each & ~glance.NUMBER for each in glanced([text])[1]] == [may]
 
 
 BEFORE = st.lists(
@@ -117,7 +117,7 @@ BESIDE = st.builds(
 
 @given(st.lists(BESIDE, min_size=1))
 def test_a_number_that_takes_no_search_is_a_code_s_own(texts: list[str]) -> None:
-    for text, (folded, may) in zip(texts, glances(list(map(mask, texts))), strict=True):
+    for text, folded, may in zip(texts, *glanced(list(map(mask, texts))), strict=True):
         if may & (glance.NUMBER | glance.CLOSELY):
             continue
         place = shown_at(look(mask(text))._replace(folded=folded))
@@ -147,4 +147,4 @@ def test_a_number_that_takes_no_search_is_a_code_s_own(texts: list[str]) -> None
 def test_a_glance_tells_if_a_number_takes_no_search(text: str, *, plainly: bool) -> None:
     # Between others: what stands in one text is nothing to the next.
     texts = ["no.", text, "元 0000"]
-    assert (glances(texts)[1].may & glance.NUMBER == 0) is plainly
+    assert (glanced(texts)[1][1] & glance.NUMBER == 0) is plainly

@@ -14,7 +14,7 @@ from detectors.recognise import clues
 from detectors.recognise.fold import fold, mask
 from detectors.recognise.grams import NOWHERE, pieces, sums, view
 from detectors.recognise.model import confidence_of
-from detectors.recognise.reading import excerpt, look
+from detectors.recognise.reading import excerpt, glanced
 from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 from detectors.recognise.rules import RULES
@@ -107,7 +107,7 @@ def test_texts_kept_back_are_not_trained_on() -> None:
 
 
 def test_texts_are_scored_a_batch_at_a_time_as_one_by_one() -> None:
-    looks = [look(mask(excerpt(row.text))) for row in CORPUS[:2000]]
-    whole = scored(looks)
-    starts = range(0, len(looks), 37)
-    assert whole == [score for at in starts for score in scored(looks[at : at + 37])]
+    texts = [mask(excerpt(row.text)) for row in CORPUS[:2000]]
+    whole = scored(glanced(texts))
+    starts = range(0, len(texts), 37)
+    assert whole == [score for at in starts for score in scored(glanced(texts[at : at + 37]))]

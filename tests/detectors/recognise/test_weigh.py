@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from detectors.recognise import glance, weigh
 from detectors.recognise.fold import mask
-from detectors.recognise.reading import Look, Reading, look, read
+from detectors.recognise.reading import Look, Reading, excerpt, glanced, look, read
 from detectors.recognise.rules import RULES
 from detectors.recognise.weigh import CODE as CODE_FROM
 from detectors.recognise.weigh import RESCUE_IN_DOUBT, barred, confidence, model, named
+from tests.detectors.recognise import corpus
 
 CODE = look(mask("Your verification code is 482913"))
 CHAT = look(mask("see you at the station"))
@@ -32,8 +35,37 @@ def test_very_many_texts_are_scored_in_parts_as_each_by_itself(
     count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(glance, "_TOGETHER", 2)
-    looks = [CODE, CHAT, look(""), look("您的验证码是 000000"), CODE][:count]
-    assert weigh.scored(looks) == [model().score(each.folded, each.cased) for each in looks]
+    texts = [
+        "Your code is 000000",
+        "c-o-d-e 0*0*0*0",
+        "",
+        "您的验证码是 000000",
+        "Κωδικός: 0000 ΣΑΣ",
+    ]
+    seen = glanced(texts[:count])
+    looks = list(map(look, texts[:count]))
+    assert weigh.scored(seen) == [model().score(each.folded, each.cased) for each in looks]
+
+
+def test_what_is_decided_without_a_look_is_what_a_look_decides() -> None:
+    """Of all labelled texts, with those of many lines, long ones, and those that machines read."""
+    texts = [mask(excerpt(row.text)) for row in corpus.rows()[::3]]
+    texts += [f"{text}\n\n\n\n" for text in texts[:200]]
+    texts += [f"{text}{' x' * 200}" for text in texts[:200]]
+    texts += [f"<#> {text}" for text in texts[:100]]
+    texts += [f"{text}\n@example.com #0000" for text in texts[:100]]
+    seen = glanced(texts)
+    scores = weigh.scored(seen)
+    counts = Counter[int]()
+    for at, (score, told) in enumerate(zip(scores, weigh.decided(seen, scores), strict=True)):
+        counts[told] += 1
+        if told:
+            looked = seen.look(at)
+            assert looked.host_line is None
+            assert weigh.alone(looked, score, person=False) == (
+                model().sure_code if told > 0 else model().sure_other
+            )
+    assert min(counts[1], counts[0], counts[-1]) > 50
 
 
 def test_a_text_without_a_digit_is_no_code_by_its_score_alone() -> None:
