@@ -11,7 +11,7 @@ number), with it the search has to be done.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from functools import cache
 from typing import Final, TypeVar
 
@@ -63,16 +63,17 @@ _BEGUN_CHARS: Final = 3  # characters that words are told by
 _MIX: Final = np.uint32(0x9E3779B1)  # as in `grams`
 
 
-_TOGETHER: Final = 384
-"""Texts that are read in one pass, at most. Chosen: what numpy makes of them fits into a cache; of
-1,024 a text costs a third more, of 100 half as much again."""
+_CHARS: Final = 40_000
+"""Characters of the texts that are read in one pass, about. Chosen: what numpy makes of them fits
+into a cache, and a call of it is little beside what it does; half as many cost 5 % more."""
 
-_T = TypeVar("_T")
+_T = TypeVar("_T", bound=Sized)
 
 
 def batched(texts: Sequence[_T]) -> Iterator[Sequence[_T]]:
     """Yield as many texts as are best read together, until all came."""
-    return (texts[first : first + _TOGETHER] for first in range(0, len(texts), _TOGETHER))
+    step = max(1, _CHARS * len(texts) // max(1, sum(map(len, texts))))
+    return (texts[first : first + step] for first in range(0, len(texts), step))
 
 
 class _Table:

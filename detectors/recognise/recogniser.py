@@ -543,12 +543,13 @@ class Recogniser:
         if len(unanswered):
             rows = unanswered.tolist()
             few = [keys[row] for row in rows]
-            young, old = self._young, self._old  # the young one: known but for a name's digits
+            young, old = self._young, self._old
+            known = answers[unanswered].tolist()
             new = _New.of(
                 {
                     key: kinds[row]
-                    for row, key in zip(rows, few, strict=True)
-                    if key not in old and key not in young
+                    for row, key, answer in zip(rows, few, known, strict=True)
+                    if answer == _MISS and key not in old  # else known, but for a name's digits
                 }
             )
             self._at_once(new)
@@ -691,9 +692,11 @@ class Recogniser:
                 if owner.of_sender or owner.person:
                     continue
                 answer, platform = answer | owner.answer, owner.key
-            if names.get(answer >> 16) == platform:
+            if names.get(answer >> 16) == platform or self._call(answer, platform):
                 young[key] = answer
                 self.misses += 1
+            else:  # another's ids: `_first` says whose they are to this message
+                self._other = None
 
     def _first(self, key: _Key, asked: _Asked, looked: _Looked) -> int:
         """The answer for an event whose template neither generation knows."""

@@ -34,7 +34,7 @@ def test_a_score_far_from_nought_decides_alone() -> None:
 def test_very_many_texts_are_scored_in_parts_as_each_by_itself(
     count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(glance, "_TOGETHER", 2)
+    monkeypatch.setattr(glance, "_CHARS", 20)
     texts = [
         "Your code is 000000",
         "c-o-d-e 0*0*0*0",
