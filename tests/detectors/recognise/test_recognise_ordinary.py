@@ -656,3 +656,35 @@ def test_codes_beside_the_same_words_are_codes(text: str) -> None:
 )
 def test_a_whole_sentence_about_codes_is_no_code_that_was_cut_off(text: str) -> None:
     assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "亲爱的用户，您的手机号已被“周末大舞台”栏目选为幸运观众，请登录wudai.example查看，验证码4082",
+        "恭贺！您的号码被抽选为二等用户，得笔记本一台，详情登录 hedong.example 校验码 82",
+        "您的号被《越野兄弟》选为活动号，请登录 yueye.example 输入验证码",
+        "老师带队布局，每天一只票，人满即封，加我微信，验证码72851，拒收回t",
+        "李先生，您在河东国际的会员账号hd22，取款密码hd8860，还有20元余额，请登入",
+        "مبروك! تم اختيار رقمك فائزا بالسحب، ادخل hadiya.example رمز التحقق 4082",
+        "Evviva! Il tuo numero è stato estratto, vai su bosco.example, codice di verifica 4082",
+        "Glückwunsch! Ihre Nummer wurde als Gewinner gezogen: see.example, Bestätigungscode 4082",
+        "Parabéns, seu número foi sorteado! Acesse lago.example, código de verificação 4082",
+    ],
+)
+def test_who_was_chosen_by_lot_is_lured_with_what_is_called_a_code(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "【周末大舞台】您正在参加抽奖活动，验证码408213，5分钟内有效",
+        "【河东】您的会员账号正在修改取款密码，验证码408213，请勿泄露",
+        "您已被邀请加入家庭组，验证码408213，请勿告诉他人",
+        "Il tuo numero è stato cambiato: codice di verifica 408213",
+        "Ihre Nummer wurde geändert. Bestätigungscode 408213",
+    ],
+)
+def test_codes_with_the_words_of_a_draw_are_codes(text: str) -> None:
+    assert otp(text)
