@@ -21,7 +21,9 @@ from detectors.recognise.shipped import shipped
 OWNER_CHARS: Final = 40  # of an owner's words, with what may stand behind them
 HEAD_CHARS: Final = 4
 LAST_CHARS: Final = 12  # of an owner's words in a script without blanks
-_TOKEN: Final = re.compile("0|verif|confirm|activ|reset|magic|log-?in|sign-?in|auth|token|valid")
+_VERIFIES: Final = "verif|confirm|activ|reset|magic|log-?in|sign-?in|auth|token|valid"
+_WORD: Final = re.compile(_VERIFIES)
+_TOKEN: Final = re.compile(f"0|{_VERIFIES}")
 _BOTH: Final = re.compile("[a-z][A-Z]|[A-Z]{2}[a-z]")  # small letters and capitals, by chance
 
 
@@ -34,6 +36,12 @@ def _lures() -> re.Pattern[str]:
 def _owners() -> re.Pattern[str]:
     words = any_of(_words("owner"), before="(?<![a-z])").pattern
     return re.compile(f"{words}\\s?(?:{SAYS})?[\\s:：=#'\"«“„(\\[—–-]{{0,4}}$")
+
+
+@cache
+def _shared() -> re.Pattern[str]:
+    hosts = tomllib.loads(shipped("lures"))["shared"]["hosts"].split("|")
+    return re.compile(f"(?:h(?:tt|xx)ps?://)?(?:www[.])?(?:{'|'.join(map(re.escape, hosts))})/")
 
 
 @cache
@@ -56,6 +64,7 @@ def _words(kind: str) -> Iterator[str]:
 def prepare() -> None:
     """Make the patterns now, not when the first text asks for them."""
     _lures()
+    _shared()
     _owners()
     near()
 
@@ -86,13 +95,22 @@ def lured(folded: str) -> bool:
 def verifies(folded: str, cased: str) -> bool:
     """Tell if a link of a text may be one that verifies: it is made for one recipient.
 
-    Its path has a token, or a word for what it does.
+    Its path has a token, or a word for what it does. Behind a host that makes addresses short for
+    whoever shares them each path is a token, so that a word has to be there.
+
+    >>> link = "https://lake.example/xqzwv"
+    >>> verifies(link, link.replace("zw", "Zw")), verifies(link, link)
+    (True, False)
+    >>> verifies("https://t.co/xqzwv", "https://t.co/xqZWv")
+    False
     """
     return any(_of_one_person(folded[start:end], cased[start:end]) for start, end in links(folded))
 
 
 def _of_one_person(link: str, cased: str) -> bool:
     """Tell if what follows the host of a link is a token, or has a word for what the link does."""
+    if _shared().match(link):
+        return _WORD.search(link) is not None
     path = link.find("/", link.find("://") + len("://") if "://" in link else 0)
     return path >= 0 and (
         _TOKEN.search(link, path) is not None or _BOTH.search(cased, path) is not None

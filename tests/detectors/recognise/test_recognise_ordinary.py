@@ -688,3 +688,43 @@ def test_who_was_chosen_by_lot_is_lured_with_what_is_called_a_code(text: str) ->
 )
 def test_codes_with_the_words_of_a_draw_are_codes(text: str) -> None:
     assert otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "não dá pra acreditar nisso, guarda esse vídeo pra vida toda https://t.co/k8Qw2xLp9Z",
+        "via @bosque: confirma se é assim mesmo gente https://bit.ly/3kQw2xL",
+        "imibereho myiza mwese muri iki gitondo, confirm https://t.co/tQ3XSjYAzP",
+    ],
+)
+def test_a_link_that_everybody_shares_is_none_that_verifies(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Rosa Wend wants to be friends. Reply 1 to confirm or go to: https://plz.example/l/9aXk27Q",
+        "Ana Lima quer ser sua amiga na Praça. Confirme em https://praca.example/l/9aXk27Qz",
+        "Ana López quiere ser tu amiga en Plaza. Confirma: https://plaza.example/l/9aXk27Qz",
+        "Jan Beck möchte mit dir befreundet sein. Bestätigen: https://platz.example/l/9aXk27Qz",
+        "Лена хочет добавить вас в друзья. Подтвердите: https://plos.example/l/9aXk27Qz",
+        "You have a new friend request from Ben. Confirm: https://plz.example/l/9aXk27Qz",
+    ],
+)
+def test_who_wants_to_be_a_friend_sends_no_link_that_verifies(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Confirm your account: https://plz.example/confirm/9aXk27Qz",
+        "Tap to log in to Plaza: https://plz.example/l/9aXk27Qz",
+        "Подтвердите вход: https://plos.example/l/9aXk27Qz",
+        "Verify your e-mail: https://bit.ly/verify-9aXk27Qz",
+    ],
+)
+def test_links_that_verify_are_codes_beside_the_same_words(text: str) -> None:
+    assert otp(text)
