@@ -80,7 +80,7 @@ _CUT_NAMES: Final = tuple(
     if name[end] != " "  # a whole word is no break
 )
 _WHOLE: Final = re.compile(  # 中国移动 is no beginning of 动态码, nor 확인 of 인증번호
-    "(?:[移流活运運自][动動]|[学學高母本返在驾駕军軍]校|[가-힣]인)$"
+    "(?:[移流活运運自][动動]|[学學高母本返在驾駕军軍]校|[가-힣]인|正在[验驗][证證](?:手机|手機)?[号號][码碼])$"
 )
 _LOGGING_IN: Final = any_of(branches("正在|ログイン|로그인|log[ -]?in|sign[ -]?in|вход"))
 _CODE_SENDER: Final = re.compile("otp|auth|verif|passcode|2fa|code|securit|验证|인증|認証")
@@ -101,13 +101,16 @@ _RANDOM: Final = re.compile(
 """A word in capitals, or behind a colon, with four consonants in a row: no word, perhaps a code.
 How a date is to be written (DDMMYYYY) is none. Among Chinese letters any word "is" the code."""
 _LOOSE: Final = re.compile("(?<![0-9])0(?:[^\\w\n]{0,2}0){2,9}(?![0-9])")
+_WEEKDAY: Final = "[(（][月火水木金土日월화수목금토일一二三四五六][)）]"
 _HIDDEN: Final = re.compile(
     # one digit after another, pairs between odd signs, one digit in letters
     "(?<![0-9])(?<!0[ -])0(?:[^\\w\n]{1,3}0){3,7}(?![0-9]|[^\\w\n]{1,3}0)"
     "|(?<![0-9])000?(?:[*·•_|=~^+]000?){1,4}(?![0-9])"
     "|(?<![0-9])0{3} / 0{3}(?![0-9])"
-    "|(?<![0-9])0{1,2}[^\\w\n]{1,3}(?:0{1,2}[^\\w\n]{1,3}){0,4}[^\\W\\d_]{1,8}(?:[^\\w\n]{1,3}0{1,2}){2,5}(?![0-9])"
-    "|(?<![0-9])(?:0{1,2}[^\\w\n]{1,3}){2,5}[^\\W\\d_]{1,8}[^\\w\n]{1,3}0{1,2}(?![0-9])"
+    f"|(?<![0-9])(?!0{{1,2}}[./]0{{1,2}}[.]?\\s?{_WEEKDAY})"
+    "0{1,2}[^\\w\n]{1,3}(?:0{1,2}[^\\w\n]{1,3}){0,4}[^\\W\\d_]{1,8}(?:[^\\w\n]{1,3}0{1,2}){2,5}(?![0-9])"
+    f"|(?<![0-9])(?!0{{1,2}}[./]0{{1,2}}[.]?\\s?{_WEEKDAY})"
+    "(?:0{1,2}[^\\w\n]{1,3}){2,5}[^\\W\\d_]{1,8}[^\\w\n]{1,3}0{1,2}(?![0-9])"
 )
 _SHOWN: Final = re.compile(
     "(?<![0-9a-z_@*+$€£¥₹#&=.,/:-])(?<![:][0-9])(?:0{4,8}|000[ -]000)"
@@ -127,6 +130,9 @@ headlines of news with a link reach 570, and none of our own links that verify h
 _LINK_CHARS: Final = 140  # of a text whose link verifies: longer ones are advertising
 _PATH: Final = re.compile("/([^\\s/?#]*[-_][^\\s/?#]*)")
 _PATH_WORDS: Final = 4  # of a part of an address that people read: an article's, an offer's
+_SLIGHT_CHARS: Final = 4  # of letters and digits together; most codes of both have more
+_THING: Final = re.compile("[^\\W\\d_]{2}00")
+_ON: Final = re.compile("[-–][^\\W_]")
 _UNUSUAL: Final = frozenset({Form.MIXED, Form.DASHED, Form.ODD})
 _SOLD: Final = frozenset({"price", "way out", "phone", "other scene"})  # traits of advertising
 _Decision = tuple[str, tuple[int, int] | None]  # rule, span of the code
@@ -356,6 +362,22 @@ def _names_a_page(folded: str) -> bool:
     return any(
         sum(len(word) > 2 and word.isalpha() for word in re.split("[-_]", path)) >= _PATH_WORDS
         for path in _PATH.findall(folded)
+    )
+
+
+def slight(looked: Look) -> bool:
+    """Tell if a text's numbers are all like KF94 or "b3y3": a thing's name, a word with a digit."""
+    body = looked.folded
+    found = numbers(body_of(looked))
+    return bool(found) and all(
+        number.form is Form.MIXED
+        and number.end - number.code == _SLIGHT_CHARS
+        and not _ON.match(body, number.end)
+        and (
+            _THING.match(body, number.code) is not None
+            or looked.cased[number.code : number.end].islower()
+        )
+        for number in found
     )
 
 

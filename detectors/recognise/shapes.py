@@ -106,9 +106,17 @@ _ON_PAPER: Final = (  # a number to write by hand, or beside a transfer; a form 
     "|на (?:конверт|коробк|квитанц|обороте|посылк)|(?:علي|في) (?:ال)?(?:ظرف|مغلف|ورقه|طرد|علبه)"
     "|(?:लिफाफे|लिफ़ाफ़े|पर्ची) पर|[写寫][在到于](?:信封|纸|紙|包裹|箱)|と?封筒"
 )
+_RATE: Final = (  # what is paid in a week; a year, and not "годен"
+    "\\s?(?:(?:a|per|each|every) (?:day|week|month|hour|shift)"
+    "|pro (?:tag|woche|monat|stunde|schicht)|por (?:dia|semana|mes|hora)|al (?:dia|mes|giorno|mese)"
+    "|par (?:jour|semaine|mois|heure)|a settimana|dziennie|tygodniowo|miesiecznie"
+    "|(?:per|se) ?(?:hari|minggu|bulan)|(?:mot|moi) (?:ngay|tuan|thang)"
+    "|(?:в|за|на) (?:ден|день|неделю|месяц|час|смену|тиждень|місяць|годину|зміну)"
+    "|год(?:а|у|ов|ом|е)?|рок(?:у|ів|и)|рік)(?![^\\W\\d_])"
+)
 _UNIT_AFTER: Final = re.compile(
     # "999+件": so many and more
-    f"['’][dt][ae]n?(?![a-z])|\\+?\\s?(?:{_SIGNS.pattern}|{_UNITS.pattern}|{_CALLED}|{_ON_PAPER})"
+    f"['’][dt][ae]n?(?![a-z])|\\+?\\s?(?:{_SIGNS.pattern}|{_UNITS.pattern}|{_CALLED}|{_ON_PAPER})|{_RATE}"
 )
 _MONEY_BEFORE: Final = re.compile(
     "(?:[$€£¥₩₽₹฿₫#№]|(?<![a-z])(?:rs[.]?|inr|nt|usd|eur|rp|rm|no[.]?|nr[.]?|n°"

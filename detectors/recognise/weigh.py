@@ -19,6 +19,7 @@ from detectors.recognise.reading import (
     likely_folded,
     may_be,
     shown_at,
+    slight,
     tells_spent,
     unusual,
 )
@@ -42,6 +43,14 @@ _SHOWS_NONE: Final = frozenset({"link", "shapeless"})
 _ODD_CHARS: Final = 120
 """Characters of a text that its score may call a code for letters and digits. Chosen: none of our
 own codes that only the sum finds has such a number and over a hundred."""
+_RESCUE_UNNAMED: Final = 150
+"""Hundredths of log-odds from which a sum makes a code of a text without a listed word, in letters
+whose languages are all listed. Chosen: our own such codes begin at 199, and public texts that were
+called codes by mistake end at 110, but for one."""
+_TOLD: Final = USED | {"name", "weak name"}  # traits of a text with any word of codes
+_LISTED: Final = re.compile("[\u0600-\u06ff\u0900-\u09ff\u0e00-\u0e7f]")
+"""Letters of Arabic, Persian and Urdu, of Hindi, Marathi, Nepali and Bengali, of Thai."""
+_LISTED_LETTERS: Final = 4  # a brand or a sign beside another script is no language
 _LEADS_ALONE: Final = re.compile("\\W{0,8}[0a-z -]{4,16}[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]")
 _SEARCHED: Final = glance.NUMBER | glance.SPENT  # before a score calls a text a code
 _LINES_MAX: Final = 3
@@ -148,6 +157,8 @@ def against(looked: Look, reading: Reading, score: int, odds: int, traits: Seque
         or barred(looked, reading, score, odds)
         or misled(looked)
         or _leads_alone(looked, reading, traits)
+        or _without_a_word(looked, reading, odds)
+        or ("unsure" in traits and not _TOLD.intersection(traits) and slight(looked))
         or _of_lines(looked, reading, traits)
     )
 
@@ -179,6 +190,19 @@ def _leads_alone(looked: Look, reading: Reading, traits: Sequence[str]) -> bool:
         and "leads" in traits
         and not USED.intersection(traits)
         and _LEADS_ALONE.match(looked.folded) is not None
+    )
+
+
+def _without_a_word(looked: Look, reading: Reading, odds: int) -> bool:
+    """Tell if a low sum is for a text without a listed word, though its languages are listed.
+
+    There a code has some word of the table beside it; what is left are years, amounts, and how
+    people laugh in Thai, whose five is read "ha".
+    """
+    return (
+        reading.rule == "wordless"
+        and odds < _RESCUE_UNNAMED
+        and len(_LISTED.findall(looked.folded)) >= _LISTED_LETTERS
     )
 
 

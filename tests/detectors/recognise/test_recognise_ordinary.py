@@ -661,6 +661,34 @@ def test_a_whole_sentence_about_codes_is_no_code_that_was_cut_off(text: str) -> 
 @pytest.mark.parametrize(
     "text",
     [
+        "โอ๊ย ขำไม่ไหวแล้วแก 5555",
+        "เมื่อวานไปกินมาแล้ว อร่อยมากแก 55555",
+        "ถ้าไม่ฝนตกก็ไปแล้ว5555 เสียดาย",
+        "عدت الى البلد في 2019 والحال تغير كثيرا",
+        "स्टेशन पर भीड़ देखो 2000 लोग होंगे शायद",
+    ],
+)
+def test_a_number_in_letters_whose_words_are_listed_is_no_code_without_any(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "482913 ใช้สำหรับเข้าสู่ระบบ",
+        "รหัส 5555 ห้ามบอกใคร",
+        "OTP ของคุณคือ 55555",
+        "رمزك هو 2019 لا تشاركه",
+        "आपका कोड 2000 है",
+    ],
+)
+def test_a_number_there_that_a_word_names_is_one(text: str) -> None:
+    assert otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "亲爱的用户，您的手机号已被“周末大舞台”栏目选为幸运观众，请登录wudai.example查看，验证码4082",
         "恭贺！您的号码被抽选为二等用户，得笔记本一台，详情登录 hedong.example 校验码 82",
         "您的号被《越野兄弟》选为活动号，请登录 yueye.example 输入验证码",
@@ -727,4 +755,59 @@ def test_who_wants_to_be_a_friend_sends_no_link_that_verifies(text: str) -> None
     ],
 )
 def test_links_that_verify_are_codes_beside_the_same_words(text: str) -> None:
+    assert otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Нужны водители, оплата от 100000 в неделю, подтверди в личку",
+        "Ищем людей на склад. 4000 за смену, вход свободный",
+        "Drivers wanted, 4000 a week, confirm with me",
+        "Buscamos repartidores, 40000 por semana, confirma por mensaje",
+        "Fahrer gesucht, 4000 pro Woche, bitte bestätigen",
+        "Procuramos motoristas, 4000 por semana, confirme comigo",
+        "Cherchons livreurs, 4000 par semaine, confirmez vite",
+        "Изд. 2019 год.",
+    ],
+)
+def test_what_is_paid_for_a_week_is_no_code(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Код 100000, в неделю не больше трех попыток",
+        "Your code 4000. A week is left to confirm",
+        "Code 400012 par SMS, une fois par semaine",
+        "Код 4829 годен 5 минут",
+    ],
+)
+def test_a_code_beside_a_week_is_one(text: str) -> None:
+    assert otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[가람군청]2.4(금) 11시 확진자 안내, 증상 확인 후 출근 바랍니다",
+        "[가람시청]확진자 5명/▶동선 및 접촉자 없음/▶출근 전 검사 및 KF94마스크 착용 바랍니다",
+        "nti yɛn kraa b3y3 sɛn wɔ ha",
+        "Harbour Security: 正在验证号码",
+    ],
+)
+def test_a_day_of_the_week_a_mask_a_word_is_no_code(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[가람군청]확인번호 2 2 4 8 1 1 입력해 주세요",
+        "Harbour: your code is KF94",
+        "【北岸】正在验证号码，验证码4829",
+    ],
+)
+def test_a_code_of_the_same_look_is_one(text: str) -> None:
     assert otp(text)
