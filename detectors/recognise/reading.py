@@ -29,6 +29,7 @@ from detectors.recognise.scenes import (
     SPAM,
     handed_over,
     of_another,
+    of_settings,
     other_scene,
     plain_way_out,
     to_keep,
@@ -130,8 +131,8 @@ headlines of news with a link reach 570, and none of our own links that verify h
 _LINK_CHARS: Final = 140  # of a text whose link verifies: longer ones are advertising
 _PATH: Final = re.compile("/([^\\s/?#]*[-_][^\\s/?#]*)")
 _PATH_WORDS: Final = 4  # of a part of an address that people read: an article's, an offer's
-_SLIGHT_CHARS: Final = 4  # of letters and digits together; most codes of both have more
 _THING: Final = re.compile("[^\\W\\d_]{2}00")
+_CHAT: Final = re.compile("[a-z]{1,3}0[a-z]{1,4}|[a-z]0[a-z]0")  # Arabic, Twi in Latin letters
 _ON: Final = re.compile("[-–][^\\W_]")
 _UNUSUAL: Final = frozenset({Form.MIXED, Form.DASHED, Form.ODD})
 _SOLD: Final = frozenset({"price", "way out", "phone", "other scene"})  # traits of advertising
@@ -366,16 +367,21 @@ def _names_a_page(folded: str) -> bool:
 
 
 def slight(looked: Look) -> bool:
-    """Tell if a text's numbers are all like KF94 or "b3y3": a thing's name, a word with a digit."""
+    """Tell if a text's numbers are all like KF94 or "l9ess": a thing's name, a word of a chat."""
     body = looked.folded
     found = numbers(body_of(looked))
     return bool(found) and all(
-        number.form is Form.MIXED
-        and number.end - number.code == _SLIGHT_CHARS
-        and not _ON.match(body, number.end)
-        and (
-            _THING.match(body, number.code) is not None
-            or looked.cased[number.code : number.end].islower()
+        number.form is Form.ODD
+        or (
+            number.form is Form.MIXED
+            and not _ON.match(body, number.end)
+            and (
+                _THING.fullmatch(body, number.code, number.end) is not None
+                or (
+                    _CHAT.fullmatch(body, number.code, number.end) is not None
+                    and looked.cased[number.code : number.end].islower()
+                )
+            )
         )
         for number in found
     )
@@ -508,6 +514,8 @@ def _code(
         return None
     rule, number = max(owned, key=lambda pair: RULES[pair[0]].confidence)
     if handed_over(body, number, scripts):
+        return "held", None
+    if rule == "named" and of_settings(body):
         return "held", None
     if rule == "named" and number.form is Form.MIXED and of_another(body, number, words, scripts):
         return "held", None

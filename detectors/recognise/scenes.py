@@ -55,6 +55,12 @@ _SETTINGS: Final = re.compile(  # a phone's, which the carrier sends
     " [^.!?]{0,12}(?:settings?|ajustes|configurac[a-z]+|pengaturan|setelan|parametres)"
     "|ذخيره تنظيمات|تنظيمات [^.]{0,12}ذخيره"
 )
+_SAVED: Final = re.compile(  # with a number of their own
+    "(?:save|install|store|guarda[er]?|instala[er]?|guarde|instale|salv[ae]r?|simpan|enregistre[rz]"
+    "|speicher[a-z]+|salva(?:re)?|zapisz|сохрани[а-я]*|установи[а-я]*|احفظ|luu|kaydedin)"
+    " [^.!?0]{0,20}(?:settings?|set-?up|configura[a-z]+|einstellung[a-z]+|impostazioni"
+    "|parametr[a-z]+|ustawienia|настройк[а-я]+|اعدادات|تنظيمات|cau hinh|cai dat|ayar[a-z]+|pengaturan|setelan)"
+)
 _CODE_DIGITS: Final = 8  # of nearly all codes, at most
 _MIXED: Final = re.compile("[^0]")
 _LED_CHARS: Final = 24  # of "is" or a colon in front of a number, with its longest words
@@ -101,6 +107,15 @@ def weak_rule(body: str, number: Number, scripts: list[Script]) -> str:
     if not told and (other_scene(body, number, scripts) or _offer(body, number, scripts)):
         return "held"
     return "weak-login" if cues else "weak"
+
+
+def of_settings(body: str) -> bool:
+    """Tell if a phone is to save what the carrier sends it, with a number that is the same for all.
+
+    >>> of_settings("please save the setup that follows. security code is 0000")
+    True
+    """
+    return _SAVED.search(body) is not None
 
 
 def _is_reference(body: str, number: Number) -> bool:

@@ -106,13 +106,13 @@ _ON_PAPER: Final = (  # a number to write by hand, or beside a transfer; a form 
     "|на (?:конверт|коробк|квитанц|обороте|посылк)|(?:علي|في) (?:ال)?(?:ظرف|مغلف|ورقه|طرد|علبه)"
     "|(?:लिफाफे|लिफ़ाफ़े|पर्ची) पर|[写寫][在到于](?:信封|纸|紙|包裹|箱)|と?封筒"
 )
-_RATE: Final = (  # what is paid in a week; a year, and not "годен"
+_RATE: Final = (  # what is paid in a week; how often; a year, and not "годен"
     "\\s?(?:(?:a|per|each|every) (?:day|week|month|hour|shift)"
     "|pro (?:tag|woche|monat|stunde|schicht)|por (?:dia|semana|mes|hora)|al (?:dia|mes|giorno|mese)"
     "|par (?:jour|semaine|mois|heure)|a settimana|dziennie|tygodniowo|miesiecznie"
     "|(?:per|se) ?(?:hari|minggu|bulan)|(?:mot|moi) (?:ngay|tuan|thang)"
     "|(?:в|за|на) (?:ден|день|неделю|месяц|час|смену|тиждень|місяць|годину|зміну)"
-    "|год(?:а|у|ов|ом|е)?|рок(?:у|ів|и)|рік)(?![^\\W\\d_])"
+    "|times|veces|vezes|volte|fois|razy|раз[аи]?|гг?|год(?:а|у|ов|ом|е)?|рок(?:у|ів|и)|рік)(?![^\\W\\d_])"
 )
 _UNIT_AFTER: Final = re.compile(
     # "999+件": so many and more
@@ -122,6 +122,15 @@ _MONEY_BEFORE: Final = re.compile(
     "(?:[$€£¥₩₽₹฿₫#№]|(?<![a-z])(?:rs[.]?|inr|nt|usd|eur|rp|rm|no[.]?|nr[.]?|n°"
     f"|sr|kes|ngn|zar|pkr|aed|sar|gbp|chf|idr|vnd|php|myr|mxn|cop|pln|czk|huf|ron|{MONEY_CODES}))\\s?$"
 )
+_MORE_THAN: Final = re.compile(  # or less, or about as many
+    "(?<![^\\W\\d_])(?:(?:more|less|fewer) than|nearly|almost|approximately|at least"
+    "|m[ae]s de|menos de|alrededor de|mais de|cerca de|plus de|moins de|pres de|environ"
+    "|mehr als|weniger als|knapp|rund|etwa|piu di|meno di|oltre|circa|ponad|prawie"
+    "|lebih dari|kurang dari|sekitar|hampir|hon|khoang"
+    "|(?:более|менее|больше|меньше)(?: чем)?(?: в| на| у)?|свыше|около|почти|примерно"
+    "|понад|близько)\\s$"
+)
+_MORE_CHARS: Final = 20
 _END_MARK: Final = re.compile("(?:^|[^a-z:=]\\s)b0{3}\\s{0,8}$")  # Turkish carriers put B001 there
 _MOMENT: Final = re.compile(  # a day, or a time as it is written in French and Portuguese
     "0{1,2}h(?:0{2}(?:min)?)?"
@@ -274,6 +283,7 @@ def numbers(body: str) -> list[Number]:
         for found in islice(_candidates(body), NUMBERS_MAX)
         if not _UNIT_AFTER.match(body, found.end())
         and not _MONEY_BEFORE.search(body, max(0, found.start() - 5), found.start())
+        and not _MORE_THAN.search(body, max(0, found.start() - _MORE_CHARS), found.start())
         and not (found[0].startswith("b") and _END_MARK.match(body, max(0, found.start() - 2)))
         and not (
             found.lastgroup in ("mixed", "dashed", "odd")
@@ -301,6 +311,7 @@ def counts(body: str, place: int) -> bool:
         _UNIT_AFTER.match(body, run.end()) is not None
         or _GROUP_AFTER.match(body, run.end()) is not None
         or _MONEY_BEFORE.search(body, max(0, run.start() - 5), run.start()) is not None
+        or _MORE_THAN.search(body, max(0, run.start() - _MORE_CHARS), run.start()) is not None
         or _year(body, run.start(), run.end())
     )
 

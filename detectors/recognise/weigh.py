@@ -48,6 +48,8 @@ _RESCUE_UNNAMED: Final = 150
 whose languages are all listed. Chosen: our own such codes begin at 199, and public texts that were
 called codes by mistake end at 110, but for one."""
 _TOLD: Final = USED | {"name", "weak name"}  # traits of a text with any word of codes
+_RESCUE_LEADING: Final = 300
+"""The same where the number comes first, as a laugh does. Chosen: our own begin at 515."""
 _LISTED: Final = re.compile("[\u0600-\u06ff\u0900-\u09ff\u0e00-\u0e7f]")
 """Letters of Arabic, Persian and Urdu, of Hindi, Marathi, Nepali and Bengali, of Thai."""
 _LISTED_LETTERS: Final = 4  # a brand or a sign beside another script is no language
@@ -201,7 +203,7 @@ def _without_a_word(looked: Look, reading: Reading, odds: int) -> bool:
     """
     return (
         reading.rule == "wordless"
-        and odds < _RESCUE_UNNAMED
+        and odds < (_RESCUE_LEADING if "leads" in reading.traits else _RESCUE_UNNAMED)
         and len(_LISTED.findall(looked.folded)) >= _LISTED_LETTERS
     )
 

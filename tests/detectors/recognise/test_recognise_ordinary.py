@@ -811,3 +811,50 @@ def test_a_day_of_the_week_a_mask_a_word_is_no_code(text: str) -> None:
 )
 def test_a_code_of_the_same_look_is_one(text: str) -> None:
     assert otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "5555 เมื่อคืนใครเมาบ้างยกมือขึ้น",
+        "55555ขำจนปวดท้องเลยแก",
+        "Каталог ведёт к вам более чем в 500000 магазинов. Действительно недорого!",
+        "свыше 500000 человек уже с нами",
+        "Подпишись, нас почти 5000 уже",
+        "1000 раз говорил тебе ))",
+        "Дед родился в 1916 г. в деревне",
+        "Реклама. ИП Лесной Erid: LjP2K5Mib",
+        "mari kita dukung tim kita untuk 2031",
+        "ya khoya wach l9iti dak l7aja",
+        "[Bosque] mehr als 5000 haben schon bestätigt",
+        "piu di 5000 hanno gia confermato",
+        "Hot new tune! Reply with code to get this tune: 703454 Molue by Kola",
+        "Please SAVE the setup information that follows to enable data. Security code is 0000",
+        "蓝湾新客户注册送138472，小伙伴都在玩 lanwan.example/K3bgf22",
+        "【晚会】已抽选您为场外之星，详进 hui.example 校验码 5310",
+        "恭贺您成为场外幸运之星，请点击 hui.example 查领验证码5310",
+    ],
+)
+def test_an_amount_a_tune_a_laugh_is_no_code(text: str) -> None:
+    assert not otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "482913 ใช้ยืนยันตัวตน",
+        "Код 482913. Действует 5 минут",
+        "Код 3142 действителен до 18:00",
+        "Более 500000 человек с нами. Ваш код: 482913",
+        "Kode untuk masuk: 2031",
+        "Kode OTP untuk 2031 adalah 482913",
+        "Security code for changing your settings: 482913",
+        "Your code for Ringtone Hall is 482913, do not share it",
+        "【蓝湾】验证码已发送482913，请输入",
+        "【晚会】投票验证码5310，5分钟内有效",
+        "mehr als 5 Minuten gilt der Code 4829 nicht",
+        "Tippe 4829 ein, um dich anzumelden",
+    ],
+)
+def test_a_code_beside_an_amount_a_tune_a_setting_is_one(text: str) -> None:
+    assert otp(text)
