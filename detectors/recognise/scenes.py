@@ -59,7 +59,8 @@ _SAVED: Final = re.compile(  # with a number of their own
     "(?:save|install|store|guarda[er]?|instala[er]?|guarde|instale|salv[ae]r?|simpan|enregistre[rz]"
     "|speicher[a-z]+|salva(?:re)?|zapisz|сохрани[а-я]*|установи[а-я]*|احفظ|luu|kaydedin)"
     " [^.!?0]{0,20}(?:settings?|set-?up|configura[a-z]+|einstellung[a-z]+|impostazioni"
-    "|parametr[a-z]+|ustawienia|настройк[а-я]+|اعدادات|تنظيمات|cau hinh|cai dat|ayar[a-z]+|pengaturan|setelan)"
+    "|parametr[a-z]+|ustawienia|настройк[а-я]+|اعدادات|تنظيمات|cau hinh|cai dat|ayar[a-z]+"
+    "|pengaturan|setelan)"
 )
 _CODE_DIGITS: Final = 8  # of nearly all codes, at most
 _MIXED: Final = re.compile("[^0]")
