@@ -858,3 +858,16 @@ def test_an_amount_a_tune_a_laugh_is_no_code(text: str) -> None:
 )
 def test_a_code_beside_an_amount_a_tune_a_setting_is_one(text: str) -> None:
     assert otp(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "【北岸】请查收验证码：482913，5分钟内有效",
+        "【北岸】您被好友选为紧急联系人，确认请输入验证码482913",
+        "Ihre Nummer ist umgezogen. Bestätigungscode 482913, bitte nicht weitergeben",
+        "Per il numero di estratto conto 77 il codice di verifica è 482913",
+    ],
+)
+def test_a_code_whose_words_are_nearly_those_of_a_draw_is_one(text: str) -> None:
+    assert otp(text)
