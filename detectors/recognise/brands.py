@@ -29,7 +29,7 @@ from detectors.recognise.capitals import (
 from detectors.recognise.fold import fold, name_key
 from detectors.recognise.names import WORDS, listed, names_a_code
 from detectors.recognise.reading import Look
-from detectors.recognise.registry import Line, Platform, Registry, Sender
+from detectors.recognise.registry import Platform, Registry
 from detectors.recognise.scenes import price
 from detectors.recognise.uncased import between, runs, uncased
 
@@ -52,13 +52,6 @@ _STOP: Final = re.compile("[.!?]\\s|[\n。！？]")
 _DOMAIN: Final = re.compile("(?<=[^\\W\\d_]{3})[.](?:com|net|org|app|[a-z]{2})$")
 _FORBIDDEN: Final = re.compile("(?:勿|不要|不会|不會|不得|严禁|嚴禁)[^。！!；;，,\\n]{1,30}")
 """A clause on what nobody should do: 请勿通过微信转发. Who is named there did not send it."""
-
-
-def tells_nobody(origin: Sender) -> bool:
-    """Tell if a sender names no platform: none, a number that nobody registered, a shared name."""
-    if origin.owners:
-        return False
-    return origin.line is not Line.NAMED or origin.shared or origin.key in WORDS["shared"]
 
 
 def brand(registry: Registry, looked: Look) -> str | None:

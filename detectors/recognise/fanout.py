@@ -14,8 +14,9 @@ from typing import Final
 
 from detectors.model.codes import Codes
 from detectors.model.event import Batch
-from detectors.recognise.brands import brand, tells_nobody
+from detectors.recognise.brands import brand
 from detectors.recognise.fold import mask
+from detectors.recognise.names import tells_nobody
 from detectors.recognise.reading import excerpt, look
 from detectors.recognise.registry import Line, Registry
 

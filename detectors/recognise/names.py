@@ -8,6 +8,7 @@ from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
 from detectors.recognise.fold import fold, name_key
+from detectors.recognise.registry import Line, Sender
 from detectors.recognise.scripts import NAMING, scripts_of
 from detectors.recognise.shipped import shipped
 
@@ -28,6 +29,13 @@ NO_CHINESE: Final = re.compile(
 """Chinese and Japanese words for codes, for what they are for and for who reads them."""
 _PLAIN: Final = frozenset(map(fold, WORDS["plain"]))
 _TOGETHER: Final = re.compile("^(?:[وبلفك]?ال|لل|[ولب])(?=..)|^[הלבמשו](?=..)")
+
+
+def tells_nobody(origin: Sender) -> bool:
+    """Tell if a sender names no platform: none, a number that nobody registered, a shared name."""
+    if origin.owners:
+        return False
+    return origin.line is not Line.NAMED or origin.shared or origin.key in WORDS["shared"]
 
 
 class Listed(NamedTuple):

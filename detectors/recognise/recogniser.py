@@ -22,7 +22,6 @@ from detectors.model.codes import Codes
 from detectors.model.event import Batch, Trust, name_check, platform_id
 from detectors.model.strings import SPARE, StringBuffer, Strings
 from detectors.recognise import glance, lures, scripts, spelled, spent
-from detectors.recognise.brands import brand, tells_nobody
 from detectors.recognise.fold import (
     MASK,
     fold,
@@ -30,6 +29,7 @@ from detectors.recognise.fold import (
     mask,
     name_key,
 )
+from detectors.recognise.names import tells_nobody
 from detectors.recognise.reading import (
     READ_CHARS,
     Glanced,
@@ -131,7 +131,7 @@ def recognise(
             code = likely(looked)
     otp = sure >= confidence_min
     if otp and key == origin.from_key and tells_nobody(origin):
-        key = brand(registry, looked) or key
+        key = _brand()(registry, looked) or key
     span = in_text(text, code) if otp and code else None
     return Verdict(otp, sure, span, key, trust, rule)
 
@@ -251,6 +251,13 @@ _CHECKED_BATCHES: Final = 64
 _CHECKED_ROWS: Final = 64
 """Of one batch in 64 the first 64 events are checked against their category. Chosen: under 10 µs a
 batch on average."""
+
+
+def _brand() -> Callable[[Registry, Look], str | None]:
+    """Give `brands.brand`: its patterns are a quarter of this module's import, for few texts."""
+    from detectors.recognise.brands import brand  # noqa: PLC0415
+
+    return brand
 
 
 @lru_cache(4_096)
@@ -475,6 +482,8 @@ class Recogniser:
         lures.prepare()
         yield
         glance.prepare()
+        yield
+        _brand()
 
     def one(
         self,
@@ -803,7 +812,7 @@ class Recogniser:
             return answer, ""
         if not owner.of_sender:
             return owner.answer | answer, owner.key
-        told = brand(self.registry, looked.look) if owner.hidden else None
+        told = _brand()(self.registry, looked.look) if owner.hidden else None
         if told is None:
             return owner.answer & _TRUST | _OTP | answer | _FROM_SENDER, ""
         return _identity(told) << 16 | owner.answer & _TRUST | _OTP | answer, told

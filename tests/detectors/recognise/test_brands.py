@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from detectors.model.event import Trust
@@ -315,3 +318,14 @@ def test_an_everyday_word_or_a_channel_names_nobody(text: str) -> None:
 )
 def test_a_listed_name_in_a_name_s_place_is_its_platform(text: str, platform: str) -> None:
     assert recognise(REGISTRY, text, "AUTHMSG").platform == platform
+
+
+def test_what_few_texts_need_is_no_part_of_the_import() -> None:
+    code = "import sys, detectors.recognise.recogniser; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "detectors.recognise.recogniser" in loaded
+    assert not {f"detectors.recognise.{name}" for name in ("brands", "capitals", "uncased")} & {
+        *loaded
+    }
