@@ -139,7 +139,7 @@ def _long(folded: str) -> bool:
 
 def _shows_its_own(looked: Look) -> bool:
     """Tell if a text shows a number that is no amount, nor another's by name, nor used."""
-    if not looked.may & (glance.NUMBER | glance.SPENT):
+    if not looked.may & _SEARCHED:
         return True
     place = shown_at(looked)
     return not (
