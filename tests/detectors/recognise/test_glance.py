@@ -99,8 +99,8 @@ def test_a_glance_tells_if_a_number_may_be_called_used(text: str, may: int) -> N
 BEFORE = st.lists(
     st.sampled_from(
         ["rs", "no.", "n°", "usd ", "$", "₽ ", "ref", "ref:", "(ref ", "voucher ", "code ", "年",
-         "员", "会员", "您的验证码", "24 august", "may 3,", "to", "d'in", "промокод", "كد عضويت",
-         "คูปอง ", "x", "(", "\u2003", "\x1f", "\n", "000", "。"]
+         "员", "会员", "您的验证码", "24 august", "may 3,", "00 августа", "to", "d'in", "промокод",
+         "كد عضويت", "คูปอง ", "x", "(", "\u2003", "\x1f", "\n", "000", "。"]
     ),
     max_size=4,
 ).map("".join)  # fmt: skip
@@ -137,6 +137,8 @@ def test_a_number_that_takes_no_search_is_a_code_s_own(texts: list[str]) -> None
         ("您已支付000000元", False),
         ("code: 000000.00", False),
         ("August 24, 0000.", False),
+        ("00 августа 0000.", False),  # a day before a year
+        ("Код: 0000.", True),
         ("voucher code: 000000.", False),
         (f"voucher {'x' * 40}: 000000.", True),
         ("your code is 000000.", False),  # a word of money may stand there

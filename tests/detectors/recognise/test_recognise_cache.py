@@ -361,3 +361,29 @@ def test_no_text_costs_much_more_than_a_long_honest_one(text: str) -> None:
         return time.process_time() - start
 
     assert min(cost() for _ in range(5)) < 0.02
+
+
+WORDS = [
+    "登录", "注册", "绑定", "支付", "找回", "更换", "修改", "申请", "开通", "解锁", "提现", "转账",
+    "授权", "升级", "认证", "签约",
+]  # fmt: skip
+
+
+def test_a_new_text_s_name_with_digits_is_not_taken_for_one_of_noughts() -> None:
+    """Masked the two are alike: an owner whose name is noughts would get the others' codes."""
+    recogniser = Recogniser(REGISTRY)
+    for at, name in enumerate(("00000", "12306", "a00b", "a17b")):
+        some = [
+            f"【{name}】您正在{w}，验证码：482913，请勿泄露。" for w in WORDS[at * 4 : at * 4 + 4]
+        ]
+        check(recogniser, [(text, "106900000001", "", "", "", "") for text in some])
+
+
+@pytest.mark.parametrize("senders", [("ACME", "BETA"), ("8613912345678", "8613912345679")])
+def test_a_new_text_without_a_name_is_its_own_sender_s(senders: tuple[str, str]) -> None:
+    """Not that of another sender of its kind, whose owner is known; and no person's is a code."""
+    recogniser = Recogniser(REGISTRY)
+    for at, sender in enumerate(senders):
+        words = WORDS[at * 8 : at * 8 + 8]
+        some = [f"您正在{word}，验证码：482913，请勿泄露。" for word in words]
+        check(recogniser, [(text, sender, "", "", "", "") for text in some])
