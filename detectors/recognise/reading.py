@@ -253,12 +253,6 @@ def glanced(masked: Sequence[str]) -> Glanced:
     return Glanced(masked, folded, may, looks)
 
 
-def looks(masked: Sequence[str]) -> list[Look]:
-    """A look at each: the same, but for `may`, at a third of the cost where there are many."""
-    seen = glanced(masked)
-    return [seen.look(at) for at in range(len(masked))]
-
-
 def _look(masked: str, folded: str, places: list[int] | None, may: int) -> Look:
     """Looks at a text that is folded; `places` are those of its characters if some are missing."""
     if may & glance.APART:

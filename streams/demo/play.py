@@ -5,8 +5,8 @@ reaches it, whether the gateway delivers it or not; what the worker publishes, a
 says at the desk, is read by a consumer and taught to the gateway as it arrives. The clock does not
 wait for the worker, so a decision that comes late comes late for the messages in between, as it
 would at a carrier. One thing alone stops the clock: a person who asks for a code again does so
-after a minute, and a worker needs a part of a second, but at 240 times the speed that minute is
-over in a quarter of one. So the second request has, in real time, at most what it would have had.
+after a minute, and a worker answers within a second; but at 240 times the speed that minute is over
+in a quarter of a second. So the clock waits, in real time as long as the person did at most.
 """
 
 from __future__ import annotations
