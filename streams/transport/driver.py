@@ -276,6 +276,14 @@ class Consumer(driver.Consumer):
     def _ends(self, partition: int) -> tuple[int, int] | None:
         return self._thread.ends_of(TP(self.app.states.topic, partition))
 
+    async def verify_all_partitions_active(self) -> None:
+        """Leave it to the watchdog of `streams.worker`, which ends a worker that is stuck.
+
+        Stock Faust only logs, and raises where a partition has no position for a moment: when
+        retention has taken the records that it was to read next, and the new beginning is asked
+        for.
+        """
+
     async def wait_empty(self) -> None:
         """Write the last checkpoints, which may be committed then, before partitions may leave."""
         consumer = self._thread._consumer
@@ -372,10 +380,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
         None before that. They are the same where no transaction is open.
         """
-        consumer = self._ensure_consumer()
-        if tp not in consumer.assignment() or (end := consumer.highwater(tp)) is None:
+        subscription = self._ensure_consumer()._subscription.subscription
+        assignment = subscription and subscription.assignment
+        # Looked up once: its thread may take the partition away between two questions.
+        state = assignment and assignment.state_value(tp)
+        if not state or (end := state.highwater) is None:
             return None
-        return stable_end(consumer.last_stable_offset(tp), end), end
+        return stable_end(state.lso, end), end
 
 
 def fetch_wait_ms(waited_ms: int, records: int) -> int:

@@ -12,6 +12,7 @@ import gc
 import hashlib
 import importlib
 import inspect
+import time
 from importlib.metadata import version
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +21,8 @@ from unittest.mock import patch
 import faust.stores
 import faust.transport
 import pytest
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.errors import KafkaTimeoutError, ProducerClosed
 from aiokafka.producer.message_accumulator import MessageAccumulator
 from aiokafka.producer.sender import Sender
@@ -58,6 +60,7 @@ PARAMETERS = {
     "faust.transport.consumer:Consumer.on_partitions_revoked": "self revoked",
     "faust.transport.consumer:Consumer.on_partitions_assigned": "self assigned generation_id",
     "faust.transport.consumer:Consumer.perform_seek": "self",
+    "faust.transport.consumer:Consumer.verify_all_partitions_active": "self",
     "faust.transport.consumer:Consumer.wait_empty": "self",
     "faust.transport.consumer:ThreadDelegateConsumer.earliest_offsets": "self partitions",
     "faust.transport.consumer:ThreadDelegateConsumer.assignment": "self",
@@ -87,9 +90,6 @@ PARAMETERS = {
     "aiokafka.producer.message_accumulator:MessageAccumulator.create_builder": "self key_serializer value_serializer",
     "aiokafka.producer.message_accumulator:MessageBatch.append": "self key value timestamp_ms _create_future headers",
     "aiokafka.consumer.consumer:AIOKafkaConsumer.committed": "self partition",
-    "aiokafka.consumer.consumer:AIOKafkaConsumer.highwater": "self partition",
-    "aiokafka.consumer.consumer:AIOKafkaConsumer.last_stable_offset": "self partition",
-    "aiokafka.consumer.consumer:AIOKafkaConsumer.assignment": "self",
 }
 """What is called or overridden, with the names of its parameters."""
 
@@ -112,6 +112,7 @@ BODIES = {
     "faust.app.base:App._on_partitions_revoked": "d5c895bbe57d",
     "faust.app.base:App._on_partitions_assigned": "de932b7927db",
     "faust.app.base:App._stop_consumer": "55854a5de12c",
+    "faust.transport.consumer:Consumer._commit_livelock_detector.fun": "af196ff46fd4",
     "faust.transport.consumer:Consumer.getmany": "4b168d84882a",
     "faust.transport.consumer:Consumer._wait_next_records": "6218e1969a63",
     "faust.transport.consumer:Consumer._drain_messages": "44a2500309e8",
@@ -392,6 +393,38 @@ def test_a_message_bears_the_place_of_a_polls_first_envelope_and_none_is_dropped
         assert (consumer._read_offset[source], consumer._read_offset[other]) == (None, 99)
 
     asyncio.run(ask())
+
+
+ELSEWHERE = TopicPartition("in", 4)
+
+
+@pytest.mark.parametrize("place", [TopicPartition("in", 3), ELSEWHERE])
+def test_a_place_that_is_not_known_for_a_moment_ends_nothing(place: TopicPartition) -> None:
+    """Neither where retention took what was to be read next, nor where a partition just left."""
+
+    async def look() -> tuple[int, int] | None:
+        app = App("one", **faust_settings(Settings()))
+        app.states = SimpleNamespace(topic="in")
+        consumer = app.consumer
+        assert isinstance(consumer, Consumer)
+        known = SubscriptionState()
+        known.subscribe({"in"})
+        known.assign_from_subscribed({TopicPartition("in", 3)})
+        state = known.subscription.assignment.state_value(TopicPartition("in", 3))
+        state.highwater, state.lso, state.timestamp = 9, 7, int(time.monotonic() * 1000)
+        state.await_reset("earliest")
+        stands = AIOKafkaConsumer.__new__(AIOKafkaConsumer)
+        stands._subscription, stands._fetcher = known, SimpleNamespace(_subscriptions=known)
+        consumer._thread.time_started = time.monotonic()
+        with (
+            patch.object(consumer._thread, "_consumer", stands),
+            patch.object(consumer, "assignment", lambda: {place}),
+            patch.object(known, "assigned_partitions", lambda: {place}),  # before it left
+        ):
+            await consumer.verify_all_partitions_active()
+            return consumer._ends(place.partition)
+
+    assert asyncio.run(look()) == (None if place == ELSEWHERE else (7, 9))
 
 
 def test_the_way_to_the_first_event_has_no_sleep_of_a_second() -> None:
