@@ -183,7 +183,8 @@ def pauses(rows: int, crowd_size: int = 1 << 15) -> dict[str, float]:
     """Longest time between two events that maintenance takes, in ms.
 
     *Eviction*: a full table of `rows`, and every event a new recipient: a tick's worth goes at each
-    tick. *Expiry*: one tick lets go of so many suspects, by default all that a partition may have.
+    tick. *Expiry*: ticks after the episodes of all suspects have ended, by default as many suspects
+    as a partition may have.
     """
     params = chain.Params()
     params = replace(params, sieve=replace(params.sieve, rows_max=rows))
@@ -208,7 +209,7 @@ def pauses(rows: int, crowd_size: int = 1 << 15) -> dict[str, float]:
     later_s = at_s + 3 * 86_400
     others = np.uint64(2 * FIRST_RECIPIENT)
     expiring = [
-        _tick_ms(params, crowd, others, later_s + i, 9) for i in range(4)
+        _tick_ms(params, crowd, others, later_s + i, 9) for i in range(6)
     ]  # ticks bear the time out
     return {
         "rows": rows,

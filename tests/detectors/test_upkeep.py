@@ -14,19 +14,21 @@ from tests.detectors.test_chain import ENFORCE, VICTIM, changes, flood, idle
 def test_a_tick_after_a_campaign_looks_at_so_many_suspects_and_leaves_the_others_to_the_next(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(upkeep, "RELEASE_MAX", 2)
+    monkeypatch.setattr(upkeep, "RELEASE_MAX", 2 * upkeep.END_LOOKS)
     partition = Partition(ENFORCE)
     run(
         ENFORCE,
         sorted(e._replace(recipient=VICTIM + v) for v in range(5) for e in flood(6)),
         partition,
     )
-    ended = []
-    for _ in range(12):
-        decisions = run(ENFORCE, idle(TICK_OFFSETS, START_MS + HOUR_MS, 0), partition)
+    ended, released = [], []
+    for tick in range(24):
+        at_ms = START_MS + HOUR_MS + tick // 12 * 4 * DAY_MS
+        decisions = run(ENFORCE, idle(TICK_OFFSETS, at_ms, 0), partition)
         ended.append([c for c, _ in changes(decisions)].count("ended"))
-    assert max(ended) == 2
-    assert sum(ended) == 5
+        released.append(decisions.released)
+    assert (max(ended), sum(ended)) == (2, 5), "each counts as several looks"
+    assert max(released) == 5, "a look that ends nothing counts as one"
 
 
 @pytest.mark.parametrize("restored", range(13))
@@ -35,7 +37,7 @@ def test_a_restore_lets_go_of_the_same_at_the_same_offsets(
     monkeypatch: pytest.MonkeyPatch, restored: int
 ) -> None:
     """Each suspect leaves an entry behind when its episode opens, which a restore does not keep."""
-    monkeypatch.setattr(upkeep, "RELEASE_MAX", 3)
+    monkeypatch.setattr(upkeep, "RELEASE_MAX", 3 * upkeep.END_LOOKS)
 
     def ended(restored: int) -> list[tuple[int, str, str]]:
         partition = Partition(ENFORCE)
