@@ -41,6 +41,7 @@ from streams.worker.letters import Letters
 from streams.worker.observe import Observer
 from streams.worker.publisher import Publisher
 from streams.worker.reader import Reader
+from streams.worker.spare import between_events
 from streams.worker.watchdog import Heartbeats, Watchdog, end
 
 log = logging.getLogger(__name__)
@@ -56,12 +57,8 @@ BATCH_BYTES_MAX: Final = 1 << 17
 """Of one partition's outputs that go to the broker together. A campaign's leases wait for the batch
 before theirs, and with stock Faust's 16 kB each nine of them cost a request. Chosen: little more
 than a dead letter, so that no topic has to take more than it had to, and 75 leases."""
-PREPARE_TURN_S: Final = 0.005
-PREPARE_PAUSE_S: Final = 0.05
-"""Compiling takes a tenth of the loop's time, for half a minute to a minute. A worker that waited
-for all of it took its first event in some three seconds later, and needs one pattern of ten."""
 PREPARED: Final = "all patterns are compiled"
-"""The word in the log when that is over: from there on a worker costs what its events do."""
+"""The word in the log when `_prepare` is over: from there on a worker costs what its events do."""
 LIVE_S: Final = 15.0
 """A loop that has not beaten for so long is not alive: loading and copying block it under 1 s."""
 
@@ -300,13 +297,10 @@ class _Worker:
     async def _prepare(self) -> None:
         """Compile patterns while nothing else is done, so that few texts are the first to need one.
 
-        In the loop's own thread, since texts compile what they need there, too.
+        In the loop's own thread, since texts compile what they need there, too; of all patterns
+        they need one of ten. To wait for them all would take a worker some three seconds.
         """
-        until = 0.0
-        for _ in self.recogniser.prepare():
-            if time.monotonic() >= until:
-                await asyncio.sleep(PREPARE_PAUSE_S)
-                until = time.monotonic() + PREPARE_TURN_S
+        await between_events(self.recogniser.prepare())
         log.info(PREPARED)
 
     async def _beat(self) -> None:
