@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import chain, cycle, groupby, pairwise
+from itertools import chain, count, cycle, groupby, pairwise
 from operator import attrgetter
 from random import Random
 from types import SimpleNamespace
@@ -24,7 +24,7 @@ from streams.telemetry.metrics import Metrics
 from streams.transport.envelope import Envelope, Poll
 from streams.wire import decode_part
 from streams.worker.acks import Acknowledgements
-from streams.worker.agents import Detector
+from streams.worker.agents import SPAN_MIN, Detector
 from streams.worker.letters import Letters
 from streams.worker.observe import Observer
 from streams.worker.reader import Reader
@@ -34,6 +34,11 @@ from tests.streams.wire.test_platforms import PART
 
 EVENTS = 5 * TICK_OFFSETS
 START_MS = 1_700_000_000_000
+
+
+def STANDING() -> float:  # noqa: N802 - a constant
+    """A clock by which nothing takes any time, however busy the machine is."""
+    return 0.0
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +63,10 @@ def apply(
     others: Callable[[AssignedPartition, Any], None],
     sent: list[Output] | None = None,
     metrics: Metrics | None = None,
+    now: Callable[[], float] = STANDING,
 ) -> AssignedPartition:
     """Have an agent apply them; `others` runs at every turn of the loop."""
-    return play([[one] for one in envelopes], others, sent, metrics).partitions[0]
+    return play([[one] for one in envelopes], others, sent, metrics, now).partitions[0]
 
 
 def play(
@@ -68,6 +74,7 @@ def play(
     others: Callable[[AssignedPartition, Any], None],
     sent: list[Output] | None = None,
     metrics: Metrics | None = None,
+    now: Callable[[], float] = STANDING,
 ) -> StateManager:
     """The same for several partitions; each begins at its first envelope's start."""
     told = Metrics() if metrics is None else metrics
@@ -97,6 +104,7 @@ def play(
             states,
             Observer(told, recogniser, acks),
             Letters(100, told),
+            now=now,
         )
         for poll in polls:
             work = asyncio.create_task(detector.handle(Poll(poll), kafka))  # type: ignore[arg-type]
@@ -124,6 +132,41 @@ def test_the_loop_is_let_go_at_every_tick_of_an_envelope(envelope: Envelope) -> 
     steps = [b - a for a, b in zip(seen, [*seen[1:], assigned.next], strict=True)]
     assert sum(steps) == EVENTS
     assert max(steps) <= TICK_OFFSETS
+
+
+@pytest.mark.slow
+def test_the_loop_is_let_go_more_often_where_records_take_long(envelope: Envelope) -> None:
+    """As in a campaign; what comes of them is the same."""
+    seen, whole, cut = list[int](), list[Output](), list[Output]()
+    expected = apply([envelope], lambda *_: None, whole)
+    assigned = apply(
+        [envelope],
+        lambda assigned, _: seen.append(assigned.next or 0),
+        cut,
+        now=count(step=9).__next__,
+    )
+    steps = [b - a for a, b in pairwise(sorted({*seen, envelope.next_offset}))]
+    assert max(steps[1:]) == SPAN_MIN, "after the first, which tells how long they take"
+    for topic in {output.topic for output in whole}:
+        told = ([output for output in each if output.topic == topic] for each in (cut, whole))
+        assert next(told) == next(told)
+    rows = (sorted(map(tuple, snapshot(each.state).rows.tolist())) for each in (assigned, expected))
+    assert next(rows) == next(rows)
+
+
+def test_as_many_records_are_applied_at_once_as_take_a_tenth_of_a_second() -> None:
+    detector = Detector(*[None] * 6)  # type: ignore[arg-type]
+    for records, spent_s, span in (
+        (TICK_OFFSETS, 0.0, TICK_OFFSETS),
+        (TICK_OFFSETS, 0.09, TICK_OFFSETS),
+        (TICK_OFFSETS, 0.48, 512),
+        (SPAN_MIN - 1, 9.0, 512),  # so few say nothing
+        (512, 0.03, 1024),
+        (1024, 90.0, SPAN_MIN),
+        (SPAN_MIN, 0.001, TICK_OFFSETS),
+    ):
+        detector._pace(records, spent_s)
+        assert detector.span == span
 
 
 def test_an_envelope_is_given_up_where_a_rebalance_begins(envelope: Envelope) -> None:
