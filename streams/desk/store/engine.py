@@ -8,6 +8,8 @@ they are two files (`desk.db` and `desk-index.db`), in PostgreSQL two schemas.
 from __future__ import annotations
 
 import os
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -24,6 +26,8 @@ Half = Literal["index", "people"]
 SCHEMAS: Final[dict[Half, str]] = {"index": "otpguard_index", "people": "otpguard_people"}
 BUSY_MS: Final = 30_000
 """Longest wait for another process' transaction; the indexer's take a second at most."""
+
+BUSY_PAUSE_S: Final = 0.01
 
 LOCK: Final = 0x6F74_7067  # of PostgreSQL; "otpg"
 
@@ -116,7 +120,7 @@ def _sqlite(path: Path, half: Half) -> Engine:
             "temp_store=MEMORY",
             "cache_size=-32000",
         ):
-            cursor.execute(f"PRAGMA {pragma}")
+            _set(cursor, pragma)
         cursor.close()
 
     @event.listens_for(made, "begin")
@@ -125,6 +129,24 @@ def _sqlite(path: Path, half: Half) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return made
+
+
+def _set(cursor: sqlite3.Cursor, pragma: str) -> None:
+    """Set a pragma, however long others keep the file, but no longer than `BUSY_MS`.
+
+    SQLite does not wait for them where a file is to have its log: it fails at once if two ask for
+    that together, or if one asks while another, the last to leave, clears the log away.
+    """
+    end = time.monotonic() + BUSY_MS / 1000
+    while True:
+        try:
+            cursor.execute(f"PRAGMA {pragma}")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(BUSY_PAUSE_S)
+        else:
+            return
 
 
 def alone(connection: Connection) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from streams.errors import ConfigError, UnavailableError
 from tests.enforce.records import RECIPIENT
 from tests.ports import free_port
 from tests.streams.desk.store.filled import opened
+from tests.waiting import END_S
 
 
 @pytest.mark.parametrize(
@@ -46,6 +50,20 @@ def test_the_log_is_kept_and_erased_bytes_are_overwritten(tmp_path: Path) -> Non
             asked = ("journal_mode", "secure_delete", "foreign_keys", "synchronous")
             found = [connection.exec_driver_sql(f"PRAGMA {p}").scalar() for p in asked]
         assert found == ["wal", 1, 1, synchronous]
+
+
+def test_who_opens_a_file_waits_until_others_let_it_have_its_log(tmp_path: Path) -> None:
+    """As where several make it together: there SQLite fails at once, whatever its timeout."""
+    path = tmp_path / "desk.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor(1) as pool:
+            opened = pool.submit(engine(f"sqlite:///{path}", "people").connect)
+            with pytest.raises(TimeoutError):
+                opened.result(0.2)
+            other.execute("COMMIT")
+            with opened.result(END_S) as connection:
+                assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
 
 
 def test_readers_go_on_while_somebody_writes(tmp_path: Path) -> None:
