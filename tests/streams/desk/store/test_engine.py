@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Event
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -16,7 +19,7 @@ from streams.errors import ConfigError, UnavailableError
 from tests.enforce.records import RECIPIENT
 from tests.ports import free_port
 from tests.streams.desk.store.filled import opened
-from tests.waiting import END_S
+from tests.waiting import END_S, wait_until
 
 
 @pytest.mark.parametrize(
@@ -52,18 +55,29 @@ def test_the_log_is_kept_and_erased_bytes_are_overwritten(tmp_path: Path) -> Non
         assert found == ["wal", 1, 1, synchronous]
 
 
-def test_who_opens_a_file_waits_until_others_let_it_have_its_log(tmp_path: Path) -> None:
+def test_who_opens_a_file_waits_until_others_let_it_have_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As where several make it together: there SQLite fails at once, whatever its timeout."""
-    path = tmp_path / "desk.db"
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+    path, refused = tmp_path / "desk.db", Event()
+
+    def sleep(seconds: float) -> None:
+        refused.set()
+        time.sleep(seconds)
+
+    waiting = SimpleNamespace(monotonic=time.monotonic, sleep=sleep)
+    monkeypatch.setattr("streams.desk.store.engine.time", waiting)
+    with (
+        closing(sqlite3.connect(path, isolation_level=None)) as other,
+        ThreadPoolExecutor(1) as pool,
+    ):
         other.execute("BEGIN IMMEDIATE")
-        with ThreadPoolExecutor(1) as pool:
-            opened = pool.submit(engine(f"sqlite:///{path}", "people").connect)
-            with pytest.raises(TimeoutError):
-                opened.result(0.2)
-            other.execute("COMMIT")
-            with opened.result(END_S) as connection:
-                assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        opened = pool.submit(engine(f"sqlite:///{path}", "people").connect)
+        wait_until(lambda: refused.is_set() or opened.done(), "it is refused once")
+        assert not opened.done()
+        other.execute("COMMIT")
+        with opened.result(END_S) as connection:
+            assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
 
 
 def test_readers_go_on_while_somebody_writes(tmp_path: Path) -> None:
