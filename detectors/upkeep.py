@@ -45,8 +45,9 @@ RELEASE_MAX: Final = TICK_OFFSETS
 the queue ends, and a tick after a great campaign stops nothing for long (40 us each, measured)."""
 
 END_LOOKS: Final = 3
-"""An episode's end is so many of those looks (140 us, measured): most of it is its last record. It
-takes three novel platforms to open a new one, so a tick opens no more than the next may end."""
+"""An episode's end is so many of those looks (140 us, measured): most of it is its last record. A
+new one takes three novel platforms, so what waits grows only while nearly all of a partition's
+events are a flood's, and is over soon after it."""
 
 DUE_SPARE: Final = 1024
 """Entries of `Partition.due` that no suspect stands behind any more, on top of one for each that

@@ -19,7 +19,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
@@ -73,13 +73,13 @@ class Detector:
     states: StateManager
     observer: Observer
     letters: Letters
-    span: int = TICK_OFFSETS  # offsets that are applied at once, or fewer
     now: Callable[[], float] = time.monotonic
+    _span: int = field(default=TICK_OFFSETS, init=False)  # offsets that are applied at once
 
     async def handle(self, poll: Poll, consumer: Consumer) -> None:
         """Apply what a poll brought to the states, or have its records read again."""
         waiting = poll.take()
-        for group in _groups(waiting, min(BLOCK, self.span)):
+        for group in _groups(waiting, min(BLOCK, self._span)):
             applied = await self._handle_together(group)
             waiting = [each for each in waiting if each.partition not in applied]
         waiting.reverse()
@@ -107,7 +107,7 @@ class Detector:
             if (piece := piece.since(assigned.next)).ends_early(TICK_OFFSETS):
                 assigned.deferred = piece.alone()
                 return
-            for part in piece.pieces(self.span):
+            for part in piece.pieces(self._span):
                 async with assigned.state_lock:
                     if not self._at_work(assigned):
                         return
@@ -231,7 +231,7 @@ class Detector:
         if records >= SPAN_MIN:
             fitting = int(records * APPLIED_S / max(spent_s, 1e-6))
             span = 1 << max(fitting, SPAN_MIN).bit_length() - 1
-            self.span = min(span, TICK_OFFSETS)
+            self._span = min(span, TICK_OFFSETS)
 
     def _outputs(
         self, partition: int, rejects: Sequence[wire.Reject], decisions: chain.Decisions
@@ -285,7 +285,7 @@ def _groups(polled: Sequence[Envelope], most: int) -> Iterator[list[Envelope]]:
         number = len(envelope.values)
         if number >= SMALL:
             continue
-        if records + number > most:
+        if group and records + number > most:
             yield group
             group, records = [], 0
         group.append(envelope)

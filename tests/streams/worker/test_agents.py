@@ -36,7 +36,7 @@ EVENTS = 5 * TICK_OFFSETS
 START_MS = 1_700_000_000_000
 
 
-def STANDING() -> float:  # noqa: N802 - a constant
+def standing() -> float:
     """A clock by which nothing takes any time, however busy the machine is."""
     return 0.0
 
@@ -63,7 +63,7 @@ def apply(
     others: Callable[[AssignedPartition, Any], None],
     sent: list[Output] | None = None,
     metrics: Metrics | None = None,
-    now: Callable[[], float] = STANDING,
+    now: Callable[[], float] = standing,
 ) -> AssignedPartition:
     """Have an agent apply them; `others` runs at every turn of the loop."""
     return play([[one] for one in envelopes], others, sent, metrics, now).partitions[0]
@@ -74,7 +74,7 @@ def play(
     others: Callable[[AssignedPartition, Any], None],
     sent: list[Output] | None = None,
     metrics: Metrics | None = None,
-    now: Callable[[], float] = STANDING,
+    now: Callable[[], float] = standing,
 ) -> StateManager:
     """The same for several partitions; each begins at its first envelope's start."""
     told = Metrics() if metrics is None else metrics
@@ -166,7 +166,7 @@ def test_as_many_records_are_applied_at_once_as_take_a_tenth_of_a_second() -> No
         (SPAN_MIN, 0.001, TICK_OFFSETS),
     ):
         detector._pace(records, spent_s)
-        assert detector.span == span
+        assert detector._span == span
 
 
 def test_an_envelope_is_given_up_where_a_rebalance_begins(envelope: Envelope) -> None:
