@@ -133,7 +133,10 @@ def _powers() -> Hashes:
 
 
 def _mixed(hashes: Hashes) -> Hashes:
-    return (hashes ^ (hashes >> _FOLD_BITS)) * _LAST
+    mixed: Hashes = hashes >> _FOLD_BITS
+    mixed ^= hashes  # in place: each call makes one array
+    mixed *= _LAST
+    return mixed
 
 
 def tokens(seen: View) -> Tokens:
@@ -146,8 +149,7 @@ def tokens(seen: View) -> Tokens:
     start = begins.nonzero()[0]
     kind, first = kinds[start], seen.letters[start]
     word = (first + np.uint32(1)) * _MIX
-    shapes = first + _OF_MARK
-    shapes[seen_as[start] >= _WRITTEN_ON] = _ALONE_SHAPE
+    shapes = np.where(seen_as[start] >= _WRITTEN_ON, _ALONE_SHAPE, first + _OF_MARK)
     written = (kind == _LETTER).nonzero()[0]
     if len(written):
         word[written], shapes[written] = _of_letters(seen, letter, start[written])
@@ -186,12 +188,19 @@ def _begun(*forms: int) -> Hashes:
 
 def _with(hashes: Hashes, part: Hashes) -> Hashes:
     """Hashes with one more token behind those that they have."""
-    return (hashes ^ (hashes >> _FOLD_BITS)) * _MIX + part
+    longer: Hashes = hashes >> _FOLD_BITS
+    longer ^= hashes
+    longer *= _MIX
+    longer += part
+    return longer
 
 
 def _places(hashes: Hashes) -> Ints:
     """Places in the second half of the table."""
-    return (_mixed(hashes) >> np.uint32(32 - HASH_BITS)).astype(np.int64) + (1 << HASH_BITS)
+    place = _mixed(hashes)
+    place >>= np.uint32(32 - HASH_BITS)
+    place += np.uint32(1 << HASH_BITS)
+    return place.astype(np.int64)
 
 
 def clues(told: Tokens) -> Iterator[Clue]:
@@ -310,7 +319,7 @@ def _shapes(told: Tokens) -> Iterator[_Clues]:
     behind = told.texts[number]
     behind += first >= told.edges[behind]
     edge = told.edges[behind]  # that no run reaches over
-    place[(last > edge) | (ahead >= _RUNS)] = NOWHERE
+    np.copyto(place, NOWHERE, where=(last > edge) | (ahead >= _RUNS))
     yield _Clues(2, _RUN_FORMS, first + 1, place, tokens, _RUN_OF)
 
 

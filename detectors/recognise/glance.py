@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence, Sized
 from functools import cache
-from typing import Final, TypeVar
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from detectors.recognise import lures, spelled, spent
 from detectors.recognise.fold import fold
 from detectors.recognise.gather import ODD_SIGNS, SIGNS
+from detectors.recognise.grams import Lengths, Points, View, view_of
+from detectors.recognise.signature import HEAD_CHARS, HEAD_ENDS
 
-Points = NDArray[np.uint32]
 Kinds = NDArray[np.uint16]
 
 CLOSELY: Final = 1
@@ -35,8 +36,10 @@ SPENT: Final = 8
 """A number may be called used or expired: `spent`."""
 NUMBER: Final = 16
 """To tell if it shows a number that is a code's, no amount and nobody else's, takes a search."""
+PROGRAM: Final = 32
+"""A program may be meant to read it: there is an @ or a <."""
 HIDES: Final = CLOSELY | APART | WORDS
-ALL: Final = HIDES | SPENT | NUMBER
+ALL: Final = HIDES | SPENT | NUMBER | PROGRAM
 
 _BEHIND: Final = 32  # of the table of beginnings: SPENT, unless it is inside a Latin word
 
@@ -63,17 +66,16 @@ _BEGUN_CHARS: Final = 3  # characters that words are told by
 _MIX: Final = np.uint32(0x9E3779B1)  # as in `grams`
 
 
-_CHARS: Final = 40_000
-"""Characters of the texts that are read in one pass, about. Chosen: what numpy makes of them fits
-into a cache, and a call of it is little beside what it does; half as many cost 5 % more."""
+_READ_BYTES: Final = 100_000
+"""Bytes of the texts that are read in one pass, about. Chosen: what numpy makes of them fits into a
+cache, and a call of it is little beside what it does; half as many cost more, twice as many are no
+cheaper."""
 
-_T = TypeVar("_T", bound=Sized)
 
-
-def batched(texts: Sequence[_T]) -> Iterator[Sequence[_T]]:
+def parts(texts: Sequence[Sized]) -> Iterator[slice]:
     """Yield as many texts as are best read together, until all came."""
-    step = max(1, _CHARS * len(texts) // max(1, sum(map(len, texts))))
-    return (texts[first : first + step] for first in range(0, len(texts), step))
+    step = max(1, _READ_BYTES * len(texts) // max(1, sum(map(len, texts))))
+    return (slice(first, first + step) for first in range(0, len(texts), step))
 
 
 class _Table:
@@ -186,26 +188,51 @@ def _hashes(letters: Sequence[Points]) -> Iterator[Points]:
         yield (piece * _MIX) >> np.uint32(32 - _HASH_BITS)
 
 
-def glanced(masked: Sequence[str]) -> tuple[list[str], list[int]]:
-    r"""Fold each masked text, and tell what it may hold; one pass over very many of them.
+class Glance(NamedTuple):
+    """Texts as one pass over their characters sees them: columns of n texts.
 
-    The first is as `fold` has it, digits masked, if the text need not be folded by itself; the
-    second has the bits CLOSELY, APART, WORDS, SPENT, NUMBER.
-
-    >>> folded, may = glanced(["Your CODE", "验·证·码：0000"])
-    >>> folded[0], may[0] & APART, may[1] & APART == APART
-    ('your code', 0, True)
+    The m characters lie in a row, with a NUL behind each text and before the first.
     """
-    folded: list[str] = []
-    may: list[int] = []
-    for part in batched(masked):
-        texts, kinds = _glanced(part)
-        folded += texts
-        may += kinds
-    return folded, may
+
+    masked: Points  # (m,)
+    folded: Points  # (m,), as `fold` has them where a text need not be folded by itself
+    start: NDArray[np.int64]  # (n,) of each text, its first character
+    lengths: Lengths  # (n,) characters of each
+    may: NDArray[np.uint8]  # (n,) the bits CLOSELY, APART, WORDS, SPENT, NUMBER, PROGRAM
+    head: NDArray[np.int64]
+    """(n,) Characters of the brackets that each text begins with, from 【 to 】; none where no name can
+    stand in brackets, there or at the end; and -1 where it takes a search."""
+
+    def texts(self) -> list[str]:
+        """The folded texts."""
+        whole = self.folded.tobytes().decode("utf-32-le", "surrogatepass")
+        places = zip(self.start.tolist(), (self.start + self.lengths).tolist(), strict=True)
+        return [whole[start:end] for start, end in places]
+
+    def text(self, at: int) -> str:
+        """One of the folded texts."""
+        own = self.folded[self.start[at] : self.start[at] + self.lengths[at]]
+        return own.tobytes().decode("utf-32-le", "surrogatepass")
+
+    def view(self) -> View:
+        """Return what the model weighs."""
+        return view_of(self.folded, self.masked, self.lengths)
+
+    def lines(self) -> NDArray[np.int64]:
+        """Count the line breaks of each text (n,)."""
+        breaks = (self.folded == ord("\n")).nonzero()[0]
+        until = breaks.searchsorted(self.start + self.lengths)
+        inside: NDArray[np.int64] = until - breaks.searchsorted(self.start)
+        return inside
 
 
-def _glanced(masked: Sequence[str]) -> tuple[list[str], list[int]]:
+def glanced(masked: Sequence[str]) -> Glance:
+    r"""Fold masked texts, at least one and without a NUL, and tell what each may hold; one pass.
+
+    >>> seen = glanced(["Your CODE", "验·证·码：0000"])
+    >>> seen.texts()[0], seen.may[0] & APART, seen.may[1] & APART == APART
+    ('your code', np.uint8(0), np.True_)
+    """
     joined = f"{_EDGE}{chr(0).join(masked)}{_EDGE}"
     points = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
     folded, kinds = _table().of(points)
@@ -214,19 +241,40 @@ def _glanced(masked: Sequence[str]) -> tuple[list[str], list[int]]:
     may = np.bitwise_or.reduceat(_may(folded, kinds), starts)
     may |= np.uint8(NUMBER)
     may[_with_own_numbers(folded, kinds, starts)] ^= np.uint8(NUMBER)
-    text = folded.tobytes().decode("utf-32-le", "surrogatepass")
-    places = zip(starts.tolist(), (starts + lengths).tolist(), strict=True)
-    return [text[start:end] for start, end in places], may.tolist()
+    head = _bracketed(folded, kinds, starts, lengths)
+    inner = slice(_REACH - 1, 1 - _REACH)  # one edge is left on each side
+    return Glance(points[inner], folded[inner], starts - _REACH + 1, lengths, may, head)
+
+
+def _bracketed(
+    folded: Points, kinds: Kinds, starts: NDArray[np.int64], lengths: Lengths
+) -> NDArray[np.int64]:
+    """`Glance.head`; see `signature_span`, which looks for the same."""
+    closes = np.append((folded == ord(HEAD_ENDS[1])).nonzero()[0], len(folded))
+    chars = closes[closes.searchsorted(starts)] + 1 - starts
+    named = (folded[starts] == ord(HEAD_ENDS[0])) & (chars <= np.minimum(lengths, HEAD_CHARS))
+    last = starts + lengths - 1
+    plain = _LETTER | _ZERO
+    ends = folded[last]
+    unnamed = ((kinds[last] & plain) > 0) | (ends == ord(".")) | (ends == ord("。"))
+    unnamed &= (kinds[starts] & plain) > 0  # neither a blank nor a bracket of any kind
+    return np.where(named, chars, np.where(unnamed, 0, -1))
+
+
+def _places(kinds: Kinds, wanted: np.uint16) -> NDArray[np.int64]:
+    """Find the characters of these kinds; of masks numpy finds the places much faster."""
+    places: NDArray[np.int64] = ((kinds & wanted) != 0).nonzero()[0]
+    return places
 
 
 def _may(folded: Points, kinds: Kinds) -> NDArray[np.uint8]:
     """The signs of hidden things at the place of each character; see `Glance`."""
-    may = np.zeros(len(kinds), np.uint8)
+    may: NDArray[np.uint8] = ((folded == ord("@")) | (folded == ord("<"))) * np.uint8(PROGRAM)
     if (kinds & _NATIVE).any():
         latin, native = (kinds & _LATIN) > 0, (kinds & _NATIVE) > 0
         mixed = (latin[:-1] & native[1:]) | (native[:-1] & latin[1:])
         may[:-1] |= mixed * np.uint8(CLOSELY)
-    few = (kinds & (_ALONE | _SIGN | _ODD | _CLOSES)).nonzero()[0]  # not on the edge
+    few = _places(kinds, _ALONE | _SIGN | _ODD | _CLOSES)  # not on the edge
     own = kinds[few]
     # A sign, one character, and a sign again, of which what is behind is no Latin word; or a sign
     # that stands nowhere but between digits and in ornaments.
@@ -237,10 +285,10 @@ def _may(folded: Points, kinds: Kinds) -> NDArray[np.uint8]:
     apart &= (kinds[few + 4] & _LATIN) == 0
     apart |= ((own & _ODD) > 0) | (((own & _CLOSES) > 0) & ((kinds[few + 1] & _OPENS) > 0))
     may[few] |= ((own & _ALONE) > 0) * np.uint8(CLOSELY) | apart * np.uint8(APART)
-    numeral = (kinds & _NUMERAL).nonzero()[0]
+    numeral = _places(kinds, _NUMERAL)
     beside = kinds[numeral - 2] | kinds[numeral - 1] | kinds[numeral + 1] | kinds[numeral + 2]
     may[numeral[(beside & _ZERO) > 0]] |= np.uint8(WORDS)
-    heads = (kinds & _HEADS).nonzero()[0]  # a tenth of all, and less; not on the edge
+    heads = _places(kinds, _HEADS)  # a tenth of all, and less; not on the edge
     begins = np.zeros(len(heads), np.uint8)
     letters = [folded[heads + step] for step in range(_BEGUN_CHARS)]
     for table, hashes in zip(_begun(), _hashes(letters), strict=True):
@@ -289,11 +337,11 @@ def _owned(
 ) -> NDArray[np.bool_]:
     """Tell of each number, in a text that starts there, if an owner's word may be before it."""
     first = np.maximum(number - (lures.OWNER_CHARS + 1), start)  # a blank may lie between
-    letters = np.append(-1, (kinds & _OWNS).nonzero()[0])
+    letters = np.append(-1, _places(kinds, _OWNS))
     last = letters[letters.searchsorted(number) - 1]
     owned: NDArray[np.bool_] = last >= np.maximum(number - (lures.LAST_CHARS + 1), start)
     # Words begin behind a blank, or where one is cut.
-    begins = (kinds & _BLANK).nonzero()[0] + 1
+    begins = _places(kinds, _BLANK) + 1
     of = number.searchsorted(begins)
     near = begins >= np.append(first, len(kinds))[of]
     every = np.arange(len(number))

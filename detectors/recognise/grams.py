@@ -30,13 +30,17 @@ _PLACE_BITS: Final = np.uint32(32 - HASH_BITS)
 _ZERO: Final = np.uint32(ord("0"))
 
 
+Points = NDArray[np.uint32]
+Lengths = NDArray[np.int64]
+
+
 class View(NamedTuple):
     """Texts as the model sees them, one behind the other, an edge before and behind each."""
 
-    letters: NDArray[np.uint32]  # code points
-    cased: NDArray[np.uint32]  # the same before they were folded, for their capitals
+    letters: Points  # code points
+    cased: Points  # the same before they were folded, for their capitals
     starts: NDArray[np.int64]  # of each text in `letters`, its first character
-    lengths: NDArray[np.int64]  # characters of each
+    lengths: Lengths  # characters of each
 
 
 def view(folded: Sequence[str], cased: Sequence[str] | None = None) -> View:
@@ -46,10 +50,17 @@ def view(folded: Sequence[str], cased: Sequence[str] | None = None) -> View:
     >>> "".join(map(chr, letters)), starts.tolist(), lengths.tolist()
     ('\x00code: 4\x00a\x00', [1, 9], [7, 1])
     """
-    letters = high = _points(folded)
-    if cased is not None:
-        high = _points(cased)
+    letters = _points(folded)
     lengths = np.fromiter(map(len, folded), np.int64, len(folded))
+    return view_of(letters, letters if cased is None else _points(cased), lengths)
+
+
+def view_of(letters: Points, cased: Points, lengths: Lengths) -> View:
+    """The same of texts that lie in these code points already, as `View` has them (m,).
+
+    `lengths` (n,) are the characters of each text, the edge behind it not among them.
+    """
+    high = cased
     stops = (lengths + 1).cumsum()  # of the edge behind each text
     digit = (letters - _ZERO) < 10
     inner = digit[1:] & digit[:-1]  # a digit behind another
@@ -68,7 +79,7 @@ def view(folded: Sequence[str], cased: Sequence[str] | None = None) -> View:
     return View(letters, high, starts, stops - starts)
 
 
-def _points(texts: Sequence[str]) -> NDArray[np.uint32]:
+def _points(texts: Sequence[str]) -> Points:
     octets = f"\0{chr(0).join(texts)}\0".encode("utf-32-le", "surrogatepass")
     return np.frombuffer(octets, np.uint32)
 

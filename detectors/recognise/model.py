@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.recognise import clues
-from detectors.recognise.grams import GRAM_CHARS, NOWHERE, pieces, sums, view
+from detectors.recognise.grams import GRAM_CHARS, NOWHERE, View, pieces, sums, view
 from detectors.recognise.shipped import shipped, shipped_octets
 
 
@@ -65,9 +65,10 @@ class Model:
 
         `cased` are the same texts with their capitals, a character for a character.
         """
-        if not folded:
-            return np.zeros(0, np.int64)
-        seen = view(folded, cased)
+        return self.scores_of(view(folded, cased)) if folded else np.zeros(0, np.int64)
+
+    def scores_of(self, seen: View) -> NDArray[np.int64]:
+        """The score of each text (n > 0) of a view, in hundredths."""
         norm = np.sqrt(np.maximum(seen.lengths, 1) * float(GRAM_CHARS))
         summed = sums(seen, self.weights) / norm + clues.sums(seen, self.weights)
         return np.rint(self.bias + self.scale * summed).astype(np.int64)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -21,6 +22,7 @@ from detectors.recognise import glance
 from detectors.recognise.cues import supported
 from detectors.recognise.fold import fold, kept, mask
 from detectors.recognise.gather import gathered
+from detectors.recognise.glance import Glance
 from detectors.recognise.lexicon import any_of, branches
 from detectors.recognise.owners import LINK_END, SAYS, TELLING, held, owned_codes, without_objects
 from detectors.recognise.rules import RULES
@@ -219,38 +221,43 @@ def look(masked: str) -> Look:
     return _look(masked, folded, places, glance.ALL)
 
 
-class Glanced(NamedTuple):
-    """Masked excerpts at a glance, a column of each thing; a look at one is made when asked for."""
+@dataclass(frozen=True, slots=True)
+class Glanced:
+    """Masked excerpts at a glance; a look at one is made when it is asked for."""
 
     masked: Sequence[str]
-    folded: list[str]  # as a look has it
-    may: list[int]
+    glance: Glance | None  # None of few, which are all in `looks`
     looks: dict[int, Look]  # at those that it took to fold them
+
+    def texts(self) -> list[str]:
+        """The folded texts, as looks have them."""
+        if self.glance is None:
+            return [each.folded for each in self.looks.values()]
+        folded = self.glance.texts()
+        for at, each in self.looks.items():
+            folded[at] = each.folded
+        return folded
 
     def look(self, at: int) -> Look:
         """A look at one: the same as by itself, but for `may`."""
         made = self.looks.get(at)
-        if made is None:
-            made = _look(self.masked[at], self.folded[at], None, self.may[at])
+        if made is None and self.glance is not None:
+            made = _look(self.masked[at], self.glance.text(at), None, int(self.glance.may[at]))
+        assert made is not None, "where nobody glanced there is a look at each"
         return made
 
 
 def glanced(masked: Sequence[str]) -> Glanced:
     """A glance at each: where there are many, at a fifth of what looks at them cost."""
     if len(masked) < _FEW or any("\0" in text for text in masked):
-        looks = dict(enumerate(map(look, masked)))
-        folded = [each.folded for each in looks.values()]
-        return Glanced(masked, folded, [glance.ALL] * len(masked), looks)
-    folded, may = glance.glanced(masked)
+        return Glanced(masked, None, dict(enumerate(map(look, masked))))
+    seen = glance.glanced(masked)
     looks = {}
-    for at, hides in enumerate(may):
-        if hides & glance.HIDES:
-            text = masked[at]
-            looks[at] = (
-                look(text) if hides & glance.CLOSELY else _look(text, folded[at], None, hides)
-            )
-            folded[at] = looks[at].folded
-    return Glanced(masked, folded, may, looks)
+    for at in (seen.may & glance.HIDES).nonzero()[0].tolist():
+        hides, text = int(seen.may[at]), masked[at]
+        closely = hides & glance.CLOSELY
+        looks[at] = look(text) if closely else _look(text, seen.text(at), None, hides)
+    return Glanced(masked, seen, looks)
 
 
 def _look(masked: str, folded: str, places: list[int] | None, may: int) -> Look:

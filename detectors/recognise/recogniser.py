@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -44,7 +44,7 @@ from detectors.recognise.reading import (
 )
 from detectors.recognise.registry import Line, Registry, Sender
 from detectors.recognise.rules import RULES
-from detectors.recognise.signature import is_note, signature_span
+from detectors.recognise.signature import is_note, is_plain_head, signature_span
 from detectors.recognise.weigh import confidence, decided, model, named, scored
 
 OTP_CATEGORY: Final = "otp"
@@ -239,6 +239,8 @@ _TRUST: Final = 0xFC  # the bits of an answer that hold it
 _MISS: Final = -1
 _NAME: Final = -2  # and below: -2 - (start << 16 | end), the bytes of a name that holds digits
 
+_LOOK: Final = -2  # of what texts begin with: each takes a look
+
 _OTHER_CATEGORY: Final = round(RULES["category-other"].confidence * 100) << 8
 _OTHER_CATEGORIES: Final = frozenset(category.encode() for category in OTHER_CATEGORIES)
 _FIELD_BYTES: Final = 256  # a sender, signature or id longer than that is not worth remembering
@@ -299,26 +301,31 @@ class _Looked(NamedTuple):
     score: int
 
 
-class _New(NamedTuple):
-    """The new texts of a batch, weighed in one pass: columns."""
+_Begun = tuple[int, int, str | None]
+"""A score's own answer (`decided`), the kind of the sender, and the name in brackets that a text
+begins with (`Glance.head`)."""
 
-    places: dict[_Key, int]  # by key
-    kinds: list[int]  # of their senders
+
+class _New(NamedTuple):
+    """New texts of a batch, weighed in one pass: columns."""
+
+    keys: Sequence[_Key]
+    kinds: Sequence[int]  # of their senders
     seen: Glanced
-    scores: list[int]
-    decided: list[int]
+    scores: NDArray[np.int64]
 
     @classmethod
-    def of(cls, keys: Mapping[_Key, int]) -> _New:
+    def of(cls, keys: Mapping[_Key, int]) -> Iterator[_New]:
         """Weigh the texts of these keys, which have the kinds of their senders beside them."""
-        seen = glanced(_texts([key if isinstance(key, bytes) else key[0] for key in keys]))
-        scores = scored(seen)
-        places = {key: at for at, key in enumerate(keys)}
-        return cls(places, list(keys.values()), seen, scores, decided(seen, scores))
+        every, kinds = list(keys), list(keys.values())
+        heads = [key if isinstance(key, bytes) else key[0] for key in every]
+        for part in glance.parts(heads):
+            seen = glanced(_texts(heads[part]))
+            yield cls(every[part], kinds[part], seen, scored(seen))
 
-    def looked(self, place: int) -> _Looked:
+    def looked(self, at: int) -> _Looked:
         """A look at one."""
-        return _Looked(self.seen.look(place), self.scores[place])
+        return _Looked(self.seen.look(at), int(self.scores[at]))
 
 
 class _Owner(NamedTuple):
@@ -455,6 +462,7 @@ class Recogniser:
         self._kind_of_head: dict[str, int] = {}  # first digits of a long number -> the same
         self._from_of: dict[str, tuple[int, str]] = {}
         self._owners: dict[tuple[int, str, str, str], _Owner] = {}  # by kind, and names as written
+        self._of_head: dict[_Begun, int] = {}  # answers of texts that begin so; see `_decided`
         self._other: str | None = None  # the key of the answer just given, if another has its ids
 
     @cached_property
@@ -554,23 +562,22 @@ class Recogniser:
             few = [keys[row] for row in rows]
             young, old = self._young, self._old
             known = answers[unanswered].tolist()
-            new = _New.of(
-                {
-                    key: kinds[row]
-                    for row, key, answer in zip(rows, few, known, strict=True)
-                    if answer == _MISS and key not in old  # else known, but for a name's digits
-                }
-            )
-            self._at_once(new)
+            unknown = {
+                key: kinds[row]
+                for row, key, answer in zip(rows, few, known, strict=True)
+                if answer == _MISS and key not in old  # else known, but for a name's digits
+            }
+            left = dict(chain.from_iterable(map(self._at_once, _New.of(unknown))))
             known = list(map(young.get, few, repeat(_MISS)))
             for at in [at for at, answer in enumerate(known) if answer < 0]:
                 row, key = rows[at], few[at]
                 if (answer := young.get(key, _MISS)) < 0:  # else it came before in this batch
-                    asked, place = _asked(batch, row, kinds[row]), new.places.get(key)
+                    asked, place = _asked(batch, row, kinds[row]), left.get(key)
                     if place is None or answer != _MISS:
                         answer = self._answer(key, answer, asked)
                     else:
-                        answer = self._first(key, asked, new.looked(place))
+                        new, at_ = place
+                        answer = self._first(key, asked, new.looked(at_))
                     if self._other is not None:
                         own[row], self._other = self._other, None
                 known[at] = answer
@@ -611,7 +618,8 @@ class Recogniser:
             if batch.text[row] and (told == OTP_CATEGORY or told in OTHER_CATEGORIES):
                 rows.append(row)
         seen = glanced([mask(excerpt(batch.text[row])) for row in rows])
-        for row, folded, score in zip(rows, seen.folded, scored(seen), strict=True):
+        scores = scored(seen).tolist()
+        for row, folded, score in zip(rows, seen.texts(), scores, strict=True):
             sure = model().sure(score)
             code = sure is True and "0" in folded
             other = sure is False
@@ -626,9 +634,10 @@ class Recogniser:
         if max(len(self._young), len(self._young_names)) > self.params.cache_templates:
             self._old, self._young = self._young, {}
             self._old_names, self._young_names = self._young_names, {}
+            self._of_head = {}
         if len(self._origins) > len(_TAILS) // 2:
             self._young, self._old = {}, {}
-            self._origins, self._kinds, self._owners = [], {}, {}
+            self._origins, self._kinds, self._owners, self._of_head = [], {}, {}, {}
             self._kind_of.clear()
             self._kind_of_head = {}
         if len(self._kind_of) > _SENDERS_MAX:
@@ -678,34 +687,57 @@ class Recogniser:
         owner = self._owner(asked, seen, looked.look)
         return self._remember(key, *self._read(asked, looked, owner))
 
-    def _at_once(self, new: _New) -> None:
+    def _at_once(self, new: _New) -> Iterator[tuple[_Key, tuple[_New, int]]]:
         """Remember the answers for those new texts that a score decides, of owners that are known.
 
-        As `_first` has them, without a look at each text.
+        As `_first` has them, without a look at each text. Yield each of the others with its place.
         """
-        young, names, owners = self._young, self._young_names, self._owners
-        told = zip(
-            new.places, new.kinds, new.decided, new.seen.folded, new.seen.masked, strict=True
-        )
-        for key, kind, code, folded, masked in told:
-            if not code or not isinstance(key, bytes):
-                continue
-            span = signature_span(folded)
-            name = masked[span[0] : span[1]] if span else ""
-            owner = owners.get((kind, name, "", ""))
-            # A digit of a name is masked here: as written it may be another's.
-            if owner is None or owner.trusted or not masked or "0" in name:
-                continue
-            answer, platform = self._alone[code], ""
-            if answer & _OTP:
-                if owner.of_sender or owner.person:
-                    continue
-                answer, platform = answer | owner.answer, owner.key
-            if names.get(answer >> 16) == platform or self._call(answer, platform):
-                young[key] = answer
-                self.misses += 1
-            else:  # another's ids: `_first` says whose they are to this message
-                self._other = None
+        answers = [_MISS] * len(new.keys)
+        if (told := new.seen.glance) is not None and isinstance(new.keys[0], bytes):
+            codes = decided(new.seen, new.scores).tolist()
+            spans = zip(new.seen.masked, told.head.tolist(), strict=True)
+            heads = [text[:end] if end >= 0 else None for text, end in spans]
+            begun = list(zip(codes, new.kinds, heads, strict=True))
+            answers = list(map(self._of_head.get, begun, repeat(_MISS)))
+            for at in [at for at, code in enumerate(codes) if code and answers[at] == _MISS]:
+                answers[at] = self._decided(new, at, begun[at])
+        known = {key: answer for key, answer in zip(new.keys, answers, strict=True) if answer >= 0}
+        self._young.update(known)
+        self.misses += len(known)
+        if len(known) < len(new.keys):
+            for at, (key, answer) in enumerate(zip(new.keys, answers, strict=True)):
+                if answer < 0:
+                    yield key, (new, at)
+
+    def _decided(self, new: _New, at: int, begun: _Begun) -> int:
+        """The answer for a text that a score decides; negative if it takes a look.
+
+        Remembered for all that begin so, if nothing else in them tells their owner.
+        """
+        told, masked = new.seen.glance, new.seen.masked[at]
+        assert told is not None, "else nothing is decided"
+        folded = told.text(at)
+        code, kind, head = begun
+        span = signature_span(folded)
+        name = masked[span[0] : span[1]] if span else ""
+        owner = self._owners.get((kind, name, "", ""))
+        if owner is None or not masked:
+            return _MISS
+        answer, platform = self._alone[code], ""
+        otp = answer & _OTP
+        if otp:
+            answer, platform = answer | owner.answer, owner.key
+        # A digit of a name is masked here: as written it may be another's.
+        if owner.trusted or "0" in name or (otp and (owner.of_sender or owner.person)):
+            answer = _LOOK
+        elif not self._call(answer, platform):  # another's ids: `_first` says whose they are
+            self._other = None
+            return _MISS
+        if head == "" or (head and is_plain_head(folded[: len(head)])):
+            if len(self._of_head) >= _OWNERS_MAX:
+                self._of_head.clear()
+            self._of_head[begun] = answer
+        return answer
 
     def _first(self, key: _Key, asked: _Asked, looked: _Looked) -> int:
         """The answer for an event whose template neither generation knows."""

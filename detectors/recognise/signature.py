@@ -23,6 +23,9 @@ _BRACKETED: Final = (
 )
 _CHINESE: Final = 1  # the first kind of them
 _NAME_CHARS: Final = 40
+HEAD_ENDS: Final = "【】"
+HEAD_CHARS: Final = _NAME_CHARS + 2
+"""Characters of the longest name at a text's head with the brackets around it."""
 _HEAD: Final = re.compile(f"\\s{{0,8}}(?:<#>\\s?|[(（]광고[)）]\\s?)?{_BRACKETED}")
 _CLOSING: Final = ("】", "]", "］", "〕", "〗")
 _TAIL: Final = re.compile(f"{_BRACKETED}\\s{{0,8}}$")
@@ -46,8 +49,8 @@ def signature_span(folded: str) -> tuple[int, int] | None:
     >>> signature_span("【验证码】000000，请勿转告。【美团】【请勿泄露】")
     (18, 20)
     """
-    end = folded.find("】", 1, _NAME_CHARS + 2)
-    if folded[: end + 1] in _plain_heads:  # of most that begin so it came before
+    end = folded.find(HEAD_ENDS[1], 1, HEAD_CHARS)
+    if is_plain_head(folded[: end + 1]):  # of most that begin so it came before
         return 1, end
     start = 0
     while found := _HEAD.match(folded, start):
@@ -68,6 +71,11 @@ def signature_span(folded: str) -> tuple[int, int] | None:
             return found.span(found.lastindex or 0)
         end = found.start()
     return None
+
+
+def is_plain_head(folded: str) -> bool:
+    """Tell if a text that begins with these brackets is known to be signed so, whatever it says."""
+    return folded in _plain_heads
 
 
 def _is_name(found: re.Match[str]) -> bool:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from detectors.recognise import glance
-from detectors.recognise.glance import batched
 from detectors.recognise.lures import lured, owned, verifies
 from detectors.recognise.model import Model, confidence_of
 from detectors.recognise.reading import (
@@ -55,6 +57,7 @@ _LISTED: Final = re.compile("[\u0600-\u06ff\u0900-\u09ff\u0e00-\u0e7f]")
 _LISTED_LETTERS: Final = 4  # a brand or a sign beside another script is no language
 _LEADS_ALONE: Final = re.compile("\\W{0,8}[0a-z -]{4,16}[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]")
 _SEARCHED: Final = glance.NUMBER | glance.SPENT  # before a score calls a text a code
+_TAKES_A_LOOK: Final = glance.HIDES | glance.PROGRAM  # whatever its score
 _LINES_MAX: Final = 3
 """Line breaks of a text that its score alone may call a code; they add up. Chosen: of our own codes
 .4 % have more."""
@@ -67,31 +70,29 @@ def model() -> Model:
     return Model.shipped()
 
 
-def scored(seen: Glanced) -> list[int]:
-    """The model's score of each text, in hundredths; one pass over very many of them."""
-    cased = list(seen.masked)
-    for at, looked in seen.looks.items():
-        cased[at] = looked.cased
-    scores: list[int] = []
-    for folded, high in zip(batched(seen.folded), batched(cased), strict=True):
-        scores += model().scores(folded, high).tolist()
+def scored(seen: Glanced) -> NDArray[np.int64]:
+    """The model's score of each text (n,), in hundredths; one pass over all of them."""
+    looks = list(seen.looks.values())
+    own = model().scores([each.folded for each in looks], [each.cased for each in looks])
+    if seen.glance is None:
+        return own
+    scores = model().scores_of(seen.glance.view())
+    scores[list(seen.looks)] = own
     return scores
 
 
-def decided(seen: Glanced, scores: Sequence[int]) -> list[int]:
-    """Tell of each text if it takes no look to see what its score decides alone.
+def decided(seen: Glanced, scores: NDArray[np.int64]) -> NDArray[np.int8]:
+    """Tell of each text (n,) if it takes no look to see what its score decides alone.
 
     1 for a code, unless a subscriber sent it; -1 for none; 0 where `alone` has to be asked.
     """
-    code, other = model().code, model().other
-    found = []
-    for text, may, score in zip(seen.folded, seen.may, scores, strict=True):
-        if other < score < code or may & glance.HIDES or "@" in text or "<#>" in text:
-            found.append(0)
-        elif score <= other:
-            found.append(-1)
-        else:
-            found.append(0 if may & _SEARCHED or _long(text) else 1)
+    found = np.zeros(len(scores), np.int8)
+    if (told := seen.glance) is None:
+        return found
+    plain = told.may & _TAKES_A_LOOK == 0
+    found[plain & (scores <= model().other)] = -1
+    sure = plain & (scores >= model().code) & (told.may & _SEARCHED == 0)
+    found[sure & (told.lengths <= LONG) & (told.lines() <= _LINES_MAX)] = 1
     return found
 
 

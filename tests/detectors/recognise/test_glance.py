@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +16,7 @@ from detectors.recognise.lures import owned
 from detectors.recognise.reading import excerpt, look, read, shown_at, tells_spent
 from detectors.recognise.reading import glanced as seen_at_once
 from detectors.recognise.shapes import counts
+from detectors.recognise.signature import is_plain_head, signature_span
 from detectors.recognise.spelled import spelled
 from tests.detectors.recognise import corpus
 from tests.detectors.recognise.test_recognise_cache import TEXTS
@@ -44,6 +47,12 @@ def check(masked: list[str]) -> None:
         assert read(seen) == read(alone), text
 
 
+def each(masked: list[str]) -> Iterator[tuple[str, str, int]]:
+    """Texts, as folded at a glance, and what they may hold."""
+    seen = glanced(masked)
+    return zip(masked, seen.texts(), seen.may.tolist(), strict=True)
+
+
 @given(MASKED)
 def test_many_texts_are_looked_at_as_each_is(masked: list[str]) -> None:
     check(masked)
@@ -55,7 +64,7 @@ def test_so_are_all_texts_that_there_are() -> None:
 
 @given(st.lists(st.one_of(ODD, SAID).map(lambda text: mask(text.replace("\0", ""))), min_size=1))
 def test_what_a_glance_does_not_see_is_not_there(masked: list[str]) -> None:
-    for text, folded, may in zip(masked, *glanced(masked), strict=True):
+    for text, folded, may in each(masked):
         if may & glance.CLOSELY:
             continue
         assert folded == mask(fold(text))
@@ -80,7 +89,8 @@ def test_what_a_glance_does_not_see_is_not_there(masked: list[str]) -> None:
     ],
 )
 def test_a_glance_tells_what_may_be_hidden(text: str, may: int) -> None:
-    assert [each & ~(glance.SPENT | glance.NUMBER) for each in glanced([text])[1]] == [may]
+    rest = ~(glance.SPENT | glance.NUMBER)
+    assert [seen & rest for _, _, seen in each([text])] == [may]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +105,7 @@ def test_a_glance_tells_what_may_be_hidden(text: str, may: int) -> None:
     ],
 )
 def test_a_glance_tells_if_a_number_may_be_called_used(text: str, may: int) -> None:
-    assert [each & ~glance.NUMBER for each in glanced([text])[1]] == [may]
+    assert [seen & ~glance.NUMBER for _, _, seen in each([text])] == [may]
 
 
 BEFORE = st.lists(
@@ -119,10 +129,10 @@ BESIDE = st.builds(
 
 @given(st.lists(BESIDE, min_size=1))
 def test_a_number_that_takes_no_search_is_a_code_s_own(texts: list[str]) -> None:
-    for text, folded, may in zip(texts, *glanced(list(map(mask, texts))), strict=True):
+    for text, folded, may in each(list(map(mask, texts))):
         if may & (glance.NUMBER | glance.CLOSELY):
             continue
-        place = shown_at(look(mask(text))._replace(folded=folded))
+        place = shown_at(look(text)._replace(folded=folded))
         assert place is not None
         assert not owned(folded, place)
         assert not counts(folded, place)
@@ -151,4 +161,50 @@ def test_a_number_that_takes_no_search_is_a_code_s_own(texts: list[str]) -> None
 def test_a_glance_tells_if_a_number_takes_no_search(text: str, *, plainly: bool) -> None:
     # Between others: what stands in one text is nothing to the next.
     texts = ["no.", text, "元 0000"]
-    assert (glanced(texts)[1][1] & glance.NUMBER == 0) is plainly
+    assert (glanced(texts).may[1] & glance.NUMBER == 0) == plainly
+
+
+HEADS = st.lists(
+    st.sampled_from(
+        ["【", "】", "[", "]", "(", "<#>", "淘宝", "验证码", "bank", "x" * 39, "x" * 40, " ",
+         "0000", "。", ".", "!", "\n", "〔", "〕", "α", "【淘宝】"]
+    ),
+    max_size=6,
+).map("".join)  # fmt: skip
+
+
+@given(st.lists(HEADS, min_size=1))
+def test_what_a_text_begins_with_tells_its_name_as_a_search_does(masked: list[str]) -> None:
+    seen = glanced(masked)
+    for text, folded, head in zip(masked, seen.texts(), seen.head.tolist(), strict=True):
+        span = signature_span(folded)
+        if head > 0:
+            assert text[0] + text[head - 1] == "【】"
+            assert not is_plain_head(folded[:head]) or span == (1, head - 1)
+        elif not head:
+            assert span is None, text
+
+
+@pytest.mark.parametrize(
+    ("text", "head"),
+    [
+        ("【淘宝】您的验证码是000000", 4),
+        (f"【{'x' * 40}】code 0000", 42),
+        (f"【{'x' * 41}】code 0000", -1),
+        ("Your code is 0000", 0),
+        ("Your code is 0000.", 0),
+        ("您的验证码是0000。", 0),
+        ("您的验证码是0000【淘宝】", -1),
+        (" 【淘宝】0000", -1),
+        ("", -1),
+    ],
+)
+def test_a_glance_tells_what_a_text_begins_with(text: str, head: int) -> None:
+    assert glanced(["【", text, "】0"]).head[1] == head
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"), [("", 0), ("a\n\nb\n", 3), ("\n", 1), ("验证码\n0000", 1)]
+)
+def test_line_breaks_are_counted_by_text(text: str, lines: int) -> None:
+    assert glanced(["\n0", text, "\n\n"]).lines().tolist() == [1, lines, 2]

@@ -387,3 +387,56 @@ def test_a_new_text_without_a_name_is_its_own_sender_s(senders: tuple[str, str])
         words = WORDS[at * 8 : at * 8 + 8]
         some = [f"您正在{word}，验证码：482913，请勿泄露。" for word in words]
         check(recogniser, [(text, sender, "", "", "", "") for text in some])
+
+
+HEADS = [
+    "【淘宝】", "【工商银行】", "【360】", "【a1b2】", "【验证码】【美团】", "【验证码】【饿了么】",
+    "【验证码】", "[淘宝]", "[web발신] [kb국민은행] ", "", "【】", "【【淘宝】", " 【淘宝】",
+    "<#> 【淘宝】", f"【{'名' * 40}】", f"【{'名' * 41}】",
+]  # fmt: skip
+TAILS = ["。", "", "!", "【美团】", "[acme]", " 【验证码】", "。拒收请回复R", "〔acme〕 "]
+USES = [
+    "您正在{}，验证码：482913，5分钟内有效，请勿泄露给他人", "您的{}验证码是482913，请勿告知他人",
+    "您已{}成功，欢迎再次光临，祝您生活愉快", "全场{}低至5折，满300减50，更有优惠券等您领取",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("templates", [1, 100, 10_000])
+@pytest.mark.parametrize("sender", ["10690001", "95588", "13800138000", "Acme", ""])
+def test_new_texts_that_begin_alike_have_the_answers_of_each(sender: str, templates: int) -> None:
+    """In an order in which each way to begin was seen with each way to end."""
+    recogniser = Recogniser(REGISTRY, RecogniseParams(cache_templates=templates))
+    ways = [(head, use, tail) for tail in TAILS for use in USES for head in HEADS]
+    for word in WORDS[:2]:
+        events = [plain(head + use.format(word) + tail, sender) for head, use, tail in ways]
+        for first in range(0, len(events), 100):
+            some = events[first : first + 100]
+            _check(recogniser, some, recogniser.columns(batch(some, lying)))
+
+
+def test_a_name_stays_known_as_long_as_new_texts_begin_with_it() -> None:
+    """Of each batch all earlier answers are forgotten: nobody but the new ones tells the name."""
+    recogniser = Recogniser(REGISTRY, RecogniseParams(cache_templates=1))
+    for at in range(8):
+        events = [plain(f"【青禾】{use.format(f'{at}{WORDS[at]}')}") for use in USES * 2]
+        events += [plain(f"【青禾】{USES[0].format(word + WORDS[at])}") for word in WORDS]
+        _check(recogniser, events, recogniser.columns(batch(events, lying)))
+
+
+def test_few_of_the_texts_that_a_score_decides_take_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    recogniser = Recogniser(REGISTRY)
+    looks: list[str] = []
+    first = recogniser._first
+
+    def look(key: recogniser_._Key, asked: recogniser_._Asked, looked: recogniser_._Looked) -> int:
+        looks.append(asked.text)
+        return first(key, asked, looked)
+
+    monkeypatch.setattr(recogniser, "_first", look)
+    letters = "子丑寅卯辰巳午未申酉"
+    texts = [f"【青禾】{USES[0].format(f'登录{a}{b}')}" for a in letters for b in letters]
+    recogniser.columns(batch([plain(text) for text in texts[:8]], lying))
+    assert looks == texts[:8]  # whose name it is takes a look
+    recogniser.columns(batch([plain(text) for text in texts[8:]], lying))
+    assert len(looks) < len(texts) // 2
+    assert recogniser.misses == len(texts)

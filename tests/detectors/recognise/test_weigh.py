@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from detectors.recognise import glance, weigh
+from detectors.recognise import weigh
 from detectors.recognise.fold import mask
 from detectors.recognise.reading import Look, Reading, excerpt, glanced, look, read
 from detectors.recognise.rules import RULES
@@ -31,10 +31,7 @@ def test_a_score_far_from_nought_decides_alone() -> None:
 
 
 @pytest.mark.parametrize("count", range(6))
-def test_very_many_texts_are_scored_in_parts_as_each_by_itself(
-    count: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(glance, "_CHARS", 20)
+def test_texts_are_scored_together_as_each_by_itself(count: int) -> None:
     texts = [
         "Your code is 000000",
         "c-o-d-e 0*0*0*0",
@@ -44,7 +41,7 @@ def test_very_many_texts_are_scored_in_parts_as_each_by_itself(
     ]
     seen = glanced(texts[:count])
     looks = list(map(look, texts[:count]))
-    assert weigh.scored(seen) == [model().score(each.folded, each.cased) for each in looks]
+    assert weigh.scored(seen).tolist() == [model().score(each.folded, each.cased) for each in looks]
 
 
 def test_what_is_decided_without_a_look_is_what_a_look_decides() -> None:
@@ -57,7 +54,8 @@ def test_what_is_decided_without_a_look_is_what_a_look_decides() -> None:
     seen = glanced(texts)
     scores = weigh.scored(seen)
     counts = Counter[int]()
-    for at, (score, told) in enumerate(zip(scores, weigh.decided(seen, scores), strict=True)):
+    answers = zip(scores.tolist(), weigh.decided(seen, scores).tolist(), strict=True)
+    for at, (score, told) in enumerate(answers):
         counts[told] += 1
         if told:
             looked = seen.look(at)
