@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from itertools import chain, repeat
+from itertools import repeat
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -567,7 +567,9 @@ class Recogniser:
                 for row, key, answer in zip(rows, few, known, strict=True)
                 if answer == _MISS and key not in old  # else known, but for a name's digits
             }
-            left = dict(chain.from_iterable(map(self._at_once, _New.of(unknown))))
+            left: dict[_Key, tuple[_New, int]] = {}
+            for new in _New.of(unknown):
+                left |= self._at_once(new)
             known = list(map(young.get, few, repeat(_MISS)))
             for at in [at for at, answer in enumerate(known) if answer < 0]:
                 row, key = rows[at], few[at]
@@ -576,8 +578,8 @@ class Recogniser:
                     if place is None or answer != _MISS:
                         answer = self._answer(key, answer, asked)
                     else:
-                        new, at_ = place
-                        answer = self._first(key, asked, new.looked(at_))
+                        new, at_new = place
+                        answer = self._first(key, asked, new.looked(at_new))
                     if self._other is not None:
                         own[row], self._other = self._other, None
                 known[at] = answer
@@ -687,10 +689,10 @@ class Recogniser:
         owner = self._owner(asked, seen, looked.look)
         return self._remember(key, *self._read(asked, looked, owner))
 
-    def _at_once(self, new: _New) -> Iterator[tuple[_Key, tuple[_New, int]]]:
+    def _at_once(self, new: _New) -> dict[_Key, tuple[_New, int]]:
         """Remember the answers for those new texts that a score decides, of owners that are known.
 
-        As `_first` has them, without a look at each text. Yield each of the others with its place.
+        As `_first` has them, without a look at each text. Return where the others are.
         """
         answers = [_MISS] * len(new.keys)
         if (told := new.seen.glance) is not None and isinstance(new.keys[0], bytes):
@@ -704,10 +706,7 @@ class Recogniser:
         known = {key: answer for key, answer in zip(new.keys, answers, strict=True) if answer >= 0}
         self._young.update(known)
         self.misses += len(known)
-        if len(known) < len(new.keys):
-            for at, (key, answer) in enumerate(zip(new.keys, answers, strict=True)):
-                if answer < 0:
-                    yield key, (new, at)
+        return {new.keys[at]: (new, at) for at, answer in enumerate(answers) if answer < 0}
 
     def _decided(self, new: _New, at: int, begun: _Begun) -> int:
         """The answer for a text that a score decides; negative if it takes a look.

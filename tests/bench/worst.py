@@ -23,6 +23,9 @@ from tests.bench.traffic import FIRST_RECIPIENT, PLATFORMS, Record, plain, recor
 PARTITIONS: Final = 4
 HOUR_MS: Final = 3_600_000
 VICTIMS: Final = 5_000
+LIVE_PER_S: Final = 15_000
+"""Messages a second of a campaign as it comes. A backlog that is read at once has half an hour's
+leases in a minute; what a worker can stand is told by the pace at which it is attacked."""
 LARGEST_TEXT: Final = 17_085
 """Characters of a text of 255 parts of 67: the longest that SMS has."""
 COMMON: Final = "的一是在不了有和人这中大为上个国我以要他时来用们生到作地于出就"
@@ -50,6 +53,14 @@ def campaign(n: int, end_ms: int) -> Iterator[Record]:
     rng = random.Random(1)
     for i in range(n):
         at_ms = end_ms - (n - i) * HOUR_MS // 2 // n
+        yield plain(FIRST_RECIPIENT + rng.randrange(VICTIMS), rng.randrange(PLATFORMS), at_ms, i)
+
+
+def campaign_live(n: int, end_ms: int) -> Iterator[Record]:
+    """The same as it would arrive: as many messages a second as a worker could be sent."""
+    rng = random.Random(1)
+    for i in range(n):
+        at_ms = end_ms - (n - i) * 1000 // LIVE_PER_S
         yield plain(FIRST_RECIPIENT + rng.randrange(VICTIMS), rng.randrange(PLATFORMS), at_ms, i)
 
 
@@ -97,6 +108,7 @@ CASES: Final = (
     Case("ordinary", "the mixed traffic of the whole job", records),
     Case("one recipient", "all to one number, 600 platforms", one_recipient, 0.5),
     Case("campaign", "5,000 victims, 600 platforms, half an hour", campaign),
+    Case("campaign as it comes", "the same victims, 15,000 messages a second", campaign_live),
     Case("all suspects", "every recipient has 20 new platforms in five hours", suspects),
     Case("new templates", "every text is a new template", templates, 0.5),
     Case("10,000 platforms", "as many platforms, all as frequent", platforms),
