@@ -107,7 +107,7 @@ def note_refusal(
         held.uses = {p: used_s for p, used_s in held.uses.items() if used_s <= at_s - QUIET_S}
         if not held.uses:
             del used_later.used[recipient]
-    if platform in held.platforms or len(held.platforms) >= PLATFORMS_MAX:
+    if len(held.platforms) >= PLATFORMS_MAX or platform in held.platforms:
         return False
     held.platforms.append(platform)
     return True
