@@ -200,7 +200,7 @@ class Glance(NamedTuple):
     lengths: Lengths  # (n,) characters of each
     may: NDArray[np.uint8]  # (n,) the bits CLOSELY, APART, WORDS, SPENT, NUMBER, PROGRAM
     head: NDArray[np.int64]
-    """(n,) Characters of the brackets that each text begins with, from 【 to 】; none where no name
+    """(n,) Characters of the brackets that each text begins with, from 【 to 】; 0 where no name
     can stand in brackets, there or at the end; and -1 where it takes a search."""
 
     def texts(self) -> list[str]:

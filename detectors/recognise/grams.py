@@ -29,7 +29,6 @@ _FOLD_BITS: Final = np.uint32(15)
 _PLACE_BITS: Final = np.uint32(32 - HASH_BITS)
 _ZERO: Final = np.uint32(ord("0"))
 
-
 Points = NDArray[np.uint32]
 Lengths = NDArray[np.int64]
 
@@ -55,12 +54,12 @@ def view(folded: Sequence[str], cased: Sequence[str] | None = None) -> View:
     return view_of(letters, letters if cased is None else _points(cased), lengths)
 
 
-def view_of(letters: Points, cased: Points, lengths: Lengths) -> View:
-    """The same of texts that lie in these code points already, as `View` has them (m,).
+def view_of(letters: Points, high: Points, lengths: Lengths) -> View:
+    """The same of texts that lie in code points already (m,), an edge before and behind each.
 
-    `lengths` (n,) are the characters of each text, the edge behind it not among them.
+    `high` are the same with their capitals; `lengths` (n,) are the characters of each text, the
+    edge behind it not among them.
     """
-    high = cased
     stops = (lengths + 1).cumsum()  # of the edge behind each text
     digit = (letters - _ZERO) < 10
     inner = digit[1:] & digit[:-1]  # a digit behind another

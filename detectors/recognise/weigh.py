@@ -92,6 +92,7 @@ def decided(seen: Glanced, scores: NDArray[np.int64]) -> NDArray[np.int8]:
     plain = told.may & _TAKES_A_LOOK == 0
     found[plain & (scores <= model().other)] = -1
     sure = plain & (scores >= model().code) & (told.may & _SEARCHED == 0)
+    # As `_long` has it, of all at once.
     found[sure & (told.lengths <= LONG) & (told.lines() <= _LINES_MAX)] = 1
     return found
 
