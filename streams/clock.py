@@ -45,6 +45,6 @@ def utc_exact(at_ms: int) -> str:
     return f"{_second(at_ms // 1000)}.{at_ms % 1000:03d}Z"
 
 
-@lru_cache(64)
+@lru_cache(1 << 12)  # an hour of them: a lease that is told again has the time of its first
 def _second(at_s: int) -> str:
     return datetime.fromtimestamp(at_s, UTC).replace(tzinfo=None).isoformat()

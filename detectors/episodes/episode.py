@@ -290,6 +290,8 @@ def _began(params: EpisodeParams, suspect: Suspect, since_s: int) -> int:
 
 def over(params: EpisodeParams, episode: Episode, now_s: int) -> bool:
     """Tell if the flood has been quiet, or the episode has lasted, for as long as it may."""
+    if now_s < min(episode.last_flood_s + params.quiet_s, episode.opened_s + params.episode_most_s):
+        return False  # it lasts for so long at least, and each message of a campaign asks
     return now_s >= ends_s(params, episode)
 
 

@@ -84,17 +84,19 @@ def news(requests: SecondRequests, at_ms: int) -> bool:
 
 def windows(requests: SecondRequests, hot: Collection[int], at_ms: int) -> tuple[AgainWindow, ...]:
     """The windows that may yet be used, as they are told now; forgets the others."""
-    told, over = [], []
     free_ms, hot_free_ms = _free_ms(requests, hot=False), _free_ms(requests, hot=True)
+    # A first that is no newer has no window left: it is over, or the budget is spent till then.
+    over_ms = max(free_ms, at_ms) - AGAIN_UNTIL_MS
+    hot_over_ms = max(hot_free_ms, at_ms) - AGAIN_UNTIL_MS
+    told = []
     for platform, held_ms in requests.first_ms.items():
-        kind, until_ms = platform in hot, held_ms + AGAIN_UNTIL_MS
-        from_ms = max(held_ms + AGAIN_FROM_MS, hot_free_ms if kind else free_ms)
-        if from_ms < until_ms > at_ms:
-            told.append((from_ms, platform, until_ms, kind))
-        else:
-            over.append(platform)
-    for platform in over:
-        del requests.first_ms[platform]
+        kind = platform in hot
+        if held_ms > (hot_over_ms if kind else over_ms):
+            from_ms = max(held_ms + AGAIN_FROM_MS, hot_free_ms if kind else free_ms)
+            told.append((from_ms, platform, held_ms + AGAIN_UNTIL_MS, kind))
+    if len(told) < len(requests.first_ms):
+        left = {platform for _, platform, _, _ in told}
+        requests.first_ms = {p: ms for p, ms in requests.first_ms.items() if p in left}
     requests.told_ms = max(requests.told_ms, at_ms)
     told.sort()
     made = tuple.__new__  # past the named tuple's constructor: a campaign has ten for each message

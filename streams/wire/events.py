@@ -415,17 +415,24 @@ def _batch(
 
 
 class _Origin(msgspec.Struct, gc=False):
-    """The fields that few events are asked for. An account may be anything: it decides nothing.
+    """The fields that few events are asked for."""
+
+    message_id: str
+    account_id: str = ""
+
+
+class _OddOrigin(msgspec.Struct, gc=False):
+    """The same of an event whose account is no string. It may be anything: it decides nothing.
 
     So it is passed over here as it was when the event was read, and read by itself.
     """
 
     message_id: str
-    account_id: msgspec.Raw = msgspec.Raw(b"")
+    account_id: msgspec.Raw
 
 
 _decode_origin: Final = msgspec.json.Decoder(_Origin).decode
-_decode_account: Final = msgspec.json.Decoder(str).decode
+_decode_odd_origin: Final = msgspec.json.Decoder(_OddOrigin).decode
 ORIGIN_MAX: Final = 128
 """Characters kept of an account's name."""
 
@@ -507,12 +514,11 @@ class Origins:
         """Return account and message id of the event at a position; what is no string is empty."""
         value = self.values[int(self.row[i])]
         assert value is not None, "an event was decoded from it"
-        read = _decode_origin(value)
         try:
-            account = _decode_account(read.account_id)
-        except ValueError:  # no string, or none that is UTF-8: the event counts all the same
-            account = ""
-        return account[:ORIGIN_MAX], read.message_id
+            read = _decode_origin(value)
+        except ValueError:
+            return "", _decode_odd_origin(value).message_id
+        return read.account_id[:ORIGIN_MAX], read.message_id
 
     def listed(self, i: int) -> HotList | None:
         """Return the list of hot platforms in the event at a position; None if it has none."""
