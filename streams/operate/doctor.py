@@ -5,6 +5,7 @@ Only looks: nothing is written, no group is joined, no offset is moved.
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.rights import ROLES, names
 from streams.config import PORTS, Settings
 from streams.errors import OtpguardError
+from streams.interpreter import tuned
 from streams.language import tr
 from streams.operate.beside import Check, examine_role, tried
 from streams.shown import shown
@@ -59,6 +61,7 @@ def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
     if settings.detect.hot == "network":
         yield _lists(settings)
     yield _ports(settings)
+    yield _python()
     yield from examine_role(settings, role, now_ms)
     try:
         cluster = Cluster(settings.kafka)
@@ -150,6 +153,18 @@ def _ports(settings: Settings) -> Check:
         )
     usual = ", ".join(f"{kind} {settings.http.port_of(kind)}" for kind in PORTS)
     return Check("ports", "ok", usual if settings.http.port is None else tr("any that is free"))
+
+
+def _python() -> Check:
+    version = f"Python {platform.python_version()}"
+    if tuned():
+        return Check("python", "ok", version)
+    return Check(
+        "python",
+        "warn",
+        tr("{version} was built without its compiler's profile").format(version=version),
+        tr("a worker takes less CPU with the image's Python, or the distribution's"),
+    )
 
 
 def _broker(settings: Settings, cluster: Cluster) -> Check:

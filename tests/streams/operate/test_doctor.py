@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ from streams.config import Settings, load
 from streams.config.sections.serving import PORTS
 from streams.demo.brokers import Broker
 from streams.errors import Exit
+from streams.interpreter import tuned
 from streams.operate import doctor as module
 from streams.operate.doctor import _sources
 from tests.waiting import END_S
@@ -193,6 +195,16 @@ def test_a_port_that_all_processes_share_is_looked_at(config: Path) -> None:
         assert ("OTPGUARD_HTTP_PORT" in found["ports"]["remedy"]) == (port != 0)
 
 
+@pytest.mark.parametrize("option", ["", "'--enable-optimizations'"])
+def test_a_python_without_its_compilers_profile_is_named(
+    monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    monkeypatch.setattr(module, "tuned", lambda: tuned(option, "/usr/local"))
+    found = module._python()
+    assert found.says.startswith(f"Python {platform.python_version()}")
+    assert (found.state, bool(found.remedy)) == (("ok", False) if option else ("warn", True))
+
+
 def test_missing_topics_are_named_with_the_way_to_make_them(config: Path) -> None:
     code, found = doctor(config)
     assert code == Exit.CONFIG
@@ -237,5 +249,5 @@ def test_a_broker_that_is_away_ends_it_with_one_finding(tmp_path: Path) -> None:
     path.write_text('kafka = {bootstrap = "127.0.0.1:1"}')
     code, found = doctor(path)
     assert code == Exit.CONFIG
-    assert found.keys() == {"settings", "ports", "broker"}
+    assert found.keys() == {"settings", "ports", "python", "broker"}
     assert "no broker answers" in found["broker"]["says"]
