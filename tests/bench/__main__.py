@@ -251,6 +251,9 @@ def latency(
         "1000,10000,15000,50000,100000"
     ),
     partitions: Annotated[int, typer.Option(help="Of the input.")] = 32,
+    cycle_s: Annotated[
+        int, typer.Option(help="Between checkpoints; an operator's worker has 60.")
+    ] = timing.CHECKPOINT_CYCLE_S,
     folder: Folder = Path("bench-results"),
 ) -> None:
     """From an event's append to its lease on the throttle topic, at fixed rates."""
@@ -258,7 +261,7 @@ def latency(
     with kafka() as broker:
         figures = timing.measure(
             broker, rates=[int(rate) for rate in rates.split(",")],
-            seconds=60 if full else 15, partitions=partitions, folder=folder,
+            seconds=60 if full else 15, partitions=partitions, cycle_s=cycle_s, folder=folder,
         )  # fmt: skip
     figures["machine"] = report.machine()
     report.write(folder, "latency", figures, report.latency_table(figures))

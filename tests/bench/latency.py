@@ -43,6 +43,7 @@ WARM_S: Final = 30.0
 core that it has, and answers late."""
 WARM_PER_S: Final = 15_000
 CHECKPOINT_CYCLE_S: Final = 10
+"""A level of the short form takes 15 s: at an operator's 60 it has no checkpoint, or all."""
 POLL_S: Final = 0.1
 
 Seen = tuple[int, int, float]  # partition, offset of the causing event; when its lease was read
@@ -85,7 +86,13 @@ class Reader:
 
 
 def measure(
-    broker: Broker, *, rates: Sequence[int], seconds: float, partitions: int, folder: Path
+    broker: Broker,
+    *,
+    rates: Sequence[int],
+    seconds: float,
+    partitions: int,
+    cycle_s: int,
+    folder: Path,
 ) -> dict[str, Any]:
     """Offer each rate for so long, one after the other, to one worker."""
     pin(broker.pids, BROKER_CPU)
@@ -93,7 +100,7 @@ def measure(
     topic = f"{name}.input"
     make_timed(broker, topic, partitions)
     traffic = Traffic(topic, partitions, 0, 0, 0, 0)
-    with worker.configured(broker, traffic, name, checkpoint_cycle_s=CHECKPOINT_CYCLE_S) as one:
+    with worker.configured(broker, traffic, name, checkpoint_cycle_s=cycle_s) as one:
         log = folder / f"{name}.log"
         with started(one.command, log, cpu=CLIENT_CPU, env=one.env) as process:
             one.await_assigned(partitions, process)
@@ -106,7 +113,7 @@ def measure(
         "partitions": partitions,
         "seconds": seconds,
         "settle_s": SETTLE_S,
-        "checkpoint_cycle_s": CHECKPOINT_CYCLE_S,
+        "checkpoint_cycle_s": cycle_s,
         "levels": levels,
     }
 
