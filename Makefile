@@ -13,7 +13,7 @@ EXTRAS := worker runtime demo test bench
 
 # Of the interpreters that are new enough and can make a virtual environment with pip in it the first
 # that was built with its compiler's profile, as those of distributions and of python.org are; else the
-# first. Without a profile the worker takes a tenth to a quarter more CPU.
+# first. Without a profile a worker takes up to a quarter more CPU (tests/bench/README.md).
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 /usr/bin/python3; do \
 	"$$p" -c 'import sys, sysconfig, venv, ensurepip; \
 	tuned = sys.base_prefix == "/usr" or "--enable-optimizations" in str(sysconfig.get_config_var("CONFIG_ARGS")); \

@@ -14,9 +14,8 @@ def tuned(configured: str | None = None, base: str = sys.base_prefix) -> bool:
     """Tell if it was built with its compiler's profile, as far as it says.
 
     Distributions build theirs so without the option that tells it, python.org and its images with
-    it; a Python made from source by a version manager mostly is not. The same worker takes a tenth
-    to a quarter more CPU on such a one (`tests/bench/README.md`). The Makefile chooses by the same
-    rule.
+    it; a Python made from source by a version manager mostly is not. On such a one a worker takes
+    up to a quarter more CPU (`tests/bench/README.md`). The Makefile chooses by the same rule.
 
     >>> tuned("'--enable-optimizations' '--with-lto'", "/usr/local"), tuned("", "/usr")
     (True, True)
