@@ -299,15 +299,18 @@ def worst(
     *,
     full: Full = False,
     only: Annotated[str, typer.Option(help="Cases whose name has one of these.")] = "",
+    cycle_s: Annotated[
+        int, typer.Option(help="Between checkpoints; an operator's worker has 60.")
+    ] = worsening.CHECKPOINT_CYCLE_S,
     folder: Folder = Path("bench-results"),
 ) -> None:
     """What an attack or a fault does to throughput and to the event loop."""
     folder.mkdir(parents=True, exist_ok=True)
     with kafka() as broker:
         cases = worsening.measure(
-            broker, events=2_000_000 if full else 600_000, only=only, folder=folder
+            broker, events=2_000_000 if full else 600_000, only=only, cycle_s=cycle_s, folder=folder
         )
-    figures = {"cases": cases, "machine": report.machine()}
+    figures = {"cases": cases, "checkpoint_cycle_s": cycle_s, "machine": report.machine()}
     report.write(folder, "worst", figures, report.worst_table(figures))
 
 

@@ -21,6 +21,8 @@ from tests.bench.harness import BROKER_CPU, pin, run, scraped
 from tests.bench.traffic import FIRST_RECIPIENT, PLATFORMS, Record, plain, records, send
 
 PARTITIONS: Final = 4
+CHECKPOINT_CYCLE_S: Final = 5
+"""Some in each case, which takes seconds: an attacker's suspects are most of what they copy."""
 HOUR_MS: Final = 3_600_000
 VICTIMS: Final = 5_000
 LIVE_PER_S: Final = 15_000
@@ -146,7 +148,9 @@ class Silences:
             self.longest_s = max(self.longest_s, series.get("otpguard_loop_silence_seconds", 0.0))
 
 
-def measure(broker: Broker, *, events: int, only: str, folder: Path) -> list[dict[str, Any]]:
+def measure(
+    broker: Broker, *, events: int, only: str, cycle_s: int, folder: Path
+) -> list[dict[str, Any]]:
     """Each case beside ordinary traffic."""
     pin(broker.pids, BROKER_CPU)
     found: list[dict[str, Any]] = []
@@ -160,7 +164,7 @@ def measure(broker: Broker, *, events: int, only: str, folder: Path) -> list[dic
         sent = send(broker.bootstrap, topic, PARTITIONS, case.made(n, time.time_ns() // 1_000_000))
         name = f"worst-{stamp}-{i}.run"
         with (
-            worker.configured(broker, sent, name, checkpoint_cycle_s=5) as one,
+            worker.configured(broker, sent, name, checkpoint_cycle_s=cycle_s) as one,
             Silences(one) as silences,
         ):
             finished = run(
