@@ -516,7 +516,7 @@ class Origins:
         assert value is not None, "an event was decoded from it"
         try:
             read = _decode_origin(value)
-        except ValueError:
+        except ValueError:  # no string, or none that is UTF-8: the event counts all the same
             return "", _decode_odd_origin(value).message_id
         return read.account_id[:ORIGIN_MAX], read.message_id
 

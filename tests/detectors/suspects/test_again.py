@@ -98,6 +98,16 @@ def test_the_budget_moves_the_windows_and_takes_away_those_that_cannot_be_used()
     assert list(requests.first_ms) == [21], "the other's window is over before the budget is back"
 
 
+@pytest.mark.parametrize("spent", [False, True], ids=["others' budget", "that of the hot ones"])
+def test_of_each_kind_the_budget_takes_away_its_own_windows_alone(spent: bool) -> None:
+    requests = SecondRequests()
+    requests.passed = [(1000 + n, spent) for n in range(AGAIN_HOT_MOST if spent else AGAIN_MOST)]
+    requests.first_ms = {7: 2000, 8: 2000}
+    left = {platform: hot for platform, _, _, hot in windows(requests, {8}, 2000)}
+    assert left == ({7: False} if spent else {8: True})
+    assert requests.first_ms.keys() == left.keys()
+
+
 def test_it_is_bounded_and_what_a_clock_ahead_made_is_dropped() -> None:
     requests = SecondRequests()
     for platform in range(1, 200):
