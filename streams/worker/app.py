@@ -72,6 +72,7 @@ def run_worker(settings: Settings, *, wait: bool = False, rebuild: bool = False)
     """
     for library in ("aiokafka", "faust", "kafka", "mode", "streams.transport.driver"):
         logging.getLogger(library).setLevel(logging.ERROR)
+    heap.keep_freed_memory()  # before any thread: each keeps the arena that it begins with
     try:
         check_folder(settings.worker.data_dir)
         check_before_start(settings, wait=wait)
@@ -232,7 +233,6 @@ class _Worker:
     async def run(self) -> int:
         """Work until a signal says stop; return the exit code."""
         heap.collect_rarely()
-        heap.keep_freed_memory()
         settings = self.settings.worker
         Watchdog(
             self.heartbeats,

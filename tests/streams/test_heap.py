@@ -64,3 +64,26 @@ def test_freed_memory_is_kept_by_a_process_that_says_so() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "True"
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_threads_share_what_they_free_in_a_process_that_says_so(*, told: bool) -> None:
+    """By glibc's own account of its arenas, `malloc_info`, once four threads have used memory."""
+    script = (
+        "import ctypes, threading\n"
+        "from streams.heap import keep_freed_memory\n"
+        f"if {told}: keep_freed_memory()\n"
+        "gate = threading.Barrier(5)\n"
+        "def use():\n"
+        "    held = [bytearray(100_000) for _ in range(50)]\n"
+        "    gate.wait(60)\n"
+        "    gate.wait(60)\n"
+        "for _ in range(4): threading.Thread(target=use).start()\n"
+        "gate.wait(60)\n"
+        "libc = ctypes.CDLL(None)\n"
+        "libc.malloc_info(0, ctypes.c_void_p.in_dll(libc, 'stdout'))\n"
+        "libc.fflush(None)\n"
+        "gate.wait(60)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert (ran.stdout.count("<heap nr=") == 1) is told

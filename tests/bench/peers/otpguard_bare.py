@@ -239,13 +239,13 @@ class Counting:
 
     async def run(self):
         heap.collect_rarely()
-        heap.keep_freed_memory()
         writing = asyncio.create_task(self.states.write_checkpoints())
         await self.app.start()
         await writing
 
 
 if __name__ == "__main__":
+    heap.keep_freed_memory()
     checkpoint.WORDS = 1 + SLOTS  # rows of this job are narrower than the detectors'
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(Counting(load(), int(sys.argv[1])).run())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import re
@@ -181,9 +182,21 @@ def test_a_feed_may_be_compressed_by_any_codec(run: Run) -> None:
     values = _values(4_000)
     for number, codec in enumerate(("gzip", "snappy", "lz4", "zstd")):
         asyncio.run(_produce(run, values[number::4], codec=codec))
-    with _working(run):
-        pass
+    with _working(run) as process:
+        assert not _arenas(process.pid), "threads that unpack records share one place of memory"
     assert _difference(run) == []
+
+
+def _arenas(pid: int) -> list[str]:
+    """Addresses of what glibc keeps for single threads: 64 MiB each, most of it only reserved."""
+    maps = [line.split() for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
+    found = []
+    for (place, rights, *_), (following, rights_there, *_) in itertools.pairwise(maps):
+        start, end = place.split("-")
+        reserved = following.startswith(f"{end}-") and rights_there == "---p"
+        if int(start, 16) % (64 << 20) == 0 and rights == "rw-p" and reserved:
+            found.append(start)
+    return found
 
 
 def test_poison_in_the_middle_is_dead_lettered_and_its_neighbours_are_counted(run: Run) -> None:
