@@ -10,13 +10,13 @@ import json
 import random
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 import pytest
-from kafka import KafkaProducer
+from confluent_kafka import Producer
 
 from detectors.model.event import TICK_OFFSETS, platform_id
 from detectors.model.records import Level
@@ -28,10 +28,11 @@ from streams.config import Topics, load
 from streams.demo.brokers import Broker
 from streams.wire import Intake, Numbers, decode, decode_episode
 from streams.wire.partitioner import partition_of
+from tests.bench.traffic import producer_to
 from tests.enforce.loop import now_ms, ready
 from tests.enforce.services import ours
 from tests.faults.traffic import TEXT
-from tests.waiting import wait_until
+from tests.waiting import END_S, wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -50,7 +51,7 @@ Event = tuple[str, str, int]
 class Traffic:
     """Recipients by partition, and their messages on the input."""
 
-    def __init__(self, producer: KafkaProducer, topic: str) -> None:
+    def __init__(self, producer: Producer, topic: str) -> None:
         self._producer, self._topic = producer, topic
         self._spare: defaultdict[int, list[str]] = defaultdict(list)
         self._number, self._sent = 0, 0
@@ -80,10 +81,10 @@ class Traffic:
                 "message_id": f"n{self._sent}", "gateway_id": "smsc-1",
                 "text": TEXT.format(platform, self._sent % 1_000_000),
             }  # fmt: skip
-            self._producer.send(
-                self._topic, json.dumps(value, ensure_ascii=False).encode(), key=who.encode()
+            self._producer.produce(
+                self._topic, json.dumps(value, ensure_ascii=False).encode(), who.encode()
             )
-        self._producer.flush()
+        assert self._producer.flush(END_S) == 0
 
 
 def flood(who: str, platforms: tuple[str, ...], begin_ms: int, pace_ms: int) -> Iterator[Event]:
@@ -113,10 +114,13 @@ def test_a_slow_flood_is_known_by_what_two_floods_of_other_partitions_used(
     def at(minutes: float) -> int:
         return begin_ms + int(minutes * MINUTE_MS)
 
+    found: dict[int, set[int]] = {}
+    starts = dict.fromkeys(range(PARTITIONS), 0)
+
     def lists() -> dict[int, set[int]]:
-        """The newest list in each partition of the input."""
-        found: dict[int, set[int]] = {}
-        for record in records(clients, settings.topics.input):
+        """The newest list in each partition of the input, which is read on and not anew."""
+        for record in records(clients, settings.topics.input, starts=starts):
+            starts[record.partition] = record.offset + 1
             if record.key is None:
                 batch = decode(intake, "in", 0, [record.value], [None], [0], None, 1).batch
                 assert batch.listed is not None
@@ -138,8 +142,7 @@ def test_a_slow_flood_is_known_by_what_two_floods_of_other_partitions_used(
         ):
             stack.enter_context(server)
             wait_until(lambda: ready(server.port), f"{server.name} is ready")  # noqa: B023
-        producer = stack.enter_context(closing(KafkaProducer(**clients, linger_ms=20)))
-        traffic = Traffic(producer, settings.topics.input)
+        traffic = Traffic(producer_to(kafka.bootstrap), settings.topics.input)
         first, second = traffic.somebody(0), traffic.somebody(1)
         traffic.send(traffic.log_ins(2, at(0), at(125)))  # over a span's end: the base is told
         traffic.send(
