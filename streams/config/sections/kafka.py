@@ -51,7 +51,7 @@ class Kafka(Section):
         20_000, ge=1, le=200_000, description="records a poll; past 20,000 nothing gets faster"
     )
     fetch_bytes_max: int = Field(
-        4_194_304, ge=65_536, description="bytes a partition and fetch: about 12,000 events"
+        1_048_576, ge=65_536, description="bytes a partition and fetch: about 3,000 events"
     )
     buffer_envelopes: int = Field(
         1, ge=1, le=64, description="polls waiting in memory; each is latency (up to 200 ms)"
