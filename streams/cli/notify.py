@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from streams.notices.tell import Decision
     from streams.notices.texts import NoticeTexts
 
+LAST_NOTICE_S: Final = 55.0
+"""A notice may be on its way to a slow SMSC; TimeoutStopSec= of the unit is 60."""
+
 app = group("Tell victims that they are flooded, and platforms that they are used for it.")
 
 
@@ -71,7 +74,12 @@ def run(config: ConfigOption = None) -> None:
             reply_topic=settings.notify.reply_topic,
         )
         reading = "reading what was told"
-        with serving(settings, metrics, lambda: "" if notifier.ready.is_set() else reading) as stop:
+        with serving(
+            settings,
+            metrics,
+            lambda: "" if notifier.ready.is_set() else reading,
+            stop_s=LAST_NOTICE_S,
+        ) as stop:
             notifier.run(stop)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import io
 import logging
 import re
@@ -47,6 +48,7 @@ GatewayOption = Annotated[
 
 UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 """Letters behind a span of time, in seconds."""
+STOP_S: Final = 25.0  # TimeoutStopSec= of the units is 30
 
 
 def group(help_: str) -> typer.Typer:
@@ -118,29 +120,45 @@ def log_to_stderr() -> None:
     logging.getLogger("kafka.coordinator").setLevel(logging.ERROR)  # "group_id is None" is meant
 
 
-def stopping() -> threading.Event:
-    """Return an event that SIGTERM and Ctrl-C set from now on."""
+def stopping(asked: Callable[[], None] = lambda: None) -> threading.Event:
+    """Return an event that SIGTERM and Ctrl-C set from now on; the first one calls `asked` too."""
     stop = threading.Event()
+
+    def ask(*_: object) -> None:
+        if not stop.is_set():
+            asked()
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, ask)
     return stop
 
 
 @contextmanager
 def serving(
-    settings: Settings, metrics: Metrics, ready: Callable[[], str] = lambda: ""
+    settings: Settings,
+    metrics: Metrics,
+    ready: Callable[[], str] = lambda: "",
+    *,
+    stop_s: float = STOP_S,
 ) -> Iterator[threading.Event]:
     """Serve metrics and health while the block runs; SIGTERM and Ctrl-C set the event it gets.
 
-    `ready` returns why the service is not at work, empty if it is.
+    `ready` returns why the service is not at work, empty if it is. Where the block has not ended
+    `stop_s` after it was asked to, the process says where each of its threads stands, and ends: a
+    client that waits for what never comes is otherwise killed by a supervisor, which says nothing.
     """
     from streams.telemetry import http  # noqa: PLC0415 - start-up time
 
-    stop = stopping()
+    # A thread of C, which needs neither a lock of ours nor an interpreter that goes on.
+    stop = stopping(lambda: faulthandler.dump_traceback_later(stop_s, exit=True))
     where = settings.http
     port = where.port_of(metrics.role)
-    with http.serve(where.host, port, metrics.registry, live=lambda: "", ready=ready):
-        yield stop
+    try:
+        with http.serve(where.host, port, metrics.registry, live=lambda: "", ready=ready):
+            yield stop
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def write_json(value: Any) -> None:

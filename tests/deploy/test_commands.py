@@ -56,6 +56,8 @@ FOLLOWS: Final = re.compile(
 """What waits for what comes: it is well if it still waits, and has said nothing bad."""
 MAY_FIND_NOTHING: Final = re.compile(r"^(journalctl|kafka-console-consumer\.sh).*\| *grep")
 WAIT_S: Final = 12
+END_S: Final = 90
+"""Longer than whoever was asked to end takes to say where it stands: that is looked for."""
 
 TOOLS: Final = {
     "kafka-topics.sh": "org.apache.kafka.tools.TopicCommand",
@@ -266,7 +268,7 @@ class Site:
         pipefail = "" if "| head" in text else "set -o pipefail\n"
         lines = f"cd /root/checkout\n{exports}{before}{pipefail}{text}\n"
         limit = str(WAIT_S if follows else 600)
-        return self.machine.run("timeout", "-k", "20", limit, "bash", "-c", lines)
+        return self.machine.run("timeout", "-k", str(END_S), limit, "bash", "-c", lines)
 
 
 UNIT: Final = """[Service]
@@ -441,6 +443,7 @@ def test_a_command_runs_as_it_is_written(
         site.machine.must("systemctl", "start", aside)
     said = done.stdout + done.stderr
     assert "Traceback" not in said, said[-3000:]
+    assert "most recent call first" not in said, said[-3000:]  # the stacks of one that hung
     allowed = {0}
     if FOLLOWS.search(command.text):
         allowed |= {124}

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gzip
 import re
+import signal
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -32,6 +35,43 @@ def test_longer_ago_than_any_clock_is_1970() -> None:
 
 def test_what_is_not_set_has_no_value() -> None:
     assert toml_value(None) is None
+
+
+SERVICE = """
+import sys, time
+from streams.cli.shared import serving
+from streams.config import Settings
+from streams.telemetry.metrics import Metrics
+
+def never_ends():
+    while True:
+        time.sleep(60)
+
+with serving(Settings(http={"port": 0}), Metrics("adapter"), stop_s=1) as stop:
+    print("at work", flush=True)
+    stop.wait()
+    if "late" in sys.argv:
+        never_ends()
+time.sleep(2)
+print("ended")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_service_that_does_not_end_when_asked_says_where_it_stands_and_ends(number: int) -> None:
+    """One whose client waited for ever was killed by its supervisor, and nobody knew for what."""
+    for words, code, last in ((["late"], 1, "never_ends"), ([], 0, "ended")):
+        with subprocess.Popen(
+            [sys.executable, "-c", SERVICE, *words], stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True,
+        ) as service:  # fmt: skip
+            assert service.stdout is not None
+            assert service.stdout.readline() == "at work\n"
+            service.send_signal(number)
+            out, err = service.communicate(timeout=120)
+        assert service.returncode == code, err
+        assert last in (err if code else out)
+        assert ("most recent call first" in err) == bool(code)
 
 
 def test_a_packed_file_is_unpacked_and_an_absent_one_named(tmp_path: Path) -> None:
