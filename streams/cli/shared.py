@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from queue import SimpleQueue
 from typing import IO, TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -121,16 +122,20 @@ def log_to_stderr() -> None:
 
 
 def stopping(asked: Callable[[], None] = lambda: None) -> threading.Event:
-    """Return an event that SIGTERM and Ctrl-C set from now on; the first one calls `asked` too."""
+    """Return an event that SIGTERM and Ctrl-C set from now on; `asked` is called before."""
     stop = threading.Event()
+    # An event has a lock: a handler that another signal interrupts while it sets the event, or that
+    # interrupts who waits for it, would wait for itself. The queue's `put` needs none.
+    signals: SimpleQueue[int] = SimpleQueue()
 
-    def ask(*_: object) -> None:
-        if not stop.is_set():
-            asked()
+    def wait_for_one() -> None:
+        signals.get()
+        asked()
         stop.set()
 
+    threading.Thread(target=wait_for_one, name="stop", daemon=True).start()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, ask)
+        signal.signal(number, lambda which, _: signals.put(which))
     return stop
 
 
@@ -150,7 +155,6 @@ def serving(
     """
     from streams.telemetry import http  # noqa: PLC0415 - start-up time
 
-    # A thread of C, which needs neither a lock of ours nor an interpreter that goes on.
     stop = stopping(lambda: faulthandler.dump_traceback_later(stop_s, exit=True))
     where = settings.http
     port = where.port_of(metrics.role)

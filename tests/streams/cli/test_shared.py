@@ -74,6 +74,40 @@ def test_a_service_that_does_not_end_when_asked_says_where_it_stands_and_ends(nu
         assert ("most recent call first" in err) == bool(code)
 
 
+ASKED_TWICE = """
+import signal, threading
+from streams.cli.shared import stopping
+
+stop, whole = stopping(), threading.Condition.notify_all
+
+def interrupted(condition):
+    signal.raise_signal(signal.SIGTERM)
+    whole(condition)
+
+threading.Condition.notify_all = interrupted  # whoever is in it holds the lock
+print("at work", flush=True)
+while not stop.wait(0.01):
+    pass
+print("ended")
+"""
+
+
+def test_a_service_that_is_asked_again_while_it_is_asked_ends() -> None:
+    """`timeout` asks its child and then the group: an adapter waited for itself from then on."""
+    with subprocess.Popen(
+        [sys.executable, "-c", ASKED_TWICE], stdout=subprocess.PIPE, text=True
+    ) as service:
+        try:
+            assert service.stdout is not None
+            assert service.stdout.readline() == "at work\n"
+            service.send_signal(signal.SIGTERM)
+            out, _ = service.communicate(timeout=60)
+        finally:
+            service.kill()
+    assert out == "ended\n"
+    assert service.returncode == 0
+
+
 def test_a_packed_file_is_unpacked_and_an_absent_one_named(tmp_path: Path) -> None:
     for name, write in (("a.jsonl", bytes), ("a.jsonl.gz", gzip.compress)):
         (tmp_path / name).write_bytes(write(b"line\n"))
