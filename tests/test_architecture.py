@@ -301,25 +301,6 @@ def test_a_unit_of_time_has_one_home() -> None:
     assert elsewhere == []
 
 
-QUESTIONS = re.compile(
-    r"(What|Whether|Where|Such|How|Why|Who|When|Which|So|It|Its|This|That|These|Those|They)\b"
-)
-
-
-def test_a_docstring_begins_with_its_subject_or_a_verb() -> None:
-    """One that begins with a question is understood only at its end."""
-    asked = [
-        f"{module}:{node.lineno}"
-        for package in ("detectors", "streams")
-        for module, text in sources(package)
-        for node in nodes(text)
-        if isinstance(node, ast.Expr)  # of a module, class, function or, below it, a constant
-        and isinstance(node.value, ast.Constant)
-        and QUESTIONS.match(str(node.value.value))
-    ]
-    assert asked == []
-
-
 def computes(text: str) -> bool:
     """Tell if a module has a function; tables, declarations and re-exports have none to test."""
     return any(isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef) for n in nodes(text))
