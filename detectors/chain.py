@@ -18,12 +18,13 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bars import RESEND_RECIPIENTS_MAX, SUSPECT_IDLE_S
+from detectors.bars import RELAPSE_DIVISOR, RESEND_RECIPIENTS_MAX, SUSPECT_IDLE_S
 from detectors.decisions import Decisions
 from detectors.defaults import FORMATS
 from detectors.episodes import resend
 from detectors.episodes.episode import (
     EpisodeLog,
+    active_relapse,
     advance,
     ahead_of,
     end,
@@ -65,9 +66,11 @@ from detectors.recipients.windows import tally
 from detectors.shares import Piece, Share, pieces
 from detectors.suspects.again import asked
 from detectors.suspects.clocks import SAMPLE_OFFSETS, ClockClass
-from detectors.suspects.judge import CALM, Finding, judge
+from detectors.suspects.judge import CALM, Finding, is_settled, judge
 from detectors.suspects.lead import led
 from detectors.suspects.mass import Heard, forget_after, hear, many, mass, varied
+from detectors.suspects.relapse import Relapse, observe_relapse
+from detectors.suspects.returns import judge_returns
 from detectors.suspects.suspect import Seen, Suspect, newest_s, put_right, see
 from detectors.upkeep import DUE_MAX_S, tick
 
@@ -490,6 +493,7 @@ def _judge(
             _put_right(params, partition, suspect, _cause(batch, i), now_s)
         if suspect.episode is not None and over(params.episode, suspect.episode, at_s):
             end(params.episode, params.judge, book, suspect, _cause(batch, i))
+        relapse = active_relapse(book, suspect, at_s) if book.relapses else None
         seen = see(suspect, platform, at_s, stamp, offset)
         if seen is Seen.LATE:
             continue
@@ -514,7 +518,8 @@ def _judge(
             if heard is Heard.COUNTED and (
                 not level or (many(suspect, at_s) and (finding is not CALM or varied(suspect)))
             ):
-                finding = mass(suspect, at_ms, finding)
+                finding = _by_messages(params, suspect, relapse, at_ms, finding)
+            finding = observe_relapse(relapse if flood else None, platform, at_ms, finding)
         if episode is None and finding is CALM:
             counted.meet(platform, strange=strange)
             continue
@@ -524,12 +529,19 @@ def _judge(
         recorder.advance(suspect, cause, said, finding, of)
         counted.flood(suspect, of)
         if episode is None and suspect.episode is not None:
-            suspect.due_s = min(
-                ends_s(params.episode, suspect.episode), partition.watermark_s + DUE_MAX_S
-            )
-            heappush(partition.due, (suspect.due_s, recipient))
+            over_s = ends_s(params.episode, suspect.episode)
+            _look_at(partition, suspect, min(over_s, partition.watermark_s + DUE_MAX_S))
     counted.add_to(params, partition)
     return refused
+
+
+def _by_messages(
+    params: Params, suspect: Suspect, relapse: Relapse | None, at_ms: int, other: Finding
+) -> Finding:
+    """Return the strongest finding by messages of novel platforms, repeats and all, or `other`."""
+    settled = is_settled(params.judge, suspect, seconds(at_ms))
+    divisor = settled * (1 if relapse is None else RELAPSE_DIVISOR)
+    return judge_returns(suspect, mass(suspect, at_ms, other, divisor), divisor)
 
 
 class _Counted(NamedTuple):
@@ -687,6 +699,8 @@ def _put_right(
     if newest_s(suspect) > limit_s:
         put_right(suspect, limit_s, cause.at_s)
         forget_after(suspect, limit_s)
+        if (relapse := partition.book.relapses.get(suspect.recipient)) is not None:
+            relapse.forget_after(limit_s)
 
 
 def _cause(batch: Batch, i: int) -> Cause:
@@ -700,9 +714,16 @@ def _adopt(partition: Partition, batch: Batch, recipient: int, row: int, at_s: i
     name = _text(batch, recipient)
     suspect = partition.suspects[recipient] = Suspect(recipient, name, row, sightings, memory)
     suspect.habits = habits
-    suspect.due_s = partition.watermark_s + SUSPECT_IDLE_S
-    heappush(partition.due, (suspect.due_s, recipient))
+    if (relapse := partition.book.relapses.get(recipient)) is not None:
+        suspect.barred = relapse.platforms
+    _look_at(partition, suspect, partition.watermark_s + SUSPECT_IDLE_S)
     return suspect
+
+
+def _look_at(partition: Partition, suspect: Suspect, due_s: int) -> None:
+    """Schedule the tick at which the suspect is looked at."""
+    suspect.due_s = due_s
+    heappush(partition.due, (due_s, suspect.recipient))
 
 
 def _set_apart(

@@ -41,6 +41,7 @@ from detectors.suspects.again import SecondRequests
 from detectors.suspects.clocks import ClockClass, ClockParams, GatewayClock, coarse
 from detectors.suspects.incident import incident_of
 from detectors.suspects.judge import JudgeParams
+from detectors.suspects.relapse import Relapse
 from detectors.suspects.suspect import Episode, Suspect
 
 
@@ -196,6 +197,7 @@ def snapshot(partition: Partition, format_: int = FORMATS[-1]) -> Snapshot:
             "suspects": [_suspect_state(s, format_) for s in partition.suspects.values()],
             "names": book.names.state(),
             "chronic": [[key, *days] for key, days in book.chronic.items()],
+            "relapses": [[key, *held.state()] for key, held in book.relapses.items()],
             "gateways": [
                 [name, *g.state()[: 5 if format_ == 1 else None]]
                 for name, g in partition.gateways.items()
@@ -256,6 +258,7 @@ def restore(params: Params, held: Snapshot) -> Partition:
     _take_incidents(partition, rest.get("incidents", []))
     partition.book.names = names_of(rest["names"])
     partition.book.chronic = {key: (last, days) for key, last, days in rest["chronic"]}
+    _take_relapses(partition, rest.get("relapses", []))
     if params.judge.hot and "hot" in rest:
         _take_hot(partition, rest)
     if params.figures:
@@ -272,6 +275,13 @@ def restore(params: Params, held: Snapshot) -> Partition:
     if same:
         _take_windows(partition, rest["windows"])
     return partition
+
+
+def _take_relapses(partition: Partition, states: list[Any]) -> None:
+    for recipient, *state in states:
+        relapse = partition.book.relapses[recipient] = Relapse(*state)
+        if recipient in partition.suspects:
+            partition.suspects[recipient].barred = relapse.platforms
 
 
 def _take_windows(partition: Partition, states: list[Any]) -> None:

@@ -23,6 +23,8 @@ from detectors.bars import (
     HOT_CHRONIC_DAYS,
     HOT_LEAD,
     LEASE_MAX_MS,
+    RELAPSE_S,
+    RELAPSES_MAX,
     RENEW_NOVEL,
     RENEW_NOVEL_LONG,
 )
@@ -64,6 +66,7 @@ from detectors.model.records import (
 )
 from detectors.model.times import DAY_S
 from detectors.recipients.row import word
+from detectors.suspects import relapse, returns
 from detectors.suspects.again import news, windows
 from detectors.suspects.judge import (
     CALM,
@@ -71,11 +74,19 @@ from detectors.suspects.judge import (
     Finding,
     JudgeParams,
     confirmed,
+    is_settled,
     strongest,
 )
 from detectors.suspects.lead import lead
-from detectors.suspects.mass import RULES, WINDOWS, heard_since, newest
-from detectors.suspects.suspect import Episode, Suspect, forget_tainted, taint_since
+from detectors.suspects.mass import RULES, VOLUMES, WINDOWS, heard_since, newest
+from detectors.suspects.relapse import Relapse
+from detectors.suspects.suspect import (
+    Episode,
+    Suspect,
+    forget_barred,
+    forget_tainted,
+    taint_since,
+)
 
 NEXT: Final[Mapping[tuple[Level, Band], Level]] = MappingProxyType(
     {
@@ -94,6 +105,10 @@ NEXT: Final[Mapping[tuple[Level, Band], Level]] = MappingProxyType(
     }
 )
 """The next level. The middle bands keep the level they find: that is the hysteresis."""
+
+
+PROVEN: Final = RULES | {returns.RULE, relapse.RULE}
+"""Rules whose THROTTLE is more than chance: the flood's platforms count afresh afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +151,12 @@ CHRONIC_SPAN_DAYS: Final = 14
 class EpisodeLog:
     """The state that all episodes of a partition share, and the place of their announcements."""
 
-    __slots__ = ("actions", "chronic", "hot", "incidents", "names", "records")
+    __slots__ = ("actions", "chronic", "hot", "incidents", "names", "records", "relapses")
 
     def __init__(self) -> None:
         self.hot = Hot()
         self.names = Names()
+        self.relapses: dict[int, Relapse] = {}  # by recipient; at most `RELAPSES_MAX`
         self.chronic: dict[int, tuple[int, int]] = {}  # recipient -> day, bit i: i days before
         self.actions: list[Action] = []
         self.records: list[EpisodeRecord] = []
@@ -326,17 +342,49 @@ def end(
     incident.tell(params, book.incidents, suspect, cause)
     taint_since(suspect, episode.since_s)
     rules_of = [step.rule for step in episode.path if step.level is Level.THROTTLE]
-    by_mass = any(rule in RULES for rule in rules_of)
-    if by_mass or (rules_of and confirmed(rules, suspect, episode.since_s)):
+    proven = any(rule in PROVEN for rule in rules_of)
+    if rules_of and episode.mode == "enforce":
+        _remember_flood(params, rules, book, suspect)
+    if proven or (rules_of and confirmed(rules, suspect, episode.since_s)):
         forget_tainted(suspect, ends_s(params, episode))
-    suspect.heard.clear()
     suspect.episode = None
+
+
+def _remember_flood(
+    params: EpisodeParams, rules: JudgeParams, book: EpisodeLog, suspect: Suspect
+) -> None:
+    """Note the platforms of an enforced flood for 72 hours, unless an earlier one is noted."""
+    episode, recipient = suspect.episode, suspect.recipient
+    assert episode is not None
+    end_s = ends_s(params, episode)
+    full = len(book.relapses) >= RELAPSES_MAX
+    if full or recipient in book.relapses or not is_settled(rules, suspect, end_s):
+        return
+    part = suspect.sightings[bisect_left(suspect.sightings, word(episode.since_s, 0, 0)) :]
+    suspect.barred = frozenset(w & 0xFFFF_FFFF for w in part if w >> 32 & 1)
+    book.relapses[recipient] = Relapse(end_s + RELAPSE_S, suspect.barred)
+
+
+def active_relapse(book: EpisodeLog, suspect: Suspect, at_s: int) -> Relapse | None:
+    """Return the record of the recipient's earlier flood; None if there is none, or it is over."""
+    held = book.relapses.get(suspect.recipient)
+    if held is None or at_s < held.until_s:
+        return held
+    end_relapse(book, suspect, at_s)
+    return None
+
+
+def end_relapse(book: EpisodeLog, suspect: Suspect, at_s: int) -> None:
+    """Forget the recipient's earlier flood, whose platforms may become known from now on."""
+    if book.relapses.pop(suspect.recipient, None) is not None:
+        forget_barred(suspect, at_s)
 
 
 def recycle(
     params: EpisodeParams, rules: JudgeParams, book: EpisodeLog, suspect: Suspect, cause: Cause
 ) -> None:
     """The number has a new owner: the episode is over, and so is a lease that still runs."""
+    book.relapses.pop(suspect.recipient, None)
     episode = suspect.episode
     if episode is None:
         return
@@ -433,6 +481,14 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         " recipient did not know came within 35 minutes",
         "mass_1h": "{score:.0f} verification codes, repeats and all, of platforms that this"
         " recipient did not know came within an hour",
+        "volume_6h": "{score:.0f} verification codes, repeats and all, of platforms that this"
+        " recipient did not know came within 6 hours",
+        "volume_24h": "{score:.0f} verification codes, repeats and all, of platforms that this"
+        " recipient did not know came within 24 hours",
+        "returns": "{score:.0f} platforms that this recipient did not know sent a code again"
+        " within 3 hours, each 10 minutes or more after its last one",
+        "relapse": "{score:.0f} platforms of this recipient's flood of the last 3 days sent codes"
+        " again within 10 minutes",
         "hot": "of the platforms new to this recipient within a day, those that were abused in"
         " other floods this week outnumber the others by {score:.0f}",
         "hot_burst": "of the platforms new to this recipient within a day, those that were abused"
@@ -606,7 +662,7 @@ def _leads(rules: JudgeParams, book: EpisodeLog, suspect: Suspect, *, burst: boo
 def _masses(suspect: Suspect) -> list[Rung]:
     """The rungs of the mass: all messages, or what counts for THROTTLE where that is reached."""
     found, rungs = newest(suspect), []
-    for rule, _, bar in WINDOWS:
+    for rule, _, bar in WINDOWS + VOLUMES:
         count, capped = found[rule]
         if capped >= bar.throttle:
             rungs.append(Rung(rule, capped, *bar))

@@ -1,8 +1,9 @@
 """Messages of novel platforms, repeats and all: the evidence that priming does not disarm.
 
 Sightings weigh each platform once, so that a page that fails is nothing. Whoever has let a few
-platforms in one by one could then send any number of their codes. So of each suspect the messages
-of platforms that it does not know are counted too, in three windows.
+platforms in one by one could then send any number of their codes. So the messages of platforms that
+a suspect does not know are counted too: in three short windows (`mass_10min` to `mass_1h`), and in
+two long ones (`volume_6h`, `volume_24h`) for floods that are slow or that pause.
 
 A message counts once, however often it is delivered: one platform and one event time are one
 message. What a lease refuses is not counted, nor the sender's retry of it: a throttle must not feed
@@ -28,6 +29,8 @@ from detectors.bars import (
     REFUSED_HELD,
     RETRIES_S,
     RETRY_S,
+    VOLUME_6H,
+    VOLUME_24H,
     Bar,
 )
 from detectors.model.records import seconds, utc_ms
@@ -41,15 +44,22 @@ WINDOWS: Final = (
     ("mass_35min", 2_100_000, MASS_35MIN),
     ("mass_1h", 3_600_000, MASS_1H),
 )
-"""Rule, window in milliseconds, bars."""
+"""Rule, window in milliseconds, thresholds. `MASS_NOVEL` platforms must come within the window."""
 
-RULES: Final = frozenset(rule for rule, _, _ in WINDOWS)
+VOLUMES: Final = (
+    ("volume_6h", 6 * 3_600_000, VOLUME_6H),
+    ("volume_24h", 24 * 3_600_000, VOLUME_24H),
+)
+"""The same for the long windows, for rows that are settled. `MASS_NOVEL` platforms must come within
+the day before a message, or the message does not count."""
 
-LONGEST_S: Final = 3600
-"""After so long no message counts any more."""
+RULES: Final = frozenset(rule for rule, _, _ in WINDOWS + VOLUMES)
+
+LONGEST_S: Final = DAY_S
+"""No window is longer, in seconds."""
 
 _BAND: Final[Callable[[Finding], Band]] = attrgetter("band")
-_LEAST: Final = min(int(bar.watch) for _, _, bar in WINDOWS)
+_LEAST: Final = min(int(min(bar)) for _, _, bar in WINDOWS)
 _RETRY_MS: Final = RETRY_S * 1000
 _RETRIES_MS: Final = RETRIES_S * 1000
 _LOUD: Final = 1
@@ -140,25 +150,35 @@ def varied(suspect: Suspect) -> bool:
     return len({w >> 2 & 0xFFFF_FFFF for w in suspect.heard if w & _MANY}) >= MASS_NOVEL
 
 
-def mass(suspect: Suspect, at_ms: int, other: Finding = CALM) -> Finding:
-    """The finding after a message at `at_ms` was heard: the strongest of any window it lies in.
+def mass(suspect: Suspect, at_ms: int, other: Finding = CALM, divisor: int = 0) -> Finding:
+    """Return the strongest finding of any window that a message at `at_ms` lies in.
 
-    Or `other`, if none is stronger.
+    The message must have been heard. Returns `other` if no window is stronger. The thresholds of
+    the long windows are divided by `divisor`; 0 leaves these windows out.
     """
     if len(suspect.heard) < _LEAST:
         return other
-    findings = (_strongest(suspect, at_ms, *window) for window in WINDOWS)
+    findings = [_strongest(suspect, at_ms, *window, MASS_NOVEL) for window in WINDOWS]
+    if divisor:
+        for rule, window_ms, bar in VOLUMES:
+            lower = Bar(bar.watch, bar.throttle / divisor)
+            findings.append(_strongest(suspect, at_ms, rule, window_ms, lower, 1))
     return max((other, *findings), key=_BAND)
 
 
-def _strongest(suspect: Suspect, at_ms: int, rule: str, window_ms: int, bar: Bar) -> Finding:
-    """Of the windows of this length that the message lies in; each ends with a message."""
+def _strongest(
+    suspect: Suspect, at_ms: int, rule: str, window_ms: int, bar: Bar, platforms: int
+) -> Finding:
+    """Return the strongest finding of the windows of one length that the message lies in.
+
+    Each window ends with a message. THROTTLE needs so many `platforms` within the window.
+    """
     heard = suspect.heard
     first = bisect_left(heard, at_ms << _TIME)
     low = bisect_left(heard, at_ms - window_ms + 1 << _TIME)
     stop = bisect_left(heard, at_ms + window_ms << _TIME)
     best = CALM
-    if stop - low < bar.watch:
+    if stop - low < min(bar):
         return best
     window = MassWindow()
     for end in range(low, stop):
@@ -169,12 +189,12 @@ def _strongest(suspect: Suspect, at_ms: int, rule: str, window_ms: int, bar: Bar
         while heard[low] >> _TIME <= end_ms - window_ms:
             window.drop(heard[low])
             low += 1
-        count, capped = window.scores
+        count, capped = window.scores(platforms)
         if capped >= bar.throttle:
-            since_s = _since_s(suspect, heard[low : end + 1])
+            since_s = first_sighting_s(suspect, heard[low : end + 1])
             return Finding(Band.THROTTLE, rule, capped, bar.throttle, since_s)
         if count >= bar.watch and best is CALM:
-            since_s = _since_s(suspect, heard[low : end + 1])
+            since_s = first_sighting_s(suspect, heard[low : end + 1])
             best = Finding(Band.WATCH, rule, count, bar.watch, since_s)
     return best
 
@@ -212,18 +232,17 @@ class MassWindow:
             if not count:
                 del self.each[platform]
 
-    @property
-    def scores(self) -> tuple[int, int]:
-        """The count for WATCH, and that for THROTTLE.
+    def scores(self, platforms: int) -> tuple[int, int]:
+        """Return the count for WATCH, and the count for THROTTLE, which needs so many platforms.
 
         A message is loud sooner where all is delivered twice. Less `MASS_UNSURE`, what is only loud
         decides nothing that five novel platforms would not have decided first.
         """
-        capped = self.capped if len(self.each) >= MASS_NOVEL else 0
+        capped = self.capped if len(self.each) >= platforms else 0
         return max(self.many, self.heard - MASS_UNSURE), capped
 
 
-def _since_s(suspect: Suspect, window: list[int]) -> int:
+def first_sighting_s(suspect: Suspect, window: list[int]) -> int:
     """The first sighting of any platform that takes part: what primed a flood belongs to it."""
     seen = suspect.seen
     part = {w >> 2 & 0xFFFF_FFFF for w in window if w & (_LOUD | _MANY)}
@@ -236,9 +255,15 @@ def newest(suspect: Suspect) -> dict[str, tuple[int, int]]:
     heard = suspect.heard
     end_ms = heard[-1] >> _TIME if heard else 0
     return {
-        rule: MassWindow(heard[bisect_left(heard, end_ms - window_ms + 1 << _TIME) :]).scores
-        for rule, window_ms, _ in WINDOWS
+        rule: MassWindow(heard[bisect_left(heard, end_ms - window_ms + 1 << _TIME) :]).scores(least)
+        for windows, least in ((WINDOWS, MASS_NOVEL), (VOLUMES, 1))
+        for rule, window_ms, _ in windows
     }
+
+
+def counted_messages(suspect: Suspect) -> list[tuple[int, int]]:
+    """Return (time in ms, platform) of the messages that count towards THROTTLE, in time order."""
+    return [(w >> _TIME, w >> 2 & 0xFFFF_FFFF) for w in suspect.heard if w & _MANY]
 
 
 def heard_since(suspect: Suspect, since_s: int) -> int:

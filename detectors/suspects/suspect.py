@@ -94,6 +94,7 @@ class Suspect:
     """
 
     __slots__ = (
+        "barred",
         "bucket_level_milli",
         "bucket_novel",
         "bucket_s",
@@ -146,6 +147,8 @@ class Suspect:
         # row held that is not known: the sieve has seen that it amounts to nothing.
         self.coarse: dict[int, ClockClass] = {}
         self.episode: Episode | None = None
+        # Platforms of the last days' flood: they do not become known while it is remembered.
+        self.barred: frozenset[int] = frozenset()
         self.bucket_level_milli = 0
         self.bucket_novel = 0  # since it was last empty,
         self.bucket_since_s = 0  # which was then
@@ -186,7 +189,10 @@ class Suspect:
 
     def _met_once(self, held: int, oldest: int | None) -> bool:
         """The same of a novel sighting of over a day ago; `oldest` is `_oldest_held`, if known."""
-        days = self.tainted.get(held & 0xFFFF_FFFF)
+        platform = held & 0xFFFF_FFFF
+        if platform in self.barred:
+            return False
+        days = self.tainted.get(platform)
         if days is not None:
             return days >= TAINTED_DAYS
         if self.episode is not None and held >> 33 >= self.episode.since_s:
@@ -432,6 +438,16 @@ def forget_tainted(suspect: Suspect, at_s: int) -> None:
     """Drops what is marked and has not become known: it counts afresh."""
     for platform in [p for p in suspect.tainted if not suspect.met(p, at_s)]:
         _forget(suspect, suspect.seen[platform])
+    _refill(suspect)
+
+
+def forget_barred(suspect: Suspect, at_s: int) -> None:
+    """End the bar on platforms of an earlier flood; the sightings that are over a day old go."""
+    for platform in suspect.barred:
+        held = suspect.seen.get(platform)
+        if held is not None and held >> 32 & 1 and at_s - (held >> 33) >= DAY_S:
+            _forget(suspect, held)
+    suspect.barred = frozenset()
     _refill(suspect)
 
 
