@@ -539,9 +539,11 @@ def _by_messages(
     params: Params, suspect: Suspect, relapse: Relapse | None, at_ms: int, other: Finding
 ) -> Finding:
     """Return the strongest finding by messages of novel platforms, repeats and all, or `other`."""
-    settled = is_settled(params.judge, suspect, seconds(at_ms))
-    divisor = settled * (1 if relapse is None else RELAPSE_DIVISOR)
-    return judge_returns(suspect, mass(suspect, at_ms, other, divisor), divisor)
+    at_s = seconds(at_ms)
+    long = relapse is not None or many(suspect, at_s)
+    long = long and is_settled(params.judge, suspect, at_s)
+    divisor = long * (1 if relapse is None else RELAPSE_DIVISOR)
+    return judge_returns(suspect, at_ms, mass(suspect, at_ms, other, divisor), divisor)
 
 
 class _Counted(NamedTuple):

@@ -68,7 +68,7 @@ class Params:
             raise ValueError("names_max must be positive")
 
 
-_LOW_34: Final = (1 << 34) - 1
+_LOW_35: Final = (1 << 35) - 1
 
 
 class Partition:
@@ -347,7 +347,7 @@ def _suspect_state(suspect: Suspect, format_: int) -> list[Any]:
             [[int(step.level), *step[1:]] for step in episode.path],
         ],
         [
-            [(w >> 34, w & _LOW_34) for w in suspect.heard],  # msgpack has 64 bits at most
+            [(w >> 35, w & _LOW_35) for w in suspect.heard],  # msgpack has 64 bits at most
             list(suspect.refused_ms.items()),
             [] if episode is None else list(episode.fresh_ms.items()),
         ],
@@ -454,7 +454,7 @@ def _suspect_of(state: list[Any], format_: int) -> Suspect:
     if not isinstance(coarse, int):  # format 1 has one class for all: what is held counts as exact
         suspect.coarse = {platform: ClockClass(stamps) for platform, stamps in coarse}
     suspect.tainted = dict(tainted)
-    suspect.heard = [high << 34 | low for high, low in heard]
+    suspect.heard = [high << 35 | low for high, low in heard]
     suspect.refused_ms = dict(refused_ms)
     (
         suspect.bucket_level_milli,

@@ -129,7 +129,7 @@ def _let_go(params: Params, partition: Partition, batch: Batch) -> int:
         if suspect.due_s > now_s:
             heappush(partition.due, (suspect.due_s, recipient))
         else:
-            end_relapse(partition.book, suspect, now_s)
+            end_relapse(partition.book, suspect)
             _release(partition, suspect, now_s)
             released += 1
     quiet_s = now_s - RESEND_QUIET_S

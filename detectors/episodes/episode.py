@@ -27,6 +27,7 @@ from detectors.bars import (
     RELAPSES_MAX,
     RENEW_NOVEL,
     RENEW_NOVEL_LONG,
+    RETURNS,
 )
 from detectors.defaults import (
     CHRONIC_DAYS,
@@ -78,15 +79,9 @@ from detectors.suspects.judge import (
     strongest,
 )
 from detectors.suspects.lead import lead
-from detectors.suspects.mass import RULES, VOLUMES, WINDOWS, heard_since, newest
+from detectors.suspects.mass import RULES, VOLUMES, WINDOWS, close_messages, heard_since, newest
 from detectors.suspects.relapse import Relapse
-from detectors.suspects.suspect import (
-    Episode,
-    Suspect,
-    forget_barred,
-    forget_tainted,
-    taint_since,
-)
+from detectors.suspects.suspect import Episode, Suspect, forget_tainted, taint_since
 
 NEXT: Final[Mapping[tuple[Level, Band], Level]] = MappingProxyType(
     {
@@ -107,8 +102,9 @@ NEXT: Final[Mapping[tuple[Level, Band], Level]] = MappingProxyType(
 """The next level. The middle bands keep the level they find: that is the hysteresis."""
 
 
-PROVEN: Final = RULES | {returns.RULE, relapse.RULE}
-"""Rules whose THROTTLE is more than chance: the flood's platforms count afresh afterwards."""
+PROVEN: Final = RULES | {returns.RULE}
+"""Rules whose THROTTLE is more than chance: the flood's platforms count afresh afterwards. After a
+relapse they do not, so that a number which many people share is left alone in the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +278,7 @@ def _renews(
     assert episode is not None
     if not flood or cause.at_ms < episode.issued_ms + params.lease_ms // 2:
         return False
-    if finding.band is Band.THROTTLE and finding.rule in RULES:
+    if finding.band is Band.THROTTLE and finding.rule in PROVEN | {relapse.RULE}:
         return True
     since_ms = cause.at_ms - params.quiet_s * 1000
     slow = pace_ms(suspect, episode) > params.lease_ms // 2
@@ -347,6 +343,7 @@ def end(
         _remember_flood(params, rules, book, suspect)
     if proven or (rules_of and confirmed(rules, suspect, episode.since_s)):
         forget_tainted(suspect, ends_s(params, episode))
+    close_messages(suspect)
     suspect.episode = None
 
 
@@ -370,14 +367,14 @@ def active_relapse(book: EpisodeLog, suspect: Suspect, at_s: int) -> Relapse | N
     held = book.relapses.get(suspect.recipient)
     if held is None or at_s < held.until_s:
         return held
-    end_relapse(book, suspect, at_s)
+    end_relapse(book, suspect)
     return None
 
 
-def end_relapse(book: EpisodeLog, suspect: Suspect, at_s: int) -> None:
-    """Forget the recipient's earlier flood, whose platforms may become known from now on."""
-    if book.relapses.pop(suspect.recipient, None) is not None:
-        forget_barred(suspect, at_s)
+def end_relapse(book: EpisodeLog, suspect: Suspect) -> None:
+    """Forget the recipient's earlier flood: its platforms may become known from now on."""
+    book.relapses.pop(suspect.recipient, None)
+    suspect.barred = frozenset()
 
 
 def recycle(
@@ -601,6 +598,7 @@ def _record(
             Rung("spaced_50s_3h", found.spaced_50s_3h, *bars.spaced_50s_3h),
             *_leads(rules, book, suspect, burst=found.level >= bars.level.watch),
             *_masses(suspect),
+            Rung("returns", len(returns.returned_platforms(suspect, cause.at_ms)), *RETURNS),
         ),
         scope=scope,
         known=len(scope.pass_prints),

@@ -64,7 +64,11 @@ _RETRY_MS: Final = RETRY_S * 1000
 _RETRIES_MS: Final = RETRIES_S * 1000
 _LOUD: Final = 1
 _MANY: Final = 2
-_TIME: Final = 34  # bits below the event time: platform u32, then what the message came with
+_PAST: Final = 4  # of an episode that ended: only the long windows count it
+_LONG: Final = _MANY | _PAST
+_FLAGS: Final = 7
+_PLATFORM: Final = 3  # bits below the platform
+_TIME: Final = 35  # bits below the event time: platform u32, then flags
 
 
 class Heard(Enum):
@@ -91,10 +95,10 @@ def hear(suspect: Suspect, platform: int, at_ms: int, *, refused: bool, loud: bo
     if retry and abs(at_ms - suspect.retried_ms.get(platform, last_ms)) < _RETRIES_MS:
         return Heard.AGAIN
     heard = suspect.heard
-    key = at_ms << _TIME | platform << 2
+    key = at_ms << _TIME | platform << _PLATFORM
     word = key | (_MANY if many(suspect, seconds(at_ms)) else 0) | (_LOUD if loud else 0)
     place = bisect_left(heard, key)
-    if place < len(heard) and heard[place] >> 2 == key >> 2:
+    if place < len(heard) and heard[place] | _FLAGS == key | _FLAGS:
         if heard[place] > key or word == key:
             return Heard.AGAIN
         heard[place] = word  # the sieve, which remembers no message, would tell it from none
@@ -147,7 +151,7 @@ def varied(suspect: Suspect) -> bool:
 
     A blast of one platform costs a count of three windows at each of its messages without this.
     """
-    return len({w >> 2 & 0xFFFF_FFFF for w in suspect.heard if w & _MANY}) >= MASS_NOVEL
+    return len({platform for _, platform in counted_messages(suspect)}) >= MASS_NOVEL
 
 
 def mass(suspect: Suspect, at_ms: int, other: Finding = CALM, divisor: int = 0) -> Finding:
@@ -158,20 +162,20 @@ def mass(suspect: Suspect, at_ms: int, other: Finding = CALM, divisor: int = 0) 
     """
     if len(suspect.heard) < _LEAST:
         return other
-    findings = [_strongest(suspect, at_ms, *window, MASS_NOVEL) for window in WINDOWS]
+    findings = [_strongest(suspect, at_ms, *window) for window in WINDOWS]
     if divisor:
         for rule, window_ms, bar in VOLUMES:
             lower = Bar(bar.watch, bar.throttle / divisor)
-            findings.append(_strongest(suspect, at_ms, rule, window_ms, lower, 1))
+            findings.append(_strongest(suspect, at_ms, rule, window_ms, lower, long=True))
     return max((other, *findings), key=_BAND)
 
 
 def _strongest(
-    suspect: Suspect, at_ms: int, rule: str, window_ms: int, bar: Bar, platforms: int
+    suspect: Suspect, at_ms: int, rule: str, window_ms: int, bar: Bar, *, long: bool = False
 ) -> Finding:
     """Return the strongest finding of the windows of one length that the message lies in.
 
-    Each window ends with a message. THROTTLE needs so many `platforms` within the window.
+    Each window ends with a message. `long`: see `MassWindow`.
     """
     heard = suspect.heard
     first = bisect_left(heard, at_ms << _TIME)
@@ -180,7 +184,7 @@ def _strongest(
     best = CALM
     if stop - low < min(bar):
         return best
-    window = MassWindow()
+    window = MassWindow(long=long)
     for end in range(low, stop):
         window.add(heard[end])
         end_ms = heard[end] >> _TIME
@@ -189,7 +193,7 @@ def _strongest(
         while heard[low] >> _TIME <= end_ms - window_ms:
             window.drop(heard[low])
             low += 1
-        count, capped = window.scores(platforms)
+        count, capped = window.scores
         if capped >= bar.throttle:
             since_s = first_sighting_s(suspect, heard[low : end + 1])
             return Finding(Band.THROTTLE, rule, capped, bar.throttle, since_s)
@@ -200,11 +204,17 @@ def _strongest(
 
 
 class MassWindow:
-    """Counts over the messages of one window as it moves on."""
+    """Counts over the messages of one window as it moves on.
 
-    __slots__ = ("capped", "each", "heard", "many")
+    A long window also counts messages of earlier episodes. It does not need `MASS_NOVEL` platforms
+    within the window.
+    """
 
-    def __init__(self, words: Iterable[int] = ()) -> None:
+    __slots__ = ("capped", "counts", "each", "heard", "least", "many")
+
+    def __init__(self, words: Iterable[int] = (), *, long: bool = False) -> None:
+        self.counts = _LONG if long else _MANY  # flags of a message that counts for THROTTLE
+        self.least = 1 if long else MASS_NOVEL  # platforms that THROTTLE needs
         self.each: dict[int, int] = {}  # platform -> messages that count for THROTTLE,
         self.many = 0  # how many those are in all,
         self.capped = 0  # and with at most MASS_EACH of a platform
@@ -215,8 +225,8 @@ class MassWindow:
     def add(self, word: int) -> None:
         """Take one message in."""
         self.heard += word & (_LOUD | _MANY) != 0
-        if word & _MANY:
-            platform = word >> 2 & 0xFFFF_FFFF
+        if word & self.counts:
+            platform = word >> _PLATFORM & 0xFFFF_FFFF
             count = self.each[platform] = self.each.get(platform, 0) + 1
             self.many += 1
             self.capped += count <= MASS_EACH
@@ -224,28 +234,29 @@ class MassWindow:
     def drop(self, word: int) -> None:
         """The inverse."""
         self.heard -= word & (_LOUD | _MANY) != 0
-        if word & _MANY:
-            platform = word >> 2 & 0xFFFF_FFFF
+        if word & self.counts:
+            platform = word >> _PLATFORM & 0xFFFF_FFFF
             count = self.each[platform] = self.each[platform] - 1
             self.many -= 1
             self.capped -= count < MASS_EACH
             if not count:
                 del self.each[platform]
 
-    def scores(self, platforms: int) -> tuple[int, int]:
-        """Return the count for WATCH, and the count for THROTTLE, which needs so many platforms.
+    @property
+    def scores(self) -> tuple[int, int]:
+        """The count for WATCH, and that for THROTTLE.
 
         A message is loud sooner where all is delivered twice. Less `MASS_UNSURE`, what is only loud
         decides nothing that five novel platforms would not have decided first.
         """
-        capped = self.capped if len(self.each) >= platforms else 0
+        capped = self.capped if len(self.each) >= self.least else 0
         return max(self.many, self.heard - MASS_UNSURE), capped
 
 
 def first_sighting_s(suspect: Suspect, window: list[int]) -> int:
     """The first sighting of any platform that takes part: what primed a flood belongs to it."""
     seen = suspect.seen
-    part = {w >> 2 & 0xFFFF_FFFF for w in window if w & (_LOUD | _MANY)}
+    part = {w >> _PLATFORM & 0xFFFF_FFFF for w in window if w & _FLAGS}
     firsts = (seen[p] >> 33 for p in part if p in seen)
     return min(firsts, default=seconds(window[0] >> _TIME))
 
@@ -255,15 +266,21 @@ def newest(suspect: Suspect) -> dict[str, tuple[int, int]]:
     heard = suspect.heard
     end_ms = heard[-1] >> _TIME if heard else 0
     return {
-        rule: MassWindow(heard[bisect_left(heard, end_ms - window_ms + 1 << _TIME) :]).scores(least)
-        for windows, least in ((WINDOWS, MASS_NOVEL), (VOLUMES, 1))
+        rule: MassWindow(heard[low:], long=windows is VOLUMES).scores
+        for windows in (WINDOWS, VOLUMES)
         for rule, window_ms, _ in windows
+        for low in (bisect_left(heard, end_ms - window_ms + 1 << _TIME),)
     }
 
 
 def counted_messages(suspect: Suspect) -> list[tuple[int, int]]:
-    """Return (time in ms, platform) of the messages that count towards THROTTLE, in time order."""
-    return [(w >> _TIME, w >> 2 & 0xFFFF_FFFF) for w in suspect.heard if w & _MANY]
+    """Return (time in ms, platform) of the messages that long windows count, in time order."""
+    return [(w >> _TIME, w >> _PLATFORM & 0xFFFF_FFFF) for w in suspect.heard if w & _LONG]
+
+
+def close_messages(suspect: Suspect) -> None:
+    """End the short windows with the episode: only the long ones go on counting its messages."""
+    suspect.heard = [w & ~_FLAGS | _PAST for w in suspect.heard if w & _LONG]
 
 
 def heard_since(suspect: Suspect, since_s: int) -> int:

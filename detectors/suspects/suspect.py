@@ -441,16 +441,6 @@ def forget_tainted(suspect: Suspect, at_s: int) -> None:
     _refill(suspect)
 
 
-def forget_barred(suspect: Suspect, at_s: int) -> None:
-    """End the bar on platforms of an earlier flood; the sightings that are over a day old go."""
-    for platform in suspect.barred:
-        held = suspect.seen.get(platform)
-        if held is not None and held >> 32 & 1 and at_s - (held >> 33) >= DAY_S:
-            _forget(suspect, held)
-    suspect.barred = frozenset()
-    _refill(suspect)
-
-
 def fill(suspect: Suspect, at_s: int, novel: int) -> None:
     """Leaks, then adds one sighting. Two of one second add up in either order."""
     level = suspect.bucket_level_milli - LEAK_MILLI_S * (at_s - suspect.bucket_s)

@@ -38,7 +38,8 @@ OTHER: Final = "other"
 LEVELS: Final = ("watch", "throttle")
 RULES: Final = (
     "burst", "raw_35min", "raw_24h", "spaced_50s_3h", "spaced_2min_3h", "spaced_5min_3h",
-    "spaced_10min_24h", "mass_10min", "mass_35min", "mass_1h", "hot", "hot_burst",
+    "spaced_10min_24h", "mass_10min", "mass_35min", "mass_1h", "volume_6h",
+    "volume_24h", "returns", "relapse", "hot", "hot_burst",
 )  # fmt: skip
 RUNGS: Final = tuple(map(str, windows.RUNGS))
 MODES: Final = ("shadow", "enforce", "off")

@@ -39,6 +39,9 @@ SPACED = {  # (10 min in 24 h, 5 min in 3 h)
 
 LEAD = {Level.WATCH: 5, Level.THROTTLE: 8}
 MASS = {600_000: (38, 45), 2_100_000: (51, 60), 3_600_000: (50, 90)}
+VOLUME = {6 * 3_600_000: 120, 24 * 3_600_000: 150}
+RETURNS = 13
+RELAPSE = 72 * 3600
 RETRY = 90_000
 RETRIES = 300_000
 
@@ -68,12 +71,22 @@ class Flood:
     fresh: dict[str, int] = field(default_factory=dict)  # platforms since the lease
 
 
+@dataclass
+class Earlier:
+    """The last enforced flood, as far as it is remembered."""
+
+    until: int
+    platforms: set[str]
+    recent: dict[str, int] = field(default_factory=dict)  # platform -> newest code, in ms
+
+
 class Heard(NamedTuple):
     """A message of a novel platform that counts."""
 
     at_ms: int
     platform: str
     many: bool  # it came when the day had five novel platforms
+    past: bool = False  # of an episode that ended
 
 
 @dataclass
@@ -83,6 +96,9 @@ class Person:
     heard: list[Heard] = field(default_factory=list)
     refused: dict[str, tuple[int, int]] = field(default_factory=dict)  # first of a row, last
     windows: tuple[int, int, int] = (0, 0, 0)  # the newest, messages in it and the one before
+    uncounted: set[tuple[int, str]] = field(default_factory=set)  # since the last flood
+    born: int = 0  # day of the first code
+    earlier: Earlier | None = None
 
 
 class Naive:
@@ -156,6 +172,9 @@ class Naive:
         limit_ms = (limit + EPOCH + 1) * 1000
         person.heard = [h for h in person.heard if h.at_ms < limit_ms]
         person.refused = {p: ms for p, ms in person.refused.items() if ms[1] < limit_ms}
+        if person.earlier:
+            recent = person.earlier.recent
+            person.earlier.recent = {p: ms for p, ms in recent.items() if ms < limit_ms}
         if person.flood:
             person.flood.fresh = {p: ms for p, ms in person.flood.fresh.items() if ms < limit_ms}
 
@@ -171,14 +190,28 @@ class Naive:
             if s.novel and s.at >= person.flood.since:
                 person.seen[p] = s._replace(tainted=s.tainted or 1)
         throttled = person.flood.level is Level.THROTTLE
+        over = self.ends(person.flood)
+        if throttled and self.enforces() and not person.earlier and self.settled(person, over):
+            since = person.flood.since
+            part = {p for p, s in person.seen.items() if s.novel and s.at >= since}
+            person.earlier = Earlier(over + RELAPSE, part)
         if person.flood.by_mass or (throttled and self.confirmed(person)):
-            over = self.ends(person.flood)
             person.seen = {
-                p: s for p, s in person.seen.items() if not s.tainted or self.knows(person, s, over)
+                p: s
+                for p, s in person.seen.items()
+                if not s.tainted or self.knows(person, p, s, over)
             }
         person.flood = None
-        person.heard = []
+        person.heard = [h._replace(past=True) for h in person.heard if h.many]
+        person.uncounted = set()
         self.alarms.append(Alarm(offset, recipient, "ended", Level.CLEAR))
+
+    def enforces(self) -> bool:
+        episode = self.params.episode
+        return episode.mode == "enforce" and episode.enforce_cold
+
+    def settled(self, person: Person, at: int) -> bool:
+        return at // DAY - person.born >= self.params.judge.settled_days
 
     def confirmed(self, person: Person) -> bool:
         """Whether any instant of the flood is more than a shared number's chance."""
@@ -201,7 +234,7 @@ class Naive:
 
     def message(self, offset: int, event: Event) -> None:
         at = event.at_ms // 1000 - EPOCH
-        person = self.people.setdefault(event.recipient, Person())
+        person = self.people.setdefault(event.recipient, Person(born=at // DAY))
         self.codes.append(at)
         ahead = at > self.watermark + 7 * DAY and self.watermark and len(self.codes) >= 31
         if ahead and at > self.now() + 7 * DAY:
@@ -210,11 +243,12 @@ class Naive:
         self.put_right(offset, event.recipient, at)
         if person.flood and at >= self.ends(person.flood):
             self.end(offset, event.recipient)
+        self.forget_earlier(person, at)
         if person.seen and at <= max(s.at for s in person.seen.values()) - DAY:
             return
         held = person.seen.get(event.platform)
-        known = held is not None and self.knows(person, held, at)
-        level, since, by_mass = Level.CLEAR, 0, False
+        known = held is not None and self.knows(person, event.platform, held, at)
+        level, since, by_mass, relapsed = Level.CLEAR, 0, False, False
         if held is None or abs(at - held.at) >= DAY:
             again = held is not None and not known and at - held.at < 2 * DAY
             tainted = held.tainted + 1 if held and held.tainted and again else 0
@@ -226,10 +260,19 @@ class Naive:
             live = flood is not None and flood.issued < event.at_ms < flood.expires
             refused = live and not event.trust
             fresh, counts = self.hear(person, event, refused=refused, loud=loud)
-            if counts:
-                by = self.mass(person, event.at_ms)
+            found = [self.mass(person, event.at_ms)] if counts else []
+            many = any(h[:3] == (event.at_ms, event.platform, True) for h in person.heard)
+            calm = not flood and person.earlier and fresh and not refused
+            calm = calm and (event.at_ms, event.platform) not in person.uncounted
+            person.uncounted.add((event.at_ms, event.platform))
+            if self.settled(person, at) and ((counts and many) or calm):
+                found += [self.volume(person, event.at_ms), self.returns(person, event.at_ms)]
+            for by in found:
                 if by[0] > level:
                     (level, since), by_mass = by, True
+            by = self.relapse(person, event) if fresh and not event.trust else (level, since)
+            if by[0] > level:
+                (level, since), relapsed = by, True
         self.rise(offset, event.recipient, level, since, at, by_mass=by_mass)
         if person.flood and fresh and not event.trust:
             person.flood.last = max(person.flood.last, at)
@@ -237,7 +280,7 @@ class Naive:
                 event.at_ms, person.flood.fresh.get(event.platform, event.at_ms)
             )
         if person.flood and person.flood.level is Level.THROTTLE:
-            evident = by_mass and level is Level.THROTTLE
+            evident = (by_mass or relapsed) and level is Level.THROTTLE
             fresh = fresh and not event.trust
             self.lease(person, person.flood, event.at_ms, fresh=fresh, evident=evident)
 
@@ -281,8 +324,9 @@ class Naive:
     def mass(self, person: Person, at_ms: int) -> tuple[Level, int]:
         best = (Level.CLEAR, 0)
         for window, (watch, throttle) in MASS.items():
-            for end in sorted({h.at_ms for h in person.heard if 0 <= h.at_ms - at_ms < window}):
-                inside = [h for h in person.heard if end - window < h.at_ms <= end]
+            now = [h for h in person.heard if not h.past]
+            for end in sorted({h.at_ms for h in now if 0 <= h.at_ms - at_ms < window}):
+                inside = [h for h in now if end - window < h.at_ms <= end]
                 each = [h.platform for h in inside if h.many]
                 score = sum(min(9, each.count(p)) for p in set(each))
                 count = max(len(each), len(inside) - 6)  # six may be loud too soon, or unheard
@@ -293,6 +337,54 @@ class Naive:
                 first = min(firsts, default=min(h.at_ms for h in inside) // 1000 - EPOCH)
                 best = max(best, (level, first), key=lambda found: found[0])
         return best
+
+    def volume(self, person: Person, at_ms: int) -> tuple[Level, int]:
+        for window, throttle in VOLUME.items():
+            later = {h.at_ms for h in person.heard if 0 <= h.at_ms - at_ms < window}
+            for end in sorted(later | {at_ms}):
+                inside = [h for h in person.heard if end - window < h.at_ms <= end]
+                each = [h.platform for h in inside if h.many]
+                score = sum(min(9, each.count(p)) for p in set(each))
+                if score >= Fraction(throttle, 3 if person.earlier else 1):
+                    firsts = (
+                        person.seen[h.platform].at for h in inside if h.platform in person.seen
+                    )
+                    first = min(firsts, default=min(h.at_ms for h in inside) // 1000 - EPOCH)
+                    return Level.THROTTLE, first
+        return Level.CLEAR, 0
+
+    def returns(self, person: Person, at_ms: int) -> tuple[Level, int]:
+        """Platforms with a second code 10 min to 3 h after the one before, in the last 3 h."""
+        came = sorted((h.at_ms, h.platform) for h in person.heard if h.many)
+        newest = max([at_ms, *(ms for ms, _ in came)])
+        found = set()
+        for platform in {p for _, p in came}:
+            times = [ms for ms, p in came if p == platform]
+            if platform in person.seen:
+                times.insert(0, (person.seen[platform].at + EPOCH) * 1000)
+            for before, after in pairwise(times):
+                if 600_000 <= after - before < 10_800_000 and after > newest - 10_800_000:
+                    found.add(platform)
+        if len(found) < Fraction(RETURNS, 3 if person.earlier else 1):
+            return Level.CLEAR, 0
+        newest = max(s.at for s in person.seen.values())
+        firsts = (person.seen[p].at for p in found if p in person.seen)
+        return Level.THROTTLE, min(firsts, default=newest)
+
+    def relapse(self, person: Person, event: Event) -> tuple[Level, int]:
+        """Three platforms of the earlier flood within ten minutes."""
+        earlier = person.earlier
+        if earlier is None or event.platform not in earlier.platforms:
+            return Level.CLEAR, 0
+        held = earlier.recent.get(event.platform, event.at_ms)
+        earlier.recent[event.platform] = max(event.at_ms, held)
+        near = [ms for ms in earlier.recent.values() if abs(event.at_ms - ms) < 600_000]
+        return (Level.THROTTLE, min(near) // 1000 - EPOCH) if len(near) >= 3 else (Level.CLEAR, 0)
+
+    def forget_earlier(self, person: Person, at: int) -> None:
+        """Three days after a flood its platforms may become known again."""
+        if person.earlier and at >= person.earlier.until:
+            person.earlier = None
 
     def lease(
         self, person: Person, flood: Flood, at_ms: int, *, fresh: bool, evident: bool
@@ -418,12 +510,14 @@ class Naive:
         p_novel = self.params.judge.p_novel
         if p_novel is not None and p_novel <= 0.5:
             return "third" if p_novel <= 0.3 else "half"
-        known = sum(self.knows(person, s, at) for s in person.seen.values())
+        known = sum(self.knows(person, p, s, at) for p, s in person.seen.items())
         return "large" if known >= 14 else "small"
 
-    def knows(self, person: Person, seen: Seen, at: int) -> bool:
+    def knows(self, person: Person, platform: str, seen: Seen, at: int) -> bool:
         if not seen.novel:
             return True
+        if person.earlier and platform in person.earlier.platforms:
+            return False
         inside = person.flood is not None and seen.at >= person.flood.since
         return at - seen.at >= DAY and (seen.tainted > 1 if seen.tainted else not inside)
 
