@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from detectors.bars import RELAPSE_DIVISOR, RESEND_RECIPIENTS_MAX, SUSPECT_IDLE_S
 from detectors.decisions import Decisions
-from detectors.defaults import FORMATS
 from detectors.episodes import resend
 from detectors.episodes.episode import (
     EpisodeLog,
@@ -52,6 +51,7 @@ from detectors.model.log_time import ASTRAY_S, SOON_S, LogTime, LogTimes
 from detectors.model.records import Cause, Level, seconds
 from detectors.model.times import EPOCH_S
 from detectors.partition import (
+    STATE_FORMAT,
     Params,
     Partition,
     Snapshot,
@@ -75,7 +75,7 @@ from detectors.suspects.suspect import Seen, Suspect, newest_s, put_right, see
 from detectors.upkeep import DUE_MAX_S, tick
 
 __all__ = [
-    "FORMATS",
+    "STATE_FORMAT",
     "Decisions",
     "Params",
     "Partition",
