@@ -28,6 +28,7 @@ from detectors.episodes.episode import (
     ahead_of,
     end,
     ends_s,
+    lease_refuses,
     over,
     recycle,
 )
@@ -94,6 +95,7 @@ _FEW: Final = 4  # numbers that are sought in a list one by one, and not by a di
 _CHECK_BITS: Final = 16  # of `name_check`
 _TRUSTED: Final = 1 << 48  # above a platform and its check: the code is of a trusted one
 _NEVER: Final = -(1 << 62)
+_TRUSTS: Final = tuple(Trust)
 
 
 def process(params: Params, partition: Partition, batch: Batch, codes: Codes) -> Decisions:
@@ -490,7 +492,8 @@ def _judge(
             _put_right(params, partition, suspect, _cause(batch, i), now_s)
         if suspect.episode is not None and over(params.episode, suspect.episode, at_s):
             end(params.episode, params.judge, book, suspect, _cause(batch, i))
-        seen = see(suspect, platform, at_s, stamp, offset)
+        held = lease_refuses(suspect, platform, _TRUSTS[trust], at_ms)
+        seen = see(suspect, platform, at_s, stamp, offset, refused=held)
         if seen is Seen.LATE:
             continue
         strange = seen is not Seen.REPEAT and counted.sight(platform, seen)
@@ -501,10 +504,10 @@ def _judge(
             finding = judge(params.judge, suspect, at_s, stamp)
             finding = led(params.judge, suspect, book.hot.platforms, at_s, finding)
         flood = False
-        novel = seen is Seen.NOVEL or (seen is Seen.REPEAT and not suspect.knows(platform, at_s))
+        novel = held or seen is Seen.NOVEL
+        novel = novel or (seen is Seen.REPEAT and not suspect.knows(platform, at_s))
         if novel:
             flood = trust == Trust.NONE
-            held = flood and episode is not None and episode.issued_ms < at_ms < episode.expires_ms
             if held and not _asked_again(params, book, suspect, platform, at_ms, seen):
                 refused.add(i)
             # What passes, being asked for again, is evidence of no more than what does not.

@@ -26,7 +26,7 @@ from detectors.episodes.resend import Resend
 from detectors.episodes.used_later import UsedLater, revive
 from detectors.hot.listed import hot_of
 from detectors.model.event import TICK_OFFSETS
-from detectors.model.records import Level, Step
+from detectors.model.records import ALWAYS_PASS, Level, Scope, Step
 from detectors.model.times import EPOCH_S
 from detectors.platforms.figures import Figures, figures_of
 from detectors.platforms.strangers import Strangers, strangers_of
@@ -342,6 +342,9 @@ def _suspect_state(suspect: Suspect, format_: int) -> list[Any]:
             [] if episode is None else list(episode.fresh_ms.items()),
         ],
         None if episode is None else _requests_state(episode.requests),
+        None
+        if episode is None or episode.scope is None
+        else [episode.scope.pass_ids, episode.scope.pass_prints],
     ]
     return state[: _FIELDS.get(format_)]
 
@@ -468,6 +471,8 @@ def _suspect_of(state: list[Any], format_: int) -> Suspect:
         episode.fresh_ms = dict(fresh_ms)
         if format_ >= WITH_AGAIN:
             episode.requests = _requests_of(state[12])
+            if state[13] is not None:
+                episode.scope = Scope("otp", ALWAYS_PASS, *map(tuple, state[13]))
         episode.path = [Step(Level(step[0]), *step[1:]) for step in path]
     return suspect
 

@@ -59,6 +59,7 @@ from detectors.model.records import (
     Sighting,
     Step,
     Verb,
+    refuses,
     seconds,
     utc_ms,
 )
@@ -194,6 +195,7 @@ def advance(
         episode.expires_ms = cause.at_ms + lasts
         episode.fresh_ms.clear()
         episode.requests.lease_offset = cause.offset
+        episode.scope = _scope(suspect, cause.at_s)
         action = _lease(params, book, suspect, cause)
         book.actions.append(action)
         if episode.incident is not None:
@@ -386,7 +388,7 @@ def _chronic(params: EpisodeParams, book: EpisodeLog, recipient: int, day: int) 
 
 
 def _scope(suspect: Suspect, at_s: int) -> Scope:
-    """Return the scope of the lease: all that is known by its end passes.
+    """Return the scope of a lease that is given now: all that is known by its end passes.
 
     A platform becomes known a day after its first code. Where that day ends while the lease runs,
     a gateway that was told of now alone would refuse what the recipient knows.
@@ -394,11 +396,19 @@ def _scope(suspect: Suspect, at_s: int) -> Scope:
     episode = suspect.episode
     assert episode is not None
     known = suspect.known(max(at_s, seconds(episode.expires_ms)))
-    if episode.scope and episode.scope[0] == known and episode.scope[1] is suspect.memory:
-        return episode.scope[2]
-    scope = Scope("otp", ALWAYS_PASS, tuple(known), tuple(sorted(suspect.prints_with(known))))
-    episode.scope = known, suspect.memory, scope
-    return scope
+    return Scope("otp", ALWAYS_PASS, tuple(known), tuple(sorted(suspect.prints_with(known))))
+
+
+def lease_refuses(suspect: Suspect, platform: int, trust: Trust, at_ms: int) -> bool:
+    """Tell if the suspect's lease, as it was issued, refuses a code at this time.
+
+    The rule is that of gateways (`detectors.leases.gate`). The worker does not know whether a
+    gateway obeys: mode, overrides and rails play no part here, nor do second requests.
+    """
+    episode = suspect.episode
+    if episode is None or not episode.issued_ms < at_ms < episode.expires_ms:
+        return False
+    return episode.scope is not None and refuses(episode.scope, platform, trust)
 
 
 def _evidence(suspect: Suspect, episode: Episode) -> Evidence:
@@ -492,7 +502,7 @@ def _action(
         recipient=suspect.name,
         verb=verb,
         mode=episode.mode,
-        scope=_scope(suspect, cause.at_s),
+        scope=episode.scope or _scope(suspect, cause.at_s),
         issued_at_ms=episode.issued_ms if told_again else cause.at_ms,
         expires_at_ms=episode.expires_ms if verb == "throttle" else cause.at_ms,
         opened_ms=episode.path[0].at_ms,
@@ -519,7 +529,7 @@ def _record(
     assert episode is not None
     evidence = _evidence(suspect, episode)
     found, bars = strongest(rules, suspect, cause.at_s)
-    scope = _scope(suspect, cause.at_s)
+    scope = episode.scope or _scope(suspect, cause.at_s)
     return EpisodeRecord(
         episode_id=episode.id,
         kind="flood",

@@ -72,8 +72,7 @@ class Episode:
         self.path: list[Step] = []
         self.requests = SecondRequests()
         self.incident: Incident | None = None  # from THROTTLE on
-        # What its newest lease lets pass, and what that was made of: most are told again and again.
-        self.scope: tuple[list[int], Memory, Scope] | None = None
+        self.scope: Scope | None = None  # of its newest lease; None: there is none yet
 
 
 class Seen(IntEnum):
@@ -134,7 +133,9 @@ class Suspect:
         # print -> sightings of platforms that have it
         self.prints_held = dict(Counter(map(platform_print, self.seen)))
         self.places: dict[int, int] = {}  # platform of a sighting -> its offset, if it came since
-        self.tainted: dict[int, int] = {}  # platform first seen in an episode -> days it came on
+        # Platform first seen in an episode -> days in a row on which it came. A day on which a lease
+        # refused all its messages begins the count anew.
+        self.tainted: dict[int, int] = {}
         self.memory = memory
         self.habits: set[int] = set()  # platforms of known sightings that are a habit
         self.heard: list[int] = []  # messages of novel platforms, ascending: see `mass`
@@ -270,8 +271,14 @@ def see(
     at_s: int,
     stamps: ClockClass = ClockClass.EXACT,
     offset: int = -1,
+    *,
+    refused: bool = False,
 ) -> Seen:
-    """Takes one message in, from a gateway whose stamps are of this class."""
+    """Take one message in, from a gateway whose stamps are of this class.
+
+    `refused` says that the lease refuses it. Then its platform is novel, and the message does not
+    count as a day on which the platform came: the recipient never got it.
+    """
     sightings = suspect.sightings
     suspect.last_s = max(suspect.last_s, at_s)
     newest_s = sightings[-1] >> 33 if sightings else at_s
@@ -279,15 +286,19 @@ def see(
         return Seen.LATE
     held = suspect.seen.get(platform)
     if held is not None and -DAY_S < at_s - (held >> 33) < DAY_S:
+        if not refused and suspect.tainted.get(platform) == 0:
+            suspect.tainted[platform] = 1
         return Seen.REPEAT
-    known = suspect.knows(platform, at_s)
+    known = not refused and suspect.knows(platform, at_s)
     novel = not known or suspect.exceeds(platform, at_s)
     habit = not novel and _rises(suspect, platform, held, at_s)
     if held is not None:
-        days = suspect.tainted.get(platform, 0)
+        days = suspect.tainted.get(platform)
         _forget(suspect, held)
-        if novel and days and at_s - (held >> 33) < TAINT_S:
+        if novel and days is not None and at_s - (held >> 33) < TAINT_S:
             suspect.tainted[platform] = days + 1
+    if refused:
+        suspect.tainted[platform] = 0
     sighting = word(at_s, novel, platform)
     _hold(suspect, sighting)
     suspect.places[platform] = offset

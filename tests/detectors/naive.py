@@ -53,7 +53,9 @@ class Alarm(NamedTuple):
 class Seen(NamedTuple):
     at: int
     novel: bool
-    tainted: int = 0  # days on which it came since it was first seen in an episode
+    # Days in a row on which it came since it was first seen in an episode, refused ones not counted;
+    # -1: in none.
+    tainted: int = -1
 
 
 @dataclass
@@ -66,6 +68,7 @@ class Flood:
     issued: int = 0  # of the lease; in milliseconds, as all about it
     expires: int = 0
     fresh: dict[str, int] = field(default_factory=dict)  # platforms since the lease
+    passes: set[str] = field(default_factory=set)  # platforms that the lease lets pass
 
 
 class Heard(NamedTuple):
@@ -169,12 +172,14 @@ class Naive:
         assert person.flood is not None
         for p, s in person.seen.items():
             if s.novel and s.at >= person.flood.since:
-                person.seen[p] = s._replace(tainted=s.tainted or 1)
+                person.seen[p] = s._replace(tainted=abs(s.tainted))
         throttled = person.flood.level is Level.THROTTLE
         if person.flood.by_mass or (throttled and self.confirmed(person)):
             over = self.ends(person.flood)
             person.seen = {
-                p: s for p, s in person.seen.items() if not s.tainted or self.knows(person, s, over)
+                p: s
+                for p, s in person.seen.items()
+                if s.tainted < 0 or self.knows(person, s, over)
             }
         person.flood = None
         person.heard = []
@@ -213,18 +218,24 @@ class Naive:
         if person.seen and at <= max(s.at for s in person.seen.values()) - DAY:
             return
         held = person.seen.get(event.platform)
-        known = held is not None and self.knows(person, held, at)
+        flood = person.flood
+        live = flood is not None and flood.issued < event.at_ms < flood.expires
+        refused = live and not event.trust and event.platform not in flood.passes
+        known = not refused and held is not None and self.knows(person, held, at)
         level, since, by_mass = Level.CLEAR, 0, False
         if held is None or abs(at - held.at) >= DAY:
             again = held is not None and not known and at - held.at < 2 * DAY
-            tainted = held.tainted + 1 if held and held.tainted and again else 0
+            tainted = -1
+            if refused:
+                tainted = 0
+            elif held is not None and held.tainted >= 0 and again:
+                tainted = held.tainted + 1
             person.seen[event.platform] = Seen(at, not known, tainted)
             level, since = self.level(person, at)
+        elif held.tainted == 0 and not refused:
+            person.seen[event.platform] = held._replace(tainted=1)
         fresh = False
         if not known:
-            flood = person.flood
-            live = flood is not None and flood.issued < event.at_ms < flood.expires
-            refused = live and not event.trust
             fresh, counts = self.hear(person, event, refused=refused, loud=loud)
             if counts:
                 by = self.mass(person, event.at_ms)
@@ -309,6 +320,8 @@ class Naive:
         least = self.params.episode.lease_ms
         flood.issued, flood.expires = at_ms, at_ms + self.length(person, flood, least, 3_600_000)
         flood.fresh = {}
+        end = max(at_ms, flood.expires) // 1000 - EPOCH
+        flood.passes = {p for p, s in person.seen.items() if self.knows(person, s, end)}
 
     def length(self, person: Person, flood: Flood, least: int, most: int) -> int:
         """Three and a half times the median of up to seven gaps of the flood's novel platforms."""
@@ -425,7 +438,8 @@ class Naive:
         if not seen.novel:
             return True
         inside = person.flood is not None and seen.at >= person.flood.since
-        return at - seen.at >= DAY and (seen.tainted > 1 if seen.tainted else not inside)
+        met = not inside if seen.tainted < 0 else seen.tainted > 1
+        return at - seen.at >= DAY and met
 
 
 def apart(times: list[int], gap: int) -> int:
