@@ -133,9 +133,7 @@ class Suspect:
         # print -> sightings of platforms that have it
         self.prints_held = dict(Counter(map(platform_print, self.seen)))
         self.places: dict[int, int] = {}  # platform of a sighting -> its offset, if it came since
-        # Platform first seen in an episode -> days in a row on which it came. A day on which a lease
-        # refused all its messages begins the count anew.
-        self.tainted: dict[int, int] = {}
+        self.tainted: dict[int, int] = {}  # platform first seen in an episode -> days it came on
         self.memory = memory
         self.habits: set[int] = set()  # platforms of known sightings that are a habit
         self.heard: list[int] = []  # messages of novel platforms, ascending: see `mass`
@@ -292,13 +290,11 @@ def see(
     known = not refused and suspect.knows(platform, at_s)
     novel = not known or suspect.exceeds(platform, at_s)
     habit = not novel and _rises(suspect, platform, held, at_s)
+    days = _days_with(suspect, platform, at_s, refused=refused) if novel else None
     if held is not None:
-        days = suspect.tainted.get(platform)
         _forget(suspect, held)
-        if novel and days is not None and at_s - (held >> 33) < TAINT_S:
-            suspect.tainted[platform] = days + 1
-    if refused:
-        suspect.tainted[platform] = 0
+    if days is not None:
+        suspect.tainted[platform] = days
     sighting = word(at_s, novel, platform)
     _hold(suspect, sighting)
     suspect.places[platform] = offset
@@ -317,6 +313,19 @@ def see(
     if known:
         return Seen.EXCESS if novel else Seen.KNOWN
     return Seen.NOVEL
+
+
+def _days_with(suspect: Suspect, platform: int, at_s: int, *, refused: bool) -> int | None:
+    """Return the days on which a tainted platform came, with a new one; None if it is not tainted.
+
+    A day on which a lease refused all its messages begins the count anew.
+    """
+    if refused:
+        return 0
+    days = suspect.tainted.get(platform)
+    if days is None or at_s - (suspect.seen[platform] >> 33) >= TAINT_S:
+        return None
+    return days + 1
 
 
 def _rises(suspect: Suspect, platform: int, held: int | None, at_s: int) -> bool:

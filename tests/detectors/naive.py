@@ -53,9 +53,7 @@ class Alarm(NamedTuple):
 class Seen(NamedTuple):
     at: int
     novel: bool
-    # Days in a row on which it came since it was first seen in an episode, refused ones not counted;
-    # -1: in none.
-    tainted: int = -1
+    tainted: int = -1  # days on which it came since it was first seen in an episode; -1: in none
 
 
 @dataclass
@@ -177,9 +175,7 @@ class Naive:
         if person.flood.by_mass or (throttled and self.confirmed(person)):
             over = self.ends(person.flood)
             person.seen = {
-                p: s
-                for p, s in person.seen.items()
-                if s.tainted < 0 or self.knows(person, s, over)
+                p: s for p, s in person.seen.items() if s.tainted < 0 or self.knows(person, s, over)
             }
         person.flood = None
         person.heard = []
@@ -219,17 +215,12 @@ class Naive:
             return
         held = person.seen.get(event.platform)
         flood = person.flood
-        live = flood is not None and flood.issued < event.at_ms < flood.expires
-        refused = live and not event.trust and event.platform not in flood.passes
+        live = flood if flood and flood.issued < event.at_ms < flood.expires else None
+        refused = live is not None and not event.trust and event.platform not in live.passes
         known = not refused and held is not None and self.knows(person, held, at)
         level, since, by_mass = Level.CLEAR, 0, False
         if held is None or abs(at - held.at) >= DAY:
-            again = held is not None and not known and at - held.at < 2 * DAY
-            tainted = -1
-            if refused:
-                tainted = 0
-            elif held is not None and held.tainted >= 0 and again:
-                tainted = held.tainted + 1
+            tainted = self.days(held, at, refused=refused) if not known else -1
             person.seen[event.platform] = Seen(at, not known, tainted)
             level, since = self.level(person, at)
         elif held.tainted == 0 and not refused:
@@ -251,6 +242,14 @@ class Naive:
             evident = by_mass and level is Level.THROTTLE
             fresh = fresh and not event.trust
             self.lease(person, person.flood, event.at_ms, fresh=fresh, evident=evident)
+
+    def days(self, held: Seen | None, at: int, *, refused: bool) -> int:
+        """The days on which a tainted platform came, with this one; -1 if it is not tainted."""
+        if refused:
+            return 0
+        if held is None or held.tainted < 0 or at - held.at >= 2 * DAY:
+            return -1
+        return held.tainted + 1
 
     def counted(self, person: Person, window: int) -> int:
         newest, now, before = person.windows
