@@ -41,7 +41,7 @@ from detectors.episodes.lease import lasts_ms, pace_ms, quiet_s
 from detectors.episodes.names import Name, Names
 from detectors.episodes.voting import vote
 from detectors.hot.listed import Hot
-from detectors.model.event import Trust
+from detectors.model.event import Trust, platform_print
 from detectors.model.records import (
     ALWAYS_PASS,
     NOWHERE,
@@ -390,13 +390,18 @@ def _chronic(params: EpisodeParams, book: EpisodeLog, recipient: int, day: int) 
 def _scope(suspect: Suspect, at_s: int) -> Scope:
     """Return the scope of a lease that is given now: all that is known by its end passes.
 
+    A platform passes by its id where that is known, and by its print where only the print is: names
+    can be forged onto a print. An id that came during the episode leaves its print in: it may be
+    forged itself, and the platform that the print stands for has to pass.
     A platform becomes known a day after its first code. Where that day ends while the lease runs,
     a gateway that was told of now alone would refuse what the recipient knows.
     """
     episode = suspect.episode
     assert episode is not None
     known = suspect.known(max(at_s, seconds(episode.expires_ms)))
-    return Scope("otp", ALWAYS_PASS, tuple(known), tuple(sorted(suspect.prints_with(known))))
+    before = {platform_print(p) for p in known if suspect.seen[p] >> 33 < episode.since_s}
+    prints = {*suspect.memory.prints} - before - {0}
+    return Scope("otp", ALWAYS_PASS, tuple(known), tuple(sorted(prints)))
 
 
 def lease_refuses(suspect: Suspect, platform: int, trust: Trust, at_ms: int) -> bool:
@@ -557,7 +562,7 @@ def _record(
             *_masses(suspect),
         ),
         scope=scope,
-        known=len(scope.pass_prints),
+        known=len({*scope.pass_prints, *map(platform_print, scope.pass_ids)}),
         memory_days=max(0, cause.at_s // DAY_S - suspect.memory.born_day),
         chronic=episode.chronic,
         cause=cause,

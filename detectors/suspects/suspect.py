@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Iterable
 from enum import IntEnum
 from typing import Final
 
@@ -241,14 +240,7 @@ class Suspect:
 
     def prints(self, at_s: int) -> set[int]:
         """The prints of all that it knows, in its memory or by id."""
-        return self.prints_with(self.known(at_s))
-
-    def prints_with(self, known: Iterable[int]) -> set[int]:
-        """The same, where it is known which it knows by id."""
-        prints = set(self.memory.prints)
-        prints.discard(0)
-        prints.update(map(platform_print, known))
-        return prints
+        return {*self.memory.prints, *map(platform_print, self.known(at_s))} - {0}
 
     def memory_size(self, at_s: int) -> int:
         """The number of platforms that the recipient knows, as far as prints tell them apart."""

@@ -41,7 +41,7 @@ def test_a_state_of_the_version_before_goes_on_as_it_did_there() -> None:
     offsets = [60_000 + i * 700 for i in range(34)]
     decisions = run(ENFORCE, rest_of_the_flood(), partition, offsets=offsets)
     leases = [a for a in decisions.actions if not a.update]
-    assert [(a.action_id, len(a.scope.pass_prints)) for a in leases] == [
+    assert [(a.action_id, len(a.scope.pass_ids)) for a in leases] == [
         ("1:sms.delivery.v1:3:64900", 14)
     ]
     assert [(e.revision, e.change, e.known) for e in decisions.episodes] == [(64_900, "renewed", 0)]
