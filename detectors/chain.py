@@ -28,6 +28,8 @@ from detectors.episodes.episode import (
     ahead_of,
     end,
     ends_s,
+    is_settling,
+    lease_refuses,
     over,
     recycle,
 )
@@ -97,6 +99,7 @@ _FEW: Final = 4  # numbers that are sought in a list one by one, and not by a di
 _CHECK_BITS: Final = 16  # of `name_check`
 _TRUSTED: Final = 1 << 48  # above a platform and its check: the code is of a trusted one
 _NEVER: Final = -(1 << 62)
+_TRUSTS: Final = tuple(Trust)
 
 
 def process(params: Params, partition: Partition, batch: Batch, codes: Codes) -> Decisions:
@@ -486,15 +489,16 @@ def _judge(
         suspect = suspects.get(recipient)
         if suspect is None:
             suspect = _adopt(partition, batch, recipient, row, at_s)
-        exact = ClockClass.EXACT
-        stamp = stamps.get(batch.gateway[i], exact) if stamps else exact
+        stamp = stamps.get(batch.gateway[i], ClockClass.EXACT) if stamps else ClockClass.EXACT
         if newest_s(suspect) > at_s + SOON_S:
             now_s = max(at_s, int(log.at(np.array([place]))[0]))
             _put_right(params, partition, suspect, _cause(batch, i), now_s)
         if suspect.episode is not None and over(params.episode, suspect.episode, at_s):
             end(params.episode, params.judge, book, suspect, _cause(batch, i))
-        relapse = active_relapse(book, suspect, at_s) if book.relapses else None
-        seen = see(suspect, platform, at_s, stamp, offset)
+        relapse = active_relapse(book, suspect, at_s)
+        held = lease_refuses(suspect, platform, _TRUSTS[trust], at_ms)
+        counts = not held or is_settling(book, recipient, at_s)
+        seen = see(suspect, platform, at_s, stamp, offset, refused=held, counts_day=counts)
         if seen is Seen.LATE:
             continue
         strange = seen is not Seen.REPEAT and counted.sight(platform, seen)
@@ -505,10 +509,10 @@ def _judge(
             finding = judge(params.judge, suspect, at_s, stamp)
             finding = led(params.judge, suspect, book.hot.platforms, at_s, finding)
         flood = False
-        novel = seen is Seen.NOVEL or (seen is Seen.REPEAT and not suspect.knows(platform, at_s))
+        novel = held or seen is Seen.NOVEL
+        novel = novel or (seen is Seen.REPEAT and not suspect.knows(platform, at_s))
         if novel:
             flood = trust == Trust.NONE
-            held = flood and episode is not None and episode.issued_ms < at_ms < episode.expires_ms
             if held and not _asked_again(params, book, suspect, platform, at_ms, seen):
                 refused.add(i)
             # What passes, being asked for again, is evidence of no more than what does not.
@@ -524,8 +528,7 @@ def _judge(
             counted.meet(platform, strange=strange)
             continue
         cause = Cause(batch.topic, batch.partition, offset, at_ms)
-        of = platform if flood else None
-        said = k, platform, trust, novel, i in refused, stamp
+        of, said = platform if flood else None, (k, platform, trust, novel, i in refused, stamp)
         recorder.advance(suspect, cause, said, finding, of)
         counted.flood(suspect, of)
         if episode is None and suspect.episode is not None:
@@ -716,8 +719,6 @@ def _adopt(partition: Partition, batch: Batch, recipient: int, row: int, at_s: i
     name = _text(batch, recipient)
     suspect = partition.suspects[recipient] = Suspect(recipient, name, row, sightings, memory)
     suspect.habits = habits
-    if (relapse := partition.book.relapses.get(recipient)) is not None:
-        suspect.barred = relapse.platforms
     _look_at(partition, suspect, partition.watermark_s + SUSPECT_IDLE_S)
     return suspect
 

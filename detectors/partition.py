@@ -17,7 +17,7 @@ from detectors.episodes.resend import Resend
 from detectors.episodes.used_later import UsedLater, revive
 from detectors.hot.listed import hot_of
 from detectors.model.event import TICK_OFFSETS
-from detectors.model.records import Level, Step
+from detectors.model.records import ALWAYS_PASS, Level, Scope, Step
 from detectors.model.times import EPOCH_S
 from detectors.platforms.figures import Figures, figures_of
 from detectors.platforms.strangers import Strangers, strangers_of
@@ -62,7 +62,6 @@ _LOW_35: Final = (1 << 35) - 1
 STATE_FORMAT: Final = 1
 """Format of a snapshot. A version that changes it reads the formats before it, and writes its own
 only once every worker can read that; a worker refuses a format that is newer than its own."""
-
 
 
 class Partition:
@@ -229,7 +228,7 @@ def restore(params: Params, held: Snapshot) -> Partition:
     partition.book.incidents.restore(partition.suspects)
     partition.book.names = names_of(rest["names"])
     partition.book.chronic = {key: (last, days) for key, last, days in rest["chronic"]}
-    _take_relapses(partition, rest["relapses"])
+    partition.book.relapses = {key: Relapse(*state) for key, *state in rest["relapses"]}
     if params.judge.hot:
         _take_hot(partition, rest)
     if params.figures:
@@ -246,13 +245,6 @@ def restore(params: Params, held: Snapshot) -> Partition:
     if same:
         _take_windows(partition, rest["windows"])
     return partition
-
-
-def _take_relapses(partition: Partition, states: list[Any]) -> None:
-    for recipient, *state in states:
-        relapse = partition.book.relapses[recipient] = Relapse(*state)
-        if recipient in partition.suspects:
-            partition.suspects[recipient].barred = relapse.platforms
 
 
 def _take_windows(partition: Partition, states: list[Any]) -> None:
@@ -307,6 +299,9 @@ def _suspect_state(suspect: Suspect) -> list[Any]:
         None if episode is None else _requests_state(episode.requests),
         list(suspect.places.items()),
         None if incident is None else incident.state(),
+        None
+        if episode is None or episode.scope is None
+        else [episode.scope.pass_ids, episode.scope.pass_prints],
     ]
 
 
@@ -355,7 +350,7 @@ def _suspect_of(state: list[Any]) -> Suspect:
     recipient, name, row, sightings, memory, last_s, due_s, coarse, tainted, bucket, held = state[
         :11
     ]
-    (heard, refused_ms, retried_ms, fresh_ms), requests, places, incident = state[11:]
+    (heard, refused_ms, retried_ms, fresh_ms), requests, places, incident, scope = state[11:]
     born_day, known, habits = memory
     memory = Memory(born_day, (Known(*each) for each in known))
     suspect = Suspect(recipient, name, row, list(sightings), memory)
@@ -390,6 +385,8 @@ def _suspect_of(state: list[Any]) -> Suspect:
         episode.fresh_ms = dict(fresh_ms)
         episode.requests = _requests_of(requests)
         episode.incident = None if incident is None else incident_of(incident)
+        if scope is not None:
+            episode.scope = Scope("otp", ALWAYS_PASS, *map(tuple, scope))
         episode.path = [Step(Level(step[0]), *step[1:]) for step in path]
     return suspect
 

@@ -10,10 +10,10 @@ from dataclasses import replace
 from heapq import heapify, heappop, heappush
 from typing import Final
 
-from detectors.bars import RELAPSES_MAX, RESEND_QUIET_S, SUSPECT_IDLE_S
+from detectors.bars import RELAPSE_REST_S, RELAPSES_MAX, RESEND_QUIET_S, SUSPECT_IDLE_S
 from detectors.decisions import Decisions
 from detectors.episodes import resend
-from detectors.episodes.episode import ahead_of, end, end_relapse, ends_s, over
+from detectors.episodes.episode import active_relapse, ahead_of, end, ends_s, over
 from detectors.episodes.incident import tell_due
 from detectors.episodes.used_later import confirm
 from detectors.model.event import TICK_OFFSETS, Batch
@@ -129,7 +129,6 @@ def _let_go(params: Params, partition: Partition, batch: Batch) -> int:
         if suspect.due_s > now_s:
             heappush(partition.due, (suspect.due_s, recipient))
         else:
-            end_relapse(partition.book, suspect)
             _release(partition, suspect, now_s)
             released += 1
     quiet_s = now_s - RESEND_QUIET_S
@@ -199,6 +198,7 @@ def _due(params: Params, partition: Partition, suspect: Suspect) -> int:
 
 def _release(partition: Partition, suspect: Suspect, now_s: int) -> None:
     """Writes a suspect back to its row, without what is tainted."""
+    active_relapse(partition.book, suspect, now_s)
     forget_tainted(suspect, now_s)
     recent_s = now_s - DAY_S - LATE_S
     row = partition.table.words[suspect.row]
@@ -207,13 +207,13 @@ def _release(partition: Partition, suspect: Suspect, now_s: int) -> None:
 
 
 def _forget_floods(partition: Partition) -> None:
-    """Drop records of earlier floods that are over and that no suspect stands behind any more."""
-    relapses, limit_s = partition.book.relapses, partition.watermark_s - LATE_S
+    """Drop the records of earlier floods that nothing asks for any more, if there are many."""
+    relapses, limit_s = partition.book.relapses, partition.watermark_s - RELAPSE_REST_S
     if len(relapses) >= RELAPSES_MAX:
         partition.book.relapses = {
             recipient: relapse
             for recipient, relapse in relapses.items()
-            if relapse.until_s > limit_s or recipient in partition.suspects
+            if relapse.until_s > limit_s
         }
 
 

@@ -23,7 +23,9 @@ from detectors.bars import (
     HOT_CHRONIC_DAYS,
     HOT_LEAD,
     LEASE_MAX_MS,
+    RELAPSE_REST_S,
     RELAPSE_S,
+    RELAPSE_SETTLE_S,
     RELAPSES_MAX,
     RENEW_NOVEL,
     RENEW_NOVEL_LONG,
@@ -44,7 +46,7 @@ from detectors.episodes.lease import lasts_ms, pace_ms, quiet_s
 from detectors.episodes.names import Name, Names
 from detectors.episodes.voting import vote
 from detectors.hot.listed import Hot
-from detectors.model.event import Trust
+from detectors.model.event import Trust, platform_print
 from detectors.model.records import (
     ALWAYS_PASS,
     NOWHERE,
@@ -62,6 +64,7 @@ from detectors.model.records import (
     Sighting,
     Step,
     Verb,
+    refuses,
     seconds,
     utc_ms,
 )
@@ -102,9 +105,8 @@ NEXT: Final[Mapping[tuple[Level, Band], Level]] = MappingProxyType(
 """The next level. The middle bands keep the level they find: that is the hysteresis."""
 
 
-PROVEN: Final = RULES | {returns.RULE}
-"""Rules whose THROTTLE is more than chance: the flood's platforms count afresh afterwards. After a
-relapse they do not, so that a number which many people share is left alone in the end."""
+RENEWING: Final = RULES | {name for name, _, _ in VOLUMES} | {returns.RULE, relapse.RULE}
+"""Rules whose finding shows by itself that a flood goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +208,7 @@ def advance(
         episode.expires_ms = cause.at_ms + lasts
         episode.fresh_ms.clear()
         episode.requests.lease_offset = cause.offset
+        episode.scope = _scope(suspect, cause.at_s)
         action = _lease(params, book, suspect, cause)
         book.actions.append(action)
         if episode.incident is not None:
@@ -278,7 +281,7 @@ def _renews(
     assert episode is not None
     if not flood or cause.at_ms < episode.issued_ms + params.lease_ms // 2:
         return False
-    if finding.band is Band.THROTTLE and finding.rule in PROVEN | {relapse.RULE}:
+    if finding.band is Band.THROTTLE and finding.rule in RENEWING:
         return True
     since_ms = cause.at_ms - params.quiet_s * 1000
     slow = pace_ms(suspect, episode) > params.lease_ms // 2
@@ -329,6 +332,7 @@ def end(
     """
     episode = suspect.episode
     assert episode is not None, "only an open episode ends"
+    active_relapse(book, suspect, cause.at_s)
     episode.level = NEXT[episode.level, Band.QUIET]
     last = episode.path[-1]
     episode.path.append(
@@ -338,43 +342,57 @@ def end(
     incident.tell(params, book.incidents, suspect, cause)
     taint_since(suspect, episode.since_s)
     rules_of = [step.rule for step in episode.path if step.level is Level.THROTTLE]
-    proven = any(rule in PROVEN for rule in rules_of)
+    by_mass = any(rule in RULES for rule in rules_of)
     if rules_of and episode.mode == "enforce":
         _remember_flood(params, rules, book, suspect)
-    if proven or (rules_of and confirmed(rules, suspect, episode.since_s)):
+    if by_mass or (rules_of and confirmed(rules, suspect, episode.since_s)):
         forget_tainted(suspect, ends_s(params, episode))
     close_messages(suspect)
     suspect.episode = None
 
 
+def is_settling(book: EpisodeLog, recipient: int, at_s: int) -> bool:
+    """Tell if codes that a lease refuses count as days on which their platforms came.
+
+    That is so from two days before the record of an earlier flood ends. Else the platforms of a
+    number that many people share would never become known, because most of their codes are refused.
+    """
+    held = book.relapses.get(recipient)
+    if held is None:
+        return False
+    return -RELAPSE_SETTLE_S <= at_s - held.until_s < RELAPSE_REST_S
+
+
 def _remember_flood(
     params: EpisodeParams, rules: JudgeParams, book: EpisodeLog, suspect: Suspect
 ) -> None:
-    """Note the platforms of an enforced flood for 72 hours, unless an earlier one is noted."""
+    """Note the platforms of an enforced flood, unless an earlier one is noted or was lately."""
     episode, recipient = suspect.episode, suspect.recipient
     assert episode is not None
     end_s = ends_s(params, episode)
-    full = len(book.relapses) >= RELAPSES_MAX
-    if full or recipient in book.relapses or not is_settled(rules, suspect, end_s):
+    held = book.relapses.pop(recipient, None)
+    if held is not None and end_s < held.until_s + RELAPSE_REST_S:
+        book.relapses[recipient] = held
+        return
+    if len(book.relapses) >= RELAPSES_MAX or not is_settled(rules, suspect, end_s):
         return
     part = suspect.sightings[bisect_left(suspect.sightings, word(episode.since_s, 0, 0)) :]
-    suspect.barred = frozenset(w & 0xFFFF_FFFF for w in part if w >> 32 & 1)
-    book.relapses[recipient] = Relapse(end_s + RELAPSE_S, suspect.barred)
+    platforms = [w & 0xFFFF_FFFF for w in part if w >> 32 & 1]
+    book.relapses[recipient] = Relapse(end_s + RELAPSE_S, platforms)
 
 
 def active_relapse(book: EpisodeLog, suspect: Suspect, at_s: int) -> Relapse | None:
-    """Return the record of the recipient's earlier flood; None if there is none, or it is over."""
+    """Return the record of the recipient's earlier flood; None if there is none, or it is over.
+
+    The flood's platforms do not become known while there is one.
+    """
+    if not book.relapses:
+        return None
     held = book.relapses.get(suspect.recipient)
-    if held is None or at_s < held.until_s:
-        return held
-    end_relapse(book, suspect)
-    return None
-
-
-def end_relapse(book: EpisodeLog, suspect: Suspect) -> None:
-    """Forget the recipient's earlier flood: its platforms may become known from now on."""
-    book.relapses.pop(suspect.recipient, None)
-    suspect.barred = frozenset()
+    if held is not None and at_s >= held.until_s:
+        held = None
+    suspect.barred = frozenset() if held is None else held.platforms
+    return held
 
 
 def recycle(
@@ -431,19 +449,32 @@ def _chronic(params: EpisodeParams, book: EpisodeLog, recipient: int, day: int) 
 
 
 def _scope(suspect: Suspect, at_s: int) -> Scope:
-    """Return the scope of the lease: all that is known by its end passes.
+    """Return the scope of a lease that is given now: all that is known by its end passes.
 
+    A platform passes by its id where that is known, and by its print where only the print is: names
+    can be forged onto a print. An id that came during the episode leaves its print in: it may be
+    forged itself, and the platform that the print stands for has to pass.
     A platform becomes known a day after its first code. Where that day ends while the lease runs,
     a gateway that was told of now alone would refuse what the recipient knows.
     """
     episode = suspect.episode
     assert episode is not None
     known = suspect.known(max(at_s, seconds(episode.expires_ms)))
-    if episode.scope and episode.scope[0] == known and episode.scope[1] is suspect.memory:
-        return episode.scope[2]
-    scope = Scope("otp", ALWAYS_PASS, tuple(known), tuple(sorted(suspect.prints_with(known))))
-    episode.scope = known, suspect.memory, scope
-    return scope
+    before = {platform_print(p) for p in known if suspect.seen[p] >> 33 < episode.since_s}
+    prints = {*suspect.memory.prints} - before - {0}
+    return Scope("otp", ALWAYS_PASS, tuple(known), tuple(sorted(prints)))
+
+
+def lease_refuses(suspect: Suspect, platform: int, trust: Trust, at_ms: int) -> bool:
+    """Tell if the suspect's lease, as it was issued, refuses a code at this time.
+
+    The rule is that of gateways (`detectors.leases.gate`). The worker does not know whether a
+    gateway obeys: mode, overrides and rails play no part here, nor do second requests.
+    """
+    episode = suspect.episode
+    if episode is None or not episode.issued_ms < at_ms < episode.expires_ms:
+        return False
+    return episode.scope is not None and refuses(episode.scope, platform, trust)
 
 
 def _evidence(suspect: Suspect, episode: Episode) -> Evidence:
@@ -545,7 +576,7 @@ def _action(
         recipient=suspect.name,
         verb=verb,
         mode=episode.mode,
-        scope=_scope(suspect, cause.at_s),
+        scope=episode.scope or _scope(suspect, cause.at_s),
         issued_at_ms=episode.issued_ms if told_again else cause.at_ms,
         expires_at_ms=episode.expires_ms if verb == "throttle" else cause.at_ms,
         opened_ms=episode.path[0].at_ms,
@@ -572,7 +603,7 @@ def _record(
     assert episode is not None
     evidence = _evidence(suspect, episode)
     found, bars = strongest(rules, suspect, cause.at_s)
-    scope = _scope(suspect, cause.at_s)
+    scope = episode.scope or _scope(suspect, cause.at_s)
     return EpisodeRecord(
         episode_id=episode.id,
         kind="flood",
@@ -601,7 +632,7 @@ def _record(
             Rung("returns", len(returns.returned_platforms(suspect, cause.at_ms)), *RETURNS),
         ),
         scope=scope,
-        known=len(scope.pass_prints),
+        known=len({*scope.pass_prints, *map(platform_print, scope.pass_ids)}),
         memory_days=max(0, cause.at_s // DAY_S - suspect.memory.born_day),
         chronic=episode.chronic,
         cause=cause,

@@ -53,7 +53,8 @@ VOLUMES: Final = (
 """The same for the long windows, for rows that are settled. `MASS_NOVEL` platforms must come within
 the day before a message, or the message does not count."""
 
-RULES: Final = frozenset(rule for rule, _, _ in WINDOWS + VOLUMES)
+RULES: Final = frozenset(rule for rule, _, _ in WINDOWS)
+"""Rules whose THROTTLE is more than chance."""
 
 LONGEST_S: Final = DAY_S
 """No window is longer, in seconds."""

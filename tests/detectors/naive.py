@@ -56,7 +56,7 @@ class Alarm(NamedTuple):
 class Seen(NamedTuple):
     at: int
     novel: bool
-    tainted: int = 0  # days on which it came since it was first seen in an episode
+    tainted: int = -1  # days on which it came since it was first seen in an episode; -1: in none
 
 
 @dataclass
@@ -69,6 +69,7 @@ class Flood:
     issued: int = 0  # of the lease; in milliseconds, as all about it
     expires: int = 0
     fresh: dict[str, int] = field(default_factory=dict)  # platforms since the lease
+    passes: set[str] = field(default_factory=set)  # platforms that the lease lets pass
 
 
 @dataclass
@@ -99,6 +100,7 @@ class Person:
     uncounted: set[tuple[int, str]] = field(default_factory=set)  # since the last flood
     born: int = 0  # day of the first code
     earlier: Earlier | None = None
+    relapsing: bool = False  # the earlier flood is remembered now
 
 
 class Naive:
@@ -141,7 +143,7 @@ class Naive:
             if person.flood and self.watermark >= self.ends(person.flood):
                 ended.append((self.ends(person.flood), recipient))
         for _, recipient in sorted(ended):
-            self.end(tick, recipient)
+            self.end(tick, recipient, self.watermark)
 
     def borne_out(self, last: list[int]) -> int:
         """The newest tick's time, unless that is far ahead of most; back only where most say so."""
@@ -162,7 +164,7 @@ class Naive:
         person = self.people[recipient]
         limit = max(at, self.now()) + 2 * DAY
         if person.flood and max(person.flood.opened, person.flood.last) > limit:
-            self.end(offset, recipient)
+            self.end(offset, recipient, at)
         elif person.flood and person.flood.issued // 1000 - EPOCH > limit - 2 * DAY + 3600:
             person.flood.issued = person.flood.expires = 0
         for p, s in [(p, s) for p, s in person.seen.items() if s.at > limit]:
@@ -183,15 +185,17 @@ class Naive:
         quiet = max(episode.quiet_s, (flood.expires - flood.issued) * 3 // 2000)
         return min(flood.last + quiet, flood.opened + episode.episode_most_s)
 
-    def end(self, offset: int, recipient: int) -> None:
+    def end(self, offset: int, recipient: int, at: int) -> None:
         person = self.people[recipient]
         assert person.flood is not None
         for p, s in person.seen.items():
             if s.novel and s.at >= person.flood.since:
-                person.seen[p] = s._replace(tainted=s.tainted or 1)
+                person.seen[p] = s._replace(tainted=abs(s.tainted))
         throttled = person.flood.level is Level.THROTTLE
         over = self.ends(person.flood)
-        if throttled and self.enforces() and not person.earlier and self.settled(person, over):
+        person.relapsing = person.earlier is not None and at < person.earlier.until
+        rested = not person.earlier or over >= person.earlier.until + 11 * DAY
+        if throttled and self.enforces() and rested and self.settled(person, over):
             since = person.flood.since
             part = {p for p, s in person.seen.items() if s.novel and s.at >= since}
             person.earlier = Earlier(over + RELAPSE, part)
@@ -199,7 +203,7 @@ class Naive:
             person.seen = {
                 p: s
                 for p, s in person.seen.items()
-                if not s.tainted or self.knows(person, p, s, over)
+                if s.tainted < 0 or self.knows(person, p, s, over)
             }
         person.flood = None
         person.heard = [h._replace(past=True) for h in person.heard if h.many]
@@ -242,37 +246,34 @@ class Naive:
         loud = self.counted(person, at // self.params.sieve.window_s) >= 7
         self.put_right(offset, event.recipient, at)
         if person.flood and at >= self.ends(person.flood):
-            self.end(offset, event.recipient)
-        self.forget_earlier(person, at)
+            self.end(offset, event.recipient, at)
+        person.relapsing = person.earlier is not None and at < person.earlier.until
         if person.seen and at <= max(s.at for s in person.seen.values()) - DAY:
             return
         held = person.seen.get(event.platform)
-        known = held is not None and self.knows(person, event.platform, held, at)
-        level, since, by_mass, relapsed = Level.CLEAR, 0, False, False
+        flood = person.flood
+        live = flood if flood and flood.issued < event.at_ms < flood.expires else None
+        refused = live is not None and not event.trust and event.platform not in live.passes
+        idle = refused and not self.settling(person, at)  # a message that counts as no day
+        known = not refused and held is not None and self.knows(person, event.platform, held, at)
+        level, since, by_mass, evident = Level.CLEAR, 0, False, False
         if held is None or abs(at - held.at) >= DAY:
-            again = held is not None and not known and at - held.at < 2 * DAY
-            tainted = held.tainted + 1 if held and held.tainted and again else 0
+            tainted = self.days(held, at, refused=idle) if not known else -1
             person.seen[event.platform] = Seen(at, not known, tainted)
             level, since = self.level(person, at)
+        elif held.tainted == 0 and not idle:
+            person.seen[event.platform] = held._replace(tainted=1)
         fresh = False
         if not known:
-            flood = person.flood
-            live = flood is not None and flood.issued < event.at_ms < flood.expires
-            refused = live and not event.trust
             fresh, counts = self.hear(person, event, refused=refused, loud=loud)
-            found = [self.mass(person, event.at_ms)] if counts else []
-            many = any(h[:3] == (event.at_ms, event.platform, True) for h in person.heard)
-            calm = not flood and person.earlier and fresh and not refused
-            calm = calm and (event.at_ms, event.platform) not in person.uncounted
-            person.uncounted.add((event.at_ms, event.platform))
-            if self.settled(person, at) and ((counts and many) or calm):
-                found += [self.volume(person, event.at_ms), self.returns(person, event.at_ms)]
-            for by in found:
-                if by[0] > level:
-                    (level, since), by_mass = by, True
+            calm = flood is None and fresh and not refused
+            by = self.by_messages(person, event, counts=counts, calm=calm)
+            if by[0] > level:
+                level, since, by_mass = by
+                evident = True
             by = self.relapse(person, event) if fresh and not event.trust else (level, since)
             if by[0] > level:
-                (level, since), relapsed = by, True
+                (level, since), evident = by, True
         self.rise(offset, event.recipient, level, since, at, by_mass=by_mass)
         if person.flood and fresh and not event.trust:
             person.flood.last = max(person.flood.last, at)
@@ -280,9 +281,37 @@ class Naive:
                 event.at_ms, person.flood.fresh.get(event.platform, event.at_ms)
             )
         if person.flood and person.flood.level is Level.THROTTLE:
-            evident = (by_mass or relapsed) and level is Level.THROTTLE
+            evident = evident and level is Level.THROTTLE
             fresh = fresh and not event.trust
             self.lease(person, person.flood, event.at_ms, fresh=fresh, evident=evident)
+
+    def by_messages(
+        self, person: Person, event: Event, *, counts: bool, calm: bool
+    ) -> tuple[Level, int, bool]:
+        """Mass, volume and returns, and if it is the mass.
+
+        `calm`: a message that no lease refuses, outside a flood.
+        """
+        found = [(*self.mass(person, event.at_ms), True)] if counts else []
+        key = event.at_ms, event.platform
+        many = counts and any(h[:3] == (*key, True) for h in person.heard)
+        calm = calm and person.relapsing and key not in person.uncounted
+        person.uncounted.add(key)
+        if self.settled(person, event.at_ms // 1000 - EPOCH) and (many or calm):
+            found.append((*self.volume(person, event.at_ms), False))
+            found.append((*self.returns(person, event.at_ms), False))
+        return max(found, key=lambda by: by[0], default=(Level.CLEAR, 0, False))
+
+    def settling(self, person: Person, at: int) -> bool:
+        return person.earlier is not None and -DAY <= at - person.earlier.until < 11 * DAY
+
+    def days(self, held: Seen | None, at: int, *, refused: bool) -> int:
+        """The days on which a tainted platform came, with this one; -1 if it is not tainted."""
+        if refused:
+            return 0
+        if held is None or held.tainted < 0 or at - held.at >= 2 * DAY:
+            return -1
+        return held.tainted + 1
 
     def counted(self, person: Person, window: int) -> int:
         newest, now, before = person.windows
@@ -345,7 +374,7 @@ class Naive:
                 inside = [h for h in person.heard if end - window < h.at_ms <= end]
                 each = [h.platform for h in inside if h.many]
                 score = sum(min(9, each.count(p)) for p in set(each))
-                if score >= Fraction(throttle, 3 if person.earlier else 1):
+                if score >= Fraction(throttle, 3 if person.relapsing else 1):
                     firsts = (
                         person.seen[h.platform].at for h in inside if h.platform in person.seen
                     )
@@ -365,7 +394,7 @@ class Naive:
             for before, after in pairwise(times):
                 if 600_000 <= after - before < 10_800_000 and after > newest - 10_800_000:
                     found.add(platform)
-        if len(found) < Fraction(RETURNS, 3 if person.earlier else 1):
+        if len(found) < Fraction(RETURNS, 3 if person.relapsing else 1):
             return Level.CLEAR, 0
         newest = max(s.at for s in person.seen.values())
         firsts = (person.seen[p].at for p in found if p in person.seen)
@@ -374,17 +403,12 @@ class Naive:
     def relapse(self, person: Person, event: Event) -> tuple[Level, int]:
         """Three platforms of the earlier flood within ten minutes."""
         earlier = person.earlier
-        if earlier is None or event.platform not in earlier.platforms:
+        if not person.relapsing or not earlier or event.platform not in earlier.platforms:
             return Level.CLEAR, 0
         held = earlier.recent.get(event.platform, event.at_ms)
         earlier.recent[event.platform] = max(event.at_ms, held)
         near = [ms for ms in earlier.recent.values() if abs(event.at_ms - ms) < 600_000]
         return (Level.THROTTLE, min(near) // 1000 - EPOCH) if len(near) >= 3 else (Level.CLEAR, 0)
-
-    def forget_earlier(self, person: Person, at: int) -> None:
-        """Three days after a flood its platforms may become known again."""
-        if person.earlier and at >= person.earlier.until:
-            person.earlier = None
 
     def lease(
         self, person: Person, flood: Flood, at_ms: int, *, fresh: bool, evident: bool
@@ -401,6 +425,8 @@ class Naive:
         least = self.params.episode.lease_ms
         flood.issued, flood.expires = at_ms, at_ms + self.length(person, flood, least, 3_600_000)
         flood.fresh = {}
+        end = max(at_ms, flood.expires) // 1000 - EPOCH
+        flood.passes = {p for p, s in person.seen.items() if self.knows(person, p, s, end)}
 
     def length(self, person: Person, flood: Flood, least: int, most: int) -> int:
         """Three and a half times the median of up to seven gaps of the flood's novel platforms."""
@@ -516,10 +542,11 @@ class Naive:
     def knows(self, person: Person, platform: str, seen: Seen, at: int) -> bool:
         if not seen.novel:
             return True
-        if person.earlier and platform in person.earlier.platforms:
+        if person.relapsing and person.earlier and platform in person.earlier.platforms:
             return False
         inside = person.flood is not None and seen.at >= person.flood.since
-        return at - seen.at >= DAY and (seen.tainted > 1 if seen.tainted else not inside)
+        met = not inside if seen.tainted < 0 else seen.tainted > 1
+        return at - seen.at >= DAY and met
 
 
 def apart(times: list[int], gap: int) -> int:
