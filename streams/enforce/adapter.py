@@ -35,7 +35,6 @@ from streams.wire import (
     EVERYONE,
     Counts,
     UnreadableError,
-    VersionError,
     action_headers,
     decode_action,
     decode_override,
@@ -171,11 +170,10 @@ class Adapter:
                 try:
                     enter(partition, record)
                 except UnreadableError as error:
-                    kind = "newer" if isinstance(error, VersionError) else "bad"
                     place = partition.topic, partition.partition, record.offset
                     # The trace would hold the record.
-                    log.error("refused a %s record at %s[%d]@%d", kind, *place)  # noqa: TRY400
-                    self._metrics.add("records_refused_total", kind=kind)
+                    log.error("refused a %s record at %s[%d]@%d", error.kind, *place)  # noqa: TRY400
+                    self._metrics.add("records_refused_total", kind=error.kind)
 
     def _enter_word(self, partition: TopicPartition, record: Any) -> None:
         word = decode_override(record.value)
