@@ -168,9 +168,11 @@ def enforcement(r: str) -> Rows:
             lines("Settled and failed", [q.acknowledgements, q.acknowledgements_failed], r),
             lines("Unacknowledged", [q.unacknowledged, q.unacknowledged_least], r),
             lines("Records an adapter cannot read", [q.records_refused], r),
+            lines("Defects of metrics", [q.metric_errors], r),
         ]),
         ("Gateways", [
             states("Gateway takes orders", q.gateway_up, DOWN_UP, r),
+            lines("Age of the leases", [q.leases_age], r, bound=60),
             lines("Leases in force", [q.leases_held], r),
             lines("Messages refused", [q.refused], r),
             states("Rails hold back", q.rails_open, UP_DOWN, r, "half"),

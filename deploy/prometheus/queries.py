@@ -616,6 +616,20 @@ def leases_held(at: Scope) -> str:
     return at.total("leases_held", by="instance")
 
 
+@query("s", "{{instance}}")
+def leases_age(at: Scope) -> str:
+    """Since each adapter or gate last knew all leases and overrides. Above 60 s its gateway obeys
+    neither new leases nor the operator.
+    """
+    return at.worst("leases_age_seconds", "instance")
+
+
+@query("short", "{{instance}}")
+def metric_errors(at: Scope) -> str:
+    """Calls of an hour that no metric took: a defect of the program. Its log names the metric."""
+    return at.over("1h").increase("metric_errors_total", by="instance")
+
+
 @query("cpm", "refused")
 def refused(at: Scope) -> str:
     """Messages that gateways refused, in a minute; counted when a lease ends or is renewed."""

@@ -337,6 +337,14 @@ SYMPTOM_ALERTS: Final = (
         "made meanwhile are applied when it is back.",
     ),
     Alert(
+        "OtpguardLeasesStale", "critical",
+        f"{q.leases_age.at(RULES)} > 60", "30s", "2m", (q.leases_age, q.records_refused),
+        "A gateway does not follow leases and overrides.",
+        "{{ $labels.job }} on {{ $labels.instance }} last knew all leases "
+        "{{ $value | humanizeDuration }} ago. Until it reads again, a release and the kill switch "
+        "do not reach its gateway; leases in force end by themselves.", needs="broker",
+    ),
+    Alert(
         "OtpguardGateLate", "warning",
         f"({q.gate_troubles.at(RULES)}) > 20", "2m", "5m",
         (q.gate_late, q.gate_stalls, q.gate_failures, q.gate_answer_p99),

@@ -235,6 +235,9 @@ TABLE: Final = (
     Metric("gateway_up", "gauge", "bool", "1 while the gateway takes orders.", roles=_ADAPTER),
     Metric("leases_held", "gauge", "recipients", "Leases in force at the gateway.",
            roles=_ADAPTER),
+    Metric("leases_age_seconds", "gauge", "seconds",
+           "Since the leases and the operator's overrides were last known in full.",
+           roles=_ADAPTER),
     Metric("records_refused_total", "counter", "records",
            "Leases, overrides and acknowledgements that could not be read: newer than the program, "
            "or bad.", {"kind": REFUSED_KINDS},
