@@ -104,6 +104,7 @@ def pipeline(r: str) -> Rows:
         ("Intake", [
             lines("Input by outcome", [q.events_by_outcome], r, stacked=True),
             lines("Events by gateway", [q.events_by_gateway], r),
+            lines("Events ahead of their records", [q.events_ahead], r),
             lines("Gateways gone silent", [q.silent_gateways], r),
             lines("Refused by reason", [q.dead_letters_by_reason], r),
             lines("Share refused", [q.dead_letter_share], r, bound=0.001),

@@ -156,6 +156,14 @@ def events_by_gateway(at: Scope) -> str:
     return at.rate("gateway_events_total", by="gateway")
 
 
+@query("cps", "{{gateway}}")
+def events_ahead(at: Scope) -> str:
+    """Events ahead of their records, by gateway: its clock is ahead. Each is judged by the record's
+    time.
+    """
+    return at.rate("gateway_ahead_total", by="gateway")
+
+
 @query("short", "{{gateway}}")
 def silent_gateways(at: Scope) -> str:
     """Gateways with over 1,000 events in the day before and none in the last 10 minutes, with the

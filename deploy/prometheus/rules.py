@@ -205,6 +205,14 @@ SYMPTOM_ALERTS: Final = (
         "in the last 10 minutes. Floods through it go unnoticed.", needs="broker",
     ),
     Alert(
+        "OtpguardClockAhead", "warning",
+        f"{q.events_ahead.at(RULES)} > 0", "10m", "15m", (q.events_ahead,),
+        "A gateway's clock is ahead.",
+        "{{ $value | humanize }} events a second of {{ $labels.gateway }} are ahead of their "
+        "records. They are judged by the records' time. On a gate or an adapter with such a clock "
+        "leases end too early.", needs="broker",
+    ),
+    Alert(
         "OtpguardCanaryFailing", "critical",
         f"{q.canary_age.at(RULES)} > 960", "1m", "2m", (q.canary_age, q.canary_runs),
         "The canary's floods are not stopped.",

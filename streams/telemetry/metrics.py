@@ -139,6 +139,9 @@ TABLE: Final = (
     Metric("gateway_events_total", "counter", "events",
            "Counted events by gateway; names past the first 32, and odd ones, are other.",
            {"gateway": (OTHER,)}),
+    Metric("gateway_ahead_total", "counter", "events",
+           "Counted events whose time was ahead of their record's, by gateway: judged by the "
+           "record's time.", {"gateway": (OTHER,)}),
     Metric("codes_total", "counter", "events", "Counted events that carry a verification code."),
     Metric("promoted_total", "counter", "recipients", "Recipients that the sieve made suspects."),
     Metric("judged_total", "counter", "events", "Events that the judge looked at."),
@@ -445,14 +448,12 @@ class Metrics:
         for each in MODES:
             self.put("mode", each == mode, mode=each)
 
-    def count_gateways(self, events: Mapping[str, int]) -> None:
-        """Count events by gateway; an empty name is left out."""
+    def count_gateways(self, name: str, events: Mapping[str, int]) -> None:
+        """Count events by gateway; events without a gateway's name are other."""
         for gateway, n in events.items():
-            if gateway:
-                self._gateway(gateway).inc(n)
+            self._gateway(name, gateway).inc(n)
 
-    def _gateway(self, gateway: str) -> Counter:
-        name = "gateway_events_total"
+    def _gateway(self, name: str, gateway: str) -> Counter:
         if (name, gateway) not in self._counters:
             known = sum(family == name for family, *_ in self._counters)
             if known > GATEWAYS_MAX or not GATEWAY_NAME.fullmatch(gateway):

@@ -125,7 +125,7 @@ def test_a_gateway_at_work_that_does_not_confirm_is_named_and_the_exit_code_is_3
         wait_until(lambda: throttled(keys) == {"8613900000001"}, "held")
         said = (*words, "--reason", "x", "--wait", "8")
         done = otpguard(folder, *said)
-        assert done.returncode == Exit.UNCONFIRMED == 3
+        assert done.returncode == int(Exit.UNCONFIRMED) == 3
         assert "in effect at redis-1" in done.stdout
         assert "not confirmed by smsc-2, which last spoke at" in done.stdout
         assert "applied, but not confirmed by smsc-2" in done.stderr

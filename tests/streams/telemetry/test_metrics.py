@@ -126,7 +126,7 @@ def test_a_gauge_whose_value_cannot_be_computed_leaves_the_others(
 def test_ten_thousand_gateways_make_a_bounded_number_of_series() -> None:
     metrics = Metrics()
     before = series(metrics)
-    metrics.count_gateways({f"gw-{n}": 1 for n in range(10_000)})
+    metrics.count_gateways("gateway_events_total", {f"gw-{n}": 1 for n in range(10_000)})
     assert series(metrics) == before + module.GATEWAYS_MAX
     text = exposed(metrics)
     assert 'gateway_events_total{gateway="gw-0"} 1.0' in text
@@ -137,7 +137,7 @@ def test_ten_thousand_gateways_make_a_bounded_number_of_series() -> None:
 @pytest.mark.parametrize("odd", ["8617000000001", "+8617000000001", "验证码", "a b", "x" * 33])
 def test_a_gateway_that_could_be_a_number_or_a_text_is_other(odd: str) -> None:
     metrics = Metrics()
-    metrics.count_gateways({odd: 1, "": 1})
+    metrics.count_gateways("gateway_events_total", {odd: 1})
     assert f'"{odd}"' not in exposed(metrics)
     assert 'gateway_events_total{gateway="other"} 1.0' in exposed(metrics)
 

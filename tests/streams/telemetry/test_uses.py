@@ -34,7 +34,7 @@ A file of commands may hold commands of several roles, so what it imports is not
 
 VERBS = {"add": "counter", "counter": "counter", "put": "gauge", "follow": "gauge",
          "observe": "histogram", "histogram": "histogram"}  # fmt: skip
-WHOLE = {"set_mode": "mode", "count_gateways": "gateway_events_total"}
+WHOLE = {"set_mode": "mode"}
 METRICS = {metric.name: metric for metric in TABLE}
 
 
