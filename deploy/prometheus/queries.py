@@ -156,6 +156,14 @@ def events_by_gateway(at: Scope) -> str:
     return at.rate("gateway_events_total", by="gateway")
 
 
+@query("cps", "{{gateway}}")
+def events_ahead(at: Scope) -> str:
+    """Events ahead of their records, by gateway: its clock is ahead. Each is judged by the record's
+    time.
+    """
+    return at.rate("gateway_ahead_total", by="gateway")
+
+
 @query("short", "{{gateway}}")
 def silent_gateways(at: Scope) -> str:
     """Gateways with over 1,000 events in the day before and none in the last 10 minutes, with the
@@ -614,6 +622,20 @@ def unacknowledged_least(at: Scope) -> str:
 def leases_held(at: Scope) -> str:
     """Leases in force at each gateway."""
     return at.total("leases_held", by="instance")
+
+
+@query("s", "{{instance}}")
+def leases_age(at: Scope) -> str:
+    """Since each adapter or gate last knew all leases and overrides. Above 60 s its gateway obeys
+    neither new leases nor the operator.
+    """
+    return at.worst("leases_age_seconds", "instance")
+
+
+@query("short", "{{instance}}")
+def metric_errors(at: Scope) -> str:
+    """Calls of an hour that no metric took: a defect of the program. Its log names the metric."""
+    return at.over("1h").increase("metric_errors_total", by="instance")
 
 
 @query("cpm", "refused")

@@ -205,6 +205,14 @@ SYMPTOM_ALERTS: Final = (
         "in the last 10 minutes. Floods through it go unnoticed.", needs="broker",
     ),
     Alert(
+        "OtpguardClockAhead", "warning",
+        f"{q.events_ahead.at(RULES)} > 0", "10m", "15m", (q.events_ahead,),
+        "A gateway's clock is ahead.",
+        "{{ $value | humanize }} events a second of {{ $labels.gateway }} are ahead of their "
+        "records. They are judged by the records' time. On a gate or an adapter with such a clock "
+        "leases end too early.", needs="broker",
+    ),
+    Alert(
         "OtpguardCanaryFailing", "critical",
         f"{q.canary_age.at(RULES)} > 960", "1m", "2m", (q.canary_age, q.canary_runs),
         "The canary's floods are not stopped.",
@@ -335,6 +343,14 @@ SYMPTOM_ALERTS: Final = (
         "A gateway takes no orders from its adapter.",
         "The adapter on {{ $labels.instance }} cannot reach its gateway. Messages pass; leases "
         "made meanwhile are applied when it is back.",
+    ),
+    Alert(
+        "OtpguardLeasesStale", "critical",
+        f"{q.leases_age.at(RULES)} > 60", "30s", "2m", (q.leases_age, q.records_refused),
+        "A gateway does not follow leases and overrides.",
+        "{{ $labels.job }} on {{ $labels.instance }} last knew all leases "
+        "{{ $value | humanizeDuration }} ago. Until it reads again, a release and the kill switch "
+        "do not reach its gateway; leases in force end by themselves.", needs="broker",
     ),
     Alert(
         "OtpguardGateLate", "warning",

@@ -39,7 +39,6 @@ from streams.wire import (
     Notice,
     Override,
     UnreadableError,
-    VersionError,
     chain_start,
     chained,
     decode_ack,
@@ -206,10 +205,9 @@ class Notifier:
                     elif place.topic in words:
                         self._forget(place.topic, record.key)
                 except UnreadableError as error:
-                    kind = "newer" if isinstance(error, VersionError) else "bad"
                     at = place.topic, place.partition, record.offset
-                    log.error("passed over a %s record at %s[%d]@%d", kind, *at)  # noqa: TRY400
-                    self._metrics.add("records_refused_total", kind=kind)
+                    log.error("passed over a %s record at %s[%d]@%d", error.kind, *at)  # noqa: TRY400
+                    self._metrics.add("records_refused_total", kind=error.kind)
 
     def _forget(self, topic: str, key: bytes | None) -> None:
         """Heed a deleted word, where that word could have been said; other keys delete nothing."""

@@ -24,7 +24,7 @@ from streams.cluster.read import partitions_of
 from streams.config import Canary, Topics
 from streams.scenarios.writer import MessageWriter
 from streams.telemetry.metrics import Metrics
-from streams.wire import UnreadableError, VersionError, decode_ack, decode_action
+from streams.wire import UnreadableError, decode_ack, decode_action
 
 log = logging.getLogger(__name__)
 
@@ -190,10 +190,9 @@ class Watch:
                     elif record.value is not None and record.key == run.recipient.encode():
                         self._lease(run, decode_action(record.value))
                 except UnreadableError as error:
-                    kind = "newer" if isinstance(error, VersionError) else "bad"
-                    self._metrics.add("records_refused_total", kind=kind)
+                    self._metrics.add("records_refused_total", kind=error.kind)
                     position = place.topic, place.partition, record.offset
-                    log.warning("passed over a %s record at %s[%d]@%d", kind, *position)
+                    log.warning("passed over a %s record at %s[%d]@%d", error.kind, *position)
         if run.acknowledged and not run.acknowledged_s:
             run.acknowledged_s = time.monotonic() - run.began_timer
 

@@ -47,7 +47,8 @@ class Input(Section):
     )
     ahead_max_s: Seconds = Field(
         AHEAD_MAX_MS / 1000,
-        description="an event this far ahead of its record is refused; forgives bad clocks",
+        description="a message this far ahead of its record is judged by the record's time; others "
+        "are refused",
     )
     refused_share_max: float = Field(
         0.5,

@@ -22,6 +22,7 @@ from streams.desk.web.telling import (
     nothing_sentence,
     obeyed,
     spell,
+    unconfirmed,
     view,
     word_sentence,
 )
@@ -425,7 +426,7 @@ class CasePages:
         if not said.obeyed and not said.failed:
             line = self.desk.store.word(word_id)
             if line is not None and line.acks:
-                return Flash(obeyed(line, len(self.desk.store.gateways())))
+                return Flash(obeyed(line, self.desk.store.gateways()))
         return _flash(said)
 
     def _choices(self, visit: Visit, calls: Sequence[Call]) -> dict[str, Any]:
@@ -442,7 +443,7 @@ class CasePages:
         }
 
     def _words(self, lines: Sequence[Any]) -> list[dict[str, Any]]:
-        gateways = len(self.desk.store.gateways()) if lines else 0
+        gateways = self.desk.store.gateways() if lines else ()
         return [
             {
                 "id": each.word_id,
@@ -518,14 +519,12 @@ def _flash(said: Said) -> Flash:
     """Of how many gateways a word is obeyed, and how soon."""
     if said.failed:
         told = listed([f"{name} ({why})" for name, why in sorted(said.failed.items())])
-        return Flash(tr("Said, and not obeyed by {told}. Call the NOC.").format(told=told), "bad")
+        failed = tr("Said, and not obeyed by {told}. Call the NOC.").format(told=told)
+        return Flash(f"{failed} {unconfirmed(said.missing)}".rstrip(), "bad")
     if not said.obeyed:
-        return Flash(
-            tr("Said. No gateway has confirmed it yet; it counts as soon as one does."), "bad"
-        )
-    return Flash(
-        tr("Done: {n} of {of} gateways have it, after {s} s.").format(
-            n=len(said.obeyed), of=said.gateways, s=f"{max(said.obeyed.values()):.1f}"
-        ),
-        "good" if len(said.obeyed) >= said.gateways else "bad",
+        said_only = tr("Said. No gateway has confirmed it yet; it counts as soon as one does.")
+        return Flash(f"{said_only} {unconfirmed(said.missing)}".rstrip(), "bad")
+    done = tr("Done: {n} of {of} gateways have it, after {s} s.").format(
+        n=len(said.obeyed), of=said.gateways, s=f"{max(said.obeyed.values()):.1f}"
     )
+    return Flash(f"{done} {unconfirmed(said.missing)}".rstrip(), "bad" if said.missing else "good")

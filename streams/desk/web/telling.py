@@ -5,7 +5,7 @@ Nothing here holds a whole number: whoever may see one asks for it by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
@@ -316,14 +316,24 @@ def word_sentence(word: Override) -> str:
     return tr(word.verb)
 
 
-def obeyed(line: WordLine, gateways: int) -> str:
-    """Of how many gateways a word was heard to be obeyed.
+def obeyed(line: WordLine, gateways: Collection[str]) -> str:
+    """Say how many gateways confirmed an override, and which of `gateways` have not, if it holds.
 
-    `gateways` counts those that should.
+    `gateways` are those at work now: an override that is over may be older than one of them.
     """
     done = {ack.gateway_id for ack in line.acks if ack.state == "applied"}
-    of = max(gateways, len({ack.gateway_id for ack in line.acks}))
-    return tr("{n} of {of} gateways have it").format(n=len(done), of=of)
+    answered = {ack.gateway_id for ack in line.acks}
+    of = len(answered | set(gateways))
+    said = tr("{n} of {of} gateways have it").format(n=len(done), of=of)
+    missing = sorted(set(gateways) - answered) if line.holds else []
+    return f"{said}. {unconfirmed(missing)}" if missing else said
+
+
+def unconfirmed(gateways: Sequence[str]) -> str:
+    """Name the gateways at work that have not answered; empty if there is none."""
+    if not gateways:
+        return ""
+    return tr("Not confirmed by {told}: call the NOC.").format(told=listed(list(gateways)))
 
 
 def fresh_sentence(fresh: Freshness, stale_ms: float) -> str:
