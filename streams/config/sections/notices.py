@@ -156,7 +156,9 @@ class Reports(Section):
     contacts_file: Path | None = Field(
         None, description="whom to tell of which platform, TOML or CSV; none: nobody is told"
     )
-    org: str = Field("", description="name of the operator in reports")
+    org: str = Field(
+        "", max_length=200, description="name of the operator in reports; XARF takes no longer one"
+    )
     mail_from: str = Field("", description="address that reports come from, and answers go to")
     mail: Literal["maildir", "smtp"] = Field(
         "maildir", description="maildir: reports lie in a folder until somebody sends them"
