@@ -300,7 +300,8 @@ class Notifier:
                 self._tell(found)
                 self._take(0)
         self._way.channel.rest()
-        self._metrics.put("notice_cap_reached", self._book.full)
+        is_full = self._book.full or self._book.is_day_full(self._clock_ms())
+        self._metrics.put("notice_cap_reached", is_full)
         self._metrics.put("notice_channel_up", not self._failures)
 
     def _sweep(self, now_ms: int, before_ms: int) -> None:
