@@ -268,8 +268,9 @@ def test_a_day_and_a_prefix_have_no_more_than_their_cap_and_a_successor_knows(
     for nth in range(3):
         lease = numbered(nth, "8613")
         sent(told(on, lease), due(on), START_MS + 300)
-        for state in ("sending", "failed", "sending", "sent"):  # a try that was not taken is none
-            successor.noticed(notice(lease, state, "away" if state == "failed" else ""))  # type: ignore[arg-type]
+        states: tuple[NoticeState, ...] = ("sending", "failed", "sending", "sent")
+        for state in states:  # a try that was not taken is none
+            successor.noticed(notice(lease, state, "away" if state == "failed" else ""))
     for each in (on, successor):
         assert each.is_day_full(START_MS)
         told(each, numbered(3, "8613"))

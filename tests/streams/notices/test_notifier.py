@@ -28,7 +28,7 @@ from streams.config import Kafka, Settings, Topics
 from streams.demo.brokers import Broker
 from streams.errors import UnavailableError
 from streams.notices import notifier as module
-from streams.notices.book import NoticeBook, NotifyParams, Unsent
+from streams.notices.book import NoticeBook, NotifyParams, PendingNotice, Unsent
 from streams.notices.channels import Delivered, Delivery, SmsNotice
 from streams.notices.notifier import Notifier, Way
 from streams.notices.reply import Replies, ReplyParams
@@ -260,12 +260,15 @@ def test_the_first_notice_that_cannot_be_sent_keeps_no_other(
     made = world.notifier()
     first = str(FIRST)
     if place == "channel":
-        world.phones.before = lambda message: _fail(message.recipient == first)
+        world.phones.before = lambda sms: _fail_if(is_first=sms.recipient == first)
     else:
         write = made._message
-        monkeypatch.setattr(
-            made, "_message", lambda each: _fail(each.recipient == first) or write(each)
-        )
+
+        def message(pending: PendingNotice) -> SmsNotice:
+            _fail_if(is_first=pending.recipient == first)
+            return write(pending)
+
+        monkeypatch.setattr(made, "_message", message)
     world.flood(0, 1)
     with meanwhile(made.run, made.ready):
         wait_until(lambda: len(world.last()) == 2, "both are settled")
@@ -273,7 +276,7 @@ def test_the_first_notice_that_cannot_be_sent_keeps_no_other(
     assert world.told() == Counter(victims(1))
 
 
-def _fail(is_first: bool) -> None:
+def _fail_if(*, is_first: bool) -> None:
     if is_first:
         raise ValueError("whatever a library may raise")
 
