@@ -1077,13 +1077,13 @@ def notices_waiting(at: Scope) -> str:
 
 @query("short", "cap reached")
 def notice_cap(at: Scope) -> str:
-    """1 while notices wait because the minute has all that it may have."""
+    """1 while the minute, the day or a prefix has all the notices that it may have."""
     return at.worst("notice_cap_reached")
 
 
 @query("short", "given up for the cap")
 def notices_capped(at: Scope) -> str:
-    """Notices within an hour that were given up because more were due than a minute may have."""
+    """Notices within an hour that were given up because more were due than a cap allows."""
     return at.over("1h").increase("notices_capped_total")
 
 

@@ -441,9 +441,9 @@ SYMPTOM_ALERTS: Final = (
         "OtpguardNoticeCapReached", "warning",
         f"{q.notice_cap.at(RULES)} > 0", "2m", "10m",
         (q.notice_cap, q.notices_waiting, q.notices_capped),
-        "More victims are to be told than a minute may have.",
-        "The notifier {{ $labels.job }} sends all that notify.per_minute allows, and more are due. "
-        "A campaign is under way, or the detector is wrong.",
+        "More victims are to be told than a cap allows.",
+        "The notifier {{ $labels.job }} sends all that notify.per_minute, per_day or to_prefixes "
+        "allows. A campaign is under way, or the detector is wrong.",
     ),
     Alert(
         "OtpguardFalseAlarms", "warning",

@@ -158,7 +158,7 @@ def verify(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Verify a pack, or a signed report; exit 1 if it is not as it was made.
+    r"""Verify a pack, or a signed report; exit 1 if it is not as it was made, 4 for an extract.
 
     \b
     Example:
@@ -177,7 +177,7 @@ def verify(
         raise UsageError(f"{error.filename or pack}: {error.strerror}") from None
     if as_json:
         said = {
-            "verified": not told.wrong,
+            "verified": not (told.wrong or told.extract),
             "wrong": told.wrong,
             "extract": told.extract,
             "report": told.report,
@@ -192,16 +192,22 @@ def verify(
             typer.echo(shown(tr("wrong: {what}").format(what=each)))
         typer.echo(tr("not verified: the pack is not as it was made"))
     else:
-        for line in _verified(told.manifest, told.extract, told.records):
+        for line in _verified(told.manifest, told.records):
             typer.echo(shown(line))
         if told.stamped:
             form = tr("time stamp {at}; the authority's signature was not checked (--tsa-ca)")
             if told.stamp_checked:
                 form = tr("time stamp {at}, by an authority of these certificates")
             typer.echo(form.format(at=told.stamped))
-        typer.echo(tr("verified"))
-    if told.wrong:
-        raise typer.Exit(Exit.NO)
+        last = tr("verified")
+        if told.extract:
+            form = tr(
+                "an extract: {n} of {all} records are of the signed pack, others are not here"
+            )
+            last = form.format(n=told.records, all=told.manifest["records"])
+        typer.echo(last)
+    if told.wrong or told.extract:
+        raise typer.Exit(Exit.NO if told.wrong else Exit.EXTRACT)
 
 
 @app.command()
@@ -504,10 +510,8 @@ def _signed(fingerprint: str) -> str:
     return tr("fingerprint of the signer: {fingerprint}").format(fingerprint=in_groups(fingerprint))
 
 
-def _verified(manifest: dict[str, Any], extract_: bool, n: int) -> Iterator[str]:
-    form = tr("case {case}: all {n} records, made by {unit}")
-    if extract_:
-        form = tr("case {case}: an extract, {n} of {all} records, made by {unit}")
+def _verified(manifest: dict[str, Any], n: int) -> Iterator[str]:
+    form = tr("case {case}: {n} of {all} records, made by {unit}")
     made = manifest["made"]
     if "month" in manifest:
         form = tr("report of {month}, made by {unit}")

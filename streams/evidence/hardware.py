@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from streams.errors import ConfigError, UnavailableError, UsageError
-from streams.evidence.keys import SALTING, PublicKeys, salt_by
+from streams.evidence.keys import SALTING, PublicKeys, low_s, salt_by
 from streams.language import tr
 
 if TYPE_CHECKING:
@@ -108,7 +108,9 @@ class HardwareKey:
             made: dict[str, bytes] = {
                 "ed25519": ed.sign(message, mechanism=Mechanism.EDDSA),
                 # The digest is made here: not every device has the mechanism that does both.
-                "p256": curve.sign(hashlib.sha256(message).digest(), mechanism=Mechanism.ECDSA),
+                "p256": low_s(
+                    curve.sign(hashlib.sha256(message).digest(), mechanism=Mechanism.ECDSA)
+                ),
             }
         for kind, signature in made.items():
             if not self.public.verifies(kind, signature, message):

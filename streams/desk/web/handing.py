@@ -65,8 +65,10 @@ class EvidencePages:
             raise RefusedError(429, tr("Another pack is being made. Try again."), wait_s=10)
         try:
             name, content, digest = self._made(visit, file, {**asked, "received": received})
-        except OtpguardError as error:
-            desk.audit(visit, "export", "failed", **about)
+        except Exception as error:
+            desk.audit(visit, "export", "failed", **about)  # whatever it was: nothing was given out
+            if not isinstance(error, OtpguardError):
+                raise
             status = 503 if isinstance(error, UnavailableError | ConfigError) else 400
             return self.cases.again(request, file, Flash(str(error), "bad"), status)
         finally:

@@ -50,13 +50,17 @@ def test_a_case_of_a_file_becomes_a_pack_that_is_verified(signer: Path, tmp_path
     assert told["fingerprint"] == fingerprint()
     assert told["made"]["by"] == "某公司"
     said = called("evidence", "verify", out, "--fingerprint", fingerprint(), "--lang", "en")
-    assert "all 16 records, made by 某公司" in said
+    assert "16 of 16 records, made by 某公司" in said
     assert said.endswith("verified\n")
     assert "can be forged" in said
     own = str(tmp_path / "own")
     assert "3 records of" in called("evidence", "extract", out, "--platform", SHOP, "-o", own)
-    said = json.loads(called("evidence", "verify", own, "--fingerprint", fingerprint(), "--json"))
-    assert (said["verified"], said["extract"], said["records"]) == (True, True, 3)
+    verify = ("evidence", "verify", own, "--fingerprint", fingerprint())
+    said = json.loads(called(*verify, "--json", code=4))
+    assert (said["verified"], said["extract"], said["wrong"]) == (False, True, [])
+    assert (said["records"], said["manifest"]["records"]) == (3, 16)
+    *_, last = called(*verify, "--lang", "en", code=4).splitlines()
+    assert last == "an extract: 3 of 16 records are of the signed pack, others are not here"
 
 
 def test_a_changed_pack_ends_with_one_and_says_where(tmp_path: Path) -> None:
