@@ -21,8 +21,9 @@ from streams.language import ENGLISH, listed, spoken, tr
 
 EPILOG: Final = (
     "Exit codes: 0 done; 1 what was checked does not hold, or was not confirmed; 2 wrong usage; "
-    "4 what was checked is an extract; 70 state cannot be trusted, restart; 75 something is away, "
-    "try again; 78 wrong settings, topics or rights, a restart cannot help; 130 interrupted."
+    "3 applied, but a gateway has not confirmed; 4 what was checked is an extract; "
+    "70 state cannot be trusted, restart; 75 something is away, try again; "
+    "78 wrong settings, topics or rights, a restart cannot help; 130 interrupted."
 )
 
 LANGUAGE_HELP: Final = "Answer in en or zh-Hans; default: as LANG says."
