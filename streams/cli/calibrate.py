@@ -633,7 +633,7 @@ def _names(path: Path | None, numbers: Numbers) -> frozenset[str]:
     if path is None:
         return frozenset()
     try:
-        written = path.read_text("utf-8")
+        written = path.read_text("utf-8-sig")
     except UnicodeDecodeError:
         raise UsageError(tr("{path}: no UTF-8 text").format(path=path)) from None
     lines = (line.partition("#")[0].strip() for line in written.splitlines())

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 import msgspec
 import typer
 
-from streams.cli.shared import opened
+from streams.cli.shared import no_whole_gzip, opened
 from streams.errors import UnavailableError, UsageError
 from streams.feeds import guess
 from streams.feeds.csv import FileReport, FileSurvey, RowRules, Target, counted, publish, survey
@@ -122,6 +122,8 @@ def look(
                     sys.stdout.write(msgspec.json.encode(event).decode() + "\n")
         for line in _told(file, seen, codes, encoding, given.zone):
             typer.echo(line, err=True)
+        if seen.waiting and finished:
+            raise no_whole_gzip(file)
         unreadable += seen.unreadable
     if unreadable:
         raise UsageError(tr("{rows}; nothing was published").format(rows=_no_events(unreadable)))
@@ -173,7 +175,9 @@ def send(
                     file=file, rows=_no_events(report.unreadable), lines=lines, where=where
                 )
             )
-        if report.waiting:
+        if report.waiting and finished:  # only what is packed can show that its end is missing
+            wrong.append(str(no_whole_gzip(file)))
+        elif report.waiting:
             waiting.append(file)
     if waiting:
         wrong_end = tr(

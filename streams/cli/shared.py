@@ -9,6 +9,7 @@ import re
 import signal
 import sys
 import threading
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -241,11 +242,12 @@ def write_table(
 def opened(path: str) -> Iterator[IO[bytes]]:
     """A file of JSON lines, `-` for standard input; a name that ends in .gz is unpacked.
 
+    A byte order mark in front of the first line is passed over.
     Raise UsageError if it cannot be read, or, while the block runs, if reading fails, or if it is
     no whole gzip file.
     """
     if path == "-":
-        yield sys.stdin.buffer
+        yield _without_mark(sys.stdin.buffer)
         return
     import gzip  # noqa: PLC0415 - start-up time
     import zlib  # noqa: PLC0415 - start-up time
@@ -256,14 +258,26 @@ def opened(path: str) -> Iterator[IO[bytes]]:
         raise UsageError(f"{path}: {error.strerror}") from None
     unpacked: Any = gzip.GzipFile(fileobj=plain) if path.endswith(".gz") else plain
     with plain, unpacked:
+        if path.endswith(".gz") and not plain.peek(1):  # gzip reads nothing from it, and no error
+            raise no_whole_gzip(path)
         try:
-            yield unpacked
+            yield _without_mark(unpacked)
         except (gzip.BadGzipFile, zlib.error, EOFError):
-            raise UsageError(
-                tr("{path}: no whole gzip file; it was cut off, damaged, or never packed").format(
-                    path=path
-                )
-            ) from None
+            raise no_whole_gzip(path) from None
+
+
+def no_whole_gzip(path: str) -> UsageError:
+    """Say that a packed file is cut short or damaged."""
+    return UsageError(
+        tr("{path}: no whole gzip file; it was cut off, damaged, or never packed").format(path=path)
+    )
+
+
+def _without_mark(stream: Any) -> Any:
+    """Pass over a byte order mark, which editors on Windows put in front of UTF-8."""
+    if hasattr(stream, "peek") and stream.peek(3).startswith(BOM_UTF8):
+        stream.read(len(BOM_UTF8))
+    return stream
 
 
 class _Given(io.FileIO):

@@ -41,6 +41,7 @@ class LinesReport:
 
     published: int = 0
     unreadable: int = 0
+    is_cut: bool = False  # a packed file ends before its end
     first: list[str] = field(default_factory=list)
 
     def miss(self, number: int, reason: str) -> None:
@@ -73,7 +74,8 @@ def publish(
         if now:
             stream = _spooled(stack.enter_context(tempfile.TemporaryFile()), stream)
             shift_ms = _shift_ms(stream, rules)
-        lines = iter(Lines(stream, finished=True))
+        source = Lines(stream, finished=True)
+        lines = iter(source)
         began = time.monotonic()
         size = BATCH if rate is None else max(1, min(BATCH, int(rate * PACE_S)))
         while batch := list(islice(lines, size)):
@@ -98,6 +100,7 @@ def publish(
             report.published += len(events)
             metrics.add("feed_events_total", len(events), outcome="published")
             metrics.add("feed_events_total", report.unreadable - missed, outcome="unreadable")
+        report.is_cut = source.waiting > 0
     return report
 
 

@@ -95,7 +95,7 @@ class Lines:
     """The whole lines of a stream from where it stands, which is byte `start`, after n lines.
 
     `finished` says that the last line counts without an end too. Raises UsageError if a packed file
-    is damaged; one that is cut short is like one that is still written.
+    is damaged; one that is cut short is like one that is still written, and `waiting` is not 0.
     """
 
     def __init__(
@@ -106,6 +106,7 @@ class Lines:
         self._number = number
         self._back: deque[FileLine] = deque()
         self.finished = finished
+        self._is_cut = False
         self.waiting = 0  # bytes of a last line that has no end yet
 
     def __iter__(self) -> Iterator[FileLine]:
@@ -118,7 +119,7 @@ class Lines:
             return self._back.popleft()
         data = self._read()
         if not data or (data[-1:] != b"\n" and len(data) <= LINE_BYTES_MAX and not self.finished):
-            self.waiting = len(data)
+            self.waiting = len(data) or self._is_cut
             return None
         length, kept = len(data), data if len(data) <= LINE_BYTES_MAX else None
         while data and data[-1:] != b"\n":  # nothing of a line that is too long is kept
@@ -140,7 +141,7 @@ class Lines:
         try:
             return self._stream.readline(LINE_BYTES_MAX + 1)
         except EOFError:  # a packed file that is cut short, or still written
-            self.finished = False
+            self.finished, self._is_cut = False, True
             return b""
         except (OSError, zlib.error) as error:
             raise UsageError(
