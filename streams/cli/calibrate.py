@@ -27,6 +27,7 @@ from streams.cli.shared import (
     write_table,
 )
 from streams.errors import ConfigError, UsageError
+from streams.extras import how_to_install
 from streams.files import unwritten
 from streams.language import listed, tr
 from streams.shown import MASK
@@ -606,9 +607,9 @@ def _need_report() -> None:
     if missing:
         raise ConfigError(
             tr(
-                "--report needs {missing}: pip install 'otpguard[report]' (the figures alone need "
-                "nothing: leave --report out)"
-            ).format(missing=listed(missing))
+                "--report needs {missing}: {how} (the figures alone need nothing: leave --report "
+                "out)"
+            ).format(missing=listed(missing), how=how_to_install("report"))
         )
 
 

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from streams.errors import ConfigError, UnavailableError, UsageError
 from streams.evidence.keys import SALTING, PublicKeys, salt_by
+from streams.extras import how_to_install
 from streams.language import tr
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def _session(uri: TokenUri, pin: str, *, write: bool = False) -> Iterator[Sessio
         import pkcs11  # noqa: PLC0415 - an extra of its own
     except ImportError:
         raise UnavailableError(
-            tr("a key in hardware needs more packages: pip install 'otpguard[hsm]'")
+            tr("a key in hardware needs more packages: {how}").format(how=how_to_install("hsm"))
         ) from None
     settled = (
         pkcs11.NoSuchToken,

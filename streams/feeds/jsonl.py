@@ -19,15 +19,16 @@ from kafka.errors import KafkaError
 from streams import clock
 from streams.cluster.admin import unusable
 from streams.feeds.keys import canonical_keys
-from streams.feeds.mapping import FieldMap, UnmappableError, far_ahead
+from streams.feeds.mapping import FieldMap, LackingError, UnmappableError, far_ahead
 from streams.feeds.rows import EVENT_BYTES_MAX, FileLine, Lines
-from streams.language import tr
+from streams.language import suggest, tr
 from streams.telemetry.metrics import Metrics
 from streams.wire import LISTED_TYPE, Numbers
 from streams.wire.events import EVENT_TIME_MAX_MS
 from streams.wire.version import UNDECODABLE
 
 BATCH: Final = 5_000  # lines between two looks at Kafka's answers
+KEYS_MAX: Final = 12  # keys of a line that are named
 FIRST_MAX: Final = 3  # lines that are no events and are told at once
 PACE_S: Final = 0.1  # with a rate, what goes out together
 
@@ -126,6 +127,12 @@ def _values(
                 row["event_time_ms"] += shift_ms
         except UNDECODABLE:
             report.miss(line.number, tr("it is no JSON object"))
+        except LackingError as error:
+            keys = sorted(_row(line.data))[:KEYS_MAX]
+            told = tr("no {name}; there are {keys}: --map {name}=…").format(
+                name=error.field_name, keys=", ".join(keys)
+            )
+            report.miss(line.number, suggest(told, error.field_name, keys))
         except UnmappableError as error:
             report.miss(line.number, str(error))
         else:
@@ -145,7 +152,7 @@ def _event(data: bytes, rules: FieldMap | None) -> dict[str, Any]:
         return rules.value(row)
     for name, kind in (("recipient", str), ("sender", str), ("event_time_ms", int)):
         if type(row.get(name)) is not kind:
-            raise UnmappableError(tr("no {name}").format(name=name))
+            raise LackingError(name)
     if row["event_time_ms"] > EVENT_TIME_MAX_MS:  # were it the newest, others would move for it
         raise far_ahead()
     if row.get("event_type") == LISTED_TYPE:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import IO, Final
 
 from streams.errors import UsageError
+from streams.feeds.mapping import delimiter_in
 from streams.language import tr
 from streams.limits import VALUE_BYTES_MAX
 
@@ -181,6 +182,13 @@ def head(lines: Lines, layout: FileLayout) -> tuple[str, ...] | None:
     text, reason = _text(line, layout.encoding)
     names, reason = _split(text, layout.delimiter, None) if text is not None else (None, reason)
     if not names or not any(names):
+        fields = (text or "").count(layout.delimiter) + 1
+        if other := delimiter_in(text or "", fields):
+            raise UsageError(
+                tr(
+                    "no head line with {delimiter!r} between its fields: --delimiter {other!r}"
+                ).format(delimiter=layout.delimiter, other=other)
+            )
         raise UsageError(
             tr("no head line ({what}); --columns names the fields of a file without one").format(
                 what=reason or tr("it is empty")

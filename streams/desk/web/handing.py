@@ -22,6 +22,7 @@ from streams.desk.web.cases import REASON_MAX, CasePages
 from streams.desk.web.render import Flash
 from streams.desk.web.visit import RefusedError, visit_of
 from streams.errors import ConfigError, OtpguardError, UnavailableError, UsageError
+from streams.extras import how_to_install
 from streams.language import tr
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class EvidencePages:
             from streams.evidence.verify import verify  # noqa: PLC0415
         except ImportError:
             raise UnavailableError(
-                tr("packs need more packages: pip install 'otpguard[evidence]'")
+                tr("packs need more packages: {how}").format(how=how_to_install("evidence"))
             ) from None
         settings, own = self.desk.settings, self.desk.settings.evidence
         episode_id = file.line.episode_id
