@@ -106,7 +106,8 @@ class Commands(TyperGroup):
                 ctx.exit()
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             sentence = tr("No such command {name!r}.").format(name=args[0])
-            ctx.fail(suggest(sentence, args[0], [*COMMANDS, "help"], "`otpguard {}`"))
+            names = [*COMMANDS, "help"]
+            ctx.fail(suggest(sentence, args[0], names, "`otpguard {}`"))
         return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - as above

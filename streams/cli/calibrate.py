@@ -403,7 +403,7 @@ def _say_misses(misses: list[dict[str, Any]]) -> None:
     if misses:
         write_table(
             (
-                tr("share"),
+                tr("share of the bar"),
                 tr("rule"),
                 tr("score"),
                 tr("bar"),
@@ -605,11 +605,12 @@ def _need_report() -> None:
 
     missing = [name for name in ("jinja2", "matplotlib") if find_spec(name) is None]
     if missing:
+        how = how_to_install("report")
         raise ConfigError(
             tr(
                 "--report needs {missing}: {how} (the figures alone need nothing: leave --report "
                 "out)"
-            ).format(missing=listed(missing), how=how_to_install("report"))
+            ).format(missing=listed(missing), how=how)
         )
 
 

@@ -63,7 +63,7 @@ def canary(
                 if run is not None:
                     told = tr("interrupted after {n} s: the flood was {outcome} until then").format(
                         n=run.waited_s,
-                        outcome=tr(outcome_of(run, acknowledged=not without_adapter)),
+                        outcome=outcome_of(run, acknowledged=not without_adapter),
                     )
                 typer.echo(told, err=True)
                 raise typer.Exit(Exit.INTERRUPTED) from None

@@ -170,7 +170,8 @@ def sentences(error: ValidationError) -> Iterator[str]:
         name = ".".join(str(part) for part in item["loc"]) or "settings"
         said = item["msg"].removeprefix("Value error, ")
         if item["type"] == "extra_forbidden":
-            yield suggest(f"{name}: {tr('unknown setting')}", name, _names())
+            told = tr("unknown setting")
+            yield suggest(f"{name}: {told}", name, _names())
         elif item["type"] == "string_pattern_mismatch" and (known := _names().get(name)):
             yield tr("{name}: not of the form that is wanted ({what}); such as {default}").format(
                 name=name, what=known.description, default=known.default or tr("none")

@@ -126,10 +126,9 @@ def _desk(screen: Console) -> bool:
 
     found = installed()
     if not found:
+        how = how_to_install("demo")
         screen.print(
-            tr("Without the abuse desk, whose packages are missing: {how}.").format(
-                how=how_to_install("demo")
-            )
+            tr("Without the abuse desk, whose packages are missing: {how}.").format(how=how)
         )
     return found
 
@@ -142,9 +141,10 @@ def _somebody_there(screen: Console) -> bool:
 def _check_installed() -> None:
     missing = [f"{name} ({what})" for name, what in NEEDED.items() if find_spec(name) is None]
     if missing:
+        how = how_to_install("demo")
         raise ConfigError(
             tr("the demo also needs {missing}: {how}; `make demo` in a clone installs them").format(
-                missing=", ".join(missing), how=how_to_install("demo")
+                missing=", ".join(missing), how=how
             )
         )
 

@@ -88,9 +88,8 @@ class EvidencePages:
             from streams.evidence.signer import signer  # noqa: PLC0415
             from streams.evidence.verify import verify  # noqa: PLC0415
         except ImportError:
-            raise UnavailableError(
-                tr("packs need more packages: {how}").format(how=how_to_install("evidence"))
-            ) from None
+            how = how_to_install("evidence")
+            raise UnavailableError(tr("packs need more packages: {how}").format(how=how)) from None
         settings, own = self.desk.settings, self.desk.settings.evidence
         episode_id = file.line.episode_id
         found = from_store(case_records(self.desk.store, episode_id))
