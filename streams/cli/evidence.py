@@ -16,6 +16,7 @@ from streams.cli.shared import (
     ago_ms,
     group,
     opened,
+    records_shown,
     settings_of,
     write_json,
 )
@@ -460,7 +461,6 @@ def _remembered(settings: Settings, named: str) -> Chosen:
 
 def _of_topics(settings: Settings, since: str) -> Iterator[Placed]:
     from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.cluster.read import records  # noqa: PLC0415
     from streams.evidence.records import from_topic  # noqa: PLC0415
 
     since_ms = ago_ms(since)
@@ -475,7 +475,7 @@ def _of_topics(settings: Settings, since: str) -> Iterator[Placed]:
         ("word", topics.override, None),
         ("word", topics.everyone, None),
     ):
-        yield from from_topic(kind, records(clients, topic, since_ms=start_ms))
+        yield from from_topic(kind, records_shown(clients, topic, start_ms))
 
 
 def _write_private(out: Path, text: str) -> None:

@@ -78,7 +78,11 @@ def collect(
     acks: Iterable[Ack] = (),
     words: Iterable[Override] = (),
 ) -> dict[str, Case]:
-    """Cases by episode id, in the order in which they began. Records may come twice."""
+    """Return the cases by episode id, in the order in which they began. Records may come twice.
+
+    A lease belongs to the first episode that names it. A record that puts the same lease into
+    another episode is passed over.
+    """
     cases: dict[str, Case] = {}
     for record in sorted(episodes, key=lambda each: (each.epoch, each.at_ms, each.revision)):
         case = cases.setdefault(record.episode_id, Case())
@@ -92,7 +96,7 @@ def collect(
         if action.action_id not in by_action:
             found.actions.append(action)
             by_action[action.action_id] = found
-        else:  # it is told again, with the windows of second requests; or read twice
+        elif by_action[action.action_id] is found:  # published again with windows, or read twice
             at = [each.action_id for each in found.actions].index(action.action_id)
             found.actions[at] = max(found.actions[at], action, key=attrgetter("revision"))
     for ack in acks:

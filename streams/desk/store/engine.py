@@ -104,7 +104,12 @@ def _sqlite(path: Path, half: Half) -> Engine:
             try:
                 os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
             except OSError as error:
-                raise ConfigError(f"{path}: {error.strerror}") from None
+                raise ConfigError(
+                    tr(
+                        "{path}: {strerror}; make this folder, or name another file in desk.store "
+                        "(sqlite:////absolute/path/desk.db)"
+                    ).format(path=path, strerror=error.strerror)
+                ) from None
 
     @event.listens_for(made, "connect")
     def connect(connection: Any, _: Any) -> None:

@@ -22,6 +22,7 @@ from streams.desk.web.cases import REASON_MAX, CasePages
 from streams.desk.web.render import Flash
 from streams.desk.web.visit import RefusedError, visit_of
 from streams.errors import ConfigError, OtpguardError, UnavailableError, UsageError
+from streams.extras import how_to_install
 from streams.language import tr
 
 if TYPE_CHECKING:
@@ -89,9 +90,8 @@ class EvidencePages:
             from streams.evidence.signer import signer  # noqa: PLC0415
             from streams.evidence.verify import verify  # noqa: PLC0415
         except ImportError:
-            raise UnavailableError(
-                tr("packs need more packages: pip install 'otpguard[evidence]'")
-            ) from None
+            how = how_to_install("evidence")
+            raise UnavailableError(tr("packs need more packages: {how}").format(how=how)) from None
         settings, own = self.desk.settings, self.desk.settings.evidence
         episode_id = file.line.episode_id
         found = from_store(case_records(self.desk.store, episode_id))

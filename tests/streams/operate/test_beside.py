@@ -88,7 +88,7 @@ def test_a_role_without_its_packages_is_told_the_extra(
     monkeypatch.setattr(sys, "meta_path", [Nobody(), *sys.meta_path])
     told = found(settings_of(tmp_path), "desk")["store"]
     assert told.state == "bad"
-    assert "otpguard[desk]" in told.says
+    assert "'.[desk]'" in told.says
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,14 @@ def test_records_leases_acks_and_words_meet_in_their_case_once() -> None:
     assert list(open_now(cases.values())) == []
 
 
+def test_a_lease_that_names_two_episodes_belongs_to_the_first() -> None:
+    other = replace(OPENED, episode_id="1:t:0:6", revision=6, at_ms=START_MS - 1)
+    contradictory = replace(LEASE, episode_id=other.episode_id, revision=LEASE.revision + 1)
+    cases = collect([OPENED, other], [LEASE, contradictory, LEASE], [ack("applied")])
+    assert [case.actions for case in cases.values()] == [[], [LEASE]]
+    assert cases[LEASE.episode_id].enforced == "applied"
+
+
 def test_a_renewal_is_put_together_with_the_records_before_it() -> None:
     new = Sighting("sig:携程", 4, START_MS + 300_000, novel=True, trust=Trust.NONE)
     renewed = replace(
