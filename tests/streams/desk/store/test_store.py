@@ -12,7 +12,7 @@ import pytest
 from detectors.model.event import platform_id
 from detectors.model.records import Level
 from streams.desk.store import CampaignList
-from streams.desk.store.case_records import case_records, named_episode
+from streams.desk.store.case_records import case_records
 from streams.desk.store.writer import Writer
 from streams.errors import ConfigError, UnavailableError, UsageError
 from streams.operate.cases import Doing
@@ -113,7 +113,7 @@ def test_the_open_flood_comes_first_and_earlier_cases_are_named(store: FilledSto
     found = store.find(RECIPIENT)
     assert found.newest is not None
     assert found.newest.line.episode_id == new.episode_id
-    assert [each.episode_id for each in found.newest.earlier] == [old.episode_id]
+    assert [each.episode_id for each in found.newest.others] == [old.episode_id]
     assert [each.state for each in found.cases] == [Doing.UNCONFIRMED, Doing.OVER]
     assert found.leases_ended == 1
 
@@ -279,4 +279,4 @@ def test_a_store_whose_connections_are_all_in_use_is_away(
         with pytest.raises(UnavailableError):
             case_records(store, "e1")
         with pytest.raises(UnavailableError):
-            named_episode(store, "e1", None)
+            store.named("e1", None)
