@@ -12,7 +12,6 @@ from typing import Literal, NamedTuple, Self
 
 from detectors.campaigns.campaign import Campaign
 from detectors.model.event import Trust
-from detectors.model.incidents import Basis
 from detectors.model.records import Level
 from detectors.platforms.days import PlatformFigures
 from streams.operate.cases import Case, Doing
@@ -200,11 +199,9 @@ class CaseFile:
 
     line: CaseLine
     case: Case  # records, leases, acknowledgements and words, for `explain`, `doing` and `phone`
-    basis: Basis | None  # everything that the throttle rested on, where the incident tells it
     leases: tuple[LeaseLine, ...]  # oldest first
     words: tuple[WordLine, ...]  # about this number, oldest first; those that are over too
     events: tuple[CaseEvent, ...]  # oldest first
-    events_of: Literal["incident", "sightings"]  # where the events are from
     refused: tuple[RefusedLine, ...]  # by platform, most first; fewer than `line.refused` at times
     notices: tuple[NoticeLine, ...]
     notes: tuple[Note, ...]  # newest first
@@ -219,12 +216,10 @@ class Answer:
     """Everything about one number at one moment, with a case or without."""
 
     recipient: str  # canonical, as it was asked for
-    asked: tuple[str, ...]  # forms that were looked for: the number, and its tokens
     newest: CaseFile | None  # the case that counts (`CaseLine.rank`)
     cases: tuple[CaseLine, ...]  # all, the one that counts first
     codes: int | None  # verification codes of the newest case of a day; None: no record tells
     known: int | None  # platforms that the number knows, by the newest record; None: none tells
-    exempt: WordLine | None  # a word that holds now
     words: tuple[WordLine, ...]  # about this number, oldest first
     leases_ended: int  # of all its cases
     calls: tuple[Call, ...]  # newest first

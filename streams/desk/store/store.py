@@ -182,12 +182,10 @@ class ReadModel:
         lately = [each for each in lines if each.last_ms > at_ms - DAY_MS]
         return Answer(
             recipient=recipient,
-            asked=asked,
             newest=newest,
             cases=tuple(lines),
             codes=sum(each.messages for each in lately) if lately else None,
             known=known,
-            exempt=next((w for w in told if w.holds and w.word.verb == "exempt"), None),
             words=told,
             leases_ended=ended,
             calls=newest.calls if newest else self._about(recipient, "")[2],
@@ -456,14 +454,12 @@ class ReadModel:
         return CaseFile(
             line=line,
             case=case,
-            basis=next((each.basis for each in told_of if each.basis is not None), None),
             leases=tuple(
                 _lease(action, case.acks.get(action.action_id, ()), by_action)
                 for action in case.actions
             ),
             words=tuple(about),
             events=events,
-            events_of="incident" if told_of else "sightings",
             refused=tuple(
                 RefusedLine(names.get(one, f"#{one}"), one, n)
                 for one, n in sorted(by_platform.items(), key=lambda each: (-each[1], each[0]))

@@ -99,15 +99,11 @@ class PlatformRow:
 class CaseView:
     """Everything that the page of a case shows."""
 
-    episode_id: str
     number: str  # masked
-    kind: str
     state: str
     tone: str
     says: str
     refusing: bool
-    first_ms: int
-    last_ms: int
     minutes: str
     line: CaseLine
     aloud: tuple[AloudText, ...]  # in the page's language first
@@ -144,15 +140,11 @@ def view(file: CaseFile, now_ms: int) -> CaseView:
     ends_ms = max(leases, default=0) if state in REFUSING else 0
     dots = [Dot(each.at_ms, each.would) for each in file.events]
     return CaseView(
-        episode_id=line.episode_id,
         number=hidden,
-        kind=line.kind,
         state=state_word(state),
         tone=TONES[state],
         says=tr(SAYS[state]),
         refusing=state in REFUSING,
-        first_ms=line.first_ms,
-        last_ms=line.last_ms,
         minutes=spell(max(MINUTE_MS, line.lasts_ms(now_ms))),
         line=replace(line, recipient=hidden),
         aloud=tuple(_aloud(told)),
