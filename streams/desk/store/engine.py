@@ -86,6 +86,11 @@ def engine(url: str, half: Half, password: str = "", aside: str = "") -> Engine:
     return made.execution_options(isolation_level="READ COMMITTED")
 
 
+def in_memory() -> Engine:
+    """Return an empty database of this process alone, for one thread; it goes with the engine."""
+    return create_engine("sqlite://", paramstyle="named")
+
+
 def writing(on: Engine) -> Engine:
     """The same, for a transaction that writes: SQLite locks at once, and never fails half-way."""
     return on.execution_options(otpguard_writes=True)
