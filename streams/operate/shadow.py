@@ -1,4 +1,4 @@
-"""Reports what leases would have refused, or have, to whoever decides to enforce. Pure."""
+"""Reports what leases refused or would have refused, for the decision to enforce. Pure."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from detectors.leases.gate import Lease, Ruling, rule
 from detectors.model.event import Trust, platform_id
 from detectors.model.records import Action, AgainWindow, seconds
 
-TOP: int = 20  # platforms in the report, by messages
+TOP: int = 20  # Number of platforms in the report, by messages.
 
 
 @dataclass(frozen=True, slots=True)
 class LeasedMessage:
-    """A message to a recipient that was under lease at some time, as the recogniser reads it."""
+    """A recognised message to a recipient that was under a lease at some time."""
 
     recipient: str
     at_ms: int
@@ -30,31 +30,34 @@ class LeasedMessage:
 
 @dataclass(slots=True)
 class Shadow:
-    """Leases, and what they meet. Messages of a recipient come about in the order of their time."""
+    """Leases, and the messages under them; a recipient's messages come roughly in time order."""
 
-    leases: dict[str, list[Action]]  # by recipient, oldest first
-    refused: Counter[tuple[str, str]] = field(default_factory=Counter)  # (recipient, platform)
-    passed: Counter[Ruling] = field(default_factory=Counter)  # under lease, by why
+    leases: dict[str, list[Action]]  # By recipient, oldest first.
+    # (recipient, platform) -> messages.
+    refused: Counter[tuple[str, str]] = field(default_factory=Counter)
+    # Messages that passed under a lease, by ruling.
+    passed: Counter[Ruling] = field(default_factory=Counter)
     uses: UsedLater[str] = field(default_factory=UsedLater)
-    used_later: set[tuple[str, int]] = field(default_factory=set)  # (recipient, platform id)
+    used_later: set[tuple[str, int]] = field(default_factory=set)  # (recipient, platform id).
     second: SecondPasses = field(default_factory=SecondPasses)
-    now_s: int = 0  # of the newest message
+    now_s: int = 0  # Time of the newest message, in seconds since `EPOCH_S`.
 
     @classmethod
     def of(cls, actions: Iterable[Action]) -> Shadow:
-        """From actions of both modes: in shadow they are the same but for one word."""
+        """Build from actions of both modes; shadow actions differ in the mode only."""
         newest = {(each.recipient, each.epoch, each.revision): each for each in actions}
         leases: defaultdict[str, list[Action]] = defaultdict(list)
         for _, action in sorted(newest.items()):
             held = leases[action.recipient]
-            if held and held[-1].action_id == action.action_id:  # told again, with other windows
+            # The same lease published again, with other retry windows.
+            if held and held[-1].action_id == action.action_id:
                 held[-1] = replace(held[-1], again=_all_windows(held[-1].again, action.again))
             else:
                 held.append(action)
         return cls(dict(leases), uses=UsedLater(len(leases)))
 
     def meet(self, message: LeasedMessage) -> None:
-        """Take one message of a recipient in `leases`."""
+        """Rule on one message of a recipient in `leases`, and count the result."""
         recipient, platform = message.recipient, platform_id(message.platform)
         at_s = seconds(message.at_ms)
         self.now_s = max(self.now_s, at_s)
@@ -77,7 +80,7 @@ class Shadow:
             self.passed[ruling] += 1
 
     def _lease(self, recipient: str, at_ms: int) -> Lease | None:
-        """The lease in force then: the newest that was issued by then, unless it withdrew one."""
+        """Return the lease in force at a time: the newest, unless it was a release."""
         actions = self.leases[recipient]
         at = bisect_right(actions, at_ms, key=lambda action: action.issued_at_ms)
         if at == 0 or actions[at - 1].verb == "release":
@@ -86,16 +89,16 @@ class Shadow:
         return Lease(newest.action_id, newest.expires_at_ms, newest.scope, newest.again)
 
     def _asked_again(self, message: LeasedMessage) -> bool:
-        """Tell if a second request is one that a gateway would have let pass."""
+        """Return true if a gateway would have let this message pass as a retry."""
         lease = self._lease(message.recipient, message.at_ms)
         window = None if lease is None else window_of(lease, message.platform, message.at_ms)
         return window is not None and self.second.take(message.recipient, window, message.at_ms)
 
     def report(self) -> dict[str, Any]:
-        """The figures.
+        """Return the figures of the report.
 
-        `harm_ratio` is the share of refused messages whose platform the recipient used later, as
-        `detectors.episodes.used_later` says what that is and where it errs.
+        `harm_ratio` is the share of refused messages whose platform the recipient used later.
+        `detectors.episodes.used_later` defines this and describes its errors.
         """
         messages = self.refused.total()
         self.used_later.update(confirm(self.uses, self.now_s))
@@ -134,6 +137,6 @@ class Shadow:
 def _all_windows(
     before: tuple[AgainWindow, ...], after: tuple[AgainWindow, ...]
 ) -> tuple[AgainWindow, ...]:
-    """The windows that a lease told at any time, each as it was told last."""
+    """Return all retry windows of a lease, each as last published."""
     told = {(window.platform_id, window.until_ms): window for window in (*before, *after)}
     return tuple(told.values())
