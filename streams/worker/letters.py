@@ -33,7 +33,7 @@ partition and reason."""
 
 @dataclass(slots=True)
 class _Withheld:
-    first: int  # offsets
+    first: int  # An offset, like `last`.
     last: int
     records: int
     since: float  # Monotonic seconds.
