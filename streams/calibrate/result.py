@@ -81,9 +81,10 @@ Verdict = Literal["judged", "chronic", "looks_like_attack", "unclear"]
 def verdict(result: Result, name: str, alarmed: Alarmed) -> Verdict:
     """Return the verdict on a throttled recipient, by a person's judgement or by its size.
 
-    An episode looks like an attack if more platforms were novel than in any sitting of a recipient
-    without a throttle, and also more than twice the number that a THROTTLE needs. This is only a
-    hint for the person who judges; such recipients still count as false alarms.
+    An episode looks like an attack if its number of novel platforms exceeds two limits. One limit
+    is the longest sitting of any recipient without a throttle. The other is twice the number that a
+    THROTTLE needs. This is only a hint for the person who judges; such recipients still count as
+    false alarms.
     """
     if name in result.judged or not result.judged.isdisjoint(alarmed.episodes):
         return "judged"

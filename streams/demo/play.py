@@ -2,7 +2,7 @@
 
 Gateway and worker communicate only through Kafka. Every message is sent to the topic when the event
 clock reaches its time, whether or not the gateway delivers it. A consumer reads the output of the
-worker and the overrides of a person at the desk, and passes them to the gateway at once.
+worker, and the overrides of a person at the desk. It passes both to the gateway at once.
 
 The clock does not wait for the worker. A late decision therefore comes too late for the messages in
 between, as it would at a carrier. There is one exception. A person requests a code again after a
@@ -297,7 +297,7 @@ class Player:
                 record.refused += answer is Ruling.REFUSE
                 continue
             record.answers.append(answer)
-            written = await sending  # its offset tells which message an action answers
+            written = await sending  # The offset shows which message caused an action.
             record.sent[written.partition, written.offset] = began
             if answer is Ruling.TRUSTED:
                 audience.moment(at_ms, tr("a code of a bank passes the throttle"))

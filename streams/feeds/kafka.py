@@ -200,9 +200,9 @@ def run(
 ) -> int:
     """Copy records until `stop` is set, or with `until_end` up to the end of the source.
 
-    Returns the number of published records. Raises UnavailableError if only a restart helps (which
-    loses nothing), ConfigError if a topic or right is missing, and UsageError if the rules do not
-    say how to read the records.
+    Returns the number of published records. Raises UnavailableError if only a restart helps; a
+    restart loses nothing. Raises ConfigError if a topic or right is missing, and UsageError if the
+    rules do not define how to read the records.
     """
     consumer = Consumer(
         {

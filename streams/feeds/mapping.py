@@ -1,4 +1,4 @@
-"""Maps a carrier's fields to those of `sms.delivery.v1`, as options of the command line say."""
+"""Maps a carrier's fields to those of `sms.delivery.v1`, by options of the command line."""
 
 from __future__ import annotations
 

@@ -9,13 +9,13 @@ from typing import Final
 
 TURN_S: Final = 0.005
 PAUSE_S: Final = 0.05
-"""Seconds of a pause. With turns of `TURN_S`, an idle loop gives this work a tenth of its time, and
-no event waits long for a turn to end."""
+"""Seconds of a pause. The work runs in turns of `TURN_S` seconds between the pauses. An idle loop
+therefore gives it a tenth of its time, and no event waits long for a turn to end."""
 
 LATE: Final = 20
-"""Factor for longer pauses. If the loop is late at the end of a pause, it has events to process,
-and the next pause lasts 20 times the delay longer. Without this, a worker that was catching up
-spent 16 % of its time on compiling patterns, and each event cost a tenth more."""
+"""Factor for longer pauses. If the loop is late at the end of a pause, it has events to process.
+The pause is then extended by 20 times the delay. Without this, a worker that was catching up spent
+16 % of its time on compiling patterns, and each event cost a tenth more."""
 
 
 async def between_events(steps: Iterable[object]) -> None:
