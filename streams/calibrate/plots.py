@@ -273,7 +273,7 @@ def pace(axes: Axes, result: Result) -> None:
 
 
 def novelty(axes: Axes, result: Result, *, narrow: bool) -> None:
-    """Plot P(novel) by the age of the memory."""
+    """Plot the share of platforms new to the person, by the age of the memory."""
     cohort = result.current.cohort
     names = age_names()
     for shift, counted, ink, label in (

@@ -24,9 +24,9 @@ SPREE_SIGHTINGS_MIN: Final = 1000
 """Minimum number of sightings in log-in sprees from which P(novel) is proposed: +-3 % at 95 %."""
 
 KAPPA_MUCH: Final = 20
-"""Kappa below which people differ so much that the higher threshold of the lead is proposed. At a
-kappa of 30 the lower threshold has a wide margin. At 10 it uses half of the budget for false
-throttles."""
+"""Kappa (see `streams.calibrate.leads.Spread`) below which people differ so much that the higher
+threshold of the lead is proposed. At a kappa of 30 the lower threshold has a wide margin. At 10 it
+uses half of the budget for false throttles."""
 
 KAPPA_LITTLE: Final = 30
 """Kappa from which people differ so little that half a point per other platform is proposed."""
@@ -34,7 +34,8 @@ KAPPA_LITTLE: Final = 30
 BAR_MUCH: Final = 10
 
 LAST_DAYS: Final = 7
-"""P(novel) is measured in the last week of the history, because the memory is oldest then."""
+"""P(novel) is the share of platforms in log-in sprees that are new to the person. It is measured in
+the last week of the history, because the memory is oldest then."""
 
 TEXTLESS: Final = 0.01
 CONFIDENCE_TEXTLESS: Final = 0.4
@@ -157,8 +158,8 @@ def _lead(settings: Settings, survey: Survey) -> Iterator[ProposedChange]:
 
     The reason is a simulation in which one twentieth of the platforms that people meet is hot.
     Added false throttles per million subscriber-days: a threshold of 8 adds 0.0042 at a kappa of
-    30, and 0.41 at 10. A threshold of 10 adds 0.09 at a kappa of 10. Half a point adds 0.019 and
-    1.2.
+    30, and 0.41 at 10. A threshold of 10 adds 0.09 at a kappa of 10. Half a point adds 0.019 at a
+    kappa of 30, and 1.2 at 10.
     """
     detect, found = settings.detect, spread(survey.cohort.hot_counts)
     if detect.hot == "off" or math.isnan(found.rho):

@@ -24,8 +24,8 @@ from streams.page import environment
 def write_page(result: Result, found: dict[str, Any], path: Path, command: str) -> None:
     """Write the page. `command` is the command line that repeats the run.
 
-    Raise UsageError if the history has no events, or what `unwritten` returns if the file cannot be
-    written.
+    Raise UsageError if the history has no events. Raise UsageError or UnavailableError if the file
+    cannot be written.
     """
     if not result.days:
         raise UsageError(tr("no report of a history without any event that counts"))

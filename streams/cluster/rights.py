@@ -1,9 +1,9 @@
 """Access rights in Kafka: a role for each kind of process and person, and its ACLs.
 
-Kafka's ACLs cover whole topics and cannot distinguish keys or verbs. Two kinds of records therefore
-have topics of their own. Dead letters always do. Overrides for everyone, such as the kill switch,
-do if `topics.everyone` names a topic. Otherwise everybody who may release one recipient may also
-stop all throttling.
+Kafka's ACLs cover whole topics and cannot distinguish keys or verbs. Therefore dead letters have a
+topic of their own. Overrides for everyone, such as the kill switch, can have one too:
+`topics.everyone` names it. If both kinds of overrides share a topic, a person who may release one
+recipient may also stop all throttling.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ Operation = Literal["READ", "WRITE", "DESCRIBE", "DESCRIBE_CONFIGS"]
 
 @dataclass(frozen=True, slots=True)
 class KafkaRole:
-    """One kind of principal: the topic roles of `streams.cluster.topics` it reads and writes."""
+    """One kind of principal, with the topics that it reads and writes.
+
+    Topics are named by their role, such as `input` or `throttle`: see `streams.cluster.topics`.
+    """
 
     reads: frozenset[str]
     writes: frozenset[str]

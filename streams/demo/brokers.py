@@ -36,8 +36,8 @@ STOP_S: Final = 30.0
 """Longest clean stop in seconds; then the process is killed. Chosen: Kafka takes 1-3 s."""
 
 PORTS: Final = range(20_000, 32_000)
-"""Below the ports that Linux uses for outgoing connections (32768 and up). Otherwise a client that
-reconnects while a broker is down could get the broker's own port."""
+"""Ports for brokers. They are below the ports that Linux uses for outgoing connections (32768 and
+up). Otherwise a client that reconnects while a broker is down could get the broker's own port."""
 
 Kind = Literal["given", "kafka", "tansu"]
 

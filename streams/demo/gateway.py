@@ -1,6 +1,6 @@
 """A simulated SMS gateway that follows leases and overrides, as real gateways do.
 
-It does not know the scenario. Of the detector's output it sees only the leases. Its clock is the
+It does not know the scenario. From the detector it reads only the throttle topic. Its clock is the
 time of the message to be ruled on, because in the demo an hour passes within a minute. Like the
 adapters of real gateways, it acknowledges leases and reports its refusal counts.
 """

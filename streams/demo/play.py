@@ -6,8 +6,9 @@ worker, and the overrides of a person at the desk. It passes both to the gateway
 
 The clock does not wait for the worker. A late decision therefore comes too late for the messages in
 between, as it would at a carrier. There is one exception. A person requests a code again after a
-minute, and a worker answers within a second. At 240 times the speed, that minute takes a quarter of
-a second. Therefore the clock stops there, in real time at most as long as the person waited.
+minute, and a worker answers within a second. At 240 times the speed, that minute takes only a
+quarter of a second. Therefore the clock stops before this request. The stop lasts, in real time, at
+most as long as the person waited.
 """
 
 from __future__ import annotations

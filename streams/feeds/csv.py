@@ -46,8 +46,8 @@ REJECTS_MAX: Final = 100_000
 disk."""
 
 LONG_BYTES: Final = 5_000
-"""Row length in bytes above which the size of its event is measured. In JSON a byte becomes six at
-most, and one column can supply several fields."""
+"""Row length in bytes above which the size of its event is measured. In JSON one byte can become up
+to six bytes, and one column can supply several fields."""
 
 OLDEST_MS: Final = 946_684_800_000
 """2000-01-01 in milliseconds UTC. An earlier event time was written in another unit."""

@@ -382,8 +382,8 @@ def _settle(consumer: Consumer, batches: _Batches, metrics: Metrics) -> int:
 def _commit(consumer: Consumer, offsets: list[TopicPartition]) -> None:
     """Commit source offsets.
 
-    Only for partitions that this consumer still owns. The new owner of another partition begins at
-    the last commit.
+    Offsets are committed only for partitions that this consumer still owns. The new owner of any
+    other partition begins at the last commit.
     """
     ours = {(each.topic, each.partition) for each in consumer.assignment()}
     mine = [each for each in offsets if (each.topic, each.partition) in ours]

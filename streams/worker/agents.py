@@ -56,8 +56,8 @@ processed."""
 
 APPLIED_S: Final = 0.1
 SPAN_MIN: Final = 256
-"""Minimum number of records that are applied at once. The number is chosen so that, by the latest
-measurements, they take `APPLIED_S` seconds. The maximum is one tick, which takes 25 ms with
+"""Minimum number of records that are applied at once. The worker chooses the number so that, by its
+latest measurements, they take `APPLIED_S` seconds. The maximum is one tick, which takes 25 ms with
 ordinary traffic. In a campaign a whole tick took 0.5 s: the loop was blocked, and the first lease
 waited for the last."""
 
