@@ -82,7 +82,7 @@ class Spread(NamedTuple):
     share: float  # Share of hot platforms among all novel ones; NaN without novel platforms.
     sightings: int  # Number of novel platforms from which the share was computed.
     rho: float  # Correlation of two platforms of one person. 0: all people are alike. NaN: unknown.
-    low: float  # Upper end of the 95 % interval.
+    low: float  # Lower end of the 95 % interval; `high` is its upper end.
     high: float
 
     @property

@@ -71,11 +71,11 @@ class Size:
     # More than one if a single one would need more than PARTITIONS_MAX partitions.
     installations: int
     workers: int  # With one core each.
-    partitions: int  # Of the input and of the changelog.
-    memory_bytes: int  # Of one worker, while one of its partitions is copied.
+    partitions: int  # Partitions of the input; the changelog has as many.
+    memory_bytes: int  # Memory of one worker, while one of its partitions is copied.
     memory_attacked_bytes: int  # The same with the maximum number of suspects.
     checkpoint_s: int  # A full cycle of one worker's checkpoints.
-    changelog_live_bytes: int  # On each replica.
+    changelog_live_bytes: int  # Newest records of the changelog, on each replica.
     changelog_disk_bytes: int  # Disk space to provide for the changelog, all replicas together.
     input_day_bytes: int  # One day of input, all replicas together.
     input_day_lz4_bytes: int

@@ -92,7 +92,8 @@ class Acknowledgements:
         with self._lock:
             for action in actions:
                 # Only actions that adapters should obey are tracked: in shadow mode there may be no
-                # adapter. A lease update belongs to a lease that is tracked already.
+                # adapter. An update of a lease is not tracked, because adapters acknowledged the
+                # lease before.
                 wanted = action.mode == "enforce" and action.verb == "throttle"
                 if wanted and not action.update:
                     until_ms = action.expires_at_ms + LINGER_MS
