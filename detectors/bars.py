@@ -173,6 +173,22 @@ RENEW_NOVEL_LONG: Final = 1
 """The same where half a lease is shorter than three of the flood's gaps: four codes an hour are no
 three within half an hour."""
 
+# --- pages: texts that name nobody ----------------------------------------------------------------
+
+PAGE_S: Final = 600
+"""Unnamed texts of one template count as one platform for so long after the first of them. Chosen:
+somebody who presses again and again does so within minutes. It is counted from the first text, not
+from the last, so whoever asks one page from a pool of numbers without end still brings six
+platforms an hour."""
+
+PAGE_KEPT_S: Final = 3600
+"""Distance from the log's time after which a first text is forgotten: gateways may be so late."""
+
+PAGE_RECIPIENTS_MAX: Final = 65_536
+PAGE_TEMPLATES_MAX: Final = 64
+"""Recipients of a partition, and templates of each, whose first text is remembered. The oldest
+gives way: its next number counts as a platform again. 64: as many as a suspect holds."""
+
 # --- again: second requests under a lease ---------------------------------------------------------
 
 AGAIN_FROM_MS: Final = 55_000

@@ -84,6 +84,7 @@ class Person:
     heard: list[Heard] = field(default_factory=list)
     refused: dict[str, tuple[int, int]] = field(default_factory=dict)  # first of a row, last
     windows: tuple[int, int, int] = (0, 0, 0)  # the newest, messages in it and the one before
+    pages: dict[int, tuple[str, int]] = field(default_factory=dict)  # template -> first, and when
 
 
 class Naive:
@@ -120,7 +121,12 @@ class Naive:
             middle = sorted(self.samples)[len(self.samples) // 2]
             self.ticks.append(middle // 1000 - EPOCH)
             self.samples = []
-            self.watermark = self.borne_out(sorted(self.ticks[-5:]))
+            before, self.watermark = self.watermark, self.borne_out(sorted(self.ticks[-5:]))
+            if before // 600 != self.watermark // 600:
+                for person in self.people.values():
+                    person.pages = {
+                        p: f for p, f in person.pages.items() if abs(self.watermark - f[1]) < 3600
+                    }
         ended = []
         for recipient, person in self.people.items():
             if person.flood and self.watermark >= self.ends(person.flood):
@@ -207,13 +213,15 @@ class Naive:
         ahead = at > self.watermark + 7 * DAY and self.watermark and len(self.codes) >= 31
         if ahead and at > self.now() + 7 * DAY:
             return
+        platform = self.page(person, event, at)
+        paged = platform != event.platform
         loud = self.counted(person, at // self.params.sieve.window_s) >= 7
         self.put_right(offset, event.recipient, at)
         if person.flood and at >= self.ends(person.flood):
             self.end(offset, event.recipient)
         if person.seen and at <= max(s.at for s in person.seen.values()) - DAY:
             return
-        held = person.seen.get(event.platform)
+        held = person.seen.get(platform)
         flood = person.flood
         live = flood if flood and flood.issued < event.at_ms < flood.expires else None
         refused = live is not None and not event.trust and event.platform not in live.passes
@@ -221,13 +229,16 @@ class Naive:
         level, since, by_mass = Level.CLEAR, 0, False
         if held is None or abs(at - held.at) >= DAY:
             tainted = self.days(held, at, refused=refused) if not known else -1
-            person.seen[event.platform] = Seen(at, not known, tainted)
+            person.seen[platform] = Seen(at, not known, tainted)
             level, since = self.level(person, at)
         elif held.tainted == 0 and not refused:
-            person.seen[event.platform] = held._replace(tainted=1)
+            person.seen[platform] = held._replace(tainted=1)
         fresh = False
+        own = person.seen.get(event.platform)
+        if paged and not refused:
+            known = known or (own is not None and self.knows(person, own, at))
         if not known:
-            fresh, counts = self.hear(person, event, refused=refused, loud=loud)
+            fresh, counts = self.hear(person, event, refused=refused, loud=loud, page=paged)
             if counts:
                 by = self.mass(person, event.at_ms)
                 if by[0] > level:
@@ -235,8 +246,8 @@ class Naive:
         self.rise(offset, event.recipient, level, since, at, by_mass=by_mass)
         if person.flood and fresh and not event.trust:
             person.flood.last = max(person.flood.last, at)
-            person.flood.fresh[event.platform] = max(
-                event.at_ms, person.flood.fresh.get(event.platform, event.at_ms)
+            person.flood.fresh[platform] = max(
+                event.at_ms, person.flood.fresh.get(platform, event.at_ms)
             )
         if person.flood and person.flood.level is Level.THROTTLE:
             evident = by_mass and level is Level.THROTTLE
@@ -267,7 +278,19 @@ class Naive:
         person.windows = newest, now, before
         return now + before
 
-    def hear(self, person: Person, event: Event, *, refused: bool, loud: bool) -> tuple[bool, bool]:
+    def page(self, person: Person, event: Event, at: int) -> str:
+        """The platform that an event counts as: of an unnamed page the first within ten minutes."""
+        if not event.page or event.trust:
+            return event.platform
+        first, since = person.pages.get(event.page, (event.platform, at - 600))
+        if abs(at - since) < 600:
+            return first
+        person.pages[event.page] = event.platform, at
+        return event.platform
+
+    def hear(
+        self, person: Person, event: Event, *, refused: bool, loud: bool, page: bool
+    ) -> tuple[bool, bool]:
         """Whether a message of a novel platform is evidence of a flood, and whether it counts."""
         at_ms = event.at_ms
         first, last = person.refused.get(event.platform, (-RETRY, -RETRY))
@@ -285,7 +308,8 @@ class Naive:
         newest = max(s.at for s in person.seen.values())
         novel = sum(s.novel and newest - DAY < s.at <= at for s in person.seen.values())
         if novel >= 5 or loud:
-            person.heard.append(Heard(event.at_ms, event.platform, novel >= 5))
+            many = novel >= 5 or (page and loud)
+            person.heard.append(Heard(event.at_ms, event.platform, many))
         return True, novel >= 5 or loud
 
     def mass(self, person: Person, at_ms: int) -> tuple[Level, int]:
