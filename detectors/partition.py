@@ -31,6 +31,7 @@ from detectors.suspects.again import SecondRequests
 from detectors.suspects.clocks import ClockClass, ClockParams, GatewayClock, coarse
 from detectors.suspects.incident import incident_of
 from detectors.suspects.judge import JudgeParams
+from detectors.suspects.pages import Pages
 from detectors.suspects.relapse import Relapse
 from detectors.suspects.suspect import Episode, Suspect
 
@@ -76,6 +77,7 @@ class Partition:
         "network",
         "next_offset",
         "noted",
+        "pages",
         "recent_s",
         "resends",
         "samples",
@@ -112,6 +114,7 @@ class Partition:
         self.strangers = Strangers() if params.figures else None
         self.network = bool(params.list_keys and params.judge.hot)  # its lists are taken, and fed
         self.resends: dict[int, Resend] = {}  # by recipient
+        self.pages: Pages = {}
         self.used_later: UsedLater[int] = UsedLater()
 
     @property
@@ -179,6 +182,10 @@ def snapshot(partition: Partition) -> Snapshot:
             "gateways": [[name, *g.state()] for name, g in partition.gateways.items()],
             "resends": [[key, *_resend_state(r)] for key, r in partition.resends.items()],
             "hindsight": partition.used_later.state(),
+            "pages": [
+                [recipient, [[template, *first] for template, first in held.items()]]
+                for recipient, held in partition.pages.items()
+            ],
             "window_next": windows.next,
             "windows": [
                 [number, w.codes, np.packbits(w.prints).tobytes(), list(w.rungs)]
@@ -237,6 +244,10 @@ def restore(params: Params, held: Snapshot) -> Partition:
     partition.stamps = coarse(params.stamps, partition.gateways)
     partition.resends = {key: _resend_of(state) for key, *state in rest["resends"]}
     partition.used_later = revive(rest["hindsight"])
+    partition.pages = {
+        recipient: {template: (platform, at_s) for template, platform, at_s in held}
+        for recipient, held in rest["pages"]
+    }
     coming = TICK_OFFSETS - partition.next_offset % TICK_OFFSETS  # until a tick makes room
     make_room(partition.table, coming)
     if partition.table.room < coming:

@@ -8,6 +8,7 @@ the sender's name, and the other fields of the event, so templates are read once
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -296,6 +297,7 @@ _OTHER_CATEGORY: Final = round(RULES["category-other"].confidence * 100) << 8
 _OTHER_CATEGORIES: Final = frozenset(category.encode() for category in OTHER_CATEGORIES)
 _FIELD_BYTES: Final = 256  # a sender, signature or id longer than that is not worth remembering
 _DIGIT: Final = re.compile("[0-9]")
+_NUMBER_KEY: Final = re.compile("from:[0-9]+")
 _OWNERS_MAX: Final = 4_096
 """Chosen: as many names as the keys of names that are kept; an owner takes some 300 bytes."""
 _SENDERS_MAX: Final = 65_536  # chosen: more service numbers than a partition sees in a minute
@@ -427,6 +429,22 @@ def _masked_lying(texts: StringBuffer, kinds: Sequence[int]) -> list[bytes]:
     for row in indices(texts.length > READ_CHARS).tolist():
         column[row] = _masked(texts[row], kinds[row])
     return column
+
+
+def _pages(
+    masked: Sequence[bytes], rows: Sequence[int], keys: Mapping[int, str]
+) -> NDArray[np.uint32] | None:
+    """Return for each masked text the number of its template; 0 of all but the unnamed ones.
+
+    `rows` are the texts that nothing but their sender names, by the keys beside them. A text counts
+    as unnamed if its sender is a number. The kind of the sender stands behind each text.
+    """
+    if not rows:
+        return None
+    page = np.zeros(len(masked), np.uint32)
+    unnamed = [row for row in rows if len(masked[row]) > SPARE and _NUMBER_KEY.fullmatch(keys[row])]
+    page[unnamed] = [zlib.crc32(masked[row]) or 1 for row in unnamed]
+    return page
 
 
 def _texts(heads: Sequence[bytes]) -> list[str]:
@@ -654,6 +672,7 @@ class Recogniser:
             names=names,
             check=(ids >> 32).astype(np.uint16),
             named=names.at,
+            page=_pages(masked, from_sender.tolist(), own),
         )
 
     def _check_categories(self, batch: Batch) -> None:

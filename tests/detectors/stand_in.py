@@ -39,6 +39,7 @@ class Event(NamedTuple):
     kind: EventKind = EventKind.MESSAGE
     gateway: str = "gw"
     told: HotList | None = None  # of one of kind LISTED
+    page: int = 0  # template of a text that names nobody, from a number
 
 
 @cache
@@ -66,6 +67,7 @@ def codes_of(batch: Batch) -> Codes:
         {i: p for i, p in zip(ids, batch.platform, strict=True) if p},
         np.array([name_check(p) if p else 0 for p in batch.platform], np.uint16),
         batch.platform.__getitem__,
+        np.array([int(t) for t in batch.template], np.uint32),
     )
 
 
@@ -86,7 +88,7 @@ def batch_of(
         signature=empty,
         category=StringList([str(int(e.trust)) for e in events]),
         platform=StringList([e.platform for e in events]),
-        template=empty,
+        template=StringList([str(e.page) for e in events]),
         gateway=StringList([e.gateway for e in events]),
         tokens={e.recipient: f"h1:{e.recipient:x}" for e in events if e.recipient & TOKEN_BIT},
         origin=lambda i: ("account", f"id {offsets[i]}"),
