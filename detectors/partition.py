@@ -22,6 +22,7 @@ from detectors.model.times import EPOCH_S
 from detectors.platforms.figures import Figures, figures_of
 from detectors.platforms.strangers import Strangers, strangers_of
 from detectors.recipients.evict import make_room
+from detectors.recipients.overflow import BLOCK
 from detectors.recipients.row import TAGS, Known, Memory
 from detectors.recipients.sieve import SieveParams
 from detectors.recipients.table import WORDS, Table
@@ -144,6 +145,8 @@ class Snapshot:
     header: dict[str, int]
     rows: NDArray[np.uint64]  # (rows, 14)
     rest: dict[str, Any]  # lists, tuples, dicts, ints, floats, strings and bytes
+    # (blocks, 8): the overflow of the rows; the first block is always empty
+    places: NDArray[np.uint16] = field(default_factory=lambda: np.zeros((1, BLOCK), np.uint16))
 
 
 def snapshot(partition: Partition) -> Snapshot:
@@ -166,6 +169,7 @@ def snapshot(partition: Partition) -> Snapshot:
             "name_version": NAME_VERSION,
         },
         rows=table.words[: table.used].copy(),
+        places=table.overflow.places[: table.overflow.used].copy(),
         rest=optional
         | {
             "samples": list(partition.samples),
@@ -178,6 +182,7 @@ def snapshot(partition: Partition) -> Snapshot:
             "gateways": [[name, *g.state()] for name, g in partition.gateways.items()],
             "resends": [[key, *_resend_state(r)] for key, r in partition.resends.items()],
             "hindsight": partition.used_later.state(),
+            "overflow_open": table.overflow.is_open,
             "window_next": windows.next,
             "windows": [
                 [number, w.codes, np.packbits(w.prints).tobytes(), list(w.rungs)]
@@ -190,7 +195,8 @@ def snapshot(partition: Partition) -> Snapshot:
 def restore(params: Params, held: Snapshot) -> Partition:
     """The partition as it was: continuing gives the same decisions, byte for byte.
 
-    It takes over `held.rows`, which are most of a state: nobody may use them any more. Where
+    It takes over `held.rows` and `held.places`, which are most of a state: nobody may use them any
+    more. Where
     `params` are not those that it was made with, counts by another `window_s` begin anew, and
     recipients past `rows_max` are forgotten.
 
@@ -208,8 +214,11 @@ def restore(params: Params, held: Snapshot) -> Partition:
     same = held.header["window_s"] == params.sieve.window_s
     if not same:
         held.rows[:, 1] &= np.uint64(TAGS)
-    partition.table = Table.over(held.rows, params.sieve.rows_max, seed=params.seed)
     rest = held.rest
+    partition.table = Table.over(
+        held.rows, params.sieve.rows_max, seed=params.seed, places=held.places
+    )
+    partition.table.overflow.is_open = rest["overflow_open"]
     partition.samples = [(at_ms, gateway) for at_ms, gateway in rest["samples"]]
     partition.medians_s = list(rest["medians_s"])
     partition.recent_s = list(rest["recent_s"])

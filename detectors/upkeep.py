@@ -31,9 +31,9 @@ from detectors.suspects.suspect import (
     LATE_S,
     TAINT_S,
     Suspect,
-    forget_tainted,
     newest_s,
     put_right,
+    settle_tainted,
 )
 
 DUE_MAX_S: Final = 3 * DAY_S
@@ -80,6 +80,7 @@ def tick(params: Params, partition: Partition, batch: Batch, decisions: Decision
     decisions.used_later += len(confirm(partition.used_later, partition.watermark_s))
     decisions.windows += close(partition.windows, params.sieve.window_s, partition.watermark_s)
     _forget_names(params, partition)
+    partition.table.overflow.settle()
 
 
 def _give_out(params: Params, partition: Partition, batch: Batch, decisions: Decisions) -> None:
@@ -191,11 +192,12 @@ def _due(params: Params, suspect: Suspect) -> int:
 
 
 def _release(partition: Partition, suspect: Suspect, now_s: int) -> None:
-    """Writes a suspect back to its row, without what is tainted."""
-    forget_tainted(suspect, now_s)
+    """Writes a suspect back to its row; of what is tainted only marks."""
+    settle_tainted(suspect, now_s)
     recent_s = now_s - DAY_S - LATE_S
-    row = partition.table.words[suspect.row]
-    pack(row, suspect.sightings, suspect.memory, recent_s, suspect.habits)
+    table = partition.table
+    row = table.words[suspect.row]
+    pack(row, suspect.sightings, suspect.memory, recent_s, suspect.habits, table.overflow)
     del partition.suspects[suspect.recipient]
 
 

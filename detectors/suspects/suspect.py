@@ -16,6 +16,7 @@ from detectors.bars import LEAK_MILLI_S
 from detectors.model.event import platform_print
 from detectors.model.records import Level, Mode, Scope, Step
 from detectors.model.times import DAY_S
+from detectors.recipients.overflow import MARKS_MAX, SPILL, unique
 from detectors.recipients.row import AGAIN, EXCUSED, HABIT, ONCE, PRINTS, RING, Known, Memory, word
 from detectors.suspects.again import SecondRequests
 from detectors.suspects.clocks import ClockClass
@@ -29,11 +30,14 @@ SIGHTINGS_MAX: Final = 64
 """Novel sightings, and again so many known ones, that a suspect holds: the highest bar is 61."""
 
 TAINTED_DAYS: Final = 2
-TAINT_S: Final = 2 * DAY_S
 """A platform first seen in an episode that was not confirmed (`judge.confirmed`) is known when it
-has come on so many days, each time within so long. Chosen: people who share a number are left alone
-from the third day on; an attacker who wants a flood to become known has to keep it small for two
-days first."""
+has come on so many days, however far apart. Chosen: people who share a number are left alone from
+the third day on, and so are people who always use the same platforms within seconds. An attacker
+who wants a flood to become known has to keep it small for two days first."""
+
+TAINT_S: Final = 2 * DAY_S
+"""How long a suspect waits for the second day of such platforms. After that a row remembers the
+newest of them by their marks."""
 
 
 class Episode:
@@ -205,9 +209,12 @@ class Suspect:
         if self.episode is not None:
             before = before[: bisect_left(before, word(self.episode.since_s, 0, 0))]
         ring, older = before[-RING:], before[:-RING]
-        often = sum(each.level > ONCE for each in self.memory.known)
         once = [w for w in older if w >> 32 & 1]
-        places = PRINTS - often - (len(older) - len(once))
+        memory = self.memory
+        often = sum(each.level > ONCE for each in memory.known) + len(older) - len(once)
+        if memory.extent is not None or often >= SPILL:  # then those have places of their own
+            often = sum(each.level == ONCE for each in memory.known)
+        places = PRINTS - often
         if places >= len(once):
             return 0
         return once[-places] if places > 0 else ring[0]
@@ -286,7 +293,7 @@ def see(
     if held is not None:
         days = suspect.tainted.get(platform, 0)
         _forget(suspect, held)
-        if novel and days and at_s - (held >> 33) < TAINT_S:
+        if novel and days:
             suspect.tainted[platform] = days + 1
     sighting = word(at_s, novel, platform)
     _hold(suspect, sighting)
@@ -419,13 +426,15 @@ def put_right(suspect: Suspect, limit_s: int, at_s: int) -> None:
 
 
 def taint_since(suspect: Suspect, since_s: int) -> None:
-    """Marks the novel sightings from `since_s` on: platforms that one episode does not make known.
+    """Taint the novel sightings from `since_s` on: platforms that one episode does not make known.
 
-    They are novel when they come back. If that is within two days the mark stays.
+    They are novel when they come back. A mark in the memory is of a day before this one.
     """
     for sighting in suspect.sightings:
         if sighting >> 32 & 1 and sighting >> 33 >= since_s:
-            suspect.tainted.setdefault(sighting & 0xFFFF_FFFF, 1)
+            platform = sighting & 0xFFFF_FFFF
+            marked = platform_print(platform) in suspect.memory.marks
+            suspect.tainted.setdefault(platform, 1 + marked)
 
 
 def forget_tainted(suspect: Suspect, at_s: int) -> None:
@@ -433,6 +442,23 @@ def forget_tainted(suspect: Suspect, at_s: int) -> None:
     for platform in [p for p in suspect.tainted if not suspect.met(p, at_s)]:
         _forget(suspect, suspect.seen[platform])
     _refill(suspect)
+
+
+def settle_tainted(suspect: Suspect, at_s: int) -> None:
+    """Before a suspect goes back to its row: what came on one day leaves a mark there.
+
+    What came on `TAINTED_DAYS` is known for good, as any platform that came on two days.
+    """
+    memory = suspect.memory
+    met = [p for p in suspect.tainted if suspect.met(p, at_s)]
+    marks = [platform_print(p) for p in suspect.tainted if p not in met]
+    marks = unique([*marks[::-1], *memory.marks[::-1]])[:MARKS_MAX][::-1]
+    suspect.memory = Memory(memory.born_day, memory.known, memory.extent, marks)
+    forget_tainted(suspect, at_s)
+    for platform in met:
+        held = suspect.seen[platform]
+        _forget(suspect, held)
+        _hold(suspect, word(held >> 33, 0, platform))
 
 
 def fill(suspect: Suspect, at_s: int, novel: int) -> None:

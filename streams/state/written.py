@@ -105,6 +105,7 @@ class State(TypedDict):
     gateways: list[Gateway]
     resends: list[Resend]
     hindsight: list[RefusedPlatforms]
+    overflow_open: bool
     window_next: Time
     windows: list[tuple[Time, Count, Prints, Rungs]]
     network: NotRequired[Network]
