@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.defaults import NAMES_MAX, SUSPECTS_MAX
-from detectors.episodes.episode import EpisodeLog, EpisodeParams
+from detectors.episodes.episode import REASONS, EpisodeLog, EpisodeParams
 from detectors.episodes.names import names_of
 from detectors.episodes.resend import Resend
 from detectors.episodes.used_later import UsedLater, revive
@@ -271,7 +271,7 @@ def _suspect_state(suspect: Suspect) -> list[Any]:
         suspect.name,
         suspect.row,
         list(suspect.sightings),
-        [suspect.memory.born_day, list(suspect.memory.known), sorted(suspect.habits)],
+        _memory_state(suspect),
         suspect.last_s,
         suspect.due_s,
         [(platform, int(stamps)) for platform, stamps in suspect.coarse.items()],
@@ -350,13 +350,19 @@ def _take_figures(partition: Partition, rest: dict[str, Any]) -> None:
         partition.strangers = strangers_of(rest["strangers"])
 
 
+def _memory_state(suspect: Suspect) -> list[Any]:
+    memory = suspect.memory
+    extent = None if memory.extent is None else list(memory.extent)
+    return [memory.born_day, list(memory.known), extent, list(memory.marks), sorted(suspect.habits)]
+
+
 def _suspect_of(state: list[Any]) -> Suspect:
     recipient, name, row, sightings, memory, last_s, due_s, coarse, tainted, bucket, held = state[
         :11
     ]
     (heard, refused_ms, retried_ms, fresh_ms), requests, places, incident = state[11:]
-    born_day, known, habits = memory
-    memory = Memory(born_day, (Known(*each) for each in known))
+    born_day, known, extent, marks, habits = memory
+    memory = Memory(born_day, (Known(*each) for each in known), extent, marks)
     suspect = Suspect(recipient, name, row, list(sightings), memory)
     suspect.habits = set(habits)
     suspect.last_s = last_s
@@ -390,6 +396,8 @@ def _suspect_of(state: list[Any]) -> Suspect:
         episode.requests = _requests_of(requests)
         episode.incident = None if incident is None else incident_of(incident)
         episode.path = [Step(Level(step[0]), *step[1:]) for step in path]
+        if any(step.rule not in REASONS for step in episode.path):
+            raise ValueError("a step of an episode has a rule that nobody knows")
     return suspect
 
 

@@ -139,21 +139,23 @@ def _overflow(
 
     Rows whose prints are full get an extent, if many of them came AGAIN or are a HABIT.
     """
-    known = outgoing >> NOVEL & np.uint64(1) == 0
-    often = (memory[1] & 15) + (memory[1] >> 4 & 15)
-    full = indices((often + known >= SPILL) & (memory[-1] != 0) & (new.place < 0) & new.kept)
-    full = full[(outgoing[full] != 0) & extents.is_open(full)]
-    for i in full.tolist():
-        first = 2 + int(often[i])
-        moved = memory[2:first, i].tolist()
-        if known[i]:
-            moved.insert(0, platform_print(int(outgoing[i]) & 0xFFFF_FFFF))
-        extents.spill(i, moved)
-        memory[1, i] = 0
-        memory[2:, i] = [*memory[first:, i], *[0] * (first - 2)]
+    full = indices(memory[-1])
+    if len(full):
+        full = full[(new.place[full] < 0) & new.kept[full] & (outgoing[full] != 0)]
+        often = (memory[1, full] & 15) + (memory[1, full] >> 4 & 15)
+        known = outgoing[full] >> NOVEL & np.uint64(1) == 0
+        many = (often + known >= SPILL) & extents.is_open(full)
+        full, often, known = full[many], often[many], known[many]
+        for i, count, more in zip(full.tolist(), often.tolist(), known.tolist(), strict=True):
+            moved = memory[2 : 2 + count, i].tolist()
+            if more:
+                moved.insert(0, platform_print(int(outgoing[i]) & 0xFFFF_FFFF))
+            extents.spill(i, moved)
+            memory[1, i] = 0
+            memory[2:, i] = [*memory[2 + count :, i], *[0] * count]
     if len(at := extents.at):
         tags[at] = 0
-        known = known[at] & (outgoing[at] != 0)
+        known = (outgoing[at] != 0) & (outgoing[at] >> NOVEL & np.uint64(1) == 0)
         extents.move(prints_of(outgoing[at].astype(np.uint32)) * known, new.kept[at])
         outgoing = outgoing.copy()
         outgoing[at[known]] = 0

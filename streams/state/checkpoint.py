@@ -410,6 +410,8 @@ def rebuilt(params: chain.Params, partition: int, restored: Restored) -> chain.P
     """
     snapshot = restored.snapshot
     try:
+        if snapshot.header["next_offset"] != restored.next_offset:
+            raise ValueError("a state of another offset")
         told = written.typed(snapshot.rest)
         return chain.restore(params, replace(snapshot, rest=told))
     except _UNFIT as error:
