@@ -163,7 +163,7 @@ def pieces(snapshot: Snapshot) -> Iterator[tuple[str, bytes]]:
     for i, at in enumerate(range(0, len(rows), rows_a_chunk)):
         yield f"r{i}", rows[at : at + rows_a_chunk].tobytes()
     blocks_a_chunk = CHUNK_BYTES_MAX // BLOCK_BYTES
-    for i, at in enumerate(range(0, len(snapshot.places), blocks_a_chunk)):
+    for i, at in enumerate(range(1, len(snapshot.places), blocks_a_chunk)):  # the first is empty
         yield f"p{i}", snapshot.places[at : at + blocks_a_chunk].tobytes()
     rest = msgspec.msgpack.encode(snapshot.rest)
     for i, at in enumerate(range(0, len(rest), CHUNK_BYTES_MAX)):
@@ -382,8 +382,8 @@ def _assemble(partition: int, name: str, writer: _Writer) -> Snapshot:
     if count < 0 or width != WORDS or not whole or sum(sizes["r"]) != 8 * count * width or odd:
         raise CheckpointError(key, "its chunks are not the rows that it says")
     rows: NDArray[np.uint64] = np.empty((count, width), dtype=np.uint64)
-    places: NDArray[np.uint16] = np.empty((blocks, BLOCK), np.uint16)
-    flat = {"r": rows.reshape(-1), "p": places.view(np.uint64).reshape(-1)}
+    places: NDArray[np.uint16] = np.zeros((1 + blocks, BLOCK), np.uint16)
+    flat = {"r": rows.reshape(-1), "p": places[1:].view(np.uint64).reshape(-1)}
     at = dict.fromkeys(flat, 0)
     rest = bytearray()
     for chunk, entry in manifest.chunks.items():  # in the order in which they were cut
@@ -410,8 +410,8 @@ def rebuilt(params: chain.Params, partition: int, restored: Restored) -> chain.P
     """
     snapshot = restored.snapshot
     try:
-        if snapshot.header["next_offset"] != restored.next_offset:
-            raise ValueError("a state of another offset")
+        if not 0 <= snapshot.header["next_offset"] <= restored.next_offset:
+            raise ValueError("a state of a later offset")
         told = written.typed(snapshot.rest)
         return chain.restore(params, replace(snapshot, rest=told))
     except _UNFIT as error:

@@ -103,9 +103,8 @@ def outcome(held: chain.Snapshot) -> str:
     except CheckpointError:
         return "refused"
     events = later()
-    begin = partition.next_offset
     try:
-        offsets = [begin + i * 700 for i in range(len(events))]
+        offsets = [LAST + i * 700 for i in range(len(events))]
         run(PARAMS, events, partition, offsets=offsets)
         chain.snapshot(partition)
     except Exception as error:  # noqa: BLE001 - whatever it is would end a worker
