@@ -147,6 +147,8 @@ def _process(params: Params, batch: Batch, codes: Codes, shares: Sequence[Share]
     for share in shares:
         share.state.next_offset = share.block.next_offset
         book, decisions = share.state.book, share.decisions
+        overflow = share.state.table.overflow
+        decisions.platforms_dropped, overflow.dropped = overflow.dropped, 0
         if book.actions:
             decisions.actions, book.actions = book.actions, []
         if book.records:  # in the order of the log, as one batch or many would have it
@@ -750,7 +752,8 @@ def _cause(batch: Batch, i: int) -> Cause:
 
 def _adopt(partition: Partition, batch: Batch, recipient: int, row: int, at_s: int) -> Suspect:
     """Makes a suspect of a recipient that the sieve has just promoted, from its row."""
-    sightings, memory, habits = unpack(partition.table.words[row], at_s)
+    table = partition.table
+    sightings, memory, habits = unpack(table.words[row], at_s, table.overflow)
     name = _text(batch, recipient)
     suspect = partition.suspects[recipient] = Suspect(recipient, name, row, sightings, memory)
     suspect.habits = habits

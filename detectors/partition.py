@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.defaults import NAMES_MAX, SUSPECTS_MAX
-from detectors.episodes.episode import EpisodeLog, EpisodeParams
+from detectors.episodes.episode import REASONS, EpisodeLog, EpisodeParams
 from detectors.episodes.names import names_of
 from detectors.episodes.resend import Resend
 from detectors.episodes.used_later import UsedLater, revive
@@ -22,6 +22,7 @@ from detectors.model.times import EPOCH_S
 from detectors.platforms.figures import Figures, figures_of
 from detectors.platforms.strangers import Strangers, strangers_of
 from detectors.recipients.evict import make_room
+from detectors.recipients.overflow import BLOCK
 from detectors.recipients.row import TAGS, Known, Memory
 from detectors.recipients.sieve import SieveParams
 from detectors.recipients.table import WORDS, Table
@@ -147,6 +148,8 @@ class Snapshot:
     header: dict[str, int]
     rows: NDArray[np.uint64]  # (rows, 14)
     rest: dict[str, Any]  # lists, tuples, dicts, ints, floats, strings and bytes
+    # (blocks, 8): the overflow of the rows; the first block is always empty
+    places: NDArray[np.uint16] = field(default_factory=lambda: np.zeros((1, BLOCK), np.uint16))
 
 
 def snapshot(partition: Partition) -> Snapshot:
@@ -169,6 +172,7 @@ def snapshot(partition: Partition) -> Snapshot:
             "name_version": NAME_VERSION,
         },
         rows=table.words[: table.used].copy(),
+        places=table.overflow.places[: table.overflow.used].copy(),
         rest=optional
         | {
             "samples": list(partition.samples),
@@ -186,6 +190,7 @@ def snapshot(partition: Partition) -> Snapshot:
                 [recipient, [[template, *first] for template, first in held.items()]]
                 for recipient, held in partition.pages.items()
             ],
+            "overflow_open": table.overflow.is_open,
             "window_next": windows.next,
             "windows": [
                 [number, w.codes, np.packbits(w.prints).tobytes(), list(w.rungs)]
@@ -198,7 +203,8 @@ def snapshot(partition: Partition) -> Snapshot:
 def restore(params: Params, held: Snapshot) -> Partition:
     """The partition as it was: continuing gives the same decisions, byte for byte.
 
-    It takes over `held.rows`, which are most of a state: nobody may use them any more. Where
+    It takes over `held.rows` and `held.places`, which are most of a state: nobody may use them any
+    more. Where
     `params` are not those that it was made with, counts by another `window_s` begin anew, and
     recipients past `rows_max` are forgotten.
 
@@ -216,8 +222,11 @@ def restore(params: Params, held: Snapshot) -> Partition:
     same = held.header["window_s"] == params.sieve.window_s
     if not same:
         held.rows[:, 1] &= np.uint64(TAGS)
-    partition.table = Table.over(held.rows, params.sieve.rows_max, seed=params.seed)
     rest = held.rest
+    partition.table = Table.over(
+        held.rows, params.sieve.rows_max, seed=params.seed, places=held.places
+    )
+    partition.table.overflow.is_open = rest["overflow_open"]
     partition.samples = [(at_ms, gateway) for at_ms, gateway in rest["samples"]]
     partition.medians_s = list(rest["medians_s"])
     partition.recent_s = list(rest["recent_s"])
@@ -275,7 +284,7 @@ def _suspect_state(suspect: Suspect) -> list[Any]:
         suspect.name,
         suspect.row,
         list(suspect.sightings),
-        [suspect.memory.born_day, list(suspect.memory.known), sorted(suspect.habits)],
+        _memory_state(suspect),
         suspect.last_s,
         suspect.due_s,
         [(platform, int(stamps)) for platform, stamps in suspect.coarse.items()],
@@ -357,13 +366,19 @@ def _take_figures(partition: Partition, rest: dict[str, Any]) -> None:
         partition.strangers = strangers_of(rest["strangers"])
 
 
+def _memory_state(suspect: Suspect) -> list[Any]:
+    memory = suspect.memory
+    extent = None if memory.extent is None else list(memory.extent)
+    return [memory.born_day, list(memory.known), extent, list(memory.marks), sorted(suspect.habits)]
+
+
 def _suspect_of(state: list[Any]) -> Suspect:
     recipient, name, row, sightings, memory, last_s, due_s, coarse, tainted, bucket, held = state[
         :11
     ]
     (heard, refused_ms, retried_ms, fresh_ms), requests, places, incident, scope = state[11:]
-    born_day, known, habits = memory
-    memory = Memory(born_day, (Known(*each) for each in known))
+    born_day, known, extent, marks, habits = memory
+    memory = Memory(born_day, (Known(*each) for each in known), extent, marks)
     suspect = Suspect(recipient, name, row, list(sightings), memory)
     suspect.habits = set(habits)
     suspect.last_s = last_s
@@ -399,6 +414,8 @@ def _suspect_of(state: list[Any]) -> Suspect:
         if scope is not None:
             episode.scope = Scope("otp", ALWAYS_PASS, *map(tuple, scope))
         episode.path = [Step(Level(step[0]), *step[1:]) for step in path]
+        if any(step.rule not in REASONS for step in episode.path):
+            raise ValueError("a step of an episode has a rule that nobody knows")
     return suspect
 
 

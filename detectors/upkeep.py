@@ -32,9 +32,9 @@ from detectors.suspects.suspect import (
     LATE_S,
     TAINT_S,
     Suspect,
-    forget_tainted,
     newest_s,
     put_right,
+    settle_tainted,
 )
 
 DUE_MAX_S: Final = 3 * DAY_S
@@ -84,6 +84,7 @@ def tick(params: Params, partition: Partition, batch: Batch, decisions: Decision
     decisions.used_later += len(confirm(partition.used_later, partition.watermark_s))
     decisions.windows += close(partition.windows, params.sieve.window_s, partition.watermark_s)
     _forget_names(params, partition)
+    partition.table.overflow.settle()
 
 
 def _give_out(params: Params, partition: Partition, batch: Batch, decisions: Decisions) -> None:
@@ -200,12 +201,13 @@ def _due(params: Params, partition: Partition, suspect: Suspect) -> int:
 
 
 def _release(partition: Partition, suspect: Suspect, now_s: int) -> None:
-    """Writes a suspect back to its row, without what is tainted."""
+    """Writes a suspect back to its row; of what is tainted only marks."""
     active_relapse(partition.book, suspect, now_s)
-    forget_tainted(suspect, now_s)
+    settle_tainted(suspect, now_s)
     recent_s = now_s - DAY_S - LATE_S
-    row = partition.table.words[suspect.row]
-    pack(row, suspect.sightings, suspect.memory, recent_s, suspect.habits)
+    table = partition.table
+    row = table.words[suspect.row]
+    pack(row, suspect.sightings, suspect.memory, recent_s, suspect.habits, table.overflow)
     del partition.suspects[suspect.recipient]
 
 

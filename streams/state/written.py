@@ -16,6 +16,8 @@ from typing import Annotated, Any, Final, Literal, NotRequired, TypedDict
 import msgspec
 from msgspec import Meta
 
+from detectors.recipients.overflow import MARKS_MAX, PLACES_MAX
+from detectors.recipients.row import BORN, HABIT, PRINTS
 from detectors.recipients.windows import RUNGS
 
 PRINT_BYTES: Final = (1 << 16) // 8
@@ -36,9 +38,27 @@ Path = tuple[LevelCode, TimeMs, Count, str, Score, Score]
 
 Bucket = tuple[Time, Count, Time, Time]
 Held = tuple[
-    str, Time, Time, Time, Count, LevelCode, Mode, TimeMs, TimeMs, bool, list[Path]
+    str,
+    Time,
+    Time,
+    Time,
+    Count,
+    LevelCode,
+    Mode,
+    TimeMs,
+    TimeMs,
+    bool,
+    Annotated[list[Path], Meta(min_length=1)],
 ]  # an episode
-Memory = tuple[Time, list[tuple[Print, Count, Time]], list[PlatformId]]  # day, known, habits
+Day = Annotated[int, Meta(ge=0, le=BORN)]
+Step = Annotated[int, Meta(ge=0, le=HABIT)]
+Memory = tuple[
+    Day,
+    Annotated[list[tuple[Print, Step, Time]], Meta(max_length=PRINTS)],
+    Annotated[list[Print], Meta(max_length=PLACES_MAX)] | None,
+    Annotated[list[Print], Meta(max_length=MARKS_MAX)],
+    list[PlatformId],
+]  # the first day, known by print, extent, marks, habits
 Platforms = list[tuple[PlatformId, TimeMs]]
 Tainted = list[tuple[PlatformId, Count]]
 Heard = list[
@@ -105,6 +125,7 @@ class State(TypedDict):
     gateways: list[Gateway]
     resends: list[Resend]
     hindsight: list[RefusedPlatforms]
+    overflow_open: bool
     window_next: Time
     windows: list[tuple[Time, Count, Prints, Rungs]]
     network: NotRequired[Network]

@@ -185,6 +185,8 @@ TABLE: Final = (
            "Leases told again, with the windows of second requests."),
     Metric("recipients_tracked", "gauge", "recipients", "Rows in the sieve."),
     Metric("evictions_total", "counter", "recipients", "Rows given up for newer ones."),
+    Metric("platforms_dropped_total", "counter", "platforms",
+           "Platforms forgotten for want of room, of recipients who use many."),
     Metric("suspects", "gauge", "recipients", "Recipients that the judge follows."),
     Metric("checkpoint_age_seconds", "gauge", "seconds",
            "Since the newest complete checkpoint, of the oldest partition with newer events."),

@@ -321,7 +321,7 @@ class Naive:
         """The days on which a tainted platform came, with this one; -1 if it is not tainted."""
         if refused:
             return 0
-        if held is None or held.tainted < 0 or at - held.at >= 2 * DAY:
+        if held is None or held.tainted < 0:
             return -1
         return held.tainted + 1
 

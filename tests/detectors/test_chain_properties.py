@@ -25,7 +25,7 @@ from detectors.recipients.sieve import SieveParams
 from detectors.suspects.clocks import ClockClass, ClockParams
 from detectors.suspects.judge import JudgeParams
 from tests.detectors.naive import Alarm, Naive
-from tests.detectors.stand_in import add, batch_of, codes_of, poll_of, run, twin_of
+from tests.detectors.stand_in import add, batch_of, codes_of, plain_rows, poll_of, run, twin_of
 from tests.detectors.streams import Stream, ahead_of_time, of_pages, random_stream
 
 STREAMS = int(os.environ.get("OTPGUARD_TEST_STREAMS", "1000"))
@@ -128,11 +128,10 @@ def held_by(partition: Partition) -> dict[str, object]:
     for recipient, state in suspects.items():
         assert state[2] == where[recipient]
         state[2] = 0
-    rows = {row[0]: row[1:] for row in held.rows.tolist() if row[0]}
     by_key = {
         kind: {each[0]: each[1:] for each in held.rest[kind]} for kind in ("names", "windows")
     }
-    return held.rest | held.header | {"rows": rows, "suspects": suspects} | by_key
+    return held.rest | held.header | {"rows": plain_rows(held), "suspects": suspects} | by_key
 
 
 @pytest.mark.parametrize("part", range(MIXTURES))
