@@ -75,7 +75,8 @@ RESPONSE_BYTES_MAX: Final = 4 << 20
 """Maximum size of one fetch response, for all partitions together: about 11,000 events. While a
 response is read, three copies are in memory: socket data, frame, and partition data. The allocator
 then keeps the memory that a worker used while it caught up. A worker that was paused three times
-for 3 s at 50,000 events/s used 488 MB, and 560 MB with a limit of 16 MB. A backlog cost the same."""
+for 3 s at 50,000 events/s used 488 MB, and 560 MB with a limit of 16 MB. A backlog cost the same
+with both limits."""
 
 KNOWN_S: Final = 3.0
 """Maximum time that the group leader waits for the metadata of its topics. A broker that has just
