@@ -124,7 +124,7 @@ def _svg(
     rest = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{id_}-", rest)
     rest = re.sub(r'<g id="[^"]*">', "<g>", rest)  # no reference uses the ids of groups
     rest = _UNNAMED.sub(_font, rest)
-    return Markup(  # noqa: S704 - our own markup; other text is escaped
+    return Markup(  # noqa: S704 - our own markup; all other text is escaped
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
         f'class="{which}" {box[0]} role="img" aria-labelledby="{id_}-title {id_}-desc">'
         f'<title id="{id_}-title">{escape(label)}</title>'

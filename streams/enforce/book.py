@@ -1,9 +1,12 @@
 """The desired state: which lease each recipient should have at a gateway now.
 
-The state combines the newest action of the detector with the overrides of the operator. This module
-is pure: no clock, no Kafka, no gateway. Records may arrive late, twice, or in any order, and the
-final state is the same. The action with the highest (epoch, revision) wins. Every answer is
-computed from the known records and the given time.
+The state combines three inputs. Actions come from the detector: each one throttles or releases one
+recipient. Overrides come from the operator. The rails limit how many leases the detector may
+enforce by itself.
+
+This module is pure: no clock, no Kafka, no gateway. Records may arrive late, twice, or in any
+order, and the final state is the same. The action with the highest (epoch, revision) wins. Every
+answer is computed from the known records and the given time.
 """
 
 from __future__ import annotations
@@ -221,8 +224,9 @@ def _opened(
 def _wider(again: tuple[AgainWindow, ...], once: Sequence[AgainWindow]) -> tuple[AgainWindow, ...]:
     """Return the retry windows of a lease, extended by overrides that allow a platform once.
 
-    An override of this kind lets one code of a platform pass, as a retry window does. It has no
-    effect on a platform that the lease marks as hot (abused in other floods).
+    In a retry window one code of a platform passes, because the recipient asked for the code again.
+    An override that allows a platform once has the same effect. It changes nothing for a platform
+    that the lease marks as hot (abused in other floods).
     """
     found = {window.platform_id: window for window in again}
     for window in once:

@@ -1,5 +1,8 @@
 """The interface between the adapter and an SMS gateway that enforces leases.
 
+A lease is an order to refuse verification codes to one recipient for a limited time. The lease's
+scope lists the platforms whose codes still pass.
+
 The adapter calls a `Gateway` from worker threads. There is at most one call at a time for each
 recipient. Every call is idempotent: repeating an order changes nothing. So the adapter repeats an
 order when it does not know whether the first attempt succeeded.

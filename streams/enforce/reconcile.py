@@ -50,10 +50,10 @@ from streams.wire import (
 
 PROBE_MS: Final = 1_000  # chosen: a gateway that lost its memory is noticed within a second
 BACKOFF_MS: Final = 100  # pause after the first failure, in ms; doubles with each further failure
-BACKOFF_MAX_MS: Final = 5_000  # chosen: short compared with a lease of several minutes
+BACKOFF_MAX_MS: Final = 5_000  # longest pause between two attempts, in ms; chosen
 TRIES_TOLD: Final = 8
-"""Number of attempts after which the operator is told that an override is not in effect. Used if
-the gateway has no limit of its own. Chosen: half a minute, including the pauses."""
+"""Number of attempts after which an override is acknowledged as failed, while attempts continue.
+Used if the gateway has no limit of its own. Chosen: half a minute, including the pauses."""
 
 SETTLED: Final[Mapping[NoLease | None, tuple[AckState, AckState]]] = {
     None: ("applied", "applied"),
@@ -93,7 +93,7 @@ class PendingOverride:
     override: Override
     position: Position
     waiting: set[str]
-    failed: bool = False  # the operator was told that the override is not in effect
+    failed: bool = False  # a "failed" acknowledgement was published for the override
     lost: bool = False  # at least one recipient's gateway rejected the override for good
 
 
@@ -314,7 +314,8 @@ class Reconciler:
         return sum(map(len, self._pending.values()))
 
     def idle(self) -> bool:
-        """True if the gateway has the desired state for every recipient."""
+        """True if every recipient has the desired lease at the gateway and no override is pending.
+        """
         return self.up and not (
             self._ready or self._later or self._deferred or self._batches or self._words
         )
@@ -382,7 +383,7 @@ class Reconciler:
     def _desired(self, recipient: str, now_ms: int) -> Lease | NoLease:
         """Return the desired lease, reduced to what this gateway supports.
 
-        Without support for retry windows, leases with other windows are equal.
+        Without support for retry windows, two leases that differ only in their windows are equal.
         """
         want = desired_lease(self.book, recipient, now_ms)
         if isinstance(want, Lease) and want.again and not self.gateway.again:
@@ -684,7 +685,7 @@ class Reconciler:
 
 
 def _probe(gateway: Gateway, known: str | None) -> tuple[str, UnknownHoldings | None]:
-    """Return the gateway's incarnation, and its leases if the incarnation is not the known one."""
+    """Return the id of the gateway's memory, and its leases if that id is not the known one."""
     incarnation = gateway.health()
     if incarnation == known:
         return incarnation, None

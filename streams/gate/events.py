@@ -32,7 +32,7 @@ TextSetting = Literal["none", "prefix", "whole"]
 
 
 class EventReading(NamedTuple):
-    """What gate and worker both know about one message."""
+    """The classification of one message, which gate and worker share."""
 
     otp: bool
     platform: str  # platform key; empty if the message is not a code

@@ -1,7 +1,8 @@
 """Rules on submissions: one lease lookup, one classification, one event, without waiting.
 
-The rule is the same for every gateway (`detectors.leases.gate.rule`). The leases come from the
-adapter of `streams.enforce` in this process. All code here runs in the event loop's thread.
+A submission is one message that the gateway is about to send. The ruling is pass or refuse. The
+rule is the same for every gateway (`detectors.leases.gate.rule`). The leases come from the adapter
+of `streams.enforce` in this process. All code here runs in the event loop's thread.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ _GOES_ON: Final = b"\r\n"
 # without this header an HTTP/1.0 client waits for the connection to close
 _GOES_ON_1_0: Final = b"\r\nConnection: keep-alive\r\n"
 _CLOSES: Final = b"\r\nConnection: close\r\n"
-"""Endings of the content-length line. They tell the client whether the connection stays open."""
+"""Endings of the content-length line. They show the client whether the connection stays open."""
 
 
 @dataclass(frozen=True, slots=True)

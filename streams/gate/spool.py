@@ -452,7 +452,10 @@ class Spool:
 
 
 def _locked(path: Path) -> Home | None:
-    """Lock a folder; return None if another process has it. Raise OSError without a lock file."""
+    """Lock a folder and return it; return None if another process has it.
+
+    Raise OSError if the lock file cannot be opened.
+    """
     try:
         fd = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except FileNotFoundError:  # another process just removed the folder

@@ -398,7 +398,7 @@ class Metrics:
     """
 
     def __init__(self, role: Role = "worker") -> None:
-        # # a creation timestamp per counter would double the series
+        # A creation timestamp per counter would double the number of series.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.role = role
         self.registry = CollectorRegistry(auto_describe=False)

@@ -126,7 +126,9 @@ class PartitionStates(Protocol):
         """Return partition -> offset up to which a complete checkpoint covers the log."""
 
     async def flush(self, *, fenced: bool) -> None:
-        """Write checkpoints before the deadline. `fenced`: the group removed this member."""
+        """Write the checkpoints that fit into the deadline. `fenced`: the group removed this
+        member.
+        """
 
 
 class App(faust.App):

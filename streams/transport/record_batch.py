@@ -186,7 +186,10 @@ class BatchSlice(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """Consecutive offsets of one batch whose records are not decoded because they are too large."""
+    """Consecutive offsets of one batch whose records are not decoded.
+
+    The decompressed data is invalid or over the size limit, or its size cannot be limited.
+    """
 
     first: int
     last: int
