@@ -120,7 +120,7 @@ class KannelGateway(CountsNothing):
         return self.release(recipients)
 
     def health(self) -> str:
-        """Return a constant id: bearerbox fetches the list when it starts, so it loses nothing."""
+        """Return a constant id: bearerbox fetches the list when it starts, so no lease is lost."""
         self._admin("status.txt")
         return "kannel"
 

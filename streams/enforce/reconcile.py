@@ -94,7 +94,7 @@ class PendingOverride:
     position: Position
     waiting: set[str]
     failed: bool = False  # a "failed" acknowledgement was published for the override
-    lost: bool = False  # at least one recipient's gateway rejected the override for good
+    lost: bool = False  # the gateway will never apply it for at least one recipient
 
 
 class Ended(NamedTuple):
@@ -314,8 +314,7 @@ class Reconciler:
         return sum(map(len, self._pending.values()))
 
     def idle(self) -> bool:
-        """True if every recipient has the desired lease at the gateway and no override is pending.
-        """
+        """True if all recipients have their desired lease and no override is pending."""
         return self.up and not (
             self._ready or self._later or self._deferred or self._batches or self._words
         )
@@ -362,7 +361,7 @@ class Reconciler:
             self._ready[recipient] = None
 
     def _fill(self, now_ms: int) -> OrderBatch | None:
-        """Build a batch from the recipients that differ; settle those that do not differ."""
+        """Build a batch from recipients whose lease differs, and settle the other recipients."""
         batch = OrderBatch()
         while self._ready and len(batch) < self.gateway.batch_max:
             recipient, _ = self._ready.popitem(last=False)
@@ -391,10 +390,11 @@ class Reconciler:
         return want
 
     def _bide(self, recipient: str, want: Lease | NoLease, now_ms: int) -> None:
-        """Postpone a recipient until the first contact with the gateway, which compares everybody.
+        """Postpone a recipient until the first contact with the gateway.
 
-        Until then only outcomes that need no gateway are acknowledged. Without this, a gateway that
-        never answers would fill the memory with waiting actions.
+        All recipients are compared then. Until then only outcomes that need no gateway are
+        acknowledged. Without this, a gateway that never answers would fill the memory with waiting
+        actions.
         """
         if isinstance(want, Lease):
             self._tries.setdefault(recipient, 1)

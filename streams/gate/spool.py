@@ -37,7 +37,7 @@ FILES_CALM: Final = 16
 """With more files than this, Kafka is assumed to be down. Files are then closed by size only, so
 that their number stays small."""
 CHUNK_BYTES: Final = 1 << 18
-# larger than one write on an almost full disk, which may still accept less
+# large enough, because an almost full disk may still accept smaller writes
 PROBE_BYTES: Final = 1 << 16
 RECORD_BYTES_MAX: Final = 4 * BODY_BYTES_MAX
 """Maximum size of a value. A larger length in a file means that the file is damaged, and larger

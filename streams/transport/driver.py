@@ -126,8 +126,9 @@ class PartitionStates(Protocol):
         """Return partition -> offset up to which a complete checkpoint covers the log."""
 
     async def flush(self, *, fenced: bool) -> None:
-        """Write the checkpoints that fit into the deadline. `fenced`: the group removed this
-        member.
+        """Write the checkpoints that fit into the deadline.
+
+        `fenced`: the group no longer counts this process as a member.
         """
 
 
