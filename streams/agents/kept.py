@@ -1,8 +1,8 @@
 """A compacted topic with one partition, maintained by one process at a time.
 
 Kafka's group coordinator chooses the owner: the process that is assigned the partition. The others
-wait. The owner reads the topic and writes only records that differ. So after a restart, a change
-of owners, or a late write of a paused owner, the topic soon has the right content again.
+wait. The owner reads the topic and writes only records that differ. So the topic soon has the right
+content again after a restart, a change of owners, or a late write of a paused owner.
 """
 
 from __future__ import annotations

@@ -229,7 +229,7 @@ def _private(session: Session, label: str) -> tuple[Any, Any]:
 
 
 def _public(session: Session, label: str) -> PublicKeys:
-    """Read both public keys of a token. Raise UnavailableError if a curve is different."""
+    """Read both public keys. Raise UnavailableError if they are not an Ed25519 and a P-256 key."""
     from pkcs11 import Attribute, KeyType, ObjectClass  # noqa: PLC0415 - from an optional extra
 
     ed, curve = (

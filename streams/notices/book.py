@@ -97,11 +97,11 @@ class NotifyParams:
     per_day: int = 50_000  # to all numbers together, per day in UTC
     prefixes: Mapping[str, int] = field(default_factory=lambda: {"": 50_000})
     """Prefix of a number (digits) -> maximum number of notices per day to such numbers."""
-    age_max_ms: int = 10 * MINUTE_MS
+    age_max_ms: int = 10 * MINUTE_MS  # a notice that waits longer is not sent
     gateways: frozenset[str] = frozenset()  # only acks of these gateways count; empty: all count
     canary: range = range(0)  # the operator's own test numbers, which get no notices
-    end: bool = False
-    released: bool = False
+    end: bool = False  # whether to send `victim_end` notices
+    released: bool = False  # whether to send `victim_released` notices
 
     def __post_init__(self) -> None:
         if self.per_minute < 1 or self.per_day < 1 or self.age_max_ms < 1:
@@ -117,7 +117,7 @@ class NotifyParams:
 
 @dataclass(frozen=True, slots=True)
 class PendingNotice:
-    """One notice in the queue."""
+    """A notice in the queue."""
 
     notice_id: str
     episode_id: str
@@ -328,9 +328,9 @@ class NoticeBook:
         return told is not None and _may_have(told)
 
     def last_told(self, kind: NoticeKind, recipient: str) -> int | None:
-        """Return when a notice of this kind was last sent to a recipient, in ms.
+        """Return when a notice of this kind was last sent to a recipient, in ms, or None.
 
-        None: no such notice within the hold-off time.
+        Notices are remembered for the hold-off time, but at least for 25 hours.
         """
         last = self._last.get(f"{kind} {recipient}")
         return None if last is None else last.at_ms

@@ -41,7 +41,7 @@ _NOT_TAKEN: Final = {
 
 
 class Delivered(StrEnum):
-    """What is known after an attempt to send."""
+    """Outcome of an attempt to send, as far as it is known."""
 
     SENT = "sent"
     AWAY = "away"
@@ -57,7 +57,7 @@ class Delivery(NamedTuple):
 
 
 class SmsNotice(NamedTuple):
-    """One notice to one phone, ready to send."""
+    """A notice to a phone, ready to send."""
 
     notice_id: str
     kind: str
@@ -69,7 +69,7 @@ class SmsNotice(NamedTuple):
 
 
 class Channel(Protocol):
-    """One way to send notices. Used by a single thread."""
+    """Sends notices to phones. A channel is used by a single thread."""
 
     name: str
 

@@ -33,7 +33,7 @@ _TRUE: Final = frozenset({"true", "yes", "1"})
 
 @dataclass(frozen=True, slots=True)
 class PlatformContact:
-    """One contact. `platforms` are platform keys as the detector writes them."""
+    """A contact for one or more platforms. `platforms`: keys as the detector writes them."""
 
     platforms: tuple[str, ...]
     name: str

@@ -41,7 +41,7 @@ REMEDIES: Final = (
     "a limit for each address and each device that asks, and an alarm where one names many numbers",
     "a signed, single-use token in the page, so that nobody calls the sending interface without it",
 )
-"""What a platform can do against the abuse, the most effective measure first."""
+"""Measures that a platform can take against the abuse, the most effective measure first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class ReportAuthor:
 
 @dataclass(frozen=True, slots=True)
 class PlatformReport:
-    """One report about one platform for one period."""
+    """A report about one platform for one period."""
 
     report_id: str
     use: PlatformUse

@@ -1,8 +1,8 @@
 """The Kafka side of a notifier: read who must be notified, record each step, send the notices.
 
 A notice leaves only after its `sending` record is on the log *and was read back from the log*. All
-records of a notice are in one partition. If two notifiers want to send the same notice, the one
-whose record is first on the log sends it, and the other one sees that record.
+records of a notice are in one partition. If two notifiers want to send the same notice, both write
+`sending`. Both read the two records in the same order, and only the writer of the first one sends.
 
 A process that dies between `sending` and the result leaves one notice in an unknown state. The
 process that replaces it sends this notice once more. So a victim gets the same notice at most

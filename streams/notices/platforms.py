@@ -25,7 +25,7 @@ SENDERS_MAX: Final = 16  # senders in a report, and accounts; the most frequent 
 IDS_MAX: Final = 1_000
 BETTER: Final = 0.5
 """A platform improves if its messages per day fall to this share of those in an earlier report."""
-QUIET_DAYS: Final = 7  # a platform that improves gets no further report for so many days
+QUIET_DAYS: Final = 7  # days without a further report to a platform that improves
 
 
 @dataclass(slots=True)
@@ -135,7 +135,7 @@ class Telling(StrEnum):
     """Why a platform gets a report today, or why it gets none."""
 
     DIGEST = "digest"  # part of the daily run
-    AT_ONCE = "at_once"  # so many messages that the report is sent immediately
+    AT_ONCE = "at_once"  # enough messages for an immediate report
     FEW = "few"  # too few messages for a report
     QUIET = "quiet"  # the platform improves since an earlier report
     TOLD = "told"  # the report of this day was already sent

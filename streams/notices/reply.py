@@ -62,7 +62,7 @@ class ReplyParams:
     command: str
     to: frozenset[str]  # numbers to which replies are sent, as gateways write them
     gateways: frozenset[str]  # gateways that vouch for the sender
-    platforms_max: int = 8
+    platforms_max: int = 8  # platforms that one reply may open
 
 
 class AskedPlatform(NamedTuple):
@@ -94,7 +94,10 @@ class AskedPlatform(NamedTuple):
 
 @dataclass(slots=True)
 class Opening:
-    """What one reply opens. While it lasts, platforms whose records arrive late are added."""
+    """Effect of one reply: the platforms that it opens.
+
+    While the opening lasts, platforms whose records arrive late are added.
+    """
 
     recipient: str
     episode_id: str

@@ -1,7 +1,7 @@
 """Count codes that a person probably requested twice because the first one was refused. Pure.
 
 No record shows whether a refused code was requested by the person. But a person whose code does not
-arrive presses "send again" after a minute or two, while attack tools go on to the next platform.
+arrive presses "send again" after a minute or two. Attack tools go on to the next platform instead.
 So a second message of the same platform within that time is the best available sign of the person's
 own code. If the second message passed, the person got the code after all.
 """

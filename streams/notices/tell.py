@@ -103,8 +103,8 @@ def decide(
 def told_days(notices: Iterable[Notice]) -> Mapping[str, set[int]]:
     """Return the days for which reports were sent: platform key -> first milliseconds of the days.
 
-    The last record of each notice decides. A report that was being sent, or that may have arrived,
-    also counts, because a platform gets at most one report per day.
+    The last record of each notice decides. A report with an unknown result also counts, because a
+    platform gets at most one report per day.
     """
     found: dict[str, set[int]] = defaultdict(set)
     newest = {each.notice_id: each for each in notices if each.kind == "platform"}

@@ -2,8 +2,8 @@
 
 A notice fits into one SMS part: a flooded phone gets only one message from us, and with several
 parts a lost part would leave half a warning. A text contains no link and no number. Our own
-recogniser must not take it for a verification code, because gateways would then refuse the notice
-under the very lease that it announces.
+recogniser must not take a notice for a verification code. Otherwise gateways would refuse the
+notice, under the same lease that the notice is about.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def shipped() -> Mapping[str, Mapping[str, str]]:
 def read_texts(path: Path | None) -> dict[str, dict[str, str]]:
     """Return the shipped texts, overridden by the texts of a file.
 
-    Raises ConfigError if the file cannot be read or contains an unknown name.
+    Raises ConfigError if the file cannot be read, or contains an unknown name or a non-text value.
     """
     texts = {language: dict(own) for language, own in shipped().items()}
     if path is None:

@@ -113,7 +113,7 @@ Work = Callable[["Signal", BankQuestion], tuple[dict[str, Any], str]]
 
 
 class Signal:
-    """The service. Steps: identify the client, check rights and index age, answer, audit."""
+    """The service. Steps: identify the client, check rights and index age, look up, audit, answer."""
 
     def __init__(self, parts: SignalParts) -> None:
         self.parts = parts
@@ -157,7 +157,7 @@ class Signal:
     async def _answered(
         self, request: Request, verb: str, scope: str, work: Work, correlator: str | None
     ) -> dict[str, Any]:
-        """Answer a request and audit it. Refusals are audited too, once the client is known."""
+        """Audit a request, then return the answer. Refusals to a known client are audited too."""
         if correlator is None:
             raise CamaraError("INVALID_ARGUMENT")
         client, auth, number = await self._who(request, scope)

@@ -23,7 +23,7 @@ SCOPES: Final = (CHECK, DATE, OWN)
 
 @dataclass(frozen=True, slots=True)
 class SignalClient:
-    """One client. Each request needs a scope in `scopes`, and also in the token if it has one."""
+    """A client. Each request needs a scope in `scopes`, and also in the token if it has one."""
 
     name: str
     scopes: frozenset[str] = frozenset({CHECK, DATE})

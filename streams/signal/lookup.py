@@ -33,7 +33,7 @@ FLOODS_MAX: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class FloodChange:
-    """One flood in the store. `recipient`: number or token, as the store has it."""
+    """A flood in the store. `recipient`: number or token, as the store has it."""
 
     episode_id: str
     recipient: str

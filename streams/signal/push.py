@@ -39,7 +39,7 @@ SOURCE: Final = "urn:otpguard:verification-flood-signal"
 TYPE: Final = "otpguard.verification-flood-signal.v0"
 LOOK_S: Final = 1.0
 LOOK_BACK_MS: Final = HOUR_MS
-"""Only floods with a message or an end in this last period are read.
+"""Only floods with a message or an end in the last hour are read.
 
 The end of a flood may be recorded late if its partition receives few messages.
 """
