@@ -148,7 +148,7 @@ class Settings(BaseModel):
         if path is None:
             return shipped, []
         try:
-            return shipped.merged(Registry.load(path.read_text("utf-8")))
+            return shipped.merged(Registry.load(path.read_text("utf-8-sig")))
         except (OSError, UnicodeDecodeError, RegistryError) as error:
             raise _no_registry(path, error) from None
 

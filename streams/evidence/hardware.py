@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from streams.errors import ConfigError, UnavailableError, UsageError
 from streams.evidence.keys import SALTING, PublicKeys, low_s, salt_by
+from streams.extras import how_to_install
 from streams.language import tr
 
 if TYPE_CHECKING:
@@ -181,8 +182,9 @@ def _session(uri: TokenUri, pin: str, *, write: bool = False) -> Iterator[Sessio
     try:
         import pkcs11  # noqa: PLC0415 - belongs to an optional extra
     except ImportError:
+        how = how_to_install("hsm")
         raise UnavailableError(
-            tr("a key in hardware needs more packages: pip install 'otpguard[hsm]'")
+            tr("a key in hardware needs more packages: {how}").format(how=how)
         ) from None
     settled = (
         pkcs11.NoSuchToken,

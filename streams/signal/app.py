@@ -113,7 +113,7 @@ Work = Callable[["Signal", BankQuestion], tuple[dict[str, Any], str]]
 
 
 class Signal:
-    """The service. Steps: identify the client, check rights and index age, look up, audit, reply."""
+    """The service. Steps: identify the client, check rights and index age, look up, audit, send."""
 
     def __init__(self, parts: SignalParts) -> None:
         self.parts = parts

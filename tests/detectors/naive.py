@@ -271,9 +271,9 @@ class Naive:
             if by[0] > level:
                 level, since, by_mass = by
                 evident = True
-            by = self.relapse(person, event) if fresh and not event.trust else (level, since)
-            if by[0] > level:
-                (level, since), evident = by, True
+            again = self.relapse(person, event) if fresh and not event.trust else (level, since)
+            if again[0] > level:
+                (level, since), evident = again, True
         self.rise(offset, event.recipient, level, since, at, by_mass=by_mass)
         if person.flood and fresh and not event.trust:
             person.flood.last = max(person.flood.last, at)

@@ -28,7 +28,7 @@ from streams.desk.web.telling import (
 )
 from streams.desk.web.visit import RefusedError, Visit, visit_of
 from streams.errors import UnavailableError, UsageError
-from streams.language import listed, tr
+from streams.language import listed, tr, trc
 from streams.wire import Override
 
 if TYPE_CHECKING:
@@ -149,9 +149,8 @@ class CasePages:
         **more: Any,
     ) -> Response:  # fmt: skip
         desk, visit = self.desk, visit_of(request)
-        everyone = [each.word for each in desk.store.words_now()]
         values = {
-            "case": view(file, everyone, desk.now_ms()),
+            "case": view(file, desk.now_ms()),
             "grant": self._grant(visit, file.line.episode_id),
             "whole": "",
             "leases": file.leases,
@@ -163,7 +162,7 @@ class CasePages:
             "notices": file.notices,
             "held": file.held,
             "earlier": [
-                (each, self._path(visit, each.episode_id)) for each in file.earlier[:CALLS_SHOWN]
+                (each, self._path(visit, each.episode_id)) for each in file.others[:CALLS_SHOWN]
             ],
             "gateways": self._gateways(file),
             **self._choices(visit, file.calls),
@@ -481,7 +480,7 @@ class CasePages:
             {
                 "gateway": ack.gateway_id,
                 "state": tr(ack.state),
-                "why": ack.why,
+                "why": trc("why", ack.why),
                 "at_ms": ack.at_ms,
                 "after_s": max(0, ack.at_ms - newest.issued_at_ms) / 1000,
             }
@@ -518,7 +517,7 @@ def _identified(reason: str) -> str:
 def _flash(said: Said) -> Flash:
     """Of how many gateways a word is obeyed, and how soon."""
     if said.failed:
-        told = listed([f"{name} ({why})" for name, why in sorted(said.failed.items())])
+        told = listed([f"{name} ({trc('why', why)})" for name, why in sorted(said.failed.items())])
         failed = tr("Said, and not obeyed by {told}. Call the NOC.").format(told=told)
         return Flash(f"{failed} {unconfirmed(said.missing)}".rstrip(), "bad")
     if not said.obeyed:

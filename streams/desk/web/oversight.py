@@ -23,7 +23,7 @@ from streams.desk.web.rights import ROLE_NAMES, DeskRight, may
 from streams.desk.web.telling import spell, unconfirmed, word_sentence
 from streams.desk.web.visit import Visit, visit_of
 from streams.errors import OtpguardError, UnavailableError, UsageError
-from streams.language import moment, tr
+from streams.language import listed, moment, tr
 from streams.wire import EVERYONE, Override, decode_override, encode_override
 
 if TYPE_CHECKING:
@@ -352,7 +352,7 @@ def _line(each: Any) -> dict[str, Any]:
     return {
         "at_ms": each.at_ms,
         "actor": each.actor,
-        "role": each.role,
+        "role": listed([tr(ROLE_NAMES.get(role, role)) for role in each.role.split()]),
         "verb": each.verb,
         "outcome": tr(words.get(each.outcome, each.outcome)),
         "subject": masked(subject) if numeric else subject,
