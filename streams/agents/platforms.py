@@ -38,7 +38,7 @@ LOOK_S: Final = 10.0
 """Interval at which the list is computed. It is published less often (`streams.agents.lists`)."""
 
 SWEEP_S: Final = 60.0
-"""Interval between two searches for sweeps. One takes at most 1 s of CPU for 10 million numbers."""
+"""Interval between searches for sweeps. A search takes up to 1 s of CPU for 10 million numbers."""
 
 ABUSED_SHARE: Final = 0.5
 """A platform counts as abused if at least this share of its codes belongs to floods.

@@ -26,7 +26,7 @@ class PackError(ValueError):
 def canonical(value: Any) -> bytes:
     """Return JSON as defined by RFC 8785. Raise PackError if some JSON readers would fail on it.
 
-    Such values are numbers that are too large, invalid Unicode, and very deep nesting.
+    Readers may fail on numbers that are too large, invalid Unicode, and very deep nesting.
     >>> canonical({"b": 1.0, "a": "x"})
     b'{"a":"x","b":1}'
     """

@@ -2,9 +2,9 @@
 
 A flood is a fact about messages that arrived. So the answer does not depend on the reaction: it is
 the same in shadow mode, during a cold start, and for an exempted or released number. An episode
-counts from the level THROTTLE on. One in ten thousand numbers is at WATCH each day, and nearly all
-of these are innocent. After a flood, the answer stays true until its last message is older than the
-client's `maxAge`.
+counts from the level THROTTLE on. WATCH is too early: each day 1 in 10,000 numbers reaches WATCH,
+and nearly all of these numbers are innocent. After a flood, the answer stays true until its last
+message is older than the client's `maxAge`.
 """
 
 from __future__ import annotations
