@@ -1,4 +1,4 @@
-"""Banks that may ask: each by name, its scopes, its quotas, its own platforms, its certificate."""
+"""Clients of the signal (banks): name, scopes, quotas, own platforms, certificate and webhook."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ SCOPES: Final = (CHECK, DATE, OWN)
 
 @dataclass(frozen=True, slots=True)
 class SignalClient:
-    """One client. `scopes` bound what its tokens may ask; without a token they are what it may."""
+    """A client. Each request needs a scope in `scopes`, and also in the token if it has one."""
 
     name: str
     scopes: frozenset[str] = frozenset({CHECK, DATE})
     per_minute: int = 600
-    number_per_hour: int = 30  # about one number: more is somebody watching a person
-    platforms: tuple[str, ...] = ()  # its own, as keys
+    number_per_hour: int = 30  # requests about one number; more would mean watching a person
+    platforms: tuple[str, ...] = ()  # keys of the client's own platforms
     trust: Trust = Trust.BANK
-    certificate_sha256: str = ""  # of its client certificate in DER, hex; empty: tokens only
-    sink: str = ""  # URL that floods of its customers are pushed to; empty: it asks
-    sink_secret_file: Path | None = None  # key of Standard Webhooks, shared with it
-    sink_numbers_file: Path | None = None  # a number a line: customers who agreed
+    certificate_sha256: str = ""  # of the client certificate in DER, hex; empty: tokens only
+    sink: str = ""  # webhook URL for floods of the client's customers; empty: no webhook
+    sink_secret_file: Path | None = None  # secret for Standard Webhooks, shared with the client
+    sink_numbers_file: Path | None = None  # customers who agreed, one number per line
     sink_per_minute: int = 120
 
 
@@ -52,7 +52,7 @@ class _Row(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def read(path: Path) -> dict[str, SignalClient]:
-    """Read clients by name from TOML, a table each. Raise ConfigError for what is wrong."""
+    """Read the clients from TOML, one table per client. Raise ConfigError for invalid content."""
     try:
         tables = read_toml(path)
         return {name: _client(name, msgspec.convert(row, _Row)) for name, row in tables.items()}
@@ -88,7 +88,7 @@ def _client(name: str, row: Any) -> SignalClient:
 
 
 def _check_sink(name: str, row: Any) -> None:
-    """Raise ValueError for a sink that others could read, or whose events nobody could check."""
+    """Raise ValueError for a webhook that others could read, or that cannot be authenticated."""
     named = [bool(each) for each in (row.sink, row.sink_secret_file, row.sink_numbers_file)]
     if any(named) and not all(named):
         raise ValueError(f"{name}: sink, sink_secret_file and sink_numbers_file belong together")
