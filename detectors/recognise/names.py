@@ -27,6 +27,7 @@ NO_CHINESE: Final = re.compile(
     "|^(?:北京|上海|广州|廣州|深圳|天津|重庆|重慶|杭州|南京|武汉|武漢|成都|西安|香港|台北|臺北|高雄|东京|東京|大阪|京都|名古屋|横浜|福岡|札幌)(?:市|から)?$"
 )
 """Chinese and Japanese words for codes, for what they are for and for who reads them."""
+_GENERIC: Final = re.compile(f"(?:(?:{'|'.join(map(re.escape, sorted(WORDS['shared'])))})[-_. ]?)+")
 _PLAIN: Final = frozenset(map(fold, WORDS["plain"]))
 _TOGETHER: Final = re.compile("^(?:[وبلفك]?ال|لل|[ولب])(?=..)|^[הלבמשו](?=..)")
 
@@ -35,7 +36,16 @@ def tells_nobody(origin: Sender) -> bool:
     """Tell if a sender names no platform: none, a number that nobody registered, a shared name."""
     if origin.owners:
         return False
-    return origin.line is not Line.NAMED or origin.shared or origin.key in WORDS["shared"]
+    return origin.line is not Line.NAMED or origin.shared or is_generic(origin.key)
+
+
+def is_generic(sender: str) -> bool:
+    """Tell if a sender's name, as `sender_key` writes it, is made of words that many share.
+
+    >>> [is_generic(sender) for sender in ("authmsg", "auth-msg", "myotpcode", "infobank")]
+    [True, True, True, False]
+    """
+    return _GENERIC.fullmatch(sender) is not None
 
 
 class Listed(NamedTuple):

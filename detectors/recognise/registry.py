@@ -53,18 +53,17 @@ class Platform:
 
 
 class Sender(NamedTuple):
-    """The facts of a sender: the kind of line, the number's registered owners, its own key."""
+    """The facts of a sender: the kind of line, the number's registered owners, its own key.
+
+    `name` is a named sender as written, without the frame of an Indian header.
+    """
 
     line: Line
     owners: tuple[Platform, ...]  # mostly one; names of one house may share a number
     key: str  # normalised sender, empty without one
     international: bool = False  # written with + or 00, and no number of the registry's countries
     shared: bool = False  # by many platforms, as the operator says
-
-    @property
-    def from_key(self) -> str:
-        """The platform key of a message that nothing else names."""
-        return f"from:{self.key}"
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +209,11 @@ class Registry:
         key = sender_key(sender)
         digits = _digits(sender)
         if digits is None:
-            return Sender(Line.NAMED, self._named(sender, key), key, shared=key in self.shared)
+            name = sender[:_SENDER_CHARS]
+            if header := _INDIAN_HEADER.fullmatch(name.strip().lower()):
+                name = header[1]
+            owners = self._named(sender, key)
+            return Sender(Line.NAMED, owners, key, shared=key in self.shared, name=name)
         form, international = self._form(digits)
         owners = self.ports.get(form) or self.ports.get(digits, ())
         for length in () if owners else self.open_lengths:

@@ -137,7 +137,7 @@ def test_a_bank_s_number_that_names_a_shop_is_the_bank(sender: str, text: str, o
     told = recognise(registry, text, sender=sender)
     assert told.otp
     assert told.trust is registry.signatures[name_key(owner)].trust is not Trust.NONE
-    assert told.platform.startswith("port:")
+    assert told.platform == f"sig:{name_key(owner)}"
 
 
 def test_a_spoofed_signature_from_a_port_registered_to_somebody_else_earns_no_trust() -> None:
