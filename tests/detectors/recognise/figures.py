@@ -16,7 +16,7 @@ from typing import Final
 from detectors.recognise.keys import current_key
 from detectors.recognise.recogniser import Verdict, recognise
 from detectors.recognise.registry import Registry
-from tests.detectors.recognise.corpus import NAMES, Row, files, read
+from tests.detectors.recognise.corpus import NAMES, Row, everywhere, files, read
 
 NAMED: Final = frozenset("zh en ja ko ru es pt fr de it vi th id tr ar fa he hi".split())  # noqa: SIM905
 """The languages of `words.toml`."""
@@ -117,7 +117,7 @@ def print_naming(registry: Registry) -> None:
 
 def main() -> None:
     """The command."""
-    registry = Registry.shipped()
+    registry = everywhere()
     if "names" in sys.argv[1:]:
         print_naming(registry)
         return

@@ -12,9 +12,9 @@ import pytest
 from detectors.model.event import Trust
 from detectors.recognise.keys import brand_key, current_key, host_key
 from detectors.recognise.recogniser import recognise
-from detectors.recognise.registry import Registry
+from tests.detectors.recognise.corpus import everywhere
 
-REGISTRY: Final = Registry.shipped()
+REGISTRY: Final = everywhere()
 BRANDS: Final = Path(__file__).parent / "wordings" / "brands.jsonl"
 
 

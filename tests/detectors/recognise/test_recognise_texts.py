@@ -21,11 +21,10 @@ import pytest
 
 from detectors.recognise.keys import current_key
 from detectors.recognise.recogniser import recognise
-from detectors.recognise.registry import Registry
-from tests.detectors.recognise.corpus import LEFT_OUT, author
+from tests.detectors.recognise.corpus import LEFT_OUT, author, everywhere
 
 TEXTS = Path(__file__).parent / "texts"
-REGISTRY = Registry.shipped()
+REGISTRY = everywhere()
 
 
 @dataclass

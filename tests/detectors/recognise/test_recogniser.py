@@ -18,8 +18,9 @@ from detectors.recognise.registry import Registry
 from detectors.recognise.rules import RULES, Rule
 from detectors.recognise.shipped import shipped
 from detectors.recognise.words import LANGUAGES, Language
+from tests.detectors.recognise.corpus import everywhere
 
-REGISTRY = Registry.shipped()
+REGISTRY = everywhere()
 NOTHING_ELSE = Registry()
 
 
