@@ -17,6 +17,7 @@ from detectors.recognise.capitals import (
     AMOUNT_CHARS,
     ANY_WORD,
     CERTAIN,
+    FIRST_CHARS,
     SURE,
     Place,
     capitals,
@@ -28,7 +29,7 @@ from detectors.recognise.capitals import (
 )
 from detectors.recognise.fold import fold, name_key
 from detectors.recognise.keys import BRAND, brand_key
-from detectors.recognise.names import WORDS, listed, names_a_code
+from detectors.recognise.names import WORDS, is_plain, listed, names_a_code
 from detectors.recognise.reading import Look
 from detectors.recognise.registry import Registry
 from detectors.recognise.scenes import price
@@ -49,6 +50,10 @@ _CAPITAL_BEHIND: Final = re.compile(" [A-Z\u00c0-\u00de]")  # Free Mobile
 _INSIDE: Final = re.compile("[\u30a1-\u30fa\u30fc][\u30a1-\u30fa\u30fc]")
 _LAST: Final = re.compile("(?: [A-Z][A-Za-z]{1,11})?\\W*$")
 _BEFORE_LAST: Final = re.compile("[.!?)\n-][\\s-]{0,3}$")
+_DIGITS_IN: Final = re.compile(
+    "(?<![\\w@./-])(?=[A-Za-z0]*[A-Z])(?:[A-Za-z]{3,15}0{1,4}|0{1,2}[A-Za-z]{3,15})(?![\\w@/-])"
+)
+_CODE: Final = re.compile("(?<![\\w-])0{4,8}(?![\\w-])")
 _STOP: Final = re.compile("[.!?]\\s|[\n。！？]")
 _FORBIDDEN: Final = re.compile("(?:勿|不要|不会|不會|不得|严禁|嚴禁)[^。！!；;，,\\n]{1,30}")
 """A clause on what nobody should do: 请勿通过微信转发. Who is named there did not send it."""
@@ -78,10 +83,25 @@ def brand(registry: Registry, looked: Look) -> str | None:
         known = registry.signature(name)
         if known and not (first and name not in first and _paid(text, name)):
             return f"{BRAND}{known.key}"
+    if (digits := _with_digits(text)) is not None:
+        return brand_key(registry, digits)
     for name in chain(names, _later(text)):
         spelled = name not in first and _CONSONANTS.fullmatch(name)
         if not spelled and (key := _as_key(registry, name)):
             return key
+    return None
+
+
+def _with_digits(text: str) -> str | None:
+    """Return a name with digits in a name's place, beside a code: Bet365 of "Your Bet365 code".
+
+    The digits are masked, so names that differ in them alone share a key.
+    """
+    for found in _DIGITS_IN.finditer(text) if _CODE.search(text) else ():
+        start, end = found.span()
+        heads = start <= FIRST_CHARS and text[end : end + 1] == ":"
+        if (heads or likely(text, start, end) >= SURE) and not is_plain(found[0].strip("0")):
+            return found[0]
     return None
 
 

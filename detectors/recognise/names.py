@@ -7,7 +7,7 @@ import tomllib
 from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
-from detectors.recognise.fold import fold, name_key
+from detectors.recognise.fold import fold, mask, name_key
 from detectors.recognise.registry import Line, Sender
 from detectors.recognise.scripts import NAMING, scripts_of
 from detectors.recognise.shipped import shipped
@@ -28,6 +28,7 @@ NO_CHINESE: Final = re.compile(
 )
 """Chinese and Japanese words for codes, for what they are for and for who reads them."""
 _GENERIC: Final = re.compile(f"(?:(?:{'|'.join(map(re.escape, sorted(WORDS['shared'])))})[-_. ]?)+")
+_WITH_DIGITS: Final = re.compile("(?=.*[0-9])[0-9]*[a-z]{3,}[0-9]*")
 _PLAIN: Final = frozenset(map(fold, WORDS["plain"]))
 _TOGETHER: Final = re.compile("^(?:[وبلفك]?ال|لل|[ولب])(?=..)|^[הלבמשו](?=..)")
 
@@ -72,6 +73,8 @@ def listed() -> Listed:
                 ordinary.add(name_key(word[1:]))
             names[name_key(word.lstrip("*"))] = first
             names[fold(word.lstrip("*"))] = first  # as a text has it: 蝦皮 is 虾皮 in keys
+            if _WITH_DIGITS.fullmatch(first):
+                names.setdefault(mask(first), first)  # the digits of a text are masked
     apart = sorted(filter(_UNSPACED.match, names), key=len, reverse=True)
     begins = "".join(sorted({name[0] for name in apart}))  # most places of a text begin none
     unspaced = re.compile(f"(?=[{begins}])(?:{'|'.join(map(re.escape, apart))})")

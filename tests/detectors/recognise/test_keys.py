@@ -97,6 +97,7 @@ def test_a_trusted_name_as_sender_or_in_a_text_earns_no_trust(trusted: str) -> N
         ("velmora.com.br", "sig:velmora"),
         ("velmora.web.app", "sig:velmora"),
         ("m.taobao.com", "sig:淘宝"),
+        ("icloud.com", "sig:apple"),
         ("credit-agricole.fr", "sig:creditagricole"),
         ("verify.com", "sig:verifycom"),
         ("pinterest.de", "sig:pinterest"),
@@ -126,6 +127,41 @@ def test_a_host_names_its_registrable_domain_s_brand(host: str, key: str) -> Non
 def test_a_key_as_a_person_writes_it_leads_to_the_detector_s(written: str, key: str) -> None:
     assert current_key(REGISTRY, written) == key
     assert current_key(REGISTRY, key) == key
+
+
+def test_names_with_digits_behind_a_shared_sender_are_platforms_of_their_own() -> None:
+    texts = "482913 is your {} code", "{}: your verification code is 482913"
+    names = "Bet365", "1xBet", "Trading212", "Check24", "Zorg77", "Mossbank9"
+    for text in texts:
+        told = [recognise(REGISTRY, text.format(name), "AUTHMSG").platform for name in names]
+        assert len({*told}) == len(names)
+        assert told[:4] == ["sig:bet365", "sig:1xbet", "sig:trading212", "sig:check24"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Your K2X9 code is 482913",
+        "Your code is ABC123",
+        "482913 is your code. Ref ORDER55",
+        "Your Step2 code is 482913",
+    ],
+)
+def test_a_code_or_a_reference_is_no_name_with_digits(text: str) -> None:
+    assert recognise(REGISTRY, text, "AUTHMSG").platform == "from:authmsg"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("华为云", "华为"), ("京东金融", "京东"), ("SnappFood", "Snapp"), ("Uber Eats", "Uber")],
+)
+def test_a_house_s_brands_that_have_their_own_accounts_are_apart(first: str, second: str) -> None:
+    assert brand_key(REGISTRY, first) != brand_key(REGISTRY, second)
+
+
+def test_a_common_word_at_the_end_is_no_brand() -> None:
+    text = "E-nabız şifreniz: 482913 Sağlıklı günler dileriz"
+    assert recognise(REGISTRY, text, "AUTHMSG").platform == "sig:enabiz"
 
 
 def labelled() -> list[dict[str, Any]]:
