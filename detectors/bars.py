@@ -149,8 +149,65 @@ MASS_EACH: Final = 9
 MASS_UNSURE: Final = LOUD_MESSAGES - 1
 """The most messages that may go by, or be counted early, before a loud recipient is listened to."""
 
-MASS_HELD: Final = 128
-"""Messages of a suspect that are held: over the highest bar, with room for what comes late."""
+MASS_HELD: Final = 256
+"""Maximum number of messages kept for a suspect. The highest threshold is 150 messages in a day;
+the rest is room for late messages and for messages past `MASS_EACH` of one platform."""
+
+VOLUME_6H: Final = Bar(math.inf, 120)
+VOLUME_24H: Final = Bar(math.inf, 150)
+"""Messages of novel platforms in six hours and in a day, at most `MASS_EACH` of one platform. There
+is no WATCH threshold. The `MASS_NOVEL` novel platforms must have come within the day, not within
+the window, so an attacker who sends from four platforms at a time is found. Highest counts in six
+hours: 50 in 60,000 new-phone days (B1), 90 in 60,000 power set-ups (B2), 23 in 300,000 festival
+days (B3)."""
+
+SETTLED_DAYS: Final = 7
+"""Minimum age of a row, in days, for the rules `returns`, `volume_6h`, `volume_24h` and `relapse`.
+On the first days of a table every platform is novel to everybody."""
+
+# --- returns: novel platforms that come again ---------------------------------------------------
+
+RETURNS: Final = Bar(math.inf, 13)
+"""Number of novel platforms that came again within three hours. Flooding tools ask a list of
+platforms round and round. The highest counts in 60,000 B1, 60,000 B2 and 300,000 B3 days were 1, 0
+and 8."""
+
+RETURN_GAP_MS: Final = 600_000
+"""Minimum time between two messages of a platform for the second one to be a return. Pages that
+fail are tried again within a few minutes."""
+
+RETURN_WINDOW_MS: Final = 10_800_000
+"""Maximum time between the two messages of a return, and the window over which returns are
+counted."""
+
+# --- relapse: the same flood again ----------------------------------------------------------------
+
+RELAPSE_S: Final = 72 * 3600
+"""Time after the end of an enforced THROTTLE in which the same flood is recognised. Public reports
+say that runs are repeated for several days. A relapse does not extend it: numbers that many people
+share would else be throttled for ever."""
+
+RELAPSE_REST_S: Final = 11 * 86_400
+"""Time after a record's end in which no new one is made. Numbers that many people share settle in
+this time; with a new record after each THROTTLE they were throttled for ever."""
+
+RELAPSE_SETTLE_S: Final = 86_400
+"""Refused codes count as days on which a platform came from this long before a record's end until
+`RELAPSE_REST_S` after it. Of 40 numbers that turned shared overnight 29 are throttled on the first
+day and none from the sixth on; without it 17 were on the eighth day. The price: platforms of a
+small flood that is refused for four days become known."""
+
+RELAPSE_PLATFORMS: Final = 3
+RELAPSE_WINDOW_MS: Final = 600_000
+"""So many platforms of the earlier flood within this time reopen it."""
+
+RELAPSE_DIVISOR: Final = 3
+"""After an enforced THROTTLE the thresholds of `returns`, `volume_6h` and `volume_24h` are divided
+by this number for `RELAPSE_S`."""
+
+RELAPSES_MAX: Final = 16_384
+"""Maximum number of recipients of a partition whose last flood is remembered. When it is reached, a
+new flood is not remembered. Chosen: a campaign against 500,000 subscribers over 32 partitions."""
 
 REFUSED_HELD: Final = 256
 """Platforms of a suspect whose last refused message is held, for `RETRY_S`: a wave of a tool."""

@@ -18,16 +18,18 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bars import RESEND_RECIPIENTS_MAX, SUSPECT_IDLE_S
+from detectors.bars import RELAPSE_DIVISOR, RESEND_RECIPIENTS_MAX, SUSPECT_IDLE_S
 from detectors.decisions import Decisions
-from detectors.defaults import FORMATS
 from detectors.episodes import resend
 from detectors.episodes.episode import (
     EpisodeLog,
+    active_relapse,
     advance,
     ahead_of,
     end,
     ends_s,
+    is_settling,
+    lease_refuses,
     over,
     recycle,
 )
@@ -51,6 +53,7 @@ from detectors.model.log_time import ASTRAY_S, SOON_S, LogTime, LogTimes
 from detectors.model.records import Cause, Level, seconds
 from detectors.model.times import EPOCH_S
 from detectors.partition import (
+    STATE_FORMAT,
     Params,
     Partition,
     Snapshot,
@@ -65,14 +68,16 @@ from detectors.recipients.windows import tally
 from detectors.shares import Piece, Share, pieces
 from detectors.suspects.again import asked
 from detectors.suspects.clocks import SAMPLE_OFFSETS, ClockClass
-from detectors.suspects.judge import CALM, Finding, judge
+from detectors.suspects.judge import CALM, Finding, is_settled, judge
 from detectors.suspects.lead import led
 from detectors.suspects.mass import Heard, forget_after, hear, many, mass, varied
+from detectors.suspects.relapse import Relapse, observe_relapse
+from detectors.suspects.returns import judge_returns
 from detectors.suspects.suspect import Seen, Suspect, newest_s, put_right, see
 from detectors.upkeep import DUE_MAX_S, tick
 
 __all__ = [
-    "FORMATS",
+    "STATE_FORMAT",
     "Decisions",
     "Params",
     "Partition",
@@ -94,6 +99,7 @@ _FEW: Final = 4  # numbers that are sought in a list one by one, and not by a di
 _CHECK_BITS: Final = 16  # of `name_check`
 _TRUSTED: Final = 1 << 48  # above a platform and its check: the code is of a trusted one
 _NEVER: Final = -(1 << 62)
+_TRUSTS: Final = tuple(Trust)
 
 
 def process(params: Params, partition: Partition, batch: Batch, codes: Codes) -> Decisions:
@@ -483,14 +489,16 @@ def _judge(
         suspect = suspects.get(recipient)
         if suspect is None:
             suspect = _adopt(partition, batch, recipient, row, at_s)
-        exact = ClockClass.EXACT
-        stamp = stamps.get(batch.gateway[i], exact) if stamps else exact
+        stamp = stamps.get(batch.gateway[i], ClockClass.EXACT) if stamps else ClockClass.EXACT
         if newest_s(suspect) > at_s + SOON_S:
             now_s = max(at_s, int(log.at(np.array([place]))[0]))
             _put_right(params, partition, suspect, _cause(batch, i), now_s)
         if suspect.episode is not None and over(params.episode, suspect.episode, at_s):
             end(params.episode, params.judge, book, suspect, _cause(batch, i))
-        seen = see(suspect, platform, at_s, stamp, offset)
+        relapse = active_relapse(book, suspect, at_s)
+        held = lease_refuses(suspect, platform, _TRUSTS[trust], at_ms)
+        counts = not held or is_settling(book, recipient, at_s)
+        seen = see(suspect, platform, at_s, stamp, offset, refused=held, counts_day=counts)
         if seen is Seen.LATE:
             continue
         strange = seen is not Seen.REPEAT and counted.sight(platform, seen)
@@ -501,10 +509,10 @@ def _judge(
             finding = judge(params.judge, suspect, at_s, stamp)
             finding = led(params.judge, suspect, book.hot.platforms, at_s, finding)
         flood = False
-        novel = seen is Seen.NOVEL or (seen is Seen.REPEAT and not suspect.knows(platform, at_s))
+        novel = held or seen is Seen.NOVEL
+        novel = novel or (seen is Seen.REPEAT and not suspect.knows(platform, at_s))
         if novel:
             flood = trust == Trust.NONE
-            held = flood and episode is not None and episode.issued_ms < at_ms < episode.expires_ms
             if held and not _asked_again(params, book, suspect, platform, at_ms, seen):
                 refused.add(i)
             # What passes, being asked for again, is evidence of no more than what does not.
@@ -514,22 +522,31 @@ def _judge(
             if heard is Heard.COUNTED and (
                 not level or (many(suspect, at_s) and (finding is not CALM or varied(suspect)))
             ):
-                finding = mass(suspect, at_ms, finding)
+                finding = _by_messages(params, suspect, relapse, at_ms, finding)
+            finding = observe_relapse(relapse if flood else None, platform, at_ms, finding)
         if episode is None and finding is CALM:
             counted.meet(platform, strange=strange)
             continue
         cause = Cause(batch.topic, batch.partition, offset, at_ms)
-        of = platform if flood else None
-        said = k, platform, trust, novel, i in refused, stamp
+        of, said = platform if flood else None, (k, platform, trust, novel, i in refused, stamp)
         recorder.advance(suspect, cause, said, finding, of)
         counted.flood(suspect, of)
         if episode is None and suspect.episode is not None:
-            suspect.due_s = min(
-                ends_s(params.episode, suspect.episode), partition.watermark_s + DUE_MAX_S
-            )
-            heappush(partition.due, (suspect.due_s, recipient))
+            over_s = ends_s(params.episode, suspect.episode)
+            _look_at(partition, suspect, min(over_s, partition.watermark_s + DUE_MAX_S))
     counted.add_to(params, partition)
     return refused
+
+
+def _by_messages(
+    params: Params, suspect: Suspect, relapse: Relapse | None, at_ms: int, other: Finding
+) -> Finding:
+    """Return the strongest finding by messages of novel platforms, repeats and all, or `other`."""
+    at_s = seconds(at_ms)
+    long = relapse is not None or many(suspect, at_s)
+    long = long and is_settled(params.judge, suspect, at_s)
+    divisor = long * (1 if relapse is None else RELAPSE_DIVISOR)
+    return judge_returns(suspect, at_ms, mass(suspect, at_ms, other, divisor), divisor)
 
 
 class _Counted(NamedTuple):
@@ -687,6 +704,8 @@ def _put_right(
     if newest_s(suspect) > limit_s:
         put_right(suspect, limit_s, cause.at_s)
         forget_after(suspect, limit_s)
+        if (relapse := partition.book.relapses.get(suspect.recipient)) is not None:
+            relapse.forget_after(limit_s)
 
 
 def _cause(batch: Batch, i: int) -> Cause:
@@ -700,9 +719,14 @@ def _adopt(partition: Partition, batch: Batch, recipient: int, row: int, at_s: i
     name = _text(batch, recipient)
     suspect = partition.suspects[recipient] = Suspect(recipient, name, row, sightings, memory)
     suspect.habits = habits
-    suspect.due_s = partition.watermark_s + SUSPECT_IDLE_S
-    heappush(partition.due, (suspect.due_s, recipient))
+    _look_at(partition, suspect, partition.watermark_s + SUSPECT_IDLE_S)
     return suspect
+
+
+def _look_at(partition: Partition, suspect: Suspect, due_s: int) -> None:
+    """Schedule the tick at which the suspect is looked at."""
+    suspect.due_s = due_s
+    heappush(partition.due, (due_s, suspect.recipient))
 
 
 def _set_apart(

@@ -41,25 +41,3 @@ CHRONIC_DAYS: Final = 7
 LEASE_MOST_MS: Final = 3_600_000
 """An hour, the longest lease of a slow flood: a longest of six refuses 1 % more of it, and leaves a
 lease for twice as long when the flood is over (simulated)."""
-
-FORMATS: Final = (1, 2, 3, 4)
-"""Of a partition's snapshot: those that are read and written. 1 and 2 know less; what becomes of
-the rest is said where it is read. 2 has no hot platforms and 3 no second requests: a worker that
-writes it does without them, or a restart would change what it decides."""
-
-WITH_HOT: Final = 3
-"""The first format that has hot platforms."""
-
-WITH_FIGURES: Final = 4
-"""The first format that has figures of platforms: with an older one a worker makes none."""
-
-WITH_AGAIN: Final = 4
-"""The first format that has second requests."""
-
-WITH_NETWORK: Final = 4
-"""The first format that has the network's list of hot platforms, in a part that older readers pass
-over: those go on with a partition's own."""
-
-WITH_INCIDENTS: Final = 2
-"""The first format that has incidents: a worker that writes 1 records none, or what waits to be
-told would be lost at each restart."""

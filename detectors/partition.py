@@ -10,37 +10,28 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.defaults import (
-    FORMATS,
-    NAMES_MAX,
-    SUSPECTS_MAX,
-    WITH_AGAIN,
-    WITH_FIGURES,
-    WITH_HOT,
-    WITH_INCIDENTS,
-    WITH_NETWORK,
-)
+from detectors.defaults import NAMES_MAX, SUSPECTS_MAX
 from detectors.episodes.episode import EpisodeLog, EpisodeParams
 from detectors.episodes.names import names_of
 from detectors.episodes.resend import Resend
 from detectors.episodes.used_later import UsedLater, revive
 from detectors.hot.listed import hot_of
 from detectors.model.event import TICK_OFFSETS
-from detectors.model.records import Level, Step
+from detectors.model.records import ALWAYS_PASS, Level, Scope, Step
 from detectors.model.times import EPOCH_S
 from detectors.platforms.figures import Figures, figures_of
 from detectors.platforms.strangers import Strangers, strangers_of
 from detectors.recipients.evict import make_room
-from detectors.recipients.older import from_one, known_from_one, known_to_one, to_one
 from detectors.recipients.row import TAGS, Known, Memory
 from detectors.recipients.sieve import SieveParams
 from detectors.recipients.table import WORDS, Table
-from detectors.recipients.windows import OPEN_MAX, Tally, Windows
+from detectors.recipients.windows import Tally, Windows
 from detectors.recognise.fold import NAME_VERSION
 from detectors.suspects.again import SecondRequests
 from detectors.suspects.clocks import ClockClass, ClockParams, GatewayClock, coarse
 from detectors.suspects.incident import incident_of
 from detectors.suspects.judge import JudgeParams
+from detectors.suspects.relapse import Relapse
 from detectors.suspects.suspect import Episode, Suspect
 
 
@@ -67,7 +58,10 @@ class Params:
             raise ValueError("names_max must be positive")
 
 
-_LOW_34: Final = (1 << 34) - 1
+_LOW_35: Final = (1 << 35) - 1
+STATE_FORMAT: Final = 1
+"""Format of a snapshot. A version that changes it reads the formats before it, and writes its own
+only once every worker can read that; a worker refuses a format that is newer than its own."""
 
 
 class Partition:
@@ -152,54 +146,37 @@ class Snapshot:
     rest: dict[str, Any]  # lists, tuples, dicts, ints, floats, strings and bytes
 
 
-def snapshot(partition: Partition, format_: int = FORMATS[-1]) -> Snapshot:
-    """A copy that later batches do not change, in one of `FORMATS`."""
-    assert format_ in FORMATS
+def snapshot(partition: Partition) -> Snapshot:
+    """A copy that later batches do not change."""
     table, windows, book = partition.table, partition.windows, partition.book
-    rows = table.words[: table.used].copy()
-    if format_ == 1:
-        to_one(rows)
-    added: dict[str, Any] = {}
-    if format_ >= WITH_HOT:
-        added["hot"] = book.hot.state()
-        # Older readers pass over it: whose vote gave way has another one there.
-        added["votes_spent"] = book.hot.votes.spent_state()
-    if format_ >= WITH_INCIDENTS:  # older readers pass over it: they tell of no incidents
-        added["incidents"] = [_incident_state(s) for s in partition.suspects.values()]
-        # So for these: there a row of retries begins with the last one.
-        added["retried"] = [
-            [s.recipient, list(s.retried_ms.items())]
-            for s in partition.suspects.values()
-            if s.retried_ms
-        ]
-    if format_ >= WITH_NETWORK and partition.network:  # older readers pass over it, as above
-        added["network"] = book.hot.network_state()
-    if format_ >= WITH_FIGURES and partition.figures is not None:
+    optional: dict[str, Any] = {}
+    if partition.network:
+        optional["network"] = book.hot.network_state()
+    if partition.figures is not None:
         assert partition.strangers is not None
-        added["figures"] = partition.figures.state()
-        added["strangers"] = partition.strangers.state()
+        optional["figures"] = partition.figures.state()
+        optional["strangers"] = partition.strangers.state()
     return Snapshot(
         header={
-            "format": format_,
+            "format": STATE_FORMAT,
             "next_offset": partition.next_offset,
             "watermark_s": partition.watermark_s,
             "row_words": WORDS,
             "window_s": partition.window_s,
             "name_version": NAME_VERSION,
         },
-        rows=rows,
-        rest=added
+        rows=table.words[: table.used].copy(),
+        rest=optional
         | {
             "samples": list(partition.samples),
             "medians_s": list(partition.medians_s),
             "recent_s": list(partition.recent_s),
-            "suspects": [_suspect_state(s, format_) for s in partition.suspects.values()],
+            "suspects": [_suspect_state(s) for s in partition.suspects.values()],
+            "hot": book.hot.state(),
             "names": book.names.state(),
             "chronic": [[key, *days] for key, days in book.chronic.items()],
-            "gateways": [
-                [name, *g.state()[: 5 if format_ == 1 else None]]
-                for name, g in partition.gateways.items()
-            ],
+            "relapses": [[key, *held.state()] for key, held in book.relapses.items()],
+            "gateways": [[name, *g.state()] for name, g in partition.gateways.items()],
             "resends": [[key, *_resend_state(r)] for key, r in partition.resends.items()],
             "hindsight": partition.used_later.state(),
             "window_next": windows.next,
@@ -214,35 +191,31 @@ def snapshot(partition: Partition, format_: int = FORMATS[-1]) -> Snapshot:
 def restore(params: Params, held: Snapshot) -> Partition:
     """The partition as it was: continuing gives the same decisions, byte for byte.
 
-    It takes over `held.rows`, which are most of a state: nobody may use them any more. Of a state
-    in an older format it goes on from what that knows. Where `params` are not those that it was
-    made with, counts by another `window_s` begin anew, and recipients past `rows_max` are
-    forgotten.
+    It takes over `held.rows`, which are most of a state: nobody may use them any more. Where
+    `params` are not those that it was made with, counts by another `window_s` begin anew, and
+    recipients past `rows_max` are forgotten.
 
     Raises ValueError if its platform ids are of other names than this version makes, or if there
     are more suspects than rows.
     """
-    format_ = held.header["format"]
-    assert format_ in FORMATS
-    names = held.header.get("name_version", 1)
+    assert held.header["format"] == STATE_FORMAT
+    names = held.header["name_version"]
     if names != NAME_VERSION:
         raise ValueError(f"its platform names are of version {names}, not {NAME_VERSION}")
     assert held.header["row_words"] == WORDS
     partition = Partition(params)
     partition.next_offset = held.header["next_offset"]
     partition.watermark_s = held.header["watermark_s"]
-    if format_ == 1:
-        from_one(held.rows)
-    same = _window_s(held, params.sieve.window_s) == params.sieve.window_s
+    same = held.header["window_s"] == params.sieve.window_s
     if not same:
         held.rows[:, 1] &= np.uint64(TAGS)
     partition.table = Table.over(held.rows, params.sieve.rows_max, seed=params.seed)
     rest = held.rest
     partition.samples = [(at_ms, gateway) for at_ms, gateway in rest["samples"]]
-    partition.medians_s = list(rest.get("medians_s", []))  # format 1 has neither
-    partition.recent_s = list(rest.get("recent_s", []))
+    partition.medians_s = list(rest["medians_s"])
+    partition.recent_s = list(rest["recent_s"])
     for state in rest["suspects"]:
-        suspect = _suspect_of(state, format_)
+        suspect = _suspect_of(state)
         if suspect.episode is not None and not params.episode.again:
             suspect.episode.requests = SecondRequests()
         if not 0 <= suspect.row < partition.table.used:
@@ -252,18 +225,18 @@ def restore(params: Params, held: Snapshot) -> Partition:
         partition.suspects[suspect.recipient] = suspect
     partition.due = [(s.due_s, s.recipient) for s in partition.suspects.values()]
     heapify(partition.due)
-    _take_retried(partition, rest.get("retried", []))
-    _take_incidents(partition, rest.get("incidents", []))
+    partition.book.incidents.restore(partition.suspects)
     partition.book.names = names_of(rest["names"])
     partition.book.chronic = {key: (last, days) for key, last, days in rest["chronic"]}
-    if params.judge.hot and "hot" in rest:
+    partition.book.relapses = {key: Relapse(*state) for key, *state in rest["relapses"]}
+    if params.judge.hot:
         _take_hot(partition, rest)
     if params.figures:
         _take_figures(partition, rest)
     partition.gateways = {name: GatewayClock(*state) for name, *state in rest["gateways"]}
     partition.stamps = coarse(params.stamps, partition.gateways)
     partition.resends = {key: _resend_of(state) for key, *state in rest["resends"]}
-    partition.used_later = revive(rest.get("hindsight", []))  # older checkpoints have none
+    partition.used_later = revive(rest["hindsight"])
     coming = TICK_OFFSETS - partition.next_offset % TICK_OFFSETS  # until a tick makes room
     make_room(partition.table, coming)
     if partition.table.room < coming:
@@ -282,38 +255,19 @@ def _take_windows(partition: Partition, states: list[Any]) -> None:
         tallied.rungs = list(rungs)
 
 
-def _window_s(held: Snapshot, window_s: int) -> int:
-    """By what a state counts.
-
-    Older ones do not say it. Then it is not `window_s` if the windows that are open would lie far
-    from the watermark: a tick opens none that is further ahead, and closes those behind.
-    """
-    if "window_s" in held.header:
-        told: int = held.header["window_s"]
-        return told
-    following, now = held.rest["window_next"], held.header["watermark_s"] // window_s
-    alike = not following or not now or now - 1 <= following <= now + OPEN_MAX
-    return window_s if alike else 0
-
-
-_FIELDS: Final = {1: 11, 2: 12, 3: 12}
-"""Of a suspect's state in the older formats, so many. Format 1 knows no messages that count for the
-mass, and of all stamps the coarsest alone; none before 4 has second requests."""
-
-
-def _suspect_state(suspect: Suspect, format_: int) -> list[Any]:
+def _suspect_state(suspect: Suspect) -> list[Any]:
     """Everything but what the sightings say again."""
     episode = suspect.episode
-    coarse = [(platform, int(stamps)) for platform, stamps in suspect.coarse.items()]
-    state = [
+    incident = None if episode is None else episode.incident
+    return [
         suspect.recipient,
         suspect.name,
         suspect.row,
         list(suspect.sightings),
-        _memory_state(suspect, format_),
+        [suspect.memory.born_day, list(suspect.memory.known), sorted(suspect.habits)],
         suspect.last_s,
         suspect.due_s,
-        coarse if format_ > 1 else max((stamps for _, stamps in coarse), default=0),
+        [(platform, int(stamps)) for platform, stamps in suspect.coarse.items()],
         list(suspect.tainted.items()),
         [
             suspect.bucket_level_milli,
@@ -337,13 +291,18 @@ def _suspect_state(suspect: Suspect, format_: int) -> list[Any]:
             [[int(step.level), *step[1:]] for step in episode.path],
         ],
         [
-            [(w >> 34, w & _LOW_34) for w in suspect.heard],  # msgpack has 64 bits at most
+            [(w >> 35, w & _LOW_35) for w in suspect.heard],  # msgpack has 64 bits at most
             list(suspect.refused_ms.items()),
+            list(suspect.retried_ms.items()),
             [] if episode is None else list(episode.fresh_ms.items()),
         ],
         None if episode is None else _requests_state(episode.requests),
+        list(suspect.places.items()),
+        None if incident is None else incident.state(),
+        None
+        if episode is None or episode.scope is None
+        else [episode.scope.pass_ids, episode.scope.pass_prints],
     ]
-    return state[: _FIELDS.get(format_)]
 
 
 def _requests_state(requests: SecondRequests) -> list[Any]:
@@ -372,7 +331,6 @@ def _take_hot(partition: Partition, rest: dict[str, Any]) -> None:
     Where none of the network is taken any more it is the partition's own, made at this offset.
     """
     hot = partition.book.hot = hot_of(rest["hot"])
-    hot.votes.take_spent(rest.get("votes_spent", []))
     state = rest.get("network")
     if partition.network and state is not None:
         hot.take_network(state)
@@ -388,64 +346,23 @@ def _take_figures(partition: Partition, rest: dict[str, Any]) -> None:
         partition.strangers = strangers_of(rest["strangers"])
 
 
-def _take_retried(partition: Partition, states: list[Any]) -> None:
-    for recipient, retried_ms in states:
-        suspect = partition.suspects.get(recipient)
-        if suspect is None:
-            raise ValueError("retries are of nobody who is a suspect")
-        suspect.retried_ms = dict(retried_ms)
-
-
-def _take_incidents(partition: Partition, states: list[Any]) -> None:
-    for recipient, places, state in states:
-        suspect = partition.suspects.get(recipient)
-        if suspect is None:
-            raise ValueError("an incident is of nobody who is a suspect")
-        suspect.places = dict(places)
-        if suspect.episode is not None and state is not None:
-            suspect.episode.incident = incident_of(state)
-    partition.book.incidents.restore(partition.suspects)
-
-
-def _incident_state(suspect: Suspect) -> list[Any]:
-    """The places of its sightings in the log, and what of its incident waits."""
-    incident = suspect.episode.incident if suspect.episode is not None else None
-    places = list(suspect.places.items())
-    return [suspect.recipient, places, None if incident is None else incident.state()]
-
-
-def _memory_state(suspect: Suspect, format_: int) -> list[Any]:
-    memory = suspect.memory
-    if format_ == 1:
-        return [memory.born_day, *known_to_one(memory.known)]
-    return [memory.born_day, list(memory.known), sorted(suspect.habits)]
-
-
-def _memory_of(state: list[Any], format_: int, newest_s: int) -> tuple[Memory, set[int]]:
-    """A judge's memory, and which platforms of its sightings are a habit."""
-    if format_ == 1:
-        born_day, bits, prints = state
-        return Memory(born_day, known_from_one(bits, prints, newest_s)), set()
-    born_day, known, habits = state
-    return Memory(born_day, (Known(*each) for each in known)), set(habits)
-
-
-def _suspect_of(state: list[Any], format_: int) -> Suspect:
+def _suspect_of(state: list[Any]) -> Suspect:
     recipient, name, row, sightings, memory, last_s, due_s, coarse, tainted, bucket, held = state[
         :11
     ]
-    newest_s = sightings[-1] >> 33 if sightings else last_s
-    heard, refused_ms, fresh_ms = state[11] if format_ > 1 else ([], [], [])
-    told, habits = _memory_of(memory, format_, newest_s)
-    suspect = Suspect(recipient, name, row, list(sightings), told)
-    suspect.habits = habits
+    (heard, refused_ms, retried_ms, fresh_ms), requests, places, incident, scope = state[11:]
+    born_day, known, habits = memory
+    memory = Memory(born_day, (Known(*each) for each in known))
+    suspect = Suspect(recipient, name, row, list(sightings), memory)
+    suspect.habits = set(habits)
     suspect.last_s = last_s
     suspect.due_s = due_s
-    if not isinstance(coarse, int):  # format 1 has one class for all: what is held counts as exact
-        suspect.coarse = {platform: ClockClass(stamps) for platform, stamps in coarse}
+    suspect.coarse = {platform: ClockClass(stamps) for platform, stamps in coarse}
     suspect.tainted = dict(tainted)
-    suspect.heard = [high << 34 | low for high, low in heard]
+    suspect.heard = [high << 35 | low for high, low in heard]
     suspect.refused_ms = dict(refused_ms)
+    suspect.retried_ms = dict(retried_ms)
+    suspect.places = dict(places)
     (
         suspect.bucket_level_milli,
         suspect.bucket_novel,
@@ -466,8 +383,10 @@ def _suspect_of(state: list[Any], format_: int) -> Suspect:
         ) = rest
         episode.level = Level(level)
         episode.fresh_ms = dict(fresh_ms)
-        if format_ >= WITH_AGAIN:
-            episode.requests = _requests_of(state[12])
+        episode.requests = _requests_of(requests)
+        episode.incident = None if incident is None else incident_of(incident)
+        if scope is not None:
+            episode.scope = Scope("otp", ALWAYS_PASS, *map(tuple, scope))
         episode.path = [Step(Level(step[0]), *step[1:]) for step in path]
     return suspect
 

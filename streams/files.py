@@ -93,7 +93,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     import tomllib  # noqa: PLC0415 - start-up time
 
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8-sig"))
     except RecursionError as error:
         raise ValueError(str(error)) from None
 

@@ -8,16 +8,22 @@ topics, logs, metrics.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime, tzinfo
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from gettext import NullTranslations
+
+NEAREST: Final = 3
+"""Names suggested at most in place of a mistyped one."""
+NEAR: Final = 0.7
+"""Share of two names that is the same, from 0 to 1, if one may be meant by the other; difflib's."""
 
 DOMAIN: Final = "otpguard"
 ENGLISH: Final = "en"
@@ -108,6 +114,13 @@ def tr(message: str) -> str:
     return _translations(tag).gettext(message)
 
 
+def trc(context: str, message: str) -> str:
+    """Return a message that means something else elsewhere; `context` tells the meanings apart."""
+    if (tag := spoken()) == ENGLISH:
+        return message
+    return _translations(tag).pgettext(context, message)
+
+
 def trn(one: str, many: str, n: int) -> str:
     """Return the form of a message that goes with a number, with `{n}` filled in."""
     form = one if n == 1 else many
@@ -124,6 +137,21 @@ def html(message: str, **values: object) -> Any:
 
     harmless = {name: in_page(value) for name, value in values.items()}
     return Markup(tr(message)).format(**harmless)  # noqa: S704 - messages and catalogues are ours
+
+
+def suggest(sentence: str, word: str, names: Iterable[str], form: str = "{}") -> str:
+    """Return a sentence about a mistyped word, with the names that may be meant.
+
+    >>> suggest("no command wrker", "wrker", ["worker", "phone"], "`otpguard {}`")
+    'no command wrker. Did you mean `otpguard worker`?'
+    """
+    near = get_close_matches(word, list(names), NEAREST, NEAR)
+    if not near:
+        return sentence
+    meant = listed([form.format(each) for each in near])
+    return tr("{sentence} Did you mean {meant}?").format(
+        sentence=f"{sentence.removesuffix('.')}.", meant=meant
+    )
 
 
 def listed(parts: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import jinja2
 from markupsafe import Markup, escape
 
-from streams.language import CHINESE, html, spoken, tr, trn
+from streams.language import CHINESE, html, spoken, tr, trc, trn
 from streams.shown import in_page
 
 PALETTE: Final = {
@@ -57,7 +57,7 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
     )
     made.filters["foreign"] = foreign
-    made.globals.update(palette=PALETTE, lang=spoken(), tr=tr, trn=trn, html=html)
+    made.globals.update(palette=PALETTE, lang=spoken(), tr=tr, trc=trc, trn=trn, html=html)
     return made
 
 

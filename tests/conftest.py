@@ -13,6 +13,7 @@ from _pytest.doctest import DoctestModule
 from hypothesis import settings
 
 from streams import language
+from streams.telemetry.metrics import Metrics
 from tests import clusters
 from tests.brokers import broker, kafka, own_kafka, started, unique
 from tests.ports import AT_USUAL_PORTS
@@ -29,6 +30,9 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 # Programs that tests start answer in English and in UTC, wherever the tests run.
 os.environ.update(LC_ALL="C.UTF-8", LANGUAGE="en", TZ="UTC")
+
+# A service bears a defect of its metrics; a test of this process fails by it.
+Metrics.strict = True
 
 # Brokers live for seconds here: the second compiler and G1 would cost more than they save.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")

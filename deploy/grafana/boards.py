@@ -104,6 +104,7 @@ def pipeline(r: str) -> Rows:
         ("Intake", [
             lines("Input by outcome", [q.events_by_outcome], r, stacked=True),
             lines("Events by gateway", [q.events_by_gateway], r),
+            lines("Events ahead of their records", [q.events_ahead], r),
             lines("Gateways gone silent", [q.silent_gateways], r),
             lines("Refused by reason", [q.dead_letters_by_reason], r),
             lines("Share refused", [q.dead_letter_share], r, bound=0.001),
@@ -168,9 +169,11 @@ def enforcement(r: str) -> Rows:
             lines("Settled and failed", [q.acknowledgements, q.acknowledgements_failed], r),
             lines("Unacknowledged", [q.unacknowledged, q.unacknowledged_least], r),
             lines("Records an adapter cannot read", [q.records_refused], r),
+            lines("Defects of metrics", [q.metric_errors], r),
         ]),
         ("Gateways", [
             states("Gateway takes orders", q.gateway_up, DOWN_UP, r),
+            lines("Age of the leases", [q.leases_age], r, bound=60),
             lines("Leases in force", [q.leases_held], r),
             lines("Messages refused", [q.refused], r),
             states("Rails hold back", q.rails_open, UP_DOWN, r, "half"),

@@ -18,14 +18,18 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 from typer.main import get_command
 
+from detectors.leases.rails import Refusal
 from detectors.suspects.clocks import ClockClass
 from streams.cluster.topics import topics
 from streams.config import Settings
+from streams.enforce.book import NoLease
 from streams.language import DOMAIN, ENGLISH, FOLDER, LANGUAGES
 from streams.operate.dlq import LetterStatus
 
 ROOT: Final = Path(__file__).parents[2]
-KEYWORDS: Final[dict[str, Any]] = {"tr": None, "trn": (1, 2), "html": None}
+KEYWORDS: Final[dict[str, Any]] = {
+    "tr": None, "trn": (1, 2), "trc": ((1, "c"), 2), "html": None,
+}  # fmt: skip
 METHODS: Final = [("**.py", "python"), ("**.j2", "jinja2")]
 
 TABLES: Final = (
@@ -84,8 +88,9 @@ WORDS: Final = (
     # trust classes, changes of an episode, levels, answers of gateways, modes, rulings, states
     "bank", "government", "carrier", "emergency", "none", "known", "new", "opened", "raised",
     "lowered", "renewed", "ended", "applied", "ignored", "failed", "expired", "unknown", "over",
-    "lapsed", "shadow", "enforce", "off", "no_lease", "trusted", "not_otp", "lines", "codes",
-    "actions", "counted", "one platform sent verification codes again and again",
+    "lapsed", "WATCH", "THROTTLE", "CLEAR", "shadow", "enforce", "off", "no_lease", "trusted",
+    "not_otp", "lines", "codes", "actions", "counted",
+    "one platform sent verification codes again and again",
     "current", "proposed", "shown", "exceeded", "open", "given", "seen in the history",
     *(each.name.lower().replace("_", " ") for each in ClockClass),
     "flood", "resend", "throttle", "release", "watch", "clear", "rule", "trait", "piece", "pieces",
@@ -111,14 +116,24 @@ WORDS: Final = (
 """Words that stand for values of records and libraries."""
 
 
+CONTEXTS: Final = {
+    "why": (*NoLease, *Refusal),  # a gateway holds no lease
+    "campaign": ("open", "over"),
+}
+"""Words whose meaning depends on where they stand, by the context that `trc` is given."""
+
+
 def collected() -> Catalog:
     """Return a catalogue of all messages, without translations."""
     catalogue = Catalog(project=DOMAIN, fuzzy=False)
     found = extract_from_dir(
         str(ROOT / "streams"), METHODS, {"**.j2": {"silent": "false"}}, KEYWORDS, [], None
     )
-    for name, _, message, _, _ in sorted(found, key=lambda each: (each[0], each[1])):
-        catalogue.add(message, locations=[(f"streams/{name}", 0)])
+    for name, _, message, _, context in sorted(found, key=lambda each: (each[0], each[1])):
+        catalogue.add(message, locations=[(f"streams/{name}", 0)], context=context)
+    for context, words in CONTEXTS.items():
+        for word in words:
+            catalogue.add(str(word), context=context)
     for message in [*_of_tables(), *WORDS, *_of_settings(), *_of_help()]:
         if message.strip():
             catalogue.add(message)

@@ -156,6 +156,14 @@ def events_by_gateway(at: Scope) -> str:
     return at.rate("gateway_events_total", by="gateway")
 
 
+@query("cps", "{{gateway}}")
+def events_ahead(at: Scope) -> str:
+    """Events ahead of their records, by gateway: its clock is ahead. Each is judged by the record's
+    time.
+    """
+    return at.rate("gateway_ahead_total", by="gateway")
+
+
 @query("short", "{{gateway}}")
 def silent_gateways(at: Scope) -> str:
     """Gateways with over 1,000 events in the day before and none in the last 10 minutes, with the
@@ -616,6 +624,20 @@ def leases_held(at: Scope) -> str:
     return at.total("leases_held", by="instance")
 
 
+@query("s", "{{instance}}")
+def leases_age(at: Scope) -> str:
+    """Since each adapter or gate last knew all leases and overrides. Above 60 s its gateway obeys
+    neither new leases nor the operator.
+    """
+    return at.worst("leases_age_seconds", "instance")
+
+
+@query("short", "{{instance}}")
+def metric_errors(at: Scope) -> str:
+    """Calls of an hour that no metric took: a defect of the program. Its log names the metric."""
+    return at.over("1h").increase("metric_errors_total", by="instance")
+
+
 @query("cpm", "refused")
 def refused(at: Scope) -> str:
     """Messages that gateways refused, in a minute; counted when a lease ends or is renewed."""
@@ -1055,13 +1077,13 @@ def notices_waiting(at: Scope) -> str:
 
 @query("short", "cap reached")
 def notice_cap(at: Scope) -> str:
-    """1 while notices wait because the minute has all that it may have."""
+    """1 while the minute, the day or a prefix has all the notices that it may have."""
     return at.worst("notice_cap_reached")
 
 
 @query("short", "given up for the cap")
 def notices_capped(at: Scope) -> str:
-    """Notices within an hour that were given up because more were due than a minute may have."""
+    """Notices within an hour that were given up because more were due than a cap allows."""
     return at.over("1h").increase("notices_capped_total")
 
 

@@ -205,6 +205,14 @@ SYMPTOM_ALERTS: Final = (
         "in the last 10 minutes. Floods through it go unnoticed.", needs="broker",
     ),
     Alert(
+        "OtpguardClockAhead", "warning",
+        f"{q.events_ahead.at(RULES)} > 0", "10m", "15m", (q.events_ahead,),
+        "A gateway's clock is ahead.",
+        "{{ $value | humanize }} events a second of {{ $labels.gateway }} are ahead of their "
+        "records. They are judged by the records' time. On a gate or an adapter with such a clock "
+        "leases end too early.", needs="broker",
+    ),
+    Alert(
         "OtpguardCanaryFailing", "critical",
         f"{q.canary_age.at(RULES)} > 960", "1m", "2m", (q.canary_age, q.canary_runs),
         "The canary's floods are not stopped.",
@@ -337,6 +345,14 @@ SYMPTOM_ALERTS: Final = (
         "made meanwhile are applied when it is back.",
     ),
     Alert(
+        "OtpguardLeasesStale", "critical",
+        f"{q.leases_age.at(RULES)} > 60", "30s", "2m", (q.leases_age, q.records_refused),
+        "A gateway does not follow leases and overrides.",
+        "{{ $labels.job }} on {{ $labels.instance }} last knew all leases "
+        "{{ $value | humanizeDuration }} ago. Until it reads again, a release and the kill switch "
+        "do not reach its gateway; leases in force end by themselves.", needs="broker",
+    ),
+    Alert(
         "OtpguardGateLate", "warning",
         f"({q.gate_troubles.at(RULES)}) > 20", "2m", "5m",
         (q.gate_late, q.gate_stalls, q.gate_failures, q.gate_answer_p99),
@@ -425,9 +441,9 @@ SYMPTOM_ALERTS: Final = (
         "OtpguardNoticeCapReached", "warning",
         f"{q.notice_cap.at(RULES)} > 0", "2m", "10m",
         (q.notice_cap, q.notices_waiting, q.notices_capped),
-        "More victims are to be told than a minute may have.",
-        "The notifier {{ $labels.job }} sends all that notify.per_minute allows, and more are due. "
-        "A campaign is under way, or the detector is wrong.",
+        "More victims are to be told than a cap allows.",
+        "The notifier {{ $labels.job }} sends all that notify.per_minute, per_day or to_prefixes "
+        "allows. A campaign is under way, or the detector is wrong.",
     ),
     Alert(
         "OtpguardFalseAlarms", "warning",

@@ -23,8 +23,13 @@ from detectors.bars import (
     HOT_CHRONIC_DAYS,
     HOT_LEAD,
     LEASE_MAX_MS,
+    RELAPSE_REST_S,
+    RELAPSE_S,
+    RELAPSE_SETTLE_S,
+    RELAPSES_MAX,
     RENEW_NOVEL,
     RENEW_NOVEL_LONG,
+    RETURNS,
 )
 from detectors.defaults import (
     CHRONIC_DAYS,
@@ -41,7 +46,7 @@ from detectors.episodes.lease import lasts_ms, pace_ms, quiet_s
 from detectors.episodes.names import Name, Names
 from detectors.episodes.voting import vote
 from detectors.hot.listed import Hot
-from detectors.model.event import Trust
+from detectors.model.event import Trust, platform_print
 from detectors.model.records import (
     ALWAYS_PASS,
     NOWHERE,
@@ -59,11 +64,13 @@ from detectors.model.records import (
     Sighting,
     Step,
     Verb,
+    refuses,
     seconds,
     utc_ms,
 )
 from detectors.model.times import DAY_S
 from detectors.recipients.row import word
+from detectors.suspects import relapse, returns
 from detectors.suspects.again import news, windows
 from detectors.suspects.judge import (
     CALM,
@@ -71,10 +78,12 @@ from detectors.suspects.judge import (
     Finding,
     JudgeParams,
     confirmed,
+    is_settled,
     strongest,
 )
 from detectors.suspects.lead import lead
-from detectors.suspects.mass import RULES, WINDOWS, heard_since, newest
+from detectors.suspects.mass import RULES, VOLUMES, WINDOWS, close_messages, heard_since, newest
+from detectors.suspects.relapse import Relapse
 from detectors.suspects.suspect import Episode, Suspect, forget_tainted, taint_since
 
 NEXT: Final[Mapping[tuple[Level, Band], Level]] = MappingProxyType(
@@ -94,6 +103,10 @@ NEXT: Final[Mapping[tuple[Level, Band], Level]] = MappingProxyType(
     }
 )
 """The next level. The middle bands keep the level they find: that is the hysteresis."""
+
+
+RENEWING: Final = RULES | {name for name, _, _ in VOLUMES} | {returns.RULE, relapse.RULE}
+"""Rules whose finding shows by itself that a flood goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +149,12 @@ CHRONIC_SPAN_DAYS: Final = 14
 class EpisodeLog:
     """The state that all episodes of a partition share, and the place of their announcements."""
 
-    __slots__ = ("actions", "chronic", "hot", "incidents", "names", "records")
+    __slots__ = ("actions", "chronic", "hot", "incidents", "names", "records", "relapses")
 
     def __init__(self) -> None:
         self.hot = Hot()
         self.names = Names()
+        self.relapses: dict[int, Relapse] = {}  # by recipient; at most `RELAPSES_MAX`
         self.chronic: dict[int, tuple[int, int]] = {}  # recipient -> day, bit i: i days before
         self.actions: list[Action] = []
         self.records: list[EpisodeRecord] = []
@@ -194,6 +208,7 @@ def advance(
         episode.expires_ms = cause.at_ms + lasts
         episode.fresh_ms.clear()
         episode.requests.lease_offset = cause.offset
+        episode.scope = _scope(suspect, cause.at_s)
         action = _lease(params, book, suspect, cause)
         book.actions.append(action)
         if episode.incident is not None:
@@ -266,7 +281,7 @@ def _renews(
     assert episode is not None
     if not flood or cause.at_ms < episode.issued_ms + params.lease_ms // 2:
         return False
-    if finding.band is Band.THROTTLE and finding.rule in RULES:
+    if finding.band is Band.THROTTLE and finding.rule in RENEWING:
         return True
     since_ms = cause.at_ms - params.quiet_s * 1000
     slow = pace_ms(suspect, episode) > params.lease_ms // 2
@@ -317,6 +332,7 @@ def end(
     """
     episode = suspect.episode
     assert episode is not None, "only an open episode ends"
+    active_relapse(book, suspect, cause.at_s)
     episode.level = NEXT[episode.level, Band.QUIET]
     last = episode.path[-1]
     episode.path.append(
@@ -327,16 +343,63 @@ def end(
     taint_since(suspect, episode.since_s)
     rules_of = [step.rule for step in episode.path if step.level is Level.THROTTLE]
     by_mass = any(rule in RULES for rule in rules_of)
+    if rules_of and episode.mode == "enforce":
+        _remember_flood(params, rules, book, suspect)
     if by_mass or (rules_of and confirmed(rules, suspect, episode.since_s)):
         forget_tainted(suspect, ends_s(params, episode))
-    suspect.heard.clear()
+    close_messages(suspect)
     suspect.episode = None
+
+
+def is_settling(book: EpisodeLog, recipient: int, at_s: int) -> bool:
+    """Tell if codes that a lease refuses count as days on which their platforms came.
+
+    That is so from two days before the record of an earlier flood ends. Else the platforms of a
+    number that many people share would never become known, because most of their codes are refused.
+    """
+    held = book.relapses.get(recipient)
+    if held is None:
+        return False
+    return -RELAPSE_SETTLE_S <= at_s - held.until_s < RELAPSE_REST_S
+
+
+def _remember_flood(
+    params: EpisodeParams, rules: JudgeParams, book: EpisodeLog, suspect: Suspect
+) -> None:
+    """Note the platforms of an enforced flood, unless an earlier one is noted or was lately."""
+    episode, recipient = suspect.episode, suspect.recipient
+    assert episode is not None
+    end_s = ends_s(params, episode)
+    held = book.relapses.pop(recipient, None)
+    if held is not None and end_s < held.until_s + RELAPSE_REST_S:
+        book.relapses[recipient] = held
+        return
+    if len(book.relapses) >= RELAPSES_MAX or not is_settled(rules, suspect, end_s):
+        return
+    part = suspect.sightings[bisect_left(suspect.sightings, word(episode.since_s, 0, 0)) :]
+    platforms = [w & 0xFFFF_FFFF for w in part if w >> 32 & 1]
+    book.relapses[recipient] = Relapse(end_s + RELAPSE_S, platforms)
+
+
+def active_relapse(book: EpisodeLog, suspect: Suspect, at_s: int) -> Relapse | None:
+    """Return the record of the recipient's earlier flood; None if there is none, or it is over.
+
+    The flood's platforms do not become known while there is one.
+    """
+    if not book.relapses:
+        return None
+    held = book.relapses.get(suspect.recipient)
+    if held is not None and at_s >= held.until_s:
+        held = None
+    suspect.barred = frozenset() if held is None else held.platforms
+    return held
 
 
 def recycle(
     params: EpisodeParams, rules: JudgeParams, book: EpisodeLog, suspect: Suspect, cause: Cause
 ) -> None:
     """The number has a new owner: the episode is over, and so is a lease that still runs."""
+    book.relapses.pop(suspect.recipient, None)
     episode = suspect.episode
     if episode is None:
         return
@@ -386,19 +449,32 @@ def _chronic(params: EpisodeParams, book: EpisodeLog, recipient: int, day: int) 
 
 
 def _scope(suspect: Suspect, at_s: int) -> Scope:
-    """Return the scope of the lease: all that is known by its end passes.
+    """Return the scope of a lease that is given now: all that is known by its end passes.
 
+    A platform passes by its id where that is known, and by its print where only the print is: names
+    can be forged onto a print. An id that came during the episode leaves its print in: it may be
+    forged itself, and the platform that the print stands for has to pass.
     A platform becomes known a day after its first code. Where that day ends while the lease runs,
     a gateway that was told of now alone would refuse what the recipient knows.
     """
     episode = suspect.episode
     assert episode is not None
     known = suspect.known(max(at_s, seconds(episode.expires_ms)))
-    if episode.scope and episode.scope[0] == known and episode.scope[1] is suspect.memory:
-        return episode.scope[2]
-    scope = Scope("otp", ALWAYS_PASS, tuple(known), tuple(sorted(suspect.prints_with(known))))
-    episode.scope = known, suspect.memory, scope
-    return scope
+    before = {platform_print(p) for p in known if suspect.seen[p] >> 33 < episode.since_s}
+    prints = {*suspect.memory.prints} - before - {0}
+    return Scope("otp", ALWAYS_PASS, tuple(known), tuple(sorted(prints)))
+
+
+def lease_refuses(suspect: Suspect, platform: int, trust: Trust, at_ms: int) -> bool:
+    """Tell if the suspect's lease, as it was issued, refuses a code at this time.
+
+    The rule is that of gateways (`detectors.leases.gate`). The worker does not know whether a
+    gateway obeys: mode, overrides and rails play no part here, nor do second requests.
+    """
+    episode = suspect.episode
+    if episode is None or not episode.issued_ms < at_ms < episode.expires_ms:
+        return False
+    return episode.scope is not None and refuses(episode.scope, platform, trust)
 
 
 def _evidence(suspect: Suspect, episode: Episode) -> Evidence:
@@ -433,6 +509,14 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         " recipient did not know came within 35 minutes",
         "mass_1h": "{score:.0f} verification codes, repeats and all, of platforms that this"
         " recipient did not know came within an hour",
+        "volume_6h": "{score:.0f} verification codes, repeats and all, of platforms that this"
+        " recipient did not know came within 6 hours",
+        "volume_24h": "{score:.0f} verification codes, repeats and all, of platforms that this"
+        " recipient did not know came within 24 hours",
+        "returns": "{score:.0f} platforms that this recipient did not know sent a code again"
+        " within 3 hours, each 10 minutes or more after its last one",
+        "relapse": "{score:.0f} platforms of this recipient's flood of the last 3 days sent codes"
+        " again within 10 minutes",
         "hot": "of the platforms new to this recipient within a day, those that were abused in"
         " other floods this week outnumber the others by {score:.0f}",
         "hot_burst": "of the platforms new to this recipient within a day, those that were abused"
@@ -492,7 +576,7 @@ def _action(
         recipient=suspect.name,
         verb=verb,
         mode=episode.mode,
-        scope=_scope(suspect, cause.at_s),
+        scope=episode.scope or _scope(suspect, cause.at_s),
         issued_at_ms=episode.issued_ms if told_again else cause.at_ms,
         expires_at_ms=episode.expires_ms if verb == "throttle" else cause.at_ms,
         opened_ms=episode.path[0].at_ms,
@@ -519,7 +603,7 @@ def _record(
     assert episode is not None
     evidence = _evidence(suspect, episode)
     found, bars = strongest(rules, suspect, cause.at_s)
-    scope = _scope(suspect, cause.at_s)
+    scope = episode.scope or _scope(suspect, cause.at_s)
     return EpisodeRecord(
         episode_id=episode.id,
         kind="flood",
@@ -545,9 +629,10 @@ def _record(
             Rung("spaced_50s_3h", found.spaced_50s_3h, *bars.spaced_50s_3h),
             *_leads(rules, book, suspect, burst=found.level >= bars.level.watch),
             *_masses(suspect),
+            Rung("returns", len(returns.returned_platforms(suspect, cause.at_ms)), *RETURNS),
         ),
         scope=scope,
-        known=len(scope.pass_prints),
+        known=len({*scope.pass_prints, *map(platform_print, scope.pass_ids)}),
         memory_days=max(0, cause.at_s // DAY_S - suspect.memory.born_day),
         chronic=episode.chronic,
         cause=cause,
@@ -606,7 +691,7 @@ def _leads(rules: JudgeParams, book: EpisodeLog, suspect: Suspect, *, burst: boo
 def _masses(suspect: Suspect) -> list[Rung]:
     """The rungs of the mass: all messages, or what counts for THROTTLE where that is reached."""
     found, rungs = newest(suspect), []
-    for rule, _, bar in WINDOWS:
+    for rule, _, bar in WINDOWS + VOLUMES:
         count, capped = found[rule]
         if capped >= bar.throttle:
             rungs.append(Rung(rule, capped, *bar))

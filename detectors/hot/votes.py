@@ -150,22 +150,16 @@ class Votes:
         return ((p, held // _VOTER, held % _VOTER) for p, held in self._settled().items())
 
     def state(self) -> list[Any]:
-        """Plain data, in the order in which votes give way."""
-        return [self.day, [[who, *vote] for who, vote in self.held.items()]]
-
-    def spent_state(self) -> list[tuple[int, int]]:
-        """Plain data of whose votes gave way, in the order in which they are forgotten."""
-        return list(self.spent.items())
-
-    def take_spent(self, state: Iterable[tuple[int, int]]) -> None:
-        """Goes on from there."""
-        self.spent = dict(state)
+        """Plain data, in the order in which votes give way and spent ones are forgotten."""
+        held = [[who, *vote] for who, vote in self.held.items()]
+        return [self.day, held, list(self.spent.items())]
 
 
 def votes_of(state: Iterable[Any]) -> Votes:
     """The inverse of `Votes.state`."""
     votes = Votes()
-    votes.day, held = state
+    votes.day, held, spent = state
+    votes.spent = dict(spent)
     votes.held = {who: Vote(*vote) for who, *vote in held}
     votes.sum_up()
     return votes

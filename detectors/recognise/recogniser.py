@@ -35,6 +35,7 @@ from detectors.recognise.reading import (
     READ_CHARS,
     Glanced,
     Look,
+    Reading,
     excerpt,
     glanced,
     in_text,
@@ -102,22 +103,72 @@ def recognise(
     >>> verdict.otp, verdict.code_span, verdict.platform, verdict.trust.name
     (True, (10, 16), 'sig:工商银行', 'BANK')
     """
-    seen = excerpt(text)
-    masked = mask(seen)
-    looked = look(masked)
+    looked = look(mask(excerpt(text)))
+    weighed = _Weighed(looked, model().score(looked.folded, looked.cased))
+    message = Message(text, sender, signature, category, platform, template)
+    return _verdict(registry, message, weighed, confidence_min)
+
+
+class Message(NamedTuple):
+    """The fields of an event that tell whether it is a code, empty where the feed gives nothing."""
+
+    text: str = ""
+    sender: str = ""
+    signature: str = ""
+    category: str = ""
+    platform: str = ""
+    template: str = ""
+
+
+@dataclass
+class _Weighed:
+    """A text with its digits masked, as it was weighed: all that differ in them alone share it."""
+
+    look: Look
+    score: int
+
+    @cached_property
+    def reading(self) -> Reading:
+        """What the rules make of it; slow, and read once."""
+        return read(self.look)
+
+
+def recognise_many(
+    registry: Registry, messages: Sequence[Message], confidence_min: float = 0.5
+) -> Iterator[Verdict]:
+    """Yield what `recognise` returns for each message, in order; texts are weighed in one pass.
+
+    Memory grows with the number of messages: give some thousands at a time.
+    """
+    masked = [mask(excerpt(each.text)) for each in messages]
+    new = list(dict.fromkeys(masked))
+    weighed: dict[str, _Weighed] = {}
+    for part in glance.parts(new):
+        seen = glanced(new[part])
+        scores = scored(seen).tolist()
+        for at, text in enumerate(new[part]):
+            weighed[text] = _Weighed(seen.look(at), scores[at])
+    for message, text in zip(messages, masked, strict=True):
+        yield _verdict(registry, message, weighed[text], confidence_min)
+
+
+def _verdict(
+    registry: Registry, message: Message, weighed: _Weighed, confidence_min: float
+) -> Verdict:
+    text, sender, signature, category, platform, template = message
+    looked = weighed.look
     origin = registry.sender(sender)
-    key, trust = _platform(registry, looked, seen, origin, signature, platform)
+    key, trust = _platform(registry, looked, excerpt(text), origin, signature, platform)
     rule = _textless(registry, origin, category, template, text=bool(text))
     if rule:
         sure, code = RULES[rule].confidence, None
         if text and rule == "category-otp":
-            code = read(looked).code
+            code = weighed.reading.code
     else:
-        reading = read(looked)
-        score = model().score(looked.folded, looked.cased)
+        reading = weighed.reading
         sure = confidence(
             looked,
-            score,
+            weighed.score,
             lambda _: reading,
             trusted=trust is not Trust.NONE,
             person=origin.line is Line.PERSON and looked.signature is None,

@@ -34,6 +34,7 @@ from detectors.bars import (
     LEAK_MILLI_S,
     RAW_24H,
     RAW_35MIN,
+    SETTLED_DAYS,
     SPACED_2MIN_3H,
     SPACED_5MIN_3H,
     SPACED_10MIN_24H,
@@ -83,6 +84,7 @@ class JudgeParams:
     hot: bool = True  # platforms that other floods abuse are evidence: `suspects.lead`
     hot_lead: int = int(HOT_LEAD.throttle)  # the bar of their lead
     cold_half: bool = False  # another platform takes half a point from the lead, not a whole one
+    settled_days: int = SETTLED_DAYS  # age of a row from which on returns, volume, relapse count
 
     def __post_init__(self) -> None:
         if self.p_novel is not None and not 0 <= self.p_novel <= 1:
@@ -92,6 +94,11 @@ class JudgeParams:
         if not HOT_LEAD.throttle <= self.hot_lead <= HOT_LEAD_MOST:
             least = int(HOT_LEAD.throttle)
             raise ValueError(f"hot_lead must be {least} to {HOT_LEAD_MOST}: {self.hot_lead}")
+
+
+def is_settled(params: JudgeParams, suspect: Suspect, at_s: int) -> bool:
+    """Tell if the recipient's row is old enough for novelty to mean something over hours."""
+    return at_s // DAY_S - suspect.memory.born_day >= params.settled_days
 
 
 class Scores(NamedTuple):

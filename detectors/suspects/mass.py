@@ -1,8 +1,9 @@
 """Messages of novel platforms, repeats and all: the evidence that priming does not disarm.
 
 Sightings weigh each platform once, so that a page that fails is nothing. Whoever has let a few
-platforms in one by one could then send any number of their codes. So of each suspect the messages
-of platforms that it does not know are counted too, in three windows.
+platforms in one by one could then send any number of their codes. So the messages of platforms that
+a suspect does not know are counted too: in three short windows (`mass_10min` to `mass_1h`), and in
+two long ones (`volume_6h`, `volume_24h`) for floods that are slow or that pause.
 
 A message counts once, however often it is delivered: one platform and one event time are one
 message. What a lease refuses is not counted, nor the sender's retry of it: a throttle must not feed
@@ -28,6 +29,8 @@ from detectors.bars import (
     REFUSED_HELD,
     RETRIES_S,
     RETRY_S,
+    VOLUME_6H,
+    VOLUME_24H,
     Bar,
 )
 from detectors.model.records import seconds, utc_ms
@@ -41,20 +44,32 @@ WINDOWS: Final = (
     ("mass_35min", 2_100_000, MASS_35MIN),
     ("mass_1h", 3_600_000, MASS_1H),
 )
-"""Rule, window in milliseconds, bars."""
+"""Rule, window in milliseconds, thresholds. `MASS_NOVEL` platforms must come within the window."""
+
+VOLUMES: Final = (
+    ("volume_6h", 6 * 3_600_000, VOLUME_6H),
+    ("volume_24h", 24 * 3_600_000, VOLUME_24H),
+)
+"""The same for the long windows, for rows that are settled. `MASS_NOVEL` platforms must come within
+the day before a message, or the message does not count."""
 
 RULES: Final = frozenset(rule for rule, _, _ in WINDOWS)
+"""Rules whose THROTTLE is more than chance."""
 
-LONGEST_S: Final = 3600
-"""After so long no message counts any more."""
+LONGEST_S: Final = DAY_S
+"""No window is longer, in seconds."""
 
 _BAND: Final[Callable[[Finding], Band]] = attrgetter("band")
-_LEAST: Final = min(int(bar.watch) for _, _, bar in WINDOWS)
+_LEAST: Final = min(int(min(bar)) for _, _, bar in WINDOWS)
 _RETRY_MS: Final = RETRY_S * 1000
 _RETRIES_MS: Final = RETRIES_S * 1000
 _LOUD: Final = 1
 _MANY: Final = 2
-_TIME: Final = 34  # bits below the event time: platform u32, then what the message came with
+_PAST: Final = 4  # of an episode that ended: only the long windows count it
+_LONG: Final = _MANY | _PAST
+_FLAGS: Final = 7
+_PLATFORM: Final = 3  # bits below the platform
+_TIME: Final = 35  # bits below the event time: platform u32, then flags
 
 
 class Heard(Enum):
@@ -81,10 +96,10 @@ def hear(suspect: Suspect, platform: int, at_ms: int, *, refused: bool, loud: bo
     if retry and abs(at_ms - suspect.retried_ms.get(platform, last_ms)) < _RETRIES_MS:
         return Heard.AGAIN
     heard = suspect.heard
-    key = at_ms << _TIME | platform << 2
+    key = at_ms << _TIME | platform << _PLATFORM
     word = key | (_MANY if many(suspect, seconds(at_ms)) else 0) | (_LOUD if loud else 0)
     place = bisect_left(heard, key)
-    if place < len(heard) and heard[place] >> 2 == key >> 2:
+    if place < len(heard) and heard[place] | _FLAGS == key | _FLAGS:
         if heard[place] > key or word == key:
             return Heard.AGAIN
         heard[place] = word  # the sieve, which remembers no message, would tell it from none
@@ -137,30 +152,40 @@ def varied(suspect: Suspect) -> bool:
 
     A blast of one platform costs a count of three windows at each of its messages without this.
     """
-    return len({w >> 2 & 0xFFFF_FFFF for w in suspect.heard if w & _MANY}) >= MASS_NOVEL
+    return len({platform for _, platform in counted_messages(suspect)}) >= MASS_NOVEL
 
 
-def mass(suspect: Suspect, at_ms: int, other: Finding = CALM) -> Finding:
-    """The finding after a message at `at_ms` was heard: the strongest of any window it lies in.
+def mass(suspect: Suspect, at_ms: int, other: Finding = CALM, divisor: int = 0) -> Finding:
+    """Return the strongest finding of any window that a message at `at_ms` lies in.
 
-    Or `other`, if none is stronger.
+    The message must have been heard. Returns `other` if no window is stronger. The thresholds of
+    the long windows are divided by `divisor`; 0 leaves these windows out.
     """
     if len(suspect.heard) < _LEAST:
         return other
-    findings = (_strongest(suspect, at_ms, *window) for window in WINDOWS)
+    findings = [_strongest(suspect, at_ms, *window) for window in WINDOWS]
+    if divisor:
+        for rule, window_ms, bar in VOLUMES:
+            lower = Bar(bar.watch, bar.throttle / divisor)
+            findings.append(_strongest(suspect, at_ms, rule, window_ms, lower, long=True))
     return max((other, *findings), key=_BAND)
 
 
-def _strongest(suspect: Suspect, at_ms: int, rule: str, window_ms: int, bar: Bar) -> Finding:
-    """Of the windows of this length that the message lies in; each ends with a message."""
+def _strongest(
+    suspect: Suspect, at_ms: int, rule: str, window_ms: int, bar: Bar, *, long: bool = False
+) -> Finding:
+    """Return the strongest finding of the windows of one length that the message lies in.
+
+    Each window ends with a message. `long`: see `MassWindow`.
+    """
     heard = suspect.heard
     first = bisect_left(heard, at_ms << _TIME)
     low = bisect_left(heard, at_ms - window_ms + 1 << _TIME)
     stop = bisect_left(heard, at_ms + window_ms << _TIME)
     best = CALM
-    if stop - low < bar.watch:
+    if stop - low < min(bar):
         return best
-    window = MassWindow()
+    window = MassWindow(long=long)
     for end in range(low, stop):
         window.add(heard[end])
         end_ms = heard[end] >> _TIME
@@ -171,20 +196,26 @@ def _strongest(suspect: Suspect, at_ms: int, rule: str, window_ms: int, bar: Bar
             low += 1
         count, capped = window.scores
         if capped >= bar.throttle:
-            since_s = _since_s(suspect, heard[low : end + 1])
+            since_s = first_sighting_s(suspect, heard[low : end + 1])
             return Finding(Band.THROTTLE, rule, capped, bar.throttle, since_s)
         if count >= bar.watch and best is CALM:
-            since_s = _since_s(suspect, heard[low : end + 1])
+            since_s = first_sighting_s(suspect, heard[low : end + 1])
             best = Finding(Band.WATCH, rule, count, bar.watch, since_s)
     return best
 
 
 class MassWindow:
-    """Counts over the messages of one window as it moves on."""
+    """Counts over the messages of one window as it moves on.
 
-    __slots__ = ("capped", "each", "heard", "many")
+    A long window also counts messages of earlier episodes. It does not need `MASS_NOVEL` platforms
+    within the window.
+    """
 
-    def __init__(self, words: Iterable[int] = ()) -> None:
+    __slots__ = ("capped", "counts", "each", "heard", "least", "many")
+
+    def __init__(self, words: Iterable[int] = (), *, long: bool = False) -> None:
+        self.counts = _LONG if long else _MANY  # flags of a message that counts for THROTTLE
+        self.least = 1 if long else MASS_NOVEL  # platforms that THROTTLE needs
         self.each: dict[int, int] = {}  # platform -> messages that count for THROTTLE,
         self.many = 0  # how many those are in all,
         self.capped = 0  # and with at most MASS_EACH of a platform
@@ -195,8 +226,8 @@ class MassWindow:
     def add(self, word: int) -> None:
         """Take one message in."""
         self.heard += word & (_LOUD | _MANY) != 0
-        if word & _MANY:
-            platform = word >> 2 & 0xFFFF_FFFF
+        if word & self.counts:
+            platform = word >> _PLATFORM & 0xFFFF_FFFF
             count = self.each[platform] = self.each.get(platform, 0) + 1
             self.many += 1
             self.capped += count <= MASS_EACH
@@ -204,8 +235,8 @@ class MassWindow:
     def drop(self, word: int) -> None:
         """The inverse."""
         self.heard -= word & (_LOUD | _MANY) != 0
-        if word & _MANY:
-            platform = word >> 2 & 0xFFFF_FFFF
+        if word & self.counts:
+            platform = word >> _PLATFORM & 0xFFFF_FFFF
             count = self.each[platform] = self.each[platform] - 1
             self.many -= 1
             self.capped -= count < MASS_EACH
@@ -219,14 +250,14 @@ class MassWindow:
         A message is loud sooner where all is delivered twice. Less `MASS_UNSURE`, what is only loud
         decides nothing that five novel platforms would not have decided first.
         """
-        capped = self.capped if len(self.each) >= MASS_NOVEL else 0
+        capped = self.capped if len(self.each) >= self.least else 0
         return max(self.many, self.heard - MASS_UNSURE), capped
 
 
-def _since_s(suspect: Suspect, window: list[int]) -> int:
+def first_sighting_s(suspect: Suspect, window: list[int]) -> int:
     """The first sighting of any platform that takes part: what primed a flood belongs to it."""
     seen = suspect.seen
-    part = {w >> 2 & 0xFFFF_FFFF for w in window if w & (_LOUD | _MANY)}
+    part = {w >> _PLATFORM & 0xFFFF_FFFF for w in window if w & _FLAGS}
     firsts = (seen[p] >> 33 for p in part if p in seen)
     return min(firsts, default=seconds(window[0] >> _TIME))
 
@@ -236,9 +267,21 @@ def newest(suspect: Suspect) -> dict[str, tuple[int, int]]:
     heard = suspect.heard
     end_ms = heard[-1] >> _TIME if heard else 0
     return {
-        rule: MassWindow(heard[bisect_left(heard, end_ms - window_ms + 1 << _TIME) :]).scores
-        for rule, window_ms, _ in WINDOWS
+        rule: MassWindow(heard[low:], long=windows is VOLUMES).scores
+        for windows in (WINDOWS, VOLUMES)
+        for rule, window_ms, _ in windows
+        for low in (bisect_left(heard, end_ms - window_ms + 1 << _TIME),)
     }
+
+
+def counted_messages(suspect: Suspect) -> list[tuple[int, int]]:
+    """Return (time in ms, platform) of the messages that long windows count, in time order."""
+    return [(w >> _TIME, w >> _PLATFORM & 0xFFFF_FFFF) for w in suspect.heard if w & _LONG]
+
+
+def close_messages(suspect: Suspect) -> None:
+    """End the short windows with the episode: only the long ones go on counting its messages."""
+    suspect.heard = [w & ~_FLAGS | _PAST for w in suspect.heard if w & _LONG]
 
 
 def heard_since(suspect: Suspect, since_s: int) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Iterable
 from enum import IntEnum
 from typing import Final
 
@@ -72,8 +71,7 @@ class Episode:
         self.path: list[Step] = []
         self.requests = SecondRequests()
         self.incident: Incident | None = None  # from THROTTLE on
-        # What its newest lease lets pass, and what that was made of: most are told again and again.
-        self.scope: tuple[list[int], Memory, Scope] | None = None
+        self.scope: Scope | None = None  # of its newest lease; None: there is none yet
 
 
 class Seen(IntEnum):
@@ -94,6 +92,7 @@ class Suspect:
     """
 
     __slots__ = (
+        "barred",
         "bucket_level_milli",
         "bucket_novel",
         "bucket_s",
@@ -146,6 +145,8 @@ class Suspect:
         # row held that is not known: the sieve has seen that it amounts to nothing.
         self.coarse: dict[int, ClockClass] = {}
         self.episode: Episode | None = None
+        # Platforms of the last days' flood: they do not become known while it is remembered.
+        self.barred: frozenset[int] = frozenset()
         self.bucket_level_milli = 0
         self.bucket_novel = 0  # since it was last empty,
         self.bucket_since_s = 0  # which was then
@@ -186,7 +187,10 @@ class Suspect:
 
     def _met_once(self, held: int, oldest: int | None) -> bool:
         """The same of a novel sighting of over a day ago; `oldest` is `_oldest_held`, if known."""
-        days = self.tainted.get(held & 0xFFFF_FFFF)
+        platform = held & 0xFFFF_FFFF
+        if platform in self.barred:
+            return False
+        days = self.tainted.get(platform)
         if days is not None:
             return days >= TAINTED_DAYS
         if self.episode is not None and held >> 33 >= self.episode.since_s:
@@ -242,14 +246,7 @@ class Suspect:
 
     def prints(self, at_s: int) -> set[int]:
         """The prints of all that it knows, in its memory or by id."""
-        return self.prints_with(self.known(at_s))
-
-    def prints_with(self, known: Iterable[int]) -> set[int]:
-        """The same, where it is known which it knows by id."""
-        prints = set(self.memory.prints)
-        prints.discard(0)
-        prints.update(map(platform_print, known))
-        return prints
+        return {*self.memory.prints, *map(platform_print, self.known(at_s))} - {0}
 
     def memory_size(self, at_s: int) -> int:
         """The number of platforms that the recipient knows, as far as prints tell them apart."""
@@ -270,8 +267,15 @@ def see(
     at_s: int,
     stamps: ClockClass = ClockClass.EXACT,
     offset: int = -1,
+    *,
+    refused: bool = False,
+    counts_day: bool = True,
 ) -> Seen:
-    """Takes one message in, from a gateway whose stamps are of this class."""
+    """Take one message in, from a gateway whose stamps are of this class.
+
+    `refused` says that the lease refuses it, so its platform is novel. `counts_day` says that the
+    message counts as a day on which the platform came.
+    """
     sightings = suspect.sightings
     suspect.last_s = max(suspect.last_s, at_s)
     newest_s = sightings[-1] >> 33 if sightings else at_s
@@ -279,15 +283,17 @@ def see(
         return Seen.LATE
     held = suspect.seen.get(platform)
     if held is not None and -DAY_S < at_s - (held >> 33) < DAY_S:
+        if counts_day and suspect.tainted.get(platform) == 0:
+            suspect.tainted[platform] = 1
         return Seen.REPEAT
-    known = suspect.knows(platform, at_s)
+    known = not refused and suspect.knows(platform, at_s)
     novel = not known or suspect.exceeds(platform, at_s)
     habit = not novel and _rises(suspect, platform, held, at_s)
+    days = _days_with(suspect, platform, at_s, counts=counts_day) if novel else None
     if held is not None:
-        days = suspect.tainted.get(platform, 0)
         _forget(suspect, held)
-        if novel and days and at_s - (held >> 33) < TAINT_S:
-            suspect.tainted[platform] = days + 1
+    if days is not None:
+        suspect.tainted[platform] = days
     sighting = word(at_s, novel, platform)
     _hold(suspect, sighting)
     suspect.places[platform] = offset
@@ -306,6 +312,19 @@ def see(
     if known:
         return Seen.EXCESS if novel else Seen.KNOWN
     return Seen.NOVEL
+
+
+def _days_with(suspect: Suspect, platform: int, at_s: int, *, counts: bool) -> int | None:
+    """Return the days on which a tainted platform came, with a new one; None if it is not tainted.
+
+    A day on which none of its messages `counts` begins the count anew.
+    """
+    if not counts:
+        return 0
+    days = suspect.tainted.get(platform)
+    if days is None or at_s - (suspect.seen[platform] >> 33) >= TAINT_S:
+        return None
+    return days + 1
 
 
 def _rises(suspect: Suspect, platform: int, held: int | None, at_s: int) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 from streams.agents.kept import KeptTopic
 from streams.cluster.read import PLACE_S, Spans, TopicReader, reading
 from streams.telemetry.metrics import Metrics
-from streams.wire import UnreadableError, VersionError
+from streams.wire import UnreadableError
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +119,6 @@ class Agent(ABC):
         try:
             self._take(record)
         except UnreadableError as error:
-            kind = "newer" if isinstance(error, VersionError) else "bad"
-            self._metrics.add("records_refused_total", kind=kind)
+            self._metrics.add("records_refused_total", kind=error.kind)
             at = f"{record.topic}[{record.partition}]@{record.offset}"
-            log.warning("%s cannot be read: %s", at, kind)
+            log.warning("%s cannot be read: %s", at, error.kind)

@@ -318,6 +318,10 @@ def pictures(result: Result) -> dict[str, list[Picture]]:
     }
 
 
+DISTINCT_MIN: Final = 2
+"""Different numbers of recipients that a grid of bars needs: one number repeated tells nothing."""
+
+
 def _bursts(result: Result) -> Iterator[Picture]:
     wide, phone = FULL
     half = 5.6
@@ -361,6 +365,9 @@ def _bursts(result: Result) -> Iterator[Picture]:
         head=tables.PEAKS,
         rows=tables.peaks(result),
     )
+    over = tables.over_pairs(result, tables.BARS)
+    if len(np.unique(over)) < DISTINCT_MIN:
+        return
     yield drawn(
         "grid",
         tr("Any pair of bars"),

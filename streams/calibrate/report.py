@@ -12,6 +12,7 @@ from detectors.suspects.clocks import ClockClass
 from detectors.suspects.judge import BURST
 from streams import __version__
 from streams.calibrate import plots
+from streams.calibrate.rates import THROTTLE_TARGET, Rate
 from streams.calibrate.result import LEAK_GAP_S, Result, outside
 from streams.errors import UsageError
 from streams.files import unwritten
@@ -54,21 +55,28 @@ def write_page(result: Result, found: dict[str, Any], path: Path, command: str) 
 
 
 def headline(found: dict[str, Any]) -> str:
-    """Say in one line what the history shows of false throttles."""
+    """Say in one line what the history shows of false throttles.
+
+    A history too short to show the target with no throttle at all says that first.
+    """
     throttle = found["rates"]["current"]["throttle"]
-    days, n = f"{found['history']['subscriber_days']:,}", f"{throttle['episodes']:,}"
-    if throttle["standing"] == "shown":
+    subscriber_days, n = found["history"]["subscriber_days"], throttle["episodes"]
+    throttles = trn("{n} throttle", "{n} throttles", n) if n else tr("No throttle")
+    if subscriber_days < Rate(0, 1).days_needed(THROTTLE_TARGET):
+        form = tr(
+            "Too little history: {days} subscriber-days; a rate of one in a million needs about "
+            "three million. {throttles}"
+        )
+    elif throttle["standing"] == "shown":
         form = tr("At most one false throttle in a million subscriber-days: shown by {days}")
     elif throttle["standing"] == "exceeded":
-        form = tr("{n} throttles in {days} subscriber-days: more than a calm network should have")
+        form = tr("{throttles} in {days} subscriber-days: more than a calm network should have")
         attacks = found["looks_like_attack"]
         if attacks and attacks == found["throttled_recipients"] - found["set_aside"]:
-            form = tr("{n} throttles in {days} subscriber-days: all look like attacks")
-    elif throttle["episodes"]:
-        form = tr("{n} throttles in {days} subscriber-days: too few to claim one in a million")
+            form = tr("{throttles} in {days} subscriber-days: all look like attacks")
     else:
-        form = tr("No throttle in {days} subscriber-days: too few to claim one in a million")
-    return form.format(n=n, days=days)
+        form = tr("{throttles} in {days} subscriber-days: too few to claim one in a million")
+    return form.format(days=f"{subscriber_days:,}", throttles=throttles)
 
 
 def lead(found: dict[str, Any]) -> str:

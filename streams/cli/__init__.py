@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
 from typing import Annotated, Any, Final
@@ -17,12 +16,13 @@ from typer.main import get_command
 
 from streams.errors import Exit
 from streams.foreign import understood
-from streams.language import ENGLISH, listed, spoken, tr
+from streams.language import ENGLISH, spoken, suggest, tr
 
 EPILOG: Final = (
     "Exit codes: 0 done; 1 what was checked does not hold, or was not confirmed; 2 wrong usage; "
-    "70 state cannot be trusted, restart; 75 something is away, try again; 78 wrong settings, "
-    "topics or rights, a restart cannot help; 130 interrupted."
+    "3 applied, but a gateway has not confirmed; 4 what was checked is an extract; "
+    "70 state cannot be trusted, restart; 75 something is away, try again; "
+    "78 wrong settings, topics or rights, a restart cannot help; 130 interrupted."
 )
 
 LANGUAGE_HELP: Final = "Answer in en or zh-Hans; default: as LANG says."
@@ -33,8 +33,6 @@ _ROW: Final = re.compile(r"^( +[\w-]+ {2,})(\S.*)$", re.MULTILINE)
 """A row of a help's table: a name, and a sentence about it."""
 _ASIDE: Final = re.compile(r"(?<=  )(\(.+\))$", re.MULTILINE)
 """A remark behind an example, in brackets."""
-NEAREST: Final = 3
-"""Commands named at most where one was mistyped."""
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "worker": ("streams.cli.worker:worker", "Detect floods in a Kafka topic and publish leases."),
@@ -108,14 +106,9 @@ class Commands(TyperGroup):
                 typer.echo(ctx.get_help())
                 ctx.exit()
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            near = get_close_matches(args[0], [*COMMANDS, "help"], NEAREST)
             sentence = tr("No such command {name!r}.").format(name=args[0])
-            if near:
-                meant = listed([f"`otpguard {each}`" for each in near])
-                sentence = tr("{sentence} Did you mean {meant}?").format(
-                    sentence=sentence, meant=meant
-                )
-            ctx.fail(sentence)
+            names = [*COMMANDS, "help"]
+            ctx.fail(suggest(sentence, args[0], names, "`otpguard {}`"))
         return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - as above

@@ -46,8 +46,8 @@ def platforms(config: ConfigOption = None) -> None:
     r"""Add up what the workers count of each platform, and tell of a week, day by day.
 
     Of several processes one is at work, the others take over when it ends. Workers tell each half
-    hour, where `worker.state_format` is 4. Where `detect.hot` is network it also makes the list of
-    platforms that floods abuse, and appends it to the input, for the workers.
+    hour. Where `detect.hot` is network it also makes the list of platforms that floods abuse, and
+    appends it to the input, for the workers.
 
     \b
     Example:

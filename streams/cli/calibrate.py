@@ -27,6 +27,7 @@ from streams.cli.shared import (
     write_table,
 )
 from streams.errors import ConfigError, UsageError
+from streams.extras import how_to_install
 from streams.files import unwritten
 from streams.language import listed, tr
 from streams.shown import MASK, shown
@@ -402,7 +403,7 @@ def _say_misses(misses: list[dict[str, Any]]) -> None:
     if misses:
         write_table(
             (
-                tr("share"),
+                tr("share of the bar"),
                 tr("rule"),
                 tr("score"),
                 tr("bar"),
@@ -619,11 +620,12 @@ def _need_report() -> None:
 
     missing = [name for name in ("jinja2", "matplotlib") if find_spec(name) is None]
     if missing:
+        how = how_to_install("report")
         raise ConfigError(
             tr(
-                "--report needs {missing}: pip install 'otpguard[report]' (the figures alone need "
-                "nothing: leave --report out)"
-            ).format(missing=listed(missing))
+                "--report needs {missing}: {how} (the figures alone need nothing: leave --report "
+                "out)"
+            ).format(missing=listed(missing), how=how)
         )
 
 
@@ -648,7 +650,7 @@ def _names(path: Path | None, numbers: Numbers) -> frozenset[str]:
     if path is None:
         return frozenset()
     try:
-        written = path.read_text("utf-8")
+        written = path.read_text("utf-8-sig")
     except UnicodeDecodeError:
         raise UsageError(tr("{path}: no UTF-8 text").format(path=path)) from None
     lines = (line.partition("#")[0].strip() for line in written.splitlines())

@@ -16,7 +16,7 @@ from streams.cli.shared import (
     write_table,
 )
 from streams.errors import UsageError
-from streams.language import tr
+from streams.language import tr, trc
 from streams.shown import shown
 
 app = group("See floods at many recipients at once, each campaign told as one.")
@@ -27,7 +27,7 @@ CAMPAIGN_COLUMNS: Final = {
     "start": "since",
     "last": "last",
     "victims": "victims",
-    "throttled": "throttled",
+    "throttled": "victims throttled",
     "messages": "messages",
     "platforms": "platforms",
     "pace": "codes a minute",
@@ -62,21 +62,24 @@ def ls(
 
     settings = settings_of(config)
     since_ms = ago_ms(since)
-    found = [
-        each
-        for each in newest(client_arguments(settings.kafka), settings.topics.campaign)
-        if each.end_ms >= since_ms and (all_ or each.open)
-    ]
-    rows = [campaign_row(each) for each in found]
+    every = newest(client_arguments(settings.kafka), settings.topics.campaign)
+    rows = [campaign_row(each) for each in every if each.end_ms >= since_ms and (all_ or each.open)]
     if as_json:
         write_json(rows)
     elif rows:
         names = list(CAMPAIGN_COLUMNS)
         write_table(
             [tr(heading) for heading in CAMPAIGN_COLUMNS.values()],
-            [[tr(row[name]) if name in SPOKEN else row[name] for name in names] for row in rows],
+            [
+                [trc("campaign", row[name]) if name in SPOKEN else row[name] for name in names]
+                for row in rows
+            ],
             drop=[names.index(name) for name in SPARED],
-            styles={tr("open"): "bold red"},
+            styles={trc("campaign", "open"): "bold red"},
+        )
+    elif not every:
+        typer.echo(
+            tr("no campaign was ever reported; perhaps `otpguard agent campaigns` does not run")
         )
     else:
         typer.echo(tr("no campaigns") if all_ else tr("no open campaigns"))

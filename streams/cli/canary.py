@@ -7,7 +7,13 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.shared import ConfigOption, log_to_stderr, serving, settings_of
+from streams.cli.shared import (
+    ConfigOption,
+    log_to_stderr,
+    progress,
+    serving,
+    settings_of,
+)
 from streams.errors import Exit
 from streams.language import tr
 
@@ -35,7 +41,7 @@ def canary(
     settings = settings_of(config)
     # Here, because Kafka's client takes long to import and `--help` needs none.
     from streams.cluster.admin import client_arguments, working  # noqa: PLC0415
-    from streams.operate.canary import GOOD, Watch, spare_number  # noqa: PLC0415
+    from streams.operate.canary import GOOD, Watch, outcome_of, spare_number  # noqa: PLC0415
     from streams.telemetry.metrics import Metrics  # noqa: PLC0415
 
     log_to_stderr()
@@ -43,11 +49,24 @@ def canary(
     clients = client_arguments(settings.kafka)
     with (
         working(tr("no flood")),
-        closing(Watch(settings.canary, clients, settings.topics, metrics)) as watch,
+        progress(
+            tr("seconds since the flood"), int(settings.canary.deadline_s), quiet=not once
+        ) as show,
+        closing(Watch(settings.canary, clients, settings.topics, metrics, show)) as watch,
     ):
         if once:
             number = spare_number(settings.canary)
-            outcome = watch.flood(number, acknowledged=not without_adapter)
+            try:
+                outcome = watch.flood(number, acknowledged=not without_adapter)
+            except KeyboardInterrupt:
+                run, told = watch.latest, tr("interrupted before the flood")
+                if run is not None:
+                    told = tr("interrupted after {n} s: the flood was {outcome} until then").format(
+                        n=run.waited_s,
+                        outcome=outcome_of(run, acknowledged=not without_adapter),
+                    )
+                typer.echo(told, err=True)
+                raise typer.Exit(Exit.INTERRUPTED) from None
             raise typer.Exit(Exit.DONE if outcome in GOOD else Exit.TRY_AGAIN)
         with serving(settings, metrics) as stop:
             watch.run(stop, acknowledged=not without_adapter)

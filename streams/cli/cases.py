@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -23,12 +24,12 @@ from streams.language import listed, tr
 from streams.shown import in_json, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from detectors.model.records import EpisodeRecord
     from streams.config import Settings
-    from streams.operate.cases import Case
+    from streams.desk.store import CaseFile
+    from streams.desk.store.store import ReadModel
     from streams.wire import Override
 
 app = group("See who is attacked, and what is done about it.")
@@ -58,18 +59,17 @@ def ls(
       otpguard cases ls
       otpguard cases ls --all --since 7d --json
     """
-    from streams.operate.cases import doing, open_now, summary  # noqa: PLC0415 - start-up time
+    from streams.operate.cases import summary  # noqa: PLC0415 - start-up time
 
     settings = settings_of(config)
     with looked(settings, "view", detail="cases"):
-        cases, words = read_cases(settings, since)
-        now_ms = clock.now_ms()
-        chosen = list(cases.values() if all_ else open_now(cases.values()))
-        rows = [{**summary(case), "state": doing(case, words, now_ms)} for case in chosen]
+        with closing(read_topics(settings, since)) as model:
+            rows = [summary(line) for line in model.all(ended=all_)]
+            switched = switch_of(model)
         if as_json:
             write_json(rows)
             return
-        warn(words, now_ms)
+        warn(switched)
         if rows:
             _write_cases(rows)
         else:
@@ -123,11 +123,17 @@ def _write_cases(rows: Sequence[Mapping[str, Any]]) -> None:
     )
 
 
-def warn(words: Iterable[Override], now_ms: int) -> None:
-    """Say it first if the operator's switch keeps gateways from doing what follows."""
-    from streams.operate.cases import banner, switch  # noqa: PLC0415 - start-up time
+def switch_of(model: ReadModel) -> Override | None:
+    """Return the operator's word that keeps every gateway from enforcing now, if there is one."""
+    from streams.operate.cases import switch  # noqa: PLC0415 - start-up time
 
-    word = switch(words, now_ms)
+    return switch([each.word for each in model.words_now()], clock.now_ms())
+
+
+def warn(word: Override | None) -> None:
+    """Say it first if the operator's switch keeps gateways from doing what follows."""
+    from streams.operate.cases import banner  # noqa: PLC0415 - start-up time
+
     if word is not None:
         typer.secho(shown(banner(word)), fg="red", bold=True)
 
@@ -140,7 +146,9 @@ def show(
     since: SinceOption = "24h",
     as_json: JsonOption = False,
 ) -> None:
-    r"""Show a recipient's cases as they stand now.
+    r"""Show a recipient's cases as they stand now: first the one that counts.
+
+    That is the worst one that is not over, then the newest.
 
     \b
     Examples:
@@ -149,11 +157,7 @@ def show(
     """
     settings = settings_of(config)
     with _looked_for(settings, named):
-        found, words = _found(settings, named, since)
-        if not as_json:
-            warn(words, clock.now_ms())
-        for case in found:
-            _print(case, case.last, words, as_json=as_json)
+        _show(settings, named, since, as_json=as_json, most=None)
 
 
 @app.command()
@@ -168,7 +172,8 @@ def watch(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
 
     from streams.cluster.admin import client_arguments  # noqa: PLC0415
     from streams.cluster.read import readable, records  # noqa: PLC0415
-    from streams.operate.cases import Case, summary  # noqa: PLC0415
+    from streams.desk.store.store import line_of  # noqa: PLC0415
+    from streams.operate.cases import summary  # noqa: PLC0415
     from streams.wire import decode_episode  # noqa: PLC0415
 
     settings = settings_of(config)
@@ -179,8 +184,8 @@ def watch(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
         clients, topic = client_arguments(settings.kafka), settings.topics.episode
         found = records(clients, topic, since_ms=now_ms, follow=True)
         for episode in readable(found, decode_episode):
-            row = {"change": episode.change, **summary(Case(records=[episode]))}
-            del row["gateways"], row["refused"]  # not known yet
+            row = {"change": episode.change, **summary(line_of(episode))}
+            del row["gateways"], row["refused"], row["state"]  # not known yet
             typer.echo(
                 in_json(msgspec.json.encode(row).decode())
                 if as_json
@@ -267,24 +272,16 @@ def explain(
 ) -> None:
     r"""Say why: which platforms when, known or novel, scores, the rule, and why not something else.
 
-    For an action: as it was when the lease was made. For a recipient: its newest case.
+    For an action: as it was when the lease was made. For a recipient: the case that counts.
 
     \b
     Examples:
       otpguard explain +8613900000001
       otpguard explain 1:sms.delivery.v1:7:123456 --since 7d
     """
-    from streams.operate.cases import identity  # noqa: PLC0415 - start-up time
-
     settings = settings_of(config)
     with _looked_for(settings, named):
-        found, words = _found(settings, named, since)
-        case = found[-1]
-        if not as_json:
-            warn(words, clock.now_ms())
-        at_that_time = [record for record in case.records if identity(record) == named]
-        record = at_that_time[-1] if at_that_time else case.last
-        _print(case, record, words, as_json=as_json)
+        _show(settings, named, since, as_json=as_json, most=1)
 
 
 def _looked_for(settings: Settings, named: str) -> AbstractContextManager[None]:
@@ -295,12 +292,33 @@ def _looked_for(settings: Settings, named: str) -> AbstractContextManager[None]:
     return looked(settings, "search", settings.intake().numbers.canonical(named) or "")
 
 
-def _print(case: Case, record: EpisodeRecord, words: Sequence[Override], *, as_json: bool) -> None:
+def _show(settings: Settings, named: str, since: str, *, as_json: bool, most: int | None) -> None:
+    """Write the cases of a name, the one that counts first. Raise UsageError if there is none."""
+    with closing(read_topics(settings, since)) as model:
+        found = model.named(named, settings.intake().numbers.canonical(named))
+        if not found:
+            raise UsageError(
+                tr("no case of {named!r} in the last {since}; --since looks further back").format(
+                    named=named, since=since
+                )
+            )
+        if not as_json:
+            warn(switch_of(model))
+        for line in found[:most]:
+            _print(model.case(line.episode_id), named, as_json=as_json)
+
+
+def _print(file: CaseFile, named: str, *, as_json: bool) -> None:
+    """Write a case: as it was when the lease was made that `named` may name, else as it is."""
     import msgspec  # noqa: PLC0415 - start-up time
 
-    from streams.operate.cases import SAYS, doing, explanation  # noqa: PLC0415
+    from streams.operate.cases import SAYS, counts_now, explanation, identity  # noqa: PLC0415
     from streams.wire import encode_episode  # noqa: PLC0415
 
+    line, case = file.line, file.case
+    record = case.last
+    if named != line.episode_id:
+        record = next((each for each in case.records if identity(each) == named), record)
     if as_json:
         acks = [ack for each in case.acks.values() for ack in each]
         write_json(
@@ -309,31 +327,17 @@ def _print(case: Case, record: EpisodeRecord, words: Sequence[Override], *, as_j
                 "leases": [action.action_id for action in case.actions],
                 "acks": [msgspec.to_builtins(ack) for ack in acks],
                 "operator": [msgspec.to_builtins(word) for word in case.words],
-                "refused": case.refused,
+                "refused": line.refused,
             }
         )
         return
-    state = doing(case, words, clock.now_ms())
-    told = tr("now: {state}").format(state=tr(SAYS[state]))
-    colour = COLOURS.get(state, "").rpartition(" ")[2]
+    told = tr("now: {state}").format(state=tr(SAYS[line.state]))
+    colour = COLOURS.get(line.state, "").rpartition(" ")[2]
     typer.secho(told, fg=None if colour in ("", "reverse") else colour, bold=True)
-    for line in explanation(case, record):
-        typer.echo(shown(line))
-
-
-def _found(settings: Settings, named: str, since: str) -> tuple[list[Case], list[Override]]:
-    """Find the cases of a name, and all words of the operator."""
-    from streams.operate.cases import find  # noqa: PLC0415 - start-up time
-
-    cases, words = read_cases(settings, since)
-    found = find(cases, named, settings.intake().numbers.canonical(named))
-    if not found:
-        raise UsageError(
-            tr("no case of {named!r} in the last {since}; --since looks further back").format(
-                named=named, since=since
-            )
-        )
-    return found, words
+    if record.evidence != case.last.evidence:
+        typer.echo(counts_now(line))
+    for each in explanation(case, record):
+        typer.echo(shown(each))
 
 
 def refuse_nobody(named: str, before: str = "") -> None:
@@ -349,27 +353,11 @@ def refuse_nobody(named: str, before: str = "") -> None:
         )
 
 
-def read_cases(settings: Settings, since: str) -> tuple[dict[str, Case], list[Override]]:
-    """Read the cases since then, and all words of the operator."""
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.cluster.read import readable, records  # noqa: PLC0415
-    from streams.operate.cases import collect  # noqa: PLC0415
-    from streams.wire import decode_ack, decode_action, decode_episode  # noqa: PLC0415
+def read_topics(settings: Settings, since: str) -> ReadModel:
+    """Read the cases since then out of the topics, and all words of the operator."""
+    from streams.desk.store.opening import of_topics  # noqa: PLC0415 - start-up time
 
-    since_ms = ago_ms(since)
-    clients, topics = client_arguments(settings.kafka), settings.topics
-
-    def read(topic: str, decode: Any) -> Any:
-        return readable(records(clients, topic, since_ms=since_ms), decode)
-
-    words = words_of(settings)
-    cases = collect(
-        read(topics.episode, decode_episode),
-        read(topics.throttle, decode_action),
-        read(topics.acks, decode_ack),
-        words,
-    )
-    return cases, words
+    return of_topics(settings, ago_ms(since))
 
 
 def words_of(settings: Settings) -> list[Override]:

@@ -184,6 +184,5 @@ def _run(settings: Settings, gateway: Gateway, gateway_id: str | None, where: st
             metrics,
             LeaseClock(),
         )
-        reading = "reading the leases"
-        with serving(settings, metrics, lambda: "" if adapter.ready.is_set() else reading) as stop:
+        with serving(settings, metrics, adapter.unready) as stop:
             adapter.run(stop)

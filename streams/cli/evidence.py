@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +18,7 @@ from streams.cli.shared import (
     ago_ms,
     group,
     opened,
+    progress,
     settings_of,
     write_json,
 )
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from streams.config import Settings
-    from streams.evidence.records import Chosen, Placed
+    from streams.evidence.records import Chosen
 
 app = group("Hand over a case as evidence that anybody can verify.")
 keys = group(
@@ -81,6 +84,9 @@ def make(
 ) -> None:
     r"""Make a pack of a case: records, signed manifest, report in Chinese and English, verifiers.
 
+    Of a number with several cases each gets a pack, in a folder of its own in the new folder; an
+    episode or an action names one of them.
+
     \b
     Examples:
       otpguard evidence make 13900000001 --document 调证字2026-17 --authority 某公安局 -o pack
@@ -103,26 +109,37 @@ def make(
         raise UsageError(
             tr("{out} is there already: a pack gets a folder of its own").format(out=out)
         )
-    chosen = _remembered(settings, named) if store else _chosen(settings, named, since, from_)
-    manifest = make_pack(chosen, Making.of(settings, key_of_pack, cover, clock.now_ms()), out)
+    found = _remembered(settings, named) if store else _chosen(settings, named, since, from_)
+    making = Making.of(settings, key_of_pack, cover, clock.now_ms())
     signer = key_of_pack.public.fingerprint
-    if wrong := check(out, signer).wrong:
-        shutil.rmtree(out, ignore_errors=True)  # one that is found out in court is worse than none
-        raise UnavailableError(
-            tr("the pack that was made does not verify, and was taken away: {what}").format(
-                what=wrong[0]
+    made: dict[str, dict[str, Any]] = {}
+    for chosen in found:
+        name = re.sub(r"[^A-Za-z0-9.-]", "-", chosen.episode_id)[:80]
+        folder = out if len(found) == 1 else out / name
+        made[str(folder)] = make_pack(chosen, making, folder)
+        if wrong := check(folder, signer).wrong:
+            shutil.rmtree(folder, ignore_errors=True)  # found out in court it is worse than none
+            raise UnavailableError(
+                tr("the pack that was made does not verify, and was taken away: {what}").format(
+                    what=wrong[0]
+                )
+            )
+    if as_json:
+        documents = [
+            {"pack": folder, "fingerprint": signer, **manifest} for folder, manifest in made.items()
+        ]
+        write_json(documents[0] if len(documents) == 1 else documents)
+        return
+    if len(found) > 1:
+        typer.echo(tr("{n} cases of {named}, a pack of each:").format(n=len(found), named=named))
+    for folder_, manifest in made.items():
+        typer.echo(
+            tr("{out}: {n} records of case {case}").format(
+                out=folder_, n=manifest["records"], case=manifest["episode"]
             )
         )
-    if as_json:
-        write_json({"pack": str(out), "fingerprint": signer, **manifest})
-        return
-    typer.echo(
-        tr("{out}: {n} records of case {case}").format(
-            out=out, n=manifest["records"], case=manifest["episode"]
-        )
-    )
-    for gap in manifest["gaps"]:
-        typer.echo(tr("gap: {gap}").format(gap=gap.get(spoken(), gap["en"])))
+        for gap in manifest["gaps"]:
+            typer.echo(tr("gap: {gap}").format(gap=gap.get(spoken(), gap["en"])))
     typer.echo(_signed(signer))
 
 
@@ -158,7 +175,7 @@ def verify(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Verify a pack, or a signed report; exit 1 if it is not as it was made.
+    r"""Verify a pack, or a signed report; exit 1 if it is not as it was made, 4 for an extract.
 
     \b
     Example:
@@ -177,7 +194,7 @@ def verify(
         raise UsageError(f"{error.filename or pack}: {error.strerror}") from None
     if as_json:
         said = {
-            "verified": not told.wrong,
+            "verified": not (told.wrong or told.extract),
             "wrong": told.wrong,
             "extract": told.extract,
             "report": told.report,
@@ -192,16 +209,22 @@ def verify(
             typer.echo(shown(tr("wrong: {what}").format(what=each)))
         typer.echo(tr("not verified: the pack is not as it was made"))
     else:
-        for line in _verified(told.manifest, told.extract, told.records):
+        for line in _verified(told.manifest, told.records):
             typer.echo(shown(line))
         if told.stamped:
             form = tr("time stamp {at}; the authority's signature was not checked (--tsa-ca)")
             if told.stamp_checked:
                 form = tr("time stamp {at}, by an authority of these certificates")
             typer.echo(form.format(at=told.stamped))
-        typer.echo(tr("verified"))
-    if told.wrong:
-        raise typer.Exit(Exit.NO)
+        last = tr("verified")
+        if told.extract:
+            form = tr(
+                "an extract: {n} of {all} records are of the signed pack, others are not here"
+            )
+            last = form.format(n=told.records, all=told.manifest["records"])
+        typer.echo(last)
+    if told.wrong or told.extract:
+        raise typer.Exit(Exit.NO if told.wrong else Exit.EXTRACT)
 
 
 @app.command()
@@ -312,7 +335,7 @@ def text_12321(
     from streams.evidence.text_12321 import lines  # noqa: PLC0415
 
     settings = settings_of(config)
-    chosen = _chosen(settings, named, since, from_)
+    chosen, *_ = _chosen(settings, named, since, from_)
     for line in lines(chosen, ZoneInfo(settings.evidence.zone)):
         typer.echo(shown(line))
 
@@ -404,72 +427,54 @@ def rotate(
     typer.echo(_signed(public.fingerprint))
 
 
-def _chosen(settings: Settings, named: str, since: str, from_: str | None) -> Chosen:
-    """Choose the case out of a file or of the topics. Raise UsageError if there is none."""
-    from streams.evidence.records import choose, from_lines  # noqa: PLC0415 - start-up time
+def _chosen(settings: Settings, named: str, since: str, from_: str | None) -> list[Chosen]:
+    """Choose cases out of a file or of the topics. Raise UsageError if there is none."""
+    from streams.desk.store.opening import log_records  # noqa: PLC0415 - start-up time
+    from streams.evidence.records import KINDS, choose, from_lines, from_log  # noqa: PLC0415
 
     refuse_nobody(named)
     recipient = settings.intake().numbers.canonical(named)
     if from_ is None:
-        chosen = choose(_of_topics(settings, since), named, recipient)
+        names = [*(contract.source for contract in KINDS.values()), "everyone"]
+        records = log_records(settings, ago_ms(since), names, progress)
+        chosen = choose(from_log(records), named, recipient)
     else:
         with opened(from_) as file:
             chosen = choose(from_lines(from_, file), named, recipient)
-    if chosen is None:
+    if not chosen:
         raise UsageError(
             tr("no case of {named!r} in {source}").format(named=named, source=from_ or since)
         )
     return chosen
 
 
-def _remembered(settings: Settings, named: str) -> Chosen:
-    """Choose the case out of the case store. Raise UsageError if it has none."""
-    from streams.desk.store.case_records import case_records, named_episode  # noqa: PLC0415
+def _remembered(settings: Settings, named: str) -> list[Chosen]:
+    """Choose cases out of the case store. Raise UsageError if it has none."""
+    from streams.desk.store.case_records import case_records  # noqa: PLC0415 - start-up time
     from streams.desk.store.opening import opened as opened_store  # noqa: PLC0415
     from streams.desk.store.opening import there  # noqa: PLC0415
-    from streams.evidence.records import choose, from_store  # noqa: PLC0415 - start-up time
+    from streams.evidence.records import from_store, gathered  # noqa: PLC0415
 
     refuse_nobody(named)
     if not there(settings):
         raise UsageError(
             tr("there is no case store that you may read: `otpguard desk index` fills desk.store")
         )
-    case_store = opened_store(settings)
-    try:
-        episode_id = named_episode(case_store, named, settings.intake().numbers.canonical(named))
-        found = from_store(case_records(case_store, episode_id)) if episode_id else ()
-        chosen = choose(found, episode_id or "", None)
-        behind_s = case_store.freshness().lag_ms // 1000
-    finally:
-        case_store.close()
-    if chosen is None:
+    with closing(opened_store(settings)) as store:
+        chosen = [
+            gathered(store.case(line.episode_id), from_store(case_records(store, line.episode_id)))
+            for line in store.named(named, settings.intake().numbers.canonical(named))
+        ]
+        behind_s = store.freshness().lag_ms // 1000
+    if not chosen:
         raise UsageError(
             tr(
                 "no case of {named!r} in the case store: it forgot it, or has not read it yet"
             ).format(named=named)
         )
-    chosen.behind_s = behind_s
+    for each in chosen:
+        each.behind_s = behind_s
     return chosen
-
-
-def _of_topics(settings: Settings, since: str) -> Iterator[Placed]:
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.cluster.read import records  # noqa: PLC0415
-    from streams.evidence.records import from_topic  # noqa: PLC0415
-
-    since_ms = ago_ms(since)
-    clients, topics = client_arguments(settings.kafka), settings.topics
-    for kind, topic, start_ms in (
-        ("episode", topics.episode, since_ms),
-        ("lease", topics.throttle, since_ms),
-        ("ack", topics.acks, since_ms),
-        ("incident", topics.incident, since_ms),
-        ("counts", topics.counts, since_ms),
-        ("notice", topics.notice, since_ms),
-        ("word", topics.override, None),
-        ("word", topics.everyone, None),
-    ):
-        yield from from_topic(kind, records(clients, topic, since_ms=start_ms))
 
 
 def _write_private(out: Path, text: str) -> None:
@@ -504,10 +509,8 @@ def _signed(fingerprint: str) -> str:
     return tr("fingerprint of the signer: {fingerprint}").format(fingerprint=in_groups(fingerprint))
 
 
-def _verified(manifest: dict[str, Any], extract_: bool, n: int) -> Iterator[str]:
-    form = tr("case {case}: all {n} records, made by {unit}")
-    if extract_:
-        form = tr("case {case}: an extract, {n} of {all} records, made by {unit}")
+def _verified(manifest: dict[str, Any], n: int) -> Iterator[str]:
+    form = tr("case {case}: {n} of {all} records, made by {unit}")
     made = manifest["made"]
     if "month" in manifest:
         form = tr("report of {month}, made by {unit}")

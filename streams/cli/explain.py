@@ -49,8 +49,9 @@ def explain(
 ) -> None:
     r"""Say why: which platforms when, known or novel, scores, the rule, and why not something else.
 
-    For an action: as it was when the lease was made. For a recipient: its newest case. A file
-    holds records of the episode topic as JSON lines; leases among them are told in one line each.
+    For an action: as it was when the lease was made. For a recipient: the case that counts, which
+    is the worst one that is not over, then the newest. A file holds records of the episode topic as
+    JSON lines; leases among them are told in one line each.
 
     \b
     Examples:

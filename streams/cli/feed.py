@@ -15,6 +15,7 @@ from streams.cli.shared import (
     ConfigOption,
     group,
     log_to_stderr,
+    no_whole_gzip,
     opened,
     serving,
     settings_of,
@@ -195,6 +196,8 @@ def jsonl(
             stop, rate=rate, now=now,
         )  # fmt: skip
     typer.echo(tr("published {published}").format(published=report.published), err=True)
+    if report.is_cut:
+        raise no_whole_gzip(file)
     if report.unreadable:
         raise UsageError(
             tr("{file}: {unreadable} lines are no events: {first}").format(

@@ -11,13 +11,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
 import msgspec
 import typer
 
-from streams.cli.shared import opened
+from streams.cli.shared import TOGETHER, no_whole_gzip, opened
 from streams.errors import UnavailableError, UsageError
 from streams.feeds import guess
 from streams.feeds.csv import FileReport, FileSurvey, RowRules, Target, counted, publish, survey
@@ -115,13 +116,16 @@ def look(
             rules, encoding = given.of(file, stream)
             shown = codes = 0
             seen = FileSurvey()
-            for event in survey(Path(file), stream, rules, seen, finished=finished or whole):
-                codes += _is_code(registry, settings.recognise.confidence_min, event)
-                if shown < sample:
+            found = survey(Path(file), stream, rules, seen, finished=finished or whole)
+            while events := list(islice(found, TOGETHER)):
+                codes += _codes(registry, settings.recognise.confidence_min, events)
+                for event in events[: sample - shown]:
                     shown += 1
                     sys.stdout.write(msgspec.json.encode(event).decode() + "\n")
         for line in _told(file, seen, codes, encoding, given.zone):
             typer.echo(line, err=True)
+        if seen.waiting and finished:
+            raise no_whole_gzip(file)
         unreadable += seen.unreadable
     if unreadable:
         raise UsageError(tr("{rows}; nothing was published").format(rows=_no_events(unreadable)))
@@ -173,7 +177,9 @@ def send(
                     file=file, rows=_no_events(report.unreadable), lines=lines, where=where
                 )
             )
-        if report.waiting:
+        if report.waiting and finished:  # only what is packed can show that its end is missing
+            wrong.append(str(no_whole_gzip(file)))
+        elif report.waiting:
             waiting.append(file)
     if waiting:
         wrong_end = tr(
@@ -238,20 +244,18 @@ def _no_events(rows: int) -> str:
     return trn("{n} row is no event", "{n} rows are no events", rows)
 
 
-def _is_code(registry: Registry, confidence_min: float, event: dict[str, Any]) -> bool:
-    from detectors.recognise.recogniser import recognise  # noqa: PLC0415 - start-up time
+def _codes(registry: Registry, confidence_min: float, events: Sequence[dict[str, Any]]) -> int:
+    """Return how many of these events are verification codes."""
+    from detectors.recognise.recogniser import Message, recognise_many  # noqa: PLC0415 - start-up
 
-    verdict = recognise(
-        registry,
-        event.get("text") or event.get("text_prefix") or "",
-        sender=event["sender"],
-        signature=event.get("signature") or "",
-        category=event.get("category") or "",
-        platform=event.get("platform_id") or "",
-        template=event.get("template_id") or "",
-        confidence_min=confidence_min,
-    )
-    return verdict.otp
+    names = ("sender", "signature", "category", "platform_id", "template_id")
+    messages = [
+        Message(
+            each.get("text") or each.get("text_prefix") or "", *(each.get(n) or "" for n in names)
+        )
+        for each in events
+    ]
+    return sum(verdict.otp for verdict in recognise_many(registry, messages, confidence_min))
 
 
 def _wanted(only: Sequence[str]) -> dict[str, frozenset[str]]:

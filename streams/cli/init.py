@@ -10,7 +10,7 @@ import typer
 
 from streams import clock
 from streams.cli.doctor import tell
-from streams.cli.shared import created
+from streams.cli.shared import created, toml_value
 from streams.errors import ConfigError, Exit, OtpguardError, UnavailableError, UsageError
 from streams.files import replace_file, unwritten
 from streams.language import tr, trn
@@ -54,7 +54,7 @@ def init(
     if to.exists():
         typer.echo(tr("{to} is there already, and stays as it is").format(to=to))
     else:
-        _write(to, *_answers(country.upper(), single=single))
+        _write(to, *_answers(to, country.upper(), single=single))
         typer.echo(tr("wrote {to}; `otpguard config template` lists every setting").format(to=to))
     settings = load(to)
     with Cluster(settings.kafka) as cluster:
@@ -68,7 +68,7 @@ def init(
         raise typer.Exit(Exit.CONFIG)
 
 
-def _answers(country: str, *, single: bool) -> tuple[Kafka, dict[str, str], int, int]:
+def _answers(to: Path, country: str, *, single: bool) -> tuple[Kafka, dict[str, str], int, int]:
     """Find the way to the brokers, other settings in TOML, partitions, and copies of each topic."""
     from streams.cluster.admin import Cluster  # noqa: PLC0415 - start-up time
     from streams.config import load  # noqa: PLC0415
@@ -97,6 +97,8 @@ def _answers(country: str, *, single: bool) -> tuple[Kafka, dict[str, str], int,
             tr("Copies of each topic (at most {brokers})").format(brokers=brokers), copies
         )
     more = {"input.country": f'"{country}"'} if country else {}
+    if single:  # the usual folder is there where a unit of systemd made it
+        more["desk.store"] = str(toml_value(f"sqlite:///{to.absolute().with_name('desk.db')}"))
     if guarded != "none":  # the kill switch gets writers of its own
         more["topics.everyone"] = '"otpguard.override.all.v1"'
     return kafka, more, partitions, copies
@@ -166,8 +168,7 @@ def _number(what: str, proposed: int) -> int:
 
 def _write(to: Path, kafka: Kafka, more: dict[str, str], partitions: int, copies: int) -> None:
     """Write the settings that are not the defaults, and take them back if they are wrong."""
-    from streams.cli.shared import toml_value  # noqa: PLC0415 - start-up time
-    from streams.config import load  # noqa: PLC0415
+    from streams.config import load  # noqa: PLC0415 - start-up time
 
     told = kafka.model_dump(exclude_defaults=True, exclude={"bootstrap", "password"})
     sections: dict[str, dict[str, str | None]] = {

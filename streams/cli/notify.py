@@ -263,12 +263,18 @@ def _texts(settings: Settings) -> NoticeTexts:
 
 
 def _params(settings: Settings) -> NotifyParams:
-    from streams.notices.book import NotifyParams  # noqa: PLC0415 - start-up time
+    from phonenumbers import country_code_for_region  # noqa: PLC0415 - start-up time
+
+    from streams.notices.book import NotifyParams  # noqa: PLC0415
 
     notify, first = settings.notify, int(settings.canary.first)
+    home = str(country_code_for_region(settings.input.country))
     return NotifyParams(
         hold_off_ms=round(notify.hold_off_h * 3_600_000),
         per_minute=notify.per_minute,
+        per_day=notify.per_day,
+        prefixes={each.lstrip("+"): most for each, most in notify.to_prefixes.items()}
+        or {home: notify.per_day},
         age_max_ms=round(notify.age_max_s * 1000),
         gateways=frozenset(notify.gateways),
         canary=range(first, first + settings.canary.numbers),

@@ -26,8 +26,8 @@ from streams.cli.shared import (
     settings_of,
     write_json,
 )
-from streams.errors import OtpguardError, UnavailableError, UsageError
-from streams.language import listed, tr
+from streams.errors import OtpguardError, UnavailableError, UnconfirmedError, UsageError
+from streams.language import listed, moment, tr
 from streams.shown import shown
 
 if TYPE_CHECKING:
@@ -282,16 +282,17 @@ def _say(
     with audit_chain(settings) as chain:
         _note(chain, word, "asked")
         try:
-            name, confirmed, failed = _publish(settings, word, wait_s)
+            name, confirmed, failed, missing = _publish(settings, word, wait_s)
         except OtpguardError as error:
             _note(chain, word, error.outcome)
             # What went wrong with the word is said, and this alone where its records would be lost.
             deliver_audit(settings, chain, quiet=chain.kept)
             raise
-        outcome = "failed" if failed else "done" if confirmed or not wait_s else "unconfirmed"
+        unconfirmed = wait_s and (missing or not confirmed)
+        outcome = "failed" if failed else "unconfirmed" if unconfirmed else "done"
         _note(chain, word, outcome, name)
         unaudited = deliver_audit(settings, chain)
-    _tell(word, name, lasts, confirmed, failed, unaudited, as_json=as_json)
+    _tell(word, name, lasts, confirmed, failed, missing, unaudited, as_json=as_json)
     if failed:
         told = listed([f"{gateway} ({why})" for gateway, why in failed.items()])
         raise UnavailableError(
@@ -302,6 +303,10 @@ def _say(
             tr(
                 "no adapter confirmed within {wait} s; the word stands and counts when one runs"
             ).format(wait=f"{wait_s:g}")
+        )
+    if missing:
+        raise UnconfirmedError(
+            tr("applied, but not confirmed by {told}").format(told=listed(sorted(missing)))
         )
     if unaudited:
         raise UnavailableError(tr("the word is in effect, and its audit is not written"))
@@ -368,6 +373,7 @@ def _tell(
     lasts: str | None,
     confirmed: Mapping[str, float],
     failed: Mapping[str, str],
+    missing: Mapping[str, int],
     unaudited: bool,
     *,
     as_json: bool,
@@ -375,7 +381,9 @@ def _tell(
     import msgspec  # noqa: PLC0415 - start-up time
 
     if as_json:
-        answers = {"override": name, "in_effect": confirmed, "failed": failed}
+        answers = {
+            "override": name, "in_effect": confirmed, "failed": failed, "unconfirmed": missing
+        }  # fmt: skip
         write_json({**msgspec.to_builtins(word), **answers, "audited": not unaudited})
         return
     until = tr("until said anew") if lasts is None else tr("for {span}").format(span=lasts)
@@ -390,19 +398,29 @@ def _tell(
                 gateway=shown(gateway), took=f"{took_s:.2f}"
             )
         )
+    for gateway, at_ms in missing.items():
+        typer.echo(
+            tr("not confirmed by {gateway}, which last spoke at {at}").format(
+                gateway=shown(gateway), at=moment(at_ms)
+            )
+        )
 
 
 def _publish(
     settings: Settings, word: Override, wait_s: float
-) -> tuple[str, dict[str, float], dict[str, str]]:
-    """Write an override: its id; by adapter, seconds until it was obeyed, and why it is not."""
+) -> tuple[str, dict[str, float], dict[str, str], dict[str, int]]:
+    """Write an override, and return its id and what gateways made of it.
+
+    By gateway: seconds until it was obeyed; why it is not; for a gateway at work that has not
+    answered, the time at which it was last heard.
+    """
     from kafka import KafkaConsumer, TopicPartition  # noqa: PLC0415 - start-up time
     from kafka.errors import KafkaError  # noqa: PLC0415
 
     from streams.cluster.admin import client_arguments, unusable  # noqa: PLC0415
+    from streams.cluster.at_work import gateways_at_work  # noqa: PLC0415
     from streams.cluster.prompt import (  # noqa: PLC0415
         AGREED_S,
-        LATELY_MS,
         PromptProducer,
         say,
     )
@@ -423,17 +441,15 @@ def _publish(
             places = [
                 TopicPartition(acks, number) for number in consumer.partitions_for_topic(acks) or ()
             ]
-            at_work: set[str] = set()
+            at_work: dict[str, int] = {}
             if wait_s and places:
-                consumer.assign(places)
-                ends = consumer.end_offsets(places)
-                at_work = _at_work(consumer, ends, word.issued_at_ms - LATELY_MS)
+                at_work = gateways_at_work(consumer, places, word.issued_at_ms)
             offset = say(producer, topic, encode_override(word), override_key(word))
             name = override_id(word, offset)
             said = heard = time.monotonic()
             while places and (now := time.monotonic()) - said < wait_s:
                 answered = confirmed.keys() | failed.keys()
-                if at_work and at_work <= answered and now - heard > AGREED_S:
+                if at_work and at_work.keys() <= answered and now - heard > AGREED_S:
                     break
                 for batch in consumer.poll(timeout_ms=50).values():
                     for ack in readable(batch, decode_ack):
@@ -447,27 +463,6 @@ def _publish(
                             failed[ack.gateway_id] = ack.why
     except KafkaError as error:
         raise unusable(tr("cannot publish to {topic}").format(topic=topic), error) from None
-    return name, confirmed, failed
-
-
-def _at_work(consumer: Any, ends: Mapping[Any, int], since_ms: int) -> set[str]:
-    """Return the adapters that acknowledged anything lately, and leave the reader at the ends."""
-    from streams.cluster.prompt import LATELY  # noqa: PLC0415 - start-up time
-    from streams.cluster.read import readable  # noqa: PLC0415
-    from streams.wire import decode_ack  # noqa: PLC0415
-
-    firsts = consumer.beginning_offsets(list(ends))
-    for place, end in ends.items():
-        consumer.seek(place, max(firsts[place], end - LATELY))
-    found: set[str] = set()
-    while any(consumer.position(place) < end for place, end in ends.items()):
-        polled = consumer.poll(timeout_ms=2_000)
-        if not polled:
-            break  # what is left was compacted, or the broker is slow: then the whole wait counts
-        for batch in polled.values():
-            found |= {
-                ack.gateway_id for ack in readable(batch, decode_ack) if ack.at_ms >= since_ms
-            }
-    for place, end in ends.items():
-        consumer.seek(place, end)
-    return found
+    answered = confirmed.keys() | failed.keys()
+    missing = {each: at_ms for each, at_ms in sorted(at_work.items()) if each not in answered}
+    return name, confirmed, failed, missing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from streams import clock
 from streams.cli.audited import looked
-from streams.cli.cases import SinceOption, read_cases, warn
+from streams.cli.cases import SinceOption, read_topics, switch_of, warn
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
@@ -24,8 +25,7 @@ from streams.shown import shown
 
 if TYPE_CHECKING:
     from streams.config import Settings
-    from streams.operate.cases import Case
-    from streams.wire import Override
+    from streams.desk.store.store import ReadModel
 
 
 def phone(
@@ -47,54 +47,43 @@ def phone(
       otpguard phone +8613900000001 --since 7d --lang zh-Hans
     """
     from streams.operate.behind import events_behind  # noqa: PLC0415 - start-up time
-    from streams.operate.cases import find  # noqa: PLC0415
     from streams.operate.phone import answer, lines  # noqa: PLC0415
 
     settings = settings_of(config)
     recipient = recipient_of(settings, number)
     now_ms = clock.now_ms()
     with looked(settings, "search", recipient):
-        found = _remembered(settings, recipient, ago_ms(since))
-        if found is None:
-            every, words = read_cases(settings, since)
-            cases, behind = find(every, recipient, recipient), events_behind(settings, now_ms)
-        else:
-            cases, words, behind = found
-        told = answer(recipient, cases, words, now_ms, since)
+        store = _fresh_store(settings)
+        with closing(store or read_topics(settings, since)) as model:
+            found, switched = model.find(recipient), switch_of(model)
+        file, behind = found.newest, found.freshness.events_behind
+        if store is None:
+            behind = events_behind(settings, now_ms)
+        elif file is not None and file.line.last_ms < ago_ms(since):
+            file = None
+        told = answer(recipient, file, found.words, now_ms, since)
         if as_json:
             write_json({"recipient": recipient, "events_behind": behind, **asdict(told)})
             return
-        warn(words, now_ms)
+        warn(switched)
         for line in lines(told, behind):
             typer.echo(shown(line))
 
 
-def _remembered(
-    settings: Settings, recipient: str, since_ms: int
-) -> tuple[list[Case], list[Override], int | None] | None:
-    """Return cases, words and how far workers are behind by the case store; None: ask the topics.
+def _fresh_store(settings: Settings) -> ReadModel | None:
+    """Return the case store; None where there is none that we may read and that is fresh."""
+    try:
+        from streams.desk.store.opening import opened, there  # noqa: PLC0415 - start-up time
 
-    None where there is no store that we may read, or none that is as fresh as the topics.
-    """
-    try:
-        from streams.desk.store.opening import opened, there  # noqa: PLC0415 - an extra
-        from streams.desk.store.store import deciding  # noqa: PLC0415
-    except ImportError:
-        return None
-    if not there(settings):
-        return None
-    try:
+        if not there(settings):
+            return None
         store = opened(settings)
-        found, everyone = store.find(recipient), store.words_now()
-        store.close()
+        if store.freshness().lag_ms <= settings.desk.stale_s * 1000:
+            return store
+        why: object = tr("the case store is stale")
+    except ModuleNotFoundError:  # of an extra
+        return None
     except (ConfigError, UnavailableError) as error:
-        typer.echo(tr("the topics are read instead: {why}").format(why=error), err=True)
-        return None
-    if found.freshness.lag_ms > settings.desk.stale_s * 1000:
-        why = tr("the case store is stale")
-        typer.echo(tr("the topics are read instead: {why}").format(why=why), err=True)
-        return None
-    newest = found.newest
-    cases = [newest.case] if newest is not None and newest.line.last_ms >= since_ms else []
-    words = deciding((*found.words, *everyone))
-    return cases, words, found.freshness.events_behind
+        why = error
+    typer.echo(tr("the topics are read instead: {why}").format(why=why), err=True)
+    return None

@@ -81,6 +81,10 @@ def ls(
             [tr(heading) for heading in PLATFORM_COLUMNS.values()],
             [[row[name] for name in PLATFORM_COLUMNS] for row in rows],
         )
+    elif not found:
+        typer.echo(
+            tr("no platform was ever reported; perhaps `otpguard agent platforms` does not run")
+        )
     else:
         typer.echo(tr("no figures of platforms"))
 

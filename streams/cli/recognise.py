@@ -5,12 +5,21 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streams.cli.shared import ConfigOption, JsonOption, opened, settings_of
+from streams.cli.shared import (
+    TOGETHER,
+    ConfigOption,
+    JsonOption,
+    opened,
+    plain_bytes,
+    progress,
+    settings_of,
+)
 from streams.errors import UsageError
 from streams.language import tr
 
@@ -194,37 +203,40 @@ def _said(part: str) -> str:
 def _answer_files(settings: Settings, files: list[str], *, why: bool) -> None:
     import msgspec  # noqa: PLC0415 - start-up time
 
-    from detectors.recognise.recogniser import recognise as verdict_on  # noqa: PLC0415
+    from detectors.recognise.recogniser import Message, recognise_many  # noqa: PLC0415
 
     fields = ("text", "sender", "signature", "category", "platform_id", "template_id")
     text_type = msgspec.defstruct("Text", [(name, str | None, None) for name in fields])
     decoder = msgspec.json.Decoder(text_type)
     registry, _ = settings.registry()
     out = sys.stdout.buffer
-    for path in files:
-        with opened(path) as file:
-            for number, line in enumerate(file, 1):
-                try:
-                    given: Any = decoder.decode(line)
-                except (ValueError, RecursionError) as error:
-                    out.flush()
-                    raise UsageError(
-                        tr("{path}, line {number}: {error}").format(
-                            path=path, number=number, error=error
-                        )
-                    ) from None
-                verdict = verdict_on(
-                    registry,
-                    given.text or "",
-                    sender=given.sender or "",
-                    signature=given.signature or "",
-                    category=given.category or "",
-                    platform=given.platform_id or "",
-                    template=given.template_id or "",
-                    confidence_min=settings.recognise.confidence_min,
-                )
-                told = None
-                if why:
-                    told = _why(registry, given.text or "", given.sender or "", verdict)
-                out.write(msgspec.json.encode(_as_json(verdict, told)) + b"\n")
-    out.flush()
+    least = settings.recognise.confidence_min
+
+    def answer(messages: list[Message]) -> None:
+        for message, verdict in zip(
+            messages, recognise_many(registry, messages, least), strict=True
+        ):
+            told = _why(registry, message.text, message.sender, verdict) if why else None
+            out.write(msgspec.json.encode(_as_json(verdict, told)) + b"\n")
+        out.flush()
+
+    with progress("", plain_bytes(files), of_bytes=True) as show:
+        for path in files:
+            number = 0
+            with opened(path) as file:
+                while lines := list(islice(file, TOGETHER)):
+                    messages: list[Message] = []
+                    for line in lines:
+                        number += 1
+                        try:
+                            given: Any = decoder.decode(line)
+                        except (ValueError, RecursionError) as error:
+                            answer(messages)
+                            raise UsageError(
+                                tr("{path}, line {number}: {error}").format(
+                                    path=path, number=number, error=error
+                                )
+                            ) from None
+                        messages.append(Message(*(getattr(given, name) or "" for name in fields)))
+                    answer(messages)
+                    show(sum(map(len, lines)))

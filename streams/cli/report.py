@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from streams import clock
-from streams.cli.shared import ConfigOption, JsonOption, settings_of, write_json
+from streams.cli.shared import ConfigOption, JsonOption, records_shown, settings_of, write_json
 from streams.errors import UsageError
 from streams.files import replace_file, unwritten
 from streams.language import tr
@@ -136,7 +136,7 @@ def _records(settings: Settings, clients: Mapping[str, Any], from_ms: int) -> Mo
         name = getattr(topics, role)
         oldest = next(iter(records(clients, name)), None)
         reach[role] = None if oldest is None else int(oldest.timestamp)
-        return records(clients, name, since_ms=since_ms)
+        return records_shown(clients, name, since_ms)
 
     return MonthRecords(
         episodes=list(readable(read("episode"), wire.decode_episode)),

@@ -12,14 +12,17 @@ from streams.cli.shared import (
     ConfigOption,
     JsonOption,
     ago_ms,
+    progress,
+    records_shown,
     settings_of,
     write_json,
     write_table,
 )
+from streams.errors import Exit
 from streams.language import listed, tr
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from detectors.model.records import Action
     from streams.config import Settings
@@ -35,7 +38,8 @@ def shadow_report(
     r"""Say what the leases of a period refuse, or would: platforms, recipients, probable harm.
 
     Reads the throttle topic and, for recipients under lease, the input topic, which has to reach
-    back as far. Leases count the same in shadow and in enforce.
+    back as far. Leases count the same in shadow and in enforce. Ctrl-C prints what was read until
+    then.
 
     \b
     Examples:
@@ -43,22 +47,29 @@ def shadow_report(
       otpguard shadow-report --since 12h --json | jq .harm_ratio
     """
     from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.cluster.read import readable, records  # noqa: PLC0415
+    from streams.cluster.read import readable  # noqa: PLC0415
     from streams.operate.shadow import Shadow  # noqa: PLC0415
     from streams.wire import decode_action  # noqa: PLC0415
 
     settings = settings_of(config)
     since_ms = ago_ms(since)
     clients = client_arguments(settings.kafka)
-    found = records(clients, settings.topics.throttle, since_ms=since_ms)
+    found = records_shown(clients, settings.topics.throttle, since_ms)
     shadow = Shadow.of(readable(found, decode_action))
-    for message in _messages(settings, clients, shadow.leases):
-        shadow.meet(message)
-    report = {"since": since, **shadow.report()}
+    report: dict[str, Any] = {"since": since}
+    try:
+        for message in _read(settings, clients, shadow.leases):
+            shadow.meet(message)
+    except KeyboardInterrupt:
+        report["interrupted"] = True
+    report |= shadow.report()
     if as_json:
         write_json(report)
-        return
-    _say(report)
+    else:
+        _say(report)
+    if "interrupted" in report:
+        typer.echo(tr("interrupted: this is what was read until then"), err=True)
+        raise typer.Exit(Exit.INTERRUPTED)
 
 
 FIGURES: Final = {
@@ -94,44 +105,61 @@ def _say(report: Mapping[str, Any]) -> None:
         )
 
 
-def _messages(
-    settings: Settings, clients: dict[str, Any], leases: Mapping[str, Sequence[Action]]
+def _read(
+    settings: Settings, clients: Mapping[str, Any], leases: Mapping[str, Sequence[Action]]
 ) -> Iterator[LeasedMessage]:
     """Read the input topic for these recipients, from their first leases on.
 
-    Everybody else is skipped unread, and so are partitions without a lease.
+    Partitions without a lease are not read.
     """
-    from detectors.recognise.recogniser import recognise  # noqa: PLC0415 - start-up time
-    from streams.cluster.read import records  # noqa: PLC0415
-    from streams.operate.shadow import LeasedMessage  # noqa: PLC0415
-    from streams.wire import UnreadableError, decode_event  # noqa: PLC0415
+    from streams.cluster.read import reading  # noqa: PLC0415 - start-up time
 
-    registry, _ = settings.registry()
-    keys = {recipient.encode(): recipient for recipient in leases}
     starts: dict[int, int] = {}
     for cause in (action.cause for actions in leases.values() for action in actions):
         starts[cause.partition] = min(cause.offset, starts.get(cause.partition, cause.offset))
-    intake = settings.intake()
-    for record in records(clients, settings.topics.input, starts=starts):
-        recipient = keys.get(record.key)
-        if recipient is None:
-            continue
-        try:
-            event = decode_event(record.value)
-        except UnreadableError:
-            continue  # a dead letter
-        if not intake.is_message(event):
-            continue
-        verdict = recognise(
-            registry,
-            event.text or event.text_prefix or "",
-            sender=event.sender,
-            signature=event.signature or "",
-            category=event.category or "",
-            platform=event.platform_id or "",
-            template=event.template_id or "",
-            confidence_min=settings.recognise.confidence_min,
-        )
-        yield LeasedMessage(
-            recipient, event.event_time_ms, verdict.otp, verdict.platform, verdict.trust
-        )
+    with reading(clients, settings.topics.input) as reader:
+        spans = {
+            partition: (max(first, starts[partition]), end)
+            for partition, (first, end) in reader.spans().items()
+            if partition in starts
+        }
+        total = sum(max(0, end - first) for first, end in spans.values())
+        with progress(tr("messages read"), total) as show:
+            yield from _messages(settings, leases, reader.batches(spans), show)
+
+
+def _messages(
+    settings: Settings,
+    leases: Iterable[str],
+    batches: Iterable[Sequence[Any]],
+    show: Callable[[int], None] = lambda _: None,
+) -> Iterator[LeasedMessage]:
+    """Recognise the messages to these recipients in batches of records of one partition each.
+
+    Everybody else's are skipped unread.
+    """
+    from detectors.model.event import EventKind, Trust  # noqa: PLC0415 - start-up time
+    from streams.operate.shadow import LeasedMessage  # noqa: PLC0415
+    from streams.wire import decode  # noqa: PLC0415
+
+    intake, recogniser = settings.intake(), settings.recogniser()
+    keys, trusts = {recipient.encode() for recipient in leases}, tuple(Trust)
+    for records in batches:
+        few = [each for each in records if each.key in keys and each.value is not None]
+        if few:
+            batch = decode(
+                intake, settings.topics.input, few[0].partition,
+                [each.value for each in few], [each.key for each in few],
+                [each.offset for each in few], [each.timestamp for each in few],
+                few[-1].offset + 1,
+            ).batch  # fmt: skip
+            codes = recogniser.columns(batch)
+            for at in (batch.kind == EventKind.MESSAGE).nonzero()[0].tolist():
+                number, otp = int(batch.recipient[at]), bool(codes.otp[at])
+                recipient = batch.tokens.get(number) or str(number)
+                if recipient.encode() in keys:
+                    yield LeasedMessage(
+                        recipient, int(batch.event_time_ms[at]), otp,
+                        codes.name(at) if otp else "", trusts[codes.trust[at]],
+                    )  # fmt: skip
+        show(len(records))

@@ -9,6 +9,7 @@ import re
 import signal
 import sys
 import threading
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -49,6 +50,7 @@ GatewayOption = Annotated[
 
 UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 """Letters behind a span of time, in seconds."""
+TOGETHER: Final = 2_000  # texts that are recognised in one pass: more cost memory and no less time
 STOP_S: Final = 25.0  # TimeoutStopSec= of the units is 30
 
 
@@ -241,11 +243,12 @@ def write_table(
 def opened(path: str) -> Iterator[IO[bytes]]:
     """A file of JSON lines, `-` for standard input; a name that ends in .gz is unpacked.
 
+    A byte order mark in front of the first line is passed over.
     Raise UsageError if it cannot be read, or, while the block runs, if reading fails, or if it is
     no whole gzip file.
     """
     if path == "-":
-        yield sys.stdin.buffer
+        yield _without_mark(sys.stdin.buffer)
         return
     import gzip  # noqa: PLC0415 - start-up time
     import zlib  # noqa: PLC0415 - start-up time
@@ -256,14 +259,26 @@ def opened(path: str) -> Iterator[IO[bytes]]:
         raise UsageError(f"{path}: {error.strerror}") from None
     unpacked: Any = gzip.GzipFile(fileobj=plain) if path.endswith(".gz") else plain
     with plain, unpacked:
+        if path.endswith(".gz") and not plain.peek(1):  # gzip reads nothing from it, and no error
+            raise no_whole_gzip(path)
         try:
-            yield unpacked
+            yield _without_mark(unpacked)
         except (gzip.BadGzipFile, zlib.error, EOFError):
-            raise UsageError(
-                tr("{path}: no whole gzip file; it was cut off, damaged, or never packed").format(
-                    path=path
-                )
-            ) from None
+            raise no_whole_gzip(path) from None
+
+
+def no_whole_gzip(path: str) -> UsageError:
+    """Say that a packed file is cut short or damaged."""
+    return UsageError(
+        tr("{path}: no whole gzip file; it was cut off, damaged, or never packed").format(path=path)
+    )
+
+
+def _without_mark(stream: Any) -> Any:
+    """Pass over a byte order mark, which editors on Windows put in front of UTF-8."""
+    if hasattr(stream, "peek") and stream.peek(3).startswith(BOM_UTF8):
+        stream.read(len(BOM_UTF8))
+    return stream
 
 
 class _Given(io.FileIO):
@@ -318,12 +333,17 @@ def progress(
         return
     from rich import progress as bars  # noqa: PLC0415 - start-up time
     from rich.console import Console  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    class Rate(bars.ProgressColumn):
+        def render(self, task: bars.Task) -> Text:
+            return Text(tr("{n}/s").format(n=f"{task.speed:,.0f}") if task.speed else "")
 
     counts = (bars.DownloadColumn(), bars.TransferSpeedColumn())
     bar = bars.Progress(
         bars.TextColumn("{task.description}"),
         bars.BarColumn(),
-        *(counts if of_bytes else (bars.MofNCompleteColumn(),)),
+        *(counts if of_bytes else (bars.MofNCompleteColumn(), Rate())),
         bars.TimeElapsedColumn(),
         bars.TimeRemainingColumn(),
         console=Console(stderr=True),
@@ -332,6 +352,20 @@ def progress(
     with bar:
         task = bar.add_task(label, total=total)
         yield lambda n: bar.advance(task, n)
+
+
+def records_shown(
+    clients: Mapping[str, Any], topic: str, since_ms: int | None = None
+) -> Iterator[Any]:
+    """Yield the records of `streams.cluster.read.records`, with a bar on a terminal."""
+    from streams.cluster.read import reading  # noqa: PLC0415 - start-up time
+
+    with reading(clients, topic) as reader:
+        spans = reader.spans(since_ms)
+        with progress(topic, sum(end - first for first, end in spans.values())) as show:
+            for batch in reader.batches(spans):
+                yield from (record for record in batch if record.value is not None)
+                show(len(batch))
 
 
 def created(names: Iterable[str]) -> str:

@@ -287,7 +287,7 @@ def restore(
     topics = settings.topics
     try:
         # No other line end: JSON leaves some of them as they are, and reasons may hold them.
-        lines = file.read_text("utf-8").split("\n")
+        lines = file.read_text("utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: {error}") from None
     done = say_again(client_arguments(settings.kafka), lines, topics.override, topics.everyone)

@@ -145,6 +145,11 @@ class Places:
         self.next: dict[TopicPartition, int] = {}  # what was taken reaches to here
         self.anew = ""  # the topic of a position that went back or is lost
 
+    @property
+    def failing(self) -> bool:
+        """Tell if the last `follow` that asked Kafka failed."""
+        return bool(self._failures)
+
     def poll(self, timeout_ms: int, max_records: int | None = None) -> dict[Any, list[Any]]:
         """Return what came.
 

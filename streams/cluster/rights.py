@@ -81,7 +81,8 @@ ROLES: Final[Mapping[str, KafkaRole]] = {
                     "throttle acks", "input"),
     "support": _role(
         "people who help one recipient: phone, release, allow, exempt, cases, explain",
-        "acks throttle episode override everyone campaign platform", "override audit", lag=True),
+        "acks counts throttle episode override everyone campaign platform", "override audit",
+        lag=True),
     "duty": _role("people who may press the kill switch, or allow a platform for everyone",
                   "acks everyone campaign platform", "everyone audit"),
     "monitor": _role("`otpguard doctor`: sees shapes and lag, reads nothing",

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 
 from streams.config.settings import ENVIRONMENT_PREFIX, Settings
 from streams.errors import ConfigError
 from streams.files import read_toml
 from streams.foreign import understood
-from streams.language import tr
+from streams.language import suggest, tr
 from streams.shown import MASK, masked
+
+log = logging.getLogger(__name__)
 
 PATH_VARIABLE: Final = "OTPGUARD_CONFIG"
 PLACES: Final = (Path("otpguard.toml"), Path("/etc/otpguard/otpguard.toml"))
@@ -36,6 +41,7 @@ def load(path: Path | None = None) -> Settings:
     The environment goes over any of them. Raise ConfigError with a line for each thing wrong.
     """
     path = chosen_path(path)
+    _warn_of_misspelt(os.environ)
     if path is not None:
         _table(path)
     elif not any(
@@ -164,5 +170,37 @@ def sentences(error: ValidationError) -> Iterator[str]:
         name = ".".join(str(part) for part in item["loc"]) or "settings"
         said = item["msg"].removeprefix("Value error, ")
         if item["type"] == "extra_forbidden":
-            said = tr("unknown setting")
-        yield f"{name}: {understood(said)}"
+            told = tr("unknown setting")
+            yield suggest(f"{name}: {told}", name, _names())
+        elif item["type"] == "string_pattern_mismatch" and (known := _names().get(name)):
+            yield tr("{name}: not of the form that is wanted ({what}); such as {default}").format(
+                name=name, what=known.description, default=known.default or tr("none")
+            )
+        else:
+            yield f"{name}: {understood(said)}"
+
+
+@cache
+def _names() -> dict[str, FieldInfo]:
+    """Every setting by its dotted name."""
+    found: dict[str, FieldInfo] = {}
+    for section, each in Settings.model_fields.items():
+        inner = getattr(each.annotation, "model_fields", {})
+        found[section] = each
+        found |= {f"{section}.{name}": field for name, field in inner.items()}
+    return found
+
+
+def _warn_of_misspelt(environment: Iterable[str]) -> None:
+    """Name variables that no setting has, and that are written nearly as one.
+
+    Whatever has the prefix is not ours for that reason alone: Kubernetes sets such variables.
+    """
+    known = {name.replace(".", "_").upper(): name for name in _names()}
+    for variable in environment:
+        word = variable.upper().removeprefix(ENVIRONMENT_PREFIX)
+        if word == variable.upper() or word.partition("_")[0].lower() in Settings.model_fields:
+            continue
+        told = suggest(variable, word, known, f"{ENVIRONMENT_PREFIX}{{}}")
+        if told != variable:
+            log.warning("%s", tr("unknown variable {told}").format(told=told))

@@ -7,14 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from detectors.defaults import (
-    EPOCH,
-    WITH_AGAIN,
-    WITH_FIGURES,
-    WITH_HOT,
-    WITH_INCIDENTS,
-    WITH_NETWORK,
-)
+from detectors.defaults import EPOCH
 from streams import __version__
 from streams.config.sections.desk import Console, DeskSettings, EvidenceSettings, SignalSettings
 from streams.config.sections.detection import Detect, Input, Recognise, WorkerSettings
@@ -169,7 +162,7 @@ class Settings(BaseModel):
         if path is None:
             return shipped, []
         try:
-            return shipped.merged(Registry.load(path.read_text("utf-8")))
+            return shipped.merged(Registry.load(path.read_text("utf-8-sig")))
         except (OSError, UnicodeDecodeError, RegistryError) as error:
             raise _no_registry(path, error) from None
 
@@ -214,8 +207,7 @@ class Settings(BaseModel):
                     cold_known=detect.cold_known,
                     enforce_cold=detect.enforce_cold,
                     chronic_days=detect.chronic_days,
-                    again=self.again,
-                    incidents=self.worker.state_format >= WITH_INCIDENTS,
+                    again=detect.again,
                 ),
                 stamps=ClockParams(
                     gateways={
@@ -224,7 +216,6 @@ class Settings(BaseModel):
                 ),
                 suspects_max=detect.suspects_max,
                 names_max=detect.names_max,
-                figures=self.figures,
                 list_keys=self.list_keys(),
                 seed=SEED,
             )
@@ -233,13 +224,13 @@ class Settings(BaseModel):
 
     @property
     def hot(self) -> bool:
-        """True if hot platforms are evidence: not where checkpoints cannot keep them."""
-        return self.detect.hot != "off" and self.worker.state_format >= WITH_HOT
+        """True if hot platforms are evidence."""
+        return self.detect.hot != "off"
 
     @property
     def network(self) -> bool:
         """True if the network's lists of them are taken from the input."""
-        return self.detect.hot == "network" and self.worker.state_format >= WITH_NETWORK
+        return self.detect.hot == "network"
 
     def list_keys(self) -> tuple[bytes, ...]:
         """The keys of those lists, the present one first; none where no list is taken.
@@ -261,16 +252,6 @@ class Settings(BaseModel):
             )
         return tuple(keys)
 
-    @property
-    def figures(self) -> bool:
-        """True if workers make figures of platforms: not where checkpoints cannot keep them."""
-        return self.worker.state_format >= WITH_FIGURES
-
-    @property
-    def again(self) -> bool:
-        """True if second requests pass: not where checkpoints cannot keep them."""
-        return self.detect.again and self.worker.state_format >= WITH_AGAIN
-
     def fingerprint(self) -> str:
         """Twelve hex digits that change with every setting and file that decisions depend on.
 
@@ -281,7 +262,7 @@ class Settings(BaseModel):
         digest = hashlib.sha256()
         for section in (self.input, self.recognise, self.detect):
             digest.update(section.model_dump_json(exclude=_UNDECIDING).encode())
-        digest.update(f"{self.mode} {self.epoch} {self.hot} {self.again}".encode())
+        digest.update(f"{self.mode} {self.epoch} {self.hot} {self.detect.again}".encode())
         if self.recognise.registry_file is not None:
             try:
                 digest.update(self.recognise.registry_file.read_bytes())

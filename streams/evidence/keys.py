@@ -39,6 +39,8 @@ _END: Final = "-----END PRIVATE KEY-----"
 _LOCKED: Final = ("ENCRYPTED PRIVATE KEY", "Proc-Type: 4,ENCRYPTED")
 """Words of PEM for a key that has a passphrase (RFC 7468, RFC 1421)."""
 _HALF: Final = 32  # bytes of r and of s
+P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+"""Order of the group of P-256 (FIPS 186-5): for each good s, the order less s is good too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class PublicKeys:
         return cls(decoded(document["ed25519"]), decoded(document["p256"]))
 
     def verifies(self, kind: str, signature: bytes, message: bytes) -> bool:
-        """Tell if a signature of a kind, `ed25519` or `p256` (r and s, 64 bytes), is good."""
+        """Tell if a signature of a kind, `ed25519` or `p256` (r and low s, 64 bytes), is good."""
         try:
             if kind == "ed25519":
                 key = load_der_public_key(self.ed25519)
@@ -77,6 +79,8 @@ class PublicKeys:
             if not isinstance(curve, ec.EllipticCurvePublicKey) or len(signature) != 2 * _HALF:
                 return False
             r, s = (int.from_bytes(each) for each in (signature[:_HALF], signature[_HALF:]))
+            if s > P256_ORDER // 2:  # good as well, so that anybody could write it anew
+                return False
             curve.verify(encode_dss_signature(r, s), message, ec.ECDSA(hashes.SHA256()))
         except (InvalidSignature, UnsupportedAlgorithm, ValueError):
             return False
@@ -91,7 +95,7 @@ class PackSigner(Protocol):
         """The public half."""
 
     def signatures(self, message: bytes) -> dict[str, bytes]:
-        """Return a signature of each kind, `ed25519` and `p256` (r and s, 64 bytes)."""
+        """Return a signature of each kind, `ed25519` and `p256` (r and low s, 64 bytes)."""
 
     def salt(self, *place: object) -> str:
         """Return the salt of a place in a pack: the same each time, and not to be guessed."""
@@ -154,7 +158,7 @@ class PackKey:
         """Return a signature of each kind; both are the same each time (RFC 8032, RFC 6979)."""
         der = self._curve.sign(message, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
         p256 = b"".join(number.to_bytes(_HALF) for number in decode_dss_signature(der))
-        return {"ed25519": self._ed.sign(message), "p256": p256}
+        return {"ed25519": self._ed.sign(message), "p256": low_s(p256)}
 
     def salt(self, *place: object) -> str:
         """Return the salt of a place in a pack, in hex: the same each time, and not to be guessed.
@@ -163,6 +167,12 @@ class PackKey:
         """
         seed = self._ed.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
         return salt_by(seed, place)
+
+
+def low_s(signature: bytes) -> bytes:
+    """Return a signature of P-256 (r and s) with the lower of the two numbers s that are good."""
+    s = int.from_bytes(signature[_HALF:])
+    return signature[:_HALF] + min(s, P256_ORDER - s).to_bytes(_HALF)
 
 
 def salt_by(secret: bytes, place: Iterable[object]) -> str:

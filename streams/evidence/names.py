@@ -19,3 +19,5 @@ SHIPPED: Final = {
     "README.txt": "README.txt",
 }
 """Files of every pack -> those of this package that they are."""
+OF_EXTRACT: Final = frozenset({RECORDS, SIGNERS, *SHIPPED})
+"""Files of the manifest that may lie in an extract. Others tell of records that it leaves out."""

@@ -41,7 +41,8 @@ METHOD: Final = (
     "episode's id. chain_head is the SHA-256 of the last line. tree_root is the Merkle tree hash "
     "of RFC 9162, 2.1, over the lines. Messages of an incident's record are lines of their own, "
     "and their number stands in their place. Files: SHA-256 and SM3 (GB/T 32905-2016). Signatures: "
-    "DSSE v1, Ed25519 (RFC 8032) and ECDSA on P-256 with SHA-256 as r and s; both have to be good. "
+    "DSSE v1, Ed25519 (RFC 8032) and ECDSA on P-256 with SHA-256 as r and the lower s, in this "
+    "order; both have to be good. "
     "The signer's fingerprint, SHA-256 over both public keys in DER, is to be had from the signer."
 )
 

@@ -7,6 +7,7 @@ contract names: no text and no code, whatever somebody wrote into a topic.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
@@ -15,11 +16,14 @@ import msgspec
 
 from detectors.model.incidents import IncidentRecord
 from detectors.model.records import Action, EpisodeRecord
+from streams.desk.store.answers import CaseFile
+from streams.desk.store.opening import of_records
+from streams.desk.store.writer import LogRecord, Source
 from streams.errors import UsageError
 from streams.evidence.canonical import FORMAT, canonical, sha256
 from streams.evidence.keys import PackSigner
 from streams.language import tr
-from streams.operate.cases import Case, collect, find
+from streams.operate.cases import Case
 from streams.wire import (
     EVERYONE,
     Ack,
@@ -48,6 +52,7 @@ from streams.wire import (
 class RecordKind:
     """A contract: how it is read and written, its field of time, the fields that show it."""
 
+    source: Source
     decode: Callable[[bytes], Any]
     encode: Callable[[Any], bytes]
     dated: str
@@ -56,13 +61,25 @@ class RecordKind:
 
 KINDS: Final[Mapping[str, RecordKind]] = MappingProxyType(
     {
-        "episode": RecordKind(decode_episode, encode_episode, "at_ms", ("episode_id", "change")),
-        "incident": RecordKind(decode_incident, encode_incident, "at_ms", ("messages", "first")),
-        "lease": RecordKind(decode_action, encode_action, "issued_at_ms", ("action_id", "verb")),
-        "ack": RecordKind(decode_ack, encode_ack, "at_ms", ("action_id", "state")),
-        "counts": RecordKind(decode_counts, encode_counts, "at_ms", ("action_id", "refused")),
-        "word": RecordKind(decode_override, encode_override, "issued_at_ms", ("verb", "actor")),
-        "notice": RecordKind(decode_notice, encode_notice, "at_ms", ("notice_id", "state")),
+        "episode": RecordKind(
+            "episode", decode_episode, encode_episode, "at_ms", ("episode_id", "change")
+        ),
+        "incident": RecordKind(
+            "incident", decode_incident, encode_incident, "at_ms", ("messages", "first")
+        ),
+        "lease": RecordKind(
+            "throttle", decode_action, encode_action, "issued_at_ms", ("action_id", "verb")
+        ),
+        "ack": RecordKind("acks", decode_ack, encode_ack, "at_ms", ("action_id", "state")),
+        "counts": RecordKind(
+            "counts", decode_counts, encode_counts, "at_ms", ("action_id", "refused")
+        ),
+        "word": RecordKind(
+            "override", decode_override, encode_override, "issued_at_ms", ("verb", "actor")
+        ),
+        "notice": RecordKind(
+            "notice", decode_notice, encode_notice, "at_ms", ("notice_id", "state")
+        ),
     }
 )
 """Topics that a pack is made of; those of one millisecond stand in this order."""
@@ -86,6 +103,7 @@ class Chosen:
     """The records of one case, oldest first, and the same as people are told of it."""
 
     case: Case
+    refused: int  # messages that gateways say they refused
     records: list[Placed] = field(default_factory=list)
     behind_s: int = 0  # what the topics got so lately may be missing: their copy had not got it
 
@@ -94,31 +112,25 @@ class Chosen:
         """The case's name."""
         return self.case.last.episode_id
 
-    @property
-    def refused(self) -> int:
-        """Messages that gateways say they refused: counts that end a lease, or those so far."""
-        newest: dict[tuple[str, str], int] = {}
-        for counts in self.of("counts"):
-            newest[counts.action_id, counts.gateway_id] = counts.refused
-        for ack in self.of("ack"):
-            key = ack.action_id, ack.gateway_id
-            newest[key] = max(newest.get(key, 0), ack.refused_count)
-        return sum(newest.values())
-
     def of(self, kind: str) -> list[Any]:
         """Return what the records of a kind say."""
         return [each.said for each in self.records if each.kind == kind]
 
 
-def from_topic(kind: str, found: Iterable[Any]) -> Iterator[Placed]:
-    """Yield the records of a topic that are of its contract; others are passed over."""
-    contract = KINDS[kind]
+def from_log(found: Iterable[LogRecord]) -> Iterator[Placed]:
+    """Yield the records of topics that are of their contract; others are passed over."""
+    kinds = {contract.source: kind for kind, contract in KINDS.items()}
     for record in found:
+        kind = kinds[record.source]
         try:
-            said = contract.decode(record.value)
+            said = KINDS[kind].decode(record.value or b"")
         except UnreadableError:
             continue
-        at = {"offset": record.offset, "partition": record.partition, "topic": record.topic}
+        at: dict[str, str | int] = {
+            "offset": record.offset,
+            "partition": record.partition,
+            "topic": record.topic,
+        }
         yield placed(kind, at, said)
 
 
@@ -172,27 +184,31 @@ def placed(kind: str, at: Mapping[str, str | int], said: Any) -> Placed:
     return Placed(kind, at, said, msgspec.json.decode(KINDS[kind].encode(said)))
 
 
-def choose(found: Iterable[Placed], named: str, recipient: str | None) -> Chosen | None:
-    """Return the newest case that an episode, action or recipient names; None if there is none.
+def choose(found: Iterable[Placed], named: str, recipient: str | None) -> list[Chosen]:
+    """Return the cases that an episode, action or recipient names, the one that counts first.
 
     Records that came twice count once, where they came first.
     """
     first: dict[tuple[str, bytes], Placed] = {}
     for each in found:
         first.setdefault((each.kind, KINDS[each.kind].encode(each.said)), each)
+    model = of_records(
+        LogRecord(KINDS[kind].source, "", 0, n, at_ms(each), None, value)
+        for n, ((kind, value), each) in enumerate(first.items())
+    )
+    with closing(model):
+        return [
+            gathered(model.case(line.episode_id), first.values())
+            for line in model.named(named, recipient)
+        ]
 
-    def of(kind: str) -> list[Any]:
-        return [each.said for each in first.values() if each.kind == kind]
 
-    cases = collect(of("episode"), of("lease"), of("ack"), of("word"))
-    matching = find(cases, named, recipient)
-    if not matching:
-        return None
-    case = matching[-1]
-    kept = [part for each in first.values() if _belongs(each.said, case) for part in parts(each)]
+def gathered(file: CaseFile, found: Iterable[Placed]) -> Chosen:
+    """Return a case with those of the records that belong to it."""
+    kept = [part for each in found if _belongs(each.said, file.case) for part in parts(each)]
     kept.sort(key=_order)
-    chosen = Chosen(case, kept)
-    case.words[:] = chosen.of("word")
+    chosen = Chosen(file.case, file.line.refused, kept)
+    file.case.words[:] = chosen.of("word")
     return chosen
 
 

@@ -46,7 +46,6 @@ def settings_text(settings: Settings) -> str:
         f"mode = {_toml(settings.mode)}",
         f"epoch = {settings.epoch}",
         f"topics = {_toml({'input': settings.topics.input})}",
-        f"worker = {_toml({'state_format': settings.worker.state_format})}",
     ]
     for name in SECTIONS:
         section = getattr(settings, name).model_dump(

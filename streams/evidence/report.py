@@ -14,13 +14,14 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
+from detectors.model.records import Level
 from streams.errors import UsageError
 from streams.evidence.gaps import told as gap_told
 from streams.evidence.records import Chosen
 from streams.extras import pdf_writer
 from streams.language import CHINESE, ENGLISH, listed, moment, speaking, tr, trn, zone_name
 from streams.operate.cases import SAYS, Doing, doing, spoken
-from streams.operate.explain import explain, platform_name
+from streams.operate.explain import at_least, explain, platform_count, platform_name
 from streams.page import environment
 from streams.shown import shown
 
@@ -231,8 +232,8 @@ def _headline(chosen: Chosen) -> str:
         last=moment(evidence.last_ms),
         recipient=last.recipient,
         messages=trn("{n} message", "{n} messages", evidence.messages),
-        platforms=trn("{n} platform", "{n} platforms", evidence.platforms),
-        novel=evidence.novel,
+        platforms=platform_count(evidence.platforms),
+        novel=at_least(evidence.novel),
     )
 
 
@@ -250,14 +251,14 @@ def _facts(chosen: Chosen) -> Iterator[tuple[str, str]]:
     for record in case.records:
         if record.change != "renewed":
             when = both.format(local=moment(record.at_ms), utc=utc(record.at_ms))
-            form = tr("{level}, {mode}: {when}")
-            yield (
-                tr(record.change),
-                form.format(level=record.level.name, mode=tr(record.mode), when=when),
-            )
+            form = tr("{level}: {when}")
+            if record.level is Level.THROTTLE:
+                form = tr("{level}, {mode}: {when}")
+            level, mode = tr(record.level.name), tr(record.mode)
+            yield tr(record.change), form.format(level=level, mode=mode, when=when)
     yield tr("messages"), f"{evidence.messages:,}"
-    yield tr("platforms"), f"{evidence.platforms:,}"
-    yield tr("never seen at this number before"), f"{evidence.novel:,}"
+    yield tr("platforms"), at_least(evidence.platforms)
+    yield tr("never seen at this number before"), at_least(evidence.novel)
     yield tr("refused, as far as gateways told"), f"{chosen.refused:,}"
 
 

@@ -16,8 +16,8 @@ from streams.evidence.pack import shipped, write
 
 METHOD: Final = (
     "Files: SHA-256 and SM3 (GB/T 32905-2016). Signatures: DSSE v1, Ed25519 (RFC 8032) and ECDSA "
-    "on P-256 with SHA-256 as r and s; both have to be good. The signer's fingerprint, SHA-256 "
-    "over both public keys in DER, is to be had from the signer."
+    "on P-256 with SHA-256 as r and the lower s, in this order; both have to be good. The signer's "
+    "fingerprint, SHA-256 over both public keys in DER, is to be had from the signer."
 )
 
 

@@ -4,7 +4,8 @@
     python3 verify.py --fingerprint FINGERPRINT [--tsa-ca CERTIFICATES.pem] FOLDER
 
 The fingerprint of the signer comes from elsewhere (a letter, the unit's site): one that came with
-the pack proves nothing. Ends with 0 if the pack is as it was made, with 1 if it is not.
+the pack proves nothing. Ends with 0 if the pack is as it was made, with 1 if it is not, with 4 if
+it is an extract: records of the signed pack, and not all of them.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ MANIFEST = "application/vnd.otpguard.evidence.v1+json"
 TIMESTAMP = "application/vnd.otpguard.evidence.timestamp.v1+json"
 SUCCESSOR = "application/vnd.otpguard.evidence.successor.v1+json"
 KINDS = ("ed25519", "p256")
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+OF_EXTRACT = {"records.jsonl", "signers.jsonl", "verify.py", "verify.html", "README.txt"}
 
 
 class Wrong(Exception):
@@ -67,8 +70,8 @@ def openssl(folder: Path, public: bytes, kind: str, message: bytes, signature: b
     (folder / "key").write_text(pem.format(base64.b64encode(public).decode()), encoding="utf-8")
     (folder / "message").write_bytes(message)
     if kind == "p256":
-        if len(signature) != 64:
-            return False
+        if len(signature) != 64 or int.from_bytes(signature[32:], "big") > P256_ORDER // 2:
+            return False  # with the higher s it is good as well, and anybody could write it anew
         signature = der(signature[:32], signature[32:])
     (folder / "signature").write_bytes(signature)
     key, text, sig = (str(folder / name) for name in ("key", "message", "signature"))
@@ -133,16 +136,16 @@ def signed(
     found: dict[str, bytes],
     message: bytes,
 ) -> list[str]:
-    """Complaints about signatures: bad, missing, or of a kind that is not known."""
-    name = fingerprint(keys)
+    """Complaints about signatures: bad, missing, or not one of each kind in their order."""
+    names = {kind: f"{fingerprint(keys)}:{kind}" for kind in KINDS}
     wrong = []
     with tempfile.TemporaryDirectory() as folder:
-        for kind in KINDS:
-            signature = found.get(f"{name}:{kind}", b"")
+        for kind, name in names.items():
+            signature = found.get(name, b"")
             if not openssl(Path(folder), keys[kind], kind, message, signature):
                 wrong.append(f"the signature by {kind} is not good")
-    if len(found) > len(KINDS):
-        wrong.append("signatures of a kind that is not known here")
+    if list(found) != list(names.values()):
+        wrong.append("the signatures are not one of each known kind, in their order")
     return wrong
 
 
@@ -166,6 +169,8 @@ def check_files(files: dict[str, bytes], manifest: Any, *, extract: bool) -> lis
     listed = {each["path"]: each for each in manifest["files"]}
     wrong = [f"{name}: not in the manifest" for name in sorted(set(files) - set(listed) - apart)]
     for name, said in listed.items():
+        if extract and name in files and name not in OF_EXTRACT:
+            wrong.append(f"{name}: no file of an extract, it tells of all records")
         if extract and (name == "records.jsonl" or name not in files):
             continue
         if name not in files:
@@ -229,6 +234,8 @@ def check_records(files: dict[str, bytes], manifest: Any, *, extract: bool) -> l
         numbers = [json.loads(line)["n"] for line in lines]
         if numbers != sorted(set(numbers)) or set(proofs) != {str(n) for n in numbers}:
             raise Wrong("proofs and records are not of the same lines")
+        if not lines:
+            raise Wrong("an extract without a record")
         return [
             f"record {n}: not of this pack"
             for n, line in zip(numbers, lines)  # noqa: B905 - Python 3.8
@@ -302,19 +309,18 @@ def verify(folder: Path, given: str, authority: str = "") -> list[str]:
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
         return [*wrong, f"not of this format ({type(error).__name__})"]
     if not wrong:
-        tell(manifest, extract=extract)
+        tell(manifest, files.get("records.jsonl", b"").count(b"\n"))
     return wrong
 
 
-def tell(manifest: Any, *, extract: bool) -> None:
-    """Print what a good manifest is of."""
+def tell(manifest: Any, n: int) -> None:
+    """Print what a good manifest is of; n records of it are here."""
     of = f"report of {manifest['month']}" if "month" in manifest else f"case {manifest['episode']}"
     print(f"{of}, made by {manifest['made']['by'] or '-'}")
     print(f"signed at {manifest['made']['at']} (the signer's clock)")
     if "month" in manifest:
         return
-    kind = "an extract: some records of" if extract else "all"
-    print(f"{kind} {manifest['records']} records")
+    print(f"{n} of {manifest['records']} records")
     for gap in manifest["gaps"]:
         print(f"gap: {gap['en']}\n     {gap['zh-Hans']}")
 
@@ -353,6 +359,9 @@ def main() -> int:
     wrong = verify(words.folder, given, words.tsa_ca)
     for each in wrong:
         print(f"WRONG 不符: {each}")
+    if not wrong and (words.folder / "proofs.json").exists():
+        print("EXTRACT 节选: the records here are of the signed pack, others are left out 其余未附")
+        return 4
     print("NOT VERIFIED 校验未通过" if wrong else "VERIFIED 校验通过")
     return 1 if wrong else 0
 

@@ -127,7 +127,9 @@ class RowRules:
             )
         if at_ms < OLDEST_MS:
             day = datetime.fromtimestamp(max(at_ms, 0) / 1000, UTC).date()
-            raise UnmappableError(tr("event_time_ms is of {day}: another unit?").format(day=day))
+            raise UnmappableError(
+                tr("event_time_ms is of {day}: another unit? --time names it").format(day=day)
+            )
         if record.end - record.start > LONG_BYTES and len(_encode(value)) > EVENT_BYTES_MAX:
             raise UnmappableError(tr("it is too long"))
         return value

@@ -19,15 +19,16 @@ from kafka.errors import KafkaError
 from streams import clock
 from streams.cluster.admin import unusable
 from streams.feeds.keys import canonical_keys
-from streams.feeds.mapping import FieldMap, UnmappableError, far_ahead
+from streams.feeds.mapping import FieldMap, LackingError, UnmappableError, far_ahead
 from streams.feeds.rows import EVENT_BYTES_MAX, FileLine, Lines
-from streams.language import tr
+from streams.language import suggest, tr
 from streams.telemetry.metrics import Metrics
 from streams.wire import LISTED_TYPE, Numbers
 from streams.wire.events import EVENT_TIME_MAX_MS
 from streams.wire.version import UNDECODABLE
 
 BATCH: Final = 5_000  # lines between two looks at Kafka's answers
+KEYS_MAX: Final = 12  # keys of a line that are named
 FIRST_MAX: Final = 3  # lines that are no events and are told at once
 PACE_S: Final = 0.1  # with a rate, what goes out together
 
@@ -41,6 +42,7 @@ class LinesReport:
 
     published: int = 0
     unreadable: int = 0
+    is_cut: bool = False  # a packed file ends before its end
     first: list[str] = field(default_factory=list)
 
     def miss(self, number: int, reason: str) -> None:
@@ -73,7 +75,8 @@ def publish(
         if now:
             stream = _spooled(stack.enter_context(tempfile.TemporaryFile()), stream)
             shift_ms = _shift_ms(stream, rules)
-        lines = iter(Lines(stream, finished=True))
+        source = Lines(stream, finished=True)
+        lines = iter(source)
         began = time.monotonic()
         size = BATCH if rate is None else max(1, min(BATCH, int(rate * PACE_S)))
         while batch := list(islice(lines, size)):
@@ -98,6 +101,7 @@ def publish(
             report.published += len(events)
             metrics.add("feed_events_total", len(events), outcome="published")
             metrics.add("feed_events_total", report.unreadable - missed, outcome="unreadable")
+        report.is_cut = source.waiting > 0
     return report
 
 
@@ -123,6 +127,12 @@ def _values(
                 row["event_time_ms"] += shift_ms
         except UNDECODABLE:
             report.miss(line.number, tr("it is no JSON object"))
+        except LackingError as error:
+            keys = sorted(_row(line.data))[:KEYS_MAX]
+            told = tr("no {name}; there are {keys}: --map {name}=…").format(
+                name=error.field_name, keys=", ".join(keys)
+            )
+            report.miss(line.number, suggest(told, error.field_name, keys))
         except UnmappableError as error:
             report.miss(line.number, str(error))
         else:
@@ -142,7 +152,7 @@ def _event(data: bytes, rules: FieldMap | None) -> dict[str, Any]:
         return rules.value(row)
     for name, kind in (("recipient", str), ("sender", str), ("event_time_ms", int)):
         if type(row.get(name)) is not kind:
-            raise UnmappableError(tr("no {name}").format(name=name))
+            raise LackingError(name)
     if row["event_time_ms"] > EVENT_TIME_MAX_MS:  # were it the newest, others would move for it
         raise far_ahead()
     if row.get("event_type") == LISTED_TYPE:

@@ -80,7 +80,7 @@ def avro_reader(files: Mapping[str, Path]) -> Callable[[bytes], Row]:
     schemas: dict[int | None, Any] = {}
     for number, file in files.items():
         try:
-            schema = fastavro.parse_schema(json.loads(file.read_text("utf-8")))
+            schema = fastavro.parse_schema(json.loads(file.read_text("utf-8-sig")))
         except (
             OSError, ValueError, RecursionError, fastavro.schema.SchemaParseException
         ) as error:  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 
 from streams.clock import zone_named
 from streams.errors import UsageError
-from streams.language import tr
+from streams.language import suggest, tr
 from streams.wire.events import EVENT_TIME_MAX_MS, LISTED_TYPE
 
 REQUIRED: Final = frozenset({"recipient", "sender", "event_time_ms"})
@@ -35,9 +35,29 @@ class UnmappableError(ValueError):
     """A record that lacks what is required, or holds it in a form that was not promised."""
 
 
+class LackingError(UnmappableError):
+    """A record without a required field."""
+
+    def __init__(self, field_name: str) -> None:
+        super().__init__(tr("no {name}").format(name=field_name))
+        self.field_name = field_name
+
+
 def far_ahead() -> UnmappableError:
     """Return the error of a time that no clock shows; it has no figure, which could be a number."""
-    return UnmappableError(tr("event_time_ms is far ahead: another zone or unit?"))
+    return UnmappableError(
+        tr("event_time_ms is far ahead: another zone or unit? --zone and --time name them")
+    )
+
+
+def delimiter_in(head: str, fields: int) -> str:
+    """Return the delimiter that a head line seems to have, where another gave so many fields.
+
+    >>> delimiter_in("called;calling", 1), delimiter_in("called, calling", 2)
+    (';', '')
+    """
+    mark = max(";\t|,", key=head.count)
+    return mark if head.count(mark) >= fields else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +86,8 @@ class FieldMap:
         given = dict(_pair(word) for word in constants)
         for name in (*sources, *given):
             if name not in FIELDS:
-                raise UsageError(tr("sms.delivery.v1 has no field {name!r}").format(name=name))
+                sentence = tr("sms.delivery.v1 has no field {name!r}").format(name=name)
+                raise UsageError(suggest(sentence, name, FIELDS))
         if given.get("event_type") == LISTED_TYPE:
             raise UsageError(tr("event_type hot is the platform agent's own: no feed brings it"))
         try:
@@ -95,16 +116,18 @@ class FieldMap:
         lacking = sorted(REQUIRED - given)
         if not lacking:
             return
-        other = next((mark for mark in ";\t|" if len(names) == 1 and mark in names[0]), "")
+        other = delimiter_in("".join(names), len(names))
         hint = " ".join(f"--map {name}=…" for name in lacking)
-        raise UsageError(
-            tr("{file}: no column gives {lacking}; there are {names}: {hint}").format(
-                file=file,
-                lacking=", ".join(lacking),
-                names=", ".join(names),
-                hint=f"--delimiter {other!r}" if other else hint,
-            )
+        sentence = tr("{file}: no column gives {lacking}; there are {names}: {hint}").format(
+            file=file,
+            lacking=", ".join(lacking),
+            names=", ".join(names),
+            hint=f"--delimiter {other!r}" if other else hint,
         )
+        for source, targets in self.targets.items():
+            if source not in names and any(target in lacking for target, _ in targets):
+                sentence = suggest(sentence, source, names)
+        raise UsageError(sentence)
 
     def value(self, row: Mapping[str, Any], message_id: str = "") -> dict[str, Any]:
         """A value of `sms.delivery.v1`. Empty fields are absent ones; UnmappableError says why not.
@@ -126,15 +149,16 @@ class FieldMap:
                 except UnmappableError:
                     raise
                 except (ValueError, TypeError, OverflowError):
-                    raise UnmappableError(
-                        tr("{source} is no {target}").format(source=source, target=target)
-                    ) from None
+                    form = tr("{source} is no {target}")
+                    if target == "event_time_ms":
+                        form = tr("{source} is no {target} in the form that --time names")
+                    raise UnmappableError(form.format(source=source, target=target)) from None
         if message_id:
             value.setdefault("message_id", message_id)
         if value.get("event_type") == LISTED_TYPE:
             raise UnmappableError(tr("event_type hot is the platform agent's own"))
         if not value.keys() >= REQUIRED:
-            raise UnmappableError(tr("no {what}").format(what=min(REQUIRED - value.keys())))
+            raise LackingError(min(REQUIRED - value.keys()))
         return value
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import IO, Final
 
 from streams.errors import UsageError
+from streams.feeds.mapping import delimiter_in
 from streams.language import tr
 from streams.limits import VALUE_BYTES_MAX
 
@@ -95,7 +96,7 @@ class Lines:
     """The whole lines of a stream from where it stands, which is byte `start`, after n lines.
 
     `finished` says that the last line counts without an end too. Raises UsageError if a packed file
-    is damaged; one that is cut short is like one that is still written.
+    is damaged; one that is cut short is like one that is still written, and `waiting` is not 0.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class Lines:
         self._number = number
         self._back: deque[FileLine] = deque()
         self.finished = finished
+        self._is_cut = False
         self.waiting = 0  # bytes of a last line that has no end yet
 
     def __iter__(self) -> Iterator[FileLine]:
@@ -118,7 +120,7 @@ class Lines:
             return self._back.popleft()
         data = self._read()
         if not data or (data[-1:] != b"\n" and len(data) <= LINE_BYTES_MAX and not self.finished):
-            self.waiting = len(data)
+            self.waiting = len(data) or self._is_cut
             return None
         length, kept = len(data), data if len(data) <= LINE_BYTES_MAX else None
         while data and data[-1:] != b"\n":  # nothing of a line that is too long is kept
@@ -140,7 +142,7 @@ class Lines:
         try:
             return self._stream.readline(LINE_BYTES_MAX + 1)
         except EOFError:  # a packed file that is cut short, or still written
-            self.finished = False
+            self.finished, self._is_cut = False, True
             return b""
         except (OSError, zlib.error) as error:
             raise UsageError(
@@ -180,6 +182,13 @@ def head(lines: Lines, layout: FileLayout) -> tuple[str, ...] | None:
     text, reason = _text(line, layout.encoding)
     names, reason = _split(text, layout.delimiter, None) if text is not None else (None, reason)
     if not names or not any(names):
+        fields = (text or "").count(layout.delimiter) + 1
+        if other := delimiter_in(text or "", fields):
+            raise UsageError(
+                tr(
+                    "no head line with {delimiter!r} between its fields: --delimiter {other!r}"
+                ).format(delimiter=layout.delimiter, other=other)
+            )
         raise UsageError(
             tr("no head line ({what}); --columns names the fields of a file without one").format(
                 what=reason or tr("it is empty")

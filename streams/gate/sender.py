@@ -93,6 +93,7 @@ class EventSender:
         self._past_back = 0  # by the sender
         self._bypassed = 0  # and not counted yet
         self._disk = True
+        self._failed_at = -ADOPT_S  # monotonic
         self._said = ""
         self._lost = SpoolCounts()  # as far as it has been told
         self._stop = threading.Event()
@@ -174,7 +175,10 @@ class EventSender:
         now = time.monotonic()
         if now >= self._adopt_at:
             self._adopt_at = now + ADOPT_S
-            self._on_disk(self._adopt)
+            # An event that failed a moment ago says more about the disk than a probe.
+            tried = self._on_disk(self._adopt) and now >= self._failed_at + ADOPT_S
+            if tried and self._on_disk(self._spool.probe):
+                self._disk_takes(takes=True)
         if now >= self._trim_at:
             self._trim_at = now + TRIM_S
             self._on_disk(self._trim)
@@ -366,6 +370,8 @@ class EventSender:
         return True
 
     def _disk_takes(self, why: str = "", *, takes: bool) -> None:
+        if not takes:
+            self._failed_at = time.monotonic()
         if takes != self._disk:
             self._disk = takes
             if takes:

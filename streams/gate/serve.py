@@ -77,14 +77,21 @@ class LeaseKeeper:
         self._memory = memory
         self._metrics = metrics
         self._lease_ms = LeaseClock()  # of all adapters, one after another
+        self._current_at = time.monotonic()  # when their leases were last current
+        self._unready: Callable[[], str] = lambda: ""  # of the adapter that runs
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
 
     def start(self) -> None:
         """Begin to read the leases."""
-        began = time.monotonic()  # until an adapter says when it last heard from a broker
-        self._metrics.follow("broker_silence_seconds", lambda: time.monotonic() - began)
+        began = self._current_at  # until an adapter says when it last heard from a broker
+        for name in ("broker_silence_seconds", "leases_age_seconds"):
+            self._metrics.follow(name, lambda: time.monotonic() - began)
         self._thread.start()
+
+    def unready(self) -> str:
+        """Return why the leases are not current, empty if they are. For any thread."""
+        return self.state or self._unready()
 
     def close(self, timeout_s: float) -> None:
         """Stop the adapter, which acknowledges and commits what it can; wait for so long."""
@@ -113,13 +120,16 @@ class LeaseKeeper:
             f"{settings.app_id}-enforce-{self._gateway_id}",
             self._metrics,
             self._lease_ms,
+            self._current_at,
         )
+        self._unready = adapter.unready
         ended = threading.Event()
         threading.Thread(target=self._follow, args=(adapter.ready, ended), daemon=True).start()
         try:
             adapter.run(self._stop)
         finally:
             ended.set()
+            self._current_at = adapter.current_at
 
     def _follow(self, ready: threading.Event, ended: threading.Event) -> None:
         """Set `rebuilt` when an adapter knows all leases."""
@@ -156,7 +166,7 @@ def serve(settings: Settings, gateway_id: str, argv: Sequence[str]) -> None:
     parts.sockets = listeners(address, os.environ)
     sys.setswitchinterval(SWITCH_S)
     heap.collect_rarely()
-    with _health(settings, metrics, lambda: ""):
+    with _health(settings, metrics, parts.keeper.unready):
         parts.sender.start()
         parts.keeper.start()
         try:
@@ -236,7 +246,7 @@ async def _answer(settings: Settings, parts: Parts, argv: Sequence[str]) -> None
     loop = asyncio.get_running_loop()
     section = settings.gate
     server = Server(
-        routes(parts.gate, lambda: parts.keeper.state),
+        routes(parts.gate, parts.keeper.unready),
         Limits(
             section.connections_max,
             contract.BODY_BYTES_MAX,

@@ -35,6 +35,7 @@ SEGMENT_MS: Final = 1_000
 FILES_CALM: Final = 16
 """With more files than that Kafka is away, and files are filled by bytes alone: they stay few."""
 CHUNK_BYTES: Final = 1 << 18
+PROBE_BYTES: Final = 1 << 16  # a full disk may still take less
 RECORD_BYTES_MAX: Final = 4 * BODY_BYTES_MAX
 """Of a value: what claims more is torn. A body's octets that are none of UTF-8 become three each,
 and what an event says besides is some kilobytes; what were larger is not written."""
@@ -235,6 +236,14 @@ class Spool:
                 home.release()
                 raise
         return found
+
+    def probe(self) -> None:
+        """Write as much as a few hundred events, and remove it. Raise OSError if the disk fails."""
+        path = self.folder / f"probe-{os.getpid()}"
+        try:
+            path.write_bytes(bytes(PROBE_BYTES))
+        finally:
+            path.unlink(missing_ok=True)
 
     def size(self) -> int:
         """Bytes on disk."""

@@ -7,8 +7,8 @@ What a notifier knows of the past it has from the notice topic alone, so a succe
 from __future__ import annotations
 
 import heapq
-from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections import Counter, OrderedDict, deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import islice
@@ -48,6 +48,7 @@ class Unsent(StrEnum):
     """Reasons in the notice topic for telling nobody, or for not knowing that somebody was told."""
 
     TOKEN = "token"  # noqa: S105 - the number is not known here
+    ABROAD = "abroad"  # the number begins with none of the prefixes that notices go to
     CHRONIC = "chronic"  # a shared or test number
     HOLD_OFF = "hold_off"  # told within the hold-off
     EXEMPT = "exempt"
@@ -55,7 +56,7 @@ class Unsent(StrEnum):
     OVER = "over"  # the lease ended before
     SHADOW = "shadow"
     SWITCH = "switch"  # the kill switch is on
-    CAP = "cap"  # more were due than a minute may have
+    CAP = "cap"  # more were due than a minute, a day or a prefix may have
     LATE = "late"  # the SMSC was away for too long
     AWAY = "away"  # the SMSC did not take it, and is tried again
     UNKNOWN = "unknown"  # it may have arrived: not sent again
@@ -81,6 +82,9 @@ class NotifyParams:
 
     hold_off_ms: int = DAY_MS
     per_minute: int = 600
+    per_day: int = 50_000  # of UTC, to all numbers
+    prefixes: Mapping[str, int] = field(default_factory=lambda: {"": 50_000})
+    """Digits that a number begins with -> most notices a day to such numbers."""
     age_max_ms: int = 10 * MINUTE_MS
     gateways: frozenset[str] = frozenset()  # whose word counts; empty: everybody's
     canary: range = range(0)  # numbers of ours
@@ -88,8 +92,12 @@ class NotifyParams:
     released: bool = False
 
     def __post_init__(self) -> None:
-        if self.per_minute < 1 or self.age_max_ms < 1:
+        if self.per_minute < 1 or self.per_day < 1 or self.age_max_ms < 1:
             raise ValueError("whoever may send nothing need not run")
+
+    def prefix(self, recipient: str) -> str | None:
+        """Return the longest prefix of a number, or None if notices do not go to such numbers."""
+        return max(filter(recipient.startswith, self.prefixes), key=len, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +142,8 @@ class NoticeBook:
     _heap: list[tuple[int, str, str]] = field(default_factory=list)  # of _ends, may be stale
     _sent_ms: deque[int] = field(default_factory=deque)  # of the last minute
     _full_ms: int = -1  # when the minute was last full
+    _days: Counter[tuple[int, str | None]] = field(default_factory=Counter)
+    """Day since 1970 (UTC), prefix (None: all) -> notices that may have left."""
     _now_ms: int = 0  # as it was said last
 
     # -- what the topics say
@@ -195,6 +205,9 @@ class NoticeBook:
         told = _Told(
             notice.notice_id, notice.to, notice.kind, notice.state, notice.why, notice.at_ms, tries
         )
+        if known is not None:
+            self._count(known, -1)  # it is counted by its last record alone
+        self._count(told, 1)
         kept_ms = notice.at_ms + max(self.params.hold_off_ms, EPISODE_KEPT_MS)
         self._keep("_told", notice.notice_id, told, kept_ms)
         key = f"{notice.kind} {notice.to}"
@@ -273,6 +286,8 @@ class NoticeBook:
             if self._ends.get((table, key), now_ms + 1) <= now_ms:
                 del self._ends[table, key]
                 getattr(self, table).pop(key, None)
+        for each in [each for each in self._days if each[0] < now_ms // DAY_MS - 1]:
+            del self._days[each]
 
     # -- what is asked about a victim
 
@@ -296,7 +311,24 @@ class NoticeBook:
         last = self._last.get(f"{kind} {recipient}")
         return None if last is None else last.at_ms
 
+    def is_day_full(self, now_ms: int, *prefixes: str) -> bool:
+        """Tell if the day has all the notices that it may have: in all, or to a prefix.
+
+        Without prefixes, to any of them.
+        """
+        day, caps = now_ms // DAY_MS, self.params.prefixes
+        return self._days[day, None] >= self.params.per_day or any(
+            self._days[day, each] >= caps[each] for each in prefixes or caps
+        )
+
     # -- inside
+
+    def _count(self, told: _Told, by: int) -> None:
+        """Count a notice that may have left, or take it back."""
+        if _may_have(told):
+            day = told.at_ms // DAY_MS
+            self._days[day, None] += by
+            self._days[day, self.params.prefix(told.recipient) or ""] += by
 
     def _follow(self, now_ms: int) -> None:
         """Date what lies in the future of now as of now: the clock was set back.
@@ -353,6 +385,9 @@ class NoticeBook:
         recipient = pending.recipient
         if not recipient.isdecimal():
             return Unsent.TOKEN
+        prefix = self.params.prefix(recipient)
+        if prefix is None:
+            return Unsent.ABROAD
         if pending.kind == "victim_start":
             lease = desired_lease(self.desired, recipient, now_ms)
             if not isinstance(lease, Lease):
@@ -367,6 +402,8 @@ class NoticeBook:
                 and now_ms < last.at_ms + self.params.hold_off_ms
             ):
                 return Unsent.HOLD_OFF
+        if self.is_day_full(now_ms, prefix):
+            return Unsent.CAP
         if now_ms - pending.due_ms > self.params.age_max_ms:
             return Unsent.CAP if pending.due_ms <= self._full_ms else Unsent.LATE
         return None

@@ -30,6 +30,8 @@ from streams.shown import shown
 SERVICE: Final = "sms-otp-endpoint"
 NAMESPACE: Final = uuid.UUID("6f1d0a52-8d1e-5b7f-9c55-0f7f2d3b8a41")
 """Of report ids: the same day and platform give the same id, so that a receiver knows a repeat."""
+DESCRIPTION_MAX: Final = 1_000
+"""Maximum number of characters of a description, by the schema of XARF."""
 REMEDIES: Final = (
     "a captcha, or another proof of a person, before the page sends a code",
     "a limit for each number: one code a minute, five an hour, ten a day",
@@ -97,18 +99,17 @@ def content(report: PlatformReport) -> dict[str, Any]:
     return found
 
 
-def text(report: PlatformReport) -> str:
-    """Return the report for a person, in the language in use."""
+def summary(report: PlatformReport) -> list[str]:
+    """Return three lines: the reason of the report, its span of time, and its counts.
+
+    The lines name no platform, sender or window, so their length has a bound.
+    """
     use = report.use
-    lines = [
-        tr("To: {name}").format(name=shown(report.contact.name)),
-        "",
+    return [
         tr(
             "Somebody used the page of yours that sends verification codes to flood people's "
             "phones. They did not ask for these codes, and neither did you mean to send them."
         ),
-        "",
-        tr("platform: {key}").format(key=shown(use.key)),
         tr("from {start} until {end}").format(
             start=moment(report.from_ms), end=moment(report.until_ms)
         ),
@@ -118,6 +119,20 @@ def text(report: PlatformReport) -> str:
             victims=few(len(use.victims)),
             share=f"{report.share:.1%}",
         ),
+    ]
+
+
+def text(report: PlatformReport) -> str:
+    """Return the report for a person, in the language in use."""
+    use = report.use
+    why, *figures = summary(report)
+    lines = [
+        tr("To: {name}").format(name=shown(report.contact.name)),
+        "",
+        why,
+        "",
+        tr("platform: {key}").format(key=shown(use.key)),
+        *figures,
         tr("sent by: {senders}").format(senders=", ".join(map(shown, most(use.senders))) or "-"),
         "",
         tr("When:"),
@@ -143,7 +158,10 @@ def text(report: PlatformReport) -> str:
 
 
 def xarf(report: PlatformReport, reporter: ReportAuthor) -> dict[str, Any]:
-    """Return the report as XARF 4.2, valid by its own package. Raise ConfigError if it is not."""
+    """Return the report as XARF 4.2, checked by its package. Raise ConfigError if it is not valid.
+
+    The description is the summary: windows and senders have fields of their own.
+    """
     from xarf import create_report  # noqa: PLC0415 - only reports need it
 
     who = {"org": reporter.org, "contact": reporter.mail, "domain": reporter.domain}
@@ -155,7 +173,7 @@ def xarf(report: PlatformReport, reporter: ReportAuthor) -> dict[str, Any]:
         sender=who,
         service=SERVICE,
         evidence_source="automated_scan",
-        description=text(report),
+        description="\n".join(summary(report)),
         otpguard=content(report),
     )
     if made.report is None or made.errors:

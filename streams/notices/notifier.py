@@ -27,7 +27,7 @@ from streams.config import Topics
 from streams.errors import UnavailableError
 from streams.language import tr
 from streams.notices.book import EPISODE_KEPT_MS, NoticeBook, PendingNotice, Unsent
-from streams.notices.channels import Channel, Delivered, SmsNotice
+from streams.notices.channels import Channel, Delivered, Delivery, SmsNotice
 from streams.notices.reply import ACTOR, VIA, HeardReply, Opening, Replies
 from streams.notices.reply import AGE_MAX_MS as REPLY_AGE_MAX_MS
 from streams.notices.texts import NoticeTexts, is_plain
@@ -39,7 +39,6 @@ from streams.wire import (
     Notice,
     Override,
     UnreadableError,
-    VersionError,
     chain_start,
     chained,
     decode_ack,
@@ -206,10 +205,9 @@ class Notifier:
                     elif place.topic in words:
                         self._forget(place.topic, record.key)
                 except UnreadableError as error:
-                    kind = "newer" if isinstance(error, VersionError) else "bad"
                     at = place.topic, place.partition, record.offset
-                    log.error("passed over a %s record at %s[%d]@%d", kind, *at)  # noqa: TRY400
-                    self._metrics.add("records_refused_total", kind=kind)
+                    log.error("passed over a %s record at %s[%d]@%d", error.kind, *at)  # noqa: TRY400
+                    self._metrics.add("records_refused_total", kind=error.kind)
 
     def _forget(self, topic: str, key: bytes | None) -> None:
         """Heed a deleted word, where that word could have been said; other keys delete nothing."""
@@ -300,7 +298,8 @@ class Notifier:
                 self._tell(found)
                 self._take(0)
         self._way.channel.rest()
-        self._metrics.put("notice_cap_reached", self._book.full)
+        is_full = self._book.full or self._book.is_day_full(self._clock_ms())
+        self._metrics.put("notice_cap_reached", is_full)
         self._metrics.put("notice_channel_up", not self._failures)
 
     def _sweep(self, now_ms: int, before_ms: int) -> None:
@@ -320,13 +319,12 @@ class Notifier:
 
     def _tell(self, pending: PendingNotice) -> None:
         """Record that a notice is being sent, send it, and record what is known then."""
-        message = self._message(pending)
         if not self._claim(pending):
             log.warning("another notifier sends a notice that was due here too")
             self._book.done(pending.notice_id)
             return
         self._book.begun(self._clock_ms())
-        delivery = self._way.channel.send(message)
+        delivery = self._send(pending)
         if delivery.state is Delivered.AWAY:
             if not pending.unresolved:  # else it may have gone before: that stays unknown
                 self._say(self._notice(pending, "failed", Unsent.AWAY))
@@ -351,6 +349,17 @@ class Notifier:
             self._metrics.observe("notice_delay_seconds", max(0, waited_ms) / 1000)
         else:
             log.warning("a notice failed: %s %s", delivery.state, delivery.why)
+
+    def _send(self, pending: PendingNotice) -> Delivery:
+        """Write the text and give it to the channel. An error of one notice ends no other."""
+        try:
+            message = self._message(pending)
+        except Exception as error:  # noqa: BLE001 - else every later victim would wait for a restart
+            return Delivery(Delivered.REFUSED, type(error).__name__)
+        try:
+            return self._way.channel.send(message)
+        except Exception as error:  # noqa: BLE001 - likewise
+            return Delivery(Delivered.UNKNOWN, type(error).__name__)
 
     def _claim(self, pending: PendingNotice) -> bool:
         """Write `sending` and read it back; False if another process wrote it first."""

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from email.message import Message
+from email import message_from_bytes
 from typing import Any, Final
 
 from detectors.model.incidents import IncidentRecord
@@ -116,9 +116,10 @@ def told_days(notices: Iterable[Notice]) -> Mapping[str, set[int]]:
 def send(
     reports: Iterable[PlatformReport], settings: Reports, say: Say, now_ms: Callable[[], int]
 ) -> Iterator[tuple[PlatformReport, NoticeState, str]]:
-    """Send reports one by one, and yield what became of each.
+    """Send reports one by one, and yield the outcome of each.
 
-    `sending` is on the log before a report goes; one that failed for sure is sent by the next run.
+    The record `sending` is on the log before a report leaves. A report that fails never stops the
+    others. If it surely did not leave, the next run sends it.
     """
     reporter = reporter_of(settings)
     for report in reports:
@@ -136,15 +137,30 @@ def send(
                 at_ms=now_ms(),
             )  # fmt: skip
 
-        say(record("sending", ""))
-        state, why = deliver(report, reporter, settings)
+        state: NoticeState = "failed"
+        try:
+            content = write_report(report, reporter)
+        except Exception as error:  # noqa: BLE001 - else the other platforms would not be told
+            why = type(error).__name__
+        else:
+            say(record("sending", ""))
+            try:
+                state, why = deliver(report, content, settings)
+            except Exception as error:  # noqa: BLE001 - likewise
+                log.warning("a report met %s on its way", type(error).__name__)
+                why = Unsent.UNKNOWN
         say(record(state, why))
         yield report, state, why
 
 
-def deliver(
-    report: PlatformReport, reporter: ReportAuthor, settings: Reports
-) -> tuple[NoticeState, str]:
+def write_report(report: PlatformReport, reporter: ReportAuthor) -> bytes:
+    """Return the bytes that leave: a JSON document for a webhook, else a mail."""
+    if report.contact.webhook:
+        return json.dumps(xarf(report, reporter), ensure_ascii=False).encode()
+    return mail(report, reporter).as_bytes()
+
+
+def deliver(report: PlatformReport, content: bytes, settings: Reports) -> tuple[NoticeState, str]:
     """Send one report by its contact's way."""
     contact = report.contact
     if contact.webhook:
@@ -157,14 +173,12 @@ def deliver(
             way = WebhookChannel(contact.webhook, secret, timeout_s=SMTP_S)
         except ConfigError:  # none, or no base64: of this contact alone
             return "failed", "secret_file"
-        body = json.dumps(xarf(report, reporter), ensure_ascii=False).encode()
-        delivery = way.post(report.report_id, body)
+        delivery = way.post(report.report_id, content)
         way.close()
         return ("sent", "") if delivery.state is Delivered.SENT else ("failed", delivery.why)
-    letter = mail(report, reporter)
     if settings.mail == "maildir":
-        return _to_maildir(letter, settings)
-    return _to_server(letter, settings)
+        return _to_maildir(content, settings)
+    return _to_server(content, settings)
 
 
 def reporter_of(settings: Reports) -> ReportAuthor:
@@ -175,11 +189,11 @@ def reporter_of(settings: Reports) -> ReportAuthor:
     return ReportAuthor(settings.org, settings.mail_from, domain)
 
 
-def _to_maildir(letter: Message, settings: Reports) -> tuple[NoticeState, str]:
+def _to_maildir(letter: bytes, settings: Reports) -> tuple[NoticeState, str]:
     try:
         box = mailbox.Maildir(settings.maildir, create=True)
         try:
-            box.add(letter.as_bytes())
+            box.add(letter)
             box.flush()
         finally:
             box.close()
@@ -188,7 +202,7 @@ def _to_maildir(letter: Message, settings: Reports) -> tuple[NoticeState, str]:
     return "sent", ""
 
 
-def _to_server(letter: Message, settings: Reports) -> tuple[NoticeState, str]:
+def _to_server(letter: bytes, settings: Reports) -> tuple[NoticeState, str]:
     context = ssl.create_default_context()
     given = False
     try:
@@ -200,7 +214,7 @@ def _to_server(letter: Message, settings: Reports) -> tuple[NoticeState, str]:
             if settings.smtp_username:
                 server.login(settings.smtp_username, settings.password.get_secret_value())
             given = True
-            server.send_message(letter)
+            server.send_message(message_from_bytes(letter))
     except smtplib.SMTPResponseException as error:
         return "failed", f"smtp_{error.smtp_code}"
     except (OSError, UnicodeError) as error:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from kafka import KafkaProducer
+from kafka.errors import BrokerResponseError
 
 from streams.cluster.admin import working
 from streams.cluster.read import newest_records
@@ -59,7 +60,8 @@ def restore(
 
     Whatever has a word's key is its successor, even if only a newer program can read it. Raise
     UsageError, before anything is said, if the file is none of ours or a word is no word;
-    ConfigError or UnavailableError if a topic cannot be read or written.
+    ConfigError or UnavailableError if a topic cannot be read or written. A word that the broker
+    refuses raises too, once all others are written.
     """
     words = list(_words(lines))
     standing = {
@@ -67,12 +69,18 @@ def restore(
         for topic in dict.fromkeys((override, everyone))
     }
     said = 0
+    refused: BrokerResponseError | None = None
     with working(tr("cannot restore")), closing(KafkaProducer(**clients, acks="all")) as producer:
         for word in words:
             topic, key = everyone if word.recipient == EVERYONE else override, override_key(word)
             if key not in standing[topic]:
-                producer.send(topic, encode_override(word), key=key).get(10)
-                said += 1
+                try:
+                    producer.send(topic, encode_override(word), key=key).get(10)
+                    said += 1
+                except BrokerResponseError as error:  # this word alone: the others are restored
+                    refused = error
+        if refused is not None:
+            raise refused
     return RestoredWords(said, len(words) - said)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -57,7 +58,9 @@ def examine_role(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
 
 def _store(settings: Settings, now_ms: int) -> Check:
     try:
-        from streams.desk.store.opening import read_ms, there  # noqa: PLC0415 - an extra
+        import_module("streams.desk.store.accounts")  # it needs an extra, and so does the next
+        import_module("streams.desk.store.migrate")
+        from streams.desk.store.opening import read_ms, there  # noqa: PLC0415 - start-up time
     except ModuleNotFoundError as error:
         return _lacking("store", error, "desk")
     index = tr("start `otpguard desk index`, or see why it lags: deploy/store.md")

@@ -10,7 +10,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -24,7 +24,7 @@ from streams.cluster.read import partitions_of
 from streams.config import Canary, Topics
 from streams.scenarios.writer import MessageWriter
 from streams.telemetry.metrics import Metrics
-from streams.wire import UnreadableError, VersionError, decode_ack, decode_action
+from streams.wire import UnreadableError, decode_ack, decode_action
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +60,7 @@ class Run:
     throttled_s: float = 0.0  # from the first message to the lease, if there is one
     acknowledged_s: float = 0.0  # and to the adapter's word
     states: dict[str, str] = field(default_factory=dict)  # of all actions acknowledged meanwhile
+    waited_s: int = 0  # whole seconds since the first message
     began_timer: float = field(default_factory=time.monotonic)  # seconds, to measure by
 
     @property
@@ -104,9 +105,19 @@ class Watch:
     """Sends floods and looks for their leases and acknowledgements."""
 
     def __init__(
-        self, settings: Canary, clients: Mapping[str, Any], topics: Topics, metrics: Metrics
+        self,
+        settings: Canary,
+        clients: Mapping[str, Any],
+        topics: Topics,
+        metrics: Metrics,
+        show: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """`clients` are the arguments by which Kafka clients reach the cluster."""
+        """`clients` are the arguments by which Kafka clients reach the cluster.
+
+        `show` is called with the seconds that passed while a flood waits for its lease.
+        """
+        self._show = show
+        self.latest: Run | None = None  # that began last; it may not have ended
         self._settings = settings
         self._topics = topics
         self._metrics = metrics
@@ -161,7 +172,7 @@ class Watch:
         for value in history(recipient, clock.now_ms()):
             self._send(value)
         self._producer.flush(timeout=self._settings.deadline_s)
-        run = Run(recipient, time.time())
+        self.latest = run = Run(recipient, time.time())
         end = time.monotonic() + self._settings.deadline_s
         for value in flood(recipient):
             self._send(value)
@@ -180,6 +191,9 @@ class Watch:
 
     def _take(self, run: Run) -> None:
         """Enter what came back; an acknowledgement may be read before its lease."""
+        waited_s = int(time.monotonic() - run.began_timer)
+        self._show(waited_s - run.waited_s)
+        run.waited_s = waited_s
         for place, records in self._consumer.poll(timeout_ms=POLL_MS).items():
             for record in records:
                 try:
@@ -190,10 +204,9 @@ class Watch:
                     elif record.value is not None and record.key == run.recipient.encode():
                         self._lease(run, decode_action(record.value))
                 except UnreadableError as error:
-                    kind = "newer" if isinstance(error, VersionError) else "bad"
-                    self._metrics.add("records_refused_total", kind=kind)
+                    self._metrics.add("records_refused_total", kind=error.kind)
                     position = place.topic, place.partition, record.offset
-                    log.warning("passed over a %s record at %s[%d]@%d", kind, *position)
+                    log.warning("passed over a %s record at %s[%d]@%d", error.kind, *position)
         if run.acknowledged and not run.acknowledged_s:
             run.acknowledged_s = time.monotonic() - run.began_timer
 

@@ -1,23 +1,28 @@
-"""Episodes as cases: what the topics say about a victim, put together for a person. Pure."""
+"""A case in words for a person: its state, its leases, and the operator's overrides. Pure.
+
+`streams.desk.store` finds the case and counts what belongs to it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
-from operator import attrgetter
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from detectors.leases.gate import Lease
 from detectors.leases.rails import RailParams
-from detectors.model.records import Action, EpisodeRecord, Level, completed
+from detectors.model.records import Action, EpisodeRecord, Level
 from detectors.recognise.registry import Registry
 from streams.enforce.book import DesiredState, Entry, NoLease, desired_lease, take_override
-from streams.language import listed, moment, tr
-from streams.operate.explain import lines
+from streams.language import listed, moment, tr, trc, trn
+from streams.operate.explain import at_least, lines, platform_count
 from streams.wire import EVERYONE, Ack, Override
+
+if TYPE_CHECKING:
+    from streams.desk.store.answers import CaseLine
 
 NEAREST: Final = 5
 """Platforms named at most where one was mistyped."""
@@ -49,7 +54,6 @@ class Case:
     actions: list[Action] = field(default_factory=list)
     acks: dict[str, list[Ack]] = field(default_factory=dict)  # by action
     words: list[Override] = field(default_factory=list)  # of the operator, about this recipient
-    counted: int = 0  # messages refused, where counts of running leases are known
 
     @property
     def last(self) -> EpisodeRecord:
@@ -57,52 +61,22 @@ class Case:
         return self.records[-1]
 
     @property
-    def refused(self) -> int:
-        """Messages that gateways say they refused."""
-        told = sum(ack.refused_count for acks in self.acks.values() for ack in acks)
-        return max(told, self.counted)
-
-    @property
-    def enforced(self) -> str:
-        """The gateways' answer, in a word."""
-        states = [ack.state for acks in self.acks.values() for ack in acks]
-        for state in ("applied", "failed", "ignored", "expired"):
-            if state in states:
-                return state
-        return "unknown" if self.actions else "watched"
+    def lease(self) -> Action | None:
+        """The newest lease or withdrawal, which gateways go by; None if there never was one."""
+        return max(self.actions, key=lambda each: (each.epoch, each.revision), default=None)
 
 
-def collect(
-    episodes: Iterable[EpisodeRecord],
-    actions: Iterable[Action] = (),
-    acks: Iterable[Ack] = (),
-    words: Iterable[Override] = (),
-) -> dict[str, Case]:
-    """Cases by episode id, in the order in which they began. Records may come twice."""
-    cases: dict[str, Case] = {}
-    for record in sorted(episodes, key=lambda each: (each.epoch, each.at_ms, each.revision)):
-        case = cases.setdefault(record.episode_id, Case())
-        whole = completed(record, case.last) if case.records else record
-        if not case.records or case.last != whole:
-            case.records.append(whole)
-    by_action: dict[str, Case] = {}
-    for action in actions:
-        if not (found := cases.get(action.episode_id)):
-            continue
-        if action.action_id not in by_action:
-            found.actions.append(action)
-            by_action[action.action_id] = found
-        else:  # it is told again, with the windows of second requests; or read twice
-            at = [each.action_id for each in found.actions].index(action.action_id)
-            found.actions[at] = max(found.actions[at], action, key=attrgetter("revision"))
-    for ack in acks:
-        if (found := by_action.get(ack.action_id)) is not None:
-            found.acks.setdefault(ack.action_id, []).append(ack)
-    for word in words:
-        for case in cases.values():
-            if case.last.recipient == word.recipient:
-                case.words.append(word)
-    return cases
+def said_by_gateways(acks: Collection[Ack], *, leased: bool) -> str:
+    """Return the strongest answer of any gateway to any lease of a case.
+
+    `unknown`: there was a lease, and no gateway answered. `watched`: there was none.
+    """
+    states = {ack.state for ack in acks}
+    none = "unknown" if leased else "watched"
+    return next((each for each in _STRONGEST_FIRST if each in states), none)
+
+
+_STRONGEST_FIRST: Final = ("applied", "failed", "ignored", "expired")
 
 
 def switch(words: Iterable[Override], now_ms: int) -> Override | None:
@@ -122,9 +96,8 @@ def doing(case: Case, words: Sequence[Override], now_ms: int) -> Doing:
     `words` are all of the operator's. The rails, which only an adapter knows, show in what it
     acknowledged.
     """
-    newest = max(case.actions, key=lambda each: (each.epoch, each.revision), default=None)
-    said = case.acks.get(newest.action_id, ()) if newest is not None else ()
-    return standing(case.last.level, newest, said, words, now_ms)
+    said = case.acks.get(case.lease.action_id, ()) if case.lease is not None else ()
+    return standing(case.last.level, case.lease, said, words, now_ms)
 
 
 def standing(
@@ -197,40 +170,38 @@ def banner(word: Override) -> str:
     )
 
 
-def find(cases: dict[str, Case], named: str, recipient: str | None) -> list[Case]:
-    """The cases that an episode id, an action id, or a recipient names; the newest last."""
-    if named in cases:
-        return [cases[named]]
-    return [
-        case
-        for case in cases.values()
-        if case.last.recipient == recipient
-        or any(identity(record) == named for record in case.records)
-    ]
-
-
 def identity(record: EpisodeRecord) -> str:
     """The id of the action that this record explains, if there was one."""
     return record.cause.id(record.epoch)
 
 
-def summary(case: Case) -> dict[str, Any]:
-    """One line of a list."""
-    last = case.last
+def summary(line: CaseLine) -> dict[str, Any]:
+    """Return one row of a list of cases."""
     return {
-        "episode": last.episode_id,
-        "recipient": last.recipient,
-        "level": last.level.name.lower(),
-        "mode": last.mode,
-        "since": moment(last.evidence.first_ms),
-        "last": moment(last.evidence.last_ms),
-        "messages": last.evidence.messages,
-        "platforms": last.evidence.platforms,
-        "novel": last.evidence.novel,
-        "rule": last.reason.rule,
-        "gateways": case.enforced,
-        "refused": case.refused,
+        "episode": line.episode_id,
+        "recipient": line.recipient,
+        "level": line.level,
+        "mode": line.mode,
+        "since": moment(line.first_ms),
+        "last": moment(line.last_ms),
+        "messages": line.messages,
+        "platforms": line.platforms,
+        "novel": line.novel,
+        "rule": line.rule,
+        "gateways": line.gateways,
+        "refused": line.refused,
+        "state": line.state,
     }
+
+
+def counts_now(line: CaseLine) -> str:
+    """Return the newest counts of a case, for a reader who is shown an older record of it."""
+    return tr("this is how the case stood then; now it has {messages} from {platforms}, {novel} of "
+              "them new to this recipient").format(
+        messages=trn("{n} message", "{n} messages", line.messages),
+        platforms=platform_count(line.platforms),
+        novel=at_least(line.novel),
+    )  # fmt: skip
 
 
 def explanation(case: Case, record: EpisodeRecord) -> Iterator[str]:
@@ -274,11 +245,6 @@ def _until(word: Override) -> str:
     return tr("until {at}").format(at=moment(word.expires_at_ms))
 
 
-def open_now(cases: Iterable[Case]) -> Iterator[Case]:
-    """List the cases that are not over."""
-    return (case for case in cases if case.last.level is not Level.CLEAR)
-
-
 def heard_of(key: str, registry: Registry, seen: Iterable[str]) -> bool:
     """Tell if a registry or a case names this platform. Keys are as the detector writes them."""
     return key in _known(registry) or key in set(seen)
@@ -312,7 +278,8 @@ def _known(registry: Registry) -> set[str]:
 
 def _ack(ack: Ack) -> str:
     form = tr("{state} ({why}) at {gateway}") if ack.why else tr("{state} at {gateway}")
-    told = form.format(state=tr(ack.state), why=ack.why, gateway=ack.gateway_id)
+    why = trc("why", ack.why)
+    told = form.format(state=tr(ack.state), why=why, gateway=ack.gateway_id)
     if not ack.refused_count:
         return told
     return listed([told, tr("{n} refused").format(n=ack.refused_count)])

@@ -120,13 +120,6 @@ def _settings(settings: Settings) -> Check:
 def _lists(settings: Settings) -> Check:
     """Look where the network's lists of abused platforms go; a key that is none is named before."""
     topic = settings.topics.input
-    if not settings.network:
-        return Check(
-            "lists",
-            "bad",
-            tr("detect.hot = network, and checkpoints cannot keep lists"),
-            tr("worker.state_format 4 for all workers, or detect.hot = partition"),
-        )
     if topic != type(settings.topics).model_fields["input"].default:
         return Check(
             "lists",

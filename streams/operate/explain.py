@@ -20,7 +20,8 @@ from detectors.hot.votes import HOT_RULES
 from detectors.model.event import Trust, platform_print
 from detectors.model.records import Action, EpisodeRecord, Level, Rung, Sighting, Step
 from detectors.suspects.mass import RULES as MASS
-from streams.language import listed, moment, tr, trn, zone_name
+from detectors.suspects.suspect import SIGHTINGS_MAX
+from streams.language import listed, moment, tr, trc, trn, zone_name
 from streams.shown import in_markdown, shown
 
 KINDS: Final = MappingProxyType({"sig": "", "from": "sender ", "id": "platform "})
@@ -39,6 +40,10 @@ RULES: Final = MappingProxyType(
         "mass_10min": "messages of new platforms, repeats and all, within 10 minutes",
         "mass_35min": "messages of new platforms, repeats and all, within 35 minutes",
         "mass_1h": "messages of new platforms, repeats and all, within an hour",
+        "volume_6h": "messages of new platforms, at most 9 of each, within 6 hours",
+        "volume_24h": "messages of new platforms, at most 9 of each, within 24 hours",
+        "returns": "new platforms that sent again after 10 minutes or more, within 3 hours",
+        "relapse": "platforms of the flood of the last 3 days, within 10 minutes",
         "hot": "new platforms that other floods abuse, less those that none does, within 24 hours",
         "resend": "messages of one platform",
         "quiet": "no further message of the flood came, or the episode reached its longest",
@@ -68,7 +73,7 @@ def explain(record: EpisodeRecord) -> Explanation:
         headline=_headline(record),
         facts=tuple(_facts(record)),
         path=tuple(
-            (moment(step.at_ms), step.level.name, _step(step))
+            (moment(step.at_ms), tr(step.level.name), _step(step))
             for step in record.path
         ),
         rungs=tuple(_rung(rung) for rung in record.rungs),
@@ -113,7 +118,7 @@ def _lines(told: Explanation, record: EpisodeRecord) -> Iterator[str]:
         yield from (f"  {each}" for each in told.passes)
     if told.refused:
         yield ""
-        yield tr("refused: {what}").format(what=told.refused)
+        yield trc("messages", "refused: {what}").format(what=told.refused)
 
 
 def _headed(record: EpisodeRecord, sightings: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
@@ -132,7 +137,7 @@ def markdown(record: EpisodeRecord) -> Iterator[str]:
     when = tr("when ({zone})").format(zone=zone_name(record.at_ms))
     for names, rows in (
         ((when, tr("level"), tr("rule")), told.path),
-        ((tr("what is counted"), tr("score"), "WATCH", "THROTTLE"), told.rungs),
+        ((tr("what is counted"), tr("score"), tr("WATCH"), tr("THROTTLE")), told.rungs),
         (
             (when, tr("platform"), tr("to this recipient"), tr("a throttle")),
             [(at, in_markdown(name), *rest) for at, name, *rest in told.sightings],
@@ -217,14 +222,31 @@ def platform_name(key: str) -> str:
     return shown(tr(KINDS.get(kind, f"{kind} ")) + name if colon else key)
 
 
+def at_least(n: int) -> str:
+    """Return a count of a case's platforms. The detector counts up to a limit: "64 or more"."""
+    return tr("{n} or more").format(n=n) if n >= SIGHTINGS_MAX else f"{n:,}"
+
+
+def platform_count(n: int) -> str:
+    """Return the number of a case's platforms, with the word."""
+    if n >= SIGHTINGS_MAX:
+        return tr("{n} or more platforms").format(n=n)
+    return trn("{n} platform", "{n} platforms", n)
+
+
 def _headline(record: EpisodeRecord) -> str:
     if record.level is Level.CLEAR:
         return tr("{recipient}: over ({why})").format(
             recipient=record.recipient, why=because(record)
         )
     by = tr("one platform re-sends") if record.kind == "resend" else because(record)
+    level = tr(record.level.name)
+    if record.level is not Level.THROTTLE:  # a mode is decided upon with the first throttle
+        return tr("{recipient}: {level}, because {why}").format(
+            recipient=record.recipient, level=level, why=by
+        )
     return tr("{recipient}: {level} ({mode}), because {why}").format(
-        recipient=record.recipient, level=record.level.name, mode=tr(record.mode), why=by
+        recipient=record.recipient, level=level, mode=tr(record.mode), why=by
     )
 
 
@@ -248,7 +270,7 @@ def _facts(record: EpisodeRecord) -> Iterator[str]:
         "messages": trn("{n} message", "{n} messages", evidence.messages),
         "first": moment(evidence.first_ms),
         "last": moment(evidence.last_ms),
-        "platforms": _platforms(evidence.platforms),
+        "platforms": platform_count(evidence.platforms),
     }
     if record.kind == "resend":  # whether the recipient knows the platform was never asked
         yield tr("{messages} from {first} to {last}, of {platforms}").format(**counted)
@@ -256,7 +278,7 @@ def _facts(record: EpisodeRecord) -> Iterator[str]:
         yield tr(
             "{messages} from {first} to {last}, of {platforms}, {novel} of them new to this "
             "recipient"
-        ).format(**counted, novel=evidence.novel)
+        ).format(**counted, novel=at_least(evidence.novel))
     if record.since_ms is not None:
         yield tr("told here is what came since {at}; what was before is in older records").format(
             at=moment(record.since_ms)

@@ -7,16 +7,19 @@ score and no id appears.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from detectors.model.event import Trust, platform_print
-from detectors.model.records import Action, EpisodeRecord, Level, Scope
+from detectors.model.records import Action, EpisodeRecord, Scope
 from detectors.model.times import MINUTE_MS
 from streams.language import listed, moment, tr, trn
-from streams.operate.cases import SAYS, Case, Doing, doing, spoken
-from streams.wire import Override
+from streams.operate.cases import SAYS, Doing, spoken
+from streams.operate.explain import at_least, platform_count
+
+if TYPE_CHECKING:
+    from streams.desk.store.answers import CaseFile, CaseLine, WordLine
 
 PLATFORMS_MAX: Final = 3
 """Refused platforms that are named with a command each, the newest first."""
@@ -37,29 +40,27 @@ class CallAnswer:
 
 
 def answer(
-    recipient: str, cases: Sequence[Case], words: Sequence[Override], now_ms: int, since: str
+    recipient: str, file: CaseFile | None, words: Iterable[WordLine], now_ms: int, since: str
 ) -> CallAnswer:
-    """Say what is to be said of a number.
+    """Return everything to say about a number.
 
-    `cases` are its own, the newest last; `words` all of the operator's; `since` how far back the
-    topics were read, as it was typed.
+    `file` is the case that counts, if there is one; `words` are the operator's about this number;
+    `since` is how far back the records go, as it was typed.
     """
-    held = tuple(spoken(word) for word in words if _holds(word, recipient, now_ms))
-    floods = [case for case in cases if case.last.kind == "flood"]
-    if not floods:
-        return _nothing(recipient, cases, held, since)
-    case = next((each for each in reversed(floods) if each.last.level is not Level.CLEAR),
-                floods[-1])  # fmt: skip
-    state = doing(case, words, now_ms)
+    held = tuple(spoken(each.word) for each in words if each.holds)
+    if file is None or file.line.kind != "flood":
+        return _nothing(recipient, file, held, since)
+    line, state = file.line, file.line.state
+    newest = file.case.lease if state in REFUSING else None
     return CallAnswer(
         state=state,
-        happening=_happening(case, state, now_ms),
+        happening=_happening(line, now_ms),
         now=tr(SAYS[state]),
-        arrives=_arrives(case, state),
-        ends=_ends(case, state, now_ms),
+        arrives=_arrives(newest),
+        ends=_ends(line, newest, now_ms),
         words=held,
         aloud=tr(ALOUD[state]),
-        commands=tuple(_commands(recipient, case, state)),
+        commands=tuple(_commands(recipient, file.case.last, newest)),
     )
 
 
@@ -80,17 +81,11 @@ def lines(told: CallAnswer, behind: int | None) -> Iterator[str]:
     yield from (f"  {command}" for command in told.commands)
 
 
-def _holds(word: Override, recipient: str, now_ms: int) -> bool:
-    ended = word.expires_at_ms is not None and word.expires_at_ms <= now_ms
-    return word.recipient == recipient and not ended
-
-
 def _nothing(
-    recipient: str, cases: Sequence[Case], held: tuple[str, ...], since: str
+    recipient: str, file: CaseFile | None, held: tuple[str, ...], since: str
 ) -> CallAnswer:
-    again = [case for case in cases if case.last.level is not Level.CLEAR]
     happening = tr("no flood of {recipient} in the last {since}")
-    if again:
+    if file is not None and file.line.open:
         happening = tr("no flood of {recipient}; one platform sends it code after code")
     return CallAnswer(
         state=None,
@@ -107,39 +102,35 @@ def _nothing(
     )
 
 
-def _happening(case: Case, state: Doing, now_ms: int) -> str:
-    last = case.last
+def _happening(line: CaseLine, now_ms: int) -> str:
     form = tr(
         "{recipient}: since {first} ({minutes}) {messages} from {platforms}, {novel} of them new "
         "to this number"
     )
-    until_ms = now_ms
-    if state is Doing.OVER:
-        until_ms = last.evidence.last_ms
+    if line.state is Doing.OVER:
         form = tr(
             "{recipient}: it is over; from {first} on, for {minutes}, came {messages} from "
             "{platforms}, {novel} of them new to this number"
         )
-    minutes = max(1, round((until_ms - last.evidence.first_ms) / MINUTE_MS))
+    minutes = max(1, round(line.lasts_ms(now_ms) / MINUTE_MS))
     return form.format(
-        recipient=last.recipient,
-        first=moment(last.evidence.first_ms),
+        recipient=line.recipient,
+        first=moment(line.first_ms),
         minutes=trn("{n} minute", "{n} minutes", minutes),
-        messages=trn("{n} message", "{n} messages", last.evidence.messages),
-        platforms=trn("{n} platform", "{n} platforms", last.evidence.platforms),
-        novel=last.evidence.novel,
+        messages=trn("{n} message", "{n} messages", line.messages),
+        platforms=platform_count(line.platforms),
+        novel=at_least(line.novel),
     )
 
 
-def _newest(case: Case) -> Action:
-    """The lease in force: what gateways go by, and whole where a record says what changed alone."""
-    return max(case.actions, key=lambda action: (action.epoch, action.revision))
+REFUSING: Final = (Doing.THROTTLED, Doing.UNCONFIRMED)
+"""States in which a lease is to be obeyed."""
 
 
-def _arrives(case: Case, state: Doing) -> str:
-    if state not in _REFUSING:
+def _arrives(lease: Action | None) -> str:
+    if lease is None:
         return tr("everything that reaches the carrier")
-    scope = _newest(case).scope
+    scope = lease.scope
     known = len({*map(platform_print, scope.pass_ids), *scope.pass_prints})
     classes = [tr(trust.name.lower()) for trust in scope.trust if trust is not Trust.NONE]
     told = [
@@ -157,20 +148,16 @@ def _arrives(case: Case, state: Doing) -> str:
     return listed(told)
 
 
-_REFUSING: Final = (Doing.THROTTLED, Doing.UNCONFIRMED)
-
-
-def _ends(case: Case, state: Doing, now_ms: int) -> str:
-    if state not in _REFUSING:
-        return tr("nothing is refused now; refused before: {n}").format(n=case.refused)
-    newest = _newest(case)
-    minutes = max(1, round((newest.expires_at_ms - now_ms) / MINUTE_MS))
+def _ends(line: CaseLine, lease: Action | None, now_ms: int) -> str:
+    if lease is None:
+        return tr("nothing is refused now; refused before: {n}").format(n=line.refused)
+    minutes = max(1, round((lease.expires_at_ms - now_ms) / MINUTE_MS))
     return tr(
         "by itself at {at} (in {minutes}) unless the flood goes on; refused so far: {n}"
     ).format(
-        at=moment(newest.expires_at_ms),
+        at=moment(lease.expires_at_ms),
         minutes=trn("{n} minute", "{n} minutes", minutes),
-        n=case.refused,
+        n=line.refused,
     )
 
 
@@ -202,12 +189,12 @@ ALOUD: Final = {
 """Sentences for the caller in each state; whole, for translation."""
 
 
-def _commands(recipient: str, case: Case, state: Doing) -> Iterator[str]:
+def _commands(recipient: str, record: EpisodeRecord, lease: Action | None) -> Iterator[str]:
     """Yield the commands to paste, each with a reason, which the words ask for."""
     asked = tr("she asked for it")
     reason = f'--reason "{asked}"'
-    if state in _REFUSING:
-        for key in _refused(case.last, _newest(case).scope):
+    if lease is not None:
+        for key in _refused(record, lease.scope):
             yield f"otpguard allow {recipient} {shlex.quote(key)} {reason} --for 1h"
         yield f"otpguard release {recipient} {reason} --for 1h"
     yield f"otpguard explain {recipient}"

@@ -5,19 +5,15 @@ The desk asks for whole cases; a bank's check is answered from a few columns of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, select
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as NoConnectionError
+from sqlalchemy import select
 
 from detectors.model.event import platform_id
 from detectors.model.records import Action
 from streams.desk.store import CaseStore
-from streams.desk.store.engine import away
 from streams.desk.store.packing import unpacked
 from streams.desk.store.tables import cases, leases
 from streams.signal.answers import FloodSpan
@@ -61,8 +57,7 @@ class Lookup:
 
     def age(self) -> IndexAge:
         """Return how far the index is behind. Raise UnavailableError if it does not answer."""
-        with self._answering():
-            fresh = self._store.freshness()
+        fresh = self._store.freshness()
         return IndexAge(fresh.lag_ms, fresh.events_behind)
 
     def floods(self, number: str) -> list[FloodSpan]:
@@ -77,7 +72,7 @@ class Lookup:
             .order_by(cases.c.first_ms.desc())
             .limit(FLOODS_MAX)
         )
-        with self._reading() as connection:
+        with self._store.reading() as (connection, _):
             return [FloodSpan(*row) for row in connection.execute(wanted)]
 
     def changes(self, since_ms: int) -> list[FloodChange]:
@@ -92,7 +87,7 @@ class Lookup:
             .order_by(cases.c.last_ms.desc())
             .limit(CHANGES_MAX)
         )
-        with self._reading() as connection:
+        with self._store.reading() as (connection, _):
             return [FloodChange(*row) for row in connection.execute(wanted)]
 
     def leases(self, number: str, now_ms: int) -> list[Action]:
@@ -107,7 +102,7 @@ class Lookup:
             .limit(1)
         )
         found = []
-        with self._reading() as connection:
+        with self._store.reading() as (connection, _):
             for form in self._asked(number):
                 value = connection.scalar(newest.where(leases.c.recipient == form))
                 if value is not None:
@@ -120,28 +115,11 @@ class Lookup:
 
     def held(self, number: str, client: SignalClient) -> int:
         """Return how many codes of a client's own platforms were refused, in the newest flood."""
-        with self._answering():
-            file = self._store.find(number).newest
+        floods = [each for each in self._store.find(number).cases if each.kind == "flood"]
+        newest = max(floods, key=lambda each: each.first_ms, default=None)
         own = set(map(platform_id, client.platforms))
-        refused = file.refused if file is not None else ()
+        refused = self._store.case(newest.episode_id).refused if newest is not None else ()
         return sum(each.refused for each in refused if each.platform_id in own)
-
-    @contextmanager
-    def _answering(self) -> Iterator[None]:
-        """Say of every way in which the store fails to answer that it is away."""
-        try:
-            yield
-        except (
-            NoConnectionError
-        ) as error:  # every connection is taken: of the pool, not of a driver
-            raise away(DBAPIError(None, None, error), self._store.url) from None
-        except DBAPIError as error:
-            raise away(error, self._store.url) from None
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with self._answering(), self._store.index.connect() as connection:
-            yield connection
 
     def _asked(self, number: str) -> tuple[str, ...]:
         return (number, *self._tokens(number))

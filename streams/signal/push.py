@@ -232,26 +232,32 @@ class Pusher:
                 await asyncio.sleep(LOOK_S)
 
     async def look(self) -> None:
-        """Queue what is new in the store; what fails is tried again with the next look."""
+        """Queue what is new in the store; what fails is tried again with the next look.
+
+        An error with one client's numbers keeps no other client from being told.
+        """
         met = ""
+        changes: list[FloodChange] = []
         try:
-            await self._look()
+            changes = await asyncio.to_thread(self._lookup.changes, self._now_ms() - LOOK_BACK_MS)
         except Exception as error:  # noqa: BLE001 - else nobody would be told of a flood any more
             met = type(error).__name__
+        for each in self._outgoing:
+            try:
+                await self._queue(each, changes)
+            except Exception as error:  # noqa: BLE001 - likewise
+                met = type(error).__name__
         if met != self._met:  # once, and not each second
             log.warning("the look for floods: %s", met or "goes on")
             self._met = met
 
-    async def _look(self) -> None:
-        since_ms = self._now_ms() - LOOK_BACK_MS
-        changes = await asyncio.to_thread(self._lookup.changes, since_ms)
-        for each in self._outgoing:
-            await asyncio.to_thread(each.numbers.renew)
-            for change in changes:
-                number = each.numbers.by_form.get(change.recipient)
-                for event in events_of(change, number) if number else ():
-                    if each.put(event, time.monotonic()):
-                        self._count("dropped")
+    async def _queue(self, each: Outgoing, changes: Iterable[FloodChange]) -> None:
+        await asyncio.to_thread(each.numbers.renew)
+        for change in changes:
+            number = each.numbers.by_form.get(change.recipient)
+            for event in events_of(change, number) if number else ():
+                if each.put(event, time.monotonic()):
+                    self._count("dropped")
 
     async def _deliver(self, each: Outgoing) -> None:
         pause_s = 60 / each.sink.client.sink_per_minute

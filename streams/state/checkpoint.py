@@ -28,13 +28,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors import chain
-from detectors.chain import FORMATS, Snapshot
+from detectors.chain import STATE_FORMAT, Snapshot
 from detectors.recipients.table import WORDS
 from streams.state import written
 
 FORMAT: Final = 1
-STATE_FORMAT: Final = FORMATS[-1]
-"""The newest `format` in the header of `detectors.chain.snapshot` that is understood."""
 CHUNK_BYTES_MAX: Final = 850_000
 """With its key and the record's overhead below 900 kB, so that a broker's and a producer's default
 limit of 1 MB hold it."""
@@ -401,7 +399,7 @@ def rebuilt(params: chain.Params, partition: int, restored: Restored) -> chain.P
     """
     snapshot = restored.snapshot
     try:
-        told = written.typed(snapshot.header.get("format", 0), snapshot.rest)
+        told = written.typed(snapshot.rest)
         return chain.restore(params, replace(snapshot, rest=told))
     except _UNFIT as error:
         why = f"its state does not fit this version ({type(error).__name__})"

@@ -143,7 +143,6 @@ class StateManager:
     metrics: Metrics
     fatal: Callable[[BaseException], None]  # ends the process
     rebuild: bool = False
-    state_format: int = chain.FORMATS[-1]  # that checkpoints are written in; all are read
     partitions: dict[int, AssignedPartition] = field(default_factory=dict)
     owned: frozenset[int] = frozenset()
     generation: int = -1
@@ -269,7 +268,7 @@ class StateManager:
         return rebuilt(self.params, partition, restored)
 
     def _copy(self, assigned: AssignedPartition) -> chain.Snapshot:
-        return chain.snapshot(assigned.state, self.state_format)
+        return chain.snapshot(assigned.state)
 
     async def seek_to_states(self, consumer: Consumer) -> None:
         """Have the consumer stand where the states end; an empty state starts where the log does.

@@ -1,4 +1,4 @@
-"""The types of what a checkpoint holds beside its rows, by the format of its state.
+"""The types of what a checkpoint holds beside its rows.
 
 A checksum says that bytes are those that were written, not that they are a state: another version
 may have written them, or a hand that may write the changelog. What does not have these types is
@@ -16,7 +16,6 @@ from typing import Annotated, Any, Final, Literal, NotRequired, TypedDict
 import msgspec
 from msgspec import Meta
 
-from detectors.recipients.row import PRINTS
 from detectors.recipients.windows import RUNGS
 
 PRINT_BYTES: Final = (1 << 16) // 8
@@ -39,18 +38,27 @@ Bucket = tuple[Time, Count, Time, Time]
 Held = tuple[
     str, Time, Time, Time, Count, LevelCode, Mode, TimeMs, TimeMs, bool, list[Path]
 ]  # an episode
-MemoryOfOne = tuple[
-    Time, Word, Annotated[list[Print], Meta(max_length=PRINTS)]
-]  # day, habits, prints
 Memory = tuple[Time, list[tuple[Print, Count, Time]], list[PlatformId]]  # day, known, habits
 Platforms = list[tuple[PlatformId, TimeMs]]
 Tainted = list[tuple[PlatformId, Count]]
 Heard = list[
     tuple[Word, Word]
 ]  # a word of more than 64 bits: what lies above the low 34, and these
-SuspectOfOne = tuple[
-    Word, str, Count, list[Word], MemoryOfOne, Time, Time, Clock, Tainted, Bucket, Held | None
+Requests = tuple[
+    Annotated[int, Meta(ge=-1, le=2**63 - 1)],  # offset of the lease
+    TimeMs,  # when gateways were told, and when they would have been at the mean pace
+    TimeMs,
+    Platforms,
+    list[tuple[TimeMs, bool]],
 ]
+Offset = Annotated[int, Meta(ge=-1, le=2**63 - 1)]
+ListedMessage = tuple[
+    Offset, TimeMs, Literal["pass", "refuse"], bool, TrustCode, str, str, PlatformId, str, str, str,
+    Offset,
+]  # fmt: skip
+IncidentState = tuple[
+    Time, Offset, Count, Count, Count, Count, Count, Time, list[ListedMessage]
+]  # of an incident: opened, lease, told, hour, listed, passed, refused, due, what waits
 Suspect = tuple[
     Word,
     str,
@@ -63,36 +71,17 @@ Suspect = tuple[
     Tainted,
     Bucket,
     Held | None,
-    tuple[Heard, Platforms, Platforms],
-]
-Requests = tuple[
-    Annotated[int, Meta(ge=-1, le=2**63 - 1)],  # offset of the lease
-    TimeMs,  # when gateways were told, and when they would have been at the mean pace
-    TimeMs,
-    Platforms,
-    list[tuple[TimeMs, bool]],
-]
-SuspectOfFour = tuple[
-    Word,
-    str,
-    Count,
-    list[Word],
-    Memory,
-    Time,
-    Time,
-    list[tuple[PlatformId, Clock]],
-    Tainted,
-    Bucket,
-    Held | None,
-    tuple[Heard, Platforms, Platforms],
+    tuple[Heard, Platforms, Platforms, Platforms],
     Requests | None,
+    list[tuple[PlatformId, Offset]],
+    IncidentState | None,
 ]
 Resend = tuple[Word, str, Time, Time, PlatformId, str, list[tuple[PlatformId, Count]], Path | None]
 RefusedPlatforms = tuple[Word, Time, list[PlatformId], list[tuple[PlatformId, Time]]]
 Gateway = tuple[str, TimeMs, Count, Count, Count, Count, TimeMs, Count, Count]
 Rungs = Annotated[list[Count], Meta(min_length=len(RUNGS), max_length=len(RUNGS))]
 Prints = Annotated[bytes, Meta(min_length=PRINT_BYTES, max_length=PRINT_BYTES)]
-Votes = tuple[Time, list[tuple[Word, Time, Count, bytes]]]
+Votes = tuple[Time, list[tuple[Word, Time, Count, bytes]], list[tuple[Word, Time]]]
 Base = tuple[tuple[bytes, bytes], bytes, list[PlatformId]]
 Listed = tuple[Count, Count, list[PlatformId]]
 Network = tuple[
@@ -101,75 +90,32 @@ Network = tuple[
 ]
 Figured = tuple[Time, bytes, bytes, Annotated[list[Count], Meta(min_length=4, max_length=4)]]
 Neighbours = tuple[Time, bytes]
-Offset = Annotated[int, Meta(ge=-1, le=2**63 - 1)]
-ListedMessage = tuple[
-    Offset, TimeMs, Literal["pass", "refuse"], bool, TrustCode, str, str, PlatformId, str, str, str,
-    Offset,
-]  # fmt: skip
-IncidentState = tuple[
-    Time, Offset, Count, Count, Count, Count, Count, Time, list[ListedMessage]
-]  # of an incident: opened, lease, told, hour, listed, passed, refused, due, what waits
-Incidents = list[tuple[Word, list[tuple[PlatformId, Offset]], IncidentState | None]]
 
 
-class Common(TypedDict):
-    """The part that is alike in all formats."""
+class State(TypedDict):
+    """Everything beside the rows. The last three are there where they are made."""
 
     samples: list[tuple[TimeMs, str]]
-    medians_s: NotRequired[list[Time]]
-    recent_s: NotRequired[list[Time]]
+    medians_s: list[Time]
+    recent_s: list[Time]
+    suspects: list[Suspect]
+    hot: tuple[Votes, Base, Listed]
     names: list[tuple[PlatformId, str, TrustCode, Count]]
     chronic: list[tuple[Word, Time, Count]]
+    gateways: list[Gateway]
     resends: list[Resend]
-    hindsight: NotRequired[list[RefusedPlatforms]]
+    hindsight: list[RefusedPlatforms]
     window_next: Time
     windows: list[tuple[Time, Count, Prints, Rungs]]
-
-
-class StateOfOne(Common):
-    """Format 1."""
-
-    suspects: list[SuspectOfOne]
-    gateways: list[tuple[str, TimeMs, Count, Count, Count, Count]]
-
-
-class StateOfTwo(Common):
-    """Format 2: messages that count for the mass, and a clock for each stamp."""
-
-    suspects: list[Suspect]
-    gateways: list[Gateway]
-    incidents: NotRequired[Incidents]
-    retried: NotRequired[list[tuple[Word, list[tuple[PlatformId, TimeMs]]]]]
-
-
-class StateOfThree(StateOfTwo):
-    """Format 3: hot platforms."""
-
-    hot: NotRequired[tuple[Votes, Base, Listed]]
-    votes_spent: NotRequired[list[tuple[Word, Time]]]
-
-
-class StateOfFour(Common):
-    """Format 4: second requests, and figures of platforms."""
-
-    suspects: list[SuspectOfFour]
-    gateways: list[Gateway]
-    incidents: NotRequired[Incidents]
-    retried: NotRequired[list[tuple[Word, list[tuple[PlatformId, TimeMs]]]]]
-    hot: NotRequired[tuple[Votes, Base, Listed]]
-    votes_spent: NotRequired[list[tuple[Word, Time]]]
+    network: NotRequired[Network]
     figures: NotRequired[Figured]
     strangers: NotRequired[Neighbours]
-    network: NotRequired[Network]
 
 
-_OF_FORMAT: Final = {1: StateOfOne, 2: StateOfTwo, 3: StateOfThree, 4: StateOfFour}
-
-
-def typed(format_: int, rest: dict[str, Any]) -> dict[str, Any]:
+def typed(rest: dict[str, Any]) -> dict[str, Any]:
     """The state beside the rows, with tuples where an entry has parts.
 
-    Raises KeyError for a format that is not known, ValueError where a value is of another type.
+    Raises ValueError where a value is of another type.
     """
-    told: dict[str, Any] = msgspec.convert(rest, type=_OF_FORMAT[format_])
+    told: dict[str, Any] = msgspec.convert(rest, type=State)
     return told

@@ -1,18 +1,21 @@
 """Every metric, defined once: name, type, unit, labels with their closed sets, meaning.
 
 All series of a process exist from its start, at zero, so that a rate over the first event is seen
-and a label value outside its set is a KeyError, not a new series. The one open label, a gateway's
-name, is held to a bounded number of plain names; the rest count as "other".
+and a label value outside its set makes no new series. A call that names an unknown metric or value
+is a defect of the program: it is counted and logged, and ends no service. The one open label, a
+gateway's name, is held to a bounded number of plain names; the rest count as "other".
 """
 
 from __future__ import annotations
 
+import logging
+import math
 import platform
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Final, Literal, get_args
+from typing import ClassVar, Final, Literal, TypeVar, get_args
 
 from prometheus_client import (
     CollectorRegistry,
@@ -30,6 +33,10 @@ from detectors.recipients import windows
 from streams import __version__
 from streams.wire import Outcome, RejectReason
 
+log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
 PREFIX: Final = "otpguard_"
 GATEWAYS_MAX: Final = 32  # of label `gateway`; a carrier has a handful of SMS gateways
 GATEWAY_NAME: Final = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9._-]{0,31}")  # no number
@@ -38,7 +45,8 @@ OTHER: Final = "other"
 LEVELS: Final = ("watch", "throttle")
 RULES: Final = (
     "burst", "raw_35min", "raw_24h", "spaced_50s_3h", "spaced_2min_3h", "spaced_5min_3h",
-    "spaced_10min_24h", "mass_10min", "mass_35min", "mass_1h", "hot", "hot_burst",
+    "spaced_10min_24h", "mass_10min", "mass_35min", "mass_1h", "volume_6h",
+    "volume_24h", "returns", "relapse", "hot", "hot_burst",
 )  # fmt: skip
 RUNGS: Final = tuple(map(str, windows.RUNGS))
 MODES: Final = ("shadow", "enforce", "off")
@@ -132,6 +140,9 @@ TABLE: Final = (
     Metric("gateway_events_total", "counter", "events",
            "Counted events by gateway; names past the first 32, and odd ones, are other.",
            {"gateway": (OTHER,)}),
+    Metric("gateway_ahead_total", "counter", "events",
+           "Counted events whose time was ahead of their record's, by gateway: judged by the "
+           "record's time.", {"gateway": (OTHER,)}),
     Metric("codes_total", "counter", "events", "Counted events that carry a verification code."),
     Metric("promoted_total", "counter", "recipients", "Recipients that the sieve made suspects."),
     Metric("judged_total", "counter", "events", "Events that the judge looked at."),
@@ -203,6 +214,9 @@ TABLE: Final = (
     Metric("mode", "gauge", "bool", "1 for the mode in force.", {"mode": MODES}, roles=_MODAL),
     Metric("build_info", "gauge", "info", "1, with the version that runs.",
            {"version": (__version__,), "python": (platform.python_version(),)}, roles=_ALL),
+    Metric("metric_errors_total", "counter", "calls",
+           "Calls that named a metric or a label value that this process does not have, or whose "
+           "value could not be computed: a defect of the program.", roles=_ALL),
     Metric("action_apply_seconds", "histogram", "seconds",
            "From an action's issue to its being in force at a gateway, by the adapters' acks.",
            buckets=_DELAY_S),
@@ -225,10 +239,13 @@ TABLE: Final = (
     Metric("gateway_up", "gauge", "bool", "1 while the gateway takes orders.", roles=_ADAPTER),
     Metric("leases_held", "gauge", "recipients", "Leases in force at the gateway.",
            roles=_ADAPTER),
+    Metric("leases_age_seconds", "gauge", "seconds",
+           "Since the leases and the operator's overrides were last known in full.",
+           roles=_ADAPTER),
     Metric("records_refused_total", "counter", "records",
            "Leases, overrides and acknowledgements that could not be read: newer than the program, "
            "or bad.", {"kind": REFUSED_KINDS},
-           roles=("worker", "adapter", "canary", "notifier", *_AGENTS)),
+           roles=("worker", "canary", "notifier", *_ADAPTER, *_AGENTS)),
     Metric("feed_events_total", "counter", "events", "Events that a feed took in, by outcome.",
            {"outcome": FEED_OUTCOMES}, roles=_FEED),
     Metric("feed_backlog_events", "gauge", "events", "Events that wait for the feed.",
@@ -326,10 +343,10 @@ TABLE: Final = (
            {"kind": NOTICE_KINDS, "state": NOTICE_STATES}, roles=_NOTIFIER),
     Metric("notices_waiting", "gauge", "notices", "Notices that are due.", roles=_NOTIFIER),
     Metric("notices_capped_total", "counter", "notices",
-           "Notices that were given up because more were due than a minute may have.",
+           "Notices that were given up because more were due than a cap allows.",
            roles=_NOTIFIER),
     Metric("notice_cap_reached", "gauge", "bool",
-           "1 while notices wait because the minute has all that it may have.", roles=_NOTIFIER),
+           "1 while the minute, the day or a prefix has all its notices.", roles=_NOTIFIER),
     Metric("notice_channel_up", "gauge", "bool", "1 unless the last notice was not taken.",
            roles=_NOTIFIER),
     Metric("notice_retries_total", "counter", "tries",
@@ -354,24 +371,37 @@ TABLE: Final = (
 )  # fmt: skip
 
 
+class _Series(dict[tuple[str, ...], _T]):
+    """Series of one kind by name and label values; a missing one is reported and replaced."""
+
+    def __init__(self, spare: _T, report: Callable[[str], None]) -> None:
+        """`spare` takes what is meant for a missing series; no registry shows it."""
+        self._spare, self._report = spare, report
+
+    def __missing__(self, key: tuple[str, ...]) -> _T:
+        self._report(key[0])
+        return self._spare
+
+
 class Metrics:
     """The metrics of one process, in a registry of their own.
 
     >>> metrics = Metrics()
     >>> metrics.add("actions_total", verb="throttle", mode="shadow")
-    >>> metrics.add("actions_total", verb="+8613900000001", mode="shadow")
-    Traceback (most recent call last):
-    KeyError: ('actions_total', '+8613900000001', 'shadow')
     """
+
+    strict: ClassVar = False
+    """True raises where a service would count `metric_errors_total`: for tests, which set it."""
 
     def __init__(self, role: Role = "worker") -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a timestamp beside every counter doubles the series
         self.role = role
         self.registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=self.registry)
-        self._counters: dict[tuple[str, ...], Counter] = {}
-        self._gauges: dict[tuple[str, ...], Gauge] = {}
-        self._histograms: dict[tuple[str, ...], Histogram] = {}
+        self._counters = _Series(Counter("none", "-", registry=None), self._report)
+        self._gauges = _Series(Gauge("none", "-", registry=None), self._report)
+        self._histograms = _Series(Histogram("none", "-", registry=None), self._report)
+        self._reported: set[str] = set()  # names of metrics
         self._families: dict[str, Counter] = {}
         for metric in TABLE:
             if role in metric.roles:
@@ -398,9 +428,17 @@ class Metrics:
     def follow(self, name: str, value: Callable[[], float], **labels: str) -> None:
         """Let a gauge ask `value` at each scrape, in the scraper's thread.
 
-        So an age grows even while the event loop hangs.
+        So an age grows even while the event loop hangs. An error of `value` costs this gauge alone.
         """
-        self._gauges[name, *labels.values()].set_function(value)
+
+        def asked() -> float:
+            try:
+                return value()
+            except Exception:  # noqa: BLE001 - a scrape shows all other metrics
+                self._report(name)
+                return math.nan
+
+        self._gauges[name, *labels.values()].set_function(asked)
 
     def observe(self, name: str, value: float, **labels: str) -> None:
         """Add one observation to a histogram."""
@@ -411,20 +449,27 @@ class Metrics:
         for each in MODES:
             self.put("mode", each == mode, mode=each)
 
-    def count_gateways(self, events: Mapping[str, int]) -> None:
-        """Count events by gateway; an empty name is left out."""
+    def count_gateways(self, name: str, events: Mapping[str, int]) -> None:
+        """Count events by gateway; events without a gateway's name are other."""
         for gateway, n in events.items():
-            if gateway:
-                self._gateway(gateway).inc(n)
+            self._gateway(name, gateway).inc(n)
 
-    def _gateway(self, gateway: str) -> Counter:
-        name = "gateway_events_total"
+    def _gateway(self, name: str, gateway: str) -> Counter:
         if (name, gateway) not in self._counters:
             known = sum(family == name for family, *_ in self._counters)
             if known > GATEWAYS_MAX or not GATEWAY_NAME.fullmatch(gateway):
                 return self._counters[name, OTHER]
             self._counters[name, gateway] = self._families[name].labels(gateway)
         return self._counters[name, gateway]
+
+    def _report(self, name: str) -> None:
+        """Count a defect, and log it the first time. The label values may hold a number."""
+        if self.strict:
+            raise KeyError(name)
+        self._counters["metric_errors_total",].inc()
+        if name not in self._reported:
+            self._reported.add(name)
+            log.error("metric %s of role %s cannot be kept: report it", name, self.role)
 
     def _make(self, metric: Metric) -> None:
         name, labels = PREFIX + metric.name, list(metric.labels)

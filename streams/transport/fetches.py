@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import sys
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -51,6 +51,7 @@ _LENGTH: Final = struct.Struct(">i")
 _OFFSET: Final = struct.Struct(">q")
 _LENGTH_AT, _MAGIC_AT, _ATTRIBUTES_AT = 8, 16, 21  # the checksum is of all from there on
 _OLD_ATTRIBUTES_AT: Final = 17
+_OLD_HEAD_BYTES: Final = 26  # with the lengths of a key and a value that are not there
 _MAGIC_OLD: Final = 1  # and below: before Kafka 0.11, another format
 _CODEC, _APPENDED = 0b0111, 0b1000  # of the attributes
 _TRANSACTIONAL, _CONTROL = 0b1_0000, 0b10_0000
@@ -58,6 +59,13 @@ _MAGIC_NEW: Final = 2
 _HOLD_GIL: Final = 0
 """A megabyte takes 50 us: to let another thread run meanwhile, and wait for it, takes a hundred
 times as long."""
+
+
+BROKEN: Final = (
+    MalformedError, struct.error, SystemError, IndexError, ValueError, OverflowError, MemoryError,
+)  # fmt: skip
+"""Errors that our reader and aiokafka's raise of a batch whose framing is damaged. The checksum
+does not cover the framing: lengths, offset and format lie ahead of it."""
 
 
 @dataclass(slots=True)
@@ -121,11 +129,17 @@ class CheckedRecords:
         self.size_in_bytes = records.size_in_bytes
 
     def next_batch(self) -> _Checked:
-        """The next record batch, of those that there are."""
-        batch = self._records.next_batch()
+        """The next record batch, of those that there are. Raise CorruptRecordException."""
         begin = self._at
-        (length,) = _LENGTH.unpack_from(self.raw, begin + _LENGTH_AT)
-        self._at += _LENGTH_AT + _LENGTH.size + length
+        try:
+            (length,) = _LENGTH.unpack_from(self.raw, begin + _LENGTH_AT)
+            self._at += _LENGTH_AT + _LENGTH.size + length
+            least = _OLD_HEAD_BYTES if self.raw[begin + _MAGIC_AT] <= _MAGIC_OLD else _HEADER.size
+            if self._at - begin < least:  # the parser would read what lies behind it
+                raise MalformedError
+            batch = self._records.next_batch()
+        except BROKEN as error:
+            raise CorruptRecordException(f"Malformed batch - {type(error).__name__}") from None
         return _Checked(batch, self.raw, begin, self._at)
 
 
@@ -330,9 +344,9 @@ def _bundles(batches: _Batches, raw: bytes, run: Sequence[_Plain]) -> Iterator[_
 
 
 def _lists(batches: _Batches, batch: _Checked) -> Iterator[_Part]:
-    records: Iterable[Any] = batch  # aiokafka lets it be asked for an iterator but once
+    records = iter(batch)  # aiokafka lets it be asked for an iterator but once
     room = got = 0
-    while got == room:  # and starts anew when it is over
+    while got == room:
         values: list[bytes | None] = []
         keys: list[bytes | None] = []
         offsets: list[int] = []
@@ -346,7 +360,6 @@ def _lists(batches: _Batches, batch: _Checked) -> Iterator[_Part]:
             key(record.key)
             offset(record.offset)
             timestamp_ms(record.timestamp)
-        records = iter(batch.__next__, None)
         if got := len(offsets):
             yield Columns(values, keys, offsets, timestamps_ms)
 
@@ -425,7 +438,7 @@ def _envelopes(
             room -= sum(each.number for each in some)
         slices = None if batches.bulk else _from(parts, start)
         got = Columns.of(parts).since(start) if slices is None else None
-    except MalformedError:
+    except BROKEN:
         raise CorruptRecordException(f"Malformed batch - {tp}") from None
     result._update_position()  # not before: a batch that is broken has all of them read again
     if ended:

@@ -210,6 +210,8 @@ class Decoded:
     outcomes: dict[Outcome, int]
     noncanonical_keys: int  # counted events whose key is not their recipient's canonical form
     misplaced_keys: int = 0  # counted events in another partition than their key belongs to
+    ahead: Counter[str] = field(default_factory=Counter)
+    """Messages whose time was ahead of their record's, by gateway: judged by the record's time."""
 
     def refuse(self, reject: Reject) -> None:
         """Add a batch that was refused before it could be decoded."""
@@ -293,7 +295,7 @@ def decode_together(
 
     read = _one([*map(_of_layout, fitted), decoded.read()])
     recipient, tokens, nobody = intake.numbers.column(read.strings["recipient"])
-    fits = _believed(read, stamps, intake.ahead_max_ms, reasons)
+    read, fits, ahead = _believed(read, stamps, intake.ahead_max_ms, reasons)
     listed = indices(read.kind == EventKind.LISTED)
     if len(listed):
         _not_of_later(read, listed, stamps, reasons, fits)
@@ -315,7 +317,7 @@ def decode_together(
     noncanonical = intake.numbers.noncanonical(keys, recipient, tokens)
     astray = _astray(intake.partitions, blocks, edges, row, keys)
     together = [reject for some in rejects for reject in some]
-    return Decoded(batch, together, outcomes, noncanonical, astray), rejects
+    return Decoded(batch, together, outcomes, noncanonical, astray, ahead), rejects
 
 
 def _counted(events: Sequence[Event | None], kinds: Mapping[str | None, int]) -> list[int]:
@@ -336,16 +338,23 @@ def _believed(
     stamps: NDArray[np.int64] | None,
     ahead_max_ms: int,
     reasons: dict[int, RejectReason],
-) -> NDArray[np.bool_]:
+) -> tuple[_Read, NDArray[np.bool_], Counter[str]]:
     """Tell which of m events have a time that can be; reasons against the others are added.
 
-    `stamps` are the times of all records, or None where the events' own `ingest_time_ms` count.
+    A message that is too far ahead of its record gets the record's time, so that a gateway whose
+    clock is ahead is protected all the same. Such messages are counted by gateway. `stamps` are the
+    times of all records, or None where the events' own `ingest_time_ms` count.
     """
     stamp = read.ingest_time_ms if stamps is None else stamps[read.row]
     untimed = stamp < 0
     fits = untimed | (read.event_time_ms - ahead_max_ms <= stamp)
     beyond = (read.event_time_ms < TIME_MIN_MS) | (read.event_time_ms > TIME_MAX_MS)
+    gateways: Counter[str] = Counter()
     if not fits.all():
+        judged = ~fits & (stamp >= TIME_MIN_MS) & ~beyond & (read.kind == EventKind.MESSAGE)
+        gateways.update(read.strings["gateway_id"].take(judged).counts())
+        read = read._replace(event_time_ms=np.where(judged, stamp, read.event_time_ms))
+        fits |= judged
         reasons.update((at, RejectReason.EVENT_TIME_AHEAD) for at in read.row[~fits].tolist())
     if stamps is not None and untimed.any():
         reasons.update((at, RejectReason.NO_RECORD_TIME) for at in read.row[untimed].tolist())
@@ -353,7 +362,7 @@ def _believed(
     if beyond.any():
         reasons.update((at, RejectReason.OUT_OF_RANGE) for at in read.row[beyond].tolist())
         fits &= ~beyond
-    return fits
+    return read, fits, gateways
 
 
 def _not_of_later(
@@ -812,4 +821,5 @@ def _joined(blocks: Sequence[Decoded]) -> Decoded:
         outcomes=outcomes,
         noncanonical_keys=sum(block.noncanonical_keys for block in blocks),
         misplaced_keys=sum(block.misplaced_keys for block in blocks),
+        ahead=sum((block.ahead for block in blocks), Counter()),
     )

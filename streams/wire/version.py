@@ -9,7 +9,7 @@ topic.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, ClassVar, Final, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -33,9 +33,13 @@ _T = TypeVar("_T")
 class UnreadableError(ValueError):
     """A record that is none of its contract. The message holds nothing of the record."""
 
+    kind: ClassVar = "bad"  # the label by which metrics count it
+
 
 class VersionError(UnreadableError):
     """A record of a major version that is not known here: a newer program has to read it."""
+
+    kind = "newer"
 
 
 class _Versioned(msgspec.Struct):

@@ -22,7 +22,7 @@ from streams.cluster.read import records
 from streams.config import Kafka
 from streams.errors import OtpguardError
 from streams.telemetry.metrics import Metrics
-from streams.wire import Ack, UnreadableError, VersionError, decode_ack
+from streams.wire import Ack, UnreadableError, decode_ack
 
 log = logging.getLogger(__name__)
 
@@ -104,9 +104,10 @@ class Acknowledgements:
         try:
             ack = decode_ack(record.value)
         except UnreadableError as error:
-            kind = "newer" if isinstance(error, VersionError) else "bad"
-            self._metrics.add("records_refused_total", kind=kind)
-            log.warning("no acknowledgement at [%d]@%d: %s", record.partition, record.offset, kind)
+            self._metrics.add("records_refused_total", kind=error.kind)
+            log.warning(
+                "no acknowledgement at [%d]@%d: %s", record.partition, record.offset, error.kind
+            )
         else:
             self.take(ack)
 

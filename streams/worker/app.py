@@ -151,8 +151,6 @@ def makes_figures(settings: Settings) -> bool:
 
     They decide nothing: as with incidents a worker goes on without them.
     """
-    if not settings.figures:
-        return False
     name = settings.topics.platform_parts
     if topics.writable(settings, name):
         return True
@@ -192,7 +190,6 @@ class _Worker:
             metrics=self.metrics,
             fatal=fatal,
             rebuild=rebuild,
-            state_format=settings.worker.state_format,
         )
         self.acknowledgements = Acknowledgements(
             self.metrics, settings.topics.input, settings.epoch, self.states

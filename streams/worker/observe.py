@@ -66,7 +66,9 @@ class Observer:
             add("events_total", n, outcome=outcome)
         for reject in decoded.rejects:
             add("dead_letters_total", reject.records, reason=reject.reason)
-        self.metrics.count_gateways(decoded.batch.gateway.counts())
+        named = {name: n for name, n in decoded.batch.gateway.counts().items() if name}
+        self.metrics.count_gateways("gateway_events_total", named)
+        self.metrics.count_gateways("gateway_ahead_total", decoded.ahead)
         add("noncanonical_keys_total", decoded.noncanonical_keys)
         add("misplaced_keys_total", decoded.misplaced_keys)
         each = decided.values()

@@ -22,7 +22,7 @@ from streams.cluster.topics import create
 from streams.config import Settings
 from streams.demo.brokers import Broker
 from streams.desk.store import CaseStore
-from streams.desk.store.indexer import SOURCES, Indexer
+from streams.desk.store.indexer import Indexer
 from streams.desk.store.packing import id_bytes, packed
 from streams.desk.store.tables import (
     acks,
@@ -35,7 +35,7 @@ from streams.desk.store.tables import (
     places,
     platform_days,
 )
-from streams.desk.store.writer import LogRecord, PlaceRead, Writer
+from streams.desk.store.writer import SOURCES, LogRecord, PlaceRead, Writer
 from streams.wire import (
     Ack,
     Counts,

@@ -86,7 +86,8 @@ def _label(text: str) -> str:
 FOREIGN = {"up", "process_start_time_seconds"}
 OF_ADAPTERS = {
     "acks_total", "actions_unacknowledged", "gateway_up", "leases_held", "mode", "rails_open",
-    "rails_raised_ratio", "records_refused_total", "false_alarm_signals_total",
+    "rails_raised_ratio", "leases_age_seconds", "records_refused_total",
+    "false_alarm_signals_total",
 }  # fmt: skip
 
 BURN, ACKS = "OtpguardDecisionDelayBudgetBurn", "OtpguardAcknowledgementBudgetBurn"
@@ -140,6 +141,10 @@ CASES = (
     fires("OtpguardGatewaySilent", "and the worker that counted it restarted", "60m", warning=1,
           gateway_events_total__gateway_gw1="0+100x40 stale",
           gateway_events_total__gateway_gw2="0+100x300"),
+    fires("OtpguardClockAhead", "one gateway of two", "15m", warning=1,
+          gateway_ahead_total__gateway_gw1="0+50x60", gateway_ahead_total__gateway_gw2="0+0x60"),
+    quiet("OtpguardClockAhead", "a few events once", "15m",
+          gateway_ahead_total__gateway_gw1="0+0x4 3+0x56"),
     fires("OtpguardCanaryFailing", "no success for 20 minutes", "20m", critical=1,
           canary_last_success_timestamp_seconds="0+0x100"),
     quiet("OtpguardCanaryFailing", "a success every 5 minutes", "20m",
@@ -260,6 +265,10 @@ CASES = (
           actions_unacknowledged="0+0x4 3+0x30"),
     quiet("OtpguardGatewayNotAcknowledging", "a busy adapter", "6m",
           actions_unacknowledged="0 3 5 0 2 7 0 4 1 0 3 5 0 2 7 0 4 1 0 3 5 0 2 7 0"),
+    fires("OtpguardLeasesStale", "the adapter in a gate ends again and again", "4m", critical=1,
+          leases_age_seconds="1 4 2+15x30"),
+    quiet("OtpguardLeasesStale", "a restart reads for half a minute", "4m",
+          leases_age_seconds="3 5 1 15 30 45 2 4 1 3 5 2 4 1 3 5 2"),
     fires("OtpguardRecordsRefused", "a worker is newer", "3m", warning=1,
           records_refused_total__kind_newer="0+0x4 1+1x20"),
     quiet("OtpguardRecordsRefused", "all can be read", "3m",

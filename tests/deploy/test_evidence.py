@@ -24,6 +24,7 @@ from tests.enforce.services import CACHE
 from tests.streams.cli.called import called, refused, settings_file
 from tests.streams.desk.store.filled import acked, ended, fill, flood, incident
 from tests.streams.desk.store.filled import opened as filled
+from tests.streams.evidence.altered import ALTERED
 from tests.streams.evidence.packs import broken, fingerprint, key
 from tests.streams.evidence.test_sealed_report import sealed
 from tests.streams.evidence.tsa import whole
@@ -60,8 +61,8 @@ def verdict(page: Page, folder: Path, trusted: str) -> tuple[bool, str]:
     page.fill("#fingerprint", trusted)
     page.set_input_files("#folder", folder)
     page.click("#check")
-    page.locator("#verdict.good, #verdict.bad").wait_for()
-    good = "NOT" not in page.text_content("#verdict")  # type: ignore[operator]
+    page.locator("#verdict.good, #verdict.part, #verdict.bad").wait_for()
+    good = "NOT" not in str(page.text_content("#verdict"))
     return good, str(page.inner_text("main"))
 
 
@@ -70,7 +71,9 @@ def test_the_page_verifies_a_pack_offline_from_a_file(page: Page, kind: str) -> 
     for trusted in (fingerprint(), fingerprint("before"), f" {fingerprint().upper()} "):
         good, told = verdict(page, whole()[kind], trusted)
         assert good, told
-        assert ("an extract of" in told) is (kind == "extract")
+        says = str(page.text_content("#verdict"))
+        assert ("EXTRACT" in says, "VERIFIED" in says) == (kind == "extract", kind == "pack")
+        assert f"{16 if kind == 'pack' else 3} of 16" in told
         assert "verify.py --tsa-ca" in told
     page.screenshot(path=PICTURES / f"verify-{kind}.png", full_page=True)
     good, told = verdict(page, whole()[kind], fingerprint("another"))
@@ -91,6 +94,14 @@ def test_the_page_verifies_a_signed_report_and_finds_a_changed_bit(
         path.write_bytes(broken(before, len(before) // 2, 1))
         assert not verdict(page, folder, fingerprint())[0], path.name
         path.write_bytes(before)
+
+
+@pytest.mark.parametrize("how", ALTERED)
+def test_the_page_refuses_what_anybody_can_make_of_a_pack(
+    page: Page, how: str, tmp_path: Path
+) -> None:
+    good, told = verdict(page, ALTERED[how](tmp_path), fingerprint())
+    assert not good, told
 
 
 def test_the_page_takes_single_files_too(page: Page) -> None:

@@ -39,6 +39,9 @@ SPACED = {  # (10 min in 24 h, 5 min in 3 h)
 
 LEAD = {Level.WATCH: 5, Level.THROTTLE: 8}
 MASS = {600_000: (38, 45), 2_100_000: (51, 60), 3_600_000: (50, 90)}
+VOLUME = {6 * 3_600_000: 120, 24 * 3_600_000: 150}
+RETURNS = 13
+RELAPSE = 72 * 3600
 RETRY = 90_000
 RETRIES = 300_000
 
@@ -53,7 +56,7 @@ class Alarm(NamedTuple):
 class Seen(NamedTuple):
     at: int
     novel: bool
-    tainted: int = 0  # days on which it came since it was first seen in an episode
+    tainted: int = -1  # days on which it came since it was first seen in an episode; -1: in none
 
 
 @dataclass
@@ -66,6 +69,16 @@ class Flood:
     issued: int = 0  # of the lease; in milliseconds, as all about it
     expires: int = 0
     fresh: dict[str, int] = field(default_factory=dict)  # platforms since the lease
+    passes: set[str] = field(default_factory=set)  # platforms that the lease lets pass
+
+
+@dataclass
+class Earlier:
+    """The last enforced flood, as far as it is remembered."""
+
+    until: int
+    platforms: set[str]
+    recent: dict[str, int] = field(default_factory=dict)  # platform -> newest code, in ms
 
 
 class Heard(NamedTuple):
@@ -74,6 +87,7 @@ class Heard(NamedTuple):
     at_ms: int
     platform: str
     many: bool  # it came when the day had five novel platforms
+    past: bool = False  # of an episode that ended
 
 
 @dataclass
@@ -83,6 +97,10 @@ class Person:
     heard: list[Heard] = field(default_factory=list)
     refused: dict[str, tuple[int, int]] = field(default_factory=dict)  # first of a row, last
     windows: tuple[int, int, int] = (0, 0, 0)  # the newest, messages in it and the one before
+    uncounted: set[tuple[int, str]] = field(default_factory=set)  # since the last flood
+    born: int = 0  # day of the first code
+    earlier: Earlier | None = None
+    relapsing: bool = False  # the earlier flood is remembered now
 
 
 class Naive:
@@ -125,7 +143,7 @@ class Naive:
             if person.flood and self.watermark >= self.ends(person.flood):
                 ended.append((self.ends(person.flood), recipient))
         for _, recipient in sorted(ended):
-            self.end(tick, recipient)
+            self.end(tick, recipient, self.watermark)
 
     def borne_out(self, last: list[int]) -> int:
         """The newest tick's time, unless that is far ahead of most; back only where most say so."""
@@ -146,7 +164,7 @@ class Naive:
         person = self.people[recipient]
         limit = max(at, self.now()) + 2 * DAY
         if person.flood and max(person.flood.opened, person.flood.last) > limit:
-            self.end(offset, recipient)
+            self.end(offset, recipient, at)
         elif person.flood and person.flood.issued // 1000 - EPOCH > limit - 2 * DAY + 3600:
             person.flood.issued = person.flood.expires = 0
         for p, s in [(p, s) for p, s in person.seen.items() if s.at > limit]:
@@ -156,6 +174,9 @@ class Naive:
         limit_ms = (limit + EPOCH + 1) * 1000
         person.heard = [h for h in person.heard if h.at_ms < limit_ms]
         person.refused = {p: ms for p, ms in person.refused.items() if ms[1] < limit_ms}
+        if person.earlier:
+            recent = person.earlier.recent
+            person.earlier.recent = {p: ms for p, ms in recent.items() if ms < limit_ms}
         if person.flood:
             person.flood.fresh = {p: ms for p, ms in person.flood.fresh.items() if ms < limit_ms}
 
@@ -164,21 +185,37 @@ class Naive:
         quiet = max(episode.quiet_s, (flood.expires - flood.issued) * 3 // 2000)
         return min(flood.last + quiet, flood.opened + episode.episode_most_s)
 
-    def end(self, offset: int, recipient: int) -> None:
+    def end(self, offset: int, recipient: int, at: int) -> None:
         person = self.people[recipient]
         assert person.flood is not None
         for p, s in person.seen.items():
             if s.novel and s.at >= person.flood.since:
-                person.seen[p] = s._replace(tainted=s.tainted or 1)
+                person.seen[p] = s._replace(tainted=abs(s.tainted))
         throttled = person.flood.level is Level.THROTTLE
+        over = self.ends(person.flood)
+        person.relapsing = person.earlier is not None and at < person.earlier.until
+        rested = not person.earlier or over >= person.earlier.until + 11 * DAY
+        if throttled and self.enforces() and rested and self.settled(person, over):
+            since = person.flood.since
+            part = {p for p, s in person.seen.items() if s.novel and s.at >= since}
+            person.earlier = Earlier(over + RELAPSE, part)
         if person.flood.by_mass or (throttled and self.confirmed(person)):
-            over = self.ends(person.flood)
             person.seen = {
-                p: s for p, s in person.seen.items() if not s.tainted or self.knows(person, s, over)
+                p: s
+                for p, s in person.seen.items()
+                if s.tainted < 0 or self.knows(person, p, s, over)
             }
         person.flood = None
-        person.heard = []
+        person.heard = [h._replace(past=True) for h in person.heard if h.many]
+        person.uncounted = set()
         self.alarms.append(Alarm(offset, recipient, "ended", Level.CLEAR))
+
+    def enforces(self) -> bool:
+        episode = self.params.episode
+        return episode.mode == "enforce" and episode.enforce_cold
+
+    def settled(self, person: Person, at: int) -> bool:
+        return at // DAY - person.born >= self.params.judge.settled_days
 
     def confirmed(self, person: Person) -> bool:
         """Whether any instant of the flood is more than a shared number's chance."""
@@ -201,7 +238,7 @@ class Naive:
 
     def message(self, offset: int, event: Event) -> None:
         at = event.at_ms // 1000 - EPOCH
-        person = self.people.setdefault(event.recipient, Person())
+        person = self.people.setdefault(event.recipient, Person(born=at // DAY))
         self.codes.append(at)
         ahead = at > self.watermark + 7 * DAY and self.watermark and len(self.codes) >= 31
         if ahead and at > self.now() + 7 * DAY:
@@ -209,27 +246,34 @@ class Naive:
         loud = self.counted(person, at // self.params.sieve.window_s) >= 7
         self.put_right(offset, event.recipient, at)
         if person.flood and at >= self.ends(person.flood):
-            self.end(offset, event.recipient)
+            self.end(offset, event.recipient, at)
+        person.relapsing = person.earlier is not None and at < person.earlier.until
         if person.seen and at <= max(s.at for s in person.seen.values()) - DAY:
             return
         held = person.seen.get(event.platform)
-        known = held is not None and self.knows(person, held, at)
-        level, since, by_mass = Level.CLEAR, 0, False
+        flood = person.flood
+        live = flood if flood and flood.issued < event.at_ms < flood.expires else None
+        refused = live is not None and not event.trust and event.platform not in live.passes
+        idle = refused and not self.settling(person, at)  # a message that counts as no day
+        known = not refused and held is not None and self.knows(person, event.platform, held, at)
+        level, since, by_mass, evident = Level.CLEAR, 0, False, False
         if held is None or abs(at - held.at) >= DAY:
-            again = held is not None and not known and at - held.at < 2 * DAY
-            tainted = held.tainted + 1 if held and held.tainted and again else 0
+            tainted = self.days(held, at, refused=idle) if not known else -1
             person.seen[event.platform] = Seen(at, not known, tainted)
             level, since = self.level(person, at)
+        elif held.tainted == 0 and not idle:
+            person.seen[event.platform] = held._replace(tainted=1)
         fresh = False
         if not known:
-            flood = person.flood
-            live = flood is not None and flood.issued < event.at_ms < flood.expires
-            refused = live and not event.trust
             fresh, counts = self.hear(person, event, refused=refused, loud=loud)
-            if counts:
-                by = self.mass(person, event.at_ms)
-                if by[0] > level:
-                    (level, since), by_mass = by, True
+            calm = flood is None and fresh and not refused
+            by = self.by_messages(person, event, counts=counts, calm=calm)
+            if by[0] > level:
+                level, since, by_mass = by
+                evident = True
+            again = self.relapse(person, event) if fresh and not event.trust else (level, since)
+            if again[0] > level:
+                (level, since), evident = again, True
         self.rise(offset, event.recipient, level, since, at, by_mass=by_mass)
         if person.flood and fresh and not event.trust:
             person.flood.last = max(person.flood.last, at)
@@ -237,9 +281,37 @@ class Naive:
                 event.at_ms, person.flood.fresh.get(event.platform, event.at_ms)
             )
         if person.flood and person.flood.level is Level.THROTTLE:
-            evident = by_mass and level is Level.THROTTLE
+            evident = evident and level is Level.THROTTLE
             fresh = fresh and not event.trust
             self.lease(person, person.flood, event.at_ms, fresh=fresh, evident=evident)
+
+    def by_messages(
+        self, person: Person, event: Event, *, counts: bool, calm: bool
+    ) -> tuple[Level, int, bool]:
+        """Mass, volume and returns, and if it is the mass.
+
+        `calm`: a message that no lease refuses, outside a flood.
+        """
+        found = [(*self.mass(person, event.at_ms), True)] if counts else []
+        key = event.at_ms, event.platform
+        many = counts and any(h[:3] == (*key, True) for h in person.heard)
+        calm = calm and person.relapsing and key not in person.uncounted
+        person.uncounted.add(key)
+        if self.settled(person, event.at_ms // 1000 - EPOCH) and (many or calm):
+            found.append((*self.volume(person, event.at_ms), False))
+            found.append((*self.returns(person, event.at_ms), False))
+        return max(found, key=lambda by: by[0], default=(Level.CLEAR, 0, False))
+
+    def settling(self, person: Person, at: int) -> bool:
+        return person.earlier is not None and -DAY <= at - person.earlier.until < 11 * DAY
+
+    def days(self, held: Seen | None, at: int, *, refused: bool) -> int:
+        """The days on which a tainted platform came, with this one; -1 if it is not tainted."""
+        if refused:
+            return 0
+        if held is None or held.tainted < 0 or at - held.at >= 2 * DAY:
+            return -1
+        return held.tainted + 1
 
     def counted(self, person: Person, window: int) -> int:
         newest, now, before = person.windows
@@ -281,8 +353,9 @@ class Naive:
     def mass(self, person: Person, at_ms: int) -> tuple[Level, int]:
         best = (Level.CLEAR, 0)
         for window, (watch, throttle) in MASS.items():
-            for end in sorted({h.at_ms for h in person.heard if 0 <= h.at_ms - at_ms < window}):
-                inside = [h for h in person.heard if end - window < h.at_ms <= end]
+            now = [h for h in person.heard if not h.past]
+            for end in sorted({h.at_ms for h in now if 0 <= h.at_ms - at_ms < window}):
+                inside = [h for h in now if end - window < h.at_ms <= end]
                 each = [h.platform for h in inside if h.many]
                 score = sum(min(9, each.count(p)) for p in set(each))
                 count = max(len(each), len(inside) - 6)  # six may be loud too soon, or unheard
@@ -293,6 +366,49 @@ class Naive:
                 first = min(firsts, default=min(h.at_ms for h in inside) // 1000 - EPOCH)
                 best = max(best, (level, first), key=lambda found: found[0])
         return best
+
+    def volume(self, person: Person, at_ms: int) -> tuple[Level, int]:
+        for window, throttle in VOLUME.items():
+            later = {h.at_ms for h in person.heard if 0 <= h.at_ms - at_ms < window}
+            for end in sorted(later | {at_ms}):
+                inside = [h for h in person.heard if end - window < h.at_ms <= end]
+                each = [h.platform for h in inside if h.many]
+                score = sum(min(9, each.count(p)) for p in set(each))
+                if score >= Fraction(throttle, 3 if person.relapsing else 1):
+                    firsts = (
+                        person.seen[h.platform].at for h in inside if h.platform in person.seen
+                    )
+                    first = min(firsts, default=min(h.at_ms for h in inside) // 1000 - EPOCH)
+                    return Level.THROTTLE, first
+        return Level.CLEAR, 0
+
+    def returns(self, person: Person, at_ms: int) -> tuple[Level, int]:
+        """Platforms with a second code 10 min to 3 h after the one before, in the last 3 h."""
+        came = sorted((h.at_ms, h.platform) for h in person.heard if h.many)
+        newest = max([at_ms, *(ms for ms, _ in came)])
+        found = set()
+        for platform in {p for _, p in came}:
+            times = [ms for ms, p in came if p == platform]
+            if platform in person.seen:
+                times.insert(0, (person.seen[platform].at + EPOCH) * 1000)
+            for before, after in pairwise(times):
+                if 600_000 <= after - before < 10_800_000 and after > newest - 10_800_000:
+                    found.add(platform)
+        if len(found) < Fraction(RETURNS, 3 if person.relapsing else 1):
+            return Level.CLEAR, 0
+        newest = max(s.at for s in person.seen.values())
+        firsts = (person.seen[p].at for p in found if p in person.seen)
+        return Level.THROTTLE, min(firsts, default=newest)
+
+    def relapse(self, person: Person, event: Event) -> tuple[Level, int]:
+        """Three platforms of the earlier flood within ten minutes."""
+        earlier = person.earlier
+        if not person.relapsing or not earlier or event.platform not in earlier.platforms:
+            return Level.CLEAR, 0
+        held = earlier.recent.get(event.platform, event.at_ms)
+        earlier.recent[event.platform] = max(event.at_ms, held)
+        near = [ms for ms in earlier.recent.values() if abs(event.at_ms - ms) < 600_000]
+        return (Level.THROTTLE, min(near) // 1000 - EPOCH) if len(near) >= 3 else (Level.CLEAR, 0)
 
     def lease(
         self, person: Person, flood: Flood, at_ms: int, *, fresh: bool, evident: bool
@@ -309,6 +425,8 @@ class Naive:
         least = self.params.episode.lease_ms
         flood.issued, flood.expires = at_ms, at_ms + self.length(person, flood, least, 3_600_000)
         flood.fresh = {}
+        end = max(at_ms, flood.expires) // 1000 - EPOCH
+        flood.passes = {p for p, s in person.seen.items() if self.knows(person, p, s, end)}
 
     def length(self, person: Person, flood: Flood, least: int, most: int) -> int:
         """Three and a half times the median of up to seven gaps of the flood's novel platforms."""
@@ -418,14 +536,17 @@ class Naive:
         p_novel = self.params.judge.p_novel
         if p_novel is not None and p_novel <= 0.5:
             return "third" if p_novel <= 0.3 else "half"
-        known = sum(self.knows(person, s, at) for s in person.seen.values())
+        known = sum(self.knows(person, p, s, at) for p, s in person.seen.items())
         return "large" if known >= 14 else "small"
 
-    def knows(self, person: Person, seen: Seen, at: int) -> bool:
+    def knows(self, person: Person, platform: str, seen: Seen, at: int) -> bool:
         if not seen.novel:
             return True
+        if person.relapsing and person.earlier and platform in person.earlier.platforms:
+            return False
         inside = person.flood is not None and seen.at >= person.flood.since
-        return at - seen.at >= DAY and (seen.tainted > 1 if seen.tainted else not inside)
+        met = not inside if seen.tainted < 0 else seen.tainted > 1
+        return at - seen.at >= DAY and met
 
 
 def apart(times: list[int], gap: int) -> int:

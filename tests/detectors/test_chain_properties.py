@@ -10,6 +10,7 @@ from operator import attrgetter
 
 import pytest
 
+from detectors.bars import SETTLED_DAYS
 from detectors.chain import (
     Decisions,
     Params,
@@ -19,6 +20,7 @@ from detectors.chain import (
     restore,
     snapshot,
 )
+from detectors.episodes.episode import EpisodeParams
 from detectors.recipients.sieve import SieveParams
 from detectors.suspects.clocks import ClockClass, ClockParams
 from detectors.suspects.judge import JudgeParams
@@ -36,7 +38,11 @@ TOLD = ClockParams(gateways={"gw": ClockClass.EXACT})
 
 
 def params_of(seed: int) -> Params:
-    return Params(judge=JudgeParams(p_novel=[None, 0.5, 0.3][seed % 3]), stamps=TOLD)
+    """Of each second seed the rules for settled rows are at work from the first day on."""
+    p_novel, settled = [None, 0.5, 0.3][seed % 3], [0, SETTLED_DAYS][seed % 2]
+    enforce = EpisodeParams(mode="enforce", enforce_cold=True)
+    judge = JudgeParams(p_novel=p_novel, settled_days=settled)
+    return Params(judge=judge, episode=enforce, stamps=TOLD)
 
 
 def alarms(decisions: Decisions) -> list[Alarm]:
@@ -184,7 +190,7 @@ def test_sieve_and_judge_equal_a_judge_that_sees_everything(part: int) -> None:
         raised += len(expected)
         rules |= {e.reason.rule for e in decisions.episodes if e.change in ("opened", "raised")}
     assert raised, "streams without alarms prove nothing"
-    assert STREAMS < 1000 or {"burst", "mass_10min"} <= rules
+    assert STREAMS < 1000 or {"burst", "mass_10min", "relapse"} <= rules
 
 
 @pytest.mark.parametrize("part", range(PARTS))

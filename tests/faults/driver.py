@@ -47,7 +47,7 @@ class Fault:
     at_s: float
     kind: str
     target: int
-    lasts_s: float  # of "format", which of them the worker's next process writes
+    lasts_s: float
 
     def __str__(self) -> str:
         return f"{self.at_s:5.1f} s {self.kind} {self.target} for {self.lasts_s:.1f} s"
@@ -306,7 +306,7 @@ port = 0
 
         Nor before there is any checkpoint: who comes next would have nothing to take over.
         """
-        scripted = self.plan.script is not None and fault.kind in ("format", "term")
+        scripted = self.plan.script is not None and fault.kind == "term"
         return scripted and not (self.slots[fault.target % 2].reads and self.watch.begun)
 
     def _inflict(self, fault: Fault) -> Callable[[], None] | None:
@@ -323,8 +323,6 @@ port = 0
             case "freeze":
                 slot.send(signal.SIGSTOP)
                 return lambda: slot.send(signal.SIGCONT)
-            case "format":
-                slot.environment["OTPGUARD_WORKER_STATE_FORMAT"] = f"{fault.lasts_s:g}"
             case "join":
                 self.slots[1].wanted = True
             case "leave":

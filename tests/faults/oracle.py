@@ -23,8 +23,8 @@ POLL_MS = 2000
 class Outcome:
     """Everything that is compared: by partition the state, by identity the published bytes."""
 
-    # Of each partition its next offset, and the state in one format or in all.
-    states: dict[int, tuple[int, dict[int, chain.Snapshot]]] = field(default_factory=dict)
+    # The next offset of each partition, and its state.
+    states: dict[int, tuple[int, chain.Snapshot]] = field(default_factory=dict)
     published: dict[str, bytes] = field(default_factory=dict)
     changed: list[str] = field(default_factory=list)  # identities that came with two values
     repeated: int = 0  # outputs whose identity had come before
@@ -56,13 +56,11 @@ class Outcome:
         ]
         if other:
             said.append(f"{len(other)} outputs have other bytes, such as {sorted(other)[:3]}")
-        for partition, (next_offset, states) in oracle.states.items():
+        for partition, (next_offset, state) in oracle.states.items():
             if partition not in self.states:
                 said.append(f"partition {partition} has no checkpoint")
                 continue
-            ours_next, held = self.states[partition]
-            ((format_, ours),) = held.items()
-            state = states[format_]
+            ours_next, ours = self.states[partition]
             if ours_next != next_offset:
                 said.append(f"partition {partition} ends at {ours_next}, its log at {next_offset}")
             elif ours.header != state.header:
@@ -115,8 +113,7 @@ async def read_outcome(settings: Settings) -> Outcome:
         readers.setdefault(record.partition, ChangelogReader()).put(record.key, record.value)
     for partition, reader in readers.items():
         if (restored := reader.restore(partition, settings.epoch)) is not None:
-            held = restored.snapshot
-            outcome.states[partition] = restored.next_offset, {held.header["format"]: held}
+            outcome.states[partition] = restored.next_offset, restored.snapshot
     async for record in records(settings, settings.topics.throttle):
         outcome.add(_action_identity(wire.decode_action(record.value)), record.value)
     async for record in records(settings, settings.topics.episode):
@@ -173,10 +170,7 @@ async def compute_outcome(settings: Settings) -> Outcome:
             take(record.partition)
     for partition in list(held):
         take(partition)
-    outcome.states = {
-        p: (s.next_offset, {each: chain.snapshot(s, each) for each in chain.FORMATS})
-        for p, s in states.items()
-    }
+    outcome.states = {p: (s.next_offset, chain.snapshot(s)) for p, s in states.items()}
     outcome.lists = sum(state.book.hot.network is not None for state in states.values())
     return outcome
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,14 +23,12 @@ from streams.scenarios import (
     ordinary,
     person_to_person,
 )
-from tests.brokers import IN_CI
 from tests.scenarios.evaluate import Row, could_matter, play_part, stream
 from tests.scenarios.figures import Figures
 from tests.scenarios.play import PARAMS, play
 
-TRACE = Path(__file__).parents[3] / "shared" / "data" / "copenhagen-sms.csv"
-"""SMS of the Copenhagen Networks Study. The data are no part of this project, they are laid beside
-it: README.md of this folder says where they come from."""
+TRACE = Path(__file__).with_name("copenhagen-sms.csv.gz")
+"""SMS of the Copenhagen Networks Study. README.md of this folder names authors and licence."""
 HOUR_MS = 3_600_000
 
 
@@ -254,26 +253,9 @@ def test_in_the_traffic_of_twenty_thousand_only_the_victim_is_throttled(seed: in
     assert throttled == ["8617001000000"]
 
 
-def require(trace: Path, *, in_ci: bool) -> None:
-    """What is missing is a failure in CI, where nobody reads which tests were skipped."""
-    if not trace.exists():
-        why = f"the Copenhagen trace is not at {trace}; tests/scenarios/README.md says whence it is"
-        pytest.fail(why) if in_ci else pytest.skip(why)
-
-
-def test_a_missing_trace_is_a_failure_in_ci(tmp_path: Path) -> None:
-    with pytest.raises(pytest.fail.Exception, match=r"not at .*README\.md says whence"):
-        require(tmp_path / "trace.csv", in_ci=True)
-    with pytest.raises(pytest.skip.Exception, match="not at"):
-        require(tmp_path / "trace.csv", in_ci=False)
-    (tmp_path / "trace.csv").touch()
-    require(tmp_path / "trace.csv", in_ci=True)
-
-
 @pytest.mark.parametrize("as_codes", [False, True], ids=["as-they-were", "as-if-codes"])
 def test_real_conversations_raise_no_alarm(*, as_codes: bool) -> None:
-    require(TRACE, in_ci=IN_CI)
-    with TRACE.open(encoding="utf-8") as lines:
+    with gzip.open(TRACE, "rt", encoding="utf-8") as lines:
         events = person_to_person(lines, DEFAULT_START_MS, as_codes=as_codes)
         first = next(events)
         outcomes = play(chain([first], events))

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from detectors.chain import Partition, process
-from detectors.model.event import platform_id
+from detectors.model.event import platform_id, platform_print
 from detectors.model.records import Action, refuses
 from detectors.recognise.recogniser import Recogniser, recognise
 from streams.scenarios import SCENARIOS, Labelled, generate
@@ -55,12 +55,13 @@ def decided(values: Iterable[Value]) -> list[Action]:
 def told(actions: Iterable[Action], *, counted: bool = True) -> list[tuple[object, ...]]:
     """What gateways are told, without positions in the log; `counted` with how many messages.
 
-    What passes by id passes by its print too; how many are listed by id depends on what the row
-    remembered when its judge began to listen.
+    A platform passes by its id or by its print. Which of the two a lease has depends on what the
+    row remembered when its judge began to listen.
     """
     return [
         (a.recipient, a.verb, a.mode, a.level, a.issued_at_ms, a.expires_at_ms, a.opened_ms,
-         a.reason, a.evidence if counted else a.evidence.novel, a.scope.trust, a.scope.pass_prints)
+         a.reason, a.evidence if counted else a.evidence.novel, a.scope.trust,
+         {*a.scope.pass_prints, *map(platform_print, a.scope.pass_ids)})
         for a in actions
     ]  # fmt: skip
 

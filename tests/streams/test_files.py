@@ -27,6 +27,12 @@ def test_a_file_is_replaced_with_the_rights_that_are_asked_for(tmp_path: Path) -
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_settings_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    path.write_bytes(b'\xef\xbb\xbfmode = "shadow"\n')
+    assert read_toml(path) == {"mode": "shadow"}
+
+
 def test_a_full_disk_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
     path = tmp_path / "kept"
     replace_file(path, b"old")

@@ -29,7 +29,18 @@ from deploy.languages.catalogue import (
 )
 from streams import language
 from streams.__main__ import app
-from streams.language import listed, matching, moment, preferred, tr, trn, use, zone_name
+from streams.language import (
+    listed,
+    matching,
+    moment,
+    preferred,
+    speaking,
+    tr,
+    trc,
+    trn,
+    use,
+    zone_name,
+)
 from streams.operate.cases import banner
 from tests.enforce.records import override
 from tests.syntax import dotted
@@ -145,7 +156,7 @@ SAYING = re.compile(
 )
 """Calls whose words people read: answers, questions, errors, findings, letters in pictures."""
 
-TRANSLATED = {"tr", "trn", "html", "partial"}
+TRANSLATED = {"tr", "trc", "trn", "html", "partial"}
 AS_TYPED = re.compile(
     r"`[^`]*`|--[\w-]+|otpguard topics acls|\b(otpguard|Kafka)\b|=USER|\w+[=_.]\w*"
 )
@@ -344,3 +355,13 @@ def test_programs_are_answered_in_english_and_utc_whatever_the_environment_says(
     assert otpguard("replay", "-", "--episodes", "-q", given=events, **CHINESE).encode() == records
     text = ("recognise", "【淘宝】验证码 583921，5分钟内有效", "--why", "--json")
     assert otpguard(*text, **CHINESE) == otpguard(*text)
+
+
+def test_one_english_word_with_two_meanings_has_two_translations() -> None:
+    with speaking(language.CHINESE, UTC):
+        for context, word in (("desk", "no flood"), ("campaign", "open"), ("desk", "People")):
+            assert trc(context, word) != tr(word)
+        assert trc("desk", "no flood") == "没有轰炸"
+        assert trc("why", "over") == "已到期"
+        assert trc("why", "http_401") == "http_401"
+    assert trc("why", "over") == "over"

@@ -27,7 +27,7 @@ from streams.operate import explain
 from streams.operate.cases import Case, explanation
 from streams.shown import in_json, in_page, masked, shown
 from tests.enforce.records import action, override
-from tests.streams.operate.test_cases import OPENED, ack
+from tests.streams.operate.test_cases import OPENED, ack, file_of
 from tests.waiting import END_S
 
 HOSTILE = "\x1b[2J\x1b]0;x\x07\r\n\x00\x7f\x9b31m\u202eevil\u2066\u200b\ufeff\u2028\ud800"
@@ -85,8 +85,8 @@ def test_no_command_lets_a_sender_write_on_the_terminal(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     case = hostile_case()
-    _print(case, case.last, case.words, as_json=False)
-    warn([override("mode", "*", mode="off", reason=HOSTILE, actor=HOSTILE)], 0)
+    _print(replace(file_of(OPENED), case=case), "", as_json=False)
+    warn(override("mode", "*", mode="off", reason=HOSTILE, actor=HOSTILE))
     shared.write_table(["platform"], [[HOSTILE]])
     shared.write_json({"platform": HOSTILE.replace("\ud800", "")})
     written = capsys.readouterr().out

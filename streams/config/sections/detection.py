@@ -18,7 +18,6 @@ from detectors.defaults import (
     CHRONIC_DAYS,
     COLD_KNOWN,
     EPISODE_MOST_S,
-    FORMATS,
     LEASE_MOST_MS,
     LEASE_MS,
     NAMES_MAX,
@@ -51,7 +50,8 @@ class Input(Section):
     )
     ahead_max_s: Seconds = Field(
         AHEAD_MAX_MS / 1000,
-        description="an event this far ahead of its record is refused; forgives bad clocks",
+        description="a message this far ahead of its record is judged by the record's time; others "
+        "are refused",
     )
     refused_share_max: float = Field(
         0.5,
@@ -148,9 +148,8 @@ class Detect(Section):
     hot: Literal["off", "partition", "network"] = Field(
         "partition",
         description="platforms that other floods of the week abuse are evidence; partition: each "
-        "partition knows those of its own recipients; needs worker.state_format 3; network: those "
-        "of all, by `otpguard agent platforms`, which appends lists to the input: only where that "
-        "topic is otpguard's own; needs worker.state_format 4",
+        "partition knows those of its own recipients; network: those of all, by `otpguard agent "
+        "platforms`, which appends lists to the input: only where that topic is otpguard's own",
     )
     hot_key: SecretStr = Field(
         SecretStr(""),
@@ -166,7 +165,7 @@ class Detect(Section):
     again: bool = Field(
         default=True,
         description="under a lease a refused platform's code passes when it is asked for again one "
-        "to two and a half minutes later, few in twelve; needs worker.state_format 4",
+        "to two and a half minutes later, few in twelve",
     )
     hot_lead: int = Field(
         int(HOT_LEAD.throttle),
@@ -226,13 +225,6 @@ class WorkerSettings(Section):
         20_000_000,
         ge=100_000,
         description="bandwidth of checkpoints; a cycle grows where state needs longer",
-    )
-    state_format: int = Field(
-        FORMATS[-1],
-        ge=FORMATS[0],
-        le=FORMATS[-1],
-        description="of checkpoints; whoever upgrades a running fleet sets that of the old version "
-        "first and raises it when every worker runs the new one: older workers refuse newer states",
     )
     revoke_deadline_s: Seconds = Field(
         5, description="for the last checkpoint when partitions leave; under the session timeout"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -70,6 +70,20 @@ class Notify(Section):
         le=60_000,
         description="notices a minute: what the SMSC may carry, and the most that a machine gone "
         "wrong may send; 5,000 victims take 8 min",
+    )
+    per_day: int = Field(
+        50_000,
+        ge=1,
+        description="notices a day (UTC) to all numbers: a campaign against 30,000 subscribers "
+        "fits, and a machine gone wrong stops there",
+    )
+    to_prefixes: dict[
+        Annotated[str, Field(pattern=r"^\+?[1-9][0-9]{0,14}$")], Annotated[int, Field(ge=1)]
+    ] = Field(
+        default_factory=dict,
+        description="digits that a number begins with -> most notices a day (UTC) to such "
+        'numbers, such as {"86" = 50000, "852" = 500}; the longest counts. Other numbers get none: '
+        "some abroad earn by each message. Empty: the numbers of input.country",
     )
     age_max_s: Seconds = Field(
         600, ge=10, description="a notice that could not go for so long says what is over"
@@ -156,7 +170,9 @@ class Reports(Section):
     contacts_file: Path | None = Field(
         None, description="whom to tell of which platform, TOML or CSV; none: nobody is told"
     )
-    org: str = Field("", description="name of the operator in reports")
+    org: str = Field(
+        "", max_length=200, description="name of the operator in reports; XARF takes no longer one"
+    )
     mail_from: str = Field("", description="address that reports come from, and answers go to")
     mail: Literal["maildir", "smtp"] = Field(
         "maildir", description="maildir: reports lie in a folder until somebody sends them"

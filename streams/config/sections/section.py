@@ -37,7 +37,7 @@ def read_secret(section: Section, name: str) -> None:
     if getattr(section, name).get_secret_value():
         raise ValueError(tr("{name} and {name}_file exclude each other").format(name=name))
     try:
-        line = path.read_text(encoding="utf-8").split("\n", 1)[0].rstrip("\r")
+        line = path.read_text(encoding="utf-8-sig").split("\n", 1)[0].rstrip("\r")
     except OSError as error:
         raise ValueError(
             tr("{name}_file {path}: {strerror}").format(

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, Self
 
 from detectors.campaigns.campaign import Campaign
 from detectors.model.event import Trust
-from detectors.model.incidents import Basis
+from detectors.model.records import Level
 from detectors.platforms.days import PlatformFigures
 from streams.operate.cases import Case, Doing
 from streams.wire import Ack, Override
@@ -63,12 +63,28 @@ class CaseLine:
     novel: int
     rule: str
     refused: int
+    gateways: str  # the strongest answer of any gateway; unknown: none came; watched: no lease
     chronic: bool
 
     @property
     def open(self) -> bool:
         """True if it is not over."""
         return self.ended_ms is None
+
+    def lasts_ms(self, now_ms: int) -> int:
+        """Return the time since its first message; it ends with the last where no lease holds."""
+        ended = self.state in (Doing.OVER, Doing.LAPSED)
+        return (self.last_ms if ended else max(now_ms, self.last_ms)) - self.first_ms
+
+    @property
+    def rank(self) -> tuple[int, bool, int, str]:
+        """Order of a number's cases: the highest counts, and every page and command shows that.
+
+        The worst level that is not over comes first (one that is over is CLEAR), then a flood
+        before codes of a single platform, then the newest.
+        """
+        level = Level.CLEAR if self.state is Doing.OVER else Level[self.level.upper()]
+        return level, self.kind == "flood", self.first_ms, self.episode_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,17 +199,15 @@ class CaseFile:
 
     line: CaseLine
     case: Case  # records, leases, acknowledgements and words, for `explain`, `doing` and `phone`
-    basis: Basis | None  # everything that the throttle rested on, where the incident tells it
     leases: tuple[LeaseLine, ...]  # oldest first
     words: tuple[WordLine, ...]  # about this number, oldest first; those that are over too
     events: tuple[CaseEvent, ...]  # oldest first
-    events_of: Literal["incident", "sightings"]  # where the events are from
     refused: tuple[RefusedLine, ...]  # by platform, most first; fewer than `line.refused` at times
     notices: tuple[NoticeLine, ...]
     notes: tuple[Note, ...]  # newest first
     appeals: tuple[Appeal, ...]  # newest first
     calls: tuple[Call, ...]  # newest first
-    earlier: tuple[CaseLine, ...]  # other cases of this number, newest first
+    others: tuple[CaseLine, ...]  # other cases of this number, newest first
     held: bool  # by a legal hold: neither retention nor erasure touches it
 
 
@@ -202,12 +216,10 @@ class Answer:
     """Everything about one number at one moment, with a case or without."""
 
     recipient: str  # canonical, as it was asked for
-    asked: tuple[str, ...]  # forms that were looked for: the number, and its tokens
-    newest: CaseFile | None  # the open flood, else the newest case
-    cases: tuple[CaseLine, ...]  # all, newest first
+    newest: CaseFile | None  # the case that counts (`CaseLine.rank`)
+    cases: tuple[CaseLine, ...]  # all, the one that counts first
     codes: int | None  # verification codes of the newest case of a day; None: no record tells
     known: int | None  # platforms that the number knows, by the newest record; None: none tells
-    exempt: WordLine | None  # a word that holds now
     words: tuple[WordLine, ...]  # about this number, oldest first
     leases_ended: int  # of all its cases
     calls: tuple[Call, ...]  # newest first

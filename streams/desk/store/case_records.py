@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Select, or_, select
+from sqlalchemy import Connection, Select, select
 
-from streams.desk.store.engine import AWAY, away
 from streams.desk.store.packing import unpacked
-from streams.desk.store.store import CaseStore
+from streams.desk.store.store import ReadModel
 from streams.desk.store.tables import (
     acks,
     cases,
@@ -40,44 +39,13 @@ from streams.wire import (
 _PLATFORMS: Final = msgspec.json.Decoder(dict[int, int])
 
 
-def case_records(store: CaseStore, episode_id: str) -> list[tuple[str, Any]]:
+def case_records(store: ReadModel, episode_id: str) -> list[tuple[str, Any]]:
     """Return the records of a case by kind (`episode`, `lease`, `ack`, …), none for no case.
 
     Raise UnavailableError if the store does not answer.
     """
-    try:
-        with store.index.connect() as connection, connection.begin():
-            return list(_records(connection, episode_id))
-    except AWAY as error:
-        raise away(error, store.url) from None
-
-
-def named_episode(store: CaseStore, named: str, recipient: str | None) -> str | None:
-    """Return the newest case that an episode, an action or a recipient names; None: there is none.
-
-    `recipient` is what is named in its canonical form, if it has one; its tokens are looked for
-    too. Raise UnavailableError if the store does not answer.
-    """
-    of_action = select(links.c.episode_id).where(links.c.action_id == named)
-    forms = store.forms(recipient) if recipient is not None else (named,)
-    wanted = (
-        select(cases.c.episode_id)
-        .where(
-            or_(
-                cases.c.episode_id == named,
-                cases.c.episode_id.in_(of_action),
-                cases.c.recipient.in_(forms),
-            )
-        )
-        .order_by(cases.c.first_ms.desc())
-        .limit(1)
-    )
-    try:
-        with store.index.connect() as connection:
-            found: str | None = connection.scalar(wanted)
-    except AWAY as error:
-        raise away(error, store.url) from None
-    return found
+    with store.reading() as (connection, _):
+        return list(_records(connection, episode_id))
 
 
 def _records(connection: Connection, episode_id: str) -> Iterator[tuple[str, Any]]:

@@ -86,6 +86,11 @@ def engine(url: str, half: Half, password: str = "", aside: str = "") -> Engine:
     return made.execution_options(isolation_level="READ COMMITTED")
 
 
+def in_memory() -> Engine:
+    """Return an empty database of this process alone, for one thread; it goes with the engine."""
+    return create_engine("sqlite://", paramstyle="named")
+
+
 def writing(on: Engine) -> Engine:
     """The same, for a transaction that writes: SQLite locks at once, and never fails half-way."""
     return on.execution_options(otpguard_writes=True)
@@ -104,7 +109,12 @@ def _sqlite(path: Path, half: Half) -> Engine:
             try:
                 os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
             except OSError as error:
-                raise ConfigError(f"{path}: {error.strerror}") from None
+                raise ConfigError(
+                    tr(
+                        "{path}: {strerror}; make this folder, or name another file in desk.store "
+                        "(sqlite:////absolute/path/desk.db)"
+                    ).format(path=path, strerror=error.strerror)
+                ) from None
 
     @event.listens_for(made, "connect")
     def connect(connection: Any, _: Any) -> None:

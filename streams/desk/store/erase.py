@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from detectors.model.times import DAY_MS
 from streams.desk.store.engine import files, writing
-from streams.desk.store.mentions import like, mention, mention_in_bytes
+from streams.desk.store.mentions import is_mentioned, like, mention_in_bytes, without_mention
 from streams.desk.store.packing import packed, unpacked
 from streams.desk.store.people_tables import (
     PEOPLE,
@@ -212,12 +212,11 @@ def _named_in_words(
 
     They are packed, so each is read.
     """
-    patterns = [mention(each) for each in forms]
     others = select(words).where(words.c.recipient.not_in(forms))
     found = {}
     for row in connection.execute(others):
         word = decode_override(unpacked(row.value))
-        if any(one.search(text) for one in patterns for text in (word.reason, word.ticket)):
+        if _names((word.reason, word.ticket), forms):
             found[row.word_id] = word, row.written_ms
     return found
 
@@ -227,11 +226,10 @@ def _audited(connection: Connection, forms: Sequence[str]) -> list[tuple[str, in
     texts = (audit.c.detail, audit.c.reason, audit.c.ticket)
     wanted = select(audit.c.chain, audit.c.seq, audit.c.subject, *texts)
     fits = [column.like(each) for column in texts for form in forms for each in like(form)]
-    patterns = [mention(each) for each in forms]
     return [
         (row.chain, row.seq)
         for row in connection.execute(wanted.where(or_(audit.c.subject.in_(forms), *fits)))
-        if row.subject in forms or any(one.search(text) for one in patterns for text in row[3:])
+        if row.subject in forms or _names(row[3:], forms)
     ]
 
 
@@ -242,13 +240,12 @@ def _papers(connection: Connection, forms: Sequence[str]) -> Counter[str]:
             delete(table).where(table.c.recipient.in_(forms))
         ).rowcount
     rows["holds"] += connection.execute(delete(holds).where(holds.c.subject.in_(forms))).rowcount
-    patterns = [mention(each) for each in forms]
 
     def named(row: Any, columns: Sequence[Any]) -> dict[str, str]:
         """The texts of a row that name it, without it."""
         cut = {column.name: row[column.name] for column in columns}
-        for one in patterns:
-            cut = {name: one.sub(GONE, text) for name, text in cut.items()}
+        for one in forms:
+            cut = {name: without_mention(text, one, GONE) for name, text in cut.items()}
         return {name: text for name, text in cut.items() if text != row[name]}
 
     for table in (proposals, notes, calls, appeals, holds):
@@ -257,7 +254,8 @@ def _papers(connection: Connection, forms: Sequence[str]) -> Counter[str]:
             changed = named(row, columns)
             where = table.c[key.name] == row[key.name]
             # What is proposed lies there byte for byte, and a part of it is of no use.
-            if table is proposals and (changed or _names(row["value"], forms)):
+            value = row["value"].decode("utf-8", "replace") if table is proposals else ""
+            if table is proposals and (changed or _names([value], forms)):
                 rows["proposals"] += connection.execute(delete(table).where(where)).rowcount
             elif changed:
                 done = connection.execute(update(table).where(where).values(changed))
@@ -265,9 +263,9 @@ def _papers(connection: Connection, forms: Sequence[str]) -> Counter[str]:
     return rows
 
 
-def _names(value: bytes, forms: Sequence[str]) -> bool:
-    """Tell if a proposal's bytes are about it."""
-    return any(mention_in_bytes(each).search(value) for each in forms)
+def _names(texts: Sequence[str], forms: Sequence[str]) -> bool:
+    """Tell if one of the texts has it in it."""
+    return any(is_mentioned(text, each) for text in texts for each in forms)
 
 
 def _texts(table: Any) -> list[Any]:

@@ -26,7 +26,7 @@ from streams.desk.store.log_reader import LogReader, Polled, written_ms
 from streams.desk.store.people_tables import erased
 from streams.desk.store.store import CaseStore
 from streams.desk.store.tables import places
-from streams.desk.store.writer import LogRecord, PlaceRead, Source, Writer
+from streams.desk.store.writer import SOURCES, LogRecord, PlaceRead, Source, Writer
 from streams.language import tr
 from streams.telemetry.metrics import Metrics
 
@@ -34,21 +34,6 @@ log = logging.getLogger(__name__)
 
 BEAT_S: Final = 1.0
 """Between two looks at how far the topics go: what the desk shows as the age of its index."""
-
-SOURCES: Final[Mapping[str, Source]] = {
-    "episode": "episode",
-    "throttle": "throttle",
-    "acks": "acks",
-    "override": "override",
-    "everyone": "override",
-    "incident": "incident",
-    "counts": "counts",
-    "notice": "notice",
-    "audit": "audit",
-    "campaign": "campaign",
-    "platform": "platform",
-}
-"""Setting of a topic -> what its records are."""
 
 
 @dataclass(slots=True)

@@ -1,17 +1,34 @@
-"""The case store that the settings name."""
+"""Ways to the read model: the case store that the settings name, or the topics themselves."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import func, select
 
+from streams.clock import now_ms
 from streams.config import Settings
-from streams.desk.store.engine import AWAY, away, engine, files
-from streams.desk.store.store import CaseStore
-from streams.desk.store.tables import places
+from streams.desk.store.engine import AWAY, away, engine, files, in_memory
+from streams.desk.store.store import CaseStore, ReadModel
+from streams.desk.store.tables import INDEX, places
 from streams.desk.store.tokens import tokens
+from streams.desk.store.writer import SOURCES, LogRecord, Writer
+from streams.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+CASE_TOPICS: Final = ("episode", "throttle", "acks", "counts", "override", "everyone")
+"""Settings of the topics that say what happened to a number and what was done about it."""
+
+OPTIONAL: Final = "counts"
+"""Counts of leases that still run. Without them a case is told of by gateways' answers alone."""
+
+
+Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
 
 def opened(settings: Settings, **more: Any) -> CaseStore:
@@ -23,6 +40,61 @@ def opened(settings: Settings, **more: Any) -> CaseStore:
         tokens=tokens(desk.token_key_files),
         **more,
     )
+
+
+def of_records(batch: Iterable[LogRecord], clock: Callable[[], int] = now_ms) -> ReadModel:
+    """Return the read model of these records, in memory; `clock` is the time of its answers."""
+    model = ReadModel(in_memory(), clock=clock)
+    INDEX.create_all(model.index)
+    Writer(model.index).take(list(batch), ())
+    return model
+
+
+def of_topics(
+    settings: Settings, since_ms: int | None, names: Iterable[str] = CASE_TOPICS
+) -> ReadModel:
+    """Return the read model of what the topics hold, in memory: no database is asked.
+
+    `names` are settings of topics; of overrides everything is read, of the others what was written
+    since then. Raise what `streams.cluster.read.reading` raises.
+    """
+    return of_records(log_records(settings, since_ms, names))
+
+
+def log_records(
+    settings: Settings,
+    since_ms: int | None,
+    names: Iterable[str],
+    progress: Progress = lambda _topic, _total: nullcontext(lambda _n: None),
+) -> list[LogRecord]:
+    """Return the records of topics, deletions too; arguments and errors are as in `of_topics`.
+
+    `progress` opens a progress bar for a topic with so many records, which is moved on by a count.
+    """
+    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - the desk has another
+    from streams.cluster.read import reading  # noqa: PLC0415
+
+    clients = client_arguments(settings.kafka)
+    found: list[LogRecord] = []
+    for name in names:
+        source, topic = SOURCES[name], getattr(settings.topics, name)
+        try:
+            with reading(clients, topic) as reader:
+                spans = reader.spans(None if source == "override" else since_ms)
+                with progress(topic, sum(end - first for first, end in spans.values())) as show:
+                    for batch in reader.batches(spans):
+                        found += [
+                            LogRecord(
+                                source, topic, r.partition, r.offset, r.timestamp, r.key, r.value
+                            )
+                            for r in batch
+                        ]
+                        show(len(batch))
+        except ConfigError as error:
+            if name != OPTIONAL:
+                raise
+            log.warning("refused messages of leases that run are not counted: %s", error)
+    return found
 
 
 def there(settings: Settings) -> bool:

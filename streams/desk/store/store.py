@@ -1,7 +1,12 @@
-"""The case store as the desk asks it: a number, a case, lists, and how fresh all of it is.
+"""The read model of cases: a number, a case, lists, and how fresh all of it is.
+
+`ReadModel` answers from an index, whoever filled it: the indexer for the desk, or a command that
+read the topics into memory (`streams.desk.store.opening.of_topics`). So every command and page
+chooses the same case of a number and gives the same counts. `CaseStore` is the desk's own: beside
+its index it has what people wrote.
 
 Every question is answered from one state of the index (one transaction) and one moment of the
-clock. The index is written by the indexer alone; this reads.
+clock.
 """
 
 from __future__ import annotations
@@ -9,41 +14,51 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from sqlalchemy import (
     Connection,
+    Engine,
     RowMapping,
     Select,
-    and_,
     event,
     func,
     inspect,
+    or_,
     select,
-    union_all,
 )
 from sqlalchemy.engine import ExceptionContext
 
+from detectors.defaults import QUIET_S
 from detectors.leases.rails import Refusal
 from detectors.model.event import Trust
 from detectors.model.incidents import IncidentRecord
-from detectors.model.records import NOWHERE, Action, Level, refuses
+from detectors.model.records import (
+    NOWHERE,
+    Action,
+    EpisodeRecord,
+    Level,
+    completed,
+    refuses,
+)
 from detectors.model.times import DAY_MS, MINUTE_MS
 from detectors.platforms.days import PlatformFigures
 from streams.clock import now_ms
-from streams.desk.store.accounts import Accounts
 from streams.desk.store.answers import (
     Answer,
+    Appeal,
     AuditLine,
     AuditPlace,
+    Call,
     CampaignList,
     CaseEvent,
     CaseFile,
     CaseLine,
     Freshness,
     LeaseLine,
+    Note,
     NoticeLine,
     PlatformLine,
     PlatformList,
@@ -52,7 +67,6 @@ from streams.desk.store.answers import (
     WordLine,
 )
 from streams.desk.store.engine import AWAY, alone, away, engine, writing
-from streams.desk.store.migrate import upgrade
 from streams.desk.store.packing import kept_value, unpacked
 from streams.desk.store.papers import Papers
 from streams.desk.store.tables import (
@@ -74,9 +88,10 @@ from streams.desk.store.tables import (
     platform_weeks,
     words,
 )
+from streams.desk.store.writer import case_row
 from streams.errors import ConfigError, UnavailableError, UsageError
 from streams.language import tr
-from streams.operate.cases import Case, collect, doing, standing
+from streams.operate.cases import Case, Doing, said_by_gateways, standing
 from streams.shown import masked
 from streams.wire import (
     EVERYONE,
@@ -90,6 +105,9 @@ from streams.wire import (
     decode_platform,
 )
 
+if TYPE_CHECKING:
+    from streams.desk.store.accounts import Accounts
+
 LINES_MAX: Final = 500
 """Rows of a list at most; people read no more, and the first lines are the newest."""
 
@@ -98,6 +116,10 @@ CHUNK: Final = 400
 
 BEHIND: Final = "events_behind"
 
+QUIET_MS: Final = QUIET_S * 1000
+"""A case without a message for so long, and without a lease, is over. The detector ends it too, but
+says so only when its partition gets enough events for another tick."""
+
 RAILS: Final = (Refusal.RATE, Refusal.SHARE)
 """Rails that stand against many leases at once, and not against one that is wrong."""
 
@@ -105,71 +127,36 @@ RAILS_MS: Final = 10 * MINUTE_MS
 """Refused so lately a lease may still be missing: the default lease lasts as long. Chosen."""
 
 
-class CaseStore:
-    """Both halves of a store, opened by URL; safe to share between threads.
+class ReadModel:
+    """Questions to an index; safe to share between threads if its engine is.
 
     `tokens` gives the forms under which a number may be kept, beside its own; `clock` is the time
-    at which cases stand, in milliseconds, and `wall` that of the machine, by which the index ages
-    and log-ins end: another one only where an incident is played faster than it was. `accounts` and
-    `papers` are what people wrote.
+    at which cases stand, in milliseconds, and `wall` that of the machine, by which the index ages:
+    another one only where an incident is played faster than it was. `url` names the database in
+    errors.
     """
 
     def __init__(
         self,
-        url: str,
+        index: Engine,
         *,
-        password: str = "",
+        url: str = "",
         clock: Callable[[], int] = now_ms,
         wall: Callable[[], int] | None = None,
         tokens: Callable[[str], Iterable[str]] = lambda _: (),
-        aside: str = "",
-        any_format: bool = False,
     ) -> None:
-        """Open it, its tables made or migrated where that is needed.
-
-        With `aside`, with an index of this name in place of the one that counts; with `any_format`
-        whatever that is of, for whoever makes it anew. Raise ConfigError for a URL that is none, or
-        an index of another format; UnavailableError if the database does not answer.
-        """
+        self.index = index
         self.url = url
         self._clock = clock
         self._wall = wall or clock
         self._tokens = tokens
-        self.index = engine(url, "index", password, aside)
-        self.people = engine(url, "people", password)
-        event.listen(self.people, "handle_error", self._people_away, retval=True)
-        with self._answering():
-            upgrade(self.people)
-            found = self._prepare()
-        if found != FORMAT and not any_format:
-            raise ConfigError(
-                tr(
-                    "the index is of format {found}, this program's is {wanted}: `otpguard desk "
-                    "rebuild` makes it anew"
-                ).format(found=found, wanted=FORMAT)
-            )
-        self.accounts = Accounts(self.people, self._wall)
-        self.papers = Papers(self.people, clock)
-
-    @property
-    def shown_url(self) -> str:
-        """The URL without what opens it, for people and logs."""
-        return masked(self.url)
-
-    def note_behind(self, events: int | None) -> None:
-        """Note how many events of minutes ago no worker has judged; None: it cannot be told."""
-        with self._answering(), writing(self.index).begin() as connection:
-            connection.execute(meta.delete().where(meta.c.key == BEHIND))
-            if events is not None:
-                connection.execute(meta.insert().values(key=BEHIND, value=str(events)))
 
     def close(self) -> None:
         """Let go of all connections."""
         self.index.dispose()
-        self.people.dispose()
 
     def forms(self, recipient: str) -> tuple[str, ...]:
-        """The forms under which a number may be kept: its own, and its tokens."""
+        """Return the forms under which a number may be kept: its own, and its tokens."""
         return (recipient, *self._tokens(recipient))
 
     # --- what the desk asks ------------------------------------------------------------------
@@ -177,15 +164,11 @@ class CaseStore:
     def find(self, recipient: str) -> Answer:
         """Everything about one number (canonical) or token, with a case or without."""
         asked = self.forms(recipient)
-        with self._reading() as (connection, at_ms):
+        with self.reading() as (connection, at_ms):
             rows = _cases(connection, asked)
             loaded = _load(connection, rows, asked)
             lines = loaded.lines(at_ms)
-            chosen = next(
-                (each for each in lines if each.open and each.kind == "flood"),
-                next((each for each in lines if each.kind == "flood"), lines[0] if lines else None),
-            )
-            newest = self._file(connection, chosen, lines, loaded, at_ms) if chosen else None
+            newest = self._file(connection, lines[0], lines, loaded, at_ms) if lines else None
             fresh = _freshness(connection, self._wall())
         ended = sum(
             row["verb"] == "throttle" and row["expires_at_ms"] <= at_ms for row in loaded.leases
@@ -199,21 +182,19 @@ class CaseStore:
         lately = [each for each in lines if each.last_ms > at_ms - DAY_MS]
         return Answer(
             recipient=recipient,
-            asked=asked,
             newest=newest,
             cases=tuple(lines),
             codes=sum(each.messages for each in lately) if lately else None,
             known=known,
-            exempt=next((w for w in told if w.holds and w.word.verb == "exempt"), None),
             words=told,
             leases_ended=ended,
-            calls=newest.calls if newest else self.papers.calls(recipient=recipient),
+            calls=newest.calls if newest else self._about(recipient, "")[2],
             freshness=fresh,
         )
 
     def case(self, episode_id: str) -> CaseFile:
         """One case with everything that is known of it. Raise UsageError if there is none."""
-        with self._reading() as (connection, at_ms):
+        with self.reading() as (connection, at_ms):
             wanted = select(cases).where(cases.c.episode_id == episode_id)
             row = connection.execute(wanted).mappings().first()
             if row is None:
@@ -228,24 +209,46 @@ class CaseStore:
             line = next(each for each in lines if each.episode_id == episode_id)
             return self._file(connection, line, lines, loaded, at_ms)
 
+    def named(self, named: str, recipient: str | None) -> tuple[CaseLine, ...]:
+        """Return the cases that an episode, an action or a number names; none if nothing is known.
+
+        The case that counts is the first (`CaseLine.rank`). `recipient` is the canonical form of
+        what is named, if it has one; its tokens are looked for too.
+        """
+        of_action = select(links.c.episode_id).where(links.c.action_id == named)
+        forms = self.forms(recipient) if recipient is not None else (named,)
+        named_by = (
+            cases.c.episode_id == named,
+            cases.c.episode_id.in_(of_action),
+            cases.c.recipient.in_(forms),
+        )
+        return self._lines(select(cases).where(or_(*named_by)))
+
+    def all(self, *, ended: bool) -> tuple[CaseLine, ...]:
+        """Return all cases that go on, with `ended` the others too; in order of their beginning."""
+        wanted = select(cases) if ended else select(cases).where(cases.c.ended_ms.is_(None))
+        return tuple(sorted(self._lines(wanted), key=lambda each: (each.first_ms, each.episode_id)))
+
     def live(self, limit: int = 100, *, watched: bool = False) -> tuple[CaseLine, ...]:
         """Floods that go on now, the newest message first; with `watched` those at WATCH too."""
-        with self._reading() as (connection, at_ms):
-            wanted = select(cases).where(cases.c.ended_ms.is_(None))
-            if not watched:
-                wanted = wanted.where(cases.c.level == "throttle", cases.c.kind == "flood")
-            wanted = wanted.order_by(cases.c.last_ms.desc()).limit(min(limit, LINES_MAX))
-            return tuple(self._lines(connection, wanted, at_ms))
+        wanted = self._live(select(cases), watched=watched)
+        wanted = wanted.order_by(cases.c.last_ms.desc()).limit(min(limit, LINES_MAX))
+        return tuple(sorted(self._lines(wanted), key=lambda each: -each.last_ms))
+
+    def live_count(self) -> int:
+        """Return the number of floods that go on now, however many a list shows."""
+        with self.reading() as (connection, _):
+            return connection.scalar(self._live(select(func.count()).select_from(cases))) or 0
 
     def mark(self) -> str:
         """A mark that changes with every change of the index: what a page shows is as old as it."""
-        with self._reading() as (connection, _):
+        with self.reading() as (connection, _):
             total = connection.scalar(select(func.sum(places.c.next_offset)))
         return str(total or 0)
 
     def campaigns(self, *, since_ms: int | None = None) -> CampaignList:
         """Campaigns of which a message came since then, or within a day; most victims first."""
-        with self._reading() as (connection, at_ms):
+        with self.reading() as (connection, at_ms):
             since_ms = at_ms - DAY_MS if since_ms is None else since_ms
             found = connection.scalars(
                 select(campaigns.c.value)
@@ -260,7 +263,7 @@ class CaseStore:
 
     def platforms(self, *, days: int = 7, limit: int = 100) -> PlatformList:
         """Platforms by the number of floods that they were seen in, in so many days (UTC)."""
-        with self._reading() as (connection, at_ms):
+        with self.reading() as (connection, at_ms):
             first = at_ms // DAY_MS - days + 1
             floods = func.sum(platform_days.c.floods)
             top = connection.execute(
@@ -309,13 +312,13 @@ class CaseStore:
 
     def words_now(self) -> tuple[WordLine, ...]:
         """Words about everyone that hold now: the kill switch, platforms for all."""
-        with self._reading() as (connection, at_ms):
+        with self.reading() as (connection, at_ms):
             found = _worded(_words(connection, (EVERYONE,)), at_ms)
         return tuple(each for each in found if each.holds)
 
     def rail_refusals(self) -> int:
         """Leases of the last minutes that gateways' rails refused, as gateways said."""
-        with self._reading() as (connection, at_ms):
+        with self.reading() as (connection, at_ms):
             told = connection.scalar(
                 select(func.count(acks.c.action_id.distinct())).where(
                     acks.c.written_ms > self._wall() - RAILS_MS,
@@ -328,7 +331,7 @@ class CaseStore:
 
     def word(self, word_id: str) -> WordLine | None:
         """One word of the operator and which gateways have it; None if it is not in the store."""
-        with self._reading() as (connection, at_ms):
+        with self.reading() as (connection, at_ms):
             row = connection.execute(
                 select(words.c.recipient).where(words.c.word_id == word_id)
             ).first()
@@ -339,7 +342,7 @@ class CaseStore:
 
     def gateways(self) -> tuple[str, ...]:
         """Gateways that acknowledged anything in the last day: those that should have a word."""
-        with self._reading() as (connection, at_ms):
+        with self.reading() as (connection, at_ms):
             found = connection.scalars(
                 select(acks.c.gateway_id).where(acks.c.written_ms > at_ms - DAY_MS).distinct()
             )
@@ -373,38 +376,44 @@ class CaseStore:
             same = (audit.c.at_ms == behind.at_ms) & ((audit.c.chain > behind.chain) | older)
             wanted = wanted.where((audit.c.at_ms < behind.at_ms) | same)
         wanted = wanted.order_by(audit.c.at_ms.desc(), audit.c.chain, audit.c.seq.desc())
-        with self._reading() as (connection, _):
+        with self.reading() as (connection, _):
             return tuple(
                 AuditLine(*row) for row in connection.execute(wanted.limit(min(limit, LINES_MAX)))
             )
 
     def freshness(self) -> Freshness:
         """Tell how far the index is behind the topics."""
-        with self._reading() as (connection, _):
+        with self.reading() as (connection, _):
             return _freshness(connection, self._wall())
 
     # --- parts -------------------------------------------------------------------------------
 
-    def _lines(self, connection: Connection, wanted: Select[Any], at_ms: int) -> list[CaseLine]:
-        rows = connection.execute(wanted).mappings().all()
-        ids = [row["episode_id"] for row in rows]
-        newest = _newest_actions(connection, ids)
-        said = _acks(connection, [each.action_id for each in newest.values()])
-        refused = _refused(connection, ids)
-        asked = {EVERYONE, *(row["recipient"] for row in rows)}
-        spoken = deciding(_worded(_words(connection, asked, acked=False), at_ms))
-        lines = []
-        for row in rows:
-            action = newest.get(row["episode_id"])
-            state = standing(
-                Level[row["level"].upper()],
-                action,
-                said.get(action.action_id, ()) if action is not None else (),
-                spoken,
-                at_ms,
-            )
-            lines.append(_line(row, state, refused.get(row["episode_id"], 0)))
-        return lines
+    def _live(self, wanted: Select[Any], *, watched: bool = False) -> Select[Any]:
+        at_ms = self._clock()
+        in_force = (
+            select(leases.c.action_id)
+            .where(leases.c.episode_id == cases.c.episode_id, leases.c.expires_at_ms > at_ms)
+            .correlate(cases)
+            .exists()
+        )
+        wanted = wanted.where(
+            cases.c.ended_ms.is_(None), or_(cases.c.last_ms > at_ms - QUIET_MS, in_force)
+        )
+        flood = (cases.c.level == "throttle", cases.c.kind == "flood")
+        return wanted if watched else wanted.where(*flood)
+
+    def _lines(self, wanted: Select[Any]) -> tuple[CaseLine, ...]:
+        with self.reading() as (connection, at_ms):
+            rows = connection.execute(wanted).mappings().all()
+            asked = list({row["recipient"]: None for row in rows})
+            return tuple(_load(connection, rows, asked).lines(at_ms))
+
+    def _about(
+        self, recipient: str, episode_id: str
+    ) -> tuple[tuple[Note, ...], tuple[Appeal, ...], tuple[Call, ...], bool]:
+        """What people wrote about a number and a case, and if it is held: nothing in an index."""
+        del recipient, episode_id
+        return (), (), (), False
 
     def _file(
         self,
@@ -415,41 +424,42 @@ class CaseStore:
         at_ms: int,
     ) -> CaseFile:
         episode_id = line.episode_id
-        records = [
-            decode_episode(kept_value(value))
-            for value in connection.scalars(
-                select(changes.c.value)
-                .where(changes.c.episode_id == episode_id)
-                .order_by(changes.c.revision)
-            )
-        ]
+        case = Case()
+        for value in connection.scalars(
+            select(changes.c.value)
+            .where(changes.c.episode_id == episode_id)
+            .order_by(changes.c.revision)
+        ):
+            record = decode_episode(kept_value(value))
+            case.records.append(completed(record, case.last) if case.records else record)
         own = [row for row in loaded.leases if row["episode_id"] == episode_id]
         own.sort(key=lambda row: (row["epoch"], row["revision"]))
-        actions = [decode_action(kept_value(row["value"])) for row in own]
-        said = {each: loaded.acks.get(each, []) for each in loaded.links[episode_id]}
+        case.actions = [decode_action(kept_value(row["value"])) for row in own]
+        case.acks = {
+            each: loaded.acks[each]
+            for each in loaded.links.get(episode_id, ())
+            if each in loaded.acks
+        }
         told = _worded(
             [each for each in loaded.words if each[0]["recipient"] in (line.recipient, EVERYONE)],
             at_ms,
         )
         about = [each for each in told if each.word.recipient == line.recipient]
-        case = collect(records, actions, (), [each.word for each in about])[episode_id]
-        case.acks = {action: list(each) for action, each in said.items() if each}
-        case.counted = line.refused
+        case.words = [each.word for each in about]
         by_action, by_platform = loaded.counted(episode_id)
-        notes, appeals, calls, held = self.papers.about(line.recipient, episode_id)
+        notes, appeals, calls, held = self._about(line.recipient, episode_id)
         told_of = _incidents(connection, episode_id)
         events = _messages(told_of) if told_of else _sightings(case)
         names = {e.platform_id: e.platform for e in (*_sightings(case), *events) if e.platform}
         return CaseFile(
-            line=replace(line, state=doing(case, deciding(told), at_ms)),
+            line=line,
             case=case,
-            basis=next((each.basis for each in told_of if each.basis is not None), None),
             leases=tuple(
-                _lease(action, said.get(action.action_id, ()), by_action) for action in case.actions
+                _lease(action, case.acks.get(action.action_id, ()), by_action)
+                for action in case.actions
             ),
             words=tuple(about),
             events=events,
-            events_of="incident" if told_of else "sightings",
             refused=tuple(
                 RefusedLine(names.get(one, f"#{one}"), one, n)
                 for one, n in sorted(by_platform.items(), key=lambda each: (-each[1], each[0]))
@@ -458,18 +468,14 @@ class CaseStore:
             notes=notes,
             appeals=appeals,
             calls=calls,
-            earlier=tuple(
-                each
-                for each in others
-                if each.episode_id != episode_id and each.first_ms <= line.first_ms
+            others=tuple(
+                sorted(
+                    (each for each in others if each.episode_id != episode_id),
+                    key=lambda each: -each.first_ms,
+                )
             ),
             held=held,
         )
-
-    def _people_away(self, context: ExceptionContext) -> UnavailableError | None:
-        """Every error of people's half, wherever it is asked: it would name numbers in a log."""
-        error = context.sqlalchemy_exception
-        return away(error, self.url) if isinstance(error, AWAY) else None
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
@@ -479,9 +485,85 @@ class CaseStore:
             raise away(error, self.url) from None
 
     @contextmanager
-    def _reading(self) -> Iterator[tuple[Connection, int]]:
+    def reading(self) -> Iterator[tuple[Connection, int]]:
+        """Yield a connection in one state of the index, and the time at which cases stand.
+
+        Raise UnavailableError if the database does not answer, in the block too.
+        """
         with self._answering(), self.index.connect() as connection, connection.begin():
             yield connection, self._clock()
+
+
+class CaseStore(ReadModel):
+    """Both halves of a store, opened by URL; safe to share between threads.
+
+    Log-ins end by `wall` too. `accounts` and `papers` are what people wrote.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        password: str = "",
+        clock: Callable[[], int] = now_ms,
+        wall: Callable[[], int] | None = None,
+        tokens: Callable[[str], Iterable[str]] = lambda _: (),
+        aside: str = "",
+        any_format: bool = False,
+    ) -> None:
+        """Open it, its tables made or migrated where that is needed.
+
+        With `aside`, with an index of this name in place of the one that counts; with `any_format`
+        whatever that is of, for whoever makes it anew. Raise ConfigError for a URL that is none, or
+        an index of another format; UnavailableError if the database does not answer.
+        """
+        # The packages of both come with the desk; a command that asks the topics does without them.
+        from streams.desk.store.accounts import Accounts  # noqa: PLC0415
+        from streams.desk.store.migrate import upgrade  # noqa: PLC0415
+
+        index = engine(url, "index", password, aside)
+        super().__init__(index, url=url, clock=clock, wall=wall, tokens=tokens)
+        self.people = engine(url, "people", password)
+        event.listen(self.people, "handle_error", self._people_away, retval=True)
+        with self._answering():
+            upgrade(self.people)
+            found = self._prepare()
+        if found != FORMAT and not any_format:
+            raise ConfigError(
+                tr(
+                    "the index is of format {found}, this program's is {wanted}: `otpguard desk "
+                    "rebuild` makes it anew"
+                ).format(found=found, wanted=FORMAT)
+            )
+        self.accounts: Accounts = Accounts(self.people, self._wall)
+        self.papers = Papers(self.people, clock)
+
+    @property
+    def shown_url(self) -> str:
+        """The URL without what opens it, for people and logs."""
+        return masked(self.url)
+
+    def note_behind(self, events: int | None) -> None:
+        """Note how many events of minutes ago no worker has judged; None: it cannot be told."""
+        with self._answering(), writing(self.index).begin() as connection:
+            connection.execute(meta.delete().where(meta.c.key == BEHIND))
+            if events is not None:
+                connection.execute(meta.insert().values(key=BEHIND, value=str(events)))
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        super().close()
+        self.people.dispose()
+
+    def _about(
+        self, recipient: str, episode_id: str
+    ) -> tuple[tuple[Note, ...], tuple[Appeal, ...], tuple[Call, ...], bool]:
+        return self.papers.about(recipient, episode_id)
+
+    def _people_away(self, context: ExceptionContext) -> UnavailableError | None:
+        """Every error of people's half, wherever it is asked: it would name numbers in a log."""
+        error = context.sqlalchemy_exception
+        return away(error, self.url) if isinstance(error, AWAY) else None
 
     def _prepare(self) -> str | None:
         """Make the tables of the index if there are none, and return their format."""
@@ -497,7 +579,7 @@ def _chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
     return (values[at : at + CHUNK] for at in range(0, len(values), CHUNK))
 
 
-def _line(row: RowMapping, state: Any, refused: int) -> CaseLine:
+def _line(row: Any, state: Doing, gateways: str, refused: int) -> CaseLine:
     return CaseLine(
         episode_id=row["episode_id"],
         recipient=row["recipient"],
@@ -513,8 +595,14 @@ def _line(row: RowMapping, state: Any, refused: int) -> CaseLine:
         novel=row["novel"],
         rule=row["rule"],
         refused=refused,
+        gateways=gateways,
         chronic=row["chronic"],
     )
+
+
+def line_of(record: EpisodeRecord) -> CaseLine:
+    """Return a case as far as one record of it tells; no gateway is asked."""
+    return _line(case_row(record, None, 0), Doing.WATCHED, "", 0)
 
 
 def _lease(action: Action, acks: Iterable[Ack], refused: Mapping[str, int]) -> LeaseLine:
@@ -550,7 +638,7 @@ class _Loaded:
     counts: Mapping[str, list[RowMapping]]  # of these actions
 
     def lines(self, at_ms: int) -> list[CaseLine]:
-        """Lines of the cases as they stand at a time."""
+        """Return lines of the cases as they stand at a time, the one that counts first."""
         newest: dict[str, RowMapping] = {}
         for row in self.leases:
             held = newest.get(row["episode_id"])
@@ -563,9 +651,15 @@ class _Loaded:
             action = None if lease is None else decode_action(kept_value(lease["value"]))
             said = self.acks.get(action.action_id, ()) if action is not None else ()
             state = standing(Level[row["level"].upper()], action, said, spoken, at_ms)
+            leased = action is not None and action.expires_at_ms > at_ms
+            if not leased and row["last_ms"] <= at_ms - QUIET_MS:
+                state = Doing.OVER
+            linked = self.links.get(row["episode_id"], ())
+            acks_ = [ack for each in linked for ack in self.acks.get(each, ())]
+            gateways = said_by_gateways(acks_, leased=action is not None)
             refused = sum(self.counted(row["episode_id"])[0].values())
-            lines.append(_line(row, state, refused))
-        return lines
+            lines.append(_line(row, state, gateways, refused))
+        return sorted(lines, key=lambda each: each.rank, reverse=True)
 
     def counted(self, episode_id: str) -> tuple[dict[str, int], dict[int, int]]:
         """Messages refused in an episode, by action and by platform.
@@ -611,30 +705,6 @@ def _load(connection: Connection, rows: Sequence[RowMapping], asked: Sequence[st
     return _Loaded(rows, words_, held, linked, said, counted)
 
 
-def _newest_actions(connection: Connection, ids: Sequence[str]) -> dict[str, Action]:
-    """The action of the highest epoch and revision of each episode."""
-    found: dict[str, Action] = {}
-    for some in _chunks(ids):
-        last = (
-            select(leases.c.episode_id, func.max(leases.c.revision).label("revision"))
-            .where(leases.c.episode_id.in_(some))
-            .group_by(leases.c.episode_id)
-            .subquery()
-        )
-        # An episode's id begins with its epoch: all its leases are of one.
-        for row in connection.execute(
-            select(leases.c.episode_id, leases.c.value).join(
-                last,
-                and_(
-                    leases.c.episode_id == last.c.episode_id,
-                    leases.c.revision == last.c.revision,
-                ),
-            )
-        ):
-            found[row.episode_id] = decode_action(kept_value(row.value))
-    return found
-
-
 def _acks(connection: Connection, action_ids: Sequence[str]) -> dict[str, list[Ack]]:
     """Words of gateways about these actions, of each the newest last."""
     found: dict[str, list[Ack]] = defaultdict(list)
@@ -654,30 +724,6 @@ def _acks(connection: Connection, action_ids: Sequence[str]) -> dict[str, list[A
                     refused_count=row.refused_count,
                 )
             )
-    return found
-
-
-def _refused(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
-    """Messages refused in each episode: of each lease and gateway the higher of both counts."""
-    found: dict[str, int] = {}
-    for some in _chunks(ids):
-        both = union_all(
-            *(
-                select(links.c.episode_id, table.c.action_id, table.c.gateway_id, n.label("n"))
-                .join(table, table.c.action_id == links.c.action_id)
-                .where(links.c.episode_id.in_(some))
-                for table, n in ((acks, acks.c.refused_count), (counts, counts.c.refused))
-            )
-        ).subquery()
-        each = (
-            select(both.c.episode_id, func.max(both.c.n).label("n"))
-            .group_by(both.c.episode_id, both.c.action_id, both.c.gateway_id)
-            .subquery()
-        )
-        for episode_id, n in connection.execute(
-            select(each.c.episode_id, func.sum(each.c.n)).group_by(each.c.episode_id)
-        ):
-            found[episode_id] = int(n)
     return found
 
 
@@ -725,9 +771,7 @@ def deciding(told: Iterable[WordLine]) -> list[Override]:
 def _sightings(case: Case) -> tuple[CaseEvent, ...]:
     """The events of a case of which no incident record tells: its sightings."""
     last = case.last
-    scope = (
-        max(case.actions, key=lambda a: (a.epoch, a.revision)).scope if case.actions else NOWHERE
-    )
+    scope = case.lease.scope if case.lease is not None else NOWHERE
     return tuple(
         CaseEvent(
             at_ms=s.at_ms,

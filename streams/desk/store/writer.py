@@ -82,6 +82,26 @@ Source = Literal[
 ]  # fmt: skip
 """Kind of a topic; words about everyone are `override` too."""
 
+SOURCES: Final[Mapping[str, Source]] = MappingProxyType(
+    {
+        "episode": "episode",
+        "throttle": "throttle",
+        "acks": "acks",
+        "override": "override",
+        "everyone": "override",
+        "incident": "incident",
+        "counts": "counts",
+        "notice": "notice",
+        "audit": "audit",
+        "campaign": "campaign",
+        "platform": "platform",
+    }
+)
+"""Setting of a topic -> kind of its records."""
+
+LOGGED_MAX: Final = 10
+"""Records of a batch that are named in the log when they cannot be read; the rest is a number."""
+
 _Guard = Callable[[Any, Table], Any]
 """Makes of an insertion one that is put over an older row."""
 
@@ -138,6 +158,7 @@ class _Rows:
 
     changes: list[dict[str, Any]] = field(default_factory=list)
     links: dict[str, str] = field(default_factory=dict)  # action -> episode
+    leased: dict[str, str] = field(default_factory=dict)  # the same, by leases alone
     leases: list[dict[str, Any]] = field(default_factory=list)
     acks: list[dict[str, Any]] = field(default_factory=list)
     counts: list[tuple[LogRecord, Counts]] = field(default_factory=list)
@@ -229,10 +250,13 @@ class Writer:
                 found = _READERS[record.source](record, rows, self._erased)
             except UnreadableError as error:
                 rows.unreadable += 1
-                _pass_over(record, str(error))
+                if rows.unreadable <= LOGGED_MAX:
+                    _pass_over(record, str(error))
             else:
                 if found is not None:
                     episodes.append((record, found))
+        if rows.unreadable > LOGGED_MAX:
+            log.warning("passed over %d records in all", rows.unreadable)
         return episodes
 
     def _fold(
@@ -249,7 +273,7 @@ class Writer:
             before: dict[str, Any] | None = rows.cases.get(record.episode_id)
             if before is not None and before["revision"] >= record.revision:
                 continue
-            after = _case(record, before, taken.written_ms)
+            after = case_row(record, before, taken.written_ms)
             _platforms(record, before, after, rows.days)
             rows.cases[record.episode_id] = after
             rows.touched.add(record.episode_id)
@@ -397,7 +421,7 @@ def _take_episode(record: LogRecord, rows: _Rows, erased: Collection[str]) -> An
     )
     if told.level is Level.THROTTLE:
         action_id = told.cause.id(told.epoch)
-        rows.links[action_id] = told.episode_id
+        rows.links.setdefault(action_id, told.episode_id)
     return told
 
 
@@ -408,6 +432,9 @@ def _take_action(record: LogRecord, rows: _Rows, erased: Collection[str]) -> Non
     action = decode_action(kept_json(value))
     if action.episode_id in erased:
         return
+    if rows.leased.setdefault(action.action_id, action.episode_id) != action.episode_id:
+        raise UnreadableError("another lease has this id, of another case")
+    rows.links[action.action_id] = action.episode_id
     rows.leases.append(
         {
             "action_id": action.action_id,
@@ -421,7 +448,6 @@ def _take_action(record: LogRecord, rows: _Rows, erased: Collection[str]) -> Non
             "value": packed(value),
         }
     )
-    rows.links[action.action_id] = action.episode_id
 
 
 def _take_ack(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
@@ -482,7 +508,7 @@ def _take_counts(record: LogRecord, rows: _Rows, erased: Collection[str]) -> Non
         return
     _check_refused(told.refused, *told.by_platform.values())
     rows.counts.append((record, told))
-    rows.links[told.action_id] = told.episode_id
+    rows.links.setdefault(told.action_id, told.episode_id)
 
 
 def _take_incident(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
@@ -590,7 +616,7 @@ _READERS: Final[Mapping[Source, Callable[[LogRecord, _Rows, Collection[str]], An
 )
 
 
-def _case(record: Any, before: Mapping[str, Any] | None, written_ms: int) -> dict[str, Any]:
+def case_row(record: Any, before: Mapping[str, Any] | None, written_ms: int) -> dict[str, Any]:
     """The row of a case after this record. A renewal leaves what it does not tell of as it was."""
     partial = record.since_ms is not None
     own = [s.platform_id for s in record.sightings]

@@ -22,12 +22,13 @@ from streams.desk.web.telling import (
     nothing_sentence,
     obeyed,
     spell,
+    unconfirmed,
     view,
     word_sentence,
 )
 from streams.desk.web.visit import RefusedError, Visit, visit_of
 from streams.errors import UnavailableError, UsageError
-from streams.language import listed, tr
+from streams.language import listed, tr, trc
 from streams.wire import Override
 
 if TYPE_CHECKING:
@@ -147,9 +148,8 @@ class CasePages:
         **more: Any,
     ) -> Response:  # fmt: skip
         desk, visit = self.desk, visit_of(request)
-        everyone = [each.word for each in desk.store.words_now()]
         values = {
-            "case": view(file, everyone, desk.now_ms()),
+            "case": view(file, desk.now_ms()),
             "grant": self._grant(visit, file.line.episode_id),
             "whole": "",
             "leases": file.leases,
@@ -161,7 +161,7 @@ class CasePages:
             "notices": file.notices,
             "held": file.held,
             "earlier": [
-                (each, self._path(visit, each.episode_id)) for each in file.earlier[:CALLS_SHOWN]
+                (each, self._path(visit, each.episode_id)) for each in file.others[:CALLS_SHOWN]
             ],
             "gateways": self._gateways(file),
             **self._choices(visit, file.calls),
@@ -413,7 +413,7 @@ class CasePages:
         if not said.obeyed and not said.failed:
             line = self.desk.store.word(word_id)
             if line is not None and line.acks:
-                return Flash(obeyed(line, len(self.desk.store.gateways())))
+                return Flash(obeyed(line, self.desk.store.gateways()))
         return _flash(said)
 
     def _choices(self, visit: Visit, calls: Sequence[Call]) -> dict[str, Any]:
@@ -430,7 +430,7 @@ class CasePages:
         }
 
     def _words(self, lines: Sequence[Any]) -> list[dict[str, Any]]:
-        gateways = len(self.desk.store.gateways()) if lines else 0
+        gateways = self.desk.store.gateways() if lines else ()
         return [
             {
                 "id": each.word_id,
@@ -468,7 +468,7 @@ class CasePages:
             {
                 "gateway": ack.gateway_id,
                 "state": tr(ack.state),
-                "why": ack.why,
+                "why": trc("why", ack.why),
                 "at_ms": ack.at_ms,
                 "after_s": max(0, ack.at_ms - newest.issued_at_ms) / 1000,
             }
@@ -514,15 +514,13 @@ def _identified(reason: str) -> str:
 def _flash(said: Said) -> Flash:
     """Of how many gateways a word is obeyed, and how soon."""
     if said.failed:
-        told = listed([f"{name} ({why})" for name, why in sorted(said.failed.items())])
-        return Flash(tr("Said, and not obeyed by {told}. Call the NOC.").format(told=told), "bad")
+        told = listed([f"{name} ({trc('why', why)})" for name, why in sorted(said.failed.items())])
+        failed = tr("Said, and not obeyed by {told}. Call the NOC.").format(told=told)
+        return Flash(f"{failed} {unconfirmed(said.missing)}".rstrip(), "bad")
     if not said.obeyed:
-        return Flash(
-            tr("Said. No gateway has confirmed it yet; it counts as soon as one does."), "bad"
-        )
-    return Flash(
-        tr("Done: {n} of {of} gateways have it, after {s} s.").format(
-            n=len(said.obeyed), of=said.gateways, s=f"{max(said.obeyed.values()):.1f}"
-        ),
-        "good" if len(said.obeyed) >= said.gateways else "bad",
+        said_only = tr("Said. No gateway has confirmed it yet; it counts as soon as one does.")
+        return Flash(f"{said_only} {unconfirmed(said.missing)}".rstrip(), "bad")
+    done = tr("Done: {n} of {of} gateways have it, after {s} s.").format(
+        n=len(said.obeyed), of=said.gateways, s=f"{max(said.obeyed.values()):.1f}"
     )
+    return Flash(f"{done} {unconfirmed(said.missing)}".rstrip(), "bad" if said.missing else "good")

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
@@ -102,20 +102,36 @@ class Site:
         return _within(peer, self.proxies)
 
     def address(self, peer: str, headers: Headers) -> str:
-        """The address of the browser: the last that a trusted proxy says, else the peer's."""
+        """Return the browser's address: the last that a trusted proxy says, else the peer's.
+
+        A proxy may add a header of its own behind the browser's, so the last header counts.
+        """
+        found = _ip(peer)
         if self.trusts(peer):
-            said = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
-            if said:
-                return said[:45]
-        return peer
+            found = _ip(",".join(headers.getlist("x-forwarded-for")).rpartition(",")[2]) or found
+        return str(found or peer)
+
+
+def _ip(written: str) -> IPv4Address | IPv6Address | None:
+    """Return the address that a peer or a proxy wrote; None if it wrote another thing.
+
+    It may have a port or brackets. An IPv4 address in IPv6 form is the IPv4 address.
+
+    >>> [str(_ip(each)) for each in ("10.0.0.1:80", "[::1]:443", "::ffff:10.0.0.1", "unknown")]
+    ['10.0.0.1', '::1', '10.0.0.1', 'None']
+    """
+    for read in (str.strip, lambda each: urlsplit(f"//{each.strip()}").hostname or ""):
+        try:
+            found = ip_address(read(written))
+        except ValueError:
+            continue
+        return found.ipv4_mapped or found if isinstance(found, IPv6Address) else found
+    return None
 
 
 def _within(peer: str, networks: Iterable[str]) -> bool:
-    try:
-        here = ip_address(peer)
-    except ValueError:
-        return False
-    return any(here in ip_network(each, strict=False) for each in networks)
+    here = _ip(peer)
+    return here is not None and any(here in ip_network(each, strict=False) for each in networks)
 
 
 def cookies_of(headers: Headers) -> Mapping[str, str]:

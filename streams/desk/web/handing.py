@@ -21,7 +21,8 @@ from streams.desk.store.case_records import case_records
 from streams.desk.web.cases import REASON_MAX, CasePages
 from streams.desk.web.render import Flash
 from streams.desk.web.visit import RefusedError, visit_of
-from streams.errors import ConfigError, OtpguardError, UnavailableError, UsageError
+from streams.errors import ConfigError, OtpguardError, UnavailableError
+from streams.extras import how_to_install
 from streams.language import tr
 
 if TYPE_CHECKING:
@@ -65,8 +66,10 @@ class EvidencePages:
             raise RefusedError(429, tr("Another pack is being made. Try again."), wait_s=10)
         try:
             name, content, digest = self._made(visit, file, {**asked, "received": received})
-        except OtpguardError as error:
-            desk.audit(visit, "export", "failed", **about)
+        except Exception as error:
+            desk.audit(visit, "export", "failed", **about)  # whatever it was: nothing was given out
+            if not isinstance(error, OtpguardError):
+                raise
             status = 503 if isinstance(error, UnavailableError | ConfigError) else 400
             return self.cases.again(request, file, Flash(str(error), "bad"), status)
         finally:
@@ -82,20 +85,16 @@ class EvidencePages:
             from streams.evidence.canonical import sha256  # noqa: PLC0415 - an extra of its own
             from streams.evidence.names import MANIFEST  # noqa: PLC0415
             from streams.evidence.pack import Making, make  # noqa: PLC0415
-            from streams.evidence.records import choose, from_store  # noqa: PLC0415
+            from streams.evidence.records import from_store, gathered  # noqa: PLC0415
             from streams.evidence.report import Cover  # noqa: PLC0415
             from streams.evidence.signer import signer  # noqa: PLC0415
             from streams.evidence.verify import verify  # noqa: PLC0415
         except ImportError:
-            raise UnavailableError(
-                tr("packs need more packages: pip install 'otpguard[evidence]'")
-            ) from None
+            how = how_to_install("evidence")
+            raise UnavailableError(tr("packs need more packages: {how}").format(how=how)) from None
         settings, own = self.desk.settings, self.desk.settings.evidence
         episode_id = file.line.episode_id
-        found = from_store(case_records(self.desk.store, episode_id))
-        chosen = choose(found, episode_id, file.line.recipient)
-        if chosen is None:
-            raise UsageError(tr("there is no case {id}").format(id=episode_id))
+        chosen = gathered(file, from_store(case_records(self.desk.store, episode_id)))
         chosen.behind_s = self.desk.store.freshness().lag_ms // 1000
         account = visit.person.account
         cover = Cover(own.unit, own.contact, asked["authority"], asked["document"],

@@ -123,9 +123,9 @@ def _found(consumer: Any, places: list[TopicPartition], chain: str) -> Tail:
                 raise UnavailableError(tr("the end of the audit cannot be read"))
             for batch in polled.values():
                 mine = [each for each in batch if each.key == chain.encode()]
-                for each, record in zip(mine, readable(mine, decode_audit), strict=False):
-                    if newest is None or record.seq > newest[0]:
-                        newest = record.seq, each.value
+                for seq, value in readable(mine, lambda each: (decode_audit(each).seq, each)):
+                    if newest is None or seq > newest[0]:
+                        newest = seq, value
         if newest is not None:
             return newest[0] + 1, chained(newest[1])
         if all(ends[place] - look <= firsts[place] for place in places):

@@ -61,7 +61,7 @@ def live_rows(lines: Sequence[CaseLine], now_ms: int, *, browse: bool) -> list[L
             state=state_word(each.state),
             tone=TONES[each.state],
             first_ms=each.first_ms,
-            span=spell(max(0, now_ms - each.first_ms)),
+            span=spell(each.lasts_ms(now_ms)),
             messages=each.messages,
             platforms=each.platforms,
             refused=each.refused,
@@ -71,12 +71,15 @@ def live_rows(lines: Sequence[CaseLine], now_ms: int, *, browse: bool) -> list[L
     ]
 
 
-def live_summary(lines: Sequence[CaseLine]) -> str:
-    """The list in one sentence, for who does not see its rows."""
-    refused = sum(each.refused for each in lines)
-    return tr("{floods} now, {messages} refused in them.").format(
-        floods=trn("{n} flood", "{n} floods", len(lines)),
-        messages=trn("{n} message", "{n} messages", refused),
+def live_summary(lines: Sequence[CaseLine], count: int) -> str:
+    """Return the list in one sentence; `count` is the number of floods, which may be more."""
+    told = tr("{floods} now, {messages} refused in them.")
+    if count > len(lines):
+        told = tr("{floods} now, {n} shown; {messages} refused in those shown.")
+    return told.format(
+        floods=trn("{n} flood", "{n} floods", max(count, len(lines))),
+        messages=trn("{n} message", "{n} messages", sum(each.refused for each in lines)),
+        n=len(lines),
     )
 
 
@@ -94,7 +97,7 @@ class ListPages:
         desk.audit(visit, "view", "done", detail="live")
         return desk.pages.page(
             request, "live", rows=live_rows(lines, desk.now_ms(), browse=browse),
-            summary=live_summary(lines), browse=browse,
+            summary=live_summary(lines, desk.store.live_count()), browse=browse,
             paused=request.query_params.get("pause") == "1",
         )  # fmt: skip
 

@@ -51,6 +51,7 @@ class LiveFeed:
         self._mark = ""
         self._turn = 0
         self._lines: tuple[CaseLine, ...] = ()
+        self._count = 0  # floods, of which the lines are the newest
         self._changed = asyncio.Condition()
         self._looking = asyncio.Lock()
         self._made: dict[tuple[int, str, bool], str] = {}
@@ -88,8 +89,9 @@ class LiveFeed:
             if mark == self._mark and not anew:
                 return False
             lines = await to_thread.run_sync(self._desk.store.live, LIVE_MAX)
+            count = await to_thread.run_sync(self._desk.store.live_count)
             async with self._changed:
-                self._mark, self._lines = mark, lines
+                self._mark, self._lines, self._count = mark, lines, count
                 self._turn += 1
                 self._made.clear()
                 self._changed.notify_all()
@@ -155,6 +157,6 @@ class LiveFeed:
                 now_ms = self._desk.now_ms()
                 self._made[key] = self._desk.pages.part(
                     "rows", rows=live_rows(self._lines, now_ms, browse=browse), live=True,
-                    summary=live_summary(self._lines),
+                    summary=live_summary(self._lines, self._count),
                 )  # fmt: skip
         return self._made[key]

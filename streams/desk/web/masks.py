@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from streams.desk.store.mentions import mention
+from streams.desk.store.mentions import without_mention
 
 DOTS: Final = "••••"
 _COUNTRY: Final = 2  # digits
@@ -28,12 +28,12 @@ def masked(recipient: str) -> str:
 
 
 def unnamed(text: str, recipient: str) -> str:
-    """A text in which a recipient that somebody wrote out is masked, however it is grouped.
+    """Return a text in which a recipient that somebody wrote out is masked, in whatever digits.
 
     >>> unnamed("calls from 139 0000 0001", "8613900000001")
     'calls from +86 139 •••• 0001'
     """
-    return mention(recipient).sub(masked(recipient), text)
+    return without_mention(text, recipient, masked(recipient))
 
 
 def whole(recipient: str) -> str:

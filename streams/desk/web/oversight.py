@@ -20,10 +20,10 @@ from streams.desk.web.cases import DECIDED, REASON_MAX, named_platform
 from streams.desk.web.masks import masked, unnamed
 from streams.desk.web.render import Flash
 from streams.desk.web.rights import ROLE_NAMES, DeskRight, may
-from streams.desk.web.telling import spell, word_sentence
+from streams.desk.web.telling import spell, unconfirmed, word_sentence
 from streams.desk.web.visit import Visit, visit_of
 from streams.errors import OtpguardError, UnavailableError, UsageError
-from streams.language import moment, tr
+from streams.language import listed, moment, tr
 from streams.wire import EVERYONE, Override, decode_override, encode_override
 
 if TYPE_CHECKING:
@@ -258,7 +258,8 @@ class OversightPages:
             return self._proposals(request, Flash(str(error), "bad"), status)
         desk.audit(visit, word.verb, "done", **about)
         told = tr("Approved and said: {n} of {of} gateways have it.")
-        return self._proposals(request, Flash(told.format(n=len(said.obeyed), of=said.gateways)))
+        flash = f"{told.format(n=len(said.obeyed), of=said.gateways)} {unconfirmed(said.missing)}"
+        return self._proposals(request, Flash(flash.rstrip(), "bad" if said.missing else "good"))
 
     # --- people ------------------------------------------------------------------------------
 
@@ -352,7 +353,7 @@ def _line(each: Any) -> dict[str, Any]:
     return {
         "at_ms": each.at_ms,
         "actor": each.actor,
-        "role": each.role,
+        "role": listed([tr(ROLE_NAMES.get(role, role)) for role in each.role.split()]),
         "verb": each.verb,
         "outcome": tr(words.get(each.outcome, each.outcome)),
         "subject": masked(subject) if numeric else subject,

@@ -15,7 +15,7 @@ from streams.desk.web.masks import masked
 from streams.desk.web.rights import DeskRight, home_of
 from streams.desk.web.timeline import hour, legend
 from streams.desk.web.visit import visit_of
-from streams.language import CHINESE, ENGLISH, html, moment, spoken, tr, trn, zone_name
+from streams.language import CHINESE, ENGLISH, html, moment, spoken, tr, trc, trn, zone_name
 from streams.page import foreign
 from streams.shown import in_page
 
@@ -98,7 +98,7 @@ class Pages:
         )
         made.filters.update(foreign=foreign, masked=masked)
         made.globals.update(
-            tr=tr, trn=trn, html=html, moment=moment, when=when, static=static,
+            tr=tr, trc=trc, trn=trn, html=html, moment=moment, when=when, static=static,
             zone_name=zone_name, age=AGE, legend=legend, number="{:,}".format,
         )  # fmt: skip
         self._environment = made

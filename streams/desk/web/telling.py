@@ -5,7 +5,7 @@ Nothing here holds a whole number: whoever may see one asks for it by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
@@ -27,11 +27,17 @@ from streams.desk.web.masks import masked
 from streams.desk.web.timeline import Dot, Mark, bars, drawn
 from streams.language import LANGUAGES, listed, speaking, spoken, tr, trn, zone
 from streams.operate.cases import SAYS, Doing
-from streams.operate.explain import Explanation, explain, platform_name
-from streams.operate.phone import CallAnswer, answer
+from streams.operate.explain import (
+    Explanation,
+    at_least,
+    explain,
+    platform_count,
+    platform_name,
+)
+from streams.operate.phone import REFUSING, CallAnswer, answer
 from streams.wire import Override
 
-PLATFORMS_SHOWN: Final = 100
+PLATFORMS_SHOWN: Final = 500
 MARKS_MAX: Final = 12
 
 STATES: Final = MappingProxyType(
@@ -65,8 +71,6 @@ TONES: Final = MappingProxyType(
     }
 )
 
-REFUSING: Final = (Doing.THROTTLED, Doing.UNCONFIRMED)
-
 
 @dataclass(frozen=True, slots=True)
 class AloudText:
@@ -95,15 +99,11 @@ class PlatformRow:
 class CaseView:
     """Everything that the page of a case shows."""
 
-    episode_id: str
     number: str  # masked
-    kind: str
     state: str
     tone: str
     says: str
     refusing: bool
-    first_ms: int
-    last_ms: int
     minutes: str
     line: CaseLine
     aloud: tuple[AloudText, ...]  # in the page's language first
@@ -113,7 +113,8 @@ class CaseView:
     ends_ms: int  # of the lease in force; 0: none is
     ends_in: str
     platforms: tuple[PlatformRow, ...]
-    further: int  # platforms that are not listed
+    platforms_count: int  # of all; more than the detector counts, where messages are recorded
+    novel: str
     picture: Markup
     figures: tuple[tuple[int, int, int, int], ...]  # of the picture: from, passed, refused, unknown
     explanation: Explanation
@@ -124,42 +125,37 @@ def state_word(state: Doing) -> str:
     return tr(STATES[state])
 
 
-def view(file: CaseFile, everyone: Sequence[Override], now_ms: int) -> CaseView:
+def view(file: CaseFile, now_ms: int) -> CaseView:
     """Put a case into words, in the language and on the clock in use."""
     line = file.line
     hidden = masked(line.recipient)
-    words = [*everyone, *(each.word for each in file.words)]
 
     def told() -> CallAnswer:
-        return answer(line.recipient, [file.case], words, now_ms, "")
+        return answer(line.recipient, file, file.words, now_ms, "")
 
     here = told()
     state = line.state
     platforms = rows(file)
-    until_ms = line.last_ms if state is Doing.OVER else max(now_ms, line.last_ms)
     leases = [each.expires_at_ms for each in file.leases if each.verb == "throttle"]
     ends_ms = max(leases, default=0) if state in REFUSING else 0
     dots = [Dot(each.at_ms, each.would) for each in file.events]
     return CaseView(
-        episode_id=line.episode_id,
         number=hidden,
-        kind=line.kind,
         state=state_word(state),
         tone=TONES[state],
         says=tr(SAYS[state]),
         refusing=state in REFUSING,
-        first_ms=line.first_ms,
-        last_ms=line.last_ms,
-        minutes=spell(max(MINUTE_MS, until_ms - line.first_ms)),
+        minutes=spell(max(MINUTE_MS, line.lasts_ms(now_ms))),
         line=replace(line, recipient=hidden),
         aloud=tuple(_aloud(told)),
         happens=_happens(line),
+        novel=at_least(line.novel),
+        platforms_count=max(line.platforms, len(platforms)),
         bank=_bank(file, platforms),
         arrives=here.arrives,
         ends_ms=ends_ms,
         ends_in=spell(max(MINUTE_MS, ends_ms - now_ms)),
         platforms=tuple(platforms[:PLATFORMS_SHOWN]),
-        further=max(0, len(platforms) - PLATFORMS_SHOWN),
         picture=drawn(dots, _marks(file), _title(line)),
         figures=tuple(_figures(dots)),
         explanation=explain(replace(file.case.last, recipient=hidden)),
@@ -175,7 +171,7 @@ def _aloud(told: Callable[[], CallAnswer]) -> Iterable[AloudText]:
 
 def aloud_without() -> tuple[AloudText, ...]:
     """The texts where there is no case, in the page's language first."""
-    return tuple(_aloud(lambda: answer("", [], [], 0, "")))
+    return tuple(_aloud(lambda: answer("", None, (), 0, "")))
 
 
 def spell(span_ms: float) -> str:
@@ -204,8 +200,8 @@ def _happens(line: CaseLine) -> str:
         return tr("One platform sends code after code to this number. Nothing is refused.")
     return tr("{messages} from {platforms}, {novel} of them new to this number.").format(
         messages=trn("{n} message", "{n} messages", line.messages),
-        platforms=trn("{n} platform", "{n} platforms", line.platforms),
-        novel=line.novel,
+        platforms=platform_count(line.platforms),
+        novel=at_least(line.novel),
     )
 
 
@@ -221,7 +217,7 @@ def _bank(file: CaseFile, platforms: Sequence[PlatformRow]) -> str:
         return tr("CODES OF A BANK WERE REFUSED. Release now, and tell the NOC.")
     if file.line.state not in REFUSING:
         return tr("Yes: nothing is refused, her bank's codes arrive too.")
-    newest = max(file.case.actions, key=lambda each: (each.epoch, each.revision), default=None)
+    newest = file.case.lease
     scope = newest.scope if newest is not None else NOWHERE
     if Trust.BANK not in scope.trust:
         return tr(
@@ -241,7 +237,7 @@ def rows(file: CaseFile) -> list[PlatformRow]:
     named = {each.platform_id: each.platform for each in file.case.last.sightings}
     refused = {each.platform_id: each.refused for each in file.refused}
     allowed = {each.word.platform for each in file.words if each.holds}
-    newest = max(file.case.actions, key=lambda each: (each.epoch, each.revision), default=None)
+    newest = file.case.lease
     for each in _seen(file):
         before = found.get(each.platform_id)
         key = each.platform or named.get(each.platform_id, "")
@@ -292,7 +288,7 @@ def _named(key: str, trust: Trust, *, novel: bool) -> str:
 def _marks(file: CaseFile) -> list[Mark]:
     """Levels that were reached, and the words of people."""
     marks = [
-        Mark(step.at_ms, step.level.name)
+        Mark(step.at_ms, tr(step.level.name))
         for step in file.case.last.path
         if step.level is not Level.CLEAR
     ]
@@ -316,14 +312,24 @@ def word_sentence(word: Override) -> str:
     return tr(word.verb)
 
 
-def obeyed(line: WordLine, gateways: int) -> str:
-    """Of how many gateways a word was heard to be obeyed.
+def obeyed(line: WordLine, gateways: Collection[str]) -> str:
+    """Say how many gateways confirmed an override, and which of `gateways` have not, if it holds.
 
-    `gateways` counts those that should.
+    `gateways` are those at work now: an override that is over may be older than one of them.
     """
     done = {ack.gateway_id for ack in line.acks if ack.state == "applied"}
-    of = max(gateways, len({ack.gateway_id for ack in line.acks}))
-    return tr("{n} of {of} gateways have it").format(n=len(done), of=of)
+    answered = {ack.gateway_id for ack in line.acks}
+    of = len(answered | set(gateways))
+    said = tr("{n} of {of} gateways have it").format(n=len(done), of=of)
+    missing = sorted(set(gateways) - answered) if line.holds else []
+    return f"{said}. {unconfirmed(missing)}" if missing else said
+
+
+def unconfirmed(gateways: Sequence[str]) -> str:
+    """Name the gateways at work that have not answered; empty if there is none."""
+    if not gateways:
+        return ""
+    return tr("Not confirmed by {told}: call the NOC.").format(told=listed(list(gateways)))
 
 
 def fresh_sentence(fresh: Freshness, stale_ms: float) -> str:

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any, Final
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
+from streams.clock import now_ms
 from streams.cluster.admin import client_arguments, unusable
+from streams.cluster.at_work import gateways_at_work
 from streams.cluster.prompt import AGREED_S, LATELY, LATELY_MS, PromptProducer, say
 from streams.cluster.read import Places, readable
 from streams.language import tr
@@ -49,12 +51,17 @@ class Said:
     word_id: str
     obeyed: dict[str, float] = field(default_factory=dict)  # gateway -> seconds after it was said
     failed: dict[str, str] = field(default_factory=dict)  # gateway -> why
-    at_work: int = 0  # gateways that lately said anything
+    at_work: frozenset[str] = frozenset()  # gateways that lately said anything
 
     @property
     def gateways(self) -> int:
         """Of how many gateways one may expect to hear."""
-        return max(self.at_work, len(self.obeyed.keys() | self.failed.keys()))
+        return len(self.at_work | self.obeyed.keys() | self.failed.keys())
+
+    @property
+    def missing(self) -> list[str]:
+        """Names of the gateways at work that have not answered."""
+        return sorted(self.at_work - self.obeyed.keys() - self.failed.keys())
 
 
 class HeardWords:
@@ -66,13 +73,18 @@ class HeardWords:
         self._of_word: OrderedDict[str, dict[str, tuple[Ack, float]]] = OrderedDict()
         self._gateways: OrderedDict[str, int] = OrderedDict()  # gateway -> its newest word, ms
 
-    def take(self, ack: Ack) -> None:
-        """Remember one acknowledgement."""
+    def note(self, gateway_id: str, at_ms: int) -> None:
+        """Remember that a gateway was at work at a time."""
         with self._changed:
-            self._gateways[ack.gateway_id] = max(self._gateways.get(ack.gateway_id, 0), ack.at_ms)
-            self._gateways.move_to_end(ack.gateway_id)
+            self._gateways[gateway_id] = max(self._gateways.get(gateway_id, 0), at_ms)
+            self._gateways.move_to_end(gateway_id)
             if len(self._gateways) > GATEWAYS_MAX:
                 self._gateways.popitem(last=False)
+
+    def take(self, ack: Ack) -> None:
+        """Remember one acknowledgement."""
+        self.note(ack.gateway_id, ack.at_ms)
+        with self._changed:
             if ack.action_id.startswith("override-"):
                 word = self._of_word.setdefault(ack.action_id, {})
                 word[ack.gateway_id] = ack, time.monotonic()
@@ -96,7 +108,7 @@ class HeardWords:
                 newest = max((at for _, at in answers.values()), default=now)
                 agreed = bool(known) and known <= answers.keys()
                 if (agreed and now - newest >= AGREED_S) or now >= end:
-                    return _summed(word_id, answers, said_at, len(known))
+                    return _summed(word_id, answers, said_at, frozenset(known))
                 pause = end - now
                 self._changed.wait(min(pause, AGREED_S) if agreed else pause)
 
@@ -106,7 +118,7 @@ class HeardWords:
 
 
 def _summed(
-    word_id: str, answers: Mapping[str, tuple[Ack, float]], said_at: float, at_work: int
+    word_id: str, answers: Mapping[str, tuple[Ack, float]], said_at: float, at_work: frozenset[str]
 ) -> Said:
     told = Said(word_id, at_work=at_work)
     for gateway, (ack, at) in answers.items():
@@ -145,7 +157,7 @@ class Speaker:
         """Tell what gateways made of a word until now; nothing of one said elsewhere."""
         said_at = self._said_at.get(word_id)
         if said_at is None:
-            return Said(word_id, at_work=len(self._heard.at_work()))
+            return Said(word_id, at_work=frozenset(self._heard.at_work()))
         return self._heard.wait(word_id, said_at, 0)
 
 
@@ -193,7 +205,8 @@ def _read(consumer: Any, topic: str, heard: HeardWords, stop: threading.Event) -
     if not places:
         stop.wait(AGAIN_S)
         return
-    consumer.assign(places)
+    for gateway_id, at_ms in gateways_at_work(consumer, places, now_ms()).items():
+        heard.note(gateway_id, at_ms)
     ends = consumer.end_offsets(places)
     firsts = consumer.beginning_offsets(places)
     for place in places:

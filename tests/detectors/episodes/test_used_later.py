@@ -133,12 +133,3 @@ def test_batch_edges_and_restarts_change_nothing(events: list[Event], size: int,
     assert parts.used_later.state() == whole.used_later.state()
     assert first.refused + second.refused == total.refused
     assert first.used_later + second.used_later == total.used_later
-
-
-def test_a_checkpoint_of_before_has_no_hindsight_and_is_read() -> None:
-    partition = Partition(ENFORCE)
-    run(ENFORCE, [Event(START_MS + i * 5_000, VICTIM, f"new {i}") for i in range(30)], partition)
-    assert partition.used_later.entries
-    older = snapshot(partition)
-    del older.rest["hindsight"]
-    assert not restore(ENFORCE, older).used_later.entries

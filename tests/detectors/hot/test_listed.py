@@ -142,12 +142,11 @@ def test_where_it_is_off_nothing_is_counted_and_a_state_that_has_it_lets_it_go()
     assert restore(off, snapshot(after_floods())).book.hot.state() == Hot().state()
 
 
-def test_the_list_is_part_of_the_state_but_not_of_older_formats() -> None:
+def test_the_list_is_part_of_the_state() -> None:
     partition = after_floods()
     hot = partition.book.hot
     assert hot_of(hot.state()).state() == hot.state()
     assert restore(ENFORCE, snapshot(partition)).book.hot.state() == hot.state()
-    assert restore(ENFORCE, snapshot(partition, 2)).book.hot.state() == Hot().state()
 
 
 def test_the_list_ends_a_week_after_the_floods() -> None:

@@ -155,19 +155,6 @@ def test_a_restart_without_lists_goes_on_with_the_partitions_own() -> None:
     assert not restore(ENFORCE, held).book.hot.platforms
 
 
-def test_an_older_format_has_no_list_and_an_older_reader_passes_over_it() -> None:
-    partition = Partition(PARAMS)
-    run(PARAMS, [listed(signed(KEY, START_MS, START_MS + DAY_MS, TOOL))], partition)
-    assert "network" not in snapshot(partition, 3).rest
-    held = snapshot(partition)
-    del held.rest["network"]  # as a reader of before sees it
-    older = restore(PARAMS, held)
-    assert older.book.hot.network is None
-    told = signed(KEY, START_MS + 1, START_MS + DAY_MS, TOOL[:5])
-    run(PARAMS, [listed(told)], older)
-    assert older.book.hot.platforms == frozenset(TOOL[:5]), "the next list makes it whole"
-
-
 def test_lists_of_any_ids_are_read_again() -> None:
     ids = np.array([1, (1 << 32) - 1], np.uint32).tolist()
     assert list_of(list_state(signed(KEY, 1, 2, ids))) == signed(KEY, 1, 2, ids)

@@ -123,6 +123,5 @@ def test_a_state_knows_whose_vote_gave_way(monkeypatch: pytest.MonkeyPatch) -> N
     for who in (3, 1, 2):
         votes.cast(who, 7, [10])
     again = votes_of(votes.state())
-    again.take_spent(votes.spent_state())
-    assert again.spent_state() == votes.spent_state() == [(3, 100), (1, 100)]
+    assert [*again.spent.items()] == [*votes.spent.items()] == [(3, 100), (1, 100)]
     assert not again.cast(3, 8, [11])

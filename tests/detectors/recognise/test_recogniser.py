@@ -13,7 +13,14 @@ from detectors.recognise import scripts
 from detectors.recognise.fold import fold, mask
 from detectors.recognise.lexicon import any_of
 from detectors.recognise.reading import HEAD_CHARS, READ_CHARS, look, names_codes, read
-from detectors.recognise.recogniser import RecogniseParams, Recogniser, Verdict, recognise
+from detectors.recognise.recogniser import (
+    Message,
+    RecogniseParams,
+    Recogniser,
+    Verdict,
+    recognise,
+    recognise_many,
+)
 from detectors.recognise.registry import Registry
 from detectors.recognise.rules import RULES, Rule
 from detectors.recognise.shipped import shipped
@@ -313,3 +320,20 @@ KINDS = {
 def test_kinds_that_were_wrong_before_are_right(text: str, otp: bool) -> None:
     verdict = recognise(Registry.shipped(), text, "AUTHMSG" if otp else "Example")
     assert verdict.otp is otp, (verdict.rule, verdict.confidence)
+
+
+def test_many_messages_are_recognised_as_each_is_alone() -> None:
+    registry = Registry.load('[bank]\n"工商银行" = {ports = ["95588"]}')
+    messages = [
+        Message("【淘宝】验证码 583921，5分钟内有效"),
+        Message("【淘宝】验证码 583922，5分钟内有效", sender="106980095"),
+        Message("G-482913 is your code", sender="GOOGLE", category="marketing"),
+        Message("", sender="95588"),
+        Message("Ihr Code: ٤٨٢٩١٣", signature="Tandem", platform="p-1"),
+        Message("明天下午三点老地方见 8 号", template="t-1"),
+        Message("\0", category="otp"),
+    ]
+    messages *= 2
+    alone = [recognise(registry, *each) for each in messages]
+    assert list(recognise_many(registry, messages)) == alone
+    assert list(recognise_many(registry, [])) == []

@@ -210,17 +210,3 @@ def test_a_restart_repeats_every_window(cut: int) -> None:
 def test_batches_make_no_difference(size: int) -> None:
     events = everything_twice(5)
     assert bytes_of(run(ENFORCE, events, size=size)) == bytes_of(run(ENFORCE, events))
-
-
-def test_a_state_of_a_format_without_them_goes_on_with_the_next_lease() -> None:
-    partition = Partition(ENFORCE)
-    events = everything_twice(4)
-    run(ENFORCE, events[:60], partition)
-    older = restore(ENFORCE, snapshot(partition, 3))
-    suspect = next(iter(older.suspects.values()))
-    assert suspect.episode is not None
-    assert suspect.episode.requests.lease_offset == -1
-    rest = run(ENFORCE, events[60:], older, offsets=list(range(60, len(events))))
-    named = {a.action_id for a in rest.actions if not a.update}
-    assert named
-    assert all(a.action_id in named for a in rest.actions if a.update)

@@ -115,6 +115,33 @@ def test_what_is_tainted_is_known_when_it_came_on_two_days() -> None:
     assert late.tainted == {}, "it counts afresh"
 
 
+def test_a_refused_message_adds_no_day_and_a_day_of_refusals_begins_the_count_anew() -> None:
+    suspect = suspect_of()
+    for day in range(4):
+        assert see(suspect, 7, START_S + day * DAY_S, refused=True, counts_day=False) is Seen.NOVEL
+        assert (
+            see(suspect, 7, START_S + day * DAY_S + 60, refused=True, counts_day=False)
+            is Seen.REPEAT
+        )
+        assert suspect.tainted == {7: 0}
+    see(suspect, 7, START_S + 3 * DAY_S + 120)
+    assert suspect.tainted == {7: 1}, "one of the day arrived"
+    see(suspect, 7, START_S + 4 * DAY_S)
+    assert suspect.tainted == {7: 2}
+    assert suspect.knows(7, START_S + 5 * DAY_S)
+    see(suspect, 8, START_S + 4 * DAY_S)
+    taint_since(suspect, START_S + 4 * DAY_S)
+    see(suspect, 8, START_S + 5 * DAY_S, refused=True, counts_day=False)
+    assert suspect.tainted[8] == 0
+    consistent(suspect)
+
+
+def test_a_platform_that_a_lease_refuses_is_novel_although_its_print_is_known() -> None:
+    suspect = suspect_of(Known(7, ONCE, START_S - 9 * DAY_S))
+    assert see(suspect, 0x0007_0000, START_S, refused=True, counts_day=False) is Seen.NOVEL
+    assert held(suspect) == [(0x0007_0000, True)]
+
+
 def test_what_is_marked_and_not_known_is_dropped_with_its_sighting() -> None:
     suspect = suspect_of()
     see(suspect, 7, START_S)

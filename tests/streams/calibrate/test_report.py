@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from streams.calibrate.peaks import LEVEL_STEP
 from streams.calibrate.propose import ProposedChange
 from streams.calibrate.report import headline, lead, write_page
 from streams.calibrate.result import Result, document
@@ -19,11 +21,11 @@ from tests.streams.calibrate.test_survey import surveyed
 __all__ = ["rehearsed", "some"]
 
 
-def found(standing: str, episodes: int = 0, **more: Any) -> dict[str, Any]:
+def found(standing: str, episodes: int = 0, days: int = 4_000_000, **more: Any) -> dict[str, Any]:
     throttle = {"standing": standing, "episodes": episodes, "sentence": "at or under it"}
     return {
         "rates": {"current": {"throttle": throttle}},
-        "history": {"subscriber_days": 12_345},
+        "history": {"subscriber_days": days},
         "changes": [],
         "unreached": [],
         "looks_like_attack": 0,
@@ -37,13 +39,34 @@ def found(standing: str, episodes: int = 0, **more: Any) -> dict[str, Any]:
     ("standing", "episodes", "says"),
     [
         ("shown", 0, "At most one false throttle"),
-        ("exceeded", 7, "7 throttles in 12,345 subscriber-days"),
-        ("open", 0, "No throttle in 12,345"),
-        ("open", 2, "2 throttles in 12,345 subscriber-days: too few"),
+        ("exceeded", 70, "70 throttles in 4,000,000 subscriber-days"),
+        ("open", 1, "1 throttle in 4,000,000 subscriber-days: too few"),
+        ("open", 2, "2 throttles in 4,000,000 subscriber-days: too few"),
     ],
 )
 def test_the_headline_says_what_was_shown(standing: str, episodes: int, says: str) -> None:
     assert says in headline(found(standing, episodes))
+
+
+@pytest.mark.parametrize(
+    ("standing", "episodes", "says"),
+    [("open", 0, "No throttle"), ("exceeded", 1, "1 throttle"), ("exceeded", 7, "7 throttles")],
+)
+def test_too_little_history_is_said_first(standing: str, episodes: int, says: str) -> None:
+    assert headline(found(standing, episodes, days=75)) == (
+        "Too little history: 75 subscriber-days; a rate of one in a million needs about three "
+        f"million. {says}"
+    )
+
+
+def test_a_grid_of_one_repeated_number_is_left_out(some: Result, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    write_page(some, document(some), page, "x")  # one recipient is over every bar
+    assert "Any pair of bars" not in page.read_text("utf-8")
+    more = deepcopy(some)
+    more.current.peaks.levels[:, round(2 / LEVEL_STEP)] += 5
+    write_page(more, document(more), page, "x")
+    assert "Any pair of bars" in page.read_text("utf-8")
 
 
 def test_the_lead_counts_what_should_change() -> None:
@@ -58,7 +81,7 @@ def test_a_page_is_whole_masked_and_self_contained(some: Result, tmp_path: Path)
     page = tmp_path / "page.html"
     write_page(some, document(some), page, "otpguard calibrate <x>")
     html = page.read_text(encoding="utf-8")
-    assert html.count("<svg") == 20
+    assert html.count("<svg") == 18
     assert not re.search(r'(src|href)="(?!#|data:)|url\((?!#)|<script', html)
     assert "8617000000007" not in html
     assert "&lt;b&gt;: minute" in html

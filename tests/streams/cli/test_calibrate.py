@@ -94,7 +94,7 @@ def test_everything_from_a_file_to_settings_that_the_program_accepts(
     html = page.read_text()
     assert not re.search(r'(src|href)="(?!#|data:)|url\((?!#)|<script', html), "it links to nothing"
     assert "8617000000007" not in html, "recipients are masked"
-    assert html.count("<svg") == 7 * 2 + 6, "seven for wide and narrow pages, six of one size"
+    assert html.count("<svg") == 6 * 2 + 6, "six for wide and narrow pages, six of one size"
     assert untold_languages(html) == []
 
 

@@ -27,6 +27,11 @@ def test_open_campaigns_are_listed_and_one_is_shown(
     kafka = Kafka(bootstrap=broker.bootstrap)
     with Cluster(kafka) as cluster:
         cluster.create(unique, 1, 1, {})
+    path = tmp_path / "otpguard.toml"
+    path.write_text(
+        f'kafka.bootstrap = "{broker.bootstrap}"\ntopics.campaign = "{unique}"\n', "utf-8"
+    )
+    before = called("campaigns", "ls", "--config", str(path))
     open_ = replace(CAMPAIGN, end_ms=now_ms)
     over = replace(open_, campaign_id="1:sms:0:2", open=False)
     old = replace(over, campaign_id="1:sms:0:3", end_ms=now_ms - 9 * 86_400_000)
@@ -37,11 +42,8 @@ def test_open_campaigns_are_listed_and_one_is_shown(
     producer.send(unique, None, key=gone.campaign_id.encode())
     producer.flush()
     producer.close()
-    path = tmp_path / "otpguard.toml"
-    path.write_text(
-        f'kafka.bootstrap = "{broker.bootstrap}"\ntopics.campaign = "{unique}"\n', "utf-8"
-    )
     config = ("--config", str(path))
+    assert "perhaps `otpguard agent campaigns` does not run" in before
     (row,) = json.loads(called("campaigns", "ls", "--json", *config))
     assert (row["campaign"], row["victims"]) == ("1:sms:0:1", 9)
     assert "1:sms:0:1" in called("campaigns", "ls", *config)

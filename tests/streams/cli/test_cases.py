@@ -43,7 +43,7 @@ from tests.waiting import END_S, wait_until
 __all__ = ["kannel"]
 
 ROOT = Path(__file__).parents[3]
-ROLES = ("input", "episode", "throttle", "acks", "override", "everyone", "audit")
+ROLES = ("input", "episode", "throttle", "acks", "counts", "override", "everyone", "audit")
 
 
 class Desk:

@@ -26,6 +26,7 @@ from tests.streams.evidence.packs import SAID, SHOP, fingerprint, key, lines, pa
 from tests.streams.evidence.softhsm import PIN, token, uri
 from tests.streams.evidence.test_repeat import log
 from tests.streams.evidence.tsa import answered, authority
+from tests.streams.operate.test_cases import LATER, OPENED
 
 __all__ = ["log", "token"]
 
@@ -50,13 +51,37 @@ def test_a_case_of_a_file_becomes_a_pack_that_is_verified(signer: Path, tmp_path
     assert told["fingerprint"] == fingerprint()
     assert told["made"]["by"] == "某公司"
     said = called("evidence", "verify", out, "--fingerprint", fingerprint(), "--lang", "en")
-    assert "all 16 records, made by 某公司" in said
+    assert "16 of 16 records, made by 某公司" in said
     assert said.endswith("verified\n")
     assert "can be forged" in said
     own = str(tmp_path / "own")
     assert "3 records of" in called("evidence", "extract", out, "--platform", SHOP, "-o", own)
-    said = json.loads(called("evidence", "verify", own, "--fingerprint", fingerprint(), "--json"))
-    assert (said["verified"], said["extract"], said["records"]) == (True, True, 3)
+    verify = ("evidence", "verify", own, "--fingerprint", fingerprint())
+    said = json.loads(called(*verify, "--json", code=4))
+    assert (said["verified"], said["extract"], said["wrong"]) == (False, True, [])
+    assert (said["records"], said["manifest"]["records"]) == (3, 16)
+    *_, last = called(*verify, "--lang", "en", code=4).splitlines()
+    assert last == "an extract: 3 of 16 records are of the signed pack, others are not here"
+
+
+def test_every_case_of_a_number_gets_a_pack_and_a_named_case_one_alone(
+    signer: Path, tmp_path: Path
+) -> None:
+    words = made(tmp_path, signer)
+    with (tmp_path / "records.jsonl").open("ab") as file:
+        file.write(b"\n" + KINDS["episode"].encode(LATER))
+    said = called(*words)
+    assert said.startswith(f"2 cases of {RECIPIENT}, a pack of each:\n")
+    folders = [tmp_path / "pack" / each.episode_id.replace(":", "-") for each in (OPENED, LATER)]
+    for folder in folders:
+        assert str(folder) in said
+        called("evidence", "verify", str(folder), "--fingerprint", fingerprint())
+    later = json.loads(called(*words[:-1], str(tmp_path / "again"), "--json"))[0]
+    assert later["episode"] == LATER.episode_id
+    assert "shadow" not in {each["gap"] for each in later["gaps"]}, "WATCH has no mode"
+    one = [LATER.episode_id if word == RECIPIENT else word for word in words[:-1]]
+    told = json.loads(called(*one, str(tmp_path / "one"), "--json"))
+    assert (told["episode"], told["pack"]) == (LATER.episode_id, str(tmp_path / "one"))
 
 
 def test_a_changed_pack_ends_with_one_and_says_where(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from tests.streams.cli.called import refused, settings_file
         (("csv", "-", "--preset", "smsc"), "no preset 'smsc'"),
         (("csv", "-", "--only", "x"), "is not of the form column=value"),
         (("jsonl", "-", "--map", "colour=x"), "has no field 'colour'"),
+        (("jsonl", "-", "--map", "recipent=x"), "Did you mean recipient?"),
         (("kafka", "cdr", "--set", "segment=one"), "segment"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 from pathlib import Path
@@ -9,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from streams.cli.feed_csv import Given, look
-from streams.config import Settings
-from streams.errors import UsageError
-from tests.streams.cli.called import called, settings_file
+from streams.cluster.admin import Cluster, client_arguments
+from streams.cluster.read import records
+from streams.config import Kafka, Settings
+from streams.demo.brokers import Broker
+from streams.errors import UnavailableError, UsageError
+from tests.streams.cli.called import called, refused, settings_file
 
 SETTINGS = Settings()
 ROWS = "called,calling,event_time_ms,text\n8613900000001,1069,1772422380000,验证码482913\n"
@@ -68,6 +72,67 @@ def test_rows_that_are_no_events_are_an_error_and_nothing_is_published(tmp_path:
     path.write_text(ROWS + "x\n", encoding="utf-8")
     with pytest.raises(UsageError, match="1 row is no event; nothing was published"):
         look(SETTINGS, [str(path)], given(), 0, finished=True)
+
+
+def test_a_packed_file_that_is_cut_short_is_no_whole_one(tmp_path: Path) -> None:
+    rows = [ROWS.splitlines()[1].replace("482913", str(n)) for n in range(100_000, 103_000)]
+    packed = gzip.compress("\n".join([*ROWS.splitlines()[:1], *rows, ""]).encode())
+    path = tmp_path / "cdr.csv.gz"
+    for share in (0, 1, 20, len(packed) // 2, len(packed) - 8, len(packed) - 1):
+        path.write_bytes(packed[:share])
+        with pytest.raises(UsageError, match="no whole gzip file"):
+            look(SETTINGS, [str(path)], given(), 0, finished=True)
+    path.write_bytes(packed)
+    look(SETTINGS, [str(path)], given(), 0, finished=True)
+
+
+@pytest.fixture
+def target(tmp_path: Path, broker: Broker, unique: str) -> Path:
+    """Settings that name an empty input topic."""
+    with Cluster(Kafka(bootstrap=broker.bootstrap)) as cluster:
+        cluster.create(unique, 1, 1, {})
+    path = tmp_path / "otpguard.toml"
+    names = {"kafka.bootstrap": broker.bootstrap, "topics.input": unique}
+    path.write_text("".join(f'{name} = "{value}"\n' for name, value in names.items()))
+    return path
+
+
+@pytest.mark.broker
+def test_a_packed_file_that_is_cut_short_waits_or_is_an_error_with_whole(
+    tmp_path: Path, broker: Broker, unique: str, target: Path
+) -> None:
+    config = str(target)
+    rows = ROWS + "".join(f"86139{n:08},1069,1772422380000,码{n}\n" for n in range(3000))
+    path = tmp_path / "cdr.csv.gz"
+    path.write_bytes(gzip.compress(rows.encode(), mtime=0)[:-2000])
+    words = [word for each in MAPS for word in ("--map", each)]
+    refused(UnavailableError, "waits", "feed", "csv", str(path), *words, "-c", config)
+    whole = ("feed", "csv", str(path), *words, "--whole", "-c", config)
+    refused(UsageError, "no whole gzip file", *whole)
+    path.write_bytes(gzip.compress(rows.encode(), mtime=0))
+    called(*whole)
+    clients = client_arguments(Kafka(bootstrap=broker.bootstrap))
+    assert len(list(records(clients, unique))) == 3001
+
+
+@pytest.mark.broker
+def test_json_lines_have_no_byte_order_mark_and_a_packed_file_of_them_has_an_end(
+    tmp_path: Path, broker: Broker, unique: str, target: Path
+) -> None:
+    config = str(target)
+    event = {"recipient": "8613900000001", "sender": "1069", "event_time_ms": 1_772_422_380_000}
+    lines = b"".join(
+        json.dumps({"schema_version": 1, "message_id": str(n), **event}).encode() + b"\n"
+        for n in range(3000)
+    )
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + lines)
+    called("feed", "jsonl", str(path), "-c", config)
+    clients = client_arguments(Kafka(bootstrap=broker.bootstrap))
+    assert len(list(records(clients, unique))) == 3000
+    packed = tmp_path / "a.jsonl.gz"
+    packed.write_bytes(gzip.compress(lines)[:-2000])
+    refused(UsageError, "no whole gzip file", "feed", "jsonl", str(packed), "-c", config)
 
 
 def test_standard_input_is_looked_at_as_a_file_is(tmp_path: Path) -> None:

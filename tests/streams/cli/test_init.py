@@ -27,11 +27,12 @@ ROOT = Path(__file__).parents[3]
 
 
 def init(
-    folder: Path, *words: str, answers: str = "", **environment: str
-) -> subprocess.CompletedProcess[str]:
+    folder: Path, *words: str, answers: str = "", command: tuple[str, ...] = ("init",),
+    **environment: str,
+) -> subprocess.CompletedProcess[str]:  # fmt: skip
     clean = {k: v for k, v in os.environ.items() if not k.startswith("OTPGUARD_")}
     return subprocess.run(
-        [sys.executable, "-m", "streams", "init", *words], input=answers, capture_output=True,
+        [sys.executable, "-m", "streams", *command, *words], input=answers, capture_output=True,
         text=True, cwd=folder, check=False, timeout=END_S,
         env={**clean, "PYTHONPATH": str(ROOT), **environment},
     )  # fmt: skip
@@ -47,6 +48,7 @@ def test_one_machine_is_asked_nothing_and_ends_with_a_doctor(
     assert written["kafka"] == {"bootstrap": broker.bootstrap}
     assert written["topics"] == {"partitions": 4, "replication": 1}
     assert "input" not in written, "nobody said in which country"
+    assert written["desk"] == {"store": f"sqlite:///{tmp_path}/desk.db"}
     wanted = {each.name for each in topics(load(tmp_path / "otpguard.toml"))}
     with Cluster(Kafka(bootstrap=broker.bootstrap)) as cluster:
         assert wanted <= cluster.names()
@@ -59,6 +61,11 @@ def test_one_machine_is_asked_nothing_and_ends_with_a_doctor(
         "ok      broker",
     ):
         assert sentence in done.stdout
+    made = init(
+        tmp_path, answers="correct horse battery staple\n",
+        command=("desk", "user", "add", "root", "--role", "admin"),
+    )  # fmt: skip
+    assert made.returncode == Exit.DONE, made.stderr  # the desk has its store where it was set up
     again = init(tmp_path, "--single")  # the file says where the broker is
     assert again.returncode == Exit.DONE, again.stderr
     assert "is there already, and stays as it is" in again.stdout
@@ -100,14 +107,16 @@ def test_guarded_brokers_ask_for_rights_and_whoever_may_not_make_topics_is_told_
 def test_without_a_broker_or_an_answer_it_says_what_to_do_and_writes_nothing(
     tmp_path: Path,
 ) -> None:
-    nobody = {"OTPGUARD_KAFKA_BOOTSTRAP": "127.0.0.1:9"}
-    done = init(tmp_path, answers="127.0.0.1:9\n\n", **nobody)
+    nobody = "127.0.0.1:9"
+    done = init(tmp_path, answers="127.0.0.1:9\n\n", OTPGUARD_KAFKA_BOOTSTRAP=nobody)
     assert done.returncode == Exit.TRY_AGAIN
     assert "no broker answers at 127.0.0.1:9" in done.stderr
-    done = init(tmp_path, answers="", **nobody)
+    done = init(tmp_path, answers="", OTPGUARD_KAFKA_BOOTSTRAP=nobody)
     assert done.returncode == Exit.USAGE
     assert "--single asks nothing" in done.stderr
-    done = init(tmp_path, answers="127.0.0.1:9\nsasl_ssl\nme\nnowhere\n-\n", **nobody)
+    done = init(
+        tmp_path, answers="127.0.0.1:9\nsasl_ssl\nme\nnowhere\n-\n", OTPGUARD_KAFKA_BOOTSTRAP=nobody
+    )
     assert done.returncode == Exit.CONFIG
     assert "kafka.settings: password_file" in done.stderr
     assert not list(tmp_path.iterdir())

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from streams.cli.notify import _params
+from streams.cli.shared import settings_of
 from streams.errors import ConfigError, UnavailableError, UsageError
 from streams.notices.platforms import Telling
 from streams.notices.reply import HeardReply
@@ -37,6 +39,8 @@ def test_a_preview_shows_each_text_at_its_longest(tmp_path: Path) -> None:
         ([WHO, 'channel = "webhook"', 'url = "http://h/"'], "only https"),
         ([WHO, "reply = true"], "anybody could reply for anybody"),
         ([WHO, 'operators = {"zh-Hans" = "中国移动通信集团有限公司"}'], "one part holds 70"),
+        ([WHO, 'to_prefixes = {"00852" = 5}'], "to_prefixes"),
+        ([WHO, 'to_prefixes = {"852" = 0}'], "to_prefixes"),
         ([WHO, '[smpp]\npassword = "123456789"'], "8 characters"),
     ],
 )
@@ -44,6 +48,22 @@ def test_what_could_not_be_sent_stops_it_before_it_starts(
     tmp_path: Path, lines: list[str], says: str
 ) -> None:
     refused(ConfigError, says, "notify", "run", "-c", settings_file(tmp_path, *lines))
+
+
+@pytest.mark.parametrize(
+    ("lines", "goes", "stays"),
+    [
+        ([], "8613900000001", "88213900000001"),
+        (['[input]\ncountry = "FR"'], "33612345678", "8613900000001"),
+        ([WHO, 'to_prefixes = {"+852" = 5}'], "85261234567", "8613900000001"),
+    ],
+)
+def test_notices_go_to_the_operators_country_unless_prefixes_are_named(
+    tmp_path: Path, lines: list[str], goes: str, stays: str
+) -> None:
+    params = _params(settings_of(Path(settings_file(tmp_path, *lines))))
+    assert params.prefix(goes) is not None
+    assert params.prefix(stays) is None
 
 
 def test_a_broker_that_is_away_is_one_sentence(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ from streams.cluster.admin import Cluster
 from streams.config import Kafka
 from streams.demo.brokers import Broker
 from streams.enforce.webhook import WebhookGateway
-from streams.errors import UncertainError
-from streams.wire import decode_ack, decode_audit, encode_episode
+from streams.errors import Exit, UncertainError
+from streams.wire import Ack, decode_ack, decode_audit, encode_ack, encode_episode
 from tests.enforce.receiver import SECRET, receiver
 from tests.enforce.records import action
 from tests.enforce.services import redis_client, redis_server
@@ -109,6 +109,30 @@ def test_a_word_is_answered_once_all_adapters_at_work_have_confirmed_it(
     ours = [each for each in caplog.records if each.name.startswith("streams.")]
     alarming = [each for each in ours if each.levelno >= logging.WARNING]
     assert [each.getMessage() for each in alarming] == [], "that a gateway answers is no warning"
+
+
+@pytest.mark.parametrize("words", [
+    ("release", "13900000001"), ("allow", "13900000001", "某校", "--unseen"),
+    ("exempt", "13900000001"), ("mode", "off"),
+])  # fmt: skip
+def test_a_gateway_at_work_that_does_not_confirm_is_named_and_the_exit_code_is_3(
+    words: tuple[str, ...], world: World, keys: redis.Redis, folder: Path
+) -> None:
+    spoke = Ack(action_id="1:x:0:1", gateway_id="smsc-2", state="applied", why="", at_ms=now_ms())
+    world.producer.send(world.topics.acks, encode_ack(spoke)).get(timeout=END_S)
+    with world.adapter("redis-1"):
+        world.say(action("8613900000001", 1, at_ms=now_ms()))
+        wait_until(lambda: throttled(keys) == {"8613900000001"}, "held")
+        said = (*words, "--reason", "x", "--wait", "8")
+        done = otpguard(folder, *said)
+        assert done.returncode == int(Exit.UNCONFIRMED) == 3
+        assert "in effect at redis-1" in done.stdout
+        assert "not confirmed by smsc-2, which last spoke at" in done.stdout
+        assert "applied, but not confirmed by smsc-2" in done.stderr
+        answer = json.loads(otpguard(folder, *said, "--json").stdout)
+        assert (set(answer["in_effect"]), set(answer["unconfirmed"])) == ({"redis-1"}, {"smsc-2"})
+    audited = [decode_audit(each.value) for each in written(world.clients, world.topics.audit)]
+    assert [each.outcome for each in audited] == ["asked", "unconfirmed"] * 2
 
 
 def test_a_platform_that_nobody_has_heard_of_is_asked_about_and_not_allowed(

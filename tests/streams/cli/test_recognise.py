@@ -31,6 +31,11 @@ def test_recognise_answers_each_line_in_order() -> None:
     assert answers[2]["trust"] == "bank"
 
 
+def test_recognise_reads_a_pipe_that_begins_with_a_byte_order_mark() -> None:
+    ran = otpguard("recognise", "-", given=b'\xef\xbb\xbf{"text": "Your code is 120934"}\n')
+    assert json.loads(ran.stdout)["otp"] is True
+
+
 def test_recognise_reads_a_text_as_it_stands() -> None:
     ran = otpguard("recognise", "Your Tandem code is 482913", "--sender", "AUTHMSG")
     told = ran.stdout.decode()

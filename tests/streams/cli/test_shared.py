@@ -139,12 +139,20 @@ def test_an_error_of_writing_is_none_of_the_file_that_is_read(tmp_path: Path) ->
             Path("/dev/full").write_bytes(line)
 
 
-@pytest.mark.parametrize("wrong", ["never packed", "cut off", "damaged"])
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
+    for name, write in (("a.jsonl", bytes), ("a.jsonl.gz", gzip.compress)):
+        (tmp_path / name).write_bytes(write(b"\xef\xbb\xbfline\n\xef\xbb\xbf"))
+        with opened(str(tmp_path / name)) as file:
+            assert file.read() == b"line\n\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize("wrong", ["never packed", "cut off", "damaged", "empty"])
 def test_a_packed_file_that_is_not_whole_is_one_sentence(tmp_path: Path, wrong: str) -> None:
     packed = gzip.compress(bytes(range(256)) * 40, mtime=0)
     contents = {
         "never packed": b'{"a": 1}\n',
         "cut off": packed[: len(packed) // 2],
+        "empty": b"",
         "damaged": packed[:40] + bytes(each ^ 0xFF for each in packed[40:60]) + packed[60:],
     }
     path = tmp_path / "a.jsonl.gz"

@@ -59,12 +59,23 @@ def test_other_variables_with_the_prefix_are_left_alone(monkeypatch: pytest.Monk
     assert load().model_dump() == Settings().model_dump()
 
 
+def test_a_variable_that_is_misspelt_is_named_with_the_one_that_may_be_meant(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OTPGUARD_KAFAK_BOOTSTRAP", "secret:1")
+    monkeypatch.setenv("OTPGUARD_WORKER_1_SERVICE_HOST".replace("WORKER_1", "X"), "10.0.0.1")
+    load()
+    assert [each.getMessage() for each in caplog.records] == [
+        "unknown variable OTPGUARD_KAFAK_BOOTSTRAP. Did you mean OTPGUARD_KAFKA_BOOTSTRAP?"
+    ]
+
+
 def test_each_thing_wrong_has_a_line_that_names_it(tmp_path: Path) -> None:
     check_refused(
         tmp_path,
         'mode = "enfrce"\nspeed = 1\n[kafka]\nbootstrp = "k:1"\n[worker]\nstall_s = 9',
         "mode: Input should be 'shadow' or 'enforce'",
-        "kafka.bootstrp: unknown setting",
+        "kafka.bootstrp: unknown setting. Did you mean kafka.bootstrap?",
         "worker.stall_s: Input should be greater than or equal to 10",
         "speed: unknown setting",
     )

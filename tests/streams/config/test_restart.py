@@ -103,17 +103,6 @@ def test_a_state_goes_on_under_another_setting(*, name: str, back: bool) -> None
     assert len(partition.suspects) <= new.suspects_max
 
 
-def test_a_state_that_does_not_say_its_windows_begins_anew_where_they_cannot_be_right() -> None:
-    old, new = params_of(), params_of(window_s=60)
-    for params in (old, new):
-        held = snapshot(before(old), 1)
-        del held.header["window_s"]
-        tallies = len(held.rest["windows"])
-        partition = restore(params, held)
-        assert len(partition.windows.open) == (tallies if params is old else 0)
-        assert after(params, partition).windows
-
-
 def test_a_state_of_other_names_is_refused() -> None:
     held = snapshot(before(params_of()))
     assert held.header["name_version"] == 2

@@ -90,8 +90,6 @@ def test_lists_of_the_network_have_keys_of_their_own_that_only_who_needs_them_re
     assert settings.params().list_keys == settings.list_keys()
     assert settings.intake().listed
     assert "the key" not in repr(settings.params()) + repr(settings) + settings.model_dump_json()
-    older = Settings(detect=both, worker={"state_format": 3})
-    assert (older.list_keys(), older.intake().listed) == ((), False)
     for wrong in (
         {"hot_key_file": tmp_path / "absent"}, {"hot_key_file": short}, {"hot_key": "short"}, {},
         {"hot_key": "the key of today, x", "hot_key_file": new},

@@ -306,8 +306,8 @@ def test_a_broker_that_falls_silent_shows_and_leases_end_meanwhile(
         world = World(broker, server, unique)
         with closing(world.producer), world.adapter() as metrics:
 
-            def silence_s() -> float:
-                found = metrics.registry.get_sample_value("otpguard_broker_silence_seconds")
+            def silence_s(name: str = "broker_silence_seconds") -> float:
+                found = metrics.registry.get_sample_value(f"otpguard_{name}")
                 assert found is not None
                 return found
 
@@ -325,9 +325,31 @@ def test_a_broker_that_falls_silent_shows_and_leases_end_meanwhile(
             )
             broker.pause()
             wait_until(lambda: silence_s() > 3, "the silence is seen")
+            wait_until(lambda: silence_s("leases_age_seconds") > 3, "the leases are old")
             wait_until(lambda: not throttled(keys), "the lease ends")
             broker.resume()
             wait_until(lambda: silence_s() < 2, "it answers again")
+            wait_until(lambda: silence_s("leases_age_seconds") < 2, "the leases are current")
+
+
+def test_an_adapter_says_when_its_leases_are_not_current(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapter_module, "STALE_S", 0.5)
+    monkeypatch.setattr(adapter_module, "ASK_S", 0.05)
+    monkeypatch.setattr(adapter_module, "COMMIT_S", 0.05)
+    adapter = world.made(Metrics("adapter"))
+    assert adapter.unready() == "reading the leases"
+    with meanwhile(adapter.run, adapter.ready):
+        wait_until(lambda: not adapter.unready(), "all is current")
+
+        def away(**_: object) -> None:
+            raise KafkaConnectionError
+
+        with monkeypatch.context() as broken:
+            broken.setattr(adapter._consumer, "poll", away)
+            wait_until(lambda: "were current" in adapter.unready(), "it says so")
+        wait_until(lambda: not adapter.unready(), "all is current again")
 
 
 @pytest.mark.parametrize("failing", ["poll", "commit_async", "position"])

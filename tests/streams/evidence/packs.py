@@ -114,8 +114,7 @@ def lines(said: list[tuple[str, Any]] = SAID) -> list[bytes]:
 
 
 def chosen(said: list[tuple[str, Any]] = SAID) -> Chosen:
-    found = choose(from_lines("records", lines(said)), RECIPIENT, RECIPIENT)
-    assert found is not None
+    found, *_ = choose(from_lines("records", lines(said)), RECIPIENT, RECIPIENT)
     return found
 
 

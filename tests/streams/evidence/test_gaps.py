@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from detectors.model.records import Level
 from streams.evidence.gaps import GAPS, documents, gaps, told
 from tests.streams.evidence.packs import INCIDENT, LATER, SAID, chosen
 from tests.streams.operate.test_cases import ENDED, LEASE, OPENED, ack
@@ -13,14 +14,17 @@ from tests.streams.operate.test_cases import ENDED, LEASE, OPENED, ack
 ALWAYS = {"no_text", "claims"}
 ONE = [("episode", ENDED), ("episode", OPENED), ("lease", LEASE), ("ack", ack("expired", 3))]
 SHADOW = [("episode", replace(OPENED, mode="shadow"))]
+WATCH = [("episode", replace(OPENED, mode="shadow", level=Level.WATCH))]  # its mode says nothing
 
 
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
         (ONE, {"no_messages"}),
-        ([("episode", OPENED)], {"no_messages", "open", "no_leases"}),
-        (SHADOW, {"no_messages", "open", "no_leases", "shadow"}),
+        ([("episode", OPENED)], {"no_messages", "open", "leases_lost"}),
+        (SHADOW, {"no_messages", "open", "leases_lost", "shadow"}),
+        (WATCH, {"no_messages", "open", "no_leases"}),
+        ([*SHADOW, ("lease", LEASE), ("ack", ack("expired", 3))], {"no_messages", "open"}),
         (ONE[:3], {"no_messages", "no_acks"}),
         ([*ONE[:3], ("ack", ack("applied"))], {"no_messages", "no_count"}),
         (

@@ -6,7 +6,15 @@ import pytest
 
 from streams.evidence.canonical import PackError
 from streams.evidence.envelope import KINDS
-from streams.evidence.keys import PackKey, PublicKeys, fingerprint_of, followed, in_groups
+from streams.evidence.keys import (
+    P256_ORDER,
+    PackKey,
+    PublicKeys,
+    fingerprint_of,
+    followed,
+    in_groups,
+    low_s,
+)
 from tests.streams.evidence.packs import key
 
 
@@ -27,6 +35,17 @@ def test_a_signature_is_the_same_each_time_and_good_for_its_message_alone(kind: 
     assert not public.verifies(kind, b"", b"message")
     assert not key("another").public.verifies(kind, made[kind], b"message")
     assert not PublicKeys(b"x", b"y").verifies(kind, made[kind], b"message")
+
+
+def test_of_the_two_numbers_that_are_good_for_ecdsa_the_low_one_is_signed_and_taken() -> None:
+    for n in range(20):  # each of the two comes from the library half the time
+        made = key().signatures(b"%d" % n)["p256"]
+        s = int.from_bytes(made[32:])
+        assert s <= P256_ORDER // 2
+        assert key().public.verifies("p256", made, b"%d" % n)
+        high = made[:32] + (P256_ORDER - s).to_bytes(32)
+        assert not key().public.verifies("p256", high, b"%d" % n)
+        assert (low_s(high), low_s(made)) == (made, made)
 
 
 def test_a_key_of_a_kind_that_is_not_known_verifies_nothing() -> None:

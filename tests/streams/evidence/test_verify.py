@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from streams.evidence.envelope import kind_of
 from streams.evidence.names import MANIFEST, PROOFS, RECORDS, SIGNERS
 from streams.evidence.verify import verify
+from tests.streams.evidence.altered import ALTERED
 from tests.streams.evidence.packs import (
     broken,
     fingerprint,
@@ -67,6 +68,11 @@ def test_a_file_more_or_a_line_less_is_found(kind: str, tmp_path: Path) -> None:
     (folder / RECORDS).write_bytes(b"".join(lines))
     (folder / "inner").mkdir()
     assert verify(folder, fingerprint()).wrong == ["inner: no plain file"]
+
+
+@pytest.mark.parametrize("how", ALTERED)
+def test_what_anybody_can_make_of_a_pack_is_refused(how: str, tmp_path: Path) -> None:
+    assert verify(ALTERED[how](tmp_path), fingerprint()).wrong
 
 
 @pytest.mark.parametrize("name", [MANIFEST, SIGNERS, RECORDS])

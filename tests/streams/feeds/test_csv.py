@@ -129,7 +129,7 @@ def test_a_row_that_is_no_event_is_named_by_line_byte_and_reason(
     assert (told.published, told.unreadable) == (2, 3)
     rejects = [json.loads(line) for line in (tmp_path / "cdr.csv.rejects").read_text().splitlines()]
     assert [(each["line"], each["reason"]) for each in rejects] == [
-        (3, "时间 is no event_time_ms"),
+        (3, "时间 is no event_time_ms in the form that --time names"),
         (4, "recipient is neither a number nor a token"),
         (5, "2 fields, not 4"),
     ]
@@ -332,6 +332,10 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(topic: Topic, tmp_path:
     [
         ("a,b,c\n1,2,3\n", "no column gives event_time_ms, recipient, sender; there are a, b, c"),
         ("\n1,2,3\n", "no head line"),
+        ("a;b;c\n1;2;3\n", "--delimiter ';'"),
+        ('"a";"b";"c"\n"1";"2";"3"\n', "--delimiter ';'"),
+        ("主叫号;时间;内容,被叫\n1;2;3,4\n", "--delimiter ';'"),
+        ("被叫x,主叫,时间\n1,2,3\n", "Did you mean 被叫x?"),
         ("被叫,被叫,时间\n", "names '被叫' twice"),
         ("被叫,主叫,时间,被叫 \n", "names '被叫' twice"),
         ("被叫;主叫;时间;内容\n", "--delimiter ';'"),
@@ -484,7 +488,8 @@ def test_files_are_fed_from_the_command_line_and_what_was_lost_is_an_exit_code(
     content += row(2, at="x").encode()
     code, output = command(tmp_path, content, *TIME, *mapped())
     assert code == Exit.USAGE
-    assert "1 row is no event: line 3: 时间 is no event_time_ms; all are in" in output
+    assert "1 row is no event: line 3: 时间 is no event_time_ms in the form" in output
+    assert "; all are in" in output
     content += row(3, at=now).encode()[:-1]
     code, output = command(tmp_path, content, *TIME, *mapped())
     assert code == Exit.TRY_AGAIN
@@ -521,4 +526,6 @@ def test_a_time_that_no_clock_has_costs_its_own_row_and_is_told_without_a_figure
     ]
     events, bad = by.events(names, batch, "f", now_ms)
     assert [value["recipient"] for _, value in events] == ["13900000001", "13900000003"]
-    assert [reason for _, reason in bad] == ["event_time_ms is far ahead: another zone or unit?"]
+    assert [reason for _, reason in bad] == [
+        "event_time_ms is far ahead: another zone or unit? --zone and --time name them"
+    ]

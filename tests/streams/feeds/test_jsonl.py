@@ -65,6 +65,19 @@ def test_lines_stay_as_they_are_and_get_canonical_keys(topic: Topic) -> None:
 
 
 @pytest.mark.broker
+def test_a_line_without_a_field_names_the_keys_that_are_there(topic: Topic) -> None:
+    told = topic.feed(b'{"called": "139", "calling": "1069", "recipent": "1"}\n')
+    assert told.first == [
+        (
+            "line 1: no recipient; there are called, calling, recipent: --map recipient=…. "
+            "Did you mean recipent?"
+        )
+    ]
+    mapped = topic.feed(b'{"called": "139"}\n', FieldMap.parse(["recipient=caled"], [], "ms", None))
+    assert mapped.first[0].startswith("line 1: no event_time_ms; there are called: --map")
+
+
+@pytest.mark.broker
 def test_lines_that_are_no_events_are_named_and_cost_no_others(topic: Topic) -> None:
     bad = [b"{\n", b"[]\n", b"\xff\xfe\n", b'{"recipient": "1"}\n', b"[" * 100_000 + b"\n"]
     stranger = line(2).replace(b"+8613900000002", b"nobody")
@@ -124,7 +137,9 @@ def test_a_time_that_no_clock_has_moves_no_others(rules: FieldMap | None) -> Non
         now=True,
     )  # fmt: skip
     assert (told.published, told.unreadable) == (2, 1)
-    assert told.first == ["line 2: event_time_ms is far ahead: another zone or unit?"]
+    assert told.first == [
+        "line 2: event_time_ms is far ahead: another zone or unit? --zone and --time name them"
+    ]
     times = [json.loads(call.args[1])["event_time_ms"] for call in producer.send.call_args_list]
     assert min(times) >= now_ms
 

@@ -90,7 +90,7 @@ def test_without_an_id_of_its_own_a_row_gets_that_of_its_place() -> None:
 def test_an_error_names_the_field_and_nothing_that_stands_in_it() -> None:
     with pytest.raises(UnmappableError) as found:
         plain("event_time_ms=at").value({"recipient": "1", "sender": "2", "at": "secret"})
-    assert str(found.value) == "at is no event_time_ms"
+    assert str(found.value) == "at is no event_time_ms in the form that --time names"
     with pytest.raises(UnmappableError, match="no sender"):
         plain().value({"recipient": "1", "event_time_ms": "5"})
 

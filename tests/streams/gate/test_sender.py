@@ -293,6 +293,22 @@ def test_a_disk_that_takes_nothing_is_passed_by(
     wait_until(lambda: bench.gauge("gate_spool_up") == 1, "the disk is in use again")
 
 
+def test_a_disk_that_is_well_again_shows_without_an_event(
+    start: Callable[..., Bench], broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender_, "ADOPT_S", 0.1)
+    folder = tmp_path / "spool"
+    folder.write_text("no folder can be here")
+    bench = start()
+    wait_until(lambda: bench.gauge("gate_spool_up") == 0, "it shows before an event")
+    bench.put(100)
+    wait_until(lambda: len(broker.taken) == 100, "all are taken")
+    assert bench.gauge("gate_spool_up") == 0
+    folder.unlink()
+    wait_until(lambda: bench.gauge("gate_spool_up") == 1, "the disk is in use again")
+    assert [each for each in folder.iterdir() if each.is_file()] == [], "a probe leaves nothing"
+
+
 def test_with_neither_disk_nor_kafka_events_are_lost_and_counted(
     start: Callable[..., Bench], broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,7 +24,7 @@ from streams.enforce.clock import LeaseClock
 from streams.errors import ConfigError
 from streams.gate import serve
 from streams.gate.leases import LeaseMemory
-from streams.gate.serve import LeaseKeeper, routes, source_name
+from streams.gate.serve import AGAIN_S, LeaseKeeper, routes, source_name
 from streams.telemetry.metrics import Metrics
 from tests.ports import free_port
 from tests.streams.gate.asked import FLOOD, VICTIM, desk
@@ -103,8 +103,10 @@ def asked_at(log: Path) -> int:
 def unready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path, Any]]:
     """A gate without a broker, at a path and at a port."""
     folder = tmp_path_factory.mktemp("serve")
-    path = folder / "gate.sock"
-    with started(settings(folder, socket=str(path), port=free_port())) as process:
+    path, port = folder / "gate.sock", str(free_port())
+    (folder / "health.port").write_text(port)
+    file = settings(folder, socket=str(path), port=free_port())
+    with started(file, {"OTPGUARD_HTTP_PORT": port}) as process:
         wait_until(lambda: path.exists() and listens(path), "it listens")
         yield folder, path, process
 
@@ -118,6 +120,11 @@ def test_without_a_broker_it_answers_pass_and_says_why_and_events_wait_on_disk(
     connection.request("GET", "/v1/ready")
     ready = json.loads(connection.getresponse().read())
     assert ready["ready"] is False
+    health = http.client.HTTPConnection("127.0.0.1", int((folder / "health.port").read_text()))
+    health.request("GET", "/health/ready")
+    answer = health.getresponse()
+    assert (answer.status, bool(answer.read())) == (503, True)
+    health.close()
     assert ready["why"]
     connection.request("GET", "/v1/openapi.yaml")
     assert connection.getresponse().read().startswith(b"openapi: 3.1")
@@ -252,7 +259,8 @@ def test_a_keeper_of_leases_outlives_what_ends_an_adapter(tmp_path: Path) -> Non
         wait_until(
             lambda: (counter("otpguard_gate_adapter_restarts_total") or 0) >= 2, "two tries", 60
         )
-        assert "no broker answers" in keeper.state
+        assert "no broker answers" in keeper.unready()
+        assert (counter("otpguard_leases_age_seconds") or 0) >= AGAIN_S
         assert not keeper.rebuilt.is_set()
         assert VICTIM in memory.leases
     finally:
@@ -263,9 +271,11 @@ def test_adapters_one_after_another_judge_leases_by_one_clock_that_is_not_set_ba
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clocks: list[object] = []
+    current: set[object] = set()
 
     def adapter(*arguments: object) -> None:
-        clocks.append(arguments[-1])
+        clocks.append(arguments[-2])
+        current.add(arguments[-1])
         raise OSError
 
     monkeypatch.setattr(serve, "Adapter", adapter)
@@ -279,6 +289,7 @@ def test_adapters_one_after_another_judge_leases_by_one_clock_that_is_not_set_ba
         keeper.close(30)
     assert isinstance(clocks[0], LeaseClock)
     assert set(map(id, clocks)) == {id(clocks[0])}
+    assert len(current) == 1, "an adapter that never began makes no lease current"
 
 
 def test_every_path_that_is_described_is_answered() -> None:

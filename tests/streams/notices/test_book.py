@@ -20,6 +20,7 @@ from streams.wire.notices import NoticeKind, NoticeState
 from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS, action, override, renumbered
 
 HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 
 
 def ack(of: Action, state: AckState = "applied", gateway: str = "g1") -> Ack:
@@ -239,6 +240,55 @@ def test_a_minute_has_no_more_than_its_cap_and_what_waits_too_long_is_given_up()
     for at in range(len(minutes) - 600):
         assert minutes[at + 600] - minutes[at] >= 60_000
     assert (out, given_up) == (5_000, 0)  # nine minutes, within the lease
+
+
+ABROAD = "88213900000001"
+
+
+def test_a_number_outside_the_prefixes_gets_no_notice_of_any_kind() -> None:
+    on = told(book(prefixes={"86": 9, "852": 9}, released=True), action(ABROAD))
+    assert why_not(on) is Unsent.ABROAD
+    on.noticed(notice(action(ABROAD), "suppressed", Unsent.ABROAD))
+    on.done(f"{action(ABROAD).episode_id}:victim_start")
+    on.word(override("release", ABROAD), 7, START_MS + 300)
+    assert why_not(on) is Unsent.ABROAD
+    assert due(told(book(prefixes={"86": 9}), action())).recipient == RECIPIENT
+
+
+def numbered(nth: int, prefix: str, at_ms: int = START_MS) -> Action:
+    lease = renumbered(action(f"{prefix}{nth:08}", at_ms=at_ms), 1, nth)
+    return replace(lease, episode_id=f"e{nth}")
+
+
+@pytest.mark.parametrize("capped", [{"per_day": 3}, {"prefixes": {"86": 99, "8613": 3}}])
+def test_a_day_and_a_prefix_have_no_more_than_their_cap_and_a_successor_knows(
+    capped: dict[str, Any],
+) -> None:
+    on, successor = book(**capped), book(**capped)
+    for nth in range(3):
+        lease = numbered(nth, "8613")
+        sent(told(on, lease), due(on), START_MS + 300)
+        states: tuple[NoticeState, ...] = ("sending", "failed", "sending", "sent")
+        for state in states:  # a try that was not taken is none
+            successor.noticed(notice(lease, state, "away" if state == "failed" else ""))
+    for each in (on, successor):
+        assert each.is_day_full(START_MS)
+        told(each, numbered(3, "8613"))
+        assert why_not(each) is Unsent.CAP
+        each.done(next(iter(each.queue)))
+        tomorrow_ms = START_MS - START_MS % DAY_MS + DAY_MS
+        assert not each.is_day_full(tomorrow_ms)
+        told(each, numbered(4, "8613", tomorrow_ms), tomorrow_ms)
+        assert due(each, tomorrow_ms).recipient.endswith("4")
+
+
+def test_the_cap_of_one_prefix_leaves_the_others() -> None:
+    on = book(prefixes={"86": 1, "852": 1})
+    sent(told(on, numbered(1, "86")), due(on), START_MS + 300)
+    told(on, numbered(2, "852"))
+    assert due(on).recipient.startswith("852")
+    on.turn(START_MS + 3 * DAY_MS)
+    assert not on._days, "days that are over are forgotten"
 
 
 def test_a_smaller_cap_gives_up_what_a_lease_does_not_outlive() -> None:

@@ -16,6 +16,7 @@ from xarf import parse
 from streams import language
 from streams.notices.contacts import PlatformContact
 from streams.notices.letters import (
+    DESCRIPTION_MAX,
     PlatformReport,
     ReportAuthor,
     as_csv,
@@ -25,7 +26,7 @@ from streams.notices.letters import (
     text,
     xarf,
 )
-from streams.notices.platforms import SENDERS_MAX, uses
+from streams.notices.platforms import SENDERS_MAX, WINDOWS_MAX, uses
 from tests.streams.notices.incidents import DAY0_MS, DAY_MS, use_of
 
 KEY = "sig:听潮课堂"
@@ -66,6 +67,33 @@ def test_the_report_is_valid_xarf_of_the_type_that_fits() -> None:
     assert document["xarf_version"] == "4.2.0"
     broken = {**document, "type": "sms_flood"}
     assert parse(json.dumps(broken)).errors  # the check can fail
+
+
+def with_everything() -> PlatformReport:
+    """A report at its largest: more windows and senders than it names, and a long addressee."""
+    contact = replace(CONTACT, name="听潮安全部" * 60)
+    made = report(contact=contact, before=1e9, after=1e9)
+    use = made.use
+    for nth in range(2 * WINDOWS_MAX):
+        use.minutes[DAY0_MS + nth * 40 * 60_000] += 10**9
+    use.senders.update({f"1069{n:017d}": 10**9 for n in range(2 * SENDERS_MAX)})
+    use.victims.update(map(str, range(10_000)))
+    use.episodes.update(map(str, range(10_000)))
+    return made
+
+
+@pytest.mark.parametrize("spoken", [language.ENGLISH, language.CHINESE])
+def test_a_report_at_its_largest_is_valid_xarf_and_its_mail_has_the_whole_text(spoken: str) -> None:
+    language.use(spoken)
+    made = with_everything()
+    document = xarf(made, REPORTER)
+    assert parse(json.dumps(document)).errors == []
+    assert len(document["description"]) <= DESCRIPTION_MAX
+    body = parts(made)[0].get_payload(decode=True)
+    assert isinstance(body, bytes)
+    assert body.decode() == text(made)
+    assert len(text(made)) > DESCRIPTION_MAX
+    assert text(made).count(f"{10**9}") >= WINDOWS_MAX
 
 
 def test_counts_times_and_remedies_are_there() -> None:

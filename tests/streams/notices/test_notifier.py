@@ -28,7 +28,7 @@ from streams.config import Kafka, Settings, Topics
 from streams.demo.brokers import Broker
 from streams.errors import UnavailableError
 from streams.notices import notifier as module
-from streams.notices.book import NoticeBook, NotifyParams, Unsent
+from streams.notices.book import NoticeBook, NotifyParams, PendingNotice, Unsent
 from streams.notices.channels import Delivered, Delivery, SmsNotice
 from streams.notices.notifier import Notifier, Way
 from streams.notices.reply import Replies, ReplyParams
@@ -57,8 +57,8 @@ pytestmark = pytest.mark.broker
 FIRST = 8613900000000
 
 
-class DiedError(Exception):
-    """Stands for the end of a process."""
+class DiedError(BaseException):
+    """Stands for the end of a process, which no `except Exception` sees."""
 
 
 @dataclass
@@ -248,6 +248,37 @@ def test_what_is_unknown_or_refused_is_not_sent_again(
         world.flood(0)
         time.sleep(STILL_S)
     assert next(tries) == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "why"), [("channel", Unsent.UNKNOWN), ("text", "refused ValueError")]
+)
+def test_the_first_notice_that_cannot_be_sent_keeps_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch, place: str, why: str
+) -> None:
+    """Whatever a library raises about one notice, the next victim is told."""
+    made = world.notifier()
+    first = str(FIRST)
+    if place == "channel":
+        world.phones.before = lambda sms: _fail_if(is_first=sms.recipient == first)
+    else:
+        write = made._message
+
+        def message(pending: PendingNotice) -> SmsNotice:
+            _fail_if(is_first=pending.recipient == first)
+            return write(pending)
+
+        monkeypatch.setattr(made, "_message", message)
+    world.flood(0, 1)
+    with meanwhile(made.run, made.ready):
+        wait_until(lambda: len(world.last()) == 2, "both are settled")
+    assert world.last() == {first: ("failed", why), str(FIRST + 1): ("sent", "")}
+    assert world.told() == Counter(victims(1))
+
+
+def _fail_if(*, is_first: bool) -> None:
+    if is_first:
+        raise ValueError("whatever a library may raise")
 
 
 STEPS = ("claim", "write", "written", "send", "sent", "result", "told", "drop")

@@ -106,6 +106,7 @@ class Mailer(socketserver.ThreadingTCPServer):
     def __init__(self, answer: str) -> None:
         super().__init__(("127.0.0.1", 0), _Session)
         self.answer = answer
+        self.answers: list[str] = []  # before that one
         self.got: list[bytes] = []
 
 
@@ -129,7 +130,9 @@ class _Session(socketserver.StreamRequestHandler):
             elif word == b"RCPT" and self.server.answer == HANG_UP:
                 return
             elif word == b"RCPT":
-                self.wfile.write(self.server.answer.encode() + b"\r\n")
+                own = self.server.answers
+                answer = own.pop(0) if own else self.server.answer
+                self.wfile.write(answer.encode() + b"\r\n")
             else:
                 self.wfile.write(b"250 fine\r\n")
 
@@ -174,6 +177,75 @@ def test_a_contact_whose_secret_cannot_sign_fails_alone(tmp_path: Path, secret: 
     said, states = sent(tmp_path, found)
     assert states == ["failed secret_file"]
     assert decided(tmp_path, *said)[0].telling is Telling.DIGEST
+
+
+CONTACTS_OF_THREE = [replace(CONTACT, platforms=(key,)) for key in (A, B, C)]
+
+
+def decided_of_three(folder: Path, *notices: Notice, **more: object) -> list[Decision]:
+    """Three platforms that are to be told; `more` are fields of the first one's contact."""
+    first, *others = CONTACTS_OF_THREE
+    made = PlatformContacts(
+        {each.platforms[0]: each for each in (replace(first, **more), *others)}  # type: ignore[arg-type]
+    )
+    records = [record for nth, key in enumerate((A, B, C))
+               for record in use_of(key, DAY0_MS, 10, 9 - nth, key[-1])]  # fmt: skip
+    return decide(records, notices, made, settings(folder), day_ms=DAY0_MS, now_ms=NOW_MS,
+                  at_once=False)  # fmt: skip
+
+
+UNWRITABLE = "a@a.example\ud800"
+"""An address that no program can encode: a mail to it cannot be written."""
+
+
+def test_a_report_that_cannot_be_written_ends_no_other_and_is_no_telling(tmp_path: Path) -> None:
+    decisions = decided_of_three(tmp_path, mail=UNWRITABLE)
+    assert [each.use.key for each in decisions] == [A, B, C]
+    said, states = sent(tmp_path, decisions)
+    assert states == ["failed UnicodeEncodeError", "sent", "sent"]
+    assert [(n.to, n.state) for n in said] == [
+        (A, "failed"), (B, "sending"), (B, "sent"), (C, "sending"), (C, "sent"),
+    ]  # fmt: skip
+    again = {each.use.key: each.telling for each in decided_of_three(tmp_path, *said)}
+    assert again == {A: Telling.DIGEST, B: Telling.TOLD, C: Telling.TOLD}
+
+
+@pytest.mark.parametrize("url", ["https://a.example/\ud800", "https://[a.example/"])
+def test_a_url_that_leads_nowhere_keeps_no_other_report(tmp_path: Path, url: str) -> None:
+    (tmp_path / "secret").write_text("whsec_" + "c2VjcmV0" * 4)
+    found = decided_of_three(tmp_path, mail="", webhook=url, secret_file=tmp_path / "secret")
+    _, states = sent(tmp_path, found)
+    assert states[0].startswith("failed")
+    assert states[1:] == ["sent", "sent"]
+
+
+def test_whatever_a_report_meets_on_its_way_is_not_known_and_the_others_leave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = [RuntimeError("whatever a library may raise")]
+    add = mailbox.Maildir.add
+
+    def broken(box: mailbox.Maildir, letter: bytes) -> str:
+        if errors:
+            raise errors.pop()
+        return add(box, letter)
+
+    monkeypatch.setattr(mailbox.Maildir, "add", broken)
+    said, states = sent(tmp_path, decided_of_three(tmp_path))
+    assert states == ["failed unknown", "sent", "sent"]
+    again = {each.use.key: each.telling for each in decided_of_three(tmp_path, *said)}
+    assert again[A] is Telling.TOLD  # it may have left: nobody is told twice
+
+
+@pytest.mark.slow
+def test_a_mail_server_that_refuses_the_first_gets_the_others(tmp_path: Path) -> None:
+    with mailer() as server:
+        server.answers = ["550 unknown"]
+        _, states = sent(
+            tmp_path, decided_of_three(tmp_path), mail="smtp", smtp_tls=False,
+            smtp_port=server.server_address[1],
+        )  # fmt: skip
+    assert states == ["failed SMTPRecipientsRefused", "sent", "sent"]
 
 
 @pytest.mark.slow

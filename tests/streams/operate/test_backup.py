@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import stat
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
+from kafka import KafkaProducer
 from typer.testing import CliRunner
 
 from streams.cli.topics import app
 from streams.demo.brokers import Broker
-from streams.errors import OtpguardError, UsageError
-from streams.operate.backup import RestoredWords, restore, saved
-from streams.wire import override_key
+from streams.errors import OtpguardError, UnavailableError, UsageError
+from streams.operate import backup
+from streams.operate.backup import FORM, RestoredWords, restore, saved
+from streams.wire import encode_override, override_key
 from tests.enforce.records import override
 from tests.full_disk import no_room
 from tests.streams.operate.test_tidy import Words
@@ -58,6 +61,21 @@ def test_a_word_said_since_is_not_undone(pair: tuple[Words, Words]) -> None:
     assert restore(new.clients, lines, new.name, new.name) == RestoredWords(0, 1)
     (value,) = new.standing().values()
     assert json.loads(value)["reason"] == "said since"
+
+
+def test_a_first_word_that_the_broker_does_not_take_keeps_no_other(
+    pair: tuple[Words, Words], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, new = pair
+    long = msgspec.structs.replace(override("exempt", recipient="8613900000001"), reason="x" * 200)
+    words = [long, *(override("exempt", recipient=f"861390000000{n}") for n in range(2, 5))]
+    lines = [json.dumps({"form": FORM})]
+    lines += [json.dumps({"word": json.loads(encode_override(word))}) for word in words]
+    most = len(encode_override(words[1])) + 190
+    monkeypatch.setattr(backup, "KafkaProducer", partial(KafkaProducer, max_request_size=most))
+    with pytest.raises(UnavailableError, match="MessageSizeTooLarge"):
+        restore(new.clients, lines, new.name, new.name)
+    assert new.standing().keys() == {override_key(word) for word in words[1:]}
 
 
 @pytest.mark.parametrize(

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from detectors.model.event import Trust
 from detectors.model.records import NOWHERE, EpisodeRecord, Level, Rung, Sighting, Step
 from detectors.recognise.registry import Registry
+from streams.desk.store.answers import CaseFile
+from streams.desk.store.opening import of_records
+from streams.desk.store.store import ReadModel
 from streams.operate.cases import (
     SAYS,
     Doing,
     banner,
-    collect,
+    counts_now,
     doing,
     explanation,
-    find,
     heard_of,
     identity,
     instead,
     nearest,
-    open_now,
+    said_by_gateways,
     summary,
     switch,
 )
@@ -56,6 +59,12 @@ OPENED = EpisodeRecord(
     version="0",
     config="",
 )
+LATER = replace(
+    OPENED, episode_id="1:sms.delivery.v1:0:900", revision=900, level=Level.WATCH, mode="shadow",
+    evidence=replace(OPENED.evidence, messages=3, first_ms=START_MS + 9),
+    cause=LEASE.cause._replace(offset=900),
+)  # fmt: skip
+"""Another case of the same number, newer and not as bad."""
 ENDED = replace(OPENED, change="ended", revision=99, level=Level.CLEAR, at_ms=START_MS + LEASE_MS)
 
 
@@ -70,20 +79,69 @@ def ack(state: str, refused: int = 0, action_id: str = LEASE.action_id) -> Ack:
     )
 
 
-def test_records_leases_acks_and_words_meet_in_their_case_once() -> None:
-    cases = collect(
-        [ENDED, OPENED, OPENED],
-        [LEASE, LEASE, replace(LEASE, action_id="1:t:0:8", episode_id="another")],
-        [ack("applied"), ack("expired", 17), ack("applied", action_id="unknown")],
-        [override("exempt"), override("exempt", "8613900000009")],
+def model_of(*records: Any, at_ms: int = START_MS + 1) -> ReadModel:
+    """The read model of these records, as they would come from their topics."""
+    from tests.streams.desk.store.filled import encoded
+
+    return of_records(
+        (encoded(each, offset) for offset, each in enumerate(records)), clock=lambda: at_ms
     )
-    (case,) = cases.values()
-    assert case.records == [OPENED, ENDED]
+
+
+def file_of(*records: Any, at_ms: int = START_MS + 1) -> CaseFile:
+    """The case that counts."""
+    found = model_of(*records, at_ms=at_ms).find(RECIPIENT).newest
+    assert found is not None
+    return found
+
+
+def test_records_leases_acks_and_words_meet_in_their_case_once() -> None:
+    model = model_of(
+        ENDED, OPENED, OPENED,
+        LEASE, LEASE, replace(LEASE, action_id="1:t:0:8", episode_id="another"),
+        ack("applied"), ack("expired", 17), ack("applied", action_id="unknown"),
+        override("exempt"), override("exempt", "8613900000009"),
+    )  # fmt: skip
+    (line,) = model.all(ended=True)
+    case = model.case(line.episode_id).case
+    assert [each.change for each in case.records] == ["opened", "ended"]
     assert case.actions == [LEASE]
-    assert [each.state for each in case.acks[LEASE.action_id]] == ["applied", "expired"]
+    assert sorted(each.state for each in case.acks[LEASE.action_id]) == ["applied", "expired"]
     assert len(case.words) == 1
-    assert (summary(case)["gateways"], summary(case)["refused"]) == ("applied", 17)
-    assert list(open_now(cases.values())) == []
+    assert (summary(line)["gateways"], summary(line)["refused"]) == ("applied", 17)
+    assert model.all(ended=False) == ()
+
+
+def test_a_lease_that_contradicts_another_costs_itself_alone_and_is_named(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    other = replace(OPENED, episode_id="1:t:0:9", recipient="8613900000009", revision=9,
+                    cause=LEASE.cause._replace(offset=9))  # fmt: skip
+    wrong = replace(LEASE, episode_id=other.episode_id, recipient=other.recipient, revision=8)
+    model = model_of(OPENED, other, LEASE, wrong, ack("applied"))
+    found = {each.recipient: model.case(each.episode_id) for each in model.all(ended=True)}
+    assert found[RECIPIENT].case.actions == [LEASE]
+    assert found[RECIPIENT].line.state is Doing.THROTTLED
+    assert found[other.recipient].line.state is Doing.WATCHED
+    (named,) = [each.getMessage() for each in caplog.records if "passed over" in each.message]
+    assert "otpguard.throttle.v1[0]@3" in named
+
+
+def test_the_worst_case_that_is_not_over_counts_and_then_the_newest() -> None:
+    ended = replace(LATER, episode_id="1:t:0:950", revision=950, level=Level.CLEAR, change="ended",
+                    evidence=replace(OPENED.evidence, first_ms=START_MS + 99))  # fmt: skip
+    model = model_of(LATER, OPENED, LEASE, ack("applied"), ended)
+    order = [OPENED.episode_id, LATER.episode_id, ended.episode_id]
+    assert [each.episode_id for each in model.named(RECIPIENT, RECIPIENT)] == order
+    found = model.find(RECIPIENT)
+    assert [each.episode_id for each in found.cases] == order
+    assert found.newest is not None
+    assert found.newest.line.episode_id == OPENED.episode_id
+    assert [each.episode_id for each in found.newest.others] == order[:0:-1]
+    over = model_of(LATER, OPENED, ENDED, LEASE, ended)
+    assert [each.episode_id for each in over.named(RECIPIENT, RECIPIENT)] == [
+        LATER.episode_id, ended.episode_id, OPENED.episode_id,
+    ]  # fmt: skip
 
 
 def test_a_renewal_is_put_together_with_the_records_before_it() -> None:
@@ -93,13 +151,13 @@ def test_a_renewal_is_put_together_with_the_records_before_it() -> None:
         sightings=(OPENED.sightings[-1], new), path=(), rungs=(), scope=NOWHERE, known=0,
         memory_days=0,
     )  # fmt: skip
-    (case,) = collect([ENDED, renewed, OPENED, renewed]).values()
+    case = file_of(ENDED, renewed, OPENED, renewed).case
     assert [record.change for record in case.records] == ["opened", "renewed", "ended"]
     assert case.records[1] == replace(
         OPENED, change="renewed", revision=50, at_ms=renewed.at_ms,
-        sightings=(*OPENED.sightings, new),
+        sightings=(*OPENED.sightings, new), cause=case.records[1].cause,
     )  # fmt: skip
-    (alone,) = collect([renewed]).values()
+    alone = file_of(renewed).case
     text = "\n".join(explanation(alone, alone.last))
     assert "携程" in text
     assert "what was before is in older records" in text
@@ -128,8 +186,9 @@ def test_a_renewal_is_put_together_with_the_records_before_it() -> None:
 def test_a_case_stands_as_gateways_treat_it(
     words: list[Override], acks: list[str], state: Doing
 ) -> None:
-    (case,) = collect([OPENED], [LEASE], [ack(each) for each in acks], words).values()
-    assert doing(case, words, START_MS + 1) is state
+    file = file_of(OPENED, LEASE, *(ack(each) for each in acks), *words)
+    assert file.line.state is state
+    assert doing(file.case, words, START_MS + 1) is state
     if state not in (Doing.OFF, Doing.SHADOW):
         assert switch(words, START_MS + 1) is None
     else:
@@ -139,14 +198,17 @@ def test_a_case_stands_as_gateways_treat_it(
 
 
 def test_a_case_whose_lease_ended_refuses_nothing() -> None:
-    (case,) = collect([OPENED], [LEASE], [ack("applied")]).values()
-    assert doing(case, [], START_MS + 2 * LEASE_MS) is Doing.LAPSED
-    (over,) = collect([OPENED, ENDED], [LEASE], [ack("applied")]).values()
-    assert doing(over, [], START_MS + 1) is Doing.OVER
-    (watched,) = collect([OPENED]).values()
-    assert doing(watched, [], START_MS + 1) is Doing.WATCHED
-    (shadow,) = collect([OPENED], [replace(LEASE, mode="shadow")]).values()
-    assert doing(shadow, [], START_MS + 1) is Doing.SHADOW
+    lapsed = file_of(OPENED, LEASE, ack("applied"), at_ms=START_MS + 2 * LEASE_MS)
+    assert lapsed.line.state is Doing.LAPSED
+    assert file_of(OPENED, ENDED, LEASE, ack("applied")).line.state is Doing.OVER
+    assert file_of(OPENED).line.state is Doing.WATCHED
+    assert file_of(OPENED, replace(LEASE, mode="shadow")).line.state is Doing.SHADOW
+
+
+def test_the_strongest_answer_of_a_gateway_stands_for_a_case() -> None:
+    assert said_by_gateways([ack("expired"), ack("failed")], leased=True) == "failed"
+    assert said_by_gateways([], leased=True) == "unknown"
+    assert said_by_gateways([], leased=False) == "watched"
 
 
 def test_every_state_has_a_sentence_and_a_switch_that_ended_is_none() -> None:
@@ -168,20 +230,21 @@ def test_a_platform_is_heard_of_from_a_registry_or_a_case_and_else_has_neighbour
 
 
 def test_a_case_is_found_by_recipient_episode_and_action() -> None:
-    cases = collect([OPENED], [LEASE])
-    (case,) = cases.values()
+    model = model_of(OPENED, LEASE)
     assert identity(OPENED) == LEASE.action_id
     for named, recipient in (
         (OPENED.episode_id, None),
         (LEASE.action_id, None),
         ("13900000001", RECIPIENT),
     ):
-        assert find(cases, named, recipient) == [case]
-    assert find(cases, "1:x:0:5", None) == []
+        assert [each.episode_id for each in model.named(named, recipient)] == [OPENED.episode_id]
+    assert model.named("1:x:0:5", None) == ()
 
 
 def test_an_explanation_says_which_rule_which_platforms_and_why_not_something_else() -> None:
-    (case,) = collect([OPENED], [LEASE], [ack("applied")], [override("exempt")]).values()
+    file = file_of(OPENED, LEASE, ack("applied"), override("exempt"))
+    case = file.case
+    assert counts_now(file.line).endswith("new to this recipient")
     text = "\n".join(explanation(case, OPENED))
     for said in (
         "THROTTLE  burst 2.7 of 2.6",

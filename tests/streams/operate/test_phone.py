@@ -10,11 +10,11 @@ import pytest
 from detectors.model.event import Trust
 from detectors.model.records import NOWHERE, Level, Sighting
 from streams import language
-from streams.operate.cases import Doing, collect
+from streams.operate.cases import Doing
 from streams.operate.phone import PLATFORMS_MAX, answer, lines
 from streams.wire import Ack, Override
 from tests.enforce.records import RECIPIENT, START_MS, override
-from tests.streams.operate.test_cases import ENDED, LEASE, OPENED, ack
+from tests.streams.operate.test_cases import ENDED, LEASE, OPENED, ack, model_of
 
 NOW_MS = START_MS + 60_000
 OFF = override("mode", "*", mode="off")
@@ -28,9 +28,9 @@ def told(
     words: tuple[Override, ...] = (),
 ) -> list[str]:
     """The lines for a case of these records; with a healthy worker."""
-    lease = replace(LEASE, scope=OPENED.scope)
-    cases = collect(records, [lease] if leases else [], acks, words)  # type: ignore[arg-type]
-    return list(lines(answer(RECIPIENT, [*cases.values()], words, NOW_MS, "24h"), 0))
+    lease = [replace(LEASE, scope=OPENED.scope)] if leases else []
+    found = model_of(*records, *lease, *acks, *words, at_ms=NOW_MS).find(RECIPIENT)
+    return list(lines(answer(RECIPIENT, found.newest, found.words, NOW_MS, "24h"), 0))
 
 
 def test_a_victim_is_told_what_is_refused_what_arrives_and_when_it_ends() -> None:
@@ -85,11 +85,10 @@ def test_stopped_is_said_only_where_gateways_are_to_stop_something(
 
 
 def test_a_number_without_a_flood_is_answered_and_given_no_command() -> None:
-    said = list(lines(answer(RECIPIENT, [], (), NOW_MS, "7d"), 0))
+    said = list(lines(answer(RECIPIENT, None, (), NOW_MS, "7d"), 0))
     assert len(said) == 6
     assert said[0] == f"what: no flood of {RECIPIENT} in the last 7d"
-    resend = collect([replace(OPENED, kind="resend")])
-    said = list(lines(answer(RECIPIENT, [*resend.values()], (), NOW_MS, "24h"), 0))
+    said = told(replace(OPENED, kind="resend"), leases=False)
     assert "one platform sends it code after code" in said[0]
 
 
@@ -109,7 +108,7 @@ def test_a_word_of_the_operator_is_shown_while_it_holds() -> None:
 
 
 def test_who_reads_it_is_warned_where_the_workers_are_behind_or_nobody_can_say() -> None:
-    nothing = answer(RECIPIENT, [], (), NOW_MS, "24h")
+    nothing = answer(RECIPIENT, None, (), NOW_MS, "24h")
     assert "Call the NOC" in list(lines(nothing, 12))[6]
     assert "cannot be said" in list(lines(nothing, None))[6]
 

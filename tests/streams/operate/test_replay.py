@@ -118,10 +118,37 @@ def test_packed_files_are_unpacked(tmp_path: Path, incident: list[bytes]) -> Non
 
 def test_event_time_is_judged_against_the_time_of_ingestion_if_there_is_one() -> None:
     event = next(iter(generate("A1", 3))).value
-    ahead = event | {"ingest_time_ms": event["event_time_ms"] - 300_001}
+    taken_ms = event["event_time_ms"] - 300_001
+    ahead = event | {"ingest_time_ms": taken_ms}
     lines = [json.dumps(each).encode() for each in (event, ahead)]
     (step,) = replay(SETTINGS, [lines])
-    assert [reject.reason for reject in step.decoded.rejects] == [RejectReason.EVENT_TIME_AHEAD]
+    assert step.decoded.batch.event_time_ms.tolist() == [event["event_time_ms"], taken_ms]
+
+
+@pytest.mark.parametrize("ahead_ms", [57 * 60_000, 30 * 86_400_000])
+def test_a_flood_by_a_gateway_whose_clock_is_ahead_is_throttled_as_by_one_that_is_right(
+    ahead_ms: int,
+) -> None:
+    """And its lease is of the log's time: it does not outlive the flood by the clock's error."""
+    right = [event.value for event in generate("A1", 3)]
+    lines = [json.dumps(each).encode() for each in right]
+    fast = [
+        json.dumps(
+            each | {"event_time_ms": each["event_time_ms"] + ahead_ms,
+                    "ingest_time_ms": each["event_time_ms"]}
+        ).encode()
+        for each in right
+    ]  # fmt: skip
+
+    def decided(values: list[bytes]) -> list[tuple[str, str, int, int]]:
+        return [
+            (each.recipient, each.verb, each.issued_at_ms, each.expires_at_ms)
+            for step in replay(SETTINGS, [values])
+            for each in step.decisions.actions
+        ]
+
+    assert any(verb == "throttle" for _, verb, *_ in decided(lines))
+    assert decided(fast) == decided(lines)
 
 
 def test_a_line_a_year_ahead_of_the_file_is_refused_by_its_own_reason() -> None:

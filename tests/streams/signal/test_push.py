@@ -228,6 +228,38 @@ def test_a_sink_that_meets_something_else_is_tried_again(
     assert RECIPIENT not in caplog.text
 
 
+def test_a_flood_that_a_bank_does_not_take_keeps_no_other_from_it(
+    sink: Receiver, tmp_path: Path
+) -> None:
+    sink.statuses += [410]
+    with closing(opened(tmp_path)) as store:
+        fill(store, *flood(1), *flood(2))
+        memory = Memory()
+        with pushing(store, memory, tmp_path, sink.server_address[1]):
+            wait_until(lambda: len(memory.records) == 4, "both are tried")
+    assert sorted(each.outcome for each in memory.records[1::2]) == ["done", "failed"]
+
+
+def test_a_client_whose_numbers_meet_something_keeps_no_other_from_being_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first client's numbers raise what nobody expected, with each look; the second is told."""
+    with closing(opened(tmp_path)) as store:
+        fill(store, *flood(1))
+        made = signal(store, Memory())
+        made.parts.clients.update(
+            read(clients_file(tmp_path, *client_lines(tmp_path, 1)), Registry())
+        )
+        pusher = pusher_of(made.parts, lambda _: ())
+        assert pusher is not None
+        (second,) = pusher._outgoing
+        broken: Any = object()  # it has no `renew`
+        pusher._outgoing.insert(0, Outgoing(second.sink, broken))
+        asyncio.run(pusher.look())
+    assert second.waiting.qsize() == 1
+    assert "AttributeError" in caplog.text
+
+
 def test_a_queue_is_bounded_and_each_event_comes_into_it_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

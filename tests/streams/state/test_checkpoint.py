@@ -206,12 +206,12 @@ def test_a_newer_format_is_refused_with_both_versions() -> None:
 
 def test_a_state_of_a_newer_format_is_refused_before_it_is_read() -> None:
     reader, snapshot = ChangelogReader(), _snapshot(3)
-    later = replace(snapshot, header={"format": checkpoint.STATE_FORMAT + 1, "other": 1})
+    later = replace(snapshot, header={"format": chain.STATE_FORMAT + 1, "other": 1})
     _write(CheckpointWriter(0, "w", 1), reader, later, 1)
-    ours = checkpoint.STATE_FORMAT
+    ours = chain.STATE_FORMAT
     assert f"its state is in format {ours + 1}, this version knows up to {ours}" in _refused(reader)
     written = chain.snapshot(chain.Partition(chain.Params())).header["format"]
-    assert written == checkpoint.STATE_FORMAT
+    assert written == chain.STATE_FORMAT
 
 
 def test_a_cut_manifest_is_refused() -> None:

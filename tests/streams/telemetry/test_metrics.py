@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import get_args
 
 import pytest
@@ -72,20 +73,60 @@ def test_closed_sets_are_those_of_the_code() -> None:
     assert set(sets["episodes_total"]["rule"]) == rules
 
 
-def test_a_label_value_outside_its_set_is_an_error_and_no_series() -> None:
+DEFECTS: tuple[Callable[[Metrics], object], ...] = (
+    lambda metrics: metrics.add("dead_letters_total", reason="8617000000001"),
+    lambda metrics: metrics.add("no_such_metric"),
+    lambda metrics: metrics.add("gate_failures_total"),  # of another role
+    lambda metrics: metrics.put("mode", 1, mode="8617000000001"),
+    lambda metrics: metrics.observe("no_such_metric", 1),
+    lambda metrics: metrics.follow("no_such_metric", lambda: 1),
+    lambda metrics: metrics.counter("no_such_metric")(1),
+    lambda metrics: metrics.histogram("no_such_metric")(1),
+)
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_an_unknown_metric_or_label_value_is_an_error_here(
+    defect: Callable[[Metrics], object],
+) -> None:
+    with pytest.raises(KeyError):
+        defect(Metrics())
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_an_unknown_metric_or_label_value_ends_no_service_and_is_counted(
+    defect: Callable[[Metrics], object],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(Metrics, "strict", False)
     metrics = Metrics()
     before = series(metrics)
-    with pytest.raises(KeyError):
-        metrics.add("dead_letters_total", reason="8617000000001")
-    with pytest.raises(KeyError):
-        metrics.add("no_such_metric")
+    defect(metrics)
+    defect(metrics)
     assert series(metrics) == before
+    assert f"{PREFIX}metric_errors_total 2.0" in exposed(metrics)
+    assert len(caplog.messages) == 1
+    assert "8617000000001" not in caplog.text + exposed(metrics)
+
+
+def test_a_gauge_whose_value_cannot_be_computed_leaves_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Metrics, "strict", False)
+    metrics = Metrics()
+    metrics.follow("checkpoint_age_seconds", lambda: 1 / 0)
+    metrics.put("suspects", 7)
+    text = exposed(metrics)
+    assert f"{PREFIX}checkpoint_age_seconds NaN" in text
+    assert f"{PREFIX}suspects 7.0" in text
+    assert f"{PREFIX}metric_errors_total 1.0" in text
 
 
 def test_ten_thousand_gateways_make_a_bounded_number_of_series() -> None:
     metrics = Metrics()
     before = series(metrics)
-    metrics.count_gateways({f"gw-{n}": 1 for n in range(10_000)})
+    metrics.count_gateways("gateway_events_total", {f"gw-{n}": 1 for n in range(10_000)})
     assert series(metrics) == before + module.GATEWAYS_MAX
     text = exposed(metrics)
     assert 'gateway_events_total{gateway="gw-0"} 1.0' in text
@@ -96,7 +137,7 @@ def test_ten_thousand_gateways_make_a_bounded_number_of_series() -> None:
 @pytest.mark.parametrize("odd", ["8617000000001", "+8617000000001", "验证码", "a b", "x" * 33])
 def test_a_gateway_that_could_be_a_number_or_a_text_is_other(odd: str) -> None:
     metrics = Metrics()
-    metrics.count_gateways({odd: 1, "": 1})
+    metrics.count_gateways("gateway_events_total", {odd: 1})
     assert f'"{odd}"' not in exposed(metrics)
     assert 'gateway_events_total{gateway="other"} 1.0' in exposed(metrics)
 

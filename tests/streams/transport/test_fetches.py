@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import random
 import struct
 import sys
 import weakref
+import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -60,6 +62,14 @@ def _batch(
         raw[22] |= 0x20  # the checksum begins at byte 17 and covers all from byte 21
         raw[17:21] = struct.pack(">I", calc_crc32c(bytes(raw[21:])))
     return bytes(raw)
+
+
+def _old(magic: int, codec: int = 0) -> bytes:
+    """Three records in the format of before Kafka 0.11."""
+    builder = LegacyRecordBatchBuilder(magic, codec, 1 << 20)
+    for i in range(3):
+        builder.append(10 + i, 1_700_000_000_000, b"k", b"v" * 10)
+    return bytes(builder.build())
 
 
 def _fetched(
@@ -236,6 +246,57 @@ def test_a_broken_batch_moves_no_position() -> None:
     with pytest.raises(CorruptRecordException):
         _taken(result, 100)
     assert state.position == 10
+
+
+WHOLE = (
+    _batch(10, [b"a" * 5, b"b" * 70, b"c"]),
+    *(_batch(10, [b"a" * 50, b"b" * 70], codec=codec) for codec in (1, 2, 3, ZSTD)),
+    _batch(10, [b"a"], producer=7) + _batch(11, [b"x"], producer=7, control=True),
+    _batch(10, [b"a"]) + _old(0) + _batch(13, [b"b"]),
+    _old(0),
+    _old(1),
+    _old(1, codec=1),
+)
+
+
+def _read_whole(raw: bytes) -> int:
+    """Read a fetch as a worker does, two records at a time; return how many there were."""
+    records = CheckedRecords(raw)
+    if not records.has_next():
+        return 0
+    result, _ = _fetched(raw, 10)
+    taken = [envelope for _ in range(20) if result.has_more() for envelope in _taken(result, 2)]
+    return sum(len(list(zip(each.values, each.keys, strict=True))) for each in taken)
+
+
+@both_ways
+def test_batches_of_every_kind_are_read_whole_two_records_at_a_time() -> None:
+    assert [_read_whole(raw) for raw in WHOLE] == [3, 2, 2, 2, 2, 1, 4, 3, 3, 0]
+
+
+@both_ways
+@pytest.mark.parametrize("seed", range(4))
+def test_damaged_framing_is_a_corrupt_batch_and_no_other_error(seed: int) -> None:
+    """The lengths, the format, the attributes and the number of records, with a right checksum."""
+    rng = random.Random(seed)
+    corrupt = 0
+    for _ in range(2_000):
+        raw = bytearray(rng.choice(WHOLE))
+        for _ in range(rng.randint(1, 4)):
+            at = rng.randrange(min(len(raw), rng.choice((12, 24, 61, len(raw)))))
+            raw[at] = rng.choice((0, 1, 127, 128, 255, rng.randrange(256), raw[at] ^ 1))
+        if rng.random() < 0.3:
+            del raw[rng.randrange(len(raw)) :]
+        if len(raw) > 61 and rng.random() < 0.7:
+            if raw[16] == 2:
+                raw[17:21] = struct.pack(">I", calc_crc32c(bytes(raw[21:])))
+            else:
+                raw[12:16] = struct.pack(">I", zlib.crc32(bytes(raw[16:])))
+        try:
+            _read_whole(bytes(raw))
+        except CorruptRecordException:
+            corrupt += 1
+    assert corrupt > 400
 
 
 def test_fetches_have_their_checksums_computed_by_the_processor() -> None:

@@ -101,8 +101,7 @@ def test_an_aborted_flood_is_counted_by_no_worker_and_makes_no_lease(run: Run) -
         for identity, value in ours.published.items()
         if identity.count("/") == 0
     } == {"8613800000002"}
-    ((_, held),) = ours.states.values()
-    (state,) = held.values()
+    ((_, state),) = ours.states.values()
     assert (state.rows[:, 0] != 0).sum() == 2
     assert _difference(run) == []
 

@@ -16,7 +16,10 @@ from tests.streams.config.test_load import written
     ("text", "sentence"),
     [
         ('[input]\ncountry = "XX"', "input: country XX has no numbering plan"),
-        ('[input]\ncountry = "China"', "input.country: String should match pattern"),
+        (
+            '[input]\ncountry = "China"',
+            "input.country: not of the form that is wanted (ISO 3166 code",
+        ),
         ("[detect]\nlease_s = 1800", "detect: a lease must end before its episode does"),
         ("[detect]\nrecipients_max = 999999999", "detect: rows_max must be"),
         ("mode = ", "Invalid value"),

@@ -16,7 +16,10 @@ from tests.streams.config.test_load import written
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ('[kafka]\nbootstrap = "nowhere"', "kafka.bootstrap: String should match pattern"),
+        (
+            '[kafka]\nbootstrap = "nowhere"',
+            "kafka.bootstrap: not of the form that is wanted (host:port of one",
+        ),
         ('[kafka]\nsecurity = "sasl_ssl"', "kafka: security sasl_ssl needs username"),
         ('[kafka]\ncert_file = "a.pem"', "kafka: cert_file and key_file belong together"),
         ('[kafka]\nca_file = "/nowhere/ca.pem"', "kafka: no such file: /nowhere/ca.pem"),

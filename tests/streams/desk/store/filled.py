@@ -90,14 +90,20 @@ def opened(folder: Path, **more: Any) -> FilledStore:
     return FilledStore(f"sqlite:///{folder / 'desk.db'}", **more)
 
 
+def encoded(record: Any, offset: int, written_ms: int = NOW_MS) -> LogRecord:
+    """A record as it would lie on its topic at this offset."""
+    source, topic, encode, key = _ENCODED[type(record)]
+    return LogRecord(source, topic, 0, offset, written_ms, key(record), encode(record))
+
+
 def logged(store: FilledStore, records: Iterable[Any], written_ms: int) -> list[LogRecord]:
     """Records as they would lie on their topics, behind those of before."""
     found = []
     for record in records:
-        source, topic, encode, key = _ENCODED[type(record)]
+        topic = _ENCODED[type(record)][1]
         offset = store.offsets.get(topic, 0)
         store.offsets[topic] = offset + 1
-        found.append(LogRecord(source, topic, 0, offset, written_ms, key(record), encode(record)))
+        found.append(encoded(record, offset, written_ms))
     return found
 
 

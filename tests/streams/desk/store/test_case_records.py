@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from streams.desk.store.case_records import case_records, named_episode
+from streams.desk.store.case_records import case_records
 from streams.errors import UnavailableError
 from streams.evidence.records import KINDS
 from streams.wire import Notice
@@ -54,7 +54,11 @@ def test_a_case_is_found_by_its_number_its_token_its_lease_and_its_name(tmp_path
     newer, _ = flood(2, at_ms=START_MS + 3_600_000, revision=20)
     token, _ = flood(3, recipient="h1:0077", revision=30)
     fill(store, older, its_lease, newer, token)
-    named = partial(named_episode, store)
+
+    def named(written: str, recipient: str | None) -> str | None:
+        found = store.named(written, recipient)
+        return found[0].episode_id if found else None
+
     assert named("+86 139 0000 0001", older.recipient) == newer.episode_id
     assert named(older.episode_id, None) == older.episode_id
     assert named(its_lease.action_id, None) == older.episode_id

@@ -42,7 +42,7 @@ def test_the_files_of_a_store_belong_to_its_owner_alone(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="nowhere"):
+    with pytest.raises(ConfigError, match=r"nowhere.*make this folder"):
         CaseStore(f"sqlite:///{tmp_path}/nowhere/desk.db")
 
 

@@ -160,11 +160,28 @@ def test_cookies_are_for_this_host_alone_where_there_is_tls() -> None:
         ("10.0.0.6", "203.0.113.9", "10.0.0.6"),
         ("10.0.0.5", "", "10.0.0.5"),
         ("", "203.0.113.9", ""),
+        ("10.0.0.5", "203.0.113.9:52114", "203.0.113.9"),
+        ("10.0.0.5", "[2001:db8::9]:443", "2001:db8::9"),
+        ("10.0.0.5", "[2001:db8::9]", "2001:db8::9"),
+        ("10.0.0.5", "2001:DB8:0::9", "2001:db8::9"),
+        ("10.0.0.5", "::ffff:203.0.113.9", "203.0.113.9"),
+        ("10.0.0.5", "[::ffff:203.0.113.9]:443", "203.0.113.9"),
+        ("10.0.0.5", "unknown", "10.0.0.5"),
+        ("10.0.0.5", "999.0.113.9:80:80", "10.0.0.5"),
+        ("10.0.0.5", "[2001:db8::9", "10.0.0.5"),
+        ("::ffff:10.0.0.5", "203.0.113.9", "203.0.113.9"),
+        ("::ffff:10.0.0.6", "203.0.113.9", "10.0.0.6"),
     ],
 )
 def test_only_a_listed_proxy_says_who_is_behind_it(peer: str, said: str, address: str) -> None:
     place = Site("https://desk.example", ("10.0.0.5/32",))
     assert place.address(peer, Headers({"x-forwarded-for": said})) == address
+
+
+def test_of_two_headers_the_one_that_the_proxy_added_counts() -> None:
+    place = Site("https://desk.example", ("10.0.0.5/32",))
+    said = [(b"x-forwarded-for", b"198.51.100.1"), (b"x-forwarded-for", b"203.0.113.9")]
+    assert place.address("10.0.0.5", Headers(raw=said)) == "203.0.113.9"
 
 
 def test_cookies_that_cannot_be_read_are_none() -> None:

@@ -141,6 +141,27 @@ def test_a_pack_that_does_not_verify_is_not_given_out(
     )
 
 
+def test_a_hand_over_that_meets_something_is_audited_and_keeps_no_other(
+    signed: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed.flood()
+    client = signed.inside(DeskRole.EVIDENCE)
+    path = found(signed, client)
+    errors = [ValueError("whatever a library may raise")]
+    good = PackKey.signatures
+
+    def sign(own: PackKey, message: bytes) -> dict[str, bytes]:
+        if errors:
+            raise errors.pop()
+        return good(own, message)
+
+    monkeypatch.setattr(PackKey, "signatures", sign)
+    assert send(client, "/evidence", at=path, **asked(path), **ASKS).status_code == 500
+    assert [line["outcome"] for line in signed.ledger.of("export")] == ["asked", "failed"]
+    assert send(client, "/evidence", at=path, **asked(path), **ASKS).status_code == 200
+    assert [line["outcome"] for line in signed.ledger.of("export")][2:] == ["asked", "done"]
+
+
 def test_a_zip_of_the_same_files_is_the_same(tmp_path: Path) -> None:
     (tmp_path / "pack").mkdir()
     for name in ("b", "a"):

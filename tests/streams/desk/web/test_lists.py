@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from streams.desk.store import DeskRole
+from streams.desk.store.store import QUIET_MS
 from streams.desk.web.lists import few
-from tests.streams.desk.store.filled import campaign, fill, week_of
+from streams.operate.cases import Doing
+from tests.streams.desk.store.filled import campaign, fill, flood, week_of
 from tests.streams.desk.web.world import World, busy, send
 
 NUMBER = "8617000000001"
@@ -26,6 +28,30 @@ def test_a_leads_list_has_masked_numbers_and_ways_in(world: World) -> None:
     assert "+86 170 •••• 0001" in page
     assert NUMBER not in page
     assert page.count("/case/") == 8
+
+
+def test_a_long_list_says_how_many_floods_it_does_not_show(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.desk.web.lists.LIVE_MAX", 3)
+    busy(world, world.store.at_ms)
+    assert "当前 8 起轰炸，显示 3 起" in world.inside(DeskRole.LEAD).get("/live").text
+
+
+def test_a_flood_that_became_quiet_is_no_live_one_though_nothing_ended_it(world: World) -> None:
+    record, lease = flood()
+    fill(world.store, record, lease)
+    client = world.inside(DeskRole.LEAD)
+    world.store.at_ms = lease.expires_at_ms + 1  # it may go on too slowly for another lease
+    page = client.get("/live").text
+    assert "租约已结束" in page
+    minutes = (record.evidence.last_ms - record.evidence.first_ms) // 60_000
+    assert f"({minutes} 分钟)" in page
+    world.store.at_ms = max(lease.expires_at_ms, record.evidence.last_ms + QUIET_MS)
+    assert "目前没有轰炸" in world.inside(DeskRole.LEAD, name="li.lei").get("/live").text
+    found = world.store.find(record.recipient).newest
+    assert found is not None
+    assert found.line.state is Doing.OVER
 
 
 def test_a_list_is_live_until_somebody_pauses_it(world: World) -> None:

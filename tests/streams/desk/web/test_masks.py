@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams.desk.web.masks import masked, whole
+from streams.desk.web.masks import masked, unnamed, whole
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,17 @@ def test_a_short_code_is_hidden_nearly_whole() -> None:
 
 def test_a_whole_number_is_in_groups_that_can_be_read() -> None:
     assert whole("8613900000001") == "+86 139 0000 0001"
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("call 139_0000_0001, please", "call {}, please"),
+        ("【１３９，００００：０００１】好", "【{}】好"),
+    ],
+)
+def test_a_number_that_somebody_writes_out_is_masked_and_the_rest_stays(
+    text: str, rest: str
+) -> None:
+    recipient = "8613900000001"
+    assert unnamed(text, recipient) == rest.format(masked(recipient))

@@ -163,6 +163,7 @@ def test_the_audit_is_searched_by_person_act_and_number(world: World) -> None:
     assert page.count('<tr role="row">') == 1 + 3
     assert RECIPIENT not in page
     assert "&lt;b&gt;x" in page
+    assert ">坐席<" in page
     assert auditor.get("/audit?actor=wang.fang").text.count('<tr role="row">') == 1 + 2
     assert auditor.get("/audit?actor=wang.fang&verb=search").text.count('<tr role="row">') == 1 + 1
     by_number = send(auditor, "/audit", at="/audit", number=f"+{RECIPIENT}")

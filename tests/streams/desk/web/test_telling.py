@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from datetime import UTC
 
 import pytest
+from msgspec.structs import replace as replaced
 
 from detectors.model.event import Trust
-from streams.desk.store import CaseFile, Freshness
+from streams.desk.store import CaseFile, DeskRole, Freshness
 from streams.desk.web.telling import (
     STATES,
     TONES,
@@ -21,10 +23,11 @@ from streams.desk.web.telling import (
     view,
     word_sentence,
 )
+from streams.language import speaking
 from streams.operate.cases import Doing
 from streams.wire import Override
 from tests.enforce.records import RECIPIENT
-from tests.streams.desk.store.filled import ended, fill, flood
+from tests.streams.desk.store.filled import acked, ended, fill, flood
 from tests.streams.desk.web.world import World, busy
 
 
@@ -32,8 +35,8 @@ def opened(world: World) -> CaseFile:
     return world.store.case(busy(world, world.store.at_ms))
 
 
-def told(world: World, file: CaseFile, *words: Override) -> CaseView:
-    return view(file, words, world.store.at_ms)
+def told(world: World, file: CaseFile) -> CaseView:
+    return view(file, world.store.at_ms)
 
 
 def test_a_case_says_what_a_caller_asks(world: World) -> None:
@@ -47,6 +50,32 @@ def test_a_case_says_what_a_caller_asks(world: World) -> None:
     assert case.platforms[0].would == "refuse"
     assert case.platforms[-1].trust == "bank"
     assert sum(sum(row[1:]) for row in case.figures) == 128
+
+
+def test_the_table_of_platforms_adds_up_and_a_limit_is_said_to_be_one(world: World) -> None:
+    """The detector counts 64 platforms of a number; the records of messages name more."""
+    names = [f"sig:平台{n}" for n in range(118)]
+    record, lease = flood(platforms=names)
+    record = replace(record, evidence=replace(record.evidence, platforms=70, novel=64))
+    fill(world.store, record, lease)
+    case = told(world, world.store.case(record.episode_id))
+    assert (case.platforms_count, len(case.platforms)) == (118, 118)
+    assert "64 or more of them new" in case.happens
+    page = world.inside(DeskRole.LEAD).get(f"/case/{record.episode_id}").text
+    assert "另有 110 个" in page
+    assert page.count("另有") == 1
+
+
+def test_a_chinese_case_names_levels_and_answers_of_gateways_in_chinese(world: World) -> None:
+    record, lease = flood()
+    fill(world.store, record, lease, replaced(acked(lease, "ignored"), why="released"))
+    client = world.inside(DeskRole.LEAD)
+    page = client.get(f"/case/{record.episode_id}").text
+    assert "(已由人工解除)" in page
+    with speaking("zh-Hans", UTC):
+        case = told(world, world.store.case(record.episode_id))
+        assert {level for _, level, _ in case.explanation.path} == {"限流"}
+        assert "THROTTLE" not in case.explanation.headline
 
 
 def test_no_whole_number_is_in_it(world: World) -> None:
@@ -69,7 +98,7 @@ def test_where_nothing_is_refused_nothing_reads_as_if_it_were(world: World, mode
     fill(world.store, word)
     found = world.store.find("8617000000001").newest
     assert found is not None
-    case = told(world, found, word)
+    case = told(world, found)
     assert not case.refusing
     assert case.ends_ms == 0
     assert case.bank == "Yes: nothing is refused, her bank's codes arrive too."

@@ -1,0 +1,54 @@
+"""Relapse: the flood of the last days comes back.
+
+Runs of a flooding tool are repeated for days. After an enforced THROTTLE each recipient has a
+record of that flood's platforms for 72 hours. A few of these platforms at once reopen the throttle,
+and they do not become known meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from detectors.bars import RELAPSE_PLATFORMS, RELAPSE_WINDOW_MS
+from detectors.model.records import seconds
+from detectors.suspects.judge import Band, Finding
+
+RULE: Final = "relapse"
+
+
+class Relapse:
+    """The record of one recipient's last enforced flood."""
+
+    __slots__ = ("platforms", "recent_ms", "until_s")
+
+    def __init__(
+        self, until_s: int, platforms: Iterable[int], recent_ms: Iterable[tuple[int, int]] = ()
+    ) -> None:
+        self.until_s = until_s  # seconds of a row; the record ends here
+        self.platforms = frozenset(platforms)
+        self.recent_ms = dict(recent_ms)  # platform of the flood -> time of its newest message
+
+    def state(self) -> list[Any]:
+        """Return what a checkpoint keeps; `Relapse(*state)` is the record again."""
+        return [self.until_s, sorted(self.platforms), list(self.recent_ms.items())]
+
+    def forget_after(self, limit_s: int) -> None:
+        """Drop messages that are later than `limit_s`: a clock was ahead."""
+        self.recent_ms = {p: ms for p, ms in self.recent_ms.items() if seconds(ms) <= limit_s}
+
+
+def observe_relapse(relapse: Relapse | None, platform: int, at_ms: int, other: Finding) -> Finding:
+    """Take one code of a novel, untrusted platform in.
+
+    Returns THROTTLE if enough platforms of the earlier flood came within ten minutes of this code,
+    else `other`. Codes may come out of order.
+    """
+    if relapse is None or platform not in relapse.platforms:
+        return other
+    recent_ms = relapse.recent_ms
+    recent_ms[platform] = max(at_ms, recent_ms.get(platform, at_ms))
+    near = [ms for ms in recent_ms.values() if abs(at_ms - ms) < RELAPSE_WINDOW_MS]
+    if other.band is Band.THROTTLE or len(near) < RELAPSE_PLATFORMS:
+        return other
+    return Finding(Band.THROTTLE, RULE, len(near), RELAPSE_PLATFORMS, seconds(min(near)))

@@ -1,0 +1,406 @@
+"""Bad records on every topic, for every service that reads it: it counts them and obeys the next.
+
+Two kinds are bad everywhere: what is no record at all, and a record of a newer schema version.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import msgspec
+import pytest
+
+from detectors.leases.rails import RailParams
+from detectors.model.times import DAY_MS, HOUR_MS
+from streams.agents.campaigns import CampaignAgent
+from streams.agents.platforms import PlatformAgent
+from streams.config import Topics
+from streams.demo.brokers import Broker
+from streams.desk.store import CaseStore
+from streams.desk.store.writer import SOURCES, LogRecord
+from streams.desk.web.ledger import tail_of
+from streams.desk.web.serve import _indexing
+from streams.enforce.adapter import Adapter
+from streams.enforce.book import DesiredState, mode
+from streams.enforce.reconcile import Reconciler
+from streams.gate.leases import LeaseMemory
+from streams.gate.serve import LeaseKeeper
+from streams.operate.platforms import read_platforms
+from streams.signal.lookup import Lookup
+from streams.telemetry.metrics import Metrics
+from streams.wire import (
+    EVERYONE,
+    Ack,
+    chained,
+    encode_ack,
+    encode_action,
+    encode_episode,
+    encode_incident,
+    encode_notice,
+    encode_override,
+    encode_part,
+    override_key,
+)
+from tests.detectors.campaigns.tales import tale
+from tests.detectors.platforms.test_days import part
+from tests.enforce.records import action, override
+from tests.ports import free_port
+from tests.streams.desk.store.filled import (
+    FilledStore,
+    acked,
+    audited,
+    counted,
+    flood,
+    incident,
+    logged,
+)
+from tests.streams.notices.test_book import ack, episode
+from tests.streams.notices.test_notifier import World
+from tests.streams.wire.test_campaigns import CAMPAIGN
+from tests.streams.wire.test_notices import SAID as NOTICE
+from tests.streams.wire.test_platforms import FIGURES
+from tests.streams.worker.scraped import scraped
+from tests.threads import meanwhile
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+
+VICTIM, OTHER = "8613900000001", "8613900000002"
+GATEWAY = "smsc-1"
+
+
+@dataclass(frozen=True)
+class Good:
+    """A record that a service has to obey after bad ones, and how that shows."""
+
+    topic: str  # setting
+    key: bytes
+    value: bytes
+    obeyed: Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service that runs: what it reads, and the bad records that it counted."""
+
+    goods: tuple[Good, ...]
+    counted: Callable[[], list[float]]  # bad and newer, or both together
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def refused(metrics: Metrics) -> list[float]:
+    value = metrics.registry.get_sample_value
+    name = "otpguard_records_refused_total"
+    return [value(name, {"kind": kind}) or 0.0 for kind in ("bad", "newer")]
+
+
+def unread(metrics: Metrics) -> list[float]:
+    return [metrics.registry.get_sample_value("otpguard_index_unreadable_total") or 0.0]
+
+
+def enforced(memory: LeaseMemory) -> tuple[Good, ...]:
+    """Leases, a release and the kill switch: each after bad records of its own."""
+    first, second = (
+        action(each, number, at_ms=now_ms()) for number, each in enumerate((VICTIM, OTHER), 1)
+    )
+    release = override("release", VICTIM, issued_at_ms=now_ms(), expires_at_ms=now_ms() + HOUR_MS)
+    off = override("mode", EVERYONE, mode="off", issued_at_ms=now_ms(), expires_at_ms=None)
+    return (
+        Good("throttle", VICTIM.encode(), encode_action(first), lambda: VICTIM in memory.leases),
+        Good("throttle", OTHER.encode(), encode_action(second), lambda: len(memory.leases) == 2),
+        Good("override", override_key(release), encode_override(release),
+             lambda: set(memory.leases) == {OTHER}),
+        Good("everyone", override_key(off), encode_override(off), lambda: not memory.leases),
+    )  # fmt: skip
+
+
+@contextmanager
+def run_adapter(world: World, _: Path) -> Iterator[Service]:
+    memory, metrics = LeaseMemory(), Metrics("adapter")
+    reconciler = Reconciler(memory, DesiredState(RailParams()), GATEWAY)
+    group = f"{world.settings.app_id}-enforce-{GATEWAY}"
+    made = Adapter(reconciler, world.clients, world.topics, group, metrics, now_ms)
+    with meanwhile(made.run, made.ready):
+        yield Service(enforced(memory), lambda: refused(metrics))
+
+
+@contextmanager
+def run_gate(world: World, _: Path) -> Iterator[Service]:
+    memory, metrics = LeaseMemory(), Metrics("gate")
+    keeper = LeaseKeeper(world.settings, GATEWAY, memory, metrics)
+    keeper.start()
+    try:
+        wait_until(keeper.rebuilt.is_set, "all leases are read")
+        yield Service(enforced(memory), lambda: refused(metrics))
+        restarts = metrics.registry.get_sample_value("otpguard_gate_adapter_restarts_total")
+        assert (restarts, keeper.state) == (0, "")
+    finally:
+        keeper.close(60)
+
+
+@contextmanager
+def run_campaigns(world: World, _: Path) -> Iterator[Service]:
+    metrics, name = Metrics("campaigns"), f"{world.settings.app_id}-agents"
+    made = CampaignAgent(world.clients, world.topics, name, metrics, now_ms)
+    record = next(tale(Random(7), 1, now_ms() - HOUR_MS, first=1))
+
+    def seen() -> bool:
+        return len(made._floods.by_id) == 1
+
+    with meanwhile(made.run, made.ready):
+        key = record.recipient.encode()
+        yield Service((Good("episode", key, encode_episode(record), seen),),
+                      lambda: refused(metrics))  # fmt: skip
+
+
+@contextmanager
+def run_platforms(world: World, _: Path) -> Iterator[Service]:
+    metrics, name = Metrics("platforms"), f"{world.settings.app_id}-agents"
+    made = PlatformAgent(world.clients, world.topics, name, metrics, now_ms, None)
+    yesterday = part(0, 4096, day=now_ms() // DAY_MS - 1, p1=200)
+
+    def seen() -> bool:
+        found = read_platforms(world.clients, world.topics.platform)
+        return [each.platform for each in found] == ["sig:p1"]
+
+    with meanwhile(made.run, made.ready):
+        yield Service((Good("platform_parts", b"0", encode_part(yesterday), seen),),
+                      lambda: refused(metrics))  # fmt: skip
+
+
+INDEXED = {
+    source: setting for setting, source in SOURCES.items() if setting != "everyone"
+}  # source -> setting of its topic
+
+
+def lines(*found: Any) -> list[LogRecord]:
+    """Records as they lie on their topics."""
+    maker = FilledStore.__new__(FilledStore)
+    maker.offsets = {}
+    return logged(maker, found, 0)
+
+
+def indexed() -> tuple[Any, ...]:
+    record, lease = flood(3, at_ms=now_ms() - HOUR_MS)
+    return (
+        record, lease, acked(lease), incident(record), counted(lease, {1: 2}), *audited({}),
+        override("release"), NOTICE, CAMPAIGN, FIGURES,
+    )  # fmt: skip
+
+
+@contextmanager
+def run_desk(world: World, folder: Path) -> Iterator[Service]:
+    """Run the indexer as the desk does; the process of the indexer alone runs the same."""
+    metrics = Metrics("desk")
+    store = CaseStore(f"sqlite:///{folder / 'desk.db'}")
+    value = metrics.registry.get_sample_value
+
+    def good(number: int, found: Any) -> Good:
+        def seen() -> bool:
+            return (value("otpguard_index_records_total") or 0) >= wanted(number)
+
+        return Good(INDEXED[found.source], found.key, found.value, seen)
+
+    def wanted(number: int) -> int:
+        return 2 * len(INDEXED) + 3 * number
+
+    with closing(store), _indexing(world.settings, store, metrics):
+        goods = [good(n, each) for n, each in enumerate(lines(*indexed()), 1)]
+        yield Service(tuple(goods), lambda: unread(metrics))
+        assert store.find(flood(3)[0].recipient).newest is not None
+        assert len(store.audit()) == 1
+
+
+@contextmanager
+def run_signal(world: World, folder: Path) -> Iterator[Service]:
+    """The signal reads no topic: it answers from the store that an indexer keeps."""
+    metrics = Metrics("indexer")
+    store = CaseStore(f"sqlite:///{folder / 'desk.db'}")
+    lookup = Lookup(store, lambda _: ())
+    record, lease = flood(3, at_ms=now_ms() - HOUR_MS)
+    number = record.recipient
+    with closing(store), _indexing(world.settings, store, metrics):
+        goods = (
+            Good("episode", number.encode(), encode_episode(record),
+                 lambda: lookup.floods(number)),
+            Good("throttle", number.encode(), encode_action(lease),
+                 lambda: lookup.leases(number, lease.issued_at_ms)),
+        )  # fmt: skip
+        yield Service(goods, lambda: unread(metrics))
+
+
+@contextmanager
+def run_notifier(world: World, _: Path) -> Iterator[Service]:
+    metrics = Metrics("notifier")
+    made = world.notifier(reply=True, metrics=metrics, released=True)
+    desired = made._book.desired
+    with meanwhile(made.run, made.ready):
+        lease = replace(action(VICTIM, 1, at_ms=now_ms()), action_id="a0", episode_id="e0")
+        release = override(
+            "release", VICTIM, issued_at_ms=now_ms(), expires_at_ms=now_ms() + HOUR_MS
+        )
+        off = override("mode", EVERYONE, mode="off", issued_at_ms=now_ms(), expires_at_ms=None)
+        done = msgspec.structs.replace(NOTICE, notice_id="of-another", state="sent")
+        record, answer = episode(lease), ack(lease, "applied")
+        yield Service(
+            (
+                Good("incident", b"x", encode_incident(incident(flood(3)[0])), lambda: True),
+                Good("episode", VICTIM.encode(), encode_episode(record), lambda: True),
+                Good("throttle", VICTIM.encode(), encode_action(lease), lambda: True),
+                Good("acks", b"a0", encode_ack(answer), lambda: len(world.phones.got) == 1),
+                Good("override", override_key(release), encode_override(release),
+                     lambda: len(world.phones.got) == 2),
+                Good("everyone", override_key(off), encode_override(off),
+                     lambda: mode(desired, now_ms()) == "off"),
+                Good("notice", b"of-another", encode_notice(done), lambda: True),
+            ),
+            lambda: refused(metrics),
+        )  # fmt: skip
+
+
+@contextmanager
+def run_auditor(world: World, _: Path) -> Iterator[Service]:
+    """Continue a chain of the audit, as a desk does when it starts."""
+    (line,) = lines(*audited({}))
+    assert line.key is not None
+    assert line.value is not None
+    chain, value = line.key.decode(), line.value
+
+    def found() -> bool:
+        return tail_of(world.clients, world.topics.audit, chain) == (1, chained(value))
+
+    yield Service((Good("audit", line.key, value, found),), list)
+
+
+@contextmanager
+def run_worker(world: World, folder: Path) -> Iterator[Service]:
+    """Run a worker as a process; it reads acknowledgements from its start on."""
+    port, config = free_port(), folder / "otpguard.toml"
+    names = {each: getattr(world.topics, each) for each in Topics.model_fields}
+    config.write_text(
+        f'app_id = "{world.settings.app_id}"\nworker = {{data_dir = "{folder}/worker"}}\n'
+        f'kafka = {{bootstrap = "{world.settings.kafka.bootstrap}"}}\n'
+        f"http = {{port = {port}}}\n[topics]\n"
+        + "".join(f"{key} = {json.dumps(value)}\n" for key, value in names.items())
+    )
+    event = json.dumps(
+        {"schema_version": 1, "recipient": VICTIM, "sender": "1069", "event_time_ms": now_ms(),
+         "message_id": "m-1", "event_type": "submit", "text": "code 123456"}
+    ).encode().replace(b'"schema_version": 1', b'"schema_version":1')  # fmt: skip
+    answer = Ack(action_id=f"{world.settings.epoch}:{world.topics.input}:0:7", gateway_id=GATEWAY,
+                 state="failed", why="", at_ms=now_ms())  # fmt: skip
+
+    def value(name: str, **labels: str) -> float:
+        return scraped(port, name, **labels) or 0.0
+
+    def counted_letters() -> list[float]:
+        bad = value("dead_letters_total", reason="invalid_json")
+        newer = value("dead_letters_total", reason="unknown_schema_version")
+        return [bad + value("records_refused_total", kind="bad"),
+                newer + value("records_refused_total", kind="newer")]  # fmt: skip
+
+    words = [sys.executable, "-m", "streams", "worker", "--config", str(config)]
+    with (folder / "worker.log").open("wb") as log, subprocess.Popen(words, stderr=log) as process:
+        try:
+            wait_until(lambda: value("partitions_assigned") == 2, "the worker reads")
+            yield Service(
+                (
+                    Good("input", VICTIM.encode(), event,
+                         lambda: value("events_total", outcome="counted") == 1),
+                    Good("acks", b"a", encode_ack(answer),
+                         lambda: value("acks_total", state="failed") == 1),
+                ),
+                counted_letters,
+            )  # fmt: skip
+            assert process.poll() is None
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+
+
+SERVICES: Mapping[str, Callable[[World, Path], AbstractContextManager[Service]]] = {
+    "worker": run_worker,
+    "adapter": run_adapter,
+    "gate": run_gate,
+    "campaigns": run_campaigns,
+    "platforms": run_platforms,
+    "desk": run_desk,
+    "signal": run_signal,
+    "notifier": run_notifier,
+    "auditor": run_auditor,
+}
+
+READS: Mapping[str, frozenset[str]] = {
+    "worker": frozenset({"input", "acks"}),
+    "adapter": frozenset({"throttle", "override", "everyone"}),
+    "gate": frozenset({"throttle", "override", "everyone"}),
+    "campaigns": frozenset({"episode"}),
+    "platforms": frozenset({"platform_parts"}),
+    "desk": frozenset(SOURCES) - {"everyone"},  # read like `override`
+    "signal": frozenset({"episode", "throttle"}),  # through the index
+    "notifier": frozenset(
+        {"incident", "episode", "throttle", "acks", "override", "everyone", "notice"}
+    ),
+    "auditor": frozenset({"audit"}),
+}
+"""Service -> settings of the topics that it reads and on which bad records are counted.
+
+The agents' own topics are not here: nobody else writes them, and `tests/streams/agents` has bad
+records on them. The notifier reads the input for replies; the workers count what is bad there.
+"""
+
+
+def newer_than(value: bytes) -> bytes:
+    """The record as a program of a later major version would write it."""
+    newer = value.replace(b'"schema_version":1', b'"schema_version":99')
+    assert newer != value
+    return newer
+
+
+def test_every_topic_that_is_read_has_its_bad_records() -> None:
+    written = {each for each, of in Topics.model_fields.items() if of.annotation is str}
+    nobody = {"undeliverable", "dead_letters"}  # people's commands read them
+    own = {"campaign", "platform"}
+    assert frozenset().union(*READS.values()) | nobody | own == written
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_counts_bad_and_newer_records_and_obeys_the_next_good_one(
+    service: str, kafka: Broker, unique: str, tmp_path: Path
+) -> None:
+    world = World(kafka, unique)
+    sent = 0
+
+    def say_bad(setting: str, key: bytes, good: bytes) -> None:
+        for value in (b"nonsense", newer_than(good)):
+            world.say(getattr(world.topics, setting), key, value)
+
+    early = READS[service] - ({"acks"} if service == "worker" else frozenset())
+    for setting in early:
+        say_bad(setting, b"early", b'{"schema_version":1}')
+        sent += 1
+    with closing(world.producer), SERVICES[service](world, tmp_path) as running:
+        assert {good.topic for good in running.goods} == READS[service]
+        for good in running.goods:
+            say_bad(good.topic, good.key, good.value)
+            world.say(getattr(world.topics, good.topic), good.key, good.value)
+            wait_until(good.obeyed, f"{service} obeys {good.topic}")
+            sent += 1
+        totals = {1: [2 * sent], 2: [sent, sent], 0: []}
+        number = len(running.counted())
+        wait_until(
+            lambda: running.counted() == totals[number], f"{service} counts: {totals[number]}"
+        )
