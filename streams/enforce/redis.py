@@ -3,9 +3,9 @@
 `otpguard:throttle:<recipient>` contains the lease as compact JSON. The key expires with its lease
 (PXAT), so leases end even if the adapter is dead. The gateway's script increments
 `otpguard:refused:<action>` and, if it can, the hash `otpguard:platforms:<action>` by platform id.
-The script records retries that it let pass under `otpguard:again:<recipient>`. The hash
-`otpguard:trusted` contains the class of each trusted platform, for scripts without access to the
-registry.
+The script records retries that it let pass under `otpguard:again:<recipient>`. Two
+hashes serve scripts without access to the registry: `otpguard:trusted` contains the class of each
+trusted platform, `otpguard:keys` the key of each brand that has more than one name.
 """
 
 from __future__ import annotations
@@ -80,6 +80,23 @@ def trusted(registry: Registry) -> dict[str, str]:
     }
 
 
+def aliases(registry: Registry) -> dict[str, str]:
+    """Platform key by `sig:` and a normalised name, `port:` and a number, `host:` and a domain.
+
+    The key is empty for senders that the operator calls shared: the text names the platform. Names
+    that are their own key are left out, and so are numbers and domains without an owner.
+    """
+    from detectors.recognise.keys import BRAND, brand_key, host_key  # noqa: PLC0415 - start-up time
+    from detectors.recognise.names import listed  # noqa: PLC0415
+
+    names = {f"{BRAND}{key}": key for key in chain(listed().names, registry.signatures)}
+    keys = {written: brand_key(registry, key) for written, key in names.items()}
+    keys |= {f"port:{number}": f"{BRAND}{o[0].key}" for number, o in registry.ports.items()}
+    keys |= {f"host:{host}": host_key(registry, host) for host in registry.hosts}
+    keys |= {f"{BRAND}{sender}": "" for sender in registry.shared}
+    return {written: key for written, key in keys.items() if written != key}
+
+
 def connect(settings: Redis, timeout_s: float = TIMEOUT_S) -> redis.Redis:
     """Return a client that fails at once if Redis is down: the adapter itself does the retries."""
     secure = {
@@ -109,7 +126,10 @@ class RedisGateway:
     def __init__(self, client: redis.Redis, registry: Registry, prefix: str = PREFIX) -> None:
         self._client = client
         # Alternating fields and values, as HSET expects them.
-        self._trusted = list(chain.from_iterable(trusted(registry).items()))
+        self._tables = {
+            f"{prefix}trusted": list(chain.from_iterable(trusted(registry).items())),
+            f"{prefix}keys": list(chain.from_iterable(aliases(registry).items())),
+        }
         self._prefix = prefix
         self._throttle = f"{prefix}throttle:"
         self._refused = f"{prefix}refused:"
@@ -206,9 +226,10 @@ class RedisGateway:
                     fresh, marker = _execute(pipe)
             if fresh or not self._announced:
                 with self._client.pipeline() as pipe:
-                    pipe.delete(f"{self._prefix}trusted")
-                    if self._trusted:
-                        pipe.hset(f"{self._prefix}trusted", items=self._trusted)
+                    for name, items in self._tables.items():
+                        pipe.delete(name)
+                        if items:
+                            pipe.hset(name, items=items)
                     _execute(pipe)
                 self._announced = True
             return f"{server['run_id']}/{marker.decode()}"

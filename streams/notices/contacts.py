@@ -20,6 +20,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from detectors.recognise.registry import Registry
 from streams.errors import ConfigError
 from streams.files import read_toml
 from streams.language import tr
@@ -33,7 +34,7 @@ _TRUE: Final = frozenset({"true", "yes", "1"})
 
 @dataclass(frozen=True, slots=True)
 class PlatformContact:
-    """A contact for one or more platforms. `platforms`: keys as the detector writes them."""
+    """A contact for one or more platforms. `platforms`: keys as the register writes them."""
 
     platforms: tuple[str, ...]
     name: str
@@ -61,8 +62,13 @@ class PlatformContacts:
         return list({id(c): c for c in self.by_platform.values() if c.expires < today}.values())
 
 
-def read_contacts(path: Path | None) -> PlatformContacts:
-    """Read the file of contacts; None gives no contacts. Raise ConfigError that names the entry."""
+def read_contacts(path: Path | None, registry: Registry) -> PlatformContacts:
+    """Read the file of contacts; None gives no contacts. Raise ConfigError that names the entry.
+
+    A platform may be listed under any of its names and numbers: the registry maps it to its key.
+    """
+    from detectors.recognise.keys import current_key  # noqa: PLC0415 - start-up time
+
     if path is None:
         return PlatformContacts({})
     try:
@@ -80,7 +86,7 @@ def read_contacts(path: Path | None) -> PlatformContacts:
         ) from None
     found: dict[str, PlatformContact] = {}
     for nth, contact in enumerate(_contacts(rows, path), 1):
-        for platform in contact.platforms:
+        for platform in {current_key(registry, each): None for each in contact.platforms}:
             if platform in found:
                 raise _wrong(path, nth, tr("{name} stands in two entries").format(name=platform))
             found[platform] = contact

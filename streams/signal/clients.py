@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from detectors.model.event import Trust
+from detectors.recognise.keys import current_key
+from detectors.recognise.registry import Registry
 from streams.errors import ConfigError
 from streams.files import read_toml
 from streams.language import tr
@@ -51,11 +53,17 @@ class _Row(msgspec.Struct, forbid_unknown_fields=True):
     sink_per_minute: int = 120
 
 
-def read(path: Path) -> dict[str, SignalClient]:
-    """Read the clients from TOML, one table per client. Raise ConfigError for invalid content."""
+def read(path: Path, registry: Registry) -> dict[str, SignalClient]:
+    """Read the clients from TOML, one table per client. Raise ConfigError for invalid content.
+
+    A client's platform may be listed under any of its names and numbers.
+    """
     try:
         tables = read_toml(path)
-        return {name: _client(name, msgspec.convert(row, _Row)) for name, row in tables.items()}
+        return {
+            name: _client(name, msgspec.convert(row, _Row), registry)
+            for name, row in tables.items()
+        }
     except (OSError, ValueError, KeyError) as error:
         said = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(
@@ -63,7 +71,7 @@ def read(path: Path) -> dict[str, SignalClient]:
         ) from None
 
 
-def _client(name: str, row: Any) -> SignalClient:
+def _client(name: str, row: Any, registry: Registry) -> SignalClient:
     if unknown := set(row.scopes) - set(SCOPES):
         raise ValueError(f"{name}: unknown scopes {', '.join(sorted(unknown))}")
     if min(row.per_minute, row.number_per_hour, row.sink_per_minute) < 1:
@@ -77,7 +85,7 @@ def _client(name: str, row: Any) -> SignalClient:
         frozenset(row.scopes),
         row.per_minute,
         row.number_per_hour,
-        tuple(row.platforms),
+        tuple(current_key(registry, each) for each in row.platforms),
         Trust[row.trust.upper()],
         fingerprint,
         row.sink,

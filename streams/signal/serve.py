@@ -182,7 +182,7 @@ def askers(settings: Settings) -> tuple[dict[str, SignalClient], Callable[[], by
     own = settings.signal
     if own.clients_file is None:
         raise ConfigError(tr("signal.clients_file: nobody may ask without one"))
-    clients = read(own.clients_file)
+    clients = read(own.clients_file, settings.registry()[0])
     fetch: Callable[[], bytes] | None = None
     if own.jwks_file is not None:
         fetch = JwksFile(own.jwks_file)

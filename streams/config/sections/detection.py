@@ -35,7 +35,10 @@ class Input(Section):
     """The intake of records: country, limits, what is counted."""
 
     country: str = Field(
-        "CN", pattern="^[A-Z]{2}$", description="ISO 3166 code; reads numbers in national form"
+        "CN",
+        pattern="^[A-Z]{2}$",
+        description="ISO 3166 code: numbers in national form are read by its plan, and trusted by "
+        "its registry; mode enforce starts only if it is set",
     )
     counted_type: Literal["submit", "deliver", "receipt"] = Field(
         "submit", description="the event type that is counted: offered traffic shows a flood first"

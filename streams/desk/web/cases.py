@@ -65,7 +65,6 @@ EXEMPTS_S: Final[Mapping[str, int]] = MappingProxyType(
 )
 REASON_MAX: Final = 200
 WORD_ID: Final = re.compile(r"override(-all)?-\d{1,19}")
-KEY: Final = re.compile(r"(sig|port|id|host|from):.{1,200}")
 CALLS_SHOWN: Final = 10
 CALL_MS: Final = 600_000
 """One call, at most: what an agent noted of a caller so lately is said of the same one."""
@@ -246,8 +245,8 @@ class CasePages:
         if act == "release" and span in RELEASES_S:
             lasts_s = RELEASES_S[span]
         elif act == "allow":
-            key = span if KEY.fullmatch(span) else self._named(visit.given("platform"))
-            more["platform"], lasts_s = key, ALLOW_S
+            more["platform"] = named_platform(desk, span or visit.given("platform"))
+            lasts_s = ALLOW_S
         elif act == "exempt" and visit.given("for", 8) in EXEMPTS_S:
             lasts_s = EXEMPTS_S[visit.given("for", 8)]
             if lasts_s > self._exempt_max_s(visit):
@@ -286,17 +285,6 @@ class CasePages:
             issued_at_ms=now_ms, expires_at_ms=now_ms, via="desk", approved_by="",
             ticket=_written(visit, subject, "ticket", 64),
         )  # fmt: skip
-
-    def _named(self, written: str) -> str:
-        """A platform's key from what a caller calls it."""
-        from detectors.recognise.fold import name_key  # noqa: PLC0415 - start-up time
-
-        if KEY.fullmatch(written):
-            return written
-        key = name_key(written)
-        if not key:
-            raise UsageError(tr("Choose a platform, or write its name."))
-        return f"sig:{key}"
 
     def _exempt_max_s(self, visit: Visit) -> float:
         console = self.desk.settings.console
@@ -486,6 +474,15 @@ class CasePages:
             }
             for ack in sorted(newest.acks, key=lambda each: each.gateway_id)
         ]
+
+
+def named_platform(desk: Desk, written: str) -> str:
+    """Return a platform's key from what a person calls it. Raise UsageError if it is none."""
+    from streams.operate.platforms import platform_key  # noqa: PLC0415 - start-up time
+
+    if not written:
+        raise UsageError(tr("Choose a platform, or write its name."))
+    return platform_key(desk.settings.registry()[0], written)
 
 
 def _written(visit: Visit, subject: Subject, field: str, most: int = REASON_MAX) -> str:

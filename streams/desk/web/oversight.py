@@ -16,7 +16,7 @@ from starlette.responses import Response
 from detectors.model.times import DAY_MS
 from streams.desk.store import Account, DeskRole, Proposal
 from streams.desk.store.answers import AuditPlace
-from streams.desk.web.cases import DECIDED, KEY, REASON_MAX
+from streams.desk.web.cases import DECIDED, REASON_MAX, named_platform
 from streams.desk.web.masks import masked, unnamed
 from streams.desk.web.render import Flash
 from streams.desk.web.rights import ROLE_NAMES, DeskRight, may
@@ -173,9 +173,10 @@ class OversightPages:
             more["mode"] = what
         elif what == "allow":
             verb = "allow"
-            more["platform"] = visit.given("platform", 200)
-            if not KEY.fullmatch(more["platform"]):
+            written = visit.given("platform", 200)
+            if ":" not in written:
                 raise UsageError(tr("A platform's key is needed, such as sig:某校 or port:1069…."))
+            more["platform"] = named_platform(desk, written)
         elif what == "exempt":
             verb = "exempt"
             recipient = desk.settings.intake().numbers.canonical(visit.given("number", 80)) or ""
