@@ -216,7 +216,7 @@ class Naive:
         known = held is not None and self.knows(person, held, at)
         level, since, by_mass = Level.CLEAR, 0, False
         if held is None or abs(at - held.at) >= DAY:
-            again = held is not None and not known and at - held.at < 2 * DAY
+            again = held is not None and not known
             tainted = held.tainted + 1 if held and held.tainted and again else 0
             person.seen[event.platform] = Seen(at, not known, tainted)
             level, since = self.level(person, at)
