@@ -455,9 +455,13 @@ def taint_since(suspect: Suspect, since_s: int) -> None:
 
 
 def forget_tainted(suspect: Suspect, at_s: int) -> None:
-    """Drops what is marked and has not become known: it counts afresh."""
-    for platform in [p for p in suspect.tainted if not suspect.met(p, at_s)]:
+    """Drops what is tainted and has not become known, with its marks: it counts afresh."""
+    memory = suspect.memory
+    lost = [p for p in suspect.tainted if not suspect.met(p, at_s)]
+    for platform in lost:
         _forget(suspect, suspect.seen[platform])
+    marks = [each for each in memory.marks if each not in map(platform_print, lost)]
+    suspect.memory = Memory(memory.born_day, memory.known, memory.extent, marks)
     _refill(suspect)
 
 
@@ -471,8 +475,8 @@ def settle_tainted(suspect: Suspect, at_s: int) -> None:
     once = [p for p, days in suspect.tainted.items() if days and p not in met]
     marks = [platform_print(p) for p in once]
     marks = unique([*marks[::-1], *memory.marks[::-1]])[:MARKS_MAX][::-1]
-    suspect.memory = Memory(memory.born_day, memory.known, memory.extent, marks)
     forget_tainted(suspect, at_s)
+    suspect.memory = Memory(memory.born_day, memory.known, memory.extent, marks)
     for platform in met:
         held = suspect.seen[platform]
         _forget(suspect, held)

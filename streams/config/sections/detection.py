@@ -105,7 +105,7 @@ class Detect(Section):
     recipients_max: int = Field(
         ROWS_MAX,
         ge=16_384,
-        description="rows of a partition: some 145 bytes each when used; the longest idle go first",
+        description="rows of a partition: some 165 bytes each when used; the longest idle go first",
     )
     window_s: int = Field(
         WINDOW_S, ge=1, description="tumbling window of the counts; 5 min show a flood whole"
