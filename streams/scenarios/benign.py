@@ -21,9 +21,6 @@ NOVEL: Final = 0.96
 """Share of a person's log-ins whose platform the carrier has not seen at this recipient, after a
 week of memory: the worst case. After half a year it is about 0.5."""
 
-RESENT: Final = 0.2
-"""Share of requests that ask the previous platform again."""
-
 VARIATION: Final = 0.45
 """Coefficient of variation of the gaps between a person's requests. Chosen: a log-in, for which an
 app is opened, a number typed, a code awaited and typed, hardly ever takes under 25 s; with a mean
@@ -61,8 +58,7 @@ def requests(
     for _ in range(count):
         use_known = known and writer.rng.random() >= novel
         asked.append(known.pop() if use_known else fresh.pop())
-        while writer.rng.random() < RESENT:
-            asked.append(asked[-1])
+        asked += asked[-1:] * writer.presses()
     return asked
 
 
@@ -93,7 +89,7 @@ def b1(
     abused: float = 0,
     kappa: float = KAPPA,
 ) -> Iterator[Labelled]:
-    """A new phone: 10 to 30 log-ins, 90 s apart on average, a fifth of the requests re-sends."""
+    """A new phone: 10 to 30 log-ins, 90 s apart on average, some are asked again."""
     count = writer.rng.randint(10, 30)
     yield from log_ins(
         writer,
@@ -256,7 +252,7 @@ def b12(
     backlog: list[Labelled] = []
     span_ms = int(minutes * MINUTE_MS)
     for offset in range(recipients):
-        other = MessageWriter("B12", writer.seed, writer.index + offset, writer.memory)
+        other = writer.other("B12", offset)
         count = other.rng.randint(6, 12)
         logins = log_ins(other, start_ms, count, gap_s=150)
         backlog += [e for e in logins if e.value["event_time_ms"] < start_ms + span_ms]
@@ -269,7 +265,7 @@ def b12(
 def b13(
     writer: MessageWriter, start_ms: int, *, years: float = 5, changes: float = 6, rush: int = 0
 ) -> Iterator[Labelled]:
-    """A person who changes six of 14 platforms a year, for five years, at a code in six days.
+    """A person who changes six platforms a year, for five years, at a code in six days.
 
     With `rush`, so many strangers come at once at the end, and then a code of each platform that is
     in use.

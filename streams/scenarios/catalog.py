@@ -12,7 +12,6 @@ from streams.scenarios import attacks, benign
 from streams.scenarios.events import Labelled
 from streams.scenarios.mix import merged
 from streams.scenarios.ordinary import ordinary
-from streams.scenarios.people import HABITS
 from streams.scenarios.writer import MessageWriter
 
 DEFAULT_START_MS: Final = 1_772_422_380_000
@@ -67,12 +66,7 @@ def history_of_all(
     writer: MessageWriter, start_ms: int, *, recipients: int = 500, **_: Any
 ) -> Iterator[Labelled]:
     """The history of as many recipients as a scenario has."""
-    others = (
-        MessageWriter(
-            f"{writer.scenario}-before", writer.seed, writer.index + offset, writer.memory
-        )
-        for offset in range(recipients)
-    )
+    others = (writer.other(f"{writer.scenario}-before", offset) for offset in range(recipients))
     yield from merged(*(other.history(start_ms) for other in others))
 
 
@@ -131,19 +125,21 @@ def generate(
     *,
     recipient: int = 0,
     start_ms: int = DEFAULT_START_MS,
-    memory: int = HABITS,
+    memory: int | None = None,
+    wordings: int | None = None,
     history: bool = True,
     **parameters: Any,
 ) -> Iterator[Labelled]:
     """One run of a scenario: first what the carrier has seen of the recipient, then what happens.
 
-    `recipient` is the index of the (first) subscriber; `memory` how many platforms it knows, each
-    seen once, 2 to 60 days before `start_ms`; with `history=False` that part is left out. The same
-    arguments give the same events. `parameters` are the scenario's own. Raise KeyError for an
-    unknown name and TypeError for an unknown parameter.
+    `recipient` is the index of the (first) subscriber. It knows `memory` platforms, each of which
+    writes in at most `wordings` ways; without them, as many as people do. They came 2 to 182 days
+    before `start_ms`; with `history=False` that part is left out. The same arguments give the same
+    events. `parameters` are the scenario's own. Raise KeyError for an unknown name and TypeError
+    for an unknown parameter.
     """
     scenario = SCENARIOS[name]
-    writer = MessageWriter(name, seed, recipient, memory)
+    writer = MessageWriter(name, seed, recipient, memory, wordings)
     if history:
         before = scenario.history(writer, start_ms, **parameters) if scenario.history else None
         yield from before or writer.history(start_ms)
