@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from detectors.model.times import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.scenarios.events import Labelled, Role
@@ -203,11 +203,12 @@ def b9(writer: MessageWriter, start_ms: int) -> Iterator[Labelled]:
         platform = rng.choice(writer.person.known)
         segments, message_id = rng.randint(2, 4), f"B9-{writer.seed}-{writer.index}-long-{number}"
         for segment in range(1, segments + 1):
-            part = {"segment": segment, "segments": segments, "message_id": message_id}
+            part: dict[str, Any] = {
+                "segment": segment, "segments": segments, "message_id": message_id,
+            }  # fmt: skip
+            receipt = {**part, "text": "", "event_type": "receipt", "status": "delivered"}
             events.append(writer.own(at, platform, **part))
-            for delay_ms in (4_000, 9_000):
-                receipt = {**part, "text": "", "event_type": "receipt", "status": "delivered"}
-                events.append(writer.own(at + delay_ms, platform, **receipt))
+            events += [writer.own(at + late_ms, platform, **receipt) for late_ms in (4_000, 9_000)]
     yield from in_order(events)
 
 

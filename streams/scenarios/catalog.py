@@ -8,7 +8,7 @@ from inspect import Parameter, signature
 from typing import Any, Final
 
 from detectors.model.times import HOUR_MS
-from streams.scenarios import attacks, benign
+from streams.scenarios import attacks, benign, tools
 from streams.scenarios.events import Labelled
 from streams.scenarios.mix import merged
 from streams.scenarios.ordinary import ordinary
@@ -63,10 +63,12 @@ def nothing_before(_writer: MessageWriter, _start_ms: int, **_: Any) -> Iterator
 
 
 def history_of_all(
-    writer: MessageWriter, start_ms: int, *, recipients: int = 500, **_: Any
+    writer: MessageWriter, start_ms: int, *, recipients: int | None = None, **_: Any
 ) -> Iterator[Labelled]:
     """The history of as many recipients as a scenario has."""
-    others = (writer.other(f"{writer.scenario}-before", offset) for offset in range(recipients))
+    if recipients is None:
+        recipients = SCENARIOS[writer.scenario.removesuffix("-before")].parameters["recipients"]
+    others = (writer.other(writer.scenario, offset) for offset in range(recipients))
     yield from merged(*(other.history(start_ms) for other in others))
 
 
@@ -101,6 +103,8 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Scenario("A17", attacks.a17),
         Scenario("A18", attacks.a18),
         Scenario("A19", attacks.a19),
+        Scenario("A20", tools.a20, history=tools.history_with_bank),
+        Scenario("A21", tools.a21, history=history_of_all),
         Scenario("B1", benign.b1, 1 / 730),
         Scenario("B2", benign.b2, 1 / 20_000),
         Scenario("B3", benign.b3, 1 / 50),
@@ -127,20 +131,23 @@ def generate(
     start_ms: int = DEFAULT_START_MS,
     memory: int | None = None,
     wordings: int | None = None,
+    together: int | None = None,
     history: bool = True,
     **parameters: Any,
 ) -> Iterator[Labelled]:
     """One run of a scenario: first what the carrier has seen of the recipient, then what happens.
 
-    `recipient` is the index of the (first) subscriber. It knows `memory` platforms, each of which
-    writes in at most `wordings` ways; without them, as many as people do. They came 2 to 182 days
-    before `start_ms`; with `history=False` that part is left out. The same arguments give the same
-    events. `parameters` are the scenario's own. Raise KeyError for an unknown name and TypeError
-    for an unknown parameter.
+    `recipient` is the index of the (first) subscriber. It knows `memory` platforms, which write in
+    at most `wordings` ways each, and uses `together` of them in quick succession; what is not given
+    is as with people. They came 2 to 182 days before `start_ms`; with `history=False` that part is
+    left out. The same arguments give the same events. `parameters` are the scenario's own. Raise
+    KeyError for an unknown name and TypeError for an unknown parameter.
     """
     scenario = SCENARIOS[name]
-    writer = MessageWriter(name, seed, recipient, memory, wordings)
+    people = recipient, memory, wordings, together
     if history:
-        before = scenario.history(writer, start_ms, **parameters) if scenario.history else None
-        yield from before or writer.history(start_ms)
-    yield from scenario.write(writer, start_ms, **parameters)
+        # A writer of its own, so that what happens does not depend on what was before.
+        earlier = MessageWriter(f"{name}-before", seed, *people)
+        before = scenario.history(earlier, start_ms, **parameters) if scenario.history else None
+        yield from before or earlier.history(start_ms)
+    yield from scenario.write(MessageWriter(name, seed, *people), start_ms, **parameters)

@@ -40,7 +40,7 @@ _POPULARITY: Final = 3
 """Rank = platforms x uniform**3, so half of all use falls on the first eighth. Chosen."""
 
 # Slots of the hash that are no platform's. A person's platforms take the slots from 0 on.
-_COUNT_SLOTS: Final = (4094, 4095)
+_COUNT_SLOTS: Final = (4019, 4020)
 _TRAIT_SLOTS: Final = (4092, 4093)
 _GAP_SLOT: Final = 3072
 
@@ -54,8 +54,7 @@ def uniforms(indices: NDArray[np.int64], slots: NDArray[np.int64]) -> NDArray[np
     x *= np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    uniform: NDArray[np.float64] = ((x ^ (x >> np.uint64(31))) >> np.uint64(11)) * 2.0**-53
-    return uniform
+    return ((x ^ (x >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def platform_counts(indices: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -98,10 +97,11 @@ class Person:
     impatient: bool
 
 
-def person(index: int, memory: int | None = None) -> Person:
+def person(index: int, memory: int | None = None, together: int | None = None) -> Person:
     """Return the subscriber with this index. It uses `memory` platforms (0 to 256), bank included.
 
-    Without `memory` the number is drawn as `platform_counts` says.
+    It uses `together` of them within seconds of each other. What is not given follows from the
+    index alone.
 
     >>> len(person(7, 14).known), person(7, 9).known[:3] == person(7, 4).known
     (13, True)
@@ -117,12 +117,14 @@ def person(index: int, memory: int | None = None) -> Person:
         raise ValueError(f"a person cannot know {memory} platforms")
     used = _GAP_SLOT + np.arange(others + 1)
     rates = (1 - uniforms(np.full(len(used), index), used)) ** ((1 - GAP_SHAPE) / GAP_SHAPE)
-    together, impatient = (uniforms(here, np.array([slot]))[0] for slot in _TRAIT_SLOTS)
+    succession, impatient = (uniforms(here, np.array([slot]))[0] for slot in _TRAIT_SLOTS)
+    if together is None:
+        together = TOGETHER if succession < TOGETHER_SHARE else 0
     return Person(
         subscriber(index),
         tuple(PLATFORMS[rank] for rank in distinct),
         BANKS[index % len(BANKS)],
         tuple(np.maximum(1.0, GAP_MOST_DAYS / rates).tolist()),
-        TOGETHER if together < TOGETHER_SHARE and others >= TOGETHER else 0,
+        together if others >= together else 0,
         bool(impatient < IMPATIENT_SHARE),
     )

@@ -49,8 +49,8 @@ class PlatformProfile:
 def _platform(name: str, sender: str, lang: str, *, trusted: bool = False) -> PlatformProfile:
     """Make a platform whose wordings and code length follow from its name.
 
-    Codes have 6 digits at two thirds of the platforms, else 4. A half of the platforms write in one way, three tenths in two, and the others in three. A bank
-    writes from its own number only.
+    Codes have 6 digits at two thirds of the platforms, else 4. A half of the platforms write in one
+    way, three tenths in two, and the others in three. A bank writes from its own number only.
     """
     choice, formats = zlib.crc32(name.encode()), CODES[lang]
     first = Wording(sender, formats[choice // 7 % len(formats)])

@@ -31,7 +31,7 @@ FAILING: Final = 0.02
 RESENT: Final = 0.2
 """Chance of a patient person to press again after a code, each time."""
 
-IMPATIENT: Final = 0.5
+IMPATIENT: Final = 0.2
 """Chance of an impatient person to press again one to six times."""
 
 PRESSES_MOST: Final = 6
@@ -41,7 +41,8 @@ class MessageWriter:
     """Writes what one recipient gets in one run of one scenario.
 
     `rng` is the run's only source of chance; it follows from scenario, seed and recipient. The
-    recipient uses `memory` platforms, each in at most `wordings` ways; None: as people do.
+    recipient uses `memory` platforms, which write in at most `wordings` ways each, and `together`
+    of them in quick succession; None: as people do.
     """
 
     def __init__(
@@ -51,20 +52,23 @@ class MessageWriter:
         index: int,
         memory: int | None = None,
         wordings: int | None = None,
+        together: int | None = None,
     ) -> None:
         self.scenario = scenario
         self.seed = seed
         self.index = index
         self.memory = memory
         self.wordings = wordings
-        self.person = person(index, memory)
+        self.together = together
+        self.person = person(index, memory, together)
         self.rng = Random(f"{scenario}/{seed}/{index}")
         self._ids = f"{scenario}-{seed}-{index}"
         self._written = 0
 
     def other(self, scenario: str, offset: int) -> MessageWriter:
         """Make a writer for another recipient, with so much higher an index."""
-        return MessageWriter(scenario, self.seed, self.index + offset, self.memory, self.wordings)
+        people = self.memory, self.wordings, self.together
+        return MessageWriter(scenario, self.seed, self.index + offset, *people)
 
     def code(
         self, at_ms: int, platform: PlatformProfile, role: Role = Role.ATTACK, **fields: Any
@@ -88,14 +92,16 @@ class MessageWriter:
         truth = Truth(role, self.scenario, platform.name)
         return self._write(at_ms, wording.sender, text, truth, fields)
 
-    def own(self, at_ms: int, platform: PlatformProfile, **fields: Any) -> Labelled:
+    def own(
+        self, at_ms: int, platform: PlatformProfile, role: Role | None = None, **fields: Any
+    ) -> Labelled:
         """Write a code that the recipient asked for, in one of the wordings of its platform.
 
-        It is labelled by what the carrier can know of it.
+        Without `role` it is labelled by what the carrier can know of it.
         """
-        if platform.trusted:
+        if role is None and platform.trusted:
             role = Role.BANK
-        else:
+        elif role is None:
             role = Role.KNOWN if platform in self.person.known else Role.NEW
         usual = min(len(platform.wordings), self.wordings or platform.usual)
         wording = platform.wordings[self.rng.randrange(usual)]
@@ -173,8 +179,12 @@ class MessageWriter:
     def _past(self, uses: list[tuple[int, PlatformProfile]]) -> Iterator[Labelled]:
         """Write the code of each use, oldest first."""
         for at_ms, platform in sorted(uses, key=lambda use: use[0]):
-            code = self.own(at_ms, platform)
-            yield Labelled(code.value, Truth(Role.KNOWN, "history", platform.name))
+            yield self.past(self.own(at_ms, platform))
+
+    @staticmethod
+    def past(code: Labelled) -> Labelled:
+        """Label a code as one that came before the scenario and is not counted."""
+        return Labelled(code.value, Truth(Role.KNOWN, "history", code.truth.platform))
 
     def weeks(self, before_ms: int) -> Iterator[Labelled]:
         """Write three codes of each known platform, oldest first, in three weeks of nine."""

@@ -15,7 +15,7 @@ from tests.streams.scenarios.test_catalog import at, of, run
 
 
 @pytest.mark.parametrize(("name", "gap_s"), [("B1", 90), ("B2", 54)])
-@pytest.mark.parametrize(("impatient", "repeats"), [(False, 0.23), (True, 0.64)])
+@pytest.mark.parametrize(("impatient", "repeats"), [(False, 0.23), (True, 0.43)])
 def test_people_log_in_at_their_pace_and_some_press_again(
     name: str, gap_s: int, *, impatient: bool, repeats: float
 ) -> None:

@@ -115,7 +115,7 @@ def test_some_people_press_again_up_to_six_times() -> None:
 
     patient, impatient = presses(impatient=False), presses(impatient=True)
     assert mean(patient) == pytest.approx(0.25 * 0.98 + 3.5 * 0.02, abs=0.05)
-    assert mean(impatient) == pytest.approx(3.5 * (0.49 + 0.02), abs=0.2)
+    assert mean(impatient) == pytest.approx(3.5 * (0.2 * 0.98 + 0.02), abs=0.2)
     assert max(patient) >= max(impatient) == PRESSES_MOST
 
 
