@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from detectors.model.records import Action
     from streams.config import Settings
-    from streams.operate.shadow import LeasedMessage
+    from streams.operate.rulings import LogMessage
 
 
 def shadow_report(
@@ -96,14 +96,14 @@ def _say(report: Mapping[str, Any]) -> None:
 
 def _messages(
     settings: Settings, clients: dict[str, Any], leases: Mapping[str, Sequence[Action]]
-) -> Iterator[LeasedMessage]:
+) -> Iterator[LogMessage]:
     """Read the input topic for these recipients, from their first leases on.
 
     Everybody else is skipped unread, and so are partitions without a lease.
     """
     from detectors.recognise.recogniser import recognise  # noqa: PLC0415 - start-up time
     from streams.cluster.read import records  # noqa: PLC0415
-    from streams.operate.shadow import LeasedMessage  # noqa: PLC0415
+    from streams.operate.rulings import LogMessage  # noqa: PLC0415
     from streams.wire import UnreadableError, decode_event  # noqa: PLC0415
 
     registry, _ = settings.registry()
@@ -132,6 +132,7 @@ def _messages(
             template=event.template_id or "",
             confidence_min=settings.recognise.confidence_min,
         )
-        yield LeasedMessage(
-            recipient, event.event_time_ms, verdict.otp, verdict.platform, verdict.trust
-        )
+        yield LogMessage(
+            recipient, event.event_time_ms, record.offset,
+            verdict.otp, verdict.platform, verdict.trust,
+        )  # fmt: skip
