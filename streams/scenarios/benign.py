@@ -1,4 +1,4 @@
-"""Look-alikes of an attack: B1 to B13. None of them may be throttled."""
+"""Look-alikes of an attack: B1 to B18. None of them may be throttled."""
 
 from __future__ import annotations
 
@@ -292,3 +292,61 @@ def b13(
     if rush:
         known = [who for who in using if who in met]
         yield from (ask(end_ms + 5 * MINUTE_MS + n, who) for n, who in enumerate(known))
+
+
+def b14(writer: MessageWriter, start_ms: int, *, days: int = 5) -> Iterator[Labelled]:
+    """A tester: 10 to 40 platforms on five days, each three to eight times a day."""
+    rng = writer.rng
+    used = writer.strangers(rng.randint(10, 40))
+    for day in range(days):
+        times = [
+            (at, who)
+            for who in used
+            for at in scattered(rng, rng.randint(3, 8), start_ms + day * DAY_MS, 8 * HOUR_MS)
+        ]
+        yield from (writer.own(at, who) for at, who in sorted(times, key=lambda each: each[0]))
+
+
+def b15(writer: MessageWriter, start_ms: int, *, days: int = 3) -> Iterator[Labelled]:
+    """A courier: 20 to 60 pick-up codes a day, and log-ins to three platforms again and again."""
+    rng = writer.rng
+    used = writer.strangers(3)
+    for day in range(days):
+        begin_ms = start_ms + day * DAY_MS
+        parcels = scattered(rng, rng.randint(20, 60), begin_ms, 10 * HOUR_MS)
+        events = [writer.notice(at, COURIER) for at in parcels]
+        for at in scattered(rng, rng.randint(6, 15), begin_ms, 10 * HOUR_MS):
+            events += writer.requested(at, rng.choice(used))
+        yield from in_order(events)
+
+
+def b16(writer: MessageWriter, start_ms: int, *, gap_s: float = 120) -> Iterator[Labelled]:
+    """A migration: 40 to 80 accounts get a new number, on two evenings."""
+    asked = requests(writer, writer.rng.randint(40, 80), 1.0)
+    for evening in range(2):
+        part = asked[evening * len(asked) // 2 : (evening + 1) * len(asked) // 2]
+        begin_ms = start_ms + evening * DAY_MS
+        times = paced(writer.rng, len(part), begin_ms, gap_ms=1000 * gap_s, variation=VARIATION)
+        yield from (writer.own(at, who) for at, who in zip(times, part, strict=True))
+
+
+def b17(
+    writer: MessageWriter, start_ms: int, *, own_days: int = 14, days: int = 7
+) -> Iterator[Labelled]:
+    """A shop's number: two weeks of one person's codes, then shared by everybody overnight."""
+    rng = writer.rng
+    for at in scattered(rng, own_days // 2, start_ms, own_days * DAY_MS):
+        yield writer.own(at, rng.choice(writer.person.known or (writer.person.bank,)))
+    yield from b5(writer, start_ms + (own_days + 1) * DAY_MS, days=days)
+
+
+def b18(writer: MessageWriter, start_ms: int) -> Iterator[Labelled]:
+    """Pages fail: 3 to 15 platforms, each tried again one to four times, 10 min to 3 h later."""
+    rng = writer.rng
+    events: list[Labelled] = []
+    who = writer.strangers(rng.randint(3, 15))
+    for at_ms, platform in zip(scattered(rng, len(who), start_ms, 2 * HOUR_MS), who, strict=True):
+        for _ in range(1 + rng.randint(1, 4)):
+            events += writer.requested(at_ms, platform)
+            at_ms += rng.randrange(10 * MINUTE_MS, 3 * HOUR_MS)  # noqa: PLW2901 - of this platform
+    yield from in_order(events)

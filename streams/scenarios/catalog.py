@@ -118,6 +118,11 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Scenario("B11", benign.b11),
         Scenario("B12", benign.b12, history=history_of_all),
         Scenario("B13", benign.b13),
+        Scenario("B14", benign.b14),
+        Scenario("B15", benign.b15),
+        Scenario("B16", benign.b16),
+        Scenario("B17", benign.b17),
+        Scenario("B18", benign.b18),
         Scenario("ordinary", everyday, history=nothing_before),
     )
 }

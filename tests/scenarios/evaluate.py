@@ -32,7 +32,7 @@ from streams.scenarios import (
     ordinary,
 )
 from streams.scenarios.platforms import ABUSED, TOOL_PLATFORMS, PlatformProfile, tool
-from streams.scenarios.tools import FAST, REPEATED, ROUND
+from streams.scenarios.tools import FAST, REPEATED, ROUND, TOOLS
 from streams.scenarios.writer import MessageWriter
 from tests.scenarios.figures import Figures, Interval, wilson
 from tests.scenarios.network import play_network
@@ -65,6 +65,16 @@ class Row:
 
 
 NETWORK: Final = "the network's list"
+
+TOOL_ROWS: Final = tuple(
+    row
+    for family, tool in enumerate(TOOLS)
+    for row in (
+        Row(f"A20 {tool.name}", "A20", 20, 20, {"family": family}),
+        Row(f"A21 {tool.name}, campaign of 100", "A21", 1, 1, {"family": family}),
+    )
+)
+"""Floods at the pace of real tools, at one victim and at 100 in turn."""
 
 ATTACKS: Final = (
     Row("A1 incident, 60 platforms", "A1", 6000),
@@ -199,6 +209,12 @@ OTHERS: Final = (
     Row("B11 public disposable number", "B11", 20, part=5),
     Row("B12 backlog flush, 500 recipients", "B12", 2, part=1),
     Row("B13 six new platforms a year, 5 years", "B13", 200, part=50, stride=64),
+    Row("B6 test number, 7 days", "B6", 100, 50, {"days": 7}),
+    Row("B14 tester, 5 days", "B14", 200, part=50),
+    Row("B15 courier, 3 days", "B15", 500, part=100),
+    Row("B16 migration to a new number", "B16", 500, part=100),
+    Row("B17 number that turns shared overnight", "B17", 200, part=50),
+    Row("B18 pages that fail and are tried again later", "B18", 2000, part=500),
 )
 """Look-alikes whose rate nobody knows, or that a carrier exempts."""
 
@@ -247,7 +263,16 @@ CLASS_DAYS: Final = {
 
 CLASS_ROWS: Final = tuple(row for rows in CLASS_DAYS.values() for row in rows)
 
-ROWS: Final = (*ATTACKS, *PEOPLE, *LOOK_ALIKES, *CLASS_ROWS, *OTHERS, *WHAT_IF, ORDINARY)
+ROWS: Final = (
+    *ATTACKS,
+    *TOOL_ROWS,
+    *PEOPLE,
+    *LOOK_ALIKES,
+    *CLASS_ROWS,
+    *OTHERS,
+    *WHAT_IF,
+    ORDINARY,
+)
 
 _CODES_ALONE: Final = Rates(marketing=0, courier=0, notices=0, personal=0)
 

@@ -17,6 +17,7 @@ from tests.scenarios.evaluate import (
     PEOPLE,
     PEOPLE_LABELS,
     ROWS,
+    TOOL_ROWS,
     per_million,
 )
 from tests.scenarios.figures import Figures
@@ -90,8 +91,8 @@ def worst_day(figures: Figures) -> float:
 
 
 def refused(role: Role) -> Callable[[ByName], float]:
-    """How many codes of a role were refused, over all rows but those by class of people."""
-    by_class = {row.label for row in PEOPLE}
+    """How many codes of a role were refused, over all rows but those of real tools."""
+    by_class = {row.label for row in (*PEOPLE, *TOOL_ROWS)}
     return lambda figures: sum(
         each.refused[role] for name, each in figures.items() if name not in by_class
     )
