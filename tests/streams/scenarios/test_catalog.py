@@ -412,7 +412,8 @@ SHAPES: dict[str, Callable[[list[Labelled]], None]] = {
     "A8": a8, "A9": a9, "A9-sender": a9_sender, "A10": a10, "A11": a11, "A12": a12, "A13": a13,
     "A14": a14, "A15": a15, "A16": a16, "A17": a17, "A18": a18, "A19": a19, "A20": a20, "A21": a21,
     "B1": b1, "B2": b2, "B3": b3, "B4": b4, "B5": b5, "B6": b6, "B7": b7, "B8": b8, "B9": b9,
-    "B10": b10, "B11": b11, "B12": b12, "B13": b13, "B14": b14, "B15": b15, "B16": b16, "B17": b17, "B18": b18, "ordinary": everyday,
+    "B10": b10, "B11": b11, "B12": b12, "B13": b13, "B14": b14, "B15": b15, "B16": b16, "B17": b17,
+    "B18": b18, "ordinary": everyday,
 }  # fmt: skip
 
 
