@@ -81,15 +81,18 @@ class Sent(NamedTuple):
 
 
 def random_phase(rng: Random) -> Phase:
-    """Draw half of the fields, each by itself."""
-    drawn = [name for name in MUTABLE if rng.random() < 0.5]
+    """Draw three quarters of the fields, each by itself."""
+    drawn = [name for name in MUTABLE if rng.random() < 0.75]
     return Phase(**{name: rng.choice(MUTABLE[name]) for name in drawn})
 
 
 def _changed(rng: Random, phase: Phase, name: str) -> Any:
-    """Draw another value of a field: mostly the next one up or down."""
+    """Draw another value of a field: the next one up or down, the plain one, or any."""
     values = sorted(set(MUTABLE[name]))
-    if rng.random() < 0.4 or getattr(phase, name) not in values:
+    kind = rng.random()
+    if kind < 0.25:
+        return getattr(Phase(), name)
+    if kind < 0.5 or getattr(phase, name) not in values:
         return rng.choice(MUTABLE[name])
     at = values.index(getattr(phase, name)) + rng.choice((-1, 1))
     return values[min(max(at, 0), len(values) - 1)]
@@ -237,13 +240,16 @@ class Search:
                 del kept[4:]
 
     def _next(self) -> Plan:
-        if not self.best or self.rng.random() < 0.25:
+        if len(self.best) < 2 * len(AIMS) or self.rng.random() < 0.15:
             return tuple(random_phase(self.rng) for _ in range(self.rng.choice((1, 1, 2))))
         size = self.rng.randrange(len(SIZES) + 1)
-        kept = [self.best[aim, n] for aim, n in sorted(self.best) if n == size]
+        kept = [self.best[each] for each in sorted(self.best) if each[1] == size]
+        kept = [plans for plans in kept if plans[0][0]]
         if not kept:
             return (random_phase(self.rng),)
-        return mutated(self.rng, self.rng.choice(self.rng.choice(kept))[1])
+        plans = self.rng.choice(kept)
+        rank = min(self.rng.randrange(len(plans)), self.rng.randrange(len(plans)))
+        return mutated(self.rng, plans[rank][1])
 
     def worst(self, aim: str, size: int | None = None) -> tuple[int, Plan]:
         """Return the most that was found for an aim, and the plan for it."""

@@ -27,7 +27,7 @@ from tests.adversary.search import (
 from tests.detectors.stand_in import DAY_MS, START_MS
 
 FAST = Phase(platforms=100, gap_s=5, wave=1000, hours=1)
-TAUGHT = Phase(platforms=11, taught=8, teach_days=1, gap_s=5, wave=1000, hours=3)
+TAUGHT = Phase(platforms=9, taught=8, teach_days=1, gap_s=5, wave=1000, hours=3)
 WAVES = Phase(platforms=400, gap_s=40, wave=43, pause_min=31, hours=24)
 
 
