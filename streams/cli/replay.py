@@ -85,11 +85,11 @@ def replay(
 
     from streams.operate.replay import chunks_of, outputs, refused  # noqa: PLC0415 - start-up time
     from streams.operate.replay import replay as run  # noqa: PLC0415 - start-up time
-    from streams.operate.rulings import LogGateway  # noqa: PLC0415 - start-up time
+    from streams.operate.rulings import RulingGateway  # noqa: PLC0415 - start-up time
 
     topic = settings.topics.episode if episodes else None
     account = _Account()
-    gateway = LogGateway(delay_ms)
+    gateway = RulingGateway(delay_ms)
     shown = not (rulings and sys.stdout.isatty())
     with ExitStack() as stack:
         letters = stack.enter_context(_created(dlq)) if dlq else None

@@ -46,7 +46,7 @@ class RuledCode(msgspec.Struct, frozen=True):
 
 
 @dataclass(slots=True)
-class LogGateway:
+class RulingGateway:
     """One gateway, and the leases that reached it.
 
     `shadow`: leases in shadow count as if they were enforced.

@@ -11,7 +11,7 @@ from detectors.episodes.used_later import UsedLater, confirm, note_refusal, note
 from detectors.leases.gate import Ruling
 from detectors.model.event import platform_id
 from detectors.model.records import Action, seconds
-from streams.operate.rulings import LogGateway, LogMessage
+from streams.operate.rulings import LogMessage, RulingGateway
 
 TOP: int = 20  # platforms in the report, by messages
 
@@ -20,7 +20,7 @@ TOP: int = 20  # platforms in the report, by messages
 class Shadow:
     """Leases, and what they meet. Messages of a recipient come about in the order of their time."""
 
-    gateway: LogGateway
+    gateway: RulingGateway
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)  # (recipient, platform)
     passed: Counter[Ruling] = field(default_factory=Counter)  # under lease, by why
     uses: UsedLater[str] = field(default_factory=UsedLater)
@@ -31,7 +31,7 @@ class Shadow:
     def of(cls, actions: Iterable[Action]) -> Shadow:
         """From actions of both modes: in shadow they are the same but for one word."""
         newest = {(each.recipient, each.epoch, each.revision): each for each in actions}
-        gateway = LogGateway(delay_ms=0, shadow=True)
+        gateway = RulingGateway(delay_ms=0, shadow=True)
         gateway.add(action for _, action in sorted(newest.items()))
         return cls(gateway, uses=UsedLater(len(gateway.leases)))
 

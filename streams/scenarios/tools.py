@@ -55,7 +55,7 @@ COOL_DOWNS_S: Final = (60, 120, 60, 15, 60, 90, 60, 180, 60, 120, 60, 30, 60, 12
 """The pace at which the tool that respects resend limits asks its platforms, in turn."""
 
 
-class Limits(NamedTuple):
+class ResendLimits(NamedTuple):
     """How a platform protects one number: seconds between codes, and codes in an hour (0: any)."""
 
     resend_s: int
@@ -63,17 +63,17 @@ class Limits(NamedTuple):
 
 
 _LIMITS: Final = (
-    *[Limits(60, 5)] * 5, *[Limits(60, 10)] * 2, Limits(120, 5), Limits(60, 0), Limits(15, 0),
+    *[ResendLimits(60, 5)] * 5, *[ResendLimits(60, 10)] * 2, ResendLimits(120, 5), ResendLimits(60, 0), ResendLimits(15, 0),
 )  # fmt: skip
 """Most pages state 60 s, and two platforms in ten have no limit for an hour. Assumed."""
 
 FEW: Final = 5
 """A list this short has platforms that limit nothing: its user kept those that go on sending."""
 
-UNLIMITED: Final = Limits(1, 0)
+UNLIMITED: Final = ResendLimits(1, 0)
 
 
-def limits_of(platform: PlatformProfile) -> Limits:
+def limits_of(platform: PlatformProfile) -> ResendLimits:
     """Return the limits of a platform, which follow from its name."""
     return _LIMITS[zlib.crc32(platform.name.encode()) // 19 % len(_LIMITS)]
 

@@ -20,7 +20,7 @@ from detectors.chain import Params
 from detectors.episodes.episode import EpisodeParams
 from detectors.leases.gate import Ruling
 from detectors.model.event import Trust
-from streams.operate.rulings import LogGateway, LogMessage
+from streams.operate.rulings import LogMessage, RulingGateway
 from tests.detectors.stand_in import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, Event, run
 
 PARAMS: Final = Params(episode=EpisodeParams(mode="enforce"))
@@ -185,7 +185,7 @@ def score(plan: Plan, codes_most: int, params: Params = PARAMS) -> Score:
         wanted = (each.arrives_ms - first_ms) // 1000 * OFFSETS_PER_S
         offsets.append(max(wanted, offsets[-1] + OFFSETS_PER_S if offsets else 0))
     decisions = run(params, [each.event for each in sent], offsets=offsets)
-    gateway = LogGateway()
+    gateway = RulingGateway()
     # By offsets alone, since gateways have clocks of their own: codes are 5 s apart, a lease 0.5 s.
     gateway.add(
         replace(action, cause=action.cause._replace(at_ms=0)) for action in decisions.actions
@@ -193,7 +193,7 @@ def score(plan: Plan, codes_most: int, params: Params = PARAMS) -> Score:
     return _counted(sent, offsets, gateway)
 
 
-def _counted(sent: Sequence[Sent], offsets: Sequence[int], gateway: LogGateway) -> Score:
+def _counted(sent: Sequence[Sent], offsets: Sequence[int], gateway: RulingGateway) -> Score:
     reached, lost, denied = list[int](), list[int](), list[int]()
     platforms = set[str]()
     for each, offset in zip(sent, offsets, strict=True):

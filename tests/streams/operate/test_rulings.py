@@ -10,7 +10,7 @@ import pytest
 from detectors.leases.gate import Ruling
 from detectors.model.event import Trust, platform_id
 from detectors.model.records import Action, AgainWindow
-from streams.operate.rulings import DELAY_MS, LogGateway, LogMessage
+from streams.operate.rulings import DELAY_MS, LogMessage, RulingGateway
 from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS, action
 
 LEASE = action(revision=7)
@@ -21,8 +21,8 @@ def message(at_ms: int, offset: int = 8, platform: str = "sig:a", **more: Any) -
     return LogMessage(RECIPIENT, START_MS + at_ms, offset, platform=platform, **fields)
 
 
-def gateway(*actions: Action, **options: Any) -> LogGateway:
-    made = LogGateway(**options)
+def gateway(*actions: Action, **options: Any) -> RulingGateway:
+    made = RulingGateway(**options)
     made.add(actions)
     return made
 
