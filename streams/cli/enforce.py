@@ -155,9 +155,9 @@ def log(
     Example:
       otpguard enforce log | jq .order
     """
-    from streams.enforce.log import RulingGateway  # noqa: PLC0415 - start-up time
+    from streams.enforce.log import LogGateway  # noqa: PLC0415 - start-up time
 
-    _run(settings_of(config), RulingGateway(sys.stdout, numbers=numbers), gateway_id, "")
+    _run(settings_of(config), LogGateway(sys.stdout, numbers=numbers), gateway_id, "")
 
 
 def _run(settings: Settings, gateway: Gateway, gateway_id: str | None, where: str) -> None:

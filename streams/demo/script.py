@@ -114,6 +114,8 @@ def incident(seed: int) -> list[Labelled]:
             recipient=VICTIM,
             start_ms=FLOOD_MS,
             memory=KNOWN,
+            wordings=1,
+            together=0,
             messages=FLOOD_MESSAGES,
             known_codes=4,
             new_codes=1,

@@ -63,7 +63,8 @@ class ResendLimits(NamedTuple):
 
 
 _LIMITS: Final = (
-    *[ResendLimits(60, 5)] * 5, *[ResendLimits(60, 10)] * 2, ResendLimits(120, 5), ResendLimits(60, 0), ResendLimits(15, 0),
+    *[ResendLimits(60, 5)] * 5, *[ResendLimits(60, 10)] * 2, ResendLimits(120, 5),
+    ResendLimits(60, 0), ResendLimits(15, 0),
 )  # fmt: skip
 """Most pages state 60 s, and two platforms in ten have no limit for an hour. Assumed."""
 
