@@ -31,6 +31,18 @@ TAIL_MS: Final = 2 * 60 * 60_000
 flood that trickles out."""
 
 
+SEARCH_HOLDS: Final = False
+"""Whether the three limits below hold. Set it to True where evidence counts repeated, slow and
+taught floods. Until then the test of the search asks that it finds the known holes."""
+
+UNKNOWN_HOUR_MAX: Final = 120
+UNKNOWN_DAY_MAX: Final = 350
+"""Codes of platforms that the victim does not use and that reach it, in the worst plan found."""
+
+OWN_DAY_MAX: Final = 0
+"""Own codes of used platforms that are refused in the worst day: the plans abuse none of these."""
+
+
 def broken(played: Played) -> list[str]:
     """Each promise that did not hold, in words."""
     wrong = []
