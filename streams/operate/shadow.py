@@ -73,12 +73,12 @@ class Shadow:
         for (_, platform), count in self.refused.items():
             by_platform[platform] += count
             reach[platform] += 1
-        throttles = [
-            action
+        throttles = {
+            action.action_id: action
             for actions in self.leases.values()
             for action in actions
-            if action.verb == "throttle" and not action.update
-        ]
+            if action.verb == "throttle"
+        }.values()
         return {
             "leases": len(throttles),
             "leases_by_mode": dict(Counter(action.mode for action in throttles)),

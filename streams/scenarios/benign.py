@@ -27,6 +27,10 @@ app is opened, a number typed, a code awaited and typed, hardly ever takes under
 of 54 s, 6 % of the gaps are shorter then. Alarms depend on it: at 0.6 ten times as many."""
 
 
+PRESS_S: Final = 40
+"""Mean seconds until somebody presses again: between the 20 s and 60 s of pages. The log-in at the
+next platform takes longer."""
+
 KAPPA: Final = 30
 """Likeness of people in the share of their new platforms that floods abuse: a person's is drawn
 from Beta(q kappa, (1 - q) kappa), and q is the share of all. Nobody has measured it."""
@@ -76,7 +80,14 @@ def log_ins(
     """The codes of so many log-ins, at this mean gap between requests."""
     asked = requests(writer, count, novel, abused, kappa)
     times = paced(writer.rng, len(asked), start_ms, gap_ms=1000 * gap_s, variation=variation)
-    return [writer.own(at, platform) for at, platform in zip(times, asked, strict=True)]
+    early_ms, before = 0.0, (start_ms, asked[0])
+    events = []
+    for at_ms, platform in zip(times, asked, strict=True):
+        if before[1] == platform:  # a press on the same page
+            early_ms += (at_ms - before[0]) * (1 - min(1.0, PRESS_S / gap_s))
+        before = at_ms, platform
+        events.append(writer.own(at_ms - int(early_ms), platform))
+    return events
 
 
 def b1(

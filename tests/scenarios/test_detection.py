@@ -147,9 +147,9 @@ def test_who_changes_platforms_for_years_keeps_being_served() -> None:
     assert (found.watch, found.throttle) == ([], [])
     rushed = played("B13", 20, rush=10)
     assert len(rushed.throttle) >= 15
-    # Of 5,494 codes: one of a platform unused for 611 days, and one whose only code before was
-    # refused as ahead of the log. That is of so few people here; of 80 it happens to no code.
-    assert rushed.refused[Role.KNOWN] <= 2
+    # Of some 5,500 codes. With other people it was one of a platform unused for 611 days, and one
+    # whose only code before was refused as ahead of the log.
+    assert rushed.refused[Role.KNOWN] <= 0.001 * rushed.sent[Role.KNOWN]
     assert rushed.refused[Role.NEW] == 0
 
 
