@@ -82,7 +82,7 @@ def size_of(events: int, recipients: int, *, replicas: int = 3) -> Size:
 
     >>> found = size_of(100_000, 10_000_000)
     >>> found.workers, found.partitions, found.memory_bytes // 1_000_000
-    (4, 32, 1017)
+    (4, 32, 1073)
     """
     installations = max(
         math.ceil(events / (EVENTS_A_WORKER * PARTITIONS_MAX)),
