@@ -143,8 +143,8 @@ class Accounts:
         """Return the local account if the password is right, else None.
 
         Also return None for a disabled, locked or unknown account. All cases take about the same
-        time, so an attacker cannot find out which names exist. After `FAILED_MAX` wrong passwords in a row
-        the account is locked for `LOCK_MS`.
+        time, so an attacker cannot find out which names exist. After `FAILED_MAX` wrong passwords
+        in a row the account is locked for `LOCK_MS`.
         """
         now_ms = self._now_ms()
         with self._engine.connect() as connection:
