@@ -74,8 +74,8 @@ WORD_ID: Final = re.compile(r"override(-all)?-\d{1,19}")
 KEY: Final = re.compile(r"(sig|port|id|host|from):.{1,200}")
 CALLS_SHOWN: Final = 10
 CALL_MS: Final = 600_000
-"""Longest duration of a call (ms). If an agent identified a caller of a number within this time, the
-form preselects the same way of identification."""
+"""Longest duration of a call (ms). If an agent identified the caller of a number within this time,
+the form preselects the same way of identification."""
 
 ACTS: Final = ("release", "allow", "exempt")
 """Outcomes of calls that require an identified caller."""
@@ -281,8 +281,8 @@ class CasePages:
     def _ending(self, visit: Visit, subject: Subject, word_id: str, now_ms: int) -> Override:
         """Build a copy of an override in force that expires at once.
 
-        An expired override cannot be ended. Its copy would have the same key as a newer override
-        and replace it, and no identification of the caller is needed to end an override.
+        An expired override cannot be ended, because its copy could replace a newer override with
+        the same key. This is dangerous: the caller need not be identified to end an override.
         """
         line = self.desk.store.word(word_id)
         if (
