@@ -38,8 +38,8 @@ STEP: Final = 1_000
 """Number of rows inserted at once."""
 
 SCRATCH: Final = "otpguard-desk"
-"""Common name of temporary files for unfinished backups. Each backup has another final name, so
-the final name cannot identify them."""
+"""Name prefix of temporary files for unfinished backups. The next backup deletes files that a
+killed process left. The prefix identifies them, because each backup has another final name."""
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -79,8 +79,11 @@ def restore(store: CaseStore, path: Path) -> Counter[str]:
     """Fill an empty store from a backup. Return restored rows by table.
 
     The index is only restored if its format is this program's; otherwise it has to be rebuilt from
-    the topics. Raise UsageError before writing anything if the store is not empty, or the file is
-    not a backup, is truncated or changed, or has another revision of the people tables.
+    the topics.
+
+    All errors are raised before anything is written. Raise UsageError if the store is not empty.
+    Raise UsageError also if the file is not a backup, is truncated or changed, or has another
+    revision of the people tables.
     """
     _empty(store)
     told = _checked(path)

@@ -13,7 +13,7 @@ LEVEL: Final = 1
 the result is a sixth larger."""
 
 _UNKEPT: Final = re.compile("[\0\ud800-\udfff]")
-# An even number of backslashes before the escape: an odd number would escape its own backslash.
+# The JSON escape of NUL. An escaped backslash that is followed by `u0000` does not match.
 _ESCAPED_NUL: Final = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 

@@ -162,9 +162,10 @@ class Papers:
         reason: str,
         ticket: str,
     ) -> Proposal:
-        """Propose an action on many recipients.
+        """Store a proposal for an override that needs a second person.
 
-        A second person has `PROPOSAL_MS` to approve exactly the bytes in `value`.
+        The second person has `PROPOSAL_MS` to approve exactly the bytes in `value`. Raise
+        UsageError if the reason is empty, or a text is too long.
         """
         now_ms = self._now_ms()
         row: dict[str, Any] = {

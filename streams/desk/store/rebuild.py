@@ -62,8 +62,8 @@ RISING: Final = {
     "acks": "at_ms", "counts": "refused", "notices": "at_ms", "campaigns": "offset",
     "platform_weeks": "offset",
 }  # fmt: skip
-"""Table name -> column that only rises. In a check, the row of the live index may be newer than the
-row that was just read, and then has a higher value."""
+"""Table name -> column that only rises. In a check, a row of the live index may differ if its value
+in this column is higher: then the row is newer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ class DeskRole(StrEnum):
     LEAD = "lead"  # unmask with a reason, exempt for a long time, write notes
     ANALYST = "analyst"  # see campaigns and platforms, without numbers
     EVIDENCE = "evidence"  # export evidence packs for an authority's numbered request
-    APPROVER = "approver"  # approve actions on many recipients, as the second person
+    APPROVER = "approver"  # approve or reject proposals, as the second person
     AUDITOR = "auditor"  # read the audit log only
     ADMIN = "admin"  # manage accounts, without access to cases
 
@@ -48,7 +48,7 @@ class DeskSession:
 
     account: Account
     roles: frozenset[DeskRole]  # roles at log-in, without those that the account has lost since
-    auth: str  # local | oidc | proxy
+    auth: str  # log-in method: password | oidc | proxy | once
     csrf: str  # CSRF token, sent with every form
     address: str
     created_ms: int
@@ -59,11 +59,14 @@ class DeskSession:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """An action on many recipients that waits for a second person to approve its exact bytes."""
+    """An override that needs a second person, who approves exactly these bytes.
+
+    Examples are overrides for all recipients, and exempts for a long time.
+    """
 
     proposal_id: int
     verb: str
-    value: bytes  # the encoded override, exactly as it will be published
+    value: bytes  # the encoded override; only `approved_by` is added before it is published
     says: str  # the same as a text for people
     reason: str
     ticket: str

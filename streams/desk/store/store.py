@@ -205,7 +205,8 @@ class ReadModel:
             episode_id = row["episode_id"]
             asked = (row["recipient"],)
             rows = _cases(connection, asked)
-            if all(each["episode_id"] != episode_id for each in rows):  # beyond the limit
+            # The case may be older than the newest `LINES_MAX` cases of its recipient.
+            if all(each["episode_id"] != episode_id for each in rows):
                 rows.append(row)
             loaded = _load(connection, rows, asked)
             lines = loaded.lines(at_ms)
@@ -773,7 +774,8 @@ def _worded(
     return tuple(
         WordLine(
             word_id=row["word_id"],
-            word=decode_override(unpacked(row["value"])),  # the original text
+            # The texts are not cleaned here, so that the override keeps its original Kafka key.
+            word=decode_override(unpacked(row["value"])),
             holds=last[row["key"]] == row["word_id"]
             and row["withdrawn_ms"] is None
             and (row["expires_at_ms"] is None or at_ms < row["expires_at_ms"]),

@@ -222,8 +222,8 @@ class Desk:
         """Return a token that lets this session open one case or one number.
 
         The token is an HMAC with the session's secret, so it does not work in another session.
-        `about` is an episode id or a number. An episode id has at least three colons and a number
-        has fewer, so a token for one is never valid for the other.
+        `about` is an episode id or a number. A token for a number never opens a case, because an
+        episode id has at least three colons and a number has fewer.
         """
         digest = hmac.new(visit.secret.encode(), about.encode(), hashlib.sha256)
         return digest.hexdigest()[:_GRANT]

@@ -89,7 +89,7 @@ class EvidencePages:
         Raise OtpguardError if the pack cannot be built or does not verify.
         """
         try:
-            from streams.evidence.canonical import sha256  # noqa: PLC0415 - an extra of its own
+            from streams.evidence.canonical import sha256  # noqa: PLC0415 - needs an extra
             from streams.evidence.names import MANIFEST  # noqa: PLC0415
             from streams.evidence.pack import Making, make  # noqa: PLC0415
             from streams.evidence.records import from_store, gathered  # noqa: PLC0415

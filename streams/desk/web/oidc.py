@@ -230,7 +230,7 @@ def _library() -> Any:
 
 def _wrong_answers() -> tuple[type[Exception], ...]:
     """Return the exceptions of a provider that does not answer or answers incorrectly."""
-    from authlib.common.errors import AuthlibBaseError  # noqa: PLC0415 - beside the client
+    from authlib.common.errors import AuthlibBaseError  # noqa: PLC0415 - loaded with the client
     from httpx2 import HTTPError  # noqa: PLC0415
 
     library: type[Exception] = AuthlibBaseError
