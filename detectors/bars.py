@@ -230,6 +230,22 @@ RENEW_NOVEL_LONG: Final = 1
 """The same where half a lease is shorter than three of the flood's gaps: four codes an hour are no
 three within half an hour."""
 
+# --- pages: texts that name nobody ----------------------------------------------------------------
+
+PAGE_S: Final = 600
+"""Unnamed texts of one template count as one platform for so long after the first of them. Chosen:
+somebody who presses again and again does so within minutes. It is counted from the first text, not
+from the last, so whoever asks one page from a pool of numbers without end still brings six
+platforms an hour."""
+
+PAGE_KEPT_S: Final = 3600
+"""Distance from the log's time after which a first text is forgotten: gateways may be so late."""
+
+PAGE_RECIPIENTS_MAX: Final = 65_536
+PAGE_TEMPLATES_MAX: Final = 64
+"""Recipients of a partition, and templates of each, whose first text is remembered. The oldest
+gives way: its next number counts as a platform again. 64: as many as a suspect holds."""
+
 # --- again: second requests under a lease ---------------------------------------------------------
 
 AGAIN_FROM_MS: Final = 55_000
@@ -276,14 +292,14 @@ HOT_DAYS: Final = 7
 """Days for which a vote counts. Lists of tools live for weeks."""
 
 HOT_VOTE_DAYS: Final = 14
-"""Days after a vote in which the same recipient has none: nobody can vote every day."""
+"""Days after which a vote is forgotten, and a recipient whose vote gave way has one again."""
 
 HOT_CHRONIC_DAYS: Final = 3
 """Days of 14 under throttle from which on a number has no vote: a public one has floods of all."""
 
-HOT_VOTERS: Final = 2
-"""Recipients that have to vote for a platform. Simulated: 1, 2 and 3 refuse 82.1, 81.4 and 81.6 %
-of a campaign."""
+HOT_VOTERS: Final = 5
+"""Recipients that have to vote for a platform. With two, an attacker who floods four numbers of his
+own puts a whole line of business on the list: 40 of 40 people who sign up there are throttled."""
 
 HOT_LIFT: Final = 3
 """The share of votes against that of what people meet: popular platforms drop out by it."""

@@ -71,6 +71,7 @@ from detectors.suspects.clocks import SAMPLE_OFFSETS, ClockClass
 from detectors.suspects.judge import CALM, Finding, is_settled, judge
 from detectors.suspects.lead import led
 from detectors.suspects.mass import Heard, forget_after, hear, many, mass, varied
+from detectors.suspects.pages import count_as
 from detectors.suspects.relapse import Relapse, observe_relapse
 from detectors.suspects.returns import judge_returns
 from detectors.suspects.suspect import Seen, Suspect, newest_s, put_right, see
@@ -100,6 +101,7 @@ _CHECK_BITS: Final = 16  # of `name_check`
 _TRUSTED: Final = 1 << 48  # above a platform and its check: the code is of a trusted one
 _NEVER: Final = -(1 << 62)
 _TRUSTS: Final = tuple(Trust)
+_EXACT: Final = ClockClass.EXACT
 
 
 def process(params: Params, partition: Partition, batch: Batch, codes: Codes) -> Decisions:
@@ -145,6 +147,8 @@ def _process(params: Params, batch: Batch, codes: Codes, shares: Sequence[Share]
     for share in shares:
         share.state.next_offset = share.block.next_offset
         book, decisions = share.state.book, share.decisions
+        overflow = share.state.table.overflow
+        decisions.platforms_dropped, overflow.dropped = overflow.dropped, 0
         if book.actions:
             decisions.actions, book.actions = book.actions, []
         if book.records:  # in the order of the log, as one batch or many would have it
@@ -246,7 +250,8 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
     ticks = (batch.offset[at[edges[:-1]]] // TICK_OFFSETS).tolist()  # a piece lies in one
     unnoted = _unnoted(shares, edges, ticks, pairs.tolist())
     tables = Tables([share.state.table for share in shares], edges)
-    sifted = sift_together(params.sieve, tables, recipient, platform, at_s, time)
+    counted = _count_pages(some, codes, recipient, platform, trust)
+    sifted = sift_together(params.sieve, tables, recipient, counted, at_s, time)
     number = at_s // params.sieve.window_s
     tally([share.state.windows for share in shares], edges, number, platform, sifted)
     loud = np.zeros(len(at), np.bool_)
@@ -254,13 +259,13 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
     few, where = sifted.judged, at[sifted.judged]
     columns = (
         where, few, sifted.rows, batch.offset[where], recipient[few], batch.event_time_ms[where],
-        at_s[few], platform[few], trust[few], loud[few],
+        at_s[few], counted[few], platform[few], trust[few], loud[few],
     )  # fmt: skip
     judged = list(zip(*(column.tolist() for column in columns), strict=True))
-    close = _Close(at, platform, trust, judged, few.tolist(), sifted.loud.tolist(), time,
+    close = _Close(at, counted, trust, judged, few.tolist(), sifted.loud.tolist(), time,
                    _Words(batch, where))  # fmt: skip
     if params.judge.hot and len(sifted.novel):
-        _meet(some, platform, sifted.novel)
+        _meet(some, counted, sifted.novel)
     if params.figures:
         _figure(some, platform, sifted.sighted, sifted.novel)
         if len(sifted.novel):
@@ -281,10 +286,34 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
             decisions.refused += _look_back(state, at[a:b], *held, refused=refused)
 
 
-_Event: TypeAlias = tuple[int, int, int, int, int, int, int, int, int, bool]
+def _count_pages(
+    some: _Pass,
+    codes: Codes,
+    recipient: NDArray[np.uint64],
+    platform: NDArray[np.uint32],
+    trust: NDArray[np.uint8],
+) -> NDArray[np.uint32]:
+    """Return the platforms (n,) that the codes count as: presses of an unnamed page are one."""
+    if codes.page is None:
+        return platform
+    page = codes.page[some.at]
+    where = indices((page != 0) & (trust == Trust.NONE))
+    if not len(where):
+        return platform
+    counted = platform.copy()
+    columns = (where, recipient[where], page[where], platform[where], some.at_s[where])
+    presses = list(zip(*(column.tolist() for column in columns), strict=True))
+    edges = where.searchsorted(some.edges).tolist()
+    for share, (a, b) in zip(some.shares, pairwise(edges), strict=True):
+        for i, *press in presses[a:b]:
+            counted[i] = count_as(share.state.pages, *press)
+    return counted
+
+
+_Event: TypeAlias = tuple[int, int, int, int, int, int, int, int, int, int, bool]
 """One of a suspect: its position in the batch, and among the codes of the pass; the suspect's row;
-offset, recipient, event time in ms and s, platform, trust, and whether it is loud. No class: there
-is one for each event of a campaign."""
+offset, recipient, event time in ms and s, the platform that it counts as, its own platform, trust,
+and whether it is loud. No class: there is one for each event of a campaign."""
 
 
 class _Close(NamedTuple):
@@ -483,20 +512,20 @@ def _judge(
     book, suspects, stamps = partition.book, partition.suspects, partition.stamps
     counted = _Counted([], [], [], [])
     recorder = _Recorder(params, book, words)
-    for k, (i, place, row, offset, recipient, at_ms, at_s, platform, trust, loud) in enumerate(
+    for k, (i, place, row, offset, recipient, at_ms, at_s, platform, own, trust, loud) in enumerate(
         events
     ):
         suspect = suspects.get(recipient)
         if suspect is None:
             suspect = _adopt(partition, batch, recipient, row, at_s)
-        stamp = stamps.get(batch.gateway[i], ClockClass.EXACT) if stamps else ClockClass.EXACT
+        stamp = stamps.get(batch.gateway[i], _EXACT) if stamps else _EXACT
         if newest_s(suspect) > at_s + SOON_S:
             now_s = max(at_s, int(log.at(np.array([place]))[0]))
             _put_right(params, partition, suspect, _cause(batch, i), now_s)
         if suspect.episode is not None and over(params.episode, suspect.episode, at_s):
             end(params.episode, params.judge, book, suspect, _cause(batch, i))
         relapse = active_relapse(book, suspect, at_s)
-        held = lease_refuses(suspect, platform, _TRUSTS[trust], at_ms)
+        held = lease_refuses(suspect, own, _TRUSTS[trust], at_ms)
         counts = not held or is_settling(book, recipient, at_s)
         seen = see(suspect, platform, at_s, stamp, offset, refused=held, counts_day=counts)
         if seen is Seen.LATE:
@@ -509,26 +538,24 @@ def _judge(
             finding = judge(params.judge, suspect, at_s, stamp)
             finding = led(params.judge, suspect, book.hot.platforms, at_s, finding)
         flood = False
-        novel = held or seen is Seen.NOVEL
-        novel = novel or (seen is Seen.REPEAT and not suspect.knows(platform, at_s))
+        novel = held or _is_novel(suspect, seen, platform, own, at_s)
         if novel:
-            flood = trust == Trust.NONE
-            if held and not _asked_again(params, book, suspect, platform, at_ms, seen):
+            flood, page = trust == Trust.NONE, own != platform
+            new = page or seen is not Seen.REPEAT
+            if held and not _asked_again(params, book, suspect, own, at_ms, new=new):
                 refused.add(i)
             # What passes, being asked for again, is evidence of no more than what does not.
-            heard = hear(suspect, platform, at_ms, refused=held, loud=loud)
+            heard = hear(suspect, own, at_ms, refused=held, loud=loud, page=page)
             flood = flood and heard is not Heard.AGAIN
             # Of fewer platforms the mass is WATCH at most, which a level of WATCH is already.
-            if heard is Heard.COUNTED and (
-                not level or (many(suspect, at_s) and (finding is not CALM or varied(suspect)))
-            ):
+            if heard is Heard.COUNTED and (not level or varied(suspect)):
                 finding = _by_messages(params, suspect, relapse, at_ms, finding)
             finding = observe_relapse(relapse if flood else None, platform, at_ms, finding)
         if episode is None and finding is CALM:
             counted.meet(platform, strange=strange)
             continue
         cause = Cause(batch.topic, batch.partition, offset, at_ms)
-        of, said = platform if flood else None, (k, platform, trust, novel, i in refused, stamp)
+        of, said = platform if flood else None, (k, own, trust, novel, i in refused, stamp)
         recorder.advance(suspect, cause, said, finding, of)
         counted.flood(suspect, of)
         if episode is None and suspect.episode is not None:
@@ -543,10 +570,17 @@ def _by_messages(
 ) -> Finding:
     """Return the strongest finding by messages of novel platforms, repeats and all, or `other`."""
     at_s = seconds(at_ms)
-    long = relapse is not None or many(suspect, at_s)
+    long = (relapse is not None and suspect.episode is None) or many(suspect, at_s)
     long = long and is_settled(params.judge, suspect, at_s)
     divisor = long * (1 if relapse is None else RELAPSE_DIVISOR)
     return judge_returns(suspect, at_ms, mass(suspect, at_ms, other, divisor), divisor)
+
+
+def _is_novel(suspect: Suspect, seen: Seen, platform: int, own: int, at_s: int) -> bool:
+    """Tell if the recipient knows neither the platform that a message counts as nor its own."""
+    if seen is not Seen.NOVEL and (seen is not Seen.REPEAT or suspect.knows(platform, at_s)):
+        return False
+    return own == platform or not suspect.knows(own, at_s)
 
 
 class _Counted(NamedTuple):
@@ -585,14 +619,17 @@ class _Counted(NamedTuple):
 
 
 def _asked_again(
-    params: Params, book: EpisodeLog, suspect: Suspect, platform: int, at_ms: int, seen: Seen
+    params: Params, book: EpisodeLog, suspect: Suspect, platform: int, at_ms: int, *, new: bool
 ) -> bool:
-    """Tell if a message passes, though its recipient is under a lease that refuses its platform."""
+    """Tell if a message passes, though its recipient is under a lease that refuses its platform.
+
+    `new` says that its platform had no message within a day before it.
+    """
     episode = suspect.episode
     if not params.episode.again or episode is None:
         return False
     refused_s = seconds(suspect.refused_ms.get(platform, 0))
-    first = seen is not Seen.REPEAT and refused_s < episode.since_s
+    first = new and refused_s < episode.since_s
     hot = platform in book.hot.platforms
     return asked(episode.requests, platform, at_ms, first=first, hot=hot)
 
@@ -715,7 +752,8 @@ def _cause(batch: Batch, i: int) -> Cause:
 
 def _adopt(partition: Partition, batch: Batch, recipient: int, row: int, at_s: int) -> Suspect:
     """Makes a suspect of a recipient that the sieve has just promoted, from its row."""
-    sightings, memory, habits = unpack(partition.table.words[row], at_s)
+    table = partition.table
+    sightings, memory, habits = unpack(table.words[row], at_s, table.overflow)
     name = _text(batch, recipient)
     suspect = partition.suspects[recipient] = Suspect(recipient, name, row, sightings, memory)
     suspect.habits = habits
@@ -747,6 +785,7 @@ def _recycle(
 ) -> None:
     recipient = int(batch.recipient[i])
     partition.resends.pop(recipient, None)
+    partition.pages.pop(recipient, None)
     partition.used_later.drop(recipient)
     suspect = partition.suspects.pop(recipient, None)
     if suspect is not None:

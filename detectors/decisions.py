@@ -28,6 +28,7 @@ class Decisions:
     promoted: int = 0  # recipients handed to the judge
     released: int = 0  # suspects that it let go
     evicted: int = 0  # recipients forgotten for want of room
+    platforms_dropped: int = 0  # platforms of recipients who stay, likewise
     recycled: int = 0
     refused: int = 0  # platforms at recipients whose first code a lease refuses, or would
     used_later: int = 0  # of those of before, platforms that the recipient uses after all

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.defaults import NAMES_MAX, SUSPECTS_MAX
-from detectors.episodes.episode import EpisodeLog, EpisodeParams
+from detectors.episodes.episode import REASONS, EpisodeLog, EpisodeParams
 from detectors.episodes.names import names_of
 from detectors.episodes.resend import Resend
 from detectors.episodes.used_later import UsedLater, revive
@@ -22,6 +22,7 @@ from detectors.model.times import EPOCH_S
 from detectors.platforms.figures import Figures, figures_of
 from detectors.platforms.strangers import Strangers, strangers_of
 from detectors.recipients.evict import make_room
+from detectors.recipients.overflow import BLOCK
 from detectors.recipients.row import TAGS, Known, Memory
 from detectors.recipients.sieve import SieveParams
 from detectors.recipients.table import WORDS, Table
@@ -31,6 +32,7 @@ from detectors.suspects.again import SecondRequests
 from detectors.suspects.clocks import ClockClass, ClockParams, GatewayClock, coarse
 from detectors.suspects.incident import incident_of
 from detectors.suspects.judge import JudgeParams
+from detectors.suspects.pages import Pages
 from detectors.suspects.relapse import Relapse
 from detectors.suspects.suspect import Episode, Suspect
 
@@ -76,6 +78,7 @@ class Partition:
         "network",
         "next_offset",
         "noted",
+        "pages",
         "recent_s",
         "resends",
         "samples",
@@ -112,6 +115,7 @@ class Partition:
         self.strangers = Strangers() if params.figures else None
         self.network = bool(params.list_keys and params.judge.hot)  # its lists are taken, and fed
         self.resends: dict[int, Resend] = {}  # by recipient
+        self.pages: Pages = {}
         self.used_later: UsedLater[int] = UsedLater()
 
     @property
@@ -144,6 +148,8 @@ class Snapshot:
     header: dict[str, int]
     rows: NDArray[np.uint64]  # (rows, 14)
     rest: dict[str, Any]  # lists, tuples, dicts, ints, floats, strings and bytes
+    # (blocks, 8): the overflow of the rows; the first block is always empty
+    places: NDArray[np.uint16] = field(default_factory=lambda: np.zeros((1, BLOCK), np.uint16))
 
 
 def snapshot(partition: Partition) -> Snapshot:
@@ -166,6 +172,7 @@ def snapshot(partition: Partition) -> Snapshot:
             "name_version": NAME_VERSION,
         },
         rows=table.words[: table.used].copy(),
+        places=table.overflow.places[: table.overflow.used].copy(),
         rest=optional
         | {
             "samples": list(partition.samples),
@@ -179,6 +186,11 @@ def snapshot(partition: Partition) -> Snapshot:
             "gateways": [[name, *g.state()] for name, g in partition.gateways.items()],
             "resends": [[key, *_resend_state(r)] for key, r in partition.resends.items()],
             "hindsight": partition.used_later.state(),
+            "pages": [
+                [recipient, [[template, *first] for template, first in held.items()]]
+                for recipient, held in partition.pages.items()
+            ],
+            "overflow_open": table.overflow.is_open,
             "window_next": windows.next,
             "windows": [
                 [number, w.codes, np.packbits(w.prints).tobytes(), list(w.rungs)]
@@ -191,7 +203,8 @@ def snapshot(partition: Partition) -> Snapshot:
 def restore(params: Params, held: Snapshot) -> Partition:
     """The partition as it was: continuing gives the same decisions, byte for byte.
 
-    It takes over `held.rows`, which are most of a state: nobody may use them any more. Where
+    It takes over `held.rows` and `held.places`, which are most of a state: nobody may use them any
+    more. Where
     `params` are not those that it was made with, counts by another `window_s` begin anew, and
     recipients past `rows_max` are forgotten.
 
@@ -209,8 +222,11 @@ def restore(params: Params, held: Snapshot) -> Partition:
     same = held.header["window_s"] == params.sieve.window_s
     if not same:
         held.rows[:, 1] &= np.uint64(TAGS)
-    partition.table = Table.over(held.rows, params.sieve.rows_max, seed=params.seed)
     rest = held.rest
+    partition.table = Table.over(
+        held.rows, params.sieve.rows_max, seed=params.seed, places=held.places
+    )
+    partition.table.overflow.is_open = rest["overflow_open"]
     partition.samples = [(at_ms, gateway) for at_ms, gateway in rest["samples"]]
     partition.medians_s = list(rest["medians_s"])
     partition.recent_s = list(rest["recent_s"])
@@ -222,6 +238,8 @@ def restore(params: Params, held: Snapshot) -> Partition:
             raise ValueError("a suspect has a row that is not there")
         if any(a >= b for a, b in pairwise(suspect.sightings)):
             raise ValueError("a suspect's sightings do not ascend")
+        if not suspect.tainted.keys() <= suspect.seen.keys():
+            raise ValueError("a tainted platform has no sighting")
         partition.suspects[suspect.recipient] = suspect
     partition.due = [(s.due_s, s.recipient) for s in partition.suspects.values()]
     heapify(partition.due)
@@ -237,6 +255,10 @@ def restore(params: Params, held: Snapshot) -> Partition:
     partition.stamps = coarse(params.stamps, partition.gateways)
     partition.resends = {key: _resend_of(state) for key, *state in rest["resends"]}
     partition.used_later = revive(rest["hindsight"])
+    partition.pages = {
+        recipient: {template: (platform, at_s) for template, platform, at_s in held}
+        for recipient, held in rest["pages"]
+    }
     coming = TICK_OFFSETS - partition.next_offset % TICK_OFFSETS  # until a tick makes room
     make_room(partition.table, coming)
     if partition.table.room < coming:
@@ -264,7 +286,7 @@ def _suspect_state(suspect: Suspect) -> list[Any]:
         suspect.name,
         suspect.row,
         list(suspect.sightings),
-        [suspect.memory.born_day, list(suspect.memory.known), sorted(suspect.habits)],
+        _memory_state(suspect),
         suspect.last_s,
         suspect.due_s,
         [(platform, int(stamps)) for platform, stamps in suspect.coarse.items()],
@@ -346,13 +368,19 @@ def _take_figures(partition: Partition, rest: dict[str, Any]) -> None:
         partition.strangers = strangers_of(rest["strangers"])
 
 
+def _memory_state(suspect: Suspect) -> list[Any]:
+    memory = suspect.memory
+    extent = None if memory.extent is None else list(memory.extent)
+    return [memory.born_day, list(memory.known), extent, list(memory.marks), sorted(suspect.habits)]
+
+
 def _suspect_of(state: list[Any]) -> Suspect:
     recipient, name, row, sightings, memory, last_s, due_s, coarse, tainted, bucket, held = state[
         :11
     ]
     (heard, refused_ms, retried_ms, fresh_ms), requests, places, incident, scope = state[11:]
-    born_day, known, habits = memory
-    memory = Memory(born_day, (Known(*each) for each in known))
+    born_day, known, extent, marks, habits = memory
+    memory = Memory(born_day, (Known(*each) for each in known), extent, marks)
     suspect = Suspect(recipient, name, row, list(sightings), memory)
     suspect.habits = set(habits)
     suspect.last_s = last_s
@@ -388,6 +416,8 @@ def _suspect_of(state: list[Any]) -> Suspect:
         if scope is not None:
             episode.scope = Scope("otp", ALWAYS_PASS, *map(tuple, scope))
         episode.path = [Step(Level(step[0]), *step[1:]) for step in path]
+        if any(step.rule not in REASONS for step in episode.path):
+            raise ValueError("a step of an episode has a rule that nobody knows")
     return suspect
 
 

@@ -27,13 +27,14 @@ from detectors.recipients.row import pack
 from detectors.recipients.windows import close
 from detectors.suspects.clocks import coarse, observe
 from detectors.suspects.mass import LONGEST_S, forget_after, last_s
+from detectors.suspects.pages import drop_old
 from detectors.suspects.suspect import (
     LATE_S,
     TAINT_S,
     Suspect,
-    forget_tainted,
     newest_s,
     put_right,
+    settle_tainted,
 )
 
 DUE_MAX_S: Final = 3 * DAY_S
@@ -56,6 +57,7 @@ has one: past it they are thrown out. Between two ticks come two an event at mos
 
 def tick(params: Params, partition: Partition, batch: Batch, decisions: Decisions) -> None:
     """Maintain the partition at the tick that `partition.next_offset` has just reached."""
+    before_s = partition.watermark_s
     if partition.samples:
         times = sorted(at_ms for at_ms, _ in partition.samples)
         medians_s = [*partition.medians_s, seconds(times[len(times) // 2])][-TICKS:]
@@ -78,9 +80,11 @@ def tick(params: Params, partition: Partition, batch: Batch, decisions: Decision
     decisions.evicted += make_room(
         partition.table, newest_window=_limit_s(partition) // params.sieve.window_s
     )
+    partition.pages = drop_old(partition.pages, before_s, partition.watermark_s)
     decisions.used_later += len(confirm(partition.used_later, partition.watermark_s))
     decisions.windows += close(partition.windows, params.sieve.window_s, partition.watermark_s)
     _forget_names(params, partition)
+    partition.table.overflow.settle()
 
 
 def _give_out(params: Params, partition: Partition, batch: Batch, decisions: Decisions) -> None:
@@ -197,12 +201,13 @@ def _due(params: Params, partition: Partition, suspect: Suspect) -> int:
 
 
 def _release(partition: Partition, suspect: Suspect, now_s: int) -> None:
-    """Writes a suspect back to its row, without what is tainted."""
+    """Writes a suspect back to its row; of what is tainted only marks."""
     active_relapse(partition.book, suspect, now_s)
-    forget_tainted(suspect, now_s)
+    settle_tainted(suspect, now_s)
     recent_s = now_s - DAY_S - LATE_S
-    row = partition.table.words[suspect.row]
-    pack(row, suspect.sightings, suspect.memory, recent_s, suspect.habits)
+    table = partition.table
+    row = table.words[suspect.row]
+    pack(row, suspect.sightings, suspect.memory, recent_s, suspect.habits, table.overflow)
     del partition.suspects[suspect.recipient]
 
 

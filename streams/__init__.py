@@ -1,6 +1,7 @@
-"""The shell of otpguard: Kafka in, Kafka out, and the only code that performs I/O."""
+"""The I/O shell of otpguard around the pure core in `detectors`: Kafka in, Kafka out."""
 
 from typing import Final
 
 __version__: Final = "0.1.0"
-"""Of the program, as in `pyproject.toml`: the package's metadata take 15 ms to read."""
+"""Version of the program, as in `pyproject.toml`. A constant, because reading the package metadata
+takes 15 ms."""

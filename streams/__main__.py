@@ -1,4 +1,4 @@
-"""`otpguard`: the program."""
+"""Entry point of the command `otpguard`."""
 
 from __future__ import annotations
 
@@ -66,9 +66,10 @@ def _root(
 
 
 def speak(arguments: Sequence[str], environment: Mapping[str, str]) -> None:
-    """Choose the language and the clock of this process before anything is said or imported.
+    """Set the language and time zone of this process before any output or import.
 
-    Programs, who ask for JSON, are answered in English and in UTC whatever the environment says.
+    With `--json` the reader is a program, so the output is in English and UTC regardless of the
+    environment.
     """
     given = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
     if "--json" in given:
@@ -92,7 +93,7 @@ def speak(arguments: Sequence[str], environment: Mapping[str, str]) -> None:
 
 
 def main() -> None:
-    """Run a command; what a user can put right is one line on standard error, no traceback."""
+    """Run a command. An error that the user can fix is shown in one line, without a traceback."""
     gc.set_threshold(*_SELDOM)
     for name, value in _QUICKER.items():
         os.environ.setdefault(name, value)
@@ -107,7 +108,7 @@ def main() -> None:
             _end_generators(error)
             raise
         finally:
-            sys.stdout.flush()  # here, where a full disk can still be said in a sentence
+            sys.stdout.flush()  # flush here, where an error of a full disk can still be reported
     except OtpguardError as error:
         _end(error)
     except ModuleNotFoundError as error:
@@ -126,7 +127,7 @@ def main() -> None:
             ),
             file=sys.stderr,
         )
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is buffered goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # discard the data that is still buffered
         sys.exit(Exit.TRY_AGAIN)
 
 
@@ -142,10 +143,10 @@ def _end_generators(error: BaseException | None) -> None:
 
 
 def _widen(stream: TextIO | None) -> None:
-    """Let a stream take every character, whatever the locale: texts and settings have them all.
+    """Make a stream accept every character, whatever the locale: texts may contain any.
 
-    A file or pipe gets UTF-8, which is what reads it here; a terminal shows an escape of what it
-    lacks.
+    A file or pipe gets UTF-8, the encoding in which this program reads files. A terminal shows an
+    escape sequence for characters that it cannot display.
     """
     if not isinstance(stream, io.TextIOWrapper):
         return
@@ -157,10 +158,10 @@ def _widen(stream: TextIO | None) -> None:
 
 
 def _open_closed() -> None:
-    """Let standard streams that are closed lead nowhere.
+    """Connect closed standard streams to /dev/null.
 
-    Python has None in their place, and the next file or socket that is opened would get their
-    number: whatever writes to standard output or error by number would write into that.
+    Python sets a closed stream to None. The next opened file or socket would get its descriptor
+    number, and code that writes to descriptor 1 or 2 would write into that file.
     """
     for name, flags, mode in (
         ("stdin", os.O_RDONLY, "r"), ("stdout", os.O_WRONLY, "w"), ("stderr", os.O_WRONLY, "w"),
@@ -176,12 +177,13 @@ def _end(error: OtpguardError) -> NoReturn:
 
 
 _SELDOM: Final = (50_000, 20, 20)
-"""Objects made between two looks for garbage: at Python's 700 they take a tenth of a start, which
-makes hundreds of thousands that stay. A service sets its own."""
+"""Thresholds of the garbage collector during start. With Python's default of 700 objects, the
+collector takes a tenth of the start time, which creates hundreds of thousands of long-lived
+objects. Services set their own thresholds."""
 
 _QUICKER: Final = {"PYDANTIC_DISABLE_PLUGINS": "__all__", "OPENBLAS_NUM_THREADS": "1"}
-"""Start-up of libraries that nothing here asks for: a look for plugins in all packages, and a
-thread of linear algebra for each core. Whoever wants them says so in the environment."""
+"""Settings that make libraries start faster: no search for pydantic plugins in all packages, and no
+linear algebra thread per core. Users can override them in the environment."""
 
 
 if __name__ == "__main__":

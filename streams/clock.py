@@ -1,4 +1,4 @@
-"""The clock of this machine, in the unit of the topics, and times as programs read them."""
+"""The clock of this machine in milliseconds, and timestamps in ISO 8601 for programs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo
 
 
 def now_ms() -> int:
-    """Return milliseconds UTC by this machine's clock."""
+    """Return the current time in milliseconds UTC."""
     return time.time_ns() // 1_000_000
 
 
 def zone_named(name: str) -> ZoneInfo | None:
-    """Return the zone of this name; None if there is none.
+    """Return the time zone with this name; None if there is none.
 
-    A folder of zones, and a name that no file can have, are errors of the system to `ZoneInfo`.
+    `ZoneInfo` raises OSError for a folder of zones and for an invalid file name.
 
     >>> zone_named("Asia/Shanghai"), zone_named("Asia"), zone_named("Beijing")
     (zoneinfo.ZoneInfo(key='Asia/Shanghai'), None, None)
@@ -28,7 +28,7 @@ def zone_named(name: str) -> ZoneInfo | None:
 
 
 def utc(at_ms: float) -> str:
-    """Return a time as ISO 8601 has it, to the second; `streams.language.moment` is for people.
+    """Format a time as ISO 8601, to the second. `streams.language.moment` formats for people.
 
     >>> utc(1_772_422_380_999)
     '2026-03-02T03:33:00Z'
@@ -37,7 +37,7 @@ def utc(at_ms: float) -> str:
 
 
 def utc_exact(at_ms: int) -> str:
-    """The same, to the millisecond.
+    """Format a time as ISO 8601, to the millisecond.
 
     >>> utc_exact(1_772_422_380_099)
     '2026-03-02T03:33:00.099Z'
@@ -45,6 +45,6 @@ def utc_exact(at_ms: int) -> str:
     return f"{_second(at_ms // 1000)}.{at_ms % 1000:03d}Z"
 
 
-@lru_cache(1 << 12)  # an hour of them: a lease that is told again has the time of its first
+@lru_cache(1 << 12)  # about an hour of seconds: republished leases repeat the time of the first
 def _second(at_s: int) -> str:
     return datetime.fromtimestamp(at_s, UTC).replace(tzinfo=None).isoformat()

@@ -1,8 +1,8 @@
-"""An end for connections that ask nothing, for what uvicorn serves: the desk and the signal.
+"""Limits for idle connections to the services that run in uvicorn: the desk and the signal.
 
-A handshake that is never finished has one too. uvicorn ends an idle connection after an answer
-alone, and counts each one as a request where it has a limit of those. So connections that say
-nothing would be enough to keep everybody else out.
+uvicorn closes a connection that is idle only after a response. It also counts each open connection
+against its request limit. So silent connections, or unfinished TLS handshakes, could keep all other
+clients out. This module limits both.
 """
 
 from __future__ import annotations
@@ -14,25 +14,26 @@ from typing import Any, ClassVar, Final
 
 import uvloop
 
-WHOLE_S: Final = 5.0  # for a request to be whole
-HANDSHAKE_S: Final = 5.0  # for one of TLS: asyncio's own end is a minute
+WHOLE_S: Final = 5.0  # maximum time until a request is complete
+HANDSHAKE_S: Final = 5.0  # maximum time of a TLS handshake; asyncio's default is one minute
 
 
 class ServerLoop(uvloop.Loop):
-    """The loop of what is served, which lets no handshake take long."""
+    """The services' event loop, with a short timeout for TLS handshakes."""
 
     async def create_server(self, *args: Any, **more: Any) -> Any:
-        """Listen. uvicorn has no setting for this."""
+        """Create a server with the handshake timeout. uvicorn has no setting for this."""
         if more.get("ssl"):
             more["ssl_handshake_timeout"] = HANDSHAKE_S
         return await super().create_server(*args, **more)
 
 
 class Bounded(asyncio.Protocol):
-    """The part of a protocol that stands before one of uvicorn's, whose attributes it uses."""
+    """Mixin for a uvicorn protocol class that limits connections. It uses uvicorn's attributes."""
 
     connections_max: ClassVar[float] = math.inf
-    """With so many the longest idle has to go; of uvicorn's own limit, if it has one, too."""
+    """Maximum number of connections. At this number, or at uvicorn's own limit, the connection that
+    is idle for longest is closed."""
 
     connections: set[Any]
     cycle: Any
@@ -43,7 +44,7 @@ class Bounded(asyncio.Protocol):
     heard_s = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Count the connection in; where there are too many the longest idle has to go."""
+        """Register the connection. If there are too many, close the longest idle one."""
         super().connection_made(transport)
         self._heard(asked=False)
         most = min(self.connections_max, self.limit_concurrency or math.inf)
@@ -51,17 +52,17 @@ class Bounded(asyncio.Protocol):
             self._make_room()
 
     def data_received(self, data: bytes) -> None:
-        """Read on; a request that is not whole has to be so in time."""
+        """Process data. A request that is not complete yet gets a deadline."""
         super().data_received(data)
         self._heard(asked=self.answering())
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Count the connection out."""
+        """Unregister the connection."""
         self._heard(asked=True)
         super().connection_lost(exc)
 
     def answering(self) -> bool:
-        """Tell if a whole request is here that has no whole answer yet."""
+        """True if a complete request still waits for its complete response."""
         cycle = self.cycle
         return cycle is not None and not cycle.more_body and not cycle.response_complete
 
@@ -69,15 +70,19 @@ class Bounded(asyncio.Protocol):
         idle = [each for each in self.connections - {self} if not each.answering()]
         if idle:
             longest = min(idle, key=lambda each: each.heard_s)
-            self.connections.discard(longest)  # at once, and not only when its end has come
+            self.connections.discard(longest)  # removed now, not only when the connection is closed
             longest.transport.abort()
 
     def _heard(self, *, asked: bool) -> None:
-        """Note when something came; a request that begins has so long, however it trickles in."""
+        """Record the time of the last data, and start or cancel the deadline of a request.
+
+        The deadline counts from the start of the request, however slowly its data arrives.
+        """
         self.heard_s = time.monotonic()
         if asked and self._late is not None:
             self._late.cancel()
             self._late = None
         elif not asked and self._late is None:
-            # Not `close`: over TLS it would wait half a minute for the other side to say goodbye.
+            # `close` is not used: over TLS it would wait half a minute for the client's close
+            # message.
             self._late = self.loop.call_later(WHOLE_S, self.transport.abort)

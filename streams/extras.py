@@ -1,6 +1,6 @@
-"""Packages that some commands need and not every installation has, and where to get them.
+"""Optional packages: which command needs which, and how to install them.
 
-The worker's image has those of `feed`, `gate` and `report`; the console's image has all.
+The worker's image contains those of `feed`, `gate` and `report`. The console's image contains all.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ MODULES: Final[Mapping[str, frozenset[str]]] = {
         ),
     }.items()
 }
-"""Extra of pyproject.toml -> top-level modules that it brings."""
+"""Extra of pyproject.toml -> top-level modules that the extra installs."""
 
 USED_BY: Final[Mapping[str, str]] = {
     "calibrate": "report", "demo": "demo", "desk": "desk", "evidence": "evidence", "feed": "feed",
     "gate": "gate", "notify": "notices", "report": "notices", "signal": "desk",
 }  # fmt: skip
-"""Command -> the extra that brings what it needs, where two bring the same module."""
+"""Command -> the extra that it needs, for modules that belong to several extras."""
 
 CONSOLE_IMAGE: Final = "otpguard-console"
 CONSOLE_EXTRAS: Final = ("desk", "evidence", "notices")
-"""Not in the worker's image."""
+"""Extras that the worker's image does not contain."""
 
 
 def how_to_install(extra: str) -> str:
@@ -59,7 +59,7 @@ def how_to_install(extra: str) -> str:
 
 
 def lacking(error: ModuleNotFoundError, command: str) -> ConfigError | None:
-    """Return what to say of a module that `command` wanted; None if no extra brings it.
+    """Return the error for a module that `command` lacks; None if no extra contains the module.
 
     >>> print(lacking(ModuleNotFoundError(name="alembic.op"), "desk"))  # doctest: +ELLIPSIS
     otpguard desk needs packages that are not installed here (alembic): pip install '.[desk]' in \
@@ -85,14 +85,14 @@ in place of otpguard
 
 
 def pdf_writer() -> Any:
-    """Return weasyprint, which takes a second to import.
+    """Import and return weasyprint, which takes a second to import.
 
-    Raises ConfigError where the libraries of the system that it draws with are not there.
+    Raise ConfigError if the system libraries that weasyprint needs are missing.
     """
     try:
         import weasyprint  # noqa: PLC0415 - heavy, an extra
         import weasyprint.urls  # noqa: PLC0415
-    except OSError as error:  # of cffi, when it looks for them
+    except OSError as error:  # raised by cffi when it looks for the libraries
         raise ConfigError(
             tr("a PDF needs Pango (Debian: apt install {packages}): {error}").format(
                 packages=" ".join(PDF_PACKAGES), error=str(error).partition("\n")[0]

@@ -1,4 +1,4 @@
-"""Small files that a process keeps, whole after a crash or on a full disk; and the ends of logs."""
+"""Replaces small files atomically, even in a crash or on a full disk; reads TOML and logs."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from typing import Any, BinaryIO, Final
 from streams.errors import OtpguardError, UnavailableError, UsageError
 
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""There is no room, or no more is allowed to this user or in this file."""
+"""Errors of a full disk, an exceeded quota, or a file over its size limit."""
 
 
 def unwritten(path: Path, error: OSError, told: str = "") -> OtpguardError:
-    """Return what to raise for a file of the user's that could not be written.
+    """Return the error to raise for a file of the user that could not be written.
 
-    A full disk may have room later; any other cause is the name that was given. `told` is the
-    sentence where there is more to say than the path and the cause.
+    A full disk may have space later, so the error is UnavailableError. Any other cause lies in the
+    given path, so the error is UsageError. `told` is the message, if there is more to say than path
+    and cause.
     """
     kind = UnavailableError if error.errno in FULL else UsageError
     return kind(told or f"{path}: {error.strerror}")
 
 
 def replace_file(path: Path, content: bytes, *, mode: int = 0o666) -> None:
-    """Put a file of this content in the place of another at once, and only when it is on disk.
+    """Replace a file atomically, once the new content is safely on disk.
 
-    `mode` is that of the new file, before the process's mask. Of two at once the last one stands.
-    Raise OSError; then the old file is as it was.
+    `mode` is the file mode before the process's umask. If two processes write at once, the last one
+    wins. Raise OSError; the old file is then unchanged.
     """
     with whole_file(path, path.name, mode=mode) as out:
         out.write(content)
@@ -40,13 +41,13 @@ def replace_file(path: Path, content: bytes, *, mode: int = 0o666) -> None:
 
 @contextmanager
 def whole_file(path: Path, name: str, *, mode: int = 0o666) -> Iterator[BinaryIO]:
-    """Yield a new file that takes this path when the block ends, and only when it is on disk.
+    """Yield a new file that takes this path when the block ends and the file is safely on disk.
 
-    Until then it has a name of its own, by `name`, and is locked: what a process that was killed
-    left beside it, by the same `name` and under no lock, is removed first. Raise OSError; then
-    what was at this path stays.
+    Until then the file has a temporary name based on `name`, and is locked. Unlocked temporary
+    files of the same `name`, left by a killed process, are deleted first. Raise OSError; the old
+    file is then unchanged.
     """
-    with suppress(OSError):  # a folder need not be readable
+    with suppress(OSError):  # the folder may be unreadable
         for left in path.parent.iterdir():
             if re.fullmatch(rf"{re.escape(name)}\.[0-9a-f]{{8}}\.part", left.name):
                 _clear(left)
@@ -56,18 +57,18 @@ def whole_file(path: Path, name: str, *, mode: int = 0o666) -> Iterator[BinaryIO
             yield out
             out.flush()
             os.fsync(out.fileno())
-            scratch.replace(path)  # under the lock still
-    except BaseException:  # an interrupt too
+            scratch.replace(path)  # while the lock is still in place
+    except BaseException:  # includes KeyboardInterrupt
         scratch.unlink(missing_ok=True)
         raise
 
 
 def _locked(folder: Path, name: str, mode: int) -> tuple[Path, int]:
-    """Make a file and lock it; another one where somebody cleared it in between."""
+    """Create and lock a temporary file. Try again if another process deleted it in between."""
     while True:
         scratch = folder / f"{name}.{secrets.token_hex(4)}.part"
         number = os.open(scratch, os.O_CREAT | os.O_WRONLY | os.O_EXCL | os.O_CLOEXEC, mode)
-        with suppress(OSError):  # where there are no locks nothing is cleared either
+        with suppress(OSError):  # on a file system without locks nothing is deleted either
             fcntl.flock(number, fcntl.LOCK_EX)
         if os.fstat(number).st_nlink:
             return scratch, number
@@ -75,7 +76,7 @@ def _locked(folder: Path, name: str, mode: int) -> tuple[Path, int]:
 
 
 def _clear(left: Path) -> None:
-    """Remove a file unless a process holds it. One that cannot be asked about stays."""
+    """Delete a temporary file unless a process has it locked, or its lock cannot be checked."""
     with suppress(OSError):
         number = os.open(left, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
@@ -86,9 +87,9 @@ def _clear(left: Path) -> None:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Return the tables of a file. Raise OSError, or ValueError for all that is no TOML.
+    """Return the tables of a TOML file. Raise OSError, or ValueError if the file is not TOML.
 
-    So is what nests without end, of which the parser itself raises RecursionError.
+    This includes files with very deep nesting, for which the parser raises RecursionError.
     """
     import tomllib  # noqa: PLC0415 - start-up time
 
@@ -99,5 +100,8 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def last_lines(path: Path, number: int) -> str:
-    """Return the end of a log; what is no UTF-8 in it is shown as such. Raise OSError."""
+    """Return the last lines of a log, with replacement characters for bytes that are not UTF-8.
+
+    Raise OSError if the log cannot be read.
+    """
     return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-number:])

@@ -1,6 +1,6 @@
-"""Sentences of libraries about what people typed, in the language in use.
+"""Translations of error messages that libraries show to users.
 
-The libraries say them in English alone; a sentence that stands at no place here stays as it is.
+The libraries produce English only. A message without a translation here is shown as it is.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 from streams.language import ENGLISH, spoken, tr
 
 SENTENCES: Final = (
-    # of typer, about the command line
+    # messages of typer, about the command line
     "Missing option {what}.",
     "Missing argument {what}.",
     "Missing command.",
@@ -24,7 +24,7 @@ SENTENCES: Final = (
     "Got unexpected extra argument(s) ({what})",
     "Option {what} does not take a value.",
     "Option {what} requires an argument.",
-    # of pydantic, about settings and values of options
+    # messages of pydantic, about settings and option values
     "Input should be a valid integer, unable to parse string as an integer",
     "Input should be a valid integer",
     "Input should be a valid number, unable to parse string as a number",
@@ -39,7 +39,7 @@ SENTENCES: Final = (
     "Field required",
     "Input should be {given} or {other}",
 )
-"""In braces stands what differs from one sentence to the next; the first that fits counts."""
+"""Message templates. Braces mark the variable parts. The first template that matches is used."""
 
 
 @cache
@@ -55,7 +55,7 @@ def _fitting() -> list[tuple[Pattern[str], str]]:
 
 
 def understood(said: str) -> str:
-    """Return a sentence of a library in the language in use.
+    """Translate a library's message into the current language.
 
     >>> understood("Missing option '--events'.")
     "Missing option '--events'."

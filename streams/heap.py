@@ -1,4 +1,4 @@
-"""The memory of a process that takes in polls of many thousand records."""
+"""Memory settings for a process that handles polls of many thousand records."""
 
 from __future__ import annotations
 
@@ -8,30 +8,33 @@ import gc
 from typing import Final
 
 GC_THRESHOLDS: Final = (200_000, 20, 20)
-"""A poll's records are alive together, so Python's default (700) walks them again and again: a
-third of the consumer thread's time. What is not in a cycle is freed without the collector."""
+"""Thresholds of the garbage collector. All records of a poll are alive together. With Python's
+default (700) the collector scans them repeatedly, which takes a third of the consumer thread's
+time. Objects without cycles are freed without the collector."""
 M_TRIM_THRESHOLD: Final = -1  # malloc.h
 M_MMAP_THRESHOLD: Final = -3
 M_ARENA_MAX: Final = -8
 KEEP_BYTES: Final = 256 << 20
-"""Freed memory that is kept for the next poll: glibc would give a poll's megabytes back and have
-the kernel clear them again. Two pairs of runs, on a busy machine, differed by 4 and 6 % of CPU."""
+"""Amount of freed memory to keep for the next poll. By default glibc returns a poll's megabytes to
+the kernel, which must clear them again. In two pairs of runs on a busy machine, this saved 4 and 6
+% of CPU."""
 ARENAS_MAX: Final = 1
-"""Places that glibc allocates from. It makes each thread its own, up to eight for a core, and each
-keeps what its thread freed: 40 to 60 MB of a worker's 500 at 50,000 events/s. Threads seldom wait
-for each other at one, for nearly all that allocates holds the interpreter."""
+"""Number of glibc memory arenas. By default each thread gets its own, up to eight per core, and
+each arena keeps what its thread freed: 40 to 60 MB of a worker's 500 MB at 50,000 events/s. With
+one arena threads seldom wait for each other, because nearly all allocating code has the GIL."""
 KEEP_S: Final = 60.0
-"""The time for which freed memory is kept. For ever, the largest backlog would set what is held."""
+"""How long freed memory is kept. Without this limit, memory use would stay at the level of the
+largest backlog."""
 
 
 def collect_rarely() -> None:
-    """Leave what is alive now to no collector, and have the rest looked at seldom."""
+    """Exclude all current objects from garbage collection, and make collections rare."""
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
 
 
 def keep_freed_memory() -> None:
-    """Have glibc keep what is freed, in one place for all threads that are started from here on.
+    """Make glibc keep freed memory, in one arena for all threads started from now on.
 
     Does nothing with another C library.
     """
@@ -42,10 +45,10 @@ def keep_freed_memory() -> None:
 
 
 async def give_freed_memory_back() -> None:
-    """For ever: what is free after so long goes back to the system.
+    """Run for ever: return free memory to the system every KEEP_S seconds.
 
-    Young garbage is collected before: a consumer of kafka-python leaves exceptions with their
-    frames behind, and with the thresholds above the collector comes for them late.
+    Young garbage is collected first. A kafka-python consumer leaves exceptions with their frames
+    behind, and with the thresholds above the collector would free them late.
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)
     while True:

@@ -1,4 +1,4 @@
-"""The Python that runs this: a worker's figures depend on how it was built."""
+"""Checks how the Python interpreter was built, because this affects a worker's speed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ DISTRIBUTION: Final = "/usr"
 
 
 def tuned(configured: str | None = None, base: str = sys.base_prefix) -> bool:
-    """Tell if it was built with its compiler's profile, as far as it says.
+    """True if Python was built with profile-guided optimization, as far as its configuration shows.
 
-    Distributions build theirs so without the option that tells it, python.org and its images with
-    it; a Python made from source by a version manager mostly is not. On such a one a worker takes
-    up to a quarter more CPU (`tests/bench/README.md`). The Makefile chooses by the same rule.
+    Distributions build Python this way without showing the option; python.org and its images show
+    it. A Python that a version manager built from source mostly lacks it. A worker then uses up to
+    a quarter more CPU (`tests/bench/README.md`). The Makefile uses the same rule.
 
     >>> tuned("'--enable-optimizations' '--with-lto'", "/usr/local"), tuned("", "/usr")
     (True, True)

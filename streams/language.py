@@ -1,8 +1,8 @@
-"""Sentences for people, in their language and on their clock.
+"""Messages for people, in their language and time zone.
 
-English and UTC until a program says otherwise: only `otpguard` itself does, from `--lang`, `--utc`
-and the environment, and the desk for each request. Programs read English and UTC always: JSON,
-topics, logs, metrics.
+The default is English and UTC. Only two places change it: the command `otpguard`, from `--lang`,
+`--utc` and the environment, and the desk for each request. Output for programs is always English
+and UTC: JSON, topics, logs, metrics.
 """
 
 from __future__ import annotations
@@ -29,34 +29,36 @@ DOMAIN: Final = "otpguard"
 ENGLISH: Final = "en"
 CHINESE: Final = "zh-Hans"
 LANGUAGES: Final[Mapping[str, str]] = {ENGLISH: "en", CHINESE: "zh_Hans"}
-"""BCP 47 tag -> the catalogue's folder; English needs none, for it is what the messages are in."""
+"""BCP 47 tag -> folder of the catalogue. English has no catalogue, because the messages in the code
+are English."""
 
 FOLDER: Final = Path(__file__).parent / "languages"
 
-_VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")  # the first that is set counts, as in POSIX
+# the first variable that is set wins, as in POSIX
+_VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
 _TRADITIONAL: Final = frozenset({"hant", "tw", "hk", "mo"})
 
 
 class _Voice:
-    """The language and the clock of this process, where no request has its own."""
+    """Language and time zone of this process, for code outside a request."""
 
     tag = ENGLISH
-    zone: tzinfo | None = UTC  # None: that of this machine
+    zone: tzinfo | None = UTC  # None: this machine's time zone
 
 
 _asked: Final[ContextVar[tuple[str, tzinfo | None] | None]] = ContextVar("asked", default=None)
-"""The language and the clock of the request at hand."""
+"""Language and time zone of the current request."""
 
 
 def use(tag: str = ENGLISH, zone: tzinfo | None = UTC) -> None:
-    """Speak this language of LANGUAGES from now on, on the clock of this zone (None: local)."""
+    """Set the process's language, one of LANGUAGES, and its time zone (None: local)."""
     assert tag in LANGUAGES, tag
     _Voice.tag, _Voice.zone = tag, zone
     if tag == ENGLISH:
         return
     import gettext  # noqa: PLC0415 - start-up time; English needs none of it
 
-    # The library of the command line asks for its own few sentences this way.
+    # typer's own messages are translated through these settings.
     os.environ["LANGUAGE"] = LANGUAGES[tag]
     gettext.bindtextdomain(DOMAIN, FOLDER)
     gettext.textdomain(DOMAIN)
@@ -64,7 +66,7 @@ def use(tag: str = ENGLISH, zone: tzinfo | None = UTC) -> None:
 
 @contextmanager
 def speaking(tag: str, zone: tzinfo | None) -> Iterator[None]:
-    """Speak this language on this clock inside the block, in this task or thread alone."""
+    """Use this language and time zone inside the block, in this task or thread only."""
     assert tag in LANGUAGES, tag
     before = _asked.set((tag, zone))
     try:
@@ -74,19 +76,19 @@ def speaking(tag: str, zone: tzinfo | None) -> Iterator[None]:
 
 
 def spoken() -> str:
-    """The tag of the language in use."""
+    """Return the tag of the current language."""
     asked = _asked.get()
     return _Voice.tag if asked is None else asked[0]
 
 
 def zone() -> tzinfo | None:
-    """The zone of the clock in use; None: that of this machine."""
+    """Return the current time zone; None: this machine's."""
     asked = _asked.get()
     return _Voice.zone if asked is None else asked[1]
 
 
 def matching(wanted: str) -> str | None:
-    """The language that a tag or a locale's name asks for; None if there is none of it.
+    """Return the supported language for a tag or locale name; None if there is none.
 
     >>> matching("zh_CN.UTF-8"), matching("zh"), matching("en-GB"), matching("zh_TW"), matching("C")
     ('zh-Hans', 'zh-Hans', 'en', None, None)
@@ -98,7 +100,7 @@ def matching(wanted: str) -> str | None:
 
 
 def preferred(environment: Mapping[str, str]) -> str:
-    """The language that an environment asks for; English if it asks for none of ours.
+    """Return the language that the environment selects; English if it is not supported.
 
     >>> preferred({"LANG": "zh_CN.UTF-8"}), preferred({"LANG": "zh_CN.UTF-8", "LC_ALL": "C"})
     ('zh-Hans', 'en')
@@ -108,7 +110,7 @@ def preferred(environment: Mapping[str, str]) -> str:
 
 
 def tr(message: str) -> str:
-    """Return a message in the language in use; itself where there is no translation."""
+    """Translate a message into the current language; return it unchanged without a translation."""
     if (tag := spoken()) == ENGLISH or not message:
         return message
     return _translations(tag).gettext(message)
@@ -122,7 +124,7 @@ def trc(context: str, message: str) -> str:
 
 
 def trn(one: str, many: str, n: int) -> str:
-    """Return the form of a message that goes with a number, with `{n}` filled in."""
+    """Return the plural form of a message for the number `n`, with `{n}` filled in."""
     form = one if n == 1 else many
     if (tag := spoken()) != ENGLISH:
         form = _translations(tag).ngettext(one, many, n)
@@ -130,7 +132,7 @@ def trn(one: str, many: str, n: int) -> str:
 
 
 def html(message: str, **values: object) -> Any:
-    """Return a message that holds tags of ours, with values that are made harmless; for a page."""
+    """Translate a message with HTML tags, and insert escaped values."""
     from markupsafe import Markup  # noqa: PLC0415 - only pages need it
 
     from streams.shown import in_page  # noqa: PLC0415
@@ -155,12 +157,12 @@ def suggest(sentence: str, word: str, names: Iterable[str], form: str = "{}") ->
 
 
 def listed(parts: Sequence[str]) -> str:
-    """Join parts as a list is written: with commas, or with 、 in Chinese."""
+    """Join parts as a list: with commas, or with 、 in Chinese."""
     return ("、" if spoken() == CHINESE else ", ").join(parts)
 
 
 def moment(at_ms: float) -> str:
-    """Return a time for people, to the second, with the offset of its zone.
+    """Format a time for people, to the second, with the UTC offset.
 
     >>> moment(1_772_422_380_000)
     '2026-03-02 03:33:00Z'
@@ -173,7 +175,7 @@ def moment(at_ms: float) -> str:
 
 
 def zone_name(at_ms: float) -> str:
-    """Return the zone of `moment` in a word, for the head of a column.
+    """Return the time zone of `moment`, for a column heading.
 
     >>> zone_name(0)
     'UTC'
@@ -190,7 +192,7 @@ def _offset(at: datetime) -> str:
 
 @lru_cache
 def _translations(tag: str) -> NullTranslations:
-    """Read a catalogue; raises FileNotFoundError if the package is not whole."""
+    """Load a catalogue. Raise FileNotFoundError if the package is incomplete."""
     import gettext  # noqa: PLC0415 - start-up time
 
     return gettext.translation(DOMAIN, FOLDER, [LANGUAGES[tag]])

@@ -1,4 +1,4 @@
-"""Logs of our services on standard error: lines for people, or JSON for what collects them."""
+"""Logging of our services to standard error: plain lines for people, or JSON for log collectors."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from datetime import UTC, datetime
 from typing import Final
 
 FORMAT_VARIABLE: Final = "OTPGUARD_LOG_FORMAT"
-"""Set by `otpguard --log-format` for the command that it starts; a unit or a pod may set it too."""
+"""Environment variable with the log format. `otpguard --log-format` sets it for its command; a
+systemd unit or a pod may set it too."""
 
 TEXT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 class JsonFormatter(logging.Formatter):
-    """One object on one line: time (UTC, ISO 8601), level, logger, message, and a traceback.
+    """Formats a record as one JSON object per line.
+
+    Fields: time (UTC, ISO 8601), level, logger, message, and a traceback if there is one.
 
     >>> told = logging.LogRecord("otpguard", logging.INFO, "", 0, "ready %d", (1,), None)
     >>> json.loads(JsonFormatter().format(told))["message"]
@@ -24,7 +27,7 @@ class JsonFormatter(logging.Formatter):
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write a record."""
+        """Format a record."""
         told = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
@@ -45,13 +48,13 @@ FORMATS: Final[dict[str, Callable[[], logging.Formatter]]] = {
 
 
 def chosen() -> str:
-    """The format that the environment asks for, "text" unless it names another that there is."""
+    """Return the log format from the environment, or "text" if none or an unknown one is set."""
     asked = os.environ.get(FORMAT_VARIABLE, "")
     return asked if asked in FORMATS else "text"
 
 
 def to_stderr() -> None:
-    """Log from INFO on, in the chosen format."""
+    """Log messages from level INFO on to standard error, in the chosen format."""
     handler = logging.StreamHandler()
     handler.setFormatter(FORMATS[chosen()]())
     logging.basicConfig(handlers=[handler], level=logging.INFO)

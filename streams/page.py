@@ -1,4 +1,4 @@
-"""Pages that otpguard writes: one file without a script, for a screen, a phone, paper and ears."""
+"""HTML pages in a single file without scripts, for screens, phones, print and screen readers."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ PALETTE: Final = {
     "throttle_tint": "#fdeaec",
     "good_tint": "#e3f3ec",
 }
-"""Colours of pages and pictures. WORDS have a contrast of 4.5 on each of GROUNDS, SHAPES one of 3
-on paper (WCAG 2.2, 1.4.3 and 1.4.11); tests hold both."""
+"""Colours of pages and pictures. WORDS (text colours) have a contrast of 4.5 on each of GROUNDS.
+SHAPES have a contrast of 3 on paper. These are the limits of WCAG 2.2, 1.4.3 and 1.4.11, and tests
+check them."""
 
 WORDS: Final = ("ink", "muted", "watch", "throttle", "good", "known", "new")
 GROUNDS: Final = ("paper", "page", "watch_tint", "throttle_tint", "good_tint")
@@ -48,7 +49,7 @@ _LANGUAGES: Final = (
 
 
 def environment() -> jinja2.Environment:
-    """Templates of the package in the language in use; whatever they are given is made harmless."""
+    """Return the environment for the package's templates. All inserted values are escaped."""
     made = jinja2.Environment(
         loader=jinja2.PackageLoader("streams", "."),
         autoescape=True,
@@ -62,7 +63,7 @@ def environment() -> jinja2.Environment:
 
 
 def language_of(text: str) -> str | None:
-    """The language of text in an East Asian script; None for any other.
+    """Return the language of text in an East Asian script; None for other text.
 
     >>> [language_of(text) for text in ("听潮课堂", "인증번호", "確認コード", "ACME")]
     ['zh', 'ko', 'ja', None]
@@ -71,9 +72,9 @@ def language_of(text: str) -> str | None:
 
 
 def foreign(value: Any) -> Markup:
-    """Text with its East Asian parts marked as what they are, so that they are read out rightly.
+    """Escape text and mark its East Asian parts with their language, for screen readers.
 
-    On a page in Chinese, what is Chinese needs no mark.
+    On a Chinese page, Chinese text needs no mark.
 
     >>> foreign("its code of 听潮课堂, <new>")
     Markup('its code of <span lang="zh">听潮课堂</span>, &lt;new&gt;')
@@ -91,7 +92,7 @@ def foreign(value: Any) -> Markup:
 
 
 def contrast(one: str, other: str) -> float:
-    """Contrast of one colour with another as WCAG 2 has it: 1 to 21.
+    """Return the contrast ratio of two colours as defined by WCAG 2: 1 to 21.
 
     >>> contrast("#000000", "#ffffff"), round(contrast("#767676", "#ffffff"), 2)
     (21.0, 4.54)
@@ -101,7 +102,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def readable_on(ground: str) -> str:
-    """Black or white, whichever stands out more: by at least 4.58 on any ground.
+    """Return black or white, whichever has more contrast: at least 4.58 on any background.
 
     >>> readable_on("#c8323f"), readable_on("#fdeaec")
     ('#ffffff', '#000000')
@@ -110,7 +111,7 @@ def readable_on(ground: str) -> str:
 
 
 def _luminance(colour: str) -> float:
-    """Relative luminance of "#rrggbb"."""
+    """Return the relative luminance of a colour "#rrggbb"."""
     parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

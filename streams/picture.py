@@ -1,8 +1,8 @@
-"""Pictures of pages: matplotlib's axes as SVG for phones, for paper and for who listens.
+"""Charts for pages: matplotlib axes as SVG, for phones, print and screen readers.
 
-A picture is drawn for a wide page and once more for a narrow one, where letters would be too small
-to read. Its letters stay text, its title and note are the page's, and its figures go with it as a
-table. The same figures give the same bytes, and nothing is linked to.
+A chart is drawn twice: for a wide page, and for a narrow page where the text of the wide one would
+be too small. Text in the SVG stays text. The page itself shows the title and note, and a table with
+the same figures. Equal figures give equal bytes, and the SVG links to nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ INK, MUTED, GRID = PALETTE["ink"], PALETTE["muted"], PALETTE["faint"]
 
 STYLE: Final[dict[Any, Any]] = {
     "svg.fonttype": "none",
-    "font.family": "DejaVu Sans",  # shipped inside matplotlib: what is laid out by; wide
+    "font.family": "DejaVu Sans",  # shipped with matplotlib and used for the layout; a wide font
     "font.size": 9.5,
     "text.color": INK,
     "axes.edgecolor": GRID,
@@ -39,32 +39,32 @@ STYLE: Final[dict[Any, Any]] = {
     "ytick.major.size": 0,
     "xtick.minor.size": 0,
     "ytick.minor.size": 0,
-    "legend.edgecolor": "none",  # a ground of paper: lines do not cross the words
+    "legend.edgecolor": "none",  # a paper-coloured background, so that lines do not cross the text
     "legend.facecolor": PALETTE["paper"],
     "legend.framealpha": 0.9,
     "legend.fontsize": 9,
 }
 
 Size = tuple[float, float]
-"""Width and height in inches of 72 units; letters are of 9.5 units."""
+"""Width and height in inches. An inch has 72 units, and text has a size of 9.5 units."""
 
 Draw = Callable[[Axes, bool], None]
-"""Draws on axes; told if they are narrow."""
+"""Draws on axes. The second argument is true for the narrow version."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture with everything that says what it shows."""
+    """A chart with its texts and its figures."""
 
-    name: str  # unique in its page
+    name: str  # unique within its page
     title: str
     note: str
-    description: str  # for who cannot see it
+    description: str  # for people who cannot see the chart
     wide: Markup
-    narrow: Markup | None  # None: the other one is narrow enough
+    narrow: Markup | None  # None: the wide version also fits a narrow page
     head: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
-    table: str = ""  # the id of what holds the figures, if a table of the page does
+    table: str = ""  # id of the page element with the figures, if the page has one
 
 
 def drawn(
@@ -81,7 +81,7 @@ def drawn(
     table: str = "",
     left: float | None = None,
 ) -> Picture:
-    """Draw it. `left`: the wide one's left margin in inches, so that several have one axis."""
+    """Draw a chart. `left`: left margin of the wide version in inches, to align several charts."""
     label = f"{title}: {note}" if note else title
     sizes = {"wide": wide, **({"narrow": narrow} if narrow else {})}
     made = {
@@ -105,7 +105,7 @@ def _svg(
     left: float | None,
 ) -> Markup:
     with mpl.rc_context({**STYLE, "svg.hashsalt": id_}), warnings.catch_warnings():
-        # The page's fonts draw the letters, not the one that lays them out.
+        # The browser uses the page's fonts, so a glyph missing in the layout font is harmless.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure = Figure(figsize=size, layout=None if left is not None else "constrained")
         axes = figure.subplots()
@@ -122,9 +122,9 @@ def _svg(
     assert box is not None
     rest = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", rest, flags=re.DOTALL)
     rest = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{id_}-", rest)
-    rest = re.sub(r'<g id="[^"]*">', "<g>", rest)  # nothing names a group
+    rest = re.sub(r'<g id="[^"]*">', "<g>", rest)  # no reference uses the ids of groups
     rest = _UNNAMED.sub(_font, rest)
-    return Markup(  # noqa: S704 - ours; what is not is escaped
+    return Markup(  # noqa: S704 - our own markup; all other text is escaped
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
         f'class="{which}" {box[0]} role="img" aria-labelledby="{id_}-title {id_}-desc">'
         f'<title id="{id_}-title">{escape(label)}</title>'
@@ -136,13 +136,13 @@ _UNNAMED: Final = re.compile(r"font: ((?:\w+ )*)([\d.]+px) [^;\"]*")
 
 
 def _font(found: re.Match[str]) -> str:
-    """Weight and size of a text; its family is the page's."""
+    """Return the weight and size of a text. The font family comes from the page."""
     weight = "font-weight: 700; " if re.search("bold|700", found[1]) else ""
     return f"{weight}font-size: {found[2]}"
 
 
 def bar_line(axes: Axes, at: float, label: str, ink: str, row: int = 0) -> None:
-    """A dashed line across the axes with its name beside it, so many rows from the top."""
+    """Draw a dashed vertical line with its name, `row` rows below the top."""
     axes.axvline(at, color=ink, lw=1, ls=(0, (4, 3)))
     axes.annotate(
         label,

@@ -1,7 +1,7 @@
-"""Foreign text and settings as people may see them: on a terminal, in a page, in a log.
+"""Makes untrusted text safe to display: on a terminal, in a page, in a log.
 
-A sender is whatever somebody wrote: escape sequences that clear a screen, marks that turn the
-direction of a line, characters of no width.
+A sender name may contain anything: escape sequences that clear the screen, marks that reverse the
+text direction, invisible characters.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from urllib.parse import parse_qsl, quote
 
 MASK: Final = "*****"
 _SPACES: Final = "\u00a0\u2007\u202f\u3000"
-"""Printable to a reader, though Python calls only the plain space so. Chinese names hold U+3000."""
+"""Spaces that are harmless, although Python's `isprintable` rejects them. Chinese names contain
+U+3000."""
 
 _MARKDOWN: Final = re.compile(r"([\\`*_\[\]<>|~#!])")
 
 
 def shown(text: str) -> str:
-    r"""Text on one line that changes nothing but the line: what cannot be printed is escaped.
+    r"""Return text on one line, with escapes for all unprintable characters.
 
     >>> shown("\x1b[2JACME\u202e\n"), shown("淘宝　网")
     ('\\x1b[2JACME\\u202e\\n', '淘宝　网')
@@ -31,7 +32,7 @@ def shown(text: str) -> str:
 
 
 def in_markdown(text: str) -> str:
-    r"""Text as a word of Markdown: no link, no picture, no tag, no cell of a table.
+    r"""Escape text for Markdown, so that it cannot form a link, image, tag or table cell.
 
     >>> in_markdown("a|b <i> [x](y)")
     'a\\|b \\<i\\> \\[x\\](y)'
@@ -40,14 +41,14 @@ def in_markdown(text: str) -> str:
 
 
 def in_page(value: Any) -> Any:
-    """Return a template's value: strings that are no markup by `shown`, line by line."""
+    """Make a template value safe: strings that are not markup pass through `shown` line by line."""
     if type(value) is not str:
         return value
     return "\n".join(map(shown, value.split("\n")))
 
 
 def in_json(document: str) -> str:
-    r"""The same JSON document, with what cannot be printed escaped as JSON has it.
+    r"""Return the same JSON document, with JSON escapes for unprintable characters.
 
     >>> in_json('{"a": "\x9b2J"}')
     '{"a": "\\u009b2J"}'
@@ -63,7 +64,7 @@ def in_json(document: str) -> str:
 
 
 def masked(url: str) -> str:
-    """A URL without what lets somebody in: user, password, values of its query, its fragment.
+    """Return a URL without its secrets: user, password, query values and fragment.
 
     >>> masked("redis://u:p@h:6379/0"), masked("https://h/x?key=k&n=1"), masked("https://h/x")
     ('redis://*****@h:6379/0', 'https://h/x?key=*****&n=*****', 'https://h/x')
@@ -73,7 +74,8 @@ def masked(url: str) -> str:
         return url
     credentials, sign, where = rest.rpartition("@")
     if any(mark in credentials for mark in "/?#"):
-        return f"{scheme}://{MASK}"  # a password that is no URL's, or a query: either may end there
+        # the password contains URL syntax, or the @ belongs to a query: both may contain secrets
+        return f"{scheme}://{MASK}"
     where, hash_, _ = where.partition("#")
     where, question, query = where.partition("?")
     values = [f"{quote(name)}={MASK}" for name, _ in parse_qsl(query, keep_blank_values=True)]
@@ -83,6 +85,6 @@ def masked(url: str) -> str:
 
 
 def _units(character: str) -> list[int]:
-    """UTF-16 code units."""
+    """Return the UTF-16 code units of a character."""
     data = character.encode("utf-16-be", "surrogatepass")
     return [int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2)]

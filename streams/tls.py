@@ -1,4 +1,4 @@
-"""Certificates of other services, as settings name them, and URLs that only they can read."""
+"""TLS helpers: CA certificates from settings, and URLs that nobody on the network can read."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from streams.errors import ConfigError
 from streams.language import tr
 
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
-"""Names of this machine."""
+"""Host names of this machine."""
 
 
 def private(url: str) -> bool:
-    """Tell if nobody on the way reads what goes to a URL: by TLS, or to this machine.
+    """True if nobody on the network can read requests to a URL: TLS, or this machine.
 
     >>> private("https://bank.example/x"), private("http://[::1]:8080"), private("http://bank.example")
     (True, True, False)
     """
     try:
         parts = urlsplit(url)
-    except ValueError:  # a bracket that nothing closes
+    except ValueError:  # for example an unclosed bracket
         return False
     if not parts.hostname:
         return False
@@ -30,9 +30,9 @@ def private(url: str) -> bool:
 
 
 def authorities(setting: str, file: str | Path | None) -> ssl.SSLContext:
-    """Return a client's TLS that trusts a file of certificates, or the machine's for none.
+    """Return a client's TLS context that trusts a CA file, or the system's CAs if `file` is None.
 
-    Raise ConfigError for a file that cannot be read or has no certificate.
+    Raise ConfigError if the file cannot be read or contains no certificate.
     """
     try:
         return ssl.create_default_context(cafile=file)
@@ -47,16 +47,16 @@ def authorities(setting: str, file: str | Path | None) -> ssl.SSLContext:
 
 
 def check_own(section: str, cert: Path | None, key: Path | None, ca: Path | None = None) -> None:
-    """Raise ConfigError if the files by which a server shows itself, and knows clients, are none.
+    """Raise ConfigError if a server's certificate, key or client CA file is invalid.
 
-    Before it serves: the server's own library ends in the middle of its start.
+    Call this before the server starts: the server library would fail in the middle of its start.
     """
     if ca is not None:
         authorities(f"{section}.client_ca_file", ca)
     if cert is None:
         return
     try:
-        # A key with a passphrase would be asked for at the terminal.
+        # Without the password function, a key with a passphrase would prompt at the terminal.
         ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(cert, key, lambda: "")
     except ssl.SSLError:
         raise ConfigError(

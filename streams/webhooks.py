@@ -1,4 +1,4 @@
-"""Signatures of Standard Webhooks: a receiver knows who posted, and that nobody changed it."""
+"""Signs requests as Standard Webhooks defines, so that a receiver can verify the sender."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _STANDARD_KEY: Final = "whsec_"
 
 
 def signers(secrets: Sequence[bytes]) -> list[Webhook]:
-    """One for each key: base64 behind `whsec_`, as the scheme writes them, or the bytes themselves.
+    """Return a signer for each key: base64 after `whsec_`, or else the raw bytes.
 
-    Raise ConfigError if one is empty or no base64.
+    Raise ConfigError if a key is empty, or is not base64 after `whsec_`.
     """
     try:
         return [
@@ -29,7 +29,7 @@ def signers(secrets: Sequence[bytes]) -> list[Webhook]:
 
 
 def signed(keys: Sequence[Webhook], identity: str, body: bytes, at_s: int) -> dict[str, str]:
-    """Return the headers of a body that is posted at `at_s` (UTC), signed by each of the keys."""
+    """Return the signature headers for a body posted at `at_s` (UTC), signed by each key."""
     at = datetime.fromtimestamp(at_s, UTC)
     return {
         "webhook-id": identity,

@@ -603,6 +603,7 @@ def _record(
     assert episode is not None
     evidence = _evidence(suspect, episode)
     found, bars = strongest(rules, suspect, cause.at_s)
+    returned = len(returns.returned_platforms(suspect, cause.at_ms))
     scope = episode.scope or _scope(suspect, cause.at_s)
     return EpisodeRecord(
         episode_id=episode.id,
@@ -629,7 +630,7 @@ def _record(
             Rung("spaced_50s_3h", found.spaced_50s_3h, *bars.spaced_50s_3h),
             *_leads(rules, book, suspect, burst=found.level >= bars.level.watch),
             *_masses(suspect),
-            Rung("returns", len(returns.returned_platforms(suspect, cause.at_ms)), *RETURNS),
+            Rung(returns.RULE, returned, RETURNS.throttle, RETURNS.throttle),
         ),
         scope=scope,
         known=len({*scope.pass_prints, *map(platform_print, scope.pass_ids)}),
@@ -689,15 +690,19 @@ def _leads(rules: JudgeParams, book: EpisodeLog, suspect: Suspect, *, burst: boo
 
 
 def _masses(suspect: Suspect) -> list[Rung]:
-    """The rungs of the mass: all messages, or what counts for THROTTLE where that is reached."""
+    """The rungs of the mass: all messages, or what counts for THROTTLE where that is reached.
+
+    A rule without a WATCH threshold has that of THROTTLE in its place.
+    """
     found, rungs = newest(suspect), []
     for rule, _, bar in WINDOWS + VOLUMES:
         count, capped = found[rule]
+        watch = min(bar)
         if capped >= bar.throttle:
-            rungs.append(Rung(rule, capped, *bar))
+            rungs.append(Rung(rule, capped, watch, bar.throttle))
         else:  # of too few platforms no number is enough
             throttle = bar.throttle if count < bar.throttle else math.inf
-            rungs.append(Rung(rule, count, bar.watch, throttle))
+            rungs.append(Rung(rule, count, watch, throttle))
     return rungs
 
 

@@ -2,7 +2,7 @@
 
 Where an agent appends the network's list to that log, it is the greater part of it.
 
-A platform is hot if at least two recipients voted for it within a week, and its share of the votes
+A platform is hot if at least five recipients voted for it within a week, and its share of the votes
 is three times its share of what people meet for the first time, or more. Those that stand out most
 come first, until the list has a twentieth of what people meet: that share bounds what a person's
 own codes can look like, whatever an attacker does to the list.
@@ -10,6 +10,7 @@ own codes can look like, whatever an attacker does to the list.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -54,7 +55,7 @@ class Hot:
         if self.votes.day and self.votes.cast(recipient, opened, platforms):
             self.news += 1
             self.telling.news = True
-            if self.news * _NEWS >= self.votes.voters:
+            if self.news * _NEWS >= self.votes.voters or self.votes.has_few_today():
                 self.make(offset)
 
     def make(self, offset: int) -> None:
@@ -120,7 +121,8 @@ def choose(votes: Votes, base: Base) -> list[int]:
     """The hot platforms, those that stand out most first; none while too little is known."""
     if base.sightings < HOT_BASE_LEAST:
         return []
-    wanted = dict(votes.several(HOT_VOTERS))
+    wanted = Counter(dict(votes.several(HOT_VOTERS)))
+    wanted |= Counter(dict(votes.newest(HOT_VOTERS)))  # the greater share of the two
     common = base.common(np.array([*wanted], np.uint32)).tolist()
     return stand_out(wanted, common, votes.total, base.total)
 

@@ -1,4 +1,4 @@
-"""Votes of flooded recipients for the platforms that flood them: one each in two weeks.
+"""Votes of flooded recipients for the platforms that flood them: one each, of the newest episode.
 
 A vote is cast by what a flood is known by on its own, its pace or its counts, never by the
 platforms that are hot already: else a list would confirm itself. Who is throttled day after day has
@@ -8,7 +8,9 @@ none.
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -22,6 +24,14 @@ SPENT_MAX: Final = 8 * VOTERS_MAX
 """Recipients whose vote gave way that are remembered. Of a campaign against 260,000 in 32
 partitions; who is forgotten may vote again. Without any, each renewal of a lease in a large
 campaign is a vote."""
+
+FEW_VOTES: Final = 32
+"""The first votes of a day, each of which makes the list anew at once. Otherwise older votes, which
+an attacker may have cast, delay the list of a new campaign."""
+
+NEWEST_VOTES: Final = 32
+"""The newest votes, in which a platform's share may stand for its share of all: otherwise the votes
+that an attacker cast before a campaign outweigh the first votes of the campaign."""
 
 VOTE: Final = 1 << 20
 """A vote's weight, which its platforms share in whole numbers."""
@@ -65,22 +75,29 @@ class Votes:
         before = self.held.get(recipient)
         if before is None:
             return recipient not in self.spent
-        return before.opened == opened and len(before.platforms) < most * _ID_BYTES
+        return before.opened < opened or (
+            before.opened == opened and len(before.platforms) < most * _ID_BYTES
+        )
 
     def cast(self, recipient: int, opened: int, platforms: Collection[int]) -> bool:
-        """Takes a vote, or more platforms of the same flood; False if nothing came of it."""
+        """Take a vote, or more platforms of the same flood; False if nothing came of it.
+
+        A new episode replaces the vote of an earlier one. Otherwise a few codes on the day before a
+        campaign would use up the votes of its victims.
+        """
+        if not platforms or not self.wants(recipient, opened, len(platforms)):
+            return False
         before = self.held.get(recipient)
+        day = self.day
         if before is None:
-            if not platforms or recipient in self.spent:
-                return False
             if len(self.held) >= VOTERS_MAX:
                 self._make_way()
-            day = self.day
         else:
-            day, known, held = before
-            if known != opened or len(held) >= len(platforms) * _ID_BYTES:
-                return False
             self._add(before, -1)
+            if before.opened == opened:
+                day = before.day
+            else:
+                del self.held[recipient]  # the new vote is the newest
         vote = Vote(day, opened, array("I", sorted(platforms)).tobytes())
         self.held[recipient] = vote
         self._add(vote, 1)
@@ -94,6 +111,11 @@ class Votes:
         if len(self.spent) >= SPENT_MAX:
             del self.spent[next(iter(self.spent))]
         self.spent[who] = vote.day
+
+    def has_few_today(self) -> bool:
+        """Tell if so few votes were cast today that each makes the list anew."""
+        newest = islice(reversed(self.held.values()), FEW_VOTES + 1)
+        return sum(vote.day == self.day for vote in newest) <= FEW_VOTES
 
     def turn(self, day: int) -> None:
         """Begins a new day: old votes stop to count, and who cast one long ago has one again."""
@@ -144,6 +166,21 @@ class Votes:
         """Each platform that so many voted for, and its weight."""
         bar = least * _VOTER
         return ((p, held % _VOTER) for p, held in self._settled().items() if held >= bar)
+
+    def newest(self, least: int) -> Iterator[tuple[int, int]]:
+        """Each platform that so many of the newest votes name, and its share of them.
+
+        The share is in the units of the weight of all votes.
+        """
+        votes = [v for v in islice(reversed(self.held.values()), NEWEST_VOTES) if self.counts(v)]
+        voters: Counter[int] = Counter()
+        weights: Counter[int] = Counter()
+        for vote in votes:
+            platforms = np.frombuffer(vote.platforms, np.uint32).tolist()
+            voters.update(platforms)
+            weights.update(dict.fromkeys(platforms, VOTE // len(platforms)))
+        total = weights.total()
+        return ((p, weights[p] * self.total // total) for p, n in voters.items() if n >= least)
 
     def sums(self) -> Iterator[tuple[int, int, int]]:
         """Each platform with votes that count, who voted for it, and their weight."""

@@ -20,6 +20,8 @@ class Codes:
     names: Mapping[int, str]  # platform id -> key, for every platform of a code in the batch
     check: NDArray[np.uint16] | None = None  # `name_check` of the key; none: keys share no id
     named: Callable[[int], str] | None = None  # position -> the key of that very event
+    # Template of a text that only a sender's number names; 0 of any other. None: all are 0.
+    page: NDArray[np.uint32] | None = None
 
     def name(self, position: int) -> str:
         """The key of the platform of the code at a position, exactly, where keys share an id."""
@@ -40,4 +42,5 @@ class Codes:
             self.names,
             None if self.check is None else self.check[here],
             None if named is None else lambda position: named(first + position),
+            None if self.page is None else self.page[here],
         )

@@ -11,6 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.model.arrays import indices
+from detectors.model.event import platform_print
+from detectors.recipients.extents import Extents
+from detectors.recipients.overflow import SPILL
 from detectors.recipients.row import (
     AGAIN,
     BORN,
@@ -48,15 +51,19 @@ class Sightings(NamedTuple):
     place: NDArray[np.int16]  # where among the prints it is; -1: not there
     late: NDArray[np.int64]  # those that are not the newest of their rows,
     order: NDArray[np.int64]  # (8, late): and how their rings were sorted
+    kept: NDArray[np.bool_]  # those whose rows are written
 
 
 def recall(
-    memory: NDArray[np.uint16], tags: NDArray[np.uint16], new: Sightings
+    memory: NDArray[np.uint16], tags: NDArray[np.uint16], new: Sightings, extents: Extents
 ) -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:
     """Move prints (16, m), in place, with the platforms that enter and leave the rings.
 
-    Return the tags (m,) anew, and which rows of `memory` changed.
+    Return the tags (m,) anew, and which rows of `memory` changed. Extents change at once.
     """
+    if len(extents.at):  # what their rows have in place of counts is put back at the end
+        tags = tags.copy()
+        tags[extents.at] = memory[1, extents.at] = 0
     born = memory[0] & np.uint16(BORN)
     newest = (new.held[-1] >> SECONDS).astype(np.int64)
     week = week_of(np.maximum(new.at_s, newest), born)
@@ -69,19 +76,11 @@ def recall(
     if len(new.back):
         outgoing = outgoing.copy()
         outgoing[new.back] = 0
+    outgoing = _overflow(memory, tags, new, extents, outgoing)
+    changed[extents.at] = True
     pushed = indices(outgoing)
     printed = new.place >= 0
-    some = indices(printed)
-    habit = np.zeros(len(week), np.uint16)
-    if len(some):
-        marks = Marks(memory[1, some], tags[some] >> _WEEK)
-        place = new.place[some]
-        level = marks.level(place)
-        habit[some] = (level == HABIT) | (
-            (level == AGAIN) & (place - marks.habit >= marks.again_week)
-        )
-    if len(new.back):
-        habit[new.back] = _returns(new, tags, born)
+    habit = _rising(memory, tags, new, born)
     rings = _shift(tags & _RINGS, habit, new)
     free = indices(printed & (outgoing == 0))
     if 2 * len(pushed) > len(week):  # over all rows is cheaper than to pick these
@@ -102,7 +101,65 @@ def recall(
         tags[free] = left << _WEEK
         memory[:, free] = prints
         changed[free] = True
-    return tags & ~_RINGS | rings, changed
+    tags = tags & ~_RINGS | rings
+    if len(extents.at):
+        tags[extents.at], memory[1, extents.at] = extents.links()
+    return tags, changed
+
+
+def _rising(
+    memory: NDArray[np.uint16],
+    tags: NDArray[np.uint16],
+    new: Sightings,
+    born: NDArray[np.uint16],
+) -> NDArray[np.uint16]:
+    """1 for those platforms that are a habit now: from the prints, or back in the ring."""
+    some = indices(new.place >= 0)
+    habit = np.zeros(len(tags), np.uint16)
+    if len(some):
+        marks = Marks(memory[1, some], tags[some] >> _WEEK)
+        place = new.place[some]
+        level = marks.level(place)
+        habit[some] = (level == HABIT) | (
+            (level == AGAIN) & (place - marks.habit >= marks.again_week)
+        )
+    if len(new.back):
+        habit[new.back] = _returns(new, tags, born)
+    return habit
+
+
+def _overflow(
+    memory: NDArray[np.uint16],
+    tags: NDArray[np.uint16],
+    new: Sightings,
+    extents: Extents,
+    outgoing: NDArray[np.uint64],
+) -> NDArray[np.uint64]:
+    """Move what came AGAIN from the rings of rows with extents there; return what else leaves.
+
+    Rows whose prints are full get an extent, if many of them came AGAIN or are a HABIT.
+    """
+    full = indices(memory[-1])
+    if len(full):
+        full = full[(new.place[full] < 0) & new.kept[full] & (outgoing[full] != 0)]
+        often = (memory[1, full] & 15) + (memory[1, full] >> 4 & 15)
+        known = outgoing[full] >> NOVEL & np.uint64(1) == 0
+        many = (often + known >= SPILL) & extents.is_open(full)
+        full, often, known = full[many], often[many], known[many]
+        for i, count, more in zip(full.tolist(), often.tolist(), known.tolist(), strict=True):
+            moved = memory[2 : 2 + count, i].tolist()
+            if more:
+                moved.insert(0, platform_print(int(outgoing[i]) & 0xFFFF_FFFF))
+            extents.spill(i, moved)
+            memory[1, i] = 0
+            memory[2:, i] = [*memory[2 + count :, i], *[0] * count]
+    if len(at := extents.at):
+        tags[at] = 0
+        known = (outgoing[at] != 0) & (outgoing[at] >> NOVEL & np.uint64(1) == 0)
+        extents.move(prints_of(outgoing[at].astype(np.uint32)) * known, new.kept[at])
+        outgoing = outgoing.copy()
+        outgoing[at[known]] = 0
+    return outgoing
 
 
 def _turn(

@@ -1,8 +1,8 @@
 """One recipient's row: what its fourteen words mean, and how it remembers platforms.
 
     word 0       the recipient
-    word 1       window number u32 | 4 bits free | prints AGAIN of this week u4 | habits in the ring
-                 u8 | messages in the window u8 | messages in the one before u8
+    word 1       window number u32 | 0 u4 | prints AGAIN of this week u4 | habits in the ring u8
+                 | messages in the window u8 | messages in the one before u8
     words 2-9    ring: the newest eight sightings, oldest first and free places (0) before them;
                  a word is `seconds << 33 | novel << 32 | platform`
     words 10-13  sixteen u16: suspect u1 and day born u15, `marks`, and the prints of 14 platforms
@@ -19,13 +19,15 @@ with the day of its first code, so that an outsider cannot tell when they do.)
 
 - One that comes new into the prints displaces none that came as often, or oftener. Of those that
   came ONCE the longest unused goes.
+- Rows of people who use more platforms have an extent for what came AGAIN, and count no steps:
+  `detectors.recipients.overflow`.
 - A period is 13 weeks. Whatever was unused for a whole one counts as ONCE: after 91 days at the
   earliest, and after 182 at the latest, it can be displaced.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -34,6 +36,7 @@ from numpy.typing import NDArray
 from detectors.model.arrays import indices
 from detectors.model.event import platform_print
 from detectors.model.times import DAY_S
+from detectors.recipients.overflow import PLACES_MAX, RICH, SPILL, Extent, Overflow, unique
 
 RING: Final = 8
 PRINTS: Final = 14
@@ -266,14 +269,27 @@ class Known(NamedTuple):
 
 
 class Memory:
-    """The part of a row that a judge takes along: when it began, and the prints."""
+    """The part of a row that a judge takes along: when it began, the prints, and its extent.
 
-    __slots__ = ("born_day", "known", "prints")
+    `extent` has the known prints of its overflow, the latest used first; None: it has none, and
+    its prints may have come more than ONCE. `marks` are of platforms that came on a day of an
+    episode, and are not known.
+    """
 
-    def __init__(self, born_day: int = 0, known: Iterable[Known] = ()) -> None:
+    __slots__ = ("born_day", "extent", "known", "marks", "prints")
+
+    def __init__(
+        self,
+        born_day: int = 0,
+        known: Iterable[Known] = (),
+        extent: Sequence[int] | None = None,
+        marks: Sequence[int] = (),
+    ) -> None:
         self.born_day = born_day
         self.known = tuple(known)
-        self.prints = tuple(each.print for each in self.known)
+        self.extent = None if extent is None else tuple(extent)
+        self.marks = tuple(marks)
+        self.prints = (*(each.print for each in self.known), *(extent or ()))
 
     @property
     def size(self) -> int:
@@ -305,16 +321,34 @@ class Memory:
         `back` are the prints that have come back into the ring meanwhile: they left the memory.
         """
         kept = [each for each in self.known if each.print not in back]
-        new, *held = (
-            Known(each.print, self.aged(each.level, each.last_s, at_s), each.last_s)
+        line = [
+            each._replace(level=self.aged(each.level, each.last_s, at_s))
             for each in (leaving, *kept)
-        )
-        as_often = sum(each.level >= max(new.level, AGAIN) for each in held)
-        if as_often == PRINTS:
-            return Memory(self.born_day, held)
-        # The new one stands first within its step, so the longest unused of the last step goes.
-        line = sorted((new, *held), key=lambda each: -each.level)
-        return Memory(self.born_day, line[:PRINTS])
+        ]
+        if self.extent is not None:
+            line[0] = leaving
+            extent = [p for p in self.extent if p not in back]
+            return self._settled(line, extent)
+        return self._settled(line)
+
+    def _settled(self, line: list[Known], extent: Sequence[int] | None = None) -> Memory:
+        """Make a memory of platforms, the latest first within their steps; it may take an extent.
+
+        Of the prints of a step the longest unused goes. One that is new displaces none that came as
+        often, but for ONCE.
+        """
+        often = [each for each in line if each.level > ONCE]
+        if extent is None and len(line) > PRINTS and len(often) >= SPILL:
+            extent = ()
+        if extent is not None:
+            often.sort(key=lambda each: -each.level)
+            extent = unique([*(each.print for each in often), *extent])[:PLACES_MAX]
+            once = [each for each in line if each.level == ONCE]
+            return Memory(self.born_day, once[:PRINTS], extent, self.marks)
+        if sum(each.level >= max(line[0].level, AGAIN) for each in line[1:]) == PRINTS:
+            return Memory(self.born_day, line[1:], None, self.marks)
+        line = sorted(line, key=lambda each: -each.level)
+        return Memory(self.born_day, line[:PRINTS], None, self.marks)
 
     def recall(self, print_: int) -> Known | None:
         """The one with this print that came most."""
@@ -322,7 +356,9 @@ class Memory:
         return max(found, key=lambda each: each.level) if found else None
 
 
-def unpack(row: NDArray[np.uint64], at_s: int) -> tuple[list[int], Memory, set[int]]:
+def unpack(
+    row: NDArray[np.uint64], at_s: int, overflow: Overflow | None = None
+) -> tuple[list[int], Memory, set[int]]:
     """The sightings in a row's ring, oldest first, its memory, and the habits in the ring.
 
     When a print was used last is told as the beginning of a week, of a period or of the one before:
@@ -331,8 +367,14 @@ def unpack(row: NDArray[np.uint64], at_s: int) -> tuple[list[int], Memory, set[i
     words = row[RING_WORDS].tolist()
     ring = [w for w in words if w]
     tags = int(row[1]) >> 16 & 0xFFFF
-    habits = {w & 0xFFFF_FFFF for i, w in enumerate(words) if w and tags >> i & 1}
     born, marks, *prints = row[MEMORY_WORDS].copy().view(np.uint16).tolist()
+    extent: list[int] | None = None
+    marked: list[int] = []
+    if tags >= RICH:
+        assert overflow is not None
+        extent, marked = overflow.read(extent_of(row))
+        tags = marks = 0
+    habits = {w & 0xFFFF_FFFF for i, w in enumerate(words) if w and tags >> i & 1}
     memory = Memory(born & BORN)
     newest_s = ring[-1] >> 33 if ring else at_s
     week, period = memory.week(newest_s), memory.period(newest_s)
@@ -346,7 +388,7 @@ def unpack(row: NDArray[np.uint64], at_s: int) -> tuple[list[int], Memory, set[i
     steps += [(AGAIN, before)] * (again - again_period)
     steps += [(ONCE, 0)] * (PRINTS - len(steps))
     known = [Known(p, *step) for p, step in zip(prints, steps, strict=True) if p]
-    return ring, Memory(memory.born_day, known), habits
+    return ring, Memory(memory.born_day, known, extent, marked), habits
 
 
 def pack(
@@ -355,6 +397,7 @@ def pack(
     memory: Memory,
     recent_s: int,
     habits: Container[int] = (),
+    overflow: Overflow | None = None,
 ) -> None:
     """Write a judge's sightings (oldest first) back into a row.
 
@@ -362,7 +405,8 @@ def pack(
     place is left there goes to the latest that came on two days or more, then to the latest of any
     kind. Of the others, and of the old prints, those stay that came most often. Of two that came as
     often a print stays; else, as in the sieve, which of two known ones was used longer ago, and
-    which of two others later.
+    which of two others later. A row with an extent in `overflow` keeps what came AGAIN there; it
+    takes one if the memory has marks, or more that came AGAIN than fits.
     """
     recent = [w for w in sightings if w >> 33 > recent_s][-RING:]
     older = sightings[: len(sightings) - len(recent)][::-1]
@@ -380,11 +424,35 @@ def pack(
         platform = w & 0xFFFF_FFFF
         level = ONCE if w >> 32 & 1 else HABIT if platform in habits else AGAIN
         line.append(Known(platform_print(platform), level, w >> 33))
-    line = [each._replace(level=memory.aged(each.level, each.last_s, now_s)) for each in line]
-    line = sorted(line, key=lambda each: -each.level)[:PRINTS]
+    if memory.extent is None:
+        line = [each._replace(level=memory.aged(each.level, each.last_s, now_s)) for each in line]
     ring.sort()
     tags = sum(1 << RING - len(ring) + i for i, w in enumerate(ring) if w & 0xFFFF_FFFF in habits)
+    held = extent_of(row)
+    often = sorted((each for each in line if each.level > ONCE), key=lambda each: -each.last_s)
+    old = [each for each in memory.extent or () if each not in taken]
+    spills = memory.extent is not None or len(memory.marks) > 0
+    spills = spills or (len(line) > PRINTS and len(often) >= SPILL)
+    if overflow is not None and spills and (held.blocks or overflow.is_open):
+        known = unique([*(each.print for each in often), *old])
+        marks = [each for each in memory.marks if each not in taken and each not in known]
+        held = overflow.write(held, known, marks)
+        line = [each for each in line if each.level == ONCE]
+    else:
+        line += [Known(each, AGAIN, now_s) for each in old]
+    line = sorted(line, key=lambda each: -each.level)[:PRINTS]
     _write(row, [0] * (RING - len(ring)) + ring, memory, line, tags, now_s)
+    if held.blocks:
+        tags, low = held.packed()
+        row[1] = int(row[1]) & ~(0xFFFF << 16) | tags << 16
+        row[MEMORY_WORDS.start] = int(row[MEMORY_WORDS.start]) & ~(0xFFFF << 16) | low << 16
+
+
+def extent_of(row: NDArray[np.uint64]) -> Extent:
+    """The extent of a row; one of 0 blocks if it has none."""
+    tags = int(row[1]) >> 16 & 0xFFFF
+    low = int(row[MEMORY_WORDS.start]) >> 16 & 0xFFFF
+    return Extent.of(tags, low) if tags >= RICH else Extent(0, 0, 0)
 
 
 def _write(

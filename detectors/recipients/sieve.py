@@ -27,6 +27,7 @@ from detectors.defaults import ROWS_MAX, WINDOW_S
 from detectors.model.arrays import begins, indices
 from detectors.model.log_time import ASTRAY_S, SOON_S, LogTimes
 from detectors.model.times import DAY_S
+from detectors.recipients.extents import Extents
 from detectors.recipients.recall import Sightings, recall
 from detectors.recipients.row import (
     BORN,
@@ -140,7 +141,7 @@ def sift_together(
     loud, of, (window, before, after) = _count(params, taken, group, at_s, clock)
     messages = _Messages(platform[arrival], at_s, loud, clock)
     born = group.searchsorted(_give_days(taken, group, at_s))
-    judged, gone, novel, seen = _sight(params, taken, group, messages)
+    judged, gone, novel, seen = _sight(params, touched, taken, group, messages)
     touched.put(row, taken)
     where = np.sort(arrival[judged])
     promoted, runs = [len(gone)], [0, len(window)]
@@ -411,6 +412,7 @@ def _give_days(
 
 def _sight(
     params: SieveParams,
+    tables: Tables,
     taken: NDArray[np.uint64],
     group: NDArray[np.int64],
     messages: _Messages,
@@ -453,7 +455,7 @@ def _sight(
         if len(first):
             one = slice(None) if len(first) == len(todo) else first
             new = _New(g[one], p[one], t[one], held[:, one], same[:, one], loud[todo[one]])
-            promotes, met = _apply(params, taken, ring, new)
+            promotes, met = _apply(params, tables, taken, ring, new)
             novel.append(todo[first[met]])
             sighted.append(todo[np.delete(first, promotes) if len(promotes) else first])
             gone = np.append(gone, first[promotes])
@@ -517,16 +519,17 @@ def _first_of_each(
 
 def _apply(
     params: SieveParams,
+    tables: Tables,
     taken: NDArray[np.uint64],
     ring: NDArray[np.uint64],
-    new: _New,
+    sightings: _New,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Apply one sighting to each of these distinct rows.
 
     Return which of them it promotes, and which others have met a novel platform. The ring of one
     that is promoted stays as it was: the judge will see the sighting itself.
     """
-    g, p, t, held, same, loud = new
+    g, p, t, held, same, loud = sightings
     slot = first_place(same)
     again = slot < RING
     memory = halves(taken if len(g) == len(taken) else taken.take(g, axis=0))
@@ -535,6 +538,10 @@ def _apply(
     place[again] = PRINTS
     printed = place < PRINTS
     unknown = ~(again | printed)
+    tags = (taken[g, 1] >> _TAG).astype(np.uint16)
+    extents = Extents(tables, g, tags, memory[1])
+    if len(extents.at):
+        unknown[extents.find(wanted, unknown)] = False
     asked = indices(unknown)
     unknown[asked] = ~_kin(held.take(asked, axis=1), wanted[asked], t[asked])
     # Two sightings within a day have to be there before one can be too many of a print.
@@ -562,10 +569,8 @@ def _apply(
         for lane, word in zip(ring, moved, strict=True):  # twice as fast as ring[:, g] = moved
             lane[g[kept]] = word[kept]
     place[~printed] = -1
-    tags = (taken[g, 1] >> _TAG).astype(np.uint16)
-    told, changed = recall(
-        memory, tags, Sightings(wanted, t, held, back, slot[back], place, late, order)
-    )
+    new = Sightings(wanted, t, held, back, slot[back], place, late, order, ~promoted)
+    told, changed = recall(memory, tags, new, extents)
     changed &= ~promoted
     at = indices(changed)
     if len(at):

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.model.arrays import indices
+from detectors.recipients.overflow import Overflow
 
 WORDS: Final = 14
 """Words of a row: 112 bytes. With the index at a load of .33-.75 a recipient takes 117-125, and
@@ -71,6 +72,7 @@ class Table:
         "_old",
         "_tombs",
         "count",
+        "overflow",
         "rows_max",
         "seed",
         "used",
@@ -82,6 +84,7 @@ class Table:
         self.seed = seed
         self._mixer = _mixer(seed)
         self.words: NDArray[np.uint64] = np.zeros((min(rows_start, rows_max), WORDS), np.uint64)
+        self.overflow = Overflow(rows_max)  # what rows have no room for
         self.used = 0  # rows[used:] were never touched
         self.count = 0
         self._free: list[int] = []  # rows below `used` that were given back
@@ -91,11 +94,23 @@ class Table:
         self._moved = 0  # cells of the old one that were taken over
 
     @classmethod
-    def over(cls, words: NDArray[np.uint64], rows_max: int, *, seed: int = 0) -> Table:
-        """A table whose touched rows are `words` (rows, 14), which it takes over."""
+    def over(
+        cls,
+        words: NDArray[np.uint64],
+        rows_max: int,
+        *,
+        seed: int = 0,
+        places: NDArray[np.uint16] | None = None,
+    ) -> Table:
+        """A table whose touched rows are `words` (rows, 14), which it takes over.
+
+        `places` are those of their overflow, likewise. Raises ValueError if these do not fit them.
+        """
         table = cls(max(rows_max, len(words)), rows_start=1, seed=seed)
         table.rows_max = rows_max
         table.words = words if len(words) else table.words
+        if places is not None:
+            table.overflow = Overflow.over(places, words, rows_max)
         table.used = len(words)
         live = words[:, 0] != 0
         table.count = int(live.sum())
@@ -234,6 +249,7 @@ class Table:
             rows[absent], cells = self._probe(self._old, keys[absent], hashed[absent])
             self._old.cells[cells[rows[absent] >= 0]] = _TOMB
         rows = rows[rows >= 0]
+        self.overflow.release(self.words[rows])
         self.words[rows] = 0
         self._free.extend(rows[::-1].tolist())
         self.count -= len(rows)

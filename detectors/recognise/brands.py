@@ -17,6 +17,7 @@ from detectors.recognise.capitals import (
     AMOUNT_CHARS,
     ANY_WORD,
     CERTAIN,
+    FIRST_CHARS,
     SURE,
     Place,
     capitals,
@@ -27,9 +28,10 @@ from detectors.recognise.capitals import (
     small,
 )
 from detectors.recognise.fold import fold, name_key
-from detectors.recognise.names import WORDS, listed, names_a_code
+from detectors.recognise.keys import BRAND, brand_key
+from detectors.recognise.names import WORDS, is_plain, listed, names_a_code
 from detectors.recognise.reading import Look
-from detectors.recognise.registry import Platform, Registry
+from detectors.recognise.registry import Registry
 from detectors.recognise.scenes import price
 from detectors.recognise.uncased import between, runs, uncased
 
@@ -48,14 +50,17 @@ _CAPITAL_BEHIND: Final = re.compile(" [A-Z\u00c0-\u00de]")  # Free Mobile
 _INSIDE: Final = re.compile("[\u30a1-\u30fa\u30fc][\u30a1-\u30fa\u30fc]")
 _LAST: Final = re.compile("(?: [A-Z][A-Za-z]{1,11})?\\W*$")
 _BEFORE_LAST: Final = re.compile("[.!?)\n-][\\s-]{0,3}$")
+_DIGITS_IN: Final = re.compile(
+    "(?<![\\w@./-])(?=[A-Za-z0]*[A-Z])(?:[A-Za-z]{3,15}0{1,4}|0{1,2}[A-Za-z]{3,15})(?![\\w@/-])"
+)
+_CODE: Final = re.compile("(?<![\\w-])0{4,8}(?![\\w-])")
 _STOP: Final = re.compile("[.!?]\\s|[\n。！？]")
-_DOMAIN: Final = re.compile("(?<=[^\\W\\d_]{3})[.](?:com|net|org|app|[a-z]{2})$")
 _FORBIDDEN: Final = re.compile("(?:勿|不要|不会|不會|不得|严禁|嚴禁)[^。！!；;，,\\n]{1,30}")
 """A clause on what nobody should do: 请勿通过微信转发. Who is named there did not send it."""
 
 
 def brand(registry: Registry, looked: Look) -> str | None:
-    """The key of the platform that a text names, or None: the registry's, else `text:` and a name.
+    """The key of the platform that a text names, or None.
 
     Listed names come first, but for one that the text has in a better place; else the likeliest
     place decides.
@@ -68,20 +73,35 @@ def brand(registry: Registry, looked: Look) -> str | None:
         start, end = looked.bracketed
         text = f"{text[:start]}{' ' * (end - start)}{text[end:]}"
     if _OF_GOOGLE.search(text):
-        return canonical(registry, "google")
+        return brand_key(registry, "google")
     text = _FORBIDDEN.sub(lambda clause: " " * len(clause[0]), text)
     first = head(text)
     if found := _from_list(registry, text):
-        return _rival(registry, text, first, found) or canonical(registry, found.name)
+        return _rival(registry, text, first, found) or brand_key(registry, found.name)
     names = first + uncased(text)
     for name in (*names, *runs(text)):
-        known = _known(registry, name)
+        known = registry.signature(name)
         if known and not (first and name not in first and _paid(text, name)):
-            return f"sig:{known.key}"
+            return f"{BRAND}{known.key}"
+    if (digits := _with_digits(text)) is not None:
+        return brand_key(registry, digits)
     for name in chain(names, _later(text)):
         spelled = name not in first and _CONSONANTS.fullmatch(name)
         if not spelled and (key := _as_key(registry, name)):
             return key
+    return None
+
+
+def _with_digits(text: str) -> str | None:
+    """Return a name with digits in a name's place, beside a code: Bet365 of "Your Bet365 code".
+
+    The digits are masked, so names that differ in them alone share a key.
+    """
+    for found in _DIGITS_IN.finditer(text) if _CODE.search(text) else ():
+        start, end = found.span()
+        heads = start <= FIRST_CHARS and text[end : end + 1] == ":"
+        if (heads or likely(text, start, end) >= SURE) and not is_plain(found[0].strip("0")):
+            return found[0]
     return None
 
 
@@ -100,9 +120,7 @@ def _as_key(registry: Registry, name: str) -> str | None:
     key = name_key(name)
     if names_a_code(name) or not 2 <= len(key) <= 24 or any(letter.isdigit() for letter in key):
         return None
-    if known := _known(registry, name):
-        return f"sig:{known.key}"
-    return canonical(registry, _without_domain(registry, name) or key)
+    return brand_key(registry, name)
 
 
 def _rival(registry: Registry, text: str, head: list[str], listed_: Place) -> str | None:
@@ -127,13 +145,6 @@ def _rival(registry: Registry, text: str, head: list[str], listed_: Place) -> st
         if key := _as_key(registry, place.name):
             return key
     return None
-
-
-def _without_domain(registry: Registry, name: str) -> str | None:
-    """The key of a known name with a domain behind it, as in ameli.fr; None if it is no such."""
-    bare = name_key(_DOMAIN.sub("", name))
-    known = bare in listed().names or bare in registry.signatures
-    return bare if known and name_key(name) not in listed().names else None
 
 
 def _from_list(registry: Registry, text: str) -> Place | None:
@@ -167,15 +178,6 @@ def _from_list(registry: Registry, text: str) -> Place | None:
         if worth > 0 and (best is None or worth > best.worth):
             best = Place(worth, start, end, key)
     return best
-
-
-def canonical(registry: Registry, key: str) -> str:
-    """The platform's key for a name: the registry's by any spelling, else the list's first one."""
-    first = listed().names.get(key, key)
-    for spelling in (key, first, *listed().spellings.get(first, ())):
-        if known := registry.signatures.get(spelling):
-            return f"sig:{known.key}"
-    return f"text:{first}"
 
 
 def _spots(registry: Registry, text: str) -> Iterator[tuple[int, int, str]]:
@@ -235,11 +237,3 @@ def _paid(text: str, name: str) -> bool:
     """Tell if a name stands behind an amount of money."""
     at = text.find(name)
     return at > 0 and AMOUNT.search(text, max(0, at - AMOUNT_CHARS), at) is not None
-
-
-def _known(registry: Registry, name: str) -> Platform | None:
-    """The registry's platform of this name, or of its first word."""
-    platform = registry.signatures.get(name_key(name))
-    if platform is None and " " in name:
-        platform = registry.signatures.get(name_key(name.split(" ", maxsplit=1)[0]))
-    return platform

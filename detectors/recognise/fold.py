@@ -12,9 +12,10 @@ import unicodedata
 from functools import lru_cache
 from typing import Final
 
-NAME_VERSION: Final = 1
-"""Version of `name_key`. Platform ids are kept in checkpoints and computed by gateways: whatever
-changes the result for any name must raise this. A state of another version is refused."""
+NAME_VERSION: Final = 2
+"""Version of platform keys (`keys.py`, `name_key`). Checkpoints keep ids of platforms, and gateways
+compute them. Whatever changes the key of any platform must raise this number. A state of another
+version is refused."""
 
 MASK: Final = bytes.maketrans(b"123456789", b"000000000")
 """Masks ASCII digits in UTF-8: `text.encode().translate(MASK)`, ten times as fast as on a str."""

@@ -7,7 +7,7 @@ import tomllib
 from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
-from detectors.recognise.fold import fold, name_key
+from detectors.recognise.fold import fold, mask, name_key
 from detectors.recognise.registry import Line, Sender
 from detectors.recognise.scripts import NAMING, scripts_of
 from detectors.recognise.shipped import shipped
@@ -27,6 +27,8 @@ NO_CHINESE: Final = re.compile(
     "|^(?:北京|上海|广州|廣州|深圳|天津|重庆|重慶|杭州|南京|武汉|武漢|成都|西安|香港|台北|臺北|高雄|东京|東京|大阪|京都|名古屋|横浜|福岡|札幌)(?:市|から)?$"
 )
 """Chinese and Japanese words for codes, for what they are for and for who reads them."""
+_GENERIC: Final = re.compile(f"(?:(?:{'|'.join(map(re.escape, sorted(WORDS['shared'])))})[-_. ]?)+")
+_WITH_DIGITS: Final = re.compile("(?=.*[0-9])[0-9]*[a-z]{3,}[0-9]*")
 _PLAIN: Final = frozenset(map(fold, WORDS["plain"]))
 _TOGETHER: Final = re.compile("^(?:[وبلفك]?ال|لل|[ولب])(?=..)|^[הלבמשו](?=..)")
 
@@ -35,7 +37,16 @@ def tells_nobody(origin: Sender) -> bool:
     """Tell if a sender names no platform: none, a number that nobody registered, a shared name."""
     if origin.owners:
         return False
-    return origin.line is not Line.NAMED or origin.shared or origin.key in WORDS["shared"]
+    return origin.line is not Line.NAMED or origin.shared or is_generic(origin.key)
+
+
+def is_generic(sender: str) -> bool:
+    """Tell if a sender's name, as `sender_key` writes it, is made of words that many share.
+
+    >>> [is_generic(sender) for sender in ("authmsg", "auth-msg", "myotpcode", "infobank")]
+    [True, True, True, False]
+    """
+    return _GENERIC.fullmatch(sender) is not None
 
 
 class Listed(NamedTuple):
@@ -62,6 +73,8 @@ def listed() -> Listed:
                 ordinary.add(name_key(word[1:]))
             names[name_key(word.lstrip("*"))] = first
             names[fold(word.lstrip("*"))] = first  # as a text has it: 蝦皮 is 虾皮 in keys
+            if _WITH_DIGITS.fullmatch(first):
+                names.setdefault(mask(first), first)  # the digits of a text are masked
     apart = sorted(filter(_UNSPACED.match, names), key=len, reverse=True)
     begins = "".join(sorted({name[0] for name in apart}))  # most places of a text begin none
     unspaced = re.compile(f"(?=[{begins}])(?:{'|'.join(map(re.escape, apart))})")

@@ -8,6 +8,7 @@ the sender's name, and the other fields of the event, so templates are read once
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -29,6 +30,7 @@ from detectors.recognise.fold import (
     mask,
     name_key,
 )
+from detectors.recognise.keys import BRAND, brand_key, host_key, id_key, key_of_sender
 from detectors.recognise.names import tells_nobody
 from detectors.recognise.reading import (
     READ_CHARS,
@@ -51,11 +53,6 @@ from detectors.recognise.weigh import confidence, decided, model, named, scored
 OTP_CATEGORY: Final = "otp"
 OTHER_CATEGORIES: Final = frozenset({"txn", "notice", "marketing", "p2p"})
 
-OWN_KEYS: Final = ("sig:", "host:", "text:")
-"""Beginnings of platform keys that were read in a text. A reporter that reads texts with these
-rules and passes none on (`streams/gate`) gives such a key as the platform's id: it stays as it is,
-so that the same brand is one platform whoever read its name. It earns no trust."""
-
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -64,7 +61,7 @@ class Verdict:
     otp: bool  # confidence reaches the least that counts
     confidence: float  # 0..1 that this is a verification code
     code_span: tuple[int, int] | None  # of the code in the text given, for an otp that shows one
-    platform: str  # key: `sig:`, `port:`, `id:`, `host:`, `from:` or `text:`
+    platform: str  # key: `sig:`, `from:` or `id:`
     trust: Trust
     rule: str  # of RULES
 
@@ -181,8 +178,9 @@ def _verdict(
         if code is None and rule == "rescued":
             code = likely(looked)
     otp = sure >= confidence_min
-    if otp and key == origin.from_key and tells_nobody(origin):
-        key = _brand()(registry, looked) or key
+    if otp and not key and tells_nobody(origin):
+        key = _brand()(registry, looked) or ""
+    key = key or key_of_sender(registry, origin)
     span = in_text(text, code) if otp and code else None
     return Verdict(otp, sure, span, key, trust, rule)
 
@@ -206,13 +204,16 @@ def _textless(
 def _platform(
     registry: Registry, looked: Look, seen: str, origin: Sender, signature: str, platform: str
 ) -> tuple[str, Trust]:
-    """The platform's key and trust: signature, else registered id or port, else id, host, sender.
+    """The platform's key and trust: signature, else registered id or port, else id, host.
 
-    An id that the registry knows is the gateway's word and stands above what a number says.
+    The key is empty where only the sender is left to name the platform. An id that the registry
+    knows is the gateway's word and stands above what a number says.
     """
-    claim = name_key(signature) if signature and not is_note(mask(fold(signature))) else ""
+    written = signature if signature and not is_note(mask(fold(signature))) else ""
+    claim = name_key(written)
     if not claim and looked.signature:
-        claim = name_key(seen[slice(*looked.signature)])
+        written = seen[slice(*looked.signature)]
+        claim = name_key(written)
     told = registry.ids.get(platform)
     claimed = registry.signatures.get(claim) if claim else told
     vouched = told is not None and told == claimed
@@ -220,16 +221,14 @@ def _platform(
         claimed, claim = None, ""
     trust = claimed.trust if claimed and vouched else registry.trust(claimed, origin)
     if claimed or claim:
-        return f"sig:{claimed.key if claimed else claim}", trust
+        return f"{BRAND}{claimed.key}" if claimed else brand_key(registry, written), trust
     if origin.owners:
-        return f"port:{origin.owners[0].name}", trust
+        return key_of_sender(registry, origin), trust
     if platform:
-        return platform if platform.startswith(OWN_KEYS) else f"id:{platform}", trust
+        return id_key(registry, platform), trust
     if looked.host:
-        host = fold(seen[slice(*looked.host)])
-        owner = registry.host(host)
-        return (f"sig:{owner.key}" if owner else f"host:{host}"), trust
-    return origin.from_key, trust
+        return host_key(registry, seen[slice(*looked.host)]), trust
+    return "", trust
 
 
 class _Names(Mapping[int, str]):
@@ -296,6 +295,7 @@ _OTHER_CATEGORY: Final = round(RULES["category-other"].confidence * 100) << 8
 _OTHER_CATEGORIES: Final = frozenset(category.encode() for category in OTHER_CATEGORIES)
 _FIELD_BYTES: Final = 256  # a sender, signature or id longer than that is not worth remembering
 _DIGIT: Final = re.compile("[0-9]")
+_NUMBER_KEY: Final = re.compile("from:[0-9]+")
 _OWNERS_MAX: Final = 4_096
 """Chosen: as many names as the keys of names that are kept; an owner takes some 300 bytes."""
 _SENDERS_MAX: Final = 65_536  # chosen: more service numbers than a partition sees in a minute
@@ -382,7 +382,7 @@ class _New(NamedTuple):
 class _Owner(NamedTuple):
     """The owner of a message, as far as its sender, its fields and the name in its text tell."""
 
-    key: str  # of the platform
+    key: str  # of the platform; empty if only the sender names it
     answer: int  # with its ids and trust, of a code
     trusted: bool
     of_sender: bool  # nothing but the sender tells it
@@ -427,6 +427,22 @@ def _masked_lying(texts: StringBuffer, kinds: Sequence[int]) -> list[bytes]:
     for row in indices(texts.length > READ_CHARS).tolist():
         column[row] = _masked(texts[row], kinds[row])
     return column
+
+
+def _pages(
+    masked: Sequence[bytes], rows: Sequence[int], keys: Mapping[int, str]
+) -> NDArray[np.uint32] | None:
+    """Return for each masked text the number of its template; 0 of all but the unnamed ones.
+
+    `rows` are the texts that nothing but their sender names, by the keys beside them. A text counts
+    as unnamed if its sender is a number. The kind of the sender stands behind each text.
+    """
+    if not rows:
+        return None
+    page = np.zeros(len(masked), np.uint32)
+    unnamed = [row for row in rows if len(masked[row]) > SPARE and _NUMBER_KEY.fullmatch(keys[row])]
+    page[unnamed] = [zlib.crc32(masked[row]) or 1 for row in unnamed]
+    return page
 
 
 def _texts(heads: Sequence[bytes]) -> list[str]:
@@ -654,6 +670,7 @@ class Recogniser:
             names=names,
             check=(ids >> 32).astype(np.uint16),
             named=names.at,
+            page=_pages(masked, from_sender.tolist(), own),
         )
 
     def _check_categories(self, batch: Batch) -> None:
@@ -721,7 +738,7 @@ class Recogniser:
     def _from(self, sender: str) -> tuple[int, str]:
         """Id and check, and key, of a message that nothing but its sender names."""
         if sender not in self._from_of:
-            key = self.registry.sender(sender).from_key
+            key = key_of_sender(self.registry, self.registry.sender(sender))
             self._from_of[sender] = _identity(key), key
         return self._from_of[sender]
 
@@ -868,7 +885,7 @@ class Recogniser:
             key,
             _identity(key) << 16 | trust << 2 | _OTP,
             trusted=trust is not Trust.NONE,
-            of_sender=key == origin.from_key,
+            of_sender=not key,
             hidden=tells_nobody(origin),
             person=origin.line is Line.PERSON and looked.signature is None,
             digits=not written.isalpha() and _DIGIT.search(fold(written)) is not None,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Final, NamedTuple, Self, TypeVar
 
@@ -20,8 +20,8 @@ from detectors.model.event import Trust
 from detectors.recognise.fold import fold, name_key
 from detectors.recognise.shipped import shipped
 
-SHIPPED: Final = ("china", "world")
-"""The files of `data/` that make `Registry.shipped()`."""
+SHIPPED: Final = {"CN": "china", "IN": "india", "RU": "russia", "US": "america", "": "world"}
+"""Files of `data/` that make `Registry.shipped()`, by the country whose numbers they hold."""
 
 _SECTIONS: Final = {trust.name.lower(): trust for trust in Trust}
 _FIELDS: Final = ("aka", "ports", "hosts", "ids")
@@ -53,18 +53,17 @@ class Platform:
 
 
 class Sender(NamedTuple):
-    """The facts of a sender: the kind of line, the number's registered owners, its own key."""
+    """The facts of a sender: the kind of line, the number's registered owners, its own key.
+
+    `name` is a named sender as written, without the frame of an Indian header.
+    """
 
     line: Line
     owners: tuple[Platform, ...]  # mostly one; names of one house may share a number
     key: str  # normalised sender, empty without one
     international: bool = False  # written with + or 00, and no number of the registry's countries
     shared: bool = False  # by many platforms, as the operator says
-
-    @property
-    def from_key(self) -> str:
-        """The platform key of a message that nothing else names."""
-        return f"from:{self.key}"
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +98,18 @@ class Registry:
         object.__setattr__(self, "line_lengths", tuple(sorted(prefixes, reverse=True)))
 
     @classmethod
-    def shipped(cls) -> Self:
-        """The registry made of the files in `data/` named in SHIPPED."""
+    def shipped(cls, country: str = "CN") -> Self:
+        """Return the shipped registry as it applies in a country, an ISO 3166 code.
+
+        Names and hosts are those of all files. Ports and kinds of line are the country's own:
+        10000 is a carrier in China, and somebody else's number elsewhere.
+        """
         registry = cls()
-        for name in SHIPPED:
-            registry, conflicts = registry.merged(cls.load(shipped(name)))
+        for home, name in SHIPPED.items():
+            file = cls.load(shipped(name))
+            if home not in ("", country):
+                file = replace(file, ports={}, lines={}, countries=frozenset())
+            registry, conflicts = registry.merged(file)
             assert not conflicts, conflicts
         return registry
 
@@ -210,7 +216,11 @@ class Registry:
         key = sender_key(sender)
         digits = _digits(sender)
         if digits is None:
-            return Sender(Line.NAMED, self._named(sender, key), key, shared=key in self.shared)
+            name = sender[:_SENDER_CHARS]
+            if header := _INDIAN_HEADER.fullmatch(name.strip().lower()):
+                name = header[1]
+            owners = self._named(sender, key)
+            return Sender(Line.NAMED, owners, key, shared=key in self.shared, name=name)
         form, international = self._form(digits)
         owners = self.ports.get(form) or self.ports.get(digits, ())
         for length in () if owners else self.open_lengths:
@@ -235,7 +245,8 @@ class Registry:
     def _form(self, digits: str) -> tuple[str, bool]:
         """The national form of `_digits`; else those behind the plus and it, and True."""
         if not digits.startswith("+"):
-            return _CHINESE_PREFIX.sub("", digits, count=1), False
+            bare = _CHINESE_PREFIX.sub("", digits, count=1) if "86" in self.countries else digits
+            return bare, False
         for code in self.countries:
             if digits.startswith(code, 1) and len(digits) > 1 + len(code):
                 return digits[1 + len(code) :], False
@@ -253,7 +264,7 @@ class Registry:
             return ""
         if digits != sender:
             form, _ = self._form(sender)
-        elif digits.startswith("861") and len(digits) == _CHINESE_DIGITS:
+        elif "86" in self.countries and digits.startswith("861") and len(digits) == _CHINESE_DIGITS:
             form = digits[2:]
         else:
             form = "" if digits[0] == "8" else digits  # 86 may come off

@@ -80,13 +80,19 @@ class Heard(Enum):
     COUNTED = 2
 
 
-def hear(suspect: Suspect, platform: int, at_ms: int, *, refused: bool, loud: bool) -> Heard:
+def hear(
+    suspect: Suspect, platform: int, at_ms: int, *, refused: bool, loud: bool, page: bool = False
+) -> Heard:
     """Take one message of a novel platform in.
 
     `refused` says that a lease in force refuses it, `loud` that the sieve counted many messages of
     the recipient. A message counts for WATCH if it is loud, or if the day had as many novel
     platforms by then as THROTTLE asks for; only in that case does it count for THROTTLE. Of both
     the sieve can tell by a row alone when a judge has to listen.
+
+    `page` says that the message counts as one of another number (`detectors.suspects.pages`). Then
+    it counts for THROTTLE where it is loud, by its own number: else a pool of numbers would be a
+    single platform, of which no number of messages is a THROTTLE.
     """
     last_ms = suspect.refused_ms.get(platform, -_RETRY_MS)
     retry = -_RETRY_MS < at_ms - last_ms < _RETRY_MS
@@ -97,7 +103,8 @@ def hear(suspect: Suspect, platform: int, at_ms: int, *, refused: bool, loud: bo
         return Heard.AGAIN
     heard = suspect.heard
     key = at_ms << _TIME | platform << _PLATFORM
-    word = key | (_MANY if many(suspect, seconds(at_ms)) else 0) | (_LOUD if loud else 0)
+    counts = (page and loud) or many(suspect, seconds(at_ms))
+    word = key | (_MANY if counts else 0) | (_LOUD if loud else 0)
     place = bisect_left(heard, key)
     if place < len(heard) and heard[place] | _FLAGS == key | _FLAGS:
         if heard[place] > key or word == key:

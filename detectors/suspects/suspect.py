@@ -15,6 +15,7 @@ from detectors.bars import LEAK_MILLI_S
 from detectors.model.event import platform_print
 from detectors.model.records import Level, Mode, Scope, Step
 from detectors.model.times import DAY_S
+from detectors.recipients.overflow import MARKS_MAX, SPILL, unique
 from detectors.recipients.row import AGAIN, EXCUSED, HABIT, ONCE, PRINTS, RING, Known, Memory, word
 from detectors.suspects.again import SecondRequests
 from detectors.suspects.clocks import ClockClass
@@ -28,11 +29,14 @@ SIGHTINGS_MAX: Final = 64
 """Novel sightings, and again so many known ones, that a suspect holds: the highest bar is 61."""
 
 TAINTED_DAYS: Final = 2
-TAINT_S: Final = 2 * DAY_S
 """A platform first seen in an episode that was not confirmed (`judge.confirmed`) is known when it
-has come on so many days, each time within so long. Chosen: people who share a number are left alone
-from the third day on; an attacker who wants a flood to become known has to keep it small for two
-days first."""
+has come on so many days, however far apart. Chosen: people who share a number are left alone from
+the third day on, and so are people who always use the same platforms within seconds. An attacker
+who wants a flood to become known has to keep it small for two days first."""
+
+TAINT_S: Final = 2 * DAY_S
+"""How long a suspect waits for the second day of such platforms. After that a row remembers the
+newest of them by their marks."""
 
 
 class Episode:
@@ -209,9 +213,12 @@ class Suspect:
         if self.episode is not None:
             before = before[: bisect_left(before, word(self.episode.since_s, 0, 0))]
         ring, older = before[-RING:], before[:-RING]
-        often = sum(each.level > ONCE for each in self.memory.known)
         once = [w for w in older if w >> 32 & 1]
-        places = PRINTS - often - (len(older) - len(once))
+        memory = self.memory
+        often = sum(each.level > ONCE for each in memory.known) + len(older) - len(once)
+        if memory.extent is not None or often >= SPILL:  # then those have places of their own
+            often = sum(each.level == ONCE for each in memory.known)
+        places = PRINTS - often
         if places >= len(once):
             return 0
         return once[-places] if places > 0 else ring[0]
@@ -289,7 +296,7 @@ def see(
     known = not refused and suspect.knows(platform, at_s)
     novel = not known or suspect.exceeds(platform, at_s)
     habit = not novel and _rises(suspect, platform, held, at_s)
-    days = _days_with(suspect, platform, at_s, counts=counts_day) if novel else None
+    days = _days_with(suspect, platform, counts=counts_day) if novel else None
     if held is not None:
         _forget(suspect, held)
     if days is not None:
@@ -314,7 +321,7 @@ def see(
     return Seen.NOVEL
 
 
-def _days_with(suspect: Suspect, platform: int, at_s: int, *, counts: bool) -> int | None:
+def _days_with(suspect: Suspect, platform: int, *, counts: bool) -> int | None:
     """Return the days on which a tainted platform came, with a new one; None if it is not tainted.
 
     A day on which none of its messages `counts` begins the count anew.
@@ -322,9 +329,7 @@ def _days_with(suspect: Suspect, platform: int, at_s: int, *, counts: bool) -> i
     if not counts:
         return 0
     days = suspect.tainted.get(platform)
-    if days is None or at_s - (suspect.seen[platform] >> 33) >= TAINT_S:
-        return None
-    return days + 1
+    return None if days is None else days + 1
 
 
 def _rises(suspect: Suspect, platform: int, held: int | None, at_s: int) -> bool:
@@ -438,20 +443,44 @@ def put_right(suspect: Suspect, limit_s: int, at_s: int) -> None:
 
 
 def taint_since(suspect: Suspect, since_s: int) -> None:
-    """Marks the novel sightings from `since_s` on: platforms that one episode does not make known.
+    """Taint the novel sightings from `since_s` on: platforms that one episode does not make known.
 
-    They are novel when they come back. If that is within two days the mark stays.
+    They are novel when they come back. A mark in the memory is of a day before this one.
     """
     for sighting in suspect.sightings:
         if sighting >> 32 & 1 and sighting >> 33 >= since_s:
-            suspect.tainted.setdefault(sighting & 0xFFFF_FFFF, 1)
+            platform = sighting & 0xFFFF_FFFF
+            marked = platform_print(platform) in suspect.memory.marks
+            suspect.tainted.setdefault(platform, 1 + marked)
 
 
 def forget_tainted(suspect: Suspect, at_s: int) -> None:
-    """Drops what is marked and has not become known: it counts afresh."""
-    for platform in [p for p in suspect.tainted if not suspect.met(p, at_s)]:
+    """Drops what is tainted and has not become known, with its marks: it counts afresh."""
+    memory = suspect.memory
+    lost = [p for p in suspect.tainted if not suspect.met(p, at_s)]
+    for platform in lost:
         _forget(suspect, suspect.seen[platform])
+    marks = [each for each in memory.marks if each not in map(platform_print, lost)]
+    suspect.memory = Memory(memory.born_day, memory.known, memory.extent, marks)
     _refill(suspect)
+
+
+def settle_tainted(suspect: Suspect, at_s: int) -> None:
+    """Before a suspect goes back to its row: what came on one day leaves a mark there.
+
+    What came on `TAINTED_DAYS` is known for good, as any platform that came on two days.
+    """
+    memory = suspect.memory
+    met = [p for p in suspect.tainted if suspect.met(p, at_s)]
+    once = [p for p, days in suspect.tainted.items() if days and p not in met]
+    marks = [platform_print(p) for p in once]
+    marks = unique([*marks[::-1], *memory.marks[::-1]])[:MARKS_MAX][::-1]
+    forget_tainted(suspect, at_s)
+    suspect.memory = Memory(memory.born_day, memory.known, memory.extent, marks)
+    for platform in met:
+        held = suspect.seen[platform]
+        _forget(suspect, held)
+        _hold(suspect, word(held >> 33, 0, platform))
 
 
 def fill(suspect: Suspect, at_s: int, novel: int) -> None:

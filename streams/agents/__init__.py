@@ -1,1 +1,1 @@
-"""Small services that make one picture of what all partitions say; each has one owner."""
+"""Small services that combine the output of all partitions. One process at a time runs each."""

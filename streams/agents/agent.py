@@ -1,7 +1,8 @@
-"""The loop of an agent: one owner by consumer group, which reads a topic and keeps another.
+"""Main loop of an agent, which reads one topic and maintains another. One process is the owner.
 
-What an agent tells is a function of the records of its last days, so there is no state to save: an
-owner reads these days again when it begins, and says nothing before it has read them whole.
+A Kafka consumer group chooses the owner. An agent's output depends only on the records of the last
+few days, so it has no state to save. A new owner reads these days again, and publishes nothing
+before it has read all of them.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class Agent(ABC):
-    """One agent's process. `run` goes on until it is told to stop; only the topic's owner tells."""
+    """The process of one agent. `run` works until it is stopped. Only the owner publishes."""
 
     def __init__(
         self,
@@ -33,41 +34,41 @@ class Agent(ABC):
         metrics: Metrics,
         clock_ms: Callable[[], int],
     ) -> None:
-        """`clients` are the arguments by which Kafka clients reach the cluster."""
+        """`clients`: connection arguments for Kafka clients. `kept`: the topic to maintain."""
         self._clients, self._source = clients, source
         self._ledger = kept
         self._metrics = metrics
         self._clock_ms = clock_ms
         self._reader: TopicReader | None = None
         self._spans: Spans = {}
-        self._passed = False  # these spans, once
-        self._place_at = 0.0  # monotonic: when to look again where it reads
-        self._anew = 0  # of the topic that is kept, when this began
+        self._passed = False  # whether these spans have been read once
+        self._place_at = 0.0  # monotonic; when to check the read position again
+        self._anew = 0  # value of `kept.anew` when reading began
         self._stack = ExitStack()
-        self.ready = threading.Event()  # in the group: owner, or waiting to be
+        self.ready = threading.Event()  # set once in the group, as owner or waiting
 
     @abstractmethod
     def _begin(self) -> int:
-        """Forget everything; return the time, ms UTC, from which records are to be read again."""
+        """Clear all state. Return the time (ms UTC) from which records must be read again."""
 
     @abstractmethod
     def _let_go(self) -> None:
-        """Forget everything: another process owns the topic now."""
+        """Clear all state, because another process owns the topic now."""
 
     @abstractmethod
     def _take(self, record: Any) -> None:
-        """Take a record with a value; raise UnreadableError for one that is none."""
+        """Process a record with a value. Raise UnreadableError if it cannot be decoded."""
 
     @abstractmethod
     def _due(self) -> bool:
-        """Tell if there is something to tell by now."""
+        """Return true if there is something to publish now."""
 
     @abstractmethod
     def _tell(self) -> None:
-        """Write what changed."""
+        """Publish what has changed."""
 
     def run(self, stop: threading.Event) -> None:
-        """Take turns until told to stop. Raise what the clients raise if only a restart helps."""
+        """Run until `stop` is set. Errors of the Kafka clients are raised: then restart."""
         try:
             while not stop.is_set():
                 self.turn()
@@ -76,7 +77,7 @@ class Agent(ABC):
             self._ledger.close()
 
     def turn(self) -> None:
-        """Take what came, and tell of it when it is time."""
+        """Process new records, and publish if it is time."""
         self._ledger.poll()
         self._metrics.put("agent_owner", self._ledger.owned)
         self.ready.set()
@@ -100,7 +101,7 @@ class Agent(ABC):
             self._tell()
 
     def _made_anew(self, reader: TopicReader) -> bool:
-        """Tell if one of the topics was, so that what is known of it is of one that is gone."""
+        """Return true if a topic was deleted and created again. Then the state is out of date."""
         if reader.anew:
             log.warning("%s was made anew: it is read again", self._source)
         return reader.anew or self._ledger.anew != self._anew

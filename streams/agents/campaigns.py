@@ -1,7 +1,7 @@
-"""The agent of campaigns: follows the episode topic, and keeps the topic of campaigns by it.
+"""The campaign agent: reads the episode topic and maintains the topic of campaigns.
 
-Campaigns are a function of the floods of the last days (`detectors.campaigns`), so there is no
-state to save: an owner reads these days again when it starts.
+Campaigns depend only on the floods of the last few days (see `detectors.campaigns`). So there is no
+state to save: a new owner reads these days again.
 """
 
 from __future__ import annotations
@@ -31,12 +31,15 @@ from streams.wire import (
 log = logging.getLogger(__name__)
 
 LOOK_S: Final = 2.0
-"""Campaigns are told anew so often at most, and no oftener than a fifth of the time that it takes:
-the largest in view, of 5,000 victims, takes 1.2 s."""
+"""Minimum time between two searches for campaigns.
+
+The time is also at least five times the duration of the last search. A search takes 1.2 s for the
+largest expected campaign (5,000 victims).
+"""
 
 
 class CampaignAgent(Agent):
-    """Finds campaigns among the floods of the last days, and keeps a record of each."""
+    """Finds campaigns among the floods of the last few days, and maintains a record of each."""
 
     def __init__(
         self,
@@ -46,7 +49,7 @@ class CampaignAgent(Agent):
         metrics: Metrics,
         clock_ms: Callable[[], int],
     ) -> None:
-        """`clients` are the arguments by which Kafka clients reach the cluster."""
+        """`clients`: connection arguments for the Kafka clients (servers, security)."""
         kept = KeptTopic(clients, topics.campaign, group)
         super().__init__(clients, topics.episode, kept, metrics, clock_ms)
         self._floods = Floods()
@@ -56,7 +59,7 @@ class CampaignAgent(Agent):
     def _begin(self) -> int:
         today = self._clock_ms() // DAY_MS
         self._floods, self._changed = Floods(), True
-        # One day more: the newest record may be of yesterday.
+        # Start one day earlier, because the newest record may be from yesterday.
         self._floods.horizon_ms = (today - KEPT_DAYS - 1) * DAY_MS
         return self._floods.horizon_ms
 
@@ -75,7 +78,7 @@ class CampaignAgent(Agent):
         self._changed = False
         self._floods.forget()
         found = campaigns(self._floods, final_ms(self._floods))
-        # Without any flood nothing is known of those that were told, if the topic was made anew.
+        # If the episode topic was created again and has no flood yet, older campaigns are unknown.
         seen = self._floods.newest_ms > 0
         since_ms = final_ms(self._floods)
         told = self._ledger.keep(wanted(found, self._ledger.held, since_ms, seen=seen))
@@ -95,11 +98,11 @@ class CampaignAgent(Agent):
 def wanted(
     found: list[Campaign], held: Mapping[bytes, bytes], since_ms: int, *, seen: bool = True
 ) -> Records:
-    """Return the records that the topic should hold, of what was `found` and of what it `held`.
+    """Return the records that the topic should contain, from `found` and from its content `held`.
 
-    None is a record to delete: of a campaign that grew together with an older one, or of a value
-    that is no campaign. A campaign that ended before `since_ms` is kept as over, whoever told last;
-    where no flood was `seen`, any other as it is.
+    The value None deletes a record: a campaign that merged with an older one, or a value that is
+    not a campaign. A campaign that ended before `since_ms` stays, but is marked as over. If no
+    flood was `seen`, all other campaigns stay unchanged.
     """
     told: dict[bytes, tuple[bytes | None, Any]] = {
         each.campaign_id.encode(): (encode_campaign(each), campaign_headers(each)) for each in found
@@ -107,7 +110,7 @@ def wanted(
     for key in held.keys() - told.keys():
         try:
             before = decode_campaign(held[key])
-        except VersionError:  # of a newer program, whose word it is
+        except VersionError:  # written by a newer program, so it is left alone
             continue
         except UnreadableError:
             told[key] = (None, ())

@@ -1,8 +1,8 @@
-"""A compacted topic of one partition, which one process at a time keeps up to date.
+"""A compacted topic with one partition, maintained by one process at a time.
 
-The group coordinator of Kafka chooses the owner: whoever is assigned the topic's one partition.
-Others wait. The owner reads what is on the topic and writes what differs, so that a restart, a
-change of owners, or a paused owner that wrote once more changes nothing for long.
+Kafka's group coordinator chooses the owner: the process that is assigned the partition. The others
+wait. The owner reads the topic and writes only records that differ. So the topic soon has the right
+content again after a restart, a change of owners, or a late write of a paused owner.
 """
 
 from __future__ import annotations
@@ -21,22 +21,27 @@ log = logging.getLogger(__name__)
 
 POLL_MS: Final = 200
 JOIN_S: Final = 10.0
-"""The group shares its topic out within so long, or is asked again: kafka-python 3.0.12 never looks
-at the answer that comes between two polls where the topic was made anew."""
+"""Time after which the group is joined again if it has not assigned the partition.
+
+kafka-python 3.0.12 ignores a group response that arrives between two polls after the topic was
+created again.
+"""
 METADATA_MS: Final = 5000
-"""A client to whom nothing is assigned learns by these alone that its topic is there again; by
-default every five minutes."""
-SENT_S: Final = 30.0  # a broker that takes a record for longer is not well: the process ends
+"""Maximum age of metadata. Kafka's default is five minutes.
+
+A client without an assigned partition learns only from metadata that its topic exists again.
+"""
+SENT_S: Final = 30.0  # longest wait for the ack of a record; after that the process ends
 
 Records = Mapping[bytes, tuple[bytes | None, Headers]]
-"""Key -> value (None: deleted) and headers."""
+"""Key -> value (None: delete the record) and headers."""
 
 
 class KeptTopic:
-    """The topic, as this process knows it. Bounded by what is on the topic."""
+    """The topic as this process knows it. Memory is bounded by the content of the topic."""
 
     def __init__(self, clients: Mapping[str, Any], topic: str, group: str) -> None:
-        """Raise ConfigError if there is no such topic."""
+        """Join the group. Raise ConfigError if the topic does not exist."""
         self._place = TopicPartition(topic, 0)
         self._consumer = KafkaConsumer(
             **clients,
@@ -50,20 +55,20 @@ class KeptTopic:
         if not self._consumer.partitions_for_topic(topic):
             raise no_topic(topic)
         self._producer = KafkaProducer(**clients, client_id=group, acks="all")
-        self._end: int | None = None  # of the topic when it was assigned; None: another owns it
-        self._at: int | None = None  # where it reads; None: not known yet
-        self._passed = False  # that end, once: a topic that is made anew ends before it
-        self.anew = 0  # how often the topic was made anew while this process owned it
-        self._reached = 0  # where it has read to, as owner
-        self._turns = self._turned = 0  # changes of owners, and those that were seen to
+        self._end: int | None = None  # end offset at assignment; None: not the owner
+        self._at: int | None = None  # read position; None: unknown
+        self._passed = False  # `_end` was reached once; a topic created again may end before it
+        self.anew = 0  # how often the topic was created again while this process was the owner
+        self._reached = 0  # highest offset read as owner
+        self._turns = self._turned = 0  # rebalances, and rebalances already handled
         self._joining: float | None = None  # since when, monotonic; None: the group has answered
-        self._written: dict[bytes, bytes | None] = {}  # and not read again yet
+        self._written: dict[bytes, bytes | None] = {}  # written, but not read back yet
         self.held: dict[bytes, bytes] = {}
         self._join()
 
     @property
     def whole(self) -> bool:
-        """True while this process is the owner and knows what is on the topic."""
+        """True while this process is the owner and has read the whole topic."""
         if self._end is not None and self._at is not None and self._at >= self._end:
             self._passed = True
         return self._end is not None and self._passed
@@ -74,7 +79,7 @@ class KeptTopic:
         return self._end is not None
 
     def poll(self, timeout_ms: int = POLL_MS) -> None:
-        """Take part in the group, and read what came."""
+        """Take part in the consumer group, and process new records."""
         polled = self._consumer.poll(timeout_ms=timeout_ms).values()
         if self._joining is not None and time.monotonic() - self._joining > JOIN_S:
             log.warning("the group of %s does not answer: it is joined again", self._place.topic)
@@ -92,7 +97,7 @@ class KeptTopic:
             self._follow()
 
     def keep(self, wanted: Records) -> int:
-        """Write those of these records that are not on the topic; return how many."""
+        """Write the records that differ from the topic. Return their number."""
         sent = []
         for key, (value, headers) in wanted.items():
             if self._written.get(key, self.held.get(key)) == value:
@@ -108,14 +113,14 @@ class KeptTopic:
         return len(sent)
 
     def close(self) -> None:
-        """Leave the group, so that another takes over at once."""
+        """Leave the group, so that another process becomes owner at once."""
         self._producer.close(timeout=5)
         self._consumer.close()
 
     def turn(self, *, joining: bool) -> None:
-        """Note that owners change: write nothing before the next `poll` has seen to it.
+        """Record a rebalance. Nothing is written before the next `poll` has handled it.
 
-        `joining`: the group has yet to say who is the owner.
+        `joining`: the group has not named the owner yet.
         """
         self._end = None
         self._turns += 1
@@ -126,7 +131,7 @@ class KeptTopic:
         self._consumer.subscribe([self._place.topic], listener=_Listener(self))
 
     def _take(self, record: Any) -> None:
-        if record.key is None:  # none belongs on such a topic
+        if record.key is None:  # records without a key do not belong on a compacted topic
             return
         if record.value is None:
             self.held.pop(record.key, None)
@@ -136,7 +141,7 @@ class KeptTopic:
             del self._written[record.key]
 
     def _follow(self) -> None:
-        """Note where it reads; begin anew if that went back, as it does in a topic made anew."""
+        """Record the read position. If it went back, the topic was created again: start over."""
         at = self._consumer.position(self._place, timeout_ms=POLL_MS)
         if self._at is not None and (at is None or at < self._at):
             self._begin(anew=True)
@@ -145,9 +150,10 @@ class KeptTopic:
             self._reached = max(self._reached, at or 0)
 
     def _begin(self, *, anew: bool = False) -> None:
-        """Begin again with what is on the topic, if it is ours now.
+        """Start over with the content of the topic, if this process is the owner.
 
-        That it is another topic also shows by its end, where it was lost and got back in one poll.
+        A topic that was created again is also recognised by an end offset that is too low. This
+        covers a partition that was lost and assigned again within one poll.
         """
         self.held.clear()
         self._written.clear()
@@ -164,7 +170,7 @@ class KeptTopic:
 
 
 class _Listener(ConsumerRebalanceListener):
-    """Notes changes of the assignment. The client may not be asked anything in here."""
+    """Records changes of the assignment. The consumer must not be called from these callbacks."""
 
     def __init__(self, ledger: KeptTopic) -> None:
         self._ledger = ledger

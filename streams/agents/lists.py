@@ -1,8 +1,9 @@
-"""The network's list of hot platforms, appended to every partition of the input.
+"""Publish the network's list of hot platforms into every partition of the input topic.
 
-A partition adopts it at its own offset, so it is told where it changed, and again every six hours,
-so that a state that begins anew finds one. Its version is the time at which its writer last knew
-to be the owner: one that was paused and goes on writes an older version, which nobody adopts.
+A partition adopts the list at its own offset. The list is published after a change, and again every
+six hours, so that a partition with a new state finds it. Its version is the time at which the
+writer was last confirmed as owner. A writer that was paused and continues has an older version,
+which partitions ignore.
 """
 
 from __future__ import annotations
@@ -24,56 +25,56 @@ from streams.wire import encode_listed
 log = logging.getLogger(__name__)
 
 PACE_MS: Final = MINUTE_MS
-"""Two lists are so far apart at least: 32 records of 4 kB a minute at most."""
+"""Minimum time between two lists: with 32 partitions, at most 32 records of 4 kB a minute."""
 
 REPEAT_MS: Final = 6 * HOUR_MS
-"""A list that holds is told again: four times within its life."""
+"""An unchanged list is published again after this time: four times within its lifetime."""
 
 
 class ListPace:
-    """The moments at which a list is told. Holds the newest alone."""
+    """Decides when a list is published. Remembers only the newest list."""
 
     __slots__ = ("_told", "_told_ms")
 
     def __init__(self) -> None:
-        self._told: frozenset[int] | None = None  # None: nothing, or by another owner
+        self._told: frozenset[int] | None = None  # None: this owner has published no list
         self._told_ms = 0
 
     def due(self, wanted: frozenset[int], now_ms: int) -> bool:
-        """Tell if the list of these platforms is to be told now.
+        """Return true if the list of these platforms should be published now.
 
-        Where nothing was told yet an empty one is not told either.
+        An empty list is not published if no list was published before.
         """
         if wanted == (self._told or frozenset()):
             return self._told is not None and now_ms >= self._told_ms + REPEAT_MS
         return now_ms >= self._told_ms + PACE_MS
 
     def note(self, told: frozenset[int], now_ms: int) -> None:
-        """Note that it was told."""
+        """Record that a list was published."""
         self._told, self._told_ms = told, now_ms
 
 
 class ListWriter:
-    """Tells the list."""
+    """Publishes the list of hot platforms."""
 
     def __init__(
         self, clients: Mapping[str, Any], topic: str, key: bytes, metrics: Metrics
     ) -> None:
-        """`topic` is the input. Raise ConfigError if there is none."""
-        with reading(clients, topic) as reader:  # which asks for the partitions alone
+        """`topic`: the input topic. Raise ConfigError if it does not exist."""
+        with reading(clients, topic) as reader:  # only to get the partitions
             self._partitions = reader.partitions
         self._producer = KafkaProducer(**clients, client_id="otpguard-lists", acks="all")
         self._topic, self._key, self._metrics = topic, key, metrics
         self._pace = ListPace()
 
     def forget(self) -> None:
-        """Another owner tells now."""
+        """Reset the pace, because another process publishes the list now."""
         self._pace = ListPace()
 
     def tell(self, platforms: Sequence[int], now_ms: int) -> bool:
-        """Append the list of these platforms, if it is time to (`ListPace`); False if not.
+        """Publish the list of these platforms to all partitions, if it is time (`ListPace`).
 
-        Raise KafkaError if a broker does not take it.
+        Returns false if it is not time. Raises KafkaError if a broker does not accept the list.
         """
         wanted = frozenset(platforms)
         if not self._pace.due(wanted, now_ms):
@@ -92,5 +93,5 @@ class ListWriter:
         return True
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the producer."""
         self._producer.close(timeout=5)

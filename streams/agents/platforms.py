@@ -1,8 +1,9 @@
-"""The agent of platform figures: adds up what the partitions tell, and keeps a record of each.
+"""The platform agent: adds up the figures of all partitions, and maintains a record per platform.
 
-What it tells is a function of the parts of the last week, so there is no state to save. Where
-`detect.hot` is network it makes the list of hot platforms too, of the newest part of each. And it
-looks for sweeps, which no partition sees by itself.
+Its output depends only on the partial figures of the last week, so there is no state to save. If
+`detect.hot` is `network`, it also builds the list of hot platforms from the newest part of each
+partition. It also searches for sweeps: one platform that sends to neighbouring numbers. A single
+partition cannot see a sweep.
 """
 
 from __future__ import annotations
@@ -31,26 +32,32 @@ from streams.wire import UnreadableError, decode_part, encode_platform, platform
 log = logging.getLogger(__name__)
 
 TELL_S: Final = 300.0
-"""Figures are told so often. Chosen: parts come each half hour, of one partition after another."""
+"""Interval between two publications of figures. Partitions send parts every half hour, in turn."""
 
 LOOK_S: Final = 10.0
-"""The list is made anew so often; it is told less often (`streams.agents.lists`)."""
+"""Interval at which the list is computed. It is published less often (`streams.agents.lists`)."""
 
 SWEEP_S: Final = 60.0
-"""Sweeps are looked for so often: with 10 million numbers it takes a second of CPU at most."""
+"""Interval between searches for sweeps. A search takes up to 1 s of CPU for 10 million numbers."""
 
 ABUSED_SHARE: Final = 0.5
-"""A platform of which so much is of floods counts as abused, from `ABUSED_CODES` a week on."""
+"""A platform counts as abused if at least this share of its codes belongs to floods.
+
+It must also have sent at least `ABUSED_CODES` codes in the week.
+"""
 
 ABUSED_CODES: Final = 100
 
 _KEY: Final = re.compile(rb"[1-9][0-9]{0,19}")
-"""Key of a record: the id of a platform, as it is written. Any other is left alone: 0, which is no
-platform's, 007, and a number too long to read."""
+"""Key of a record: the decimal id of a platform.
+
+Records with other keys are left alone: 0 (no platform), leading zeros, and numbers that are too
+long.
+"""
 
 
 class PlatformAgent(Agent):
-    """Tells of platforms."""
+    """Adds up platform figures, finds sweeps, and publishes the list of hot platforms."""
 
     def __init__(
         self,
@@ -61,27 +68,27 @@ class PlatformAgent(Agent):
         clock_ms: Callable[[], int],
         lists: ListWriter | None = None,
     ) -> None:
-        """`clients` are the arguments by which Kafka clients reach the cluster."""
+        """`clients`: connection arguments for Kafka clients. `lists` None: publish no list."""
         kept = KeptTopic(clients, topics.platform, group)
         super().__init__(clients, topics.platform_parts, kept, metrics, clock_ms)
         self._days = NetworkDays()
-        self._told = False  # everything that is on the topic of this owner
+        self._told = False  # whether this owner has compared all records on the topic
         self._tell_at = 0.0  # monotonic
         self._lists = lists
         self._sums = NetworkSums()
-        self._look_at = 0.0  # monotonic: when to look at the list again
+        self._look_at = 0.0  # monotonic; when to compute the list again
         self._sweeps = NetworkSweeps()
         self._told_sweeps: dict[int, dict[SweepRule, Sweep]] = {}
-        self._sweep_at = 0.0  # monotonic: when to look for sweeps again
-        self._now_ms = 0  # when it last was asked whose the topic is, or before that
+        self._sweep_at = 0.0  # monotonic; when to search for sweeps again
+        self._now_ms = 0  # time just before ownership was last checked
 
     def turn(self) -> None:
-        """As any agent's."""
+        """Process new records, and publish if it is time."""
         self._now_ms = self._clock_ms()
         super().turn()
 
     def run(self, stop: threading.Event) -> None:
-        """As any agent's."""
+        """Run until `stop` is set, then close the list writer."""
         try:
             super().run(stop)
         finally:
@@ -104,7 +111,7 @@ class PlatformAgent(Agent):
 
     def _take(self, record: Any) -> None:
         part = decode_part(record.value)
-        # A partition whose clock is ahead would have the others' sums forgotten.
+        # A partition whose clock is ahead must not make older sums of other partitions expire.
         limit_ms = self._now_ms + HOUR_MS
         self._days.take(part, limit_ms)
         if part.hot is not None:
@@ -137,19 +144,19 @@ class PlatformAgent(Agent):
             self._tell_figures()
 
     def _look_for_sweeps(self) -> None:
-        """Have what is seen, or not any more, told at once."""
+        """Search for sweeps. A platform whose sweep began or ended is published without delay."""
         self._sweeps.look()
         self._sweep_at = time.monotonic() + SWEEP_S
         before, now = self._told_sweeps, self._sweeps.found
         others = {p for p in before.keys() | now.keys() if before.get(p) != now.get(p)}
         self._told_sweeps = {platform: dict(sweeps) for platform, sweeps in now.items()}
-        self._days.changed |= others - {REST}  # has no record of its own
+        self._days.changed |= others - {REST}  # REST has no record of its own
         if before.keys() != now.keys():
             self._tell_at = 0.0
         self._show_sweeps()
 
     def _tell_figures(self) -> None:
-        """Write what changed, and delete what has sent nothing for a week."""
+        """Publish changed figures. Delete records of platforms that sent nothing for a week."""
         changed = set(self._days.changed)
         self._days.changed.clear()
         if not self._told:

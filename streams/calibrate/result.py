@@ -117,6 +117,7 @@ def document(result: Result) -> dict[str, Any]:
         | ({"proposed": _rates(result, result.proposed)} if result.proposed else {}),
         "changes": [asdict(change) for change in result.changes],
         "unreached": _unreached(result),
+        "bank_like": [each._asdict() for each in survey.numbers.bank_like()],
         "pace": _pace(survey),
         "novelty": _novelty(survey),
         "hot": _hot(result),

@@ -32,6 +32,7 @@ from detectors.suspects.clocks import (
 from streams.calibrate.cohort import Cohort
 from streams.calibrate.leads import Leads
 from streams.calibrate.peaks import Peaks
+from streams.calibrate.senders import NumberHabits
 
 QUIET_SHARE: Final = 1000
 """An hour with fewer than a thousandth of the busiest hour's messages is not counted as history.
@@ -127,6 +128,7 @@ class Survey:
         self.peaks = Peaks(aside=judged)
         self.leads = Leads(aside=judged)
         self.fanout = FanOut(recogniser.registry)
+        self.numbers = NumberHabits(recogniser.registry)
         self.hours: Counter[int] = Counter()
         self.gateways: dict[int, dict[str, GatewayClock]] = {}  # By partition.
         self.seconds: Counter[str] = Counter()  # Samples whose time is a whole second, by gateway.
@@ -216,6 +218,7 @@ class Survey:
         hot = part.book.hot.platforms
         self.cohort.observe(batch.recipient, at_s, codes.platform, otp, hot)
         self.fanout.take(batch, codes)
+        self.numbers.observe(batch)
         self.leads.observe(hot, part.suspects, first_s)
         self.peaks.observe(self.params.judge, part.book, part.suspects, first_s)
         self.peaks.close(min(p.watermark_s for p in self.parts.values()) // DAY_S - 1)

@@ -30,7 +30,7 @@ from streams.errors import ConfigError, UsageError
 from streams.extras import how_to_install
 from streams.files import unwritten
 from streams.language import listed, tr
-from streams.shown import MASK
+from streams.shown import MASK, shown
 
 if TYPE_CHECKING:
     from streams.calibrate.history import ColumnTable, Slice
@@ -450,6 +450,21 @@ def _say_changes(found: dict[str, Any]) -> None:
         )
     if not found["changes"]:
         typer.echo(tr("proposes no change"))
+    for number in found["bank_like"]:
+        typer.echo(
+            tr(
+                "{sender} behaves like a bank's number ({name}): it wrote to {again} % of "
+                "{recipients} recipients on two days or more, and {money} % of its texts name an "
+                "amount. Look it up. If it is a bank's, add it to recognise.registry_file "
+                "(deploy/README.md, Countries)"
+            ).format(
+                sender=number["sender"],
+                name=shown(number["name"]) or tr("no signature"),
+                recipients=number["recipients"],
+                again=f"{100 * number['again']:.0f}",
+                money=f"{100 * number['money']:.0f}",
+            )
+        )
     for reason in found["unreached"]:
         typer.echo(tr("warning: the target is out of reach: {reason}").format(reason=reason))
     if found["unreached"]:

@@ -95,6 +95,7 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     try:
         settings = settings_of(config)
         settings.params()
+        settings.check_country()
         _, overridden = settings.registry()
     except ConfigError as error:
         if as_json:

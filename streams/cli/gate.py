@@ -43,6 +43,7 @@ def serve(
     log_to_stderr()
     path = file_of(config)
     settings = load(path)
+    settings.check_country()
     name = gateway_id or settings.enforce.gateway_id
     words = ["gate", "serve", "--gateway-id", name]
     if path is not None:

@@ -33,6 +33,10 @@ def init(
         bool, typer.Option("--single", help="One machine, to try it: asks nothing.")
     ] = False,
     to: Annotated[Path, typer.Option(help="The settings file.")] = Path("otpguard.toml"),
+    country: Annotated[
+        str,
+        typer.Option(help="ISO 3166 code: whose numbers are read, and whose banks are trusted."),
+    ] = "",
 ) -> None:
     r"""Write settings, make the topics, say which processes and rights there are, run the doctor.
 
@@ -41,7 +45,7 @@ def init(
 
     \b
     Examples:
-      otpguard init --single
+      otpguard init --single --country NG
       otpguard init --to /etc/otpguard/otpguard.toml
     """
     from streams.cluster.admin import Cluster  # noqa: PLC0415 - start-up time
@@ -50,7 +54,7 @@ def init(
     if to.exists():
         typer.echo(tr("{to} is there already, and stays as it is").format(to=to))
     else:
-        _write(to, *_answers(to, single=single))
+        _write(to, *_answers(to, country.upper(), single=single))
         typer.echo(tr("wrote {to}; `otpguard config template` lists every setting").format(to=to))
     settings = load(to)
     with Cluster(settings.kafka) as cluster:
@@ -64,7 +68,7 @@ def init(
         raise typer.Exit(Exit.CONFIG)
 
 
-def _answers(to: Path, *, single: bool) -> tuple[Kafka, dict[str, str], int, int]:
+def _answers(to: Path, country: str, *, single: bool) -> tuple[Kafka, dict[str, str], int, int]:
     """Find the way to the brokers, other settings in TOML, partitions, and copies of each topic."""
     from streams.cluster.admin import Cluster  # noqa: PLC0415 - start-up time
     from streams.config import load  # noqa: PLC0415
@@ -84,14 +88,15 @@ def _answers(to: Path, *, single: bool) -> tuple[Kafka, dict[str, str], int, int
         )
     )
     copies, partitions = min(COPIES, brokers), FEW if single or brokers == 1 else MANY
-    country = usual.input.country
+    if not country and "country" in usual.input.model_fields_set:
+        country = usual.input.country
     if not single:
-        country = _asked(tr("Country of the numbers (ISO 3166)"), country).upper()
+        country = _asked(tr("Country of the numbers (ISO 3166)"), country or None).upper()
         partitions = _number(tr("Partitions of the input (never expanded in flight)"), partitions)
         copies = _number(
             tr("Copies of each topic (at most {brokers})").format(brokers=brokers), copies
         )
-    more = {"input.country": f'"{country}"'}
+    more = {"input.country": f'"{country}"'} if country else {}
     if single:  # the usual folder is there where a unit of systemd made it
         more["desk.store"] = str(toml_value(f"sqlite:///{to.absolute().with_name('desk.db')}"))
     if guarded != "none":  # the kill switch gets writers of its own
@@ -147,9 +152,9 @@ def _found(usual: Kafka) -> str:
 
 
 def _asked(what: str, proposed: object) -> str:
-    """An answer from standard input; an empty line takes what is proposed."""
+    """An answer from standard input; an empty line takes what is proposed, if anything is."""
     try:
-        return str(typer.prompt(what, default=str(proposed))).strip()
+        return str(typer.prompt(what, default=None if proposed is None else str(proposed))).strip()
     except typer.Abort:
         raise UsageError(tr("no answer: {what}; --single asks nothing").format(what=what)) from None
 

@@ -158,7 +158,7 @@ def platforms(
 
     reports, topics, now_ms = settings.reports, settings.topics, clock.now_ms()
     day_ms = now_ms - now_ms % 86_400_000 if at_once else tell.day_of(day, now_ms)
-    contacts = read_contacts(reports.contacts_file)
+    contacts = read_contacts(reports.contacts_file, settings.registry()[0])
     since_ms = day_ms - reports.days * 86_400_000
     clients = client_arguments(settings.kafka)
     with working(tr("cannot tell platforms")):

@@ -6,7 +6,6 @@ worker is needed.
 
 from __future__ import annotations
 
-import re
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -36,12 +35,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from detectors.model.records import EpisodeRecord
+    from detectors.recognise.registry import Registry
     from streams.config import Settings
     from streams.operate.audit import AuditChain
     from streams.wire import Override
 
 EVERYONE: Final = "*"
-PLATFORM: Final = re.compile("(sig|port|id|host|from):.+")
 RecipientArgument = Annotated[str, typer.Argument(help="Number in any form, or token.")]
 ReasonOption = Annotated[str, typer.Option("--reason", "-r", help="Why; a ticket, say.")]
 ActorOption = Annotated[
@@ -106,9 +105,12 @@ def allow(
       otpguard allow '*' 某银行 --reason "missing in the registry" --for 7d
       otpguard allow +8613900000001 sig:某校 --reason "done" --end
     """
-    key = platform_key(platform)
+    from streams.operate.platforms import platform_key  # noqa: PLC0415 - start-up time
+
+    registry, _ = settings_of(config).registry()
+    key = platform_key(registry, platform)
     if not (end or unseen):
-        _check_heard_of(config, recipient, key)
+        _check_heard_of(config, recipient, key, registry)
     _say(
         config, "allow", recipient, reason, actor, "0s" if end else lasts, wait_s,
         as_json=as_json, ticket=ticket, platform=key,
@@ -215,33 +217,16 @@ def rails(
     )  # fmt: skip
 
 
-def platform_key(written: str) -> str:
-    """A platform as the detector names it; what has no form is a signature.
-
-    >>> platform_key("port:95588"), platform_key("【ICBC】")
-    ('port:95588', 'sig:icbc')
-    """
-    from detectors.recognise.fold import name_key  # noqa: PLC0415 - start-up time
-
-    if PLATFORM.fullmatch(written):
-        return written
-    key = name_key(written)
-    if not key:
-        raise UsageError(tr("{written!r} names no platform").format(written=written))
-    return f"sig:{key}"
-
-
 def _canonical(settings: Settings, recipient: str) -> str:
     return recipient if recipient == EVERYONE else recipient_of(settings, recipient)
 
 
-def _check_heard_of(config: Path | None, recipient: str, key: str) -> None:
+def _check_heard_of(config: Path | None, recipient: str, key: str, registry: Registry) -> None:
     """Raise UsageError if a platform looks like a slip of the pen, and name what may be meant."""
     from streams.operate.cases import heard_of, instead, nearest  # noqa: PLC0415 - start-up time
 
     settings = settings_of(config)
     canonical = _canonical(settings, recipient)
-    registry, _ = settings.registry()
     if heard_of(key, registry, ()):
         return
     try:

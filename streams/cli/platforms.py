@@ -106,13 +106,16 @@ def show(
     """
     import msgspec  # noqa: PLC0415 - start-up time
 
-    from streams.cli.override import platform_key  # noqa: PLC0415
     from streams.cluster.admin import client_arguments  # noqa: PLC0415
-    from streams.operate.platforms import platform_lines, read_platforms  # noqa: PLC0415
+    from streams.operate.platforms import (  # noqa: PLC0415
+        platform_key,
+        platform_lines,
+        read_platforms,
+    )
     from streams.wire import encode_platform  # noqa: PLC0415
 
     settings = settings_of(config)
-    key = platform_key(platform)
+    key = platform_key(settings.registry()[0], platform)
     told = read_platforms(client_arguments(settings.kafka), settings.topics.platform)
     found = next((each for each in told if each.platform == key), None)
     if found is None:

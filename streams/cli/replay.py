@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +47,18 @@ def replay(
             "--dlq", metavar="FILE", help="Write refused records here.", show_default=False
         ),
     ] = None,
+    rulings: Annotated[
+        bool,
+        typer.Option(
+            "--rulings", help="A line for each code, whether a gateway passes it, not for actions."
+        ),
+    ] = False,
+    delay_ms: Annotated[
+        int,
+        typer.Option(
+            "--delay-ms", min=0, help="With --rulings: from an event to its lease being in force."
+        ),
+    ] = 500,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No progress and no summary on stderr.")
     ] = False,
@@ -61,15 +73,24 @@ def replay(
       otpguard scenario A1 --seed 3 | otpguard replay -
       otpguard replay monday.jsonl.gz tuesday.jsonl.gz --episodes > decisions.jsonl
       otpguard replay day.jsonl --dlq refused.jsonl | jq -r .recipient | sort | uniq -c
+      OTPGUARD_MODE=enforce otpguard replay day.jsonl --rulings | jq 'select(.ruling == "refuse")'
+
+    With --rulings, leases count from the event that caused them, by the rule of gateways. A lease
+    in shadow refuses nothing. On a terminal only the summary is shown.
     """
+    if rulings and episodes:
+        raise UsageError(tr("either --rulings or --episodes, not both"))
     settings = settings_of(config)
     import msgspec  # noqa: PLC0415 - start-up time
 
     from streams.operate.replay import chunks_of, outputs, refused  # noqa: PLC0415 - start-up time
     from streams.operate.replay import replay as run  # noqa: PLC0415 - start-up time
+    from streams.operate.rulings import RulingGateway  # noqa: PLC0415 - start-up time
 
     topic = settings.topics.episode if episodes else None
     account = _Account()
+    gateway = RulingGateway(delay_ms)
+    shown = not (rulings and sys.stdout.isatty())
     with ExitStack() as stack:
         letters = stack.enter_context(_created(dlq)) if dlq else None
         bar = progress("", plain_bytes(files), of_bytes=True, quiet=quiet)
@@ -83,15 +104,22 @@ def replay(
                         show(sum(map(len, lines)) + len(lines))
 
         for step in run(settings, chunks()):
-            sys.stdout.buffer.writelines(outputs(step, topic))
-            sys.stdout.buffer.flush()
+            lines: Iterable[bytes] = outputs(step, topic)
+            if rulings:
+                gateway.add(step.decisions.actions)
+                ruled = list(gateway.rule_batch(step.decoded.batch, step.codes))
+                account.whys.update(f"{each.ruling}: {each.why}" for each in ruled)
+                lines = (msgspec.json.encode(each) + b"\n" for each in ruled)
+            if shown:
+                sys.stdout.buffer.writelines(lines)
+                sys.stdout.buffer.flush()
             account.take(step)
             if letters is not None:
-                lines = [
-                    msgspec.json.encode(refused(reject)) + b"\n" for reject in step.decoded.rejects
-                ]
                 with writing(letters.name):
-                    letters.writelines(lines)
+                    letters.writelines(
+                        msgspec.json.encode(refused(reject)) + b"\n"
+                        for reject in step.decoded.rejects
+                    )
     if not quiet:
         print(account.said(), file=sys.stderr)
     account.check()
@@ -103,6 +131,7 @@ class _Account:
 
     counts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    whys: Counter[str] = field(default_factory=Counter)  # rulings and their reasons
     began: float = 0.0
     first: int = 0  # lines of the first chunk, which is mostly words read for the first time
 
@@ -119,6 +148,8 @@ class _Account:
     def said(self) -> str:
         """All of it in one line."""
         told = [said(self.counts) or tr("no lines")]
+        if self.whys:
+            told.append(tr("rulings: {what}").format(what=said(self.whys)))
         if self.reasons:
             told.append(tr("refused: {what}").format(what=said(self.reasons)))
         took_s = time.perf_counter() - self.began

@@ -20,7 +20,13 @@ HistoryOption = Annotated[
     bool, typer.Option(help="Begin with the messages that made those platforms known.")
 ]
 MemoryOption = Annotated[
-    int, typer.Option(min=0, max=200, help="Platforms that the carrier knows of a recipient.")
+    int | None,
+    typer.Option(
+        min=0,
+        max=200,
+        help="Platforms that the carrier knows of a recipient. Default: as many as people use.",
+        show_default=False,
+    ),
 ]
 NameArgument = Annotated[
     str | None, typer.Argument(help="Which scenario; --list shows them.", show_default=False)
@@ -63,7 +69,7 @@ def scenario(
     recipients: RecipientsOption = 1,
     first: FirstOption = 0,
     start: StartOption = None,
-    memory: MemoryOption = 14,
+    memory: MemoryOption = None,
     history: HistoryOption = True,
     options: ParameterOption = None,
     truth: TruthOption = None,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from detectors.model.records import Action
     from streams.config import Settings
-    from streams.operate.shadow import LeasedMessage
+    from streams.operate.rulings import LogMessage
 
 
 def shadow_report(
@@ -107,7 +107,7 @@ def _say(report: Mapping[str, Any]) -> None:
 
 def _read(
     settings: Settings, clients: Mapping[str, Any], leases: Mapping[str, Sequence[Action]]
-) -> Iterator[LeasedMessage]:
+) -> Iterator[LogMessage]:
     """Read the input topic for these recipients, from their first leases on.
 
     Partitions without a lease are not read.
@@ -133,13 +133,13 @@ def _messages(
     leases: Iterable[str],
     batches: Iterable[Sequence[Any]],
     show: Callable[[int], None] = lambda _: None,
-) -> Iterator[LeasedMessage]:
+) -> Iterator[LogMessage]:
     """Recognise the messages to these recipients in batches of records of one partition each.
 
     Everybody else's are skipped unread.
     """
     from detectors.model.event import EventKind, Trust  # noqa: PLC0415 - start-up time
-    from streams.operate.shadow import LeasedMessage  # noqa: PLC0415
+    from streams.operate.rulings import LogMessage  # noqa: PLC0415
     from streams.wire import decode  # noqa: PLC0415
 
     intake, recogniser = settings.intake(), settings.recogniser()
@@ -158,8 +158,8 @@ def _messages(
                 number, otp = int(batch.recipient[at]), bool(codes.otp[at])
                 recipient = batch.tokens.get(number) or str(number)
                 if recipient.encode() in keys:
-                    yield LeasedMessage(
-                        recipient, int(batch.event_time_ms[at]), otp,
+                    yield LogMessage(
+                        recipient, int(batch.event_time_ms[at]), int(batch.offset[at]), otp,
                         codes.name(at) if otp else "", trusts[codes.trust[at]],
                     )  # fmt: skip
         show(len(records))

@@ -32,6 +32,7 @@ def worker(
       OTPGUARD_WORKER_INSTANCE=slot-1 otpguard worker     (restarts move no partition)
     """
     settings = settings_of(config)
+    settings.check_country()
     from streams.worker.app import run_worker  # noqa: PLC0415 - start-up time
 
     to_stderr()

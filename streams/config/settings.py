@@ -119,6 +119,20 @@ class Settings(BaseModel):
         """Topic of the checkpoints, by Faust's rule."""
         return f"{self.app_id}-{TABLE}-changelog"
 
+    def check_country(self) -> None:
+        """Raise ConfigError if leases are to be enforced and no setting names the country.
+
+        The country decides whose national numbers are trusted. In shadow a default does no harm.
+        """
+        if self.mode == "enforce" and "country" not in self.input.model_fields_set:
+            raise ConfigError(
+                tr(
+                    'input.country: mode = "enforce" trusts banks by the numbers of a country, and '
+                    "none is set. Add the ISO 3166 code of yours in place of XX under [input]: "
+                    'country = "XX", or set OTPGUARD_INPUT_COUNTRY=XX'
+                )
+            )
+
     def intake(self) -> Intake:
         """The rules by which records are taken in."""
         from streams.wire import Intake, Numbers  # noqa: PLC0415 - start-up time
@@ -144,7 +158,7 @@ class Settings(BaseModel):
 
         path = self.recognise.registry_file
         shared = frozenset(map(sender_key, self.recognise.shared_senders))
-        shipped, _ = Registry.shipped().merged(Registry(shared=shared))
+        shipped, _ = Registry.shipped(self.input.country).merged(Registry(shared=shared))
         if path is None:
             return shipped, []
         try:

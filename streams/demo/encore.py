@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from detectors.leases.gate import Ruling
 from streams.demo.clock import EventClock
-from streams.demo.script import END_MS, VICTIM
+from streams.demo.script import END_MS, KNOWN, VICTIM
 from streams.language import tr
 from streams.operate.explain import platform_name
 from streams.scenarios.events import Labelled, Role
@@ -46,7 +46,7 @@ async def encore(
     """Continue until Enter is pressed or the flood is over; `seed` is that of the run."""
     clock, audience = EventClock(END_MS, 1.0), player.audience
     desk.follow(clock)
-    writer = MessageWriter("demo-desk", seed, VICTIM)
+    writer = MessageWriter("demo-desk", seed, VICTIM, KNOWN)
     seen = {event.truth.platform for event in play.live if event.value["recipient"] == play.victim}
     flood = [each for each in writer.strangers(FLOOD + len(seen)) if each.name not in seen][:FLOOD]
     wanted = _wanted(player, play)

@@ -57,6 +57,9 @@ SETTINGS: Final = """\
 app_id = "otpguard-demo"
 mode = "enforce"
 
+[input]
+country = "CN"
+
 [kafka]
 bootstrap = "{bootstrap}"
 

@@ -18,7 +18,6 @@ from streams.scenarios.events import Labelled, Role
 from streams.scenarios.mix import merged
 from streams.scenarios.numbering import COUNT, subscriber
 from streams.scenarios.ordinary import Rates, ordinary
-from streams.scenarios.people import HABITS
 from streams.scenarios.writer import in_order
 
 FLOOD_MS: Final = DEFAULT_START_MS
@@ -39,6 +38,9 @@ FLOOD_MESSAGES: Final = 66
 
 VICTIM: Final = COUNT - 1
 """Index of the victim, far from those of the others."""
+
+KNOWN: Final = 14
+"""Platforms that the victim uses."""
 
 LOOK_ALIKES: Final = ("B1", "B2", "B4")
 
@@ -89,7 +91,7 @@ def script(seed: int, subscribers: int) -> Timetable:
     span_ms = HISTORY_DAYS * DAY_MS
     return Timetable(
         victim=subscriber(VICTIM),
-        known_platforms=HABITS,
+        known_platforms=KNOWN,
         subscribers=subscribers,
         look_alikes=counts,
         history=merged(*past, ordinary(subscribers, LIVE_MS - span_ms, seed, duration_ms=span_ms)),
@@ -114,6 +116,9 @@ def incident(seed: int) -> list[Labelled]:
             seed,
             recipient=VICTIM,
             start_ms=FLOOD_MS,
+            memory=KNOWN,
+            wordings=1,
+            together=0,
             messages=FLOOD_MESSAGES,
             known_codes=4,
             new_codes=1,

@@ -1,1 +1,1 @@
-"""Adapters: they make gateways hold what the detector asks for and the operator allows."""
+"""Adapters: they keep the leases at SMS gateways equal to the desired state."""

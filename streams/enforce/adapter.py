@@ -1,11 +1,12 @@
-"""The Kafka side of an adapter.
+"""The Kafka side of an adapter: reads actions and overrides, publishes acknowledgements.
 
-Reads the operator's word whole, then the leases whole, then follows both; tells what became of each
-action; commits what a restart need not tell again.
+At start, the adapter reads all overrides, then all leases, and then follows both. It publishes the
+outcome of each action. It commits an offset once the outcomes of all earlier records are published,
+so a restart does not publish them again.
 
-One process for one gateway reads all partitions, in a consumer group of its own that serves only to
-remember offsets. Nothing here blocks for long: while the broker is away, leases still end, and what
-cannot be told waits.
+One process serves one gateway and reads all partitions. Its consumer group serves only to store
+offsets. No call in this module blocks for long: while the broker is down, leases still end and
+unpublished records wait.
 """
 
 from __future__ import annotations
@@ -46,28 +47,34 @@ from streams.wire import (
 
 log = logging.getLogger(__name__)
 
-POLL_MS: Final = 50  # an order that came back waits no longer than this to be acknowledged
+POLL_MS: Final = 50  # also the maximum delay between a finished order and its acknowledgement
 CALM_POLL_MS: Final = 250
-"""Of a wait in which nothing can come but records, which end it at once. A turn takes .7 ms
-whatever it finds: at 20 a second 8 µs of each of a gate's 3,000 answers."""
+"""Poll timeout while no order is under way and no deadline is near. Only a new record can need
+attention then, and a record ends the poll at once. One loop costs 0.7 ms even without work. At 20
+loops per second that would add 8 µs to each of a gate's 3,000 answers."""
 POLL_RECORDS: Final = 2_000
-BATCH_BYTES: Final = 262_144  # a batch's acknowledgements in one: each batch wakes the sender
+# large enough for the acknowledgements of one batch: each producer batch wakes the sender
+BATCH_BYTES: Final = 262_144
 COMMIT_S: Final = 1.0
 ASK_S: Final = 5.0
-"""With nothing new to commit the same is committed so often: a broker that answers is alive, and
-offsets that are never renewed expire."""
-LOG_APPEND_TIME: Final = 1  # Kafka's number of it: the time of a record is the broker's
+"""Interval for committing unchanged offsets. The response shows that the broker is alive, and
+offsets that are never committed again expire."""
+LOG_APPEND_TIME: Final = 1  # Kafka's timestamp type for a time set by the broker
 STALE_S: Final = 20.0
-"""Leases are not current when nothing has shown for so long that they are. A broker is asked every
-5 s; the alert of a silent broker begins at the same age."""
+"""Leases count as stale after this time without proof that they are current. The broker is asked
+every 5 s. The alert about a silent broker starts at the same age."""
 REBUILD_S: Final = 120.0
-"""Two days of leases are read within seconds; a broker that takes longer is not well."""
+"""Time limit for reading the topics at start. Two days of leases take seconds to read; a broker
+that needs longer has a problem."""
 
 Position = tuple[TopicPartition, int]
 
 
 class Adapter:
-    """Runs until told to stop. `ready` is set once the book is whole and the gateway answers."""
+    """Runs until `stop` is set.
+
+    `ready` is set once all leases are read and the gateway answers.
+    """
 
     def __init__(
         self,
@@ -79,9 +86,10 @@ class Adapter:
         clock_ms: Callable[[], int],
         current_at: float | None = None,
     ) -> None:
-        """`clients` are the arguments by which Kafka clients reach the cluster.
+        """`clients` are the connection arguments for Kafka clients.
 
-        `current_at` is the monotonic time at which a predecessor's leases were last current.
+        `current_at` is the monotonic time when the leases of the previous adapter in this process
+        were last current.
         """
         self._reconciler = reconciler
         self._topics = topics
@@ -106,7 +114,7 @@ class Adapter:
         self._words = {topics.everyone, topics.override}
         self._told: dict[TopicPartition, int] = {}
         self._rebuilt: list[tuple[Action, Position, int | None]] | None = None
-        self._commit_at = 0.0  # monotonic, as the next two
+        self._commit_at = 0.0  # on the monotonic clock, as are `_asked_at` and `_broker_at`
         self._committed: dict[TopicPartition, int] = {}
         self._asked_at = 0.0
         self._broker_at = time.monotonic()
@@ -116,11 +124,11 @@ class Adapter:
         self._rails_open = False
         self._rails_near = False
         self._rails_times = 1
-        self._up: bool | None = None  # nobody knows yet
+        self._up: bool | None = None  # None: not known yet
         self.ready = threading.Event()
 
     def run(self, stop: threading.Event) -> None:
-        """Run until told to stop. Raise UnavailableError if only a restart helps."""
+        """Run until `stop` is set. Raise UnavailableError if only a restart can help."""
         try:
             self._rebuild(stop)
             while not stop.is_set():
@@ -136,25 +144,26 @@ class Adapter:
             self._consumer.close()
 
     def unready(self) -> str:
-        """Return why the leases are not current, empty if they are. For any thread."""
+        """Return why the leases are not current, or an empty string if they are. Thread-safe."""
         if not self.ready.is_set():
             return "reading the leases"
         age_s = time.monotonic() - self.current_at
         return f"the leases were current {age_s:.0f} s ago" if age_s > STALE_S else ""
 
     def _rebuild(self, stop: threading.Event) -> None:
-        """Read the operator's word to its end, then the leases, before the first order."""
+        """Read all overrides and then all leases, before the first order to the gateway."""
         overrides = [each for name in self._words for each in partitions_of(self._consumer, name)]
         leases = partitions_of(self._consumer, self._topics.throttle)
         for partition, end in self._consumer.end_offsets([*overrides, *leases]).items():
             told = self._consumer.committed(partition) or 0
-            # What is past the end was told of a topic that is gone.
+            # A committed offset beyond the end belongs to an earlier topic that was deleted.
             self._told[partition] = told if told <= end else 0
         self._read_whole(overrides, overrides, stop)
         self._rebuilt = []
         self._read_whole(leases, [*overrides, *leases], stop)
         self._enter_rebuilt()
-        self._places.look()  # of a partition that holds nothing, no record tells
+        # An empty partition has no records from which its position could be learned.
+        self._places.look()
         log.info("rebuilt: %d recipients", len(self._reconciler.book.entries))
 
     def _read_whole(
@@ -175,9 +184,9 @@ class Adapter:
                 raise UnavailableError(tr("the topics of leases could not be read to their ends"))
 
     def _take(self, timeout_ms: int) -> None:
-        """Enter what the log says; a record that says nothing costs its own line in our log."""
+        """Process polled records. An unreadable record is counted and logged, then skipped."""
         polled = self._places.follow(timeout_ms, POLL_RECORDS)
-        # The operator first: a release and the lease it is about may come in one poll.
+        # Overrides come first: a release and the lease that it ends may be in the same poll.
         for partition in sorted(polled, key=lambda each: each.topic not in self._words):
             enter = self._enter_word if partition.topic in self._words else self._enter_lease
             for record in polled[partition]:
@@ -189,7 +198,7 @@ class Adapter:
                     enter(partition, record)
                 except UnreadableError as error:
                     place = partition.topic, partition.partition, record.offset
-                    # The trace would hold the record.
+                    # A traceback would show the record's content.
                     log.error("refused a %s record at %s[%d]@%d", error.kind, *place)  # noqa: TRY400
                     self._metrics.add("records_refused_total", kind=error.kind)
 
@@ -197,18 +206,18 @@ class Adapter:
         word = decode_override(record.value)
         topics = self._topics
         if partition.topic != (topics.everyone if word.recipient == EVERYONE else topics.override):
-            # The right to write about one recipient is no right to stop everything.
+            # Permission to write overrides for one recipient must not allow global overrides.
             raise UnreadableError
         told = record.offset < self._told[partition]
         self._reconciler.override(word, (partition, record.offset), told=told)
-        # A word that is over as it is said only ends another one.
+        # An override that ends when it begins only cancels an earlier override.
         ends = word.expires_at_ms is not None and word.expires_at_ms <= word.issued_at_ms
         if word.verb not in ("mode", "rails") and not (told or ends):
             self._metrics.add("false_alarm_signals_total", kind=word.verb)
 
     def _enter_lease(self, partition: TopicPartition, record: Any) -> None:
         action, position = decode_action(record.value), (partition, record.offset)
-        # A time that the writer gave may be wrong with the lease; the broker's own is not.
+        # A timestamp from the writer can be as wrong as the lease; a broker timestamp cannot.
         written_ms = record.timestamp if record.timestamp_type == LOG_APPEND_TIME else None
         now_ms = self._clock_ms()
         if self._rebuilt is None or action.expires_at_ms + REMEMBER_MS <= now_ms:
@@ -223,17 +232,17 @@ class Adapter:
         self._reconciler.action(action, position, now_ms, told=told, written_ms=written_ms)
 
     def _enter_rebuilt(self) -> None:
-        """Enter the leases that were read in the order in which they were issued.
+        """Process the leases read at start, in the order in which they were issued.
 
-        Partitions are read in runs: in that order the rails would see other rushes and crowds than
-        they saw before.
+        Partitions are read one after another. In that order the rails would count other rates and
+        totals than when the leases were first processed.
         """
         leases, self._rebuilt = self._rebuilt or [], None
         for action, position, written_ms in sorted(leases, key=lambda each: each[0].issued_at_ms):
             self._enter_action(action, position, written_ms)
 
     def _forget(self, topic: str, key: bytes | None) -> None:
-        """Heed a deleted word, where that word could have been said; other keys delete nothing."""
+        """Process the tombstone of an override; ignore a key that does not belong to the topic."""
         try:
             recipient, verb, platform = key_parts(key or b"")
         except ValueError:
@@ -263,12 +272,13 @@ class Adapter:
             )
         for counts in report.counts:
             if not (self._counts and self._tell_counts(counts)):
-                break  # the next might wait for the same
+                break  # the next send might block for the same reason
 
     def _counts_topic(self) -> str:
-        """The topic of counts; "" where there is none, or none for us.
+        """Return the topic for counts, or "" if it is missing or not visible to this user.
 
-        To enforce it is not needed, and a send to it would wait for it to be made.
+        Enforcement works without counts. A send to a missing topic would block until the topic
+        exists.
         """
         name = self._topics.counts
         if self._consumer.partitions_for_topic(name):
@@ -281,7 +291,7 @@ class Adapter:
         return ""
 
     def _tell_counts(self, counts: Counts) -> bool:
-        """Tell what was refused so far; False if that is lost, which changes nothing."""
+        """Publish the refused-message counts. Return False if they are lost, which is harmless."""
         try:
             sent = self._producer.send(
                 self._counts, encode_counts(counts), key=counts.action_id.encode()
@@ -299,7 +309,10 @@ class Adapter:
             self._counts = ""
 
     def _commit(self) -> None:
-        """Remember what is told and on the log; a crash in between tells it once more."""
+        """Commit the offsets before which everything is published.
+
+        After a crash, outcomes that are published but not committed are published again.
+        """
         if self._outbox.look():
             self._broker_at = time.monotonic()
         if not self._outbox.waiting:
@@ -309,7 +322,9 @@ class Adapter:
                 try:
                     self._consumer.commit_async(_metadata(safe), self._answered)
                 except KafkaError as error:
-                    bear(error)  # leases still end; the metric of its silence tells of it
+                    # Leases still end meanwhile; the metric of the broker's silence shows the
+                    # problem.
+                    bear(error)
                 else:
                     self._committed = safe
 
@@ -318,10 +333,10 @@ class Adapter:
             self._broker_at = time.monotonic()
 
     def _safe(self) -> dict[TopicPartition, int]:
-        """Offsets before which everything is told, where they are known.
+        """Return the offsets before which all outcomes are published, for known partitions.
 
-        The client is not asked where it stands: after a restart of its broker it would answer only
-        when that answers again.
+        The positions are recorded here instead of asking the client. After a restart of its broker
+        the client would answer only when the broker is back.
         """
         safe = dict(self._places.next)
         for partition, offset in self._reconciler.unsettled():
@@ -329,7 +344,7 @@ class Adapter:
         return safe
 
     def _watch(self, now_ms: int) -> None:
-        """Gauges, and a line in the log for each turn of events."""
+        """Update gauges, and log each change of a state once."""
         reconciler = self._reconciler
         rails, params = reconciler.book.rails, rails_at(reconciler.book, now_ms)
         share = utilisation(params, rails, now_ms)
@@ -361,7 +376,7 @@ class Adapter:
         self._metrics.set_mode(mode(reconciler.book, now_ms))
 
     def _finish(self) -> None:
-        """Tell and remember what can be in a moment; a successor tells the rest."""
+        """Publish and commit what is possible within seconds. A successor publishes the rest."""
         self._publish(self._reconciler.step(self._clock_ms()))
         try:
             self._producer.flush(timeout=5)

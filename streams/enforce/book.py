@@ -1,8 +1,12 @@
-"""The desired state: the machine's newest opinion of each recipient and the operator's word.
+"""The desired state: which lease each recipient should have at a gateway now.
 
-Pure: no clock, no Kafka, no gateway. Records may arrive in any order, twice, or late; the book ends
-up the same, because the highest (epoch, revision) wins and every answer is computed from what is
-known and the time asked about.
+The state combines three inputs. Actions come from the detector: each one throttles or releases one
+recipient. Overrides come from the operator. The rails limit how many leases the detector may
+enforce by itself.
+
+This module is pure: no clock, no Kafka, no gateway. Records may arrive late, twice, or in any
+order, and the final state is the same. The action with the highest (epoch, revision) wins. Every
+answer is computed from the known records and the given time.
 """
 
 from __future__ import annotations
@@ -22,67 +26,79 @@ from detectors.model.times import HOUR_MS, MINUTE_MS
 from streams.wire import EVERYONE, Override
 
 REMEMBER_MS: Final = HOUR_MS
-"""An action is remembered for so long after its lease is over, so that an older one that arrives
-late is known to be older. Chosen: six default leases."""
+"""An action is remembered for this long after its lease ends. An older action that arrives late is
+then still recognised as stale. One hour is six times the default lease; the value was chosen, not
+measured."""
 AHEAD_MAX_MS: Final = 5 * MINUTE_MS
-"""A lease issued later than this after it was seen has a wrong clock behind it. Chosen: over twice
-the two minutes by which the coarsest gateways that the detector judges by stamp their messages."""
+"""A lease issued more than this after it was received comes from a wrong clock and is rejected.
+Chosen: more than twice two minutes, the largest timestamp error of a supported gateway."""
 
 
 class NoLease(StrEnum):
-    """Reasons for no lease, or what became of an action."""
+    """Reason why a recipient has no lease, or why an action was not applied."""
 
-    NONE = "none"  # nothing known about this recipient
-    STALE = "stale"  # a higher (epoch, revision) is known
-    AHEAD = "ahead"  # issued in the future
-    RELEASE = "release"  # the detector's own
+    NONE = "none"  # no action is known for this recipient
+    STALE = "stale"  # an action with a higher (epoch, revision) is known
+    AHEAD = "ahead"  # issued too far in the future: the writer's clock is wrong
+    RELEASE = "release"  # the detector itself released the recipient
     OVER = "over"
-    SHADOW = "shadow"  # the detector only watches
-    MODE = "mode"  # the operator's switch is at shadow or off
+    SHADOW = "shadow"  # the detector runs in shadow mode: it reports but does not enforce
+    MODE = "mode"  # the operator set the global mode to shadow or off
     EXEMPT = "exempt"
-    RELEASED = "released"  # by the operator
+    RELEASED = "released"  # the operator released the recipient
     RAIL = "rail"
 
 
 @dataclass(slots=True)
 class Entry:
-    """The newest action about one recipient."""
+    """The newest action for one recipient, and the decision of the rails about its lease."""
 
     action: Action
-    refusal: Refusal | None  # of the rails
-    until_ms: int  # end of the lease, at most the longest lease after it was seen
-    enforced_until_ms: int  # as long as this a gateway may hold some lease of the recipient
+    refusal: Refusal | None  # why the rails refused the lease; None: admitted
+    until_ms: int  # end of the lease, at most LEASE_MAX_MS after the lease was received
+    enforced_until_ms: int  # until then a gateway may still enforce some lease of this recipient
 
     @property
     def stands(self) -> bool:
-        """A lease to be enforced, as far as machine and rails have a say."""
+        """True if the action asks for an enforced lease and the rails admitted the lease.
+
+        Overrides of the operator are not considered here.
+        """
         action = self.action
         return action.verb == "throttle" and action.mode == "enforce" and self.refusal is None
 
 
 @dataclass(slots=True)
 class DesiredState:
-    """Mutable. Entries are bounded by the leases of the last hour, overrides by the operator."""
+    """The newest action per recipient, the state of the rails, and all overrides. Mutable.
+
+    The number of entries is bounded by the leases of the last hour. The number of overrides is
+    bounded by what operators write.
+    """
 
     params: RailParams
     rails: Rails = field(default_factory=Rails)
     entries: dict[str, Entry] = field(default_factory=dict)
     overrides: dict[str, dict[tuple[str, str], Override]] = field(default_factory=dict)
-    deadlines: list[tuple[int, str]] = field(default_factory=list)  # heap: answers that may change
+    # heap: times at which an answer may change
+    deadlines: list[tuple[int, str]] = field(default_factory=list)
 
     def touched_by(self, recipient: str) -> Iterable[str]:
-        """The recipients that a word about `recipient` is about."""
+        """Return the recipients that an override for `recipient` affects."""
         return tuple(self.entries) if recipient == EVERYONE else (recipient,)
 
 
 def take_action(
     book: DesiredState, action: Action, now_ms: int, written_ms: int | None = None
 ) -> NoLease | None:
-    """Enter an action; STALE if a newer one is known already, AHEAD if it is of the future.
+    """Store an action unless it is older than the known action or from the future.
 
-    `written_ms` is when the log took it in, where the log has a clock of its own: by that an action
-    of the future stays one, however long after it is read. Neither of the two is entered: what is
-    known already stands.
+    Return None if the action is stored or already known, STALE if a newer action is known, and
+    AHEAD if the action was issued too far in the future. Stale and future actions do not change the
+    desired state.
+
+    `written_ms` is the append time of the Kafka broker, if the topic has broker timestamps. With
+    it, an action from the future is rejected even if it is read much later.
     """
     seen_ms = now_ms if written_ms is None else min(now_ms, written_ms)
     if action.verb == "throttle" and action.issued_at_ms > seen_ms + AHEAD_MAX_MS:
@@ -108,7 +124,8 @@ def take_action(
             opened_ms=action.opened_ms,
             now_ms=seen_ms,
             renewal=known is not None and known.stands and known.until_ms > action.issued_at_ms,
-            # Of what came under an older lease the book may not know that lease any more.
+            # The rate rail does not count actions older than this: the lease that such an action
+            # renews may be forgotten already.
             rated=action.issued_at_ms > now_ms - REMEMBER_MS,
         )
     book.entries[action.recipient] = Entry(action, refusal, until_ms, enforced_until_ms)
@@ -117,19 +134,20 @@ def take_action(
 
 
 def _enforced_until_ms(action: Action, until_ms: int) -> int:
-    """Return until when this action, or what it took the place of, may be held at a gateway."""
+    """Return until when a gateway may enforce this action or the lease that it replaces."""
     if action.mode != "enforce":
         return 0
     if action.verb == "throttle":
         return until_ms
-    # The lease that a release is about need not be on the log any more: it is compacted.
+    # The released lease may be missing: the topic is compacted and keeps only the release.
     return until_ms + LEASE_MAX_MS
 
 
 def take_override(book: DesiredState, override: Override) -> Iterable[str]:
-    """Enter the operator's word, and return the recipients for whom the answer may differ now.
+    """Store an override and return the recipients whose answer may change.
 
-    The last record of a key counts, whatever its times say: the log's order is the operator's.
+    The last record of a key wins, whatever its timestamps are: the order of the log is the order in
+    which the operator wrote.
     """
     words = book.overrides.setdefault(override.recipient, {})
     words[override.verb, override.platform] = override
@@ -139,9 +157,9 @@ def take_override(book: DesiredState, override: Override) -> Iterable[str]:
 
 
 def forget_override(book: DesiredState, recipient: str, verb: str, platform: str) -> Iterable[str]:
-    """Take back the operator's word, and return the recipients for whom the answer may differ now.
+    """Remove an override and return the recipients whose answer may change.
 
-    The topic forgets it too: its record is deleted.
+    The override's record is deleted from the topic too.
     """
     words = book.overrides.get(recipient, {})
     if words.pop((verb, platform), None) is None:
@@ -152,9 +170,9 @@ def forget_override(book: DesiredState, recipient: str, verb: str, platform: str
 
 
 def desired_lease(book: DesiredState, recipient: str, now_ms: int) -> Lease | NoLease:
-    """The lease that a gateway should hold for this recipient at `now_ms`, or why none.
+    """Return the lease that a gateway should enforce for this recipient, or why there is none.
 
-    This is the one place that decides about enforcement.
+    All decisions about enforcement are made here and nowhere else.
     """
     entry = book.entries.get(recipient)
     if entry is None:
@@ -188,7 +206,7 @@ def desired_lease(book: DesiredState, recipient: str, now_ms: int) -> Lease | No
 def _opened(
     book: DesiredState, words: Mapping[tuple[str, str], Override], now_ms: int
 ) -> tuple[set[int], list[AgainWindow]]:
-    """Ids of platforms that words let pass now, and the windows of those that pass once."""
+    """Return the platforms that active overrides allow, and the windows of those allowed once."""
     allowed, once = set[int](), list[AgainWindow]()
     for spoken in (words, book.overrides.get(EVERYONE, {})):
         for (verb, platform), override in spoken.items():
@@ -204,10 +222,11 @@ def _opened(
 
 
 def _wider(again: tuple[AgainWindow, ...], once: Sequence[AgainWindow]) -> tuple[AgainWindow, ...]:
-    """The windows of a lease with those of words that let one code of a platform pass.
+    """Return the retry windows of a lease, extended by overrides that allow a platform once.
 
-    Such a code takes the place of a second request in what a gateway lets through. Of a platform
-    that the lease says is hot a word changes nothing.
+    In a retry window one code of a platform passes, because the recipient asked for the code again.
+    An override that allows a platform once has the same effect. It changes nothing for a platform
+    that the lease marks as hot (abused in other floods).
     """
     found = {window.platform_id: window for window in again}
     for window in once:
@@ -223,13 +242,13 @@ def _wider(again: tuple[AgainWindow, ...], once: Sequence[AgainWindow]) -> tuple
 
 
 def mode(book: DesiredState, now_ms: int) -> str:
-    """The operator's switch: "enforce" unless a word that still holds says otherwise."""
+    """Return the operator's global mode: "enforce" unless an active override sets another mode."""
     word = book.overrides.get(EVERYONE, {}).get(("mode", ""))
     return word.mode if word is not None and _holds(word, now_ms) else "enforce"
 
 
 def rails_times(book: DesiredState, now_ms: int) -> int:
-    """The rails that the operator lets in by those of the settings; 1 if nobody raised them."""
+    """Return the factor by which the operator raised the rails; 1 if they are not raised."""
     word = book.overrides.get(EVERYONE, {}).get(("rails", ""))
     if word is None or not word.issued_at_ms <= now_ms or not _holds(word, now_ms):
         return 1
@@ -237,12 +256,12 @@ def rails_times(book: DesiredState, now_ms: int) -> int:
 
 
 def rails_at(book: DesiredState, now_ms: int) -> RailParams:
-    """The rails in force, the operator's word about them heeded."""
+    """Return the rails in force, including the factor set by the operator."""
     return book.params.raised(rails_times(book, now_ms))
 
 
 def came_before_the_word(book: DesiredState, recipient: str, now_ms: int) -> bool:
-    """Tell if the rails refused a lease that was issued before a word that raises them now."""
+    """True if the rails refused a lease issued before an override that now raises the rails."""
     entry, word = book.entries[recipient], book.overrides.get(EVERYONE, {}).get(("rails", ""))
     if entry.refusal not in (Refusal.RATE, Refusal.SHARE) or rails_times(book, now_ms) == 1:
         return False
@@ -251,10 +270,11 @@ def came_before_the_word(book: DesiredState, recipient: str, now_ms: int) -> boo
 
 
 def let_in(book: DesiredState, now_ms: int) -> set[str]:
-    """Let in what the rails refused before the operator's word, and the word has room for.
+    """Admit leases that the rails refused earlier, as far as the raised rails have room.
 
-    In the order in which they were issued. What came after the word was judged by it. When it
-    ends, those in force stay, as at every rail.
+    Return the admitted recipients. Leases are admitted in the order in which they were issued. Only
+    leases issued before the override are considered; later ones were already checked against the
+    raised rails. When the override ends, admitted leases stay in force, as with every rail.
     """
     params, found = rails_at(book, now_ms), set[str]()
     refused = [
@@ -273,12 +293,18 @@ def let_in(book: DesiredState, now_ms: int) -> set[str]:
 
 
 def uncertain(book: DesiredState, now_ms: int) -> set[str]:
-    """Recipients of whom a gateway that cannot tell may hold a lease, whatever should stand."""
+    """Return recipients for whom a gateway may still enforce a lease.
+
+    The caller uses this for gateways that cannot list their leases.
+    """
     return {name for name, entry in book.entries.items() if entry.enforced_until_ms > now_ms}
 
 
 def due(book: DesiredState, now_ms: int) -> set[str]:
-    """Recipients whose answer may have changed with time; forgets what is long over."""
+    """Return recipients whose answer may have changed because time passed.
+
+    Entries and overrides that ended more than REMEMBER_MS ago are deleted.
+    """
     recipients: set[str] = set()
     while book.deadlines and book.deadlines[0][0] <= now_ms:
         _, name = heapq.heappop(book.deadlines)
@@ -296,7 +322,7 @@ def due(book: DesiredState, now_ms: int) -> set[str]:
 
 
 def _look_again(book: DesiredState, at_ms: int, name: str) -> None:
-    """Note that the answer about `name` changes at `at_ms`, and is forgotten later."""
+    """Schedule a check of `name` at `at_ms`, and its deletion REMEMBER_MS later."""
     heapq.heappush(book.deadlines, (at_ms, name))
     heapq.heappush(book.deadlines, (at_ms + REMEMBER_MS, name))
 

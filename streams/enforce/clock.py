@@ -1,4 +1,4 @@
-"""The time by which leases are judged: a clock that is set back holds none of them longer."""
+"""The clock for leases. A wall clock that is set back does not make leases last longer."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from detectors.bars import LEASE_MAX_MS
 from streams.enforce.book import REMEMBER_MS
 
 DOUBT_MS: Final = LEASE_MAX_MS + REMEMBER_MS
-"""From when a clock is set back until it is believed: then all is over and forgotten that was held.
-For ever would be no better: a clock that ran ahead and was put right would end every new lease."""
+"""Time after which a wall clock that was set back is trusted again. By then every lease that was in
+force has ended and is forgotten. Never trusting it would be wrong too: after a clock that ran ahead
+is corrected, every new lease would look expired."""
 
-STEP_NS: Final = 1_000_000_000  # back by so much once more, it is set back anew
+# a further step back of at least this size restarts the waiting time
+STEP_NS: Final = 1_000_000_000
 
 _RUNNING: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""A clock that nobody sets, and that goes on while the machine sleeps where there is such a one."""
+"""A clock that nobody sets. CLOCK_BOOTTIME also counts while the machine sleeps; where the system
+lacks it, CLOCK_MONOTONIC is used."""
 
 
 def _running_ns() -> int:
@@ -24,10 +27,10 @@ def _running_ns() -> int:
 
 
 class LeaseClock:
-    """Tells milliseconds UTC. For one thread.
+    """Callable that returns milliseconds UTC. Not thread-safe.
 
-    A wall clock that jumps forward is followed at once; behind one that is set back, time goes on
-    by what really went by.
+    If the wall clock jumps forward, this clock follows at once. If the wall clock is set back, this
+    clock continues with the elapsed time, until DOUBT_MS have passed.
     """
 
     def __init__(
@@ -38,11 +41,13 @@ class LeaseClock:
         self._wall_ns = wall_ns
         self._running_ns = running_ns
         self._ahead_ns = wall_ns() - running_ns()
-        self._doubted: tuple[int, int] | None = None  # how far ahead the wall is, and since when
+        # the wall clock's offset after it was set back, and since when
+        self._doubted: tuple[int, int] | None = None
 
     def __call__(self) -> int:
-        """Return the time."""
-        wall_ns = self._wall_ns()  # first: what goes by between the two must not count as ahead
+        """Return the time in milliseconds UTC."""
+        # Read the wall clock first: the time between the two reads must not count as an advance.
+        wall_ns = self._wall_ns()
         running_ns = self._running_ns()
         ahead_ns, doubted = wall_ns - running_ns, self._doubted
         if ahead_ns >= self._ahead_ns:

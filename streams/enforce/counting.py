@@ -1,7 +1,8 @@
-"""Asking a gateway, now and then, how much it has refused under its leases; and what is new in it.
+"""Schedule for reading refused-message counts of active leases from a gateway.
 
-One, two and five minutes after the first lease of an episode, and then every five: a person on the
-phone hears of the first minute, and 20,000 leases cost 70 records a second.
+Counts are read one, two and five minutes after the first lease of an episode, and then every five
+minutes. The first reading is early because support staff on the phone need it. With 20,000 leases
+this schedule writes about 70 records per second.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ EVERY_MS: Final = 300_000
 
 
 def due_after(since_ms: int, now_ms: int) -> int:
-    """The next moment after `now_ms` to ask about an episode whose first lease came at `since_ms`.
+    """Return the next reading after `now_ms` for an episode whose first lease began at `since_ms`.
 
     >>> [due_after(0, ms) for ms in (0, 60_000, 120_000, 300_000)]
     [60000, 120000, 300000, 600000]
@@ -34,13 +35,16 @@ def due_after(since_ms: int, now_ms: int) -> int:
 class _Counted:
     episode_id: str
     recipient: str
-    since_ms: int  # of the timer
-    until_ms: int  # UTC: then it is over, whatever became of it
-    told: int = 0  # messages
+    since_ms: int  # start of the episode's first lease, on the timer's clock
+    until_ms: int  # milliseconds UTC; after this time the count is no longer read
+    told: int = 0  # refused messages reported so far
 
 
 class Counting:
-    """The leases that are counted, by action; as many as the gateway holds."""
+    """Active leases whose counts are read, by action id.
+
+    Their number is bounded by the leases of the gateway.
+    """
 
     def __init__(self) -> None:
         self._leases: dict[str, _Counted] = {}
@@ -51,7 +55,7 @@ class Counting:
         return len(self._leases)
 
     def begin(self, action: Action, timer_ms: int) -> None:
-        """Count a lease that the gateway holds from now on; a renewal goes on with its episode."""
+        """Start reading the count of a lease. A renewal continues the schedule of its episode."""
         name = action.action_id
         if name in self._leases:
             return
@@ -64,7 +68,10 @@ class Counting:
         heapq.heappush(self._due, (due_after(since_ms, timer_ms), name))
 
     def due(self, timer_ms: int, now_ms: int, most: int) -> list[str]:
-        """Return actions to ask about, at most so many; each is due again. `now_ms` is UTC."""
+        """Return up to `most` actions whose counts are due, and schedule their next readings.
+
+        `timer_ms` is the time of the schedule's own clock; `now_ms` is UTC.
+        """
         found: list[str] = []
         while self._due and self._due[0][0] <= timer_ms and len(found) < most:
             _, name = heapq.heappop(self._due)
@@ -79,7 +86,7 @@ class Counting:
         return found
 
     def news(self, action_id: str, tally: LeaseTally) -> str | None:
-        """Return the episode of an action of which more was refused than was told; else None."""
+        """Return the episode id if more messages were refused than reported before, else None."""
         lease = self._leases.get(action_id)
         if lease is None or tally.refused <= lease.told:
             return None
@@ -87,7 +94,7 @@ class Counting:
         return lease.episode_id
 
     def end(self, action_id: str) -> None:
-        """Count a lease no more."""
+        """Stop reading the count of a lease."""
         lease = self._leases.pop(action_id, None)
         if lease is not None and self._newest.get(lease.recipient) == action_id:
             del self._newest[lease.recipient]

@@ -1,7 +1,11 @@
-"""A gateway as the adapter sees it: something that can be told to hold leases.
+"""The interface between the adapter and an SMS gateway that enforces leases.
 
-Calls come from worker threads, one at a time for each recipient. Telling a gateway twice what it
-knows already changes nothing, so the adapter repeats itself whenever it is in doubt.
+A lease is an order to refuse verification codes to one recipient for a limited time. The lease's
+scope lists the platforms whose codes still pass.
+
+The adapter calls a `Gateway` from worker threads. There is at most one call at a time for each
+recipient. Every call is idempotent: repeating an order changes nothing. So the adapter repeats an
+order when it does not know whether the first attempt succeeded.
 """
 
 from __future__ import annotations
@@ -15,85 +19,106 @@ from detectors.leases.gate import Lease
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A lease for one recipient, to be applied or ended."""
+    """A lease and the recipient it is for: the unit of one `Gateway.apply` call."""
 
     recipient: str
     lease: Lease
 
 
 class GatewayAwayError(Exception):
-    """Nothing can be said to the gateway now; later it may work. The message names nobody."""
+    """The gateway is unreachable or fails for now, and a later call may succeed.
+
+    The message must not contain a phone number, because it appears in logs.
+    """
 
 
 Refusals = Mapping[str, str]
-"""Recipients whose orders the gateway did not carry out and, as they are, never will, and why;
-usually empty."""
+"""Recipients whose orders the gateway rejects for good, each with the reason. Usually empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseTally:
-    """The messages refused under one action so far, and by platform id where that is counted."""
+    """Number of messages refused so far under one action.
+
+    `by_platform` splits this number by platform id. It is empty where the gateway does not count by
+    platform.
+    """
 
     refused: int
     by_platform: Mapping[int, int] = field(default_factory=dict)
 
 
 class CountsNothing:
-    """The part of a gateway that does not tell how many messages it refused."""
+    """Mixin for gateways that do not report how many messages they refused."""
 
     def refused(self, action_ids: Sequence[str]) -> Sequence[int]:
-        """Return zeros."""
+        """Return a zero for each action."""
         return [0] * len(action_ids)
 
     def tallies(self, action_ids: Sequence[str]) -> Sequence[LeaseTally]:
-        """Return zeros."""
+        """Return an empty tally for each action."""
         return [LeaseTally(0)] * len(action_ids)
 
     def counted(self) -> Iterable[str]:
-        """Return nothing."""
+        """Return no actions."""
         return ()
 
 
 class Gateway(Protocol):
-    """One way to reach gateways. Every method but `close` may raise `GatewayAwayError`."""
+    """A client for one kind of gateway.
 
-    batch_max: int  # orders that one call takes
-    parallel_max: int  # calls at a time
-    tries_max: int | None  # calls for one lease before it is given up; None: for ever
-    again: bool  # it lets second requests pass: told of their windows, it looks at platforms
+    Every method except `close` may raise `GatewayAwayError`.
+    """
+
+    batch_max: int  # maximum number of orders per call
+    parallel_max: int  # maximum number of concurrent calls
+    tries_max: int | None  # attempts for one lease before the adapter gives up; None: no limit
+    again: bool  # True if the gateway supports retry windows (a second code of a platform passes)
 
     def held(self) -> Iterable[str] | None:
-        """Recipients under lease at the gateway, from before; None if it cannot tell."""
+        """Return the recipients that have a lease at the gateway; None if it cannot list them."""
         ...
 
     def apply(self, orders: Sequence[Order]) -> Refusals:
-        """Hold these leases, each in place of any other of its recipient."""
+        """Enforce these leases. Each lease replaces any earlier lease of its recipient."""
         ...
 
     def release(self, recipients: Sequence[str]) -> Refusals:
-        """Hold no lease for these recipients, now."""
+        """End the leases of these recipients immediately."""
         ...
 
     def expire(self, recipients: Sequence[str]) -> Refusals:
-        """The leases of these recipients are over: end them where they don't end by themselves."""
+        """Remove the leases of these recipients, which have expired.
+
+        Gateways that end leases by themselves do nothing here.
+        """
         ...
 
     def refused(self, action_ids: Sequence[str]) -> Sequence[int]:
-        """Counts of messages refused under each action; 0 where the gateway can't tell."""
+        """Return the number of messages refused under each action, and reset these counters.
+
+        The number is 0 where the gateway does not count.
+        """
         ...
 
     def tallies(self, action_ids: Sequence[str]) -> Sequence[LeaseTally]:
-        """Counts under each action so far, which go on; nothing where the gateway can't tell."""
+        """Return the counts of each action so far, without resetting them.
+
+        The tally is empty where the gateway does not count.
+        """
         ...
 
     def counted(self) -> Iterable[str]:
-        """Actions that messages were refused under and whose count nobody took yet."""
+        """Return the actions that have a refused count which nobody has read with `refused` yet."""
         ...
 
     def health(self) -> str:
-        """Name the incarnation of the gateway's memory that answers. Another one knows nothing."""
+        """Return an id of the gateway's memory.
+
+        A different id means that the gateway lost its leases, for example in a restart.
+        """
         ...
 
     def close(self) -> None:
-        """Let go of connections and threads."""
+        """Close connections and stop threads."""
         ...

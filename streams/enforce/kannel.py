@@ -1,11 +1,14 @@
-"""Leases as Kannel's list of numbers that it does not send to.
+"""Enforces leases with Kannel's blacklist of recipient numbers.
 
-Kannel 1.4.5 fetches the list from us (`black-list-receiver`) when told to (`/reload-lists`). The
-list knows recipients only: the bank is refused with the flood. It knows no time either, so ends are
-orders here, and the list on disk outlives the adapter: a new one takes over from it without a gap.
+Kannel 1.4.5 fetches the list from this process (`black-list-receiver`) after an admin command
+(`/reload-lists`). The list contains only recipients, so all messages to a recipient are refused,
+including those of a bank. The list has no expiry times either, so this adapter removes numbers when
+leases end. The list is stored on disk and survives the adapter: a new adapter continues with it
+without a gap.
 
-Kannel gets the list that is in memory: a disk that is full keeps no release from being obeyed. Then
-the file goes away, so that a successor begins with nothing rather than with who was let go.
+Kannel receives the list from memory, so a release works even if the disk is full. In this case the
+file is deleted. Otherwise a successor would start with the old file and throttle released
+recipients.
 """
 
 from __future__ import annotations
@@ -29,19 +32,21 @@ from streams.telemetry.http import REQUEST_S, BoundedServer
 
 LIST_PATH: Final = "/list.txt"
 RELOAD_TIMEOUT_S: Final = 10.0
-"""200,000 numbers take Kannel half a second; a stuck one must not stop the adapter for ever."""
+"""Timeout of an admin request, in seconds. Kannel loads 200,000 numbers in half a second. A Kannel
+that hangs must not block the adapter for ever."""
 
 NUMBER: Final = re.compile("[0-9]{5,18}")
-"""Numbers that Kannel can compare: it reads the last 18 digits. Tokens can't be enforced here."""
+"""Recipients that Kannel can compare: it compares the last 18 digits. Tokens (pseudonyms of
+numbers) cannot be enforced by Kannel."""
 
 
-_FULL: Final = {errno.ENOSPC, errno.EDQUOT}  # a disk that may have room later
+_FULL: Final = {errno.ENOSPC, errno.EDQUOT}  # errors of a full disk, which may have space later
 
 
 class KannelGateway(CountsNothing):
-    """Serves the list, on loopback unless told otherwise. One call at a time."""
+    """Serves the blacklist over HTTP, by default on loopback only. Accepts one call at a time."""
 
-    batch_max = 1_000_000  # a reload costs the same for one change as for all of them
+    batch_max = 1_000_000  # one reload costs the same for one change as for all of them
     parallel_max = 1
     tries_max: int | None = None
     again = False
@@ -56,10 +61,10 @@ class KannelGateway(CountsNothing):
         list_host: str = "127.0.0.1",
         clear_at_close: bool = False,
     ) -> None:
-        """`admin_url` is the root of bearerbox' admin port; `list_port` 0 takes any free port.
+        """`admin_url` is the root of bearerbox's admin port; `list_port` 0 selects any free port.
 
-        Raise ConfigError if the list can't be kept where it should be, and UnavailableError if
-        the port is taken.
+        Raise ConfigError if the list file cannot be written, and UnavailableError if the port is in
+        use.
         """
         self._file = list_file
         self._clear_at_close = clear_at_close
@@ -90,54 +95,55 @@ class KannelGateway(CountsNothing):
 
     @property
     def port(self) -> int:
-        """The port that serves the list."""
+        """Return the port that serves the list."""
         return self._server.server_port
 
     def held(self) -> Iterable[str]:
-        """The numbers on the list that an adapter before this one left."""
+        """Return the numbers that a previous adapter left on the list, after a reload."""
         self._admin("reload-lists")
         return self._numbers
 
     def apply(self, orders: Sequence[Order]) -> Refusals:
-        """Put numbers on the list."""
+        """Add numbers to the list. Recipients that are not numbers are rejected for good."""
         numbers = {order.recipient for order in orders}
         refusals = {each: "not_a_number" for each in numbers if not NUMBER.fullmatch(each)}
         self._change(self._numbers | numbers - refusals.keys())
         return refusals
 
     def release(self, recipients: Sequence[str]) -> Refusals:
-        """Take numbers off the list."""
+        """Remove numbers from the list."""
         self._change(self._numbers.difference(recipients))
         return {}
 
     def expire(self, recipients: Sequence[str]) -> Refusals:
-        """Take numbers off the list: Kannel does not know when a lease is over."""
+        """Remove numbers from the list: Kannel itself does not know when a lease ends."""
         return self.release(recipients)
 
     def health(self) -> str:
-        """Return a constant: bearerbox fetches the list by itself when it starts."""
+        """Return a constant id: bearerbox fetches the list when it starts, so no lease is lost."""
         self._admin("status.txt")
         return "kannel"
 
     def clear(self) -> None:
-        """Empty the list: what a supervisor does when the adapter will not come back."""
+        """Empty the list. A supervisor calls this when the adapter will not run again."""
         self._change(set())
 
     def close(self) -> None:
-        """Serve no more. The list stays on disk, unless it is to be cleared."""
+        """Stop serving. The list stays on disk unless `clear_at_close` is set."""
         if self._clear_at_close:
-            with suppress(GatewayAwayError):  # a Kannel that is away asks for it at its start
+            # A Kannel that is down fetches the list when it starts.
+            with suppress(GatewayAwayError):
                 self.clear()
         self._server.shutdown()
         self._server.server_close()
         self._http.clear()
 
     def _change(self, numbers: set[str]) -> None:
-        """Make these the list.
+        """Replace the list and make Kannel reload it.
 
-        It is written before Kannel is told, so that a failed reload is only late: the next one
-        brings the same list. Kannel is told too if it can't be written: obeyed first, and then said
-        to have failed.
+        The file is written before the reload. If the reload fails, the next reload delivers the
+        same list. If the file cannot be written, Kannel is still reloaded from memory, and then
+        GatewayAwayError reports the failure.
         """
         self._numbers = numbers
         try:
@@ -152,7 +158,7 @@ class KannelGateway(CountsNothing):
 
     def _write(self) -> None:
         self._body = "".join(f"{number}\n" for number in sorted(self._numbers)).encode()
-        # A successor may read at any moment: it must see the old list or the new one.
+        # A successor may read the file at any moment and must see either the old or the new list.
         scratch = self._file.with_suffix(".new")
         scratch.write_bytes(self._body)
         scratch.replace(self._file)
@@ -170,7 +176,7 @@ class KannelGateway(CountsNothing):
 
 
 def _read(list_file: Path) -> set[str]:
-    """The numbers that an adapter left: what else stands there is nothing that Kannel could use."""
+    """Read the numbers that a previous adapter left. Text that is not a number is ignored."""
     try:
         text = list_file.read_text("ascii", "replace")
     except FileNotFoundError:
@@ -200,6 +206,6 @@ def _serve(body_now: Callable[[], bytes]) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-            """Say nothing: a request an hour is no news."""
+            """Log nothing: routine requests are not worth a log line."""
 
     return Handler

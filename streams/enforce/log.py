@@ -1,4 +1,4 @@
-"""The dry run: a JSON line for each order that a gateway would have been given."""
+"""A gateway for dry runs: writes one JSON line for each order instead of sending the order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from streams.enforce.gateway import CountsNothing, Order, Refusals
 
 
 class LogGateway(CountsNothing):
-    """Writes to a stream. Recipients are named only if `numbers` is set: logs are read by many."""
+    """Writes orders to a stream.
+
+    Phone numbers are written only if `numbers` is true, because many people read logs.
+    """
 
     batch_max = 1_000
     parallel_max = 1
@@ -23,11 +26,11 @@ class LogGateway(CountsNothing):
         self._numbers = numbers
 
     def held(self) -> Iterable[str]:
-        """Nothing: a log holds nobody back."""
+        """Return no recipients: a log throttles nobody."""
         return ()
 
     def apply(self, orders: Sequence[Order]) -> Refusals:
-        """Say which leases would stand."""
+        """Write a line for each lease that would be applied."""
         for order in orders:
             lease = order.lease
             self._say(
@@ -41,23 +44,23 @@ class LogGateway(CountsNothing):
         return {}
 
     def release(self, recipients: Sequence[str]) -> Refusals:
-        """Say which leases would be taken back."""
+        """Write a line for each lease that would be released."""
         for recipient in recipients:
             self._say("release", recipient)
         return {}
 
     def expire(self, recipients: Sequence[str]) -> Refusals:
-        """Say which leases are over."""
+        """Write a line for each lease that has expired."""
         for recipient in recipients:
             self._say("expire", recipient)
         return {}
 
     def health(self) -> str:
-        """Return a constant: a log forgets nothing."""
+        """Return a constant id: a log does not lose leases."""
         return "log"
 
     def close(self) -> None:
-        """Write what is buffered."""
+        """Flush the stream."""
         self._stream.flush()
 
     def _say(self, order: str, recipient: str, **more: object) -> None:

@@ -1,8 +1,9 @@
-"""Keeps what an adapter tells until Kafka has it, and tells it again where Kafka fails a while.
+"""Outbox of an adapter: acknowledgements wait here until Kafka has confirmed them.
 
-Nobody need know what became of a lease for it to be in force, and to end. So an outage, or a topic
-that is gone, ends no adapter: what could not be told waits, and its offsets are not committed
-before it is told, so that a successor tells it where this process dies.
+A lease works and ends without its acknowledgement. So the adapter survives a broker outage or a
+missing topic: records that cannot be published wait here and are sent again. Their offsets in the
+input topics are committed only after they are published. If this process dies, its successor reads
+the input again and publishes them.
 """
 
 from __future__ import annotations
@@ -23,17 +24,20 @@ from streams.language import tr
 log = logging.getLogger(__name__)
 
 PAUSES_S: Final = (1.0, 2.0, 5.0, 10.0)
-"""From one try to the next; the last for as long as it fails. A try may block for BLOCK_MS."""
+"""Pauses between attempts, in seconds. The last pause repeats while attempts fail. One attempt may
+block for BLOCK_MS."""
 BLOCK_MS: Final = 500
-"""The client waits so long for a topic of which it knows nothing: no lease ends meanwhile."""
+"""Maximum time that the Kafka client blocks for a topic without metadata. It must be short because
+no lease ends while the client blocks."""
 RECORDS_MAX: Final = 100_000
-"""The most that wait, of some 300 bytes. Leases come from the broker that does not take these, so
-most of them are the ends of those in force. Past it the process ends, and its successor tells."""
+"""Maximum number of waiting records, about 300 bytes each. While this broker is down it also
+delivers no new leases, so most waiting records report the ends of existing leases. Beyond this
+number the process exits; its successor publishes the records."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UntoldRecord:
-    """One record to be told."""
+    """One record that Kafka has not confirmed yet."""
 
     number: int
     topic: str
@@ -44,31 +48,32 @@ class UntoldRecord:
 
 @dataclass(slots=True)
 class AckOutbox:
-    """Records on their way, and those that wait for another try."""
+    """Records that are being sent, and records that wait for another attempt."""
 
     producer: Any
     _sent: list[tuple[UntoldRecord, Any]] = field(default_factory=list)
     _again: list[UntoldRecord] = field(default_factory=list)
     _number: int = 0
-    _failures: int = 0  # tries in a row
-    _again_at: float = 0.0  # monotonic
+    _failures: int = 0  # consecutive failed attempts
+    _again_at: float = 0.0  # time of the next attempt, on the monotonic clock
 
     @property
     def waiting(self) -> int:
-        """Return how many Kafka does not have, as far as is known."""
+        """Return the number of records that Kafka has not confirmed."""
         return len(self._sent) + len(self._again)
 
     @property
     def late(self) -> int:
-        """Return how many of them it did not take at first."""
+        """Return the number of records whose first attempt failed and that wait for another."""
         return len(self._again)
 
     def put(
         self, topic: str, key: bytes, value: bytes, headers: Iterable[tuple[str, bytes]] = ()
     ) -> None:
-        """Tell a record, or keep it for the next try.
+        """Send a record, or queue it if earlier records wait.
 
-        Raise ConfigError where trying again cannot help, UnavailableError where too many wait.
+        Raise ConfigError if another attempt cannot help, and UnavailableError if too many records
+        wait.
         """
         self._number += 1
         record = UntoldRecord(self._number, topic, key, value, list(headers))
@@ -78,9 +83,9 @@ class AckOutbox:
             self._tell(record)
 
     def look(self) -> bool:
-        """Hear what became of them, and try again what is due; True if Kafka took any.
+        """Check the results of sent records, and send the queued records if their time has come.
 
-        Raise as `put` does.
+        Return True if Kafka confirmed any record. Raise the same errors as `put`.
         """
         ended = [each for each in self._sent if each[1].is_done]
         self._sent = [each for each in self._sent if not each[1].is_done]
@@ -119,7 +124,7 @@ class AckOutbox:
                 "acknowledgements wait, leases are kept: cannot publish to %s: %s",
                 record.topic, type(error).__name__,
             )  # fmt: skip
-        if not self._again:  # else the try is counted already
+        if not self._again:  # Records that fail in the same attempt count as one failure.
             self._again_at = time.monotonic() + PAUSES_S[min(self._failures, len(PAUSES_S) - 1)]
             self._failures += 1
         self._keep(record)

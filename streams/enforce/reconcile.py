@@ -1,12 +1,13 @@
-"""Brings a gateway to what the book says, whatever fails in between.
+"""Brings a gateway to the desired state, and retries after failures.
 
-Level-triggered: for a recipient that may have changed, compare what should stand with what the
-gateway is known to hold, and order the difference. A failed order leaves the recipient changed, so
-it is compared anew; what was overtaken in the meantime is never sent. One thread calls `step`;
-orders run in a pool, so that a slow gateway delays neither the operator's word nor the log.
+The reconciler is level-triggered. For each recipient that may have changed, it compares the desired
+lease with the lease that the gateway is known to have, and orders the difference. After a failed
+order the recipient is compared again, so an outdated order is never repeated. One thread calls
+`step`. Orders run in a thread pool, so a slow gateway delays neither overrides nor reading from
+Kafka.
 
-A lease that a gateway will not take is given up. That it shall hold one no more is said until it
-has understood, or the lease is over: whoever is held back wrongly has nobody else to ask.
+A lease that the gateway rejects is given up. A release is retried until the gateway confirms it or
+the lease expires, because a wrongly throttled subscriber has no other remedy.
 """
 
 from __future__ import annotations
@@ -47,12 +48,12 @@ from streams.wire import (
     override_id,
 )
 
-PROBE_MS: Final = 1_000  # chosen: a gateway that lost its memory is seen within a second
-BACKOFF_MS: Final = 100  # first wait after a failure; doubles each time
-BACKOFF_MAX_MS: Final = 5_000  # chosen: half a minute of a lease is the most that a try may wait
+PROBE_MS: Final = 1_000  # chosen: a gateway that lost its memory is noticed within a second
+BACKOFF_MS: Final = 100  # pause after the first failure, in ms; doubles with each further failure
+BACKOFF_MAX_MS: Final = 5_000  # longest pause between two attempts, in ms; chosen
 TRIES_TOLD: Final = 8
-"""After so many tries the operator is told that a word is not obeyed, if the gateway has no limit
-of its own. Chosen: half a minute, with the pauses between them."""
+"""Number of attempts after which an override is acknowledged as failed, while attempts continue.
+Used if the gateway has no limit of its own. Chosen: half a minute, including the pauses."""
 
 SETTLED: Final[Mapping[NoLease | None, tuple[AckState, AckState]]] = {
     None: ("applied", "applied"),
@@ -67,64 +68,67 @@ SETTLED: Final[Mapping[NoLease | None, tuple[AckState, AckState]]] = {
     NoLease.RELEASED: ("ignored", "ignored"),
     NoLease.RAIL: ("ignored", "ignored"),
 }
-"""Outcome of the newest action of a recipient, once the gateway is as the book says: by why no
-lease stands (None: one does), without a failure before and after one."""
+"""Acknowledged state of a recipient's newest action once the gateway has the desired state.
+
+The key is the reason why there is no lease; None means that there is a lease. The first value
+applies if no attempt failed before, the second after a failed attempt.
+"""
 
 Position = tuple[Hashable, int]
-"""A partition and an offset in it."""
+"""A partition and an offset in the partition."""
 
 
 @dataclass(slots=True)
 class PendingAction:
-    """An action of the log that nobody has been told about yet."""
+    """An action from the log whose outcome is not acknowledged yet."""
 
     action: Action
     position: Position
 
 
-@dataclass(slots=True, eq=False)  # each is itself, and a key of tables
+@dataclass(slots=True, eq=False)  # identity comparison: instances are keys of dictionaries
 class PendingOverride:
-    """An override that is not yet in effect for `waiting`."""
+    """An override that is not yet in effect for the recipients in `waiting`."""
 
     override: Override
     position: Position
     waiting: set[str]
-    failed: bool = False  # told so
-    lost: bool = False  # somebody's gateway will never obey it
+    failed: bool = False  # a "failed" acknowledgement was published for the override
+    lost: bool = False  # the gateway will never apply it for at least one recipient
 
 
 class Ended(NamedTuple):
-    """A lease that an order takes away, and why."""
+    """A lease that an order ends, and the reason."""
 
-    recipient: str  # empty: no order is behind it, only its count is asked for
+    recipient: str  # empty: no order belongs to it, only its count is read
     action_id: str
     why: str
 
 
 @dataclass(slots=True)
 class OrderBatch:
-    """Orders on their way to the gateway."""
+    """Orders that are sent to the gateway together."""
 
     applies: list[Order] = field(default_factory=list)
     releases: list[str] = field(default_factory=list)
     expires: list[str] = field(default_factory=list)
-    ended: list[Ended] = field(default_factory=list)  # what stands no more
-    doubted: bool = False  # the gateway lost its memory meanwhile
+    ended: list[Ended] = field(default_factory=list)  # leases that end with this batch
+    doubted: bool = False  # the gateway lost its memory while the batch ran
 
     def __len__(self) -> int:
         return len(self.applies) + len(self.releases) + len(self.expires)
 
     def recipients(self) -> Iterable[str]:
-        """Everybody aboard."""
+        """Yield the recipients of all orders in this batch."""
         yield from (order.recipient for order in self.applies)
         yield from self.releases
         yield from self.expires
 
     def run(self, gateway: Gateway) -> tuple[Refusals, Sequence[int], Sequence[LeaseTally]]:
-        """Carry out the orders.
+        """Send the orders to the gateway.
 
-        Return what the gateway will not do, and how many messages were refused under each of the
-        actions that ended, the second time by platform.
+        Return the rejected orders, the number of messages refused under each action that ended, and
+        the same numbers by platform.
         """
         refusals: dict[str, str] = {}
         if self.expires:
@@ -134,32 +138,37 @@ class OrderBatch:
         if self.applies:
             refusals.update(gateway.apply(self.applies))
         over = [each.action_id for each in self.ended]
-        tallies = gateway.tallies(over)  # before the counts are taken
+        tallies = gateway.tallies(over)  # read the tallies first: `refused` resets the counts
         return refusals, gateway.refused(over), tallies
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownHoldings:
-    """The leases found in a gateway's memory that the adapter had not put there."""
+    """Leases and counts found in a gateway whose memory this adapter does not know."""
 
-    held: set[str] | None  # recipients under lease; None: it cannot tell
+    held: set[str] | None  # recipients with a lease; None: the gateway cannot list them
     counted: list[str]  # actions under which messages were refused
 
 
 @dataclass(slots=True)
 class Report:
-    """The orders and overrides that one step settled."""
+    """Results of one step, for publishing."""
 
     acks: list[Ack] = field(default_factory=list)
-    counts: list[Counts] = field(default_factory=list)  # of leases that go on, and at their ends
-    dead: list[Action] = field(default_factory=list)  # given up: the gateway will not take them
+    # of leases in force, and final counts of ended leases
+    counts: list[Counts] = field(default_factory=list)
+    # actions given up because the gateway rejects them
+    dead: list[Action] = field(default_factory=list)
 
 
 _Ran: TypeAlias = tuple[Refusals, Sequence[int], Sequence[LeaseTally]]
 
 
 class Reconciler:
-    """The adapter without Kafka. Everything it keeps is bounded by the book's entries."""
+    """The adapter's logic without Kafka.
+
+    Memory is bounded by the number of entries in the desired state.
+    """
 
     def __init__(
         self,
@@ -169,29 +178,40 @@ class Reconciler:
         seed: int = 0,
         timer_ms: Callable[[], int] = lambda: time.monotonic_ns() // 1_000_000,
     ) -> None:
-        """`timer_ms` measures pauses; leases end by the times that `step` is given."""
+        """Start the thread pool. `timer_ms` is a clock for pauses only.
+
+        Leases end by the times that the caller passes to `step`.
+        """
         self._timer_ms = timer_ms
         self.gateway = gateway
         self.book = book
         self.gateway_id = gateway_id
         self.up = False
-        self.away = ""  # why it was not up when it was last asked
-        self._jitter = random.Random(seed)  # noqa: S311 - spreads load, guards nothing
+        self.away = ""  # why the gateway did not answer the last health check
+        # spreads retries over time, not used for security
+        self._jitter = random.Random(seed)  # noqa: S311
         self._pool = ThreadPoolExecutor(gateway.parallel_max + 1, thread_name_prefix="gateway")
-        self._ready: OrderedDict[str, None] = OrderedDict()  # in order of arrival
-        self._later: list[tuple[int, str]] = []  # heap: when to try again after a failure
-        self._deferred: dict[str, None] = {}  # until the gateway is back
+        # recipients to compare, in order of arrival
+        self._ready: OrderedDict[str, None] = OrderedDict()
+        self._later: list[tuple[int, str]] = []  # heap: times of the next attempts after failures
+        self._deferred: dict[str, None] = {}  # recipients to compare once the gateway is back
         self._batches: dict[Future[_Ran], OrderBatch] = {}
-        self._flying: dict[str, bool] = {}  # recipient -> changed again since
-        self._holds: dict[str, Lease] = {}  # what the gateway said yes to
-        self._unsure: set[str] = set()  # may hold something that nobody here remembers
+        # recipient -> True if it changed while its order was under way
+        self._flying: dict[str, bool] = {}
+        self._holds: dict[str, Lease] = {}  # leases that the gateway confirmed
+        self._unsure: set[str] = set()  # recipients for whom the gateway may have an unknown lease
         self._tries: dict[str, int] = {}
         self._pending: dict[str, list[PendingAction]] = {}
-        self._words: dict[PendingOverride, None] = {}  # in order of arrival
-        self._waiting: dict[str, list[PendingOverride]] = {}  # the same, by each that they wait for
-        self._settled: dict[PendingOverride, None] = {}  # words that wait for nobody, not told yet
-        self._raised = False  # a word about the rails came: look at what they refused
-        self._let_in: set[str] = set()  # actions let in so late, which were told to be ignored
+        # overrides not in effect yet, in order of arrival
+        self._words: dict[PendingOverride, None] = {}
+        # the same overrides, by recipient they wait for
+        self._waiting: dict[str, list[PendingOverride]] = {}
+        # overrides that wait for no recipient, not acknowledged yet
+        self._settled: dict[PendingOverride, None] = {}
+        # True after an override raised the rails: check the leases they refused
+        self._raised = False
+        # actions admitted late by raised rails, after an acknowledgement "ignored"
+        self._let_in: set[str] = set()
         self._incarnation: str | None = None
         self._probe: Future[tuple[str, UnknownHoldings | None]] | None = None
         self._probe_at_ms = timer_ms()
@@ -210,12 +230,13 @@ class Reconciler:
         told: bool = False,
         written_ms: int | None = None,
     ) -> None:
-        """Take an action of the throttle topic. `told`: its fate was acknowledged before.
+        """Process an action of the throttle topic.
 
-        `written_ms` is when the log took it in, by the broker's clock if it has such times.
+        `told`: its outcome was acknowledged before. `written_ms` is the append time of the Kafka
+        broker, if the topic has broker timestamps.
         """
         if action.expires_at_ms + REMEMBER_MS <= now_ms:
-            # Two days of them are on the topic; the book holds the last hour.
+            # The topic contains two days of actions; the desired state keeps one hour.
             if not told:
                 self._ack(action.action_id, "expired", NoLease.OVER, now_ms)
             return
@@ -228,13 +249,14 @@ class Reconciler:
             return
         if came_before_the_word(self.book, action.recipient, now_ms):
             self._raised = True
-        # A lease that is told again, with other windows, was acknowledged under its name.
+        # A lease published again with other windows keeps its action id, which is acknowledged
+        # already.
         if not told and action.action_id != known_id:
             self._pending.setdefault(action.recipient, []).append(PendingAction(action, position))
         self._look(action.recipient)
 
     def override(self, override: Override, position: Position, *, told: bool = False) -> None:
-        """Take the operator's word."""
+        """Process an override of the operator. `told`: its effect was acknowledged before."""
         touched = set(take_override(self.book, override))
         if override.recipient == EVERYONE:
             touched.update(self._holds, self._unsure)
@@ -248,14 +270,14 @@ class Reconciler:
             self._look(recipient)
 
     def forget(self, recipient: str, verb: str, platform: str) -> None:
-        """Take note that a word was deleted; nobody waits to hear of it."""
+        """Process the deletion of an override. Deletions are not acknowledged."""
         for touched in forget_override(self.book, recipient, verb, platform):
             self._look(touched)
 
     # -- what to do about it
 
     def step(self, now_ms: int) -> Report:
-        """Land what came back, send what can be sent. Never blocks."""
+        """Collect finished orders and start new ones; return what to publish. Never blocks."""
         self._collect(now_ms)
         self._check_health(now_ms)
         for recipient in due(self.book, now_ms):
@@ -263,7 +285,7 @@ class Reconciler:
         if self._raised:
             self._raised = False
             entries = self.book.entries
-            # Those that ended before a gateway held them are of no use, and would stay for ever.
+            # Drop actions that ended before a gateway had them; otherwise they would stay for ever.
             self._let_in &= {entry.action.action_id for entry in entries.values()}
             for recipient in let_in(self.book, now_ms):
                 self._let_in.add(entries[recipient].action.action_id)
@@ -282,33 +304,33 @@ class Reconciler:
         return report
 
     def unsettled(self) -> Iterable[Position]:
-        """Positions of the log that a restart has to see again as new."""
+        """Return the log positions of records that a restart must process again."""
         for pending in self._pending.values():
             yield from (each.position for each in pending)
         yield from (word.position for word in self._words)
 
     def pending(self) -> int:
-        """Actions that nobody has been told about yet."""
+        """Return the number of actions whose outcome is not acknowledged."""
         return sum(map(len, self._pending.values()))
 
     def idle(self) -> bool:
-        """True when the gateway holds the desired state."""
+        """True if all recipients have their desired lease and no override is pending."""
         return self.up and not (
             self._ready or self._later or self._deferred or self._batches or self._words
         )
 
     def busy(self) -> bool:
-        """True while an order or a question is on its way."""
+        """True while an order, a health check or a count request is under way."""
         return bool(self._batches) or self._probe is not None or self._asked is not None
 
     def calm(self, now_ms: int, for_ms: int) -> bool:
-        """Tell if nothing but a record of the log can be news within so many ms."""
+        """True if nothing but a new record can need attention within `for_ms` milliseconds."""
         deadlines = self.book.deadlines
         due = deadlines and deadlines[0][0] <= now_ms + for_ms
         return self.idle() and not self.busy() and not due
 
     def wait(self, timeout_s: float) -> None:
-        """Sleep until an order comes back, or the time is over."""
+        """Sleep until an order or a request finishes, at most `timeout_s` seconds."""
         waiting: set[Future[object]] = {*self._batches}  # type: ignore[arg-type]
         if self._asked is not None:
             waiting.add(self._asked[0])  # type: ignore[arg-type]
@@ -317,11 +339,11 @@ class Reconciler:
         wait(waiting, timeout_s, return_when="FIRST_COMPLETED")
 
     def holds(self) -> dict[str, Lease]:
-        """The leases that the gateway is known to hold."""
+        """Return the leases that the gateway confirmed, by recipient."""
         return self._holds
 
     def close(self) -> None:
-        """Finish what is on its way, then let the gateway go; leases end by themselves."""
+        """Finish running orders and close the gateway. Leases in force expire by themselves."""
         self._pool.shutdown(cancel_futures=True)
         self.gateway.close()
 
@@ -329,7 +351,7 @@ class Reconciler:
 
     @property
     def _met(self) -> bool:
-        """Tell if the gateway ever said what it holds: before, nothing is known to be obeyed."""
+        """True once the gateway listed its leases. Before, no override is known to be in effect."""
         return self._incarnation is not None
 
     def _look(self, recipient: str) -> None:
@@ -339,7 +361,7 @@ class Reconciler:
             self._ready[recipient] = None
 
     def _fill(self, now_ms: int) -> OrderBatch | None:
-        """Fill a batch with what differs; what does not is settled on the way."""
+        """Build a batch from recipients whose lease differs, and settle the other recipients."""
         batch = OrderBatch()
         while self._ready and len(batch) < self.gateway.batch_max:
             recipient, _ = self._ready.popitem(last=False)
@@ -358,17 +380,21 @@ class Reconciler:
         return batch if len(batch) else None
 
     def _desired(self, recipient: str, now_ms: int) -> Lease | NoLease:
-        """The lease as this gateway can keep it: what it cannot tell apart is no news to it."""
+        """Return the desired lease, reduced to what this gateway supports.
+
+        Without support for retry windows, two leases that differ only in their windows are equal.
+        """
         want = desired_lease(self.book, recipient, now_ms)
         if isinstance(want, Lease) and want.again and not self.gateway.again:
             return replace(want, again=())
         return want
 
     def _bide(self, recipient: str, want: Lease | NoLease, now_ms: int) -> None:
-        """Wait for the gateway to be met: then everybody is looked at again.
+        """Postpone a recipient until the first contact with the gateway.
 
-        Until then only what needs no gateway is told, or a gateway that never comes would fill the
-        memory with what nobody is told about.
+        All recipients are compared then. Until then only outcomes that need no gateway are
+        acknowledged. Without this, a gateway that never answers would fill the memory with waiting
+        actions.
         """
         if isinstance(want, Lease):
             self._tries.setdefault(recipient, 1)
@@ -376,7 +402,10 @@ class Reconciler:
             self._tell_settled(recipient, want, now_ms)
 
     def _defer(self, recipient: str) -> None:
-        """The gateway is away. A lease that is over before it is back has been tried in vain."""
+        """Postpone a recipient until the gateway is back.
+
+        A lease that ends before then counts as tried without success.
+        """
         self._tries.setdefault(recipient, 1)
         self._deferred[recipient] = None
 
@@ -388,7 +417,7 @@ class Reconciler:
             except GatewayAwayError as error:
                 self.up, self.away, self._probe_at_ms = False, str(error), self._timer_ms()
                 if not len(batch):
-                    self._incarnation = None  # it carried counts alone: ask for them anew
+                    self._incarnation = None  # the batch only read counts: read them again later
                 leases = {order.recipient for order in batch.applies}
                 for recipient in batch.recipients():
                     self._failed(recipient, str(error), now_ms, lease=recipient in leases)
@@ -409,7 +438,7 @@ class Reconciler:
                     self._carried_out(recipient, batch)
 
     def _applied(self, order: Order, refusal: str | None, now_ms: int, batch: OrderBatch) -> None:
-        """A lease that was taken, or will never be."""
+        """Process the gateway's answer to one lease: accepted, or rejected for good."""
         recipient = order.recipient
         if refusal is None:
             self._holds[recipient] = order.lease
@@ -424,20 +453,21 @@ class Reconciler:
             self._give_up(recipient, refusal, now_ms, lease=True)
 
     def _carried_out(self, recipient: str, batch: OrderBatch) -> None:
-        """Look at the book again: nothing is settled but by that."""
+        """Compare the recipient again; only a comparison without difference settles a recipient."""
         del self._flying[recipient]
         if batch.doubted:
             self._unsure.add(recipient)
         else:
             self._unsure.discard(recipient)
         if recipient in self._tries:
-            self._tries[recipient] = 1  # what was late says so when it is settled
+            # not 0: if the lease ended meanwhile, it is acknowledged as failed
+            self._tries[recipient] = 1
         self._ready[recipient] = None
 
     def _failed(self, recipient: str, why: str, now_ms: int, *, lease: bool) -> None:
-        """Try again later, or give up a lease after so many tries."""
+        """Schedule another attempt, or give up a lease after too many attempts."""
         tries = self._tries[recipient] = self._tries.get(recipient, 0) + 1
-        # Nobody knows what the gateway did before it failed.
+        # The order may or may not have taken effect at the gateway.
         self._unsure.add(recipient)
         if self._flying.pop(recipient):
             self._ready[recipient] = None
@@ -457,7 +487,7 @@ class Reconciler:
         heapq.heappush(self._later, (self._timer_ms() + pause_ms, recipient))
 
     def _may_hold(self, recipient: str, now_ms: int) -> bool:
-        """Tell if the gateway may refuse messages of this recipient under some lease now."""
+        """True if the gateway may refuse messages to this recipient under some lease now."""
         entry, lease = self.book.entries.get(recipient), self._holds.get(recipient)
         ends_ms = (
             entry.enforced_until_ms if entry is not None else 0,
@@ -466,15 +496,15 @@ class Reconciler:
         return max(ends_ms) > now_ms
 
     def _give_up(self, recipient: str, why: str, now_ms: int, *, lease: bool) -> None:
-        """An order that is dead until something else is said about its recipient.
+        """Drop an order until a new record about its recipient arrives.
 
-        What the gateway held before a lease that it refuses, it holds still.
+        If the gateway rejects a lease, the previous lease of the recipient stays in force there.
         """
         self._tries.pop(recipient, None)
         entry = self.book.entries.get(recipient)
         if lease and entry is not None:
             self._report.dead.append(entry.action)
-        if not lease:  # and whatever it was is over
+        if not lease:  # a release is given up only after every lease of the recipient has ended
             self._unsure.discard(recipient)
             self._holds.pop(recipient, None)
         for pending in self._pending.pop(recipient, ()):
@@ -482,7 +512,7 @@ class Reconciler:
         self._not_obeyed(recipient, why, now_ms, lost=True)
 
     def _tell_applied(self, order: Order, now_ms: int) -> None:
-        """Tell it now: the next look at the book may find a newer action."""
+        """Acknowledge an applied lease at once: the next comparison may find a newer action."""
         if order.lease.action_id in self._let_in:
             self._let_in.discard(order.lease.action_id)
             self._ack(order.lease.action_id, "applied", "", now_ms)
@@ -497,13 +527,13 @@ class Reconciler:
             self._pending.pop(order.recipient, None)
 
     def _settle(self, recipient: str, want: Lease | NoLease, now_ms: int) -> None:
-        """The gateway is as it should be: tell what became of what was said of this recipient."""
+        """Acknowledge the outcomes for a recipient whose lease at the gateway is as desired."""
         self._tell_settled(recipient, want, now_ms)
         self._deferred.pop(recipient, None)
         self._wait_no_more(recipient)
 
     def _tell_settled(self, recipient: str, want: Lease | NoLease, now_ms: int) -> None:
-        """Tell what became of the actions about this recipient."""
+        """Acknowledge the outcomes of all actions about this recipient."""
         entry = self.book.entries.get(recipient)
         newest = entry.action.action_id if entry is not None else None
         tried = self._tries.pop(recipient, 0) > 0
@@ -519,7 +549,10 @@ class Reconciler:
             self._ack(pending.action.action_id, state, said, now_ms)
 
     def _not_obeyed(self, recipient: str, why: str, now_ms: int, *, lost: bool) -> None:
-        """Tell of the operator's words about a recipient, once; `lost`: nothing more is tried."""
+        """Acknowledge once that overrides for a recipient are not in effect.
+
+        `lost`: no further attempt follows.
+        """
         for word in self._waiting.get(recipient, ()):
             if not word.failed:
                 self._ack(override_id(word.override, word.position[1]), "failed", why, now_ms)
@@ -529,23 +562,23 @@ class Reconciler:
             self._wait_no_more(recipient)
 
     def _wait_for(self, word: PendingOverride, recipients: set[str]) -> None:
-        """Have a word wait for these too."""
+        """Make an override wait for these recipients too."""
         for recipient in recipients - word.waiting:
             self._waiting.setdefault(recipient, []).append(word)
         word.waiting |= recipients
 
     def _wait_no_more(self, recipient: str) -> None:
-        """Have no word wait for a recipient."""
+        """Stop all overrides from waiting for a recipient."""
         for word in self._waiting.pop(recipient, ()):
             word.waiting.discard(recipient)
             if not word.waiting:
                 self._settled[word] = None
 
     def _speak(self, now_ms: int) -> None:
-        """Tell of the operator's words that are in effect, or never will be."""
+        """Acknowledge overrides that are in effect, and drop those that never will be."""
         settled, self._settled = self._settled, {}
         for word in settled:
-            if word.waiting:  # for others, whom it found since
+            if word.waiting:  # for recipients that were added since
                 continue
             del self._words[word]
             said = word.override
@@ -568,7 +601,7 @@ class Reconciler:
         )
 
     def _count(self, now_ms: int) -> None:
-        """Ask, now and then, how much was refused so far, and tell what is new in the answer."""
+        """Read refused-message counts that are due, and report those that changed."""
         if self._asked is not None:
             answer, asked = self._asked
             if not answer.done():
@@ -578,7 +611,8 @@ class Reconciler:
                 for action_id, tally in zip(asked, answer.result(), strict=True):
                     self._tell_counts(action_id, tally, now_ms)
             except GatewayAwayError:
-                return  # whoever asks for its health says so; the next time is soon enough
+                # The health check reports the failure; the next scheduled reading is early enough.
+                return
         if self.up and (
             due := self._counting.due(self._timer_ms(), now_ms, self.gateway.batch_max)
         ):
@@ -623,7 +657,7 @@ class Reconciler:
             self._look(recipient)
 
     def _meet(self, found: UnknownHoldings, now_ms: int) -> None:
-        """A memory that we did not know: say everything again, the operator's words too."""
+        """Compare all recipients with a gateway memory unknown to us, and read its counts."""
         if found.held is not None:
             self._unsure = found.held
         else:
@@ -641,7 +675,7 @@ class Reconciler:
         self._fetch_counts(found.counted, now_ms)
 
     def _fetch_counts(self, counted: Iterable[str], now_ms: int) -> None:
-        """Take the counts of leases that ended while nobody was there to take them."""
+        """Read the counts of leases that ended while no adapter was running."""
         stand = (desired_lease(self.book, recipient, now_ms) for recipient in self.book.entries)
         stand_ids = {lease.action_id for lease in stand if isinstance(lease, Lease)}
         over = [Ended("", each, NoLease.OVER) for each in counted if each not in stand_ids]
@@ -651,7 +685,7 @@ class Reconciler:
 
 
 def _probe(gateway: Gateway, known: str | None) -> tuple[str, UnknownHoldings | None]:
-    """The incarnation that answers, and what it holds if it is not the known one."""
+    """Return the id of the gateway's memory, and its leases if that id is not the known one."""
     incarnation = gateway.health()
     if incarnation == known:
         return incarnation, None
@@ -664,7 +698,7 @@ def _probe(gateway: Gateway, known: str | None) -> tuple[str, UnknownHoldings | 
 def _enter(
     batch: OrderBatch, recipient: str, want: Lease | NoLease, holds: Lease | None, *, unsure: bool
 ) -> None:
-    """Add the order that makes the gateway hold `want`."""
+    """Add the order that gives the recipient the lease `want` at the gateway."""
     if isinstance(want, Lease):
         batch.applies.append(Order(recipient, want))
         if holds is not None and holds.action_id != want.action_id:

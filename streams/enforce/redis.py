@@ -1,10 +1,11 @@
-"""Leases as Redis keys, for gateways whose interceptor can look one up before it takes a message.
+"""Stores leases as Redis keys, for gateways that can look up a key before accepting a message.
 
-`otpguard:throttle:<recipient>` is a compact JSON that ends with its lease (PXAT), so a dead adapter
-leaves nothing behind. `otpguard:refused:<action>` is counted up by the gateway's script, and so, if
-it can, is the hash `otpguard:platforms:<action>`, by platform id; what it lets through at a second
-request it keeps under `otpguard:again:<recipient>`. The hash `otpguard:trusted` gives scripts
-without the registry the class of each trusted platform.
+`otpguard:throttle:<recipient>` contains the lease as compact JSON. The key expires with its lease
+(PXAT), so leases end even if the adapter is dead. The gateway's script increments
+`otpguard:refused:<action>` and, if it can, the hash `otpguard:platforms:<action>` by platform id.
+The script records retries that it let pass under `otpguard:again:<recipient>`. Two
+hashes serve scripts without access to the registry: `otpguard:trusted` contains the class of each
+trusted platform, `otpguard:keys` the key of each brand that has more than one name.
 """
 
 from __future__ import annotations
@@ -31,18 +32,18 @@ PREFIX: Final = "otpguard:"
 VALUE_VERSION: Final = 1
 SCAN_COUNT: Final = 1_000
 TIMEOUT_S: Final = 1.0
-"""One call; an adapter that waits longer would let the operator's word wait too."""
+"""Timeout of one call, in seconds. An operator's override waits while a call runs."""
 
 _FORBIDDEN: Final = ("NOAUTH", "NOPERM", "WRONGPASS")
-"""Answers of Redis to whom it lets do nothing: only a person can mend that. Whatever else it says
-(it loads, is full, runs somebody's script, follows another) may be over at the next try."""
+"""Redis error codes for missing permissions, which only a person can fix. Any other error (loading,
+out of memory, running a script, read-only replica) may disappear at the next attempt."""
 
 _T = TypeVar("_T")
 _encode: Final = msgspec.json.Encoder().encode
 
 
 def lease_value(lease: Lease) -> bytes:
-    """A lease as gateways read it. Equal leases are equal bytes.
+    """Encode a lease as JSON for gateways. Equal leases give equal bytes.
 
     >>> from detectors.model.records import Scope
     >>> from detectors.model.event import Trust
@@ -68,7 +69,7 @@ def lease_value(lease: Lease) -> bytes:
 
 
 def trusted(registry: Registry) -> dict[str, str]:
-    """Class by platform key of everybody who always passes."""
+    """Return the trust class of each platform that always passes, by platform key."""
     signatures = ((f"sig:{name}", (platform,)) for name, platform in registry.signatures.items())
     ports = ((f"port:{number}", owners) for number, owners in registry.ports.items())
     return {
@@ -79,8 +80,25 @@ def trusted(registry: Registry) -> dict[str, str]:
     }
 
 
+def aliases(registry: Registry) -> dict[str, str]:
+    """Platform key by `sig:` and a normalised name, `port:` and a number, `host:` and a domain.
+
+    The key is empty for senders that the operator calls shared: the text names the platform. Names
+    that are their own key are left out, and so are numbers and domains without an owner.
+    """
+    from detectors.recognise.keys import BRAND, brand_key, host_key  # noqa: PLC0415 - start-up time
+    from detectors.recognise.names import listed  # noqa: PLC0415
+
+    names = {f"{BRAND}{key}": key for key in chain(listed().names, registry.signatures)}
+    keys = {written: brand_key(registry, key) for written, key in names.items()}
+    keys |= {f"port:{number}": f"{BRAND}{o[0].key}" for number, o in registry.ports.items()}
+    keys |= {f"host:{host}": host_key(registry, host) for host in registry.hosts}
+    keys |= {f"{BRAND}{sender}": "" for sender in registry.shared}
+    return {written: key for written, key in keys.items() if written != key}
+
+
 def connect(settings: Redis, timeout_s: float = TIMEOUT_S) -> redis.Redis:
-    """A client that says at once when Redis is away: waiting and asking again is the adapter's."""
+    """Return a client that fails at once if Redis is down: the adapter itself does the retries."""
     secure = {
         "ssl_ca_certs": settings.ca_file,
         "ssl_certfile": settings.cert_file,
@@ -98,7 +116,7 @@ def connect(settings: Redis, timeout_s: float = TIMEOUT_S) -> redis.Redis:
 
 
 class RedisGateway:
-    """See the module. Safe for use by several threads."""
+    """Stores leases as Redis keys, as the module describes. Thread-safe."""
 
     batch_max = 1_000
     parallel_max = 1
@@ -107,8 +125,11 @@ class RedisGateway:
 
     def __init__(self, client: redis.Redis, registry: Registry, prefix: str = PREFIX) -> None:
         self._client = client
-        # Field, value, field, value: what HSET takes.
-        self._trusted = list(chain.from_iterable(trusted(registry).items()))
+        # Alternating fields and values, as HSET expects them.
+        self._tables = {
+            f"{prefix}trusted": list(chain.from_iterable(trusted(registry).items())),
+            f"{prefix}keys": list(chain.from_iterable(aliases(registry).items())),
+        }
         self._prefix = prefix
         self._throttle = f"{prefix}throttle:"
         self._refused = f"{prefix}refused:"
@@ -117,11 +138,11 @@ class RedisGateway:
         self._announced = False
 
     def held(self) -> Iterable[str]:
-        """Recipients of all keys, whoever set them."""
+        """Return the recipients of all lease keys, whoever wrote them."""
         return self._names(self._throttle)
 
     def apply(self, orders: Sequence[Order]) -> Refusals:
-        """Set the keys in one round trip."""
+        """Set the keys of all orders in one round trip."""
 
         def send() -> None:
             with self._client.pipeline(transaction=False) as pipe:
@@ -137,17 +158,17 @@ class RedisGateway:
         return {}
 
     def release(self, recipients: Sequence[str]) -> Refusals:
-        """Delete the keys."""
+        """Delete the keys of these recipients."""
         keys = [_key(self._throttle, each) for each in recipients]
         self._call(lambda: self._client.unlink(*keys))
         return {}
 
     def expire(self, recipients: Sequence[str]) -> Refusals:  # noqa: ARG002 - the interface's
-        """Nothing to do: Redis ends keys itself."""
+        """Do nothing: Redis deletes expired keys by itself."""
         return {}
 
     def refused(self, action_ids: Sequence[str]) -> Sequence[int]:
-        """Take the counters of these actions."""
+        """Return the counters of these actions and delete them."""
         if not action_ids:
             return ()
 
@@ -160,7 +181,7 @@ class RedisGateway:
         return self._call(take)
 
     def tallies(self, action_ids: Sequence[str]) -> Sequence[LeaseTally]:
-        """Read the counters of these actions, and those by platform; both stay."""
+        """Return the counters of these actions, in total and by platform, without deleting them."""
         if not action_ids:
             return ()
 
@@ -176,14 +197,18 @@ class RedisGateway:
         return self._call(look)
 
     def counted(self) -> Iterable[str]:
-        """Actions of all counters; the gateway's script lets them end after a day."""
-        # An action's name is text; what is none was made by somebody else.
+        """Return the actions that have a counter.
+
+        The gateway's script lets counters expire after a day.
+        """
+        # Action ids are printable text; any other key was made by another program.
         return [name for name in self._names(self._refused) if name.isprintable()]
 
     def health(self) -> str:
-        """The server's run id and a marker that lives as long as the data does.
+        """Return the server's run id and a marker key, which together identify the stored data.
 
-        A restart changes the first; a flush, or a replica that never had our keys, the second.
+        A restart changes the run id. A flush, or a failover to a replica without our keys, changes
+        the marker.
         """
 
         def ask() -> str:
@@ -193,16 +218,18 @@ class RedisGateway:
                 pipe.get(self._marker)
                 server, marker = _execute(pipe)
             if marker is None:
-                # Only then: a Redis that is full refuses this one too, and could still release.
+                # Write only if the marker is missing: a full Redis rejects writes but could still
+                # release.
                 with self._client.pipeline(transaction=False) as pipe:
                     pipe.set(self._marker, uuid.uuid4().hex, nx=True)
                     pipe.get(self._marker)
                     fresh, marker = _execute(pipe)
             if fresh or not self._announced:
                 with self._client.pipeline() as pipe:
-                    pipe.delete(f"{self._prefix}trusted")
-                    if self._trusted:
-                        pipe.hset(f"{self._prefix}trusted", items=self._trusted)
+                    for name, items in self._tables.items():
+                        pipe.delete(name)
+                        if items:
+                            pipe.hset(name, items=items)
                     _execute(pipe)
                 self._announced = True
             return f"{server['run_id']}/{marker.decode()}"
@@ -210,21 +237,25 @@ class RedisGateway:
         return self._call(ask)
 
     def close(self) -> None:
-        """Close the connections; keys stay and end by themselves."""
+        """Close the connections. The keys stay and expire by themselves."""
         self._client.close()
 
     def _names(self, prefix: str) -> list[str]:
-        """List what follows the prefix in all keys that have it."""
+        """Return the parts after the prefix of all keys with this prefix."""
 
         def scan() -> list[str]:
             keys = self._client.scan_iter(match=f"{prefix}*", count=SCAN_COUNT)
-            # Bytes that are no UTF-8 survive as what `_key` makes the same bytes of.
+            # Bytes that are not UTF-8 become surrogate escapes, which `_key` turns back into bytes.
             return [key.decode("utf-8", "surrogateescape")[len(prefix) :] for key in keys]
 
         return self._call(scan)
 
     def _call(self, do: Callable[[], _T]) -> _T:
-        """Do it, or say that Redis is away. What it forbids altogether is for a person to mend."""
+        """Run a call and translate errors.
+
+        Raise ConfigError for missing permissions, which a person must fix, and GatewayAwayError for
+        any other error.
+        """
         try:
             return do()
         except redis.RedisError as error:
@@ -238,7 +269,7 @@ def _key(prefix: str, name: str) -> bytes:
 
 
 def _forbids(error: redis.RedisError) -> bool:
-    """Tell if it is one of `_FORBIDDEN`; redis-py cuts the code off some of its own errors."""
+    """True for a `_FORBIDDEN` error. For some errors redis-py removes the code from the text."""
     kinds = redis.AuthenticationError, redis.exceptions.NoPermissionError
     passing = redis.exceptions.AuthenticationWrongNumberOfArgsError
     return (isinstance(error, kinds) and not isinstance(error, passing)) or str(error).startswith(
@@ -247,7 +278,10 @@ def _forbids(error: redis.RedisError) -> bool:
 
 
 def _execute(pipe: Pipeline) -> list[Any]:
-    """The answers of a pipeline. Its own errors would name the command, and so the recipient."""
+    """Run a pipeline and return its answers, or raise the first error.
+
+    The errors of redis-py itself would contain the command, and so the recipient.
+    """
     answers = _answers(pipe)
     for answer in answers:
         if isinstance(answer, Exception):
@@ -260,7 +294,7 @@ def _answers(pipe: Pipeline) -> list[Any]:
 
 
 def _by_platform(answer: Any) -> dict[int, int]:
-    """Counts by platform id; none where the user may not look, as with rights of before."""
+    """Return counts by platform id. Empty if the Redis user may not read the hash."""
     if not isinstance(answer, dict):
         return {}
     found = {}
@@ -271,7 +305,7 @@ def _by_platform(answer: Any) -> dict[int, int]:
 
 
 def _count(answer: Any) -> int:
-    """The value of a counter; 0 for a key of that name that is none, which somebody else made."""
+    """Return the value of a counter; 0 if another program stored something else under its key."""
     if isinstance(answer, Exception):
         if isinstance(answer, redis.ResponseError) and str(answer).startswith("WRONGTYPE"):
             return 0

@@ -1,14 +1,16 @@
-"""Leases as signed HTTPS requests, for gateways that have an API of their own.
+"""Sends leases as signed HTTPS requests, for gateways that have an API of their own.
 
-A POST for each order: `{"schema_version", "verb": throttle | release | expire, "recipient"}` and
-for a throttle the lease. Signed by the scheme of Standard Webhooks: `webhook-id`,
-`webhook-timestamp` and `webhook-signature`, with every key in use. A receiver refuses what is
-older than five minutes and passes over an id that it had: so nobody can say an old order again. A
-try after a failure has the id of the order it repeats.
+Each order is one POST: `{"schema_version", "verb": throttle | release | expire, "recipient"}`, and
+for `throttle` also the lease. Requests are signed as Standard Webhooks defines: headers
+`webhook-id`, `webhook-timestamp` and `webhook-signature`, with every key in use. A receiver rejects
+requests older than five minutes and ignores an id that it has seen, so an old order cannot be
+replayed. A retry after a failure has the same id as the failed order.
 
-`Otpguard-Signature: t=<ms>,v1=<hex>`, the HMAC-SHA256 of `<ms>.<body>` under the newest key, is for
-receivers from before. Answers: 2xx done; 408, 425, 429 and 5xx are tried again; anything else is
-final for a lease, and a release is said again all the same.
+The header `Otpguard-Signature: t=<ms>,v1=<hex>` serves older receivers. It contains the HMAC-SHA256
+of `<ms>.<body>` with the newest key.
+
+Responses: 2xx means done. After 408, 425, 429 and 5xx the order is retried. Any other status is
+final for a lease, but a release is still retried.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ from streams.webhooks import signed, signers
 SCHEMA_VERSION: Final = 1
 TIMEOUT_S: Final = 3.0
 REPEATED_MAX: Final = 100_000
-"""Orders that failed and keep their id, the newest of them; five times what rails let in."""
+"""Maximum number of failed orders whose id is remembered; the newest are kept. This is five times
+the number of leases that the rails admit."""
 _PASSING: Final = {
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.TOO_EARLY,
@@ -46,7 +49,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 def sign(secret: bytes, at_ms: int, body: bytes) -> str:
-    """The signature header of a body sent at `at_ms`.
+    """Return the value of the `Otpguard-Signature` header for a body sent at `at_ms`.
 
     >>> sign(b"secret", 1_760_000_000_000, b"{}")[:24]
     't=1760000000000,v1=a72af'
@@ -56,10 +59,10 @@ def sign(secret: bytes, at_ms: int, body: bytes) -> str:
 
 
 class WebhookGateway(CountsNothing):
-    """Posts to one URL, a bounded number at a time. Safe for use by several threads."""
+    """Posts orders to one URL with a limited number of concurrent requests. Thread-safe."""
 
     batch_max = 1
-    tries_max: int | None = 8  # chosen: half a minute, with the adapter's back-off
+    tries_max: int | None = 8  # chosen: about half a minute, including the adapter's back-off
     again = True
 
     def __init__(
@@ -71,7 +74,7 @@ class WebhookGateway(CountsNothing):
         parallel: int = 16,
         ca_file: str | None = None,
     ) -> None:
-        """With `old_secret` every order is signed by both, so that receivers change at leisure."""
+        """With `old_secret`, sign every order with both keys, so that receivers can change keys."""
         if not private(url):
             raise ConfigError(tr("webhook: only https, or http to this machine"))
         if not secret:
@@ -91,26 +94,26 @@ class WebhookGateway(CountsNothing):
         )
 
     def held(self) -> Iterable[str] | None:
-        """None: the receiver does not tell, and is told again what counts and what does not."""
+        """Return None: the receiver cannot list its leases, so the adapter repeats all orders."""
         return None
 
     def apply(self, orders: Sequence[Order]) -> Refusals:
-        """Post leases."""
+        """Post the leases."""
         return self._post_all(
             (order.recipient, "throttle", {"lease": msgspec.Raw(lease_value(order.lease))})
             for order in orders
         )
 
     def release(self, recipients: Sequence[str]) -> Refusals:
-        """Post releases."""
+        """Post the releases."""
         return self._post_all((recipient, "release", {}) for recipient in recipients)
 
     def expire(self, recipients: Sequence[str]) -> Refusals:
-        """Post ends, for receivers that keep no time."""
+        """Post the ends of expired leases, for receivers that do not track time."""
         return self._post_all((recipient, "expire", {}) for recipient in recipients)
 
     def health(self) -> str:
-        """Return a constant: only an order shows if the receiver is there."""
+        """Return a constant id: only an order shows whether the receiver is reachable."""
         return "webhook"
 
     def close(self) -> None:
@@ -148,7 +151,7 @@ class WebhookGateway(CountsNothing):
         return status
 
     def _identity(self, recipient: str, body: bytes) -> str:
-        """Return the id of an order: a new one, or that of the same order that failed before."""
+        """Return the id for an order: its old id if the same order failed before, else a new id."""
         with self._lock:
             before, identity = self._repeated.pop(recipient, (b"", ""))
             if before != body:

@@ -1,4 +1,4 @@
-"""Evidence packs: a case as files that a court, the police or a platform can check by themselves.
+"""Evidence packs: a case as files that a court, the police or a platform can verify on their own.
 
-Needs the extra `evidence`. Nothing here runs beside a worker or on the way of a message.
+This package needs the extra `evidence`. It never runs in a worker or in the path of a message.
 """

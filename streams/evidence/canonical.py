@@ -1,4 +1,4 @@
-"""Bytes that are the same wherever they are made: canonical JSON, digests, base64. Pure."""
+"""Canonical JSON, digests and base64: the same value gives the same bytes everywhere. Pure."""
 
 from __future__ import annotations
 
@@ -14,20 +14,19 @@ from cryptography.hazmat.primitives import hashes
 from streams.language import tr
 
 FORMAT: Final = "otpguard.evidence/1"
-"""Name and version of the pack's format; also the seed of the chain."""
+"""Name and version of the pack format. The hash chain of the records also starts from this name."""
 REPORT_FORMAT: Final = "otpguard.report/1"
-"""The same of a month's report, which has no chain: each of its files is in the manifest."""
+"""Format of a monthly report. It has no chain, because the manifest lists all of its files."""
 
 
 class PackError(ValueError):
-    """A pack that is not as it was made, or cannot be made; the message says where."""
+    """The pack was changed, or cannot be made. The message says where."""
 
 
 def canonical(value: Any) -> bytes:
-    """Return JSON by RFC 8785. Raise PackError for what not every reader holds.
+    """Return JSON as defined by RFC 8785. Raise PackError if some JSON readers would fail on it.
 
-    That is a number that is too large, a name that is no Unicode, and what nests too deep.
-
+    Readers may fail on numbers that are too large, invalid Unicode, and very deep nesting.
     >>> canonical({"b": 1.0, "a": "x"})
     b'{"a":"x","b":1}'
     """
@@ -38,7 +37,7 @@ def canonical(value: Any) -> bytes:
 
 
 def parsed(data: bytes) -> Any:
-    """Return the value of canonical JSON; PackError if it is written in any other way."""
+    """Parse canonical JSON and return the value. Raise PackError if it is not canonical."""
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):
@@ -49,12 +48,12 @@ def parsed(data: bytes) -> Any:
 
 
 def sha256(data: bytes) -> str:
-    """Return SHA-256 in hex digits."""
+    """Return the SHA-256 digest in hex."""
     return hashlib.sha256(data).hexdigest()
 
 
 def sm3(data: bytes) -> str:
-    """Return SM3 (GB/T 32905-2016) in hex digits.
+    """Return the SM3 digest (GB/T 32905-2016) in hex.
 
     >>> sm3(b"abc")[:16]
     '66c7f0f462eeedd9'
@@ -65,12 +64,12 @@ def sm3(data: bytes) -> str:
 
 
 def encoded(data: bytes) -> str:
-    """Return base64."""
+    """Encode bytes as base64 text."""
     return base64.b64encode(data).decode()
 
 
 def decoded(text: Any) -> bytes:
-    """Return the bytes of base64 as it is written here; PackError if written in any other way."""
+    """Decode base64. Raise PackError unless `encoded` would produce exactly this text."""
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError, TypeError):
@@ -81,5 +80,5 @@ def decoded(text: Any) -> bytes:
 
 
 def entry(path: str, data: bytes) -> dict[str, Any]:
-    """Return what a manifest says of a file."""
+    """Return the manifest entry of a file: path, size in bytes, SHA-256 and SM3."""
     return {"bytes": len(data), "path": path, "sha256": sha256(data), "sm3": sm3(data)}

@@ -1,7 +1,7 @@
-"""DSSE envelopes, signed by both halves of a pack key, in one way of writing. Pure.
+"""DSSE envelopes (version 1), signed with both keys of a pack key. Pure.
 
-https://github.com/secure-systems-lab/dsse/blob/master/protocol.md (v1). No byte of one is free: the
-JSON is canonical, and both signatures have to be good.
+Specification: https://github.com/secure-systems-lab/dsse/blob/master/protocol.md. No byte of an
+envelope can be changed: the JSON must be canonical, and both signatures must be valid.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ KINDS: Final = ("ed25519", "p256")
 
 
 def signed(key: PackSigner, kind: str, value: Any) -> bytes:
-    """Return the envelope of a value, a line of canonical JSON with its end."""
+    """Sign a value. Return the envelope as one line of canonical JSON, with its newline."""
     payload = canonical(value)
     made = key.signatures(pae(kind, payload))
     name = key.public.fingerprint
@@ -40,11 +40,10 @@ def signed(key: PackSigner, kind: str, value: Any) -> bytes:
 
 
 def opened(data: bytes, kind: str) -> tuple[Any, dict[str, bytes], bytes]:
-    """Return value, signatures by key id, and what was signed; PackError if it is no envelope.
+    """Parse an envelope. Return the value, the signatures by key id, and the signed bytes.
 
-    Signatures are in the order of the envelope.
-
-    Nothing is verified yet.
+    Signatures keep the order of the envelope. They are not verified here. Raises PackError if the
+    data is not an envelope of this kind.
     """
     if not data.endswith(b"\n"):
         raise PackError(tr("no line"))
@@ -65,7 +64,7 @@ def opened(data: bytes, kind: str) -> tuple[Any, dict[str, bytes], bytes]:
 
 
 def kind_of(data: bytes) -> str:
-    """Return the kind that an envelope says it is, of which nothing is verified; else nothing."""
+    """Return the payload type that an envelope claims, unverified; "" if it is no envelope."""
     try:
         envelope = parsed(data.removesuffix(b"\n"))
     except PackError:
@@ -75,9 +74,10 @@ def kind_of(data: bytes) -> str:
 
 
 def check(signatures: dict[str, bytes], message: bytes, keys: PublicKeys) -> list[str]:
-    """Return a sentence for each fault: a signature that is not good, or another list of them.
+    """Verify the signatures. Return one sentence per problem: invalid, missing or wrong order.
 
-    The list has both kinds in their order. Otherwise anybody could write a good envelope anew.
+    Exactly one signature of each kind must be present, in a fixed order. Otherwise anybody could
+    rewrite a valid envelope in another form that is also valid.
     """
     names = {kind: f"{keys.fingerprint}:{kind}" for kind in KINDS}
     wrong = [
@@ -91,7 +91,7 @@ def check(signatures: dict[str, bytes], message: bytes, keys: PublicKeys) -> lis
 
 
 def pae(kind: str, payload: bytes) -> bytes:
-    """Return what is signed: DSSE's pre-authentication encoding.
+    """Return the bytes to sign: DSSE's pre-authentication encoding.
 
     >>> pae("http://example.com/HelloWorld", b"hello world")
     b'DSSEv1 29 http://example.com/HelloWorld 11 hello world'
@@ -100,17 +100,17 @@ def pae(kind: str, payload: bytes) -> bytes:
 
 
 def succession(old: PackSigner, new: PublicKeys, at: str) -> bytes:
-    """Return the line of a list of successors by which a key passes its trust on.
+    """Return one line for the list of successors, in which the old key vouches for the new key.
 
-    `at` is the time in ISO 8601. Who holds a stolen key can write such a line too: whoever lost a
-    key gives out the new fingerprint, and no list.
+    `at`: time in ISO 8601. A thief of the old key can write such a line too. So after a theft,
+    publish the new fingerprint itself, and no list of successors.
     """
     value = {"at": at, "from": old.public.document(), "to": new.document()}
     return signed(old, SUCCESSOR, value)
 
 
 def successors(data: bytes) -> list[tuple[PublicKeys, PublicKeys]]:
-    """Read a list of successors; PackError for a line that is none, or is not signed by the old."""
+    """Read a list of successors. Raise PackError unless each line is signed by its old key."""
     found = []
     for line in data.splitlines(keepends=True):
         value, signatures, message = opened(line, SUCCESSOR)

@@ -1,4 +1,4 @@
-"""Gaps: all that a pack does not show, said plainly. Pure."""
+"""List the gaps of a pack: what its records cannot show. Pure."""
 
 from __future__ import annotations
 
@@ -54,16 +54,19 @@ GAPS: Final = MappingProxyType(
         "claims": "A sender number is as it was submitted: it is a claim, and can be forged.",
     }
 )  # fmt: skip
-"""Each gap in a sentence."""
+"""Name of a gap -> its sentence, with placeholders for figures."""
 
 BEHIND_S: Final = MINUTE_MS // 1000
-"""A store that is so far behind is said to be. Chosen: the page of the desk calls it old then."""
+"""A copy of the topics that is this many seconds behind is listed as a gap.
+
+The desk's page calls its data old from the same age.
+"""
 
 
 def gaps(chosen: Chosen, settings: str) -> Iterator[tuple[str, dict[str, int]]]:
-    """Yield the gaps of a case: their names in GAPS, and the figures in their sentences.
+    """Yield the gaps of a case: the name of each in `GAPS`, and the figures of its sentence.
 
-    `settings` is the fingerprint of those that lie in the pack.
+    `settings`: fingerprint of the settings in the pack.
     """
     case = chosen.case
     yield "no_text", {}
@@ -129,12 +132,12 @@ def _of_messages(chosen: Chosen) -> Iterator[tuple[str, dict[str, int]]]:
 
 
 def told(gap: str, figures: dict[str, int]) -> str:
-    """Return a gap's sentence in the language in use."""
+    """Return the sentence of a gap in the current language."""
     return tr(GAPS[gap]).format(**figures)
 
 
 def documents(gaps_: Iterable[tuple[str, dict[str, int]]]) -> list[dict[str, Any]]:
-    """Return gaps for a manifest, in both languages."""
+    """Return the gaps for a manifest, each with its sentence in English and in Chinese."""
     found = []
     for gap, figures in gaps_:
         told_in = {}

@@ -1,10 +1,11 @@
-"""A pack key that lies in a hardware security module: it signs there and never leaves it.
+"""A pack key inside a hardware security module. The module signs; the key never leaves it.
 
-Named by a PKCS#11 URI (RFC 7512), such as
-`pkcs11:token=unit;object=pack-2026?module-path=/usr/lib/softhsm/libsofthsm2.so`. Both halves have
-the label that `object` gives: an Ed25519 key (CKK_EC_EDWARDS, PKCS#11 3.0) and one on P-256. Most
-devices sign by P-256 with a fresh random number, so there a pack made twice differs in that
-signature. Salts come from a signature by Ed25519, which is the same each time (RFC 8032).
+A PKCS#11 URI (RFC 7512) names the key, for example
+`pkcs11:token=unit;object=pack-2026?module-path=/usr/lib/softhsm/libsofthsm2.so`. Both private keys
+have the label in `object`: an Ed25519 key (CKK_EC_EDWARDS, PKCS#11 3.0) and a P-256 key.
+
+Most devices use a fresh random number for each P-256 signature. So a pack that is made twice
+differs in this signature. Salts come from an Ed25519 signature, which is deterministic (RFC 8032).
 """
 
 from __future__ import annotations
@@ -32,28 +33,31 @@ if TYPE_CHECKING:
 SCHEME: Final = "pkcs11:"
 _ED25519: Final = bytes.fromhex("06032b6570")
 _P256: Final = bytes.fromhex("06082a8648ce3d030107")
-"""Object identifiers of the curves in DER (RFC 8410, RFC 5480), for CKA_EC_PARAMS."""
-_OCTETS: Final = 0x04  # tag of an OCTET STRING; also the first byte of a point that is not packed
+"""DER object identifiers of the curves (RFC 8410, RFC 5480), for CKA_EC_PARAMS."""
+_OCTETS: Final = 0x04  # DER tag of an OCTET STRING; an uncompressed point also begins with 4
 _PATH: Final = frozenset({"token", "object", "serial"})
 _QUERY: Final = frozenset({"module-path", "pin-source"})
 
-# A process has one log-in at a token, whatever the number of its threads.
+# All threads of a process share a single login at a token.
 _one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
 class TokenUri:
-    """A PKCS#11 URI, as far as it is used here."""
+    """The parts of a PKCS#11 URI that are used here."""
 
     module: str  # path of the device's library
-    label: str  # of the two keys
+    label: str  # label of both keys
     token: str  # label of the token
     serial: str = ""
     pin_source: str = ""  # path of a file whose first line is the PIN
 
     @classmethod
     def of(cls, uri: str) -> TokenUri:
-        """Read a URI. Raise UsageError for one that names no key, or has a PIN in it."""
+        """Parse a URI. Raise UsageError if it names no key, or has an unknown or duplicate part.
+
+        A PIN inside the URI counts as unknown.
+        """
         try:
             parts = urlsplit(uri)
             path = _named(parts.path, ";", _PATH)
@@ -80,7 +84,7 @@ class TokenUri:
 
 
 def _named(text: str, between: str, allowed: frozenset[str]) -> dict[str, str]:
-    """Split attributes; ValueError for one that is not known here, or comes twice."""
+    """Split attributes. Raise ValueError for an unknown or duplicate attribute."""
     found: dict[str, str] = {}
     for part in filter(None, text.split(between)):
         name, _, value = part.partition("=")
@@ -91,24 +95,24 @@ def _named(text: str, between: str, allowed: frozenset[str]) -> dict[str, str]:
 
 
 class HardwareKey:
-    """A pack key in a token. Each signature is a log-in of its own, so that none stays open."""
+    """A pack key in a token. It logs in for each signature, so that no login stays open."""
 
     def __init__(self, uri: TokenUri, pin: str) -> None:
-        """Find both halves. Raise ConfigError or UnavailableError if that cannot be done."""
+        """Find both keys. Raise ConfigError or UnavailableError if that fails."""
         self._uri, self._pin = uri, _pin_of(uri, pin)
         with _session(uri, self._pin) as session:
             self.public = _public(session, uri.label)
         self._secret = b""
 
     def signatures(self, message: bytes) -> dict[str, bytes]:
-        """Return a signature of each kind, which were verified. Raise as `__init__` does."""
-        from pkcs11 import Mechanism  # noqa: PLC0415 - an extra of its own
+        """Return both signatures, by kind, after verifying them. Raises errors like `__init__`."""
+        from pkcs11 import Mechanism  # noqa: PLC0415 - belongs to an optional extra
 
         with _session(self._uri, self._pin) as session:
             ed, curve = _private(session, self._uri.label)
             made: dict[str, bytes] = {
                 "ed25519": ed.sign(message, mechanism=Mechanism.EDDSA),
-                # The digest is made here: not every device has the mechanism that does both.
+                # Hash in software: some devices have no mechanism that hashes and signs.
                 "p256": low_s(
                     curve.sign(hashlib.sha256(message).digest(), mechanism=Mechanism.ECDSA)
                 ),
@@ -123,18 +127,18 @@ class HardwareKey:
         return made
 
     def salt(self, *place: object) -> str:
-        """Return the salt of a place. Raise as `__init__` does."""
+        """Return the salt for a place in a pack, in hex. Raises errors like `__init__`."""
         if not self._secret:
             self._secret = hashlib.sha256(self.signatures(SALTING)["ed25519"]).digest()
         return salt_by(self._secret, place)
 
 
 def make_in_hardware(uri: TokenUri, pin: str) -> PublicKeys:
-    """Make a pack key in a token, of which no private half can be taken out; return the public.
+    """Generate a pack key in a token and return its public keys. The private keys cannot leave.
 
-    Raise UsageError if there is a key of that label, ConfigError or UnavailableError for the token.
+    Raises UsageError if the label is in use, and ConfigError or UnavailableError for the token.
     """
-    from pkcs11 import Attribute, KeyType, Mechanism  # noqa: PLC0415 - an extra of its own
+    from pkcs11 import Attribute, KeyType, Mechanism  # noqa: PLC0415 - belongs to an optional extra
 
     with _session(uri, _pin_of(uri, pin), write=True) as session:
         if any(True for _ in session.get_objects({Attribute.LABEL: uri.label})):
@@ -154,7 +158,7 @@ def make_in_hardware(uri: TokenUri, pin: str) -> PublicKeys:
 
 
 def _pin_of(uri: TokenUri, given: str) -> str:
-    """The PIN that the URI's file has, else the one that was given. Raise ConfigError for none."""
+    """Return the PIN from the file in the URI, otherwise `given`. Raise ConfigError if missing."""
     if not uri.pin_source:
         if not given:
             raise ConfigError(
@@ -174,9 +178,9 @@ def _pin_of(uri: TokenUri, given: str) -> str:
 
 @contextmanager
 def _session(uri: TokenUri, pin: str, *, write: bool = False) -> Iterator[Session]:
-    """Log in at a token. Raise ConfigError for what settings cause, else UnavailableError."""
+    """Log in at a token. Raise ConfigError for wrong settings, UnavailableError otherwise."""
     try:
-        import pkcs11  # noqa: PLC0415 - an extra of its own
+        import pkcs11  # noqa: PLC0415 - belongs to an optional extra
     except ImportError:
         how = how_to_install("hsm")
         raise UnavailableError(
@@ -202,7 +206,7 @@ def _session(uri: TokenUri, pin: str, *, write: bool = False) -> Iterator[Sessio
             with token.open(user_pin=pin, rw=write) as session:
                 yield session
         except settled as error:
-            # Said once and not tried again: a token locks itself after a few wrong PINs.
+            # No retry: a token locks itself after a few wrong PINs.
             raise ConfigError(
                 tr("{token}, key {label}: {error}").format(
                     token=uri.token, label=uri.label, error=type(error).__name__
@@ -217,7 +221,7 @@ def _session(uri: TokenUri, pin: str, *, write: bool = False) -> Iterator[Sessio
 
 
 def _private(session: Session, label: str) -> tuple[Any, Any]:
-    from pkcs11 import KeyType, ObjectClass  # noqa: PLC0415 - an extra of its own
+    from pkcs11 import KeyType, ObjectClass  # noqa: PLC0415 - belongs to an optional extra
 
     ed, curve = (
         session.get_key(ObjectClass.PRIVATE_KEY, kind, label)
@@ -227,8 +231,8 @@ def _private(session: Session, label: str) -> tuple[Any, Any]:
 
 
 def _public(session: Session, label: str) -> PublicKeys:
-    """The public keys of a token. Raise UnavailableError if they are of another curve."""
-    from pkcs11 import Attribute, KeyType, ObjectClass  # noqa: PLC0415 - an extra of its own
+    """Read both public keys. Raise UnavailableError if they are not an Ed25519 and a P-256 key."""
+    from pkcs11 import Attribute, KeyType, ObjectClass  # noqa: PLC0415 - from an optional extra
 
     ed, curve = (
         bytes(session.get_key(ObjectClass.PUBLIC_KEY, kind, label)[Attribute.EC_POINT])
@@ -250,7 +254,7 @@ def _public(session: Session, label: str) -> PublicKeys:
 
 
 def _point(value: bytes, size: int) -> bytes:
-    """A point out of its OCTET STRING, in which the standard has it and some devices do not.
+    """Unwrap a point from its OCTET STRING. Some devices return the bare point instead.
 
     >>> _point(bytes([4, 2, 7, 8]), 2).hex(), _point(bytes([7, 8]), 2).hex()
     ('0708', '0708')

@@ -1,8 +1,8 @@
-"""The pack key: Ed25519 and ECDSA P-256 side by side, its fingerprint, and the list of successors.
+"""The pack key: an Ed25519 and an ECDSA P-256 key, their fingerprint, and the successor keys.
 
-Two signatures, for old browsers know P-256 alone and `openssl` of every age verifies it too. Who
-checks a pack takes the fingerprint from elsewhere: a pack that brings its own trusted key proves
-nothing.
+Each pack has two signatures: old browsers support only P-256, and every version of `openssl` can
+verify P-256. A verifier must get the fingerprint independently of the pack. A pack that brings its
+own trusted key proves nothing.
 """
 
 from __future__ import annotations
@@ -34,40 +34,40 @@ from streams.language import tr
 
 SALT_BYTES: Final = 16
 SALTING: Final = f"{FORMAT} salt".encode()
-"""Domain of salts. No envelope is signed under it: those begin with `DSSEv1`."""
+"""Domain separator of salts. Signed envelopes begin with `DSSEv1`, so the two never collide."""
 _END: Final = "-----END PRIVATE KEY-----"
 _LOCKED: Final = ("ENCRYPTED PRIVATE KEY", "Proc-Type: 4,ENCRYPTED")
-"""Words of PEM for a key that has a passphrase (RFC 7468, RFC 1421)."""
-_HALF: Final = 32  # bytes of r and of s
+"""PEM markers of a key that is protected by a passphrase (RFC 7468, RFC 1421)."""
+_HALF: Final = 32  # bytes of r, and bytes of s
 P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-"""Order of the group of P-256 (FIPS 186-5): for each good s, the order less s is good too."""
+"""Group order of P-256 (FIPS 186-5). If s is valid in a signature, the order minus s is too."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicKeys:
-    """The public half of a pack key: both keys as DER (SubjectPublicKeyInfo)."""
+    """The public half of a pack key: both public keys in DER (SubjectPublicKeyInfo)."""
 
     ed25519: bytes
     p256: bytes
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over both, in 64 hex digits."""
+        """SHA-256 over both keys, as 64 hex digits."""
         return hashlib.sha256(self.ed25519 + self.p256).hexdigest()
 
     def document(self) -> dict[str, str]:
-        """Return the keys for JSON."""
+        """Return the keys as JSON: base64 by kind."""
         return {"ed25519": encoded(self.ed25519), "p256": encoded(self.p256)}
 
     @classmethod
     def of(cls, document: Any) -> PublicKeys:
-        """Read keys of JSON; PackError if they are none."""
+        """Read the keys from JSON. Raise PackError if they are missing or malformed."""
         if not isinstance(document, dict) or set(document) != {"ed25519", "p256"}:
             raise PackError(tr("no public keys"))
         return cls(decoded(document["ed25519"]), decoded(document["p256"]))
 
     def verifies(self, kind: str, signature: bytes, message: bytes) -> bool:
-        """Tell if a signature of a kind, `ed25519` or `p256` (r and low s, 64 bytes), is good."""
+        """Verify a signature of kind `ed25519`, or `p256` (r and low s, 64 bytes)."""
         try:
             if kind == "ed25519":
                 key = load_der_public_key(self.ed25519)
@@ -79,7 +79,7 @@ class PublicKeys:
             if not isinstance(curve, ec.EllipticCurvePublicKey) or len(signature) != 2 * _HALF:
                 return False
             r, s = (int.from_bytes(each) for each in (signature[:_HALF], signature[_HALF:]))
-            if s > P256_ORDER // 2:  # good as well, so that anybody could write it anew
+            if s > P256_ORDER // 2:  # valid too, but anybody can compute it from the low s
                 return False
             curve.verify(encode_dss_signature(r, s), message, ec.ECDSA(hashes.SHA256()))
         except (InvalidSignature, UnsupportedAlgorithm, ValueError):
@@ -88,34 +88,34 @@ class PublicKeys:
 
 
 class PackSigner(Protocol):
-    """A pack key that can sign, wherever its private half lies."""
+    """A pack key that can sign, in memory or in hardware."""
 
     @property
     def public(self) -> PublicKeys:
-        """The public half."""
+        """The public half of the key."""
 
     def signatures(self, message: bytes) -> dict[str, bytes]:
-        """Return a signature of each kind, `ed25519` and `p256` (r and low s, 64 bytes)."""
+        """Return both signatures, by kind: `ed25519`, and `p256` (r and low s, 64 bytes)."""
 
     def salt(self, *place: object) -> str:
-        """Return the salt of a place in a pack: the same each time, and not to be guessed."""
+        """Return the salt for a place in a pack: the same every time, and impossible to guess."""
 
 
 class PackKey:
-    """A private pack key in memory."""
+    """A pack key whose private half is in memory."""
 
     def __init__(self, ed: ed25519.Ed25519PrivateKey, curve: ec.EllipticCurvePrivateKey) -> None:
-        """Take the two halves."""
+        """`ed`: the Ed25519 key. `curve`: the P-256 key."""
         self._ed, self._curve = ed, curve
 
     @classmethod
     def fresh(cls) -> PackKey:
-        """Return a new key, by the system's chance."""
+        """Generate a new key from the random source of the operating system."""
         return cls(ed25519.Ed25519PrivateKey.generate(), ec.generate_private_key(ec.SECP256R1()))
 
     @classmethod
     def read(cls, text: str) -> PackKey:
-        """Read two PKCS #8 keys in PEM, in any order; PackError if they are anything else."""
+        """Read two PKCS #8 keys in PEM, in any order. Raise PackError for anything else."""
         if any(each in text for each in _LOCKED):
             raise PackError(tr("the key has a passphrase; a pack key has none"))
         found: dict[type, Any] = {}
@@ -131,14 +131,14 @@ class PackKey:
             ed, curve = found[ed25519.Ed25519PrivateKey], found[ec.EllipticCurvePrivateKey]
         except KeyError:
             raise PackError(tr("a pack key is an Ed25519 and a P-256 key in one file")) from None
-        if len(parts) > len(found):  # which of them would sign?
+        if len(parts) > len(found):  # it would be unclear which key signs
             raise PackError(tr("there is more in it than one Ed25519 and one P-256 key"))
         if not isinstance(curve.curve, ec.SECP256R1):
             raise PackError(tr("a pack key's second half is on the curve P-256"))
         return cls(ed, curve)
 
     def written(self) -> str:
-        """Return the key in PEM, as `read` takes it."""
+        """Return the private key in PEM, in the format that `read` accepts."""
         return "".join(
             key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
             for key in (self._ed, self._curve)
@@ -146,7 +146,7 @@ class PackKey:
 
     @property
     def public(self) -> PublicKeys:
-        """The public half."""
+        """The public half of the key."""
         return PublicKeys(
             *(
                 key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -155,35 +155,36 @@ class PackKey:
         )
 
     def signatures(self, message: bytes) -> dict[str, bytes]:
-        """Return a signature of each kind; both are the same each time (RFC 8032, RFC 6979)."""
+        """Return both signatures, by kind. Both are deterministic (RFC 8032, RFC 6979)."""
         der = self._curve.sign(message, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
         p256 = b"".join(number.to_bytes(_HALF) for number in decode_dss_signature(der))
         return {"ed25519": self._ed.sign(message), "p256": low_s(p256)}
 
     def salt(self, *place: object) -> str:
-        """Return the salt of a place in a pack, in hex: the same each time, and not to be guessed.
+        """Return the salt for a place in a pack, in hex: the same every time, impossible to guess.
 
-        Without it a record of one platform could be found by trying every phone number.
+        The proofs of an extract contain hashes of records that it leaves out. Without a salt, such
+        a record could be found by trying every phone number.
         """
         seed = self._ed.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
         return salt_by(seed, place)
 
 
 def low_s(signature: bytes) -> bytes:
-    """Return a signature of P-256 (r and s) with the lower of the two numbers s that are good."""
+    """Replace s of a P-256 signature (r and s) by the lower one of the two valid values."""
     s = int.from_bytes(signature[_HALF:])
     return signature[:_HALF] + min(s, P256_ORDER - s).to_bytes(_HALF)
 
 
 def salt_by(secret: bytes, place: Iterable[object]) -> str:
-    """Return the salt of a place by a secret of the key, in hex."""
+    """Derive the salt for a place from a secret of the key. Return 16 bytes in hex."""
     key = hmac.digest(secret, SALTING, "sha256")
     named = "\n".join(map(str, place)).encode()
     return hmac.digest(key, named, "sha256")[:SALT_BYTES].hex()
 
 
 def fingerprint_of(text: str) -> str:
-    """Return a fingerprint as it is compared, from one as people write it; PackError if it is none.
+    """Normalise a fingerprint that a person typed. Raise PackError if it is not a fingerprint.
 
     >>> fingerprint_of("AB " * 31 + "ab")[:4]
     'abab'
@@ -195,7 +196,7 @@ def fingerprint_of(text: str) -> str:
 
 
 def in_groups(fingerprint: str) -> str:
-    """Return a fingerprint in groups of four, to be read aloud.
+    """Format a fingerprint in groups of four digits, for reading aloud.
 
     >>> in_groups("0123456789ab")
     '0123 4567 89ab'
@@ -204,9 +205,9 @@ def in_groups(fingerprint: str) -> str:
 
 
 def followed(trusted: str, statements: Iterable[tuple[PublicKeys, PublicKeys]]) -> set[str]:
-    """Return the fingerprints to trust: the one from elsewhere, and its successors in their order.
+    """Return the trusted fingerprints: the given one, and all its successors in order.
 
-    A statement is an old key and a new one, its signatures already verified by the old.
+    A statement is an old key and its new key. The caller has verified that the old key signed it.
     """
     found = {trusted}
     for old, new in statements:

@@ -1,4 +1,4 @@
-"""Names of the files of a pack."""
+"""File names inside an evidence pack."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ SIGNERS: Final = "signers.jsonl"
 COVER: Final = "cover.json"
 SETTINGS: Final = "settings.toml"
 REGISTRY: Final = "registry.toml"
-TOKEN: Final = "manifest.tsr"  # noqa: S105 - a file's name
+TOKEN: Final = "manifest.tsr"  # noqa: S105 - a file name, not a secret
 STAMP: Final = "timestamp.dsse.json"
 SHIPPED: Final = {
     "verify.py": "standalone.py",
     "verify.html": "verify.html",
     "README.txt": "README.txt",
 }
-"""Files of every pack -> those of this package that they are."""
+"""File name in every pack -> source file in this package."""
 OF_EXTRACT: Final = frozenset({RECORDS, SIGNERS, *SHIPPED})
-"""Files of the manifest that may lie in an extract. Others tell of records that it leaves out."""
+"""Files of the manifest that an extract may contain. The other files show left-out records too."""

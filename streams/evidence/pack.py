@@ -1,4 +1,4 @@
-"""A pack as files: made of a case, and cut down to the records of one platform."""
+"""Write a case as an evidence pack, and cut a pack down to the records of one platform."""
 
 from __future__ import annotations
 
@@ -54,15 +54,15 @@ class Making:
     key: PackSigner
     at: str  # time of signing, ISO 8601
     cover: Cover
-    settings: str  # TOML: those that decisions depend on
-    fingerprint: str  # theirs
-    signers: bytes = b""  # list of successors, if keys were changed
-    more: Mapping[str, bytes] = field(default_factory=dict)  # files that the settings name
+    settings: str  # the settings that decisions depend on, as TOML
+    fingerprint: str  # fingerprint of these settings
+    signers: bytes = b""  # signed list of successor keys, if the key was ever changed
+    more: Mapping[str, bytes] = field(default_factory=dict)  # further files named in the settings
 
     @classmethod
     def of(cls, settings: Settings, key: PackSigner, cover: Cover, at_ms: int) -> Making:
-        """Take the rest from the settings. Raise ConfigError for a file of theirs that is away."""
-        from streams.evidence.repeat import settings_text  # noqa: PLC0415 - numpy, to make alone
+        """Take the other fields from the settings. Raise ConfigError if a file is missing."""
+        from streams.evidence.repeat import settings_text  # noqa: PLC0415 - imports numpy
 
         registry, signers = settings.recognise.registry_file, settings.evidence.signers_file
         return cls(
@@ -84,10 +84,10 @@ def _bytes(file: Path) -> bytes:
 
 
 def make(chosen: Chosen, making: Making, folder: Path) -> dict[str, Any]:
-    """Write a pack into a folder, which must not exist; return its manifest.
+    """Write a pack into a new folder and return its manifest.
 
-    Raise UsageError if it does, or if the records cannot be packed; ConfigError for a list of
-    successors that no verifier would take.
+    Raises UsageError if the folder exists or the records cannot be packed. Raises ConfigError if
+    verifiers would reject the list of successors.
     """
     key = making.key
     try:
@@ -146,10 +146,11 @@ def make(chosen: Chosen, making: Making, folder: Path) -> dict[str, Any]:
 
 
 def extract(pack: Path, platform: str, folder: Path) -> int:
-    """Write a platform's own records of a pack, with their proofs; return how many they are.
+    """Write an extract: one platform's records of a pack, with proofs. Return their number.
 
-    The rest is left out, not hidden behind a hash: seven milliard phone numbers are tried within
-    hours. Raise UsageError if there is none, or the pack cannot be read or is not whole.
+    All other records are left out. Their hashes would not hide them: all seven billion possible
+    phone numbers can be tried within hours. Raises UsageError if the platform has no record, or if
+    the pack is incomplete or cannot be read.
     """
     try:
         lines = (pack / RECORDS).read_bytes().splitlines()
@@ -165,7 +166,7 @@ def extract(pack: Path, platform: str, folder: Path) -> int:
         raise UsageError(f"{error.filename}: {error.strerror}") from None
     except PackError as error:
         raise UsageError(tr("{pack}: {error}").format(pack=pack, error=error)) from None
-    if not whole:  # no proof would lead to the root that was signed
+    if not whole:  # the proofs would not lead to the signed root
         raise UsageError(
             tr("{pack}: its records are not those that were signed, or it is an extract").format(
                 pack=pack
@@ -189,15 +190,16 @@ def _of_platform(line: Any, platform: str) -> bool:
 
 
 def shipped() -> dict[str, bytes]:
-    """The files that every pack has: two verifiers and how to use them."""
+    """Return the files that every pack contains: two verifiers and the instructions."""
     here = files("streams.evidence")
     return {name: here.joinpath(source).read_bytes() for name, source in SHIPPED.items()}
 
 
 def write(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Write files into a new folder that nobody else may read, or leave none.
+    """Write files into a new folder with mode 0700. After an error the folder is removed.
 
-    Raise UsageError if it exists or cannot be made, UnavailableError if there is no room.
+    Raises UsageError if the folder exists or cannot be created, UnavailableError if the disk is
+    full.
     """
     try:
         folder.mkdir(mode=0o700, parents=True)
@@ -207,5 +209,5 @@ def write(folder: Path, contents: Mapping[str, bytes]) -> None:
         for name, data in contents.items():
             (folder / name).write_bytes(data)
     except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True)  # half a pack could be taken for one
+        shutil.rmtree(folder, ignore_errors=True)  # half a pack could be taken for a complete one
         raise unwritten(folder, error) from None

@@ -1,7 +1,7 @@
-"""Records of a case, each with its place: read from topics or files, chosen, put in order. Pure.
+"""Records of a case with their positions: read from topics or files, selected, sorted. Pure.
 
-Every record is read by its contract and written again, so that nothing gets into a pack that no
-contract names: no text and no code, whatever somebody wrote into a topic.
+Each record is decoded by its contract and encoded again. So a pack contains only fields that a
+contract defines: no message text and no code, even if somebody wrote them into a topic.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ from streams.wire import (
 
 @dataclass(frozen=True, slots=True)
 class RecordKind:
-    """A contract: how it is read and written, its field of time, the fields that show it."""
+    """A contract: its decoder and encoder, its time field, and fields that identify the kind."""
 
     source: Source
     decode: Callable[[bytes], Any]
     encode: Callable[[Any], bytes]
-    dated: str
-    fields: tuple[str, ...]
+    dated: str  # name of the time field
+    fields: tuple[str, ...]  # a document with these fields is of this kind
 
 
 KINDS: Final[Mapping[str, RecordKind]] = MappingProxyType(
@@ -82,43 +82,43 @@ KINDS: Final[Mapping[str, RecordKind]] = MappingProxyType(
         ),
     }
 )
-"""Topics that a pack is made of; those of one millisecond stand in this order."""
+"""Kinds of record that a pack contains. Records with the same time are sorted in this order."""
 
 SINGLE: Final = ("message", "earlier")
-"""Kinds that are parts of an incident's record: by itself each can be given to its platform."""
+"""Kinds for single messages of an incident record. Each can be given to its platform alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A record and where it lay: `at` is a position in a topic, or the line of a file."""
+    """A record and its position. `at`: an offset in a topic, a line of a file, or a store index."""
 
     kind: str
     at: Mapping[str, str | int]
     said: Any
-    document: Mapping[str, Any]  # of a pack
+    document: Mapping[str, Any]  # the record as the pack contains it
 
 
 @dataclass(slots=True)
 class Chosen:
-    """The records of one case, oldest first, and the same as people are told of it."""
+    """The records of one case, the oldest first, and the case built from them."""
 
     case: Case
-    refused: int  # messages that gateways say they refused
+    refused: int  # number of messages that gateways report as refused
     records: list[Placed] = field(default_factory=list)
-    behind_s: int = 0  # what the topics got so lately may be missing: their copy had not got it
+    behind_s: int = 0  # lag of the desk's copy: records of this last period may be missing
 
     @property
     def episode_id(self) -> str:
-        """The case's name."""
+        """Id of the case."""
         return self.case.last.episode_id
 
     def of(self, kind: str) -> list[Any]:
-        """Return what the records of a kind say."""
+        """Return the decoded records of a kind."""
         return [each.said for each in self.records if each.kind == kind]
 
 
 def from_log(found: Iterable[LogRecord]) -> Iterator[Placed]:
-    """Yield the records of topics that are of their contract; others are passed over."""
+    """Yield the records of topics. Records that do not fit their contract are skipped."""
     kinds = {contract.source: kind for kind, contract in KINDS.items()}
     for record in found:
         kind = kinds[record.source]
@@ -135,15 +135,15 @@ def from_log(found: Iterable[LogRecord]) -> Iterator[Placed]:
 
 
 def from_store(found: Iterable[tuple[str, Any]]) -> Iterator[Placed]:
-    """Yield the records of a case as the desk's store has them: by kind, without their places."""
+    """Yield the records of a case from the desk's store, which has no offsets."""
     for number, (kind, said) in enumerate(found):
         yield placed(kind, {"store": number}, said)
 
 
 def from_lines(name: str, lines: Iterable[bytes]) -> Iterator[Placed]:
-    """Yield the records of a file of JSON lines; UsageError for a line that is none.
+    """Yield the records of a file of JSON lines. Raise UsageError for an invalid line.
 
-    A line is a record by itself, as `otpguard replay --episodes` writes it, or one with its place:
+    A line is a bare record, as `otpguard replay --episodes` writes it, or a record with its offset:
     `{"topic": …, "partition": …, "offset": …, "value": {…}}`.
     """
     for number, line in enumerate(lines, 1):
@@ -171,7 +171,7 @@ def from_lines(name: str, lines: Iterable[bytes]) -> Iterator[Placed]:
 
 
 def _kind_of(document: Any) -> str:
-    """The kind that a record's fields show; KeyError if they show none."""
+    """Return the kind of a record, found by its fields. Raise KeyError if no kind fits."""
     if isinstance(document, dict):
         for kind, contract in KINDS.items():
             if all(name in document for name in contract.fields):
@@ -180,14 +180,15 @@ def _kind_of(document: Any) -> str:
 
 
 def placed(kind: str, at: Mapping[str, str | int], said: Any) -> Placed:
-    """Return a record with its place and the document that a pack has of it."""
+    """Return a record with its position and the document for the pack."""
     return Placed(kind, at, said, msgspec.json.decode(KINDS[kind].encode(said)))
 
 
 def choose(found: Iterable[Placed], named: str, recipient: str | None) -> list[Chosen]:
-    """Return the cases that an episode, action or recipient names, the one that counts first.
+    """Return the cases that match an episode, an action or a recipient, sorted by `CaseLine.rank`.
 
-    Records that came twice count once, where they came first.
+    The first case is the one to use if only one is wanted. A duplicate record counts once, at its
+    first position.
     """
     first: dict[tuple[str, bytes], Placed] = {}
     for each in found:
@@ -204,7 +205,7 @@ def choose(found: Iterable[Placed], named: str, recipient: str | None) -> list[C
 
 
 def gathered(file: CaseFile, found: Iterable[Placed]) -> Chosen:
-    """Return a case with those of the records that belong to it."""
+    """Return a case with its records among `found`. Also sets the overrides of the case."""
     kept = [part for each in found if _belongs(each.said, file.case) for part in parts(each)]
     kept.sort(key=_order)
     chosen = Chosen(file.case, file.line.refused, kept)
@@ -213,7 +214,7 @@ def gathered(file: CaseFile, found: Iterable[Placed]) -> Chosen:
 
 
 def _belongs(said: Any, case: Case) -> bool:
-    """Tell if a record is of this case; a word is, if it held at some time of it."""
+    """Return true if a record belongs to this case. An override must have been valid during it."""
     if isinstance(said, EpisodeRecord | Action | IncidentRecord | Counts | Notice):
         return said.episode_id == case.last.episode_id
     if isinstance(said, Ack):
@@ -227,7 +228,7 @@ def _belongs(said: Any, case: Case) -> bool:
 
 
 def parts(whole: Placed) -> Iterator[Placed]:
-    """Yield a record, and of an incident's its messages each by itself."""
+    """Yield a record. Each message of an incident record becomes a record of its own, before it."""
     if not isinstance(whole.said, IncidentRecord):
         yield whole
         return
@@ -245,7 +246,7 @@ def parts(whole: Placed) -> Iterator[Placed]:
 
 
 def at_ms(record: Placed) -> int:
-    """Return the time that a record says, ms UTC."""
+    """Return the time of a record, in ms UTC."""
     contract = KINDS.get(record.kind)
     return int(record.document["at_ms" if contract is None else contract.dated])
 
@@ -263,9 +264,9 @@ def _order(record: Placed) -> tuple[Any, ...]:
 
 
 def lines_of(key: PackSigner, episode_id: str, records: Sequence[Placed]) -> list[bytes]:
-    """Return the lines of a pack, without their ends: each names the hash of the one before.
+    """Return the lines of a pack, without newlines. Each line contains the hash of the line before.
 
-    Raise PackError for a number that not every reader of JSON holds.
+    Raises PackError for a number that some JSON readers cannot represent.
     """
     before = sha256(f"{FORMAT}\n{episode_id}".encode())
     lines = []

@@ -1,7 +1,8 @@
-"""Repetition of the decisions of a pack from the events of the input topic.
+"""Repeat the decisions of a pack from the events of the input topic.
 
-The chain is a function of settings and log: whoever has kept the log gets the same records, byte
-for byte. The log has to begin where the recipient's memory began, or the memory is another.
+Decisions depend only on the settings and the log. Anyone who has kept the log gets the same records
+again, byte for byte. The log must start where the state about the recipient started; otherwise the
+decisions differ.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ CHUNK: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Repetition:
-    """Decisions of a pack that came out again, and those that did not, by their places in it."""
+    """Result of a repetition. `other`: line numbers of decisions that did not come out again."""
 
     same: int
     other: tuple[int, ...]
@@ -40,7 +41,7 @@ class Repetition:
 
 
 def settings_text(settings: Settings) -> str:
-    """Return the settings that decisions depend on, as TOML; the registry is a file of its own."""
+    """Return the settings that decisions depend on, as TOML. The registry is a separate file."""
     lines = [
         "# The settings that these decisions depend on; fingerprint " + settings.fingerprint(),
         f"mode = {_toml(settings.mode)}",
@@ -61,11 +62,11 @@ def _toml(value: Any) -> str:
         return "{" + ", ".join(pairs) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_toml, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)  # what JSON writes of the rest is TOML
+    return json.dumps(value, ensure_ascii=False)  # JSON of all other types is valid TOML
 
 
 def settings_of(pack: Path) -> Settings:
-    """Return the settings that lie in a pack. Raise UsageError if they cannot be read."""
+    """Read the settings of a pack. Raise UsageError if they cannot be read."""
     try:
         given = read_toml(pack / SETTINGS)
         if (pack / REGISTRY).exists():
@@ -78,10 +79,11 @@ def settings_of(pack: Path) -> Settings:
 
 
 def repeat(pack: Path, events: Iterable[bytes]) -> Repetition:
-    """Judge the events again by a pack's settings, and compare. Raise UsageError if they cannot be.
+    """Process the events again with the settings of a pack, and compare the decisions.
 
-    Lines of events are `{"topic", "partition", "offset", "value"}` of one partition in their order,
-    or values alone, which count as partition 0 from offset 0.
+    Each line of `events` is `{"topic", "partition", "offset", "value"}`. All lines must be of one
+    partition, in order of their offsets. A line may also be a bare value; then the partition is 0,
+    and offsets count from 0. Raises UsageError if pack or events cannot be used.
     """
     settings = settings_of(pack)
     wanted = list(_decisions(pack))
@@ -121,7 +123,7 @@ def _decisions(pack: Path) -> Iterator[tuple[int, Any]]:
 
 
 def _placed(events: Iterable[bytes]) -> tuple[int, Iterator[tuple[list[bytes], NDArray[np.int64]]]]:
-    """Partition of the events, and they in chunks with their offsets."""
+    """Return the partition of the events, and an iterator over chunks of values and offsets."""
     lines = (line for line in events if line.strip())
     first = next(lines, None)
     if first is None:
@@ -148,7 +150,7 @@ def _placed(events: Iterable[bytes]) -> tuple[int, Iterator[tuple[list[bytes], N
 
 
 def _place(line: bytes, following: int) -> tuple[int, int, bytes]:
-    """Partition, offset and value of a line; of a value alone, what comes next."""
+    """Return partition, offset and value of a line. A bare value gets the offset `following`."""
     if b'"offset"' not in line:
         return 0, following, line.rstrip(b"\n")
     try:

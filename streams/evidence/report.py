@@ -1,7 +1,7 @@
-"""The report of a pack, for people, in two languages: HTML and PDF/A-3, cover sheet to gaps.
+"""The printed report of a pack, in two languages: HTML and PDF/A-3, from cover sheet to gaps.
 
-The cover sheet has the fields that item 14 of the 2022 opinion on the procedure of network crime
-names: number of the legal request, electronic seal of the unit, check values, their method.
+The cover sheet has the fields that item 14 of the Chinese opinion on cybercrime procedure (2022)
+requires: number of the legal request, electronic seal of the unit, check values, and their method.
 """
 
 from __future__ import annotations
@@ -37,19 +37,22 @@ KIND_NAMES: Final = {
     "word": "words of the operator",
     "notice": "notices",
 }
-"""Kinds of record, as people call them."""
+"""Kind of record -> its name for people."""
 
 EVENTS_MAX: Final = 600
-"""Single messages in print; an hour of the fastest flood. All are in the records."""
+"""Maximum number of single messages in print: one hour of the fastest flood.
+
+The records contain all messages.
+"""
 
 
 FIELD_MAX: Final = 200
-"""Characters of a field of the cover: the desk's form takes as many."""
+"""Maximum characters of a field on the cover sheet. The desk's form has the same limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """The fields of the cover sheet; an empty one is a line to be filled in by hand."""
+    """Fields of the cover sheet. An empty field is printed as a line to fill in by hand."""
 
     unit: str = ""
     contact: str = ""
@@ -60,7 +63,7 @@ class Cover:
     zone: str = "Asia/Shanghai"
 
     def __post_init__(self) -> None:
-        """Refuse what is no line of a form: it would go under the unit's seal. Raise UsageError."""
+        """Raise UsageError for a field that is not one line of text. It would be signed as is."""
         for name in ("authority", "document_no", "received", "officer"):
             written = getattr(self, name)
             if len(written) > FIELD_MAX or not written.isprintable():
@@ -71,7 +74,7 @@ class Cover:
                 )
 
     def document(self) -> dict[str, Any]:
-        """Return the cover sheet for a program."""
+        """Return the cover sheet as JSON."""
         return {
             "contact": self.contact,
             "officer": self.officer,
@@ -86,7 +89,7 @@ class Cover:
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """Check values of the records, and who made them with which program."""
+    """Check values of the records, the signer's fingerprint, and the program that made the pack."""
 
     signer: str
     chain_head: str
@@ -103,9 +106,9 @@ Gaps = Sequence[tuple[str, dict[str, int]]]
 
 
 def pages(chosen: Chosen, cover: Cover, seal: Seal, records: bytes, gaps: Gaps) -> dict[str, bytes]:
-    """Return file name -> contents of the reports; the PDF has the records attached.
+    """Return the reports: file name -> content. The PDFs have the records attached.
 
-    They say nothing of when they were made, so that a pack made again has the same.
+    The reports do not contain the time of their creation. So a repeated pack has the same reports.
     """
     made: dict[str, bytes] = {}
     for tag, name in NAMES.items():
@@ -117,12 +120,12 @@ def pages(chosen: Chosen, cover: Cover, seal: Seal, records: bytes, gaps: Gaps) 
 
 
 def html(chosen: Chosen, cover: Cover, seal: Seal, gaps: Gaps) -> str:
-    """Return the report in the language and on the clock in use."""
+    """Return the report as HTML, in the current language and time zone."""
     case, last = chosen.case, chosen.case.last
     told = explain(last)
     templates = environment()
     templates.filters["cssquoted"] = _cssquoted
-    # The state at the end of what is told, not now: a pack made later says the same.
+    # The state at the time of the last record, not now, so that a pack made later is the same.
     state = doing(case, chosen.of("word"), last.at_ms)
     return templates.get_template("evidence/report.html.j2").render(
         episode=chosen.episode_id,
@@ -131,7 +134,7 @@ def html(chosen: Chosen, cover: Cover, seal: Seal, gaps: Gaps) -> str:
         form=_form(chosen, cover),
         headline=_headline(chosen),
         integrity=_integrity(seal),
-        # "Nothing is refused" of one that is over would be read as if nothing had been.
+        # For a case that is over, "nothing is refused" would read as if nothing had ever been.
         facts=[*_facts(chosen), *([] if state is Doing.OVER else [(tr("then"), tr(SAYS[state]))])],
         told=told,
         steps=[
@@ -153,7 +156,7 @@ def html(chosen: Chosen, cover: Cover, seal: Seal, gaps: Gaps) -> str:
 
 
 def utc(at_ms: int) -> str:
-    """Return a time in UTC, to the millisecond.
+    """Format a time in UTC with milliseconds.
 
     >>> utc(1_772_422_380_123)
     '2026-03-02T03:33:00.123Z'
@@ -163,7 +166,7 @@ def utc(at_ms: int) -> str:
 
 
 def local(at_ms: int, zone: tzinfo) -> str:
-    """Return a time on a zone's clock, without the zone.
+    """Format a time in the given zone, without the zone's name.
 
     >>> local(1_772_422_380_123, ZoneInfo("Asia/Shanghai"))
     '2026-03-02 11:33:00'
@@ -275,7 +278,7 @@ def _events(chosen: Chosen) -> Iterator[tuple[str, ...]]:
 
 
 def _whole(text: str) -> Markup:
-    """Text that no line end cuts: a number is to be read and copied whole."""
+    """Prevent line breaks inside a text. People must be able to read and copy a number in full."""
     return Markup('<span class="whole">{}</span>').format(shown(text))
 
 
@@ -298,8 +301,8 @@ def _leases(chosen: Chosen) -> Iterator[tuple[str, ...]]:
 
 
 def pdf(page: str, records: bytes, chosen: Chosen, seal: Seal) -> bytes:
-    """Return a page as PDF/A-3u with the records attached; nothing is fetched for it."""
-    # A second to import, and only packs need it.
+    """Convert a page to PDF/A-3u with the records attached. No network access is possible."""
+    # The import takes about a second, and only packs need it.
     weasyprint = pdf_writer()
     nowhere = weasyprint.urls.URLFetcher(allowed_protocols=())
     at = datetime.fromtimestamp(chosen.case.last.at_ms / 1000, UTC)
@@ -321,7 +324,7 @@ def pdf(page: str, records: bytes, chosen: Chosen, seal: Seal) -> bytes:
 
 
 def _cssquoted(text: str) -> str:
-    r"""Return text for the inside of a CSS string: nothing of it can end one.
+    r"""Escape a text for the inside of a CSS string, so that the text cannot end the string.
 
     >>> _cssquoted('1:a"b')
     '1:a\\22 b'

@@ -1,4 +1,4 @@
-"""A report that is signed as a pack is: its files, a manifest with their digests, the verifiers."""
+"""Sign a monthly report like a pack: its files, a manifest with their digests, the verifiers."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ METHOD: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ReportSeal:
-    """Everything that a signed report says besides its files."""
+    """The signing key and the facts that the manifest of a signed report states."""
 
     key: PackSigner
     at: str  # time of signing, ISO 8601
-    by: str  # the unit
+    by: str  # organisational unit that signs
     config: str  # fingerprint of the settings
-    signers: bytes = b""  # list of successors, if keys were changed
+    signers: bytes = b""  # signed list of successor keys, if the key was ever changed
 
 
 def seal_report(
     month: str, contents: Mapping[str, bytes], seal: ReportSeal, folder: Path
 ) -> dict[str, Any]:
-    """Write a month's report and its signature into a new folder; return the manifest.
+    """Write a monthly report and its signature into a new folder. Return the manifest.
 
-    Raise UsageError if the folder exists: what is signed is not written over.
+    Raises UsageError if the folder exists, because signed files must not be overwritten.
     """
     written = {**contents, **shipped()}
     if seal.signers:

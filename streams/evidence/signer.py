@@ -1,4 +1,4 @@
-"""The pack key that an option or the settings name: a file, the environment, or hardware."""
+"""Load the pack key that an option or the settings name: from a file, a secret, or hardware."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 
 def signer(settings: Settings, named: str = "") -> PackSigner:
-    """Return the pack key of an option, else of the settings. Raise ConfigError without one.
+    """Return the pack key that the option `named` gives, otherwise the key of the settings.
 
-    Raise UnavailableError for hardware that does not answer.
+    Raises ConfigError if there is no usable key. Raises UnavailableError if the hardware does not
+    answer.
     """
     own = settings.evidence
     if named := named or own.key_uri or str(own.key_file or ""):
@@ -37,7 +38,7 @@ def signer(settings: Settings, named: str = "") -> PackSigner:
 
 
 def signer_named(named: str, pin: str) -> PackSigner:
-    """Return the pack key of a file, or of a PKCS#11 URI. Raise as `signer` does."""
+    """Return the pack key of a file or of a PKCS#11 URI. Raises the same errors as `signer`."""
     if named.startswith(SCHEME):
         return HardwareKey(TokenUri.of(named), pin)
     file = Path(named)

@@ -1,7 +1,8 @@
-"""Time stamps of RFC 3161 over a manifest: asked for, taken in, checked.
+"""RFC 3161 time stamps over a manifest: request a token, attach it, check it.
 
-An authority says that the manifest was there at a time. Many carriers' networks reach none: then
-the query goes there on a stick, and the token comes back so.
+A time-stamping authority confirms that the manifest existed at a certain time. Many carrier
+networks cannot reach an authority. Then the request leaves on a USB stick, and the token comes back
+the same way.
 """
 
 from __future__ import annotations
@@ -39,20 +40,23 @@ QUERY_TYPE: Final = "application/timestamp-query"
 
 @dataclass(frozen=True, slots=True)
 class StampTime:
-    """The time that a token says."""
+    """The time that a token states."""
 
     at: datetime
 
 
 def query(manifest: bytes) -> bytes:
-    """Return a request for a token over a manifest, in DER, by SHA-256 and with a nonce."""
+    """Return a token request for a manifest: DER, SHA-256, with a nonce."""
     builder = TimestampRequestBuilder().data(manifest).hash_algorithm(HashAlgorithm.SHA256)
     return builder.cert_request(cert_request=True).build().as_bytes()
 
 
 def fetched(url: str, manifest: bytes) -> bytes:
-    """Ask an authority for a token. Raise UnavailableError if none comes, UsageError for no URL."""
-    import urllib3  # noqa: PLC0415 - only here
+    """Request a token from an authority over HTTP.
+
+    Raises UnavailableError if no token arrives, and UsageError for an invalid URL.
+    """
+    import urllib3  # noqa: PLC0415 - used only here
 
     try:
         place = urlsplit(url)
@@ -79,10 +83,10 @@ def fetched(url: str, manifest: bytes) -> bytes:
 
 
 def check_token(token: bytes, manifest: bytes, authority: Path | None = None) -> StampTime:
-    """Return the time of a token over this manifest; PackError if it is none.
+    """Return the time of a token for this manifest. Raise PackError if the token does not fit.
 
-    With `authority`, the certificates in PEM that are trusted, the token's own signature is
-    checked; without, only that it speaks of this manifest.
+    `authority`: file with trusted certificates in PEM. With it the signature of the token is
+    checked; without it only that the token belongs to this manifest.
     """
     try:
         response = decode_timestamp_response(token)
@@ -90,7 +94,7 @@ def check_token(token: bytes, manifest: bytes, authority: Path | None = None) ->
             raise PackError(tr("the authority refused"))
         imprint = response.tst_info.message_imprint.message
         at = response.tst_info.gen_time
-    except ValueError:  # what it says is of its own inside
+    except ValueError:  # its message describes library internals
         raise PackError(tr("no time-stamp token (TimeStampResp, DER)")) from None
     if imprint.hex() != sha256(manifest):
         raise PackError(tr("a token of something else"))
@@ -100,11 +104,11 @@ def check_token(token: bytes, manifest: bytes, authority: Path | None = None) ->
 
 
 def attach(pack: Path, key: PackSigner, token: bytes) -> datetime:
-    """Put a token into a pack, with the signer's record of it; return its time.
+    """Write a token into a pack, together with a record that the signer signs. Return its time.
 
-    The record makes every byte of the token the signer's word too: an authority does not sign all
-    of its answer. Raise PackError for a token of something else or a pack of another signer,
-    UsageError or UnavailableError for files; then the pack is as it was.
+    An authority does not sign its complete response, so the signed record protects the other bytes
+    of the token. Raises PackError if the token or the key does not belong to this pack. Raises
+    UsageError or UnavailableError for file errors. After an error the pack is unchanged.
     """
     manifest = manifest_of(pack)
     kind = kind_of(manifest)
@@ -118,7 +122,7 @@ def attach(pack: Path, key: PackSigner, token: bytes) -> datetime:
         for name, content in written.items():
             replace_file(pack / name, content)
     except OSError as error:
-        with suppress(OSError):  # the two belong together
+        with suppress(OSError):  # restore both files, because they belong together
             for name in written:
                 (pack / name).unlink(missing_ok=True)
                 if name in before:
@@ -128,7 +132,7 @@ def attach(pack: Path, key: PackSigner, token: bytes) -> datetime:
 
 
 def manifest_of(pack: Path) -> bytes:
-    """Return the manifest of a pack. Raise UsageError if there is none."""
+    """Read the manifest of a pack. Raise UsageError if there is none."""
     path = pack / MANIFEST
     try:
         manifest = path.read_bytes()
@@ -140,7 +144,7 @@ def manifest_of(pack: Path) -> bytes:
 
 
 def stamp_value(manifest: bytes, token: bytes) -> dict[str, Any]:
-    """Return what is signed when a token is attached: of which manifest it is, and its bytes."""
+    """Return the value that is signed for a token: the manifest's digest, and the token's."""
     return {"manifest": sha256(manifest), "token": entry(TOKEN, token)}
 
 

@@ -3,9 +3,10 @@
 
     python3 verify.py --fingerprint FINGERPRINT [--tsa-ca CERTIFICATES.pem] FOLDER
 
-The fingerprint of the signer comes from elsewhere (a letter, the unit's site): one that came with
-the pack proves nothing. Ends with 0 if the pack is as it was made, with 1 if it is not, with 4 if
-it is an extract: records of the signed pack, and not all of them.
+Get the fingerprint of the signer independently of the pack, for example from a letter or from the
+unit's website. A fingerprint that comes with the pack proves nothing. Exit codes: 0, the pack is
+unchanged; 1, it was changed; 2, it cannot be checked on this machine; 4, it is an extract, which
+contains only some records of the signed pack.
 """
 
 from __future__ import annotations
@@ -32,16 +33,16 @@ OF_EXTRACT = {"records.jsonl", "signers.jsonl", "verify.py", "verify.html", "REA
 
 
 class Wrong(Exception):
-    """Something is not as it was made."""
+    """The pack is not as it was made."""
 
 
 def sha256(data: bytes) -> str:
-    """SHA-256 in hex."""
+    """Return the SHA-256 digest in hex."""
     return hashlib.sha256(data).hexdigest()
 
 
 def sm3(data: bytes) -> str:
-    """SM3 in hex, by openssl."""
+    """Return the SM3 digest in hex, computed by openssl."""
     done = subprocess.run(
         ["openssl", "dgst", "-sm3", "-r"], check=False, input=data, capture_output=True
     )
@@ -51,7 +52,7 @@ def sm3(data: bytes) -> str:
 
 
 def b64(text: str) -> bytes:
-    """Base64 written in the one way that the format allows."""
+    """Decode base64. Raise Wrong unless it is written in the one allowed way."""
     data = base64.b64decode(text, validate=True)
     if base64.b64encode(data).decode() != text:
         raise Wrong("base64 with bits to spare")
@@ -59,19 +60,19 @@ def b64(text: str) -> bytes:
 
 
 def canonical(value: Any) -> bytes:
-    """JSON by RFC 8785 for what holds no fractions: envelopes, proofs."""
+    """Return JSON by RFC 8785 for values without fractions, with a newline."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     return text.encode() + b"\n"
 
 
 def openssl(folder: Path, public: bytes, kind: str, message: bytes, signature: bytes) -> bool:
-    """Tell if openssl finds a signature good."""
+    """Return true if openssl finds the signature valid."""
     pem = "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n"
     (folder / "key").write_text(pem.format(base64.b64encode(public).decode()), encoding="utf-8")
     (folder / "message").write_bytes(message)
     if kind == "p256":
         if len(signature) != 64 or int.from_bytes(signature[32:], "big") > P256_ORDER // 2:
-            return False  # with the higher s it is good as well, and anybody could write it anew
+            return False  # the higher s is valid too, so anybody could compute this signature
         signature = der(signature[:32], signature[32:])
     (folder / "signature").write_bytes(signature)
     key, text, sig = (str(folder / name) for name in ("key", "message", "signature"))
@@ -83,7 +84,7 @@ def openssl(folder: Path, public: bytes, kind: str, message: bytes, signature: b
 
 
 def der(*numbers: bytes) -> bytes:
-    """A DER sequence of positive integers."""
+    """Return a DER sequence of positive integers."""
     body = b""
     for number in numbers:
         plain = number.lstrip(b"\0") or b"\0"
@@ -93,7 +94,7 @@ def der(*numbers: bytes) -> bytes:
 
 
 def kind_of_key(public: bytes) -> str:
-    """The kind of a public key by its DER prefix; Wrong if it is another."""
+    """Return the kind of a public key, found by its DER prefix. Raise Wrong if it is unknown."""
     if public[:12] == bytes.fromhex("302a300506032b6570032100") and len(public) == 44:
         return "ed25519"
     if public[:27] == bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")[:27]:
@@ -102,7 +103,7 @@ def kind_of_key(public: bytes) -> str:
 
 
 def opened(data: bytes, kind: str) -> tuple[Any, dict[str, bytes], bytes]:
-    """Value, signatures and signed bytes of an envelope."""
+    """Parse an envelope. Return its value, signatures and signed bytes."""
     envelope = json.loads(data)
     if canonical(envelope) != data or set(envelope) != {"payload", "payloadType", "signatures"}:
         raise Wrong("an envelope is not written canonically")
@@ -119,7 +120,7 @@ def opened(data: bytes, kind: str) -> tuple[Any, dict[str, bytes], bytes]:
 
 
 def keys_of(document: dict[str, str]) -> dict[str, bytes]:
-    """The two public keys of a signer."""
+    """Return the two public keys of a signer, by kind."""
     keys = {kind: b64(document[kind]) for kind in KINDS}
     if any(kind_of_key(keys[kind]) != kind for kind in KINDS):
         raise Wrong("keys of another kind")
@@ -127,7 +128,7 @@ def keys_of(document: dict[str, str]) -> dict[str, bytes]:
 
 
 def fingerprint(keys: dict[str, bytes]) -> str:
-    """The signer's fingerprint."""
+    """Return the fingerprint of a signer."""
     return sha256(keys["ed25519"] + keys["p256"])
 
 
@@ -136,7 +137,7 @@ def signed(
     found: dict[str, bytes],
     message: bytes,
 ) -> list[str]:
-    """Complaints about signatures: bad, missing, or not one of each kind in their order."""
+    """Verify the signatures. Return the problems: invalid, missing, or not one of each in order."""
     names = {kind: f"{fingerprint(keys)}:{kind}" for kind in KINDS}
     wrong = []
     with tempfile.TemporaryDirectory() as folder:
@@ -150,7 +151,7 @@ def signed(
 
 
 def trusted_of(given: str, data: bytes) -> list[str]:
-    """The given fingerprint and its successors."""
+    """Return the given fingerprint and those of its successors."""
     trusted = [given]
     for line in data.splitlines(keepends=True):
         value, found, message = opened(line, SUCCESSOR)
@@ -163,7 +164,7 @@ def trusted_of(given: str, data: bytes) -> list[str]:
 
 
 def check_files(files: dict[str, bytes], manifest: Any, *, extract: bool) -> list[str]:
-    """Complaints about files."""
+    """Compare the files with the manifest. Return the problems."""
     apart = {"manifest.dsse.json", "manifest.tsr", "timestamp.dsse.json"}
     apart |= {"proofs.json"} if extract else set()
     listed = {each["path"]: each for each in manifest["files"]}
@@ -183,17 +184,17 @@ def check_files(files: dict[str, bytes], manifest: Any, *, extract: bool) -> lis
 
 
 def node(left: bytes, right: bytes) -> bytes:
-    """An inner hash of the tree."""
+    """Return the hash of an inner node of the tree."""
     return hashlib.sha256(b"\1" + left + right).digest()
 
 
 def leaf(line: bytes) -> bytes:
-    """The hash of a leaf."""
+    """Return the hash of a leaf."""
     return hashlib.sha256(b"\0" + line).digest()
 
 
 def root_over(hashes: list[bytes]) -> bytes:
-    """The root of RFC 9162, 2.1.1."""
+    """Return the root over leaf hashes (RFC 9162, 2.1.1)."""
     if len(hashes) < 2:
         return hashes[0] if hashes else hashlib.sha256(b"").digest()
     middle = 1 << ((len(hashes) - 1).bit_length() - 1)
@@ -201,7 +202,7 @@ def root_over(hashes: list[bytes]) -> bytes:
 
 
 def root_by(line: bytes, index: int, size: int, path: list[str]) -> bytes:
-    """The root that a proof of RFC 9162, 2.1.3.2 leads to; Wrong if it cannot be one."""
+    """Return the root that a proof leads to (RFC 9162, 2.1.3.2). Raise Wrong if it is invalid."""
     number, last, found = index, size - 1, leaf(line)
     if not 0 <= index < size:
         raise Wrong("a record outside the tree")
@@ -222,7 +223,7 @@ def root_by(line: bytes, index: int, size: int, path: list[str]) -> bytes:
 
 
 def check_records(files: dict[str, bytes], manifest: Any, *, extract: bool) -> list[str]:
-    """Complaints about records: chain and tree, or proofs."""
+    """Check the chain and the tree, or the proofs of an extract. Return the problems."""
     lines = files["records.jsonl"].split(b"\n")
     if lines.pop():
         raise Wrong("the last line has no end")
@@ -256,7 +257,7 @@ def check_records(files: dict[str, bytes], manifest: Any, *, extract: bool) -> l
 
 
 def check_stamp(files: dict[str, bytes], keys: dict[str, bytes], authority: str) -> list[str]:
-    """Complaints about the time stamp, if there is one."""
+    """Check the time stamp, if there is one. Return the problems."""
     token, record = files.get("manifest.tsr"), files.get("timestamp.dsse.json")
     if token is None and record is None:
         return ["manifest.tsr: missing; a time stamp was to be checked"] if authority else []
@@ -281,7 +282,7 @@ def check_stamp(files: dict[str, bytes], keys: dict[str, bytes], authority: str)
 
 
 def verify(folder: Path, given: str, authority: str = "") -> list[str]:
-    """Everything that is wrong with a pack; nothing if it is as it was made."""
+    """Verify a pack. Return the problems; an empty list means that the pack is unchanged."""
     files = {}
     for path in sorted(folder.iterdir()):
         if not path.is_file() or path.is_symlink():
@@ -314,7 +315,7 @@ def verify(folder: Path, given: str, authority: str = "") -> list[str]:
 
 
 def tell(manifest: Any, n: int) -> None:
-    """Print what a good manifest is of; n records of it are here."""
+    """Print what a verified manifest describes. `n`: number of records in this folder."""
     of = f"report of {manifest['month']}" if "month" in manifest else f"case {manifest['episode']}"
     print(f"{of}, made by {manifest['made']['by'] or '-'}")
     print(f"signed at {manifest['made']['at']} (the signer's clock)")
@@ -326,7 +327,7 @@ def tell(manifest: Any, n: int) -> None:
 
 
 def hindrance(folder: Path, given: str, authority: str) -> str:
-    """Return what keeps this machine or these words from checking; nothing if all is there."""
+    """Return why the pack cannot be checked on this machine or with these arguments, or ""."""
     if not folder.is_dir():
         return f"{folder}: no such folder 没有此文件夹"
     if len(given) != 64 or set(given) - set("0123456789abcdef"):
@@ -345,7 +346,7 @@ def hindrance(folder: Path, given: str, authority: str) -> str:
 
 
 def main() -> int:
-    """Verify the folder that the command line names."""
+    """Verify the folder that the command line names. Return the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--fingerprint", required=True, help="of the signer, from elsewhere")
     parser.add_argument("--tsa-ca", default="", help="PEM of the time-stamping authority")
@@ -353,7 +354,7 @@ def main() -> int:
     words = parser.parse_args()
     given = "".join(words.fingerprint.split()).replace(":", "").lower()
     missing = hindrance(words.folder, given, words.tsa_ca)
-    if missing:  # which says nothing of the pack
+    if missing:  # the pack itself may be fine
         print(f"CANNOT BE CHECKED HERE 无法校验: {missing}")
         return 2
     wrong = verify(words.folder, given, words.tsa_ca)

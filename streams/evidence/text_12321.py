@@ -1,7 +1,8 @@
-"""Text for a report to 12321, the centre for bad and unwanted messages: ready to paste, in Chinese.
+"""Write the text of a complaint to 12321, the Chinese centre for unwanted messages. Ready to paste.
 
-Its form asks for the reporter's number, the whole sender number (1069…), the time and the text of
-the message. The text is on the phone of who reports; a pack brings the rest, for each sender.
+The complaint form is in Chinese. It asks for the reporter's number, the full sender number (1069…),
+the time and the text of each message. The texts are only on the reporter's phone. A pack supplies
+the rest, for each sender.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from streams.operate.explain import platform_name
 
 _MAINLAND: Final = re.compile(r"861\d{10}")
 TIMES_MAX: Final = 20
-"""Times of one sender that are listed; the rest is a number."""
+"""Maximum number of times listed per sender. Further messages appear only in the count."""
 
 
 @dataclass(slots=True)
@@ -29,7 +30,7 @@ class _Sent:
 
 
 def lines(chosen: Chosen, zone: tzinfo) -> Iterator[str]:
-    """Yield the report's lines: one block a sender, whole numbers, times to the second."""
+    """Yield the lines of the complaint: one block per sender, full numbers, times in seconds."""
     case = chosen.case.last
     told: dict[str, _Sent] = {}
     for message in chosen.of("message"):
@@ -62,7 +63,7 @@ def lines(chosen: Chosen, zone: tzinfo) -> Iterator[str]:
 
 
 def _reporter(recipient: str) -> str:
-    """The number as the form takes it: a Chinese mobile number has eleven digits there.
+    """Return the number as the form expects it: 11 digits for a Chinese mobile number.
 
     >>> _reporter("8613900000001"), _reporter("85261234567"), _reporter("h1:ab")
     ('13900000001', '85261234567', '（记录中为代号，请填写本机号码）')

@@ -9,7 +9,7 @@ from typing import Final
 
 LEAF: Final = b"\x00"
 NODE: Final = b"\x01"
-"""Prefixes that keep a leaf from being taken for a node."""
+"""Prefixes of hashed data, so that a leaf can never be taken for an inner node."""
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -22,7 +22,7 @@ def _node(left: bytes, right: bytes) -> bytes:
 
 
 def _split(n: int) -> int:
-    """The largest power of two below n, which is 2 or more.
+    """Return the largest power of two below n. n is at least 2.
 
     >>> [_split(n) for n in (2, 3, 4, 5)]
     [1, 2, 2, 4]
@@ -31,21 +31,21 @@ def _split(n: int) -> int:
 
 
 class MerkleTree:
-    """A tree over n leaves; each inner hash is computed once."""
+    """A Merkle tree. Each inner hash is computed at most once."""
 
     def __init__(self, leaves: Sequence[bytes]) -> None:
-        """Take the data of the leaves, in order."""
+        """`leaves`: the data of the leaves, in order."""
         self._hashes = [leaf_hash(data) for data in leaves]
         self._over = lru_cache(maxsize=None)(self._compute)
 
     @property
     def root(self) -> bytes:
-        """The hash of all; of no leaves that of nothing, as the RFC has it."""
+        """Root hash, 32 bytes. Without leaves it is the hash of the empty string (RFC 9162)."""
         n = len(self._hashes)
         return self._over(0, n) if n else hashlib.sha256(b"").digest()
 
     def proof(self, index: int) -> list[bytes]:
-        """Return the hashes that lead from leaf `index` to the root, the lowest first.
+        """Return the hashes that prove leaf `index`, from the lowest level to the root.
 
         >>> len(MerkleTree([b"a", b"b", b"c"]).proof(2))
         1
@@ -70,9 +70,9 @@ class MerkleTree:
 
 
 def root_of(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
-    """Return the root that a proof leads to (RFC 9162, 2.1.3.2); None if it cannot be of the tree.
+    """Return the root that a proof leads to (RFC 9162, 2.1.3.2), or None if the proof is invalid.
 
-    `leaf` is a leaf's hash, `index` its place among `size`.
+    `leaf`: hash of the leaf. `index`: its position among the `size` leaves.
     """
     if not 0 <= index < size:
         return None

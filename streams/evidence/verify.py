@@ -1,8 +1,8 @@
-"""Verification of a pack or a signed report; the shipped verifiers follow the same rules.
+"""Verify a pack or a signed report. The verifiers inside each pack apply the same rules.
 
-Whatever is in the folder is either named in the signed manifest with its digests, or is one of four
-files that are bound otherwise: the manifest, the proofs of an extract, a time-stamp token and the
-signed record of it.
+The signed manifest lists every file of the folder with its digests, except four files: the manifest
+itself, the proofs of an extract, the time-stamp token, and the signed record of the token. These
+are protected in other ways.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from streams.evidence.tree import MerkleTree, leaf_hash, root_of
 from streams.language import tr
 
 BYTES_MAX: Final = 256 << 20
-"""Of one file: a pack of an hour's flood is a hundredth of this."""
+"""Maximum size of one file. A pack of a one-hour flood takes about 1 % of this."""
 
 
 @dataclass(slots=True)
 class PackVerdict:
-    """Everything that was wrong, and what the pack says; empty `wrong` means: as it was made."""
+    """Result of a verification. An empty `wrong` means that the pack is unchanged."""
 
     wrong: list[str] = field(default_factory=list)
     manifest: dict[str, Any] = field(default_factory=dict)
     signer: str = ""
     extract: bool = False
-    report: bool = False  # of a month; it has files alone, no records
+    report: bool = False  # true for a monthly report, which has files but no records
     records: int = 0
-    stamped: str = ""  # when, by the token; empty without one
-    stamp_checked: bool = False  # against the authority's certificate
+    stamped: str = ""  # time that the token states; empty without a token
+    stamp_checked: bool = False  # true if checked against the authority's certificate
 
 
 def verify(folder: Path, trusted: str, *, authority: Path | None = None) -> PackVerdict:
-    """Return the verdict on a pack; never raises for one that is not as it was made.
+    """Verify a pack and return the verdict. Never raises for a pack that was changed.
 
-    `trusted` is the signer's fingerprint from elsewhere; `authority` the certificates of the
-    time-stamping authority in PEM, if its token is to be checked.
+    `trusted`: fingerprint of the signer, obtained independently of the pack. `authority`:
+    certificates of the time-stamping authority in PEM, if its token is to be checked.
     """
     told = PackVerdict()
     found: dict[str, bytes] = {}
@@ -94,7 +94,7 @@ def _files(found: _Found, _: str, told: PackVerdict, __: Path | None) -> Iterato
         if told.extract and name in found and name not in names.OF_EXTRACT:
             yield tr("{name}: no file of an extract, it tells of all records").format(name=name)
         if told.extract and (name == names.RECORDS or name not in found):
-            continue  # bound by proofs; or left out
+            continue  # records are verified by their proofs; other files may be left out
         if name not in found:
             yield tr("{name}: missing").format(name=name)
             continue
@@ -174,4 +174,4 @@ _STEPS: Final = {
     _records: names.RECORDS,
     _stamp: names.TOKEN,
 }
-"""Steps in their order, and the file that is named where one cannot go on."""
+"""Verification steps in order, and the file that an error message of each step names."""

@@ -1,1 +1,1 @@
-"""One question for each message: the gate that any SMS gateway asks over HTTP beside itself."""
+"""The gate: an HTTP service on the gateway's host that decides about each message."""

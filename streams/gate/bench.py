@@ -1,8 +1,8 @@
-"""A load for a gate: questions at a steady rate, as from a gateway's connections, and measures.
+"""Load generator for a gate: sends requests at a steady rate and measures the answers.
 
-The questions are sent when they are due, whether or not earlier ones are answered: a gate that
-stands still is not spared those that come meanwhile. Times count from when a question was due: what
-this client itself was behind (`behind_p99_ms`) is in them, and is not the gate's.
+Each request is sent when it is due, even if earlier requests are unanswered. So a gate that stalls
+still receives the requests that are due meanwhile. Latency is measured from the due time. It
+includes the delay of this client itself (`behind_p99_ms`), which is not the gate's fault.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """The questions: how many a second, for how long, over how many connections."""
+    """The requests: number per second, duration, and number of connections."""
 
     rate: float
     seconds: float
@@ -38,22 +38,22 @@ class Load:
     recipient: str
     path: str = "/v1/submit"
     recipients: int = 10_000
-    bodies: tuple[bytes, ...] = ()  # questions in place of those that are made up
+    bodies: tuple[bytes, ...] = ()  # request bodies to send instead of generated ones
 
 
 @dataclass(slots=True)
 class Measured:
-    """The answers, and how soon they came."""
+    """The answers and their latencies."""
 
     timeout_ms: float
     times_s: list[float] = field(default_factory=list)
-    behind_s: list[float] = field(default_factory=list)  # of each question, from due to asked
+    behind_s: list[float] = field(default_factory=list)  # delay of each request, from due to sent
     whys: Counter[str] = field(default_factory=Counter)
     sent: int = 0
     took_s: float = 0.0
 
     def at(self, share: float) -> float:
-        """The time in ms within which this share of the answers came; 0 without any."""
+        """Return the latency in ms within which this share of the answers came; 0 if none came."""
         return _at(self.times_s, share)
 
     def document(self) -> dict[str, Any]:
@@ -72,7 +72,7 @@ class Measured:
         }
 
     def words(self) -> dict[str, object]:
-        """Return all figures by their names in the sentence that people read."""
+        """Return all figures by their placeholder names in the summary sentence for people."""
         told = self.document()
         return {
             "answers": told["answered"], "rate": told["rate"], "p50": told["p50_ms"],
@@ -82,13 +82,13 @@ class Measured:
 
 
 def _at(times_s: Sequence[float], share: float) -> float:
-    """The time in ms within which this share lies; 0 without any."""
+    """Return the quantile of these times at `share`, in ms; 0 without any."""
     ordered = sorted(times_s)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000 if ordered else 0.0
 
 
 class _Client(asyncio.Protocol):
-    """One connection: questions out, answers in, in the same order."""
+    """One connection. Answers arrive in the order of the requests."""
 
     def __init__(self, measured: Measured) -> None:
         self._measured = measured
@@ -123,7 +123,7 @@ class _Client(asyncio.Protocol):
 
 
 def run(section: GateSettings, load: Load) -> Measured:
-    """Ask, and wait for the answers. Raise UnavailableError if nobody listens."""
+    """Send the requests and wait for the answers. Raise UnavailableError if no gate listens."""
     import uvloop  # noqa: PLC0415 - start-up time
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -1,10 +1,12 @@
-"""The gate's questions and answers, version 1: what `openapi.yaml` beside this file describes.
+"""Requests and responses of the gate's API, version 1, as `openapi.yaml` in this folder describes.
 
-A question is one submission; its answer says `pass` or `refuse`, and why. Whatever is wrong with a
-question, its answer is `pass`: a gateway that reads the ruling alone never holds back by mistake.
+A request contains one submission (one message of a gateway). The response contains a ruling, `pass`
+or `refuse`, and the reason. For any faulty request the ruling is `pass`. So a gateway that reads
+only the ruling never refuses a message because of an error.
 
-What passes unseen is worth something to whoever writes the messages. So nothing that a message says
-makes its question wrong: what its author chose (`AUTHORED`, the numbers of parts) is mended.
+A message that passes unchecked is valuable to an attacker. So nothing in the content of a message
+may make its request invalid. Fields that the message's author controls (`AUTHORED`, the part
+numbers) are corrected instead.
 """
 
 from __future__ import annotations
@@ -22,40 +24,46 @@ from msgspec import Meta
 from streams.wire.version import UNDECODABLE
 
 BODY_BYTES_MAX: Final = 1 << 20
-"""Of one request. A bulk of usual messages has 70 kB."""
+"""Maximum size of one HTTP request body. A full bulk of typical messages is 70 kB."""
 
 QUESTION_BYTES_MAX: Final = 128 << 10
-"""Of one question, alone or in a bulk. A text of 255 parts is 103 kB escaped."""
+"""Maximum size of one submission, alone or in a bulk. A text of 255 parts is 103 kB when escaped.
+"""
 
 BULK_MAX: Final = 200
-"""Messages in one request. They are read and answered in turns: others are answered between."""
+"""Maximum number of messages in one bulk request. Other clients are served between the messages of
+a bulk."""
 
 _Name = Annotated[str, Meta(max_length=64)]
 _Identifier = Annotated[str, Meta(max_length=128)]
 _Ordinal = Annotated[int, Meta(ge=1, le=255)]
 _TimeMs = Annotated[int, Meta(ge=10**12, le=10**13)]
-"""As in `streams.wire.events`: what is longer or out of range the worker would refuse."""
+"""Limits as in `streams.wire.events`. The worker would reject longer or out-of-range values."""
 
 
 class AnswerReason(StrEnum):
-    """The reason of an answer: the closed set of the field `why` and of a metric's label."""
+    """Reason of a ruling: the possible values of the field `why` and of a metric label."""
 
     NO_LEASE = "no_lease"
     OVER = "over"
     NOT_A_CODE = "not_a_code"
     TRUSTED = "trusted"
     KNOWN = "known"
-    AGAIN = "again"  # a code that was refused, and that the recipient asks for once more
+    AGAIN = "again"  # the recipient asked again for a code that was refused
     REFUSE = "refuse"
-    REBUILDING = "rebuilding"  # the gate has not read all leases yet, and found none
-    BAD_RECIPIENT = "bad_recipient"  # neither a number nor a token: no event was made of it
+    # the gate has not read all leases yet, and found none for this recipient
+    REBUILDING = "rebuilding"
+    BAD_RECIPIENT = "bad_recipient"  # neither a phone number nor a token: no event is published
     MOBILE_ORIGINATED = "mobile_originated"
-    REPORTED = "reported"  # nothing was asked
-    UNREADABLE = "unreadable"  # no question of this contract: no event was made of it
+    REPORTED = "reported"  # request to `/v1/report`: an event, no ruling needed
+    UNREADABLE = "unreadable"  # not a valid request: no event is published
 
 
 class Submission(msgspec.Struct, gc=False, kw_only=True):
-    """One message as a gateway is offered it. Unknown fields are skipped; null means absent."""
+    """One message for which a gateway asks for a ruling.
+
+    Unknown fields are ignored. Null means that a field is absent.
+    """
 
     recipient: _Identifier
     message_id: _Identifier
@@ -65,52 +73,55 @@ class Submission(msgspec.Struct, gc=False, kw_only=True):
     category: _Name | None = None
     platform_id: _Name | None = None
     template_id: _Identifier | None = None
-    event_time_ms: _TimeMs | None = None  # when the gateway took it; none: now
+    event_time_ms: _TimeMs | None = None  # when the gateway accepted the message; None: now
     segment: _Ordinal = 1
     segments: _Ordinal = 1
-    reference: Annotated[int, Meta(ge=0, le=65_535)] = 0  # that the parts of a long message share
+    reference: Annotated[int, Meta(ge=0, le=65_535)] = 0  # shared by the parts of a long message
     attempt: _Ordinal = 1
     direction: Literal["mt", "mo"] = "mt"
     account_id: _Name | None = None
     route_id: _Name | None = None
     mcc_mnc: _Name | None = None
-    status: _Name | None = None  # of a report: what the gateway did
+    status: _Name | None = None  # for a report: what the gateway did with the message
     error_code: _Name | None = None
 
     def __post_init__(self) -> None:
-        """Be whole where there are no such parts: no phone heeds a header that says so."""
+        """Treat the message as a single part if its part numbers contradict each other.
+
+        Phones ignore such a header as well.
+        """
         if self.segment > self.segments:
             self.segment = self.segments = 1
 
 
 class Bulk(msgspec.Struct, gc=False):
-    """Several submissions in one request."""
+    """A request with several submissions."""
 
     messages: Annotated[list[msgspec.Raw], Meta(max_length=BULK_MAX)]
 
 
 class Told(msgspec.Struct, gc=False, frozen=True, omit_defaults=True):
-    """The answer to one submission."""
+    """The response to one submission."""
 
     ruling: Literal["pass", "refuse"]
     why: AnswerReason
     action_id: str | None = None
     retry: Literal["permanent"] | None = None
-    """Only with `refuse`: the message must be refused for good. A sender that repeats it by itself
-    would look like a person who asks for a second code."""
+    """Set only with `refuse`: the sender must not retry. An automatic retry would look like a
+    person who asks for a second code."""
 
 
 class ToldAll(msgspec.Struct, gc=False, frozen=True):
-    """The answers to a bulk, in its order."""
+    """The responses to a bulk, in the order of its submissions."""
 
     answers: list[Told]
 
 
 AUTHORED: Final = ("sender", "signature")
-"""Names that the author of a message chooses, cut to what the contract has."""
+"""Fields that the author of a message chooses. Longer values are cut to the contract's limit."""
 _PART: Final = ("segment", "segments", "reference")
 NAME_CHARS: Final = 64
-"""Of a sender, signature or platform id: what `sms.delivery.v1` has at most."""
+"""Maximum length of a sender, signature or platform id, as in `sms.delivery.v1`."""
 
 submission: Final = msgspec.json.Decoder(Submission).decode
 bulk: Final = msgspec.json.Decoder(Bulk).decode
@@ -118,7 +129,7 @@ encode: Final = msgspec.json.Encoder().encode
 
 
 def question(body: bytes) -> Submission | None:
-    """Read one question; None if it is none of this contract."""
+    """Decode one submission; None if it does not follow this contract."""
     if len(body) > QUESTION_BYTES_MAX:
         return None
     try:
@@ -128,20 +139,20 @@ def question(body: bytes) -> Submission | None:
 
 
 def questions(body: bytes) -> Iterator[Submission | None] | None:
-    """Read a bulk; None if it is none, and None for each message in it that is no question.
+    """Decode a bulk lazily; None if the body is not a bulk.
 
-    Each message is read when it is asked for.
+    The iterator yields None for each message that is not a valid submission.
     """
     try:
         return _each(body)
-    except msgspec.ValidationError:  # JSON, and no bulk
+    except msgspec.ValidationError:  # valid JSON, but not a bulk
         return None
     except UNDECODABLE:
         return _each_of(_loosely(body))
 
 
 def reported(body: bytes) -> Submission | Iterator[Submission | None] | None:
-    """Read what is one question or a bulk; None if it is neither."""
+    """Decode a body that is one submission or a bulk; None if it is neither."""
     if len(body) > QUESTION_BYTES_MAX:
         return questions(body)
     with suppress(*UNDECODABLE):
@@ -164,7 +175,7 @@ def _each_of(value: Any) -> Iterator[Submission | None] | None:
 
 
 def _loosely(body: bytes) -> Any:
-    """Read JSON with other octets than those of UTF-8, and with halves of surrogate pairs."""
+    """Decode JSON that contains bytes other than UTF-8, or half surrogate pairs."""
     try:
         return json.loads(body.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
@@ -181,7 +192,8 @@ def _mended(value: Any) -> Submission | None:
     try:
         part = {name: fields.pop(name) for name in _PART if name in fields}
         asked = msgspec.convert(fields, Submission)
-        with suppress(msgspec.ValidationError):  # a header that no phone heeds
+        # Part numbers that are invalid here are ignored by phones too.
+        with suppress(msgspec.ValidationError):
             return msgspec.convert(fields | part, Submission)
     except msgspec.ValidationError:
         return None
@@ -189,7 +201,7 @@ def _mended(value: Any) -> Submission | None:
 
 
 def _whole(text: str) -> str:
-    """The text with another character in place of each half of a surrogate pair."""
+    """Return the text with a replacement character for each half surrogate pair."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
@@ -199,7 +211,7 @@ PASSES: Final[Mapping[AnswerReason, Told]] = {
 
 
 def refused(action_id: str) -> Told:
-    """Return the answer that refuses a message under an action.
+    """Return the response that refuses a message because of an action.
 
     >>> encode(refused("1:sms.delivery.v1:0:7"))
     b'{"ruling":"refuse","why":"refuse","action_id":"1:sms.delivery.v1:0:7","retry":"permanent"}'
@@ -208,5 +220,5 @@ def refused(action_id: str) -> Told:
 
 
 def openapi() -> bytes:
-    """Return the description of the contract, OpenAPI 3.1 in YAML."""
+    """Return the OpenAPI 3.1 description of the contract, in YAML."""
     return files("streams.gate").joinpath("openapi.yaml").read_bytes()

@@ -1,8 +1,9 @@
-"""Submissions -> events of `sms.delivery.v1` that need no text.
+"""Converts submissions to `sms.delivery.v1` events that need no message text.
 
-The worker judges an event by its sender, signature, category and platform id where there is no
-text. `Reporter` chooses these fields so that the worker finds the very platform and trust that the
-gate read in the text, or else rules by what the worker will find: both always speak of the same.
+Without a text, the worker identifies the platform from sender, signature, category and platform id.
+`Reporter` chooses these fields so that the worker finds the same platform and trust that the gate
+found in the text. If no choice achieves this, the gate rules by what the worker will find. So gate
+and worker always judge the same platform.
 """
 
 from __future__ import annotations
@@ -18,30 +19,32 @@ from detectors.recognise.registry import Registry
 from streams.gate.contract import NAME_CHARS, Submission
 from streams.wire.version import SCHEMA_VERSION
 
-PREFIX_CHARS: Final = 70  # of `text_prefix`: what the contract has at most
+PREFIX_CHARS: Final = 70  # maximum length of `text_prefix` in the contract
 SILENT_CATEGORY: Final = "notice"
-"""The category of a message whose text is no code: the worker reads none, and asks no further."""
+"""Category for a message that is not a code. With this category the worker does not need the text.
+"""
 
 SENDERS_MAX: Final = 65_536
-"""Pairs of platform and sender whose fields are remembered: to choose them takes some 150 µs."""
+"""Maximum number of cached platform and sender pairs. Choosing the fields of a pair takes about 150
+µs."""
 
 TextSetting = Literal["none", "prefix", "whole"]
 
 
 class EventReading(NamedTuple):
-    """One message as gate and worker both see it."""
+    """The classification of one message, which gate and worker share."""
 
     otp: bool
-    platform: str  # key; empty where the message is no code
+    platform: str  # platform key; empty if the message is not a code
     trust: Trust
     confidence: float
-    signature: str | None  # the fields by which the worker finds the platform
+    signature: str | None  # the next three fields let the worker find the platform
     category: str | None
     platform_id: str | None
 
 
 class _Event(msgspec.Struct, omit_defaults=True, gc=False):
-    """The value of a record, in the order of the contract's table."""
+    """The event record. The fields have the order of the contract's table."""
 
     schema_version: int
     recipient: str
@@ -73,12 +76,12 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class Reporter:
-    """Reads submissions and writes their events. Not safe for several threads."""
+    """Classifies submissions and encodes their events. Not thread-safe."""
 
     def __init__(
         self, recogniser: Recogniser, gateway_id: str, reported_by: str, text: TextSetting = "none"
     ) -> None:
-        """`reported_by` names the source of the events: each gateway has one."""
+        """`reported_by` is the source name of the events, different for each gate of a gateway."""
         self._recogniser = recogniser
         self._gateway_id = gateway_id
         self._reported_by = reported_by
@@ -86,7 +89,7 @@ class Reporter:
         self._told = _teller(recogniser.registry)
 
     def read(self, asked: Submission) -> EventReading:
-        """Recognise one submission."""
+        """Classify one submission: is it a code, and of which platform."""
         signature, category = asked.signature or "", asked.category or ""
         platform = asked.platform_id or ""
         found = self._recogniser.one(
@@ -97,7 +100,7 @@ class Reporter:
             platform,
             asked.template_id or "",
         )
-        if not asked.text:  # all that is known the worker gets as it came
+        if not asked.text:  # Without a text the worker receives the submission's fields unchanged.
             return EventReading(
                 found.otp, found.platform, found.trust, found.confidence,
                 asked.signature, asked.category, asked.platform_id,
@@ -109,7 +112,7 @@ class Reporter:
         return EventReading(found.otp, key, trust, found.confidence, name, OTP_CATEGORY, id_)
 
     def owner(self, asked: Submission) -> tuple[str, Trust]:
-        """Return whose a message is, were it a code: the platform's key and trust."""
+        """Return the platform key and trust that a message would have if it were a code."""
         found = recognise(
             self._recogniser.registry,
             asked.text or "",
@@ -123,7 +126,7 @@ class Reporter:
     def event(
         self, asked: Submission, recipient: str, read: EventReading, now_ms: int, status: str | None
     ) -> bytes:
-        """The value of the record for one submission. `recipient` is the canonical one."""
+        """Return the encoded event for one submission. `recipient` is in canonical form."""
         text, kept = asked.text, self._text
         return _encode(
             _Event(
@@ -156,11 +159,11 @@ class Reporter:
 
 
 _Fields = tuple[str | None, str | None, str, Trust]
-"""Signature, platform id, and the key and trust that the worker finds by them."""
+"""Signature, platform id, and the platform key and trust that the worker finds from them."""
 
 
 def _teller(registry: Registry):  # type: ignore[no-untyped-def]  # a cached function
-    """Make the function that chooses signature or platform id for a key read in a text."""
+    """Return a cached function that chooses the signature or platform id for a platform key."""
 
     @lru_cache(maxsize=SENDERS_MAX)
     def told(platform: str, trust: Trust, sender: str, given: str) -> _Fields:
@@ -174,7 +177,7 @@ def _teller(registry: Registry):  # type: ignore[no-untyped-def]  # a cached fun
             found = recognise(registry, "", sender, signature or "", OTP_CATEGORY, id_ or "")
             if (found.platform, found.trust) == (platform, trust):
                 return signature, id_, platform, trust
-        # The worker will see what the sender tells; so the ruling is about that.
+        # No choice works: the worker will only see the sender, so the ruling follows the sender.
         found = recognise(registry, "", sender, "", OTP_CATEGORY)
         return None, None, found.platform, found.trust
 

@@ -1,7 +1,8 @@
-"""Answers questions: one look-up, one reading, one event, no waiting.
+"""Rules on submissions: one lease lookup, one classification, one event, without waiting.
 
-The ruling is that of every gateway (`detectors.leases.gate.rule`), under the leases that the
-adapter of `streams.enforce` keeps in this process. All of it runs in the event loop's thread.
+A submission is one message that the gateway is about to send. The ruling is pass or refuse. The
+rule is the same for every gateway (`detectors.leases.gate.rule`). The leases come from the adapter
+of `streams.enforce` in this process. All code here runs in the event loop's thread.
 """
 
 from __future__ import annotations
@@ -39,8 +40,9 @@ from streams.wire import Numbers
 
 log = logging.getLogger(__name__)
 
-UNTOLD_MAX: Final = 1_000  # answers that the metrics wait for, should nobody have them told
-QUIET_S: Final = 2.0  # between two lines about requests that failed
+# answers after which the metrics are updated even without a call of `tell`
+UNTOLD_MAX: Final = 1_000
+QUIET_S: Final = 2.0  # minimum time between two log lines about failed requests
 
 _WHYS: Final = {ruling: AnswerReason(ruling.value) for ruling in Ruling}
 _PASSED: Final[Mapping[AnswerReason, Reply]] = {
@@ -50,7 +52,10 @@ FAILED: Final = _PASSED[AnswerReason.UNREADABLE].body
 
 
 class Gate:
-    """Answers a gateway's questions. `rebuilt` tells if all leases have been read."""
+    """Handles the API requests of a gateway.
+
+    `rebuilt` returns true once all leases have been read.
+    """
 
     def __init__(
         self,
@@ -65,9 +70,10 @@ class Gate:
         clock_ms: Callable[[], int] = clock.now_ms,
         lease_ms: Callable[[], int] | None = None,
     ) -> None:
-        """`publish` takes the key and the value of an event; `timeout_s` is the clients'.
+        """`publish` takes key and value of an event. `timeout_s` is the timeout of the clients.
 
-        Events are stamped by `clock_ms`, leases judged by `lease_ms`, or else by the same.
+        `clock_ms` gives event timestamps. `lease_ms` decides when leases expire; the default is
+        `clock_ms`.
         """
         self._numbers = numbers
         self._reporter = reporter
@@ -76,7 +82,8 @@ class Gate:
         self._metrics = metrics
         self._count = {why: metrics.counter("gate_answers_total", why=why) for why in AnswerReason}
         self._observe_s = metrics.histogram("gate_answer_seconds")
-        self._answers: list[tuple[AnswerReason, float]] = []  # whys and seconds, not counted yet
+        # reasons and durations that the metrics do not contain yet
+        self._answers: list[tuple[AnswerReason, float]] = []
         self._rebuilt = rebuilt
         self._timeout_s = timeout_s
         self._clock_ms = clock_ms
@@ -88,7 +95,7 @@ class Gate:
     # -- requests
 
     def submit(self, body: bytes) -> Reply:
-        """Answer `POST /v1/submit`: one question."""
+        """Handle `POST /v1/submit`: rule on one message."""
         began = time.perf_counter()
         asked = question(body)
         if asked is None:
@@ -100,7 +107,7 @@ class Gate:
         return _PASSED[told.why] if told.action_id is None else Reply(HTTPStatus.OK, encode(told))
 
     def submit_bulk(self, body: bytes) -> Turns:
-        """Answer `POST /v1/submit/bulk`: several questions, each for itself, in turns."""
+        """Handle `POST /v1/submit/bulk`: rule on several messages, yielding between them."""
         began = time.perf_counter()
         asked = questions(body)
         if asked is None:
@@ -115,7 +122,10 @@ class Gate:
         return Reply(HTTPStatus.OK, encode(ToldAll(answers)))
 
     def report(self, body: bytes) -> Reply | Turns:
-        """Answer `POST /v1/report`: events of what is decided already; one, or `messages`."""
+        """Handle `POST /v1/report`: publish events of messages that the gateway already decided on.
+
+        The body is one submission or a bulk.
+        """
         asked = reported(body)
         if asked is None:
             return self._unreadable()
@@ -130,17 +140,20 @@ class Gate:
         return _PASSED[AnswerReason.REPORTED]
 
     def broken(self, error: BaseException) -> None:
-        """Note that a request could not be answered as it should; its message passes."""
+        """Count a request that failed with an error. Its message passes."""
         self._metrics.add("gate_failures_total")
         now = time.monotonic()
         if now >= self._quiet_until:
             self._quiet_until = now + QUIET_S
-            # The trace would hold the request.
+            # A traceback would show the request.
             log.error("a message passes unseen: %s", type(error).__name__)
 
     def tell(self) -> None:
-        """Bring the metrics up to the last answer: many at once, for each alone costs thrice."""
-        self._lease_ms()  # which learns of a wall clock that is set only when it is read
+        """Add all answers since the last call to the metrics.
+
+        Adding them together is needed for speed: one update per answer costs three times as much.
+        """
+        self._lease_ms()  # this clock notices a changed wall clock only when it is read
         answers, self._answers = self._answers, []
         for why, count in Counter(why for why, _ in answers).items():
             self._count[why](count)
@@ -150,7 +163,7 @@ class Gate:
             self._metrics.add("gate_late_answers_total", late)
 
     def unasked(self) -> None:
-        """Note a request that was no question: a message passes unseen with it."""
+        """Count a request without a valid submission. Its message passes unchecked."""
         self._count[AnswerReason.UNREADABLE](1)
 
     # -- one question
@@ -168,7 +181,7 @@ class Gate:
         return why
 
     def ask(self, asked: Submission) -> Told:
-        """Rule on one submission, and report it."""
+        """Return the ruling on one submission, and publish its event."""
         recipient = self._numbers.canonical(asked.recipient)
         if recipient is None:
             return PASSES[AnswerReason.BAD_RECIPIENT]
@@ -180,7 +193,8 @@ class Gate:
             told = self._ruled(asked, recipient, read, lease)
         refuses = told.action_id is not None
         if refuses:
-            known = asked.segment == 1 and read.platform  # a later part names nobody
+            # a later part of a long message does not show its platform
+            known = asked.segment == 1 and read.platform
             self._memory.count(told.action_id or "", platform_id(read.platform) if known else 0)
         self._send(asked, recipient, read, "refused" if refuses else "accepted")
         return told
@@ -188,7 +202,7 @@ class Gate:
     def _ruled(
         self, asked: Submission, recipient: str, read: EventReading, lease: Lease | None
     ) -> Told:
-        if lease is None and asked.segments == 1:  # as nearly always
+        if lease is None and asked.segments == 1:  # the usual case
             return PASSES[AnswerReason.NO_LEASE if self._rebuilt() else AnswerReason.REBUILDING]
         now_ms, now_s = self._lease_ms(), time.monotonic()
         long = recipient, asked.sender, asked.reference
@@ -201,10 +215,10 @@ class Gate:
             if refuses and fate is None and lease is not None:
                 self._long.refuse(long, asked.segments, lease, now_ms, now_s)
         elif asked.segments > 1:
-            # A code may stand further on.
+            # The code may be in a later part.
             owner = (read.platform, read.trust) if read.otp else self._reporter.owner(asked)
             self._long.begin(long, FirstPart(asked.segments, *owner, refuses), lease, now_s)
-        else:  # a message of the same number was another one
+        else:  # an earlier message with the same reference number was a different message
             self._long.forget(long)
         if refuses and lease is not None:
             return refused(lease.action_id)
@@ -222,7 +236,7 @@ class Gate:
     ) -> Ruling:
         ruling = rule(lease, otp=read.otp, platform=read.platform, trust=read.trust, now_ms=now_ms)
         if ruling is Ruling.AGAIN and lease is not None:
-            # What a sender repeats by itself nobody asked for.
+            # An automatic retry of the sender is not a request of the recipient.
             window = window_of(lease, read.platform, now_ms) if asked.attempt == 1 else None
             if window is None or not self._second.take(recipient, window, now_ms):
                 return Ruling.REFUSE

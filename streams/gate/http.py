@@ -1,8 +1,8 @@
-"""HTTP/1.1 for the gate: keep-alive, pipelining, and a bound on everything that a client may send.
+"""HTTP/1.1 server of the gate, with keep-alive, pipelining, and limits on all client input.
 
-llhttp, the parser of Node.js, reads the requests (`httptools`). What they ask is answered at once,
-in the order in which it came: nothing here waits for anything. What takes longer is answered in
-turns, between which other clients are.
+The parser is llhttp of Node.js (`httptools`). Requests are answered immediately and in order; no
+handler waits for I/O. A handler that needs longer works in steps, and other clients are served
+between the steps.
 """
 
 from __future__ import annotations
@@ -21,17 +21,19 @@ import httptools
 
 HEAD_BYTES_MAX: Final = 16_384
 SLICE_BYTES: Final = 8_192
-"""Of one client's requests in a turn of the loop: some 50 questions, 5 ms, then come the others.
-What a client is owed that does not read stays within what a slice asks for."""
+"""Bytes of one client's requests processed per turn of the event loop: about 50 requests or 5 ms.
+Then other clients are served. This also limits the unread responses of a client that does not read.
+"""
 TURN_S: Final = 0.005
-"""Of an answer that is made step by step, in a turn of the loop."""
-IDLE_S: Final = 75.0  # between two requests of a connection
-PARTIAL_S: Final = 5.0  # for a request to be whole
+"""Maximum time per event-loop turn for an answer that is made in steps."""
+IDLE_S: Final = 75.0  # maximum time between two requests of a connection
+PARTIAL_S: Final = 5.0  # maximum time until a request is complete
 SWEEP_S: Final = 1.0
 
 HEADS_MAX: Final = 2_048
 HEAD_KEPT_BYTES: Final = 512
-"""Heads whose reading is remembered: of one client they differ in the length alone. 1 MB."""
+"""Largest head whose parsing result is cached. The heads of one client differ only in the content
+length. The cache is at most 1 MB."""
 _HEAD_END: Final = b"\r\n\r\n"
 
 _FRAMING: Final = {b"content-length", b"transfer-encoding"}
@@ -39,47 +41,48 @@ _FRAMING_LENGTHS: Final = {len(each) for each in _FRAMING}
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _GOES_ON: Final = b"\r\n"
-_GOES_ON_1_0: Final = b"\r\nConnection: keep-alive\r\n"  # else such a client waits for our end
+# without this header an HTTP/1.0 client waits for the connection to close
+_GOES_ON_1_0: Final = b"\r\nConnection: keep-alive\r\n"
 _CLOSES: Final = b"\r\nConnection: close\r\n"
-"""Ends of the line of an answer's length: what becomes of the connection."""
+"""Endings of the content-length line. They show the client whether the connection stays open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Status and body (JSON unless `kind` says otherwise)."""
+    """Status and body of a response. The body is JSON unless `kind` says otherwise."""
 
     status: int
     body: bytes
     kind: bytes = b"application/json"
-    more: bytes = b""  # further headers, each with its line's end
+    more: bytes = b""  # further headers, each with its line ending
     whole: bytes = field(init=False, repr=False, compare=False)
-    """As nearly every client gets it: a reply that is always the same is written out once."""
+    """The response as most clients get it. A constant reply is encoded only once."""
 
     def __post_init__(self) -> None:
-        """Write it out."""
+        """Encode the response."""
         object.__setattr__(self, "whole", self.written(_GOES_ON, self.body))
 
     def written(self, ending: bytes, body: bytes) -> bytes:
-        """Return the answer with this end of the line of its length, and this body."""
+        """Return the response with this ending of the content-length line, and this body."""
         head = _head(self.status, self.kind)
         return b"%b%d%b%b\r\n%b" % (head, len(self.body), ending, self.more, body)
 
 
 Turns = Generator[None, None, Reply]
-"""An answer that is made step by step, since all of it at once would take too long."""
+"""An answer made in steps, because making it at once would block the event loop too long."""
 
 Handler = Callable[[bytes], Reply | Turns]
-"""Answers the body of one request. Whatever it raises is answered by `Limits.failed`."""
+"""Handles the body of one request. If it raises, the response is `Limits.failed`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The bounds, the secret, and the bodies of answers to what is no question."""
+    """Limits, the access token, and the body of error responses."""
 
     connections_max: int
     body_bytes_max: int
-    token: bytes  # empty: none is asked for
-    failed: bytes  # the body of every answer that is an error
+    token: bytes  # empty: no token is required
+    failed: bytes  # the body of every error response
 
 
 class Server:
@@ -92,12 +95,12 @@ class Server:
         broken: Callable[[BaseException], None],
         unasked: Callable[[], None],
     ) -> None:
-        """`routes` by method and path; `broken` is told of a handler that raised.
+        """`routes` maps method and path to a handler. `broken` is called if a handler raises.
 
-        `unasked` is told of each request that reaches no handler.
+        `unasked` is called for each request that reaches no handler.
         """
         self.routes = routes
-        self.allowed: dict[bytes, bytes] = {}  # methods by path
+        self.allowed: dict[bytes, bytes] = {}  # allowed methods by path
         for method, path in routes:
             named = method + b", HEAD" if method == b"GET" else method
             self.allowed[path] = b", ".join(filter(None, (self.allowed.get(path), named)))
@@ -105,17 +108,20 @@ class Server:
         self.broken = broken
         self.unasked = unasked
         self.draining = False
-        # The parser's reading of usual heads: who answers, and the bytes of the body.
+        # Cached parsing results of usual heads: the handler and the length of the body.
         self.heads: dict[bytes, tuple[Handler, int]] = {}
         self.connections: dict[Connection, None] = {}  # in order of arrival
         self._sweeper: asyncio.TimerHandle | None = None
 
     def connection(self) -> Connection:
-        """A protocol for one connection more; past the limit the longest idle has to go."""
+        """Return a protocol for a new connection."""
         return Connection(self)
 
     def enter(self, connection: Connection) -> None:
-        """Count a connection in, and make room for it."""
+        """Register a connection.
+
+        If the limit is reached, the connection that is idle for longest is closed.
+        """
         if len(self.connections) >= self.limits.connections_max:
             min(self.connections, key=lambda each: each.heard).cut()
         self.connections[connection] = None
@@ -123,17 +129,17 @@ class Server:
             self._sweep_later()
 
     def remember(self, head: bytes, handler: Handler, size: int) -> None:
-        """Remember what the parser read in a head."""
+        """Cache the parser's result for a head."""
         if len(self.heads) >= HEADS_MAX:
             self.heads.clear()
         self.heads[head] = handler, size
 
     def drain(self) -> None:
-        """From now on every answer is the last of its connection."""
+        """Close every connection after its next response, from now on."""
         self.draining = True
 
     def cut_all(self) -> None:
-        """Close what is still open."""
+        """Close all connections that are still open."""
         if self._sweeper is not None:
             self._sweeper.cancel()
         for connection in list(self.connections):
@@ -165,43 +171,47 @@ class Connection(asyncio.Protocol):
         self._out: list[bytes] = []
         self._body: list[bytes] = []
         self._url = b""
-        self._head = 0  # bytes of the request's head
-        self._told = False  # the parser, with the last piece: of a head's end, or of a body
-        self._unread = 0  # bytes that it told nothing of: it keeps them until a header is whole
-        self._rest = b""  # came, and is not parsed yet
-        self._turns: tuple[Turns, bytes, bytes] | None = None  # of whose answer the rest is to come
-        self._behind: deque[Callable[[], None]] = deque()  # what is to be told after it
-        self._full = False  # the client does not read what it was answered
-        self._last: Reply | None = None  # the last answer that is in `_out`, if it may be one more
-        self._method = b""  # that it answers
-        self._met = b""  # the head of what is parsed, if it came whole and nobody knows it
-        self._size = 0  # bytes of its body
-        self._framing = b""  # the lines that say how long its body is
+        self._head = 0  # bytes of the request's head so far
+        # True if the parser reported the end of a head, or a body, for the last chunk
+        self._told = False
+        # bytes without a report: the parser buffers them until a header is complete
+        self._unread = 0
+        self._rest = b""  # received, but not parsed yet
+        # the unfinished answer, with its method and line ending
+        self._turns: tuple[Turns, bytes, bytes] | None = None
+        self._behind: deque[Callable[[], None]] = deque()  # work to do after the unfinished answer
+        self._full = False  # True if the client does not read its responses
+        # the last response in `_out`, if the connection stays open after it
+        self._last: Reply | None = None
+        self._method = b""  # the method that this response answers
+        self._met = b""  # the head being parsed, if it arrived complete and is not cached
+        self._size = 0  # bytes of the body so far
+        self._framing = b""  # the header lines that define the body's length
         self._authorised = False
-        self._carried = False  # it was, before it is read again
-        self._partial = 0.0  # monotonic: since when a request is not whole; 0: none is
+        self._carried = False  # the request was authorised before it is parsed a second time
+        self._partial = 0.0  # monotonic time since which a request is incomplete; 0: none is
         self._closing = False
-        self._too_large = 0  # the status that says so
+        self._too_large = 0  # the status to return for a request that is too large
         self.heard = time.monotonic()
 
     # -- asyncio's
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Count the connection in."""
+        """Register the connection."""
         self._transport = transport
         self._parser = httptools.HttpRequestParser(self)
         self._server.enter(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
-        """Count the connection out."""
+        """Unregister the connection."""
         self._server.connections.pop(self, None)
-        self._closing = True  # whatever of it is not parsed yet
+        self._closing = True  # so that remaining received data is ignored
         self._turns = None
         self._behind.clear()
-        self._parser = None  # it and we hold each other
+        self._parser = None  # breaks a reference cycle
 
     def data_received(self, data: bytes) -> None:
-        """Answer what is whole with this, up to a slice of it at once."""
+        """Process received data, at most one slice at once."""
         if self._closing:
             return
         self.heard = time.monotonic()
@@ -213,7 +223,7 @@ class Connection(asyncio.Protocol):
             self._take(data)
 
     def _go_on(self) -> None:
-        """Take the next slice of what came, if the client reads; the others come in between."""
+        """Process the next slice of received data. Other clients are served between slices."""
         if self._closing or self._full or self._turns or not self._rest:
             return
         data, self._rest = self._rest[:SLICE_BYTES], self._rest[SLICE_BYTES:]
@@ -231,7 +241,7 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _take(self, data: bytes) -> None:
-        """Answer all requests that are whole with this, in one write."""
+        """Answer all requests that this data completes, in one write."""
         self._told = False
         if not self._partial:
             data = self._answer_known(data)
@@ -241,17 +251,17 @@ class Connection(asyncio.Protocol):
             except httptools.HttpParserError:
                 self._refuse(HTTPStatus.BAD_REQUEST)
             self._met = b""
-        if self._partial and not self._told:  # of a head, or of lines around and behind a body
+        if self._partial and not self._told:  # bytes of a head, or of lines around and after a body
             self._unread += len(data)
             if self._unread > HEAD_BYTES_MAX:
                 self._overflow(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         self._tell()
 
     def _answer_known(self, data: bytes) -> bytes:
-        """Answer requests whose heads were read before; return what the parser is to see.
+        """Answer requests whose heads are cached; return the data left for the parser.
 
-        To read a head takes longer than to answer, and between two requests the same bytes are the
-        same head.
+        Parsing a head takes longer than answering. Between two requests, equal bytes are an equal
+        head.
         """
         heads = self._server.heads
         while data:
@@ -275,9 +285,10 @@ class Connection(asyncio.Protocol):
         return data
 
     def _learn(self, head: bytes) -> None:
-        """Remember the head of a question that was answered, if it is a usual one.
+        """Cache the head of an answered request if it is a usual one.
 
-        Lines before it would look like its end; llhttp takes no ends of lines but these.
+        A head must start with `POST `: blank lines before it would look like its end. llhttp
+        accepts no other line endings.
         """
         handler = self._server.routes.get((b"POST", self._url))
         if (
@@ -288,7 +299,7 @@ class Connection(asyncio.Protocol):
             self._server.remember(head, handler, self._size)
 
     def _tell(self) -> None:
-        """Write the answers that are ready, the last of all so marked."""
+        """Write the responses that are ready. The last one closes the connection while draining."""
         last, self._last = self._last, None
         if last is not None and self._server.draining and not self._owes():
             self._out.pop()
@@ -302,17 +313,17 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def _owes(self) -> bool:
-        """Return whether there is more to answer of what came."""
+        """True if received data still needs an answer."""
         return bool(self._partial or self._rest or self._turns)
 
     def _begin(self, turns: Turns, method: bytes, ending: bytes) -> None:
-        """Read nothing more until an answer is made."""
+        """Stop reading until an answer is complete."""
         self._turns = turns, method, ending
         self._transport.pause_reading()
         asyncio.get_running_loop().call_soon(self._turn)
 
     def _turn(self) -> None:
-        """Go on with an answer that is made in turns."""
+        """Continue an answer that is made in steps."""
         if self._closing or self._turns is None:
             return
         (turns, method, ending), self._turns = self._turns, None
@@ -320,7 +331,7 @@ class Connection(asyncio.Protocol):
         self._tell_behind()
 
     def _tell_behind(self) -> None:
-        """Go on with what came behind an answer, if that is whole."""
+        """Continue with requests received after a stepwise answer, if that answer is complete."""
         while self._behind and not (self._turns or self._closing):
             self._behind.popleft()()
         self._tell()
@@ -328,23 +339,23 @@ class Connection(asyncio.Protocol):
             self._go_on_later()
 
     def _in_order(self, do: Callable[[], None]) -> None:
-        """Do it now, or after the answer that is being made."""
+        """Run a function now, or after the answer that is being made."""
         if self._turns:
             self._behind.append(do)
         else:
             do()
 
     def eof_received(self) -> bool:
-        """Close when the client does: what it asked is answered already."""
+        """Close the connection when the client does: complete requests are answered already."""
         return False
 
     def pause_writing(self) -> None:
-        """Take nothing more from a client that does not read its answers."""
+        """Stop reading from a client that does not read its responses."""
         self._full = True
         self._transport.pause_reading()
 
     def resume_writing(self) -> None:
-        """Read from the client again."""
+        """Continue reading from the client."""
         self._full = False
         if self._rest:
             self._go_on()
@@ -356,7 +367,7 @@ class Connection(asyncio.Protocol):
     def sweep(self, now: float) -> None:
         """Close a connection that is idle, or too slow with a request."""
         if self._closing:
-            if now - self.heard > PARTIAL_S:  # it does not read its last answer
+            if now - self.heard > PARTIAL_S:  # the client does not read its last response
                 self.cut()
         elif self._partial and not self._turns and now - self._partial > PARTIAL_S:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT)
@@ -365,20 +376,20 @@ class Connection(asyncio.Protocol):
             self.close()
 
     def cut(self) -> None:
-        """Close at once."""
+        """Close immediately."""
         self._closing = True
         self._server.connections.pop(self, None)
         self._transport.abort()
 
     def close(self) -> None:
-        """Close, once what is written is on its way."""
+        """Close after the pending data is written."""
         self._closing = True
         self._transport.close()
 
     # -- the parser's
 
     def on_message_begin(self) -> None:
-        """Forget the request before."""
+        """Reset the state of the previous request."""
         self._url, self._head, self._size = b"", 0, 0
         self._body.clear()
         self._too_large = 0
@@ -388,7 +399,7 @@ class Connection(asyncio.Protocol):
         self._told, self._unread = True, 0
 
     def on_url(self, url: bytes) -> None:
-        """Take in a piece of the path."""
+        """Append a piece of the URL."""
         self._head += len(url)
         if self._head <= HEAD_BYTES_MAX:
             self._url += url
@@ -396,7 +407,7 @@ class Connection(asyncio.Protocol):
             self._overflow(HTTPStatus.REQUEST_URI_TOO_LONG)
 
     def on_header(self, name: bytes, value: bytes | None) -> None:
-        """Take in a header, if it is one of the few that matter."""
+        """Process one of the few headers that matter; ignore others."""
         value = value or b""
         self._head += len(name) + len(value) + 4
         if self._head > HEAD_BYTES_MAX:
@@ -411,11 +422,11 @@ class Connection(asyncio.Protocol):
             self._in_order(partial(self._out.append, _CONTINUE))
 
     def on_headers_complete(self) -> None:
-        """Note that the head is whole."""
+        """Record that the head is complete."""
         self._told, self._unread = True, 0
 
     def on_body(self, body: bytes) -> None:
-        """Take in a piece of the body."""
+        """Append a piece of the body."""
         self._told, self._unread = True, 0
         self._size += len(body)
         if self._size > self._server.limits.body_bytes_max:
@@ -424,10 +435,10 @@ class Connection(asyncio.Protocol):
             self._body.append(body)
 
     def on_message_complete(self) -> None:
-        """Answer, unless the request is to be read again without an offer: see `_feed`."""
+        """Answer the request, unless `_feed` must parse it again without its upgrade offer."""
         parser = self._parser
         method = parser.get_method()
-        connect = method == b"CONNECT"  # behind it another protocol begins
+        connect = method == b"CONNECT"  # after CONNECT another protocol begins
         if self._closing or (parser.should_upgrade() and not connect):
             return
         self._partial = 0.0
@@ -447,10 +458,11 @@ class Connection(asyncio.Protocol):
     # -- inside
 
     def _feed(self, data: bytes) -> None:
-        """Have all of it parsed.
+        """Parse all of the data.
 
-        Java's own client offers HTTP/2 with its first request (`Upgrade: h2c`). llhttp stops there,
-        before the body; the offer is not taken up, so a new parser gets the request without it.
+        Java's HTTP client offers HTTP/2 with its first request (`Upgrade: h2c`). llhttp stops
+        there, before the body. The offer is not accepted; a new parser gets the request without the
+        offer.
         """
         while True:
             try:
@@ -468,7 +480,7 @@ class Connection(asyncio.Protocol):
             self._carried = False
 
     def _asked(self, method: bytes) -> Callable[[], Reply | Turns]:
-        """Return what answers the request that is whole."""
+        """Return the function that answers the complete request."""
         server = self._server
         if not self._authorised:
             return partial(self._unasked, HTTPStatus.UNAUTHORIZED)
@@ -496,12 +508,12 @@ class Connection(asyncio.Protocol):
     def _handled(self, handler: Handler, body: bytes) -> Reply | Turns:
         try:
             reply = handler(body)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the message passes
+        except Exception as error:  # noqa: BLE001 - on any error the message passes
             return self._failed(error)
         return reply if isinstance(reply, Reply) else self._stepped(reply)
 
     def _stepped(self, turns: Turns) -> Reply | Turns:
-        """Make an answer for one turn of the loop; return it if it is whole, else what is left."""
+        """Work on an answer for one turn of the loop. Return the answer, or the unfinished rest."""
         end = time.perf_counter() + TURN_S
         try:
             while True:
@@ -510,7 +522,7 @@ class Connection(asyncio.Protocol):
                     return turns
         except StopIteration as whole:
             return whole.value
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # noqa: BLE001 - on any error the message passes
             return self._failed(error)
 
     def _failed(self, error: BaseException) -> Reply:
@@ -532,18 +544,18 @@ class Connection(asyncio.Protocol):
         self._method = method
 
     def _overflow(self, status: HTTPStatus) -> None:
-        """Answer what is too large at once, and read no more of it."""
+        """Refuse a request that is too large at once, and stop reading it."""
         if not self._too_large:
             self._too_large = status
             self._refuse(status)
 
     def _refuse(self, status: HTTPStatus) -> None:
-        # The parser's method may be that of a request before, and the connection ends anyway.
+        # The parser may still show the method of an earlier request; the connection ends anyway.
         self._in_order(partial(self._answer, partial(self._unasked, status), b"", _CLOSES))
 
 
 def _path(url: bytes) -> bytes:
-    """The path of an address that names a host too, as whoever asks by way of a proxy writes it."""
+    """Return the path of a URL that contains a host, as clients behind a proxy send."""
     try:
         return httptools.parse_url(url).path or b""
     except httptools.HttpParserError:
@@ -554,7 +566,7 @@ _heads: Final[dict[tuple[int, bytes], bytes]] = {}
 
 
 def _head(status: int, kind: bytes) -> bytes:
-    """The beginning of an answer, up to its length."""
+    """Return the start of a response, up to its content length."""
     if (status, kind) not in _heads:
         phrase = HTTPStatus(status).phrase.encode()
         _heads[status, kind] = (

@@ -1,7 +1,7 @@
-"""The leases that a gate holds in its own memory: a gateway as `streams.enforce` sees one.
+"""Leases in the gate's own memory, behind the `Gateway` interface of `streams.enforce`.
 
-The adapter's thread writes and the event loop reads, without a lock on the leases: every method is
-a few operations on dictionaries, each of which is atomic.
+The adapter's thread writes and the event loop reads. The leases need no lock: every method does a
+few dictionary operations, each of which is atomic.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ log = logging.getLogger(__name__)
 COUNTS_GLOB: Final = "refused-*.json"
 
 PLATFORMS_MAX: Final = 1024
-"""Platforms of one action that are told apart; a flood has some hundreds."""
+"""Maximum number of platforms counted separately per action. A flood has a few hundred."""
 
 _counts: Final = msgspec.json.Decoder(dict[str, int]).decode
 
 
 class LeaseMemory:
-    """Leases by canonical recipient, and how many messages were refused under each action.
+    """Leases by canonical recipient, and the number of refused messages per action.
 
-    Counts that nobody took before the end are left in `folder` for whoever comes next. Bounded by
-    what the adapter's book holds.
+    At the end, counts that nobody read are written to `folder` for the next process. Memory is
+    bounded by the adapter's desired state.
     """
 
     batch_max = 1_000
@@ -46,13 +46,13 @@ class LeaseMemory:
     def __init__(self, folder: Path | None = None) -> None:
         self.leases: dict[str, Lease] = {}
         self._counts: Counter[str] = Counter()
-        self._platforms: dict[str, Counter[int]] = {}  # of actions that are counted
+        self._platforms: dict[str, Counter[int]] = {}  # only for actions with a count
         self._lock = threading.Lock()
         self._incarnation = uuid.uuid4().hex
         self._folder = folder
 
     def count(self, action_id: str, platform: int = 0) -> None:
-        """Count one message refused under an action; 0 is a platform that is not known."""
+        """Count one message refused under an action. Platform 0 means unknown."""
         with self._lock:
             self._counts[action_id] += 1
             if platform:
@@ -61,26 +61,26 @@ class LeaseMemory:
                     held[platform] += 1
 
     def held(self) -> Iterable[str]:
-        """Recipients under lease."""
+        """Return the recipients with a lease."""
         return list(self.leases)
 
     def apply(self, orders: Sequence[Order]) -> Refusals:
-        """Hold these leases, each in place of any other of its recipient."""
+        """Store these leases. Each lease replaces any earlier lease of its recipient."""
         self.leases.update({order.recipient: order.lease for order in orders})
         return {}
 
     def release(self, recipients: Sequence[str]) -> Refusals:
-        """Hold no lease for these recipients."""
+        """Remove the leases of these recipients."""
         for recipient in recipients:
             self.leases.pop(recipient, None)
         return {}
 
     def expire(self, recipients: Sequence[str]) -> Refusals:
-        """Forget leases that are over; nobody obeyed them any more."""
+        """Remove expired leases. They have no effect any more."""
         return self.release(recipients)
 
     def refused(self, action_ids: Sequence[str]) -> Sequence[int]:
-        """Take the counts of these actions."""
+        """Return the counts of these actions and delete them."""
         self._adopt_counts()
         with self._lock:
             for action_id in action_ids:
@@ -88,7 +88,10 @@ class LeaseMemory:
             return [self._counts.pop(action_id, 0) for action_id in action_ids]
 
     def tallies(self, action_ids: Sequence[str]) -> Sequence[LeaseTally]:
-        """Copy the counts of these actions. Those by platform are of this process alone."""
+        """Return the counts of these actions without deleting them.
+
+        Counts by platform cover only this process.
+        """
         with self._lock:
             return [
                 LeaseTally(self._counts[each], dict(self._platforms.get(each, {})))
@@ -96,20 +99,23 @@ class LeaseMemory:
             ]
 
     def counted(self) -> Iterable[str]:
-        """Actions under which messages were refused, in this process or in one that ended."""
+        """Return the actions with refused messages, in this process or in one that ended."""
         self._adopt_counts()
         with self._lock:
             return list(self._counts)
 
     def health(self) -> str:
-        """Return the name of this memory, which lives as long as the process."""
+        """Return the id of this memory, which lives as long as the process."""
         return self._incarnation
 
     def close(self) -> None:
-        """Do nothing: adapters come and go while the gate answers. `leave` is for the end."""
+        """Do nothing: the gate keeps answering between two adapters.
+
+        `leave` is for the end of the process.
+        """
 
     def leave(self) -> None:
-        """Leave the counts to the next process."""
+        """Write the counts to a file for the next process."""
         with self._lock:
             counts, self._counts = self._counts, Counter()
         if not counts or self._folder is None:
@@ -128,6 +134,6 @@ class LeaseMemory:
                 left = _counts(path.read_bytes())
                 path.unlink()
             except (OSError, *UNDECODABLE):
-                continue  # another process was faster, or still writes
+                continue  # another process was faster, or the file is still being written
             with self._lock:
                 self._counts.update(left)

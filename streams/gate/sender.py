@@ -1,8 +1,8 @@
-"""Takes events from the event loop to Kafka, by way of the spool, in a thread of its own.
+"""Publishes events to Kafka in a thread of its own, through the spool on disk.
 
-The loop only appends to a bounded queue in memory. librdkafka carries the records: it releases the
-interpreter while it works, and costs a tenth of what a client in Python does. Where the disk does
-not take an event it goes to Kafka directly; where neither does, it is counted as lost.
+The event loop only appends events to a bounded queue in memory. librdkafka does the sending: it
+releases the GIL while it works, and costs a tenth of a client in pure Python. If the disk fails,
+events go directly to Kafka. If Kafka fails too, events are counted as lost.
 """
 
 from __future__ import annotations
@@ -24,29 +24,30 @@ from streams.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-LINGER_S: Final = 0.01  # what a kill -9 may lose, and what an event waits at most on a calm machine
+# what a kill -9 may lose; also the maximum wait of an event on an idle machine
+LINGER_S: Final = 0.01
 BATCH_MAX: Final = 5_000
 IN_FLIGHT_MAX: Final = 20_000
 IN_FLIGHT_BYTES_MAX: Final = 32 << 20
-"""Handed to librdkafka and not acknowledged; the rest waits on disk. Usual events are 6 MB, those
-with whole texts may have 100 kB each. librdkafka has a copy of its own."""
-DIRECT_MAX: Final = 20_000  # that wait for Kafka in memory where the disk takes none
-DIRECT_BYTES_MAX: Final = 32 << 20  # of them
+"""Maximum of events given to librdkafka and not acknowledged; further events wait on disk. Usual
+events fill 6 MB. Events with full texts can be 100 kB each. librdkafka stores a second copy."""
+DIRECT_MAX: Final = 20_000  # events that wait in memory for Kafka while the disk fails
+DIRECT_BYTES_MAX: Final = 32 << 20  # limit for the same events in bytes
 TRIM_S: Final = 0.25
 ADOPT_S: Final = 10.0
-PAUSE_S: Final = 1.0  # before an event that Kafka refused is tried again
-RENEW_S: Final = 5.0  # from one producer to the next, where each comes to its end at once
-FLUSH_S: Final = 5.0  # at the end
+PAUSE_S: Final = 1.0  # before an event that Kafka rejected is tried again
+RENEW_S: Final = 5.0  # minimum time between two producers, if each fails immediately
+FLUSH_S: Final = 5.0  # maximum time for sending at the end
 
 _NEVER: Final = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG}
-"""Errors that will be the same at the next try."""
+"""Errors that a retry cannot fix."""
 
 _ARGUMENTS: Final[Mapping[str, Any]] = {
-    # Java's, on which all producers of the topic must agree.
+    # Java's default partitioner: all producers of the topic must agree.
     "partitioner": "murmur2_random",
     "enable.idempotence": True,
-    # By the key events go to all partitions, and each partition's are a request of their own. With
-    # 20 ms an event is there 15 ms sooner, and costs 6 us more of some 90.
+    # Events spread over all partitions by key, and each partition gets its own batch. With 20 ms an
+    # event arrives 15 ms sooner, but costs 6 µs more of about 90 µs.
     "linger.ms": 50,
     "compression.type": "lz4",
     "queue.buffering.max.messages": 2 * (IN_FLIGHT_MAX + DIRECT_MAX),
@@ -57,7 +58,7 @@ _ARGUMENTS: Final[Mapping[str, Any]] = {
 
 
 class EventSender:
-    """Publishes the gate's events. `put` is called by the event loop alone."""
+    """Publishes the gate's events. Only the event loop may call `put`."""
 
     def __init__(
         self,
@@ -68,37 +69,39 @@ class EventSender:
         queue_max: int,
         queue_bytes_max: int,
     ) -> None:
-        """`clients` are librdkafka's arguments for the cluster; the bounds are the queue's."""
+        """`clients` are librdkafka's connection arguments; the limits are those of the queue."""
         self._clients = clients
         self._topic = topic
         self._spool = spool
         self._metrics = metrics
         self._queue_max = queue_max
         self._queue_bytes_max = queue_bytes_max
-        # Set right by an hour, the clock would make all that waits too old.
+        # Uses the monotonic clock: if the wall clock jumped an hour, all waiting events would be
+        # too old.
         self._clock_ahead_ns = time.time_ns() - time.monotonic_ns()
         self._queue: deque[Pair] = deque()
-        # Octets of the queue, and of what the thread has out of it and writes. One thread writes
-        # each of the two, so that no count is lost.
-        self._bytes_put = 0  # by the loop
-        self._bytes_kept = 0  # by the sender
-        self._direct: deque[tuple[Segment | None, Pair]] = deque()  # Kafka refused, or disk
+        # Bytes in the queue, including the batch that the thread is writing, are the difference of
+        # two counters. Each counter is written by one thread only, so no update is lost.
+        self._bytes_put = 0  # written by the event loop
+        self._bytes_kept = 0  # written by the sender thread
+        # events that Kafka rejected or the disk did not take
+        self._direct: deque[tuple[Segment | None, Pair]] = deque()
         self._direct_at = 0.0
         self._direct_bytes = 0
         self._in_flight = 0
         self._in_flight_bytes = 0
-        self._published = 0  # and not counted yet
-        # Past the queue; by one thread each, too.
-        self._past_given = 0  # by the loop
-        self._past_back = 0  # by the sender
-        self._bypassed = 0  # and not counted yet
+        self._published = 0  # events not yet added to the metrics
+        # Events that bypassed the queue. Each counter is written by one thread only.
+        self._past_given = 0  # written by the event loop
+        self._past_back = 0  # written by the sender thread
+        self._bypassed = 0  # events not yet added to the metrics
         self._disk = True
         self._failed_at = -ADOPT_S  # monotonic
         self._said = ""
-        self._lost = SpoolCounts()  # as far as it has been told
+        self._lost = SpoolCounts()  # numbers that are already reported
         self._stop = threading.Event()
         self._producer: Any = None
-        self._broken = True  # no producer, or one that takes nothing any more
+        self._broken = True  # True if there is no producer, or it has failed for good
         self._renew_at = self._made_at = 0.0
         self._trim_at = self._adopt_at = 0.0
         self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
@@ -106,7 +109,7 @@ class EventSender:
         metrics.put("gate_spool_up", 1)
 
     def put(self, key: bytes, value: bytes) -> None:
-        """Hand over one event; never waits."""
+        """Queue one event. Never blocks."""
         octets = len(key) + len(value)
         waiting = self._bytes_put - self._bytes_kept
         if len(self._queue) < self._queue_max and waiting + octets <= self._queue_bytes_max:
@@ -116,9 +119,10 @@ class EventSender:
             self._past_the_queue(key, value)
 
     def _past_the_queue(self, key: bytes, value: bytes) -> None:
-        """Give an event to Kafka directly, past a thread that hangs on a disk that does not answer.
+        """Give an event directly to Kafka, because the thread is blocked by a disk that hangs.
 
-        What librdkafka cannot hold is lost, and counted; what became of the rest the thread counts.
+        An event that librdkafka cannot store is counted as lost. The thread counts the results of
+        the others.
         """
         outcome = "queue_full"
         if self._producer is not None:
@@ -138,11 +142,11 @@ class EventSender:
         self._metrics.add("gate_events_total", outcome=outcome)
 
     def start(self) -> None:
-        """Begin to publish; what processes that ended have left goes first."""
+        """Start publishing. Events that ended processes left on disk are sent first."""
         self._thread.start()
 
     def close(self, timeout_s: float = FLUSH_S) -> None:
-        """Give Kafka a moment to take what is there; the rest stays on disk for the next."""
+        """Give Kafka a short time for pending events. The rest stays on disk for a successor."""
         self._stop.set()
         self._thread.join(timeout_s + 2 * FLUSH_S)
         if self._thread.is_alive():
@@ -151,7 +155,7 @@ class EventSender:
     # -- in the thread
 
     def _clock_ms(self) -> int:
-        """The time as it was at the start, and what went by since."""
+        """Return the wall clock time at the start plus the time elapsed since."""
         return (self._clock_ahead_ns + time.monotonic_ns()) // 1_000_000
 
     def _run(self) -> None:
@@ -160,13 +164,13 @@ class EventSender:
         self._guarded(self._finish)
 
     def _guarded(self, do: Callable[[], None]) -> None:
-        """Do something, and come back whatever it meets: without this thread nothing is published.
+        """Run a function and survive any error: without this thread nothing is published.
 
-        An error is told by its type: its words may hold a record's.
+        Only the error's type is logged, because its message may contain a record.
         """
         try:
             do()
-        except Exception as error:  # noqa: BLE001 - of any kind, see above
+        except Exception as error:  # noqa: BLE001 - any error, as the docstring explains
             self._say(f"the sender goes on after an error: {type(error).__name__}")
             self._stop.wait(PAUSE_S)
 
@@ -175,7 +179,7 @@ class EventSender:
         now = time.monotonic()
         if now >= self._adopt_at:
             self._adopt_at = now + ADOPT_S
-            # An event that failed a moment ago says more about the disk than a probe.
+            # A recent failure shows the state of the disk better than a probe.
             tried = self._on_disk(self._adopt) and now >= self._failed_at + ADOPT_S
             if tried and self._on_disk(self._spool.probe):
                 self._disk_takes(takes=True)
@@ -183,13 +187,14 @@ class EventSender:
             self._trim_at = now + TRIM_S
             self._on_disk(self._trim)
         self._turn()
-        # To wait in `poll` would be to turn with each partition's answer, a thousand a second.
+        # Waiting in `poll` instead would wake up for each partition's response, 1,000 times a
+        # second.
         self._stop.wait(LINGER_S)
         self._poll(0)
         self._count_published()
 
     def _renew(self) -> None:
-        """Make a producer, if there is none that takes events and the last one has told of all."""
+        """Create a producer if the last one failed and has returned all its events."""
         now = time.monotonic()
         if not self._broken or now < self._renew_at:
             return
@@ -203,7 +208,7 @@ class EventSender:
         self._broken = False
 
     def _poll(self, timeout_s: float) -> None:
-        """Hear what became of events. What ends the producer is raised here, once."""
+        """Process delivery reports. An error that ends the producer is raised here, once."""
         if self._producer is None:
             return
         try:
@@ -216,10 +221,10 @@ class EventSender:
             self._break()
 
     def _break(self) -> None:
-        """Have a producer that came to its end give back what it holds; another one sends that.
+        """Make a failed producer return its events. The next producer sends them.
 
-        An idempotent producer is at its end where a right is lacking or the broker has lost what
-        it acknowledged. Of what was on its way, some may then be on the topic twice.
+        An idempotent producer fails for good if a permission is missing, or if the broker lost
+        acknowledged data. Events that were in flight may then be on the topic twice.
         """
         if self._broken:
             return
@@ -228,20 +233,20 @@ class EventSender:
         self._purge()
 
     def _purge(self) -> None:
-        """Have each event that the producer holds come back by its own report."""
+        """Make the producer return all its events through delivery reports."""
         self._producer.purge(in_queue=True, in_flight=True, blocking=False)
 
     def _room(self) -> int:
-        """Return how many events may be handed to librdkafka now."""
+        """Return how many events may be given to librdkafka now."""
         full = self._broken or self._room_bytes() <= 0
         return 0 if full else IN_FLIGHT_MAX - self._in_flight
 
     def _room_bytes(self) -> int:
-        """Return how many octets of them may be; the last of them may have more."""
+        """Return how many bytes may be given to librdkafka now. The last event may exceed them."""
         return IN_FLIGHT_BYTES_MAX - self._in_flight_bytes
 
     def _turn(self) -> None:
-        """Write what the loop handed over, and hand on what there is room for."""
+        """Write the queued events to disk, and send as many events as there is room for."""
         while self._queue:
             batch = [self._queue.popleft() for _ in range(min(BATCH_MAX, len(self._queue)))]
             self._keep(batch)
@@ -265,7 +270,7 @@ class EventSender:
                 break
 
     def _keep(self, batch: list[Pair]) -> None:
-        """Write events to the disk, and hand them on if none waits before them."""
+        """Write events to disk, and send them at once if no earlier event waits."""
         taken: list[tuple[Segment, Pair]] = []
         room, octets = self._room(), self._room_bytes()
         if not self._on_disk(
@@ -278,7 +283,7 @@ class EventSender:
             self._produce(segment, pair)
 
     def _count_published(self) -> None:
-        """Count what Kafka has acknowledged: once a turn, for each event would cost much."""
+        """Count acknowledged events once per turn; counting each event alone would cost much."""
         if self._published:
             self._metrics.add("gate_events_total", self._published, outcome="published")
             self._published = 0
@@ -325,9 +330,9 @@ class EventSender:
             self._on_disk(partial(self._spool.done, segment))
 
     def _past_delivered(self, pair: Pair, error: KafkaError | None, _: Message) -> None:
-        """Count an event that went past the queue, or have it go the usual way after all.
+        """Count an event that bypassed the queue, or put it back into the queue after an error.
 
-        The thread is here, so the disk answers again.
+        This runs in the sender thread, so the disk responds again.
         """
         self._past_back += 1
         if error is None:
@@ -339,7 +344,7 @@ class EventSender:
             self._queue.append(pair)
 
     def _failed(self, segment: Segment | None, pair: Pair, error: KafkaError) -> None:
-        """Give up an event that Kafka never takes; another one is sent again."""
+        """Drop an event that Kafka will never accept; retry any other event."""
         if is_fatal(error):
             self._break()
         if error.code() not in _NEVER:
@@ -354,14 +359,14 @@ class EventSender:
         self._metrics.add("gate_events_total", outcome="refused")
 
     def _again(self, segment: Segment | None, pair: Pair, why: str) -> None:
-        """Put an event back, to be sent again in a moment; at most as many as were in flight."""
+        """Put an event back for a later retry. Their number is bounded by those in flight."""
         self._put_back(segment, pair)
         self._direct_at = time.monotonic() + PAUSE_S
-        if not self._broken:  # then that has been said
+        if not self._broken:  # otherwise the failure of the producer is logged already
             self._say(f"events wait for the broker: {why}")
 
     def _on_disk(self, do: Callable[[], object]) -> bool:
-        """Do something with the spool; False if the disk fails."""
+        """Run an operation of the spool. Return False if the disk fails."""
         try:
             do()
         except OSError as error:
@@ -396,7 +401,7 @@ class EventSender:
         metrics.put("gate_spool_age_seconds", max(0, now_ms - (oldest_ms or now_ms)) / 1000)
 
     def _tell_lost(self) -> None:
-        """Count what the spool gave up since it was asked last."""
+        """Report the events that the spool lost since the last call."""
         metrics = self._metrics
         before, self._lost = self._lost, replace(self._spool.counts)
         if lost := self._lost.dropped - before.dropped:
@@ -427,15 +432,18 @@ class EventSender:
         log.info("events are left to the next: %d", left)
 
     def _off_disk(self) -> int:
-        """Events that are not at Kafka and in no file: the disk took none, or gave them up."""
+        """Return the number of unacknowledged events that are in no file.
+
+        The disk did not take them, or the spool dropped them.
+        """
         return self._in_flight + len(self._direct) - self._spool.outstanding() + self._past()
 
     def _past(self) -> int:
-        """Events that went past the queue, and of which librdkafka has not told yet."""
+        """Return the number of events that bypassed the queue and have no delivery report yet."""
         return self._past_given - self._past_back
 
     def _say(self, sentence: str) -> None:
-        """Log a sentence, unless it is the one that was logged last."""
+        """Log a message, unless it is the same as the last one."""
         if sentence != self._said:
             self._said = sentence
             log.warning("%s", sentence)

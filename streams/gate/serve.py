@@ -1,11 +1,11 @@
-"""The process of a gate: an event loop that answers, a thread for leases, a thread for events.
+"""The gate's process: an event loop for requests, a thread for leases, a thread for events.
 
-The adapter of `streams.enforce` fills the gate's memory. When it ends (its broker is away, a right
-is missing) it is begun anew, for ever: the gate answers meanwhile, under the leases that it holds,
-and these end by themselves.
+The adapter of `streams.enforce` writes leases into the gate's memory. If the adapter fails (broker
+down, permission missing), it is restarted without limit. Meanwhile the gate keeps answering with
+the leases it has, and these expire by themselves.
 
-SIGTERM ends it; SIGHUP replaces it: a process of the same command takes over the sockets, and this
-one leaves when that one is ready.
+SIGTERM stops the process. SIGHUP replaces it: a new process with the same command takes over the
+sockets, and this process exits when the new one is ready.
 """
 
 from __future__ import annotations
@@ -49,52 +49,57 @@ from streams.telemetry.metrics import Metrics
 log = logging.getLogger(__name__)
 
 READY: Final = "GATE_READY_FD"
-"""The descriptor on which a successor says that it is ready."""
+"""Variable with the descriptor on which a successor reports that it is ready."""
 KNOWING: Final = "GATE_PREDECESSOR_KNOWS"
-"""Set where the predecessor has read all leases: then its successor waits until it has, too."""
-AGAIN_S: Final = 2.0  # between two tries of the adapter
-FOLLOW_S: Final = 0.2  # between two looks whether an adapter is ready, or has ended
+"""Variable set if the predecessor has read all leases. Its successor then waits until it has read
+them too."""
+AGAIN_S: Final = 2.0  # pause before the adapter is restarted
+FOLLOW_S: Final = 0.2  # interval for checking whether an adapter is ready or has ended
 TAKE_OVER_S: Final = 300.0
-"""For a successor to be ready, or it is ended. Long, since the old one answers meanwhile: a machine
-with ten times more work than it has cores gave one 6 s of CPU a minute, of the 8 that it needs."""
-REBUILD_S: Final = 30.0  # that a successor waits for its leases before it takes over without
+"""Time limit for a successor to become ready; then the successor is killed. The limit is long
+because the old process answers meanwhile. On a machine with ten times more work than cores, a
+successor got 6 s of CPU per minute, and it needs 8 s."""
+# time that a successor waits for its leases before it takes over without them
+REBUILD_S: Final = 30.0
 SWITCH_S: Final = 0.0005
-"""Of Python's threads, in place of 5 ms: the adapter may be decoding when a question comes."""
+"""Switch interval of Python threads, instead of 5 ms. The adapter thread may be decoding when a
+request arrives."""
 BEAT_S: Final = 0.02
-SOURCE_CHARS: Final = 128  # of `reported_by`: what the contract has at most
+SOURCE_CHARS: Final = 128  # maximum length of `reported_by` in the contract
 
 
 class LeaseKeeper:
-    """Runs adapters, one after another, until told to stop."""
+    """Runs an adapter and restarts it after failures, until `close` is called."""
 
     def __init__(
         self, settings: Settings, gateway_id: str, memory: LeaseMemory, metrics: Metrics
     ) -> None:
-        self.rebuilt = threading.Event()  # once: later the gate knows what it knew
+        # set once and never cleared: after a restart the gate still has its leases
+        self.rebuilt = threading.Event()
         self.state = "reading the leases"
         self._settings = settings
         self._gateway_id = gateway_id
         self._memory = memory
         self._metrics = metrics
-        self._lease_ms = LeaseClock()  # of all adapters, one after another
-        self._current_at = time.monotonic()  # when their leases were last current
-        self._unready: Callable[[], str] = lambda: ""  # of the adapter that runs
+        self._lease_ms = LeaseClock()  # shared by all adapters of this process
+        self._current_at = time.monotonic()  # when the leases were last current
+        self._unready: Callable[[], str] = lambda: ""  # `unready` of the running adapter
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
 
     def start(self) -> None:
-        """Begin to read the leases."""
-        began = self._current_at  # until an adapter says when it last heard from a broker
+        """Start reading the leases."""
+        began = self._current_at  # used until an adapter reports when it last reached a broker
         for name in ("broker_silence_seconds", "leases_age_seconds"):
             self._metrics.follow(name, lambda: time.monotonic() - began)
         self._thread.start()
 
     def unready(self) -> str:
-        """Return why the leases are not current, empty if they are. For any thread."""
+        """Return why the leases are not current, or an empty string if they are. Thread-safe."""
         return self.state or self._unready()
 
     def close(self, timeout_s: float) -> None:
-        """Stop the adapter, which acknowledges and commits what it can; wait for so long."""
+        """Stop the adapter, which acknowledges and commits what it can within `timeout_s`."""
         self._stop.set()
         self._thread.join(timeout_s)
 
@@ -103,7 +108,7 @@ class LeaseKeeper:
             try:
                 with in_a_sentence(tr("read the leases"), self._settings.kafka.bootstrap):
                     self._adapt()
-            except Exception as error:  # noqa: BLE001 - whatever ends an adapter, the gate goes on
+            except Exception as error:  # noqa: BLE001 - the gate survives any error of an adapter
                 self._metrics.add("gate_adapter_restarts_total")
                 sentence = str(error) if isinstance(error, OtpguardError) else type(error).__name__
                 if sentence != self.state:
@@ -132,7 +137,7 @@ class LeaseKeeper:
             self._current_at = adapter.current_at
 
     def _follow(self, ready: threading.Event, ended: threading.Event) -> None:
-        """Set `rebuilt` when an adapter knows all leases."""
+        """Set `rebuilt` when an adapter has read all leases."""
         while not ended.is_set():
             if ready.wait(FOLLOW_S):
                 self.state = ""
@@ -142,7 +147,7 @@ class LeaseKeeper:
 
 @dataclass(slots=True)
 class Parts:
-    """Everything that runs in a gate's process."""
+    """All components of a gate's process."""
 
     gate: Gate
     keeper: LeaseKeeper
@@ -153,16 +158,17 @@ class Parts:
 
 
 def serve(settings: Settings, gateway_id: str, argv: Sequence[str]) -> None:
-    """Run a gate until SIGTERM, Ctrl-C, or a successor that is ready; `argv` starts that one.
+    """Run a gate until SIGTERM, Ctrl-C, or a successor that is ready.
 
-    Raise ConfigError or UnavailableError if it cannot listen.
+    `argv` is the command that starts a successor. Raise ConfigError or UnavailableError if the gate
+    cannot listen.
     """
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # while it begins, and while it ends
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # ignored during start and shutdown
     metrics = Metrics("gate")
     section = settings.gate
     address = Address(section.socket, int(section.socket_mode, 8), section.host, section.port)
     parts = _parts(settings, gateway_id, metrics)
-    # Now, and not before some seconds of start-up: whoever connects is to be answered.
+    # Listen only after the slow start: a client that connects must get an answer.
     parts.sockets = listeners(address, os.environ)
     sys.setswitchinterval(SWITCH_S)
     heap.collect_rarely()
@@ -173,7 +179,7 @@ def serve(settings: Settings, gateway_id: str, argv: Sequence[str]) -> None:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(_answer(settings, parts, argv))
         finally:
-            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the loop took its handler away
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the event loop has removed its handler
             parts.keeper.close(10.0)
             parts.sender.close()
             parts.memory.leave()
@@ -183,9 +189,9 @@ def _parts(settings: Settings, gateway_id: str, metrics: Metrics) -> Parts:
     section = settings.gate
     recogniser = settings.recogniser()
     for _ in recogniser.prepare():
-        pass  # all of it at once: a gateway waits for 20 ms
+        pass  # prepare everything now: a gateway waits only 20 ms for an answer
     folder = section.spool_dir
-    with suppress(OSError):  # without it events go past the disk, and the metrics say so
+    with suppress(OSError):  # without the folder, events bypass the disk, and a metric shows this
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     memory = LeaseMemory(folder)
     spool = Spool(folder, section.spool_bytes_max, round(section.spool_age_s * 1000))
@@ -212,17 +218,17 @@ def _parts(settings: Settings, gateway_id: str, metrics: Metrics) -> Parts:
 
 
 def source_name(section: GateSettings) -> str:
-    """Return the name of this gate as a source of events: the machine, and where it listens.
+    """Return this gate's name as a source of events: host name and listening address.
 
-    A second gate of one gateway on the same machine is another source by it, which `doctor` names;
-    a successor that takes over the sockets is the same.
+    A second gate of the same gateway on the same host thus gets another name, and `doctor` can
+    report it. A successor that takes over the sockets keeps the name.
     """
     name = f"gate@{socket.gethostname()}:{section.socket or section.port}"
     return name[:SOURCE_CHARS]
 
 
 def routes(gate: Gate, state: Callable[[], str]) -> Mapping[tuple[bytes, bytes], Handler]:
-    """Return what a gate answers, by method and path."""
+    """Return the handlers of the gate's API, by method and path."""
     described = contract.openapi()
 
     def about(_: bytes) -> Reply:
@@ -242,7 +248,7 @@ def routes(gate: Gate, state: Callable[[], str]) -> Mapping[tuple[bytes, bytes],
 
 
 async def _answer(settings: Settings, parts: Parts, argv: Sequence[str]) -> None:
-    """Answer until told to stop, then let every connection go after its next answer."""
+    """Serve until asked to stop, then close each connection after its next response."""
     loop = asyncio.get_running_loop()
     section = settings.gate
     server = Server(
@@ -269,7 +275,7 @@ async def _answer(settings: Settings, parts: Parts, argv: Sequence[str]) -> None
             task.add_done_callback(replacing.discard)
 
     loop.add_signal_handler(signal.SIGHUP, replace)
-    if os.environ.pop(KNOWING, ""):  # it answers meanwhile
+    if os.environ.pop(KNOWING, ""):  # the predecessor answers meanwhile
         await asyncio.to_thread(parts.keeper.rebuilt.wait, REBUILD_S)
     served = [await loop.create_server(server.connection, sock=each) for each in parts.sockets]
     log.info("asked at %s", ", ".join(names(parts.sockets)))
@@ -281,7 +287,8 @@ async def _answer(settings: Settings, parts: Parts, argv: Sequence[str]) -> None
         each.close()
     server.drain()
     end = loop.time() + section.drain_s
-    while server.connections and loop.time() < end:  # noqa: ASYNC110 - no event tells of the last
+    # there is no event for the last connection's end
+    while server.connections and loop.time() < end:  # noqa: ASYNC110
         await asyncio.sleep(0.05)
     server.cut_all()
     beat.cancel()
@@ -289,7 +296,7 @@ async def _answer(settings: Settings, parts: Parts, argv: Sequence[str]) -> None
 
 
 async def _beat(parts: Parts, timeout_s: float) -> None:
-    """Have answers counted, and the moments in which nobody was answered in time."""
+    """Update the metrics regularly, and count stalls of the event loop longer than the timeout."""
     while True:
         began = time.monotonic()
         await asyncio.sleep(BEAT_S)
@@ -299,7 +306,7 @@ async def _beat(parts: Parts, timeout_s: float) -> None:
 
 
 async def _replace(argv: Sequence[str], parts: Parts, stop: asyncio.Event) -> None:
-    """Start a successor with our sockets; leave when it is ready, go on if it never is."""
+    """Start a successor with our sockets. Stop when it is ready; continue if it never is."""
     loop = asyncio.get_running_loop()
     reader, writer = os.pipe()
     fds = [each.fileno() for each in parts.sockets]
@@ -343,9 +350,9 @@ async def _replace(argv: Sequence[str], parts: Parts, stop: asyncio.Event) -> No
 
 
 def _tell_ready() -> None:
-    """Tell a predecessor and a supervisor that questions are answered."""
+    """Report to the predecessor and the supervisor that this process answers requests."""
     if writer := os.environ.pop(READY, ""):
-        with suppress(OSError):  # it is gone
+        with suppress(OSError):  # the predecessor has exited
             os.write(int(writer), b"1")
             os.close(int(writer))
     os.environ.pop(HANDED, None)
@@ -353,7 +360,7 @@ def _tell_ready() -> None:
 
 
 def _notify(state: str) -> None:
-    """Tell systemd, where it asks to be told (`Type=notify`)."""
+    """Send a state to systemd if it expects one (`Type=notify`)."""
     where = os.environ.get("NOTIFY_SOCKET", "")
     if not where:
         return
@@ -364,7 +371,7 @@ def _notify(state: str) -> None:
 
 @contextmanager
 def _health(settings: Settings, metrics: Metrics, ready: Callable[[], str]) -> Iterator[None]:
-    """Serve metrics and health; a gate that cannot goes on without."""
+    """Serve metrics and health checks. If their port is taken, the gate runs without them."""
     where = settings.http
     port = where.port_of(metrics.role)
     try:

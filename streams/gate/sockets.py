@@ -1,8 +1,8 @@
-"""The sockets that a gate listens on: given by a supervisor or a predecessor, or made here.
+"""The gate's listening sockets: inherited from a supervisor or predecessor, or created here.
 
-A process that is replaced hands its listening sockets to the next: the queue of connections that
-wait belongs to the socket, so nobody is turned away in between. Where each process makes its own,
-a port is shared by SO_REUSEPORT, and a path of a Unix socket changes hands by a rename.
+A process that is replaced passes its listening sockets to the next process. Waiting connections
+belong to the socket, so none is rejected in between. If each process creates its own sockets, a
+port is shared with SO_REUSEPORT, and a Unix socket path is taken over by a rename.
 """
 
 from __future__ import annotations
@@ -21,19 +21,20 @@ from streams.language import tr
 
 FIRST_FD: Final = 3  # systemd's SD_LISTEN_FDS_START
 HANDED: Final = "GATE_LISTEN_FDS"
-"""The descriptors that a predecessor hands over, `3,4`: systemd's own variables name a process id,
-which nobody knows before there is the process."""
+"""Variable with the descriptors that a predecessor passes on, such as `3,4`. systemd's variables
+cannot be used: they contain a process id that is unknown before the process starts."""
 BACKLOG: Final = 1_024
 
-_SCRATCH: Final = re.compile(r"\.\d+$")  # of the name that a Unix socket was bound to
+# suffix of the temporary name that a Unix socket was bound to
+_SCRATCH: Final = re.compile(r"\.\d+$")
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A place to listen: a path, a port, or both."""
+    """Where to listen: a Unix socket path, a TCP port, or both."""
 
     path: Path | None
-    mode: int  # of the path
+    mode: int  # file mode of the path
     host: str
     port: int | None
 
@@ -41,7 +42,7 @@ class Address:
 def listeners(address: Address, environment: Mapping[str, str]) -> list[socket.socket]:
     """Return the listening sockets.
 
-    Raise ConfigError if there is nowhere to listen, UnavailableError if that place is taken.
+    Raise ConfigError if no address is configured, and UnavailableError if the address is in use.
     """
     given = _given(environment)
     if given:
@@ -57,7 +58,7 @@ def listeners(address: Address, environment: Mapping[str, str]) -> list[socket.s
 
 
 def names(sockets: Sequence[socket.socket]) -> list[str]:
-    """Return where these listen, for people: a path, or host and port."""
+    """Return the addresses of the sockets for people: a path, or host and port."""
     found = []
     for each in sockets:
         name = each.getsockname()
@@ -93,7 +94,7 @@ def _checked(number: int) -> socket.socket:
 
 
 def _unix(path: Path, mode: int) -> socket.socket:
-    """Return a socket at the path, in place of any there; who listens on that one can go on."""
+    """Create a socket that replaces any socket at this path; an old listener can continue."""
     if path.exists() and not path.is_socket():
         raise ConfigError(tr("gate.socket {path} is there, and is no socket").format(path=path))
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -1,11 +1,11 @@
-"""Events on disk until Kafka has them: a queue of files, bounded by bytes and age.
+"""Stores events on disk until Kafka has them: a queue of files, limited in bytes and age.
 
-Every event is appended before it is sent, so that a `kill -9` of the gate loses no more than what
-was not yet written. A file is removed when Kafka has acknowledged all that is in it; what a process
-leaves behind the next one adopts, and sends again: at least once. Nothing is synced: a machine that
-loses its power loses seconds, as the gateway's own queue does.
+Every event is appended to a file before it is sent. So a `kill -9` of the gate loses only events
+that were not yet written. A file is deleted when Kafka has acknowledged all its events. The next
+process adopts remaining files and sends their events again: at-least-once delivery. Files are not
+synced, so a power failure loses the last seconds, as it does in the gateway's own queue.
 
-One thread uses a spool. A folder belongs to the process that holds the lock in it.
+One thread uses a spool. A folder belongs to the process that has the lock in it.
 """
 
 from __future__ import annotations
@@ -31,29 +31,34 @@ log = logging.getLogger(__name__)
 
 SEGMENT_BYTES: Final = 4 << 20
 SEGMENT_MS: Final = 1_000
-"""A file is full after so much or so long, whichever is first: what a crash has sent again."""
+"""A file is full when it reaches this size or age, whichever comes first. A file is also the unit
+that is sent again after a crash."""
 FILES_CALM: Final = 16
-"""With more files than that Kafka is away, and files are filled by bytes alone: they stay few."""
+"""With more files than this, Kafka is assumed to be down. Files are then closed by size only, so
+that their number stays small."""
 CHUNK_BYTES: Final = 1 << 18
-PROBE_BYTES: Final = 1 << 16  # a full disk may still take less
+# large enough, because an almost full disk may still accept smaller writes
+PROBE_BYTES: Final = 1 << 16
 RECORD_BYTES_MAX: Final = 4 * BODY_BYTES_MAX
-"""Of a value: what claims more is torn. A body's octets that are none of UTF-8 become three each,
-and what an event says besides is some kilobytes; what were larger is not written."""
+"""Maximum size of a value. A larger length in a file means that the file is damaged, and larger
+values are not written. A request body with invalid UTF-8 can grow threefold, and the other fields
+add a few kilobytes."""
 KEY_BYTES_MAX: Final = (1 << 16) - 1
 SUFFIX: Final = ".events"
 LOCK: Final = "lock"
 
 _LOST: Final = {errno.EIO, errno.ENOENT, errno.ESTALE}
-"""Errors of a file that is not read at the next try either: the rest of the queue goes on."""
+"""Errors after which a file stays unreadable. The rest of the queue continues."""
 
-_HEAD: Final = struct.Struct(">IIH")  # bytes of the value, CRC-32 of key and value, bytes of key
+# length of the value, CRC-32 of key and value, length of the key
+_HEAD: Final = struct.Struct(">IIH")
 
 Pair = tuple[bytes, bytes]
 """Key and value of a record."""
 
 
 def weight(pair: Pair) -> int:
-    """Return the octets of a record.
+    """Return the size of a record in bytes.
 
     >>> weight((b"key", b"value"))
     8
@@ -69,22 +74,22 @@ class Segment:
     home: Home
     made_ms: int
     written: int = 0  # bytes
-    read: int = 0  # bytes that were taken
+    read: int = 0  # bytes of the events that were taken
     events: int = 0
     taken: int = 0
-    outstanding: int = 0  # taken, and not yet at Kafka
+    outstanding: int = 0  # events taken, but not acknowledged by Kafka
     sealed: bool = False
-    rest: bytes = b""  # read from the file and not yet taken
-    fd: int = -1  # -1: not open
+    rest: bytes = b""  # bytes read from the file but not yet taken
+    fd: int = -1  # file descriptor; -1: not open
 
     def open(self) -> int:
-        """The file's descriptor, opened if it is not."""
+        """Return the file descriptor. Open the file if necessary."""
         if self.fd < 0:
             self.fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         return self.fd
 
     def close(self) -> None:
-        """Close the file; what is in it stays."""
+        """Close the file. Its events stay on disk."""
         if self.fd >= 0:
             os.close(self.fd)
             self.fd, self.rest = -1, b""
@@ -92,15 +97,15 @@ class Segment:
 
 @dataclass(slots=True, eq=False)
 class Home:
-    """A folder and the lock that says whose it is; gone when its last file is."""
+    """A folder with its lock. The folder is removed with its last file."""
 
     path: Path
-    lock: int  # -1: let go
-    files: int = 0  # that are segments
-    left: bool = False  # there are others, which could not be opened
+    lock: int  # file descriptor of the lock; -1: released
+    files: int = 0  # number of files in the queue
+    left: bool = False  # True if the folder has files that could not be opened
 
     def release(self) -> None:
-        """Let go of the lock; whoever can read what is in the folder may have it."""
+        """Release the lock, so that another process can adopt the folder."""
         if self.lock >= 0:
             os.close(self.lock)
             self.lock = -1
@@ -108,30 +113,31 @@ class Home:
 
 @dataclass(slots=True)
 class SpoolCounts:
-    """Counts since the start."""
+    """Numbers of lost events since the start."""
 
-    dropped: int = 0  # events that were too old, or too many
-    torn: int = 0  # events that cannot be read: the disk gave back other bytes, or a crash cut one
-    oversize: int = 0  # events that are over what a record may have, and were not written
+    dropped: int = 0  # events dropped because they were too old or the spool was full
+    torn: int = 0  # events that cannot be read: damaged on disk, or cut off by a crash
+    oversize: int = 0  # events larger than the record limit, which were not written
 
 
 @dataclass(slots=True)
 class Spool:
-    """The queue of one process. Raises OSError where the disk does."""
+    """The queue of one process. Methods raise OSError if the disk fails."""
 
     folder: Path
     bytes_max: int
     age_max_ms: int
     counts: SpoolCounts = field(default_factory=SpoolCounts)
-    segments: deque[Segment] = field(default_factory=deque)  # the oldest first
+    segments: deque[Segment] = field(default_factory=deque)  # oldest first
     _home: Home | None = None
     _number: int = 0
-    _unread: set[Path] = field(default_factory=set)  # files that were said to be so
+    _unread: set[Path] = field(default_factory=set)  # unreadable files that were logged already
 
     def append(self, pairs: Iterable[Pair], now_ms: int) -> list[Pair]:
-        """Write events at the end of the queue, all or none of them; return those written.
+        """Append events to the queue, all or none of them; return the events written.
 
-        What could not be read back would hide all behind it: it is counted and left out.
+        Events over the size limit are counted and skipped. They could not be read back, and would
+        hide all events after them.
         """
         out = bytearray()
         kept: list[Pair] = []
@@ -151,19 +157,22 @@ class Spool:
             try:
                 done += os.pwrite(tail.open(), memoryview(out)[done:], tail.written + done)
             except OSError:
-                os.ftruncate(tail.open(), tail.written)  # half a record would hide the next
+                # remove a partial record, which would hide the next one
+                os.ftruncate(tail.open(), tail.written)
                 raise
         tail.written += done
         tail.events += len(kept)
-        self.counts.oversize += oversize  # not before: the caller keeps what the disk did not take
+        # counted last: after an error the caller still has the events
+        self.counts.oversize += oversize
         return kept
 
     def pass_on(
         self, pairs: Sequence[Pair], now_ms: int, room: int, octets: float = math.inf
     ) -> list[tuple[Segment, Pair]]:
-        """Append events, and take them at once if there is room and none waits before them.
+        """Append events, and take them at once if there is room and no earlier event waits.
 
-        What Kafka takes as it comes is then written and never read.
+        So while Kafka keeps up, events are written to disk but never read back. Return an empty
+        list if the events have to wait in the queue.
         """
         wait = any(segment.taken < segment.events for segment in self.segments)
         kept = self.append(pairs, now_ms)
@@ -176,17 +185,17 @@ class Spool:
         return [(tail, pair) for pair in kept]
 
     def take(self, count: int, octets: float = math.inf) -> list[tuple[Segment, Pair]]:
-        """Return up to `count` events, the oldest first; each is to be `done` one day.
+        """Return up to `count` events, oldest first. The caller must call `done` for each event.
 
-        The one that brings them to so many octets is the last.
-        A file that cannot be read for now ends them: its error is raised when it is the first.
+        The list ends with the event that reaches the limit of `octets` bytes. A file that cannot be
+        read for now ends the list. If this is the first file, its error is raised.
         """
         taken: list[tuple[Segment, Pair]] = []
         for segment in list(self.segments):
             try:
                 octets -= self._take_of(segment, count - len(taken), octets, taken)
             except OSError:
-                if taken:  # they count as taken, and nobody would have them
+                if taken:  # the events so far count as taken, so they must be returned
                     break
                 raise
             if len(taken) >= count or octets <= 0:
@@ -194,13 +203,13 @@ class Spool:
         return taken
 
     def done(self, segment: Segment) -> None:
-        """Take note that Kafka has one event of a file."""
+        """Record that Kafka acknowledged one event of a file."""
         segment.outstanding -= 1
         if segment.sealed:
             self._leave(segment)
 
     def trim(self, now_ms: int) -> None:
-        """Close a file that is old enough, and give up what is too old or too much."""
+        """Close the current file if it is old enough; drop files beyond the age or size limit."""
         calm = self.segments and len(self.segments) <= FILES_CALM
         if calm and now_ms - self.segments[-1].made_ms >= SEGMENT_MS:
             self._seal(self.segments[-1])
@@ -219,14 +228,14 @@ class Spool:
             self._remove(oldest)
 
     def adopt(self, now_ms: int) -> int:
-        """Put what processes that ended have left in front of the queue; return how many events."""
+        """Add files of ended processes to the front of the queue; return the number of events."""
         found = 0
         for path in sorted(self.folder.iterdir(), reverse=True):
             mine = self._home is not None and path == self._home.path
             if mine or path.is_symlink() or not path.is_dir():
                 continue
             home = None
-            with suppress(OSError):  # it is somebody else's
+            with suppress(OSError):  # the folder belongs to another process
                 home = _locked(path)
             if home is None:
                 continue
@@ -238,7 +247,7 @@ class Spool:
         return found
 
     def probe(self) -> None:
-        """Write as much as a few hundred events, and remove it. Raise OSError if the disk fails."""
+        """Write and remove a file of PROBE_BYTES. Raise OSError if the disk fails."""
         path = self.folder / f"probe-{os.getpid()}"
         try:
             path.write_bytes(bytes(PROBE_BYTES))
@@ -246,23 +255,23 @@ class Spool:
             path.unlink(missing_ok=True)
 
     def size(self) -> int:
-        """Bytes on disk."""
+        """Return the bytes on disk."""
         return sum(segment.written for segment in self.segments)
 
     def waiting(self) -> int:
-        """Events that are not at Kafka yet."""
+        """Return the number of events that Kafka has not acknowledged."""
         return sum(each.events - each.taken + each.outstanding for each in self.segments)
 
     def outstanding(self) -> int:
-        """Events on disk that were taken, and are not at Kafka yet."""
+        """Return the number of taken events that Kafka has not acknowledged."""
         return sum(each.outstanding for each in self.segments)
 
     def oldest_ms(self) -> int | None:
-        """The time when the oldest file was begun; None of an empty queue."""
+        """Return the creation time of the oldest file with events; None if the queue is empty."""
         return next((each.made_ms for each in self.segments if each.events), None)
 
     def close(self) -> None:
-        """Let go of the folders; events that are left stay in them."""
+        """Release the folders. Remaining events stay on disk."""
         homes = {segment.home.path: segment.home for segment in self.segments}
         if self._home is not None:
             homes[self._home.path] = self._home
@@ -281,8 +290,9 @@ class Spool:
     # -- inside
 
     def _tail(self, now_ms: int) -> Segment:
-        """The file that is written to, new if the last one is full, or somebody's who ended."""
-        if self._home is None or not self._home.path.is_dir():  # or somebody took it away
+        """Return the file for writing. Start a new one if the last is full or was adopted."""
+        # the second condition: somebody deleted the folder
+        if self._home is None or not self._home.path.is_dir():
             before, self._home = self._home, self._new_home()
             if before is not None and not before.files:
                 _drop(before)
@@ -300,7 +310,7 @@ class Spool:
         return made
 
     def _new_home(self) -> Home:
-        """Make a folder that is this process's own."""
+        """Create and lock a folder for this process."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self.folder / f"{time.time_ns():020d}-{os.getpid()}"
         path.mkdir(mode=0o700)
@@ -310,14 +320,15 @@ class Spool:
             with suppress(OSError):
                 path.rmdir()
             raise
-        if home is None:  # in between another process took it for one of a process that ended
+        if home is None:  # another process adopted the new folder before it was locked
             raise BlockingIOError(errno.EAGAIN, "another process has the new folder")
         return home
 
     def _adopted(self, home: Home, now_ms: int) -> int:
-        """Put the files of a folder in front of the queue; return how many events.
+        """Add the files of a folder to the front of the queue; return the number of events.
 
-        A file that cannot be opened stays for who can read it: it keeps no lock on the folder.
+        A file that cannot be opened stays for a process that can read it, and does not keep the
+        folder locked.
         """
         files = sorted(home.path.glob(f"*{SUFFIX}"), reverse=True)
         found = 0
@@ -337,15 +348,15 @@ class Spool:
         return found
 
     def _not_read(self, file: Path, error: OSError) -> None:
-        """Say it once of each file, and count it if the next try will not read it either."""
+        """Log an unreadable file once, and count it as lost if a later attempt cannot help."""
         if file in self._unread:
             return
         self._unread.add(file)
-        self.counts.torn += error.errno in _LOST  # one at least
+        self.counts.torn += error.errno in _LOST  # at least one event is lost
         log.error("the file %s cannot be read: %s", file.name, error.strerror)
 
     def _opened(self, path: Path, home: Home, now_ms: int) -> Segment:
-        """A file that somebody left, as far as it is whole."""
+        """Open a file of an ended process, up to its first damaged record."""
         status = path.stat()
         made_ms = min(now_ms, status.st_mtime_ns // 1_000_000)
         segment = Segment(path, home, made_ms, sealed=True)
@@ -356,12 +367,13 @@ class Spool:
         finally:
             segment.close()
         whole = segment.read
-        self.counts.torn += whole < status.st_size  # one at least: the rest tells no number
+        # at least one event is lost: the damaged part does not show how many
+        self.counts.torn += whole < status.st_size
         segment.written, segment.read = whole, 0
         return segment
 
     def _records(self, segment: Segment, count: int, octets: float) -> Iterator[Pair]:
-        """Yield up to `count` records of a file from where it was read last."""
+        """Yield up to `count` records of a file, from the last reading position."""
         rest, at = segment.rest, 0
         try:
             while count > 0 and octets > 0:
@@ -394,7 +406,7 @@ class Spool:
     def _take_of(
         self, segment: Segment, count: int, octets: float, taken: list[tuple[Segment, Pair]]
     ) -> int:
-        """Add what a file has to what is taken, within bounds; return how many octets."""
+        """Append a file's events to `taken` within the limits; return their size in bytes."""
         size = 0
         try:
             for pair in self._records(segment, count, octets):
@@ -409,7 +421,8 @@ class Spool:
             self._seal(segment)
         if count <= 0 or size >= octets:
             return size
-        if segment.sealed and segment.taken < segment.events:  # the disk gave back other bytes
+        # the disk returned other bytes than were written
+        if segment.sealed and segment.taken < segment.events:
             self.counts.torn += segment.events - segment.taken
             segment.events = segment.taken
         self._leave(segment)
@@ -420,7 +433,7 @@ class Spool:
         segment.close()
 
     def _leave(self, segment: Segment) -> None:
-        """Remove a file that is closed, read, and wholly at Kafka."""
+        """Delete a file that is closed, completely read, and acknowledged by Kafka."""
         if segment.sealed and segment.taken >= segment.events:
             segment.close()
             if not segment.outstanding:
@@ -429,7 +442,7 @@ class Spool:
     def _remove(self, segment: Segment) -> None:
         try:
             self.segments.remove(segment)
-        except ValueError:  # it was given up while Kafka had some of it
+        except ValueError:  # the file was dropped while Kafka had some of its events
             return
         segment.close()
         segment.path.unlink(missing_ok=True)
@@ -439,10 +452,13 @@ class Spool:
 
 
 def _locked(path: Path) -> Home | None:
-    """The folder, if nobody else holds it. Raises OSError where it can have no lock."""
+    """Lock a folder and return it; return None if another process has it.
+
+    Raise OSError if the lock file cannot be opened.
+    """
     try:
         fd = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except FileNotFoundError:  # somebody removed it just now
+    except FileNotFoundError:  # another process just removed the folder
         return None
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -455,8 +471,8 @@ def _locked(path: Path) -> Home | None:
 
 
 def _drop(home: Home) -> None:
-    """Remove a folder without files, once, and let go of it; what else is in it keeps it."""
-    if home.lock < 0:  # it may be somebody else's by now
+    """Remove a folder that has no events, and release its lock. Other files prevent the removal."""
+    if home.lock < 0:  # another process may own the folder by now
         return
     try:
         if not home.left:

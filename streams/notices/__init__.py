@@ -1,1 +1,1 @@
-"""Telling those whom a flood concerns: its victims, and the platforms whose pages were used."""
+"""Notify the people whom a flood concerns: its victims, and the platforms that were abused."""

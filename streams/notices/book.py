@@ -1,7 +1,8 @@
-"""The people to be told now, by leases, gateways' answers, the operator's word and what was told.
+"""Select the victims to notify now, from leases, acks, overrides, episodes and earlier notices.
 
-Pure: no clock, no Kafka, no SMSC. Records of different topics may come in any order, and again.
-What a notifier knows of the past it has from the notice topic alone, so a successor knows it too.
+This module is pure: it has no clock, no Kafka and no SMSC. Records of different topics may arrive
+in any order and more than once. Everything that a notifier knows of past notices comes from the
+notice topic, so the process that replaces it knows the same.
 """
 
 from __future__ import annotations
@@ -32,41 +33,52 @@ from streams.wire import EVERYONE, Ack, Notice, Override
 from streams.wire.notices import NoticeKind
 
 EPISODE_WAIT_MS: Final = 2_000
-"""A lease and its episode's record are written together and read from two topics: for so long one
-waits for the other, which says if a number is chronic. Chosen: ten polls."""
+"""Longest time a notice waits for its episode record, which marks shared and test numbers.
+
+A worker writes a lease and the episode record together, but to two topics. 2 s are ten polls.
+"""
 TRIES_MAX: Final = 2
-"""Processes that may have sent one notice without living to say so: the second is the last."""
+"""Maximum number of processes that may stop while they send the same notice.
+
+Nobody knows whether such a notice left. The second process is the last that sends it.
+"""
 EPISODE_KEPT_MS: Final = DAY_MS + HOUR_MS
-"""An episode lasts a day at most; what is to be said of it comes within another hour."""
+"""An episode lasts at most one day. Its last notice is due within one more hour."""
 LOOKED_AT: Final = 256
-"""Notices looked at for one that may go: those before it wait for their episodes' records."""
+"""Maximum number of queued notices that one call of `next` examines.
+
+The notices at the front may still wait for their episode records.
+"""
 _NO_RAILS: Final = RailParams(new_per_minute=10**9, recipients_max=10**9)
-"""Rails are the adapters': what they hold back, no gateway acknowledges as applied."""
+"""No limits here: the gateway adapters apply the rails, which limit how many leases take effect.
+
+A gateway never acknowledges a lease as applied if the rails stopped this lease.
+"""
 
 
 class Unsent(StrEnum):
-    """Reasons in the notice topic for telling nobody, or for not knowing that somebody was told."""
+    """Why a notice was not sent, or why its delivery is unknown. Written to the notice topic."""
 
-    TOKEN = "token"  # noqa: S105 - the number is not known here
-    ABROAD = "abroad"  # the number begins with none of the prefixes that notices go to
-    CHRONIC = "chronic"  # a shared or test number
-    HOLD_OFF = "hold_off"  # told within the hold-off
+    TOKEN = "token"  # noqa: S105 - the recipient is a pseudonym: the phone number is unknown here
+    ABROAD = "abroad"  # no configured prefix matches the number
+    CHRONIC = "chronic"  # a shared number or a test number
+    HOLD_OFF = "hold_off"  # this recipient got a notice within the hold-off time
     EXEMPT = "exempt"
-    RELEASED = "released"  # the operator took the lease back before
-    OVER = "over"  # the lease ended before
+    RELEASED = "released"  # the operator released the lease before the notice was sent
+    OVER = "over"  # the lease ended before the notice was sent
     SHADOW = "shadow"
     SWITCH = "switch"  # the kill switch is on
-    CAP = "cap"  # more were due than a minute, a day or a prefix may have
-    LATE = "late"  # the SMSC was away for too long
-    AWAY = "away"  # the SMSC did not take it, and is tried again
-    UNKNOWN = "unknown"  # it may have arrived: not sent again
-    REFUSED = "refused"  # the SMSC will not take it
+    CAP = "cap"  # the limit per minute, per day or per prefix was reached
+    LATE = "late"  # the notice waited too long, for example because the SMSC was unavailable
+    AWAY = "away"  # the channel did not accept the notice, which is tried again
+    UNKNOWN = "unknown"  # the notice may have arrived, so it is not sent again
+    REFUSED = "refused"  # the SMSC rejected the notice for good
 
 
 _AGAIN: Final = frozenset(
     {Unsent.OVER, Unsent.SHADOW, Unsent.SWITCH, Unsent.CAP, Unsent.LATE, Unsent.AWAY}
 )
-"""Reasons after which a later lease of the same episode is told of."""
+"""Reasons that are not final: a later lease of the same episode makes the notice due again."""
 
 _OF_LEASE: Final = {
     NoLease.EXEMPT: Unsent.EXEMPT,
@@ -78,39 +90,42 @@ _OF_LEASE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class NotifyParams:
-    """Rules of one notifier."""
+    """Limits and rules of one notifier."""
 
     hold_off_ms: int = DAY_MS
     per_minute: int = 600
-    per_day: int = 50_000  # of UTC, to all numbers
+    per_day: int = 50_000  # to all numbers together, per day in UTC
     prefixes: Mapping[str, int] = field(default_factory=lambda: {"": 50_000})
-    """Digits that a number begins with -> most notices a day to such numbers."""
-    age_max_ms: int = 10 * MINUTE_MS
-    gateways: frozenset[str] = frozenset()  # whose word counts; empty: everybody's
-    canary: range = range(0)  # numbers of ours
-    end: bool = False
-    released: bool = False
+    """Prefix of a number (digits) -> maximum number of notices per day to such numbers."""
+    age_max_ms: int = 10 * MINUTE_MS  # a notice that waits longer is not sent
+    gateways: frozenset[str] = frozenset()  # only acks of these gateways count; empty: all count
+    canary: range = range(0)  # the operator's own test numbers, which get no notices
+    end: bool = False  # whether to send `victim_end` notices
+    released: bool = False  # whether to send `victim_released` notices
 
     def __post_init__(self) -> None:
         if self.per_minute < 1 or self.per_day < 1 or self.age_max_ms < 1:
             raise ValueError("whoever may send nothing need not run")
 
     def prefix(self, recipient: str) -> str | None:
-        """Return the longest prefix of a number, or None if notices do not go to such numbers."""
+        """Return the longest configured prefix that a number begins with.
+
+        None: no prefix matches, and the number gets no notices.
+        """
         return max(filter(recipient.startswith, self.prefixes), key=len, default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class PendingNotice:
-    """One notice that is due."""
+    """A notice in the queue."""
 
     notice_id: str
     episode_id: str
     kind: NoticeKind
     recipient: str
     facts: Facts
-    due_ms: int  # since when
-    unresolved: bool = False  # a process before this one may have sent it
+    due_ms: int  # since when the notice is due
+    unresolved: bool = False  # an earlier process may already have sent it
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,35 +136,39 @@ class _Told:
     state: str
     why: str
     at_ms: int
-    tries: int  # processes that said `sending` and nothing after it
+    tries: int  # processes that wrote `sending` and no result
 
 
 @dataclass(slots=True)
 class NoticeBook:
-    """Mutable. Bounded by the episodes and notices of a day, which rails and the cap bound."""
+    """The queue of due notices and the records that decide about them. Mutable.
+
+    Memory is bounded by the episodes and notices of about one day. The rails and `per_day` limit
+    their number.
+    """
 
     params: NotifyParams
     desired: DesiredState = field(default_factory=lambda: DesiredState(_NO_RAILS))
     queue: OrderedDict[str, PendingNotice] = field(default_factory=OrderedDict)
-    full: bool = False  # the minute has all that it may have
+    full: bool = False  # true while the limit per minute is reached
     _leases: dict[str, Action] = field(default_factory=dict)  # by action id
     _newest: dict[str, Action] = field(default_factory=dict)  # by episode id
-    _applied: dict[str, int] = field(default_factory=dict)  # action id -> when a gateway said so
+    _applied: dict[str, int] = field(default_factory=dict)  # action id -> time of the `applied` ack
     _episodes: dict[str, EpisodeRecord] = field(default_factory=dict)
     _told: dict[str, _Told] = field(default_factory=dict)  # by notice id
     _last: dict[str, _Told] = field(default_factory=dict)  # by kind and recipient
-    _ends: dict[tuple[str, str], int] = field(default_factory=dict)  # table, key -> forgotten at
-    _heap: list[tuple[int, str, str]] = field(default_factory=list)  # of _ends, may be stale
-    _sent_ms: deque[int] = field(default_factory=deque)  # of the last minute
-    _full_ms: int = -1  # when the minute was last full
+    _ends: dict[tuple[str, str], int] = field(default_factory=dict)  # table, key -> expiry time
+    _heap: list[tuple[int, str, str]] = field(default_factory=list)  # of `_ends`; may be stale
+    _sent_ms: deque[int] = field(default_factory=deque)  # send times of the last minute
+    _full_ms: int = -1  # when the limit per minute was last reached
     _days: Counter[tuple[int, str | None]] = field(default_factory=Counter)
-    """Day since 1970 (UTC), prefix (None: all) -> notices that may have left."""
-    _now_ms: int = 0  # as it was said last
+    """Day since 1970 in UTC, and prefix (None: all numbers) -> notices that may have left."""
+    _now_ms: int = 0  # the time of the last call
 
-    # -- what the topics say
+    # -- records that arrive
 
     def action(self, action: Action, now_ms: int) -> None:
-        """Enter a lease, or its withdrawal."""
+        """Process a lease or its withdrawal."""
         take_action(self.desired, action, now_ms)
         if action.verb != "throttle" or action.mode != "enforce":
             return
@@ -161,14 +180,14 @@ class NoticeBook:
         self._consider(action.action_id, now_ms)
 
     def ack(self, ack: Ack, now_ms: int) -> None:
-        """Enter the answer of a gateway. Only `applied` says that anything is refused."""
+        """Process the ack of a gateway. Only `applied` means that messages are refused."""
         gateways = self.params.gateways
         if ack.state == "applied" and (not gateways or ack.gateway_id in gateways):
             self._keep("_applied", ack.action_id, ack.at_ms, now_ms + HOUR_MS)
             self._consider(ack.action_id, now_ms)
 
     def episode(self, record: EpisodeRecord, now_ms: int) -> None:
-        """Enter an episode's record; its end may be told."""
+        """Process an episode record. The end of an episode may make a notice due."""
         before = self._episodes.get(record.episode_id)
         whole = completed(record, before) if before is not None else record
         self._keep("_episodes", record.episode_id, whole, now_ms + EPISODE_KEPT_MS)
@@ -178,9 +197,10 @@ class NoticeBook:
             self._enqueue(record.episode_id, "victim_end", record.recipient, now_ms)
 
     def word(self, word: Override, offset: int, now_ms: int) -> None:
-        """Enter the operator's word; one that opens everything may be told to the victim.
+        """Process an override of the operator.
 
-        Each such word is told once, by its place in the log, whatever else goes on.
+        An override that lets all messages of a recipient through may make a notice due. The id of
+        this notice contains the offset of the override, so each override causes one notice at most.
         """
         take_override(self.desired, word)
         opens = word.verb in ("release", "exempt") and word.recipient != EVERYONE
@@ -190,11 +210,11 @@ class NoticeBook:
             self._enqueue(f"override-{offset}", "victim_released", word.recipient, now_ms)
 
     def forget(self, recipient: str, verb: str, platform: str) -> None:
-        """Take back a word of the operator."""
+        """Remove an override that the operator deleted."""
         forget_override(self.desired, recipient, verb, platform)
 
     def noticed(self, notice: Notice) -> None:
-        """Enter what a notifier said, this one or another."""
+        """Process a record of the notice topic, from this notifier or another one."""
         if not notice.kind.startswith("victim"):
             return
         known = self._told.get(notice.notice_id)
@@ -206,7 +226,7 @@ class NoticeBook:
             notice.notice_id, notice.to, notice.kind, notice.state, notice.why, notice.at_ms, tries
         )
         if known is not None:
-            self._count(known, -1)  # it is counted by its last record alone
+            self._count(known, -1)  # each notice counts once, with its last record
         self._count(told, 1)
         kept_ms = notice.at_ms + max(self.params.hold_off_ms, EPISODE_KEPT_MS)
         self._keep("_told", notice.notice_id, told, kept_ms)
@@ -216,15 +236,16 @@ class NoticeBook:
             if last is None or last.at_ms <= told.at_ms:
                 self._keep("_last", key, told, kept_ms)
         elif last is not None and last.notice_id == told.notice_id:
-            del self._last[key]  # it was on its way, and did not arrive
+            del self._last[key]  # the notice was being sent, but did not arrive
 
-    # -- what is to be done
+    # -- notices to send
 
     def resume(self, before_ms: int) -> Iterator[Notice]:
-        """Make due what a process left in the middle before a time, and drop what it finished.
+        """Queue the notices that a process left unfinished before `before_ms`.
 
-        For after a start, once everything is read, and for what another process left since. One
-        that two processes left so is over: its last record, that nobody knows, is yielded.
+        Also removes finished notices from the queue. Call this method after the start, once all
+        records are read, and later for notices of processes that stopped. A notice that `TRIES_MAX`
+        processes left unfinished is given up: its final record (`failed`, `unknown`) is yielded.
         """
         for notice_id in [each for each in self.queue if not self._again(each)]:
             del self.queue[notice_id]
@@ -246,9 +267,9 @@ class NoticeBook:
             )  # fmt: skip
 
     def next(self, now_ms: int) -> PendingNotice | tuple[PendingNotice, Unsent] | None:
-        """Return what is to be sent now, or what is not to be sent and why; None: neither.
+        """Return the next notice to send, or a notice that must not be sent and the reason.
 
-        It stays due until `done`.
+        None: nothing to do now. The notice stays in the queue until `done`.
         """
         self._follow(now_ms)
         while self._sent_ms and self._sent_ms[0] <= now_ms - MINUTE_MS:
@@ -265,21 +286,21 @@ class NoticeBook:
         return None
 
     def begun(self, now_ms: int) -> None:
-        """Count one that is sent now against the cap."""
+        """Count a notice that is being sent now against the limit per minute."""
         self._follow(now_ms)
         self._sent_ms.append(now_ms)
 
     def done(self, notice_id: str) -> None:
-        """Take one out of what is due."""
+        """Remove a notice from the queue."""
         self.queue.pop(notice_id, None)
 
     def ask(self, episode_id: str, kind: NoticeKind, recipient: str, now_ms: int) -> None:
-        """Make a notice due that somebody waits for, before all others."""
+        """Queue a notice that the victim is waiting for, in front of all others."""
         if self._enqueue(episode_id, kind, recipient, now_ms):
             self.queue.move_to_end(f"{episode_id}:{kind}", last=False)
 
     def turn(self, now_ms: int) -> None:
-        """Forget what is long over."""
+        """Remove expired records, leases and counters."""
         due(self.desired, now_ms)
         while self._heap and self._heap[0][0] <= now_ms:
             _, table, key = heapq.heappop(self._heap)
@@ -289,52 +310,55 @@ class NoticeBook:
         for each in [each for each in self._days if each[0] < now_ms // DAY_MS - 1]:
             del self._days[each]
 
-    # -- what is asked about a victim
+    # -- queries about one victim
 
     def lease_of(self, recipient: str, now_ms: int) -> Action | None:
-        """Return the lease that refuses messages of a recipient now, if there is one."""
+        """Return the lease that refuses messages of a recipient now, or None."""
         if not isinstance(desired_lease(self.desired, recipient, now_ms), Lease):
             return None
         return self.desired.entries[recipient].action
 
     def record_of(self, episode_id: str) -> EpisodeRecord | None:
-        """Return an episode as far as its records tell it."""
+        """Return the merged record of an episode, or None if no record has arrived."""
         return self._episodes.get(episode_id)
 
     def was_told(self, episode_id: str) -> bool:
-        """Tell if the victim of an episode was told that it began."""
+        """Return true if the notice that an episode began may have reached its victim."""
         told = self._told.get(f"{episode_id}:victim_start")
         return told is not None and _may_have(told)
 
     def last_told(self, kind: NoticeKind, recipient: str) -> int | None:
-        """Return when a notice of this kind last went to a recipient, in ms; None: not of late."""
+        """Return when a notice of this kind was last sent to a recipient, in ms, or None.
+
+        Notices are remembered for the hold-off time, but at least for 25 hours.
+        """
         last = self._last.get(f"{kind} {recipient}")
         return None if last is None else last.at_ms
 
     def is_day_full(self, now_ms: int, *prefixes: str) -> bool:
-        """Tell if the day has all the notices that it may have: in all, or to a prefix.
+        """Return true if a daily limit is reached: the total, or the limit of one of `prefixes`.
 
-        Without prefixes, to any of them.
+        Without `prefixes`, all configured prefixes are checked.
         """
         day, caps = now_ms // DAY_MS, self.params.prefixes
         return self._days[day, None] >= self.params.per_day or any(
             self._days[day, each] >= caps[each] for each in prefixes or caps
         )
 
-    # -- inside
+    # -- internals
 
     def _count(self, told: _Told, by: int) -> None:
-        """Count a notice that may have left, or take it back."""
+        """Add `by` to the daily counters if the notice may have left. -1 takes a count back."""
         if _may_have(told):
             day = told.at_ms // DAY_MS
             self._days[day, None] += by
             self._days[day, self.params.prefix(told.recipient) or ""] += by
 
     def _follow(self, now_ms: int) -> None:
-        """Date what lies in the future of now as of now: the clock was set back.
+        """Change times in the future to `now_ms`, after the clock was set back.
 
-        Else the minute's cap would stay full, and what waits stay young, until the clock is again
-        where it was.
+        Otherwise the limit per minute would stay reached, and queued notices would not age, until
+        the clock reaches its old value again.
         """
         if now_ms < self._now_ms:
             self._sent_ms = deque(min(each, now_ms) for each in self._sent_ms)
@@ -345,7 +369,7 @@ class NoticeBook:
         self._now_ms = now_ms
 
     def _consider(self, action_id: str, now_ms: int) -> None:
-        """Make a start due once lease and answer are both here."""
+        """Queue the first notice of an episode once its lease and the `applied` ack are here."""
         action = self._leases.get(action_id)
         if action is None or action_id not in self._applied:
             return
@@ -364,7 +388,7 @@ class NoticeBook:
         return True
 
     def _again(self, notice_id: str) -> bool:
-        """Tell if a notice may be due: it was not told, nor decided for good."""
+        """Return true if a notice may be queued: it was not sent, and not rejected for good."""
         told = self._told.get(notice_id)
         return told is None or told.why in _AGAIN
 
@@ -379,7 +403,7 @@ class NoticeBook:
         why = self._why_not(pending, now_ms)
         if why is None or not pending.unresolved:
             return why
-        return Unsent.UNKNOWN  # it is not sent a second time, and may have been the first
+        return Unsent.UNKNOWN  # an earlier process may have sent it; it is not sent again
 
     def _why_not(self, pending: PendingNotice, now_ms: int) -> Unsent | None:
         recipient = pending.recipient
@@ -416,7 +440,7 @@ class NoticeBook:
         )
 
     def _keep(self, table: str, key: str, value: Any, until_ms: int) -> None:
-        """Enter a value that is forgotten at a time, or later if it is entered again."""
+        """Store a value until `until_ms`. Storing the key again can only extend this time."""
         getattr(self, table)[key] = value
         if until_ms > self._ends.get((table, key), 0):
             self._ends[table, key] = until_ms
@@ -424,5 +448,5 @@ class NoticeBook:
 
 
 def _may_have(told: _Told) -> bool:
-    """Tell if the victim may have got it."""
+    """Return true if the victim may have received the notice."""
     return told.state in ("sending", "sent") or told.why == Unsent.UNKNOWN

@@ -1,7 +1,8 @@
-"""Ways to a victim's phone: the answers they may give, a file, and HTTP. SMPP is in `smpp.py`.
+"""Channels that carry a notice to a victim's phone: a file, and HTTP. SMPP is in `smpp.py`.
 
-What counts is what is known after a try. *Away*: it was not taken, and is tried again. *Unknown*:
-it may have been taken, so that a second try could be a second message; it is left at that.
+A channel reports what is known after an attempt. `AWAY`: the notice was not accepted, and is tried
+again. `UNKNOWN`: the notice may have been accepted. It is not tried again, because the victim could
+get it twice.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from streams.tls import authorities, private
 from streams.webhooks import signed, signers
 
 CATEGORY: Final = "notice"
-"""Category of every notice in the words of `sms.delivery.v1`: it beats whatever its text says."""
+"""Category of every notice, in the vocabulary of `sms.delivery.v1`. It overrides the text."""
 SCHEMA_VERSION: Final = 1
 UCS2: Final = 8  # data coding
 CONNECT_S: Final = 3.0
@@ -36,11 +37,11 @@ _NOT_TAKEN: Final = {
     HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.SERVICE_UNAVAILABLE,
 }
-"""Answers that say that nothing was done with the request."""
+"""HTTP statuses that mean: the server did nothing with the request."""
 
 
 class Delivered(StrEnum):
-    """The knowledge after a try."""
+    """Outcome of an attempt to send, as far as it is known."""
 
     SENT = "sent"
     AWAY = "away"
@@ -49,14 +50,14 @@ class Delivered(StrEnum):
 
 
 class Delivery(NamedTuple):
-    """The result of a try; `why` is of a closed set of words and holds nothing of the message."""
+    """Result of an attempt. `why` comes from a fixed set and contains no part of the message."""
 
     state: Delivered
     why: str = ""
 
 
 class SmsNotice(NamedTuple):
-    """One message to one phone."""
+    """A notice to a phone, ready to send."""
 
     notice_id: str
     kind: str
@@ -64,33 +65,36 @@ class SmsNotice(NamedTuple):
     sender: str
     text: str
     language: str  # BCP 47 tag
-    plain: bool  # in data coding 0; else UCS-2
+    plain: bool  # true: data coding 0; false: UCS-2
 
 
 class Channel(Protocol):
-    """One way to phones, used by one thread."""
+    """Sends notices to phones. A channel is used by a single thread."""
 
     name: str
 
     def send(self, message: SmsNotice) -> Delivery:
-        """Send one message, and wait for the answer. Raises nothing that a try may meet."""
+        """Send one notice and wait for the answer. Failures are returned, not raised."""
 
     def rest(self) -> None:
-        """Keep the connection alive; called about four times a second while nothing is sent."""
+        """Keep the connection alive. Called about four times a second while nothing is sent."""
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
 
 
 class FileChannel:
-    """Lines of JSON for a system of the operator's that reads them; each is on disk when said."""
+    """Append notices to a file as lines of JSON, for another system of the operator.
+
+    A line is on disk before the notice is reported as sent.
+    """
 
     name = "file"
 
     def __init__(self, path: Path) -> None:
-        """The file is for its owner alone: it holds numbers.
+        """Open the file, readable by its owner only, because it contains phone numbers.
 
-        Raises ConfigError, or UnavailableError where the disk is full.
+        Raises ConfigError, or UnavailableError if the disk is full.
         """
         self._path = path
         try:
@@ -102,7 +106,7 @@ class FileChannel:
             ) from None
 
     def send(self, message: SmsNotice) -> Delivery:
-        """Append a line, to a new file if the old one was moved away."""
+        """Append one line. If the old file was moved away, write to a new one."""
         try:
             self._follow()
         except OSError as error:
@@ -117,14 +121,14 @@ class FileChannel:
         return Delivery(Delivered.SENT if written == len(line) else Delivered.UNKNOWN)
 
     def rest(self) -> None:
-        """Do nothing: a file does not hang up."""
+        """Do nothing: a file has no connection to keep alive."""
 
     def close(self) -> None:
         """Close the file."""
         os.close(self._file)
 
     def _follow(self) -> None:
-        """Open what lies at the path if that is another file by now, as after a rotation."""
+        """Open the path again if it now names another file, for example after log rotation."""
         with suppress(FileNotFoundError):
             if os.path.samestat(self._path.stat(), os.fstat(self._file)):
                 return
@@ -134,9 +138,9 @@ class FileChannel:
 
 
 class WebhookChannel:
-    """A signed POST for each notice, by Standard Webhooks; its id is the notice's.
+    """Send each notice as a signed POST (Standard Webhooks). The message id is the notice id.
 
-    A receiver passes over an id that it had, so that even a doubled notice is one.
+    A receiver ignores an id that it has already seen, so a duplicate has no effect.
     """
 
     name = "webhook"
@@ -144,7 +148,7 @@ class WebhookChannel:
     def __init__(
         self, url: str, secret: bytes, *, timeout_s: float, ca_file: str | None = None
     ) -> None:
-        """Raises ConfigError where others could read or forge what is sent."""
+        """Raise ConfigError if others could read or forge the requests."""
         _check_https("notify.url", url)
         if not secret:
             raise ConfigError(tr("notify.secret_file: a webhook is signed, so it needs one"))
@@ -153,11 +157,11 @@ class WebhookChannel:
         self._http = _pool(timeout_s, ca_file)
 
     def send(self, message: SmsNotice) -> Delivery:
-        """Post it."""
+        """Post one notice."""
         return self.post(message.notice_id, msgspec.json.encode(body(message)))
 
     def post(self, identity: str, content: bytes) -> Delivery:
-        """Post anything under an id of its own."""
+        """Post any content under the given message id."""
         headers = {
             "Content-Type": "application/json",
             **signed(self._signers, identity, content, int(time.time())),
@@ -165,15 +169,15 @@ class WebhookChannel:
         return post(self._http, self._url, content, headers)
 
     def rest(self) -> None:
-        """Do nothing: there is no connection to keep."""
+        """Do nothing: there is no connection to keep alive."""
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close all connections."""
         self._http.clear()
 
 
 class JasminChannel:
-    """Jasmin's HTTP API. Its password goes into the body: URLs are logged."""
+    """Jasmin's HTTP API. The password is sent in the body, because URLs appear in logs."""
 
     name = "jasmin"
 
@@ -186,14 +190,14 @@ class JasminChannel:
         timeout_s: float,
         ca_file: str | None = None,
     ) -> None:
-        """The URL is that of `/send`. Raises ConfigError if the password could be overheard."""
+        """`url`: the address of `/send`. Raise ConfigError if the password could be intercepted."""
         _check_https("notify.url", url)
         self._url = url
         self._user = {"username": username, "password": password}
         self._http = _pool(timeout_s, ca_file)
 
     def send(self, message: SmsNotice) -> Delivery:
-        """Ask Jasmin to send it."""
+        """Submit one notice to Jasmin."""
         fields = {**self._user, "to": message.recipient, "from": message.sender}
         if message.plain:
             fields |= {"coding": "0", "content": message.text}
@@ -204,18 +208,19 @@ class JasminChannel:
         return post(self._http, self._url, urlencode(fields).encode(), kind)
 
     def rest(self) -> None:
-        """Do nothing: there is no connection to keep."""
+        """Do nothing: there is no connection to keep alive."""
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close all connections."""
         self._http.clear()
 
 
 def _opened(path: Path) -> tuple[int, bytes]:
-    """Open a file to append to; return with it what ends half a line there.
+    """Open a file for appending. Return its descriptor, and the bytes to write before a new line.
 
-    A full disk left that, and the next line is to be one of its own. The half stays: what is cut
-    off below a reader that follows the file would shift what it reads next.
+    After a full disk the file may end in half a line. Then the bytes are a newline, so that the
+    next notice gets a line of its own. The half line stays: cutting it off would shift the position
+    of a process that follows the file.
     """
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
@@ -226,7 +231,7 @@ def _opened(path: Path) -> tuple[int, bytes]:
 
 
 def _ends_torn(path: Path, size_bytes: int) -> bool:
-    """Tell if a file ends within a line. A pipe has no size, and no half of before."""
+    """Return true if a file ends in half a line. A pipe has no size, so it never does."""
     if not size_bytes:
         return False
     with path.open("rb") as file:
@@ -235,7 +240,7 @@ def _ends_torn(path: Path, size_bytes: int) -> bool:
 
 
 def body(message: SmsNotice) -> dict[str, object]:
-    """The JSON of a notice for a system that is not a gateway's own.
+    """Return the JSON of a notice, for systems that are not SMS gateways.
 
     >>> body(SmsNotice("e:victim_end", "victim_end", "861", "10086", "x", "en", True))["category"]
     'notice'
@@ -255,7 +260,7 @@ def body(message: SmsNotice) -> dict[str, object]:
 def post(
     http: urllib3.PoolManager, url: str, content: bytes, headers: Mapping[str, str]
 ) -> Delivery:
-    """Post once, follow nothing, and say what is known then."""
+    """Send one POST request without following redirects. Return what is known afterwards."""
     try:
         answer = http.request("POST", url, body=content, headers=dict(headers), redirect=False)
     except (

@@ -1,14 +1,14 @@
-"""Whom to tell of a platform: data with an owner and an end, in TOML or CSV.
+"""Contacts of platforms for reports. Each has an owner and an expiry date. The file is TOML or CSV.
 
     [[contact]]
     platforms = ["sig:某站", "port:10690000001"]
     name = "某站安全部"
     mail = "abuse@example.com"
-    owner = "abuse desk"          # who looks after this entry here
-    expires = 2027-06-30          # after it nobody is told by it
-    contract = true               # its own message ids may go with a report
+    owner = "abuse desk"          # who maintains this entry at the operator
+    expires = 2027-06-30          # last day on which this entry is used
+    contract = true               # reports may contain the platform's own message ids
 
-A person may have left a platform, or a platform a domain: what has expired is not used.
+A person may leave a platform, and a platform may lose a domain. So an expired entry is not used.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from detectors.recognise.registry import Registry
 from streams.errors import ConfigError
 from streams.files import read_toml
 from streams.language import tr
@@ -33,7 +34,7 @@ _TRUE: Final = frozenset({"true", "yes", "1"})
 
 @dataclass(frozen=True, slots=True)
 class PlatformContact:
-    """One addressee. `platforms` are keys as the detector writes them."""
+    """A contact for one or more platforms. `platforms`: keys as the register writes them."""
 
     platforms: tuple[str, ...]
     name: str
@@ -47,22 +48,27 @@ class PlatformContact:
 
 @dataclass(frozen=True, slots=True)
 class PlatformContacts:
-    """All addressees, by platform."""
+    """All contacts, by platform key."""
 
     by_platform: Mapping[str, PlatformContact]
 
     def of(self, platform: str, today: date) -> PlatformContact | None:
-        """Return who is told of a platform today; None if nobody is, any more."""
+        """Return the contact of a platform on this day. None: no contact, or it has expired."""
         found = self.by_platform.get(platform)
         return found if found is not None and today <= found.expires else None
 
     def expired(self, today: date) -> list[PlatformContact]:
-        """Return the entries whose time is over, each once."""
+        """Return the expired entries, each once."""
         return list({id(c): c for c in self.by_platform.values() if c.expires < today}.values())
 
 
-def read_contacts(path: Path | None) -> PlatformContacts:
-    """Read a register. Raise ConfigError that names the entry."""
+def read_contacts(path: Path | None, registry: Registry) -> PlatformContacts:
+    """Read the file of contacts; None gives no contacts. Raise ConfigError that names the entry.
+
+    A platform may be listed under any of its names and numbers: the registry maps it to its key.
+    """
+    from detectors.recognise.keys import current_key  # noqa: PLC0415 - start-up time
+
     if path is None:
         return PlatformContacts({})
     try:
@@ -80,7 +86,7 @@ def read_contacts(path: Path | None) -> PlatformContacts:
         ) from None
     found: dict[str, PlatformContact] = {}
     for nth, contact in enumerate(_contacts(rows, path), 1):
-        for platform in contact.platforms:
+        for platform in {current_key(registry, each): None for each in contact.platforms}:
             if platform in found:
                 raise _wrong(path, nth, tr("{name} stands in two entries").format(name=platform))
             found[platform] = contact
@@ -91,7 +97,7 @@ def _contacts(rows: Iterable[Any], path: Path) -> Iterable[PlatformContact]:
     for nth, row in enumerate(rows, 1):
         if not isinstance(row, dict):
             raise _wrong(path, nth, tr("no table"))
-        if None in row:  # what the reader of CSV has left over
+        if None in row:  # csv.DictReader puts surplus cells under the key None
             raise _wrong(path, nth, tr("there are more cells than columns have names"))
         if strange := sorted(str(name) for name in row.keys() - set(FIELDS)):
             raise _wrong(path, nth, tr("no field {names}").format(names=", ".join(strange)))
@@ -125,7 +131,7 @@ def _contacts(rows: Iterable[Any], path: Path) -> Iterable[PlatformContact]:
 
 
 def _date(written: Any, path: Path, nth: int) -> date:
-    if isinstance(written, datetime):  # as TOML has it, with a time of day
+    if isinstance(written, datetime):  # TOML allows a date with a time of day
         return written.date()
     if isinstance(written, date):
         return written

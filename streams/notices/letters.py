@@ -1,7 +1,7 @@
-"""Reports to platforms, as XARF 4.2, mail, CSV and a signed POST: one content in four shapes.
+"""Write reports to platforms. The same content goes out as XARF 4.2, mail, CSV or signed POST.
 
-`vulnerability/open_service` is the type that says what is the matter: a service that answers
-whoever asks, and is abused to flood others. The platform is no sender of spam.
+The XARF type is `vulnerability/open_service`: a service that answers everybody and is abused to
+flood others. The spam types do not fit, because the platform does not send spam on purpose.
 """
 
 from __future__ import annotations
@@ -29,21 +29,24 @@ from streams.shown import shown
 
 SERVICE: Final = "sms-otp-endpoint"
 NAMESPACE: Final = uuid.UUID("6f1d0a52-8d1e-5b7f-9c55-0f7f2d3b8a41")
-"""Of report ids: the same day and platform give the same id, so that a receiver knows a repeat."""
+"""UUID namespace of report ids. The same platform and day give the same id.
+
+So a receiver recognises a report that is sent again.
+"""
 DESCRIPTION_MAX: Final = 1_000
-"""Maximum number of characters of a description, by the schema of XARF."""
+"""Maximum length of a description in characters, from the XARF schema."""
 REMEDIES: Final = (
     "a captcha, or another proof of a person, before the page sends a code",
     "a limit for each number: one code a minute, five an hour, ten a day",
     "a limit for each address and each device that asks, and an alarm where one names many numbers",
     "a signed, single-use token in the page, so that nobody calls the sending interface without it",
 )
-"""Sentences about what a platform can do; in the order in which they help."""
+"""Measures that a platform can take against the abuse, the most effective measure first."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReportAuthor:
-    """The operator, as reports name it."""
+    """The operator that sends the reports."""
 
     org: str
     mail: str
@@ -52,7 +55,7 @@ class ReportAuthor:
 
 @dataclass(frozen=True, slots=True)
 class PlatformReport:
-    """One report about one platform and one span of time."""
+    """A report about one platform for one period."""
 
     report_id: str
     use: PlatformUse
@@ -60,13 +63,13 @@ class PlatformReport:
     from_ms: int
     until_ms: int
     made_ms: int
-    share: float  # of the messages of all floods in this span
-    before: float | None  # messages a day before it was first told
-    after: float | None
+    share: float  # share of the messages of all floods in this period, 0 to 1
+    before: float | None  # messages per day before the first report
+    after: float | None  # messages per day after the first report
 
 
 def report_id(platform: str, from_ms: int) -> str:
-    """The id of a report about a platform and the span that begins then.
+    """Return the id of the report about a platform for the period that begins at `from_ms`.
 
     >>> report_id("sig:a", 0) == report_id("sig:a", 0), len(report_id("sig:a", 0))
     (True, 36)
@@ -75,7 +78,7 @@ def report_id(platform: str, from_ms: int) -> str:
 
 
 def content(report: PlatformReport) -> dict[str, Any]:
-    """Return what is said, for programs: counts and times, no number and no hash of one."""
+    """Return the content for programs: counts and times, but no phone number and no hash of one."""
     use = report.use
     found: dict[str, Any] = {
         "platform": use.key,
@@ -100,9 +103,9 @@ def content(report: PlatformReport) -> dict[str, Any]:
 
 
 def summary(report: PlatformReport) -> list[str]:
-    """Return three lines: the reason of the report, its span of time, and its counts.
+    """Return three lines: the reason of the report, its period, and its counts.
 
-    The lines name no platform, sender or window, so their length has a bound.
+    The lines contain no platform, sender or window, so their length is bounded.
     """
     use = report.use
     return [
@@ -123,7 +126,7 @@ def summary(report: PlatformReport) -> list[str]:
 
 
 def text(report: PlatformReport) -> str:
-    """Return the report for a person, in the language in use."""
+    """Return the report as text for a person, in the current language."""
     use = report.use
     why, *figures = summary(report)
     lines = [
@@ -158,11 +161,11 @@ def text(report: PlatformReport) -> str:
 
 
 def xarf(report: PlatformReport, reporter: ReportAuthor) -> dict[str, Any]:
-    """Return the report as XARF 4.2, checked by its package. Raise ConfigError if it is not valid.
+    """Return the report as XARF 4.2. Raise ConfigError if the xarf package finds it invalid.
 
-    The description is the summary: windows and senders have fields of their own.
+    The description is the summary only: windows and senders have fields of their own.
     """
-    from xarf import create_report  # noqa: PLC0415 - only reports need it
+    from xarf import create_report  # noqa: PLC0415 - needed only for reports
 
     who = {"org": reporter.org, "contact": reporter.mail, "domain": reporter.domain}
     made = create_report(
@@ -186,9 +189,10 @@ def xarf(report: PlatformReport, reporter: ReportAuthor) -> dict[str, Any]:
 
 
 def mail(report: PlatformReport, reporter: ReportAuthor) -> MIMEMultipart:
-    """Return the report as a mail after RFC 5965, with XARF in the place of a reported message.
+    """Return the report as a mail in the format of RFC 5965, with the XARF document as third part.
 
-    There is no mail to report, so the third part is the XARF document; a CSV comes with it.
+    RFC 5965 puts the reported mail into the third part, but here no mail is reported. The messages
+    per minute are attached as CSV.
     """
     message = MIMEMultipart("report", report_type="feedback-report")
     message["From"] = reporter.mail
@@ -221,7 +225,7 @@ def mail(report: PlatformReport, reporter: ReportAuthor) -> MIMEMultipart:
 
 
 def as_csv(report: PlatformReport) -> str:
-    """Return messages by minute: two columns, times in UTC."""
+    """Return the messages per minute as CSV with two columns. Times are in UTC."""
     sink = io.StringIO()
     rows = csv.writer(sink, lineterminator="\n")
     rows.writerow(["minute_utc", "messages"])

@@ -1,7 +1,7 @@
-"""A month in figures, for regulator and management: counted from what the topics still hold. Pure.
+"""Count the figures of one month for the regulator and for management, from the topics.
 
-No number is in it, and what could not be counted is said: a topic that reaches back less far than
-the month has lost a part of it.
+This module is pure. The figures contain no phone number. They also state what could not be counted:
+a topic whose oldest record is later than the start of the month has lost a part of the month.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from streams.wire import EVERYONE, Ack, Counts, Notice, Override
 
 PLATFORMS_MAX: Final = 30
 OPENING: Final = frozenset({"release", "allow", "exempt"})
-"""Words that let messages of a flood through; the others are about gateways."""
+"""Verbs of overrides that let messages of a flood through. The other verbs concern gateways."""
 
 
 @dataclass(frozen=True, slots=True)
 class MonthRecords:
-    """Everything that the topics hold of a month and of the time around it."""
+    """All records of the topics that concern a month, including those shortly before and after."""
 
     episodes: Iterable[EpisodeRecord] = ()
     acks: Iterable[Ack] = ()
@@ -37,12 +37,12 @@ class MonthRecords:
     words: Iterable[Override] = ()
     notices: Iterable[Notice] = ()
     reach_ms: Mapping[str, int | None] = field(default_factory=dict)
-    """Role of a topic -> time of its oldest record; None: it is empty."""
+    """Role of a topic -> time of its oldest record, in ms. None: the topic is empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimeSpread:
-    """A span of time, in seconds, as it was for half of all and for all but one in twenty."""
+    """Count, median and 95th percentile of a duration. Durations are in seconds."""
 
     n: int
     median_s: float | None
@@ -51,47 +51,45 @@ class TimeSpread:
 
 @dataclass(frozen=True, slots=True)
 class MonthPlatform:
-    """One platform of the month."""
+    """The figures of one platform for a month."""
 
     key: str
     messages: int
     floods: int
-    victims: str  # few are "<5"
-    told: bool
-    before: float | None  # messages a day before it was first told
-    after: float | None
+    victims: str  # number of recipients; "<5" for one to four
+    told: bool  # true if a report about the platform was sent
+    before: float | None  # messages per day before the first report
+    after: float | None  # messages per day after the first report
 
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """The figures of a month."""
+    """All figures of a month."""
 
     from_ms: int
     until_ms: int
     floods: int
     floods_in_shadow: int
-    watched: int  # episodes that never came to a throttle
+    watched: int  # episodes that never reached the level THROTTLE
     victims: int
-    by_day: Mapping[int, int]  # midnight UTC -> floods
-    rules: Mapping[str, int]  # the rule that decided -> floods
-    to_notice: TimeSpread  # from the first message to THROTTLE
-    to_hold: TimeSpread  # from THROTTLE to a gateway's word that it holds the lease
+    by_day: Mapping[int, int]  # midnight in UTC, ms -> floods
+    rules: Mapping[str, int]  # rule that decided -> floods
+    to_notice: TimeSpread  # from the first message of a flood to THROTTLE
+    to_hold: TimeSpread  # from THROTTLE to the first `applied` ack of a gateway
     refused: int
-    own: (
-        SecondRequestCount  # the nearest sign of own codes that were refused, and of those repaired
-    )
-    words: Mapping[str, int]  # release, allow, exempt by people -> times, without their ends
-    replies: int  # victims who opened a platform themselves
-    false_signals: int  # floods of whose victim somebody took something back
+    own: SecondRequestCount  # estimate of the victims' own codes that were refused, then arrived
+    words: Mapping[str, int]  # verb -> overrides that people issued: release, allow, exempt
+    replies: int  # replies by which victims opened platforms themselves
+    false_signals: int  # enforced floods whose victim got an override that opened something
     notices: Mapping[str, int]  # state -> notices to victims
     platforms: tuple[MonthPlatform, ...]
     platforms_used: int
-    unlisted: int  # messages of floods that were counted and not listed
-    lost: Mapping[str, int]  # role of a topic -> first moment that it still holds, where too late
+    unlisted: int  # messages of floods that were counted but not listed one by one
+    lost: Mapping[str, int]  # role of a topic -> time of its oldest record, if after the start
 
 
 def count_month(records: MonthRecords, from_ms: int, until_ms: int) -> Month:
-    """Count a month. Records may come twice, and from outside of it."""
+    """Count a month. Records may be duplicated, and may lie outside the month."""
     floods, watched = _floods(records.episodes, from_ms, until_ms)
     held = _held(floods, records.acks)
     words = _words(records.words, from_ms, until_ms)
@@ -134,7 +132,7 @@ def count_month(records: MonthRecords, from_ms: int, until_ms: int) -> Month:
 def _floods(
     episodes: Iterable[EpisodeRecord], from_ms: int, until_ms: int
 ) -> tuple[dict[str, EpisodeRecord], int]:
-    """The record by which each flood came to THROTTLE, and how many episodes never did."""
+    """Return the record by which each flood reached THROTTLE, and how many episodes never did."""
     found: dict[str, EpisodeRecord] = {}
     seen: set[str] = set()
     for record in episodes:
@@ -149,7 +147,10 @@ def _floods(
 
 
 def _held(floods: Mapping[str, EpisodeRecord], acks: Iterable[Ack]) -> dict[str, int]:
-    """Episode -> when a gateway held its first lease, whose id is that of the record's cause."""
+    """Return the time when a gateway applied the first lease of each episode.
+
+    The id of this lease follows from the cause in the episode record.
+    """
     episode_of = {record.cause.id(record.epoch): name for name, record in floods.items()}
     found: dict[str, int] = {}
     for ack in acks:
@@ -160,7 +161,10 @@ def _held(floods: Mapping[str, EpisodeRecord], acks: Iterable[Ack]) -> dict[str,
 
 
 def _refused(counts: Iterable[Counts], acks: Iterable[Ack], from_ms: int, until_ms: int) -> int:
-    """Messages that gateways refused: the last count of each lease and gateway."""
+    """Return how many messages gateways refused: the sum over the last count per lease and gateway.
+
+    Counts come from the count records and from `expired` acks.
+    """
     last: dict[tuple[str, str], int] = {}
     for each in counts:
         if from_ms <= each.at_ms < until_ms:
@@ -174,9 +178,9 @@ def _refused(counts: Iterable[Counts], acks: Iterable[Ack], from_ms: int, until_
 
 
 def _words(words: Iterable[Override], from_ms: int, until_ms: int) -> list[Override]:
-    """Each word of a month that opens something, once.
+    """Return each override of the month that lets messages through, once.
 
-    One that is over when it is said ends another, and is none of its own.
+    An override that expires when it is issued only ends an earlier override, so it is left out.
     """
     return [
         word
@@ -188,7 +192,7 @@ def _words(words: Iterable[Override], from_ms: int, until_ms: int) -> list[Overr
 
 
 def _notices(notices: Iterable[Notice], from_ms: int, until_ms: int) -> dict[str, int]:
-    """State -> notices to victims, by the last record of each."""
+    """Return the number of first notices to victims by state. The last record of each counts."""
     last: dict[str, Notice] = {}
     for notice in notices:
         if notice.kind == "victim_start" and from_ms <= notice.at_ms < until_ms:
@@ -233,8 +237,8 @@ def _spread(spans_ms: list[int]) -> TimeSpread:
 
 
 def figures(month: Month) -> dict[str, Any]:
-    """Return the month as JSON: times in ISO 8601 UTC, spans in seconds."""
-    from dataclasses import asdict  # noqa: PLC0415 - used here alone
+    """Return the month as JSON: times in ISO 8601 UTC, durations in seconds."""
+    from dataclasses import asdict  # noqa: PLC0415 - used only here
 
     found = asdict(month)
     found["from"], found["until"] = utc(found.pop("from_ms")), utc(found.pop("until_ms"))

@@ -1,4 +1,4 @@
-"""The month as a page: a file without a script, which is a PDF too."""
+"""Render the figures of a month as an HTML page without scripts, and as a PDF."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from streams.page import PALETTE, environment
 from streams.picture import Picture, drawn
 
 TOLD_MAX = 12
-"""Platforms of the picture of before and after, those that were used most."""
+"""Maximum number of platforms in the before-and-after chart. The most used platforms are shown."""
 
 
 def page(month: Month, operator: str) -> str:
-    """Return the page in the language in use."""
+    """Return the month as an HTML page, in the current language."""
     return (
         environment()
         .get_template("notices/month.html.j2")
@@ -41,16 +41,16 @@ def page(month: Month, operator: str) -> str:
 
 
 def pdf(document: str) -> bytes:
-    """Return a page as PDF/A-3u."""
+    """Convert an HTML page to PDF/A-3u."""
     weasyprint = pdf_writer()
-    # It warns of every style of a picture that is none of a page's.
+    # WeasyPrint warns about every SVG style that is not valid for a page.
     logging.getLogger("weasyprint").setLevel(logging.ERROR)
     made: bytes = weasyprint.HTML(string=document).write_pdf(pdf_variant="pdf/a-3u")
     return made
 
 
 def span(seconds: float | None) -> str:
-    """A span for people.
+    """Format a duration in seconds for people.
 
     >>> span(None), span(3.04), span(185)
     ('-', '3.0 s', '3.1 min')
@@ -78,12 +78,12 @@ def _pictures(month: Month) -> Iterator[Picture]:
     counts = [month.by_day.get(day, 0) for day in days]
     names = [f"{datetime.fromtimestamp(day / 1000, UTC):%d}" for day in days]
 
-    def draw_days(axes: Any, narrow: bool) -> None:  # noqa: FBT001 - the page's own form
+    def draw_days(axes: Any, narrow: bool) -> None:  # noqa: FBT001 - `drawn` calls it like this
         axes.bar(range(len(counts)), counts, color=PALETTE["throttle"], width=0.7)
         step = 7 if narrow else 3
         axes.set_xticks(range(0, len(names), step), names[::step])
         axes.set_ylim(bottom=0)
-        axes.yaxis.get_major_locator().set_params(integer=True)  # there is no half a flood
+        axes.yaxis.get_major_locator().set_params(integer=True)  # floods are whole numbers
 
     yield drawn(
         "days", tr("Floods by day"), draw_days, wide=(9.2, 2.2), narrow=(4.2, 2.2),
@@ -126,7 +126,7 @@ def _row(platform: MonthPlatform) -> tuple[str, ...]:
 
 
 def spread_words(spread: TimeSpread) -> str:
-    """A spread in words.
+    """Format a `TimeSpread` as a phrase.
 
     >>> spread_words(TimeSpread(3, 10.0, 200.0))
     'half within 10.0 s, 95 % within 3.3 min (of 3)'

@@ -1,10 +1,12 @@
-"""The Kafka side of a notifier: reads who is due, writes what it does, and tells.
+"""The Kafka side of a notifier: read who must be notified, record each step, send the notices.
 
-No notice leaves before its record `sending` is on the log *and was read back from it*. All records
-of a notice lie in one partition, so that of two notifiers that want to send one the first on the
-log sends it, and the other sees so. A process that dies between the record and the result leaves
-one notice of which nobody knows: its successor sends that one again, once. So a victim gets two at
-most, and two only where a process died or froze in the middle of one.
+A notice leaves only after its `sending` record is on the log *and was read back from the log*. All
+records of a notice are in one partition. If two notifiers want to send the same notice, both write
+`sending`. Both read the two records in the same order, and only the writer of the first one sends.
+
+A process that dies between `sending` and the result leaves one notice in an unknown state. The
+process that replaces it sends this notice once more. So a victim gets the same notice at most
+twice, and only if a process died or froze while it was sending.
 """
 
 from __future__ import annotations
@@ -60,13 +62,15 @@ log = logging.getLogger(__name__)
 POLL_MS: Final = 50
 POLL_RECORDS: Final = 2_000
 REBUILD_S: Final = 300.0
-WRITTEN_S: Final = 30.0  # a record that is not on the log by then: the broker is away
+WRITTEN_S: Final = 30.0  # longest wait for a write; after that the broker counts as unavailable
 LEFT_MS: Final = 3 * MINUTE_MS
-"""A notice that another process began so long ago is taken for left: over every time-out of a
-channel and of the broker."""
-LEASE_AGE_MS: Final = 2 * HOUR_MS  # over the longest lease, and an hour in which it is remembered
+"""Age after which a `sending` record of another process counts as abandoned.
+
+It is longer than every timeout of a channel and of the broker.
+"""
+LEASE_AGE_MS: Final = 2 * HOUR_MS  # longest lease plus the hour in which it is remembered
 PAUSES_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
-"""Pauses while the SMSC is away; the last for as long as it is."""
+"""Pauses after the first, second, ... failure of the channel in a row. The last value repeats."""
 _MO: Final = b'"mo"'
 
 NAMES: Final[Mapping[str, str]] = {
@@ -75,12 +79,12 @@ NAMES: Final[Mapping[str, str]] = {
     "victim_end": "end",
     "victim_released": "released",
 }
-"""Kind of notice -> name of its text."""
+"""Kind of notice -> name of its text in `texts.toml`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """The way that notices leave by, their texts and their sender."""
+    """How notices leave: the channel, the texts, and the sender address."""
 
     channel: Channel
     texts: NoticeTexts
@@ -88,7 +92,7 @@ class Way:
 
 
 class Notifier:
-    """One notifier's process; `ready` is set once everything is read."""
+    """The process that sends notices. `ready` is set once all existing records are read."""
 
     def __init__(
         self,
@@ -102,7 +106,7 @@ class Notifier:
         replies: Replies | None = None,
         reply_topic: str = "",
     ) -> None:
-        """`clients` are the arguments by which Kafka clients reach the cluster."""
+        """`clients`: connection arguments for the Kafka clients (servers, security)."""
         self._book = book
         self._way = way
         self._topics = topics
@@ -132,9 +136,9 @@ class Notifier:
         if replies is not None:
             self._enter[topics.incident] = self._enter_incident
             self._enter[self._reply_topic] = self._enter_message
-        self._own: set[tuple[int, int]] = set()  # places of our notices that were not read yet
-        self._claims: dict[str, int] = {}  # notice id -> first offset of a `sending` read now
-        self._failures = 0  # of the channel, in a row
+        self._own: set[tuple[int, int]] = set()  # partition, offset of own records not read back
+        self._claims: dict[str, int] = {}  # notice id -> offset of its first `sending` record
+        self._failures = 0  # failures of the channel in a row
         self._resume_at = 0.0  # monotonic
         self._swept_ms = 0
         self._chain = f"notify/{uuid.uuid4().hex[:12]}"
@@ -145,7 +149,7 @@ class Notifier:
         self.ready = threading.Event()
 
     def run(self, stop: threading.Event) -> None:
-        """Run until told to stop. Raise UnavailableError if only a restart helps."""
+        """Run until `stop` is set. Raise UnavailableError if only a restart helps."""
         try:
             self._rebuild(stop)
             while not stop.is_set():
@@ -159,13 +163,13 @@ class Notifier:
     # -- reading
 
     def _rebuild(self, stop: threading.Event) -> None:
-        """Read what counts of each topic to its end, before the first notice."""
+        """Read the relevant part of each topic to its end, before the first notice is sent."""
         now_ms = self._clock_ms()
         told_ms = max(self._book.params.hold_off_ms, EPISODE_KEPT_MS) + HOUR_MS
         since = {
             self._topics.notice: now_ms - told_ms,
             self._topics.episode: now_ms - EPISODE_KEPT_MS,
-            # What was due while nobody was here to tell it is told, or said not to have been.
+            # Notices that became due while no notifier ran are sent, or recorded as not sent.
             self._topics.acks: now_ms - EPISODE_KEPT_MS,
             self._topics.incident: now_ms - LEASE_AGE_MS,
             self._reply_topic: now_ms - REPLY_AGE_MAX_MS,
@@ -189,13 +193,13 @@ class Notifier:
         self.ready.set()
 
     def _take(self, timeout_ms: int) -> None:
-        """Enter what the log says; a record that says nothing costs its own line in our log."""
+        """Process the records of one poll. An unreadable record is logged, counted and skipped."""
         polled = self._places.follow(timeout_ms, POLL_RECORDS)
         if polled:
             self._broker_at = time.monotonic()
         now_ms = self._clock_ms()
         words = (self._topics.override, self._topics.everyone)
-        # The operator first: a release and the lease it is about may come in one poll.
+        # Overrides first: one poll may return a release together with the lease that it releases.
         for place in sorted(polled, key=lambda each: each.topic not in words):
             enter = self._enter[place.topic]
             for record in polled[place]:
@@ -210,7 +214,7 @@ class Notifier:
                     self._metrics.add("records_refused_total", kind=error.kind)
 
     def _forget(self, topic: str, key: bytes | None) -> None:
-        """Heed a deleted word, where that word could have been said; other keys delete nothing."""
+        """Remove a deleted override, if it belongs to this topic. Other keys are ignored."""
         try:
             recipient, verb, platform = key_parts(key or b"")
         except ValueError:
@@ -224,7 +228,7 @@ class Notifier:
     def _enter_word(self, record: Any, now_ms: int) -> None:
         word = decode_override(record.value)
         if record.topic != self._place_of(word.recipient):
-            # The right to write about one recipient is no right to stop everything.
+            # Permission to write about one recipient must not be enough to stop everything.
             raise UnreadableError
         self._book.word(word, record.offset, now_ms)
 
@@ -260,18 +264,18 @@ class Notifier:
             return
         self._book.noticed(notice)
         if self.ready.is_set():
-            self._book.done(notice.notice_id)  # another notifier has it
+            self._book.done(notice.notice_id)  # another notifier sends this notice
             if notice.state == "sending":
-                self._book.begun(now_ms)  # and both have one cap
+                self._book.begun(now_ms)  # all notifiers together have one limit per minute
 
     def _enter_message(self, record: Any, now_ms: int) -> None:
-        """Look at a message from a phone. Others are let by as cheaply as can be."""
+        """Process a message that a phone sent. All others are skipped without decoding them."""
         if _MO not in record.value or self._replies is None:
             return
         try:
             event: Event = decode_event(record.value)
         except UnreadableError:
-            return  # the workers count it
+            return  # the workers count unreadable events
         what, opening = self._replies.heard(event, now_ms)
         if what is HeardReply.OTHER:
             return
@@ -279,14 +283,14 @@ class Notifier:
         if opening is not None:
             self._go_on_opening(opening.recipient, now_ms)
 
-    # -- telling
+    # -- sending
 
     def _turn(self, stop: threading.Event) -> None:
         now_ms = self._clock_ms()
         self._book.turn(now_ms)
         if self._replies is not None:
             self._replies.turn(now_ms)
-        if not 0 <= now_ms - self._swept_ms <= LEFT_MS // 6:  # less: the clock was set back
+        if not 0 <= now_ms - self._swept_ms <= LEFT_MS // 6:  # negative: the clock was set back
             self._sweep(now_ms, now_ms - LEFT_MS)
         while not stop.is_set():
             found = self._book.next(self._clock_ms())
@@ -309,7 +313,7 @@ class Notifier:
             self._metrics.add("notices_total", kind=notice.kind, state=notice.state)
 
     def _drop(self, pending: PendingNotice, why: Unsent) -> None:
-        """Record that a notice is not sent."""
+        """Record that a notice is not sent, and why."""
         state = "failed" if why is Unsent.UNKNOWN else "suppressed"
         self._book.done(pending.notice_id)
         self._say(self._notice(pending, state, why))
@@ -318,7 +322,7 @@ class Notifier:
             self._metrics.add("notices_capped_total")
 
     def _tell(self, pending: PendingNotice) -> None:
-        """Record that a notice is being sent, send it, and record what is known then."""
+        """Record `sending`, send the notice, and record the result."""
         if not self._claim(pending):
             log.warning("another notifier sends a notice that was due here too")
             self._book.done(pending.notice_id)
@@ -326,7 +330,7 @@ class Notifier:
         self._book.begun(self._clock_ms())
         delivery = self._send(pending)
         if delivery.state is Delivered.AWAY:
-            if not pending.unresolved:  # else it may have gone before: that stays unknown
+            if not pending.unresolved:  # otherwise it may have left earlier, which stays unknown
                 self._say(self._notice(pending, "failed", Unsent.AWAY))
             pause = PAUSES_S[min(self._failures, len(PAUSES_S) - 1)]
             self._resume_at = time.monotonic() + pause
@@ -351,18 +355,18 @@ class Notifier:
             log.warning("a notice failed: %s %s", delivery.state, delivery.why)
 
     def _send(self, pending: PendingNotice) -> Delivery:
-        """Write the text and give it to the channel. An error of one notice ends no other."""
+        """Write the text and pass it to the channel. Errors do not stop other notices."""
         try:
             message = self._message(pending)
-        except Exception as error:  # noqa: BLE001 - else every later victim would wait for a restart
+        except Exception as error:  # noqa: BLE001 - one bad notice must not stop all later ones
             return Delivery(Delivered.REFUSED, type(error).__name__)
         try:
             return self._way.channel.send(message)
-        except Exception as error:  # noqa: BLE001 - likewise
+        except Exception as error:  # noqa: BLE001 - for the same reason
             return Delivery(Delivered.UNKNOWN, type(error).__name__)
 
     def _claim(self, pending: PendingNotice) -> bool:
-        """Write `sending` and read it back; False if another process wrote it first."""
+        """Write `sending` and read it back. Return false if another process wrote it first."""
         self._claims.clear()
         place = self._say(self._notice(pending, "sending", ""))
         partition = TopicPartition(self._topics.notice, place[0])
@@ -402,7 +406,7 @@ class Notifier:
         )
 
     def _say(self, notice: Notice) -> tuple[int, int]:
-        """Write a record, wait until it is on the log, and return its partition and offset."""
+        """Publish a notice record and wait until it is written. Return its partition and offset."""
         place = self._write(self._topics.notice, notice.notice_id.encode(), encode_notice(notice))
         self._own.add(place)
         self._book.noticed(notice)
@@ -419,7 +423,10 @@ class Notifier:
     # -- replies
 
     def _go_on_opening(self, recipient: str, now_ms: int) -> None:
-        """Say the words of an opening, as far as it is known what to open, and tell the victim."""
+        """Publish the overrides of a reply for the platforms known by now, and notify the victim.
+
+        Does nothing if there is no reply or no further platform to open.
+        """
         if self._replies is None or not self.ready.is_set():
             return
         opening = self._replies.openings.get(recipient)
@@ -436,7 +443,7 @@ class Notifier:
             self._write(self._topics.override, override_key(word), encode_override(word))
 
     def _audit(self, opening: Opening, platforms: int, now_ms: int) -> None:
-        """Write to the audit that the victim asked for an opening, before anything is opened."""
+        """Write the victim's request to the audit log, before anything is opened."""
         seq, prev = self._audited
         value = encode_audit(
             AuditRecord(
@@ -452,6 +459,6 @@ class Notifier:
 
 
 def replace_at(notice: Notice, at_ms: int, channel: str) -> Notice:
-    """Return a notice's record of another time, with the channel of who writes it."""
+    """Return a copy of a notice record with another time and channel."""
     fields = {name: getattr(notice, name) for name in notice.__struct_fields__}
     return Notice(**{**fields, "at_ms": at_ms, "channel": channel})

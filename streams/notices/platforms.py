@@ -1,8 +1,8 @@
-"""Platforms whose pages a flood used: how much, when, and whether telling them helped. Pure.
+"""Measure how floods used each platform, and whether reports to the platform helped. Pure.
 
-Counts only. A platform knows whose numbers it sent codes to; that *this number is under attack* it
-does not learn from us: no number and no hash of one is in anything that is made here, and few
-victims are "<5".
+The results contain counts only: no phone number and no hash of one. A platform knows to which
+numbers it sent codes, but it must not learn from us which number is under attack. So one to four
+victims are written "<5".
 """
 
 from __future__ import annotations
@@ -17,44 +17,47 @@ from detectors.model.incidents import IncidentRecord
 from detectors.model.times import DAY_MS, MINUTE_MS
 
 FEW: Final = 5
-"""Fewer victims than this are "<5": a small number may name somebody."""
+"""A smaller number of victims is written "<5", because a small count may identify a person."""
 GAP_MS: Final = 30 * MINUTE_MS
-"""A window of use ends where nothing came for so long; as an episode does."""
-WINDOWS_MAX: Final = 50  # of a report, the largest
-SENDERS_MAX: Final = 16  # that a report names, and accounts: those that sent most
+"""A window of use ends after this time without a message, like an episode."""
+WINDOWS_MAX: Final = 50  # windows in a report; the largest are listed
+SENDERS_MAX: Final = 16  # senders in a report, and accounts; the most frequent are listed
 IDS_MAX: Final = 1_000
 BETTER: Final = 0.5
-"""Use has to fall to this share of what it was when a platform was told, to call it improving."""
-QUIET_DAYS: Final = 7  # so long nothing is said to who was told and improves
+"""A platform improves if its messages per day fall to this share of those in an earlier report."""
+QUIET_DAYS: Final = 7  # days without a further report to a platform that improves
 
 
 @dataclass(slots=True)
 class PlatformUse:
-    """Mutable: what is known of the use of one platform in a span of time."""
+    """The use of one platform by floods in a period. Mutable."""
 
     key: str
     episodes: set[str] = field(default_factory=set)
-    victims: set[str] = field(default_factory=set)  # stays in this process
-    minutes: Counter[int] = field(default_factory=Counter)  # minute, ms -> messages
+    victims: set[str] = field(default_factory=set)  # recipients; never leave this process
+    minutes: Counter[int] = field(default_factory=Counter)  # start of a minute, ms -> messages
     refused: int = 0
     senders: Counter[str] = field(default_factory=Counter)
     accounts: Counter[str] = field(default_factory=Counter)
-    message_ids: list[str] = field(default_factory=list)  # the platform's own, at most IDS_MAX
+    message_ids: list[str] = field(default_factory=list)  # the platform's ids, at most IDS_MAX
 
     @property
     def messages(self) -> int:
-        """Messages in floods."""
+        """Number of messages of this platform in floods."""
         return self.minutes.total()
 
     def days(self) -> dict[int, int]:
-        """First millisecond of a day UTC -> messages."""
+        """Return the messages per day: first millisecond of the day in UTC -> messages."""
         found: Counter[int] = Counter()
         for at, n in self.minutes.items():
             found[at - at % DAY_MS] += n
         return dict(sorted(found.items()))
 
     def windows(self) -> list[UseWindow]:
-        """Spans in which the platform was used, the oldest first; the largest if there are many."""
+        """Return the windows in which the platform was used, the oldest first.
+
+        If there are more than `WINDOWS_MAX`, only the largest are returned.
+        """
         found: list[UseWindow] = []
         for at in sorted(self.minutes):
             n = self.minutes[at]
@@ -69,13 +72,13 @@ class PlatformUse:
 
 
 def most(counted: Counter[str]) -> list[str]:
-    """Return the senders or accounts that a report names, the commonest first."""
+    """Return the most frequent senders or accounts, as many as a report lists."""
     return [name for name, _ in counted.most_common(SENDERS_MAX)]
 
 
 @dataclass(frozen=True, slots=True)
 class UseWindow:
-    """One span of use, in milliseconds UTC."""
+    """A period of continuous use. Times are in ms UTC."""
 
     from_ms: int
     until_ms: int
@@ -86,10 +89,10 @@ class UseWindow:
 def uses(
     incidents: Iterable[IncidentRecord], from_ms: int, until_ms: int
 ) -> dict[str, PlatformUse]:
-    """Return the use of each platform in a span of time; records may come twice.
+    """Return the use of each platform in a period, by platform key. Records may be duplicated.
 
-    Messages of platforms that the recipient knows, and of trusted ones, name no platform in the
-    records, and are nobody's fault: they are not counted.
+    Messages of trusted platforms, and of platforms that the recipient knows, have no platform key
+    in the records. They are not part of the abuse, so they are not counted.
     """
     found: dict[str, PlatformUse] = {}
     seen: set[tuple[str, int]] = set()
@@ -120,7 +123,7 @@ def uses(
 
 
 def few(n: int) -> str:
-    """A count of people, such that a small one says no more than that.
+    """Format a number of people, and hide the exact value if it is small.
 
     >>> few(4), few(5), few(0)
     ('<5', '5', '0')
@@ -129,15 +132,15 @@ def few(n: int) -> str:
 
 
 class Telling(StrEnum):
-    """Reasons for telling a platform, or for not telling it, today."""
+    """Why a platform gets a report today, or why it gets none."""
 
-    DIGEST = "digest"
-    AT_ONCE = "at_once"
-    FEW = "few"  # too little to be worth a letter
-    QUIET = "quiet"  # it was told, and improves
-    TOLD = "told"  # of this day already
-    NOBODY = "nobody"  # nobody's address is known, or what is known has expired
-    NOT_YET = "not_yet"  # at once is for what is over the threshold
+    DIGEST = "digest"  # part of the daily run
+    AT_ONCE = "at_once"  # enough messages for an immediate report
+    FEW = "few"  # too few messages for a report
+    QUIET = "quiet"  # the platform improves since an earlier report
+    TOLD = "told"  # the report of this day was already sent
+    NOBODY = "nobody"  # there is no contact, or the contact has expired
+    NOT_YET = "not_yet"  # too few messages for an immediate report
 
 
 def to_tell(
@@ -149,10 +152,10 @@ def to_tell(
     messages_min: int,
     at_once: int | None,
 ) -> Telling:
-    """Decide whether a platform is told of its use on a day.
+    """Decide whether a platform gets a report about its use on one day.
 
-    `told`: when it was told, ms -> messages of that day. `at_once`: messages of a day over which
-    one does not wait for the digest; None: it is the digest's turn.
+    `told`: days that were already reported, ms -> messages of that day. `at_once`: messages per day
+    from which a report is sent immediately. None: this is the daily run.
     """
     if any(today_ms <= at < today_ms + DAY_MS for at in told):
         return Telling.TOLD
@@ -168,21 +171,23 @@ def to_tell(
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """Messages a day before and after a platform was first told; None: there is no such day."""
+    """Messages per day before and after the first report to a platform. None: no such day."""
 
     before: float | None
     after: float | None
 
     @property
     def change(self) -> float | None:
-        """Share by which it fell (negative) or rose; None if one side is not known."""
+        """Relative change of the messages per day, negative for a fall. None: a side is unknown."""
         if not self.before or self.after is None:
             return None
         return self.after / self.before - 1
 
 
 def trend(days: Mapping[int, int], told_ms: int | None, from_ms: int, until_ms: int) -> Trend:
-    """Compare whole days before the day on which a platform was first told with those after it.
+    """Compare the full days before the first report to a platform with the full days after it.
+
+    The day of the first report itself is left out.
 
     >>> day = 86_400_000
     >>> trend({0: 60, day: 60, 2 * day: 9, 3 * day: 6}, 2 * day, 0, 4 * day)

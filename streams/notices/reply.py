@@ -1,13 +1,15 @@
-"""A victim's reply: for ten minutes new platforms of her flood pass once that are not hot.
+"""Process a victim's reply, which opens some refused platforms for ten minutes. Pure.
 
-Pure. She may wait for the code of a site that she never used before, in the middle of a flood; her
-word opens the newest few platforms that were refused, once a day: those that sent no more than one
-message before it, for one code each, and not those that other floods abuse. Attackers will write
-to people "reply KX" too: so a gateway counts such a code as a second request, of which it lets
-three through in twelve minutes at most, whoever asked for them. A reply never exempts.
+In the middle of a flood, the victim may wait for a code of a site that she never used before. Her
+reply opens the newest few refused platforms, for one code each, and once a day. It opens only
+platforms that had sent at most one message before the reply, and that are not hot. A hot platform
+is abused by other floods too. A reply never exempts the number.
 
-A reply counts only if it comes by a gateway that vouches for its sender, and from a number that a
-lease holds and that was told so: whoever forges a sender elsewhere opens nothing.
+Attackers will also ask people to "reply KX". So a gateway counts such a code as a second request.
+It lets at most three of these through in twelve minutes, no matter who asked for them.
+
+A reply counts only if its gateway vouches for the sender. The sender must also be under a lease and
+must have been notified about replies. So a forged sender elsewhere opens nothing.
 """
 
 from __future__ import annotations
@@ -28,26 +30,29 @@ ACTOR: Final = "victim"
 VIA: Final = "mo"
 OPEN_MS: Final = 10 * MINUTE_MS
 AGE_MAX_MS: Final = 5 * MINUTE_MS
-"""An older reply is not heeded: whoever sent it has given up. Chosen: half of what it opens."""
+"""An older reply is ignored, because its sender has given up. Half of the time that it opens."""
 AFTER_MS: Final = 30_000
-"""Her own request may come so much after her reply, and counts as one before it."""
+"""A message that arrives this long after the reply still counts as requested before the reply."""
 ASKED_MAX: Final = 64
-"""New platforms remembered of an episode, the newest: as many as a suspect holds."""
+"""Maximum number of first-contact platforms kept per episode; the oldest is dropped.
+
+The detector keeps as many for a suspect.
+"""
 HOT_MAX: Final = 100_000
-"""Platforms remembered as hot; there are fewer platforms than that in the world of floods."""
+"""Maximum number of hot platforms kept. Floods use fewer platforms than this worldwide."""
 
 
 class HeardReply(StrEnum):
-    """The ends that a reply can have."""
+    """Outcome of a reply."""
 
     OPENED = "opened"
-    OTHER = "other"  # no command, or not to us
+    OTHER = "other"  # not the command, or not sent to us
     OLD = "old"
     UNVOUCHED = "unvouched"  # its gateway does not vouch for the sender
-    UNREADABLE = "unreadable"  # the sender is no number
-    NO_LEASE = "no_lease"  # nothing is refused to this number
-    NOT_TOLD = "not_told"  # nobody told this number of a reply
-    DAILY = "daily"  # it replied within a day before
+    UNREADABLE = "unreadable"  # the sender is not a phone number
+    NO_LEASE = "no_lease"  # nothing is refused for this number
+    NOT_TOLD = "not_told"  # this number got no notice that offers a reply
+    DAILY = "daily"  # this number already replied within the last day
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +60,20 @@ class ReplyParams:
     """Rules of replies."""
 
     command: str
-    to: frozenset[str]  # numbers that replies are sent to, as gateways write them
-    gateways: frozenset[str]
-    platforms_max: int = 8
+    to: frozenset[str]  # numbers to which replies are sent, as gateways write them
+    gateways: frozenset[str]  # gateways that vouch for the sender
+    platforms_max: int = 8  # platforms that one reply may open
 
 
 class AskedPlatform(NamedTuple):
-    """One platform new to the victim, and when its messages came in this episode."""
+    """A platform that is new to the victim, and when its messages arrived in this episode."""
 
     key: str
     platform_id: int
-    times_ms: tuple[int, ...]  # the first, the second and the newest, as far as there are so many
+    times_ms: tuple[int, ...]  # times of the first, the second and the newest message
 
     def also(self, at_ms: int) -> AskedPlatform:
-        """Return it with one more message; the same message twice counts once.
+        """Return a copy with one more message. The same message twice counts once.
 
         >>> AskedPlatform("sig:a", 1, (5,)).also(9).also(7).also(9).also(8).times_ms
         (5, 7, 9)
@@ -77,10 +82,10 @@ class AskedPlatform(NamedTuple):
         return self._replace(times_ms=(*times[:2], *times[2:][-1:]))
 
     def heard_ms(self, asked_ms: int) -> int | None:
-        """Return when it last sent something that a reply is about; None: it is not about it.
+        """Return the time of its newest message that the reply may be about, or None.
 
-        Its next message has to be the first or the second of the episode, as the victim saw it
-        when she replied: whoever repeats more is the flood.
+        At most one of its messages may have arrived before the reply. A platform that repeats more
+        often is part of the flood.
         """
         before = sum(each <= asked_ms for each in self.times_ms[:2])
         near = [each for each in self.times_ms if each <= asked_ms + AFTER_MS]
@@ -89,21 +94,24 @@ class AskedPlatform(NamedTuple):
 
 @dataclass(slots=True)
 class Opening:
-    """The effect of one reply. More is opened while it lasts, where records came late."""
+    """Effect of one reply: the platforms that it opens.
+
+    While the opening lasts, platforms whose records arrive late are added.
+    """
 
     recipient: str
     episode_id: str
-    asked_ms: int  # by the gateway that took her reply, and no later than it was heard
+    asked_ms: int  # time of the reply at the gateway, at most the time when it was processed
     until_ms: int
-    platforms: dict[str, None] = field(default_factory=dict)  # keys that were opened
+    platforms: dict[str, None] = field(default_factory=dict)  # keys of platforms already opened
 
     @property
     def reason(self) -> str:
-        """The reason of the words that it makes."""
+        """Reason that the overrides of this reply carry."""
         return "reply of the victim"
 
     def words(self, keys: Iterable[str]) -> Iterator[Override]:
-        """Yield the words that open these platforms, and note that they were said."""
+        """Yield the overrides that open these platforms, and record that they were opened."""
         for key in keys:
             self.platforms[key] = None
             yield Override(
@@ -115,18 +123,18 @@ class Opening:
 
 @dataclass(slots=True)
 class Replies:
-    """Mutable: the openings of the last ten minutes, and what is known of platforms."""
+    """Openings of the last ten minutes, and what is known about platforms. Mutable."""
 
     params: ReplyParams
     numbers: Numbers
     book: NoticeBook
     openings: dict[str, Opening] = field(default_factory=dict)  # by recipient
-    _hot: dict[int, None] = field(default_factory=dict)  # ids, the newest last
+    _hot: dict[int, None] = field(default_factory=dict)  # platform ids, the newest last
     _asked: dict[str, tuple[int, dict[str, AskedPlatform]]] = field(default_factory=dict)
-    """Episode -> time of its newest incident record, and its new platforms, the newest last."""
+    """Episode id -> time of its newest incident record, and its new platforms, the newest last."""
 
     def heard(self, event: Event, now_ms: int) -> tuple[HeardReply, Opening | None]:
-        """Judge a message from a phone; where it opens something, return what."""
+        """Evaluate a message from a phone. Return the outcome, and the opening if there is one."""
         text = (event.text or event.text_prefix or "").strip().upper()
         own = event.recipient.lstrip("+") in self.params.to
         if event.direction != "mo" or not own or text != self.params.command.upper():
@@ -145,22 +153,22 @@ class Replies:
             return HeardReply.NOT_TOLD, None
         if self._replied(recipient, now_ms):
             return HeardReply.DAILY, None
-        # A busy machine hears it late, when she has asked for her code again: that is no flood.
+        # Under load a reply is processed late. The victim may have asked again since: no flood.
         asked_ms = min(event.event_time_ms, now_ms)
         opening = Opening(recipient, lease.episode_id, asked_ms, now_ms + OPEN_MS)
         self.openings[recipient] = opening
         return HeardReply.OPENED, opening
 
     def lease(self, action: Action) -> None:
-        """Learn which platforms are hot, by what a lease says of second requests."""
+        """Record the hot platforms among the retry windows of a lease."""
         self._are_hot(window.platform_id for window in action.again if window.hot)
 
     def episode(self, record: EpisodeRecord) -> None:
-        """Learn which platforms are hot."""
+        """Record the hot platforms among the sightings of an episode record."""
         self._are_hot(each.platform_id for each in record.sightings if each.hot)
 
     def incident(self, record: IncidentRecord) -> None:
-        """Learn which platforms a flood has: sooner than by the episode's record."""
+        """Record the platforms of a flood. Incident records arrive before the episode record."""
         self._are_hot(each.platform_id for each in record.earlier if each.hot)
         _, asked = self._asked.get(record.episode_id, (0, {}))
         messages: list[EarlierSighting | FloodMessage] = [*record.earlier, *record.messages]
@@ -174,9 +182,10 @@ class Replies:
         self._asked[record.episode_id] = record.at_ms, asked
 
     def to_open(self, opening: Opening, now_ms: int) -> list[str]:
-        """Return the keys of platforms to be opened now, the newest first; those before left out.
+        """Return the keys of the platforms to open now, the newest first.
 
-        A platform that the operator opened already keeps the operator's word.
+        Leaves out platforms that this reply already opened. A platform that the operator opened
+        keeps the operator's override.
         """
         lease = self.book.lease_of(opening.recipient, now_ms)
         if lease is None or now_ms >= opening.until_ms:
@@ -194,7 +203,7 @@ class Replies:
         return [key for _, key in sorted(fits)[: max(0, room)]]
 
     def turn(self, now_ms: int) -> None:
-        """Forget what is over."""
+        """Remove expired openings and old episodes."""
         for recipient, opening in list(self.openings.items()):
             if opening.until_ms <= now_ms:
                 del self.openings[recipient]
@@ -209,7 +218,7 @@ class Replies:
             del self._hot[next(iter(self._hot))]
 
     def _refused(self, lease: Action) -> Iterator[AskedPlatform]:
-        """Yield the platforms that a lease refuses, with what is known of their messages."""
+        """Yield the platforms that a lease refuses, with the known times of their messages."""
         found: dict[str, AskedPlatform] = dict(self._asked.get(lease.episode_id, (0, {}))[1])
         record = self.book.record_of(lease.episode_id)
         for s in record.sightings if record is not None else ():
@@ -217,7 +226,7 @@ class Replies:
                 known = found.get(s.platform, AskedPlatform(s.platform, s.platform_id, ()))
                 found[s.platform] = known.also(s.at_ms)
         for each in found.values():
-            named = not each.key.startswith("#")  # else it was let go: nothing to open it by
+            named = not each.key.startswith("#")  # "#": the key was dropped, so no override fits
             if named and refuses(lease.scope, each.platform_id, Trust.NONE):
                 yield each
 

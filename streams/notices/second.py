@@ -1,9 +1,9 @@
-"""Codes that a person seems to have asked for twice, since the first was refused. Pure.
+"""Count codes that a person probably requested twice because the first one was refused. Pure.
 
-Whether a refused code was the person's own no record says. But who waits for a code that does not
-come presses "send again" after a minute or two, and tools go on to the next platform: so a refused
-platform's second message within that time is the nearest sign of a code that was the person's own,
-and if that one passed it arrived after all.
+No record shows whether a refused code was requested by the person. But a person whose code does not
+arrive presses "send again" after a minute or two. Attack tools go on to the next platform instead.
+So a second message of the same platform within that time is the best available sign of the person's
+own code. If the second message passed, the person got the code after all.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from detectors.model.incidents import IncidentRecord
 
 @dataclass(frozen=True, slots=True)
 class SecondRequestCount:
-    """Second requests: refused codes that somebody asked for once more, and what came of them."""
+    """Number of refused codes that somebody requested again, and how many of those arrived."""
 
-    asked: int  # refused codes of which one more came as a person asks for it
-    arrived: int  # of these, those whose second passed the lease
+    asked: int  # refused codes that were followed by a second message at a human interval
+    arrived: int  # of these, codes whose second message passed the lease
 
 
 def second_requests(
     incidents: Iterable[IncidentRecord], from_ms: int, until_ms: int
 ) -> SecondRequestCount:
-    """Count the second requests of enforced floods whose first message is of a span of time.
+    """Count the second requests of enforced floods whose first message lies in a period.
 
-    Records may come twice and in any order. A platform that came before the lease, or whose second
-    message came sooner or later than people ask, is not counted.
+    Records may be duplicated and in any order. Two cases are not counted: a platform that came
+    before the lease, and a second message sooner or later than people ask for it.
     """
     messages: dict[tuple[str, int], dict[int, tuple[int, bool]]] = {}
     before: set[tuple[str, int]] = set()

@@ -1,7 +1,7 @@
-"""Notices over SMPP 3.4: one session bound as a transmitter, one message on its way at a time.
+"""Notices over SMPP 3.4: one session bound as a transmitter, and one message in flight at a time.
 
-One at a time, and by a client that does no more than it is told: what is known after a failure is
-then known of one message, and no library tries again behind our back.
+With one message in flight, a failure concerns exactly one known message. The client sends only when
+it is asked to: no library retries on its own.
 """
 
 from __future__ import annotations
@@ -24,25 +24,28 @@ from streams.notices.channels import UCS2, Delivered, Delivery, SmsNotice
 log = logging.getLogger(__name__)
 
 ALIVE_S: Final = 20.0
-"""With nothing to send the session is asked so often if it lives. Most SMSCs hang up after 30 s."""
+"""With nothing to send, the session sends `enquire_link` at this interval.
+
+Most SMSCs close a connection after 30 s of silence.
+"""
 _TAKEN_LATER: Final = frozenset(
     {
         consts.SMPP_ESME_RTHROTTLED,
         consts.SMPP_ESME_RMSGQFUL,
     }
 )
-"""Statuses that say: not taken, and to be offered again."""
+"""Statuses that mean: not accepted now, try again later."""
 _ANSWERS: Final = frozenset({"submit_sm_resp", "generic_nack"})
 _ERRORS: Final = (exceptions.ConnectionError, exceptions.PDUError, OSError, ValueError)
 
-# At DEBUG the library writes every message, number and text, in hex.
+# At DEBUG the library logs every PDU in hex, with number and text.
 _library = logging.getLogger(f"{__name__}.session")
 _library.setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True, slots=True)
 class SmppPlace:
-    """The SMSC, and how it knows us."""
+    """Address and credentials of the SMSC."""
 
     host: str
     port: int
@@ -51,13 +54,16 @@ class SmppPlace:
     system_type: str = ""
     source_ton: int = 0
     source_npi: int = 0
-    validity_s: int = 3600  # then the SMSC forgets the message; 0: as it likes
+    validity_s: int = 3600  # after this time the SMSC drops the message; 0: the SMSC's default
     answer_s: float = 10.0
     context: ssl.SSLContext | None = None
 
 
 class _Session(Client):
-    """The library's client, which knows IPv4 alone and checks no name of a certificate."""
+    """Client that also supports IPv6 and checks the host name of a certificate.
+
+    The library's client does neither.
+    """
 
     def _create_socket(self) -> socket.socket:
         family = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)[0][0]
@@ -69,7 +75,7 @@ class _Session(Client):
 
 
 class SmppChannel:
-    """A session that is bound when there is something to send, and kept."""
+    """An SMPP session. It is bound when the first message is sent, and then stays open."""
 
     name = "smpp"
 
@@ -79,7 +85,7 @@ class SmppChannel:
         self._used_at = 0.0  # monotonic
 
     def send(self, message: SmsNotice) -> Delivery:
-        """Submit one message, and wait for its answer."""
+        """Submit one message and wait for its response."""
         try:
             client = self._bound()
         except _ERRORS as error:
@@ -101,12 +107,12 @@ class SmppChannel:
         return Delivery(Delivered.SENT)
 
     def rest(self) -> None:
-        """Answer the SMSC, and ask it if it lives; a session that does not is given up."""
+        """Answer the SMSC's requests and send `enquire_link`. Drop a broken session."""
         client = self._client
         if client is None:
             return
         try:
-            while select.select([client._socket], [], [], 0)[0]:  # noqa: SLF001 - it has no other
+            while select.select([client._socket], [], [], 0)[0]:  # noqa: SLF001 - no public access
                 self._heed(client, client.read_pdu())
             if time.monotonic() - self._used_at > ALIVE_S:
                 asked = smpp.make_pdu("enquire_link", client=client)
@@ -117,7 +123,7 @@ class SmppChannel:
             self._drop()
 
     def close(self) -> None:
-        """Say good-bye, if anybody listens."""
+        """Unbind if the connection still works, and close the session."""
         if self._client is not None:
             with suppress(*_ERRORS):
                 self._client.send_pdu(smpp.make_pdu("unbind", client=self._client))
@@ -125,7 +131,7 @@ class SmppChannel:
 
     def _bound(self) -> Client:
         if self._client is not None:
-            self.rest()  # an SMSC that hung up is noticed before a message is given to it
+            self.rest()  # detects a closed connection before a message is sent on it
         if self._client is None:
             place = self._place
             with warnings.catch_warnings():
@@ -164,7 +170,7 @@ class SmppChannel:
         return smpp.make_pdu("submit_sm", client=client, **fields)
 
     def _answer(self, client: Client, sequence: int) -> Any:
-        """Read up to the answer to this PDU. Raise OSError if it does not come in time."""
+        """Read until the response to this PDU. Raise OSError if it does not arrive in time."""
         end = time.monotonic() + self._place.answer_s
         while time.monotonic() < end:
             pdu = client.read_pdu()
@@ -174,7 +180,7 @@ class SmppChannel:
         raise TimeoutError
 
     def _heed(self, client: Client, pdu: Any) -> None:
-        """Answer what the SMSC says by itself. Raise ConnectionError where it says good-bye."""
+        """Handle a request of the SMSC. Raise ConnectionError if the SMSC unbinds."""
         if pdu.command == "enquire_link":
             answer = smpp.make_pdu("enquire_link_resp", client=client)
             answer.sequence = pdu.sequence
@@ -185,13 +191,13 @@ class SmppChannel:
     def _drop(self) -> None:
         client, self._client = self._client, None
         if client is not None:
-            client.state = consts.SMPP_CLIENT_STATE_OPEN  # or it warns of what it is told to do
+            client.state = consts.SMPP_CLIENT_STATE_OPEN  # otherwise the library logs a warning
             with suppress(*_ERRORS):
                 client.disconnect()
 
 
 def validity(seconds: int) -> str:
-    """A relative time of SMPP.
+    """Format a duration as an SMPP relative time.
 
     >>> validity(3600)
     '000000010000000R'
@@ -203,7 +209,7 @@ def validity(seconds: int) -> str:
 
 
 def _why(error: Exception) -> str:
-    """A word for a failure, without what it says: the library repeats what it was given."""
+    """Return a short code for a failure. The library's message may contain the sent data."""
     if isinstance(error, exceptions.PDUError) and len(error.args) > 1:
         return f"smpp_{int(error.args[1]):#x}"
     return "timeout" if isinstance(error, TimeoutError) else "no_connection"

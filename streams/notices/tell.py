@@ -1,4 +1,7 @@
-"""Sends reports to platforms: which of them, to whom, once each, with a record before it goes."""
+"""Send reports to platforms: choose the platforms, find the contact, send each report once.
+
+A record on the notice topic is written before a report leaves.
+"""
 
 from __future__ import annotations
 
@@ -30,20 +33,20 @@ from streams.wire.notices import NoticeState
 log = logging.getLogger(__name__)
 
 SMTP_S: Final = 30.0
-KEY_MAX: Final = 200  # of a platform's key in the id of a notice
+KEY_MAX: Final = 200  # characters of a platform key in the id of a notice
 
 Say = Callable[[Notice], None]
-"""Writes a record to the notice topic, and returns when it is there."""
+"""Function that writes a record to the notice topic and returns when the broker has it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One platform of a day, and what is done about it."""
+    """A platform that was used on a day, and the decision about a report to it."""
 
     telling: Telling
     use: PlatformUse
     contact: PlatformContact | None
-    report: PlatformReport | None  # of those that are told
+    report: PlatformReport | None  # set only if a report is to be sent
 
 
 def decide(
@@ -56,9 +59,10 @@ def decide(
     now_ms: int,
     at_once: bool,
 ) -> list[Decision]:
-    """Decide about every platform that was used on a day, the most used first.
+    """Decide for every platform that was used on a day whether to report, the most used first.
 
-    `day_ms` is the day's first millisecond UTC; incidents and notices reach `settings.days` back.
+    `day_ms`: first millisecond of the day in UTC. Incidents and notices must reach back
+    `settings.days` days.
     """
     incidents = list(incidents)
     since_ms = day_ms - settings.days * DAY_MS
@@ -97,10 +101,10 @@ def decide(
 
 
 def told_days(notices: Iterable[Notice]) -> Mapping[str, set[int]]:
-    """Return the days of which platforms were told: key -> first milliseconds.
+    """Return the days for which reports were sent: platform key -> first milliseconds of the days.
 
-    By the last record of each notice. One that was on its way, or may have arrived, counts: a
-    platform is told at most once of a day.
+    The last record of each notice decides. A report with an unknown result also counts, because a
+    platform gets at most one report per day.
     """
     found: dict[str, set[int]] = defaultdict(set)
     newest = {each.notice_id: each for each in notices if each.kind == "platform"}
@@ -118,8 +122,8 @@ def send(
 ) -> Iterator[tuple[PlatformReport, NoticeState, str]]:
     """Send reports one by one, and yield the outcome of each.
 
-    The record `sending` is on the log before a report leaves. A report that fails never stops the
-    others. If it surely did not leave, the next run sends it.
+    The record `sending` is on the log before a report leaves. A failed report never stops the
+    others. If a report certainly did not leave, the next run sends it again.
     """
     reporter = reporter_of(settings)
     for report in reports:
@@ -140,13 +144,13 @@ def send(
         state: NoticeState = "failed"
         try:
             content = write_report(report, reporter)
-        except Exception as error:  # noqa: BLE001 - else the other platforms would not be told
+        except Exception as error:  # noqa: BLE001 - one bad report must not stop the others
             why = type(error).__name__
         else:
             say(record("sending", ""))
             try:
                 state, why = deliver(report, content, settings)
-            except Exception as error:  # noqa: BLE001 - likewise
+            except Exception as error:  # noqa: BLE001 - for the same reason
                 log.warning("a report met %s on its way", type(error).__name__)
                 why = Unsent.UNKNOWN
         say(record(state, why))
@@ -154,14 +158,17 @@ def send(
 
 
 def write_report(report: PlatformReport, reporter: ReportAuthor) -> bytes:
-    """Return the bytes that leave: a JSON document for a webhook, else a mail."""
+    """Return the bytes to send: a JSON document for a webhook, otherwise a mail."""
     if report.contact.webhook:
         return json.dumps(xarf(report, reporter), ensure_ascii=False).encode()
     return mail(report, reporter).as_bytes()
 
 
 def deliver(report: PlatformReport, content: bytes, settings: Reports) -> tuple[NoticeState, str]:
-    """Send one report by its contact's way."""
+    """Send one report the way its contact asks for: webhook, Maildir or SMTP server.
+
+    Returns the state and the reason of a failure.
+    """
     contact = report.contact
     if contact.webhook:
         assert contact.secret_file is not None
@@ -171,7 +178,7 @@ def deliver(report: PlatformReport, content: bytes, settings: Reports) -> tuple[
             return "failed", f"secret_file errno_{error.errno}"
         try:
             way = WebhookChannel(contact.webhook, secret, timeout_s=SMTP_S)
-        except ConfigError:  # none, or no base64: of this contact alone
+        except ConfigError:  # the secret is missing or not base64; only this contact is affected
             return "failed", "secret_file"
         delivery = way.post(report.report_id, content)
         way.close()
@@ -182,7 +189,7 @@ def deliver(report: PlatformReport, content: bytes, settings: Reports) -> tuple[
 
 
 def reporter_of(settings: Reports) -> ReportAuthor:
-    """Return who reports. Raise ConfigError where nobody could answer."""
+    """Return the sender of reports. Raise ConfigError if a platform could not answer to it."""
     name, at, domain = settings.mail_from.rpartition("@")
     if not (settings.org and name and at and domain):
         raise ConfigError(tr("reports.org and reports.mail_from say who reports: both are needed"))
@@ -218,7 +225,7 @@ def _to_server(letter: bytes, settings: Reports) -> tuple[NoticeState, str]:
     except smtplib.SMTPResponseException as error:
         return "failed", f"smtp_{error.smtp_code}"
     except (OSError, UnicodeError) as error:
-        refused = isinstance(error, smtplib.SMTPException)  # which are OSErrors too
+        refused = isinstance(error, smtplib.SMTPException)  # these are OSErrors too
         hung_up = isinstance(error, smtplib.SMTPServerDisconnected)
         lost = given and (hung_up or not refused)
         return "failed", Unsent.UNKNOWN if lost else type(error).__name__
@@ -226,7 +233,9 @@ def _to_server(letter: bytes, settings: Reports) -> tuple[NoticeState, str]:
 
 
 def day_of(written: str, now_ms: int) -> int:
-    """Return the first millisecond UTC of a day; of yesterday for nothing. Raise UsageError.
+    """Return the first millisecond of a day in UTC. An empty string means yesterday.
+
+    Raises UsageError if the text is not a date.
 
     >>> day_of("1970-01-02", 0), day_of("", 3 * 86_400_000 + 5)
     (86400000, 172800000)
@@ -243,8 +252,8 @@ def day_of(written: str, now_ms: int) -> int:
 
 
 def writer(clients: Mapping[str, Any], topic: str) -> tuple[Say, Callable[[], None]]:
-    """Return what writes to the notice topic, and what closes it."""
-    from kafka import KafkaProducer  # noqa: PLC0415 - start-up time
+    """Return a function that writes to the notice topic, and one that closes the producer."""
+    from kafka import KafkaProducer  # noqa: PLC0415 - keeps start-up fast
     from kafka.errors import KafkaError  # noqa: PLC0415
 
     from streams.wire import encode_notice  # noqa: PLC0415

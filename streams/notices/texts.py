@@ -1,8 +1,9 @@
-"""Texts of notices to victims: read, checked at their largest values, and filled in.
+"""Read the texts of notices to victims, check them at their largest values, and fill in values.
 
-A notice is one part of a message: a flooded phone gets no more than one message from us, and a
-part that is lost would leave half a warning. It holds no link and no number, and our own
-recogniser may not take it for a verification code: it would be refused under the lease it tells of.
+A notice fits into one SMS part: a flooded phone gets only one message from us, and with several
+parts a lost part would leave half a warning. A text contains no link and no number. Our own
+recogniser must not take a notice for a verification code. Otherwise gateways would refuse the
+notice, under the same lease that the notice is about.
 """
 
 from __future__ import annotations
@@ -31,26 +32,31 @@ TEXT_NAMES: Final[tuple[TextName, ...]] = ("start", "start_reply", "opened", "en
 
 UCS2_MAX: Final = 70
 PLAIN_MAX: Final = 160
-"""Units in one part of a message, which has 140 octets (3GPP TS 23.038)."""
+"""Maximum size of one SMS part (140 octets, 3GPP TS 23.038): UCS-2 units, and plain characters."""
 COUNT_MAX: Final = 999
-"""Larger counts are written `999+`: the length of a text is known before there is a flood."""
+"""Larger counts are written `999+`. So the maximum length of a text is known in advance."""
 
 _PLAIN: Final = frozenset(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 !\"#%&'()*+,-./:;<=>?\n"
 )
-"""Characters with the same code in ASCII, in Latin 1 and in GSM's default alphabet, one septet
-each: whatever an SMSC takes data coding 0 to be, it reads these."""
+"""Characters with the same code in ASCII, Latin 1 and the GSM default alphabet, one septet each.
+
+Data coding 0 means a different alphabet at different SMSCs. All of them read these characters.
+"""
 
 _FIELDS: Final = frozenset({"operator", "time", "messages", "platforms", "command"})
 _LINK: Final = re.compile(r"://|www\.|[A-Za-z0-9]\.[A-Za-z]{2,}|@")
 _NUMBER: Final = re.compile(r"\d{3,}")
 _SENDERS: Final = ("10086", "10690012345678", "Notice", "")
-"""Senders beside the operator's own that a text is tried with: a port, an unknown one, a name."""
+"""Senders, besides the configured sender, with which the recogniser checks each text.
+
+They are a hotline number, a long service number, a name, and an unknown sender.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Values that a text may name. `at_ms` is the time of the flood's first message."""
+    """Values for the placeholders of a text. `at_ms`: time of the flood's first message."""
 
     at_ms: int = 0
     messages: int = 0
@@ -59,27 +65,27 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class NoticeTexts:
-    """Checked texts of every language that may be needed, and who gets which."""
+    """Checked texts in every language that may be needed, and the choice of language."""
 
     operator: str
-    operators: Mapping[str, str]  # tag -> the operator's name in that language
+    operators: Mapping[str, str]  # language tag -> the operator's name in that language
     zone: ZoneInfo
     command: str
     default: str  # BCP 47 tag
-    by_prefix: Mapping[str, str]  # digits that a number begins with -> tag
-    texts: Mapping[str, Mapping[str, str]]  # tag -> name -> template
+    by_prefix: Mapping[str, str]  # prefix of a number (digits) -> language tag
+    texts: Mapping[str, Mapping[str, str]]  # language tag -> name -> template
 
     def name(self, language: str) -> str:
         """Return the operator's name in a language."""
         return self.operators.get(language, self.operator)
 
     def language(self, recipient: str) -> str:
-        """Return the tag for a number: that of the longest prefix that fits, else the default."""
+        """Return the language tag of the longest prefix that a number has, else the default."""
         fits = [prefix for prefix in self.by_prefix if recipient.startswith(prefix)]
         return self.by_prefix[max(fits, key=len)] if fits else self.default
 
     def written(self, name: str, language: str, facts: Facts) -> str:
-        """Return the text with its values."""
+        """Return a text with its values filled in. The time of day is in the configured zone."""
         at = datetime.fromtimestamp(facts.at_ms / 1000, UTC).astimezone(self.zone)
         return self.texts[language][name].format(
             operator=self.name(language),
@@ -91,7 +97,7 @@ class NoticeTexts:
 
 
 def count(n: int) -> str:
-    """A count, in four characters at most.
+    """Format a count with at most four characters.
 
     >>> count(999), count(1000)
     ('999', '999+')
@@ -100,7 +106,7 @@ def count(n: int) -> str:
 
 
 def is_plain(text: str) -> bool:
-    """Tell if every SMSC reads the text in its own default alphabet.
+    """Return true if every SMSC can read the text in its default alphabet.
 
     >>> is_plain("Never pass on a code."), is_plain("勿转发"), is_plain("[1]")
     (True, False, False)
@@ -109,7 +115,7 @@ def is_plain(text: str) -> bool:
 
 
 def units(text: str) -> tuple[int, int]:
-    """Return how many units a text takes, and how many one part has.
+    """Return how many units a text takes, and how many units fit into one SMS part.
 
     >>> units("ab"), units("您好"), units("a€"), units("😀")
     ((2, 160), (2, 70), (2, 70), (2, 70))
@@ -120,7 +126,7 @@ def units(text: str) -> tuple[int, int]:
 
 
 def zone_of(name: str) -> ZoneInfo:
-    """Return the zone of this name, such as Asia/Shanghai. Raise ConfigError."""
+    """Return the time zone of this name, such as Asia/Shanghai. Raise ConfigError if unknown."""
     zone = zone_named(name)
     if zone is None:
         raise ConfigError(tr("notify.zone: no zone {name}; Asia/Shanghai is one").format(name=name))
@@ -129,13 +135,16 @@ def zone_of(name: str) -> ZoneInfo:
 
 @lru_cache
 def shipped() -> Mapping[str, Mapping[str, str]]:
-    """The texts that come with the program, by language and name."""
+    """Return the texts that come with the program, by language and name."""
     file = resources.files("streams.notices").joinpath("texts.toml")
     return tomllib.loads(file.read_text(encoding="utf-8"))
 
 
 def read_texts(path: Path | None) -> dict[str, dict[str, str]]:
-    """Return the shipped texts with those of a file over them. Raise ConfigError."""
+    """Return the shipped texts, overridden by the texts of a file.
+
+    Raises ConfigError if the file cannot be read, or contains an unknown name or a non-text value.
+    """
     texts = {language: dict(own) for language, own in shipped().items()}
     if path is None:
         return texts
@@ -171,10 +180,10 @@ def checked(
     sender: str,
     registry: Registry,
 ) -> NoticeTexts:
-    """Return the texts, each of which can be sent whatever its values. Raise ConfigError.
+    """Check all needed texts and return them. Raise ConfigError for the first problem.
 
-    `names` are those that will be needed. The registry is the operator's: by that, gateways ask if
-    a text is a verification code.
+    A returned text can be sent whatever its values are. `names`: the texts that will be needed.
+    `registry`: the operator's registry, by which gateways recognise verification codes.
     """
     if not operator.strip():
         raise ConfigError(
@@ -195,7 +204,7 @@ def checked(
 def problems(
     texts: NoticeTexts, name: str, language: str, sender: str, registry: Registry
 ) -> Iterator[str]:
-    """Yield a sentence for everything that forbids a text; nothing if it can be sent."""
+    """Yield one sentence for each reason why a text cannot be sent. Yield nothing if it can."""
     template = texts.texts.get(language, {}).get(name)
     if template is None:
         yield tr("there is no such text; notify.texts_file may bring one")
@@ -217,7 +226,7 @@ def problems(
         yield tr("it has a number, by which people learn to trust forged ones")
     try:
         largest = texts.written(name, language, Facts(0, COUNT_MAX + 1, COUNT_MAX + 1))
-    except ValueError as error:  # a value is told to look like a number, and is a string
+    except ValueError as error:  # a format for numbers, such as {messages:d}; values are strings
         yield str(error)
         return
     taken, most = units(largest)

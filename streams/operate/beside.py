@@ -99,7 +99,7 @@ def _signal(settings: Settings, now_ms: int) -> Check:
     if own.clients_file is None:
         says = tr("signal.clients_file: nobody may ask without one")
         return Check("signal", "bad", says, tr("see deploy/signal.md"))
-    banks = len(read(own.clients_file))
+    banks = len(read(own.clients_file, settings.registry()[0]))
     if own.cert_file is not None:
         found = _certificate("signal", own.cert_file, now_ms)
         if found.state != "ok":

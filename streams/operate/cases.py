@@ -277,11 +277,7 @@ def instead(seen: Iterable[str]) -> list[str]:
 
 
 def _known(registry: Registry) -> set[str]:
-    owners = {owner.key for owner in registry.signatures.values()}
-    owners |= {owner.key for each in registry.ports.values() for owner in each}
-    return {f"{kind}:{key}" for kind in ("sig", "port") for key in owners} | {
-        f"port:{port}" for port in registry.ports
-    }
+    return {f"sig:{owner.key}" for owner in registry.signatures.values()}
 
 
 def _ack(ack: Ack) -> str:

@@ -103,6 +103,7 @@ def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
 
 def _settings(settings: Settings) -> Check:
     settings.params()
+    settings.check_country()
     _, overridden = settings.registry()
     if settings.kafka.security in ("plaintext", "sasl_plaintext") and not all(
         server.startswith(("127.", "localhost")) for server in settings.kafka.bootstrap.split(",")

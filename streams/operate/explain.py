@@ -24,9 +24,7 @@ from detectors.suspects.suspect import SIGHTINGS_MAX
 from streams.language import listed, moment, tr, trc, trn, zone_name
 from streams.shown import in_markdown, shown
 
-KINDS: Final = MappingProxyType(
-    {"sig": "", "text": "", "from": "sender ", "port": "", "host": "", "id": "platform "}
-)
+KINDS: Final = MappingProxyType({"sig": "", "from": "sender ", "id": "platform "})
 """Words for the prefix of a platform's key."""
 
 RULES: Final = MappingProxyType(

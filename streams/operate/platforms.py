@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
 from detectors.platforms.days import PlatformFigures
 from detectors.platforms.sweeps import Sweep
+from detectors.recognise.registry import Registry
 from streams.cluster.read import newest_records, readable
+from streams.errors import UsageError
 from streams.language import moment, tr
 from streams.wire import decode_platform
 
@@ -23,6 +26,29 @@ ORDERS: Final[Mapping[str, Callable[[PlatformFigures], float]]] = MappingProxyTy
     }
 )
 """Sort keys of a ranking; the highest values come first."""
+
+
+_KEY: Final = re.compile("(?:sig|text|host|from|port|id):.{1,200}")
+
+
+def platform_key(registry: Registry, written: str) -> str:
+    """Return a platform's key from a key or a name as a person writes it.
+
+    Raise UsageError if a name has no letter and no digit.
+
+    >>> registry = Registry.shipped()
+    >>> [platform_key(registry, written) for written in ("port:95588", "【ICBC】")]
+    ['sig:工商银行', 'sig:工商银行']
+    """
+    # Here, because the lists of names take long to load and few commands need them.
+    from detectors.recognise.fold import name_key  # noqa: PLC0415
+    from detectors.recognise.keys import brand_key, current_key  # noqa: PLC0415
+
+    if _KEY.fullmatch(written):
+        return current_key(registry, written)
+    if not name_key(written):
+        raise UsageError(tr("{written!r} names no platform").format(written=written))
+    return brand_key(registry, written)
 
 
 def read_platforms(clients: Mapping[str, Any], topic: str) -> list[PlatformFigures]:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors import chain
+from detectors.model.codes import Codes
 from streams import wire
 from streams.config import Settings
 from streams.wire import Decoded, Reject
@@ -31,6 +32,7 @@ class Replayed:
 
     lines: int
     decoded: Decoded
+    codes: Codes  # of the batch
     decisions: chain.Decisions
 
 
@@ -74,7 +76,7 @@ def replay_placed(
         codes = recogniser.columns(decoded.batch)
         decisions = chain.process(params, partition, decoded.batch, codes)
         decoded = wire.refuse(decoded, wire.RejectReason.AHEAD_OF_LOG, decisions.ahead, records)
-        yield Replayed(n, decoded, decisions)
+        yield Replayed(n, decoded, codes, decisions)
 
 
 def chunks_of(file: IO[bytes], value_bytes_max: int) -> Iterator[list[bytes]]:

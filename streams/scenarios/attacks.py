@@ -22,6 +22,9 @@ from streams.scenarios.platforms import PLATFORMS, PlatformProfile
 from streams.scenarios.wording import COURIER, MARKETING, SHARED_CHINESE, SHARED_LATIN
 from streams.scenarios.writer import MessageWriter, in_order, paced, scattered
 
+ALL: Final = 1 << 10
+"""More platforms than anybody knows."""
+
 REPEATS_MAX: Final = 2
 """The most repeats of a platform in the incident that this project started from."""
 
@@ -71,14 +74,14 @@ def own_life(
     rng = writer.rng
     at_ms = start_ms + int(rng.random() * span_ms)
     events = [writer.own(at_ms, writer.person.bank), writer.own(at_ms + 65_000, writer.person.bank)]
-    platforms = rng.sample(writer.person.known, min(known, len(writer.person.known)))
-    platforms += writer.strangers(new, but=used)
-    times = scattered(rng, len(platforms), start_ms, span_ms)
-    events += [writer.own(at, who) for at, who in zip(times, platforms, strict=True)]
-    if not new or not again:
-        return events
-    for first_ms, who in zip(times[-new:], platforms[-new:], strict=True):
+    asked = rng.sample(writer.person.known, min(known, len(writer.person.known)))
+    strangers = writer.strangers(new, but=used)
+    times = scattered(rng, len(asked) + new, start_ms, span_ms)
+    for at_ms, who in zip(times, asked, strict=False):
+        events += writer.requested(at_ms, who)
+    for first_ms, who in zip(times[len(asked) :], strangers, strict=True):
         at_ms = first_ms
+        events.append(writer.own(at_ms, who))
         for chance in (again, 0.5):
             if rng.random() >= chance:
                 break
@@ -222,7 +225,7 @@ def a6(
     used = endpoints(writer, platforms, tool)
 
     def victim(offset: int) -> Iterator[Labelled]:
-        other = MessageWriter("A6", writer.seed, writer.index + offset, writer.memory)
+        other = writer.other("A6", offset)
         count = codes or other.rng.randint(20, 70)
         first_ms = start_ms + int(other.rng.random() * 10 * MINUTE_MS)
         times = scattered(other.rng, count, first_ms, 30 * MINUTE_MS)
@@ -319,7 +322,8 @@ def a11(writer: MessageWriter, start_ms: int, *, platforms: int = 10) -> Iterato
     times = scattered(writer.rng, platforms, start_ms, 2 * MINUTE_MS)
     flood = [writer.code(at, who) for at, who in zip(times, used, strict=True)]
     after_ms = start_ms + 2 * MINUTE_MS
-    yield from in_order(flood + own_life(writer, after_ms, 10 * MINUTE_MS, used, known=14, new=0))
+    own = own_life(writer, after_ms, 10 * MINUTE_MS, used, known=ALL, new=0)
+    yield from in_order(flood + own)
 
 
 def a12(writer: MessageWriter, start_ms: int) -> Iterator[Labelled]:
@@ -379,7 +383,7 @@ def a14(
     rush = [
         writer.code(flood_ms + n * 5_000, who) for n, who in enumerate(writer.strangers(8, used))
     ]
-    own = own_life(writer, flood_ms + 60_000, 8 * MINUTE_MS, used, known=14, new=0)
+    own = own_life(writer, flood_ms + 60_000, 8 * MINUTE_MS, used, known=ALL, new=0)
     yield from in_order(taught + flood + rush + own)
 
 
@@ -411,14 +415,14 @@ def a16(
     chosen = PLATFORMS[-platforms:]
 
     def own(number: int) -> Iterator[Labelled]:
-        other = MessageWriter("A16", writer.seed, writer.index + recipients + number, memory=14)
+        other = writer.other("A16", recipients + number)
         first_ms = start_ms - (1 + number % 7) * DAY_MS + number * HOUR_MS
         for n, who in enumerate(other.rng.sample(chosen, min(60, platforms))):
             code = other.code(first_ms + n * 5_000, who)
             yield Labelled(code.value, replace(code.truth, scenario="history"))
 
     def aimed_at(offset: int) -> Iterator[Labelled]:
-        other = MessageWriter("A16", writer.seed, writer.index + offset, writer.memory)
+        other = writer.other("A16", offset)
         aimed = [who for who in chosen if who not in other.person.known]
         others = other.strangers(30, but=chosen)
         other.rng.shuffle(aimed)
@@ -429,8 +433,7 @@ def a16(
             yield other.own(at_ms, pool.pop())
 
     def before(offset: int) -> Iterator[Labelled]:
-        index = writer.index + offset
-        return MessageWriter("A16-before", writer.seed, index, writer.memory).history(start_ms)
+        return writer.other("A16-before", offset).history(start_ms)
 
     people = range(recipients)
     yield from merged(*map(before, people), *map(own, range(numbers)), *map(aimed_at, people))

@@ -1,10 +1,10 @@
-"""Look-alikes of an attack: B1 to B13. None of them may be throttled."""
+"""Look-alikes of an attack: B1 to B18. None of them may be throttled."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from detectors.model.times import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.scenarios.events import Labelled, Role
@@ -21,14 +21,15 @@ NOVEL: Final = 0.96
 """Share of a person's log-ins whose platform the carrier has not seen at this recipient, after a
 week of memory: the worst case. After half a year it is about 0.5."""
 
-RESENT: Final = 0.2
-"""Share of requests that ask the previous platform again."""
-
 VARIATION: Final = 0.45
 """Coefficient of variation of the gaps between a person's requests. Chosen: a log-in, for which an
 app is opened, a number typed, a code awaited and typed, hardly ever takes under 25 s; with a mean
 of 54 s, 6 % of the gaps are shorter then. Alarms depend on it: at 0.6 ten times as many."""
 
+
+PRESS_S: Final = 40
+"""Mean seconds until somebody presses again: between the 20 s and 60 s of pages. The log-in at the
+next platform takes longer."""
 
 KAPPA: Final = 30
 """Likeness of people in the share of their new platforms that floods abuse: a person's is drawn
@@ -61,8 +62,7 @@ def requests(
     for _ in range(count):
         use_known = known and writer.rng.random() >= novel
         asked.append(known.pop() if use_known else fresh.pop())
-        while writer.rng.random() < RESENT:
-            asked.append(asked[-1])
+        asked += asked[-1:] * writer.presses()
     return asked
 
 
@@ -80,7 +80,14 @@ def log_ins(
     """The codes of so many log-ins, at this mean gap between requests."""
     asked = requests(writer, count, novel, abused, kappa)
     times = paced(writer.rng, len(asked), start_ms, gap_ms=1000 * gap_s, variation=variation)
-    return [writer.own(at, platform) for at, platform in zip(times, asked, strict=True)]
+    early_ms, before = 0.0, (start_ms, asked[0])
+    events = []
+    for at_ms, platform in zip(times, asked, strict=True):
+        if before[1] == platform:  # a press on the same page
+            early_ms += (at_ms - before[0]) * (1 - min(1.0, PRESS_S / gap_s))
+        before = at_ms, platform
+        events.append(writer.own(at_ms - int(early_ms), platform))
+    return events
 
 
 def b1(
@@ -93,7 +100,7 @@ def b1(
     abused: float = 0,
     kappa: float = KAPPA,
 ) -> Iterator[Labelled]:
-    """A new phone: 10 to 30 log-ins, 90 s apart on average, a fifth of the requests re-sends."""
+    """A new phone: 10 to 30 log-ins, 90 s apart on average, some are asked again."""
     count = writer.rng.randint(10, 30)
     yield from log_ins(
         writer,
@@ -207,11 +214,12 @@ def b9(writer: MessageWriter, start_ms: int) -> Iterator[Labelled]:
         platform = rng.choice(writer.person.known)
         segments, message_id = rng.randint(2, 4), f"B9-{writer.seed}-{writer.index}-long-{number}"
         for segment in range(1, segments + 1):
-            part = {"segment": segment, "segments": segments, "message_id": message_id}
+            part: dict[str, Any] = {
+                "segment": segment, "segments": segments, "message_id": message_id,
+            }  # fmt: skip
+            receipt = {**part, "text": "", "event_type": "receipt", "status": "delivered"}
             events.append(writer.own(at, platform, **part))
-            for delay_ms in (4_000, 9_000):
-                receipt = {**part, "text": "", "event_type": "receipt", "status": "delivered"}
-                events.append(writer.own(at + delay_ms, platform, **receipt))
+            events += [writer.own(at + late_ms, platform, **receipt) for late_ms in (4_000, 9_000)]
     yield from in_order(events)
 
 
@@ -256,7 +264,7 @@ def b12(
     backlog: list[Labelled] = []
     span_ms = int(minutes * MINUTE_MS)
     for offset in range(recipients):
-        other = MessageWriter("B12", writer.seed, writer.index + offset, writer.memory)
+        other = writer.other("B12", offset)
         count = other.rng.randint(6, 12)
         logins = log_ins(other, start_ms, count, gap_s=150)
         backlog += [e for e in logins if e.value["event_time_ms"] < start_ms + span_ms]
@@ -269,7 +277,7 @@ def b12(
 def b13(
     writer: MessageWriter, start_ms: int, *, years: float = 5, changes: float = 6, rush: int = 0
 ) -> Iterator[Labelled]:
-    """A person who changes six of 14 platforms a year, for five years, at a code in six days.
+    """A person who changes six platforms a year, for five years, at a code in six days.
 
     With `rush`, so many strangers come at once at the end, and then a code of each platform that is
     in use.
@@ -295,3 +303,61 @@ def b13(
     if rush:
         known = [who for who in using if who in met]
         yield from (ask(end_ms + 5 * MINUTE_MS + n, who) for n, who in enumerate(known))
+
+
+def b14(writer: MessageWriter, start_ms: int, *, days: int = 5) -> Iterator[Labelled]:
+    """A tester: 10 to 40 platforms on five days, each three to eight times a day."""
+    rng = writer.rng
+    used = writer.strangers(rng.randint(10, 40))
+    for day in range(days):
+        times = [
+            (at, who)
+            for who in used
+            for at in scattered(rng, rng.randint(3, 8), start_ms + day * DAY_MS, 8 * HOUR_MS)
+        ]
+        yield from (writer.own(at, who) for at, who in sorted(times, key=lambda each: each[0]))
+
+
+def b15(writer: MessageWriter, start_ms: int, *, days: int = 3) -> Iterator[Labelled]:
+    """A courier: 20 to 60 pick-up codes a day, and log-ins to three platforms again and again."""
+    rng = writer.rng
+    used = writer.strangers(3)
+    for day in range(days):
+        begin_ms = start_ms + day * DAY_MS
+        parcels = scattered(rng, rng.randint(20, 60), begin_ms, 10 * HOUR_MS)
+        events = [writer.notice(at, COURIER) for at in parcels]
+        for at in scattered(rng, rng.randint(6, 15), begin_ms, 10 * HOUR_MS):
+            events += writer.requested(at, rng.choice(used))
+        yield from in_order(events)
+
+
+def b16(writer: MessageWriter, start_ms: int, *, gap_s: float = 120) -> Iterator[Labelled]:
+    """A migration: 40 to 80 accounts get a new number, on two evenings."""
+    asked = requests(writer, writer.rng.randint(40, 80), 1.0)
+    for evening in range(2):
+        part = asked[evening * len(asked) // 2 : (evening + 1) * len(asked) // 2]
+        begin_ms = start_ms + evening * DAY_MS
+        times = paced(writer.rng, len(part), begin_ms, gap_ms=1000 * gap_s, variation=VARIATION)
+        yield from (writer.own(at, who) for at, who in zip(times, part, strict=True))
+
+
+def b17(
+    writer: MessageWriter, start_ms: int, *, own_days: int = 14, days: int = 7
+) -> Iterator[Labelled]:
+    """A shop's number: two weeks of one person's codes, then shared by everybody overnight."""
+    rng = writer.rng
+    for at in scattered(rng, own_days // 2, start_ms, own_days * DAY_MS):
+        yield writer.own(at, rng.choice(writer.person.known or (writer.person.bank,)))
+    yield from b5(writer, start_ms + (own_days + 1) * DAY_MS, days=days)
+
+
+def b18(writer: MessageWriter, start_ms: int) -> Iterator[Labelled]:
+    """Pages fail: 3 to 15 platforms, each tried again one to four times, 10 min to 3 h later."""
+    rng = writer.rng
+    events: list[Labelled] = []
+    who = writer.strangers(rng.randint(3, 15))
+    for at_ms, platform in zip(scattered(rng, len(who), start_ms, 2 * HOUR_MS), who, strict=True):
+        for _ in range(1 + rng.randint(1, 4)):
+            events += writer.requested(at_ms, platform)
+            at_ms += rng.randrange(10 * MINUTE_MS, 3 * HOUR_MS)  # noqa: PLW2901 - of this platform
+    yield from in_order(events)

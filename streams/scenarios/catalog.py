@@ -8,11 +8,10 @@ from inspect import Parameter, signature
 from typing import Any, Final
 
 from detectors.model.times import HOUR_MS
-from streams.scenarios import attacks, benign
+from streams.scenarios import attacks, benign, tools
 from streams.scenarios.events import Labelled
 from streams.scenarios.mix import merged
 from streams.scenarios.ordinary import ordinary
-from streams.scenarios.people import HABITS
 from streams.scenarios.writer import MessageWriter
 
 DEFAULT_START_MS: Final = 1_772_422_380_000
@@ -64,15 +63,12 @@ def nothing_before(_writer: MessageWriter, _start_ms: int, **_: Any) -> Iterator
 
 
 def history_of_all(
-    writer: MessageWriter, start_ms: int, *, recipients: int = 500, **_: Any
+    writer: MessageWriter, start_ms: int, *, recipients: int | None = None, **_: Any
 ) -> Iterator[Labelled]:
     """The history of as many recipients as a scenario has."""
-    others = (
-        MessageWriter(
-            f"{writer.scenario}-before", writer.seed, writer.index + offset, writer.memory
-        )
-        for offset in range(recipients)
-    )
+    if recipients is None:
+        recipients = SCENARIOS[writer.scenario.removesuffix("-before")].parameters["recipients"]
+    others = (writer.other(writer.scenario, offset) for offset in range(recipients))
     yield from merged(*(other.history(start_ms) for other in others))
 
 
@@ -107,6 +103,8 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Scenario("A17", attacks.a17),
         Scenario("A18", attacks.a18),
         Scenario("A19", attacks.a19),
+        Scenario("A20", tools.a20, history=tools.history_with_bank),
+        Scenario("A21", tools.a21, history=history_of_all),
         Scenario("B1", benign.b1, 1 / 730),
         Scenario("B2", benign.b2, 1 / 20_000),
         Scenario("B3", benign.b3, 1 / 50),
@@ -120,6 +118,11 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Scenario("B11", benign.b11),
         Scenario("B12", benign.b12, history=history_of_all),
         Scenario("B13", benign.b13),
+        Scenario("B14", benign.b14),
+        Scenario("B15", benign.b15),
+        Scenario("B16", benign.b16),
+        Scenario("B17", benign.b17),
+        Scenario("B18", benign.b18),
         Scenario("ordinary", everyday, history=nothing_before),
     )
 }
@@ -131,20 +134,25 @@ def generate(
     *,
     recipient: int = 0,
     start_ms: int = DEFAULT_START_MS,
-    memory: int = HABITS,
+    memory: int | None = None,
+    wordings: int | None = None,
+    together: int | None = None,
     history: bool = True,
     **parameters: Any,
 ) -> Iterator[Labelled]:
     """One run of a scenario: first what the carrier has seen of the recipient, then what happens.
 
-    `recipient` is the index of the (first) subscriber; `memory` how many platforms it knows, each
-    seen once, 2 to 60 days before `start_ms`; with `history=False` that part is left out. The same
-    arguments give the same events. `parameters` are the scenario's own. Raise KeyError for an
-    unknown name and TypeError for an unknown parameter.
+    `recipient` is the index of the (first) subscriber. It knows `memory` platforms, which write in
+    at most `wordings` ways each, and uses `together` of them in quick succession; what is not given
+    is as with people. They came 2 to 182 days before `start_ms`; with `history=False` that part is
+    left out. The same arguments give the same events. `parameters` are the scenario's own. Raise
+    KeyError for an unknown name and TypeError for an unknown parameter.
     """
     scenario = SCENARIOS[name]
-    writer = MessageWriter(name, seed, recipient, memory)
+    people = recipient, memory, wordings, together
     if history:
-        before = scenario.history(writer, start_ms, **parameters) if scenario.history else None
-        yield from before or writer.history(start_ms)
-    yield from scenario.write(writer, start_ms, **parameters)
+        # A writer of its own, so that what happens does not depend on what was before.
+        earlier = MessageWriter(f"{name}-before", seed, *people)
+        before = scenario.history(earlier, start_ms, **parameters) if scenario.history else None
+        yield from before or earlier.history(start_ms)
+    yield from scenario.write(MessageWriter(name, seed, *people), start_ms, **parameters)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.model.times import DAY_MS
 from streams.scenarios.events import Labelled, Role, Truth, message
 from streams.scenarios.numbering import COUNT, port, subscriber
-from streams.scenarios.people import HABITS, habit_ranks
+from streams.scenarios.people import COUNT_MOST, GAP_SHAPE, habit_ranks, platform_counts
 from streams.scenarios.platforms import BANKS, PLATFORMS
 from streams.scenarios.wording import COURIER, MARKETING, NOTICES, PERSONAL
 
@@ -71,8 +72,8 @@ def ordinary(
 ) -> Iterator[Labelled]:
     """The messages of `subscribers` people, from the index `first` on, for that long.
 
-    A Poisson stream at the rates given. All but NEW_SHARE of a subscriber's codes come from its own
-    habits (see `people`). Memory: one block of draws.
+    A Poisson stream at the rates given. Who uses more platforms gets more codes. All but NEW_SHARE
+    of a subscriber's codes come from its own platforms (see `people`). Memory: one block of draws.
     """
     if not 0 < subscribers <= COUNT - first:
         raise ValueError(f"subscribers must be in 1..{COUNT - first}")
@@ -83,11 +84,15 @@ def ordinary(
     while True:
         times = at + np.cumsum(rng.exponential(gap_ms, BLOCK))
         at = float(times[-1])
-        people = rng.integers(first, first + subscribers, BLOCK)
-        ranks = habit_ranks(people, rng.integers(0, HABITS, BLOCK), len(PLATFORMS))
-        new = rng.random(BLOCK) < NEW_SHARE
-        ranks[new] = rng.integers(0, len(PLATFORMS), int(new.sum()))
         kinds = np.minimum(np.searchsorted(bounds, rng.random(BLOCK), "right"), len(bounds) - 1)
+        people = rng.integers(first, first + subscribers, BLOCK)
+        ranks = rng.integers(0, len(PLATFORMS), BLOCK)
+        codes = np.flatnonzero(kinds == 0)
+        people[codes], slots = _users(rng, len(codes), first, first + subscribers)
+        known = habit_ranks(people[codes], slots, len(PLATFORMS))
+        new = np.ones(BLOCK, np.bool_)
+        new[codes] = rng.random(len(codes)) < NEW_SHARE
+        ranks[codes] = np.where(new[codes], ranks[codes], known)
         free = rng.integers(0, 10**12, BLOCK)
         for time_ms, who, rank, is_new, kind, n in zip(
             times.astype(np.int64).tolist(),
@@ -108,6 +113,27 @@ def ordinary(
             )
 
 
+_TRIES: Final = 16
+
+
+def _users(
+    rng: np.random.Generator, number: int, first: int, last: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Draw so many people, in proportion to their platforms, and a platform's slot of each.
+
+    By rejection, since nobody keeps the counts of all people: of `_TRIES` people, each with a place
+    among `COUNT_MOST`, the first who has a platform in that place is taken. Nobody has in 3 % of
+    the cases; then the last of them is taken.
+    """
+    people = rng.integers(first, last, (number, _TRIES))
+    counts = platform_counts(people.ravel()).reshape(people.shape)
+    taken = rng.integers(0, COUNT_MOST, people.shape) < counts
+    taken[:, -1] = True
+    at = np.arange(number), taken.argmax(axis=1)
+    slots = rng.random(number) ** GAP_SHAPE * counts[at]
+    return people[at], slots.astype(np.int64)
+
+
 _TRUTHS: Final = {
     (role, platform.name): Truth(role, "ordinary", platform.name)
     for role in (Role.KNOWN, Role.NEW, Role.OTHER, Role.BANK)
@@ -123,8 +149,9 @@ def _compose(kind: int, rank: int, role: Role, who: int, n: int) -> tuple[str, s
         platform = BANKS[who % len(BANKS)] if kind else PLATFORMS[rank]
         code = f"{n:012d}"[: platform.digits]
         role = Role.BANK if kind else role
-        text = platform.wording.format(name=platform.name, code=code)
-        return platform.sender, text, _TRUTHS[role, platform.name]
+        wording = platform.wordings[n // 7 % platform.usual]
+        text = wording.text.format(name=platform.name, code=code)
+        return wording.sender, text, _TRUTHS[role, platform.name]
     if kind == 5:
         sender = "+" + subscriber((who * 7 + n % 5) % COUNT)
         return sender, PERSONAL[n % len(PERSONAL)].format(a=n % 10_000), _PERSON

@@ -14,26 +14,56 @@ from random import Random
 from typing import Final
 
 from streams.scenarios.numbering import port
-from streams.scenarios.wording import CODES, shipped
+from streams.scenarios.wording import (
+    BRACKETS,
+    CODES,
+    SHARED_CHINESE,
+    SHARED_LATIN,
+    Wording,
+    shipped,
+)
+
+WORDINGS_MOST: Final = 3
+"""Wordings of one platform at most: brand in brackets, as alphanumeric sender, in the text."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlatformProfile:
-    """A sender of codes."""
+    """A sender of codes.
+
+    It writes in the first `usual` of its wordings. The others are for tests that ask for more.
+    """
 
     name: str
-    sender: str
-    wording: str  # format of its codes, with fields `name` and `code`
+    wordings: tuple[Wording, ...]
     digits: int  # of a code
+    usual: int = 1
     trusted: bool = False
+
+    @property
+    def sender(self) -> str:
+        """The number or name of its first wording."""
+        return self.wordings[0].sender
 
 
 def _platform(name: str, sender: str, lang: str, *, trusted: bool = False) -> PlatformProfile:
-    """A platform whose wording and code length (6 for two thirds, else 4) follow from its name."""
+    """Make a platform whose wordings and code length follow from its name.
+
+    Codes have 6 digits at two thirds of the platforms, else 4. A half of the platforms write in one
+    way, three tenths in two, and the others in three. A bank writes from its own number only.
+    """
     choice, formats = zlib.crc32(name.encode()), CODES[lang]
-    return PlatformProfile(
-        name, sender, formats[choice // 7 % len(formats)], 6 if choice % 3 else 4, trusted
+    first = Wording(sender, formats[choice // 7 % len(formats)])
+    digits = 6 if choice % 3 else 4
+    if trusted:
+        return PlatformProfile(name, (first,), digits, trusted=True)
+    named = SHARED_LATIN if name.isascii() else SHARED_CHINESE
+    others = (
+        Wording(port(name, 2), named[choice // 11 % len(named)]),
+        Wording(port(name, 3), BRACKETS[choice // 13 % len(BRACKETS)]),
     )
+    usual = (1, 1, 1, 1, 1, 2, 2, 2, 3, 3)[choice // 17 % 10]
+    return PlatformProfile(name, (first, *others), digits, usual)
 
 
 _NAMES: Final = shipped("platforms.toml")

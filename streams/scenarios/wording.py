@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import tomllib
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 
 def shipped(name: str) -> dict[str, Any]:
     """A data file of this package, read."""
     return tomllib.loads((files(__package__) / "data" / name).read_text(encoding="utf-8"))
+
+
+class Wording(NamedTuple):
+    """One way in which a platform writes its codes."""
+
+    sender: str
+    text: str  # format with the fields `name` and `code`
 
 
 _TEXTS: Final = shipped("wording.toml")
@@ -22,6 +29,8 @@ CODES: Final[dict[str, tuple[str, ...]]] = {
 SHARED_CHINESE: Final[tuple[str, ...]] = tuple(_TEXTS["shared_chinese"])
 SHARED_LATIN: Final[tuple[str, ...]] = tuple(_TEXTS["shared_latin"])
 """Formats of codes that name their platform in the running text alone."""
+BRACKETS: Final[tuple[str, ...]] = tuple(_TEXTS["brackets"])
+"""Formats of codes with the name in square brackets, where the platform has another form too."""
 MARKETING: Final[tuple[str, ...]] = tuple(_TEXTS["marketing"])
 COURIER: Final[tuple[str, ...]] = tuple(_TEXTS["courier"])
 NOTICES: Final[tuple[str, ...]] = tuple(_TEXTS["notices"])

@@ -5,47 +5,126 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from detectors.model.times import DAY_MS
 from streams.scenarios.events import Labelled, Role, Truth, message
 from streams.scenarios.numbering import port
-from streams.scenarios.people import HABITS, person
+from streams.scenarios.people import person
 from streams.scenarios.platforms import PLATFORMS, PlatformProfile
+from streams.scenarios.wording import Wording
+
+HISTORY_DAYS: Final = 182
+USES_MOST: Final = 3
+"""Codes of a platform in a history. A row of the detector learns nothing from a fourth."""
+
+USES_APART_DAYS: Final = 8
+"""Least time between them. A platform that is used daily comes in three different weeks, too."""
+
+SITTINGS: Final = 4
+SITTINGS_APART_DAYS: Final = 5
+"""Days of a history on which a person uses the platforms that it always uses together."""
+
+FAILING: Final = 0.02
+"""Share of requests whose page fails: whoever asks presses again one to six times. Assumed."""
+
+RESENT: Final = 0.2
+"""Chance of a patient person to press again after a code, each time."""
+
+IMPATIENT: Final = 0.2
+"""Chance of an impatient person to press again one to six times."""
+
+PRESSES_MOST: Final = 6
 
 
 class MessageWriter:
     """Writes what one recipient gets in one run of one scenario.
 
-    `rng` is the run's only source of chance; it follows from scenario, seed and recipient.
+    `rng` is the run's only source of chance; it follows from scenario, seed and recipient. The
+    recipient uses `memory` platforms, which write in at most `wordings` ways each, and `together`
+    of them in quick succession; None: as people do.
     """
 
-    def __init__(self, scenario: str, seed: int, index: int, memory: int = HABITS) -> None:
+    def __init__(
+        self,
+        scenario: str,
+        seed: int,
+        index: int,
+        memory: int | None = None,
+        wordings: int | None = None,
+        together: int | None = None,
+    ) -> None:
         self.scenario = scenario
         self.seed = seed
         self.index = index
         self.memory = memory
-        self.person = person(index, memory)
+        self.wordings = wordings
+        self.together = together
+        self.person = person(index, memory, together)
         self.rng = Random(f"{scenario}/{seed}/{index}")
         self._ids = f"{scenario}-{seed}-{index}"
         self._written = 0
 
+    def other(self, scenario: str, offset: int) -> MessageWriter:
+        """Make a writer for another recipient, with so much higher an index."""
+        people = self.memory, self.wordings, self.together
+        return MessageWriter(scenario, self.seed, self.index + offset, *people)
+
     def code(
         self, at_ms: int, platform: PlatformProfile, role: Role = Role.ATTACK, **fields: Any
     ) -> Labelled:
-        """A verification code; `fields` override or add to those of the contract."""
-        digits = f"{self.rng.randrange(10**platform.digits):0{platform.digits}d}"
-        text = platform.wording.format(name=platform.name, code=digits)
-        truth = Truth(role, self.scenario, platform.name)
-        return self._write(at_ms, platform.sender, text, truth, fields)
+        """Write a verification code in the platform's first wording.
 
-    def own(self, at_ms: int, platform: PlatformProfile, **fields: Any) -> Labelled:
-        """A code that the recipient asked for, labelled by what the carrier can know of it."""
-        if platform.trusted:
+        `fields` override or add to those of the contract.
+        """
+        return self._code(at_ms, platform, role, platform.wordings[0], fields)
+
+    def _code(
+        self,
+        at_ms: int,
+        platform: PlatformProfile,
+        role: Role,
+        wording: Wording,
+        fields: dict[str, Any],
+    ) -> Labelled:
+        digits = f"{self.rng.randrange(10**platform.digits):0{platform.digits}d}"
+        text = wording.text.format(name=platform.name, code=digits)
+        truth = Truth(role, self.scenario, platform.name)
+        return self._write(at_ms, wording.sender, text, truth, fields)
+
+    def own(
+        self, at_ms: int, platform: PlatformProfile, role: Role | None = None, **fields: Any
+    ) -> Labelled:
+        """Write a code that the recipient asked for, in one of the wordings of its platform.
+
+        Without `role` it is labelled by what the carrier can know of it.
+        """
+        if role is None and platform.trusted:
             role = Role.BANK
-        else:
+        elif role is None:
             role = Role.KNOWN if platform in self.person.known else Role.NEW
-        return self.code(at_ms, platform, role, **fields)
+        usual = min(len(platform.wordings), self.wordings or platform.usual)
+        wording = platform.wordings[self.rng.randrange(usual)]
+        return self._code(at_ms, platform, role, wording, fields)
+
+    def presses(self) -> int:
+        """Draw how often somebody who asked for a code presses the button again."""
+        if self.rng.random() < FAILING:
+            return self.rng.randint(1, PRESSES_MOST)
+        if self.person.impatient:
+            return self.rng.randint(1, PRESSES_MOST) if self.rng.random() < IMPATIENT else 0
+        presses = 0
+        while self.rng.random() < RESENT:
+            presses += 1
+        return presses
+
+    def requested(self, at_ms: int, platform: PlatformProfile) -> list[Labelled]:
+        """Write the codes of one request: the first, and one for each press, 20 to 60 s apart."""
+        events = [self.own(at_ms, platform)]
+        for _ in range(self.presses()):
+            at_ms += int(self.rng.uniform(20, 60) * 1000)
+            events.append(self.own(at_ms, platform))
+        return events
 
     def notice(
         self,
@@ -62,27 +141,60 @@ class MessageWriter:
         truth = Truth(Role.OTHER, self.scenario, platform.name)
         return self._write(at_ms, sender, text, truth, fields)
 
-    def history(self, before_ms: int, first: float = 60, last: float = 2) -> Iterator[Labelled]:
-        """One code of each known platform, oldest first, so many days before that time."""
-        platforms = [*self.person.known, self.person.bank] if self.memory else []
-        self.rng.shuffle(platforms)
-        ages = sorted((self.rng.uniform(last, first) * DAY_MS for _ in platforms), reverse=True)
-        for age, platform in zip(ages, platforms, strict=True):
-            code = self.code(before_ms - int(age), platform)
-            yield Labelled(code.value, Truth(Role.KNOWN, "history", platform.name))
+    def _used(self) -> list[PlatformProfile]:
+        """The platforms that the carrier knows of this recipient, its bank last."""
+        return [*self.person.known, self.person.bank] if self.memory != 0 else []
+
+    def history(
+        self, before_ms: int, first: float = HISTORY_DAYS, last: float = 2
+    ) -> Iterator[Labelled]:
+        """Write codes of each known platform, oldest first, from `first` to `last` days before.
+
+        Each platform comes one to three times, by how often this person uses it. Platforms that
+        it uses together come within 20 s, on days that are five days apart.
+        """
+        rng, together = self.rng, self.person.together
+        uses: list[tuple[int, PlatformProfile]] = []
+        for number, (platform, gap) in enumerate(
+            zip(self._used(), self.person.gaps_days, strict=False)
+        ):
+            if number < together:
+                continue
+            age = last + rng.expovariate(1 / gap)
+            if age > first:
+                age = rng.uniform(last, first)
+            for _ in range(USES_MOST):
+                uses.append((before_ms - int(age * DAY_MS), platform))
+                age += max(USES_APART_DAYS, rng.expovariate(1 / gap))
+                if age > first:
+                    break
+        for sitting in range(SITTINGS if together else 0):
+            age = last + SITTINGS_APART_DAYS * sitting + rng.random()
+            uses += [
+                (before_ms - int(age * DAY_MS) + rng.randrange(20_000), platform)
+                for platform in self.person.known[:together]
+            ]
+        yield from self._past(uses)
+
+    def _past(self, uses: list[tuple[int, PlatformProfile]]) -> Iterator[Labelled]:
+        """Write the code of each use, oldest first."""
+        for at_ms, platform in sorted(uses, key=lambda use: use[0]):
+            yield self.past(self.own(at_ms, platform))
+
+    @staticmethod
+    def past(code: Labelled) -> Labelled:
+        """Label a code as one that came before the scenario and is not counted."""
+        return Labelled(code.value, Truth(Role.KNOWN, "history", code.truth.platform))
 
     def weeks(self, before_ms: int) -> Iterator[Labelled]:
-        """Three codes of each known platform, oldest first, in three different weeks of nine."""
-        platforms = [*self.person.known, self.person.bank] if self.memory else []
-        uses = [
-            (before_ms - int((7 * week + 2 + self.rng.random() * 6) * DAY_MS), platform.name)
-            for platform in platforms
-            for week in self.rng.sample(range(9), 3)
-        ]
-        named = {platform.name: platform for platform in platforms}
-        for at_ms, name in sorted(uses):
-            code = self.code(at_ms, named[name])
-            yield Labelled(code.value, Truth(Role.KNOWN, "history", name))
+        """Write three codes of each known platform, oldest first, in three weeks of nine."""
+        yield from self._past(
+            [
+                (before_ms - int((7 * week + 2 + self.rng.random() * 6) * DAY_MS), platform)
+                for platform in self._used()
+                for week in self.rng.sample(range(9), 3)
+            ]
+        )
 
     def strangers(self, count: int, but: Sequence[PlatformProfile] = ()) -> list[PlatformProfile]:
         """Draw distinct platforms that the recipient does not know, none of `but`."""

@@ -1,4 +1,5 @@
-"""The signal to banks: that a number is flooded with codes now, or was lately.
+"""HTTP service that tells banks whether a number is flooded with codes now, or was recently.
 
-Needs the extra `desk`. It reads the case store, and audits every answer before it is given.
+This package needs the extra `desk`. It reads the case store, and writes each answer to the audit
+log before the bank gets the answer.
 """

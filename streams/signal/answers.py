@@ -1,9 +1,10 @@
-"""Meaning of `flooded`, and of whether one's own codes come through. Pure.
+"""Decide whether a number counts as flooded, and whether a bank's own codes reach it. Pure.
 
-A flood is a fact about messages that came, so it is told whatever is done about it: in shadow, at a
-number with little memory (cold start), for one that the operator exempted or released, too. It is
-told from THROTTLE on, for one in ten thousand numbers is at WATCH each day and nearly all are
-innocent. Afterwards it is told for as long as the asker wants, by the time of its last message.
+A flood is a fact about messages that arrived. So the answer does not depend on the reaction: it is
+the same in shadow mode, during a cold start, and for an exempted or released number. An episode
+counts from the level THROTTLE on. WATCH is too early: each day 1 in 10,000 numbers reaches WATCH,
+and nearly all of these numbers are innocent. After a flood, the answer stays true until its last
+message is older than the client's `maxAge`.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from detectors.model.records import Action, refuses
 from detectors.model.times import HOUR_MS
 
 MAX_AGE_H: Final = 24
-"""Default of `maxAge`, as CAMARA's SIM Swap has it."""
+"""Default of `maxAge` in hours, as in CAMARA's SIM Swap API."""
 
 OwnCodes = Literal["PASSED", "HELD"]
 
 
 @dataclass(frozen=True, slots=True)
 class FloodSpan:
-    """One flood of a number: from its first message to its last; `ended` if it is over."""
+    """Times of one flood, in ms: first message, last message, and end. `ended_ms` None: ongoing."""
 
     first_ms: int
     last_ms: int
@@ -32,7 +33,7 @@ class FloodSpan:
 
 
 def flooded(floods: Iterable[FloodSpan], now_ms: int, max_age_h: int) -> bool:
-    """Tell if a flood goes on, or its last message is no older than so many hours."""
+    """Return true if a flood is ongoing, or its last message is at most `max_age_h` hours old."""
     oldest_ms = now_ms - max_age_h * HOUR_MS
     return any(
         each.ended_ms is None or (max_age_h > 0 and each.last_ms >= oldest_ms) for each in floods
@@ -40,17 +41,17 @@ def flooded(floods: Iterable[FloodSpan], now_ms: int, max_age_h: int) -> bool:
 
 
 def latest(floods: Sequence[FloodSpan]) -> FloodSpan | None:
-    """Return the flood that began last; None without one."""
+    """Return the flood that began last, or None."""
     return max(floods, key=lambda each: each.first_ms, default=None)
 
 
 def own_codes(
     leases: Sequence[Action], platforms: Iterable[str], trust: Trust, now_ms: int
 ) -> OwnCodes:
-    """Say if codes of these platforms pass, by the leases in force; without one they do.
+    """Return "HELD" if a lease in force refuses codes of one of these platforms, else "PASSED".
 
-    `leases` are those that gateways enforce, the newest of each form of a number: one that refuses
-    is enough. The platforms are keys such as `sig:示例银行`.
+    `leases`: leases that gateways enforce, the newest for each form of the number. `platforms`:
+    keys such as `sig:示例银行`.
     """
     own = [platform_id(key) for key in platforms]
     held = any(

@@ -1,4 +1,4 @@
-"""The signal's HTTP interface, in CAMARA's shapes and errors; `openapi.yaml` describes it."""
+"""HTTP API of the signal, with CAMARA's request and error formats. See `openapi.yaml`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from streams.wire.version import UNDECODABLE
 PATH: Final = "/verification-flood-signal/v0"
 BODY_BYTES_MAX: Final = 4_096
 AGE_KEPT_S: Final = 0.5
-"""The index says its age no more often than this; its bound is a minute."""
+"""The age of the index is queried at most once in this time. The usual limit is one minute."""
 
 _CORRELATOR: Final = re.compile(r"[a-zA-Z0-9\-_:;./<>{}]{0,256}")
 _NUMBER: Final = re.compile(r"\+[1-9][0-9]{4,14}")
@@ -52,7 +52,7 @@ STATUS: Final = {
     "TOO_MANY_REQUESTS": 429,
     "UNAVAILABLE": 503,
 }
-"""CAMARA's codes and their status."""
+"""CAMARA error code -> HTTP status."""
 
 _SAYS: Final = {
     "INVALID_ARGUMENT": "Client specified an invalid argument, request body or query param.",
@@ -72,7 +72,7 @@ _SAYS: Final = {
 
 
 class CamaraError(Exception):
-    """An answer that is an error of CAMARA's."""
+    """The answer is a CAMARA error with this code."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -80,13 +80,13 @@ class CamaraError(Exception):
 
 
 class _Question(msgspec.Struct):
-    phoneNumber: str = ""  # noqa: N815 - CAMARA's name
+    phoneNumber: str = ""  # noqa: N815 - name from the CAMARA API
     maxAge: int | None = None  # noqa: N815 - as above
 
 
 @dataclass(frozen=True, slots=True)
 class BankQuestion:
-    """One question of a client about one number (canonical)."""
+    """A client's request about one number. The number is in canonical form."""
 
     client: SignalClient
     number: str
@@ -95,7 +95,7 @@ class BankQuestion:
 
 @dataclass(frozen=True, slots=True)
 class SignalParts:
-    """Everything that answers need."""
+    """Everything that the service needs to answer."""
 
     lookup: Lookup
     clients: dict[str, SignalClient]
@@ -109,11 +109,11 @@ class SignalParts:
 
 
 Work = Callable[["Signal", BankQuestion], tuple[dict[str, Any], str]]
-"""Answers a question, in a thread: the body, and a word of it for the audit."""
+"""Answers a request, in a thread. Returns the response body, and a short result for the audit."""
 
 
 class Signal:
-    """The service: who asks, may they, is the index new enough, the audit, the answer."""
+    """The service. Steps: identify the client, check rights and index age, look up, audit, send."""
 
     def __init__(self, parts: SignalParts) -> None:
         self.parts = parts
@@ -127,7 +127,7 @@ class Signal:
         self._asking = asyncio.Lock()
 
     def app(self) -> Starlette:
-        """Return the application."""
+        """Return the ASGI application."""
         routes = [
             Route(f"{PATH}/check", self._endpoint("check", CHECK, check), methods=["POST"]),
             Route(f"{PATH}/retrieve-date", self._endpoint("retrieve_date", DATE, retrieve_date),
@@ -157,7 +157,7 @@ class Signal:
     async def _answered(
         self, request: Request, verb: str, scope: str, work: Work, correlator: str | None
     ) -> dict[str, Any]:
-        """Answer, with a record of it; a refusal to a client that is known has one too."""
+        """Audit a request, then return the answer. Refusals to a known client are audited too."""
         if correlator is None:
             raise CamaraError("INVALID_ARGUMENT")
         client, auth, number = await self._who(request, scope)
@@ -184,14 +184,14 @@ class Signal:
         return body
 
     async def _audit(self, **fields: Any) -> None:
-        """Write a record; without it there is no answer."""
+        """Write an audit record. If that fails, the client gets no answer."""
         try:
             await self.parts.ledger.write(**fields)
         except UnavailableError:
             raise CamaraError("UNAVAILABLE") from None
 
     async def _who(self, request: Request, scope: str) -> tuple[SignalClient, str, str]:
-        """The client, how it is known, and the number of a three-legged token."""
+        """Return the client, how it authenticated, and the number of a three-legged token."""
         kind, _, token = request.headers.get("authorization", "").partition(" ")
         if token and self.parts.tokens is not None:
             if kind.lower() != "bearer":
@@ -235,10 +235,10 @@ class Signal:
             raise CamaraError("UNAVAILABLE")
 
     async def stale(self) -> bool:
-        """Tell if the index is too old for an answer; it is asked twice a second at most."""
+        """Return true if the index is too old to answer. Queried at most twice per second."""
         asked, age = self._age
         if time.monotonic() - asked >= AGE_KEPT_S:
-            async with self._asking:  # who comes meanwhile waits for the same answer
+            async with self._asking:  # concurrent requests wait for the same query
                 asked, age = self._age
                 if time.monotonic() - asked >= AGE_KEPT_S:
                     age = await self._ask_age()
@@ -256,14 +256,14 @@ class Signal:
 
 
 def check(signal: Signal, asked: BankQuestion) -> tuple[dict[str, Any], str]:
-    """Answer if the number is flooded, or was within `maxAge` hours."""
+    """Answer whether the number is flooded, or was flooded within `maxAge` hours."""
     parts = signal.parts
     found = flooded(parts.lookup.floods(asked.number), parts.now_ms(), asked.max_age_h)
     return {"flooded": found}, "flooded" if found else "not flooded"
 
 
 def retrieve_date(signal: Signal, asked: BankQuestion) -> tuple[dict[str, Any], str]:
-    """Answer when the newest flood began, and when it ended, if it has."""
+    """Answer when the newest flood began, and when it ended."""
     newest = latest(signal.parts.lookup.floods(asked.number))
     body = {
         "latestFlood": None if newest is None else utc_exact(newest.first_ms),
@@ -274,7 +274,7 @@ def retrieve_date(signal: Signal, asked: BankQuestion) -> tuple[dict[str, Any], 
 
 
 def own(signal: Signal, asked: BankQuestion) -> tuple[dict[str, Any], str]:
-    """Answer if the client's own codes pass now, and how many of them were held."""
+    """Answer whether the client's own codes pass now, and how many of them were refused."""
     if not asked.client.platforms:
         raise CamaraError("SERVICE_NOT_APPLICABLE")
     lookup, now_ms = signal.parts.lookup, signal.parts.now_ms()
@@ -310,13 +310,13 @@ def _error(code: str, correlator: str) -> Response:
 
 
 async def _other(request: Request, error: Exception) -> Response:
-    """Errors of the router in the same form."""
+    """Return router errors in the same format as other errors."""
     status = getattr(error, "status_code", 404)
     code = "METHOD_NOT_ALLOWED" if status == 405 else "NOT_FOUND"
     return _error(code, _correlator(request) or "")
 
 
 def _correlator(request: Request) -> str | None:
-    """The client's id of this call, empty without one; None if it has another form."""
+    """Return the client's id of this call, or "" if it sent none. None: the id is invalid."""
     given = request.headers.get("x-correlator", "")
     return given if _CORRELATOR.fullmatch(given) else None

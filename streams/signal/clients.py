@@ -1,4 +1,4 @@
-"""Banks that may ask: each by name, its scopes, its quotas, its own platforms, its certificate."""
+"""Clients of the signal (banks): name, scopes, quotas, own platforms, certificate and webhook."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from detectors.model.event import Trust
+from detectors.recognise.keys import current_key
+from detectors.recognise.registry import Registry
 from streams.errors import ConfigError
 from streams.files import read_toml
 from streams.language import tr
@@ -23,18 +25,18 @@ SCOPES: Final = (CHECK, DATE, OWN)
 
 @dataclass(frozen=True, slots=True)
 class SignalClient:
-    """One client. `scopes` bound what its tokens may ask; without a token they are what it may."""
+    """A client. Each request needs a scope in `scopes`, and also in the token if it has one."""
 
     name: str
     scopes: frozenset[str] = frozenset({CHECK, DATE})
     per_minute: int = 600
-    number_per_hour: int = 30  # about one number: more is somebody watching a person
-    platforms: tuple[str, ...] = ()  # its own, as keys
+    number_per_hour: int = 30  # requests about one number; more would mean watching a person
+    platforms: tuple[str, ...] = ()  # keys of the client's own platforms
     trust: Trust = Trust.BANK
-    certificate_sha256: str = ""  # of its client certificate in DER, hex; empty: tokens only
-    sink: str = ""  # URL that floods of its customers are pushed to; empty: it asks
-    sink_secret_file: Path | None = None  # key of Standard Webhooks, shared with it
-    sink_numbers_file: Path | None = None  # a number a line: customers who agreed
+    certificate_sha256: str = ""  # of the client certificate in DER, hex; empty: tokens only
+    sink: str = ""  # webhook URL for floods of the client's customers; empty: no webhook
+    sink_secret_file: Path | None = None  # secret for Standard Webhooks, shared with the client
+    sink_numbers_file: Path | None = None  # customers who agreed, one number per line
     sink_per_minute: int = 120
 
 
@@ -51,11 +53,17 @@ class _Row(msgspec.Struct, forbid_unknown_fields=True):
     sink_per_minute: int = 120
 
 
-def read(path: Path) -> dict[str, SignalClient]:
-    """Read clients by name from TOML, a table each. Raise ConfigError for what is wrong."""
+def read(path: Path, registry: Registry) -> dict[str, SignalClient]:
+    """Read the clients from TOML, one table per client. Raise ConfigError for invalid content.
+
+    A client's platform may be listed under any of its names and numbers.
+    """
     try:
         tables = read_toml(path)
-        return {name: _client(name, msgspec.convert(row, _Row)) for name, row in tables.items()}
+        return {
+            name: _client(name, msgspec.convert(row, _Row), registry)
+            for name, row in tables.items()
+        }
     except (OSError, ValueError, KeyError) as error:
         said = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(
@@ -63,7 +71,7 @@ def read(path: Path) -> dict[str, SignalClient]:
         ) from None
 
 
-def _client(name: str, row: Any) -> SignalClient:
+def _client(name: str, row: Any, registry: Registry) -> SignalClient:
     if unknown := set(row.scopes) - set(SCOPES):
         raise ValueError(f"{name}: unknown scopes {', '.join(sorted(unknown))}")
     if min(row.per_minute, row.number_per_hour, row.sink_per_minute) < 1:
@@ -77,7 +85,7 @@ def _client(name: str, row: Any) -> SignalClient:
         frozenset(row.scopes),
         row.per_minute,
         row.number_per_hour,
-        tuple(row.platforms),
+        tuple(current_key(registry, each) for each in row.platforms),
         Trust[row.trust.upper()],
         fingerprint,
         row.sink,
@@ -88,7 +96,7 @@ def _client(name: str, row: Any) -> SignalClient:
 
 
 def _check_sink(name: str, row: Any) -> None:
-    """Raise ValueError for a sink that others could read, or whose events nobody could check."""
+    """Raise ValueError for a webhook that others could read, or that cannot be authenticated."""
     named = [bool(each) for each in (row.sink, row.sink_secret_file, row.sink_numbers_file)]
     if any(named) and not all(named):
         raise ValueError(f"{name}: sink, sink_secret_file and sink_numbers_file belong together")

@@ -1,8 +1,9 @@
-"""Audit of the signal: a chain of its own for each run, many records on their way at a time.
+"""Audit log of the signal. Each run of the process has its own hash chain.
 
-An answer waits for its record. Records that come while others are on their way are sent together,
-so that hundreds a second need no more than a few round trips. A record whose fate is not known
-ends its chain: the next begins a new one, and none ever forks.
+An answer waits until its audit record is written. Records that arrive during a write are sent
+together in the next write. So hundreds of records per second need only a few round trips. If it is
+unknown whether a record was written, its chain ends, and the next record begins a new chain. So a
+chain never forks.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ log = logging.getLogger(__name__)
 PENDING_MAX: Final = 5_000
 
 Publish = Callable[[list[tuple[bytes, bytes]]], None]
-"""Publishes keys and values in their order, and returns when all are safe; or raises."""
+"""Publishes (key, value) pairs in order. Returns when all are acknowledged, otherwise raises."""
 
 
 class SignalLedger:
-    """Writes the audit. `publish` is called in a thread, one call at a time."""
+    """Write the audit log. `publish` runs in a thread, one call at a time."""
 
     def __init__(self, publish: Publish, chain: str, now_ms: Callable[[], int]) -> None:
         self._publish, self._name, self._now_ms = publish, chain, now_ms
@@ -42,7 +43,7 @@ class SignalLedger:
         self._seq, self._prev = 0, chain_start(self._chain)
 
     async def write(self, **fields: Any) -> None:
-        """Write a record, and return when it is safe. Raise UnavailableError if it is not."""
+        """Write a record and wait for its acknowledgement. Raise UnavailableError if it fails."""
         if len(self._pending) >= PENDING_MAX:
             raise UnavailableError(tr("the audit is behind"))
         if self._task is None:
@@ -53,7 +54,7 @@ class SignalLedger:
         await done
 
     async def close(self) -> None:
-        """Stop sending; whoever still waits has no answer any more."""
+        """Stop sending. Records that are still waiting get no result."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -68,7 +69,7 @@ class SignalLedger:
             try:
                 records = [self._record(fields) for fields, _ in batch]
                 await asyncio.to_thread(self._publish, records)
-            except Exception as error:  # noqa: BLE001 - of any kind: the chain is not known to go on
+            except Exception as error:  # noqa: BLE001 - after any error the chain may be broken
                 log.warning("the audit was not written, so nobody is answered: %s", error)
                 self._begin()
                 for _, done in batch:

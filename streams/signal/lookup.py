@@ -1,6 +1,6 @@
-"""Small questions to the index of the case store: floods of a number, its leases, its age.
+"""Fast queries on the index of the case store: floods of a number, its leases, the index's age.
 
-The desk asks for whole cases; a bank's check is answered from a few columns of one table.
+The desk loads complete cases. A bank's request needs only a few columns of one table.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from streams.signal.clients import SignalClient
 from streams.wire import decode_action
 
 CHANGES_MAX: Final = 50_000
-"""Floods of the last hour that are looked at for sinks: ten campaigns."""
+"""Maximum number of floods of the last hour that are read for webhooks. Ten large campaigns."""
 
 FLOODS_MAX: Final = 200
-"""Floods of one number that are looked at, the newest first."""
+"""Maximum number of floods read for one number. The newest are read first."""
 
 
 @dataclass(frozen=True, slots=True)
 class FloodChange:
-    """One flood as the store has it; `recipient` in the form that is kept."""
+    """A flood in the store. `recipient`: number or token, as the store has it."""
 
     episode_id: str
     recipient: str
@@ -39,31 +39,31 @@ class FloodChange:
 
 @dataclass(frozen=True, slots=True)
 class IndexAge:
-    """Age of the index; events behind None: not known, which counts as too far."""
+    """How far the index is behind. `events_behind` None: unknown, which counts as too far."""
 
     behind_ms: int
     events_behind: int | None
 
     def stale(self, most_ms: float) -> bool:
-        """Tell if a `no` from this index could be wrong."""
+        """Return true if a negative answer from this index could be wrong."""
         return self.behind_ms > most_ms or self.events_behind is None or self.events_behind > 0
 
 
 class Lookup:
-    """Questions to a store; safe among threads. `tokens` gives other forms of a number."""
+    """Queries on a case store. Thread-safe. `tokens` returns the other stored forms of a number."""
 
     def __init__(self, store: CaseStore, tokens: Callable[[str], Iterable[str]]) -> None:
         self._store, self._tokens = store, tokens
 
     def age(self) -> IndexAge:
-        """Return how far the index is behind. Raise UnavailableError if it does not answer."""
+        """Return how far the index is behind. Raise UnavailableError if the store fails."""
         fresh = self._store.freshness()
         return IndexAge(fresh.lag_ms, fresh.events_behind)
 
     def floods(self, number: str) -> list[FloodSpan]:
         """Return the floods of a number that reached THROTTLE, the newest first.
 
-        Raise UnavailableError if the store does not answer.
+        Raises UnavailableError if the store does not answer.
         """
         wanted = (
             select(cases.c.first_ms, cases.c.last_ms, cases.c.ended_ms)
@@ -76,9 +76,9 @@ class Lookup:
             return [FloodSpan(*row) for row in connection.execute(wanted)]
 
     def changes(self, since_ms: int) -> list[FloodChange]:
-        """Return floods that reached THROTTLE with a message or an end since then, at most 50,000.
+        """Return the floods that reached THROTTLE and had a message or an end since `since_ms`.
 
-        Raise as `floods` does.
+        At most `CHANGES_MAX` (50,000). Raises UnavailableError if the store does not answer.
         """
         wanted = (
             select(cases.c.episode_id, cases.c.recipient, cases.c.first_ms, cases.c.ended_ms)
@@ -91,10 +91,11 @@ class Lookup:
             return [FloodChange(*row) for row in connection.execute(wanted)]
 
     def leases(self, number: str, now_ms: int) -> list[Action]:
-        """Return the leases of a number that gateways enforce now, at most one of each form.
+        """Return the leases of a number that gateways enforce now, at most one per form.
 
-        Of a form the newest counts; forms lie in partitions of their own, whose revisions do not
-        compare. Raise as `floods` does.
+        For each form of the number the newest lease counts. The forms are in different partitions,
+        so revisions of different forms cannot be compared. Raises UnavailableError if the store
+        does not answer.
         """
         newest = (
             select(leases.c.value)
@@ -114,7 +115,7 @@ class Lookup:
         ]
 
     def held(self, number: str, client: SignalClient) -> int:
-        """Return how many codes of a client's own platforms were refused, in the newest flood."""
+        """Return how many codes of the client's own platforms were refused in the newest flood."""
         floods = [each for each in self._store.find(number).cases if each.kind == "flood"]
         newest = max(floods, key=lambda each: each.first_ms, default=None)
         own = set(map(platform_id, client.platforms))

@@ -1,9 +1,9 @@
-"""Floods pushed to a bank that wants to be told, as CloudEvents 1.0, signed by Standard Webhooks.
+"""Push floods to banks by webhook: CloudEvents 1.0, signed with Standard Webhooks.
 
-Off unless a client has a sink. Only numbers of the client's own list are told of: those of its
-customers who agreed, as the bank has handed them over. An event has an id that is the same however
-often it is sent, so that a receiver passes over what it had: what is not answered, or was sent
-within the hour before a restart, is sent again. Each sink has a queue and a pace of its own.
+This is off unless a client has a webhook (`sink`). It covers only the numbers in the client's own
+file: customers who agreed. An event keeps its id each time it is sent, so the receiver can ignore
+duplicates. An event is sent again if it was not answered. After a restart, events of the last hour
+are sent again. Each webhook has its own queue and rate.
 """
 
 from __future__ import annotations
@@ -39,22 +39,24 @@ SOURCE: Final = "urn:otpguard:verification-flood-signal"
 TYPE: Final = "otpguard.verification-flood-signal.v0"
 LOOK_S: Final = 1.0
 LOOK_BACK_MS: Final = HOUR_MS
-"""Floods with a message or an end within this are looked at: the end of one comes late where
-little happens in its partition."""
+"""Only floods with a message or an end in the last hour are read.
+
+The end of a flood may be recorded late if its partition receives few messages.
+"""
 AGE_MAX_S: Final = 600.0
-"""Tried for so long; later it is of no use to a payment."""
+"""Maximum time to retry an event. A later event is useless to a payment check."""
 PAUSES_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 ANSWER_S: Final = 5.0
-WAITING_MAX: Final = 1_000  # events of a sink; over that the oldest are dropped
-SEEN_MAX: Final = 200_000  # ids of a sink
-NUMBERS_MAX: Final = 2_000_000  # of a sink
+WAITING_MAX: Final = 1_000  # events in the queue of a webhook; then the oldest is dropped
+SEEN_MAX: Final = 200_000  # event ids kept per webhook
+NUMBERS_MAX: Final = 2_000_000  # lines in the file of one client
 
 FloodEventKind = Literal["flood-started", "flood-ended"]
 
 
 @dataclass(frozen=True, slots=True)
 class FloodEvent:
-    """One thing that a bank is told. `number` is canonical."""
+    """An event for a bank. `number` is in canonical form."""
 
     episode_id: str
     kind: FloodEventKind
@@ -64,12 +66,12 @@ class FloodEvent:
 
     @property
     def event_id(self) -> str:
-        """The same for the same event, and of nothing that could be told from it."""
+        """Id of the event: always the same, and nothing can be derived from it."""
         named = f"{self.episode_id}\n{self.kind}".encode()
         return hashlib.sha256(named).hexdigest()[:32]
 
     def body(self) -> dict[str, Any]:
-        """Return the CloudEvent."""
+        """Return the event as a CloudEvent."""
         at_ms = self.started_ms if self.ended_ms is None else self.ended_ms
         data = {"phoneNumber": f"+{self.number}", "started": utc_exact(self.started_ms)}
         if self.ended_ms is not None:
@@ -86,26 +88,26 @@ class FloodEvent:
 
 
 def events_of(change: FloodChange, number: str) -> Iterable[FloodEvent]:
-    """Yield what a change of a flood tells: its start always, its end if it is over."""
+    """Yield the events of a flood: its start, and its end if the flood is over."""
     yield FloodEvent(change.episode_id, "flood-started", number, change.first_ms, None)
     if change.ended_ms is not None:
         yield FloodEvent(change.episode_id, "flood-ended", number, change.first_ms, change.ended_ms)
 
 
 class SinkNumbers:
-    """The numbers of one client, by every form that the store has of them; read anew if changed."""
+    """The numbers of one client, by every stored form. The file is read again after a change."""
 
     def __init__(
         self, path: Path, numbers: Numbers, tokens: Callable[[str], Iterable[str]]
     ) -> None:
-        """Read the file. Raise ConfigError for a line that is no number."""
+        """Read the file. Raise ConfigError for a line that is not a phone number."""
         self._path, self._numbers, self._tokens = path, numbers, tokens
-        self._version: tuple[int, ...] = ()  # of the file that was read last, right or wrong
-        self._met: tuple[str, tuple[int, ...]] | None = None  # an error, and of which file
+        self._version: tuple[int, ...] = ()  # version of the file that was last read, even invalid
+        self._met: tuple[str, tuple[int, ...]] | None = None  # last error, and its file version
         self.by_form = self._read()
 
     def renew(self) -> None:
-        """Read the file if it has changed; one that is wrong leaves what was, and is read once."""
+        """Read the file again if it has changed. An invalid file is read once; old numbers stay."""
         met = None
         try:
             if _version(self._path) == self._version:
@@ -113,10 +115,10 @@ class SinkNumbers:
             self.by_form = self._read()
         except ConfigError as error:
             met = type(error).__name__, self._version
-        except OSError as error:  # not there, or out of reach: read when it is back
+        except OSError as error:  # missing or unreadable: it is read when it is back
             self._version = ()
             met = type(error).__name__, self._version
-        if met == self._met:  # told once, and not each second
+        if met == self._met:  # log an error once, not every second
             return
         self._met = met
         if met is None:
@@ -144,16 +146,16 @@ class SinkNumbers:
 
 
 def _version(path: Path) -> tuple[int, ...]:
-    """Signs of a change of a file's content, or of who may read it."""
+    """Return values that change with the content of a file or its permissions."""
     found = path.stat()
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 class Sink:
-    """The place where one client wants to be told. `send` blocks, and is for a thread."""
+    """The webhook of one client. `send` blocks, so call it in a thread."""
 
     def __init__(self, client: SignalClient) -> None:
-        """Read its secret. Raise ConfigError if it cannot sign."""
+        """Read the secret. Raise ConfigError if requests cannot be signed with it."""
         assert client.sink_secret_file is not None
         try:
             secret = client.sink_secret_file.read_bytes().strip()
@@ -166,7 +168,7 @@ class Sink:
         )
 
     def send(self, event: FloodEvent) -> Delivery:
-        """Post an event once."""
+        """Post an event once, without a retry."""
         content = msgspec.json.encode(event.body())
         headers = {
             "Content-Type": "application/cloudevents+json",
@@ -177,7 +179,7 @@ class Sink:
 
 @dataclass(slots=True)
 class Outgoing:
-    """Mutable: the queue of one sink, and the ids that were in it."""
+    """The queue of one webhook, and the ids of events that were queued before. Mutable."""
 
     sink: Sink
     numbers: SinkNumbers
@@ -187,7 +189,7 @@ class Outgoing:
     seen: OrderedDict[str, None] = field(default_factory=OrderedDict)
 
     def put(self, event: FloodEvent, at_s: float) -> int:
-        """Queue an event that is new; return how many old ones had to go for it."""
+        """Queue an event if it is new. Return how many old events were dropped to make room."""
         if event.event_id in self.seen:
             return 0
         self.seen[event.event_id] = None
@@ -202,9 +204,10 @@ class Outgoing:
 
 
 class Pusher:
-    """Looks for floods and tells sinks of them, until it is cancelled.
+    """Read floods from the store and push them to webhooks, until cancelled.
 
-    Whatever it meets it logs by its type, since a message could hold a number, and goes on.
+    Errors do not stop it. They are logged by type only, because a message could contain a phone
+    number.
     """
 
     def __init__(
@@ -220,10 +223,10 @@ class Pusher:
         self._lookup, self._ledger, self._metrics = lookup, ledger, metrics
         self._outgoing = list(outgoing)
         self._now_ms, self._pauses_s = now_ms, pauses_s
-        self._met = ""  # the type of error that the last look met
+        self._met = ""  # error type of the last look; empty: none
 
     async def run(self) -> None:
-        """Run."""
+        """Look for floods once a second, and deliver events. Runs until cancelled."""
         async with asyncio.TaskGroup() as group:
             for each in self._outgoing:
                 group.create_task(self._deliver(each))
@@ -232,22 +235,22 @@ class Pusher:
                 await asyncio.sleep(LOOK_S)
 
     async def look(self) -> None:
-        """Queue what is new in the store; what fails is tried again with the next look.
+        """Queue new events from the store. After an error, the next call tries again.
 
-        An error with one client's numbers keeps no other client from being told.
+        An error with the numbers of one client does not affect other clients.
         """
         met = ""
         changes: list[FloodChange] = []
         try:
             changes = await asyncio.to_thread(self._lookup.changes, self._now_ms() - LOOK_BACK_MS)
-        except Exception as error:  # noqa: BLE001 - else nobody would be told of a flood any more
+        except Exception as error:  # noqa: BLE001 - otherwise all pushes would stop for good
             met = type(error).__name__
         for each in self._outgoing:
             try:
                 await self._queue(each, changes)
-            except Exception as error:  # noqa: BLE001 - likewise
+            except Exception as error:  # noqa: BLE001 - for the same reason
                 met = type(error).__name__
-        if met != self._met:  # once, and not each second
+        if met != self._met:  # log an error once, not every second
             log.warning("the look for floods: %s", met or "goes on")
             self._met = met
 
@@ -267,7 +270,7 @@ class Pusher:
             await asyncio.sleep(pause_s)
 
     async def _tell(self, sink: Sink, event: FloodEvent, until_s: float) -> None:
-        """Send an event until it is taken, refused, or too old. Nothing leaves without audit."""
+        """Send an event until it is accepted, refused, or too old. Audited before the first try."""
         line: dict[str, Any] = {
             "actor": sink.client.name, "channel": "api", "auth": "sink", "verb": "push",
             "subject": event.number, "episode_id": event.episode_id, "detail": event.kind,
@@ -282,7 +285,7 @@ class Pusher:
                 told = await asyncio.to_thread(sink.send, event)
             except UnavailableError:
                 told = Delivery(Delivered.AWAY, "audit")
-            except Exception as error:  # noqa: BLE001 - else no sink would be told any more
+            except Exception as error:  # noqa: BLE001 - otherwise this would stop all webhooks
                 told = Delivery(Delivered.UNKNOWN, type(error).__name__)
                 log.warning("a push to %s met %s", sink.client.name, told.why)
             pause_s = self._pauses_s[min(tries, len(self._pauses_s) - 1)]
@@ -305,9 +308,9 @@ class Pusher:
 
 
 def pusher_of(parts: Any, tokens: Callable[[str], Iterable[str]]) -> Pusher | None:
-    """Return what tells the clients that have a sink; None if none has.
+    """Return the pusher for all clients with a webhook, or None if there is no webhook.
 
-    `parts` are the signal's. Raise ConfigError for a sink that cannot be told.
+    `parts`: the `SignalParts` of the service. Raises ConfigError for an unusable webhook.
     """
     outgoing = [
         Outgoing(Sink(client), SinkNumbers(client.sink_numbers_file, parts.numbers, tokens))

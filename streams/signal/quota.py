@@ -1,7 +1,7 @@
-"""Quotas of clients: so many questions a minute, and so many about one number an hour. Pure.
+"""Quotas of clients: requests per minute, and requests about one number per hour. Pure.
 
-The second is the more important: a bank asks about a customer who does something; who asks about
-one person again and again watches her.
+The quota per number matters more. A bank asks about a customer who is doing something. A client
+that asks about the same person again and again is watching that person.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from detectors.model.times import HOUR_MS, MINUTE_MS
 from streams.signal.clients import SignalClient
 
 NUMBERS_MAX: Final = 200_000
-"""Numbers remembered over all clients; the one asked about longest ago goes first."""
+"""Maximum number of (client, number) pairs kept. The pair used longest ago is dropped first."""
 
 Over = Literal["", "TOO_MANY_REQUESTS", "QUOTA_EXCEEDED"]
 
 
 class Quotas:
-    """Counts within fixed minutes and hours of a clock that is given."""
+    """Count requests in fixed minutes and hours. The caller passes the time."""
 
     def __init__(self) -> None:
-        self._minutes: dict[str, tuple[int, int]] = {}  # client -> minute, asked in it
+        self._minutes: dict[str, tuple[int, int]] = {}  # client -> minute, requests in it
         self._hours: OrderedDict[tuple[str, str], tuple[int, int]] = OrderedDict()
 
     def take(self, client: SignalClient, number: str, now_ms: int) -> Over:
-        """Count one question; return why it is one too many, empty if it is not."""
+        """Count one request. Return the error code if a quota is exceeded, otherwise ""."""
         minute = now_ms // MINUTE_MS
         began, asked = self._minutes.get(client.name, (minute, 0))
         asked = asked + 1 if began == minute else 1

@@ -1,4 +1,4 @@
-"""The signal as a process: TLS, the audit's producer, metrics, and an end within seconds."""
+"""Run the signal as a process: TLS, audit producer, metrics, and a shutdown within seconds."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SENT_S: Final = 10.0
-RENEW_S: Final = 5.0  # from one producer to the next, where each comes to its end at once
+RENEW_S: Final = 5.0  # shortest time between two producers, in case each fails at once
 GRACE_S: Final = 3
 LINGER_MS: Final = 1
 BACKLOG: Final = 512
 CONCURRENT_MAX: Final = 512
-"""Requests at a time; more get 503 at once, which is better than all of them late."""
+"""Maximum concurrent requests. Further requests get 503 at once, instead of delaying all others."""
 
-try:  # the parser of the gate, if it is there, takes a third of the time
+try:  # httptools, if installed, parses in a third of the time
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as _Protocol
 except ImportError:  # pragma: no cover
     from uvicorn.protocols.http.h11_impl import (  # type: ignore[assignment]
@@ -57,10 +57,10 @@ except ImportError:  # pragma: no cover
 
 
 class CertifiedProtocol(Bounded, _Protocol):
-    """HTTP of uvicorn, which tells the application whose certificate a client has shown."""
+    """uvicorn's HTTP protocol; it also passes the client's TLS certificate to the application."""
 
     def connection_made(self, transport: Any) -> None:
-        """Note the SHA-256 of the client's certificate, if the handshake asked for one."""
+        """Record the SHA-256 of the client certificate, if the client sent one."""
         shown = transport.get_extra_info("ssl_object")
         der = shown.getpeercert(binary_form=True) if shown is not None else None
         inner = self.app
@@ -76,11 +76,11 @@ class CertifiedProtocol(Bounded, _Protocol):
 
 
 class EndingServer(uvicorn.Server):
-    """Ends with 0 when it is asked to: uvicorn's own raises the signal again at its end."""
+    """uvicorn server that exits with 0 after SIGTERM. Uvicorn itself raises the signal again."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Take SIGTERM and SIGINT while it serves, if this is the thread that gets them."""
+        """Handle SIGTERM and SIGINT while serving. Python allows this in the main thread only."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -97,9 +97,9 @@ class EndingServer(uvicorn.Server):
 
 @contextmanager
 def publishing(settings: Settings) -> Iterator[Publish]:
-    """Give what writes to the audit's topic. Raise UnavailableError if no broker answers."""
+    """Yield the function that publishes audit records. Raise UnavailableError without a broker."""
     with Cluster(settings.kafka):
-        pass  # librdkafka would wait in silence for a broker that is not there
+        pass  # checks the connection; librdkafka would wait for a missing broker without an error
     publisher = _Publisher(settings)
     try:
         yield publisher.publish
@@ -108,11 +108,11 @@ def publishing(settings: Settings) -> Iterator[Publish]:
 
 
 class _Publisher:
-    """Publishes the audit by one producer; by another one where that came to its end."""
+    """Publish audit records with one producer. After a fatal error a new producer is created."""
 
     def __init__(self, settings: Settings) -> None:
         self._topic = settings.topics.audit
-        # In C, without Python's lock: a producer in Python made answers wait for its turns.
+        # librdkafka is C code that runs without the GIL. A producer in Python delayed answers.
         self._arguments = {
             **arguments(settings.kafka),
             "partitioner": "murmur2_random",
@@ -126,7 +126,7 @@ class _Publisher:
         self._make()
 
     def _make(self) -> None:
-        """Make a producer. Raise UnavailableError where the last one is too young for another."""
+        """Create a producer. Raise UnavailableError if the last one was created moments ago."""
         now = time.monotonic()
         if now < self._renew_at:
             raise UnavailableError(self._ended_by)
@@ -134,10 +134,11 @@ class _Publisher:
         self._producer = Producer(self._arguments, logger=logging.getLogger("librdkafka"))
 
     def publish(self, records: list[tuple[bytes, bytes]]) -> None:
-        """Publish records, and return when all are safe. Raise UnavailableError if one is not.
+        """Publish records and wait for all acknowledgements. Raise UnavailableError on failure.
 
-        A lacking right, or a broker that lost what it acknowledged, ends an idempotent producer
-        for good. It is dropped with all that it held: the chain of these records ends there.
+        Some errors are fatal for an idempotent producer: a missing permission, or a broker that
+        lost acknowledged records. Then the producer is dropped with its queue, and the chain of
+        these records ends.
         """
         if self._producer is None:
             self._make()
@@ -170,18 +171,18 @@ class _Publisher:
             producer.poll(SENT_S)
 
     def close(self) -> None:
-        """Wait a moment for what is on its way still."""
+        """Wait up to `SENT_S` seconds for records in flight."""
         if self._producer is not None:
-            with suppress(KafkaException):  # it came to its end: nothing is on its way
+            with suppress(KafkaException):  # after a fatal error nothing is in flight
                 self._producer.flush(SENT_S)
 
 
 def askers(settings: Settings) -> tuple[dict[str, SignalClient], Callable[[], bytes] | None]:
-    """Return who may ask, and where keys of tokens come from. Raise ConfigError if nobody may."""
+    """Return the clients, and the source of token keys. Raise ConfigError if nobody could ask."""
     own = settings.signal
     if own.clients_file is None:
         raise ConfigError(tr("signal.clients_file: nobody may ask without one"))
-    clients = read(own.clients_file)
+    clients = read(own.clients_file, settings.registry()[0])
     fetch: Callable[[], bytes] | None = None
     if own.jwks_file is not None:
         fetch = JwksFile(own.jwks_file)
@@ -195,7 +196,7 @@ def askers(settings: Settings) -> tuple[dict[str, SignalClient], Callable[[], by
 def parts_of(
     settings: Settings, store: CaseStore, publish: Publish, metrics: Metrics
 ) -> SignalParts:
-    """Put the service together. Raise ConfigError for settings by which nobody could ask."""
+    """Create the parts of the service. Raise ConfigError if no client could use it."""
     own = settings.signal
     clients, fetch = askers(settings)
     tokens = fetch and AccessTokens(fetch, own.issuer, own.audience, number_claim=own.number_claim)
@@ -213,7 +214,7 @@ def parts_of(
 
 
 def server_of(settings: Settings, signal: Signal) -> uvicorn.Server:
-    """Return uvicorn's server by the settings; with a client CA certificates are asked for."""
+    """Create the uvicorn server. With a client CA, it asks clients for a certificate."""
     own = settings.signal
     config = uvicorn.Config(
         signal.app(),
@@ -222,7 +223,7 @@ def server_of(settings: Settings, signal: Signal) -> uvicorn.Server:
         http=CertifiedProtocol,
         ws="none",
         lifespan="off",
-        access_log=False,  # it would log addresses, and nothing that the audit has not
+        access_log=False,  # would contain addresses, and nothing that the audit log lacks
         log_config=None,
         server_header=False,
         backlog=BACKLOG,
@@ -237,7 +238,7 @@ def server_of(settings: Settings, signal: Signal) -> uvicorn.Server:
 
 
 async def run(signal: Signal, server: uvicorn.Server, pusher: Pusher | None = None) -> None:
-    """Serve until SIGTERM or SIGINT, and tell sinks meanwhile."""
+    """Serve until SIGTERM or SIGINT, and push to webhooks meanwhile."""
     pushing = None if pusher is None else asyncio.create_task(pusher.run())
     if pushing is not None:
         pushing.add_done_callback(_tell_end)
@@ -247,13 +248,13 @@ async def run(signal: Signal, server: uvicorn.Server, pusher: Pusher | None = No
         try:
             if pushing is not None:
                 pushing.cancel()
-                await asyncio.wait({pushing})  # raises nothing of its own
+                await asyncio.wait({pushing})  # does not raise errors of the task
         finally:
             await signal.parts.ledger.close()
 
 
 def _tell_end(pushing: asyncio.Task[None]) -> None:
-    """Log by type that the pusher has ended, unless it was told to: a message may hold a number."""
+    """Log that the pusher failed, by error type only: a message may contain a phone number."""
     if not pushing.cancelled():
         error = pushing.exception()
         met = error.exceptions if isinstance(error, BaseExceptionGroup) else (error,)
@@ -262,7 +263,7 @@ def _tell_end(pushing: asyncio.Task[None]) -> None:
 
 
 def unready(signal: Signal) -> str:
-    """Return why the signal cannot answer, empty if it can, and say so in the metrics."""
+    """Return why the signal cannot answer, or "". Also updates the metric."""
     parts = signal.parts
     try:
         stale = parts.lookup.age().stale(parts.stale_ms)
@@ -274,9 +275,9 @@ def unready(signal: Signal) -> str:
 
 
 def serve(settings: Settings) -> None:
-    """Serve banks. Raise ConfigError or UnavailableError if that cannot begin."""
+    """Run the service. Raise ConfigError or UnavailableError if it cannot start."""
     own = settings.signal
-    askers(settings)  # what a restart cannot help is said before anything is waited for
+    askers(settings)  # report wrong settings before waiting for store and brokers
     check_own("signal", own.cert_file, own.key_file, own.client_ca_file)
     store = CaseStore(
         settings.desk.store,
@@ -286,9 +287,9 @@ def serve(settings: Settings) -> None:
     metrics = Metrics("signal")
     with closing(store), publishing(settings) as publish:
         signal = Signal(parts_of(settings, store, publish, metrics))
-        signal.parts.lookup.age()  # a store that is away is said before anybody asks
+        signal.parts.lookup.age()  # fail now if the store is unavailable
         pusher = pusher_of(signal.parts, tokens_of(settings.desk.token_key_files))
-        unready(signal)  # says it in the metrics
+        unready(signal)  # sets the metric
         where = settings.http
         with (
             http.serve(where.host, where.port_of("signal"), metrics.registry,

@@ -1,4 +1,4 @@
-"""Access tokens: JWTs that the operator's authorisation server signed, checked by its JWKS."""
+"""Check access tokens: JWTs from the operator's authorisation server, verified with its JWKS."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from streams.errors import ConfigError, UnavailableError
 from streams.language import tr
 
 ALGORITHMS: Final = ["ES256", "ES384", "PS256", "RS256", "EdDSA"]
-"""Asymmetric ones: with a shared secret every client could make tokens."""
+"""Accepted algorithms, all asymmetric. With a shared secret every client could create tokens."""
 
 REFRESH_S: Final = 600.0
 AGAIN_S: Final = 30.0
-"""A token of an unknown key makes the keys be read again, but no sooner than this."""
+"""A token with an unknown key triggers another read of the JWKS, at most once in this time."""
 
 LEEWAY_S: Final = 30
 KEPT_MAX: Final = 4_096
@@ -33,27 +33,27 @@ JWKS_BYTES_MAX: Final = 1 << 20
 
 
 class TokenError(Exception):
-    """A token that is none, is over, or is somebody else's."""
+    """The token is invalid, expired, or was issued for another service."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """A token that was found good."""
+    """A valid token."""
 
     client: str
     scopes: frozenset[str]
     expires_s: float
-    number: str  # of a three-legged one: whose consent it bears; empty for a client alone
+    number: str  # user's number in a three-legged token; empty if the client acts on its own
 
 
 class JwksFile:
-    """Keys from a file, read anew when it has changed."""
+    """Read the JWKS from a file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def __call__(self) -> bytes:
-        """Return the document. Raise ConfigError if it cannot be read."""
+        """Return the JWKS document. Raise ConfigError if the file cannot be read."""
         try:
             return self._path.read_bytes()
         except OSError as error:
@@ -61,14 +61,14 @@ class JwksFile:
 
 
 class JwksUrl:
-    """Keys from the operator's authorisation server."""
+    """Read the JWKS from the operator's authorisation server."""
 
     def __init__(self, url: str) -> None:
         self._url = url
 
     def __call__(self) -> bytes:
-        """Return the document. Raise UnavailableError if it does not come."""
-        import urllib3  # noqa: PLC0415 - only here
+        """Return the JWKS document. Raise UnavailableError if the server does not send it."""
+        import urllib3  # noqa: PLC0415 - used only here
 
         try:
             with urllib3.PoolManager(retries=False, timeout=TIMEOUT_S) as pool:
@@ -85,7 +85,7 @@ class JwksUrl:
 
 
 class AccessTokens:
-    """Checks tokens; those found good are remembered until they end, for a bank sends one often."""
+    """Check tokens. Valid tokens are cached, because a bank sends the same token many times."""
 
     def __init__(
         self,
@@ -97,10 +97,10 @@ class AccessTokens:
         clock: Callable[[], float] = time.time,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Read the keys. Raise ConfigError for a document that is none, and what `fetch` raises.
+        """Read the keys. Raise ConfigError for an invalid JWKS, or whatever `fetch` raises.
 
-        Tokens end by `clock`. How old the keys are is told by `ticks`: a clock that is set back
-        would else keep new keys from being read, and withdrawn ones good.
+        `clock` decides when tokens expire. `ticks` (monotonic) decides when keys are read again. If
+        the wall clock is set back, withdrawn keys must not stay valid for longer.
         """
         self._fetch, self._clock, self._ticks = fetch, clock, ticks
         self._number_claim = number_claim
@@ -114,10 +114,10 @@ class AccessTokens:
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, AccessToken] = OrderedDict()
         self._keys = self._read()
-        self._read_s = ticks()  # when
+        self._read_s = ticks()  # time of the last read
 
     async def checked(self, token: str) -> AccessToken:
-        """Return as `check` does: at once what is remembered, else from a thread."""
+        """Like `check`, but does not block: a token that is not cached is checked in a thread."""
         if (kept := self._remembered(token)) is not None:
             return kept
         return await asyncio.to_thread(self.check, token)
@@ -129,7 +129,7 @@ class AccessTokens:
         return kept if kept is not None and fresh and self._clock() < kept.expires_s else None
 
     def check(self, token: str) -> AccessToken:
-        """Return what a token allows. Raise TokenError if it allows nothing."""
+        """Check a token and return its rights. Raise TokenError if it is not valid."""
         if (kept := self._remembered(token)) is not None:
             return kept
         self._refresh(REFRESH_S)
@@ -149,7 +149,7 @@ class AccessTokens:
     def _decoded(self, token: str) -> jwt.Token:
         try:
             return jwt.decode(token, self._keys, algorithms=ALGORITHMS)
-        except Exception:  # noqa: BLE001 - whoever wrote it: the library has no end of errors
+        except Exception:  # noqa: BLE001 - malformed tokens cause many kinds of library errors
             raise TokenError from None
 
     def _allowed(self, claims: dict[str, Any]) -> AccessToken:
@@ -159,14 +159,17 @@ class AccessTokens:
             scopes = frozenset(scope.split() if isinstance(scope, str) else map(str, scope))
             number = claims.get(self._number_claim, "")
             expires_s = float(claims["exp"])
-        except Exception:  # noqa: BLE001 - as above: claims may be of any type, and of any size
+        except Exception:  # noqa: BLE001 - as above: claims can have any type and size
             raise TokenError from None
         if not isinstance(client, str) or not isinstance(number, str):
             raise TokenError
         return AccessToken(client, scopes, expires_s, number)
 
     def _refresh(self, age_s: float) -> bool:
-        """Read the keys again if they are so old, and say so; old ones stay if none come."""
+        """Read the keys again if they are older than `age_s`. Return true if new keys were read.
+
+        The old keys stay in use if the read fails.
+        """
         with self._lock:
             now = self._ticks()
             if now - self._read_s < age_s:
@@ -177,7 +180,7 @@ class AccessTokens:
         except (ConfigError, UnavailableError):
             return False
         with self._lock:
-            self._kept.clear()  # a key may have been withdrawn
+            self._kept.clear()  # the key of a cached token may have been withdrawn
         return True
 
     def _read(self) -> KeySet:

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from detectors import chain
 from detectors.chain import STATE_FORMAT, Snapshot
+from detectors.recipients.overflow import BLOCK
 from detectors.recipients.table import WORDS
 from streams.state import written
 
@@ -36,6 +37,7 @@ FORMAT: Final = 1
 CHUNK_BYTES_MAX: Final = 850_000
 """With its key and the record's overhead below 900 kB, so that a broker's and a producer's default
 limit of 1 MB hold it."""
+BLOCK_BYTES: Final = 2 * BLOCK
 MAGIC: Final = b"otpguard"
 _DIGEST_BYTES: Final = 16
 _MANIFEST: Final = "manifest"
@@ -151,14 +153,18 @@ class Key(NamedTuple):
 
 
 def pieces(snapshot: Snapshot) -> Iterator[tuple[str, bytes]]:
-    """Names and contents of the chunks of a state: `r<i>` the rows, `s<i>` all the rest.
+    """Names and contents of the chunks of a state.
 
-    A row keeps its place in the table for life: chunk `r<i>` changes only if one of its rows did.
+    They are `r<i>` the rows, `p<i>` the places of their overflow, and `s<i>` all the rest. A row
+    keeps its place in the table for life: chunk `r<i>` changes only if one of its rows did.
     """
     rows = snapshot.rows
     rows_a_chunk = CHUNK_BYTES_MAX // max(1, rows.shape[1] * rows.itemsize)
     for i, at in enumerate(range(0, len(rows), rows_a_chunk)):
         yield f"r{i}", rows[at : at + rows_a_chunk].tobytes()
+    blocks_a_chunk = CHUNK_BYTES_MAX // BLOCK_BYTES
+    for i, at in enumerate(range(1, len(snapshot.places), blocks_a_chunk)):  # the first is empty
+        yield f"p{i}", snapshot.places[at : at + blocks_a_chunk].tobytes()
     rest = msgspec.msgpack.encode(snapshot.rest)
     for i, at in enumerate(range(0, len(rest), CHUNK_BYTES_MAX)):
         yield f"s{i}", rest[at : at + CHUNK_BYTES_MAX]
@@ -367,20 +373,25 @@ def _assemble(partition: int, name: str, writer: _Writer) -> Snapshot:
     assert isinstance(manifest, Manifest)
     key = Key(partition, name, _MANIFEST).encode().decode()
     count, width = manifest.rows_shape
-    sizes = [h.size for chunk, h in manifest.chunks.items() if chunk.startswith("r")]
-    whole = all(size > 0 and size % 8 == 0 for size in sizes)
-    if count < 0 or width != WORDS or not whole or sum(sizes) != 8 * count * width:
+    sizes = {
+        kind: [held.size for chunk, held in manifest.chunks.items() if chunk.startswith(kind)]
+        for kind in "rp"
+    }
+    whole = all(size > 0 and size % 8 == 0 for size in sizes["r"] + sizes["p"])
+    blocks, odd = divmod(sum(sizes["p"]), BLOCK_BYTES)
+    if count < 0 or width != WORDS or not whole or sum(sizes["r"]) != 8 * count * width or odd:
         raise CheckpointError(key, "its chunks are not the rows that it says")
     rows: NDArray[np.uint64] = np.empty((count, width), dtype=np.uint64)
-    flat = rows.reshape(-1)
-    at = 0
+    places: NDArray[np.uint16] = np.zeros((1 + blocks, BLOCK), np.uint16)
+    flat = {"r": rows.reshape(-1), "p": places[1:].view(np.uint64).reshape(-1)}
+    at = dict.fromkeys(flat, 0)
     rest = bytearray()
     for chunk, entry in manifest.chunks.items():  # in the order in which they were cut
         data = writer.chunks.pop((chunk, entry.version)).data
-        if chunk.startswith("r"):
+        if (kind := chunk[:1]) in flat:
             words = np.frombuffer(data, dtype=np.uint64)
-            flat[at : at + len(words)] = words
-            at += len(words)
+            flat[kind][at[kind] : at[kind] + len(words)] = words
+            at[kind] += len(words)
         else:
             rest += data
     try:
@@ -388,7 +399,7 @@ def _assemble(partition: int, name: str, writer: _Writer) -> Snapshot:
     except (ValueError, RecursionError) as error:
         why = f"the state beside its rows does not decode ({type(error).__name__})"
         raise CheckpointError(key, why) from None
-    return Snapshot(header=manifest.header, rows=rows, rest=told)
+    return Snapshot(header=manifest.header, rows=rows, rest=told, places=places)
 
 
 def rebuilt(params: chain.Params, partition: int, restored: Restored) -> chain.Partition:
@@ -399,6 +410,8 @@ def rebuilt(params: chain.Params, partition: int, restored: Restored) -> chain.P
     """
     snapshot = restored.snapshot
     try:
+        if not 0 <= snapshot.header["next_offset"] <= restored.next_offset:
+            raise ValueError("a state of a later offset")
         told = written.typed(snapshot.rest)
         return chain.restore(params, replace(snapshot, rest=told))
     except _UNFIT as error:

@@ -26,6 +26,7 @@ from detectors.recipients.table import WORDS
 from streams.errors import ConfigError
 from streams.language import tr
 from streams.state.checkpoint import (
+    BLOCK_BYTES,
     AwaitOutputs,
     ChangelogReader,
     CheckpointError,
@@ -361,7 +362,8 @@ class StateManager:
         budget = self._rate * self.deadline_s
         tasks = []
         for assigned in sorted(self.partitions.values(), key=lambda assigned: assigned.covered_at):
-            size = assigned.state.recipients * ROW_BYTES
+            table = assigned.state.table
+            size = table.count * ROW_BYTES + table.overflow.live * BLOCK_BYTES
             if assigned.dirty and size <= budget:
                 budget -= size
                 tasks.append(asyncio.create_task(self._checkpoint(assigned, float("inf"))))

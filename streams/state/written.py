@@ -16,6 +16,8 @@ from typing import Annotated, Any, Final, Literal, NotRequired, TypedDict
 import msgspec
 from msgspec import Meta
 
+from detectors.recipients.overflow import MARKS_MAX, PLACES_MAX
+from detectors.recipients.row import BORN, HABIT, PRINTS
 from detectors.recipients.windows import RUNGS
 
 PRINT_BYTES: Final = (1 << 16) // 8
@@ -36,14 +38,32 @@ Path = tuple[LevelCode, TimeMs, Count, str, Score, Score]
 
 Bucket = tuple[Time, Count, Time, Time]
 Held = tuple[
-    str, Time, Time, Time, Count, LevelCode, Mode, TimeMs, TimeMs, bool, list[Path]
+    str,
+    Time,
+    Time,
+    Time,
+    Count,
+    LevelCode,
+    Mode,
+    TimeMs,
+    TimeMs,
+    bool,
+    Annotated[list[Path], Meta(min_length=1)],
 ]  # an episode
-Memory = tuple[Time, list[tuple[Print, Count, Time]], list[PlatformId]]  # day, known, habits
+Day = Annotated[int, Meta(ge=0, le=BORN)]
+Step = Annotated[int, Meta(ge=0, le=HABIT)]
+Memory = tuple[
+    Day,
+    Annotated[list[tuple[Print, Step, Time]], Meta(max_length=PRINTS)],
+    Annotated[list[Print], Meta(max_length=PLACES_MAX)] | None,
+    Annotated[list[Print], Meta(max_length=MARKS_MAX)],
+    list[PlatformId],
+]  # the first day, known by print, extent, marks, habits
 Platforms = list[tuple[PlatformId, TimeMs]]
 Tainted = list[tuple[PlatformId, Count]]
 Heard = list[
     tuple[Word, Word]
-]  # a word of more than 64 bits: what lies above the low 34, and these
+]  # a word of more than 64 bits: what lies above the low 35, and these
 Requests = tuple[
     Annotated[int, Meta(ge=-1, le=2**63 - 1)],  # offset of the lease
     TimeMs,  # when gateways were told, and when they would have been at the mean pace
@@ -75,6 +95,7 @@ Suspect = tuple[
     Requests | None,
     list[tuple[PlatformId, Offset]],
     IncidentState | None,
+    tuple[list[PlatformId], list[Print]] | None,  # what the newest lease lets pass: ids, prints
 ]
 Resend = tuple[Word, str, Time, Time, PlatformId, str, list[tuple[PlatformId, Count]], Path | None]
 RefusedPlatforms = tuple[Word, Time, list[PlatformId], list[tuple[PlatformId, Time]]]
@@ -105,6 +126,9 @@ class State(TypedDict):
     gateways: list[Gateway]
     resends: list[Resend]
     hindsight: list[RefusedPlatforms]
+    relapses: list[tuple[Word, Time, list[PlatformId], Platforms]]
+    pages: list[tuple[Word, list[tuple[Word, PlatformId, Time]]]]
+    overflow_open: bool
     window_next: Time
     windows: list[tuple[Time, Count, Prints, Rungs]]
     network: NotRequired[Network]

@@ -1,1 +1,1 @@
-"""Metrics, and the small HTTP server that shows them."""
+"""Prometheus metrics, and the small HTTP server for metrics and health checks."""

@@ -1,6 +1,7 @@
-"""`/metrics`, `/health/live` and `/health/ready`, in threads of their own.
+"""HTTP server for `/metrics`, `/health/live` and `/health/ready`, in threads of its own.
 
-Not in the event loop: a probe must be answered when the loop hangs, for that is what it asks about.
+The server does not run in the event loop, because a liveness probe must be answered when the loop
+hangs.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from prometheus_client.exposition import choose_encoder
 from streams.errors import UnavailableError
 from streams.language import tr
 
-REQUEST_S: Final = 5.0  # a client that dawdles is cut off
-THREADS_MAX: Final = 8  # requests at a time: a scrape, probes and people need no more
-ROOM_S: Final = 1.0  # for one that was cut off to leave its place
+REQUEST_S: Final = 5.0  # a slower client is disconnected
+THREADS_MAX: Final = 8  # concurrent requests: enough for a scrape, probes and people
+ROOM_S: Final = 1.0  # time for a disconnected client to free its thread
 
 Check = Callable[[], str]
-"""Returns what is wrong; empty if nothing is. Called from other threads than the event loop's."""
+"""Returns a problem as text, or an empty string if all is well. Called from other threads than the
+event loop's."""
 
 
 @contextmanager
@@ -38,10 +40,10 @@ def serve(
     ready: Check,
     share: bool = False,
 ) -> Iterator[str]:
-    """Serve while the block runs, and give it the address, such as `127.0.0.1:9464`.
+    """Serve while the block runs; yield the address, such as `127.0.0.1:9464`.
 
-    With `share` a successor may take the same port before this process has ended.
-    Raise UnavailableError if the port is taken: whoever has it may be about to end.
+    With `share`, a successor may listen on the same port before this process ends. Raise
+    UnavailableError if the port is in use, because its owner may be about to exit.
     """
     checks = {"/health/live": live, "/health/ready": ready}
 
@@ -75,16 +77,15 @@ def serve(
 
 
 class BoundedServer(ThreadingHTTPServer):
-    """Answers so many requests at a time; past that the oldest has to make room.
+    """HTTP server with a limit on concurrent requests. Beyond it, the oldest is disconnected.
 
-    A thread for each connection and no bound would let whoever opens connections take all threads
-    that a supervisor allows the process. Who comes newest gets an answer: a probe is not kept out
-    by clients that dawdle.
+    Without a limit, a client that opens many connections could use all threads that the process may
+    have. The newest connection is always served, so slow clients cannot block a probe.
     """
 
     daemon_threads = True
-    block_on_close = False  # a client that hangs does not hold up the end of the process
-    request_queue_size = 128  # of connections that wait; the library's 5 make a probe wait a second
+    block_on_close = False  # a client that hangs does not delay the end of the process
+    request_queue_size = 128  # waiting connections; with the default of 5 a probe may wait a second
     threads_max = THREADS_MAX
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
@@ -94,7 +95,7 @@ class BoundedServer(ThreadingHTTPServer):
         super().__init__(address, handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Answer in a thread of its own, once there is a place."""
+        """Answer in a thread of its own. If all are busy, disconnect the oldest client."""
         if not self._places.acquire(blocking=False):
             self._cut_off_oldest()
             if not self._places.acquire(timeout=ROOM_S):
@@ -104,19 +105,19 @@ class BoundedServer(ThreadingHTTPServer):
             self._open[request] = None
         try:
             super().process_request(request, client_address)
-        except RuntimeError:  # no thread to be had
+        except RuntimeError:  # no thread is available
             self._leave(request)
             self.shutdown_request(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Answer, and leave the place to the next."""
+        """Answer, and free the place for the next request."""
         try:
             super().process_request_thread(request, client_address)
         finally:
             self._leave(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a client that hangs up, or is cut off, is no news."""
+        """Log nothing: clients that disconnect, or are disconnected, are normal."""
 
     def _cut_off_oldest(self) -> None:
         with self._lock, suppress(OSError, StopIteration):
@@ -129,7 +130,7 @@ class BoundedServer(ThreadingHTTPServer):
 
 
 class _SharingServer(BoundedServer):
-    """A server whose port another process may listen on too (SO_REUSEPORT)."""
+    """A server on a port that other processes may listen on too (SO_REUSEPORT)."""
 
     allow_reuse_port = True
 
@@ -141,7 +142,7 @@ class _Handler(ABC, BaseHTTPRequestHandler):
 
     @abstractmethod
     def answer(self, path: str) -> tuple[int, str, bytes]:
-        """Status, content type and body."""
+        """Return status, content type and body."""
 
     def do_GET(self) -> None:
         """Answer one request."""
@@ -153,4 +154,4 @@ class _Handler(ABC, BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-        """Say nothing: a scrape every few seconds is no news."""
+        """Log nothing: regular scrapes are not worth a log line."""

@@ -1,9 +1,10 @@
-"""Every metric, defined once: name, type, unit, labels with their closed sets, meaning.
+"""Defines every metric once: name, type, unit, labels with their allowed values, meaning.
 
-All series of a process exist from its start, at zero, so that a rate over the first event is seen
-and a label value outside its set makes no new series. A call that names an unknown metric or value
-is a defect of the program: it is counted and logged, and ends no service. The one open label, a
-gateway's name, is held to a bounded number of plain names; the rest count as "other".
+All series of a process exist from its start, with value zero. So `rate` also sees the first event,
+and a label value that is not allowed creates no new series. An unknown metric or label value is a
+defect in the program. It is counted and logged, and does not stop the service. Only the label
+`gateway` is open: a limited number of plain names is accepted, and the others are counted as
+"other".
 """
 
 from __future__ import annotations
@@ -38,8 +39,10 @@ log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 PREFIX: Final = "otpguard_"
-GATEWAYS_MAX: Final = 32  # of label `gateway`; a carrier has a handful of SMS gateways
-GATEWAY_NAME: Final = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9._-]{0,31}")  # no number
+# maximum number of values of the label `gateway`; a carrier has a handful of SMS gateways
+GATEWAYS_MAX: Final = 32
+# must contain a letter, so that a phone number is not accepted
+GATEWAY_NAME: Final = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 OTHER: Final = "other"
 
 LEVELS: Final = ("watch", "throttle")
@@ -110,25 +113,25 @@ _ALL: Final[tuple[Role, ...]] = get_args(Role)
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric family, without the prefix that all share."""
+    """One metric family. `name` is without the common prefix."""
 
     name: str
     kind: Literal["counter", "gauge", "histogram"]
     unit: str
     meaning: str
-    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # label -> closed set
-    buckets: tuple[float, ...] = ()  # upper edges, in `unit`
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # label -> allowed values
+    buckets: tuple[float, ...] = ()  # upper bounds, in `unit`
     roles: tuple[Role, ...] = ("worker",)
 
 
-_ADAPTER: Final[tuple[Role, ...]] = ("adapter", "gate")  # a gate has an adapter in it
+_ADAPTER: Final[tuple[Role, ...]] = ("adapter", "gate")  # a gate contains an adapter
 _MODAL: Final[tuple[Role, ...]] = ("worker", "adapter", "gate")
 _GATE: Final[tuple[Role, ...]] = ("gate",)
 _SIGNAL: Final[tuple[Role, ...]] = ("signal",)
 _FEED: Final[tuple[Role, ...]] = ("feed",)
 _NOTIFIER: Final[tuple[Role, ...]] = ("notifier",)
 _CANARY: Final[tuple[Role, ...]] = ("canary",)
-_INDEXER: Final[tuple[Role, ...]] = ("indexer", "desk")  # a desk has an indexer in it
+_INDEXER: Final[tuple[Role, ...]] = ("indexer", "desk")  # a desk contains an indexer
 _DESK: Final[tuple[Role, ...]] = ("desk",)
 _CAMPAIGNS: Final[tuple[Role, ...]] = ("campaigns",)
 _AGENTS: Final[tuple[Role, ...]] = ("campaigns", "platforms")
@@ -185,6 +188,8 @@ TABLE: Final = (
            "Leases told again, with the windows of second requests."),
     Metric("recipients_tracked", "gauge", "recipients", "Rows in the sieve."),
     Metric("evictions_total", "counter", "recipients", "Rows given up for newer ones."),
+    Metric("platforms_dropped_total", "counter", "platforms",
+           "Platforms forgotten for want of room, of recipients who use many."),
     Metric("suspects", "gauge", "recipients", "Recipients that the judge follows."),
     Metric("checkpoint_age_seconds", "gauge", "seconds",
            "Since the newest complete checkpoint, of the oldest partition with newer events."),
@@ -372,10 +377,10 @@ TABLE: Final = (
 
 
 class _Series(dict[tuple[str, ...], _T]):
-    """Series of one kind by name and label values; a missing one is reported and replaced."""
+    """Series of one kind by name and label values. A missing series is reported as a defect."""
 
     def __init__(self, spare: _T, report: Callable[[str], None]) -> None:
-        """`spare` takes what is meant for a missing series; no registry shows it."""
+        """`spare` receives the updates for missing series; it is in no registry."""
         self._spare, self._report = spare, report
 
     def __missing__(self, key: tuple[str, ...]) -> _T:
@@ -391,17 +396,19 @@ class Metrics:
     """
 
     strict: ClassVar = False
-    """True raises where a service would count `metric_errors_total`: for tests, which set it."""
+    """If true, defects raise an error instead of increasing `metric_errors_total`. Tests set this.
+    """
 
     def __init__(self, role: Role = "worker") -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # a timestamp beside every counter doubles the series
+        # A creation timestamp per counter would double the number of series.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.role = role
         self.registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=self.registry)
         self._counters = _Series(Counter("none", "-", registry=None), self._report)
         self._gauges = _Series(Gauge("none", "-", registry=None), self._report)
         self._histograms = _Series(Histogram("none", "-", registry=None), self._report)
-        self._reported: set[str] = set()  # names of metrics
+        self._reported: set[str] = set()  # metric names that were reported as defects
         self._families: dict[str, Counter] = {}
         for metric in TABLE:
             if role in metric.roles:
@@ -410,15 +417,15 @@ class Metrics:
         self.put("build_info", 1, **{label: names[0] for label, names in build.labels.items()})
 
     def add(self, name: str, amount: float = 1, **labels: str) -> None:
-        """Raise a counter."""
+        """Increase a counter."""
         self._counters[name, *labels.values()].inc(amount)
 
     def counter(self, name: str, **labels: str) -> Callable[[float], None]:
-        """Return what raises a counter: for whoever does so with each message."""
+        """Return a function that increases a counter, for callers that do so for each message."""
         return self._counters[name, *labels.values()].inc
 
     def histogram(self, name: str, **labels: str) -> Callable[[float], None]:
-        """Return what adds an observation to a histogram, for the same."""
+        """Return a function that adds to a histogram, for callers that do so for each message."""
         return self._histograms[name, *labels.values()].observe
 
     def put(self, name: str, value: float, **labels: str) -> None:
@@ -426,15 +433,16 @@ class Metrics:
         self._gauges[name, *labels.values()].set(value)
 
     def follow(self, name: str, value: Callable[[], float], **labels: str) -> None:
-        """Let a gauge ask `value` at each scrape, in the scraper's thread.
+        """Make a gauge call `value` at each scrape, in the scraper's thread.
 
-        So an age grows even while the event loop hangs. An error of `value` costs this gauge alone.
+        So an age grows even while the event loop hangs. If `value` raises, only this gauge is
+        missing.
         """
 
         def asked() -> float:
             try:
                 return value()
-            except Exception:  # noqa: BLE001 - a scrape shows all other metrics
+            except Exception:  # noqa: BLE001 - a scrape must still show all other metrics
                 self._report(name)
                 return math.nan
 
@@ -445,12 +453,12 @@ class Metrics:
         self._histograms[name, *labels.values()].observe(value)
 
     def set_mode(self, mode: str) -> None:
-        """Show one mode as the one in force."""
+        """Set the gauge of this mode to 1, and those of other modes to 0."""
         for each in MODES:
             self.put("mode", each == mode, mode=each)
 
     def count_gateways(self, name: str, events: Mapping[str, int]) -> None:
-        """Count events by gateway; events without a gateway's name are other."""
+        """Count events by gateway. Events without a valid gateway name are counted as "other"."""
         for gateway, n in events.items():
             self._gateway(name, gateway).inc(n)
 
@@ -463,7 +471,10 @@ class Metrics:
         return self._counters[name, gateway]
 
     def _report(self, name: str) -> None:
-        """Count a defect, and log it the first time. The label values may hold a number."""
+        """Count a defect, and log it the first time.
+
+        Label values are not logged, because they may contain phone numbers.
+        """
         if self.strict:
             raise KeyError(name)
         self._counters["metric_errors_total",].inc()

@@ -1,1 +1,1 @@
-"""Bytes of a fetch to one message for each poll: every private call into Faust and aiokafka."""
+"""Reads Kafka fetches as one message per poll; contains all private Faust and aiokafka API."""

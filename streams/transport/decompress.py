@@ -1,7 +1,7 @@
-"""Makes whole again what a producer compressed, but never more of it than a bound.
+"""Decompresses record batches, with a limit on the decompressed size.
 
-Brokers bound a batch as it is sent: one of 6 kB may hold 200 MB of zeros. So it is the bytes that
-come out which are counted here, while they come.
+Brokers limit only the compressed size: a batch of 6 kB may contain 200 MB of zeros. So this module
+counts the output bytes while it decompresses.
 """
 
 from __future__ import annotations
@@ -14,23 +14,25 @@ from typing import Final
 import cramjam
 
 _GZIP: Final = 16 + zlib.MAX_WBITS  # zlib.h: with gzip's header
-_PIECE: Final = 64  # of a member, at first
-_XERIAL: Final = b"\x82SNAPPY\0"  # Java's framing: this, two versions, then blocks with lengths
+_PIECE: Final = 64  # bytes given to a gzip member at first
+# framing of the Java client: this magic, two versions, then blocks with lengths
+_XERIAL: Final = b"\x82SNAPPY\0"
 _XERIAL_HEAD: Final = len(_XERIAL) + 8
 _LENGTH: Final = struct.Struct(">i")
-_USUAL: Final = 8  # texts are compressed to a third or a fifth; one try is enough then
+# texts are compressed to a third or a fifth, so one attempt with this factor is enough
+_USUAL: Final = 8
 _MORE: Final = 4
 _LEAST: Final = 1 << 16
 
 
 class UnreadableBatchError(Exception):
-    """A batch that holds more than the bound, or is not what its codec makes."""
+    """The batch is larger than the limit, or its compressed data is invalid."""
 
 
 def decompress(codec: int, data: bytes, bytes_max: int) -> bytes:
-    """Return what was compressed, at most `bytes_max`.
+    """Return the decompressed data, at most `bytes_max` bytes.
 
-    `codec` is a batch's number of it: 1 gzip, 2 snappy, 3 lz4, 4 zstd. Raise UnreadableBatchError.
+    `codec` is Kafka's number: 1 gzip, 2 snappy, 3 lz4, 4 zstd. Raise UnreadableBatchError.
     """
     if codec not in _CODECS:
         raise UnreadableBatchError
@@ -43,8 +45,8 @@ def decompress(codec: int, data: bytes, bytes_max: int) -> bytes:
 def _gzip(data: bytes, bytes_max: int) -> bytes:
     made, at = bytearray(), 0
     while at < len(data):
-        # What a member leaves is copied, so none is given much more than it takes: else many small
-        # ones would copy all that is behind each of them.
+        # The input grows step by step, because zlib copies the input that a member does not use.
+        # With all input at once, many small members would copy the whole rest each time.
         member, size = zlib.decompressobj(_GZIP), _PIECE
         while not member.eof:
             piece = data[at : at + size]
@@ -74,7 +76,7 @@ def _snappy(data: bytes, bytes_max: int) -> bytes:
 
 
 def _into(codec: object) -> Callable[[bytes, int], bytes]:
-    """Of a codec that fills a buffer: larger and larger ones are tried."""
+    """Return a function for a codec that fills a buffer; larger buffers are tried in turn."""
     fill: Callable[[bytes, bytearray], int] = codec.decompress_into  # type: ignore[attr-defined]
 
     def make(data: bytes, bytes_max: int) -> bytes:

@@ -1,17 +1,17 @@
-"""Envelope transport: one Faust message for each poll.
+"""Envelope transport: one Faust message per poll.
 
-All private API of Faust and aiokafka that this project relies on is in this file and in `fetches`,
-and pinned by `tests/streams/transport/test_driver.py`.
+This file and `fetches` contain all uses of private Faust and aiokafka API in this project.
+`tests/streams/transport/test_driver.py` pins that API.
 
-Stock Faust spends four asyncio tasks, a lock and a queue on every record (29 us). Here all records
-of one poll travel as one message, a `Poll` with an `Envelope` of columns for each partition, so
-agents, streams, flow control, rebalance and table recovery stay stock Faust at some twenty messages
-a second, however many partitions there are.
+Stock Faust needs four asyncio tasks, a lock and a queue for every record (29 µs). Here all records
+of one poll form one message: a `Poll` with an `Envelope` of columns for each partition. So Faust
+handles about 20 messages per second, for any number of partitions. Agents, streams, flow control,
+rebalance and table recovery remain stock Faust.
 
-The second difference is who decides where reading goes on. Stock Faust commits what was
-acknowledged and starts where it committed. Here a `PartitionStates` holds the state of each
-partition, which is a function of its log up to one offset: reading starts at that offset, and what
-is committed is what a checkpoint covers.
+The second difference is where reading starts. Stock Faust commits acknowledged offsets and starts
+at the committed offset. Here `PartitionStates` manages one state per partition, computed from the
+partition's log up to one offset. Reading starts at that offset, and the committed offset is the one
+that a checkpoint covers.
 """
 
 from __future__ import annotations
@@ -42,86 +42,98 @@ from streams.transport.envelope import NO_RECORD_TIME_MS, Poll
 from streams.transport.fetches import CheckedRecords, Fetched, read_together, stable_end
 
 SCHEME: Final = "kafka-env"
-STORE_URL: Final = "checkpoint://states"  # with a host: yarl calls a bare scheme false
+# the host part is needed: yarl treats a bare scheme as false
+STORE_URL: Final = "checkpoint://states"
 
 METADATA_PAUSE_S: Final = 0.5
-"""aiokafka asks for metadata again without a pause while no broker answers: 65,000 log lines in two
-outages."""
+"""Pause between metadata requests while no broker answers. Without it aiokafka repeats them
+immediately: 65,000 log lines in two outages."""
 
 FETCH_WAIT_MS: Final = 50
 FETCH_BYTES_MIN: Final = 1 << 20
-"""A broker answers a fetch when it has so many bytes, or after this wait. An envelope cost .3 ms
-whatever was in it: with fetches answered at the first record 32 partitions took 58 us of CPU an
-event at 15,000 a second, and could not carry 50,000. The wait is half of it latency, on average. It
-is short because a broker answers one request of a connection after the other, so that a fetch that
-waits holds up the requests of a rebalance. Stock Faust: 1500."""
+"""A broker answers a fetch when it has this many bytes, or after the wait of FETCH_WAIT_MS.
+
+An envelope cost 0.3 ms, however few records it had. When fetches were answered at the first record,
+32 partitions took 58 µs of CPU per event at 15,000 events/s and could not process 50,000 events/s.
+On average the wait adds half of itself to the latency. It must be short because a broker answers
+the requests of one connection in order: a waiting fetch delays the requests of a rebalance. Stock
+Faust waits 1500 ms.
+"""
 
 POLL_RECORDS: Final = 256
 IDLE_WAIT_MS: Final = 250
-"""A broker waits for as long as so many records take to come, from `FETCH_WAIT_MS` at some 5,000 a
-second to this at 1,000. A poll costs 4 ms and more whatever is in it, which is most of the cost
-there: at 1,000 a second a worker took 24 % of a core with waits of 100 ms. A lease then comes a
-tenth of a second later, of a flood that goes on for minutes; a rebalance, which waits for a
-connection's last fetch, at most as much later as the wait is."""
+"""Longest wait of a fetch. A fetch waits for about POLL_RECORDS records: `FETCH_WAIT_MS` at 5,000
+events/s or more, and IDLE_WAIT_MS at 1,000 events/s or less.
+
+A poll costs at least 4 ms, which is most of the cost at low rates: at 1,000 events/s and waits of
+100 ms a worker took 24 % of a core. With this wait a lease comes 0.1 s later, in floods that last
+minutes. A rebalance waits for the last fetch of its connection, so it is delayed by at most this
+wait.
+"""
 
 RESPONSE_BYTES_MAX: Final = 4 << 20
-"""Of one answer to a fetch, all partitions together: 11,000 events. While it is read, an answer is
-in memory three times (what the socket gave, the frame, the partitions' parts), and what a worker
-used while it was behind stays with its allocator. Stopped for 3 s three times at 50,000 events/s,
-one held 488 MB, and 560 with 16 MB here; a backlog cost the same."""
+"""Maximum size of one fetch response, for all partitions together: about 11,000 events. While a
+response is read, three copies are in memory: socket data, frame, and partition data. The allocator
+then keeps the memory that a worker used while it caught up. A worker that was paused three times
+for 3 s at 50,000 events/s used 488 MB, and 560 MB with a limit of 16 MB. A backlog cost the same
+with both limits."""
 
 KNOWN_S: Final = 3.0
-"""The longest wait of the group's leader for the topics it shares out. A broker that has just
-started answers before it knows its topics; aiokafka would share out nothing, and ask again after
-five minutes. Chosen: half of the least session timeout, after which the group drops the leader."""
+"""Maximum time that the group leader waits for the metadata of its topics. A broker that has just
+started answers before it knows its topics. aiokafka would then assign no partitions, and retry only
+after five minutes. Chosen: half of the smallest session timeout, after which the group removes the
+leader."""
 
 ISOLATION: Final = "read_committed"
-"""Records of a transaction are read once it is committed, and never if it was aborted. Stock Faust
-reads them at once, so that a flood that never was would make a lease."""
+"""Records of a transaction are read after the commit, and never if the transaction is aborted.
+Stock Faust reads them at once, so an aborted transaction could cause a lease."""
 
 APPENDED_BYTES_MAX: Final = 100_000
-"""Of a value that is put into a batch without asking if a request may be so large: a tenth of what
-clients and brokers take by default."""
+"""Maximum size of a value that is appended to a batch without checking the request size limit. This
+is a tenth of the default limits of clients and brokers."""
 
 CLOSED_GATE_PAUSE_S: Final = 0.02
 
 
 class PartitionStates(Protocol):
-    """Holds the partitions' states; the transport asks it where to read and what to commit."""
+    """Manages the partitions' states. The transport asks where to read and what to commit."""
 
-    topic: str  # the source; every other topic is treated as stock Faust does
+    topic: str  # the source topic; all other topics are handled as in stock Faust
 
     @property
     def positioned(self) -> bool:
-        """True once the consumer stands where the states want it. Until then nothing is read."""
+        """True once the consumer is at the positions of the states. Until then nothing is read."""
 
     def revoked(self) -> None:
-        """A rebalance begins; nothing is owned until `assigned`."""
+        """Called when a rebalance begins. No partition is owned until `assigned` is called."""
 
     def assigned(self, partitions: frozenset[int], generation: int) -> None:
-        """The group gave us these partitions in this generation."""
+        """Called when the group assigned these partitions in this generation."""
 
     def restore_record(self, partition: int, key: bytes, value: bytes | None, offset: int) -> None:
-        """A record of the changelog, in the order of its log."""
+        """Called for each record of the changelog, in log order."""
 
     def changelog_offset(self, partition: int) -> int:
-        """The last changelog record that is already known; -1 to be given all of them."""
+        """Return the last changelog offset that is already known; -1 to receive all records."""
 
     async def load(self, generation: int) -> None:
-        """The changelog has been read for this generation: make the states."""
+        """Build the states: the changelog has been read for this generation."""
 
     async def seek_to_states(self, consumer: Consumer) -> None:
-        """Have the consumer stand where the states want it, if they are loaded."""
+        """Move the consumer to the positions of the states, if the states are loaded."""
 
     def committable(self) -> Mapping[int, int]:
-        """Partition -> offset up to which a complete checkpoint covers its log."""
+        """Return partition -> offset up to which a complete checkpoint covers the log."""
 
     async def flush(self, *, fenced: bool) -> None:
-        """Checkpoint what fits the deadline; `fenced` if the group no longer counts us."""
+        """Write the checkpoints that fit into the deadline.
+
+        `fenced`: the group no longer counts this process as a member.
+        """
 
 
 class App(faust.App):
-    """A Faust app whose partitions' states are held by `states`."""
+    """A Faust app with partition states in `states`."""
 
     states: PartitionStates
 
@@ -131,10 +143,10 @@ class App(faust.App):
 
 
 def install() -> None:
-    """Make Faust know this transport and its store, and aiokafka read batches by `CheckedRecords`.
+    """Register this transport and store with Faust, and make aiokafka use `CheckedRecords`.
 
-    All changes to other packages are made here, when the first app is made. Doing it again changes
-    nothing.
+    All changes to other packages are made here, when the first app is created. Repeating the call
+    changes nothing.
     """
     TRANSPORTS.aliases[SCHEME] = f"{__name__}:Transport"
     STORES.aliases[STORE_URL.partition(":")[0]] = f"{__name__}:Store"
@@ -142,7 +154,7 @@ def install() -> None:
 
 
 class Consumer(driver.Consumer):
-    """Delivers polls, reads from where the states end, commits what it has covered."""
+    """Delivers polls, starts reading where the states end, and commits what checkpoints cover."""
 
     app: App
 
@@ -162,9 +174,9 @@ class Consumer(driver.Consumer):
         self,
         timeout: float,  # noqa: ASYNC109 - Faust's signature
     ) -> tuple[Any, set[TP] | None]:
-        """Fetch what is next; look again soon while all partitions are paused, for their states.
+        """Fetch the next records. While all partitions are paused for their states, retry soon.
 
-        Stock Faust then sleeps for a second, which is longer than states take to be restored.
+        Stock Faust sleeps for one second then, which is longer than the states need to load.
         """
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
@@ -194,9 +206,9 @@ class Consumer(driver.Consumer):
         )
 
     def on_buffer_full(self, tp: TP) -> None:
-        """Ignore it for the source: a full buffer of polls holds back the drain loop by itself.
+        """Ignore a full buffer of the source: it already stops the drain loop.
 
-        Stock Faust stops fetching the partition and, when all are full, sleeps for a second.
+        Stock Faust stops fetching the partition and, if all are full, sleeps for one second.
         """
         if not self._is_source(tp):
             super().on_buffer_full(tp)
@@ -219,27 +231,30 @@ class Consumer(driver.Consumer):
         return self.app.states.committable().get(tp.partition)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """A rebalance begins: the last checkpoints, which `wait_empty` writes, and then states."""
+        """Start a rebalance.
+
+        First `wait_empty` writes the last checkpoints, then the states are released.
+        """
         await super().on_partitions_revoked(revoked)
         self.app.states.revoked()
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        """Tell the states first: Faust asks the store how much of the changelog it knows."""
+        """Inform the states first: Faust then asks the store how much of the changelog it knows."""
         mine = frozenset(tp.partition for tp in assigned if self._is_source(tp))
         self.app.states.assigned(mine, generation_id)
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def perform_seek(self) -> None:
-        """Take positions from the states, not from the commits that stock Faust takes."""
+        """Take positions from the states instead of the committed offsets that stock Faust uses."""
         await super().perform_seek()
         await self.app.states.seek_to_states(self)
 
     def committed_offset(self, partition: int) -> int | None:
-        """The group's committed offset when positions were last taken; None if there is none."""
+        """Return the committed offset when positions were last taken; None if there is none."""
         return self._committed_offset.get(TP(self.app.states.topic, partition)) or None
 
     async def newest_commit(self, partition: int) -> int | None:
-        """The offset that the group has committed by now, whoever did; None if there is none."""
+        """Return the group's current committed offset, from any member; None if there is none."""
         committed = self._thread._ensure_consumer().committed
         offset: int | None = await self._thread.call_thread(
             committed, TP(self.app.states.topic, partition)
@@ -247,7 +262,7 @@ class Consumer(driver.Consumer):
         return offset
 
     async def seek_to(self, positions: Mapping[int, int]) -> None:
-        """Stand at these offsets of the source. Return when the consumer does."""
+        """Move to these offsets of the source. Return when the consumer is there."""
         source = self.app.states.topic
         mine = self.assignment()
         wanted = {TP(source, p): offset for p, offset in positions.items()}
@@ -255,21 +270,22 @@ class Consumer(driver.Consumer):
             await self.seek_wait(wanted)
 
     async def beginnings(self, partitions: Iterable[int]) -> dict[int, int]:
-        """Partition -> first offset of the source that still exists."""
+        """Return partition -> first offset of the source that still exists."""
         source = self.app.states.topic
         if not (tps := [TP(source, p) for p in partitions]):
             return {}
         return {tp.partition: o for tp, o in (await self.earliest_offsets(*tps)).items()}
 
     def lags(self, positions: Mapping[int, int]) -> dict[int, int]:
-        """Partition -> records of the source that may be read now and were not, where known."""
+        """Return partition -> readable records of the source not read yet, for known partitions."""
         ends = {p: end for p in positions if (end := self._ends(p)) is not None}
         return {p: max(0, min(end) - positions[p]) for p, end in ends.items()}
 
     def held_back(self, partitions: Iterable[int]) -> dict[int, tuple[int, int]]:
-        """Partition -> where an open transaction begins, and the records from there on.
+        """Return partition -> start of an open transaction, and number of records from there on.
 
-        Partitions without one are left out. Nobody may read those records before it ends.
+        Partitions without an open transaction are omitted. Nobody may read these records before the
+        transaction ends.
         """
         ends = {p: end for p in partitions if (end := self._ends(p)) is not None}
         return {p: (lso, end - lso) for p, (lso, end) in ends.items() if lso < end}
@@ -278,15 +294,17 @@ class Consumer(driver.Consumer):
         return self._thread.ends_of(TP(self.app.states.topic, partition))
 
     async def verify_all_partitions_active(self) -> None:
-        """Leave it to the watchdog of `streams.worker`, which ends a worker that is stuck.
+        """Do nothing: the watchdog of `streams.worker` ends a worker that is stuck.
 
-        Stock Faust only logs, and raises where a partition has no position for a moment: when
-        retention has taken the records that it was to read next, and the new beginning is asked
-        for.
+        Stock Faust only logs. It also raises if a partition has no position for a moment: when
+        retention deleted the next records and the new first offset is being requested.
         """
 
     async def wait_empty(self) -> None:
-        """Write the last checkpoints, which may be committed then, before partitions may leave."""
+        """Write the last checkpoints before partitions are revoked.
+
+        Their offsets can then still be committed.
+        """
         consumer = self._thread._consumer
         fenced = consumer is None or consumer._coordinator.generation < 0
         await self.app.states.flush(fenced=fenced)
@@ -294,9 +312,10 @@ class Consumer(driver.Consumer):
 
 
 class _ReadOffsets(defaultdict[TP, int | None]):
-    """Offsets read of each partition, by which Faust drops what comes again; not of the source.
+    """Last offsets read per partition, which Faust uses to drop repeated records.
 
-    There a message is of many partitions, and what comes again is for their states to tell.
+    The source is excluded: one of its messages covers many partitions, and the states themselves
+    detect repeated records.
     """
 
     def __init__(self, is_source: Callable[[TP], bool]) -> None:
@@ -308,12 +327,12 @@ class _ReadOffsets(defaultdict[TP, int | None]):
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Turns fetched records into polls, and reads nothing of the source before it is placed."""
+    """Turns fetched records into polls, and reads the source only after it is positioned."""
 
     app: App
 
     async def on_start(self) -> None:
-        """Let the fetcher hand out envelopes, and the leader share out nothing it does not know."""
+        """Make the fetcher return envelopes, and make the leader wait for unknown topics."""
         await super().on_start()
         consumer = self._ensure_consumer()
         fetcher = consumer._fetcher
@@ -322,10 +341,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._coordinator._push_error_to_user = self._give_up
 
     async def _give_up(self, error: BaseException) -> None:
-        """Have the app crash over an error of the group's protocol.
+        """Crash the app after an error of the group protocol.
 
-        aiokafka waits with it for somebody to ask, and does nothing until then; stock Faust never
-        asks, so that the worker would read on without being a member of the group.
+        aiokafka keeps the error until somebody asks for it, and stops working. Stock Faust never
+        asks, so the worker would continue to read without being a member of the group.
         """
         if not isinstance(error, KafkaError):
             error = KafkaError(repr(error))
@@ -348,12 +367,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         timeout: float | None = None,  # noqa: ASYNC109 - Faust's signature
         max_records: int | None = None,
     ) -> Any:
-        """Fetch, but nothing of the source before it is placed; all of it as one record."""
+        """Fetch records; all records of the source become one message.
+
+        Nothing of the source is fetched before it is positioned.
+        """
         states = self.app.states
         if not states.positioned:
             active_partitions = {tp for tp in active_partitions if tp.topic != states.topic}
             timeout = 0.05
-            if not active_partitions:  # an empty set means "all" to aiokafka
+            if not active_partitions:  # an empty set means "all partitions" to aiokafka
                 await asyncio.sleep(CLOSED_GATE_PAUSE_S)
                 return {}
         fetcher = consumer._fetcher
@@ -367,23 +389,24 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         if not polled:
             return records
         envelopes = read_together([one for (one,) in polled.values()])
-        # Of the next fetch, which is asked for when this one's records are gone: after this.
+        # This applies to the next fetch, which is sent after the records of this one are taken.
         fetcher._fetch_max_wait_ms = fetch_wait_ms(
             fetcher._fetch_max_wait_ms, sum(len(one.values) for one in envelopes)
         )
         others = {tp: rs for tp, rs in records.items() if tp not in polled}
-        if not states.positioned:  # the gate closed meanwhile: these may be from a stale position
+        # positions were lost meanwhile, so these records may be from an old position
+        if not states.positioned:
             return others
         return {next(iter(polled)): [Poll(envelopes)], **others}
 
     def ends_of(self, tp: TP) -> tuple[int, int] | None:
-        """The last stable offset and the end of the log, as the last fetch reported them.
+        """Return the last stable offset and the end of the log, from the last fetch.
 
-        None before that. They are the same where no transaction is open.
+        None before the first fetch. Both are equal if no transaction is open.
         """
         subscription = self._ensure_consumer()._subscription.subscription
         assignment = subscription and subscription.assignment
-        # Looked up once: its thread may take the partition away between two questions.
+        # One lookup only: the other thread may remove the partition between two lookups.
         state = assignment and assignment.state_value(tp)
         if not state or (end := state.highwater) is None:
             return None
@@ -391,18 +414,18 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
 
 def fetch_wait_ms(waited_ms: int, records: int) -> int:
-    """Return for how long a broker is to wait, after a wait that brought so many records."""
+    """Return how long the next fetch may wait, given the last wait and its number of records."""
     return min(max(waited_ms * POLL_RECORDS // max(records, 1), FETCH_WAIT_MS), IDLE_WAIT_MS)
 
 
 @lru_cache(1 << 14)
 def _positive_hash(key: bytes) -> int:
-    """Return what aiokafka's partitioner shares out; kept, since a victim has many records."""
+    """Return the hash that aiokafka's partitioner uses. Cached: a victim has many records."""
     return int(murmur2(key)) & 0x7FFF_FFFF
 
 
 class Producer(driver.Producer):
-    """Stock, but patient while no broker answers."""
+    """Faust's producer with a pause between metadata requests while no broker answers."""
 
     def _new_producer(self, transactional_id: str | None = None) -> aiokafka.AIOKafkaProducer:
         producer = super()._new_producer(transactional_id)
@@ -410,10 +433,10 @@ class Producer(driver.Producer):
         return producer
 
     async def send(self, *args: Any, **options: Any) -> Awaitable[RecordMetadata]:
-        """Send as stock, but raise what the client raised: KafkaError alone.
+        """Send as stock Faust does, but raise only the client's KafkaError.
 
-        Stock wraps it in an error of Faust, and raises another once it is stopped: whoever tries
-        again after a KafkaError would take either for a state that can no longer be trusted.
+        Stock Faust wraps the error, and raises another type once it is stopped. Callers retry after
+        a KafkaError; they would treat any other error as a corrupt state.
         """
         try:
             return await super().send(*args, **options)
@@ -427,11 +450,11 @@ class Producer(driver.Producer):
     def append(
         self, topic: str, key: bytes, value: bytes, headers: Sequence[tuple[str, bytes]]
     ) -> asyncio.Future[RecordMetadata] | None:
-        """Put a record into the open batch of its partition, or return None where `send` has to.
+        """Append a record to the open batch of its partition; return None if `send` must be used.
 
-        Which it has where there is something to wait for or to refuse. What it asks of each record
-        anew costs three times what it takes to write one into a batch. The future is that of the
-        whole batch: its metadata say where the first record lies.
+        `send` is needed when the record has to wait or may be rejected. `send` repeats checks for
+        each record that cost three times as much as appending. The returned future belongs to the
+        whole batch: its metadata contains the offset of the batch's first record.
         """
         if (producer := self._producer) is None or len(value) > APPENDED_BYTES_MAX:
             return None
@@ -450,20 +473,20 @@ class Producer(driver.Producer):
         return None if appended is None else shared
 
     async def broker_answers(self) -> bool:
-        """Tell if some broker answers a request for metadata."""
+        """Return true if a broker answers a metadata request."""
         producer = self._producer
         return producer is not None and bool(await producer.client.force_metadata_update())
 
 
 class Transport(driver.Transport):
-    """The transport of `kafka-env://host:port`."""
+    """The transport for URLs `kafka-env://host:port`."""
 
     Consumer = Consumer
     Producer = Producer
 
 
 class Store(memory_store.Store):
-    """`checkpoint://`: hands every changelog record to the state manager and holds none itself."""
+    """The store `checkpoint://`: passes changelog records to the states, stores nothing itself."""
 
     app: App
 
@@ -473,50 +496,50 @@ class Store(memory_store.Store):
         to_key: Callable[[Any], Any],  # noqa: ARG002 - Faust's signature
         to_value: Callable[[Any], Any],  # noqa: ARG002 - as above
     ) -> None:
-        """Records of the changelog, in its order."""
+        """Pass on changelog records, in log order."""
         restore_record = self.app.states.restore_record
         for event in batch:
             message = event.message
             restore_record(message.partition, message.key, message.value, message.offset)
 
     def persisted_offset(self, tp: TP) -> int | None:
-        """The last record that need not be read; never None.
+        """Return the last changelog offset that need not be read. Never None.
 
-        With None, Faust goes on where it last stood in this process, and a state that was dropped
-        and came back would be made of half a changelog.
+        With None, Faust continues at its last position in this process. A state that was dropped
+        and assigned again would then be built from half a changelog.
         """
         return self.app.states.changelog_offset(tp.partition)
 
 
 class Recovery(tables.recovery.Recovery):
-    """Has the states made when the changelog has been read, before the source is."""
+    """Builds the states after the changelog is read and before the source is read."""
 
     app: App
 
     async def on_recovery_completed(self, generation_id: int = 0) -> None:
-        """Stock Faust's signal does not say for which generation; it also comes for stale ones."""
+        """Load the states. Faust calls this for old generations too, so the id is passed on."""
         await self.app.states.load(generation_id)
         await super().on_recovery_completed(generation_id)
 
 
 class TableManager(tables.TableManager):
-    """Stock, with the recovery above, and without a second's sleep before topics are subscribed to.
+    """Stock table manager with the recovery above, and without a sleep of one second at start.
 
-    Agents, for whose topics that second could be meant, are started before the table manager is,
-    and the subscription waits for them by itself.
+    The sleep seems meant for topics of agents. But agents start before the table manager, and the
+    subscription waits for them by itself.
     """
 
     app: App
     _recovery: Recovery | None
 
     async def on_start(self) -> None:
-        """Register the tables, for which the subscription waits, and begin to restore them."""
+        """Register the tables, which the subscription waits for, and start restoring them."""
         await self._update_channels()
         await self.recovery.start()
 
     @property
     def recovery(self) -> Recovery:
-        """The one recovery service."""
+        """Return the recovery service; create it on first use."""
         if self._recovery is None:
             self._recovery = Recovery(self.app, self, beacon=self.beacon, loop=self.loop)
         return self._recovery
@@ -539,7 +562,8 @@ def _wait_for_topics(consumer: aiokafka.AIOKafkaConsumer) -> None:
     share_out: Callable[[Any], Awaitable[Any]] = coordinator._perform_assignment
 
     async def wait_and_share_out(response: Any) -> Any:
-        async with asyncio.timeout(KNOWN_S):  # aiokafka gives it to `_give_up` as a KafkaError
+        # on a timeout aiokafka passes a KafkaError to `_give_up`
+        async with asyncio.timeout(KNOWN_S):
             for topic in consumer.subscription():
                 await client._wait_on_metadata(topic)
         return await share_out(response)
@@ -548,6 +572,6 @@ def _wait_for_topics(consumer: aiokafka.AIOKafkaConsumer) -> None:
 
 
 async def crash_of(app: App) -> BaseException:
-    """Return when Faust declares the app crashed, with the reason."""
+    """Wait until Faust declares that the app crashed, and return the reason."""
     await app._crashed.wait()
     return app.crash_reason or RuntimeError("Faust gave no reason")

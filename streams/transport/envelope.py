@@ -1,4 +1,4 @@
-"""Envelopes: one of each partition that a poll brings something of, and all of them as a value."""
+"""Envelopes: the records that one poll returns for one partition, and the poll's message."""
 
 from __future__ import annotations
 
@@ -19,29 +19,30 @@ NO_RECORD_TIME_MS: Final = -1
 class Envelope:
     """The records of one partition and one poll, as columns of length n; n may be 0.
 
-    It covers the log from `start`, where the consumer stood, up to `next_offset`. Offsets missing
-    in between hold no record (compaction, transaction markers).
+    The envelope covers the log from `start`, the consumer's position, up to but excluding
+    `next_offset`. Offsets missing in between have no record (compaction, transaction markers).
     """
 
     partition: int
     start: int
     next_offset: int
-    highwater: int  # end of the partition's log when this was fetched
+    highwater: int  # end of the partition's log at the time of the fetch
     values: Sequence[bytes | None]
     keys: Sequence[bytes | None]
     offsets: Sequence[int] | NDArray[np.int64]
     timestamps_ms: Sequence[int] | NDArray[np.int64]
-    stable: int | None = field(default=None, compare=False)  # where an open transaction begins
-    refused: tuple[Refused, ...] = ()  # offsets whose records were not read
+    # last stable offset: where the first open transaction begins
+    stable: int | None = field(default=None, compare=False)
+    refused: tuple[Refused, ...] = ()  # offset ranges whose records were not decoded
 
     def since(self, offset: int) -> Envelope:
-        """The part of it from `offset` on."""
+        """Return the part of the envelope from `offset` on."""
         if offset <= self.start:
             return self
         return self._part(bisect_left(self.offsets, offset), None, offset, self.next_offset)
 
     def after(self, earlier: Envelope) -> Envelope:
-        """Both in one; the other ends where this one starts."""
+        """Return an envelope with the records of both. `earlier` ends where this one starts."""
         return Envelope(
             self.partition,
             earlier.start,
@@ -56,19 +57,19 @@ class Envelope:
         )
 
     def alone(self) -> Envelope:
-        """The same without the fetch that it is a part of, which may be megabytes."""
+        """Return a copy that does not keep the whole fetch, which may be megabytes, in memory."""
         return replace(self, values=alone(self.values), keys=alone(self.keys))
 
     def ends_early(self, size: int) -> bool:
-        """Tell if the log already had more, up to the next multiple of `size` offsets.
+        """True if the log has readable records up to the next multiple of `size` offsets.
 
-        And whether it may be read: what lies behind an open transaction may not.
+        Records after the start of an open transaction are not readable.
         """
         end = self.highwater if self.stable is None else self.stable
         return self.next_offset < -(-self.next_offset // size) * size <= end
 
     def pieces(self, size: int) -> Iterator[Envelope]:
-        """All of it in order, cut where its records pass a multiple of `size` offsets."""
+        """Yield the envelope in pieces, cut at multiples of `size` offsets."""
         at, start, offsets = 0, self.start, self.offsets
         while len(offsets) and (end := (int(offsets[at]) // size + 1) * size) <= offsets[-1]:
             cut = bisect_left(offsets, end, at)
@@ -92,19 +93,19 @@ class Envelope:
 
 
 class Poll:
-    """Batches of one poll of the source: the value of a Faust message."""
+    """All envelopes of one poll. This is the value of one Faust message."""
 
     __slots__ = ("_envelopes",)
 
     def __init__(self, envelopes: Sequence[Envelope]) -> None:
-        self._envelopes = envelopes  # one of each partition that has something; never empty
+        self._envelopes = envelopes  # one for each partition with records or progress; never empty
 
     @property
     def first(self) -> Envelope:
-        """The envelope under whose partition and offset the message travels."""
+        """Return the envelope that gives the message its partition and offset."""
         return self._envelopes[0]
 
     def take(self) -> list[Envelope]:
-        """All envelopes, once: Faust holds a message for longer than its records are of use."""
+        """Return all envelopes, once. Faust keeps a message longer than its records are needed."""
         taken, self._envelopes = self._envelopes, ()
         return list(taken)

@@ -1,7 +1,7 @@
-"""Fetches -> envelopes: results of aiokafka's, read by the batch and not by the record.
+"""Turns aiokafka's fetch results into envelopes, decoding whole batches instead of records.
 
-The private API of aiokafka's fetcher is relied on here, and pinned with that of Faust by
-`tests/streams/transport/test_driver.py`.
+This module uses the private API of aiokafka's fetcher. `tests/streams/transport/test_driver.py`
+pins it together with Faust's.
 """
 
 from __future__ import annotations
@@ -33,62 +33,66 @@ from streams.transport.record_batch import (
 )
 
 BATCH_BYTES_MAX: Final = 8 << 20
-"""Of one batch when it is decompressed: 20,000 events. Producers bound theirs before they compress
-it, at a megabyte unless somebody raised that; a batch made to harm is a thousand times its size."""
+"""Maximum decompressed size of one batch: 20,000 events. Producers limit a batch before
+compression, to one megabyte by default. A malicious batch can be a thousand times larger than its
+compressed form."""
 
 POLL_BYTES_MAX: Final = 16 << 20
-"""Bytes that one poll decompresses, of all partitions together, and one batch more. The rest comes
-with the next poll, so this decides where envelopes end, which no state depends on."""
+"""Maximum number of bytes that one poll decompresses over all partitions, plus one batch. The rest
+follows in the next poll. So this limit influences where envelopes end, but no state depends on
+that."""
 
 BULK_BYTES: Final = 200_000
-"""Of a partition's fetch whose records are read by themselves: 500 events. Below, they are read
-with those of the other partitions: some fifty calls of numpy are paid once for a poll."""
+"""Size from which a partition's fetch is decoded by itself: 500 events. Smaller fetches of all
+partitions are decoded together, so that a poll pays only once for about fifty numpy calls."""
 
 _HEADER: Final = struct.Struct(">qiibIhiqqqhii")
-"""Of a batch: its offset, its length from there on, an epoch, the format, the checksum, attributes,
-the last offset's delta, its first time and its last, three of its producer, the records' number."""
+"""Header of a batch: base offset, length of the rest, leader epoch, format, checksum, attributes,
+last offset delta, first and last timestamp, three producer fields, number of records."""
 _LENGTH: Final = struct.Struct(">i")
 _OFFSET: Final = struct.Struct(">q")
-_LENGTH_AT, _MAGIC_AT, _ATTRIBUTES_AT = 8, 16, 21  # the checksum is of all from there on
+# the checksum covers everything from the attributes on
+_LENGTH_AT, _MAGIC_AT, _ATTRIBUTES_AT = 8, 16, 21
 _OLD_ATTRIBUTES_AT: Final = 17
-_OLD_HEAD_BYTES: Final = 26  # with the lengths of a key and a value that are not there
-_MAGIC_OLD: Final = 1  # and below: before Kafka 0.11, another format
-_CODEC, _APPENDED = 0b0111, 0b1000  # of the attributes
+# smallest old batch: without key and value, but with their length fields
+_OLD_HEAD_BYTES: Final = 26
+_MAGIC_OLD: Final = 1  # this format and below were used before Kafka 0.11
+_CODEC, _APPENDED = 0b0111, 0b1000  # bits of the attributes
 _TRANSACTIONAL, _CONTROL = 0b1_0000, 0b10_0000
 _MAGIC_NEW: Final = 2
 _HOLD_GIL: Final = 0
-"""A megabyte takes 50 us: to let another thread run meanwhile, and wait for it, takes a hundred
-times as long."""
+"""Compute the checksum without releasing the GIL. A megabyte takes 50 µs. Releasing the GIL and
+waiting to get it back takes a hundred times as long."""
 
 
 BROKEN: Final = (
     MalformedError, struct.error, SystemError, IndexError, ValueError, OverflowError, MemoryError,
 )  # fmt: skip
-"""Errors that our reader and aiokafka's raise of a batch whose framing is damaged. The checksum
-does not cover the framing: lengths, offset and format lie ahead of it."""
+"""Errors that our decoder and aiokafka's raise for damaged framing. The checksum does not protect
+the framing: length, offset and format precede it."""
 
 
 @dataclass(slots=True)
 class _Budget:
-    """Amount that the poll in hand may still take, over all partitions.
+    """Records and bytes that the current poll may still take, over all partitions.
 
-    aiokafka's own limit counts an envelope as one record; without this, a worker catching up on 32
-    partitions held 115,000 events.
+    aiokafka's own limit counts an envelope as one record. Without this budget, a worker that was
+    catching up on 32 partitions had 115,000 events in memory.
     """
 
     records: int = sys.maxsize
-    octets: int = POLL_BYTES_MAX  # to be decompressed
+    octets: int = POLL_BYTES_MAX  # bytes to decompress
 
     def begin(self, records: int) -> None:
         self.records, self.octets = records, POLL_BYTES_MAX
 
 
 class Fetched(dict[TP, Any]):
-    """The results that aiokafka's fetcher holds for each partition.
+    """aiokafka's fetch results per partition, changed for the source to return one envelope each.
 
-    Results of the source hand their records out as one envelope. aiokafka's own generators see a
-    whole batch as one record: .2 us a record of a large fetch and .55 of a small one, where taking
-    each one through them costs .7 and an object for each 1.7.
+    aiokafka's generators then see a whole batch as one record. This costs 0.2 µs per record in
+    large fetches and 0.55 µs in small ones. Passing each record through the generators costs 0.7
+    µs, and creating an object per record 1.7 µs.
     """
 
     def __init__(self, topic: str, held: Mapping[TP, Any]) -> None:
@@ -107,7 +111,7 @@ class Fetched(dict[TP, Any]):
 
 
 def stable_end(offset: int | None, end: int) -> int:
-    """A last stable offset; the log's end where the broker has none."""
+    """Return the last stable offset, or the log's end if the broker reports none."""
     return end if offset is None or offset < 0 else min(offset, end)
 
 
@@ -116,9 +120,9 @@ def _bare(_tp: TP, record: Any) -> Any:
 
 
 class CheckedRecords:
-    """aiokafka's `MemoryRecords`, whose batches have their checksum computed by the processor.
+    """Replaces aiokafka's `MemoryRecords` to compute checksums with the CPU's CRC instruction.
 
-    aiokafka computes it in C, byte by byte: a tenth of what reading a record costs in all.
+    aiokafka computes them in C, byte by byte, which takes a tenth of the total time per record.
     """
 
     def __init__(self, raw: bytes) -> None:
@@ -129,13 +133,13 @@ class CheckedRecords:
         self.size_in_bytes = records.size_in_bytes
 
     def next_batch(self) -> _Checked:
-        """The next record batch, of those that there are. Raise CorruptRecordException."""
+        """Return the next record batch. Raise CorruptRecordException."""
         begin = self._at
         try:
             (length,) = _LENGTH.unpack_from(self.raw, begin + _LENGTH_AT)
             self._at += _LENGTH_AT + _LENGTH.size + length
             least = _OLD_HEAD_BYTES if self.raw[begin + _MAGIC_AT] <= _MAGIC_OLD else _HEADER.size
-            if self._at - begin < least:  # the parser would read what lies behind it
+            if self._at - begin < least:  # otherwise the parser would read data of the next batch
                 raise MalformedError
             batch = self._records.next_batch()
         except BROKEN as error:
@@ -144,7 +148,7 @@ class CheckedRecords:
 
 
 class _Checked:
-    """A record batch, `raw[begin:end]`; all but its checksum is as aiokafka has it."""
+    """The record batch `raw[begin:end]`. Only the checksum differs from aiokafka's batch."""
 
     def __init__(self, batch: Any, raw: bytes, begin: int, end: int) -> None:
         self.is_old = raw[begin + _MAGIC_AT] <= _MAGIC_OLD
@@ -163,7 +167,7 @@ class _Checked:
         return next(self.plain)
 
     def validate_crc(self) -> bool:
-        """Tell if its bytes are those that were sent."""
+        """Return true if the checksum matches."""
         if self.is_old:
             return bool(self.plain.validate_crc())
         _, _, _, _, expected, *_ = _HEADER.unpack_from(self._raw, self._begin)
@@ -172,37 +176,38 @@ class _Checked:
 
     @property
     def is_compressed(self) -> bool:
-        """Tell if the records of an old one take more bytes than it does."""
+        """True if an old-format batch is compressed."""
         return bool(self._raw[self._begin + _OLD_ATTRIBUTES_AT] & _CODEC)
 
     def refused(self) -> Refused:
-        """All of an old one, to be passed over; how many there are it does not say."""
-        (offset,) = _OFFSET.unpack_from(self._raw, self._begin)  # its offset is the last record's
+        """Return a compressed old-format batch as skipped. Its number of records is unknown."""
+        # the header contains the last record's offset
+        (offset,) = _OFFSET.unpack_from(self._raw, self._begin)
         return Refused(offset, offset, NO_RECORD_TIME_MS)
 
 
 class _Batches:
-    """The batches of a fetch, made of parts of at most `room` records in place of records.
+    """The batches of a fetch. Their items are parts of at most `room` records, not single records.
 
-    Of a live rate a fetch holds a batch of a few records for every few milliseconds. Those that
-    follow one another and are of no transaction are handed on as one: to aiokafka a batch costs
-    some 14 us whatever is in it, here 3.
+    At live rates a fetch contains a batch of few records for every few milliseconds. Consecutive
+    batches without transactions are passed on as one batch: in aiokafka each batch costs 14 µs
+    regardless of its size, here 3 µs.
     """
 
     def __init__(self, records: CheckedRecords) -> None:
         self.room = 1
-        self.octets = POLL_BYTES_MAX  # that may be decompressed before it is enough
-        self.decompressed = 0  # bytes, since somebody asked
+        self.octets = POLL_BYTES_MAX  # how many bytes may be decompressed before the poll ends
+        self.decompressed = 0  # bytes decompressed since the caller last reset the counter
         self.bulk = len(records.raw) >= BULK_BYTES
         self._raw = records.raw
         self._at = 0
 
     def has_next(self) -> bool:
-        """Tell if there is another whole batch; a fetch may end within one."""
+        """True if another complete batch follows; a fetch may end inside a batch."""
         return self._end(self._at) is not None
 
     def next_batch(self) -> Any:
-        """The next batches that can be read together, as one, or the next by itself."""
+        """Return the next batches that can be read together as one, or else the next batch."""
         raw, begin, run = self._raw, self._at, []
         while (end := self._end(self._at)) is not None:
             at = self._at
@@ -228,7 +233,7 @@ class _Batches:
         return end if at < end <= len(self._raw) else None
 
     def _parts(self, batch: _Checked, begin: int) -> Iterator[_Part]:
-        """Choose a reader for the batch. Aiokafka would decompress whatever there is."""
+        """Choose a decoder for the batch. aiokafka's own would decompress without a limit."""
         if batch.is_old:
             return iter([batch.refused()]) if batch.is_compressed else _lists(self, batch)
         header = _HEADER.unpack_from(self._raw, begin)
@@ -236,9 +241,9 @@ class _Batches:
 
 
 class _Plain(NamedTuple):
-    """A batch of today's format, `raw[begin:end]`."""
+    """A batch of the current format, `raw[begin:end]`."""
 
-    header: tuple[int, ...]  # see `_HEADER`
+    header: tuple[int, ...]  # fields as in `_HEADER`
     begin: int
     end: int
 
@@ -248,10 +253,10 @@ class _Plain(NamedTuple):
 
 
 class _Run:
-    """Batches that follow one another and are of no transaction, in place of one batch."""
+    """Consecutive batches without transactions, presented as one batch."""
 
     is_control_batch = is_transactional = False
-    producer_id = None  # to nobody it matters whose they are
+    producer_id = None  # only needed for transactions
 
     def __init__(self, batches: _Batches, raw: bytes, run: list[_Plain]) -> None:
         self.base_offset = run[0].header[0]
@@ -261,7 +266,7 @@ class _Run:
         self._run = run
 
     def validate_crc(self) -> bool:
-        """Tell if the bytes of all are those that were sent."""
+        """Return true if the checksums of all batches match."""
         octets = memoryview(self._raw)
         return all(
             crc32c(octets[begin + _ATTRIBUTES_AT : end], 0, _HOLD_GIL) == header[4]
@@ -279,7 +284,7 @@ class _Bundle(NamedTuple):
 
     @property
     def offset(self) -> int:
-        """Of the last one."""
+        """Return the offset of the last record."""
         return self.slices[-1].offset
 
 
@@ -287,7 +292,7 @@ _Part = _Bundle | Columns | Refused
 
 
 class _Batch:
-    """A record batch; all but its records is as it was."""
+    """A record batch with other records: iteration yields parts."""
 
     def __init__(self, batch: _Checked, parts: Iterator[_Part]) -> None:
         self._batch = batch
@@ -301,7 +306,10 @@ class _Batch:
 
 
 def _slice_of(raw: bytes, plain: _Plain) -> BatchSlice:
-    """All of its records. Raises MalformedError, or UnreadableBatchError if they are too much."""
+    """Return all records of a batch, still encoded.
+
+    Raise MalformedError, or UnreadableBatchError if they are too large.
+    """
     offset, _, _, _, _, attributes, _, first_ms, last_ms, _, _, _, count = plain.header
     buffer, begin, end = raw, plain.begin + _HEADER.size, plain.end
     if number := attributes & _CODEC:
@@ -314,7 +322,7 @@ def _slice_of(raw: bytes, plain: _Plain) -> BatchSlice:
 
 
 def _bundles(batches: _Batches, raw: bytes, run: Sequence[_Plain]) -> Iterator[_Part]:
-    """The records of a run, each time as many as there is room for."""
+    """Yield the records of consecutive batches, in parts of at most `batches.room` records."""
     slices: list[BatchSlice] = []
     room = batches.room
     for plain in run:
@@ -344,7 +352,7 @@ def _bundles(batches: _Batches, raw: bytes, run: Sequence[_Plain]) -> Iterator[_
 
 
 def _lists(batches: _Batches, batch: _Checked) -> Iterator[_Part]:
-    records = iter(batch)  # aiokafka lets it be asked for an iterator but once
+    records = iter(batch)  # aiokafka allows only one iterator per batch
     room = got = 0
     while got == room:
         values: list[bytes | None] = []
@@ -365,7 +373,7 @@ def _lists(batches: _Batches, batch: _Checked) -> Iterator[_Part]:
 
 
 class _Unread(NamedTuple):
-    """An envelope whose n > 0 records still lie in their batches; all are at `start` or later."""
+    """An envelope whose n > 0 records are not decoded yet. All offsets are `start` or later."""
 
     partition: int
     start: int
@@ -377,9 +385,9 @@ class _Unread(NamedTuple):
 
 
 def read_together(polled: Sequence[Envelope | _Unread]) -> list[Envelope]:
-    """The envelopes of a poll; those that are not read yet are read at once.
+    """Return the envelopes of a poll; decode all those together that are not decoded yet.
 
-    Raises CorruptRecordException if a batch does not hold what it says, which its checksum does.
+    Raise CorruptRecordException if a batch is malformed although its checksum matches.
     """
     unread = [one for one in polled if isinstance(one, _Unread)]
     try:
@@ -407,10 +415,11 @@ def _envelopes(
     batches: _Batches,
     max_records: int | None = None,
 ) -> list[Envelope] | list[_Unread]:
-    """`FetchResult.getall` as one envelope, which also covers offsets without a record.
+    """Replace `FetchResult.getall`: return one envelope, which also covers offsets without records.
 
-    The result holds this, so this may not hold the result: a fetch is megabytes, and the collector,
-    which counts objects, would come for such a cycle only after hundreds of others.
+    The result references this function, so the function has only a weak reference to the result. A
+    reference cycle would keep megabytes in memory: the garbage collector counts objects, and would
+    run only after hundreds of fetches.
     """
     result = of()
     assert result is not None
@@ -440,7 +449,7 @@ def _envelopes(
         got = Columns.of(parts).since(start) if slices is None else None
     except BROKEN:
         raise CorruptRecordException(f"Malformed batch - {tp}") from None
-    result._update_position()  # not before: a batch that is broken has all of them read again
+    result._update_position()  # only after success: after a broken batch all of them are read again
     if ended:
         result._partition_records = None
     end = records.next_fetch_offset
@@ -458,7 +467,7 @@ def _envelopes(
 
 
 def _from(parts: Sequence[BatchSlice | Columns], start: int) -> list[BatchSlice] | None:
-    """The same parts, if they are slices of which nothing lies before `start`; else None."""
+    """Return the parts if all are slices with no record before `start`; else None."""
     slices = [part for part in parts if isinstance(part, BatchSlice)]
     here = slices and len(slices) == len(parts) and slices[0].base_offset >= start
     return slices if here else None

@@ -1,8 +1,8 @@
-"""Records as columns, read from the bytes of their batches: none of them becomes an object.
+"""Decodes Kafka record batches into columns, without creating an object per record.
 
-A batch holds its records one behind the other, each with its length ahead of it. So where they
-begin can only be found one after the other; what is in them is then read of all at once. The format
-is version 2 of Kafka's: https://kafka.apache.org/documentation/#recordbatch
+In a batch, each record follows the previous one and starts with its length. So the starts of
+records are found one after another. The fields of all records are then decoded together with numpy.
+The format is Kafka's version 2: https://kafka.apache.org/documentation/#recordbatch
 """
 
 from __future__ import annotations
@@ -23,24 +23,25 @@ _SKIP_FIRST: Final = [
     2 + (byte - 128 >> 1) if byte >= 128 and byte % 2 == 0 else _TOO_FAR for byte in range(256)
 ]
 _SKIP_SECOND: Final = [byte << 6 if byte < 128 else _TOO_FAR for byte in range(256)]
-"""Bytes from a record to the next, the sum of what its first two bytes add: its length, if that is
-written in two bytes, which is so from 64 to 8,191."""
+"""Tables for the distance from one record to the next. The distance is the sum of the entries for
+the record's first two bytes. This works if the length field has two bytes, which is the case for
+lengths from 64 to 8,191."""
 
 _VARINT_BITS: Final = 64
 _BLANK: Final = b" "
 FEW: Final = 100
-"""Strings of a column up to which an object for each costs less than a dozen calls of numpy."""
-_WIDE: Final = 256  # bytes between two strings that are blanked by themselves
+"""Number of strings per column up to which creating objects is cheaper than a dozen numpy calls."""
+_WIDE: Final = 256  # larger gaps between two strings are blanked one by one
 
 
 class MalformedError(Exception):
-    """A batch does not hold the records that it says it holds."""
+    """A batch does not contain the records that its header announces."""
 
 
 class BytesColumn(Sequence[bytes | None]):
-    """A column of n byte strings: i is `buffer[start[i]:stop[i]]`, both int64 (n,).
+    """A column of n byte strings: string i is `buffer[start[i]:stop[i]]`, both int64 (n,).
 
-    They lie in order. Where `stop` is less than `start` there is none.
+    The strings are in ascending order of position. A value of None has `stop` less than `start`.
 
     >>> column = BytesColumn(b"abcd", np.array([0, 2, 2]), np.array([2, 1, 4]))
     >>> len(column), column[0], list(column), list(column[1:])
@@ -75,17 +76,17 @@ class BytesColumn(Sequence[bytes | None]):
             yield buffer[start:stop] if start <= stop else None
 
     def matrix(self) -> NDArray[np.uint8] | None:
-        """The bytes (n, width) of strings that are all of one width > 0, or None."""
+        """Return the strings as a matrix (n, width) if all have the same width > 0, else None."""
         if not len(self) or self.start[0] >= self.stop[0]:
             return None
         return StringBuffer(self.buffer, self.start, self.stop).matrix()
 
     def take(self, rows: Sequence[int] | NDArray[np.int64]) -> BytesColumn:
-        """The strings at these places, which ascend."""
+        """Return the strings at these positions, which must be ascending."""
         return BytesColumn(self.buffer, self.start[rows], self.stop[rows])
 
     def alone(self) -> BytesColumn:
-        """The same in a buffer that holds hardly anything else, if they lie close together."""
+        """Return a copy whose buffer contains little else, if the strings are close together."""
         if not len(self):
             return BytesColumn(b"", self.start, self.stop)
         if (rows := self.matrix()) is not None:  # keys, which lie among the values
@@ -96,9 +97,10 @@ class BytesColumn(Sequence[bytes | None]):
         return BytesColumn(self.buffer[first:last], self.start - first, self.stop - first)
 
     def apart(self, spare: int) -> tuple[bytes, NDArray[np.int64], NDArray[np.int64]]:
-        """The same (n > 0, none of them None) in a buffer with nothing but blanks between them.
+        """Return the strings in a buffer that has only blanks between them.
 
-        Returns the buffer, with `spare` > 0 bytes behind the last one, and its `start` and `stop`.
+        Requires n > 0 and no None. Returns the buffer, with `spare` > 0 extra bytes at its end, and
+        its `start` and `stop`.
         """
         first, last = int(self.start[0]), int(self.stop[-1])
         octets = np.zeros(last - first + spare, np.uint8)
@@ -112,18 +114,19 @@ class BytesColumn(Sequence[bytes | None]):
             begin, end, gap = begin[narrow], end[narrow], gap[narrow]
             width = int(gap.min())
             there = np.ndarray((len(octets) - width + 1,), f"V{width}", octets, 0, (1,))
-            for ahead in range(0, int(gap.max()), width):  # once or twice: they are much alike
+            # once or twice, because the gaps have similar widths
+            for ahead in range(0, int(gap.max()), width):
                 there[np.minimum(begin + ahead, end - width)] = np.void(_BLANK * width)
         return octets.tobytes(), start, stop
 
 
 def alone(column: Sequence[bytes | None]) -> Sequence[bytes | None]:
-    """The same strings, without a buffer that holds many others."""
+    """Return the strings of a column without the buffer of a whole fetch."""
     return column.alone() if isinstance(column, BytesColumn) else column
 
 
 def joined(columns: Sequence[Sequence[Any] | NDArray[Any]]) -> Any:
-    """The items of columns of one kind, one column after the other: Octets, arrays, or others."""
+    """Concatenate columns of one kind: BytesColumn, arrays, or other sequences."""
     if len(columns) == 1:
         return columns[0]
     arrays = [column for column in columns if isinstance(column, np.ndarray)]
@@ -145,7 +148,7 @@ def joined(columns: Sequence[Sequence[Any] | NDArray[Any]]) -> Any:
 
 
 def _beside(columns: Sequence[BytesColumn]) -> BytesColumn | None:
-    """The strings of columns that lie in one buffer, one column behind the other; else None."""
+    """Return the columns as one if they are consecutive in one buffer; else None."""
     buffer = columns[0].buffer
     if any(column.buffer is not buffer for column in columns):
         return None
@@ -156,51 +159,55 @@ def _beside(columns: Sequence[BytesColumn]) -> BytesColumn | None:
 
 
 class BatchSlice(NamedTuple):
-    """Consecutive records of one batch, as its bytes."""
+    """Consecutive records of one batch, in encoded form."""
 
     buffer: bytes
-    places: list[int]  # where each record begins, and where the last one ends
+    places: list[int]  # start of each record, and the end of the last
     base_offset: int
     base_time_ms: int
-    appended: bool  # all have that time: the broker's
-    offset: int  # of its last record, or the batch's last, behind which there is none
+    appended: bool  # True if all records have the broker's append time
+    # offset of the last record, or the last offset of the batch if the slice reaches its end
+    offset: int
 
     @property
     def number(self) -> int:
-        """The number of records."""
+        """Return the number of records."""
         return len(self.places) - 1
 
     def part(self, first: int, last: int) -> BatchSlice:
-        """The records from one to another, exclusive. Raise MalformedError."""
+        """Return the records from `first` up to `last`, exclusive. Raise MalformedError."""
         places = self.places[first : last + 1]
         if last >= self.number:
             return self._replace(places=places)
-        _, at = _varint(self.buffer, places[-2])  # the last one's length
-        _, at = _varint(self.buffer, at + 1)  # its time, behind a byte of attributes
+        _, at = _varint(self.buffer, places[-2])  # length of the last record
+        _, at = _varint(self.buffer, at + 1)  # its timestamp, after one byte of attributes
         delta, _ = _varint(self.buffer, at)
         return self._replace(places=places, offset=self.base_offset + delta)
 
 
 class Refused(NamedTuple):
-    """Consecutive offsets of one batch whose records are not read, for what they would take."""
+    """Consecutive offsets of one batch whose records are not decoded.
+
+    The decompressed data is invalid or over the size limit, or its size cannot be limited.
+    """
 
     first: int
     last: int
-    time_ms: int  # of the last record, by its batch
+    time_ms: int  # timestamp of the last record, from the batch header
 
     @property
     def number(self) -> int:
-        """The number of records handed on: none."""
+        """Return the number of decoded records: none."""
         return 0
 
     @property
     def offset(self) -> int:
-        """Of its last record."""
+        """Return the offset of the last record."""
         return self.last
 
 
 class Columns(NamedTuple):
-    """Records in the order of their log; all columns have length n."""
+    """Records in log order. All columns have length n."""
 
     values: Sequence[bytes | None]
     keys: Sequence[bytes | None]
@@ -209,7 +216,7 @@ class Columns(NamedTuple):
 
     @classmethod
     def of(cls, parts: Sequence[BatchSlice | Columns]) -> Columns:
-        """The records of all parts. Raise MalformedError."""
+        """Decode and concatenate all parts. Raise MalformedError."""
         slices = [part for part in parts if isinstance(part, BatchSlice)]
         if len(slices) == len(parts):
             return decode_records(slices)
@@ -223,12 +230,12 @@ class Columns(NamedTuple):
 
     @property
     def number(self) -> int:
-        """The number n of records."""
+        """Return the number n of records."""
         return len(self.offsets)
 
     @property
     def offset(self) -> int:
-        """Of the last one."""
+        """Return the offset of the last record."""
         return int(self.offsets[-1])
 
     def since(self, offset: int) -> Columns:
@@ -243,9 +250,9 @@ class Columns(NamedTuple):
 
 
 def record_starts(buffer: bytes, at: int, end: int, count: int) -> list[int]:
-    """Find where `count` records begin, the first of them at `at`; and the end of the last.
+    """Return the starts of `count` records, the first at `at`, followed by the end of the last.
 
-    Raises MalformedError if that is not `end`.
+    Raise MalformedError if the last record does not end at `end`.
     """
     first, second = _SKIP_FIRST, _SKIP_SECOND
     next_ = at
@@ -263,7 +270,7 @@ def record_starts(buffer: bytes, at: int, end: int, count: int) -> list[int]:
 
 
 def _walk(buffer: bytes, at: int, count: int) -> Iterator[int]:
-    """Find each record's end, whatever their lengths are."""
+    """Yield the end of each record, for lengths of any encoding."""
     for _ in range(count):
         length, at = _varint(buffer, at)
         if length < 0:
@@ -273,7 +280,7 @@ def _walk(buffer: bytes, at: int, count: int) -> Iterator[int]:
 
 
 def _varint(buffer: bytes, at: int) -> tuple[int, int]:
-    """The number of varying length at a place, and the place behind it."""
+    """Return the varint at a position, and the position after it."""
     number = 0
     for shift in range(0, _VARINT_BITS, 7):
         if at >= len(buffer):
@@ -287,9 +294,9 @@ def _varint(buffer: bytes, at: int) -> tuple[int, int]:
 
 
 def decode_records(slices: Sequence[BatchSlice]) -> Columns:
-    """The records of some slices, one slice after the other.
+    """Decode the records of some slices, in the order of the slices.
 
-    Raises MalformedError if they are not what they say they are.
+    Raise MalformedError if the encoding is wrong.
     """
     if not slices:
         return Columns([], [], [], [])
@@ -297,7 +304,7 @@ def decode_records(slices: Sequence[BatchSlice]) -> Columns:
     begins: list[int] = []
     ends: list[int] = []
     for piece, shift in zip(slices, shifts, strict=True):
-        # Most have a few records, for which an array each is too much.
+        # Most slices have few records, so an array for each slice would be too expensive.
         places = [at + shift for at in piece.places] if shift else piece.places
         begins += places[:-1]
         ends += places[1:]
@@ -305,12 +312,12 @@ def decode_records(slices: Sequence[BatchSlice]) -> Columns:
     count = [piece.number for piece in slices]
 
     octets = np.frombuffer(buffer, np.uint8)
-    _, at = _varints(octets, begin)  # their lengths
-    delta_ms, at = _varints(octets, at + 1)  # behind a byte of attributes
+    _, at = _varints(octets, begin)  # record lengths
+    delta_ms, at = _varints(octets, at + 1)  # timestamps, after one byte of attributes
     delta, at = _varints(octets, at)
     keys, at = _strings(buffer, octets, at)
     values, at = _strings(buffer, octets, at)
-    if (at >= end).any():  # the headers follow, or that there are none
+    if (at >= end).any():  # at least one byte must follow: the number of headers
         raise MalformedError
     delta_ms[np.repeat([piece.appended for piece in slices], count)] = 0
     return Columns(
@@ -322,10 +329,10 @@ def decode_records(slices: Sequence[BatchSlice]) -> Columns:
 
 
 def _in_order(slices: Sequence[BatchSlice]) -> tuple[bytes, list[int]]:
-    """The bytes of all in one buffer, in which they ascend; how far each lies from where it was.
+    """Return one buffer in which the slices ascend, and each slice's shift from its old position.
 
-    Batches that are not compressed share the buffer of their fetch, and between two of them there
-    may be one that was decompressed into its own.
+    Uncompressed batches share the buffer of their fetch. Between two of them there may be a batch
+    that was decompressed into a buffer of its own.
     """
     runs: list[list[BatchSlice]] = []
     for piece in slices:
@@ -347,20 +354,20 @@ def _in_order(slices: Sequence[BatchSlice]) -> tuple[bytes, list[int]]:
 def _strings(
     buffer: bytes, octets: NDArray[np.uint8], at: NDArray[np.int64]
 ) -> tuple[BytesColumn, NDArray[np.int64]]:
-    """The strings at these places, each behind its length, and the places behind them."""
+    """Return the length-prefixed strings at these positions, and the positions after them."""
     length, at = _varints(octets, at)
     if (length > len(buffer)).any():
         raise MalformedError
-    stop = at + np.maximum(length, -1)  # any number below 0 means none, as to aiokafka
+    stop = at + np.maximum(length, -1)  # any negative length means None, as in aiokafka
     return BytesColumn(buffer, at, stop), np.maximum(at, stop)
 
 
 def _varints(
     octets: NDArray[np.uint8], at: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The numbers of varying length at places (n,), both int64, and the places behind them.
+    """Return the varints at positions (n,), both int64, and the positions after them.
 
-    A place behind the end is read as the last byte: to be noticed by whoever asks.
+    A position after the end is read as the last byte. The caller must check for this.
     """
     byte = octets.take(at, mode="clip")
     at = at + 1

@@ -30,6 +30,7 @@ _COUNTED: Final = tuple(
         ("promoted_total", "promoted"),
         ("judged_total", "judged"),
         ("evictions_total", "evicted"),
+        ("platforms_dropped_total", "platforms_dropped"),
         ("platforms_refused_total", "refused"),
         ("platforms_used_later_total", "used_later"),
     )

@@ -28,6 +28,7 @@ from detectors.recognise.registry import Registry
 from streams.wire.events import Intake, decode
 from streams.wire.recipients import Numbers
 from tests.adversary.moves import DAY_MS, HOUR_MS, MINUTE_MS, Kind, Move, Shot
+from tests.adversary.promises import DAYS_TO_TEACH
 from tests.scenarios.play import Gateway
 
 INTAKE: Final = Intake(Numbers("CN"))
@@ -53,7 +54,7 @@ class Played:
     watched: int = 0
     codes: int = 0  # of the attacker
     reached: int = 0  # of those, codes that were not refused
-    learnt: int = 0  # platforms taught over a day before of which five codes and more passed
+    learnt: int = 0  # platforms taught on too few days of which five codes and more passed
     dead_letters: int = 0
 
 
@@ -133,7 +134,8 @@ class _Codes:
     unseen: dict[str, list[int]] = field(default_factory=dict)
     reached: dict[str, list[int]] = field(default_factory=dict)
     evident: dict[str, int] = field(default_factory=dict)
-    first: dict[tuple[str, str], int] = field(default_factory=dict)
+    # of each platform at each victim the days on which it came, and when the last of them began
+    days: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     taught: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def take(self, shot: Shot, platform: int, trust: Trust) -> None:
@@ -151,8 +153,12 @@ class _Codes:
         if shot.evidence:
             self.evident[recipient] = at_ms
         who = recipient, shot.platform
-        if at_ms - self.first.setdefault(who, at_ms) > DAY_MS:
-            self.taught[who] += not refused
+        number, since_ms = self.days.get(who, (0, at_ms - DAY_MS - 1))
+        if at_ms - since_ms > DAY_MS:
+            number += 1
+            self.days[who] = number, at_ms
+        if number > 1:
+            self.taught[who] += not refused and number <= DAYS_TO_TEACH
         elif not refused:
             self.reached.setdefault(recipient, []).append(at_ms)
             if not any(a <= at_ms <= b for a, b in self.opened.get(recipient, ())):

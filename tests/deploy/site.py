@@ -130,6 +130,7 @@ class Site:
             f"""
 app_id = "site"
 mode = "enforce"
+input = {{country = "CN"}}
 kafka = {{bootstrap = "{broker.bootstrap}"}}
 redis = {{url = "redis://127.0.0.1:{self.redis.port}/0"}}
 canary = {{period_s = 20, numbers = 15000}}

@@ -53,17 +53,18 @@ def test_numbers_are_read_by_the_countrys_plan(name: str, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", CODES)
 def test_what_a_country_trusts_is_trusted_and_nobody_else_is(name: str, tmp_path: Path) -> None:
-    recogniser = settings_of(name, tmp_path).recogniser()
+    settings = settings_of(name, tmp_path)
     sender, trust = TRUSTED[name]
-    registry = Registry.shipped()
-    if (own := COUNTRIES / f"{name}.registry.toml").exists():
-        registry, conflicts = registry.merged(Registry.load(own.read_text("utf-8")))
-        for conflict in conflicts:  # what is shipped without trust may be a bank at home
-            assert "(none) becomes" in conflict
-            assert conflict.endswith("(bank)")
+    registry, conflicts = settings.registry()
+    for conflict in conflicts:  # what is shipped without trust may be a bank at home
+        assert "(none) becomes" in conflict
+        assert conflict.endswith("(bank)")
     assert registry.trust(None, registry.sender(sender)) is trust
     assert registry.trust(None, registry.sender("MYBANK")) is Trust.NONE
-    assert recogniser is not None
+    for foreign, (number, _) in TRUSTED.items():
+        if foreign != name:
+            assert registry.trust(None, registry.sender(number)) is Trust.NONE
+    assert settings.recogniser() is not None
 
 
 @pytest.mark.parametrize("name", sorted(CODES.keys() - {"china"}))

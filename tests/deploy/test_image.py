@@ -79,7 +79,8 @@ def settings(kafka: Broker, unique: str, tmp_path: Path) -> Path:
     path = tmp_path / "otpguard.toml"
     topics = "".join(f'{name} = "{unique}.{name}"\n' for name in names)
     path.write_text(
-        f'app_id = "{unique}"\nmode = "enforce"\nkafka = {{bootstrap = "{kafka.bootstrap}"}}\n'
+        f'app_id = "{unique}"\nmode = "enforce"\ninput = {{country = "CN"}}\n'
+        f'kafka = {{bootstrap = "{kafka.bootstrap}"}}\n'
         f"http = {{port = {free_port()}}}\n"
         f"[topics]\n{topics}partitions = 2\nreplication = 1\n"
     )

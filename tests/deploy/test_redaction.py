@@ -47,6 +47,7 @@ def test_numbers_and_codes_are_where_they_must_be_and_nowhere_else(
     config.write_text("\n".join([
         f'app_id = "{unique}"',
         'mode = "enforce"',
+        'input = {country = "CN"}',
         f'kafka = {{bootstrap = "{broker.bootstrap}"}}',
         f'worker = {{data_dir = "{tmp_path}/worker", checkpoint_cycle_s = 1}}',
         "detect = {recipients_max = 100_000}",

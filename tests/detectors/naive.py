@@ -101,6 +101,7 @@ class Person:
     born: int = 0  # day of the first code
     earlier: Earlier | None = None
     relapsing: bool = False  # the earlier flood is remembered now
+    pages: dict[int, tuple[str, int]] = field(default_factory=dict)  # template -> first, and when
 
 
 class Naive:
@@ -137,7 +138,12 @@ class Naive:
             middle = sorted(self.samples)[len(self.samples) // 2]
             self.ticks.append(middle // 1000 - EPOCH)
             self.samples = []
-            self.watermark = self.borne_out(sorted(self.ticks[-5:]))
+            before, self.watermark = self.watermark, self.borne_out(sorted(self.ticks[-5:]))
+            if before // 600 != self.watermark // 600:
+                for person in self.people.values():
+                    person.pages = {
+                        p: f for p, f in person.pages.items() if abs(self.watermark - f[1]) < 3600
+                    }
         ended = []
         for recipient, person in self.people.items():
             if person.flood and self.watermark >= self.ends(person.flood):
@@ -243,6 +249,8 @@ class Naive:
         ahead = at > self.watermark + 7 * DAY and self.watermark and len(self.codes) >= 31
         if ahead and at > self.now() + 7 * DAY:
             return
+        platform = self.page(person, event, at)
+        paged = platform != event.platform
         loud = self.counted(person, at // self.params.sieve.window_s) >= 7
         self.put_right(offset, event.recipient, at)
         if person.flood and at >= self.ends(person.flood):
@@ -250,35 +258,39 @@ class Naive:
         person.relapsing = person.earlier is not None and at < person.earlier.until
         if person.seen and at <= max(s.at for s in person.seen.values()) - DAY:
             return
-        held = person.seen.get(event.platform)
+        held = person.seen.get(platform)
         flood = person.flood
         live = flood if flood and flood.issued < event.at_ms < flood.expires else None
         refused = live is not None and not event.trust and event.platform not in live.passes
         idle = refused and not self.settling(person, at)  # a message that counts as no day
-        known = not refused and held is not None and self.knows(person, event.platform, held, at)
+        known = not refused and held is not None and self.knows(person, platform, held, at)
         level, since, by_mass, evident = Level.CLEAR, 0, False, False
         if held is None or abs(at - held.at) >= DAY:
             tainted = self.days(held, at, refused=idle) if not known else -1
-            person.seen[event.platform] = Seen(at, not known, tainted)
+            person.seen[platform] = Seen(at, not known, tainted)
             level, since = self.level(person, at)
         elif held.tainted == 0 and not idle:
-            person.seen[event.platform] = held._replace(tainted=1)
+            person.seen[platform] = held._replace(tainted=1)
         fresh = False
+        own = person.seen.get(event.platform)
+        if paged and not refused:
+            known = known or (own is not None and self.knows(person, event.platform, own, at))
         if not known:
-            fresh, counts = self.hear(person, event, refused=refused, loud=loud)
+            fresh, counts = self.hear(person, event, refused=refused, loud=loud, page=paged)
             calm = flood is None and fresh and not refused
             by = self.by_messages(person, event, counts=counts, calm=calm)
             if by[0] > level:
                 level, since, by_mass = by
                 evident = True
-            again = self.relapse(person, event) if fresh and not event.trust else (level, since)
+            flooding = fresh and not event.trust
+            again = self.relapse(person, platform, event.at_ms, flooding=flooding)
             if again[0] > level:
                 (level, since), evident = again, True
         self.rise(offset, event.recipient, level, since, at, by_mass=by_mass)
         if person.flood and fresh and not event.trust:
             person.flood.last = max(person.flood.last, at)
-            person.flood.fresh[event.platform] = max(
-                event.at_ms, person.flood.fresh.get(event.platform, event.at_ms)
+            person.flood.fresh[platform] = max(
+                event.at_ms, person.flood.fresh.get(platform, event.at_ms)
             )
         if person.flood and person.flood.level is Level.THROTTLE:
             evident = evident and level is Level.THROTTLE
@@ -309,7 +321,7 @@ class Naive:
         """The days on which a tainted platform came, with this one; -1 if it is not tainted."""
         if refused:
             return 0
-        if held is None or held.tainted < 0 or at - held.at >= 2 * DAY:
+        if held is None or held.tainted < 0:
             return -1
         return held.tainted + 1
 
@@ -329,7 +341,19 @@ class Naive:
         person.windows = newest, now, before
         return now + before
 
-    def hear(self, person: Person, event: Event, *, refused: bool, loud: bool) -> tuple[bool, bool]:
+    def page(self, person: Person, event: Event, at: int) -> str:
+        """The platform that an event counts as: of an unnamed page the first within ten minutes."""
+        if not event.page or event.trust:
+            return event.platform
+        first, since = person.pages.get(event.page, (event.platform, at - 600))
+        if abs(at - since) < 600:
+            return first
+        person.pages[event.page] = event.platform, at
+        return event.platform
+
+    def hear(
+        self, person: Person, event: Event, *, refused: bool, loud: bool, page: bool
+    ) -> tuple[bool, bool]:
         """Whether a message of a novel platform is evidence of a flood, and whether it counts."""
         at_ms = event.at_ms
         first, last = person.refused.get(event.platform, (-RETRY, -RETRY))
@@ -347,7 +371,8 @@ class Naive:
         newest = max(s.at for s in person.seen.values())
         novel = sum(s.novel and newest - DAY < s.at <= at for s in person.seen.values())
         if novel >= 5 or loud:
-            person.heard.append(Heard(event.at_ms, event.platform, novel >= 5))
+            many = novel >= 5 or (page and loud)
+            person.heard.append(Heard(event.at_ms, event.platform, many))
         return True, novel >= 5 or loud
 
     def mass(self, person: Person, at_ms: int) -> tuple[Level, int]:
@@ -400,14 +425,16 @@ class Naive:
         firsts = (person.seen[p].at for p in found if p in person.seen)
         return Level.THROTTLE, min(firsts, default=newest)
 
-    def relapse(self, person: Person, event: Event) -> tuple[Level, int]:
+    def relapse(
+        self, person: Person, platform: str, at_ms: int, *, flooding: bool
+    ) -> tuple[Level, int]:
         """Three platforms of the earlier flood within ten minutes."""
         earlier = person.earlier
-        if not person.relapsing or not earlier or event.platform not in earlier.platforms:
+        if not (flooding and person.relapsing and earlier and platform in earlier.platforms):
             return Level.CLEAR, 0
-        held = earlier.recent.get(event.platform, event.at_ms)
-        earlier.recent[event.platform] = max(event.at_ms, held)
-        near = [ms for ms in earlier.recent.values() if abs(event.at_ms - ms) < 600_000]
+        held = earlier.recent.get(platform, at_ms)
+        earlier.recent[platform] = max(at_ms, held)
+        near = [ms for ms in earlier.recent.values() if abs(at_ms - ms) < 600_000]
         return (Level.THROTTLE, min(near) // 1000 - EPOCH) if len(near) >= 3 else (Level.CLEAR, 0)
 
     def lease(

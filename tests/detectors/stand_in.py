@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detectors.chain import Decisions, Params, Partition, process
+from detectors.chain import Decisions, Params, Partition, Snapshot, process
 from detectors.model.codes import Codes
 from detectors.model.event import (
     TOKEN_BIT,
@@ -24,6 +24,7 @@ from detectors.model.event import (
     platform_print,
 )
 from detectors.model.strings import StringList
+from detectors.recipients.row import MEMORY_WORDS, extent_of
 
 START_MS = 1_790_000_000_000  # 2026-09-21
 MINUTE_MS = 60_000
@@ -39,6 +40,7 @@ class Event(NamedTuple):
     kind: EventKind = EventKind.MESSAGE
     gateway: str = "gw"
     told: HotList | None = None  # of one of kind LISTED
+    page: int = 0  # template of a text that names nobody, from a number
 
 
 @cache
@@ -66,6 +68,7 @@ def codes_of(batch: Batch) -> Codes:
         {i: p for i, p in zip(ids, batch.platform, strict=True) if p},
         np.array([name_check(p) if p else 0 for p in batch.platform], np.uint16),
         batch.platform.__getitem__,
+        np.array([int(t) for t in batch.template], np.uint32),
     )
 
 
@@ -86,7 +89,7 @@ def batch_of(
         signature=empty,
         category=StringList([str(int(e.trust)) for e in events]),
         platform=StringList([e.platform for e in events]),
-        template=empty,
+        template=StringList([str(e.page) for e in events]),
         gateway=StringList([e.gateway for e in events]),
         tokens={e.recipient: f"h1:{e.recipient:x}" for e in events if e.recipient & TOKEN_BIT},
         origin=lambda i: ("account", f"id {offsets[i]}"),
@@ -133,3 +136,18 @@ def add(total: Decisions, more: Decisions) -> None:
     """Adds the decisions of a later batch."""
     for field in fields(Decisions):
         setattr(total, field.name, getattr(total, field.name) + getattr(more, field.name))
+
+
+def plain_rows(held: Snapshot) -> dict[int, tuple[list[int], list[int]]]:
+    """What a snapshot knows of each recipient: its row, and its places in the overflow.
+
+    Where these lie depends on how a log was cut into batches, so the row has no link to them.
+    """
+    found = {}
+    for row in held.rows[held.rows[:, 0] != 0]:  # a copy
+        first, blocks, _ = extent_of(row)
+        if blocks:
+            row[1] &= ~np.uint64(0xFFF0 << 16)
+            row[MEMORY_WORDS.start] &= ~np.uint64(0xFFFF << 16)
+        found[int(row[0])] = row.tolist(), held.places[first : first + blocks].ravel().tolist()
+    return found

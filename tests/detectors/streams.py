@@ -56,6 +56,16 @@ def random_stream(seed: int, platforms: int = 20) -> Stream:
     return Stream(events, offsets)
 
 
+def of_pages(stream: Stream, seed: int) -> Stream:
+    """The same stream, but some platforms are numbers of a few pages that name nobody."""
+    rng = random.Random(f"pages/{seed}")
+    pages, share = rng.choice([1, 2, 5]), rng.choice([0.3, 0.7, 1])
+    named = {e.platform for e in stream.events}
+    template = {p: rng.randint(1, pages) for p in sorted(named) if rng.random() < share}
+    events = [e._replace(page=template.get(e.platform, 0)) for e in stream.events]
+    return Stream(events, stream.offsets)
+
+
 def ahead_of_time(stream: Stream, seed: int, *, most: int) -> Stream:
     """The same stream with some clocks ahead: of single messages, and of all for a while.
 

@@ -25,8 +25,8 @@ from detectors.recipients.sieve import SieveParams
 from detectors.suspects.clocks import ClockClass, ClockParams
 from detectors.suspects.judge import JudgeParams
 from tests.detectors.naive import Alarm, Naive
-from tests.detectors.stand_in import add, batch_of, codes_of, poll_of, run, twin_of
-from tests.detectors.streams import Stream, ahead_of_time, random_stream
+from tests.detectors.stand_in import add, batch_of, codes_of, plain_rows, poll_of, run, twin_of
+from tests.detectors.streams import Stream, ahead_of_time, of_pages, random_stream
 
 STREAMS = int(os.environ.get("OTPGUARD_TEST_STREAMS", "1000"))
 PARTS = 20
@@ -128,11 +128,10 @@ def held_by(partition: Partition) -> dict[str, object]:
     for recipient, state in suspects.items():
         assert state[2] == where[recipient]
         state[2] = 0
-    rows = {row[0]: row[1:] for row in held.rows.tolist() if row[0]}
     by_key = {
         kind: {each[0]: each[1:] for each in held.rest[kind]} for kind in ("names", "windows")
     }
-    return held.rest | held.header | {"rows": rows, "suspects": suspects} | by_key
+    return held.rest | held.header | {"rows": plain_rows(held), "suspects": suspects} | by_key
 
 
 @pytest.mark.parametrize("part", range(MIXTURES))
@@ -191,6 +190,23 @@ def test_sieve_and_judge_equal_a_judge_that_sees_everything(part: int) -> None:
         rules |= {e.reason.rule for e in decisions.episodes if e.change in ("opened", "raised")}
     assert raised, "streams without alarms prove nothing"
     assert STREAMS < 1000 or {"burst", "mass_10min", "relapse"} <= rules
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_pages_that_name_nobody_are_counted_alike_by_sieve_and_judge(part: int) -> None:
+    raised = changed = 0
+    for seed in range(part, STREAMS, PARTS):
+        stream = of_pages(random_stream(seed), seed)
+        expected = Naive(params_of(seed)).run(*stream)
+        decisions = cut_and_restored(params_of(seed), seed, stream)
+        assert alarms(decisions) == expected, f"seed {seed}"
+        whole = run(params_of(seed), stream.events, offsets=stream.offsets)
+        assert whole.actions == decisions.actions, f"seed {seed}"
+        assert whole.episodes == decisions.episodes, f"seed {seed}"
+        raised += len(expected)
+        changed += Naive(params_of(seed)).run(*random_stream(seed)) != expected
+    assert raised, "streams without alarms prove nothing"
+    assert STREAMS < 1000 or changed, "pages that change nothing prove nothing"
 
 
 @pytest.mark.parametrize("part", range(PARTS))

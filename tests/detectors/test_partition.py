@@ -18,7 +18,7 @@ from tests.detectors.test_chain import ENFORCE, VICTIM, flood, history, idle
 
 def levels(partition: Partition, recipient: int = VICTIM) -> dict[int, int]:
     row = partition.table.words[partition.table.find(np.array([recipient], np.uint64))[0]]
-    ring, memory, habits = unpack(row, 0)
+    ring, memory, habits = unpack(row, 0, partition.table.overflow)
     found = {each.print: each.level for each in memory.known}
     for w in ring:
         level = ONCE if w >> 32 & 1 else AGAIN + (w & 0xFFFF_FFFF in habits)

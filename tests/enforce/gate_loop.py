@@ -117,6 +117,7 @@ class GateLoop:
         lines = [
             f'app_id = "{name}"',
             'mode = "enforce"',
+            'input = {country = "CN"}',
             f'kafka = {{bootstrap = "{broker.bootstrap}"}}',
             f'worker = {{data_dir = "{folder}/worker"}}',
             "[topics]",

@@ -49,6 +49,7 @@ class Loop:
         lines = [
             f'app_id = "{name}"',
             'mode = "enforce"',
+            'input = {country = "CN"}',
             f'kafka = {{bootstrap = "{broker.bootstrap}"}}',
             f'redis = {{url = "redis://127.0.0.1:{self.redis.port}/0"}}',
             f'worker = {{data_dir = "{folder}/worker"}}',

@@ -11,12 +11,19 @@ import pytest
 from detectors.leases.gate import Lease, Ruling, rule
 from detectors.model.event import Trust, platform_id, platform_print
 from detectors.model.records import AgainWindow, Scope
+from detectors.recognise.fold import name_key
+from detectors.recognise.keys import current_key
+from detectors.recognise.names import WORDS
 from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
-from streams.enforce.redis import lease_value
+from detectors.recognise.signature import is_note
+from streams.enforce.redis import aliases, lease_value
+from tests.enforce.coarse import coarse_key, coarse_passes
 
 VECTORS: Final = json.loads(Path("deploy/gateways/vectors.json").read_text("utf-8"))
 REGISTRY: Final = Registry.shipped()
+TABLE: Final = aliases(REGISTRY)
+BRANDS: Final = Path("tests/detectors/recognise/wordings/brands.jsonl")
 
 
 def lease_of(fields: dict[str, Any] | None) -> Lease | None:
@@ -35,6 +42,41 @@ def lease_of(fields: dict[str, Any] | None) -> Lease | None:
 def test_ids_and_prints_are_those_of_the_detector(vector: dict[str, Any]) -> None:
     identity = platform_id(vector["key"])
     assert (identity, platform_print(identity)) == (vector["id"], vector["print"])
+
+
+@pytest.mark.parametrize("vector", VECTORS["names"], ids=lambda vector: vector["written"])
+def test_names_lead_to_the_keys_of_the_detector(vector: dict[str, Any]) -> None:
+    assert current_key(REGISTRY, vector["written"]) == vector["key"]
+
+
+def test_the_data_of_the_coarser_rule_is_the_detector_s() -> None:
+    for letter, simplified in VECTORS["simplified"].items():
+        assert name_key(letter) == simplified
+    for suffix in VECTORS["suffixes"]:
+        assert name_key(f"某某{suffix}") == "某某"
+    assert set(VECTORS["shared"]) == WORDS["shared"]
+    assert all(map(is_note, VECTORS["notes"]))
+
+
+@pytest.mark.parametrize("vector", VECTORS["messages"], ids=lambda vector: vector["name"])
+def test_the_coarser_rule_passes_more_and_never_less(vector: dict[str, Any]) -> None:
+    lease = vector["lease"] or {"ids": None, "prints": None}
+    message = vector["sender"], vector["text"]
+    passes = coarse_passes(VECTORS, TABLE, lease["ids"], lease["prints"], *message)
+    if vector["ruling"] == Ruling.KNOWN:
+        assert passes, "without the help of any other line"
+    assert vector["coarse_passes"] == (vector["passes"] or passes)
+
+
+def test_the_coarser_rule_passes_every_wording_of_a_known_brand() -> None:
+    told = 0
+    for row in map(json.loads, BRANDS.read_text("utf-8").splitlines()):
+        for each in row["wordings"]:
+            key = recognise(REGISTRY, each["text"], each["sender"]).platform
+            known = [platform_id(key)]
+            assert coarse_passes(VECTORS, TABLE, known, [], each["sender"], each["text"]), each
+            told += coarse_key(VECTORS, TABLE, each["sender"], each["text"]) == key
+    assert told >= 200, "it refuses something"
 
 
 @pytest.mark.parametrize("vector", VECTORS["messages"], ids=lambda vector: vector["name"])

@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 import numpy as np
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from numpy.typing import NDArray
 
 from detectors import chain
 from streams import wire
 from streams.config import Settings
 from streams.state.checkpoint import ChangelogReader
+from tests.detectors.stand_in import plain_rows
 
 BATCH = 20_000
 POLL_MS = 2000
@@ -67,7 +67,7 @@ class Outcome:
                 said.append(
                     f"partition {partition}: header {ours.header}, should be {state.header}"
                 )
-            elif not np.array_equal(_by_key(ours.rows), _by_key(state.rows)):
+            elif plain_rows(ours) != plain_rows(state):
                 said.append(f"partition {partition}: rows differ")
             said += [
                 f"partition {partition}: {name} {where}"
@@ -75,12 +75,6 @@ class Outcome:
                 if (where := _apart(_plain(ours.rest, name), _plain(state.rest, name)))
             ]
         return said
-
-
-def _by_key(rows: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Rows in the order of their recipients: which place a new one takes depends on the batch."""
-    used = rows[rows[:, 0] != 0]
-    return used[np.argsort(used[:, 0])]
 
 
 def _plain(rest: dict[str, Any], name: str) -> Any:

@@ -11,7 +11,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from streams.scenarios import Role
 from tests.scenarios.evaluate import (
+    CLASS_ROWS,
     LOOK_ALIKES,
     ORDINARY,
+    PEOPLE,
+    PEOPLE_LABELS,
     ROWS,
     WHAT_IF,
     Part,
@@ -44,6 +47,9 @@ def main() -> None:
     names = list(dict.fromkeys(row.name for row in ROWS))
     parser.add_argument("--scale", type=float, default=1.0, help="times the runs (1: 6,000 of A1)")
     parser.add_argument("--only", nargs="*", metavar="NAME", choices=names, help=", ".join(names))
+    parser.add_argument(
+        "--people", action="store_true", help="own codes by class of people, and nothing else"
+    )
     parser.add_argument("--json", action="store_true", help="JSON in place of Markdown")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes")
     parser.add_argument(
@@ -54,6 +60,8 @@ def main() -> None:
     )
     options = parser.parse_args()
     rows = [row for row in ROWS if not options.only or row.name in options.only]
+    if options.people:
+        rows = [row for row in rows if row in PEOPLE]
     parts = {row.label: parts_of(row, options.scale) for row in rows}
     kept = Kept(options.parts)
     left = _play([part for each in parts.values() for part in each], kept, options)
@@ -99,12 +107,14 @@ def total(parts: Iterable[Figures | None]) -> Figures:
 
 def tables_of(rows: Iterable[Row], figures: dict[str, Figures]) -> dict[str, list[dict[str, Any]]]:
     """All that is to be shown, as lines of tables."""
-    tables: dict[str, list[dict[str, Any]]] = {"detection": [], "false_alarms": [], "what_if": []}
+    tables: dict[str, list[dict[str, Any]]] = {
+        "detection": [], "people": list(own_codes(figures)), "false_alarms": [], "what_if": [],
+    }  # fmt: skip
     summed: list[tuple[Interval, Interval]] = []
     for row in rows:
         found = figures[row.label]
-        counted, supposed = row in (*LOOK_ALIKES, ORDINARY), row in WHAT_IF
-        if row != ORDINARY and not supposed:
+        counted, supposed = row in (*LOOK_ALIKES, ORDINARY), row in (*WHAT_IF, *CLASS_ROWS)
+        if row != ORDINARY and not supposed and row not in PEOPLE:
             tables["detection"].append(detection(row, found))
         if counted or supposed:
             watch, throttle = (
@@ -118,6 +128,21 @@ def tables_of(rows: Iterable[Row], figures: dict[str, Figures]) -> dict[str, lis
         tables["false_alarms"].append(all_classes(summed))
     tables["targets"] = compared(figures)
     return tables
+
+
+def own_codes(figures: dict[str, Figures]) -> Iterator[dict[str, Any]]:
+    """Make one line for each class of people: its own codes that were refused in all floods."""
+    for people, labels in PEOPLE_LABELS.items():
+        if all(label in figures for label in labels):
+            found = total(figures[label] for label in labels)
+            yield {
+                "people": people,
+                "floods": found.recipients,
+                "own codes refused": refused(found, Role.KNOWN),
+                "codes of a bank that no registry lists": refused(found, Role.BANK),
+                "refused of attack %": percent(found.share_refused(Role.ATTACK)),
+                "missed %": percent(found.missed),
+            }
 
 
 def detection(row: Row, figures: Figures) -> dict[str, Any]:

@@ -32,9 +32,11 @@ from streams.scenarios import (
     ordinary,
 )
 from streams.scenarios.platforms import ABUSED, TOOL_PLATFORMS, PlatformProfile, tool
+from streams.scenarios.tools import FAST, REPEATED, ROUND, TOOLS
 from streams.scenarios.writer import MessageWriter
 from tests.scenarios.figures import Figures, Interval, wilson
 from tests.scenarios.network import play_network
+from tests.scenarios.people import CLASSES
 from tests.scenarios.play import DAY_MS, play
 
 STAGGER_MS: Final = 7_000
@@ -63,6 +65,16 @@ class Row:
 
 
 NETWORK: Final = "the network's list"
+
+TOOL_ROWS: Final = tuple(
+    row
+    for family, tool in enumerate(TOOLS)
+    for row in (
+        Row(f"A20 {tool.name}", "A20", 20, 20, {"family": family}),
+        Row(f"A21 {tool.name}, campaign of 100", "A21", 1, 1, {"family": family}),
+    )
+)
+"""Floods at the pace of real tools, at one victim and at 100 in turn."""
 
 ATTACKS: Final = (
     Row("A1 incident, 60 platforms", "A1", 6000),
@@ -197,6 +209,12 @@ OTHERS: Final = (
     Row("B11 public disposable number", "B11", 20, part=5),
     Row("B12 backlog flush, 500 recipients", "B12", 2, part=1),
     Row("B13 six new platforms a year, 5 years", "B13", 200, part=50, stride=64),
+    Row("B6 test number, 7 days", "B6", 100, 50, {"days": 7}),
+    Row("B14 tester, 5 days", "B14", 200, part=50),
+    Row("B15 courier, 3 days", "B15", 500, part=100),
+    Row("B16 migration to a new number", "B16", 500, part=100),
+    Row("B17 number that turns shared overnight", "B17", 200, part=50),
+    Row("B18 pages that fail and are tried again later", "B18", 2000, part=500),
 )
 """Look-alikes whose rate nobody knows, or that a carrier exempts."""
 
@@ -207,12 +225,59 @@ ORDINARY: Final = Row(
 """Sixty million subscriber-days of ordinary codes, from a first day on which all is novel. A run is
 a subscriber."""
 
-ROWS: Final = (*ATTACKS, *LOOK_ALIKES, *OTHERS, *WHAT_IF, ORDINARY)
+SHAPES: Final = {FAST: "fast list", ROUND: "one in 30 s round and round", REPEATED: "9 repeated"}
+"""The floods that people of each class are measured under: numbers of tools and their names."""
+
+PEOPLE: Final = tuple(
+    Row(f"{classes[memory]}: {shape}", "A20", 20, 20,
+        {"family": family, "memory": memory, "own_codes": 9, "bank_codes": 4, **more})
+    for classes, more in (
+        ({memory: f"{memory} platforms" for memory in CLASSES}, {"wordings": 1, "together": 0}),
+        ({memory: f"{memory} platforms, up to three wordings" for memory in CLASSES},
+         {"wordings": 3, "together": 0}),
+        ({14: "14 platforms, three of them together"}, {"wordings": 1, "together": 3}),
+    )
+    for memory in classes
+    for family, shape in SHAPES.items()
+)  # fmt: skip
+"""Codes of platforms that a victim knows, and of a bank whose number no registry lists."""
+
+PEOPLE_LABELS: Final = {
+    people: tuple(row.label for row in PEOPLE if row.label.startswith(f"{people}: "))
+    for people in dict.fromkeys(row.label.partition(":")[0] for row in PEOPLE)
+}
+"""The rows of each class of people."""
+
+CLASS_DAYS: Final = {
+    memory: (
+        Row(f"B1 new phone, {memory} platforms", "B1", 40_000, 2500,
+            {"memory": memory, **ABUSED_SHARE}, sifted=True, abused=True),
+        Row(f"B2 power set-up, {memory} platforms", "B2", 5_000, 500,
+            {"memory": memory, **ABUSED_SHARE}, abused=True),
+        Row(f"B3 festival, {memory} platforms", "B3", 300_000, 10_000,
+            {"memory": memory, "ads": 0, **ABUSED_SHARE}, sifted=True, abused=True),
+    )
+    for memory in CLASSES
+}  # fmt: skip
+"""Look-alikes by class of people. A bank's retries and ordinary codes are the same in all."""
+
+CLASS_ROWS: Final = tuple(row for rows in CLASS_DAYS.values() for row in rows)
+
+ROWS: Final = (
+    *ATTACKS,
+    *TOOL_ROWS,
+    *PEOPLE,
+    *LOOK_ALIKES,
+    *CLASS_ROWS,
+    *OTHERS,
+    *WHAT_IF,
+    ORDINARY,
+)
 
 _CODES_ALONE: Final = Rates(marketing=0, courier=0, notices=0, personal=0)
 
 
-def stream(row: Row, first: int, runs: int) -> Iterator[Labelled]:
+def stream(row: Row, first: int, runs: int, *, history: bool = True) -> Iterator[Labelled]:
     """The runs `first` and following of a row, side by side by event time.
 
     A scenario that is out of order on purpose has a stream to itself.
@@ -226,6 +291,7 @@ def stream(row: Row, first: int, runs: int) -> Iterator[Labelled]:
             seed,
             recipient=seed * apart,
             start_ms=DEFAULT_START_MS + (seed - first) * STAGGER_MS,
+            history=history,
             **parameters,
         )
         for seed in range(first, first + runs)
@@ -307,9 +373,18 @@ def play_part(row: Row, first: int, runs: int) -> Figures:
 
 
 def sift_part(row: Row, first: int, runs: int) -> Figures:
-    """The same, but only the runs that could raise an alarm are played; the others raise none."""
-    alone = (list(stream(row, seed, 1)) for seed in range(first, first + runs))
-    return _sifted(alone, runs, row.confidence_min, hot_of(row, first))
+    """Play only the runs that could raise an alarm; the others raise none.
+
+    What could raise one is what happens: a history ends two days before it.
+    """
+    hot = hot_of(row, first)
+    names = frozenset(who.name for who in hot or ())
+    kept = [
+        stream(row, seed, 1)
+        for seed in range(first, first + runs)
+        if could_matter(stream(row, seed, 1, history=False), names)
+    ]
+    return _played(kept, runs, row.confidence_min, hot)
 
 
 def play_ordinary(first: int, subscribers: int) -> Figures:
@@ -325,18 +400,17 @@ def play_ordinary(first: int, subscribers: int) -> Figures:
     by_recipient = defaultdict[str, list[Labelled]](list)
     for event in events:
         by_recipient[event.value["recipient"]].append(event)
-    return _sifted(by_recipient.values(), subscribers, ORDINARY.confidence_min)
+    kept = [alone for alone in by_recipient.values() if could_matter(alone)]
+    return _played(kept, subscribers, ORDINARY.confidence_min)
 
 
-def _sifted(
-    alone: Iterable[list[Labelled]],
+def _played(
+    kept: Sequence[Iterable[Labelled]],
     recipients: int,
     confidence_min: float,
     hot: Sequence[PlatformProfile] | None = None,
 ) -> Figures:
     figures = Figures()
-    names = frozenset(who.name for who in hot or ())
-    kept = [events for events in alone if could_matter(events, names)]
     if kept:
         for outcome in play(merged(*kept), confidence_min=confidence_min, hot=hot).values():
             figures.take(outcome)
@@ -348,8 +422,8 @@ def could_matter(events: Iterable[Labelled], hot: frozenset[str] = frozenset()) 
     """Whether one recipient's messages could raise it to WATCH, were every platform novel to it.
 
     If not, they cannot: novelty only adds to the evidence, or takes from the lead of hot platforms,
-    of which all count here. All that is no code, and the history, counts as code here. What remains
-    are the bucket over sightings, the counts over a day, and the messages of an hour.
+    of which all count here. All that is no code counts as code here. What remains are the bucket
+    over sightings, the counts over a day, and the messages of an hour.
     """
     hot_s: deque[float] = deque()
     seen_s: dict[str, float] = {}

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Final, Literal
 
 from streams.scenarios import Role
-from tests.scenarios.evaluate import LOOK_ALIKES, NETWORK, ORDINARY, ROWS, per_million
+from tests.scenarios.evaluate import (
+    CLASS_DAYS,
+    LOOK_ALIKES,
+    NETWORK,
+    ORDINARY,
+    PEOPLE,
+    PEOPLE_LABELS,
+    ROWS,
+    TOOL_ROWS,
+    per_million,
+)
 from tests.scenarios.figures import Figures
+from tests.scenarios.people import KNOWN_TO_ALL
 
 ByName = Mapping[str, Figures]
 """Figures by the row's label."""
@@ -80,8 +91,37 @@ def worst_day(figures: Figures) -> float:
 
 
 def refused(role: Role) -> Callable[[ByName], float]:
-    """How many codes of a role were refused, over all rows."""
-    return lambda figures: sum(each.refused[role] for each in figures.values())
+    """How many codes of a role were refused, over all rows but those of real tools."""
+    by_class = {row.label for row in (*PEOPLE, *TOOL_ROWS)}
+    return lambda figures: sum(
+        each.refused[role] for name, each in figures.items() if name not in by_class
+    )
+
+
+def refused_of_class(people: str, role: Role) -> Callable[[ByName], float]:
+    """Return the share of a class's codes of a role that was refused, over all floods."""
+
+    def share(figures: ByName) -> float:
+        found = [figures[name] for name in PEOPLE_LABELS[people]]
+        return sum(f.refused[role] for f in found) / sum(f.sent[role] for f in found)
+
+    return share
+
+
+def class_upper_sum(memory: int) -> Callable[[ByName], float]:
+    """Return the upper ends of a class's false throttles per million subscriber-days, added up.
+
+    Days that are the same for all classes are taken from the rows of all people.
+    """
+    days = (*CLASS_DAYS[memory], *SHARED_DAYS)
+    return lambda figures: sum(
+        per_million(row, figures[row.label], len(figures[row.label].throttle)).high for row in days
+    )
+
+
+SHARED_DAYS: Final = tuple(
+    row for row in (*LOOK_ALIKES, ORDINARY) if row.name in ("B4", "ordinary")
+)
 
 
 def upper_sum(figures: ByName) -> float:
@@ -98,6 +138,25 @@ def estimate_sum(figures: ByName) -> float:
         per_million(row, figures[row.label], len(figures[row.label].throttle)).estimate
         for row in (*LOOK_ALIKES, ORDINARY)
     )
+
+
+def _people() -> Iterator[Target]:
+    """Yield what is wanted of each class of people."""
+    for people, labels in PEOPLE_LABELS.items():
+        most = 0.01 if people.startswith("60") else 0.002
+        yield Target(f"{people}: share of own codes refused", labels,
+                     refused_of_class(people, Role.KNOWN), most)  # fmt: skip
+        yield Target(f"{people}: share of an unlisted bank's codes refused", labels,
+                     refused_of_class(people, Role.BANK), 0)  # fmt: skip
+    for memory, rows in CLASS_DAYS.items():
+        yield Target(
+            f"{memory} platforms: false throttles per million subscriber-days, upper ends added up",
+            tuple(row.label for row in (*rows, *SHARED_DAYS)), class_upper_sum(memory), 1,
+        )  # fmt: skip
+
+
+PEOPLE_TARGETS: Final = tuple(_people())
+"""Targets by class of people. They count once `tests.scenarios.people.KNOWN_TO_ALL` is set."""
 
 
 def _disguise(name: str, factor: float, which: str) -> Target:
@@ -250,7 +309,8 @@ TARGETS: Final = (
 def compared(figures: ByName) -> list[dict[str, object]]:
     """One line for each target whose rows are there."""
     lines: list[dict[str, object]] = []
-    for target in TARGETS:
+    for target in (*TARGETS, *PEOPLE_TARGETS):
+        missed = "NO" if KNOWN_TO_ALL or target in TARGETS else "not yet"
         if all(name in figures for name in target.needs):
             value = target.value(figures)
             lines.append(
@@ -258,7 +318,7 @@ def compared(figures: ByName) -> list[dict[str, object]]:
                     "target": target.what,
                     "bound": f"{target.side} {target.bound:g}",
                     "value": round(value, 4) if math.isfinite(value) else None,
-                    "reached": "yes" if target.reached(value) else "NO",
+                    "reached": "yes" if target.reached(value) else missed,
                 }
             )
     return lines

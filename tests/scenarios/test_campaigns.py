@@ -16,6 +16,7 @@ from detectors.model.times import MINUTE_MS
 from detectors.recognise.recogniser import Recogniser
 from streams.scenarios import DEFAULT_START_MS, Labelled, generate, merged
 from streams.wire.events import decode
+from tests.scenarios.people import PLAIN
 from tests.scenarios.play import BATCH, INTAKE, PARAMS, REGISTRY
 
 
@@ -37,7 +38,7 @@ def lone(count: int) -> list[Iterator[Labelled]]:
     return [
         generate(
             "A1", seed, recipient=100_000 + seed, tool=50 + seed,
-            start_ms=DEFAULT_START_MS + seed * 60 * MINUTE_MS // count,
+            start_ms=DEFAULT_START_MS + seed * 60 * MINUTE_MS // count, **PLAIN,
         )
         for seed in range(count)
     ]  # fmt: skip
@@ -54,7 +55,7 @@ def found(records: Iterable[EpisodeRecord]) -> tuple[list[Campaign], dict[str, i
 
 
 def test_a_campaign_is_told_as_one_after_a_few_floods_and_lone_floods_are_none_of_it() -> None:
-    attack = generate("A6", 3, recipients=60, tool=1)
+    attack = generate("A6", 3, recipients=60, tool=1, **PLAIN)
     told, first, floods = found(episodes(merged(attack, *lone(12))))
     (campaign,) = told
     assert 57 <= campaign.victims <= 60

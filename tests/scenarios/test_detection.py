@@ -25,6 +25,7 @@ from streams.scenarios import (
 )
 from tests.scenarios.evaluate import Row, could_matter, play_part, stream
 from tests.scenarios.figures import Figures
+from tests.scenarios.people import PEOPLE, PLAIN
 from tests.scenarios.play import PARAMS, play
 
 TRACE = Path(__file__).with_name("copenhagen-sms.csv.gz")
@@ -36,7 +37,7 @@ HOUR_MS = 3_600_000
 def figures(name: str, runs: int, *, confidence_min: float = 0.5, **parameters: Any) -> Figures:
     """The first runs of a scenario, seeds 0 to `runs` - 1."""
     part = 1 if runs == 1 else runs
-    row = Row(name, name, runs, part, parameters, confidence_min)
+    row = Row(name, name, runs, part, {**PEOPLE, **parameters}, confidence_min)
     return play_part(row, 0, runs)
 
 
@@ -76,7 +77,7 @@ def held_by_day(params: Params) -> list[float]:
     """The share of a week-long flood that is refused, on the worst day first."""
     sent, refused = Counter[int](), Counter[int]()
     for seed in range(2):
-        for outcome in play(generate("A5", seed), params=params).values():
+        for outcome in play(generate("A5", seed, **PEOPLE), params=params).values():
             sent += outcome.flood_by_day
             refused += outcome.refused_by_day
     assert len(sent) == 7
@@ -124,7 +125,8 @@ def test_priming_does_not_buy_a_blast(
 
 def played(name: str, runs: int, stride: int = 256, **parameters: Any) -> Figures:
     """The same beside other traffic, which moves ticks."""
-    return play_part(Row(name, name, runs, runs, parameters, stride=stride), 0, runs)
+    people = {**PEOPLE, **parameters}
+    return play_part(Row(name, name, runs, runs, people, stride=stride), 0, runs)
 
 
 @pytest.mark.parametrize("stride", [1, 64, 1000])
@@ -132,7 +134,7 @@ def test_a_taught_memory_gives_up_nothing_that_came_in_three_weeks(stride: int) 
     """However much other traffic there is: where ticks are rare, suspects stay suspects."""
     found = played("A14", 20, stride)
     assert len(found.throttle) == found.recipients
-    assert found.sent[Role.KNOWN] == 13 * 20
+    assert found.sent[Role.KNOWN] >= 13 * 20
     assert found.refused[Role.KNOWN] == found.refused[Role.BANK] == 0
     assert found.refused_by_day[5] >= 0.6 * found.flood_by_day[5], (
         "nor does it learn all it is told"
@@ -144,9 +146,9 @@ def test_who_changes_platforms_for_years_keeps_being_served() -> None:
     assert (found.watch, found.throttle) == ([], [])
     rushed = played("B13", 20, rush=10)
     assert len(rushed.throttle) >= 15
-    # Of 5,494 codes: one of a platform unused for 611 days, and one whose only code before was
-    # refused as ahead of the log. That is of so few people here; of 80 it happens to no code.
-    assert rushed.refused[Role.KNOWN] <= 2
+    # Of some 5,500 codes. With other people it was one of a platform unused for 611 days, and one
+    # whose only code before was refused as ahead of the log.
+    assert rushed.refused[Role.KNOWN] <= 0.001 * rushed.sent[Role.KNOWN]
     assert rushed.refused[Role.NEW] == 0
 
 
@@ -197,7 +199,9 @@ def test_a_shared_number_is_left_alone_from_the_fifth_day_on() -> None:
 
 
 def test_a_shared_number_that_was_watched_is_not_watched_for_good() -> None:
-    found = play_part(Row("B5", "B5", 1), 1151, 1)  # 40 platforms: watched on its first two days
+    found = play_part(
+        Row("B5", "B5", 1, parameters=PLAIN), 1161, 1
+    )  # 38 platforms: watched on its first two days
     assert len(found.watch) == 1
     assert not found.throttle
 
@@ -215,12 +219,12 @@ def test_a_public_number_is_throttled_every_day_and_keeps_what_it_knows() -> Non
 def test_runs_that_are_not_played_could_not_raise_an_alarm(
     name: str, runs: int, parameters: dict[str, Any]
 ) -> None:
-    row = Row(name, name, runs, parameters=parameters)
+    row = Row(name, name, runs, parameters={**PLAIN, **parameters})
     outcomes = play(stream(row, 0, runs))
     alarmed = {recipient for recipient, outcome in outcomes.items() if outcome.watch}
     kept = set[str]()
     for seed in range(runs):
-        events = list(stream(row, seed, 1))
+        events = list(stream(row, seed, 1, history=False))
         kept |= {events[0].value["recipient"]} if could_matter(events) else set()
     assert alarmed
     assert alarmed <= kept

@@ -9,9 +9,11 @@ import pytest
 from streams.scenarios import DEFAULT_START_MS, Role
 from tests.scenarios.evaluate import Row, play_part, stream
 from tests.scenarios.network import Agent, play_network
+from tests.scenarios.people import PEOPLE
 
 SMALL = Row(
-    "", "A6", 1, 1, {"recipients": 64, "codes": 20}, others=1200, partitions=16, network=True
+    "", "A6", 1, 1, {"recipients": 64, "codes": 20, **PEOPLE},
+    others=1200, partitions=16, network=True,
 )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "A5": {"days": 2},
     "A6": {"recipients": 40},
     "A10": {"recipients": 100},
+    "A21": {"recipients": 5},
     "B11": {"days": 1},
     "B12": {"recipients": 60},
     "ordinary": {"subscribers": 2000},
@@ -33,7 +34,7 @@ SMALL: dict[str, dict[str, Any]] = {
 TRIES_MAX = 5
 MINUTE_MS = 60_000
 
-AGAIN = ("A3", "A5", "A17", "A18", "B11")
+AGAIN = ("A3", "A5", "A17", "A18", "B11", "B17")
 """Whose platforms send again so often that of some messages nobody can say what is a retry."""
 
 LISTED = ("A16",)

@@ -441,13 +441,14 @@ def from_environment() -> Interceptor:
     answer_s = float(os.environ.get("OTPGUARD_REDIS_ANSWER_S", TIMEOUT_S))
     url = os.environ.get("OTPGUARD_REDIS_URL", "redis://127.0.0.1:6379/0")
     client = connected(url, answer_s)
-    registry = Registry.shipped()
+    country = os.environ.get("OTPGUARD_INPUT_COUNTRY", "CN")
+    registry = Registry.shipped(country)
     if path := os.environ.get("OTPGUARD_RECOGNISE_REGISTRY_FILE"):
         registry, _ = registry.merged(Registry.load(Path(path).read_text("utf-8")))
     interceptor = Interceptor(
         client,
         registry,
-        Numbers(os.environ.get("OTPGUARD_INPUT_COUNTRY", "CN")),
+        Numbers(country),
         os.environ.get("OTPGUARD_GATEWAY_ID", "jasmin"),
         stream_entries=int(os.environ.get("OTPGUARD_STREAM_ENTRIES", STREAM_ENTRIES)),
         answer_s=answer_s,

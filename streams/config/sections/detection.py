@@ -35,7 +35,10 @@ class Input(Section):
     """The intake of records: country, limits, what is counted."""
 
     country: str = Field(
-        "CN", pattern="^[A-Z]{2}$", description="ISO 3166 code; reads numbers in national form"
+        "CN",
+        pattern="^[A-Z]{2}$",
+        description="ISO 3166 code: numbers in national form are read by its plan, and trusted by "
+        "its registry; mode enforce starts only if it is set",
     )
     counted_type: Literal["submit", "deliver", "receipt"] = Field(
         "submit", description="the event type that is counted: offered traffic shows a flood first"
@@ -102,7 +105,7 @@ class Detect(Section):
     recipients_max: int = Field(
         ROWS_MAX,
         ge=16_384,
-        description="rows of a partition: some 145 bytes each when used; the longest idle go first",
+        description="rows of a partition: some 165 bytes each when used; the longest idle go first",
     )
     window_s: int = Field(
         WINDOW_S, ge=1, description="tumbling window of the counts; 5 min show a flood whole"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from detectors.chain import Params, Partition, restore, snapshot
 from detectors.hot import listed
 from detectors.hot.base import Base
 from detectors.hot.listed import Hot, choose, hot_of
-from detectors.hot.votes import Votes
+from detectors.hot.votes import FEW_VOTES, Votes
 from detectors.model.event import TICK_OFFSETS, platform_id
 from detectors.model.times import DAY_S
 from detectors.suspects.judge import JudgeParams
@@ -36,20 +37,35 @@ PEOPLE = dict.fromkeys(range(100), 50)
 """Five thousand codes of a hundred platforms."""
 
 
+def voters(count: int, platforms: Iterable[int], first: int = 1) -> dict[int, list[int]]:
+    """So many recipients that vote for the same platforms."""
+    return {first + who: [*platforms] for who in range(count)}
+
+
+def test_the_first_votes_of_a_campaign_outweigh_many_old_ones() -> None:
+    old = {who: [5000 + who, 6000 + who % 7] for who in range(200)}
+    base = PEOPLE | dict.fromkeys(TOOL, 10)
+    chosen = choose(*known(old | voters(8, TOOL[:20], 900), base))
+    assert set(TOOL[:20]) <= set(chosen)
+    cast, met = known(voters(8, TOOL[:20]) | {9 + who: each for who, each in old.items()}, base)
+    assert not set(TOOL[:20]) & set(choose(cast, met)), "they are not the newest"
+
+
 def test_platforms_that_several_floods_share_are_hot() -> None:
-    assert set(choose(*known({1: [*TOOL[:30]], 2: [*TOOL[:30]]}, PEOPLE))) == set(TOOL[:30])
-    assert choose(*known({1: [*TOOL[:30]], 2: [*TOOL[30:]]}, PEOPLE)) == [], "one vote is none"
+    assert set(choose(*known(voters(5, TOOL[:30]), PEOPLE))) == set(TOOL[:30])
+    apart = voters(4, TOOL[:30]) | {9: [*TOOL[30:]]}
+    assert choose(*known(apart, PEOPLE)) == [], "an attacker may have four numbers of his own"
     assert choose(*known({}, PEOPLE)) == []
 
 
 def test_a_popular_platform_drops_out_by_its_lift() -> None:
     base = PEOPLE | {1000: 600}  # a tenth of what people meet; a thirtieth of the votes
-    assert 1000 not in choose(*known({1: [*TOOL[:30]], 2: [*TOOL[:30]]}, base))
+    assert 1000 not in choose(*known(voters(5, TOOL[:30]), base))
 
 
 def test_nobody_is_hot_while_too_little_is_known_of_what_people_meet() -> None:
     few = dict.fromkeys(range(100), 9)
-    assert choose(*known({1: [*TOOL], 2: [*TOOL]}, few)) == []
+    assert choose(*known(voters(5, TOOL), few)) == []
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -78,7 +94,7 @@ def test_the_cap_binds_and_keeps_what_stands_out_most() -> None:
 
 def test_a_list_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listed, "HOT_MAX", 7)
-    assert len(choose(*known({1: [*TOOL], 2: [*TOOL]}, PEOPLE))) == 7
+    assert len(choose(*known(voters(5, TOOL), PEOPLE))) == 7
 
 
 def people(count: int, day: int) -> list[Event]:
@@ -112,9 +128,9 @@ def floods(victims: int, start_ms: int, count: int = 20, gap_ms: int = 5000) -> 
 
 
 def after_floods(params: Params = ENFORCE) -> Partition:
-    """A partition of people, and of three floods that ended a day before the start."""
+    """A partition of people, and of five floods that ended a day before the start."""
     partition = Partition(params)
-    play(params, partition, people(9000, 3) + floods(3, START_MS - DAY_MS))
+    play(params, partition, people(9000, 3) + floods(5, START_MS - DAY_MS))
     play(params, partition, idle(TICK_OFFSETS, START_MS - DAY_MS // 2, 0))
     return partition
 
@@ -175,8 +191,8 @@ def test_a_campaign_makes_it_a_few_dozen_times_and_at_once_at_first(
     for v in range(300):
         some = [e._replace(recipient=VICTIM + v) for e in flood(6, 2000, START_MS, "tool")]
         play(ENFORCE, partition, some)
-    assert made[:5] == [1, 2, 3, 4, 5]
-    assert 30 <= len(made) <= 60
+    assert made[:FEW_VOTES] == [*range(1, FEW_VOTES + 1)], "the first votes of a day"
+    assert 60 <= len(made) <= 90
     assert made[-1] >= 300 * 6 / 7 - 60
 
 

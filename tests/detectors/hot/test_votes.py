@@ -30,13 +30,41 @@ def test_a_vote_is_shared_among_its_platforms() -> None:
     assert sum(weight for _, weight in weights(votes).values()) == 2 * VOTE
 
 
-def test_a_recipient_has_one_vote_in_two_weeks() -> None:
+def test_a_new_episode_replaces_the_vote_of_an_earlier_one() -> None:
     votes = today()
     assert votes.cast(1, 7, [10, 11])
-    for day, may in ((100, False), (113, False), (114, True)):
-        votes.turn(day)
-        assert votes.cast(1, 1000 + day, [12, 13]) is may
-    assert weights(votes).keys() == {12, 13}
+    assert votes.cast(2, 8, [10])
+    votes.turn(101)
+    assert votes.cast(1, 1000, [12, 13])
+    assert weights(votes).keys() == {10, 12, 13}
+    assert (votes.voters, list(votes.held)) == (2, [2, 1]), "one vote each, and it is the newest"
+    assert not votes.cast(1, 7, [10, 11, 12, 14]), "the earlier episode votes no more"
+    assert not votes.cast(1, 2000, [])
+    votes.turn(107)
+    assert weights(votes).keys() == {12, 13}, "it counts from its own day on"
+
+
+def test_the_first_votes_of_a_day_are_told_from_later_ones() -> None:
+    votes = today()
+    for who in range(of.FEW_VOTES):
+        votes.cast(who, who, [10])
+        assert votes.has_few_today()
+    votes.cast(99, 99, [10])
+    assert not votes.has_few_today()
+    votes.turn(101)
+    assert votes.has_few_today()
+
+
+def test_the_share_of_the_newest_votes_is_in_units_of_all() -> None:
+    votes = today()
+    for who in range(of.NEWEST_VOTES):
+        votes.cast(who, who, [10])
+    for who in range(of.NEWEST_VOTES // 2):
+        votes.cast(1000 + who, 1000 + who, [11, 12])
+    newest = dict(votes.newest(5))
+    assert newest[10] == votes.total // 2
+    assert newest[11] == newest[12] == votes.total // 4
+    assert list(today().newest(1)) == []
 
 
 def test_more_platforms_of_the_same_flood_make_a_vote_better_and_not_heavier() -> None:

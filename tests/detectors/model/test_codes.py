@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from detectors.model.codes import Codes
@@ -44,3 +46,8 @@ def test_a_part_has_the_verdicts_of_its_events_and_counts_positions_anew() -> No
     assert [part.name(0), part.name(1)] == ["sig:bcd", "sig:ef"]
     assert part.part(1, 2).name(0) == "sig:ef", "also of a part of a part"
     assert codes_of(keys, exact=False).part(1, 2).check is None
+    assert part.page is None
+    pages = replace(codes_of(keys, exact=True), page=np.array([4, 0, 5, 6], np.uint32))
+    told = pages.part(2, 4).page
+    assert told is not None
+    assert told.tolist() == [5, 6]

@@ -7,23 +7,27 @@ import random
 import numpy as np
 import pytest
 
-from detectors.recipients.row import HABIT, unpack
+from detectors.recipients.row import HABIT, RING_WORDS, unpack
 from detectors.recipients.table import Table
 from tests.detectors.recipients.sifting import sift
 from tests.detectors.recipients.test_row import DAY, PARAMS, START, seen_by_sieve
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_many_rows_at_once_are_kept_as_each_alone(seed: int) -> None:
+@pytest.mark.parametrize("several", [False, True], ids=["few", "many platforms"])
+def test_many_rows_at_once_are_kept_as_each_alone(seed: int, *, several: bool) -> None:
     """And a late message takes its place among the others."""
-    rng = random.Random(seed)
+    rng, rich = random.Random(seed), 0
     many = Table(1 << 14)
     alone = {recipient: Table(1 << 14) for recipient in range(1, 40)}
     at = START
-    for _ in range(60):
+    for _ in range(150 if several else 60):
         at += rng.randrange(3 * DAY)
         some = rng.sample(sorted(alone), rng.randrange(1, 30))
-        batch = [(r, rng.randrange(1, 30), at - rng.choice([0, 0, 0, 3 * 3600])) for r in some]
+        batch = [
+            (r, rng.randrange(1, 70 if several else 30), at - rng.choice([0, 0, 0, 3 * 3600]))
+            for r in some
+        ]
         columns = [np.array(column) for column in zip(*batch, strict=True)]
         sift(
             PARAMS,
@@ -43,12 +47,19 @@ def test_many_rows_at_once_are_kept_as_each_alone(seed: int) -> None:
     for recipient, table in alone.items():
         row = many.words[many.find(np.array([recipient], np.uint64))[0]]
         if table.used:
-            assert row.tolist() == table.words[0].tolist()
+            one = table.words[0]
+            assert row[RING_WORDS].tolist() == one[RING_WORDS].tolist()
+            held, alone_ = (unpack(r, at, t.overflow) for r, t in ((row, many), (one, table)))
+            assert (held[0], held[2]) == (alone_[0], alone_[2])
+            for name in ("born_day", "known", "extent", "marks"):
+                assert getattr(held[1], name) == getattr(alone_[1], name)
+            rich += held[1].extent is not None
+    assert rich or not several, "some have more platforms than a row"
 
 
 def levels(table: Table, at: int) -> dict[int, int]:
     """Print -> level of the one row of a table, the ring's habits among them."""
-    _, memory, habits = unpack(table.words[0], at)
+    _, memory, habits = unpack(table.words[0], at, table.overflow)
     found = {each.print: each.level for each in memory.known}
     return found | dict.fromkeys(habits, HABIT)
 

@@ -13,11 +13,10 @@ from itertools import pairwise
 from math import sqrt
 from typing import Final
 
-from detectors.recognise.brands import canonical
-from detectors.recognise.fold import name_key
+from detectors.recognise.keys import current_key
 from detectors.recognise.recogniser import Verdict, recognise
-from detectors.recognise.registry import Registry, sender_key
-from tests.detectors.recognise.corpus import NAMES, Row, files, read
+from detectors.recognise.registry import Registry
+from tests.detectors.recognise.corpus import NAMES, Row, everywhere, files, read
 
 NAMED: Final = frozenset("zh en ja ko ru es pt fr de it vi th id tr ar fa he hi".split())  # noqa: SIM905
 """The languages of `words.toml`."""
@@ -47,16 +46,12 @@ def told(rows: Sequence[Row], registry: Registry) -> list[_Asked]:
 
 def platform_right(registry: Registry, row: Row, verdict: Verdict) -> bool:
     """Whether the platform is the one that the label names, by the registry's name or its own."""
-    form, _, name = (row.platform or "").partition(":")
-    known = registry.host(name) if form == "host" else registry.signature(name)
-    own = sender_key(name) if form == "from" else name if form == "host" else name_key(name)
-    return verdict.platform in {canonical(registry, own)} | {
-        f"{form}:{own}",
-        f"sig:{known.key if known else own}",
-    } or (
-        verdict.platform.startswith("port:")
-        and (form != "text" or name_key(verdict.platform[len("port:") :]) == own)
+    label = row.platform or ""
+    owners = registry.sender(row.sender).owners
+    by_port = (
+        owners and not label.startswith("text:") and verdict.platform == f"sig:{owners[0].key}"
     )
+    return bool(by_port) or verdict.platform == current_key(registry, label)
 
 
 def limits(right: int, of: int) -> tuple[float, float]:
@@ -122,7 +117,7 @@ def print_naming(registry: Registry) -> None:
 
 def main() -> None:
     """The command."""
-    registry = Registry.shipped()
+    registry = everywhere()
     if "names" in sys.argv[1:]:
         print_naming(registry)
         return

@@ -76,8 +76,8 @@ def test_a_template_counts_once_and_a_hundred_of_them_are_enough() -> None:
 def test_what_the_operator_calls_shared_is_told_apart_by_its_texts() -> None:
     shared, _ = REGISTRY.merged(Registry(shared=frozenset({"acmesend"})))
     text = "Your Tandem code is 482913"
-    assert recognise(REGISTRY, text, "AcmeSend").platform == "from:acmesend"
-    assert recognise(shared, text, "AcmeSend").platform == "text:tandem"
+    assert recognise(REGISTRY, text, "AcmeSend").platform == "sig:acmesend"
+    assert recognise(shared, text, "AcmeSend").platform == "sig:tandem"
     messages = batch(of_many("AcmeSend"))
     codes = Recogniser(shared).columns(messages)
     assert len(set(codes.platform.tolist())) == len(BRANDS)

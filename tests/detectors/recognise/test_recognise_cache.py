@@ -442,3 +442,26 @@ def test_few_of_the_texts_that_a_score_decides_take_a_look(monkeypatch: pytest.M
     recogniser.columns(batch([plain(text) for text in texts[8:]], lying))
     assert len(looks) < len(texts) // 2
     assert recogniser.misses == len(texts)
+
+
+def test_texts_that_only_a_number_names_have_their_template_and_no_others_do() -> None:
+    texts = [
+        ("您的验证码是482913，5分钟内有效", "10690001"),
+        ("您的验证码是771200，5分钟内有效", "10690002"),
+        ("Your verification code is 482913", "10690003"),
+        ("【淘宝】您的验证码是482913，5分钟内有效", "10690004"),
+        ("Your verification code is 482913", "Acme"),
+        ("Your verification code is 482913", ""),
+        ("", "10690005"),
+    ]
+    recogniser = Recogniser(REGISTRY, RecogniseParams(confidence_min=0.4))
+    events = batch([(text, sender, "", "", "", "") for text, sender in texts])
+    for _ in range(2):  # new texts, and remembered ones
+        codes = recogniser.columns(events)
+        assert codes.page is not None
+        assert codes.page[0] == codes.page[1] != 0, "the digits of a code do not matter"
+        assert codes.page[2] not in (0, codes.page[0])
+        assert codes.page[3:].tolist() == [0, 0, 0, 0]
+        assert len(set(codes.platform[:3].tolist())) == 3, "the platform is the number all the same"
+    named = recogniser.columns(batch([("【淘宝】验证码482913", "10690004", "", "", "", "")]))
+    assert named.page is None

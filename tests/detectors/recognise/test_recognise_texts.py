@@ -19,13 +19,12 @@ from typing import Any
 
 import pytest
 
-from detectors.recognise.fold import name_key
+from detectors.recognise.keys import current_key
 from detectors.recognise.recogniser import recognise
-from detectors.recognise.registry import Registry, sender_key
-from tests.detectors.recognise.corpus import LEFT_OUT, author
+from tests.detectors.recognise.corpus import LEFT_OUT, author, everywhere
 
 TEXTS = Path(__file__).parent / "texts"
-REGISTRY = Registry.shipped()
+REGISTRY = everywhere()
 
 
 @dataclass
@@ -47,18 +46,6 @@ class Score:
         return ", ".join(f"{group} {self.right[group]}/{self.all[group]}" for group in groups)
 
 
-def expected_platform(label: str) -> str:
-    """A label's platform key through the normalisation: labels name it as it is written."""
-    form, _, name = label.partition(":")
-    if form == "sig":
-        platform = REGISTRY.signature(name)
-        return f"sig:{platform.key if platform else name_key(name)}"
-    if form == "host":
-        owner = REGISTRY.host(name)
-        return f"sig:{owner.key}" if owner else label
-    return f"from:{sender_key(name)}"
-
-
 def measure(files: str, left_out: Collection[str] = LEFT_OUT) -> Score:
     score = Score()
     rows: list[dict[str, Any]] = [
@@ -75,8 +62,10 @@ def measure(files: str, left_out: Collection[str] = LEFT_OUT) -> Score:
         for group in groups if row["otp"] else (*groups, f"look-alike {row['class']}"):
             score.add(group, right)
         if row["platform"] and not row["platform"].startswith("text:"):
-            known = verdict.platform.startswith("port:")
-            score.add("platform", known or verdict.platform == expected_platform(row["platform"]))
+            owners = REGISTRY.sender(row["sender"]).owners
+            by_port = owners and verdict.platform == f"sig:{owners[0].key}"
+            known = by_port or verdict.platform == current_key(REGISTRY, row["platform"])
+            score.add("platform", known)
         if row["code"] and verdict.otp:
             span = verdict.code_span
             score.add("place", span is not None and row["text"][slice(*span)] == row["code"])

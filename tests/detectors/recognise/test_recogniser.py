@@ -25,8 +25,9 @@ from detectors.recognise.registry import Registry
 from detectors.recognise.rules import RULES, Rule
 from detectors.recognise.shipped import shipped
 from detectors.recognise.words import LANGUAGES, Language
+from tests.detectors.recognise.corpus import everywhere
 
-REGISTRY = Registry.shipped()
+REGISTRY = everywhere()
 NOTHING_ELSE = Registry()
 
 
@@ -163,13 +164,13 @@ def test_category_beats_template_beats_text(event: dict[str, str], rule: str) ->
         ({"text": "【１２３０６】验证码482913"}, "sig:铁路12306"),
         ({"text": "[482913] 验证码", "sender": "1069"}, "from:1069"),
         ({"text": "[Web발신] [네이버] 인증번호 482913"}, "sig:naver"),
-        ({"text": "code 482913", "sender": "22000", "platform": "p"}, "port:Google"),
-        ({"text": "code 482913\n@a.example #482913", "sender": "22000"}, "port:Google"),
+        ({"text": "code 482913", "sender": "22000", "platform": "p"}, "sig:google"),
+        ({"text": "code 482913\n@a.example #482913", "sender": "22000"}, "sig:google"),
         ({"text": "code 482913\n@a.example #482913", "platform": "p"}, "id:p"),
-        ({"text": "code 482913\n@A.Example #482913", "sender": "1069"}, "host:a.example"),
+        ({"text": "code 482913\n@A.Example #482913", "sender": "1069"}, "sig:aexample"),
         ({"text": "code 482913\n@m.taobao.com #482913", "sender": "1069"}, "sig:淘宝"),
         ({"text": "code 482913", "sender": "+86 10690001"}, "from:10690001"),
-        ({"text": "code 482913", "sender": "Ａｃｍｅ"}, "from:acme"),
+        ({"text": "code 482913", "sender": "Ａｃｍｅ"}, "sig:acme"),
         ({"text": "code 482913"}, "from:"),
     ],
 )
@@ -179,13 +180,15 @@ def test_signature_beats_port_beats_id_beats_host_beats_sender(
     assert recognise(REGISTRY, **event).platform == platform  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("key", ["sig:淘宝", "host:a.example", "text:tandem"])
+@pytest.mark.parametrize("key", ["sig:淘宝", "sig:aexample", "sig:tandem"])
 def test_a_key_that_was_read_in_a_text_stays_that_platform_without_it_and_earns_no_trust(
     key: str,
 ) -> None:
     verdict = recognise(REGISTRY, "", "AUTHMSG", "", "otp", key)
     assert (verdict.platform, verdict.trust) == (key, Trust.NONE)
     assert recognise(REGISTRY, "", "AUTHMSG", "", "otp", "from:a").platform == "id:from:a"
+    older = recognise(REGISTRY, "", "AUTHMSG", "", "otp", "text:Tandem")
+    assert older.platform == "sig:tandem", "a reporter of version 1"
 
 
 def test_an_id_that_the_registry_knows_is_its_platform() -> None:

@@ -31,14 +31,49 @@ CODE = "您的动态验证码：194872，请勿泄露。"
         ("119", "119", Trust.EMERGENCY),
         ("120", "120", Trust.EMERGENCY),
         ("122", "122", Trust.EMERGENCY),
-        ("VM-HDFCBK-S", "HDFC Bank", Trust.BANK),
-        ("22000", "Google", Trust.NONE),
         ("WhatsApp", "WhatsApp", Trust.NONE),
     ],
 )
 def test_a_number_is_its_owners(number: str, name: str, trust: Trust) -> None:
     sender = REGISTRY.sender(number)
     assert (sender.owners[0].name, REGISTRY.trust(None, sender)) == (name, trust)
+
+
+@pytest.mark.parametrize(
+    ("home", "number", "name", "trust"),
+    [
+        ("CN", "95588", "工商银行", Trust.BANK),
+        ("CN", "1000012345", "中国电信", Trust.CARRIER),
+        ("CN", "10001", "中国电信", Trust.CARRIER),
+        ("CN", "110", "110", Trust.EMERGENCY),
+        ("IN", "VM-HDFCBK-S", "HDFC Bank", Trust.BANK),
+        ("RU", "900", "Sberbank", Trust.BANK),
+        ("US", "24273", "Chase", Trust.BANK),
+        ("US", "22000", "Google", Trust.NONE),
+    ],
+)
+def test_a_national_number_is_trusted_in_its_own_country_alone(
+    home: str, number: str, name: str, trust: Trust
+) -> None:
+    at_home = Registry.shipped(home)
+    sender = at_home.sender(number)
+    assert (sender.owners[0].name, at_home.trust(None, sender)) == (name, trust)
+    for country in {"CN", "IN", "RU", "US", "IR", "NG", "DE"} - {home}:
+        away = Registry.shipped(country)
+        sender = away.sender(number)
+        assert (sender.owners, away.trust(None, sender)) == ((), Trust.NONE), country
+
+
+def test_names_and_hosts_are_known_in_every_country() -> None:
+    registries = [Registry.shipped(country) for country in ("CN", "IN", "US", "NG")]
+    assert all(each.signatures == registries[0].signatures for each in registries)
+    assert all(each.hosts == registries[0].hosts for each in registries)
+
+
+def test_a_foreign_number_keeps_the_digits_that_a_chinese_one_would_lose() -> None:
+    """86 is a country code in China. In India 8610123456 is a subscriber's number."""
+    assert Registry.shipped("IN").sender("8610123456").line is Line.PERSON
+    assert Registry.shipped().sender("8610123456").line is Line.OWNED
 
 
 @pytest.mark.parametrize(
@@ -137,7 +172,7 @@ def test_a_bank_s_number_that_names_a_shop_is_the_bank(sender: str, text: str, o
     told = recognise(registry, text, sender=sender)
     assert told.otp
     assert told.trust is registry.signatures[name_key(owner)].trust is not Trust.NONE
-    assert told.platform.startswith("port:")
+    assert told.platform == f"sig:{name_key(owner)}"
 
 
 def test_a_spoofed_signature_from_a_port_registered_to_somebody_else_earns_no_trust() -> None:

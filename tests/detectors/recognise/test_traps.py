@@ -100,7 +100,7 @@ def test_towns_streets_days_devices_and_shouting_are_no_platform(text: str) -> N
     ],
 )
 def test_a_name_beside_them_is_still_found(text: str, name: str) -> None:
-    assert platform(text) == f"text:{name}"
+    assert platform(text) == f"sig:{name}"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_name_beside_them_is_still_found(text: str, name: str) -> None:
     ],
 )
 def test_capitals_of_every_alphabet_are_read(text: str, name: str) -> None:
-    assert platform(text) == f"text:{name_key(name)}"
+    assert platform(text) == f"sig:{name_key(name)}"
 
 
 def test_a_title_tells_whatever_follows_and_a_greeting_only_with_a_mark() -> None:

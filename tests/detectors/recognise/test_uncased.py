@@ -57,7 +57,7 @@ def platform(text: str) -> str:
     ],
 )
 def test_a_name_without_a_capital_is_told_by_its_place(text: str, name: str) -> None:
-    assert platform(text) == f"text:{name_key(name)}"
+    assert platform(text) == f"sig:{name_key(name)}"
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_words_around_a_code_are_no_name(text: str) -> None:
 )
 def test_one_platform_s_wordings_give_one_name(texts: tuple[str, ...]) -> None:
     assert len({platform(text) for text in texts}) == 1
-    assert platform(texts[0]).startswith("text:")
+    assert platform(texts[0]).startswith("sig:")
 
 
 def test_a_text_of_one_script_is_not_searched_for_others() -> None:

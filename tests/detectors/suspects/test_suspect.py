@@ -22,6 +22,7 @@ from detectors.suspects.suspect import (
     newest_s,
     put_right,
     see,
+    settle_tainted,
     taint_since,
 )
 
@@ -105,14 +106,28 @@ def test_what_is_tainted_is_known_when_it_came_on_two_days() -> None:
     suspect = suspect_of()
     see(suspect, 7, START_S)
     taint_since(suspect, START_S)
-    see(suspect, 7, START_S + DAY_S)  # novel again, within two days: the mark stays
+    see(suspect, 7, START_S + DAY_S)  # novel again
     assert suspect.tainted == {7: 2}
     assert suspect.knows(7, START_S + 2 * DAY_S)
-    late = suspect_of()
-    see(late, 7, START_S)
-    taint_since(late, START_S)
-    see(late, 7, START_S + TAINT_S)
-    assert late.tainted == {}, "it counts afresh"
+
+
+def test_the_second_day_of_what_is_tainted_may_come_when_the_row_holds_its_mark() -> None:
+    suspect = suspect_of()
+    for platform in range(1, 11):
+        see(suspect, platform, START_S + platform)
+    taint_since(suspect, START_S)
+    settle_tainted(suspect, START_S + TAINT_S)
+    assert suspect.memory.marks == tuple(range(3, 11)), "the newest, the newest last"
+    assert not suspect.sightings
+    assert not suspect.knows(9, START_S + TAINT_S)
+    later_s = START_S + 40 * DAY_S
+    see(suspect, 9, later_s)
+    see(suspect, 11, later_s)
+    taint_since(suspect, later_s)
+    assert suspect.tainted == {9: 2, 11: 1}
+    settle_tainted(suspect, later_s + TAINT_S)
+    assert held(suspect) == [(9, False)], "it came on two days, and is no news any more"
+    assert suspect.memory.marks == (4, 5, 6, 7, 8, 9, 10, 11)
 
 
 def test_a_refused_message_adds_no_day_and_a_day_of_refusals_begins_the_count_anew() -> None:

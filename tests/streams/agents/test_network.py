@@ -98,7 +98,8 @@ def test_a_slow_flood_is_known_by_what_two_floods_of_other_partitions_used(
     path = tmp_path / "otpguard.toml"
     names = [each for each in Topics.model_fields if each not in ("partitions", "replication")]
     path.write_text(
-        f'app_id = "{unique}"\nmode = "enforce"\nkafka = {{bootstrap = "{kafka.bootstrap}"}}\n'
+        f'app_id = "{unique}"\nmode = "enforce"\ninput = {{country = "CN"}}\n'
+        f'kafka = {{bootstrap = "{kafka.bootstrap}"}}\n'
         f'detect = {{hot = "network", hot_key = "{KEY}", recipients_max = 200_000}}\n'
         f'worker = {{data_dir = "{tmp_path}/worker"}}\n'
         f"[topics]\npartitions = {PARTITIONS}\nreplication = 1\n"

@@ -53,7 +53,7 @@ def people(count: int, **parameters: Any) -> list[dict[str, object]]:
 
 
 def test_the_survey_decides_as_the_chain_does_however_the_history_is_cut() -> None:
-    values = [event.value for event in merged(generate("A1", 3), generate("B2", 3, recipient=9))]
+    values = [event.value for event in merged(generate("A1", 3), generate("B2", 3, recipient=12))]
     survey = surveyed(values)
     assert survey.alarms.counts(frozenset())[1] == 1
     (name,) = (n for n, each in survey.alarms.by_recipient.items() if each.throttle)

@@ -81,7 +81,13 @@ def test_a_mistake_of_the_user_is_one_line() -> None:
     check_fails(78, "nowhere.toml: No such file", "config", "check", "-c", "nowhere.toml")
     check_fails(78, "http.prt: unknown setting", "config", "check", OTPGUARD_HTTP_PRT="1")
     check_fails(78, "mode: Input should be", "worker", OTPGUARD_MODE="on")
+    enforcing = {"OTPGUARD_MODE": "enforce"}
+    for words in (["worker"], ["config", "check"], ["gate", "serve"]):
+        check_fails(78, 'country = "XX", or set OTPGUARD_INPUT_COUNTRY=XX', *words, **enforcing)
     unreachable = {"OTPGUARD_KAFKA_BOOTSTRAP": "127.0.0.1:9"}
+    check_fails(
+        75, "no broker answers", "worker", **unreachable, **enforcing, OTPGUARD_INPUT_COUNTRY="NG"
+    )
     check_fails(75, "no broker answers at 127.0.0.1:9", "topics", "check", **unreachable)
     check_fails(75, "no broker answers at 127.0.0.1:9", "worker", **unreachable)
 

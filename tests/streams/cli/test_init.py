@@ -47,6 +47,7 @@ def test_one_machine_is_asked_nothing_and_ends_with_a_doctor(
     written = tomllib.loads((tmp_path / "otpguard.toml").read_text())
     assert written["kafka"] == {"bootstrap": broker.bootstrap}
     assert written["topics"] == {"partitions": 4, "replication": 1}
+    assert "input" not in written, "nobody said in which country"
     assert written["desk"] == {"store": f"sqlite:///{tmp_path}/desk.db"}
     wanted = {each.name for each in topics(load(tmp_path / "otpguard.toml"))}
     with Cluster(Kafka(bootstrap=broker.bootstrap)) as cluster:
@@ -92,7 +93,7 @@ def test_guarded_brokers_ask_for_rights_and_whoever_may_not_make_topics_is_told_
             folder.mkdir()
             guarded.config(user)
             answers = (guarded.broker.bootstrap, "sasl_ssl", user, f"../{user}.password",
-                       "../ca.pem", "", "2", "")  # fmt: skip
+                       "../ca.pem", "IN", "2", "")  # fmt: skip
             done = init(folder, answers="\n".join(answers) + "\n")
             said = done.stdout + done.stderr
             assert done.returncode == code, said

@@ -40,7 +40,7 @@ def test_recognise_reads_a_text_as_it_stands() -> None:
     ran = otpguard("recognise", "Your Tandem code is 482913", "--sender", "AUTHMSG")
     told = ran.stdout.decode()
     assert "a verification code" in told
-    assert "text:tandem" in told
+    assert "sig:tandem" in told
     assert "482913" in told
     assert "weighed" not in told
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from streams.errors import UnavailableError, UsageError
 from tests.streams.cli.called import called, refused
@@ -51,6 +54,43 @@ def test_several_files_are_one_log_and_episodes_come_when_asked(tmp_path: Path) 
     topics = {each.get("topic") for each in told}
     assert "otpguard.episode.v1" in topics
     assert len(told) > len(whole.splitlines())
+
+
+def rulings_of(*words: str, given: str) -> list[dict[str, Any]]:
+    told = called("replay", "-q", "--rulings", *words, "-", given=given)
+    return [json.loads(line) for line in told.splitlines()]
+
+
+def test_rulings_have_a_line_for_each_code_in_the_order_of_the_log(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OTPGUARD_MODE", "enforce")
+    events = called(*A1)
+    lines = rulings_of(given=events)
+    assert lines[0].keys() == {"message_id", "recipient", "ruling", "why", "lease"}
+    ids = [json.loads(line)["message_id"] for line in events.splitlines()]
+    assert [line["message_id"] for line in lines] == ids, "all of an incident are codes"
+    refused_ = [line for line in lines if line["ruling"] == "refuse"]
+    assert len(refused_) > 40
+    assert {line["why"] for line in refused_} == {"refuse"}
+    assert all(line["lease"] for line in refused_)
+    assert {"no_lease", "trusted"} <= {line["why"] for line in lines}
+    later = rulings_of("--delay-ms", "60000", given=events)
+    assert sum(line["ruling"] == "refuse" for line in later) < len(refused_)
+
+
+def test_in_shadow_nothing_is_refused() -> None:
+    lines = rulings_of(given=called(*A1))
+    assert {(line["ruling"], line["why"], line["lease"]) for line in lines} == {
+        ("pass", "no_lease", None)
+    }
+
+
+def test_rulings_are_summed_up_for_people() -> None:
+    ran = otpguard("replay", "--rulings", "-", given=called(*A1).encode(), OTPGUARD_MODE="enforce")
+    assert "; rulings: " in ran.stderr.decode()
+    assert "refuse: refuse " in ran.stderr.decode()
+    refused(UsageError, "not both", "replay", "--rulings", "--episodes", "-", given="")
 
 
 def test_a_place_for_refused_records_that_cannot_be_written_is_said() -> None:

@@ -51,7 +51,8 @@ def test_it_begins_when_told() -> None:
 
 def test_parameters_of_the_scenario_can_be_set() -> None:
     values = lines(run("A4", "--set", "hours=24", "--set", "messages=96", "--no-history"))
-    assert len(values) == 96 + 2 + 2  # the bank's code and its re-send, two of known platforms
+    # The bank's code, sent twice, and two of known platforms, which are asked for again at times.
+    assert 96 + 2 + 2 <= len(values) <= 96 + 2 + 2 * 7
 
 
 def test_the_list_names_every_scenario_for_people_and_for_machines() -> None:

@@ -15,7 +15,7 @@ from detectors.recognise.recogniser import recognise
 from streams.cli import shadow_report as command
 from streams.config import Settings
 from streams.errors import Exit, UnavailableError, UsageError
-from streams.operate.shadow import LeasedMessage
+from streams.operate.rulings import LogMessage
 from tests.enforce.records import RECIPIENT, START_MS, action
 from tests.streams.cli.called import NOWHERE, called, refused, settings_file
 
@@ -68,8 +68,8 @@ def test_texts_are_recognised_in_batches_as_they_are_one_by_one() -> None:
 def test_ctrl_c_tells_what_is_known_so_far(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     lease = action(mode="shadow")
 
-    def read(*_: object) -> Iterator[LeasedMessage]:
-        yield LeasedMessage(RECIPIENT, START_MS, otp=True, platform="sig:a", trust=Trust.NONE)
+    def read(*_: object) -> Iterator[LogMessage]:
+        yield LogMessage(RECIPIENT, START_MS, 0, otp=True, platform="sig:a", trust=Trust.NONE)
         raise KeyboardInterrupt
 
     monkeypatch.setattr("streams.cluster.admin.client_arguments", lambda _: {})

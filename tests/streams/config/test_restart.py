@@ -105,7 +105,7 @@ def test_a_state_goes_on_under_another_setting(*, name: str, back: bool) -> None
 
 def test_a_state_of_other_names_is_refused() -> None:
     held = snapshot(before(params_of()))
-    assert held.header["name_version"] == 1
-    held.header["name_version"] = 2
-    with pytest.raises(ValueError, match="platform names are of version 2, not 1"):
+    assert held.header["name_version"] == 2
+    held.header["name_version"] = 1
+    with pytest.raises(ValueError, match="platform names are of version 1, not 2"):
         restore(params_of(), held)

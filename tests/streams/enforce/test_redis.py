@@ -137,6 +137,18 @@ def test_scripts_without_the_registry_find_the_trusted_platforms(
     }
 
 
+def test_scripts_without_the_registry_find_the_keys_of_brands(
+    gateway: RedisGateway, look: redis.Redis
+) -> None:
+    look.hset("otpguard:keys", "sig:of an earlier registry", "sig:other")
+    gateway.health()
+    keys = look.hgetall("otpguard:keys")
+    assert keys[b"port:95555"] == "sig:招商银行".encode()
+    assert keys["sig:واتساب".encode()] == b"sig:whatsapp"
+    assert b"sig:of an earlier registry" not in keys
+    assert not {"sig:招商银行".encode(), b"sig:whatsapp"} & keys.keys(), "their own keys"
+
+
 def test_a_redis_that_is_away_is_said_to_be_away_within_its_time_out(server: Server) -> None:
     client = connect(Redis(url=f"redis://127.0.0.1:{server.port}"))
     with closing(RedisGateway(client, REGISTRY)) as gateway:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from detectors.recognise.registry import Registry
 from streams.errors import ConfigError
 from streams.notices.contacts import read_contacts
 
+REGISTRY = Registry.shipped()
 TODAY = date(2026, 11, 26)
 GOOD = """
 [[contact]]
@@ -35,38 +37,46 @@ def written(folder: Path, content: str, name: str = "contacts.toml") -> Path:
 
 
 def test_an_entry_counts_to_its_last_day_and_then_no_more(tmp_path: Path) -> None:
-    contacts = read_contacts(written(tmp_path, GOOD))
-    a = contacts.of("port:10690000001", TODAY)
+    contacts = read_contacts(written(tmp_path, GOOD), REGISTRY)
+    a = contacts.of("from:10690000001", TODAY)
     assert a is not None
     assert (a.name, a.contract, a.mail) == ("A Security", True, "abuse@a.example")
     assert contacts.of("sig:b", TODAY) is None
     assert [each.platforms for each in contacts.expired(TODAY)] == [("sig:b",)]
     assert contacts.of("sig:unknown", TODAY) is None
-    assert read_contacts(None).of("sig:a", TODAY) is None
+    assert read_contacts(None, REGISTRY).of("sig:a", TODAY) is None
+
+
+def test_a_platform_is_found_by_any_of_its_names_and_numbers(tmp_path: Path) -> None:
+    names = GOOD.replace('"sig:a", "port:10690000001"', '"sig:ICBC", "port:95588", "from:Velmora"')
+    contacts = read_contacts(written(tmp_path, names), REGISTRY)
+    assert set(contacts.by_platform) == {"sig:工商银行", "sig:velmora", "sig:b"}
 
 
 def test_a_webhook_s_scheme_may_be_in_capitals(tmp_path: Path) -> None:
     loud = GOOD.replace("https://b.example", "HTTPS://b.example")
-    assert "sig:b" in read_contacts(written(tmp_path, loud)).by_platform
+    assert "sig:b" in read_contacts(written(tmp_path, loud), REGISTRY).by_platform
 
 
 def test_a_last_day_may_have_a_time_of_day(tmp_path: Path) -> None:
     timed = GOOD.replace("expires = 2026-11-26", "expires = 2026-11-26T08:00:00")
-    assert read_contacts(written(tmp_path, timed)) == read_contacts(written(tmp_path, GOOD))
+    assert read_contacts(written(tmp_path, timed), REGISTRY) == read_contacts(
+        written(tmp_path, GOOD), REGISTRY
+    )
 
 
 def test_a_table_of_a_spreadsheet_says_the_same(tmp_path: Path) -> None:
     head = "\ufeffplatforms,name,mail,owner,expires,contract"
     row = "sig:a port:10690000001,A Security,abuse@a.example,abuse desk,2026-11-26,yes"
     lines = f"{head}\n{row}\n"
-    contacts = read_contacts(written(tmp_path, lines, "contacts.csv"))
-    toml = read_contacts(written(tmp_path, GOOD))
+    contacts = read_contacts(written(tmp_path, lines, "contacts.csv"), REGISTRY)
+    toml = read_contacts(written(tmp_path, GOOD), REGISTRY)
     assert contacts.of("sig:a", TODAY) == toml.of("sig:a", TODAY)
 
 
 def test_a_row_with_a_cell_too_many_is_said(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="more cells than columns"):
-        read_contacts(written(tmp_path, "platforms,name\nsig:a,b,c\n", "contacts.csv"))
+        read_contacts(written(tmp_path, "platforms,name\nsig:a,b,c\n", "contacts.csv"), REGISTRY)
 
 
 @pytest.mark.parametrize(
@@ -95,9 +105,9 @@ def test_an_entry_that_cannot_be_meant_is_refused(
 ) -> None:
     assert change[0] in GOOD
     with pytest.raises(ConfigError, match=says):
-        read_contacts(written(tmp_path, GOOD.replace(*change, 1)))
+        read_contacts(written(tmp_path, GOOD.replace(*change, 1)), REGISTRY)
 
 
 def test_a_register_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="No such file"):
-        read_contacts(tmp_path / "none.toml")
+        read_contacts(tmp_path / "none.toml", REGISTRY)

@@ -8,25 +8,32 @@ from statistics import mean
 import pytest
 
 from detectors.model.times import MINUTE_MS
-from streams.scenarios import DEFAULT_START_MS, Role
-from streams.scenarios.benign import b12, b13, log_ins, requests
+from streams.scenarios import DEFAULT_START_MS, Role, person
+from streams.scenarios.benign import PRESS_S, b12, b13, log_ins, requests
 from streams.scenarios.writer import MessageWriter
 from tests.streams.scenarios.test_catalog import at, of, run
 
 
 @pytest.mark.parametrize(("name", "gap_s"), [("B1", 90), ("B2", 54)])
-def test_people_log_in_at_their_pace_and_ask_a_fifth_again(name: str, gap_s: int) -> None:
+@pytest.mark.parametrize(("impatient", "repeats"), [(False, 0.23), (True, 0.43)])
+def test_people_log_in_at_their_pace_and_some_press_again(
+    name: str, gap_s: int, *, impatient: bool, repeats: float
+) -> None:
     gaps, again = [], []
-    for seed in range(200):
-        events = run(name, seed)
+    people = [who for who in range(1500) if person(who).impatient is impatient][:120]
+    for who in people:
+        events = run(name, who, recipient=who)
         gaps += [at(b) - at(a) for a, b in pairwise(events)]
         again += [a.truth.platform == b.truth.platform for a, b in pairwise(events)]
-    assert mean(gaps) / 1000 == pytest.approx(gap_s, rel=0.03)
-    assert mean(again) == pytest.approx(0.2, abs=0.02)
+    next_page = [gap for gap, same in zip(gaps, again, strict=True) if not same]
+    pressed = [gap for gap, same in zip(gaps, again, strict=True) if same]
+    assert mean(next_page) / 1000 == pytest.approx(gap_s, rel=0.03)
+    assert mean(pressed) / 1000 == pytest.approx(PRESS_S, rel=0.05)
+    assert mean(again) == pytest.approx(repeats, abs=0.03)
 
 
 def test_the_share_of_log_ins_to_new_platforms_is_a_parameter() -> None:
-    events = [e for seed in range(100) for e in run("B1", seed, novel=0.5)]
+    events = [e for seed in range(100) for e in run("B1", seed, memory=40, novel=0.5)]
     assert len(of(events, Role.NEW)) / len(events) == pytest.approx(0.5, abs=0.06)
 
 

@@ -20,6 +20,7 @@ from streams.scenarios import (
     generate,
     person,
 )
+from streams.scenarios.people import Person
 from streams.wire.events import Intake, Outcome, decode
 from streams.wire.recipients import Numbers
 
@@ -109,9 +110,16 @@ def test_history_is_over_two_days_old_and_shows_every_known_platform(seed: int) 
     events = list(generate("A1", seed, recipient=seed, memory=20))
     before = [event for event in events if event.truth.scenario == "history"]
     who = person(seed, 20)
-    assert len(before) == 20
+    assert 20 <= len(before) <= 60
     assert {e.truth.platform for e in before} == {p.name for p in (*who.known, who.bank)}
     assert at(before[-1]) <= DEFAULT_START_MS - 2 * DAY_MS
+
+
+def victim(events: list[Labelled]) -> Person:
+    """The first subscriber: the recipient of all scenarios for one."""
+    who = person(0)
+    assert {e.value["recipient"] for e in events} == {who.recipient}
+    return who
 
 
 def a1(events: list[Labelled]) -> None:
@@ -217,7 +225,7 @@ def a11(events: list[Labelled]) -> None:
     assert minutes(flood) <= 2
     own = [e for e in events if e.truth.role is not Role.ATTACK]
     assert min(map(at, own)) >= at(flood[-1])
-    assert len(platforms(of(events, Role.KNOWN))) == 13  # and the bank: all that it knows
+    assert len(platforms(of(events, Role.KNOWN))) == len(victim(events).known)  # all of them
 
 
 def a12(events: list[Labelled]) -> None:
@@ -266,6 +274,20 @@ def a19(events: list[Labelled]) -> None:
     for event in flood:
         times.setdefault(event.truth.platform, []).append(at(event))
     assert {max(each) - min(each) for each in times.values()} == {60_000}
+
+
+def a20(events: list[Labelled]) -> None:
+    flood = attack(events)  # one code in 30 s round and round
+    assert 38 <= len(platforms(flood)) <= 48
+    assert 170 < minutes(flood) < 200
+    assert 300 < len(flood) <= 400
+
+
+def a21(events: list[Labelled]) -> None:
+    flood = attack(events)
+    each = Counter(e.value["recipient"] for e in flood)
+    assert len(each) == 100
+    assert len(platforms(flood)) <= 48  # one list
 
 
 def b1(events: list[Labelled]) -> None:
@@ -343,13 +365,41 @@ def a14(events: list[Labelled]) -> None:
     after = of(events[len(before) :], Role.ATTACK)
     assert len(after) == 228
     assert len({e.truth.platform for e in after} - {e.truth.platform for e in before}) == 8
-    assert len(of(events, Role.KNOWN)) == 13
+    assert len(platforms(of(events, Role.KNOWN))) == len(victim(events).known)
 
 
 def b13(events: list[Labelled]) -> None:
     assert 200 < len(events) < 400
     assert 4.8 < (at(events[-1]) - at(events[0])) / (365 * DAY_MS) < 5.1
     assert 25 < len({e.truth.platform for e in events}) < 60
+
+
+def b14(events: list[Labelled]) -> None:
+    assert 10 <= len(platforms(events)) <= 40
+    assert 15 <= min(platforms(events).values()) <= max(platforms(events).values()) <= 40
+
+
+def b15(events: list[Labelled]) -> None:
+    assert 60 <= len(of(events, Role.OTHER)) <= 180
+    assert len(platforms(of(events, Role.NEW))) <= 3
+
+
+def b16(events: list[Labelled]) -> None:
+    assert 40 <= len(platforms(events)) <= 80
+    days = {(at(e) - DEFAULT_START_MS) // DAY_MS for e in events}
+    assert days == {0, 1}
+
+
+def b17(events: list[Labelled]) -> None:
+    shared = [e for e in events if at(e) >= DEFAULT_START_MS + 15 * DAY_MS]
+    assert len(events) - len(shared) == 7
+    assert 7 * 50 <= len(shared) <= 7 * 300
+
+
+def b18(events: list[Labelled]) -> None:
+    assert 3 <= len(platforms(events)) <= 15
+    assert min(platforms(events).values()) >= 2
+    assert minutes(events) <= 15 * 60
 
 
 def everyday(events: list[Labelled]) -> None:
@@ -360,9 +410,10 @@ def everyday(events: list[Labelled]) -> None:
 SHAPES: dict[str, Callable[[list[Labelled]], None]] = {
     "A1": a1, "A2": a2, "A3": a3, "A4": a4, "A4-day": a4_day, "A5": a5, "A6": a6, "A7": a7,
     "A8": a8, "A9": a9, "A9-sender": a9_sender, "A10": a10, "A11": a11, "A12": a12, "A13": a13,
-    "A14": a14, "A15": a15, "A16": a16, "A17": a17, "A18": a18, "A19": a19,
+    "A14": a14, "A15": a15, "A16": a16, "A17": a17, "A18": a18, "A19": a19, "A20": a20, "A21": a21,
     "B1": b1, "B2": b2, "B3": b3, "B4": b4, "B5": b5, "B6": b6, "B7": b7, "B8": b8, "B9": b9,
-    "B10": b10, "B11": b11, "B12": b12, "B13": b13, "ordinary": everyday,
+    "B10": b10, "B11": b11, "B12": b12, "B13": b13, "B14": b14, "B15": b15, "B16": b16, "B17": b17,
+    "B18": b18, "ordinary": everyday,
 }  # fmt: skip
 
 

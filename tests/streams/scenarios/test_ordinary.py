@@ -7,10 +7,12 @@ from collections import Counter
 from itertools import islice
 from statistics import mean
 
+import numpy as np
 import pytest
 
 from streams.scenarios import DEFAULT_START_MS, Rates, Role, ordinary, person
 from streams.scenarios.numbering import COUNT
+from streams.scenarios.people import platform_counts
 from tests.streams.scenarios.test_catalog import DAY_MS, at, seeded
 
 
@@ -25,10 +27,25 @@ def test_ordinary_traffic_has_the_published_rate_of_codes(seed: int) -> None:
 
 def test_ordinary_people_keep_their_habits() -> None:
     events = ordinary(50, DEFAULT_START_MS, 3, duration_ms=60 * DAY_MS)
-    known = {person(index).recipient: person(index, 15).known for index in range(50)}
+    counts = platform_counts(np.arange(50)).tolist()
+    known = {
+        person(index).recipient: person(index, count + 2).known
+        for index, count in enumerate(counts)
+    }
     asked = [e for e in events if e.truth.role is Role.KNOWN]
     among = [e.truth.platform in {p.name for p in known[e.value["recipient"]]} for e in asked]
-    assert mean(among) > 0.9  # two slots of a habit may hold one platform, and then a 15th counts
+    assert mean(among) > 0.9  # two slots may hold one platform, and then a further one counts
+
+
+def test_who_uses_more_platforms_gets_more_codes() -> None:
+    rates = Rates(codes=1, bank_codes=0, marketing=0, courier=0, notices=0, personal=0)
+    events = ordinary(400, DEFAULT_START_MS, 3, duration_ms=90 * DAY_MS, rates=rates)
+    codes = Counter(event.value["recipient"] for event in events)
+    counts = platform_counts(np.arange(400))
+    received = np.array([codes[person(index).recipient] for index in range(400)])
+    few, many = counts <= 12, counts > 24
+    share = received[many].mean() / received[few].mean()
+    assert share == pytest.approx(counts[many].mean() / counts[few].mean(), rel=0.1)
 
 
 def test_ordinary_traffic_needs_no_more_memory_the_longer_it_runs() -> None:

@@ -1,8 +1,12 @@
-"""Platforms and banks: distinct, many, and each with one wording."""
+"""Platforms and banks: distinct, many, and each with one to three wordings."""
 
 from __future__ import annotations
 
-from streams.scenarios.platforms import BANKS, PLATFORMS
+from collections import Counter
+
+import pytest
+
+from streams.scenarios.platforms import BANKS, PLATFORMS, WORDINGS_MOST
 
 
 def test_platforms_differ_by_name_and_by_sender_and_there_are_enough_for_a_rotation() -> None:
@@ -18,8 +22,20 @@ def test_only_banks_are_trusted() -> None:
 
 def test_a_wording_has_a_place_for_the_name_s_code_of_four_or_six_digits() -> None:
     for platform in (*PLATFORMS, *BANKS):
-        assert "482913" in platform.wording.format(name=platform.name, code="482913")
+        for _, text in platform.wordings:
+            filled = text.format(name=platform.name, code="482913")
+            assert "482913" in filled
+            assert platform.trusted or platform.name in filled
         assert platform.digits in (4, 6)
+
+
+def test_a_half_of_the_platforms_writes_in_one_way_and_the_others_in_two_or_three() -> None:
+    usual = Counter(platform.usual for platform in PLATFORMS)
+    assert usual.keys() == {1, 2, 3}
+    assert usual[1] / len(PLATFORMS) == pytest.approx(0.5, abs=0.05)
+    for platform in PLATFORMS:
+        assert len({wording.sender for wording in platform.wordings}) == WORDINGS_MOST
+    assert {platform.usual for platform in BANKS} == {1}
 
 
 def test_known_platforms_of_both_kinds_are_the_popular_ones() -> None:

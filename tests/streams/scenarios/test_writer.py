@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
 from random import Random
 from statistics import mean, stdev
@@ -9,11 +10,19 @@ from statistics import mean, stdev
 import pytest
 
 from detectors.model.times import DAY_MS
-from streams.scenarios import DEFAULT_START_MS, Role
+from streams.scenarios import DEFAULT_START_MS, Role, person
 from streams.scenarios.events import Labelled, Truth
 from streams.scenarios.platforms import BANKS, PLATFORMS
 from streams.scenarios.wording import NOTICES
-from streams.scenarios.writer import MessageWriter, in_order, paced, scattered
+from streams.scenarios.writer import (
+    HISTORY_DAYS,
+    PRESSES_MOST,
+    USES_MOST,
+    MessageWriter,
+    in_order,
+    paced,
+    scattered,
+)
 
 
 def written(pen: MessageWriter) -> list[Labelled]:
@@ -29,7 +38,7 @@ def test_the_same_run_writes_the_same_and_another_others() -> None:
 
 
 def test_own_codes_are_labelled_by_what_the_carrier_can_know() -> None:
-    pen = MessageWriter("B", 1, 7)
+    pen = MessageWriter("B", 1, 7, memory=14)
     (stranger,) = pen.strangers(1)
     roles = [pen.own(1, who).truth.role for who in (pen.person.bank, pen.person.known[0], stranger)]
     assert roles == [Role.BANK, Role.KNOWN, Role.NEW]
@@ -56,21 +65,62 @@ def test_strangers_are_distinct_unknown_and_none_of_those_named() -> None:
     assert not {*first, *pen.person.known} & set(second)
 
 
-@pytest.mark.parametrize("memory", [0, 1, 14])
-def test_a_history_has_one_code_of_each_known_platform_oldest_first(memory: int) -> None:
+@pytest.mark.parametrize("memory", [0, 1, 14, 80])
+def test_a_history_has_up_to_three_codes_of_each_known_platform_oldest_first(memory: int) -> None:
     pen = MessageWriter("B", 1, 7, memory)
     events = list(pen.history(DEFAULT_START_MS))
     times = [event.value["event_time_ms"] for event in events]
-    assert len(events) == memory
+    counts = Counter(event.truth.platform for event in events)
+    assert len(counts) == memory
+    assert max(counts.values(), default=1) <= USES_MOST
     assert times == sorted(times)
-    assert all(2 * DAY_MS <= DEFAULT_START_MS - at <= 60 * DAY_MS for at in times)
+    assert all(2 * DAY_MS <= DEFAULT_START_MS - at <= HISTORY_DAYS * DAY_MS for at in times)
     assert all(
         event.truth == Truth(Role.KNOWN, "history", event.truth.platform) for event in events
     )
 
 
+def test_platforms_that_are_used_together_come_within_seconds_on_days_apart() -> None:
+    who = next(index for index in range(100) if person(index).together)
+    pen = MessageWriter("B", 1, who)
+    together = {platform.name for platform in pen.person.known[: pen.person.together]}
+    times: dict[str, list[int]] = {}
+    for event in pen.history(DEFAULT_START_MS):
+        if event.truth.platform in together:
+            times.setdefault(event.truth.platform, []).append(event.value["event_time_ms"])
+    for sitting in zip(*times.values(), strict=True):
+        assert max(sitting) - min(sitting) <= 20_000
+    (first, *_) = times.values()
+    assert all(4 * DAY_MS <= b - a <= 6 * DAY_MS for a, b in pairwise(first))
+
+
+def test_a_recipient_reads_its_platforms_in_all_their_wordings_and_a_flood_in_one() -> None:
+    platform = next(each for each in PLATFORMS if each.usual == 3)
+    pen = MessageWriter("B", 1, 7)
+    senders = {wording.sender for wording in platform.wordings}
+    assert {pen.own(n, platform).value["sender"] for n in range(50)} == senders
+    assert {pen.code(n, platform).value["sender"] for n in range(50)} == {platform.sender}
+    single = MessageWriter("B", 1, 7, wordings=1)
+    assert {single.own(n, platform).value["sender"] for n in range(50)} == {platform.sender}
+
+
+def test_some_people_press_again_up_to_six_times() -> None:
+    def presses(*, impatient: bool) -> list[int]:
+        people = [who for who in range(2000) if person(who).impatient is impatient][:200]
+        return [
+            pen.presses()
+            for pen in (MessageWriter("B", 1, who) for who in people)
+            for _ in range(20)
+        ]
+
+    patient, impatient = presses(impatient=False), presses(impatient=True)
+    assert mean(patient) == pytest.approx(0.25 * 0.98 + 3.5 * 0.02, abs=0.05)
+    assert mean(impatient) == pytest.approx(3.5 * (0.2 * 0.98 + 0.02), abs=0.2)
+    assert max(patient) >= max(impatient) == PRESSES_MOST
+
+
 def test_weeks_bring_each_platform_in_three_of_them() -> None:
-    pen = MessageWriter("A14", 1, 7)
+    pen = MessageWriter("A14", 1, 7, memory=14)
     weeks: dict[str, set[int]] = {}
     for event in pen.weeks(DEFAULT_START_MS):
         age_days = (DEFAULT_START_MS - event.value["event_time_ms"]) / DAY_MS

@@ -15,6 +15,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from detectors.model.records import Level
+from detectors.recognise.registry import Registry
 from streams.config import Settings
 from streams.errors import ConfigError, UnavailableError
 from streams.notices.channels import Delivery
@@ -84,7 +85,7 @@ def pushing(store: FilledStore, memory: Memory, folder: Path, port: int) -> Iter
     """A signal whose pusher runs, as the process has it."""
     made = signal(store, memory)
     made.parts.clients.clear()
-    made.parts.clients.update(read(clients_file(folder, *client_lines(folder, port))))
+    made.parts.clients.update(read(clients_file(folder, *client_lines(folder, port)), Registry()))
     pusher = pusher_of(made.parts, lambda _: ())
     assert pusher is not None
     pusher._pauses_s = (0.01,)
@@ -246,7 +247,9 @@ def test_a_client_whose_numbers_meet_something_keeps_no_other_from_being_told(
     with closing(opened(tmp_path)) as store:
         fill(store, *flood(1))
         made = signal(store, Memory())
-        made.parts.clients.update(read(clients_file(tmp_path, *client_lines(tmp_path, 1))))
+        made.parts.clients.update(
+            read(clients_file(tmp_path, *client_lines(tmp_path, 1)), Registry())
+        )
         pusher = pusher_of(made.parts, lambda _: ())
         assert pusher is not None
         (second,) = pusher._outgoing
@@ -348,7 +351,9 @@ def test_a_sink_that_cannot_be_told_keeps_the_signal_from_starting(
 ) -> None:
     with closing(opened(tmp_path)) as store:
         made = signal(store, Memory())
-        made.parts.clients.update(read(clients_file(tmp_path, *client_lines(tmp_path, 1))))
+        made.parts.clients.update(
+            read(clients_file(tmp_path, *client_lines(tmp_path, 1)), Registry())
+        )
         change(tmp_path)
         with pytest.raises(ConfigError, match=says):
             pusher_of(made.parts, lambda _: ())

@@ -327,6 +327,7 @@ step = CHUNK_BYTES_MAX // 112
 for i, at in enumerate(range(0, RECIPIENTS, step)):
     rows = np.zeros((min(step, RECIPIENTS - at), 14), np.uint64)
     rows[:] = 86_138_000_000_00 + np.arange(at, at + len(rows))[:, None]
+    rows[:, 1] = 0  # no overflow
     put(f"r{i}", rows.tobytes())
 ordered = {name: chunks[name] for name in sorted(chunks, key=lambda n: (n[0], int(n[1:])))}
 manifest = Manifest(0, 7, empty.header, (RECIPIENTS, 14), ordered)

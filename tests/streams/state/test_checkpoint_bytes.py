@@ -50,7 +50,8 @@ def real(seed: int) -> tuple[chain.Snapshot, tuple[tuple[bytes, bytes], ...]]:
 
 
 def written(snapshot: chain.Snapshot) -> list[tuple[bytes, bytes]]:
-    steps = CheckpointWriter(0, "w", 1).checkpoint(snapshot, 9, 0)
+    next_offset = snapshot.header["next_offset"]
+    steps = CheckpointWriter(0, "w", 1).checkpoint(snapshot, next_offset, 0)
     return [(s.key, s.value) for s in steps if isinstance(s, PutRecord) and s.value is not None]
 
 

@@ -1,0 +1,149 @@
+"""Platform keys: one brand has one key, whatever place of the message names the brand.
+
+`sig:` and a name: the brand, named by a signature, an alphanumeric sender, the running text, the
+host of an origin-bound code, or a registered port or id. `from:` and a sender: a number, or a name
+that many platforms share. `id:` and an id: the feed's own, which the registry does not list.
+
+A name earns no trust. Anybody can write a name, in a signature as well as in a sender or a text.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from detectors.recognise.fold import fold, name_key
+from detectors.recognise.names import is_generic, is_stop, listed, tells_nobody
+from detectors.recognise.registry import Registry, Sender
+
+BRAND: Final = "sig:"
+"""Prefix of every brand's key. It is the prefix that gateways have always given to signatures, so
+the key of a signed message stays what a gateway without our code computes."""
+
+_SENDER: Final = "from:"
+_ID: Final = "id:"
+
+_SITE: Final = re.compile(r"(?:[\w-]+[.])*[^\W_][\w-]{2,}[.](?:com|net|org|app|io|[a-z]{2})")
+"""A name that is written as a host: ameli.fr. The label before the ending has three letters."""
+_SECOND_LEVEL: Final = frozenset(
+    "ac biz co com edu go gob gouv gov gub gv mil ne net nic nom or org sch web".split()  # noqa: SIM905
+)
+"""Labels before a country's ending that are no brand: co.uk, com.br."""
+_HOSTED: Final = re.compile(
+    "[.](?:web[.]app|firebaseapp[.]com|github[.]io|gitlab[.]io|vercel[.]app|netlify[.]app|pages[.]dev"
+    "|workers[.]dev|herokuapp[.]com|azurewebsites[.]net|appspot[.]com|myshopify[.]com|wixsite[.]com"
+    "|onrender[.]com|fly[.]dev|amplifyapp[.]com|blogspot[.]com)$"
+)
+"""Domains under which anybody rents a name: the label before them is the brand."""
+_PURPOSE: Final = re.compile(
+    "(?<=[^\\W_]{3})(?:[ _.-]+(?:otp|sms|codes?|verify|verification|verif|auth|alerts?|info))+$"
+)
+"""Words behind a name that say what its messages are: Velmora OTP."""
+
+
+def brand_key(registry: Registry, name: str) -> str:
+    r"""Return the key of a brand by a name as written.
+
+    The registry's name comes first, then the first spelling in the list of names, then the name
+    itself: without a domain's ending, and without words such as "OTP" behind it.
+
+    >>> registry = Registry.load('[bank]\n"工商银行" = {aka = ["ICBC"]}')
+    >>> [brand_key(registry, name) for name in ("【icbc】", "Velmora.com", "Velmora OTP")]
+    ['sig:工商银行', 'sig:velmora', 'sig:velmora']
+    """
+    key = name_key(name)
+    if found := _known(registry, key):
+        return found
+    if not name.isalnum():
+        folded = fold(name).strip()
+        bare = _PURPOSE.sub("", folded)
+        if _SITE.fullmatch(bare):
+            bare = _label(bare)
+        if bare != folded and (other := name_key(bare)):
+            return _known(registry, other) or f"{BRAND}{other}"
+    return f"{BRAND}{key}"
+
+
+def _known(registry: Registry, key: str) -> str | None:
+    """Return the key of a name that the registry or the list of names has, by any spelling."""
+    if known := registry.signatures.get(key):
+        return f"{BRAND}{known.key}"
+    first = listed().names.get(key)
+    if first is None:
+        return None
+    for spelling in (first, *listed().spellings.get(first, ())):
+        if known := registry.signatures.get(spelling):
+            return f"{BRAND}{known.key}"
+    return f"{BRAND}{first}"
+
+
+def host_key(registry: Registry, host: str) -> str:
+    """Return the key of a host's brand: the registered owner, else the registrable domain's name.
+
+    >>> [host_key(Registry(), host) for host in ("login.velmora.co.uk", "velmora.web.app")]
+    ['sig:velmora', 'sig:velmora']
+    """
+    if owner := registry.host(host):
+        return f"{BRAND}{owner.key}"
+    return brand_key(registry, _label(fold(host)))
+
+
+def _label(host: str) -> str:
+    """Return the label of a registrable domain; the whole domain if the label is a common word."""
+    labels = host.split(".")
+    count = 2 if len(labels[-1]) == 2 and labels[-2:-1] and labels[-2] in _SECOND_LEVEL else 1
+    if hosted := _HOSTED.search(host):
+        count = hosted[0].count(".")
+    if len(labels) <= count:
+        return host
+    label = labels[-count - 1]
+    if is_stop(label) or is_generic(label) or label in _SECOND_LEVEL:
+        return "".join(labels[-count - 1 :])
+    return label
+
+
+def key_of_sender(registry: Registry, origin: Sender) -> str:
+    """Return the key of a message that nothing but its sender names.
+
+    A number stays a number, and so does a sender that only looks like one.
+    """
+    if origin.owners:
+        return f"{BRAND}{origin.owners[0].key}"
+    if tells_nobody(origin) or origin.key.isdigit() or not name_key(origin.name):
+        return f"{_SENDER}{origin.key}"
+    return brand_key(registry, origin.name)
+
+
+def id_key(registry: Registry, platform: str) -> str:
+    """Return the key of a feed's own id; a brand's key that a reporter read in a text stays one.
+
+    A reporter that reads texts with these rules and passes none on (`streams/gate`) gives the key
+    as the platform's id. Then the brand is one platform whoever read its name.
+    """
+    if owner := registry.ids.get(platform):
+        return f"{BRAND}{owner.key}"
+    kind, _, name = platform.partition(":")
+    if name and kind in ("sig", "text", "host"):
+        return current_key(registry, platform)
+    return f"{_ID}{platform}"
+
+
+def current_key(registry: Registry, written: str) -> str:
+    r"""Return the key that the detector gives to a platform, from a key as a person writes it.
+
+    Operators and files know a platform by any of its names, ports and hosts, and by keys of version
+    1 (`text:`, `host:`, `port:`, `from:` and a name). All of them lead to the brand's key.
+
+    >>> registry = Registry.load('[bank]\n"工商银行" = {aka = ["ICBC"], ports = ["95588"]}')
+    >>> written = "sig:ICBC", "port:95588", "from:Velmora", "from:1069"
+    >>> [current_key(registry, key) for key in written]
+    ['sig:工商银行', 'sig:工商银行', 'sig:velmora', 'from:1069']
+    """
+    kind, _, name = written.partition(":")
+    if kind in ("sig", "text") and name_key(name):
+        return brand_key(registry, name)
+    if kind == "host":
+        return host_key(registry, name)
+    if kind in ("from", "port"):
+        return key_of_sender(registry, registry.sender(name))
+    return id_key(registry, name) if kind == "id" else written

@@ -1,0 +1,112 @@
+"""Numbers that behave like a bank's and that no registry lists. Pure.
+
+A bank writes to the same people again and again, from one number, in one name, and about money.
+What is found is only proposed: whoever knows these signs can imitate them, so a person looks the
+number up before it is trusted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from detectors.model.event import Batch, EventKind
+from detectors.model.times import DAY_MS
+from detectors.recognise.fold import fold
+from detectors.recognise.reading import excerpt
+from detectors.recognise.registry import Line, Registry
+from detectors.recognise.scenes import price
+from detectors.recognise.signature import signature_span
+
+RECIPIENTS_LEAST: Final = 50
+"""Fewest recipients of a number. Chosen: fewer say little about the shares below."""
+AGAIN_LEAST: Final = 0.3
+"""Share of its recipients that it wrote to on two days or more. Chosen: a shop's codes come to most
+people once in a week, a bank's notices to most customers more often."""
+MONEY_LEAST: Final = 0.2
+"""Share of its texts that name an amount of money. Chosen: a bank's payments beside its log-ins."""
+NAME_LEAST: Final = 0.8
+"""Share of its texts with the same signature, or without one. Else several customers rent it."""
+
+SENDERS_MAX: Final = 4_096
+OTHERS_MAX: Final = 65_536
+RECIPIENTS_MAX: Final = 512
+"""Recipients that are remembered of one number."""
+TEXTS_MAX: Final = 256
+"""Texts that are read of one number."""
+
+
+class BankLike(NamedTuple):
+    """A number that behaves like a bank's. Shares are 0 to 1."""
+
+    sender: str
+    name: str  # signature of most of its texts; empty without one
+    recipients: int  # at most RECIPIENTS_MAX
+    again: float  # share of its recipients that it wrote to on two days or more
+    money: float  # share of its texts that name an amount of money
+
+
+@dataclass(slots=True)
+class _Sent:
+    day_of: dict[int, int] = field(default_factory=dict)  # recipient -> first day; -1: on several
+    names: Counter[str] = field(default_factory=Counter)
+    money: int = 0
+
+
+class NumberHabits:
+    """Counts what unlisted service numbers send, and to whom."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._sent: dict[str, _Sent] = {}
+        self._others: set[str] = set()  # senders that are no unlisted service number
+
+    def observe(self, batch: Batch) -> None:
+        """Count the messages of a batch, codes or not."""
+        for row in (batch.kind == EventKind.MESSAGE).nonzero()[0].tolist():
+            sender = batch.sender[row]
+            if sender in self._others:
+                continue
+            if sender not in self._sent:
+                if len(self._sent) >= SENDERS_MAX or not self._is_unlisted(sender):
+                    if len(self._others) >= OTHERS_MAX:
+                        self._others.clear()
+                    self._others.add(sender)
+                    continue
+                self._sent[sender] = _Sent()
+            day = int(batch.event_time_ms[row]) // DAY_MS
+            _count(self._sent[sender], int(batch.recipient[row]), day, batch.text[row])
+
+    def bank_like(self) -> Iterator[BankLike]:
+        """Yield the numbers that behave like a bank's, those with most recipients first."""
+        for sender, sent in sorted(
+            self._sent.items(), key=lambda each: (-len(each[1].day_of), each[0])
+        ):
+            recipients, texts = len(sent.day_of), sent.names.total()
+            if recipients < RECIPIENTS_LEAST or not texts:
+                continue
+            again = sum(day < 0 for day in sent.day_of.values()) / recipients
+            ((name, named),) = sent.names.most_common(1)
+            found = BankLike(sender, name, recipients, again, sent.money / texts)
+            if again >= AGAIN_LEAST and found.money >= MONEY_LEAST and named >= NAME_LEAST * texts:
+                yield found
+
+    def _is_unlisted(self, sender: str) -> bool:
+        origin = self._registry.sender(sender)
+        return origin.line in (Line.OWNED, Line.RENTED) and not origin.owners
+
+
+def _count(sent: _Sent, recipient: int, day: int, text: str) -> None:
+    first = sent.day_of.get(recipient)
+    if first is not None:
+        if first != day:
+            sent.day_of[recipient] = -1
+    elif len(sent.day_of) < RECIPIENTS_MAX:
+        sent.day_of[recipient] = day
+    if text and sent.names.total() < TEXTS_MAX:
+        folded = fold(excerpt(text))
+        span = signature_span(folded)
+        sent.names[folded[slice(*span)] if span else ""] += 1
+        sent.money += price(folded)

@@ -1,0 +1,122 @@
+"""Rules on the codes of a log as a gateway does, by the leases that its events cause. Pure.
+
+The rule is `detectors.leases.gate.rule` with `detectors.leases.again`, as in every gateway. A lease
+is in force from `delay_ms` after the event that caused it, and never for that event itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+import numpy as np
+
+from detectors.leases.again import SecondPasses, window_of
+from detectors.leases.gate import Lease, Ruling, rule
+from detectors.model.codes import Codes
+from detectors.model.event import Batch, Trust
+from detectors.model.records import Action
+from detectors.model.times import DAY_MS
+
+DELAY_MS: Final = 500
+"""From an event to the lease that it causes being in force: the budget of the 99th percentile."""
+
+
+class LogMessage(NamedTuple):
+    """A message of a log, as the recogniser reads it."""
+
+    recipient: str
+    at_ms: int
+    offset: int
+    otp: bool
+    platform: str
+    trust: Trust
+
+
+class RuledCode(msgspec.Struct, frozen=True):
+    """What became of one code, as `otpguard replay --rulings` writes it."""
+
+    message_id: str
+    recipient: str
+    ruling: Literal["pass", "refuse"]
+    why: Ruling
+    lease: str | None  # the action id of the lease in force
+
+
+@dataclass(slots=True)
+class RulingGateway:
+    """One gateway, and the leases that reached it.
+
+    `shadow`: leases in shadow count as if they were enforced.
+    """
+
+    delay_ms: int = DELAY_MS
+    shadow: bool = False
+    leases: dict[str, list[Action]] = field(default_factory=dict)  # by recipient, oldest first
+    second: SecondPasses = field(default_factory=SecondPasses)
+
+    def add(self, actions: Iterable[Action]) -> None:
+        """Take actions, those of one recipient in the order of their revisions."""
+        for action in actions:
+            self.leases.setdefault(action.recipient, []).append(action)
+
+    def lease_of(self, message: LogMessage) -> Lease | None:
+        """Return the lease in force for a message: the newest that arrived before it."""
+        for action in reversed(self.leases.get(message.recipient, ())):
+            cause = action.cause
+            if cause.offset >= message.offset or cause.at_ms + self.delay_ms > message.at_ms:
+                continue
+            if action.verb != "throttle" or not (self.shadow or action.mode == "enforce"):
+                return None
+            return Lease(action.action_id, action.expires_at_ms, action.scope, action.again)
+        return None
+
+    def rule(self, message: LogMessage) -> tuple[Ruling, Lease | None]:
+        """Rule on a message. Messages come about in the order of their times."""
+        lease = self.lease_of(message)
+        ruling = rule(
+            lease,
+            otp=message.otp,
+            platform=message.platform,
+            trust=message.trust,
+            now_ms=message.at_ms,
+        )
+        if ruling is Ruling.AGAIN and lease is not None:
+            window = window_of(lease, message.platform, message.at_ms)
+            if window is None or not self.second.take(message.recipient, window, message.at_ms):
+                ruling = Ruling.REFUSE
+        return ruling, lease
+
+    def rule_batch(self, batch: Batch, codes: Codes) -> Iterator[RuledCode]:
+        """Rule on each code of a batch, in its order; `add` its actions first."""
+        for i in np.flatnonzero(codes.otp).tolist():
+            number = int(batch.recipient[i])
+            message = LogMessage(
+                batch.tokens.get(number) or str(number),
+                int(batch.event_time_ms[i]),
+                int(batch.offset[i]),
+                otp=True,
+                platform=codes.name(i),
+                trust=Trust(int(codes.trust[i])),
+            )
+            ruling, lease = self.rule(message)
+            yield RuledCode(
+                "" if batch.origin is None else batch.origin(i)[1],
+                message.recipient,
+                "refuse" if ruling is Ruling.REFUSE else "pass",
+                ruling,
+                None if lease is None else lease.action_id,
+            )
+        self.forget(int(batch.event_time_ms.max(initial=0)))
+
+    def forget(self, now_ms: int) -> None:
+        """Drop the leases of recipients whose newest ended over a day ago."""
+        ended = [
+            recipient
+            for recipient, actions in self.leases.items()
+            if actions[-1].expires_at_ms < now_ms - DAY_MS
+        ]
+        for recipient in ended:
+            del self.leases[recipient]

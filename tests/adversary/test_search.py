@@ -1,0 +1,88 @@
+"""The search finds the known holes, so it is strong enough to say how large the worst one is."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from tests.adversary.promises import (
+    OWN_DAY_MAX,
+    SEARCH_HOLDS,
+    UNKNOWN_DAY_MAX,
+    UNKNOWN_HOUR_MAX,
+)
+from tests.adversary.search import (
+    GAP_LEAST_S,
+    Phase,
+    Plan,
+    Search,
+    codes_of,
+    densest,
+    mutated,
+    random_phase,
+    score,
+    search,
+)
+from tests.detectors.stand_in import DAY_MS, START_MS
+
+FAST = Phase(platforms=100, gap_s=5, wave=1000, hours=1)
+TAUGHT = Phase(platforms=9, taught=8, teach_days=1, gap_s=5, wave=1000, hours=3)
+WAVES = Phase(platforms=400, gap_s=40, wave=43, pause_min=31, hours=24)
+
+
+def held(found: Search) -> None:
+    """What the search may not get past, or, before there are limits, has to find."""
+    hour, _ = found.worst("hour")
+    day, _ = found.worst("day")
+    if SEARCH_HOLDS:
+        assert hour <= UNKNOWN_HOUR_MAX
+        assert day <= UNKNOWN_DAY_MAX
+        assert found.worst("lost")[0] <= OWN_DAY_MAX
+        return
+    assert found.worst("three_hours")[0] >= 2160
+    assert day >= 2160
+    assert found.worst("day", 2)[0] >= 1032, "of more than forty platforms"
+
+
+def test_a_hundred_plans_from_a_random_start_find_what_there_is() -> None:
+    held(search(1, 100, 2500))
+
+
+@pytest.mark.soak
+def test_two_thousand_plans_find_no_more() -> None:
+    held(search(2, 2000, 6000))
+
+
+def test_a_plain_flood_is_stopped_and_its_codes_are_counted() -> None:
+    found = score((FAST,), 2500)
+    assert found.codes == 720
+    assert found.hour == found.day < 60
+    assert found.lost == 0
+
+
+@pytest.mark.skipif(SEARCH_HOLDS, reason="these holes are closed")
+def test_the_known_holes_score_as_they_were_measured() -> None:
+    assert score((TAUGHT,), 2500).three_hours >= 2160
+    assert score((WAVES,), 2500).day >= 1000
+
+
+def test_a_search_with_the_same_seed_finds_the_same() -> None:
+    assert search(7, 6, 300).best == search(7, 6, 300).best
+
+
+def test_plans_stay_within_their_bounds_however_often_they_are_mutated() -> None:
+    rng = Random(1)
+    plan: Plan = (random_phase(rng),)
+    for _ in range(500):
+        plan = mutated(rng, plan)
+        assert 1 <= len(plan) <= 4
+    codes = list(codes_of(plan, 400))
+    assert len(codes) <= 400 + 4 * 48
+    assert all(0 <= each.arrives_ms - START_MS < 60 * DAY_MS for each in codes)
+    assert GAP_LEAST_S == 5
+
+
+def test_the_densest_span_counts_from_each_time_back() -> None:
+    assert densest([0, 1, 5, 6, 7], 3) == 3
+    assert densest([], 3) == 0
