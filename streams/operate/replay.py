@@ -32,7 +32,7 @@ class Replayed:
 
     lines: int
     decoded: Decoded
-    codes: Codes  # of the batch
+    codes: Codes  # The recognised codes of the batch.
     decisions: chain.Decisions
 
 

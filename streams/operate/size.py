@@ -39,8 +39,8 @@ OVERFLOW_BYTES: Final = 20
 Simulated: 15 after half a year, 22 after two years. A partition stores at most 32 per row."""
 
 RECIPIENT_BYTES: Final = 145 + OVERFLOW_BYTES
-"""Memory in bytes per recipient. Measured without the overflow: 134 to 143, depending on the size of
-the partition."""
+"""Memory in bytes per recipient. Measured without the overflow: 134 to 143, depending on the size
+of the partition."""
 
 ROW_BYTES: Final = 112 + OVERFLOW_BYTES
 """Bytes per row of the copy that a checkpoint makes of its partition; the checkpoint writes as
