@@ -83,7 +83,7 @@ class NumberHabits:
             _count(self._sent[sender], int(batch.recipient[row]), day, batch.text[row])
 
     def bank_like(self) -> Iterator[BankLike]:
-        """Yield the numbers that behave like a bank's; those with the most recipients come first."""
+        """Yield the numbers that behave like a bank's, ordered by falling number of recipients."""
         for sender, sent in sorted(
             self._sent.items(), key=lambda each: (-len(each[1].day_of), each[0])
         ):
