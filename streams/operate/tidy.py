@@ -14,15 +14,15 @@ from typing import Any, Final
 
 from kafka import KafkaProducer
 
-from detectors.model.times import DAY_MS
+from detectors.bars import RELAPSE_S
 from streams.cluster.admin import working
 from streams.cluster.read import reading
 from streams.language import tr
 from streams.wire import UnreadableError, decode_override
 
-KEPT_MS: Final = DAY_MS
-"""Time that an override is kept after its end. Leases that the override released may still be on
-their topic, but no lease lasts this long."""
+KEPT_MS: Final = RELAPSE_S * 1000
+"""Time that an override is kept after its end. A release covers leases for as long as the detector
+remembers the flood."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Tidied:
 
 
 def tidy(clients: Mapping[str, Any], topic: str, now_ms: int, *, dry_run: bool = False) -> Tidied:
-    """Delete overrides that ended over a day before `now_ms` (UTC); only count if `dry_run`.
+    """Delete overrides that ended over three days before `now_ms` (UTC); only count if `dry_run`.
 
     Raise ConfigError or UnavailableError if the topic cannot be read or written.
     """
