@@ -36,6 +36,7 @@ class Snapshot:
     header: dict[str, int]
     rows: NDArray[np.uint64]
     rest: Any
+    places: NDArray[np.uint16] = field(default_factory=lambda: np.zeros((1, 8), np.uint16))
 
 
 @dataclass
