@@ -6,7 +6,7 @@ how often people log in; `otpguard calibrate` measures this in an operator's own
 
 Names of scenarios in this module: A6 is a campaign against 5,000 recipients, A7 a platform that
 re-sends every minute, B1 a person with a new phone, B2 a power set-up (a person who logs in to up
-to 60 platforms in one go), B3 a festival day. "Chosen" means set by judgement, without a
+to 60 platforms in one go), B3 a festival evening. "Chosen" means set by judgement, without a
 measurement.
 """
 
