@@ -1,8 +1,13 @@
-"""Every tuned number of detection, each with where it comes from. No rule is here, only bars.
+"""All tuned numbers of detection, each with its source. Rules are in other modules.
 
-A bar was set on the domain model (`streams/scenarios`): a benign subscriber-day shall pass WATCH
-with 1e-4 and THROTTLE with 1e-6. The model's rates of people are assumed; `otpguard calibrate`
-measures them.
+The thresholds ("bars") were set with the domain model (`streams/scenarios`). The target is that a
+benign subscriber-day reaches WATCH with probability 1e-4 and THROTTLE with 1e-6. The model assumes
+how often people log in; `otpguard calibrate` measures this in an operator's own traffic.
+
+Names of scenarios in this module: A6 is a campaign against 5,000 recipients, A7 a platform that
+re-sends every minute, B1 a person with a new phone, B2 a power set-up (a person who logs in to up
+to 60 platforms in one go), B3 a festival evening. "Chosen" means set by judgement, without a
+measurement.
 """
 
 from __future__ import annotations
@@ -12,7 +17,7 @@ from typing import Final, NamedTuple
 
 
 class Bar(NamedTuple):
-    """The heights that a score has to reach."""
+    """The thresholds of one score for the levels WATCH and THROTTLE."""
 
     watch: float
     throttle: float
@@ -21,133 +26,158 @@ class Bar(NamedTuple):
 # --- burst: a leaky bucket of platforms ---------------------------------------------------------
 
 LEAK_MILLI_S: Final = 25
-"""Thousandths of a sighting that leak in a second: 1.5 a minute. A person's log-ins come at least
-40 s apart in the mean (domain model: 54-90 s), a flood's at 2 a minute and more."""
+"""Leak of the bucket in thousandths of a sighting per second: 1.5 sightings per minute. A person's
+log-ins are at least 40 s apart on average (domain model: 54-90 s). Floods bring 2 or more a
+minute."""
 
 BURST_EXACT: Final = Bar(1.6, 2.6)
 BURST_MINUTE: Final = Bar(1.5, 3.5)
-"""A minute's sightings fall on one second."""
+"""For stamps in whole minutes: all sightings of a minute have the same second."""
 BURST_JITTER_30S: Final = Bar(2.1, 3.2)
 BURST_JITTER_120S: Final = Bar(2.1, math.inf)
-"""At 120 s of jitter pace is no evidence to act on. All four: level of the bucket, in sightings, by
-the worth of a gateway's stamps."""
+"""With 120 s of jitter, pace alone never throttles. These four thresholds apply to the bucket's
+level, in sightings; the precision of a gateway's time stamps selects one of them."""
 
 BURST_WATCH_LEAST: Final = min(
     bar.watch for bar in (BURST_EXACT, BURST_MINUTE, BURST_JITTER_30S, BURST_JITTER_120S)
 )
-"""The lowest WATCH bar of any class of stamps: the sieve, which knows no stamps, promotes on it."""
+"""The lowest of the four WATCH thresholds. The sieve promotes at this level, because the sieve does
+not know the precision of the time stamps."""
 
 BURST_NOVEL: Final = Bar(3, 5)
-"""Novel platforms since the bucket was last empty: a person meets old acquaintances too."""
+"""Novel platforms required since the bucket was last empty. A person who logs in quickly also uses
+known platforms."""
 
 BURST_MARGIN_MAX: Final = 3.0
-"""Chosen: with it 60 platforms in 35 minutes are throttled after 14 messages instead of 6 (the
-median of 400 incidents). Never negative: the sieve's own bar is the lowest WATCH bar."""
+"""Maximum of the setting `burst_margin`, in sightings. Chosen: with 3, a flood of 60 platforms in
+35 minutes is throttled after 14 messages instead of 6 (median of 400 incidents). The margin is
+never negative, because the sieve promotes at the lowest WATCH threshold."""
 
 # --- slow: novel platforms within a window, in full or at a distance ----------------------------
 
 RAW_35MIN: Final = Bar(37, 43)
-"""Novel platforms, all counted. 35 min: the length of the Dalian incident."""
+"""Number of novel platforms in 35 minutes, the length of the Dalian incident."""
 RAW_24H: Final = Bar(54, 61)
-"""Somebody who sets up everything in one go logs in to 60 platforms at most (B2)."""
+"""Number of novel platforms in 24 hours. A power set-up (B2) logs in to at most 60 platforms."""
 
 SPACED_50S_3H: Final = Bar(42, 50)
 SPACED_2MIN_3H: Final = Bar(27, 32)
-"""Novel platforms counted at least so far apart, within three hours: for paces between that of the
-bucket and the rungs of 5 and 10 min. 43 within 35 min are less than 50 s apart, so no steady flood
-takes over 50 codes. The most of 100,000 power set-ups (B2) is 48 (of 30,000) and 30, of as many new
-phones (B1) 30 and 22. WATCH: what a power set-up in twenty comes to."""
+"""Number of novel platforms in three hours, counted at least 50 s or 2 minutes apart.
+
+These rules find floods that are too slow for the bucket and too fast for the gaps of 5 and 10
+minutes. A flood of 43 platforms in 35 minutes has gaps below 50 s, so any steady flood is throttled
+by its 50th code. The highest counts in simulation: 48 (in 30,000) and 30 (in 100,000) for power
+set-ups (B2), 30 and 22 in 100,000 new phones (B1). One power set-up in twenty reaches WATCH.
+"""
 
 SPACED_5MIN_3H: Final = (Bar(21, 24), Bar(17, 21), Bar(14, 18), Bar(12, 14))
 SPACED_10MIN_24H: Final = (Bar(28, 31), Bar(22, 26), Bar(17, 22), Bar(12, 17))
-"""The same, by what is known of how often a benign sighting is novel (`judge.Habit`, in its order):
-fewer than 14 platforms remembered; 14 or more; the operator measured P(novel) <= .5; <= .3."""
+"""Number of novel platforms, counted at least 5 minutes apart in 3 hours or 10 minutes apart in 24.
+
+There are four thresholds, in the order of `judge.Habit`, because benign sightings are novel more
+often for some recipients: fewer than 14 platforms are remembered; 14 or more are remembered; the
+operator measured P(novel) <= .5; the operator measured P(novel) <= .3.
+"""
 
 LARGE_MEMORY: Final = 14
-"""Platforms remembered: as many as the prints of a row."""
+"""Number of remembered platforms that counts as a large memory: the number of prints of a row."""
 
 COUNT_MIN: Final = 12
-"""The lowest bar of any count: with fewer novel sightings no count is looked at."""
+"""The lowest threshold of any count. With fewer novel sightings, counts are not computed."""
 
 # --- confirmed: an episode that was more than chance --------------------------------------------
 
 CONFIRMED_LEVEL: Final = 1.9
-"""Above the THROTTLE bar of the bucket. With it, or one of the counts below, an episode is more
-than chance. Simulated: of 60,000 days of shared numbers (50 to 300 codes of 5 to 40 platforms in
-10 h) 374 are throttled by the bucket, and 5 of those get so high. Five platforms in 10 s do too."""
+"""Sightings above the bucket's THROTTLE threshold at which an episode is confirmed (more than
+chance).
+
+Simulated with 60,000 days of shared numbers (50 to 300 codes of 5 to 40 platforms in 10 h): the
+bucket throttles 374 of them, and 5 of these reach this level. Five platforms in 10 s reach it too.
+"""
 CONFIRMED_35MIN: Final = 25
 CONFIRMED_24H: Final = 43
-"""The same days have 25 and 40 novel platforms at most; 30 in 30 minutes pass the first, 60 in a
-day the second."""
+"""Number of novel platforms in 35 minutes or 24 hours at which an episode is confirmed. The
+simulated days of shared numbers have at most 25 and 40. A flood of 30 platforms in 30 minutes
+passes the first, one of 60 in a day the second."""
 
 # --- the sieve, and one platform that re-sends --------------------------------------------------
 
 LOUD_MESSAGES: Final = 7
-"""Messages in two neighbouring windows: from there on one platform's re-sending is looked at."""
+"""Number of messages in two neighbouring windows from which a message is loud (high rate). Loud
+messages are counted per platform to find re-sending."""
 
 RESEND_MESSAGES: Final = 20
-"""Loud messages of one platform; a bank's retries are 4-10 in 10 min."""
+"""Number of loud messages of one platform that is published as re-sending. A bank's retries are
+4-10 messages in 10 minutes."""
 
 RESEND_QUIET_S: Final = 1800
-"""Without a loud message for so long a re-sending is over, whatever `detect.quiet_s` says."""
+"""Seconds without a loud message after which a re-sending ends, independent of `detect.quiet_s`."""
 
 RESEND_RECIPIENTS_MAX: Final = 4096
-"""Recipients of a partition that are looked at in one half hour; further ones are not. Chosen."""
+"""Maximum number of recipients of a partition watched for re-sending at a time; further ones are
+ignored. Chosen."""
 
 # --- bounds of what is remembered -----------------------------------------------------------------
 
 SUSPECT_IDLE_S: Final = 600
-"""A suspect with nothing to hide is let go after so long without a message. Chosen."""
+"""Seconds without a message after which a suspect without open evidence goes back to the sieve.
+Chosen."""
 
 CHRONIC_MAX: Final = 65_536
-"""Recipients of a partition whose days under THROTTLE are remembered. Chosen."""
+"""Maximum number of recipients of a partition whose days under THROTTLE are remembered. Chosen."""
 
 GATEWAYS_MAX: Final = 1024
-"""Gateways of a partition whose clocks are measured; further ones count as exact. A carrier has
-dozens."""
+"""Maximum number of gateways of a partition whose clocks are measured. Further ones count as exact.
+A carrier has dozens."""
 
 CLOCK_SAMPLES_MIN: Final = 64
-"""Samples before a gateway's clock is classed: 1,024 events."""
+"""Minimum number of samples before a gateway's clock is classified: 1,024 events."""
 
 # --- rails around all leases ----------------------------------------------------------------------
 
 RAILS_CLOSE_RATIO: Final = 0.8
-"""An open rail shuts when the load is under this share of it. Chosen."""
+"""Share of a rail's limit below which a triggered rail admits new leases again. Chosen."""
 
 RAILS_ALARM_RATIO: Final = 0.5
-"""Somebody is told from this share on, while there is still room. Chosen."""
+"""Share of a rail's limit from which an alert is raised, before the rail triggers. Chosen."""
 
 LEASE_MAX_MS: Final = 3_600_000
-"""No longer lease is enforced. Chosen: the default lease is 10 min."""
+"""Maximum duration of a lease that is enforced. Chosen: the default lease is 10 minutes."""
 
 EPISODE_MAX_MS: Final = 24 * LEASE_MAX_MS
-"""Of an episode that is older no lease is enforced: the detector ends one after a day."""
+"""Maximum age of an episode whose leases are enforced. The detector ends an episode after a day."""
 
 # --- mass: messages of novel platforms ----------------------------------------------------------
 
 MASS_10MIN: Final = Bar(38, 45)
 MASS_35MIN: Final = Bar(51, 60)
 MASS_1H: Final = Bar(50, 90)
-"""Messages of novel platforms within a window, repeats and all. THROTTLE counts at most
-`MASS_EACH` of one platform, and asks for `MASS_NOVEL` platforms in the window; WATCH counts all of
-any number, so that a flood through one shared sender is watched.
+"""Number of messages of novel platforms in 10 minutes, 35 minutes or an hour, with repeats.
 
-10 min: six retries of each of five log-ins on a new phone are 35; power set-ups (B2) come to 19.
-35 min: of 100,000 B2 the most is 50, of 8,000 with six retries of five log-ins 61, of 58,000 new
-phones (B1) with them 51. An hour: 78, 91 and 68; a platform that re-sends every minute (A7) has 60,
-of which 48 count. WATCH is what half of the power set-ups come to, and no new phone of 250,000.
-No THROTTLE in 250,000 B1 and 100,000 B2: at most .023 per million subscriber-days at 95 %."""
+THROTTLE counts at most `MASS_EACH` messages of one platform, and needs `MASS_NOVEL` platforms in
+the window. WATCH counts all messages of any number of platforms, so that a flood through one shared
+sender is watched.
+
+Highest counts in simulation. 10 minutes: 35 for a new phone with six retries of each of five
+log-ins; 19 for power set-ups (B2). 35 minutes: 50 in 100,000 B2; 61 in 8,000 B2 with six retries of
+five log-ins; 51 in 58,000 new phones (B1) with such retries. An hour: 78, 91 and 68 for the same
+three; a platform that re-sends every minute (A7) sends 60, of which 48 count. Half of the power
+set-ups reach WATCH, and no new phone of 250,000. No THROTTLE in 250,000 B1 and 100,000 B2: at most
+.023 per million subscriber-days with 95 % confidence.
+"""
 
 MASS_NOVEL: Final = 5
-"""As for the bucket. One sender alone never makes a THROTTLE, or pressing "resend" on one page
-would hold all of a person's new platforms."""
+"""Number of novel platforms that THROTTLE by message volume needs, as for the bucket. One sender
+alone never causes a THROTTLE. Otherwise a person who presses "resend" on one page would have the
+codes of all new platforms throttled."""
 
 MASS_EACH: Final = 9
-"""Of one platform so many messages count towards THROTTLE: five platforms can reach the bar of
-10 min, a page that is asked again and again beside four log-ins cannot."""
+"""Maximum number of messages of one platform that count for THROTTLE. Five platforms can reach the
+10-minute threshold. One page that is asked again and again, together with four log-ins, cannot."""
 
 MASS_UNSURE: Final = LOUD_MESSAGES - 1
-"""The most messages that may go by, or be counted early, before a loud recipient is listened to."""
+"""Maximum number of messages that may be missed, or counted too early, before a loud recipient
+becomes a suspect."""
 
 MASS_HELD: Final = 256
 """Maximum number of messages kept for a suspect. The highest threshold is 150 messages in a day;
@@ -189,17 +219,19 @@ share would else be throttled for ever."""
 
 RELAPSE_REST_S: Final = 11 * 86_400
 """Time after a record's end in which no new one is made. Numbers that many people share settle in
-this time; with a new record after each THROTTLE they were throttled for ever."""
+this time. With a new record after each THROTTLE, they would be throttled for ever."""
 
 RELAPSE_SETTLE_S: Final = 86_400
-"""Refused codes count as days on which a platform came from this long before a record's end until
-`RELAPSE_REST_S` after it. Of 40 numbers that turned shared overnight 29 are throttled on the first
-day and none from the sixth on; without it 17 were on the eighth day. The price: platforms of a
-small flood that is refused for four days become known."""
+"""Time before a record's end from which refused codes count as days on which their platform came.
+This lasts until `RELAPSE_REST_S` after the record's end. Of 40 numbers that become shared
+overnight, 29 are throttled on the first day and none from the sixth on. Without this rule, 17 were
+throttled on the eighth day. The cost: platforms of a small flood that is refused for four
+days become known."""
 
 RELAPSE_PLATFORMS: Final = 3
 RELAPSE_WINDOW_MS: Final = 600_000
-"""So many platforms of the earlier flood within this time reopen it."""
+"""Number of platforms of the earlier flood that reopen the throttle, and the time in milliseconds
+within which they must come."""
 
 RELAPSE_DIVISOR: Final = 3
 """After an enforced THROTTLE the thresholds of `returns`, `volume_6h` and `volume_24h` are divided
@@ -210,127 +242,153 @@ RELAPSES_MAX: Final = 16_384
 new flood is not remembered. Chosen: a campaign against 500,000 subscribers over 32 partitions."""
 
 REFUSED_HELD: Final = 256
-"""Platforms of a suspect whose last refused message is held, for `RETRY_S`: a wave of a tool."""
+"""Maximum number of platforms of a suspect whose last refused message is remembered: one wave of a
+flooding tool."""
 
 RETRY_S: Final = 90
-"""A message of a platform so soon after one that a lease refused is the sender's retry: evidence of
-nothing. Senders retry after 30 to 60 s; two of one platform in a wave tool are 150 s apart."""
+"""Time in seconds after a refused message in which a message of the same platform is the sender's
+retry, and no evidence. Senders retry after 30 to 60 s. A wave tool sends two codes of one platform
+150 s apart."""
 
 RETRIES_S: Final = 300
-"""A message that follows on such retries is one too, after the lease, until so long after the first
-refusal: five retries of 60 s. What goes on for longer is no sender's, or a code sent each minute
-would be a retry of the one before for ever. No longer than the half of a lease in which it is
-renewed, or rows that begin before that would outlast the lease."""
+"""Time in seconds after the first refusal in which further messages still count as retries, even
+after the lease has ended: five retries of 60 s.
+
+Without this limit, a tool that sends a code every minute would be a retry for ever. The limit is at
+most the half of a lease in which the lease is renewed. Otherwise a series of messages that begins
+before that would outlast the lease.
+"""
 
 RENEW_NOVEL: Final = 3
-"""A lease is renewed when so many novel, untrusted platforms came since it was given, within the
-half hour that ends an episode; or by the mass. Measured: see detectors/README.md."""
+"""Number of novel, untrusted platforms that renew a lease, if they came since it began and within
+the half hour that ends an episode. The message volume also renews it. Measured: see
+detectors/README.md."""
 
 RENEW_NOVEL_LONG: Final = 1
-"""The same where half a lease is shorter than three of the flood's gaps: four codes an hour are no
-three within half an hour."""
+"""The same number for a slow flood, which brings too few platforms within half a lease. At four
+codes an hour, three never come within half an hour."""
 
 # --- pages: texts that name nobody ----------------------------------------------------------------
 
 PAGE_S: Final = 600
-"""Unnamed texts of one template count as one platform for so long after the first of them. Chosen:
-somebody who presses again and again does so within minutes. It is counted from the first text, not
-from the last, so whoever asks one page from a pool of numbers without end still brings six
-platforms an hour."""
+"""Time in seconds, from the first text, in which unnamed texts of one template count as one
+platform. Chosen: people press "resend" again within minutes. The time is not measured from the last
+text. So an endless flood through one page with a pool of numbers still brings six platforms an
+hour."""
 
 PAGE_KEPT_S: Final = 3600
-"""Distance from the log's time after which a first text is forgotten: gateways may be so late."""
+"""Distance from the log's time, in seconds, after which a first text is forgotten. Messages from
+gateways may be this late."""
 
 PAGE_RECIPIENTS_MAX: Final = 65_536
 PAGE_TEMPLATES_MAX: Final = 64
-"""Recipients of a partition, and templates of each, whose first text is remembered. The oldest
-gives way: its next number counts as a platform again. 64: as many as a suspect holds."""
+"""Maximum number of recipients of a partition, and of templates per recipient, whose first text is
+remembered. The oldest entry is dropped; the next number of its template counts as a platform again.
+64 is the number of sightings that a suspect retains."""
 
 # --- again: second requests under a lease ---------------------------------------------------------
 
 AGAIN_FROM_MS: Final = 55_000
 AGAIN_UNTIL_MS: Final = 150_000
-"""A refused platform's second message passes from here up to there after the first. Pages let a
-person ask again after a minute; tools go on to the next platform."""
+"""Begin and end of a retry window, in milliseconds after a platform's first, refused message. The
+second message passes within the window. Pages let a person ask again after a minute; flooding
+tools go on to the next platform."""
 
 AGAIN_MOST: Final = 3
 AGAIN_HOT_MOST: Final = 1
 AGAIN_BUDGET_MS: Final = 720_000
-"""The second messages that pass within some time, of other platforms and of hot ones. With 2, 3 and
-4 of the others in 10 min 42, 55 and 65 % of the log-ins of somebody wrongly throttled get through
-(simulated). In 12 min: who sends everything twice gets four through at best, three times in
-an incident of 35 min."""
+"""Budget of retry windows: the number of second messages that pass within `AGAIN_BUDGET_MS`, for
+platforms that are not hot (`AGAIN_MOST`) and for hot ones (`AGAIN_HOT_MOST`).
+
+Simulated with 2, 3 and 4 messages in 10 minutes: 42, 55 and 65 % of the log-ins of a wrongly
+throttled person get through. In 12 minutes, an attacker who sends everything twice gets at most
+four codes through (three and one), and three times as many in an incident of 35 minutes.
+"""
 
 AGAIN_HELD: Final = 64
-"""Platforms whose second message is waited for, the newest: as many as a suspect holds."""
+"""Maximum number of platforms with a retry window, the newest ones: the number of sightings that a
+suspect retains."""
 
 AGAIN_TOLD_MS: Final = 30_000
 AGAIN_TOLD_BURST: Final = 3
-"""Gateways are told of new windows once in so long in the mean, and so often at once: one that is
-told late is of no use. Of the victim's new platforms that are asked for again in an incident
-96 % arrive, in a rotation of two codes a minute too; with 40 s 94 %, and a tenth fewer tellings."""
+"""Retry windows are published at most every 30 s on average, in bursts of up to three. A window
+that arrives late cannot be used. In an incident, 96 % of the victim's new platforms that are asked
+for again arrive, also in a rotation of two codes a minute. With 40 s, 94 % arrive, and there are a
+tenth fewer publications."""
 
 # --- hot: platforms that other floods abuse -------------------------------------------------------
 
 HOT_LEAD: Final = Bar(5, 8)
-"""Of the novel platforms of a day the hot ones, less the others, never under 0. If a twentieth of
-what people meet is hot, a log-in spree comes to 8 in 4 of 10^9 subscriber-days, to 4 of 10^7 where
-people differ much in it (exact, by a Markov chain; see detectors/README.md)."""
+"""Thresholds of the hot score: hot novel platforms of a day minus other novel ones, at least 0.
+
+Assume that a twentieth of the platforms people meet is hot. Then a log-in spree reaches 8 in 4 of
+10^9 subscriber-days; in 4 of 10^7 if people differ much in this share. Exact, by a Markov chain:
+see detectors/README.md.
+"""
 
 HOT_LEAD_MOST: Final = 12
-"""The highest THROTTLE bar that the lead may be given. 12 misses 44 % of victims of 20 codes where
-the list covers three quarters of a tool; 10 is for networks whose people differ much (README)."""
+"""Maximum of the setting for the THROTTLE threshold of the hot score. With 12, 44 % of victims of
+20 codes are missed if the list covers three quarters of a tool's platforms. 10 is for networks
+whose people differ much (see the README)."""
 
 HOT_BURST: Final = 5
-"""The same where the bucket's level is at WATCH."""
+"""THROTTLE threshold of the hot score while the bucket's level is at WATCH."""
 
 HOT_BURST_NOVEL: Final = 2
-"""Novel platforms that the bucket then has to hold: WATCH by itself asks for three, but here the
-lead already says that they are a flood's, and a slow flood seldom brings three within a minute."""
+"""Number of novel platforms that the bucket needs for `HOT_BURST`. WATCH by the bucket alone needs
+three. Here the hot score already shows that the platforms belong to a flood, and a slow flood
+seldom brings three within a minute."""
 
 HOT_DAYS: Final = 7
-"""Days for which a vote counts. Lists of tools live for weeks."""
+"""Number of days for which a vote counts. Lists of flooding tools are used for weeks."""
 
 HOT_VOTE_DAYS: Final = 14
-"""Days after which a vote is forgotten, and a recipient whose vote gave way has one again."""
+"""Number of days after which a vote is forgotten. A recipient whose vote was dropped may vote again
+after this time."""
 
 HOT_CHRONIC_DAYS: Final = 3
-"""Days of 14 under throttle from which on a number has no vote: a public one has floods of all."""
+"""Number of days under THROTTLE, of the last 14, from which a number may not vote. A public
+number gets floods of all platforms."""
 
 HOT_VOTERS: Final = 5
-"""Recipients that have to vote for a platform. With two, an attacker who floods four numbers of his
-own puts a whole line of business on the list: 40 of 40 people who sign up there are throttled."""
+"""Minimum number of recipients that must vote for a platform. With two, an attacker who floods four
+numbers of his own can put a whole line of business on the list. Then 40 of 40 people who sign up
+there are throttled."""
 
 HOT_LIFT: Final = 3
-"""The share of votes against that of what people meet: popular platforms drop out by it."""
+"""Minimum ratio of a platform's share of the votes to its share of the platforms people meet. This
+keeps popular platforms off the list."""
 
 HOT_SHARE_MILLI: Final = 50
-"""The most of what people meet that may be hot, in thousandths. False alarms depend on this share
-and on nothing else that an attacker can move."""
+"""Maximum share of hot platforms among the platforms people meet, in thousandths. The rate of false
+alarms depends on this share, and on nothing else that an attacker can change."""
 
 HOT_NETWORK_MILLI: Final = 75
-"""The same of the network's list by what one partition counts, which chance moves: of 1,000
-sightings a twentieth is 3.6 % to 6.4 % at 95 %."""
+"""The same maximum for the network's list, as one partition measures it. A partition's count varies
+by chance: with 1,000 sightings, a twentieth is measured as 3.6 % to 6.4 % (95 %)."""
 
 HOT_VALID_MS: Final = 86_400_000
-"""A list of the network holds for a day at most; its agent tells it again every six hours."""
+"""Maximum validity of a list of the network: one day. The agent publishes a new one every six
+hours."""
 
 HOT_MAX: Final = 1000
-"""Platforms of a list."""
+"""Maximum number of platforms of a list."""
 
 HOT_BASE_LEAST: Final = 1000
-"""Novel sightings that have to be counted before there is a list. Chosen: with fewer a platform
-that a thousandth of people's codes come from might not be among them."""
+"""Minimum number of novel sightings counted before there is a list. Chosen: with fewer, a platform
+with a thousandth of people's codes might not be among them."""
 
 # --- incidents: what is remembered of a flood -----------------------------------------------------
 
 INCIDENT_RECORD_MAX: Final = 64
-"""Messages of one record: under 20 kB, and the cost of a record is shared by many."""
+"""Maximum number of messages of one incident record. A record is then below 20 kB, and its overhead
+is shared by many messages."""
 
 INCIDENT_HOUR_MAX: Final = 600
-"""Messages listed in an hour of an episode; the others are counted. Chosen: three times what the
-victim of Dalian got in her 35 minutes, and a bound on what a single number can make us write."""
+"""Maximum number of messages listed per hour of an episode; further ones are only counted. Chosen:
+three times the messages of the Dalian incident (35 minutes). This also limits how much a single
+number can make us write."""
 
 INCIDENT_PENDING_MAX: Final = 1 << 16
-"""Messages of a partition that wait to be told, 20 MB; past it they are counted. Chosen: 64 of each
-of a thousand victims at once, in one of 32 partitions."""
+"""Maximum number of pending messages of a partition, 20 MB; further ones are only counted. Chosen:
+64 messages for each of a thousand victims at once, in one of 32 partitions."""

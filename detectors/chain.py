@@ -1,8 +1,8 @@
-"""The whole chain over one batch: recognise, sieve, judge, episode; and a partition's whole state.
+"""Processes batches of recognised codes: sieve, judge, episodes. Updates the partitions' states.
 
-A partition's state is a function of its log up to one offset. Maintenance happens where the log
-passes a tick, so a batch is cut there (and where a number is recycled), and nothing else that a
-batch's edges could change is decided here.
+A partition's state depends only on its log up to one offset, not on how the log is divided into
+batches. Maintenance runs where the log passes a tick. So a batch is divided at ticks, and after
+each event that is not a message (a recycled number, a list of hot platforms).
 """
 
 from __future__ import annotations
@@ -90,24 +90,26 @@ __all__ = [
 ]
 
 NAME_TICKS: Final = 16
-"""A name's last use is noted to so many ticks: enough to tell which are in use at all."""
+"""Precision, in ticks, of the recorded time of a name's last use. This is enough to find names that
+are no longer in use."""
 
 NOTED_MAX: Final = 1 << 13
-"""Pairs of a platform and the check of its name that are known to be noted: ten times those of an
-hour. Past it all are looked up anew."""
+"""Maximum size of the cache of (platform, name check) pairs whose name was recorded lately: ten
+times the pairs of an hour. When it is full, it is cleared."""
 
-_FEW: Final = 4  # numbers that are sought in a list one by one, and not by a dictionary of it
-_CHECK_BITS: Final = 16  # of `name_check`
-_TRUSTED: Final = 1 << 48  # above a platform and its check: the code is of a trusted one
+_FEW: Final = 4  # up to this many values, a linear search is faster than building a dictionary
+_CHECK_BITS: Final = 16  # number of bits reserved for `name_check`
+_TRUSTED: Final = 1 << 48  # flag above platform and name check: the platform is trusted
 _NEVER: Final = -(1 << 62)
 _TRUSTS: Final = tuple(Trust)
 _EXACT: Final = ClockClass.EXACT
 
 
 def process(params: Params, partition: Partition, batch: Batch, codes: Codes) -> Decisions:
-    """Take one batch in, with the verdicts about its events.
+    """Process one batch of one partition, and return the decisions.
 
-    The batch's offsets lie at or after `partition.next_offset`.
+    `codes`: the recogniser's results for the batch's events. The batch's offsets must be at or
+    after `partition.next_offset`. The state of `partition` changes.
     """
     block = Block(batch.partition, batch.next_offset, 0, len(batch))
     share = Share(partition, batch, block)
@@ -118,10 +120,11 @@ def process(params: Params, partition: Partition, batch: Batch, codes: Codes) ->
 def process_together(
     params: Params, partitions: Sequence[Partition], batch: Batch, codes: Codes
 ) -> list[Decisions]:
-    """Take a batch of several partitions in; for each of its blocks the state and the decisions.
+    """Process one batch of several partitions; return the decisions for each block of the batch.
 
-    Everything is as if each block had been processed by itself, at a fraction of the cost where
-    blocks are small. All states are of one `params`.
+    `partitions`: the state for each block; all states must have been created with `params`. The
+    result is the same as processing each block separately. For small blocks, the cost is much
+    lower.
     """
     shares = [
         Share(partition, batch, block)
@@ -133,7 +136,7 @@ def process_together(
 
 
 def _process(params: Params, batch: Batch, codes: Codes, shares: Sequence[Share]) -> None:
-    apart = indices(batch.kind != EventKind.MESSAGE)  # after each of which a piece ends
+    apart = indices(batch.kind != EventKind.MESSAGE)  # a piece ends after each of these events
     last = set((apart + 1).tolist())
     for turn in zip_longest(*(pieces(share, batch, apart) for share in shares)):
         together = [piece for piece in turn if piece is not None]
@@ -151,7 +154,7 @@ def _process(params: Params, batch: Batch, codes: Codes, shares: Sequence[Share]
         decisions.platforms_dropped, overflow.dropped = overflow.dropped, 0
         if book.actions:
             decisions.actions, book.actions = book.actions, []
-        if book.records:  # in the order of the log, as one batch or many would have it
+        if book.records:  # in log order, so that the batch size does not change the order
             decisions.episodes = sorted(book.records, key=attrgetter("revision"))
             book.records = []
         if book.incidents.records:
@@ -159,7 +162,7 @@ def _process(params: Params, batch: Batch, codes: Codes, shares: Sequence[Share]
 
 
 def _pass(params: Params, batch: Batch, codes: Codes, together: Sequence[Piece]) -> None:
-    """One piece of each of some shares, in the order of the batch."""
+    """Process one piece of each of some shares. The pieces are in the order of the batch."""
     low, high = together[0].start, together[-1].stop
     here = slice(low, high)
     chosen = codes.otp[here] & (batch.kind[here] == EventKind.MESSAGE)
@@ -185,7 +188,7 @@ def _pass(params: Params, batch: Batch, codes: Codes, together: Sequence[Piece])
 def _sample(
     batch: Batch, together: Sequence[Piece], sampled: NDArray[np.int64], starts: Sequence[int]
 ) -> None:
-    """Notes the clocks of gateways at these positions; the pieces begin at `starts`."""
+    """Record samples of the gateways' clocks at these positions; the pieces begin at `starts`."""
     if not len(sampled):
         return
     gateways = [batch.gateway[i] for i in sampled.tolist()]
@@ -197,13 +200,13 @@ def _sample(
 
 
 class _Pass(NamedTuple):
-    """The codes of a pass, some of each share, in the order of the batch: columns (n,)."""
+    """The codes of a pass, from several shares, in the order of the batch: columns (n,)."""
 
     shares: list[Share]
-    edges: list[int]  # the codes from `edges[i]` up to `edges[i + 1]` are of share i
-    at: NDArray[np.int64]  # their positions in the batch
-    at_s: NDArray[np.int64]
-    time: LogTimes
+    edges: list[int]  # the codes from `edges[i]` up to `edges[i + 1]` belong to share i
+    at: NDArray[np.int64]  # positions of the codes in the batch
+    at_s: NDArray[np.int64]  # event times in seconds
+    time: LogTimes  # the log's time at each code
 
 
 def _on_time(
@@ -213,7 +216,10 @@ def _on_time(
     at: NDArray[np.int64],
     at_s: NDArray[np.int64],
 ) -> _Pass:
-    """Refuses what is ahead of its log."""
+    """Return the pass without the codes that are too far ahead of their log's time.
+
+    The offsets of these codes are added to the decisions.
+    """
     logs = []
     for share, (a, b) in zip(shares, pairwise(edges), strict=True):
         state = share.state
@@ -238,7 +244,7 @@ def _on_time(
 
 
 def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
-    """Sieve and windows over all codes at once, and of each share what needs a closer look."""
+    """Run the sieve and the windows over all codes at once, then judge each share's suspects."""
     shares, edges, at, at_s, time = some
     if not shares:
         return
@@ -293,7 +299,7 @@ def _count_pages(
     platform: NDArray[np.uint32],
     trust: NDArray[np.uint8],
 ) -> NDArray[np.uint32]:
-    """Return the platforms (n,) that the codes count as: presses of an unnamed page are one."""
+    """Return the platform (n,) that each code counts as: see `detectors.suspects.pages`."""
     if codes.page is None:
         return platform
     page = codes.page[some.at]
@@ -311,20 +317,21 @@ def _count_pages(
 
 
 _Event: TypeAlias = tuple[int, int, int, int, int, int, int, int, int, int, bool]
-"""One of a suspect: its position in the batch, and among the codes of the pass; the suspect's row;
-offset, recipient, event time in ms and s, the platform that it counts as, its own platform, trust,
-and whether it is loud. No class: there is one for each event of a campaign."""
+"""A suspect's event: position in the batch, position among the codes of the pass, the suspect's
+row, offset, recipient, event time in ms, event time in s, the platform that the event counts as,
+its own platform, its trust, and whether it is loud. It is a plain tuple for speed: a campaign
+creates one per event."""
 
 
 class _Close(NamedTuple):
-    """Codes of a pass that need a closer look, and what that takes."""
+    """The codes of a pass that must be judged one by one, with the columns that this needs."""
 
-    at: NDArray[np.int64]  # positions of the pass's codes in the batch,
-    platform: NDArray[np.uint32]
+    at: NDArray[np.int64]  # positions of the pass's codes in the batch
+    platform: NDArray[np.uint32]  # platforms that the codes count as
     trust: NDArray[np.uint8]
-    judged: list[_Event]  # those of suspects, in the order of the batch,
-    few: list[int]  # and where among the codes they are
-    loud: list[int]  # where those are whose recipients are loud
+    judged: list[_Event]  # events of suspects, in the order of the batch
+    few: list[int]  # positions of these events among the codes
+    loud: list[int]  # positions of loud events among the codes
     time: LogTimes
     words: _Words
 
@@ -338,9 +345,10 @@ def _closely(
     notes: Mapping[int, int],
     tick_: int,
 ) -> set[int]:
-    """Judge what lies in a span of the pass's codes; the positions of what a lease refuses.
+    """Judge the events in a span of the pass's codes; return positions of codes a lease refuses.
 
-    A record says the names that had come until its event, so names are noted in between.
+    `notes`: position -> name that must be recorded there. A record may contain only names that came
+    before its event. So the span is processed in parts, and names are recorded between them.
     """
     at, platform, trust, judged, few, loud, time, words = close
     state, refused = share.state, set()
@@ -359,7 +367,7 @@ def _closely(
 
 
 def _meet(some: _Pass, platform: NDArray[np.uint32], novel: NDArray[np.int64]) -> None:
-    """Counts for each share which platforms people met for the first time."""
+    """Count novel platforms for each share: the base of the list of hot platforms."""
     met, edges = platform[novel], novel.searchsorted(some.edges).tolist()
     for share, (a, b) in zip(some.shares, pairwise(edges), strict=True):
         if a < b:
@@ -369,7 +377,7 @@ def _meet(some: _Pass, platform: NDArray[np.uint32], novel: NDArray[np.int64]) -
 def _figure(
     some: _Pass, platform: NDArray[np.uint32], sighted: NDArray[np.int64], novel: NDArray[np.int64]
 ) -> None:
-    """Count for each share its codes, their sightings, and those that were novel, by platform."""
+    """Count codes, sightings and novel sightings by platform, for each share's figures."""
     columns = platform, platform[sighted], platform[novel]
     if len(some.shares) == 1:
         cuts = [[0, len(column)] for column in columns]
@@ -394,7 +402,7 @@ def _neighbours(
     novel: NDArray[np.int64],
     fresh: NDArray[np.int64],
 ) -> None:
-    """Count for each share the strangers of platforms by neighbourhood."""
+    """Count first contacts of platforms by neighbourhood of numbers, for each share."""
     first = np.zeros(len(platform), np.bool_)
     first[fresh] = True
     whose, whom, new = platform[novel], recipient[novel], first[novel]
@@ -409,9 +417,10 @@ def _neighbours(
 def _unnoted(
     shares: Sequence[Share], edges: Sequence[int], ticks: Sequence[int], pairs: Sequence[int]
 ) -> list[dict[int, int]]:
-    """Of each share the codes whose names, or that they came lately, have to be noted.
+    """Return, for each share, position -> pair of the codes whose names must be recorded.
 
-    By position; in `pairs` the platform, the check of its name, and whether it is trusted.
+    A name is recorded if it is not in the cache, or if its recorded last use is too old. A pair of
+    `pairs` packs the platform, the check of its name, and the flag for a trusted platform.
     """
     unnoted: list[dict[int, int]] = []
     for share, now, (a, b) in zip(shares, ticks, pairwise(edges), strict=True):
@@ -427,11 +436,11 @@ def _unnoted(
 
 
 def _note(partition: Partition, now: int, codes: Codes, pair: int, at: int, trust: int) -> None:
-    """Remember, in this tick, the name of a code at a position, and the first trust it earned.
+    """Record, in this tick, the name of the code at a position, and the first trust of its id.
 
-    Of names that share an id the first stays, and is marked: what a log leads to may not depend on
-    which of them a batch holds. A spoof that comes first leaves the name without trust until the
-    platform itself writes.
+    If several names share an id, the first one stays and gets the suffix `AMBIGUOUS`. The result
+    must not depend on which of these names are in the same batch. If a forged name comes first, the
+    id has no trust until the real platform sends a code.
     """
     key, check = (pair & _TRUSTED - 1) >> _CHECK_BITS, pair & (1 << _CHECK_BITS) - 1
     names, noted = partition.book.names, partition.noted
@@ -452,7 +461,7 @@ def _note(partition: Partition, now: int, codes: Codes, pair: int, at: int, trus
 def _resend(
     params: Params, partition: Partition, batch: Batch, where: list[int], platform: list[int]
 ) -> None:
-    """Messages, at these positions of the batch, of recipients that are loud."""
+    """Count the loud messages at these positions of the batch, to find re-sending platforms."""
     columns = (batch.recipient, batch.offset, batch.event_time_ms)
     told = zip(*(column[where].tolist() for column in columns), platform, strict=True)
     for recipient, offset, at_ms, key in told:
@@ -466,7 +475,7 @@ def _resend(
 
 
 def _text(batch: Batch, recipient: int) -> str:
-    """A recipient of this batch, as the world writes it."""
+    """Return the external form of a recipient of this batch: E.164 digits or the token."""
     return batch.tokens[recipient] if recipient & TOKEN_BIT else str(recipient)
 
 
@@ -479,9 +488,10 @@ def _look_back(
     *,
     refused: set[int],
 ) -> int:
-    """Codes at recipients where some were refused, at positions `at` of the batch (n,).
+    """Update `partition.used_later` with the codes of recipients that have refused platforms.
 
-    How many platforms were refused for the first time.
+    Columns are (n,); `at` are positions in the batch, `refused` the positions of refused codes.
+    Returns how many platforms were refused for the first time.
     """
     used_later, first = partition.used_later, 0
     entries, whose = used_later.entries, recipient.tolist()
@@ -507,7 +517,7 @@ def _judge(
     log: LogTimes,
     words: _Words,
 ) -> set[int]:
-    """The events of suspects, one by one; the positions of those that a lease refuses."""
+    """Judge the events of suspects, one by one; return the positions that a lease refuses."""
     refused = set()
     book, suspects, stamps = partition.book, partition.suspects, partition.stamps
     counted = _Counted([], [], [], [])
@@ -533,7 +543,7 @@ def _judge(
         strange = seen is not Seen.REPEAT and counted.sight(platform, seen)
         episode = suspect.episode
         level = Level.CLEAR if episode is None else episode.level
-        finding = CALM  # at THROTTLE nothing that the judge says could matter
+        finding = CALM  # at THROTTLE the judge's finding has no effect, so it is not computed
         if seen is not Seen.REPEAT and level is not Level.THROTTLE:
             finding = judge(params.judge, suspect, at_s, stamp)
             finding = led(params.judge, suspect, book.hot.platforms, at_s, finding)
@@ -544,10 +554,10 @@ def _judge(
             new = page or seen is not Seen.REPEAT
             if held and not _asked_again(params, book, suspect, own, at_ms, new=new):
                 refused.add(i)
-            # What passes, being asked for again, is evidence of no more than what does not.
+            # A code that passes through a retry window counts like a refused one.
             heard = hear(suspect, own, at_ms, refused=held, loud=loud, page=page)
             flood = flood and heard is not Heard.AGAIN
-            # Of fewer platforms the mass is WATCH at most, which a level of WATCH is already.
+            # Fewer platforms reach WATCH at most, which is no change if the level is WATCH.
             if heard is Heard.COUNTED and (not level or varied(suspect)):
                 finding = _by_messages(params, suspect, relapse, at_ms, finding)
             finding = observe_relapse(relapse if flood else None, platform, at_ms, finding)
@@ -568,7 +578,7 @@ def _judge(
 def _by_messages(
     params: Params, suspect: Suspect, relapse: Relapse | None, at_ms: int, other: Finding
 ) -> Finding:
-    """Return the strongest finding by messages of novel platforms, repeats and all, or `other`."""
+    """Return the strongest finding by message volume, returns, or `other`."""
     at_s = seconds(at_ms)
     long = (relapse is not None and suspect.episode is None) or many(suspect, at_s)
     long = long and is_settled(params.judge, suspect, at_s)
@@ -577,39 +587,42 @@ def _by_messages(
 
 
 def _is_novel(suspect: Suspect, seen: Seen, platform: int, own: int, at_s: int) -> bool:
-    """Tell if the recipient knows neither the platform that a message counts as nor its own."""
+    """Return true if the recipient does not know the message's platform.
+
+    The recipient must know neither the platform that the message counts as, nor its own platform.
+    """
     if seen is not Seen.NOVEL and (seen is not Seen.REPEAT or suspect.knows(platform, at_s)):
         return False
     return own == platform or not suspect.knows(own, at_s)
 
 
 class _Counted(NamedTuple):
-    """Platforms of judged events, one for each event that counts: for the figures and the base."""
+    """Platforms of judged events, one entry per event: for the figures and the base counts."""
 
-    sighted: list[int]
-    strange: list[int]  # of these, those whose sighting is novel,
-    met: list[int]  # and of these those that are no evidence of a flood
-    flooded: list[int]  # of novel, untrusted codes whose recipient is in an episode
+    sighted: list[int]  # platforms of all sightings
+    strange: list[int]  # platforms of novel sightings
+    met: list[int]  # platforms of novel sightings that are no evidence of a flood
+    flooded: list[int]  # platforms of novel, untrusted codes whose recipient is in an episode
 
     def sight(self, platform: int, seen: Seen) -> bool:
-        """Count a sighting; True if it is held as a novel one."""
+        """Count a sighting; return true if it counts as novel."""
         self.sighted.append(platform)
         if strange := seen is not Seen.KNOWN:
             self.strange.append(platform)
         return strange
 
     def meet(self, platform: int, *, strange: bool) -> None:
-        """Count what is no evidence of a flood, if it is a novel sighting."""
+        """Count an event that is no evidence of a flood, if it is a novel sighting (`strange`)."""
         if strange:
             self.met.append(platform)
 
     def flood(self, suspect: Suspect, platform: int | None) -> None:
-        """Count a code of a flood, if it is one and its recipient is in an episode."""
+        """Count a flood code, if there is one (not None) and its recipient is in an episode."""
         if platform is not None and suspect.episode is not None:
             self.flooded.append(platform)
 
     def add_to(self, params: Params, partition: Partition) -> None:
-        """As `_figure` and `_meet`, for the messages of suspects."""
+        """Add the counts to the partition, as `_figure` and `_meet` do for other recipients."""
         if params.judge.hot:
             partition.book.hot.base.one += self.met
         if (figures := partition.figures) is not None:
@@ -621,9 +634,9 @@ class _Counted(NamedTuple):
 def _asked_again(
     params: Params, book: EpisodeLog, suspect: Suspect, platform: int, at_ms: int, *, new: bool
 ) -> bool:
-    """Tell if a message passes, though its recipient is under a lease that refuses its platform.
+    """Return true if a message that the lease refuses passes through a retry window.
 
-    `new` says that its platform had no message within a day before it.
+    `new`: the platform had no message within the day before it.
     """
     episode = suspect.episode
     if not params.episode.again or episode is None:
@@ -635,30 +648,31 @@ def _asked_again(
 
 
 _Heard: TypeAlias = tuple[int, int, int, bool, bool, ClockClass]
-"""Of one judged event: its number among them, platform, trust, whether it is novel, whether a lease
-refuses it or would, and the class of its stamp. No class: one is made for most of a campaign."""
+"""Facts about a judged event: its index among the judged events, platform, trust, whether it is
+novel, whether a lease refuses it (or would, in shadow), and the clock class of its stamp. It is a
+plain tuple for speed: a campaign creates one for most of its events."""
 
 
 class _Words:
-    """The strings that only a record says of judged events, read when there is one."""
+    """Strings of judged events that only incident records contain. They are read on demand."""
 
     __slots__ = ("_batch", "_columns", "_first", "_where")
 
     def __init__(self, batch: Batch, where: NDArray[np.int64]) -> None:
-        """`where` are the positions of the judged events of a pass in the batch."""
+        """`where`: positions in the batch of the judged events of a pass."""
         self._batch = batch
         self._where = where
         self._first = 0
-        self._columns: list[list[str]] = []  # gateways and senders: of all at once, for a campaign
+        self._columns: list[list[str]] = []  # all gateways and senders, once read
 
     def behind(self, first: int) -> _Words:
-        """Return the same, counted from this judged event on."""
+        """Return a view in which index 0 is the judged event of index `first`."""
         other = _Words(self._batch, self._where)
-        other._columns, other._first = self._columns, first  # one list: read once for all
+        other._columns, other._first = self._columns, first  # shared list: read only once
         return other
 
     def of(self, k: int) -> tuple[str, str]:
-        """Gateway and sender of the judged event of number `k`."""
+        """Return gateway and sender of the judged event at index `k`."""
         if not self._columns:
             batch = self._batch
             self._columns += [[*batch.gateway.take(self._where)], [*batch.sender.take(self._where)]]
@@ -666,13 +680,13 @@ class _Words:
         return gateways[self._first + k], senders[self._first + k]
 
     def origin(self, k: int) -> tuple[str, str]:
-        """Account and message id of the same."""
+        """Return account and message id of the judged event at index `k`."""
         origin = self._batch.origin
         return origin(int(self._where[self._first + k])) if origin else ("", "")
 
 
 class _Recorder:
-    """Moves suspects on, and keeps the record of those at THROTTLE."""
+    """Updates the episodes of suspects, and the incident records of those at THROTTLE."""
 
     __slots__ = ("_book", "_params", "_words")
 
@@ -684,11 +698,11 @@ class _Recorder:
     def advance(
         self, suspect: Suspect, cause: Cause, heard: _Heard, finding: Finding, flood: int | None
     ) -> None:
-        """As `detectors.episodes.episode.advance`."""
+        """Call `detectors.episodes.episode.advance`, and update the incident around it."""
         params, book = self._params, self._book
         episode = suspect.episode
         throttled = episode is not None and episode.level is Level.THROTTLE
-        if throttled and params.episode.incidents:  # before the lease is another
+        if throttled and params.episode.incidents:  # before `advance` may renew the lease
             make = partial(self._message, suspect, cause, heard)
             note(params.episode, book.incidents, suspect, cause, make, refused=heard[4])
         advance(params.episode, params.judge, book, suspect, cause, finding=finding, flood=flood)
@@ -696,7 +710,7 @@ class _Recorder:
         if throttled or episode is None or episode.level is not Level.THROTTLE:
             return
         if params.episode.incidents:
-            told = book.records[-1]  # of the same moment
+            told = book.records[-1]  # the record that `advance` has just created
             version = book.hot.version if book.hot.platforms else 0
             message = self._message(suspect, cause, heard)
             rests = Rests(told, heard[-1], version)
@@ -724,20 +738,21 @@ class _Recorder:
 
 
 def _plain(written: str) -> str:
-    """Return an outsider's words without halves of surrogate pairs, which no encoding can have."""
+    """Return an external string with lone surrogates replaced, since UTF-8 cannot encode these."""
     return written if written.isascii() else written.encode("utf-8", "replace").decode()
 
 
 def _put_right(
     params: Params, partition: Partition, suspect: Suspect, cause: Cause, now_s: int
 ) -> None:
-    """Lets go of what a suspect has from a clock that was ahead of the log's time, `now_s`."""
+    """Drop what a suspect has from a clock that was ahead of the log's time `now_s`."""
     limit_s = now_s + ASTRAY_S
     episode = suspect.episode
     if episode is not None and ahead_of(episode, limit_s):
         end(params.episode, params.judge, partition.book, suspect, cause)
     elif episode is not None and seconds(episode.issued_ms) > now_s + SOON_S:
-        episode.issued_ms = episode.expires_ms = 0  # no gateway obeys it: the flood gets another
+        # No gateway enforces a lease from the future. Reset it, so that the flood gets a new lease.
+        episode.issued_ms = episode.expires_ms = 0
     if newest_s(suspect) > limit_s:
         put_right(suspect, limit_s, cause.at_s)
         forget_after(suspect, limit_s)
@@ -746,12 +761,12 @@ def _put_right(
 
 
 def _cause(batch: Batch, i: int) -> Cause:
-    """The event at position i of a batch."""
+    """Return the event at position i of a batch as the cause of records."""
     return Cause(batch.topic, batch.partition, int(batch.offset[i]), int(batch.event_time_ms[i]))
 
 
 def _adopt(partition: Partition, batch: Batch, recipient: int, row: int, at_s: int) -> Suspect:
-    """Makes a suspect of a recipient that the sieve has just promoted, from its row."""
+    """Create a suspect from the row of a recipient that the sieve has just promoted."""
     table = partition.table
     sightings, memory, habits = unpack(table.words[row], at_s, table.overflow)
     name = _text(batch, recipient)
@@ -762,7 +777,7 @@ def _adopt(partition: Partition, batch: Batch, recipient: int, row: int, at_s: i
 
 
 def _look_at(partition: Partition, suspect: Suspect, due_s: int) -> None:
-    """Schedule the tick at which the suspect is looked at."""
+    """Schedule the next check of the suspect: at the first tick at or after `due_s`."""
     suspect.due_s = due_s
     heappush(partition.due, (due_s, suspect.recipient))
 
@@ -770,7 +785,7 @@ def _look_at(partition: Partition, suspect: Suspect, due_s: int) -> None:
 def _set_apart(
     params: Params, partition: Partition, batch: Batch, i: int, decisions: Decisions
 ) -> None:
-    """The event at a position that is no message."""
+    """Process an event that is not a message: a recycled number or a list of hot platforms."""
     if batch.kind[i] == EventKind.RECYCLED:
         _recycle(params, partition, batch, i, decisions)
     elif partition.network:

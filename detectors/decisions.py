@@ -1,4 +1,4 @@
-"""The outcome of one batch."""
+"""The result of processing one batch: what must be published, and counts for metrics."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from detectors.recipients.windows import Window
 
 @dataclass(slots=True)
 class Decisions:
-    """Actions, episode records and counts that one batch led to."""
+    """Actions and records to publish, and counts, all from one batch of one partition."""
 
     actions: list[Action] = field(default_factory=list)
     episodes: list[EpisodeRecord] = field(default_factory=list)
     incidents: list[IncidentRecord] = field(default_factory=list)
     parts: list[PlatformPart] = field(default_factory=list)  # figures of platforms
-    lists: list[ListOutcome] = field(default_factory=list)  # of the network: what became of each
-    windows: list[Window] = field(default_factory=list)  # closed at ticks within this batch
-    ahead: list[int] = field(default_factory=list)  # offsets of codes refused: ahead of the log
-    events: int = 0
-    codes: int = 0
+    lists: list[ListOutcome] = field(default_factory=list)  # outcome of each list of the network
+    windows: list[Window] = field(default_factory=list)  # windows closed at ticks of this batch
+    ahead: list[int] = field(default_factory=list)  # offsets of codes rejected as ahead of the log
+    events: int = 0  # events in the batch
+    codes: int = 0  # verification codes among them
     judged: int = 0  # codes that reached the judge
-    promoted: int = 0  # recipients handed to the judge
-    released: int = 0  # suspects that it let go
-    evicted: int = 0  # recipients forgotten for want of room
-    platforms_dropped: int = 0  # platforms of recipients who stay, likewise
-    recycled: int = 0
-    refused: int = 0  # platforms at recipients whose first code a lease refuses, or would
-    used_later: int = 0  # of those of before, platforms that the recipient uses after all
+    promoted: int = 0  # recipients that became suspects
+    released: int = 0  # suspects that went back to their rows
+    evicted: int = 0  # recipients forgotten because the table is full
+    platforms_dropped: int = 0  # platforms forgotten because a recipient's memory is full
+    recycled: int = 0  # recipients dropped because the number has a new owner
+    # Pairs of recipient and platform whose first code a lease refuses (or would, in shadow).
+    refused: int = 0
+    used_later: int = 0  # such pairs that were confirmed as used later (`episodes.used_later`)

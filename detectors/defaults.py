@@ -1,7 +1,7 @@
-"""Numbers that an operator may set, as they are where nobody does; no bar of detection is here.
+"""Default values of the operator's settings. Detection thresholds are in `detectors.bars`.
 
-In a module of their own, without numpy, so that settings can be read, and help be asked for,
-without the detector.
+This module does not import numpy. So settings and help texts can be read without loading the
+detector.
 """
 
 from __future__ import annotations
@@ -9,35 +9,42 @@ from __future__ import annotations
 from typing import Final
 
 ROWS_MAX: Final = 1 << 20
-"""Recipients remembered in a partition: some 150 MB when all are used."""
+"""Maximum number of recipients remembered per partition: about 150 MB when all are used."""
 
 WINDOW_S: Final = 300
-"""Of the tumbling counts: five minutes show a flood whole."""
+"""Length of the tumbling windows in seconds. Five minutes show a whole flood."""
 
 SUSPECTS_MAX: Final = 1 << 15
-"""Of a partition; past it a tick lets go the longest idle."""
+"""Maximum number of suspects per partition. Past it, a tick releases those that were idle
+longest."""
 
 NAMES_MAX: Final = 16_384
-"""Platform names remembered for explanations."""
+"""Maximum number of platform names remembered for explanations."""
 
 EPOCH: Final = 1
-"""Raised when the input topic is created again: offsets begin anew."""
+"""Number of the input topic's generation. Increase it when the topic is created again, because the
+offsets then start again at 0."""
 
 LEASE_MS: Final = 600_000
-"""Ten minutes, the life of most codes; renewed when half is over."""
+"""Minimum duration of a lease in milliseconds: ten minutes, the validity of most codes. A lease can
+be renewed when half of this time is over."""
 
 EPISODE_MOST_S: Final = 86_400
-"""A day: then an episode ends, and has to be found again."""
+"""Maximum duration of an episode in seconds: one day. Then the episode ends, and the flood must be
+detected again."""
 
 QUIET_S: Final = 1800
-"""Without a message of the flood for so long, it is over. Waves are at most 30 min apart."""
+"""Seconds without a message of the flood after which an episode ends. The waves of a flood are at
+most 30 minutes apart."""
 
 COLD_KNOWN: Final = 6
-"""A recipient that knows fewer platforms is throttled in shadow only."""
+"""Minimum number of platforms that a recipient must know. Below it, throttles are shadow only."""
 
 CHRONIC_DAYS: Final = 7
-"""Days with a THROTTLE, of the last 14: a disposable or test number."""
+"""Number of days with a THROTTLE, of the last 14, from which a recipient is chronic: a disposable
+or test number."""
 
 LEASE_MOST_MS: Final = 3_600_000
-"""An hour, the longest lease of a slow flood: a longest of six refuses 1 % more of it, and leaves a
-lease for twice as long when the flood is over (simulated)."""
+"""Maximum duration of a lease, for slow floods, in milliseconds: one hour. A maximum of six hours
+refuses 1 % more of such a flood, and leaves a lease for twice as long when the flood is over
+(simulated)."""

@@ -1,4 +1,4 @@
-"""The whole state of one partition, as of one offset of its log; a copy of it, and the way back."""
+"""The state of one partition at one offset of its log, and its snapshots: create and restore."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from detectors.suspects.suspect import Episode, Suspect
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """Everything that decisions depend on besides the log, and the seed, which decides nothing."""
+    """All settings of detection. Decisions depend on these and the log, but not on `seed`."""
 
     sieve: SieveParams = field(default_factory=SieveParams)
     judge: JudgeParams = field(default_factory=JudgeParams)
@@ -47,11 +47,13 @@ class Params:
     stamps: ClockParams = field(default_factory=ClockParams)
     suspects_max: int = SUSPECTS_MAX
     names_max: int = NAMES_MAX
-    figures: bool = True  # of platforms: they decide nothing
-    # Keys of the network's lists of hot platforms, any of which may have signed one; none: no list
-    # of the network is taken, or told of.
+    figures: bool = True  # compute figures of platforms; decisions do not depend on them
+    # Keys that may sign the network's lists of hot platforms. Empty: lists of the network are
+    # ignored, and votes are not published for them.
     list_keys: tuple[bytes, ...] = field(default=(), repr=False)
-    seed: int = 0  # of hashes of what outsiders choose: random for each process, in no checkpoint
+    # Seed of the table's hash: random for each process, and not part of a checkpoint. So outsiders
+    # cannot choose phone numbers that collide.
+    seed: int = 0
 
     def __post_init__(self) -> None:
         if not 1 <= self.suspects_max <= self.sieve.rows_max // 2:
@@ -62,12 +64,12 @@ class Params:
 
 _LOW_35: Final = (1 << 35) - 1
 STATE_FORMAT: Final = 1
-"""Format of a snapshot. A version that changes it reads the formats before it, and writes its own
-only once every worker can read that; a worker refuses a format that is newer than its own."""
+"""Format number of a snapshot. A release that changes the format must read the earlier formats. It
+writes the new format only when every worker can read it. A worker rejects newer formats."""
 
 
 class Partition:
-    """The state of one partition, as of `next_offset`."""
+    """The mutable state of one partition, up to `next_offset` (exclusive) of its log."""
 
     __slots__ = (
         "book",
@@ -94,46 +96,49 @@ class Partition:
 
     def __init__(self, params: Params) -> None:
         self.next_offset = 0
-        self.watermark_s = 0  # seconds of `detectors.recipients.row`
-        self.medians_s: list[int] = []  # of the event times of the last ticks
-        self.recent_s: list[int] = []  # when the last codes were sent: `LogTime.newest_s`
-        self.window_s = params.sieve.window_s  # that the table and `windows` count by
-        self.samples: list[tuple[int, str]] = []  # event time, gateway: of this tick so far
+        self.watermark_s = 0  # seconds since `EPOCH_S`; 0 before the first tick
+        self.medians_s: list[int] = []  # medians of the event times of the last ticks
+        self.recent_s: list[int] = []  # event times of the last codes: `LogTime.newest_s`
+        self.window_s = params.sieve.window_s  # window length of the table and `windows`
+        # Samples since the last tick: (event time in ms, gateway).
+        self.samples: list[tuple[int, str]] = []
         self.table = Table(params.sieve.rows_max, seed=params.seed)
-        self.suspects: dict[int, Suspect] = {}
-        # Heap: when to look at which suspect. After a tick twice as many as there are suspects, and
-        # `upkeep.DUE_SPARE`, at most.
+        self.suspects: dict[int, Suspect] = {}  # by recipient
+        # Heap of (due time, recipient): when to check which suspect. After a tick it has at most
+        # two entries per suspect plus `upkeep.DUE_SPARE`.
         self.due: list[tuple[int, int]] = []
         self.book = EpisodeLog()
-        # When platforms were noted by the names that they came with, by id and check of the name:
-        # a part of what the book says, and whatever is not here is looked up there.
+        # Cache: (platform, name check) -> tick at which the name was recorded in `book.names`.
+        # Pairs that are not in the cache are looked up there.
         self.noted: dict[int, int] = {}
         self.gateways: dict[str, GatewayClock] = {}
-        self.stamps = coarse(params.stamps, {})  # as of the last tick
+        self.stamps = coarse(params.stamps, {})  # clock classes as of the last tick
         self.windows = Windows()
         self.figures = Figures() if params.figures else None
         self.strangers = Strangers() if params.figures else None
-        self.network = bool(params.list_keys and params.judge.hot)  # its lists are taken, and fed
+        # True: adopt the network's lists of hot platforms, and publish votes for them.
+        self.network = bool(params.list_keys and params.judge.hot)
         self.resends: dict[int, Resend] = {}  # by recipient
         self.pages: Pages = {}
         self.used_later: UsedLater[int] = UsedLater()
 
     @property
     def watermark_ms(self) -> int:
-        """Milliseconds UTC; 0 before the first tick.
+        """Return the watermark in milliseconds UTC; 0 before the first tick.
 
-        The highest median of any tick's event times that the ticks around it bear out: no bad clock
-        can drag it, and it goes back where it was dragged (`detectors.model.log_time`).
+        The watermark is the highest median of a tick's event times that other ticks confirm. A
+        single bad clock cannot move it. If the watermark was moved too far, it goes back
+        (`detectors.model.log_time`).
         """
         return (self.watermark_s + EPOCH_S) * 1000 if self.watermark_s else 0
 
     @property
     def recipients(self) -> int:
-        """Recipients that have a row."""
+        """Return the number of recipients that have a row."""
         return self.table.count
 
     def levels(self) -> dict[Level, int]:
-        """Open episodes by level."""
+        """Return the number of open episodes by level."""
         counts = {Level.WATCH: 0, Level.THROTTLE: 0}
         for suspect in self.suspects.values():
             if suspect.episode is not None:
@@ -143,17 +148,17 @@ class Partition:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A partition's whole state at one offset, copied."""
+    """A copy of a partition's whole state at one offset."""
 
     header: dict[str, int]
     rows: NDArray[np.uint64]  # (rows, 14)
     rest: dict[str, Any]  # lists, tuples, dicts, ints, floats, strings and bytes
-    # (blocks, 8): the overflow of the rows; the first block is always empty
+    # (blocks, 8): overflow blocks of the rows. The first block is always empty.
     places: NDArray[np.uint16] = field(default_factory=lambda: np.zeros((1, BLOCK), np.uint16))
 
 
 def snapshot(partition: Partition) -> Snapshot:
-    """A copy that later batches do not change."""
+    """Return a copy of the state that later batches do not change."""
     table, windows, book = partition.table, partition.windows, partition.book
     optional: dict[str, Any] = {}
     if partition.network:
@@ -201,15 +206,15 @@ def snapshot(partition: Partition) -> Snapshot:
 
 
 def restore(params: Params, held: Snapshot) -> Partition:
-    """The partition as it was: continuing gives the same decisions, byte for byte.
+    """Restore a partition from a snapshot. Continuing gives the same decisions, byte for byte.
 
-    It takes over `held.rows` and `held.places`, which are most of a state: nobody may use them any
-    more. Where
-    `params` are not those that it was made with, counts by another `window_s` begin anew, and
-    recipients past `rows_max` are forgotten.
+    The partition uses the arrays `held.rows` and `held.places` without a copy, because they are
+    most of a state. The caller must not use them afterwards. If `params` differ from those of the
+    snapshot: with another `window_s`, window counts start again; recipients past `rows_max` are
+    evicted.
 
-    Raises ValueError if its platform ids are of other names than this version makes, or if there
-    are more suspects than rows.
+    Raises ValueError if the snapshot's platform ids come from another version of the names, if the
+    suspects leave no room in the table, or if the state is inconsistent.
     """
     assert held.header["format"] == STATE_FORMAT
     names = held.header["name_version"]
@@ -259,7 +264,8 @@ def restore(params: Params, held: Snapshot) -> Partition:
         recipient: {template: (platform, at_s) for template, platform, at_s in held}
         for recipient, held in rest["pages"]
     }
-    coming = TICK_OFFSETS - partition.next_offset % TICK_OFFSETS  # until a tick makes room
+    # Maximum number of new recipients until the next tick makes room.
+    coming = TICK_OFFSETS - partition.next_offset % TICK_OFFSETS
     make_room(partition.table, coming)
     if partition.table.room < coming:
         raise ValueError(f"rows_max leaves no room beside {len(partition.suspects)} suspects")
@@ -278,7 +284,7 @@ def _take_windows(partition: Partition, states: list[Any]) -> None:
 
 
 def _suspect_state(suspect: Suspect) -> list[Any]:
-    """Everything but what the sightings say again."""
+    """Return a suspect's state, except what can be derived from its sightings."""
     episode = suspect.episode
     incident = None if episode is None else episode.incident
     return [
@@ -348,9 +354,9 @@ def _requests_of(state: list[Any]) -> SecondRequests:
 
 
 def _take_hot(partition: Partition, rest: dict[str, Any]) -> None:
-    """Take the hot platforms, with the network's list.
+    """Restore the hot platforms, with the network's list.
 
-    Where none of the network is taken any more it is the partition's own, made at this offset.
+    If lists of the network are no longer configured, the partition makes its own list now.
     """
     hot = partition.book.hot = hot_of(rest["hot"])
     state = rest.get("network")
@@ -361,7 +367,7 @@ def _take_hot(partition: Partition, rest: dict[str, Any]) -> None:
 
 
 def _take_figures(partition: Partition, rest: dict[str, Any]) -> None:
-    """The figures of platforms; a state of before they were made has none."""
+    """Restore the figures of platforms. Snapshots made without figures do not contain them."""
     if "figures" in rest:
         partition.figures = figures_of(rest["figures"])
     if "strangers" in rest:

@@ -1,4 +1,4 @@
-"""Each partition's share of a batch of several, and its pieces between ticks."""
+"""Splits a batch of several partitions: into one share per partition, and pieces between ticks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from detectors.partition import Partition
 
 
 class Share:
-    """One partition's part in what is processed together."""
+    """One partition's part of a batch, with its state and its decisions."""
 
     __slots__ = ("_batch", "_whole", "block", "decisions", "state")
 
@@ -29,25 +29,26 @@ class Share:
 
     @property
     def batch(self) -> Batch:
-        """All columns, under this partition's name."""
+        """Return the whole batch, labelled with this partition and its next offset."""
         if self._batch is None:
             self._batch = self._whole.of(self.block)
         return self._batch
 
 
 class Piece(NamedTuple):
-    """A part of a share without maintenance inside."""
+    """A part of a share in which no maintenance is due. Positions are indices into the batch."""
 
     share: Share
-    start: int  # positions in the batch
-    stop: int
-    next_offset: int  # behind it
+    start: int
+    stop: int  # exclusive
+    next_offset: int  # offset after the piece
 
 
 def pieces(share: Share, batch: Batch, apart: NDArray[np.int64]) -> Iterator[Piece]:
-    """Pieces of a share; each ends at a tick, after an event that is no message, or with it.
+    """Yield the pieces of a share.
 
-    A tick belongs to the piece before it.
+    A piece ends at a tick, after an event that is no message (their positions are `apart`), or at
+    the end of the share. A tick belongs to the piece before it.
     """
     _, next_offset, first, last = share.block
     offset = share.state.next_offset
@@ -56,8 +57,8 @@ def pieces(share: Share, batch: Batch, apart: NDArray[np.int64]) -> Iterator[Pie
     if offset // TICK_OFFSETS == next_offset // TICK_OFFSETS and not len(apart):
         yield Piece(share, first, last, next_offset)
         return
-    # The first tick behind each offset, where the log passes it before the next event. Later ones
-    # before that event would find nothing left to do.
+    # Find the first tick after each offset, if the log passes that tick before the next event.
+    # Further ticks before the same event would have nothing to do.
     offsets = batch.offset[first:last]
     behind = np.concatenate(([offset], offsets))
     ticks = (behind // TICK_OFFSETS + 1) * TICK_OFFSETS

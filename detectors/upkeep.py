@@ -1,7 +1,7 @@
-"""Maintenance of a partition, when its log passes a tick: the one place where time passes for all.
+"""Maintenance of a partition when its log passes a tick. Only here does time pass for all state.
 
-Ended episodes are closed, suspects go back to the sieve, the longest idle recipients are forgotten,
-windows close. Each step is bounded, so that no tick stops the worker for long.
+Maintenance ends episodes, releases suspects to the sieve, evicts the recipients that were idle
+longest, and closes windows. Each step is bounded, so no tick blocks the worker for long.
 """
 
 from __future__ import annotations
@@ -38,25 +38,26 @@ from detectors.suspects.suspect import (
 )
 
 DUE_MAX_S: Final = 3 * DAY_S
-"""A suspect is looked at again after so long at the latest, whatever its own times say: longer than
-any that a clock which is not ahead can give it, of `TAINT_S` and `LATE_S`."""
+"""Maximum time until a suspect is checked again, whatever its own times are. Clocks that are not
+ahead never give a longer time (the longest is `TAINT_S` plus `LATE_S`)."""
 
 RELEASE_MAX: Final = TICK_OFFSETS
-"""Suspects looked at in one tick; the others wait for the next. A tick brings no more new ones, so
-the queue ends, and a tick after a great campaign stops nothing for long (40 us each, measured)."""
+"""Maximum number of suspects checked in one tick; the others wait for the next tick. Between two
+ticks there are not more new suspects, so the queue does not grow. A tick after a large campaign
+does not block for long (40 us per check, measured)."""
 
 END_LOOKS: Final = 3
-"""An episode's end is so many of those looks (140 us, measured): most of it is its last record. A
-new one takes three novel platforms, so what waits grows only while nearly all of a partition's
-events are a flood's, and is over soon after it."""
+"""Cost of ending an episode, in checks of `RELEASE_MAX` (140 us, measured). Most of the cost is the
+last record. A new episode takes at least three novel platforms. So the queue grows only while
+nearly all events of a partition belong to floods, and shrinks soon after."""
 
 DUE_SPARE: Final = 1024
-"""Entries of `Partition.due` that no suspect stands behind any more, on top of one for each that
-has one: past it they are thrown out. Between two ticks come two an event at most."""
+"""Number of stale heap entries allowed in `Partition.due`, beyond two per suspect, before the heap
+is rebuilt. At most two entries per event are added between two ticks."""
 
 
 def tick(params: Params, partition: Partition, batch: Batch, decisions: Decisions) -> None:
-    """Maintain the partition at the tick that `partition.next_offset` has just reached."""
+    """Run the maintenance of the tick that `partition.next_offset` has just reached."""
     before_s = partition.watermark_s
     if partition.samples:
         times = sorted(at_ms for at_ms, _ in partition.samples)
@@ -88,7 +89,7 @@ def tick(params: Params, partition: Partition, batch: Batch, decisions: Decision
 
 
 def _give_out(params: Params, partition: Partition, batch: Batch, decisions: Decisions) -> None:
-    """Give out the figures of platforms, if a part of them is whole."""
+    """Add the figures of platforms to the decisions, if a part of them is complete."""
     assert partition.figures is not None
     cause = Cause(batch.topic, batch.partition, partition.next_offset, partition.watermark_ms)
     names = partition.book.names
@@ -110,9 +111,9 @@ def _give_out(params: Params, partition: Partition, batch: Batch, decisions: Dec
 
 
 def _let_go(params: Params, partition: Partition, batch: Batch) -> int:
-    """End episodes that are over, and release suspects whose recent sightings fit in their row.
+    """End episodes that are over, and release suspects whose recent sightings fit into their row.
 
-    From there the sieve can judge them again.
+    The sieve handles released recipients again. Returns the number of released suspects.
     """
     released = looked_at = 0
     now_s = partition.watermark_s
@@ -122,7 +123,7 @@ def _let_go(params: Params, partition: Partition, batch: Batch) -> int:
         due_s, recipient = heappop(partition.due)
         suspect = partition.suspects.get(recipient)
         if suspect is None or suspect.due_s != due_s:
-            continue  # let go, or adopted anew: it counts for nothing, as after a restore
+            continue  # stale entry: the suspect was released, or scheduled again
         open_before = suspect.episode
         _put_right(params, partition, suspect, cause, limit_s)
         if suspect.episode is not None and over(params.episode, suspect.episode, now_s):
@@ -141,7 +142,7 @@ def _let_go(params: Params, partition: Partition, batch: Batch) -> int:
         over_now = partition.resends.pop(recipient)
         resend.end(params.episode, partition.book, over_now, cause)
     spare = len(partition.suspects) - params.suspects_max
-    if spare > 0:  # those in an episode last: what is given up here fails open
+    if spare > 0:  # too many: release those in an episode last, because a release fails open
         held = partition.suspects.values()
         idle = sorted((s.episode is not None, s.last_s, s.recipient) for s in held)
         for in_episode, _, recipient in idle[:spare]:
@@ -157,19 +158,19 @@ def _let_go(params: Params, partition: Partition, batch: Batch) -> int:
 
 
 def _cause(partition: Partition, batch: Batch) -> Cause:
-    """The tick."""
+    """Return the tick as the cause of records."""
     return Cause(batch.topic, batch.partition, partition.next_offset, partition.watermark_ms)
 
 
 def _limit_s(partition: Partition) -> int:
-    """Return the time after which everything is from a clock that was ahead."""
+    """Return the time after which every time in the state is from a clock that was ahead."""
     return latest(partition.watermark_s, partition.medians_s, partition.recent_s) + AHEAD_S
 
 
 def _put_right(
     params: Params, partition: Partition, suspect: Suspect, cause: Cause, limit_s: int
 ) -> None:
-    """Lets go of what a suspect has from a clock that was ahead of all of the last ticks."""
+    """Drop what a suspect has after `limit_s`: from a clock that was ahead of all recent ticks."""
     if newest_s(suspect) <= limit_s:
         return
     if suspect.episode is not None and ahead_of(suspect.episode, limit_s):
@@ -181,10 +182,11 @@ def _put_right(
 
 
 def _due(params: Params, partition: Partition, suspect: Suspect) -> int:
-    """The time at which a suspect may be let go, if no more comes for it.
+    """Return the time at which a suspect can be released if no further message comes.
 
-    Its last day must fit a ring with a place to spare, or the sieve would promote it at once; what
-    is tainted, and the messages held, must be too old to count on; its last flood must be over.
+    Its sightings of the last day must fit into a ring with one place free, or the sieve would
+    promote it again at once. Its tainted platforms and its messages must be too old to count. The
+    record of its last flood must have ended. An open episode must end first.
     """
     if suspect.episode is not None:
         return ends_s(params.episode, suspect.episode)
@@ -201,7 +203,7 @@ def _due(params: Params, partition: Partition, suspect: Suspect) -> int:
 
 
 def _release(partition: Partition, suspect: Suspect, now_s: int) -> None:
-    """Writes a suspect back to its row; of what is tainted only marks."""
+    """Write a suspect back to its row. Tainted platforms leave only marks there."""
     active_relapse(partition.book, suspect, now_s)
     settle_tainted(suspect, now_s)
     recent_s = now_s - DAY_S - LATE_S
@@ -212,7 +214,7 @@ def _release(partition: Partition, suspect: Suspect, now_s: int) -> None:
 
 
 def _forget_floods(partition: Partition) -> None:
-    """Drop the records of earlier floods that nothing asks for any more, if there are many."""
+    """Drop the records of earlier floods that have no effect any more, if the limit is reached."""
     relapses, limit_s = partition.book.relapses, partition.watermark_s - RELAPSE_REST_S
     if len(relapses) >= RELAPSES_MAX:
         partition.book.relapses = {
@@ -226,6 +228,7 @@ def _forget_names(params: Params, partition: Partition) -> None:
     names = partition.book.names
     if len(names) > params.names_max:
         order = sorted((name.tick, key) for key, name in names.items())
-        for _, key in order[: len(names) - params.names_max * 3 // 4]:  # not at every tick
+        # Drop a quarter at once, so that this is not needed at every tick.
+        for _, key in order[: len(names) - params.names_max * 3 // 4]:
             del names[key]
         partition.noted.clear()

@@ -1,1 +1,1 @@
-"""Floods that belong together: many recipients, the same platforms, the same minutes."""
+"""Campaigns: floods against many recipients, with the same platforms and at the same time."""

@@ -1,18 +1,18 @@
-"""Campaigns: floods at many recipients that share platforms and minutes.
+"""Campaigns: groups of floods against many recipients that share platforms and open together.
 
-A platform is *crowded* around a flood if it is new to the recipients of several floods that opened
-within half an hour. A flood belongs to a campaign if most of its platforms are crowded around it;
-floods that share crowded platforms belong to the same one. So two floods of different tools stay
-apart, though a tool of hundreds of platforms shows every victim others.
+A platform is *crowded* around a flood if several floods that opened within half an hour have it as
+a novel platform. A flood belongs to a campaign if most of its platforms are crowded around it.
+Floods that share crowded platforms belong to the same campaign. So floods of different tools are
+separate, even though a tool with hundreds of platforms uses different ones for each victim.
 
-All of it is a function of the set of floods: in which order their records came, how often, and
-where a reader began changes nothing. For the last, a campaign of nearly a day or more is cut at the
-midnights (UTC) in it: a reader knows the floods of today and of the two days before, and of a
-campaign that was under way at the first of these midnights it knows no beginning. If a flood of it
-opened after the second midnight it is long enough to be cut there, wherever it began; if none did,
-nobody tells of it any more: `final_ms`.
+The result depends only on the set of floods. The order of their records, duplicates, and the
+position at which a reader began do not matter. To achieve the last, a campaign of nearly a day or
+more is divided at midnight (UTC). A reader knows the floods of today and of the two days before. If
+a campaign was active at the first of these midnights, the reader does not know its beginning. If
+one of its floods opened after the second midnight, the campaign is long enough to be divided there,
+wherever it began. If none did, the campaign is no longer reported: see `final_ms`.
 
-Two campaigns at the same minutes by tools that share platforms are told as one.
+Two simultaneous campaigns by tools that share platforms are reported as one.
 """
 
 from __future__ import annotations
@@ -27,37 +27,40 @@ from detectors.campaigns.floods import Flood, Floods
 from detectors.model.times import DAY_MS, HOUR_MS, MINUTE_MS
 
 WINDOW_MS: Final = 30 * MINUTE_MS
-"""Floods of a campaign that share a platform open so near each other: as long as the longest pause
-of the wave tools in view."""
+"""Maximum time between the openings of two floods that are linked by a platform. This is the
+longest pause of the known wave tools."""
 
 CROWD: Final = 4
-"""Floods in a window by which a platform is crowded."""
+"""Number of floods within a window that make a platform crowded."""
 
 LINK: Final = 2
-"""Crowded platforms that two floods share if they are of one campaign."""
+"""Number of crowded platforms that two floods must share to be linked."""
 
 NEXT: Final = 8
-"""Floods of a platform that each is compared with: those that opened next."""
+"""Number of floods that each flood is compared with per platform: those that opened next."""
 
 MEMBER_LEAST: Final = 3
-"""Crowded platforms of a flood of a campaign, at least; and half of all."""
+"""Minimum number of crowded platforms of a flood in a campaign. At least half of its platforms must
+be crowded too."""
 
 VICTIMS_LEAST: Final = 5
-"""Recipients from which floods are a campaign."""
+"""Minimum number of recipients of a campaign."""
 
 UNCUT_MS: Final = 22 * HOUR_MS
-"""A longer campaign is cut at midnights. Less than a day by more than two windows, one in which a
-reader may see no crowd yet and one to the next flood: so every reader cuts the same campaigns."""
+"""Maximum duration of a campaign that is not divided at midnight. It is more than two windows
+shorter than a day: in one window a reader may not see a crowd yet, and one may pass until the next
+flood. So every reader divides the same campaigns."""
 
 GROWTH_MS: Final = 10 * MINUTE_MS
+"""Time before the newest flood over which new victims are counted."""
 
 PLATFORMS_MAX: Final = 64
-"""Platforms that a campaign names, those of most victims."""
+"""Maximum number of platforms that a campaign lists, those with most victims."""
 
 
 @dataclass(frozen=True, slots=True)
 class Abused:
-    """A platform of a campaign, and at how many of its victims it was new."""
+    """A platform of a campaign, and the number of floods in which it was novel."""
 
     platform: str
     platform_id: int
@@ -66,28 +69,28 @@ class Abused:
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """One campaign, without anybody's number."""
+    """One campaign. It contains no phone numbers."""
 
-    campaign_id: str  # the first of its episodes: by time opened, then by id
-    open: bool  # a flood of it is
-    start_ms: int  # of the first message
-    opened_ms: int  # when its first flood was noticed, and when the newest was
-    newest_ms: int
-    end_ms: int  # of the last message so far
-    victims: int
-    victims_open: int
-    victims_throttled: int  # at any time
+    campaign_id: str  # id of its first episode: by opening time, then by id
+    open: bool  # true: at least one of its floods is open
+    start_ms: int  # time of the first message
+    opened_ms: int  # time at which its first flood was detected
+    newest_ms: int  # time at which its newest flood was detected
+    end_ms: int  # time of the last message so far
+    victims: int  # number of recipients
+    victims_open: int  # recipients with an open flood
+    victims_throttled: int  # recipients that reached THROTTLE at any time
     messages: int
-    pace_per_minute: float  # codes at a victim, of the victim in the middle
-    growth_per_minute: float  # new victims, in the ten minutes before the newest
-    platforms: tuple[Abused, ...]  # of most victims first, at most `PLATFORMS_MAX`
+    pace_per_minute: float  # codes per minute at a victim; median over the floods
+    growth_per_minute: float  # new victims per minute in the ten minutes before the newest flood
+    platforms: tuple[Abused, ...]  # platforms with most victims first, at most `PLATFORMS_MAX`
     platforms_total: int
 
 
 def campaigns(floods: Floods, since_ms: int = 0) -> list[Campaign]:
-    """Every campaign whose newest flood opened at `since_ms` or later, in the order of their ids.
+    """Return every campaign whose newest flood opened at `since_ms` or later, by opening time.
 
-    Bounded by the floods: compares each with at most `NEXT` others for each of its platforms.
+    The cost is bounded: each flood is compared with at most `NEXT` others per platform.
     """
     crowds = _crowds(floods.by_id.values())
     found = []
@@ -99,16 +102,16 @@ def campaigns(floods: Floods, since_ms: int = 0) -> list[Campaign]:
 
 
 def final_ms(floods: Floods) -> int:
-    """The time before which no campaign changes any more: midnight of the day before today.
+    """Return the time before which no campaign changes any more: midnight of the day before today.
 
-    Not before the second midnight of what is known, however old the newest flood is: of an older
-    campaign a reader knows no beginning, and of most of them nothing.
+    The result is never before the second midnight of the known floods, however old the newest flood
+    is. A reader does not know the beginning of older campaigns.
     """
     return max((floods.newest_ms // DAY_MS - 1) * DAY_MS, floods.horizon_ms + DAY_MS)
 
 
 class _Crowd:
-    """A flood and the platforms that are crowded around it."""
+    """A flood, the platforms that are crowded around it, and its union-find parent (`leader`)."""
 
     __slots__ = ("flood", "leader", "platforms")
 
@@ -119,7 +122,7 @@ class _Crowd:
 
 
 def _crowds(floods: Iterable[Flood]) -> list[_Crowd]:
-    """The floods of campaigns, in the order in which they opened."""
+    """Return the floods that belong to campaigns, in the order in which they opened."""
     ordered = sorted(floods, key=lambda flood: (flood.opened_ms, flood.episode_id))
     everybody = [_Crowd(flood) for flood in ordered]
     for platform, some in _by_platform(everybody).items():
@@ -143,7 +146,7 @@ def _by_platform(crowds: Iterable[_Crowd], *, crowded: bool = False) -> Mapping[
 
 
 def _together(crowds: list[_Crowd]) -> Iterator[list[Flood]]:
-    """The floods of each campaign, in the order in which they opened."""
+    """Yield the floods of each campaign, in the order in which they opened."""
     for some in _by_platform(crowds, crowded=True).values():
         for i, each in enumerate(some):
             for other in some[i + 1 : i + 1 + NEXT]:
@@ -160,13 +163,13 @@ def _together(crowds: list[_Crowd]) -> Iterator[list[Flood]]:
 
 def _leader(each: _Crowd) -> _Crowd:
     while each.leader is not each:
-        each.leader = each.leader.leader  # halves the way for whoever asks next
+        each.leader = each.leader.leader  # path halving, for faster later look-ups
         each = each.leader
     return each
 
 
 def _parts(members: list[Flood]) -> Iterator[list[Flood]]:
-    """One campaign; of one that is too long, one for each day."""
+    """Yield the campaign; if it is too long, yield one part per day."""
     if members[-1].opened_ms - members[0].opened_ms <= UNCUT_MS:
         yield members
         return

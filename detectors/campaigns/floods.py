@@ -1,7 +1,7 @@
-"""Floods as campaigns see them: who, when, and which platforms; a function of the episode log.
+"""The floods from which campaigns are computed: recipient, time and platforms of each flood.
 
-Records of a flood may come twice, and those of different recipients in any order: what is known of
-a flood is the same in the end.
+Floods are built from the episode records. A record may come twice, and records of different
+recipients may come in any order. The result is the same.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from detectors.model.records import EpisodeRecord, Level
 from detectors.model.times import DAY_MS
 
 FLOODS_MAX: Final = 50_000
-"""Floods at a time; those that began first give way. Chosen: ten of the largest campaigns in view
-(A6: 5,000 recipients), 150 MB."""
+"""Maximum number of floods in memory, 150 MB; those that opened first are dropped. Chosen: ten of
+the largest campaigns in the scenarios (A6: 5,000 recipients)."""
 
 KEPT_DAYS: Final = 2
-"""Days before today of which floods are known: see `detectors.campaigns.campaign`."""
+"""Number of days before today for which floods are known: see `detectors.campaigns.campaign`."""
 
 
 @dataclass(slots=True)
@@ -28,42 +28,43 @@ class Flood:
     episode_id: str
     recipient: str
     opened_ms: int  # event time of the message that opened it
-    first_ms: int
-    last_ms: int  # of its messages
+    first_ms: int  # time of its first message
+    last_ms: int  # time of its last message
     messages: int
     level: Level
-    throttled: bool = False  # it rose to THROTTLE
-    revision: tuple[int, int] = (-1, -1)  # epoch and offset of the newest record
-    platforms: set[int] = field(default_factory=set)  # novel and untrusted
+    throttled: bool = False  # true: it reached THROTTLE
+    revision: tuple[int, int] = (-1, -1)  # (epoch, offset) of the newest record
+    platforms: set[int] = field(default_factory=set)  # its novel, untrusted platforms
 
     @property
     def open(self) -> bool:
-        """True until its end is known."""
+        """Return true until a record of its end has come."""
         return self.level is not Level.CLEAR
 
 
 class Floods:
-    """The floods of the last days, and the names of their platforms. Bounded by `FLOODS_MAX`."""
+    """The floods of the last days, and the names of their platforms, bounded by `FLOODS_MAX`."""
 
     __slots__ = ("by_id", "horizon_ms", "names", "newest_ms", "stale")
 
     def __init__(self) -> None:
         self.by_id: dict[str, Flood] = {}
         self.names: dict[int, str] = {}
-        self.horizon_ms = 0  # what opened before is not known
-        self.newest_ms = 0  # of all records
-        self.stale = 0  # records that told of a flood of before the horizon, or of none known
+        self.horizon_ms = 0  # floods that opened before this time are not known
+        self.newest_ms = 0  # newest time of all records
+        self.stale = 0  # number of ignored records: flood before the horizon, or without beginning
 
     def take(self, record: EpisodeRecord, written_ms: int) -> bool:
-        """Take a record in; False if nothing about campaigns can have changed by it.
+        """Add a record; return false if it cannot change any campaign.
 
-        `written_ms` is when the log took it in: a time of the future moves no horizon.
+        `written_ms`: time at which the record was appended to the log. A record with a later time
+        of its own does not move the horizon beyond `written_ms`.
         """
         if record.kind != "flood":
             return False
         flood = self.by_id.get(record.episode_id)
         if flood is None:
-            # A renewal of what nobody has seen the beginning of says too little.
+            # A renewal without the flood's first record has too little information.
             opened_ms = record.path[0].at_ms if record.path else -1
             if opened_ms < self.horizon_ms:
                 self.stale += 1
@@ -95,7 +96,10 @@ class Floods:
         return True
 
     def forget(self) -> bool:
-        """Forget what opened before the horizon, which the newest record moves; if anything."""
+        """Move the horizon by the newest record, and drop floods that opened before it.
+
+        Returns true if floods were dropped.
+        """
         self.horizon_ms = max(self.horizon_ms, (self.newest_ms // DAY_MS - KEPT_DAYS) * DAY_MS)
         over = [f for f in self.by_id.values() if f.opened_ms < self.horizon_ms]
         if len(self.by_id) - len(over) > FLOODS_MAX:

@@ -1,1 +1,1 @@
-"""Levels, leases and explanations of one attack on one recipient."""
+"""Episodes: one attack on one recipient, with its levels, leases and explanations."""

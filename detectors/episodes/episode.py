@@ -1,8 +1,9 @@
-"""From findings to what the world is told: levels with hysteresis, leases, revisions, explanation.
+"""Turns findings into published actions and records: levels, leases, revisions, explanations.
 
-An episode is one attack on one recipient. The level table decides; a lease ends by itself, and
-only what is evidence of a flood renews it: several platforms, or the mass of their messages. Every
-id is the position of the event that caused it, so that a replay repeats it.
+An episode is one attack on one recipient. The table `NEXT` moves its level, with hysteresis. A
+lease expires by itself. Only evidence that the flood goes on renews it: several platforms, or the
+volume of their messages. Every id is the log position of the event that caused it, so a replay
+creates the same ids.
 """
 
 from __future__ import annotations
@@ -102,30 +103,31 @@ NEXT: Final[Mapping[tuple[Level, Band], Level]] = MappingProxyType(
         (Level.THROTTLE, Band.THROTTLE): Level.THROTTLE,
     }
 )
-"""The next level. The middle bands keep the level they find: that is the hysteresis."""
+"""(level, band) -> next level. HOLD and WATCH never lower a level: this is the hysteresis."""
 
 
 RENEWING: Final = RULES | {name for name, _, _ in VOLUMES} | {returns.RULE, relapse.RULE}
-"""Rules whose finding shows by itself that a flood goes on."""
+"""Rules whose THROTTLE finding alone shows that a flood goes on, so it renews the lease."""
 
 
 @dataclass(frozen=True, slots=True)
 class EpisodeParams:
-    """Leases, what holds back after a cold start, and what every action is signed with."""
+    """Settings of leases and of a cold start, and the versions that every action carries."""
 
     mode: Mode = "shadow"
     epoch: int = EPOCH
     version: str = "0"  # of the detector
-    config: str = ""  # a hash of the settings
-    lease_ms: int = LEASE_MS
-    lease_most_ms: int = LEASE_MOST_MS  # of a slow flood: `detectors.episodes.lease`
-    episode_most_s: int = EPISODE_MOST_S
-    quiet_s: int = QUIET_S
-    cold_known: int = COLD_KNOWN
-    enforce_cold: bool = False  # a cold one too: its habitual codes are refused with the flood
-    chronic_days: int = CHRONIC_DAYS
-    again: bool = True  # what is asked for again passes: `detectors.suspects.again`
-    incidents: bool = True  # are recorded; nothing else depends on it
+    config: str = ""  # hash of the settings
+    lease_ms: int = LEASE_MS  # minimum duration of a lease
+    lease_most_ms: int = LEASE_MOST_MS  # maximum, for slow floods: `detectors.episodes.lease`
+    episode_most_s: int = EPISODE_MOST_S  # maximum duration of an episode
+    quiet_s: int = QUIET_S  # time without a message of the flood after which the episode ends
+    cold_known: int = COLD_KNOWN  # known platforms below which a recipient is cold (shadow only)
+    # True: enforce for cold recipients too. Their usual codes are then refused with the flood.
+    enforce_cold: bool = False
+    chronic_days: int = CHRONIC_DAYS  # days of the last 14 under THROTTLE that mark it as chronic
+    again: bool = True  # open retry windows: `detectors.suspects.again`
+    incidents: bool = True  # record incidents; decisions do not depend on this
 
     def __post_init__(self) -> None:
         if self.mode not in ("shadow", "enforce"):
@@ -144,18 +146,23 @@ class EpisodeParams:
 
 
 CHRONIC_SPAN_DAYS: Final = 14
+"""Number of days over which days under THROTTLE are counted."""
 
 
 class EpisodeLog:
-    """The state that all episodes of a partition share, and the place of their announcements."""
+    """The state that all episodes of a partition share, and the output to be published.
+
+    The caller takes `actions`, `records` and the incident records from here and publishes them.
+    """
 
     __slots__ = ("actions", "chronic", "hot", "incidents", "names", "records", "relapses")
 
     def __init__(self) -> None:
         self.hot = Hot()
         self.names = Names()
-        self.relapses: dict[int, Relapse] = {}  # by recipient; at most `RELAPSES_MAX`
-        self.chronic: dict[int, tuple[int, int]] = {}  # recipient -> day, bit i: i days before
+        self.relapses: dict[int, Relapse] = {}  # recipient -> earlier flood; up to `RELAPSES_MAX`
+        # Recipient -> (last day under THROTTLE, bit set: bit i stands for i days before that day).
+        self.chronic: dict[int, tuple[int, int]] = {}
         self.actions: list[Action] = []
         self.records: list[EpisodeRecord] = []
         self.incidents = IncidentLog()
@@ -171,11 +178,11 @@ def advance(
     finding: Finding,
     flood: int | None,
 ) -> None:
-    """Moves one suspect on by one message.
+    """Update one suspect's episode after one message; publish to `book` what changed.
 
-    `finding` is `CALM` where the message is evidence of nothing new. `flood` is the platform of a
-    message that a throttle refuses, being novel and untrusted; None of any other, and of one that
-    was only delivered or sent again.
+    `finding`: the judge's result; `CALM` if the message is no new evidence. `flood`: the platform
+    if the message is novel and untrusted, so that a throttle refuses it; else None. None also for
+    a repeated delivery or a sender's retry.
     """
     episode = suspect.episode
     level = episode.level if episode else Level.CLEAR
@@ -225,7 +232,7 @@ def advance(
 
 
 def _lease(params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cause) -> Action:
-    """The lease that is given now, or told again."""
+    """Return the action of a lease that starts now."""
     episode = suspect.episode
     assert episode is not None
     again: tuple[AgainWindow, ...] = ()
@@ -235,7 +242,7 @@ def _lease(params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cau
 
 
 def _update(params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cause) -> None:
-    """Tells the lease again, with the windows of now, where there are others than were told."""
+    """Publish the current lease again with the current retry windows, if these have changed."""
     episode = suspect.episode
     assert episode is not None
     requests = episode.requests
@@ -245,7 +252,7 @@ def _update(params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Ca
     spent = bool(requests.passed) and requests.passed[-1][0] == cause.at_ms > told_ms
     again = windows(requests, hot, cause.at_ms)
     if not spent and max(requests.first_ms.values(), default=0) <= told_ms:
-        return  # what is new cannot be used: the budget is spent
+        return  # new windows cannot be used, because the budget is spent
     requests.paced_ms = max(requests.paced_ms, cause.at_ms) + AGAIN_TOLD_MS
     book.actions.append(
         _action(params, suspect, episode, cause, "throttle", again, told_again=True)
@@ -253,7 +260,11 @@ def _update(params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Ca
 
 
 def _take_back(book: EpisodeLog, suspect: Suspect, since_s: int, at_s: int) -> None:
-    """Uncount what a flood began with: it does not say what people meet. All but `at_s` counted."""
+    """Remove the first sightings of a flood from the base counts of hot platforms.
+
+    The base counts say which platforms people meet, so a flood must not count there. The sightings
+    at `at_s` were not counted yet.
+    """
     for sighting in reversed(suspect.sightings):
         if sighting >> 33 < since_s:
             break
@@ -262,7 +273,7 @@ def _take_back(book: EpisodeLog, suspect: Suspect, since_s: int, at_s: int) -> N
 
 
 def _freshen(episode: Episode, platform: int, at_ms: int) -> None:
-    """Notes a platform of the flood since the lease; those that came last are enough."""
+    """Record a platform of the flood since the lease began. Only the newest few are retained."""
     fresh_ms = episode.fresh_ms
     fresh_ms[platform] = max(at_ms, fresh_ms.get(platform, at_ms))
     if len(fresh_ms) > RENEW_NOVEL:
@@ -273,9 +284,10 @@ def _freshen(episode: Episode, platform: int, at_ms: int) -> None:
 def _renews(
     params: EpisodeParams, suspect: Suspect, cause: Cause, finding: Finding, *, flood: bool
 ) -> bool:
-    """Tell if the lease has run for long enough and this message shows that the flood goes on.
+    """Return true if this message renews the lease.
 
-    Of a flood so slow that half a lease may bring fewer platforms, each has to do.
+    Half of `lease_ms` must be over, and there must be evidence that the flood goes on. A slow flood
+    may bring too few platforms within half a lease, so a single platform is then enough.
     """
     episode = suspect.episode
     assert episode is not None
@@ -290,10 +302,10 @@ def _renews(
 
 
 def _began(params: EpisodeParams, suspect: Suspect, since_s: int) -> int:
-    """Find the beginning of the flood whose evidence begins at `since_s`.
+    """Return the beginning of the flood whose evidence begins at `since_s`.
 
-    Back over novel sightings, as long as no gap would have ended it: the first of a flood come
-    before the bucket tells them apart.
+    The first sightings of a flood come before the bucket detects anything. So the search goes back
+    over novel sightings until a gap of `quiet_s`, which would have ended the flood.
     """
     for sighting in reversed(suspect.sightings):
         if sighting >> 32 & 1 and sighting >> 33 < since_s:
@@ -304,31 +316,32 @@ def _began(params: EpisodeParams, suspect: Suspect, since_s: int) -> int:
 
 
 def over(params: EpisodeParams, episode: Episode, now_s: int) -> bool:
-    """Tell if the flood has been quiet, or the episode has lasted, for as long as it may."""
+    """Return true if the flood has been quiet for long enough, or the episode is at its maximum."""
     if now_s < min(episode.last_flood_s + params.quiet_s, episode.opened_s + params.episode_most_s):
-        return False  # it lasts for so long at least, and each message of a campaign asks
+        return False  # fast path with the minimum duration: called for each message of a campaign
     return now_s >= ends_s(params, episode)
 
 
 def ends_s(params: EpisodeParams, episode: Episode) -> int:
-    """The time at which the episode ends if no further message of the flood comes."""
+    """Return the time at which the episode ends if no further message of the flood comes."""
     over_s = episode.last_flood_s + quiet_s(episode, params.quiet_s)
     return min(over_s, episode.opened_s + params.episode_most_s)
 
 
 def ahead_of(episode: Episode, limit_s: int) -> bool:
-    """Tell if it has a time after this one: it is of a clock that was ahead."""
+    """Return true if the episode has a time after `limit_s`: a clock was ahead."""
     return max(episode.opened_s, episode.last_flood_s) > limit_s
 
 
 def end(
     params: EpisodeParams, rules: JudgeParams, book: EpisodeLog, suspect: Suspect, cause: Cause
 ) -> None:
-    """Ends the suspect's episode; its lease is over by itself.
+    """End the suspect's episode and publish its last records. Its lease expires by itself.
 
-    What was first seen in it is tainted. After a THROTTLE that all of its messages confirm it
-    counts afresh, so that tomorrow's flood is found as fast as today's; else it goes on being
-    evidence of a slower one, and becomes known if it comes on further days.
+    Platforms first seen in the episode become tainted. If the episode reached a confirmed THROTTLE,
+    these platforms are forgotten and count as new, so tomorrow's flood is found as fast as today's.
+    Otherwise their sightings stay as evidence of a slower flood, and the platforms become known if
+    they come on further days.
     """
     episode = suspect.episode
     assert episode is not None, "only an open episode ends"
@@ -352,10 +365,11 @@ def end(
 
 
 def is_settling(book: EpisodeLog, recipient: int, at_s: int) -> bool:
-    """Tell if codes that a lease refuses count as days on which their platforms came.
+    """Return true if codes that a lease refuses count as days on which their platforms came.
 
-    That is so from two days before the record of an earlier flood ends. Else the platforms of a
-    number that many people share would never become known, because most of their codes are refused.
+    This holds from `RELAPSE_SETTLE_S` before an earlier flood's record ends until `RELAPSE_REST_S`
+    after it. Otherwise the platforms of a number that many people share would never become known,
+    because most of their codes are refused.
     """
     held = book.relapses.get(recipient)
     if held is None:
@@ -366,7 +380,11 @@ def is_settling(book: EpisodeLog, recipient: int, at_s: int) -> bool:
 def _remember_flood(
     params: EpisodeParams, rules: JudgeParams, book: EpisodeLog, suspect: Suspect
 ) -> None:
-    """Note the platforms of an enforced flood, unless an earlier one is noted or was lately."""
+    """Create a record of an enforced flood's platforms for the relapse rule.
+
+    Skipped while an earlier record is active, and for `RELAPSE_REST_S` after it. Also skipped if
+    the row is too new or `RELAPSES_MAX` is reached.
+    """
     episode, recipient = suspect.episode, suspect.recipient
     assert episode is not None
     end_s = ends_s(params, episode)
@@ -382,9 +400,10 @@ def _remember_flood(
 
 
 def active_relapse(book: EpisodeLog, suspect: Suspect, at_s: int) -> Relapse | None:
-    """Return the record of the recipient's earlier flood; None if there is none, or it is over.
+    """Return the active record of the recipient's earlier flood, or None.
 
-    The flood's platforms do not become known while there is one.
+    Also updates `suspect.barred`: the flood's platforms do not become known while the record is
+    active.
     """
     if not book.relapses:
         return None
@@ -398,7 +417,7 @@ def active_relapse(book: EpisodeLog, suspect: Suspect, at_s: int) -> Relapse | N
 def recycle(
     params: EpisodeParams, rules: JudgeParams, book: EpisodeLog, suspect: Suspect, cause: Cause
 ) -> None:
-    """The number has a new owner: the episode is over, and so is a lease that still runs."""
+    """End the episode and release its lease at once, because the number has a new owner."""
     book.relapses.pop(suspect.recipient, None)
     episode = suspect.episode
     if episode is None:
@@ -433,29 +452,31 @@ def _raise(
 
 
 def _chronic(params: EpisodeParams, book: EpisodeLog, recipient: int, day: int) -> bool:
-    """Notes a day with a THROTTLE; whether there were too many within the last 14."""
+    """Record a day under THROTTLE. Return true if there were too many in `CHRONIC_SPAN_DAYS`."""
     last, days = book.chronic.pop(recipient, (day, 0))
     if day >= last:
         days = (days << min(day - last, CHRONIC_SPAN_DAYS) | 1) & ((1 << CHRONIC_SPAN_DAYS) - 1)
         last = day
     elif last - day < CHRONIC_SPAN_DAYS:
         days |= 1 << (last - day)
-    else:  # nothing so late is judged: the last one was from a clock that was ahead
+    else:  # messages this late are never judged: so `last` came from a clock that was ahead
         last, days = day, 1
     if len(book.chronic) >= CHRONIC_MAX:
-        del book.chronic[next(iter(book.chronic))]  # the one whose last THROTTLE is longest ago
+        del book.chronic[next(iter(book.chronic))]  # drop the recipient with the oldest THROTTLE
     book.chronic[recipient] = (last, days)
     return days.bit_count() >= params.chronic_days
 
 
 def _scope(suspect: Suspect, at_s: int) -> Scope:
-    """Return the scope of a lease that is given now: all that is known by its end passes.
+    """Return the scope of a lease that starts now: all platforms known by its end pass.
 
-    A platform passes by its id where that is known, and by its print where only the print is: names
-    can be forged onto a print. An id that came during the episode leaves its print in: it may be
-    forged itself, and the platform that the print stands for has to pass.
-    A platform becomes known a day after its first code. Where that day ends while the lease runs,
-    a gateway that was told of now alone would refuse what the recipient knows.
+    A platform passes by its id if the id is known, because an attacker can forge a name that has a
+    given print. It passes by its print if only the print is known. The print of a known id is left
+    out, unless the id came during the episode: such an id may be forged, and the platform that the
+    print stands for must pass.
+
+    A platform becomes known a day after its first code. This day may end while the lease runs. So
+    the scope uses the end of the lease, not the present time.
     """
     episode = suspect.episode
     assert episode is not None
@@ -466,10 +487,10 @@ def _scope(suspect: Suspect, at_s: int) -> Scope:
 
 
 def lease_refuses(suspect: Suspect, platform: int, trust: Trust, at_ms: int) -> bool:
-    """Tell if the suspect's lease, as it was issued, refuses a code at this time.
+    """Return true if the suspect's lease, as it was issued, refuses a code at this time.
 
-    The rule is that of gateways (`detectors.leases.gate`). The worker does not know whether a
-    gateway obeys: mode, overrides and rails play no part here, nor do second requests.
+    Gateways apply the same rule (`detectors.leases.gate`). The worker does not know whether a
+    gateway follows the lease. So mode, overrides, rails and retry windows are ignored here.
     """
     episode = suspect.episode
     if episode is None or not episode.issued_ms < at_ms < episode.expires_ms:
@@ -524,11 +545,11 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "quiet": "no further message of the flood came, or the episode reached its longest",
     }
 )
-"""The reason that a record gives, by rule: sentences with the places of `novel` and `score`."""
+"""Rule -> sentence with the reason that a record gives; placeholders are `novel` and `score`."""
 
 
 def _reason(episode: Episode, evidence: Evidence) -> Reason:
-    """The last step's; its text holds no number of a recipient and no content."""
+    """Return the reason of the last step. Its text has no phone number and no message content."""
     step = episode.path[-1]
     text = REASONS[step.rule].format(novel=evidence.novel, score=step.score)
     return Reason(step.rule, step.score, step.threshold, text)
@@ -543,7 +564,7 @@ def _tell(
     *,
     change: Change,
 ) -> None:
-    """Announces a change of the suspect's episode, with which it may vote for platforms."""
+    """Publish a change of the suspect's episode. The suspect may then vote for hot platforms."""
     book.records.append(_record(params, rules, book, suspect, cause, change=change))
     _vote(rules, book, suspect, cause)
 
@@ -564,7 +585,10 @@ def _action(
     *,
     told_again: bool = False,
 ) -> Action:
-    """Ask gateways for a verb from this event on; a lease told again keeps its id and its time."""
+    """Return an action for gateways, caused by this event.
+
+    `told_again`: the current lease is published again, so the action keeps its id and its times.
+    """
     evidence = _evidence(suspect, episode)
     topic, partition, offset, at_ms = cause
     origin = Cause(topic, partition, episode.requests.lease_offset if told_again else offset, at_ms)
@@ -643,7 +667,7 @@ def _record(
 
 
 def _renewal(book: EpisodeLog, suspect: Suspect, action: Action, since_ms: int) -> EpisodeRecord:
-    """Tell what changed since the lease before, which came with the record before."""
+    """Return the short record of a renewed lease: changes since the previous lease (`since_ms`)."""
     episode = suspect.episode
     assert episode is not None
     return EpisodeRecord(
@@ -681,7 +705,10 @@ def _sightings(book: EpisodeLog, suspect: Suspect, since_s: int) -> tuple[Sighti
 
 
 def _leads(rules: JudgeParams, book: EpisodeLog, suspect: Suspect, *, burst: bool) -> list[Rung]:
-    """The rung of the lead, if there is a list; its bars are lower where the bucket is at WATCH."""
+    """Return the score and thresholds of hot platforms for a record; nothing if there is no list.
+
+    `burst`: the bucket's level is at WATCH, so the THROTTLE threshold is lower.
+    """
     if not book.hot.platforms:
         return []
     found = lead(suspect, book.hot.platforms, suspect.bucket_s, cold_half=rules.cold_half)
@@ -690,9 +717,10 @@ def _leads(rules: JudgeParams, book: EpisodeLog, suspect: Suspect, *, burst: boo
 
 
 def _masses(suspect: Suspect) -> list[Rung]:
-    """The rungs of the mass: all messages, or what counts for THROTTLE where that is reached.
+    """Return the message counts and thresholds for a record.
 
-    A rule without a WATCH threshold has that of THROTTLE in its place.
+    The count is of all messages, or of the messages that count for THROTTLE if that threshold is
+    reached. A rule without a WATCH threshold shows its THROTTLE threshold instead.
     """
     found, rungs = newest(suspect), []
     for rule, _, bar in WINDOWS + VOLUMES:
@@ -700,14 +728,14 @@ def _masses(suspect: Suspect) -> list[Rung]:
         watch = min(bar)
         if capped >= bar.throttle:
             rungs.append(Rung(rule, capped, watch, bar.throttle))
-        else:  # of too few platforms no number is enough
+        else:  # too few platforms: no number of messages reaches THROTTLE
             throttle = bar.throttle if count < bar.throttle else math.inf
             rungs.append(Rung(rule, count, watch, throttle))
     return rungs
 
 
 def sighting_of(book: EpisodeLog, platform: int, at_s: int, *, novel: bool) -> Sighting:
-    """With the platform's name, or `#<id>` where it was forgotten."""
+    """Return a sighting for a record, with the platform's name, or `#<id>` if it was forgotten."""
     name = book.names.get(platform) or Name(f"#{platform}", Trust.NONE, 0)
     hot = novel and platform in book.hot.platforms
     return Sighting(name.key, platform, utc_ms(at_s), novel, name.trust, hot)

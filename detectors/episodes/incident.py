@@ -1,7 +1,7 @@
-"""The record of a flood: which messages came from THROTTLE on, in records of some dozens.
+"""Incident records: the list of messages that came since THROTTLE, some dozens per record.
 
-A function of the partition's log like everything else: a record ends with an event of its own
-recipient, when it is full or due, or at the tick after it was due, or with its episode.
+Records depend on the partition's log alone. A record is published at an event of its own recipient
+when it is full or due, at the first tick after it was due, or when the episode ends.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 
 DUE_SPARE: Final = 1024
-"""Entries of `IncidentLog.due` beside one for each that waits, before they are thrown out."""
+"""Number of stale heap entries in `IncidentLog.due`, beyond two per suspect, before a rebuild."""
 
 TICK_MAX: Final = 256
-"""Records that one tick writes, of those that are due. Chosen: a sixteenth of its events."""
+"""Maximum number of due records that one tick publishes. Chosen: a sixteenth of its events."""
 
 CLOCK_NAMES: Final[Mapping[ClockClass, ClockName]] = {
     ClockClass.EXACT: "exact",
@@ -48,17 +48,20 @@ CLOCK_NAMES: Final[Mapping[ClockClass, ClockName]] = {
 
 
 class IncidentLog:
-    """The part of a partition's incidents that they share. `due` and `pending` follow from them."""
+    """The state that all incidents of a partition share.
+
+    `due` and `pending` are not part of a checkpoint: `restore` derives them from the suspects.
+    """
 
     __slots__ = ("due", "pending", "records")
 
     def __init__(self) -> None:
-        self.records: list[IncidentRecord] = []
-        self.due: list[tuple[int, int]] = []  # heap: when to tell of whom
-        self.pending = 0  # messages of all
+        self.records: list[IncidentRecord] = []  # output, to be published
+        self.due: list[tuple[int, int]] = []  # heap: (due time in seconds, recipient)
+        self.pending = 0  # number of pending messages, over all incidents
 
     def restore(self, suspects: Mapping[int, Suspect]) -> None:
-        """Take from the suspects what follows from them: the same wherever it is done."""
+        """Rebuild `due` and `pending` from the suspects: after a restart, or to drop stale ones."""
         held = [
             (s.episode.incident, s.recipient)
             for s in suspects.values()
@@ -70,11 +73,11 @@ class IncidentLog:
 
 
 class Rests(NamedTuple):
-    """The grounds of a THROTTLE beside the suspect."""
+    """The evidence of a THROTTLE that is not part of the suspect."""
 
-    told: EpisodeRecord  # of the same moment
-    clock: ClockClass  # of the gateway whose message decided
-    list_version: int
+    told: EpisodeRecord  # the episode record published at the same event
+    clock: ClockClass  # clock class of the gateway that delivered the deciding message
+    list_version: int  # version of the list of hot platforms
 
 
 def begin(
@@ -85,7 +88,10 @@ def begin(
     message: Listed,
     rests: Rests,
 ) -> None:
-    """Begin the incident of an episode that is at THROTTLE since this message, and tell of it."""
+    """Begin the incident of an episode that this message raised to THROTTLE, and publish a record.
+
+    The first record also has the basis of the decision and the earlier sightings of the episode.
+    """
     episode = suspect.episode
     assert episode is not None
     incident = episode.incident = Incident(cause.at_s)
@@ -118,14 +124,14 @@ def note(
     *,
     refused: bool,
 ) -> None:
-    """Take a message of an incident in, and tell of those that wait if it is time.
+    """Record a message of an incident, and publish the pending messages if they are due.
 
-    Past so many in an hour of the episode, or in the partition, messages are counted only. So
-    `make` is asked for one that is listed alone: to make it costs more than all else here.
+    Past `INCIDENT_HOUR_MAX` or `INCIDENT_PENDING_MAX`, messages are counted but not listed. `make`
+    builds the listed form and is expensive, so it is called only for messages that are listed.
     """
     assert suspect.episode is not None
     incident = suspect.episode.incident
-    if incident is None:  # of a state from before there were any: nobody knows why it began
+    if incident is None:  # the state is older than incident records: begin one without a basis
         incident = suspect.episode.incident = Incident(cause.at_s)
     at_s = cause.at_s
     hour = (at_s - incident.opened_s) // HOUR_S
@@ -155,7 +161,7 @@ def tell(
     basis: Basis | None = None,
     earlier: tuple[EarlierSighting, ...] = (),
 ) -> None:
-    """Tell of what waits in the suspect's incident, if anything does."""
+    """Publish a record with the pending messages of the suspect's incident, if there are any."""
     episode = suspect.episode
     assert episode is not None
     incident = episode.incident
@@ -192,7 +198,7 @@ def tell(
 def tell_due(
     params: EpisodeParams, log: IncidentLog, suspects: Mapping[int, Suspect], cause: Cause
 ) -> None:
-    """Tell, at a tick, of incidents that were due by the partition's time; the rest waits."""
+    """Publish, at a tick, up to `TICK_MAX` incident records that are due by the tick's time."""
     records, now_s = len(log.records), cause.at_s
     while log.due and log.due[0][0] <= now_s and len(log.records) - records < TICK_MAX:
         due_s, recipient = heappop(log.due)
@@ -209,7 +215,7 @@ _LEVELS: Final = (0, 1, 2)  # ONCE, AGAIN, HABIT of `detectors.recipients.row`
 
 
 def _earlier(suspect: Suspect, told: EpisodeRecord) -> tuple[EarlierSighting, ...]:
-    """The episode's sightings before the message that the incident begins with."""
+    """Return the episode's sightings before the message with which the incident begins."""
     places = suspect.places
     return tuple(
         EarlierSighting(s.at_ms, s.novel, s.trust, s.platform, s.platform_id, s.hot, place)

@@ -1,7 +1,7 @@
-"""The length of a lease, by the flood's own pace.
+"""The duration of a lease, chosen by the pace of the flood.
 
-A fast flood shows at once that it goes on, so its lease is short. At four codes an hour the same
-lease would be over before the next code comes.
+A fast flood soon shows that it goes on, so its lease is short. At four codes an hour, the same
+lease would expire before the next code comes.
 """
 
 from __future__ import annotations
@@ -12,19 +12,22 @@ from typing import Final
 from detectors.suspects.suspect import Episode, Suspect
 
 SIGHTINGS: Final = 8
-"""The newest novel sightings of the episode, whose gaps tell its pace."""
+"""Number of newest novel sightings of the episode from which the pace is computed."""
 
 GAPS: Final = 3.5
-"""Median gaps that a lease lasts. On the whole chain 3, 3.5 and 4 refuse 34, 37 and 39 % of 96
-codes in 24 h, and 75, 78 and 80 % where .9 of its platforms are hot. The lease that is left after
-a flood grows alike, so it is the least that refuses 78 %."""
+"""Duration of a lease in median gaps between the flood's sightings.
+
+Measured on the whole chain with a flood of 96 codes in 24 h: 3, 3.5 and 4 gaps refuse 34, 37 and
+39 %, and 75, 78 and 80 % if .9 of its platforms are hot. A longer lease also stays longer after the
+flood, so the smallest value that refuses 78 % was chosen.
+"""
 
 
 def pace_ms(suspect: Suspect, episode: Episode) -> int:
-    """`GAPS` median gaps of the episode's newest platforms, in milliseconds; 0 of one alone.
+    """Return `GAPS` times the median gap of the newest sightings, in milliseconds; 0 if only one.
 
-    Of the episode's own sightings: with what came days before it, a few platforms at once would get
-    the longest lease.
+    Only sightings of the episode count. With older sightings, a few platforms at once would get the
+    longest lease.
     """
     times_s = [t for t in suspect.novel_s[-SIGHTINGS:] if t >= episode.since_s]
     gaps_s = sorted(b - a for a, b in pairwise(times_s))
@@ -35,13 +38,14 @@ def pace_ms(suspect: Suspect, episode: Episode) -> int:
 
 
 def lasts_ms(suspect: Suspect, episode: Episode, least_ms: int, most_ms: int) -> int:
-    """The length of a lease that is given now: the flood's pace, within bounds."""
+    """Return the duration of a lease that starts now: by the flood's pace, within the bounds."""
     return min(max(pace_ms(suspect, episode), least_ms), most_ms)
 
 
 def quiet_s(episode: Episode, least_s: int) -> int:
-    """Seconds without the flood after which it is over: one and a half leases, where that is more.
+    """Return how many seconds without a flood message end the episode.
 
-    Else a flood at the pace that made the lease long would end between two of its codes.
+    This is one and a half leases, at least `least_s`. Otherwise the episode of a slow flood, with
+    its long lease, would end between two of its codes.
     """
     return max(least_s, (episode.expires_ms - episode.issued_ms) * 3 // 2000)

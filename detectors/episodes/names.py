@@ -1,4 +1,4 @@
-"""The names of platforms, which codes know by id."""
+"""Names of platforms by id. Detection works on ids; records for people need the names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from detectors.model.event import Trust
 
 AMBIGUOUS: Final = " (or another with its id)"
-"""Behind the name of a platform whose id came with another name too: ids can be forged."""
+"""Suffix of a platform's name if another name came with the same id: ids can be forged."""
 
 
 class Name(NamedTuple):
@@ -16,13 +16,13 @@ class Name(NamedTuple):
 
     key: str
     trust: Trust
-    tick: int  # of its last use
+    tick: int  # number of the tick at its last use
 
 
 class Names(dict[int, Name]):
-    """Names by platform id.
+    """Platform id -> name.
 
-    Set and deleted one by one: what fills a dictionary at once would pass `trusted` by.
+    Set and delete items one by one. Bulk methods such as `update` would not maintain `trusted`.
     """
 
     __slots__ = ("trusted",)
@@ -43,12 +43,12 @@ class Names(dict[int, Name]):
         self.trusted.discard(platform)
 
     def state(self) -> list[Any]:
-        """Plain data, in the order in which they came."""
+        """Return plain data for a checkpoint, in insertion order."""
         return [(platform, n.key, int(n.trust), n.tick) for platform, n in self.items()]
 
 
 def names_of(state: Iterable[Any]) -> Names:
-    """The inverse of `Names.state`."""
+    """Restore names from the list that `Names.state` returned."""
     names = Names()
     for platform, key, trust, tick in state:
         names[platform] = Name(key, Trust(trust), tick)

@@ -1,8 +1,9 @@
-"""One platform that sends the same recipient its code again and again: a notice, never a throttle.
+"""One platform that re-sends its code to the same recipient: a WATCH record, never a throttle.
 
-The sieve hands on the messages of recipients whose two newest windows are loud. Of each such
-recipient the two heaviest platforms are counted (Misra & Gries 1982): the many platforms of a flood
-cancel one another out, one platform's re-sending stands.
+The sieve passes on the messages of recipients with `LOUD_MESSAGES` or more in their two newest
+windows. For each such recipient, two counters find the most frequent platforms (Misra & Gries
+1982). The many platforms of a flood cancel each other out, so only the re-sending of one platform
+reaches the threshold.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from detectors.model.records import (
 
 
 class Resend:
-    """The heaviest platforms of one loud recipient."""
+    """The most frequent platforms of one recipient with many messages."""
 
     __slots__ = ("counts", "episode_id", "first_s", "last_s", "name", "opened", "platform")
 
@@ -32,7 +33,7 @@ class Resend:
         self.name = name
         self.counts: dict[int, int] = {}
         self.first_s = self.last_s = first_s
-        self.platform = 0  # that re-sends; 0 while none does
+        self.platform = 0  # platform that re-sends; 0: none yet
         self.episode_id = ""
         self.opened: Step | None = None
 
@@ -45,7 +46,7 @@ def observe(
     *,
     platform: int,
 ) -> None:
-    """Take one loud message in, and announce the platform whose re-sending shows with it."""
+    """Count one message, and publish a record when its platform reaches `RESEND_MESSAGES`."""
     counts = resend.counts
     resend.last_s = max(resend.last_s, cause.at_s)
     if platform in counts or len(counts) < 2:
@@ -62,7 +63,7 @@ def observe(
 
 
 def end(signed: EpisodeParams, book: EpisodeLog, resend: Resend, cause: Cause) -> None:
-    """Announce that it is over, if it was announced."""
+    """Publish that the re-sending is over, if its beginning was published."""
     if resend.platform:
         book.records.append(_record(signed, book, resend, cause, change="ended"))
 

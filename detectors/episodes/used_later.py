@@ -1,13 +1,15 @@
-"""Refused platforms that the recipient uses afterwards: the sign of a throttle that did harm.
+"""Refused platforms that the recipient uses afterwards: the sign of a harmful throttle.
 
-The platforms of a flood are strangers, and stay strangers. A person whose log-in was taken for a
-flood tries again when it is over, and uses the account from then on. So: a platform whose code was
-refused at a recipient *is used later* if a code of it comes when nothing was refused there for half
-an hour, within a week, and nothing is refused there in the half hour after it: what comes sooner
-belongs to the flood, and what is followed by refusals opens the next. It decides nothing.
+The recipient does not know the platforms of a flood, and does not use them later. But a person
+whose log-in was mistaken for a flood tries again when it is over, and uses the account from then
+on. So a refused platform *is used later* if a code of it comes under these conditions:
 
-It errs to the high side where a flood trickles on too slowly to be throttled, and to the low side
-where a platform is used again only after a week.
+- It comes within a week of the last refusal, and nothing was refused in the half hour before it.
+  Codes that come sooner belong to the flood.
+- Nothing is refused in the half hour after it. Codes before a refusal belong to the next flood.
+
+This is a measurement only: no decision depends on it. The count is too high if a flood continues
+too slowly to be throttled. It is too low if a platform is used again only after a week.
 """
 
 from __future__ import annotations
@@ -19,30 +21,35 @@ from detectors.defaults import QUIET_S  # `detect.quiet_s` changes nothing here
 from detectors.model.times import DAY_S
 
 HORIZON_S: Final = 7 * DAY_S
-"""Chosen: a week holds the next use of an account that people do use."""
+"""Time after the last refusal in which a use counts. Chosen: people use an account they need again
+within a week."""
 
 RECIPIENTS_MAX: Final = 4096
-"""Of a partition, those refused last: 11 MB at most. Chosen: ten campaigns of 400 a week."""
+"""Maximum number of recipients per partition, those refused last; 11 MB. Chosen: ten campaigns
+against 400 recipients a week."""
 
 PLATFORMS_MAX: Final = 64
-"""Of a recipient, the first ones refused; incidents have 60."""
+"""Maximum number of platforms per recipient, those refused first. Incidents have about 60."""
 
 Recipient = TypeVar("Recipient", bound=Hashable)
 
 
 class RefusedPlatforms:
-    """The platforms refused at one recipient, and those of them seen again since."""
+    """The platforms refused at one recipient, and which of them came again since."""
 
     __slots__ = ("last_s", "platforms", "uses")
 
     def __init__(self, last_s: int) -> None:
-        self.last_s = last_s  # of the newest refusal
+        self.last_s = last_s  # time of the newest refusal
         self.platforms: list[int] = []
-        self.uses: dict[int, int] = {}  # platform -> when; may still open the next flood
+        # Platform -> time of its use. Not confirmed yet: it may be the start of the next flood.
+        self.uses: dict[int, int] = {}
 
 
 class UsedLater(Generic[Recipient]):
-    """Mutable; times are seconds since `EPOCH_S`. The recipient refused last comes last.
+    """The refused platforms of all recipients; `entries` is ordered by the newest refusal.
+
+    Mutable. Times are seconds since `EPOCH_S`.
 
     >>> used_later = UsedLater()
     >>> note_refusal(used_later, "victim", 7, 1000)
@@ -57,7 +64,7 @@ class UsedLater(Generic[Recipient]):
     def __init__(self, recipients_max: int = RECIPIENTS_MAX) -> None:
         self.recipients_max = recipients_max
         self.entries: dict[Recipient, RefusedPlatforms] = {}
-        self.used: dict[Recipient, None] = {}  # those with uses, in the order of the log
+        self.used: dict[Recipient, None] = {}  # recipients with unconfirmed uses, in log order
 
     def drop(self, recipient: Recipient) -> None:
         """Forget a recipient."""
@@ -65,7 +72,7 @@ class UsedLater(Generic[Recipient]):
             self.used.pop(recipient, None)
 
     def state(self) -> list[list[Any]]:
-        """Everything, in lists; `revive` is the way back."""
+        """Return the whole state as lists for a checkpoint; `revive` restores it."""
         return [
             [recipient, held.last_s, list(held.platforms), [list(use) for use in held.uses.items()]]
             for recipient, held in self.entries.items()
@@ -73,7 +80,10 @@ class UsedLater(Generic[Recipient]):
 
 
 def revive(state: list[list[Any]]) -> UsedLater[int]:
-    """From `UsedLater.state`. Raise ValueError for a use of what was not refused."""
+    """Restore the list that `UsedLater.state` returned.
+
+    Raises ValueError if a used platform is not among the refused ones.
+    """
     used_later: UsedLater[int] = UsedLater()
     uses = []
     for recipient, last_s, platforms, used in state:
@@ -91,9 +101,10 @@ def revive(state: list[list[Any]]) -> UsedLater[int]:
 def note_refusal(
     used_later: UsedLater[Recipient], recipient: Recipient, platform: int, at_s: int
 ) -> bool:
-    """Note that a code was refused, or would be by a lease in shadow; whether it is the first.
+    """Record that a lease (enforced or shadow) refused a code.
 
-    Uses of the half hour before opened this flood, and are forgotten.
+    Returns true if this is the platform's first refusal here. Uses in the half hour before it
+    belong to this flood, so they are dropped.
     """
     entries = used_later.entries
     held = entries.pop(recipient, None)
@@ -116,7 +127,7 @@ def note_refusal(
 def note_use(
     used_later: UsedLater[Recipient], recipient: Recipient, platform: int, at_s: int
 ) -> None:
-    """Note a code that was not refused."""
+    """Record a code that was not refused."""
     held = used_later.entries.get(recipient)
     if (
         held is not None
@@ -128,7 +139,10 @@ def note_use(
 
 
 def confirm(used_later: UsedLater[Recipient], now_s: int) -> list[tuple[Recipient, int]]:
-    """The uses that stand by now, each told once; what is older than the horizon is forgotten."""
+    """Return (recipient, platform) of each use that is confirmed by now, each once.
+
+    Entries older than `HORIZON_S` are dropped.
+    """
     stand = []
     for recipient in list(used_later.used):
         held = used_later.entries[recipient]
@@ -141,7 +155,7 @@ def confirm(used_later: UsedLater[Recipient], now_s: int) -> list[tuple[Recipien
             del used_later.used[recipient]
     for recipient, held in list(used_later.entries.items()):
         if now_s - HORIZON_S < held.last_s <= now_s + HORIZON_S:
-            break  # later than that is a clock that was ahead
+            break  # entries even later than this came from a clock that was ahead
         if not held.uses:
             used_later.drop(recipient)
     return stand

@@ -1,4 +1,4 @@
-"""A recipient's vote for the platforms that flood it, by its own evidence."""
+"""A victim's vote for the platforms that flood it. The votes create the list of hot platforms."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from detectors.suspects.suspect import Suspect
 
 
 def vote(rules: JudgeParams, hot: Hot, names: Names, suspect: Suspect, cause: Cause) -> None:
-    """Let a suspect in an episode vote at this event, if its own evidence shows a flood."""
+    """Let a suspect in an episode vote at this event, if its own evidence shows a flood.
+
+    `hot` stores the vote. It also decides whether another vote of this recipient is wanted.
+    """
     episode = suspect.episode
     assert episode is not None, "only in an episode"
     opened = episode.path[0].offset
@@ -29,9 +32,9 @@ def vote(rules: JudgeParams, hot: Hot, names: Names, suspect: Suspect, cause: Ca
 
 
 def entitled(rules: JudgeParams, suspect: Suspect, at_s: int) -> bool:
-    """Tell if pace, counts or mass pass a THROTTLE bar, now or when the level rose.
+    """Return true if pace, counts or message volume reach THROTTLE, now or when the level rose.
 
-    The lead of hot platforms does not count: a list would confirm itself.
+    The score of hot platforms does not count, because a list would then confirm itself.
     """
     episode = suspect.episode
     assert episode is not None, "only in an episode"
@@ -42,7 +45,7 @@ def entitled(rules: JudgeParams, suspect: Suspect, at_s: int) -> bool:
                 return True
             throttled = True
     if not throttled:
-        return False  # what passes a bar raises the level
+        return False  # a score at a THROTTLE threshold would have raised the level
     found, bars = strongest(rules, suspect, at_s)
     if compare(bars, found).band is Band.THROTTLE:
         return True
@@ -51,7 +54,7 @@ def entitled(rules: JudgeParams, suspect: Suspect, at_s: int) -> bool:
 
 
 def named(names: Names, suspect: Suspect, since_s: int) -> set[int]:
-    """The platforms of a vote: novel and untrusted, since then; no more than a suspect holds."""
+    """Return the platforms of a vote: novel and untrusted, first seen at `since_s` or later."""
     before = suspect.sightings[: bisect_left(suspect.sightings, word(since_s, 0, 0))]
     novel = suspect.seen.keys() - suspect.known_held
     return novel.difference(names.trusted, [w & 0xFFFF_FFFF for w in before])

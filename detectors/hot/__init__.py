@@ -1,1 +1,1 @@
-"""Platforms that floods abuse: who voted for them, how common they are, and the list of them."""
+"""Hot platforms (abused by floods): victims' votes, base counts, and the lists made from both."""

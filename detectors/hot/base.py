@@ -1,7 +1,7 @@
-"""The share of each platform in what people meet for the first time, outside of floods.
+"""Base counts: how often people outside of floods meet each platform for the first time.
 
-Of about a week: at each new day a seventh of all is forgotten. When a flood shows, what its first
-codes added is taken back.
+The counts cover about a week: each new day, a seventh of every count is dropped. When a flood is
+detected, its first codes are subtracted again.
 """
 
 from __future__ import annotations
@@ -15,37 +15,39 @@ from numpy.typing import NDArray
 from detectors.bars import HOT_DAYS
 
 BASE_MAX: Final = 16_384
-"""Platforms that are counted by name, by how often they came: as many as names are remembered."""
+"""Maximum number of platforms that are counted, the most frequent ones. This is also the number of
+names that are remembered."""
 
 UNIT: Final = 64
-"""Of one sighting, so that what is forgotten of it is a whole number too."""
+"""Units of one sighting. Counts are kept in units, so that a seventh of them is a whole number."""
 
-_LEAST: Final = UNIT // 8  # of less is nothing left: two weeks after a platform's only sighting
+_LEAST: Final = UNIT // 8  # smaller counts are dropped: two weeks after a platform's only sighting
 _NONE: Final = np.zeros(0, np.uint32)
 
 
 class Base:
-    """Novel sightings outside floods, by platform."""
+    """The number of novel sightings outside of floods, by platform."""
 
     __slots__ = ("back", "ids", "met", "one", "total", "units")
 
     def __init__(self) -> None:
         self.ids = _NONE  # platforms (n,), ascending
-        self.units = np.zeros(0, np.int64)  # of their sightings (n,)
-        self.total = 0  # of all, in units
-        self.met: list[NDArray[np.uint32]] = []  # platforms of sightings since the last tick,
-        self.one: list[int] = []  # more of them, one by one,
-        self.back: list[int] = []  # and of sightings that were of a flood after all
+        self.units = np.zeros(0, np.int64)  # their counts in units (n,)
+        self.total = 0  # sum of all counts, in units
+        self.met: list[NDArray[np.uint32]] = []  # platforms of sightings since the last tick
+        self.one: list[int] = []  # more such platforms, added one by one
+        self.back: list[int] = []  # platforms of sightings that turned out to be of a flood
 
     @property
     def sightings(self) -> int:
-        """Whole sightings that are counted."""
+        """Return the total count in sightings."""
         return self.total // UNIT
 
     def common(self, platforms: NDArray[np.uint32]) -> NDArray[np.int64]:
-        """The units of platforms (m,), of each one sighting more than it had.
+        """Return the counts of platforms (m,) in units, plus one sighting each.
 
-        One that nobody has met yet may be as common as one that was met once.
+        The extra sighting avoids zeros: a platform that nobody has met yet may be as common as one
+        that was met once.
         """
         place, held = self._places(platforms)
         units = np.zeros(len(platforms), np.int64)
@@ -53,7 +55,7 @@ class Base:
         return units + UNIT
 
     def _places(self, platforms: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Return where each of these is or would be, and which are counted."""
+        """Return the index at which each platform is or would be, and which are counted."""
         place = np.searchsorted(self.ids, platforms)
         held = np.zeros(len(platforms), np.bool_)
         inside = place < len(self.ids)
@@ -61,7 +63,7 @@ class Base:
         return place, held
 
     def fold(self) -> None:
-        """Counts what came since the last tick."""
+        """Add the sightings since the last tick to the counts, and subtract those of floods."""
         if self.met or self.one:
             self._add(np.unique_counts(self._pending()))
         if self.back:
@@ -83,7 +85,8 @@ class Base:
         place, held = self._places(ids)
         self.units[place[held]] += counts[held] * UNIT
         fresh = ~held
-        if fresh.any():  # until a day is over twice as many, and of further ones the lowest ids
+        # Until the end of the day, up to twice `BASE_MAX` platforms; then the lowest new ids.
+        if fresh.any():
             room = max(2 * BASE_MAX - len(self.ids), 0)
             where = place[fresh][:room]
             self.ids = np.insert(self.ids, where, ids[fresh][:room])
@@ -93,8 +96,8 @@ class Base:
         self.ids, self.units = self.ids[kept], self.units[kept]
 
     def age(self, days: int) -> None:
-        """Forget a seventh for each of so many days, and the rarest of too many platforms."""
-        for _ in range(min(days, 16 * HOT_DAYS)):  # after which nothing would be left
+        """Drop a seventh of each count per day, then the rarest platforms past `BASE_MAX`."""
+        for _ in range(min(days, 16 * HOT_DAYS)):  # after so many days all counts are gone
             self.units -= -(-self.units // HOT_DAYS)
             self._keep(self.units >= _LEAST)
         if len(self.ids) > BASE_MAX:
@@ -103,13 +106,13 @@ class Base:
         self.total = int(self.units.sum())
 
     def state(self) -> list[Any]:
-        """Plain data, the same whatever the order in which they came."""
+        """Return plain data for a checkpoint, independent of the order of the sightings."""
         counts = [self.ids.tobytes(), self.units.tobytes()]
         return [counts, np.sort(self._pending()).tobytes(), sorted(self.back)]
 
 
 def base_of(state: Iterable[Any]) -> Base:
-    """The inverse of `Base.state`. Raise ValueError where ids and counts do not match."""
+    """Restore the result of `Base.state`. Raises ValueError if ids and counts do not match."""
     (ids, units), pending, back = state
     base = Base()
     base.ids = np.frombuffer(ids, np.uint32)

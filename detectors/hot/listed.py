@@ -1,11 +1,12 @@
-"""The list of hot platforms of one partition: a function of its own log, and of nothing else.
+"""The list of hot platforms of one partition. It depends only on the partition's own log.
 
-Where an agent appends the network's list to that log, it is the greater part of it.
+An agent may append lists of the whole network to that log. Then most of the platforms come from the
+network's list.
 
-A platform is hot if at least five recipients voted for it within a week, and its share of the votes
-is three times its share of what people meet for the first time, or more. Those that stand out most
-come first, until the list has a twentieth of what people meet: that share bounds what a person's
-own codes can look like, whatever an attacker does to the list.
+A platform is hot under two conditions. At least five recipients voted for it within a week, and its
+share of the votes is at least three times its share of the platforms that people meet. Platforms
+with the highest ratio come first, until the list covers a twentieth of what people meet. This limit
+bounds how much a person's own codes can look like a flood, whatever an attacker does to the list.
 """
 
 from __future__ import annotations
@@ -32,26 +33,26 @@ from detectors.model.records import utc_ms
 from detectors.model.times import DAY_S
 
 _NEWS: Final = 8
-"""The list is made anew when so small a part of the votes is new: some fifty times in a campaign
-against a thousand, the first times at once."""
+"""The list is made again when at least one vote in eight is new. In a campaign against a thousand
+recipients this happens about fifty times, at first with every vote."""
 
 
 class Hot:
-    """A partition's knowledge of abused platforms."""
+    """A partition's state about hot platforms: votes, base counts, and the current list."""
 
     __slots__ = ("base", "network", "news", "platforms", "telling", "version", "votes")
 
     def __init__(self) -> None:
         self.votes = Votes()
         self.base = Base()
-        self.news = 0  # votes since the list was made
-        self.platforms: frozenset[int] = frozenset()  # ids: the list
-        self.version = 0  # offset at which it was made
-        self.network: HotList | None = None  # the network's, from the log; None: none that holds
-        self.telling = HotTelling()  # of an agent that makes it
+        self.news = 0  # number of votes since the list was made
+        self.platforms: frozenset[int] = frozenset()  # platform ids of the list
+        self.version = 0  # offset at which the list was made
+        self.network: HotList | None = None  # valid list of the network, from the log; or None
+        self.telling = HotTelling()  # when to publish sums for the agent that makes that list
 
     def take(self, recipient: int, opened: int, platforms: Collection[int], offset: int) -> None:
-        """Takes a recipient's vote, of the episode that opened at one offset, at another."""
+        """Record a recipient's vote at `offset`. Its episode opened at the offset `opened`."""
         if self.votes.day and self.votes.cast(recipient, opened, platforms):
             self.news += 1
             self.telling.news = True
@@ -59,7 +60,7 @@ class Hot:
                 self.make(offset)
 
     def make(self, offset: int) -> None:
-        """Makes the list anew, at an offset of the log."""
+        """Make the list again, at this offset of the log."""
         own = choose(self.votes, self.base)
         told = self.network
         self.platforms = frozenset(own) if told is None else joined(told, own, self.base)
@@ -69,9 +70,10 @@ class Hot:
     def adopt(
         self, told: HotList | None, keys: Sequence[bytes], now_ms: int, offset: int
     ) -> ListOutcome:
-        """Takes the network's list in from the log, at an offset; None: one that nobody can read.
+        """Check a list of the network, adopt it if it is valid, and return the outcome.
 
-        `now_ms` is the log's time. What is refused changes nothing.
+        `told`: the list; None if it could not be parsed. `now_ms`: the log's time. A rejected list
+        changes nothing.
         """
         outcome = judged(told, keys, self.network, self.base, now_ms)
         if outcome == "adopted":
@@ -80,7 +82,7 @@ class Hot:
         return outcome
 
     def tick(self, watermark_s: int, offset: int) -> None:
-        """Count what came since the last tick; on a new day also forget, and make the list anew."""
+        """Update the base counts; on a new day, also drop old data and make the list again."""
         self.base.fold()
         day = watermark_s // DAY_S
         if day != self.votes.day:
@@ -94,22 +96,22 @@ class Hot:
             self.make(offset)
 
     def state(self) -> list[Any]:
-        """Plain data."""
+        """Return plain data for a checkpoint, without the network's part."""
         lists = [self.version, self.news, sorted(self.platforms)]
         return [self.votes.state(), self.base.state(), lists]
 
     def network_state(self) -> list[Any]:
-        """Plain data of what it has from the network, and tells it: a part that may be absent."""
+        """Return plain data of the network's part, which a checkpoint may lack."""
         return [list_state(self.network), self.telling.state()]
 
     def take_network(self, state: Sequence[Any]) -> None:
-        """Goes on from there."""
+        """Restore the result of `network_state`."""
         told, telling = state
         self.network, self.telling = list_of(told), telling_of(telling)
 
 
 def hot_of(state: list[Any]) -> Hot:
-    """The inverse of `Hot.state`."""
+    """Restore the result of `Hot.state`."""
     votes, base, (version, news, platforms) = state
     hot = Hot()
     hot.votes, hot.base = votes_of(votes), base_of(base)
@@ -118,11 +120,11 @@ def hot_of(state: list[Any]) -> Hot:
 
 
 def choose(votes: Votes, base: Base) -> list[int]:
-    """The hot platforms, those that stand out most first; none while too little is known."""
+    """Return the hot platforms, highest ratio first; empty while there are too few base counts."""
     if base.sightings < HOT_BASE_LEAST:
         return []
     wanted = Counter(dict(votes.several(HOT_VOTERS)))
-    wanted |= Counter(dict(votes.newest(HOT_VOTERS)))  # the greater share of the two
+    wanted |= Counter(dict(votes.newest(HOT_VOTERS)))  # the larger of the two weights
     common = base.common(np.array([*wanted], np.uint32)).tolist()
     return stand_out(wanted, common, votes.total, base.total)
 
@@ -130,15 +132,15 @@ def choose(votes: Votes, base: Base) -> list[int]:
 def stand_out(
     wanted: Mapping[int, int], common: Iterable[int], weight: int, total: int
 ) -> list[int]:
-    """Of platforms with votes those that are hot, those that stand out most first.
+    """Return the hot ones of the platforms with votes, highest ratio of the two shares first.
 
-    `wanted` has the weight of each one's votes, of `weight` in all; `common` the units of each that
-    people meet, of `total` in all.
+    `wanted`: platform -> weight of its votes. `weight`: weight of all votes. `common`: the base
+    count of each of these platforms, in units. `total`: the sum of all base counts.
     """
     some = [
         (-votes / met, platform, met)
         for (platform, votes), met in zip(wanted.items(), common, strict=True)
-        # Its share of votes against its share of base, in whole numbers.
+        # Compares the share of the votes with the share of the base counts, in integers.
         if votes * total >= HOT_LIFT * met * weight
     ]
     chosen, share = [], 0

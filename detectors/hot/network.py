@@ -1,12 +1,14 @@
-"""The list of hot platforms of the whole network, as a partition takes it from its own log.
+"""The network's list of hot platforms: its signature, and how a partition checks and adopts it.
 
-A partition knows the floods of its own recipients; a campaign of 500 victims is sixteen in each of
-32. So an agent adds up what all of them tell (`detectors.hot.sums`) and appends the list that this
-makes to the log of every partition. Each adopts it at its own offset, as a part of its state: a
-replay, a restart and another owner repeat every decision.
+A partition sees only the floods against its own recipients. A campaign with 500 victims has only
+sixteen in each of 32 partitions. So an agent adds up the sums of all partitions
+(`detectors.hot.sums`) and appends the resulting list to the log of every partition. Each partition
+adopts the list at its own offset, as part of its state. A replay, a restart or another owner then
+repeats every decision.
 
-Rights cannot tell a list from an event, so it is signed. What is forged, too large, older than the
-one that is held, over, or of platforms that everybody uses, is refused, and changes nothing.
+Access rights of the topic do not distinguish a list from an event, so lists are signed. A list is
+rejected if it is forged, too large, not newer than the current one, expired, or has platforms that
+everybody uses.
 """
 
 from __future__ import annotations
@@ -24,14 +26,15 @@ from detectors.hot.base import UNIT, Base
 from detectors.model.event import HotList
 
 ListOutcome = Literal["adopted", "unreadable", "forged", "oversized", "old", "expired", "common"]
-"""The fate of a list: adopted, or the first reason not to."""
+"""The outcome for a list: adopted, or the first reason to reject it."""
 
 _PURPOSE: Final = b"otpguard hot list 1\n"
-"""Signed too, so that no signature of another purpose under the same key is one of a list."""
+"""Prefix of the signed data, so that a signature made for another purpose with the same key is not
+valid for a list."""
 
 
 def signed(key: bytes, version_ms: int, valid_until_ms: int, platforms: Iterable[int]) -> HotList:
-    """The list of these platforms, in the order of their ids.
+    """Return a signed list of these platforms, in ascending order of their ids.
 
     >>> told = signed(b"a key of sixteen", 1_790_000_000_000, 1_790_086_400_000, [7, 5])
     >>> told.platforms, authentic([b"another", b"a key of sixteen"], told)
@@ -42,7 +45,7 @@ def signed(key: bytes, version_ms: int, valid_until_ms: int, platforms: Iterable
 
 
 def authentic(keys: Iterable[bytes], told: HotList) -> bool:
-    """Tell if it was signed with one of these keys; never where there is none."""
+    """Return true if the list was signed with one of these keys; false if there are no keys."""
     return any(hmac.compare_digest(_mac(key, told).encode(), told.mac.encode()) for key in keys)
 
 
@@ -55,10 +58,11 @@ def _mac(key: bytes, told: HotList) -> str:
 def judged(
     told: HotList | None, keys: Sequence[bytes], held: HotList | None, base: Base, now_ms: int
 ) -> ListOutcome:
-    """Decide about a list at the log's time `now_ms`, which is 0 before the first tick.
+    """Return the outcome for a list at the log's time `now_ms` (0 before the first tick).
 
-    `held` is the newest that was adopted, and `base` what the partition's own recipients meet: of
-    no list may they meet more than half again of what a list may have in the whole network.
+    `held`: the current list. `base`: the partition's own base counts. In these, a list may cover at
+    most `HOT_NETWORK_MILLI`, one and a half times the limit for the whole network, because a
+    partition's own counts vary by chance.
     """
     if told is None:
         return "unreadable"
@@ -76,15 +80,15 @@ def judged(
 
 
 def units(platforms: Iterable[int], base: Base) -> int:
-    """The count of these platforms, in units of `detectors.hot.base`."""
+    """Return the sum of these platforms' base counts, in units of `detectors.hot.base`."""
     ids = np.array([*platforms], np.uint32)
     return int(base.common(ids).sum()) - UNIT * len(ids)
 
 
 def joined(told: HotList, own: Iterable[int], base: Base) -> frozenset[int]:
-    """The network's platforms, and as many of a partition's `own` as the cap has room for.
+    """Return the network's platforms, and as many of the partition's `own` as the limit allows.
 
-    Those of `own` that stand out most come first.
+    `own` must be sorted by importance, as `listed.choose` returns it.
     """
     platforms = set(told.platforms)
     share = units(told.platforms, base)
@@ -98,7 +102,7 @@ def joined(told: HotList, own: Iterable[int], base: Base) -> frozenset[int]:
 
 
 def list_state(told: HotList | None) -> list[Any] | None:
-    """Plain data."""
+    """Return a list as plain data for a checkpoint."""
     if told is None:
         return None
     ids = array("I", told.platforms).tobytes()
@@ -106,7 +110,7 @@ def list_state(told: HotList | None) -> list[Any] | None:
 
 
 def list_of(state: Sequence[Any] | None) -> HotList | None:
-    """The inverse of `list_state`. Raises ValueError where the ids are none."""
+    """Restore the result of `list_state`. Raises ValueError if the ids are malformed."""
     if state is None:
         return None
     version_ms, valid_until_ms, ids, mac = state

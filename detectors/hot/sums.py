@@ -1,4 +1,4 @@
-"""The network's list, of what all partitions tell."""
+"""Computes the network's list of hot platforms from the sums that all partitions publish."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from detectors.hot.telling import HotPart
 
 
 class NetworkSums:
-    """The newest sums of all partitions. Bounded by `telling.TOLD_MOST` of each."""
+    """The newest sums of all partitions. Each has at most `telling.TOLD_MOST` platforms."""
 
     __slots__ = ("_base", "_read", "_votes")
 
     def __init__(self) -> None:
-        self._read: dict[int, tuple[int, int]] = {}  # partition -> epoch and offset of its newest
-        self._votes: dict[int, HotPart] = {}
-        self._base: dict[int, tuple[int, dict[int, int]]] = {}  # total, and units by platform
+        # Partition -> (epoch, offset) of its newest sums.
+        self._read: dict[int, tuple[int, int]] = {}
+        self._votes: dict[int, HotPart] = {}  # partition -> its newest sums
+        # Partition -> (total of its base counts, platform -> base count), in units.
+        self._base: dict[int, tuple[int, dict[int, int]]] = {}
 
     def take(self, partition: int, epoch: int, offset: int, part: HotPart) -> bool:
-        """Take a part in; False if a newer one of its partition is known."""
+        """Record a partition's sums; return false if they are not newer than the known ones."""
         place = epoch, offset
         if place <= self._read.get(partition, (-1, -1)):
             return False
@@ -30,9 +32,9 @@ class NetworkSums:
         return True
 
     def chosen(self) -> list[int]:
-        """The hot platforms of the network, those that stand out most first.
+        """Return the hot platforms of the network, highest ratio first.
 
-        None while too little is known; by the same rule as a partition's own list.
+        The rule is that of a partition's own list. Empty while there are too few base counts.
         """
         total = sum(of_all for of_all, _ in self._base.values())
         if total < HOT_BASE_LEAST * UNIT:

@@ -1,7 +1,7 @@
-"""Sums of one partition, of its votes and of what people meet, for the network's list.
+"""Sums of one partition's votes and base counts, published for the network's list.
 
-Whole sums, so that the newest are all that counts: what comes twice or never changes nothing for
-long. Who voted stays in the partition.
+Each publication has complete sums, so only the newest one matters. A duplicate has no effect, and a
+lost one is soon replaced. The identity of the voters stays in the partition.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from detectors.hot.votes import Votes
 from detectors.model.times import HOUR_MS
 
 TOLD_MOST: Final = 4096
-"""Platforms that a partition tells of, those of most votes, and those that most people meet: under
-200 kB. Of the rest the sum is told."""
+"""Maximum number of platforms in a publication: those with most votes, and those that most people
+meet. It is then below 200 kB. For all other platforms only the total is published."""
 
 VOTES_S: Final = 30
-"""New votes are told so often at most. Simulated: with 10, 30 and 60 s a list refuses the same."""
+"""Minimum time in seconds between publications of new votes. Simulated: with 10, 30 and 60 s, the
+same number of codes is refused."""
 
 BASE_S: Final = 2 * HOUR_MS // 1000
-"""The base is told so often: it is of a week, and changes slowly."""
+"""Interval in seconds at which base counts are published. They cover a week and change slowly."""
 
 
 class VoteSum(NamedTuple):
@@ -31,30 +32,31 @@ class VoteSum(NamedTuple):
 
     platform_id: int
     voters: int
-    weight: int  # of `detectors.hot.votes.VOTE`
+    weight: int  # sum of its shares of votes; a whole vote is `detectors.hot.votes.VOTE`
 
 
 class HotPart(NamedTuple):
     """One partition's sums at a tick."""
 
-    weight: int  # of all votes
-    votes: tuple[VoteSum, ...]  # in the order of their ids
-    base_total: int  # units of `detectors.hot.base`, of all platforms
-    base: tuple[tuple[int, int], ...] | None  # platform and units, likewise; None: as told before
+    weight: int  # weight of all votes
+    votes: tuple[VoteSum, ...]  # ascending by platform id
+    base_total: int  # sum of all base counts, in units of `detectors.hot.base`
+    # (platform, base count in units), ascending by platform. None: as in the last publication.
+    base: tuple[tuple[int, int], ...] | None
 
 
 class HotTelling:
-    """The moments at which one partition tells: a part of its state."""
+    """State that decides when one partition publishes its sums."""
 
     __slots__ = ("base_number", "news", "told_s")
 
     def __init__(self) -> None:
-        self.news = False  # votes have changed since they were told
-        self.told_s = 0
-        self.base_number = 0  # of the span of `BASE_S` in which that was told
+        self.news = False  # true: votes have changed since the last publication
+        self.told_s = 0  # time of the last publication
+        self.base_number = 0  # number of the `BASE_S` interval of the last base counts published
 
     def due(self, now_s: int, votes: Votes, base: Base) -> HotPart | None:
-        """At a tick: what there is to tell, or None."""
+        """Return, at a tick, the sums to publish now, or None if nothing is due."""
         number = now_s // BASE_S
         if not now_s or (
             number == self.base_number and not (self.news and now_s - self.told_s >= VOTES_S)
@@ -65,12 +67,12 @@ class HotTelling:
         return HotPart(votes.total, _votes(votes), base.total, _base(base) if whole else None)
 
     def state(self) -> list[Any]:
-        """Plain data."""
+        """Return plain data for a checkpoint."""
         return [self.news, self.told_s, self.base_number]
 
 
 def telling_of(state: Sequence[Any]) -> HotTelling:
-    """The inverse of `HotTelling.state`."""
+    """Restore the result of `HotTelling.state`."""
     telling = HotTelling()
     telling.news, telling.told_s, telling.base_number = state
     return telling

@@ -1,8 +1,8 @@
-"""Votes of flooded recipients for the platforms that flood them: one each, of the newest episode.
+"""Votes of flooded recipients for the platforms that flood them.
 
-A vote is cast by what a flood is known by on its own, its pace or its counts, never by the
-platforms that are hot already: else a list would confirm itself. Who is throttled day after day has
-none.
+Each recipient has one vote, from its newest episode. A vote is cast only if the flood was detected
+by its pace or its counts. Floods that were detected only by hot platforms cast no vote, because the
+list would then confirm itself. Recipients that are throttled day after day have no vote.
 """
 
 from __future__ import annotations
@@ -18,60 +18,64 @@ import numpy as np
 from detectors.bars import HOT_DAYS, HOT_VOTE_DAYS
 
 VOTERS_MAX: Final = 1024
-"""Votes of a partition; the oldest gives way. Chosen: of a campaign against 30,000 in 32."""
+"""Maximum number of votes kept per partition. When the limit is reached, the oldest vote is
+dropped. 1,024 is enough for a campaign against 30,000 recipients over 32 partitions (about 940
+votes each)."""
 
 SPENT_MAX: Final = 8 * VOTERS_MAX
-"""Recipients whose vote gave way that are remembered. Of a campaign against 260,000 in 32
-partitions; who is forgotten may vote again. Without any, each renewal of a lease in a large
-campaign is a vote."""
+"""Maximum number of recipients that are remembered because their vote was dropped. They may not
+vote again. Without this memory, each renewal of a lease in a large campaign would be another vote.
+Enough for a campaign against 260,000 recipients over 32 partitions."""
 
 FEW_VOTES: Final = 32
-"""The first votes of a day, each of which makes the list anew at once. Otherwise older votes, which
-an attacker may have cast, delay the list of a new campaign."""
+"""Number of votes of a day that each cause the list to be made again at once. Otherwise older
+votes, which an attacker may have cast, would delay the list of a new campaign."""
 
 NEWEST_VOTES: Final = 32
-"""The newest votes, in which a platform's share may stand for its share of all: otherwise the votes
-that an attacker cast before a campaign outweigh the first votes of the campaign."""
+"""Number of newest votes that are also counted separately: a platform's share of these may replace
+its share of all votes. Otherwise the votes that an attacker cast before a campaign would outweigh
+the first votes of the campaign."""
 
 VOTE: Final = 1 << 20
-"""A vote's weight, which its platforms share in whole numbers."""
+"""Weight of one vote. The vote's platforms share it equally, in whole numbers."""
 
 HOT_RULES: Final = frozenset({"hot", "hot_burst"})
-"""Rules that cast no vote."""
+"""Rules based on hot platforms, whose THROTTLE casts no vote."""
 
 
 class Vote(NamedTuple):
     """One recipient's vote."""
 
-    day: int  # on which it was cast
-    opened: int  # offset at which its episode opened: later records of that make it better
-    platforms: bytes  # ids, u32
+    day: int  # day on which it was cast
+    opened: int  # offset at which its episode opened; the same episode may add platforms later
+    platforms: bytes  # platform ids as u32
 
 
-_VOTER: Final = 1 << 40  # above the weight of all votes, in the sum of a platform
+_VOTER: Final = 1 << 40  # factor of the number of voters in a platform's sum, above the weight
 _ID_BYTES: Final = 4
 
 
 class Votes:
-    """The votes of a partition, and the sums of those that count."""
+    """The votes of a partition, and sums over the votes that are young enough to count."""
 
     __slots__ = ("_changes", "_sums", "day", "held", "spent", "total", "voters")
 
     def __init__(self) -> None:
-        self.day = 0  # today: of the last tick
+        self.day = 0  # today, as of the last tick
         self.held: dict[int, Vote] = {}  # recipient -> its vote, the oldest first
-        self.spent: dict[int, int] = {}  # recipient -> day of its vote, which gave way since
-        self.voters = 0  # whose votes count,
-        self.total = 0  # and their weight
-        self._sums: dict[int, int] = {}  # by platform: its voters, times _VOTER, and their weight
-        self._changes: list[tuple[bytes, int]] = []  # platforms, and what each adds to its sum
+        self.spent: dict[int, int] = {}  # recipient -> day of its vote that was dropped
+        self.voters = 0  # number of votes that count
+        self.total = 0  # weight of the votes that count
+        self._sums: dict[int, int] = {}  # platform -> number of voters * _VOTER + weight
+        # Pending changes of the sums: (platform ids, amount to add to the sum of each).
+        self._changes: list[tuple[bytes, int]] = []
 
     def counts(self, vote: Vote) -> bool:
-        """Tell if a vote is young enough."""
+        """Return true if a vote is young enough to count."""
         return 0 <= self.day - vote.day < HOT_DAYS
 
     def wants(self, recipient: int, opened: int, most: int) -> bool:
-        """Tell if a vote of so many platforms at most may still change anything."""
+        """Return true if a vote with at most `most` platforms could change anything."""
         before = self.held.get(recipient)
         if before is None:
             return recipient not in self.spent
@@ -80,10 +84,10 @@ class Votes:
         )
 
     def cast(self, recipient: int, opened: int, platforms: Collection[int]) -> bool:
-        """Take a vote, or more platforms of the same flood; False if nothing came of it.
+        """Record a vote, or more platforms of the same episode; return false if nothing changed.
 
-        A new episode replaces the vote of an earlier one. Otherwise a few codes on the day before a
-        campaign would use up the votes of its victims.
+        A new episode replaces the vote of an earlier one. Otherwise an attacker could use up the
+        victims' votes with a few codes on the day before a campaign.
         """
         if not platforms or not self.wants(recipient, opened, len(platforms)):
             return False
@@ -104,7 +108,7 @@ class Votes:
         return True
 
     def _make_way(self) -> None:
-        """Drop the oldest vote, and remember whose it was."""
+        """Drop the oldest vote, and remember its recipient in `spent`."""
         who = next(iter(self.held))
         vote = self.held.pop(who)
         self._add(vote, -1)
@@ -113,12 +117,12 @@ class Votes:
         self.spent[who] = vote.day
 
     def has_few_today(self) -> bool:
-        """Tell if so few votes were cast today that each makes the list anew."""
+        """Return true if at most `FEW_VOTES` votes were cast today."""
         newest = islice(reversed(self.held.values()), FEW_VOTES + 1)
         return sum(vote.day == self.day for vote in newest) <= FEW_VOTES
 
     def turn(self, day: int) -> None:
-        """Begins a new day: old votes stop to count, and who cast one long ago has one again."""
+        """Begin a new day: drop votes, and memories of dropped votes, past `HOT_VOTE_DAYS`."""
         self.day = day
         self.held = {
             who: vote for who, vote in self.held.items() if 0 <= day - vote.day < HOT_VOTE_DAYS
@@ -127,7 +131,7 @@ class Votes:
         self.sum_up()
 
     def sum_up(self) -> None:
-        """Counts all votes anew."""
+        """Recompute the sums over all votes."""
         self._sums, self.total, self.voters = {}, 0, 0
         self._changes.clear()
         for vote in self.held.values():
@@ -143,9 +147,10 @@ class Votes:
         self.voters += sign
 
     def _settled(self) -> dict[int, int]:
-        """The sums with all changes: these are added together when somebody asks, not one by one.
+        """Return the sums after applying all pending changes.
 
-        In a campaign each renewal changes some thirty platforms' sums twice.
+        Changes are applied in bulk, only when the sums are needed: in a campaign, each renewal
+        changes the sums of about thirty platforms twice.
         """
         if not self._changes:
             return self._sums
@@ -163,14 +168,14 @@ class Votes:
         return self._sums
 
     def several(self, least: int) -> Iterator[tuple[int, int]]:
-        """Each platform that so many voted for, and its weight."""
+        """Yield (platform, weight) for each platform with at least `least` voters."""
         bar = least * _VOTER
         return ((p, held % _VOTER) for p, held in self._settled().items() if held >= bar)
 
     def newest(self, least: int) -> Iterator[tuple[int, int]]:
-        """Each platform that so many of the newest votes name, and its share of them.
+        """Yield (platform, weight) by the newest votes, for platforms with at least `least` votes.
 
-        The share is in the units of the weight of all votes.
+        The weight is the platform's share of the newest votes times the weight of all votes.
         """
         votes = [v for v in islice(reversed(self.held.values()), NEWEST_VOTES) if self.counts(v)]
         voters: Counter[int] = Counter()
@@ -183,17 +188,17 @@ class Votes:
         return ((p, weights[p] * self.total // total) for p, n in voters.items() if n >= least)
 
     def sums(self) -> Iterator[tuple[int, int, int]]:
-        """Each platform with votes that count, who voted for it, and their weight."""
+        """Yield (platform, number of voters, weight) for each platform with votes that count."""
         return ((p, held // _VOTER, held % _VOTER) for p, held in self._settled().items())
 
     def state(self) -> list[Any]:
-        """Plain data, in the order in which votes give way and spent ones are forgotten."""
+        """Return plain data for a checkpoint, in the order in which votes will be dropped."""
         held = [[who, *vote] for who, vote in self.held.items()]
         return [self.day, held, list(self.spent.items())]
 
 
 def votes_of(state: Iterable[Any]) -> Votes:
-    """The inverse of `Votes.state`."""
+    """Restore the result of `Votes.state`."""
     votes = Votes()
     votes.day, held, spent = state
     votes.spent = dict(spent)

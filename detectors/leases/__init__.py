@@ -1,1 +1,1 @@
-"""The rules that a gateway follows under a lease, and the rails around all leases."""
+"""The rules that a gateway applies under a lease, and the rails that limit the number of leases."""

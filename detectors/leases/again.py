@@ -1,9 +1,9 @@
-"""Second requests at a gateway: a lease says the windows, each gateway counts what it lets through.
+"""Retry windows at a gateway: the lease lists the windows, and each gateway counts what it passes.
 
-The worker counts too, from the log, and says no more windows when the budget is spent. A gateway
-learns that a moment later, and what was sent in that moment would pass: so each keeps to the budget
-by itself. Several gateways that do not know of each other let as many times as much through, until
-the worker has seen it.
+The worker counts too, from the log, and publishes no more windows when the budget is spent. A
+gateway receives this a moment later, and messages in that moment would pass. So each gateway also
+applies the budget itself. If several gateways do not know of each other, each of them may use the
+whole budget until the worker has seen it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from detectors.model.event import platform_id
 from detectors.model.records import AgainWindow
 
 RECIPIENTS_MAX: Final = 20_000
-"""Of whom a gateway remembers what passed; the one longest ago gives way. As many as rails let in
-for ten million subscribers: some 10 MB."""
+"""Maximum number of recipients whose passed messages a gateway remembers. The one that was used
+longest ago is dropped. This is the limit of the rails for ten million subscribers: about 10 MB."""
 
 
 def window_of(lease: Lease, platform: str, now_ms: int) -> AgainWindow | None:
-    """The window that is open now for a platform, by its key, or None.
+    """Return the retry window that is open now for a platform key, or None.
 
     >>> from detectors.model.records import Scope
     >>> window = AgainWindow(platform_id("sig:淘宝"), 55_000, 150_000, hot=False)
@@ -38,12 +38,12 @@ def window_of(lease: Lease, platform: str, now_ms: int) -> AgainWindow | None:
 
 
 def most(window: AgainWindow) -> int:
-    """Return how many of its kind pass within `AGAIN_BUDGET_MS`."""
+    """Return the budget for such windows (hot or not): messages within `AGAIN_BUDGET_MS`."""
     return AGAIN_HOT_MOST if window.hot else AGAIN_MOST
 
 
 class SecondPasses:
-    """The second requests that one gateway let through lately."""
+    """The messages that one gateway recently passed through retry windows, by recipient."""
 
     __slots__ = ("recipients_max", "taken")
 
@@ -52,7 +52,11 @@ class SecondPasses:
         self.taken: OrderedDict[str, list[tuple[int, AgainWindow]]] = OrderedDict()
 
     def take(self, recipient: str, window: AgainWindow, now_ms: int) -> bool:
-        """Let a message through its window, if that was not used and the budget has room."""
+        """Return true, and record it, if a message may pass through this window now.
+
+        The window's platform must not have been used within the budget time, and the budget must
+        have room.
+        """
         held = self.taken.pop(recipient, [])
         held = [each for each in held if each[0] > now_ms - AGAIN_BUDGET_MS]
         alike = [used.platform_id for _, used in held if used.hot == window.hot]

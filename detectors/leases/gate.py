@@ -1,8 +1,8 @@
 """The rule by which a gateway passes or refuses one message of a recipient under a lease.
 
-The rule of every gateway that can look at the platform of a message. It is a function of the lease,
-of what the recogniser says about the message, and of the time; `deploy/gateways/vectors.json`
-states it for gateways in other languages.
+Every gateway that can see the platform of a message applies this rule. The result depends only on
+the lease, the recogniser's result for the message, and the time. `deploy/gateways/vectors.json` has
+test vectors for gateways in other languages.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from detectors.model.records import AgainWindow, Reason, Scope, refuses
 
 
 class Ruling(StrEnum):
-    """The answer and its reason. REFUSE holds a message back, and AGAIN where no room is left."""
+    """Decision about a message, and its reason. All but REFUSE pass; AGAIN only within budget."""
 
     NO_LEASE = "no_lease"
-    OVER = "over"  # the lease ended by itself
+    OVER = "over"  # the lease has expired
     NOT_A_CODE = "not_a_code"
-    TRUSTED = "trusted"
-    KNOWN = "known"  # to this recipient, or allowed by the operator
-    AGAIN = "again"  # asked for once more: passes if `detectors.leases.again` has room
+    TRUSTED = "trusted"  # a trusted platform
+    KNOWN = "known"  # a platform known to this recipient, or allowed by the operator
+    AGAIN = "again"  # in a retry window: passes if `detectors.leases.again` has room
     REFUSE = "refuse"
 
 
@@ -46,16 +46,16 @@ def rests_on_relapse(reason: Reason) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The facts that a gateway needs about one recipient."""
+    """The part of an action that a gateway needs for one recipient."""
 
     action_id: str
-    expires_at_ms: int  # UTC; at this time the lease is over
+    expires_at_ms: int  # UTC; the lease is over from this time on
     scope: Scope
-    again: tuple[AgainWindow, ...] = ()
+    again: tuple[AgainWindow, ...] = ()  # retry windows
 
 
 def rule(lease: Lease | None, *, otp: bool, platform: str, trust: Trust, now_ms: int) -> Ruling:
-    """Rule on one message. `platform` is the key that the recogniser gave.
+    """Return the decision about one message. `platform` is the key from the recogniser.
 
     >>> lease = Lease("a1", 600_000, Scope("otp", (Trust.BANK,), (), ()))
     >>> rule(lease, otp=True, platform="sig:淘宝", trust=Trust.NONE, now_ms=0)

@@ -1,11 +1,13 @@
-"""The parts of long messages at a gateway: whose a message is only its first part says.
+"""Parts of long messages at a gateway: only the first part names the platform.
 
-By themselves later parts that hold a code would be refused, having no signature, and half of a
-bank's message is none. So what a first part says is remembered, with a lease or without one, since
-a lease may come, go on or change between two parts; what it is worth the lease says that stands
-when a later part comes. One first part lets each of its later parts pass once and no others: it
-would buy a passage for any number of codes. A later part whose first was never seen is ruled on by
-itself: no detector counts later parts, and some phones show what never becomes whole.
+A later part that contains a code has no signature, so it would be refused by itself. Half of a
+bank's message is of no use. So a gateway remembers the platform of each first part. It does this
+with or without a lease, because a lease may begin, be renewed or change between two parts. The
+lease that applies when a later part comes decides whether the platform passes.
+
+One first part lets each of its later parts pass once, and nothing else. Otherwise one first part
+would let any number of codes pass. A later part without a known first part is judged by itself:
+detectors do not count later parts, and some phones show incomplete messages.
 """
 
 from __future__ import annotations
@@ -18,34 +20,36 @@ from detectors.leases.gate import Lease, Ruling, rule
 from detectors.model.event import Trust
 
 PARTS_MAX: Final = 10_000
-"""Long messages that are remembered, with a lease and without one each; the oldest give way."""
+"""Maximum number of long messages remembered: so many with a lease, and so many without. The oldest
+are dropped."""
 PARTS_S: Final = 60.0
-"""Of one message, from its first part on."""
-NAME_CHARS: Final = 64  # of a platform; a longer one, that a text may say, is remembered as none
+"""Time for which a message is remembered, in seconds from its first part."""
+NAME_CHARS: Final = 64  # maximum length of a platform key; a longer key is remembered as empty
 
 Message = tuple[str, str, int]
-"""Recipient, sender, and the reference that the parts share."""
+"""Recipient, sender, and the reference number that all parts share."""
 
 _WHOLE: Final = (Ruling.TRUSTED, Ruling.KNOWN)
-"""Rulings that hold for all of a message: whatever its later parts say, its owner passes."""
+"""Decisions that apply to all parts of a message: its platform passes, whatever the parts say."""
 
 
 @dataclass(slots=True)
 class FirstPart:
-    """A first part, as far as it says something of the whole message."""
+    """The facts about a whole message that its first part gives."""
 
-    parts: int  # that it announced
+    parts: int  # number of parts that the first part announced
     platform: str
     trust: Trust
     refused: bool = False
-    until_s: float = 0.0
-    passed: int = 0  # a bit for each later part that it let pass
+    until_s: float = 0.0  # monotonic time at which this entry expires
+    passed: int = 0  # bit set: bit i is set if later part i has passed
 
 
 class LongMessages:
-    """The first parts that one gateway saw lately. Times in seconds are of a clock that only runs.
+    """The first parts that one gateway saw recently. Times in seconds are from a monotonic clock.
 
-    Those without a lease are many, and push out none that was refused.
+    Messages with and without a lease are stored separately. Messages without a lease are many, and
+    must not displace the others.
     """
 
     def __init__(self, parts_max: int = PARTS_MAX) -> None:
@@ -54,7 +58,7 @@ class LongMessages:
         self.free: OrderedDict[Message, FirstPart] = OrderedDict()
 
     def begin(self, message: Message, first: FirstPart, lease: Lease | None, now_s: float) -> None:
-        """Remember a first part; an earlier message of the same reference was another one."""
+        """Remember a first part. It replaces an earlier message with the same reference."""
         self.forget(message)
         if len(first.platform) > NAME_CHARS:
             first.platform, first.trust = "", Trust.NONE
@@ -65,14 +69,17 @@ class LongMessages:
             kept.popitem(last=False)
 
     def forget(self, message: Message) -> None:
-        """Remember nothing of this message."""
+        """Forget this message."""
         self.leased.pop(message, None)
         self.free.pop(message, None)
 
     def fate(
         self, message: Message, part: int, parts: int, lease: Lease, now_ms: int, now_s: float
     ) -> Ruling | None:
-        """Rule on a later part as its first one says; None: it has to be ruled on by itself."""
+        """Return the decision about a later part, from its first part.
+
+        Returns None if the later part must be judged by itself.
+        """
         first = self._first(message, now_s)
         if first is None:
             return None
@@ -88,9 +95,10 @@ class LongMessages:
         return ruling
 
     def refuse(self, message: Message, parts: int, lease: Lease, now_ms: int, now_s: float) -> None:
-        """Refuse what is left of a message, of which a later part was refused by itself.
+        """Refuse the remaining parts of a message after a later part was refused by itself.
 
-        Not if its owner passes: what came too often was no part of it.
+        This does nothing if the message's platform passes. The refused part then came too often,
+        and did not belong to the message.
         """
         first = self._first(message, now_s)
         if first is None or _owners(first, lease, now_ms) not in _WHOLE:
@@ -102,5 +110,5 @@ class LongMessages:
 
 
 def _owners(first: FirstPart, lease: Lease, now_ms: int) -> Ruling:
-    """Rule as if the first part held the code."""
+    """Return the decision that would apply if the first part contained the code."""
     return rule(lease, otp=True, platform=first.platform, trust=first.trust, now_ms=now_ms)

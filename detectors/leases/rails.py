@@ -1,13 +1,14 @@
-"""Rails: limits on what the machine may do by itself, whatever it believes.
+"""Rails: limits on the number of leases, which hold whatever the detector decides.
 
-A detector gone wrong, or fed by somebody who wants it to go wrong, must not be able to throttle a
-network. Past a rail *new* leases are refused; those in force stay, and renewals of them pass. The
-rail comes back by hysteresis. Time is that of the leases, so that an adapter that reads the log
-again admits again what it admitted before.
+A faulty detector, or an attacker who feeds it, must not be able to throttle a whole network. When a
+limit is exceeded, *new* leases are refused. Leases in force stay, and can be renewed. The rail
+admits new leases again with hysteresis. Time is taken from the leases, so an adapter that reads the
+log again admits the same leases as before.
 
-Leases come in the order of their times or nearly so, but after an outage partitions are read in
-runs, each from its oldest record. No order of reading makes the rate rail refuse a lease that was
-in no crowded minute: it counts offers by when they were made, not by when they were read.
+Leases usually come in the order of their times. After an outage, however, partitions are read one
+after the other, each from its oldest record. The rate rail counts a lease at its issue time, not at
+the time of reading. So the order of reading never makes it refuse a lease that was issued in a
+minute below the limit.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from detectors.model.times import MINUTE_S
 
 SECOND_MS: Final = 1_000
 OFFERS_S: Final = 7_200
-"""Offers are counted by the second for so long: the longest lease, and an hour for late ones."""
+"""Seconds for which offered leases are counted per second: the longest lease plus an hour for late
+leases."""
 
 
 class Refusal(StrEnum):
-    """Reasons of a rail for refusing a lease."""
+    """Reasons for which the rails refuse a lease."""
 
     RATE = "rail_rate"  # too many new leases in a minute
     SHARE = "rail_share"  # too many recipients under lease
@@ -39,12 +41,13 @@ class Refusal(StrEnum):
 class RailParams:
     """Limits of one gateway. `sized` derives them from the number of subscribers.
 
-    The floor holds a whole campaign, or the rail would disarm the throttle when it is needed: the
-    largest in view (A6) reaches 5,000 recipients within 10 minutes, 500 a minute.
+    The minimum limits must allow a whole campaign, or the rails would disable throttling when it is
+    needed. The largest campaign in the scenarios (A6) reaches 5,000 recipients within 10 minutes,
+    500 a minute.
     """
 
-    new_per_minute: int = 1_000
-    recipients_max: int = 20_000
+    new_per_minute: int = 1_000  # maximum number of new leases in a minute
+    recipients_max: int = 20_000  # maximum number of recipients under lease at a time
 
     def __post_init__(self) -> None:
         if self.new_per_minute < 1 or self.recipients_max < 1:
@@ -52,7 +55,9 @@ class RailParams:
 
     @classmethod
     def sized(cls, subscribers: int) -> RailParams:
-        """A new lease a minute for 10,000 subscribers, one of 500 under lease at a time.
+        """Return limits for a network: one new lease a minute per 10,000 subscribers.
+
+        One in 500 subscribers may be under lease at a time. There are minimum values for both.
 
         >>> RailParams.sized(10_000_000) == RailParams()
         True
@@ -65,7 +70,7 @@ class RailParams:
         )
 
     def raised(self, times: int) -> RailParams:
-        """Return limits so many times as high, both.
+        """Return both limits multiplied by `times`.
 
         >>> RailParams().raised(3).new_per_minute
         3000
@@ -75,21 +80,26 @@ class RailParams:
 
 @dataclass(slots=True)
 class Rails:
-    """Mutable: the leases admitted. Bounded: `recipients_max` entries, 2 * `OFFERS_S` counts."""
+    """The state of the rails: admitted leases and counts of offered ones.
+
+    Mutable. Bounded by `recipients_max` leases and 2 * `OFFERS_S` counts. A rail is "open" while it
+    refuses new leases, like an open circuit breaker.
+    """
 
     until_ms: dict[str, int] = field(default_factory=dict)  # recipient -> end of its lease
-    ends: list[tuple[int, str]] = field(default_factory=list)  # heap over until_ms, may be stale
-    offered: dict[int, int] = field(default_factory=dict)  # second -> new leases asked for in it
-    second: int = 0  # the newest that a lease was offered in
-    minute: int = 0  # new leases asked for in the minute that ends with it
-    newest_ms: int = 0  # of the leases offered
+    # Heap of (end, recipient) over `until_ms`; may have stale entries.
+    ends: list[tuple[int, str]] = field(default_factory=list)
+    offered: dict[int, int] = field(default_factory=dict)  # second -> new leases issued in it
+    second: int = 0  # newest second in which a lease was issued
+    minute: int = 0  # number of new leases in the minute that ends with `second`
+    newest_ms: int = 0  # newest issue time of all offered leases
     rate_open: bool = False
     share_open: bool = False
-    judged_by: RailParams | None = None  # the limits that opened or shut them last
+    judged_by: RailParams | None = None  # limits that were applied last
 
     @property
     def open(self) -> bool:
-        """True while a rail refuses new leases."""
+        """Return true while a rail refuses new leases."""
         return self.rate_open or self.share_open
 
 
@@ -105,21 +115,21 @@ def admit(
     renewal: bool = False,
     rated: bool = True,
 ) -> Refusal | None:
-    """None if the lease may be enforced, else which rail refuses it.
+    """Return None if the lease may be enforced, else the rail that refuses it.
 
-    `opened_ms` is when its episode opened: its first sighting may lie a day before. `renewal`: it
-    was issued under an admitted lease of the recipient; where that is still held it is noticed
-    here. `rated`: without it the lease neither counts for the rate rail nor is refused by it, for
-    one of which nobody knows any more whether it was a renewal. `now_ms` is when the lease is seen:
-    one that is issued later makes no rail forget what others still have, and holds its place no
-    longer than the longest lease from then on.
+    `opened_ms`: time at which the lease's episode opened (its first sighting may be a day earlier).
+    `renewal`: the lease was issued while an admitted lease of the recipient was in force; if that
+    lease is still known here, the argument is not needed. `rated`: if false, the rate rail neither
+    counts nor refuses the lease; use this if it is unknown whether the lease is a renewal.
+    `now_ms`: time at which the lease is received. A lease that was issued after `now_ms` does not
+    expire other leases early, and occupies its place at most for `LEASE_MAX_MS` from `now_ms`.
     """
     if expires_at_ms - issued_at_ms > LEASE_MAX_MS:
         return Refusal.LEASE
     if issued_at_ms - opened_ms > EPISODE_MAX_MS:
         return Refusal.EPISODE
     expires_at_ms = min(expires_at_ms, now_ms + LEASE_MAX_MS)
-    if params != rails.judged_by:  # a rail that lower limits opened is shut by higher ones
+    if params != rails.judged_by:  # the limits have changed: start with both rails closed
         rails.judged_by, rails.rate_open, rails.share_open = params, False, False
     rails.newest_ms = max(rails.newest_ms, min(issued_at_ms, now_ms))
     forget(rails, rails.newest_ms)
@@ -139,9 +149,10 @@ def admit(
 def readmit(
     params: RailParams, rails: Rails, recipient: str, *, issued_at_ms: int, expires_at_ms: int
 ) -> Refusal | None:
-    """None if a lease that a lower rail refused may be enforced under these, else which refuses it.
+    """Check a refused lease again after the limits were raised.
 
-    It was counted when it was offered: a minute that is too crowded for these, too, stays refused.
+    Returns None if the lease may be enforced now, else the rail that refuses it. The lease was
+    counted when it was offered, so it stays refused if its minute exceeds the new limit too.
     """
     if _fullest(rails.offered, issued_at_ms // SECOND_MS) > params.new_per_minute:
         return Refusal.RATE
@@ -154,12 +165,12 @@ def readmit(
 
 
 def withdraw(rails: Rails, recipient: str) -> None:
-    """The lease of this recipient is over before its end: it holds no place any more."""
+    """Free the place of this recipient's lease, which is withdrawn before its end."""
     rails.until_ms.pop(recipient, None)
 
 
 def forget(rails: Rails, now_ms: int) -> None:
-    """Drop what is over at `now_ms`."""
+    """Drop all leases that have expired at `now_ms`."""
     while rails.ends and rails.ends[0][0] <= now_ms:
         end, recipient = heapq.heappop(rails.ends)
         if rails.until_ms.get(recipient) == end:
@@ -167,18 +178,21 @@ def forget(rails: Rails, now_ms: int) -> None:
 
 
 def utilisation(params: RailParams, rails: Rails, now_ms: int) -> float:
-    """The used share of the nearer rail: 1 is at it. Past RAILS_ALARM_RATIO people should look."""
+    """Return the used share of the limit that is nearer: 1 means that the limit is reached.
+
+    Above `RAILS_ALARM_RATIO`, an operator should investigate.
+    """
     second = now_ms // SECOND_MS
     lately = sum(rails.offered.get(at, 0) for at in range(second - MINUTE_S + 1, second + 1))
     return max(lately / params.new_per_minute, len(rails.until_ms) / params.recipients_max)
 
 
 def _rushed(params: RailParams, rails: Rails, issued_at_ms: int, offers: int) -> bool:
-    """Count `offers` and swing the rate rail; True if it refuses what is new at that time.
+    """Count `offers` and update the rate rail; return true if it refuses new leases at that time.
 
-    Judged by the fullest minute that holds the offer, as far as it was read: earlier offers and
-    later ones. A refused offer counts like any other, so a rail does not shut while the rush goes
-    on; only the newest lease can shut it.
+    The decision uses the fullest minute that contains the offer, with all offers read so far, from
+    before and after it. Refused offers count too, so the rail keeps refusing while too many leases
+    come. Only the newest lease can make the rail admit new leases again.
     """
     second = issued_at_ms // SECOND_MS
     if second < rails.second and not offers:
@@ -197,8 +211,8 @@ def _rushed(params: RailParams, rails: Rails, issued_at_ms: int, offers: int) ->
 
 
 def _go_on(rails: Rails, second: int) -> None:
-    """Let the last minute end at `second`, if it is newer, and forget what counts no more."""
-    if len(rails.offered) > 2 * OFFERS_S:  # seldom, so that an offer costs no walk over them all
+    """Move the end of the last minute to `second`, if it is newer, and drop old counts."""
+    if len(rails.offered) > 2 * OFFERS_S:  # rarely true, so that most offers skip this scan
         kept = max(second, rails.second) - OFFERS_S
         rails.offered = {at: n for at, n in rails.offered.items() if at > kept}
     if second <= rails.second:
@@ -210,7 +224,7 @@ def _go_on(rails: Rails, second: int) -> None:
 
 
 def _fullest(offered: Mapping[int, int], second: int) -> int:
-    """Offers in the fullest minute of those that hold `second`."""
+    """Return the number of offers in the fullest minute that contains `second`."""
     around = [offered.get(at, 0) for at in range(second - MINUTE_S + 1, second + MINUTE_S)]
     fullest = minute = sum(around[:MINUTE_S])
     for leaves, comes in zip(around, around[MINUTE_S:], strict=False):
@@ -220,7 +234,7 @@ def _fullest(offered: Mapping[int, int], second: int) -> int:
 
 
 def _crowded(params: RailParams, rails: Rails) -> bool:
-    """Swing the share rail; True if it refuses one more recipient."""
+    """Update the share rail; return true if it refuses one more recipient."""
     held = len(rails.until_ms)
     rails.share_open = held >= params.recipients_max or (
         rails.share_open and held > RAILS_CLOSE_RATIO * params.recipients_max

@@ -1,1 +1,1 @@
-"""The columns, records and small types that everything else speaks of."""
+"""Data types that the other packages share: batches as columns, records, names of levels."""

@@ -1,6 +1,6 @@
-"""Two functions that numpy has too, several times as fast where an array is small.
+"""Two functions that are several times as fast as numpy's own for small arrays.
 
-An envelope of a carrier's trickle holds some tens of events, and goes through a hundred such calls.
+At a low message rate, a batch has a few dozen events, and needs about a hundred such calls.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 
 
 def indices(mask: NDArray[Any]) -> NDArray[np.int64]:
-    """Return where a vector (n,) is not zero, ascending: .2 us for 1.0 of numpy's."""
+    """Return the indices where a vector (n,) is not zero, ascending: in .2 us; numpy takes 1.0."""
     return mask.nonzero()[0]
 
 
 def begins(ascending: NDArray[Any]) -> NDArray[np.bool_]:
-    """Mark each position that begins another value: a sixth of the time of `np.diff(…) != 0`."""
+    """Return which positions of a sorted vector (n,) begin a new value; the first always does.
+
+    This takes a sixth of the time of `np.diff(…) != 0`.
+    """
     found = np.ones(len(ascending), np.bool_)
     np.not_equal(ascending[1:], ascending[:-1], out=found[1:])
     return found

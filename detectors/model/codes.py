@@ -1,4 +1,4 @@
-"""The verdicts about one batch, as columns."""
+"""The recogniser's results for one batch, as columns."""
 
 from __future__ import annotations
 
@@ -11,27 +11,35 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """The verification codes of a batch, and whose they are: arrays of the batch's length."""
+    """Which events of a batch are verification codes, and of which platforms.
 
-    otp: NDArray[np.bool_]
-    platform: NDArray[np.uint32]  # `platform_id` of the key; 0 where the event is no code
-    trust: NDArray[np.uint8]  # of Trust; 0 where the event is no code
+    Arrays have the length of the batch.
+    """
+
+    otp: NDArray[np.bool_]  # true: the event is a verification code
+    platform: NDArray[np.uint32]  # `platform_id` of the platform's key; 0 if the event is no code
+    trust: NDArray[np.uint8]  # value of `Trust`; 0 if the event is no code
     confidence: NDArray[np.float32]  # 0..1
     names: Mapping[int, str]  # platform id -> key, for every platform of a code in the batch
-    check: NDArray[np.uint16] | None = None  # `name_check` of the key; none: keys share no id
-    named: Callable[[int], str] | None = None  # position -> the key of that very event
-    # Template of a text that only a sender's number names; 0 of any other. None: all are 0.
+    # `name_check` of the key. None: no two keys share an id.
+    check: NDArray[np.uint16] | None = None
+    # Position of an event -> its own key. None: use `names`.
+    named: Callable[[int], str] | None = None
+    # Template of a text that names no platform and comes from a number; else 0. None: all are 0.
     page: NDArray[np.uint32] | None = None
 
     def name(self, position: int) -> str:
-        """The key of the platform of the code at a position, exactly, where keys share an id."""
+        """Return the platform key of the code at a position.
+
+        The key is exact, even if several keys share the same id.
+        """
         if self.named is not None:
             return self.named(position)
         platform = int(self.platform[position])
         return self.names.get(platform, f"#{platform}")
 
     def part(self, first: int, last: int) -> Codes:
-        """The verdicts about the events from position `first` up to `last`, exclusive."""
+        """Return the results for the events from position `first` up to `last`, exclusive."""
         here = slice(first, last)
         named = self.named
         return Codes(

@@ -1,7 +1,7 @@
-"""The core's view of the world: trust classes, platform identities, a batch as columns.
+"""The input of the detection core: batches of events as columns, platform ids, trust classes.
 
-Everything else in this package works on these. A batch holds accepted, counted events of one
-partition in the order of its log; what was refused or is not counted never gets here.
+All other modules of the core work on these types. A batch has the accepted events of a partition in
+the order of its log. Rejected events, and events that do not count, are removed before.
 """
 
 from __future__ import annotations
@@ -19,15 +19,17 @@ from numpy.typing import NDArray
 from detectors.model.strings import Strings
 
 TICK_OFFSETS: Final = 4096
-"""Maintenance happens when a partition's log passes a multiple of this offset, and only then, so
-that state is a function of the log. Chosen: a tick every 80 ms at 50,000 events/s."""
+"""Number of offsets between two ticks. Maintenance runs only when a partition's log passes a
+multiple of this number, so the state depends on the log alone. Chosen: one tick every 80 ms at
+50,000 events/s."""
 
 TOKEN_BIT: Final = 1 << 63
-"""Set in a recipient's integer when it is a token's; E.164 has at most 15 digits (< 2**50)."""
+"""Flag in a recipient's integer: the recipient is a token, not a phone number. E.164 numbers have
+at most 15 digits (< 2**50)."""
 
 
 class Trust(IntEnum):
-    """Classes of trusted platforms, decided by the registry. All but NONE always pass."""
+    """Trust class of a platform, from the registry. Codes of all classes but NONE always pass."""
 
     NONE = 0
     BANK = 1
@@ -37,17 +39,17 @@ class Trust(IntEnum):
 
 
 class EventKind(IntEnum):
-    """An event's request to the core."""
+    """The kind of an event."""
 
     MESSAGE = 0
-    RECYCLED = 1  # the number has a new owner: its row is dropped
-    LISTED = 2  # the network's list of hot platforms, which no recipient is meant by
+    RECYCLED = 1  # the number has a new owner, so its row is dropped
+    LISTED = 2  # a list of hot platforms of the network; it concerns no recipient
 
 
 def platform_id(key: str) -> int:
-    """The 32-bit identity of a platform key: CRC-32 of its UTF-8 bytes, 0 becoming 1.
+    """Return the 32-bit id of a platform key: CRC-32 of its UTF-8 bytes; 1 instead of 0.
 
-    A gateway in any language can compute it; 0 stays free to mean "empty slot".
+    A gateway in any language can compute this id. The value 0 is reserved for "empty slot".
 
     >>> platform_id("sig:淘宝")
     3541351337
@@ -56,18 +58,19 @@ def platform_id(key: str) -> int:
 
 
 def name_check(key: str) -> int:
-    """Fifteen bits that tell most keys of one id apart, 1 to 32,767; not for outsiders.
+    """Return a second hash of a platform key, 1 to 32,767, which detects different keys of one id.
 
-    A CRC is easily forged, so names may share an id; this is another kind of hash.
+    A CRC is easy to forge, so an attacker can create names that share an id. This hash is of
+    another kind (BLAKE2b). It is for internal use only.
     """
     digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=2).digest()
     return int.from_bytes(digest) >> 1 or 1
 
 
 def platform_print(platform: int) -> int:
-    """The 16-bit print of a platform id: its upper half XOR its lower half, 0 becoming 1.
+    """Return the 16-bit print of a platform id: upper half XOR lower half; 1 instead of 0.
 
-    What a print cannot tell apart passes; two platforms share one with probability 2**-16.
+    Two platforms share a print with probability 2**-16. If one of them is known, both pass.
 
     >>> platform_print(0x1234_0001)
     4661
@@ -76,33 +79,33 @@ def platform_print(platform: int) -> int:
 
 
 class HotList(NamedTuple):
-    """The hot platforms of the whole network, as a record of the log has them."""
+    """A signed list of the hot platforms of the whole network, from a record in the log."""
 
-    version_ms: int  # when it was made: of two lists the later one counts
-    valid_until_ms: int  # by the log's time
-    platforms: tuple[int, ...]  # ids
-    mac: str  # hex: HMAC-SHA-256 of the three
+    version_ms: int  # time at which the list was made; the newest list counts
+    valid_until_ms: int  # end of validity, compared with the log's time
+    platforms: tuple[int, ...]  # platform ids
+    mac: str  # HMAC-SHA-256 of the three fields above, in hex
 
 
 class Block(NamedTuple):
-    """The events of one partition in a batch of several."""
+    """The events of one partition within a batch of several partitions."""
 
     partition: int
-    next_offset: int  # as that of a batch
-    first: int  # positions: from here
-    last: int  # up to here, exclusive
+    next_offset: int  # offset after the last record of this partition that the batch covers
+    first: int  # position of the first event
+    last: int  # position after the last event
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Columns of consecutive accepted events of one partition, in the order of the log.
 
-    Or of several partitions, one after the other: then `blocks` says which are whose, and
-    `partition` and `next_offset` are those of one of them.
+    A batch may also have the events of several partitions, one after the other. Then `blocks` gives
+    the events of each partition, and `partition` and `next_offset` belong to one of them.
 
-    Every column has length n. Strings a feed does not have are empty; each text has
-    `detectors.model.strings.SPARE` bytes of its own behind it. `next_offset` may lie beyond
-    the last event: records between were refused, or are not counted, and still move ticks.
+    Every column has length n. Strings that a feed does not provide are empty. Each text is followed
+    by `detectors.model.strings.SPARE` bytes that belong to no other text. `next_offset` may lie
+    beyond the last event: records in between were rejected or do not count, but they move ticks.
     """
 
     topic: str
@@ -111,30 +114,30 @@ class Batch:
     offset: NDArray[np.int64]  # strictly increasing in each partition
     event_time_ms: NDArray[np.int64]  # UTC
     recipient: NDArray[np.uint64]  # E.164 digits as an integer, or TOKEN_BIT | 63 bits of a token
-    kind: NDArray[np.uint8]  # of Kind
+    kind: NDArray[np.uint8]  # value of `EventKind`
     sender: Strings
-    text: Strings  # whole or the first characters; never kept
+    text: Strings  # the whole text or its first characters; never stored
     signature: Strings
     category: Strings
     platform: Strings  # the gateway's own `platform_id`
     template: Strings  # the gateway's `template_id`
     gateway: Strings
-    tokens: Mapping[int, str]  # recipient -> the token as written, for the tokens of this batch
-    blocks: tuple[Block, ...] = ()  # in the order of their events
-    # The account and the message id of the event at a position, which few are asked for.
+    tokens: Mapping[int, str]  # recipient -> token as received, for all tokens of this batch
+    blocks: tuple[Block, ...] = ()  # in the order of their events; empty for a single partition
+    # Position of an event -> its account and message id. A function, since few events need them.
     origin: Callable[[int], tuple[str, str]] | None = None
-    # The list in the event of kind LISTED at a position; None where it cannot be read.
+    # Position of an event of kind LISTED -> its list; None if the list cannot be parsed.
     listed: Callable[[int], HotList | None] | None = None
 
     def __len__(self) -> int:
         return len(self.offset)
 
     def of(self, block: Block) -> Batch:
-        """The same columns, under the name of one of its partitions."""
+        """Return the same columns, labelled with the partition and next offset of a block."""
         return replace(self, partition=block.partition, next_offset=block.next_offset)
 
     def newest_ms(self) -> dict[int, int]:
-        """The newest event time of each partition that has events here."""
+        """Return partition -> newest event time in ms, for each partition with events here."""
         blocks = self.blocks or (Block(self.partition, self.next_offset, 0, len(self)),)
         some = [block for block in blocks if block.first < block.last]
         if not some:

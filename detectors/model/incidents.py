@@ -1,7 +1,8 @@
-"""The memory of a flood for months: its messages from THROTTLE on, and what that rested on.
+"""Incident records: the messages of a flood since THROTTLE, and the evidence for that decision.
 
-All frozen. No text, and of platforms that pass anyhow (trusted ones, and those that the recipient
-knows) no more than their class: whom else somebody deals with is nobody's business.
+These records are stored for months, so they contain little personal data. They have no message
+text. A platform that passes anyway (a trusted platform, or one that the recipient knows) is not
+named: which services a person uses is private. All types are immutable.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ ClockName: TypeAlias = Literal["exact", "minute", "jitter_30s", "jitter_120s"]
 
 
 class FloodMessage(NamedTuple):
-    """One message from THROTTLE on; the fields from `platform` on are empty where it passes."""
+    """One message since THROTTLE.
+
+    For a trusted or known platform, the fields from `platform` on are empty.
+    """
 
     offset: int  # in the partition of the record's cause
     at_ms: int  # event time, UTC
-    would: Fate  # under the episode's lease, obeyed or not
+    would: Fate  # what the episode's lease decides, whether it is enforced or not
     novel: bool
     trust: Trust
     gateway: str
@@ -31,20 +35,21 @@ class FloodMessage(NamedTuple):
     sender: str = ""
     account: str = ""
     message_id: str = ""
-    lease: int = -1  # offset of the cause of the lease that refuses it; -1: none did
+    lease: int = -1  # offset of the event that caused the refusing lease; -1: none refuses it
 
 
 Listed: TypeAlias = tuple[int, int, Fate, bool, int, str, str, int, str, str, str, int]
-"""The fields of a `FloodMessage` while it waits: plain, for there are many of them."""
+"""The fields of a pending `FloodMessage`, as a plain tuple for speed, since there are many."""
 
 
 _TRUSTS: Final = tuple(Trust)
 
 
 def flood_messages(listed: Sequence[Listed]) -> tuple[FloodMessage, ...]:
-    """Return them with names for their fields.
+    """Return the messages as named tuples.
 
-    Past the constructor of the named tuple, which takes twice as long: a campaign has a million.
+    This skips the constructor of the named tuple, which takes twice as long. A campaign has a
+    million messages.
 
     >>> flood_messages([(7, 9, "pass", False, 1, "smsc-1", "", 0, "", "", "", -1)])[0].trust
     <Trust.BANK: 1>
@@ -59,7 +64,7 @@ def flood_messages(listed: Sequence[Listed]) -> tuple[FloodMessage, ...]:
 
 
 class EarlierSighting(NamedTuple):
-    """One platform's first message within a day, before THROTTLE; a known one has no name."""
+    """A sighting of the episode from before THROTTLE; a known platform is not named."""
 
     at_ms: int
     novel: bool
@@ -67,31 +72,31 @@ class EarlierSighting(NamedTuple):
     platform: str = ""
     platform_id: int = 0
     hot: bool = False
-    offset: int = -1  # -1: it came before the recipient was a suspect
+    offset: int = -1  # -1: the message came before the recipient became a suspect
 
 
 class KnownPrint(NamedTuple):
     """One platform of the recipient's memory, by its print."""
 
     print: int
-    level: Literal[0, 1, 2]  # it came once; on a second day; is a habit
-    last_ms: int  # as far as a row tells it, to the week; 0: it does not
+    level: Literal[0, 1, 2]  # 0: it came once; 1: on a second day; 2: it is a habit
+    last_ms: int  # time of its last use, to the week; 0: unknown
 
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """Everything that the decision for THROTTLE rested on."""
+    """The evidence on which the decision for THROTTLE was based."""
 
     reason: Reason
-    rungs: tuple[Rung, ...]  # each rule's score beside its bars
+    rungs: tuple[Rung, ...]  # each rule's score and thresholds
     born_ms: int  # first day of the recipient's row
     known: tuple[KnownPrint, ...]  # at most 14
-    clock: ClockName  # class of the stamps of the gateway whose message decided
-    list_version: int  # offset at which the list of hot platforms was made; 0: there was none
+    clock: ClockName  # clock class of the gateway that delivered the deciding message
+    list_version: int  # offset at which the list of hot platforms was made; 0: there was no list
 
 
 class Unlisted(NamedTuple):
-    """Messages of one hour of an episode that are counted and not listed."""
+    """Number of messages since the previous record that were counted but not listed."""
 
     passed: int
     refused: int
@@ -99,19 +104,19 @@ class Unlisted(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class IncidentRecord:
-    """Some of the messages of an episode; the first record of an episode says why it began."""
+    """Some of the messages of an episode. The first record also says why THROTTLE was decided."""
 
     episode_id: str
     epoch: int
     revision: int  # offset of the cause
     recipient: str
     mode: Mode
-    at_ms: int  # of the cause
-    first: int  # number of `messages[0]`, counted from 0 in the episode: a gap shows
-    messages: tuple[FloodMessage, ...]  # oldest first in the log; at most 64
-    unlisted: Unlisted | None  # since the record before
-    basis: Basis | None  # of the first record alone, as what follows
-    earlier: tuple[EarlierSighting, ...]
+    at_ms: int  # time of the cause
+    first: int  # index of `messages[0]` in the episode, from 0; shows whether a record is missing
+    messages: tuple[FloodMessage, ...]  # in log order; at most 64
+    unlisted: Unlisted | None  # messages since the previous record that are not listed
+    basis: Basis | None  # only in the first record
+    earlier: tuple[EarlierSighting, ...]  # only in the first record
     cause: Cause
     version: str
     config: str

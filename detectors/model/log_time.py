@@ -1,8 +1,8 @@
-"""Tells the time by the log itself, so that no single clock can say it.
+"""Computes the time from the event times in the log, robust against single wrong clocks.
 
-Event times are the word of gateways, and a gateway whose clock is a year ahead writes records that
-are as wrong. Nothing here looks at another clock: the many stamps of a partition bear each other
-out, and one that none bears out is not believed for long. Times are seconds since `EPOCH_S`.
+Event times come from gateways. If a gateway's clock is a year ahead, its event times are too. No
+other clock is used here. The many event times of a partition confirm each other, and a time that no
+other confirms is soon ignored. Times are seconds since `EPOCH_S`.
 """
 
 from __future__ import annotations
@@ -17,59 +17,65 @@ from detectors.model.arrays import indices
 from detectors.model.times import DAY_S
 
 AGREE: Final = 31
-"""Codes whose lower median is the time at the last of them. Chosen: fifteen wrong ones in a row do
-not move it, and after a pause of the feed the sixteenth does."""
+"""Number of latest codes whose lower median is the log's time. Chosen: fifteen wrong event times in
+a row do not move the median. After a pause of the feed, the sixteenth code moves it."""
 
 AHEAD_S: Final = 7 * DAY_S
-"""An event so far ahead of both the watermark and `AGREE` codes is refused. Chosen: a feed may rest
-for a week and lose nothing; after a longer rest a partition's first fifteen codes are refused."""
+"""A code that is this far ahead of both the watermark and the median of `AGREE` codes is rejected.
+Chosen: a feed may pause for a week without any loss. After a longer pause, a partition's first
+fifteen codes are rejected."""
 
 ASTRAY_S: Final = 2 * DAY_S
-"""State of a recipient from so long after an event, and after the log's time, is from a clock that
-was ahead. Chosen: an event is late, and decides nothing, from a day on; where codes are few a
-backlog of a day and a half must not look like the time. A clock that is one to two days ahead so
-keeps its recipient unjudged for the rest of the second day."""
+"""State that is this far after both an event and the log's time came from a clock that was ahead.
+
+Chosen: an event that is a day late decides nothing anyway, and with few codes a backlog of a day
+and a half must not look like the current time. The cost: if a clock is one to two days ahead, its
+recipient is not judged for the rest of the second day.
+"""
 
 SOON_S: Final = 3600
-"""The same for what is merely counted, or said again: a lease, the messages of a window."""
+"""The same distance for state that is only counted or is published again: leases, and the messages
+of a window."""
 
 TICKS: Final = 5
-"""Ticks whose medians the watermark rests on. Chosen: two may be wrong."""
+"""Number of ticks whose medians determine the watermark. Chosen: two of them may be wrong."""
 
 LEAP_S: Final = 7200
-"""A tick's median is believed at once up to so far ahead of the middle one, and four times what
-ticks are apart; a feed that rested for longer is believed when three ticks agree. Chosen."""
+"""Maximum distance of a tick's median ahead of the middle median at which it is accepted at once.
+Four times the distance between ticks is added. After a longer pause of the feed, the time is
+accepted when three ticks agree. Chosen."""
 
 BACK_S: Final = 900
-"""The watermark goes back once it is so far ahead of the middle one, and four times what ticks are
-apart. Chosen: half of the time that an episode has to be quiet."""
+"""The watermark goes back if it is this far ahead of the middle median. Four times the distance
+between ticks is added. Chosen: half of the quiet time that ends an episode."""
 
 _STEP_MAX_S: Final = DAY_S // 4
 _NO_LIMIT_S: Final = 1 << 62
 
 
 class LogTime:
-    """The codes of one pass, with the times of those before it."""
+    """The log's time at each code of one pass. Uses the codes before the pass too."""
 
     __slots__ = ("_all_s", "_at_s", "_before_s", "_gone", "_watermark_s", "newest_s")
 
     def __init__(self, before_s: Sequence[int], at_s: NDArray[np.int64], watermark_s: int) -> None:
         self._before_s, self._at_s = before_s, at_s
-        self._gone: NDArray[np.int64] | None = None  # positions that do not count any more
-        self._all_s: NDArray[np.int64] | None = None  # those before, and all of the pass
+        self._gone: NDArray[np.int64] | None = None  # positions of rejected codes
+        self._all_s: NDArray[np.int64] | None = None  # times before the pass, then of the pass
         self._watermark_s = watermark_s  # 0 before the first tick
-        # What the next pass needs.
+        # The newest event times: `before_s` of the next pass.
         self.newest_s: list[int] = [*before_s, *at_s[1 - AGREE :].tolist()][1 - AGREE :]
 
     def at(self, position: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The time when these codes (m,) of the pass came: the watermark, or what most agree on.
+        """Return the log's time when these codes (m,) of the pass came.
 
-        The lower median of a code and the thirty before it, or as many as there are.
+        This is the lower median of a code and the thirty codes before it (fewer if there are not so
+        many), but at least the watermark.
         """
         return np.maximum(self._middle(self._behind(position)), self._watermark_s)
 
     def _behind(self, position: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Up to where the times of all codes reach that came up to these."""
+        """Return, for each code, how many times of `_all_s` came up to and including this code."""
         if self._gone is not None:
             position = np.delete(np.arange(len(self._at_s)), self._gone)[position]
         return position + len(self._before_s) + 1
@@ -90,11 +96,11 @@ class LogTime:
 
     @property
     def limit_s(self) -> int:
-        """Up to here no code can be refused."""
+        """Return the time up to which no code can be rejected (fast check)."""
         return self._watermark_s + AHEAD_S if self._watermark_s else _NO_LIMIT_S
 
     def ahead(self) -> NDArray[np.int64]:
-        """Positions of the codes that are refused; none before the first tick."""
+        """Return the positions of codes that are rejected as ahead; none before the first tick."""
         own = self._at_s
         if own.max(initial=0) <= self.limit_s:
             return indices(own[:0])
@@ -103,21 +109,24 @@ class LogTime:
         return far[own[far] > self.at(far) + AHEAD_S]
 
     def without(self, position: NDArray[np.int64]) -> None:
-        """Counts positions without these, which still bear on the time of the others."""
+        """Number the positions without these codes from now on.
+
+        The event times of the removed codes still take part in the medians.
+        """
         self._gone = position
 
 
 class LogTimes:
-    """The same for the codes of several partitions, one after the other in one pass."""
+    """The log's time at the codes of several partitions, one after the other in one pass."""
 
     __slots__ = ("_edges", "_logs")
 
     def __init__(self, logs: Sequence[LogTime], edges: Sequence[int]) -> None:
-        """The codes of log i are those from `edges[i]` up to `edges[i + 1]`."""
+        """The codes from `edges[i]` up to `edges[i + 1]` belong to log i."""
         self._logs, self._edges = logs, edges
 
     def at(self, position: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The time when these codes (m,) of the pass came, each by its own log."""
+        """Return the time when these codes (m,) of the pass came, each by its own log."""
         if len(self._logs) == 1:
             return self._logs[0].at(position)
         which = np.searchsorted(self._edges, position, "right") - 1
@@ -129,19 +138,21 @@ class LogTimes:
 
 
 def latest(watermark_s: int, medians_s: Sequence[int], recent_s: Sequence[int]) -> int:
-    """The latest time that anything but a single clock says it is, at a tick.
+    """Return, at a tick, the latest time that is confirmed by more than a single clock.
 
-    A watermark lags after a pause, and where a few ticks hold months; the last codes do not.
+    The watermark may be too old after a pause, or if a few ticks cover months. The median of the
+    last codes is not.
     """
     order = sorted(recent_s)
     return max(watermark_s, *medians_s, order[(len(order) - 1) // 2] if order else 0)
 
 
 def watermark(held_s: int, medians_s: Sequence[int]) -> int:
-    """The watermark at a tick, from the one before and the last 1 to `TICKS` ticks' medians.
+    """Return the watermark at a tick, from the previous watermark and recent ticks' medians.
 
-    It is the newest median, or the middle one where the newest is far ahead of that. It goes back
-    only where most of three ticks or more agree that it is far ahead of them.
+    `medians_s`: the medians of the last 1 to `TICKS` ticks. The watermark moves to the newest
+    median, or to the middle one if the newest is far ahead of it. The watermark goes back only if
+    most of at least three ticks show that it is far ahead.
 
     >>> watermark(0, [100]), watermark(100, [100, 200]), watermark(200, [100, 200, 150])
     (100, 200, 200)

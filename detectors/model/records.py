@@ -1,7 +1,7 @@
-"""Actions and episode records, which tell the world, and the parts that they are made of.
+"""The output of detection: actions for gateways, episode records for people, and their parts.
 
-All frozen, none with a rule of detection in it; `streams/wire` writes and reads them. Every id is
-the position of the event that caused it, so that a replay repeats it.
+All types are immutable and contain no rules of detection. `streams/wire` serialises them. Every id
+is the log position of the event that caused it, so a replay creates the same ids.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from detectors.model.times import EPOCH_S
 
 
 class Level(IntEnum):
-    """The treatment of a recipient."""
+    """The state of an episode, and so the treatment of its recipient."""
 
     CLEAR = 0
     WATCH = 1
@@ -31,7 +31,7 @@ ALWAYS_PASS: Final = tuple(sorted(t for t in Trust if t is not Trust.NONE))
 
 
 class Cause(NamedTuple):
-    """The event that made something happen, or the tick that found it out."""
+    """The event, or the tick, that caused a record or action."""
 
     topic: str
     partition: int
@@ -40,12 +40,12 @@ class Cause(NamedTuple):
 
     @property
     def at_s(self) -> int:
-        """Seconds since the epoch of `detectors.recipients.row`."""
-        at_s = self[3] // 1000 - EPOCH_S  # `seconds`, without its call: all events ask
+        """Return the time in seconds since `EPOCH_S`."""
+        at_s = self[3] // 1000 - EPOCH_S  # `seconds` inlined: this is called for all events
         return at_s if 0 < at_s < 1 << 31 else seconds(self[3])
 
     def id(self, epoch: int) -> str:
-        """The id of whatever this event causes.
+        """Return the id of the action or episode that this event causes.
 
         >>> cause_partition(Cause("sms", 3, 17, 0).id(epoch=1), 1, "sms")
         3
@@ -54,7 +54,7 @@ class Cause(NamedTuple):
 
 
 def cause_partition(action_id: str, epoch: int, topic: str) -> int:
-    """The partition of the cause that an id names; -1 if it is of another epoch, topic or kind."""
+    """Return the partition in an id made by `Cause.id`; -1 if epoch, topic or format differ."""
     prefix = f"{epoch}:{topic}:"
     if not action_id.startswith(prefix):
         return -1
@@ -63,7 +63,7 @@ def cause_partition(action_id: str, epoch: int, topic: str) -> int:
 
 
 def seconds(at_ms: int) -> int:
-    """Milliseconds UTC as seconds since `EPOCH_S`; before 2020 all is 1, after 2088 the end.
+    """Return milliseconds UTC as seconds since `EPOCH_S`, limited to 1 (2020) and 2**31 - 1 (2088).
 
     >>> seconds(1_577_836_800_000 + 5_999)
     5
@@ -73,7 +73,7 @@ def seconds(at_ms: int) -> int:
 
 
 def utc_ms(at_s: int) -> int:
-    """Back to milliseconds UTC."""
+    """Return seconds since `EPOCH_S` as milliseconds UTC."""
     return (at_s + EPOCH_S) * 1000
 
 
@@ -90,28 +90,28 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The exceptions of a throttle, which refuses all other codes."""
+    """The exceptions of a throttle: codes that pass. All other codes are refused."""
 
     category: str
-    trust: tuple[Trust, ...]  # classes that pass
-    pass_ids: tuple[int, ...]  # platforms that pass, ascending
-    pass_prints: tuple[int, ...]  # the same by print, ascending; a platform sharing one passes too
+    trust: tuple[Trust, ...]  # trust classes that pass
+    pass_ids: tuple[int, ...]  # platform ids that pass, ascending
+    pass_prints: tuple[int, ...]  # prints that pass, ascending; every platform with such a print
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Counts of an episode: messages, platforms and novel platforms, from when to when."""
+    """Counts of an episode."""
 
-    messages: int
-    platforms: int
-    novel: int
-    first_ms: int
-    last_ms: int
+    messages: int  # messages of the flood
+    platforms: int  # platforms with a sighting in the episode
+    novel: int  # novel platforms among them
+    first_ms: int  # time of the first sighting
+    last_ms: int  # time of the newest message
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """The rule that decided."""
+    """The rule that decided, its score and threshold, and a sentence for people."""
 
     rule: str
     score: float
@@ -120,20 +120,20 @@ class Reason:
 
 
 class AgainWindow(NamedTuple):
-    """A refused platform whose next code passes, being asked for again: within this time, once."""
+    """A retry window: one code of a refused platform passes within this time, once."""
 
     platform_id: int
     from_ms: int
     until_ms: int  # exclusive
-    hot: bool  # abused in other floods: of those fewer pass
+    hot: bool  # true: other floods abuse the platform, so fewer such codes pass
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One lease, or its withdrawal; of one recipient's the highest (epoch, revision) holds.
+    """One lease, or its withdrawal. For each recipient, the highest (epoch, revision) applies.
 
-    A lease that stands may be told again with other windows: under its own id, with a new revision
-    and the cause of that.
+    A current lease may be published again with other retry windows. It then keeps its id, and has a
+    new revision and a new cause.
     """
 
     action_id: str
@@ -153,27 +153,27 @@ class Action:
     cause: Cause
     version: str
     config: str
-    again: tuple[AgainWindow, ...] = ()  # ascending by when they open
+    again: tuple[AgainWindow, ...] = ()  # retry windows, ascending by opening time
 
     @property
     def update(self) -> bool:
-        """True if it tells new windows of a lease that was told before."""
+        """Return true if this publishes new retry windows of an earlier lease."""
         return self.action_id != self.cause.id(self.epoch)
 
 
 class Sighting(NamedTuple):
-    """One platform's first message within a day, for the explanation."""
+    """One platform's first message within a day, for the explanation of a decision."""
 
     platform: str
     platform_id: int
     at_ms: int
     novel: bool
     trust: Trust
-    hot: bool = False  # abused in other floods, by the list that held then
+    hot: bool = False  # true: the platform was on the list of hot platforms at that time
 
 
 class Rung(NamedTuple):
-    """One rule's score beside its bars."""
+    """One rule's score and thresholds."""
 
     rule: str
     score: float
@@ -183,10 +183,10 @@ class Rung(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class EpisodeRecord:
-    """Everything about an episode at one change of it; of a renewal, what changed.
+    """The whole state of an episode at one change; for a renewal, only what changed.
 
-    A renewal says `since_ms`. It has the sightings since then, and neither path, rungs, scope nor
-    what is known of the recipient: those are in the record before, and in `completed`.
+    A renewal has `since_ms` and the sightings since then. Its path, rungs, scope and facts about
+    the recipient are empty: they are in the previous record, and `completed` merges both.
     """
 
     episode_id: str
@@ -203,22 +203,25 @@ class EpisodeRecord:
     path: tuple[Step, ...]
     sightings: tuple[Sighting, ...]  # of the episode, oldest first; at most 128
     rungs: tuple[Rung, ...]
-    scope: Scope  # what a throttle lets pass; none of a resend, which has no throttle
-    known: int  # platforms the recipient knows
-    memory_days: int  # since its row began
-    chronic: bool
+    scope: Scope  # exceptions of the throttle; `NOWHERE` for a resend, which has no throttle
+    known: int  # number of platforms that the recipient knows
+    memory_days: int  # age of the recipient's row in days
+    chronic: bool  # true: the recipient was under THROTTLE on too many recent days
     cause: Cause
     version: str
     config: str
-    since_ms: int | None = None  # time of the episode's record before, which this one goes on from
+    since_ms: int | None = None  # only in a renewal: time of the previous lease
 
 
 NOWHERE: Final = Scope("otp", (), (), ())
-"""Scope of a record that tells of no throttle's exceptions."""
+"""Scope of records without a throttle, and of renewals."""
 
 
 def completed(record: EpisodeRecord, before: EpisodeRecord) -> EpisodeRecord:
-    """Everything about an episode at a renewal, from what is known of it by the record before."""
+    """Return the complete record of a renewal, merged with the previous complete record.
+
+    A record that is not a renewal is returned as it is.
+    """
     if record.since_ms is None:
         return record
     sightings = {(s.at_ms, s.platform_id): s for s in (*before.sightings, *record.sightings)}
@@ -239,7 +242,7 @@ def completed(record: EpisodeRecord, before: EpisodeRecord) -> EpisodeRecord:
 
 
 def refuses(scope: Scope, platform: int, trust: Trust) -> bool:
-    """Tell if a throttle with this scope refuses a code of this platform."""
+    """Return true if a throttle with this scope refuses a code of this platform."""
     return not (
         trust in scope.trust
         or platform in scope.pass_ids

@@ -1,7 +1,7 @@
-"""Columns of strings: as Python's own objects, or as they lie in one buffer.
+"""Columns of strings: as a list of Python strings, or as slices of one buffer of bytes.
 
-A buffer needs no object for any string until somebody asks for it, which is what most of reading a
-large batch costs; its arrays cost more than they save where a batch is small.
+Creating string objects is most of the cost of reading a large batch. A buffer creates an object
+only when a string is needed. For small batches a list is faster, because the buffer needs arrays.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 SPARE: Final = 2
-"""Bytes behind each string of a buffer that belong to no other of its column: on a copy of the
-buffer they can be written over."""
+"""Number of bytes after each string of a buffer that belong to no other string of the column. They
+may be overwritten in a copy of the buffer."""
 
 _DISTINCT_MAX: Final = 16
-"""Up to this many distinct strings are counted by comparing; more, one by one. Chosen: a feed's
-gateways."""
+"""Up to this many distinct strings are counted by vectorised comparison; further ones one by one.
+Chosen: the number of a feed's gateways."""
 
 _NARROW: Final = 32
-"""Bytes up to which numpy makes the objects, in half the time. Chosen: senders, gateways."""
+"""Maximum width in bytes at which numpy creates the objects, in half the time. Chosen: enough for
+senders and gateways."""
 
 
 class Strings(ABC):
-    """A column of n strings. Bytes are UTF-8, of a lone surrogate as `surrogatepass` has it."""
+    """A column of n strings. Bytes are UTF-8; lone surrogates are encoded by `surrogatepass`."""
 
     __slots__ = ()
 
@@ -44,19 +45,19 @@ class Strings(ABC):
     @property
     @abstractmethod
     def length(self) -> NDArray[np.int64]:
-        """Bytes of each (n,)."""
+        """Return the length of each string in bytes, (n,)."""
 
     @abstractmethod
     def any(self) -> bool:
-        """Tell if a string is not empty."""
+        """Return true if at least one string is not empty."""
 
     @abstractmethod
     def pieces(self) -> list[bytes]:
-        """The bytes of each."""
+        """Return the bytes of each string."""
 
     @abstractmethod
     def matrix(self) -> NDArray[np.uint8] | None:
-        """The bytes (n, width) of strings that are all of one width > 0, or None."""
+        """Return the bytes as (n, width) if all strings have the same width > 0, else None."""
 
     @abstractmethod
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Strings:
@@ -72,7 +73,7 @@ class Strings(ABC):
 
 
 class StringList(Strings):
-    """Strings as objects.
+    """A column of Python strings.
 
     >>> column = StringList(["淘宝", ""])
     >>> len(column), column[0], list(column), column.counts()
@@ -95,19 +96,22 @@ class StringList(Strings):
 
     @property
     def length(self) -> NDArray[np.int64]:
-        """Bytes of each (n,): encodes all."""
+        """Return the length of each string in bytes, (n,). This encodes all strings."""
         return np.fromiter(map(len, self.pieces()), np.int64, len(self))
 
     def any(self) -> bool:
-        """Tell if a string is not empty."""
+        """Return true if at least one string is not empty."""
         return any(self.strings)
 
     def pieces(self) -> list[bytes]:
-        """The bytes of each."""
+        """Return the bytes of each string."""
         return [string.encode("utf-8", "surrogatepass") for string in self.strings]
 
     def matrix(self) -> NDArray[np.uint8] | None:
-        """The bytes (n, width) of strings of one width > 0, without a newline; else None."""
+        """Return the bytes as (n, width) if all strings have the same width > 0, else None.
+
+        Also returns None if a string has a newline.
+        """
         if not self.strings:
             return None
         joined = "\n".join((*self.strings, "")).encode("utf-8", "surrogatepass")
@@ -128,7 +132,9 @@ class StringList(Strings):
 
 
 class StringBuffer(Strings):
-    """Strings in a buffer: string i is `buffer[start[i]:stop[i]]`, both int64 (n,).
+    """A column of strings in a buffer: string i is `buffer[start[i]:stop[i]]`.
+
+    `start` and `stop` are int64 (n,).
 
     >>> column = StringBuffer.of(StringList(["淘宝", ""]))
     >>> len(column), column[0], list(column), column.counts()
@@ -161,15 +167,15 @@ class StringBuffer(Strings):
 
     @property
     def length(self) -> NDArray[np.int64]:
-        """Bytes of each (n,)."""
+        """Return the length of each string in bytes, (n,)."""
         return self.stop - self.start
 
     def any(self) -> bool:
-        """Tell if a string is not empty."""
+        """Return true if at least one string is not empty."""
         return bool((self.stop > self.start).any())
 
     def pieces(self) -> list[bytes]:
-        """The bytes of each."""
+        """Return the bytes of each string."""
         if (narrow := self._narrow()) is not None:
             return narrow
         buffer = self.buffer
@@ -183,14 +189,14 @@ class StringBuffer(Strings):
             return None
         octets = self._octets(width)
         octets *= np.arange(width, dtype=np.uint8) < length.astype(np.uint8)[:, None]
-        found = octets.view(f"S{width}").ravel()  # this type takes NULs at the end off
+        found = octets.view(f"S{width}").ravel()  # this type removes NULs at the end
         return found.tolist() if (np.strings.str_len(found) == length).all() else None
 
     def _octets(self, width: int) -> NDArray[np.uint8]:
         return items(self.buffer, width)[self.start].view(np.uint8).reshape(-1, width)
 
     def matrix(self) -> NDArray[np.uint8] | None:
-        """The bytes (n, width) of strings of one width > 0; else None."""
+        """Return the bytes as (n, width) if all strings have the same width > 0, else None."""
         length = self.length
         width = int(length[0]) if len(length) else 0
         return self._octets(width) if width and (length == width).all() else None
@@ -225,9 +231,9 @@ class StringBuffer(Strings):
 
 
 def joined(columns: Sequence[Strings], order: NDArray[np.int64]) -> Strings:
-    """The strings of some columns, one column after the other, in this order (n,).
+    """Return the strings of several columns, concatenated and then reordered by `order` (n,).
 
-    They lie in a buffer if most of them do.
+    The result is a buffer if most of the strings are in buffers.
     """
     lying = sum(len(column) for column in columns if isinstance(column, StringBuffer))
     if 2 * lying <= len(order):
@@ -246,16 +252,16 @@ def joined(columns: Sequence[Strings], order: NDArray[np.int64]) -> Strings:
 
 
 def items(buffer: bytes, width: int) -> NDArray[np.void]:
-    """At each place of the buffer the `width` > 0 bytes from there on, as one item; no copy."""
+    """Return a view of the buffer: item i is the `width` > 0 bytes from position i on."""
     places = max(0, len(buffer) - width + 1)
     return np.ndarray((places,), f"V{width}", buffer, 0, (1,))
 
 
 def lines(joined: bytes, n: int) -> NDArray[np.uint8] | None:
-    """The bytes (n, width) of n lines of one width > 0, each with its newline; else None.
+    """Return the bytes (n, width) of n lines of the same width > 0, else None.
 
-    Newlines fill the last column and stand nowhere else, so that no line can be longer or shorter
-    than its neighbours, nor begin in another.
+    `joined` has a newline after each line. The check requires newlines in the last column and
+    nowhere else, so lines of different widths are never accepted.
     """
     width = joined.find(b"\n")
     if width < 1 or len(joined) != n * (width + 1):

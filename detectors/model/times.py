@@ -1,15 +1,16 @@
-"""The constants that times are counted with."""
+"""Constants of time."""
 
 from __future__ import annotations
 
 from typing import Final
 
 EPOCH_S: Final = 1_577_836_800
-"""2020-01-01 UTC, in Unix seconds. The core counts seconds and days from here: 31 bits of seconds
-last until 2088."""
+"""2020-01-01 UTC, in Unix seconds. The core counts seconds and days from this time, so 31 bits of
+seconds are enough until 2088."""
 
 DAY_S: Final = 86_400
-"""A platform's messages within a day are one sighting; seen longer ago than that, it is known."""
+"""One day. Messages of a platform within a day are one sighting. A platform that was seen longer
+ago is known."""
 
 MINUTE_S: Final = 60
 HOUR_S: Final = 3600

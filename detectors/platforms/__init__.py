@@ -1,1 +1,1 @@
-"""Figures of platforms: how much each sends, to whom it is new, and how much of it is of floods."""
+"""Figures of platforms: codes sent, recipients, first contacts, share of floods, and sweeps."""

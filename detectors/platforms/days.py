@@ -1,7 +1,8 @@
-"""Figures of platforms in the whole network, by day: the sums of all partitions' parts.
+"""Daily figures of platforms in the whole network: sums over the parts that partitions publish.
 
-A function of the parts: each counts once, however often it was written, because a partition gives
-them out in the order of their offsets. A partition that begins anew has a higher epoch.
+Each part counts once, even if it was written several times: a partition publishes parts in the
+order of their offsets, so parts that are not newer are ignored. When offsets start again, the
+epoch is higher.
 """
 
 from __future__ import annotations
@@ -14,23 +15,25 @@ from detectors.platforms.figures import REST, PlatformPart
 from detectors.platforms.sweeps import Sweep
 
 KEPT_DAYS: Final = 7
-"""Days of which figures are known, today among them."""
+"""Number of days for which figures are retained, including today."""
 
 NETWORK_MOST: Final = 50_000
-"""Platforms that are known at a time; those of fewest codes give way, at midnight."""
+"""Maximum number of platforms that are retained. Those with the fewest codes are dropped at
+midnight."""
 
 TREND_LEAST: Final = 20
-"""Codes a day before which a trend says nothing. Chosen: a tenth more or less is chance then."""
+"""Minimum mean number of codes a day for a trend. Chosen: with fewer, differences of a tenth are
+chance."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlatformDay:
     """One platform on one day (UTC)."""
 
-    day_ms: int  # when it began
+    day_ms: int  # beginning of the day
     codes: int
-    recipients: int  # whose first code of it in 24 hours came on this day
-    strangers: int  # of these, those who did not know it
+    recipients: int  # recipients that got the platform's first code in 24 hours on this day
+    strangers: int  # first contacts: such recipients that did not know the platform
     flood_codes: int  # codes that were evidence of a flood
 
 
@@ -40,34 +43,37 @@ class PlatformFigures:
 
     platform: str
     platform_id: int
-    newest_ms: int  # when the newest of these days began
-    days: tuple[PlatformDay, ...]  # that it sent anything on, oldest first
-    codes: int  # of all these days
-    flood_share: float  # of its codes, those that were evidence of floods, 0 to 1
-    strangers_share: float  # of its recipients, those who did not know it, 0 to 1
-    trend: float | None  # codes of yesterday by the mean of the days before; None: too few
-    sweeps: tuple[Sweep, ...] = ()  # of the last day, one of each rule at most
+    newest_ms: int  # beginning of the newest of these days
+    days: tuple[PlatformDay, ...]  # days on which the platform sent codes, oldest first
+    codes: int  # number of codes on all these days
+    flood_share: float  # share of its codes that were evidence of floods, 0 to 1
+    strangers_share: float  # share of its recipients that did not know the platform, 0 to 1
+    # Codes of yesterday divided by the mean of the days before. None: too few codes.
+    trend: float | None
+    sweeps: tuple[Sweep, ...] = ()  # sweeps of the last day, at most one per rule
 
 
 class NetworkDays:
-    """The sums by day and platform. Bounded by `KEPT_DAYS` and `NETWORK_MOST`."""
+    """Sums by day and platform. `KEPT_DAYS` and `NETWORK_MOST` bound the size."""
 
     __slots__ = ("ahead", "changed", "days", "first_day", "names", "newest_day", "read", "stale")
 
     def __init__(self, first_day: int = 0) -> None:
         self.days: dict[int, dict[int, list[int]]] = {}  # day -> platform -> sums
         self.names: dict[int, str] = {}
-        self.changed: set[int] = set()  # platforms, since somebody emptied it
-        self.read: dict[int, tuple[int, int]] = {}  # partition -> epoch and offset of its newest
-        self.first_day = first_day  # what is older is not known
+        self.changed: set[int] = set()  # platforms changed since the reader emptied this set
+        # Partition -> (epoch, offset) of its newest part.
+        self.read: dict[int, tuple[int, int]] = {}
+        self.first_day = first_day  # first day that is retained
         self.newest_day = first_day
-        self.stale = 0  # parts of before the first day
-        self.ahead = 0  # parts of after the limit
+        self.stale = 0  # number of parts from before the first day
+        self.ahead = 0  # number of parts from after the limit
 
     def take(self, part: PlatformPart, limit_ms: int) -> bool:
-        """Add a part; False if it was there already, is too old, or is past `limit_ms`.
+        """Add a part; return false if it is not new, is too old, or is past `limit_ms`.
 
-        A partition whose clock is ahead would have all others' days forgotten.
+        The limit protects against a partition whose clock is ahead: its part would begin a new day,
+        and the days of all other partitions would be dropped.
         """
         if part.start_ms > limit_ms:
             self.ahead += 1
@@ -96,7 +102,7 @@ class NetworkDays:
         return True
 
     def _turn(self, day: int) -> None:
-        """Begin a new day: what is a week old is forgotten, and trends are others."""
+        """Begin a new day: drop days past `KEPT_DAYS`, and mark all platforms as changed."""
         self.newest_day = day
         self.first_day = max(self.first_day, day - KEPT_DAYS + 1)
         self.days = {d: sums for d, sums in self.days.items() if d >= self.first_day}
@@ -115,7 +121,7 @@ class NetworkDays:
         self.names = {p: name for p, name in self.names.items() if p in totals}
 
     def figures(self, platform: int) -> PlatformFigures | None:
-        """One platform's, or None if it sent nothing in these days, or is the rest."""
+        """Return one platform's figures; None if it sent nothing in these days, or is `REST`."""
         if platform == REST:
             return None
         days = tuple(
@@ -139,7 +145,7 @@ class NetworkDays:
         )
 
     def _trend(self, platform: int) -> float | None:
-        whole = range(self.first_day, self.newest_day)  # today is not over
+        whole = range(self.first_day, self.newest_day)  # complete days: without today
         codes = [self.days.get(day, {}).get(platform, [0])[0] for day in whole]
         before = codes[:-1]
         if not before or sum(before) < TREND_LEAST * len(before):
@@ -147,9 +153,9 @@ class NetworkDays:
         return round(codes[-1] * len(before) / sum(before), 2)
 
     def flood_share(self) -> float:
-        """Of all codes of these days, those that were evidence of floods; 0 where there are none.
+        """Return the share of all codes of these days that were evidence of floods; 0 if no codes.
 
-        The rest, which is told by no name, counts too.
+        Platforms that are counted together as `REST` are included.
         """
         sums = [held for day in self.days.values() for held in day.values()]
         codes = sum(held[0] for held in sums)

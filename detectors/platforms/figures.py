@@ -1,7 +1,7 @@
-"""Figures of platforms in one partition: partial sums, given out at ticks.
+"""Figures of platforms in one partition: partial sums, published at ticks.
 
-They decide nothing. What is given out is a function of the log: everything between two ticks, at
-the first of which in a new half hour by the log's time the sums so far are told and begin anew.
+No decision depends on them. The parts depend only on the log: at the first tick of a new half hour,
+by the log's time, the sums so far are published as a part and start again at 0.
 """
 
 from __future__ import annotations
@@ -18,17 +18,19 @@ from detectors.model.records import Cause, utc_ms
 from detectors.platforms.strangers import FOLD_OFFSETS, SweepPart
 
 PART_S: Final = 1800
-"""Seconds of one part: an hour's delay at most, and 48 parts a day of each partition."""
+"""Length of a part in seconds. The delay is at most an hour, with 48 parts a day per partition."""
 
 PART_PLATFORMS: Final = 4096
-"""Platforms of a part that are told by name, those of most codes; the rest is one sum. A part has
-300 kB then, under every broker's limit."""
+"""Maximum number of platforms named in a part, those with most codes. All others are one sum
+(`REST`). A part then has 300 kB, which is below every broker's limit."""
 
 PLATFORMS_MOST: Final = 32_768
-"""Platforms that are counted apart at a time; further ones count with the rest."""
+"""Maximum number of platforms that are counted separately at a time. Further ones count as
+`REST`."""
 
 REST: Final = 0
-"""Id of the rest: no platform has it."""
+"""Platform id for the sum of all platforms that are not counted separately. No platform has this
+id."""
 
 _NONE: Final = np.zeros(0, np.uint32)
 CODES, SIGHTED, STRANGE, FLOODED = range(4)
@@ -39,27 +41,27 @@ _COLUMNS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class PlatformCounts:
-    """Of one platform, in one part."""
+    """The counts of one platform in one part."""
 
     platform: str
     platform_id: int
     codes: int
-    recipients: int  # to whom it was the first of this platform in 24 hours
-    strangers: int  # of these, those who did not know the platform
+    recipients: int  # recipients that got the platform's first code in 24 hours
+    strangers: int  # first contacts: such recipients that did not know the platform
     flood_codes: int  # codes that are evidence of a flood: novel, untrusted, in an episode
 
 
 @dataclass(frozen=True, slots=True)
 class PlatformPart:
-    """The sums of one partition in one half hour by its log."""
+    """The sums of one partition in one half hour of its log's time."""
 
     partition: int
-    offset: int  # of the tick that gave it out: it rises within a partition
+    offset: int  # offset of the tick that published it; ascending within a partition
     epoch: int
-    start_ms: int  # of the half hour; by the log's time, not by each message's
-    platforms: tuple[PlatformCounts, ...]  # in the order of their ids, the rest first
-    hot: HotPart | None = None  # for the network's list, where it is told now
-    sweep: SweepPart | None = None  # strangers by neighbourhood, likewise
+    start_ms: int  # beginning of the half hour, by the log's time, not by event times
+    platforms: tuple[PlatformCounts, ...]  # ascending by id, so `REST` is first
+    hot: HotPart | None = None  # sums for the network's list of hot platforms, if due now
+    sweep: SweepPart | None = None  # first contacts by neighbourhood, if due now
 
 
 class Figures:
@@ -68,16 +70,17 @@ class Figures:
     __slots__ = ("counts", "ids", "number", "pending", "rest", "waiting")
 
     def __init__(self) -> None:
-        self.number = 0  # of the half hour; 0 before the first tick
+        self.number = 0  # number of the half hour; 0 before the first tick
         self.ids = _NONE  # platforms (n,), ascending
-        self.counts = np.zeros((0, _COLUMNS), np.int64)  # codes, recipients, strangers, of floods
-        self.rest = [0] * _COLUMNS
-        # What came, by column, not counted yet: arrays, and one by one.
+        # Columns: codes, recipients, first contacts, codes of floods.
+        self.counts = np.zeros((0, _COLUMNS), np.int64)
+        self.rest = [0] * _COLUMNS  # the same columns for `REST`
+        # Platforms that are not counted yet, by column: as arrays, and one by one.
         self.pending: list[list[NDArray[np.uint32]]] = [[] for _ in range(_COLUMNS)]
         self.waiting: list[list[int]] = [[] for _ in range(_COLUMNS)]
 
     def fold(self) -> None:
-        """Count what came; when it is done changes nothing but what it costs."""
+        """Add the pending platforms to the counts. The moment of the call affects only the cost."""
         for column in range(_COLUMNS):
             came = [*self.pending[column], np.array(self.waiting[column], np.uint32)]
             ids, counts = np.unique_counts(np.concatenate(came))
@@ -102,7 +105,10 @@ class Figures:
     def tick(
         self, watermark_s: int, cause: Cause, epoch: int, named: Callable[[int], str]
     ) -> PlatformPart | None:
-        """At a tick: the part that is whole now, or None."""
+        """Return, at a tick, the part that is complete now, or None.
+
+        `named`: returns the name of a platform id.
+        """
         number = watermark_s // PART_S
         begun, self.number = self.number, number
         if begun and number != begun:
@@ -114,7 +120,7 @@ class Figures:
         return None
 
     def _bound(self) -> None:
-        """Keep the platforms of most codes apart; the lower id where two have as many."""
+        """Keep the platforms with most codes within `PLATFORMS_MOST`; ties go to the lower id."""
         if len(self.ids) > PLATFORMS_MOST:
             self._keep(PLATFORMS_MOST)
 
@@ -147,13 +153,13 @@ class Figures:
         )
 
     def state(self) -> list[Any]:
-        """Plain data, the same whatever the order in which they came and were counted."""
+        """Return plain data for a checkpoint, independent of the order of counting."""
         self.fold()
         return [self.number, self.ids.tobytes(), self.counts.tobytes(), list(self.rest)]
 
 
 def figures_of(state: Iterable[Any]) -> Figures:
-    """The inverse of `Figures.state`. Raises ValueError where ids and counts do not match."""
+    """Restore the result of `Figures.state`. Raises ValueError if ids and counts do not match."""
     number, ids, counts, rest = state
     figures = Figures()
     figures.number = number

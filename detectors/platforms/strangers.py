@@ -1,9 +1,11 @@
-"""Strangers of each platform by neighbourhood, in one partition: what a sweep is seen by.
+"""First contacts ("strangers") of each platform by neighbourhood of numbers, in one partition.
 
-A sweep is one platform that goes through numbers which lie together. Numbers are spread over
-partitions, so no partition sees a range; each tells sums by thousand (a number without its last
-three digits), and an agent adds them up (`detectors.platforms.sweeps`). They decide nothing.
-Suspects are left out: what comes to them is a flood's, or a person's in a rush.
+A first contact is a recipient that did not know a platform and got its first code in 24 hours. A
+sweep is one platform that sends to many neighbouring numbers. Numbers are spread over partitions,
+so no partition sees a whole range. Each partition publishes sums by thousand (the number without
+its last three digits), and an agent adds them up to find sweeps (`detectors.platforms.sweeps`). No
+decision depends on these sums. Suspects are left out, because their codes belong to a flood or to a
+person in a hurry.
 """
 
 from __future__ import annotations
@@ -20,51 +22,54 @@ from detectors.model.records import utc_ms
 from detectors.model.rows import rows_of
 
 SLOT_S: Final = 300
-"""Seconds of one part: a sweep of 300 numbers a minute is seen after some ten minutes."""
+"""Length of a part in seconds. A sweep of 300 numbers a minute is found after about ten minutes."""
 
 PAIRS_PART: Final = 2048
-"""Pairs of platform and thousand that a part tells, those of most strangers: under 100 kB. Ordinary
-traffic of 100 million numbers in 32 partitions has a thousand in five minutes."""
+"""Maximum number of pairs (platform, thousand) in a part, those with most first contacts: below 100
+kB. Normal traffic of 100 million numbers in 32 partitions has a thousand pairs in five minutes."""
 
 PAIRS_MOST: Final = 32_768
-"""Pairs at a time: 1 MB."""
+"""Maximum number of pairs in memory: 1 MB."""
 
 FOLD_OFFSETS: Final = 64 * TICK_OFFSETS
-"""At each tick whose offset is a multiple of this, what came is counted, in figures too: sorting
-many costs less than few many times. By the offset, and not by what waits, so that a copy of the
-state, for which all is counted, does not move the moments at which the least lose their count."""
+"""Ticks at multiples of this offset add pending data to the sums (also in `figures`). One large
+sort is cheaper than many small ones.
 
-_NEIGHBOURHOODS: Final = np.uint64(1 << 31)  # beside a platform's 32 bits, and one for "fresh"
+Aggregates at fixed offsets, not when a queue reaches a length. A snapshot also aggregates, and it
+must not change which pairs are dropped; otherwise a replay would give a different result.
+"""
+
+_NEIGHBOURHOODS: Final = np.uint64(1 << 31)  # a u64 also has 32 bits of platform, 1 bit of "fresh"
 
 NO_THOUSAND: Final = 0
-"""Stands for all tokens, which have no neighbours."""
+"""Value of `thousand` for all tokens, which have no neighbours."""
 
 
 class Thousand(NamedTuple):
-    """The strangers of one platform among a thousand numbers."""
+    """The first contacts of one platform among a thousand neighbouring numbers."""
 
     platform_id: int
     thousand: int  # a number without its last three digits, or NO_THOUSAND
-    strangers: int  # who did not know the platform, and got its first code in 24 hours
-    fresh: int  # of these, those of whom no code was ever seen
+    strangers: int  # first contacts: recipients that did not know the platform
+    fresh: int  # first contacts for which no code of any platform was seen before
 
 
 class SweepPart(NamedTuple):
-    """One partition's sums in five minutes by its log."""
+    """One partition's sums in five minutes of its log's time."""
 
     start_ms: int
-    thousands: tuple[Thousand, ...]  # in the order of platforms, then numbers
+    thousands: tuple[Thousand, ...]  # ascending by platform, then by thousand
 
 
 class Strangers:
-    """The sums since the last part. Bounded by `PAIRS_MOST` and what comes in `FOLD_OFFSETS`."""
+    """The sums since the last part, bounded by `PAIRS_MOST` and the codes of `FOLD_OFFSETS`."""
 
     __slots__ = ("number", "pending", "sums")
 
     def __init__(self) -> None:
-        self.number = 0  # of the five minutes; 0 before the first tick
-        self.sums = np.zeros((0, 4), np.int64)  # as `Thousand`; in the order of the first two
-        self.pending: list[tuple[NDArray[Any], ...]] = []  # what came, as `meet` was told
+        self.number = 0  # number of the five minutes; 0 before the first tick
+        self.sums = np.zeros((0, 4), np.int64)  # rows are `Thousand`s, ascending
+        self.pending: list[tuple[NDArray[Any], ...]] = []  # arguments of `meet`, not yet in `sums`
 
     def meet(
         self,
@@ -72,11 +77,11 @@ class Strangers:
         recipient: NDArray[np.uint64],
         fresh: NDArray[np.bool_],
     ) -> None:
-        """Note strangers (n,), each of a platform."""
+        """Record first contacts (n,): platform, recipient, and whether the recipient is fresh."""
         self.pending.append((platform, recipient, fresh))
 
     def fold(self) -> None:
-        """Count what came."""
+        """Add the pending first contacts to the sums."""
         if not self.pending:
             return
         platform, recipient, fresh = map(np.concatenate, zip(*self.pending, strict=True))
@@ -87,7 +92,7 @@ class Strangers:
         self.sums = summed([self.sums, rows]) if len(self.sums) else rows
 
     def tick(self, watermark_s: int, offset: int) -> SweepPart | None:
-        """At the tick of an offset: the part that is whole now, or None."""
+        """Return, at the tick of this offset, the part that is complete now, or None."""
         number = watermark_s // SLOT_S
         begun, self.number = self.number, number
         if not begun or number == begun:
@@ -102,13 +107,13 @@ class Strangers:
         return SweepPart(utc_ms(begun * SLOT_S), tuple(rows_of(Thousand, *told.T.tolist())))
 
     def state(self) -> list[Any]:
-        """Plain data, the same whatever the order in which they came."""
+        """Return plain data for a checkpoint, independent of the order of counting."""
         self.fold()
         return [self.number, self.sums.tobytes()]
 
 
 def strangers_of(state: Sequence[Any]) -> Strangers:
-    """The inverse of `Strangers.state`. Raises ValueError where the sums are none."""
+    """Restore the result of `Strangers.state`. Raises ValueError if the sums are malformed."""
     strangers = Strangers()
     strangers.number, held = state
     strangers.sums = np.frombuffer(held, np.int64).reshape(-1, 4)
@@ -118,9 +123,10 @@ def strangers_of(state: Sequence[Any]) -> Strangers:
 def _counted(
     platform: NDArray[np.uint32], thousand: NDArray[np.uint64], fresh: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
-    """The sums (m, 4) of strangers (n,), one a row, as `summed` has them.
+    """Return the sums (m, 4) of first contacts (n,), in the form of `summed`.
 
-    Those of one country fit in a word each, and words are sorted in a fifth of the time of rows.
+    If all numbers are from one country, a first contact fits into a u64. Sorting these takes a
+    fifth of the time of sorting rows.
     """
     known = thousand[thousand != NO_THOUSAND]
     first = known.min() - 1 if len(known) else np.uint64(0)
@@ -128,7 +134,7 @@ def _counted(
         rows = np.ones((len(platform), 4), np.int64)
         rows[:, 0], rows[:, 1], rows[:, 3] = platform, thousand, fresh
         return summed([rows])
-    place = np.where(thousand == NO_THOUSAND, 0, thousand - first)  # NO_THOUSAND stands first
+    place = np.where(thousand == NO_THOUSAND, 0, thousand - first)  # NO_THOUSAND is first
     words = platform.astype(np.uint64) << np.uint64(32) | place << np.uint64(1) | fresh
     words.sort()
     pairs = words >> np.uint64(1)
@@ -144,7 +150,7 @@ def _counted(
 
 
 def summed(rows: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
-    """The sums of rows (n, 4) by platform and thousand, in their order.
+    """Return the sums of rows (n, 4), ascending by platform and thousand.
 
     >>> summed([np.array([[7, 2, 1, 0], [7, 1, 1, 1]]), np.array([[7, 2, 3, 1]])]).tolist()
     [[7, 1, 1, 1], [7, 2, 4, 1]]
@@ -163,7 +169,7 @@ def summed(rows: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
 
 
 def _most(sums: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """Sums of most strangers, in the same order; of as many, those that stand first."""
+    """Return the `most` rows with most first contacts, in the same order; ties go to the first."""
     if len(sums) <= most:
         return sums
     kept: NDArray[np.int64] = sums[np.sort(np.argsort(-sums[:, 2], kind="stable")[:most])]

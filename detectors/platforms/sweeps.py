@@ -1,16 +1,20 @@
-"""Sweeps: one platform that goes through numbers which lie together, seen across all partitions.
+"""Sweeps: one platform that sends to many neighbouring numbers, detected across all partitions.
 
-Whoever earns by each message that is delivered (artificial traffic), or collects which numbers are
-in use, has one platform send to many neighbours. It is told to people and throttles nobody: each
-recipient gets one code. Two rules, each about one platform:
+An attacker who is paid per delivered message (artificial traffic), or who collects which numbers
+are in use, makes one platform send to many neighbouring numbers. A sweep is reported to operators,
+and throttles nobody, because each recipient gets only one code. A thousand is a range of 1,000
+numbers: a number without its last three digits. A first contact ("stranger") is a recipient that
+did not know the platform. There are two rules, each about one platform:
 
-- `range`: thousands that are full within an hour, and stand out from its next fullest ones. A
-  campaign in a city takes a day for as many. Or one, as good as whole, within 24 hours.
-- `fresh`: in an hour, strangers of whom no code was ever seen. Numbers that nobody uses are swept
-  as well as others; people who sign up are seldom new to all platforms.
+- `range`: several neighbouring thousands have many first contacts within an hour, and many more
+  than the platform's other thousands. A marketing campaign in a city takes a day for as many. Also,
+  within 24 hours, a single thousand that is nearly complete.
+- `fresh`: many first contacts in an hour are numbers for which no code was ever seen. A sweep also
+  reaches numbers that nobody uses. People who sign up are seldom new to all platforms.
 
-A firm that signs up some hundreds of numbers in a row touches two thousands at most: `range` asks
-for five of one hundred thousand, and `fresh` leaves six out, three firms'.
+A company that signs up several hundred consecutive numbers touches at most two thousands. So
+`range` requires five thousands within one hundred thousand numbers. `fresh` ignores the six
+thousands with most fresh numbers, enough for three companies.
 """
 
 from __future__ import annotations
@@ -34,96 +38,113 @@ HOUR_SLOTS: Final = HOUR_MS // SLOT_MS
 DAY_SLOTS: Final = DAY_MS // SLOT_MS
 
 RANGE_LEAST: Final = 20
-"""Strangers in an hour in each of `RANGE_THOUSANDS`: ten times those of a campaign that reaches
-five of a hundred in its city in a day."""
+"""Rule `range`: minimum number of first contacts within an hour in each of `RANGE_THOUSANDS`
+thousands. This is ten times the number of a campaign that reaches 5 % of its city in a day."""
 
 RANGE_THOUSANDS: Final = 5
-"""One more than two firms touch: a platform that everybody uses has two in one hundred thousand
-numbers within an hour every few weeks (simulated)."""
+"""Rule `range`: minimum number of such thousands within one hundred thousand numbers. Two companies
+touch four. A platform that everybody uses has two companies in one hundred thousand numbers within
+an hour every few weeks (simulated)."""
 
 RANGE_FACTOR: Final = 2
-"""Times the fullest thousand that is not spared. Of Poisson's numbers, one in a thousand of a
-city's does not come to it."""
+"""Rule `range`: minimum ratio to the fullest thousand after the `SPARED` ones. With Poisson
+counts, fewer than one in 1,000 of a city's thousands reach this ratio."""
 
 RANGE_ALONE: Final = 600
-"""Strangers in one thousand, in 24 hours, that need no others: more than a firm signs up."""
+"""Number of first contacts in a single thousand within 24 hours that is a range by itself: more
+than a company signs up."""
 
 SPARED: Final = 22
-"""A platform's fullest thousands, which are not compared with: two ranges of ten thousand numbers
-that lie anyhow."""
+"""Number of a platform's fullest thousands that are left out of the comparison: two ranges of ten
+thousand numbers each, at any position."""
 
 WIDE_FILLED: Final = 50
-"""Of the hundred thousands of a hundred thousand numbers, so many with `WIDE_EACH` strangers are a
-range too: half, as a range that lies anyhow fills half of one of two. Chosen: a city seldom has
-five of ten ranges of ten thousand that lie together."""
+"""Rule `range`: number of thousands with `WIDE_EACH` first contacts, among the hundred thousands of
+one hundred thousand numbers, that is a range too.
+
+This is half of them, because a range at any position fills at least half of one of two neighbouring
+hundred thousands. Chosen: a city seldom has five of ten neighbouring ranges of ten thousand.
+"""
 
 WIDE_EACH: Final = 5
+"""Minimum number of first contacts of a thousand for `WIDE_FILLED`."""
 
 WIDE_SPARED: Final = 2
-"""As `SPARED`, for hundred thousands."""
+"""Number of fullest hundred thousands that are left out of the comparison, like `SPARED`."""
 
 FRESH_LEAST: Final = 20
-"""Fresh strangers within an hour."""
+"""Rule `fresh`: minimum number of fresh first contacts within an hour. Fresh means that no code of
+any platform was seen before."""
 
 FRESH_TOKENS: Final = 600
-"""The same where recipients are tokens, which have no neighbours: more than a firm signs up."""
+"""The same minimum if recipients are tokens, which have no neighbours: more than a company signs
+up."""
 
 FRESH_SHARE: Final = 0.1
-"""Of its strangers."""
+"""Rule `fresh`: minimum share of fresh ones among the platform's first contacts."""
 
 FRESH_LIFT: Final = 5
-"""Times the share of all other platforms. So nothing is told while the detector is new to its
-network, or forgets recipients for want of room: then everybody is fresh."""
+"""Rule `fresh`: minimum ratio of this share to that of all other platforms. So nothing is reported
+while the detector is new in a network, or evicts recipients because its table is full: then
+everybody is fresh."""
 
 FRESH_Z: Final = 8.0
-"""Standard deviations above what the platform had at this hour on the days before; the deviation is
-Poisson's and two fifths of the mean."""
+"""Rule `fresh`: minimum number of standard deviations above the platform's mean at this hour of the
+previous days. The variance is that of Poisson plus (`FRESH_SWAY` times the mean) squared."""
 
 FRESH_SWAY: Final = 0.4
+"""Standard deviation between days, as a share of the mean."""
 FRESH_DAYS: Final = 3
-"""Days that must be known."""
+"""Minimum number of previous days that must be known."""
 
 FIRM_THOUSANDS: Final = 6
-"""Of a platform those of most fresh strangers, which do not count: of three firms in an hour, as a
-platform that everybody uses has two now and then (simulated)."""
+"""Number of a platform's thousands with most fresh first contacts that do not count. This allows
+three companies in an hour; a platform that everybody uses sometimes has two (simulated)."""
 
 BASE_DAYS: Final = 7
+"""Number of days for which fresh first contacts are remembered."""
 BASE_PLATFORMS: Final = 4096
-"""Platforms of an hour whose fresh strangers are remembered, those of most."""
+"""Maximum number of platforms per hour whose fresh first contacts are remembered, the highest
+counts."""
 
 ROWS_MOST: Final = 1 << 22
-"""Sums of a day that are held, 130 MB: strangers of 40 million numbers. Past it single strangers of
-the oldest slots are forgotten."""
+"""Maximum number of sums (platform, thousand) of a day, 130 MB: first contacts of 40 million
+numbers. Past it, sums of a single first contact are dropped from the oldest slots."""
 
 TOLD_MOST: Final = 16
-"""Thousands that a sweep names, those of most strangers."""
+"""Maximum number of thousands that a sweep lists, those with most first contacts."""
 
 
 class Sweep(NamedTuple):
     """A sweep by one platform."""
 
     rule: SweepRule
-    first_ms: int  # when it was seen first,
-    last_ms: int  # and last: slots of five minutes, by the log
-    strangers: int  # in the thousands that stand out, or all fresh ones
-    thousands: tuple[int, ...]  # some of these, as numbers without the last three digits
+    first_ms: int  # five-minute slot of the log in which the sweep was first seen
+    last_ms: int  # slot in which it was last seen
+    strangers: int  # first contacts in the detected thousands; for `fresh`, all fresh ones
+    thousands: tuple[int, ...]  # some of the thousands: numbers without the last three digits
 
 
 class NetworkSweeps:
-    """Sums of a day by platform and thousand, and the sweeps they show. Bounded by `ROWS_MOST`."""
+    """Sums of a day by platform and thousand, and the sweeps found in them.
+
+    `ROWS_MOST` bounds the size.
+    """
 
     __slots__ = ("_base", "_hours", "_newest", "_read", "_slots", "found")
 
     def __init__(self) -> None:
-        self._read: dict[int, tuple[int, int]] = {}  # partition -> epoch and offset of its newest
+        # Partition -> (epoch, offset) of its newest part.
+        self._read: dict[int, tuple[int, int]] = {}
+        # Number of a five-minute slot -> arrays of sums (n, 4), rows like `Thousand`.
         self._slots: dict[int, list[NDArray[np.int64]]] = {}
-        self._newest = 0
-        self._hours = 0  # those before are in the base, or were before the first part
-        self._base: dict[int, dict[int, int]] = {}  # hour -> platform -> fresh strangers
-        self.found: dict[int, dict[SweepRule, Sweep]] = {}  # by platform: those of the last day
+        self._newest = 0  # number of the newest slot
+        self._hours = 0  # earlier hours are in `_base`, or were before the first part
+        self._base: dict[int, dict[int, int]] = {}  # hour -> platform -> fresh first contacts
+        self.found: dict[int, dict[SweepRule, Sweep]] = {}  # platform -> sweeps of the last day
 
     def take(self, partition: int, epoch: int, offset: int, part: SweepPart, limit_ms: int) -> bool:
-        """Take a part in; False if it was there, is over a day old, or is past `limit_ms`."""
+        """Add a part; return false if it is not new, over a day old, or past `limit_ms`."""
         place = epoch, offset
         if place <= self._read.get(partition, (-1, -1)):
             return False
@@ -138,24 +159,27 @@ class NetworkSweeps:
         return True
 
     def look(self) -> None:
-        """Look for sweeps in what is known by now."""
+        """Update `found` with the sweeps in the sums known so far."""
         if not self._slots:
             return
         self._look_at_hour()
         self._note("range", _whole(self._since(self._newest - DAY_SLOTS + 1)))
 
     def _look_at_hour(self) -> None:
-        """Look for what an hour shows; in each slot too, so that who reads again finds it again."""
+        """Find sweeps in the last hour.
+
+        This also runs at each new slot, so a reader that starts again finds the same sweeps.
+        """
         rows = self._since(self._newest - HOUR_SLOTS + 1)
         self._note("range", _ranges(rows))
         self._note("fresh", self._fresh(rows))
 
     def _turn(self, slot: int) -> None:
-        """Begin a newer slot; what is over is summed up, or forgotten."""
+        """Begin a newer slot: move complete hours to the base, merge sums, drop old data."""
         if self._newest:
             self._look_at_hour()
         else:
-            self._hours = slot // HOUR_SLOTS + 1  # the first may not be whole
+            self._hours = slot // HOUR_SLOTS + 1  # the first hour may be incomplete
         hour = slot // HOUR_SLOTS
         for over in range(max(self._hours, hour - 24), hour - 1):
             self._base[over] = self._fresh_of_hour(over)
@@ -201,7 +225,10 @@ class NetworkSweeps:
         return dict(zip(platforms[some].tolist(), fresh[some].tolist(), strict=True))
 
     def _fresh(self, rows: NDArray[np.int64]) -> dict[int, tuple[int, list[int]]]:
-        """Platforms whose fresh strangers of the last hour are too many."""
+        """Return platforms with too many fresh first contacts in the last hour (rule `fresh`).
+
+        The value is (number of fresh first contacts, thousands with most of them).
+        """
         now = self._newest // HOUR_SLOTS
         before = [self._base[hour] for hour in range(now - 24, now - 24 * BASE_DAYS, -24)
                   if hour in self._base]  # fmt: skip
@@ -223,7 +250,7 @@ class NetworkSweeps:
         return found
 
     def _share_of_others(self, platform: int) -> float:
-        """Of the strangers of all other platforms in a day, those who were fresh."""
+        """Return the share of fresh ones among all other platforms' first contacts of a day."""
         strangers = fresh = 0
         for held in self._slots.values():
             for rows in held:
@@ -247,9 +274,10 @@ def _named(thousands: Iterable[int]) -> list[int]:
 def _without_firms(
     rows: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Platforms (n,) of sums, with their fresh strangers, all strangers, and how many count.
+    """Return, by platform (n,): its id, fresh first contacts, first contacts, and the minimum.
 
-    Without the thousands of most fresh ones of each; how many fresh ones are the least.
+    For each platform, the `FIRM_THOUSANDS` thousands with most fresh first contacts are left out.
+    The minimum is the number of fresh ones that the rule `fresh` requires.
     """
     if not len(rows):
         none = np.zeros(0, np.int64)
@@ -267,7 +295,7 @@ def _without_firms(
 
 
 def _ranges(total: NDArray[np.int64]) -> dict[int, tuple[int, list[int]]]:
-    """Platforms with thousands that stand out: the strangers in these, and the fullest."""
+    """Return platforms with a range: platform -> (first contacts in it, its fullest thousands)."""
     total = total[total[:, 1] != NO_THOUSAND]
     some, counts = np.unique_counts(total[total[:, 2] >= WIDE_EACH, 0])
     few = total[:, 2] >= RANGE_LEAST
@@ -284,7 +312,7 @@ def _ranges(total: NDArray[np.int64]) -> dict[int, tuple[int, list[int]]]:
 
 
 def _whole(total: NDArray[np.int64]) -> dict[int, tuple[int, list[int]]]:
-    """Platforms with a thousand that is as good as whole."""
+    """Return platforms with nearly complete thousands, in the form of `_ranges`."""
     found = {}
     for platform in np.unique(total[total[:, 2] >= RANGE_ALONE, 0]).tolist():
         first, last = np.searchsorted(total[:, 0], [platform, platform + 1])
@@ -299,7 +327,7 @@ def _whole(total: NDArray[np.int64]) -> dict[int, tuple[int, list[int]]]:
 
 
 def swept_of(thousands: NDArray[np.int64], strangers: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Mark the thousands (n,) of a platform that stand out, as the rule `range` has it.
+    """Return which thousands (n,) of a platform are swept, by the rule `range`.
 
     >>> within = np.array([861380013, 861380014, 861380015, 861380016, 861380018, 861390000])
     >>> swept_of(within, np.array([90, 90, 30, 25, 40, 40])).tolist()
@@ -319,5 +347,5 @@ def swept_of(thousands: NDArray[np.int64], strangers: NDArray[np.int64]) -> NDAr
 
 
 def _next(counts: NDArray[np.int64], spared: int) -> int:
-    """The fullest behind the spared ones; 0 if there is none."""
+    """Return the highest count after the `spared` highest ones; 0 if there is none."""
     return int(np.sort(counts)[-spared - 1]) if len(counts) > spared else 0

@@ -1,1 +1,1 @@
-"""All recipients: one packed row each, the sieve over them, counts in tumbling windows."""
+"""All recipients of a partition: one packed row each, the sieve over these rows, window counts."""

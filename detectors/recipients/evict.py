@@ -1,4 +1,7 @@
-"""Room in a table: the recipients that were idle longest are forgotten, never a suspect."""
+"""Eviction: forgets the recipients that were idle longest when a table is nearly full.
+
+Suspects are never evicted.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,15 @@ from detectors.recipients.row import MEMORY_WORDS, SUSPECT
 from detectors.recipients.table import Table
 
 _SHARE: Final = 16
-"""A sixteenth at once: finding the oldest means looking at all."""
+"""One 16th of the rows is evicted at once, because finding the oldest requires a scan of all."""
 
 
 def make_room(table: Table, least: int = TICK_OFFSETS, newest_window: int = 1 << 32) -> int:
-    """See to it that so many new recipients fit; return how many were forgotten.
+    """Evict recipients until at least `least` new ones fit; return how many were evicted.
 
-    They go by their newest window and then by key. A window after `newest_window` is of a clock
-    that was ahead: how long such a recipient is idle nobody knows, so it is the first to go.
+    Recipients are evicted in the order of their newest window, then of their key. A window after
+    `newest_window` came from a clock that was ahead. Such a recipient's idle time is unknown, so it
+    is evicted first.
     """
     if table.room >= least:
         return 0

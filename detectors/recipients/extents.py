@@ -1,4 +1,8 @@
-"""Extents of the rows of a pass: looked up, and brought up to date, for all of them at once."""
+"""Vectorised access to the overflow extents of all rows in one round of the sieve.
+
+The sieve looks up prints in many extents at once, and moves platforms into them. The format of an
+extent is explained in `detectors.recipients.overflow`.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,10 @@ _NEAREST: Final = np.arange(PLACES_MAX, 0, -1, dtype=np.int8)[:, None]
 
 
 class Extents:
-    """The extents that r of the m rows of a round have; arrays (r,) but for `_held` (64, r)."""
+    """The extents of the r rows, among the m rows of a round, that have one.
+
+    Arrays are (r,), except `_held` (64, r), the content of the extents.
+    """
 
     __slots__ = ("_held", "_of", "_overflows", "_spot", "at", "blocks", "first", "marks")
 
@@ -28,7 +35,11 @@ class Extents:
         tags: NDArray[np.uint16],
         low: NDArray[np.uint16],
     ) -> None:
-        """`group` (m,) are the rows' places in `tables`; `tags` and `low` (m,) link to extents."""
+        """Find the rows with an extent.
+
+        `group` (m,): indices of the rows in the pass over `tables`. `tags` and `low` (m,): the bits
+        of each row that give the position of its extent (`Extent.of`).
+        """
         self._overflows = [table.overflow for table in tables.tables]
         self._of = _tables_of(tables.edges, group)
         self.at = at = indices(tags >= RICH)
@@ -39,9 +50,9 @@ class Extents:
         self._spot = np.full(len(at), PLACES_MAX, np.int16)
 
     def find(self, wanted: NDArray[np.uint16], asked: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Find the prints (m,) of those rows that are `asked` (m,) for them.
+        """Look up the prints `wanted` (m,) in the extents of the rows where `asked` (m,) is true.
 
-        Return the positions of rows that know theirs.
+        Returns the indices of rows whose extent has the print.
         """
         some = indices(asked[self.at])
         self._held = held = np.zeros((PLACES_MAX, len(self.at)), np.uint16)
@@ -53,17 +64,17 @@ class Extents:
 
     @property
     def _size(self) -> NDArray[np.int64]:
-        """The number of places that known prints may have."""
+        """Return the number of places for known prints in each extent."""
         return self.blocks * BLOCK - self.marks
 
     def _parts(self, some: NDArray[np.int64]) -> Iterator[tuple[Overflow, NDArray[np.int64]]]:
-        """Those of one table each, with its overflow."""
+        """Yield the overflow of each table with the extents of `some` that belong to it."""
         of = self._of[self.at[some]]
         for table in np.unique(of).tolist():
             yield self._overflows[table], some[of == table]
 
     def spill(self, at: int, prints: Sequence[int]) -> None:
-        """Give the row at a position an extent with these prints, if there is room."""
+        """Give the row at index `at` an extent with these prints, if there is room."""
         extent = self._overflows[self._of[at]].write(Extent(0, 0, 0), prints, ())
         self.at = np.append(self.at, at)
         self.first = np.append(self.first, extent.first)
@@ -72,18 +83,19 @@ class Extents:
         self._spot = np.append(self._spot, np.int16(PLACES_MAX))
 
     def is_open(self, at: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Tell of which rows, at these positions, the table gives extents out."""
+        """Return for which rows, at these indices, the table allocates extents at present."""
         opened = np.array([overflow.is_open for overflow in self._overflows])
         found: NDArray[np.bool_] = opened[self._of[at]]
         return found
 
     def move(self, leaving: NDArray[np.uint16], kept: NDArray[np.bool_]) -> None:
-        """Put what leaves the rings (r,) first, and take out what was found. 0: nothing leaves.
+        """Insert the prints that leave the rings, and remove the prints that `find` found.
 
-        Extents of rows that are not `kept` (r,) stay as they are.
+        `leaving` (r,): prints to insert at the front; 0: nothing leaves the ring. `kept` (r,): only
+        the extents of these rows change.
         """
         held = self._held
-        count = held.shape[1]  # those that spilled since have what they need
+        count = held.shape[1]  # extents that `spill` added since `find` are already up to date
         leaving, spot, size = leaving[:count], self._spot[:count], self._size[:count]
         used = np.count_nonzero((held != 0) & (size > _PLACES), axis=0)
         gap = np.where(spot < PLACES_MAX, spot, used)
@@ -102,7 +114,7 @@ class Extents:
             self.first[i], self.blocks[i], self.marks[i] = extent
 
     def links(self) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
-        """The tags and the lower half of the link of each row."""
+        """Return the bits that give the position of each extent: `tags` and `halves[1]` (r,)."""
         tags = self.blocks << 12 | self.first >> 16 << 4 | self.marks
         return tags.astype(np.uint16), (self.first & 0xFFFF).astype(np.uint16)
 
@@ -120,7 +132,10 @@ def _shift(
     gap: NDArray[np.int64],
     size: NDArray[np.int64],
 ) -> None:
-    """Put a print first in some of the extents, in place, and close the gap; 0: only that."""
+    """Insert a print at the front of some extents, in place, and close the gap at index `gap`.
+
+    A print of 0 inserts nothing: the gap is closed from behind.
+    """
     part = held[:, some]
     down, up = np.empty_like(part), np.zeros_like(part)
     down[1:], down[0] = part[:-1], print_

@@ -1,23 +1,25 @@
-"""Overflow: platforms of recipients who use more than their row can hold.
+"""Overflow: extra memory for recipients who use more platforms than their row can store.
 
-Most people fit into the 14 prints of a row. A row whose prints are full, and which has come to know
-`SPILL` of them on two days or more, moves these out: into an *extent* of one to eight blocks here.
-From then on its prints hold what came ONCE, and the extent what came AGAIN. That way nobody who
-tries many platforms loses those that she uses.
+For most people the 14 prints of a row are enough. If a row's prints are full and `SPILL` or more of
+them came on two days, these move to an *extent*: one to eight blocks in this module. From then on
+the row's prints are the platforms that came ONCE, and the extent has those that came AGAIN or are a
+HABIT. So a person who tries many platforms does not lose those that she uses.
 
-An extent is up to 64 places of u16. Its known prints stand first, the latest used first: the last
-one is dropped when no place is free. Its *marks* stand at the end, the newest last: prints of
-platforms that came on one day only, in an episode. A mark makes nothing known; it says that the
-next such day is the second one (`detectors.suspects.suspect`).
+An extent is up to 64 places of u16. The known prints come first, the latest used first. The last of
+them is dropped when no place is free. The *marks* are at the end, the newest last. A mark is the
+print of a platform that came on one day only, in an episode. A mark does not make a platform known.
+It records that the next such day is the second one (`detectors.suspects.suspect`).
 
-A row with an extent keeps the extent's place where other rows keep their counts of steps:
+A row with an extent stores the position of the extent where other rows store their level counts:
 
-    word 1   bits 28-31 blocks of the extent, 1 to 8; 20-27 its first block, from bit 16 on
-             bits 16-19 marks in it
-    halves   [1], `marks` elsewhere: the low 16 bits of its first block
+    word 1   bits 28-31 number of blocks, 1 to 8
+             bits 20-27 the upper bits (16 and above) of the first block's number
+             bits 16-19 number of marks
+    halves   [1], `marks` in other rows: the low 16 bits of the first block's number
 
-Blocks are given out until a tick finds too few left (`settle`): between two ticks all rows of a
-partition find room, or none does, so that decisions do not depend on how a log is cut into batches.
+A tick decides whether blocks are allocated until the next tick (`settle`). So between two ticks
+either all rows of a partition get blocks, or none does. Decisions then do not depend on how a log
+is divided into batches.
 """
 
 from __future__ import annotations
@@ -34,26 +36,31 @@ from detectors.model.event import TICK_OFFSETS
 BLOCK: Final = 8
 BLOCKS_MAX: Final = 8
 PLACES_MAX: Final = BLOCK * BLOCKS_MAX
-"""Platforms of one recipient. Chosen: people who use 60 keep them, with those in the ring."""
+"""Maximum number of places of one recipient. Chosen: enough for people who use 60 platforms,
+together with the ring."""
 
 SPILL: Final = 8
-"""Platforms of two days or more among the prints of a row from which it has an extent: they fill a
-block. Simulated over half a year, people who use 20 platforms: .14 % of those used are not known
-with 8 (1.29 % with 14), at .88 blocks a recipient (.70)."""
+"""Number of platforms with two days or more among a row's prints from which it gets an extent.
+
+Eight fill one block. Simulated over half a year for people who use 20 platforms: .14 % of those
+used are not known with 8, at .88 blocks per recipient; 1.29 % with 14, at .70 blocks.
+"""
 
 MARKS_MAX: Final = 8
+"""Maximum number of marks of one extent."""
 BLOCKS_A_ROW: Final = 2
-"""Blocks per row of the table, as a bound: people have .9 after half a year and 1.4 after two."""
+"""Maximum number of blocks per row of the table, on average. People have .9 after half a year and
+1.4 after two years."""
 
 RICH: Final = 1 << 12
-"""Tags (bits 16-31 of word 1) from which a row has an extent."""
+"""Lowest value of the tags (bits 16-31 of word 1) of a row with an extent."""
 
 _LIMIT: Final = 1 << 24
 _LANES: Final = np.arange(BLOCKS_MAX)[None]
 
 
 class Extent(NamedTuple):
-    """The place of an extent."""
+    """The position of an extent: first block, number of blocks, and number of its marks."""
 
     first: int
     blocks: int
@@ -61,33 +68,34 @@ class Extent(NamedTuple):
 
     @classmethod
     def of(cls, tags: int, low: int) -> Extent:
-        """Read it from a row: its tags and its half [1]."""
+        """Unpack an extent from a row's tags and its u16 `halves[1]`."""
         return cls((tags >> 4 & 0xFF) << 16 | low, tags >> 12, tags & 15)
 
     def packed(self) -> tuple[int, int]:
-        """The tags and half [1] of a row that has it."""
+        """Return the tags and the u16 `halves[1]` of a row with this extent."""
         return self.blocks << 12 | self.first >> 16 << 4 | self.marks, self.first & 0xFFFF
 
 
 class Overflow:
-    """The extents of one partition's rows. Block 0 is nobody's, and empty."""
+    """The extents of one partition's rows. Block 0 is never allocated, and always empty."""
 
     __slots__ = ("_free", "blocks_most", "dropped", "is_open", "live", "places", "used")
 
     def __init__(self, rows_max: int) -> None:
         self.blocks_most = min(BLOCKS_A_ROW * rows_max, _LIMIT) - 1
         self.places: NDArray[np.uint16] = np.zeros((16, BLOCK), np.uint16)
-        self.used = 1  # places[used:] were never touched
-        self.live = 0  # blocks of extents
-        self._free: list[list[int]] = [[] for _ in range(BLOCKS_MAX + 1)]  # by their size
-        self.is_open = True
-        self.dropped = 0  # prints for which there was no place, since somebody asked
+        self.used = 1  # places[used:] were never used
+        self.live = 0  # number of allocated blocks
+        # Free lists: size in blocks -> first blocks of free areas of this size.
+        self._free: list[list[int]] = [[] for _ in range(BLOCKS_MAX + 1)]
+        self.is_open = True  # true: blocks are allocated until the next tick
+        self.dropped = 0  # number of prints without a place; the reader resets this counter
 
     @classmethod
     def over(cls, places: NDArray[np.uint16], words: NDArray[np.uint64], rows_max: int) -> Overflow:
-        """The extents of the rows `words`, which lie in `places`: both are taken over.
+        """Restore the extents of the rows `words` from `places`, without a copy of `places`.
 
-        Raises ValueError where an extent is not there, or two rows have the same.
+        Raises ValueError if an extent lies outside of `places`, or if two extents overlap.
         """
         held = cls(rows_max)
         held.places, held.used = places, len(places)
@@ -104,7 +112,7 @@ class Overflow:
         return held
 
     def settle(self) -> None:
-        """At a tick: decide if blocks are given out until the next one."""
+        """Decide, at a tick, whether blocks are allocated until the next tick."""
         self.is_open = self.live + 2 * TICK_OFFSETS <= self.blocks_most
 
     def _give_back(self, first: int, blocks: int) -> None:
@@ -114,7 +122,7 @@ class Overflow:
             first, blocks = first + part, blocks - part
 
     def _add(self, blocks: int) -> int:
-        """The first block of a new extent."""
+        """Allocate an extent of this many blocks; return its first block."""
         self.live += blocks
         for size in range(blocks, BLOCKS_MAX + 1):
             if self._free[size]:
@@ -130,23 +138,24 @@ class Overflow:
         return first
 
     def release(self, words: NDArray[np.uint64]) -> None:
-        """Give the extents of these rows (m, 14) back."""
+        """Free the extents of these rows (m, 14)."""
         for first, blocks in zip(*(part.tolist() for part in _extents(words)), strict=True):
             self.live -= blocks
             self.places[first : first + blocks] = 0
             self._give_back(first, blocks)
 
     def read(self, extent: Extent) -> tuple[list[int], list[int]]:
-        """The known prints of an extent, the latest used first, and its marks, the newest last."""
+        """Return an extent's known prints (latest used first) and its marks (newest last)."""
         first, blocks, marks = extent
         flat = self.places[first : first + blocks].ravel().tolist()
         known = len(flat) - marks
         return [each for each in flat[:known] if each], flat[known:]
 
     def write(self, extent: Extent, known: Sequence[int], marks: Sequence[int]) -> Extent:
-        """Store prints in place of what an extent holds; one of 0 blocks is none yet.
+        """Replace the content of an extent, and return the extent, which may have moved.
 
-        Marks give way to known prints, the oldest first. Of known ones the last are dropped.
+        An extent of 0 blocks means that the row has none yet. If space is short, marks are dropped
+        before known prints, the oldest marks first, and then the last known prints.
         """
         first, blocks, _ = extent
         marks = marks[-MARKS_MAX:]
@@ -167,7 +176,7 @@ class Overflow:
         return Extent(first, blocks, len(marks))
 
     def take(self, first: NDArray[np.int64], blocks: NDArray[np.int64]) -> NDArray[np.uint16]:
-        """The places of extents (m,): (64, m); 0 past their end."""
+        """Return the places of m extents as (64, m), with 0 after the end of each extent."""
         where = np.where(blocks[:, None] > _LANES, first[:, None] + _LANES, 0)
         held: NDArray[np.uint16] = self.places.take(where, axis=0).reshape(len(first), PLACES_MAX)
         return held.T
@@ -175,14 +184,14 @@ class Overflow:
     def put(
         self, first: NDArray[np.int64], blocks: NDArray[np.int64], held: NDArray[np.uint16]
     ) -> None:
-        """The inverse of `take`."""
+        """Write the places of m extents, given as (64, m) like the result of `take`."""
         own = blocks[:, None] > _LANES
         where = (first[:, None] + _LANES)[own]
         self.places[where] = held.T.reshape(len(first), BLOCKS_MAX, BLOCK)[own]
 
 
 def _extents(words: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First block and size of the extents that rows (m, 14) have."""
+    """Return the first blocks and the sizes of the extents of rows (m, 14) that have one."""
     rich = words[indices(words[:, 1] >> np.uint64(28) & np.uint64(15))]
     tags = (rich[:, 1] >> np.uint64(16)).astype(np.int64) & 0xFFFF
     low = (rich[:, 10] >> np.uint64(16)).astype(np.int64) & 0xFFFF
@@ -190,5 +199,5 @@ def _extents(words: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.i
 
 
 def unique(prints: Iterable[int]) -> list[int]:
-    """Each print once, in the order of their first places."""
+    """Return each print once, in the order of first occurrence."""
     return list(dict.fromkeys(prints))

@@ -1,6 +1,7 @@
-"""Memories of many recipients, brought up to date at once by a sighting of each.
+"""Updates the memories of many recipients at once, after one sighting of each.
 
-The rules are those of `detectors.recipients.row`, which has them for one recipient in `Memory`.
+The rules are explained in `detectors.recipients.row`, whose class `Memory` applies the same rules
+to a single recipient.
 """
 
 from __future__ import annotations
@@ -33,35 +34,36 @@ from detectors.recipients.row import (
 )
 
 _ONE: Final = np.uint16(1)
-_RINGS: Final = np.uint16(0xFF)  # of the tags: bit i, that place i of the ring has a habit
-_WEEK: Final = np.uint16(8)  # and above: how many prints AGAIN were used in this week
+_RINGS: Final = np.uint16(0xFF)  # tags: bit i is set if place i of the ring has a platform at HABIT
+_WEEK: Final = np.uint16(8)  # tags: lowest bit of the number of prints at AGAIN used in this week
 _PERIOD: Final = np.int32(PERIOD_WEEKS)
 _LAST: Final = np.uint16(RING - 1)
 _BITS: Final = np.arange(RING, dtype=np.uint16)[:, None]
 
 
 class Sightings(NamedTuple):
-    """One of each of m rows, as the rows were before it."""
+    """One sighting for each of m rows, and the state of the rows before it."""
 
-    print: NDArray[np.uint16]
+    print: NDArray[np.uint16]  # print of the platform
     at_s: NDArray[np.int64]
-    held: NDArray[np.uint64]  # (8, m): their rings
-    back: NDArray[np.int64]  # those whose platform is in the ring, a day old and more,
-    slot: NDArray[np.int16]  # and where there
-    place: NDArray[np.int16]  # where among the prints it is; -1: not there
-    late: NDArray[np.int64]  # those that are not the newest of their rows,
-    order: NDArray[np.int64]  # (8, late): and how their rings were sorted
-    kept: NDArray[np.bool_]  # those whose rows are written
+    held: NDArray[np.uint64]  # (8, m): the rings before the sighting
+    back: NDArray[np.int64]  # indices of rows whose ring has the platform, from over a day ago
+    slot: NDArray[np.int16]  # (back,): the platform's place in the ring
+    place: NDArray[np.int16]  # the platform's index among the prints; -1: not there
+    late: NDArray[np.int64]  # indices of rows whose new sighting is not their newest
+    order: NDArray[np.int64]  # (8, late): the order in which their rings were sorted
+    kept: NDArray[np.bool_]  # true for rows that are written; promoted rows are not
 
 
 def recall(
     memory: NDArray[np.uint16], tags: NDArray[np.uint16], new: Sightings, extents: Extents
 ) -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:
-    """Move prints (16, m), in place, with the platforms that enter and leave the rings.
+    """Update the prints as platforms enter and leave the rings.
 
-    Return the tags (m,) anew, and which rows of `memory` changed. Extents change at once.
+    `memory` (16, m) and the extents change in place. Returns the new tags (m,), and which rows of
+    `memory` changed.
     """
-    if len(extents.at):  # what their rows have in place of counts is put back at the end
+    if len(extents.at):  # rows with an extent store its place in these bits; restored at the end
         tags = tags.copy()
         tags[extents.at] = memory[1, extents.at] = 0
     born = memory[0] & np.uint16(BORN)
@@ -69,7 +71,7 @@ def recall(
     week = week_of(np.maximum(new.at_s, newest), born)
     tags, changed = _turn(memory, tags, week, week_of(newest, born), newest)
     aged = indices(changed)
-    if len(aged):  # a print may stand elsewhere now
+    if len(aged):  # the index of a print may have changed
         match = memory[2:, aged] == new.print[aged]
         new.place[aged] = np.where(new.place[aged] < 0, -1, match.argmax(axis=0))
     outgoing = new.held[0]
@@ -83,7 +85,7 @@ def recall(
     habit = _rising(memory, tags, new, born)
     rings = _shift(tags & _RINGS, habit, new)
     free = indices(printed & (outgoing == 0))
-    if 2 * len(pushed) > len(week):  # over all rows is cheaper than to pick these
+    if 2 * len(pushed) > len(week):  # processing all rows is cheaper than selecting these
         leaving = _leaving(outgoing, tags, week, born)
         left = remember(memory, tags >> _WEEK, leaving, new.place, outgoing == 0)
         tags[pushed] = left[pushed] << _WEEK
@@ -113,7 +115,10 @@ def _rising(
     new: Sightings,
     born: NDArray[np.uint16],
 ) -> NDArray[np.uint16]:
-    """1 for those platforms that are a habit now: from the prints, or back in the ring."""
+    """Return 1 for each row whose platform reaches HABIT with this sighting, else 0 (m,).
+
+    The platform comes back from the prints, or was already in the ring.
+    """
     some = indices(new.place >= 0)
     habit = np.zeros(len(tags), np.uint16)
     if len(some):
@@ -135,9 +140,10 @@ def _overflow(
     extents: Extents,
     outgoing: NDArray[np.uint64],
 ) -> NDArray[np.uint64]:
-    """Move what came AGAIN from the rings of rows with extents there; return what else leaves.
+    """Move platforms at AGAIN or HABIT that leave the ring into the extent, if the row has one.
 
-    Rows whose prints are full get an extent, if many of them came AGAIN or are a HABIT.
+    Returns the other platforms that leave the rings. A row whose prints are full gets an extent if
+    `SPILL` or more of its platforms are at AGAIN or HABIT.
     """
     full = indices(memory[-1])
     if len(full):
@@ -169,7 +175,10 @@ def _turn(
     before: NDArray[np.int32],
     newest: NDArray[np.int64],
 ) -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:
-    """A week or a period begins: the marks are about that one from now on."""
+    """Update tags and marks in rows where a new week or period has begun.
+
+    Returns the new tags (m,), and which rows of `memory` changed.
+    """
     changed = (week > before) & (memory[1] != 0) & (newest != 0)
     tags = np.where(changed, tags & _RINGS, tags)
     turned = indices(changed)
@@ -190,7 +199,7 @@ def _levels(
     week: NDArray[np.int32],
     was: NDArray[np.int32],
 ) -> NDArray[np.int16]:
-    """Rank the platforms of ring words (m,), unused since the week `was`."""
+    """Return the levels of the platforms of ring words (m,), last used in the week `was`."""
     level = np.where(habit != 0, HABIT, AGAIN).astype(np.int16)
     idle = week // _PERIOD - was // _PERIOD > 1
     level[idle | (word >> NOVEL & np.uint64(1) != 0)] = ONCE
@@ -202,7 +211,7 @@ def _returns(
     tags: NDArray[np.uint16],
     born: NDArray[np.uint16],
 ) -> NDArray[np.bool_]:
-    """True for those platforms back in the ring that are a habit now."""
+    """Return which of the platforms that come back within the ring reach HABIT."""
     back, slot = new.back, new.slot
     word = new.held[slot, back]
     was = week_of((word >> SECONDS).astype(np.int64), born[back])
@@ -218,7 +227,7 @@ def _leaving(
     week: NDArray[np.int32],
     born: NDArray[np.uint16],
 ) -> Leaving:
-    """The oldest of each ring."""
+    """Return the platforms of these oldest ring words (m,), with their levels and last use."""
     was = week_of((word >> SECONDS).astype(np.int64), born)
     return Leaving(
         prints_of(word.astype(np.uint32)),
@@ -231,7 +240,7 @@ def _leaving(
 def _shift(
     rings: NDArray[np.uint16], habit: NDArray[np.uint16], new: Sightings
 ) -> NDArray[np.uint16]:
-    """The habits of the rings, as the ring's words move."""
+    """Return the HABIT bits of the rings (m,) after the words of the rings have moved."""
     moved = rings >> _ONE
     if len(new.back):
         slot = new.slot.astype(np.uint16)

@@ -1,28 +1,29 @@
-"""One recipient's row: what its fourteen words mean, and how it remembers platforms.
+"""The packed row of one recipient: 14 words of 64 bits, and how it remembers platforms.
 
     word 0       the recipient
     word 1       window number u32 | 0 u4 | prints AGAIN of this week u4 | habits in the ring u8
-                 | messages in the window u8 | messages in the one before u8
-    words 2-9    ring: the newest eight sightings, oldest first and free places (0) before them;
+                 | messages in the window u8 | messages in the previous window u8
+    words 2-9    ring: the newest eight sightings, oldest first, after the free places (0);
                  a word is `seconds << 33 | novel << 32 | platform`
     words 10-13  sixteen u16: suspect u1 and day born u15, `marks`, and the prints of 14 platforms
 
-A platform leaves the ring for the prints when a newer one takes its place. Seconds and days count
-from `detectors.model.times.EPOCH_S`.
+A print is a 16-bit hash of a platform id. A platform moves from the ring to the prints when a newer
+platform takes its place. Seconds and days count from `detectors.model.times.EPOCH_S`.
 
-How often a platform came is told in three steps: ONCE; AGAIN, on a second day; and HABIT, yet again
-and in a later week than the time before. Prints stand in the order of these steps, habits first,
-and within a step the latest first: so the last print is the one to go, and four small numbers say
-all steps. `marks` holds, from its lowest bits on, how many prints are a HABIT, how many AGAIN, and
-how many of either were used in this period. (All that is about one recipient's weeks, which begin
-with the day of its first code, so that an outsider cannot tell when they do.)
+A platform has one of three levels. ONCE: it came on one day. AGAIN: it came on a second day.
+HABIT: it came again after that, in a later week than the time before. The prints are sorted by
+level, habits first, and within a level the latest first. So the last print is the next to be
+dropped, and four small counts describe all levels. `marks` has these counts, from the lowest bits
+on: prints at HABIT, prints at AGAIN, prints at HABIT used in this period, and prints at AGAIN used
+in this period. A recipient's weeks begin on the weekday of its first code, so an outsider does not
+know when they begin.
 
-- One that comes new into the prints displaces none that came as often, or oftener. Of those that
-  came ONCE the longest unused goes.
-- Rows of people who use more platforms have an extent for what came AGAIN, and count no steps:
-  `detectors.recipients.overflow`.
-- A period is 13 weeks. Whatever was unused for a whole one counts as ONCE: after 91 days at the
-  earliest, and after 182 at the latest, it can be displaced.
+- A new print never displaces a print of the same or a higher level. The exception is ONCE: there,
+  the longest unused print is dropped.
+- Recipients who use more platforms have an extent for the platforms at AGAIN or HABIT. Their rows
+  store no counts of levels: see `detectors.recipients.overflow`.
+- A period is 13 weeks. A platform unused for a whole period counts as ONCE. So it can be displaced
+  after 91 to 182 days without use.
 """
 
 from __future__ import annotations
@@ -45,35 +46,36 @@ MEMORY_WORDS: Final = slice(10, 14)
 
 SECONDS: Final = np.uint64(33)
 NOVEL: Final = np.uint64(32)
-"""Bits of a sighting below its seconds, and below its flag that the platform was novel."""
+"""Bit positions in a sighting: the lowest bit of its seconds, and the flag for a novel platform."""
 
 SUSPECT: Final = 1 << 15
-"""Flag beside the day: a judge has this recipient; its ring is stale until the judge lets it go."""
+"""Flag above the day born: the recipient is a suspect. The row's ring is stale until the suspect is
+released."""
 BORN: Final = SUSPECT - 1
 
 ONCE, AGAIN, HABIT = range(3)
 
 WEEK_DAYS: Final = 7
 PERIOD_WEEKS: Final = 13
-"""Chosen: accounts that people do use send a code every 87 days in the mean (14 of them, at .16
-codes a day), so most that are in use come once in a period."""
+"""Weeks of a period. Chosen: an account in use sends a code every 87 days on average (14 accounts,
+.16 codes a day in all), so most accounts in use come once in a period."""
 
 EXCUSED: Final = 2
-"""Platforms of one known print that are taken for known in a day; of more, the others are novel.
-Chosen: a third one by chance is rare even in a flood. It changes what is evidence, not what passes:
-a gateway cannot tell them apart."""
+"""Number of platforms per day with the same known print that count as known; further ones are
+novel. Chosen: a third one by chance is rare, even in a flood. This limit affects only the evidence.
+It does not affect which codes pass, because a gateway cannot distinguish these platforms."""
 
 COUNT_MOST: Final = 0xFF
-"""A window's count stops here: the highest number that is asked for is 50."""
+"""Maximum of a window's message count. The highest count that any reader needs is 50."""
 
 TAGS: Final = 0xFFFF_0000
-"""In word 1: what is no count and no number of a window."""
+"""Mask of the tags in word 1: the bits that are neither message counts nor the window number."""
 
 _PLACES: Final = np.arange(PRINTS, dtype=np.int16)[:, None]
 
 
 def word(at_s: int, novel: int, platform: int) -> int:
-    """A sighting, packed.
+    """Return a packed sighting. `at_s` is in seconds since `EPOCH_S`; `novel` is 0 or 1.
 
     >>> hex(word(1, 1, 7))
     '0x300000007'
@@ -82,36 +84,36 @@ def word(at_s: int, novel: int, platform: int) -> int:
 
 
 def prints_of(platforms: NDArray[np.uint32]) -> NDArray[np.uint16]:
-    """`detectors.model.event.platform_print` over an array."""
+    """Return the prints of platforms: `detectors.model.event.platform_print` over an array."""
     folded = (platforms >> np.uint32(16) ^ platforms & np.uint32(0xFFFF)).astype(np.uint16)
     folded[folded == 0] = 1
     return folded
 
 
 def week_of(at_s: NDArray[np.int64], born: NDArray[np.uint16]) -> NDArray[np.int32]:
-    """The number of the week since a recipient's first day (m,)."""
+    """Return the number of the week since each recipient's first day, (m,)."""
     days = at_s.astype(np.int32) // np.int32(DAY_S) - born.astype(np.int32)
     week: NDArray[np.int32] = days // np.int32(WEEK_DAYS)
     return week
 
 
 def halves(taken: NDArray[np.uint64]) -> NDArray[np.uint16]:
-    """The sixteen u16 of each of m rows (m, 14), as a copy (16, m)."""
+    """Return a copy (16, m) of the sixteen u16 in words 10-13 of m rows (m, 14)."""
     assert np.little_endian, "a row's halves are read in place"
     first = 4 * MEMORY_WORDS.start
-    return np.array(taken.view(np.uint16)[:, first:].T, order="C")  # a copy of a single row too
+    return np.array(taken.view(np.uint16)[:, first:].T, order="C")  # a copy even if m is 1
 
 
 def words_of(memory: NDArray[np.uint16]) -> NDArray[np.uint64]:
-    """The inverse of `halves`: (16, m) -> (m, 4)."""
+    """Return words 10-13 (m, 4) from the sixteen u16 (16, m): the inverse of `halves`."""
     assert np.little_endian, "as in `halves`"
     return np.array(memory.T, order="C").view(np.uint64)
 
 
 def first_place(found: NDArray[np.bool_]) -> NDArray[np.int16]:
-    """Find the first place (k, m) in each of m rows that is marked; k where none is.
+    """Return the index of the first true value in each of m columns of `found` (k, m); k if none.
 
-    Numpy's `argmax` walks down each column by itself, which costs ten times as much.
+    Numpy's `argmax` scans each column separately, which takes ten times as long.
 
     >>> first_place(np.array([[False, False], [True, False]])).tolist()
     [1, 2]
@@ -123,7 +125,7 @@ def first_place(found: NDArray[np.bool_]) -> NDArray[np.int16]:
 
 
 class Marks:
-    """Counts of the prints of each of m rows by what they stand for: arrays (m,) of int16."""
+    """The unpacked `marks` of m rows: counts of prints by level and last use, (m,) of int16."""
 
     __slots__ = ("again", "again_period", "again_week", "habit", "habit_period")
 
@@ -136,17 +138,17 @@ class Marks:
         self.again_week = week.astype(np.int16)
 
     def packed(self) -> NDArray[np.uint16]:
-        """`marks` again; without the number of this week."""
+        """Return the packed `marks`. The count of this week is stored in the tags of word 1."""
         habits = self.habit | self.habit_period << 8
         return (habits | self.again << 4 | self.again_period << 12).astype(np.uint16)
 
     def level(self, place: NDArray[np.int16]) -> NDArray[np.int16]:
-        """Return the level of the print at a place (m,)."""
+        """Return the level of the print at index `place` (m,)."""
         again = (place < self.habit + self.again).astype(np.int16)
         return again + (place < self.habit)
 
     def take_out(self, place: NDArray[np.int16]) -> None:
-        """The print at a place (m,) is no more; a place under 0 is none."""
+        """Update the counts for the removal of the print at index `place` (m,); none if below 0."""
         here = place >= 0
         behind = place - self.habit
         habit, again = here & (behind < 0), (behind >= 0) & (behind < self.again)
@@ -158,12 +160,12 @@ class Marks:
 
 
 class Leaving(NamedTuple):
-    """Platforms (m,) that leave the ring, and how often they came."""
+    """Platforms (m,) that leave the ring, with their levels."""
 
     print: NDArray[np.uint16]
     level: NDArray[np.int16]
-    week: NDArray[np.bool_]  # used in this week
-    period: NDArray[np.bool_]  # used in this period
+    week: NDArray[np.bool_]  # true if used in this week
+    period: NDArray[np.bool_]  # true if used in this period
 
 
 def remember(
@@ -173,12 +175,13 @@ def remember(
     place: NDArray[np.int16],
     none: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint16]:
-    """Put each platform that leaves the ring among the prints of its row, in place.
+    """Insert each platform that leaves the ring into the prints of its row, in place.
 
-    `memory` is (16, m); `week` (m,) how many prints AGAIN are of this week, which is returned anew.
-    `place` (m,) is where the print stood that comes back into the ring, and leaves room there; -1
-    where none does, and the last print goes, or the new one if the last came as often. Nothing
-    leaves the rings of the rows `none` (m,), which stay as they are.
+    `memory` (16, m): changed in place. `week` (m,): number of prints at AGAIN used in this week;
+    the new numbers are returned. `place` (m,): index of the print that comes back into the ring and
+    frees its place; -1 if there is none. Without a free place the last print is dropped, or the new
+    one if the last has the same level. `none` (m,): rows in which nothing leaves the ring; they are
+    not changed.
     """
     marks = Marks(memory[1], week)
     full = place < 0
@@ -203,11 +206,11 @@ def remember(
     prints = memory[2:]
     moved = np.empty_like(prints)
     moved[1:] = prints[:-1]
-    # By masks of bits: `where` and `copyto` take several times as long over so many short lanes.
+    # Bit masks: `where` and `copyto` take several times as long over so many short lanes.
     between = -((at < _PLACES) & (gap >= _PLACES)).astype(np.int16)
     moved = prints ^ (prints ^ moved) & between.view(np.uint16)
     before = indices(gap < at)
-    if len(before):  # the print that comes back stood before the place of the new one
+    if len(before):  # rows where the print that comes back had a lower index than the new print
         some, low, high = prints[:, before], gap[before], at[before]
         up = np.append(some[1:], some[-1:], axis=0)
         moved[:, before] = np.where((low <= _PLACES) & (high > _PLACES), up, moved[:, before])
@@ -227,9 +230,9 @@ def remember(
 def forget(
     memory: NDArray[np.uint16], week: NDArray[np.uint16], place: NDArray[np.int16]
 ) -> NDArray[np.uint16]:
-    """Take the print at `place` (m,) out of each row's memory (16, m), in place.
+    """Remove the print at index `place` (m,) from each row's memory (16, m), in place.
 
-    `week` as in `remember`.
+    `week` and the result are as in `remember`.
     """
     marks = Marks(memory[1], week)
     marks.take_out(place)
@@ -242,7 +245,10 @@ def forget(
 
 
 def age(memory: NDArray[np.uint16], periods: NDArray[np.int32]) -> None:
-    """Begin periods, (m,) counts over 0: what was not used in the last one counts as ONCE."""
+    """Start a new period in each row: prints that were not used in the last period become ONCE.
+
+    `memory` (16, m) changes in place. `periods` (m,), above 0: number of periods that have begun.
+    """
     marks = Marks(memory[1], np.zeros(memory.shape[1], np.uint16))
     idle = periods > 1
     marks.habit_period[idle] = marks.again_period[idle] = 0
@@ -258,9 +264,9 @@ def age(memory: NDArray[np.uint16], periods: NDArray[np.int32]) -> None:
 
 
 class Known(NamedTuple):
-    """A platform in the memory: its print, how often it came, and when last, as far as is told.
+    """A platform in the memory: its print, its level, and the time of its last use in seconds.
 
-    Of one that came once it is not told: 0.
+    `last_s` is only approximate, and 0 for a platform at ONCE: a row does not store more.
     """
 
     print: int
@@ -269,11 +275,11 @@ class Known(NamedTuple):
 
 
 class Memory:
-    """The part of a row that a judge takes along: when it began, the prints, and its extent.
+    """The known platforms that a suspect takes over from its row: day born, prints, extent.
 
-    `extent` has the known prints of its overflow, the latest used first; None: it has none, and
-    its prints may have come more than ONCE. `marks` are of platforms that came on a day of an
-    episode, and are not known.
+    `extent`: the known prints in the row's extent, the latest used first. None: the row has no
+    extent, so its own prints may be above ONCE. `marks`: prints of platforms that came on one day,
+    in an episode, and are not known.
     """
 
     __slots__ = ("born_day", "extent", "known", "marks", "prints")
@@ -293,32 +299,32 @@ class Memory:
 
     @property
     def size(self) -> int:
-        """The number of platforms that the prints stand for."""
+        """Return the number of remembered platforms."""
         return len(self.prints)
 
     def week(self, at_s: int) -> int:
-        """The number of its week."""
+        """Return the number of the recipient's week at `at_s`."""
         return (at_s // DAY_S - self.born_day) // WEEK_DAYS
 
     def period(self, at_s: int) -> int:
-        """The number of its period."""
+        """Return the number of the recipient's period at `at_s`."""
         return self.week(at_s) // PERIOD_WEEKS
 
     def aged(self, level: int, last_s: int, at_s: int) -> int:
-        """Return the level of a platform that came so often, and last then."""
+        """Return the level at `at_s` of a platform that had `level` when it last came, `last_s`."""
         return ONCE if self.period(at_s) - self.period(last_s) > 1 else level
 
     def risen(self, level: int, last_s: int, at_s: int) -> int:
-        """Return its level when it comes now, a day or more later."""
+        """Return the new level of a platform that comes again at `at_s`, a day or more later."""
         level = self.aged(level, last_s, at_s)
         if level == AGAIN and self.week(at_s) > self.week(last_s):
             return HABIT
         return max(level, AGAIN)
 
     def with_one(self, leaving: Known, back: Container[int], at_s: int) -> Memory:
-        """Return a memory that a platform has entered from the ring, by the rules of `remember`.
+        """Return a memory with one more platform, which leaves the ring; rules as in `remember`.
 
-        `back` are the prints that have come back into the ring meanwhile: they left the memory.
+        `back`: prints that have come back into the ring since. They leave the memory.
         """
         kept = [each for each in self.known if each.print not in back]
         line = [
@@ -332,10 +338,11 @@ class Memory:
         return self._settled(line)
 
     def _settled(self, line: list[Known], extent: Sequence[int] | None = None) -> Memory:
-        """Make a memory of platforms, the latest first within their steps; it may take an extent.
+        """Return a memory of these platforms, which are the latest first within their levels.
 
-        Of the prints of a step the longest unused goes. One that is new displaces none that came as
-        often, but for ONCE.
+        The first platform of `line` is the new one. The memory moves to an extent if needed. Else
+        the longest unused print of the lowest level is dropped. A new print displaces none of its
+        own level, except at ONCE.
         """
         often = [each for each in line if each.level > ONCE]
         if extent is None and len(line) > PRINTS and len(often) >= SPILL:
@@ -351,7 +358,7 @@ class Memory:
         return Memory(self.born_day, line[:PRINTS], None, self.marks)
 
     def recall(self, print_: int) -> Known | None:
-        """The one with this print that came most."""
+        """Return the platform with this print that has the highest level, or None."""
         found = [each for each in self.known if each.print == print_]
         return max(found, key=lambda each: each.level) if found else None
 
@@ -359,10 +366,11 @@ class Memory:
 def unpack(
     row: NDArray[np.uint64], at_s: int, overflow: Overflow | None = None
 ) -> tuple[list[int], Memory, set[int]]:
-    """The sightings in a row's ring, oldest first, its memory, and the habits in the ring.
+    """Return a row's sightings (oldest first), its memory, and the platforms in the ring at HABIT.
 
-    When a print was used last is told as the beginning of a week, of a period or of the one before:
-    a row knows no more. They are those of its newest sighting; of `at_s` if it has none.
+    A row stores only the week or period in which a print was last used. So `last_s` of a print is
+    the beginning of this week, of this period, or of the period before. Week and period are those
+    of the row's newest sighting, or of `at_s` if the ring is empty.
     """
     words = row[RING_WORDS].tolist()
     ring = [w for w in words if w]
@@ -399,14 +407,16 @@ def pack(
     habits: Container[int] = (),
     overflow: Overflow | None = None,
 ) -> None:
-    """Write a judge's sightings (oldest first) back into a row.
+    """Write a suspect's sightings (oldest first) and memory back into a row.
 
-    All from after `recent_s` must stay in the ring (the newest eight, if they are more). What
-    place is left there goes to the latest that came on two days or more, then to the latest of any
-    kind. Of the others, and of the old prints, those stay that came most often. Of two that came as
-    often a print stays; else, as in the sieve, which of two known ones was used longer ago, and
-    which of two others later. A row with an extent in `overflow` keeps what came AGAIN there; it
-    takes one if the memory has marks, or more that came AGAIN than fits.
+    All sightings after `recent_s` stay in the ring (the newest eight, if there are more). The other
+    places of the ring go to the latest platforms that came on two days or more, then to the latest
+    of any kind. The remaining sightings compete with the old prints: those with the highest level
+    stay. At the same level, an old print stays before a sighting. Between two sightings of known
+    platforms the one used longer ago stays, as in the sieve; between two others the later one.
+
+    A row with an extent in `overflow` stores platforms at AGAIN or HABIT there. A row gets an
+    extent if the memory has marks, or more platforms at AGAIN than fit.
     """
     recent = [w for w in sightings if w >> 33 > recent_s][-RING:]
     older = sightings[: len(sightings) - len(recent)][::-1]
@@ -449,7 +459,7 @@ def pack(
 
 
 def extent_of(row: NDArray[np.uint64]) -> Extent:
-    """The extent of a row; one of 0 blocks if it has none."""
+    """Return the extent of a row; an extent of 0 blocks if the row has none."""
     tags = int(row[1]) >> 16 & 0xFFFF
     low = int(row[MEMORY_WORDS.start]) >> 16 & 0xFFFF
     return Extent.of(tags, low) if tags >= RICH else Extent(0, 0, 0)
@@ -463,7 +473,7 @@ def _write(
     tags: int,
     now_s: int,
 ) -> None:
-    """A ring of eight words, prints in the order of their steps, and what was used when."""
+    """Write the ring (eight words), the prints sorted by level, and the counts of levels."""
     week, period = memory.week(now_s), memory.period(now_s)
 
     def used(each: Known) -> tuple[int, bool, bool]:

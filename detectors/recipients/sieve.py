@@ -1,11 +1,17 @@
-"""The vectorised pass over every verification code of every recipient of one partition.
+"""The sieve: a vectorised pass over every verification code of every recipient of a partition.
 
-It counts, settles what cannot matter (a repeat of a sighting, a sighting that leaves its recipient
-unsuspicious), and hands on the rest: the events of suspects. It loses no alarm: a recipient with
-fewer than eight sightings in a day can reach WATCH by its bucket, which is run here exactly
-(`detectors.suspects.judge` has it for one suspect), or, from five novel platforms in the day on, by
-messages (`detectors.suspects.mass`) or hot platforms (`detectors.suspects.lead`): who has five, or
-eight sightings, is a suspect already, and so is whoever gets a loud message of a novel platform.
+The sieve counts messages. It completes codes that cannot matter: repeats of a sighting, and
+sightings after which the recipient is still unsuspicious. All other recipients are promoted to
+suspects, and their events go to the exact judge.
+
+No alarm is lost. A recipient with fewer than eight sightings in a day can reach WATCH in two ways:
+
+- By the leaky bucket. The sieve computes the bucket exactly, as `detectors.suspects.judge` does
+  for one suspect.
+- By messages (`detectors.suspects.mass`) or hot platforms (`detectors.suspects.lead`), which need
+  five novel platforms in the day. A recipient with five novel platforms, or with eight sightings,
+  or with a loud message of a novel platform, is promoted at once. A message is loud if the
+  recipient had many messages (`LOUD_MESSAGES`) in two neighbouring windows.
 """
 
 from __future__ import annotations
@@ -50,9 +56,9 @@ from detectors.recipients.table import ROWS_LIMIT
 from detectors.recipients.tables import Tables
 
 _LOW: Final = np.uint64(0xFFFF_FFFF)
-_UPPER: Final = np.uint64(32)  # above the lower half of a word
-_FLAGGED: Final = np.uint64(SUSPECT)  # in the first u16 of word 10
-_COUNT: Final = 0xFF  # of a u8
+_UPPER: Final = np.uint64(32)  # position of the upper half of a word
+_FLAGGED: Final = np.uint64(SUSPECT)  # flag in the first u16 of word 10
+_COUNT: Final = 0xFF  # mask of a u8
 _TAG: Final = np.uint64(16)
 _UNTAGGED: Final = np.uint64(0xFFFF_FFFF_0000_FFFF)
 _WINDOW: Final = 0x7FFF_FFFF
@@ -60,7 +66,7 @@ _NEVER: Final = -(1 << 62)
 _LANES: Final = np.arange(RING, dtype=np.int16)[:, None]
 _ROW: Final = (1 << 24) - 1  # no row of a table has more bits: `ROWS_LIMIT`
 TABLES_MAX: Final = 256
-"""In one pass: a row and its table have 32 bits where they are sorted."""
+"""Maximum number of tables in one pass: the sort key has 32 bits for a row and its table."""
 _TABLES: Final = np.arange(TABLES_MAX, dtype=np.uint64) << np.uint64(24)
 _EDGES: Final = np.arange(TABLES_MAX + 1) << 24
 _LEVEL_MILLI: Final = round(1000 * BURST_WATCH_LEAST)
@@ -69,11 +75,13 @@ _NOVEL_LEAST: Final = int(BURST_NOVEL.watch)
 
 @dataclass(frozen=True, slots=True)
 class SieveParams:
-    """Sizes of one partition's table, and when a recipient is handed to the judge."""
+    """Settings of the sieve: the size of one partition's table, and when to promote a recipient."""
 
-    rows_max: int = ROWS_MAX
-    window_s: int = WINDOW_S
-    promote_distinct: int = RING  # sightings in a day; the ring holds no more. Fewer: slower, equal
+    rows_max: int = ROWS_MAX  # maximum number of recipients
+    window_s: int = WINDOW_S  # length of a counting window, in seconds
+    # Sightings in a day from which a recipient is promoted; at most the size of the ring. A smaller
+    # number is slower and gives the same decisions.
+    promote_distinct: int = RING
 
     def __post_init__(self) -> None:
         if not 4 * 4096 <= self.rows_max <= ROWS_LIMIT:
@@ -86,20 +94,23 @@ class SieveParams:
 
 @dataclass(frozen=True, slots=True)
 class Sifted:
-    """The result of one pass. Positions are into the pass's columns, ascending."""
+    """The result of one pass. Positions are indices into the pass's columns, ascending.
 
-    judged: NDArray[np.int64]  # positions of the events of suspects,
-    rows: NDArray[np.int64]  # and their rows
-    promoted: list[int]  # recipients that became suspects, of each table
-    loud: NDArray[np.int64]  # positions of events whose recipient's two windows are loud
-    novel: NDArray[np.int64]  # positions of novel sightings of recipients that are no suspects;
-    # of one table in any order
-    sighted: NDArray[np.int64]  # positions of all sightings of those, in any order
-    fresh: NDArray[np.int64]  # of the novel ones those that are a recipient's first code
-    window: NDArray[np.int64]  # (r,) one recipient's messages in one window, as far as they
-    before: NDArray[np.int64]  # count: its number, how many there were before them
-    after: NDArray[np.int64]  # and after them
-    runs: list[int]  # where those of each table begin, and r
+    A run is a group of messages of one recipient in one window.
+    """
+
+    judged: NDArray[np.int64]  # positions of the events of suspects
+    rows: NDArray[np.int64]  # rows of these events' recipients
+    promoted: list[int]  # number of recipients that became suspects, per table
+    loud: NDArray[np.int64]  # positions of loud events: their recipient has many messages
+    # Positions of novel sightings of recipients that are no suspects. With one table, in any order.
+    novel: NDArray[np.int64]
+    sighted: NDArray[np.int64]  # positions of all sightings of such recipients, in any order
+    fresh: NDArray[np.int64]  # positions of the first code of each new recipient
+    window: NDArray[np.int64]  # (r,) window number of each run; 0 for some runs that do not count
+    before: NDArray[np.int64]  # (r,) the window's message count before the run
+    after: NDArray[np.int64]  # (r,) the window's message count after the run
+    runs: list[int]  # index of the first run of each table, then r
 
 
 def sift_together(
@@ -110,10 +121,11 @@ def sift_together(
     at_s: NDArray[np.int64],
     time: LogTimes,
 ) -> Sifted:
-    """Apply codes (n,) in the order of their logs, one log after the other; in seconds.
+    """Apply codes (n,), in the order of their logs, one log after the other.
 
-    `time` says what time it was by all codes of each partition. The result and the tables are the
-    same whatever other tables a pass holds.
+    `at_s`: event times in seconds. `time`: the log's time at each code of each partition. `held`:
+    the tables, which are changed. The result for a table does not depend on the other tables of
+    the pass.
     """
     n = len(recipient)
     several = len(held.tables) > 1
@@ -159,7 +171,7 @@ def sift_together(
 
 
 class _Clock(NamedTuple):
-    """The log's time at codes that stand in another order than they came in."""
+    """The log's time at codes that are sorted in another order than the log."""
 
     log: LogTimes
     arrival: NDArray[np.int64]
@@ -177,16 +189,16 @@ def _count(
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]:
     """Add every message to its recipient's two newest windows.
 
-    A message of an older one is late and not counted, unless that window is ahead of the log.
-    Return which messages are loud, and of each run the recipient's place and (3, r) the window,
-    what it held before and after.
+    A message of an older window is late and not counted, unless the newest window is ahead of the
+    log. Returns which messages are loud (n,); the index of each run's recipient (r,); and for each
+    run (3, r) its window, and the window's count before and after the run.
     """
     n = len(group)
     number = at_s // params.window_s
     soon = max(SOON_S // params.window_s, 2)
     begin = begins(group) | begins(number)
     astray = _astray(taken, group, number, soon)
-    if len(astray):  # each message by itself: the log's time is that of the message
+    if len(astray):  # one run per message, because the log's time at each message is needed
         begin |= np.isin(group, astray)
     start = indices(begin)
     size = np.append(start[1:], n) - start
@@ -214,7 +226,7 @@ def _count(
 def _loud(
     start: NDArray[np.int64], size: NDArray[np.int64], total: NDArray[np.int64], n: int
 ) -> NDArray[np.bool_]:
-    """Mark the messages (n,) with which, in the log's order, the two windows reach the bar."""
+    """Return which messages (n,) find `LOUD_MESSAGES` in the two windows, in the log's order."""
     loud = np.zeros(n, np.bool_)
     hot = indices(total >= LOUD_MESSAGES)
     if len(hot):
@@ -232,7 +244,7 @@ def _astray(
     number: NDArray[np.int64],
     soon: int,
 ) -> NDArray[np.int64]:
-    """Recipients (their places in `taken`) with a window that may be ahead of another message."""
+    """Return recipients (indices into `taken`) with a window that may be ahead of a message."""
     held = (taken[:, 1] >> _UPPER).astype(np.int64)
     if max(held.max(initial=0), number.max(initial=0)) <= number.min(initial=1 << 40) + soon:
         return indices(held[:0])
@@ -244,10 +256,10 @@ def _astray(
 def _count_astray(
     taken: NDArray[np.uint64], runs: _Runs, limit: NDArray[np.int64], soon: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The same for rows of which a window may be ahead of the log, each message by itself.
+    """Count for rows whose window may be ahead of the log, one message at a time.
 
-    `limit` is the log's window at each message. A window over `soon` beyond that and the message is
-    of a clock that was ahead: the counts begin anew.
+    `limit` is the log's window at each message. A stored window that is more than `soon` after this
+    window and the message's own came from a clock that was ahead: its counts are reset.
     """
     counts, total = np.zeros((3, len(limit)), np.int64), np.zeros(len(limit), np.int64)
     rank = np.arange(len(limit)) - np.searchsorted(runs.of, runs.of)
@@ -266,9 +278,10 @@ def _count_astray(
 def _count_once(
     taken: NDArray[np.uint64], runs: _Runs
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For rows (m, 14) with one run each: window, count before and after (3, m), and both windows.
+    """Count for rows (m, 14) with one run each.
 
-    The last is 0 where the run is late.
+    Returns (window, count before, count after) as (3, m), and the total of both windows after the
+    run (m,), which is 0 if the run is late.
     """
     w, k = runs.window, runs.size
     packed = taken[:, 1].astype(np.int64)  # a window number has 31 bits at most
@@ -289,11 +302,11 @@ def _count_once(
 def _count_several(
     taken: NDArray[np.uint64], runs: _Runs
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The same for rows with several runs each, in the order of the log.
+    """Count for rows with several runs each, in the order of the log; results as `_count_once`.
 
-    Two gateways that disagree by a window make a recipient go to and fro between two; so messages
-    are added up by window, which costs the same in any order. The first run of a window tells of
-    all of it, the others of nothing.
+    If the clocks of two gateways differ by a window, a recipient's messages alternate between two
+    windows. So messages are summed per window, which takes the same time in any order. The first
+    run of each window carries the sum of that window; for its other runs the counts are 0.
     """
     packed = taken[:, 1].astype(np.int64)
     held = _Held(packed >> 32, packed >> 8 & _COUNT, packed & _COUNT)
@@ -306,15 +319,15 @@ def _count_several(
     order = key.argsort(kind="stable")
     key, size = key[order], runs.size[order]
     first = begins(key)
-    whole = indices(first)  # where another recipient or window begins
+    whole = indices(first)  # indices at which another recipient or window begins
     of, window = key[whole] >> 32, key[whole] & _WINDOW
     before = held.at(of, window)
-    above = size.cumsum() - size  # of all runs before each
+    above = size.cumsum() - size  # number of messages of all runs before each run
     added = np.append(above[whole[1:]], size.sum()) - above[whole]
     after = np.minimum(before + added, COUNT_MOST)
     _settle(taken, held, of, window, after)
     counts[:, counted[order[whole]]] = window, before, after
-    # What the two windows hold with each run: its own, and its neighbour's share so far.
+    # Total of both windows at each run: its own window, and the neighbouring window so far.
     segment = first.cumsum() - 1
     own = before[segment] + above - above[whole][segment] + size
     beside = np.where(runs.window == newest, newest - 1, newest)
@@ -325,26 +338,26 @@ def _count_several(
 
 
 class _Runs(NamedTuple):
-    """Messages (r,) of one recipient and window that follow one another."""
+    """Runs (r,): consecutive messages of one recipient and one window."""
 
-    start: NDArray[np.int64]
-    size: NDArray[np.int64]
-    of: NDArray[np.int64]  # the recipient's place
-    window: NDArray[np.int64]
+    start: NDArray[np.int64]  # index of the run's first message
+    size: NDArray[np.int64]  # number of messages
+    of: NDArray[np.int64]  # index of the recipient
+    window: NDArray[np.int64]  # number of the window
 
     def some(self, mask: NDArray[np.bool_] | NDArray[np.int64]) -> _Runs:
         return _Runs(*(column[mask] for column in self))
 
 
 class _Held(NamedTuple):
-    """The windows of rows (m,): the number of the newer one, and the counts of both."""
+    """The two windows stored in rows (m,): the number of the newer one, and both counts."""
 
     window: NDArray[np.int64]
     now: NDArray[np.int64]
     last: NDArray[np.int64]
 
     def at(self, of: NDArray[np.int64], window: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The count of any window; 0 of those that are not held."""
+        """Return the count of any window of the recipients `of`; 0 if it is not stored."""
         behind = self.window[of] - window
         return np.where(behind == 0, self.now[of], np.where(behind == 1, self.last[of], 0))
 
@@ -356,9 +369,10 @@ def _earlier(
     order: NDArray[np.int64],
     size: NDArray[np.int64],
 ) -> NDArray[np.int64]:
-    """Count the messages with the key `beside` that came before each run, in the order of the log.
+    """Return how many messages with the key `beside` came before each run, in the log's order.
 
-    The runs are sorted by `key`, and runs of one key as they came; `order` says when.
+    The runs are sorted by `key`; runs of the same key are in log order. `order` is the position of
+    each run in the log.
     """
     sums = np.append(0, size.cumsum())
     segment = np.minimum(np.searchsorted(key[whole], beside), len(whole) - 1)
@@ -376,7 +390,7 @@ def _settle(
     window: NDArray[np.int64],
     after: NDArray[np.int64],
 ) -> None:
-    """Write the two newest windows of each row; `of` and `window` ascend."""
+    """Write the two newest windows of each row. `of` and `window` are in ascending order."""
     if not len(of):
         return
     ends = indices(np.append(of[1:] != of[:-1], True))
@@ -392,7 +406,7 @@ def _settle(
 
 
 class _Messages(NamedTuple):
-    """Codes (n,), sorted by recipient and then as they came."""
+    """Codes (n,), sorted by recipient and then by log position."""
 
     platform: NDArray[np.uint32]
     at_s: NDArray[np.int64]
@@ -403,7 +417,7 @@ class _Messages(NamedTuple):
 def _give_days(
     taken: NDArray[np.uint64], group: NDArray[np.int64], at_s: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Write into rows that are new the day of their first code; return their places."""
+    """Write the day of the first code into new rows; return the indices of these rows."""
     born = indices(taken[:, 10] & np.uint64(BORN) == 0)
     if len(born):
         taken[born, 10] |= (at_s[np.searchsorted(group, born)] // DAY_S).astype(np.uint64)
@@ -417,13 +431,14 @@ def _sight(
     group: NDArray[np.int64],
     messages: _Messages,
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Apply sightings, one to each recipient and round.
+    """Apply sightings: in each round, at most one per recipient.
 
-    Return the events of suspects, the places of the recipients that became some, and the positions
-    of the novel sightings and of all sightings of others.
+    Returns four arrays: which events belong to suspects; the indices of the recipients that became
+    suspects; the positions of novel sightings of others; the positions of all sightings of others.
     """
     platform, at_s, loud, clock = messages
-    ring = np.ascontiguousarray(taken[:, RING_WORDS].T)  # (8, rows): a test of all is eight passes
+    # (8, rows): a test over all rings is then eight passes over contiguous memory.
+    ring = np.ascontiguousarray(taken[:, RING_WORDS].T)
     suspect = taken[:, 10] & _FLAGGED != 0
     judged = suspect[group]
     todo = indices(~judged)
@@ -433,7 +448,7 @@ def _sight(
         held = ring.take(g, axis=1)
         same = held.view(np.uint32)[:, ::2] == p  # the low halves of little-endian words
         sighting = t > (held[-1] >> SECONDS).astype(np.int64) - DAY_S
-        stirs = np.zeros(len(todo), np.bool_)  # repeats that the judge must hear
+        stirs = np.zeros(len(todo), np.bool_)  # events that promote though they are no sightings
         slot = first_place(same)
         again = indices(slot < RING)
         if len(again):
@@ -442,10 +457,10 @@ def _sight(
             asked = again[fresh & sighting[again] & (seen >> NOVEL & np.uint64(1) == 1)]
             stirs[asked] = loud[todo[asked]] | _many(held.take(asked, axis=1))
             sighting[again] &= ~fresh
-        # Of each recipient: the messages before its first sighting are settled, and that sighting
-        # is applied; what comes after sees the row as that leaves it, in the next round. What the
-        # judge must hear ends the sieve's part, as a sighting does that promotes: a repeat that may
-        # count for the mass, and a code that meets a sighting far ahead of the log.
+        # For each recipient: messages before its first sighting are complete. That sighting is
+        # applied now. Later messages see the changed row in the next round. Two kinds of events
+        # promote the recipient like a sighting that promotes: a repeat that may count for the
+        # message volume, and a code that meets a sighting far ahead of the log.
         stirs[_meets_astray(held[-1], t, clock, todo, sighting)] = True
         first, later = _first_of_each(g, sighting | stirs)
         handed = stirs[first]
@@ -478,9 +493,9 @@ def _meets_astray(
     todo: NDArray[np.int64],
     sighting: NDArray[np.bool_],
 ) -> NDArray[np.int64]:
-    """Positions of the codes (n,) that meet a sighting far ahead of them and of the log's time.
+    """Return positions of codes (n,) that meet a sighting far ahead of them and of the log's time.
 
-    They are for the judge, who puts it right.
+    Their recipients are promoted, because the code for suspects removes such sightings.
     """
     late = indices(~sighting)
     from_s = (newest[late] >> SECONDS).astype(np.int64) - ASTRAY_S
@@ -492,20 +507,20 @@ def _meets_astray(
 
 
 class _New(NamedTuple):
-    """Sightings of m distinct recipients."""
+    """Sightings of m distinct recipients, one each."""
 
-    group: NDArray[np.int64]
+    group: NDArray[np.int64]  # index of the recipient
     platform: NDArray[np.uint32]
     at_s: NDArray[np.int64]
-    held: NDArray[np.uint64]  # (8, m): their rings before
-    same: NDArray[np.bool_]  # (8, m): where the ring has this platform already, over a day ago
+    held: NDArray[np.uint64]  # (8, m): the rings before these sightings
+    same: NDArray[np.bool_]  # (8, m): true where the ring has the platform, from over a day ago
     loud: NDArray[np.bool_]
 
 
 def _first_of_each(
     group: NDArray[np.int64], sighting: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positions of each group's first sighting, and of the events that come after it."""
+    """Return the positions of each group's first sighting, and of the events after it."""
     at = indices(sighting)
     same = group[1:] == group[:-1]
     if not np.count_nonzero(same):
@@ -526,8 +541,9 @@ def _apply(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Apply one sighting to each of these distinct rows.
 
-    Return which of them it promotes, and which others have met a novel platform. The ring of one
-    that is promoted stays as it was: the judge will see the sighting itself.
+    Returns the indices of sightings that promote their recipient, and of novel sightings of the
+    others. The ring of a promoted recipient does not change, because the judge will record the
+    sighting itself.
     """
     g, p, t, held, same, loud = sightings
     slot = first_place(same)
@@ -544,7 +560,7 @@ def _apply(
         unknown[extents.find(wanted, unknown)] = False
     asked = indices(unknown)
     unknown[asked] = ~_kin(held.take(asked, axis=1), wanted[asked], t[asked])
-    # Two sightings within a day have to be there before one can be too many of a print.
+    # `_exceeds` can only be true if there are already `EXCUSED` (two) sightings within a day.
     two = (held[-EXCUSED] >> SECONDS).astype(np.int64) > t - DAY_S
     asked = indices(~unknown & two)
     if len(asked):
@@ -554,7 +570,7 @@ def _apply(
     moved[:-1] = held[1:]
     moved[-1] = t.astype(np.uint64) << SECONDS | novel << NOVEL | p
     back = indices(again)
-    if len(back):  # what leaves is the platform's older sighting, not the oldest of all
+    if len(back):  # the platform's own older sighting leaves the ring, not the oldest of all
         slot[~again] = 0
         moved = np.where(slot > _LANES, held, moved)
     late = indices(moved[-1] < moved[-2])
@@ -584,9 +600,9 @@ def _apply(
 def _kin(
     held: NDArray[np.uint64], wanted: NDArray[np.uint16], at_s: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Mark each ring (8, m) that holds a known platform with this print.
+    """Return which rings (8, m) have a known platform with this print.
 
-    It may have been known by that print, and have taken it along out of the memory.
+    Such a platform may have been known by this print, which left the memory when it came back.
     """
     alike = prints_of(held.astype(np.uint32)) == wanted
     kin: NDArray[np.bool_] = alike.any(axis=0)
@@ -602,9 +618,9 @@ def _kin(
 def _exceeds(
     held: NDArray[np.uint64], wanted: NDArray[np.uint16], at_s: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Tell if each ring (8, m) holds as many of this print as are excused in a day.
+    """Return which rings (8, m) have `EXCUSED` or more sightings with this print in a day.
 
-    In the one that ends with the newest sighting.
+    The day ends with the newest sighting.
     """
     alike = prints_of(held.astype(np.uint32)) == wanted
     seconds = (held >> SECONDS).astype(np.int64)
@@ -616,15 +632,15 @@ def _exceeds(
 def _promotes(
     params: SieveParams, ring: NDArray[np.uint64], late: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """True for those of the rings (8, m), each with its new sighting, that belong to a suspect.
+    """Return which rings (8, m), each with its new sighting, promote their recipient.
 
-    `late` are those whose new sighting is not their newest.
+    `late`: indices of the rings whose new sighting is not their newest one.
     """
     seconds = (ring[-1] >> SECONDS).astype(np.int64)
     oldest = (ring[RING - params.promote_distinct] >> SECONDS).astype(np.int64)
     promoted: NDArray[np.bool_] = oldest > seconds - DAY_S
-    # Under eight sightings, a bucket runs dry within the time that six take to leak out: so long
-    # ago at most was the sighting that may be the first of as many novel ones as WATCH asks for.
+    # With fewer than eight sightings, a bucket is empty after the time in which six leak out. So if
+    # the third newest sighting is older than that, the bucket cannot have enough novel sightings.
     reach_s = -(-(RING - 2) * 1000 // LEAK_MILLI_S)
     third = (ring[RING - _NOVEL_LEAST] >> SECONDS).astype(np.int64)
     close = third >= seconds - reach_s
@@ -640,7 +656,7 @@ def _promotes(
 
 
 def _many(ring: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """True for rings (8, m) with enough novel sightings in a day for messages to count."""
+    """Return which rings (8, m) have at least `MASS_NOVEL` novel sightings in a day."""
     seconds = (ring >> SECONDS).astype(np.int64)
     novel = (ring >> NOVEL & np.uint64(1) == 1) & (seconds > seconds[-1] - DAY_S)
     many: NDArray[np.bool_] = np.count_nonzero(novel, axis=0) >= MASS_NOVEL
@@ -648,10 +664,10 @@ def _many(ring: NDArray[np.uint64]) -> NDArray[np.bool_]:
 
 
 def _bucket(ring: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """Mark each of these rings (8, m) whose bucket reaches WATCH at any sighting."""
+    """Return which of these rings (8, m) have a bucket that reaches WATCH at any sighting."""
     real = ring != 0
-    # Less what has leaked by then, a bucket that never runs dry holds -dry; it is empty before a
-    # sighting whose dry is the highest so far.
+    # `dry` is the amount leaked minus the amount added up to a sighting. The bucket was last empty
+    # before the sighting with the highest `dry` so far, and its level follows from the difference.
     dry = LEAK_MILLI_S * (ring >> SECONDS).astype(np.int64) - 1000 * real.cumsum(axis=0)
     dry[~real] = _NEVER
     highest = np.maximum.accumulate(dry, axis=0)

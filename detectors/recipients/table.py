@@ -1,15 +1,16 @@
-"""Recipient -> packed row: open addressing over one matrix, every operation over arrays.
+"""Hash table from recipient to packed row: open addressing, with vectorised operations.
 
-The index is a vector of u32 cells, `tag << 24 | row + 1`; probing is linear. A row is 14 words of
-64 bits, the first of them the recipient; `detectors.recipients.row` says what the others mean.
+The index is a vector of u32 cells, `tag << 24 | row + 1`. Probing is linear. A row is 14 words of
+64 bits in one matrix. The first word is the recipient; `detectors.recipients.row` explains the
+others.
 
-Numbers are chosen by whoever floods, so where they hash to follows from a seed that nobody outside
-of the process knows. It decides no more than that: rows are the same with every seed.
+An attacker can choose phone numbers. So the hash depends on a seed that is secret within the
+process. The seed has no other effect: rows are the same with every seed.
 
-No call but `over` does work in proportion to what the table holds. When the index fills up, a
-larger one takes over from it, a slice with every call that adds rows; until that is over a key
-stands in the new one, or in a part of the old one that is still to come. The matrix grows by its
-pages.
+Only `over` takes time in proportion to the size of the table. When the index fills up, a larger
+index replaces it step by step: each call that adds rows moves a slice. Meanwhile a key is in the
+new index, or in the part of the old index that has not moved yet. The matrix grows without a copy
+where the operating system can remap its memory pages.
 """
 
 from __future__ import annotations
@@ -24,34 +25,37 @@ from detectors.model.arrays import indices
 from detectors.recipients.overflow import Overflow
 
 WORDS: Final = 14
-"""Words of a row: 112 bytes. With the index at a load of .33-.75 a recipient takes 117-125, and
-while one index takes over from another up to 128."""
+"""Number of 64-bit words of a row: 112 bytes. With the index, at a load of .33-.75, a recipient
+takes 117-125 bytes; up to 128 bytes while a new index replaces the old one."""
 
 ROWS_LIMIT: Final = (1 << 24) - 2
-"""A cell has 24 bits for `row + 1`, and the highest value is the tombstone."""
+"""Maximum number of rows: a cell has 24 bits for `row + 1`, and the highest value is the tombstone.
+"""
 
 _GOLDEN: Final = 0x9E37_79B9_7F4A_7C15  # 2**64 / golden ratio: Knuth, TAOCP 6.4
 _HALF: Final = np.uint64(32)
 ROW: Final = np.uint32(0x00FF_FFFF)
-_TOMB: Final = np.uint32(0x00FF_FFFF)  # tag 0, a row that cannot be: probing goes on past it
-_LOAD_MOST, _LOAD_REBUILT = 0.75, 0.65  # the gap is room for tombstones, so that rebuilds are rare
+_TOMB: Final = np.uint32(0x00FF_FFFF)  # tombstone: tag 0 and an impossible row; probing continues
+_LOAD_MOST, _LOAD_REBUILT = 0.75, 0.65  # the difference leaves room for tombstones: rare rebuilds
 _BLOCK: Final = 1 << 18
-"""Rows that an index is built from at a time: all at once, a third of the rows' bytes in arrays."""
+"""Number of rows that are indexed at a time. This bounds the temporary arrays, which would take a
+third of the size of all rows if they were indexed at once."""
 _SLICE: Final = 1 << 16
-"""Cells that move to a new index with a call that adds rows: some 3 ms."""
+"""Number of cells that move to a new index with each call that adds rows: about 3 ms."""
 _CELLS_A_ROW: Final = 16
-"""The least number of cells that move for each row that is added. While they move, the new index,
-which is not smaller, gets at most a 16th of its cells: it stays under `_LOAD_MOST`."""
+"""Minimum number of cells that move for each added row. The new index is at least as large as the
+old one. So while cells move, added rows fill at most a 16th of it, and it stays below
+`_LOAD_MOST`."""
 NO_ROOM: Final = "a table must be given room before it is asked for rows"
 _ITEM: Final = np.dtype((np.void, 8 * WORDS))
 ROWS: Final = _TOMB - np.uint32(1)
 _ONE: Final = np.uint32(1)
-PROBES: Final = np.arange(8, dtype=np.int64)  # after the first miss a cache line's half at once
+PROBES: Final = np.arange(8, dtype=np.int64)  # cells examined at once after the first miss
 _PROBES_BITS: Final = 3
 
 
 class _Index(NamedTuple):
-    """A power of two of cells, and by how much a hash is shifted to be the number of one."""
+    """The cells, a power of two, and the shift that turns a hash into a cell number."""
 
     cells: NDArray[np.uint32]
     shift: np.uint64
@@ -62,7 +66,7 @@ class _Index(NamedTuple):
 
 
 class Table:
-    """Rows of one partition. `words[row]` is a row; a row whose first word is 0 is free."""
+    """The rows of one partition. `words[row]` is a row; a row whose first word is 0 is free."""
 
     __slots__ = (
         "_free",
@@ -84,14 +88,14 @@ class Table:
         self.seed = seed
         self._mixer = _mixer(seed)
         self.words: NDArray[np.uint64] = np.zeros((min(rows_start, rows_max), WORDS), np.uint64)
-        self.overflow = Overflow(rows_max)  # what rows have no room for
-        self.used = 0  # rows[used:] were never touched
-        self.count = 0
-        self._free: list[int] = []  # rows below `used` that were given back
+        self.overflow = Overflow(rows_max)  # platforms for which rows have no room
+        self.used = 0  # words[used:] were never used
+        self.count = 0  # number of recipients
+        self._free: list[int] = []  # rows below `used` that are free
         self._index = _Index.of(6)
-        self._tombs = 0  # in `_index`
-        self._old: _Index | None = None  # what it takes over from
-        self._moved = 0  # cells of the old one that were taken over
+        self._tombs = 0  # number of tombstones in `_index`
+        self._old: _Index | None = None  # the old index, while `_index` replaces it
+        self._moved = 0  # number of cells of the old index that have moved
 
     @classmethod
     def over(
@@ -102,9 +106,10 @@ class Table:
         seed: int = 0,
         places: NDArray[np.uint16] | None = None,
     ) -> Table:
-        """A table whose touched rows are `words` (rows, 14), which it takes over.
+        """Restore a table from its rows `words` (rows, 14), without a copy.
 
-        `places` are those of their overflow, likewise. Raises ValueError if these do not fit them.
+        `places`: the blocks of the rows' overflow, also used without a copy. Raises ValueError if
+        the extents in the rows do not fit `places`. The caller must not use the arrays afterwards.
         """
         table = cls(max(rows_max, len(words)), rows_start=1, seed=seed)
         table.rows_max = rows_max
@@ -123,12 +128,12 @@ class Table:
 
     @property
     def cells(self) -> NDArray[np.uint32]:
-        """The cells of the index where a key stands unless another index is being taken over."""
+        """Return the cells of the newest index. While it is being filled, a key may be missing."""
         return self._index.cells
 
     @property
     def shift(self) -> np.uint64:
-        """By how much a hash is shifted to be the number of one of `cells`."""
+        """Return the shift that turns a hash into an index of `cells`."""
         return self._index.shift
 
     @property
@@ -137,14 +142,15 @@ class Table:
 
     @property
     def room(self) -> int:
-        """The number of recipients that still fit."""
+        """Return the number of recipients that still fit."""
         return self.rows_max - self.count
 
     def mixed(self, keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        """The hash of each key: its top bits are the cell, bits 32-39 the tag.
+        """Return the hash of each key. The top bits select the cell; bits 32-39 are the tag.
 
-        Two rounds of multiply and fold, with odd factors from the seed. One round spreads the
-        differences of low bits, and the fold brings those of high bits down for the other.
+        The hash is two rounds of multiplication, with odd factors from the seed, and a fold between
+        them. The first round spreads differences in low bits. The fold brings differences in high
+        bits down for the second round.
         """
         offset, first, second = self._mixer
         hashed = keys ^ offset
@@ -154,14 +160,14 @@ class Table:
         return hashed
 
     def find(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """The row of each key, or -1."""
+        """Return the row of each key, or -1 if it is absent."""
         hashed = self.mixed(keys)
         rows = self._probe(self._index, keys, hashed)[0]
         self._look_back(keys, rows, hashed)
         return rows
 
     def find_or_add(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """The row of each key, a fresh zeroed one for those that had none. There must be room."""
+        """Return the row of each key; absent keys get a new zeroed row. There must be room."""
         hashed = self.mixed(keys)
         rows, cells = self._probe(self._index, keys, hashed)
         missing = self._look_back(keys, rows, hashed)
@@ -172,9 +178,10 @@ class Table:
     def find_or_add_few(
         self, keys: Sequence[int], hashed: Sequence[int], absent: Sequence[bool]
     ) -> list[int]:
-        """The same for a few keys and their hashes, one after the other: some 2 us each.
+        """Do the same as `find_or_add` for a few keys, in a loop: about 2 us per key.
 
-        Those that are `absent` from the newest index need not be sought, if there is no older one.
+        `hashed`: the hashes of the keys. `absent`: true for keys that are surely not in the newest
+        index. These are not searched for, unless there is an old index too.
         """
         pairs = list(zip(keys, hashed, strict=True))
         if self._old is not None:
@@ -187,7 +194,7 @@ class Table:
         return [fresh.get(pair, row) for pair, row in zip(pairs, rows, strict=True)]
 
     def _seek(self, key: int, hashed: int) -> int:
-        """The row of one key, or -1."""
+        """Return the row of one key, or -1."""
         for index in (self._index, self._old):
             if index is None:
                 break
@@ -202,7 +209,7 @@ class Table:
         return -1
 
     def _add_few(self, fresh: Sequence[tuple[int, int]]) -> list[int]:
-        """Rows for absent distinct keys and their hashes."""
+        """Add distinct absent keys, given with their hashes; return their rows."""
         index, n = self._index.cells, len(fresh)
         if self._old is not None or self.count + self._tombs + n > _LOAD_MOST * len(index):
             found = self.find_or_add(np.array([key for key, _ in fresh], np.uint64))
@@ -227,7 +234,7 @@ class Table:
     def _look_back(
         self, keys: NDArray[np.uint64], rows: NDArray[np.int64], hashed: NDArray[np.uint64]
     ) -> NDArray[np.int64]:
-        """Complete `rows` from the old index; the positions that are still without one."""
+        """Look up missing rows in the old index; return the positions that are still missing."""
         absent = indices(rows < 0)
         if self._old is not None:
             rows[absent] = self._probe(self._old, keys[absent], hashed[absent])[0]
@@ -235,11 +242,14 @@ class Table:
         return absent
 
     def put(self, rows: NDArray[np.int64], words: NDArray[np.uint64]) -> None:
-        """Write whole rows (m, 14): each as one item, a third of the time of `words[rows] = …`."""
+        """Write complete rows (m, 14).
+
+        Each row is written as one item, which takes a third of the time of `words[rows] = …`.
+        """
         np.put(self.words.view(_ITEM), rows, words.view(_ITEM))
 
     def drop(self, keys: NDArray[np.uint64]) -> int:
-        """Forget these keys (distinct); returns how many were there."""
+        """Remove these distinct keys; return how many of them were present."""
         hashed = self.mixed(keys)
         rows, cells = self._probe(self._index, keys, hashed)
         self._index.cells[cells[rows >= 0]] = _TOMB
@@ -258,14 +268,14 @@ class Table:
     def _probe(
         self, index: _Index, keys: NDArray[np.uint64], hashed: NDArray[np.uint64]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Row and cell of each key; where the key is absent row -1 and the cell it would have."""
+        """Return (row, cell) of each key; for an absent key, -1 and the cell where it would go."""
         mask = len(index.cells) - 1
         cell = (hashed >> index.shift).astype(np.int64)
         tag = (hashed >> np.uint64(8)).astype(np.uint32) & ~ROW  # bits 32-39, under the cell's
-        # One probe settles most keys; those left look at eight cells at a time.
+        # One probe is enough for most keys. The others examine eight cells at a time.
         held = index.cells.take(cell)
         rows = np.full(len(keys), -1, np.int64)
-        row = (held ^ tag) - _ONE  # of a free cell, a tombstone or another tag: none that can be
+        row = (held ^ tag) - _ONE  # for a free cell, a tombstone or another tag: not below ROWS
         at = indices(row < ROWS)
         at = at[self.words[row[at], 0] == keys[at]]
         rows[at] = row[at]
@@ -298,7 +308,10 @@ class Table:
     def _add(
         self, keys: NDArray[np.uint64], cells: NDArray[np.int64], hashed: NDArray[np.uint64]
     ) -> NDArray[np.int64]:
-        """Rows for absent keys, which may come twice, in the cells that `_probe` found for them."""
+        """Add absent keys in the cells that `_probe` found; return their rows.
+
+        A key may occur several times, and then gets one row.
+        """
         fresh = np.sort(keys)
         fresh = fresh[np.append(True, fresh[1:] != fresh[:-1])]
         which = np.searchsorted(fresh, keys)
@@ -323,9 +336,10 @@ class Table:
         return rows[which]
 
     def _grow(self) -> None:
-        """Make the matrix larger, up to `rows_max`: twice as large, past 2**18 rows by so many.
+        """Enlarge the matrix, up to `rows_max`: double it, but add at most 2**18 rows.
 
-        A large one is moved by its pages, without a copy, unless somebody holds a view of it.
+        The operating system remaps the pages of a large matrix without a copy. If there is a view
+        of the matrix, it is copied instead.
         """
         held = len(self.words)
         size = min(max(held + min(held, _BLOCK), self.used), self.rows_max)
@@ -337,7 +351,10 @@ class Table:
             self.words = words
 
     def _take_over(self, n: int) -> None:
-        """Move a slice to a new index, one made now if the present one is full; `n` rows come."""
+        """Move a slice of the old index; if the newest index is full, begin to replace it.
+
+        `n` is the number of rows that are being added.
+        """
         self._move(n)
         if self._full:
             assert self._old is None
@@ -361,7 +378,7 @@ class Table:
             self._old = None
 
     def _index_rows(self, rows: NDArray[np.int64]) -> None:
-        """Give cells of the present index to rows that have none there."""
+        """Add rows to the newest index that are not in it yet."""
         keys = self.words[rows, 0]
         hashed = self.mixed(keys)
         self._place(self._probe(self._index, keys, hashed)[1], hashed, rows)
@@ -369,10 +386,10 @@ class Table:
     def _place(
         self, cells: NDArray[np.int64], hashed: NDArray[np.uint64], rows: NDArray[np.int64]
     ) -> None:
-        """Write cells of absent distinct keys, those that `_probe` found.
+        """Write rows of distinct absent keys into the cells that `_probe` found.
 
-        Of keys that meet at one the last has it. The others go on from there: they take what is
-        vacant behind it in the order of their cells, as one after the other would.
+        If several keys have the same cell, the last one written keeps it. The others continue
+        probing in cell order, with the same result as inserting them one by one.
         """
         tag = (hashed >> np.uint64(8)).astype(np.uint32) & ~ROW
         value = tag | (rows + 1).astype(np.uint32)
@@ -382,18 +399,22 @@ class Table:
             value, cells = value[lost], _vacant(self._index.cells, beyond[lost])
             order = cells.argsort(kind="stable")
             value, cells = value[order], cells[order]
-            # Each where it may be, or behind the one before it; what would pass the end begins
-            # again at the first cell, behind all that ended there.
+            # Each key takes its vacant cell, or the cell after the key before it. Keys that pass
+            # the end continue at the first cell, in the next turn of the loop.
             ahead = np.arange(len(cells))
             cells = np.maximum.accumulate(cells - ahead) + ahead
             cells[cells >= len(self._index.cells)] = 0
             lost = self._write(cells, value)
-            # Of a run of neighbouring cells none is vacant now: who lost goes on from its end.
+            # No cell of a run of neighbouring cells is vacant now, so keys that were not placed
+            # continue from the end of the run.
             ends = np.append(cells[1:] != cells[:-1] + 1, True)
             beyond = cells[indices(ends)[np.cumsum(ends) - ends]]
 
     def _write(self, cells: NDArray[np.int64], value: NDArray[np.uint32]) -> NDArray[np.int64]:
-        """Write those whose cell is vacant; positions of the others, and of those overwritten."""
+        """Write the values whose cell is vacant; return positions of values that were not placed.
+
+        A value is not placed if its cell was taken, or if another value overwrote it.
+        """
         index = self._index.cells
         held = index.take(cells)
         tomb = held == _TOMB
@@ -408,7 +429,7 @@ class Table:
 
 
 def _vacant(index: NDArray[np.uint32], cell: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The first vacant cell from each of these on; past the end it begins anew."""
+    """Return the first vacant cell from each of these cells on, with wrap-around at the end."""
     mask = len(index) - 1
     found = cell.copy()
     todo = np.arange(len(cell))
@@ -425,7 +446,7 @@ def _vacant(index: NDArray[np.uint32], cell: NDArray[np.int64]) -> NDArray[np.in
 
 
 def _mixer(seed: int) -> tuple[np.uint64, np.uint64, np.uint64]:
-    """Draw an addend and two odd factors: a stream of splitmix64 (Steele et al. 2014)."""
+    """Return an addend and two odd factors from the seed, by splitmix64 (Steele et al. 2014)."""
     drawn = []
     for turn in range(1, 4):
         x = (seed + turn * _GOLDEN) & 0xFFFF_FFFF_FFFF_FFFF
@@ -436,5 +457,5 @@ def _mixer(seed: int) -> tuple[np.uint64, np.uint64, np.uint64]:
 
 
 def _bits(count: int) -> int:
-    """Of an index for so many rows."""
+    """Return the number of bits of an index for `count` rows."""
     return max(6, int(np.ceil(np.log2(max(1, count) / _LOAD_REBUILT))))

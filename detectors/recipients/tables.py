@@ -1,8 +1,8 @@
-"""Several tables in one pass: what keys need is done for all of them at once.
+"""Look-ups in several tables in one pass: hashing and matching run over all keys at once.
 
-Each partition owns a table, and a poll brings a few keys of each. A call over arrays costs as much
-for two keys as for two hundred, so a table is asked by itself only for what lies in its own memory:
-cells of its index, and rows. Two such calls are 3 us; a look-up of its own is 25.
+Each partition owns a table, and a Kafka poll returns a few keys for each. A numpy call takes as
+long for two keys as for two hundred. So only reads of a table's own memory (index cells and rows)
+are done per table. Two such reads take 3 us; a separate look-up per table takes 25 us.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from detectors.model.arrays import indices
 from detectors.recipients.table import PROBES, ROW, ROWS, WORDS, Table
 
 FEW: Final = 24
-"""Keys of one table up to which a loop in Python is faster than its arrays. Measured."""
+"""Number of keys of one table up to which a Python loop is faster than numpy. Measured."""
 FEW_NEW: Final = 96
-"""The same of keys that are known to be absent: nobody has to look for them."""
+"""The same limit for keys that are known to be absent, which need no search."""
 
 
 class Tables(NamedTuple):
-    """Tables of one seed: what is from `edges[i]` up to `edges[i + 1]` belongs to table i."""
+    """Several tables with the same seed. Keys `edges[i]` up to `edges[i + 1]` belong to table i."""
 
     tables: Sequence[Table]
     edges: Sequence[int]
 
     def find_or_add(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """The row of each key (n,) in its table, as `Table.find_or_add`."""
+        """Return the row of each key (n,) in its table; add absent keys (`Table.find_or_add`)."""
         tables, edges = self
         if len(tables) == 1:
             return tables[0].find_or_add(keys)
@@ -53,9 +53,10 @@ class Tables(NamedTuple):
     def _first_guess(
         self, hashed: NDArray[np.uint64]
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Of each key the first row near its cell that has its tag, if one has.
+        """Return for each key the first row near its cell whose tag matches, else row 0.
 
-        And whether it cannot stand in its table's newest index: none has, and a cell is empty.
+        Also returns which keys are surely absent from their table's newest index: no tag matches,
+        and a cell nearby is empty.
         """
         tables, edges = self
         sizes = np.diff(edges)
@@ -76,7 +77,7 @@ class Tables(NamedTuple):
         return rows, without & empty
 
     def take(self, rows: NDArray[np.int64]) -> NDArray[np.uint64]:
-        """Copies of rows: (m, 14)."""
+        """Return copies of rows, (m, 14)."""
         if len(self.tables) == 1:
             words: NDArray[np.uint64] = self.tables[0].words.take(rows, axis=0)
             return words
@@ -86,7 +87,7 @@ class Tables(NamedTuple):
         return taken
 
     def put(self, rows: NDArray[np.int64], words: NDArray[np.uint64]) -> None:
-        """Write whole rows (m, 14)."""
+        """Write complete rows (m, 14) into their tables."""
         for table, (a, b) in zip(self.tables, pairwise(self.edges), strict=True):
             table.put(rows[a:b], words[a:b])
 

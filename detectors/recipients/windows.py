@@ -1,4 +1,4 @@
-"""Tumbling windows over a whole partition, for metrics: closed once the watermark has passed."""
+"""Tumbling windows over a whole partition, for metrics. The watermark closes them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from detectors.recipients.sieve import Sifted
 
 RUNGS: Final = (2, 5, 10, 20, 50)
-"""Messages of one recipient in one window; a closed set, for it labels a metric."""
+"""Message counts of one recipient in one window that are reported. The set is fixed, because the
+values are labels of a metric."""
 
 OPEN_MAX: Final = 48
-"""Windows that may be open: four hours. Messages from before or after them are not tallied."""
+"""Maximum number of open windows: four hours. Messages before or after these are not counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +30,13 @@ class Window:
     """One closed window of one partition."""
 
     start_ms: int
-    codes: int
-    platforms: int  # distinct prints
-    recipients: tuple[tuple[int, int], ...]  # (rung, recipients with so many messages or more)
+    codes: int  # number of verification codes
+    platforms: int  # number of distinct prints of platforms
+    recipients: tuple[tuple[int, int], ...]  # (rung, recipients with at least `rung` messages)
 
 
 class Tally:
-    """One open window."""
+    """The counts of one open window."""
 
     __slots__ = ("codes", "prints", "rungs")
 
@@ -46,7 +47,10 @@ class Tally:
 
 
 class Windows:
-    """The open windows, by number; none is before `next`, which is 0 until there was a message."""
+    """The open windows of a partition, by window number.
+
+    `next` is the lowest number that can be open; 0 before the first message.
+    """
 
     __slots__ = ("next", "open")
 
@@ -62,9 +66,10 @@ def tally(
     platform: NDArray[np.uint32],
     sifted: Sifted,
 ) -> None:
-    """Add codes (n,) by window and platform, and their runs as the sieve has them.
+    """Add codes (n,) to the windows, with the runs that the sieve counted.
 
-    Those from `edges[i]` up to `edges[i + 1]`, at least one, are of the windows i.
+    `number` and `platform` (n,): window number and platform of each code. The codes from `edges[i]`
+    up to `edges[i + 1]`, at least one, belong to `held[i]`.
     """
     starts = edges[:-1]
     prints, first = prints_of(platform), number[starts].tolist()
@@ -93,7 +98,7 @@ def tally(
 
 
 def _rise(rungs: list[int], was: NDArray[np.int64], now: NDArray[np.int64]) -> None:
-    """Counts the runs (r,) that reach each rung."""
+    """Add the number of runs (r,) that reach each rung, given the counts before and after."""
     most = now.max(initial=0)
     for i, rung in enumerate(RUNGS):
         if most < rung:
@@ -102,9 +107,9 @@ def _rise(rungs: list[int], was: NDArray[np.int64], now: NDArray[np.int64]) -> N
 
 
 def close(windows: Windows, window_s: int, watermark_s: int) -> list[Window]:
-    """Close, at a tick, what lies a whole window behind the watermark.
+    """Close, at a tick, all windows that ended at least one window before the watermark.
 
-    Windows that are out of its reach, after it went back, are dropped: a clock was ahead.
+    If the watermark has gone back, a clock was ahead. Windows too far ahead of it are then dropped.
     """
     due = watermark_s // window_s - 1
     if windows.next > due + OPEN_MAX:

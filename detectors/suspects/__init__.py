@@ -1,1 +1,5 @@
-"""The few recipients that the sieve hands on, and the exact decision about each."""
+"""State of the few recipients that the sieve promotes to suspects, and the rules that judge them.
+
+A suspect has all its sightings of a day in memory, so the rules here are exact. The sieve only
+works on a packed row per recipient.
+"""

@@ -1,12 +1,14 @@
-"""Second requests: a code of a refused platform that its recipient asks for once more.
+"""Retry windows: a refused platform's second code passes if the recipient asks for it again.
 
-Somebody who waits for a code that does not come presses "send again" after a minute. Tools go from
-platform to platform. So the second message of a platform whose first a lease refused passes, if it
-comes a minute or two later: it alone, and few within twelve minutes, or a tool that knows the rule
-would send everything twice.
+A person who waits for a code that does not come presses "send again" after about a minute.
+Flooding tools go from platform to platform instead. So when a lease refused the first message of a
+platform, the second one passes if it comes one to two minutes later. Only this second message
+passes. A budget limits such messages within twelve minutes, because a tool that knows the rule
+could otherwise send everything twice.
 
-Gateways learn the windows from the lease, well before the first of them opens; so all of them, and
-the worker that reads what became of it in the log, go by the same rule.
+A retry window is the time in which the second message of one platform passes. The lease carries the
+windows to the gateways, well before the first window opens. All gateways, and the worker that
+reads the same messages from the log, therefore apply the same rule.
 """
 
 from __future__ import annotations
@@ -27,26 +29,34 @@ from detectors.bars import (
 from detectors.model.records import AgainWindow
 
 MOST: Final = {False: AGAIN_MOST, True: AGAIN_HOT_MOST}
-"""Second messages that pass within `AGAIN_BUDGET_MS`, by whether their platforms are hot."""
+"""Budget: number of second messages that pass within `AGAIN_BUDGET_MS`.
+
+The key says whether their platform is hot. Hot and other platforms have separate budgets.
+"""
 
 
 class SecondRequests:
-    """The second requests of one episode. Bounded by `AGAIN_HELD` and by `MOST`."""
+    """The retry state of one episode. `AGAIN_HELD` and `MOST` bound its size."""
 
     __slots__ = ("first_ms", "lease_offset", "paced_ms", "passed", "told_ms")
 
     def __init__(self) -> None:
-        self.lease_offset = -1  # of the event that caused the lease: its id; -1: nobody knows
-        self.told_ms = 0  # when gateways were last told: of the firsts up to then they know
-        self.paced_ms = 0  # when they would have been told so often at the mean pace
-        self.first_ms: dict[int, int] = {}  # platform -> its first message, refused; none since
-        self.passed: list[tuple[int, bool]] = []  # when, and if it was hot; ascending
+        # Offset of the event that caused the lease, the last part of its id; -1: unknown.
+        self.lease_offset = -1
+        # Time of the last publication. Gateways know the windows of first messages up to here.
+        self.told_ms = 0
+        # Rate limit: time at which the last publication was due at the mean rate (as in GCRA).
+        self.paced_ms = 0
+        # Platform -> time of its first message, if that was refused and no second one came.
+        self.first_ms: dict[int, int] = {}
+        # Second messages that passed: (time, is the platform hot), in ascending order.
+        self.passed: list[tuple[int, bool]] = []
 
 
 def asked(requests: SecondRequests, platform: int, at_ms: int, *, first: bool, hot: bool) -> bool:
-    """Takes a message in that the lease refuses, and tells if it passes, being a second request.
+    """Record a message that the lease refuses. Return true if it passes through a retry window.
 
-    `first`: the platform had none before it in this episode.
+    `first`: this is the platform's first message in this episode. `hot`: the platform is hot.
     """
     held_ms = requests.first_ms.get(platform)
     if held_ms is None:
@@ -68,10 +78,10 @@ def asked(requests: SecondRequests, platform: int, at_ms: int, *, first: bool, h
 
 
 def news(requests: SecondRequests, at_ms: int) -> bool:
-    """Tell if gateways should be told the windows at a message that came now.
+    """Return true if the windows should be published at a message that came at `at_ms`.
 
-    Once in a while, if there are new ones; and at the message that spends the budget, so that the
-    other gateways let no more of them pass.
+    New windows are published at a limited rate (`AGAIN_TOLD_MS`, `AGAIN_TOLD_BURST`). The message
+    that spends the budget publishes at once, so that other gateways stop using the windows.
     """
     passed = requests.passed
     if passed and passed[-1][0] == at_ms > requests.told_ms:
@@ -83,9 +93,13 @@ def news(requests: SecondRequests, at_ms: int) -> bool:
 
 
 def windows(requests: SecondRequests, hot: Collection[int], at_ms: int) -> tuple[AgainWindow, ...]:
-    """The windows that may yet be used, as they are told now; forgets the others."""
+    """Return the windows that can still be used, ascending by opening time; drop the others.
+
+    `hot` is the current list of hot platforms. The caller publishes the result at `at_ms`.
+    """
     free_ms, hot_free_ms = _free_ms(requests, hot=False), _free_ms(requests, hot=True)
-    # A first that is no newer has no window left: it is over, or the budget is spent till then.
+    # A first message at or before this time has no window left. Either its window has ended, or the
+    # budget stays spent until the window ends.
     over_ms = max(free_ms, at_ms) - AGAIN_UNTIL_MS
     hot_over_ms = max(hot_free_ms, at_ms) - AGAIN_UNTIL_MS
     told = []
@@ -99,12 +113,13 @@ def windows(requests: SecondRequests, hot: Collection[int], at_ms: int) -> tuple
         requests.first_ms = {p: ms for p, ms in requests.first_ms.items() if p in left}
     requests.told_ms = max(requests.told_ms, at_ms)
     told.sort()
-    made = tuple.__new__  # past the named tuple's constructor: a campaign has ten for each message
+    # Skip the named tuple's slower constructor: a campaign creates ten windows for each message.
+    made = tuple.__new__
     return tuple([made(AgainWindow, (platform, a, b, kind)) for a, platform, b, kind in told])
 
 
 def forget_from(requests: SecondRequests, from_ms: int) -> None:
-    """Drop all that is of then or later: a clock was ahead."""
+    """Drop all state at or after `from_ms`: a clock was ahead."""
     requests.first_ms = {p: ms for p, ms in requests.first_ms.items() if ms < from_ms}
     requests.passed = [each for each in requests.passed if each[0] < from_ms]
     requests.told_ms = min(requests.told_ms, from_ms)
@@ -112,12 +127,17 @@ def forget_from(requests: SecondRequests, from_ms: int) -> None:
 
 
 def _opens_ms(requests: SecondRequests, held_ms: int, *, hot: bool) -> int:
-    """The time from which the second message after this first one passes, as the budget has it."""
+    """Return the time from which the second message passes, limited by the budget."""
     return max(held_ms + AGAIN_FROM_MS, _free_ms(requests, hot=hot))
 
 
 def _free_ms(requests: SecondRequests, *, hot: bool) -> int:
-    """The time from which the budget has room for one more of a kind; 0 where it has it now."""
+    """Return the time from which the budget has room for one more message.
+
+    0 means that fewer than `MOST` messages passed, so there is room now.
+
+    Hot and other platforms have separate budgets; `hot` selects one.
+    """
     if not requests.passed:
         return 0
     lately = [at_ms for at_ms, kind in requests.passed if kind is hot]

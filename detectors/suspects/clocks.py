@@ -1,11 +1,11 @@
-"""The trust that the time stamps of a gateway deserve, measured from its own events.
+"""Measures how precise the time stamps of each gateway are, from the gateway's own events.
 
-Pace is judged in seconds; a feed that rounds to minutes, or whose clocks disagree, needs other
-bars (`BURST` in `judge.py`). The measurement is a function of the log: it takes the event at every
-16th offset.
+The burst rule works on seconds. A feed that rounds to minutes, or whose clocks disagree, needs
+other thresholds (`BURST` in `judge.py`). The measurement depends on the log alone: it samples the
+event at every 16th offset.
 
-Only stamps near the gateway's newest say anything about its clock: those of a backlog that it
-flushes between live messages are old, and right.
+Only stamps near the gateway's newest stamp are evidence about its clock. A gateway may also flush
+a backlog between live messages. The stamps of a backlog are old, but correct.
 """
 
 from __future__ import annotations
@@ -20,39 +20,48 @@ from detectors.bars import CLOCK_SAMPLES_MIN, GATEWAYS_MAX
 SAMPLE_OFFSETS: Final = 16
 
 NEAR_MS: Final = 300_000
-"""A stamp so far behind the gateway's newest is judged; an older one belongs to a backlog. Two
-stamps of a feed that jitters by two minutes lie four apart at most, and one is spare."""
+"""Maximum distance behind the gateway's newest stamp, in milliseconds, at which a stamp is judged.
+
+Older stamps belong to a backlog. Two stamps of a feed that jitters by two minutes are at most four
+minutes apart. One minute is a margin.
+"""
 
 ASTRAY_MAX: Final = 16
-"""After so many samples in a row that are all older than that, the newest was wrong, or all that
-comes is a backlog: the newest begins anew. Chosen: 256 messages; of a gateway with as many live
-ones, one run in 65,000 is so long."""
+"""Number of samples in a row, all older than `NEAR_MS`, after which the newest stamp is reset.
+
+Either the newest stamp was wrong, or all that comes is a backlog. Chosen: 16 samples are 256
+messages. If half of a gateway's messages are live, only one run in 65,000 is so long.
+"""
 
 ASTRAY_RATIO: Final = 4
-"""A gateway with this many old samples for each one near the newest has no backlog: its clocks
-disagree by more than `NEAR_MS`. Simulated: six where they jitter by hours, and still 3.4 for a
-backlog of seven in eight messages."""
+"""Number of old samples per sample near the newest stamp above which clocks disagree.
+
+Such a gateway has no backlog: its clocks disagree by more than `NEAR_MS`. Simulated: the ratio is
+six where clocks jitter by hours, and 3.4 for a backlog of seven in eight messages.
+"""
 
 
 class ClockClass(IntEnum):
-    """From the finest to the coarsest."""
+    """Precision of a gateway's time stamps, from the finest to the coarsest."""
 
     EXACT = 0
     MINUTE = 1  # whole minutes: receipts, CMPP Submit_time, many CDR
-    JITTER_30S = 2
-    JITTER_120S = 3  # may not throttle
+    JITTER_30S = 2  # errors of up to 30 s
+    JITTER_120S = 3  # errors of up to 120 s; the burst rule never throttles on these stamps
 
 
 @dataclass(frozen=True, slots=True)
 class ClockParams:
-    """Bounds of the measurement, and what the operator knows of its gateways."""
+    """Settings of the measurement, and the classes that the operator configures."""
 
-    gateways: Mapping[str, ClockClass] = field(default_factory=dict)  # beats the measurement
-    sample_max: int = 4096  # then both counts are halved, so that a repaired clock is believed
+    # Gateway -> class; takes precedence over the measurement.
+    gateways: Mapping[str, ClockClass] = field(default_factory=dict)
+    # Number of samples at which all counts are halved, so that a repaired clock is recognised.
+    sample_max: int = 4096
 
 
 class GatewayClock:
-    """The measurements of one gateway's clock."""
+    """The counters of one gateway's clock. Times are in milliseconds."""
 
     __slots__ = (
         "astray",
@@ -72,21 +81,21 @@ class GatewayClock:
         minutes: int = 0,
         back_10s: int = 0,
         back_60s: int = 0,
-        newest_ms: int = 0,  # the last three are not in checkpoints of format 1
+        newest_ms: int = 0,  # checkpoints of format 1 lack this and the next two arguments
         astray: int = 0,
         astray_run: int = 0,
     ) -> None:
-        self.last_ms = last_ms  # of the last sample near the newest
-        self.newest_ms = max(newest_ms, last_ms)
-        self.astray = astray  # samples long before the newest,
-        self.astray_run = astray_run  # and how many of them came last, one after the other
-        self.samples = samples  # near the newest, of which all counts below are
-        self.minutes = minutes  # stamps on a whole minute
-        self.back_10s = back_10s  # steps back by more than 10 s from one sample to the next
-        self.back_60s = back_60s
+        self.last_ms = last_ms  # stamp of the last sample near the newest stamp
+        self.newest_ms = max(newest_ms, last_ms)  # newest stamp so far
+        self.astray = astray  # number of samples over `NEAR_MS` behind the newest stamp
+        self.astray_run = astray_run  # number of such samples since the last sample near it
+        self.samples = samples  # number of samples near the newest stamp; counters below use these
+        self.minutes = minutes  # number of stamps on a whole minute
+        self.back_10s = back_10s  # number of steps back by over 10 s, from sample to sample
+        self.back_60s = back_60s  # number of steps back by over 60 s
 
     def state(self) -> list[int]:
-        """The arguments that make an equal one."""
+        """Return the arguments of the constructor that create an equal object."""
         return [
             self.last_ms,
             self.samples,
@@ -102,7 +111,10 @@ class GatewayClock:
 def observe(
     params: ClockParams, gateways: dict[str, GatewayClock], gateway: str, event_time_ms: int
 ) -> None:
-    """Take one sample in."""
+    """Record one sample of a gateway's event time.
+
+    Past `GATEWAYS_MAX`, new gateways are ignored.
+    """
     seen = gateways.get(gateway)
     if seen is None:
         if len(gateways) >= GATEWAYS_MAX:
@@ -131,18 +143,22 @@ def observe(
 
 
 def coarse(params: ClockParams, gateways: Mapping[str, GatewayClock]) -> dict[str, ClockClass]:
-    """The class of each gateway that is not exact: as told, else as measured."""
+    """Return gateway -> class for gateways that are not exact.
+
+    The configured class takes precedence over the measured one.
+    """
     measured = {name: _class(gateway) for name, gateway in gateways.items()}
     measured.update(params.gateways)
     return {name: stamps for name, stamps in measured.items() if stamps is not ClockClass.EXACT}
 
 
 def _class(seen: GatewayClock) -> ClockClass:
-    """Class a gateway by its samples.
+    """Classify a gateway by its samples.
 
     Two independent errors, uniform over +-J, differ by more than x with probability
-    (1 - x/2J)**2 / 2 each way: steps back over 10 s are 35 % of all at J = 30 s, and over 60 s
-    28 % at J = 120 s but none at 30 s. Whole minutes are one in 60 of a feed that stamps seconds.
+    (1 - x/2J)**2 / 2 in each direction. So at J = 30 s, 35 % of all steps go back by over 10 s and
+    none by over 60 s. At J = 120 s, 28 % go back by over 60 s. If a feed stamps seconds, one stamp
+    in 60 is a whole minute.
     """
     if seen.samples + seen.astray < CLOCK_SAMPLES_MIN:
         return ClockClass.EXACT

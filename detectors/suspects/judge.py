@@ -1,9 +1,14 @@
-"""Exactly: from one suspect's sightings to scores, from scores to a finding.
+"""The exact judge: computes scores from one suspect's sightings, and a finding from the scores.
 
-Two kinds of evidence. *Burst*: a leaky bucket of platforms, a CUSUM (Page 1954) on pace; a sighting
-adds one, time leaks 1.5 a minute. *Slow*: novel platforms within a window, in full or counted at
-least a gap apart, so that one sitting of a person counts little. Scores know no bar; the bars stand
-in `detectors.bars` and are compared in one place. A third kind, by messages, is in `mass`.
+There are two kinds of evidence here:
+
+- *Burst*: a leaky bucket of platforms, a CUSUM (Page 1954) on pace. A sighting adds one, and 1.5
+  leak out per minute.
+- *Slow*: the number of novel platforms within a window. Some counts take all of them. Other counts
+  take only sightings that are at least a gap apart, so one sitting of a person counts little.
+
+Scores are computed without thresholds. The thresholds are in `detectors.bars`; `compare` applies
+them. A third kind of evidence, the message volume, is in `mass`.
 """
 
 from __future__ import annotations
@@ -49,14 +54,14 @@ from detectors.suspects.suspect import Suspect, fill
 class Band(IntEnum):
     """The rank of the evidence at one event."""
 
-    QUIET = 0  # no message of the flood for so long that it is over
-    HOLD = 1  # under every bar
-    WATCH = 2
-    THROTTLE = 3
+    QUIET = 0  # no message of the flood came for so long that the flood is over
+    HOLD = 1  # below every threshold: the level stays as it is
+    WATCH = 2  # a WATCH threshold is reached
+    THROTTLE = 3  # a THROTTLE threshold is reached
 
 
 class Habit(IntEnum):
-    """The class of how often a benign sighting is novel: it decides the spaced bars."""
+    """How often a benign sighting is novel for this recipient. Selects the spaced thresholds."""
 
     SMALL_MEMORY = 0  # the row remembers fewer than 14 platforms
     LARGE_MEMORY = 1  # 14 or more
@@ -72,19 +77,20 @@ BURST: Final[Mapping[ClockClass, Bar]] = MappingProxyType(
         ClockClass.JITTER_120S: BURST_JITTER_120S,
     }
 )
-"""The bars of the bucket by what the stamps of a gateway are worth."""
+"""Thresholds of the bucket's level, by the precision of a gateway's time stamps."""
 
 
 @dataclass(frozen=True, slots=True)
 class JudgeParams:
-    """The operator's own measurements, which move the bars."""
+    """Settings of the judge, some from the operator's own measurements; they move thresholds."""
 
-    p_novel: float | None = None  # share of benign sightings that are novel, by `calibrate`
-    burst_margin: float = 0.0  # sightings on top of the bucket's bars: where people are faster
-    hot: bool = True  # platforms that other floods abuse are evidence: `suspects.lead`
-    hot_lead: int = int(HOT_LEAD.throttle)  # the bar of their lead
-    cold_half: bool = False  # another platform takes half a point from the lead, not a whole one
-    settled_days: int = SETTLED_DAYS  # age of a row from which on returns, volume, relapse count
+    p_novel: float | None = None  # share of benign sightings that are novel, from `calibrate`
+    burst_margin: float = 0.0  # sightings added to the bucket's thresholds, where people are faster
+    hot: bool = True  # use the score of hot platforms as evidence: see `suspects.lead`
+    hot_lead: int = int(HOT_LEAD.throttle)  # THROTTLE threshold of that score
+    cold_half: bool = False  # a platform that is not hot takes half a point instead of one
+    # Minimum age of a row, in days, for the rules `returns`, `volume_*` and `relapse`.
+    settled_days: int = SETTLED_DAYS
 
     def __post_init__(self) -> None:
         if self.p_novel is not None and not 0 <= self.p_novel <= 1:
@@ -97,59 +103,60 @@ class JudgeParams:
 
 
 def is_settled(params: JudgeParams, suspect: Suspect, at_s: int) -> bool:
-    """Tell if the recipient's row is old enough for novelty to mean something over hours."""
+    """Return true if the recipient's row is old enough for rules that count novelty over hours."""
     return at_s // DAY_S - suspect.memory.born_day >= params.settled_days
 
 
 class Scores(NamedTuple):
-    """The evidence at one instant; no bar is known here.
+    """The evidence at one instant, without thresholds.
 
-    The bucket may be that of the sightings alone whose stamps are no coarser than some class.
+    If a suspect has coarse stamps, the bucket may cover only sightings up to some clock class.
     """
 
     at_s: int
-    level: float  # of the bucket
-    burst_novel: int
-    burst_since_s: int
-    raw_35min: int = 0
+    level: float  # level of the bucket, in sightings
+    burst_novel: int  # novel sightings since the bucket was last empty
+    burst_since_s: int  # time at which the bucket was last empty
+    raw_35min: int = 0  # novel sightings in the last 35 minutes
     raw_24h: int = 0
-    spaced_10min_24h: int = 0
+    spaced_10min_24h: int = 0  # novel sightings in 24 h, counted at least 10 minutes apart
     spaced_5min_3h: int = 0
     spaced_2min_3h: int = 0
     spaced_50s_3h: int = 0
-    coarse: frozenset[ClockClass] = frozenset()  # classes of stamps in the bucket, but for EXACT
+    coarse: frozenset[ClockClass] = frozenset()  # clock classes in the bucket, except EXACT
 
 
 class Finding(NamedTuple):
-    """The verdict on scores: the highest band, and the first rule of `compare` that reaches it."""
+    """The result of comparing scores: the highest band, and the first rule that reaches it."""
 
     band: Band
     rule: str
     score: float
     threshold: float
-    since_s: int  # the evidence begins here
+    since_s: int  # time at which the evidence begins
 
 
 CALM: Final = Finding(Band.HOLD, "", 0, 0, 0)
-"""Under every bar."""
+"""The finding when every score is below its thresholds."""
 
 
 def judge(
     params: JudgeParams, suspect: Suspect, at_s: int, stamps: ClockClass = ClockClass.EXACT
 ) -> Finding:
-    """The finding after a sighting at `at_s` was seen, with a stamp of this class.
+    """Return the finding after a sighting at `at_s` was recorded.
 
-    One of `HOLD` with the rule `burst` is a rush of too few novel platforms for WATCH, which counts
-    beside a lead alone (`detectors.suspects.lead`).
+    `stamps` is the clock class of the sighting. A finding with the band `HOLD` and the rule `burst`
+    is a burst of too few novel platforms for WATCH. Such a finding counts only together with the
+    score of hot platforms (`detectors.suspects.lead`).
 
-    A sighting that came out of order may have raised any instant after it: each of them is looked
-    at again, and the strongest finding counts.
+    A sighting that came out of order may have raised the score of any instant after it. So all of
+    these instants are judged again, and the strongest finding counts.
     """
     sightings = suspect.sightings
     in_order = at_s >= sightings[-1] >> 33
     least = _UNMEASURED_MIN if params.p_novel is None else COUNT_MIN
     if in_order and len(suspect.novel_s) < least and suspect.bucket_novel < HOT_BURST_NOVEL:
-        return CALM  # what most benign sightings come to
+        return CALM  # fast path: most benign sightings end here
     if in_order and not suspect.coarse:
         bars = bars_of(params, suspect, at_s)
         return compare(bars, scores(suspect, bars))
@@ -160,9 +167,10 @@ def judge(
 
 
 def strongest(params: JudgeParams, suspect: Suspect, at_s: int) -> tuple[Scores, Bars]:
-    """The evidence right after the newest sighting, and the bars it is measured by.
+    """Return the scores right after the newest sighting, and the thresholds that apply.
 
-    Of the buckets that stamps of different classes have, the one that comes to most.
+    If stamps have different clock classes, there is a bucket for each class. The bucket with the
+    highest band is chosen.
     """
     if not suspect.coarse:
         return scores(suspect), bars_of(params, suspect, at_s)
@@ -177,10 +185,11 @@ def instants(
     at_s: int,
     least: ClockClass = ClockClass.EXACT,
 ) -> Iterator[tuple[Scores, Bars]]:
-    """The evidence right after each sighting from `from_s` on, with the bars that hold at `at_s`.
+    """Yield (scores, thresholds) right after each sighting from `from_s` on.
 
-    For each class of stamps from `least` on that the suspect has sightings of: the bucket of what
-    is no coarser.
+    The thresholds are those that apply at `at_s`. If the suspect has coarse stamps, there is one
+    pass per clock class that its sightings have, from `least` on. Each pass uses a bucket of the
+    sightings whose stamps are no coarser than this class.
     """
     bars = bars_of(params, suspect, at_s)
     if not suspect.coarse:
@@ -193,10 +202,10 @@ def instants(
 
 
 def _up_to(suspect: Suspect, from_s: int, finest: ClockClass) -> Iterator[Scores]:
-    """The evidence right after each sighting from `from_s` on whose stamp is no coarser than this.
+    """Yield the scores right after each sighting from `from_s` on, with a stamp up to `finest`.
 
-    A coarse stamp among exact ones takes nothing from their evidence: whoever sends some of a flood
-    through a coarse gateway only spends them.
+    Coarser sightings are left out of the bucket. So an attacker who sends part of a flood through a
+    coarse gateway does not weaken the evidence of the exact stamps.
     """
     coarse = suspect.coarse
     level = novels = last_s = since_s = 0
@@ -219,7 +228,10 @@ def _up_to(suspect: Suspect, from_s: int, finest: ClockClass) -> Iterator[Scores
 
 
 def retraced(suspect: Suspect, from_s: int) -> Iterator[Scores]:
-    """The evidence right after each sighting from `from_s` on, oldest first."""
+    """Yield the scores right after each sighting from `from_s` on, oldest first.
+
+    The clock classes of the stamps are ignored.
+    """
     replay = Suspect(suspect.recipient, suspect.name, suspect.row, [], suspect.memory)
     for sighting in suspect.sightings:
         if sighting >> 32 & 1:
@@ -230,9 +242,10 @@ def retraced(suspect: Suspect, from_s: int) -> Iterator[Scores]:
 
 
 def confirmed(params: JudgeParams, suspect: Suspect, since_s: int) -> bool:
-    """Tell if all that came since then is more than people who share a number cause by chance.
+    """Return true if the sightings since `since_s` are more than chance on a shared number.
 
-    Asked when an episode ends: a flood goes on under a throttle, and only then its size shows.
+    Called when an episode ends. A flood goes on while it is throttled, so its size is known only
+    then.
     """
     return any(
         found.level >= bars.level.throttle + CONFIRMED_LEVEL
@@ -243,9 +256,9 @@ def confirmed(params: JudgeParams, suspect: Suspect, since_s: int) -> bool:
 
 
 def scores(suspect: Suspect, bars: Bars | None = None) -> Scores:
-    """The evidence right after the newest sighting; a day back, and no further.
+    """Return the scores right after the newest sighting, over at most one day.
 
-    With `bars`, counts that cannot reach theirs may be 0.
+    With `bars`, a count that cannot reach its threshold may be returned as 0 to save time.
     """
     level = suspect.bucket_level_milli / 1000
     burst = suspect.bucket_s, level, suspect.bucket_novel, suspect.bucket_since_s
@@ -258,7 +271,10 @@ def _scores(
     coarse: frozenset[ClockClass] = frozenset(),
     bars: Bars | None = None,
 ) -> Scores:
-    """Of a bucket, and the counts of all novel sightings up to then."""
+    """Return the scores of the bucket `burst`, with the counts of the novel sightings up to then.
+
+    `burst`: time, level, number of novel sightings, time at which the bucket was last empty.
+    """
     at_s = burst[0]
     last = len(novel_s)
     if last and novel_s[-1] > at_s:
@@ -284,10 +300,11 @@ def _scores(
 
 
 def _spaced(times_s: list[int], first: int, gap_s: int, bar: Bar) -> int:
-    """Count those of the ascending times, from place `first` on, that are a gap apart.
+    """Return how many of the ascending times, from index `first` on, are at least `gap_s` apart.
 
-    From the newest back, taking each that is far enough from the last taken: the most there can
-    be, and a function of the window alone. 0 where all of them would not reach the bar.
+    Counts backwards from the newest time, and takes each time that is far enough from the last one
+    taken. The result is the maximum possible count, and depends only on the window. Returns 0 if
+    even all times together would not reach the threshold.
     """
     if len(times_s) - first < bar.watch:
         return 0
@@ -299,7 +316,7 @@ def _spaced(times_s: list[int], first: int, gap_s: int, bar: Bar) -> int:
 
 
 class Bars(NamedTuple):
-    """The bars that hold for one suspect now."""
+    """The thresholds that apply to one suspect now."""
 
     level: Bar
     raw_35min: Bar
@@ -308,7 +325,7 @@ class Bars(NamedTuple):
     spaced_5min_3h: Bar
     spaced_2min_3h: Bar
     spaced_50s_3h: Bar
-    least: float = 0  # novel sightings under which no count reaches WATCH
+    least: float = 0  # minimum number of novel sightings with which any count can reach WATCH
 
 
 _NO_BAR: Final = Bar(0, 0)
@@ -316,9 +333,12 @@ _NO_BARS: Final = Bars(_NO_BAR, _NO_BAR, _NO_BAR, _NO_BAR, _NO_BAR, _NO_BAR, _NO
 
 
 def bars_of(params: JudgeParams, suspect: Suspect, at_s: int) -> Bars:
-    """Chosen by how often a benign sighting would be novel; the bucket's are of exact stamps."""
+    """Return the thresholds for this suspect, chosen by how often a benign sighting is novel.
+
+    The thresholds of the bucket are those for exact stamps.
+    """
     if suspect.novels < COUNT_MIN:
-        habit = Habit.SMALL_MEMORY  # the spaced bars are not looked at
+        habit = Habit.SMALL_MEMORY  # any value will do: the spaced thresholds are not used
     elif params.p_novel is not None and params.p_novel <= 0.3:
         habit = Habit.THIRD
     elif params.p_novel is not None and params.p_novel <= 0.5:
@@ -345,7 +365,7 @@ def _bars(habit: Habit, margin: float) -> Bars:
 
 
 def _paced(params: JudgeParams, bars: Bars, coarse: frozenset[ClockClass]) -> Bars:
-    """The same with the bucket's bars for what is in it: the highest of any coarse class."""
+    """Return `bars` with the bucket's thresholds replaced: the highest of any class in `coarse`."""
     if not coarse:
         return bars
     watch, throttle = (max(bar) for bar in zip(*(BURST[stamps] for stamps in coarse), strict=True))
@@ -359,11 +379,11 @@ def _raised(bar: Bar, margin: float) -> Bar:
 _UNMEASURED_MIN: Final = min(
     _bars(habit, 0.0).least for habit in (Habit.SMALL_MEMORY, Habit.LARGE_MEMORY)
 )
-"""The lowest bar of any count where the operator has measured nothing."""
+"""The lowest threshold of any count if the operator has not measured `p_novel`."""
 
 
 def compare(bars: Bars, found: Scores) -> Finding:
-    """Return the finding on these scores."""
+    """Return the finding: the strongest band that any of these scores reaches."""
     level, novel = found.level, found.burst_novel
     at_s = found.at_s
     best = CALM
@@ -371,7 +391,7 @@ def compare(bars: Bars, found: Scores) -> Finding:
         best = Finding(Band.THROTTLE, "burst", level, bars.level.throttle, found.burst_since_s)
     elif level >= bars.level.watch and novel >= BURST_NOVEL.watch:
         best = Finding(Band.WATCH, "burst", level, bars.level.watch, found.burst_since_s)
-    elif level >= bars.level.watch and novel >= HOT_BURST_NOVEL:  # enough beside a lead alone
+    elif level >= bars.level.watch and novel >= HOT_BURST_NOVEL:  # see `judge`
         best = Finding(Band.HOLD, "burst", level, bars.level.watch, found.burst_since_s)
     if found.raw_24h < COUNT_MIN:
         return best

@@ -1,10 +1,13 @@
-"""The lead of hot platforms: those that other floods abuse, against all others that are novel.
+"""The score of hot platforms ("lead"): hot novel platforms minus all other novel platforms.
 
-Over the novel sightings of a day, oldest first, a hot platform adds one and any other takes one
-away, or half a one (`JudgeParams.cold_half`), never below nought. Pace plays no part in it: a
-person's new platforms are mostly others, however fast they come, and a flood's are mostly hot,
-however slowly. What was hot when a code came does not matter, only what is now: codes that came
-before the list was there count at the next one.
+A platform is hot if floods against other recipients abuse it. The score runs over the novel
+sightings of a day, oldest first. A hot platform adds one point. Any other platform takes away one
+point, or half a point with `JudgeParams.cold_half`. The score never falls below zero.
+
+The score does not depend on how fast the codes come. A person's new platforms are mostly not hot,
+even if they come fast. A flood's platforms are mostly hot, even if they come slowly. The score uses
+the list of hot platforms as it is now, not as it was when a code came. So a code that came before
+there was a list counts when the next code is judged.
 """
 
 from __future__ import annotations
@@ -20,15 +23,18 @@ from detectors.suspects.suspect import Suspect
 
 
 class Lead(NamedTuple):
-    """The most that hot platforms were ahead, and since when."""
+    """The highest score of hot platforms, and the time (seconds) at which its run began."""
 
     score: float
     since_s: int
 
 
 def lead(suspect: Suspect, hot: frozenset[int], from_s: int, *, cold_half: bool = False) -> Lead:
-    """The highest lead right after any sighting from `from_s` on, of the day before the newest."""
-    unit = 2 if cold_half else 1  # points are counted in halves there
+    """Return the highest score right after any sighting from `from_s` on.
+
+    Only sightings of the day that ends with the newest sighting take part.
+    """
+    unit = 2 if cold_half else 1  # with `cold_half`, points are counted in halves
     sightings = suspect.sightings
     day_ago_s = (sightings[-1] >> 33) - DAY_S if sightings else 0
     best = Lead(0, from_s)
@@ -50,11 +56,15 @@ def lead(suspect: Suspect, hot: frozenset[int], from_s: int, *, cold_half: bool 
 def led(
     rules: JudgeParams, suspect: Suspect, hot: frozenset[int], at_s: int, finding: Finding
 ) -> Finding:
-    """The finding after a sighting at `at_s`, by the lead where that says more than the others."""
-    alone = finding if finding.band > Band.HOLD else CALM  # a rush of two is nothing by itself
+    """Return the stronger of `finding` (the result of `judge`) and the finding of the hot score.
+
+    `at_s` is the time of the sighting that is judged.
+    """
+    # A burst of two novel platforms (HOLD) is evidence only together with the hot score.
+    alone = finding if finding.band > Band.HOLD else CALM
     if not hot or suspect.novels < HOT_LEAD.watch or finding.band is Band.THROTTLE:
         return alone
-    if len(hot.intersection(suspect.seen)) < HOT_LEAD.watch:  # the lead is no more than these
+    if len(hot.intersection(suspect.seen)) < HOT_LEAD.watch:  # upper bound of the score
         return alone
     found = lead(suspect, hot, at_s, cold_half=rules.cold_half)
     if found.score >= rules.hot_lead:

@@ -1,13 +1,15 @@
-"""Messages of novel platforms, repeats and all: the evidence that priming does not disarm.
+"""Message volume: counts all messages of novel platforms, including repeats.
 
-Sightings weigh each platform once, so that a page that fails is nothing. Whoever has let a few
-platforms in one by one could then send any number of their codes. So the messages of platforms that
-a suspect does not know are counted too: in three short windows (`mass_10min` to `mass_1h`), and in
-two long ones (`volume_6h`, `volume_24h`) for floods that are slow or that pause.
+Sightings count each platform once, so a page that fails and re-sends is no evidence. But an
+attacker could introduce a few platforms slowly, one by one, and then send any number of their
+codes. So the messages of platforms that a suspect does not know are counted too. There are three
+short windows (`mass_10min` to `mass_1h`). Two long windows (`volume_6h`, `volume_24h`) find floods
+that are slow or that pause.
 
 A message counts once, however often it is delivered: one platform and one event time are one
-message. What a lease refuses is not counted, nor the sender's retry of it: a throttle must not feed
-itself. What is left at many platforms is a flood (THROTTLE), at any number a nuisance (WATCH).
+message. Messages that a lease refuses do not count, nor do the sender's retries of them: a throttle
+must not extend itself. Many counted messages of many platforms are a flood (THROTTLE). Many
+messages of any number of platforms are a nuisance (WATCH).
 """
 
 from __future__ import annotations
@@ -50,14 +52,15 @@ VOLUMES: Final = (
     ("volume_6h", 6 * 3_600_000, VOLUME_6H),
     ("volume_24h", 24 * 3_600_000, VOLUME_24H),
 )
-"""The same for the long windows, for rows that are settled. `MASS_NOVEL` platforms must come within
-the day before a message, or the message does not count."""
+"""Rule, window in milliseconds, thresholds of the long windows. Only rows that are old enough
+(`judge.is_settled`) use them. A message counts only if `MASS_NOVEL` novel platforms came within the
+day before it."""
 
 RULES: Final = frozenset(rule for rule, _, _ in WINDOWS)
-"""Rules whose THROTTLE is more than chance."""
+"""Rules of the short windows. Their THROTTLE is never chance, so it confirms an episode."""
 
 LONGEST_S: Final = DAY_S
-"""No window is longer, in seconds."""
+"""Length of the longest window, in seconds."""
 
 _BAND: Final[Callable[[Finding], Band]] = attrgetter("band")
 _LEAST: Final = min(int(min(bar)) for _, _, bar in WINDOWS)
@@ -65,34 +68,35 @@ _RETRY_MS: Final = RETRY_S * 1000
 _RETRIES_MS: Final = RETRIES_S * 1000
 _LOUD: Final = 1
 _MANY: Final = 2
-_PAST: Final = 4  # of an episode that ended: only the long windows count it
+_PAST: Final = 4  # message of an episode that ended: only the long windows count it
 _LONG: Final = _MANY | _PAST
 _FLAGS: Final = 7
-_PLATFORM: Final = 3  # bits below the platform
-_TIME: Final = 35  # bits below the event time: platform u32, then flags
+_PLATFORM: Final = 3  # position of the lowest bit of the platform (u32), above the flags
+_TIME: Final = 35  # position of the lowest bit of the event time, above the platform
 
 
 class Heard(Enum):
-    """The bearing of one message of a platform that the suspect does not know."""
+    """How one message of a platform that the suspect does not know is counted."""
 
-    AGAIN = 0  # delivered before, or sent again because a lease refused it: evidence of nothing
-    REFUSED = 1  # a lease refuses it: it may renew that, and counts for nothing else
-    COUNTED = 2
+    AGAIN = 0  # delivered twice, or the sender's retry of a refused message: no evidence
+    REFUSED = 1  # a lease refuses the message: it may renew that lease, but is not counted
+    COUNTED = 2  # the message is evidence
 
 
 def hear(
     suspect: Suspect, platform: int, at_ms: int, *, refused: bool, loud: bool, page: bool = False
 ) -> Heard:
-    """Take one message of a novel platform in.
+    """Record one message of a novel platform, and return how it counts.
 
-    `refused` says that a lease in force refuses it, `loud` that the sieve counted many messages of
-    the recipient. A message counts for WATCH if it is loud, or if the day had as many novel
-    platforms by then as THROTTLE asks for; only in that case does it count for THROTTLE. Of both
-    the sieve can tell by a row alone when a judge has to listen.
+    `refused`: a lease in force refuses the message. `loud`: the sieve counted many messages of the
+    recipient (`LOUD_MESSAGES`). A message counts for THROTTLE if the day had `MASS_NOVEL` novel
+    platforms by then (`many`). It counts for WATCH if it counts for THROTTLE or is loud. The sieve
+    can evaluate both conditions from the packed row alone, so it knows when to promote a recipient
+    to a suspect.
 
-    `page` says that the message counts as one of another number (`detectors.suspects.pages`). Then
-    it counts for THROTTLE where it is loud, by its own number: else a pool of numbers would be a
-    single platform, of which no number of messages is a THROTTLE.
+    `page`: the message counts as a message of another number (`detectors.suspects.pages`).
+    Then a loud message also counts for THROTTLE, under its own number. Otherwise a pool of numbers
+    would be a single platform, and one platform alone never reaches THROTTLE.
     """
     last_ms = suspect.refused_ms.get(platform, -_RETRY_MS)
     retry = -_RETRY_MS < at_ms - last_ms < _RETRY_MS
@@ -109,7 +113,8 @@ def hear(
     if place < len(heard) and heard[place] | _FLAGS == key | _FLAGS:
         if heard[place] > key or word == key:
             return Heard.AGAIN
-        heard[place] = word  # the sieve, which remembers no message, would tell it from none
+        # A second delivery raises the flags. The sieve stores no messages, so it counts this one.
+        heard[place] = word
         return Heard.COUNTED
     heard.insert(place, word)
     if len(heard) > MASS_HELD:
@@ -143,9 +148,10 @@ def forget_after(suspect: Suspect, limit_s: int) -> None:
 
 
 def many(suspect: Suspect, at_s: int) -> bool:
-    """Tell if the day had as many novel platforms by then as THROTTLE asks for.
+    """Return true if at least `MASS_NOVEL` novel platforms came in the day up to `at_s`.
 
-    By event time: what came before them does not count if it is delivered again after them.
+    The count uses event time. So a message from before these platforms does not count, even if it
+    is delivered again after them.
     """
     novel_s = suspect.novel_s
     if len(novel_s) < MASS_NOVEL:
@@ -155,9 +161,10 @@ def many(suspect: Suspect, at_s: int) -> bool:
 
 
 def varied(suspect: Suspect) -> bool:
-    """Tell if the held messages are of as many platforms as THROTTLE asks for.
+    """Return true if the retained messages come from at least `MASS_NOVEL` platforms.
 
-    A blast of one platform costs a count of three windows at each of its messages without this.
+    This check saves time: without it, each message of a single noisy platform would count three
+    windows.
     """
     return len({platform for _, platform in counted_messages(suspect)}) >= MASS_NOVEL
 
@@ -165,7 +172,7 @@ def varied(suspect: Suspect) -> bool:
 def mass(suspect: Suspect, at_ms: int, other: Finding = CALM, divisor: int = 0) -> Finding:
     """Return the strongest finding of any window that a message at `at_ms` lies in.
 
-    The message must have been heard. Returns `other` if no window is stronger. The thresholds of
+    Call `hear` with the message first. Returns `other` if no window is stronger. The thresholds of
     the long windows are divided by `divisor`; 0 leaves these windows out.
     """
     if len(suspect.heard) < _LEAST:
@@ -197,7 +204,7 @@ def _strongest(
         window.add(heard[end])
         end_ms = heard[end] >> _TIME
         if end < first or (end + 1 < stop and heard[end + 1] >> _TIME == end_ms):
-            continue  # it ends before the message, or with the next one, which is as old
+            continue  # the window ends before the message, or the next message has the same time
         while heard[low] >> _TIME <= end_ms - window_ms:
             window.drop(heard[low])
             low += 1
@@ -223,15 +230,15 @@ class MassWindow:
     def __init__(self, words: Iterable[int] = (), *, long: bool = False) -> None:
         self.counts = _LONG if long else _MANY  # flags of a message that counts for THROTTLE
         self.least = 1 if long else MASS_NOVEL  # platforms that THROTTLE needs
-        self.each: dict[int, int] = {}  # platform -> messages that count for THROTTLE,
-        self.many = 0  # how many those are in all,
-        self.capped = 0  # and with at most MASS_EACH of a platform
-        self.heard = 0  # messages that count for WATCH
+        self.each: dict[int, int] = {}  # platform -> its messages that count for THROTTLE
+        self.many = 0  # number of messages that count for THROTTLE, over all platforms
+        self.capped = 0  # the same with at most MASS_EACH messages of each platform
+        self.heard = 0  # number of messages that count for WATCH
         for word in words:
             self.add(word)
 
     def add(self, word: int) -> None:
-        """Take one message in."""
+        """Add one message (a packed integer of `Suspect.heard`)."""
         self.heard += word & (_LOUD | _MANY) != 0
         if word & self.counts:
             platform = word >> _PLATFORM & 0xFFFF_FFFF
@@ -240,7 +247,7 @@ class MassWindow:
             self.capped += count <= MASS_EACH
 
     def drop(self, word: int) -> None:
-        """The inverse."""
+        """Remove one message that `add` added."""
         self.heard -= word & (_LOUD | _MANY) != 0
         if word & self.counts:
             platform = word >> _PLATFORM & 0xFFFF_FFFF
@@ -252,17 +259,20 @@ class MassWindow:
 
     @property
     def scores(self) -> tuple[int, int]:
-        """The count for WATCH, and that for THROTTLE.
+        """Return (count for WATCH, count for THROTTLE).
 
-        A message is loud sooner where all is delivered twice. Less `MASS_UNSURE`, what is only loud
-        decides nothing that five novel platforms would not have decided first.
+        If every message is delivered twice, messages become loud earlier. `MASS_UNSURE` is
+        subtracted from the count of loud messages to make up for this.
         """
         capped = self.capped if len(self.each) >= self.least else 0
         return max(self.many, self.heard - MASS_UNSURE), capped
 
 
 def first_sighting_s(suspect: Suspect, window: list[int]) -> int:
-    """The first sighting of any platform that takes part: what primed a flood belongs to it."""
+    """Return the time of the first sighting of any platform in the window, in seconds.
+
+    Codes that introduced a platform before the flood are thereby part of the flood.
+    """
     seen = suspect.seen
     part = {w >> _PLATFORM & 0xFFFF_FFFF for w in window if w & _FLAGS}
     firsts = (seen[p] >> 33 for p in part if p in seen)
@@ -270,7 +280,7 @@ def first_sighting_s(suspect: Suspect, window: list[int]) -> int:
 
 
 def newest(suspect: Suspect) -> dict[str, tuple[int, int]]:
-    """By rule, both counts of the window that ends with the newest message."""
+    """Return rule -> (count for WATCH, count for THROTTLE), each for its newest window."""
     heard = suspect.heard
     end_ms = heard[-1] >> _TIME if heard else 0
     return {
@@ -287,16 +297,19 @@ def counted_messages(suspect: Suspect) -> list[tuple[int, int]]:
 
 
 def close_messages(suspect: Suspect) -> None:
-    """End the short windows with the episode: only the long ones go on counting its messages."""
+    """Remove an ended episode's messages from the short windows.
+
+    The long windows still count them.
+    """
     suspect.heard = [w & ~_FLAGS | _PAST for w in suspect.heard if w & _LONG]
 
 
 def heard_since(suspect: Suspect, since_s: int) -> int:
-    """Count the held messages that came at `since_s` or later."""
+    """Return the number of retained messages that came at `since_s` or later."""
     heard = suspect.heard
     return len(heard) - bisect_left(heard, utc_ms(since_s) << _TIME)
 
 
 def last_s(suspect: Suspect) -> int:
-    """The time of the newest held message; 0 if none is held."""
+    """Return the time of the newest retained message in seconds; 0 if there is none."""
     return seconds(suspect.heard[-1] >> _TIME) if suspect.heard else 0

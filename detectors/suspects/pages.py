@@ -1,10 +1,10 @@
-"""Pages that name nobody: texts of one template that come from several numbers.
+"""Unnamed pages: texts of one template that name no platform and come from several numbers.
 
 A page without a name may send each code from another number of a pool. Its platform is then only
-the number, so each press of "send again" looks like a new platform. For one recipient such a text
-counts as a message of the number whose text of the same template came first within ten minutes. The
-sieve and the judge both count so. Leases, refusals and what is known go by the number itself, since
-gateways know no templates.
+the number, so each press of "send again" looks like a new platform. For one recipient, such a text
+counts as a message of another number: the first one that sent the same template within ten minutes.
+The sieve and the judge both use this number. Leases, refusals and the memory of known platforms use
+the real number, because gateways know no templates.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ from typing import TypeAlias
 from detectors.bars import PAGE_KEPT_S, PAGE_RECIPIENTS_MAX, PAGE_S, PAGE_TEMPLATES_MAX
 
 Pages: TypeAlias = dict[int, dict[int, tuple[int, int]]]
-"""Recipient -> template -> the platform that came first, and when. Bounded by `detectors.bars`."""
+"""Recipient -> template -> (platform that sent it first, time of that text in seconds).
+
+The limits `PAGE_RECIPIENTS_MAX` and `PAGE_TEMPLATES_MAX` bound the size.
+"""
 
 
 def count_as(pages: Pages, recipient: int, template: int, platform: int, at_s: int) -> int:
-    """Return the platform that an unnamed text counts as.
+    """Return the platform that an unnamed text counts as, and remember the text.
 
     >>> pages: Pages = {}
     >>> [count_as(pages, 1, 9, platform, at_s) for platform, at_s in ((5, 0), (6, 599), (7, 600))]
@@ -40,7 +43,10 @@ def count_as(pages: Pages, recipient: int, template: int, platform: int, at_s: i
 
 
 def drop_old(pages: Pages, before_s: int, now_s: int) -> Pages:
-    """Return what is left when the log's time goes on, which is looked at every ten minutes."""
+    """Return `pages` without entries that are over `PAGE_KEPT_S` from `now_s`, the log's time.
+
+    The clean-up runs only when `before_s` and `now_s` lie in different `PAGE_S` (ten minute) steps.
+    """
     if before_s // PAGE_S == now_s // PAGE_S:
         return pages
     left: Pages = {}

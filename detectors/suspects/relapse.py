@@ -25,7 +25,7 @@ class Relapse:
     def __init__(
         self, until_s: int, platforms: Iterable[int], recent_ms: Iterable[tuple[int, int]] = ()
     ) -> None:
-        self.until_s = until_s  # seconds of a row; the record ends here
+        self.until_s = until_s  # the record ends here; seconds since `EPOCH_S`
         self.platforms = frozenset(platforms)
         self.recent_ms = dict(recent_ms)  # platform of the flood -> time of its newest message
 
@@ -39,7 +39,7 @@ class Relapse:
 
 
 def observe_relapse(relapse: Relapse | None, platform: int, at_ms: int, other: Finding) -> Finding:
-    """Take one code of a novel, untrusted platform in.
+    """Record one code of a novel, untrusted platform.
 
     Returns THROTTLE if enough platforms of the earlier flood came within ten minutes of this code,
     else `other`. Codes may come out of order.

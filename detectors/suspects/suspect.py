@@ -1,7 +1,8 @@
-"""One suspect: what is remembered of a recipient that a flood may be at.
+"""One suspect: the memory about a recipient that may be the victim of a flood.
 
-Its sightings of a day and more, which of them are tainted, the bucket after the last of them, and
-its open episode. A message is taken in here, or forgotten; what it amounts to is for `judge`.
+A suspect has the sightings of more than a day, the marks of tainted platforms, the state of the
+leaky bucket, and its open episode. A platform is tainted if it was first seen in an episode. This
+module records and forgets messages. The module `judge` evaluates them.
 """
 
 from __future__ import annotations
@@ -22,25 +23,29 @@ from detectors.suspects.clocks import ClockClass
 from detectors.suspects.incident import Incident
 
 LATE_S: Final = 3600
-"""A suspect keeps its sightings for a day plus this, so messages up to an hour out of order are
-judged exactly. Older ones are judged on the sightings that remain."""
+"""A suspect retains its sightings for a day plus this many seconds. So messages that come up to an
+hour out of order are judged exactly. Later messages are judged on the sightings that remain."""
 
 SIGHTINGS_MAX: Final = 64
-"""Novel sightings, and again so many known ones, that a suspect holds: the highest bar is 61."""
+"""Maximum number of novel sightings of a suspect, and also of known ones. The highest threshold is
+61."""
 
 TAINTED_DAYS: Final = 2
-"""A platform first seen in an episode that was not confirmed (`judge.confirmed`) is known when it
-has come on so many days, however far apart. Chosen: people who share a number are left alone from
-the third day on, and so are people who always use the same platforms within seconds. An attacker
-who wants a flood to become known has to keep it small for two days first."""
+"""Number of days on which a tainted platform must come to become known, however far apart.
+
+This applies after an episode that was not confirmed (`judge.confirmed`). Chosen: people who share a
+number are not throttled from the third day on. The same holds for people who always use the same
+platforms within seconds. An attacker who wants a flood to become known must keep it small for two
+days first.
+"""
 
 TAINT_S: Final = 2 * DAY_S
-"""How long a suspect waits for the second day of such platforms. After that a row remembers the
-newest of them by their marks."""
+"""Time for which a suspect waits for the second day of its tainted platforms. After that, the row
+remembers the newest of these platforms by marks (the prints of platforms that came on one day)."""
 
 
 class Episode:
-    """The memory of an open episode."""
+    """The state of an open episode. Names in `_s` are seconds since `EPOCH_S`, in `_ms` UTC ms."""
 
     __slots__ = (
         "chronic",
@@ -62,37 +67,39 @@ class Episode:
 
     def __init__(self, episode_id: str, since_s: int, opened_s: int) -> None:
         self.id = episode_id
-        self.since_s = since_s  # of its first sighting
-        self.opened_s = opened_s
-        self.last_flood_s = opened_s
-        self.messages = 0
+        self.since_s = since_s  # time of the episode's first sighting
+        self.opened_s = opened_s  # time of the message that raised the level from CLEAR
+        self.last_flood_s = opened_s  # time of the flood's newest message
+        self.messages = 0  # number of the flood's messages
         self.level = Level.CLEAR
         self.mode: Mode = "shadow"
-        self.issued_ms = 0  # of the lease; 0: none yet
-        self.expires_ms = 0
-        self.fresh_ms: dict[int, int] = {}  # platforms of the flood since the lease -> their newest
-        self.chronic = False
-        self.path: list[Step] = []
-        self.requests = SecondRequests()
-        self.incident: Incident | None = None  # from THROTTLE on
-        self.scope: Scope | None = None  # of its newest lease; None: there is none yet
+        self.issued_ms = 0  # start of the newest lease; 0: no lease yet
+        self.expires_ms = 0  # end of the newest lease
+        # Platforms of the flood that came since the lease -> time of their newest message.
+        self.fresh_ms: dict[int, int] = {}
+        self.chronic = False  # true: this recipient was under THROTTLE on too many recent days
+        self.path: list[Step] = []  # changes of level, oldest first
+        self.requests = SecondRequests()  # retry windows
+        self.incident: Incident | None = None  # set from THROTTLE on
+        self.scope: Scope | None = None  # scope of the newest lease; None: no lease yet
 
 
 class Seen(IntEnum):
-    """The bearing of one message on its recipient."""
+    """How one message counts for its recipient."""
 
-    LATE = 0  # over a day older than the newest sighting: not judged
-    REPEAT = 1  # of a sighting
-    KNOWN = 2  # the sighting of a platform that its recipient knows
-    EXCESS = 3  # the same, held as a novel one: too many of a day have its print
-    NOVEL = 4
+    LATE = 0  # the message is over a day older than the newest sighting: not judged
+    REPEAT = 1  # the platform already has a sighting within a day
+    KNOWN = 2  # a sighting of a platform that the recipient knows
+    EXCESS = 3  # a known platform, counted as novel: too many sightings of a day have its print
+    NOVEL = 4  # a sighting of a platform that the recipient does not know
 
 
 class Suspect:
-    """The sightings of one recipient, and the bucket after the last of them.
+    """The sightings of one recipient, and the state of the bucket after the last sighting.
 
-    A sighting is a word of `detectors.recipients.row`; one older than a day stands for a known
-    platform.
+    A sighting is a packed integer (`detectors.recipients.row.word`): the time in seconds in bits 33
+    and above, the novel flag in bit 32, the platform id in bits 0 to 31. A sighting that is older
+    than a day stands for a known platform.
     """
 
     __slots__ = (
@@ -126,48 +133,52 @@ class Suspect:
         self, recipient: int, name: str, row: int, sightings: list[int], memory: Memory
     ) -> None:
         self.recipient = recipient
-        self.row = row  # in the partition's table: a suspect's row is never given away
-        self.name = name  # E.164 digits, or the token
-        self.sightings = sightings  # ascending
-        self.seen = {w & 0xFFFF_FFFF: w for w in sightings}
-        self.novel_s = [w >> 33 for w in sightings if w >> 32 & 1]  # times of the novel ones
-        self.known_held = {
-            w & 0xFFFF_FFFF for w in sightings if not w >> 32 & 1
-        }  # platforms of the others
-        # print -> sightings of platforms that have it
+        self.row = row  # index in the partition's table; a suspect's row is never given to another
+        self.name = name  # E.164 digits, or the recipient's token
+        self.sightings = sightings  # in ascending order
+        self.seen = {w & 0xFFFF_FFFF: w for w in sightings}  # platform -> its sighting
+        self.novel_s = [w >> 33 for w in sightings if w >> 32 & 1]  # times of novel sightings
+        # Platforms of the sightings that are not novel.
+        self.known_held = {w & 0xFFFF_FFFF for w in sightings if not w >> 32 & 1}
+        # Print -> number of sightings whose platform has this print.
         self.prints_held = dict(Counter(map(platform_print, self.seen)))
-        self.places: dict[int, int] = {}  # platform of a sighting -> its offset, if it came since
-        self.tainted: dict[int, int] = {}  # platform first seen in an episode -> days it came on
-        self.memory = memory
-        self.habits: set[int] = set()  # platforms of known sightings that are a habit
+        # Platform of a sighting -> offset of its event. Only sightings since the promotion.
+        self.places: dict[int, int] = {}
+        # Platform first seen in an episode -> number of days on which it came.
+        self.tainted: dict[int, int] = {}
+        self.memory = memory  # known platforms that have no sighting here
+        self.habits: set[int] = set()  # platforms of known sightings that are at level HABIT
         self.heard: list[int] = []  # messages of novel platforms, ascending: see `mass`
-        self.refused_ms: dict[int, int] = {}  # platform -> its last message that a lease refused
-        self.retried_ms: dict[int, int] = {}  # and the first one, where retries followed it
-        self.last_s = 0  # of the newest message since it is a suspect
-        self.due_s = 0  # when to ask whether it may be let go
-        # Platforms whose sighting has a stamp that is not exact, and how coarse it is. Of what a
-        # row held that is not known: the sieve has seen that it amounts to nothing.
+        # Platform -> time of its last message that a lease refused.
+        self.refused_ms: dict[int, int] = {}
+        # Platform -> time of its first refused message, if retries followed that message.
+        self.retried_ms: dict[int, int] = {}
+        self.last_s = 0  # time of the newest message since the promotion
+        self.due_s = 0  # time of the next check whether the suspect can go back to its row
+        # Platform -> clock class of its sighting's stamp, if not exact. The class of sightings from
+        # before the promotion is unknown; the sieve found that these stay below WATCH.
         self.coarse: dict[int, ClockClass] = {}
         self.episode: Episode | None = None
-        # Platforms of the last days' flood: they do not become known while it is remembered.
+        # Platforms of the earlier flood (`relapse`). They do not become known while its record is
+        # active.
         self.barred: frozenset[int] = frozenset()
-        self.bucket_level_milli = 0
-        self.bucket_novel = 0  # since it was last empty,
-        self.bucket_since_s = 0  # which was then
-        self.bucket_s = 0  # of the last sighting
+        self.bucket_level_milli = 0  # level of the bucket, in thousandths of a sighting
+        self.bucket_novel = 0  # number of novel sightings since the bucket was last empty
+        self.bucket_since_s = 0  # time at which the bucket was last empty
+        self.bucket_s = 0  # time of the last sighting in the bucket
         _refill(self)
 
     @property
     def novels(self) -> int:
-        """The number of novel sightings."""
+        """Return the number of novel sightings."""
         return len(self.novel_s)
 
     def knows(self, platform: int, at_s: int) -> bool:
-        """Tell if this recipient knew the platform before the day that ends at `at_s`.
+        """Return true if this recipient knew the platform before the day that ends at `at_s`.
 
-        Or one with the same print, which nobody can tell from it. What was first seen in an episode
-        is tainted: it does not become known by it alone. Once it has come on days enough it is
-        known, even if a new episode reaches back over the last.
+        A known platform with the same print is enough, because the memory stores only prints. A
+        tainted platform (first seen in an episode) does not become known by the episode alone. It
+        is known once it has come on `TAINTED_DAYS` days, even if a new episode includes the last.
         """
         seen = platform in self.seen
         if seen and self.met(platform, at_s):
@@ -175,13 +186,16 @@ class Suspect:
         wanted = platform_print(platform)
         if wanted in self.memory.prints:
             return True
-        # Most have no other with their print, and a look at all of them is most of a judge's time.
+        # Fast path: most platforms share their print with no other. The scan below is slow.
         if self.prints_held.get(wanted, 0) == seen:
             return False
         return any(self.met(p, at_s) for p in self._alike(platform))
 
     def met(self, platform: int, at_s: int) -> bool:
-        """The same of a platform that has a sighting, by its id alone."""
+        """Return true if the recipient knows this platform by its id.
+
+        The platform has a sighting.
+        """
         held = self.seen[platform]
         if not held >> 32 & 1:
             return True
@@ -190,7 +204,10 @@ class Suspect:
         return self._met_once(held, None)
 
     def _met_once(self, held: int, oldest: int | None) -> bool:
-        """The same of a novel sighting of over a day ago; `oldest` is `_oldest_held`, if known."""
+        """Return true if the platform of a novel sighting from over a day ago is known.
+
+        `oldest`: the result of `_oldest_held` if the caller has it, else None.
+        """
         platform = held & 0xFFFF_FFFF
         if platform in self.barred:
             return False
@@ -202,10 +219,12 @@ class Suspect:
         return held >= (self._oldest_held() if oldest is None else oldest)
 
     def _oldest_held(self) -> int:
-        """The oldest sighting of a platform that came once which a row would still have; 0: all.
+        """Return the oldest once-seen sighting that would still fit into the packed row.
 
-        The ring has the eight newest of all; those that came once get what places are left among
-        the prints. What came in an open episode displaces nothing.
+        Returns 0 if all of them fit.
+
+        A row's ring has the eight newest sightings. Platforms that came once share the print places
+        that remain. Sightings of an open episode displace nothing.
         """
         before = self.sightings
         if len(before) <= RING:
@@ -216,7 +235,8 @@ class Suspect:
         once = [w for w in older if w >> 32 & 1]
         memory = self.memory
         often = sum(each.level > ONCE for each in memory.known) + len(older) - len(once)
-        if memory.extent is not None or often >= SPILL:  # then those have places of their own
+        # With an extent, platforms that came on two days have places outside the row.
+        if memory.extent is not None or often >= SPILL:
             often = sum(each.level == ONCE for each in memory.known)
         places = PRINTS - often
         if places >= len(once):
@@ -224,15 +244,16 @@ class Suspect:
         return once[-places] if places > 0 else ring[0]
 
     def _alike(self, platform: int) -> list[int]:
-        """The platforms with sightings that have its print."""
+        """Return all platforms with sightings that have the same print as `platform`."""
         wanted = platform_print(platform)
         return [p for p in self.seen if platform_print(p) == wanted]
 
     def exceeds(self, platform: int, at_s: int) -> bool:
-        """Tell if a known platform is one too many of its print in a day.
+        """Return true if a known platform is one too many of its print in a day.
 
-        That is the day which ends with the newest sighting: of it the sieve has all. It does not
-        matter which of them are known by their ids: of that the sieve forgets more than a judge.
+        The day ends with the newest sighting, because the sieve has all sightings of that day. All
+        platforms with the print count, known by id or not, because the sieve forgets ids earlier
+        than a suspect does. Sieve and judge must agree here.
         """
         if self.prints_held.get(platform_print(platform), 0) < EXCUSED:
             return False
@@ -240,7 +261,10 @@ class Suspect:
         return sum(self.seen[p] >> 33 > since_s for p in self._alike(platform)) >= EXCUSED
 
     def known(self, at_s: int) -> list[int]:
-        """The platform ids that it knows, ascending; those in its memory have no id any more."""
+        """Return the platform ids that the recipient knows, ascending.
+
+        Platforms in `memory` are not included: only their prints are stored.
+        """
         day_ago_s = at_s - DAY_S
         held = self.sightings
         known = [*self.known_held]
@@ -252,16 +276,20 @@ class Suspect:
         return known
 
     def prints(self, at_s: int) -> set[int]:
-        """The prints of all that it knows, in its memory or by id."""
+        """Return the prints of all platforms that the recipient knows, from memory or by id."""
         return {*self.memory.prints, *map(platform_print, self.known(at_s))} - {0}
 
     def memory_size(self, at_s: int) -> int:
-        """The number of platforms that the recipient knows, as far as prints tell them apart."""
+        """Return how many platforms the recipient knows, as far as prints distinguish them."""
         return len(self.prints(at_s))
 
     def remembers(self, least: int, at_s: int) -> bool:
-        """Tell if it knows `count` platforms or more, without counting where that is plain."""
-        if not self.sightings or self.sightings[0] >> 33 > at_s - DAY_S:  # no novel one is known
+        """Return true if the recipient knows at least `least` platforms.
+
+        Uses an upper bound first, to skip the exact count where possible.
+        """
+        # No sighting is older than a day: so no platform of a novel sighting is known.
+        if not self.sightings or self.sightings[0] >> 33 > at_s - DAY_S:
             most = self.memory.size + len(self.sightings) - self.novels
             if most < least:
                 return False
@@ -278,10 +306,11 @@ def see(
     refused: bool = False,
     counts_day: bool = True,
 ) -> Seen:
-    """Take one message in, from a gateway whose stamps are of this class.
+    """Record one message at `at_s`, and return how it counts.
 
-    `refused` says that the lease refuses it, so its platform is novel. `counts_day` says that the
-    message counts as a day on which the platform came.
+    `stamps`: the clock class of the gateway. `offset`: position of the event in the log. `refused`:
+    the lease refuses the message, so its platform is novel. `counts_day`: the message counts as a
+    day on which the platform came.
     """
     sightings = suspect.sightings
     suspect.last_s = max(suspect.last_s, at_s)
@@ -322,9 +351,9 @@ def see(
 
 
 def _days_with(suspect: Suspect, platform: int, *, counts: bool) -> int | None:
-    """Return the days on which a tainted platform came, with a new one; None if it is not tainted.
+    """Return the days on which a tainted platform came, including today; None if not tainted.
 
-    A day on which none of its messages `counts` begins the count anew.
+    If the message does not count as a day, the count starts again from 0.
     """
     if not counts:
         return 0
@@ -333,7 +362,7 @@ def _days_with(suspect: Suspect, platform: int, *, counts: bool) -> int | None:
 
 
 def _rises(suspect: Suspect, platform: int, held: int | None, at_s: int) -> bool:
-    """Tell if a known platform that comes again is a habit now."""
+    """Return true if a known platform that comes again reaches the level HABIT."""
     memory = suspect.memory
     if held is not None:
         level = ONCE if held >> 32 & 1 else HABIT if platform in suspect.habits else AGAIN
@@ -343,11 +372,12 @@ def _rises(suspect: Suspect, platform: int, held: int | None, at_s: int) -> bool
 
 
 def _retire(suspect: Suspect) -> None:
-    """Let sightings that no score looks at any more become prints, as in a row.
+    """Turn sightings that are too old for every score into prints, as a row does.
 
-    Who is a suspect for days could else be taught 64 platforms where a row learns eight. What is
-    tainted waits for the end of its episode, and nothing is retired while one is open. Time is that
-    of the eighth newest sighting: seven from a clock that is ahead retire nothing.
+    Otherwise an attacker could teach a long-lived suspect 64 platforms, where a row learns only
+    eight. Tainted platforms wait for the end of the episode. Nothing is retired while an episode is
+    open. Age is measured from the eighth newest sighting, so up to seven sightings from a clock
+    that is ahead retire nothing.
     """
     if suspect.episode is not None:
         return
@@ -367,7 +397,7 @@ def _retire(suspect: Suspect) -> None:
 
 
 def _bound(suspect: Suspect) -> None:
-    """A flood pushes out its own oldest, never what is known."""
+    """Drop sightings past `SIGHTINGS_MAX`. Novel ones displace novel ones, never known ones."""
     sightings = suspect.sightings
     newest_s = sightings[-1] >> 33
     if len(suspect.novel_s) > SIGHTINGS_MAX:
@@ -377,14 +407,14 @@ def _bound(suspect: Suspect) -> None:
         platform = oldest & 0xFFFF_FFFF
         known = newest_s - (oldest >> 33) >= DAY_S and suspect.met(platform, newest_s)
         _forget(suspect, oldest)
-        if known:  # over a day old: it is no news any more, but what it stands for stays
+        if known:  # over a day old and known: keep the platform as a known sighting
             _hold(suspect, word(oldest >> 33, 0, platform))
     if len(sightings) - len(suspect.novel_s) > SIGHTINGS_MAX:
         _forget(suspect, next(w for w in sightings if not w >> 32 & 1))
 
 
 def _hold(suspect: Suspect, sighting: int) -> None:
-    """Takes a sighting of a platform that has none."""
+    """Add a sighting of a platform that has none."""
     platform = sighting & 0xFFFF_FFFF
     suspect.seen[platform] = sighting
     prints_held, print_ = suspect.prints_held, platform_print(platform)
@@ -416,7 +446,7 @@ def _forget(suspect: Suspect, sighting: int) -> None:
 
 
 def newest_s(suspect: Suspect) -> int:
-    """The newest time that anything of it has."""
+    """Return the newest time in the suspect's state, in seconds."""
     newest_s, episode = suspect.last_s, suspect.episode
     if suspect.sightings and suspect.sightings[-1] >> 33 > newest_s:
         newest_s = suspect.sightings[-1] >> 33
@@ -426,9 +456,10 @@ def newest_s(suspect: Suspect) -> int:
 
 
 def put_right(suspect: Suspect, limit_s: int, at_s: int) -> None:
-    """Drops what lies after `limit_s`: a clock was ahead. `at_s` is the event, or the tick, now.
+    """Drop all sightings after `limit_s`: a clock was ahead.
 
-    A known platform stays known, as one of a day ago.
+    `at_s` is the time of the event or tick being processed. A known platform stays known, with a
+    sighting dated a day before `at_s`.
     """
     for sighting in [w for w in suspect.sightings if w >> 33 > limit_s]:
         platform = sighting & 0xFFFF_FFFF
@@ -443,9 +474,10 @@ def put_right(suspect: Suspect, limit_s: int, at_s: int) -> None:
 
 
 def taint_since(suspect: Suspect, since_s: int) -> None:
-    """Taint the novel sightings from `since_s` on: platforms that one episode does not make known.
+    """Taint the platforms of all novel sightings from `since_s` on.
 
-    They are novel when they come back. A mark in the memory is of a day before this one.
+    An episode alone does not make these platforms known. They are novel when they come back. If the
+    memory has a mark of a platform, then the platform came on one earlier day.
     """
     for sighting in suspect.sightings:
         if sighting >> 32 & 1 and sighting >> 33 >= since_s:
@@ -455,7 +487,10 @@ def taint_since(suspect: Suspect, since_s: int) -> None:
 
 
 def forget_tainted(suspect: Suspect, at_s: int) -> None:
-    """Drops what is tainted and has not become known, with its marks: it counts afresh."""
+    """Drop tainted platforms that have not become known, with their marks.
+
+    When such a platform comes back, it counts as new.
+    """
     memory = suspect.memory
     lost = [p for p in suspect.tainted if not suspect.met(p, at_s)]
     for platform in lost:
@@ -466,9 +501,10 @@ def forget_tainted(suspect: Suspect, at_s: int) -> None:
 
 
 def settle_tainted(suspect: Suspect, at_s: int) -> None:
-    """Before a suspect goes back to its row: what came on one day leaves a mark there.
+    """Resolve the tainted platforms before a suspect goes back to its row.
 
-    What came on `TAINTED_DAYS` is known for good, as any platform that came on two days.
+    A platform that came on one day leaves a mark in the row. A platform that came on `TAINTED_DAYS`
+    days is known from now on, like any platform that came on two days.
     """
     memory = suspect.memory
     met = [p for p in suspect.tainted if suspect.met(p, at_s)]
@@ -484,7 +520,10 @@ def settle_tainted(suspect: Suspect, at_s: int) -> None:
 
 
 def fill(suspect: Suspect, at_s: int, novel: int) -> None:
-    """Leaks, then adds one sighting. Two of one second add up in either order."""
+    """Update the bucket for one sighting at `at_s`: first leak, then add one.
+
+    `novel` is 1 or 0. Two sightings of the same second give the same result in either order.
+    """
     level = suspect.bucket_level_milli - LEAK_MILLI_S * (at_s - suspect.bucket_s)
     if level <= 0:
         level = 0
@@ -496,7 +535,7 @@ def fill(suspect: Suspect, at_s: int, novel: int) -> None:
 
 
 def _refill(suspect: Suspect) -> None:
-    """Runs the bucket over all sightings: `fill`, without what a call costs."""
+    """Recompute the bucket from all sightings: the same as `fill`, inlined for speed."""
     level = novels = last_s = since_s = 0
     for sighting in suspect.sightings:
         at_s = sighting >> 33
