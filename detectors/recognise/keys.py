@@ -1,10 +1,13 @@
-"""Platform keys: one brand has one key, whatever place of the message names the brand.
+"""Compute platform keys. A brand has one key, whichever part of a message names the brand.
 
-`sig:` and a name: the brand, named by a signature, an alphanumeric sender, the running text, the
-host of an origin-bound code, or a registered port or id. `from:` and a sender: a number, or a name
-that many platforms share. `id:` and an id: the feed's own, which the registry does not list.
+A key has one of three forms:
 
-A name earns no trust. Anybody can write a name, in a signature as well as in a sender or a text.
+- `sig:` and a name: the brand. It was named by a signature, an alphanumeric sender, the running
+  text, the host of an origin-bound code, or a registered port or id.
+- `from:` and a sender: a number, or a name that many platforms share.
+- `id:` and an id: an id of the feed that the registry does not list.
+
+A name gives no trust, because anybody can write a name in a signature, a sender or a text.
 """
 
 from __future__ import annotations
@@ -17,28 +20,29 @@ from detectors.recognise.names import is_generic, is_stop, listed, tells_nobody
 from detectors.recognise.registry import Registry, Sender
 
 BRAND: Final = "sig:"
-"""Prefix of every brand's key. It is the prefix that gateways have always given to signatures, so
-the key of a signed message stays what a gateway without our code computes."""
+"""Prefix of every brand's key. Gateways have always used this prefix for signatures. A gateway
+without our code therefore computes the same key for a signed message."""
 
 _SENDER: Final = "from:"
 _ID: Final = "id:"
 
 _SITE: Final = re.compile(r"(?:[\w-]+[.])*[^\W_][\w-]{2,}[.](?:com|net|org|app|io|[a-z]{2})")
-"""A name that is written as a host: ameli.fr. The label before the ending has three letters."""
+"""A name in the form of a host, such as ameli.fr. The label before the ending has at least three
+letters."""
 _SECOND_LEVEL: Final = frozenset(
     "ac biz co com edu go gob gouv gov gub gv mil ne net nic nom or org sch web".split()  # noqa: SIM905
 )
-"""Labels before a country's ending that are no brand: co.uk, com.br."""
+"""Labels before a country's ending that are no brands, as in co.uk and com.br."""
 _HOSTED: Final = re.compile(
     "[.](?:web[.]app|firebaseapp[.]com|github[.]io|gitlab[.]io|vercel[.]app|netlify[.]app|pages[.]dev"
     "|workers[.]dev|herokuapp[.]com|azurewebsites[.]net|appspot[.]com|myshopify[.]com|wixsite[.]com"
     "|onrender[.]com|fly[.]dev|amplifyapp[.]com|blogspot[.]com)$"
 )
-"""Domains under which anybody rents a name: the label before them is the brand."""
+"""Domains under which anybody can rent a name. The label before such a domain is the brand."""
 _PURPOSE: Final = re.compile(
     "(?<=[^\\W_]{3})(?:[ _.-]+(?:otp|sms|codes?|verify|verification|verif|auth|alerts?|info))+$"
 )
-"""Words behind a name that say what its messages are: Velmora OTP."""
+"""Words after a name that describe its messages, as in "Velmora OTP"."""
 
 
 def brand_key(registry: Registry, name: str) -> str:
@@ -103,9 +107,9 @@ def _label(host: str) -> str:
 
 
 def key_of_sender(registry: Registry, origin: Sender) -> str:
-    """Return the key of a message that nothing but its sender names.
+    """Return the key of a message whose platform is known only by its sender.
 
-    A number stays a number, and so does a sender that only looks like one.
+    A number keeps its `from:` key, and so does a sender that only looks like a number.
     """
     if origin.owners:
         return f"{BRAND}{origin.owners[0].key}"
