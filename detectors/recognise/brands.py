@@ -176,7 +176,7 @@ def _from_list(registry: Registry, text: str) -> Place | None:
             greeted = is_greeted(text, start, end) or (first and _NO_HEAD.match(text, end))
             worth -= 4 if small or greeted else 1
         elif worth == 0 and key not in WORDS["channels"]:
-            worth = 1  # wherever it stands
+            worth = 1  # at any other place
         if worth <= SURE and is_channel(text, start, key):
             continue
         if worth > 0 and (best is None or worth > best.worth):

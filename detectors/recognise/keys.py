@@ -48,8 +48,8 @@ _PURPOSE: Final = re.compile(
 def brand_key(registry: Registry, name: str) -> str:
     r"""Return the key of a brand by a name as written.
 
-    The registry's name comes first, then the first spelling in the list of names, then the name
-    itself: without a domain's ending, and without words such as "OTP" behind it.
+    The key uses the registry's name, else the first spelling in the list of names, else the name
+    itself. A domain's ending and words such as "OTP" after the name are removed.
 
     >>> registry = Registry.load('[bank]\n"工商银行" = {aka = ["ICBC"]}')
     >>> [brand_key(registry, name) for name in ("【icbc】", "Velmora.com", "Velmora OTP")]
@@ -69,7 +69,7 @@ def brand_key(registry: Registry, name: str) -> str:
 
 
 def _known(registry: Registry, key: str) -> str | None:
-    """Return the key of a name that the registry or the list of names has, by any spelling."""
+    """Return the key of a name in the registry or the list of names, in any spelling, or None."""
     if known := registry.signatures.get(key):
         return f"{BRAND}{known.key}"
     first = listed().names.get(key)
@@ -119,10 +119,11 @@ def key_of_sender(registry: Registry, origin: Sender) -> str:
 
 
 def id_key(registry: Registry, platform: str) -> str:
-    """Return the key of a feed's own id; a brand's key that a reporter read in a text stays one.
+    """Return the key of a platform id that a feed gives.
 
-    A reporter that reads texts with these rules and passes none on (`streams/gate`) gives the key
-    as the platform's id. Then the brand is one platform whoever read its name.
+    The owner of a registered id gives the key. `streams/gate` reads texts with these rules, does
+    not forward them, and sends the brand's key as the platform id. Such a key stays a brand's key,
+    so the brand is one platform for all feeds. Any other id gets the prefix `id:`.
     """
     if owner := registry.ids.get(platform):
         return f"{BRAND}{owner.key}"
@@ -133,10 +134,10 @@ def id_key(registry: Registry, platform: str) -> str:
 
 
 def current_key(registry: Registry, written: str) -> str:
-    r"""Return the key that the detector gives to a platform, from a key as a person writes it.
+    r"""Convert a platform key as a person writes it to the key that the detector uses.
 
-    Operators and files know a platform by any of its names, ports and hosts, and by keys of version
-    1 (`text:`, `host:`, `port:`, `from:` and a name). All of them lead to the brand's key.
+    Operators and files may use any name, port or host of a platform, and keys of version 1
+    (`text:`, `host:`, `port:`, `from:` and a name). All of them give the brand's key.
 
     >>> registry = Registry.load('[bank]\n"工商银行" = {aka = ["ICBC"], ports = ["95588"]}')
     >>> written = "sig:ICBC", "port:95588", "from:Velmora", "from:1069"

@@ -66,7 +66,7 @@ _DEEP_BEFORE: Final = 70
 _DEEP_AFTER: Final = 30
 _DEEP: Final = re.compile("(?<![\\d.,/-])\\d{4,8}(?![\\d.,/-]|\\s?[%$€元])")
 
-# Chosen so that the training texts come out right.
+# These values were chosen so that the training texts are read correctly.
 _PREFIX_CHARS: Final = 72  # a feed's prefix has 20-70 characters; 2 more for decoding errors
 _CUT_CHARS: Final = 12  # largest distance between a name for codes and the end of a prefix
 _SIGNATURE_PREFIX_CHARS: Final = 24  # a prefix of 20 characters plus a margin
@@ -106,7 +106,7 @@ date format such as DDMMYYYY does not count. In Chinese, any Latin word after "c
 _LOOSE: Final = re.compile("(?<![0-9])0(?:[^\\w\n]{0,2}0){2,9}(?![0-9])")
 _WEEKDAY: Final = "[(（][月火水木金土日월화수목금토일一二三四五六][)）]"
 _HIDDEN: Final = re.compile(
-    # one digit after another, pairs between odd signs, one digit in letters
+    # single digits, pairs between unusual separators, or one digit written as a word
     "(?<![0-9])(?<!0[ -])0(?:[^\\w\n]{1,3}0){3,7}(?![0-9]|[^\\w\n]{1,3}0)"
     "|(?<![0-9])000?(?:[*·•_|=~^+]000?){1,4}(?![0-9])"
     "|(?<![0-9])0{3} / 0{3}(?![0-9])"

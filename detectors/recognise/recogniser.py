@@ -443,11 +443,11 @@ def _masked_lying(texts: StringBuffer, kinds: Sequence[int]) -> list[bytes]:
 def _pages(
     masked: Sequence[bytes], rows: Sequence[int], keys: Mapping[int, str]
 ) -> NDArray[np.uint32] | None:
-    """Return the template number of each masked text, or 0 for a text that names a platform.
+    """Return the template number of each masked text from an unnamed sender, and 0 for all others.
 
     `rows` are the texts whose platform only the sender can name, and `keys` maps such a row to the
-    platform key. A text names no platform if its sender is a number. Each masked text ends with the
-    kind of its sender.
+    platform key. A sender is unnamed if it is a number. Each masked text ends with the kind of its
+    sender.
     """
     if not rows:
         return None

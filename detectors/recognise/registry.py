@@ -87,7 +87,7 @@ class Registry:
     hosts: Mapping[str, Platform] = field(default_factory=dict)
     ids: Mapping[str, Platform] = field(default_factory=dict)
     templates: Mapping[str, str] = field(default_factory=dict)  # template id -> category
-    lines: Mapping[str, Line] = field(default_factory=dict)  # number prefix -> kind of line
+    lines: Mapping[str, Line] = field(default_factory=dict)  # number prefix -> kind of sender
     countries: frozenset[str] = frozenset()  # calling codes of the ports and lines
     shared: frozenset[str] = frozenset()  # keys of named senders that many platforms share
     open_lengths: tuple[int, ...] = field(init=False)  # lengths of ports with `*`, longest first
@@ -267,7 +267,7 @@ class Registry:
         elif "86" in self.countries and digits.startswith("861") and len(digits) == _CHINESE_DIGITS:
             form = digits[2:]
         else:
-            form = "" if digits[0] == "8" else digits  # 86 may come off
+            form = "" if digits[0] == "8" else digits  # 86 may be removed
         if len(form) <= _SHORT_DIGITS or form in self.ports or sender in self.ports:
             return ""
         return form[: max(self.open_lengths + self.line_lengths, default=1)]

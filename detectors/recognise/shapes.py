@@ -206,7 +206,7 @@ _LINK: Final = re.compile(
     "|example|app|ly|gl|tv|shop|site|club|link|gov|tw|hk|jp|kr|live|bet|win|online|store|pro|fun|icu|mobi|biz)(?:[./]\\S*)?(?!\\w)"
 )
 _DIGITS: Final = re.compile("0+(?:[ -]000)?")
-_MONTHS: Final = (  # how their names begin
+_MONTHS: Final = (  # beginnings of month names
     "jan|ian|ene|gen|fev|feb|fab|mar|mac|mrt|apr|abr|avr|mai|maj|may|mei|mag|giu|jun|iun|juin|lug|jul|iul|juil"
     "|aug|ago|agu|ags|agt|aou|set|sep|oct|okt|ott|out|nov|noi|dec|dez|des|dic|dis"
     "|sty|lut|kwi|cze|lip|sie|wrz|paz|lis|gru|led|uno|bre|dub|kve|cer|srp|zar|rij|pro|sij|velj|ozu|tra|svi|kol"
@@ -228,7 +228,7 @@ _YEAR: Final = re.compile(  # "24 August 2031", "24 de agosto de 2031", "August 
 )
 _YEAR_CHARS: Final = 28  # longest text of day and month before a year
 _GROUP_AFTER: Final = re.compile("[ -]?0{2}")
-_DOTTED: Final = re.compile("[.][a-z]|://")  # in every link, and in few texts without
+_DOTTED: Final = re.compile("[.][a-z]|://")  # in every link, and in few other texts
 
 HOST_LINE: Final = re.compile(
     "(?:^|\n)@((?:[a-z0-9-]{1,63}[.]){1,8}[a-z0-9-]{1,63}) ?#([0-9a-z]{4,10})"
@@ -246,12 +246,12 @@ class Form(Enum):
 
     PLAIN = "plain"  # 4-8 digits, 3+3, 4+4, or spaced one by one
     LETTER = "letter"  # G-123456
-    MIXED = "mixed"  # 4-9 letters and digits: a code only if a name says so
-    DASHED = "dashed"  # QX4-81T, 62-75-18, 62 75 18, 62 75, 627.518, 627 5180: the same
+    MIXED = "mixed"  # 4-9 letters and digits: a code only with a name
+    DASHED = "dashed"  # QX4-81T, 62-75-18, 62 75, 627.518, 627 5180: a code only with a name
     SPELLED = "spelled"  # 一二三四
     CUT = "cut"  # fewer digits at the very end: the text may have been cut there
-    LETTERS = "letters"  # KXQRTB: a code only right behind its name
-    ODD = "odd"  # 627, 8KD, 9 or 10 digits, bib#62k: a code only right behind its name
+    LETTERS = "letters"  # KXQRTB: a code only directly after a name
+    ODD = "odd"  # 627, 8KD, 9 or 10 digits, bib#62k: a code only directly after a name
 
 
 _FORMS: Final = {form.value: form for form in Form} | {"native": Form.MIXED, "glued": Form.PLAIN}
@@ -326,7 +326,7 @@ def _address(body: str, start: int, end: int) -> bool:
     if _TO_SEND.match(body, end):
         return True
     if _TO_SHORT.match(body, end) and _SENT_WITH.search(body, max(0, start - _SENT_CHARS), start):
-        return True  # it is what is sent there
+        return True  # the number is the text to send
     return _SENT_TO.search(body, max(0, start - _SENT_CHARS), start) is not None
 
 
