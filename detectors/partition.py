@@ -238,6 +238,8 @@ def restore(params: Params, held: Snapshot) -> Partition:
             raise ValueError("a suspect has a row that is not there")
         if any(a >= b for a, b in pairwise(suspect.sightings)):
             raise ValueError("a suspect's sightings do not ascend")
+        if not suspect.tainted.keys() <= suspect.seen.keys():
+            raise ValueError("a tainted platform has no sighting")
         partition.suspects[suspect.recipient] = suspect
     partition.due = [(s.due_s, s.recipient) for s in partition.suspects.values()]
     heapify(partition.due)

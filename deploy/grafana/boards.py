@@ -143,7 +143,7 @@ def pipeline(r: str) -> Rows:
             lines("Cores used", [q.cpu], r),
             lines("Memory", [q.memory], r),
             lines("Silence of the event loop", [q.loop_silence], r, bound=15),
-            lines("Evictions", [q.evictions], r, width="half"),
+            lines("Evictions", [q.evictions, q.platforms_dropped], r, width="half"),
             lines("Starts in 15 minutes", [q.restarts], r, width="half"),
         ]),
     ]  # fmt: skip

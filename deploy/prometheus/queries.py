@@ -456,6 +456,12 @@ def evictions(at: Scope) -> str:
     return at.rate("evictions_total")
 
 
+@query("cps", "platforms dropped")
+def platforms_dropped(at: Scope) -> str:
+    """Platforms forgotten because the memory of people who use many is full."""
+    return at.rate("platforms_dropped_total")
+
+
 # --- decisions and their objective ---------------------------------------------------------------
 
 

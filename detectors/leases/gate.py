@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
 
+from detectors.bars import RETURNS, VOLUME_6H, VOLUME_24H
 from detectors.model.event import Trust, platform_id
-from detectors.model.records import AgainWindow, Scope, refuses
+from detectors.model.records import AgainWindow, Reason, Scope, refuses
 
 
 class Ruling(StrEnum):
@@ -24,6 +27,21 @@ class Ruling(StrEnum):
     KNOWN = "known"  # to this recipient, or allowed by the operator
     AGAIN = "again"  # asked for once more: passes if `detectors.leases.again` has room
     REFUSE = "refuse"
+
+
+LOWERED: Final = MappingProxyType(
+    {"volume_6h": VOLUME_6H, "volume_24h": VOLUME_24H, "returns": RETURNS}
+)
+"""Rules whose thresholds are lower while an earlier flood is remembered."""
+
+
+def rests_on_relapse(reason: Reason) -> bool:
+    """Tell if a lease was given because of a flood of the last days.
+
+    A release of the recipient covers such leases too: the flood may have been a mistake.
+    """
+    bar = LOWERED.get(reason.rule)
+    return reason.rule == "relapse" or (bar is not None and reason.threshold < bar.throttle)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Measures, on a carrier's own history, the assumptions behind the detector's parameters.
 
-`history` reads, `survey` measures (with `cohort` and `peaks`), `rates` says what may be claimed,
-`rehearse` what an attack would meet, `propose` what to set; `report` and `plots` show it.
+`history` reads the events. `survey` measures, with `cohort`, `peaks` and `leads`. `rates` says
+which rates can be claimed. `rehearse` plays attacks, and `propose` proposes settings. `report` and
+`plots` show the result.
 """

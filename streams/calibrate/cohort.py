@@ -1,8 +1,9 @@
-"""A fair sample of recipients, followed through the whole history in bounded memory. Pure.
+"""A uniform random sample of recipients, followed through the whole history. Pure.
 
-Wegman's adaptive sampling (Flajolet 1990): a recipient belongs to it if its hash begins with so
-many zeros; when it grows past its bound, one zero more is asked for. So every recipient that
-belongs is known from its first event on, and its size tells how many recipients there are.
+Memory is bounded by Wegman's adaptive sampling (Flajolet 1990). A recipient belongs to the sample
+if its hash begins with at least `zeros` zero bits. When the sample exceeds its limit, one more zero
+is required. Each recipient in the sample is therefore known from its first event. The size of the
+sample gives an estimate of the number of recipients.
 """
 
 from __future__ import annotations
@@ -18,61 +19,72 @@ from detectors.model.times import DAY_S
 from detectors.recipients.row import PRINTS, RING
 
 SITTING_S: Final = 600
-"""A person logs in here and there, then pauses: sightings closer than this are one sitting."""
+"""Seconds. A person logs in a few times, then pauses. Sightings closer together than this form one
+sitting."""
 
 SPREE: Final = 3
-"""Platforms that make a sitting a log-in spree: what a flood must be told apart from."""
+"""Number of platforms that make a sitting a log-in spree. The detector must not confuse a spree
+with a flood."""
 
 AGES: Final = (1, 3, 7, 14, 30, 60, 120, 240)
-"""Days: the edges between ages of memory."""
+"""Boundaries between age classes of a recipient's memory, in days."""
 
 GAP_BIN_S: Final = 5
 KNOWN_MAX: Final = RING + PRINTS
-"""The memory of a row of the detector."""
+"""Number of platforms that one row of the detector can remember."""
 
 
 class Subscriber:
-    """One recipient of the sample."""
+    """One recipient of the sample. Times: seconds since `EPOCH_S`."""
 
     __slots__ = ("born_s", "hot", "met", "novel", "platforms", "sighted_s", "size")
 
     def __init__(self) -> None:
-        self.born_s = 0  # of its first code; 0: none yet
-        self.sighted_s = 0  # of its last sighting
-        self.size = self.novel = 0  # of the sitting under way: platforms, and novel ones
-        self.met = self.hot = 0  # novel platforms since there are hot ones, and hot ones of them
-        self.platforms: dict[int, int] = {}  # -> when sighted; the longest unseen first
+        self.born_s = 0  # Time of its first code; 0: none yet.
+        self.sighted_s = 0  # Time of its newest sighting.
+        self.size = self.novel = 0  # Platforms, and novel platforms, in the present sitting.
+        # Novel platforms since a hot list exists, and how many of these are hot.
+        self.met = self.hot = 0
+        # Platform -> time of its sighting; the longest unseen first.
+        self.platforms: dict[int, int] = {}
 
 
 class Cohort:
-    """The sample, and what is counted over it."""
+    """The sample, and the statistics over it."""
 
     def __init__(self, people_max: int = 1 << 15) -> None:
         self.people_max = people_max
         self.zeros = 0
         self.people: dict[int, Subscriber] = {}
         self.left_out: set[int] = set()
-        self.gaps = np.zeros(SITTING_S // GAP_BIN_S, np.int64)  # between sightings of a sitting
-        self.sittings: Counter[int] = Counter()  # by platforms, 64 and more in one
-        # (age, 2): novel, all. Of all sightings, and of those in sprees.
+        # Histogram of the gaps between sightings of one sitting.
+        self.gaps = np.zeros(SITTING_S // GAP_BIN_S, np.int64)
+        # Sittings by number of platforms; 64 stands for 64 and more.
+        self.sittings: Counter[int] = Counter()
+        # Shape (ages, 2): novel sightings and all sightings; first for all sightings, then for
+        # sprees.
         self.novelty = np.zeros((len(AGES) + 1, 2), np.int64)
         self.spree_novelty = np.zeros((len(AGES) + 1, 2), np.int64)
-        self.spree_days: dict[int, list[int]] = {}  # day -> novel, all: in sprees
+        # Day -> novel sightings and all sightings, in sprees.
+        self.spree_days: dict[int, list[int]] = {}
 
     @property
     def recipients(self) -> int:
-        """The number of recipients; exact while all of them fit, then within 1 %."""
+        """The number of recipients; exact until the sample is full, then within 1 %."""
         return len(self.people) + len(self.left_out) << self.zeros
 
     @property
     def known(self) -> NDArray[np.int64]:
-        """Counts of recipients of the sample that know 0, 1, ... KNOWN_MAX platforms."""
+        """Numbers of sampled recipients that know 0, 1, ... KNOWN_MAX platforms."""
         sizes = [len(person.platforms) for person in self.people.values() if person.born_s]
         return np.bincount(sizes, minlength=KNOWN_MAX + 1).astype(np.int64)
 
     @property
     def hot_counts(self) -> NDArray[np.int64]:
-        """People of the sample (n, 2): novel platforms since there are hot ones, and hot ones."""
+        """Counts for people of the sample, shape (n, 2).
+
+        Column 0: novel platforms since a hot list exists; column 1: how many of these are hot.
+        """
         counts = [(person.met, person.hot) for person in self.people.values() if person.met]
         return np.array(counts, np.int64).reshape(-1, 2)
 
@@ -84,7 +96,7 @@ class Cohort:
         otp: NDArray[np.bool_],
         hot: frozenset[int] = frozenset(),
     ) -> None:
-        """Take messages in, in the order of the log; seconds since `EPOCH_S`."""
+        """Add messages in log order; times are seconds since `EPOCH_S`."""
         chosen = np.flatnonzero(zeros_of(recipient) >= self.zeros)
         for who, at, what, code in zip(
             recipient[chosen].tolist(),
@@ -106,13 +118,14 @@ class Cohort:
             self.left_out = set(self._kept(self.left_out))
 
     def leave_out(self, recipient: int) -> None:
-        """Counts nothing more of this recipient: its codes are an attack, or may be one."""
+        """Stop counting this recipient: its codes are, or may be, an attack."""
         known = self.people.pop(recipient, None) is not None
         if known or zeros_of(np.array([recipient], np.uint64))[0] >= self.zeros:
-            self.left_out.add(recipient)  # also before its first message here: all may be one batch
+            # Also before its first message is added: both may be in one batch.
+            self.left_out.add(recipient)
 
     def close(self) -> None:
-        """Counts the sittings that are still under way."""
+        """Count the sittings that have not ended."""
         for person in self.people.values():
             self._end_sitting(person)
 
@@ -121,7 +134,7 @@ class Cohort:
         return [int(key) for key in keys[zeros_of(keys) >= self.zeros].tolist()]
 
     def _sight(self, person: Subscriber, at_s: int, platform: int, hot: frozenset[int]) -> None:
-        """One code: nothing if it repeats a sighting."""
+        """Count one code, unless it repeats a sighting of the last day."""
         platforms = person.platforms
         held = platforms.pop(platform, None)
         if held is not None and at_s - held < DAY_S:
@@ -157,12 +170,14 @@ class Cohort:
         person.size = person.novel = 0
 
     def _age(self, person: Subscriber) -> int:
-        """The index in AGES of a memory's age at its newest sighting."""
+        """Return the index of the age class in AGES, at the newest sighting."""
         return bisect_right(AGES, (person.sighted_s - person.born_s) / DAY_S)
 
 
 def zeros_of(recipients: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Leading zero bits of each recipient's hash (splitmix64, Steele et al. 2014), up to 53.
+    """Return the leading zero bits of each recipient's hash, up to 53.
+
+    The hash is splitmix64 (Steele et al. 2014).
 
     >>> zeros_of(np.array([8613800000001, 8613800000002], np.uint64)).tolist()
     [2, 0]

@@ -1,4 +1,4 @@
-"""Sources of history: files of JSON lines, call detail records, a Kafka topic. Read-only."""
+"""Reads a history from JSON lines, call detail records or a Kafka topic; never writes."""
 
 from __future__ import annotations
 
@@ -35,18 +35,19 @@ class Slice:
     values: list[bytes | None]
     keys: list[bytes | None]
     offsets: NDArray[np.int64]
-    timestamps_ms: NDArray[np.int64] | None  # None: files have none
+    timestamps_ms: NDArray[np.int64] | None  # None: files have no record times.
     next_offset: int
 
 
 Opener = Callable[[str], AbstractContextManager[IO[bytes]]]
-Progress = Callable[[int], None]  # told how many bytes or records more are read
+# Called with the number of further bytes or records that were read.
+Progress = Callable[[int], None]
 
 
 def from_lines(
     files: Iterable[str], topic: str, value_bytes_max: int, opener: Opener, progress: Progress
 ) -> Iterator[Slice]:
-    """JSON lines; all files are one log, in the order given."""
+    """Yield slices of JSON lines; all files are one log, in the given order."""
 
     def chunks() -> Iterator[list[bytes]]:
         for name in files:
@@ -60,7 +61,7 @@ def from_lines(
 
 @dataclass(frozen=True, slots=True)
 class ColumnTable:
-    """The layout of CSV files, and what their columns mean."""
+    """The layout of CSV files, and the mapping of their columns to fields."""
 
     rules: FieldMap
     layout: FileLayout = field(default_factory=FileLayout)
@@ -69,11 +70,15 @@ class ColumnTable:
 def from_csv(
     files: Iterable[str], table: ColumnTable, topic: str, opener: Opener, progress: Progress
 ) -> Iterator[Slice]:
-    """Call detail records. A row that cannot be mapped becomes a value that is refused."""
+    """Yield slices of call detail records.
+
+    A row that cannot be mapped becomes an empty value, which the decoder refuses.
+    """
     layout = table.layout
     encoding = layout.encoding
     if codecs.lookup(encoding).name == "utf-8":
-        encoding = "utf-8-sig"  # a mark in front of the first line is no part of a name
+        # A byte order mark before the first line is not part of a column name.
+        encoding = "utf-8-sig"
 
     def chunks() -> Iterator[list[bytes]]:
         for name in files:
@@ -94,7 +99,7 @@ def from_csv(
 
 
 def _head(name: str, rows: Iterator[list[str]]) -> tuple[str, ...]:
-    """The names in a file's first line. Raise UsageError if there are none, or two are one."""
+    """Return the names in a file's first line; UsageError if it has none, or duplicates."""
     try:
         names = next(rows, None)
         if names:
@@ -105,12 +110,12 @@ def _head(name: str, rows: Iterator[list[str]]) -> tuple[str, ...]:
 
 
 def _whole(rows: Iterator[list[str]]) -> Iterator[list[str] | None]:
-    """The rows, and None in the place of one that cannot be read, such as of a field too long."""
+    """Yield the rows, and None for a row that cannot be read, such as one with a field too long."""
     while True:
         try:
             yield from rows
         except csv.Error:
-            yield None  # the reader goes on with the next line
+            yield None  # The reader continues with the next line.
         else:
             return
 
@@ -134,7 +139,7 @@ def _numbered(chunks: Iterable[list[bytes]], topic: str) -> Iterator[Slice]:
 
 
 class TopicHistory:
-    """A time range of a topic, as it was when asked. Joins no group and commits nothing."""
+    """A time range of a topic, fixed when it is created; joins no group and commits nothing."""
 
     def __init__(
         self, clients: Mapping[str, Any], topic: str, since_ms: int | None, until_ms: int | None
@@ -148,11 +153,11 @@ class TopicHistory:
 
     @property
     def records(self) -> int:
-        """The most records that the range can have; a compacted topic has fewer."""
+        """The maximum number of records in the range; a compacted topic has fewer."""
         return sum(end - first for first, end in self.ranges.values())
 
     def slices(self, progress: Progress) -> Iterator[Slice]:
-        """Read the range, once more with every call."""
+        """Read the range; each call reads it again."""
         with reading(self._clients, self._topic) as reader:
             for records in reader.batches(self.ranges):
                 yield _slice(records)

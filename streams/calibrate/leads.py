@@ -1,8 +1,10 @@
-"""Leads of hot platforms on days without a flood, and how far people differ in them. Pure.
+"""Measures the lead of hot platforms on days without a flood, and how people differ. Pure.
 
-Both decide how often the lead throttles a person by mistake: its bar was set for people of whom
-each meets hot platforms about as often as any other. Where some meet many and most none, a bar of
-10 holds what 8 holds elsewhere (`detectors/README.md`).
+The lead is the score of a rule: novel hot platforms (abused in other floods) minus other novel
+platforms. Leads and differences together decide how often the rule throttles a person by mistake.
+Its threshold was chosen for people who all meet hot platforms about equally often. If some meet
+many and most meet none, a threshold of 10 achieves what 8 achieves elsewhere
+(`detectors/README.md`).
 """
 
 from __future__ import annotations
@@ -20,36 +22,37 @@ from detectors.suspects.lead import lead
 from detectors.suspects.suspect import Suspect
 
 BARS: Final = (int(HOT_LEAD.watch), int(HOT_LEAD.throttle), 10, HOT_LEAD_MOST)
-"""Leads of which the report says how many recipient-days reach them."""
+"""Leads for which the report counts the recipient-days that reach them."""
 
 LEAST: Final = 3
-"""Lower leads are not kept: nobody asks for them."""
+"""Lower leads are not stored, because nobody needs them."""
 
 GROUPS: Final = 20
 _T_19: Final = 2.093
-"""Student's t, 95 % two-sided, of 19 degrees: the mean of `GROUPS` estimates."""
+"""Student's t, 95 % two-sided, 19 degrees of freedom: for the mean of `GROUPS` estimates."""
 
 
 class LeadPeak(NamedTuple):
     """The highest leads of one recipient on one day."""
 
-    whole: float  # another platform takes a point,
-    half: float  # or half a one
+    whole: float  # Each other novel platform subtracts one point.
+    half: float  # Each other novel platform subtracts half a point.
 
 
 class Leads:
-    """The highest lead of each recipient and day."""
+    """The highest lead for each recipient and day."""
 
     def __init__(self, days_max: int = 1 << 18, aside: Iterable[str] = ()) -> None:
-        self.days_max = days_max  # recipient-days that are kept; no further ones come in
-        self.aside = set(aside)  # recipients that do not count
+        # Maximum number of stored recipient-days; further ones are not added.
+        self.days_max = days_max
+        self.aside = set(aside)  # Recipients that are not counted.
         self.peaks: dict[tuple[str, int], LeadPeak] = {}
-        self.listed = 0  # platforms of the longest list so far
+        self.listed = 0  # Number of platforms in the longest hot list so far.
 
     def observe(
         self, hot: frozenset[int], suspects: Mapping[int, Suspect], first_s: Mapping[int, int]
     ) -> None:
-        """Look at suspects again of whom messages came, the earliest at `first_s`."""
+        """Update the leads of suspects with messages; the earliest is at `first_s` (seconds)."""
         self.listed = max(self.listed, len(hot))
         if not hot:
             return
@@ -65,7 +68,7 @@ class Leads:
                 self.peaks[key] = LeadPeak(*map(max, found, held or found))
 
     def over(self, bar: float, *, cold_half: bool = False) -> int:
-        """The number of recipient-days that reach a bar, of those that count."""
+        """Return the number of counted recipient-days whose lead reaches a threshold."""
         return sum(
             (peak.half if cold_half else peak.whole) >= bar
             for (name, _), peak in self.peaks.items()
@@ -74,22 +77,25 @@ class Leads:
 
 
 class Spread(NamedTuple):
-    """The difference between people in the share of hot platforms among those new to them."""
+    """The difference between people in their share of hot platforms among novel ones."""
 
-    share: float  # of all new platforms that are hot; NaN of none
-    sightings: int  # new platforms that it is the share of
-    rho: float  # correlation of two of one person; 0: all people are alike. NaN: cannot be told
-    low: float  # 95 %
+    share: float  # Share of hot platforms among all novel ones; NaN without novel platforms.
+    sightings: int  # Number of novel platforms from which the share was computed.
+    rho: float  # Correlation of two platforms of one person. 0: all people are alike. NaN: unknown.
+    low: float  # Lower end of the 95 % interval; `high` is its upper end.
     high: float
 
     @property
     def kappa(self) -> float:
-        """The same as the sum of a Beta distribution's parameters: 30 is little, 10 is much."""
+        """The same difference as the parameter sum of a Beta distribution.
+
+        A kappa of 30 is a small difference, 10 a large one.
+        """
         return kappa_of(self.rho)
 
 
 def kappa_of(rho: float) -> float:
-    """The sum of the parameters of a Beta distribution whose draws correlate so.
+    """Return the parameter sum of a Beta distribution whose draws have this correlation.
 
     >>> kappa_of(0.1), kappa_of(0.0), kappa_of(-0.2)
     (9.0, inf, inf)
@@ -100,10 +106,10 @@ def kappa_of(rho: float) -> float:
 
 
 def spread(counts: NDArray[np.int64]) -> Spread:
-    """The spread of people (n, 2): new platforms, and hot ones of them.
+    """Return the spread of people; `counts` is (n, 2): novel platforms, and hot ones of them.
 
-    Of two platforms of one person both are hot more often than chance says if people differ: the
-    intraclass correlation. Its interval is a jackknife's over `GROUPS` groups of people (Miller,
+    If people differ, two platforms of one person are both hot more often than by chance. This is
+    the intraclass correlation. Its interval is a jackknife over `GROUPS` groups of people (Miller,
     Biometrika 1974).
     """
     total, hot = (int(n) for n in counts.sum(axis=0)) if len(counts) else (0, 0)

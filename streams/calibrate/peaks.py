@@ -1,8 +1,9 @@
-"""The highest scores that each recipient reached on each day, beside the bars. Pure.
+"""Records the highest scores per recipient and day, and compares them with thresholds. Pure.
 
-The sieve shows the judge whoever has three novel platforms in a bucket of 1.5, or five of them or
-eight platforms in a day; nobody else comes near a bar of platforms, and nobody else is here. Bars
-of messages have no peaks; what is over them is among the alarms.
+The sieve passes a recipient to the judge in three cases: three novel platforms with a bucket level
+of 1.5, five novel platforms in a day, or eight platforms in a day. No other recipient comes near a
+threshold that counts platforms, so no other appears here. Thresholds that count messages have no
+peaks; recipients over these are among the alarms.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from detectors.suspects.judge import Bars, JudgeParams, Scores, instants
 from detectors.suspects.suspect import Suspect
 
 NOVELS: Final = tuple(range(3, 11))
-"""Novel platforms asked for in the what-if; the bars ask for 3 and 5."""
+"""Numbers of novel platforms in the what-if table; the thresholds in force require 3 and 5."""
 
 LEVEL_STEP: Final = 0.1
 LEVELS: Final = 121
-"""Levels of the bucket 0, 0.1, ... 12 and over."""
+"""Number of bucket levels: 0, 0.1, ... 12; the last stands for 12 and more."""
 
 COUNTS: Final = (
     "raw_35min",
@@ -40,7 +41,7 @@ COUNTS: Final = (
 COUNT_MOST: Final = 64
 SIGHTINGS_SHOWN: Final = 40
 SHOWN_FROM: Final = 0.5
-"""Of a bar: who came no nearer than that is nobody's near miss. A WATCH is at .6 at least."""
+"""Share of a threshold from which a day counts as a near miss. A WATCH is at 0.6 at least."""
 
 
 _NOVEL_ROWS: Final = np.arange(len(NOVELS))
@@ -53,9 +54,10 @@ class Peak:
 
     recipient: str
     day: int
-    levels: list[float]  # of the bucket, with at least so many novel platforms as in NOVELS
-    counts: list[int]  # of COUNTS
-    near: float = 0.0  # the highest share of any THROTTLE bar that was reached
+    # Bucket level reached with at least as many novel platforms as each entry of NOVELS.
+    levels: list[float]
+    counts: list[int]  # Highest count for each rule of COUNTS.
+    near: float = 0.0  # The highest share of any THROTTLE threshold that was reached.
     rule: str = ""
     score: float = 0.0
     bar: float = 0.0
@@ -66,14 +68,14 @@ class Peak:
 
 
 class _Near(NamedTuple):
-    """The place in the sums of a recipient-day that came near a bar."""
+    """The position of one recipient-day in the sums, so that it can be subtracted again."""
 
     levels: NDArray[np.int64]
     counts: NDArray[np.int64]
 
 
 class Peaks:
-    """Peaks that may still grow, and sums over those that can't."""
+    """Peaks that may still rise, and sums over those that are final."""
 
     def __init__(
         self,
@@ -83,25 +85,26 @@ class Peaks:
         aside: Iterable[str] = (),
     ) -> None:
         self.misses_max = misses_max
-        self.open_max = open_max  # further ones close the oldest early
-        self.near_max = near_max  # recipient-days that can be taken out again
-        self.open: dict[tuple[int, int], Peak] = {}  # (recipient, day), oldest first
+        # Maximum number of open peaks; beyond it, the oldest are closed early.
+        self.open_max = open_max
+        self.near_max = near_max  # Maximum number of recipient-days that can be subtracted again.
+        self.open: dict[tuple[int, int], Peak] = {}  # By (recipient, day), oldest first.
         self.levels = np.zeros((len(NOVELS), LEVELS), np.int64)
         self.counts = np.zeros((len(COUNTS), COUNT_MOST + 1), np.int64)
-        self.days = 0  # recipient-days that were summed
-        self.aside = set(aside)  # recipients that count nowhere here
+        self.days = 0  # Number of recipient-days in the sums.
+        self.aside = set(aside)  # Recipients that are not counted.
         self._near: dict[str, list[_Near]] = {}
         self._near_days = 0
-        self._misses: list[tuple[float, int, Peak]] = []  # heap, the farthest first
+        self._misses: list[tuple[float, int, Peak]] = []  # Heap with the farthest miss first.
 
     @property
     def misses(self) -> list[Peak]:
-        """List the days that came nearest to a THROTTLE without one, the nearest first."""
+        """The days that came nearest to a THROTTLE without one, the nearest first."""
         nearest = sorted(self._misses, key=lambda m: (-m[0], m[1]))
         return [peak for _, _, peak in nearest if peak.recipient not in self.aside]
 
     def set_aside(self, recipient: str) -> None:
-        """Take out again the days on which this recipient came near a bar."""
+        """Exclude a recipient, and subtract the days on which it came near a threshold."""
         self.aside.add(recipient)
         for near in self._near.pop(recipient, ()):
             self.levels[_NOVEL_ROWS, near.levels] -= 1
@@ -114,14 +117,14 @@ class Peaks:
         suspects: dict[int, Suspect],
         first_s: dict[int, int],
     ) -> None:
-        """Look at suspects again of whom messages came, the earliest at `first_s`."""
+        """Update the peaks of suspects with messages; the earliest is at `first_s` (seconds)."""
         for recipient in suspects.keys() & first_s.keys():
             self._look(params, book, suspects[recipient], first_s[recipient])
         while len(self.open) > self.open_max:
             self._close(next(iter(self.open)))
 
     def close(self, before_day: int | None = None) -> None:
-        """Sums up the days before this one, or all."""
+        """Add the peaks of days before this one to the sums, or all peaks."""
         for key in [k for k in self.open if before_day is None or k[1] < before_day]:
             self._close(key)
 
@@ -170,14 +173,14 @@ class Peaks:
             put(self._misses, (peak.near, self.days, peak))
 
     def over(self, novel: int) -> NDArray[np.int64]:
-        """(LEVELS,) recipient-days whose bucket reached each level with so many novel platforms."""
+        """Return the recipient-days that reached each level with `novel` platforms; (LEVELS,)."""
         return np.cumsum(self.levels[NOVELS.index(novel)][::-1])[::-1]
 
 
 def nearest(bars: Bars, found: Scores) -> tuple[float, str, float, float]:
-    """The share of the nearest THROTTLE bar that is reached, its rule, the score and the bar.
+    """Return the nearest THROTTLE threshold: share reached, rule, score and threshold.
 
-    A burst needs both its level and its novel platforms: the lesser share counts.
+    A burst needs both its bucket level and its novel platforms, so the smaller share counts.
     """
     share = min(found.level / bars.level.throttle, found.burst_novel / BURST_NOVEL.throttle)
     best = (share, "burst", found.level, bars.level.throttle)
@@ -191,7 +194,7 @@ def nearest(bars: Bars, found: Scores) -> tuple[float, str, float, float]:
 
 
 def _sightings(book: EpisodeLog, suspect: Suspect, at_s: int) -> Iterator[Sighting]:
-    """The newest ones of the day that ends there, oldest first."""
+    """Yield the newest sightings of the day that ends at `at_s`, oldest first."""
     day: Iterable[int] = [w for w in suspect.sightings if at_s - DAY_S < w >> 33 <= at_s]
     for word in list(day)[-SIGHTINGS_SHOWN:]:
         yield sighting_of(book, word & 0xFFFF_FFFF, word >> 33, novel=bool(word >> 32 & 1))

@@ -1,4 +1,4 @@
-"""The report's pictures, each with what it shows in words and the figures that it is drawn from."""
+"""Draws the pictures of the report, each with a description and a table of its data."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ WATCH, THROTTLE, GOOD = PALETTE["watch"], PALETTE["throttle"], PALETTE["good"]
 BLUE, PALE = PALETTE["known"], PALETTE["pale"]
 
 FULL: Final = (11.4, 4.3)
-"""Inches of a picture as wide as the page, and of the same on a phone. Halves and thirds alike."""
+"""Widths in inches: of a picture as wide as the page, and of a picture on a phone."""
 
 
 _LEVEL: Final = np.arange(LEVELS) * LEVEL_STEP
-_SHOWN: Final = round(6 / LEVEL_STEP)  # levels up to 6: an attack's are beyond
-_FROM: Final = round(1.5 / LEVEL_STEP)  # the sieve shows the judge nothing lower
+_SHOWN: Final = round(6 / LEVEL_STEP)  # Levels up to 6; those of an attack are higher.
+_FROM: Final = round(1.5 / LEVEL_STEP)  # The sieve passes nothing lower to the judge.
 _HEAT: Final = LinearSegmentedColormap.from_list(
     "heat", ["#ffffff", "#fdeaec", "#e58a92", "#c8323f"]
 )
 
 
 def what_if(rates: Axes, result: Result) -> None:
-    """People over each bar of the score."""
+    """Plot the recipients over each threshold of the score."""
     for level, novel, ink, target in (
         ("WATCH", int(BURST_NOVEL.watch), WATCH, WATCH_TARGET),
         ("THROTTLE", int(BURST_NOVEL.throttle), THROTTLE, THROTTLE_TARGET),
@@ -91,7 +91,7 @@ def what_if(rates: Axes, result: Result) -> None:
 
 
 def price(axes: Axes, result: Result, *, narrow: bool) -> None:
-    """Delays of rehearsed attacks under each THROTTLE bar."""
+    """Plot the delays of rehearsed attacks for each THROTTLE threshold."""
     margins = [margin for margin, _ in result.margins]
     bars = [BURST[ClockClass.EXACT].throttle + margin for margin in margins]
     minutes = [rehearsal.minutes for _, rehearsal in result.margins]
@@ -121,7 +121,7 @@ def price(axes: Axes, result: Result, *, narrow: bool) -> None:
 
 
 def peaks(axes: Axes, result: Result) -> None:
-    """Plot the recipient-days that peaked at each level, and where an attack's peaks are."""
+    """Plot the recipient-days by highest level, and the peaks of rehearsed attacks."""
     counted = result.current.peaks.levels
     for novel, ink, label in (
         (3, PALE, tr("with {n} new platforms or more").format(n=3)),
@@ -157,7 +157,7 @@ def peaks(axes: Axes, result: Result) -> None:
 
 
 def grid(axes: Axes, result: Result, *, narrow: bool) -> None:
-    """Recipients per million over each pair of bars."""
+    """Draw the recipients per million subscriber-days over each pair of thresholds."""
     bars = tables.BARS[::2] if narrow else tables.BARS
     over = tables.over_pairs(result, bars)
     million = 1e6 / result.days
@@ -197,7 +197,10 @@ def grid(axes: Axes, result: Result, *, narrow: bool) -> None:
 
 
 def counts(axes: Axes, result: Result, rule: str) -> None:
-    """Recipients over each bar of a count of new platforms, for a small and a large memory."""
+    """Plot the recipients over each count of novel platforms, with the thresholds in force.
+
+    Dotted lines are the thresholds for recipients with a large memory.
+    """
     million = 1e6 / result.days
     here = np.arange(COUNT_MIN - 2, COUNT_MOST + 1)
     over = tables.over_counts(result, rule)[here]
@@ -243,7 +246,7 @@ COUNTED: Final = {
 
 
 def pace(axes: Axes, result: Result) -> None:
-    """Gaps between sightings of one sitting."""
+    """Plot the gaps between sightings of one sitting."""
     gaps = result.current.cohort.gaps
     total = max(1, int(gaps.sum()))
     x = np.arange(len(gaps)) * GAP_BIN_S
@@ -270,7 +273,7 @@ def pace(axes: Axes, result: Result) -> None:
 
 
 def novelty(axes: Axes, result: Result, *, narrow: bool) -> None:
-    """P(novel) by age of memory."""
+    """Plot the share of platforms new to the person, by the age of the memory."""
     cohort = result.current.cohort
     names = age_names()
     for shift, counted, ink, label in (
@@ -310,7 +313,7 @@ def known(axes: Axes, result: Result) -> None:
 
 
 def pictures(result: Result) -> dict[str, list[Picture]]:
-    """All of them, by their place in the page."""
+    """Return all pictures by their section in the page."""
     return {
         "bursts": list(_bursts(result)),
         "slow": [_count(result, rule) for rule in COUNTS],
@@ -319,7 +322,8 @@ def pictures(result: Result) -> dict[str, list[Picture]]:
 
 
 DISTINCT_MIN: Final = 2
-"""Different numbers of recipients that a grid of bars needs: one number repeated tells nothing."""
+"""Minimum number of different values in a grid of thresholds. A grid with one repeated value says
+nothing."""
 
 
 def _bursts(result: Result) -> Iterator[Picture]:

@@ -1,4 +1,4 @@
-"""From what was measured to settings, each with its reason. Pure."""
+"""Proposes settings from the measurements of a calibration, each with its reason. Pure."""
 
 from __future__ import annotations
 
@@ -21,28 +21,30 @@ from streams.config import Settings
 from streams.language import tr
 
 SPREE_SIGHTINGS_MIN: Final = 1000
-"""The fewest sightings in log-in sprees for P(novel) to be proposed: +-3 % at 95 %."""
+"""Minimum number of sightings in log-in sprees from which P(novel) is proposed: +-3 % at 95 %."""
 
 KAPPA_MUCH: Final = 20
-"""People who differ more than this want the higher bar of the lead: between the kappa of 30 that
-the lower one holds with much to spare, and that of 10 with which it takes half of the budget."""
+"""Kappa (see `streams.calibrate.leads.Spread`) below which people differ so much that the higher
+threshold of the lead is proposed. At a kappa of 30 the lower threshold has a wide margin. At 10 it
+uses half of the budget for false throttles."""
 
 KAPPA_LITTLE: Final = 30
-"""People who differ less than this may have the lead with half a point."""
+"""Kappa from which people differ so little that half a point per other platform is proposed."""
 
 BAR_MUCH: Final = 10
 
 LAST_DAYS: Final = 7
-"""P(novel) is that of the history's last week: the memory then is the oldest there is."""
+"""P(novel) is the share of platforms in log-in sprees that are new to the person. It is measured in
+the last week of the history, because the memory is oldest then."""
 
 TEXTLESS: Final = 0.01
 CONFIDENCE_TEXTLESS: Final = 0.4
-"""Confidence that the sender alone gives, as `detectors.recognise.recogniser` says."""
+"""Confidence of a recognition by the sender alone, as in `detectors.recognise.recogniser`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProposedChange:
-    """A setting that should be another."""
+    """A setting that should have another value."""
 
     name: str
     was: Any
@@ -51,7 +53,7 @@ class ProposedChange:
 
 
 def propose(settings: Settings, survey: Survey, throttles: Rate) -> Iterator[ProposedChange]:
-    """Yield what the history speaks for; nothing where it does not suffice."""
+    """Yield the changes that the history supports; none where its data do not suffice."""
     yield from _stamps(settings, survey)
     yield from _p_novel(settings, survey)
     yield from _margin(settings, survey.peaks, throttles)
@@ -70,7 +72,7 @@ def propose(settings: Settings, survey: Survey, throttles: Rate) -> Iterator[Pro
 
 
 def _shared(settings: Settings, survey: Survey) -> Iterator[ProposedChange]:
-    """The senders under whose names many platforms were seen to send."""
+    """Propose the senders under whose names many platforms sent messages."""
     was = settings.recognise.shared_senders
     found = survey.fanout.shared()
     if new := [sender for sender in found if sender not in was]:
@@ -84,9 +86,10 @@ def _shared(settings: Settings, survey: Survey) -> Iterator[ProposedChange]:
 
 
 def p_novel_of(survey: Survey) -> tuple[float, float, int]:
-    """Share of novel platforms in log-in sprees of the last week, its upper limit, and of how many.
+    """Return the share of novel platforms in log-in sprees of the last week.
 
-    The limit is Wilson's (1927), 97.5 % one-sided.
+    Returns the share, its upper limit (Wilson's, 1927, 97.5 % one-sided), and the number of
+    platforms.
     """
     since = survey.last_day - LAST_DAYS
     week = [sums for day, sums in survey.cohort.spree_days.items() if since < day]
@@ -116,7 +119,7 @@ def _p_novel(settings: Settings, survey: Survey) -> Iterator[ProposedChange]:
 
 
 def _class(p_novel: float | None) -> int:
-    """The class of bars that a value means, as `detectors.suspects.judge.bars_of` chooses them."""
+    """Return the class of thresholds for a value, as in `detectors.suspects.judge.bars_of`."""
     return 0 if p_novel is None or p_novel > 0.5 else 1 if p_novel > 0.3 else 2
 
 
@@ -135,7 +138,7 @@ def _stamps(settings: Settings, survey: Survey) -> Iterator[ProposedChange]:
 
 
 def _margin(settings: Settings, peaks: Peaks, throttles: Rate) -> Iterator[ProposedChange]:
-    """The least margin whose estimate is on the target, where the rate is shown to be over it."""
+    """Propose the lowest margin that meets the target, if the rate is shown to exceed it."""
     if throttles.standing(THROTTLE_TARGET) != "exceeded":
         return
     was = settings.detect.burst_margin
@@ -151,11 +154,12 @@ def _margin(settings: Settings, peaks: Peaks, throttles: Rate) -> Iterator[Propo
 
 
 def _lead(settings: Settings, survey: Survey) -> Iterator[ProposedChange]:
-    """The bar of the lead, and whether another platform may take half a point from it.
+    """Propose the threshold of the lead, and whether another platform subtracts half a point.
 
-    Simulated with a twentieth of what people meet being hot, per million subscriber-days: a bar of
-    8 adds .0042 false throttles where kappa is 30 and .41 where it is 10; one of 10 adds .09 there.
-    Half a point adds .019 and 1.2.
+    The reason is a simulation in which one twentieth of the platforms that people meet is hot.
+    Added false throttles per million subscriber-days: a threshold of 8 adds 0.0042 at a kappa of
+    30, and 0.41 at 10. A threshold of 10 adds 0.09 at a kappa of 10. Half a point adds 0.019 at a
+    kappa of 30, and 1.2 at 10.
     """
     detect, found = settings.detect, spread(survey.cohort.hot_counts)
     if detect.hot == "off" or math.isnan(found.rho):
@@ -185,7 +189,7 @@ def _lead(settings: Settings, survey: Survey) -> Iterator[ProposedChange]:
 
 
 def kappa_told(rho: float) -> str:
-    """Return kappa for people, whole; a sign where it has no end.
+    """Return kappa as a whole number for people, or an infinity sign.
 
     >>> kappa_told(0.05), kappa_told(-0.01)
     ('19', '∞')
@@ -195,9 +199,12 @@ def kappa_told(rho: float) -> str:
 
 
 def _least_margin(was: float, peaks: Peaks, throttles: Rate) -> float | None:
-    """The least margin over `was` that is on the target; None if none is, or none is needed."""
+    """Return the lowest margin above `was` that meets the target; None if there is none.
+
+    Also None if `was` already meets the target.
+    """
     if _over(peaks, was) <= THROTTLE_TARGET * throttles.days:
-        return None  # other rules are what found so many
+        return None  # Other rules caused these throttles.
     for tenths in range(round(was * 10) + 1, round(BURST_MARGIN_MAX * 10) + 1):
         if _over(peaks, tenths / 10) <= THROTTLE_TARGET * throttles.days:
             return tenths / 10
@@ -205,13 +212,13 @@ def _least_margin(was: float, peaks: Peaks, throttles: Rate) -> float | None:
 
 
 def _over(peaks: Peaks, margin: float) -> int:
-    """Recipient-days that reach the bucket's THROTTLE bar with this margin."""
+    """Return the recipient-days that reach the bucket's THROTTLE threshold with this margin."""
     bar = BURST[ClockClass.EXACT].throttle + margin
     return int(peaks.over(int(BURST_NOVEL.throttle))[round(bar / LEVEL_STEP)])
 
 
 def unreached(survey: Survey, throttles: Rate, judged: frozenset[str]) -> Iterator[str]:
-    """Yield, where the rate is shown to be over the target, why no setting brings it there."""
+    """Yield the reasons why no setting meets the target, if the rate is shown to exceed it."""
     if throttles.standing(THROTTLE_TARGET) != "exceeded":
         return
     rules = Counter(
@@ -248,7 +255,7 @@ def unreached(survey: Survey, throttles: Rate, judged: frozenset[str]) -> Iterat
 
 
 def proposed(settings: Settings, changes: list[ProposedChange]) -> Settings:
-    """The settings with these changes."""
+    """Return a copy of the settings with these changes."""
     values = settings.model_dump()
     for change in changes:
         section, _, name = change.name.partition(".")

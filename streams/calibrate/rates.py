@@ -1,4 +1,4 @@
-"""Alarms in a number of subscriber-days, and what may be claimed from that. Pure."""
+"""Alarm rates per subscriber-day, and what may be claimed about them. Pure."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from typing import Final, Literal
 
 WATCH_TARGET: Final = 1e-4
 THROTTLE_TARGET: Final = 1e-6
-"""False alarms per subscriber-day that the bars are made for."""
+"""Targets for false alarms per subscriber-day, from which the thresholds were chosen."""
 
 _EXACT_MOST: Final = 1000
-"""Of more alarms than this the interval is Wilson and Hilferty's (1931), right to four digits."""
+"""Above this count the interval uses the approximation of Wilson and Hilferty (1931), which is
+right to four digits."""
 
 Standing = Literal["shown", "exceeded", "open"]
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Alarms in so many subscriber-days, and the rate at which they come at most.
+    """A number of alarms in a number of subscriber-days, and bounds for the rate.
 
     >>> rate = Rate(0, 1_000_000)
     >>> rate.standing(1e-6), rate.days_needed(1e-6)
@@ -30,23 +31,26 @@ class Rate:
     """
 
     alarms: int
-    days: float  # subscriber-days
+    days: float  # Subscriber-days.
 
     @property
     def per_day(self) -> float:
-        """The estimate, per subscriber-day."""
+        """The estimated rate per subscriber-day."""
         return self.alarms / self.days if self.days else math.nan
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Two-sided 95 % interval of the rate: Garwood's (1936), exact for a Poisson count."""
+        """The two-sided 95 % interval of the rate; Garwood's (1936), exact for a Poisson count."""
         if not self.days:
             return 0.0, math.inf
         low = lower(self.alarms, 0.025) / self.days
         return low, upper(self.alarms, 0.025) / self.days
 
     def standing(self, target: float) -> Standing:
-        """Tell if the rate is shown (95 %, one-sided) to be under the target, or over it."""
+        """Return whether the rate is shown (95 %, one-sided) to be under or over the target.
+
+        "open": neither is shown.
+        """
         if not self.days:
             return "open"
         if upper(self.alarms, 0.05) <= target * self.days:
@@ -54,15 +58,16 @@ class Rate:
         return "exceeded" if lower(self.alarms, 0.05) > target * self.days else "open"
 
     def days_needed(self, target: float) -> int:
-        """Subscriber-days that would show the target if no further alarm came.
+        """Return the subscriber-days that would show the target if no further alarm came.
 
-        With none at all it is 3 / target: the rule of three (Hanley and Lippman-Hand, JAMA 1983).
+        Without any alarm this is 3 / target: the rule of three (Hanley and Lippman-Hand, JAMA
+        1983).
         """
         return math.ceil(upper(self.alarms, 0.05) / target)
 
 
 def upper(count: int, tail: float) -> float:
-    """The mean of which a Poisson count is this low with probability `tail`.
+    """Return the mean at which a Poisson count is at most `count` with probability `tail`.
 
     >>> round(upper(0, 0.05), 4), round(upper(3, 0.025), 3), round(upper(5000, 0.025), 1)
     (2.9957, 8.767, 5140.5)
@@ -73,7 +78,9 @@ def upper(count: int, tail: float) -> float:
 
 
 def lower(count: int, tail: float) -> float:
-    """The mean of which a Poisson count is this high with probability `tail`; 0 of none.
+    """Return the mean at which a Poisson count is at least `count` with probability `tail`.
+
+    For a count of 0 this is 0.
 
     >>> lower(0, 0.025), round(lower(3, 0.025), 4)
     (0.0, 0.6187)
@@ -86,7 +93,7 @@ def lower(count: int, tail: float) -> float:
 
 
 def told(per_million: float) -> str:
-    """Return a rate for people: two digits under a hundred, whole and in thousands above.
+    """Return a rate as text: two digits below 100, a whole number with separators above.
 
     >>> told(0), told(0.4567), told(6), told(1400), told(200_000)
     ('0', '0.46', '6', '1,400', '200,000')
@@ -95,7 +102,7 @@ def told(per_million: float) -> str:
 
 
 def _at_most(count: int, mean: float) -> float:
-    """P(a Poisson variable of this mean <= count), summed in logarithms."""
+    """Return P(X <= count) for a Poisson variable X with this mean, summed in logarithms."""
     if mean <= 0:
         return 1.0
     log = math.log(mean)
@@ -103,7 +110,7 @@ def _at_most(count: int, mean: float) -> float:
 
 
 def _solve(falling: Callable[[float], float], high: float) -> float:
-    """Find the zero of a falling function of the mean, between 0 and `high`."""
+    """Return the zero of a falling function of the mean, between 0 and `high`."""
     low = 0.0
     for _ in range(60):
         middle = (low + high) / 2
@@ -112,6 +119,6 @@ def _solve(falling: Callable[[float], float], high: float) -> float:
 
 
 def _wilson_hilferty(shape: int, probability: float) -> float:
-    """Quantile of a gamma variable of this shape and scale 1."""
+    """Return a quantile of a gamma variable with this shape and scale 1."""
     z = NormalDist().inv_cdf(probability)
     return float(shape * (1 - 1 / (9 * shape) + z / (3 * math.sqrt(shape))) ** 3)

@@ -1,6 +1,7 @@
-"""Rehearses attacks: seeded incidents through the same detector. Pure.
+"""Rehearses attacks: runs seeded incidents through the same detector. Pure.
 
-A bar that spares more people lets more of an attack through; this is the other side of the scales.
+A higher threshold throttles fewer people by mistake, but lets more of an attack through. The
+rehearsal measures this cost.
 """
 
 from __future__ import annotations
@@ -23,18 +24,20 @@ from streams.scenarios import DEFAULT_START_MS, Role, generate, merged
 from streams.wire import Intake
 
 RUNS: Final = 200
-STAGGER_MS: Final = 7_000  # between the starts of two incidents: they overlap, not coincide
+# Milliseconds between the starts of two incidents, so that they overlap but do not start together.
+STAGGER_MS: Final = 7_000
 
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """Incidents A1 (60 platforms, 68 codes in 35 min), and what became of them."""
+    """Results of simulated A1 incidents (60 platforms, 68 codes in 35 minutes)."""
 
     runs: int
     caught: int
-    minutes: float  # to the THROTTLE: the median over all runs, those missed included
+    minutes: float  # Minutes to THROTTLE: the median over all runs; missed ones count as infinite.
     messages: float
-    over: NDArray[np.int64]  # (LEVELS,) incidents whose bucket reached each level with 5 novel
+    # Shape (LEVELS,): incidents whose bucket reached each level with 5 novel platforms.
+    over: NDArray[np.int64]
 
     @property
     def missed(self) -> float:
@@ -43,7 +46,7 @@ class Rehearsal:
 
 
 class Incidents:
-    """Decoded once, played with any parameters."""
+    """Simulated incidents, decoded once, for runs with any parameters."""
 
     def __init__(self, intake: Intake, runs: int = RUNS) -> None:
         sides = (
@@ -53,7 +56,7 @@ class Incidents:
         events = list(merged(*sides))
         numbers = intake.numbers
         self.runs = runs
-        self.attack: dict[str, list[int]] = {}  # recipient -> times of its attack's messages
+        self.attack: dict[str, list[int]] = {}  # Recipient -> times of the messages of its attack.
         for event in events:
             if event.truth.role is Role.ATTACK:
                 name = numbers.canonical(event.value["recipient"]) or ""
@@ -74,7 +77,7 @@ class Incidents:
 def rehearse(
     params: Params, recogniser: Recogniser, incidents: Incidents, *, measure: bool = False
 ) -> Rehearsal:
-    """Play the incidents; without `measure` no levels are looked at."""
+    """Run the incidents through the detector; without `measure` no levels are measured."""
     survey = Survey(params, recogniser, measure=measure)
     survey.take(incidents.batch)
     survey.close()
@@ -95,6 +98,6 @@ def rehearse(
 
 
 def _median(values: list[float] | list[int], of: int) -> float:
-    """Of `of` values of which those not in the list are infinite."""
+    """Return the median of `of` values; values that are not in the list count as infinite."""
     at = max(0, math.ceil(of / 2) - 1)
     return float(sorted(values)[at]) if at < len(values) else math.inf

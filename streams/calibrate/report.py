@@ -1,4 +1,4 @@
-"""The calibration as one self-contained page."""
+"""Writes the result of a calibration as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ from streams.page import environment
 
 
 def write_page(result: Result, found: dict[str, Any], path: Path, command: str) -> None:
-    """Write the page. `command` is the command line that repeats the run."""
+    """Write the page. `command` is the command line that repeats the run.
+
+    Raise UsageError if the history has no events. Raise UsageError or UnavailableError if the file
+    cannot be written.
+    """
     if not result.days:
         raise UsageError(tr("no report of a history without any event that counts"))
     page = (
@@ -55,9 +59,10 @@ def write_page(result: Result, found: dict[str, Any], path: Path, command: str) 
 
 
 def headline(found: dict[str, Any]) -> str:
-    """Say in one line what the history shows of false throttles.
+    """Return one line that says what the history shows about false throttles.
 
-    A history too short to show the target with no throttle at all says that first.
+    If even zero throttles could not show the target, the line first says that the history is too
+    short.
     """
     throttle = found["rates"]["current"]["throttle"]
     subscriber_days, n = found["history"]["subscriber_days"], throttle["episodes"]
@@ -80,7 +85,7 @@ def headline(found: dict[str, Any]) -> str:
 
 
 def lead(found: dict[str, Any]) -> str:
-    """Explain the headline in two sentences."""
+    """Return a few sentences that explain the headline."""
     said = found["rates"]["current"]["throttle"]["sentence"]
     what = tr("Nothing measured here speaks for other settings.")
     if found["changes"]:
@@ -108,11 +113,11 @@ VERDICTS = {
     "looks_like_attack": "looks like an attack",
     "unclear": "unclear: look",
 }
-"""A verdict of `streams.calibrate.result.verdict` in words."""
+"""The verdicts of `streams.calibrate.result.verdict` in words."""
 
 
 def words() -> list[tuple[str, str]]:
-    """The words of the page, each in a sentence, with the figures of the bars in force."""
+    """Return the terms of the page, each with an explanation and the thresholds in force."""
     bars, novel = BURST[ClockClass.EXACT], BURST_NOVEL
     score = tr(
         "How fast platforms send codes that the subscriber has not heard from that day. A "
@@ -184,7 +189,7 @@ def _tile(tone: str, figure: str, text: str) -> dict[str, str]:
 
 
 def _short(number: int) -> str:
-    """A count for a headline.
+    """Return a count in short form for a tile.
 
     >>> _short(306_250), _short(12_400_000), _short(950)
     ('306 k', '12.4 M', '950')
@@ -195,7 +200,7 @@ def _short(number: int) -> str:
 
 
 def _plain(value: float) -> str:
-    """A rate without powers of ten.
+    """Return a rate without powers of ten.
 
     >>> _plain(1618.2), _plain(0.5312)
     ('1,618', '0.531')
@@ -204,7 +209,7 @@ def _plain(value: float) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A setting's value for a table's cell."""
+    """Return a setting's value as text for a table."""
     if value is None or value == {}:
         return tr("not set")
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The findings of a calibration as one document. Pure."""
+"""Collects the findings of a calibration in one document. Pure."""
 
 from __future__ import annotations
 
@@ -24,39 +24,40 @@ from streams.language import tr
 
 CASES_MAX: Final = 50
 LEAK_GAP_S: Final = 40
-"""A sighting leaks out of the bucket in this time: slower log-ins never fill it."""
+"""Seconds in which one sighting leaks out of the bucket; slower log-ins never fill the bucket."""
 
 
 @dataclass(slots=True)
 class Result:
-    """One calibration."""
+    """The inputs and findings of one calibration."""
 
-    source: str  # what was read, in words
+    source: str  # Describes the source of the history.
     settings: Settings
     current: Survey
-    subscribers: int | None  # as the operator says; None: those in the history
-    judged: frozenset[str]  # recipients or episodes that a person found to be no errors
+    # Number given by the operator; None: the recipients seen in the history.
+    subscribers: int | None
+    judged: frozenset[str]  # Recipients or episodes that a person judged to be no false alarms.
     changes: list[ProposedChange]
-    proposed: Survey | None  # None: nothing to propose, or the history cannot be read twice
-    margins: list[tuple[float, Rehearsal]]  # burst_margin -> what an attack would meet
+    proposed: Survey | None  # None: nothing to propose, or the history cannot be read twice.
+    margins: list[tuple[float, Rehearsal]]  # burst_margin -> results of the rehearsed attacks.
     proposed_rehearsal: Rehearsal | None
-    unreached: list[str] = field(default_factory=list)  # why no setting brings the target
-    refused: int = 0  # values that were no events
+    unreached: list[str] = field(default_factory=list)  # Reasons why no setting meets the target.
+    refused: int = 0  # Number of values that were not valid events.
     show_recipients: bool = False
 
     @property
     def days(self) -> float:
-        """Subscriber-days."""
+        """The number of subscriber-days."""
         return (self.subscribers or self.current.cohort.recipients) * self.current.days
 
     def rates(self, survey: Survey) -> tuple[Rate, Rate]:
-        """Of WATCH and of THROTTLE."""
+        """Return the rates of WATCH and of THROTTLE."""
         watch, throttle = survey.alarms.counts(self.judged)
         return Rate(watch, self.days), Rate(throttle, self.days)
 
     @property
     def throttled(self) -> list[tuple[str, Alarmed, EpisodeRecord]]:
-        """Recipients that would have been throttled, those that count first."""
+        """Recipients that would have been throttled; those that count as false alarms first."""
         found = [
             (name, held, held.record)
             for name, held in self.current.alarms.by_recipient.items()
@@ -66,11 +67,11 @@ class Result:
 
     @property
     def longest_spree(self) -> int:
-        """Platforms in the longest sitting of anybody who was not throttled; 64 and more in one."""
+        """Platforms in the longest sitting of a recipient without a throttle; at most 64."""
         return max(self.current.cohort.sittings, default=0)
 
     def name(self, recipient: str) -> str:
-        """A recipient as it may be shown."""
+        """Return a recipient as it may be shown: masked unless `show_recipients` is set."""
         return recipient if self.show_recipients else masked(recipient)
 
 
@@ -78,11 +79,12 @@ Verdict = Literal["judged", "chronic", "looks_like_attack", "unclear"]
 
 
 def verdict(result: Result, name: str, alarmed: Alarmed) -> Verdict:
-    """Tell what is known of a throttled recipient: by a person's word, or by how far it went.
+    """Return the verdict on a throttled recipient, by a person's judgement or by its size.
 
-    It looks like an attack if more platforms were new to it in one episode than anybody met in a
-    sitting who was not throttled, and than a THROTTLE takes twice over. That is a hint for the
-    person who judges; nothing is left out for it.
+    An episode looks like an attack if its number of novel platforms exceeds two limits. One limit
+    is the longest sitting of any recipient without a throttle. The other is twice the number that a
+    THROTTLE needs. This is only a hint for the person who judges; such recipients still count as
+    false alarms.
     """
     if name in result.judged or not result.judged.isdisjoint(alarmed.episodes):
         return "judged"
@@ -93,7 +95,7 @@ def verdict(result: Result, name: str, alarmed: Alarmed) -> Verdict:
 
 
 def masked(recipient: str) -> str:
-    """Enough to see the country and the network; not whose it is.
+    """Return a masked recipient that shows the country and the network, but not the subscriber.
 
     >>> masked("8613812345678"), masked("hk1:0a1b2c3d4e5f")
     ('86138******78', 'hk1:0a1b***')
@@ -105,7 +107,7 @@ def masked(recipient: str) -> str:
 
 
 def document(result: Result) -> dict[str, Any]:
-    """Everything but the curves, JSON-ready."""
+    """Return all findings except the curves, ready for JSON."""
     survey = result.current
     verdicts = [verdict(result, name, held) for name, held, _ in result.throttled]
     return {
@@ -143,7 +145,7 @@ def document(result: Result) -> dict[str, Any]:
 
 
 def _history(result: Result) -> dict[str, Any]:
-    """Size and span of what was read, and what of it makes no day."""
+    """Return size and time span of the history, and the messages that make no day."""
     survey = result.current
     hours, every = survey.busy, sorted(survey.hours)
     return {
@@ -170,7 +172,7 @@ def _history(result: Result) -> dict[str, Any]:
 
 
 def _pace(survey: Survey) -> dict[str, Any]:
-    """The pace of log-ins: gaps in seconds."""
+    """Return the pace of log-ins: gaps in seconds."""
     cohort = survey.cohort
     return {
         "sightings": int(cohort.gaps.sum()),
@@ -182,7 +184,7 @@ def _pace(survey: Survey) -> dict[str, Any]:
 
 
 def _novelty(survey: Survey) -> dict[str, Any]:
-    """Shares of sightings whose platform was new, by the age of the memory and in sprees."""
+    """Return the share of novel platforms among sightings, by age of the memory and in sprees."""
     cohort = survey.cohort
     share, limit, count = p_novel_of(survey)
     return {
@@ -203,7 +205,7 @@ def _novelty(survey: Survey) -> dict[str, Any]:
 
 
 def _hot(result: Result) -> dict[str, Any]:
-    """Leads of hot platforms, and how far people differ in them; kappa is null if it has no end."""
+    """Return the leads of hot platforms, and how people differ; an infinite kappa is null."""
     survey = result.current
     found = spread(survey.cohort.hot_counts)
 
@@ -234,7 +236,7 @@ def _hot(result: Result) -> dict[str, Any]:
 
 
 def _gateways(survey: Survey) -> list[dict[str, Any]]:
-    """The time stamps of each gateway."""
+    """Return the measurements of each gateway's time stamps."""
     return [
         {
             "gateway": name or "(none named)",
@@ -250,14 +252,14 @@ def _gateways(survey: Survey) -> list[dict[str, Any]]:
 
 
 def _chronic(result: Result) -> list[dict[str, Any]]:
-    """Recipients that are throttled again and again, and the command that exempts each."""
+    """Return recipients that are throttled often, with the command that exempts each."""
     return [
         {
             "recipient": result.name(name),
             "throttles": held.throttle,
             "command": f"otpguard exempt {name} --reason 'disposable or test'"
             if result.show_recipients
-            else None,  # a masked number cannot be exempted
+            else None,  # A masked number cannot be exempted.
         }
         for name, held in result.current.alarms.by_recipient.items()
         if held.chronic
@@ -265,7 +267,7 @@ def _chronic(result: Result) -> list[dict[str, Any]]:
 
 
 def _throttled(result: Result) -> list[dict[str, Any]]:
-    """The throttled that count first, with what is to be judged of each."""
+    """Return throttled recipients with the data for a judgement; those that count first."""
     return [
         {
             "recipient": result.name(name),
@@ -288,7 +290,7 @@ def _throttled(result: Result) -> list[dict[str, Any]]:
 
 
 def age_names() -> list[str]:
-    """The ages of memory in words, in days."""
+    """Return the names of the age classes, in days."""
     pairs = zip((0, *AGES), AGES, strict=False)
     return [f"{a}-{b}" for a, b in pairs] + [f"{AGES[-1]}+"]
 
@@ -299,7 +301,7 @@ def _rates(result: Result, survey: Survey) -> dict[str, Any]:
 
 
 def _unreached(result: Result) -> list[str]:
-    """Reasons for which the target is out of reach, the run at the proposed settings included."""
+    """Return the reasons why the target is not met, by both runs (current, proposed)."""
     reasons = list(result.unreached)
     if result.proposed is not None:
         _, throttle = result.rates(result.proposed)
@@ -327,7 +329,7 @@ def _rate(rate: Rate, target: float) -> dict[str, Any]:
 
 
 def sentence(rate: Rate, target: float) -> str:
-    """Say of a rate only what was shown."""
+    """Return a sentence about a rate that claims only what was shown."""
     goal = tr("{n} per million subscriber-days").format(n=f"{target * 1e6:g}")
     match rate.standing(target):
         case "shown":
@@ -350,7 +352,7 @@ def sentence(rate: Rate, target: float) -> str:
 
 
 def outside(history: dict[str, Any]) -> str:
-    """Explain the messages that make no day of a history; "" if there are none."""
+    """Explain the messages that make no day of the history; "" if there are none."""
     left = history["outside"]
     if not left["messages"]:
         return ""
@@ -399,7 +401,7 @@ def _rehearsal(rehearsal: Rehearsal) -> dict[str, Any]:
 
 
 def _quantile(bins: Any, q: float) -> float | None:
-    """Of a histogram of gaps, within a bin taken as even; seconds."""
+    """Return a quantile of a histogram of gaps, in seconds, interpolated within its bin."""
     total = int(bins.sum())
     if not total:
         return None
@@ -419,12 +421,12 @@ def _clock(at_s: int) -> str:
 
 
 def _clock_ms(at_ms: int) -> str:
-    """UTC."""
+    """Return UTC as text."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _number(value: float) -> float | None:
-    """Four significant digits; None for what is no number.
+    """Return a number with four significant digits; None if it is not finite.
 
     >>> _number(0.123456), _number(12345.6), _number(math.inf)
     (0.1235, 12350.0, None)

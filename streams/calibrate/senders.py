@@ -1,8 +1,8 @@
-"""Numbers that behave like a bank's and that no registry lists. Pure.
+"""Finds sender numbers that behave like a bank's and are in no registry. Pure.
 
-A bank writes to the same people again and again, from one number, in one name, and about money.
-What is found is only proposed: whoever knows these signs can imitate them, so a person looks the
-number up before it is trusted.
+A bank writes to the same people again and again, from one number, under one name, and about money.
+The findings are only proposals: an attacker who knows these signs can imitate them. A person must
+look the number up before it is trusted.
 """
 
 from __future__ import annotations
@@ -21,21 +21,23 @@ from detectors.recognise.scenes import price
 from detectors.recognise.signature import signature_span
 
 RECIPIENTS_LEAST: Final = 50
-"""Fewest recipients of a number. Chosen: fewer say little about the shares below."""
+"""Minimum number of recipients of a number. Chosen: fewer are too few for the shares below."""
 AGAIN_LEAST: Final = 0.3
-"""Share of its recipients that it wrote to on two days or more. Chosen: a shop's codes come to most
-people once in a week, a bank's notices to most customers more often."""
+"""Minimum share of its recipients with messages on two or more days. Chosen: most people receive a
+shop's codes once a week, and most customers receive a bank's notices more often."""
 MONEY_LEAST: Final = 0.2
-"""Share of its texts that name an amount of money. Chosen: a bank's payments beside its log-ins."""
+"""Minimum share of its texts that name an amount of money. Chosen: a bank sends payment notices as
+well as log-in codes."""
 NAME_LEAST: Final = 0.8
-"""Share of its texts with the same signature, or without one. Else several customers rent it."""
+"""Minimum share of its texts with the same signature, or without one. Below this, several customers
+share the number."""
 
 SENDERS_MAX: Final = 4_096
 OTHERS_MAX: Final = 65_536
 RECIPIENTS_MAX: Final = 512
-"""Recipients that are remembered of one number."""
+"""Maximum number of recipients that are stored per number."""
 TEXTS_MAX: Final = 256
-"""Texts that are read of one number."""
+"""Maximum number of texts that are parsed per number."""
 
 
 class BankLike(NamedTuple):
@@ -43,14 +45,15 @@ class BankLike(NamedTuple):
 
     sender: str
     name: str  # signature of most of its texts; empty without one
-    recipients: int  # at most RECIPIENTS_MAX
-    again: float  # share of its recipients that it wrote to on two days or more
-    money: float  # share of its texts that name an amount of money
+    recipients: int  # At most RECIPIENTS_MAX.
+    again: float  # Share of its recipients with messages on two or more days.
+    money: float  # Share of its texts that name an amount of money.
 
 
 @dataclass(slots=True)
 class _Sent:
-    day_of: dict[int, int] = field(default_factory=dict)  # recipient -> first day; -1: on several
+    # Recipient -> first day; -1: several days.
+    day_of: dict[int, int] = field(default_factory=dict)
     names: Counter[str] = field(default_factory=Counter)
     money: int = 0
 
@@ -61,7 +64,7 @@ class NumberHabits:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._sent: dict[str, _Sent] = {}
-        self._others: set[str] = set()  # senders that are no unlisted service number
+        self._others: set[str] = set()  # Senders that are not unlisted service numbers.
 
     def observe(self, batch: Batch) -> None:
         """Count the messages of a batch, codes or not."""
@@ -80,7 +83,7 @@ class NumberHabits:
             _count(self._sent[sender], int(batch.recipient[row]), day, batch.text[row])
 
     def bank_like(self) -> Iterator[BankLike]:
-        """Yield the numbers that behave like a bank's, those with most recipients first."""
+        """Yield the numbers that behave like a bank's, ordered by falling number of recipients."""
         for sender, sent in sorted(
             self._sent.items(), key=lambda each: (-len(each[1].day_of), each[0])
         ):

@@ -1,6 +1,6 @@
-"""The detector over a history, watched: what it would have said, and what its bars rest on. Pure.
+"""Runs the detector over a history, and measures its alarms and the basis of its thresholds. Pure.
 
-Memory: the detector's own, the cohort's and the peaks', each with its bound.
+Memory is that of the detector, the cohort and the peaks; each of them has a limit.
 """
 
 from __future__ import annotations
@@ -35,36 +35,37 @@ from streams.calibrate.peaks import Peaks
 from streams.calibrate.senders import NumberHabits
 
 QUIET_SHARE: Final = 1000
-"""An hour with under a thousandth of the busiest one's messages is no part of the history: a few
-stray clocks must not make days of it."""
+"""An hour with fewer than a thousandth of the busiest hour's messages is not counted as history.
+Otherwise a few wrong clocks would add days."""
 
 QUIET_DAY_SHARE: Final = 50
-"""Nor is any hour of a day with under a fiftieth of the busiest day's messages: the weeks that made
-a few numbers' memory, such as those of attacks that were mixed in. A Sunday has far more."""
+"""A day with fewer than a fiftieth of the busiest day's messages is not counted either. Such days
+contain the earlier messages of a few numbers, for example of attacks that were mixed in. A Sunday
+has far more messages."""
 
 
 @dataclass(slots=True)
 class Alarmed:
     """A recipient that reached WATCH or THROTTLE."""
 
-    watch: int = 0  # episodes
-    throttle: int = 0  # of them
+    watch: int = 0  # Number of WATCH episodes.
+    throttle: int = 0  # Number of these that reached THROTTLE.
     chronic: bool = False
-    novel: int = 0  # platforms new to it, in the episode of it that had most
-    episodes: list[str] = field(default_factory=list)  # ids of the newest throttles, 14 at most
-    record: EpisodeRecord | None = None  # as its first THROTTLE came
+    novel: int = 0  # Novel platforms in the episode that had the most.
+    episodes: list[str] = field(default_factory=list)  # Ids of the newest throttles, at most 14.
+    record: EpisodeRecord | None = None  # The record of its first THROTTLE.
 
 
 class Alarms:
-    """Recipients that alarms were about, and how often."""
+    """The recipients with alarms, and the number of their alarms."""
 
     def __init__(self, recipients_max: int = 1 << 17) -> None:
         self.recipients_max = recipients_max
         self.by_recipient: dict[str, Alarmed] = {}
-        self.unnamed = Alarmed()  # of all further recipients
+        self.unnamed = Alarmed()  # Sums for all further recipients.
 
     def take(self, records: list[EpisodeRecord]) -> None:
-        """Counts what opened or rose, and of everything else how far it went."""
+        """Count episodes that opened or rose; of other changes, only update the novel platforms."""
         for record in records:
             if record.kind != "flood":
                 continue
@@ -87,19 +88,22 @@ class Alarms:
                 held.record = held.record or record
 
     def unmatched(self, judged: frozenset[str]) -> frozenset[str]:
-        """Names that are of no recipient with an alarm, and of no episode here."""
+        """Return the names that match no recipient with an alarm and no episode here."""
         episodes = {id_ for each in self.by_recipient.values() for id_ in each.episodes}
         return judged - self.by_recipient.keys() - episodes
 
     def counts(self, judged: frozenset[str]) -> tuple[int, int]:
-        """Episodes of WATCH and THROTTLE but for those set aside: chronic, or judged no error."""
+        """Return the numbers of WATCH and THROTTLE episodes, without recipients set aside."""
         held = [self.unnamed]
         held += [each for name, each in self.by_recipient.items() if not aside(name, each, judged)]
         return sum(each.watch for each in held), sum(each.throttle for each in held)
 
 
 def aside(name: str, alarmed: Alarmed, judged: frozenset[str]) -> bool:
-    """Tell if a recipient is left out: it is chronic, or a person named it or an episode."""
+    """Return true for a recipient that is left out: chronic, or judged by a person.
+
+    `judged` names recipients or episodes.
+    """
     return alarmed.chronic or name in judged or not judged.isdisjoint(alarmed.episodes)
 
 
@@ -115,7 +119,7 @@ class Survey:
         measure: bool = True,
     ) -> None:
         self.params = params
-        self.judged = judged  # recipients or episodes that a person found to be no errors
+        self.judged = judged  # Recipients or episodes that a person judged to be no false alarms.
         self.recogniser = recogniser
         self.measure = measure
         self.parts: dict[int, Partition] = {}
@@ -126,12 +130,12 @@ class Survey:
         self.fanout = FanOut(recogniser.registry)
         self.numbers = NumberHabits(recogniser.registry)
         self.hours: Counter[int] = Counter()
-        self.gateways: dict[int, dict[str, GatewayClock]] = {}  # by partition
-        self.seconds: Counter[str] = Counter()  # samples on a whole second, by gateway
+        self.gateways: dict[int, dict[str, GatewayClock]] = {}  # By partition.
+        self.seconds: Counter[str] = Counter()  # Samples whose time is a whole second, by gateway.
         self.messages = self.codes = self.texts = self.evicted = 0
 
     def take(self, batch: Batch) -> None:
-        """Takes the next events of one partition."""
+        """Process the next events of one partition."""
         if batch.partition not in self.parts:
             part = self.parts[batch.partition] = Partition(self.params)
             part.next_offset = int(batch.offset[0]) if len(batch) else batch.next_offset
@@ -145,7 +149,7 @@ class Survey:
                 self._measure(part, piece, codes, decisions)
 
     def close(self) -> None:
-        """Sums up what is still under way, and leaves out of the peaks who is not to be counted."""
+        """Finish open sums, and remove recipients that must not count from the peaks and leads."""
         self.peaks.close()
         self.cohort.close()
         for name, held in self.alarms.by_recipient.items():
@@ -155,17 +159,17 @@ class Survey:
 
     @property
     def days(self) -> float:
-        """Days that the history covers: its hours with traffic."""
+        """The number of days that the history covers: its busy hours divided by 24."""
         return len(self.busy) / 24
 
     @property
     def last_day(self) -> int:
-        """The last day with traffic, counted as in `detectors.recipients.row`; 0 of nothing."""
+        """The last day with traffic, in days since `EPOCH_S`; 0 without traffic."""
         return max(self.busy, default=0) // 24
 
     @property
     def busy(self) -> list[int]:
-        """The hours that make its days, in order; hours since `EPOCH_S`."""
+        """The hours that count as history, in order; hours since `EPOCH_S`."""
         days: Counter[int] = Counter()
         for hour, count in self.hours.items():
             days[hour // 24] += count
@@ -179,11 +183,11 @@ class Survey:
 
     @property
     def outside(self) -> int:
-        """Messages in none of these hours."""
+        """The number of messages outside the busy hours."""
         return self.hours.total() - sum(self.hours[hour] for hour in self.busy)
 
     def stamps(self) -> dict[str, tuple[GatewayClock, ClockClass]]:
-        """Measurements of each gateway over all partitions, and the class of its stamps."""
+        """Return each gateway's measurements over all partitions, and its time stamp class."""
         merged: dict[str, GatewayClock] = {}
         for gateways in self.gateways.values():
             for name, seen in gateways.items():
@@ -203,7 +207,7 @@ class Survey:
         self._stamps(batch)
         first_s: dict[int, int] = {}
         otp = codes.otp & message
-        # Backwards, so that the earliest of the recipient's messages in the batch is what stays.
+        # Backwards, so that the earliest message of each recipient in the batch is kept.
         first_s.update(
             zip(batch.recipient[otp][::-1].tolist(), at_s[otp][::-1].tolist(), strict=True)
         )
@@ -228,11 +232,15 @@ class Survey:
                 self.seconds[name] += at_ms % 1000 == 0
 
 
-_STAMPS: Final = ClockParams(sample_max=1 << 60)  # never halved: a history is looked at as a whole
+# Samples are never halved, because a history is measured as a whole.
+_STAMPS: Final = ClockParams(sample_max=1 << 60)
 
 
 def whole(params: Params, partitions: int) -> Params:
-    """Sizes for a file that stands for all partitions together; memory grows only as it is used."""
+    """Return parameters for a file that stands for all partitions together.
+
+    The larger sizes take memory only as they are used.
+    """
     rows = min(ROWS_LIMIT, params.sieve.rows_max * partitions)
     return replace(
         params,
@@ -242,7 +250,7 @@ def whole(params: Params, partitions: int) -> Params:
 
 
 def _pieces(batch: Batch) -> Iterator[Batch]:
-    """Each ends right before a tick: suspects are looked at before a tick lets them go."""
+    """Split a batch right before each tick, so that suspects are measured before it evicts them."""
     first = int(batch.offset[0]) if len(batch) else batch.next_offset
     ends = np.arange((first + 1) // TICK_OFFSETS + 1, batch.next_offset // TICK_OFFSETS + 1)
     edges = [*(ends * TICK_OFFSETS - 1).tolist(), batch.next_offset]

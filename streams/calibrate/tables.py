@@ -1,4 +1,4 @@
-"""The figures of the report's pictures as tables, for whoever reads or hears them."""
+"""Data tables for the pictures of the report, also for readers with a screen reader."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from streams.calibrate.result import Result, age_names
 Rows = list[tuple[str, ...]]
 
 BARS: Final = np.arange(1.6, 5.01, 0.2)
-"""Bars of the score from the lowest that is shipped to one that nobody reaches by chance."""
+"""Thresholds of the score, from the lowest shipped value to one that nobody reaches by chance."""
 
 GAP_ROW_S: Final = 30
 
 
 def over_pairs(result: Result, bars: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Recipient-days over each pair of bars; (NOVELS, bars)."""
+    """Return the recipient-days over each pair of thresholds; shape (NOVELS, bars)."""
     peaks = result.current.peaks
     return np.array(
         [[peaks.over(novel)[round(bar / LEVEL_STEP)] for bar in bars] for novel in NOVELS]
@@ -32,13 +32,16 @@ def over_pairs(result: Result, bars: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def over_counts(result: Result, rule: str) -> NDArray[np.int64]:
-    """Recipient-days with so many new platforms or more by a rule of COUNTS; (COUNT_MOST + 1,)."""
+    """Return recipient-days with at least n novel platforms by a rule of COUNTS.
+
+    The index is n; the shape is (COUNT_MOST + 1,).
+    """
     counted = result.current.peaks.counts[COUNTS.index(rule)]
     return np.asarray(np.cumsum(counted[::-1])[::-1], np.int64)
 
 
 def rate(count: int, million: float) -> str:
-    """A count in a million subscriber-days.
+    """Return a count per million subscriber-days as text.
 
     >>> rate(0, 2.0), rate(3, 2.0), rate(700, 2.0)
     ('0', '6', '1,400')
@@ -47,7 +50,7 @@ def rate(count: int, million: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share in percent, one digit after the point.
+    """Return a share in percent with one decimal.
 
     >>> percent(0.1234)
     '12.3 %'
@@ -63,7 +66,7 @@ WHAT_IF: Final = (
 
 
 def what_if(result: Result) -> Rows:
-    """Recipients over each bar of the score."""
+    """Return the rows of recipients over each threshold of the score."""
     million, peaks = 1e6 / result.days, result.current.peaks
     watch, throttle = peaks.over(int(BURST_NOVEL.watch)), peaks.over(int(BURST_NOVEL.throttle))
     places = [round(bar / LEVEL_STEP) for bar in BARS]
@@ -77,7 +80,7 @@ PRICE: Final = ("bar", "minutes", "messages", "missed attacks")
 
 
 def price(result: Result) -> Rows:
-    """Delays of rehearsed attacks under each bar; a dash where over half are missed."""
+    """Return the delays of rehearsed attacks by threshold; a dash if over half are missed."""
     bar = BURST[ClockClass.EXACT].throttle
     return [
         (
@@ -94,7 +97,7 @@ PEAKS: Final = ("score", "3 new or more", "5 or more", "rehearsed attacks")
 
 
 def peaks(result: Result) -> Rows:
-    """Recipient-days by their highest score, in steps of a half."""
+    """Return the recipient-days by their highest score, in steps of 0.5."""
     counted = result.current.peaks.levels
     now = result.settings.detect.burst_margin
     attack = next((found for margin, found in result.margins if margin == now), None)
@@ -112,7 +115,7 @@ GRID: Final = ("bar", *(f"{novel} new" for novel in NOVELS))
 
 
 def grid(result: Result) -> Rows:
-    """Recipients over each pair of bars."""
+    """Return the rows of recipients over each pair of thresholds."""
     million = 1e6 / result.days
     return [
         (f"{bar:.1f}", *(rate(int(n), million) for n in column))
@@ -124,7 +127,7 @@ COUNTED: Final = ("new platforms", "recipients", "per million")
 
 
 def counted(result: Result, rule: str) -> Rows:
-    """Recipients over each bar of a count, to the highest that anybody reached."""
+    """Return the recipients over each threshold of a count, up to the highest reached."""
     over, million = over_counts(result, rule), 1e6 / result.days
     shown = [n for n in range(COUNT_MIN - 2, COUNT_MOST + 1) if over[n]]
     return [(f"{n}", f"{int(over[n]):,}", rate(int(over[n]), million)) for n in shown] or [
@@ -136,7 +139,7 @@ PACE: Final = ("seconds", "gaps", "share")
 
 
 def pace(result: Result) -> Rows:
-    """Gaps between two platforms of a sitting."""
+    """Return the gaps between two platforms of a sitting, by length."""
     gaps = result.current.cohort.gaps
     width, total = GAP_ROW_S // GAP_BIN_S, max(1, int(gaps.sum()))
     sums = [int(gaps[at : at + width].sum()) for at in range(0, len(gaps), width)]
@@ -150,7 +153,7 @@ KNOWN: Final = ("platforms", "recipients", "share")
 
 
 def known(result: Result) -> Rows:
-    """Recipients by the platforms that they know at the end."""
+    """Return the recipients by the number of platforms that they know at the end."""
     counts = result.current.cohort.known
     total = max(1, int(counts.sum()))
     return [(f"{n}", f"{int(c):,}", percent(c / total)) for n, c in enumerate(counts)]
@@ -160,7 +163,7 @@ NOVELTY: Final = ("days", "codes", "new", "in sprees", "new")
 
 
 def novelty(result: Result) -> Rows:
-    """Share of platforms new to the person, by age of its memory."""
+    """Return the share of platforms that were new to the person, by the age of the memory."""
     cohort = result.current.cohort
     return [
         (age, *(word for new, n in (every, spree)

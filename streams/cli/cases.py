@@ -224,7 +224,7 @@ def tidy(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Delete the operator's words that ended over a day ago: they name numbers.
+    r"""Delete the operator's words that ended over three days ago: they name numbers.
 
     Once a day, by a timer, as somebody who may read and write the words (role support; duty for
     those about everyone). Nothing that still holds is touched, and a word that is said meanwhile

@@ -1,1 +1,1 @@
-"""Kafka seen from outside the worker: topics, rights, reading a topic for people."""
+"""Access to Kafka outside the worker: topic shapes, access rights, and reading topics."""

@@ -1,6 +1,6 @@
-"""Administration of a Kafka cluster, and what settings mean as a client's arguments.
+"""Administers a Kafka cluster, and converts settings into client arguments.
 
-Every failure becomes one sentence with the exit code that fits it.
+Each failure becomes an exception with one sentence and the exit code that fits.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from streams.config import Kafka
 from streams.errors import ConfigError, OtpguardError, UnavailableError
 from streams.language import tr
 
-# At each turn that lasts long its event loop warns of a task of its own: noise to whoever reads
-# the log of a command, and nothing that anybody could mend. A loop that crashes is an error.
+# The client's event loop warns about its own tasks whenever a turn takes long. Users of a command
+# can do nothing about these warnings. A crash of the loop is logged as an error.
 logging.getLogger("kafka.net.selector").setLevel(logging.ERROR)
 
-TIMEOUT_S: Final = 10  # for one question; a healthy broker answers in milliseconds
-PROBE_S: Final = 5.0  # for a connection and a handshake
+TIMEOUT_S: Final = 10  # Seconds for one request; a healthy broker answers in milliseconds.
+PROBE_S: Final = 5.0  # Seconds for a connection and a handshake.
 
 _DENIED: Final = (
     errors.AuthorizationError,
@@ -60,7 +60,7 @@ _REFUSED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A topic as a cluster describes it. Configs are those that the broker reports."""
+    """A topic as the cluster describes it; `configs` are the settings that the broker reports."""
 
     partitions: int
     replication: int
@@ -68,11 +68,12 @@ class Shape:
 
 
 def client_arguments(kafka: Kafka) -> dict[str, Any]:
-    """Return the arguments by which kafka-python and aiokafka reach the cluster alike.
+    """Return the arguments with which kafka-python and aiokafka connect to the cluster.
 
-    Only once a broker has let us in with them: clients try a wrong password again and again, wait
-    for ever on a listener that never answers a handshake, and call an untrusted certificate a
-    timeout. Raise UnavailableError or ConfigError with the last broker's reason.
+    Returns only after a broker has accepted a login with them. Without this check, clients retry a
+    wrong password again and again. They wait for ever for a handshake that never comes, and report
+    an untrusted certificate as a timeout. Raise UnavailableError or ConfigError with the last
+    broker's reason.
     """
     arguments: dict[str, Any] = {
         "bootstrap_servers": kafka.bootstrap.split(","),
@@ -94,7 +95,7 @@ def client_arguments(kafka: Kafka) -> dict[str, Any]:
 
 
 def tls(kafka: Kafka) -> ssl.SSLContext:
-    """Return a context that verifies the brokers' certificates and names."""
+    """Return a TLS context that verifies the certificates and host names of the brokers."""
     try:
         context = ssl.create_default_context(cafile=kafka.ca_file)
         if kafka.cert_file is not None:
@@ -108,7 +109,7 @@ _EVERY: Final = frozenset(("ALTER", "CREATE", "DELETE", "DESCRIBE", "READ", "WRI
 
 
 class Cluster:
-    """A connection for questions and administration; use it in a `with` block."""
+    """A connection for queries and administration; use it in a `with` block."""
 
     def __init__(self, kafka: Kafka) -> None:
         self._where = kafka.bootstrap
@@ -133,9 +134,10 @@ class Cluster:
         self._admin.close()
 
     def shapes(self, names: Iterable[str]) -> dict[str, Shape]:
-        """Return the shapes of those topics that exist.
+        """Return the shapes of those of the topics that exist.
 
-        Only names that the cluster lists are described, since describing may create a topic.
+        Only topics that the cluster lists are described, because a describe request may create a
+        topic.
         """
         with in_a_sentence(tr("describe topics"), self._where):
             present = sorted(set(names) & set(self._admin.list_topics()))
@@ -156,7 +158,7 @@ class Cluster:
     def create(
         self, name: str, partitions: int, replication: int, configs: Mapping[str, str]
     ) -> None:
-        """Make one topic; it is no error if somebody else just did."""
+        """Create one topic; no error if another process has just created it."""
         options = {
             "num_partitions": partitions,
             "replication_factor": replication,
@@ -169,7 +171,7 @@ class Cluster:
                 return
 
     def version(self) -> str:
-        """Return the brokers' version as far as their protocol tells it, such as "4.3"."""
+        """Return the oldest version among the brokers that the protocol reveals, such as "4.3"."""
         with in_a_sentence(tr("ask for versions"), self._where):
             brokers = self._admin.describe_cluster()["brokers"]
             found = {
@@ -179,20 +181,21 @@ class Cluster:
         return ".".join(map(str, min(found)))
 
     def brokers(self) -> int:
-        """Return how many brokers there are: a topic has no more copies."""
+        """Return the number of brokers; a topic cannot have more replicas."""
         with in_a_sentence(tr("ask for brokers"), self._where):
             return len(self._admin.describe_cluster()["brokers"])
 
     def names(self) -> set[str]:
-        """Return the topics that this user may see."""
+        """Return the names of the topics that this user may see."""
         with in_a_sentence(tr("list topics"), self._where):
             return set(self._admin.list_topics())
 
     def authoriser(self) -> Literal["none", "open", "closed"]:
-        """Return whether rights are asked for at all, and whether this user may look at them.
+        """Return whether the cluster checks rights, and whether this user may list them.
 
-        Without an authoriser everybody sees every topic. With one, only whoever may look at the
-        rights can be sure that a topic that he does not see is not there.
+        "none": there is no authoriser, and every user sees every topic. "open": this user may list
+        the rights, so a topic that is not visible does not exist. "closed": topics may be hidden
+        from this user.
         """
         anything = ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY)
         rights = ACLFilter(None, None, ACLOperation.ANY, ACLPermissionType.ANY, anything)
@@ -206,25 +209,26 @@ class Cluster:
         return "open"
 
     def broker_config(self, name: str) -> str:
-        """Return a setting of the brokers, as the first of them has it.
+        """Return a broker setting, as the first broker reports it.
 
-        Asks for the right DESCRIBE_CONFIGS on the cluster, which no role of ours has.
+        Needs the right DESCRIBE_CONFIGS on the cluster, which no role in `streams.cluster.rights`
+        has. Raise UnavailableError without that right.
         """
         with in_a_sentence(tr("read the brokers' {name}").format(name=name), self._where):
             broker = self._admin.describe_cluster()["brokers"][0]["broker_id"]
             resource = ConfigResource("BROKER", str(broker))
             found = self._admin.describe_configs([resource], config_filter="all")["broker"]
         told: Mapping[str, Any] = next(iter(found.values()), {})
-        if name not in told:  # so a broker answers whoever may not ask
+        if name not in told:  # A broker answers with no settings if this user lacks the right.
             raise UnavailableError(
                 tr("{name} is not told without DESCRIBE_CONFIGS on the cluster").format(name=name)
             )
         return str(told[name]["value"])
 
     def operations(self, names: Iterable[str]) -> dict[str, frozenset[str]]:
-        """Return what this user may do with those of the topics that it may see.
+        """Return the operations that this user may perform, for each visible topic.
 
-        With a broker that does not know rights, and so tells of none, that is everything.
+        A broker that does not know rights reports none; then every operation counts as allowed.
         """
         with in_a_sentence(tr("describe topics"), self._where):
             present = sorted(set(names) & set(self._admin.list_topics()))
@@ -233,16 +237,17 @@ class Cluster:
         return {name: _EVERY if may is None else frozenset(may) for name, may in told.items()}
 
     def behind(self, group: str, topic: str, before_ms: int | None = None) -> int | None:
-        """Return how many records of a topic a group has not committed; None: it never did.
+        """Return the number of records of a topic that a group has not committed; None: no commit.
 
-        With `before_ms`, UTC, only those that stand before the first record of that time or later.
+        `before_ms` (UTC): count only the records before the first record of this time or later.
         """
         with in_a_sentence(
             tr("read the offsets of group {group}").format(group=group), self._where
         ):
             try:
                 found = self._admin.list_group_offsets({group: None})[group]
-            except errors.CoordinatorNotAvailableError:  # no group ever was on this cluster
+            # No consumer group has ever existed on this cluster.
+            except errors.CoordinatorNotAvailableError:
                 return None
             done = {place: each.offset for place, each in found.items() if place.topic == topic}
             ends = self._admin.list_partition_offsets(dict.fromkeys(done, OffsetSpec.LATEST))
@@ -255,7 +260,7 @@ class Cluster:
         return sum(max(0, until[place].offset - offset) for place, offset in done.items())
 
     def grant(self, rights: Iterable[Right]) -> None:
-        """Give these rights; those that are there already stay."""
+        """Grant these rights; existing rights stay."""
         acls = [
             ACL(
                 each.principal,
@@ -277,7 +282,7 @@ class Cluster:
 
 @contextmanager
 def in_a_sentence(verb: str, where: str) -> Iterator[None]:
-    """Turn a Kafka client's failure into a ConfigError, or UnavailableError if it may pass."""
+    """Turn a Kafka client's failure into ConfigError, or UnavailableError if it may pass."""
     try:
         yield
     except _DENIED as error:
@@ -293,7 +298,7 @@ def in_a_sentence(verb: str, where: str) -> Iterator[None]:
                 "and listener protocol?"
             ).format(where=where, error=_name(error))
         ) from None
-    except errors.RetriableError as error:  # a broker answers, and is starting or overloaded
+    except errors.RetriableError as error:  # A broker answers, but it is starting or overloaded.
         raise UnavailableError(
             tr("cannot {verb} at {where}: {error}").format(
                 verb=verb, where=where, error=_name(error)
@@ -308,7 +313,7 @@ def in_a_sentence(verb: str, where: str) -> Iterator[None]:
 
 
 def unusable(what: str, error: errors.KafkaError) -> OtpguardError:
-    """Say what could not be done: a right that is missing stays missing, an outage passes."""
+    """Return the error to raise: ConfigError for a missing right, else UnavailableError."""
     if isinstance(error, _DENIED):
         return ConfigError(
             tr("{what}: {error}; `otpguard topics acls` lists the rights").format(
@@ -320,7 +325,7 @@ def unusable(what: str, error: errors.KafkaError) -> OtpguardError:
 
 @contextmanager
 def working(what: str) -> Iterator[None]:
-    """Turn a failure of the clients used in the block into what `unusable` says."""
+    """Turn failures of the clients in the block into the error that `unusable` returns."""
     try:
         yield
     except errors.KafkaError as error:
@@ -328,7 +333,7 @@ def working(what: str) -> Iterator[None]:
 
 
 def no_topic(name: str) -> ConfigError:
-    """Say that a topic is not there, or not for us: Kafka does not tell which."""
+    """Return the error for a topic that is missing or hidden; Kafka does not reveal which."""
     return ConfigError(
         tr(
             "no topic {name}, or no right to see it; `otpguard topics create` makes topics, "
@@ -338,7 +343,7 @@ def no_topic(name: str) -> ConfigError:
 
 
 async def _sign_in(kafka: Kafka, arguments: Mapping[str, Any]) -> None:
-    """Return once a broker has accepted the password."""
+    """Return after a broker has accepted the password."""
     reason: Exception = TimeoutError()
     for address in kafka.bootstrap.split(","):
         host, _, port = address.rpartition(":")
@@ -382,7 +387,7 @@ async def _sign_in(kafka: Kafka, arguments: Mapping[str, Any]) -> None:
 
 
 def _look_at_names(kafka: Kafka) -> None:
-    """Raise ConfigError for a name that no host can have: clients resolve every one of them."""
+    """Raise ConfigError for an invalid host name; clients would try to resolve each name."""
     for address in kafka.bootstrap.split(","):
         try:
             address.rpartition(":")[0].encode("idna")
@@ -395,7 +400,7 @@ def _look_at_names(kafka: Kafka) -> None:
 
 
 def _knock(kafka: Kafka, context: ssl.SSLContext | None) -> None:
-    """Return once any broker accepts a connection, and shakes hands if it is to speak TLS."""
+    """Return after a broker accepts a connection, and completes the TLS handshake if TLS is set."""
     problem: Exception | None = None
     for address in kafka.bootstrap.split(","):
         host, _, port = address.rpartition(":")
@@ -410,7 +415,7 @@ def _knock(kafka: Kafka, context: ssl.SSLContext | None) -> None:
                     address=address, verify_message=error.verify_message
                 )
             ) from None
-        except OSError as error:  # of which TimeoutError and SSLError are kinds
+        except OSError as error:  # TimeoutError and SSLError are subclasses of OSError.
             problem = error
     if isinstance(problem, ssl.SSLError):
         raise ConfigError(
@@ -428,7 +433,7 @@ def _knock(kafka: Kafka, context: ssl.SSLContext | None) -> None:
 
 
 def _name(error: Exception) -> str:
-    """The kind of an error in words, with the broker's own message if it sent one."""
+    """Return the name of an error, with the broker's own message if there is one."""
     kind = type(error).__name__.removesuffix("Error")
     message = getattr(error, "description", None) or getattr(error, "message", "")
     return f"{kind}: {message}" if message else kind

@@ -1,4 +1,7 @@
-"""Gateways at work, by their acknowledgements: those of which a person may expect an answer."""
+"""Finds the gateways that are active, from the acknowledgements that they publish.
+
+A person who gives a command may expect an answer from these gateways only.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,18 @@ from streams.cluster.read import readable
 from streams.wire import decode_ack
 
 AGES_MS: Final = tuple(60_000 * minutes for minutes in (1, 5, 15, 60, 240, 1_440))
-"""Ages at which acknowledgements are read, beside the newest. A gateway that went deaf says nothing
-more, while others fill the end of the topic: in a campaign with thousands of records a minute."""
-ANSWER_MS: Final = 2_000  # a broker that is slower costs knowledge, and not the person's time
+"""Ages at which acknowledgements are read, in milliseconds, in addition to the newest records. A
+gateway that has stopped responding publishes nothing more, while other gateways fill the end of the
+topic. In a campaign they add thousands of records a minute."""
+# A slower broker makes the answer less complete, but a person does not wait for it.
+ANSWER_MS: Final = 2_000
 
 
 def gateways_at_work(consumer: Any, places: Iterable[Any], now_ms: int) -> dict[str, int]:
-    """Return the gateways that acknowledged anything within a day, each with its newest time seen.
+    """Return the gateways that acknowledged anything within a day, with the newest time seen.
 
-    Reads `LATELY` records of each partition at each age, and leaves the consumer at the ends.
+    Times are UTC milliseconds. Reads `LATELY` records of each partition at each age in `AGES_MS`.
+    Afterwards the consumer stands at the end of each partition.
     """
     places = list(places)
     firsts, ends = consumer.beginning_offsets(places), consumer.end_offsets(places)
@@ -50,7 +56,7 @@ def _records(consumer: Any, spans: Mapping[Any, range]) -> Iterable[Any]:
     while any(consumer.position(place) < span.stop for place, span in spans.items()):
         polled = consumer.poll(timeout_ms=ANSWER_MS)
         if not polled:
-            return  # what is left was compacted, or the broker is slow
+            return  # The missing records were compacted away, or the broker is slow.
         for place, batch in polled.items():
             yield from (each for each in batch if each.offset < spans[place].stop)
             if consumer.position(place) >= spans[place].stop:

@@ -1,4 +1,4 @@
-"""The settings of a cluster in librdkafka's words."""
+"""Kafka settings under the names that librdkafka uses."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from streams.config import Kafka
 
 
 def arguments(kafka: Kafka) -> dict[str, Any]:
-    """Return the arguments by which clients on librdkafka reach the cluster.
+    """Return the arguments with which librdkafka clients connect to the cluster.
 
-    Such a client waits in silence for a broker that is not there, or does not let it in: ask by
-    `streams.cluster.admin.client_arguments` first.
+    Such a client waits silently if the broker is absent or refuses the login. Call
+    `streams.cluster.admin.client_arguments` first: that function reports both problems.
     """
     given = {
         "bootstrap.servers": kafka.bootstrap,
@@ -32,9 +32,9 @@ def arguments(kafka: Kafka) -> dict[str, Any]:
 
 
 def is_fatal(error: KafkaError) -> bool:
-    """Tell if a producer is at its end by an error: it takes nothing any more, another one may.
+    """Return true if the error is fatal for a producer, so that only a new producer can go on.
 
-    `poll` and `flush` raise the cause once, whether there is an `error_cb` or not; `produce` then
-    raises `_FATAL`, by which the cause is not told.
+    `poll` and `flush` raise the cause once, with or without an `error_cb`. After that, `produce`
+    raises `_FATAL`, which does not name the cause.
     """
     return bool(error.fatal()) or error.code() == KafkaError._FATAL  # noqa: SLF001 - its public name

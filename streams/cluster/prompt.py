@@ -1,6 +1,7 @@
-"""Records that a person waits for: written at once, or given up for good.
+"""Publishes records that a person waits for: at once, or never.
 
-What somebody was told did not go out must not go out two minutes later.
+If we report to a person that a record was not published, it must not be published two minutes
+later.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from streams.errors import UncertainError
 from streams.language import tr
 
 AGREED_S: Final = 0.3
-"""No gateway is waited for longer, once all have confirmed that lately confirmed anything. Chosen:
-six times what an adapter takes that is at work."""
+"""Longest wait in seconds for further gateways, after all recently active gateways have confirmed.
+Chosen: six times what a running adapter needs."""
 
 LATELY: Final = 200
-"""Acknowledgements of each partition, the newest, that tell which gateways are at work."""
+"""Number of newest acknowledgements read per partition to find out which gateways are active."""
 
 LATELY_MS: Final = 86_400_000
-"""A gateway that acknowledged anything within it is at work."""
+"""A gateway counts as active if it acknowledged anything within this time (milliseconds, a day)."""
 
 SENT_S: Final = 10.0
 PROMPT: Final[Mapping[str, Any]] = {
@@ -34,29 +35,32 @@ PROMPT: Final[Mapping[str, Any]] = {
     "max_block_ms": 8_000,
     "bootstrap_timeout_ms": 8_000,
 }
-"""Of a producer that gives a record up before `SENT_S`: what a person was told did not go out
-would otherwise do so for two minutes. A request that the broker has by then is not taken back."""
+"""Settings of a producer that gives a record up before `SENT_S` is over. With Kafka's defaults, the
+producer would retry for two minutes after the person was told that it failed. A request that the
+broker has already received cannot be taken back."""
 
 
 class PromptProducer:
-    """A producer for what a person waits for; safe among threads. Another one after each failure.
+    """A thread-safe producer for records that a person waits for.
 
-    Of an idempotent producer in Python whose request was given up the partition may never be free
-    again: each record after it failed, until the desk was started again.
+    After each failure it makes a new Kafka producer. The reason: when an idempotent Python producer
+    gives up a request, its partition may stay blocked for ever. Every later record then failed
+    until the desk was restarted.
     """
 
     def __init__(self, clients: Mapping[str, Any]) -> None:
-        """Make the first one. Raise KafkaError if no broker answers."""
+        """Make the first Kafka producer. Raise KafkaError if no broker answers."""
         self._clients = clients
         self._lock = threading.Lock()
-        self._given_up: list[Any] = []  # that hold something still: not even `close` ends those
+        # Producers that still hold records; even `close` does not end these.
+        self._given_up: list[Any] = []
         self._producer: Any = self._made()
 
     def _made(self) -> Any:
         return KafkaProducer(**self._clients, **PROMPT, acks="all")
 
     def send(self, topic: str, value: bytes, key: bytes) -> Any:
-        """Hand a record over, and return the future of its place."""
+        """Send a record, and return the future of its metadata (partition and offset)."""
         with self._lock:
             if self._producer is None:
                 self._producer = self._made()
@@ -64,11 +68,11 @@ class PromptProducer:
         return producer.send(topic, value, key=key)
 
     def drop(self) -> None:
-        """Give up the producer with all that it holds; the next record makes another one."""
+        """Discard the producer and all records in it; the next `send` makes a new producer."""
         self._end(0)
 
     def close(self) -> None:
-        """Wait a moment for what is on its way still."""
+        """Close the producer; wait up to `SENT_S` for records that are being sent."""
         self._end(SENT_S)
 
     def _end(self, timeout_s: float) -> None:
@@ -80,7 +84,7 @@ class PromptProducer:
 
 
 def _closed(producer: Any, timeout_s: float) -> bool:
-    """Close a producer; False if it holds something still, which it gives up by itself."""
+    """Close a producer. Returns false if it still holds records; it gives these up by itself."""
     try:
         producer.close(timeout=timeout_s)
     except KafkaError:
@@ -89,10 +93,11 @@ def _closed(producer: Any, timeout_s: float) -> bool:
 
 
 def say(producer: PromptProducer, topic: str, value: bytes, key: bytes) -> int:
-    """Publish one word, and return its offset.
+    """Publish one record, and return its offset.
 
-    Raise UncertainError if no broker answered for it: the word is given up, but may have been on
-    its way, and be obeyed. Raise UnavailableError or ConfigError if it was not taken.
+    Raise UncertainError if no broker confirmed the record: it was given up, but a broker may have
+    received it, and readers may then obey it. Raise UnavailableError or ConfigError if the record
+    was not accepted.
     """
     try:
         sent = producer.send(topic, value, key)
@@ -101,7 +106,8 @@ def say(producer: PromptProducer, topic: str, value: bytes, key: bytes) -> int:
         raise unusable(tr("cannot publish to {topic}").format(topic=topic), error) from None
     try:
         offset: int = sent.get(timeout=SENT_S).offset
-    except (RetriableError, IllegalStateError) as error:  # the latter by another one's failure
+    # IllegalStateError: another record's failure ended the producer.
+    except (RetriableError, IllegalStateError) as error:
         producer.drop()
         what = tr("it is not known whether {topic} has the word").format(topic=topic)
         raise UncertainError(f"{what}: {type(error).__name__}") from None

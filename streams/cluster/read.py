@@ -1,4 +1,4 @@
-"""Reading topics for people: from a time on, to their end, or on and on."""
+"""Reads a topic outside a consumer group: from a time, up to its end, or continuously."""
 
 from __future__ import annotations
 
@@ -20,27 +20,31 @@ from streams.wire import UnreadableError
 log = logging.getLogger(__name__)
 
 POLL_MS: Final = 200
-POLL_RECORDS: Final = 10_000  # at a time in memory; a look at all positions is paid once for them
-SILENCE_S: Final = 30.0  # a broker that says nothing for so long in the middle of a topic is away
+# Records per poll, all in memory. The positions are checked once per poll.
+POLL_RECORDS: Final = 10_000
+# A broker that sends nothing for this long in the middle of a topic is unavailable.
+SILENCE_S: Final = 30.0
 PLACE_S: Final = 5.0
-"""Positions are looked at so often, at least, by which a topic made anew shows: no record may tell,
-since a client goes to the end of a topic that is shorter than before."""
+"""Seconds between two checks of the positions. This check finds a topic that was deleted and
+created again. Records alone may not show this: a client jumps to the end of a topic that is shorter
+than before."""
 PAUSES_S: Final = (0.1, 0.2, 0.5, 1.0)
-"""From one try to the next where Kafka fails in a way that passes; the last for as long as it does:
-leases wait no longer than that when it is over."""
-LOGGED_MAX: Final = 10  # positions in the log; the rest is a number
+"""Seconds between two tries after a retriable Kafka failure; the last pause is repeated. After an
+outage, leases wait no longer than this last pause."""
+# Number of positions that are logged; beyond it, only their total is logged.
+LOGGED_MAX: Final = 10
 
 Spans = Mapping[int, tuple[int, int]]
-"""Partition -> first offset and the one behind the last."""
+"""Maps a partition to its first offset and its end offset (the end is exclusive)."""
 
 _T = TypeVar("_T")
 
 
 def readable(found: Iterable[Any], decode: Callable[[bytes], _T]) -> Iterator[_T]:
-    """Decode the records, without those that are none of their contract.
+    """Decode the records, and skip those that `decode` cannot read.
 
-    One of these costs its own line in the log, which names its position and nothing that it holds,
-    and, from the eleventh on, a place in a number at the end.
+    Each skipped record is logged with its position and the error, never with its content. After
+    `LOGGED_MAX` such lines, only the total is logged, at the end.
     """
     passed = 0
     for record in found:
@@ -67,12 +71,14 @@ def records(
     stop: threading.Event | None = None,
     wait_ms: int = POLL_MS,
 ) -> Iterator[Any]:
-    """Records of all partitions, each in its order; with values only.
+    """Yield the records of all partitions that have a value (no tombstones).
 
-    From the first whose time is at least `since_ms`, or all; with `starts` only of these
-    partitions, each from an offset, or from its first record if that is later. Up to the end as
-    it was when asked, or, with `follow`, until `stop` is set, for which it looks every `wait_ms`.
-    Raise what `reading` raises.
+    Records of one partition come in their order. `since_ms`: begin at the first record that is not
+    older; None: begin at the first record. `starts`: read only these partitions, each from this
+    offset, or from its first record if that is later.
+
+    The reader stops at the end that the topic had at the call. With `follow` it goes on until
+    `stop` is set, and checks `stop` at least every `wait_ms`. Raises what `reading` raises.
     """
     with reading(clients, topic) as reader:
         spans = reader.spans(since_ms)
@@ -86,7 +92,7 @@ def records(
 
 
 def partitions_of(consumer: KafkaConsumer, topic: str) -> list[TopicPartition]:
-    """Return the partitions of a topic, in their order. Raise ConfigError if there is none."""
+    """Return the partitions of a topic in order. Raise ConfigError if the topic has none."""
     numbers = consumer.partitions_for_topic(topic)
     if not numbers:
         raise no_topic(topic)
@@ -94,14 +100,15 @@ def partitions_of(consumer: KafkaConsumer, topic: str) -> list[TopicPartition]:
 
 
 def newest_records(clients: Mapping[str, Any], topic: str) -> dict[bytes, Any]:
-    """Return the newest record of each key of a compacted topic, without those that were deleted.
+    """Return the newest record of each key of a compacted topic, without deleted keys.
 
-    Raise what `reading` raises.
+    Raises what `reading` raises.
     """
     last: dict[bytes, Any] = {}
     with reading(clients, topic) as reader:
         for record in reader.records(reader.spans()):
-            if record.key is not None:  # none belongs on such a topic
+            # Every record of a compacted topic should have a key; others are ignored.
+            if record.key is not None:
                 last[record.key] = record
     return {key: record for key, record in last.items() if record.value is not None}
 
@@ -110,15 +117,17 @@ def newest_records(clients: Mapping[str, Any], topic: str) -> dict[bytes, Any]:
 def reading(clients: Mapping[str, Any], topic: str) -> Iterator[TopicReader]:
     """Yield a reader of a topic.
 
-    Raise ConfigError if the topic is not there or not for us, UnavailableError if it cannot be read
-    now; so does whatever is done with the reader in the block.
+    Raise ConfigError if the topic does not exist or this user has no right to read it. Raise
+    UnavailableError if the topic cannot be read now. Reading inside the block raises the same
+    errors.
     """
     with (
         working(tr("cannot read {topic}").format(topic=topic)),
         closing(
             KafkaConsumer(
                 **clients,
-                auto_offset_reset="earliest",  # where retention overtakes a reader
+                # Also used when retention deletes the records at the reader's position.
+                auto_offset_reset="earliest",
                 enable_auto_commit=False,
                 allow_auto_create_topics=False,
                 isolation_level="read_committed",
@@ -129,45 +138,46 @@ def reading(clients: Mapping[str, Any], topic: str) -> Iterator[TopicReader]:
 
 
 def bear(error: KafkaError) -> None:
-    """Raise an error again, unless it is one that passes, after which the client may go on."""
+    """Raise the error again unless Kafka calls it retriable; the client may then go on."""
     if not error.retriable:
         raise error
 
 
 class Places:
-    """Remembers where a client stands in the topics that it follows; tells if one was made anew."""
+    """Tracks the position of a client in its topics, and detects a topic that was recreated."""
 
     def __init__(self, consumer: KafkaConsumer) -> None:
         self._consumer = consumer
-        self._look_at = 0.0  # monotonic
-        self._failures = 0  # of `follow`, in a row
-        self._again_at = 0.0  # monotonic
-        self.next: dict[TopicPartition, int] = {}  # what was taken reaches to here
-        self.anew = ""  # the topic of a position that went back or is lost
+        self._look_at = 0.0  # When to check the positions again, by the monotonic clock.
+        self._failures = 0  # Consecutive failures of `follow`.
+        self._again_at = 0.0  # When `follow` asks Kafka again, by the monotonic clock.
+        self.next: dict[TopicPartition, int] = {}  # The offset after the last record taken.
+        self.anew = ""  # Name of a recreated topic: its position went back or was lost.
 
     @property
     def failing(self) -> bool:
-        """Tell if the last `follow` that asked Kafka failed."""
+        """True if the last `follow` that asked Kafka failed."""
         return bool(self._failures)
 
     def poll(self, timeout_ms: int, max_records: int | None = None) -> dict[Any, list[Any]]:
-        """Return what came.
+        """Return the records that arrived.
 
-        Raise UnavailableError if a topic was made anew: what is known is of one that is gone, and
-        its successor has to be read from its start.
+        Raise UnavailableError if a topic was deleted and created again. What the caller knows then
+        describes the old topic, and the new topic must be read from its start.
         """
         if time.monotonic() >= self._look_at:
-            self.look()  # before it takes: what is taken is lost if this fails
+            self.look()  # Check before taking records: records taken are lost if the check fails.
         polled = self.take(timeout_ms, max_records)
         if self.anew:
             raise UnavailableError(tr("{topic} was made anew").format(topic=self.anew))
         return polled
 
     def follow(self, timeout_ms: int, max_records: int | None = None) -> dict[Any, list[Any]]:
-        """Return what came; nothing where Kafka fails in a way that passes, and say so.
+        """Return the records that arrived; on a retriable Kafka failure, log it and return none.
 
-        Then it is asked again after a pause, and until that is over this comes back after
-        `timeout_ms` at most, for who has more to do. Raise what `poll` raises of other failures.
+        After such a failure Kafka is asked again only after a pause. During the pause each call
+        returns after at most `timeout_ms`, so that the caller can do other work. All other errors
+        are raised as by `poll`.
         """
         if (pause := self._again_at - time.monotonic()) > 0:
             time.sleep(min(timeout_ms / 1000, pause))
@@ -188,7 +198,7 @@ class Places:
         return polled
 
     def look(self) -> None:
-        """Note all positions, as far as the client knows them: it waits for no broker."""
+        """Check the positions that the client knows. This never waits for a broker."""
         self._look_at = time.monotonic() + PLACE_S
         try:
             for place in self._consumer.assignment():
@@ -199,7 +209,7 @@ class Places:
             bear(error)
 
     def take(self, timeout_ms: int, max_records: int | None = None) -> dict[Any, list[Any]]:
-        """Return what came, of a topic made anew too."""
+        """Return the records that arrived, even if their topic was recreated."""
         polled = self._consumer.poll(timeout_ms=timeout_ms, max_records=max_records)
         for place, batch in polled.items():
             self.reach(place, batch[0].offset)
@@ -207,7 +217,7 @@ class Places:
         return polled
 
     def reach(self, place: TopicPartition, at: int | None) -> None:
-        """Note a position; None: it is lost."""
+        """Record the position of a partition; None means that the position was lost."""
         if at is None or at < self.next.get(place, 0):
             self.anew = place.topic
         else:
@@ -215,13 +225,13 @@ class Places:
 
 
 class TopicReader:
-    """A topic for who joins no group and commits nothing, as often as wanted.
+    """Reads one topic as often as wanted, without a consumer group and without commits.
 
-    What a transaction wrote that is open or was aborted is not there: workers do not count it.
+    Records of open or aborted transactions are left out, because workers do not count them either.
     """
 
     def __init__(self, consumer: KafkaConsumer, topic: str) -> None:
-        """Raise ConfigError if there is no such topic."""
+        """Raise ConfigError if the topic does not exist."""
         self._consumer = consumer
         self._topic = topic
         self._stood = Places(consumer)
@@ -229,13 +239,14 @@ class TopicReader:
 
     @property
     def anew(self) -> bool:
-        """Tell if a position went back or is lost: the topic was made anew."""
+        """True if the topic was recreated: a position went back or was lost."""
         return bool(self._stood.anew)
 
     def spans(self, since_ms: int | None = None, until_ms: int | None = None) -> Spans:
-        """Return what each partition holds now, by the records' times if one is given.
+        """Return the offsets that each partition has now, limited by record times if given.
 
-        From the first record no older than `since_ms` to before the first no older than `until_ms`.
+        The span begins at the first record that is not older than `since_ms`. It ends before the
+        first record that is not older than `until_ms`. Both are UTC milliseconds.
         """
         places = self._places(self.partitions)
         ends = self._consumer.end_offsets(places)
@@ -249,12 +260,15 @@ class TopicReader:
         return {place.partition: (firsts[place], ends[place]) for place in places}
 
     def records(self, spans: Spans) -> Iterator[Any]:
-        """Yield the records of these spans, those of a partition in their order."""
+        """Yield the records of these spans; records of one partition come in their order."""
         for batch in self.batches(spans):
             yield from batch
 
     def batches(self, spans: Spans) -> Iterator[list[Any]]:
-        """Yield the same in pieces of one partition. Raise UnavailableError if none come."""
+        """Yield the records of these spans in batches, each of one partition.
+
+        Raise UnavailableError if the broker sends nothing for `SILENCE_S`.
+        """
         ends = {
             TopicPartition(self._topic, p): end for p, (first, end) in spans.items() if first < end
         }
@@ -266,7 +280,8 @@ class TopicReader:
                 if kept := [record for record in batch if record.offset < ends[place]]:
                     yield kept
                 if self._consumer.position(place) >= ends[place]:
-                    self._consumer.pause(place)  # what is written meanwhile is not fetched
+                    # Do not fetch records that are written during this read.
+                    self._consumer.pause(place)
             if polled:
                 heard = time.monotonic()
             elif time.monotonic() - heard > SILENCE_S:
@@ -277,24 +292,25 @@ class TopicReader:
     def following(
         self, spans: Spans, ended: Callable[[], bool], wait_ms: int = POLL_MS
     ) -> Iterator[list[Any]]:
-        """Yield records from the spans' first offsets on and on, until `ended` says so."""
+        """Yield batches from the first offsets of the spans, without end, until `ended` is true."""
         self._stand(spans, list(spans))
         while spans and not ended():
             polled = self._consumer.poll(timeout_ms=wait_ms, max_records=POLL_RECORDS)
             yield from polled.values()
 
     def stand(self, spans: Spans) -> None:
-        """Begin `take` at the spans' first offsets."""
+        """Move to the first offsets of the spans, from which `take` then reads."""
         self._stand(spans, list(spans))
 
     def take(self, timeout_ms: int = POLL_MS) -> Iterator[list[Any]]:
-        """Yield what came since the last call, for who has more to do than to read."""
+        """Yield the batches that arrived since the last call, for a caller with other work."""
         yield from self._stood.take(timeout_ms, POLL_RECORDS).values()
 
     def past(self, spans: Spans) -> bool:
-        """Tell if all records of these spans were taken.
+        """Return true if all records of these spans were taken.
 
-        In a topic that was made anew it may be long until they are: see `anew`, and stand again.
+        This may stay false for long if the topic was recreated. Check `anew`, then call `stand`
+        again.
         """
         past = True
         for place, (_, end) in zip(self._places(spans), spans.values(), strict=True):
@@ -307,7 +323,7 @@ class TopicReader:
         places = self._places(partitions)
         self._stood = Places(self._consumer)
         self._consumer.assign(places)
-        self._consumer.resume(*places)  # an earlier pass may have paused them
+        self._consumer.resume(*places)  # An earlier read may have paused these partitions.
         for place in places:
             self._consumer.seek(place, spans[place.partition][0])
 
@@ -315,6 +331,6 @@ class TopicReader:
         return [TopicPartition(self._topic, partition) for partition in partitions]
 
     def _at(self, time_ms: int, ends: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
-        """The first offset at or after a time, in each partition."""
+        """Return the first offset at or after a time for each partition, or else its end."""
         found = self._consumer.offsets_for_times(dict.fromkeys(ends, time_ms))
         return {p: end if found.get(p) is None else found[p].offset for p, end in ends.items()}

@@ -1,8 +1,9 @@
-"""Rights in Kafka: a role for each kind of process and person, and its ACLs.
+"""Access rights in Kafka: a role for each kind of process and person, and its ACLs.
 
-Kafka's ACLs are about whole topics: they cannot tell keys or verbs apart. Hence dead letters have a
-topic of their own, and words about everyone (the kill switch among them) have one where
-`topics.everyone` names it; where they share a topic, whoever may release may also stop everything.
+Kafka's ACLs cover whole topics and cannot distinguish keys or verbs. Therefore dead letters have a
+topic of their own. Overrides for everyone, such as the kill switch, can have one too:
+`topics.everyone` names it. If both kinds of overrides share a topic, a person who may release one
+recipient may also stop all throttling.
 """
 
 from __future__ import annotations
@@ -19,25 +20,28 @@ Operation = Literal["READ", "WRITE", "DESCRIBE", "DESCRIBE_CONFIGS"]
 
 @dataclass(frozen=True, slots=True)
 class KafkaRole:
-    """One kind of principal, by what it does with each role of `streams.cluster.topics`."""
+    """One kind of principal, with the topics that it reads and writes.
+
+    Topics are named by their role, such as `input` or `throttle`: see `streams.cluster.topics`.
+    """
 
     reads: frozenset[str]
     writes: frozenset[str]
     why: str
     group: Literal["", "app", "enforce", "agents"] = ""
-    looks: bool = False  # checks the shapes of all topics before it starts
-    lag: bool = False  # sees how far the workers are in the input, and none of its events
+    looks: bool = False  # Checks the shapes of all topics before it starts.
+    lag: bool = False  # May see how far the workers have read the input, but none of its events.
 
     @property
     def looks_only(self) -> bool:
-        """True if it neither reads nor writes."""
+        """True if the role neither reads nor writes."""
         return not (self.reads or self.writes)
 
     def operations(self, topic: str) -> frozenset[Operation]:
-        """The operations it needs on the topic of this role."""
+        """Return the operations that this role needs on the topic with role `topic`."""
         may: set[Operation] = set()
         if topic in self.reads:
-            may |= {"READ", "DESCRIBE"}  # Kafka gives DESCRIBE with either
+            may |= {"READ", "DESCRIBE"}  # Kafka implies DESCRIBE in READ and in WRITE.
         if topic in self.writes:
             may |= {"WRITE", "DESCRIBE"}
         if self.looks:
@@ -103,12 +107,13 @@ ROLES: Final[Mapping[str, KafkaRole]] = {
     "privacy": _role("the few who may see refused events, send them again, and note that they did",
                      "dead_letters undeliverable", "input dead_letters"),
 }  # fmt: skip
-"""`topics create` and `topics acls --apply` need the cluster's administrator, which is no role."""
+"""Roles by name. `topics create` and `topics acls --apply` need the cluster's administrator, which
+is not a role here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """One ACL: `principal` may do `operation` on a resource, from any host."""
+    """One ACL: allows `principal` one operation on a resource, from any host."""
 
     principal: str
     kind: Literal["topic", "group"]
@@ -118,7 +123,7 @@ class Right:
 
 
 def names(settings: Settings) -> dict[str, str]:
-    """Topic role -> name."""
+    """Return the name of each topic, by topic role."""
     return {each: getattr(settings.topics, each) for each in _NAMED} | {
         "changelog": settings.changelog
     }
@@ -128,18 +133,18 @@ _NAMED: Final = sorted(set(Topics.model_fields) - {"partitions", "replication"})
 
 
 def rights(settings: Settings, given: Iterable[tuple[str, str]]) -> Iterator[Right]:
-    """Yield the ACLs of pairs of role and principal, such as `("worker", "User:otpguard")`."""
+    """Yield the ACLs for pairs of role and principal, such as `("worker", "User:otpguard")`."""
     for role_name, principal in given:
         role = ROLES[role_name]
-        # Two roles of topics may share a topic: a right is given once.
+        # Two topic roles may share one topic; each right is yielded once.
         yield from dict.fromkeys(
             Right(principal, "topic", name, operation)
             for topic, name in names(settings).items()
             for operation in sorted(role.operations(topic))
         )
         if role.group:
-            # A worker's group is the app's id itself; an adapter's has its gateway's name behind,
-            # an agent's what it tells of.
+            # A worker's group is the application id itself. An adapter's group ends in its
+            # gateway's name, and an agent's group in the subject that the agent publishes.
             prefixed = role.group != "app"
             name = f"{settings.app_id}-{role.group}-" if prefixed else settings.app_id
             yield Right(principal, "group", name, "DESCRIBE", prefixed)
@@ -150,10 +155,10 @@ def rights(settings: Settings, given: Iterable[tuple[str, str]]) -> Iterator[Rig
 
 
 def script(given: Iterable[Right], bootstrap: str) -> str:
-    """Return a shell script that gives these rights with Kafka's own tool.
+    """Return a shell script that grants these rights with Kafka's own tool.
 
-    `KAFKA_ACLS` names the tool where it is not on the PATH, `COMMAND_CONFIG` the file with the
-    administrator's credentials.
+    The environment variable `KAFKA_ACLS` names the tool if it is not on the PATH. `COMMAND_CONFIG`
+    names the file with the administrator's credentials.
     """
     by_resource: dict[tuple[str, str, str, bool], list[str]] = {}
     for each in given:

@@ -1,8 +1,8 @@
-"""Every topic with its shape and the reason for it; making them, and saying what is wrong.
+"""All topics with their shapes and the reasons; creates topics, and reports wrong shapes.
 
-A worker that finds a wrong shape stops (78): a changelog that deletes loses state, and unequal
-partition counts split a recipient from its row. What else should be put right stops no worker; it
-fails `topics check`: see `cautions`.
+A worker that finds a wrong shape stops with exit code 78. For example, a changelog that deletes
+records loses state, and unequal partition counts separate a recipient from its row. Other defects
+do not stop a worker, but `topics check` fails: see `cautions`.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from streams.errors import ConfigError
 from streams.language import tr, trn
 
 SEGMENTS_MIN: Final = 10
-"""Segments in a retention. Kafka deletes whole segments, and one is whole when its time is over: a
-record lives up to a retention and a segment. With Kafka's week of a segment, texts that were to be
-kept three days were kept ten."""
+"""Number of segments per retention time. Kafka deletes whole segments, and only after the segment's
+time is over. A record therefore lives up to one retention plus one segment. With Kafka's default
+segment of a week, texts with a retention of three days were stored for ten."""
 
 EVIDENCE_MS: Final = 180 * DAY_MS
-"""Of what is evidence: six months, for which the Cybersecurity Law (Art. 21) wants logs kept."""
+"""Retention of evidence: six months, as the Cybersecurity Law (Art. 21) demands for logs."""
 
 MEMORY: Final = frozenset(
     {"incident", "counts", "audit", "notice", "campaign", "platform_parts", "platform"}
 )
-"""Roles of topics without which floods are found and held all the same: whoever upgrades a cluster
-that has none of them yet goes on, and is told what is not kept."""
+"""Topic roles without which detection and throttling still work. A worker on an upgraded cluster
+that lacks these topics therefore runs, and reports what is not stored."""
 
 AHEAD_MAX_MS: Final = HOUR_MS
-"""The most that a record may be ahead of the broker's clock, where producers set its time: an
+"""Largest time that a record may be ahead of the broker's clock, if producers set record times. One
 hour is more than any clock drifts, and less than the longest lease."""
 
 
@@ -52,8 +52,9 @@ BOUNDS: Final[Mapping[str, tuple[Literal["least", "most"], str]]] = MappingProxy
         "min.insync.replicas": ("least", "what one broker alone has taken is lost with it"),
     }
 )
-"""Settings that are to have the value that `topics create` gives them at least, or at most, and
-what is to be feared else. The others have rules of their own; a test knows of all of them."""
+"""Kafka settings that must be at least, or at most, the value that `topics create` sets, each with
+the harm if they are not. Other settings have rules of their own; a test checks that each setting
+has a rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +66,13 @@ class Topic:
     partitions: int
     replication: int
     cleanup: Literal["delete", "compact", "compact,delete"]
-    retention_ms: int | None  # None: kept for ever, as compacted topics are
+    retention_ms: int | None  # None: records are stored for ever, as in compacted topics.
     why: str
     extra: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def configs(self) -> dict[str, str]:
-        """The topic-level settings of Kafka."""
+        """The topic-level Kafka settings."""
         configs: dict[str, str] = {"cleanup.policy": self.cleanup}
         if self.retention_ms is not None:
             configs["retention.ms"] = str(self.retention_ms)
@@ -82,10 +83,10 @@ class Topic:
 
 
 def topics(settings: Settings) -> tuple[Topic, ...]:
-    """Return the shape of every topic of design and settings."""
+    """Return the intended shape of every topic, from the design and the settings."""
     names, copies = settings.topics, settings.topics.replication
     few = min(8, names.partitions)
-    # What was said and is over leaves the brokers within days, and not with a segment's bytes.
+    # Expired overrides leave the brokers within days, even if their segment is not yet full.
     words = {"segment.ms": str(DAY_MS), "max.compaction.lag.ms": str(DAY_MS)}
     wanted = (
         Topic("input", names.input, names.partitions, copies, "delete", DAY_MS,
@@ -129,19 +130,20 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
         Topic("notice", names.notice, few, copies, "delete", EVIDENCE_MS,
               "whom was told what of a flood, as long as the flood itself is known"),
     )  # fmt: skip
-    # Words about everyone share the topic of the others unless a name of their own is set.
+    # Overrides for everyone share the topic of other overrides unless a name of their own is set.
     return tuple({topic.name: topic for topic in reversed(wanted)}.values())[::-1]
 
 
 def problems(
     wanted: Iterable[Topic], found: Mapping[str, Shape], blind: str | None = None
 ) -> list[str]:
-    """Return a sentence for each thing that must be put right before a worker may start.
+    """Return one sentence for each defect that must be corrected before a worker may start.
 
-    `blind` names a user from whom the brokers may hide topics: what he does not see may be there.
-    Retention, and partition counts of outputs, are the operator's; they are no problem. What a
-    broker does not report is not judged: whoever may not see settings would else be told to make
-    topics anew, and with them delete what they hold.
+    `blind` names a user from whom the brokers may hide topics: a topic that this user does not see
+    may exist. Retention and the partition counts of outputs belong to the operator, so they are not
+    checked. A setting that the broker does not report is not checked either. Otherwise a user
+    without the right to see settings would be advised to recreate topics, and would delete their
+    records.
     """
     by_role = {topic.role: topic for topic in wanted}
     missing = [
@@ -189,13 +191,13 @@ def problems(
 def forgetful(
     wanted: Iterable[Topic], found: Mapping[str, Shape], blind: str | None = None
 ) -> list[str]:
-    """Return a sentence if topics of `MEMORY` are missing: everything works, and little is kept."""
+    """Return a sentence if topics of `MEMORY` are missing: detection works without them."""
     missing = [each.name for each in wanted if each.role in MEMORY and each.name not in found]
     return [_missing(missing, blind)] if missing else []
 
 
 def _missing(names: Sequence[str], blind: str | None) -> str:
-    """Say what is not there, or not for this user, and who does what about it.
+    """Name the missing or invisible topics, and the command that helps.
 
     >>> _missing(["a"], None), _missing(["a", "b"], "user x")
     ('topic a is missing; `otpguard topics create` makes it',
@@ -222,7 +224,7 @@ def _missing(names: Sequence[str], blind: str | None) -> str:
 
 
 def blind(settings: Settings, cluster: Cluster) -> str | None:
-    """Return who it is that does not see all topics there are; None for whoever does."""
+    """Return the name of this user if topics may be hidden from it; None if it sees all topics."""
     if cluster.authoriser() != "closed":
         return None
     name = settings.kafka.username
@@ -230,9 +232,9 @@ def blind(settings: Settings, cluster: Cluster) -> str | None:
 
 
 def cautions(wanted: Iterable[Topic], found: Mapping[str, Shape]) -> list[str]:
-    """Return a sentence for each thing that endangers privacy or leases, and how to change it.
+    """Return one sentence for each risk to privacy or leases, with the command that corrects it.
 
-    A worker may run beside them. What a broker does not report is not judged.
+    A worker may run in spite of these. A setting that the broker does not report is not checked.
     """
     said: list[str] = []
     for topic in wanted:
@@ -249,7 +251,7 @@ def cautions(wanted: Iterable[Topic], found: Mapping[str, Shape]) -> list[str]:
 
 
 def _cleanup(topic: Topic, configs: Mapping[str, str]) -> Iterator[str]:
-    """Tell if records go as they should; of what is to be compacted alone `problems` tells."""
+    """Report a wrong cleanup policy; `problems` does so for topics that are compacted only."""
     policy = configs.get("cleanup.policy")
     if policy is None or topic.cleanup == "compact":
         return
@@ -262,7 +264,7 @@ def _cleanup(topic: Topic, configs: Mapping[str, str]) -> Iterator[str]:
 
 
 def _bounds(topic: Topic, shape: Shape) -> Iterator[str]:
-    """Tell of copies, and of settings that are worse than those of a topic that we make."""
+    """Report too few replicas, and settings that are worse than those of `topics create`."""
     if shape.replication < topic.replication:
         yield (
             tr(
@@ -275,7 +277,7 @@ def _bounds(topic: Topic, shape: Shape) -> Iterator[str]:
         if key not in BOUNDS or found is None:
             continue
         if key == "segment.ms" and topic.retention_ms is not None:
-            continue  # a share of the retention
+            continue  # Here segment.ms is a fraction of the retention, which `_retention` checks.
         side, harm = BOUNDS[key]
         if found < float(wanted) if side == "least" else found > float(wanted):
             held = shape.configs[key]
@@ -286,7 +288,7 @@ def _bounds(topic: Topic, shape: Shape) -> Iterator[str]:
 
 
 def _retention(topic: Topic, configs: Mapping[str, str]) -> Iterator[str]:
-    """Tell if records go when they should, and leases stay as long as they hold."""
+    """Report records that are stored too long, and leases that are deleted too early."""
     keeps_ms, segment_ms = _number(configs, "retention.ms"), _number(configs, "segment.ms")
     if keeps_ms is None:
         return
@@ -311,7 +313,7 @@ def _retention(topic: Topic, configs: Mapping[str, str]) -> Iterator[str]:
 
 
 def _times(name: str, configs: Mapping[str, str]) -> Iterator[str]:
-    """Tell if a producer with a wrong clock may date its records years ahead."""
+    """Report a topic on which a producer with a wrong clock may set record times far ahead."""
     kind = configs.get("message.timestamp.type")
     if kind is None or kind == "LogAppendTime":
         return
@@ -325,7 +327,10 @@ def _times(name: str, configs: Mapping[str, str]) -> Iterator[str]:
 
 
 def _number(configs: Mapping[str, str], key: str) -> int | float | None:
-    """A setting as a number; whole ones exactly, for the longest of Kafka are past a float's."""
+    """Return a setting as a number.
+
+    Integers stay exact, because Kafka's largest exceed a float's precision.
+    """
     written = configs.get(key) or ""
     if written.removeprefix("-").isdigit():
         return int(written)
@@ -336,13 +341,13 @@ def _number(configs: Mapping[str, str], key: str) -> int | float | None:
 
 
 def _mended(told: str, name: str, key: str, value: object) -> str:
-    """Return what is wrong with a topic, and how to put it right: `parted` takes them apart."""
+    """Return a defect with the command that corrects it; `parted` separates the two."""
     command = f"kafka-configs.sh --alter --topic {name} --add-config {key}={value}"
     return told + tr("; ") + tr("`{command}` mends it").format(command=command)
 
 
 def parted(says: str) -> tuple[str, str]:
-    """Return what a sentence of `problems` or `cautions` says is wrong, and what to do about it.
+    """Split a sentence of `problems` or `cautions` into the defect and its remedy.
 
     >>> parted("topic a is missing; `otpguard topics create` makes it")
     ('topic a is missing', '`otpguard topics create` makes it')
@@ -352,7 +357,7 @@ def parted(says: str) -> tuple[str, str]:
 
 
 def _span(span_ms: float) -> str:
-    """A span for people.
+    """Return a time span as text for people.
 
     >>> _span(864_000_000), _span(8_640_000)
     ('10.0 days', '2.4 hours')
@@ -364,12 +369,12 @@ def _span(span_ms: float) -> str:
 
 
 def check(settings: Settings) -> list[str]:
-    """Return what is wrong with the topics on the cluster; empty if a worker may start."""
+    """Return the defects of the topics on the cluster; the list is empty if a worker may start."""
     return review(settings)[0]
 
 
 def review(settings: Settings) -> tuple[list[str], list[str]]:
-    """Return what `problems` and what `cautions` say of the topics on the cluster."""
+    """Return the defects (`problems`) and the risks (`cautions`) of the topics on the cluster."""
     wanted = topics(settings)
     with Cluster(settings.kafka) as cluster:
         found = cluster.shapes(topic.name for topic in wanted)
@@ -378,15 +383,15 @@ def review(settings: Settings) -> tuple[list[str], list[str]]:
 
 
 def writable(settings: Settings, name: str) -> bool:
-    """Tell if a topic is there and this user may write it."""
+    """Return true if a topic exists and this user may write to it."""
     with Cluster(settings.kafka) as cluster:
         return "WRITE" in cluster.operations([name]).get(name, ())
 
 
 def create(settings: Settings) -> list[str]:
-    """Make the topics that are missing, and return their names; existing ones are left alone.
+    """Create the missing topics, and return their names. Existing topics are not changed.
 
-    Raise ConfigError, before the first is made, if there are fewer brokers than copies.
+    Raise ConfigError, before any topic is created, if there are fewer brokers than replicas.
     """
     wanted = topics(settings)
     with Cluster(settings.kafka) as cluster:

@@ -1,4 +1,4 @@
-"""Progress of a run: a moving line on a terminal, plain lines anywhere else."""
+"""Shows the progress of a run: a progress bar on a terminal, plain lines otherwise."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 
 class Audience:
-    """Hears about the run's steps and moments; writes to the console that it is given."""
+    """Receives the steps and events of a run, and writes them to the given console."""
 
     def __init__(self, console: Console, clock: Callable[[float], str]) -> None:
         self.console, self.clock = console, clock
@@ -42,14 +42,14 @@ class Audience:
         self.progress.stop()
 
     def step(self, text: str, total: float | None = None) -> None:
-        """A new step begins; with a total, `at` says how far it is."""
+        """Begin a new step; with a total, `at` shows its progress."""
         self.tenths = 0
         self.progress.reset(self.task, total=total, description=text, note="", visible=True)
         if not self.moving:
             self.console.print(text)
 
     def at(self, done: float, total: float, note: str) -> None:
-        """Show the progress of the step; a plain console hears of every tenth."""
+        """Show the progress of the step; without a terminal, print a line for every tenth."""
         self.progress.update(self.task, completed=done, total=total, note=note)
         tenths = int(10 * done / total) if total else 0
         if not self.moving and tenths > self.tenths:
@@ -57,9 +57,9 @@ class Audience:
             self.console.print(f"  {min(tenths * 10, 100):>3} %  {note}", highlight=False)
 
     def moment(self, event_time_ms: float, text: str, style: str = "") -> None:
-        """Something happened on the event clock that a reader wants to keep."""
+        """Print an event with its time on the event clock; the line stays visible."""
         self.console.print(f"  [dim]{self.clock(event_time_ms)}[/]  {text}", style=style)
 
     def line(self, text: str) -> None:
-        """A line that stays."""
+        """Print a line that stays visible."""
         self.console.print(text, highlight=False, soft_wrap=True)

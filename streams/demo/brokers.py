@@ -1,7 +1,7 @@
-"""The broker of the demo, and what a broker is to those who start and stop one.
+"""The broker of the demo, and the common interface of brokers that can be started and stopped.
 
-The demo's is Tansu, which comes as a Python package and keeps everything in memory. It listens on
-loopback only, owns its folder, and is gone when the block ends:
+The demo uses Tansu, which is a Python package and keeps all data in memory. It listens on loopback
+only, owns its folder, and is removed when the block ends:
 
     with tansu() as broker:
         produce_to(broker.bootstrap)
@@ -29,40 +29,40 @@ from streams.extras import how_to_install
 from streams.files import last_lines
 
 READY_S: Final = 120.0
-"""The longest that a node may take to answer. Chosen: it takes 3 s; 12 s after a crash,
-since its old registration must run out first; 30 and more where many share two cores."""
+"""Longest time in seconds for a node to answer. Chosen: it needs 3 s; 12 s after a crash, because
+its old registration must expire first; 30 s and more if many processes share two cores."""
 
 STOP_S: Final = 30.0
-"""The longest clean stop, which is then cut short. Chosen: Kafka takes 1-3 s."""
+"""Longest clean stop in seconds; then the process is killed. Chosen: Kafka takes 1-3 s."""
 
 PORTS: Final = range(20_000, 32_000)
-"""Below the ports that Linux gives to outgoing connections (32768 and up): a client that retries
-while a broker is down must not be given the broker's own port."""
+"""Ports for brokers. They are below the ports that Linux uses for outgoing connections (32768 and
+up). Otherwise a client that reconnects while a broker is down could get the broker's own port."""
 
 Kind = Literal["given", "kafka", "tansu"]
 
 
 class BrokerError(Exception):
-    """A broker cannot be had or does not work; the message says what to do about it."""
+    """A broker is missing or does not work; the message says what to do."""
 
 
 @dataclass(slots=True)
 class Node:
-    """One broker process, started again and again on the same port and folder."""
+    """One broker process, which can be restarted on the same port and folder."""
 
     command: Sequence[str]
     port: int
     log: Path
     process: subprocess.Popen[bytes] | None = None
-    ca: Path | None = None  # of a listener that speaks TLS
+    ca: Path | None = None  # CA file of a listener with TLS.
 
     @property
     def alive(self) -> bool:
-        """True while the process runs (a paused one does)."""
+        """True while the process runs, even if it is paused."""
         return self.process is not None and self.process.poll() is None
 
     def start(self) -> None:
-        """Start the process, detached from the terminal's Ctrl-C: whoever started it stops it."""
+        """Start the process in its own session, so that Ctrl-C in the terminal does not end it."""
         assert not self.alive, "already running"
         if _taken(self.port):
             msg = f"port {self.port} is in use by another program"
@@ -77,7 +77,7 @@ class Node:
             )
 
     def await_ready(self, deadline_s: float) -> None:
-        """Return when the node answers; raise BrokerError with its log when it does not."""
+        """Return when the node answers; otherwise raise BrokerError with the end of its log."""
         while not answers("127.0.0.1", self.port, ca=self.ca):
             if not self.alive or time.monotonic() > deadline_s:
                 why = "does not answer" if self.alive else "ended at once"
@@ -87,25 +87,25 @@ class Node:
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """End it cleanly: Kafka hands over leadership and closes its logs."""
+        """End the process cleanly: Kafka hands over leadership and closes its logs."""
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it as a crash does."""
+        """End the process as in a crash."""
         self._end(signal.SIGKILL)
 
     def pause(self) -> None:
-        """Freeze it: connections stay open and nothing answers. Return when it stands still."""
+        """Stop the process with SIGSTOP; return when it stands still. Its connections stay open."""
         self.send(signal.SIGSTOP)
         assert self.process is not None
         os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
-        """Let a paused node go on."""
+        """Continue a paused process."""
         self.send(signal.SIGCONT)
 
     def send(self, which: signal.Signals) -> None:
-        """Send it a signal; it must have been started."""
+        """Send a signal to the process, which must have been started."""
         assert self.process is not None
         self.process.send_signal(which)
 
@@ -113,7 +113,7 @@ class Node:
         if self.process is None:
             return
         self.send(how)
-        self.send(signal.SIGCONT)  # a paused process would not hear of it
+        self.send(signal.SIGCONT)  # A paused process would not handle the signal.
         try:
             self.process.wait(STOP_S)
         except subprocess.TimeoutExpired:
@@ -124,11 +124,11 @@ class Node:
 
 @dataclass(slots=True)
 class Broker:
-    """A running broker or cluster. What concerns one node of several is done to `nodes[i]`."""
+    """A running broker or cluster; for a single node, use `nodes[i]`."""
 
     kind: Kind
     version: str
-    bootstrap: str  # comma-separated host:port
+    bootstrap: str  # Comma-separated host:port pairs.
     nodes: list[Node] = field(default_factory=list)
 
     def __str__(self) -> str:
@@ -137,11 +137,11 @@ class Broker:
 
     @property
     def pids(self) -> list[int]:
-        """The processes of its nodes; none for a broker that was given by address."""
+        """The process ids of its nodes; empty for a broker that was given by address."""
         return [node.process.pid for node in self.nodes if node.process is not None]
 
     def start(self) -> None:
-        """Start every node that does not run, and return when all answer."""
+        """Start all nodes that are not running, and return when all answer."""
         self._own()
         for node in self.nodes:
             if not node.alive:
@@ -151,7 +151,10 @@ class Broker:
             node.await_ready(deadline_s)
 
     def stop(self) -> None:
-        """Stop cleanly, all nodes at once (a lone survivor would wait for its quorum)."""
+        """Stop all nodes cleanly, and all at the same time.
+
+        A single remaining node would wait for its quorum.
+        """
         for node in self._own():
             if node.alive:
                 node.send(signal.SIGTERM)
@@ -159,22 +162,22 @@ class Broker:
             node.stop()
 
     def kill(self) -> None:
-        """Kill every node, as a power cut does to processes (the page cache survives)."""
+        """Kill all nodes, as in a power cut, but without loss of the page cache."""
         for node in self._own():
             node.kill()
 
     def pause(self) -> None:
-        """Freeze every node."""
+        """Pause all nodes."""
         for node in self._own():
             node.pause()
 
     def resume(self) -> None:
-        """Let every node go on."""
+        """Continue all nodes."""
         for node in self._own():
             node.resume()
 
     def restart(self) -> None:
-        """Stop what still runs, start again. Kafka keeps its data; Tansu here is in memory only."""
+        """Stop and start all nodes. Kafka keeps its data; Tansu's data in memory are lost."""
         self.stop()
         self.start()
 
@@ -187,9 +190,9 @@ class Broker:
 
 @contextmanager
 def tansu() -> Iterator[Broker]:
-    """A Tansu that answers, for the length of the block.
+    """Run a Tansu broker during the block; it answers when the block begins.
 
-    Raise BrokerError when its package is not there or it does not answer.
+    Raise BrokerError if its package is missing or the broker does not answer.
     """
     folder = Path(tempfile.mkdtemp(prefix="otpguard-tansu-"))
     with own(_tansu, folder) as made:
@@ -198,7 +201,7 @@ def tansu() -> Iterator[Broker]:
 
 @contextmanager
 def own(make: Callable[[Path], Broker], folder: Path) -> Iterator[Broker]:
-    """Start the broker that `make` lays out in `folder`; both are gone when the block ends."""
+    """Start the broker that `make` sets up in `folder`; remove both when the block ends."""
     try:
         made = make(folder)
         try:
@@ -211,9 +214,9 @@ def own(make: Callable[[Path], Broker], folder: Path) -> Iterator[Broker]:
 
 
 def answers(host: str, port: int, timeout_s: float = 1.0, ca: Path | None = None) -> bool:
-    """Tell if something there speaks Kafka: it answers ApiVersions (key 18, version 0).
+    """Return true if a Kafka broker answers an ApiVersions request (key 18, version 0).
 
-    With `ca`, over TLS; that question needs no password.
+    With `ca`, the connection uses TLS. The request needs no password.
     """
     correlation = 0x6F747067
     request = struct.pack(">hhih", 18, 0, correlation, -1)
@@ -249,7 +252,7 @@ def _tansu(folder: Path) -> Broker:
 
 
 def free_ports(count: int) -> list[int]:
-    """`count` different ports of PORTS on which nothing listens now."""
+    """Return `count` different ports of PORTS on which nothing listens now."""
     found: list[int] = []
     for port in random.sample(PORTS, len(PORTS)):
         if len(found) == count:
@@ -262,7 +265,7 @@ def free_ports(count: int) -> list[int]:
 
 def _taken(port: int) -> bool:
     with socket.socket() as probe:
-        # as the brokers do: connections in TIME_WAIT do not count
+        # Like the brokers do: ports with connections in TIME_WAIT count as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))

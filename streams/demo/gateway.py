@@ -1,8 +1,8 @@
-"""A stand-in for an SMS gateway: it obeys the leases and words that it reads, as every gateway.
+"""A simulated SMS gateway that follows leases and overrides, as real gateways do.
 
-It knows nothing of the scenario and nothing of the detector but the throttle topic. Its clock is
-the time of the message it is asked about, since the demo's hour passes within a minute. Like the
-adapters of real gateways it acknowledges what it obeys and tells how much it has refused.
+It does not know the scenario. From the detector it reads only the throttle topic. Its clock is the
+time of the message to be ruled on, because in the demo an hour passes within a minute. Like the
+adapters of real gateways, it acknowledges leases and reports its refusal counts.
 """
 
 from __future__ import annotations
@@ -25,30 +25,31 @@ GATEWAY_ID: Final = "smsc-demo"
 
 
 class StandInGateway:
-    """Knows what to recognise and the book of leases that every adapter keeps."""
+    """The rules for recognising codes, and the leases in force, as in every adapter."""
 
     def __init__(self, registry: Registry, subscribers: int) -> None:
         self.registry = registry
         self.book = DesiredState(RailParams.sized(subscribers))
         self.second = SecondPasses()
-        # Messages refused under each lease, by platform; and of which leases more than was told.
+        # Messages refused under each lease, by platform; below, leases with refusals not yet
+        # reported.
         self._refused: dict[str, Counter[int]] = defaultdict(Counter)
-        self._untold: dict[str, str] = {}  # action -> its episode
+        self._untold: dict[str, str] = {}  # Action id -> episode id.
 
     def learn(self, action: Action) -> Ack:
-        """Take in an action read from the throttle topic; return what a gateway says of it."""
+        """Apply an action from the throttle topic; return the gateway's acknowledgement."""
         stale = take_action(self.book, action, action.issued_at_ms)
         return _ack(
             action.action_id, action.issued_at_ms, "ignored" if stale else "applied", stale or ""
         )
 
     def obey(self, word: Override, offset: int) -> Ack:
-        """Take in a word of the operator; `offset` is that of its record."""
+        """Apply an operator's override; `offset` is the offset of its record."""
         take_override(self.book, word)
         return _ack(override_id(word, offset), word.issued_at_ms, "applied", "")
 
     def counts(self, now_ms: int) -> Iterator[Counts]:
-        """Tell of leases under which more was refused than was told."""
+        """Yield refusal counts of leases that changed since the last call."""
         for action_id, episode_id in self._untold.items():
             refused = self._refused[action_id]
             yield Counts(
@@ -62,10 +63,10 @@ class StandInGateway:
         self._untold.clear()
 
     def ask(self, recipient: str, value: Mapping[str, Any]) -> Ruling:
-        """Rule whether a message, a value of `sms.delivery.v1`, may pass."""
+        """Rule whether a message (a value of `sms.delivery.v1`) may pass."""
         now_ms = value["event_time_ms"]
         lease = desired_lease(self.book, recipient, now_ms)
-        if not isinstance(lease, Lease):  # nearly always: a text is looked at only under a lease
+        if not isinstance(lease, Lease):  # The usual case: a text is only parsed under a lease.
             return Ruling.NO_LEASE
         verdict = self.recognise(value)
         ruling = rule(
@@ -85,7 +86,7 @@ class StandInGateway:
         return ruling
 
     def would(self, value: Mapping[str, Any], now_ms: int) -> Ruling:
-        """Tell how a message like this would fare at `now_ms`: nobody is told, no room is taken."""
+        """Return the ruling for such a message at `now_ms`; count no refusal and no retry."""
         lease = desired_lease(self.book, value["recipient"], now_ms)
         if not isinstance(lease, Lease):
             return Ruling.NO_LEASE
@@ -93,7 +94,7 @@ class StandInGateway:
         return rule(lease, otp=seen.otp, platform=seen.platform, trust=seen.trust, now_ms=now_ms)
 
     def recognise(self, value: Mapping[str, Any]) -> Verdict:
-        """Recognise the message, as the worker does."""
+        """Recognise a message, as the worker does."""
         return recognise(
             self.registry,
             value.get("text") or value.get("text_prefix") or "",

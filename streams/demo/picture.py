@@ -1,4 +1,4 @@
-"""Pictures of the report: the flood message by message, its score, the traffic around it."""
+"""Draws the pictures of the report: each message of the flood, its score, other traffic."""
 
 from __future__ import annotations
 
@@ -37,10 +37,11 @@ MARKS: Final[dict[str, dict[str, Any]]] = {
 }
 
 LEFT: Final = 2.3
-"""Inches left of the axes, for the names of lanes; the same in all, for one axis of time."""
+"""Inches left of the axes, for the lane names. Equal in all pictures, so that their time axes
+align."""
 
 MESSAGES: Final = "messages"
-"""The id of the page's table of messages, which has the figures of the first two pictures."""
+"""HTML id of the page's message table, which contains the data of the first two pictures."""
 
 
 TRAFFIC: Final = ("minutes", "messages", "codes")
@@ -48,7 +49,7 @@ TRAFFIC: Final = ("minutes", "messages", "codes")
 
 
 def pictures(story: Story) -> list[Picture]:
-    """The page's three, over one axis of time."""
+    """Return the three pictures of the page, with a common time axis."""
     codes, refused = story.of(Role.ATTACK), story.refused(Role.ATTACK)
     first, last = (clock_of(story, story.codes[at].event_time_ms) for at in (0, -1))
     bars, minutes = story.bars, story.background.minutes
@@ -111,7 +112,7 @@ def pictures(story: Story) -> list[Picture]:
 
 
 def reached(story: Story) -> str:
-    """The levels that were reached, and after how much."""
+    """Return a sentence with the levels reached, each with minutes and messages until then."""
     form = tr("{level} after {minutes} minutes and {n} messages of the flood")
     said = [
         form.format(
@@ -126,17 +127,17 @@ def reached(story: Story) -> str:
 
 
 def clock_of(story: Story, event_time_ms: float) -> str:
-    """Hour and minute at the place."""
+    """Return hour and minute, in the time zone of the incident."""
     return _hour(_x(story, event_time_ms))
 
 
 def _x(story: Story, event_time_ms: float) -> float:
-    """Place a time on the axis: in minutes, on the clock of the place."""
+    """Return the position of a time on the axis: minutes in the time zone of the incident."""
     return event_time_ms / 60_000 + story.utc_offset_min
 
 
 def _hour(minutes: float, _position: object = None) -> str:
-    """Return the label of a place on the time axis.
+    """Return the label for a position on the time axis.
 
     >>> _hour(11 * 60 + 35)
     '11:35'
@@ -145,7 +146,7 @@ def _hour(minutes: float, _position: object = None) -> str:
 
 
 def _span(story: Story) -> tuple[int, int]:
-    """From the first to the last minute in the picture, in event time."""
+    """Return the first and last minute of the picture, in event time (ms UTC)."""
     minutes = story.background.minutes
     times = [m.event_time_ms for m in story.messages] + [m.start_ms for m in minutes]
     return min(times), max(times) + 60_000
@@ -160,7 +161,7 @@ def _frame(axes: Axes, story: Story, *, narrow: bool) -> None:
 
 
 def _tint_levels(axes: Axes, story: Story) -> None:
-    """Shade the time spent at each level and draw the moment it was reached."""
+    """Shade the time at each level, and mark the moment at which it was reached."""
     _, end = _span(story)
     for i, change in enumerate(story.changes):
         until = story.changes[i + 1].event_time_ms if i + 1 < len(story.changes) else end
@@ -192,7 +193,7 @@ def _draw_lanes(axes: Axes, story: Story, *, narrow: bool) -> None:
                 axes.scatter([x], [y], color=PALETTE["throttle"], s=110, marker="x",
                              linewidths=2, zorder=4)  # fmt: skip
     axes.set_ylim(-0.6, 4.9 if narrow else 4.6)
-    if narrow:  # the names stand over their lanes
+    if narrow:  # The lane names are above their lanes.
         axes.set_yticks([])
         for lane, y in LANES.items():
             axes.annotate(labels[lane], (0, y + 0.26), xycoords=("axes fraction", "data"),
@@ -232,7 +233,7 @@ def _draw_score(axes: Axes, story: Story, *, narrow: bool) -> None:
 
 
 def _curve(story: Story) -> tuple[list[float], list[float]]:
-    """Times and scores of the line: up with a message, down as time leaks it away."""
+    """Return times and scores of the curve, which rises with messages and falls with time."""
     leak = story.bars.leak_per_min / 60_000
     first, end = _span(story)
     xs, ys, now, level = [], [], float(first), 0.0

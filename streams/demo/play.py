@@ -1,12 +1,14 @@
-"""Plays a script against a real worker: offers the messages, and does what the gateway says.
+"""Plays a script against a real worker, with a simulated gateway in the loop.
 
-The loop is closed through Kafka alone. Every message is offered to the topic when the event clock
-reaches it, whether the gateway delivers it or not; what the worker publishes, and what a person
-says at the desk, is read by a consumer and taught to the gateway as it arrives. The clock does not
-wait for the worker, so a decision that comes late comes late for the messages in between, as it
-would at a carrier. One thing alone stops the clock: a person who asks for a code again does so
-after a minute, and a worker answers within a second; but at 240 times the speed that minute is over
-in a quarter of a second. So the clock waits, in real time as long as the person did at most.
+Gateway and worker communicate only through Kafka. Every message is sent to the topic when the event
+clock reaches its time, whether or not the gateway delivers it. A consumer reads the output of the
+worker, and the overrides of a person at the desk. It passes both to the gateway at once.
+
+The clock does not wait for the worker. A late decision therefore comes too late for the messages in
+between, as it would at a carrier. There is one exception. A person requests a code again after a
+minute, and a worker answers within a second. At 240 times the speed, that minute takes only a
+quarter of a second. Therefore the clock stops before this request. The stop lasts, in real time, at
+most as long as the person waited.
 """
 
 from __future__ import annotations
@@ -34,25 +36,26 @@ from streams.language import tr
 from streams.wire import Ack, decode_action, decode_override, encode_ack, encode_counts
 
 BATCH_BYTES = 256 * 1024
-"""Of the days before. Chosen: a few hundred messages, so that a request is worth its way."""
+"""Batch size for the messages of the days before. Chosen: a few hundred messages, so that each
+request carries enough data."""
 
 QUIET_S = 2.0
-"""Without a new record for so long the output topics are taken as read to the end."""
+"""Seconds without a new record after which the output topics count as read to the end."""
 
 COUNTS_S = 1.0
-"""The gateway tells so often how much it has refused, in real time: a minute of the incident."""
+"""Real seconds between the gateway's reports of refusal counts: a minute of the incident."""
 
 COUNT_S = 180.0
-"""The longest that a worker may be behind. Measured: 4 to 8 s after the week before; a busy machine
-takes many times that."""
+"""Longest time in seconds that a worker may be behind. Measured: 4 to 8 s after the history of a
+week; a busy machine takes many times longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wires:
-    """The topics and clients that a run reads and writes by."""
+    """The broker and the topics of a run."""
 
     bootstrap: str
-    delivery: str  # topics
+    delivery: str  # This field and the next six are topic names.
     throttle: str
     episode: str
     override: str
@@ -63,7 +66,7 @@ class Wires:
 
     @classmethod
     def of(cls, bootstrap: str, topics: Topics) -> Wires:
-        """Return the topics of the settings, and the broker."""
+        """Return the broker and the topics of the settings."""
         return cls(
             bootstrap, topics.input, topics.throttle, topics.episode, topics.override,
             topics.everyone, topics.acks, topics.counts, topics.partitions,
@@ -72,9 +75,9 @@ class Wires:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One message on its way to the topic, encoded ahead of time."""
+    """One message to be sent to the topic, encoded in advance."""
 
-    recipient: str  # canonical: also the key
+    recipient: str  # Canonical number, which is also the key.
     event_time_ms: int
     value: Mapping[str, Any]
     body: bytes
@@ -83,21 +86,26 @@ class Offer:
 
 @dataclass(slots=True)
 class Record:
-    """Everything seen during the run."""
+    """Everything that was observed during the run."""
 
-    answers: list[Ruling] = field(default_factory=list)  # one for each message to the victim
-    actions: list[Action] = field(default_factory=list)  # about the victim
-    episodes: list[dict[str, Any]] = field(default_factory=list)  # about the victim
-    strangers: int = 0  # actions about anybody else
-    refused: int = 0  # messages to anybody else that were refused
-    # (partition, offset) of a message to the victim -> real time, in seconds, when it was sent and
-    # when the action that it caused was read
+    # One ruling for each message to the victim.
+    answers: list[Ruling] = field(default_factory=list)
+    actions: list[Action] = field(default_factory=list)  # Actions about the victim.
+    # Episode records about the victim.
+    episodes: list[dict[str, Any]] = field(default_factory=list)
+    strangers: int = 0  # Number of actions about other subscribers.
+    refused: int = 0  # Number of refused messages to other subscribers.
+    # (partition, offset) of a message to the victim -> real time in seconds: when the message was
+    # sent (`sent`), and when the action that it caused was read (`heard`).
     sent: dict[tuple[int, int], float] = field(default_factory=dict)
     heard: dict[tuple[int, int], float] = field(default_factory=dict)
     offered: int = 0
 
     def reaction_ms(self, partition: int, offset: int) -> float | None:
-        """Real time from sending the victim's message to reading the action that it caused."""
+        """Return the real time from sending a message to reading the action that it caused.
+
+        None if either was not observed.
+        """
         at = partition, offset
         if at not in self.sent or at not in self.heard:
             return None
@@ -105,16 +113,17 @@ class Record:
 
 
 class Packer:
-    """Encodes values and finds their partitions, as any producer with the default partitioner."""
+    """Encodes values and chooses partitions, like any producer with the default partitioner."""
 
     def __init__(self, partitions: int) -> None:
         self.partitions = list(range(partitions))
         self.choose = DefaultPartitioner()
-        self.chosen: dict[str, int] = {}  # by recipient: the partitioner is slow Python
+        # Cache by recipient, because the partitioner is slow Python code.
+        self.chosen: dict[str, int] = {}
         self.encode = msgspec.json.Encoder().encode
 
     def pack(self, value: Mapping[str, Any]) -> Offer:
-        """One message, ready to be sent."""
+        """Return one message, ready to be sent."""
         recipient = value["recipient"]
         partition = self.chosen.get(recipient)
         if partition is None:
@@ -139,9 +148,9 @@ class Player:
         self.record = Record()
         self.announced: set[str] = set()
         self.history = 0
-        self.heard = asyncio.Event()  # set by every record of the worker
+        self.heard = asyncio.Event()  # Set by every record of the worker.
         self.pack = Packer(wires.partitions).pack
-        self._counts_at = 0.0  # monotonic
+        self._counts_at = 0.0  # Monotonic time in seconds.
 
     async def perform(
         self,
@@ -156,11 +165,10 @@ class Player:
     ) -> None:
         """Write the history while the worker starts, then play the live part.
 
-        `speed` seconds of the event clock pass in a real one. `second_requests` are the messages,
-        by their ids, before which the clock stands still until the worker has allowed them, for as
-        many ms as each is given at most. `begun` is called as the live part begins, `follow` as
-        its clock starts or goes on, and `after` is awaited at the end, while everything still
-        runs.
+        `speed` seconds of the event clock pass per real second. `second_requests` maps message ids
+        to milliseconds: before such a message the clock stops until the worker allows it, at most
+        for this time. `begun` is called when the live part begins. `follow` is called whenever its
+        clock starts or continues. `after` is awaited at the end, while everything still runs.
         """
         wires, audience, pack = self.wires, self.audience, self.pack
         async with (
@@ -207,7 +215,7 @@ class Player:
                     await listening
 
     async def _pour(self, producer: AIOKafkaProducer, offers: Iterable[Offer]) -> None:
-        """Send everything, in order within each partition, in batches filled by hand."""
+        """Send all offers in batches, in order within each partition."""
         topic, stamp = self.wires.delivery, int(time.time() * 1000)
         self.audience.step(tr("Writing the days before"))
         builders = {p: producer.create_batch() for p in range(self.wires.partitions)}
@@ -225,7 +233,7 @@ class Player:
         await asyncio.gather(*waiting)
 
     async def _counted(self) -> None:
-        """Wait until the worker has taken in all that was offered."""
+        """Wait until the worker has processed everything that was sent."""
         deadline = time.monotonic() + COUNT_S
         while True:
             taken = await asyncio.to_thread(self.worker.metric, "otpguard_events_total")
@@ -290,7 +298,7 @@ class Player:
                 record.refused += answer is Ruling.REFUSE
                 continue
             record.answers.append(answer)
-            written = await sending  # its offset tells which message an action answers
+            written = await sending  # The offset shows which message caused an action.
             record.sent[written.partition, written.offset] = began
             if answer is Ruling.TRUSTED:
                 audience.moment(at_ms, tr("a code of a bank passes the throttle"))
@@ -299,7 +307,7 @@ class Player:
         record.offered += len(offers)
 
     async def _allowed(self, offer: Offer, gap_ms: int) -> None:
-        """Wait until the gateway would not refuse this second request, `gap_ms` at most."""
+        """Wait until the gateway would not refuse this retry, at most `gap_ms` milliseconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(gap_ms / 1000):
                 while self.gateway.would(offer.value, offer.event_time_ms) is Ruling.REFUSE:
@@ -307,7 +315,7 @@ class Player:
                     await self.heard.wait()
 
     async def tell(self, producer: AIOKafkaProducer, now_ms: float, *, wait: bool = True) -> None:
-        """Publish what the gateway has refused since it was told last; `wait`: when it is time."""
+        """Publish the gateway's new refusal counts; `wait`: only if a report is due."""
         now = time.monotonic()
         if wait and now - self._counts_at < COUNTS_S:
             return
@@ -317,7 +325,7 @@ class Player:
             await producer.send(self.wires.counts, key=key, value=value)
 
     async def _silence(self) -> None:
-        """Return when nothing of the worker has been read for QUIET_S."""
+        """Return after QUIET_S seconds without a new record from the worker."""
         with suppress(TimeoutError):
             while True:
                 self.heard.clear()
@@ -325,12 +333,12 @@ class Player:
                     await self.heard.wait()
 
     async def _listen(self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer) -> None:
-        """Teach the gateway everything as it arrives; keep what is about the victim."""
+        """Pass each record to the gateway as it arrives; store the records about the victim."""
         async for message in consumer:
             self.heard.set()
-            if message.value is None:  # a tombstone
+            if message.value is None:  # A tombstone.
                 continue
-            # Who reads a topic passes over what it cannot read; the report counts what was heard.
+            # Readers skip unreadable records; the report counts the readable ones.
             with suppress(ValueError, RecursionError):
                 ack = self._take(message)
                 if ack is not None:
@@ -338,7 +346,7 @@ class Player:
                     await producer.send(self.wires.acks, key=key, value=value)
 
     def _take(self, message: ConsumerRecord[Any, Any]) -> Ack | None:
-        """Take a record in; return what the gateway says of it, if it is one for gateways."""
+        """Process a record; return the gateway's acknowledgement if the record is for gateways."""
         if message.topic == self.wires.throttle:
             return self._hear(decode_action(message.value))
         if message.topic in (self.wires.override, self.wires.everyone):
@@ -361,9 +369,10 @@ class Player:
         return ack
 
     def _announce(self) -> None:
-        """Say that the flood was noticed, then that it is throttled.
+        """Print that the flood was noticed, and then that it is throttled.
 
-        In this order, though they are read from two topics, and the second may come first.
+        The order is fixed, although the records come from two topics and the second may arrive
+        first.
         """
         for level, text, found in (
             ("WATCH", tr("WATCH: the detector has noticed"), self._noticed()),

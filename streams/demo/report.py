@@ -1,4 +1,4 @@
-"""The report of a run: some sentences for a terminal, and one self-contained page."""
+"""Writes the report of a run: some sentences for a terminal, and one self-contained page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from streams.page import environment
 from streams.scenarios.events import Role
 
 SIGHTINGS_MAX = 12
-"""Rows of the explanation's table: the ones up to the throttle, and a few."""
+"""Rows of the explanation's table."""
 
 TONES = {
     Role.ATTACK: "flood",
@@ -45,7 +45,7 @@ LOOK_ALIKES = {
 def write_page(story: Story, path: Path, command: str) -> None:
     """Write the page. `command` is the command line that repeats the run.
 
-    Raise UsageError or UnavailableError if it cannot be written.
+    Raise UsageError or UnavailableError if the file cannot be written.
     """
     rows = list(map(partial(_row, story), story.messages))
     page = (
@@ -86,7 +86,7 @@ def write_page(story: Story, path: Path, command: str) -> None:
 
 
 def print_report(story: Story, page: Path, console: Console) -> None:
-    """The run in a screenful that anybody can read."""
+    """Print a summary of the run that fits on one screen."""
     console.print()
     console.print(Text(headline(story), style="bold"))
     console.print(lead(story), style="dim")
@@ -113,7 +113,7 @@ def _messages(n: int) -> str:
 
 
 def headline(story: Story) -> str:
-    """The run in one line."""
+    """Return the run in one line."""
     codes, watch, throttle = len(story.of(Role.ATTACK)), story.change("WATCH"), _throttle(story)
     if throttle is None:
         return tr("A flood of {n} verification codes that was not throttled in this run").format(
@@ -126,13 +126,13 @@ def headline(story: Story) -> str:
 
 
 def _throttle(story: Story) -> int | None:
-    """Messages of the flood up to the one that brought the throttle."""
+    """Return the number of flood messages up to the one that caused the throttle, or None."""
     change = story.change("THROTTLE")
     return story.flood_until(change.event_time_ms) if change else None
 
 
 def lead(story: Story) -> str:
-    """The run in a few lines."""
+    """Return the run in a few sentences."""
     flood, bank, known = story.of(Role.ATTACK), story.of(Role.BANK), story.of(Role.KNOWN)
     platforms = len({message.platform for message in flood})
     first, last = (clock(story.utc_offset_min, flood[at].event_time_ms) for at in (0, -1))
@@ -155,7 +155,7 @@ def lead(story: Story) -> str:
 
 
 def _share(messages: list[OfferedMessage]) -> str:
-    """The delivered share of these messages, in words."""
+    """Return how many of these messages were delivered, in words."""
     arrived = sum(not message.refused for message in messages)
     if arrived == len(messages):
         return tr("both") if arrived == 2 else tr("all {n}").format(n=arrived)
@@ -199,7 +199,7 @@ def _tiles(story: Story) -> Iterator[dict[str, str]]:
 
 
 def _timeline(story: Story) -> Iterator[tuple[int, str]]:
-    """The run's few moments that matter, in no order."""
+    """Yield the important moments of the run (ms UTC and text), unordered."""
     flood = story.of(Role.ATTACK)
     name = platform_name(flood[0].platform)
     yield flood[0].event_time_ms, tr("the first code: {platform}").format(platform=name)
@@ -238,7 +238,7 @@ def _timeline(story: Story) -> Iterator[tuple[int, str]]:
 
 
 def _explanation(story: Story) -> dict[str, Any] | None:
-    """Tell the throttle by its episode record: its sightings up to then, and the scope."""
+    """Return the explanation of the throttle, from its episode record; None without a throttle."""
     record, throttle = story.episode, story.change("THROTTLE")
     if not record or throttle is None:
         return None
@@ -265,7 +265,7 @@ def _explanation(story: Story) -> dict[str, Any] | None:
 
 
 def _row(story: Story, message: OfferedMessage) -> tuple[str, tuple[str, ...]]:
-    """The tone and the cells of a message."""
+    """Return the style and the table cells of a message."""
     fate = tr("refused") if message.refused else tr("delivered")
     used = message.ruling is Ruling.KNOWN
     if message.ruling is Ruling.AGAIN:

@@ -1,4 +1,4 @@
-"""One run of the demo, from an empty machine to the story that it leaves."""
+"""One run of the demo, from starting the broker to the finished story."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ from streams.scenarios.events import Labelled, Role
 from streams.wire import decode_episode, encode_episode
 
 PARTITIONS: Final = 8
-"""Enough to see that the work is shared out; a topic of a carrier has 32."""
+"""Number of partitions, enough to share out work; a carrier's topic has 32."""
 
 SETTINGS: Final = """\
 # The settings of the demo's worker; the others have their defaults.
@@ -77,25 +77,26 @@ data_dir = "{folder}"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The choices of a user."""
+    """The options that a user chooses."""
 
     seed: int
     subscribers: int
-    speed: float  # seconds of the event clock in a real second
-    metrics_port: int | None  # None: the usual one, or another while that is in use
+    speed: float  # Seconds of the event clock per real second.
+    metrics_port: int | None  # None: the usual port, or any free one if it is in use.
     keep: bool
-    desk: bool = False  # opens on the incident
-    stay: bool = False  # a person is there: the desk stays open until they have seen enough
-    browse: Callable[[str], None] = lambda _: None  # shows somebody an address
+    desk: bool = False  # Open the abuse desk during the incident.
+    stay: bool = False  # A person is present: keep the desk open until this person presses Enter.
+    browse: Callable[[str], None] = lambda _: None  # Opens an address in a browser.
 
 
 Told = Callable[[Story], None]
 
 
 def run(options: Options, audience: Audience, told: Told = lambda _: None) -> Story:
-    """Play everything and return the story. Raises OtpguardError if it can't be played.
+    """Play the incident, and return the story. Raise OtpguardError if it cannot be played.
 
-    `told` hears the story as soon as it is over; with `stay` the desk is open for some time more.
+    `told` is called with the story when the incident is over. With `stay`, the desk then remains
+    open for some time.
     """
     stage.check_memory()
     port = (
@@ -117,7 +118,7 @@ def run(options: Options, audience: Audience, told: Told = lambda _: None) -> St
 def _on(
     kafka: Broker, folder: Path, port: int, options: Options, audience: Audience, told: Told
 ) -> Story:
-    """Play on a broker that runs."""
+    """Play the incident on a running broker."""
     began = time.monotonic()
     config = folder / "otpguard.toml"
     config.write_text(
@@ -185,7 +186,7 @@ def _on(
 
 
 class Past:
-    """The values of the history, read once; keeps the victim's."""
+    """The values of the history, which can be iterated once; stores those of the victim."""
 
     def __init__(self, events: Iterator[Labelled], victim: str) -> None:
         self.events, self.victim = events, victim
@@ -205,7 +206,7 @@ def compose(
     record: Record,
     machinery: Machinery,
 ) -> Story:
-    """Put together what was sent, what the gateway did, and what the worker published."""
+    """Combine what was sent, the gateway's rulings and the worker's output into a story."""
     newest = _newest(record.episodes)
     last = max(record.actions, key=lambda action: action.expires_at_ms, default=None)
     return Story(
@@ -230,7 +231,7 @@ def compose(
 
 
 def _newest(episodes: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """The newest record of the victim's episode, with all that a renewal leaves to those before."""
+    """Return the victim's newest episode record, completed from the records before it."""
     whole: EpisodeRecord | None = None
     for episode in sorted(episodes, key=lambda episode: int(episode["revision"])):
         record = decode_episode(msgspec.json.encode(episode))
@@ -242,7 +243,7 @@ def _newest(episodes: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 
 def bars() -> BucketBars:
-    """The burst's bars, as every worker has them for gateways whose time stamps are exact."""
+    """Return the burst thresholds for gateways with exact time stamps, as in every worker."""
     level = BURST[ClockClass.EXACT]
     return BucketBars(
         leak_per_min=LEAK_MILLI_S * 60 / 1000,
@@ -256,7 +257,7 @@ def bars() -> BucketBars:
 def _messages(
     play: Timetable, past: list[dict[str, Any]], gateway: StandInGateway, record: Record
 ) -> Iterator[OfferedMessage]:
-    """The victim's messages with their fates, and the score after each."""
+    """Yield the victim's messages with their rulings, and the score after each."""
     live = [event for event in play.live if event.value["recipient"] == play.victim]
     values = past + [event.value for event in live]
     verdicts = [gateway.recognise(value) for value in values]
@@ -281,7 +282,7 @@ def _messages(
 
 
 def _changes(record: Record) -> Iterator[LevelChange]:
-    """The levels of the victim's episode, from the records that announced them."""
+    """Yield the levels of the victim's episode, from the records that published them."""
     for episode in sorted(record.episodes, key=lambda episode: int(episode["revision"])):
         if episode["change"] == "renewed":
             continue
@@ -298,7 +299,7 @@ def _changes(record: Record) -> Iterator[LevelChange]:
 
 
 def _minutes(play: Timetable) -> list[Minute]:
-    """The others' traffic in each minute of the live part."""
+    """Return the other subscribers' traffic per minute of the live part."""
     messages, codes = Counter[int](), Counter[int]()
     for event in play.live:
         if event.value["recipient"] != play.victim:
@@ -312,7 +313,7 @@ def _minutes(play: Timetable) -> list[Minute]:
 
 
 def masked_digits(text: str) -> str:
-    """The text without its codes.
+    """Return a text with all digits replaced, so that it shows no code.
 
     >>> masked_digits("验证码 482913")
     '验证码 ••••••'
@@ -321,7 +322,7 @@ def masked_digits(text: str) -> str:
 
 
 def masked_number(recipient: str) -> str:
-    """E.164 digits with the middle hidden.
+    """Return a number in E.164 form with its middle digits hidden.
 
     >>> masked_number("8617009999999")
     '+86 170 •••• 9999'

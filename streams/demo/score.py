@@ -1,6 +1,6 @@
-"""The burst score at every message, for the picture: by the detector's own judge.
+"""Computes the burst score at every message for the picture, with the detector's own judge.
 
-The worker publishes it only where the level changes.
+The worker publishes the score only when the level changes.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from detectors.suspects.suspect import Suspect, see
 
 
 def follow(codes: Iterable[tuple[int, int]]) -> Iterator[float]:
-    """The bucket's level at each of a recipient's codes, the code itself included.
+    """Yield the bucket level at each code of a recipient, including that code.
 
-    `codes` are (event time in ms, platform id) in the order of time, history included: a platform
-    is known once its first code is over a day old.
+    `codes` are pairs of event time in ms and platform id, in time order, including the history. A
+    platform counts as known when its first code is over a day old.
 
     >>> noon_ms = 1_772_424_000_000
     >>> list(follow((noon_ms + s * 1000, p) for s, p in ((0, 7), (20, 8), (40, 7), (300, 9))))
@@ -27,5 +27,5 @@ def follow(codes: Iterable[tuple[int, int]]) -> Iterator[float]:
     for event_time_ms, platform in codes:
         at_s = seconds(event_time_ms)
         see(suspect, platform, at_s)
-        leaked = LEAK_MILLI_S * (at_s - suspect.bucket_s)  # a repeat adds nothing
+        leaked = LEAK_MILLI_S * (at_s - suspect.bucket_s)  # A repeated platform adds nothing.
         yield max(suspect.bucket_level_milli - leaked, 0) / 1000

@@ -1,6 +1,6 @@
-"""The incident of Dalian and the town around it, as the demo plays them.
+"""The script of the demo: the incident of Dalian, and the other subscribers of the town.
 
-The clock stands at a fixed day, so that a seed decides everything that the detector sees.
+The incident has a fixed date, so that a seed determines everything that the detector sees.
 """
 
 from __future__ import annotations
@@ -22,21 +22,22 @@ from streams.scenarios.writer import in_order
 
 FLOOD_MS: Final = DEFAULT_START_MS
 UTC_OFFSET_MIN: Final = 8 * 60
-"""Dalian's clock. She hung up on the sales agent at 11:32."""
+"""UTC offset of Dalian. The victim hung up on the sales agent at 11:32."""
 
 LIVE_MS: Final = FLOOD_MS - 4 * MINUTE_MS
 END_MS: Final = FLOOD_MS + (35 + 3) * MINUTE_MS
-"""The live part: it begins a little before the flood and ends a little after it."""
+"""The live part begins a little before the flood, and ends a little after it."""
 
 HISTORY_DAYS: Final = 7
 BUSY: Final = 10
-"""The live part has ten times a day's mean rate, so that the flood stands in a crowd."""
+"""The live part has ten times the mean rate of a day, so that the flood has much other traffic
+around it."""
 
 FLOOD_MESSAGES: Final = 66
-"""With the bank's code and its re-send these are the 68 of the incident."""
+"""Together with the bank's code and its re-send, these are the 68 messages of the incident."""
 
 VICTIM: Final = COUNT - 1
-"""Index of the victim, far from the others."""
+"""Index of the victim, far from those of the others."""
 
 KNOWN: Final = 14
 """Platforms that the victim uses."""
@@ -49,14 +50,15 @@ class Timetable:
     """Everything that will be sent."""
 
     victim: str
-    known_platforms: int  # of the victim
-    subscribers: int  # others
-    look_alikes: dict[str, int]  # id -> how many of the others live through it
-    history: Iterator[Labelled]  # in order of event time, all before the live part; read once
+    known_platforms: int  # Number of platforms that the victim knows.
+    subscribers: int  # Number of other subscribers.
+    look_alikes: dict[str, int]  # Scenario id -> number of the others who play it.
+    # In order of event time, all before the live part; can be read once.
+    history: Iterator[Labelled]
     live: list[Labelled]
 
     def second_requests(self) -> dict[str, int]:
-        """Map each code that the victim asks for again to the ms since the request before it."""
+        """Map each code that the victim requests again to the ms since the previous request."""
         last_ms: dict[str, int] = {}
         gaps_ms: dict[str, int] = {}
         for event in self.live:
@@ -70,9 +72,9 @@ class Timetable:
 
 
 def script(seed: int, subscribers: int) -> Timetable:
-    """Write the script that this seed stands for.
+    """Return the script for a seed.
 
-    A day's share of look-alikes (of each at least one) begins with the live part.
+    The look-alikes of one day, at least one of each kind, begin with the live part.
     """
     people = Random(f"demo/{seed}").sample(range(subscribers), subscribers)
     counts = {
@@ -102,10 +104,11 @@ def script(seed: int, subscribers: int) -> Timetable:
 
 
 def incident(seed: int) -> list[Labelled]:
-    """A1 of the catalogue with its victim's history.
+    """Return scenario A1 of the catalogue, with the history of its victim.
 
-    In between come codes that the victim asks for: its bank's, some of platforms that it knows, and
-    one of a platform new to it: that is refused, and arrives when it is asked for again.
+    It also contains codes that the victim requests: from its bank, from some known platforms, and
+    from one new platform. The code of the new platform is refused, and arrives when it is requested
+    again.
     """
     return list(
         generate(
@@ -125,18 +128,18 @@ def incident(seed: int) -> list[Labelled]:
 
 
 def _life(name: str, seed: int, person: int) -> list[Labelled]:
-    """One look-alike, with its history, from some minute of the lead on."""
+    """Return one look-alike with its history; begins within ten minutes of the live part."""
     begin_ms = LIVE_MS + Random(f"demo/{seed}/{person}").randrange(10 * MINUTE_MS)
     return list(generate(name, seed, recipient=person, start_ms=begin_ms))
 
 
 def _crowd(subscribers: int, seed: int) -> Iterator[Labelled]:
-    """Ordinary traffic of the live part."""
+    """Return the ordinary traffic of the live part."""
     mean = Rates()
     busy = replace(
         mean, **{name: getattr(mean, name) * BUSY for name in Rates.__dataclass_fields__}
     )
-    # Another seed than the history's: message ids must not come twice.
+    # The history uses another seed, so that no message id occurs twice.
     return ordinary(subscribers, LIVE_MS, seed + 1, duration_ms=END_MS - LIVE_MS, rates=busy)
 
 

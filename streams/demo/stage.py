@@ -1,4 +1,4 @@
-"""The processes of a run and the place they work in; whatever happens, nothing of them stays."""
+"""The processes and folders of a run; all are removed at the end, even after a failure."""
 
 from __future__ import annotations
 
@@ -26,17 +26,18 @@ from streams.files import last_lines
 from streams.language import tr
 
 MEMORY_MIN_BYTES: Final = 768 << 20
-"""Twice what broker, worker and generator hold together with 20,000 subscribers: 370 MB."""
+"""Twice the memory of broker, worker and generator with 20,000 subscribers: 370 MB."""
 
 START_S: Final = 120.0
-"""The longest start of a worker. Measured: 8 s, most of it imports and joining the group; four
-times that on a busy machine."""
+"""Longest start of a worker in seconds. Measured: 8 s, mostly for imports and for joining the
+group; four times as long on a busy machine."""
 
 STOP_S: Final = 15.0
-"""The longest stop of a worker, last checkpoints included, before it is killed. Measured: 1 s."""
+"""Longest stop of a worker in seconds, including its last checkpoints; then it is killed. Measured:
+1 s."""
 
 TOLD_LINES: Final = 12
-"""Lines of a worker's log that are shown where it did not start."""
+"""Number of log lines that are shown if the worker did not start."""
 
 
 def check_memory() -> None:
@@ -52,7 +53,7 @@ def check_memory() -> None:
 
 
 def _memory_available() -> int | None:
-    """Bytes that can be had without swapping; None where the system does not say."""
+    """Return the bytes available without swapping; None if the system does not report them."""
     with suppress(OSError, ValueError):
         for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("MemAvailable:"):
@@ -61,14 +62,14 @@ def _memory_available() -> int | None:
 
 
 def usual_port(usual: int) -> int:
-    """Return `usual`, or any free port while another process listens on that one."""
+    """Return `usual`, or any free port if another process listens on `usual`."""
     with suppress(ConfigError):
         return free_port(usual, "")
     return free_port(0, "")
 
 
 def free_port(wanted: int, option: str) -> int:
-    """Return `wanted`, or any free port for 0. Raises ConfigError if it is in use."""
+    """Return `wanted`, or any free port for 0; raise ConfigError if `wanted` is in use."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -85,7 +86,7 @@ def free_port(wanted: int, option: str) -> int:
 
 @contextmanager
 def folder(*, keep: bool) -> Iterator[Path]:
-    """Give a folder for logs and data that goes with the run, unless it is to be kept."""
+    """Create a folder for logs and data, and delete it at the end unless `keep` is set."""
     path = Path(tempfile.mkdtemp(prefix="otpguard-demo-"))
     try:
         yield path
@@ -96,7 +97,7 @@ def folder(*, keep: bool) -> Iterator[Path]:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind like Ctrl-C, so that they clean up as well."""
+    """Turn SIGTERM and SIGHUP into KeyboardInterrupt, so that they clean up like Ctrl-C."""
 
     def interrupt(_signum: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -110,13 +111,13 @@ def interruptible() -> Iterator[None]:
 
 
 class WorkerProcess:
-    """An `otpguard worker` in a process of its own, as an operator runs it."""
+    """An `otpguard worker` in its own process, as an operator runs it."""
 
     def __init__(self, config: Path, log: Path, metrics_port: int) -> None:
         self.log = log
         self.address = f"http://127.0.0.1:{metrics_port}"
         with log.open("wb") as sink:
-            # A session of its own: Ctrl-C in the terminal reaches the demo alone, which then stops
+            # In its own session, Ctrl-C in the terminal reaches only the demo. The demo then stops
             # the worker before the broker that it needs.
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "streams", "worker", "--config", str(config)],
@@ -128,7 +129,7 @@ class WorkerProcess:
             )
 
     def check(self) -> None:
-        """Raise OtpguardError if it has ended."""
+        """Raise OtpguardError if the process has ended."""
         code = self.process.poll()
         if code is not None:
             raise OtpguardError(
@@ -138,7 +139,7 @@ class WorkerProcess:
             )
 
     def wait_ready(self) -> None:
-        """Wait until it has its partitions and their state; raise OtpguardError if it never has."""
+        """Wait until the worker has its partitions and states; raise OtpguardError if not."""
         deadline = time.monotonic() + START_S
         while self._get("/health/ready") is None:
             self.check()
@@ -151,7 +152,7 @@ class WorkerProcess:
             time.sleep(0.1)
 
     def metric(self, name: str, **labels: str) -> float:
-        """The sum of a metric's samples that have these labels; 0 if it has none."""
+        """Return the sum of a metric's samples with these labels; 0 without samples."""
         total = 0.0
         for family in text_string_to_metric_families(self._get("/metrics") or ""):
             for sample in family.samples:
@@ -160,11 +161,11 @@ class WorkerProcess:
         return total
 
     def tail(self) -> str:
-        """Return the last lines of its log."""
+        """Return the last lines of the worker's log."""
         return last_lines(self.log, TOLD_LINES)
 
     def stop(self) -> None:
-        """Ask it to end, as a supervisor would, and make it end if it won't."""
+        """Stop the worker with SIGTERM, and kill it if it does not end within STOP_S."""
         if self.process.poll() is None:
             self.process.terminate()
             try:
@@ -182,7 +183,7 @@ class WorkerProcess:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment without settings meant for a real worker."""
+    """Return the environment without settings that are meant for a real worker."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -192,7 +193,7 @@ def environment() -> dict[str, str]:
 
 @contextmanager
 def own_settings() -> Iterator[None]:
-    """Keep settings meant for a real worker away, as from the demo's worker."""
+    """Hide settings that are meant for a real worker during the block."""
     before = dict(os.environ)
     kept = environment()
     try:
@@ -205,7 +206,7 @@ def own_settings() -> Iterator[None]:
 
 @contextmanager
 def worker(config: Path, log: Path, metrics_port: int) -> Iterator[WorkerProcess]:
-    """Start a worker; whatever happens then, it ends with the block."""
+    """Run a worker during the block; it always ends with the block."""
     started = WorkerProcess(config, log, metrics_port)
     try:
         yield started

@@ -1,4 +1,4 @@
-"""One run of the demo: all that the report tells, and the claims it is held to."""
+"""The data of one demo run for the report, and the claims that the run must fulfil."""
 
 from __future__ import annotations
 
@@ -16,35 +16,36 @@ class OfferedMessage:
     """One message offered to the victim."""
 
     event_time_ms: int
-    platform: str  # its key, as detectors.recognise.recogniser names it
-    role: Role  # what it really is; the detector is never told
-    code: bool  # whether it was recognised as a verification code
-    text: str  # with every digit masked
-    ruling: Ruling = Ruling.NO_LEASE  # the gateway's
-    level: float = 0.0  # of the bucket, this message included
+    platform: str  # Platform key, as in `detectors.recognise.recogniser`.
+    role: Role  # The true kind of the message; the detector does not see it.
+    code: bool  # True if it was recognised as a verification code.
+    text: str  # All digits are masked.
+    ruling: Ruling = Ruling.NO_LEASE  # The gateway's ruling.
+    level: float = 0.0  # Bucket level, including this message.
 
     @property
     def refused(self) -> bool:
-        """True if the gateway held it back."""
+        """True if the gateway refused the message."""
         return self.ruling is Ruling.REFUSE
 
 
 @dataclass(frozen=True, slots=True)
 class LevelChange:
-    """A level that the victim's episode reached, and how long the news of it took."""
+    """A level that the victim's episode reached, and how long its publication took."""
 
     level: str  # WATCH, THROTTLE, CLEAR
     event_time_ms: int
     rule: str
     score: float
     threshold: float
-    text: str  # the detector's own reason
-    reaction_ms: float | None = None  # real time from the causing message's sending to the gateway
+    text: str  # The detector's own reason.
+    # Real time in ms from sending the causing message until the gateway reads the action.
+    reaction_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BucketBars:
-    """The levels that the bucket had to reach, as the worker was configured."""
+    """The thresholds of the bucket, as the worker was configured."""
 
     leak_per_min: float
     watch_level: float
@@ -55,7 +56,7 @@ class BucketBars:
 
 @dataclass(frozen=True, slots=True)
 class Minute:
-    """Messages offered to everybody else in one minute of the event clock."""
+    """Messages offered to all other subscribers in one minute of the event clock."""
 
     start_ms: int
     messages: int
@@ -64,27 +65,27 @@ class Minute:
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """Everybody else."""
+    """The traffic of all other subscribers."""
 
     subscribers: int
-    look_alikes: dict[str, int]  # id in the scenario catalogue -> subscribers who live through it
+    look_alikes: dict[str, int]  # Scenario id -> number of subscribers who play this scenario.
     minutes: list[Minute]
-    actions: int  # throttle actions about any of them, of either mode
-    refused: int  # messages to any of them that the gateway refused
+    actions: int  # Throttle actions about any of them, in both modes.
+    refused: int  # Messages to any of them that the gateway refused.
 
     @property
     def messages(self) -> int:
-        """In the whole live part."""
+        """The number of messages in the whole live part."""
         return sum(minute.messages for minute in self.minutes)
 
     @property
     def codes(self) -> int:
-        """The verification codes among the messages."""
+        """The number of verification codes among the messages."""
         return sum(minute.codes for minute in self.minutes)
 
     @property
     def per_minute(self) -> float:
-        """Mean rate of messages on the event clock."""
+        """Mean number of messages per minute of the event clock."""
         return self.messages / max(len(self.minutes), 1)
 
 
@@ -96,46 +97,46 @@ class Machinery:
     broker: str
     partitions: int
     seed: int
-    speed: float  # seconds of the event clock in a real second
-    history: int  # messages of the days before
-    offered: int  # messages sent to the topic in all
-    counted: int  # messages that the worker says it has counted
+    speed: float  # Seconds of the event clock per real second.
+    history: int  # Number of messages of the days before.
+    offered: int  # All messages sent to the topic.
+    counted: int  # Messages that the worker reports as counted.
     dead_letters: int
-    took_s: float  # real time, from the broker's start to the last message counted
+    took_s: float  # Real seconds, from the broker's start to the last counted message.
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
     """One run, from the first message of the flood to the last."""
 
-    victim: str  # masked
-    utc_offset_min: int  # of the clock that the report shows
-    known_platforms: int  # in the victim's history
+    victim: str  # Masked number.
+    utc_offset_min: int  # UTC offset of the times in the report, in minutes.
+    known_platforms: int  # Number of platforms in the victim's history.
     bars: BucketBars
-    messages: list[OfferedMessage]  # to the victim in the live part, in the order offered
+    messages: list[OfferedMessage]  # Messages to the victim in the live part, in order.
     changes: list[LevelChange]
-    lease_end_ms: int | None  # of the last lease; None without one
-    leases: int  # actions about the victim: the first and its renewals
-    episode: dict[str, Any]  # the victim's newest episode record, as published
+    lease_end_ms: int | None  # End of the last lease, ms UTC; None without a lease.
+    leases: int  # Number of leases for the victim: the first and its renewals.
+    episode: dict[str, Any]  # The victim's newest episode record, as published.
     background: Background
     machinery: Machinery
 
     @property
     def started_ms(self) -> int:
-        """The time of the first message of the flood."""
+        """The time of the first message of the flood, ms UTC."""
         return self.of(Role.ATTACK)[0].event_time_ms
 
     @property
     def codes(self) -> list[OfferedMessage]:
-        """The victim's messages that are codes, asked for or not."""
+        """The victim's messages that are codes, requested or not."""
         return self.of(Role.ATTACK, Role.BANK, Role.KNOWN, Role.NEW)
 
     def of(self, *roles: Role) -> list[OfferedMessage]:
-        """The victim's messages of these roles."""
+        """Return the victim's messages with these roles."""
         return [message for message in self.messages if message.role in roles]
 
     def refused(self, *roles: Role) -> list[OfferedMessage]:
-        """The messages of these kinds that the gateway held back."""
+        """Return the victim's messages with these roles that the gateway refused."""
         return [message for message in self.of(*roles) if message.refused]
 
     @property
@@ -145,24 +146,24 @@ class Story:
         return first, again
 
     def change(self, level: str) -> LevelChange | None:
-        """The first time that the episode reached this level, or None."""
+        """Return the first time that the episode reached this level, or None."""
         return next((change for change in self.changes if change.level == level), None)
 
     def flood_until(self, event_time_ms: int) -> int:
-        """Messages of the flood offered up to and at this time."""
+        """Return the number of flood messages offered up to this time, inclusive."""
         return sum(message.event_time_ms <= event_time_ms for message in self.of(Role.ATTACK))
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A sentence about the run, and whether it came true."""
+    """A claim about the run, and whether it is true."""
 
     text: str
     true: bool
 
 
 def claims(story: Story) -> Iterator[Claim]:
-    """The demo's promises. One that is not true makes it exit with 70."""
+    """Yield the demo's claims; if one is false, the demo exits with code 70."""
     throttle = story.change("THROTTLE")
     stopped = throttle is not None and bool(story.refused(Role.ATTACK))
     yield Claim(tr("the flood was throttled"), stopped)

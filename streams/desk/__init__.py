@@ -1,1 +1,1 @@
-"""The abuse desk: what a person sees, says and does while a victim is on the line."""
+"""The abuse desk: a web console and its case store, for staff who help a flooded subscriber."""

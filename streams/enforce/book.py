@@ -17,8 +17,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
-from detectors.bars import LEASE_MAX_MS
-from detectors.leases.gate import Lease
+from detectors.bars import LEASE_MAX_MS, RELAPSE_S
+from detectors.leases.gate import Lease, rests_on_relapse
 from detectors.leases.rails import RailParams, Rails, Refusal, admit, readmit, withdraw
 from detectors.model.event import platform_id
 from detectors.model.records import Action, AgainWindow
@@ -190,9 +190,7 @@ def desired_lease(book: DesiredState, recipient: str, now_ms: int) -> Lease | No
     if _holds(words.get(("exempt", "")), now_ms):
         return NoLease.EXEMPT
     release = words.get(("release", ""))
-    if release is not None and (
-        action.issued_at_ms <= release.issued_at_ms or _holds(release, now_ms)
-    ):
+    if release is not None and (_covers(release, action) or _holds(release, now_ms)):
         return NoLease.RELEASED
     if entry.refusal is not None:
         return NoLease.RAIL
@@ -201,6 +199,18 @@ def desired_lease(book: DesiredState, recipient: str, now_ms: int) -> Lease | No
     if allowed:
         scope = replace(scope, pass_ids=tuple(sorted(allowed.union(scope.pass_ids))))
     return Lease(action.action_id, entry.until_ms, scope, _wider(action.again, once))
+
+
+def _covers(release: Override, action: Action) -> bool:
+    """Tell if a release covers a lease that was issued before it.
+
+    A lease that rests on a flood of the last days is also covered if it was issued after the
+    release, as long as the detector remembers that flood.
+    """
+    until_ms = release.issued_at_ms
+    if rests_on_relapse(action.reason):
+        until_ms += RELAPSE_S * 1000
+    return action.issued_at_ms <= until_ms
 
 
 def _opened(

@@ -1,1 +1,1 @@
-"""Feeds: from what a carrier has to `sms.delivery.v1`, keyed by recipient, at least once."""
+"""Feeds: convert a carrier's data to `sms.delivery.v1`, keyed by recipient, at least once."""

@@ -1,8 +1,8 @@
-"""Call detail records in CSV files -> `sms.delivery.v1`, resumable, no row lost in silence.
+"""Publishes call detail records from CSV files as `sms.delivery.v1`; resumable, no row lost.
 
-`streams.feeds.progress` remembers how far a file is, after Kafka acknowledged its records: a crash
-publishes some twice, under the same ids, which changes no decision. A row that cannot be read is a
-line in `<file>.rejects`, and is tried again when the rules change.
+`streams.feeds.progress` stores the position in a file after Kafka has acknowledged the records. A
+crash publishes some records twice, with the same ids, which changes no decision. A row that cannot
+be read becomes a line in `<file>.rejects`, and is tried again when the rules change.
 """
 
 from __future__ import annotations
@@ -40,35 +40,39 @@ from streams.language import listed, tr
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
 
-BATCH: Final = 5_000  # records between two looks at Kafka's answers
+BATCH: Final = 5_000  # Records published before their acknowledgements are awaited.
 REJECTS_MAX: Final = 100_000
-"""Of one run. Whoever has more has a wrong mapping, and a disk that is not endless."""
+"""Maximum number of rejected rows per run. More rejects mean a wrong mapping, and would fill the
+disk."""
 
 LONG_BYTES: Final = 5_000
-"""Of a row from which its event is measured: a byte is six at most, in each of the fields."""
+"""Row length in bytes above which the size of its event is measured. In JSON one byte can become up
+to six bytes, and one column can supply several fields."""
 
 OLDEST_MS: Final = 946_684_800_000
-"""2000-01-01. An event before it was written in another unit."""
+"""2000-01-01 in milliseconds UTC. An earlier event time was written in another unit."""
 
 FIGURE_MS: Final = 366 * 86_400_000
-"""An event further ahead is told without a figure, which could be another column's number."""
+"""Limit in milliseconds. If an event is further ahead, the error does not quote its time: the value
+could be a number from another column."""
 
 _encode: Final = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
 class RowRules:
-    """The mapping from the rows of a file to events."""
+    """The rules that map the rows of a file to events."""
 
     fields: FieldMap
     layout: FileLayout
     numbers: Numbers
     ahead_max_ms: int
-    only: Mapping[str, frozenset[str]] = field(default_factory=dict)  # column -> what rows have
-    escaped: frozenset[str] = frozenset()  # columns in which bytes are written as %XX
+    # Column -> values of the rows that are wanted.
+    only: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    escaped: frozenset[str] = frozenset()  # Columns in which bytes are written as %XX.
 
     def others(self, names: Sequence[str], record: RowRecord) -> bool:
-        """Return whether a row is of another kind than those wanted: a receipt, say."""
+        """Return true if a row is of an unwanted kind, for example a delivery receipt."""
         fields = record.fields
         return fields is not None and any(
             dict(zip(names, fields, strict=True)).get(column) not in wanted
@@ -77,7 +81,7 @@ class RowRules:
 
     @property
     def identity(self) -> str:
-        """Twelve hex digits that change with whatever makes a row readable or not."""
+        """Return twelve hex digits that change whenever a rule for readable rows changes."""
         only = sorted((column, sorted(wanted)) for column, wanted in self.only.items())
         told = f"{self.fields.described} {self.layout} {only} {sorted(self.escaped)}"
         return hashlib.blake2b(told.encode(), digest_size=6).hexdigest()
@@ -85,9 +89,10 @@ class RowRules:
     def events(
         self, names: Sequence[str], batch: Sequence[RowRecord], file: str, now_ms: int
     ) -> tuple[list[tuple[bytes, dict[str, Any]]], list[tuple[RowRecord, str]]]:
-        """Keys and values of the records that are events, and the others with the reasons.
+        """Return keys and values of the valid records, and the invalid records with the reasons.
 
-        `file` is the fingerprint by which records are named that have no id of their own.
+        `file` is the file's fingerprint. It is part of the message id of records without an id of
+        their own. `now_ms` is UTC.
         """
         good: list[tuple[RowRecord, dict[str, Any]]] = []
         bad: list[tuple[RowRecord, str]] = []
@@ -141,24 +146,24 @@ class FileReport:
 
     published: int = 0
     unreadable: int = 0
-    others: int = 0  # rows of another kind, as `RowRules.only` says
-    waiting: int = 0  # bytes of a last record whose end is not there yet
-    from_line: int = 0  # after which it went on; 0: from the beginning
-    corrected: int = 0  # of `published`: rows that were unreadable before
-    left: int = 0  # rows that stay unreadable, of all runs
-    first: list[RejectedRow] = field(default_factory=list)  # of those of this run
+    others: int = 0  # Rows of an unwanted kind, by `RowRules.only`.
+    waiting: int = 0  # Bytes of a last record that has no end yet.
+    from_line: int = 0  # The line after which the run continued; 0: from the beginning.
+    corrected: int = 0  # Part of `published`: rows that an earlier run had rejected.
+    left: int = 0  # Rows that are still rejected, from all runs.
+    first: list[RejectedRow] = field(default_factory=list)  # The first rejects of this run.
     reasons: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The producer and the topic that events go to."""
+    """The producer and the topic to which events are published."""
 
     producer: KafkaProducer
     topic: str
 
     def send(self, events: Iterable[tuple[bytes, dict[str, Any]]]) -> int:
-        """Publish, wait until Kafka has all of it, and return how many it was."""
+        """Publish the events, wait until Kafka has all of them, and return their number."""
         try:
             sent = [
                 self.producer.send(self.topic, _encode(value), key=key) for key, value in events
@@ -183,11 +188,12 @@ def publish(
     again: bool = False,
     remember: bool = True,
 ) -> FileReport:
-    """Publish what is new in `file`, open as `stream`.
+    """Publish the new records in `file`, which is open as `stream`.
 
-    `finished` says that its last line counts without an end; `again` tries rejected rows once more,
-    as other rules do. Without `remember` nothing is kept beside the file, and all of it is new.
-    Raise UsageError, before anything is published, if not one row of the first batch is an event.
+    `finished`: the last line counts even without a line end. `again`: try rejected rows once more;
+    this also happens if the rules have changed. Without `remember`, nothing is stored beside the
+    file, and all records count as new. Raise UsageError, before anything is published, if no row of
+    the first batch is a valid event.
     """
     progress = Progress(file, stream, headed=rules.layout.columns is None, remember=remember)
     names = _names(file, stream, rules, finished=finished)
@@ -233,7 +239,7 @@ def publish(
 
 @dataclass(slots=True)
 class FileSurvey:
-    """Counts of a file of which nothing is published."""
+    """Counts of a file from which nothing is published."""
 
     rows: int = 0
     unreadable: int = 0
@@ -248,7 +254,7 @@ class FileSurvey:
 def survey(
     file: Path, stream: IO[bytes], rules: RowRules, seen: FileSurvey, *, finished: bool = False
 ) -> Iterator[dict[str, Any]]:
-    """Yield each event of a file from its beginning, and count in `seen`, publishing nothing."""
+    """Yield each event of a file from its beginning; count in `seen`, and publish nothing."""
     names = _names(file, stream, rules, finished=finished)
     if isinstance(names, int):
         seen.waiting = names
@@ -274,15 +280,15 @@ def survey(
     seen.waiting = rows.waiting
 
 
-FIRST_MAX: Final = 3  # rejects that are told at once; the file has all
+FIRST_MAX: Final = 3  # Rejects that are reported at once; the rejects file has all of them.
 
 
 def _names(
     file: Path, stream: IO[bytes], rules: RowRules, *, finished: bool
 ) -> tuple[str, ...] | int:
-    """The names of the fields, or how many bytes there are of a head line that has no end yet.
+    """Return the field names, or the number of bytes of a header line that has no end yet.
 
-    Raise UsageError if they give no event.
+    Raise UsageError if these fields cannot make an event.
     """
     names = rules.layout.columns
     if names is None:
@@ -305,7 +311,7 @@ def _names(
 
 
 def _behind_head(stream: IO[bytes], rules: RowRules) -> tuple[int, int]:
-    """Bytes and lines before the first record."""
+    """Return the number of bytes and of lines before the first record."""
     if rules.layout.columns is not None:
         return 0, 0
     stream.seek(0)
@@ -325,7 +331,7 @@ def _records(rows: Lines, names: Sequence[str], rules: RowRules) -> Iterator[Row
 
 
 def _last_line(record: RowRecord) -> int:
-    """The number of a record's last line."""
+    """Return the number of a record's last line."""
     inside = sum(field.count("\n") for field in record.fields or ())
     return record.number + inside
 
@@ -339,9 +345,9 @@ def _correct(
     target: Target,
     report: FileReport,
 ) -> None:
-    """Publish what was no event by the rules of an earlier run, and is one by these.
+    """Publish rows that an earlier run rejected and that are valid by the present rules.
 
-    Rows that these rules leave out are no rejects any more.
+    Rows that the present rules leave out are removed from the rejects.
     """
     still: list[RejectedRow] = []
     for batch in _batches(iter(progress.rejects())):
@@ -383,7 +389,7 @@ def _batches(rows: Iterator[Any]) -> Iterator[list[Any]]:
 
 
 def counted(reasons: Mapping[str, int]) -> str:
-    """Reasons with how often, the commonest first.
+    """Return the most frequent reasons with their counts, the most frequent first.
 
     >>> counted({"no sender": 2, "recipient is neither a number nor a token": 7})
     'recipient is neither a number nor a token (7), no sender (2)'

@@ -1,7 +1,7 @@
-"""Encoding of a file, and zone of its times: it says neither of itself.
+"""Guesses the encoding of a file and the time zone of its times, which a file does not state.
 
-A guess is said or refused, never made in silence: a wrong one publishes texts that hold no code, or
-events that are hours ahead.
+Each guess is reported or refused, never applied silently. A wrong encoding publishes texts in which
+no code is found. A wrong time zone publishes events that are hours ahead.
 """
 
 from __future__ import annotations
@@ -17,22 +17,23 @@ from streams.language import tr
 
 SAMPLE_BYTES: Final = 1 << 20
 COMMON: Final = ("gb18030", "big5", "shift_jis", "euc_kr", "cp1251", "cp1252")
-"""Encodings that lines can be split in, as they are tried: the strictest for each script first."""
+"""Encodings in which a file can be split into lines. They are tried in this order: the strictest of
+each script first."""
 
 _MARKS: Final = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _SEASONS: Final = (datetime(2026, 1, 15, tzinfo=UTC), datetime(2026, 7, 15, tzinfo=UTC))
 
 
 def encoding(stream: IO[bytes]) -> str:
-    """UTF-8, where the first bytes are. Raise UsageError with what else they could be.
+    """Return "utf-8" if the first bytes are UTF-8.
 
-    Leaves the stream anywhere.
+    Raise UsageError with the encodings that would fit instead. The position of the stream changes.
     """
     stream.seek(0)
     try:
         sample = stream.read(SAMPLE_BYTES)
     except (EOFError, OSError, zlib.error):
-        return "utf-8"  # cut short, or damaged: reading its lines says so
+        return "utf-8"  # A truncated or damaged file; reading its lines reports the error.
     for mark, name in _MARKS:
         if sample.startswith(mark):
             raise UsageError(
@@ -61,7 +62,7 @@ def encoding(stream: IO[bytes]) -> str:
 
 
 def zone(country: str) -> str | None:
-    """The zone of a country that has one clock; None where it has several.
+    """Return the time zone of a country with one local time; None if it has several.
 
     >>> zone("CN"), zone("BR")
     ('Asia/Shanghai', None)
@@ -86,13 +87,13 @@ def zone(country: str) -> str | None:
 
 
 def _alike(zones: Iterable[str]) -> bool:
-    """Tell if their clocks show the same all year."""
+    """Return true if these zones have the same UTC offset all year."""
     try:
         clocks = {
             tuple(moment.astimezone(ZoneInfo(name)).utcoffset() for moment in _SEASONS)
             for name in zones
         }
-    except ZoneInfoNotFoundError:  # no zones are installed here; --zone would say so
+    except ZoneInfoNotFoundError:  # No time zone data is installed; --zone would report this.
         return False
     return len(clocks) == 1
 

@@ -1,4 +1,7 @@
-"""JSON lines from a file or a pipe -> `sms.delivery.v1`: rehearsals, and other programs' output."""
+"""Publishes JSON lines from a file or a pipe as `sms.delivery.v1`.
+
+Used for rehearsals, and for the output of other programs.
+"""
 
 from __future__ import annotations
 
@@ -27,10 +30,10 @@ from streams.wire import LISTED_TYPE, Numbers
 from streams.wire.events import EVENT_TIME_MAX_MS
 from streams.wire.version import UNDECODABLE
 
-BATCH: Final = 5_000  # lines between two looks at Kafka's answers
-KEYS_MAX: Final = 12  # keys of a line that are named
-FIRST_MAX: Final = 3  # lines that are no events and are told at once
-PACE_S: Final = 0.1  # with a rate, what goes out together
+BATCH: Final = 5_000  # Lines published before their acknowledgements are awaited.
+KEYS_MAX: Final = 12  # Number of keys of a line that an error message lists.
+FIRST_MAX: Final = 3  # Number of invalid lines that are reported at once.
+PACE_S: Final = 0.1  # With a rate: seconds of traffic that are published together.
 
 _row: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _encode: Final = msgspec.json.Encoder().encode
@@ -38,15 +41,15 @@ _encode: Final = msgspec.json.Encoder().encode
 
 @dataclass(slots=True)
 class LinesReport:
-    """Counts of lines, and the first that are no events."""
+    """Counts of lines, and messages about the first invalid ones."""
 
     published: int = 0
     unreadable: int = 0
-    is_cut: bool = False  # a packed file ends before its end
+    is_cut: bool = False  # True if a compressed file is truncated.
     first: list[str] = field(default_factory=list)
 
     def miss(self, number: int, reason: str) -> None:
-        """Count a line that is no event."""
+        """Count an invalid line."""
         self.unreadable += 1
         if len(self.first) < FIRST_MAX:
             self.first.append(tr("line {line}: {reason}").format(line=number, reason=reason))
@@ -64,10 +67,10 @@ def publish(
     rate: float | None = None,
     now: bool = False,
 ) -> LinesReport:
-    """Publish each line that is an event; without rules as it is, byte for byte.
+    """Publish each line that is a valid event; without rules unchanged, byte for byte.
 
-    At most `rate` a second. With `now` all times are moved alike, so that the newest is this
-    moment: all lines are read (into a temporary file) before the first is published.
+    `rate`: maximum events per second. `now`: shift all event times equally, so that the newest
+    event is now. For this, all lines are read into a temporary file before the first is published.
     """
     report = LinesReport()
     with ExitStack() as stack:
@@ -108,7 +111,7 @@ def publish(
 def _values(
     batch: list[FileLine], rules: FieldMap | None, shift_ms: int, report: LinesReport
 ) -> tuple[list[tuple[int, bytes]], list[str]]:
-    """Line numbers and values of what are events, and their recipients as written."""
+    """Return line numbers and values of the valid events, and their recipients as written."""
     values: list[tuple[int, bytes]] = []
     written: list[str] = []
     for line in batch:
@@ -153,7 +156,8 @@ def _event(data: bytes, rules: FieldMap | None) -> dict[str, Any]:
     for name, kind in (("recipient", str), ("sender", str), ("event_time_ms", int)):
         if type(row.get(name)) is not kind:
             raise LackingError(name)
-    if row["event_time_ms"] > EVENT_TIME_MAX_MS:  # were it the newest, others would move for it
+    # As the newest event, it would shift all others by a wrong amount.
+    if row["event_time_ms"] > EVENT_TIME_MAX_MS:
         raise far_ahead()
     if row.get("event_type") == LISTED_TYPE:
         raise UnmappableError(tr("event_type hot is the platform agent's own"))
@@ -167,7 +171,7 @@ def _spooled(file: IO[bytes], stream: IO[bytes]) -> IO[bytes]:
 
 
 def _shift_ms(stream: IO[bytes], rules: FieldMap | None) -> int:
-    """The distance of the newest event from now; leaves the stream at its beginning."""
+    """Return the milliseconds from the newest event to now; rewinds the stream."""
     newest_ms: int | None = None
     for at_ms in _times(stream, rules):
         newest_ms = at_ms if newest_ms is None else max(newest_ms, at_ms)
@@ -181,7 +185,7 @@ def _times(stream: IO[bytes], rules: FieldMap | None) -> Iterator[int]:
             try:
                 yield _event(line.data, rules)["event_time_ms"]
             except (*UNDECODABLE, UnmappableError):
-                continue  # told when it is its turn
+                continue  # The line is reported when it is published.
 
 
 def _send(producer: KafkaProducer, topic: str, events: list[tuple[bytes, bytes]]) -> None:

@@ -1,10 +1,11 @@
-"""A topic that a carrier already has -> `sms.delivery.v1`, keyed by recipient.
+"""Copies a carrier's existing topic to `sms.delivery.v1`, keyed by recipient.
 
-Any key or none, JSON or Avro, any field names. Offsets of the source are committed after the target
-has acknowledged everything up to them: at least once. What is too large for the target, and would
-be so at each new start, is counted as unreadable, named in the log by its place, and passed over.
-While the brokers take one batch the next is read and converted. librdkafka carries the records:
-with aiokafka an event cost 12 us instead of the 10 us that 100,000 events a second allow.
+The source may have any key or none, JSON or Avro, and any field names. Source offsets are committed
+after the target has acknowledged all records before them: at least once. A record that is too large
+for the target would fail again at each new start. Therefore it is counted as unreadable, logged by
+its position, and skipped. While the brokers receive one batch, the next batch is read and
+converted. The client is librdkafka. With aiokafka an event cost 12 us of CPU time, but 100,000
+events per second allow 10 us.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ from streams.wire import Numbers, is_listed
 POLL_S: Final = 0.2
 POLL_RECORDS: Final = 20_000
 FLUSH_S: Final = 60.0
-CONFLUENT_MAGIC: Final = 0  # then four bytes of schema id
-UNKNOWN_MAX: Final = 100  # schema ids without a file that are told
+CONFLUENT_MAGIC: Final = 0  # First byte of Confluent's header; four bytes of schema id follow.
+UNKNOWN_MAX: Final = 100  # Maximum number of unknown schema ids that are logged.
 _HEAD: Final = struct.Struct(">bI")
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ _row: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def schema_files(words: Sequence[str]) -> dict[str, Path]:
-    """Files by schema id, from `ID=FILE`, and from `FILE` under "" for values without an id.
+    """Parse schema files by schema id: `ID=FILE`, or `FILE` (key "") for values without an id.
 
     >>> schema_files(["7=cdr.avsc", "old.avsc"])
     {'7': PosixPath('cdr.avsc'), '': PosixPath('old.avsc')}
@@ -69,11 +70,11 @@ def schema_files(words: Sequence[str]) -> dict[str, Path]:
 
 
 def avro_reader(files: Mapping[str, Path]) -> Callable[[bytes], Row]:
-    """Decodes Avro values, each by the schema that its head names.
+    """Return a function that decodes Avro values, each with the schema named in its header.
 
-    `files` are writers' schemas by the id in Confluent's head (a zero, then the id in four bytes);
-    under "" is that of values without a head. No registry is asked: an id without a file is no
-    guess, but an UnmappableError, and a line in the log when it first comes.
+    `files` are the writers' schemas by schema id. Confluent's header is a zero byte and the id in
+    four bytes. The key "" is for values without a header. No schema registry is asked. An id
+    without a file is not guessed: it raises UnmappableError, and is logged when it first appears.
     """
     import fastavro  # noqa: PLC0415 - an extra
 
@@ -92,7 +93,7 @@ def avro_reader(files: Mapping[str, Path]) -> Callable[[bytes], Row]:
 
 
 class _AvroReader:
-    """Chooses the schema of each value."""
+    """Selects the schema of each value."""
 
     def __init__(self, schemas: Mapping[int | None, Any], decode: Callable[..., Any]) -> None:
         self._schemas = schemas
@@ -108,7 +109,8 @@ class _AvroReader:
         if None in self._schemas:
             try:
                 return self._row(value, 0, None)
-            except Exception:  # of any kind on foreign bytes; raised again, so no value is lost
+            # Foreign bytes can raise any exception; it is raised again, so no value is lost.
+            except Exception:
                 self._miss(number)
                 raise
         self._miss(number)
@@ -123,7 +125,7 @@ class _AvroReader:
         return row
 
     def _miss(self, number: int | None) -> None:
-        """Say it once for each id, and for so many ids."""
+        """Log each unknown id once, for up to `UNKNOWN_MAX` ids."""
         if number is None or number in self._unknown or len(self._unknown) >= UNKNOWN_MAX:
             return
         self._unknown.add(number)
@@ -134,14 +136,14 @@ class _AvroReader:
 
 
 def json_reader(value: bytes) -> Row:
-    """Decodes JSON objects."""
+    """Decode a JSON object."""
     return _row(value)
 
 
 class Rekeyer:
-    """Turns source values into target values and keys. Pure.
+    """Converts source values to target values and keys. Pure.
 
-    Without rules, values are `sms.delivery.v1` already and stay as they are, byte for byte.
+    Without rules, values already are `sms.delivery.v1` and are copied unchanged, byte for byte.
     """
 
     def __init__(
@@ -152,17 +154,18 @@ class Rekeyer:
         self._read = read
 
     def convert(self, records: Sequence[Message]) -> tuple[list[bytes], list[bytes], list[int]]:
-        """Values and keys of n records, and the indices of those that could not be read.
+        """Return values and keys of n records, and the indices of the unreadable ones.
 
-        Those are handed over as they are: what is wrong with them the worker says, with a dead
-        letter. Raises UsageError where the rules lack something, such as a time zone.
+        Unreadable records are published unchanged, and the worker writes a dead letter for each.
+        Raises UsageError if the rules are incomplete, for example without a time zone.
         """
         values: list[bytes] = []
         written: list[str] = []
         unread: list[int] = []
         for at, record in enumerate(records):
             value = record.value() or b""
-            if is_listed(value):  # the platform agent's own: not even as it is
+            # Only the platform agent may publish hot lists, so the value is dropped.
+            if is_listed(value):
                 value = b""
             try:
                 if self._rules is None:
@@ -173,7 +176,7 @@ class Rekeyer:
                         place = record.topic(), record.partition(), record.offset()
                         row["message_id"] = "-".join(map(str, place))
                     recipient, value = row["recipient"], _encode(row)
-            except Exception as error:  # decoders of foreign bytes raise anything
+            except Exception as error:  # Decoders of foreign bytes can raise any exception.
                 if isinstance(error, (MemoryError, UsageError)):
                     raise
                 recipient = ""
@@ -195,10 +198,11 @@ def run(
     *,
     until_end: bool = False,
 ) -> int:
-    """Until told to stop, or with `until_end` to the end; returns how many records it published.
+    """Copy records until `stop` is set, or with `until_end` up to the end of the source.
 
-    Raises UnavailableError where only a restart helps, which loses nothing, and UsageError where
-    the rules do not say how the records are to be read.
+    Returns the number of published records. Raises UnavailableError if only a restart helps; a
+    restart loses nothing. Raises ConfigError if a topic or right is missing, and UsageError if the
+    rules do not define how to read the records.
     """
     consumer = Consumer(
         {
@@ -237,7 +241,7 @@ def run(
 
 
 def _stopped(error: KafkaException, source: str, target: str) -> OtpguardError:
-    """Return what to raise: ConfigError where no restart helps, else UnavailableError."""
+    """Return the error to raise: ConfigError if no restart helps, else UnavailableError."""
     name = error.args[0].name()
     if error.args[0].code() in _LASTING:
         return ConfigError(
@@ -250,54 +254,59 @@ def _stopped(error: KafkaException, source: str, target: str) -> OtpguardError:
 
 @dataclass(slots=True)
 class _Batch:
-    """Records of the source, and what is published of them."""
+    """Records of the source, with the keys and values to publish for them."""
 
     records: Sequence[Message]
     keys: Sequence[bytes]
     values: Sequence[bytes]
-    unread: set[int]  # indices
-    refused: set[int] = field(default_factory=set)  # indices of what the target never takes
+    unread: set[int]  # Indices of records that could not be read.
+    # Indices of records that are too large for the target.
+    refused: set[int] = field(default_factory=set)
 
 
 class _Batches:
-    """One batch at a time on its way to the target, in the order of its records.
+    """Publishes one batch at a time to the target, in the order of its records.
 
-    Where the target finds one too large, those that were sent together with it are sent again.
+    If the target refuses a record as too large, the records sent together with it are sent again.
     """
 
     def __init__(self, clients: Mapping[str, Any], topic: str) -> None:
         self._topic = topic
         self._failed: list[KafkaError] = []
-        self._too_large: set[bytes] = set()  # values, of which some only shared another's batch
+        # Values refused as too large; some only shared a request with one that was.
+        self._too_large: set[bytes] = set()
         self._batch: _Batch | None = None
         self._producer = Producer(
             {
                 **clients,
                 "acks": "all",
-                "enable.idempotence": True,  # a retry neither doubles nor overtakes
+                "enable.idempotence": True,  # A retry neither duplicates nor reorders records.
                 "linger.ms": 5,
                 "queue.buffering.max.messages": 10 * POLL_RECORDS,
-                "partitioner": "murmur2_random",  # that of every Java client: producers agree
+                # The partitioner of all Java clients, so that all producers agree.
+                "partitioner": "murmur2_random",
                 "delivery.report.only.error": True,
                 "on_delivery": self._told,
             }
         )
 
     def publish(self, batch: _Batch) -> None:
-        """Hand over n records; the batch before is settled."""
+        """Send a batch; the batch before it must be settled."""
         self._batch = batch
         self._send(batch, range(len(batch.records)))
 
     def settle(self) -> _Batch | None:
-        """Wait until the target has all that it can take of a batch, and return that batch.
+        """Wait until the target has all that it can accept of the batch, and return the batch.
 
-        Raises KafkaException or UnavailableError if it does not take it.
+        Returns None if no batch is pending. Raises KafkaException or UnavailableError if the target
+        does not accept the batch.
         """
         batch, self._batch = self._batch, None
         if batch is None:
             return None
         halves: list[Sequence[int]] = [self._flush(batch, range(len(batch.records)))]
-        while halves:  # a batch of librdkafka fails as a whole
+        # librdkafka fails a request as a whole, so the failed records are sent again in halves.
+        while halves:
             part = halves.pop()
             if not part:
                 continue
@@ -327,7 +336,10 @@ class _Batches:
                 batch.refused.add(at)
 
     def _flush(self, batch: _Batch, part: Sequence[int]) -> list[int]:
-        """Wait for the target's answers, and return what it found too large, or sent with such."""
+        """Wait for the acknowledgements, and return the indices of refused records.
+
+        A record is refused as too large, or because it shared a request with one that was.
+        """
         waiting = self._producer.flush(FLUSH_S)
         if self._failed:
             raise KafkaException(self._failed[0])
@@ -352,9 +364,9 @@ class _Batches:
 
 
 def _settle(consumer: Consumer, batches: _Batches, metrics: Metrics) -> int:
-    """Wait for a batch, count it, and remember how far the target has the source.
+    """Wait for a batch, count it, and commit the source offsets after it.
 
-    Return how many records were published.
+    Returns how many records were published.
     """
     batch = batches.settle()
     if batch is None:
@@ -368,9 +380,10 @@ def _settle(consumer: Consumer, batches: _Batches, metrics: Metrics) -> int:
 
 
 def _commit(consumer: Consumer, offsets: list[TopicPartition]) -> None:
-    """Remember how far the target has the source.
+    """Commit source offsets.
 
-    Only for partitions that are still ours: another's new owner begins where we last committed.
+    Offsets are committed only for partitions that this consumer still owns. The new owner of any
+    other partition begins at the last commit.
     """
     ours = {(each.topic, each.partition) for each in consumer.assignment()}
     mine = [each for each in offsets if (each.topic, each.partition) in ours]
@@ -383,7 +396,7 @@ def _commit(consumer: Consumer, offsets: list[TopicPartition]) -> None:
 
 
 def _is_end(error: KafkaError) -> bool:
-    """Tell if a partition is at its end; raise what librdkafka cannot mend by itself."""
+    """Return true at the end of a partition; raise errors that librdkafka cannot recover from."""
     if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
         return True
     if error.retriable() or error.code() in _PASSING:
@@ -397,17 +410,17 @@ _LASTING: Final = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.GROUP_AUTHORIZATION_FAILED,
 }
-"""Errors that no second try mends: a topic that is not there, a right that is lacking."""
+"""Errors that a retry cannot solve: a missing topic or a missing right."""
 
 _MOVING: Final = {
     KafkaError.REBALANCE_IN_PROGRESS,
     KafkaError.ILLEGAL_GENERATION,
     KafkaError.UNKNOWN_MEMBER_ID,
 }
-"""Partitions change hands just now: who gets them reads the uncommitted records once more."""
+"""Errors during a rebalance. The new owner of a partition reads its uncommitted records again."""
 
 
 def _after(records: Sequence[Message]) -> list[TopicPartition]:
-    """The offsets behind the last record of each partition."""
+    """Return the offset after the last record of each partition."""
     last = {(record.topic(), record.partition()): record.offset() for record in records}
     return [TopicPartition(topic, number, offset + 1) for (topic, number), offset in last.items()]

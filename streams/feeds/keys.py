@@ -1,4 +1,4 @@
-"""The keys of records for the input topic: canonical recipients, for a batch at a time."""
+"""Computes record keys for the input topic (canonical recipients), a batch at a time."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from streams.wire import Numbers
 
 
 def canonical_keys(numbers: Numbers, written: Sequence[str]) -> tuple[list[bytes], list[int]]:
-    """The keys of n recipients, and the indices of those that are neither number nor token.
+    """Return the keys of n recipients, and the indices of invalid recipients.
 
-    What is neither stays as it was written.
+    A recipient is invalid if it is neither a number nor a token. Its key is then the text as
+    written.
     """
     column, tokens, nobody = numbers.column(StringList(written))
     keys = [b"%d" % number for number in column.tolist()]

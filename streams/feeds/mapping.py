@@ -1,4 +1,4 @@
-"""From a carrier's own fields to those of `sms.delivery.v1`, as the command line describes it."""
+"""Maps a carrier's fields to those of `sms.delivery.v1`, by options of the command line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from streams.language import suggest, tr
 from streams.wire.events import EVENT_TIME_MAX_MS, LISTED_TYPE
 
 REQUIRED: Final = frozenset({"recipient", "sender", "event_time_ms"})
-"""Fields for which no default can stand. A message id can be made from the record's place."""
+"""Fields that have no default. A message id can be made from the record's position."""
 
 NUMBERS: Final = frozenset({"segment", "segments", "attempt", "ingest_time_ms"})
 FIELDS: Final = (
@@ -24,15 +24,15 @@ FIELDS: Final = (
 )  # fmt: skip
 
 Convert = Callable[[Any], Any]
-"""Raises ValueError, TypeError or OverflowError for what it cannot read."""
+"""Converts a value. Raises ValueError, TypeError or OverflowError if it cannot."""
 
-ZONE: Final = "America/Sao_Paulo"  # an example, for who is asked for one
+ZONE: Final = "America/Sao_Paulo"  # An example for messages that ask for a time zone.
 
 _UNITS: Final[Mapping[str, float]] = {"s": 1000, "ms": 1, "us": 1e-3, "ns": 1e-6}
 
 
 class UnmappableError(ValueError):
-    """A record that lacks what is required, or holds it in a form that was not promised."""
+    """A record without a required field, or with a value in an unexpected form."""
 
 
 class LackingError(UnmappableError):
@@ -44,14 +44,17 @@ class LackingError(UnmappableError):
 
 
 def far_ahead() -> UnmappableError:
-    """Return the error of a time that no clock shows; it has no figure, which could be a number."""
+    """Return the error for a time that is too far ahead.
+
+    The message does not quote the value, because it could be a phone number.
+    """
     return UnmappableError(
         tr("event_time_ms is far ahead: another zone or unit? --zone and --time name them")
     )
 
 
 def delimiter_in(head: str, fields: int) -> str:
-    """Return the delimiter that a head line seems to have, where another gave so many fields.
+    """Return the delimiter that a header line seems to use if another gave `fields` fields.
 
     >>> delimiter_in("called;calling", 1), delimiter_in("called, calling", 2)
     (';', '')
@@ -62,20 +65,21 @@ def delimiter_in(head: str, fields: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FieldMap:
-    """A feed's columns by field, its constants, and its format of times."""
+    """A feed's mapping from columns to fields, its constants, and its time format."""
 
-    targets: Mapping[str, tuple[tuple[str, Convert], ...]]  # source -> what it gives, and how
+    # Source column -> target fields, each with its conversion.
+    targets: Mapping[str, tuple[tuple[str, Convert], ...]]
     constants: Mapping[str, Any] = field(default_factory=dict)
-    described: str = ""  # differs where another mapping would give other values
+    described: str = ""  # Text that differs if another mapping would give other values.
 
     @classmethod
     def parse(
         cls, maps: Iterable[str], constants: Iterable[str], time_format: str, zone: str | None
     ) -> Self:
-        """From `target=source` and `target=value` words; UsageError says which is wrong.
+        """Parse `target=source` and `target=value` arguments; UsageError names a wrong one.
 
-        `time_format` is s, ms, us or ns since 1970, iso, or a pattern of strptime; `zone` counts
-        where a time names none, and without it such a time is a UsageError when it comes.
+        `time_format` is s, ms, us or ns since 1970, iso, or a pattern of strptime. `zone` applies
+        to times that name no zone. Without `zone`, such a time raises UsageError when it is read.
 
         >>> rules = FieldMap.parse(["recipient=called"], ["gateway_id=smsc-1"], "s", "UTC")
         >>> rules.value({"called": "139", "sender": "1069", "event_time_ms": 1.5}, "f-1")
@@ -108,7 +112,7 @@ class FieldMap:
         return cls(targets, numbers, described)
 
     def require(self, file: str, names: Sequence[str]) -> None:
-        """Return if these columns give an event; UsageError names what is missing, and the way."""
+        """Check that these columns give an event; UsageError names the missing fields."""
         given = set(self.constants)
         for source, targets in self.targets.items():
             if source in names:
@@ -130,9 +134,10 @@ class FieldMap:
         raise UsageError(sentence)
 
     def value(self, row: Mapping[str, Any], message_id: str = "") -> dict[str, Any]:
-        """A value of `sms.delivery.v1`. Empty fields are absent ones; UnmappableError says why not.
+        """Return a row as a value of `sms.delivery.v1`; empty fields are left out.
 
-        `message_id` stands in where the row has none; without it that field is absent too.
+        `message_id` is used if the row has no message id. If both are missing, the field is left
+        out. Raises UnmappableError with the reason if the row cannot be mapped.
         """
         value: dict[str, Any] = {"schema_version": 1, **self.constants}
         wanted = self.targets.get
@@ -141,7 +146,9 @@ class FieldMap:
             if targets is None or found is None or found == "":
                 continue
             for target, convert in targets:
-                if convert is str and type(found) is str:  # most are; a call costs as much again
+                # Most fields are strings. Without this shortcut, the extra call doubles the time
+                # per field.
+                if convert is str and type(found) is str:
                     value[target] = found
                     continue
                 try:
@@ -170,7 +177,7 @@ def _pair(word: str) -> tuple[str, str]:
 
 
 def _bounded(read: Callable[[Any], int]) -> Callable[[Any], int]:
-    """Refuse what is past every clock: digits without end are more than a division can hold."""
+    """Refuse times beyond any real clock; a longer number would overflow later."""
 
     def bounded(written: Any) -> int:
         at_ms = read(written)
@@ -182,7 +189,7 @@ def _bounded(read: Callable[[Any], int]) -> Callable[[Any], int]:
 
 
 def _reader(time_format: str, zone: str | None) -> Callable[[Any], int]:
-    """Make the function that turns a time into milliseconds."""
+    """Return the function that converts a time to milliseconds UTC."""
     local = UTC if zone == "UTC" else None if zone is None else zone_named(zone)
     if zone is not None and local is None:
         raise UsageError(tr("no time zone {zone!r}").format(zone=zone))
@@ -194,7 +201,7 @@ def _reader(time_format: str, zone: str | None) -> Callable[[Any], int]:
         if time_format == "iso":
             moment = datetime.fromisoformat(text)
         else:
-            moment = datetime.strptime(text, time_format)  # noqa: DTZ007 - the zone follows
+            moment = datetime.strptime(text, time_format)  # noqa: DTZ007 - the zone is set below
         if moment.tzinfo is None:
             if local is None:
                 raise UsageError(

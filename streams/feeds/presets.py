@@ -1,4 +1,4 @@
-"""Layouts of call detail records as gateways write them, for `feed csv --preset`."""
+"""Column layouts of call detail records of known gateways, for `feed csv --preset`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """Values of the options of `feed csv`. Options that are given count more."""
+    """Values for the options of `feed csv`. Options given on the command line take precedence."""
 
     about: str
     maps: tuple[str, ...]
@@ -23,8 +23,8 @@ class Preset:
 
 PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
     {
-        # CdrGenerator of RestComm's smscgateway (7.x): no head line, 29 fields, the text's first 20
-        # characters; a line for each attempt, and for receipts too.
+        # CdrGenerator of RestComm's smscgateway (7.x): no header line, 29 fields, and only the
+        # first 20 characters of the text. Each delivery attempt is a line, and receipts are too.
         "restcomm": Preset(
             "cdr.log of the RestComm SMSC gateway",
             (
@@ -48,7 +48,7 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
             ),
             only={"message_type": frozenset({"message"})},
         ),
-        # The table that Jasmin's logger of submissions fills, exported with its head line.
+        # The table that Jasmin's submission logger fills, exported with a header line.
         "jasmin": Preset(
             "submit_log of Jasmin, exported with its head line",
             (
@@ -63,8 +63,8 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
             ),
             "%Y-%m-%d %H:%M:%S",
         ),
-        # The table that Kannel's sqlbox moves what is sent to, exported with its head line. Texts
-        # are escaped as in a URL; times are seconds.
+        # The table to which Kannel's sqlbox moves sent messages, exported with a header line. Texts
+        # are URL-encoded; times are in seconds.
         "kannel": Preset(
             "sent_sms of Kannel's sqlbox, exported with its head line",
             (

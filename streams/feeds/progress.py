@@ -1,8 +1,9 @@
-"""Progress through files: beside each stands `<file>.progress`, and `<file>.rejects`.
+"""Remembers how far each file is published, in `<file>.progress` and `<file>.rejects` beside it.
 
-A file is known by what is in it: as far as it is published its first and last bytes must be the
-same. Another file of the same name, a file cut and written anew, tomorrow's file: each starts from
-nothing. A file that was renamed by a rotation is found by its inode.
+A file is recognised by its content: the first and last bytes of the published part must be
+unchanged. A different file of the same name starts from the beginning, for example a file that was
+truncated and rewritten, or tomorrow's file. A file that was renamed by log rotation is found by its
+inode.
 """
 
 from __future__ import annotations
@@ -22,25 +23,25 @@ from streams.files import replace_file, unwritten
 from streams.language import tr
 from streams.wire.version import UNDECODABLE
 
-FILES_MAX: Final = 8  # of one name that are remembered: rotations keep a few
-PART_BYTES: Final = 1 << 20  # of the beginning and of the end of what is published
+FILES_MAX: Final = 8  # Files of one name that are remembered; a rotation keeps only a few.
+PART_BYTES: Final = 1 << 20  # Bytes hashed at the beginning and at the end of the published part.
 
 
 class FilePlace(msgspec.Struct, frozen=True):
-    """Up to where one file is published, and by which rules."""
+    """The position up to which one file is published, and the mapping rules that applied."""
 
-    fingerprint: str  # of its first lines: part of its records' ids
+    fingerprint: str  # Hash of its first lines; part of the ids of its records.
     device: int
     inode: int
     offset: int  # bytes
     lines: int
-    raw: int  # bytes of the file on disk, packed or not, that `hashed` is about
-    hashed: str  # of the first and last of those
+    raw: int  # Number of bytes on disk (compressed or not) that `hashed` covers.
+    hashed: str  # Hash of the first and last bytes of that part.
     rules: str
 
 
 class RejectedRow(msgspec.Struct, frozen=True):
-    """The place of a record that could not be published, and why; nothing of the record itself."""
+    """The position of a record that could not be published, and the reason; none of its content."""
 
     fingerprint: str
     file: str
@@ -55,12 +56,12 @@ class _Kept(msgspec.Struct):
 
 
 class Progress:
-    """The places that are remembered of the files of one name."""
+    """The remembered positions of all files that had one name."""
 
     def __init__(self, file: Path, stream: IO[bytes], *, headed: bool, remember: bool) -> None:
-        """`stream` is the open file, unpacked; `headed` says that its first line is no record.
+        """`stream` is the open file, decompressed; `headed`: its first line is not a record.
 
-        Without `remember` nothing is known and nothing is written.
+        Without `remember`, no position is known and nothing is written.
         """
         self._remember = remember
         self._file = file
@@ -73,14 +74,15 @@ class Progress:
         self.fingerprint = fingerprint(stream, 1 + headed)
 
     def read(self) -> FilePlace | None:
-        """Return up to where this file is published; None if nothing of it is."""
+        """Return the position up to which this file is published; None if nothing of it is."""
         if not self._remember:
             return None
         for place in _places(self._path):
             if self._same(place):
                 return place
-        # A file that was renamed by whoever rotates it: cdr.csv is cdr.csv.1 now. Its new name
-        # begins with the old one, so that no folder of thousands is searched.
+        # The file may have been renamed by rotation, for example from cdr.csv to cdr.csv.1. The new
+        # name begins with the old name. So only prefixes of the name are tried, and a folder with
+        # thousands of files is not searched.
         name = self._file.name
         for length in range(len(name) - 1, 0, -1):
             for place in _places(self._file.with_name(f"{name[:length]}.progress")):
@@ -90,7 +92,7 @@ class Progress:
         return None
 
     def write(self, offset: int, lines: int, rules: str) -> None:
-        """Remember it; what was remembered stands until the new is whole on disk."""
+        """Store the position. The old one stays valid until the new one is completely on disk."""
         if not self._remember:
             return
         raw = os.fstat(self._disk).st_size if self._packed else offset
@@ -108,12 +110,12 @@ class Progress:
         _replace(self._path, msgspec.json.encode(_Kept([place, *others][:FILES_MAX])) + b"\n")
 
     def rejects(self) -> list[RejectedRow]:
-        """The records of this file that were not published, in their order."""
+        """Return the records of this file that were not published, in file order."""
         found = {each.start: each for each in self._rejects() if self._mine(each)}
         return [found[start] for start in sorted(found)]
 
     def reject(self, rejects: Iterable[RejectedRow]) -> None:
-        """Add to them."""
+        """Append records to the rejects."""
         lines = b"".join(msgspec.json.encode(each) + b"\n" for each in rejects)
         if lines and self._remember:
             with _writable(self.rejects_path), self.rejects_path.open("ab") as out:
@@ -122,7 +124,7 @@ class Progress:
                 os.fsync(out.fileno())
 
     def keep(self, rejects: Iterable[RejectedRow]) -> None:
-        """Let these be all of this file; those of other files of its name stay."""
+        """Replace the rejects of this file; the rejects of other files of its name stay."""
         others = [each for each in self._rejects() if not self._mine(each)]
         kept = [*others, *rejects]
         if kept:
@@ -146,7 +148,7 @@ class Progress:
             try:
                 yield msgspec.json.decode(line, type=RejectedRow)
             except UNDECODABLE:
-                continue  # half written, when somebody pulled the plug
+                continue  # An incomplete line, left by a power failure or crash.
 
     def _same(self, place: FilePlace) -> bool:
         return (
@@ -155,9 +157,10 @@ class Progress:
 
 
 def fingerprint(stream: IO[bytes], lines: int) -> str:
-    """Sixteen hex digits of the first lines: they stay when a file grows or moves.
+    """Return sixteen hex digits that identify a file; they stay the same if it grows or moves.
 
-    Those up to the first record are whole when it is published. Leaves the stream anywhere.
+    The hash covers the first `lines` lines. These are complete once a record is published. The
+    position of the stream changes.
     """
     stream.seek(0)
     digest = hashlib.blake2b(digest_size=8)
@@ -165,14 +168,14 @@ def fingerprint(stream: IO[bytes], lines: int) -> str:
         for _ in range(lines):
             digest.update(stream.readline(PART_BYTES))
     except (EOFError, OSError, zlib.error):
-        pass  # a packed file that is cut short, or damaged; reading it says so
+        pass  # A truncated or damaged compressed file; reading its lines reports the error.
     return digest.hexdigest()
 
 
 def hashed(disk: int, length: int) -> str:
-    """A hash of the first and last of the first `length` bytes of an open file.
+    """Return a hash of the start and the end of the first `length` bytes of an open file.
 
-    Empty if it has not so many. Where the file is read goes on undisturbed.
+    Empty if the file is shorter. The read position of the file does not change.
     """
     digest = hashlib.blake2b(digest_size=16)
     for start in (0, max(0, length - PART_BYTES)):
@@ -198,7 +201,7 @@ def _replace(path: Path, content: bytes) -> None:
 
 @contextmanager
 def _writable(path: Path) -> Iterator[None]:
-    """Turn a failure to write into a sentence."""
+    """Turn an OSError on write into an error with one sentence."""
     try:
         yield
     except OSError as error:

@@ -1,9 +1,10 @@
-"""Submissions that gateways report into a Redis stream -> `sms.delivery.v1`.
+"""Publishes the submissions that gateways write to a Redis stream as `sms.delivery.v1`.
 
-An entry is acknowledged, and removed, after Kafka has it; a crash in between publishes it twice,
-which changes no decision. One that is too large for Kafka, and would be so at each new start, is
-counted as unreadable, named in the log by its id, and passed over. The stream is bounded by whoever
-writes it: a feed that is away too long loses the oldest reports, never a message.
+An entry is acknowledged and removed after Kafka has it. A crash in between publishes the entry
+twice, which changes no decision. An entry that is too large for Kafka would fail again at each new
+start. Therefore it is counted as unreadable, logged by its id, and skipped. The writers bound the
+length of the stream. A feed that is down too long loses the oldest reports, but no message to a
+subscriber is lost.
 """
 
 from __future__ import annotations
@@ -32,15 +33,18 @@ log = logging.getLogger(__name__)
 GROUP: Final = "otpguard-feed"
 READ_COUNT: Final = 1_000
 BLOCK_MS: Final = 500
-CLAIM_MS: Final = 60_000  # what another consumer took so long ago and never finished is ours
+# Milliseconds after which unfinished entries of another consumer are claimed.
+CLAIM_MS: Final = 60_000
 PAUSE_S: Final = 1.0
-SOCKET_S: Final = 5.0  # over BLOCK_MS
+SOCKET_S: Final = 5.0  # Seconds; must exceed BLOCK_MS.
 
 _TOO_LARGE: Final = (MessageSizeTooLargeError, RecordListTooLargeError)
-"""Errors of one record: what is too large together with others the client sends in parts."""
+"""Errors that concern one record only. If several records are too large together, the client sends
+them in parts."""
 
 Entries = Sequence[tuple[bytes, dict[bytes, bytes] | None]]
-"""Ids and fields; None where the stream was cut before we were done with the entry."""
+"""Ids and fields of entries. The fields are None if the stream was trimmed before the feed had
+finished the entry."""
 
 
 class _Recipient(msgspec.Struct):
@@ -51,16 +55,16 @@ _recipient: Final = msgspec.json.Decoder(_Recipient).decode
 
 
 class _Sent(NamedTuple):
-    """An entry that was handed over."""
+    """An entry that was given to the producer."""
 
     identity: bytes
-    octets: int  # of key and value
-    outcome: str  # once Kafka has it
-    answer: Any  # Kafka's, in the future; None if the client refused the entry
+    octets: int  # Bytes of key and value together.
+    outcome: str  # The outcome to count after Kafka has acknowledged the entry.
+    answer: Any  # The producer's future; None if the client refused the entry.
 
 
 class RedisFeed:
-    """One consumer of the group; several may share a stream."""
+    """One consumer of the consumer group; several may share a stream."""
 
     def __init__(
         self,
@@ -83,11 +87,12 @@ class RedisFeed:
         self._claim_at = 0.0
 
     def run(self, stop: threading.Event) -> None:
-        """Until told to stop.
+        """Forward entries until `stop` is set.
 
-        Raises UnavailableError if Kafka takes nothing: a restart may help, and loses nothing.
+        Raises UnavailableError if Kafka accepts nothing: a restart may help, and loses nothing.
         """
-        mine: str | None = "0"  # what we took before a crash and did not finish
+        # First read the entries that this consumer took before a crash and did not finish.
+        mine: str | None = "0"
         while not stop.is_set():
             try:
                 if mine is not None:
@@ -118,7 +123,7 @@ class RedisFeed:
         )
         if not answer:
             return ()
-        # RESP2 gives a list of pairs, RESP3 a mapping to lists of lists.
+        # RESP2 returns a list of pairs, RESP3 a mapping to lists of lists.
         return answer[0][1] if isinstance(answer, list) else next(iter(answer.values()))[0]
 
     def _claim(self) -> Entries:
@@ -128,11 +133,12 @@ class RedisFeed:
         return entries
 
     def _forward(self, entries: Entries) -> None:
-        """Publish, wait until Kafka has all that it can take, then acknowledge.
+        """Publish entries, wait until Kafka has all that it can accept, then acknowledge them.
 
-        Raises UnavailableError if it takes nothing, or nothing more: what its topic finds too large
-        ends an idempotent producer and all that this one had in hand, under the same error. Only
-        the largest of these is surely at fault; it is passed over, and the next start goes on.
+        Raises UnavailableError if Kafka accepts nothing, or nothing more. If the topic refuses a
+        record as too large, an idempotent producer fails: all its pending records get the same
+        error. Only the largest of these records is certainly too large. That record is skipped, and
+        the next start continues after it.
         """
         if not entries:
             return
@@ -161,7 +167,8 @@ class RedisFeed:
         for outcome, count in outcomes.items():
             self._metrics.add("feed_events_total", count, outcome=outcome)
         if large:
-            with suppress(redis.RedisError):  # with this producer others would fail too
+            # The producer has failed, so further records would fail too.
+            with suppress(redis.RedisError):
                 self._acknowledge(done)
             raise unusable(tr("cannot publish"), large[0][1])
         self._acknowledge(done)
@@ -173,9 +180,10 @@ class RedisFeed:
             pipe.execute()
 
     def _publish(self, identity: bytes, fields: Mapping[bytes, bytes]) -> _Sent:
-        """Hand over as it is: what is wrong with it the worker says, with a dead letter."""
+        """Publish an entry unchanged: the worker writes a dead letter for an invalid one."""
         value, outcome = fields.get(b"value", b""), "published"
-        if is_listed(value):  # the platform agent's own: not even as it is
+        # Only the platform agent may publish hot lists, so the value is dropped.
+        if is_listed(value):
             value = b""
         try:
             written = _recipient(value).recipient

@@ -1,7 +1,7 @@
-"""Whole lines of a file that may still be written, and the records in them. Pure but for the file.
+"""Splits a file that may still grow into complete lines, and these into records.
 
-A line counts once its end is there. A quoted field may hold line ends; a stray quote costs its own
-line and none of its neighbours.
+Pure apart from reading the file. A line counts once its line end is there. A quoted field may
+contain line ends. A stray quote spoils its own line only, not the lines around it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from streams.feeds.mapping import delimiter_in
 from streams.language import tr
 from streams.limits import VALUE_BYTES_MAX
 
-LINE_BYTES_MAX: Final = VALUE_BYTES_MAX  # a longer one could not be published either
+LINE_BYTES_MAX: Final = VALUE_BYTES_MAX  # A longer line could not be published either.
 EVENT_BYTES_MAX: Final = 1_000_000
-"""Of one event: about what Kafka takes where nobody set another bound. A larger one would stop the
-feed at each new start."""
+"""Maximum size of one event: about Kafka's default maximum record size. A larger event would stop
+the feed at each new start."""
 JOINED_MAX: Final = 16
-"""Lines of one record at most: a text of 255 parts has few line ends, and each line with an open
-quote looks so far ahead."""
+"""Maximum number of lines of one record. Even a text of 255 parts has few line ends, and each line
+with an open quote looks this far ahead."""
 
 _NO_DELIMITERS: Final = frozenset('\r\n"')
 
@@ -32,19 +32,19 @@ TOO_LONG: Final = f"the line is longer than {LINE_BYTES_MAX} bytes"
 OPEN: Final = "a quote is opened and not closed"
 LOOSE_END: Final = "a line end outside quotes"
 REASONS: Final = (TOO_LONG, OPEN, LOOSE_END)
-"""Reasons for which a line is no row of the file, as they are counted; translated where shown."""
+"""Reasons for which a line is not a row, as they are counted; translated when displayed."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileLayout:
-    """Delimiter, encoding and names. `columns` name the fields of a file without a head line."""
+    """Delimiter, encoding and column names; `columns` is for a file without a header line."""
 
     columns: tuple[str, ...] | None = None
     delimiter: str = ","
     encoding: str = "utf-8"
 
     def __post_init__(self) -> None:
-        """Raise UsageError if lines could not be told apart, or not be split."""
+        """Raise UsageError if this encoding or delimiter cannot split a file."""
         try:
             plain = "\n".encode(self.encoding)
             csv.reader([], delimiter=self.delimiter)
@@ -73,7 +73,10 @@ class FileLayout:
 
 @dataclass(frozen=True, slots=True)
 class FileLine:
-    """A whole line with its end, or None in its place if it is too long; `start` is in bytes."""
+    """A complete line with its line end, and its number, start and end (bytes) in the file.
+
+    `data` is None if the line is too long.
+    """
 
     number: int
     start: int
@@ -83,9 +86,9 @@ class FileLine:
 
 @dataclass(frozen=True, slots=True)
 class RowRecord:
-    """One record: its fields, or None and the reason why it has none. Empty lines are none."""
+    """One record: its fields, or None and the reason. Empty lines are not records."""
 
-    number: int  # of its first line, from 1
+    number: int  # Number of its first line, from 1.
     start: int  # bytes
     end: int
     fields: Sequence[str] | None
@@ -93,10 +96,10 @@ class RowRecord:
 
 
 class Lines:
-    """The whole lines of a stream from where it stands, which is byte `start`, after n lines.
+    """The complete lines of a stream from its position: byte `start`, after `number` lines.
 
-    `finished` says that the last line counts without an end too. Raises UsageError if a packed file
-    is damaged; one that is cut short is like one that is still written, and `waiting` is not 0.
+    `finished`: the last line counts even without a line end. Raises UsageError if a compressed file
+    is damaged. A truncated compressed file counts as still being written; `waiting` is then not 0.
     """
 
     def __init__(
@@ -108,14 +111,14 @@ class Lines:
         self._back: deque[FileLine] = deque()
         self.finished = finished
         self._is_cut = False
-        self.waiting = 0  # bytes of a last line that has no end yet
+        self.waiting = 0  # Bytes of a last line that has no end yet.
 
     def __iter__(self) -> Iterator[FileLine]:
         while (line := self.take()) is not None:
             yield line
 
     def take(self) -> FileLine | None:
-        """The next line, if it is whole."""
+        """Return the next line if it is complete, else None."""
         if self._back:
             return self._back.popleft()
         data = self._read()
@@ -123,7 +126,7 @@ class Lines:
             self.waiting = len(data) or self._is_cut
             return None
         length, kept = len(data), data if len(data) <= LINE_BYTES_MAX else None
-        while data and data[-1:] != b"\n":  # nothing of a line that is too long is kept
+        while data and data[-1:] != b"\n":  # The content of a line that is too long is not stored.
             data = self._read()
             length += len(data)
             if not data and kept is None and not self.finished:
@@ -135,13 +138,13 @@ class Lines:
         return line
 
     def give_back(self, lines: Sequence[FileLine]) -> None:
-        """Take these again first."""
+        """Put lines back; `take` returns them first."""
         self._back.extendleft(reversed(lines))
 
     def _read(self) -> bytes:
         try:
             return self._stream.readline(LINE_BYTES_MAX + 1)
-        except EOFError:  # a packed file that is cut short, or still written
+        except EOFError:  # A compressed file that is truncated or still being written.
             self.finished, self._is_cut = False, True
             return b""
         except (OSError, zlib.error) as error:
@@ -155,9 +158,10 @@ class Lines:
 def records(
     lines: Lines, layout: FileLayout, width: int, counts: Callable[[Sequence[str]], bool]
 ) -> Iterator[RowRecord]:
-    """Records of `width` fields. `counts` says whether fields are a record that can be used.
+    """Yield records of `width` fields.
 
-    It is asked about lines that another's open quote would take in.
+    `counts` returns true if fields make a usable record. It is called for lines that an open quote
+    in an earlier line would swallow.
     """
     for line in lines:
         text, reason = _text(line, layout.encoding)
@@ -175,7 +179,10 @@ def records(
 
 
 def head(lines: Lines, layout: FileLayout) -> tuple[str, ...] | None:
-    """The names in the first line; None if it is not whole. Raise UsageError if they are none."""
+    """Return the names in the first line; None if that line is incomplete.
+
+    Raise UsageError if the line has no names.
+    """
     line = lines.take()
     if line is None:
         return None
@@ -198,7 +205,7 @@ def head(lines: Lines, layout: FileLayout) -> tuple[str, ...] | None:
 
 
 def column_names(names: Sequence[str]) -> tuple[str, ...]:
-    """The names of a head line without the blanks around them. Raise UsageError if two are one."""
+    """Return the names of a header line, stripped of blanks; raise UsageError for duplicates."""
     stripped = tuple(name.strip() for name in names)
     twice = sorted({name for name in stripped if stripped.count(name) > 1})
     if twice:
@@ -216,9 +223,9 @@ def _joined(
     width: int,
     counts: Callable[[Sequence[str]], bool],
 ) -> RowRecord | None:
-    """The record whose quoted field goes on in the next lines; None while those are awaited.
+    """Join a record whose quoted field continues in the next lines; None if they are incomplete.
 
-    If there is none, the record of the first line alone, which says so.
+    If the lines do not make a record, return the first line alone, marked as an open quote.
     """
     taken: list[FileLine] = []
     while len(taken) < JOINED_MAX:
@@ -234,7 +241,7 @@ def _joined(
             break
         alone, _ = _split(more, layout.delimiter, width)
         if alone and counts(alone):
-            break  # a record of its own: the quote before it is a stray one
+            break  # This line is a record of its own, so the quote before it is stray.
         text += more
         fields, reason = _split(text, layout.delimiter, width)
         if fields:
@@ -257,7 +264,7 @@ def _text(line: FileLine, encoding: str) -> tuple[str | None, str]:
 
 
 def _split(text: str, delimiter: str, width: int | None) -> tuple[list[str] | None, str]:
-    """The fields of one record; an empty line has none. Without them, the reason."""
+    """Return the fields of one record (none for an empty line), or None and the reason."""
     try:
         rows = list(csv.reader(_ended(text), delimiter=delimiter, strict=True))
     except csv.Error as error:
@@ -269,13 +276,13 @@ def _split(text: str, delimiter: str, width: int | None) -> tuple[list[str] | No
     if width is None or not fields:
         return fields, ""
     while len(fields) > width and not fields[-1]:
-        fields.pop()  # a delimiter at the end of the line
+        fields.pop()  # The line ends with a delimiter.
     if len(fields) != width:
         return None, f"{len(fields)} fields, not {width}"
     return fields, ""
 
 
 def _ended(text: str) -> list[str]:
-    """One record's lines for the reader, without the last one's end."""
+    """Return the lines of one record for the CSV reader, the last one without its line end."""
     lines = text.removesuffix("\n").removesuffix("\r").split("\n")
     return [*(f"{line}\n" for line in lines[:-1]), lines[-1]]

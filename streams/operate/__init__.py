@@ -1,1 +1,1 @@
-"""Commands for those who run it: why, what was refused, is all well, what would have been."""
+"""Commands for operators: explain decisions, read dead letters, check health, and more."""

@@ -1,9 +1,10 @@
-"""The audit of people's words: written before they are said, chained, kept until Kafka has it.
+"""The audit log of people's commands: records are chained, and stored until Kafka has them.
 
-A chain has one writer, one login on one machine, and one audit, that of one installation. Its place
-(the next number, the hash of the record before, and what Kafka has not taken yet) is in a file, so
-that a word that is said while the audit cannot be written is not lost to it. Who acts need not be
-able to read the audit.
+A record is written before its command is published. A chain has one writer: one login on one
+machine, for the audit log of one installation. A file stores its state: the next number, the hash
+of the previous record, and the records that Kafka has not accepted yet. A command that is given
+while the audit topic cannot be written is therefore not lost to the audit log. A person who gives
+commands needs no right to read the audit log.
 """
 
 from __future__ import annotations
@@ -36,32 +37,36 @@ from streams.wire import (
 from streams.wire.version import UNDECODABLE
 
 WAIT_S: Final = 5.0
-"""A word that is in effect waits no longer for its audit; the next one brings it along."""
+"""Seconds. A command in effect waits no longer for its audit record; the next command delivers the
+record."""
 
 LOCK_S: Final = 1.0
-"""Nor for another command of the same login: then it begins a chain of its own."""
+"""Seconds to wait for another command of the same login. After that, this command starts a chain of
+its own."""
 
 PENDING_MAX: Final = 10_000
-"""Records that wait in a file; further ones are not kept, and a gap shows where they were."""
+"""Maximum number of records waiting in the file. Further records are dropped, and a gap in the
+numbers shows where they were."""
 
 
 class _Place(msgspec.Struct):
-    """A chain's file."""
+    """The stored state of a chain."""
 
     chain: str
     seq: int
     prev: str
-    pending: list[str]  # values of records, the oldest first
+    pending: list[str]  # Encoded records, oldest first.
 
 
 _place: Final = msgspec.json.Decoder(_Place).decode
 
 
 def folder_of(environment: Mapping[str, str], brokers: str, app_id: str) -> Path:
-    """Return where a login's chain for an audit is kept: `XDG_STATE_HOME`, else as the XDG says.
+    """Return the folder for a login's chain, under `XDG_STATE_HOME` or the XDG default.
 
-    Each installation has a folder of its own: what one cluster did not take is nothing to another.
-    A topic whose name is mended gets what waited for it.
+    Each installation has its own folder, because records for one cluster do not belong on another.
+    The name of the audit topic is not part of the folder's name. After a wrong topic name is
+    corrected, the waiting records are delivered to the new name.
 
     >>> str(folder_of({"XDG_STATE_HOME": "/var/lib/x"}, "b:9092,a:9092", "otpguard"))
     '/var/lib/x/otpguard/audit-74e5d3219993'
@@ -72,13 +77,14 @@ def folder_of(environment: Mapping[str, str], brokers: str, app_id: str) -> Path
 
 
 class AuditChain:
-    """One writer's chain. Nothing here raises because of a disk: what cannot be kept is in memory.
+    """The chain of one writer; use it in a `with` block.
 
-    Use it in a `with` block; another process of the same login begins its own chain meanwhile.
+    Disk errors never raise here: what cannot be stored stays in memory. Another process of the same
+    login that runs at the same time starts its own chain.
     """
 
     def __init__(self, folder: Path, login: str) -> None:
-        """`login` is the system's name of whoever writes, whatever it says of itself."""
+        """`login` is the system's name of the user, whatever name the user claims."""
         self._path = folder / "audit.json"
         self._name = f"cli/{socket.gethostname()}/{login}"[:100]
         self._lock: int | None = None
@@ -103,21 +109,21 @@ class AuditChain:
 
     @property
     def kept(self) -> bool:
-        """True if what is pending outlives this process."""
+        """True if the pending records survive the end of this process."""
         return self._lock is not None
 
     @property
     def path(self) -> Path:
-        """The file that it is kept in."""
+        """The file of the chain."""
         return self._path
 
     @property
     def pending(self) -> tuple[bytes, ...]:
-        """Values that Kafka has not taken yet, the oldest first."""
+        """Encoded records that Kafka has not accepted yet, oldest first."""
         return tuple(value.encode() for value in self._held.pending)
 
     def append(self, **fields: Any) -> None:
-        """Add a record; the fields are those of an `AuditRecord` but chain, seq and prev."""
+        """Append a record; `fields` are those of `AuditRecord` except chain, seq and prev."""
         held = self._held
         record = AuditRecord(chain=held.chain, seq=held.seq, prev=held.prev, **fields)
         value = encode_audit(record)
@@ -128,16 +134,17 @@ class AuditChain:
         self._keep()
 
     def taken(self, number: int) -> None:
-        """Forget the oldest records that are pending: Kafka has them."""
+        """Remove the oldest pending records, because Kafka has them."""
         del self._held.pending[:number]
         self._keep()
 
     def key(self) -> bytes:
-        """The key of its records."""
+        """Return the key of the chain's records."""
         return self._held.chain.encode()
 
     def _fresh(self) -> _Place:
-        # A name of its own: a file that was lost must not make two records of one number.
+        # Each new chain has its own random name: after the loss of a file, no two records may have
+        # the same number.
         name = f"{self._name}/{secrets.token_hex(4)}"
         return _Place(name, 0, chain_start(name), [])
 
@@ -165,7 +172,7 @@ def _locked(lock: int) -> bool:
 
 
 def deliver(chain: AuditChain, clients: Mapping[str, Any], topic: str) -> None:
-    """Give Kafka what is pending. Raise UnavailableError if it does not take it now."""
+    """Publish the pending records. Raise UnavailableError if Kafka does not accept them now."""
     from kafka import KafkaConsumer, KafkaProducer  # noqa: PLC0415 - start-up time
     from kafka.errors import KafkaError  # noqa: PLC0415
 
@@ -195,14 +202,14 @@ def deliver(chain: AuditChain, clients: Mapping[str, Any], topic: str) -> None:
 def reported(
     login: str, environment: Mapping[str, str], brokers: str, app_id: str
 ) -> Iterator[AuditChain]:
-    """Yield the chain of this login on this machine for the audit of an installation."""
+    """Yield the chain of this login on this machine for the audit log of an installation."""
     with AuditChain(folder_of(environment, brokers, app_id), login) as chain:
         yield chain
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong with an audit."""
+    """One defect of an audit log."""
 
     offset: int
     chain: str
@@ -211,7 +218,7 @@ class Fault:
 
 @dataclass(slots=True)
 class Verified:
-    """The findings about a whole audit. `heads` are the newest number and hash of each chain."""
+    """The findings for a whole audit log; `heads`: newest number and hash of each chain."""
 
     records: int = 0
     faults: list[Fault] = field(default_factory=list)
@@ -221,10 +228,10 @@ class Verified:
 def verify(
     found: Iterable[tuple[int, bytes]], first: int, anchors: Mapping[str, tuple[int, str]]
 ) -> Verified:
-    """Check the chains of an audit, of offsets and values in the order of the topic.
+    """Check the chains of an audit log, given offsets and values in topic order.
 
-    `first` is the first offset that the topic has: past 0 retention may have taken the beginnings
-    of chains. `anchors` are heads of an earlier look: what was there then must be there still.
+    `first` is the first offset of the topic. If it is not 0, retention may have deleted the
+    beginnings of chains. `anchors` are heads from an earlier check: these records must still exist.
     """
     done = Verified()
     sought = {(chain, seq): digest for chain, (seq, digest) in anchors.items()}
@@ -259,7 +266,7 @@ def verify(
 def _linked(
     head: tuple[int, str] | None, record: AuditRecord, digest: str, *, cut: bool
 ) -> str | None:
-    """Say what is wrong between a record and the one before it in its chain."""
+    """Return the defect between a record and the previous one in its chain, or None."""
     if head is None:
         begins = record.seq == 0 and record.prev == chain_start(record.chain)
         if begins or (cut and record.seq > 0):
@@ -274,6 +281,6 @@ def _linked(
         return tr("records {first} to {last} of the chain are missing").format(
             first=seq + 1, last=record.seq - 1
         )
-    if digest == before:  # a retry may write one twice
+    if digest == before:  # A retry may write a record twice.
         return None
     return tr("another record {seq} of the chain was there before").format(seq=record.seq)

@@ -1,7 +1,7 @@
-"""The operator's words, saved to a file and said again: what no log of events makes anew.
+"""Saves operators' overrides to a file and restores them, since nothing else can rebuild them.
 
-Checkpoints are made anew from the input, leases end by themselves, episodes and acknowledgements
-are history. Exemptions, allowed platforms and the switch are known from these topics alone.
+Checkpoints can be rebuilt from the input, leases expire, and episodes and acknowledgements are
+history. Only these topics contain exemptions, allowed platforms and the kill switch.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ FORM: Final = "otpguard.words/1"
 
 @dataclass(frozen=True, slots=True)
 class RestoredWords:
-    """Counts of one file's words."""
+    """Counts of the overrides in one file."""
 
     said: int
-    standing: int  # left alone: there is a word of that key already, and it may be newer
+    standing: int  # Not published: an override with this key exists, and may be newer.
 
 
 def saved(clients: Mapping[str, Any], topics: Iterable[str]) -> Iterator[str]:
-    """Yield a line of JSON for each word that stands, after one that names the form.
+    """Yield one line of JSON for each override in force, after a line that names the format.
 
-    Words of a newer program stand too, and are saved as they are: that program can restore them.
-    Raise ConfigError or UnavailableError if a topic cannot be read.
+    Overrides of a newer program are saved unchanged; that program can restore them. Raise
+    ConfigError or UnavailableError if a topic cannot be read.
     """
     yield json.dumps({"form": FORM})
     for topic in dict.fromkeys(topics):
@@ -56,12 +56,12 @@ def saved(clients: Mapping[str, Any], topics: Iterable[str]) -> Iterator[str]:
 def restore(
     clients: Mapping[str, Any], lines: Iterable[str], override: str, everyone: str
 ) -> RestoredWords:
-    """Say the words of a file again that have no successor, each on the topic where it belongs.
+    """Publish the overrides of a file again, each to its topic, unless its key exists.
 
-    Whatever has a word's key is its successor, even if only a newer program can read it. Raise
-    UsageError, before anything is said, if the file is none of ours or a word is no word;
-    ConfigError or UnavailableError if a topic cannot be read or written. A word that the broker
-    refuses raises too, once all others are written.
+    Any record with the same key replaces an override, even a record that only a newer program can
+    read. Raise UsageError, before anything is published, if the file has another format or a line
+    is not an override. Raise ConfigError or UnavailableError if a topic cannot be read or written.
+    If the broker refuses an override, the error is raised after all others are written.
     """
     words = list(_words(lines))
     standing = {
@@ -77,7 +77,8 @@ def restore(
                 try:
                     producer.send(topic, encode_override(word), key=key).get(10)
                     said += 1
-                except BrokerResponseError as error:  # this word alone: the others are restored
+                # Only this override is refused; the others are still restored.
+                except BrokerResponseError as error:
                     refused = error
         if refused is not None:
             raise refused
@@ -115,7 +116,7 @@ def _words(lines: Iterable[str]) -> Iterator[Override]:
 
 
 def _is_word(value: bytes) -> bool:
-    """Tell if a value is a word, of this program or of a newer one."""
+    """Return true if a value is an override, of this program's version or a newer one."""
     try:
         decode_override(value)
     except VersionError:

@@ -1,4 +1,4 @@
-"""The workers' distance to what was sent: whatever is told of a number is as old as that."""
+"""Measures how far the workers are behind the input: all figures shown are that old."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from streams.operate.doctor import BEHIND_S
 
 
 def events_behind(settings: Settings, now_ms: int) -> int | None:
-    """Events older than a healthy worker's last checkpoint that none has; None: not to be seen."""
+    """Return the number of late events that are in no checkpoint; None if it cannot be read.
+
+    An event is late if it is older than the last checkpoint of a healthy worker (`BEHIND_S`).
+    `now_ms` is UTC.
+    """
     before_ms = now_ms - int(BEHIND_S * 1000)
     try:
         with Cluster(settings.kafka) as cluster:

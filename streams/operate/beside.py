@@ -1,6 +1,6 @@
-"""Checks of what a process needs beside Kafka: the case store, certificates, texts for victims.
+"""Checks what a process needs besides Kafka: case store, certificates, texts for victims.
 
-Only looks: a store is neither made nor migrated, nothing is sent.
+The checks only read: they do not create or migrate a store, and send nothing.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 State = Literal["ok", "warn", "bad", "unknown"]
 
 EXPIRES_DAYS: Final = 14
-"""A certificate with less than this left is told; chosen, as those that renew themselves do it at
-a third of 90 days."""
+"""Days left from which a certificate is reported. Chosen because certificates that renew themselves
+do so at a third of 90 days."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check. `remedy` is empty if there is nothing to do."""
+    """The result of one check. `remedy` is empty if there is nothing to do."""
 
     check: str
     state: State
@@ -37,7 +37,7 @@ class Check:
 
 
 def tried(check: str, look: Callable[[], Check]) -> Check:
-    """Return what `look` finds; what it raises is bad."""
+    """Return the result of `look`; an OtpguardError becomes a check with state "bad"."""
     try:
         return look()
     except OtpguardError as error:
@@ -45,7 +45,7 @@ def tried(check: str, look: Callable[[], Check]) -> Check:
 
 
 def examine_role(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
-    """Yield the findings for a role of `streams.cluster.rights`; none if it needs no more."""
+    """Yield the checks for a role of `streams.cluster.rights`; none if it needs only Kafka."""
     if role in ("desk", "signal"):
         yield tried("store", lambda: _store(settings, now_ms))
     if role == "desk":
@@ -58,7 +58,8 @@ def examine_role(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
 
 def _store(settings: Settings, now_ms: int) -> Check:
     try:
-        import_module("streams.desk.store.accounts")  # it needs an extra, and so does the next
+        # This import and the next need an optional dependency.
+        import_module("streams.desk.store.accounts")
         import_module("streams.desk.store.migrate")
         from streams.desk.store.opening import read_ms, there  # noqa: PLC0415 - start-up time
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""Campaigns for people: read from their topic, in a list and one by one."""
+"""Reads campaigns from their topic and shows them to people, in a list or one by one."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from streams.wire import decode_campaign
 
 
 def newest(clients: Mapping[str, Any], topic: str) -> list[Campaign]:
-    """Return every campaign as it was told last, in the order in which they began.
+    """Return the newest record of every campaign, in the order in which they began.
 
-    Raise what `streams.cluster.read.reading` raises.
+    Raises what `streams.cluster.read.reading` raises.
     """
     found = readable(newest_records(clients, topic).values(), decode_campaign)
     return sorted(found, key=lambda each: (each.opened_ms, each.campaign_id))
 
 
 def campaign_row(campaign: Campaign) -> dict[str, Any]:
-    """One line of a list."""
+    """Return one row of a list of campaigns."""
     return {
         "campaign": campaign.campaign_id,
         "state": "open" if campaign.open else "over",
@@ -37,7 +37,7 @@ def campaign_row(campaign: Campaign) -> dict[str, Any]:
 
 
 def campaign_lines(campaign: Campaign) -> Iterator[str]:
-    """One campaign, in lines for a person."""
+    """Yield the lines that show one campaign to a person."""
     yield campaign.campaign_id
     span = {"start": moment(campaign.start_ms), "last": moment(campaign.end_ms)}
     if campaign.open:
@@ -74,5 +74,5 @@ def campaign_lines(campaign: Campaign) -> Iterator[str]:
 
 
 def find_campaign(found: Iterable[Campaign], named: str) -> Campaign | None:
-    """The campaign of this id, or None."""
+    """Return the campaign with this id, or None."""
     return next((each for each in found if each.campaign_id == named), None)

@@ -1,6 +1,6 @@
-"""A small flood of our own on reserved numbers, again and again, to see that one would be stopped.
+"""Sends small test floods to reserved numbers, to check that a real flood would be stopped.
 
-Its messages go to the input topic alone, so no phone rings. What comes back shows that the whole
+The messages go to the input topic only, so no phone receives them. The answers show that the whole
 path works: topic, worker, adapter and, in enforce mode, the gateway.
 """
 
@@ -28,23 +28,27 @@ from streams.wire import UnreadableError, decode_ack, decode_action
 
 log = logging.getLogger(__name__)
 
-GATEWAY: Final = "canary"  # shows as a gateway of its own in the metrics
-MEMORY: Final = 8  # platforms that the number knows: over `detect.cold_known`, or it stays a shadow
-FLOOD_MAX: Final = 24  # messages; a burst is throttled after 5 to 8
+GATEWAY: Final = "canary"  # Shown as a separate gateway in the metrics.
+# Number of platforms that the number knows. Must exceed `detect.cold_known`; otherwise its leases
+# stay in shadow mode.
+MEMORY: Final = 8
+FLOOD_MAX: Final = 24  # Number of messages; a burst is throttled after 5 to 8.
 PACE_S: Final = 0.2
 POLL_MS: Final = 50
-ACKS_MAX: Final = 10_000  # remembered in one run; more come within a minute on no gateway
+# Acknowledgements stored in one run; no gateway sends more within a minute.
+ACKS_MAX: Final = 10_000
 
 
 class CanaryOutcome(StrEnum):
-    """The ends that a run can have."""
+    """Possible results of a run."""
 
-    APPLIED = "applied"  # the gateway holds the lease
-    IGNORED = "ignored"  # an adapter read it and may not enforce it: shadow, switch, rails
-    LEASED = "leased"  # no adapter was to be waited for
-    FAILED = "failed"  # the gateway would not take it
-    UNACKNOWLEDGED = "unacknowledged"  # there is a lease and no adapter says anything
-    MISSED = "missed"  # there is no lease
+    APPLIED = "applied"  # The gateway enforces the lease.
+    # An adapter read the lease but may not enforce it: shadow mode, kill switch, or rails.
+    IGNORED = "ignored"
+    LEASED = "leased"  # There is a lease; no acknowledgement was required.
+    FAILED = "failed"  # The gateway did not accept the lease.
+    UNACKNOWLEDGED = "unacknowledged"  # There is a lease, but no adapter acknowledged it.
+    MISSED = "missed"  # There is no lease.
 
 
 GOOD: Final = frozenset({CanaryOutcome.APPLIED, CanaryOutcome.IGNORED, CanaryOutcome.LEASED})
@@ -52,42 +56,47 @@ GOOD: Final = frozenset({CanaryOutcome.APPLIED, CanaryOutcome.IGNORED, CanaryOut
 
 @dataclass(slots=True)
 class Run:
-    """One flood and what came back."""
+    """One test flood and the answers to it."""
 
     recipient: str
-    began: float  # seconds of the real clock, before the first message of the flood
-    action_id: str = ""  # of the first lease
-    throttled_s: float = 0.0  # from the first message to the lease, if there is one
-    acknowledged_s: float = 0.0  # and to the adapter's word
-    states: dict[str, str] = field(default_factory=dict)  # of all actions acknowledged meanwhile
-    waited_s: int = 0  # whole seconds since the first message
-    began_timer: float = field(default_factory=time.monotonic)  # seconds, to measure by
+    began: float  # Wall-clock time in seconds, before the first message of the flood.
+    action_id: str = ""  # Id of the action with the first lease.
+    throttled_s: float = 0.0  # Seconds from the first message to the lease; 0 without a lease.
+    acknowledged_s: float = 0.0  # Seconds from the first message to the acknowledgement.
+    # Action id -> state, for all actions acknowledged during the run.
+    states: dict[str, str] = field(default_factory=dict)
+    waited_s: int = 0  # Whole seconds since the first message.
+    # Monotonic time in seconds, for measurements.
+    began_timer: float = field(default_factory=time.monotonic)
 
     @property
     def acknowledged(self) -> bool:
-        """True once an adapter has said what it did with the lease."""
+        """True if an adapter has acknowledged the lease."""
         return self.action_id in self.states
 
 
 def number(settings: Canary, turn: int) -> str:
-    """The recipient of a turn of the daemon; it rests until all others had theirs."""
+    """Return the recipient for a run of the daemon; it is used again after all others."""
     return str(int(settings.first) + turn % settings.turns)
 
 
 def spare_number(settings: Canary) -> str:
-    """A recipient for a flood by hand: of the last tenth, another one each second."""
+    """Return a recipient for a manual flood, from the last tenth; changes every second."""
     spare = settings.numbers - settings.turns
     return str(int(settings.first) + settings.turns + int(time.time()) % spare)
 
 
 def history(recipient: str, now_ms: int) -> Iterator[dict[str, Any]]:
-    """Codes of the past, by which the recipient is no stranger."""
+    """Yield earlier codes, so that the recipient has known platforms."""
     for event in _writer(recipient).history(now_ms):
         yield event.value | {"recipient": recipient, "gateway_id": GATEWAY}
 
 
 def flood(recipient: str) -> Iterator[dict[str, Any]]:
-    """Codes of platforms that the recipient does not know, each stamped when it is taken."""
+    """Yield codes of platforms unknown to the recipient.
+
+    Each code gets the time at which it is taken from the iterator.
+    """
     writer = _writer(recipient)
     run = clock.now_ms()
     for nth, platform in enumerate(writer.strangers(FLOOD_MAX)):
@@ -97,12 +106,12 @@ def flood(recipient: str) -> Iterator[dict[str, Any]]:
 
 
 def _writer(recipient: str) -> MessageWriter:
-    """Make a writer whose platforms follow from the number: the known ones stay the same."""
+    """Return a writer whose platforms depend only on the number, so known ones stay the same."""
     return MessageWriter("canary", int(recipient), 0, MEMORY)
 
 
 class Watch:
-    """Sends floods and looks for their leases and acknowledgements."""
+    """Sends floods, and waits for their leases and acknowledgements."""
 
     def __init__(
         self,
@@ -112,12 +121,12 @@ class Watch:
         metrics: Metrics,
         show: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """`clients` are the arguments by which Kafka clients reach the cluster.
+        """`clients` are the arguments with which Kafka clients connect to the cluster.
 
         `show` is called with the seconds that passed while a flood waits for its lease.
         """
         self._show = show
-        self.latest: Run | None = None  # that began last; it may not have ended
+        self.latest: Run | None = None  # The run that began last; it may still be going on.
         self._settings = settings
         self._topics = topics
         self._metrics = metrics
@@ -129,11 +138,11 @@ class Watch:
         for topic in (topics.throttle, topics.acks):
             places += partitions_of(self._consumer, topic)
         self._consumer.assign(places)
-        # Until the first run ends, the start counts as a success: an alert has to wait for it.
+        # Until the first run ends, the start counts as a success, so that no alert fires too early.
         metrics.put("canary_last_success_timestamp_seconds", time.time())
 
     def run(self, stop: threading.Event, *, acknowledged: bool = True) -> None:
-        """A run at every multiple of the period, so that a restart floods no number twice."""
+        """Start a run at every multiple of the period, so that a restart floods no number twice."""
         period_s = self._settings.period_s
         while not stop.is_set():
             turn = int(time.time() // period_s) + 1
@@ -142,7 +151,7 @@ class Watch:
             self.flood(number(self._settings, turn), acknowledged=acknowledged)
 
     def flood(self, recipient: str, *, acknowledged: bool = True) -> CanaryOutcome:
-        """One flood, told in the metrics. `acknowledged`: an adapter has to answer too."""
+        """Run one flood, and update the metrics; `acknowledged`: wait for an adapter too."""
         try:
             run = self._flood(recipient, acknowledged=acknowledged)
         except KafkaError as error:
@@ -161,14 +170,15 @@ class Watch:
         return outcome
 
     def close(self) -> None:
-        """Let go of the broker."""
+        """Close the connections to the broker."""
         self._producer.close(timeout=5)
         self._consumer.close()
 
     def _flood(self, recipient: str, *, acknowledged: bool) -> Run:
         self._consumer.seek_to_end()
         for place in self._consumer.assignment():
-            self._consumer.position(place)  # seeks are lazy: stand there before the first message
+            # Seeks are lazy: this fixes the position before the first message.
+            self._consumer.position(place)
         for value in history(recipient, clock.now_ms()):
             self._send(value)
         self._producer.flush(timeout=self._settings.deadline_s)
@@ -190,7 +200,7 @@ class Watch:
         self._producer.send(self._topics.input, json.dumps(value).encode(), key=key)
 
     def _take(self, run: Run) -> None:
-        """Enter what came back; an acknowledgement may be read before its lease."""
+        """Process the records that arrived; an acknowledgement may be read before its lease."""
         waited_s = int(time.monotonic() - run.began_timer)
         self._show(waited_s - run.waited_s)
         run.waited_s = waited_s
@@ -211,7 +221,7 @@ class Watch:
             run.acknowledged_s = time.monotonic() - run.began_timer
 
     def _lease(self, run: Run, action: Action) -> None:
-        """Keep the first lease that this flood caused."""
+        """Store the first lease that this flood caused."""
         new = action.verb == "throttle" and action.issued_at_ms >= int(run.began * 1000)
         if new and not run.action_id:
             run.action_id = action.action_id
@@ -219,7 +229,7 @@ class Watch:
 
 
 def outcome_of(run: Run, *, acknowledged: bool) -> CanaryOutcome:
-    """Name the end of a run.
+    """Return the outcome of a run.
 
     >>> outcome_of(Run("8617000000000", 0.0), acknowledged=True)
     <CanaryOutcome.MISSED: 'missed'>

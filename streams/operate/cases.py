@@ -1,6 +1,6 @@
-"""A case in words for a person: its state, its leases, and the operator's overrides. Pure.
+"""Describes a case to a person: its state, its leases, and the operator's overrides. Pure.
 
-`streams.desk.store` finds the case and counts what belongs to it.
+`streams.desk.store` finds the case, and counts what belongs to it.
 """
 
 from __future__ import annotations
@@ -25,35 +25,36 @@ if TYPE_CHECKING:
     from streams.desk.store.answers import CaseLine
 
 NEAREST: Final = 5
-"""Platforms named at most where one was mistyped."""
+"""Maximum number of platforms suggested for a mistyped name."""
 
 NEAR: Final = 0.6
-"""Share of two names that is the same, from 0 to 1, if one may be meant by the other; difflib's."""
+"""Minimum similarity of two names, from 0 to 1, for a suggestion (as in difflib)."""
 
 
 class Doing(StrEnum):
     """The state of a case at one moment: what gateways do about it."""
 
-    THROTTLED = "throttled"  # a gateway says that it holds the lease
-    UNCONFIRMED = "unconfirmed"  # a lease is in force, and no gateway has said a word about it
-    FAILED = "failed"  # a lease is in force, and no gateway holds it
-    RELEASED = "released"  # by the operator
+    THROTTLED = "throttled"  # A gateway confirms that it enforces the lease.
+    UNCONFIRMED = "unconfirmed"  # A lease is in force, and no gateway has acknowledged it.
+    FAILED = "failed"  # A lease is in force, and no gateway enforces it.
+    RELEASED = "released"  # Released by the operator.
     EXEMPT = "exempt"
-    OFF = "off"  # the operator's switch
-    SHADOW = "shadow"  # the switch, or the detector itself
-    LAPSED = "lapsed"  # the lease ended by itself, and the flood went on too slowly to renew it
-    WATCHED = "watched"  # there never was a lease
+    OFF = "off"  # The operator's kill switch is on.
+    SHADOW = "shadow"  # Shadow mode, by the kill switch or by the detector itself.
+    LAPSED = "lapsed"  # The lease expired, and the flood went on too slowly to renew it.
+    WATCHED = "watched"  # There never was a lease.
     OVER = "over"
 
 
 @dataclass(slots=True)
 class Case:
-    """One episode: its records in order, its leases and what became of them."""
+    """One episode: its records in order, its leases, and the acknowledgements of each."""
 
     records: list[EpisodeRecord] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
-    acks: dict[str, list[Ack]] = field(default_factory=dict)  # by action
-    words: list[Override] = field(default_factory=list)  # of the operator, about this recipient
+    acks: dict[str, list[Ack]] = field(default_factory=dict)  # By action id.
+    # The operator's overrides for this recipient.
+    words: list[Override] = field(default_factory=list)
 
     @property
     def last(self) -> EpisodeRecord:
@@ -62,14 +63,14 @@ class Case:
 
     @property
     def lease(self) -> Action | None:
-        """The newest lease or withdrawal, which gateways go by; None if there never was one."""
+        """The newest lease or release, which gateways follow; None if there never was a lease."""
         return max(self.actions, key=lambda each: (each.epoch, each.revision), default=None)
 
 
 def said_by_gateways(acks: Collection[Ack], *, leased: bool) -> str:
-    """Return the strongest answer of any gateway to any lease of a case.
+    """Return the strongest acknowledgement of any gateway for any lease of a case.
 
-    `unknown`: there was a lease, and no gateway answered. `watched`: there was none.
+    `unknown`: there was a lease, and no gateway answered. `watched`: there was no lease.
     """
     states = {ack.state for ack in acks}
     none = "unknown" if leased else "watched"
@@ -80,9 +81,9 @@ _STRONGEST_FIRST: Final = ("applied", "failed", "ignored", "expired")
 
 
 def switch(words: Iterable[Override], now_ms: int) -> Override | None:
-    """The operator's word that keeps every gateway from enforcing now, if there is one."""
+    """Return the override that stops all gateways from enforcing now, or None."""
     last = None
-    for word in words:  # of one key the last counts
+    for word in words:  # The last override of a key counts.
         if word.recipient == EVERYONE and word.verb == "mode":
             last = word
     if last is None or last.mode == "enforce":
@@ -91,10 +92,10 @@ def switch(words: Iterable[Override], now_ms: int) -> Override | None:
 
 
 def doing(case: Case, words: Sequence[Override], now_ms: int) -> Doing:
-    """The state of a recipient now, by the rules that every adapter follows.
+    """Return the state of a case now, by the rules that every adapter follows.
 
-    `words` are all of the operator's. The rails, which only an adapter knows, show in what it
-    acknowledged.
+    `words` are all overrides of the operator. Only an adapter knows its rails; their effect shows
+    in its acknowledgements.
     """
     said = case.acks.get(case.lease.action_id, ()) if case.lease is not None else ()
     return standing(case.last.level, case.lease, said, words, now_ms)
@@ -107,7 +108,7 @@ def standing(
     words: Iterable[Override],
     now_ms: int,
 ) -> Doing:
-    """The same from the parts of a case: its level, its newest action, and who acknowledged it."""
+    """Return the state from the parts of a case: level, newest action and its acknowledgements."""
     if level is Level.CLEAR:
         return Doing.OVER
     if newest is None:
@@ -155,11 +156,11 @@ SAYS: Final = MappingProxyType(
         Doing.OVER: "over: nothing is refused",
     }
 )
-"""Each state in a sentence."""
+"""A sentence for each state."""
 
 
 def banner(word: Override) -> str:
-    """The kill switch, in a sentence that stands above everything else."""
+    """Return a sentence about the kill switch, to be shown above everything else."""
     return tr("KILL SWITCH: {mode} since {since} by {actor}, {until}: {why}. {effect}").format(
         mode=word.mode,
         since=moment(word.issued_at_ms),
@@ -171,7 +172,7 @@ def banner(word: Override) -> str:
 
 
 def identity(record: EpisodeRecord) -> str:
-    """The id of the action that this record explains, if there was one."""
+    """Return the id of the action that this record explains, if there was one."""
     return record.cause.id(record.epoch)
 
 
@@ -195,7 +196,7 @@ def summary(line: CaseLine) -> dict[str, Any]:
 
 
 def counts_now(line: CaseLine) -> str:
-    """Return the newest counts of a case, for a reader who is shown an older record of it."""
+    """Return the newest counts of a case, for a reader who sees an older record of it."""
     return tr("this is how the case stood then; now it has {messages} from {platforms}, {novel} of "
               "them new to this recipient").format(
         messages=trn("{n} message", "{n} messages", line.messages),
@@ -205,7 +206,10 @@ def counts_now(line: CaseLine) -> str:
 
 
 def explanation(case: Case, record: EpisodeRecord) -> Iterator[str]:
-    """Explain a case, in lines for a person: no code and no text, for none was kept."""
+    """Yield lines that explain a case to a person.
+
+    No codes and no texts appear, because none are stored.
+    """
     yield from lines(record)
     if case.actions:
         yield ""
@@ -227,7 +231,7 @@ def explanation(case: Case, record: EpisodeRecord) -> Iterator[str]:
 
 
 def spoken(word: Override) -> str:
-    """An override in one line: its verb, its reason, its author and its end."""
+    """Return an override as one line: verb, reason, author and end."""
     more = {"mode": word.mode, "rails": f"x {word.times}"}.get(word.verb, word.platform)
     what = f"{word.verb} {more}".strip() + (" once" if word.once else "")
     return tr("{at}  {what} by {actor}, {until}: {why}").format(
@@ -246,12 +250,12 @@ def _until(word: Override) -> str:
 
 
 def heard_of(key: str, registry: Registry, seen: Iterable[str]) -> bool:
-    """Tell if a registry or a case names this platform. Keys are as the detector writes them."""
+    """Return true if the registry or a case names this platform; keys are the detector's."""
     return key in _known(registry) or key in set(seen)
 
 
 def nearest(key: str, seen: Iterable[str], registry: Registry) -> list[str]:
-    """Return the platforms that may be meant: those written alike.
+    """Return known platforms with similar names.
 
     >>> nearest("sig:taobo", ["sig:taobao", "sig:美团"], Registry())
     ['sig:taobao']
@@ -264,7 +268,7 @@ def nearest(key: str, seen: Iterable[str], registry: Registry) -> list[str]:
 
 
 def instead(seen: Iterable[str]) -> list[str]:
-    """Return platforms of a case to choose from where none is written alike, named ones first.
+    """Return platforms of a case to choose from if no name is similar, signatures first.
 
     >>> instead(["from:check24", "sig:某校"])
     ['sig:某校', 'from:check24']

@@ -1,11 +1,11 @@
-"""Dead letters: what was refused and why, and sending it in again.
+"""Dead letters: lists refused records with the reasons, and replays them to the input.
 
-That a letter was replayed is written behind it into its own partition of the dead letters' topic
-(a *mark*, with the position and time that the event got in the input), so it lasts as long as the
-letter does. Marks follow their events: whoever dies in between repeats at most `BATCH` events, each
-with its original bytes, and the detector counts a platform once a day at a recipient. A letter
-whose source is the target of a mark is a replay that was refused again; it is not replayed by
-itself.
+A replay appends a *mark* to the letter's own partition of the dead-letter topic. The mark holds the
+position and time of the replayed event in the input, and lasts as long as the letter. Marks are
+written after their events, so a crash in between repeats at most `BATCH` events. Each has its
+original bytes, and the detector counts a platform once a day per recipient. If the target of a mark
+is the source of a letter, that letter is a replay that was refused again. It is only replayed if
+the operator asks for it.
 """
 
 from __future__ import annotations
@@ -32,21 +32,23 @@ from streams.wire import LISTED_TYPE, Intake, decode, is_listed
 from streams.wire.partitioner import partition_of
 
 BATCH: Final = 200
-"""Letters whose events may be in the input without a mark yet: .2 s at the default rate."""
+"""Number of letters whose events may be in the input without a mark: 0.2 s at the default rate."""
 LETTERS_MAX: Final = 1_000_000
-"""Looked at in one go: 600 bytes each. A longer time is looked at in parts (--since, --until)."""
+"""Maximum number of letters per search, at 600 bytes each. Longer time spans are searched in parts
+(--since, --until)."""
 SAID_AGAIN_MS: Final = HOUR_MS
-"""A worker that died says letters again that may be marked already: within a checkpoint's cycle and
-an outage. Reading begins so much earlier than asked, for the marks."""
+"""A restarted worker writes letters again that may already have marks. This happens within a
+checkpoint cycle and an outage. Reading starts this much earlier than asked, to include the marks.
+"""
 MARK: Final = b"replayed/"
 ACKNOWLEDGED_S: Final = 30.0
 
 Tell = Callable[[int], None]
-"""Told how many records were read or sent since it was last told."""
+"""Called with the number of records read or sent since the last call."""
 
 
 class RecordPosition(NamedTuple):
-    """A record of Kafka."""
+    """The position of a Kafka record."""
 
     topic: str
     partition: int
@@ -57,30 +59,30 @@ class RecordPosition(NamedTuple):
 
     @staticmethod
     def parse(written: str) -> RecordPosition:
-        """Raise ValueError if it is none."""
+        """Parse topic/partition/offset. Raise ValueError if the text has another form."""
         topic, partition, offset = written.rsplit("/", 2)
         return RecordPosition(topic, int(partition), int(offset))
 
 
 class LetterStatus(StrEnum):
-    """The fate of a letter: the closed set that `ls` shows."""
+    """What became of a letter: the values that `ls` shows."""
 
     WAITING = "waiting"
     REPLAYED = "replayed"
-    REFUSED_AGAIN = "refused again"  # is what a replay came to, and was not replayed itself
+    REFUSED_AGAIN = "refused again"  # It is a replay that was refused, and was not replayed itself.
 
 
 class Letter(NamedTuple):
     """A dead letter without its bytes."""
 
-    partition: int  # where it lies in the dead letters' topic
+    partition: int  # Partition in the dead-letter topic.
     offset: int
     written_ms: int
     reason: str
     source: RecordPosition
-    time_ms: int  # of the record that was refused; -1: it had none
-    bytes: int  # of the value as it lies here
-    whole: bool  # nothing was cut, and there is something to replay
+    time_ms: int  # Time of the refused record; -1: it had none.
+    bytes: int  # Size of the value in the dead-letter topic.
+    whole: bool  # The value was not truncated, and there is something to replay.
     fate: LetterStatus = LetterStatus.WAITING
 
     @property
@@ -90,21 +92,21 @@ class Letter(NamedTuple):
 
     @property
     def identity(self) -> tuple[RecordPosition, int]:
-        """The record that was refused. A worker that died says again what it had said."""
+        """Identifies the refused record. A restarted worker writes the same letter again."""
         return self.source, self.time_ms
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Conditions on letters. Times: milliseconds UTC, of when a letter was written."""
+    """Conditions on letters. Times: milliseconds UTC at which a letter was written."""
 
-    reasons: frozenset[str] = frozenset()  # empty: all
+    reasons: frozenset[str] = frozenset()  # Empty: all.
     since_ms: int | None = None
     until_ms: int | None = None
-    partition: int | None = None  # of the source
+    partition: int | None = None  # Partition of the source.
 
     def admits(self, letter: Letter) -> bool:
-        """Tell if the filter admits this letter."""
+        """Return true if the letter fulfils all conditions."""
         return (
             (not self.reasons or letter.reason in self.reasons)
             and (self.since_ms is None or letter.written_ms >= self.since_ms)
@@ -115,14 +117,14 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class FoundLetters:
-    """Letters in the order of their writing, each once, and what else was there."""
+    """Letters in the order in which they were written, without repeats, and counts of the rest."""
 
     letters: list[Letter]
-    repeats: int  # of a letter, by workers that did their last events again after a crash
-    foreign: int  # records that are neither letters nor marks
+    repeats: int  # Letters written again by workers that repeated their last events after a crash.
+    foreign: int  # Records that are neither letters nor marks.
 
     def counts(self) -> dict[str, Counter[LetterStatus]]:
-        """Reason -> fate -> letters."""
+        """Count the letters: reason -> status -> letters."""
         counts: dict[str, Counter[LetterStatus]] = {}
         for letter in self.letters:
             counts.setdefault(letter.reason, Counter())[letter.fate] += 1
@@ -131,22 +133,22 @@ class FoundLetters:
 
 @dataclass(slots=True)
 class LetterReplay:
-    """The result of a replay, or, as a trial, of one that would follow."""
+    """The result of a replay; for a dry run, the result that a replay would have."""
 
     published: int = 0
-    refused_still: Counter[str] = field(default_factory=Counter)  # by reason of today's refusal
+    refused_still: Counter[str] = field(default_factory=Counter)  # By reason of today's refusal.
     replayed_before: int = 0
-    refused_again: int = 0  # left out, being replays themselves
+    refused_again: int = 0  # Left out because they are replays themselves.
     not_whole: int = 0
 
 
 def find(
     clients: Mapping[str, Any], topic: str, wanted: Filter, tell: Tell = lambda _: None
 ) -> FoundLetters:
-    """Return the letters that are meant, up to the end as it is now.
+    """Return the letters that the filter admits, up to the present end of the topic.
 
-    Raise ConfigError if the topic is not there or not for us, UnavailableError if the broker goes
-    away, UsageError past LETTERS_MAX.
+    `tell` is called for each record read. Raise ConfigError if the topic does not exist or must not
+    be read, UnavailableError if the broker fails, UsageError for more than LETTERS_MAX letters.
     """
     letters: dict[tuple[RecordPosition, int], Letter] = {}
     marks = _Marks()
@@ -179,7 +181,7 @@ def find(
 def show(
     clients: Mapping[str, Any], topic: str, position: str
 ) -> tuple[Letter, Any, RecordPosition | None]:
-    """Return a letter, its record with the original bytes, and where it was replayed to, if it was.
+    """Return a letter, its record with the original bytes, and its replay position or None.
 
     Raise UsageError if there is no letter at the position, and otherwise what `find` raises.
     """
@@ -210,7 +212,8 @@ def show(
             raise UsageError(
                 tr("the record at {position} is no dead letter").format(position=position)
             )
-        # A mark is behind the record that it tells of, and the letter may be said again behind it.
+        # A mark follows the record it refers to, and the letter may be written again after the
+        # mark.
         since_ms = min(letter.written_ms, letter.time_ms) - SAID_AGAIN_MS
         marks = _Marks()
         for each in reader.records(reader.spans(since_ms if since_ms >= 0 else None)):
@@ -220,17 +223,17 @@ def show(
 
 @dataclass(slots=True)
 class Replayer:
-    """Sends letters in again: original key and value.
+    """Replays letters with their original keys and values.
 
-    The key decides on the partition, as Java's partitioner has it: a producer that hashes in
-    another way may have put the letter's record elsewhere than the rest of its recipient's. Without
-    a key it goes to the partition that it came from, or with `by_key` to any, as it must after
-    partitions were added. The events get the time of now as their records' time; their event times
-    stay.
+    The key selects the partition, with Java's default partitioner. A producer with another
+    partitioner may have put the record into a different partition than the recipient's other
+    records. A letter without a key goes to the partition it came from. With `by_key` it goes to any
+    partition, as is necessary after partitions were added. The record time of a replayed event is
+    now; its event time is unchanged.
     """
 
     clients: Mapping[str, Any]
-    topic: str  # of the dead letters
+    topic: str  # The dead-letter topic.
     target: str
     intake: Intake
     per_s: float = 1000.0
@@ -239,7 +242,7 @@ class Replayer:
     again: bool = False
 
     def choose(self, letters: Iterable[Letter]) -> tuple[list[Letter], LetterReplay]:
-        """Return the letters that may be replayed, and an account of those that may not."""
+        """Return the letters that may be replayed, and counts of those that may not."""
         chosen, account = [], LetterReplay()
         for letter in letters:
             if letter.fate is LetterStatus.REPLAYED:
@@ -262,12 +265,11 @@ class Replayer:
         stop: Callable[[], bool] = lambda: False,
         tell: Tell = lambda _: None,
     ) -> None:
-        """Replay these, oldest event first, and account for each; at most `limit`.
+        """Replay these letters, the oldest event first, and update `account`; at most `limit`.
 
-        `stop` is asked after each letter; a batch that was begun is published.
-
-        Returns only when everything that was published is marked. Raise ConfigError or
-        UnavailableError if it cannot go on; what was acknowledged is marked then too, if it can be.
+        `stop` is asked after each letter; a started batch is still published. Returns only after
+        all published events have marks. Raise ConfigError or UnavailableError if the replay cannot
+        go on. Even then, events that were acknowledged get their marks if possible.
         """
         with ExitStack() as stack:
             stack.enter_context(
@@ -316,9 +318,9 @@ class Replayer:
         )
 
     def _records(self, letters: Sequence[Letter], stack: ExitStack) -> Iterator[tuple[Letter, Any]]:
-        """Read the letters' bytes, all partitions side by side, in the order of the source's times.
+        """Read the letters' bytes from all partitions, merged by the time of the source record.
 
-        A recipient's letters may lie in several partitions. Those that have expired are left out.
+        A recipient's letters may be in several partitions. Expired letters are left out.
         """
         by_partition: dict[int, dict[int, Letter]] = {}
         for letter in letters:
@@ -336,9 +338,13 @@ class Replayer:
         )
 
     def _refused_now(self, letter: Letter, record: Any) -> str | None:
-        """The reason for which this version, by these settings, would refuse it at this instant."""
+        """Return the reason for which a worker would refuse the event now, or None.
+
+        This program version and its settings decide.
+        """
         if is_listed(record.value or b""):
-            return LISTED_TYPE  # the agent tells it again itself: no other word is one
+            # The platform agent publishes such lists again itself, and only the agent may.
+            return LISTED_TYPE
         if self.unchecked:
             return None
         now_ms = clock.now_ms()
@@ -355,7 +361,7 @@ class Replayer:
         partitions: int,
         account: LetterReplay,
     ) -> None:
-        """Publish a batch, then the marks of what was acknowledged."""
+        """Publish a batch, then the marks of the acknowledged events."""
         pending = [
             producer.send(
                 self.target,
@@ -418,13 +424,13 @@ class Replayer:
 
 @dataclass(slots=True)
 class _Marks:
-    """The marks that were read, and what they say of a letter."""
+    """The marks that were read, and the status of letters that follows from them."""
 
     done: dict[tuple[RecordPosition, int], RecordPosition] = field(default_factory=dict)
     targets: set[tuple[RecordPosition, int | None]] = field(default_factory=set)
 
     def take(self, record: Any) -> bool:
-        """Remember a mark; return whether the record is one."""
+        """Store a mark; return false if the record is not a mark."""
         if (mark := _mark(record)) is None:
             return False
         identity, target, time_ms = mark
@@ -433,9 +439,10 @@ class _Marks:
         return True
 
     def fate(self, letter: Letter) -> LetterStatus:
-        """The fate of a letter. An input that was made anew has other records at the same places.
+        """Return the status of a letter.
 
-        Marks of older programs do not tell the time of the replay: there the place must suffice.
+        The time is compared too: a recreated input has other records at the same positions. Marks
+        of older program versions have no replay time, so only their position is compared.
         """
         if letter.identity in self.done:
             return LetterStatus.REPLAYED
@@ -448,7 +455,7 @@ def _headers(record: Any) -> dict[str, bytes]:
 
 
 def _letter(record: Any) -> Letter | None:
-    """The letter that a record is; None if it is none."""
+    """Return a record as a letter; None if the record is not a letter."""
     headers = _headers(record)
     try:
         return Letter(
@@ -466,7 +473,7 @@ def _letter(record: Any) -> Letter | None:
 
 
 def _mark(record: Any) -> tuple[tuple[RecordPosition, int], RecordPosition, int | None] | None:
-    """The replayed letter of a mark, where it went and when; None for a record that is no mark."""
+    """Parse a mark: the replayed letter, its new position and its time; None for other records."""
     if not (record.key or b"").startswith(MARK):
         return None
     headers = _headers(record)

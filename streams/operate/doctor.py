@@ -1,6 +1,6 @@
-"""Finds what is wrong with an installation, and says what to do about each thing.
+"""Finds defects of an installation, and names the remedy for each.
 
-Only looks: nothing is written, no group is joined, no offset is moved.
+The checks only read: they write nothing, join no group and commit no offset.
 """
 
 from __future__ import annotations
@@ -26,36 +26,41 @@ from streams.wire.partitioner import misplaced
 from streams.wire.version import UNDECODABLE
 
 BROKER_MIN: Final = (2, 8)
-"""Chosen: static membership and idempotent writes without a right of their own."""
+"""Oldest supported broker version. Chosen for static membership, and for idempotent writes without
+a separate right."""
 
-SAMPLE: Final = 500  # newest records of each partition that are looked at
-SAMPLE_PARTITIONS: Final = 8  # a nation's 128 would take long, and say the same
+SAMPLE: Final = 500  # Number of newest records per partition that are checked.
+# A country's 128 partitions would take long, and give the same answer.
+SAMPLE_PARTITIONS: Final = 8
 BEHIND_S: Final = 300.0
-"""Commits move with checkpoints, one a minute, so less than this is no lag."""
+"""Seconds. Commits follow checkpoints, one a minute, so a smaller distance is not a lag."""
 
 TRANSACTION_S: Final = 60.0
-"""A flood of a minute goes unnoticed then. Chosen: the timeout that Java's producers ask for."""
+"""Seconds. An open transaction of this length hides a flood of a minute. Chosen: the default
+transaction timeout of Java producers."""
 
-SKEW_S: Final = 5.0  # detection counts in minutes; a gateway further off is wrong
-SLOW_S: Final = 600.0  # a lease counts from its message's time, and the shortest is as long
-SLOW_EVENTS: Final = 20  # of a gateway, that say something about its clock
+SKEW_S: Final = 5.0  # Detection counts in minutes; a gateway clock that is further off is wrong.
+SLOW_S: Final = 600.0  # A lease starts at its message's time, and the shortest lease is this long.
+SLOW_EVENTS: Final = 20  # Events of a gateway that are enough to judge its clock.
 REFUSED_SHARE: Final = 0.01
-"""Chosen: a gateway's odd record now and then is no fault; one part of the traffic that is refused
-(one gateway with a wrong clock, an import whose zone nobody named) is."""
+"""Share of refused events that is reported. Chosen: a rare invalid record of a gateway is not a
+fault. If a part of the traffic is refused, it is: one gateway has a wrong clock, or an import has
+no time zone."""
 
 TOGETHER: Final = 20
-"""Events of each of two sources of one gateway, among each other, that are no change of one for
-the other. Chosen."""
+"""Events of each of two sources of one gateway that must overlap in time. Fewer may mean that one
+source replaced the other. Chosen."""
 
-SOURCES_TOLD: Final = 5  # gateways that are named
+SOURCES_TOLD: Final = 5  # Number of gateways that are named in a message.
 
-NONCANONICAL_SHARE: Final = 0.001  # a few odd numbers are no misrouted topic
+NONCANONICAL_SHARE: Final = 0.001  # A few unusual numbers do not mean that a topic has wrong keys.
 
 
 def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
-    """Yield the findings, for a user that is meant to have the rights of `role`.
+    """Yield the checks for a user that should have the rights of `role`. `now_ms` is UTC.
 
-    What needs a broker is left out if none can be used; what needs a right is "unknown" without it.
+    Checks that need a broker are left out if no broker can be used. A check that lacks a right has
+    the state "unknown".
     """
     yield tried("settings", lambda: _settings(settings))
     if settings.detect.hot == "network":
@@ -118,7 +123,10 @@ def _settings(settings: Settings) -> Check:
 
 
 def _lists(settings: Settings) -> Check:
-    """Look where the network's lists of abused platforms go; a key that is none is named before."""
+    """Check where the network-wide lists of abused platforms are published.
+
+    An invalid key is reported by an earlier check.
+    """
     topic = settings.topics.input
     if topic != type(settings.topics).model_fields["input"].default:
         return Check(
@@ -135,7 +143,10 @@ def _lists(settings: Settings) -> Check:
 
 
 def _ports(settings: Settings) -> Check:
-    """Say where each kind of process serves metrics; one port for all is one for none but one."""
+    """Report the metrics port of each kind of process.
+
+    Only one process can use a port, so a port that is set for all processes is a warning.
+    """
     if settings.http.port:
         return Check(
             "ports",
@@ -187,7 +198,7 @@ def _shapes(settings: Settings, cluster: Cluster) -> Iterator[Check]:
     wrong = topics.problems(wanted, found, who)
     for says in wrong:
         what, remedy = topics.parted(says)
-        if "`" not in remedy:  # no command mends it
+        if "`" not in remedy:  # No command corrects this.
             what, remedy = says, tr("a topic of another shape has to be made anew")
         yield Check("topics", "bad", what, remedy)
     unsafe = topics.forgetful(wanted, found, who) + topics.cautions(wanted, found)
@@ -237,7 +248,7 @@ def _transactions(cluster: Cluster) -> Check:
 
 def _rights(settings: Settings, role: str, cluster: Cluster) -> Check:
     needs: dict[str, frozenset[str]] = {}
-    for topic, name in names(settings).items():  # two roles of topics may share one
+    for topic, name in names(settings).items():  # Two topic roles may share one topic.
         needs[name] = needs.get(name, frozenset()) | ROLES[role].operations(topic)
     authoriser = cluster.authoriser()
     if authoriser == "none":
@@ -255,7 +266,8 @@ def _rights(settings: Settings, role: str, cluster: Cluster) -> Check:
         return Check("rights", "unknown", tr("there are no topics to have rights on"))
     lacks, more = [], []
     for name, wanted in needs.items():
-        if name not in may and authoriser == "open":  # it is missing, which is said above
+        # The topic is missing, which another check reports.
+        if name not in may and authoriser == "open":
             continue
         has = may.get(name, frozenset())
         lacks += [f"{each} {name}" for each in sorted(wanted - has)]
@@ -355,17 +367,18 @@ _reported: Final = msgspec.json.Decoder(_Reported).decode
 
 
 def _sources(records: Sequence[Any]) -> Check:
-    """Say whether each gateway's events come from one source.
+    """Check that each gateway's events come from one source.
 
-    Two at a time report every message twice, or each of them a part under one name. A source that
-    takes another's place is none of these, nor what that one left to be sent.
+    With two sources at the same time, every message is reported twice, or each source reports a
+    part under one name. A source that replaces another is no fault; nor are events that the old
+    source still had to send.
     """
     times: dict[str, dict[str, list[int]]] = {}
     for each in records:
         try:
             read = _reported(each.value)
         except (*UNDECODABLE, TypeError):
-            continue  # what is wrong with it the dead letters say
+            continue  # Dead letters report what is wrong with it.
         if read.gateway_id:
             of = times.setdefault(read.gateway_id, {})
             of.setdefault(read.reported_by or "", []).append(each.timestamp)
@@ -386,7 +399,7 @@ def _sources(records: Sequence[Any]) -> Check:
 
 
 def _together(sources: Sequence[Sequence[int]]) -> bool:
-    """Tell if two of these sources were at work at the same time, by the times of their records."""
+    """Return true if two of these sources were active at the same time, by record times."""
     for at, one in enumerate(sources):
         for other in sources[:at]:
             first, last = max(min(one), min(other)), min(max(one), max(other))
@@ -396,13 +409,13 @@ def _together(sources: Sequence[Sequence[int]]) -> bool:
 
 
 def examine_keys(settings: Settings) -> list[Check]:
-    """Return what is to be said of the keys of the newest events; empty without events."""
+    """Return the checks of the keys of the newest events; empty without events."""
     records, partitions = newest(settings)
     return list(_keys(_decoded(settings, records), records, partitions)) if records else []
 
 
 def _decoded(settings: Settings, records: Sequence[Any]) -> Decoded:
-    """Return the events among these records; an offset is a place among them."""
+    """Decode these records; the offset of an event is its index among them."""
     return decode(
         settings.intake(),
         settings.topics.input,
@@ -416,7 +429,7 @@ def _decoded(settings: Settings, records: Sequence[Any]) -> Decoded:
 
 
 def _keys(decoded: Decoded, records: Sequence[Any], partitions: int) -> Iterator[Check]:
-    """Say whether all events of a recipient lie in one partition, the one where it belongs."""
+    """Check that all events of a recipient are in one partition, the one that its key selects."""
     counted = len(decoded.batch)
     share = decoded.noncanonical_keys / max(counted, 1)
     if share > NONCANONICAL_SHARE:
@@ -492,9 +505,9 @@ def _clocks(decoded: Decoded, record_ms: Sequence[int], now_ms: int) -> Check:
 
 
 def _behind(decoded: Decoded, record_ms: Sequence[int]) -> Iterator[tuple[str, float]]:
-    """Yield each gateway of enough events, and how far even the promptest is behind its record.
+    """Yield each gateway with enough events, and the smallest delay of its events in seconds.
 
-    Of a backlog some are not.
+    In a backlog some events have a small delay; with a slow clock none has.
     """
     batch = decoded.batch
     behind_s = (np.array(record_ms)[batch.offset] - batch.event_time_ms) / 1000
@@ -506,9 +519,9 @@ def _behind(decoded: Decoded, record_ms: Sequence[int]) -> Iterator[tuple[str, f
 
 
 def newest(settings: Settings) -> tuple[list[Any], int]:
-    """Return the newest records of some partitions of the input, in no order, and how many it has.
+    """Return the newest records of some partitions of the input, and its partition count.
 
-    Aborted ones are not among them: workers do not count them.
+    The records are in no order. Aborted ones are left out, because workers do not count them.
     """
     from streams.cluster.read import reading  # noqa: PLC0415 - start-up time
 

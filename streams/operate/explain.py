@@ -1,7 +1,7 @@
-"""An episode record in words for a person: what was seen, which rule, what passes. Pure.
+"""Explains an episode record to a person: what was seen, which rule applied, what passes. Pure.
 
-One explanation, three forms: lines for a terminal, Markdown for a ticket, and what goes into JSON.
-No code and no text appear, for none was kept.
+An explanation has three forms: lines for a terminal, Markdown for a ticket, and a document for
+JSON. No codes and no texts appear, because none are stored.
 """
 
 from __future__ import annotations
@@ -49,25 +49,27 @@ RULES: Final = MappingProxyType(
         "quiet": "no further message of the flood came, or the episode reached its longest",
     }
 )
-"""The unit that each score counts."""
+"""The rules with the unit that each score counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Reasons for one recipient's level. Empty parts do not apply."""
+    """The reasons for one recipient's level. Empty parts do not apply."""
 
     headline: str
     facts: tuple[str, ...]
-    path: tuple[tuple[str, str, str], ...]  # when, level, by which rule
-    rungs: tuple[tuple[str, str, str, str], ...]  # what is counted, score, WATCH, THROTTLE
-    look_alikes: tuple[tuple[str, str], ...]  # what it could have been, why it is not
-    sightings: tuple[tuple[str, str, str, str], ...]  # when, platform, novel or known, fate
+    path: tuple[tuple[str, str, str], ...]  # Time, level, and the rule with its score.
+    # What is counted, score, WATCH threshold, THROTTLE threshold.
+    rungs: tuple[tuple[str, str, str, str], ...]
+    look_alikes: tuple[tuple[str, str], ...]  # An innocent cause, and why this is not one.
+    # Time, platform, new or known, effect of a throttle.
+    sightings: tuple[tuple[str, str, str, str], ...]
     passes: tuple[str, ...]
     refused: str
 
 
 def explain(record: EpisodeRecord) -> Explanation:
-    """The record in words, in the language and on the clock of `streams.language`."""
+    """Return the explanation of a record, in the language and time zone of `streams.language`."""
     evidence = record.evidence
     return Explanation(
         headline=_headline(record),
@@ -85,12 +87,12 @@ def explain(record: EpisodeRecord) -> Explanation:
 
 
 def partial(record: EpisodeRecord) -> bool:
-    """Tell if it is a renewal whose records before are not at hand."""
+    """Return true if the record is a renewal without the records before it."""
     return record.since_ms is not None
 
 
 def lines(record: EpisodeRecord) -> Iterator[str]:
-    """For a terminal."""
+    """Yield the explanation as lines for a terminal."""
     yield from map(shown, _lines(explain(record), record))
 
 
@@ -129,7 +131,7 @@ def _headed(record: EpisodeRecord, sightings: Sequence[Sequence[str]]) -> Sequen
 
 
 def markdown(record: EpisodeRecord) -> Iterator[str]:
-    """For a ticket or a mail."""
+    """Yield the explanation as Markdown for a ticket or a mail."""
     told = explain(record)
     yield f"### {shown(told.headline)}"
     yield ""
@@ -155,14 +157,14 @@ def markdown(record: EpisodeRecord) -> Iterator[str]:
 
 
 def document(record: EpisodeRecord) -> dict[str, Any]:
-    """For a program."""
+    """Return the explanation as a dict for JSON."""
     return asdict(explain(record))
 
 
 def told(action: Action) -> str:
-    """A lease in one line.
+    """Return a lease as one line of text.
 
-    It names no sightings: those are in the episode record with the same cause.
+    The line names no sightings: these are in the episode record with the same cause.
     """
     reason = action.reason
     form = tr(
@@ -191,14 +193,14 @@ def told(action: Action) -> str:
 
 
 def because(record: EpisodeRecord | Action) -> str:
-    """The reason of a record in the language in use."""
+    """Return the reason of a record in the current language."""
     return retold(record.reason.rule, record.reason.text)
 
 
 def retold(rule: str, text: str) -> str:
-    """Return a reason in the language in use, with the figures that it gives.
+    """Return a reason in the current language, with its figures.
 
-    What another version wrote in other words stays as it is.
+    A text that another program version wrote in other words stays unchanged.
     """
     form = REASONS.get(rule, "")
     pattern = "([0-9]+)".join(map(re.escape, _FIGURE.split(form)[::2]))
@@ -213,7 +215,7 @@ _FIGURE: Final = re.compile(r"{([a-z]+)[^}]*}")
 
 
 def platform_name(key: str) -> str:
-    """A platform key as a reader would say it; whatever cannot be printed is escaped.
+    """Return a platform key as a readable name; unprintable characters are escaped.
 
     >>> platform_name("sig:淘宝"), platform_name("from:106550200001"), platform_name("#12")
     ('淘宝', 'sender 106550200001', '#12')
@@ -223,12 +225,12 @@ def platform_name(key: str) -> str:
 
 
 def at_least(n: int) -> str:
-    """Return a count of a case's platforms. The detector counts up to a limit: "64 or more"."""
+    """Return a count of a case's platforms as text; at the detector's limit, "64 or more"."""
     return tr("{n} or more").format(n=n) if n >= SIGHTINGS_MAX else f"{n:,}"
 
 
 def platform_count(n: int) -> str:
-    """Return the number of a case's platforms, with the word."""
+    """Return the number of a case's platforms, with the noun."""
     if n >= SIGHTINGS_MAX:
         return tr("{n} or more platforms").format(n=n)
     return trn("{n} platform", "{n} platforms", n)
@@ -241,7 +243,7 @@ def _headline(record: EpisodeRecord) -> str:
         )
     by = tr("one platform re-sends") if record.kind == "resend" else because(record)
     level = tr(record.level.name)
-    if record.level is not Level.THROTTLE:  # a mode is decided upon with the first throttle
+    if record.level is not Level.THROTTLE:  # The mode is only decided at the first throttle.
         return tr("{recipient}: {level}, because {why}").format(
             recipient=record.recipient, level=level, why=by
         )
@@ -272,7 +274,8 @@ def _facts(record: EpisodeRecord) -> Iterator[str]:
         "last": moment(evidence.last_ms),
         "platforms": platform_count(evidence.platforms),
     }
-    if record.kind == "resend":  # whether the recipient knows the platform was never asked
+    # For re-sends, the record does not say whether the recipient knows the platform.
+    if record.kind == "resend":
         yield tr("{messages} from {first} to {last}, of {platforms}").format(**counted)
     else:
         yield tr(
@@ -311,7 +314,7 @@ def _facts(record: EpisodeRecord) -> Iterator[str]:
 
 
 def _look_alikes(record: EpisodeRecord) -> Iterator[tuple[str, str]]:
-    """Compare what was seen with what an innocent cause would look like."""
+    """Yield innocent causes that look similar, and why the evidence differs from each."""
     evidence = record.evidence
     steps = [step for step in record.path if step.level is not Level.CLEAR]
     if not steps:
@@ -347,7 +350,7 @@ def _look_alikes(record: EpisodeRecord) -> Iterator[tuple[str, str]]:
 
 
 def _person_at_work(record: EpisodeRecord, step: Step) -> Iterator[tuple[str, str]]:
-    """Compare the last rise, by its rule, with somebody who logs in or sets up accounts."""
+    """Compare the last rise, by its rule, with a person who logs in or sets up accounts."""
     rule, rungs = step.rule, {rung.rule: rung for rung in record.rungs}
     if rule == "burst":
         seen = [s for s in record.sightings if s.at_ms <= step.at_ms]

@@ -1,4 +1,4 @@
-"""Until when topics hold a number that was erased elsewhere: they let go by time alone."""
+"""Computes until when topics retain a number that was erased elsewhere, by retention alone."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ ALWAYS: Final = MappingProxyType(
         "undeliverable": "{days} days after a lease of it that a gateway would not take",
     }
 )
-"""Topics of whose records about one number the store knows nothing."""
+"""Topics for which the store does not know the records of a single number."""
 
 
 def still_held(settings: Settings, newest_ms: Mapping[str, int]) -> list[tuple[str, str]]:
-    """Topic and, in words, until when it holds the number at the latest.
+    """Return pairs of topic and text: until when, at the latest, the topic retains the number.
 
-    `newest_ms` is the broker's time of the newest record by kind of topic; of a kind that is not
-    there the store knew none. Retentions are those that the brokers say, or, where they are not to
-    be seen, those with which `topics create` makes topics.
+    `newest_ms` is the broker's time of the newest record of the number, by topic role. If a role is
+    missing, the store knew no such record. Retentions are those that the brokers report. If they
+    cannot be read, the retentions of `topics create` are used.
     """
     wanted = topics(settings)
     found = _shapes(settings, wanted)
@@ -65,7 +65,7 @@ def _shapes(settings: Settings, wanted: tuple[Topic, ...]) -> Mapping[str, Shape
 
 
 def _keeps_ms(topic: Topic, shape: Shape | None) -> int | None:
-    """A record's longest life: the retention, and the segment that it lies in."""
+    """Return the longest life of a record: the retention plus one segment; None: for ever."""
     configs = dict(topic.configs)
     if shape is not None:
         configs |= {key: value for key, value in shape.configs.items() if value}

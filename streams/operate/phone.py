@@ -1,6 +1,6 @@
-"""The answer to a caller, in six lines: what happens, what is refused, what arrives, its end. Pure.
+"""The answer to a caller in six lines, such as what happens, what is refused and its end. Pure.
 
-Whoever reads it aloud has the caller on the line, and knows no word of the engine's: no rule, no
+The reader has the caller on the line and does not know the detector's terms. Therefore no rule, no
 score and no id appears.
 """
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from streams.desk.store.answers import CaseFile, CaseLine, WordLine
 
 PLATFORMS_MAX: Final = 3
-"""Refused platforms that are named with a command each, the newest first."""
+"""Maximum number of refused platforms that are named with a command each, the newest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallAnswer:
-    """Everything that is said of one number at one moment; sentences in the language in use."""
+    """Everything to say about one number at one moment, as sentences in the current language."""
 
-    state: Doing | None  # None: there is no case
+    state: Doing | None  # None: there is no case.
     happening: str
     now: str
     arrives: str
     ends: str
-    words: tuple[str, ...]  # of the operator, about this number, that hold now
-    aloud: str  # to the caller
-    commands: tuple[str, ...]  # to paste
+    words: tuple[str, ...]  # The operator's overrides for this number that are in force.
+    aloud: str  # To read aloud to the caller.
+    commands: tuple[str, ...]  # Commands to paste.
 
 
 def answer(
@@ -44,8 +44,8 @@ def answer(
 ) -> CallAnswer:
     """Return everything to say about a number.
 
-    `file` is the case that counts, if there is one; `words` are the operator's about this number;
-    `since` is how far back the records go, as it was typed.
+    `file` is the case that counts, or None. `words` are the operator's overrides for this number.
+    `now_ms` is UTC. `since` says how far back the records go, as it was typed.
     """
     held = tuple(spoken(each.word) for each in words if each.holds)
     if file is None or file.line.kind != "flood":
@@ -65,7 +65,10 @@ def answer(
 
 
 def lines(told: CallAnswer, behind: int | None) -> Iterator[str]:
-    """Yield the answer for a terminal; `behind` counts events of minutes ago that nobody judged."""
+    """Yield the answer as lines for a terminal.
+
+    `behind` is the number of events from minutes ago that no worker has processed; None: unknown.
+    """
     yield tr("what: {what}").format(what=told.happening)
     yield tr("now: {state}").format(state=told.now)
     yield tr("arrives: {what}").format(what=told.arrives)
@@ -124,7 +127,7 @@ def _happening(line: CaseLine, now_ms: int) -> str:
 
 
 REFUSING: Final = (Doing.THROTTLED, Doing.UNCONFIRMED)
-"""States in which a lease is to be obeyed."""
+"""States in which gateways should obey the lease."""
 
 
 def _arrives(lease: Action | None) -> str:
@@ -186,11 +189,11 @@ ALOUD: Final = {
     Doing.WATCHED: _FEW,
     Doing.OVER: _PAST,
 }
-"""Sentences for the caller in each state; whole, for translation."""
+"""Complete sentences for the caller in each state, so that they can be translated."""
 
 
 def _commands(recipient: str, record: EpisodeRecord, lease: Action | None) -> Iterator[str]:
-    """Yield the commands to paste, each with a reason, which the words ask for."""
+    """Yield commands to paste; each override has a reason, which it requires."""
     asked = tr("she asked for it")
     reason = f'--reason "{asked}"'
     if lease is not None:
@@ -201,13 +204,14 @@ def _commands(recipient: str, record: EpisodeRecord, lease: Action | None) -> It
 
 
 def _refused(record: EpisodeRecord, scope: Scope) -> list[str]:
-    """Keys of the newest platforms that a throttle refuses, which a caller may wait for."""
+    """Return the newest platforms that a throttle refuses and that a caller may wait for."""
     refused = [
         sighting.platform
         for sighting in sorted(record.sightings, key=lambda each: -each.at_ms)
         if sighting.trust not in scope.trust
         and sighting.platform_id not in scope.pass_ids
         and platform_print(sighting.platform_id) not in scope.pass_prints
-        and not sighting.platform.startswith("#")  # a name that was let go: nothing to allow it by
+        # The name is no longer known, so no override can allow it.
+        and not sighting.platform.startswith("#")
     ]
     return list(dict.fromkeys(refused))[:PLATFORMS_MAX]

@@ -1,4 +1,4 @@
-"""Figures of platforms for people: a ranking, and one platform day by day."""
+"""Shows figures of platforms to people: a ranking, and one platform day by day."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ORDERS: Final[Mapping[str, Callable[[PlatformFigures], float]]] = MappingProxyTy
         "sweeps": lambda each: sum(sweep.strangers for sweep in each.sweeps),
     }
 )
-"""Orders of a ranking; the highest come first."""
+"""Sort keys of a ranking; the highest values come first."""
 
 
 _KEY: Final = re.compile("(?:sig|text|host|from|port|id):.{1,200}")
@@ -52,9 +52,9 @@ def platform_key(registry: Registry, written: str) -> str:
 
 
 def read_platforms(clients: Mapping[str, Any], topic: str) -> list[PlatformFigures]:
-    """Return every platform as it was told last.
+    """Return the newest record of every platform.
 
-    Raise what `streams.cluster.read.reading` raises.
+    Raises what `streams.cluster.read.reading` raises.
     """
     return list(readable(newest_records(clients, topic).values(), decode_platform))
 
@@ -62,13 +62,16 @@ def read_platforms(clients: Mapping[str, Any], topic: str) -> list[PlatformFigur
 def ranked(
     found: Iterable[PlatformFigures], order: str, least_codes: int, most: int
 ) -> list[PlatformFigures]:
-    """The first of a ranking, without those of fewer codes; by their names where they are alike."""
+    """Return the first `most` platforms of a ranking, without those of fewer codes.
+
+    Platforms with equal values are sorted by name.
+    """
     some = [each for each in found if each.codes >= least_codes]
     return sorted(some, key=lambda each: (-ORDERS[order](each), each.platform))[:most]
 
 
 def platform_row(figures: PlatformFigures) -> dict[str, Any]:
-    """One line of a ranking."""
+    """Return one row of a ranking."""
     return {
         "platform": figures.platform,
         "codes": figures.codes,
@@ -81,7 +84,7 @@ def platform_row(figures: PlatformFigures) -> dict[str, Any]:
 
 
 def percent(share: float) -> str:
-    """A share for people.
+    """Return a share as text for people.
 
     >>> percent(0.1234)
     '12.3 %'
@@ -103,7 +106,7 @@ def _sweep_lines(sweep: Sweep) -> Iterator[str]:
 
 
 def platform_lines(figures: PlatformFigures) -> Iterator[str]:
-    """One platform, in lines for a person."""
+    """Yield the lines that show one platform to a person."""
     yield f"{figures.platform}  #{figures.platform_id}"
     yield tr(
         "{codes} codes in {days} days; {floods} of them were part of floods; {strangers} of its "

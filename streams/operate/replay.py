@@ -1,7 +1,8 @@
-"""The chain over files instead of Kafka: the same records, decoded and decided the same way.
+"""Runs the detection chain over files instead of Kafka, with the same decoding and decisions.
 
-Lines stand for the log of one partition: partition 0, offsets the line numbers from 0 over all
-files. So a replay of a partition's dump from its beginning repeats the worker's action ids.
+The lines stand for the log of one partition: partition 0, with line numbers from 0 over all files
+as offsets. A replay of a partition's dump from its beginning therefore repeats the worker's action
+ids.
 """
 
 from __future__ import annotations
@@ -21,25 +22,26 @@ from streams import wire
 from streams.config import Settings
 from streams.wire import Decoded, Reject
 
-CHUNK_BYTES: Final = 4 << 20  # read and decided at once: about 12,000 events
+CHUNK_BYTES: Final = 4 << 20  # Bytes that are read and decided at once: about 12,000 events.
 PARTITION: Final = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """The decisions that one chunk of lines led to."""
+    """The decisions for one chunk of lines."""
 
     lines: int
     decoded: Decoded
-    codes: Codes  # of the batch
+    codes: Codes  # The recognised codes of the batch.
     decisions: chain.Decisions
 
 
 def replay(settings: Settings, chunks: Iterable[list[bytes]]) -> Iterator[Replayed]:
-    """Run the chain over lines, from empty state; memory is that of one partition and one chunk.
+    """Run the chain over lines, from an empty state.
 
-    An event is judged against its own `ingest_time_ms`, if it has one, for files know no record
-    times. Where a chunk ends makes no difference.
+    Memory use is that of one partition and one chunk. An event's time is compared with its own
+    `ingest_time_ms`, if it has one, because files have no record times. The chunk boundaries do not
+    change the result.
     """
 
     def placed() -> Iterator[tuple[list[bytes], NDArray[np.int64]]]:
@@ -54,7 +56,7 @@ def replay(settings: Settings, chunks: Iterable[list[bytes]]) -> Iterator[Replay
 def replay_placed(
     settings: Settings, number: int, chunks: Iterable[tuple[list[bytes], NDArray[np.int64]]]
 ) -> Iterator[Replayed]:
-    """Run the chain over the lines of a partition, each with its offset there, ascending (n,)."""
+    """Run the chain over the lines of one partition; their offsets are ascending, shape (n,)."""
     intake, params, recogniser = settings.intake(), settings.params(), settings.recogniser()
     partition = chain.Partition(params)
     for lines, offsets in chunks:
@@ -78,9 +80,9 @@ def replay_placed(
 
 
 def chunks_of(file: IO[bytes], value_bytes_max: int) -> Iterator[list[bytes]]:
-    """Yield the lines of a file in lists, without their ends.
+    """Yield the lines of a file in lists, without line ends.
 
-    A line longer than any value may be is cut to one byte over that: it is refused all the same,
+    A line longer than a valid value is cut to one byte over the limit. It is refused all the same,
     and a file without line ends does not fill the memory.
     """
     rest = b""
@@ -94,10 +96,10 @@ def chunks_of(file: IO[bytes], value_bytes_max: int) -> Iterator[list[bytes]]:
 
 
 def outputs(replayed: Replayed, episode_topic: str | None) -> Iterator[bytes]:
-    """Yield a JSON line for each action and, if their topic is given, for each episode record.
+    """Yield a JSON line for each action, and for each episode record if their topic is given.
 
-    In the order of their causes, an episode's change before the action that follows from it; so
-    where chunks end makes no difference here either.
+    The order is that of their causes; an episode change comes before the action that follows from
+    it. Chunk boundaries therefore do not change the output.
     """
     actions = (
         (action.cause.offset, wire.encode_action(action) + b"\n")
@@ -114,7 +116,7 @@ def outputs(replayed: Replayed, episode_topic: str | None) -> Iterator[bytes]:
 
 
 def refused(reject: Reject) -> dict[str, object]:
-    """One line of a file of refused records: the value as text, cut as a dead letter's is."""
+    """Return one line of a file of refused records; the value is text, cut like a dead letter."""
     value = (reject.value or b"")[: wire.DEAD_LETTER_BYTES_MAX]
     return {
         "offset": reject.offset,

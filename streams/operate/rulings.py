@@ -1,4 +1,4 @@
-"""Rules on the codes of a log as a gateway does, by the leases that its events cause. Pure.
+"""Rules on the codes of a log like a gateway, by the leases that its events cause. Pure.
 
 The rule is `detectors.leases.gate.rule` with `detectors.leases.again`, as in every gateway. A lease
 is in force from `delay_ms` after the event that caused it, and never for that event itself.
@@ -21,11 +21,12 @@ from detectors.model.records import Action
 from detectors.model.times import DAY_MS
 
 DELAY_MS: Final = 500
-"""From an event to the lease that it causes being in force: the budget of the 99th percentile."""
+"""Milliseconds from an event until the lease that it causes is in force: the limit for the 99th
+percentile."""
 
 
 class LogMessage(NamedTuple):
-    """A message of a log, as the recogniser reads it."""
+    """A message of a log, with the recogniser's result."""
 
     recipient: str
     at_ms: int
@@ -36,29 +37,29 @@ class LogMessage(NamedTuple):
 
 
 class RuledCode(msgspec.Struct, frozen=True):
-    """What became of one code, as `otpguard replay --rulings` writes it."""
+    """The ruling on one code, as `otpguard replay --rulings` writes it."""
 
     message_id: str
     recipient: str
     ruling: Literal["pass", "refuse"]
     why: Ruling
-    lease: str | None  # the action id of the lease in force
+    lease: str | None  # Action id of the lease in force.
 
 
 @dataclass(slots=True)
 class RulingGateway:
-    """One gateway, and the leases that reached it.
+    """One gateway, with the leases that reached it.
 
-    `shadow`: leases in shadow count as if they were enforced.
+    `shadow`: leases in shadow mode count as if they were enforced.
     """
 
     delay_ms: int = DELAY_MS
     shadow: bool = False
-    leases: dict[str, list[Action]] = field(default_factory=dict)  # by recipient, oldest first
+    leases: dict[str, list[Action]] = field(default_factory=dict)  # By recipient, oldest first.
     second: SecondPasses = field(default_factory=SecondPasses)
 
     def add(self, actions: Iterable[Action]) -> None:
-        """Take actions, those of one recipient in the order of their revisions."""
+        """Add actions; those of one recipient must come in the order of their revisions."""
         for action in actions:
             self.leases.setdefault(action.recipient, []).append(action)
 
@@ -74,7 +75,7 @@ class RulingGateway:
         return None
 
     def rule(self, message: LogMessage) -> tuple[Ruling, Lease | None]:
-        """Rule on a message. Messages come about in the order of their times."""
+        """Rule on a message; messages must come roughly in the order of their times."""
         lease = self.lease_of(message)
         ruling = rule(
             lease,
@@ -90,7 +91,7 @@ class RulingGateway:
         return ruling, lease
 
     def rule_batch(self, batch: Batch, codes: Codes) -> Iterator[RuledCode]:
-        """Rule on each code of a batch, in its order; `add` its actions first."""
+        """Rule on each code of a batch, in order; call `add` with the batch's actions first."""
         for i in np.flatnonzero(codes.otp).tolist():
             number = int(batch.recipient[i])
             message = LogMessage(

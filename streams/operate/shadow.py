@@ -1,4 +1,4 @@
-"""Reports what leases would have refused, or have, to whoever decides to enforce. Pure."""
+"""Reports what leases refused or would have refused, for the decision to enforce. Pure."""
 
 from __future__ import annotations
 
@@ -13,23 +13,25 @@ from detectors.model.event import platform_id
 from detectors.model.records import Action, seconds
 from streams.operate.rulings import LogMessage, RulingGateway
 
-TOP: int = 20  # platforms in the report, by messages
+TOP: int = 20  # Number of platforms in the report, by messages.
 
 
 @dataclass(slots=True)
 class Shadow:
-    """Leases, and what they meet. Messages of a recipient come about in the order of their time."""
+    """Leases, and the messages under them; a recipient's messages come roughly in time order."""
 
     gateway: RulingGateway
-    refused: Counter[tuple[str, str]] = field(default_factory=Counter)  # (recipient, platform)
-    passed: Counter[Ruling] = field(default_factory=Counter)  # under lease, by why
+    # (recipient, platform) -> messages.
+    refused: Counter[tuple[str, str]] = field(default_factory=Counter)
+    # Messages that passed under a lease, by ruling.
+    passed: Counter[Ruling] = field(default_factory=Counter)
     uses: UsedLater[str] = field(default_factory=UsedLater)
-    used_later: set[tuple[str, int]] = field(default_factory=set)  # (recipient, platform id)
-    now_s: int = 0  # of the newest message
+    used_later: set[tuple[str, int]] = field(default_factory=set)  # (recipient, platform id).
+    now_s: int = 0  # Time of the newest message, in seconds since `EPOCH_S`.
 
     @classmethod
     def of(cls, actions: Iterable[Action]) -> Shadow:
-        """From actions of both modes: in shadow they are the same but for one word."""
+        """Build from actions of both modes; shadow actions differ in the mode only."""
         newest = {(each.recipient, each.epoch, each.revision): each for each in actions}
         gateway = RulingGateway(delay_ms=0, shadow=True)
         gateway.add(action for _, action in sorted(newest.items()))
@@ -41,7 +43,7 @@ class Shadow:
         return self.gateway.leases
 
     def meet(self, message: LogMessage) -> None:
-        """Take one message of a recipient in `leases`."""
+        """Rule on one message of a recipient in `leases`, and count the result."""
         recipient, platform = message.recipient, platform_id(message.platform)
         at_s = seconds(message.at_ms)
         self.now_s = max(self.now_s, at_s)
@@ -56,10 +58,10 @@ class Shadow:
             self.passed[ruling] += 1
 
     def report(self) -> dict[str, Any]:
-        """The figures.
+        """Return the figures of the report.
 
-        `harm_ratio` is the share of refused messages whose platform the recipient used later, as
-        `detectors.episodes.used_later` says what that is and where it errs.
+        `harm_ratio` is the share of refused messages whose platform the recipient used later.
+        `detectors.episodes.used_later` defines this and describes its errors.
         """
         messages = self.refused.total()
         self.used_later.update(confirm(self.uses, self.now_s))

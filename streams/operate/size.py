@@ -1,7 +1,8 @@
-"""Workers, memory and disk that an installation takes, by figures that were measured. Pure.
+"""Estimates the workers, memory and disk that an installation needs, from measured figures. Pure.
 
-`tests/bench/README.md` says how, `deploy/README.md` under *Size* what each rests on. They are one
-machine's, with two cores and other work on it: measure your own traffic before you buy.
+`tests/bench/README.md` says how the figures were measured. `deploy/README.md` explains each figure
+under *Size*. They come from one machine with two cores that also did other work. Measure your own
+traffic before you buy hardware.
 """
 
 from __future__ import annotations
@@ -14,75 +15,83 @@ from detectors.model.times import DAY_S
 from streams.limits import PARTITIONS_MAX
 
 EVENTS_A_WORKER: Final = 32_000
-"""A second, on one core: half of the least that one did from recognition to checkpoints (`make
-bench`); the other half takes a neighbour's share while it restarts."""
+"""Events per second for one worker on one core. This is half of the slowest measured rate, from
+recognition to checkpoints (`make bench`). The other half lets a worker take over another worker's
+share during a restart."""
 
 RECIPIENTS_A_PARTITION: Final = 5_000_000
-"""Chosen: half of what the guide allows, for the years to come; 16.7 M rows are the end."""
+"""Chosen: half of what the guide allows, so that there is room to grow; the limit is 16.7 M rows.
+"""
 
 PARTITIONS_MIN: Final = 32
-"""But for a trial: they are never expanded in flight."""
+"""Minimum number of partitions, except for a trial. Partitions are never added during operation."""
 
 TRIAL_EVENTS: Final = 20_000
 TRIAL_RECIPIENTS: Final = 2_000_000
 TRIAL_PARTITIONS: Final = 4
 
 BASE_BYTES: Final = 620_000_000
-"""A worker at 50,000 events/s without recipients. A million more were 769 MB in half an hour."""
+"""Memory in bytes of a worker at 50,000 events/s without its recipients. A worker with a million
+recipients used 769 MB after half an hour."""
 
 OVERFLOW_BYTES: Final = 20
-"""Of a recipient in the mean, for platforms of people who use more than their row can hold: 15
-after half a year and 22 after two, simulated. A partition holds 32 a row at most."""
+"""Mean bytes per recipient for platforms that do not fit into the row of a person who uses many.
+Simulated: 15 after half a year, 22 after two years. A partition stores at most 32 per row."""
 
 RECIPIENT_BYTES: Final = 145 + OVERFLOW_BYTES
-"""In memory: 134 to 143 measured without overflow, by the size of the partition."""
+"""Memory in bytes per recipient. Measured without the overflow: 134 to 143, depending on the size
+of the partition."""
 
 ROW_BYTES: Final = 112 + OVERFLOW_BYTES
-"""A copied row, while its partition's checkpoint is made; as many bytes are written for it."""
+"""Bytes per row of the copy that a checkpoint makes of its partition; the checkpoint writes as
+many."""
 
 SUSPECT_BYTES: Final = 3_400
 SUSPECTS_A_PARTITION: Final = 32_768
 
 CHECKPOINT_BYTES_PER_S: Final = 20_000_000
-"""`worker.checkpoint_bytes_per_s`, unless it is set."""
+"""Default of `worker.checkpoint_bytes_per_s`."""
 
 CHECKPOINT_CYCLE_S: Final = 60
 
 CHANGELOG_BYTES: Final = 113 + OVERFLOW_BYTES
-"""Of a recipient, live. On disk up to five times that while old segments wait for deletion."""
+"""Bytes per recipient in the changelog, newest records only. The topic needs up to five times as
+much disk while old segments wait for deletion."""
 
 CHANGELOG_ROOM: Final = 5
 
 EVENT_BYTES: Final = 378
 EVENT_BYTES_LZ4: Final = 160
-"""On a broker, indexes included, without and with the producer's compression."""
+"""Bytes per event on a broker, including indexes: without and with the producer's compression."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Needs of so many events a second about so many recipients. Bytes, no GiB.
+    """Needs of an installation for a number of events per second and recipients. Bytes, not GiB.
 
-    All but the first are those of one installation, which has its share of the recipients.
+    All fields except `installations` describe one installation, which serves its share of the
+    recipients.
     """
 
-    installations: int  # more than one where one would have more than PARTITIONS_MAX partitions
-    workers: int  # of one core each
-    partitions: int  # of the input and of the changelog
-    memory_bytes: int  # of one worker, while one of its partitions is copied
-    memory_attacked_bytes: int  # the same with as many suspects as there can be
-    checkpoint_s: int  # a whole cycle of one worker's checkpoints
-    changelog_live_bytes: int  # on each replica
-    changelog_disk_bytes: int  # the room to keep for it, all replicas together
-    input_day_bytes: int  # a day of input, all replicas together
+    # More than one if a single one would need more than PARTITIONS_MAX partitions.
+    installations: int
+    workers: int  # With one core each.
+    partitions: int  # Partitions of the input; the changelog has as many.
+    memory_bytes: int  # Memory of one worker, while one of its partitions is copied.
+    memory_attacked_bytes: int  # The same with the maximum number of suspects.
+    checkpoint_s: int  # A full cycle of one worker's checkpoints.
+    changelog_live_bytes: int  # Newest records of the changelog, on each replica.
+    changelog_disk_bytes: int  # Disk space to provide for the changelog, all replicas together.
+    input_day_bytes: int  # One day of input, all replicas together.
     input_day_lz4_bytes: int
 
 
 def size_of(events: int, recipients: int, *, replicas: int = 3) -> Size:
-    """Sum it up for `events` a second at the busiest, about `recipients`.
+    """Return the needs for `events` per second in the busiest time, and `recipients`.
 
     >>> found = size_of(100_000, 10_000_000)
     >>> found.workers, found.partitions, found.memory_bytes // 1_000_000
-    (4, 32, 1017)
+    (4, 32, 1073)
     """
     installations = max(
         math.ceil(events / (EVENTS_A_WORKER * PARTITIONS_MAX)),
@@ -117,7 +126,9 @@ def size_of(events: int, recipients: int, *, replicas: int = 3) -> Size:
 
 
 def _power(least: int) -> int:
-    """The lowest power of two that is no less: so partitions are a multiple of workers.
+    """Return the lowest power of two that is at least `least`.
+
+    With powers of two, the partitions are a multiple of the workers.
 
     >>> [_power(n) for n in (1, 2, 3, 31, 32, 33)]
     [1, 2, 4, 32, 32, 64]

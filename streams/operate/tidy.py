@@ -1,8 +1,8 @@
-"""Deleting the operator's words that are long over, so that the topic forgets whom they name.
+"""Deletes operators' overrides that ended long ago, so that the topic forgets the numbers.
 
-Adapters only heed: who may enforce may not edit what the operator said. Kafka knows no "delete if
-still the same", so a word said meanwhile under the same key is found behind the deletion and said
-again, byte for byte.
+Adapters only read overrides: a process that enforces must not edit the operator's decisions. Kafka
+has no conditional delete. An override published under the same key in the meantime is therefore
+found after the deletion, and published again, byte for byte.
 """
 
 from __future__ import annotations
@@ -14,27 +14,28 @@ from typing import Any, Final
 
 from kafka import KafkaProducer
 
-from detectors.model.times import DAY_MS
+from detectors.bars import RELAPSE_S
 from streams.cluster.admin import working
 from streams.cluster.read import reading
 from streams.language import tr
 from streams.wire import UnreadableError, decode_override
 
-KEPT_MS: Final = DAY_MS
-"""After its end: leases that it released may still be on their topic, but none holds so long."""
+KEPT_MS: Final = RELAPSE_S * 1000
+"""Time that an override is kept after its end. A release covers leases for as long as the detector
+remembers the flood."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tidied:
-    """Counts of one topic's words."""
+    """Counts of the overrides in one topic."""
 
-    words: int  # that stand
+    words: int  # Overrides that remain.
     deleted: int
     said_again: int
 
 
 def tidy(clients: Mapping[str, Any], topic: str, now_ms: int, *, dry_run: bool = False) -> Tidied:
-    """Delete the words of a topic that ended over a day before `now_ms`; count them alone if dry.
+    """Delete overrides that ended over three days before `now_ms` (UTC); only count if `dry_run`.
 
     Raise ConfigError or UnavailableError if the topic cannot be read or written.
     """
@@ -62,7 +63,7 @@ def tidy(clients: Mapping[str, Any], topic: str, now_ms: int, *, dry_run: bool =
 
 
 def _newest(records: Iterable[Any], ours: Mapping[bytes, int]) -> dict[bytes, Any]:
-    """The newest record of each key. `ours` are offsets of deletions by key, passed over."""
+    """Return the newest record of each key, without the deletions at the offsets in `ours`."""
     return {
         record.key: record
         for record in records
@@ -71,7 +72,7 @@ def _newest(records: Iterable[Any], ours: Mapping[bytes, int]) -> dict[bytes, An
 
 
 def _delete(producer: KafkaProducer, over: Mapping[bytes, Any]) -> dict[bytes, int]:
-    """The offsets of the deletions, each in the partition of its word."""
+    """Write the deletions, each to the partition of its override; return their offsets by key."""
     sent = {
         key: producer.send(found.topic, None, key=key, partition=found.partition)
         for key, found in over.items()
@@ -81,7 +82,7 @@ def _delete(producer: KafkaProducer, over: Mapping[bytes, Any]) -> dict[bytes, i
 
 
 def _is_over(value: bytes | None, now_ms: int) -> bool:
-    """Tell if a word ended long ago. What cannot be read is somebody else's to judge."""
+    """Return true if an override ended long ago; an unreadable one is never deleted."""
     try:
         word = decode_override(value or b"")
     except UnreadableError:

@@ -63,7 +63,7 @@ Platforms = list[tuple[PlatformId, TimeMs]]
 Tainted = list[tuple[PlatformId, Count]]
 Heard = list[
     tuple[Word, Word]
-]  # each value has more than 64 bits: the bits above the low 34, then the low 34 bits
+]  # each value has more than 64 bits: the bits above the low 35, then the low 35 bits
 Requests = tuple[
     Annotated[int, Meta(ge=-1, le=2**63 - 1)],  # offset of the lease
     TimeMs,  # time of the last retry windows, and their time at the mean rate
@@ -95,6 +95,7 @@ Suspect = tuple[
     Requests | None,
     list[tuple[PlatformId, Offset]],
     IncidentState | None,
+    tuple[list[PlatformId], list[Print]] | None,  # what the newest lease lets pass: ids, prints
 ]
 Resend = tuple[Word, str, Time, Time, PlatformId, str, list[tuple[PlatformId, Count]], Path | None]
 RefusedPlatforms = tuple[Word, Time, list[PlatformId], list[tuple[PlatformId, Time]]]
@@ -125,6 +126,8 @@ class State(TypedDict):
     gateways: list[Gateway]
     resends: list[Resend]
     hindsight: list[RefusedPlatforms]
+    relapses: list[tuple[Word, Time, list[PlatformId], Platforms]]
+    pages: list[tuple[Word, list[tuple[Word, PlatformId, Time]]]]
     overflow_open: bool
     window_next: Time
     windows: list[tuple[Time, Count, Prints, Rungs]]

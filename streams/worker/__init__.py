@@ -1,1 +1,1 @@
-"""The Faust application: its one agent, what it reads, shows and watches."""
+"""The worker, a Faust application: its one agent, its input, its metrics and its watchdog."""

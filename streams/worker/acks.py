@@ -1,9 +1,9 @@
-"""Follows the actions by what adapters say on the topic of acknowledgements.
+"""Tracks whether adapters acknowledge the actions, from the topic of acknowledgements.
 
-Every worker reads the whole small topic, in a thread of its own, and counts what is about actions
-of its partitions: an action's id names the partition of its cause, so each acknowledgement is
-counted once, and sums over the workers are right. Nobody waits for this thread: a topic that cannot
-be read costs the figures, not the detection.
+Every worker reads the whole topic, which is small, in a thread of its own. It counts the
+acknowledgements for actions of its own partitions. The id of an action names the partition of its
+cause, so each acknowledgement is counted once, and sums over all workers are right. Nothing waits
+for this thread: if the topic cannot be read, figures are missing, but detection continues.
 """
 
 from __future__ import annotations
@@ -27,39 +27,42 @@ from streams.wire import Ack, UnreadableError, decode_ack
 log = logging.getLogger(__name__)
 
 OPEN_MAX: Final = 20_000
-"""Leases that are followed at a time; the oldest gives way. Chosen: what rails let in for ten
-million subscribers."""
+"""Maximum number of leases that are tracked; beyond it, the oldest is dropped. Chosen: the leases
+that the rails admit for ten million subscribers."""
 GRACE_MS: Final = 10_000
-"""An action is unacknowledged after this. An adapter speaks within a second, its gateway's pauses
-between tries included within five."""
-LINGER_MS: Final = 60_000  # after a lease's end, when nobody will say anything more of it
-PAUSE_S: Final = 10.0  # between tries to read the topic
+"""Milliseconds after which an action counts as unacknowledged. An adapter answers within a second;
+with its gateway's pauses between tries, within five."""
+# Milliseconds after the end of a lease, when no more acknowledgements come.
+LINGER_MS: Final = 60_000
+PAUSE_S: Final = 10.0  # Seconds between tries to read the topic.
 WAIT_MS: Final = 2_000
-"""Time for which a broker may wait with an answer while nothing is said. What is said comes at once
-whatever it is; each answer without anything in it cost a millisecond, and there were five a second
-of all partitions."""
-OVERLAP_MS: Final = 60_000  # read again after a failure: partitions do not advance together
+"""Milliseconds for which a broker may delay an empty answer. A record is delivered at once,
+whatever this value is. Each empty answer cost a millisecond of CPU time, and there were five a
+second over all partitions."""
+# Milliseconds that are read again after a failure, because partitions do not advance in step.
+OVERLAP_MS: Final = 60_000
 
 
 @dataclass(slots=True)
 class _Open:
-    """A lease that is to be enforced."""
+    """A lease that adapters should enforce; times in milliseconds UTC."""
 
     partition: int
     issued_ms: int
     published_ms: int
     until_ms: int
-    told: set[str] = field(default_factory=set)  # gateways; bounded by their number
+    # Gateways that acknowledged; limited by their number.
+    told: set[str] = field(default_factory=set)
 
 
 class PartitionOwner(Protocol):
-    """The partitions of this worker, as the thread that reads the topic asks for them."""
+    """The partitions of this worker, as read by the acknowledgement thread."""
 
     owned: frozenset[int]
 
 
 class Acknowledgements:
-    """Follows the enforced actions of a worker's partitions. Safe for use by several threads."""
+    """Tracks the enforced actions of a worker's partitions. Thread-safe."""
 
     def __init__(
         self,
@@ -69,7 +72,7 @@ class Acknowledgements:
         states: PartitionOwner,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
-        """`topic` is the input; `states` knows which of its partitions are this worker's."""
+        """`topic` is the input; `states` knows which of its partitions this worker owns."""
         self._states = states
         self._metrics = metrics
         self._epoch, self._topic = epoch, topic
@@ -82,14 +85,15 @@ class Acknowledgements:
         return len(self._open)
 
     def expect(self, partition: int, actions: Collection[Action]) -> None:
-        """Note actions that are about to be published."""
+        """Add actions that are about to be published."""
         if not actions:
             return
         now_ms = self._clock_ms()
         with self._lock:
             for action in actions:
-                # Only what adapters should obey: who watches in shadow may have none.
-                # A lease that is told again was acknowledged.
+                # Only actions that adapters should obey are tracked: in shadow mode there may be no
+                # adapter. An update of a lease is not tracked, because adapters acknowledged the
+                # lease before.
                 wanted = action.mode == "enforce" and action.verb == "throttle"
                 if wanted and not action.update:
                     until_ms = action.expires_at_ms + LINGER_MS
@@ -100,7 +104,7 @@ class Acknowledgements:
                 self._open.popitem(last=False)
 
     def read(self, record: Any) -> None:
-        """Count the acknowledgement that a record of the topic holds, or that it holds none."""
+        """Count the acknowledgement in a record; count an unreadable record as refused."""
         try:
             ack = decode_ack(record.value)
         except UnreadableError as error:
@@ -112,14 +116,14 @@ class Acknowledgements:
             self.take(ack)
 
     def take(self, ack: Ack) -> None:
-        """Count one acknowledgement, if it is about an action of ours."""
+        """Count one acknowledgement, if its action belongs to a partition of this worker."""
         if cause_partition(ack.action_id, self._epoch, self._topic) not in self._states.owned:
             return
         with self._lock:
             found = self._open.get(ack.action_id)
             if found is not None:
                 if ack.gateway_id in found.told and ack.state != "expired":
-                    return  # told again after a crash
+                    return  # A repeated acknowledgement, after a crash of the adapter.
                 found.told.add(ack.gateway_id)
         self._metrics.add("acks_total", state=ack.state)
         self._metrics.add("refused_total", max(0, ack.refused_count))
@@ -128,7 +132,7 @@ class Acknowledgements:
             self._metrics.observe("action_apply_seconds", delay_s)
 
     def unacknowledged(self) -> int:
-        """Leases over `GRACE_MS` old of which no adapter has said anything."""
+        """Return the number of leases over `GRACE_MS` old that no adapter has acknowledged."""
         now_ms, owned = self._clock_ms(), self._states.owned
         with self._lock:
             for name in [
@@ -152,9 +156,9 @@ def start(acknowledgements: Acknowledgements, kafka: Kafka, topic: str) -> None:
 def follow(
     acknowledgements: Acknowledgements, kafka: Kafka, topic: str, stop: threading.Event
 ) -> None:
-    """Read `topic` from now on, until told to stop; whatever fails is tried again."""
+    """Read `topic` from now on until `stop` is set; after any failure, try again."""
     since_ms = newest_ms = time.time_ns() // 1_000_000
-    following: dict[int, int] = {}  # partition -> next offset
+    following: dict[int, int] = {}  # Partition -> next offset.
     said = ""
     while not stop.is_set():
         try:
@@ -163,7 +167,8 @@ def follow(
                 clients, topic, since_ms=since_ms, follow=True, stop=stop, wait_ms=WAIT_MS
             ):
                 said = ""
-                # Read again it is older than the newest; younger, it is of a topic made anew.
+                # A record that is read again is older than the newest. A younger record at an old
+                # offset belongs to a recreated topic.
                 anew = record.timestamp > newest_ms
                 if anew or record.offset >= following.get(record.partition, 0):
                     following[record.partition] = record.offset + 1

@@ -1,16 +1,19 @@
-"""The one agent: polls of records in, what the chain decided out.
+"""The worker's agent: applies polled records to the states, and publishes the decisions.
 
-Decode, call, publish. A state changes with no await in between, and not while it is copied, so a
-checkpoint always sees it at one offset, with everything its events made already in the outbox. An
-envelope of 20,000 records takes up to .4 s of CPU when all of them are new to the worker, and a
-multiple of that in time on a busy machine; the loop is let go at every tick in it, and more often
-in a campaign, whose messages cost fifteen times as much.
+Its steps are decode, decide, publish. A state never changes across an `await`, and not while it is
+copied. Therefore a checkpoint always sees the state at one offset, and all outputs of the earlier
+events are already in the outbox.
 
-The small envelopes of a poll are applied together, before the large ones: most of what an event
-costs at a live rate is paid once for each call.
+An envelope of 20,000 records takes up to 0.4 s of CPU time if all are new to the worker. On a busy
+machine this takes several times longer. The event loop gets control at every tick in the envelope.
+In a campaign, whose messages cost fifteen times as much, this happens more often.
 
-Where the worker is behind, the end of an envelope waits for the rest of its tick, which the log
-already holds: half a tick costs a third more an event than a whole one.
+The small envelopes of a poll are applied together, before the large ones. At a live rate, most of
+the cost of an event is paid once per call.
+
+A tick is a fixed range of `TICK_OFFSETS` offsets. If the worker is behind, an incomplete tick at
+the end of an envelope waits for its other records, which are already in the log. Per event, half a
+tick costs a third more than a whole one.
 """
 
 from __future__ import annotations
@@ -44,28 +47,30 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 OUTBOX_MAX: Final = 10_000
-"""Outputs of a partition that may wait for the broker before its events wait too."""
+"""Number of outputs of a partition that may wait for the broker; with more, its events wait too."""
 
 TURNS_TO_SEND: Final = 5
-"""Turns of the loop until the producer's tasks have put a record on the wire: three until they hand
-it to the connection. With one turn a lease waited while two more parts of its poll were at work."""
+"""Turns of the event loop until the producer's tasks have sent a record; three pass before the
+connection has the record. With one turn, a lease waited while two more parts of its poll were
+processed."""
 
 APPLIED_S: Final = 0.1
 SPAN_MIN: Final = 256
-"""As many records are applied at once as take so long, going by the last ones; but no more than a
-tick's worth, which ordinary traffic fills in 25 ms, and not fewer than this. In a campaign a tick's
-worth took .5 s, for which the loop was silent and the first lease waited for the last."""
+"""Minimum number of records that are applied at once. The worker chooses the number so that, by its
+latest measurements, they take `APPLIED_S` seconds. The maximum is one tick, which takes 25 ms with
+ordinary traffic. In a campaign a whole tick took 0.5 s: the loop was blocked, and the first lease
+waited for the last."""
 
 SMALL: Final = ROWS_MIN
-"""Records from which an envelope is applied by itself: then its values are read by their layouts,
-and what is paid once for it is little."""
+"""Number of records from which an envelope is applied alone. Its values are then parsed by their
+layouts, and the fixed cost per call matters little."""
 
 _AHEAD: Final = wire.RejectReason.AHEAD_OF_LOG
 
 
 @dataclass(slots=True)
 class Detector:
-    """All by which the agent turns records into decisions."""
+    """Turns records into decisions; holds all parts that the agent needs."""
 
     params: chain.Params
     reader: Reader
@@ -74,16 +79,17 @@ class Detector:
     observer: Observer
     letters: Letters
     now: Callable[[], float] = time.monotonic
-    _span: int = field(default=TICK_OFFSETS, init=False)  # offsets that are applied at once
+    # Number of offsets that are applied at once.
+    _span: int = field(default=TICK_OFFSETS, init=False)
 
     async def handle(self, poll: Poll, consumer: Consumer) -> None:
-        """Apply what a poll brought to the states, or have its records read again."""
+        """Apply the records of a poll to the states, or have them read again."""
         waiting = poll.take()
         for group in _groups(waiting, min(BLOCK, self._span)):
             applied = await self._handle_together(group)
             waiting = [each for each in waiting if each.partition not in applied]
         waiting.reverse()
-        while waiting:  # no envelope is held for longer than it is at work
+        while waiting:  # An envelope is released as soon as it is processed.
             await self._handle(waiting.pop(), consumer)
 
     async def _handle(self, envelope: Envelope, consumer: Consumer) -> None:
@@ -92,7 +98,9 @@ class Detector:
             return
         for each in envelope.pieces(TICK_OFFSETS):
             if not self._at_work(assigned):
-                return  # from before a rebalance, or one began: what is left will be read again
+                # The records came before a rebalance, or one has begun: the rest will be read
+                # again.
+                return
             piece = each
             if assigned.deferred is not None and assigned.deferred.next_offset == each.start:
                 piece = each.after(assigned.deferred)
@@ -120,7 +128,7 @@ class Detector:
                 await _let_go(published=published)
 
     async def _handle_together(self, envelopes: Sequence[Envelope]) -> Collection[int]:
-        """Apply those that are exactly what follows; return their partitions."""
+        """Apply the envelopes that continue their partitions exactly; return these partitions."""
         ready = {}
         for envelope in envelopes:
             assigned = self.states.partitions.get(envelope.partition)
@@ -140,7 +148,7 @@ class Detector:
         return ready.keys()
 
     def _apply_together(self, ready: Sequence[tuple[AssignedPartition, Envelope]]) -> None:
-        """Take the records of several partitions in; no await, as for one."""
+        """Apply the records of several partitions, without an `await`."""
         began = self.now()
         decoded, rejects, codes = self.reader.read_together([envelope for _, envelope in ready])
         with timed(self.observer.metrics, "detect"):
@@ -167,9 +175,9 @@ class Detector:
     async def _amiss(
         self, admission: Admission, assigned: AssignedPartition, piece: Envelope, consumer: Consumer
     ) -> None:
-        """Have records read again that are missing before a piece, or say that they are lost.
+        """Handle a wrong offset: have missing records read again, or report that they are lost.
 
-        Raises ConfigError if the log is another one, UnavailableError if the state is not newest.
+        Raises ConfigError if the log was recreated, UnavailableError if another worker is ahead.
         """
         assert assigned.next is not None
         match admission:
@@ -207,9 +215,9 @@ class Detector:
         return self.states.positioned and self.states.partitions.get(assigned.partition) is assigned
 
     def _apply(self, assigned: AssignedPartition, envelope: Envelope) -> None:
-        """Take some records in; up to a tick, so that their strings still lie in the cache.
+        """Apply at most one tick of records, so that their strings are still in the CPU cache.
 
-        The chain stops at a tick anyhow.
+        The chain stops at each tick in any case.
         """
         began = self.now()
         decoded, codes = self.reader.read(envelope)
@@ -224,9 +232,9 @@ class Detector:
         self._pace(len(envelope.values), self.now() - began)
 
     def _pace(self, records: int, spent_s: float) -> None:
-        """Choose the span of what is applied next, by how long so many records took.
+        """Choose how many records to apply next, from the time that the last ones took.
 
-        A power of two, so that a part ends at every tick. The cuts change no decision.
+        The number is a power of two, so that a part ends at every tick. It changes no decision.
         """
         if records >= SPAN_MIN:
             fitting = int(records * APPLIED_S / max(spent_s, 1e-6))
@@ -272,13 +280,13 @@ class Detector:
 
 
 async def _let_go(*, published: bool) -> None:
-    """Let others have the loop; what was just published is then on its way."""
+    """Let other tasks run, so that records published just now are sent."""
     for _ in range(TURNS_TO_SEND if published else 1):
         await asyncio.sleep(0)
 
 
 def _groups(polled: Sequence[Envelope], most: int) -> Iterator[list[Envelope]]:
-    """The small ones among these, at most so many records together."""
+    """Yield groups of the small envelopes, each with at most `most` records."""
     group: list[Envelope] = []
     records = 0
     for envelope in polled:
@@ -295,7 +303,7 @@ def _groups(polled: Sequence[Envelope], most: int) -> Iterator[list[Envelope]]:
 
 
 def _follows(assigned: AssignedPartition, envelope: Envelope) -> bool:
-    """Tell if nothing is amiss with the envelope, and nothing to wait for."""
+    """Return true if the envelope continues its partition exactly, and nothing must be awaited."""
     return (
         assigned.next == envelope.start < envelope.next_offset <= envelope.highwater
         and assigned.deferred is None

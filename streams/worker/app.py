@@ -1,4 +1,4 @@
-"""The worker: a Faust app on the envelope transport, from its checks to its exit code."""
+"""The worker: a Faust app on the envelope transport, from its start checks to its exit code."""
 
 from __future__ import annotations
 
@@ -49,30 +49,34 @@ log = logging.getLogger(__name__)
 WAIT_S: Final = 2.0
 BEAT_S: Final = 0.25
 REJOIN_S: Final = 15.0
-"""Until a member that wrote its last checkpoints joins the group again. Chosen: no rebalance may
-stand still over 30 s, of which restoring takes up to 10."""
-SHOW_S: Final = 2.0  # gauges; a scraper comes every 15 s or so
+"""Seconds in which a member that wrote its last checkpoints must join the group again. Chosen: a
+rebalance may take 30 s at most, and restoring takes up to 10 s of this."""
+# Seconds between updates of the gauges; Prometheus reads them every 15 s or so.
+SHOW_S: Final = 2.0
 PROBE_S: Final = 5.0
 BATCH_BYTES_MAX: Final = 1 << 17
-"""Of one partition's outputs that go to the broker together. A campaign's leases wait for the batch
-before theirs, and with stock Faust's 16 kB each nine of them cost a request. Chosen: little more
-than a dead letter, so that no topic has to take more than it had to, and 75 leases."""
+"""Maximum bytes of one partition's outputs that are sent to the broker together. In a campaign,
+leases wait for the batch before theirs. With Faust's default of 16 kB, a batch had room for only
+nine leases. Chosen: slightly more than a dead letter, so that no topic needs a larger message
+limit; it holds 75 leases."""
 PREPARED: Final = "all patterns are compiled"
-"""The word in the log when `_prepare` is over: from there on a worker costs what its events do."""
+"""Log message at the end of `_prepare`. From then on, a worker's CPU time depends on its events
+only."""
 LIVE_S: Final = 15.0
-"""A loop that has not beaten for so long is not alive: loading and copying block it under 1 s."""
+"""Seconds without a beat after which the loop counts as dead. Loading and copying block it for less
+than 1 s."""
 
 
 def run_worker(settings: Settings, *, wait: bool = False, rebuild: bool = False) -> int:
     """Work until SIGTERM or SIGINT; return an exit code of `streams.errors.Exit`.
 
-    `wait` waits for brokers and topics instead of giving up; `rebuild` throws the checkpoints of
-    the partitions that are assigned first away, once each, and makes their states anew from the
-    source.
+    `wait`: wait for brokers and topics instead of giving up. `rebuild`: discard the checkpoints of
+    the partitions that are assigned first, once each, and rebuild their states from the input.
     """
     for library in ("aiokafka", "faust", "kafka", "mode", "streams.transport.driver"):
         logging.getLogger(library).setLevel(logging.ERROR)
-    heap.keep_freed_memory()  # before any thread: each keeps the arena that it begins with
+    # Before any thread starts, because each thread keeps the memory arena it begins with.
+    heap.keep_freed_memory()
     try:
         check_folder(settings.worker.data_dir)
         check_before_start(settings, wait=wait)
@@ -94,10 +98,10 @@ def run_worker(settings: Settings, *, wait: bool = False, rebuild: bool = False)
 
 
 def check_folder(path: Path) -> None:
-    """Make the stream engine's folder.
+    """Create the folder of the stream engine.
 
-    Raise ConfigError if it cannot be written to, UnavailableError if the disk is full: that may
-    have room at the next start.
+    Raise ConfigError if the folder is not writable. Raise UnavailableError if the disk is full,
+    because it may have space at the next start.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -111,7 +115,7 @@ def check_folder(path: Path) -> None:
 def check_before_start(settings: Settings, *, wait: bool) -> None:
     """Return when brokers answer and topics have the right shape.
 
-    Raise what is wrong, or, with `wait`, say it each time it changes and try again.
+    Raise the error that was found. With `wait`, log the error each time it changes, and try again.
     """
     said = ""
     while True:
@@ -130,10 +134,10 @@ def check_before_start(settings: Settings, *, wait: bool) -> None:
 
 
 def records_incidents(settings: Settings) -> bool:
-    """Tell if what floods are made of can be kept; says so where it cannot.
+    """Return true if incident records can be written; otherwise log a warning.
 
-    To find and hold them that is not needed: a worker that was upgraded before its topics and
-    rights works on.
+    Detection and throttling do not need them. A worker that was upgraded before its topics and
+    rights therefore works on.
     """
     name = settings.topics.incident
     if topics.writable(settings, name):
@@ -147,9 +151,9 @@ def records_incidents(settings: Settings) -> bool:
 
 
 def makes_figures(settings: Settings) -> bool:
-    """Tell if figures of platforms are made and can be told; says so where they cannot.
+    """Return true if figures of platforms can be written; otherwise log a warning.
 
-    They decide nothing: as with incidents a worker goes on without them.
+    No decision depends on them, so a worker continues without them.
     """
     name = settings.topics.platform_parts
     if topics.writable(settings, name):
@@ -219,7 +223,7 @@ class _Worker:
             key_type=bytes,
             value_type=bytes,
             partitions=settings.topics.partitions,
-            recovery_buffer_size=2,  # records of 900 kB
+            recovery_buffer_size=2,  # Number of records, each up to 900 kB.
         )
         self.app.agent(
             self.app.topic(settings.topics.input, value_type=bytes, value_serializer="raw"),
@@ -228,7 +232,7 @@ class _Worker:
         )(self._detect)
 
     async def run(self) -> int:
-        """Work until a signal says stop; return the exit code."""
+        """Work until a signal requests a stop; return the exit code."""
         heap.collect_rarely()
         settings = self.settings.worker
         Watchdog(
@@ -271,7 +275,7 @@ class _Worker:
         try:
             async for poll in stream:
                 await self.detector.handle(poll, self._consumer)
-        except Exception as error:  # noqa: BLE001 - Faust would go on with half-applied state
+        except Exception as error:  # noqa: BLE001 - Faust would continue with a half-applied state
             fatal(error)
 
     @property
@@ -281,27 +285,28 @@ class _Worker:
         return consumer
 
     def live(self) -> str:
-        """Say what is wrong with the process, for a probe: a loop that does not beat."""
+        """Return the defect for a liveness probe (the loop does not run), or an empty string."""
         silent_s = time.monotonic() - self.heartbeats.loop_at
         return f"the event loop is silent for {silent_s:.0f} s" if silent_s > LIVE_S else ""
 
     def ready(self) -> str:
-        """The reason for which this worker is not at work, or an empty string."""
+        """Return the reason why this worker is not ready, or an empty string."""
         if not self.states.owned:
             return "no partitions assigned"
         return "" if self.states.positioned else "state is being loaded"
 
     async def _prepare(self) -> None:
-        """Compile patterns while nothing else is done, so that few texts are the first to need one.
+        """Compile patterns in idle time, so that few texts must wait for their pattern.
 
-        In the loop's own thread, since texts compile what they need there, too; of all patterns
-        they need one of ten. To wait for them all would take a worker some three seconds.
+        This runs in the loop's own thread, because texts compile missing patterns there too; they
+        need one pattern in ten. Compiling all of them at the start would delay a worker by about
+        three seconds.
         """
         await between_events(self.recogniser.prepare())
         log.info(PREPARED)
 
     async def _beat(self) -> None:
-        """Show the watchdog that the loop runs, and whether there is something to do."""
+        """Update the heartbeats for the watchdog and, less often, the gauges."""
         states, heartbeats = self.states, self.heartbeats
         late_s = states.cycle_s + self.settings.worker.stall_s / 2
         shown_at = 0.0
@@ -324,7 +329,7 @@ class _Worker:
         return self._consumer.lags(self.states.positions())
 
     async def _probe(self) -> None:
-        """Ask a broker for a sign of life."""
+        """Check regularly that a broker answers."""
         while True:
             await asyncio.sleep(PROBE_S)
             producer = self.app.producer
@@ -338,11 +343,11 @@ class _Worker:
 
 
 def fatal(error: BaseException) -> None:
-    """End the process: what failed would leave state half changed, or the worker half alive."""
+    """End the process: after this error, the state may be half changed or the worker half alive."""
     match error:
         case OtpguardError():
             end(error.exit_code, str(error))
-        case KafkaError() | OSError():  # TimeoutError is one
+        case KafkaError() | OSError():  # TimeoutError is a subclass of OSError.
             end(Exit.TRY_AGAIN, f"Kafka: {error!r}")
         case _:
             log.error("state can no longer be trusted", exc_info=error)
@@ -350,7 +355,7 @@ def fatal(error: BaseException) -> None:
 
 
 def _supervised(coroutine: Any) -> asyncio.Task[None]:
-    """A background task whose failure ends the process."""
+    """Start a background task; if it fails, the process ends."""
     task: asyncio.Task[None] = asyncio.create_task(coroutine)
 
     def report(done: asyncio.Task[None]) -> None:
@@ -362,35 +367,38 @@ def _supervised(coroutine: Any) -> asyncio.Task[None]:
 
 
 def faust_settings(settings: Settings) -> dict[str, Any]:
-    """Faust's settings, with the reason for each that is not its default."""
+    """Return Faust's settings, with the reason for each that is not the default."""
     kafka = settings.kafka
     return {
         "broker": [f"{SCHEME}://{server}" for server in kafka.bootstrap.split(",")],
         "broker_credentials": credentials(kafka),
         "datadir": settings.worker.data_dir,
-        "web_enabled": False,  # binds 0.0.0.0:6066; metrics and health have their own listener
-        "topic_disable_leader": True,  # no topic of Faust's own
-        "topic_allow_declare": False,  # topics are made by the operator, with replication and ACLs
-        "TableManager": TableManager,  # tells when the changelog was read
-        "table_standby_replicas": 0,  # a standby would hold a second state
-        "stream_wait_empty": True,  # calls `wait_empty`, where the last checkpoint is written
+        # Faust's web server binds 0.0.0.0:6066; metrics and health have their own listener.
+        "web_enabled": False,
+        "topic_disable_leader": True,  # Faust must not create a topic of its own.
+        "topic_allow_declare": False,  # The operator creates topics, with replication and ACLs.
+        "TableManager": TableManager,  # Reports when the changelog has been read.
+        "table_standby_replicas": 0,  # A standby would need memory for a second state.
+        "stream_wait_empty": True,  # Calls `wait_empty`, where the last checkpoint is written.
         "stream_buffer_maxsize": kafka.buffer_envelopes,
         "broker_max_poll_records": kafka.poll_records_max,
         "consumer_max_fetch_size": kafka.fetch_bytes_max,
-        "broker_commit_interval": 0.5,  # commits only move when a checkpoint is complete
+        "broker_commit_interval": 0.5,  # Commits only advance when a checkpoint is complete.
         "broker_session_timeout": kafka.session_timeout_s,
         "broker_heartbeat_interval": kafka.heartbeat_s,
-        # for so long a member that beats but does not join again holds the others up; stock: 60
+        # A member that sends heartbeats but does not rejoin delays the others this long; default:
+        # 60.
         "broker_rebalance_timeout": settings.worker.revoke_deadline_s + REJOIN_S,
         "consumer_group_instance_id": settings.worker.instance or None,
-        "producer_linger": 0,  # actions are few and urgent
-        "producer_max_batch_size": BATCH_BYTES_MAX,  # stock: 16 kB, nine leases of a campaign
-        "producer_acks": -1,  # all in-sync replicas
+        "producer_linger": 0,  # Actions are few and urgent.
+        # Default: 16 kB, which is nine leases of a campaign.
+        "producer_max_batch_size": BATCH_BYTES_MAX,
+        "producer_acks": -1,  # Wait for all in-sync replicas.
     }
 
 
 def credentials(kafka: Kafka) -> Any:
-    """Credentials for the listener's protocol, or None. Faust takes the protocol from them."""
+    """Return credentials for the listener, or None; Faust derives the protocol from them."""
     context = tls(kafka) if kafka.security.endswith("ssl") else None
     if kafka.security.startswith("sasl"):
         return faust.SASLCredentials(

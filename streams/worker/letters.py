@@ -1,11 +1,11 @@
-"""Dead letters for refused records, and what is said of records that get none.
+"""Limits the rate of dead letters, and logs refused records that get none.
 
-Whoever may write the input may write rubbish, as fast as he can. The worker neither stops for it
-nor waits, which would be what he wants, and does not write it all once more: past a rate the ranges
-of offsets are logged and counted. The records themselves stay in the input for its retention.
+A producer of the input may send any amount of invalid records. The worker must neither stop nor
+wait for them, which would help an attacker, nor copy all of them. Above a rate, it only logs and
+counts ranges of offsets. The records stay in the input for its retention.
 
-What is withheld depends on the clock, so after a restart another part of a rush may get letters. No
-state and no other output depends on it.
+The limit depends on the clock, so after a restart other records of a burst may get dead letters. No
+state and no other output depends on the limit.
 """
 
 from __future__ import annotations
@@ -23,23 +23,25 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BURST_S: Final = 10.0
-"""Of the rate that may be written at once: the last records of a poll, or a deploy gone wrong."""
+"""Seconds of the rate that may be written at once. Enough for the last records of a poll, or for a
+faulty deployment."""
 
 SAY_S: Final = 10.0
-"""Between two lines about one partition and reason. Bounds the log: partitions by reasons lines."""
+"""Seconds between two log lines about one partition and reason. This bounds the log: one line per
+partition and reason."""
 
 
 @dataclass(slots=True)
 class _Withheld:
-    first: int  # offsets
+    first: int  # An offset, like `last`.
     last: int
     records: int
-    since: float  # monotonic seconds
+    since: float  # Monotonic seconds.
 
 
 @dataclass(slots=True)
 class Letters:
-    """Admits `per_s` dead letters a second of all partitions together, `BURST_S` of it at once."""
+    """Admits `per_s` dead letters per second over all partitions; bursts of `BURST_S` seconds."""
 
     per_s: float
     metrics: Metrics
@@ -53,7 +55,7 @@ class Letters:
         self._left, self._at = self.per_s * BURST_S, self.now()
 
     def admit(self, partition: int, rejects: Sequence[Reject]) -> Sequence[Reject]:
-        """Return those of the refused records that get a letter; remember the others' offsets."""
+        """Return the refused records that get a dead letter; store the other offset ranges."""
         if not rejects:
             return rejects
         now = self.now()
@@ -66,7 +68,7 @@ class Letters:
         return rejects[:admitted]
 
     def tell(self, *, all_of_it: bool = False) -> None:
-        """Log the ranges that have been open for `SAY_S`, or all of them."""
+        """Log the ranges that have been open for `SAY_S` seconds, or all of them."""
         now = self.now()
         for (partition, reason), held in list(self._withheld.items()):
             if all_of_it or now - held.since >= SAY_S:
@@ -88,6 +90,6 @@ class Letters:
         if held is None:
             held = _Withheld(reject.offset, reject.last_offset, 0, now)
             self._withheld[partition, reject.reason] = held
-        held.first = min(held.first, reject.offset)  # records may be read again
+        held.first = min(held.first, reject.offset)  # Records may be read again.
         held.last = max(held.last, reject.last_offset)
         held.records += reject.records

@@ -1,4 +1,4 @@
-"""Shows a worker's counts as events are applied, and gauges on the beat of the loop."""
+"""Updates the worker's metrics: counters with each batch of events, gauges at regular times."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _COUNTED: Final = tuple(
         ("platforms_used_later_total", "used_later"),
     )
 )
-"""Counters of decisions, and what of each is added to them."""
+"""Names of counters, each with the attribute of the decisions that is added to it."""
 
 
 @contextmanager
 def timed(metrics: Metrics, stage: str) -> Iterator[None]:
-    """Observe how long a stage takes for one batch."""
+    """Measure the time that a stage takes for one batch."""
     began = time.perf_counter()
     yield
     metrics.observe("stage_seconds", time.perf_counter() - began, stage=stage)
@@ -48,20 +48,22 @@ def timed(metrics: Metrics, stage: str) -> Iterator[None]:
 
 @dataclass(slots=True)
 class Observer:
-    """Turns what happens in the worker into metrics; knows nothing that would not fit a label."""
+    """Turns the worker's activity into metrics; no label contains personal data."""
 
     metrics: Metrics
     recogniser: Recogniser
     acknowledgements: Acknowledgements
-    _cache: tuple[int, int] = (0, 0)  # hits and misses that were counted
-    _categories: tuple[int, int] = (0, 0)  # checks and contradictions that were counted
-    _windows: dict[int, Window] = field(default_factory=dict)  # partition -> newest closed
+    _cache: tuple[int, int] = (0, 0)  # Cache hits and misses counted so far.
+    _categories: tuple[int, int] = (0, 0)  # Category checks and contradictions counted so far.
+    _windows: dict[int, Window] = field(default_factory=dict)  # Partition -> newest closed window.
     _generation: int = -1
-    _stable: dict[int, tuple[int, float]] = field(default_factory=dict)  # offset, and since when
-    _event_ms: dict[int, int] = field(default_factory=dict)  # partition -> of the newest event
+    # Partition -> offset, and since when it is unchanged.
+    _stable: dict[int, tuple[int, float]] = field(default_factory=dict)
+    # Partition -> time of its newest event.
+    _event_ms: dict[int, int] = field(default_factory=dict)
 
     def applied(self, decoded: Decoded, decided: Mapping[int, Decisions]) -> None:
-        """Count one batch, of one partition or of several: what was decided, by partition."""
+        """Count one batch of one or several partitions; `decided` is by partition."""
         add = self._add
         for outcome, n in decoded.outcomes.items():
             add("events_total", n, outcome=outcome)
@@ -90,13 +92,13 @@ class Observer:
             self._show_windows()
 
     def _add(self, name: str, amount: int, **labels: str) -> None:
-        if amount:  # most are 0 in a small batch, and a counter has a lock
+        if amount:  # Most amounts are 0 in a small batch, and a counter takes a lock.
             self.metrics.add(name, amount, **labels)
 
     def _decided(self, partition: int, decisions: Decisions) -> None:
         if decisions.actions:
             self.acknowledgements.expect(partition, decisions.actions)
-        updates = 0  # most of what a campaign makes
+        updates = 0  # In a campaign, most actions are updates.
         for action in decisions.actions:
             if action.update:
                 updates += 1
@@ -123,10 +125,11 @@ class Observer:
     def beat(
         self, states: StateManager, behind: dict[int, int], held_back: dict[int, tuple[int, int]]
     ) -> None:
-        """Set the gauges, by partition.
+        """Set the gauges.
 
-        `behind` holds the records between each state and what may be read of its log, `held_back`
-        where an open transaction begins and the records from there on.
+        All arguments are by partition. `behind`: number of records between the state and the
+        readable end of the log. `held_back`: the offset at which an open transaction begins, and
+        the number of records from there on.
         """
         put, now = self.metrics.put, time.monotonic()
         held = states.partitions.values()
@@ -164,11 +167,11 @@ class Observer:
         self.metrics.put("transaction_open_seconds", max(open_s, default=0))
 
     def _show_windows(self) -> None:
-        """All partitions' together, of the newest window that any of them has closed."""
+        """Show the newest window that any partition has closed, summed over all partitions."""
         newest = max(window.start_ms for window in self._windows.values())
         closed = [window for window in self._windows.values() if window.start_ms == newest]
         put = self.metrics.put
         put("window_codes", sum(window.codes for window in closed))
-        put("window_platforms", max(window.platforms for window in closed))  # at least so many
+        put("window_platforms", max(window.platforms for window in closed))  # A lower bound.
         for rungs in zip(*(window.recipients for window in closed), strict=True):
             put("window_recipients", sum(n for _, n in rungs), rung=str(rungs[0][0]))

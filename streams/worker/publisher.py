@@ -1,4 +1,4 @@
-"""Hands records to the app's producer: what events made for the world, and checkpoints."""
+"""Sends records through the app's producer: the outputs of events, and checkpoints."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Publisher:
-    """The one writer of a worker. Its methods raise KafkaError; callers try again."""
+    """The only writer of a worker. Its methods raise KafkaError; callers try again."""
 
     app: App
-    changelog: str  # topic of the checkpoints
+    changelog: str  # Topic of the checkpoints.
     metrics: Metrics
     _caused_ms: dict[asyncio.Future[object], list[int]] = field(default_factory=dict, init=False)
-    """Of what waits for an acknowledgement, the times of what caused it."""
+    """Times (ms UTC) of the causes of each record that waits for its acknowledgement."""
 
     async def send(self, output: Output) -> asyncio.Future[object]:
-        """Hand an output over; what that returns is done when the broker has acknowledged it."""
+        """Send an output; the returned future is done when the broker has acknowledged it."""
         topic, key, value, headers, caused_ms = output
         producer = self.app.producer
         sent: asyncio.Future[object] | None = producer.append(topic, key, value, headers)
@@ -42,7 +42,7 @@ class Publisher:
         return sent
 
     async def append(self, partition: int, write: PutRecord) -> Appended:
-        """Write a record to the changelog of a partition, and return when it is acknowledged."""
+        """Write a record to a changelog partition, and return after its acknowledgement."""
         sent = await self.app.producer.send(
             self.changelog, write.key, write.value, partition, None, None
         )

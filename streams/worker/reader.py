@@ -1,4 +1,4 @@
-"""Reads envelopes: their events decoded, and which of them are codes."""
+"""Decodes the events of envelopes, and recognises which of them are codes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def records_of(envelope: Envelope) -> wire.Records:
-    """The same records, as the wire knows them."""
+    """Return the records of an envelope in the form that `streams.wire` uses."""
     return wire.Records(
         envelope.partition,
         envelope.next_offset,
@@ -32,7 +32,7 @@ def records_of(envelope: Envelope) -> wire.Records:
 
 @dataclass(slots=True)
 class Reader:
-    """Reads envelopes by one set of rules."""
+    """Decodes and recognises envelopes with one set of rules."""
 
     intake: wire.Intake
     topic: str
@@ -61,9 +61,11 @@ class Reader:
     def read_together(
         self, envelopes: Sequence[Envelope]
     ) -> tuple[wire.Decoded, list[list[wire.Reject]], Codes]:
-        """Decode several, of at most `BLOCK` records in all and none refused as a batch, as one.
+        """Decode several envelopes as one batch.
 
-        Return the refused records of each too. 2,500 events cost half of 32 batches of 78.
+        They have at most `BLOCK` records in total, and none was refused as a whole batch. Also
+        returns the refused records of each envelope. One batch of 2,500 events costs half as much
+        as 32 batches of 78.
         """
         with timed(self.metrics, "decode"):
             blocks = [records_of(envelope) for envelope in envelopes]

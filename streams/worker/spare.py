@@ -1,4 +1,4 @@
-"""Long work in the event loop's own thread, in the time that events leave."""
+"""Runs long work in the event loop's thread, in the time that events leave free."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import Final
 
 TURN_S: Final = 0.005
 PAUSE_S: Final = 0.05
-"""An idle loop gives such work a tenth of its time, in turns that no event waits for long."""
+"""Seconds of a pause. The work runs in turns of `TURN_S` seconds between the pauses. An idle loop
+therefore gives it a tenth of its time, and no event waits long for a turn to end."""
 
 LATE: Final = 20
-"""A loop that comes late to the end of a pause has events to see to: the pause is then so many
-times as much longer. Without that a worker that caught up gave 16 % of its time to patterns, and
-cost a tenth more for each event."""
+"""Factor for longer pauses. If the loop is late at the end of a pause, it has events to process.
+The pause is then extended by 20 times the delay. Without this, a worker that was catching up spent
+16 % of its time on compiling patterns, and each event cost a tenth more."""
 
 
 async def between_events(steps: Iterable[object]) -> None:
-    """Take all steps, each of some milliseconds at most, a few at a time."""
+    """Take all steps, a few at a time; each step lasts some milliseconds at most."""
     until = 0.0
     for _ in steps:
         if (now := time.monotonic()) >= until:

@@ -1,7 +1,7 @@
-"""Ends a process that is stuck, so that a supervisor can start it again.
+"""Ends a process that is stuck, so that a supervisor can restart it.
 
-A thread of its own, because the event loop may be what hangs. Every way out says why in one line;
-what was stuck shows in the stacks that go before it.
+The watchdog is a separate thread, because the event loop itself may hang. Each exit logs the reason
+in one line. The stack traces before this line show what was stuck.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ LOOK_S: Final = 0.5
 
 
 def end(code: Exit, why: str, *, stacks: bool = False) -> None:
-    """End the process at once, without letting anything finish.
+    """End the process at once, without letting any work finish.
 
-    State that cannot be trusted, or a loop that hangs, must not write another record.
+    A hanging loop, or a process whose state cannot be trusted, must not write another record.
     """
     if stacks:
         faulthandler.dump_traceback(file=sys.stderr, all_threads=True)
@@ -38,20 +38,20 @@ def end(code: Exit, why: str, *, stacks: bool = False) -> None:
 
 @dataclass(slots=True)
 class Heartbeats:
-    """Signs of life, written by the event loop, read by the watchdog. Times: monotonic seconds."""
+    """Signs of life, set by the event loop and read by the watchdog. Times: monotonic seconds."""
 
-    loop_at: float = field(default_factory=time.monotonic)  # the loop's beat
-    broker_at: float = field(default_factory=time.monotonic)  # a broker answered
-    progress: int = 0  # grows with whatever gets done
-    checkpoint_steps: int = 0  # grows with each step of a checkpoint
-    working: bool = True  # there is something to do: records behind, or a state to load
-    overdue: bool = False  # a checkpoint should have been there for a while
-    stopping_at: float | None = None  # a stop was asked for
+    loop_at: float = field(default_factory=time.monotonic)  # When the loop last ran.
+    broker_at: float = field(default_factory=time.monotonic)  # When a broker last answered.
+    progress: int = 0  # Rises with all completed work.
+    checkpoint_steps: int = 0  # Rises with each step of a checkpoint.
+    working: bool = True  # There is work: unread records, or a state to load.
+    overdue: bool = False  # A checkpoint should have been written some time ago.
+    stopping_at: float | None = None  # When a stop was requested.
 
 
 @dataclass(slots=True)
 class Watchdog:
-    """Looks at the heartbeats and calls `end` when one has been missing for too long."""
+    """Checks the heartbeats, and calls `end` if one has been missing for too long."""
 
     heartbeats: Heartbeats
     stall_s: float
@@ -62,7 +62,7 @@ class Watchdog:
     _steps: tuple[int, float] = (-1, 0.0)
 
     def start(self) -> None:
-        """Watch from a daemon thread until the process ends."""
+        """Start a daemon thread that watches until the process ends."""
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     def _watch(self) -> None:

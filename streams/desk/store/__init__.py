@@ -1,4 +1,7 @@
-"""The case store: what topics forget, kept for people; and what people said about it."""
+"""The case store: a database of cases for people.
+
+It keeps records after Kafka retention deletes them, and what people wrote about the cases.
+"""
 
 from streams.desk.store.answers import (
     Answer,

@@ -1,4 +1,4 @@
-"""Accounts and sessions: who may enter the desk, by whose word, and for how long."""
+"""Accounts and log-in sessions of the desk, with password checks and locks."""
 
 from __future__ import annotations
 
@@ -19,26 +19,34 @@ from streams.errors import UsageError
 from streams.language import tr
 
 NAME_MAX: Final = 64
+"""Maximum length of an account name in characters."""
+
 PASSWORD_MIN: Final = 12
 PASSWORD_MAX: Final = 256
-"""Characters; argon2 hashes any length, and nobody should be able to have it hash a book."""
+"""Maximum length of a password in characters. argon2 accepts any length, so a limit is needed to
+keep somebody from making the server hash very long texts."""
 
 FAILED_MAX: Final = 20
 LOCK_MS: Final = 15 * 60_000
-"""After so many wrong passwords in a row, from wherever, nobody enters for so long, with the right
-one neither: guessers from many machines have 1,920 a day. The console stops one machine at five."""
+"""After `FAILED_MAX` wrong passwords in a row, from any address, the account is locked for this
+long (ms). Even the right password is refused then. So an attacker with many machines has 1,920
+attempts per day. The console stops a single machine after five."""
 
 SEEN_STEP_MS: Final = 30_000
-"""A session's idle end is moved on in steps: not every request writes."""
+"""Minimum time (ms) between two updates of a session's idle end, so that not every request writes.
+"""
 
 IDLE_MS: Final = 15 * 60_000
+"""A session ends after this long (ms) without a request."""
+
 ABSOLUTE_MS: Final = 12 * 3_600_000
+"""A session ends at the latest this long (ms) after the log-in."""
 
 
 class Accounts:
-    """Reads and writes accounts and sessions; safe to share between threads.
+    """Reads and writes accounts and sessions. Threads may share it.
 
-    `now_ms` is the clock. Names are folded to lower case.
+    `now_ms` is the clock. Account names are converted to lower case.
     """
 
     def __init__(
@@ -61,9 +69,10 @@ class Accounts:
         shown_name: str = "",
         given: bool = False,
     ) -> Account:
-        """Make an account; `given` tells that somebody at the desk did, who knows its password.
+        """Create an account.
 
-        Raise UsageError if the name is taken or the password too short.
+        `given` means that another person at the desk creates it and so knows its password. Raise
+        UsageError if the name is taken or invalid, or if the password has a wrong length.
         """
         name = _name(name)
         hashed = self._hashed(password) if source == "local" else ""
@@ -89,7 +98,7 @@ class Accounts:
         return self.get(name)
 
     def get(self, name: str) -> Account:
-        """The account of this name. Raise UsageError if there is none."""
+        """Return the account with this name. Raise UsageError if it does not exist."""
         with self._engine.connect() as connection:
             row = connection.execute(
                 select(accounts).where(accounts.c.name == name.strip().lower())
@@ -99,7 +108,7 @@ class Accounts:
         return _account(row)
 
     def all(self) -> list[Account]:
-        """All accounts, by name."""
+        """Return all accounts, sorted by name."""
         with self._engine.connect() as connection:
             return [_account(row) for row in connection.execute(
                 select(accounts).order_by(accounts.c.name))]  # fmt: skip
@@ -107,10 +116,11 @@ class Accounts:
     def vouched(
         self, name: str, source: AccountSource, roles: Iterable[DeskRole], shown_name: str = ""
     ) -> Account | None:
-        """The account of somebody for whom a provider or proxy vouches, made at the first time.
+        """Return the account of a person whom an OIDC provider or a proxy has authenticated.
 
-        Its roles are those that are given now. None if it is disabled, or of another source: a
-        provider cannot take over a local account.
+        The account is created at the first log-in. Its roles are replaced by `roles` each time.
+        Return None if the account is disabled, or has another source: a provider must not take over
+        a local account.
         """
         name = _name(name)
         wanted = _joined(roles)
@@ -130,10 +140,11 @@ class Accounts:
         return self.get(name)
 
     def verify(self, name: str, password: str) -> Account | None:
-        """The local account if the password is right; None, as slowly, if it is not.
+        """Return the local account if the password is right, else None.
 
-        None too for a disabled, locked or unknown account. The twentieth wrong password in a row
-        locks for a quarter of an hour.
+        Also return None for a disabled, locked or unknown account. All cases take about the same
+        time, so an attacker cannot find out which names exist. After `FAILED_MAX` wrong passwords
+        in a row the account is locked for `LOCK_MS`.
         """
         now_ms = self._now_ms()
         with self._engine.connect() as connection:
@@ -160,7 +171,7 @@ class Accounts:
         return self.get(row.name)
 
     def _nobody(self) -> str:
-        """A hash that no password has, made as slowly as the others were, once."""
+        """Return a hash of a random password, for unknown accounts. It is computed once."""
         with self._lock:
             if not self._unknown:
                 self._unknown = self._hasher.hash(secrets.token_urlsafe())
@@ -189,9 +200,11 @@ class Accounts:
         unlock: bool = False,
         given: bool = False,
     ) -> Account:
-        """Change what is named. A new password, other rights or `disabled` end all its sessions.
+        """Change the given fields of an account. None leaves a field unchanged.
 
-        `given` tells that somebody else at the desk does it.
+        A new password, new roles or `disabled` end all sessions of the account. `given` means that
+        another person at the desk makes the change. Raise UsageError if the account does not exist
+        or the password has a wrong length.
         """
         account = self.get(name)
         values: dict[str, Any] = {}
@@ -220,7 +233,7 @@ class Accounts:
         return self.get(account.name)
 
     def remove(self, name: str) -> None:
-        """Delete an account and its sessions; its name stays in what it wrote."""
+        """Delete an account and its sessions. Its name stays in the notes and calls it wrote."""
         account = self.get(name)
         with self._writing.begin() as connection:
             connection.execute(delete(sessions).where(sessions.c.name == account.name))
@@ -237,7 +250,11 @@ class Accounts:
         idle_ms: int = IDLE_MS,
         absolute_ms: int = ABSOLUTE_MS,
     ) -> tuple[str, DeskSession]:
-        """Begin a session: its random id, for the browser alone, and what it stands for."""
+        """Create a session. Return its random id and the session.
+
+        Only the browser may keep the id. The store has only its digest. Expired sessions of all
+        accounts are deleted first.
+        """
         now_ms = self._now_ms()
         session_id = secrets.token_urlsafe(32)
         row = {
@@ -260,9 +277,10 @@ class Accounts:
         return session_id, found
 
     def session(self, session_id: str, *, touch: bool = True) -> DeskSession | None:
-        """The session of this id if it stands; else None.
+        """Return the session with this id, or None if it is unknown, expired or disabled.
 
-        Its idle end is moved on, but without `touch`: a page that asks by itself is no person.
+        With `touch`, the idle end is moved forward. Automatic requests of a page pass
+        `touch=False`, because they do not show that a person is active.
         """
         now_ms = self._now_ms()
         digest = _digest(session_id)
@@ -300,12 +318,12 @@ class Accounts:
         )
 
     def end(self, session_id: str) -> None:
-        """End one session, if it still stands."""
+        """End one session, if it still exists."""
         with self._writing.begin() as connection:
             connection.execute(delete(sessions).where(sessions.c.digest == _digest(session_id)))
 
     def end_all(self, name: str) -> int:
-        """End all sessions of an account, and return how many stood."""
+        """End all sessions of an account. Return their number."""
         with self._writing.begin() as connection:
             done = connection.execute(delete(sessions).where(sessions.c.name == name.lower()))
             return done.rowcount

@@ -1,7 +1,7 @@
-"""Answers of the case store: frozen, complete, and free of any table or wire format.
+"""Answer types of the case store: frozen dataclasses, independent of tables and wire formats.
 
-Times are milliseconds UTC. Whatever names a person (recipient, sender, note) is given whole: who
-may see how much of it is decided by whoever shows it.
+Times are milliseconds UTC. Personal data (recipient, sender, note) is not masked here. The caller
+that shows an answer masks it by the rights of the viewer.
 """
 
 from __future__ import annotations
@@ -18,36 +18,36 @@ from streams.operate.cases import Case, Doing
 from streams.wire import Ack, Override
 
 Would = Literal["pass", "refuse", ""]
-"""A throttle's ruling on one message; empty where nobody knows it."""
+"""Decision of a throttle on one message. Empty if the decision is not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class TopicFreshness:
-    """One topic, as far as it was read."""
+    """Read progress of one topic."""
 
     topic: str
-    read_ms: int  # whatever was written until then is in the store; 0: not even begun
-    behind: int  # records that the indexer knows of and has not read
+    read_ms: int  # all records up to this time are in the store; 0: never read to the end
+    behind: int  # records on the topic that the indexer has not read yet
 
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """Age of what the store says: "nothing found" is worth no more than this."""
+    """Age of the data in the store. "Nothing found" is only true up to `read_ms`."""
 
-    at_ms: int  # of the question
+    at_ms: int  # time of the query
     read_ms: int  # all topics are in the store up to this time; 0: never
-    events_behind: int | None  # events of minutes ago that no worker has judged; None: not known
+    events_behind: int | None  # overdue events that no worker has processed; None: not known
     topics: tuple[TopicFreshness, ...] = ()
 
     @property
     def lag_ms(self) -> int:
-        """Time that the store is behind; the whole of time if nothing was ever read."""
+        """Age of the data (ms). It is the time since 1970 if nothing was ever read."""
         return max(0, self.at_ms - self.read_ms)
 
 
 @dataclass(frozen=True, slots=True)
 class CaseLine:
-    """A case as one line of a list."""
+    """One case as a line of a list."""
 
     episode_id: str
     recipient: str
@@ -55,33 +55,36 @@ class CaseLine:
     level: str  # clear | watch | throttle
     mode: str  # shadow | enforce
     state: Doing
-    first_ms: int  # of its first message
-    last_ms: int  # of the newest message that a record told of
-    ended_ms: int | None  # None: it goes on
+    first_ms: int  # time of its first message
+    last_ms: int  # time of the newest message in any record
+    ended_ms: int | None  # None: the case goes on
     messages: int
     platforms: int
     novel: int
     rule: str
     refused: int
-    gateways: str  # the strongest answer of any gateway; unknown: none came; watched: no lease
+    gateways: str  # strongest state in any acknowledgement; unknown: none came; watched: no lease
     chronic: bool
 
     @property
     def open(self) -> bool:
-        """True if it is not over."""
+        """True if the detector has not ended the case."""
         return self.ended_ms is None
 
     def lasts_ms(self, now_ms: int) -> int:
-        """Return the time since its first message; it ends with the last where no lease holds."""
+        """Return how long the case lasts, from its first message, in milliseconds.
+
+        A case that is over or lapsed ends at its last message. Another case lasts until `now_ms`.
+        """
         ended = self.state in (Doing.OVER, Doing.LAPSED)
         return (self.last_ms if ended else max(now_ms, self.last_ms)) - self.first_ms
 
     @property
     def rank(self) -> tuple[int, bool, int, str]:
-        """Order of a number's cases: the highest counts, and every page and command shows that.
+        """Sort key of a number's cases. Pages and commands show the case with the highest rank.
 
-        The worst level that is not over comes first (one that is over is CLEAR), then a flood
-        before codes of a single platform, then the newest.
+        The highest level ranks first; a case that is over ranks as CLEAR. Then a flood ranks above
+        a resend (codes of a single platform). Then the newest case ranks first.
         """
         level = Level.CLEAR if self.state is Doing.OVER else Level[self.level.upper()]
         return level, self.kind == "flood", self.first_ms, self.episode_id
@@ -89,33 +92,37 @@ class CaseLine:
 
 @dataclass(frozen=True, slots=True)
 class LeaseLine:
-    """One lease, or its withdrawal, and what every gateway said of it."""
+    """One lease or its release, with the acknowledgements of all gateways."""
 
     action_id: str
     verb: str  # throttle | release
     mode: str
     issued_at_ms: int
     expires_at_ms: int
-    acks: tuple[Ack, ...]  # of each gateway the newest word
-    refused: int  # so far, by counts on the way and at the end
+    acks: tuple[Ack, ...]  # oldest first; a gateway may have several
+    refused: int  # messages refused so far, from running and final counts
 
 
 @dataclass(frozen=True, slots=True)
 class WordLine:
-    """One word of the operator, the id by which gateways acknowledge it, and who did."""
+    """One override of an operator, with the acknowledgements of the gateways."""
 
-    word_id: str
+    word_id: str  # id of the override, which acknowledgements carry
     word: Override
-    holds: bool  # now: not over, not said anew, not withdrawn
-    acks: tuple[Ack, ...]  # of each gateway the newest word
+    holds: bool  # in force now: not expired, not replaced, not withdrawn
+    acks: tuple[Ack, ...]  # oldest first; a gateway may have several
 
 
 @dataclass(frozen=True, slots=True)
 class CaseEvent:
-    """One message of a timeline. Of a sighting, its first of a platform, little is known."""
+    """One message of a timeline.
+
+    The last four fields are empty for a sighting (the first message of a platform), because episode
+    records do not contain them.
+    """
 
     at_ms: int
-    platform: str  # key, or empty where only its class is told (known or trusted)
+    platform: str  # key; empty if the record has only the class (known or trusted)
     platform_id: int
     novel: bool
     trust: Trust
@@ -130,14 +137,14 @@ class CaseEvent:
 class RefusedLine:
     """Messages of one platform that gateways refused in a case."""
 
-    platform: str  # key, or `#<platform_id>` where no record names it
+    platform: str  # key, or `#<platform_id>` if no record has the name
     platform_id: int
     refused: int
 
 
 @dataclass(frozen=True, slots=True)
 class NoticeLine:
-    """One notice to somebody about a case."""
+    """One notice that was sent to somebody about a case."""
 
     notice_id: str
     kind: str
@@ -150,10 +157,10 @@ class NoticeLine:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Words of a colleague about a case or a number."""
+    """A note that somebody at the desk wrote about a case or a number."""
 
     note_id: int
-    episode_id: str  # empty: about the number alone
+    episode_id: str  # empty: the note is about the number
     recipient: str
     author: str
     at_ms: int
@@ -162,22 +169,22 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call about a number: who took it, and how the caller was identified."""
+    """One phone call about a number: who answered, and how the caller was identified."""
 
     call_id: int
     recipient: str
     episode_id: str
     agent: str
     at_ms: int
-    identified_by: str  # how the caller showed that the number is theirs
-    same_caller: bool  # calls from the number itself
+    identified_by: str  # how the caller proved that the number is theirs
+    same_caller: bool  # the call came from the number itself
     ticket: str
     outcome: str
 
 
 @dataclass(frozen=True, slots=True)
 class Appeal:
-    """An appeal as the law asks for it: recorded, with a deadline and an outcome."""
+    """An appeal against a throttle. The law demands a record, a deadline and an outcome."""
 
     appeal_id: int
     recipient: str
@@ -195,69 +202,72 @@ class Appeal:
 
 @dataclass(frozen=True, slots=True)
 class CaseFile:
-    """One case with everything that the store knows of it."""
+    """One case with everything that the store has about it."""
 
     line: CaseLine
-    case: Case  # records, leases, acknowledgements and words, for `explain`, `doing` and `phone`
+    case: Case  # records, leases, acknowledgements and overrides, for explanations in words
     leases: tuple[LeaseLine, ...]  # oldest first
-    words: tuple[WordLine, ...]  # about this number, oldest first; those that are over too
+    words: tuple[WordLine, ...]  # overrides for this number, oldest first, expired ones too
     events: tuple[CaseEvent, ...]  # oldest first
-    refused: tuple[RefusedLine, ...]  # by platform, most first; fewer than `line.refused` at times
+    refused: tuple[RefusedLine, ...]  # by platform, most first; the sum may be < `line.refused`
     notices: tuple[NoticeLine, ...]
     notes: tuple[Note, ...]  # newest first
     appeals: tuple[Appeal, ...]  # newest first
     calls: tuple[Call, ...]  # newest first
     others: tuple[CaseLine, ...]  # other cases of this number, newest first
-    held: bool  # by a legal hold: neither retention nor erasure touches it
+    held: bool  # under a legal hold: neither retention nor erasure deletes it
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """Everything about one number at one moment, with a case or without."""
 
-    recipient: str  # canonical, as it was asked for
-    newest: CaseFile | None  # the case that counts (`CaseLine.rank`)
-    cases: tuple[CaseLine, ...]  # all, the one that counts first
-    codes: int | None  # verification codes of the newest case of a day; None: no record tells
-    known: int | None  # platforms that the number knows, by the newest record; None: none tells
-    words: tuple[WordLine, ...]  # about this number, oldest first
-    leases_ended: int  # of all its cases
+    recipient: str  # canonical form, as in the query
+    newest: CaseFile | None  # the case with the highest `CaseLine.rank`
+    cases: tuple[CaseLine, ...]  # the highest rank first
+    codes: int | None  # messages of the cases of the last 24 h; None: there is no such case
+    known: int | None  # platforms known to the number, by the newest record; None: not known
+    words: tuple[WordLine, ...]  # overrides for this number, oldest first
+    leases_ended: int  # expired leases of all its cases
     calls: tuple[Call, ...]  # newest first
     freshness: Freshness
 
 
 @dataclass(frozen=True, slots=True)
 class PlatformLine:
-    """One platform in the floods of a span of days, and in its whole traffic of a week."""
+    """One platform: its part in the floods of some days, and its whole traffic of a week."""
 
     platform: str
     platform_id: int
-    floods: int  # cases in which it was seen
-    novel: int  # of these, where the victim did not know it
+    floods: int  # throttled floods in which the platform was seen
+    novel: int  # floods among these whose victim did not know the platform
     refused: int
     trust: Trust
     last_ms: int
-    week: PlatformFigures | None  # as the agent told last; None: it did not
+    week: PlatformFigures | None  # newest record of the platform agent; None: there is none
 
 
 @dataclass(frozen=True, slots=True)
 class CampaignList:
-    """Campaigns as the agent of campaigns tells them."""
+    """Campaigns, as published by the campaign agent."""
 
     campaigns: tuple[Campaign, ...]  # most victims first
-    told_ms: int  # when it wrote last; 0: it never did, and perhaps none runs
+    told_ms: int  # time of the agent's newest record; 0: none, perhaps no agent runs
 
 
 @dataclass(frozen=True, slots=True)
 class PlatformList:
-    """Platforms of floods, and what the agent of platforms tells of them."""
+    """Platforms seen in floods, with the figures that the platform agent published."""
 
     platforms: tuple[PlatformLine, ...]  # most floods first
-    told_ms: int  # when the agent wrote last; 0: it never did, and perhaps none runs
+    told_ms: int  # time of the agent's newest record; 0: none, perhaps no agent runs
 
 
 class AuditPlace(NamedTuple):
-    """A line's place among all, the newest first: several are of one millisecond."""
+    """Position of an audit log line in the list of all lines.
+
+    The time alone is not enough, because several lines may have the same millisecond.
+    """
 
     at_ms: int
     chain: str
@@ -268,7 +278,7 @@ class AuditPlace(NamedTuple):
 
     @classmethod
     def read(cls, text: str) -> Self | None:
-        """The place that a text names; None if it names none.
+        """Parse the text form of a place. Return None if the text is not valid.
 
         >>> AuditPlace.read("1760000000000.7.desk/h:8470"), AuditPlace.read("x.1.y")
         (AuditPlace(at_ms=1760000000000, chain='desk/h:8470', seq=7), None)
@@ -279,7 +289,7 @@ class AuditPlace(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
-    """One line of the audit topic."""
+    """One line of the audit log."""
 
     chain: str
     seq: int
@@ -300,17 +310,17 @@ class AuditLine:
 
     @property
     def place(self) -> AuditPlace:
-        """The line's place among all."""
+        """Position of the line in the list of all lines, for pagination."""
         return AuditPlace(self.at_ms, self.chain, self.seq)
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A legal hold: rows of this case or number are kept until it is lifted."""
+    """A legal hold: the rows of this case or number are not deleted until the hold is lifted."""
 
     hold_id: int
     subject: str  # episode id or recipient
-    document_no: str  # of the authority's request
+    document_no: str  # number of the authority's document
     reason: str
     actor: str
     at_ms: int

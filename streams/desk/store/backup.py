@@ -1,8 +1,8 @@
-"""Saves a store to a file, and fills an empty one from it: lines of JSON, packed.
+"""Saves a store to a file of gzipped JSON lines, and restores it into an empty store.
 
-The form is the same for SQLite and PostgreSQL, so that it also moves a store from one to the other.
-Sessions are left out: whoever was logged in logs in again. The file holds numbers and digests of
-passwords: whoever may read it may read the store.
+The file format is the same for SQLite and PostgreSQL, so a backup can move a store between the two.
+Sessions are not saved, so people have to log in again after a restore. The file contains phone
+numbers and password hashes. Protect it like the store itself.
 """
 
 from __future__ import annotations
@@ -32,18 +32,23 @@ from streams.language import tr
 from streams.wire.version import UNDECODABLE
 
 FORM: Final = "otpguard.desk/1"
+"""Name and version of the file format, written in the first line."""
+
 STEP: Final = 1_000
+"""Number of rows inserted at once."""
+
 SCRATCH: Final = "otpguard-desk"
-"""Backups that are being written, whatever they will be called: each night's has its own name."""
+"""Name prefix of temporary files for unfinished backups. The next backup deletes files that a
+killed process left. The prefix identifies them, because each backup has another final name."""
 
 _encode: Final = msgspec.json.Encoder().encode
 
 
 def save(store: CaseStore, path: Path, now_ms: int, *, people_only: bool = False) -> Counter[str]:
-    """Write a file that only its owner may read, whole or not at all; return rows by table.
+    """Save the store to a file that only its owner can read. Return saved rows by table.
 
-    Each half is as it was at one moment; the people's half is read last, so that what it refers to
-    is there.
+    The file appears only when it is complete. Each half is a consistent snapshot: first the index,
+    then the people half. `people_only` leaves the index out.
     """
     halves = ([] if people_only else [(store.index, _tables(INDEX))]) + [
         (store.people, [t for t in _tables(PEOPLE) if t is not sessions])
@@ -71,10 +76,14 @@ def save(store: CaseStore, path: Path, now_ms: int, *, people_only: bool = False
 
 
 def restore(store: CaseStore, path: Path) -> Counter[str]:
-    """Fill an empty store from a file; return rows by table.
+    """Fill an empty store from a backup. Return restored rows by table.
 
-    Raise UsageError, before anything is written, if the store is not empty, or the file is none of
-    ours, cut short, changed, or of another program's tables.
+    The index is only restored if its format is this program's; otherwise it has to be rebuilt from
+    the topics.
+
+    All errors are raised before anything is written. Raise UsageError if the store is not empty.
+    Raise UsageError also if the file is not a backup, is truncated or changed, or has another
+    revision of the people tables.
     """
     _empty(store)
     told = _checked(path)
@@ -84,7 +93,7 @@ def restore(store: CaseStore, path: Path) -> Counter[str]:
             .format(path=path, found=told["people"], wanted=head())
         )  # fmt: skip
     done: Counter[str] = Counter()
-    index = told["index"] == FORMAT  # else the index is made anew from the topics
+    index = told["index"] == FORMAT  # otherwise the index is rebuilt from the topics
     for engine, tables in ((store.people, _tables(PEOPLE)), (store.index, _tables(INDEX))):
         if engine is store.index and not index:
             continue
@@ -98,7 +107,7 @@ def restore(store: CaseStore, path: Path) -> Counter[str]:
 
 
 def saved_ms(path: Path) -> int:
-    """Return when a file was written; raise UsageError if it is no backup."""
+    """Return the time of a backup (ms). Raise UsageError if the file is not a valid backup."""
     at_ms: int = _checked(path)["at_ms"]
     return at_ms
 
@@ -128,7 +137,7 @@ def _fill(
 
 
 def _counted_on(connection: Connection, tables: Iterable[Table]) -> None:
-    """Let PostgreSQL's counters go on behind the ids that were filled in."""
+    """Set the sequences of PostgreSQL behind the largest restored ids."""
     if connection.dialect.name != "postgresql":
         return
     for table in tables:
@@ -151,7 +160,7 @@ def _empty(store: CaseStore) -> None:
 
 
 def _checked(path: Path) -> dict[str, Any]:
-    """The head of a file whose every byte is as it was written."""
+    """Verify the digest of a backup file, and return its first line."""
     digest = hashlib.sha256()
     first: Any = None
     end: Any = None
@@ -211,7 +220,7 @@ def _typed(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def _still(engine: Engine) -> Iterator[Connection]:
-    """A connection that sees one moment, whatever is written meanwhile."""
+    """Yield a connection that reads from one snapshot, even if others write meanwhile."""
     if engine.dialect.name == "postgresql":
         engine = engine.execution_options(isolation_level="REPEATABLE READ")
     with engine.connect() as connection, connection.begin():
@@ -220,10 +229,10 @@ def _still(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def _whole(path: Path) -> Iterator[gzip.GzipFile]:
-    """A packed file that takes its place when it is whole.
+    """Yield a gzip file under a temporary name, which is renamed to `path` when it is complete.
 
-    Until then its name is its own: another that is written for this place meanwhile, as by hand
-    beside the timer, would write into it.
+    The temporary name is unique. Otherwise two backups to the same path, such as one by hand during
+    the nightly one, would write into the same file.
     """
     try:
         with (

@@ -1,7 +1,7 @@
-"""Records of one case, as the store keeps them: for whoever hands the case over.
+"""Returns the stored records of one case, for the file that is given to an authority.
 
-Of episodes, leases, incident records and words the store has every record; of answers of gateways,
-counts and notices the last of each. Where they lay in their topics it does not keep.
+The store has every record of episodes, leases, incidents and overrides. It has only the newest
+record of each acknowledgement, count and notice. It does not store the records' offsets.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ _PLATFORMS: Final = msgspec.json.Decoder(dict[int, int])
 
 
 def case_records(store: ReadModel, episode_id: str) -> list[tuple[str, Any]]:
-    """Return the records of a case by kind (`episode`, `lease`, `ack`, …), none for no case.
+    """Return the records of a case as pairs of kind (`episode`, `lease`, `ack`, …) and record.
 
-    Raise UnavailableError if the store does not answer.
+    The list is empty if there is no such case. Raise UnavailableError if the store does not answer.
     """
     with store.reading() as (connection, _):
         return list(_records(connection, episode_id))

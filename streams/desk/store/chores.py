@@ -1,4 +1,4 @@
-"""Chores of an indexer beside its work: it deletes what is old, and asks how far workers are."""
+"""Periodic tasks of the indexer: delete old rows, and measure how far the workers are behind."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FORGET_S: Final = 3_600.0
+"""Interval in seconds between two deletions of old rows."""
+
 BEHIND_S: Final = 15.0
+"""Interval in seconds between two measurements of the workers' backlog."""
 
 
 class Chores:
-    """Work of an indexer beside its own, now and then."""
+    """Runs the periodic tasks when they are due."""
 
     def __init__(self, settings: Settings, store: CaseStore) -> None:
         self._settings = settings
@@ -29,7 +32,7 @@ class Chores:
         self._forgot = self._looked = float("-inf")
 
     def __call__(self) -> None:
-        """Do what is due."""
+        """Run the tasks that are due. The indexer calls this about once a second."""
         now = time.monotonic()
         if now - self._looked >= BEHIND_S:
             self._looked = now

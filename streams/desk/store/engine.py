@@ -1,8 +1,9 @@
-"""Databases of the desk, by URL: SQLite files that belong to this user alone, or PostgreSQL.
+"""SQLAlchemy engines for the databases of the desk: SQLite files or PostgreSQL, by URL.
 
-Two of everything: the *index*, which the indexer makes of topics and which may be made anew, and
-*people*, which holds what was said and done at the desk and is migrated, never dropped. In SQLite
-they are two files (`desk.db` and `desk-index.db`), in PostgreSQL two schemas.
+There are two databases, called halves. *index* is built from the topics and can be rebuilt.
+*people* has what people wrote at the desk; it is migrated and never dropped. In SQLite the halves
+are two files (`desk.db` and `desk-index.db`), readable only by their owner. In PostgreSQL they are
+two schemas.
 """
 
 from __future__ import annotations
@@ -25,27 +26,29 @@ Half = Literal["index", "people"]
 
 SCHEMAS: Final[dict[Half, str]] = {"index": "otpguard_index", "people": "otpguard_people"}
 BUSY_MS: Final = 30_000
-"""Longest wait for another process' transaction; the indexer's take a second at most."""
+"""Longest wait (ms) for another process's transaction. The indexer's transactions take at most a
+second."""
 
 BUSY_PAUSE_S: Final = 0.01
+"""Pause between two attempts to set a pragma while the file is locked."""
 
-LOCK: Final = 0x6F74_7067  # of PostgreSQL; "otpg"
+LOCK: Final = 0x6F74_7067  # key of the PostgreSQL advisory lock: "otpg" in ASCII
 
 AWAY: Final = (DBAPIError, NoConnectionError)
-"""Errors of a database that does not answer; the second where all connections are in use, and
-nobody gives one back in time."""
+"""Errors of a database that does not answer. `NoConnectionError` means that all connections of the
+pool are in use and none was returned in time."""
 
 DRIVERS: Final = ("sqlite", "postgresql+psycopg")
 
 _POSTGRESQL: Final = "postgresql+psycopg://otpguard@db/otpguard"
-"""An example."""
+"""Example URL for an error message."""
 
 
 def parsed(url: str) -> URL:
-    """The URL. Raise ConfigError if it is none, or of a database that is not known here."""
+    """Parse a URL. Raise ConfigError if it is invalid or names an unsupported database."""
     try:
         read = make_url(url)
-    except (ArgumentError, ValueError):  # no URL; no port
+    except (ArgumentError, ValueError):  # ArgumentError: not a URL. ValueError: a bad port.
         read = None
     if read is None or read.drivername not in DRIVERS or not read.database:
         raise ConfigError(
@@ -56,7 +59,7 @@ def parsed(url: str) -> URL:
 
 
 def files(url: str) -> dict[Half, Path]:
-    """The files of an SQLite store; empty for PostgreSQL."""
+    """Return the files of an SQLite store by half; empty for PostgreSQL."""
     read = parsed(url)
     if read.drivername != "sqlite":
         return {}
@@ -65,9 +68,9 @@ def files(url: str) -> dict[Half, Path]:
 
 
 def engine(url: str, half: Half, password: str = "", aside: str = "") -> Engine:
-    """One half of the store. It is opened with the first question.
+    """Return an engine for one half of the store. It connects at the first query.
 
-    With `aside`, an index of this name beside the one that counts.
+    `aside`: use the file or schema with this suffix instead of the live one.
     """
     read = parsed(url)
     if read.drivername == "sqlite":
@@ -87,25 +90,32 @@ def engine(url: str, half: Half, password: str = "", aside: str = "") -> Engine:
 
 
 def in_memory() -> Engine:
-    """Return an empty database of this process alone, for one thread; it goes with the engine."""
+    """Return an engine for an empty database in memory.
+
+    Only one thread of this process can use the database. It ends with the engine.
+    """
     return create_engine("sqlite://", paramstyle="named")
 
 
 def writing(on: Engine) -> Engine:
-    """The same, for a transaction that writes: SQLite locks at once, and never fails half-way."""
+    """Return the engine with an option for writing transactions.
+
+    SQLite then takes the write lock at `BEGIN`, so a transaction cannot fail later for this lock.
+    """
     return on.execution_options(otpguard_writes=True)
 
 
 def _sqlite(path: Path, half: Half) -> Engine:
     made = create_engine(
         URL.create("sqlite", database=str(path)),
-        paramstyle="named",  # as PostgreSQL's: a row goes as it is, whatever its order
+        paramstyle="named",  # rows are dicts, as for PostgreSQL
         connect_args={"timeout": 30},
     )
 
     @event.listens_for(made, "do_connect")
     def create(*_: Any) -> None:
-        if not path.exists():  # for nobody else, whatever the umask; -wal and -shm take it over
+        # Mode 0600, whatever the umask. SQLite gives the -wal and -shm files the same mode.
+        if not path.exists():
             try:
                 os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
             except OSError as error:
@@ -118,12 +128,12 @@ def _sqlite(path: Path, half: Half) -> Engine:
 
     @event.listens_for(made, "connect")
     def connect(connection: Any, _: Any) -> None:
-        connection.isolation_level = None  # transactions begin where `begin` below says so
+        connection.isolation_level = None  # the listener `begin` below starts transactions
         cursor = connection.cursor()
         for pragma in (
             f"busy_timeout={BUSY_MS}",
             "journal_mode=WAL",
-            # What the index loses with a machine is read again; of people nothing may be lost.
+            # After a power loss the index reads lost rows again. The people half may lose nothing.
             f"synchronous={'NORMAL' if half == 'index' else 'FULL'}",
             "secure_delete=ON",  # erased bytes are overwritten
             "foreign_keys=ON",
@@ -142,10 +152,10 @@ def _sqlite(path: Path, half: Half) -> Engine:
 
 
 def _set(cursor: sqlite3.Cursor, pragma: str) -> None:
-    """Set a pragma, however long others keep the file, but no longer than `BUSY_MS`.
+    """Set a pragma. Retry while the file is locked, for at most `BUSY_MS`.
 
-    SQLite does not wait for them where a file is to have its log: it fails at once if two ask for
-    that together, or if one asks while another, the last to leave, clears the log away.
+    SQLite ignores its own `busy_timeout` when a file changes to WAL mode. It fails at once if two
+    connections change the mode together, or if the last connection is just removing the WAL.
     """
     end = time.monotonic() + BUSY_MS / 1000
     while True:
@@ -160,13 +170,13 @@ def _set(cursor: sqlite3.Cursor, pragma: str) -> None:
 
 
 def alone(connection: Connection) -> None:
-    """Wait until no other process makes tables here; SQLite's writers are alone in any case."""
+    """Take a lock, so that only one process creates tables. SQLite allows one writer anyway."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
 
 
 def away(error: DBAPIError | NoConnectionError, url: str) -> UnavailableError:
-    """The error for people: no statement, no parameter (they hold numbers), no password."""
+    """Return an error for people. It has no SQL, no parameters (phone numbers), no password."""
     met = error.orig if isinstance(error, DBAPIError) else None
     kind = type(error if met is None else met).__name__
     return UnavailableError(

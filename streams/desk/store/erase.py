@@ -1,8 +1,9 @@
-"""Erases everything about one number from the store, and looks at the bytes of its files.
+"""Erases everything about one number from the store, then searches the bytes of its files.
 
-Rows go, with what lies in free pages and in the write-ahead log of SQLite; in PostgreSQL dead rows
-go by VACUUM, its own log and backups by its administrator. Topics cannot be erased from: what they
-hold goes by retention, and `still_held` says when.
+In SQLite, rows are deleted with their remains in free pages and in the write-ahead log. In
+PostgreSQL, VACUUM removes dead rows; its log and backups are the administrator's task. Records
+cannot be erased from Kafka topics. Retention deletes them later; `streams.operate.held.still_held`
+computes when.
 """
 
 from __future__ import annotations
@@ -50,27 +51,31 @@ from streams.language import tr
 from streams.wire import Override, decode_override, encode_override
 
 GONE: Final = ERASED["subject"]
+"""Text that replaces an erased number."""
+
 REMEMBERED_MS: Final = 400 * DAY_MS
-"""For so long a rebuild leaves the erased records out: over twice the topics' longest retention."""
+"""Time (ms) for which a rebuild skips the erased records. It is more than twice the longest
+retention of a topic."""
 
 TRUNCATE_S: Final = 30.0
+"""Longest wait in seconds for readers before SQLite's write-ahead log can be emptied."""
 
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """One erasure: what was deleted, what was looked at, and when topics have the number last."""
+    """Result of an erasure."""
 
-    rows: Counter[str]
-    searched: tuple[tuple[Path, int], ...]  # files of the store and their bytes; SQLite alone
-    newest_ms: dict[str, int]  # kind of topic -> broker's time of its newest record about it
+    rows: Counter[str]  # deleted or changed rows by table
+    searched: tuple[tuple[Path, int], ...]  # searched files and their sizes in bytes; SQLite only
+    newest_ms: dict[str, int]  # kind of topic -> timestamp of its newest record about the number
 
 
 def erase(store: CaseStore, recipient: str, *, even_open: bool = False) -> Erasure:
-    """Erase a number (canonical) and its tokens.
+    """Erase a number (canonical form) and its tokens.
 
-    Raise UsageError if a legal hold forbids it, or if a case goes on, whose next record would bring
-    it back; with `even_open` that is accepted. Raise UnavailableError if a file cannot be cleaned
-    because somebody reads it.
+    Raise UsageError if a legal hold forbids it. Raise UsageError also if a case goes on, because
+    its next record would store the number again; `even_open` allows this. Raise UnavailableError
+    if a file cannot be cleaned because another process reads it.
     """
     forms = store.forms(recipient)
     ids = _allowed(store, forms, even_open=even_open)
@@ -80,7 +85,8 @@ def erase(store: CaseStore, recipient: str, *, even_open: bool = False) -> Erasu
         named = _named_in_words(connection, forms)
         newest = _newest(connection, forms, ids, named)
         identities = [*ids, *_identities(connection, forms), *(texts_of(one) for one in named)]
-    _remember(store.people, identities, now_ms)  # first: what dies after this is only left out
+    # Store the identities first. After a crash here, a rebuild still skips the records.
+    _remember(store.people, identities, now_ms)
     with writing(store.index).begin() as connection:
         rows += _index(connection, forms, ids)
     with writing(store.people).begin() as connection:
@@ -95,10 +101,11 @@ def erase(store: CaseStore, recipient: str, *, even_open: bool = False) -> Erasu
 
 
 def searched(url: str, forms: Sequence[str]) -> Iterator[tuple[Path, int]]:
-    """Yield the files of a store, each with its bytes; UnavailableError if one has the number.
+    """Search the files of a store for a number. Yield each file with its size in bytes.
 
-    Records' values are packed there: a number is found in keys, in people's texts, and in what lies
-    free. Of the values those of words alone hold texts; `erase` has unpacked them.
+    Raise UnavailableError if a file contains the number. The search covers keys, texts of people
+    and free pages. It cannot see compressed values. Among these only overrides have free texts, and
+    `erase` decompresses and checks them.
     """
     needles = [mention_in_bytes(each) for each in forms]
     for path in files(url).values():
@@ -115,7 +122,7 @@ def searched(url: str, forms: Sequence[str]) -> Iterator[tuple[Path, int]]:
 
 
 def _allowed(store: CaseStore, forms: Sequence[str], *, even_open: bool) -> list[str]:
-    """The cases of a number, if they may be erased."""
+    """Return the episode ids of a number. Raise UsageError if they must not be erased."""
     with store.index.connect() as connection:
         found = connection.execute(
             select(cases.c.episode_id, cases.c.ended_ms).where(cases.c.recipient.in_(forms))
@@ -139,7 +146,7 @@ def _newest(
     ids: Sequence[str],
     named: Mapping[str, tuple[Override, int]],
 ) -> dict[str, int]:
-    """The broker's time of the newest record about it, by kind of topic."""
+    """Return the Kafka timestamp of the newest record about the number, by kind of topic."""
     own = select(links.c.action_id).where(links.c.episode_id.in_(ids))
     asked = {
         "episode": select(func.max(changes.c.written_ms)).where(changes.c.episode_id.in_(ids)),
@@ -159,7 +166,10 @@ def _newest(
 
 
 def _identities(connection: Connection, forms: Sequence[str]) -> Iterator[str]:
-    """Yield identities of records, beside those of the cases, that are not to come back."""
+    """Yield the identities of overrides, notices and audit log lines that must not be read again.
+
+    The identities of the cases are not among them.
+    """
     yield from connection.scalars(select(words.c.word_id).where(words.c.recipient.in_(forms)))
     yield from connection.scalars(select(notices.c.notice_id).where(notices.c.addressee.in_(forms)))
     for chain, seq in _audited(connection, forms):
@@ -190,14 +200,14 @@ def _index(connection: Connection, forms: Sequence[str], ids: Sequence[str]) -> 
         (notices, notices.c.addressee),
     ):
         rows[table.name] += connection.execute(delete(table).where(column.in_(forms))).rowcount
-    # What somebody said about another number stands; what was written to it goes. Looked for again,
-    # since a word may have come meanwhile.
+    # An override for another number stays, but its texts are removed if they mention this number.
+    # The search runs again here, because an override may have been written meanwhile.
     for word_id, (word, _) in _named_in_words(connection, forms).items():
         value = packed(encode_override(without_texts(word)))
         rows["words"] += connection.execute(
             update(words).where(words.c.word_id == word_id).values(value=value)
         ).rowcount
-    # Who looked at it, and when, stays; at whom, goes.
+    # The audit log keeps who looked and when. The number is removed.
     for chain, seq in _audited(connection, forms):
         rows["audit"] += connection.execute(
             update(audit).where(audit.c.chain == chain, audit.c.seq == seq).values(**ERASED)
@@ -208,9 +218,10 @@ def _index(connection: Connection, forms: Sequence[str], ids: Sequence[str]) -> 
 def _named_in_words(
     connection: Connection, forms: Sequence[str]
 ) -> dict[str, tuple[Override, int]]:
-    """Find the words about other numbers to which somebody wrote this one: id -> word, time.
+    """Find overrides for other numbers whose texts mention this number.
 
-    They are packed, so each is read.
+    Return override id -> override and its Kafka timestamp. The values are compressed, so every
+    override has to be read.
     """
     others = select(words).where(words.c.recipient.not_in(forms))
     found = {}
@@ -222,7 +233,7 @@ def _named_in_words(
 
 
 def _audited(connection: Connection, forms: Sequence[str]) -> list[tuple[str, int]]:
-    """Chain and number of the audit's lines about it, or in whose texts somebody named it."""
+    """Return (chain, seq) of audit log lines whose subject or texts contain the number."""
     texts = (audit.c.detail, audit.c.reason, audit.c.ticket)
     wanted = select(audit.c.chain, audit.c.seq, audit.c.subject, *texts)
     fits = [column.like(each) for column in texts for form in forms for each in like(form)]
@@ -242,7 +253,7 @@ def _papers(connection: Connection, forms: Sequence[str]) -> Counter[str]:
     rows["holds"] += connection.execute(delete(holds).where(holds.c.subject.in_(forms))).rowcount
 
     def named(row: Any, columns: Sequence[Any]) -> dict[str, str]:
-        """The texts of a row that name it, without it."""
+        """Return the texts of a row that mention the number, with the number replaced."""
         cut = {column.name: row[column.name] for column in columns}
         for one in forms:
             cut = {name: without_mention(text, one, GONE) for name, text in cut.items()}
@@ -253,7 +264,7 @@ def _papers(connection: Connection, forms: Sequence[str]) -> Counter[str]:
         for row in connection.execute(select(table)).mappings().all():
             changed = named(row, columns)
             where = table.c[key.name] == row[key.name]
-            # What is proposed lies there byte for byte, and a part of it is of no use.
+            # A proposal is bound to its exact bytes, so it is deleted and not edited.
             value = row["value"].decode("utf-8", "replace") if table is proposals else ""
             if table is proposals and (changed or _names([value], forms)):
                 rows["proposals"] += connection.execute(delete(table).where(where)).rowcount
@@ -264,18 +275,21 @@ def _papers(connection: Connection, forms: Sequence[str]) -> Counter[str]:
 
 
 def _names(texts: Sequence[str], forms: Sequence[str]) -> bool:
-    """Tell if one of the texts has it in it."""
+    """Return true if one of the texts mentions the number."""
     return any(is_mentioned(text, each) for text in texts for each in forms)
 
 
 def _texts(table: Any) -> list[Any]:
-    """The columns in which people write freely."""
+    """Return the columns of a table that contain free text."""
     free = {"text", "outcome", "ticket", "reason", "says", "why", "document_no", "identified_by"}
     return [column for column in table.c if column.name in free]
 
 
 def _truncate(half: Engine) -> None:
-    """Write SQLite's log into the file and empty it, once nobody reads the old state any more."""
+    """Checkpoint and empty SQLite's write-ahead log, once no reader uses the old state.
+
+    Raise UnavailableError if readers remain after `TRUNCATE_S`.
+    """
     end = time.monotonic() + TRUNCATE_S
     with half.connect() as connection:
         raw = connection.connection.driver_connection

@@ -1,7 +1,7 @@
-"""The indexer: follows the topics that the desk needs, and writes them into the store.
+"""The indexer reads the topics that the desk needs and writes their records into the store.
 
-It is in no consumer group: how far it has read stands in the store, in the transaction that wrote
-the rows. So whatever dies, and whenever, nothing is lost and nothing is there twice.
+It does not use a consumer group. Its offsets are stored in the database, in the same transaction as
+the rows. So a crash at any time neither loses nor duplicates a record.
 """
 
 from __future__ import annotations
@@ -33,27 +33,31 @@ from streams.telemetry.metrics import Metrics
 log = logging.getLogger(__name__)
 
 BEAT_S: Final = 1.0
-"""Between two looks at how far the topics go: what the desk shows as the age of its index."""
+"""Interval in seconds between two reads of the topics' end offsets. They give the age of the index
+that the desk shows."""
 
 
 @dataclass(slots=True)
 class _Position:
-    """A partition, as the store has it."""
+    """Read progress of one partition."""
 
-    next_offset: int | None = None  # None: the store knows nothing of it
-    position: int | None = None  # of the reader; None: not known before the first answer
+    next_offset: int | None = None  # as stored; None: the store has no row for the partition
+    position: int | None = None  # position of the reader; None: not known before the first poll
     end_offset: int = 0
     record_ms: int = 0
     read_ms: int = 0
 
 
 def sources(topics: Topics) -> dict[str, Source]:
-    """Topic name -> what its records are."""
+    """Return the kind of records by topic name."""
     return {getattr(topics, setting): source for setting, source in SOURCES.items()}
 
 
 class Indexer:
-    """One process that writes to a store. Not safe to share between threads."""
+    """Copies records from the topics to the store. Only one may run per store.
+
+    Threads must not share it.
+    """
 
     def __init__(
         self,
@@ -65,7 +69,10 @@ class Indexer:
         clock: Callable[[], int],
         written: Callable[[int, int], None] = lambda _records, _unreadable: None,
     ) -> None:
-        """`written` hears how many records were read at a time, and how many were none."""
+        """Create an indexer. It connects in `run` or `catch_up`.
+
+        `written` is called after each batch with two counts: records, and unreadable records.
+        """
         self._store = store
         self._kafka = kafka
         self._sources = sources(topics)
@@ -75,25 +82,25 @@ class Indexer:
         self._at: dict[TopicPartition, _Position] = {}
         self._caught_up = False
         self._until: Mapping[tuple[str, int], int] | None = None
-        self._patient = False  # with a broker that is away
-        self.behind = 0  # records that are known of and not read
-        self.read_ms = 0  # everything is in the store up to this time
+        self._patient = False  # True: wait for a broker that does not answer
+        self.behind = 0  # records on the topics that are not read yet
+        self.read_ms = 0  # all records up to this time are in the store
 
     def run(self, stop: threading.Event, each_beat: Callable[[], None] = lambda: None) -> None:
-        """Follow the topics until told to stop; `each_beat` is called about once a second.
+        """Read the topics until `stop` is set. Call `each_beat` about once a second.
 
-        A broker that goes away is waited for. Raise ConfigError for a topic that is not there,
-        UnavailableError where the broker is away at the start, the database is, or somebody else
-        writes to the store: a supervisor starts it again.
+        If a broker becomes unreachable later, the indexer waits for it. Raise ConfigError if a
+        topic does not exist. Raise UnavailableError if no broker answers at the start, the database
+        does not answer, or another indexer writes to the store. A supervisor then restarts it.
         """
         self._patient = True
         self._drive(stop.is_set, each_beat)
 
     def catch_up(self, until: Mapping[tuple[str, int], int] | None = None) -> None:
-        """Read everything that is on the topics now, and return.
+        """Read all records that are on the topics now, then return.
 
-        With `until`, what lies before these offsets alone: of a topic's partition that is not
-        named, nothing.
+        `until` maps topic and partition to an offset. Only records before this offset are written,
+        and none of a partition that is missing in `until`.
         """
         self._until = until
         self._drive(lambda: self._caught_up, lambda: None)
@@ -120,7 +127,11 @@ class Indexer:
             raise away(error, self._store.url) from None
 
     def _start(self, reader: LogReader) -> None:
-        """Read on where the store says it is."""
+        """Begin to read at the stored offsets.
+
+        A stored offset behind the end of a partition means that the topic was created again. Then
+        the partition is read from its beginning.
+        """
         with self._store.index.connect() as connection:
             known = {
                 TopicPartition(row.topic, row.partition): _Position(
@@ -142,7 +153,7 @@ class Indexer:
             return list(connection.scalars(select(erased.c.identity)))
 
     def _take(self, writer: Writer, polled: Polled) -> None:
-        """Write what was polled, and how far that is, in one transaction."""
+        """Write the polled records and the new offsets in one transaction."""
         batch: list[LogRecord] = []
         moved: list[PlaceRead] = []
         for place, records in polled.records.items():
@@ -179,14 +190,14 @@ class Indexer:
         return None if self._until is None else self._until.get(place, 0)
 
     def _beat(self, reader: LogReader, writer: Writer) -> None:
-        """Look how far the topics go, and note what is read to the end, and when that was."""
+        """Read the end offsets, and store which partitions are read to the end at this time."""
         now_ms = self._clock()
         try:
             ends = reader.ends(list(self._at))
         except KafkaError as error:
             if not self._patient:
                 raise
-            # The client tries again by itself; how old the store is shows meanwhile.
+            # The client retries by itself. Meanwhile the desk shows that the index gets older.
             log.warning("the broker does not say how far the topics go: %s", type(error).__name__)
             return
         moved = []
@@ -210,7 +221,7 @@ class Indexer:
 
 
 def indexer_of(settings: Settings, store: CaseStore, metrics: Metrics) -> Indexer:
-    """Return an indexer of the store by the settings, whose figures are in the metrics."""
+    """Return an indexer with these settings that publishes its metrics."""
 
     def written(records: int, unreadable: int) -> None:
         metrics.add("index_records_total", records)

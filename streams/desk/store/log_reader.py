@@ -1,7 +1,7 @@
-"""Reads partitions of topics from places that the caller keeps, in no consumer group.
+"""Reads partitions from offsets that the caller stores, without a consumer group.
 
-librdkafka carries the records: parsed in Python one costs 25 to 35 us, a third of an indexer's
-time. How far the topics go is asked for by kafka-python, which asks of all partitions at once.
+librdkafka reads the records. A client in Python needs 25 to 35 us per record, a third of the
+indexer's time. kafka-python reads the end offsets, because it asks for all partitions at once.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ from streams.config import Kafka
 log = logging.getLogger(__name__)
 
 POLL_S: Final = 0.2
+"""Longest wait for records in one poll, in seconds."""
 
 _ARGUMENTS: Final[Mapping[str, Any]] = {
-    # A name without which there is no client; nothing is committed, and nobody joins.
+    # librdkafka needs a group id. Nothing is committed, and the client never joins the group.
     "group.id": "otpguard-desk",
     "enable.auto.commit": False,
     "enable.auto.offset.store": False,
-    "auto.offset.reset": "earliest",  # where retention overtook us
+    "auto.offset.reset": "earliest",  # if retention deleted our offset
     "isolation.level": "read_committed",
     "enable.partition.eof": True,
     "fetch.wait.max.ms": int(POLL_S * 1000),
@@ -45,19 +46,20 @@ _ARGUMENTS: Final[Mapping[str, Any]] = {
 
 
 class Polled(NamedTuple):
-    """One poll's records, and the partitions that it read to their ends."""
+    """Result of one poll: records, and partitions that were read to the end."""
 
     records: dict[TopicPartition, list[Message]]
-    """Records of each partition that has some, in the order of its log."""
+    """Records by partition, in log order. Partitions without records are absent."""
     ends: dict[TopicPartition, int]
-    """Positions at which nothing was left to read: past the marks that transactions leave."""
+    """Offset of each partition that was read to its end. The offset is past the transaction
+    markers, which are not returned as records."""
 
 
 class LogReader:
-    """Two clients of a cluster. Not safe to share between threads."""
+    """Reads records and end offsets with two Kafka clients. Threads must not share it."""
 
     def __init__(self, kafka: Kafka) -> None:
-        """Raise ConfigError or UnavailableError where no broker lets us in."""
+        """Connect. Raise ConfigError or UnavailableError if no broker accepts the client."""
         self._looker = KafkaConsumer(**client_arguments(kafka), allow_auto_create_topics=False,
                                      isolation_level="read_committed")  # fmt: skip
         try:
@@ -69,12 +71,12 @@ class LogReader:
             raise
 
     def close(self) -> None:
-        """End both clients."""
+        """Close both clients."""
         with closing(self._looker):
             self._reader.close()
 
     def partitions(self, topics: Iterable[str]) -> list[TopicPartition]:
-        """Return all partitions of the topics. Raise ConfigError for a topic that is not there."""
+        """Return all partitions of the topics. Raise ConfigError if a topic does not exist."""
         found = []
         for topic in topics:
             numbers = self._looker.partitions_for_topic(topic)
@@ -84,12 +86,15 @@ class LogReader:
         return found
 
     def ends(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        """Return the offset after the last committed record of each. Raise KafkaError."""
+        """Return the end offset of each partition, after the last committed record.
+
+        Raise KafkaError if the brokers do not answer.
+        """
         found: dict[TopicPartition, int] = self._looker.end_offsets(list(places))
         return found
 
     def start(self, places: Mapping[TopicPartition, int | None]) -> None:
-        """Read each partition from an offset; None: from its beginning."""
+        """Begin to read each partition at an offset. None means the beginning."""
         self._reader.assign(
             [
                 Assigned(place.topic, place.partition, OFFSET_BEGINNING if at is None else at)
@@ -98,10 +103,10 @@ class LogReader:
         )
 
     def poll(self, records_max: int) -> Polled:
-        """Return what has come, after `POLL_S` at the latest.
+        """Return at most `records_max` records. Wait for at most `POLL_S` seconds.
 
-        Raise KafkaError where the brokers will not let us read, however often we ask. A broker that
-        is away is tried again without a word: `ends` says so.
+        Raise KafkaError if the client is not authorized to read. An unreachable broker raises
+        nothing here: the client reconnects. `ends` raises an error in this case.
         """
         polled = Polled({}, {})
         if not (some := self._reader.consume(1, POLL_S)):
@@ -119,16 +124,19 @@ class LogReader:
 
 
 def written_ms(record: Message) -> int:
-    """Return a record's time on the log, -1 where it has none."""
+    """Return the Kafka timestamp of a record (ms), or -1 if the record has none."""
     kind, ms = record.timestamp()
     return -1 if kind == TIMESTAMP_NOT_AVAILABLE else int(ms)
 
 
 def _refuse(error: KafkaError) -> None:
-    """Raise an error that lasts, as kafka-python names it; pass over what the client mends."""
+    """Raise an authorization error as its kafka-python class. Log any other error.
+
+    librdkafka retries after other errors by itself.
+    """
     code = error.code()
     if code == KafkaError.GROUP_AUTHORIZATION_FAILED:
-        return  # librdkafka looks for the group that nobody joins
+        return  # librdkafka looks up the group although the client does not join it
     if code > 0 and issubclass(lasting := for_code(code), AuthorizationError):
         raise lasting(error.str())
     log.warning("librdkafka: %s", error.name())

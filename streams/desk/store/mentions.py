@@ -1,7 +1,7 @@
-"""Numbers that people write into texts: found in any grouping and any digits. Pure.
+"""Finds phone numbers in free text, in any grouping and any kind of digits. Pure functions.
 
-A person copies `+86 139 0000 0001` from the page, and a keyboard for Chinese types １３９. Somebody
-who wants to pass a number on past the mask writes 1*3*9 or ①③⑨. All of these are the number.
+A person copies `+86 139 0000 0001` from the page, and a Chinese keyboard types １３９. Somebody who
+wants to get a number past the masking writes 1*3*9 or ①③⑨. All these forms must be found.
 """
 
 from __future__ import annotations
@@ -13,22 +13,23 @@ from typing import Final
 import phonenumbers
 
 _BETWEEN: Final = r"[\W_]{0,3}"
-"""Between two digits in a folded text: up to three characters, none of them a letter or a digit."""
+"""Pattern between two digits in a folded text: up to three characters, no letters or digits."""
 _BETWEEN_IN_BYTES: Final = (
     "(?:[ -/:_\t]|·|\xa0|\xad|\u2007|\u200b|\u200c|\u200d|\u2010|\u2011|\u2013|\u202f|\u2060|\u3000"
     "|\ufeff|－|，|：|＿|＊|、){0,3}"
 )
-"""The commonest of them: alternatives, so that bytes of UTF-8 can be searched."""
+"""The most common separators for a search in UTF-8 bytes. They are alternatives, because in bytes
+a character class cannot contain characters of several bytes."""
 _UNSEEN: Final = frozenset({"Cf", "Mn", "Me"})
-"""Categories of characters of no width: formats such as U+200B, and marks around a digit."""
+"""Unicode categories of invisible characters: formats such as U+200B, and combining marks."""
 
-_WIDE: Final = 0xFF10  # the full-width zero
+_WIDE: Final = 0xFF10  # code point of the full-width digit zero
 NATIONAL_MIN: Final = 7
-"""Shorter national digits are part of too many other things to be looked for."""
+"""Minimum length of a national number to search for. Shorter numbers match too many other texts."""
 
 
 def written_forms(recipient: str) -> tuple[str, ...]:
-    """The forms in which a number is looked for in texts: canonical, and national digits.
+    """Return the forms of a number to search for: canonical, and national without country code.
 
     >>> written_forms("8613900000001")
     ('8613900000001', '13900000001')
@@ -43,12 +44,12 @@ def written_forms(recipient: str) -> tuple[str, ...]:
 
 
 def is_mentioned(text: str, recipient: str) -> bool:
-    """Tell if a text has a recipient in it, in any grouping and any digits."""
+    """Return true if a text contains a recipient, in any grouping and any kind of digits."""
     return _mention(recipient).search(_fold(text)[0]) is not None
 
 
 def without_mention(text: str, recipient: str, instead: str) -> str:
-    """Return a text with each mention of a recipient replaced; the rest stays as it is.
+    """Return a text with each mention of a recipient replaced. The rest is unchanged.
 
     >>> without_mention("same as +86 139-0000_0001, １３９０００００００１", "8613900000001", "[…]")
     'same as […], […]'
@@ -62,7 +63,10 @@ def without_mention(text: str, recipient: str, instead: str) -> str:
 
 
 def mention_in_bytes(recipient: str) -> re.Pattern[bytes]:
-    """Return a pattern for a file of texts in UTF-8: ASCII and full-width digits, common groups."""
+    """Return a pattern that finds a recipient in UTF-8 bytes, such as the bytes of a file.
+
+    The pattern matches ASCII and full-width digits with the most common separators.
+    """
     forms = "|".join(
         _BETWEEN_IN_BYTES.join(f"(?:{each}|{_widened(each)})" for each in form)
         if form.isdecimal()
@@ -73,7 +77,10 @@ def mention_in_bytes(recipient: str) -> re.Pattern[bytes]:
 
 
 def like(recipient: str) -> tuple[str, ...]:
-    """Patterns of SQL's LIKE that every text with a mention fits, and some others.
+    """Return SQL LIKE patterns for a recipient, as a prefilter.
+
+    They match every text that mentions the recipient in ASCII digits or in full-width digits, and
+    some other texts. Texts with other or mixed kinds of digits are not matched.
 
     >>> like("33612345678")[0]
     '%6%1%2%3%4%5%6%7%8%'
@@ -94,9 +101,10 @@ def _mention(recipient: str) -> re.Pattern[str]:
 
 
 def _fold(text: str) -> tuple[str, list[int]]:
-    r"""Return a text with every digit in ASCII, and the place in `text` of each of its characters.
+    r"""Return a folded text with ASCII digits, and the index in `text` of each of its characters.
 
-    NFKC comes first: it knows wide, raised and circled digits. Characters of no width are left out.
+    Unicode normalisation NFKC turns wide, raised and circled digits into ASCII. Invisible
+    characters are removed.
 
     >>> _fold("１\u200b²三x")
     ('123x', [0, 2, 3, 4])

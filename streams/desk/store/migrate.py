@@ -1,4 +1,4 @@
-"""Migrations of what people wrote: by alembic, at every opening, each in one transaction."""
+"""Migrates the people database with alembic, each time the store is opened, in one transaction."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ SCRIPTS: Final = Path(__file__).parent / "migrations"
 
 
 def head() -> str:
-    """The revision that this program's tables are of."""
+    """Return the newest revision that this program knows."""
     found = _scripts().get_current_head()
     assert found is not None
     return found
 
 
 def upgrade(people: Engine) -> None:
-    """Bring the people's half to this program's tables; two that do it at once wait.
+    """Migrate the people database to the newest revision. A lock makes a second process wait.
 
-    Raise ConfigError if it is of a newer program.
+    Raise ConfigError if a newer program has migrated it.
     """
     with people.connect() as connection:
         if current(connection) == head():
@@ -43,12 +43,12 @@ def upgrade(people: Engine) -> None:
 
 
 def current(connection: Connection) -> str | None:
-    """The revision that the tables are of; None if there are none."""
+    """Return the revision of the tables in the database, or None if there are no tables."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
 def run(connection: Connection, revision: str) -> None:
-    """Migrate to this revision, within the transaction at hand."""
+    """Migrate to this revision inside the current transaction. Raise ConfigError as `upgrade`."""
     scripts = _scripts()
     known = {each.revision for each in scripts.walk_revisions()}
     found = current(connection)

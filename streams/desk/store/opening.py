@@ -1,4 +1,4 @@
-"""Ways to the read model: the case store that the settings name, or the topics themselves."""
+"""Opens the read model: from the case store in the settings, or directly from the topics."""
 
 from __future__ import annotations
 
@@ -22,17 +22,22 @@ from streams.errors import ConfigError
 log = logging.getLogger(__name__)
 
 CASE_TOPICS: Final = ("episode", "throttle", "acks", "counts", "override", "everyone")
-"""Settings of the topics that say what happened to a number and what was done about it."""
+"""Settings of the topics from which a case is built: its events, leases, counts and overrides."""
 
 OPTIONAL: Final = "counts"
-"""Counts of leases that still run. Without them a case is told of by gateways' answers alone."""
+"""Topic of running counts, which may be missing. Then refused messages are only counted from
+acknowledgements."""
 
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+"""Opens a progress bar for a topic and its number of records. The bar is advanced by a count."""
 
 
 def opened(settings: Settings, **more: Any) -> CaseStore:
-    """Open it; raise what `CaseStore` raises, and ConfigError for a key file that is none."""
+    """Open the case store of the settings. `more` is passed to `CaseStore`.
+
+    Raise the errors of `CaseStore`, and ConfigError for an invalid key file.
+    """
     desk = settings.desk
     return CaseStore(
         desk.store,
@@ -43,7 +48,7 @@ def opened(settings: Settings, **more: Any) -> CaseStore:
 
 
 def of_records(batch: Iterable[LogRecord], clock: Callable[[], int] = now_ms) -> ReadModel:
-    """Return the read model of these records, in memory; `clock` is the time of its answers."""
+    """Return a read model in memory, filled with these records. `clock` is the time of answers."""
     model = ReadModel(in_memory(), clock=clock)
     INDEX.create_all(model.index)
     Writer(model.index).take(list(batch), ())
@@ -53,10 +58,10 @@ def of_records(batch: Iterable[LogRecord], clock: Callable[[], int] = now_ms) ->
 def of_topics(
     settings: Settings, since_ms: int | None, names: Iterable[str] = CASE_TOPICS
 ) -> ReadModel:
-    """Return the read model of what the topics hold, in memory: no database is asked.
+    """Return a read model in memory, filled from the topics. No database is needed.
 
-    `names` are settings of topics; of overrides everything is read, of the others what was written
-    since then. Raise what `streams.cluster.read.reading` raises.
+    `names` are settings of topics. Overrides are read from the beginning, other topics from
+    `since_ms` on. Raise the errors of `streams.cluster.read.reading`.
     """
     return of_records(log_records(settings, since_ms, names))
 
@@ -67,11 +72,11 @@ def log_records(
     names: Iterable[str],
     progress: Progress = lambda _topic, _total: nullcontext(lambda _n: None),
 ) -> list[LogRecord]:
-    """Return the records of topics, deletions too; arguments and errors are as in `of_topics`.
+    """Return the records of topics, including tombstones.
 
-    `progress` opens a progress bar for a topic with so many records, which is moved on by a count.
+    Arguments and errors are as in `of_topics`. `progress` opens a progress bar for each topic.
     """
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - the desk has another
+    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - the desk does not need it
     from streams.cluster.read import reading  # noqa: PLC0415
 
     clients = client_arguments(settings.kafka)
@@ -98,7 +103,7 @@ def log_records(
 
 
 def there(settings: Settings) -> bool:
-    """Tell if there is a store to ask: a file of SQLite that we may read, or a server's URL."""
+    """Return true if a store can be queried: its SQLite files are readable, or it is a server."""
     found = files(settings.desk.store)
     return not found or all(map(_readable, found.values()))
 
@@ -112,9 +117,9 @@ def _readable(path: Path) -> bool:
 
 
 def read_ms(settings: Settings) -> int | None:
-    """Return the time up to which all topics are in the store; None if nothing was ever read.
+    """Return the time (ms) up to which all topics are in the store, or None if nothing was read.
 
-    Neither makes nor migrates the store. Raises UnavailableError if it does not answer.
+    The store is neither created nor migrated. Raise UnavailableError if it does not answer.
     """
     desk = settings.desk
     index = engine(desk.store, "index", desk.password.get_secret_value())

@@ -1,4 +1,4 @@
-"""Papers of the desk: notes, calls, appeals, proposals, legal holds."""
+"""Papers are what people write at the desk: notes, calls, appeals, proposals, legal holds."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ from streams.errors import UsageError
 from streams.language import tr
 
 TEXT_MAX: Final = 4_000
-"""Characters of a note or an appeal: a page."""
+"""Maximum length of a note or an appeal in characters: about a page."""
 
 WORD_MAX: Final = 256
+"""Maximum length of a single-line field in characters."""
+
 LIST_MAX: Final = 500
-"""Rows that a list has at most."""
+"""Maximum number of rows in a list."""
 
 PROPOSAL_MS: Final = 15 * 60_000
+"""Time (ms) in which a proposal must be approved and used. After that it is expired."""
 
 
 class Papers:
-    """Reads and writes what people said; safe to share between threads. `now_ms` is the clock."""
+    """Reads and writes papers. Threads may share it. `now_ms` is the clock."""
 
     def __init__(self, engine: Engine, now_ms: Callable[[], int]) -> None:
         self._engine = engine
@@ -35,7 +38,7 @@ class Papers:
     # --- notes and calls ---------------------------------------------------------------------
 
     def add_note(self, author: str, text: str, *, recipient: str, episode_id: str = "") -> Note:
-        """Write a note about a case, or a number. Raise UsageError if it is empty or too long."""
+        """Store a note about a case or a number. Raise UsageError if it is empty or too long."""
         row: dict[str, Any] = {
             "episode_id": episode_id,
             "recipient": recipient,
@@ -46,7 +49,7 @@ class Papers:
         return Note(note_id=self._insert(notes, row), **row)
 
     def notes(self, *, recipient: str = "", episode_id: str = "") -> tuple[Note, ...]:
-        """Notes about this number or case, newest first, at most `LIST_MAX`."""
+        """Return notes about this number or case, newest first, at most `LIST_MAX`."""
         found = self._about(notes, recipient, episode_id, notes.c.note_id)
         return tuple(Note(**row) for row in found)
 
@@ -61,7 +64,10 @@ class Papers:
         ticket: str = "",
         outcome: str = "",
     ) -> Call:
-        """Record a call about a number: how the caller was identified, and what came of it."""
+        """Store a phone call: how the caller was identified, and its outcome.
+
+        Raise UsageError if a text is too long.
+        """
         row: dict[str, Any] = {
             "recipient": recipient,
             "episode_id": episode_id,
@@ -75,7 +81,7 @@ class Papers:
         return Call(call_id=self._insert(calls, row), **row)
 
     def calls(self, *, recipient: str = "", agent: str = "", since_ms: int = 0) -> tuple[Call, ...]:
-        """Calls about a number, of an agent, or all; newest first, at most `LIST_MAX`."""
+        """Return calls that match all given filters, newest first, at most `LIST_MAX`."""
         wanted = select(calls).where(calls.c.at_ms >= since_ms)
         if recipient:
             wanted = wanted.where(calls.c.recipient == recipient)
@@ -96,7 +102,10 @@ class Papers:
         identified_by: str,
         episode_id: str = "",
     ) -> Appeal:
-        """Record an appeal with the time by which it has to be decided."""
+        """Store an appeal. It must be decided by `due_ms`.
+
+        Raise UsageError if the text is empty, or a text is too long.
+        """
         row: dict[str, Any] = {
             "recipient": recipient,
             "episode_id": episode_id,
@@ -119,7 +128,7 @@ class Papers:
         state: Literal["granted", "refused", "withdrawn"],
         outcome: str,
     ) -> Appeal:
-        """Decide an open appeal. Raise UsageError if it is none, or decided already."""
+        """Decide an open appeal. Raise UsageError if it does not exist or is decided already."""
         values = {
             "state": state,
             "outcome": _text(outcome),
@@ -132,7 +141,10 @@ class Papers:
     def appeals(
         self, *, recipient: str = "", episode_id: str = "", open_: bool = False
     ) -> tuple[Appeal, ...]:
-        """Appeals, newest first; with `open_` those to decide, the most urgent first."""
+        """Return appeals about this number or case, newest first, at most `LIST_MAX`.
+
+        With `open_`, return all open appeals instead, the earliest deadline first.
+        """
         if open_:
             wanted = select(appeals).where(appeals.c.state == "open").order_by(appeals.c.due_ms)
             return tuple(Appeal(**row) for row in self._rows(wanted.limit(LIST_MAX)))
@@ -150,7 +162,11 @@ class Papers:
         reason: str,
         ticket: str,
     ) -> Proposal:
-        """Propose a wide action; a second person has so long to approve exactly these bytes."""
+        """Store a proposal for an override that needs a second person.
+
+        The second person has `PROPOSAL_MS` to approve exactly the bytes in `value`. Raise
+        UsageError if the reason is empty, or a text is too long.
+        """
         now_ms = self._now_ms()
         row: dict[str, Any] = {
             "verb": verb,
@@ -171,7 +187,11 @@ class Papers:
     def decide_proposal(
         self, proposal_id: int, decided_by: str, state: Literal["approved", "rejected"], why: str
     ) -> Proposal:
-        """Decide an open proposal. Raise UsageError if it is over, or the proposer's own."""
+        """Decide an open proposal.
+
+        The proposer may reject a proposal, but not approve it. Raise UsageError for this, and if
+        the proposal is expired, decided or unknown.
+        """
         own = (proposals.c.proposer == decided_by) if state == "approved" else None
         where = [
             proposals.c.proposal_id == proposal_id,
@@ -188,7 +208,10 @@ class Papers:
         return self.proposal(proposal_id)
 
     def use_proposal(self, proposal_id: int) -> bytes:
-        """Take the bytes of an approved proposal, once. Raise UsageError if it is not to be had."""
+        """Mark an approved proposal as used, and return its bytes.
+
+        This works once. Raise UsageError if the proposal is used already, expired or not approved.
+        """
         where = [
             proposals.c.proposal_id == proposal_id,
             proposals.c.expires_ms > self._now_ms(),
@@ -197,14 +220,14 @@ class Papers:
         return self.proposal(proposal_id).value
 
     def proposal(self, proposal_id: int) -> Proposal:
-        """The proposal of this id. Raise UsageError if there is none."""
+        """Return the proposal with this id. Raise UsageError if it does not exist."""
         found = self._rows(select(proposals).where(proposals.c.proposal_id == proposal_id))
         if not found:
             raise UsageError(tr("there is no proposal {id}").format(id=proposal_id))
         return self._proposal(found[0])
 
     def proposals(self, *, open_: bool = False) -> tuple[Proposal, ...]:
-        """Proposals, newest first; with `open_` those that wait for a second person."""
+        """Return proposals, newest first. With `open_`, only those that wait for approval."""
         wanted = select(proposals)
         if open_:
             wanted = wanted.where(
@@ -222,7 +245,10 @@ class Papers:
     # --- holds -------------------------------------------------------------------------------
 
     def hold(self, actor: str, subject: str, document_no: str, reason: str) -> Hold:
-        """Hold a case or a number: neither retention nor erasure touches it until it is lifted."""
+        """Place a legal hold on a case or a number.
+
+        Neither retention nor erasure deletes its rows until the hold is lifted.
+        """
         row: dict[str, Any] = {
             "subject": subject,
             "document_no": _word(document_no),
@@ -235,7 +261,7 @@ class Papers:
         return Hold(hold_id=self._insert(holds, row), **row)
 
     def lift(self, actor: str, hold_id: int) -> Hold:
-        """Lift a hold. Raise UsageError if there is none that stands."""
+        """Lift a legal hold. Raise UsageError if it does not exist or is lifted already."""
         where = and_(holds.c.hold_id == hold_id, holds.c.lifted_ms.is_(None))
         values = {"lifted_ms": self._now_ms(), "lifted_by": actor}
         with self._writing.begin() as connection:
@@ -244,7 +270,10 @@ class Papers:
         return Hold(**self._rows(select(holds).where(holds.c.hold_id == hold_id))[0])
 
     def holds(self, subjects: Iterable[str] | None = None, *, all_: bool = False) -> list[Hold]:
-        """Holds of these cases and numbers, or of any; those that stand, or all."""
+        """Return legal holds on these cases and numbers, or on any if `subjects` is None.
+
+        With `all_`, lifted holds are included.
+        """
         wanted = select(holds).order_by(holds.c.hold_id)
         if subjects is not None:
             wanted = wanted.where(holds.c.subject.in_(list(subjects)))
@@ -255,7 +284,10 @@ class Papers:
     def about(
         self, recipient: str, episode_id: str
     ) -> tuple[tuple[Note, ...], tuple[Appeal, ...], tuple[Call, ...], bool]:
-        """Notes, appeals and calls about a number or case, and if it is held: one question."""
+        """Return notes, appeals and calls of a number or case, and if it is under a legal hold.
+
+        All are read over one connection.
+        """
         with self._engine.connect() as connection:
 
             def rows(table: Any, where: Any, newest: Any) -> list[RowMapping]:
@@ -284,7 +316,10 @@ class Papers:
             return int(made.inserted_primary_key[0])
 
     def _once(self, table: Any, where: Any, values: dict[str, Any], state: str = "open") -> None:
-        """Change a row of this state, once: of two people at a time one is told that it was."""
+        """Change a row only if it still has this state.
+
+        If two people try at the same time, the second gets a UsageError.
+        """
         with self._writing.begin() as connection:
             done = connection.execute(
                 update(table).where(where, table.c.state == state).values(values)
@@ -307,7 +342,7 @@ class Papers:
 
 
 def _text(text: str) -> str:
-    """A text that is there and no longer than a page."""
+    """Strip a text. Raise UsageError if it is empty or too long."""
     cut = text.strip()
     if not cut or len(cut) > TEXT_MAX:
         raise UsageError(tr("a text has 1 to {most} characters").format(most=TEXT_MAX))

@@ -1,4 +1,7 @@
-"""Tables of what people said and did at the desk. Migrations make them: see `migrations/`."""
+"""Tables of the people database: accounts, sessions, and what people wrote at the desk.
+
+Migrations create these tables: see `migrations/`. Columns that end in `_ms` are milliseconds UTC.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ PEOPLE: Final = MetaData(
     }
 )
 
-_Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up in INTEGER alone
+_Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite autoincrements only INTEGER
 
 
 accounts = Table(
@@ -35,11 +38,11 @@ accounts = Table(
     PEOPLE,
     Column("name", String, primary_key=True),
     Column("shown_name", String, nullable=False),
-    Column("roles", String, nullable=False),  # names, by spaces
+    Column("roles", String, nullable=False),  # role names, separated by spaces
     Column("source", String, nullable=False),
-    Column("password_hash", String, nullable=False),  # of argon2id; empty where another vouches
+    Column("password_hash", String, nullable=False),  # argon2id; empty unless `source` is local
     Column("disabled", Boolean, nullable=False),
-    Column("failed", Integer, nullable=False),  # wrong passwords in a row
+    Column("failed", Integer, nullable=False),  # wrong passwords in a row so far
     Column("locked_until_ms", BigInteger, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
     Column("last_login_ms", BigInteger),
@@ -47,13 +50,13 @@ accounts = Table(
     Column("shortcuts", Boolean, nullable=False),
     Column(
         "given_ms", BigInteger
-    ),  # somebody at the desk gave it a password or rights; None: never
+    ),  # when another person last set its password or roles; None: never
 )
 
 sessions = Table(
     "sessions",
     PEOPLE,
-    Column("digest", String, primary_key=True),  # SHA-256 of the id that the browser has
+    Column("digest", String, primary_key=True),  # SHA-256 of the browser's session id
     Column(
         "name", String, ForeignKey("accounts.name", ondelete="CASCADE"), nullable=False, index=True
     ),
@@ -142,10 +145,11 @@ holds = Table(
     Column("lifted_by", String, nullable=False),
 )
 
-erased = Table(  # identities of erased rows, which name no number: a rebuild leaves them out
+# Identities of erased records, so that a rebuild skips them. An identity contains no phone number.
+erased = Table(
     "erased",
     PEOPLE,
     Column("identity", String, primary_key=True),
     Column("at_ms", BigInteger, nullable=False),
-    Column("forget_ms", BigInteger, nullable=False),  # no topic holds the record any more
+    Column("forget_ms", BigInteger, nullable=False),  # then no topic has the record any more
 )

@@ -1,8 +1,8 @@
-"""Makes the index anew from topics, and checks one against them.
+"""Rebuilds the index from the topics, and checks an index against the topics.
 
-Topics forget: a lease after two days, an acknowledgement after a week. What they no longer hold is
-taken from the index of before, where values lie as they were read; so the index is made of the same
-records, whatever its shape was.
+Topics delete old records: a lease after two days, an acknowledgement after a week. These records
+are copied from the old index, which stores the records' original bytes. So a rebuilt index comes
+from the same records as before, even if the tables have changed.
 """
 
 from __future__ import annotations
@@ -39,37 +39,42 @@ from streams.desk.store.tables import (
 from streams.desk.store.writer import LogRecord, Source, Writer
 
 ASIDE: Final = "new"
+"""Suffix of the file or schema in which the new index is built."""
+
 STEP: Final = 1_000
+"""Number of rows read at once."""
 
 RAW: Final[tuple[tuple[Source, Table], ...]] = (
     ("episode", changes),
     ("throttle", leases),
     ("incident", incidents),
 )
-"""Tables whose rows hold the record itself: it is read again."""
+"""Tables that store the original record in `value`. A rebuild processes these records again."""
 
 TOLD: Final = (acks, counts, notices, audit, words)
-"""Tables whose rows are the record: they are taken over under the writer's guard."""
+"""Tables with one row per record. A rebuild copies their rows, under the guards of the writer."""
 
 NETWORK: Final = (campaigns, platform_weeks)
-"""Tables of what agents tell: their topics are compacted, and hold all that there is."""
+"""Tables of campaign and platform records. Nothing is copied, because their topics are compacted
+and still have the newest record of every key."""
 
 RISING: Final = {
     "acks": "at_ms", "counts": "refused", "notices": "at_ms", "campaigns": "offset",
     "platform_weeks": "offset",
 }  # fmt: skip
-"""Table -> what only rises: a row of the index may be ahead of what was read for a check."""
+"""Table name -> column that only rises. In a check, a row of the live index may differ if its value
+in this column is higher: then the row is newer."""
 
 
 @dataclass(frozen=True, slots=True)
 class TableCheck:
-    """One table of an index beside what the topics say."""
+    """Result of a check: one table of the index, compared with the topics. Counts are rows."""
 
     table: str
     compared: int
-    missing: int  # on the topics, not in the index
+    missing: int  # on the topics, but not in the index
     different: int
-    beyond: int  # rows of the index that topics no longer hold
+    beyond: int  # in the index, but no longer on the topics
 
 
 def rebuild(
@@ -77,10 +82,10 @@ def rebuild(
     opened: Callable[..., CaseStore],
     clock: Callable[[], int],
 ) -> dict[str, int]:
-    """Make the index anew, in place of the one there is; return its rows by table.
+    """Build a new index, and replace the live index with it. Return the new rows by table.
 
-    `opened` opens the store. Readers go on with the old one meanwhile; an indexer that runs ends
-    with 75 as the new one takes its place, and is started again by its supervisor.
+    `opened` opens the store. Readers use the old index until the replacement. A running indexer
+    then exits with code 75, and its supervisor starts it again.
     """
     with _aside(settings, opened, clock) as (old, new):
         _carry_over(old.index, new.index)
@@ -100,9 +105,10 @@ def check(
     opened: Callable[..., CaseStore],
     clock: Callable[[], int],
 ) -> list[TableCheck]:
-    """Compare the index with one that is made of the topics, which is thrown away after.
+    """Compare the index with a temporary index that is built from the topics.
 
-    As far as the index has read: what came since is missing nowhere, it is not read yet.
+    The temporary index reads only up to the offsets of the live index. So newer records, which the
+    live index has not read yet, do not count as missing.
     """
     with _aside(settings, opened, clock, as_far=True) as (old, new):
         forget(new, Ages.of(settings.desk), clock())
@@ -121,9 +127,10 @@ def _aside(
     *,
     as_far: bool = False,
 ) -> Iterator[tuple[CaseStore, CaseStore]]:
-    """The store as it is, and one with an index that is made of the topics as they are now.
+    """Yield the live store, and a store with a temporary index built from the topics.
 
-    With `as_far`, of what the store's own index has read of them.
+    With `as_far`, the temporary index reads only up to the offsets of the live index. It is deleted
+    at the end, unless it has replaced the live index.
     """
     old = opened(any_format=True)
     try:
@@ -149,7 +156,7 @@ def _aside(
 
 
 def _read(store: CaseStore) -> dict[tuple[str, int], int]:
-    """Topic and partition -> the offset up to which the index has read."""
+    """Return the next offset that the index will read, by topic and partition."""
     with store.index.connect() as connection:
         return {
             (row.topic, row.partition): row.next_offset
@@ -158,7 +165,7 @@ def _read(store: CaseStore) -> dict[tuple[str, int], int]:
 
 
 def _carry_over(old: Engine, new: Engine) -> None:
-    """Give the new index what only the old one holds."""
+    """Copy records that only the old index still has to the new index."""
     writer = Writer(new)
     with old.connect() as connection:
         has = set(inspect(connection).get_table_names())
@@ -194,7 +201,7 @@ def _record(source: Source, table: Table, row: Mapping[str, Any]) -> LogRecord:
 
 
 def pieces(connection: Connection, table: Table) -> Iterator[list[dict[str, Any]]]:
-    """Yield all rows in pieces, in the order of the key."""
+    """Yield all rows of a table in lists of at most `STEP`, ordered by primary key."""
     keys = list(table.primary_key)
     behind: tuple[Any, ...] | None = None
     while True:
@@ -247,12 +254,16 @@ def _excused(
     *,
     whole: bool,
 ) -> bool:
-    """Tell if a row may differ: it is newer, or made of records that the topics no longer hold."""
+    """Return true if a row may differ.
+
+    The live row may be newer, or come from records that the topics have deleted. `whole` means that
+    the topics still have all episode records.
+    """
     if rising := RISING.get(table.name):
         return bool(row[rising] > new[rising])
     if table.name == cases.name:
         return _more_changes(live, fresh, row["episode_id"])
-    if table.name == words.name:  # withdrawn by a record that is compacted away
+    if table.name == words.name:  # its tombstone may be compacted away
         return all(row[name] == new[name] for name in new if name != "withdrawn_ms")
     return table.name == platform_days.name and not whole
 
@@ -264,7 +275,7 @@ def _more_changes(live: Connection, fresh: Connection, episode_id: str | None) -
     return (live.scalar(wanted) or 0) > (fresh.scalar(wanted) or 0)
 
 
-# --- the place of an index ---------------------------------------------------------------------
+# --- files and schemas of an index -------------------------------------------------------------
 
 
 def _make_aside(old: CaseStore) -> None:
@@ -284,7 +295,7 @@ def _drop_aside(old: CaseStore) -> None:
 
 
 def _take_its_place(old: CaseStore) -> None:
-    """Put the new index where the old one is, in one transaction."""
+    """Replace the old index with the new index in one transaction."""
     if old.index.dialect.name == "postgresql":
         with old.index.begin() as connection:
             connection.execute(text(f"DROP SCHEMA {SCHEMAS['index']} CASCADE"))
@@ -313,7 +324,7 @@ def _take_its_place(old: CaseStore) -> None:
 
 
 def _copy(raw: Any) -> None:
-    """Put each table of the attached index in place of the main one's."""
+    """Replace the tables of the main database with the tables of the attached database."""
     for (name,) in raw.execute(
         "SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
     ).fetchall():
@@ -324,7 +335,7 @@ def _copy(raw: Any) -> None:
     ).fetchall()
     for kind, name, sql in made:
         if kind == "table":
-            raw.execute(sql)  # unqualified: of the main database
+            raw.execute(sql)  # no prefix: creates it in the main database
             raw.execute(f'INSERT INTO main."{name}" SELECT * FROM fresh."{name}"')  # noqa: S608 - names of our own tables
     for kind, _, sql in made:
         if kind == "index":

@@ -1,6 +1,7 @@
-"""Deletes what is no longer to be kept: cases by age, papers by theirs, never what is held.
+"""Deletes rows that are older than their retention time, except rows under a legal hold.
 
-Every step is a transaction of its own and small, so that others wait for no more than a moment.
+Cases, the audit log and papers (what people wrote) have separate retention times. Each step is a
+small transaction, so other processes wait only briefly.
 """
 
 from __future__ import annotations
@@ -33,16 +34,16 @@ from streams.desk.store.tables import (
 )
 
 STEP: Final = 200
-"""Cases deleted in one transaction."""
+"""Number of cases deleted in one transaction."""
 
 LOST_MS: Final = 2 * DAY_MS
-"""A case without an end counts as ended so long after its last message: an episode ends within a
-day, and its worker may be gone for good."""
+"""A case whose end was never published counts as ended this long (ms) after its last message. An
+episode ends within a day, but its worker may have stopped before it published the end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ages:
-    """Days for which each class is kept."""
+    """Retention times in days, by class of rows."""
 
     cases: int
     audit: int
@@ -50,12 +51,12 @@ class Ages:
 
     @classmethod
     def of(cls, settings: DeskSettings) -> Ages:
-        """As the settings say."""
+        """Read the retention times from the settings."""
         return cls(settings.cases_days, settings.audit_days, settings.papers_days)
 
 
 def remove_cases(connection: Connection, ids: Sequence[str]) -> Counter[str]:
-    """Delete these cases with everything that hangs on them; return rows by table."""
+    """Delete these cases and all rows that refer to them. Return deleted rows by table."""
     done: Counter[str] = Counter()
     actions = list(connection.scalars(select(links.c.action_id).where(links.c.episode_id.in_(ids))))
     for at in range(0, len(actions), STEP):
@@ -72,7 +73,10 @@ def remove_cases(connection: Connection, ids: Sequence[str]) -> Counter[str]:
 
 
 def forget(store: CaseStore, ages: Ages, now_ms: int) -> Counter[str]:
-    """Delete what is older than its class is kept; return rows by table."""
+    """Delete rows older than their retention time. Return deleted rows by table.
+
+    Rows under a legal hold stay. Expired sessions and old identities of erased records go too.
+    """
     held = [each.subject for each in store.papers.holds()]
     done: Counter[str] = Counter()
     done += _old_cases(store, now_ms - ages.cases * DAY_MS, held)
@@ -97,14 +101,15 @@ def _old_cases(store: CaseStore, limit_ms: int, held: Sequence[str]) -> Counter[
 
 
 def _old_rows(store: CaseStore, limit_ms: int, audit_ms: int, held: Sequence[str]) -> Counter[str]:
-    """Rows that hang on no case, or have an age of their own.
+    """Delete old rows that refer to no stored case, and rows with a retention time of their own.
 
-    A case may be missing for good: its topic forgets sooner than those of its messages and counts.
+    A case may be missing forever, because retention deletes its episode records before the records
+    of its messages and counts.
     """
     theirs = _cases_of(held)
 
     def free(episode_id: Any) -> Any:
-        """Of no case, and held by nobody."""
+        """Return a condition: the episode is not stored as a case and not under a legal hold."""
         there = exists().where(cases.c.episode_id == episode_id)
         return ~or_(there, episode_id.in_(held), episode_id.in_(theirs))
 
@@ -114,7 +119,7 @@ def _old_rows(store: CaseStore, limit_ms: int, audit_ms: int, held: Sequence[str
     def unnamed(table: Any) -> Any:
         return ~exists().where(table.c.action_id == links.c.action_id)
 
-    # Found in the key's index: the table itself has every message of every flood.
+    # This subquery reads only the key's index. The table is large: it has every message of a flood.
     told = incidents.alias()
     lost = select(told.c.episode_id).where(free(told.c.episode_id))
     newer = words.alias()
@@ -146,7 +151,10 @@ def _old_rows(store: CaseStore, limit_ms: int, audit_ms: int, held: Sequence[str
 
 
 def _cases_of(held: Sequence[str]) -> Any:
-    """Ids of the cases of numbers that are held, by what is told of a case beside its records."""
+    """Select the episode ids of numbers under legal hold, from leases and incident records.
+
+    These tables also know episodes that are missing in `cases`.
+    """
     told = (leases.alias(), incidents.alias())
     return union(*(select(each.c.episode_id).where(each.c.recipient.in_(held)) for each in told))
 

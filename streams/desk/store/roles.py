@@ -1,4 +1,4 @@
-"""The roles of people at the desk, and accounts, sessions and proposals as the store keeps them."""
+"""Roles at the desk, and the types of accounts, sessions and proposals in the store."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Literal
 
 
 class DeskRole(StrEnum):
-    """Rights of somebody at the desk; a person may have several."""
+    """A set of rights at the desk. A person may have several roles."""
 
-    AGENT = "agent"  # exact numbers, masked; release, allow, exempt one for a short time
-    LEAD = "lead"  # unmask with a reason, long exempts, notes
-    ANALYST = "analyst"  # campaigns and platforms, no numbers
-    EVIDENCE = "evidence"  # packs, with the number of the authority's request
-    APPROVER = "approver"  # second person of wide actions
-    AUDITOR = "auditor"  # the audit, and nothing else
-    ADMIN = "admin"  # accounts, no cases
+    AGENT = "agent"  # search one number (masked), release, allow, exempt for a short time
+    LEAD = "lead"  # unmask with a reason, exempt for a long time, write notes
+    ANALYST = "analyst"  # see campaigns and platforms, without numbers
+    EVIDENCE = "evidence"  # export evidence packs for an authority's numbered request
+    APPROVER = "approver"  # approve or reject proposals, as the second person
+    AUDITOR = "auditor"  # read the audit log only
+    ADMIN = "admin"  # manage accounts, without access to cases
 
 
 AccountSource = Literal["local", "oidc", "proxy"]
@@ -24,29 +24,32 @@ AccountSource = Literal["local", "oidc", "proxy"]
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A person who may enter. No password and no hash of one is ever in it."""
+    """An account of a person. It never contains the password or its hash."""
 
-    name: str  # unique; the actor in words and audit
+    name: str  # unique; the actor in overrides and in the audit log
     shown_name: str
     roles: frozenset[DeskRole]
     source: AccountSource
     disabled: bool
-    locked_until_ms: int  # after wrong passwords; 0: not locked
+    locked_until_ms: int  # end of the lock after wrong passwords; 0: not locked
     created_ms: int
     last_login_ms: int | None
-    language: str  # "" : as the browser says
-    shortcuts: bool  # single keys do something (WCAG 2.1.4)
-    given_ms: int | None = None  # somebody at the desk gave it a password or rights then
+    language: str  # "": the language of the browser
+    shortcuts: bool  # keyboard shortcuts of a single key are on (WCAG 2.1.4)
+    given_ms: int | None = None  # when another person last set its password or its roles
 
 
 @dataclass(frozen=True, slots=True)
 class DeskSession:
-    """A log-in that stands: kept by the digest of its random id, which only the browser has."""
+    """A valid log-in session.
+
+    Only the browser has the random session id. The store has its digest.
+    """
 
     account: Account
-    roles: frozenset[DeskRole]  # as the log-in gave them; never more than the account has now
-    auth: str  # local | oidc | proxy
-    csrf: str  # token that every form carries
+    roles: frozenset[DeskRole]  # roles at log-in, without those that the account has lost since
+    auth: str  # log-in method: password | oidc | proxy | once
+    csrf: str  # CSRF token, sent with every form
     address: str
     created_ms: int
     seen_ms: int
@@ -56,12 +59,15 @@ class DeskSession:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A wide action that waits for a second person; bound to its exact bytes."""
+    """An override that needs a second person, who approves exactly these bytes.
+
+    Examples are overrides for all recipients, and exempts for a long time.
+    """
 
     proposal_id: int
     verb: str
-    value: bytes  # the override as it would be written, byte for byte
-    says: str  # the same for people
+    value: bytes  # the encoded override; only `approved_by` is added before it is published
+    says: str  # the same as a text for people
     reason: str
     ticket: str
     proposer: str

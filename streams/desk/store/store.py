@@ -1,12 +1,11 @@
-"""The read model of cases: a number, a case, lists, and how fresh all of it is.
+"""The read model of cases: queries for a number, a case, lists, and the age of the index.
 
-`ReadModel` answers from an index, whoever filled it: the indexer for the desk, or a command that
-read the topics into memory (`streams.desk.store.opening.of_topics`). So every command and page
-chooses the same case of a number and gives the same counts. `CaseStore` is the desk's own: beside
-its index it has what people wrote.
+`ReadModel` runs queries on an index. The indexer fills the index for the desk. A command fills an
+index in memory from the topics (`streams.desk.store.opening.of_topics`). Because all use this
+class, every command and page chooses the same case of a number and shows the same counts.
+`CaseStore` is the database of the desk: the index, and a second database with what people wrote.
 
-Every question is answered from one state of the index (one transaction) and one moment of the
-clock.
+Each query reads in one transaction and reads the clock once, so its answer is consistent.
 """
 
 from __future__ import annotations
@@ -109,31 +108,35 @@ if TYPE_CHECKING:
     from streams.desk.store.accounts import Accounts
 
 LINES_MAX: Final = 500
-"""Rows of a list at most; people read no more, and the first lines are the newest."""
+"""Maximum number of rows in a list. The newest rows come first, and people read no more."""
 
 CHUNK: Final = 400
-"""Values of one `IN`: under SQLite's oldest bound of 999 variables."""
+"""Values in one SQL `IN` list. Older SQLite versions allow at most 999 variables."""
 
 BEHIND: Final = "events_behind"
+"""Key in the table `meta`: how many events the workers have not processed yet."""
 
 QUIET_MS: Final = QUIET_S * 1000
-"""A case without a message for so long, and without a lease, is over. The detector ends it too, but
-says so only when its partition gets enough events for another tick."""
+"""A case without a message for this long (ms) and without a lease is over. The detector also ends
+the episode, but publishes the end only at the next tick, which needs more events on its partition.
+"""
 
 RAILS: Final = (Refusal.RATE, Refusal.SHARE)
-"""Rails that stand against many leases at once, and not against one that is wrong."""
+"""Rails (limits in a gateway) that refuse because there are too many leases. The other rails refuse
+a single lease that is wrong."""
 
 RAILS_MS: Final = 10 * MINUTE_MS
-"""Refused so lately a lease may still be missing: the default lease lasts as long. Chosen."""
+"""Age (ms) up to which a refused lease counts as still missing. It equals the default length of a
+lease. Chosen, not measured."""
 
 
 class ReadModel:
-    """Questions to an index; safe to share between threads if its engine is.
+    """Queries on an index. Threads may share it if they may share its engine.
 
-    `tokens` gives the forms under which a number may be kept, beside its own; `clock` is the time
-    at which cases stand, in milliseconds, and `wall` that of the machine, by which the index ages:
-    another one only where an incident is played faster than it was. `url` names the database in
-    errors.
+    `tokens` returns the tokens under which a number may be stored. `clock` returns the time, in
+    milliseconds, at which the state of a case is evaluated. `wall` is the clock of the machine,
+    used for the age of the index. The two differ only when an incident is replayed faster than
+    real time. `url` names the database in error messages.
     """
 
     def __init__(
@@ -152,17 +155,17 @@ class ReadModel:
         self._tokens = tokens
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Close all database connections."""
         self.index.dispose()
 
     def forms(self, recipient: str) -> tuple[str, ...]:
-        """Return the forms under which a number may be kept: its own, and its tokens."""
+        """Return the forms under which a number may be stored: the number and its tokens."""
         return (recipient, *self._tokens(recipient))
 
-    # --- what the desk asks ------------------------------------------------------------------
+    # --- queries -----------------------------------------------------------------------------
 
     def find(self, recipient: str) -> Answer:
-        """Everything about one number (canonical) or token, with a case or without."""
+        """Return everything about one number (canonical form) or token, even without a case."""
         asked = self.forms(recipient)
         with self.reading() as (connection, at_ms):
             rows = _cases(connection, asked)
@@ -193,7 +196,7 @@ class ReadModel:
         )
 
     def case(self, episode_id: str) -> CaseFile:
-        """One case with everything that is known of it. Raise UsageError if there is none."""
+        """Return one case with all its details. Raise UsageError if the case does not exist."""
         with self.reading() as (connection, at_ms):
             wanted = select(cases).where(cases.c.episode_id == episode_id)
             row = connection.execute(wanted).mappings().first()
@@ -202,7 +205,8 @@ class ReadModel:
             episode_id = row["episode_id"]
             asked = (row["recipient"],)
             rows = _cases(connection, asked)
-            if all(each["episode_id"] != episode_id for each in rows):  # an old one of very many
+            # The case may be older than the newest `LINES_MAX` cases of its recipient.
+            if all(each["episode_id"] != episode_id for each in rows):
                 rows.append(row)
             loaded = _load(connection, rows, asked)
             lines = loaded.lines(at_ms)
@@ -210,10 +214,11 @@ class ReadModel:
             return self._file(connection, line, lines, loaded, at_ms)
 
     def named(self, named: str, recipient: str | None) -> tuple[CaseLine, ...]:
-        """Return the cases that an episode, an action or a number names; none if nothing is known.
+        """Return the cases for the id of an episode or an action, or for a number.
 
-        The case that counts is the first (`CaseLine.rank`). `recipient` is the canonical form of
-        what is named, if it has one; its tokens are looked for too.
+        The result is empty if nothing matches. The highest case by `CaseLine.rank` comes first.
+        `recipient` is the canonical form of `named` if `named` is a number, else None. Cases stored
+        under the number's tokens are found too.
         """
         of_action = select(links.c.episode_id).where(links.c.action_id == named)
         forms = self.forms(recipient) if recipient is not None else (named,)
@@ -225,29 +230,38 @@ class ReadModel:
         return self._lines(select(cases).where(or_(*named_by)))
 
     def all(self, *, ended: bool) -> tuple[CaseLine, ...]:
-        """Return all cases that go on, with `ended` the others too; in order of their beginning."""
+        """Return all open cases, oldest first. With `ended`, ended cases are included."""
         wanted = select(cases) if ended else select(cases).where(cases.c.ended_ms.is_(None))
         return tuple(sorted(self._lines(wanted), key=lambda each: (each.first_ms, each.episode_id)))
 
     def live(self, limit: int = 100, *, watched: bool = False) -> tuple[CaseLine, ...]:
-        """Floods that go on now, the newest message first; with `watched` those at WATCH too."""
+        """Return the throttled floods that go on now; the one with the newest message comes first.
+
+        With `watched`, return all cases that go on: those at level WATCH and resends too.
+        """
         wanted = self._live(select(cases), watched=watched)
         wanted = wanted.order_by(cases.c.last_ms.desc()).limit(min(limit, LINES_MAX))
         return tuple(sorted(self._lines(wanted), key=lambda each: -each.last_ms))
 
     def live_count(self) -> int:
-        """Return the number of floods that go on now, however many a list shows."""
+        """Return the number of throttled floods that go on now, without the limit of a list."""
         with self.reading() as (connection, _):
             return connection.scalar(self._live(select(func.count()).select_from(cases))) or 0
 
     def mark(self) -> str:
-        """A mark that changes with every change of the index: what a page shows is as old as it."""
+        """Return a version string of the index, which changes with every record that is read.
+
+        A page compares version strings to see if it has to load again.
+        """
         with self.reading() as (connection, _):
             total = connection.scalar(select(func.sum(places.c.next_offset)))
         return str(total or 0)
 
     def campaigns(self, *, since_ms: int | None = None) -> CampaignList:
-        """Campaigns of which a message came since then, or within a day; most victims first."""
+        """Return campaigns that had a message since `since_ms`; the most victims come first.
+
+        Without `since_ms`, return the campaigns of the last 24 hours.
+        """
         with self.reading() as (connection, at_ms):
             since_ms = at_ms - DAY_MS if since_ms is None else since_ms
             found = connection.scalars(
@@ -262,7 +276,7 @@ class ReadModel:
         )
 
     def platforms(self, *, days: int = 7, limit: int = 100) -> PlatformList:
-        """Platforms by the number of floods that they were seen in, in so many days (UTC)."""
+        """Return the platforms seen in the most floods in the last `days` days (UTC)."""
         with self.reading() as (connection, at_ms):
             first = at_ms // DAY_MS - days + 1
             floods = func.sum(platform_days.c.floods)
@@ -311,13 +325,16 @@ class ReadModel:
         return PlatformList(tuple(lines), told_ms or 0)
 
     def words_now(self) -> tuple[WordLine, ...]:
-        """Words about everyone that hold now: the kill switch, platforms for all."""
+        """Return overrides for all recipients that are in force: kill switch, platform rules."""
         with self.reading() as (connection, at_ms):
             found = _worded(_words(connection, (EVERYONE,)), at_ms)
         return tuple(each for each in found if each.holds)
 
     def rail_refusals(self) -> int:
-        """Leases of the last minutes that gateways' rails refused, as gateways said."""
+        """Return how many recent leases the gateways refused because of a rail in `RAILS`.
+
+        Recent means the last `RAILS_MS` milliseconds. The source is the gateways' acknowledgements.
+        """
         with self.reading() as (connection, at_ms):
             told = connection.scalar(
                 select(func.count(acks.c.action_id.distinct())).where(
@@ -330,7 +347,7 @@ class ReadModel:
         return told or 0
 
     def word(self, word_id: str) -> WordLine | None:
-        """One word of the operator and which gateways have it; None if it is not in the store."""
+        """Return one override with the gateways' acknowledgements, or None if it is not stored."""
         with self.reading() as (connection, at_ms):
             row = connection.execute(
                 select(words.c.recipient).where(words.c.word_id == word_id)
@@ -341,7 +358,10 @@ class ReadModel:
         return next(each for each in told if each.word_id == word_id)
 
     def gateways(self) -> tuple[str, ...]:
-        """Gateways that acknowledged anything in the last day: those that should have a word."""
+        """Return the gateways that acknowledged anything in the last 24 hours.
+
+        An override is expected to reach each of these gateways.
+        """
         with self.reading() as (connection, at_ms):
             found = connection.scalars(
                 select(acks.c.gateway_id).where(acks.c.written_ms > at_ms - DAY_MS).distinct()
@@ -358,9 +378,9 @@ class ReadModel:
         behind: AuditPlace | None = None,
         limit: int = 100,
     ) -> tuple[AuditLine, ...]:
-        """Lines of the audit that agree in everything that is given, the newest first.
+        """Return audit log lines that match all given filters, the newest first.
 
-        `behind` is the place of the last line of the page before.
+        `behind` is the place of the last line on the previous page, for keyset pagination.
         """
         wanted = select(*(audit.c[name] for name in AuditLine.__slots__))
         for column, value in (
@@ -382,7 +402,7 @@ class ReadModel:
             )
 
     def freshness(self) -> Freshness:
-        """Tell how far the index is behind the topics."""
+        """Return how far the index is behind the topics."""
         with self.reading() as (connection, _):
             return _freshness(connection, self._wall())
 
@@ -411,7 +431,7 @@ class ReadModel:
     def _about(
         self, recipient: str, episode_id: str
     ) -> tuple[tuple[Note, ...], tuple[Appeal, ...], tuple[Call, ...], bool]:
-        """What people wrote about a number and a case, and if it is held: nothing in an index."""
+        """Return notes, appeals, calls, and if a legal hold exists. An index alone has none."""
         del recipient, episode_id
         return (), (), (), False
 
@@ -486,18 +506,18 @@ class ReadModel:
 
     @contextmanager
     def reading(self) -> Iterator[tuple[Connection, int]]:
-        """Yield a connection in one state of the index, and the time at which cases stand.
+        """Yield a connection inside one transaction, and the time for evaluating cases (ms).
 
-        Raise UnavailableError if the database does not answer, in the block too.
+        Raise UnavailableError if the database does not answer, also inside the `with` block.
         """
         with self._answering(), self.index.connect() as connection, connection.begin():
             yield connection, self._clock()
 
 
 class CaseStore(ReadModel):
-    """Both halves of a store, opened by URL; safe to share between threads.
+    """Both databases of the desk (index and people), opened by URL. Threads may share it.
 
-    Log-ins end by `wall` too. `accounts` and `papers` are what people wrote.
+    `accounts` and `papers` give access to the people database. Log-in sessions expire by `wall`.
     """
 
     def __init__(
@@ -511,13 +531,13 @@ class CaseStore(ReadModel):
         aside: str = "",
         any_format: bool = False,
     ) -> None:
-        """Open it, its tables made or migrated where that is needed.
+        """Open the store. Create or migrate its tables if needed.
 
-        With `aside`, with an index of this name in place of the one that counts; with `any_format`
-        whatever that is of, for whoever makes it anew. Raise ConfigError for a URL that is none, or
-        an index of another format; UnavailableError if the database does not answer.
+        `aside`: open the index with this suffix instead of the live index. `any_format`: skip the
+        format check (used by `otpguard desk rebuild`). Raise ConfigError for an invalid URL or an
+        index of another format. Raise UnavailableError if the database does not answer.
         """
-        # The packages of both come with the desk; a command that asks the topics does without them.
+        # Both modules need packages that only the desk installs. Commands that read topics do not.
         from streams.desk.store.accounts import Accounts  # noqa: PLC0415
         from streams.desk.store.migrate import upgrade  # noqa: PLC0415
 
@@ -540,18 +560,18 @@ class CaseStore(ReadModel):
 
     @property
     def shown_url(self) -> str:
-        """The URL without what opens it, for people and logs."""
+        """The URL without credentials, for people and logs."""
         return masked(self.url)
 
     def note_behind(self, events: int | None) -> None:
-        """Note how many events of minutes ago no worker has judged; None: it cannot be told."""
+        """Store how many overdue events no worker has processed yet; None if it is not known."""
         with self._answering(), writing(self.index).begin() as connection:
             connection.execute(meta.delete().where(meta.c.key == BEHIND))
             if events is not None:
                 connection.execute(meta.insert().values(key=BEHIND, value=str(events)))
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Close all database connections."""
         super().close()
         self.people.dispose()
 
@@ -561,12 +581,12 @@ class CaseStore(ReadModel):
         return self.papers.about(recipient, episode_id)
 
     def _people_away(self, context: ExceptionContext) -> UnavailableError | None:
-        """Every error of people's half, wherever it is asked: it would name numbers in a log."""
+        """Replace every database error of the people database: its text would log phone numbers."""
         error = context.sqlalchemy_exception
         return away(error, self.url) if isinstance(error, AWAY) else None
 
     def _prepare(self) -> str | None:
-        """Make the tables of the index if there are none, and return their format."""
+        """Create the tables of the index if there are none. Return the format of the index."""
         with writing(self.index).begin() as connection:
             alone(connection)
             if not inspect(connection).has_table(meta.name):
@@ -601,7 +621,7 @@ def _line(row: Any, state: Doing, gateways: str, refused: int) -> CaseLine:
 
 
 def line_of(record: EpisodeRecord) -> CaseLine:
-    """Return a case as far as one record of it tells; no gateway is asked."""
+    """Return the line of a case from one episode record alone, without leases and answers."""
     return _line(case_row(record, None, 0), Doing.WATCHED, "", 0)
 
 
@@ -618,27 +638,27 @@ def _lease(action: Action, acks: Iterable[Ack], refused: Mapping[str, int]) -> L
 
 
 def _cases(connection: Connection, asked: Sequence[str]) -> list[RowMapping]:
-    """The cases of these recipients, the newest first."""
+    """Return the cases of these recipients, the newest first, at most `LINES_MAX`."""
     wanted = select(cases).where(cases.c.recipient.in_(asked)).order_by(cases.c.first_ms.desc())
     return list(connection.execute(wanted.limit(LINES_MAX)).mappings())
 
 
 @dataclass(slots=True)
 class _Loaded:
-    """Everything about some recipients and their cases that several answers need, asked for once.
+    """Rows about some recipients and their cases, loaded once for several answers.
 
-    A question to a database that is far away or busy costs its way, whatever it asks.
+    Each query costs a round trip to the database, so few large queries are faster than many small.
     """
 
-    rows: Sequence[RowMapping]  # of cases
-    words: list[tuple[RowMapping, tuple[Ack, ...]]]  # about them and about everyone
+    rows: Sequence[RowMapping]  # rows of the table `cases`
+    words: list[tuple[RowMapping, tuple[Ack, ...]]]  # overrides for these recipients, and for all
     leases: list[RowMapping]
-    links: Mapping[str, Sequence[str]]  # episode -> its actions
-    acks: Mapping[str, list[Ack]]  # of these actions
-    counts: Mapping[str, list[RowMapping]]  # of these actions
+    links: Mapping[str, Sequence[str]]  # episode id -> action ids
+    acks: Mapping[str, list[Ack]]  # action id -> acknowledgements
+    counts: Mapping[str, list[RowMapping]]  # action id -> rows of the table `counts`
 
     def lines(self, at_ms: int) -> list[CaseLine]:
-        """Return lines of the cases as they stand at a time, the one that counts first."""
+        """Return the cases with their state at `at_ms`, the highest `CaseLine.rank` first."""
         newest: dict[str, RowMapping] = {}
         for row in self.leases:
             held = newest.get(row["episode_id"])
@@ -662,9 +682,10 @@ class _Loaded:
         return sorted(lines, key=lambda each: each.rank, reverse=True)
 
     def counted(self, episode_id: str) -> tuple[dict[str, int], dict[int, int]]:
-        """Messages refused in an episode, by action and by platform.
+        """Return the messages refused in an episode, by action id and by platform id.
 
-        Of each lease and gateway the higher of both counts: on the way, and at the end.
+        A gateway reports a running count during a lease and a final count at its end. For each
+        lease and gateway, the higher of both is used.
         """
         by_action: dict[str, int] = {}
         by_platform: dict[int, int] = defaultdict(int)
@@ -685,7 +706,7 @@ _by_platform: Final = msgspec.json.Decoder(dict[int, int]).decode
 
 
 def _load(connection: Connection, rows: Sequence[RowMapping], asked: Sequence[str]) -> _Loaded:
-    """Load what there is about these recipients and their cases."""
+    """Load all rows about these recipients and their cases."""
     spoken = _words(connection, (*asked, EVERYONE), acked=False)
     held: list[RowMapping] = []
     for some in _chunks(asked):
@@ -706,7 +727,7 @@ def _load(connection: Connection, rows: Sequence[RowMapping], asked: Sequence[st
 
 
 def _acks(connection: Connection, action_ids: Sequence[str]) -> dict[str, list[Ack]]:
-    """Words of gateways about these actions, of each the newest last."""
+    """Return the gateways' acknowledgements by action id, the newest last."""
     found: dict[str, list[Ack]] = defaultdict(list)
     for some in _chunks(action_ids):
         for row in connection.execute(
@@ -730,7 +751,10 @@ def _acks(connection: Connection, action_ids: Sequence[str]) -> dict[str, list[A
 def _words(
     connection: Connection, recipients: Iterable[str], *, acked: bool = True
 ) -> list[tuple[RowMapping, tuple[Ack, ...]]]:
-    """The operator's words about these, in the order of the log, and who acknowledged them."""
+    """Return the overrides for these recipients in log order, with their acknowledgements.
+
+    Without `acked`, the acknowledgements are not loaded and stay empty.
+    """
     rows: list[RowMapping] = []
     for some in _chunks(list(recipients)):
         rows += connection.execute(
@@ -750,7 +774,8 @@ def _worded(
     return tuple(
         WordLine(
             word_id=row["word_id"],
-            word=decode_override(unpacked(row["value"])),  # said anew, it has the same key
+            # The texts are not cleaned here, so that the override keeps its original Kafka key.
+            word=decode_override(unpacked(row["value"])),
             holds=last[row["key"]] == row["word_id"]
             and row["withdrawn_ms"] is None
             and (row["expires_at_ms"] is None or at_ms < row["expires_at_ms"]),
@@ -761,15 +786,15 @@ def _worded(
 
 
 def deciding(told: Iterable[WordLine]) -> list[Override]:
-    """Return the words that decide what gateways do: those that hold, and releases.
+    """Return the overrides that decide what gateways do: those in force, and all releases.
 
-    Of a release its own time counts too, when it is over: no lease from before it is enforced.
+    An expired release is included, because leases issued before the release stay ineffective.
     """
     return [each.word for each in told if each.holds or each.word.verb == "release"]
 
 
 def _sightings(case: Case) -> tuple[CaseEvent, ...]:
-    """The events of a case of which no incident record tells: its sightings."""
+    """Return the timeline of a case without incident records, built from its sightings."""
     last = case.last
     scope = case.lease.scope if case.lease is not None else NOWHERE
     return tuple(
@@ -799,7 +824,10 @@ def _incidents(connection: Connection, episode_id: str) -> list[IncidentRecord]:
 
 
 def _messages(told_of: Iterable[IncidentRecord]) -> tuple[CaseEvent, ...]:
-    """The events of a case by its incident records: sightings from before, then each message."""
+    """Return the timeline of a case from its incident records, ordered by time.
+
+    It has the earlier sightings, and every message that the records list.
+    """
     events = [
         CaseEvent(e.at_ms, e.platform, e.platform_id, e.novel, e.trust, "")
         for record in told_of

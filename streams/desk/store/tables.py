@@ -1,8 +1,8 @@
-"""Tables of the index: made of topics alone, and made anew when their shape changes.
+"""Tables of the index. All rows come from topics, so the index is rebuilt when a table changes.
 
-A row is kept by an identity that its record carries, and written under a guard, so that a record
-that is read twice changes nothing. `written_ms` is the broker's time of the record; a value is the
-record as it was read, packed. Texts are as `kept_text` makes them.
+The primary key of each row comes from its record, and writes are guarded, so a record that is read
+twice changes nothing. `written_ms` is the Kafka timestamp of the record. `value` is the record's
+bytes, compressed. Texts are cleaned by `kept_text`. Columns that end in `_ms` are milliseconds UTC.
 """
 
 from __future__ import annotations
@@ -27,19 +27,20 @@ from sqlalchemy import types as sql
 from streams.desk.store.packing import kept_text
 
 FORMAT: Final = "2"
-"""Of this module; an index of another is not used, and `otpguard desk rebuild` makes it anew."""
+"""Version of these tables. An index with another version is not opened; `otpguard desk rebuild`
+builds a new index."""
 
 INDEX: Final = MetaData()
 
 
 class _Text(sql.TypeDecorator[str]):
-    """Text as the writer keeps it: what is looked for is made so too."""
+    """Text column that cleans its values with `kept_text`, in rows and in search values."""
 
     impl = String
     cache_ok = True
 
     def process_bind_param(self, value: str | None, _: Any) -> str | None:
-        """Return what goes to the database in place of a value."""
+        """Return the cleaned text that is sent to the database."""
         return None if value is None else kept_text(value)
 
 
@@ -56,9 +57,9 @@ places = Table(
     Column("topic", _Text, primary_key=True),
     Column("partition", Integer, primary_key=True),
     Column("next_offset", BigInteger, nullable=False),
-    Column("end_offset", BigInteger, nullable=False),  # as the broker said last
-    Column("record_ms", BigInteger, nullable=False),  # of the newest record that was read
-    Column("read_ms", BigInteger, nullable=False),  # there was no more at this time
+    Column("end_offset", BigInteger, nullable=False),  # end of the partition, as last seen
+    Column("record_ms", BigInteger, nullable=False),  # timestamp of the newest record read
+    Column("read_ms", BigInteger, nullable=False),  # when it was last read to its end
     sqlite_with_rowid=False,
 )
 
@@ -83,8 +84,8 @@ cases = Table(
     Column("rule", _Text, nullable=False),
     Column("known", BigInteger),
     Column("chronic", Boolean, nullable=False),
-    Column("throttled", Boolean, nullable=False),  # ever
-    Column("platform_ids", LargeBinary, nullable=False),  # of its sightings, 4 bytes each, LE
+    Column("throttled", Boolean, nullable=False),  # at any time so far
+    Column("platform_ids", LargeBinary, nullable=False),  # uint32 each, little-endian, ascending
     Column("written_ms", BigInteger, nullable=False),
     Index("cases_recipient", "recipient", "first_ms"),
     Index("cases_last", "last_ms"),
@@ -106,7 +107,9 @@ changes = Table(
     Column("value", LargeBinary, nullable=False),
 )
 
-links = Table(  # acknowledgements name actions alone, and the record of a lease may be compacted
+# Maps actions to episodes. An acknowledgement names only the action, and the record of the lease
+# may be compacted away.
+links = Table(
     "links",
     INDEX,
     Column("action_id", _Text, primary_key=True),
@@ -145,7 +148,7 @@ acks = Table(
     sqlite_with_rowid=False,
 )
 
-counts = Table(  # refused so far, before a lease is over
+counts = Table(  # messages refused so far under a lease that still runs
     "counts",
     INDEX,
     Column("action_id", _Text, primary_key=True),
@@ -162,7 +165,7 @@ incidents = Table(
     INDEX,
     Column("episode_id", _Text, primary_key=True),
     Column("revision", BigInteger, primary_key=True),
-    Column("first", BigInteger, primary_key=True),  # number of its first message
+    Column("first", BigInteger, primary_key=True),  # number of the record's first message
     Column("recipient", _Text, nullable=False),
     Column("written_ms", BigInteger, nullable=False),
     Column("value", LargeBinary, nullable=False),
@@ -178,7 +181,7 @@ notices = Table(
     Column("addressee", _Text, nullable=False),
     Column("channel", _Text, nullable=False),
     Column("state", _Text, nullable=False),
-    Column("settled", Boolean, nullable=False),  # not merely on its way
+    Column("settled", Boolean, nullable=False),  # the state is final, not `sending`
     Column("why", _Text, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("written_ms", BigInteger, nullable=False),
@@ -205,7 +208,7 @@ audit = Table(
     Column("reason", _Text, nullable=False),
     Column("ticket", _Text, nullable=False),
     Column("until_ms", BigInteger),
-    Column("prev", _Text, nullable=False),  # digests, for a check of the chain
+    Column("prev", _Text, nullable=False),  # digest of the line before
     Column("digest", _Text, nullable=False),
     Column("written_ms", BigInteger, nullable=False),
     Index("audit_at", "at_ms"),
@@ -218,14 +221,14 @@ words = Table(
     "words",
     INDEX,
     Column("word_id", _Text, primary_key=True),
-    Column("key", _Text, nullable=False),  # recipient|verb|platform
+    Column("key", _Text, nullable=False),  # Kafka key: recipient|verb|platform
     Column("topic", _Text, nullable=False),
     Column("offset", BigInteger, nullable=False),
     Column("recipient", _Text, nullable=False),
     Column("verb", _Text, nullable=False),
     Column("issued_at_ms", BigInteger, nullable=False),
     Column("expires_at_ms", BigInteger),
-    Column("withdrawn_ms", BigInteger),  # its record was deleted
+    Column("withdrawn_ms", BigInteger),  # Kafka timestamp of the tombstone
     Column("written_ms", BigInteger, nullable=False),
     Column("value", LargeBinary, nullable=False),
     Index("words_recipient", "recipient", "offset"),
@@ -235,7 +238,7 @@ words = Table(
 platform_days = Table(
     "platform_days",
     INDEX,
-    Column("day", Integer, primary_key=True),  # since 1970, UTC, of the platform's first message
+    Column("day", Integer, primary_key=True),  # days since 1970-01-01, UTC
     Column("platform_id", BigInteger, primary_key=True),
     Column("platform", _Text, nullable=False),
     Column("trust", SmallInteger, nullable=False),
@@ -247,7 +250,7 @@ platform_days = Table(
     sqlite_with_rowid=False,
 )
 
-campaigns = Table(  # as the agent of campaigns told of each last
+campaigns = Table(  # newest record of each campaign
     "campaigns",
     INDEX,
     Column("campaign_id", _Text, primary_key=True),
@@ -259,7 +262,7 @@ campaigns = Table(  # as the agent of campaigns told of each last
     Index("campaigns_end", "end_ms"),
 )
 
-platform_weeks = Table(  # as the agent of platforms told of each last
+platform_weeks = Table(  # newest record of each platform: its traffic of a week
     "platform_weeks",
     INDEX,
     Column("platform_id", BigInteger, primary_key=True),

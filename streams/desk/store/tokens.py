@@ -1,8 +1,8 @@
-"""The tokens under which a number may be kept, for those who have a key.
+"""Computes the tokens (keyed hashes) under which a number may be stored.
 
-Feeds that send tokens make them of the E.164 digits: `h<keyid>:` and the HMAC-SHA-256 in hex. With
-the key in a file a number that somebody types is found; without it nobody finds it, and whoever
-destroys a key has erased everything that is kept under it.
+A feed may send tokens instead of numbers: `h<keyid>:` and the HMAC-SHA-256 of the E.164 digits in
+hex. With the key file, the desk finds a number that somebody types. Without the key nobody can find
+it. Destroying a key therefore erases everything that is stored under it.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from streams.errors import ConfigError
 from streams.language import tr
 
 DIGITS_MAX: Final = 15
+"""Maximum length of an E.164 number."""
 
 
 def token(key_id: str, key: bytes, number: str) -> str:
-    """The token of a number in canonical form.
+    """Return the token of a number in canonical form.
 
     >>> token("k1", b"0123456789abcdef", "8613900000001")[:20]
     'hk1:dcf999e768a8f473'
@@ -30,10 +31,11 @@ def token(key_id: str, key: bytes, number: str) -> str:
 
 
 def tokens(files: Mapping[str, Path]) -> Callable[[str], Iterable[str]]:
-    """Return what gives the tokens of a number under each of these keys.
+    """Return a function that computes the tokens of a number, one for each key.
 
-    Nothing for what is a token itself. Raise ConfigError for a file that cannot be read, or holds
-    no key. White space around a key is no part of it.
+    `files` maps key ids to key files. White space around a key is ignored. The function returns
+    nothing for a text that is a token already. Raise ConfigError if a file cannot be read or its
+    key is too short.
     """
     keys = {key_id: _read(path) for key_id, path in files.items()}
 

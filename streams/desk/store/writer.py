@@ -1,9 +1,9 @@
-"""Records of topics into rows of the index; rows and offsets in one transaction.
+"""Writes Kafka records as rows of the index. Rows and offsets go into the same transaction.
 
-A record may come twice, whenever: its row has the identity that it carries, and is written only
-over an older one. So it does not matter where a process died between two transactions, and a replay
-changes nothing. Texts of rows are as databases keep them (`kept_text`); a value is the record's own
-bytes. A record that the database never keeps is passed over: it stops no other.
+Writing is idempotent. The primary key of a row comes from the record, and a row only replaces an
+older row. So a record may be read twice, at any time, and a crash or a replay changes nothing.
+Texts are cleaned for the database (`kept_text`); the column `value` has the record's own bytes. If
+the database can never store a record, the record is skipped, so that it does not block the others.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ Source = Literal[
     "episode", "throttle", "acks", "override", "incident", "counts", "notice", "audit", "campaign",
     "platform",
 ]  # fmt: skip
-"""Kind of a topic; words about everyone are `override` too."""
+"""Kind of a topic's records. Overrides for all recipients have their own topic, but this kind."""
 
 SOURCES: Final[Mapping[str, Source]] = MappingProxyType(
     {
@@ -97,55 +97,65 @@ SOURCES: Final[Mapping[str, Source]] = MappingProxyType(
         "platform": "platform",
     }
 )
-"""Setting of a topic -> kind of its records."""
+"""Name of a topic's setting -> kind of its records."""
 
 LOGGED_MAX: Final = 10
-"""Records of a batch that are named in the log when they cannot be read; the rest is a number."""
+"""Maximum number of unreadable records of a batch that are logged one by one. If there are more,
+only their total is logged."""
 
 _Guard = Callable[[Any, Table], Any]
-"""Makes of an insertion one that is put over an older row."""
+"""Function that turns an `INSERT` into an upsert, which replaces a row only if it is older."""
 
 CHUNK: Final = 400
+"""Values in one SQL `IN` list."""
 
 REFUSED_MAX: Final = 1 << 40
-"""Messages that a gateway may have refused under one lease: the sums of millions of such counts fit
-into a column, and no gateway comes near."""
+"""Maximum plausible count of messages that a gateway refused under one lease. The sum of millions
+of such counts still fits into a 64-bit column. Real gateways stay far below."""
 
 PLATFORM_MAX: Final = (1 << 32) - 1
+"""Largest platform id: an unsigned integer of 32 bits."""
 
 ERASED: Final = MappingProxyType({"subject": "[erased]", "detail": "", "reason": "", "ticket": ""})
-"""Values of a line of the audit whose subject was erased."""
+"""Values that replace the texts of an audit log line after its subject was erased."""
 
 
 def texts_of(word_id: str) -> str:
-    """Return the identity of a word's texts, which may be erased though the word stands."""
+    """Return the identity of an override's texts.
+
+    The texts (reason and ticket) can be erased while the override itself stays.
+    """
     return f"texts:{word_id}"
 
 
 def without_texts(word: Override) -> Override:
-    """Return a word without what somebody wrote to it."""
+    """Return a copy of an override without its texts (reason and ticket)."""
     return msgspec.structs.replace(word, reason=ERASED["reason"], ticket=ERASED["ticket"])
 
 
 class LogRecord(NamedTuple):
-    """A record of a topic, as the index takes it in."""
+    """One Kafka record, as input of `Writer.take`."""
 
     source: Source
     topic: str
     partition: int
     offset: int
-    written_ms: int  # by its time on the log
+    written_ms: int  # Kafka timestamp of the record
     key: bytes | None
-    value: bytes | None  # None: deleted
+    value: bytes | None  # None: a tombstone
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceRead:
-    """A partition as far as it is read once these records are in."""
+    """The read position of a partition after the records of a batch are written.
+
+    `end_offset` is the end of the partition, as last seen. `record_ms` is the timestamp of the
+    newest record that was read. At `read_ms` the partition was last read to its end.
+    """
 
     topic: str
     partition: int
-    before: int | None  # next offset that the store says now; None: it says nothing yet
+    before: int | None  # next offset that the store has now; None: the store has none yet
     next_offset: int
     end_offset: int
     record_ms: int
@@ -154,11 +164,11 @@ class PlaceRead:
 
 @dataclass(slots=True)
 class _Rows:
-    """Rows of one transaction."""
+    """Rows to write in one transaction."""
 
     changes: list[dict[str, Any]] = field(default_factory=list)
     links: dict[str, str] = field(default_factory=dict)  # action -> episode
-    leased: dict[str, str] = field(default_factory=dict)  # the same, by leases alone
+    leased: dict[str, str] = field(default_factory=dict)  # the same, from records of leases only
     leases: list[dict[str, Any]] = field(default_factory=list)
     acks: list[dict[str, Any]] = field(default_factory=list)
     counts: list[tuple[LogRecord, Counts]] = field(default_factory=list)
@@ -170,29 +180,31 @@ class _Rows:
     cases: dict[str, dict[str, Any]] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)
     days: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
-    # Key of a record -> its row; without a value where its record was deleted.
+    # Key of a record -> its row. The value of the row is None if the record is a tombstone.
     campaigns: dict[str, dict[str, Any]] = field(default_factory=dict)
     platform_weeks: dict[int, dict[str, Any]] = field(default_factory=dict)
     unreadable: int = 0
 
 
 class Writer:
-    """Writes batches of records. One at a time writes to a store; a second is found out.
+    """Writes batches of records to the index.
 
-    `erased` are identities of records that are not to come back.
+    Only one process may write to a store. A second writer is detected by the offsets. `erased` has
+    the identities of erased records, which are skipped.
     """
 
     def __init__(self, index: Engine, erased: Collection[str] = ()) -> None:
         self._engine = writing(index)
         self._erased = frozenset(erased)
         into = sqlite.insert if index.dialect.name == "sqlite" else postgresql.insert
-        # As text: SQLAlchemy would make each row's parameters anew, a sixth of an indexer's time.
+        # Compiled once to SQL text. Otherwise SQLAlchemy builds the parameters of each row again,
+        # which takes a sixth of the indexer's time.
         self._put = {name: _statement(index.dialect, into, *GUARDS[name]) for name in GUARDS}
 
     def take(self, batch: Sequence[LogRecord], read: Iterable[PlaceRead]) -> int:
-        """Write records and how far they are read; return how many could not be read at all.
+        """Write records and read positions. Return the number of records that were unreadable.
 
-        Raise UnavailableError if another process has written meanwhile.
+        Raise UnavailableError if another process has written to the store meanwhile.
         """
         read = list(read)
         try:
@@ -223,7 +235,10 @@ class Writer:
         return rows.unreadable
 
     def _one_by_one(self, connection: Connection, batch: Sequence[LogRecord]) -> int:
-        """Leave out what the database never keeps: it would be refused again with each new try."""
+        """Write each record in a savepoint, and skip records that the database can never store.
+
+        A retry would fail again for these records.
+        """
         unreadable = 0
         for record in batch:
             try:
@@ -237,13 +252,17 @@ class Writer:
         return unreadable
 
     def put(self, name: str, rows: Sequence[dict[str, Any]]) -> None:
-        """Put rows of a table of `GUARDS` over older ones, in a transaction of their own."""
+        """Upsert rows into a table of `GUARDS`, in a separate transaction."""
         if rows:
             with self._engine.begin() as connection:
                 connection.exec_driver_sql(self._put[name], rows)
 
     def _parsed(self, batch: Sequence[LogRecord], rows: _Rows) -> list[tuple[LogRecord, Any]]:
-        """Decode, and make the rows that depend on nothing else; return episodes for the rest."""
+        """Decode records and build the rows that need no other row.
+
+        Return the episode records. The rows of cases are built from them later, because they need
+        the earlier row of the case.
+        """
         episodes: list[tuple[LogRecord, Any]] = []
         for record in batch:
             try:
@@ -262,7 +281,7 @@ class Writer:
     def _fold(
         self, connection: Connection, episodes: list[tuple[LogRecord, Any]], rows: _Rows
     ) -> None:
-        """Bring the rows of cases up to their newest records."""
+        """Update the rows of cases with these episode records."""
         ids = list({record.episode_id for _, record in episodes})
         for at in range(0, len(ids), CHUNK):
             for row in connection.execute(
@@ -306,7 +325,7 @@ class Writer:
             )
 
     def _keep(self, connection: Connection, name: str, rows: Iterable[dict[str, Any]]) -> None:
-        """Have of a compacted topic what it has: the last record of each key, if it has a value."""
+        """Write the newest record of each key of a compacted topic. A tombstone deletes the row."""
         rows = list(rows)
         if some := [row for row in rows if row["value"] is not None]:
             connection.exec_driver_sql(self._put[name], some)
@@ -326,9 +345,9 @@ def _pass_over(record: LogRecord, why: str) -> None:
 
 
 def _never_kept(error: Exception) -> bool:
-    """Tell if an error is about what was to be written, and not about the database.
+    """Return true if the data caused the error, and not the state of the database.
 
-    To PostgreSQL a key too long for an index is a limit of a program (class 54).
+    PostgreSQL reports a key that is too long for an index as class 54 (program limit exceeded).
     """
     state = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
     return isinstance(error, DataError | OverflowError) or state.startswith("54")
@@ -337,7 +356,7 @@ def _never_kept(error: Exception) -> bool:
 def _statement(
     dialect: Dialect, into: Callable[[Table], Any], table: Table, guard: _Guard | None
 ) -> str:
-    """Return the text that puts a row, whose parameters are the row itself, by column."""
+    """Return the SQL text of an upsert. The names of its parameters are the column names."""
     put = into(table)
     put = put.on_conflict_do_nothing() if guard is None else guard(put, table)
     compiled = put.compile(dialect=dialect)
@@ -346,7 +365,10 @@ def _statement(
 
 
 def _over(*by: str) -> _Guard:
-    """Return what puts a row over one that is less by these columns, the first first."""
+    """Return a guard that replaces a row only if these columns are less than in the new row.
+
+    The columns are compared in order, like a tuple.
+    """
 
     def put_over(put: Any, table: Table) -> Any:
         new = put.excluded
@@ -366,7 +388,10 @@ def _over(*by: str) -> _Guard:
 
 
 def _added(put: Any, table: Table) -> Any:
-    """Counts on top of those that are there; a platform's name over a number that stands for it."""
+    """Guard of `platform_days`: adds the counts, and keeps a platform's name if one is known.
+
+    A name that begins with `#` is the platform's id, used while the name is unknown.
+    """
     new = put.excluded
     unnamed = new.platform.like(literal_column("'#%'"))
     summed = {name: table.c[name] + new[name] for name in ("floods", "novel", "refused")}
@@ -398,7 +423,7 @@ GUARDS: Final[Mapping[str, tuple[Table, _Guard | None]]] = MappingProxyType(
         "platform_weeks": (platform_weeks, _over("written_ms", "offset")),
     }
 )
-"""Table -> how a row is put over one that is there; None: it stays."""
+"""Table name -> the table, and the guard for a row that exists already. None: that row stays."""
 
 
 # --- records -> rows ---------------------------------------------------------------------------
@@ -558,7 +583,7 @@ def _take_audit(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None
     row = msgspec.structs.asdict(told)
     del row["schema_version"]
     if f"audit:{told.chain}:{told.seq}" in erased:
-        row |= ERASED  # who looked, and when, stays
+        row |= ERASED  # the actor and the time stay
     rows.audit.append({**row, "digest": chained(record.value), "written_ms": record.written_ms})
 
 
@@ -593,7 +618,7 @@ def _text(key: bytes) -> str:
 
 
 def _check_refused(*numbers: int) -> None:
-    """Raise UnreadableError for a count of which sums would leave their column."""
+    """Raise UnreadableError for a count so large that sums of it could overflow the column."""
     if max(numbers) > REFUSED_MAX:
         raise UnreadableError("a count that no gateway can have")
 
@@ -617,7 +642,11 @@ _READERS: Final[Mapping[Source, Callable[[LogRecord, _Rows, Collection[str]], An
 
 
 def case_row(record: Any, before: Mapping[str, Any] | None, written_ms: int) -> dict[str, Any]:
-    """The row of a case after this record. A renewal leaves what it does not tell of as it was."""
+    """Return the row of a case after this episode record.
+
+    `before` is the earlier row. A partial record (a renewal, with `since_ms`) does not contain all
+    fields; the missing fields keep the values of `before`.
+    """
     partial = record.since_ms is not None
     own = [s.platform_id for s in record.sightings]
     known = ids_of(before["platform_ids"]) if before is not None else []
@@ -653,7 +682,10 @@ def _platforms(
     row: Mapping[str, Any],
     days: dict[tuple[int, int], dict[str, Any]],
 ) -> None:
-    """Count the platforms that this record adds to a flood that was throttled at some time."""
+    """Add the new platforms of a flood to the counts per day.
+
+    Only floods that were throttled at some time are counted. `days` is changed in place.
+    """
     if record.kind != "flood" or not row["throttled"]:
         return
     counted = set(ids_of(before["platform_ids"])) if before and before["throttled"] else set()
@@ -671,9 +703,9 @@ def _platforms(
 
 
 def _count(connection: Connection, rows: _Rows) -> list[dict[str, Any]]:
-    """Bring counts of refused messages up to their newest records, those of platforms too.
+    """Return updated rows of refused messages, and add the increase to the platforms' days.
 
-    A gateway that starts anew may count from nothing: the highest that it said stands.
+    A gateway may count from 0 again after a restart, so the highest count is kept.
     """
     if not rows.counts:
         return []
@@ -717,7 +749,7 @@ _by_platform: Final = msgspec.json.Decoder(dict[int, int]).decode
 
 
 def _day(days: dict[tuple[int, int], dict[str, Any]], day: int, platform_id: int) -> dict[str, Any]:
-    """The row of a platform's day since 1970, to be added to what is there."""
+    """Return the row of a platform for a day (days since 1970), whose counts will be added."""
     return days.setdefault(
         (day, platform_id),
         {
@@ -734,7 +766,10 @@ def _day(days: dict[tuple[int, int], dict[str, Any]], day: int, platform_id: int
 
 
 def _move(connection: Connection, place: PlaceRead) -> None:
-    """Note how far a partition is read, if nobody else has noted anything meanwhile."""
+    """Store the read position of a partition.
+
+    Raise UnavailableError if the stored position is not `place.before`: another process wrote.
+    """
     values = {
         "next_offset": place.next_offset,
         "end_offset": place.end_offset,

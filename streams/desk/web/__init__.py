@@ -1,5 +1,5 @@
-"""The desk's console: pages for the person who picks up the phone.
+"""The web console of the desk: pages for staff who answer calls from subscribers.
 
-Starlette, Jinja2 and htmx; every guard stands on the server, and all but the live parts works
-without a script.
+It uses Starlette, Jinja2 and htmx. The server checks every right. Everything works without
+JavaScript except the parts that update live.
 """

@@ -1,4 +1,7 @@
-"""The console as one ASGI application: doors, each with its rights, behind the guard."""
+"""The console as one ASGI application: routes with their rights, behind the guard.
+
+A `Door` is a route that has a list of rights.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ Endpoint = Callable[[Request], Any]
 
 
 class Open:
-    """Marks a door that needs no log-in."""
+    """Marks a route that needs no log-in."""
 
 
 OPEN: Final = Open()
@@ -54,16 +57,16 @@ OPEN: Final = Open()
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """One path and method, the rights of which one opens it, and the page behind it."""
+    """One route: method, path, endpoint, and the rights of which a person needs at least one."""
 
     method: str
     path: str
-    rights: tuple[DeskRight, ...] | Open  # empty: whoever is in
+    rights: tuple[DeskRight, ...] | Open  # empty: any logged-in person
     endpoint: Endpoint
 
 
 def doors(desk: Desk, feed: LiveFeed) -> list[Door]:
-    """Every way into the console. A test walks each of them with every role."""
+    """Return all routes of the console. A test requests each of them with every role."""
     entry, cases, lists = EntryPages(desk), CasePages(desk), ListPages(desk)
     oversight, oidc = OversightPages(desk), OidcEntry(desk, entry)
     proxy = ProxyEntry(desk, entry)
@@ -103,7 +106,7 @@ def doors(desk: Desk, feed: LiveFeed) -> list[Door]:
 
 
 def application(desk: Desk) -> ASGIApp:
-    """Return the console."""
+    """Return the ASGI application of the console."""
     feed = LiveFeed(desk)
 
     @asynccontextmanager
@@ -166,7 +169,7 @@ _KINDS: Final = {400: "usage", 500: "internal", 503: "unavailable"}
 
 
 def _routes(desk: Desk, all_doors: Iterable[Door]) -> list[Route]:
-    """One route for each path: a HEAD is a GET, and no method goes past its door."""
+    """Return one Starlette route per door. HEAD is answered as GET, with the same rights."""
     return [
         Route(
             door.path, _opened(desk, door), methods=[door.method], name=f"{door.method}{door.path}"
@@ -176,7 +179,7 @@ def _routes(desk: Desk, all_doors: Iterable[Door]) -> list[Route]:
 
 
 def _opened(desk: Desk, door: Door) -> Endpoint:
-    """The endpoint behind its door."""
+    """Return the endpoint of a door, with a check of rights before it."""
 
     async def answer(request: Request) -> Response:
         visit = visit_of(request)
@@ -196,16 +199,16 @@ def _opened(desk: Desk, door: Door) -> Endpoint:
             return await to_thread.run_sync(door.endpoint, request)
         except (RefusedError, OtpguardError, HTTPException):
             raise
-        except Exception as error:  # noqa: BLE001 - told in the log, without what it says
+        except Exception as error:  # noqa: BLE001 - logged without its text
             raise _broken(desk, door, error) from None
 
     return answer
 
 
 def _broken(desk: Desk, door: Door, error: Exception) -> RefusedError:
-    """A page that failed by a defect of ours: the log has where, and not what was in its hands.
+    """Log where an endpoint failed, and return the error page.
 
-    An error's text may hold a number, and a server writes it into its log.
+    The log has the traceback without the error's text, because the text may contain a phone number.
     """
     where = "".join(traceback.format_tb(error.__traceback__))
     log.error("%s %s failed: %s\n%s", door.method, door.path, type(error).__name__, where)

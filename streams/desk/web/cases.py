@@ -1,4 +1,4 @@
-"""The pages of the phone: a number is looked for, a case is read, something is done about it."""
+"""Pages for a phone call: search a number, read its case, and publish overrides for the caller."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ IDENTIFIED: Final = MappingProxyType(
         "none": "is not identified",
     }
 )
-"""Ways in which a caller shows that a number is theirs, for translation."""
+"""Ways in which a caller proves that a number is theirs. The texts are translated."""
 
 DECIDED: Final = MappingProxyType(
     {
@@ -55,27 +55,34 @@ DECIDED: Final = MappingProxyType(
         "withdrawn": "the appeal was withdrawn",
     }
 )
-"""Outcomes of an appeal, for translation."""
+"""Outcomes of an appeal. The texts are translated."""
 
 NOBODY: Final = "none"
+"""Key in `IDENTIFIED` of a caller who is not identified."""
+
 RELEASES_S: Final[Mapping[str, int]] = MappingProxyType({"10m": 600, "1h": 3_600, "1d": 86_400})
 ALLOW_S: Final = 86_400
 EXEMPTS_S: Final[Mapping[str, int]] = MappingProxyType(
     {"1d": 86_400, "7d": 604_800, "30d": 2_592_000, "90d": 7_776_000}
 )
+"""Choices for how long an override lasts, in seconds."""
+
 REASON_MAX: Final = 200
+"""Maximum length of a reason in characters."""
+
 WORD_ID: Final = re.compile(r"override(-all)?-\d{1,19}")
 CALLS_SHOWN: Final = 10
 CALL_MS: Final = 600_000
-"""One call, at most: what an agent noted of a caller so lately is said of the same one."""
+"""Longest duration of a call (ms). If an agent identified the caller of a number within this time,
+the form preselects the same way of identification."""
 
 ACTS: Final = ("release", "allow", "exempt")
-"""Outcomes of calls for which a caller had to be identified."""
+"""Outcomes of calls that require an identified caller."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The number that a form is about, and the case that it was sent from, if any."""
+    """The number that a form is about, and the case on whose page the form was, if any."""
 
     recipient: str
     episode_id: str = ""
@@ -83,18 +90,18 @@ class Subject:
 
 @dataclass(slots=True)
 class CasePages:
-    """Search, case, and what can be done about it."""
+    """The search page, the page of a case, and the forms on it."""
 
     desk: Desk
 
-    # --- looking -----------------------------------------------------------------------------
+    # --- search and read ---------------------------------------------------------------------
 
     def search_page(self, request: Request) -> Response:
-        """Ask for a number."""
+        """Show the search form."""
         return self.desk.pages.page(request, "search")
 
     def search(self, request: Request) -> Response:
-        """Find a number's case, or say what is known without one."""
+        """Redirect to the case of a number, or show what is known about a number without a case."""
         desk, visit = self.desk, visit_of(request)
         desk.take("searches", visit)
         number = visit.given("number", 80)
@@ -131,7 +138,7 @@ class CasePages:
         )
 
     def case_page(self, request: Request) -> Response:
-        """Show a case to whoever looked for its number, or may browse."""
+        """Show a case to a person who searched for its number or has the right to browse."""
         desk, visit = self.desk, visit_of(request)
         file = self.opened(visit, request.path_params["episode_id"], request.query_params.get("k"))
         desk.audit(
@@ -139,7 +146,7 @@ class CasePages:
         )
         said = request.query_params.get("said", "")
         flashes = [self._said(said)] if WORD_ID.fullmatch(said) else []
-        if flashes:  # the page shows what was just done: the index has had its moment by now
+        if flashes:  # load again: the index may have the override by now
             file = desk.store.case(file.line.episode_id)
         return self._case(request, file, flashes)
 
@@ -170,7 +177,7 @@ class CasePages:
         return desk.pages.page(request, "case", status=status, flashes=flashes, **values)
 
     def unmask(self, request: Request) -> Response:
-        """Show one whole number, once, for a reason."""
+        """Show the full number of a case once. A reason is required, and goes to the audit log."""
         desk, visit = self.desk, visit_of(request)
         file = self.opened(visit, visit.given("episode"), visit.given("k"))
         desk.take("unmasks", visit)
@@ -183,10 +190,13 @@ class CasePages:
         )  # fmt: skip
         return self._case(request, file, whole=whole(file.line.recipient))
 
-    # --- doing -------------------------------------------------------------------------------
+    # --- act ---------------------------------------------------------------------------------
 
     def say(self, request: Request) -> Response:
-        """Say a word to the gateways for a caller: release, let pass, exempt."""
+        """Publish an override for a caller: release, allow a platform, exempt, or end an override.
+
+        The call is stored, and the page shows which gateways have confirmed.
+        """
         desk, visit = self.desk, visit_of(request)
         subject = self._subject(visit)
         try:
@@ -228,7 +238,7 @@ class CasePages:
         return self._nothing(request, desk.store.find(subject.recipient), [_flash(said)])
 
     def _word(self, visit: Visit, subject: Subject) -> Override:
-        """The word that a form asks for. Raise UsageError if it is not to be said."""
+        """Build the override that a form asks for. Raise UsageError if it is not allowed."""
         desk = self.desk
         act, _, span = visit.given("act", 300).partition(" ")
         identified, reason = visit.given("identified", 32), _written(visit, subject, "reason")
@@ -268,9 +278,10 @@ class CasePages:
         )  # fmt: skip
 
     def _ending(self, visit: Visit, subject: Subject, word_id: str, now_ms: int) -> Override:
-        """Take back a word that holds: the same, over at once.
+        """Build a copy of an override in force that expires at once.
 
-        One that is over would be said anew, and against another of its key, by whoever calls.
+        An expired override cannot be ended, because its copy could replace a newer override with
+        the same key. This is dangerous: the caller need not be identified to end an override.
         """
         line = self.desk.store.word(word_id)
         if (
@@ -291,7 +302,7 @@ class CasePages:
         return console.exempt_lead_s if visit.may(DeskRight.EXEMPT_LONG) else console.exempt_s
 
     def note(self, request: Request) -> Response:
-        """Write a note, or that a call was answered and nothing was done."""
+        """Store a note, or a call that needed no action."""
         desk, visit = self.desk, visit_of(request)
         subject = self._subject(visit)
         desk.take("forms", visit)
@@ -319,7 +330,7 @@ class CasePages:
         return self._again(request, subject, Flash(says))
 
     def appeal(self, request: Request) -> Response:
-        """Record an appeal, or decide one."""
+        """Store an appeal, or decide an open one."""
         desk, visit = self.desk, visit_of(request)
         subject = self._subject(visit)
         desk.take("forms", visit)
@@ -350,7 +361,11 @@ class CasePages:
     # --- parts -------------------------------------------------------------------------------
 
     def opened(self, visit: Visit, episode_id: str, grant: str | None) -> CaseFile:
-        """The case of an id; raise RefusedError if it is not this person's to read."""
+        """Return a case by its episode id.
+
+        Raise RefusedError if the case does not exist. Raise it also if the person may not browse
+        and `grant` is not a valid grant for this case.
+        """
         desk = self.desk
         if not (visit.may(DeskRight.BROWSE) or desk.granted(visit, episode_id, grant or "")):
             desk.audit(visit, "view", "refused", episode_id=episode_id[:256])
@@ -361,14 +376,14 @@ class CasePages:
             raise RefusedError(404, str(error)) from None
 
     def again(self, request: Request, file: CaseFile, flash: Flash, status: int = 200) -> Response:
-        """The page of a case, with a word about what a form asked for."""
+        """Show the page of a case again, with a message about the form that was sent."""
         return self._case(request, file, [flash], status)
 
     def _subject(self, visit: Visit) -> Subject:
-        """The number that a form is about: that of its case, or the one that was searched.
+        """Return the number that a form is about: the number of its case, or a searched number.
 
-        Whoever writes a form by hand has not searched: it would tell what is known of any number,
-        past the bound of searches and without a search in the audit.
+        Raise RefusedError without a valid grant. Otherwise a handwritten form could read any
+        number, without the rate limit of searches and without a search in the audit log.
         """
         if episode_id := visit.given("episode"):
             line = self.opened(visit, episode_id, visit.given("k")).line
@@ -383,7 +398,7 @@ class CasePages:
         return Subject(recipient)
 
     def _appeal(self, subject: Subject, number: str) -> int:
-        """An appeal about this number or case. Raise UsageError if it is another's, or none."""
+        """Return the id of an appeal. Raise UsageError if it is not about this number or case."""
         papers = self.desk.store.papers
         about = papers.appeals(recipient=subject.recipient, episode_id=subject.episode_id)
         found = next((each for each in about if str(each.appeal_id) == number), None)
@@ -394,7 +409,7 @@ class CasePages:
     def _again(
         self, request: Request, subject: Subject, flash: Flash, status: int = 200
     ) -> Response:
-        """The page that a form was sent from, with a word about it."""
+        """Show the page again from which a form was sent, with a message about it."""
         store = self.desk.store
         if subject.episode_id:
             return self._case(request, store.case(subject.episode_id), [flash], status)
@@ -408,7 +423,10 @@ class CasePages:
         return f"/case/{quote(episode_id, safe='')}" + (f"?k={grant}" if grant else "")
 
     def _said(self, word_id: str) -> Flash:
-        """Tell what gateways made of a word: as it was heard here, else as the index has it."""
+        """Return a message about the acknowledgements of an override.
+
+        The source is this process's reader of acknowledgements. If it has none, the index is used.
+        """
         said = self.desk.voice.heard(word_id)
         if not said.obeyed and not said.failed:
             line = self.desk.store.word(word_id)
@@ -417,7 +435,10 @@ class CasePages:
         return _flash(said)
 
     def _choices(self, visit: Visit, calls: Sequence[Call]) -> dict[str, Any]:
-        """The choices of forms; how this caller was identified in this call is chosen already."""
+        """Return the choices of the forms.
+
+        If this agent identified a caller of the number within `CALL_MS`, that way is preselected.
+        """
         most_s = self._exempt_max_s(visit)
         since_ms, name = self.desk.now_ms() - CALL_MS, visit.person.account.name
         mine = (each for each in calls if each.agent == name and each.at_ms > since_ms)
@@ -460,7 +481,7 @@ class CasePages:
         ]
 
     def _gateways(self, file: CaseFile) -> list[dict[str, Any]]:
-        """Each gateway's newest word about the newest lease."""
+        """Return the acknowledgements of the newest lease, by gateway."""
         if not file.leases:
             return []
         newest = max(file.leases, key=lambda each: each.issued_at_ms)
@@ -486,16 +507,16 @@ def named_platform(desk: Desk, written: str) -> str:
 
 
 def _written(visit: Visit, subject: Subject, field: str, most: int = REASON_MAX) -> str:
-    """A text that somebody writes about a number, without the number.
+    """Return a field of the form, with the number masked if somebody typed it.
 
-    Colleagues to whom numbers are masked read it, and so does the audit's topic, which nobody can
-    erase from.
+    Colleagues who may see only masked numbers read these texts. They are also published to the
+    audit topic, from which nothing can be erased.
     """
     return unnamed(visit.given(field, most), subject.recipient)
 
 
 def _outcome(visit: Visit) -> Any:
-    """The outcome of an appeal. Raise UsageError if it is none."""
+    """Return the outcome of an appeal from the form. Raise UsageError if it is invalid."""
     state = visit.given("outcome", 16)
     if state not in DECIDED:
         raise UsageError(tr("Choose an outcome."))
@@ -506,13 +527,13 @@ _IDENTIFIED_BY: Final = re.compile(r" \[([a-z_]+)\]$")
 
 
 def _identified(reason: str) -> str:
-    """The way in which a caller was identified, as the reason of a word has it at its end."""
+    """Return how a caller was identified: the reason of an override ends with it in brackets."""
     found = _IDENTIFIED_BY.search(reason)
     return tr(IDENTIFIED[found[1]]) if found and found[1] in IDENTIFIED else ""
 
 
 def _flash(said: Said) -> Flash:
-    """Of how many gateways a word is obeyed, and how soon."""
+    """Return a message: how many gateways confirmed an override, and after how many seconds."""
     if said.failed:
         told = listed([f"{name} ({trc('why', why)})" for name, why in sorted(said.failed.items())])
         failed = tr("Said, and not obeyed by {told}. Call the NOC.").format(told=told)

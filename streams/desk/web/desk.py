@@ -1,4 +1,4 @@
-"""All that pages of the console share: the store, the clock, the audit, bounds, a voice."""
+"""The parts that all pages of the console share: store, clock, audit log, rate limits, banners."""
 
 from __future__ import annotations
 
@@ -31,40 +31,47 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BANNERS_MS: Final = 1_000
-"""Banners and freshness are asked for so often, however many pages are read."""
+"""Time (ms) for which banners and the age of the index are cached for all pages."""
 
 
 class Voice(Protocol):
-    """Says words to gateways."""
+    """Publishes overrides to the gateways."""
 
     def say(self, word: Override, wait_s: float) -> Said:
-        """Publish a word; raise UnavailableError if it was not taken."""
+        """Publish an override, and wait up to `wait_s` seconds for acknowledgements.
+
+        Raise UnavailableError if no broker confirmed the record.
+        """
 
     def heard(self, word_id: str) -> Said:
-        """Tell what gateways made of a word until now."""
+        """Return the acknowledgements of an override so far."""
 
 
 class Auditor(Protocol):
-    """Writes the audit; raises UnavailableError if a record is not safe: then nothing is done."""
+    """Writes the audit log."""
 
     def write(self, **fields: Any) -> None:
-        """Write one record: the fields of `AuditRecord` but those of its chain and time."""
+        """Write one record. `fields` are those of `AuditRecord`, without its chain and its time.
+
+        Raise UnavailableError if no broker confirmed the record. The action that it describes must
+        then not be done.
+        """
 
 
 @dataclass(slots=True)
 class Paces:
-    """Bounds on what a person does in a time."""
+    """Rate limits of the console. Without another key they count per person."""
 
     searches: RateLimit
     unmasks: RateLimit
-    acts: RateLimit
-    logins: RateLimit  # by door and network
-    guesses: RateLimit  # by name and network, until the password is right
-    forms: RateLimit  # notes, appeals, proposals
+    acts: RateLimit  # overrides: release, allow, exempt, end
+    logins: RateLimit  # attempts, by log-in method and network
+    guesses: RateLimit  # wrong passwords, by account name and network
+    forms: RateLimit  # notes, appeals, proposals, changes of accounts
 
     @classmethod
     def of(cls, settings: Settings) -> Paces:
-        """Make the bounds of the settings."""
+        """Create the rate limits from the settings."""
         console = settings.console
         return cls(
             searches=RateLimit(Pace(console.searches_per_min, 60 / console.searches_per_min)),
@@ -78,18 +85,20 @@ class Paces:
 
 LOGINS: Final = 20
 LOGIN_EVERY_S: Final = 6.0
-"""Knocks of one network at one door: twenty at once, as when a shift begins behind one proxy; then
-ten a minute. Whoever is not in yet may not fill the audit, nor keep all hands busy."""
+"""Limit of log-in attempts from one network with one method: 20 at once, then one per 6 s. A burst
+of 20 is needed when a shift begins behind one proxy. The limit keeps strangers from filling the
+audit log or occupying all threads."""
 
 GUESSES: Final = 5
 GUESS_EVERY_S: Final = 180.0
-"""Wrong passwords for one name from one network; then 480 a day. Whoever guesses from elsewhere
-shuts out nobody but themselves: an account is locked for all by four times as many."""
+"""Limit of wrong passwords for one name from one network: 5 at once, then one per 180 s (480 a
+day). The limit is per network, so an attacker does not shut out the owner. Only 20 wrong passwords
+in a row (`FAILED_MAX`) lock the account for all networks."""
 
 
 @dataclass(slots=True)
 class Desk:
-    """The console's parts; safe among threads."""
+    """The shared parts of the console. Threads may share it."""
 
     settings: Settings
     place: Site
@@ -98,9 +107,9 @@ class Desk:
     auditor: Auditor
     metrics: Metrics
     now_ms: Callable[[], int]
-    now_s: Callable[[], float]  # a clock that only goes forward
+    now_s: Callable[[], float]  # a monotonic clock, for rate limits
     limits: Paces
-    ticket: LoginTicket | None = None  # the demo's alone
+    ticket: LoginTicket | None = None  # one-time log-in link, only in the demo
     pages: Pages = field(init=False)
     _banners: list[tuple[int, Sequence[Banner], str]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -110,13 +119,16 @@ class Desk:
 
     @property
     def stale_ms(self) -> float:
-        """An index that is further behind is announced on every page."""
+        """If the index is older than this (ms), every page shows a banner."""
         return self.settings.desk.stale_s * 1000
 
-    # --- audit and bounds --------------------------------------------------------------------
+    # --- audit log and rate limits -----------------------------------------------------------
 
     def audit(self, visit: Visit, verb: str, outcome: str, **more: Any) -> None:
-        """Write who did what. Raise UnavailableError if it cannot be: then it must not be done."""
+        """Write to the audit log who did what.
+
+        Raise UnavailableError if the record cannot be written. Then the action must not be done.
+        """
         session = visit.session
         counted = outcome if outcome in DESK_OUTCOMES else "done"
         self.metrics.add("desk_actions_total", 1, verb=verb, outcome=counted)
@@ -132,9 +144,9 @@ class Desk:
         )
 
     def take(self, kind: str, visit: Visit) -> None:
-        """Count one act of a person; raise RefusedError, and audit it, if there were too many.
+        """Count one action of a person against a rate limit. `kind` is a field of `Paces`.
 
-        `kind` is a field of `Paces`.
+        Raise RefusedError if the limit is exceeded, after a record in the audit log.
         """
         limit: RateLimit = getattr(self.limits, kind)
         name = visit.person.account.name
@@ -151,14 +163,14 @@ class Desk:
                 wait_s=wait_s,
             )
 
-    # --- what is true of every page ----------------------------------------------------------
+    # --- shown on every page -----------------------------------------------------------------
 
     def banners(self) -> Sequence[Banner]:
-        """Shadow, kill switch, rails and a stale index, whichever holds."""
+        """Return banners for what is true now: shadow mode, kill switch, rails, an old index."""
         return self._shared()[0]
 
     def freshness(self) -> str:
-        """The index' age, in a sentence."""
+        """Return the age of the index as a sentence."""
         return self._shared()[1]
 
     def _shared(self) -> tuple[Sequence[Banner], str]:
@@ -171,7 +183,7 @@ class Desk:
             age = self.store.freshness()
             found: Sequence[Banner] = tuple(self._found(now_ms, age))
             sentence = fresh_sentence(age, self.stale_ms)
-        except UnavailableError as error:  # the page that says so has a bar of banners too
+        except UnavailableError as error:  # the error page shows banners too
             head = tr("The case store is away: no page tells what happens. Call the NOC.")
             found, sentence = (Banner(head, str(error), "alarm"),), ""
         with self._lock:
@@ -204,26 +216,29 @@ class Desk:
                 tr("What came in the last minutes is not judged yet. Call the NOC."),
             )
 
-    # --- cases are opened by who looked for them ---------------------------------------------
+    # --- grants: a person may open the cases that she searched for ---------------------------
 
     def grant(self, visit: Visit, about: str) -> str:
-        """A word that opens one case, or one number, to one session: of no use to others, or later.
+        """Return a token that lets this session open one case or one number.
 
-        An id of a case (`ID` of the command line) has three colons and more, no number has.
+        The token is an HMAC with the session's secret, so it does not work in another session.
+        `about` is an episode id or a number. A token for a number never opens a case, because an
+        episode id has at least three colons and a number has fewer.
         """
         digest = hmac.new(visit.secret.encode(), about.encode(), hashlib.sha256)
         return digest.hexdigest()[:_GRANT]
 
     def granted(self, visit: Visit, about: str, word: str) -> bool:
-        """Tell if a word opens a case or a number."""
+        """Return true if the token `word` lets this session open the case or number `about`."""
         return hmac.compare_digest(self.grant(visit, about).encode(), word.encode())
 
 
 _GRANT: Final = 32
+"""Length of a grant token in hex digits (128 bits)."""
 
 
 def _rails(words: Sequence[Override], refused: int) -> Iterator[Banner]:
-    """The rails: leases that they kept from gateways lately, and a word that raised them."""
+    """Yield banners about rails: leases refused lately, and an override that raises the rails."""
     if refused:
         yield Banner(
             tr("The rails of a gateway are reached."),

@@ -1,6 +1,6 @@
-"""Coming in and going out: the log-in page, passwords, the own account, the language.
+"""Log-in and log-out pages, password checks, a person's own account, and the language.
 
-OpenID Connect and proxies are in modules of their own, and end here in `begin`.
+OpenID Connect and proxy log-ins are in separate modules. They also create sessions with `begin`.
 """
 
 from __future__ import annotations
@@ -25,14 +25,16 @@ if TYPE_CHECKING:
     from streams.desk.web.desk import Desk
 
 HASHES_AT_ONCE: Final = 4
-"""Each takes 64 MiB and a core: so many log-ins at a time, the others wait their turn."""
+"""Maximum number of password hashes computed at the same time. Each needs 64 MiB and a core. Other
+log-ins wait."""
 
 YEAR_S: Final = 31_536_000
+"""Lifetime of the language cookie in seconds."""
 
 
 @dataclass(slots=True)
 class EntryPages:
-    """The pages around a session."""
+    """Pages that create, change and end sessions."""
 
     desk: Desk
     _turn: threading.BoundedSemaphore = field(
@@ -40,7 +42,7 @@ class EntryPages:
     )
 
     def login_page(self, request: Request) -> Response:
-        """Ask who comes; whoever is in is sent on."""
+        """Show the log-in form. A person who is logged in is redirected to her first page."""
         visit = visit_of(request)
         if visit.session:
             return RedirectResponse(home_of(visit.session.roles), 303)
@@ -57,7 +59,7 @@ class EntryPages:
         )  # fmt: skip
 
     def login(self, request: Request) -> Response:
-        """Check a name and its password, and begin a session that nobody had before."""
+        """Check name and password, and begin a new session."""
         desk, visit = self.desk, visit_of(request)
         if "password" not in desk.settings.console.enter:
             raise RefusedError(404, tr("There are no passwords here."))
@@ -71,7 +73,10 @@ class EntryPages:
         return self.begin(visit, account, "password")
 
     def knocked(self, visit: Visit, door: str, step: str = "") -> None:
-        """Count somebody who is not in yet; raise RefusedError if a network knocks without end."""
+        """Count a log-in attempt. `door` is the log-in method, `step` a step of it.
+
+        Raise RefusedError if there are too many attempts from the visitor's network.
+        """
         desk = self.desk
         wait_s = desk.limits.logins.take(f"{door}{step} {visit.network}", desk.now_s())
         if wait_s:
@@ -83,9 +88,10 @@ class EntryPages:
         return RefusedError(429, says.format(n=round(wait_s) or 1), wait_s=wait_s)
 
     def _verified(self, visit: Visit, name: str, password: str) -> Account | None:
-        """The account if the password is right; raise RefusedError after too many that were not.
+        """Return the account if the password is right, else None.
 
-        By name and network, known or not: whoever guesses from another machine locks nobody out.
+        Raise RefusedError after too many wrong passwords. They are counted by name and network,
+        also for unknown names. So guesses from another network do not lock the owner out.
         """
         desk, key = self.desk, f"{name.lower()} {visit.network}"
         wait_s = desk.limits.guesses.take(key, desk.now_s())
@@ -105,12 +111,15 @@ class EntryPages:
         )  # fmt: skip
 
     def refused(self, visit: Visit, door: str, name: str, says: str) -> RefusedError:
-        """Audit somebody for whom a door did not open, and return the refusal."""
+        """Write a failed log-in to the audit log, and return the refusal."""
         self._failed(visit, door, name)
         return RefusedError(403, says)
 
     def begin(self, visit: Visit, account: Account, door: str) -> Response:
-        """Begin a session; one that this browser had ends, and its id with it."""
+        """Begin a session, and end an earlier session of this browser.
+
+        The session gets a new id. Raise RefusedError for an account without a role.
+        """
         desk = self.desk
         if not account.roles:
             raise self.refused(visit, door, account.name, tr("You have no role at the desk."))
@@ -134,7 +143,7 @@ class EntryPages:
         return answer
 
     def logout(self, request: Request) -> Response:
-        """End the session, or all of the person's."""
+        """End this session, or all sessions of the person."""
         desk, visit = self.desk, visit_of(request)
         name = visit.person.account.name
         desk.audit(visit, "logout", "done", detail=visit.given("all", 8))
@@ -161,7 +170,7 @@ class EntryPages:
         )  # fmt: skip
 
     def password(self, request: Request) -> Response:
-        """Change the own password: all sessions end, and a new one begins."""
+        """Change a person's own password. All her sessions end, and a new session begins."""
         desk, visit = self.desk, visit_of(request)
         account = visit.person.account
         if account.source != "local":
@@ -181,7 +190,7 @@ class EntryPages:
         return self.begin(visit, desk.store.accounts.get(account.name), visit.person.auth)
 
     def language(self, request: Request) -> Response:
-        """Speak another language to this browser, and to this person elsewhere."""
+        """Set the language of this browser, and of the person's account if she is logged in."""
         desk, visit = self.desk, visit_of(request)
         tag = visit.given("language", 16)
         if tag not in LANGUAGES:

@@ -1,8 +1,8 @@
-"""The console's door: what every request passes before a page sees it. Pure ASGI.
+"""ASGI middleware that checks each request before a page sees it.
 
-A page is reached with a known host, a small body, a form that the console itself sent to this very
-browser, and a session that stands; every answer leaves with headers that let no script, frame,
-cache or referrer do anything by it. Nothing here names a person in a log.
+It checks the host name, the size of the body, the origin and CSRF token of a form, and the session.
+It adds security headers to every response: scripts, frames, caches and referrers are restricted.
+It logs no personal data.
 """
 
 from __future__ import annotations
@@ -30,14 +30,17 @@ if TYPE_CHECKING:
     from streams.desk.store.roles import DeskSession
 
 BODY_MAX: Final = 65_536
-"""Bytes of a form: the longest has a note of 4,000 characters in it, percent-encoded."""
+"""Maximum size of a form in bytes. The longest form has a note of 4,000 percent-encoded characters.
+"""
 
 FIELDS_MAX: Final = 64
+"""Maximum number of fields in a form."""
 
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+"""Content security policy: only files of the console itself, and no frames."""
 
 HEADERS: Final = (
     ("content-security-policy", POLICY),
@@ -50,42 +53,47 @@ HEADERS: Final = (
 )
 
 QUIET: Final = ("/static/", "/health/")
-"""Paths that need no person; of the first a browser may keep what it got."""
+"""Path prefixes for which no session is looked up. Browsers may cache `/static/`."""
 
 STREAM: Final = "/live/stream"
-"""Asks by itself for as long as a page stands open: that is no sign of a person."""
+"""Path of the live list's event stream. An open page reconnects by itself, so a request does not
+show that a person is active, and does not extend the session."""
 
 LANGUAGE: Final = "desk-language"
 SESSION: Final = "desk-session"
 FORM: Final = "desk-form"
+"""Names of the cookies: language, session id, and the CSRF secret before log-in."""
 
 
 class Sessions(Protocol):
-    """The keeper of log-ins."""
+    """Finds log-in sessions."""
 
     def session(self, session_id: str, *, touch: bool = True) -> DeskSession | None:
-        """The session of a browser's secret if it stands; `touch`: somebody is there."""
+        """Return the session of this id if it is valid, else None.
+
+        `touch` means that a person is active; it extends the session.
+        """
 
 
 Refuse = Callable[["Scope", RefusedError], "ASGIApp"]
-"""Makes the page that says why a request is refused."""
+"""Creates the page that explains why a request is refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The address by which browsers reach the console, and who may speak for them."""
+    """The public address of the console, and the proxies that it trusts."""
 
-    url: str  # such as https://desk.example, no path
-    proxies: tuple[str, ...] = ()  # networks whose X-Forwarded-For is believed
+    url: str  # for example https://desk.example, without a path
+    proxies: tuple[str, ...] = ()  # networks whose X-Forwarded-For header is trusted
 
     @property
     def secure(self) -> bool:
-        """True if browsers come by TLS."""
+        """True if browsers use TLS."""
         return self.url.startswith("https://")
 
     @property
     def hosts(self) -> frozenset[str]:
-        """Names that a request may call the console by: the address, and loopback's other names."""
+        """Allowed values of the `Host` header: the address, and other names of loopback."""
         parts = urlsplit(self.url)
         names = {parts.netloc}
         if parts.hostname in ("127.0.0.1", "localhost", "::1"):
@@ -94,17 +102,21 @@ class Site:
         return frozenset(names)
 
     def cookie(self, name: str) -> str:
-        """The name of a cookie: with a prefix that no other site can write, where there is TLS."""
+        """Return the full name of a cookie.
+
+        With TLS it has the prefix `__Host-`, so that a sibling domain cannot set the cookie.
+        """
         return f"__Host-{name}" if self.secure else name
 
     def trusts(self, peer: str) -> bool:
-        """Tell if a peer is one of the proxies."""
+        """Return true if a peer's address belongs to a trusted proxy."""
         return _within(peer, self.proxies)
 
     def address(self, peer: str, headers: Headers) -> str:
-        """Return the browser's address: the last that a trusted proxy says, else the peer's.
+        """Return the address of the browser.
 
-        A proxy may add a header of its own behind the browser's, so the last header counts.
+        It is the peer's address. For a trusted proxy it is the last address in `X-Forwarded-For`,
+        because the browser can forge the earlier ones.
         """
         found = _ip(peer)
         if self.trusts(peer):
@@ -113,9 +125,9 @@ class Site:
 
 
 def _ip(written: str) -> IPv4Address | IPv6Address | None:
-    """Return the address that a peer or a proxy wrote; None if it wrote another thing.
+    """Parse an IP address, with or without a port and brackets. Return None if it is invalid.
 
-    It may have a port or brackets. An IPv4 address in IPv6 form is the IPv4 address.
+    An IPv4 address in IPv6 form is returned as IPv4.
 
     >>> [str(_ip(each)) for each in ("10.0.0.1:80", "[::1]:443", "::ffff:10.0.0.1", "unknown")]
     ['10.0.0.1', '::1', '10.0.0.1', 'None']
@@ -135,7 +147,7 @@ def _within(peer: str, networks: Iterable[str]) -> bool:
 
 
 def cookies_of(headers: Headers) -> Mapping[str, str]:
-    """The cookies of a request; none if they cannot be read."""
+    """Return the cookies of a request. The result is empty if the header is malformed."""
     try:
         found = SimpleCookie(headers.get("cookie", ""))
     except CookieError:
@@ -144,7 +156,11 @@ def cookies_of(headers: Headers) -> Mapping[str, str]:
 
 
 def set_cookie(place: Site, name: str, value: str, *, lasts_s: int | None = None) -> str:
-    """A Set-Cookie header's value; without `lasts_s` it goes with the browser, 0 ends it."""
+    """Return the value of a `Set-Cookie` header.
+
+    `lasts_s` is the lifetime in seconds; 0 deletes the cookie. Without `lasts_s` the cookie ends
+    with the browser.
+    """
     parts = [f"{place.cookie(name)}={value}", "Path=/", "HttpOnly", "SameSite=Lax"]
     if place.secure:
         parts.append("Secure")
@@ -154,7 +170,7 @@ def set_cookie(place: Site, name: str, value: str, *, lasts_s: int | None = None
 
 
 class Guard:
-    """The outermost layer: `app` sees only what passed."""
+    """The outermost ASGI layer. It passes only checked requests to `app`."""
 
     def __init__(
         self,
@@ -173,7 +189,7 @@ class Guard:
         self._language = language
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request through, or answer it with a refusal."""
+        """Pass a request to the application, or answer with a refusal."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
@@ -192,7 +208,7 @@ class Guard:
             try:
                 visit = await self._settled(scope, receive, headers, cookies, address, fresh)
             except (RefusedError, UnavailableError) as error:
-                if isinstance(error, UnavailableError):  # the store of sessions is away
+                if isinstance(error, UnavailableError):  # the store does not answer
                     error = RefusedError(503, str(error))
                 await self._refuse(scope, error)(scope, receive, outward)
                 return
@@ -203,7 +219,10 @@ class Guard:
     def _tag(
         self, headers: Headers, cookies: Mapping[str, str], session: DeskSession | None
     ) -> str:
-        """The language: of the browser's choice here, of the account, of the browser, of all."""
+        """Return the language of a page.
+
+        Order: the cookie, the account, the browser's `Accept-Language`, the console's default.
+        """
         chosen = cookies.get(self._place.cookie(LANGUAGE), "")
         asked = headers.get("accept-language", "").split(",")
         wanted = [
@@ -223,7 +242,7 @@ class Guard:
         address: str,
         fresh: str,
     ) -> Visit:
-        """Make sure of a request; raise RefusedError if it may not come in."""
+        """Check a request and return its session and form. Raise RefusedError if a check fails."""
         host = headers.get("host", "")
         if host not in self._place.hosts and not scope["path"].startswith("/health/"):
             raise RefusedError(421, tr("This desk is not reached by that name."))
@@ -253,7 +272,10 @@ _SECRET_MIN: Final = 16
 
 
 def _check_origin(headers: Headers, place: Site) -> None:
-    """Refuse a form that another site sent; old browsers name an origin instead of a site."""
+    """Raise RefusedError if another site sent the form.
+
+    Old browsers send only `Origin`, new browsers also `Sec-Fetch-Site`.
+    """
     site = headers.get("sec-fetch-site")
     origin = headers.get("origin")
     known = {f"{urlsplit(place.url).scheme}://{host}" for host in place.hosts}
@@ -281,13 +303,16 @@ async def _form(receive: Receive, headers: Headers) -> Mapping[str, str]:
         )
     except ValueError:  # UnicodeDecodeError is one
         raise RefusedError(400, tr("The form cannot be read.")) from None
-    if any("\0" in each for pair in pairs for each in pair):  # no database keeps it as text
+    if any("\0" in each for pair in pairs for each in pair):  # databases reject NUL
         raise RefusedError(400, tr("The form cannot be read."))
     return dict(pairs)
 
 
 def _no_more(receive: Receive, visit: Visit) -> Receive:
-    """Give a page, which has its form already, an empty body, and then whatever comes."""
+    """Return a `receive` function for the page.
+
+    The form is parsed already, so the first message is an empty body. Later messages pass through.
+    """
     if not visit.form:
         return receive
     told = False
@@ -303,7 +328,7 @@ def _no_more(receive: Receive, visit: Visit) -> Receive:
 
 
 class _Outward:
-    """Sends an answer on with the headers that all have."""
+    """ASGI `send` that adds security headers, cache headers and the CSRF cookie to a response."""
 
     def __init__(self, send: Send, place: Site, path: str, fresh: str) -> None:
         self._send = send

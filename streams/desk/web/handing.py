@@ -1,6 +1,7 @@
-"""The evidence officer's button: a pack of a case, made of the store, audited, downloaded once.
+"""Creates an evidence pack of a case from the store, and sends it as a download.
 
-Nothing of it stays on this machine: it is made in a folder that goes with the request.
+Each pack is recorded in the audit log. It is built in a temporary folder that is deleted at the end
+of the request, so nothing stays on this machine.
 """
 
 from __future__ import annotations
@@ -38,14 +39,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class EvidencePages:
-    """Makes packs; one at a time, since each takes seconds of a core."""
+    """Creates evidence packs, one at a time, because each needs several seconds of a core."""
 
     desk: Desk
     cases: CasePages
     _making: threading.Lock = field(default_factory=threading.Lock)
 
     def make(self, request: Request) -> Response:
-        """Answer with a pack as a zip file, of a request that has a number and an authority."""
+        """Answer with an evidence pack as a zip file.
+
+        The form must name the authority and the number of its request.
+        """
         desk, visit = self.desk, visit_of(request)
         file = self.cases.opened(visit, visit.given("episode"), visit.given("k"))
         asked = {name: visit.given(name, REASON_MAX) for name in ("authority", "document")}
@@ -53,7 +57,7 @@ class EvidencePages:
         if not all(asked.values()):
             flash = Flash(tr("The authority and the number of its request are needed."), "bad")
             return self.cases.again(request, file, flash, 400)
-        desk.take("unmasks", visit)  # a pack has the whole number
+        desk.take("unmasks", visit)  # a pack contains the full number
         about: dict[str, Any] = {
             "subject": file.line.recipient,
             "episode_id": file.line.episode_id,
@@ -67,7 +71,7 @@ class EvidencePages:
         try:
             name, content, digest = self._made(visit, file, {**asked, "received": received})
         except Exception as error:
-            desk.audit(visit, "export", "failed", **about)  # whatever it was: nothing was given out
+            desk.audit(visit, "export", "failed", **about)  # any error: no pack was sent
             if not isinstance(error, OtpguardError):
                 raise
             status = 503 if isinstance(error, UnavailableError | ConfigError) else 400
@@ -80,9 +84,12 @@ class EvidencePages:
         return Response(content, 200, headers, "application/zip")
 
     def _made(self, visit: Visit, file: CaseFile, asked: dict[str, str]) -> tuple[str, bytes, str]:
-        """Name, zip file, and digest of the manifest. Raise OtpguardError if there can be none."""
+        """Build a pack. Return its name, the zip file, and the digest of its manifest.
+
+        Raise OtpguardError if the pack cannot be built or does not verify.
+        """
         try:
-            from streams.evidence.canonical import sha256  # noqa: PLC0415 - an extra of its own
+            from streams.evidence.canonical import sha256  # noqa: PLC0415 - needs an extra
             from streams.evidence.names import MANIFEST  # noqa: PLC0415
             from streams.evidence.pack import Making, make  # noqa: PLC0415
             from streams.evidence.records import from_store, gathered  # noqa: PLC0415
@@ -106,18 +113,18 @@ class EvidencePages:
             make(chosen, making, folder)
             wrong = verify(folder, making.key.public.fingerprint).wrong
             self.desk.metrics.add("desk_packs_total", outcome="bad" if wrong else "good")
-            if wrong:  # a pack that is found out in court is worse than none
+            if wrong:  # a pack that fails verification in court is worse than none
                 log.error("a pack was made that does not verify: %s", "; ".join(wrong[:5]))
                 raise UnavailableError(tr("the pack that was made does not verify; call the NOC"))
             return name, zipped(folder), sha256((folder / MANIFEST).read_bytes())
 
 
 def zipped(folder: Path) -> bytes:
-    """Return a folder as a zip file: the same bytes for the same files."""
+    """Return a folder as a zip file. The same files always give the same bytes."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(folder.iterdir()):
-            entry = zipfile.ZipInfo(f"{folder.name}/{path.name}")  # of 1980: the manifest has times
+            entry = zipfile.ZipInfo(f"{folder.name}/{path.name}")  # default date, 1980
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o600 << 16
             archive.writestr(entry, path.read_bytes())

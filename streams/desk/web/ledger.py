@@ -1,8 +1,9 @@
-"""The desk's own chain of the audit: one record at a time, each safe before anything is done.
+"""Writes the desk's chain of the audit log, one record at a time.
 
-A record whose fate is not known (a broker that did not answer in time) may be on the log or not,
-or come there yet: what the log holds now does not tell. It ends its chain, as at the signal: the
-next record begins a new one, and none ever forks.
+Each record names the digest of the record before. A record is confirmed by the broker before its
+action is done. If the broker does not answer in time, the record may be written, lost, or written
+later. Reading the log does not settle this. So the chain ends there, and the next record begins a
+new chain. A chain never forks.
 """
 
 from __future__ import annotations
@@ -25,18 +26,23 @@ from streams.wire import audit_record, chain_start, chained, decode_audit, encod
 if TYPE_CHECKING:
     from streams.config import Settings
 
-CHAIN_MAX: Final = 96  # the rest of 128 is for what tells chains after a doubt apart
+CHAIN_MAX: Final = 96
+"""Maximum length of the first part of a new chain's name. A name has at most 128 characters; the
+rest is a suffix that distinguishes the new chains."""
+
 LOOK_BACK: Final = 1_000
-"""Records that are read first for the end of a chain; then twice as many, and so on."""
+"""Number of newest records per partition that are searched first for the end of a chain. If it is
+not found, the number is doubled."""
 
 Tail = tuple[int, str]
-"""Number of the next record of a chain, and the digest that it names."""
+"""End of a chain: the number of its next record, and the digest of the record before."""
 
 
 class DeskLedger:
-    """Appends to one chain; safe among threads. `tail` reads the chain's end from the log.
+    """Appends records to one chain. Threads may share it. `tail` reads the chain's end from Kafka.
 
-    A process that starts again goes on with the chain; one in doubt never does.
+    After a restart the same chain continues. After a record that was not confirmed, a new chain
+    begins.
     """
 
     def __init__(
@@ -55,7 +61,7 @@ class DeskLedger:
         self._lock = threading.Lock()
 
     def write(self, **fields: Any) -> None:
-        """Write one record, and return when it is safe; raise UnavailableError if it is not."""
+        """Write one record and wait for the broker. Raise UnavailableError without confirmation."""
         with self._lock:
             seq, prev = self._next or self._tail()
             place = {"chain": self._chain, "seq": seq, "prev": prev}
@@ -75,7 +81,7 @@ class DeskLedger:
 
 @contextmanager
 def ledger_on(settings: Settings, chain: str, now_ms: Callable[[], int]) -> Iterator[DeskLedger]:
-    """Give the ledger of one chain on Kafka. Raise UnavailableError if no broker answers."""
+    """Yield a writer for one chain on Kafka. Raise UnavailableError if no broker answers."""
     clients = client_arguments(settings.kafka)
     topic = settings.topics.audit
     try:
@@ -95,9 +101,9 @@ def ledger_on(settings: Settings, chain: str, now_ms: Callable[[], int]) -> Iter
 
 
 def tail_of(clients: Mapping[str, Any], topic: str, chain: str) -> Tail:
-    """The end of a chain on the log; its beginning if there is none.
+    """Read the end of a chain from the topic. A chain without records begins at number 0.
 
-    Raise UnavailableError if the log cannot be read.
+    Raise UnavailableError if the topic cannot be read.
     """
     try:
         with closing(KafkaConsumer(**clients, allow_auto_create_topics=False)) as consumer:

@@ -1,4 +1,4 @@
-"""Floods as they happen, campaigns, and the platforms that are abused for them."""
+"""Pages with lists: live floods, campaigns, and the platforms that attackers abuse."""
 
 from __future__ import annotations
 
@@ -28,20 +28,25 @@ if TYPE_CHECKING:
     from streams.desk.web.desk import Desk
 
 LIVE_MAX: Final = 50
-"""Rows of the live list: a campaign has more, and is on a page of its own."""
+"""Maximum number of rows in the live list. A campaign has more floods, but has its own page."""
 
 DAYS: Final = (1, 7, 30)
+"""Choices for the time span of a list, in days."""
+
 CAMPAIGN_PLATFORMS: Final = 8
+"""Maximum number of platforms shown per campaign."""
+
 FEW: Final = 5
-"""Victims under which a platform's figures are not told: a small group can be guessed."""
+"""Smaller counts of victims are shown as "<5", because the people in a small group can be guessed.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class LiveRow:
-    """One flood of the list."""
+    """One flood in the live list."""
 
-    path: str  # empty for whoever may not go from a list into a case
-    number: str  # masked, or a running number
+    path: str  # empty if the person may not open a case from a list
+    number: str  # masked phone number, or the position in the list
     state: str
     tone: str
     first_ms: int
@@ -53,7 +58,10 @@ class LiveRow:
 
 
 def live_rows(lines: Sequence[CaseLine], now_ms: int, *, browse: bool) -> list[LiveRow]:
-    """Rows for people who may go into a case (`browse`), or who see no number at all."""
+    """Return the rows of the live list.
+
+    With `browse`, a row has a masked number and a link to its case; without, it has neither.
+    """
     return [
         LiveRow(
             path=f"/case/{quote(each.episode_id, safe='')}" if browse else "",
@@ -72,7 +80,10 @@ def live_rows(lines: Sequence[CaseLine], now_ms: int, *, browse: bool) -> list[L
 
 
 def live_summary(lines: Sequence[CaseLine], count: int) -> str:
-    """Return the list in one sentence; `count` is the number of floods, which may be more."""
+    """Return a summary of the live list in one sentence.
+
+    `count` is the number of all floods, which may be more than the list shows.
+    """
     told = tr("{floods} now, {messages} refused in them.")
     if count > len(lines):
         told = tr("{floods} now, {n} shown; {messages} refused in those shown.")
@@ -85,12 +96,12 @@ def live_summary(lines: Sequence[CaseLine], count: int) -> str:
 
 @dataclass(slots=True)
 class ListPages:
-    """The pages of lists."""
+    """Pages with lists of floods, campaigns and platforms."""
 
     desk: Desk
 
     def live(self, request: Request) -> Response:
-        """Floods that go on, with a stream of what changes unless it is paused."""
+        """Show the floods that go on now. The page updates itself unless it is paused."""
         desk, visit = self.desk, visit_of(request)
         lines = desk.store.live(LIVE_MAX)
         browse = visit.may(DeskRight.BROWSE)
@@ -102,7 +113,7 @@ class ListPages:
         )  # fmt: skip
 
     def campaigns(self, request: Request) -> Response:
-        """Floods at many numbers at once, each campaign as its agent tells it."""
+        """Show campaigns (floods against many numbers), as published by the campaign agent."""
         desk, visit = self.desk, visit_of(request)
         days = _days(request)
         desk.audit(visit, "view", "done", detail="campaigns")
@@ -113,9 +124,9 @@ class ListPages:
         )  # fmt: skip
 
     def platforms(self, request: Request) -> Response:
-        """Platforms by the floods in which they were seen, with a name to look for.
+        """Show platforms by the number of floods in which they were seen. Names can be searched.
 
-        The name comes in a form's body: whoever types a number there has it in no address.
+        The search uses POST, so that a phone number typed by mistake is in no URL.
         """
         desk, visit = self.desk, visit_of(request)
         days = _days(request)
@@ -157,7 +168,7 @@ def _campaign(each: Campaign) -> dict[str, Any]:
 
 
 def _week(told: PlatformFigures | None) -> dict[str, str]:
-    """Return the agent's figures of a platform as words; nothing where it told nothing."""
+    """Format the platform agent's figures for a page. They are empty if there is no record."""
     if told is None:
         return dict.fromkeys(("codes", "share", "strangers", "trend"), "")
     return {
@@ -169,7 +180,7 @@ def _week(told: PlatformFigures | None) -> dict[str, str]:
 
 
 def few(n: int) -> str:
-    """A number of victims; a small one is not told.
+    """Format a count of victims. A small count is not shown exactly.
 
     >>> few(0), few(3), few(1200)
     ('0', '<5', '1,200')

@@ -1,7 +1,7 @@
-"""The live list's stream: one look at the store a second, however many people watch.
+"""Event streams of the live list: one query of the store per second for all open pages.
 
-Each page has one stream; a session has few, because a browser has six connections to a host and the
-seventh page would hang: the oldest is told to end.
+Each page has one stream. Streams per session are limited, because a browser opens only six
+connections to a host, and another page would hang. Over the limit, the oldest stream ends.
 """
 
 from __future__ import annotations
@@ -32,26 +32,32 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LOOK_S: Final = 1.0
-"""Between two looks at the store: a row is seen a second after the index has it, at most two."""
+"""Interval in seconds between two queries of the store. A row appears one to two seconds after the
+index has it."""
 
 REFRESH_S: Final = 15.0
-"""The spans of the rows grow by themselves, and a session that ended is noticed."""
+"""Interval in seconds in which rows are sent again without a change, because their durations grow.
+A session that has ended is noticed in the same interval."""
 
 STREAMS_MAX: Final = 2_000
+"""Maximum number of open streams."""
+
 PING_S: Final = 20
+"""Interval of keep-alive messages in seconds."""
+
 ENDED: Final = "ended"
-"""Event that tells a page to ask no more."""
+"""Event that makes a page close its stream and not reconnect."""
 
 
 class LiveFeed:
-    """Looks at the store and tells all streams when something has changed."""
+    """Queries the store and notifies all streams when the list has changed."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._mark = ""
         self._turn = 0
         self._lines: tuple[CaseLine, ...] = ()
-        self._count = 0  # floods, of which the lines are the newest
+        self._count = 0  # number of all floods; `_lines` has the newest
         self._changed = asyncio.Condition()
         self._looking = asyncio.Lock()
         self._made: dict[tuple[int, str, bool], str] = {}
@@ -60,11 +66,11 @@ class LiveFeed:
 
     @property
     def open(self) -> int:
-        """Streams at this moment."""
+        """Number of open streams."""
         return sum(map(len, self._streams.values()))
 
     async def run(self) -> None:
-        """Look once a second until cancelled; whatever a look fails by, the next one is made."""
+        """Query the store once a second until cancelled. An error does not end the loop."""
         waited = 0.0
         while True:
             try:
@@ -74,15 +80,16 @@ class LiveFeed:
                     self._desk.metrics.put("desk_streams_open", self.open)
             except OtpguardError as error:
                 log.warning("the live list stands still: %s", error)
-            except Exception:  # a defect: nobody would look any more, and every list stand for ever
+            except Exception:  # a bug must not stop the loop, or no list would update any more
                 log.exception("the live list stands still")
             await asyncio.sleep(LOOK_S)
             waited += LOOK_S
 
     async def _look(self, *, anew: bool) -> bool:
-        """Tell all streams if the store has changed, or in any case; say whether they were told.
+        """Notify all streams if the index has changed, or always with `anew`.
 
-        One look at a time: two that began before either had told would tell the same twice.
+        Return true if they were notified. A lock allows one query at a time; otherwise two queries
+        could send the same change twice.
         """
         async with self._looking:
             mark = await to_thread.run_sync(self._desk.store.mark)
@@ -98,7 +105,7 @@ class LiveFeed:
             return True
 
     async def stream(self, request: Request) -> Response:
-        """Send rows to one page, at once and whenever they change."""
+        """Send the rows to one page, now and at each change."""
         visit = visit_of(request)
         if visit.session is None:
             raise RefusedError(401, tr("Log in again."))
@@ -134,7 +141,7 @@ class LiveFeed:
                 self._streams.pop(key, None)
 
     async def _begin(self) -> None:
-        if self._turn == 0 or self.open == 1:  # nobody looked lately
+        if self._turn == 0 or self.open == 1:  # the rows may be old: no stream was open
             await self._look(anew=self.open == 1)
 
     async def _stands(self, secret: str) -> bool:
@@ -142,7 +149,7 @@ class LiveFeed:
         return await to_thread.run_sync(lambda: find(secret, touch=False)) is not None
 
     async def _wait(self, seen: int) -> None:
-        """Wait for a change, or until it is time to look whether the session still stands."""
+        """Wait for a change, at most `REFRESH_S`: then the session is checked again."""
         async with self._changed:
             try:
                 async with asyncio.timeout(REFRESH_S):

@@ -1,4 +1,7 @@
-"""The console's look: one style sheet in two lights, and files that a browser may keep for ever."""
+"""Static files of the console: style sheet (light and dark), scripts, icon.
+
+The URL of a file contains its digest, so browsers may cache the file without limit.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ DARK: Final[Mapping[str, str]] = MappingProxyType(
         "good_tint": "#12301f",
     }
 )
-"""Colours where a person's machine is set to dark, with the contrasts that `PALETTE` has."""
+"""Colours for dark mode, with the same contrasts as `PALETTE` for light mode."""
 
 _KINDS: Final = MappingProxyType(
     {
@@ -45,12 +48,12 @@ _KINDS: Final = MappingProxyType(
 )
 
 SHIPPED: Final = ("htmx.js", "htmx-sse.js", "desk.js", "icon.svg", "htmx.LICENSE.txt")
-"""Files that are served as they are, beside the style sheet."""
+"""Files that are served unchanged. The style sheet is rendered from a template."""
 
 
 @dataclass(frozen=True, slots=True)
 class StaticFile:
-    """One file of the console; its address changes with its bytes."""
+    """One static file. Its URL path contains a digest of its bytes."""
 
     name: str
     body: bytes
@@ -58,13 +61,13 @@ class StaticFile:
 
     @property
     def path(self) -> str:
-        """The address."""
+        """URL path of the file."""
         return f"/static/{hashlib.sha256(self.body).hexdigest()[:16]}/{self.name}"
 
 
 @cache
 def static_files() -> Mapping[str, StaticFile]:
-    """Name -> file, read once; the style sheet is made from the palettes."""
+    """Return the static files by name. They are read once. Palettes go into the style sheet."""
     folder = files("streams.desk.web").joinpath("static")
     sheet = jinja2.Template(folder.joinpath("desk.css.j2").read_text("utf-8"))
     bodies = {name: folder.joinpath(name).read_bytes() for name in SHIPPED}

@@ -1,4 +1,4 @@
-"""Numbers as people at the desk may see them: the middle hidden, and never in an address. Pure."""
+"""Masks phone numbers for people at the desk: the middle digits are hidden. Pure functions."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import Final
 from streams.desk.store.mentions import without_mention
 
 DOTS: Final = "••••"
-_COUNTRY: Final = 2  # digits
-_TAIL: Final = 4
+"""Replacement for hidden digits."""
+
+_COUNTRY: Final = 2  # digits shown at the beginning, as the country code
+_TAIL: Final = 4  # digits shown at the end
 
 
 def masked(recipient: str) -> str:
-    """A recipient with its middle hidden; of a token the key's name and a tail.
+    """Mask a recipient. A number keeps its ends; a token keeps its key id and its end.
 
     >>> masked("8617009999999"), masked("h1:0123456789abcdef"), masked("12345")
     ('+86 170 •••• 9999', 'h1:••••cdef', '•••• 45')
@@ -20,7 +22,7 @@ def masked(recipient: str) -> str:
     head, colon, tail = recipient.partition(":")
     if colon:
         return f"{head}:{DOTS}{tail[-_TAIL:]}"
-    shown = len(recipient) - _TAIL - len(DOTS)  # what stays in front of what is hidden
+    shown = len(recipient) - _TAIL - len(DOTS)  # digits in front of the hidden part
     if shown < _COUNTRY:
         return f"{DOTS} {recipient[-2:]}"
     country, rest = recipient[:_COUNTRY], recipient[_COUNTRY:shown]
@@ -28,7 +30,7 @@ def masked(recipient: str) -> str:
 
 
 def unnamed(text: str, recipient: str) -> str:
-    """Return a text in which a recipient that somebody wrote out is masked, in whatever digits.
+    """Return a text in which all mentions of a recipient are masked, in any kind of digits.
 
     >>> unnamed("calls from 139 0000 0001", "8613900000001")
     'calls from +86 139 •••• 0001'
@@ -37,7 +39,7 @@ def unnamed(text: str, recipient: str) -> str:
 
 
 def whole(recipient: str) -> str:
-    """A recipient as it is read out: digits in groups.
+    """Format a full number in groups of digits. A token stays as it is.
 
     >>> whole("8617009999999"), whole("h1:0123456789abcdef")
     ('+86 170 0999 9999', 'h1:0123456789abcdef')

@@ -1,7 +1,7 @@
-"""Entry by OpenID Connect: code flow with PKCE, a nonce, and a state that only this browser has.
+"""Log-in by OpenID Connect: authorization code flow with PKCE, nonce, and a state in a cookie.
 
-The provider says who somebody is and in which groups; the settings say which role a group gives.
-A log-in in flight lies in a cookie of the browser for ten minutes: any console may finish it.
+The provider returns the person's name and groups. The settings map groups to roles. The data of a
+started log-in are in a cookie for ten minutes, so any console process can finish the log-in.
 """
 
 from __future__ import annotations
@@ -35,8 +35,14 @@ if TYPE_CHECKING:
 
 COOKIE: Final = "desk-oidc"
 FLIGHT_S: Final = 600
-KNOWN_S: Final = 3_600.0  # the provider's addresses and keys are asked for again
+"""Time in seconds in which a started log-in must be finished."""
+
+KNOWN_S: Final = 3_600.0
+"""Time in seconds for which the provider's discovery document is cached."""
+
 TIMEOUT_S: Final = 10.0
+"""Timeout in seconds of a request to the provider."""
+
 ALGORITHMS: Final = (
     "RS256",
     "RS384",
@@ -48,12 +54,12 @@ ALGORITHMS: Final = (
     "ES384",
     "EdDSA",
 )
-"""Signatures that a provider may use; no shared secret and no `none`."""
+"""Accepted signature algorithms of a provider. Shared secrets (HMAC) and `none` are excluded."""
 
 
 @dataclass(slots=True)
 class OidcEntry:
-    """The way to the provider and back."""
+    """Endpoints that start a log-in at the provider and finish it."""
 
     desk: Desk
     entry: EntryPages
@@ -61,7 +67,7 @@ class OidcEntry:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self, request: Request) -> Response:
-        """Send a browser to the provider."""
+        """Redirect the browser to the provider, and store state, nonce and verifier in a cookie."""
         self._check_on()
         self.entry.knocked(visit_of(request), "oidc")
         provider = self._provider()
@@ -78,7 +84,10 @@ class OidcEntry:
         return answer
 
     def back(self, request: Request) -> Response:
-        """Take a browser that comes back, and begin a session if all of it fits."""
+        """Check the provider's answer when the browser returns, and begin a session.
+
+        Raise RefusedError if the state does not match the cookie, or a later check fails.
+        """
         self._check_on()
         desk, visit = self.desk, visit_of(request)
         self.entry.knocked(visit, "oidc", "back")
@@ -107,7 +116,10 @@ class OidcEntry:
     def _claims(
         self, request: Request, provider: Mapping[str, Any], flight: list[str]
     ) -> dict[str, Any]:
-        """Exchange the code, check the token, and return what it says of the person."""
+        """Exchange the code for an ID token, check the token, and return its claims.
+
+        If the claim with the groups is missing, the userinfo endpoint is asked too.
+        """
         console = self.desk.settings.console
         state, nonce, verifier = flight
         code = request.query_params.get("code", "")
@@ -146,7 +158,10 @@ class OidcEntry:
             raise RefusedError(404, tr("There is no such page."))
 
     def _provider(self) -> dict[str, Any]:
-        """The provider's own description, an hour old at most."""
+        """Return the provider's discovery document, at most `KNOWN_S` old.
+
+        Raise RefusedError if the provider does not answer or the document is not acceptable.
+        """
         issuer = self.desk.settings.console.oidc_issuer
         with self._lock:
             if self._known and time.monotonic() - self._known[0] < KNOWN_S:
@@ -189,9 +204,10 @@ class OidcEntry:
 
 
 def _check(claims: dict[str, Any], console: Console, nonce: str) -> None:
-    """Raise JoseError for a token that is not for this console, or not of this log-in.
+    """Raise JoseError if a token is not for this console or not from this log-in.
 
-    OpenID Connect Core 1.0, section 3.1.3.7: a token for several is for whom `azp` names.
+    OpenID Connect Core 1.0, section 3.1.3.7: if a token has several audiences, `azp` must name the
+    console.
     """
     audience = claims.get("aud")
     several = isinstance(audience, list) and len(audience) > 1
@@ -213,8 +229,8 @@ def _library() -> Any:
 
 
 def _wrong_answers() -> tuple[type[Exception], ...]:
-    """Errors of a provider that is away, or answers something else."""
-    from authlib.common.errors import AuthlibBaseError  # noqa: PLC0415 - beside the client
+    """Return the exceptions of a provider that does not answer or answers incorrectly."""
+    from authlib.common.errors import AuthlibBaseError  # noqa: PLC0415 - loaded with the client
     from httpx2 import HTTPError  # noqa: PLC0415
 
     library: type[Exception] = AuthlibBaseError

@@ -1,6 +1,6 @@
-"""Entry by a link that works once: for the demo, whose visitor has no account yet and wants none.
+"""Log-in by a link that works once. Only the demo uses it, so its visitor needs no password.
 
-A desk that is not the demo's has no such link, and its door says that there is no such page.
+A desk without a ticket answers this path with 404.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class LoginTicket:
-    """Lets one browser in as `name`; safe among threads."""
+    """A one-time secret that logs one browser in as the account `name`. Threads may share it."""
 
     name: str
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(18))
@@ -32,7 +32,7 @@ class LoginTicket:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def spend(self, secret: str) -> bool:
-        """Tell if this is the ticket's secret and nobody has used it before.
+        """Use the ticket. Return true if the secret is right and was not used before.
 
         >>> ticket = LoginTicket("visitor")
         >>> ticket.spend("guessed"), ticket.spend(ticket.secret), ticket.spend(ticket.secret)
@@ -46,13 +46,16 @@ class LoginTicket:
 
 @dataclass(slots=True)
 class OnceEntry:
-    """The page behind the link."""
+    """Endpoint of the one-time link."""
 
     desk: Desk
     entry: EntryPages
 
     def enter(self, request: Request) -> Response:
-        """Begin the ticket's session. A desk without a ticket has no such page."""
+        """Begin a session for the ticket's account.
+
+        Raise RefusedError if the desk has no ticket, or the secret is wrong or used.
+        """
         desk, visit, ticket = self.desk, visit_of(request), self.desk.ticket
         if ticket is None:
             raise RefusedError(404, tr("There is no such page."))

@@ -1,4 +1,4 @@
-"""The pages of those who watch over the desk: audit, second persons, accounts, help."""
+"""Pages for supervision: the audit log, proposals and their approval, accounts, help."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ VERBS: Final = (
     "act", "call", "note", "appeal", "propose", "approve", "reject", "export", "notice", "limit",
     "account", "erase", "hold", "lift", "backup", "restore",
 )  # fmt: skip
-"""Verbs of the audit that are offered for a search; any other may be in it too."""
+"""Verbs that the filter of the audit log offers. The log may have other verbs too."""
 
 STATES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -48,31 +48,42 @@ STATES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 OUTCOMES: Final[Mapping[str, str]] = MappingProxyType({"refused": "not permitted"})
-"""Words of proposals and of the audit whose names mean something else on other pages."""
+"""Texts for states of proposals and outcomes in the audit log. On other pages the same key has
+another text."""
 
 PAGE: Final = 100
+"""Lines of the audit log on one page."""
+
 LINES_MAX: Final = 400
-"""Lines about one number: they come on one page, since no address may lead to a further one."""
+"""Maximum number of lines in a search by phone number. They are all on one page, because the URL of
+a second page would contain the number."""
 GIVEN_MS: Final = DAY_MS
-"""Whom somebody at the desk gave a password or rights approves nothing for so long: who gave them
-could else be the second person too. A day is time enough for the owner to miss her password."""
+"""After another person set an account's password or roles, the account cannot approve proposals for
+this long (ms). Otherwise that other person could log in with it and approve her own proposal. One
+day is enough for the owner to notice that her password no longer works."""
 
 SPANS_S: Final[Mapping[str, int]] = MappingProxyType(
     {"1h": 3_600, "4h": 14_400, "1d": 86_400, "7d": 604_800, "30d": 2_592_000, "180d": 15_552_000}
 )
+"""Choices for how long a proposed override lasts, in seconds."""
+
 DIGEST: Final = 16
+"""Length of a proposal's digest in hex digits."""
 
 
 @dataclass(slots=True)
 class OversightPages:
-    """Audit, proposals, people."""
+    """Pages of the audit log, proposals, accounts and help."""
 
     desk: Desk
 
-    # --- audit -------------------------------------------------------------------------------
+    # --- audit log ---------------------------------------------------------------------------
 
     def audit(self, request: Request) -> Response:
-        """Lines of the audit, newest first; a number is asked for in a form's body alone."""
+        """Show lines of the audit log, newest first.
+
+        A search by phone number uses POST, so that the number is in no URL.
+        """
         desk, visit = self.desk, visit_of(request)
         asked = request.query_params
         subject = ""
@@ -100,7 +111,7 @@ class OversightPages:
     # --- proposals ---------------------------------------------------------------------------
 
     def proposals(self, request: Request) -> Response:
-        """Proposals that wait for a second person, and what became of others."""
+        """Show the newest proposals with their states."""
         desk, visit = self.desk, visit_of(request)
         desk.audit(visit, "view", "done", detail="proposals")
         return self._proposals(request)
@@ -138,7 +149,7 @@ class OversightPages:
         }
 
     def propose(self, request: Request) -> Response:
-        """Propose a word that one person may not say alone."""
+        """Store a proposal for an override that needs a second person."""
         desk, visit = self.desk, visit_of(request)
         desk.take("forms", visit)
         try:
@@ -158,7 +169,7 @@ class OversightPages:
         return self._proposals(request, Flash(told.format(n=made.proposal_id)))
 
     def _wide_word(self, visit: Visit) -> Override:
-        """The word of a proposal. Raise UsageError if it is none."""
+        """Build the override of a proposal from the form. Raise UsageError if it is invalid."""
         desk = self.desk
         what, reason = visit.given("what", 16), visit.given("reason", REASON_MAX)
         ticket = visit.given("ticket", 64)
@@ -203,7 +214,11 @@ class OversightPages:
         )  # fmt: skip
 
     def decide(self, request: Request) -> Response:
-        """Approve or reject a proposal; what is approved is said, in its very bytes."""
+        """Approve or reject a proposal. An approved override is published as it was proposed.
+
+        The form has a digest of the proposal, so that a person approves only what she has read. The
+        published override differs from the proposed bytes only in `approved_by`.
+        """
         desk, visit = self.desk, visit_of(request)
         number, why = visit.given("proposal", 12), visit.given("why", REASON_MAX)
         name = visit.person.account.name
@@ -261,10 +276,10 @@ class OversightPages:
         flash = f"{told.format(n=len(said.obeyed), of=said.gateways)} {unconfirmed(said.missing)}"
         return self._proposals(request, Flash(flash.rstrip(), "bad" if said.missing else "good"))
 
-    # --- people ------------------------------------------------------------------------------
+    # --- accounts ----------------------------------------------------------------------------
 
     def users(self, request: Request) -> Response:
-        """All accounts."""
+        """Show all accounts."""
         self.desk.audit(visit_of(request), "view", "done", detail="people")
         return self._users(request)
 
@@ -295,7 +310,7 @@ class OversightPages:
         }
 
     def change_user(self, request: Request) -> Response:
-        """Make an account, or change one; nobody changes their own."""
+        """Create or change an account. Nobody may change her own account here."""
         desk, visit = self.desk, visit_of(request)
         desk.take("forms", visit)
         name, act = visit.given("name", 64).lower(), visit.given("act", 16)
@@ -314,7 +329,10 @@ class OversightPages:
         return self._users(request, Flash(told or tr("Done.")))
 
     def _changed(self, act: str, name: str, roles: list[DeskRole], shown_name: str) -> str:
-        """Change an account; what is to be told, if it is more than that it was done."""
+        """Create or change an account. Return a message, or an empty text for the default message.
+
+        `act` is the requested change. A new password is random and shown once in the message.
+        """
         accounts = self.desk.store.accounts
         password = secrets.token_urlsafe(12)
         if act == "add":
@@ -338,7 +356,7 @@ class OversightPages:
         return ""
 
     def help(self, request: Request) -> Response:
-        """The caller's five questions, and where their answers stand."""
+        """Show the help page: five questions of callers, and where to find the answers."""
         return self.desk.pages.page(request, "help")
 
 

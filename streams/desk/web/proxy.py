@@ -1,7 +1,7 @@
-"""Entry through a proxy that has checked who comes, such as oauth2-proxy or a company's gateway.
+"""Log-in through an authenticating proxy, such as oauth2-proxy or a company's gateway.
 
-Its word counts only if it comes from a listed peer *and* with a secret: a header alone could be
-sent by anybody who reaches the port.
+The proxy's headers are trusted only if they come from a listed peer *and* with a shared secret.
+Otherwise anybody who reaches the port could send these headers.
 """
 
 from __future__ import annotations
@@ -24,18 +24,21 @@ if TYPE_CHECKING:
     from streams.desk.web.desk import Desk
     from streams.desk.web.entry import EntryPages
 
-SECRET: Final = "x-otpguard-proxy"  # noqa: S105 - the header's name
+SECRET: Final = "x-otpguard-proxy"  # noqa: S105 - name of the header with the secret
 
 
 @dataclass(slots=True)
 class ProxyEntry:
-    """The log-in page, which a trusted proxy's word passes."""
+    """The log-in page. A request from a trusted proxy is logged in without a form."""
 
     desk: Desk
     entry: EntryPages
 
     def login_page(self, request: Request) -> Response:
-        """Begin a session for whom a proxy vouches; ask everybody else who they are."""
+        """Begin a session for a person whom the proxy has authenticated; else show the form.
+
+        Raise RefusedError if the header with the secret is present but the proxy is not trusted.
+        """
         desk, visit = self.desk, visit_of(request)
         console = desk.settings.console
         said = request.headers.get(SECRET)
@@ -57,7 +60,7 @@ class ProxyEntry:
 
 
 def roles_of(groups: Iterable[str], table: Mapping[str, str]) -> frozenset[DeskRole]:
-    """The roles that a person's groups give.
+    """Return the roles for a person's groups. `table` maps groups to roles.
 
     >>> sorted(roles_of([" hotline ", "other"], {"hotline": "agent"}))
     [<DeskRole.AGENT: 'agent'>]

@@ -1,4 +1,4 @@
-"""Bounds on how often something is done: buckets that leak. No clock of its own."""
+"""Rate limits with leaky buckets. The caller passes the time."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """At most `burst` at once, and so many more in each `every_s` seconds as fill the bucket."""
+    """Parameters of a rate limit: at most `burst` at once, then one more per `every_s` seconds."""
 
     burst: int
-    every_s: float  # seconds in which one more becomes free
+    every_s: float  # seconds until one more is allowed
 
     def __post_init__(self) -> None:
         if self.burst < 1 or self.every_s <= 0:
@@ -20,16 +20,19 @@ class Pace:
 
 
 class RateLimit:
-    """One bucket for each key, the longest idle forgotten past `keys_max`; safe among threads."""
+    """A leaky bucket for each key. Threads may share it.
+
+    At most `keys_max` buckets are kept. Beyond this the least recently used bucket is dropped.
+    """
 
     def __init__(self, pace: Pace, keys_max: int = 10_000) -> None:
         self._pace = pace
         self._keys_max = keys_max
-        self._full_at: OrderedDict[str, float] = OrderedDict()  # seconds at which it is empty again
+        self._full_at: OrderedDict[str, float] = OrderedDict()  # time (s) when the bucket is empty
         self._lock = threading.Lock()
 
     def take(self, key: str, now_s: float) -> float:
-        """Take one if there is one, and return 0; else the seconds until there is one.
+        """Take one from the key's bucket and return 0, or return the seconds until one is free.
 
         >>> limit = RateLimit(Pace(2, 10.0))
         >>> [limit.take("li", at) for at in (0, 0, 0, 10, 10)]
@@ -48,7 +51,7 @@ class RateLimit:
             return 0.0
 
     def forget(self, key: str) -> None:
-        """Give a key all of its bucket again."""
+        """Reset the bucket of a key."""
         with self._lock:
             self._full_at.pop(key, None)
 

@@ -1,4 +1,4 @@
-"""Pages from templates: whatever they are given is made harmless, and nothing is kept."""
+"""Renders pages from Jinja2 templates. All values are escaped."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NavPage:
-    """One entry of the bar on top."""
+    """One entry of the navigation bar."""
 
     path: str
     name: str
@@ -48,7 +48,7 @@ PAGES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Banner:
-    """A strip under the bar: a thing that is true of all that is on any page."""
+    """A warning under the navigation bar, shown on every page."""
 
     head: str
     text: str
@@ -57,7 +57,7 @@ class Banner:
 
 @dataclass(frozen=True, slots=True)
 class Flash:
-    """The answer to what somebody has just done."""
+    """A message about the form that a person has just sent."""
 
     text: str
     tone: str = "good"  # good | bad
@@ -65,7 +65,7 @@ class Flash:
 
 @dataclass(frozen=True, slots=True)
 class OtherLanguage:
-    """The language that a page is not in."""
+    """The language to which a page offers to switch."""
 
     tag: str
     name: str
@@ -113,7 +113,7 @@ class Pages:
         headers: Mapping[str, str] | None = None,
         **values: Any,
     ) -> HTMLResponse:
-        """The page of a template, in the language and with the rights of whoever asks."""
+        """Render a template as a page, in the language and with the rights of the visitor."""
         visit = visit_of(request)
         person: Account | None = visit.session.account if visit.session else None
         roles = visit.session.roles if visit.session else frozenset()
@@ -138,29 +138,30 @@ class Pages:
         return HTMLResponse(body, status, dict(headers or {}))
 
     def part(self, template: str, **values: Any) -> str:
-        """A template alone, for a stream."""
+        """Render a template without the page around it, for an event stream."""
         return self._environment.get_template(f"{template}.html.j2").render(
             lang=spoken(), now_ms=self._now_ms(), **values
         )
 
 
 def token(csrf: str) -> Markup:
-    """The hidden field that every form carries."""
+    """Return the hidden CSRF field of a form."""
     return Markup('<input type="hidden" name="csrf" value="{}">').format(csrf)
 
 
 def static(name: str) -> str:
-    """The address of a file of the console."""
+    """Return the URL path of a static file."""
     return static_files()[name].path
 
 
 AGE: Final = Markup('<span data-age="">1</span>')
+"""Placeholder in which a script shows the age of the page in minutes."""
 
 
 def when(at_ms: float, now_ms: float = 0) -> Markup:
-    """A time as people say it, the whole of it for whoever points at it.
+    """Format a time in short form, with the full time as a tooltip.
 
-    Within a day of `now_ms` the hour alone; else with its date.
+    On the same date as `now_ms` only the time of day is shown, else month and day too.
     """
     whole = moment(at_ms)
     short = hour(int(at_ms), seconds=True)

@@ -1,7 +1,7 @@
-"""Rights of each role at the desk. Pure.
+"""Rights of each role at the desk. Pure functions.
 
-Nobody has a right by being above somebody: an admin makes users and sees no case, an auditor sees
-what people did and can do nothing.
+Roles have no hierarchy. An admin manages accounts but sees no case. An auditor sees what people did
+but cannot act.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from streams.desk.store.roles import DeskRole
 
 
 class DeskRight(StrEnum):
-    """One thing that a person may do."""
+    """One action or page that a person may use."""
 
-    SEARCH = "search"  # for a whole number, and read the case that it names
-    ACT = "act"  # release, let one platform pass, exempt for a short time
-    EXEMPT_LONG = "exempt_long"  # past the cap of an agent
-    NOTE = "note"  # notes and appeals
-    UNMASK = "unmask"
-    LIVE = "live"  # the list of floods, without a way into a case
-    BROWSE = "browse"  # from a list into a case: masked numbers are shown in lists
-    PLATFORMS = "platforms"  # campaigns and platforms: counts, no numbers
-    EVIDENCE = "evidence"
-    PROPOSE = "propose"
-    APPROVE = "approve"
-    AUDIT = "audit"
-    USERS = "users"
+    SEARCH = "search"  # search for a full number, and read its case
+    ACT = "act"  # release, allow one platform, exempt for a short time
+    EXEMPT_LONG = "exempt_long"  # exempt for longer than an agent may
+    NOTE = "note"  # write notes and appeals
+    UNMASK = "unmask"  # see the full number of a case
+    LIVE = "live"  # see the list of floods, without opening a case
+    BROWSE = "browse"  # open cases from a list, and see masked numbers in lists
+    PLATFORMS = "platforms"  # see campaigns and platforms: counts, no numbers
+    EVIDENCE = "evidence"  # download evidence packs
+    PROPOSE = "propose"  # propose overrides that need a second person
+    APPROVE = "approve"  # approve or reject proposals
+    AUDIT = "audit"  # read the audit log
+    USERS = "users"  # manage accounts
 
 
 RIGHTS: Final[Mapping[DeskRole, frozenset[DeskRight]]] = MappingProxyType(
@@ -71,11 +71,11 @@ ROLE_NAMES: Final[Mapping[DeskRole, str]] = MappingProxyType(
         DeskRole.ADMIN: "administrator",
     }
 )
-"""Each role in words, for translation."""
+"""Names of the roles for people. The texts are translated."""
 
 
 def may(roles: Iterable[DeskRole], right: DeskRight) -> bool:
-    """Tell if any of a person's roles has a right.
+    """Return true if any of the roles has the right.
 
     >>> may([DeskRole.AGENT], DeskRight.ACT), may([DeskRole.AUDITOR], DeskRight.SEARCH)
     (True, False)
@@ -84,7 +84,7 @@ def may(roles: Iterable[DeskRole], right: DeskRight) -> bool:
 
 
 def home_of(roles: Iterable[DeskRole]) -> str:
-    """The page on which a person begins.
+    """Return the path of the first page after log-in for these roles.
 
     >>> home_of([DeskRole.AGENT]), home_of([DeskRole.AUDITOR]), home_of([])
     ('/', '/audit', '/account')

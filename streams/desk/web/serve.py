@@ -1,4 +1,4 @@
-"""The console as a process: pages, the indexer beside them, metrics, and a quick end."""
+"""Runs the console as a process: web server, indexer thread and metrics server."""
 
 from __future__ import annotations
 
@@ -39,22 +39,30 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 GRACE_S: Final = 3
-"""For pages that are being answered as the process ends."""
+"""Time in seconds to finish running requests at shutdown."""
 
-AGAIN_S: Final = 2.0  # until the indexer begins again, whatever stopped it
+AGAIN_S: Final = 2.0
+"""Pause in seconds before the indexer starts again after an error."""
+
 HEADERS_MAX: Final = 16_384
+"""Maximum size of a request's headers in bytes."""
+
 CONNECTIONS_MAX: Final = 512
-"""Connections until the longest idle has to go: half of the files that a process may have open."""
+"""Maximum number of connections. Beyond this the longest idle connection is closed. It is half of
+the usual limit of open files of a process (1,024)."""
 
 
 class ConsoleProtocol(Bounded, H11Protocol):
-    """HTTP of uvicorn, with an end for whoever asks nothing."""
+    """uvicorn's HTTP protocol with limits for idle connections."""
 
     connections_max = CONNECTIONS_MAX
 
 
 def listening(settings: Settings) -> socket.socket:
-    """A socket on the console's address. Raise UnavailableError if it is taken."""
+    """Return a listening socket on the console's address.
+
+    Raise UnavailableError if the address cannot be used.
+    """
     console = settings.console
     family = socket.AF_INET6 if ":" in console.host else socket.AF_INET
     made = socket.socket(family, socket.SOCK_STREAM)
@@ -73,7 +81,7 @@ def listening(settings: Settings) -> socket.socket:
 
 
 def address_of(settings: Settings, port: int) -> str:
-    """The address by which browsers come."""
+    """Return the URL at which browsers reach the console."""
     console = settings.console
     if console.url:
         return console.url
@@ -87,9 +95,9 @@ def _config(desk: Desk) -> uvicorn.Config:
         application(desk),
         ssl_certfile=console.cert_file,
         ssl_keyfile=console.key_file,
-        proxy_headers=False,  # the guard believes listed peers alone
+        proxy_headers=False,  # the guard handles X-Forwarded-For
         server_header=False,
-        access_log=False,  # paths hold no number; what people do is in the audit
+        access_log=False,  # the audit log records what people do
         log_config=None,
         lifespan="on",
         timeout_graceful_shutdown=GRACE_S,
@@ -109,11 +117,12 @@ def serve(
     clock: Callable[[], int] = now_ms,
     ticket: LoginTicket | None = None,
 ) -> None:
-    """Serve until SIGTERM, Ctrl-C, or `stop`; `started` hears the address.
+    """Run the console until SIGTERM, Ctrl-C, or until `stop` is set.
 
-    `index`: follow the topics too; of several consoles on one store one process does. `clock` is
-    the time at which cases stand; `ticket` opens the desk once, without a password: both for the
-    demo alone. Raise UnavailableError for what is away at the start, ConfigError for what is wrong.
+    `started` is called with the URL. `index`: run the indexer too; if several consoles share a
+    store, only one process may do so. Only the demo passes `clock` (the time for evaluating cases)
+    and `ticket` (a one-time log-in without a password). Raise UnavailableError if a service does
+    not answer at the start, and ConfigError for an invalid setting.
     """
     console = settings.console
     check_own("console", console.cert_file, console.key_file)
@@ -155,7 +164,10 @@ def serve(
 
 @contextmanager
 def _indexing(settings: Settings, store: CaseStore, metrics: Metrics) -> Iterator[None]:
-    """Follow the topics in a thread; whatever stops it, it begins again, and pages say how old."""
+    """Run the indexer in a thread. After an error it starts again.
+
+    Meanwhile the pages show the age of the index.
+    """
     stop = threading.Event()
 
     def run() -> None:
@@ -163,8 +175,8 @@ def _indexing(settings: Settings, store: CaseStore, metrics: Metrics) -> Iterato
         while not stop.is_set():
             try:
                 indexer_of(settings, store, metrics).run(stop, chores)
-            except Exception as error:  # noqa: BLE001 - or the pages would show an old index for ever
-                # The text of any other error may hold what was to be written.
+            except Exception as error:  # noqa: BLE001 - the indexer must start again
+                # Texts of other errors may contain record data, so only their type is logged.
                 says = error if isinstance(error, OtpguardError) else type(error).__name__
                 log.warning("the index stands still: %s", says)
                 stop.wait(AGAIN_S)
@@ -180,7 +192,7 @@ def _indexing(settings: Settings, store: CaseStore, metrics: Metrics) -> Iterato
 
 @contextmanager
 def _stopped_by(server: Any, stop: threading.Event) -> Iterator[None]:
-    """End a server that has no signals of its own: one in a thread of another program."""
+    """Stop the server when `stop` is set, for a server that runs in a thread without signals."""
 
     def wait() -> None:
         stop.wait()

@@ -1,6 +1,7 @@
-"""A case as the person on the phone needs it: five answers, a text to read aloud, a picture. Pure.
+"""Formats a case for the person on the phone: five answers, a text to read aloud, a chart. Pure.
 
-Nothing here holds a whole number: whoever may see one asks for it by itself.
+No output of this module has a full phone number. A person with the right to see the number requests
+it separately.
 """
 
 from __future__ import annotations
@@ -38,7 +39,10 @@ from streams.operate.phone import REFUSING, CallAnswer, answer
 from streams.wire import Override
 
 PLATFORMS_SHOWN: Final = 500
+"""Maximum number of platforms on the page of a case."""
+
 MARKS_MAX: Final = 12
+"""Maximum number of labelled moments in the chart. The newest are shown."""
 
 STATES: Final = MappingProxyType(
     {
@@ -54,7 +58,7 @@ STATES: Final = MappingProxyType(
         Doing.OVER: "over",
     }
 )
-"""Each state in a word or three, for translation."""
+"""Short text for each state. The texts are translated."""
 
 TONES: Final = MappingProxyType(
     {
@@ -70,11 +74,12 @@ TONES: Final = MappingProxyType(
         Doing.OVER: "good",
     }
 )
+"""Colour class of each state in the style sheet."""
 
 
 @dataclass(frozen=True, slots=True)
 class AloudText:
-    """One text to read to the caller, and its language."""
+    """A text to read to the caller, in one language."""
 
     tag: str
     text: str
@@ -82,22 +87,22 @@ class AloudText:
 
 @dataclass(frozen=True, slots=True)
 class PlatformRow:
-    """One platform of a flood."""
+    """One platform of a flood, as a row on the page."""
 
-    key: str  # empty where nothing can be allowed by it
+    key: str  # empty if no override can allow the platform
     name: str
     trust: str
     novel: bool
     messages: int
     refused: int
-    would: str  # pass | refuse | empty
-    allowed: bool  # by a person's word that holds
+    would: str  # decision of the throttle: pass | refuse | empty if not known
+    allowed: bool  # an override in force allows it
     last_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class CaseView:
-    """Everything that the page of a case shows."""
+    """Texts and figures that the page of a case shows."""
 
     number: str  # masked
     state: str
@@ -106,27 +111,27 @@ class CaseView:
     refusing: bool
     minutes: str
     line: CaseLine
-    aloud: tuple[AloudText, ...]  # in the page's language first
+    aloud: tuple[AloudText, ...]  # the page's language first
     happens: str
     bank: str
     arrives: str
-    ends_ms: int  # of the lease in force; 0: none is
+    ends_ms: int  # end of the lease in force; 0: there is none
     ends_in: str
     platforms: tuple[PlatformRow, ...]
-    platforms_count: int  # of all; more than the detector counts, where messages are recorded
+    platforms_count: int  # of all; may exceed the detector's count if messages are recorded
     novel: str
     picture: Markup
-    figures: tuple[tuple[int, int, int, int], ...]  # of the picture: from, passed, refused, unknown
+    figures: tuple[tuple[int, int, int, int], ...]  # chart bars: start, passed, refused, unknown
     explanation: Explanation
 
 
 def state_word(state: Doing) -> str:
-    """A state in the language in use."""
+    """Return the text of a state in the current language."""
     return tr(STATES[state])
 
 
 def view(file: CaseFile, now_ms: int) -> CaseView:
-    """Put a case into words, in the language and on the clock in use."""
+    """Format a case in the current language and time zone. `now_ms` is the current time."""
     line = file.line
     hidden = masked(line.recipient)
 
@@ -170,12 +175,12 @@ def _aloud(told: Callable[[], CallAnswer]) -> Iterable[AloudText]:
 
 
 def aloud_without() -> tuple[AloudText, ...]:
-    """The texts where there is no case, in the page's language first."""
+    """Return the texts to read aloud if there is no case, the page's language first."""
     return tuple(_aloud(lambda: answer("", None, (), 0, "")))
 
 
 def spell(span_ms: float) -> str:
-    """A span of time in the largest units that say it.
+    """Format a duration in minutes, hours and minutes, or days and hours.
 
     >>> spell(34 * 60_000), spell(3 * 3_600_000 + 5 * 60_000), spell(50 * 3_600_000)
     ('34 min', '3 h 5 min', '2 d 2 h')
@@ -210,7 +215,7 @@ def _title(line: CaseLine) -> str:
 
 
 def _bank(file: CaseFile, platforms: Sequence[PlatformRow]) -> str:
-    """Answer if the codes of her bank arrive."""
+    """Answer the question if codes of the subscriber's bank arrive."""
     trusted = tr(Trust.BANK.name.lower())
     seen = [each for each in platforms if each.trust == trusted]
     if any(each.refused for each in seen):
@@ -232,7 +237,7 @@ def _bank(file: CaseFile, platforms: Sequence[PlatformRow]) -> str:
 
 
 def rows(file: CaseFile) -> list[PlatformRow]:
-    """Platforms of a case, those that are refused and came last first."""
+    """Return the platforms of a case: refused platforms first, then the most recent first."""
     found: dict[int, PlatformRow] = {}
     named = {each.platform_id: each.platform for each in file.case.last.sightings}
     refused = {each.platform_id: each.refused for each in file.refused}
@@ -256,9 +261,9 @@ def rows(file: CaseFile) -> list[PlatformRow]:
 
 
 def _seen(file: CaseFile) -> Iterable[CaseEvent]:
-    """The events, and before them sightings of platforms that no event names yet.
+    """Yield sightings of platforms that are in no event yet, then all events.
 
-    The messages of a young flood are recorded a little later than its platforms are known.
+    In a new flood the platforms are known a little earlier than the messages are recorded.
     """
     told = {each.platform_id for each in file.events}
     for each in file.case.last.sightings:
@@ -271,7 +276,7 @@ def _seen(file: CaseFile) -> Iterable[CaseEvent]:
 
 
 def _ruling(newest: Action | None, each: CaseEvent) -> str:
-    """The ruling on a platform under the newest lease; empty without one."""
+    """Return `refuse` or `pass` for a platform under the newest lease, or empty without a lease."""
     if newest is None:
         return ""
     return "refuse" if refuses(newest.scope, each.platform_id, each.trust) else "pass"
@@ -286,7 +291,7 @@ def _named(key: str, trust: Trust, *, novel: bool) -> str:
 
 
 def _marks(file: CaseFile) -> list[Mark]:
-    """Levels that were reached, and the words of people."""
+    """Return the labelled moments of the chart: level changes and overrides."""
     marks = [
         Mark(step.at_ms, tr(step.level.name))
         for step in file.case.last.path
@@ -303,7 +308,7 @@ def _figures(dots: Sequence[Dot]) -> Iterable[tuple[int, int, int, int]]:
 
 
 def word_sentence(word: Override) -> str:
-    """A word in a few words, without who said it and when."""
+    """Describe an override in a few words, without its actor and time."""
     if word.verb == "allow":
         form = tr("let {platform} pass once") if word.once else tr("let {platform} pass")
         return form.format(platform=platform_name(word.platform))
@@ -313,9 +318,10 @@ def word_sentence(word: Override) -> str:
 
 
 def obeyed(line: WordLine, gateways: Collection[str]) -> str:
-    """Say how many gateways confirmed an override, and which of `gateways` have not, if it holds.
+    """Describe how many gateways confirmed an override, and which have not answered.
 
-    `gateways` are those at work now: an override that is over may be older than one of them.
+    `gateways` are the gateways at work now. Missing answers are only named while the override is in
+    force, because an expired override may be older than a gateway.
     """
     done = {ack.gateway_id for ack in line.acks if ack.state == "applied"}
     answered = {ack.gateway_id for ack in line.acks}
@@ -326,14 +332,14 @@ def obeyed(line: WordLine, gateways: Collection[str]) -> str:
 
 
 def unconfirmed(gateways: Sequence[str]) -> str:
-    """Name the gateways at work that have not answered; empty if there is none."""
+    """Return a warning that names the gateways without an answer, or an empty text."""
     if not gateways:
         return ""
     return tr("Not confirmed by {told}: call the NOC.").format(told=listed(list(gateways)))
 
 
 def fresh_sentence(fresh: Freshness, stale_ms: float) -> str:
-    """The age of what a page says, in a sentence; `stale_ms`: from then on it is old."""
+    """Describe the age of the index in a sentence. From `stale_ms` on the index counts as old."""
     if not fresh.read_ms:
         return tr("Nothing was read from the topics yet: a search finds nothing.")
     lag_s = fresh.lag_ms / 1000
@@ -343,7 +349,7 @@ def fresh_sentence(fresh: Freshness, stale_ms: float) -> str:
 
 
 def nothing_sentence(found: Answer, stale_ms: float) -> str:
-    """The worth of a search without a case."""
+    """Describe how reliable a search without a result is."""
     if found.freshness.lag_ms > stale_ms or not found.freshness.read_ms:
         return tr(
             "The index is behind: a flood of the last minutes may be missing. Say that you cannot "
@@ -353,7 +359,7 @@ def nothing_sentence(found: Answer, stale_ms: float) -> str:
 
 
 def known_facts(found: Answer) -> list[tuple[str, str]]:
-    """Facts about a number without a flood, by count alone."""
+    """Return pairs of label and value about a number without a flood. They are mostly counts."""
     facts = [
         (
             tr("codes within a day"),

@@ -1,7 +1,7 @@
-"""A flood as a picture: its messages by time, those that pass and those that are refused.
+"""Draws a bar chart of a flood: messages over time, passed and refused, as SVG.
 
-Drawn by hand as SVG without a style in it, which a strict policy of content would not let through;
-once for a wide page, and once for a narrow one, where its letters would be too small.
+The SVG contains no inline styles, because the content security policy forbids them. The chart is
+drawn twice, for wide and for narrow pages, because scaled text would be too small on a narrow page.
 """
 
 from __future__ import annotations
@@ -16,28 +16,30 @@ from markupsafe import Markup, escape
 from streams.language import tr, zone
 
 BINS: Final = 48
-"""Bars at most. Chosen: each is 12 units wide on a wide page, and wider than a finger's line."""
+"""Maximum number of bars for a flood of up to 48 days. Chosen: on a wide page (720 units) a bar is
+then about 12 units wide."""
 
 STEPS_MS: Final = (
     1_000, 5_000, 10_000, 30_000, 60_000, 120_000, 300_000, 600_000, 1_800_000, 3_600_000,
     7_200_000, 21_600_000, 86_400_000,
 )  # fmt: skip
-"""Lengths of a bar's time."""
+"""Possible time spans of one bar, in milliseconds."""
 
 KINDS: Final = ("passed", "refused", "unknown")
+"""Parts of a bar, from bottom to top. The names are CSS classes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """One message."""
+    """One message in the chart."""
 
     at_ms: int
-    would: str  # pass | refuse | empty
+    would: str  # decision of the throttle: pass | refuse | empty if not known
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A moment to be named: a level was reached, somebody said something."""
+    """A labelled moment in the chart: a level was reached, or an override was published."""
 
     at_ms: int
     label: str
@@ -45,14 +47,14 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class TimeBar:
-    """A span of time and its messages by kind."""
+    """One bar: the start of its time span, and its messages by kind."""
 
     from_ms: int
     counts: tuple[int, int, int]  # passed, refused, unknown
 
 
 def bars(dots: Sequence[Dot]) -> tuple[int, list[TimeBar]]:
-    """The length of a bar in milliseconds, and the bars from the first message to the last.
+    """Return the time span of a bar in milliseconds, and all bars from first to last message.
 
     >>> step, found = bars([Dot(0, "pass"), Dot(200, "refuse"), Dot(2_500, "refuse")])
     >>> step, [bar.counts for bar in found]
@@ -73,13 +75,13 @@ def bars(dots: Sequence[Dot]) -> tuple[int, list[TimeBar]]:
 
 
 def hour(at_ms: int, *, seconds: bool = False) -> str:
-    """A time of day on the clock in use."""
+    """Format the time of day in the current time zone."""
     at = datetime.fromtimestamp(at_ms / 1000, UTC)
     return f"{at.astimezone(zone()):{'%H:%M:%S' if seconds else '%H:%M'}}"
 
 
 def drawn(dots: Sequence[Dot], marks: Sequence[Mark], title: str) -> Markup:
-    """Both pictures; empty without a message."""
+    """Return the wide and the narrow chart as SVG, or nothing if there are no messages."""
     step, found = bars(dots)
     if not found:
         return Markup("")
@@ -144,7 +146,10 @@ def _svg(
 
 
 def _marks(marks: Sequence[Mark], begin: int, span: int, wide: int, base: int) -> list[Markup]:
-    """Dashed lines with names in up to three rows, so that neighbours do not cover one another."""
+    """Draw dashed lines with labels. Labels use three rows so that they do not overlap.
+
+    If all rows are occupied, the line has no label.
+    """
     ends = [0.0] * 3
     made = []
     inner = wide - _LEFT - _RIGHT
@@ -170,7 +175,7 @@ def _marks(marks: Sequence[Mark], begin: int, span: int, wide: int, base: int) -
 
 
 def legend() -> Markup:
-    """The kinds of bars with their colours, each beside its word."""
+    """Return the legend of the chart: the colour and text of each kind."""
     box = Markup(
         '<li><svg viewBox="0 0 14 14" aria-hidden="true"><rect class="{}" width="14" height="14"/>'
         "</svg>{}</li>"

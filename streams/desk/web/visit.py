@@ -1,4 +1,4 @@
-"""One request to the console, as far as its guards have settled it: who asks, and with what."""
+"""The checked parts of a request to the console: the session, the form, the address."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 class RefusedError(Exception):
-    """A request that is refused: its status, and a sentence for the person, in their language."""
+    """A request is refused. It has an HTTP status, and a translated sentence for the person.
+
+    `wait_s` is the number of seconds after which the person may retry; 0 if not applicable.
+    """
 
     def __init__(self, status: int, says: str, *, wait_s: float = 0) -> None:
         super().__init__(says)
@@ -27,17 +30,20 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """The part of a request that guards made sure of."""
+    """The checked parts of one request."""
 
     session: DeskSession | None
-    secret: str  # of the session as the browser sent it; empty without one
-    csrf: str  # what every form of the answer carries
-    address: str  # of the person's machine, by a trusted proxy's word if there is one
+    secret: str  # session id as the browser sent it; empty without a session
+    csrf: str  # CSRF token for every form of the response
+    address: str  # address of the browser, from a trusted proxy's header if there is one
     form: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def network(self) -> str:
-        """The part of the address that one machine cannot choose: of IPv6 the first 64 bits."""
+        """Key for rate limits: the IPv4 address, or the first 64 bits of an IPv6 address.
+
+        A machine can choose the other bits of its IPv6 address.
+        """
         try:
             here = ip_address(self.address)
         except ValueError:
@@ -47,21 +53,21 @@ class Visit:
         )
 
     def may(self, right: DeskRight) -> bool:
-        """Tell if the person who asks has a right."""
+        """Return true if the visitor is logged in and has the right."""
         return self.session is not None and may(self.session.roles, right)
 
     @property
     def person(self) -> DeskSession:
-        """The log-in of a page that is for people who are in."""
+        """The session, for pages that only logged-in people can reach."""
         assert self.session is not None
         return self.session
 
     def given(self, name: str, most: int = 256) -> str:
-        """A field of the form, trimmed and cut; empty if it is not there."""
+        """Return a field of the form, stripped and cut to `most` characters; empty if missing."""
         return self.form.get(name, "").strip()[:most]
 
 
 def visit_of(request: Request) -> Visit:
-    """The visit that the guard put beside a request."""
+    """Return the visit that the guard stored in the request's scope."""
     found: Visit = request.scope["state"]["visit"]
     return found

@@ -1,7 +1,7 @@
-"""The operator's word from the desk: onto Kafka, and who obeys it.
+"""Publishes overrides from the desk to Kafka, and collects the gateways' acknowledgements.
 
-One producer and one reader of acknowledgements for the process, in threads of their own: a person
-on the phone waits for gateways, not for connections.
+The process has one producer and one reader thread that stay connected. So a person on the phone
+waits only for gateways, not for new connections.
 """
 
 from __future__ import annotations
@@ -39,42 +39,50 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-WORDS_MAX: Final = 1_000  # whose acknowledgements are remembered
+WORDS_MAX: Final = 1_000
+"""Maximum number of overrides whose acknowledgements are kept in memory."""
+
 GATEWAYS_MAX: Final = 256
-AGAIN_S: Final = 1.0  # until the reader begins again, whatever stopped it
+"""Maximum number of gateways kept in memory."""
+
+AGAIN_S: Final = 1.0
+"""Pause in seconds before the reader starts again after an error."""
 
 
 @dataclass(slots=True)
 class Said:
-    """One word on the log, and what gateways made of it until now."""
+    """A published override, and the gateways' answers so far."""
 
     word_id: str
-    obeyed: dict[str, float] = field(default_factory=dict)  # gateway -> seconds after it was said
-    failed: dict[str, str] = field(default_factory=dict)  # gateway -> why
-    at_work: frozenset[str] = frozenset()  # gateways that lately said anything
+    obeyed: dict[str, float] = field(default_factory=dict)  # gateway -> seconds until it confirmed
+    failed: dict[str, str] = field(default_factory=dict)  # gateway -> why it did not apply it
+    at_work: frozenset[str] = frozenset()  # gateways with an acknowledgement in the last 24 hours
 
     @property
     def gateways(self) -> int:
-        """Of how many gateways one may expect to hear."""
+        """Number of gateways that should answer or have answered."""
         return len(self.at_work | self.obeyed.keys() | self.failed.keys())
 
     @property
     def missing(self) -> list[str]:
-        """Names of the gateways at work that have not answered."""
+        """Names of the gateways at work that have not answered, sorted."""
         return sorted(self.at_work - self.obeyed.keys() - self.failed.keys())
 
 
 class HeardWords:
-    """Acknowledgements as they come: which gateways are at work, and what they say of words."""
+    """Stores acknowledgements in memory: which gateways are at work, and their answers.
+
+    Threads may share it.
+    """
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self._now_ms = now_ms
         self._changed = threading.Condition()
         self._of_word: OrderedDict[str, dict[str, tuple[Ack, float]]] = OrderedDict()
-        self._gateways: OrderedDict[str, int] = OrderedDict()  # gateway -> its newest word, ms
+        self._gateways: OrderedDict[str, int] = OrderedDict()  # gateway -> newest answer, ms
 
     def note(self, gateway_id: str, at_ms: int) -> None:
-        """Remember that a gateway was at work at a time."""
+        """Store that a gateway was at work at `at_ms`."""
         with self._changed:
             self._gateways[gateway_id] = max(self._gateways.get(gateway_id, 0), at_ms)
             self._gateways.move_to_end(gateway_id)
@@ -82,7 +90,7 @@ class HeardWords:
                 self._gateways.popitem(last=False)
 
     def take(self, ack: Ack) -> None:
-        """Remember one acknowledgement."""
+        """Store an acknowledgement. Only acknowledgements of overrides are kept."""
         self.note(ack.gateway_id, ack.at_ms)
         with self._changed:
             if ack.action_id.startswith("override-"):
@@ -93,12 +101,16 @@ class HeardWords:
                 self._changed.notify_all()
 
     def at_work(self) -> set[str]:
-        """The gateways that acknowledged anything within a day."""
+        """Return the gateways that acknowledged anything within the last 24 hours."""
         with self._changed:
             return self._lately()
 
     def wait(self, word_id: str, said_at: float, wait_s: float) -> Said:
-        """Wait until all gateways at work have obeyed a word, or for so long; what they said."""
+        """Wait until all gateways at work have answered, at most `wait_s`. Return the answers.
+
+        `said_at` is the monotonic time (s) of publishing. After the last expected answer, it waits
+        `AGREED_S` more, because another gateway may answer too.
+        """
         end = said_at + wait_s
         with self._changed:
             while True:
@@ -130,7 +142,7 @@ def _summed(
 
 
 class Speaker:
-    """Says words on Kafka. `run` makes one for a block."""
+    """Publishes overrides on Kafka. `speaking_on` creates it for a block."""
 
     def __init__(self, settings: Settings, producer: Any, heard: HeardWords) -> None:
         self._topics = settings.topics
@@ -139,10 +151,10 @@ class Speaker:
         self._said_at: OrderedDict[str, float] = OrderedDict()  # word -> monotonic seconds
 
     def say(self, word: Override, wait_s: float) -> Said:
-        """Publish a word and wait for gateways. Raise UnavailableError if it was not taken.
+        """Publish an override and wait for the gateways, at most `wait_s` seconds.
 
-        Whether a word that no broker answered for was taken is not known: it is given up, but
-        may have been on its way. That is said, for it may be obeyed.
+        Raise UnavailableError if the broker did not accept the record. If no broker answered, the
+        record may still reach the topic and be applied. The text of the error then says so.
         """
         topic = self._topics.everyone if word.recipient == EVERYONE else self._topics.override
         said_at = time.monotonic()
@@ -154,7 +166,10 @@ class Speaker:
         return self._heard.wait(word_id, said_at, wait_s)
 
     def heard(self, word_id: str) -> Said:
-        """Tell what gateways made of a word until now; nothing of one said elsewhere."""
+        """Return the answers to an override so far.
+
+        They are empty if another process published the override.
+        """
         said_at = self._said_at.get(word_id)
         if said_at is None:
             return Said(word_id, at_work=frozenset(self._heard.at_work()))
@@ -163,7 +178,7 @@ class Speaker:
 
 @contextmanager
 def speaking_on(settings: Settings, now_ms: Callable[[], int]) -> Iterator[Speaker]:
-    """Give a speaker whose reader of acknowledgements runs while the block does.
+    """Yield a `Speaker`. Its reader thread runs until the block ends.
 
     Raise UnavailableError if no broker answers.
     """
@@ -188,12 +203,12 @@ def speaking_on(settings: Settings, now_ms: Callable[[], int]) -> Iterator[Speak
 def _follow(
     clients: Mapping[str, Any], topic: str, heard: HeardWords, stop: threading.Event
 ) -> None:
-    """Read acknowledgements until told to stop; whatever stops it before, it begins again."""
+    """Read acknowledgements until `stop` is set. After an error, start again."""
     while not stop.is_set():
         try:
             with closing(KafkaConsumer(**clients, allow_auto_create_topics=False)) as consumer:
                 _read(consumer, topic, heard, stop)
-        except Exception as error:  # noqa: BLE001 - or no gateway would be heard any more
+        except Exception as error:  # noqa: BLE001 - the reader must start again
             log.warning("acknowledgements cannot be read: %s", type(error).__name__)
             stop.wait(AGAIN_S)
 

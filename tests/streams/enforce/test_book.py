@@ -13,7 +13,8 @@ from detectors.leases.again import SecondPasses, window_of
 from detectors.leases.gate import Lease, Ruling, rule
 from detectors.leases.rails import RailParams
 from detectors.model.event import Trust, platform_id
-from detectors.model.records import Action, AgainWindow
+from detectors.model.records import Action, AgainWindow, Reason
+from detectors.model.times import DAY_MS, HOUR_MS
 from streams.enforce.book import (
     REMEMBER_MS,
     DesiredState,
@@ -81,6 +82,30 @@ def test_a_release_by_hand_ends_what_was_issued_before_and_holds_until_it_ends()
     renewal = action(revision=2, at_ms=START_MS + 30_000)
     check([word, renewal], NoLease.RELEASED, START_MS + 59_999)
     check([word, renewal], SECOND, START_MS + 60_000)
+
+
+@pytest.mark.parametrize(
+    ("rule", "threshold", "covered"),
+    [
+        ("relapse", 3, True),
+        ("returns", 13 / 3, True),
+        ("volume_6h", 40, True),
+        ("returns", 13, False),
+        ("burst", 2.6, False),
+    ],
+)
+def test_a_release_covers_leases_that_rest_on_the_flood_before_it(
+    rule: str, threshold: float, *, covered: bool
+) -> None:
+    """A false throttle, a release, the same platforms an hour and three days later."""
+    word = override("release", issued_at_ms=START_MS + 1, expires_at_ms=START_MS + 60_000)
+    for later_ms, wanted in ((HOUR_MS, covered), (3 * DAY_MS, covered), (3 * DAY_MS + 2, False)):
+        at_ms, book = START_MS + later_ms, book_of(action(), word)
+        reason = Reason(rule, threshold, threshold, "again")
+        take_action(book, replace(action(revision=2, at_ms=at_ms), reason=reason), at_ms)
+        answer = desired_lease(book, RECIPIENT, at_ms + 1)
+        assert (answer is NoLease.RELEASED) is wanted
+        assert wanted or isinstance(answer, Lease)
 
 
 def test_an_exempt_recipient_is_never_held_back_until_the_word_ends() -> None:

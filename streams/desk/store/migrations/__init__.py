@@ -1,1 +1,1 @@
-"""Migrations of what people wrote."""
+"""Alembic migrations of the people database."""

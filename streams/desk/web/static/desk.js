@@ -1,6 +1,6 @@
-// A page says so when it has stood for a minute: what it shows is no longer what is. The live list
-// is new with each message of its stream, which come every 15 s at the least; where none comes it
-// asks for the stream again, for the library does so only for one that had begun.
+// Shows a warning on a page that is older than a minute, because its content may be outdated. The
+// live list is updated by each message of its event stream, at least every 15 s. If no message comes
+// for 40 s, this script reconnects. The library reconnects only a stream that had begun.
 "use strict";
 (() => {
   const TICK_MS = 5000, SILENT_MS = 40000, OLD_MS = 60000;

@@ -1,1 +1,1 @@
-"""One module for each step, oldest first by name."""
+"""Migration steps, one module each, numbered from the oldest."""

@@ -1,4 +1,4 @@
-"""Accounts, sessions, notes, calls, appeals, proposals, holds, and what was erased."""
+"""First tables: accounts, sessions, notes, calls, appeals, proposals, holds, erased identities."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     op.create_table(
         "accounts",
         sa.Column("name", sa.String(), nullable=False),
@@ -133,7 +133,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them."""
+    """Drop the tables."""
     op.drop_table("sessions")
     op.drop_table("proposals")
     op.drop_table("notes")

@@ -1,4 +1,4 @@
-"""The time at which somebody at the desk last gave an account its password or its rights."""
+"""Add a column: the time when another person last set an account's password or roles."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Add the column; of accounts that are there nobody knows."""
+    """Add the column. It is NULL for existing accounts, because the time is not known."""
     op.add_column("accounts", sa.Column("given_ms", sa.BigInteger(), nullable=True))
 
 
 def downgrade() -> None:
-    """Drop it."""
+    """Drop the column."""
     op.drop_column("accounts", "given_ms")
