@@ -1,1 +1,1 @@
-"""Text and sender to a verdict: is it a verification code, whose, how far is it trusted."""
+"""Decide from text and sender: is a message a verification code, of whom, and how trusted."""

@@ -1,8 +1,9 @@
-"""The name of a platform in the running text, where sender and signature name nobody.
+"""Find the name of a platform in the running text, if neither sender nor signature names one.
 
-"Your Tandem code is 4829" from AUTHMSG is Tandem's: a word with a capital behind "your" or in front
-of "code", the beginning before a colon, what a Chinese text says one logs in to. A name holds no
-digits, for the digits of a text are not remembered; it earns no trust, for anybody can write it.
+"Your Tandem code is 4829" from AUTHMSG belongs to Tandem. Such a name is a word with a capital
+after "your" or before "code", a word before a colon at the beginning, or the place where a Chinese
+text says to log in. A name has no digits, because the digits of a text are masked. A name gives no
+trust, because anybody can write it.
 """
 
 from __future__ import annotations
@@ -35,17 +36,17 @@ from detectors.recognise.registry import Registry
 from detectors.recognise.scenes import price
 from detectors.recognise.uncased import between, runs, uncased
 
-_OF_GOOGLE: Final = re.compile("(?<![\\w-])G-0{5,8}(?![\\w-])")  # nobody else writes codes so
+_OF_GOOGLE: Final = re.compile("(?<![\\w-])G-0{5,8}(?![\\w-])")  # only Google writes codes so
 _BETWEEN: Final = re.compile("| |[.&'’+!-]| [&-] ")
-_SPOTS_MAX: Final = 48  # words of a text that are looked up
+_SPOTS_MAX: Final = 48  # largest number of words per text that are looked up
 _LETTERS: Final = re.compile("[^\\W\\d_]")
 _HEAD_MARK: Final = re.compile("\\W{0,2}\\s?[:：|>»\\])】-]|[.] ")
-_ENDING: Final = 3  # letters of a case's ending, at most
-_STEM_MIN: Final = 5  # letters of a name that is looked for without it
+_ENDING: Final = 3  # longest grammatical case ending, in letters
+_STEM_MIN: Final = 5  # shortest name from which an ending is removed
 _SHORT_ENDING: Final = re.compile("(?<=^[a-z]{4})(?:i|n|in|iin|an|u|a|em|od|on|il|lla|ssa)$")
-"""The endings with which a name of four letters is looked for: Woltin, Boltu."""
-_CONSONANTS: Final = re.compile("[B-DF-HJ-NP-TV-XZ]{4,9}")  # a code in letters, rather
-_NO_HEAD: Final = re.compile(" ?[!,.]")  # behind a first word that is an ordinary one
+"""Case endings that are removed from names of four letters: Woltin, Boltu."""
+_CONSONANTS: Final = re.compile("[B-DF-HJ-NP-TV-XZ]{4,9}")  # more likely a code of letters
+_NO_HEAD: Final = re.compile(" ?[!,.]")  # after a first word that is an ordinary word
 _CAPITAL_BEHIND: Final = re.compile(" [A-Z\u00c0-\u00de]")  # Free Mobile
 _INSIDE: Final = re.compile("[\u30a1-\u30fa\u30fc][\u30a1-\u30fa\u30fc]")
 _LAST: Final = re.compile("(?: [A-Z][A-Za-z]{1,11})?\\W*$")
@@ -56,17 +57,18 @@ _DIGITS_IN: Final = re.compile(
 _CODE: Final = re.compile("(?<![\\w-])0{4,8}(?![\\w-])")
 _STOP: Final = re.compile("[.!?]\\s|[\n。！？]")
 _FORBIDDEN: Final = re.compile("(?:勿|不要|不会|不會|不得|严禁|嚴禁)[^。！!；;，,\\n]{1,30}")
-"""A clause on what nobody should do: 请勿通过微信转发. Who is named there did not send it."""
+"""A clause about a forbidden action: 请勿通过微信转发 ("do not forward by WeChat"). A platform
+that is named there did not send the message."""
 
 
 def brand(registry: Registry, looked: Look) -> str | None:
-    """The key of the platform that a text names, or None.
+    """Return the key of the platform that a text names, or None.
 
-    Listed names come first, but for one that the text has in a better place; else the likeliest
-    place decides.
+    A listed name is used first, unless another name has a better place in the text. Without a
+    listed name, the name at the most likely place is used.
     """
     text = looked.cased
-    if looked.places is not None:  # digits in words, or of other scripts
+    if looked.places is not None:  # digits written as words or in other scripts
         pairs = zip(text, looked.folded, strict=True)
         text = "".join(["0" if folded == "0" else letter for letter, folded in pairs])
     if looked.bracketed:
@@ -93,9 +95,10 @@ def brand(registry: Registry, looked: Look) -> str | None:
 
 
 def _with_digits(text: str) -> str | None:
-    """Return a name with digits in a name's place, beside a code: Bet365 of "Your Bet365 code".
+    """Return a name with digits: Bet365 in "Your Bet365 code is 4829". None if there is none.
 
-    The digits are masked, so names that differ in them alone share a key.
+    The text must also have a code. The digits of the name are masked, so names that differ only in
+    digits share a key.
     """
     for found in _DIGITS_IN.finditer(text) if _CODE.search(text) else ():
         start, end = found.span()
@@ -106,16 +109,16 @@ def _with_digits(text: str) -> str | None:
 
 
 def _later(text: str) -> Iterator[str]:
-    """Names by their places, looked for only where no better one was found."""
+    """Yield names by their places. They are searched only if no better name was found."""
     yield from (place.name for place in capitals(text))
     yield from small(text)
     yield from between(text)
 
 
 def _as_key(registry: Registry, name: str) -> str | None:
-    """The platform's key for a name of the text; None if it is no name but what a code is called.
+    """Return the platform key for a name in the text.
 
-    Nor may it hold digits.
+    Returns None for words that name codes, for names with digits, and for unusual lengths.
     """
     key = name_key(name)
     if names_a_code(name) or not 2 <= len(key) <= 24 or any(letter.isdigit() for letter in key):
@@ -124,10 +127,10 @@ def _as_key(registry: Registry, name: str) -> str | None:
 
 
 def _rival(registry: Registry, text: str, head: list[str], listed_: Place) -> str | None:
-    """The key of a name that stands in a better place than the listed one, which may be a channel.
+    """Return the key of a name at a better place than the listed name, which may be a channel.
 
-    Who writes stands first: of places that are as good the earlier one counts if a sentence ends
-    between the two, or if the later one is where something is paid.
+    The author of a text is usually named first. If two places are equally good, the earlier one
+    counts if a sentence ends between them, or if the later one is the place of a payment.
     """
     if listed_.worth >= CERTAIN or _LETTERS.search(text, 0, listed_.start) is None:
         return None
@@ -148,11 +151,12 @@ def _rival(registry: Registry, text: str, head: list[str], listed_: Place) -> st
 
 
 def _from_list(registry: Registry, text: str) -> Place | None:
-    """The listed or registered name that stands where names do, else any other one.
+    """Return the listed or registered name at the most likely place of a text, or None.
 
-    Names of up to three words, whatever their capitals; an ordinary word such as "line" only with a
-    capital and in a name's place, and nothing behind an amount of money, which is where the money
-    goes, nor what is only a way to send something.
+    A name has up to three words, with or without capitals. An ordinary word such as "line" counts
+    only with a capital and at a typical place of a name. A name after an amount of money is usually
+    the receiver of the money and does not count, nor does a name that is only a way to send
+    something.
     """
     best: Place | None = None
     for start, end, key in _spots(registry, text):
@@ -172,7 +176,7 @@ def _from_list(registry: Registry, text: str) -> Place | None:
             greeted = is_greeted(text, start, end) or (first and _NO_HEAD.match(text, end))
             worth -= 4 if small or greeted else 1
         elif worth == 0 and key not in WORDS["channels"]:
-            worth = 1  # wherever it stands
+            worth = 1  # at any other place
         if worth <= SURE and is_channel(text, start, key):
             continue
         if worth > 0 and (best is None or worth > best.worth):
@@ -181,7 +185,7 @@ def _from_list(registry: Registry, text: str) -> Place | None:
 
 
 def _spots(registry: Registry, text: str) -> Iterator[tuple[int, int, str]]:
-    """Each listed or registered name in a text: where it begins, where it ends, and its key."""
+    """Yield start, end and key of each listed or registered name in a text."""
     names, known = listed().names, registry.signatures
     words = list(islice(ANY_WORD.finditer(text), _SPOTS_MAX))
     keys = [_spelled(word[0]) for word in words]
@@ -191,7 +195,7 @@ def _spots(registry: Registry, text: str) -> Iterator[tuple[int, int, str]]:
             key = "".join(keys[at : at + count])
             if count == 1 and key not in names and words[at][0][0].isupper():
                 key = _stem(text, words[at], key)
-            # looked up first: of most words that is all
+            # The lookup comes first, because most words are no names.
             if not (key in names or key in known) or key.isdigit() or len(key) <= 1:
                 continue
             if at + count <= len(words) and all(
@@ -212,15 +216,18 @@ def _spots(registry: Registry, text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _spelled(word: str) -> str:
-    """A word as a name's key has it; one that only folds to a name is left as it is written."""
+    """Return a word in the spelling of a name's key.
+
+    Words that equal a name only after folding are listed in `unfolded` and are not folded.
+    """
     lower = word.lower()
     return lower if lower.isascii() or lower in WORDS["unfolded"] else fold(word)
 
 
 def _stem(text: str, word: re.Match[str], key: str) -> str:
-    """A listed name without the ending of a case: Telegramu, Googleov; else what was given.
+    """Return the listed name of a word with a case ending (Telegramu, Googleov), else `key`.
 
-    A word in front of another capital has none: Robin Hollow is not Robi's.
+    A word before another capital has no case ending: "Robin Hollow" does not name "Robi".
     """
     names, ordinary = listed().names, listed().ordinary
     stems = (
@@ -234,6 +241,6 @@ def _stem(text: str, word: re.Match[str], key: str) -> str:
 
 
 def _paid(text: str, name: str) -> bool:
-    """Tell if a name stands behind an amount of money."""
+    """Return whether a name follows an amount of money."""
     at = text.find(name)
     return at > 0 and AMOUNT.search(text, max(0, at - AMOUNT_CHARS), at) is not None

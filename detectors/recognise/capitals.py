@@ -1,4 +1,7 @@
-"""Names written with capitals or in front of a colon, and the points for their places."""
+"""Find platform names with capitals, or before a colon, and give points for their places.
+
+The points say how typical a place is for the name of a platform, for example before "code".
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,14 @@ from detectors.recognise.fold import fold, name_key
 from detectors.recognise.names import NO_CHINESE, WORDS, is_a_codes, is_plain, is_stop, listed
 from detectors.recognise.traps import names_other
 
-_NAME_WORDS: Final = 3  # of one name
+_NAME_WORDS: Final = 3  # largest number of words in a name
 FIRST_CHARS: Final = 6
-_APART: Final = 3  # characters between a title and a name, less than that
-_NAMES_MAX: Final = 24  # words with a capital that are looked at
+_APART: Final = 3  # a title and its name have fewer characters between them
+_NAMES_MAX: Final = 24  # largest number of words with a capital that are used
 
 
 def _capitals(first: int, last: int) -> str:
-    """The capitals of a block of letters, for a class: small ones stand between them."""
+    """Return the capitals in a range of code points, for a character class."""
     return "".join(chr(point) for point in range(first, last + 1) if chr(point).isupper())
 
 
@@ -34,9 +37,9 @@ _CAPITAL: Final = re.compile(  # Tandem, eBay, O'Neil, AT&T, ID.me, Šljivo; В�
 ANY_WORD: Final = re.compile(  # "n'est" and "don't" are one word
     f"(?:[{LATIN}]{{1,2}}['’](?=[a-z]{{2}}))?[0-9{LATIN}]+|[^\\W_0-9{LATIN}]+"
 )
-SURE: Final = 4  # points of a name that stands where names do
-CERTAIN: Final = 7  # with such words on both sides: no other name can be more than that
-_BEHIND_NAME: Final = re.compile(  # of a first word that is a name
+SURE: Final = 4  # points of a name at a typical place
+CERTAIN: Final = 7  # points with typical words on both sides; nothing is more certain
+_BEHIND_NAME: Final = re.compile(  # follows a first word that is a name
     "\\W{0,2}\\s?[:：|>»\\])】\n-]|[.,] |\\s[\u2600-\u27bf\U0001f000-\U0001faff]"
     "|(?: here!?|['’]s)?[ -](?:here|(?:her|hier)[.!]|one[ -]?time|login"
     "|log-?in|sign-?in|verification|security|secure"
@@ -69,7 +72,7 @@ _SMALL: Final = tuple(
 _HELLO: Final = re.compile(" ?[!,]")
 _LAST_SENTENCE: Final = re.compile("[^.!?\n。！？]*$")
 _SENTENCE_CHARS: Final = 96
-_WAYS: Final = 5  # words behind "by" that may be ways: by email, phone, SMS or WhatsApp
+_WAYS: Final = 5  # words after "by" that can be channels: by email, phone, SMS or WhatsApp
 _CASE: Final = re.compile("['’][a-z\u00e0-\u024f]{1,4}$")  # Instagram'a
 _TAILS: Final = frozenset({"pago", "pay", "now", "go"})
 _JOINT: Final = re.compile(" (?:of |& |['’]n )?|-|&")
@@ -86,11 +89,11 @@ _OTHER_SCRIPT: Final = re.compile("\\s[\"'“«„(]?(?![A-Za-z\u00c0-\u024f\u1e
 _SPACED: Final = re.compile("[\u0531-\u0dff\u10d0-\u135f\uac00-\ud7af]")
 _UNCASED: Final = re.compile("[\u0531-\u1fff\u3040-\u9fff\uac00-\ud7af]")
 _LAST_LATIN: Final = "\u024f"
-_SIGNS_MAX: Final = 28  # characters of a name at the end
+_SIGNS_MAX: Final = 28  # longest name at the end of a text, in characters
 _SIGNS_AFTER: Final = 4
 _BEFORE_LAST: Final = re.compile("(?:[.!?)。！？\n]|\\s[-\u2013\u2014])[\\s-]{0,3}$")
 _SIGNS: Final = "\u0900-\u0dff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
-"""Scripts whose vowel signs are no letters to `\\w`."""
+"""Scripts whose vowel signs are not matched by `\\w`."""
 _HEAD: Final = re.compile(
     f"\\W{{0,6}}(?:<#>\\s?)?([^\\W\\d_][\\w{_SIGNS} .&'’+-]{{1,23}}?)"
     "\\s?(?:[:：|>»៖፡]|\\s[-\u2013\u2014~])"
@@ -102,7 +105,7 @@ _FIRST_OTP: Final = re.compile(
 
 
 class Place(NamedTuple):
-    """A name where it stands in a text, or the key of a listed one, and the points for it."""
+    """A name, or the key of a listed name, with its place in a text and its points (`worth`)."""
 
     worth: int
     start: int
@@ -111,9 +114,9 @@ class Place(NamedTuple):
 
 
 def is_channel(text: str, start: int, key: str) -> bool:
-    """Tell if a name stands as a way to send something, or where something is not to be done.
+    """Return whether a name is used as a channel, or in a sentence about what never happens.
 
-    "We never ask for it by email, WhatsApp or phone."
+    Example: "We never ask for it by email, WhatsApp or phone."
     """
     if key not in WORDS["channels"]:
         return False
@@ -124,7 +127,7 @@ def is_channel(text: str, start: int, key: str) -> bool:
 
 
 def small(text: str) -> list[str]:
-    """The small word between "your" and "code", in the languages that write so: "your ofo code"."""
+    """Return lowercase names between words such as "your" and "code": "your ofo code"."""
     return [
         found[1]
         for pattern in _SMALL
@@ -135,7 +138,7 @@ def small(text: str) -> list[str]:
 
 
 def head(text: str) -> list[str]:
-    """Find what stands before a colon or a dash at the beginning, or "code" as first word."""
+    """Return the name before a colon or dash at the beginning, or the first word before "code"."""
     if found := _FIRST_OTP.match(text):
         return [] if is_stop(found[1]) else [found[1]]
     found = _HEAD.match(text)
@@ -156,17 +159,17 @@ def head(text: str) -> list[str]:
 
 
 def _goes_with(word: str) -> bool:
-    """Tell if a word without capitals is one that stands behind a name: login, code."""
+    """Return whether a word, in a script without capitals, describes a name: login, code."""
     return not word.isascii() and _UNCASED.match(word) is not None and is_plain(word)
 
 
 def _all_plain(words: list[str]) -> bool:
-    """Tell if a head in a script with blanks and without capitals is made of known words alone."""
+    """Return whether a head consists of ordinary words, in a script with spaces and no capitals."""
     return _SPACED.match(words[0]) is not None and all(map(is_plain, words))
 
 
 def capitals(text: str) -> list[Place]:
-    """Names in letters with capitals, the likeliest first."""
+    """Return names with capitals, the most likely first."""
     words = list(islice(_CAPITAL.finditer(text), _NAMES_MAX))
     told: list[Place] = []
     at = 0
@@ -181,20 +184,23 @@ def capitals(text: str) -> list[Place]:
 
 
 def _begins_none(text: str, words: list[re.Match[str]], at: int) -> bool:
-    """Tell if no name begins with a word: an ordinary one, a title, who is greeted at the head."""
+    """Return whether no platform name begins with this word.
+
+    The word is an ordinary word, a title, or the name of the greeted person at the beginning.
+    """
     word, end = words[at][0], words[at].end()
     if is_stop(word):
         return True
     if words[at].start() <= FIRST_CHARS and (
         word.endswith("!") or (word[1:].islower() and _HELLO.match(text, end))
     ):
-        return True  # Lena, your code; but SpesaFresca is nobody's name
+        return True  # "Lena, your code"; but "SpesaFresca" is not a person's name
     close = at + 1 < len(words) and words[at + 1].start() - end < _APART
     return close and _addresses(word)  # Halo Siti, Dr. Patel
 
 
 def _end(text: str, words: list[re.Match[str]], at: int) -> int:
-    """The word with which the name that begins at one ends, as a slice has it."""
+    """Return the end (exclusive word index) of the name that begins at a word."""
     stop = at + 1
     house = _HOUSES.fullmatch(fold(words[at][0])) is not None
     while stop < min(len(words), at + _NAME_WORDS) and _continues(words[stop][0]):
@@ -209,12 +215,12 @@ def _end(text: str, words: list[re.Match[str]], at: int) -> int:
 
 
 def _place(text: str, start: int, end: int) -> Place | None:
-    """A run of capitals with its points; None if it names no platform where it stands."""
+    """Return a run of words with capitals and its points, or None if it names no platform."""
     name = _CASE.sub("", text[start:end])
     worth = likely(text, start, end)
     last = worth <= 1 and signs(text, start, end)
     if last:
-        worth = 1  # as good as a name anywhere, of which the first counts
+        worth = 1  # like a name at any place; of these the first counts
     elif worth <= 1 and (_begins(text, start, end) or is_greeted(text, start, end)):
         return None
     if worth <= SURE and is_channel(text, start, name_key(name)):
@@ -225,25 +231,25 @@ def _place(text: str, start: int, end: int) -> Place | None:
 
 
 def is_greeted(text: str, start: int, end: int) -> bool:
-    """Tell if a word is who the text is for: "Hi Tim, your code"."""
+    """Return whether a word is the greeted person: "Hi Tim, your code"."""
     before = _HELLO.match(text, end) and _WORD_BEFORE.search(text, max(0, start - 20), start)
     return before is not None and fold(before[1]) in WORDS["greetings"]
 
 
 def _begins(text: str, start: int, end: int) -> bool:
-    """Tell if a word has its capital only because a sentence begins with it: "Enter 4829"."""
+    """Return whether a word has a capital only because it begins a sentence: "Enter 4829"."""
     word = text[start:end]
     if " " in word or not word[1:].islower():
         return False
     ordinary = name_key(word) in listed().ordinary
     mark = not ordinary and start <= FIRST_CHARS and _BEHIND_NAME.match(text, end)
     if word[0] <= _LAST_LATIN and _OTHER_SCRIPT.match(text, end):
-        return False  # Krisha хабарландыруын: nobody writes a sentence so
+        return False  # "Krisha хабарландыруын": a Latin word before another script is a name
     return not mark and _SENTENCE.search(text, max(0, start - 4), start) is not None
 
 
 def _addresses(word: str) -> bool:
-    """Tell if a word stands in front of the name of a person."""
+    """Return whether a word is a greeting or title, which precedes the name of a person."""
     body = fold(word)
     return body in WORDS["greetings"] or body in WORDS["titles"]
 
@@ -261,7 +267,7 @@ _SENTENCE: Final = re.compile("(?:^|[.!?:\\n。！？]\\s{0,2})\\W{0,2}$")
 
 
 def likely(text: str, start: int, end: int) -> int:
-    """Points for a word with a capital as a platform's name, by the words around it."""
+    """Return the points of a word with a capital as a platform's name, by the words around it."""
     before = _WORD_BEFORE.search(text, max(0, start - 20), start)
     after = _WORD_AFTER.match(text, end, min(len(text), end + 24))
     worth = 1
@@ -272,13 +278,13 @@ def likely(text: str, start: int, end: int) -> int:
         if word in WORDS["after"] or _CODE_WORD.match(word):
             worth += 3
     first = _SENTENCE.search(text, max(0, start - 4), start) is not None
-    if worth == 1 and first:  # as any first word, but who writes may stand first in all
+    if worth == 1 and first:  # the author may be first in the text
         worth = 0 if start > FIRST_CHARS else 1
     return worth + 2 * (text.count(text[start:end]) > 1)
 
 
 def signs(text: str, start: int, end: int) -> bool:
-    """Tell if a name is all that stands behind the last sentence: who writes."""
+    """Return whether a name alone follows the last sentence, as a signature does."""
     return (
         start > FIRST_CHARS
         and end - start <= _SIGNS_MAX

@@ -1,10 +1,13 @@
-"""The clues that the linear model weighs beside pieces of a text: words, and what is near numbers.
+"""Compute the linear model's second group of features ("clues"): words, and the context of numbers.
 
-A text is cut into words, numbers and marks. Three families of clues are hashed from them: words and
-pairs of them; which words stand up to three places before and behind each number, told with its
-length and without; and the shapes around numbers, which need no language: a word is short, long,
-with a capital, or all in capitals. "text STOP to 85069" has the shape of a number to reply to in
-any alphabet.
+A text is split into tokens: words, numbers and punctuation marks. Clues of three families are
+hashed from them:
+
+- words and pairs of words;
+- the words up to three places before and after each number, with and without the number's length;
+- the shapes around numbers: a word is short, long, with a capital, or all in capitals. Shapes need
+  no knowledge of the language. "text STOP to 85069" has the shape of a number to reply to in any
+  alphabet.
 """
 
 from __future__ import annotations
@@ -24,89 +27,93 @@ Hashes = NDArray[np.uint32]
 
 FAMILIES: Final = ("words", "near numbers", "shapes")
 PER_TOKEN: Final = 3
-"""Clues of words that one token begins."""
+"""Number of word clues that begin at one token."""
 PER_NUMBER: Final = 20
-"""About as many clues of its neighbours as a number has: what their sum is weighed down by."""
+"""Approximate number of clues about the neighbours of a number. The sum of the weights is divided
+by a root of it."""
 SHAPES_PER_NUMBER: Final = 15
-"""The same for shapes: a number is in two runs of two, three of three, up to five of five."""
-_REACH: Final = 3  # tokens on either side of a number that are looked at
-_RUN: Final = 5  # tokens of the longest run of shapes
-_SHORT: Final = 3  # letters of a short word
-_OF_MARK: Final = np.uint32(8)  # in shapes, over the names of words
+"""The same for shapes: a number is in two runs of two tokens, up to five runs of five."""
+_REACH: Final = 3  # tokens on each side of a number that are used
+_RUN: Final = 5  # tokens in the longest run of shapes
+_SHORT: Final = 3  # a short word has at most so many letters
+_OF_MARK: Final = np.uint32(8)  # added to a mark's code point, so that it differs from word shapes
 _ALONE_SHAPE: Final = np.uint32(5)
 
 _MIX: Final = np.uint32(0x9E3779B1)  # as in `grams`
 _LAST: Final = np.uint32(0x85EBCA6B)
 _FOLD_BITS: Final = np.uint32(15)
-_PLANE: Final = 1 << 16  # letters beyond are marks: emoji, and rare ideographs
+_PLANE: Final = 1 << 16  # characters above count as marks: emoji and rare ideographs
 
 _ALONE: Final = ((0x3041, 0x3096), (0x3400, 0x9FFF))
-"""Kana and Chinese letters: there are no blanks between words, so each is a token by itself."""
+"""Kana and Chinese characters. Each is a token, because there are no spaces between words."""
 
 _BLANK, _LETTER, _DIGIT, _MARK = range(4)
 _CLASSES: Final = 3
-_HIGH: Final = 4  # a bit beside the class: a capital
-_WRITTEN_ON: Final = 8  # another, over that: of a script without blanks
+_HIGH: Final = 4  # an additional bit: a capital
+_WRITTEN_ON: Final = 8  # an additional bit: a script without spaces
 _UNKNOWN: Final = 255
 SHAPE_NAMES: Final = ("word", "short word", "Capital", "CAPS", "CAPITALS", "汉")
-"""Looks of words, in the order of their numbers."""
+"""Names of the shapes of words, indexed by the number of the shape."""
 
 
 class Clue(NamedTuple):
-    """Clues of one form in many texts: whose, where in the table, and of which tokens."""
+    """All clues of one form in many texts."""
 
-    family: int  # of FAMILIES
-    form: str  # how it is told: `{0}` and `{1}` are tokens
-    at: slice | Ints  # of which token each is reckoned: it and the edge behind it are one text's
-    place: Ints
-    tokens: tuple[slice | Ints, ...]
+    family: int  # index in FAMILIES
+    form: str  # description; `{0}` and `{1}` are tokens
+    at: slice | Ints  # token to which each clue belongs; the token is in the clue's text
+    place: Ints  # index of each clue in the table of weights
+    tokens: tuple[slice | Ints, ...]  # tokens of each clue
 
 
 class _Clues(NamedTuple):
-    """Clues of several forms that are reckoned of the same tokens, hashed in one go.
+    """Clues of several forms for the same tokens, hashed in one step.
 
-    A text by itself has few tokens: a call of numpy costs more than what it does with them.
+    A single text has few tokens, so the number of numpy calls decides the cost.
     """
 
     family: int
     forms: tuple[str, ...]
     at: slice | Ints
     place: Ints  # (forms, tokens)
-    beside: Sequence[slice | Ints] | Ints  # the tokens that the forms are made of
-    of: tuple[tuple[int, ...], ...]  # each form of which of them, in order
+    beside: Sequence[slice | Ints] | Ints  # tokens that the forms use
+    of: tuple[tuple[int, ...], ...]  # for each form, the indices in `beside`, in order
 
 
 class Tokens(NamedTuple):
-    """The tokens of texts, an edge between and around them."""
+    """The tokens of texts. NUL tokens ("edges") are before, between and after the texts."""
 
-    word: Hashes  # of what stands there
-    shape: Hashes  # what it looks like: a number of SHAPE_NAMES, or a character over _OF_MARK
-    start: Ints  # its first character in the view
-    numbers: Ints  # which tokens are numbers
-    texts: Ints  # whose each number is
-    edges: Ints  # which tokens are edges
+    word: Hashes  # hash of each token
+    shape: Hashes  # shape of each token: index in SHAPE_NAMES, or code point plus _OF_MARK
+    start: Ints  # index of each token's first character in the view
+    numbers: Ints  # indices of tokens that are numbers
+    texts: Ints  # text of each number
+    edges: Ints  # indices of tokens that are edges
 
     def owners(self) -> Ints:
-        """The text that each token is of (n,); an edge belongs to the text before it."""
+        """Return the text of each token (n,). An edge belongs to the text before it."""
         return np.maximum(self.edges.searchsorted(np.arange(len(self.word))) - 1, 0)
 
 
 @cache
 def _known() -> NDArray[np.uint8]:
-    """A table of the first plane, and one entry for what is beyond, that `_seen_as` fills in."""
+    """Return the table that `_seen_as` fills: one entry per character of Unicode's first plane.
+
+    One more entry is for all characters beyond this plane.
+    """
     table = np.full(_PLANE + 1, _UNKNOWN, np.uint8)
     table[_PLANE] = _MARK
     return table
 
 
 def _seen_as(letters: Hashes) -> NDArray[np.uint8]:
-    """The class of each character: blank, part of a word, digit, mark; and bits beside it.
+    """Return the class of each character (space, letter, digit, mark) with its additional bits.
 
-    Looked up in Unicode's tables when a character first comes: all 65,536 of them take longer than
-    a thousand texts.
+    A character is looked up in Unicode's tables at its first use. Looking up all 65,536 characters
+    would take longer than reading a thousand texts.
     """
     table = _known()
-    seen = table.take(letters, mode="wrap")  # unchecked: there is no higher one
+    seen = table.take(letters, mode="wrap")  # no bounds check: no index is higher
     new = seen == _UNKNOWN
     if new.any():
         for point in set(letters[new].tolist()):
@@ -128,19 +135,19 @@ def _class(point: int) -> int:
 
 @cache
 def _powers() -> Hashes:
-    """Odd numbers by which letters are told by their place in a word; long words repeat them."""
+    """Return odd factors for the letters of a word by their place. They repeat after 64 letters."""
     return np.cumprod(np.full(64, _MIX, np.uint32), dtype=np.uint32)
 
 
 def _mixed(hashes: Hashes) -> Hashes:
     mixed: Hashes = hashes >> _FOLD_BITS
-    mixed ^= hashes  # in place: each call makes one array
+    mixed ^= hashes  # in place, so that each call creates one array
     mixed *= _LAST
     return mixed
 
 
 def tokens(seen: View) -> Tokens:
-    """The tokens of texts."""
+    """Split texts into tokens."""
     seen_as = _seen_as(np.minimum(seen.letters, _PLANE))
     kinds = seen_as & _CLASSES
     letter = kinds == _LETTER
@@ -161,9 +168,9 @@ def tokens(seen: View) -> Tokens:
 
 
 def _of_letters(seen: View, letter: NDArray[np.bool_], start: Ints) -> tuple[Hashes, Hashes]:
-    """Words of letters, by where each starts: their sums, and what they look like."""
+    """Return the hash sum and the shape of each word. `start` are the words' first characters."""
     at = letter.nonzero()[0]
-    length = (letter[:-1] > letter[1:]).nonzero()[0] + 1 - start  # behind all letters is an edge
+    length = (letter[:-1] > letter[1:]).nonzero()[0] + 1 - start  # an edge follows all letters
     of_each = length.cumsum() - length
     inside = (at - start.repeat(length)) & 63
     word = np.add.reduceat(
@@ -181,13 +188,13 @@ def _of_letters(seen: View, letter: NDArray[np.bool_], start: Ints) -> tuple[Has
 
 
 def _begun(*forms: int) -> Hashes:
-    """The beginnings of the hashes of forms, one row for each."""
+    """Return the initial hashes of forms, one row per form."""
     hashes = np.asarray(forms, np.uint32)[:, np.newaxis] * _LAST
     return (hashes ^ (hashes >> _FOLD_BITS)) * _MIX
 
 
 def _with(hashes: Hashes, part: Hashes) -> Hashes:
-    """Hashes with one more token behind those that they have."""
+    """Return hashes extended by one more token."""
     longer: Hashes = hashes >> _FOLD_BITS
     longer ^= hashes
     longer *= _MIX
@@ -196,7 +203,7 @@ def _with(hashes: Hashes, part: Hashes) -> Hashes:
 
 
 def _places(hashes: Hashes) -> Ints:
-    """Places in the second half of the table."""
+    """Return the indices of hashes in the second half of the table of weights."""
     place = _mixed(hashes)
     place >>= np.uint32(32 - HASH_BITS)
     place += np.uint32(1 << HASH_BITS)
@@ -204,7 +211,7 @@ def _places(hashes: Hashes) -> Ints:
 
 
 def clues(told: Tokens) -> Iterator[Clue]:
-    """The clues of texts, one form after another."""
+    """Yield the clues of texts, one form after another."""
     for several in _several(told):
         for form, place, of in zip(several.forms, several.place, several.of, strict=True):
             tokens = tuple(several.beside[each] for each in of)
@@ -225,7 +232,7 @@ def _words(told: Tokens) -> Iterator[_Clues]:
     word = told.word
     count = len(word)
     hashes = _OF_WORDS + word
-    second = np.zeros((2, count), np.uint32)  # the word behind it, and the one behind that
+    second = np.zeros((2, count), np.uint32)  # the next word, and the word after the next
     second[0, :-1] = word[1:]
     second[1, :-2] = word[2:]
     hashes[1:] = _with(hashes[1:], second)
@@ -262,11 +269,12 @@ _NEAR_OF: Final = (
     (0, 3),
     (6, 0, 3),
 )
-"""Of the tokens before a number (0 to 2), behind it (3 to 5), and the number (6), as hashed."""
+"""The tokens of each form, in the order of hashing: 0 to 2 before a number, 3 to 5 after it, 6 the
+number itself."""
 _FIRST: Final = np.asarray([of[0] for of in _NEAR_OF])
-_PAIRS: Final = 2 * _REACH  # the first of the forms of two tokens, behind those of one
+_PAIRS: Final = 2 * _REACH  # index of the first form with two tokens
 _SECOND: Final = np.asarray([of[1] for of in _NEAR_OF[_PAIRS:]])
-_NEAR_TOLD: Final = (  # as the forms tell them: the number last
+_NEAR_TOLD: Final = (  # the same in the order of the descriptions: the number is last
     *_NEAR_OF[:_PAIRS],
     *((each, number) for number, each in _NEAR_OF[_PAIRS : 2 * _PAIRS]),
     *_NEAR_OF[2 * _PAIRS : -1],
@@ -288,7 +296,7 @@ def _near_numbers(told: Tokens) -> _Clues:
     return _Clues(1, _NEAR_FORMS, at, _places(hashes), beside, _NEAR_TOLD)
 
 
-_OF_SHAPES: Final = _begun(*range(64, 64 + _RUN + 1))  # none of one: that is 64
+_OF_SHAPES: Final = _begun(*range(64, 64 + _RUN + 1))  # 64 is for single shapes
 _RUNS: Final = np.arange(2, _RUN + 1)[:, np.newaxis]
 _RUN_FORMS: Final = tuple(" ".join(f"{{{at}}}" for at in range(run)) for run in range(2, _RUN + 1))
 _RUN_OF: Final = tuple(tuple(range(run)) for run in range(2, _RUN + 1))
@@ -304,28 +312,31 @@ def _shapes(told: Tokens) -> Iterator[_Clues]:
     yield _Clues(2, ("{0}",), every, own, (every,), ((0,),))
     if not len(told.numbers):
         return
-    # The runs that hold a number begin at it, or up to a run's length before it.
-    before = np.append(-1, told.numbers[:-1])  # the number before each
-    ahead, number = (told.numbers - _STEPS > before).nonzero()  # tokens to the next number
+    # A run with a number begins at the number, or less than a run's length before it.
+    before = np.append(-1, told.numbers[:-1])  # previous number of each number
+    ahead, number = (told.numbers - _STEPS > before).nonzero()  # `ahead`: tokens to the number
     first = told.numbers[number] - ahead
     tokens = np.minimum(first + _STEPS, count - 1)
     shapes = shape[tokens]
     hashes = _OF_SHAPES[2:] + shapes[0]
     for at in range(1, _RUN):
-        longer = hashes[max(0, at - 1) :]  # the runs that go on
+        longer = hashes[max(0, at - 1) :]  # runs that are longer than `at`
         longer[:] = _with(longer, shapes[at])
     place = _places(hashes)
     last = first + _RUNS - 1
     behind = told.texts[number]
     behind += first >= told.edges[behind]
-    edge = told.edges[behind]  # that no run reaches over
+    edge = told.edges[behind]  # no run may cross this edge
     np.copyto(place, NOWHERE, where=(last > edge) | (ahead >= _RUNS))
     yield _Clues(2, _RUN_FORMS, first + 1, place, tokens, _RUN_OF)
 
 
 def weighed_down(told: Tokens, texts: int) -> NDArray[np.float64]:
-    """Divisors of each family's sum, of each text: the root of how many clues it may have."""
-    own = told.edges[1:] - told.edges[:-1] - 1  # between two edges
+    """Return the divisors (families, texts) of the sums of clues.
+
+    A divisor is the square root of the number of clues that the text can have in the family.
+    """
+    own = told.edges[1:] - told.edges[:-1] - 1  # tokens of each text
     numbers = np.maximum(np.bincount(told.texts, minlength=texts), 1)
     may = np.empty((len(FAMILIES), texts))
     may[0] = PER_TOKEN * np.maximum(own, 1)
@@ -335,12 +346,15 @@ def weighed_down(told: Tokens, texts: int) -> NDArray[np.float64]:
 
 
 def sums(seen: View, weights: NDArray[np.int8]) -> NDArray[np.float64]:
-    """The sum of the weights of each text's clues, each family weighed down by what it may have."""
+    """Return the sum of the weights of each text's clues (n,).
+
+    The sum of each family is divided by `weighed_down`.
+    """
     told = tokens(seen)
-    # Of what each token begins: of one family 20 weights at most, far from 16 bits' end.
+    # A token has at most about 20 weights per family, so 16 bits are enough.
     total = np.zeros((len(FAMILIES), len(told.word) + 1), np.int16)
     for several in _several(told):
-        added = weights.take(several.place, mode="wrap")  # unchecked
+        added = weights.take(several.place, mode="wrap")  # no bounds check
         one = len(added) == 1
         total[several.family, several.at] += (
             added[0] if one else np.add.reduce(added, axis=0, dtype=np.int16)
@@ -350,7 +364,7 @@ def sums(seen: View, weights: NDArray[np.int8]) -> NDArray[np.float64]:
 
 
 def described(seen: View) -> Iterator[tuple[str, int, float]]:
-    """Each clue of one text in words, its place, and what its weight is divided by."""
+    """Yield each clue of one text: its description, its index in the table, and its divisor."""
     told = tokens(seen)
     text = "".join(map(chr, seen.letters.tolist()))
     ends = [*told.start[1:].tolist(), len(text)]

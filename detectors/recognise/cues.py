@@ -1,4 +1,4 @@
-"""The number that no word names outright: a code by the cues that come together for it."""
+"""Find a code that no word names directly, by several cues together."""
 
 from __future__ import annotations
 
@@ -32,13 +32,17 @@ _OF_LETTERS: Final = 40  # characters between a name and a code of letters and d
 def supported(
     body: str, found: list[Number], words: list[Word], scripts: list[Script]
 ) -> list[tuple[str, Number]]:
-    """The number that no word names outright but that several cues support; empty if none is.
+    """Return the number that several cues support as ("supported", number), or an empty list.
 
-    A name for codes nearby counts two, a weak name one; what a code is for, how it is to be kept,
-    where it is to be typed in count one each, and so does one of these: "is", a line of its own,
-    the first place in the text, a colon behind what it is for. That something is to be confirmed
-    with the number counts two. Three make a code; for a weak name in another scene it takes five.
-    What a warning of criminals tells of keeping codes does not count.
+    Cues give points:
+
+    - a name for codes near the number: two; a weak name: one;
+    - the purpose of a code, a request for secrecy, the place to type it in: one each;
+    - "is", a line of its own, the first place in the text, or a colon after the purpose: one;
+    - something is confirmed with the number: two.
+
+    Three points make a code. With a weak name in another scene, five points are needed. A request
+    for secrecy in a warning of criminals does not count.
     """
     naming = [word for word in words if word.kind in NAMING]
     likely: list[tuple[int, bool, Number]] = []
@@ -84,12 +88,12 @@ def supported(
 
 
 def _led(lead: str, scripts: list[Script]) -> bool:
-    """Tell if what leads to a number tells what it is for and ends in a colon: "To pay: 482913"."""
+    """Return whether the text before a number is a purpose with a colon: "To pay: 482913"."""
     return _INTRODUCED.search(lead) is not None and cues_of(lead, scripts)[0]
 
 
 def _introduced(body: str, number: Number, naming: list[Word], start: int) -> bool:
-    """Tell if a name leads to a number: by "is", or with only whose code it is in between."""
+    """Return whether a name introduces a number, by "is" or by words such as "for your"."""
     before = [word for word in naming if start <= word.start and word.end <= number.start]
     return bool(before) and (
         FOR_WHOM.fullmatch(body, before[-1].end, number.start) is not None
@@ -98,7 +102,10 @@ def _introduced(body: str, number: Number, naming: list[Word], start: int) -> bo
 
 
 def _placed(body: str, number: Number, naming: list[Word], start: int, end: int) -> bool:
-    """Tell if a number stands where codes do: first in its sentence, introduced, or by a name."""
+    """Return whether a number is at a typical place of a code.
+
+    Such places are the beginning of its sentence, after an introduction, and near a name for codes.
+    """
     if number.sure:
         return (
             not _WORDY.search(body, start, number.start)

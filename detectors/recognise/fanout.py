@@ -1,8 +1,8 @@
-"""Senders that many platforms share, told by how many names their codes' texts hold. Pure.
+"""Find senders that many platforms share, by the number of names in the texts of their codes.
 
-A list of such senders ships (`data/brands.toml`); an aggregator's short name in one country is on
-no list. What is counted here only proposes: a recogniser that learned from traffic would answer
-differently in each partition and after each restart, and an answer is shared by template.
+A list of such senders is shipped (`data/brands.toml`), but it does not have every aggregator of
+every country. The counts here are only proposals for the operator. A recogniser that learned from
+traffic would give other answers in each partition and after each restart.
 """
 
 from __future__ import annotations
@@ -21,32 +21,36 @@ from detectors.recognise.reading import excerpt, look
 from detectors.recognise.registry import Line, Registry
 
 NAMES_LEAST: Final = 8
-"""Names from which a sender is called shared. Chosen: a bank's own codes name the shops where one
-pays, and of its templates a handful at most do so without naming the bank."""
+"""Smallest number of names with which a sender counts as shared. Chosen: a bank's own codes name
+the shops of payments, but only a few of its templates do so without naming the bank."""
 SHARE_MOST: Final = 0.4
-"""Share of the texts with a name that the most frequent name may have: else the sender is its."""
+"""Largest share of the most frequent name among the texts with a name. With a larger share, the
+sender belongs to this name."""
 SENDERS_MAX: Final = 4_096
 TEMPLATES_MAX: Final = 128
-"""Templates of one sender that are read: with a hundred it is known."""
+"""Largest number of templates that are read per sender. About a hundred are enough to decide."""
 
 
 @dataclass(slots=True)
 class _Sent:
-    """The codes of one sender that were seen."""
+    """The observed codes of one sender."""
 
     templates: set[int] = field(default_factory=set)  # CRC-32 of masked texts
-    names: Counter[str] = field(default_factory=Counter)  # named by them, one each
+    names: Counter[str] = field(default_factory=Counter)  # templates per platform key
 
 
 class FanOut:
-    """Counts the names in codes' texts, by sender. Bounds: 4,096 senders of 128 templates."""
+    """Counts the names in the texts of codes, by sender. Bounds: 4,096 senders, 128 templates each.
+
+    The operator can add the senders that it proposes to `recognise.shared_senders`.
+    """
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         self._sent: dict[str, _Sent] = {}
 
     def take(self, batch: Batch, codes: Codes) -> None:
-        """Counts the codes of a batch whose sender is a name that nobody registered."""
+        """Count the codes of a batch whose sender is an unregistered name."""
         for row in codes.otp.nonzero()[0].tolist():
             text = batch.text[row]
             if not text or batch.signature[row]:
@@ -69,7 +73,7 @@ class FanOut:
                 sent.names[name] += 1
 
     def shared(self) -> dict[str, int]:
-        """The senders that many platforms share, with how many names each was seen to send for."""
+        """Return the senders that many platforms share, with the number of names of each."""
         return {
             sender: len(sent.names)
             for sender, sent in sorted(self._sent.items())

@@ -1,8 +1,9 @@
-"""One spelling for every way of writing a text: the fold, the digit mask, and platform names.
+"""Normalise texts before any rule reads them: folding, masking of digits, and keys of names.
 
-What a person reads alike is made alike before any rule looks at it: width, case, accents, native
-digits, invisible characters, letters of one script inside words of another. A fold maps a
-character to one character or to none, so a place in a folded text can be traced back.
+Texts that look alike to a reader get the same characters. Folding removes differences of width,
+case and accents, converts native digits, removes invisible characters, and converts look-alike
+letters of another script. Each character becomes one character or none, so a place in the folded
+text can be converted back.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ compute them. Whatever changes the key of any platform must raise this number. A
 version is refused."""
 
 MASK: Final = bytes.maketrans(b"123456789", b"000000000")
-"""Masks ASCII digits in UTF-8: `text.encode().translate(MASK)`, ten times as fast as on a str."""
+"""Table that masks ASCII digits in UTF-8: `text.encode().translate(MASK)`. Ten times faster than
+`str.translate`."""
 
 _RANGES: Final = (
     (0x00A0, 0x02AF),  # Latin with accents
@@ -56,14 +58,14 @@ _SINGLE: Final = dict.fromkeys("\u115f\u1160\u3164\uffa0\u034f\u0640\u180b\u180c
 
 
 def _folded(character: str) -> str:
-    """Fold one character to one character, or to none."""
+    """Fold one character to one character or to nothing."""
     if character in _SINGLE:
         return _SINGLE[character]
     category = unicodedata.category(character)
     if category == "Nd":
         return str(unicodedata.digit(character))
     if category in ("Cf", "Mn", "Me") or 0xFE00 <= ord(character) <= 0xFE0F:
-        # Vowel signs of Indic scripts are letters to a reader; all others can be left out.
+        # Vowel signs of Indic scripts are needed to read a word. Other marks are removed.
         return character if 0x0900 <= ord(character) <= 0x0DFF else ""
     if category == "Zs":
         return " "
@@ -84,14 +86,14 @@ def _table() -> dict[int, str]:
 _FOLD: Final = _table()
 _ASTRAL: Final = "".join(
     f"{chr(first)}-{chr(last)}" for first, last in _RANGES if first > 0xFFFF
-)  # as ranges: a class with single characters beyond 16 bits is searched a hundred times as slowly
+)  # ranges: a class of single characters beyond 16 bits is a hundred times slower
 _ODD: Final = re.compile(
     "[" + "".join(re.escape(chr(point)) for point in _FOLD if point <= 0xFFFF) + _ASTRAL + "]"
 )
 
 
 def _native_digits() -> str:
-    """The characters that fold to a digit, as a class of ranges."""
+    """Return a character class, as ranges, of the characters that fold to a digit."""
     points = sorted(point for point, folded in _FOLD.items() if folded.isdigit())
     firsts = [p for p, before in zip(points, [-1, *points], strict=False) if p - 1 != before]
     lasts = [p for p, after in zip(points, [*points[1:], -1], strict=True) if p + 1 != after]
@@ -100,8 +102,8 @@ def _native_digits() -> str:
 
 _NATIVE_DIGIT: Final = re.compile(_native_digits())
 
-# Letters that look alike in Latin, Cyrillic and Greek. A word that mixes scripts is read in the
-# script of most of its letters.
+# Letters that look alike in Latin, Cyrillic and Greek. A word that mixes scripts is converted to
+# the script of most of its letters.
 _LATIN: Final = "aaeeooppccyxiijskhbmtvnu" + "w" + "d" + "g" + "q"
 _OTHER: Final = "аαеεоοрρсϲуχіιјѕкһвмтνпυ" + "ш" + "ԁ" + "ɡ" + "ԛ"
 _TO_LATIN: Final = str.maketrans(_OTHER, _LATIN)
@@ -119,7 +121,7 @@ def _one_script(word: re.Match[str]) -> str:
 
 
 def fold(text: str) -> str:
-    r"""The text in one spelling; never longer, and unchanged but for case if it holds nothing odd.
+    r"""Return the folded text. It is never longer than `text`. Plain text is only lowercased.
 
     >>> fold("ＯＴＰ １２３４: Vé\u200brif")
     'otp 1234: verif'
@@ -133,7 +135,7 @@ def fold(text: str) -> str:
 
 
 def has_native_digits(text: str) -> bool:
-    """Tell if the text holds digits that `MASK` does not mask: full width, Arabic, circled ...
+    """Return whether a text has digits that `MASK` does not mask: full width, Arabic, circled.
 
     >>> has_native_digits("१२"), has_native_digits("é12")
     (True, False)
@@ -142,7 +144,7 @@ def has_native_digits(text: str) -> bool:
 
 
 def kept(text: str) -> list[int]:
-    r"""For each character of `fold(text)` its place in `text`.
+    r"""Return the place in `text` of each character of `fold(text)`.
 
     >>> kept("1\u200b2")
     [0, 2]
@@ -151,7 +153,7 @@ def kept(text: str) -> list[int]:
 
 
 def mask(text: str) -> str:
-    """The text with every ASCII digit as 0.
+    """Return the text with every ASCII digit replaced by 0.
 
     >>> mask("Code 4071")
     'Code 0000'
@@ -159,8 +161,8 @@ def mask(text: str) -> str:
     return text.encode("utf-8", "surrogatepass").translate(MASK).decode("utf-8", "surrogatepass")
 
 
-# Traditional letters in names of platforms, as far as the shipped registry and the larger brands
-# of Taiwan and Hong Kong need them; an operator's aliases cover the rest.
+# Traditional characters in names of platforms and their simplified forms. The table has those of
+# the shipped registry and of large brands in Taiwan and Hong Kong. Operators can add aliases.
 _SIMPLIFIED: Final = str.maketrans(
     "銀國門電訊聯動寶東點評滴騰訊網絡雲賬號號證驗業務農設發華爾圖書買賣車運馬當勞麥鐵貓蝦團飛豬餓"
     "攜順豐鄉陽圓鵝遊戲愛樂視頻簡閱讀學習財產險壽義烏臺灣龍廣東蘇寧達創維際際時報風雷劍獵豹貸寬帶"
@@ -181,10 +183,11 @@ _NOT_NAME: Final = frozenset("PZSC")  # punctuation, spaces, symbols, controls: 
 
 @lru_cache(4_096)
 def name_key(name: str) -> str:
-    """The key of a platform's name: one spelling for all its variants; a persisted format.
+    """Return the key of a platform's name: one spelling for all its variants.
 
-    Of the first 64 characters: fold, then traditional to simplified, what is neither letter nor
-    digit out, suffixes such as 科技, APP or Ltd off. Empty if nothing is left.
+    Keys are persisted, so a change needs a new `NAME_VERSION`. The first 64 characters are folded
+    and converted from traditional to simplified Chinese. Characters other than letters and digits
+    are removed, and suffixes such as 科技, APP or Ltd. The key is empty if nothing remains.
 
     >>> name_key("【淘寶　ＡＰＰ】"), name_key("Crédit-Agricole"), name_key("Acme, Inc.")
     ('淘宝', 'creditagricole', 'acme')

@@ -1,8 +1,8 @@
-"""Letters and digits that stand apart to hide a word or a number, put together again.
+"""Join letters and digits that were separated to hide a word or a number.
 
-验.证.码, c-o-d-e, 4*8*2*9, (4)(8)(2)(9) and k 7 q m 2 read as 验证码, code, 4829, 4829
-and k7qm2. Only single letters or digits with the same sign between all of them are gathered, so
-that dates and amounts stay.
+验.证.码, c-o-d-e, 4*8*2*9, (4)(8)(2)(9) and k 7 q m 2 become 验证码, code, 4829, 4829 and k7qm2.
+Only single letters or digits with the same separator between all of them are joined, and small
+groups of digits with unusual separators. Dates and amounts stay unchanged.
 """
 
 from __future__ import annotations
@@ -11,29 +11,29 @@ import re
 from typing import Final
 
 SIGNS: Final = "@.·•・*※_|/~☆★✦◆♦●○^+=،、,-"
-"""Signs that may stand between letters."""
+"""Separators between single letters."""
 ODD_SIGNS: Final = "*·•※|~☆★✦◆♦●○^_"
-"""Signs that may stand between groups of digits."""
+"""Separators between groups of digits."""
 _SIGN: Final = f"[{SIGNS}]"
 _LETTER: Final = "[^\\W\\d_]"
 _APART: Final = re.compile(
-    # letters: three or more of Latin and the like, with a sign or a blank between
+    # three or more letters of scripts with spaces, with the same separator or space between
     f"(?<![\\w.@-])(?=[^\\W\\d_](?:{_SIGN}| ))"
     f"(?P<l>{_LETTER}(?P<s>{_SIGN}| )(?:{_LETTER}(?P=s)){{1,12}}{_LETTER})(?![\\w@])"
-    # Chinese letters, with words around them that are written on
+    # Chinese characters, within other text
     f"|(?P<c>[\u4e00-\u9fff](?P<u>{_SIGN}|[ ])(?:[\u4e00-\u9fff](?P=u)){{1,12}}[\u4e00-\u9fff])"
-    # letters and digits with blanks between: a u 0 k u f
+    # letters and digits with spaces between: a u 0 k u f
     "|(?<![\\w.@*/:+-])(?=(?:[a-z] ){0,8}0)(?=(?:0 ){0,8}[a-z])"
     "(?P<m>(?:[a-z0] ){4,9}[a-z0])(?![\\w@]| [\\w@](?!\\w))"
     f"|(?<![0-9a-z.*/:+-])(?P<d>0(?P<v> ?[.·•・*※_|~☆★✦◆♦●○^،、,/] ?)(?:0(?P=v)){{2,6}}0)"
     "(?![\\w.*/:%])"
-    # digits in groups between one odd sign, or a doubled one: 48*20*19, 5__9__2__0
+    # groups of digits with one unusual separator, or a doubled one: 48*20*19, 5__9__2__0
     f"|(?<![0-9a-z.*/:+#-])(?P<g>0{{1,3}}(?P<w> ?[{ODD_SIGNS}] ?|__|[*]{{2}}|~~)"
     "(?:0{1,3}(?P=w)){0,6}0{1,3})(?![\\w.*/:%#])"
     "|(?P<b>(?:[(（\\[【<]0[)）\\]】>]){4,8})"
 )
-# A letter between two equal signs, with a letter on either side. Begins at a sign, not at a letter:
-# there are fewer of them.
+# A letter between two equal separators, with a letter on each side. The pattern begins at a
+# separator, because there are fewer separators than letters.
 _HINT: Final = re.compile(
     f"(?P<s>{_SIGN}| )(?<={_LETTER}.){_LETTER}(?P=s){_LETTER}(?![a-z])", re.DOTALL
 )
@@ -43,14 +43,15 @@ _HINT_OF_DIGITS: Final = re.compile(
     f"|0 ?[{ODD_SIGNS}]{{1,2}} ?0|0 [./] 0 [./] 0"
 )
 
-_LEAST: Final = 4  # digits of what stands in groups
+_LEAST: Final = 4  # smallest and largest number of digits that are joined
 _MOST: Final = 8
 
 
 def gathered(folded: str) -> tuple[str, list[int] | None]:
-    """A folded text with what stands apart put together, and the places of its characters in it.
+    """Return a folded text with separated letters and digits joined, and the original places.
 
-    The places are None where nothing was put together: that is nearly every text.
+    The places are one per character of the result. They are None if nothing was joined, which is
+    the case for nearly every text.
 
     >>> gathered("your c-o-d-e: 0*0*0*0")
     ('your code: 0000', [0, 1, 2, 3, 4, 5, 7, 9, 11, 12, 13, 14, 16, 18, 20])

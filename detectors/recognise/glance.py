@@ -1,11 +1,11 @@
-"""A glance at many texts, in one pass over all their characters: most need no closer look.
+"""Prescan many texts in one pass over all their characters, to avoid expensive searches per text.
 
-Letters that are left out, signs between letters, digits as words, what tells that a code was used:
-few texts have any of it, and to search each text for each of it is most of what a new text costs.
-So is to search around a number for what makes an amount of it, or somebody else's: most stand
-plainly. Here every character is looked up in one table, and every place in another of how words
-begin. What is told is a condition: without it the search is known to find nothing (or a code's
-number), with it the search has to be done.
+Few texts have removed characters, separated letters, digits written as words, or words for a used
+code. Searching each text for all of these is most of the cost of a new text. So is the search
+around a number for an amount or another name. The prescan looks up every character in one table and
+every beginning of a word in another. It sets one bit per search. If a bit is not set, the search
+would find nothing (for `NUMBER`: the number is plainly a code's). If it is set, the search must be
+done.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from detectors.recognise.signature import HEAD_CHARS, HEAD_ENDS
 Kinds = NDArray[np.uint16]
 
 CLOSELY: Final = 1
-"""The text has to be folded by itself: a character is left out, or becomes a digit."""
+"""Bit: the text must be folded alone, because a character is removed or becomes a digit."""
 APART: Final = 2
-"""Letters or digits may stand apart: `gather`."""
+"""Bit: letters or digits may be separated (`gather`)."""
 WORDS: Final = 4
-"""Digits may be words: `spelled`."""
+"""Bit: digits may be written as words (`spelled`)."""
 SPENT: Final = 8
-"""A number may be called used or expired: `spent`."""
+"""Bit: a number may be described as used or expired (`spent`)."""
 NUMBER: Final = 16
-"""To tell if it shows a number that is a code's, no amount and nobody else's, takes a search."""
+"""Bit: a search is needed to decide whether the text shows the number of a code."""
 PROGRAM: Final = 32
-"""A program may be meant to read it: there is an @ or a <."""
+"""Bit: the text may be for a program, because it contains @ or <."""
 HIDES: Final = CLOSELY | APART | WORDS
 ALL: Final = HIDES | SPENT | NUMBER | PROGRAM
 
-_BEHIND: Final = 32  # of the table of beginnings: SPENT, unless it is inside a Latin word
+_BEHIND: Final = 32  # bit in the table of beginnings: SPENT, unless inside a Latin word
 
 _KNOWN, _LETTER, _SIGN, _ODD, _OPENS, _CLOSES, _LATIN, _NATIVE, _ZERO, _NUMERAL, _ALONE, _HEADS = (
     np.uint16(1 << bit) for bit in range(12)
@@ -50,11 +50,12 @@ _BLANK, _LEADS, _ENDS, _OWNS = (np.uint16(1 << bit) for bit in range(12, 16))
 _OPENING: Final = "(（[【<"
 _CLOSING: Final = ")）]】>"
 _LEADING: Final = ":：=(（[【「『《“«"
-"""A number that is no amount may stand behind these, and behind letters that are not Latin."""
+"""Characters, besides letters of other scripts than Latin, that may precede a plain number."""
 _ENDING: Final = "\0,.;!?，。；！？、)）]】」』》”»"
-"""No unit begins so: a number that is no amount may stand before these. The first is an edge."""
-_POINT: Final = ",."  # digits behind it may be the number's own
-_LONG_RUN: Final = 3  # digits, of what may be a number at all
+"""Characters that may follow a plain number, because no unit begins with them. NUL is the edge of a
+text."""
+_POINT: Final = ",."  # digits after these may belong to the number
+_LONG_RUN: Final = 3  # smallest number of digits that is considered
 _CODE_DIGITS: Final = (4, 8)
 _YEAR_DIGITS: Final = 4
 _LOOKALIKE: Final = re.compile("[\u0370-\u052f]")  # Greek and Cyrillic: see `fold`
@@ -62,31 +63,31 @@ _POINTS: Final = 0x110000
 _EDGE: Final = "\0\0\0\0"
 _REACH: Final = len(_EDGE)
 _HASH_BITS: Final = 17
-_BEGUN_CHARS: Final = 3  # characters that words are told by
+_BEGUN_CHARS: Final = 3  # words are found by this many first characters
 _MIX: Final = np.uint32(0x9E3779B1)  # as in `grams`
 
 
 _READ_BYTES: Final = 100_000
-"""Bytes of the texts that are read in one pass, about. Chosen: what numpy makes of them fits into a
-cache, and a call of it is little beside what it does; half as many cost more, twice as many are no
-cheaper."""
+"""Approximate number of bytes that are prescanned in one pass. Chosen: numpy's arrays fit into the
+processor's cache, and the overhead per call is small. Half as many bytes are slower; twice as many
+are not faster."""
 
 
 def parts(texts: Sequence[Sized]) -> Iterator[slice]:
-    """Yield as many texts as are best read together, until all came."""
+    """Yield slices of the texts, each with the best number of texts for one pass."""
     step = max(1, _READ_BYTES * len(texts) // max(1, sum(map(len, texts))))
     return (slice(first, first + step) for first in range(0, len(texts), step))
 
 
 class _Table:
-    """Characters as they come: what each folds to, and its kinds; nought is one that never came."""
+    """Folded code point and kinds of each character, filled on demand. Kinds 0: not filled yet."""
 
     def __init__(self) -> None:
         self.folded = np.zeros(_POINTS, np.uint32)
         self.kinds = np.zeros(_POINTS, np.uint16)
 
     def of(self, points: Points) -> tuple[Points, Kinds]:
-        kinds = self.kinds.take(points, mode="wrap")  # unchecked: there is no higher one
+        kinds = self.kinds.take(points, mode="wrap")  # no bounds check: no code point is higher
         if not kinds.all():
             for point in set(points[kinds == 0].tolist()):
                 self.folded[point], self.kinds[point] = _seen_as(chr(point))
@@ -100,13 +101,13 @@ def _table() -> _Table:
 
 
 def _seen_as(letter: str) -> tuple[int, int]:
-    """The code point that a character folds to, and its kinds."""
+    """Return the code point to which a character is folded, and its kinds."""
     folded = fold(letter)
     kinds = _KNOWN
     if len(folded) != 1 or (folded.isdigit() and not letter.isascii()):
         return ord(letter), int(kinds | _ALONE)
     if folded == "σ" != letter:
-        kinds |= _ALONE  # at the end of a word its small letter is another
+        kinds |= _ALONE  # its lowercase is different at the end of a word
     if folded.isalnum() and not folded.isdecimal():
         kinds |= _LETTER
     for kind, of_kind in (
@@ -135,7 +136,7 @@ def _seen_as(letter: str) -> tuple[int, int]:
 
 @cache
 def _heads() -> list[tuple[int, frozenset[str]]]:
-    """The beginnings of words, up to three characters each, by what they tell."""
+    """Return for each bit the beginnings of its words, up to three characters each."""
     return [
         (bit, frozenset(word[:_BEGUN_CHARS] for word in words))
         for bit, words in (
@@ -153,7 +154,7 @@ def _first_letters() -> frozenset[str]:
 
 @cache
 def _begun() -> list[NDArray[np.uint8]]:
-    """For one, two and three characters, which lists have words that begin so, by their hash."""
+    """Return tables for beginnings of one, two and three characters: hash -> bits of the words."""
     tables = [np.zeros(1 << _HASH_BITS, np.uint8) for _ in range(_BEGUN_CHARS)]
     for bit, heads in _heads():
         for head in heads:
@@ -165,7 +166,7 @@ def _begun() -> list[NDArray[np.uint8]]:
 
 @cache
 def _owners() -> NDArray[np.bool_]:
-    """For each hash of four characters, true if an owner's word may begin with them."""
+    """Return a table by hash of four characters: true if a word for another number begins so."""
     table = np.zeros(1 << _HASH_BITS, np.bool_)
     for head in lures.near()[0]:
         points = np.frombuffer(head.ljust(lures.HEAD_CHARS, "\0").encode("utf-32-le"), np.uint32)
@@ -175,13 +176,16 @@ def _owners() -> NDArray[np.bool_]:
 
 
 def prepare() -> None:
-    """Make the tables of beginnings now, not when the first texts come."""
+    """Build the tables of beginnings now, not at the first text."""
     _begun()
     _owners()
 
 
 def _hashes(letters: Sequence[Points]) -> Iterator[Points]:
-    """Of one character, of two and so on, of which the first, the second and so on are these."""
+    """Yield the hashes of the first character, of the first two characters, and so on.
+
+    `letters[i]` holds the character number i of each piece.
+    """
     piece = np.zeros(1, np.uint32)
     for letter in letters:
         piece = (piece ^ (piece >> np.uint32(15))) * _MIX + letter
@@ -189,33 +193,33 @@ def _hashes(letters: Sequence[Points]) -> Iterator[Points]:
 
 
 class Glance(NamedTuple):
-    """Texts as one pass over their characters sees them: columns of n texts.
+    """The result of the prescan of n texts.
 
-    The m characters lie in a row, with a NUL behind each text and before the first.
+    The m characters of all texts are concatenated, with NUL after each text and before the first.
     """
 
     masked: Points  # (m,)
-    folded: Points  # (m,), as `fold` has them where a text need not be folded by itself
-    start: NDArray[np.int64]  # (n,) of each text, its first character
-    lengths: Lengths  # (n,) characters of each
+    folded: Points  # (m,) same as `fold`, for texts without the bit CLOSELY
+    start: NDArray[np.int64]  # (n,) index of each text's first character
+    lengths: Lengths  # (n,) characters of each text
     may: NDArray[np.uint8]  # (n,) the bits CLOSELY, APART, WORDS, SPENT, NUMBER, PROGRAM
     head: NDArray[np.int64]
-    """(n,) Characters of the brackets that each text begins with, from 【 to 】; 0 where no name
-    can stand in brackets, there or at the end; and -1 where it takes a search."""
+    """(n,) Length of the brackets 【...】 with which a text begins. 0 if the text has no name in
+    brackets at its beginning or end. -1 if this needs a search."""
 
     def texts(self) -> list[str]:
-        """The folded texts."""
+        """Return the folded texts."""
         whole = self.folded.tobytes().decode("utf-32-le", "surrogatepass")
         places = zip(self.start.tolist(), (self.start + self.lengths).tolist(), strict=True)
         return [whole[start:end] for start, end in places]
 
     def text(self, at: int) -> str:
-        """One of the folded texts."""
+        """Return the folded text with index `at`."""
         own = self.folded[self.start[at] : self.start[at] + self.lengths[at]]
         return own.tobytes().decode("utf-32-le", "surrogatepass")
 
     def view(self) -> View:
-        """Return what the model weighs."""
+        """Return the texts in the form that the model needs."""
         return view_of(self.folded, self.masked, self.lengths)
 
     def lines(self) -> NDArray[np.int64]:
@@ -227,7 +231,9 @@ class Glance(NamedTuple):
 
 
 def glanced(masked: Sequence[str]) -> Glance:
-    r"""Fold masked texts, at least one and without a NUL, and tell what each may hold; one pass.
+    r"""Prescan masked texts in one pass: fold them and set the bits of each text.
+
+    There must be at least one text, and no text may contain NUL.
 
     >>> seen = glanced(["Your CODE", "验·证·码：0000"])
     >>> seen.texts()[0], seen.may[0] & APART, seen.may[1] & APART == APART
@@ -242,14 +248,14 @@ def glanced(masked: Sequence[str]) -> Glance:
     may |= np.uint8(NUMBER)
     may[_with_own_numbers(folded, kinds, starts)] ^= np.uint8(NUMBER)
     head = _bracketed(folded, kinds, starts, lengths)
-    inner = slice(_REACH - 1, 1 - _REACH)  # one edge is left on each side
+    inner = slice(_REACH - 1, 1 - _REACH)  # keeps one NUL on each side
     return Glance(points[inner], folded[inner], starts - _REACH + 1, lengths, may, head)
 
 
 def _bracketed(
     folded: Points, kinds: Kinds, starts: NDArray[np.int64], lengths: Lengths
 ) -> NDArray[np.int64]:
-    """`Glance.head`; see `signature_span`, which looks for the same."""
+    """Return `Glance.head`. `signature_span` searches for the same brackets."""
     closes = np.append((folded == ord(HEAD_ENDS[1])).nonzero()[0], len(folded))
     chars = closes[closes.searchsorted(starts)] + 1 - starts
     named = (folded[starts] == ord(HEAD_ENDS[0])) & (chars <= np.minimum(lengths, HEAD_CHARS))
@@ -257,27 +263,27 @@ def _bracketed(
     plain = _LETTER | _ZERO
     ends = folded[last]
     unnamed = ((kinds[last] & plain) > 0) | (ends == ord(".")) | (ends == ord("。"))
-    unnamed &= (kinds[starts] & plain) > 0  # neither a blank nor a bracket of any kind
+    unnamed &= (kinds[starts] & plain) > 0  # neither a space nor a bracket
     return np.where(named, chars, np.where(unnamed, 0, -1))
 
 
 def _places(kinds: Kinds, wanted: np.uint16) -> NDArray[np.int64]:
-    """Find the characters of these kinds; of masks numpy finds the places much faster."""
+    """Return the places of characters of these kinds. numpy is much faster with a mask."""
     places: NDArray[np.int64] = ((kinds & wanted) != 0).nonzero()[0]
     return places
 
 
 def _may(folded: Points, kinds: Kinds) -> NDArray[np.uint8]:
-    """The signs of hidden things at the place of each character; see `Glance`."""
+    """Return the bits that each character sets; see `Glance.may`."""
     may: NDArray[np.uint8] = ((folded == ord("@")) | (folded == ord("<"))) * np.uint8(PROGRAM)
     if (kinds & _NATIVE).any():
         latin, native = (kinds & _LATIN) > 0, (kinds & _NATIVE) > 0
         mixed = (latin[:-1] & native[1:]) | (native[:-1] & latin[1:])
         may[:-1] |= mixed * np.uint8(CLOSELY)
-    few = _places(kinds, _ALONE | _SIGN | _ODD | _CLOSES)  # not on the edge
+    few = _places(kinds, _ALONE | _SIGN | _ODD | _CLOSES)  # not at the edges
     own = kinds[few]
-    # A sign, one character, and a sign again, of which what is behind is no Latin word; or a sign
-    # that stands nowhere but between digits and in ornaments.
+    # Two separators with one character between, and no Latin word after them. Or an unusual
+    # separator, which occurs only between digits and in ornaments.
     either = _LETTER | _ZERO
     apart = (own & kinds[few + 2] & _SIGN) > 0
     apart &= (kinds[few - 1] & either) > 0
@@ -288,11 +294,11 @@ def _may(folded: Points, kinds: Kinds) -> NDArray[np.uint8]:
     numeral = _places(kinds, _NUMERAL)
     beside = kinds[numeral - 2] | kinds[numeral - 1] | kinds[numeral + 1] | kinds[numeral + 2]
     may[numeral[(beside & _ZERO) > 0]] |= np.uint8(WORDS)
-    heads = _places(kinds, _HEADS)  # a tenth of all, and less; not on the edge
+    heads = _places(kinds, _HEADS)  # at most a tenth of all characters; not at the edges
     begins = np.zeros(len(heads), np.uint8)
     letters = [folded[heads + step] for step in range(_BEGUN_CHARS)]
     for table, hashes in zip(_begun(), _hashes(letters), strict=True):
-        begins |= table.take(hashes, mode="wrap")  # unchecked
+        begins |= table.take(hashes, mode="wrap")  # no bounds check
     before = kinds[heads - 1]
     inside = (before & kinds[heads] & _LATIN) > 0
     found = begins & np.uint8(SPENT)
@@ -303,13 +309,13 @@ def _may(folded: Points, kinds: Kinds) -> NDArray[np.uint8]:
 
 
 def _with_own_numbers(folded: Points, kinds: Kinds, starts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return which texts plainly show a number that is a code's.
+    """Return the indices of texts that plainly show the number of a code.
 
-    Their first long run of digits has as many as a code, and there is neither an amount's sign or
-    unit beside it, nor a day before a year, nor the word of an owner before it.
+    The first long run of digits has as many digits as a code. It has no sign or unit of an amount
+    beside it, is not the year of a date, and has no other number's name before it.
     """
     zero = (kinds & _ZERO) > 0
-    turns = (zero[1:] != zero[:-1]).nonzero()[0] + 1  # no edge is a digit
+    turns = (zero[1:] != zero[:-1]).nonzero()[0] + 1  # NUL is no digit
     begin, end = turns[::2], turns[1::2]
     long = end - begin >= _LONG_RUN
     begin, end = begin[long], end[long]
@@ -320,7 +326,7 @@ def _with_own_numbers(folded: Points, kinds: Kinds, starts: NDArray[np.int64]) -
     digits = end - begin
     before, behind = kinds[begin - 1], kinds[end]
     leads = before & _LEADS
-    # Behind a blank, but for one behind a colon, four digits may be a year.
+    # Four digits after a space may be a year, unless a colon precedes the space.
     year = (digits == _YEAR_DIGITS) & (folded[begin - 2] != ord(":"))
     leads |= np.where(((before & _BLANK) > 0) & ~year, kinds[begin - 2] & _LEADS, np.uint16(0))
     least, most = _CODE_DIGITS
@@ -335,12 +341,15 @@ def _with_own_numbers(folded: Points, kinds: Kinds, starts: NDArray[np.int64]) -
 def _owned(
     folded: Points, kinds: Kinds, number: NDArray[np.int64], start: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Tell of each number, in a text that starts there, if an owner's word may be before it."""
-    first = np.maximum(number - (lures.OWNER_CHARS + 1), start)  # a blank may lie between
+    """Return a mask of the numbers that may have the name of another number before them.
+
+    `start` is the index of the first character of each number's text.
+    """
+    first = np.maximum(number - (lures.OWNER_CHARS + 1), start)  # a space may be between
     letters = np.append(-1, _places(kinds, _OWNS))
     last = letters[letters.searchsorted(number) - 1]
     owned: NDArray[np.bool_] = last >= np.maximum(number - (lures.LAST_CHARS + 1), start)
-    # Words begin behind a blank, or where one is cut.
+    # Words begin after a space, or at the start of the searched part.
     begins = _places(kinds, _BLANK) + 1
     of = number.searchsorted(begins)
     near = begins >= np.append(first, len(kinds))[of]

@@ -1,8 +1,8 @@
-"""The pieces of a text that the linear model weighs: runs of one to five characters, hashed.
+"""Compute the features of the linear model: hashed n-grams of one to five characters ("pieces").
 
-A text is seen folded (`fold`), each run of digits as one figure, its length: "code is 482913" is
-"code is 6". So a piece that ends in a figure tells what stands before a number of that length. The
-pieces of many texts are hashed in one pass over all their characters.
+The text is folded (`fold`) before. Each run of digits is replaced by one digit, its length: "code
+is 482913" becomes "code is 6". A piece that ends in a digit therefore describes the words before a
+number of that length. The pieces of many texts are hashed in one pass with numpy.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 GRAM_CHARS: Final = 5
-"""Characters of the longest piece. Chosen by cross-validation: six are no better, four worse."""
+"""Length of the longest piece. Chosen by cross-validation: six is no better, four is worse."""
 HASH_BITS: Final = 18
-"""Of a piece's place in its half of the table of weights, the first; clues are in the second.
-Chosen: 256 kB a half; a bit less costs .2 % of answers."""
+"""Bits of a hash. The first half of the table of weights is for pieces, the second half for clues.
+Chosen: each half has 256 kB. With one bit less, .2 % more answers are wrong."""
 NOWHERE: Final = 2 << HASH_BITS
-"""The place behind both halves, which weighs nothing."""
+"""Index after both halves of the table. Its weight is 0."""
 RUN_MAX: Final = 9
-"""The longest run of digits that is told from longer ones."""
+"""All runs of at least this many digits are treated alike."""
 
 _MIX: Final = np.uint32(0x9E3779B1)  # 2**32 over the golden ratio, odd: Knuth's multiplicative hash
 _LAST: Final = np.uint32(0x85EBCA6B)  # an odd constant with bits spread evenly
@@ -34,16 +34,16 @@ Lengths = NDArray[np.int64]
 
 
 class View(NamedTuple):
-    """Texts as the model sees them, one behind the other, an edge before and behind each."""
+    """Concatenated texts as the model reads them, with NUL before, between and after the texts."""
 
     letters: Points  # code points
-    cased: Points  # the same before they were folded, for their capitals
-    starts: NDArray[np.int64]  # of each text in `letters`, its first character
-    lengths: Lengths  # characters of each
+    cased: Points  # the same code points before lowercasing
+    starts: NDArray[np.int64]  # (n,) index of each text's first character in `letters`
+    lengths: Lengths  # (n,) characters of each text
 
 
 def view(folded: Sequence[str], cased: Sequence[str] | None = None) -> View:
-    r"""Folded texts as the model sees them; `cased` are the same with their capitals.
+    r"""Return the view of folded texts. `cased` are the same texts before lowercasing.
 
     >>> letters, _, starts, lengths = view(["code: 4829", "a"])
     >>> "".join(map(chr, letters)), starts.tolist(), lengths.tolist()
@@ -55,15 +55,15 @@ def view(folded: Sequence[str], cased: Sequence[str] | None = None) -> View:
 
 
 def view_of(letters: Points, high: Points, lengths: Lengths) -> View:
-    """The same of texts that lie in code points already (m,), an edge before and behind each.
+    """Return the view of texts that are given as code points (m,).
 
-    `high` are the same with their capitals; `lengths` (n,) are the characters of each text, the
-    edge behind it not among them.
+    NUL is before, between and after the texts. `high` are the same code points before lowercasing.
+    `lengths` (n,) are the characters of each text, without the NUL after it.
     """
-    stops = (lengths + 1).cumsum()  # of the edge behind each text
+    stops = (lengths + 1).cumsum()  # index of the NUL after each text
     digit = (letters - _ZERO) < 10
-    inner = digit[1:] & digit[:-1]  # a digit behind another
-    # A digit's neighbour is another, or what begins or ends a run; no text's edge is a digit.
+    inner = digit[1:] & digit[:-1]  # a digit after another digit
+    # Runs begin and end where a digit has a neighbour that is no digit. NUL is no digit.
     begins = (digit[1:] > digit[:-1]).nonzero()[0] + 1
     if len(begins):
         ends = (digit[1:] < digit[:-1]).nonzero()[0] + 1
@@ -71,7 +71,7 @@ def view_of(letters: Points, high: Points, lengths: Lengths) -> View:
         letters[begins] = _ZERO + np.minimum(ends - begins, RUN_MAX).astype(np.uint32)
         kept = np.ones(len(letters), np.bool_)
         np.logical_not(inner, out=kept[1:])
-        places = kept.nonzero()[0]  # of what is kept
+        places = kept.nonzero()[0]  # of the characters that are kept
         letters, high = letters.take(places), high.take(places)
         stops = places.searchsorted(stops)
     starts = np.concatenate(([0], stops[:-1])) + 1
@@ -84,13 +84,13 @@ def _points(texts: Sequence[str]) -> Points:
 
 
 def hashes(seen: View) -> Iterator[tuple[int, NDArray[np.uint32]]]:
-    """For each length of pieces, the places in the table of all pieces, in order of the text.
+    """Yield for each length of pieces the table indices of all pieces, in order of the text.
 
-    Where a piece would reach over an edge into another text, the place is NOWHERE. The
-    piece that begins at `at` is told by the text that `at + 1` is in (`at` for single characters).
+    A piece that would extend into another text has the index NOWHERE. The piece at index `at`
+    belongs to the text that contains character `at + 1` (`at` for pieces of one character).
     """
     letters = seen.letters
-    between = (seen.starts + seen.lengths)[:-1]  # edges that a piece can reach over
+    between = (seen.starts + seen.lengths)[:-1]  # NULs between two texts
     piece = letters * _MIX
     for length in range(1, GRAM_CHARS + 1):
         if length > 1:
@@ -107,18 +107,18 @@ def hashes(seen: View) -> Iterator[tuple[int, NDArray[np.uint32]]]:
 
 
 def sums(seen: View, weights: NDArray[np.int8]) -> NDArray[np.int64]:
-    """The sum of the weights of each text's pieces; `weights` has a nought behind its end."""
-    total = np.zeros(len(seen.letters), np.int16)  # of what each begins: five weights of 8 bits
+    """Return the sum of weights of each text's pieces. `weights[NOWHERE]` must be 0."""
+    total = np.zeros(len(seen.letters), np.int16)  # up to five weights of 8 bits per character
     for length, places in hashes(seen):
         first = 0 if length == 1 else 1
         total[first : first + len(places)] += weights.take(places, mode="wrap")  # unchecked
-    # From a text's first character to the edge behind it; the edge before all begins none.
+    # Adds from a text's first character to the NUL after it.
     of_each: NDArray[np.int64] = np.add.reduceat(total, seen.starts, dtype=np.int64)
     return of_each
 
 
 def pieces(folded: str) -> list[tuple[str, int]]:
-    """Each piece of one text as a person reads it, and its place in the table."""
+    """Return each piece of one text in readable form, with its index in the table."""
     seen = view([folded])
     text = "".join(map(chr, seen.letters.tolist()))
     return [

@@ -1,10 +1,13 @@
-"""Platform keys: one brand has one key, whatever place of the message names the brand.
+"""Compute platform keys. A brand has one key, whichever part of a message names the brand.
 
-`sig:` and a name: the brand, named by a signature, an alphanumeric sender, the running text, the
-host of an origin-bound code, or a registered port or id. `from:` and a sender: a number, or a name
-that many platforms share. `id:` and an id: the feed's own, which the registry does not list.
+A key has one of three forms:
 
-A name earns no trust. Anybody can write a name, in a signature as well as in a sender or a text.
+- `sig:` and a name: the brand. It was named by a signature, an alphanumeric sender, the running
+  text, the host of an origin-bound code, or a registered port or id.
+- `from:` and a sender: a number, or a name that many platforms share.
+- `id:` and an id: an id of the feed that the registry does not list.
+
+A name gives no trust, because anybody can write a name in a signature, a sender or a text.
 """
 
 from __future__ import annotations
@@ -17,35 +20,36 @@ from detectors.recognise.names import is_generic, is_stop, listed, tells_nobody
 from detectors.recognise.registry import Registry, Sender
 
 BRAND: Final = "sig:"
-"""Prefix of every brand's key. It is the prefix that gateways have always given to signatures, so
-the key of a signed message stays what a gateway without our code computes."""
+"""Prefix of every brand's key. Gateways have always used this prefix for signatures. A gateway
+without our code therefore computes the same key for a signed message."""
 
 _SENDER: Final = "from:"
 _ID: Final = "id:"
 
 _SITE: Final = re.compile(r"(?:[\w-]+[.])*[^\W_][\w-]{2,}[.](?:com|net|org|app|io|[a-z]{2})")
-"""A name that is written as a host: ameli.fr. The label before the ending has three letters."""
+"""A name in the form of a host, such as ameli.fr. The label before the ending has at least three
+letters."""
 _SECOND_LEVEL: Final = frozenset(
     "ac biz co com edu go gob gouv gov gub gv mil ne net nic nom or org sch web".split()  # noqa: SIM905
 )
-"""Labels before a country's ending that are no brand: co.uk, com.br."""
+"""Labels before a country's ending that are no brands, as in co.uk and com.br."""
 _HOSTED: Final = re.compile(
     "[.](?:web[.]app|firebaseapp[.]com|github[.]io|gitlab[.]io|vercel[.]app|netlify[.]app|pages[.]dev"
     "|workers[.]dev|herokuapp[.]com|azurewebsites[.]net|appspot[.]com|myshopify[.]com|wixsite[.]com"
     "|onrender[.]com|fly[.]dev|amplifyapp[.]com|blogspot[.]com)$"
 )
-"""Domains under which anybody rents a name: the label before them is the brand."""
+"""Domains under which anybody can rent a name. The label before such a domain is the brand."""
 _PURPOSE: Final = re.compile(
     "(?<=[^\\W_]{3})(?:[ _.-]+(?:otp|sms|codes?|verify|verification|verif|auth|alerts?|info))+$"
 )
-"""Words behind a name that say what its messages are: Velmora OTP."""
+"""Words after a name that describe its messages, as in "Velmora OTP"."""
 
 
 def brand_key(registry: Registry, name: str) -> str:
     r"""Return the key of a brand by a name as written.
 
-    The registry's name comes first, then the first spelling in the list of names, then the name
-    itself: without a domain's ending, and without words such as "OTP" behind it.
+    The key uses the registry's name, else the first spelling in the list of names, else the name
+    itself. A domain's ending and words such as "OTP" after the name are removed.
 
     >>> registry = Registry.load('[bank]\n"工商银行" = {aka = ["ICBC"]}')
     >>> [brand_key(registry, name) for name in ("【icbc】", "Velmora.com", "Velmora OTP")]
@@ -65,7 +69,7 @@ def brand_key(registry: Registry, name: str) -> str:
 
 
 def _known(registry: Registry, key: str) -> str | None:
-    """Return the key of a name that the registry or the list of names has, by any spelling."""
+    """Return the key of a name in the registry or the list of names, in any spelling, or None."""
     if known := registry.signatures.get(key):
         return f"{BRAND}{known.key}"
     first = listed().names.get(key)
@@ -103,9 +107,9 @@ def _label(host: str) -> str:
 
 
 def key_of_sender(registry: Registry, origin: Sender) -> str:
-    """Return the key of a message that nothing but its sender names.
+    """Return the key of a message whose platform is known only by its sender.
 
-    A number stays a number, and so does a sender that only looks like one.
+    A number keeps its `from:` key, and so does a sender that only looks like a number.
     """
     if origin.owners:
         return f"{BRAND}{origin.owners[0].key}"
@@ -115,10 +119,11 @@ def key_of_sender(registry: Registry, origin: Sender) -> str:
 
 
 def id_key(registry: Registry, platform: str) -> str:
-    """Return the key of a feed's own id; a brand's key that a reporter read in a text stays one.
+    """Return the key of a platform id that a feed gives.
 
-    A reporter that reads texts with these rules and passes none on (`streams/gate`) gives the key
-    as the platform's id. Then the brand is one platform whoever read its name.
+    The owner of a registered id gives the key. `streams/gate` reads texts with these rules, does
+    not forward them, and sends the brand's key as the platform id. Such a key stays a brand's key,
+    so the brand is one platform for all feeds. Any other id gets the prefix `id:`.
     """
     if owner := registry.ids.get(platform):
         return f"{BRAND}{owner.key}"
@@ -129,10 +134,10 @@ def id_key(registry: Registry, platform: str) -> str:
 
 
 def current_key(registry: Registry, written: str) -> str:
-    r"""Return the key that the detector gives to a platform, from a key as a person writes it.
+    r"""Convert a platform key as a person writes it to the key that the detector uses.
 
-    Operators and files know a platform by any of its names, ports and hosts, and by keys of version
-    1 (`text:`, `host:`, `port:`, `from:` and a name). All of them lead to the brand's key.
+    Operators and files may use any name, port or host of a platform, and keys of version 1
+    (`text:`, `host:`, `port:`, `from:` and a name). All of them give the brand's key.
 
     >>> registry = Registry.load('[bank]\n"工商银行" = {aka = ["ICBC"], ports = ["95588"]}')
     >>> written = "sig:ICBC", "port:95588", "from:Velmora", "from:1069"

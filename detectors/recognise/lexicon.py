@@ -1,7 +1,7 @@
-"""Many words, one pattern: alternatives merged by what they begin with, the longest tried first.
+"""Compile many words to one regular expression. Words with a common beginning are merged to a tree.
 
-A plain alternation of 300 words tries all 300 at every place of a text; merged into a tree it tries
-the few that can still match, which makes a text twenty times as cheap to read.
+A plain alternation of 300 words tries all 300 at every place of a text. A tree tries only the few
+that can still match, so reading a text becomes 20 times faster. Longer words are tried first.
 """
 
 from __future__ import annotations
@@ -16,39 +16,38 @@ _ATOM = re.compile(
 )
 
 _SPELLINGS_MAX = (
-    48  # of one word; chosen: compiles in .3 s, and reads as fast as with all written out
+    48  # spellings per word, at most; chosen: compiles in .3 s, and more do not read faster
 )
 
-_GROUP = 18  # beginnings asked for at once; chosen: the square root of the 320 in Chinese
+_GROUP = 18  # first characters per group; chosen: about the square root of the 320 in Chinese
 
 _Tree = dict[str, "_Tree"]
 
 _KEY_CHARS: Final = 4
-"""Characters that words are bundled by. Chosen: fewest CPU seconds to the first answer."""
+"""Words that begin with the same characters, this many, are compiled together. Chosen: least CPU
+time until the first answer."""
 
 _AT_MAX: Final = 4_096
-"""Beginnings of places in texts whose bundle is remembered; some .5 MB. A flood of made-up words
-fills it, and pays what each place cost before."""
+"""Size of the cache of compiled patterns by the first characters of a place in a text; about .5 MB.
+A flood of invented words fills the cache, and then each place costs as much as without it."""
 
 _Spelling = tuple[int, int]  # number of a word, and of one of its spellings
 _HEAD_CHARS: Final = 2
 _HEAD: Final = re.compile(2 * r"(?:([^\\\[(.^$ ])|\[([^\\\]^-]+)\])(?![?*+{])")
-"""Two characters at a word's beginning that stand for themselves or in a class."""
+"""The first two characters of a word, if each is a plain character or a character class."""
 
 _BARS: Final = re.compile("([()|])")
-_FEW: Final = re.compile(r"\[([^\\\]^-]+)\]")  # a class that names its characters
-_PLAIN: Final = re.compile(
-    r"[^\\\[(.^$]"
-)  # a character that stands for itself, and does not repeat
+_FEW: Final = re.compile(r"\[([^\\\]^-]+)\]")  # a class that lists its characters
+_PLAIN: Final = re.compile(r"[^\\\[(.^$]")  # a plain character without repetition
 
 
 def any_of(words: Iterable[str], before: str = "", after: str = "") -> re.Pattern[str]:
-    r"""A pattern that finds any of the words, the longest at each place; no groups.
+    r"""Return a pattern that finds any of the words, the longest at each place, without groups.
 
-    Of no words it finds nothing: an empty pattern would find itself everywhere.
+    If there are no words, the pattern finds nothing. (An empty pattern would match everywhere.)
 
-    A word is a regular expression of characters, classes, look-arounds and `(?:a|b)` groups; a
-    space stands for any run of white space, or none. `before` and `after` stand around each.
+    A word is a regular expression of characters, classes, look-arounds and `(?:a|b)` groups. A
+    space matches any white space or none. `before` and `after` are put around all words.
 
     >>> any_of(["login", "log(?:on|in) code"]).pattern
     '(?:log(?:in(?:\\s*code|)|on\\s*code))'
@@ -66,14 +65,12 @@ def any_of(words: Iterable[str], before: str = "", after: str = "") -> re.Patter
 
 
 class Words:
-    """Many words of several kinds, found like those of `any_of`, each with its kind.
+    """Finds many words of several kinds, as `any_of` does, and gives the kind of each word.
 
-    Of a kind without words nothing is found.
-
-    One pattern of all 8,000 spellings in Latin letters takes a second to compile, and to write them
-    all out a tenth. Here one small pattern finds where words may begin; those that begin with the
-    same two characters are written out, and those with the same four compiled, when a text has such
-    a place.
+    A single pattern of all 8,000 spellings in Latin letters would take a second to compile, and
+    listing the spellings a tenth of a second. Therefore one small pattern finds the places where
+    words may begin. Spellings are listed per first two characters, and compiled per first four
+    characters, when a text first has such a place.
     """
 
     def __init__(
@@ -84,16 +81,17 @@ class Words:
         prefix: str = "",
         open_ended: Collection[int] = (),
     ) -> None:
-        """`prefix` is a pattern of what may be written together with a word, before it.
+        """`kinds` are the words of each kind.
 
-        Words of the kinds in `open_ended` may go on: `after` is not asked of them.
+        `prefix` is a pattern for letters that may be attached before a word. Words of the kinds in
+        `open_ended` are beginnings of words, so `after` is not required after them.
         """
         self._before, self._after = f"{before}{prefix}", after
         self._open_ended = open_ended
         self._words = [(kind, word) for kind, words in enumerate(kinds) for word in words]
         self._spelled: dict[_Spelling, tuple[str, ...]] = {}
         self._by_key: dict[str, list[_Spelling]] = {}
-        self._waiting: dict[str, list[int]] = {}  # words by what they begin with, not yet spelled
+        self._waiting: dict[str, list[int]] = {}  # words by first characters, without spellings yet
         self._written: set[int] = set()
         for number, (_, word) in enumerate(self._words):
             heads = None if prefix else _heads(word)
@@ -108,15 +106,15 @@ class Words:
         self._all: dict[tuple[int, str], re.Pattern[str]] = {}
 
     def found(self, text: str) -> bool:
-        """Tell if any word is in a text."""
+        """Return whether a text contains any word."""
         return any(True for _ in self.places(text))
 
     def first(self, text: str) -> int | None:
-        """The place of the first word in a text, or None."""
+        """Return the place of the first word in a text, or None."""
         return next((start for start, _ in self.places(text)), None)
 
     def places(self, text: str) -> Iterator[tuple[int, list[tuple[int, int]]]]:
-        """Yield the places where words begin, each with the kinds that do and the end of each."""
+        """Yield each place where words begin, with (kind, end) of the longest word per kind."""
         at = self._at
         for begin in self._begin.finditer(text):
             start = begin.start()
@@ -137,9 +135,9 @@ class Words:
                 yield start, ends
 
     def longest(self, text: str, start: int, kinds: int) -> int:
-        """The end of the longest word of the first so many kinds at a place that `places` gave.
+        """Return the end of the longest word at a place that `places` gave, or 0 if there is none.
 
-        0 where none of them begins.
+        Only words of the first `kinds` kinds count.
         """
         key = self._key(text, start)
         pattern = self._all.get((kinds, key))
@@ -154,9 +152,9 @@ class Words:
         return found.end() if found else 0
 
     def prepare(self) -> Iterator[None]:
-        """Compile all words, one small step at a time: those of which no text had the beginning.
+        """Compile all words that no text has needed yet, in small steps.
 
-        Texts may be read between two steps.
+        Texts can be read between two steps.
         """
         for head in list(self._waiting):
             self._write_out(head)
@@ -167,7 +165,7 @@ class Words:
                 yield
 
     def _beginnings(self) -> re.Pattern[str]:
-        """The pattern of places where a word may begin, by its first character."""
+        """Return a pattern for the places where a word may begin, by its first character."""
         firsts = {begun[0] for begun in (*self._waiting, *self._by_key) if begun}
         ways = [f"[{re.escape(''.join(sorted(firsts)))}]"] if firsts else []
         rest: _Tree = {}
@@ -177,7 +175,7 @@ class Words:
         return re.compile(f"{self._before}(?={'|'.join(ways)})" if ways else "(?!)")
 
     def _spell(self, number: int, *, keyed: bool = True) -> None:
-        """Writes a word out in all its spellings."""
+        """List all spellings of a word and index them by their first characters."""
         if number in self._written:
             return
         self._written.add(number)
@@ -191,7 +189,7 @@ class Words:
             self._spell(number)
 
     def _key(self, text: str, start: int) -> str:
-        """The most of a text from a place on that any word begins with."""
+        """Return the longest text from a place on, up to four characters, that begins a word."""
         head = text[start : start + _HEAD_CHARS]
         if head in self._waiting:
             self._write_out(head)
@@ -205,7 +203,10 @@ class Words:
         return self._compiled(key) if bundle is None else bundle
 
     def _compiled(self, key: str) -> list[tuple[int, re.Pattern[str]]]:
-        """The patterns of a key; a kind with no longer word under it has the one of its own key."""
+        """Compile the patterns of a key, one per kind.
+
+        If a kind has no words for the whole key, the pattern of a shorter key is shared.
+        """
         under: dict[int, list[_Spelling]] = {}
         for spelling in self._under(key):
             under.setdefault(self._words[spelling[0]][0], []).append(spelling)
@@ -223,7 +224,7 @@ class Words:
         return bundle
 
     def _own(self, kind: int, key: str) -> str:
-        """The most of a key that a word of this kind begins with."""
+        """Return the longest beginning of a key with which a word of this kind begins."""
         ends = range(len(key), 0, -1)
         return next(
             (
@@ -235,7 +236,7 @@ class Words:
         )
 
     def _under(self, key: str) -> list[_Spelling]:
-        """The words of a key and of what it begins with, in their order."""
+        """Return the spellings of a key and of all its beginnings, in order."""
         begun = (self._by_key.get(key[:length], ()) for length in range(len(key) + 1))
         return sorted({spelling for spellings in begun for spelling in spellings})
 
@@ -244,7 +245,7 @@ class Words:
 
 
 def begun(words: Iterable[str]) -> set[str]:
-    """The characters, four at most, that words begin with, in each way that they may be written.
+    """Return the first characters of words, up to four, in all their spellings.
 
     >>> sorted(begun(["already used", "(?:an)?nul"]))
     ['alre', 'annu', 'nul']
@@ -253,9 +254,9 @@ def begun(words: Iterable[str]) -> set[str]:
 
 
 def _heads(word: str) -> list[str] | None:
-    """The two characters that a word begins with, in each way that they may be written.
+    """Return the first two characters of a word in all its spellings.
 
-    None where that takes more than a look at them: the word has to be written out.
+    Returns None for a complicated beginning. Then all spellings of the word have to be listed.
     """
     plain = _HEAD.match(word)
     if plain is not None:
@@ -282,9 +283,9 @@ def _plant(tree: _Tree, atoms: Iterable[str]) -> None:
 
 
 def _keys(atoms: tuple[str, ...]) -> Iterator[str]:
-    """The characters that a word begins with: up to four, in each way that they may be written.
+    """Yield the first characters of a spelling, up to four, with all choices of its classes.
 
-    What has to stand before the word is none of them.
+    A look-behind at the beginning is skipped.
     """
     choices: list[str] = []
     start = next((at for at, atom in enumerate(atoms) if not atom.startswith("(?<")), len(atoms))
@@ -297,9 +298,9 @@ def _keys(atoms: tuple[str, ...]) -> Iterator[str]:
 
 
 def _by_first(tree: _Tree) -> str:
-    """The pattern of a tree; where words begin in very many ways, asked for in groups.
+    """Return the pattern of a tree. Many different first characters are tested in groups.
 
-    An alternation tries one beginning after another: 320 Chinese ones at each character.
+    An alternation tries all beginnings one by one. In Chinese these are 320 at each character.
     """
     firsts = [atom for atom in tree if len(atom) == 1]
     if len(firsts) <= 4 * _GROUP:
@@ -315,10 +316,10 @@ def _by_first(tree: _Tree) -> str:
 
 
 def _spellings(word: str) -> Iterator[tuple[str, ...]]:
-    """The word with its groups written out, as atoms, as long as that makes few spellings.
+    """Yield the spellings of a word as tuples of atoms, with its groups expanded.
 
-    A group that repeats, or that would make too many, stays one atom; not the one that the word
-    begins with: what merges well is how words begin.
+    A group that repeats, or that would give too many spellings, stays a single atom. The group at
+    the beginning of a word is always expanded, so that words merge by their beginnings.
     """
     parts: list[list[tuple[str, ...]]] = []
     count = 1
@@ -348,7 +349,7 @@ def _spellings(word: str) -> Iterator[tuple[str, ...]]:
             if atom is None:
                 raise ValueError(f"cannot read {word!r} at {place}")
             if not parts and atom[0][1:] == "?" and atom[0] != " ?":
-                parts.append([(atom[0][0],), ()])  # words merge by how they begin
+                parts.append([(atom[0][0],), ()])  # words merge by their beginnings
             else:
                 parts.append([(r"\s*" if atom[0][0] == " " else atom[0],)])
             place = atom.end()
@@ -357,7 +358,7 @@ def _spellings(word: str) -> Iterator[tuple[str, ...]]:
 
 
 def _closing(word: str, start: int) -> int:
-    """The place of the bracket that closes the one at `start`."""
+    """Return the place of the bracket that closes the bracket at `start`."""
     depth = 0
     for place in range(start, len(word)):
         depth += (word[place] == "(") - (word[place] == ")")
@@ -367,7 +368,7 @@ def _closing(word: str, start: int) -> int:
 
 
 def branches(inner: str) -> list[str]:
-    """The alternatives of a pattern, split at the bars outside its groups.
+    """Return the alternatives of a pattern, split at the bars outside groups.
 
     >>> branches("code|(?:pin|tan)s")
     ['code', '(?:pin|tan)s']
@@ -386,7 +387,7 @@ def branches(inner: str) -> list[str]:
 
 
 def _pattern(tree: _Tree) -> str:
-    """The regular expression of a tree; the end of a word comes last, so longer ones come first."""
+    """Return the regular expression of a tree. Longer words come before shorter ones."""
     parts = []
     for atom, below in tree.items():
         if atom:

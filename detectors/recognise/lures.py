@@ -1,8 +1,9 @@
-"""No sum makes a code of a link that does not verify, or of a number that is somebody else's.
+"""Detect links that do not verify anything, and numbers with another name, such as "voucher code".
 
-Pieces of a text tell that its words are those of codes. They do not tell where a link leads, nor
-whose number stands there: who wants a password writes as a bank does. The words are those of
-`data/lures.toml`; read over folded text with its digits masked.
+The linear model knows only that the words of a text are those of codes. It does not know where a
+link leads or what a number is. A phishing text has the same words as a bank's text. The functions
+here therefore limit the model. The words are in `data/lures.toml`. All functions expect folded text
+with masked digits.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from detectors.recognise.owners import SAYS
 from detectors.recognise.shapes import links
 from detectors.recognise.shipped import shipped
 
-OWNER_CHARS: Final = 40  # of an owner's words, with what may stand behind them
+OWNER_CHARS: Final = 40  # longest name of another number, with the words after it
 HEAD_CHARS: Final = 4
-LAST_CHARS: Final = 12  # of an owner's words in a script without blanks
+LAST_CHARS: Final = 12  # the same in scripts without spaces
 _VERIFIES: Final = "verif|confirm|activ|reset|magic|log-?in|sign-?in|auth|token|valid"
 _WORD: Final = re.compile(_VERIFIES)
 _TOKEN: Final = re.compile(f"0|{_VERIFIES}")
-_BOTH: Final = re.compile("[a-z][A-Z]|[A-Z]{2}[a-z]")  # small letters and capitals, by chance
+_BOTH: Final = re.compile("[a-z][A-Z]|[A-Z]{2}[a-z]")  # a random mix of small letters and capitals
 
 
 @cache
@@ -46,10 +47,11 @@ def _shared() -> re.Pattern[str]:
 
 @cache
 def near() -> tuple[frozenset[str], frozenset[str]]:
-    """Return the beginnings of owners' words where words are apart, and letters where they are not.
+    """Return two sets for a fast test whether a number can have another name.
 
-    Without one of either before a number, as near as `OWNER_CHARS` and `LAST_CHARS`, it has no
-    other's name.
+    The first set has the beginnings of such names in scripts with spaces. The second set has single
+    characters of such names in scripts without spaces. If neither is before a number, within
+    `OWNER_CHARS` and `LAST_CHARS`, then `owned` is false.
     """
     told = tomllib.loads(shipped("lures"))["near"]
     heads = told["heads"].replace("\n", "").split("|")
@@ -62,7 +64,7 @@ def _words(kind: str) -> Iterator[str]:
 
 
 def prepare() -> None:
-    """Make the patterns now, not when the first text asks for them."""
+    """Compile the patterns now, not at the first text that needs them."""
     _lures()
     _shared()
     _owners()
@@ -70,7 +72,7 @@ def prepare() -> None:
 
 
 def owned(folded: str, start: int) -> bool:
-    """Tell if the words straight before a number name another one: "voucher code: 4829".
+    """Return whether the words directly before a number are another name: "voucher code: 4829".
 
     >>> owned("your voucher code is 0000", 21), owned("voucher? your code is 0000", 22)
     (True, False)
@@ -85,18 +87,18 @@ def owned(folded: str, start: int) -> bool:
 
 
 def lured(folded: str) -> bool:
-    """Tell if a text is of what draws people to a link: an account that was locked, gifts, company.
+    """Return whether a text lures readers to a link: a locked account, gifts, dating.
 
-    Who has asked for a link that verifies is told none of it.
+    A verification link that the reader has requested comes without such words.
     """
     return _lures().search(folded) is not None
 
 
 def verifies(folded: str, cased: str) -> bool:
-    """Tell if a link of a text may be one that verifies: it is made for one recipient.
+    """Return whether a text has a link that can verify, because it was made for one recipient.
 
-    Its path has a token, or a word for what it does. Behind a host that makes addresses short for
-    whoever shares them each path is a token, so that a word has to be there.
+    The path of such a link has a token, or a word such as "verify". The path of a URL shortener is
+    always a token, so it must have a word.
 
     >>> link = "https://lake.example/xqzwv"
     >>> verifies(link, link.replace("zw", "Zw")), verifies(link, link)
@@ -108,7 +110,7 @@ def verifies(folded: str, cased: str) -> bool:
 
 
 def _of_one_person(link: str, cased: str) -> bool:
-    """Tell if what follows the host of a link is a token, or has a word for what the link does."""
+    """Return whether the path of a link has a token or a word such as "verify"."""
     if _shared().match(link):
         return _WORD.search(link) is not None
     path = link.find("/", link.find("://") + len("://") if "://" in link else 0)

@@ -1,12 +1,12 @@
-"""The linear model: how far the pieces of a text speak for a code, as a sum.
+"""The linear model: score how likely a text is a verification code, from its character n-grams.
 
-Trained on this project's own texts (`python -m tests.detectors.recognise.train`), shipped as one
-table of a byte for each hashed piece and a page of numbers beside it. All sums are of integers, so
-a text has the same score in any batch.
+The model is trained on this project's own texts (`python -m tests.detectors.recognise.train`). It
+is shipped as a table with one byte per hashed n-gram ("piece"), and a TOML file with a few numbers.
+The weights are integers and are added as integers, so a text has the same score in every batch.
 
-The score and what the rules read make one more sum, log-odds of a code: `share` of the score, a
-weight for the rule and one for each trait. So a text whose words speak for a code is one although
-no rule knows its language, and a weak rule is overruled where they speak against it.
+The final log-odds of a code are the sum of three parts: `share` times the score, the weight of the
+rule that applied, and the weight of each trait of the text. With this sum, a text in a language
+that no rule knows can still be a code. The sum can also overrule a weak rule.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from detectors.recognise.shipped import shipped, shipped_octets
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A trained model; see the module. Log-odds are in hundredths of a natural unit."""
+    """A trained model. Log-odds are in hundredths of a natural unit (nat)."""
 
-    weights: NDArray[np.int8]  # (NOWHERE + 1,): of pieces, of clues, and a nought
-    scale: float  # of a weight, in hundredths
-    bias: float  # of a text without pieces, in hundredths
-    share: float  # of the score in the whole sum
-    rules: Mapping[str, int]  # what each rule adds
-    traits: Mapping[str, int]  # what each trait adds
-    code: int  # from this score on a text with a number is a code, whatever the rules say
-    other: int  # up to this score it is none
-    sure_code: float  # how many of the first are codes
-    sure_other: float  # and how many of the others
+    weights: NDArray[np.int8]  # (NOWHERE + 1,): weights of pieces, of clues, and one zero
+    scale: float  # factor of a weight, in hundredths
+    bias: float  # score of a text without pieces, in hundredths
+    share: float  # factor of the score in the final sum
+    rules: Mapping[str, int]  # log-odds that each rule adds
+    traits: Mapping[str, int]  # log-odds that each trait adds
+    code: int  # a text with a number and at least this score is a code; rules are not needed
+    other: int  # a text with at most this score is no code; rules are not needed
+    sure_code: float  # share of codes among texts with a score of `code` or more
+    sure_other: float  # share of codes among texts with a score of `other` or less
 
     @classmethod
     def shipped(cls) -> Self:
-        """The model in `data/`."""
+        """Load the model from `data/`."""
         table = tomllib.loads(shipped("model"))
         octets = shipped_octets("model.weights")
         weights = np.zeros(NOWHERE + 1, np.int8)
@@ -61,38 +61,38 @@ class Model:
         )
 
     def scores(self, folded: Sequence[str], cased: Sequence[str]) -> NDArray[np.int64]:
-        """The score of each folded text, in hundredths; one pass over all of them.
+        """Return the score of each folded text, in hundredths, in one pass over all texts.
 
-        `cased` are the same texts with their capitals, a character for a character.
+        `cased` are the same texts before lowercasing, with the same number of characters.
         """
         return self.scores_of(view(folded, cased)) if folded else np.zeros(0, np.int64)
 
     def scores_of(self, seen: View) -> NDArray[np.int64]:
-        """The score of each text (n > 0) of a view, in hundredths."""
+        """Return the score of each of n > 0 texts of a view, in hundredths."""
         norm = np.sqrt(np.maximum(seen.lengths, 1) * float(GRAM_CHARS))
         summed = sums(seen, self.weights) / norm + clues.sums(seen, self.weights)
         return np.rint(self.bias + self.scale * summed).astype(np.int64)
 
     def score(self, folded: str, cased: str) -> int:
-        """The score of one folded text, in hundredths."""
+        """Return the score of one folded text, in hundredths."""
         return int(self.scores([folded], [cased])[0])
 
     def odds(self, score: int, rule: str, traits: Iterable[str]) -> int:
-        """The log-odds of a code, in hundredths, for a score, the rule read, and the traits."""
+        """Return the log-odds of a code, in hundredths, from a score, a rule and traits."""
         shown = sum(self.traits[trait] for trait in traits)
         return round(self.share * score) + self.rules[rule] + shown
 
     def sure(self, score: int) -> bool | None:
-        """Tell if the score alone says that a text with a number is a code; None if it does not."""
+        """Decide by the score alone whether a text with a number is a code. None if undecided."""
         if score >= self.code:
             return True
         return False if score <= self.other else None
 
     def told(self, folded: str, cased: str, most: int = 6) -> list[tuple[str, int]]:
-        """The pieces and clues that weighed most, with what they add in hundredths.
+        """Return the pieces and clues with the largest weights, and their weights in hundredths.
 
-        The heaviest first; of pieces inside one another only the heaviest is named. A figure stands
-        for a number of so many digits, an edge of the text for itself.
+        The largest comes first. If one piece contains another, only the larger weight is listed. A
+        digit in a piece is the length of a number in the text. NUL is the start or end of the text.
         """
         seen = view([folded], [cased])
         norm = math.sqrt(max(1, len(seen.letters) - 2) * GRAM_CHARS)
@@ -110,14 +110,14 @@ class Model:
         return told
 
 
-_ODDS_MAX: Final = 460  # .99: no text is certain
-_NO_CODE: Final = 0.49  # the most that is none
+_ODDS_MAX: Final = 460  # probability .99; no text is certain
+_NO_CODE: Final = 0.49  # highest confidence of a text that is no code
 
 
 def confidence_of(odds: int) -> float:
-    """Log-odds in hundredths as a probability in whole hundredths, .01 to .99.
+    """Convert log-odds in hundredths to a probability, rounded to hundredths, from .01 to .99.
 
-    One half is for a code: rounding never takes a sum there that does not speak for one.
+    The result is .5 or more only if the log-odds are above 0. Rounding does not change this.
 
     >>> confidence_of(1), confidence_of(220), confidence_of(0), confidence_of(-5000)
     (0.5, 0.9, 0.49, 0.01)

@@ -1,4 +1,7 @@
-"""The names and words of `data/brands.toml`: platforms by name, and what is no platform's name."""
+"""Look up the names in `data/brands.toml`: known platforms, and words that are no platform names.
+
+The module also decides whether a sender names a platform at all.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,8 @@ NO_CHINESE: Final = re.compile(
     "|ください|様$|合約|合约|租約|簽署|签署|合同|^会員$|^利用者|クレジット|端末|画面|電話番号"
     "|^(?:北京|上海|广州|廣州|深圳|天津|重庆|重慶|杭州|南京|武汉|武漢|成都|西安|香港|台北|臺北|高雄|东京|東京|大阪|京都|名古屋|横浜|福岡|札幌)(?:市|から)?$"
 )
-"""Chinese and Japanese words for codes, for what they are for and for who reads them."""
+"""Chinese and Japanese words for codes, for their purpose and for their readers. A text in which
+this pattern matches is no platform's name."""
 _GENERIC: Final = re.compile(f"(?:(?:{'|'.join(map(re.escape, sorted(WORDS['shared'])))})[-_. ]?)+")
 _WITH_DIGITS: Final = re.compile("(?=.*[0-9])[0-9]*[a-z]{3,}[0-9]*")
 _PLAIN: Final = frozenset(map(fold, WORDS["plain"]))
@@ -34,14 +38,19 @@ _TOGETHER: Final = re.compile("^(?:[وبلفك]?ال|لل|[ولب])(?=..)|^[הל
 
 
 def tells_nobody(origin: Sender) -> bool:
-    """Tell if a sender names no platform: none, a number that nobody registered, a shared name."""
+    """Return whether a sender names no platform.
+
+    This is true for no sender, an unregistered number, and a name that many platforms share.
+    """
     if origin.owners:
         return False
     return origin.line is not Line.NAMED or origin.shared or is_generic(origin.key)
 
 
 def is_generic(sender: str) -> bool:
-    """Tell if a sender's name, as `sender_key` writes it, is made of words that many share.
+    """Return whether a sender's name consists only of words that many platforms share.
+
+    `sender` is normalised by `sender_key`.
 
     >>> [is_generic(sender) for sender in ("authmsg", "auth-msg", "myotpcode", "infobank")]
     [True, True, True, False]
@@ -50,17 +59,17 @@ def is_generic(sender: str) -> bool:
 
 
 class Listed(NamedTuple):
-    """The names of the list, in all spellings: each key with the first one of its line."""
+    """The listed platform names in all spellings. The first spelling of a line is the main one."""
 
-    names: dict[str, str]
-    spellings: dict[str, tuple[str, ...]]  # of the first: the others
-    ordinary: frozenset[str]  # those that are words as well
-    unspaced: re.Pattern[str]  # those of scripts without blanks
+    names: dict[str, str]  # key of any spelling -> key of the main spelling
+    spellings: dict[str, tuple[str, ...]]  # key of the main spelling -> keys of the others
+    ordinary: frozenset[str]  # names that are also ordinary words
+    unspaced: re.Pattern[str]  # names in scripts without spaces between words
 
 
 @cache
 def listed() -> Listed:
-    """The names of `data/brands.toml`, made ready when the first text has to be searched."""
+    """Return the names of `data/brands.toml`. They are prepared at the first call."""
     names: dict[str, str] = {}
     ordinary: set[str] = set()
     spellings: dict[str, tuple[str, ...]] = {}
@@ -72,17 +81,17 @@ def listed() -> Listed:
             if word.startswith("*"):
                 ordinary.add(name_key(word[1:]))
             names[name_key(word.lstrip("*"))] = first
-            names[fold(word.lstrip("*"))] = first  # as a text has it: 蝦皮 is 虾皮 in keys
+            names[fold(word.lstrip("*"))] = first  # as written in texts: 蝦皮, but 虾皮 in keys
             if _WITH_DIGITS.fullmatch(first):
                 names.setdefault(mask(first), first)  # the digits of a text are masked
     apart = sorted(filter(_UNSPACED.match, names), key=len, reverse=True)
-    begins = "".join(sorted({name[0] for name in apart}))  # most places of a text begin none
+    begins = "".join(sorted({name[0] for name in apart}))  # a fast test before the search
     unspaced = re.compile(f"(?=[{begins}])(?:{'|'.join(map(re.escape, apart))})")
     return Listed(names, spellings, frozenset(ordinary), unspaced)
 
 
 def names_a_code(name: str) -> bool:
-    """Tell if a supposed name is what some language calls a code, or what a code is for."""
+    """Return whether a possible name is a word for codes, or for the purpose of a code."""
     camel = not name[1:].islower() and not name[1:].isupper()
     for body in dict.fromkeys((fold(name), name_key(name))):
         scripts = scripts_of(body)
@@ -99,19 +108,19 @@ def _stop(word: str) -> bool:
 
 
 def is_a_codes(word: str) -> bool:
-    """Tell if a word is what some language calls a code: Telekom-Sicherheitscode."""
+    """Return whether a word contains a word for codes, as in "Telekom-Sicherheitscode"."""
     body = fold(word)
     return any(each.kind in NAMING for script in scripts_of(body) for each in script.words(body))
 
 
 def is_stop(word: str) -> bool:
-    """Tell if a word is no name: what is said to people, what codes are for, and the like."""
+    """Return whether a word is on the list of words that are no names, for example greetings."""
     return len(word) < 24 and _stop(word)
 
 
 @lru_cache(4_096)
 def is_plain(word: str) -> bool:
-    """Tell if a word is known, with or without what is written together with it."""
+    """Return whether a word is an ordinary word, with or without a prefix such as "ال"."""
     body = fold(word)
     if body in _PLAIN or is_stop(word) or names_a_code(body):
         return True

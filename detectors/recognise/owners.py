@@ -1,6 +1,6 @@
-"""Numbers and the words that own them, by what stands between the two.
+"""Assign each number to the word that names it ("owns" it), by the text between the two.
 
-Every number belongs to the word that names it; the nearest is asked first.
+The word nearest to the number is tried first.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from detectors.recognise.sentences import STOP
 from detectors.recognise.shapes import Form, Number, leading, sentence_span
 from detectors.recognise.words import LANGUAGES, all_words
 
-# Distances in characters, chosen so that the training texts come out right; domain knowledge says
-# 30 in Chinese, 50-100 elsewhere.
-_LINKED: Final = 30  # between a name and a number with nothing but a link between
+# Largest distances in characters, chosen so that the training texts are read correctly. Typical
+# values are 30 in Chinese and 50-100 in other languages.
+_LINKED: Final = 30  # from a name to a number with only a linking phrase between
 BEFORE_CHARS: Final = 100
-"""Characters between a name and a later number of the same sentence."""
-_SAID_CHARS: Final = 180  # the same where "is" or a colon leads to it: the longest names of payees
-_AFTER: Final = 60  # between a number and a later name of the same sentence
-_HELD: Final = 4  # a name of something else so near has the number for sure
-_HELD_LOOSELY: Final = 8  # the same with no link to the number
+"""Largest distance from a name to a later number in the same sentence, in characters."""
+_SAID_CHARS: Final = 180  # the same if "is" or a colon precedes the number; payees have long names
+_AFTER: Final = 60  # from a number to a later name in the same sentence
+_HELD: Final = 4  # another name so near certainly owns the number
+_HELD_LOOSELY: Final = 8  # another name so near may own the number, without a linking phrase
 
 SAYS: Final = any_of(all_words("says")).pattern
-"""The words between a name and its number, in the sense of "is": a regular expression."""
+"""Regular expression of the words for "is" between a name and its number."""
 _GENDER: Final = "(?:/[^\\W\\d_]{1,3}|[(][^\\W\\d_]{1,3}[)])?"  # "הזן/י", "introduza(m)"
 _MARKS: Final = "[\\s:：=\u2010-\u2015'\"“”‘’„「」『』【】\\[\\](){}（）<>«»*•،。~☞→➜➡▶↓←-]{0,12}"
 _LINK: Final = re.compile(f"{_GENDER}{_MARKS}(?:{SAYS})?{_MARKS}")
@@ -44,13 +44,13 @@ _OF_PHRASE: Final = re.compile(  # "PIN for your account: 482913"
     f"(?:\\s[^\\W\\d_]{{1,14}}){{0,3}}\\s?(?:[:：=]|(?<![a-z])(?:{SAYS})(?![a-z]))\\s?(?:0{{3}}|[0a-z]{{0,8}}0)"
 )
 FOR_WHOM: Final = re.compile("(?:\\s[^\\W\\d_]{1,14}){1,2}\\s")
-"""Whose code it is: "for your", a word or two."""
+"""One or two words about the owner of a code, such as "for your"."""
 _OWN_NUMBER: Final = re.compile(
     f"{_GENDER}{_MARKS}(?:{SAYS})?{_MARKS}(?<![0-9a-z])"
     "(?:0{4}|0{3}[ -]0{3}|(?=[a-z]{0,8}0)[0a-z]{4,9})"
 )
 LINK_END: Final = re.compile(f"(?:[:：=☞→➜➡▶↓]|(?<![a-z])(?:{SAYS}))\\s?$")
-"""The end of what leads to a number: "is", a colon, an arrow."""
+"""The end of a text that introduces a number: "is", a colon, an arrow."""
 _IS_YOURS: Final = re.compile(
     f"[\\s'\"”」』\\])>»*]{{0,4}}(?:{SAYS}|your|to|como|你的|您的|आपका|로|[,，\u2014-])"
 )
@@ -61,14 +61,14 @@ WARNING: Final = any_of(
         "|احتيال|محتال|كلاهبردار|הונא|מתחז|धोखा|ठग"
     )
 )
-"""Warnings of criminals who ask for codes: the number is where to report them."""
+"""Words of warnings of criminals who ask for codes. The number in such a text is a hotline."""
 TELLING: Final = any_of(
     branches(
         "sent|send|text|receive|request|发送|發送|获取|獲取|收到|接收|索取|透露|отправ|envia"
-        # who is to wait for one is told it later
+        # texts that ask to wait for a code
         "|wait for|await|espere|esperar|aguard|attendre|attendez|warten|wachten|aspetta|attenda"
         "|bekle|tunggu|cho nhan|doi nhan|ожида|дожд|дочека|очіку|poczekaj|oczekuj|pockejte"
-        # who is asked to tell one, and that none is needed
+        # texts that ask for a code by voice, or say that no code is needed
         "|назов|продикт|(?<![a-z])gui ma|не нужен|не требуется|not needed|not required|khong can"
         "|no es necesari|no se requiere|non serve|nicht notig|nicht erforderlich|gerekmez"
         "|tidak diperlukan|n['’]est pas necessaire|nao e necessari"
@@ -76,11 +76,11 @@ TELLING: Final = any_of(
         "|इंतज|รอรับ|กรุณารอ"
     )
 )
-"""Words for codes that come in another message."""
-_SPENT: Final = re.compile("0|[。！？!?\n]|[.](?=\\s)")  # another number in between, or an end
+"""Words of texts about a code that is in another message."""
+_SPENT: Final = re.compile("0|[。！？!?\n]|[.](?=\\s)")  # another number or the end of the sentence
 _BY: Final = any_of(all_words("by"), "(?<![a-z])", "(?![a-z])").pattern
 _BY_BEFORE: Final = re.compile(f"{_BY}\\s?['\"«“「]?$")
-_BEHIND: Final = frozenset({"ja", "ko", "tr", "hi", "fa"})  # they say "482913 with"
+_BEHIND: Final = frozenset({"ja", "ko", "tr", "hi", "fa"})  # with a postposition
 _BY_AFTER: Final = re.compile(
     "['’\"»”」]?\\s?"
     + any_of(
@@ -90,19 +90,22 @@ _BY_AFTER: Final = re.compile(
     ).pattern
 )
 _BY_CHARS: Final = 24
-_LURE: Final = re.compile("[a-z]{4,}0+|[a-z]{3,}00")  # GREEN20 is for a till
+_LURE: Final = re.compile("[a-z]{4,}0+|[a-z]{3,}00")  # GREEN20 is a shop's code
 _SIGNS: Final = re.compile("[a-z][^ ]{0,10}[#$@!&_]|[#$@!&_][^ ]{0,10}[a-z]")  # bib#62k
 _LONG: Final = re.compile("0{9,10}")
-_ASKED: Final = re.compile("[?？؟]\\s{1,2}$")  # "Not you? 0800 0000": whom to call
+_ASKED: Final = re.compile("[?？؟]\\s{1,2}$")  # "Not you? 0800 0000": a number to call
 _BRACKET: Final = re.compile("[(（][^()（）0]{2,24}$")  # "(file 20418)": a reference
 _CLOSED: Final = re.compile("\\s?[)）]")
 _MASKED: Final = re.compile("x{2,6}0{2,4}")  # the last digits of an account: XX4471
 _BEFORE_ITS_NUMBER: Final = re.compile("n[or]?[.]?")  # and in Portuguese "in the": "0000 no app"
-_OF_ANOTHER: Final = re.compile("0\\s?$")  # a word behind its own number: "000 ريال"
+_OF_ANOTHER: Final = re.compile("0\\s?$")  # a word after its own number: "000 ريال"
 
 
 def owned_codes(body: str, found: list[Number], words: list[Word]) -> list[tuple[str, Number]]:
-    """The numbers that are codes by the words that own them, up to the first that surely is."""
+    """Return (rule, number) for the numbers that are codes by their words.
+
+    The list ends with the first number whose rule is not "weak".
+    """
     owned: list[tuple[str, Number]] = []
     for number in sorted(found, key=lambda number: number.form is Form.ODD):
         if owned and number.form is Form.ODD:
@@ -115,7 +118,7 @@ def owned_codes(body: str, found: list[Number], words: list[Word]) -> list[tuple
 
 
 def without_objects(body: str, words: list[Word]) -> list[Word]:
-    """The words but for those that only tell what a code is for: "PIN for your account: 0000"."""
+    """Return the words without those that only describe a code: "PIN for your account: 0000"."""
     kept_words: list[Word] = []
     for word in words:
         last = kept_words[-1] if kept_words else None
@@ -137,7 +140,7 @@ def without_objects(body: str, words: list[Word]) -> list[Word]:
 
 
 def _rule(body: str, number: Number, words: list[Word]) -> str | None:
-    """The rule by which the word that owns a number makes it a code; None if no word does."""
+    """Return the rule by which a number's word makes it a code, or None."""
     word = _owner(body, number, words)
     if word is None or word.kind is WordKind.OTHERS:
         return None
@@ -147,10 +150,11 @@ def _rule(body: str, number: Number, words: list[Word]) -> str | None:
 
 
 def _owner(body: str, number: Number, words: list[Word]) -> Word | None:
-    """The word that names a number, if it may name a code.
+    """Return the word that names a number, or None if no suitable word is found.
 
-    In this order: the word before it, with nothing but a link between ("code is: 482913"); the word
-    after it ("482913 is your code"); a name further back in the same sentence.
+    The order is: the word directly before the number, with only a linking phrase between ("code
+    is: 482913"); the word after the number ("482913 is your code"); a name further back in the same
+    sentence.
     """
     before = [word for word in words if word.end <= number.start]
     after = [word for word in words if word.start >= number.end]
@@ -166,9 +170,10 @@ def _owner(body: str, number: Number, words: list[Word]) -> Word | None:
 
 
 def _password(body: str, number: Number, before: list[Word]) -> Word | None:
-    """The name in front of letters, digits and signs that "is" or a colon leads to.
+    """Return the name of a password-like number that "is" or a colon introduces, or None.
 
-    Of digits alone, nine or ten, it has to be a name that only codes have, and the last one.
+    If the number has only digits (nine or ten), the name must be one that only codes have, and it
+    must be the last word before the number.
     """
     naming = [word for word in before if word.kind in NAMING]
     if not naming:
@@ -185,7 +190,7 @@ def _password(body: str, number: Number, before: list[Word]) -> Word | None:
 
 
 def _name_after(body: str, number: Number, nearest: Word | None, after: list[Word]) -> Word | None:
-    """The word after a number that names it: "482913 is your code", or a number that leads."""
+    """Return the word after a number that names it ("482913 is your code"), or None."""
     after = [word for word in after if not _has_own_number(body, word, after)]
     leads = leading(body, number)
     if after and after[0].kind is WordKind.OTHERS and not body[number.end : after[0].start].strip():
@@ -208,13 +213,13 @@ def _name_after(body: str, number: Number, nearest: Word | None, after: list[Wor
 
 
 def _has_own_number(body: str, word: Word, after: list[Word]) -> bool:
-    """Tell if a word names the number behind it, by itself or by the next: "enter code 0000"."""
+    """Return whether a word, or the next word, names the number after it: "enter code 0000"."""
     following = next((each for each in after if 0 <= each.start - word.end <= 1), word)
     return any(_OWN_NUMBER.match(body, each.end) for each in (word, following))
 
 
 def _name_further_back(body: str, number: Number, before: list[Word]) -> Word | None:
-    """A name in front of a number in the same sentence, past words that do not hold the number."""
+    """Return a name earlier in the number's sentence, if no other word between owns the number."""
     reach = BEFORE_CHARS
     if number.sure and LINK_END.search(body, max(0, number.start - _LINKED), number.start):
         reach = _SAID_CHARS
@@ -247,9 +252,9 @@ def _name_further_back(body: str, number: Number, before: list[Word]) -> Word | 
 
 
 def _owned_by(body: str, word: Word, number: Number) -> bool:
-    """Tell if between a name and its number there is only whose code it is.
+    """Return whether only words such as "for your" are between a name and a number.
 
-    The number is of letters and digits and has to end the sentence.
+    The number must have letters and digits and must end the sentence.
     """
     return (
         word.kind is WordKind.NAMES
@@ -270,14 +275,15 @@ _NUMBER_WORD: Final = any_of(
         "|号码|號碼|番号|번호|رقم|شماره|מספר|नंबर|নম্বর|எண்|సంఖ్య|ಸಂಖ್ಯೆ|നമ്പർ|નંબર|ਨੰਬਰ|අංකය|หมายเลข"
     )
 )
-"""A number's plainest name, by which codes are called as well."""
+"""Words for "number". Codes are sometimes called so too."""
 
 
 def held(body: str, number: Number, words: list[Word], scripts: list[Script]) -> bool:
-    """Tell if a number is something else's: by a word in front of it with no other, or behind it.
+    """Return whether a number is not a code, because of a word before or after it.
 
-    Also behind a question, which tells whom to call, and in brackets with what it refers to. Where
-    a sentence tells what its number is for, or where it is typed in, "number" alone holds none.
+    This is also true for a number after a question (a hotline), and for a reference in brackets. In
+    a sentence that gives the purpose of a code or the place to type it in, the word "number" alone
+    is not enough.
     """
     if _ASKED.search(body, max(0, number.start - 4), number.start):
         return True
@@ -310,7 +316,7 @@ def held(body: str, number: Number, words: list[Word], scripts: list[Script]) ->
 
 
 def _of_use(body: str, number: Number, before: list[Word], scripts: list[Script]) -> bool:
-    """Tell if a number is called just so, in a sentence that tells its use as of a code."""
+    """Return whether a number is only called "number", in a sentence about the use of a code."""
     start, end, _ = before[-1]
     if not _NUMBER_WORD.fullmatch(body, start, end):
         return False
@@ -322,7 +328,7 @@ def _of_use(body: str, number: Number, before: list[Word], scripts: list[Script]
 
 
 def done_with(body: str, number: Number) -> bool:
-    """Tell if something is done with a number: "Confirm the new phone with 7FQ2K"."""
+    """Return whether something is done with a number: "Confirm the new phone with 7FQ2K"."""
     if number.form is Form.MIXED and _LURE.match(body, number.start, number.end):
         return False
     return (

@@ -1,13 +1,13 @@
-"""Reads a text by itself: the rule that decides, the place of its code, and the sender's name.
+"""Read the text of a message with the rules: which rule decides, where the code is, who signs.
 
-The idea: every number in a text belongs to the word that names it. Find the numbers that look like
-a code (`shapes`), find the words that name numbers (`scripts`), give each number to the word
-nearest to it (`owners`), and look what kind of word that is. A pick-up number, a card's last digits
-and a phone number have owners too; that is why they are not codes. Where no word owns a number,
-several cues together may make it a code (`cues`); what else a text tells may speak against it
-(`scenes`).
+The idea: every number in a text belongs to the word that names it ("code", "order number"). Numbers
+that look like a code are found (`shapes`), and words that name numbers (`scripts`). Each number is
+assigned to the word nearest to it (`owners`), and the kind of this word decides. Pick-up numbers,
+the last digits of cards and phone numbers have other names, so they are not codes. If no word names
+a number, several cues together can make it a code (`cues`). Other content of the text can be
+evidence against a code (`scenes`).
 
-A text is read with its digits masked, so that all messages of one template are read once.
+Digits are masked before a text is read, so all messages of one template need only one reading.
 """
 
 from __future__ import annotations
@@ -56,20 +56,20 @@ from detectors.recognise.words import all_words
 
 HEAD_CHARS: Final = 400
 TAIL_CHARS: Final = 100
-"""Of a longer text its first and its last characters are read. Chosen: a code stands in the
-first six segments of 70, a host line or a signature at the end; whatever is sent, a text costs no
-more than 501 characters do."""
-READ_CHARS: Final = HEAD_CHARS + 1 + TAIL_CHARS  # with the line break that joins them
-_FEW: Final = 4  # texts that are looked at one by one: numpy costs more
-_DEEP_CHARS: Final = 1_600  # ten segments: a code this deep in a long text is looked for
+"""Characters that are read at the beginning and at the end of a long text. Chosen: a code is in the
+first six segments of 70 characters, and a host line or signature is at the end. The cost per text
+is bounded by 501 characters."""
+READ_CHARS: Final = HEAD_CHARS + 1 + TAIL_CHARS  # with the line break between the two parts
+_FEW: Final = 4  # fewer texts are parsed one by one, which is faster than numpy
+_DEEP_CHARS: Final = 1_600  # a code is searched in the first ten segments of a long text
 _DEEP_BEFORE: Final = 70
 _DEEP_AFTER: Final = 30
 _DEEP: Final = re.compile("(?<![\\d.,/-])\\d{4,8}(?![\\d.,/-]|\\s?[%$€元])")
 
-# Chosen so that the training texts come out right.
-_PREFIX_CHARS: Final = 72  # a feed's prefix is 20-70 characters; two for a decoding slip
-_CUT_CHARS: Final = 12  # after a name, before the place where a prefix breaks off
-_SIGNATURE_PREFIX_CHARS: Final = 24  # a prefix of 20 characters and some to spare
+# These values were chosen so that the training texts are read correctly.
+_PREFIX_CHARS: Final = 72  # a feed's prefix has 20-70 characters; 2 more for decoding errors
+_CUT_CHARS: Final = 12  # largest distance between a name for codes and the end of a prefix
+_SIGNATURE_PREFIX_CHARS: Final = 24  # a prefix of 20 characters plus a margin
 _CUT_YOURS: Final = re.compile(
     f"\\s?(?:{SAYS})\\s?(?:your|tu|votre|dein|ihr|il tuo|seu|你的|您的)?[^.。!]*$"
 )
@@ -80,18 +80,18 @@ _CUT_NAMES: Final = tuple(
     for name in all_words("common")
     for edge, shortest in [("", 1) if name > "\u3000" else (" ", 5)]
     for end in range(shortest, len(name))
-    if name[end] != " "  # a whole word is no break
+    if name[end] != " "  # a complete word is not cut
 )
-_WHOLE: Final = re.compile(  # 中国移动 is no beginning of 动态码, nor 확인 of 인증번호
+_WHOLE: Final = re.compile(  # complete words at the end: 中国移动 is not a cut 动态码
     "(?:[移流活运運自][动動]|[学學高母本返在驾駕军軍]校|[가-힣]인|正在[验驗][证證](?:手机|手機)?[号號][码碼])$"
 )
 _LOGGING_IN: Final = any_of(branches("正在|ログイン|로그인|log[ -]?in|sign[ -]?in|вход"))
 _CODE_SENDER: Final = re.compile("otp|auth|verif|passcode|2fa|code|securit|验证|인증|認証")
-_LATE_DIGITS: Final = {  # Tibetan, Shan, Mongolian: not folded, for names hold them as they are
+_LATE_DIGITS: Final = {  # Tibetan, Shan, Mongolian; `fold` keeps them because of platform names
     zero + digit: "0" for zero in (0x0F20, 0x1090, 0x1810) for digit in range(10)
 }
 _LATE_DIGIT: Final = re.compile("[\u0f20-\u0f29\u1090-\u1099\u1810-\u1819]")
-_TOGETHER: Final = "\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3"  # no blanks around a Latin word
+_TOGETHER: Final = "\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3"  # no spaces around a Latin word
 _NO_CAPITALS: Final = re.compile(f"[{_TOGETHER}]")
 _CAPITALS: Final = re.compile(
     f"(?<![^\\W{_TOGETHER}])(?<![.@/])[A-Z]{{4,9}}(?![^\\W{_TOGETHER}]|[@/]|[.]\\w)"
@@ -101,12 +101,12 @@ _RANDOM: Final = re.compile(
     "|(?<=[:：=] )(?=[a-z]{0,5}[b-df-hj-np-tv-xz]{4})[a-z]{5,9}(?![\\w@/]|[.]\\w)"
     "|(?<=[码碼][:：是为為])[a-z]{4,6}(?! ?[A-Za-z0-9_@/.])"
 )
-"""A word in capitals, or behind a colon, with four consonants in a row: no word, perhaps a code.
-How a date is to be written (DDMMYYYY) is none. Among Chinese letters any word "is" the code."""
+"""Random letters that may be a code: in capitals or after a colon, with four consonants in a row. A
+date format such as DDMMYYYY does not count. In Chinese, any Latin word after "code is" does."""
 _LOOSE: Final = re.compile("(?<![0-9])0(?:[^\\w\n]{0,2}0){2,9}(?![0-9])")
 _WEEKDAY: Final = "[(（][月火水木金土日월화수목금토일一二三四五六][)）]"
 _HIDDEN: Final = re.compile(
-    # one digit after another, pairs between odd signs, one digit in letters
+    # single digits, pairs between unusual separators, or one digit written as a word
     "(?<![0-9])(?<!0[ -])0(?:[^\\w\n]{1,3}0){3,7}(?![0-9]|[^\\w\n]{1,3}0)"
     "|(?<![0-9])000?(?:[*·•_|=~^+]000?){1,4}(?![0-9])"
     "|(?<![0-9])0{3} / 0{3}(?![0-9])"
@@ -120,19 +120,19 @@ _SHOWN: Final = re.compile(
     "(?![0-9a-z_%*@]|['’][a-z]|[.,:/-]0|\\s?(?:元|円|원))"
     "|(?<=[:=]) ?(?:0{4,8}|000[ -]000)(?![0-9a-z_%*@]|['’][a-z]|[.,:/-]0)"
 )
-_SHOWS: Final = "000"  # what all that it finds has; it may begin with the blank before that
+_SHOWS: Final = "000"  # part of all matches; a match may begin with the space before it
 _DIGITS: Final = re.compile("0+")
 _RUN: Final = re.compile("0{3,}")
 _RUNS_MAX: Final = 4
 _NAMED: Final = frozenset({"name", "weak name"})  # traits
 USED: Final = frozenset({"purpose", "secret", "typed"})
-"""Traits of a text that tells what its code is for, to keep it, or where to type it."""
+"""Traits of a text about the use of a code: its purpose, keeping it secret, where to type it."""
 _LINK_SCORE: Final = 700
-"""Hundredths of log-odds from which a link needs no listed word that tells what it is for. Chosen:
-headlines of news with a link reach 570, and none of our own links that verify hangs on it."""
-_LINK_CHARS: Final = 140  # of a text whose link verifies: longer ones are advertising
+"""Score, in hundredths of log-odds, from which a link needs no listed word for its purpose. Chosen:
+news headlines with a link reach 570. None of our own verification links depends on this value."""
+_LINK_CHARS: Final = 140  # longest text with a verification link; longer ones are advertising
 _PATH: Final = re.compile("/([^\\s/?#]*[-_][^\\s/?#]*)")
-_PATH_WORDS: Final = 4  # of a part of an address that people read: an article's, an offer's
+_PATH_WORDS: Final = 4  # words in the path of an article or offer, at least
 _THING: Final = re.compile("[^\\W\\d_]{2}00")
 _CHAT: Final = re.compile("[a-z]{1,3}0[a-z]{1,4}|[a-z]0[a-z]0")  # Arabic, Twi in Latin letters
 _ON: Final = re.compile("[-–][^\\W_]")
@@ -142,25 +142,25 @@ _Decision = tuple[str, tuple[int, int] | None]  # rule, span of the code
 
 
 class Reading(NamedTuple):
-    """The rules' reading of a masked text. The code's place is one in the text that was read."""
+    """The result of the rules for a masked text."""
 
-    rule: str  # of RULES
-    code: tuple[int, int] | None = None
-    traits: tuple[str, ...] = ()  # of TRAITS
+    rule: str  # a key of RULES
+    code: tuple[int, int] | None = None  # start and end of the code in the masked text
+    traits: tuple[str, ...] = ()  # keys of TRAITS
 
 
 def excerpt(text: str) -> str:
-    """The part of a text that is read: all of it, or what `parts` says, in lines."""
+    """Return the part of a text that is read: all of it, or its `parts` joined by line breaks."""
     if len(text) <= READ_CHARS:
         return text
     return "\n".join(text[start:end] for start, end in parts(text))
 
 
 def parts(text: str) -> list[tuple[int, int]]:
-    """The places of what is read of a long text: its head, its tail, and a number between.
+    """Return the spans of a long text that are read: its head, perhaps a middle part, its tail.
 
-    A code may stand behind a page of terms: the first number of a code's shape behind the head is
-    read with what stands around it, instead of as much of the head's end.
+    A code may follow a page of terms. If a number with the shape of a code is after the head, the
+    number and the text around it are read, and the head is shortened by the same length.
     """
     tail = len(text) - TAIL_CHARS
     deep = _DEEP.search(text, HEAD_CHARS, min(tail, _DEEP_CHARS))
@@ -172,7 +172,7 @@ def parts(text: str) -> list[tuple[int, int]]:
 
 
 def in_text(text: str, span: tuple[int, int]) -> tuple[int, int]:
-    """The place in a text of a place in its excerpt."""
+    """Convert a span in the excerpt to the span in the whole text."""
     if len(text) <= READ_CHARS:
         return span
     start, end = span
@@ -184,37 +184,37 @@ def in_text(text: str, span: tuple[int, int]) -> tuple[int, int]:
 
 
 class Look(NamedTuple):
-    """A masked excerpt folded, and the names in it that need no rule.
+    """A parsed text: the folded excerpt, its signature, and its host line.
 
-    `signature` and `host` are places in the text that was looked at, the others of `folded`.
+    `signature` and `host` are spans in the masked excerpt, all others are spans in `folded`.
     """
 
     folded: str
-    bracketed: tuple[int, int] | None  # the signature
+    bracketed: tuple[int, int] | None  # the signature, in `folded`
     host_line: re.Match[str] | None
     signature: tuple[int, int] | None
     host: tuple[int, int] | None
-    places: list[int] | None  # of the characters of `folded`, if some were left out
-    cased: str  # `folded` with its capitals: as long, a character for a character
-    may: int  # what else it may hold, as a glance tells; ALL where nobody glanced
+    places: list[int] | None  # place of each character of `folded`; None if all are the same
+    cased: str  # `folded` before lowercasing, with the same number of characters
+    may: int  # bits of `glance` for searches that are needed; ALL without a prescan
 
     @property
     def for_app(self) -> bool:
-        """Tell if the text begins as those that an Android app reads."""
+        """Return whether the text begins with `<#>`, as texts for an Android app do."""
         return "<#>" in self.folded and self.folded.lstrip().startswith("<#>")
 
     def unfolded(self, span: tuple[int, int] | None) -> tuple[int, int] | None:
-        """The place in the text of a place in `folded`."""
+        """Convert a span in `folded` to a span in the masked excerpt."""
         if span is None or self.places is None:
             return span
         return self.places[span[0]], self.places[span[1] - 1] + 1
 
 
 def look(masked: str) -> Look:
-    """Folds a masked excerpt and finds the names that stand in it as such."""
+    """Parse a masked excerpt: fold it, and find its signature and host line."""
     folded = fold(masked)
     if not masked.isascii():
-        folded = mask(folded)  # native digits have become ASCII digits
+        folded = mask(folded)  # folding converts native digits to ASCII digits
         if _LATE_DIGIT.search(folded):
             folded = folded.translate(_LATE_DIGITS)
     places = None if len(folded) == len(masked) else kept(masked)
@@ -223,14 +223,14 @@ def look(masked: str) -> Look:
 
 @dataclass(frozen=True, slots=True)
 class Glanced:
-    """Masked excerpts at a glance; a look at one is made when it is asked for."""
+    """Several masked excerpts after a common prescan. Each one is parsed on demand."""
 
     masked: Sequence[str]
-    glance: Glance | None  # None of few, which are all in `looks`
-    looks: dict[int, Look]  # at those that it took to fold them
+    glance: Glance | None  # result of the prescan; None if all texts are in `looks`
+    looks: dict[int, Look]  # texts that were parsed already, by index
 
     def texts(self) -> list[str]:
-        """The folded texts, as looks have them."""
+        """Return the folded texts, equal to those of `look`."""
         if self.glance is None:
             return [each.folded for each in self.looks.values()]
         folded = self.glance.texts()
@@ -239,7 +239,7 @@ class Glanced:
         return folded
 
     def look(self, at: int) -> Look:
-        """A look at one: the same as by itself, but for `may`."""
+        """Parse one text. The result is the same as that of `look()`, except for `may`."""
         made = self.looks.get(at)
         if made is None and self.glance is not None:
             made = _look(self.masked[at], self.glance.text(at), None, int(self.glance.may[at]))
@@ -248,7 +248,7 @@ class Glanced:
 
 
 def glanced(masked: Sequence[str]) -> Glanced:
-    """A glance at each: where there are many, at a fifth of what looks at them cost."""
+    """Prescan masked excerpts. For many texts this takes a fifth of the time of parsing each."""
     if len(masked) < _FEW or any("\0" in text for text in masked):
         return Glanced(masked, None, dict(enumerate(map(look, masked))))
     seen = glance.glanced(masked)
@@ -261,7 +261,7 @@ def glanced(masked: Sequence[str]) -> Glanced:
 
 
 def _look(masked: str, folded: str, places: list[int] | None, may: int) -> Look:
-    """Looks at a text that is folded; `places` are those of its characters if some are missing."""
+    """Parse a folded text. `places` are the places of its characters if some were removed."""
     if may & glance.APART:
         folded, together = gathered(folded)
         if together:
@@ -275,7 +275,7 @@ def _look(masked: str, folded: str, places: list[int] | None, may: int) -> Look:
     host_line = HOST_LINE.search(folded) if "@" in folded else None
     bracketed = signature_span(folded)
     host = host_line.span(1) if host_line else None
-    if places is None:  # of nearly every text: past the named tuple's constructor
+    if places is None:  # nearly every text; `tuple.__new__` is faster than the constructor
         told = folded, bracketed, host_line, bracketed, host, None, masked, may
         return tuple.__new__(Look, told)
     cased = "".join([masked[place] for place in places])
@@ -284,7 +284,7 @@ def _look(masked: str, folded: str, places: list[int] | None, may: int) -> Look:
 
 
 def read(looked: Look) -> Reading:
-    """Reads a masked excerpt.
+    """Apply the rules to a parsed text.
 
     >>> read(look(mask("【淘宝】验证码482913，请勿泄露")))[:2]
     ('named', (7, 13))
@@ -294,39 +294,42 @@ def read(looked: Look) -> Reading:
 
 
 def likely(looked: Look) -> tuple[int, int] | None:
-    """The place of the number that looks most like a code, where no rule names one; or None."""
+    """Return the span of the number that looks most like a code, or None.
+
+    Use this for a text in which no rule finds a code. The span is in the masked excerpt.
+    """
     return looked.unfolded(likely_folded(looked))
 
 
 def likely_folded(looked: Look) -> tuple[int, int] | None:
-    """The same as a place in `folded`: None where a link alone may be what verifies."""
+    """Like `likely`, but the span is in `folded`. None if only a link can be the verification."""
     body = body_of(looked)
     found = sorted(numbers(body), key=lambda number: (not number.sure, number.start))
     if found:
         return found[0].code, found[0].end
     for random in _RANDOM.finditer(looked.cased):
-        if not looked.cased.startswith("://", random.end()):  # no link's own beginning
+        if not looked.cased.startswith("://", random.end()):  # not the scheme of a link
             return random.span()
     if has_link(looked.folded) and not _HIDDEN.search(body):
-        return None  # a time, a day, how long the link holds
+        return None  # other numbers are a time, a day or the link's validity
     loose = _LOOSE.search(body)
     return loose.span() if loose else None
 
 
 def shown(looked: Look) -> bool:
-    """Tell if a text shows a number of a code's usual shape: a look at it, no reading."""
+    """Return whether a text has a number of the usual shape of a code. Applies no rules."""
     return shown_at(looked) is not None
 
 
 def shown_at(looked: Look) -> int | None:
-    """The place in `folded` of the first such number, or of the blank before it; or None."""
+    """Return the place in `folded` of the first such number or the space before it, or None."""
     first = looked.folded.find(_SHOWS)
     found = _SHOWN.search(looked.folded, max(0, first - 1)) if first >= 0 else None
     return found.start() if found else None
 
 
 def tells_spent(looked: Look) -> bool:
-    """Tell if a text may say of a number that it was a code: a look at it, no reading."""
+    """Return whether a text may describe a number as a used or expired code. Applies no rules."""
     body = looked.folded
     return looked.may & glance.SPENT > 0 and any(
         spent(body, *run.span()) for run in islice(_RUN.finditer(body), _RUNS_MAX)
@@ -334,11 +337,11 @@ def tells_spent(looked: Look) -> bool:
 
 
 def may_be(looked: Look, reading: Reading, score: int) -> bool:
-    """Tell if a text in which no rule finds a code may be one all the same.
+    """Return whether a text can be a verification message although no rule finds a code.
 
-    It shows something that can be a code: a number of some such shape, digits that stand apart, one
-    of them in letters, a word in capitals behind a name or of consonants alone. Or a link, and
-    nothing that is sold, with what it is for or where the model's score is high.
+    This is true if the text has something that can be a code: a number of a suitable shape,
+    separated digits, digits written as words, or random letters. It is also true for a short text
+    with a link, if the text sells nothing and either gives a purpose or has a high score.
     """
     body = body_of(looked)
     if _HIDDEN.search(body) or any(
@@ -360,7 +363,7 @@ def may_be(looked: Look, reading: Reading, score: int) -> bool:
 
 
 def _names_a_page(folded: str) -> bool:
-    """Tell if a link's path is a sentence, as those of articles and offers are: nobody logs in."""
+    """Return whether the path of a link is a sentence, as with articles and offers."""
     return any(
         sum(len(word) > 2 and word.isalpha() for word in re.split("[-_]", path)) >= _PATH_WORDS
         for path in _PATH.findall(folded)
@@ -368,7 +371,7 @@ def _names_a_page(folded: str) -> bool:
 
 
 def slight(looked: Look) -> bool:
-    """Tell if a text's numbers are all like KF94 or "l9ess": a thing's name, a word of a chat."""
+    """Return whether all numbers look like a product (KF94) or a chat word ("l9ess")."""
     body = looked.folded
     found = numbers(body_of(looked))
     return bool(found) and all(
@@ -389,18 +392,18 @@ def slight(looked: Look) -> bool:
 
 
 def unusual(looked: Look) -> bool:
-    """Tell if a text's numbers are all of letters and digits together, or in groups: few codes."""
+    """Return whether all numbers mix letters and digits or have groups. Few codes look so."""
     found = numbers(body_of(looked))
     return bool(found) and all(number.form in _UNUSUAL for number in found)
 
 
 def names_codes(sender: str) -> bool:
-    """Tell if a normalised sender is called after what it sends: OTP, AUTHMSG, VERIFY."""
+    """Return whether a normalised sender's name describes codes: OTP, AUTHMSG, VERIFY."""
     return not sender.isdigit() and _CODE_SENDER.search(sender) is not None
 
 
 def body_of(looked: Look) -> str:
-    """The folded text with its signature and links blanked, places kept."""
+    """Return the folded text with spaces in place of its signature and links."""
     body = looked.folded
     if looked.bracketed:
         start, end = looked.bracketed
@@ -409,7 +412,7 @@ def body_of(looked: Look) -> str:
 
 
 def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]:
-    """The rule for a folded, masked text, the place of its code, and its traits."""
+    """Return the rule that decides, the span of the code in `folded`, and the traits."""
     folded, signature, host_line = looked.folded, looked.bracketed, looked.host_line
     body = folded
     if signature:
@@ -465,21 +468,26 @@ def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]
 
 
 def _of_letters(looked: Look, body: str, code: _Decision) -> bool:
-    """Tell if a word is a code: one that only codes' name has, or no word: SUMMER is a shop's.
+    """Return whether a word of letters is a code.
 
-    Under a weak name it has to be introduced ("your code is QGFDAE") or to be for logging in.
+    It is a code if a name that only codes have precedes it, or if its letters are random (SUMMER is
+    a shop's code). After a weak name such as "code", random letters must also be introduced ("your
+    code is QGFDAE"), or the text must be about logging in.
     """
     rule, span = code
     if span is None or rule == "named":
         return rule == "named"
     random = _RANDOM.fullmatch(looked.cased, *span)
-    return (random is not None and random[0].isupper()) and (  # no small one: https
+    return (random is not None and random[0].isupper()) and (  # not lowercase, as in "https"
         rule == "weak-login" or LINK_END.search(body, 0, span[0]) is not None
     )
 
 
 def _words(looked: Look) -> list[tuple[int, int, int]]:
-    """The words in capitals that may be codes, but for the signature's, where others are not."""
+    """Return the words in capitals that may be codes, except those in the signature.
+
+    If the whole text is in capitals, capitals mean nothing, and the list is empty.
+    """
     if looked.cased.isupper() and not _NO_CAPITALS.search(looked.cased):
         return []
     start, end = looked.bracketed or (0, 0)
@@ -503,7 +511,7 @@ def _code(
     hashed: bool,
     leaves: bool,
 ) -> _Decision | None:
-    """The rule for a text by the words that own its numbers; None if none of them is a code."""
+    """Return the rule and span for a text by the words that name its numbers, or None."""
     words = without_objects(body, heard)
     owned = owned_codes(body, found, words)
     if hashed:
@@ -529,7 +537,7 @@ def _code(
         and not cues_of(body, scripts)[1]
         and other_scene(body, number, scripts)
     ):
-        return "spam", None  # a prize is claimed, a shop advertises, with what it calls a code
+        return "spam", None  # a prize or an advert calls its number a code
     if (
         leaves
         and (rule != "named" or has_link(folded))
@@ -546,7 +554,7 @@ def _code(
 
 
 def _broken_off(body: str, scripts: list[Script], *, leaves: bool) -> _Decision | None:
-    """The rule for a segment whose last words lead to a code that the next one holds."""
+    """Return the rule for a segment that ends right before the code, or None."""
     last = _LED_TO.search(body)
     if last is None or leaves or SPAM.search(body):
         return None
@@ -557,7 +565,7 @@ def _broken_off(body: str, scripts: list[Script], *, leaves: bool) -> _Decision 
 def _cut_off(
     body: str, found: list[Number], scripts: list[Script], *, signed: bool, leaves: bool
 ) -> _Decision | None:
-    """The rule for a short text that breaks off without an end; None if it does not look so."""
+    """Return the rule for a short text that was cut off, or None if it does not look cut off."""
     if found:
         number = found[0]
         if leading(body, number) and _CUT_YOURS.match(body, number.end):

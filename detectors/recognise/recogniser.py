@@ -1,8 +1,9 @@
-"""Is this message a verification code, where is the code, who sent it, how sure is the answer.
+"""Decide whether a message is a verification code, where the code is, who sent it, how sure it is.
 
-`recognise` says it for one message, exactly. `Recogniser` says the same for the columns of a batch
-and remembers what it has read: the answer depends on nothing but the masked text, the digits inside
-the sender's name, and the other fields of the event, so templates are read once.
+`recognise` does this for one message, without a cache. `Recogniser` gives the same answers for the
+columns of a batch, and caches them. An answer depends only on the text with masked digits, the
+digits inside the sender's name, and the other fields of the event. All messages of one template
+therefore share an answer, and each template is read once.
 """
 
 from __future__ import annotations
@@ -58,12 +59,12 @@ OTHER_CATEGORIES: Final = frozenset({"txn", "notice", "marketing", "p2p"})
 class Verdict:
     """The answer of `recognise` about one message."""
 
-    otp: bool  # confidence reaches the least that counts
-    confidence: float  # 0..1 that this is a verification code
-    code_span: tuple[int, int] | None  # of the code in the text given, for an otp that shows one
-    platform: str  # key: `sig:`, `from:` or `id:`
+    otp: bool  # True if the confidence is at least `confidence_min`
+    confidence: float  # 0..1: probability of a verification code
+    code_span: tuple[int, int] | None  # start and end of the code in the text; None if not shown
+    platform: str  # platform key: `sig:`, `from:` or `id:`
     trust: Trust
-    rule: str  # of RULES
+    rule: str  # a key of RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +72,13 @@ class RecogniseParams:
     """Settings of recognition."""
 
     confidence_min: float = 0.5
-    """The least confidence that counts as a code. Chosen: with texts nearly all verdicts lie over
-    .9 or under .1; a feed without texts needs 0.4 (every service message counts) or categories."""
+    """Smallest confidence of a verification code. Chosen: with texts, nearly all confidences are
+    over .9 or under .1. A feed without texts needs 0.4 (every service message counts), or
+    categories."""
 
     cache_templates: int = 32_768
-    """Templates in each of the two generations of the cache. Chosen: 0.4 kB each for usual texts,
-    26 MB in all when full, 100 MB if every one is as long as can be."""
+    """Number of templates in each of the cache's two generations. Chosen: 0.4 kB per usual text, so
+    a full cache has 26 MB, or 100 MB if every text has the maximum length."""
 
     def __post_init__(self) -> None:
         if not 0.0 < self.confidence_min <= 1.0:
@@ -95,9 +97,9 @@ def recognise(
     template: str = "",
     confidence_min: float = 0.5,
 ) -> Verdict:
-    r"""Recognise one message, exactly and without a cache.
+    r"""Recognise one message without a cache.
 
-    Arguments are the fields of an event as the feed gives them, empty where it gives nothing.
+    The arguments are the fields of an event as the feed gives them. A missing field is "".
 
     >>> registry = Registry.load('[bank]\n"工商银行" = {ports = ["95588"]}')
     >>> verdict = recognise(registry, "【工商银行】动态码：194872，切勿泄露！", sender="95588")
@@ -111,7 +113,7 @@ def recognise(
 
 
 class Message(NamedTuple):
-    """The fields of an event that tell whether it is a code, empty where the feed gives nothing."""
+    """The fields of an event that recognition uses. A missing field is ""."""
 
     text: str = ""
     sender: str = ""
@@ -123,23 +125,23 @@ class Message(NamedTuple):
 
 @dataclass
 class _Weighed:
-    """A text with its digits masked, as it was weighed: all that differ in them alone share it."""
+    """A text with masked digits and its score. Texts that differ only in digits share it."""
 
     look: Look
     score: int
 
     @cached_property
     def reading(self) -> Reading:
-        """What the rules make of it; slow, and read once."""
+        """The result of the rules for this text. Slow, so it is computed at most once."""
         return read(self.look)
 
 
 def recognise_many(
     registry: Registry, messages: Sequence[Message], confidence_min: float = 0.5
 ) -> Iterator[Verdict]:
-    """Yield what `recognise` returns for each message, in order; texts are weighed in one pass.
+    """Yield the result of `recognise` for each message, in order. All texts are scored in one pass.
 
-    Memory grows with the number of messages: give some thousands at a time.
+    Memory grows with the number of messages. Pass a few thousand messages per call.
     """
     masked = [mask(excerpt(each.text)) for each in messages]
     new = list(dict.fromkeys(masked))
@@ -188,7 +190,10 @@ def _verdict(
 def _textless(
     registry: Registry, origin: Sender, category: str, template: str, *, text: bool
 ) -> str | None:
-    """The rule that decides before any text: the category, the template's, the sender's name."""
+    """Return the rule that decides without reading a text, or None.
+
+    Such rules use the category of the message or its template, or, without a text, the sender.
+    """
     for told in (category, registry.templates.get(template, "")):
         if told == OTP_CATEGORY:
             return "category-otp"
@@ -196,7 +201,7 @@ def _textless(
             return "category-other"
     if text:
         return None
-    if origin.line in (Line.PERSON, Line.ABSENT) or not origin.key:  # a blank one is nobody's
+    if origin.line in (Line.PERSON, Line.ABSENT) or not origin.key:  # a blank sender names nobody
         return "sender-person"
     return "sender-codes" if names_codes(origin.key) else "sender-service"
 
@@ -204,10 +209,11 @@ def _textless(
 def _platform(
     registry: Registry, looked: Look, seen: str, origin: Sender, signature: str, platform: str
 ) -> tuple[str, Trust]:
-    """The platform's key and trust: signature, else registered id or port, else id, host.
+    """Return the platform's key and trust.
 
-    The key is empty where only the sender is left to name the platform. An id that the registry
-    knows is the gateway's word and stands above what a number says.
+    The key comes from the signature, else from a registered id or port, else from another id or a
+    host. The key is empty if only the sender can name the platform. A registered id comes from the
+    gateway and is more credible than a number.
     """
     written = signature if signature and not is_note(mask(fold(signature))) else ""
     claim = name_key(written)
@@ -232,9 +238,9 @@ def _platform(
 
 
 class _Names(Mapping[int, str]):
-    """The keys behind these ids, looked up when asked for: nearly all are known already.
+    """The platform keys by platform id. A key is looked up on demand, because few are needed.
 
-    Of several keys of one id that of the first event.
+    If several keys have the same id, the key of the first event is used.
     """
 
     def __init__(
@@ -244,14 +250,14 @@ class _Names(Mapping[int, str]):
         own: Mapping[int, str],
         held: Sequence[Mapping[int, str]],
     ) -> None:
-        self._ids = ids  # of each event: id, and above it `name_check`
+        self._ids = ids  # (n,) platform id of each event; the bits above 32 are `name_check`
         self._otp = otp
-        self._own = own  # by position
+        self._own = own  # event index -> key
         self._held = held
         self._first: dict[int, int] | None = None
 
     def at(self, position: int) -> str:
-        """Of one event."""
+        """Return the platform key of the event at an index."""
         if name := self._own.get(position):
             return name
         number = int(self._ids[position])
@@ -278,36 +284,41 @@ class _Names(Mapping[int, str]):
         return len(self._places)
 
 
-# An answer kept in memory is one integer, so that answers become columns without a loop:
+# A cached answer is one integer, so that answers become columns without a loop:
 # name check << 48 | platform id << 16 | confidence in hundredths << 8 | trust << 2
 # | from-sender << 1 | otp.
-# "From-sender" leaves the platform to the event's own sender. A negative one tells what is missing.
+# With "from-sender" the platform is that of the event's own sender. A negative value is no answer;
+# the value tells what is missing.
 _ID: Final = 0xFFFF_FFFF
 _OTP: Final = 1
 _FROM_SENDER: Final = 2
-_TRUST: Final = 0xFC  # the bits of an answer that hold it
+_TRUST: Final = 0xFC  # bits of the trust in an answer
 _MISS: Final = -1
-_NAME: Final = -2  # and below: -2 - (start << 16 | end), the bytes of a name that holds digits
+_NAME: Final = -2  # -2 - (start << 16 | end) or less: the byte span of a name with digits
 
-_LOOK: Final = -2  # of what texts begin with: each takes a look
+_LOOK: Final = -2  # in `_of_head`: texts that begin so must be read one by one
 
 _OTHER_CATEGORY: Final = round(RULES["category-other"].confidence * 100) << 8
 _OTHER_CATEGORIES: Final = frozenset(category.encode() for category in OTHER_CATEGORIES)
-_FIELD_BYTES: Final = 256  # a sender, signature or id longer than that is not worth remembering
+_FIELD_BYTES: Final = 256  # a longer sender, signature or id is not cached
 _DIGIT: Final = re.compile("[0-9]")
 _NUMBER_KEY: Final = re.compile("from:[0-9]+")
 _OWNERS_MAX: Final = 4_096
-"""Chosen: as many names as the keys of names that are kept; an owner takes some 300 bytes."""
-_SENDERS_MAX: Final = 65_536  # chosen: more service numbers than a partition sees in a minute
+"""Number of cached owners. Chosen: equal to the number of cached name keys. An owner takes about
+300 bytes."""
+_SENDERS_MAX: Final = 65_536  # chosen: more service numbers than one partition has per minute
 
 _CHECKED_BATCHES: Final = 64
 _CHECKED_ROWS: Final = 64
-"""Of one batch in 64 the first 64 events are checked against their category. Chosen: under 10 µs a
-batch on average."""
+"""In one batch of 64, the texts of the first 64 events are compared with their categories. Chosen:
+this takes under 10 µs per batch on average."""
 
 
 def _brand() -> Callable[[Registry, Look], str | None]:
-    """Give `brands.brand`: its patterns are a quarter of this module's import, for few texts."""
+    """Import `brands.brand` on demand.
+
+    Its patterns take a quarter of this module's import time and are needed for few texts.
+    """
     from detectors.recognise.brands import brand  # noqa: PLC0415
 
     return brand
@@ -315,7 +326,7 @@ def _brand() -> Callable[[Registry, Look], str | None]:
 
 @lru_cache(4_096)
 def _identity(key: str) -> int:
-    """The platform id of a key, and its check above that."""
+    """Return the platform id of a key, with the key's `name_check` in the bits above 32."""
     return name_check(key) << 32 | platform_id(key)
 
 
@@ -323,11 +334,11 @@ _Key = bytes | tuple[bytes, ...]
 
 _UNMASKED: Final = [chr(one) for one in range(1, 128) if not chr(one).isdigit()]
 _TAILS: Final = [first + second for first in _UNMASKED for second in _UNMASKED]
-"""The end of a key tells the kind of its sender: two bytes that masking leaves as they are. There
-are 13,689; when half are in use all is forgotten."""
+"""The last two bytes of a cache key encode the kind of the sender. Masking does not change these
+bytes. There are 13,689 combinations. When half of them are in use, the cache is cleared."""
 
 _FOLDED: Final = b"\0"
-"""Behind the key of a text that was folded first: no other key ends so."""
+"""Last byte of the key of a text that was folded first. No other key ends with it."""
 
 
 _ENDS: Final = [f"{tail}\0" for tail in _TAILS]
@@ -335,7 +346,7 @@ _TAIL_OCTETS: Final = np.frombuffer("".join(_TAILS).encode(), np.uint8).reshape(
 
 
 class _Asked(NamedTuple):
-    """One event as it is asked about; `kind` is the number of the kind of its sender."""
+    """The fields of one event. `kind` is the number of its sender's kind."""
 
     kind: int
     text: str
@@ -346,28 +357,28 @@ class _Asked(NamedTuple):
 
 
 class _Looked(NamedTuple):
-    """A text as it was looked at, its digits masked: all that differ in them alone share it."""
+    """A parsed, masked text and its score. Texts that differ only in digits share it."""
 
     look: Look
     score: int
 
 
 _Begun = tuple[int, int, str | None]
-"""A score's own answer (`decided`), the kind of the sender, and the name in brackets that a text
-begins with (`Glance.head`)."""
+"""Key of `_of_head`: the answer that the score alone gives (`decided`), the kind of the sender, and
+the name in brackets at the beginning of the text (`Glance.head`)."""
 
 
 class _New(NamedTuple):
-    """New texts of a batch, weighed in one pass: columns."""
+    """Columns of the texts of a batch that are not cached, scored in one pass."""
 
     keys: Sequence[_Key]
-    kinds: Sequence[int]  # of their senders
+    kinds: Sequence[int]  # kinds of the senders
     seen: Glanced
     scores: NDArray[np.int64]
 
     @classmethod
     def of(cls, keys: Mapping[_Key, int]) -> Iterator[_New]:
-        """Weigh the texts of these keys, which have the kinds of their senders beside them."""
+        """Score the texts of these keys. `keys` maps each key to the kind of its sender."""
         every, kinds = list(keys), list(keys.values())
         heads = [key if isinstance(key, bytes) else key[0] for key in every]
         for part in glance.parts(heads):
@@ -375,29 +386,29 @@ class _New(NamedTuple):
             yield cls(every[part], kinds[part], seen, scored(seen))
 
     def looked(self, at: int) -> _Looked:
-        """A look at one."""
+        """Return one text, parsed and scored."""
         return _Looked(self.seen.look(at), int(self.scores[at]))
 
 
 class _Owner(NamedTuple):
-    """The owner of a message, as far as its sender, its fields and the name in its text tell."""
+    """The platform of a message, by its sender, its fields and the name in its text."""
 
-    key: str  # of the platform; empty if only the sender names it
-    answer: int  # with its ids and trust, of a code
+    key: str  # key of the platform; empty if only the sender names it
+    answer: int  # cached answer for a code of this platform, with its ids and trust
     trusted: bool
-    of_sender: bool  # nothing but the sender tells it
-    hidden: bool  # nor does the sender tell it: the text may
-    person: bool  # a subscriber's number, without a name in the text
-    digits: bool  # the name in the text has some: messages of one template may differ in them
+    of_sender: bool  # True if only the sender names the platform
+    hidden: bool  # True if the sender names no platform; perhaps the running text does
+    person: bool  # True for a subscriber's number and no name in the text
+    digits: bool  # the name in the text has digits, so messages of one template may differ
 
 
 def _masked(text: str, kind: int) -> bytes:
-    """The excerpt of a text in UTF-8 with its digits masked, and the kind behind it."""
+    """Return a text's excerpt in UTF-8 with masked digits, followed by the sender's kind."""
     return f"{excerpt(text)}{_TAILS[kind]}".encode("utf-8", "surrogatepass").translate(MASK)
 
 
 def _masked_column(texts: Strings, kinds: Sequence[int]) -> list[bytes]:
-    """`_masked` of each event, all at once: in less than half the time."""
+    """Return `_masked` for all events of a batch at once, in less than half the time."""
     if isinstance(texts, StringBuffer):
         return _masked_lying(texts, kinds)
     strings = list(texts)
@@ -407,7 +418,7 @@ def _masked_column(texts: Strings, kinds: Sequence[int]) -> list[bytes]:
     joined = "".join(parts)
     if len(joined) <= len(strings) * READ_CHARS:
         column = joined.encode("utf-8", "surrogatepass").translate(MASK).split(b"\0")[:-1]
-        if len(column) == len(strings):  # else a text holds a NUL
+        if len(column) == len(strings):  # else a text contains NUL
             if max(map(len, column), default=0) > READ_CHARS:
                 for row, text in enumerate(strings):
                     if len(text) > READ_CHARS:
@@ -418,8 +429,8 @@ def _masked_column(texts: Strings, kinds: Sequence[int]) -> list[bytes]:
 
 def _masked_lying(texts: StringBuffer, kinds: Sequence[int]) -> list[bytes]:
     octets = np.frombuffer(texts.buffer, np.uint8)
-    masked = octets - np.uint8(ord("0"))  # in place from here on: it is a megabyte
-    masked *= masked < 10  # of digits, how much they are over 0
+    masked = octets - np.uint8(ord("0"))  # changed in place from here on: it has a megabyte
+    masked *= masked < 10  # the value of each digit; 0 for other bytes
     np.subtract(octets, masked, out=masked)
     tails = _TAIL_OCTETS[np.fromiter(kinds, np.int64, len(kinds))]
     masked[texts.stop], masked[texts.stop + 1] = tails[:, 0], tails[:, 1]
@@ -432,10 +443,11 @@ def _masked_lying(texts: StringBuffer, kinds: Sequence[int]) -> list[bytes]:
 def _pages(
     masked: Sequence[bytes], rows: Sequence[int], keys: Mapping[int, str]
 ) -> NDArray[np.uint32] | None:
-    """Return for each masked text the number of its template; 0 of all but the unnamed ones.
+    """Return the template number of each masked text from an unnamed sender, and 0 for all others.
 
-    `rows` are the texts that nothing but their sender names, by the keys beside them. A text counts
-    as unnamed if its sender is a number. The kind of the sender stands behind each text.
+    `rows` are the texts whose platform only the sender can name, and `keys` maps such a row to the
+    platform key. A sender is unnamed if it is a number. Each masked text ends with the kind of its
+    sender.
     """
     if not rows:
         return None
@@ -446,10 +458,10 @@ def _pages(
 
 
 def _texts(heads: Sequence[bytes]) -> list[str]:
-    """The masked excerpts that keys begin with, all at once: in half the time."""
+    """Decode the masked excerpts at the beginning of keys, all at once, in half the time."""
     joined = b"\0".join([head[:-SPARE] for head in heads]).decode("utf-8", "surrogatepass")
     texts = joined.split("\0")
-    if len(texts) == len(heads):  # else a text holds a NUL, or there is none
+    if len(texts) == len(heads):  # else a text contains NUL, or there is no text
         return texts
     return [head[:-SPARE].decode("utf-8", "surrogatepass") for head in heads]
 
@@ -462,23 +474,23 @@ def _asked(batch: Batch, row: int, kind: int) -> _Asked:
 
 
 def _look(text: str) -> _Looked:
-    """A look at one text by itself."""
+    """Parse and score a single text."""
     looked = look(mask(excerpt(text)))
     return _Looked(looked, model().score(looked.folded, looked.cased))
 
 
 def _again(key: _Key, head: bytes) -> _Key:
-    """A key with another text."""
+    """Return a key with its text replaced by `head`."""
     return (head, *key[1:]) if isinstance(key, tuple) else head
 
 
 def _with(key: _Key, literal: bytes) -> _Key:
-    """A key to which the digits of a name belong."""
+    """Return a key extended by the name as written, with its digits."""
     return (*key, literal) if isinstance(key, tuple) else (key, literal)
 
 
 class _Remembered(dict[bytes, int]):
-    """A function's answers by key, asked once; for long keys, each time."""
+    """A cache of a function's results by key. Results of long keys are not cached."""
 
     def __init__(self, function: Callable[[bytes], int]) -> None:
         super().__init__()
@@ -492,49 +504,49 @@ class _Remembered(dict[bytes, int]):
 
 
 class MessageAnswer(NamedTuple):
-    """The answer of a recogniser about one message."""
+    """The answer of `Recogniser.one` about one message."""
 
     otp: bool
-    platform: str  # its key; empty where the message is no code
+    platform: str  # platform key; empty if the message is no code
     trust: Trust
-    confidence: float  # 0..1, in hundredths
+    confidence: float  # 0..1, rounded to hundredths
 
 
 TRUSTS: Final = tuple(Trust)
 
 
 class Recogniser:
-    """Recognises batches; reads each template once and remembers the answer.
+    """Recognises the messages of batches. Reads each template once and caches the answer.
 
-    The memory has two generations: what is asked for moves to the young one, and when that is full
-    the old one is dropped. It changes no answer, only what an answer costs. Bounds: twice
-    `cache_templates` answers and one batch; 65,536 senders.
+    The cache has two generations. A used entry moves to the young generation. When the young
+    generation is full, the old one is dropped. The cache never changes an answer, only its cost. It
+    is bounded by twice `cache_templates` answers plus one batch, and by 65,536 senders.
     """
 
     def __init__(self, registry: Registry, params: RecogniseParams | None = None) -> None:
         self.registry = registry
         self.params = params or RecogniseParams()
-        self.hits = 0  # events answered from memory
-        self.misses = 0  # events read in full
-        self.checked = 0  # texts with a category that were looked at beside it
-        self.contradicted = 0  # of these, those whose text surely says otherwise
+        self.hits = 0  # events answered from the cache
+        self.misses = 0  # events whose text was read
+        self.checked = 0  # texts that were compared with their category
+        self.contradicted = 0  # checked texts whose score clearly contradicts the category
         self._batches = 0
         self._young: dict[_Key, int] = {}
         self._old: dict[_Key, int] = {}
         self._young_names: dict[int, str] = {}
         self._old_names: dict[int, str] = {}
-        self._origins: list[Sender] = []  # the kinds of sender there are: line x owners x wording
-        self._kinds: dict[object, int] = {}  # the number of each
-        self._kind_of = _Remembered(self._kind)  # of a sender as written
+        self._origins: list[Sender] = []  # a sender of each kind: line x owners x wording
+        self._kinds: dict[object, int] = {}  # kind -> its number
+        self._kind_of = _Remembered(self._kind)  # sender as written -> number of its kind
         self._kind_of_head: dict[str, int] = {}  # first digits of a long number -> the same
         self._from_of: dict[str, tuple[int, str]] = {}
-        self._owners: dict[tuple[int, str, str, str], _Owner] = {}  # by kind, and names as written
-        self._of_head: dict[_Begun, int] = {}  # answers of texts that begin so; see `_decided`
-        self._other: str | None = None  # the key of the answer just given, if another has its ids
+        self._owners: dict[tuple[int, str, str, str], _Owner] = {}  # by kind and written names
+        self._of_head: dict[_Begun, int] = {}  # answers by beginning of the text; see `_decided`
+        self._other: str | None = None  # key of the last answer if another key has the same id
 
     @cached_property
     def _alone(self) -> tuple[int, int, int]:
-        """The answer of a score alone, but for the platform: at 1 of a code, at -1 of none."""
+        """Answers by the score alone, without a platform: index 1 for a code, -1 for no code."""
         code, other = (
             round(sure * 100) << 8 | (_OTP if sure >= self.params.confidence_min else 0)
             for sure in (model().sure_code, model().sure_other)
@@ -542,10 +554,10 @@ class Recogniser:
         return _MISS, code, other
 
     def prepare(self) -> Iterator[None]:
-        """Load the model and compile all patterns, of seconds in all, one small step at a time.
+        """Load the model and compile all patterns in small steps; this takes seconds in total.
 
-        Then no text has to wait for a pattern. Between two steps texts may be read, as before the
-        first: each waits for those patterns alone that it is the first to need.
+        After that, no text has to wait for a pattern. Messages can be recognised before the first
+        step and between steps. Then a text waits only for the patterns that it needs first.
         """
         model()
         yield
@@ -569,9 +581,9 @@ class Recogniser:
         platform: str = "",
         template: str = "",
     ) -> MessageAnswer:
-        """Answer for one message what `columns` answers for many; for who cannot wait for a batch.
+        """Recognise one message. Use this where a message cannot wait for a batch.
 
-        A template that is remembered costs some 5 µs.
+        The answer is the same as with `columns`. A cached template takes about 5 µs.
         """
         self._make_room()
         kind = self._kind_of[sender.encode("utf-8", "surrogatepass")]
@@ -604,20 +616,20 @@ class Recogniser:
         )
 
     def columns(self, batch: Batch) -> Codes:
-        """The answers for a batch: those that `recognise` gives for each event."""
+        """Recognise a batch. The answers are the same as those of `recognise` for each event."""
         count = len(batch)
         self._make_room()
         kinds = list(map(self._kind_of.__getitem__, batch.sender.pieces()))
         told = [batch.signature, batch.category, batch.platform]
         if self.registry.templates:
             told.append(batch.template)
-        # Most feeds tell no more than text and sender: a text alone is hashed twice as fast.
+        # Most feeds give only text and sender. A key of bytes is hashed twice as fast as a tuple.
         masked = _masked_column(batch.text, kinds)
         keys: Sequence[_Key] = masked
         if any(column.any() for column in told):
             keys = list(zip(masked, *(column.pieces() for column in told), strict=True))
         answers = np.fromiter(map(self._young.get, keys, repeat(_MISS)), np.int64, count)
-        if batch.category.any():  # a thousand people's messages are not worth remembering
+        if batch.category.any():  # not cached: there are many texts of people
             other = map(_OTHER_CATEGORIES.__contains__, batch.category.pieces())
             answers[np.fromiter(other, bool, count)] = _OTHER_CATEGORY
         self._check_categories(batch)
@@ -632,7 +644,7 @@ class Recogniser:
             unknown = {
                 key: kinds[row]
                 for row, key, answer in zip(rows, few, known, strict=True)
-                if answer == _MISS and key not in old  # else known, but for a name's digits
+                if answer == _MISS and key not in old  # else known except for the digits of a name
             }
             left: dict[_Key, tuple[_New, int]] = {}
             for new in _New.of(unknown):
@@ -640,7 +652,7 @@ class Recogniser:
             known = list(map(young.get, few, repeat(_MISS)))
             for at in [at for at, answer in enumerate(known) if answer < 0]:
                 row, key = rows[at], few[at]
-                if (answer := young.get(key, _MISS)) < 0:  # else it came before in this batch
+                if (answer := young.get(key, _MISS)) < 0:  # else answered before in this batch
                     asked, place = _asked(batch, row, kinds[row]), left.get(key)
                     if place is None or answer != _MISS:
                         answer = self._answer(key, answer, asked)
@@ -674,10 +686,10 @@ class Recogniser:
         )
 
     def _check_categories(self, batch: Batch) -> None:
-        """Counts texts that contradict their category, in a few of one batch in many.
+        """Count texts that contradict their category, in a sample of the batches.
 
-        It decides nothing: a gateway that calls codes marketing would hide a flood, and somebody
-        has to see it.
+        The counts change no answer. A gateway that labels codes as marketing would hide a flood, so
+        operators must be able to see this.
         """
         self._batches += 1
         if self._batches % _CHECKED_BATCHES != 1 or not batch.category.any():
@@ -697,9 +709,9 @@ class Recogniser:
             self.contradicted += other if batch.category[row] == OTP_CATEGORY else code
 
     def _make_room(self) -> None:
-        """Drops the old generation if the young one is full.
+        """Drop the old generation if the young one is full.
 
-        Between batches, so that all answers and names of the batch in hand are there.
+        Call this only between batches, so that all answers and names of a batch stay in the cache.
         """
         if max(len(self._young), len(self._young_names)) > self.params.cache_templates:
             self._old, self._young = self._young, {}
@@ -717,9 +729,9 @@ class Recogniser:
             self._from_of = {}
 
     def _kind(self, octets: bytes) -> int:
-        """The kind of a sender: all that it tells but itself.
+        """Return the number of a sender's kind: all facts about it except its own key.
 
-        A platform's thousand extensions share a kind, and so an answer.
+        The many extensions of one platform share a kind, and therefore share answers.
         """
         sender = octets.decode("utf-8", "surrogatepass")
         head = self.registry.head(sender)
@@ -736,14 +748,17 @@ class Recogniser:
         return kind
 
     def _from(self, sender: str) -> tuple[int, str]:
-        """Id and check, and key, of a message that nothing but its sender names."""
+        """Return identity and key of the platform of a message that only its sender names."""
         if sender not in self._from_of:
             key = key_of_sender(self.registry, self.registry.sender(sender))
             self._from_of[sender] = _identity(key), key
         return self._from_of[sender]
 
     def _answer(self, key: _Key, known: int, asked: _Asked) -> int:
-        """The answer for an event that the young generation does not answer by its key alone."""
+        """Return the answer for an event whose key has no complete answer in the young generation.
+
+        `known` is the negative value that was found instead.
+        """
         if known == _MISS and (known := self._remembered(key)) == _MISS:
             return self._first(key, asked, _look(asked.text))
         if known > _NAME:
@@ -758,9 +773,10 @@ class Recogniser:
         return self._remember(key, *self._read(asked, looked, owner))
 
     def _at_once(self, new: _New) -> dict[_Key, tuple[_New, int]]:
-        """Remember the answers for those new texts that a score decides, of owners that are known.
+        """Cache the answers for new texts that the score alone decides, if their owner is known.
 
-        As `_first` has them, without a look at each text. Return where the others are.
+        The answers are the same as those of `_first`, but the texts are not parsed one by one.
+        Returns the places of the remaining texts by key.
         """
         answers = [_MISS] * len(new.keys)
         if (told := new.seen.glance) is not None and isinstance(new.keys[0], bytes):
@@ -777,9 +793,9 @@ class Recogniser:
         return {new.keys[at]: (new, at) for at, answer in enumerate(answers) if answer < 0}
 
     def _decided(self, new: _New, at: int, begun: _Begun) -> int:
-        """The answer for a text that a score decides; negative if it takes a look.
+        """Return the answer for a text that the score alone decides, or negative if it does not.
 
-        Remembered for all that begin so, if nothing else in them tells their owner.
+        The answer is cached for all texts that begin alike, if nothing else names their owner.
         """
         told, masked = new.seen.glance, new.seen.masked[at]
         assert told is not None, "else nothing is decided"
@@ -794,10 +810,10 @@ class Recogniser:
         otp = answer & _OTP
         if otp:
             answer, platform = answer | owner.answer, owner.key
-        # A digit of a name is masked here: as written it may be another's.
+        # Digits of a name are masked here. Names that differ only in digits are different owners.
         if owner.trusted or "0" in name or (otp and (owner.of_sender or owner.person)):
             answer = _LOOK
-        elif not self._call(answer, platform):  # another's ids: `_first` says whose they are
+        elif not self._call(answer, platform):  # another key has the same id: `_first` handles this
             self._other = None
             return _MISS
         if head == "" or (head and is_plain_head(folded[: len(head)])):
@@ -807,22 +823,22 @@ class Recogniser:
         return answer
 
     def _first(self, key: _Key, asked: _Asked, looked: _Looked) -> int:
-        """The answer for an event whose template neither generation knows."""
+        """Return the answer for an event whose template is not cached."""
         seen, found = excerpt(asked.text), looked.look
         native = found.may & glance.CLOSELY and has_native_digits(seen)
-        if native:  # other messages of the template differ in digits that are not masked
+        if native:  # native digits were not masked, so messages of one template have different keys
             key = _again(key, _masked(mask(fold(seen)), asked.kind) + _FOLDED)
             if (known := self._remembered(key)) != _MISS:
                 return known
         owner = self._owner(asked, seen, found)
         answer, platform = self._read(asked, looked, owner)
         if native and owner.hidden and answer & _OTP:
-            # Capitals may tell the platform, and are not in the folded key: read it every time.
+            # Capitals may name the platform and are not in the folded key: do not cache.
             self._call(answer, platform)
             return answer
         if not owner.digits:
             return self._remember(key, answer, platform)
-        if native:  # the name's digits are not where the folded text has them: read it every time
+        if native:  # the name's digits have other places in the folded text: do not cache
             self._call(answer, platform)
             return answer
         name = found.signature or found.host
@@ -833,16 +849,16 @@ class Recogniser:
         return self._remember(_with(key, literal), answer, platform)
 
     def _remembered(self, key: _Key) -> int:
-        """An answer of either generation, moved to the young one; _MISS if there is none."""
+        """Return a cached answer and move it to the young generation. _MISS if there is none."""
         known = self._young.get(key, _MISS)
         if known == _MISS and (known := self._old.get(key, _MISS)) != _MISS:
             self._remember(key, known, self._old_names.get(known >> 16, ""))
         return known
 
     def _remember(self, key: _Key, answer: int, name: str) -> int:
-        """Puts an answer into the young generation, unless its key is too long to keep.
+        """Add an answer to the young generation, unless its key is too long.
 
-        Nor is one kept whose platform's ids, of 47 bits in all, are known as another's.
+        An answer is not cached either if another platform has the same identity (47 bits).
         """
         if answer >= 0 and not self._call(answer, name):
             return answer
@@ -851,7 +867,7 @@ class Recogniser:
         return answer
 
     def _call(self, answer: int, name: str) -> bool:
-        """Notes whose ids an answer has; False if another has them, and then they stay its."""
+        """Store the platform key of an answer's identity. Returns False if another key has it."""
         held = self._young_names.get(answer >> 16)
         if held == name:
             return True
@@ -863,7 +879,7 @@ class Recogniser:
         return True
 
     def _owner(self, asked: _Asked, seen: str, looked: Look) -> _Owner:
-        """The owner of a message; remembered, for even of new texts few are of a new one."""
+        """Return the owner of a message. Owners are cached: few new texts have a new one."""
         written = seen[slice(*looked.signature)] if looked.signature else ""
         told = asked.kind, written, asked.signature, asked.platform
         alone = written or not looked.host
@@ -892,7 +908,7 @@ class Recogniser:
         )
 
     def _read(self, asked: _Asked, looked: _Looked, owner: _Owner) -> tuple[int, str]:
-        """Reads a text as far as it takes: the answer, and the platform's key."""
+        """Read a text as far as necessary. Returns the answer and the platform's key."""
         self.misses += 1
         rule = None
         if asked.category or asked.template or not asked.text:

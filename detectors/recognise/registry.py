@@ -1,10 +1,11 @@
-"""Platforms that may be behind a message: their names, their numbers, their trust.
+"""The registry of known platforms: their names, sender numbers, hosts, ids and trust.
 
-The shipped files in `data/` hold what is public knowledge; an operator's own file, in the same
-form, is merged over them. Nothing here looks at the text of a message.
+The shipped files in `data/` contain public knowledge. An operator's own file of the same form
+overrides them. This module does not read the text of messages.
 
-A sender is what the network saw, a signature only what the text claims. So trust goes to the owner
-of the number, and to a claimed name only where the number does not contradict it.
+The network observes the sender's number, but a signature is only a claim in the text. Trust
+therefore belongs to the owner of the number. A claimed name is trusted only if the number does not
+contradict it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from detectors.recognise.fold import fold, name_key
 from detectors.recognise.shipped import shipped
 
 SHIPPED: Final = {"CN": "china", "IN": "india", "RU": "russia", "US": "america", "": "world"}
-"""Files of `data/` that make `Registry.shipped()`, by the country whose numbers they hold."""
+"""Files in `data/` for `Registry.shipped()`, by the country of the numbers in the file."""
 
 _SECTIONS: Final = {trust.name.lower(): trust for trust in Trust}
 _FIELDS: Final = ("aka", "ports", "hosts", "ids")
@@ -30,22 +31,22 @@ _V = TypeVar("_V")
 
 
 class RegistryError(ValueError):
-    """A registry file that cannot be used: says which entry and why."""
+    """A registry file cannot be used. The message names the entry and the reason."""
 
 
 class Line(Enum):
-    """The kind of number that sent a message, and so its bearing on a claimed name."""
+    """The kind of sender. It decides whether a name that the text claims is credible."""
 
-    ABSENT = "absent"  # the feed has no sender
-    RENTED = "rented"  # 106 ports: one number, many customers; the carrier checks the signature
-    OWNED = "owned"  # allotted to one owner: 95xxx, 100xx, 12xxx, a short code
-    NAMED = "named"  # letters, or nothing that shows: anybody can write anything
-    PERSON = "person"  # a subscriber's number, and every number of another country
+    ABSENT = "absent"  # the feed gives no sender
+    RENTED = "rented"  # 106 ports: many customers per number; the carrier checks signatures
+    OWNED = "owned"  # a number of one owner: 95xxx, 100xx, 12xxx, a short code
+    NAMED = "named"  # letters, or invisible characters; anybody can choose such a sender
+    PERSON = "person"  # a subscriber's number, or any number of another country
 
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """One platform: the name it is filed under, its key for signatures, its class."""
+    """One platform: its name in the registry, its key for signatures, and its trust class."""
 
     name: str
     key: str  # `name_key(name)`
@@ -53,31 +54,32 @@ class Platform:
 
 
 class Sender(NamedTuple):
-    """The facts of a sender: the kind of line, the number's registered owners, its own key.
+    """The facts about a sender: its kind, its registered owners, and its key.
 
-    `name` is a named sender as written, without the frame of an Indian header.
+    `name` is an alphanumeric sender as written, without the prefix and suffix of an Indian header.
     """
 
     line: Line
-    owners: tuple[Platform, ...]  # mostly one; names of one house may share a number
-    key: str  # normalised sender, empty without one
-    international: bool = False  # written with + or 00, and no number of the registry's countries
-    shared: bool = False  # by many platforms, as the operator says
+    owners: tuple[Platform, ...]  # usually one; names of one company may share a number
+    key: str  # normalised sender; empty if there is no sender
+    international: bool = False  # written with + or 00, and not of the registry's countries
+    shared: bool = False  # configured as shared by many platforms
     name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Platforms and the names, numbers, hosts and ids that lead to them. Never changed once made.
+    """Platforms, and the names, numbers, hosts and ids by which they are found. Immutable.
 
-    Lookups take time independent of the registry's size. An entry's key is normalised
-    (`name_key`, `sender_key`). A port that ends in `*` stands for itself with any extension; one
-    that begins with `-` for an Indian header in its frame (`-HDFCBK` for VM-HDFCBK-S), which only
-    an Indian carrier puts there: without the frame anybody can write the same letters.
+    The time of a lookup does not depend on the registry's size. The keys of entries are normalised
+    (`name_key`, `sender_key`). A port that ends in `*` matches itself with any extension. A port
+    that begins with `-` matches only a complete Indian header (`-HDFCBK` matches VM-HDFCBK-S). Only
+    an Indian carrier adds the prefix and suffix; without them anybody can choose the same letters.
 
-    Ports and prefixes are *national* forms, as a phone in that country shows them. A sender with +
-    or 00 in front is international: it has one of them only behind the code of one of `countries`
-    (+86 95588 is 95588, +95588 is a number in Myanmar). A port entered with + is international.
+    Ports and prefixes are in *national* form, as a phone in that country shows them. A sender with
+    + or 00 in front is international. It has a national form only if the code of one of `countries`
+    follows (+86 95588 is 95588, but +95588 is a number in Myanmar). A port entered with + is
+    international.
     """
 
     signatures: Mapping[str, Platform] = field(default_factory=dict)
@@ -85,11 +87,11 @@ class Registry:
     hosts: Mapping[str, Platform] = field(default_factory=dict)
     ids: Mapping[str, Platform] = field(default_factory=dict)
     templates: Mapping[str, str] = field(default_factory=dict)  # template id -> category
-    lines: Mapping[str, Line] = field(default_factory=dict)  # number prefix -> kind of line
-    countries: frozenset[str] = frozenset()  # codes of those whose ports and lines these are
+    lines: Mapping[str, Line] = field(default_factory=dict)  # number prefix -> kind of sender
+    countries: frozenset[str] = frozenset()  # calling codes of the ports and lines
     shared: frozenset[str] = frozenset()  # keys of named senders that many platforms share
-    open_lengths: tuple[int, ...] = field(init=False)  # of ports with `*`, the longest first
-    line_lengths: tuple[int, ...] = field(init=False)  # of prefixes in `lines`, the longest first
+    open_lengths: tuple[int, ...] = field(init=False)  # lengths of ports with `*`, longest first
+    line_lengths: tuple[int, ...] = field(init=False)  # lengths of prefixes, longest first
 
     def __post_init__(self) -> None:
         heads = {len(port) - 1 for port in self.ports if port.endswith("*")}
@@ -99,10 +101,10 @@ class Registry:
 
     @classmethod
     def shipped(cls, country: str = "CN") -> Self:
-        """Return the shipped registry as it applies in a country, an ISO 3166 code.
+        """Return the shipped registry for a country, given as an ISO 3166 code.
 
-        Names and hosts are those of all files. Ports and kinds of line are the country's own:
-        10000 is a carrier in China, and somebody else's number elsewhere.
+        Names and hosts come from all files. Ports and kinds of numbers come from the country's own
+        file: 10000 is a carrier in China, but another owner's number elsewhere.
         """
         registry = cls()
         for home, name in SHIPPED.items():
@@ -115,13 +117,13 @@ class Registry:
 
     @classmethod
     def load(cls, text: str) -> Self:
-        r"""The registry that a TOML text describes.
+        r"""Return the registry that a TOML text describes.
 
-        Sections are trust classes (`bank`, `government`, `carrier`, `emergency`, `none`); an entry
-        is `name = {aka = [...], ports = [...], hosts = [...], ids = [...]}`, all optional.
-        `[templates]` gives categories to template ids, `[lines]` kinds to number prefixes;
-        `country = "86"` says whose national forms ports and prefixes are.
-        Raises RegistryError if the text is not of that form or contradicts itself.
+        Sections are trust classes (`bank`, `government`, `carrier`, `emergency`, `none`). An entry
+        is `name = {aka = [...], ports = [...], hosts = [...], ids = [...]}`; all lists are
+        optional. `[templates]` maps template ids to categories, `[lines]` maps number prefixes to
+        kinds of senders. `country = "86"` is the calling code of the ports and prefixes. Raises
+        RegistryError if the text has another form or contradicts itself.
 
         >>> registry = Registry.load('[bank]\n"工商银行" = {aka = ["ICBC"], ports = ["95588"]}')
         >>> registry.signature("【icbc】")
@@ -131,7 +133,7 @@ class Registry:
         """
         try:
             tables = tomllib.loads(text)
-        except (tomllib.TOMLDecodeError, RecursionError) as error:  # the other: nested without end
+        except (tomllib.TOMLDecodeError, RecursionError) as error:  # RecursionError: deep nesting
             raise RegistryError(str(error)) from error
         country = tables.pop("country", None)
         if country is not None and not (isinstance(country, str) and _COUNTRY.fullmatch(country)):
@@ -164,10 +166,7 @@ class Registry:
         return cls(signatures, ports, hosts, ids, templates, lines, countries)
 
     def merged(self, other: Registry) -> tuple[Self, list[str]]:
-        """A registry with `other` laid over this one, and what the two say differently.
-
-        `other` wins; each conflict is one sentence for a person.
-        """
+        """Return this registry overridden by `other`, and a sentence for each changed entry."""
         conflicts: list[str] = []
 
         def over(what: str, mine: Mapping[str, _V], theirs: Mapping[str, _V]) -> Mapping[str, _V]:
@@ -193,26 +192,26 @@ class Registry:
         )
 
     def signature(self, name: str) -> Platform | None:
-        """The platform that uses this signature, or None."""
+        """Return the platform that uses this signature, or None."""
         return self.signatures.get(name_key(name))
 
     def host(self, host: str) -> Platform | None:
-        """The platform that owns the host or a domain above it, or None."""
+        """Return the platform that owns the host or a parent domain, or None."""
         labels = host.lower().split(".")
         names = (".".join(labels[start:]) for start in range(len(labels) - 1))
         return next((self.hosts[name] for name in names if name in self.hosts), None)
 
     def sender(self, sender: str) -> Sender:
-        """Look a sender up.
+        """Look up a sender.
 
-        The registered number itself, else the longest registered `number*` that it begins with,
-        gives the owners; the longest prefix in `lines` the kind of line. A number of another
-        country has neither, unless it is registered with its +: it is a person's.
+        The owners come from the registered number itself, else from the longest `number*` that
+        matches. The kind comes from the longest prefix in `lines`. A number of another country
+        counts as a person's number without owners, unless it is registered with its +.
         """
         if not sender:
             return Sender(
                 Line.ABSENT, (), ""
-            )  # of one that is there and blank anybody is the author
+            )  # a blank sender is not absent: anybody can choose it
         key = sender_key(sender)
         digits = _digits(sender)
         if digits is None:
@@ -234,7 +233,7 @@ class Registry:
         return Sender(Line.OWNED if short else Line.PERSON, owners, key, international)
 
     def _named(self, sender: str, key: str) -> tuple[Platform, ...]:
-        """The owners of a sender that is no number; one with the looks of a number has none."""
+        """Return the owners of an alphanumeric sender. A sender that imitates a number has none."""
         if key.isdigit():
             return ()
         header = sender[:_SENDER_CHARS].strip().lower()
@@ -243,7 +242,7 @@ class Registry:
         return self.ports.get(key, ())
 
     def _form(self, digits: str) -> tuple[str, bool]:
-        """The national form of `_digits`; else those behind the plus and it, and True."""
+        """Return the national form of `_digits` and False, or the international form and True."""
         if not digits.startswith("+"):
             bare = _CHINESE_PREFIX.sub("", digits, count=1) if "86" in self.countries else digits
             return bare, False
@@ -253,9 +252,10 @@ class Registry:
         return digits, True
 
     def head(self, sender: str) -> str:
-        """The first digits of a long plain number, where they decide all of `sender` but the key.
+        """Return the first digits of a long number if they decide `sender()` except for its key.
 
-        Empty where they do not. Subscribers' numbers are many: their heads are few.
+        Returns "" if more digits are needed. There are many subscriber numbers but few heads, so
+        results can be cached by head.
         """
         digits = sender.removeprefix("+")
         if not (_SHORT_DIGITS < len(digits) < _SENDER_CHARS and digits.isascii()):
@@ -267,13 +267,13 @@ class Registry:
         elif "86" in self.countries and digits.startswith("861") and len(digits) == _CHINESE_DIGITS:
             form = digits[2:]
         else:
-            form = "" if digits[0] == "8" else digits  # 86 may come off
+            form = "" if digits[0] == "8" else digits  # 86 may be removed
         if len(form) <= _SHORT_DIGITS or form in self.ports or sender in self.ports:
             return ""
         return form[: max(self.open_lengths + self.line_lengths, default=1)]
 
     def trust(self, claimed: Platform | None, sender: Sender) -> Trust:
-        """The trust of a message that claims a name and came from this sender.
+        """Return the trust of a message from this sender that claims the name of a platform.
 
         | number              | no name claimed | its owner's name | another's name      |
         |---------------------|-----------------|------------------|---------------------|
@@ -291,10 +291,11 @@ class Registry:
 
     @staticmethod
     def speaks_of(claimed: Platform | None, sender: Sender) -> bool:
-        """Tell if a trusted owner's number names somebody without trust, or whom nobody knows.
+        """Return whether a trusted owner's number claims a name that is unknown or not trusted.
 
-        That is the owner, who says where money is paid: 【京东】 from a bank's own number. Whoever
-        can write as the owner needs no such name. A name that is trusted is a spoof there.
+        Then the owner mentions another company, for example the shop of a payment: 【京东】 from a
+        bank's own number. An attacker who could send from this number would not need such a name.
+        If the claimed name is itself trusted, the message is a spoof, and the result is false.
         """
         if not sender.owners or sender.owners[0].trust is Trust.NONE:
             return False
@@ -303,7 +304,7 @@ class Registry:
 
 _SHORT_DIGITS: Final = 8  # no subscriber number of E.164 is this short; short codes have 3-8
 
-_CHINESE_DIGITS: Final = 13  # of a mobile number with its country code
+_CHINESE_DIGITS: Final = 13  # length of a mobile number with its country code
 _SENDER_CHARS: Final = 32
 _INDIAN_HEADER: Final = re.compile(r"[a-z]{2}-([a-z0-9]{3,9})(?:-[ptsg])?")
 _CHINESE_PREFIX: Final = re.compile("(?:00)?86(?=1[0-9]{2}|9[56])")
@@ -312,10 +313,10 @@ _NUMBER: Final = re.compile(r"(\+|00)?([0-9]+)")
 
 
 def _digits(sender: str) -> str | None:
-    """The digits of a number, a + before them if it is international; None of what is no number.
+    """Return the digits of a number, with + in front if it is international. None for a name.
 
-    Spaces and hyphens may stand between them. Digits of other scripts, or what does not show
-    between them, make it a name: no number is written so, but a sender that poses as one is.
+    Spaces and hyphens between digits are allowed. A sender with digits of other scripts or with
+    invisible characters is a name: real numbers are not written so, but imitations are.
     """
     plain = sender[:_SENDER_CHARS]
     if not plain.isdigit():
@@ -327,10 +328,10 @@ def _digits(sender: str) -> str | None:
 
 
 def sender_key(sender: str) -> str:
-    """A sender in one spelling: folded, without spaces, plus, 00 or the frame of Indian headers.
+    """Normalise a sender: fold it, and remove spaces, plus, 00 and the parts of Indian headers.
 
-    Of the first 32 characters; real senders have up to 21 digits or 11 letters. It names a platform
-    and nothing more: what a number is owed, `Registry.sender` reads from how it was written.
+    Uses the first 32 characters; real senders have up to 21 digits or 11 letters. The key only
+    identifies a platform. `Registry.sender` decides about trust from the sender as written.
 
     >>> sender_key("+86 1069 0095588"), sender_key("VM-HDFCBK-S"), sender_key("WhatsApp")
     ('10690095588', 'hdfcbk', 'whatsapp')
@@ -348,7 +349,7 @@ def sender_key(sender: str) -> str:
 
 
 def _port_key(port: str) -> str:
-    """The key of a port in a registry file, with its mark."""
+    """Return the key of a port in a registry file, with its `-` or `*`."""
     if port.startswith("-"):
         return f"-{sender_key(port[1:])}"
     open_ = "*" if port.endswith("*") else ""
@@ -358,7 +359,7 @@ def _port_key(port: str) -> str:
 
 
 def _entry(name: str, entry: Any) -> dict[str, list[str]]:
-    """The lists of one entry, each a list of strings; RegistryError if it is anything else."""
+    """Return the lists of strings of one entry. Raises RegistryError for anything else."""
     if not isinstance(entry, dict):
         raise RegistryError(f"{name!r}: not a table")
     if unknown := entry.keys() - set(_FIELDS):
@@ -372,7 +373,7 @@ def _entry(name: str, entry: Any) -> dict[str, list[str]]:
 def _file(
     index: dict[str, Platform], platform: Platform, names: Iterable[str], key_of: Any
 ) -> None:
-    """Enters a platform under each of its names; RegistryError where one is another's already."""
+    """Add a platform under each name. Raises RegistryError if another platform has the name."""
     for name in names:
         key = key_of(name)
         if not key:
@@ -382,7 +383,7 @@ def _file(
 
 
 def _told(value: object) -> str:
-    """A value of an index, for a person."""
+    """Return a value of an index in readable form."""
     if isinstance(value, tuple):
         return " and ".join(map(_told, value))
     if isinstance(value, Platform):

@@ -1,6 +1,7 @@
-"""The rules by which a message is or is not a verification code, as a table.
+"""The table of rules that decide whether a message is a verification code.
 
-Each has one example that it decides and one message that it must not decide; a test reads both.
+Each rule has an example that it must decide, and a counterexample that it must not decide. A test
+checks both.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One way to an answer: how sure it is (0..1), a message that it decides, one it must not.
+    """One rule with its confidence (0..1), an example, and a counterexample.
 
-    A message is (text, sender, category). The confidence is that of the rule alone. Where a rule is
-    `weighed`, the linear model's sum counts beside it (`model`), but for trusted platforms.
+    Both examples are (text, sender, category). `confidence` is the confidence of the rule alone. If
+    `weighed` is true, the linear model's sum (`model`) replaces this confidence, except for trusted
+    platforms.
     """
 
     name: str
@@ -213,7 +215,7 @@ RULES: Final = {
         ),
     )
 }
-"""Every rule that can decide, by name; the first that applies does. Confidences are shares of codes
-among the first texts that a rule decided, rounded down; those of cut-off texts and of senders
-without text rest on judgement, and a feed that has nothing else should set `confidence_min`. What a
-verdict says of a weighed rule is calibrated: see `model`."""
+"""All rules by name. The first rule that applies decides. A confidence is the share of codes among
+the first texts that the rule decided, rounded down. The confidences of cut-off texts and of
+messages without text are estimates; a feed with only such messages should set `confidence_min`. The
+confidence in a verdict of a weighed rule is calibrated: see `model`."""

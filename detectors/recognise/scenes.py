@@ -1,6 +1,7 @@
-"""Finds what speaks against a code: other scenes, offers, advertising, numbers for a courier.
+"""Find evidence against a code: other scenes, offers, advertising, numbers for a courier.
 
-Words such as "code" and "PIN" name many numbers. What a text tells besides says which kind it is.
+Words such as "code" and "PIN" name many kinds of numbers. The rest of the text shows which kind a
+number is. A *scene* is the topic of a text: parcels, shops, gates or prizes.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ from detectors.recognise.shapes import MONEY_CODES, Form, Number, sentence_span
 from detectors.recognise.words import all_words
 
 SPAM: Final = any_of(all_words("spam"))
-"""Casino texts and sellers of text messages."""
+"""Words of casino texts and of sellers of text messages."""
 LEAVE: Final = any_of(all_words("leave"))
-"""A way to unsubscribe, which advertising has to tell."""
+"""Words about how to unsubscribe, which are mandatory in advertising."""
 ASKS: Final = re.compile("[?？]")
-"""The end of a question: people ask each other."""
+"""The end of a question. Questions are usually between people."""
 _PERCENT: Final = re.compile("0\\s?%|%\\s?0")  # an offer
 _COMMA: Final = re.compile("[,，،、;；](?!0)")
 _SHOP: Final = re.compile("[a-z]{2,}0{2,}")
-_TICKET: Final = re.compile("[a-z]-?0{2,3}")  # A112 is called up at a counter
-_MONEY: Final = (  # names of money behind an amount
+_TICKET: Final = re.compile("[a-z]-?0{2,3}")  # A112 is a queue ticket
+_MONEY: Final = (  # names of currencies after an amount
     "tl|try|lira|eur|euros?|usd|dollars?|gbp|pounds?|d|vnd|dong|р|руб|rub|грн|uah|тг|тенге|kzt|сум|som|сом|ман"
     "|zl|pln|kc|czk|ft|huf|lei|ron|лв|bgn|kn|din|rsd|дин|den|kr|sek|nok|dkk|isk|chf|fr"
     "|rb|ribu|jt|juta|rupiah|rm|ringgit|php|pesos?|mxn|ars|cop|clp|soles|bs|reais|real|brl"
@@ -39,14 +40,14 @@ _MONEY_BEFORE: Final = re.compile(
     f"|ngn|kes|zar|pkr|kr|chf|bs|fcfa|sr|{MONEY_CODES})[.:]?"
     "|(?:रु|রু|ਰੁ|રૂ|ரூ|రూ|ರೂ|රු)[.]?)\\s?$"
 )
-_BEFORE_CHARS: Final = 8  # of those words, with the longest
+_BEFORE_CHARS: Final = 8  # length of the longest currency before a number
 _MONEY_AFTER: Final = re.compile(
     "[,.]-|\\s?(?:[$€£₽₹₪฿₫đ₺₴₸₼₾֏₮៛元円원块塊]|บาท|บ[.]|ريال|تومان|درهم|جنيه|دينار|روپے|روپيه|টাকা|रुपये|रु|રૂ"
     f"|ரூ|రూ|ರೂ|രൂപ|රු|กีบ|ກີບ|រៀល|ကျပ်|ლარი|դրամ|ብር|ש[\"״'׳]ח|(?:{_MONEY})(?![^\\W\\d_]))"
 )
 _PIN: Final = re.compile("(?<![a-zа-я])(?:pin|пин)[ -]?(?:bb|cod[eo]|kode?|код)?\\W{0,4}$")
 _PIN_CHARS: Final = 16
-_SETTINGS: Final = re.compile(  # a phone's, which the carrier sends
+_SETTINGS: Final = re.compile(  # settings for a phone that the carrier sends
     "(?:settings?|configurac[a-z]+|ajustes|parametr[a-z]+|einstellung[a-z]+|impostazioni|setelan|pengaturan"
     "|konfigurasi|ayar[a-z]+|cau hinh|cai dat|настро[а-я]+|налаштув[а-я]+|تنظيمات|اعدادات)"
     "[^.!?]{0,12}(?<![a-zа-я])(?:internet|mms|gprs|wap|apn|data|интернет|اينترنت|انترنت)"
@@ -55,22 +56,22 @@ _SETTINGS: Final = re.compile(  # a phone's, which the carrier sends
     " [^.!?]{0,12}(?:settings?|ajustes|configurac[a-z]+|pengaturan|setelan|parametres)"
     "|ذخيره تنظيمات|تنظيمات [^.]{0,12}ذخيره"
 )
-_SAVED: Final = re.compile(  # with a number of their own
+_SAVED: Final = re.compile(  # instructions to save such settings, which have a number of their own
     "(?:save|install|store|guarda[er]?|instala[er]?|guarde|instale|salv[ae]r?|simpan|enregistre[rz]"
     "|speicher[a-z]+|salva(?:re)?|zapisz|сохрани[а-я]*|установи[а-я]*|احفظ|luu|kaydedin)"
     " [^.!?0]{0,20}(?:settings?|set-?up|configura[a-z]+|einstellung[a-z]+|impostazioni"
     "|parametr[a-z]+|ustawienia|настройк[а-я]+|اعدادات|تنظيمات|cau hinh|cai dat|ayar[a-z]+"
     "|pengaturan|setelan)"
 )
-_CODE_DIGITS: Final = 8  # of nearly all codes, at most
+_CODE_DIGITS: Final = 8  # nearly all codes have at most so many digits
 _MIXED: Final = re.compile("[^0]")
-_LED_CHARS: Final = 24  # of "is" or a colon in front of a number, with its longest words
-_PLAIN_CHARS: Final = 120  # of a code with a way to unsubscribe; advertising is longer
-_CUES_IN_A_SCENE: Final = 2  # cues that tell a weak name's code in a text of parcels or prices
+_LED_CHARS: Final = 24  # length of the longest words for "is" before a number
+_PLAIN_CHARS: Final = 120  # longest code text that says how to unsubscribe; adverts are longer
+_CUES_IN_A_SCENE: Final = 2  # cues that a code with a weak name needs in another scene
 
 
 def price(body: str) -> bool:
-    """Tell if a text names an amount of money: before a number, or behind it."""
+    """Return whether a text has an amount of money, with the currency before or after it."""
     return any(
         _MONEY_AFTER.match(body, run.end())
         or _MONEY_BEFORE.search(body, max(0, run.start() - _BEFORE_CHARS), run.start())
@@ -79,17 +80,17 @@ def price(body: str) -> bool:
 
 
 def percent(body: str) -> bool:
-    """Tell if a text names a share in percent."""
+    """Return whether a text has a percentage."""
     return _PERCENT.search(body) is not None
 
 
 def other_words(body: str, scripts: list[Script]) -> bool:
-    """Tell if a text has words of courier, shop, gate or prize texts."""
+    """Return whether a text has words about parcels, shops, gates or prizes."""
     return any(script.other_scene(body) for script in scripts)
 
 
 def weak_rule(body: str, number: Number, scripts: list[Script]) -> str:
-    """The rule for a number that hangs on a weak name."""
+    """Return the rule for a number with a weak name: "weak-login", "weak", or "held" (no code)."""
     _, end = sentence_span(body, number)
     if ASKS.match(body, end):
         return "held"
@@ -100,7 +101,7 @@ def weak_rule(body: str, number: Number, scripts: list[Script]) -> str:
     if number.form is Form.MIXED and _PIN.search(
         body, max(0, number.start - _PIN_CHARS), number.start
     ):
-        return "held"  # a PIN is of digits: one with letters is a messenger's address, or a prize's
+        return "held"  # a PIN has only digits; with letters it is a messenger's address or a prize
     if _SETTINGS.search(body):
         return "held"
     body = before_advert(body, number, scripts)
@@ -111,7 +112,7 @@ def weak_rule(body: str, number: Number, scripts: list[Script]) -> str:
 
 
 def of_settings(body: str) -> bool:
-    """Tell if a phone is to save what the carrier sends it, with a number that is the same for all.
+    """Return whether the text asks to save phone settings. Their number is the same for everybody.
 
     >>> of_settings("please save the setup that follows. security code is 0000")
     True
@@ -120,7 +121,7 @@ def of_settings(body: str) -> bool:
 
 
 def _is_reference(body: str, number: Number) -> bool:
-    """Tell if nine or ten digits stand in the middle of a sentence, with no "is" before them."""
+    """Return whether a number is a reference: over eight digits in a sentence, without "is"."""
     if number.end - number.start <= _CODE_DIGITS:
         return False
     _, end = sentence_span(body, number)
@@ -132,7 +133,10 @@ def _is_reference(body: str, number: Number) -> bool:
 
 
 def to_keep(body: str, number: Number, scripts: list[Script]) -> bool:
-    """Tell if a text tells to keep its number, or where to type it in; no advertising does."""
+    """Return whether a text asks for secrecy or says where to type the number in.
+
+    Advertising does neither.
+    """
     if number.form is not Form.DASHED and not number.sure:
         return False
     start, end = sentence_span(body, number)
@@ -140,13 +144,19 @@ def to_keep(body: str, number: Number, scripts: list[Script]) -> bool:
 
 
 def plain_way_out(body: str, number: Number) -> bool:
-    """Tell if a text tells how to unsubscribe and sells nothing, as some senders' codes do."""
+    """Return whether a short text with a sure number has no price.
+
+    Some senders of codes add how to unsubscribe; their texts are still codes.
+    """
     short = len(body) <= _PLAIN_CHARS
     return number.sure and short and not price(body)
 
 
 def of_another(body: str, number: Number, words: list[Word], scripts: list[Script]) -> bool:
-    """Tell if letters and digits confirm a flight or a booking, by no cue but their name."""
+    """Return whether letters and digits belong to another scene, for example to a booking.
+
+    The words that name codes are ignored. Any other cue of a code makes the result false.
+    """
     for word in words:
         if word.kind is WordKind.NAMES:
             body = f"{body[: word.start]}{' ' * (word.end - word.start)}{body[word.end :]}"
@@ -154,11 +164,12 @@ def of_another(body: str, number: Number, words: list[Word], scripts: list[Scrip
 
 
 def other_scene(body: str, number: Number, scripts: list[Script]) -> bool:
-    """Tell if a weak name is likely to name something else: by what a text tells of parcels, shops.
+    """Return whether a weak name probably names another number, by words about parcels or shops.
 
-    A sentence that tells to keep the code does not count: "not even to your driver". Nor does the
-    rest of the text where the number's own sentence tells what the code is for, unless the number
-    is such as shops give; nor how to unsubscribe where the text tells to keep the code.
+    A sentence that asks for secrecy does not count: "not even to your driver". If the number's own
+    sentence gives the purpose of a code, the other sentences do not count, unless the number looks
+    like a shop's code. Words about unsubscribing do not count if the number is sure or the text
+    asks for secrecy.
     """
     if _PERCENT.search(body):
         return True
@@ -180,9 +191,10 @@ def other_scene(body: str, number: Number, scripts: list[Script]) -> bool:
 
 
 def before_advert(body: str, number: Number, scripts: list[Script]) -> str:
-    """The text up to an advert: a share in percent behind all that tells what a code is for.
+    """Return the text before an advert with a percentage: "Log in with 4829. 20% off today".
 
-    That has to end with its sentence or a comma: "Log in with 4829. 20% off today".
+    The part before the advert must give the purpose of the code and must end with a sentence or a
+    comma. Otherwise the whole text is returned.
     """
     if not number.sure or not _PERCENT.search(body, number.end):
         return body
@@ -196,19 +208,20 @@ def before_advert(body: str, number: Number, scripts: list[Script]) -> str:
 
 
 def _lure(body: str, number: Number) -> bool:
-    """Tell if a number is a word with digits behind it, as shops give them: KFC1010."""
+    """Return whether a number is a word with digits after it, as shops use: KFC1010."""
     return number.form is Form.MIXED and _SHOP.fullmatch(body, number.start, number.end) is not None
 
 
 def _offer(body: str, number: Number, scripts: list[Script]) -> bool:
-    """Tell if a number is such a word beside a price, and nobody is to keep it."""
+    """Return whether a number is such a shop's code in a text with a price and without secrecy."""
     return _lure(body, number) and price(body) and not cues_of(body, scripts)[1]
 
 
 def handed_over(body: str, number: Number, scripts: list[Script]) -> bool:
-    """Tell if a number is told to a courier or shown at a till, by the sentence that holds it.
+    """Return whether the number's sentence asks to give it to a courier or to show it at a till.
 
-    Where that sentence tells what a code is for or how to keep it, it has to say "tell" too.
+    If the sentence also gives the purpose of a code or asks for secrecy, it must contain a word for
+    "tell" or "show".
     """
     start, end = sentence_span(body, number)
     sentence = body[start:end]

@@ -1,4 +1,4 @@
-"""The languages by their script: which of them a text is written in, and where their words are."""
+"""Find the scripts in which a text is written, and the words of these scripts' languages in it."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from detectors.recognise.lexicon import Words
 from detectors.recognise.words import LANGUAGES, STEMS
 
 WORDS_MAX: Final = 32
-"""Words taken from a text in each script. Chosen: twice what a long text holds."""
+"""Largest number of words that are used per text and script. Chosen: twice as many as in a long
+text."""
 
 
 class WordKind(Enum):
-    """The bearing of a word on the number that it names; see `words`."""
+    """The kind of a word that names numbers; see `words`."""
 
-    DENIED = "denied"
-    NAMES = "names"
-    OTHERS = "others"
-    WEAK = "weak"
+    DENIED = "denied"  # no code is needed, or it must not be passed on
+    NAMES = "names"  # only codes have this name
+    OTHERS = "others"  # a name of other numbers
+    WEAK = "weak"  # a name that many numbers have: code, PIN
 
 
 NAMING: Final = (WordKind.NAMES, WordKind.WEAK)
-"""The kinds of word that may name a code."""
+"""The kinds of words that can name a code."""
 
 
 class Word(NamedTuple):
-    """A word that names numbers, and its place."""
+    """A word that names numbers, with its place in the text."""
 
     start: int
     end: int
@@ -38,38 +39,38 @@ class Word(NamedTuple):
 
 _STEM_MIN: Final = 2
 _ENDING_MAX: Final = 5
-"""Letters of a word's stem and of its ending, where it has to be that word alone."""
+"""Smallest length of a stem and largest length of its ending in `is_purpose`, in letters."""
 
 _KINDS: Final = tuple(WordKind)
 _FIELDS: Final = {kind: (kind.value,) for kind in WordKind} | {
     WordKind.DENIED: (WordKind.DENIED.value, "needless")
 }
-"""The fields of a language that hold the words of each kind."""
+"""The fields of `Language` with the words of each kind."""
 
 _NAMES: Final = _KINDS.index(WordKind.NAMES)
 _SCENE, _HAND, _TELL, _PURPOSE, _SECRET, _FIELD = range(len(_KINDS), len(_KINDS) + 6)
-"""Kinds of words that tell other things, numbered behind those that name numbers."""
+"""Numbers of further kinds of words, which do not name numbers. They follow the kinds above."""
 _SAID: Final = (("scene", "needless"), ("hand",), ("tell",), ("purpose",), ("secret",), ("field",))
-"""The fields of a language that hold those words, in the same order."""
+"""The fields of `Language` with the words of these further kinds, in the same order."""
 _OPEN_ENDED: Final = frozenset({_PURPOSE, _SECRET, _FIELD})
-"""Of these the beginnings of words are listed: purposes have many endings."""
+"""Kinds whose lists contain beginnings of words, because their words have many endings."""
 _TEXTS: Final = 8
-"""Texts and sentences of which is remembered what was heard. Chosen: more than one reading asks of
-the same script."""
+"""Number of texts and sentences per script whose words are cached. Chosen: more than one reading of
+a text needs."""
 
 
 class _Heard(NamedTuple):
-    """The words that a text has in one script."""
+    """The words that were found in a text for one script."""
 
-    places: list[tuple[int, list[tuple[int, int]]]]  # where words begin: kinds and ends
+    places: list[tuple[int, list[tuple[int, int]]]]  # place and (kind, end) of the words there
     kinds: frozenset[int]
 
 
 class Script:
-    """The languages of one script: finds their words in a text.
+    """Finds the words of one script's languages in a text.
 
-    Its patterns are made when first asked for: a network's texts are in two or three scripts, and
-    to compile those of all takes seconds.
+    The patterns are compiled on demand. A network's texts are in two or three scripts, and
+    compiling the patterns of all scripts takes seconds.
     """
 
     def __init__(
@@ -108,19 +109,22 @@ class Script:
         return _Heard(places, frozenset([kind for _, ends in places for kind, _ in ends]))
 
     def prepare(self) -> Iterator[None]:
-        """As `Words.prepare`, of all words of the script."""
+        """Compile all words of the script in small steps; see `Words.prepare`."""
         yield from self._listed.prepare()
 
     def of(self, blocks: frozenset[int]) -> bool:
-        """Tell if letters of the script are in one of these blocks of 256 characters."""
+        """Return whether the script has letters in one of these blocks of 256 characters."""
         return not self._blocks.isdisjoint(blocks)
 
     def present(self, text: str) -> bool:
-        """Tell if a text has letters of the script."""
+        """Return whether a text has letters of the script."""
         return self._letters.search(text) is not None
 
     def words(self, text: str) -> list[Word]:
-        """The words of a text in order, without overlaps; of two that begin alike the longer."""
+        """Return the words that name numbers, in order and without overlaps.
+
+        If several words begin at the same place, the longest is used.
+        """
         found: list[Word] = []
         place = 0
         for start, ends in self._hear(text).places:
@@ -145,24 +149,24 @@ class Script:
         return found
 
     def last_name(self, text: str) -> int:
-        """The end of the last name for a code, an offset in characters; 0 if there is none."""
-        if _NAMES not in self._hear(text).kinds:  # of most texts that is all
+        """Return the end of the last word that only codes have, or 0 if there is none."""
+        if _NAMES not in self._hear(text).kinds:  # true for most texts
             return 0
         return max(
             (word.end for word in self.words(text) if word.kind is WordKind.NAMES), default=0
         )
 
     def other_scene(self, text: str) -> bool:
-        """Tell if the text has words of courier, shop, gate or prize texts."""
+        """Return whether a text has words about parcels, shops, gates or prizes."""
         return _SCENE in self._hear(text).kinds
 
     def cues(self, text: str) -> tuple[bool, bool]:
-        """Tell if the text tells what a code is for, and how it is to be kept."""
+        """Return whether a text gives the purpose of a code, and whether it asks for secrecy."""
         kinds = self._hear(text).kinds
         return _PURPOSE in kinds, _SECRET in kinds
 
     def is_purpose(self, word: str) -> bool:
-        """Tell if a word, but for its ending, is one that tells what a code is for."""
+        """Return whether a word, without its ending, is a word for the purpose of a code."""
         return any(
             kind == _PURPOSE and end >= _STEM_MIN and len(word) - end <= _ENDING_MAX
             for start, ends in self._hear(word).places
@@ -171,19 +175,19 @@ class Script:
         )
 
     def typed(self, text: str) -> bool:
-        """Tell if the text tells where something is to be typed in."""
+        """Return whether a text says where to type something in."""
         return _FIELD in self._hear(text).kinds
 
     def handed(self, text: str) -> bool:
-        """Tell if the text names those to whom other numbers are told or shown."""
+        """Return whether a text names persons who ask for other numbers, such as a courier."""
         return _HAND in self._hear(text).kinds
 
     def told(self, text: str) -> bool:
-        """Tell if the text says to tell or to show something."""
+        """Return whether a text asks the reader to tell or to show something."""
         return _TELL in self._hear(text).kinds
 
 
-_NUMBER_NEXT: Final = re.compile(  # "Never share your code 482913" names it
+_NUMBER_NEXT: Final = re.compile(  # "Never share your code 482913" contains the code
     "\\W{0,3}0{4}|[^.!?,，。！？\n0]{0,40}[:：]\\s?(?:0{3}|[a-z]{0,6}0)"
 )
 _NUMBER_LAST: Final = re.compile(
@@ -196,13 +200,15 @@ _THIS: Final = re.compile(
     "|นี้|ה?זה|הזו|यह|इस|ये|この|이 ?(?:코|인|번|비)|[这這此本该該]|اين|هذا|هذه"
     "|эт(?:от|о|ого|им)|цей|цього|αυτ"
 )
-"""A word by which a warning means the code of its own text: "do not give this code to anybody"."""
+"""A word for "this", with which a warning refers to the code in its own text: "do not give this
+code to anybody"."""
 
 
 def _shown(text: str, start: int, end: int) -> bool:
-    """Tell if a text shows the code that it tells not to give away: beside it, or as its end.
+    """Return whether a warning is followed by the code itself, directly or at the text's end.
 
-    As its end only where it says "this": behind other warnings stands whom to call.
+    At the end of the text this counts only if the warning says "this". After other warnings, the
+    number is one to call.
     """
     if _NUMBER_NEXT.match(text, end):
         return True
@@ -245,13 +251,13 @@ _SCRIPTS: Final = (
 
 
 def prepare() -> Iterator[None]:
-    """As `Script.prepare`, of every script; the two that most texts are written in come first."""
+    """Compile the words of all scripts in small steps. The two most frequent scripts come first."""
     for script in sorted(_SCRIPTS, key=lambda each: each not in (_CJK, _LATIN)):
         yield from script.prepare()
 
 
 def scripts_of(text: str) -> list[Script]:
-    """The scripts that a text is written in."""
+    """Return the scripts whose letters are in a text."""
     if text.isascii():
         return [_LATIN] if _LATIN.present(text) else []
     blocks = frozenset(text.encode("utf-16-le", "surrogatepass")[1::2])
@@ -260,16 +266,16 @@ def scripts_of(text: str) -> list[Script]:
 
 @lru_cache(1_024)
 def _in_blocks(blocks: frozenset[int]) -> tuple[Script, ...]:
-    """The scripts that a text with characters of these blocks may be in: few, for most texts."""
+    """Return the scripts with letters in these blocks of 256 characters."""
     return tuple(script for script in _SCRIPTS if script.of(blocks))
 
 
 def cues_of(body: str, scripts: list[Script]) -> tuple[bool, bool]:
-    """Tell if a text tells what a code is for, and how it is to be kept."""
+    """Return whether a text gives the purpose of a code, and whether it asks for secrecy."""
     told = [script.cues(body) for script in scripts]
     return any(purpose for purpose, _ in told), any(secret for _, secret in told)
 
 
 def typed_in(sentence: str, scripts: list[Script]) -> bool:
-    """Tell if a sentence tells where something is to be typed in."""
+    """Return whether a sentence says where to type something in."""
     return any(script.typed(sentence) for script in scripts)

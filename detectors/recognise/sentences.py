@@ -1,7 +1,7 @@
-"""Ends of sentences: a mark or the end of a line, but not the full stop of a short word.
+"""Find ends of sentences: a punctuation mark or line break, but not the stop of an abbreviation.
 
-"Rs. 25 from A/c No. 5121 to St. Mary's Stores Ltd. is 482913" is one sentence. The words are those
-of `data/abbreviations.toml`; read over folded text with its digits masked.
+"Rs. 25 from A/c No. 5121 to St. Mary's Stores Ltd. is 482913" is one sentence. The abbreviations
+are in `data/abbreviations.toml`. The pattern is for folded text with masked digits.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from detectors.recognise.fold import fold
 from detectors.recognise.shipped import shipped
 
 _NO_INITIALS: Final = "iou"
-"""Letters that people end their sentences with: "so do I.", "see u.", and Yoruba's "o."."""
+"""Single letters that can end a sentence and are no initials: "so do I.", "see u.", and "o." in
+Yoruba."""
 
 
 def _behind(words: set[str]) -> str:
-    """A look-behind for each length of words: no more is asked of a pattern that looks back."""
+    """Return one look-behind per length of words, because a look-behind needs a fixed length."""
     of_length = groupby(sorted(words, key=lambda word: (len(word), word)), key=len)
     return "|".join(
         f"(?<=(?<![^\\W_])(?:{'|'.join(map(re.escape, some))})[.])" for _, some in of_length
@@ -27,7 +28,7 @@ def _behind(words: set[str]) -> str:
 
 
 def _short_words() -> str:
-    """The pattern of what stands around a full stop that ends a short word alone."""
+    """Return a pattern that matches at a full stop that ends only an abbreviation."""
     kinds = []
     for kind in tomllib.loads(shipped("abbreviations")).values():
         lists = {name: some.replace("\n", "") for name, some in kind.items()}
@@ -40,4 +41,4 @@ def _short_words() -> str:
 
 
 STOP: Final = re.compile(f"[。！？!?\n।॥။۔።։؟]|[.](?=\\s|$)(?!{_short_words()})")
-"""The end of a sentence: at its mark, or with the line."""
+"""The end of a sentence: a punctuation mark or a line break."""

@@ -1,7 +1,7 @@
-"""Shapes of things in a text, in every language: numbers, links, signatures, sentences.
+"""Find numbers, links and sentences in a text, in every language.
 
-All patterns work on folded text with masked digits (`fold`), and none can take more than linear
-time: no repetition inside a repetition without a bound.
+All patterns work on folded text with masked digits (`fold`). No pattern has an unbounded repetition
+inside another repetition, so every search takes linear time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from detectors.recognise.lexicon import any_of, branches
 from detectors.recognise.sentences import STOP
 
-NUMBERS_MAX: Final = 12  # chosen: no code comes after a dozen other numbers of its shape
+NUMBERS_MAX: Final = 12  # numbers per text, at most; chosen: no code follows a dozen such numbers
 
 _NATIVE: Final = "\u0370-\u052f"  # Greek and Cyrillic
 _DASH: Final = "\u2010-\u2015-"
@@ -24,15 +24,15 @@ _GLUED_UNITS: Final = (  # 50rb, 300tl, 10gb: an amount, a size, an order
     "|usd|eur|rs|rp|lei|kn|din|kc|ft|zl|sek|nok|dkk|chf|pts|p|d|w|v|kw|kwh|mah|mbps|hp|usdt|won|yen|baht|fps|px|hz|mhz"
     "|kcal|rpm|sqft|pcs|lbs|mln|tys|naira|yuan|sats|coins|miles|steps|secs?|seconds|weeks?|months?|years?|off)"
 )
-_GLUED_WORDS: Final = (  # short ones: "0000is your code"; other few letters may be the code's
+_GLUED_WORDS: Final = (  # short words: "0000is your code"; other letters may belong to the code
     "is|es|er|on|ar|as|to|do|je|ta|est|ist|din|for|use|not|and"
 )
 _NUMBER: Final = re.compile(
-    # not inside a word, a longer number, an amount, a time, an address, a card's `*0000`
+    # Not inside a word, a longer number, an amount, a time, an address, or a card's `*0000`.
     "(?<![0-9a-z_@*+$€£¥₩₹₽฿₫%/&.])(?=[0a-z零〇一二三四五六七八九壹贰貳叁參肆伍陆陸柒捌玖\u0370-\u052f])"
     f"(?<!0[:,.{_DASH}])(?<!0 )"
     "(?:"
-    # a number with a word behind it, without a space: "482913valid for 5 min"
+    # A number followed by a word without a space: "482913valid for 5 min".
     f"(?P<glued>(?<!-)0{{4,8}}(?!{_GLUED_UNITS}(?![a-z]))"
     f"(?=(?:{_GLUED_WORDS})\\s|(?=[a-z]{{0,9}}[aeiouy])(?:(?<=0{{6}})[a-z]{{4}}|[a-z]{{5}})"
     "[a-z]{0,20}(?![0-9a-z_@&/-])))"
@@ -49,12 +49,12 @@ _NUMBER: Final = re.compile(
     "|(?P<odd>0{9,10}|000|(?=[a-z#$@!&_-]{0,8}0)(?=[^ ]{0,8}[a-z])"
     "(?:(?:[0-9a-z]{1,10}-){2,3}|(?:[0-9a-z]{1,10}[#$@!&_]){1,3})[0-9a-z]{1,10}[!#$]?"
     "|(?=[a-z]{0,2}0)(?=0{0,2}[a-z])[0-9a-z]{3}(?![#$@!&-][0-9a-z]))"
-    # letters of other alphabets between digits: К7М2Т
+    # Letters of other alphabets between digits: К7М2Т.
     f"|(?P<native>(?<![{_NATIVE}])(?=[0{_NATIVE}]{{4,9}}(?![0{_NATIVE}]))"
     f"(?:[{_NATIVE}]{{1,4}}0{{1,4}}[{_NATIVE}][0{_NATIVE}]*|0{{1,4}}[{_NATIVE}]{{1,4}}0[0{_NATIVE}]*))"
     ")"
     "(?![0-9a-z_%*@])"
-    # "482913,valid" and "482913,5分钟" are written without a space too
+    # "482913,valid" and "482913,5分钟" have no space after the comma.
     f"(?![:/{_DASH}][0-9a-z]|[.](?:0|[a-z]+(?![a-z ]))"
     f"|,0{{1,3}}(?!0|\\s?(?:分|min|mn|phut|นาที|dk|мин))"
     "|[ ]0{3,}|[ ]?/[ ]?0)"
@@ -66,7 +66,7 @@ MONEY_CODES: Final = (
     "tzs|ugx|ksh|tsh|etb|birr|ghs|rwf|zmw|bwp|mwk|mzn|xof|xaf|npr|lkr|bdt|mmk|qar|omr|kwd|bhd|jod|egp"
     "|dzd|tnd|thb|sgd|hkd|twd|cny|rmb|jpy|krw|rub|uah|kzt|uzs|byn|bgn|rsd|isk|brl|clp|pen|pyg|aud|nzd"
 )
-"""Money's three letters that are no words of a text with codes; beside a number it is an amount."""
+"""Currency codes that are not also words. A number beside such a currency code is an amount."""
 _SIGNS: Final = any_of(
     branches(
         "之前|之后|以前|条|則|通|件|건|元|円|원|圆|折|年|月|日|号|號|点|點|分|小时|小時|天|人|件|个|個|名|万|萬|亿|秒|岁|楼|室|层|积分|積分"
@@ -106,7 +106,7 @@ _ON_PAPER: Final = (  # a number to write by hand, or beside a transfer; a form 
     "|на (?:конверт|коробк|квитанц|обороте|посылк)|(?:علي|في) (?:ال)?(?:ظرف|مغلف|ورقه|طرد|علبه)"
     "|(?:लिफाफे|लिफ़ाफ़े|पर्ची) पर|[写寫][在到于](?:信封|纸|紙|包裹|箱)|と?封筒"
 )
-_RATE: Final = (  # what is paid in a week; how often; a year, and not "годен"
+_RATE: Final = (  # pay per week, a frequency, or a year; but not "годен" ("valid")
     "\\s?(?:(?:a|per|each|every) (?:day|week|month|hour|shift)"
     "|pro (?:tag|woche|monat|stunde|schicht)|por (?:dia|semana|mes|hora)|al (?:dia|mes|giorno|mese)"
     "|par (?:jour|semaine|mois|heure)|a settimana|dziennie|tygodniowo|miesiecznie"
@@ -115,14 +115,14 @@ _RATE: Final = (  # what is paid in a week; how often; a year, and not "годе
     "|times|veces|vezes|volte|fois|razy|раз[аи]?|гг?|год(?:а|у|ов|ом|е)?|рок(?:у|ів|и)|рік)(?![^\\W\\d_])"
 )
 _UNIT_AFTER: Final = re.compile(
-    # "999+件": so many and more
+    # "999+件": 999 or more
     f"['’][dt][ae]n?(?![a-z])|\\+?\\s?(?:{_SIGNS.pattern}|{_UNITS.pattern}|{_CALLED}|{_ON_PAPER})|{_RATE}"
 )
 _MONEY_BEFORE: Final = re.compile(
     "(?:[$€£¥₩₽₹฿₫#№]|(?<![a-z])(?:rs[.]?|inr|nt|usd|eur|rp|rm|no[.]?|nr[.]?|n°"
     f"|sr|kes|ngn|zar|pkr|aed|sar|gbp|chf|idr|vnd|php|myr|mxn|cop|pln|czk|huf|ron|{MONEY_CODES}))\\s?$"
 )
-_MORE_THAN: Final = re.compile(  # or less, or about as many
+_MORE_THAN: Final = re.compile(  # "more than", "less than", "about"
     "(?<![^\\W\\d_])(?:(?:more|less|fewer) than|nearly|almost|approximately|at least"
     "|m[ae]s de|menos de|alrededor de|mais de|cerca de|plus de|moins de|pres de|environ"
     "|mehr als|weniger als|knapp|rund|etwa|piu di|meno di|oltre|circa|ponad|prawie"
@@ -200,13 +200,13 @@ _TO_SHORT: Final = re.compile(
 )
 
 _LINK: Final = re.compile(
-    "h(?:tt|xx)ps?://\\S+"  # whoever passes a link on writes hxxp
+    "h(?:tt|xx)ps?://\\S+"  # people who forward a dangerous link write hxxp
     "|(?<![@\\w.-])(?:[a-z0-9-]{1,40}+[.]){1,4}"
     "(?:com|cn|net|org|io|cc|co|me|ru|br|de|fr|it|in|id|tr|vn|th|il|ir|ae|uk|us|info|top|xyz|vip"
     "|example|app|ly|gl|tv|shop|site|club|link|gov|tw|hk|jp|kr|live|bet|win|online|store|pro|fun|icu|mobi|biz)(?:[./]\\S*)?(?!\\w)"
 )
 _DIGITS: Final = re.compile("0+(?:[ -]000)?")
-_MONTHS: Final = (  # how their names begin
+_MONTHS: Final = (  # beginnings of month names
     "jan|ian|ene|gen|fev|feb|fab|mar|mac|mrt|apr|abr|avr|mai|maj|may|mei|mag|giu|jun|iun|juin|lug|jul|iul|juil"
     "|aug|ago|agu|ags|agt|aou|set|sep|oct|okt|ott|out|nov|noi|dec|dez|des|dic|dis"
     "|sty|lut|kwi|cze|lip|sie|wrz|paz|lis|gru|led|uno|bre|dub|kve|cer|srp|zar|rij|pro|sij|velj|ozu|tra|svi|kol"
@@ -226,15 +226,15 @@ _YEAR: Final = re.compile(  # "24 August 2031", "24 de agosto de 2031", "August 
     f"(?:{_MONTHS})[^\\s0,;:]{{0,10}} (?:de |del )?$"
     f"|(?<![^\\W\\d_])(?:{_MONTHS})[^\\W\\d_]{{0,8}} 0{{1,2}}, ?$"
 )
-_YEAR_CHARS: Final = 28  # in front of a year, at most
+_YEAR_CHARS: Final = 28  # longest text of day and month before a year
 _GROUP_AFTER: Final = re.compile("[ -]?0{2}")
-_DOTTED: Final = re.compile("[.][a-z]|://")  # in every link, and in few texts without
+_DOTTED: Final = re.compile("[.][a-z]|://")  # in every link, and in few other texts
 
 HOST_LINE: Final = re.compile(
     "(?:^|\n)@((?:[a-z0-9-]{1,63}[.]){1,8}[a-z0-9-]{1,63}) ?#([0-9a-z]{4,10})"
     "(?: ?[@%]\\S+)?\\s{0,8}$"
 )
-"""WICG origin-bound one-time codes: the host and the code, on the last line."""
+"""Origin-bound one-time codes (WICG): the host and the code on the last line."""
 
 _APP_HASH: Final = re.compile("\\s([0-9a-z+/]{11})\\s{0,8}$")
 
@@ -242,37 +242,37 @@ _LETTER: Final = re.compile("[^\\W\\d_]")
 
 
 class Form(Enum):
-    """The ways in which a number is written."""
+    """The forms in which a number is written."""
 
     PLAIN = "plain"  # 4-8 digits, 3+3, 4+4, or spaced one by one
     LETTER = "letter"  # G-123456
-    MIXED = "mixed"  # 4-9 letters and digits: a code only if a name says so
-    DASHED = "dashed"  # QX4-81T, 62-75-18, 62 75 18, 62 75, 627.518, 627 5180: the same
+    MIXED = "mixed"  # 4-9 letters and digits: a code only with a name
+    DASHED = "dashed"  # QX4-81T, 62-75-18, 62 75, 627.518, 627 5180: a code only with a name
     SPELLED = "spelled"  # 一二三四
     CUT = "cut"  # fewer digits at the very end: the text may have been cut there
-    LETTERS = "letters"  # KXQRTB: a code only right behind its name
-    ODD = "odd"  # 627, 8KD, 9 or 10 digits, bib#62k: a code only right behind its name
+    LETTERS = "letters"  # KXQRTB: a code only directly after a name
+    ODD = "odd"  # 627, 8KD, 9 or 10 digits, bib#62k: a code only directly after a name
 
 
 _FORMS: Final = {form.value: form for form in Form} | {"native": Form.MIXED, "glued": Form.PLAIN}
 
 
 class Number(NamedTuple):
-    """A number that may be a code, and its place."""
+    """A number that may be a code, with its place and form."""
 
     start: int
-    code: int  # where the code itself begins: after the letter and dash in front of it
+    code: int  # begin of the code itself, after a letter and a dash
     end: int
     form: Form
 
     @property
     def sure(self) -> bool:
-        """Tell if it looks like a code by itself; the other forms need a link to their name."""
+        """True if the form alone looks like a code. Other forms need a link to their name."""
         return self.form in (Form.PLAIN, Form.LETTER)
 
 
 def numbers(body: str) -> list[Number]:
-    """The numbers of a text that have the shape of a code; dates, amounts, phones have not."""
+    """Return the numbers of a text that look like a code. Dates, amounts and phones do not."""
     return [
         Number(
             found.start(),
@@ -299,7 +299,7 @@ def numbers(body: str) -> list[Number]:
 
 
 def counts(body: str, place: int) -> bool:
-    """Tell if the first number from a place on is an amount, a year, or a part of a phone's.
+    """Return whether the first number after a place is an amount, a year, or part of a phone's.
 
     >>> counts("pay 000000 rupiah", 3), counts("rs. 00000/-", 3), counts("code 000000 for rs 0", 4)
     (True, True, False)
@@ -317,21 +317,21 @@ def counts(body: str, place: int) -> bool:
 
 
 def _year(body: str, start: int, end: int) -> bool:
-    """Tell if a number is the year of a date that is written out: "24 August 2031"."""
+    """Return whether a number is the year of a date with the month as a word: "24 August 2031"."""
     return end - start == 4 and _YEAR.search(body, max(0, start - _YEAR_CHARS), start) is not None
 
 
 def _address(body: str, start: int, end: int) -> bool:
-    """Tell if a number is where something is sent to: "text STOP to 85069"; or is what is sent."""
+    """Return whether a number is a destination ("text STOP to 85069") or what to send there."""
     if _TO_SEND.match(body, end):
         return True
     if _TO_SHORT.match(body, end) and _SENT_WITH.search(body, max(0, start - _SENT_CHARS), start):
-        return True  # it is what is sent there
+        return True  # the number is the text to send
     return _SENT_TO.search(body, max(0, start - _SENT_CHARS), start) is not None
 
 
 def _candidates(body: str) -> Iterator[re.Match[str]]:
-    """Yield what has the shape of a number, in order; searched for only where digits come."""
+    """Yield matches with the shape of a number, in order. Only places near digits are searched."""
     if _SPELLED.search(body):
         yield from _NUMBER.finditer(body)
         return
@@ -345,42 +345,45 @@ def _candidates(body: str) -> Iterator[re.Match[str]]:
 
 
 def of_digits(body: str, number: Number) -> bool:
-    """Tell if a number has no letters and a code's shape: 482913, 62 75 18."""
+    """Return whether a number has no letters and looks like a code: 482913, 62 75 18."""
     paired = number.form is Form.DASHED and not _LETTER.search(body, number.start, number.end)
     return number.sure or paired
 
 
 def leading(body: str, number: Number) -> bool:
-    """Tell if the text begins with a number that needs no link to its name."""
+    """Return whether the text begins with a number that needs no link to its name."""
     return number.sure and not _LETTER.search(body, 0, number.start)
 
 
 def sentence_span(body: str, number: Number) -> tuple[int, int]:
-    """The place of the sentence, or the line, that holds a number."""
+    """Return the span of the sentence or line that contains a number."""
     start = max((stop.end() for stop in STOP.finditer(body, 0, number.start)), default=0)
     stop = STOP.search(body, number.end)
     return start, stop.start() if stop else len(body)
 
 
 def has_link(folded: str) -> bool:
-    """Tell if the text holds a web address."""
+    """Return whether a text contains a web address."""
     return _DOTTED.search(folded) is not None and _LINK.search(folded) is not None
 
 
 def links(folded: str) -> list[tuple[int, int]]:
-    """The places of a text's web addresses."""
+    """Return the spans of all web addresses in a text."""
     return [found.span() for found in _LINK.finditer(folded)]
 
 
 def without_links(folded: str) -> str:
-    """The text with web addresses blanked, places kept."""
+    """Return the text with spaces in place of web addresses. All places stay the same."""
     if not _DOTTED.search(folded):
         return folded
     return _LINK.sub(lambda found: " " * len(found[0]), folded)
 
 
 def app_hash(folded: str) -> int | None:
-    """The hash's place, if the text is as an Android app may read it: `<#>` ... 11 characters."""
+    """Return the place of the app hash in a text for an Android app, or None.
+
+    Such a text begins with `<#>` and ends with a hash of 11 characters.
+    """
     if not folded.lstrip().startswith("<#>"):
         return None
     found = _APP_HASH.search(folded)

@@ -1,4 +1,4 @@
-"""The one read of this package: files that ship inside it."""
+"""Read the data files that ship with this package. The package reads no other files."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from importlib import resources
 
 
 def shipped(name: str) -> str:
-    """The text of `data/<name>.toml`. Package data: the same for every run of one version."""
+    """Return the text of `data/<name>.toml`. It never changes within one program version."""
     return resources.files("detectors.recognise").joinpath(f"data/{name}.toml").read_text("utf-8")
 
 
 def shipped_octets(name: str) -> bytes:
-    """The content of `data/<name>`, as octets."""
+    """Return the bytes of `data/<name>`."""
     return resources.files("detectors.recognise").joinpath(f"data/{name}").read_bytes()

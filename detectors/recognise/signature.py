@@ -1,9 +1,10 @@
-"""The name in brackets that a text is signed with, at its head or at its end.
+"""Find the signature of a text: a name in brackets at its beginning or end.
 
-Brackets hold other things as well: what the text is (【验证码】, [OTP]), how to treat it
-(【请勿泄露】), for how long it is good. Such a note names nobody. Taken for a name, it would be one
-platform for all who write it, whose codes a flood could be made of. Or they hold the code itself
-(验证码【4829】), which as a name would be a new platform in each text.
+Brackets can also contain a note: what the text is (【验证码】, [OTP]), how to treat it
+(【请勿泄露】), or how long it is valid. A note names nobody. If it counted as a name, all senders
+of this note would become one platform, and a flood of their codes would look like codes of this
+single platform. Brackets can also contain the code itself (验证码【4829】). As a name, each code
+would become a new platform.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ _BRACKETED: Final = (
     "(?:【([^【】\n]{1,40})】|[\\[［]([^\\[\\]［］\n]{1,40})[\\]］]"
     "|〔([^〔〕\n]{1,40})〕|〖([^〖〗\n]{1,40})〗)"
 )
-_CHINESE: Final = 1  # the first kind of them
+_CHINESE: Final = 1  # number of the group for 【】
 _NAME_CHARS: Final = 40
 HEAD_ENDS: Final = "【】"
 HEAD_CHARS: Final = _NAME_CHARS + 2
-"""Characters of the longest name at a text's head with the brackets around it."""
+"""Length of the longest name at the beginning of a text, with its brackets."""
 _HEAD: Final = re.compile(f"\\s{{0,8}}(?:<#>\\s?|[(（]광고[)）]\\s?)?{_BRACKETED}")
 _CLOSING: Final = ("】", "]", "］", "〕", "〗")
 _TAIL: Final = re.compile(f"{_BRACKETED}\\s{{0,8}}$")
@@ -38,11 +39,12 @@ _WORD: Final = re.compile('[^\\s.,;:!?/|*()"“”]+')
 _NOTES_CACHED: Final = 4_096
 _NAMES_CACHED: Final = 4_096
 _plain_heads: Final[set[str]] = set()
-"""Names in Chinese brackets that stood at a text's head, and are names whatever a text says."""
+"""Cache of names in 【】 that were found at the beginning of a text and that are names whatever the
+rest of the text is."""
 
 
 def signature_span(folded: str) -> tuple[int, int] | None:
-    """The place of the name in brackets at the head, else at the end; None if there is none.
+    """Return the span of the name in brackets at the beginning, else at the end, or None.
 
     >>> signature_span("[web발신] [kb국민은행] 인증번호 000000"), signature_span("코드 [000000]")
     ((9, 15), None)
@@ -50,7 +52,7 @@ def signature_span(folded: str) -> tuple[int, int] | None:
     (18, 20)
     """
     end = folded.find(HEAD_ENDS[1], 1, HEAD_CHARS)
-    if is_plain_head(folded[: end + 1]):  # of most that begin so it came before
+    if is_plain_head(folded[: end + 1]):  # most of these texts have a known name
         return 1, end
     start = 0
     while found := _HEAD.match(folded, start):
@@ -74,12 +76,12 @@ def signature_span(folded: str) -> tuple[int, int] | None:
 
 
 def is_plain_head(folded: str) -> bool:
-    """Tell if a text that begins with these brackets is known to be signed so, whatever it says."""
+    """Return whether these brackets at the beginning of a text are known to contain a name."""
     return folded in _plain_heads
 
 
 def _is_name(found: re.Match[str]) -> bool:
-    """Tell if brackets hold a name: letters, or as in 【12306】; not [482913]."""
+    """Return whether brackets contain a name: letters, or digits as in 【12306】; not [482913]."""
     brackets = found.lastindex or 0
     name, code = _held(found[brackets].strip(), brackets)
     return name and not (code and _is_the_code(found))
@@ -87,7 +89,10 @@ def _is_name(found: re.Match[str]) -> bool:
 
 @lru_cache(_NAMES_CACHED)
 def _held(name: str, brackets: int) -> tuple[bool, bool]:
-    """Tell if what stands in brackets of a kind of `_BRACKETED` may be a name, and if a code."""
+    """Return whether the content of brackets can be a name, and whether it can be a code.
+
+    `brackets` is the number of the group in `_BRACKETED`.
+    """
     if name.isdigit():
         if len(name) > 5 or brackets != _CHINESE:
             return False, False
@@ -97,7 +102,7 @@ def _held(name: str, brackets: int) -> tuple[bool, bool]:
 
 
 def _is_the_code(found: re.Match[str]) -> bool:
-    """Tell if a text that names a code has the shape of one in these brackets alone."""
+    """Return whether a text that names a code has a possible code only in these brackets."""
     folded = found.string
     outside = _CODE.search(folded, 0, found.start()) or _CODE.search(folded, found.end())
     return not outside and any(
@@ -107,7 +112,7 @@ def _is_the_code(found: re.Match[str]) -> bool:
 
 @lru_cache(_NOTES_CACHED)
 def is_note(folded: str) -> bool:
-    """Tell if what stands in brackets says what a text is, or how to treat it, and names nobody.
+    """Return whether the content of brackets is a note about the text and not a name.
 
     >>> [is_note(each) for each in ("登录验证码", "0分钟内有效", "do not share", "kode otp")]
     [True, True, True, True]
@@ -120,12 +125,12 @@ def is_note(folded: str) -> bool:
     told = [word for word in told if _LETTER.search(word)]
     if words.latin_says.intersection(told) and words.latin.issuperset(told):
         return True
-    # A single word may be a name with such a beginning: Pinterest.
+    # A single word can be a name with such a beginning, for example Pinterest.
     return (" " in folded or not folded.isascii()) and _names_a_code(folded)
 
 
 def _names_a_code(folded: str) -> bool:
-    """Tell if nothing but what some language calls a code is there."""
+    """Return whether the text is only a word for codes."""
     end = len(folded.rstrip(" :."))
     return any(
         word.kind in NAMING and not word.start and word.end >= end
@@ -135,7 +140,7 @@ def _names_a_code(folded: str) -> bool:
 
 
 class _Words(NamedTuple):
-    """The words of notes, as they are used."""
+    """The words of `data/notes.toml`: `says` make a note, the others may be added to it."""
 
     latin_says: frozenset[str]
     latin: frozenset[str]

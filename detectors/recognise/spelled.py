@@ -1,8 +1,9 @@
-"""Digits written as words, or in Chinese among others, read as digits: "four 8 2 zero" is a number.
+"""Convert digits that are written as words, or in Chinese, to digits: "four 8 2 zero" is a number.
 
-Who hides a code from a filter writes one of its digits, or all, as a word. A run is read so if it
-makes four to eight digits, at least one of them a word, and nothing but one sign, or none, stands
-between them; the words are of one language. So "one of 20" and dates stay.
+Senders hide a code from a filter by writing some of its digits as words. A run of digits and words
+is converted under these conditions: it has four to eight digits, at least one of them is a word,
+there is nothing but separators between them, and all words are of one language. "one of 20" and
+dates stay unchanged.
 """
 
 from __future__ import annotations
@@ -19,17 +20,18 @@ from detectors.recognise.shipped import shipped
 _LEAST: Final = 4
 _MOST: Final = 8
 _GROUP: Final = 3
-"""Digits of one group at most, if the groups stand apart."""
+"""Largest number of digits in one group, if groups are separated."""
 _SIGNS: Final = " .·•*_~+,/\u2010\u2011\u2012\u2013\u2014\u2015-"
 _SIGN: Final = f"[{_SIGNS}]"
 _GAP: Final = 3
-"""Signs between two words at most."""
+"""Largest number of separators between two words."""
 _TOGETHER: Final = 5
-"""Digits at most that stand together in a run."""
+"""Largest number of adjacent digits in a run."""
 _FEW: Final = 100
-"""Sets of words that are compiled by themselves: as much work as all words at once."""
+"""Number of sets of words that are compiled separately. Compiling more of them would cost more than
+compiling all words once."""
 NUMERALS: Final = "零〇一二三四五六七八九壹贰貳叁參肆伍陆陸柒捌玖两"
-"""Digits in Chinese."""
+"""Chinese numerals for digits."""
 _CHINESE: Final = f"[{NUMERALS}]"
 _NUMERAL: Final = re.compile(_CHINESE)
 _AMONG: Final = re.compile(f"0{_SIGN}?{_CHINESE}|{_CHINESE}{_SIGN}?0")
@@ -44,30 +46,31 @@ _HEAD_CHARS: Final = 2
 
 class _Patterns(NamedTuple):
     run: re.Pattern[str]
-    part: re.Pattern[str]  # a word, or digits that stand together
+    part: re.Pattern[str]  # a word, or adjacent digits
 
 
 class _Words:
-    """The words, made ready when the first text has to be searched."""
+    """The words for digits and their patterns, which are compiled on demand."""
 
     def __init__(self) -> None:
-        self.langs: dict[str, set[str]] = {}  # of each word
+        self.langs: dict[str, set[str]] = {}  # word -> its languages
         for lang, row in tomllib.loads(shipped("digits")).items():
             for word in row.replace("|", " ").split():
                 self.langs.setdefault(fold(word), set()).add(lang)
         self.plain = frozenset(self.langs)
         self._longest = max(map(len, self.plain))
         self._short = tuple(word for word in self.plain if len(word) < _HEAD_CHARS)
-        self._begun: dict[str, tuple[str, ...]] = {}  # the others by how they begin
-        self._few: dict[frozenset[str], _Patterns] = {}  # by words of texts that came
+        self._begun: dict[str, tuple[str, ...]] = {}  # longer words by their first characters
+        self._few: dict[frozenset[str], _Patterns] = {}  # patterns by the words of a text
         for word in self.plain.difference(self._short):
             head = word[:_HEAD_CHARS]
             self._begun[head] = (*self._begun.get(head, ()), word)
 
     def may_run(self, folded: str) -> bool:
-        """Tell if a text has what each run has: a word behind no letter, beside another part.
+        """Return whether a text may have a run: a word at a word's beginning, beside another part.
 
-        Asked until all words are compiled: then their pattern is the faster one to ask.
+        This test is used until all words are compiled. After that their pattern is faster, and the
+        result is always true.
         """
         if "all" in vars(self):
             return True
@@ -92,13 +95,13 @@ class _Words:
 
     @cached_property
     def all(self) -> _Patterns:
-        """The patterns of all words."""
+        """Patterns of all words."""
         return _compiled(self.plain)
 
     def patterns(self, folded: str) -> _Patterns:
-        """The patterns of all words, or of those that a text holds: a hundredth of the work.
+        """Return patterns of only the words in a text; they compile a hundred times faster.
 
-        Where many texts come with such words, all of them are compiled in the end.
+        After many different sets of words, all words are compiled.
         """
         if "all" in vars(self):
             return self.all
@@ -127,20 +130,24 @@ def _words() -> _Words:
 
 
 def prepare() -> None:
-    """Compile the patterns of the words now, not when the first text may hold one."""
+    """Compile the patterns of all words now, not at the first text that needs them."""
     _ = _words().all
 
 
 def words() -> frozenset[str]:
-    """The words; in a text one of them stands behind no letter, or no digit is written so."""
+    """Return the words for digits.
+
+    A text has digits written as words only if one of them is present without a letter before it.
+    """
     return _words().plain
 
 
 def spelled(folded: str) -> tuple[str, list[int] | None]:
-    """A folded, masked text with such runs as digits, and the places of its characters in it.
+    """Return a folded, masked text with runs converted to digits, and the original places.
 
-    A word's digit has the place of its first letter, or of its last if it ends the run: so the
-    place of the number is the place of the run. The places are None where nothing was read so.
+    The places are one per character of the result. The digit of a word has the place of the word's
+    first letter. The last digit of a run has the place of the run's last character. The span of the
+    number is therefore the span of the run. The places are None if nothing was converted.
 
     >>> spelled("your code is four 0 0 zero")
     ('your code is 0000', [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 18, 20, 25])
@@ -174,7 +181,11 @@ def spelled(folded: str) -> tuple[str, list[int] | None]:
 
 
 def _may_hold(folded: str) -> bool:
-    """Tell if a text may hold a digit as a word; of one that shows a number, by its words alone."""
+    """Return whether a text may have a digit written as a word.
+
+    If the text already shows a number of four digits, only complete words are tested, as this is
+    faster.
+    """
     at = folded.find("0000")
     if at == 0 or (at > 0 and not folded[at - 1].isalpha()):
         words = folded.replace("-", " ").split()
@@ -184,9 +195,10 @@ def _may_hold(folded: str) -> bool:
 
 
 def _places(run: re.Match[str], parts: re.Pattern[str]) -> tuple[list[int], int]:
-    """The places of a run's digits, and its end; none if it has no four to eight, or no word.
+    """Return the places of a run's digits, and its end; an empty list if the run does not count.
 
-    All words are of one language: a run ends where the next is of none that the others are of.
+    A run counts if it has four to eight digits and at least one word. It ends before a word that is
+    not in a language of the other words.
     """
     places: list[int] = []
     langs: set[str] | None = None

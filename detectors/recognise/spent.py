@@ -1,7 +1,7 @@
-"""Numbers that were codes and are none any more: used, expired, wrong, of a payment that is made.
+"""Detect numbers that are no longer codes: used, expired, wrong, or of a completed payment.
 
-Their texts have all the words of codes. What tells them apart is said right behind the number, or
-right before it (`data/spent.toml`). Read over folded text with its digits masked.
+Texts with such numbers have all the words of codes. The difference is in the words directly after
+or before the number (`data/spent.toml`). All functions expect folded text with masked digits.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from detectors.recognise.scenes import price
 from detectors.recognise.scripts import cues_of, scripts_of
 from detectors.recognise.shipped import shipped
 
-_APART_CHARS: Final = 36  # between a number and what is said of it
-_WORD_CHARS: Final = 60  # of what is said, with what may not follow it
+_APART_CHARS: Final = 36  # largest distance between a number and the words about it
+_WORD_CHARS: Final = 60  # longest words about a number, with what may not follow them
 _BEFORE_CHARS: Final = 48
 
 
 class _Spent:
-    """The words of `data/spent.toml`, and the patterns of what stands around them."""
+    """The words of `data/spent.toml`, and patterns for the text around them."""
 
     def __init__(self) -> None:
         words = tomllib.loads(shipped("spent"))
@@ -58,27 +58,28 @@ def _words() -> _Spent:
 
 
 def prepare() -> Iterator[None]:
-    """As `Words.prepare`, of the words behind a number."""
+    """Compile the words that follow a number, in small steps; see `Words.prepare`."""
     yield from _words().behind.prepare()
 
 
 def begun_behind() -> set[str]:
-    """The beginnings of what is said behind a number, where no Latin letter is before a Latin one.
+    """Return the beginnings of words that follow a used number.
 
-    Without one of these or of `begun_before` in a text no number of it is called used.
+    A Latin beginning counts only if no Latin letter precedes it. If a text has none of these
+    beginnings and none of `begun_before`, then `spent` is false for all its numbers.
     """
     return begun(_words().said)
 
 
 def begun_before() -> set[str]:
-    """The beginnings of what is said before a number."""
+    """Return the beginnings of words that precede a used number."""
     return begun(_words().ahead)
 
 
 def spent(body: str, start: int, end: int) -> bool:
-    """Tell if a text says of the number there that it was a code: "Code 4471 is no longer valid".
+    """Return whether the text describes the number as a former code: "Code 4471 is not valid".
 
-    A payment that is made has used its authorisation up.
+    The authorisation code of a completed payment is a former code too.
     """
     return (
         _said_behind(body[end : end + _APART_CHARS + _WORD_CHARS])
@@ -88,9 +89,9 @@ def spent(body: str, start: int, end: int) -> bool:
 
 
 def of_receipt(body: str, start: int) -> bool:
-    """Tell if a number is the authorisation of a payment that is made.
+    """Return whether a number is the authorisation code of a completed payment.
 
-    Nothing else in such a text is a code either: "auth code 091827, card 4471".
+    Then no other number in the text is a code either: "auth code 091827, card 4471".
     """
     words = _words()
     return (
@@ -101,7 +102,7 @@ def of_receipt(body: str, start: int) -> bool:
 
 
 def _listed(body: str, place: int) -> bool:
-    """Tell if a card and an amount are told before a place, and nothing is to be done or kept."""
+    """Return whether a card and an amount precede a place, and no cues of a code do."""
     before = body[:place]
     return (
         _words().card.search(before) is not None
@@ -111,7 +112,7 @@ def _listed(body: str, place: int) -> bool:
 
 
 def _said_behind(rest: str) -> bool:
-    """Tell if what follows a number says so before its sentence ends, and without an "if"."""
+    """Return whether the words after a number say so, in its sentence and without an "if"."""
     words = _words()
     place = words.behind.first(rest)
     if place is None or place > _APART_CHARS:

@@ -1,7 +1,7 @@
-"""Traits that a text shows besides the rule that it is read by: the model weighs each by name.
+"""Find the traits of a text. The linear model has a weight for each trait, besides the rule.
 
-They are of structure more than of words, so they hold in a language that nobody listed: how many
-numbers look like a code, where they stand, what a code is for, prices, length.
+Most traits describe structure, not words, so they also work in languages without a word list. For
+example: how many numbers look like a code, where they are, prices, and length.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ TRAITS: Final = {
     "long": "over 160 characters",
     "person": "a subscriber's number with no signature",
 }
-"""Every trait and what it means, in words for a person."""
+"""All traits, with a description for people."""
 
 _SHORT: Final = 60
 LONG: Final = 160
-"""Characters beyond which a text is long: more than one segment of Latin letters."""
-_MANY: Final = 30  # blanks
+"""A text with more characters is long: more than one segment of Latin letters."""
+_MANY: Final = 30  # a text with more spaces has many words
 _PHONE: Final = re.compile(
     "[+]0{2}|(?<![0-9-])00{1,4}[ -]0{3,4}[ -]0{2,4}|(?<![0-9])0{3,4}[ -]0{2,3}[ -]00[ -]00(?![0-9])"
 )
@@ -61,9 +61,10 @@ def traits_of(
     signed: bool,
     leaves: bool,
 ) -> list[str]:
-    """The traits of a folded, masked text without its signature and links; all but `person`.
+    """Return the traits of a folded, masked text, except `person`.
 
-    `leaves`: it tells how to unsubscribe.
+    `body` is the text without its signature and links. `signed`: the text has a signature.
+    `leaves`: the text says how to unsubscribe.
     """
     kinds = {word.kind for word in words}
     purpose, secret = cues_of(body, scripts)

@@ -1,7 +1,7 @@
-"""Capitals that name somebody or something else: who is greeted, who is paid, where somebody is.
+"""Detect capitals that are no platform: a greeted person, a payee, a place.
 
-A name of a person, a shop or a town has a capital as a platform's has, and changes from text to
-text: taken for platforms, one sender of codes would be many.
+The name of a person, a shop or a town has a capital like a platform's name, and differs in each
+text. If such names counted as platforms, one sender of codes would become many platforms.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from detectors.recognise.names import WORDS
 from detectors.recognise.scenes import price
 
 _BEFORE_CHARS: Final = 72
-_WORD_CHARS: Final = 24  # that one word before takes
+_WORD_CHARS: Final = 24  # characters that are searched for one word before a name
 _BEHIND_CHARS: Final = 32
-_SHOUTED: Final = 3  # of the six words around
+_SHOUTED: Final = 3  # words in capitals among the six words around
 _WORD_BEFORE: Final = re.compile("([^\\W\\d_]+)[.]?['’]?,?\\s[\"'“«„(]?$")
 _HELLO: Final = re.compile(" ?[!,.:;]|\\s[-\u2013\u2014]\\s")
 _HONOUR: Final = re.compile(
@@ -24,7 +24,7 @@ _HONOUR: Final = re.compile(
 )
 _HONOURED: Final = re.compile(" (?:Bey|Hanım|Bhai|Ji|Garu)$")
 _DEVICE: Final = re.compile(" (?:iPhone|iPad|Mac|MacBook|Android|Galaxy|phone|laptop|PC)\\b")
-_RELAY: Final = re.compile(  # who only passes the text on
+_RELAY: Final = re.compile(  # before the name of a company that only forwards the text
     "(?:[Ss]ent|[Pp]owered|[Dd]elivered|[Pp]rovided|[Ss]ecured|[Pp]rotected) (?:by|with|via|from) $"
 )
 _PATRONYMIC: Final = re.compile("(?:ович|евич|овна|евна|ична)$")
@@ -41,7 +41,7 @@ _NOUN: Final = re.compile(  # German writes every noun with a capital
 
 
 def names_other(text: str, start: int, end: int) -> bool:
-    """Tell if capitals name a person, who is paid, a place or a thing, by the words around them."""
+    """Return whether a name is a person, a payee, a place or a thing, by the words around it."""
     run = text[start:end]
     before = text[max(0, start - _BEFORE_CHARS) : start]
     return (
@@ -55,7 +55,7 @@ def names_other(text: str, start: int, end: int) -> bool:
 
 
 def _is_person(text: str, before: str, run: str, end: int) -> bool:
-    """Tell if somebody is addressed: "Hi Tim,", "Sayın Ayşe Yılmaz", "Tim's iPad"."""
+    """Return whether a name is a person's: "Hi Tim,", "Sayın Ayşe Yılmaz", "Tim's iPad"."""
     if _HONOUR.match(text, end) or _HONOURED.search(run) or _PATRONYMIC.search(run):
         return True
     if _DEVICE.match(text, end):
@@ -68,7 +68,7 @@ def _is_person(text: str, before: str, run: str, end: int) -> bool:
 
 
 def _is_shouted(text: str, before: str, run: str, end: int) -> bool:
-    """Tell if capitals are those of a whole sentence: "DO NOT SHARE IT WITH ANYONE"."""
+    """Return whether the whole sentence is in capitals: "DO NOT SHARE IT WITH ANYONE"."""
     if not run.isupper():
         return False
     words = [*before.split()[-3:], *text[end : end + _BEHIND_CHARS].split()[:3]]
@@ -76,12 +76,12 @@ def _is_shouted(text: str, before: str, run: str, end: int) -> bool:
 
 
 def _is_payee(before: str) -> bool:
-    """Tell if money goes there: "Przelew do Jan Kowalski", "achat chez Boulangerie Dupont"."""
+    """Return whether a name is a payee: "Przelew do Jan Kowalski", "achat chez Boulangerie"."""
     found = _TO.search(before, max(0, len(before) - _WORD_CHARS))
     if found and (found[1][0].isupper() or fold(found[1]) in WORDS["titles"]):
         found = _TO.search(
             before, max(0, found.start() - _WORD_CHARS), found.start()
-        )  # behind a first name
+        )  # before a first name
     if found is None or fold(found[1]) not in WORDS["payee"]:
         return False
     sentence = _SENTENCE.search(before, 0, found.start())
@@ -90,7 +90,7 @@ def _is_payee(before: str) -> bool:
 
 
 def _is_place(text: str, before: str, run: str, end: int) -> bool:
-    """Tell if somebody is there: "login from Leeds, UK", "Anmeldung aus München", a street."""
+    """Return whether a name is a place: "login from Leeds, UK", "aus München", a street."""
     if fold(run.rpartition(" ")[2]) in WORDS["streets"] and _HOUSE.search(before):
         return True
     town = before.endswith((", ", ",")) and _TOWN.search(

@@ -1,4 +1,7 @@
-"""Names in scripts without capitals: Chinese, Japanese, Korean, Arabic, Indic ones and others."""
+"""Find platform names in scripts without capitals: Chinese, Japanese, Korean, Arabic and others.
+
+Without capitals, a name is found by the words around it.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +84,7 @@ _KOREAN_IS: Final = re.compile(
     "\\W{0,3}([\uac00-\ud7af]{2,10}?)(?:입니다|이에요|예요|에서|에 | 가입)"
 )
 _UNCASED: Final = tuple(
-    # scripts without capitals: the word beside what says whose code it is
+    # Other scripts without capitals: the word beside "code", "your" and similar words.
     re.compile(pattern)
     for pattern in (
         (
@@ -124,9 +127,9 @@ _TOKEN: Final = re.compile(
     "[\u0531-\u0587\u05b0-\u05f4\u0610-\u061a\u0620-\u0669\u066e-\u06d3\u06d5-\u06ff\u0780-\u07bf\u0900-\u0963\u0970-\u0dff\u10d0-\u10ff\u1200-\u135f\u200c\u200d'’-]*"
 )
 _TOKENS_MAX: Final = 24
-_NAME_CHARS: Final = 24  # of a word; a longer one is no name
+_NAME_CHARS: Final = 24  # longest word that can be a name, in characters
 _RUN_WORDS: Final = 2
-_CODE_WORDS: Final = 3  # in which a code is called one, at most: one-time code
+_CODE_WORDS: Final = 3  # largest number of words in a name for codes: "one-time code"
 _MARK: Final = re.compile("\\s?[:：|\\n៖፡።։؛;]|\\s[-\u2013\u2014]\\s")
 _NUMBER: Final = re.compile("[ :،\\n]{0,3}(?:0|$)|[.!،?؟]")
 _BEFORE: Final = frozenset(map(fold, WORDS["plain_before"]))
@@ -140,7 +143,10 @@ _NO_KOREAN: Final = re.compile(
 
 
 def runs(text: str) -> list[str]:
-    """Runs of three to six Chinese letters, the longest first: perhaps names of the registry."""
+    """Return all runs of three to six Chinese characters, the longest first.
+
+    A run may be a name in the registry.
+    """
     if text.isascii():
         return []
     runs = _HAN.findall(text[:_RUN_CHARS])
@@ -153,7 +159,7 @@ def runs(text: str) -> list[str]:
 
 
 def uncased(text: str) -> list[str]:
-    """Names in scripts without capitals, the likeliest first: Chinese, Japanese, Korean, others."""
+    """Return names in scripts without capitals, the most likely first."""
     if text.isascii() or not _WITHOUT_CAPITALS.search(text):
         return []
     names: list[str] = []
@@ -173,7 +179,7 @@ def uncased(text: str) -> list[str]:
 
 
 def _found(patterns: tuple[re.Pattern[str], ...], text: str, no_name: re.Pattern[str]) -> list[str]:
-    """Find names by the patterns, but for what is none."""
+    """Return the names that the patterns find, except those that match `no_name`."""
     return [
         found[1].strip()
         for pattern in patterns
@@ -182,16 +188,16 @@ def _found(patterns: tuple[re.Pattern[str], ...], text: str, no_name: re.Pattern
 
 
 def _bare(name: str) -> str:
-    """A Japanese or Korean name without the particle behind it, and without "app" or "portal"."""
+    """Return a Japanese or Korean name without its particle and without "app" or "portal"."""
     name = _PARTICLE.sub("", name)
     return _SERVICE.sub("", _KOREAN_PARTICLE.sub("", name))
 
 
 def between(text: str) -> list[str]:
-    """Names between words that are known, in scripts that have blanks and no capitals.
+    """Return unknown words at typical places of names, in scripts with spaces and without capitals.
 
-    At the head in front of a mark, a code's name, or a word such as "app"; between "your" and a
-    code's name; behind "at"; between a code's name and the number.
+    Such places are: at the beginning before a mark, a name for codes, or a word such as "app";
+    between "your" and a name for codes; after "at"; between a name for codes and the number.
     """
     if text.isascii():
         return []
@@ -212,12 +218,12 @@ def between(text: str) -> list[str]:
 
 
 def _next_to(text: str, tokens: list[re.Match[str]], at: int) -> bool:
-    """Tell if a word stands one blank behind the word before it."""
+    """Return whether exactly one space separates a word from the word before it."""
     return 0 < at < len(tokens) and text[tokens[at - 1].end() : tokens[at].start()] == " "
 
 
 def _stands(text: str, tokens: list[re.Match[str]], at: int, stop: int) -> int:
-    """Points for unknown words by what stands around them."""
+    """Return the points of unknown words as a name, by the words around them; 0 for no name."""
     end = tokens[stop - 1].end()
     after = tokens[stop][0] if _next_to(text, tokens, stop) else ""
     is_code = bool(after) and names_a_code(after)

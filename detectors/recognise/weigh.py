@@ -1,4 +1,4 @@
-"""The model's sum and the rule that a text is read by, as one answer: how sure it is a code."""
+"""Combine the model's sum and the rule of a text to one confidence that the text is a code."""
 
 from __future__ import annotations
 
@@ -30,48 +30,50 @@ from detectors.recognise.shapes import counts, has_link
 from detectors.recognise.traits import LONG
 
 CODE: Final = 0.5
-"""The confidence from which on a rule or a sum calls a text a code."""
+"""Smallest confidence for which a rule or a sum counts as evidence for a code."""
 
 SALE: Final = frozenset({"way out", "phone", "price", "many words", "long run"})
-"""Traits that advertising and spam have; a code that has two of them is found by a rule."""
+"""Traits of advertising and spam. Codes with two of these traits are found by a rule."""
 RESCUE_IN_DOUBT: Final = 85
-"""Hundredths of log-odds. Chosen: half of the public messages that were rescued by mistake fall
-under it, and 6 % of the codes of our own that only the sum finds."""
+"""Smallest sum, in hundredths of log-odds, that makes a doubtful text a code. Chosen: half of the
+public messages that were wrongly found are below, and 6 % of our own codes that only the sum
+finds."""
 _OF_LINES: Final = frozenset({"held", "nothing", "link", "shapeless"})
-"""Rules of texts whose line breaks alone make no code, or no link that verifies. Texts without a
-word that anybody listed have nothing else to tell where their number stands."""
+"""Rules for whose texts line breaks alone are not enough evidence. `wordless` is not among them: in
+texts without listed words, only line breaks show the place of a number."""
 _SHOWS_NONE: Final = frozenset({"link", "shapeless"})
-"""Rules of texts that show no number of any code's shape: a link may be what verifies."""
+"""Rules of texts without a number of the shape of a code. A link may verify instead."""
 _ODD_CHARS: Final = 120
-"""Characters of a text that its score may call a code for letters and digits. Chosen: none of our
-own codes that only the sum finds has such a number and over a hundred."""
+"""Longest text, in characters, that can be a code if its numbers have unusual shapes. Chosen: none
+of our own codes that only the sum finds has such a number and over 100 characters."""
 _RESCUE_UNNAMED: Final = 150
-"""Hundredths of log-odds from which a sum makes a code of a text without a listed word, in letters
-whose languages are all listed. Chosen: our own such codes begin at 199, and public texts that were
-called codes by mistake end at 110, but for one."""
-_TOLD: Final = USED | {"name", "weak name"}  # traits of a text with any word of codes
+"""Smallest sum, in hundredths of log-odds, for a text without listed words in a script whose
+languages are all listed. Chosen: our own such codes begin at 199. Public texts that were wrongly
+found end at 110, except one."""
+_TOLD: Final = USED | {"name", "weak name"}  # traits of texts with words about codes
 _RESCUE_LEADING: Final = 300
-"""The same where the number comes first, as a laugh does. Chosen: our own begin at 515."""
+"""The same limit if the number comes first, as laughter does ("555"). Chosen: our own codes begin
+at 515."""
 _LISTED: Final = re.compile("[\u0600-\u06ff\u0900-\u09ff\u0e00-\u0e7f]")
 """Letters of Arabic, Persian and Urdu, of Hindi, Marathi, Nepali and Bengali, of Thai."""
-_LISTED_LETTERS: Final = 4  # a brand or a sign beside another script is no language
+_LISTED_LETTERS: Final = 4  # fewer letters can be a brand or a sign
 _LEADS_ALONE: Final = re.compile("\\W{0,8}[0a-z -]{4,16}[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]")
-_SEARCHED: Final = glance.NUMBER | glance.SPENT  # before a score calls a text a code
-_TAKES_A_LOOK: Final = glance.HIDES | glance.PROGRAM  # whatever its score
+_SEARCHED: Final = glance.NUMBER | glance.SPENT  # searches before a score decides
+_TAKES_A_LOOK: Final = glance.HIDES | glance.PROGRAM  # parsed whatever the score is
 _LINES_MAX: Final = 3
-"""Line breaks of a text that its score alone may call a code; they add up. Chosen: of our own codes
-.4 % have more."""
+"""Largest number of line breaks in a text for which the score alone decides for a code, because the
+weights of line breaks add up. Chosen: .4 % of our own codes have more."""
 _ADDRESS: Final = re.compile("\\s*(?:https?://\\S+|(?:[a-z0-9-]+[.])+[a-z]{2,}[/?]\\S*)\\s*")
 
 
 @cache
 def model() -> Model:
-    """The shipped model, read when the first text comes."""
+    """Return the shipped model. It is loaded at the first call."""
     return Model.shipped()
 
 
 def scored(seen: Glanced) -> NDArray[np.int64]:
-    """The model's score of each text (n,), in hundredths; one pass over all of them."""
+    """Return the model's scores (n,) of n texts, in hundredths, computed in one pass."""
     looks = list(seen.looks.values())
     own = model().scores([each.folded for each in looks], [each.cased for each in looks])
     if seen.glance is None:
@@ -82,9 +84,10 @@ def scored(seen: Glanced) -> NDArray[np.int64]:
 
 
 def decided(seen: Glanced, scores: NDArray[np.int64]) -> NDArray[np.int8]:
-    """Tell of each text (n,) if it takes no look to see what its score decides alone.
+    """Return what the score alone decides for each of n texts, without parsing the text.
 
-    1 for a code, unless a subscriber sent it; -1 for none; 0 where `alone` has to be asked.
+    1 is a code, unless a subscriber's number sent it. -1 is no code. 0 is undecided: `alone` has to
+    parse the text.
     """
     found = np.zeros(len(scores), np.int8)
     if (told := seen.glance) is None:
@@ -92,7 +95,7 @@ def decided(seen: Glanced, scores: NDArray[np.int64]) -> NDArray[np.int8]:
     plain = told.may & _TAKES_A_LOOK == 0
     found[plain & (scores <= model().other)] = -1
     sure = plain & (scores >= model().code) & (told.may & _SEARCHED == 0)
-    # As `_long` has it, of all at once.
+    # The same test as `_long`, for all texts at once.
     found[sure & (told.lengths <= LONG) & (told.lines() <= _LINES_MAX)] = 1
     return found
 
@@ -100,14 +103,16 @@ def decided(seen: Glanced, scores: NDArray[np.int64]) -> NDArray[np.int8]:
 def confidence(
     looked: Look, score: int, read: Callable[[Look], Reading], *, trusted: bool, person: bool
 ) -> float:
-    """The confidence, in whole hundredths, that a text is a code.
+    """Return the confidence that a text is a code, rounded to hundredths.
 
-    The rules alone decide on what machines read, and on a trusted platform's text: who could write
-    a text that deceives the model would else decide what is held of a bank. Elsewhere a score far
-    enough from nought decides alone, and `read` is not called: that makes many new texts cheap; for
-    a code a number of its shape has to be there. No sum makes a code of a text that shows nothing
-    that could be one.
-    `person` is a subscriber's number with no signature.
+    The rules alone decide for texts that programs read, and for a trusted platform's text.
+    Otherwise an attacker whose text fools the model could get a bank's codes throttled.
+
+    For other texts a score that is far from 0 decides alone. Then `read` is not called, which makes
+    many new texts cheap. For a code, the text must also show a number of a suitable shape. A text
+    that shows nothing like a code is never a code by the sum.
+
+    `person`: the sender is a subscriber's number, and the text has no signature.
     """
     if looked.host_line:
         return RULES["host-line"].confidence
@@ -124,7 +129,7 @@ def confidence(
 
 
 def alone(looked: Look, score: int, *, person: bool) -> float | None:
-    """The confidence where a score is far enough from nought to decide alone; else None."""
+    """Return the confidence if the score is far enough from 0 to decide alone, else None."""
     if looked.for_app or (sure := model().sure(score)) is None:
         return None
     if not sure:
@@ -135,12 +140,15 @@ def alone(looked: Look, score: int, *, person: bool) -> float | None:
 
 
 def _long(folded: str) -> bool:
-    """Tell if a text is too long, or of too many lines, for its score alone to call it a code."""
+    """Return whether a text has too many characters or lines for its score alone to decide."""
     return len(folded) > LONG or folded.count("\n") > _LINES_MAX
 
 
 def _shows_its_own(looked: Look) -> bool:
-    """Tell if a text shows a number that is no amount, nor another's by name, nor used."""
+    """Return whether a text shows a number that can be a code.
+
+    The number must not be an amount, a number with another name, or a used code.
+    """
     if not looked.may & _SEARCHED:
         return True
     place = shown_at(looked)
@@ -153,7 +161,7 @@ def _shows_its_own(looked: Look) -> bool:
 
 
 def against(looked: Look, reading: Reading, score: int, odds: int, traits: Sequence[str]) -> bool:
-    """Tell if no sum makes a code of a text in which no rule finds one."""
+    """Return whether a text in which no rule finds a code stays no code, whatever the sum is."""
     if RULES[reading.rule].confidence >= CODE:
         return False
     return (
@@ -168,11 +176,11 @@ def against(looked: Look, reading: Reading, score: int, odds: int, traits: Seque
 
 
 def _long_and_nameless(looked: Look, reading: Reading, traits: Sequence[str]) -> bool:
-    """Tell if a text is long and names no code.
+    """Return whether a text is long and has no word that only codes have.
 
-    A sum of so many pieces grows with them: advertising in a language that has few look-alikes to
-    learn from reaches what a code does. None of our own 924 codes that only the sum finds is so.
-    Its words are counted too: where none are apart, a text of that many characters may be short.
+    The sum grows with the number of pieces. Long advertising in a language with little training
+    data therefore reaches the sum of a code. None of our own 924 codes that only the sum finds is
+    such a text. The number of words counts too, for texts in languages with spaces.
     """
     if "name" in traits:
         return False
@@ -184,10 +192,10 @@ def _long_and_nameless(looked: Look, reading: Reading, traits: Sequence[str]) ->
 
 
 def _leads_alone(looked: Look, reading: Reading, traits: Sequence[str]) -> bool:
-    """Tell if a number begins a Chinese, Japanese or Korean text that tells nothing of a use.
+    """Return whether a number begins a Chinese, Japanese or Korean text without a use of a code.
 
-    A year, a day, a thing's number begin headlines. None of our own codes that only the sum finds
-    begins a text in these languages without a word of what it is for or how to keep it.
+    Headlines begin with a year, a day or a product's number. None of our own codes that only the
+    sum finds begins a text in these languages without its purpose or a request for secrecy.
     """
     return (
         reading.rule == "wordless"
@@ -198,10 +206,10 @@ def _leads_alone(looked: Look, reading: Reading, traits: Sequence[str]) -> bool:
 
 
 def _without_a_word(looked: Look, reading: Reading, odds: int) -> bool:
-    """Tell if a low sum is for a text without a listed word, though its languages are listed.
+    """Return whether the sum is low and the text has no listed word, although its languages do.
 
-    There a code has some word of the table beside it; what is left are years, amounts, and how
-    people laugh in Thai, whose five is read "ha".
+    In these languages a code has a listed word near it. The other numbers are years, amounts, and
+    laughter in Thai, where 5 is read "ha".
     """
     return (
         reading.rule == "wordless"
@@ -211,10 +219,10 @@ def _without_a_word(looked: Look, reading: Reading, odds: int) -> bool:
 
 
 def barred(looked: Look, reading: Reading, score: int, odds: int) -> bool:
-    """Tell if a sum makes no code of a text in which no rule finds one.
+    """Return whether the sum must not make a code of a text in which no rule finds one.
 
-    Where nothing could be one, no sum does; and where things are sold, or no number looks like most
-    codes do, only a high one.
+    This is true if nothing in the text can be a code. If the text sells something, or if its
+    numbers have unusual shapes, a high sum is needed.
     """
     if RULES[reading.rule].confidence >= CODE:
         return False
@@ -225,11 +233,11 @@ def barred(looked: Look, reading: Reading, score: int, odds: int) -> bool:
 
 
 def misled(looked: Look) -> bool:
-    """Tell if a sum for a code knows less than is plain to see, where no rule finds one.
+    """Return whether a sum for a code contradicts the content of the text.
 
-    The text lures to a link, or is an address; there is nothing but a link, and none that verifies;
-    or the words straight before the number name another one.
-    Training does not ask: what the weights of rules say of such texts they say of them as well.
+    This is true if the text lures readers to a link, or is only an address. It is true if the text
+    has only a link and the link does not verify, or if the words directly before the number name
+    another number. Training does not use this test; the weights of rules include such texts.
     """
     linked = has_link(looked.folded)
     if _ADDRESS.fullmatch(looked.folded) or (linked and lured(looked.folded)):
@@ -241,7 +249,7 @@ def misled(looked: Look) -> bool:
 
 
 def _of_lines(looked: Look, reading: Reading, traits: Sequence[str]) -> bool:
-    """Tell if a sum is for a code by its line breaks alone, and no name for codes is there."""
+    """Return whether only line breaks make the sum that of a code, and no word names codes."""
     if reading.rule not in _OF_LINES or "name" in traits or "\n" not in looked.folded:
         return False
     known = model()
@@ -250,7 +258,7 @@ def _of_lines(looked: Look, reading: Reading, traits: Sequence[str]) -> bool:
 
 
 def named(rule: str, confidence: float) -> str:
-    """The rule a verdict is told by: the one read, or that the model's sum went against it."""
+    """Return the rule of a verdict: `rule`, or "rescued" or "overruled" if the sum reversed it."""
     if not RULES[rule].weighed or (RULES[rule].confidence >= CODE) == (confidence >= CODE):
         return rule
     return "rescued" if confidence >= CODE else "overruled"

@@ -1,4 +1,4 @@
-"""The explanation of an answer: the sum that made a text count as a code or not, part by part."""
+"""Explain an answer of recognition: list the parts of the sum that decided about a text."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from detectors.recognise.weigh import CODE, against, alone, model
 
 @dataclass(frozen=True, slots=True)
 class WhyPart:
-    """One part of the sum: what it is and what it adds to the log-odds of a code."""
+    """One part of the sum, with its contribution to the log-odds of a code."""
 
-    kind: str  # rule, trait, piece
+    kind: str  # rule, trait, piece, or pieces (all other pieces together)
     says: str
-    adds: float  # natural units; over 0 speaks for a code
+    adds: float  # in natural units; above 0 is evidence for a code
 
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """The reading of a text, and what weighed in it."""
+    """The explanation of an answer about one text."""
 
     rule: str
     says: str
-    words: tuple[tuple[str, str], ...]  # the word as it stands in the folded text, its kind
-    parts: tuple[WhyPart, ...]  # the heaviest first; empty where the sum was not asked
-    odds: float | None  # the sum that decided: of all, or of the pieces where they alone did
-    without: tuple[str, ...]  # parts without which the answer would be the other one
+    words: tuple[tuple[str, str], ...]  # words in the folded text that name numbers, and kinds
+    parts: tuple[WhyPart, ...]  # largest first; empty if the sum did not decide
+    odds: float | None  # the sum that decided: of all parts, or of the pieces alone
+    without: tuple[str, ...]  # parts that each alone would reverse the answer if missing
 
 
 def why(registry: Registry, text: str, sender: str, rule: str, *, trusted: bool) -> Why:
-    """Explain a text that was told by this rule; see `recogniser.recognise`.
+    """Explain the answer for a text that `rule` decided; see `recogniser.recognise`.
 
-    `trusted` tells that its platform is, so that the rules alone decided.
+    `trusted`: the platform is trusted, so the rules alone decided.
     """
     looked = look(mask(excerpt(text)))
     reading = read(looked)
@@ -58,7 +58,7 @@ def why(registry: Registry, text: str, sender: str, rule: str, *, trusted: bool)
         return Why(rule, decided.says, told, (), None, ())
     share = 1.0
     parts: list[WhyPart] = []
-    if sure is not None and (odds > 0) != (sure >= CODE):  # no rule had a say in it
+    if sure is not None and (odds > 0) != (sure >= CODE):  # the score alone decided
         odds, share = score, weights.share
     else:
         parts.append(WhyPart("rule", RULES[reading.rule].says, weights.rules[reading.rule] / 100))
@@ -79,7 +79,7 @@ def _first(words: list[Word], most: int = 8) -> list[Word]:
 
 
 def _readable(piece: str) -> str:
-    r"""A piece as a person reads it: an edge of the text in words, a figure as so many digits.
+    r"""Return a piece in readable form, with words for the text's edges and for numbers.
 
     >>> _readable(" is 6"), _readable("\x00your")
     ('« is [6 digits]»', '«[start or end]your»')

@@ -1,7 +1,7 @@
-"""The words that name numbers, language by language: the tables in `data/` as they are used.
+"""Load the words that name numbers and describe codes, by language, from the tables in `data/`.
 
-`words.toml` says at length what eighteen languages say, `stems.toml` a handful of stems for each of
-sixty more.
+`words.toml` has the words of 18 languages in detail. `stems.toml` has a few stems for each of 60
+more languages.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from detectors.recognise.shipped import shipped
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """One language of the table; the file says what each kind of word is for."""
+    """One language of `words.toml`. The file explains each field."""
 
     lang: str  # ISO 639-1
     apart: bool
@@ -48,7 +48,7 @@ _PLAIN: Final = frozenset({"apart", "example", "counter"})
 
 
 def load(table: str) -> tuple[Language, ...]:
-    r"""The languages that a TOML text describes.
+    r"""Return the languages that a TOML text describes.
 
     >>> words = {field: "code" for field in Language.__slots__ if field not in ("lang", "apart")}
     >>> text = "[en]\napart = true\n" + "\n".join(f"{k} = '{v}'" for k, v in words.items())
@@ -69,17 +69,17 @@ _ENDED: Final = "[^\\s0:：=,.;!?()\"'«»<>/-]"
 _ENDING: Final = f"{_ENDED}{{0,6}}"
 _SHORT: Final = re.compile("[^\\W\\d_]{1,3}")
 _SHORT_ENDING: Final = f"{_ENDED}{{0,2}}"
-"""Of a short stem of what is no code: "bel" would else be the beginning of many words."""
+"""Ending of a short stem that names no code. With a longer ending, "bel" would match many words."""
 _ABBREVIATION: Final = re.compile(".*[.]\\]\\??|[^\\W\\d_]{1,2}")
-"""A stem that is a whole word, such as "no.": it has no ending."""
+"""A stem that is a complete word, such as "no.". It gets no ending."""
 _NOT_CODES: Final = frozenset({"others", "scene", "denied"})
 _WITHOUT_ENDINGS: Final = frozenset({"khmer", "lao", "burmese", "tibetan"})  # no spaces
 
 
 class Stems:
-    """One language of the table of stems, its words folded and with room for their endings.
+    """One language of `stems.toml`. Its words are folded, and patterns for endings are added.
 
-    They are folded when asked for: a network's texts are in few scripts.
+    This is done on demand, because a network's texts are in few scripts.
     """
 
     def __init__(self, lang: str, script: str, written: dict[str, str]) -> None:
@@ -89,7 +89,7 @@ class Stems:
 
     @cached_property
     def words(self) -> dict[str, tuple[str, ...]]:
-        """The words by kind."""
+        """The words as patterns, by kind."""
         return {
             kind: tuple(
                 _with_ending(word, kind) if self.script not in _WITHOUT_ENDINGS else word
@@ -107,7 +107,7 @@ def _with_ending(word: str, kind: str) -> str:
 
 
 def load_stems(table: str) -> tuple[Stems, ...]:
-    r"""The languages that a TOML text of stems describes.
+    r"""Return the languages that a TOML text of stems describes.
 
     >>> load_stems("[km]\nscript = 'khmer'\nweak = 'a|b'")[0].words
     {'weak': ('a', 'b')}
@@ -120,5 +120,5 @@ STEMS: Final = load_stems(shipped("stems"))
 
 
 def all_words(field: str) -> list[str]:
-    """The words of one kind in all languages."""
+    """Return the words of one field in all languages of `words.toml`."""
     return [word for row in LANGUAGES for word in getattr(row, field)]

@@ -1,8 +1,9 @@
-"""Every setting, with its unit (in the name), default and reason.
+"""All settings, each with its unit (in the name), its default and the reason for the default.
 
-One TOML file, then the environment over it: `OTPGUARD_<SECTION>_<NAME>`, such as
-`OTPGUARD_KAFKA_BOOTSTRAP`. A secret is named by a file (`password_file`), so that it shows in no
-process list; a wrong or unknown name is refused, so that a typing error cannot pass for a default.
+Settings come from one TOML file. Environment variables override the file:
+`OTPGUARD_<SECTION>_<NAME>`, for example `OTPGUARD_KAFKA_BOOTSTRAP`. A secret can be given as the
+path of a file (`password_file`), so that it is not visible in process lists. An unknown name or an
+invalid value is refused. Otherwise a typing error would silently select the default.
 """
 
 from __future__ import annotations

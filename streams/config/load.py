@@ -1,4 +1,7 @@
-"""Reads settings: one TOML file, then the environment over it."""
+"""Load the settings, find the settings file, and explain each invalid setting.
+
+Settings come from one TOML file. Environment variables override the file.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ log = logging.getLogger(__name__)
 
 PATH_VARIABLE: Final = "OTPGUARD_CONFIG"
 PLACES: Final = (Path("otpguard.toml"), Path("/etc/otpguard/otpguard.toml"))
-"""Files that count where nobody names one: that of the folder at hand, then the machine's."""
+"""Settings files that are tried if no file is given: in the current folder, then in /etc."""
 
 RESTARTS: Final = {
     "detect": "a restart may change any of these; another window_s begins the counts of metrics "
@@ -32,13 +35,14 @@ RESTARTS: Final = {
     "recognise": "a restart may change any of these; platforms named otherwise are new ones to "
     "every recipient",
 }
-"""Sections whose settings a state remembers something of, and what a change does."""
+"""Sections whose settings influence the stored state, and the effect of a change."""
 
 
 def load(path: Path | None = None) -> Settings:
-    """Return the settings of `path`, else of the file that OTPGUARD_CONFIG names, else defaults.
+    """Return the settings of `path`, else of the file in OTPGUARD_CONFIG, else the defaults.
 
-    The environment goes over any of them. Raise ConfigError with a line for each thing wrong.
+    Environment variables override all of them. Raises ConfigError with one line for each invalid
+    setting.
     """
     path = chosen_path(path)
     _warn_of_misspelt(os.environ)
@@ -56,12 +60,12 @@ def load(path: Path | None = None) -> Settings:
         return configured(path)
     except ValidationError as error:
         raise ConfigError("\n".join(sentences(error))) from None
-    except SettingsError as error:  # a variable of a section, or of a list, that holds no JSON
+    except SettingsError as error:  # a variable of a section or list is not JSON
         raise ConfigError(tr("{name}: no JSON").format(name=_variable(str(error)))) from None
 
 
 def _variable(said: str) -> str:
-    """Return the variables that a SettingsError is about; their values may be secrets.
+    """Return the names of the variables that caused a SettingsError. Values may be secrets.
 
     >>> _variable('error parsing value for field "nobodys" from source "EnvSettingsSource"')
     'OTPGUARD_NOBODYS'
@@ -81,17 +85,18 @@ def _variable(said: str) -> str:
 
 
 def chosen_path(path: Path | None) -> Path | None:
-    """The settings file that counts: the one asked for, or the one of OTPGUARD_CONFIG."""
+    """Return the settings file to use: `path` if given, else the file in OTPGUARD_CONFIG."""
     named = os.environ.get(PATH_VARIABLE, "")
     return path or (Path(named) if named else None)
 
 
 def found_path() -> Path | None:
-    """The first of `PLACES` where there are settings; None if nowhere.
+    """Return the settings file: OTPGUARD_CONFIG if set, else the first file of `PLACES`, or None.
 
-    An empty OTPGUARD_CONFIG says that none is to be looked for. An empty file is one that somebody
-    is about to write. Raise ConfigError for one that cannot be looked at, or that a stranger put
-    into the folder at hand: it could send passwords to brokers of his own.
+    An empty OTPGUARD_CONFIG means that no file is used. Empty files are skipped, because somebody
+    is probably about to write them. Raises ConfigError for a file that cannot be accessed, or that
+    belongs to another user. Such a user could place a file in the current folder that sends our
+    passwords to the user's own brokers.
     """
     if PATH_VARIABLE in os.environ:
         return chosen_path(None)
@@ -120,7 +125,10 @@ def found_path() -> Path | None:
 
 
 def effective(settings: Settings, path: Path | None = None) -> Iterator[dict[str, Any]]:
-    """Yield each setting as {name, value, source, reason}, secrets masked, in order of the file."""
+    """Yield each setting as {name, value, source, reason}, in declaration order.
+
+    Secrets are masked. `source` is a variable, the path of the file, or "default".
+    """
     path = chosen_path(path)
     table = _table(path) if path is not None else {}
     for name, value, reason in _leaves(settings):
@@ -165,7 +173,7 @@ def _table(path: Path) -> dict[str, Any]:
 
 
 def sentences(error: ValidationError) -> Iterator[str]:
-    """One line for each thing wrong: the setting and what is expected, never the value."""
+    """Yield one line for each invalid setting: its name and what is expected, never its value."""
     for item in error.errors(include_url=False, include_input=False, include_context=False):
         name = ".".join(str(part) for part in item["loc"]) or "settings"
         said = item["msg"].removeprefix("Value error, ")
@@ -182,7 +190,7 @@ def sentences(error: ValidationError) -> Iterator[str]:
 
 @cache
 def _names() -> dict[str, FieldInfo]:
-    """Every setting by its dotted name."""
+    """Return all settings by dotted name, and all sections by name."""
     found: dict[str, FieldInfo] = {}
     for section, each in Settings.model_fields.items():
         inner = getattr(each.annotation, "model_fields", {})
@@ -192,9 +200,9 @@ def _names() -> dict[str, FieldInfo]:
 
 
 def _warn_of_misspelt(environment: Iterable[str]) -> None:
-    """Name variables that no setting has, and that are written nearly as one.
+    """Log a warning for unknown variables whose name is similar to a setting's variable.
 
-    Whatever has the prefix is not ours for that reason alone: Kubernetes sets such variables.
+    Other unknown variables with our prefix are ignored, because Kubernetes sets such variables.
     """
     known = {name.replace(".", "_").upper(): name for name in _names()}
     for variable in environment:

@@ -1,4 +1,4 @@
-"""All settings of a process, and what the parts of the program make of them."""
+"""All settings of a process, and methods that convert them to parameters for the other packages."""
 
 from __future__ import annotations
 
@@ -39,23 +39,26 @@ if TYPE_CHECKING:
 ENVIRONMENT_PREFIX: Final = "OTPGUARD_"
 
 TABLE: Final = "recipients"
-"""Faust's name of the states' table, of which it makes the name of their changelog."""
+"""Name of the Faust table for the partitions' states. Faust derives the changelog topic from it."""
 
 SEED: Final = secrets.randbits(64)
-"""Of this process: where numbers and names hash to that outsiders choose, they must not know."""
+"""Random seed of this process for hashes of numbers and names that outsiders choose. If outsiders
+knew the seed, they could choose values whose hashes collide."""
 
 KEY_BYTES_MIN: Final = 16
-"""Of a key that signs, or makes tokens: 128 bits, if they are random; a shorter one is guessed."""
+"""Smallest length of a key for signatures or tokens, in bytes: 128 bits if all are random. A
+shorter key can be guessed."""
 
 _UNDECIDING: Final = {"registry_file", "refused_share_max", "dead_letters_per_s"}
-"""Settings that no decision depends on, or whose file is looked at itself."""
+"""Settings that are not part of the fingerprint: no decision depends on them, or the fingerprint
+covers the content of their file instead."""
 
 
 class Settings(BaseModel):
-    """All settings of one process; sections may be given as tables.
+    """All settings of one process. The constructor also accepts sections as dictionaries.
 
-    What they are made into is imported where it is made: settings are read by commands that need
-    little of the detector, or none.
+    The methods import the detector's modules only when they are called. Many commands read the
+    settings but need little or nothing of the detector, and start faster without it.
     """
 
     model_config = ConfigDict(
@@ -106,7 +109,10 @@ class Settings(BaseModel):
 
     @classmethod
     def defaults(cls) -> Settings:
-        """The settings where nobody sets any: checked by a test, and not at each start."""
+        """Return the default settings without validation, to save start-up time.
+
+        A test validates the defaults.
+        """
         sections: dict[str, Any] = {
             name: field.annotation.model_construct()
             for name, field in cls.model_fields.items()
@@ -116,13 +122,14 @@ class Settings(BaseModel):
 
     @property
     def changelog(self) -> str:
-        """Topic of the checkpoints, by Faust's rule."""
+        """Name of the changelog topic for checkpoints, by Faust's naming rule."""
         return f"{self.app_id}-{TABLE}-changelog"
 
     def check_country(self) -> None:
-        """Raise ConfigError if leases are to be enforced and no setting names the country.
+        """Raise ConfigError if the mode is `enforce` and `input.country` is not set.
 
-        The country decides whose national numbers are trusted. In shadow a default does no harm.
+        The country decides which national sender numbers are trusted. In shadow mode a wrong
+        default does no harm.
         """
         if self.mode == "enforce" and "country" not in self.input.model_fields_set:
             raise ConfigError(
@@ -134,7 +141,7 @@ class Settings(BaseModel):
             )
 
     def intake(self) -> Intake:
-        """The rules by which records are taken in."""
+        """Return the rules by which input records are decoded and counted."""
         from streams.wire import Intake, Numbers  # noqa: PLC0415 - start-up time
 
         return Intake(
@@ -146,9 +153,10 @@ class Settings(BaseModel):
         )
 
     def registry(self) -> tuple[Registry, list[str]]:
-        """The platforms, and a sentence for each where the operator's file changes a shipped one.
+        """Return the registry of platforms, and one sentence for each change of a shipped platform.
 
-        Raise ConfigError if the file cannot be used.
+        The registry joins the shipped platforms and the operator's `registry_file`. Raises
+        ConfigError if this file cannot be used.
         """
         from detectors.recognise.registry import (  # noqa: PLC0415 - start-up time
             Registry,
@@ -167,8 +175,8 @@ class Settings(BaseModel):
             raise _no_registry(path, error) from None
 
     def recogniser(self) -> Recogniser:
-        """A recogniser with an empty cache. Raise ConfigError as `registry` does."""
-        # Here, because its patterns take long to compile and few commands need them.
+        """Return a recogniser with an empty cache. Raises ConfigError like `registry`."""
+        # Imported here because its patterns take long to compile and few commands need them.
         from detectors.recognise.recogniser import RecogniseParams, Recogniser  # noqa: PLC0415
 
         settings = self.recognise
@@ -177,7 +185,10 @@ class Settings(BaseModel):
         )
 
     def params(self) -> chain.Params:
-        """Return all that decisions depend on besides the log; ConfigError if in contradiction."""
+        """Return the detection parameters. Decisions depend on them and on the input log alone.
+
+        Raises ConfigError if settings contradict each other.
+        """
         from detectors import chain  # noqa: PLC0415 - start-up time
         from detectors.episodes.episode import EpisodeParams  # noqa: PLC0415
         from detectors.recipients.sieve import SieveParams  # noqa: PLC0415
@@ -224,19 +235,19 @@ class Settings(BaseModel):
 
     @property
     def hot(self) -> bool:
-        """True if hot platforms are evidence."""
+        """True if hot platforms count as evidence of a flood."""
         return self.detect.hot != "off"
 
     @property
     def network(self) -> bool:
-        """True if the network's lists of them are taken from the input."""
+        """True if the worker uses the network's lists of hot platforms from the input topic."""
         return self.detect.hot == "network"
 
     def list_keys(self) -> tuple[bytes, ...]:
-        """The keys of those lists, the present one first; none where no list is taken.
+        """Return the keys that sign lists of hot platforms, the current key first.
 
-        Read when they are needed: what only enforces or looks has no right to them. Raise
-        ConfigError if there is none that can be used.
+        Returns no key if lists are not used. Key files are read only when needed, because adapters
+        and commands have no permission to read them. Raises ConfigError if there is no valid key.
         """
         if not self.network:
             return ()
@@ -253,9 +264,9 @@ class Settings(BaseModel):
         return tuple(keys)
 
     def fingerprint(self) -> str:
-        """Twelve hex digits that change with every setting and file that decisions depend on.
+        """Return 12 hex digits that identify the settings and files on which decisions depend.
 
-        Raise ConfigError as `registry` does.
+        Raises ConfigError if the registry file cannot be read.
         """
         import hashlib  # noqa: PLC0415 - start-up time
 
@@ -272,7 +283,7 @@ class Settings(BaseModel):
 
 
 def _no_registry(path: Path, error: Exception) -> ConfigError:
-    """Say why the operator's file of platforms cannot be used."""
+    """Return the error for a `registry_file` that cannot be used."""
     return ConfigError(tr("recognise.registry_file {path}: {error}").format(path=path, error=error))
 
 

@@ -1,4 +1,8 @@
-"""Settings from where they are written; a process for which none are needs none of this."""
+"""Read settings from a TOML file and from environment variables.
+
+This is a module of its own because it imports `pydantic_settings`, which takes start-up time. A
+process that runs with defaults alone does not import it.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +19,13 @@ from streams.config.settings import ENVIRONMENT_PREFIX, Settings
 
 
 def configured(path: Path | None) -> Settings:
-    """Return the settings of a TOML file, with the environment over it.
+    """Return the settings of a TOML file, overridden by environment variables.
 
-    Raise pydantic's ValidationError where one is wrong or unknown.
+    Raises pydantic's ValidationError if a setting is invalid or unknown.
     """
 
     class Configured(Settings, BaseSettings):
-        """Settings that look for themselves."""
+        """`Settings` that read their values from the environment and the file."""
 
         model_config = SettingsConfigDict(
             env_prefix=ENVIRONMENT_PREFIX,
@@ -43,7 +47,7 @@ def configured(path: Path | None) -> Settings:
             dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
             file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            """The environment, then the file."""
+            """Return the sources in order of precedence: the environment, then the file."""
             return env_settings, TomlConfigSettingsSource(settings_cls)
 
     return Configured()

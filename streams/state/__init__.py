@@ -1,1 +1,1 @@
-"""Partitions' state in memory, its checkpoints in the changelog, and the outputs before them."""
+"""Keep the state of partitions: in memory, as checkpoints in the changelog, and pending outputs."""

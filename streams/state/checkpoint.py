@@ -1,18 +1,20 @@
 """Checkpoints: the state of one partition at one offset of its log, as records of a changelog.
 
-This module is pure: it decides which records are written in which order and what a changelog holds;
-`streams/state/manager.py` talks to Kafka, and a simulation crashes the same code at every step.
+This module has no I/O. It decides which records are written in which order, and interprets the
+records of a changelog. `streams/state/manager.py` talks to Kafka. A simulation in the tests crashes
+the same code at every step.
 
-The rows are cut into chunks under 900 kB. When all chunks of a checkpoint are on the log, the
-manifest follows, which names them: it alone makes a checkpoint count. Each chunk has two keys that
-take turns, and the manifest says which one counts, so a checkpoint that stops half-way harms
-nothing of the one before. A chunk that did not change is not written again.
+The rows are cut into chunks under 900 kB. After all chunks of a checkpoint are on the log, a
+manifest that lists them is written. A checkpoint is valid only with its manifest. Each chunk has
+two keys that are used in turn, and the manifest names the valid one. A checkpoint that stops half
+way therefore does not damage the checkpoint before it. An unchanged chunk is not written again.
 
-Every writer, which is one stay of one partition with one process, writes under keys of its own. A
-worker that was paused, replaced, and wakes up in the middle of a checkpoint therefore cannot harm
-its successor's. Each of the manifests is right, because a state is a function of the log up to its
-offset, so the one with the highest offset is taken, which makes the replay shortest. A new writer
-removes what others left once it has a manifest of its own.
+A writer exists from the assignment of a partition to a process until its loss. Each writer uses
+keys of its own. A worker that was paused and replaced, and then continues an old checkpoint, can
+therefore not damage the checkpoint of its successor. All manifests are correct, because a state
+depends only on the log up to its offset. The manifest with the highest offset is restored, because
+it needs the shortest replay. A new writer removes the records of other writers after it has written
+its own manifest.
 """
 
 from __future__ import annotations
@@ -35,8 +37,8 @@ from streams.state import written
 
 FORMAT: Final = 1
 CHUNK_BYTES_MAX: Final = 850_000
-"""With its key and the record's overhead below 900 kB, so that a broker's and a producer's default
-limit of 1 MB hold it."""
+"""Largest size of a chunk, in bytes. With key and overhead the record stays below 900 kB, which is
+under the default limit of brokers and producers (1 MB)."""
 BLOCK_BYTES: Final = 2 * BLOCK
 MAGIC: Final = b"otpguard"
 _DIGEST_BYTES: Final = 16
@@ -44,7 +46,7 @@ _MANIFEST: Final = "manifest"
 
 
 class CheckpointError(Exception):
-    """The changelog of a partition cannot be used; says which key and why."""
+    """The changelog of a partition cannot be used. The message names the key and the reason."""
 
     def __init__(self, key: str, why: str) -> None:
         super().__init__(f"checkpoint record {key!r} refused: {why}")
@@ -52,20 +54,20 @@ class CheckpointError(Exception):
 
 
 class NewerError(CheckpointError):
-    """A newer version wrote it: this one cannot say what it means."""
+    """A newer program version wrote the record, and this version cannot read it."""
 
     def __init__(self, key: str, what: str, found: int, known: int) -> None:
         super().__init__(key, f"{what} in format {found}, this version knows up to {known}")
 
 
 class AwaitOutputs(NamedTuple):
-    """Everything published up to this mark of the outbox must be acknowledged."""
+    """Wait until all outputs up to this mark of the outbox are acknowledged."""
 
     mark: int
 
 
 class PutRecord(NamedTuple):
-    """The changelog must acknowledge this record; None removes the key."""
+    """Write this record and wait for its acknowledgement. The value None removes the key."""
 
     key: bytes
     value: bytes | None
@@ -78,19 +80,19 @@ class MarkCovered(NamedTuple):
 
 
 Step = AwaitOutputs | PutRecord | MarkCovered
-"""Steps of a checkpoint, one after the other. Each must be done before the next is asked."""
+"""One step of a checkpoint. Complete each step before requesting the next one."""
 
 
 class ChunkRef(NamedTuple):
-    """A chunk as a manifest names it."""
+    """A reference to a chunk in a manifest."""
 
-    version: int  # 0 or 1: which of its two keys
+    version: int  # 0 or 1: the chunk's key that is valid
     size: int
     digest: bytes
 
 
 class Manifest(msgspec.Struct, frozen=True, array_like=True):
-    """The record that makes the chunks of one writer a checkpoint."""
+    """The record that lists the chunks of a checkpoint and makes the checkpoint valid."""
 
     epoch: int
     next_offset: int
@@ -99,13 +101,16 @@ class Manifest(msgspec.Struct, frozen=True, array_like=True):
     chunks: dict[str, ChunkRef]
 
     def encode(self) -> bytes:
-        """Bytes: magic, format, digest of what follows, MessagePack."""
+        """Return the bytes: magic, format, digest of the rest, then MessagePack."""
         body = msgspec.msgpack.encode(self)
         return MAGIC + FORMAT.to_bytes(2) + digest_of(body) + body
 
     @staticmethod
     def decode(key: str, value: bytes) -> Manifest:
-        """Raise CheckpointError if it is damaged or was written by a newer version."""
+        """Decode a manifest.
+
+        Raises CheckpointError if it is damaged, and NewerError if a newer version wrote it.
+        """
         head, body = (
             value[: len(MAGIC) + 2 + _DIGEST_BYTES],
             value[len(MAGIC) + 2 + _DIGEST_BYTES :],
@@ -118,7 +123,7 @@ class Manifest(msgspec.Struct, frozen=True, array_like=True):
             raise CheckpointError(key, "its checksum does not match")
         try:
             manifest = msgspec.msgpack.decode(body, type=Manifest)
-        except (ValueError, RecursionError) as error:  # also of strings that are no UTF-8
+        except (ValueError, RecursionError) as error:  # ValueError includes invalid UTF-8
             raise CheckpointError(key, f"it does not decode ({type(error).__name__})") from None
         if type(manifest.header.get("format", 0)) is not int or manifest.next_offset < 0:
             raise CheckpointError(key, "it says neither format nor offset")
@@ -126,25 +131,31 @@ class Manifest(msgspec.Struct, frozen=True, array_like=True):
 
 
 def digest_of(data: bytes | memoryview) -> bytes:
-    """Checksum that also decides whether a chunk changed, hence not a CRC: 1 ms for a chunk."""
+    """Return a checksum of 16 bytes. Takes 1 ms for a chunk.
+
+    The checksum also decides whether a chunk has changed. A CRC is too weak for that.
+    """
     return hashlib.blake2b(data, digest_size=_DIGEST_BYTES).digest()
 
 
 class Key(NamedTuple):
-    """Key of a changelog record, unique in the whole topic: a Faust table is one key space."""
+    """Key of a changelog record.
+
+    Keys are unique in the whole topic, because all partitions of a Faust table share one key space.
+    """
 
     partition: int
     writer: str
-    name: str  # "manifest", or of a chunk
+    name: str  # "manifest" or the name of a chunk
     version: int = 0
 
     def encode(self) -> bytes:
-        """Bytes of the record's key."""
+        """Return the bytes of the key."""
         return f"{self.partition}|{self.writer}|{self.name}|{self.version}".encode()
 
     @staticmethod
     def decode(key: bytes) -> Key:
-        """Raise CheckpointError if it is none of ours."""
+        """Decode a key. Raises CheckpointError if it is not a key of a checkpoint."""
         try:
             partition, writer, name, version = key.decode().split("|")
             return Key(int(partition), writer, name, int(version))
@@ -153,17 +164,17 @@ class Key(NamedTuple):
 
 
 def pieces(snapshot: Snapshot) -> Iterator[tuple[str, bytes]]:
-    """Names and contents of the chunks of a state.
+    """Yield names and contents of the chunks of a state.
 
-    They are `r<i>` the rows, `p<i>` the places of their overflow, and `s<i>` all the rest. A row
-    keeps its place in the table for life: chunk `r<i>` changes only if one of its rows did.
+    Chunks `r<i>` hold the rows, `p<i>` the rows' overflow, and `s<i>` the rest of the state. A row
+    never moves within the table, so chunk `r<i>` changes only if one of its rows changes.
     """
     rows = snapshot.rows
     rows_a_chunk = CHUNK_BYTES_MAX // max(1, rows.shape[1] * rows.itemsize)
     for i, at in enumerate(range(0, len(rows), rows_a_chunk)):
         yield f"r{i}", rows[at : at + rows_a_chunk].tobytes()
     blocks_a_chunk = CHUNK_BYTES_MAX // BLOCK_BYTES
-    for i, at in enumerate(range(1, len(snapshot.places), blocks_a_chunk)):  # the first is empty
+    for i, at in enumerate(range(1, len(snapshot.places), blocks_a_chunk)):  # 0 is empty
         yield f"p{i}", snapshot.places[at : at + blocks_a_chunk].tobytes()
     rest = msgspec.msgpack.encode(snapshot.rest)
     for i, at in enumerate(range(0, len(rest), CHUNK_BYTES_MAX)):
@@ -171,33 +182,37 @@ def pieces(snapshot: Snapshot) -> Iterator[tuple[str, bytes]]:
 
 
 class _Pending(NamedTuple):
-    """A manifest that was handed over and is not acknowledged: it may or may not be on the log."""
+    """A manifest that is not acknowledged yet. It may or may not be on the log."""
 
     manifest: PutRecord
-    chunks: dict[str, ChunkRef]  # that it names
-    offset: int  # that it covers
+    chunks: dict[str, ChunkRef]  # chunks that the manifest lists
+    offset: int  # offset up to which the checkpoint covers the log
 
 
 @dataclass(slots=True)
 class CheckpointWriter:
-    """One writer's book of what its last manifest names.
+    """Plans the checkpoints of one writer and remembers the chunks of its last manifest.
 
-    While a manifest is not acknowledged it may or may not be on the log, and so may count: neither
-    the chunks that it names nor those of the one before may be written over. A driver repeats a
-    step until it knows; a checkpoint that follows one which was abandoned there begins with the
-    same manifest again.
+    An unacknowledged manifest may or may not be on the log. Until this is known, neither its chunks
+    nor the chunks of the manifest before it may be overwritten. The caller repeats a step until it
+    is acknowledged. If a checkpoint was abandoned at its manifest, the next checkpoint first writes
+    the same manifest again.
     """
 
     partition: int
     writer: str
     epoch: int
-    leftovers: set[bytes] = field(default_factory=set)  # keys of others, or that no longer count
+    leftovers: set[bytes] = field(default_factory=set)  # keys to remove: other writers', or unused
     covered: int | None = None
     _held: dict[str, ChunkRef] = field(default_factory=dict)
     _pending: _Pending | None = None
 
     def checkpoint(self, snapshot: Snapshot, next_offset: int, mark: int) -> Iterator[Step]:
-        """The steps of one checkpoint. May be abandoned between any two of them."""
+        """Yield the steps of one checkpoint. It may be abandoned between any two steps.
+
+        `mark` is the outbox's mark at the time of the snapshot. `next_offset` is the first offset
+        that the snapshot does not contain.
+        """
         if self._pending is not None:
             yield from self._count(self._pending)
         yield AwaitOutputs(mark)
@@ -223,7 +238,7 @@ class CheckpointWriter:
             self.leftovers.discard(key)
 
     def _count(self, pending: _Pending) -> Iterator[Step]:
-        """Have a manifest count: from its acknowledgement on its chunks are those to keep."""
+        """Write a manifest. Once it is acknowledged, its chunks replace those of the last one."""
         self._pending = pending
         yield pending.manifest
         self._pending = None
@@ -236,7 +251,7 @@ class CheckpointWriter:
 
     @property
     def size(self) -> int:
-        """Bytes of the chunks that the last manifest names."""
+        """Total size of the chunks of the last manifest, in bytes."""
         return sum(held.size for held in self._held.values())
 
     def _key(self, name: str, version: int = 0) -> bytes:
@@ -244,10 +259,11 @@ class CheckpointWriter:
 
 
 class _Piece(NamedTuple):
-    """A chunk that was read. In pages of its own, which the system has back when it is let go.
+    """A chunk that was read, in its own anonymous memory mapping.
 
-    From the heap, pieces and the rows that are made of them would be in memory side by side: what
-    is freed in the middle of it stays with the process.
+    The operating system gets the memory back as soon as the chunk is released. Memory freed in the
+    middle of the heap would stay with the process, and chunks and the rows built from them would
+    need memory at the same time.
     """
 
     data: mmap.mmap | bytes
@@ -255,7 +271,7 @@ class _Piece(NamedTuple):
 
     @staticmethod
     def of(value: bytes) -> _Piece:
-        if not value:  # there is no empty mapping
+        if not value:  # an empty mapping is not possible
             return _Piece(value, digest_of(value))
         data = mmap.mmap(-1, len(value), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         data[:] = value
@@ -270,33 +286,33 @@ class _Writer:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A partition's state as its best manifest describes it."""
+    """The state that was read from a partition's changelog."""
 
     next_offset: int
     snapshot: Snapshot
 
 
 class ChangelogReader:
-    """The changelog of one partition while it is read: newest record of each key.
+    """Collects the newest record of each key while the changelog of one partition is read.
 
-    Bounded by two checkpoints a writer: when a manifest arrives, the chunks that it does not name
-    are let go.
+    Memory is bounded by two checkpoints per writer: when a manifest arrives, the chunks that it
+    does not list are released.
     """
 
     def __init__(self) -> None:
         self.keys: set[bytes] = set()
-        self._strange: dict[bytes, CheckpointError] = {}  # keys that are none of ours
+        self._strange: dict[bytes, CheckpointError] = {}  # keys that are no keys of a checkpoint
         self._writers: dict[str, _Writer] = {}
 
     def put(self, raw_key: bytes, value: bytes | None) -> None:
-        """The next record of the log."""
+        """Receive the next record of the changelog. The value None removes the key."""
         (self.keys.discard if value is None else self.keys.add)(raw_key)
         self._strange.pop(raw_key, None)
         try:
             key = Key.decode(raw_key)
         except CheckpointError as refused:
             if value is not None:
-                self._strange[raw_key] = refused  # raised by `restore`, if it is not removed
+                self._strange[raw_key] = refused  # `restore` raises it, unless the key is removed
             return
         if value is None:
             if (writer := self._writers.get(key.writer)) is not None:
@@ -309,7 +325,7 @@ class ChangelogReader:
         try:
             writer.manifest = Manifest.decode(raw_key.decode(), value)
         except CheckpointError as refused:
-            writer.manifest = refused  # raised by `restore`
+            writer.manifest = refused  # `restore` raises it
             return
         named = {(name, held.version) for name, held in writer.manifest.chunks.items()}
         for other in writer.chunks.keys() - named:
@@ -324,12 +340,13 @@ class ChangelogReader:
             del self._writers[key.writer]
 
     def restore(self, partition: int, epoch: int) -> Restored | None:
-        """The complete state with the highest offset; None without a manifest of this epoch.
+        """Return the complete state with the highest offset, or None if this epoch has no manifest.
 
-        Lets its chunks go while it builds, so a state is in memory about once. A manifest without
-        some of its chunks was overtaken: its writer had lost the partition, and the new owner had
-        removed them. It is passed over if a complete one exists. A damaged one is never passed over
-        silently, nor a key that is none of ours: raises CheckpointError.
+        Chunks are released while the state is built, so the state is in memory about once.
+
+        A manifest can lack chunks if its writer lost the partition and the new owner removed them.
+        Such a manifest is skipped if a complete one exists. Raises CheckpointError for a damaged
+        manifest or chunk, for an unknown key, and if no manifest is complete.
         """
         if self._strange:
             raise next(iter(self._strange.values()))
@@ -365,9 +382,10 @@ class ChangelogReader:
 
 
 def _assemble(partition: int, name: str, writer: _Writer) -> Snapshot:
-    """The state of a manifest that has all its chunks.
+    """Build the state of a manifest that has all its chunks.
 
-    Raise CheckpointError where they do not make what the manifest says, before that takes memory.
+    Raises CheckpointError if the chunks do not match the manifest's shape. This is checked before
+    memory is allocated.
     """
     manifest = writer.manifest
     assert isinstance(manifest, Manifest)
@@ -386,7 +404,7 @@ def _assemble(partition: int, name: str, writer: _Writer) -> Snapshot:
     flat = {"r": rows.reshape(-1), "p": places[1:].view(np.uint64).reshape(-1)}
     at = dict.fromkeys(flat, 0)
     rest = bytearray()
-    for chunk, entry in manifest.chunks.items():  # in the order in which they were cut
+    for chunk, entry in manifest.chunks.items():  # in the order of `pieces`
         data = writer.chunks.pop((chunk, entry.version)).data
         if (kind := chunk[:1]) in flat:
             words = np.frombuffer(data, dtype=np.uint64)
@@ -403,10 +421,10 @@ def _assemble(partition: int, name: str, writer: _Writer) -> Snapshot:
 
 
 def rebuilt(params: chain.Params, partition: int, restored: Restored) -> chain.Partition:
-    """The partition's state. Raise CheckpointError where what was read is none.
+    """Return the partition's state. Raises CheckpointError if what was read is not a valid state.
 
-    Its checksums fit, so another version wrote it, or a hand that may write the changelog. Of what
-    it holds nothing is told: there are numbers in it.
+    The checksums match, so another program version, or a person with write access to the changelog,
+    has written it. The error message contains no values, because the state has phone numbers.
     """
     snapshot = restored.snapshot
     try:
@@ -428,4 +446,4 @@ _UNFIT: Final = (
     TypeError,
     ValueError,
 )
-"""Errors that code meets in values of another shape than it was written for."""
+"""Errors that `chain.restore` can raise for values with an unexpected type or shape."""

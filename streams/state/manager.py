@@ -1,10 +1,11 @@
-"""Holds the states of this worker's partitions.
+"""Manage the states of this worker's partitions across rebalances and restarts.
 
-Takes them from the changelog, says where reading goes on and what may be committed, and writes
-checkpoints in the background.
+The manager restores states from the changelog, sets the offsets where reading continues, reports
+the offsets that may be committed, and writes checkpoints in the background.
 
-A state is a function of its partition's log up to one offset. Every rule here follows from that: a
-state that is kept, restored from any manifest, or made anew from the log's start, goes on the same.
+A state depends only on its partition's log up to one offset. All rules in this module follow from
+this: a state that stays in memory, a state restored from any manifest, and a state rebuilt from the
+log's start all continue with the same results.
 """
 
 from __future__ import annotations
@@ -48,60 +49,61 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 GAP_TRIES: Final = 3
-"""A hole that is still there after so many seeks is not a fetch gone wrong: records are gone."""
+"""Number of seeks to fetch missing records. If they are still missing, they no longer exist."""
 ROW_BYTES: Final = WORDS * 8
 POLL_S: Final = 0.2
 RATE_BYTES_PER_S: Final = 10_000_000
-"""Assumed rate of checkpoint writes until one was measured: a slow disk."""
+"""Assumed rate of checkpoint writes, for a slow disk. It is used until a rate was measured."""
 
 
 class Admission(Enum):
-    """The ways to treat an envelope."""
+    """What to do with the next envelope (a group of consecutive records of one partition)."""
 
     APPLY = "apply"
-    DUPLICATE = "duplicate"  # wholly applied before
-    REFETCH = "refetch"  # records are missing before it: go back
-    GAP = "gap"  # still missing after GAP_TRIES: apply and say so, unless `overtaken`
-    LOG_RESET = "log reset"  # the state is ahead of the log
+    DUPLICATE = "duplicate"  # all its records were applied before
+    REFETCH = "refetch"  # records before it are missing: seek back
+    GAP = "gap"  # still missing after GAP_TRIES seeks: apply and report, unless `overtaken`
+    LOG_RESET = "log reset"  # the state is ahead of the end of the log
 
 
 class Appended(NamedTuple):
-    """The changelog acknowledged a record."""
+    """The broker acknowledged a changelog record with this offset."""
 
     offset: int
 
 
 Append = Callable[[int, PutRecord], Awaitable[Appended]]
-"""Writes a record to the changelog of a partition; done when it is acknowledged."""
+"""Writes a record to a partition's changelog and returns when the broker has acknowledged it."""
 
 
 @dataclass(slots=True)
 class AssignedPartition:
-    """One partition's state and what surrounds it."""
+    """The state of one partition, with its outbox, checkpoint writer and position in the log."""
 
     partition: int
     state: chain.Partition
     outbox: Outbox
     writer: CheckpointWriter
-    next: int | None  # the first offset that is not applied; None until the log's start is known
+    next: int | None  # first offset that is not applied; None until the log's start is known
     deferred: Envelope | None = None
-    """Not applied yet: what follows it is in the log, and costs less together with it."""
-    gap: tuple[int, int] | None = None
-    gap_seen: int = 0
-    covered_at: float = 0.0  # monotonic seconds; of the last checkpoint, or of the load
+    """An envelope that is not applied yet. It is cheaper to apply it together with the records that
+    follow in the log."""
+    gap: tuple[int, int] | None = None  # missing offsets: from the first, up to the second
+    gap_seen: int = 0  # how often this gap was seen in sequence
+    covered_at: float = 0.0  # monotonic time of the last checkpoint or of loading, in seconds
     changelog_offset: int = -1
     checkpoint_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held while a checkpoint is written: one at a time."""
+    """Locked while a checkpoint is written, so that a partition has one checkpoint at a time."""
     state_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held while an envelope changes the state, and while a checkpoint copies it."""
+    """Locked while an envelope changes the state, and while a checkpoint copies the state."""
 
     @property
     def dirty(self) -> bool:
-        """True while it holds events that no checkpoint covers."""
+        """True if the state contains events that no checkpoint covers."""
         return self.next is not None and self.next != self.writer.covered
 
     def admit(self, envelope: Envelope) -> Admission:
-        """Decide about the next envelope. Changes only the memory of holes."""
+        """Decide what to do with the next envelope. Changes only `gap` and `gap_seen`."""
         assert self.next is not None
         if envelope.highwater < self.next:
             return Admission.LOG_RESET
@@ -117,9 +119,10 @@ class AssignedPartition:
         return Admission.GAP
 
     def overtaken(self, committed: int | None) -> bool:
-        """Tell if the group has committed more than this state holds: somebody has a newer one.
+        """Return whether the consumer group has committed an offset beyond this state.
 
-        Then records may be gone because they are no longer needed, and only this state needs them.
+        Then another worker has a newer state. The missing records may have been deleted because
+        only this older state still needs them.
         """
         assert self.next is not None
         return committed is not None and committed > self.next
@@ -127,10 +130,10 @@ class AssignedPartition:
 
 @dataclass(slots=True)
 class StateManager:
-    """The partitions of one worker: what the transport's `PartitionStates` asks for.
+    """The states of one worker's partitions. Implements the transport's `PartitionStates`.
 
-    Faust calls its methods around a rebalance, always in the order revoked, assigned,
-    restore_record..., load, seek_to_states.
+    During a rebalance Faust calls the methods in this order: `revoked`, `assigned`,
+    `restore_record` for each record, `load`, `seek_to_states`.
     """
 
     topic: str
@@ -142,20 +145,20 @@ class StateManager:
     send: Send
     append: Append
     metrics: Metrics
-    fatal: Callable[[BaseException], None]  # ends the process
+    fatal: Callable[[BaseException], None]  # stops the process with this error
     rebuild: bool = False
     partitions: dict[int, AssignedPartition] = field(default_factory=dict)
     owned: frozenset[int] = frozenset()
     generation: int = -1
     positioned: bool = False
     loaded: bool = False
-    progress: int = 0  # grows with whatever gets done; a watchdog looks at it
-    checkpoint_steps: int = 0  # the same for checkpoints alone
-    checkpoints: int = 0  # that were completed
+    progress: int = 0  # increases with each step; a watchdog checks that it changes
+    checkpoint_steps: int = 0  # number of checkpoint steps; a watchdog checks it too
+    checkpoints: int = 0  # number of completed checkpoints
     _readers: dict[int, ChangelogReader] = field(default_factory=dict)
     _taken: dict[int, int] = field(default_factory=dict)  # partition -> last changelog offset
-    _anew: frozenset[int] | None = None  # of the first assignment, if it is to be rebuilt
-    _distrusted: set[int] = field(default_factory=set)  # of these, checkpoints not yet thrown away
+    _anew: frozenset[int] | None = None  # partitions to rebuild; None before the first assignment
+    _distrusted: set[int] = field(default_factory=set)  # partitions whose checkpoints to discard
     _assigned: bool = False
     _round: int = 0
     _rate: float = RATE_BYTES_PER_S
@@ -165,17 +168,18 @@ class StateManager:
     # -- rebalance ------------------------------------------------------------------------------
 
     def revoked(self) -> None:
-        """A rebalance begins. States stay until `assigned` says who owns what."""
+        """Begin a rebalance. The states stay in memory until `assigned` is called."""
         log.info("partitions are revoked")
         self._round += 1
         self.positioned = self.loaded = self._assigned = False
         self._stop_writing()
 
     def assigned(self, partitions: frozenset[int], generation: int) -> None:
-        """Keep the partitions that stay, drop the others, and expect the changelog of the rest.
+        """Keep the states of partitions that stay, drop the others, prepare to restore new ones.
 
-        A partition stays over consecutive generations: nobody else can have owned it in between, so
-        the changelog holds nothing newer. (It would be right in any case, only older than need be.)
+        A state is kept only between consecutive generations of the consumer group. Then no other
+        worker can have owned the partition in between, and the changelog has no newer state. (An
+        older state would also be correct, but would replay more records than necessary.)
         """
         self._round += 1
         self.positioned = self.loaded = False
@@ -188,7 +192,7 @@ class StateManager:
             self._distrusted = set(self._anew)
             if self.rebuild:
                 log.info("states are made anew of partitions %s", sorted(partitions))
-        self._distrusted &= partitions  # of one that went its next owner may make a sound one
+        self._distrusted &= partitions  # the next owner of a lost one may write a good checkpoint
         self.partitions = {
             p: assigned
             for p, assigned in self.partitions.items()
@@ -204,7 +208,7 @@ class StateManager:
         )
 
     def restore_record(self, partition: int, key: bytes, value: bytes | None, offset: int) -> None:
-        """A record of the changelog."""
+        """Receive one record of the changelog."""
         self.progress += 1
         if (assigned := self.partitions.get(partition)) is not None:
             assigned.changelog_offset = max(assigned.changelog_offset, offset)
@@ -213,24 +217,25 @@ class StateManager:
             reader.put(key, value)
 
     def changelog_offset(self, partition: int) -> int:
-        """The last record that a kept partition knows of; -1 where all of them are wanted."""
+        """Return the last changelog offset that a kept state knows, or -1 to read all records."""
         assigned = self.partitions.get(partition)
         return assigned.changelog_offset if assigned is not None else -1
 
     async def load(self, generation: int) -> None:
-        """Make states of what the changelog held. Does nothing for a generation that is over.
+        """Build the states from the changelog records. Does nothing if the generation is over.
 
-        The loop stays free: they are built in a thread, one after the other, while nobody else
-        holds them. A rebuild throws away what it does not trust once, for partitions of the first
-        assignment: a process runs for months, and takes sound checkpoints over from others.
+        The states are built in a thread, one after the other, so that the event loop stays free.
+        With `rebuild` the checkpoints of the partitions in the first assignment are discarded once.
+        Later assignments use checkpoints normally, because the process may run for months and take
+        over good checkpoints from other workers.
         """
         if generation != self.generation or not self._assigned:
-            return  # what the readers hold now is not all of it
+            return  # the readers do not have all records yet
         began = self._round
         for partition, held in list(self._readers.items()):
             reader = held
             if partition in self._distrusted:
-                for key in sorted(held.keys):  # now: else its higher offset would win a restart
+                for key in sorted(held.keys):  # else they win the next restart
                     await self._acknowledged(partition, PutRecord(key, None))
                 reader = ChangelogReader()
             try:
@@ -239,13 +244,13 @@ class StateManager:
                 self._refuse(partition, refused)
                 return
             if began != self._round:
-                return  # another rebalance: its own load follows
+                return  # another rebalance began; its own load follows
             self.partitions[partition] = assigned
             del self._readers[partition]
             self._distrusted.discard(partition)
             self.progress += 1
         self.loaded = True
-        self.positioned = not self.partitions  # with nothing to read there is nowhere to stand
+        self.positioned = not self.partitions  # without partitions there is no position to set
 
     def _restored(self, partition: int, reader: ChangelogReader) -> AssignedPartition:
         restored = reader.restore(partition, self.epoch)
@@ -272,9 +277,9 @@ class StateManager:
         return chain.snapshot(assigned.state)
 
     async def seek_to_states(self, consumer: Consumer) -> None:
-        """Have the consumer stand where the states end; an empty state starts where the log does.
+        """Seek the consumer to the end of each state. An empty state starts at the log's start.
 
-        Also called in mid-rebalance, when there is nothing to do.
+        Faust calls this method during a rebalance too. Then it does nothing.
         """
         if not self.loaded:
             return
@@ -294,13 +299,13 @@ class StateManager:
             log.info("reading from %s", dict(sorted(positions.items())))
 
     def positions(self) -> dict[int, int]:
-        """Partition -> offset where its state ends."""
+        """Return for each partition the first offset that its state does not contain."""
         return {
             p: assigned.next for p, assigned in self.partitions.items() if assigned.next is not None
         }
 
     def committable(self) -> Mapping[int, int]:
-        """Partition -> offset that the group may commit."""
+        """Return for each partition the offset that the consumer group may commit."""
         return {
             p: assigned.writer.covered
             for p, assigned in self.partitions.items()
@@ -324,7 +329,7 @@ class StateManager:
     # -- checkpoints ----------------------------------------------------------------------------
 
     async def write_checkpoints(self) -> None:
-        """Until `close`: write the checkpoint that is due, one partition at a time."""
+        """Write due checkpoints until `close` is called, one partition at a time."""
         while True:
             await asyncio.sleep(POLL_S)
             if self._closed:
@@ -345,15 +350,19 @@ class StateManager:
                 self._report(task)
 
     def close(self) -> None:
-        """Begin no checkpoint any more but the last ones, which `flush` writes: the end is near.
+        """Begin no more periodic checkpoints, because the process stops. `flush` still writes.
 
-        A member that was fenced writes no last one, so one would be due for as long as the end
-        takes, and would find the producer gone.
+        After fencing, `flush` writes nothing, and checkpoints would stay due during the whole
+        shutdown. Such a checkpoint would find that the producer is already stopped.
         """
         self._closed = True
 
     async def flush(self, *, fenced: bool) -> None:
-        """The last checkpoints before partitions may leave, of those that fit the deadline."""
+        """Write last checkpoints before partitions may move to other workers.
+
+        Only checkpoints that can be written within `deadline_s` are started, the oldest first. With
+        `fenced` nothing is written, because another worker may already own the partitions.
+        """
         log.info("a rebalance begins, or the end: last checkpoints")
         self._stop_writing()
         if fenced:
@@ -393,7 +402,7 @@ class StateManager:
             written = 0
             async with (
                 assigned.state_lock
-            ):  # a state of 560 MB takes a second: its events wait, not the loop
+            ):  # copying 560 MB takes a second; events of this partition wait, the loop does not
                 next_offset, mark = assigned.next, assigned.outbox.mark
                 snapshot = await self._copied(assigned)
             assert next_offset is not None
@@ -413,11 +422,11 @@ class StateManager:
             log.debug("partition %d: %d bytes in %.3f s", assigned.partition, written, took)
 
     async def _copied(self, assigned: AssignedPartition) -> chain.Snapshot:
-        """Copy a state in a thread, and return or raise only once the thread has ended.
+        """Copy a state in a thread. Returns or raises only after the thread has ended.
 
-        A rebalance ends a checkpoint whose partition may stay. Had the lock been free while the
-        thread went on, events or the last checkpoint's own copy would have met it, and counted
-        twice or never what it was counting.
+        A rebalance cancels a running checkpoint, although its partition may stay. If the lock were
+        released while the thread still runs, events or another copy would use the state at the same
+        time. Pending counts, which a copy aggregates, would then be counted twice or never.
         """
         copying = asyncio.ensure_future(asyncio.to_thread(self._copy, assigned))
         try:
@@ -428,7 +437,7 @@ class StateManager:
                     await asyncio.wait({copying})
 
     async def _do(self, assigned: AssignedPartition, step: Step) -> int:
-        """Do a step; returns the bytes written."""
+        """Execute one step of a checkpoint. Returns the number of bytes written."""
         match step:
             case AwaitOutputs(mark):
                 await assigned.outbox.settle(mark)
@@ -437,11 +446,15 @@ class StateManager:
                 assigned.changelog_offset = max(assigned.changelog_offset, appended.offset)
                 return len(value or b"")
             case MarkCovered(_):
-                pass  # the writer has noted it; the group commits it on its own beat
+                pass  # the writer stores the offset; the group commits it at its own interval
         return 0
 
     async def _acknowledged(self, partition: int, write: PutRecord) -> Appended:
-        """Write until it is acknowledged. A watchdog, not this, gives up."""
+        """Write a record again until it is acknowledged.
+
+        There is no limit of attempts; a watchdog ends the process if there is no progress. Raises
+        ConfigError if the topic does not accept records of this size.
+        """
         while True:
             try:
                 return await self.append(partition, write)

@@ -1,6 +1,7 @@
-"""Publishes what a partition's events made for the world, in order, and knows what is acknowledged.
+"""Publish the output records of a partition in order, and track which are acknowledged.
 
-A checkpoint may not cover an event before everything the event made is on the log of its topic.
+A checkpoint may cover an input event only after the brokers have acknowledged all outputs that the
+event caused. Otherwise a crash could lose these outputs.
 """
 
 from __future__ import annotations
@@ -18,21 +19,21 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 log = logging.getLogger(__name__)
 
 RETRY_PAUSE_S: Final = 0.5
-"""Between two tries to publish, of outputs and of checkpoints."""
+"""Pause between two attempts to publish an output or a checkpoint record, in seconds."""
 
 
 class Output(NamedTuple):
-    """A record to publish."""
+    """An output record."""
 
     topic: str
     key: bytes
     value: bytes
     headers: tuple[tuple[str, bytes], ...] = ()
-    caused_ms: int | None = None  # event time of what caused it, for those that are urgent
+    caused_ms: int | None = None  # time of the causing event, for urgent outputs
 
 
 Send = Callable[[Output], Awaitable[asyncio.Future[object]]]
-"""Hands a record to the producer; what that returns is done when the broker has acknowledged it."""
+"""Passes a record to the producer. The returned future is done when the broker acknowledges it."""
 
 
 @dataclass(slots=True)
@@ -42,7 +43,7 @@ class _Entry:
 
     @property
     def failed(self) -> bool:
-        """True if the broker, or the producer, has refused it."""
+        """True if the broker or the producer has refused the record."""
         sent = self.acknowledged
         if sent is None or not sent.done() or sent.cancelled():
             return False
@@ -50,16 +51,17 @@ class _Entry:
 
 
 class Outbox:
-    """Outputs of one partition. `add` does not wait, so it can follow the state's change at once.
+    """The outputs of one partition that may not be acknowledged yet, in order.
 
-    Bounded by its caller, which settles when `len()` grows past its limit.
+    `add` does not wait, so the state's change and its outputs stay together. The caller bounds the
+    size: it calls `settle` when `len()` exceeds its limit.
     """
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._entries: deque[_Entry] = deque()  # the oldest that may be unacknowledged first
-        self._handed = 0  # of the entries, how many the producer has
-        self._settled = 0
+        self._entries: deque[_Entry] = deque()  # oldest entry first
+        self._handed = 0  # number of entries that the producer has received
+        self._settled = 0  # number of outputs that were acknowledged and removed
         self._handing = asyncio.Lock()
         self._settling = asyncio.Lock()
 
@@ -68,20 +70,20 @@ class Outbox:
 
     @property
     def waiting(self) -> bool:
-        """True while it holds something that the producer does not have."""
+        """True if the producer has not received all entries."""
         return self._handed < len(self._entries)
 
     @property
     def mark(self) -> int:
-        """Outputs ever added: a point to settle up to."""
+        """Number of outputs ever added. Use it as the argument of `settle`."""
         return self._settled + len(self._entries)
 
     def add(self, outputs: Iterable[Output]) -> None:
-        """Outputs in the order of their events."""
+        """Append outputs, in the order of their events."""
         self._entries.extend(map(_Entry, outputs))
 
     async def push(self) -> None:
-        """Hand what is new to the producer."""
+        """Pass all new entries to the producer."""
         async with self._handing:
             while self._handed < len(self._entries):
                 entry = self._entries[self._handed]
@@ -89,9 +91,10 @@ class Outbox:
                 self._handed += 1
 
     async def settle(self, mark: int) -> None:
-        """Return when everything up to `mark` is acknowledged. Raises MessageSizeTooLargeError.
+        """Wait until all outputs up to `mark` are acknowledged.
 
-        Failed ones are published again, for as long as it takes: a watchdog, not this, gives up.
+        Failed outputs are published again without limit; a watchdog ends the process if there is no
+        progress. Raises MessageSizeTooLargeError.
         """
         async with self._settling:
             while self._settled < mark:
@@ -117,7 +120,7 @@ class Outbox:
                 return
 
     async def _hand_again(self) -> None:
-        """Hand over again, in their order, all that failed by now: records fail by the batch."""
+        """Publish all failed outputs again, in order. Usually a whole batch fails together."""
         for entry in list(islice(self._entries, self._handed)):
             if entry.failed:
                 entry.acknowledged = await self._hand(entry.output)

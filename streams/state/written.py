@@ -1,12 +1,12 @@
-"""The types of what a checkpoint holds beside its rows.
+"""Types of the state that a checkpoint contains beside the recipients' rows.
 
-A checksum says that bytes are those that were written, not that they are a state: another version
-may have written them, or a hand that may write the changelog. What does not have these types is
-refused whole, before any of it is taken over; otherwise it would stop a worker hours later, in the
-middle of its work, and at every start again.
+A checksum proves that the bytes are unchanged, but not that they are a valid state. Another program
+version, or a person with write access to the changelog, may have written them. A checkpoint with
+other types is refused completely before any part is used. Otherwise it would stop a worker hours
+later, and again after every restart.
 
-`detectors.chain.snapshot` makes these values; `detectors.chain.restore` checks what they say of
-each other.
+`detectors.chain.snapshot` creates these values. `detectors.chain.restore` checks that they are
+consistent with each other.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ PRINT_BYTES: Final = (1 << 16) // 8
 
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Time = Annotated[int, Meta(ge=-(2**40), le=2**40)]
-"""Seconds of `detectors.recipients.row`, a day, a tick, or the number of a window."""
+"""A time in the seconds of `detectors.recipients.row`, or the number of a day, tick or window."""
 TimeMs = Annotated[int, Meta(ge=-(2**53), le=2**53)]
-Word = Annotated[int, Meta(ge=0)]  # 64 bits: a sighting, or a recipient's key
+Word = Annotated[int, Meta(ge=0)]  # 64-bit value: a sighting or a recipient's key
 PlatformId = Annotated[int, Meta(ge=0, lt=2**32)]
 Print = Annotated[int, Meta(ge=0, lt=2**16)]
 LevelCode = Annotated[int, Meta(ge=0, le=2)]
@@ -49,7 +49,7 @@ Held = tuple[
     TimeMs,
     bool,
     Annotated[list[Path], Meta(min_length=1)],
-]  # an episode
+]  # an open episode
 Day = Annotated[int, Meta(ge=0, le=BORN)]
 Step = Annotated[int, Meta(ge=0, le=HABIT)]
 Memory = tuple[
@@ -58,15 +58,15 @@ Memory = tuple[
     Annotated[list[Print], Meta(max_length=PLACES_MAX)] | None,
     Annotated[list[Print], Meta(max_length=MARKS_MAX)],
     list[PlatformId],
-]  # the first day, known by print, extent, marks, habits
+]  # first day, known platforms by 16-bit print, extent in the overflow, marks, habits
 Platforms = list[tuple[PlatformId, TimeMs]]
 Tainted = list[tuple[PlatformId, Count]]
 Heard = list[
     tuple[Word, Word]
-]  # a word of more than 64 bits: what lies above the low 35, and these
+]  # each value has more than 64 bits: the bits above the low 35, then the low 35 bits
 Requests = tuple[
     Annotated[int, Meta(ge=-1, le=2**63 - 1)],  # offset of the lease
-    TimeMs,  # when gateways were told, and when they would have been at the mean pace
+    TimeMs,  # time of the last retry windows, and their time at the mean rate
     TimeMs,
     Platforms,
     list[tuple[TimeMs, bool]],
@@ -78,7 +78,7 @@ ListedMessage = tuple[
 ]  # fmt: skip
 IncidentState = tuple[
     Time, Offset, Count, Count, Count, Count, Count, Time, list[ListedMessage]
-]  # of an incident: opened, lease, told, hour, listed, passed, refused, due, what waits
+]  # opened, lease, published, hour, listed, passed, refused, due, messages that wait
 Suspect = tuple[
     Word,
     str,
@@ -106,15 +106,15 @@ Votes = tuple[Time, list[tuple[Word, Time, Count, bytes]], list[tuple[Word, Time
 Base = tuple[tuple[bytes, bytes], bytes, list[PlatformId]]
 Listed = tuple[Count, Count, list[PlatformId]]
 Network = tuple[
-    tuple[TimeMs, TimeMs, bytes, str] | None,  # the list: version, end, ids, signature
-    tuple[bool, Time, Time],  # what is told: news, and when
+    tuple[TimeMs, TimeMs, bytes, str] | None,  # list of hot platforms: version, end, ids, MAC
+    tuple[bool, Time, Time],  # unpublished votes, time of publishing, window of the last base
 ]
 Figured = tuple[Time, bytes, bytes, Annotated[list[Count], Meta(min_length=4, max_length=4)]]
 Neighbours = tuple[Time, bytes]
 
 
 class State(TypedDict):
-    """Everything beside the rows. The last three are there where they are made."""
+    """The whole state except the rows. The last three fields exist only if the worker uses them."""
 
     samples: list[tuple[TimeMs, str]]
     medians_s: list[Time]
@@ -137,9 +137,9 @@ class State(TypedDict):
 
 
 def typed(rest: dict[str, Any]) -> dict[str, Any]:
-    """The state beside the rows, with tuples where an entry has parts.
+    """Check the types of a decoded state and convert lists to tuples where a type is a tuple.
 
-    Raises ValueError where a value is of another type.
+    Raises ValueError if a value has another type.
     """
     told: dict[str, Any] = msgspec.convert(rest, type=State)
     return told

@@ -1,4 +1,7 @@
-"""Bytes of Kafka records <-> what the core works on. No other module knows the wire formats."""
+"""Convert between the bytes of Kafka records and the objects of `detectors/`.
+
+No other package knows the wire formats.
+"""
 
 from streams.wire.audit import (
     AuditRecord,

@@ -1,7 +1,8 @@
-"""`otpguard.audit.v1`: who saw or did what, each record chained to the one before it.
+"""Encode and decode `otpguard.audit.v1`: the audit log of who saw or did what.
 
-A record holds the SHA-256 of the value before it in its chain, so that none can be changed or taken
-out of the middle unseen. A chain has one writer, and several writers have a chain each.
+Each record holds the SHA-256 of the previous record's value in the same chain. A record that is
+changed, or removed from the middle of a chain, is therefore detected. Each writer has a chain of
+its own.
 """
 
 from __future__ import annotations
@@ -26,26 +27,27 @@ _Number = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that a person, or a program in somebody's name, saw or did or was refused.
+    """One action of a person, or of a program on behalf of a person, including refused actions.
 
-    `verb` is one word such as search, view, unmask, release, allow, exempt, mode, propose, approve,
-    reject, export, notice, login; `outcome` such as asked, done, failed, refused, nothing.
+    `verb` names the action, for example search, view, unmask, release, allow, exempt, mode,
+    propose, approve, reject, export, notice or login. `outcome` names its result, for example
+    asked, done, failed, refused or nothing.
     """
 
     chain: _Chain
-    seq: _Number  # 0, 1, 2 … in its chain
-    prev: _Sha256  # of the value before; of the first of a chain `chain_start`
+    seq: _Number  # position in the chain: 0, 1, 2 ...
+    prev: _Sha256  # hash of the previous record's value; `chain_start` in the first record
     at_ms: TimeMs
     actor: _Word
     channel: AuditChannel
     verb: _Kind
     outcome: _Kind
     role: _Word = ""
-    auth: _Word = ""  # how the actor is known: os, password, oidc, proxy, once, msisdn, mtls
-    address: _Word = ""  # of the actor's machine
-    subject: _Word = ""  # the recipient in canonical form, "*" for everyone; or whom it is about
+    auth: _Word = ""  # authentication method: os, password, oidc, proxy, once, msisdn, mtls
+    address: _Word = ""  # network address of the actor's machine
+    subject: _Word = ""  # recipient in canonical form, "*" for everyone, or another subject
     episode_id: _Word = ""
-    detail: _Word = ""  # the platform of `allow`, the switch of `mode`, the id of the word
+    detail: _Word = ""  # for example the platform of `allow`, the new mode, or the override's id
     reason: _Word = ""
     ticket: _Word = ""
     until_ms: TimeMs | None = None
@@ -57,9 +59,9 @@ _audit: Final = reader(AuditRecord)
 
 
 def audit_record(fields: Mapping[str, Any]) -> AuditRecord:
-    """Return the record of these fields, each word cut to what one may have.
+    """Build an audit record from its fields. Strings are cut to `WORD_MAX` characters.
 
-    Raise `msgspec.ValidationError` for what no cut makes right.
+    Raises `msgspec.ValidationError` if a field is invalid even after the cut.
     """
     cut = {
         name: told[:WORD_MAX] if isinstance(told, str) else told for name, told in fields.items()
@@ -68,17 +70,17 @@ def audit_record(fields: Mapping[str, Any]) -> AuditRecord:
 
 
 def encode_audit(record: AuditRecord) -> bytes:
-    """The record's value; its key is its chain."""
+    """Return the value of the record. The record's key is the name of its chain."""
     return _encode(record)
 
 
 def decode_audit(value: bytes) -> AuditRecord:
-    """Raise VersionError, or UnreadableError if it is no record of an audit."""
+    """Decode an audit record. Raises VersionError for a newer schema, else UnreadableError."""
     return _audit(value)
 
 
 def chain_start(chain: str) -> str:
-    """The `prev` of a chain's first record: 64 hex digits.
+    """Return the `prev` field of the first record of a chain: 64 hex digits.
 
     >>> chain_start("cli/a")[:16]
     '0e9cadb9ac68a238'
@@ -87,5 +89,5 @@ def chain_start(chain: str) -> str:
 
 
 def chained(value: bytes) -> str:
-    """The `prev` of the record behind the one with this value."""
+    """Return the `prev` field of the record that follows the record with this value."""
     return hashlib.sha256(value).hexdigest()

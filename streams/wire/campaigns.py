@@ -1,4 +1,7 @@
-"""`otpguard.campaign.v1`: one campaign as it stands; compacted, no number in it."""
+"""Encode and decode `otpguard.campaign.v1`: the current figures of one campaign.
+
+The topic is compacted. The records contain no phone numbers.
+"""
 
 from __future__ import annotations
 
@@ -47,12 +50,12 @@ _campaign: Final = reader(_Campaign)
 
 
 def encode_campaign(campaign: Campaign) -> bytes:
-    """The value of a record; its key is the campaign's id."""
+    """Return the value of the record. The record's key is the campaign's id."""
     return _encode(_Campaign(**asdict(campaign)))
 
 
 def decode_campaign(value: bytes) -> Campaign:
-    """Raise VersionError, or UnreadableError if it is no campaign at all."""
+    """Decode a campaign. Raises VersionError for a newer schema, else UnreadableError."""
     read = _campaign(value)
     fields = {name: getattr(read, name) for name in Campaign.__slots__}
     platforms = tuple(
@@ -62,7 +65,10 @@ def decode_campaign(value: bytes) -> Campaign:
 
 
 def campaign_headers(campaign: Campaign) -> Headers:
-    """CloudEvents 1.0 in Kafka's binary mode; a function of the record."""
+    """Return CloudEvents 1.0 headers in Kafka's binary mode.
+
+    The headers depend on the record alone, so a replay repeats them exactly.
+    """
     identity = f"{campaign.campaign_id}/{campaign.end_ms}/{campaign.victims}"
     return agent_event(
         "otpguard.campaign.v1", identity, "/otpguard/agent/campaigns", campaign.end_ms

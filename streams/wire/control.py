@@ -1,6 +1,8 @@
-"""The small topics around the leases: the operator's word, and what adapters did and counted.
+"""Encode and decode the small topics around leases: overrides, acknowledgements and counts.
 
-Unknown fields are skipped; a schema version above ours is an error that names it.
+Operators send overrides. Adapters, which apply leases at gateways, send acknowledgements of actions
+and counts of refused messages. Unknown fields are skipped. A schema version above the known one
+raises an error that names the version.
 """
 
 from __future__ import annotations
@@ -22,43 +24,49 @@ Switch = Literal["shadow", "enforce", "off"]
 _Word = Annotated[str, Meta(max_length=256)]
 
 RAILS_VERSION: Final = 2
-"""Of a word about the rails, which an adapter of before does not know: it refuses the record as of
-a newer program, and its rails stay as they are. Other words bear version 1, but for `once`."""
+"""Schema version of a `rails` override. An older adapter does not know this verb. The higher
+version makes it refuse the record, and its rails (the limits on new leases) stay unchanged. Other
+overrides have version 1, except those with `once`."""
 
 ONCE_VERSION: Final = 3
-"""Of a word that lets one code of a platform pass. An adapter of before would open the platform for
-all of them, so it shall refuse the record."""
+"""Schema version of an override with `once`, which lets one code of a platform pass. An older
+adapter would ignore `once` and let all codes of the platform pass. The higher version makes it
+refuse the record."""
 
 RAILS_TIMES_MAX: Final = 10
-"""The most that a word raises the rails by: 10,000 leases a minute for ten million subscribers. No
-campaign in view needs more, and a detector gone wrong is held at that."""
+"""Largest factor by which an override can raise the rails. Ten times is 10,000 leases per minute
+for ten million subscribers. No expected campaign needs more, and this still limits a detector that
+malfunctions."""
 
 RAILS_FOR_MAX_MS: Final = DAY_MS
-"""A word about the rails ends within a day: what is needed for longer belongs into the settings."""
+"""Longest duration of a `rails` override, in ms. Raise the rails for longer in the settings."""
 
 
 class Override(msgspec.Struct, frozen=True, kw_only=True):
-    """`otpguard.override.v1`: one word of an operator, until it ends or is said anew.
+    """`otpguard.override.v1`: one override by an operator. It applies until it ends or is replaced.
 
-    Of equal `override_key` the last on the log counts. `release`: no lease is enforced that was
-    issued before this, nor any until it ends. `exempt`: none until it ends. `allow`: one more
-    platform passes, or `once` the next code of it, as a second request does. `mode`: the switch of
-    everything. `rails`: so many times the leases that the rails let in.
+    If several records have the same `override_key`, the last one in the log applies.
+
+    - `release`: leases issued before the override are not enforced, nor any lease until it ends.
+    - `exempt`: no lease is enforced until the override ends.
+    - `allow`: one more platform passes. With `once`, only its next code passes.
+    - `mode`: sets the mode for everyone.
+    - `rails`: multiplies the number of leases that the rails admit by `times`.
     """
 
-    recipient: _Word  # canonical, or EVERYONE for `mode`, `rails` and `allow`
+    recipient: _Word  # canonical form, or EVERYONE for `mode`, `rails` and `allow`
     verb: OverrideVerb
     actor: _Word
     reason: _Word
     issued_at_ms: TimeMs
-    expires_at_ms: TimeMs | None = None  # None: until said otherwise
+    expires_at_ms: TimeMs | None = None  # None: until another override replaces it
     platform: _Word = ""  # key of the platform, for `allow`
     mode: Switch = "enforce"  # for `mode`
     times: Annotated[int, Meta(ge=1, le=RAILS_TIMES_MAX)] = 1  # for `rails`
     once: bool = False  # for `allow`
-    via: _Word = ""  # the channel: cli, desk, mo
+    via: _Word = ""  # channel that the operator used: cli, desk, mo
     ticket: _Word = ""
-    approved_by: _Word = ""  # the second person, where it takes two
+    approved_by: _Word = ""  # second person, where an override needs two
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -88,14 +96,14 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ack(msgspec.Struct, frozen=True, kw_only=True):
-    """`otpguard.throttle.acks.v1`: what one adapter did with one action."""
+    """`otpguard.throttle.acks.v1`: the result of one action at one adapter."""
 
     action_id: str
     gateway_id: str
     state: AckState
     why: str
     at_ms: TimeMs
-    refused_count: Integer = 0  # messages refused under the action; with `expired` only
+    refused_count: Integer = 0  # messages refused under the action; only with `expired`
     schema_version: int = SCHEMA_VERSION
 
 
@@ -105,10 +113,10 @@ _Refused = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """`otpguard.throttle.counts.v1`: what one gateway has refused so far under one lease.
+    """`otpguard.throttle.counts.v1`: messages that one gateway has refused so far under one lease.
 
-    Later records of a lease and gateway take the place of earlier ones. `by_platform` is empty
-    where a gateway cannot tell, and else has those of whom most was refused.
+    A later record of the same lease and gateway replaces an earlier one. `by_platform` counts the
+    platforms with the most refused messages. It is empty if the gateway does not know platforms.
     """
 
     action_id: str
@@ -123,8 +131,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _ADDED: Final = {"via": "", "ticket": "", "approved_by": "", "times": 1, "once": False}
-"""Fields of an override that are left out where they are as here: a word without them is written
-byte for byte as before there were any."""
+"""Fields of an override that are left out if they have these default values. An override without
+them has the same bytes as in program versions that did not know these fields."""
 
 _REQUIRED: Final = object()
 _encode: Final = msgspec.json.Encoder().encode
@@ -134,12 +142,12 @@ _ack: Final = reader(Ack)
 
 
 def override_key(override: Override) -> bytes:
-    """The record's key: the topic is compacted to the last word about each."""
+    """Return the record's key. Compaction keeps the last override of each key."""
     return f"{override.recipient}|{override.verb}|{override.platform}".encode()
 
 
 def key_parts(key: bytes) -> tuple[str, str, str]:
-    """Recipient, verb and platform of an override's key; ValueError if it is none.
+    """Return recipient, verb and platform of an override's key. Raises ValueError for other keys.
 
     >>> key_parts(b"*|allow|sig:a|b")
     ('*', 'allow', 'sig:a|b')
@@ -149,7 +157,9 @@ def key_parts(key: bytes) -> tuple[str, str, str]:
 
 
 def override_id(override: Override, offset: int) -> str:
-    """The id by which adapters acknowledge it; words about everyone have a topic of their own.
+    """Return the id with which adapters acknowledge the override at this offset.
+
+    Overrides for everyone have a topic of their own, so their ids have another prefix.
 
     >>> override_id(Override(recipient="*", verb="mode", actor="", reason="", issued_at_ms=0), 7)
     'override-all-7'
@@ -158,7 +168,7 @@ def override_id(override: Override, offset: int) -> str:
 
 
 def encode_override(override: Override) -> bytes:
-    """The record's value.
+    """Return the value of the record.
 
     >>> word = Override(recipient="8613900000001", verb="release", actor="noc", reason="ticket 7",
     ...                 issued_at_ms=0, expires_at_ms=3_600_000)
@@ -170,22 +180,22 @@ def encode_override(override: Override) -> bytes:
 
 
 def decode_override(value: bytes) -> Override:
-    """Raise VersionError, or UnreadableError if it is no override at all."""
+    """Decode an override. Raises VersionError for a newer schema, else UnreadableError."""
     return _override(value)
 
 
 def encode_ack(ack: Ack) -> bytes:
-    """The record's value; its key is the action's id."""
+    """Return the value of the record. The record's key is the action's id."""
     return _encode(ack)
 
 
 def decode_ack(value: bytes) -> Ack:
-    """Raise VersionError, or UnreadableError if it is no acknowledgement."""
+    """Decode an acknowledgement. Raises VersionError for a newer schema, else UnreadableError."""
     return _ack(value)
 
 
 def encode_counts(counts: Counts) -> bytes:
-    """The record's value; its key is the action's id.
+    """Return the value of the record. The record's key is the action's id.
 
     >>> encode_counts(Counts(action_id="a", episode_id="e", gateway_id="g", at_ms=0, refused=2,
     ...                      by_platform={7: 2}))[-53:]
@@ -195,5 +205,5 @@ def encode_counts(counts: Counts) -> bytes:
 
 
 def decode_counts(value: bytes) -> Counts:
-    """Raise VersionError, or UnreadableError if it is no record of counts."""
+    """Decode a record of counts. Raises VersionError for a newer schema, else UnreadableError."""
     return _counts(value)

@@ -1,8 +1,8 @@
-"""`sms.delivery.v1`: the values of one poll -> the columns of a `Batch`, and what was refused.
+"""Decode `sms.delivery.v1`: convert the records of one poll to a `Batch` and a list of rejects.
 
-Values that one program wrote are read together (`streams.wire.layout`); every other is decoded by
-itself (a joined array lets a crafted value forge events of others). A bad record costs its own
-exception and nothing of its neighbours.
+Values of the same layout are parsed together (`streams.wire.layout`). Every other value is decoded
+alone. (If values were joined to one JSON array, a crafted value could forge the events of others.)
+A bad record is rejected alone and does not affect the records beside it.
 """
 
 from __future__ import annotations
@@ -39,23 +39,24 @@ T = TypeVar("T")
 
 TIME_MIN_MS: Final = (EPOCH_S + 1) * 1000
 TIME_MAX_MS: Final = (EPOCH_S + (1 << 31)) * 1000 - 1
-"""Times that the core can tell apart: 2020 to 2088. Before and after them all would be one second,
-in which the codes of years look like a flood."""
+"""Range of event times that the core can represent, in ms: 2020 to 2088. All times outside the
+range would become the same second, and the codes of years would look like a flood."""
 
 BLOCK: Final = TICK_OFFSETS
-"""Records whose columns are made at once; the worker never hands over more."""
+"""Largest number of records that are converted to columns at once. The worker never passes more."""
 
 CACHED: Final = 512
-"""Records decoded before their fields are read, while they still lie in the processor's cache."""
+"""Number of records that are decoded before their fields are copied to columns. These records still
+fit into the processor's cache."""
 
 
 LISTED_TYPE: Final = "hot"
-"""The event type of a list of hot platforms. The platform agent alone writes it: whatever brings
-events in from outside refuses it."""
+"""The event type of a list of hot platforms. Only the platform agent writes such events. Every
+component that imports events from outside refuses this type."""
 
 
 class RejectReason(StrEnum):
-    """Reasons to refuse a record: the closed set of the dead letters' header and metric label."""
+    """Reasons to refuse a record: all values of a dead letter header and a metric label."""
 
     NULL_VALUE = "null_value"
     TOO_LARGE = "too_large"
@@ -65,18 +66,18 @@ class RejectReason(StrEnum):
     WRONG_TYPE = "wrong_type"
     OUT_OF_RANGE = "out_of_range"
     BAD_RECIPIENT = "bad_recipient"
-    EVENT_TIME_AHEAD = "event_time_ahead"  # of its record
+    EVENT_TIME_AHEAD = "event_time_ahead"  # event time later than the record's time
     NO_RECORD_TIME = "no_record_time"
-    AHEAD_OF_LOG = "ahead_of_log"  # as the record is: told by the chain, `detectors.model.log_time`
-    BATCH_UNREADABLE = "batch_unreadable"  # of records, that take too much when decompressed
+    AHEAD_OF_LOG = "ahead_of_log"  # record's time too late; found by `detectors.model.log_time`
+    BATCH_UNREADABLE = "batch_unreadable"  # a Kafka batch that is too large when decompressed
 
 
 class Outcome(StrEnum):
-    """The fate of a record: the closed set of `events_total{outcome}`."""
+    """The result for a record: all values of the metric label `events_total{outcome}`."""
 
     COUNTED = "counted"
     RECYCLED = "recycled"
-    LISTED = "listed"  # a list of hot platforms: what became of it, `hot_lists_total` says
+    LISTED = "listed"  # a list of hot platforms; its own metric is `hot_lists_total`
     OTHER_TYPE = "other_type"
     LATER_SEGMENT = "later_segment"
     LATER_ATTEMPT = "later_attempt"
@@ -84,8 +85,9 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
 
 
-# Limits bound what a single record can make the worker remember (names live in a dictionary).
-# An event time under 10**12 ms (2001) is a feed that sends seconds; over 10**13, microseconds.
+# The limits bound the memory that a single record can use (names are stored in a dictionary).
+# An event time below 10**12 ms (year 2001) means that the feed sends seconds. A time above 10**13
+# means microseconds.
 _Name = Annotated[str, Meta(max_length=64)]
 _Identifier = Annotated[str, Meta(max_length=128)]
 _Ordinal = Annotated[int, Meta(ge=1, le=255)]
@@ -94,7 +96,7 @@ _TimeMs = Annotated[int, Meta(ge=10**12, le=EVENT_TIME_MAX_MS)]
 
 
 class Event(msgspec.Struct, gc=False):
-    """The fields that the worker reads of a value. Others are skipped; null means absent."""
+    """The fields of an event that the worker reads. Other fields are skipped. null means absent."""
 
     schema_version: Literal[1]
     recipient: _Identifier
@@ -117,15 +119,15 @@ class Event(msgspec.Struct, gc=False):
 
 _decode_event: Final = msgspec.json.Decoder(Event).decode
 decode_event: Final = reader(Event)
-"""One event by itself, for whoever is not in a hurry. Raises UnreadableError."""
+"""Decode one event. Slower per event than `decode`. Raises UnreadableError."""
 _REQUIRED: Final = frozenset(f.name for f in msgspec.structs.fields(Event) if f.required)
-_A_LIMIT: Final = re.compile("[<>]=|out of range")  # in msgspec's words about a Meta that failed
+_A_LIMIT: Final = re.compile("[<>]=|out of range")  # in msgspec's message for a broken limit
 _FIRST: Final = (None, 1)
 _SHAPE: Final = attrgetter("direction", "event_type", "segment", "attempt")  # see `_outcome`
 
 
 def _limits() -> dict[str, int]:
-    """Characters that each string of an event may have."""
+    """Return the largest length of each string field, in characters."""
     limits = {}
     for one in msgspec.inspect.type_info(Event).fields:  # type: ignore[attr-defined]
         for kind in getattr(one.type, "types", (one.type,)):
@@ -147,19 +149,19 @@ _STRINGS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """The rules by which records are taken in."""
+    """The rules by which input records are decoded and counted."""
 
     numbers: Numbers
     counted_type: str = "submit"
     value_bytes_max: int = VALUE_BYTES_MAX
     ahead_max_ms: int = AHEAD_MAX_MS
-    partitions: int = 0  # of the input; 0: it has none, as a file, and no key is misplaced
-    listed: bool = False  # lists of hot platforms are taken in
+    partitions: int = 0  # number of input partitions; 0 for a file, where no key is misplaced
+    listed: bool = False  # True if lists of hot platforms are accepted
     layouts: Layouts = field(default_factory=lambda: Layouts(_KEYS), compare=False)
 
     @property
     def kinds(self) -> dict[str | None, int]:
-        """The event types that reach the core, and their `EventKind`; an absent one is "submit"."""
+        """Event types that reach the core, with their `EventKind`. No type means "submit"."""
         kinds: dict[str | None, int] = {"recycled": int(EventKind.RECYCLED)}
         if self.listed:
             kinds[LISTED_TYPE] = int(EventKind.LISTED)
@@ -169,59 +171,60 @@ class Intake:
         return kinds
 
     def is_message(self, event: Event) -> bool:
-        """Tell if this event is a message that counts, for who reads events one by one."""
+        """Return whether this single event is a message that counts."""
         kinds = self.kinds
         return bool(_counted([event], kinds)) and kinds[event.event_type] == EventKind.MESSAGE
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A record that was refused, as it came; or a whole batch of them, without what is in it."""
+    """A refused record with its original bytes, or a refused Kafka batch without its contents."""
 
     offset: int
     reason: RejectReason
     key: bytes | None
     value: bytes | None
-    timestamp_ms: int  # the record's; -1 if it has none
-    behind: int = 0  # offsets of a batch behind the first one
+    timestamp_ms: int  # time of the record; -1 if it has none
+    behind: int = 0  # in a batch: last offset minus first offset
 
     @classmethod
     def of_batch(cls, first: int, last: int, time_ms: int) -> Reject:
-        """All offsets from the first to the last, which is among them."""
+        """Return the reject of a whole batch with the offsets `first` to `last`, both included."""
         return cls(first, RejectReason.BATCH_UNREADABLE, None, None, time_ms, last - first)
 
     @property
     def last_offset(self) -> int:
-        """Of a batch; a record's own."""
+        """Last refused offset. For a single record, its own offset."""
         return self.offset + self.behind
 
     @property
     def records(self) -> int:
-        """The number of refused records."""
+        """Number of refused records."""
         return self.behind + 1
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """One poll of one partition. The outcomes of all its records add up to its length."""
+    """The decoded records of one poll. The outcomes add up to the number of records."""
 
     batch: Batch
     rejects: list[Reject]
     outcomes: dict[Outcome, int]
     noncanonical_keys: int  # counted events whose key is not their recipient's canonical form
-    misplaced_keys: int = 0  # counted events in another partition than their key belongs to
+    misplaced_keys: int = 0  # counted events that are not in the partition of their key
     ahead: Counter[str] = field(default_factory=Counter)
-    """Messages whose time was ahead of their record's, by gateway: judged by the record's time."""
+    """Messages per gateway whose event time was ahead of the record's time. The record's time is
+    used for these messages."""
 
     def refuse(self, reject: Reject) -> None:
-        """Add a batch that was refused before it could be decoded."""
+        """Add a reject that was found before decoding, for example a whole Kafka batch."""
         self.rejects.append(reject)
         refused = self.outcomes.get(Outcome.REJECTED, 0)
         self.outcomes[Outcome.REJECTED] = refused + reject.records
 
 
 class Records(NamedTuple):
-    """Consecutive records of one partition: columns of length n >= 0, up to `next_offset`."""
+    """Consecutive records of one partition up to `next_offset`, as columns of length n >= 0."""
 
     partition: int
     next_offset: int
@@ -243,10 +246,10 @@ def decode(
 ) -> Decoded:
     """Decode n >= 0 records of one partition, in the order of its log, up to `next_offset`.
 
-    All sequences have length n. `timestamps_ms` are the records' own times, against which event
-    times are judged; below 0 means that a record has none, which is refused: nothing bounds its
-    event's time. None means that the values' `ingest_time_ms` stand for them, where there are any
-    (files have no record times).
+    All sequences have length n. `timestamps_ms` are the times of the Kafka records. Event times are
+    checked against them. A time below 0 means that the record has no time. Such a record is
+    refused, because nothing would limit its event time. If `timestamps_ms` is None, the field
+    `ingest_time_ms` of each value is used instead, if present (files have no record times).
     """
     offset = np.asarray(offsets, np.int64)
     stamp = None if timestamps_ms is None else np.asarray(timestamps_ms, np.int64)
@@ -264,10 +267,11 @@ def decode(
 def decode_together(
     intake: Intake, topic: str, blocks: Sequence[Records]
 ) -> tuple[Decoded, list[list[Reject]]]:
-    """Decode records of several partitions, at most `BLOCK` in all: each block as `decode` does.
+    """Decode records of several partitions together, at most `BLOCK` records in total.
 
-    Returns them as one, with a block of the batch for each, and which records of each were refused.
-    Either all blocks have times or none has.
+    The result for each block is the same as with `decode`. Returns all blocks as one `Decoded`,
+    whose batch has one `Block` per partition, and the rejects of each block. Either all blocks have
+    record times or none has.
     """
     kinds = intake.kinds
     edges = [0, *accumulate(len(block.values) for block in blocks)]
@@ -308,7 +312,7 @@ def decode_together(
     outcomes[Outcome.REJECTED] = len(reasons)
     outcomes[Outcome.RECYCLED] = int(np.count_nonzero(read.kind == EventKind.RECYCLED))
     row = read.row
-    if len(listed):  # their keys say nothing: they go to every partition
+    if len(listed):  # lists go to every partition, whatever their keys are
         events = read.kind != EventKind.LISTED
         outcomes[Outcome.LISTED] = len(row) - int(np.count_nonzero(events))
         row, recipient = row[events], recipient[events]
@@ -321,7 +325,11 @@ def decode_together(
 
 
 def _counted(events: Sequence[Event | None], kinds: Mapping[str | None, int]) -> list[int]:
-    """The places of those that count: the first part and attempt of what goes to a subscriber."""
+    """Return the indices of the events that count.
+
+    An event counts if it has a known type, is sent to a subscriber, and is the first segment and
+    the first attempt of its message.
+    """
     return [
         at
         for at, event in enumerate(events)
@@ -339,11 +347,13 @@ def _believed(
     ahead_max_ms: int,
     reasons: dict[int, RejectReason],
 ) -> tuple[_Read, NDArray[np.bool_], Counter[str]]:
-    """Tell which of m events have a time that can be; reasons against the others are added.
+    """Check the times of m events.
 
-    A message that is too far ahead of its record gets the record's time, so that a gateway whose
-    clock is ahead is protected all the same. Such messages are counted by gateway. `stamps` are the
-    times of all records, or None where the events' own `ingest_time_ms` count.
+    Returns the events with corrected times, a mask (m,) of the events with a plausible time, and
+    the number of corrected messages per gateway. For every other event a reason is added to
+    `reasons`. A message that is too far ahead of its record gets the record's time, so that
+    detection also works behind a gateway whose clock is fast. `stamps` are the times of all
+    records, or None if the events' own `ingest_time_ms` are used.
     """
     stamp = read.ingest_time_ms if stamps is None else stamps[read.row]
     untimed = stamp < 0
@@ -372,9 +382,10 @@ def _not_of_later(
     reasons: dict[int, RejectReason],
     fits: NDArray[np.bool_],
 ) -> None:
-    """Refuse lists of hot platforms that were made after their records, whatever events may be.
+    """Refuse lists of hot platforms whose time is more than `AHEAD_MAX_MS` after their record's.
 
-    One of tomorrow would keep all of today's out.
+    This limit does not depend on the setting for events. A list with tomorrow's date would block
+    all lists of today.
     """
     rows = read.row[listed]
     stamp = read.ingest_time_ms[listed] if stamps is None else stamps[rows]
@@ -392,7 +403,7 @@ def _batch(
     recipient: NDArray[np.uint64],
     tokens: Mapping[int, str],
 ) -> Batch:
-    """The events read as the core takes them; `edges` are those of the blocks among all records."""
+    """Build the core's batch. `edges` are the bounds of the blocks within all records."""
     several: tuple[Block, ...] = ()
     origins = Origins(values, read.row)
     if len(blocks) > 1:
@@ -424,16 +435,17 @@ def _batch(
 
 
 class _Origin(msgspec.Struct, gc=False):
-    """The fields that few events are asked for."""
+    """Event fields that are needed for few events and decoded on demand."""
 
     message_id: str
     account_id: str = ""
 
 
 class _OddOrigin(msgspec.Struct, gc=False):
-    """The same of an event whose account is no string. It may be anything: it decides nothing.
+    """The fields of `_Origin` in an event whose account is not a string.
 
-    So it is passed over here as it was when the event was read, and read by itself.
+    The account affects no decision, so an event with any account is accepted. `msgspec.Raw` skips
+    its value.
     """
 
     message_id: str
@@ -443,7 +455,7 @@ class _OddOrigin(msgspec.Struct, gc=False):
 _decode_origin: Final = msgspec.json.Decoder(_Origin).decode
 _decode_odd_origin: Final = msgspec.json.Decoder(_OddOrigin).decode
 ORIGIN_MAX: Final = 128
-"""Characters kept of an account's name."""
+"""Largest length of an account's name, in characters. Longer names are cut."""
 
 
 class _List(msgspec.Struct, gc=False):
@@ -455,7 +467,7 @@ class _List(msgspec.Struct, gc=False):
 
 
 class _Listed(msgspec.Struct, gc=False):
-    """The part that a list of hot platforms has beside the required fields of an event."""
+    """The fields that are read from the event of a list of hot platforms."""
 
     event_time_ms: _TimeMs
     hot: _List
@@ -465,7 +477,7 @@ _decode_listed: Final = msgspec.json.Decoder(_Listed).decode
 
 
 class _ListEvent(msgspec.Struct):
-    """The value of a record that holds such a list: an event that no reader of before counts."""
+    """An event that contains a list of hot platforms. Older program versions do not count it."""
 
     schema_version: int
     recipient: str
@@ -477,11 +489,11 @@ class _ListEvent(msgspec.Struct):
 
 
 LISTED_RECIPIENT: Final = "h0:0000000000000000"
-"""In a record of nobody: a token that stands for no number."""
+"""Recipient in an event that has no recipient: a token that belongs to no number."""
 
 
 def encode_listed(told: HotList) -> bytes:
-    """The value of a record that holds a list of hot platforms; it has no key."""
+    """Return the value of a record with a list of hot platforms. The record has no key."""
     return msgspec.json.encode(
         _ListEvent(
             SCHEMA_VERSION, LISTED_RECIPIENT, "otpguard", told.version_ms,
@@ -499,13 +511,13 @@ _decode_type: Final = msgspec.json.Decoder(_Type).decode
 
 
 def is_listed(value: bytes) -> bool:
-    """Tell if a value is a list of hot platforms, or would pass for one.
+    """Return whether a value has the event type of a list of hot platforms.
 
     >>> is_listed(b'{"event_type": "hot"}'), is_listed(b'{"event_type": "submit"}')
     (True, False)
     """
     if LISTED_TYPE.encode() not in value and b"\\" not in value:
-        return False  # nothing that stands for it: most are not looked at further
+        return False  # fast path for most values: no escape and no such type
     try:
         return bool(_decode_type(value).event_type == LISTED_TYPE)
     except (ValueError, RecursionError):
@@ -514,23 +526,23 @@ def is_listed(value: bytes) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Origins:
-    """The senders and lists of events of a batch, read when one is asked for."""
+    """Decodes accounts, message ids and lists of single events in a batch, on demand."""
 
     values: Sequence[bytes | None]
-    row: NDArray[np.int64]  # of each event, the place of its value
+    row: NDArray[np.int64]  # index of each event's value
 
     def of(self, i: int) -> tuple[str, str]:
-        """Return account and message id of the event at a position; what is no string is empty."""
+        """Return account and message id of event `i`. An account that is no string becomes ""."""
         value = self.values[int(self.row[i])]
         assert value is not None, "an event was decoded from it"
         try:
             read = _decode_origin(value)
-        except ValueError:  # no string, or none that is UTF-8: the event counts all the same
+        except ValueError:  # not a string, or not UTF-8: the event still counts
             return "", _decode_odd_origin(value).message_id
         return read.account_id[:ORIGIN_MAX], read.message_id
 
     def listed(self, i: int) -> HotList | None:
-        """Return the list of hot platforms in the event at a position; None if it has none."""
+        """Return the list of hot platforms in event `i`, or None if it has none."""
         try:
             read = _decode_listed(self.values[int(self.row[i])] or b"")
         except (ValueError, RecursionError):
@@ -542,10 +554,10 @@ class Origins:
 def refuse(
     decoded: Decoded, reason: RejectReason, refused: Sequence[int], records: Records
 ) -> Decoded:
-    """The same, with the events at these offsets (ascending) among the refused ones.
+    """Return a copy of `decoded` in which the events at the offsets `refused` are rejects.
 
-    They were counted; what the chain makes of them it has done. `records` are those of `decoded`,
-    or of one of its blocks.
+    The offsets are ascending, and their events were counted before. Only the figures and rejects
+    change, not the batch. `records` are the records of `decoded` or of one of its blocks.
     """
     if not refused:
         return decoded
@@ -558,7 +570,7 @@ def refuse(
 
 
 def refusals(reason: RejectReason, refused: Sequence[int], records: Records) -> list[Reject]:
-    """The records at these offsets (ascending), as refused."""
+    """Return rejects for the records at these offsets (ascending)."""
     times_ms = records.timestamps_ms
     return [
         Reject(
@@ -575,7 +587,10 @@ def refusals(reason: RejectReason, refused: Sequence[int], records: Records) -> 
 def _rejects(
     blocks: Sequence[Records], edges: Sequence[int], reasons: Mapping[int, RejectReason]
 ) -> list[list[Reject]]:
-    """The refused records of each block, in the order of its log; reasons by place."""
+    """Return the rejects of each block in log order. `reasons` maps a record's index to its reason.
+
+    `edges` are the bounds of the blocks within all records.
+    """
     refused: list[list[Reject]] = [[] for _ in blocks]
     for place, reason in sorted(reasons.items()):
         number = bisect_right(edges, place) - 1
@@ -591,7 +606,7 @@ def _astray(
     row: NDArray[np.int64],
     keys: Sequence[bytes | None],
 ) -> int:
-    """Count the events at rows (m,) that lie in another partition than their key's."""
+    """Count the events at rows (m,) that are not in the partition of their key."""
     if not partitions or not len(row):
         return 0
     found = np.repeat([block.partition for block in blocks], np.diff(edges))
@@ -599,16 +614,16 @@ def _astray(
 
 
 class _Read(NamedTuple):
-    """The columns of m events that are counted."""
+    """Columns of m events."""
 
-    row: NDArray[np.int64]  # (m,) their places among the values, ascending
+    row: NDArray[np.int64]  # (m,) indices of the events' values, ascending
     kind: NDArray[np.uint8]
     event_time_ms: NDArray[np.int64]
-    ingest_time_ms: NDArray[np.int64]  # -1 where there is none
-    strings: Mapping[str, Strings]  # of `_STRINGS`
+    ingest_time_ms: NDArray[np.int64]  # -1 if absent
+    strings: Mapping[str, Strings]  # one column for each name in `_STRINGS`
 
     def only(self, chosen: NDArray[np.bool_]) -> _Read:
-        """Return the chosen ones of them."""
+        """Return the events where the mask `chosen` (m,) is true."""
         strings = {name: column.take(chosen) for name, column in self.strings.items()}
         return _Read(
             self.row[chosen],
@@ -620,7 +635,10 @@ class _Read(NamedTuple):
 
 
 def _of_layout(fitted: Fitted) -> _Read:
-    """Events of one layout: all are messages, for a layout is learnt from one that is."""
+    """Return the columns of events with one layout.
+
+    All are messages, because layouts are learned only from messages and fix the event type.
+    """
     n = len(fitted.rows)
     nowhere = np.zeros(n, np.int64)
     strings: dict[str, Strings] = dict.fromkeys(_STRINGS, StringBuffer(b"", nowhere, nowhere))
@@ -640,7 +658,7 @@ def _of_layout(fitted: Fitted) -> _Read:
 
 
 class _Fields:
-    """The fields of events that were decoded one by one, a list for each."""
+    """Collects the fields of events that were decoded one by one, one list per field."""
 
     def __init__(self) -> None:
         self.row: list[int] = []
@@ -652,7 +670,7 @@ class _Fields:
     def take(
         self, places: Sequence[int], events: Sequence[Event], kinds: Mapping[str | None, int]
     ) -> None:
-        """Add events behind those that are there."""
+        """Append events. `places` are the indices of their values."""
         self.row += places
         self.kind += [kinds[event.event_type] for event in events]
         self.event_time_ms += [event.event_time_ms for event in events]
@@ -668,7 +686,7 @@ class _Fields:
         strings["gateway_id"] += [event.gateway_id or "" for event in events]
 
     def read(self) -> _Read:
-        """All of them as columns."""
+        """Return the collected events as columns."""
         return _Read(
             np.array(self.row, np.int64),
             np.array(self.kind, np.uint8),
@@ -679,7 +697,7 @@ class _Fields:
 
 
 def _one(reads: Sequence[_Read]) -> _Read:
-    """All of them, in the order of the values."""
+    """Merge columns of events, in the order of their values."""
     some = [read for read in reads if len(read.row)]
     if len(some) < 2:
         return some[0] if some else reads[0]
@@ -695,7 +713,10 @@ def _one(reads: Sequence[_Read]) -> _Read:
 
 
 def _at(items: Sequence[Any], kept: Sequence[int]) -> Sequence[Any]:
-    """Return the items at some indices: all of them as they are, which is the common case."""
+    """Return the items at the indices `kept`.
+
+    In the common case these are all items, and `items` is returned without a copy.
+    """
     if len(kept) == len(items):
         return items
     if isinstance(kept, range):
@@ -706,7 +727,7 @@ def _at(items: Sequence[Any], kept: Sequence[int]) -> Sequence[Any]:
 def _tame(
     values: Sequence[bytes | None], bytes_max: int
 ) -> tuple[Sequence[bytes], NDArray[np.int64]]:
-    """The values, with nothing in place of one that is null or too large, and their lengths."""
+    """Replace null and too large values by empty bytes. Returns the values and their lengths."""
     if isinstance(values, BytesColumn):
         lengths = values.stop - values.start
         if lengths.min(initial=0) < 0 or lengths.max(initial=0) > bytes_max:
@@ -723,10 +744,10 @@ def _tame(
 
 
 def _parse(values: Sequence[bytes]) -> tuple[list[Event | None], dict[int, Exception]]:
-    """Return an event for each value, or None and what the decoder said.
+    """Decode values. Returns an event or None for each value, and the errors by index.
 
-    An exception of the decoder leaves what it has done in the list, and the iterator behind the
-    value that it failed at.
+    If the decoder raises an exception, the list keeps the events decoded so far. The iterator is
+    then after the value that failed, so decoding continues with the next value.
     """
     events: list[Event | None] = []
     errors: dict[int, Exception] = {}
@@ -741,7 +762,10 @@ def _parse(values: Sequence[bytes]) -> tuple[list[Event | None], dict[int, Excep
 
 
 def _reason(value: bytes | None, bytes_max: int, error: Exception) -> RejectReason:
-    """The reason for refusing a value, most general first. Not the hot path."""
+    """Find the reason to refuse a value. Checks the most general reasons first.
+
+    `error` is the decoder's error for this value.
+    """
     if value is None:
         return RejectReason.NULL_VALUE
     if len(value) > bytes_max:
@@ -769,7 +793,7 @@ def _outcome(
     segment: int | None,
     attempt: int | None,
 ) -> Outcome:
-    """Decide whether a good event counts; else return the first reason not to."""
+    """Return `COUNTED` for a valid event that counts, else the first reason why it does not."""
     if direction == "mo":
         return Outcome.MOBILE_ORIGINATED
     if event_type not in kinds:
@@ -782,7 +806,10 @@ def _outcome(
 def _of_each(
     batches: Sequence[Batch], asked: Callable[[Batch], Callable[[int], T] | None], nothing: T
 ) -> Callable[[int], T]:
-    """Ask some batches, one behind the other, about the event at a position."""
+    """Return a function that answers for an event index of several concatenated batches.
+
+    `asked` gets the function of a single batch. The answer is `nothing` if a batch has none.
+    """
     edges = [0, *accumulate(map(len, batches))]
 
     def answer(i: int) -> T:
@@ -794,7 +821,7 @@ def _of_each(
 
 
 def _joined(blocks: Sequence[Decoded]) -> Decoded:
-    """The blocks of one poll as one."""
+    """Merge the decoded blocks of one poll of one partition."""
     batches = [block.batch for block in blocks]
     arrays = ("offset", "event_time_ms", "recipient", "kind")
     names = ("sender", "text", "signature", "category", "platform", "template", "gateway")

@@ -1,7 +1,8 @@
-"""`otpguard.incident.v1`: the memory of a flood for months, for its victim and the police.
+"""Encode and decode `otpguard.incident.v1`: the messages of a flood, kept for months.
 
-A record's bytes are a function of what it says, as in `streams.wire.outputs`. What is empty is left
-out: most messages of a flood have everything, and those that pass nearly nothing.
+The victim and the police can later ask for this evidence. A record's bytes depend on its content
+alone, as in `streams.wire.outputs`. Empty fields are left out: refused messages have most fields,
+messages that pass have few.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class _Cause(msgspec.Struct):
     offset: Integer
 
 
-class _Message(msgspec.Struct, omit_defaults=True, gc=False):  # made by the million
+class _Message(msgspec.Struct, omit_defaults=True, gc=False):  # created in millions
     offset: Integer
     at_ms: TimeMs
     would: Fate
@@ -118,7 +119,7 @@ _incident: Final = reader(_Incident)
 
 
 def encode_incident(record: IncidentRecord) -> bytes:
-    """The value of a record on the incident topic; its key is the recipient."""
+    """Return the value of a record on the incident topic. Its key is the recipient."""
     names = TRUST_NAMES
     return _encode(
         _Incident(
@@ -146,7 +147,7 @@ def encode_incident(record: IncidentRecord) -> bytes:
 
 
 def decode_incident(value: bytes) -> IncidentRecord:
-    """Raise VersionError, or UnreadableError if it is no incident's record at all."""
+    """Decode an incident record. Raises VersionError for a newer schema, else UnreadableError."""
     read = _incident(value)
     return IncidentRecord(
         episode_id=read.episode_id,
@@ -180,9 +181,10 @@ def decode_incident(value: bytes) -> IncidentRecord:
 
 
 def incident_headers(record: IncidentRecord) -> Headers:
-    """As `action_headers`; an episode has many records, each with the number of its first message.
+    """Return CloudEvents 1.0 headers in Kafka's binary mode.
 
-    A cause may end one record and begin another: its offset alone names neither.
+    An episode has many records. The id contains the number of the record's first message, because
+    one input event can end a record and begin the next: its offset is not unique.
     """
     identity = f"{record.episode_id}/{record.revision}/{record.first}"
     return cloud_event("otpguard.incident.v1", identity, record.cause, record.at_ms)

@@ -1,12 +1,15 @@
-"""Values that one program wrote: all of a batch read at once, by arithmetic on their bytes.
+"""Parse JSON values of equal layout together, with array operations on the bytes of a whole batch.
 
-A gateway writes each value with the same keys in the same order. So two of its values differ in
-what stands between certain quotes, and in digits at certain places: a *layout*, learnt from one
-value that the decoder has read. Then a batch is searched for quotes once, all bytes that a layout
-says must be there are compared, and what it leaves open is where the strings are. Nothing is taken
-on trust: a value is read so only if every byte of it is accounted for, and all others are left to
-the decoder, which would have read the same (`tests/streams/wire/test_layout.py`). The idea is
-Mison's: Li et al., "Mison: A Fast JSON Parser for Data Analytics", VLDB 2017.
+A gateway writes every value with the same keys in the same order. Two of its values differ only
+between certain quotes and in digits at certain places. A *layout* describes the bytes that do not
+differ. It is learned from one value that the JSON decoder has parsed.
+
+To parse a batch, all quotes are located once. Then all bytes that the layout fixes are compared.
+The remaining bytes are the strings and the times. A value is parsed in this way only if every byte
+matches. The JSON decoder parses all other values. Both ways give the same result
+(`tests/streams/wire/test_layout.py`).
+
+The idea comes from Li et al., "Mison: A Fast JSON Parser for Data Analytics", VLDB 2017.
 """
 
 from __future__ import annotations
@@ -24,25 +27,27 @@ from detectors.model.strings import SPARE, StringBuffer, items
 from streams.transport.record_batch import BytesColumn
 
 LAYOUTS_MAX: Final = 8
-"""Layouts of a feed: with and without a signature, in one part or more, of several makes of
-gateway. Chosen; a value that fits none is decoded by itself."""
+"""Largest number of layouts that are remembered. Chosen: a feed has values with and without a
+signature, with one segment or several, from gateways of several vendors. A value without a layout
+is decoded alone."""
 
 ROWS_MIN: Final = 512
-"""Fewer values are decoded one by one: some 150 calls of numpy cost what they save of so many; they
-save 6 to 24 % of 640 to 1,000, and nothing of 400."""
+"""Smallest batch for which layouts are used, in values. The method needs about 150 numpy calls.
+Measured: it saves 6 to 24 % of the time for 640 to 1,000 values, and nothing for 400."""
 
 LEARN_ROWS: Final = 32
-"""The fewest values without a layout in a batch that are worth one."""
+"""Smallest number of values without a layout in a batch for which a new layout is learned."""
 
 PAYS: Final = 0.4
-"""Share of a batch that must have a layout for the search to pay. A producer that escapes whatever
-is not ASCII has nearly none, and would pay a third more."""
+"""Share of a batch that must match a layout. Below this share the search costs more than it saves.
+If a producer escapes all non-ASCII characters, almost no value matches, and the search would cost a
+third more time."""
 
 SKIPPED: Final = 15
-"""After a batch where it did not pay, so many are not looked at."""
+"""Number of batches for which layouts are not used after a batch with too few matches."""
 
 TIME_DIGITS: Final = 13
-"""Of a time in ms from 2001 to 2286, which is what is accepted."""
+"""Number of digits of a time in ms from 2001 to 2286. Other times are not accepted."""
 
 _QUOTE, _BLANK = ord('"'), ord(" ")
 _NESTED: Final = re.compile(rb"[\[\]]|.[{]|[}].", re.DOTALL)
@@ -51,7 +56,11 @@ _NOTHING: Final = re.compile(rb"\s*:\s*null\s*[,}].*", re.DOTALL)
 
 
 class _Run(NamedTuple):
-    """Bytes that every value has, `skip` behind its quote of this number, or its start (-1)."""
+    """Bytes that every value of a layout has at the same place.
+
+    They begin `skip` bytes after the quote with number `quote`, or after the start of the value if
+    `quote` is -1.
+    """
 
     quote: int
     skip: int
@@ -60,20 +69,20 @@ class _Run(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys whose values differ from event to event, and what the decoder asks of them.
+    """The keys whose values differ between events, and the limits of these values.
 
-    Whatever else is no string must be the same in all values of a layout.
+    All other values that are not strings must be equal in all events of a layout.
     """
 
     times: frozenset[str]
-    limits: Mapping[str, int]  # of strings: characters at most, which no more bytes can exceed
-    fixed: frozenset[str]  # strings that decide whether an event counts: part of the layout
+    limits: Mapping[str, int]  # largest length of a string, compared with its length in bytes
+    fixed: frozenset[str]  # strings that decide whether an event counts; part of the layout
 
 
 class Page:
-    """n values, one behind the other, and where their quotes are.
+    """The bytes of n values in one buffer, and the places of their quotes.
 
-    If anything is between two of them, it is blanks.
+    Between two values there may be spaces only.
     """
 
     __slots__ = ("buffer", "first", "number", "octets", "quotes", "start", "stop", "todo")
@@ -86,14 +95,14 @@ class Page:
             self.start = self.stop - lengths
             self.buffer = b"".join((*values, bytes(SPARE)))
         self.octets = np.frombuffer(self.buffer, np.uint8)
-        self.todo = self._plain(values)  # (m,) those that no layout has fitted
+        self.todo = self._plain(values)  # (m,) indices of values that matched no layout yet
         marks = self.octets == _QUOTE if len(self.todo) else self.octets[:0]
         self.quotes = indices(marks)
-        self.first = self.quotes.searchsorted(self.start)  # (n,) the number of a value's first,
-        self.number = np.diff(self.first, append=len(self.quotes))  # and how many it has
+        self.first = self.quotes.searchsorted(self.start)  # (n,) number of each value's first quote
+        self.number = np.diff(self.first, append=len(self.quotes))  # (n,) quotes per value
 
     def _plain(self, values: Sequence[bytes]) -> NDArray[np.int64]:
-        """Places of the values that are UTF-8 without escapes and control characters."""
+        """Return the indices of values in UTF-8 without escapes and control characters."""
         plain = np.ones(len(values), np.bool_)
         if b"\\" in self.buffer:
             plain[[b"\\" in value for value in values]] = False
@@ -120,31 +129,34 @@ def _is_utf8(value: bytes) -> bool:
 class Fitted:
     """The fields of m values of one layout."""
 
-    rows: NDArray[np.int64]  # (m,) their numbers on the page, ascending
+    rows: NDArray[np.int64]  # (m,) indices of the values in the batch, ascending
     times: Mapping[str, NDArray[np.int64]]
     strings: Mapping[str, StringBuffer]
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The bytes that all values of one program have in common."""
+    """The bytes that all values of one producer have in common, and the places of the others."""
 
-    quotes: int
-    bytes_min: int  # of a value whose strings are empty
+    quotes: int  # number of quotes in a value
+    bytes_min: int  # length of a value whose strings are empty
     runs: tuple[_Run, ...]
-    times: Mapping[str, tuple[int, int]]  # key -> quote and skip of its first digit
-    strings: Mapping[str, int]  # key -> the quote that opens its string
+    times: Mapping[str, tuple[int, int]]  # key -> quote number and skip of its first digit
+    strings: Mapping[str, int]  # key -> number of the quote that opens its string
 
     @classmethod
     def of(cls, keys: Keys, value: bytes) -> Layout | None:
-        """The layout of an event that the decoder has read; None if it cannot be read this way."""
-        pieces = value.split(b'"')  # every second one lies between quotes
+        """Return the layout of an event that the decoder has parsed.
+
+        Returns None if layouts cannot describe the value, for example if it has escapes or nesting.
+        """
+        pieces = value.split(b'"')  # every second piece is between quotes
         if b"\\" in value or not _is_utf8(value) or _NESTED.search(b"".join(pieces[::2])):
             return None
         runs: list[_Run] = []
         times: dict[str, tuple[int, int]] = {}
         strings: dict[str, int] = {}
-        quote, skip, octets = -1, 0, pieces[0]  # the run in hand
+        quote, skip, octets = -1, 0, pieces[0]  # the run that is being built
         named: set[str] = set()
         key = ""
         for opening in range(0, len(pieces) - 1, 2):
@@ -152,7 +164,7 @@ class Layout:
             if behind.lstrip()[:1] == b":":
                 key = inside.decode()
                 if key in named:
-                    return None  # the last of its name would count
+                    return None  # a duplicate key: the decoder uses the last value
                 named.add(key)
                 octets += b'"%s"' % inside
                 if key in keys.times and not _NOTHING.fullmatch(behind):
@@ -176,7 +188,7 @@ class Layout:
         return cls(len(pieces) - 1, bytes_min, tuple(runs), times, strings)
 
     def take(self, keys: Keys, page: Page) -> Fitted:
-        """Read the values that are still to do and have this layout; they are not to do then."""
+        """Parse the values in `page.todo` that have this layout, and remove them from the list."""
         todo = page.todo
         long = page.stop[todo] - page.start[todo] >= self.bytes_min
         asked = indices(long & (page.number[todo] == self.quotes))
@@ -193,9 +205,9 @@ class Layout:
             there = items(page.buffer, len(octets))
             place = np.minimum(at(quote, skip), len(there) - 1)
             found = there[place]
-            if found.tobytes() != octets * len(rows):  # costs a tenth of looking at each
+            if found.tobytes() != octets * len(rows):  # ten times faster than comparing each
                 fits &= found == np.void(octets)
-        fits &= place + len(octets) == page.stop[rows]  # nothing comes behind the last
+        fits &= place + len(octets) == page.stop[rows]  # no bytes after the last run
         times, strings = {}, {}
         for key, (quote, skip) in self.times.items():
             times[key], valid = _times(page.buffer, at(quote, skip))
@@ -215,7 +227,7 @@ class Layout:
 
 
 def _times(buffer: bytes, place: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """The numbers of `TIME_DIGITS` digits at these places (m,), and where there are such."""
+    """Return the times (m,) of `TIME_DIGITS` digits at m places, and a mask of valid times."""
     start = np.minimum(place, len(buffer) - TIME_DIGITS)
     octets = items(buffer, TIME_DIGITS)[start].view(np.uint8).reshape(-1, TIME_DIGITS)
     digits = np.ascontiguousarray(octets.T) - np.uint8(ord("0"))
@@ -227,18 +239,21 @@ def _times(buffer: bytes, place: NDArray[np.int64]) -> tuple[NDArray[np.int64], 
 
 
 class Layouts:
-    """The layouts that a feed's values have been found to have, those of most use first."""
+    """The layouts that were learned from a feed. The layout with the most matches comes first."""
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
         self._held: list[Layout] = []
         self._to_skip = 0  # batches
-        self._looking = False  # whether the last batch was looked at
+        self._looking = False  # True if layouts were used for the last batch
 
     def read(
         self, values: Sequence[bytes], lengths: NDArray[np.int64]
     ) -> tuple[list[Fitted], Sequence[int]]:
-        """Read the values (n,) that have a layout; return fields, and the others' numbers."""
+        """Parse those of n values that have a known layout.
+
+        Returns their fields, one entry per layout, and the indices of the remaining values.
+        """
         self._looking = len(values) >= ROWS_MIN and not self._to_skip
         self._to_skip = max(0, self._to_skip - 1)
         if not self._looking or not self._held:
@@ -256,9 +271,9 @@ class Layouts:
         return [fitted for fitted, _ in taken], left
 
     def learn(self, values: Sequence[bytes], rows: Sequence[int]) -> None:
-        """Hold the layout of the first of these rows too, in place of the one last of use.
+        """Learn the layout of the first of these rows. It replaces the least used layout.
 
-        The rows are messages of the last batch that were decoded one by one.
+        `rows` are indices of messages in the last batch that the JSON decoder parsed one by one.
         """
         if not self._looking or len(rows) < LEARN_ROWS:
             return

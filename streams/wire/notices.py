@@ -1,4 +1,4 @@
-"""`otpguard.notice.v1`: whom was told what, or why not."""
+"""Encode and decode `otpguard.notice.v1`: who was notified of what, or why no notice was sent."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ _Word = Annotated[str, Meta(max_length=256)]
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """One state of one notice. `sending` is written before it leaves, so that none leaves twice."""
+    """One state of one notice.
 
-    notice_id: _Word  # of an episode `episode_id:kind`: whoever sends it knows what was sent
-    episode_id: _Word  # "" of what is about no single one, as a day's digest for a platform
+    The state `sending` is written before the notice is sent, so that no notice is sent twice.
+    """
+
+    notice_id: _Word  # `episode_id:kind` for a notice about an episode
+    episode_id: _Word  # empty if the notice is not about one episode, as in a daily digest
     kind: NoticeKind
-    to: _Word  # the recipient in canonical form, the platform's key, the bank's client
+    to: _Word  # the recipient in canonical form, the platform's key, or the bank's client
     channel: _Word  # smpp, webhook, email, kafka
-    template: _Word  # its name and language: never the text
+    template: _Word  # name and language of the template, never the text
     state: NoticeState
     why: _Word
     at_ms: TimeMs
@@ -37,10 +40,10 @@ _notice: Final = reader(Notice)
 
 
 def encode_notice(notice: Notice) -> bytes:
-    """The record's value; its key is the notice's id."""
+    """Return the value of the record. The record's key is the notice's id."""
     return _encode(notice)
 
 
 def decode_notice(value: bytes) -> Notice:
-    """Raise VersionError, or UnreadableError if it is no notice."""
+    """Decode a notice. Raises VersionError for a newer schema, UnreadableError for other errors."""
     return _notice(value)

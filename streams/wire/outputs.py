@@ -1,7 +1,8 @@
-"""The records that a worker publishes: leases, explanations, dead letters.
+"""Encode and decode the records that a worker publishes: leases, episodes and dead letters.
 
-A record's bytes are a function of what it says: fields in the order written here, numbers in their
-shortest form. So a replay repeats a record byte for byte.
+An episode record explains a decision. A record's bytes depend on its content alone: fields have the
+order of the classes below, and numbers have their shortest form. A replay therefore repeats each
+record byte for byte.
 """
 
 from __future__ import annotations
@@ -41,18 +42,21 @@ from streams.wire.events import RejectReason as Refusal
 from streams.wire.version import SCHEMA_VERSION, Integer, TimeMs, UnreadableError, Word32, reader
 
 DEAD_LETTER_BYTES_MAX: Final = 100_000
-"""Of a refused value, so much is kept: enough to see what it is, and under every broker's limit."""
+"""Largest size of a dead letter's value, in bytes; longer values are cut. 100 kB shows what the
+value is, and is under the record limit of every broker."""
 
 PLATFORM_CHARS_MAX: Final = 1024
-"""Of a platform's key. A name in an event has 64 characters at most, a host in a text 575. Keys of
-64 platforms, in six bytes a character, are under every broker's limit as one record."""
+"""Largest length of a platform's key, in characters. A name in an event has at most 64 characters,
+a host in a text at most 575. One record with 64 such keys, at six bytes per character, is under the
+record limit of every broker."""
 
 ID_CHARS_MAX: Final = 512
-"""Of an episode's id, which a campaign has too. A topic's name has 249 characters at most, and the
-three numbers beside it 20 digits each."""
+"""Largest length of the id of an episode or a campaign, in characters. The id consists of the
+topic's name (at most 249 characters) and three numbers of up to 20 digits each."""
 
 MESSAGES_MAX: Final = 2**40
-"""Of one flood: a thousand a second for 34 years. The sum of 50,000 floods fits in 63 bits."""
+"""Largest number of messages of one flood: a thousand per second for 34 years. The sum over 50,000
+floods still fits into 63 bits."""
 
 PlatformKey = Annotated[str, Meta(max_length=PLATFORM_CHARS_MAX)]
 EpisodeId = Annotated[str, Meta(max_length=ID_CHARS_MAX)]
@@ -100,19 +104,19 @@ class _Evidence(msgspec.Struct):
 
 
 class DetectorField(msgspec.Struct):
-    """The version and the settings that a record comes from."""
+    """Program version and hash of the settings that produced a record."""
 
     version: str
     config: str
 
 
 class _Window(msgspec.Struct, omit_defaults=True):
-    """A refused platform whose next code passes within this time, once."""
+    """A retry window: the next code of a refused platform passes once within this time."""
 
     id: Word32
     from_ms: TimeMs
     until_ms: TimeMs
-    hot: bool = False  # left out where it is not
+    hot: bool = False  # left out if false
 
 
 class _Throttle(msgspec.Struct, kw_only=True):
@@ -129,7 +133,7 @@ class _Throttle(msgspec.Struct, kw_only=True):
     scope: _Scope
     issued_at_ms: TimeMs
     expires_at_ms: TimeMs
-    opened_ms: TimeMs | None = None  # a record of before has none
+    opened_ms: TimeMs | None = None  # absent in records of older versions
     level: LevelName
     reason: Reason
     evidence: _Evidence
@@ -137,7 +141,7 @@ class _Throttle(msgspec.Struct, kw_only=True):
     detector: DetectorField
     again: Annotated[tuple[_Window, ...], Meta(max_length=AGAIN_HELD)] | msgspec.UnsetType = (
         msgspec.UNSET
-    )  # left out where there are none
+    )  # left out if there are none
 
 
 class _Step(msgspec.Struct):
@@ -155,25 +159,28 @@ class _Sighting(msgspec.Struct, omit_defaults=True):
     at_ms: TimeMs
     novel: bool
     trust: TrustName
-    hot: bool = False  # left out where it is not
+    hot: bool = False  # left out if false
 
 
 class RungField(msgspec.Struct):
-    """One rule's score beside its bars, as records have it."""
+    """One rule's score and its two thresholds."""
 
     rule: str
     score: float
     watch: float
-    throttle: float | None  # None where no score is enough: JSON has no infinity
+    throttle: float | None  # None means infinity, which JSON cannot represent
 
 
 RENEWAL_VERSION: Final = 2
-"""Of a renewal, which says what changed. All other records are as they were in version 1, and bear
-that, so that a reader of then misses renewals and nothing else."""
+"""Schema version of an episode's renewal, which contains only what changed. All other episode
+records keep version 1, so that an older reader misses only the renewals."""
 
 
 class _Episode(msgspec.Struct, kw_only=True):
-    """`otpguard.episode.v1`. What may be unset is there in all but renewals."""
+    """`otpguard.episode.v1`. Only renewals leave out the fields that can be unset.
+
+    The exception is `since_ms`, which only renewals have.
+    """
 
     schema_version: int = SCHEMA_VERSION
     episode_id: EpisodeId
@@ -187,7 +194,7 @@ class _Episode(msgspec.Struct, kw_only=True):
     at_ms: TimeMs
     reason: Reason
     evidence: _Evidence
-    since_ms: TimeMs | msgspec.UnsetType = msgspec.UNSET  # of a renewal alone
+    since_ms: TimeMs | msgspec.UnsetType = msgspec.UNSET  # only in a renewal
     path: tuple[_Step, ...] | msgspec.UnsetType = msgspec.UNSET
     sightings: tuple[_Sighting, ...]
     rungs: tuple[RungField, ...] | msgspec.UnsetType = msgspec.UNSET
@@ -205,7 +212,7 @@ _episode: Final = reader(_Episode, RENEWAL_VERSION)
 
 
 def encode_action(action: Action) -> bytes:
-    """The value of a record on the throttle topic; its key is the recipient."""
+    """Return the value of a record on the throttle topic. Its key is the recipient."""
     return _encode(
         _Throttle(
             action_id=action.action_id,
@@ -230,9 +237,9 @@ def encode_action(action: Action) -> bytes:
 
 
 def decode_action(value: bytes) -> Action:
-    """Raise VersionError, or UnreadableError if it is no action at all.
+    """Decode an action. Raises VersionError for a newer schema, else UnreadableError.
 
-    A record without `opened_ms` counts as opened by its first message.
+    A record without `opened_ms` gets the time of the episode's first message.
     """
     read = _throttle(value)
     return Action(
@@ -260,7 +267,7 @@ def decode_action(value: bytes) -> Action:
 
 
 def encode_episode(record: EpisodeRecord) -> bytes:
-    """The value of a record on the episode topic; its key is the recipient."""
+    """Return the value of a record on the episode topic. Its key is the recipient."""
     value = _Episode(
         episode_id=record.episode_id,
         kind=record.kind,
@@ -306,7 +313,7 @@ def encode_episode(record: EpisodeRecord) -> bytes:
 
 
 def decode_episode(value: bytes) -> EpisodeRecord:
-    """Raise VersionError, or UnreadableError if it is no episode at all."""
+    """Decode an episode. Raises VersionError for a newer schema, else UnreadableError."""
     read = _episode(value)
     told = EpisodeRecord(
         episode_id=read.episode_id,
@@ -365,25 +372,30 @@ def decode_episode(value: bytes) -> EpisodeRecord:
 
 
 def action_headers(action: Action) -> Headers:
-    """CloudEvents 1.0 in Kafka's binary mode."""
+    """Return CloudEvents 1.0 headers in Kafka's binary mode."""
     identity = f"{action.action_id}/{action.revision}" if action.update else action.action_id
     return cloud_event("otpguard.throttle.v1", identity, action.cause, action.issued_at_ms)
 
 
 def episode_headers(record: EpisodeRecord) -> Headers:
-    """As `action_headers`; an episode has a record for each change of it."""
+    """Return CloudEvents 1.0 headers in Kafka's binary mode.
+
+    The id contains the revision, because an episode has one record for each change.
+    """
     identity = f"{record.episode_id}/{record.revision}"
     return cloud_event("otpguard.episode.v1", identity, record.cause, record.at_ms)
 
 
 def dead_letter(reject: Reject, topic: str, partition: int) -> tuple[bytes, bytes, Headers]:
-    """Key, value and headers of a refused record.
+    """Return key, value and headers of the dead letter for a refused record.
 
-    The value is the record's own, cut. Its own key is a header, for whoever replays it: this topic
-    is the one place that may hold a recipient or a text. A null value becomes an empty one, since
-    null would be a tombstone. The header `size`, the bytes of the value as it came, is there only
-    where something was cut: such a letter cannot be replayed. So is a batch's, whose value is not
-    kept; it says its `last_offset` too.
+    The value is the refused record's value, cut to `DEAD_LETTER_BYTES_MAX`. The refused record's
+    key becomes the header `key`, so that the record can be replayed. Only this topic may contain a
+    recipient or a text. A null value becomes an empty value, because null would be a tombstone.
+
+    The header `size` is the original length of the value in bytes. It exists only if the value or
+    the key was cut; such a dead letter cannot be replayed. A dead letter for a whole batch has no
+    value: its `size` is 0, and its header `last_offset` is the last offset of the batch.
     """
     headers = [
         ("reason", reject.reason.encode()),
@@ -405,12 +417,18 @@ def dead_letter(reject: Reject, topic: str, partition: int) -> tuple[bytes, byte
 
 
 def cloud_event(kind: str, identity: str, cause: Cause, at_ms: int) -> Headers:
-    """As `agent_event`, of a record that an event of a topic caused."""
+    """Return CloudEvents 1.0 headers of a record that an input event caused.
+
+    `cause` gives the source: the topic and partition of the input event. `at_ms` is the time.
+    """
     return agent_event(kind, identity, _source(cause.topic, cause.partition), at_ms)
 
 
 def agent_event(kind: str, identity: str, source: str, at_ms: int) -> Headers:
-    """Headers of CloudEvents 1.0 of a record of this kind and identity."""
+    """Return CloudEvents 1.0 headers in Kafka's binary mode for the given attributes.
+
+    `kind` is the event type, `identity` its id, `at_ms` its time in ms since 1970.
+    """
     return (
         ("ce_specversion", b"1.0"),
         ("ce_id", identity.encode()),
@@ -427,7 +445,7 @@ def _source(topic: str, partition: int) -> str:
 
 
 def _scope(scope: Scope) -> _Scope:
-    trust = _ALWAYS_PASS  # of all but a resend's: an enumeration's hash is Python's own
+    trust = _ALWAYS_PASS  # faster than hashing enum members; only resends differ
     if scope.trust is not ALWAYS_PASS:
         trust = tuple(TRUST_NAMES[each] for each in scope.trust)
     return _Scope(scope.category, trust, scope.pass_ids, scope.pass_prints)
@@ -455,5 +473,8 @@ def _bar(throttle: float) -> float | None:
 
 
 def floating(reason: Reason) -> Reason:
-    """Return it with floats where a rule counts in integers: 5 and 5.0 are different bytes."""
+    """Return the reason with score and threshold as floats.
+
+    Some rules count in integers. 5 and 5.0 would be different bytes in the record.
+    """
     return Reason(reason.rule, float(reason.score), float(reason.threshold), reason.text)

@@ -1,9 +1,11 @@
-"""The partition that a key belongs to: that of Java's clients, on which all producers must agree.
+"""Compute the partition of a record key in the same way as Kafka's Java client.
 
-A flood is noticed where all messages to its victim lie together. Producers whose clients hash keys
-in another way (librdkafka's default is a CRC-32) put the same recipient into another partition: two
-workers would judge one half of the flood each. The hash is Austin Appleby's MurmurHash2 of 32 bits,
-with Kafka's seed: https://kafka.apache.org/documentation/#producerconfigs_partitioner.class
+A flood is detected only if all messages to its victim are in one partition. Some clients hash keys
+in another way (the default of librdkafka is CRC-32). They write the same recipient to another
+partition, and then two workers see one half of the flood each. This module finds such records.
+
+The hash is Austin Appleby's 32-bit MurmurHash2 with Kafka's seed:
+https://kafka.apache.org/documentation/#producerconfigs_partitioner.class
 """
 
 from __future__ import annotations
@@ -19,11 +21,11 @@ from streams.wire.recipients import matrix
 _SEED: Final = 0x9747B28C
 _M: Final = np.uint32(0x5BD1E995)
 _POSITIVE: Final = np.uint32(0x7FFFFFFF)
-_WORD: Final = 4  # bytes that are mixed in at once
+_WORD: Final = 4  # bytes per step of the hash
 
 
 def partition_of(key: bytes, partitions: int) -> int:
-    """The partition (0 <= it < `partitions`) of one key.
+    """Return the partition of one key, from 0 to `partitions` - 1.
 
     >>> partition_of(b"8613900000001", 32)
     29
@@ -32,16 +34,17 @@ def partition_of(key: bytes, partitions: int) -> int:
 
 
 def partitions_of(keys: NDArray[np.uint8], partitions: int) -> NDArray[np.int64]:
-    """The partitions (n,) of keys that are all of one width: their bytes (n, width)."""
+    """Return the partitions (n,) of n keys of equal length, given as bytes (n, width)."""
     return (_murmur2(keys) & _POSITIVE).astype(np.int64) % partitions
 
 
 def misplaced(
     keys: Sequence[bytes | None], found: NDArray[np.int64], partitions: int
 ) -> NDArray[np.bool_]:
-    """True for those of n keys that do not belong to the partition (n,) where each was found.
+    """Return a mask (n,) that is true where a key does not belong to the partition it is in.
 
-    A record without a key belongs nowhere: it is not among them.
+    `found` (n,) holds the partition in which each record was found. A record without a key belongs
+    to no partition, and its mask is false.
     """
     if (rows := matrix(keys)) is not None:
         return partitions_of(rows, partitions) != found

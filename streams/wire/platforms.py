@@ -1,7 +1,9 @@
-"""`otpguard.platform.parts.v1`, a partition's partial sums; `otpguard.platform.v1`, the network's.
+"""Encode and decode figures of platforms: partial sums per partition, and sums of the network.
 
-Neither names anybody; a sweep is told by numbers without their last three digits. A part that is
-written again, by a replay or another owner, has the same bytes and the same offset.
+`otpguard.platform.parts.v1` holds the partial sums of one partition. `otpguard.platform.v1` holds
+one platform's sums over all partitions. Neither contains a full phone number: a sweep (codes to
+many consecutive numbers) is described by numbers without their last three digits. A part that a
+replay or another owner writes again has the same bytes and the same offset.
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ from streams.wire.outputs import Headers, PlatformKey, agent_event
 from streams.wire.version import SCHEMA_VERSION, TimeMs, Word32, reader
 
 PART_COUNT_MAX: Final = 2**32
-"""Of one partition in half an hour, two million a second: what a thousand partitions tell in a week
-adds up to a count that the network's record may have."""
+"""Largest count of one partition in half an hour, about two million per second. The sum over a
+thousand partitions and a week still fits into the network's record (at most 2**53)."""
 
 _Count = Annotated[int, Meta(ge=0, le=2**53)]
 _PartCount = Annotated[int, Meta(ge=0, le=PART_COUNT_MAX)]
@@ -34,7 +36,7 @@ class _Counts(msgspec.Struct, frozen=True, omit_defaults=True):
     platform: PlatformKey
     platform_id: Word32
     codes: _PartCount
-    recipients: _PartCount = 0  # left out where there are none, as the next two
+    recipients: _PartCount = 0  # left out if 0, as are the next two
     strangers: _PartCount = 0
     flood_codes: _PartCount = 0
 
@@ -56,7 +58,7 @@ class _Hot(msgspec.Struct, frozen=True, kw_only=True):
     base_total: _Count
     base: Annotated[tuple[_Met, ...], Meta(max_length=TOLD_MOST)] | msgspec.UnsetType = (
         msgspec.UNSET
-    )  # left out where it is as it was told before
+    )  # left out if unchanged since the last part
 
 
 class _Thousand(msgspec.Struct, frozen=True, array_like=True):
@@ -80,8 +82,8 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True):
     epoch: _Count
     start_ms: TimeMs
     platforms: Annotated[tuple[_Counts, ...], Meta(max_length=PART_PLATFORMS + 1)]
-    hot: _Hot | msgspec.UnsetType = msgspec.UNSET  # left out where there is nothing new
-    sweep: _Strangers | msgspec.UnsetType = msgspec.UNSET  # likewise
+    hot: _Hot | msgspec.UnsetType = msgspec.UNSET  # left out if there is nothing new
+    sweep: _Strangers | msgspec.UnsetType = msgspec.UNSET  # left out if there is nothing new
 
 
 class _Day(msgspec.Struct, frozen=True):
@@ -114,7 +116,7 @@ class _Platform(msgspec.Struct, frozen=True, kw_only=True):
     trend: Annotated[float, Meta(ge=0)] | None
     sweeps: Annotated[tuple[_Sweep, ...], Meta(max_length=len(SWEEP_RULES))] | msgspec.UnsetType = (
         msgspec.UNSET
-    )  # left out where there is none
+    )  # left out if there is none
 
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -123,9 +125,9 @@ _platform: Final = reader(_Platform)
 
 
 def encode_part(part: PlatformPart) -> bytes:
-    """The value of a record; its key is the input partition's number."""
-    # By `asdict` it took a third of a second of a worker's loop each half hour: 600 platforms in
-    # each of 32 partitions.
+    """Return the value of the record. The record's key is the number of the input partition."""
+    # `asdict` would block the event loop for a third of a second per half hour (600 platforms in
+    # each of 32 partitions).
     counts = tuple(
         _Counts(
             each.platform, each.platform_id, each.codes, each.recipients, each.strangers,
@@ -146,8 +148,8 @@ def encode_part(part: PlatformPart) -> bytes:
     )
 
 
-# Tuples of the core are written as they are: they give the same arrays as the types by which they
-# are read, of which a part would make some thousands first.
+# The core's tuples are encoded directly. They give the same JSON arrays as `_Votes`, `_Met` and
+# `_Thousand`, without creating thousands of such objects per part.
 
 
 def _hot(part: HotPart) -> _Hot:
@@ -186,7 +188,7 @@ def _hot_of(read: _Hot | msgspec.UnsetType) -> HotPart | None:
 
 
 def decode_part(value: bytes) -> PlatformPart:
-    """Raise VersionError, or UnreadableError if it is no part at all."""
+    """Decode partial sums. Raises VersionError for a newer schema, else UnreadableError."""
     read = _part(value)
     counts = tuple(
         PlatformCounts(
@@ -202,20 +204,20 @@ def decode_part(value: bytes) -> PlatformPart:
 
 
 def part_headers(part: PlatformPart, topic: str) -> Headers:
-    """CloudEvents 1.0 in Kafka's binary mode; `topic` is the input."""
+    """Return CloudEvents 1.0 headers in Kafka's binary mode. `topic` is the input topic."""
     identity = f"{part.epoch}:{topic}:{part.partition}:{part.offset}/platforms"
     source = f"/otpguard/{topic}/{part.partition}"
     return agent_event("otpguard.platform.parts.v1", identity, source, part.start_ms)
 
 
 def encode_platform(figures: PlatformFigures) -> bytes:
-    """The value of a record; its key is the platform's id."""
+    """Return the value of the record. The record's key is the platform's id."""
     sweeps = tuple(_Sweep(*each) for each in figures.sweeps) or msgspec.UNSET
     return _encode(_Platform(**asdict(figures) | {"sweeps": sweeps}))
 
 
 def decode_platform(value: bytes) -> PlatformFigures:
-    """Raise VersionError, or UnreadableError if it is none."""
+    """Decode a platform's figures. Raises VersionError for a newer schema, else UnreadableError."""
     read = _platform(value)
     days = tuple(
         PlatformDay(each.day_ms, each.codes, each.recipients, each.strangers, each.flood_codes)
@@ -233,7 +235,7 @@ def decode_platform(value: bytes) -> PlatformFigures:
 
 
 def platform_headers(figures: PlatformFigures) -> Headers:
-    """As `part_headers`."""
+    """Return CloudEvents 1.0 headers in Kafka's binary mode."""
     identity = f"{figures.platform_id}/{figures.newest_ms}/{figures.codes}"
     return agent_event(
         "otpguard.platform.v1", identity, "/otpguard/agent/platforms", figures.newest_ms

@@ -1,9 +1,11 @@
-"""Recipients as a gateway writes them -> the one integer that stands for each.
+"""Convert recipients, as gateways write them, to one integer per recipient.
 
-Four forms of a number are understood: `+8613…`, `8613…`, `008613…`, and the national form of a
-configured country. Keyed tokens `h<keyid>:<hex>` are understood too. A carrier's own mobile numbers
-are recognised by arithmetic over all of a batch that are written alike; only what is left is looked
-at one by one, and only what is left of that (foreign numbers, fixed lines, separators) reaches
+Four forms of a phone number are accepted: `+8613...`, `8613...`, `008613...`, and the national form
+of the configured country. Keyed tokens `h<keyid>:<hex>` are accepted too.
+
+The conversion has three steps, from fast to slow. Mobile numbers of the configured country are
+converted with array arithmetic, all numbers of one form together. The remaining recipients are
+converted one by one. Only foreign numbers, fixed lines and numbers with separators need the library
 `phonenumbers`.
 """
 
@@ -23,18 +25,19 @@ from detectors.model.strings import StringList, Strings, lines
 from streams.transport.record_batch import BytesColumn
 
 CACHE_ENTRIES: Final = 65_536
-"""Numbers that needed `phonenumbers` (30-60 us each), by last use. Chosen: 64 k foreign numbers and
-fixed lines are more than a carrier's busy hour of them, and take under 15 MB."""
+"""Size of the LRU cache for numbers that need `phonenumbers` (30-60 us each). Chosen: a carrier's
+busy hour has fewer than 64 k foreign numbers and fixed lines, and the cache uses under 15 MB."""
 
 TOKEN: Final = re.compile(r"(h[0-9A-Za-z_-]{1,16}:)([0-9A-Fa-f]{16})([0-9A-Fa-f]{0,112})")
-"""A token: key id, then at least 64 bits of a keyed hash in hex. HMAC-SHA256 has 64 digits."""
+"""A token: key id, then at least 64 bits of a keyed hash in hex. HMAC-SHA256 gives 64 digits."""
 
 WRITTEN_NUMBER: Final = re.compile(r"\+?[\d\s().\-]{5,32}")
-"""Texts that may be a number at all. Letters are refused here: `phonenumbers` would dial them."""
+"""Texts that can be a phone number. Letters are refused, because `phonenumbers` would convert them
+to digits as on a telephone keypad."""
 
 
 class Numbers:
-    """Knows the number forms of one country, and remembers a bounded number of hard cases.
+    """Converts recipients for one country. Caches a bounded number of slow conversions.
 
     >>> numbers = Numbers("CN")
     >>> [numbers.canonical(form) for form in ("+8613900000001", "008613900000001", "13900000001")]
@@ -44,7 +47,7 @@ class Numbers:
     """
 
     def __init__(self, country: str) -> None:
-        """Raise ValueError if `country` is no ISO 3166 code that has a numbering plan."""
+        """Raise ValueError if `country` is not an ISO 3166 code with a numbering plan."""
         metadata = phonenumbers.PhoneMetadata.metadata_for_region(country, None)
         if metadata is None or metadata.mobile is None:
             raise ValueError(f"no numbering plan for country {country!r}")
@@ -59,14 +62,15 @@ class Numbers:
         self._widths = frozenset(len(calling) + length for length in lengths)
         national = metadata.mobile.national_number_pattern or ""
         self._national = re.compile(national)
-        strange = "|".join(filter(None, ("00", self._trunk)))  # more than a national number
+        strange = "|".join(filter(None, ("00", self._trunk)))  # not in national numbers
         self._all_national = re.compile(f"(?:(?!{strange})(?:{national})\n)++".encode())
         self._hard = lru_cache(maxsize=CACHE_ENTRIES)(self._look_up)
 
     def column(self, recipients: Strings) -> tuple[NDArray[np.uint64], dict[int, str], list[int]]:
-        """Return the integers of n recipients (uint64), canonical tokens, and indices of bad ones.
+        """Return the integers (n,) of n recipients, the canonical tokens, and the invalid indices.
 
-        A bad one is neither number nor token; its integer is 0.
+        The tokens are a dictionary from a recipient's integer to its token. A recipient is invalid
+        if it is neither a number nor a token; its integer is 0.
         """
         if (bulk := self._bulk(recipients)) is not None:
             return bulk, {}, []
@@ -74,7 +78,7 @@ class Numbers:
         tokens: dict[int, str] = {}
         bad: list[int] = []
         length = recipients.length
-        for width in np.flatnonzero(np.bincount(length)).tolist():  # of numbers written alike
+        for width in np.flatnonzero(np.bincount(length)).tolist():  # equal lengths
             places = np.flatnonzero(length == width)
             some = recipients.take(places)
             if len(some) < len(recipients) and (bulk := self._bulk(some)) is not None:
@@ -96,9 +100,9 @@ class Numbers:
         recipients: NDArray[np.uint64],
         tokens: Mapping[int, str],
     ) -> int:
-        """Return how many of n record keys are not the canonical form of their recipient.
+        """Count the record keys that are not the canonical form of their recipient.
 
-        Such records may lie in another partition than the rest of their recipient's.
+        Such a record may be in another partition than the recipient's other records.
         """
         rows = matrix(keys)
         if rows is not None and rows[0, 0] not in b"+0":
@@ -111,7 +115,7 @@ class Numbers:
         )
 
     def canonical(self, written: str) -> str | None:
-        """Return the canonical form of one recipient: digits, a token, or None if it is neither."""
+        """Return the canonical form of one recipient: digits or a token. None if it is invalid."""
         digits = written[written.startswith("+") or 2 * written.startswith("00") :]
         if (
             len(digits) in self._widths
@@ -125,7 +129,7 @@ class Numbers:
         return None if bad else tokens.get(number) or str(number)
 
     def _bulk(self, recipients: Strings) -> NDArray[np.uint64] | None:
-        """All are mobile numbers of this country and written alike; else None."""
+        """Convert recipients that are all home mobile numbers of one form. Otherwise None."""
         rows = recipients.matrix()
         if rows is None:
             return None
@@ -133,7 +137,7 @@ class Numbers:
         return self._national_column(rows) if home is None else home
 
     def _home_column(self, rows: NDArray[np.uint8]) -> NDArray[np.uint64] | None:
-        """All rows are home mobile numbers of one international form, or None."""
+        """Convert rows that are all home mobile numbers of one international form, else None."""
         first = rows[0].tobytes()
         lead = 1 if first[:1] == b"+" else 2 if first[:2] == b"00" else 0
         if len(first) - lead not in self._widths or (rows[:, :lead] != rows[0, :lead]).any():
@@ -147,7 +151,7 @@ class Numbers:
         return numbers if is_home.all() else None
 
     def _national_column(self, rows: NDArray[np.uint8]) -> NDArray[np.uint64] | None:
-        """All rows are mobile numbers of the national form, or None."""
+        """Convert rows that are all mobile numbers in the national form. Otherwise None."""
         width = rows.shape[1]
         if width in self._widths or len(self._prefix) + width not in self._widths:
             return None
@@ -158,7 +162,7 @@ class Numbers:
         return None if numbers is None else numbers + np.uint64(int(self._prefix) * 10**width)
 
     def _number(self, written: str) -> int | None:
-        """One number by its form; home forms by arithmetic and one pattern."""
+        """Convert one number. Home mobile numbers need no call of `phonenumbers`."""
         digits = written[1:] if written[:1] == "+" else written
         digits = digits[2:] if digits[:2] == "00" else digits
         if not (digits.isascii() and digits.isdigit()):
@@ -172,7 +176,10 @@ class Numbers:
         return self._hard(written) if len(written) <= 32 else None
 
     def _look_up(self, written: str) -> int | None:
-        """A hard case. Bare digits are read as a national number first, then as E.164."""
+        """Convert a number with `phonenumbers`.
+
+        Digits without a prefix are tried as a national number first, then as E.164.
+        """
         if written.startswith("00"):
             return _parsed("+" + written[2:], None, strict=False)
         if written.startswith("+"):
@@ -182,7 +189,7 @@ class Numbers:
 
 
 def matrix(keys: Sequence[bytes | None]) -> NDArray[np.uint8] | None:
-    """The bytes (n, width) of keys that are all of one width > 0; else None."""
+    """Return the bytes (n, width) of n keys of equal length, or None if lengths differ or are 0."""
     if isinstance(keys, BytesColumn):
         return keys.matrix()
     try:
@@ -192,7 +199,7 @@ def matrix(keys: Sequence[bytes | None]) -> NDArray[np.uint8] | None:
 
 
 def _integers(rows: NDArray[np.uint8]) -> NDArray[np.uint64] | None:
-    """The integers of rows (n, width) of ASCII digits; None if there is anything else."""
+    """Return the integers of rows (n, width) of ASCII digits. None if a byte is no digit."""
     digits = np.ascontiguousarray(rows.T) - np.uint8(ord("0"))
     if digits.max() > 9:
         return None
@@ -204,7 +211,10 @@ def _integers(rows: NDArray[np.uint8]) -> NDArray[np.uint64] | None:
 
 
 def _parsed(written: str, country: str | None, *, strict: bool) -> int | None:
-    """E.164 digits as an integer; `strict` asks for a known range, not just a possible length."""
+    """Parse a number and return its E.164 digits as an integer, or None if it is invalid.
+
+    With `strict` the number must be in an assigned range. Otherwise a possible length is enough.
+    """
     try:
         number = phonenumbers.parse(written, country)
     except phonenumbers.NumberParseException:

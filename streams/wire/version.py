@@ -1,9 +1,11 @@
-"""Readers of records: one rule about versions, one error about everything else.
+"""Build decoders of records that check the schema version and raise one kind of error.
 
-Fields may be added at will; a higher major version is refused. Whoever reads a topic has one error
-to pass over, whatever its bytes are: a decoder's own errors are of many kinds (a string that is no
-UTF-8, nesting without end), and one that a reader forgot would stop it for good on a compacted
-topic.
+Unknown fields are ignored, so fields may be added at any time. A record with a higher schema
+version is refused.
+
+Every decoder raises `UnreadableError` for a bad record. The JSON parser itself raises several kinds
+of errors (invalid UTF-8, nesting that is too deep). A consumer that did not catch one of them would
+stop at the same record of a compacted topic at every start.
 """
 
 from __future__ import annotations
@@ -16,28 +18,28 @@ from msgspec import Meta
 
 SCHEMA_VERSION: Final = 1
 TIME_MAX_MS: Final = 253_402_300_799_999
-"""The end of the year 9999, the last that a calendar of the standard library can show."""
+"""End of the year 9999. Python's `datetime` cannot represent later times."""
 
 TimeMs = Annotated[int, Meta(ge=0, le=TIME_MAX_MS)]
 Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-"""Versions that every reader can hold; the parser alone would take any number of digits."""
+"""A signed integer of 64 bits. Without this limit the parser accepts any number of digits."""
 Word32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 
 UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""Errors that msgspec's decoders raise of an outsider's bytes: no JSON, none of the type, strings
-that are no UTF-8, nesting without end."""
+"""Errors that msgspec's decoders raise for untrusted bytes: invalid JSON, a wrong type, invalid
+UTF-8, or nesting that is too deep."""
 
 _T = TypeVar("_T")
 
 
 class UnreadableError(ValueError):
-    """A record that is none of its contract. The message holds nothing of the record."""
+    """A record does not match its schema. The error message contains no value of the record."""
 
-    kind: ClassVar = "bad"  # the label by which metrics count it
+    kind: ClassVar = "bad"  # label value in the metrics
 
 
 class VersionError(UnreadableError):
-    """A record of a major version that is not known here: a newer program has to read it."""
+    """A record has a schema version that is newer than this program can read."""
 
     kind = "newer"
 
@@ -50,9 +52,10 @@ _version: Final = msgspec.json.Decoder(_Versioned).decode
 
 
 def reader(contract: type[_T], newest: int = SCHEMA_VERSION) -> Callable[[bytes], _T]:
-    """Return the decoder of a contract, which raises UnreadableError and nothing else.
+    """Return a decoder for the type `contract`. The decoder raises only UnreadableError.
 
-    `newest` is the highest version that the contract has.
+    `newest` is the highest schema version that the decoder accepts. A higher version raises
+    VersionError, which is a subclass of UnreadableError.
 
     >>> class Word(msgspec.Struct):
     ...     text: str
@@ -68,7 +71,7 @@ def reader(contract: type[_T], newest: int = SCHEMA_VERSION) -> Callable[[bytes]
             version = _version(value).schema_version
             if version <= newest:
                 return decode(value)
-        except Exception as error:  # noqa: BLE001 - of what kind it is, is the parser's business
+        except Exception as error:  # noqa: BLE001 - the parser raises many kinds of errors
             raise UnreadableError(_said(error)) from None
         raise VersionError(f"schema version {version}; this program knows {newest}")
 
@@ -76,6 +79,6 @@ def reader(contract: type[_T], newest: int = SCHEMA_VERSION) -> Callable[[bytes]
 
 
 def _said(error: Exception) -> str:
-    """The kind of an error and the place in the record, without what stands there."""
+    """Return the error's class name and the field's path, without the field's value."""
     _, found, place = str(error).rpartition(" - at ")
     return f"{type(error).__name__} at {place}" if found else type(error).__name__

@@ -1,1 +1,1 @@
-"""The tables of the settings file: each setting with its unit (in the name), default and reason."""
+"""The sections of the settings: each setting has a unit (in its name), a default and a reason."""

@@ -1,4 +1,4 @@
-"""Settings of the abuse desk: its store, its console, evidence packs, the signal to banks."""
+"""Settings of the abuse desk: its case store, its console, evidence packs, the signal to banks."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from streams.language import tr
 from streams.tls import LOOPBACK
 
 DESK_ROLES: Final = ("agent", "lead", "analyst", "evidence", "approver", "auditor", "admin")
-"""Values of `streams.desk.store.roles.DeskRole`, which settings do without; a test holds them
-equal."""
+"""Values of `streams.desk.store.roles.DeskRole`. They are repeated here so that settings need not
+import the desk. A test checks that both are equal."""
 
 
 class DeskSettings(Section):
-    """The desk's case store: where it is, how long it remembers, and who it knows by token."""
+    """The desk's case store: its address, its retention times, and its keys for tokens."""
 
     store: str = Field(
         "sqlite:////var/lib/otpguard/desk/desk.db",
@@ -75,7 +75,7 @@ class DeskSettings(Section):
 
 
 class EvidenceSettings(Section):
-    """Evidence packs: who makes them, by which key."""
+    """Evidence packs: the issuing unit, the time zone, and the signing key."""
 
     unit: str = Field(
         "", description="name of the unit that provides evidence, for the cover sheet"
@@ -121,12 +121,12 @@ class EvidenceSettings(Section):
 
     @property
     def has_key(self) -> bool:
-        """True if a pack key is named."""
+        """True if a signing key for evidence packs is set."""
         return bool(self.key_uri or self.key_file or self.key.get_secret_value())
 
 
 class SignalSettings(Section):
-    """The signal to banks, which is answered from the desk's case store."""
+    """The signal service, which answers queries of banks from the desk's case store."""
 
     host: str = Field("127.0.0.1", description="address to listen on; any but loopback needs TLS")
     port: int = Field(9091, ge=1, le=65_535, description="port to listen on")
@@ -167,7 +167,7 @@ DeskDoor = Literal["password", "oidc", "proxy"]
 
 
 class Console(Section):
-    """The desk's pages: where they are, who may enter, and what an agent may do alone."""
+    """The desk's web console: its address, its sign-in, and what an agent may do alone."""
 
     host: str = Field(
         "127.0.0.1", description="address to listen on; any but loopback asks TLS or a proxy"
@@ -278,7 +278,10 @@ class Console(Section):
         return self
 
     def _check_names(self) -> None:
-        """Refuse networks and zones that nobody knows, now and not at the first request."""
+        """Raise ValueError for invalid networks and time zones.
+
+        Otherwise the first request would fail.
+        """
         from ipaddress import ip_network  # noqa: PLC0415 - start-up time
 
         for each in self.proxies:

@@ -1,4 +1,4 @@
-"""Settings of a worker: what it reads, how it decides, what it keeps."""
+"""Settings of a worker: its input, recognition of codes, detection of floods, and its state."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from streams.limits import AHEAD_MAX_MS, VALUE_BYTES_MAX
 
 
 class Input(Section):
-    """The intake of records: country, limits, what is counted."""
+    """How input records are decoded: the country, the limits and which events count."""
 
     country: str = Field(
         "CN",
@@ -79,7 +79,7 @@ class Input(Section):
 
 
 class Recognise(Section):
-    """Settings of recognition: which messages count as verification codes."""
+    """How verification codes are recognised among all messages."""
 
     confidence_min: float = Field(
         0.5, gt=0, le=1, description="a text under this is no code; .5 balances both errors"
@@ -100,7 +100,7 @@ class Recognise(Section):
 
 
 class Detect(Section):
-    """Settings of detection; sizes are for each partition."""
+    """How floods are detected. Sizes are per partition."""
 
     recipients_max: int = Field(
         ROWS_MAX,
@@ -206,7 +206,7 @@ class Detect(Section):
 
 
 class WorkerSettings(Section):
-    """One process, its state and when it gives up."""
+    """The worker process: its identity, its checkpoints and its timeouts."""
 
     instance: str = Field(
         "",
@@ -215,7 +215,7 @@ class WorkerSettings(Section):
         "no partition; empty: a dynamic member",
     )
     data_dir: Path = Field(
-        Path("/tmp/otpguard"),  # noqa: S108 - holds no state; Faust wants a folder
+        Path("/tmp/otpguard"),  # noqa: S108 - has no state; Faust needs a folder
         description="scratch of the stream engine; holds no state",
     )
     checkpoint_cycle_s: Seconds = Field(

@@ -1,4 +1,4 @@
-"""Settings of what stands at gateways: adapters, gates, feeds, and the flood that tries them."""
+"""Settings of the components at gateways: adapters, gates, feeds, and the canary for tests."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from detectors.leases.rails import RailParams
 
 CANARY_PERIOD_MAX_S: Final = 300
-"""The alert OtpguardCanaryFailing waits for three floods of so long a period, and a minute."""
+"""Largest period of the canary, in seconds. The alert OtpguardCanaryFailing waits for three periods
+of this length and one minute."""
 
 
 class Enforce(Section):
-    """Settings of every adapter, whatever gateway it is for."""
+    """Settings of all adapters, independent of the kind of gateway."""
 
     gateway_id: str = Field(
         "gateway",
@@ -40,7 +41,7 @@ class Enforce(Section):
     )
 
     def rails(self) -> RailParams:
-        """The rails."""
+        """Return the limits on leases: those for `subscribers`, unless they are set explicitly."""
         from dataclasses import replace  # noqa: PLC0415 - start-up time
 
         from detectors.leases.rails import RailParams  # noqa: PLC0415
@@ -54,7 +55,7 @@ class Enforce(Section):
 
 
 class Redis(Section):
-    """The Redis that gateways look leases up in, and report submissions to."""
+    """The Redis server where gateways look up leases and to which they report submissions."""
 
     url: str = Field(
         "redis://127.0.0.1:6379/0",
@@ -79,7 +80,7 @@ class Redis(Section):
 
 
 class Kannel(Section):
-    """Kannel's bearerbox, which fetches its black list from the adapter."""
+    """The bearerbox of Kannel, which downloads its black list from the adapter."""
 
     list_file: Path = Field(
         Path("/var/lib/otpguard/kannel.list"), description="the list; outlives the adapter"
@@ -104,7 +105,7 @@ class Kannel(Section):
 
 
 class Webhook(Section):
-    """A gateway's own API."""
+    """The API of a gateway to which the adapter posts leases."""
 
     url: str = Field("", description="where orders are posted; https, or http to this machine")
     secret: SecretStr = Field(SecretStr(""), description="better given as secret_file")
@@ -127,7 +128,7 @@ class Webhook(Section):
 
 
 class GateSettings(Section):
-    """The gate that gateways ask about each message, and its way to Kafka."""
+    """The gate, which gateways query for each message, and its spool and queue toward Kafka."""
 
     socket: Path | None = Field(
         None,
@@ -202,7 +203,7 @@ class GateSettings(Section):
 
 
 class Feed(Section):
-    """Facts that feeds cannot see in what they read."""
+    """Facts that feeds cannot find in their input."""
 
     avro_schemas: dict[str, Path] = Field(
         default_factory=dict,
@@ -221,7 +222,7 @@ class Feed(Section):
 
 
 class Canary(Section):
-    """A small flood of one's own, again and again, on numbers that nobody has."""
+    """The canary: a small periodic test flood to phone numbers that no subscriber has."""
 
     first: str = Field(
         "8617000990000",
@@ -238,7 +239,7 @@ class Canary(Section):
 
     @property
     def turns(self) -> int:
-        """Numbers that the daemon uses."""
+        """Number of phone numbers that the canary daemon uses in turn: nine tenths of all."""
         return self.numbers - self.numbers // 10
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Settings of the cluster and of the topics in it."""
+"""Settings of the Kafka cluster and its topics."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from streams.language import tr
 from streams.limits import PARTITIONS_MAX
 
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
-"""Names that brokers take, beside "." and ".."."""
+"""Valid topic names, except "." and "..", which brokers refuse."""
 
 
 class Kafka(Section):
-    """The cluster, how to reach it, and how much to take from it at once."""
+    """The Kafka cluster: its address, authentication, and limits for fetching."""
 
     bootstrap: str = Field(
         "127.0.0.1:9092",
@@ -78,7 +78,7 @@ class Kafka(Section):
 
 
 class Topics(Section):
-    """Names, and the shape that `topics create` gives them."""
+    """The names of the topics, and the partitions and replication that `topics create` uses."""
 
     input: str = Field("sms.delivery.v1", description="events of the gateways")
     throttle: str = Field("otpguard.throttle.v1", description="leases that gateways obey")
@@ -130,14 +130,17 @@ class Topics(Section):
     @model_validator(mode="before")
     @classmethod
     def _words_share_a_topic(cls, given: Any) -> Any:
-        """Whoever renames the operator's topic renames it for words about everyone too."""
+        """Use the topic of `override` also for `everyone`, unless `everyone` is set."""
         if isinstance(given, dict) and "override" in given:
             return {"everyone": given["override"], **given}
         return given
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
-        """A dead letter on the topic it came from is refused and written again without end."""
+        """Check that all topics have valid and different names.
+
+        If dead letters went to the input topic, they would be refused and written again forever.
+        """
         role_of: dict[str, str] = {}
         for role in type(self).model_fields:
             name = getattr(self, role)

@@ -12,7 +12,7 @@ from streams.language import tr
 
 
 class Notify(Section):
-    """Notices to victims: from whom, in which language, by which way, and how many."""
+    """Notices to victims: their sender, language, channel and rate limits."""
 
     operator: str = Field("", description="name that notices are signed with, such as 中国移动")
     operators: dict[str, str] = Field(
@@ -134,7 +134,7 @@ class Notify(Section):
 
 
 class Smpp(Section):
-    """The SMSC that notices are submitted to, for notify.channel smpp."""
+    """The SMSC to which notices are submitted if `notify.channel` is `smpp`."""
 
     host: str = Field("127.0.0.1", description="of the SMSC; Jasmin's SMPP server will do")
     port: int = Field(2775, ge=1, le=65_535, description="its port; 2775 is the usual one")
@@ -165,7 +165,7 @@ class Smpp(Section):
 
 
 class Reports(Section):
-    """Reports to platforms whose pages were used, and by whom they are sent."""
+    """Abuse reports to platforms whose pages were used in floods, and how they are sent."""
 
     contacts_file: Path | None = Field(
         None, description="whom to tell of which platform, TOML or CSV; none: nobody is told"

@@ -1,4 +1,4 @@
-"""A table of the settings file: what all of them have in common."""
+"""The base class of all sections of the settings, and common checks of values."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from streams.language import tr
 
 Seconds = Annotated[float, Field(gt=0, le=1e9)]
-"""A time, of thirty years at most: the milliseconds of 1e308 are no integer."""
+"""A positive time in seconds, at most 30 years. The limit keeps the time in milliseconds finite."""
 
 
 class Section(BaseModel):
-    """A table of the TOML file: frozen, and closed to names it does not know.
+    """One section of the settings, which is one table of the TOML file. Unknown names are refused.
 
-    What checks it is built when there is something to check: defaults need none.
+    The validator is built at its first use, because defaults are used without validation.
     """
 
     model_config = ConfigDict(
@@ -25,12 +25,15 @@ class Section(BaseModel):
         extra="forbid",
         hide_input_in_errors=True,
         defer_build=True,
-        allow_inf_nan=False,  # milliseconds of it are no integer
+        allow_inf_nan=False,  # cannot be converted to integer milliseconds
     )
 
 
 def read_secret(section: Section, name: str) -> None:
-    """Let the secret `name` be the first line of the file that `<name>_file` names, if any."""
+    """Set the secret `name` to the first line of the file in the setting `<name>_file`, if set.
+
+    Raises ValueError if the secret is also set directly, or if the file cannot be read or is empty.
+    """
     path: Path | None = getattr(section, f"{name}_file")
     if path is None:
         return
@@ -44,7 +47,7 @@ def read_secret(section: Section, name: str) -> None:
                 name=name, path=path, strerror=error.strerror
             )
         ) from None
-    if not line and name != "password":  # units name a file of it for brokers that ask for none
+    if not line and name != "password":  # systemd units set the file even if brokers need none
         raise ValueError(
             tr("{name}_file {path}: its first line is empty").format(name=name, path=path)
         )
@@ -52,7 +55,10 @@ def read_secret(section: Section, name: str) -> None:
 
 
 def check_file(path: Path | None) -> None:
-    """Refuse a file that is not there; no system may have one of this name."""
+    """Raise ValueError if `path` is set and is not an existing file.
+
+    An OSError, for example for a path that is too long, also means that there is no file.
+    """
     try:
         there = path is None or path.is_file()
     except OSError:
@@ -62,7 +68,10 @@ def check_file(path: Path | None) -> None:
 
 
 def check_url(section: Section, name: str) -> None:
-    """Refuse what clients could not read: their errors repeat pieces of it, a password's too."""
+    """Raise ValueError if the host or port of a URL cannot be parsed.
+
+    Clients would fail later with an error message that could contain a part of the password.
+    """
     try:
         _ = urlsplit(getattr(section, name)).port
     except ValueError:

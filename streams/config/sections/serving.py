@@ -1,4 +1,4 @@
-"""Settings of the page of metrics and health that every process serves."""
+"""Settings of the HTTP endpoint for metrics and health that every process has."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ PORTS: Final = {
     "indexer": 9470, "notifier": 9471, "signal": 9472, "campaigns": 9473,
     "platforms": 9475,
 }  # fmt: skip
-"""Kind of process -> where it serves metrics and health, so that one of each fits on a machine."""
+"""Default port for metrics and health by kind of process. The ports differ, so that one process of
+each kind can run on the same machine."""
 
 
 class Http(Section):
-    """Metrics and health."""
+    """The HTTP endpoint for metrics and health."""
 
     host: str = Field("127.0.0.1", description="loopback unless an operator says otherwise")
     port: int | None = Field(
@@ -31,5 +32,5 @@ class Http(Section):
     )
 
     def port_of(self, kind: str) -> int:
-        """The port of a process of this kind, a key of `PORTS`."""
+        """Return the port for a kind of process, which is a key of `PORTS`."""
         return PORTS[kind] if self.port is None else self.port
