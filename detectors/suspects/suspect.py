@@ -375,9 +375,9 @@ def _retire(suspect: Suspect) -> None:
     """Turn sightings that are too old for every score into prints, as a row does.
 
     Otherwise an attacker could teach a long-lived suspect 64 platforms, where a row learns only
-    eight. Tainted platforms wait for the end of the episode. Nothing is retired while an episode is
-    open. Age is measured from the eighth newest sighting, so up to seven sightings from a clock
-    that is ahead retire nothing.
+    eight. Tainted platforms wait for the end of the episode, barred ones for the end of the bar.
+    Nothing is retired while an episode is open. Age is measured from the eighth newest sighting, so
+    up to seven sightings from a clock that is ahead retire nothing.
     """
     if suspect.episode is not None:
         return
@@ -386,9 +386,10 @@ def _retire(suspect: Suspect) -> None:
     if sightings[0] >> 33 > limit_s:
         return
     back = {platform_print(w & 0xFFFF_FFFF) for w in sightings if not w >> 32 & 1}
+    waiting = suspect.barred.union(suspect.tainted)
     for sighting in sightings[: len(sightings) - RING]:
         platform = sighting & 0xFFFF_FFFF
-        if sighting >> 33 <= limit_s and platform not in suspect.tainted:
+        if sighting >> 33 <= limit_s and platform not in waiting:
             level = ONCE if sighting >> 32 & 1 else HABIT if platform in suspect.habits else AGAIN
             leaving = Known(platform_print(platform), level, sighting >> 33)
             suspect.memory = suspect.memory.with_one(leaving, back, sightings[-1] >> 33)

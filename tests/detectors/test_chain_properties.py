@@ -189,7 +189,9 @@ def test_sieve_and_judge_equal_a_judge_that_sees_everything(part: int) -> None:
         raised += len(expected)
         rules |= {e.reason.rule for e in decisions.episodes if e.change in ("opened", "raised")}
     assert raised, "streams without alarms prove nothing"
-    assert STREAMS < 1000 or {"burst", "mass_10min", "relapse"} <= rules
+    assert STREAMS < 1000 or {"burst", "mass_10min"} <= rules
+    settled = {"relapse", "returns", "volume_6h", "volume_24h"}  # rules of settled rows alone
+    assert STREAMS < 1000 or part % 2 or settled & rules
 
 
 @pytest.mark.parametrize("part", range(PARTS))
