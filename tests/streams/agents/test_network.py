@@ -18,6 +18,7 @@ from typing import Final
 import pytest
 from confluent_kafka import Producer
 
+from detectors.bars import HOT_VOTERS
 from detectors.model.event import TICK_OFFSETS, platform_id
 from detectors.model.records import Level
 from detectors.model.times import HOUR_MS, MINUTE_MS
@@ -92,7 +93,7 @@ def flood(who: str, platforms: tuple[str, ...], begin_ms: int, pace_ms: int) -> 
         yield who, platform, begin_ms + n * pace_ms
 
 
-def test_a_slow_flood_is_known_by_what_two_floods_of_other_partitions_used(
+def test_a_slow_flood_is_known_by_what_five_floods_of_other_partitions_used(
     kafka: Broker, unique: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "otpguard.toml"
@@ -144,12 +145,11 @@ def test_a_slow_flood_is_known_by_what_two_floods_of_other_partitions_used(
             stack.enter_context(server)
             wait_until(lambda: ready(server.port), f"{server.name} is ready")  # noqa: B023
         traffic = Traffic(producer_to(kafka.bootstrap), settings.topics.input)
-        first, second = traffic.somebody(0), traffic.somebody(1)
+        victims = [traffic.somebody(n % 2) for n in range(HOT_VOTERS)]
         traffic.send(traffic.log_ins(2, at(0), at(125)))  # over a span's end: the base is told
         traffic.send(
             traffic.log_ins(4, at(125), at(195)),  # until the floods are over: votes are whole
-            flood(first, TOOL, at(126), 5_000),
-            flood(second, TOOL, at(128), 5_000),
+            *(flood(who, TOOL, at(126 + 2 * n), 5_000) for n, who in enumerate(victims)),
         )
         hot = {platform_id(f"sig:{name}") for name in TOOL}
         wait_until(
