@@ -18,7 +18,7 @@ from streams.cluster.rights import ROLES, names
 from streams.config import PORTS, Settings
 from streams.errors import OtpguardError
 from streams.interpreter import tuned
-from streams.language import tr
+from streams.language import listed, tr
 from streams.operate.beside import Check, examine_role, tried
 from streams.shown import shown
 from streams.wire import Decoded, decode
@@ -337,6 +337,17 @@ def _sample(settings: Settings, now_ms: int) -> Iterator[Check]:
                 part=part, records=len(records), reasons=", ".join(reasons)
             ),
             tr("otpguard dlq ls, and otpguard topics schema sms.delivery.v1"),
+        )
+    elif decoded.ahead:
+        yield Check(
+            "events",
+            "warn",
+            tr("{part} of {records} have a time ahead of their record: {gateways}").format(
+                part=f"{decoded.ahead.total() / len(records):.1%}",
+                records=len(records),
+                gateways=listed(sorted(decoded.ahead)),
+            ),
+            tr("look at these gateways' clocks and time zones"),
         )
     elif newest_s > BEHIND_S:
         yield Check(

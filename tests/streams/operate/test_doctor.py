@@ -160,15 +160,23 @@ def test_foreign_keys_and_a_clock_ahead_are_named(config: Path) -> None:
     assert "s ahead of this machine's clock" in found["clocks"]["says"]
 
 
-def test_a_share_of_refused_events_is_no_health(config: Path) -> None:
+@pytest.mark.parametrize(
+    ("ahead_ms", "says"),
+    [
+        (-10 * 366 * 86_400_000, "10.0% of 100 would be refused: "),  # before 2020
+        (8 * 3_600_000, "10.0% of 100 have a time ahead of their record: "),  # an unnamed zone
+    ],
+    ids=["refused", "ahead"],
+)
+def test_a_share_of_wrong_times_is_no_health(config: Path, ahead_ms: int, says: str) -> None:
     settings = load(config)
     create(settings)
     send(settings, [b"8613900000001"] * 90)
-    send(settings, [b"8613900000001"] * 10, ahead_ms=8 * 3_600_000)  # a zone that nobody named
+    send(settings, [b"8613900000001"] * 10, ahead_ms=ahead_ms)
     code, found = doctor(config)
     assert code == Exit.DONE
     assert found["events"]["state"] == "warn"
-    assert found["events"]["says"].startswith("10.0% of 100 would be refused: ")
+    assert found["events"]["says"].startswith(says)
 
 
 def test_topics_that_keep_records_too_long_are_named_with_the_command(config: Path) -> None:
