@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from kafka import KafkaProducer
 
+from detectors.bars import HOT_VOTERS
 from detectors.hot.base import UNIT
 from detectors.hot.telling import HotPart, VoteSum
 from detectors.hot.votes import VOTE
@@ -128,8 +129,12 @@ def test_what_is_no_platform_s_record_or_of_a_time_to_come_ends_and_hides_nothin
 
 
 def votes(partition: int, offset: int, *platforms: int) -> PlatformPart:
-    """One flood's vote in a partition whose people meet enough."""
-    sums = tuple(VoteSum(platform, 1, VOTE // len(platforms)) for platform in platforms)
+    """Votes of floods in a partition whose people meet enough; most are for the first platform."""
+    most = HOT_VOTERS // 2 + 1  # of the first platform: two partitions together have enough
+    sums = tuple(
+        VoteSum(platform, most if n == 0 else 1, VOTE // len(platforms))
+        for n, platform in enumerate(platforms)
+    )
     hot = HotPart(VOTE, sums, 5000 * UNIT, ((1, 5000 * UNIT),))
     return PlatformPart(partition, offset, 1, TODAY * DAY_MS, (), hot)
 

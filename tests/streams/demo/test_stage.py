@@ -137,7 +137,7 @@ def test_a_missing_package_is_named_with_the_way_to_get_it(
 ) -> None:
     command._check_installed()
     monkeypatch.setattr(command, "find_spec", lambda name: None if name == "jinja2" else name)
-    with pytest.raises(ConfigError, match=r"jinja2 \(the report\): pip install 'otpguard\[demo\]'"):
+    with pytest.raises(ConfigError, match=r"jinja2 \(the report\): pip install '\.\[demo\]'"):
         command._check_installed()
 
 
