@@ -269,7 +269,7 @@ def test_rows_come_by_themselves_and_the_focus_stays(
         before = rows.count()
         page.locator("#floods a").first.focus()
         name = page.evaluate("document.activeElement.textContent")
-        world.flood(n, recipient=f"86139000000{n}")
+        world.flood(n, recipient=f"86139000000{n}", at_ms=world.store.at_ms)
         wait_until(lambda: rows.count() == before + 1, "the row comes by itself")
         assert page.evaluate("document.activeElement.textContent") == name
         assert str(before + 1) in page.inner_text("#summary")

@@ -69,9 +69,7 @@ def test_ctrl_c_tells_what_is_known_so_far(monkeypatch: pytest.MonkeyPatch, tmp_
     lease = action(mode="shadow")
 
     def read(*_: object) -> Iterator[LogMessage]:
-        yield LogMessage(
-            RECIPIENT, START_MS + 1000, 0, otp=True, platform="sig:a", trust=Trust.NONE
-        )
+        yield LogMessage(RECIPIENT, START_MS + 9, 2, otp=True, platform="sig:a", trust=Trust.NONE)
         raise KeyboardInterrupt
 
     monkeypatch.setattr("streams.cluster.admin.client_arguments", lambda _: {})

@@ -127,9 +127,11 @@ class World:
         assert done.status_code == 303, done.text
         return client
 
-    def flood(self, n: int = 0, *, recipient: str = RECIPIENT, platforms: Any = None) -> str:
+    def flood(
+        self, n: int = 0, *, recipient: str = RECIPIENT, platforms: Any = None, **more: Any
+    ) -> str:
         """A flood that goes on, refused at three gateways; its id."""
-        more = {"platforms": platforms} if platforms else {}
+        more |= {"platforms": platforms} if platforms else {}
         record, lease = flood(n, recipient=recipient, **more)
         fill(self.store, record, lease, incident(record, 30),
              *(acked(lease, gateway=name) for name in self.gateways.gateways),
