@@ -62,8 +62,11 @@ def notices_at(loop: Loop, victim: str) -> list[Arrived]:
 
 def test_the_phone_gets_one_notice_and_a_reply_lets_her_own_site_in(loop: Loop) -> None:
     events = list(generate("A1", 1, recipient=7_000_001, start_ms=now_ms(), memory=8))
-    loop.remember(each.value for each in events if each.truth.scenario == "history")
-    flood = [each.value for each in events if each.truth.role is Role.ATTACK]
+    past = [each for each in events if each.truth.scenario == "history"]
+    loop.remember(each.value for each in past)
+    known = {each.truth.platform for each in past}  # of these the flood's codes pass
+    attack = [each for each in events if each.truth.role is Role.ATTACK]
+    flood = [each.value for each in attack if each.truth.platform not in known]
     bank = next(each.value for each in events if each.truth.role is Role.BANK)
     victim = str(flood[0]["recipient"]).lstrip("+")
 
