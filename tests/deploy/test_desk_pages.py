@@ -291,7 +291,7 @@ def test_a_list_whose_stream_never_began_begins_it_later(opened: Browser, world:
             page.goto(f"{world.place.url}/live")
         rows = page.locator("#floods tbody tr")
         before = rows.count()
-        world.flood(69, recipient="8613900000069")
+        world.flood(69, recipient="8613900000069", at_ms=world.store.at_ms)
         page.clock.run_for(65_000)
         assert page.locator("[data-old]").is_visible(), "it stands, and says so"
         assert len(refused) == 2, "it asked again, and not all the time"
