@@ -61,7 +61,6 @@ def test_a_plain_flood_is_stopped_and_its_codes_are_counted() -> None:
     assert found.lost == 0
 
 
-@pytest.mark.skipif(SEARCH_HOLDS, reason="these holes are closed")
 def test_known_plans_score_as_they_were_measured() -> None:
     """Few taught platforms still pass. Waves with pauses brought 1,033 without volume, relapse."""
     assert score((TAUGHT,), 2500).three_hours >= 2160

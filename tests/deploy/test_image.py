@@ -27,7 +27,7 @@ from tests.waiting import END_S, wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.integration]
 
-MEGABYTES_MAX: Final = {"worker": 235, "console": 300}
+MEGABYTES_MAX: Final = {"worker": 225, "console": 300}
 """Of /opt in each image. Measured: 201 and 289."""
 
 EVERYTHING: Final = """
