@@ -405,8 +405,6 @@ def active_relapse(book: EpisodeLog, suspect: Suspect, at_s: int) -> Relapse | N
     Also updates `suspect.barred`: the flood's platforms do not become known while the record is
     active.
     """
-    if not book.relapses:
-        return None
     held = book.relapses.get(suspect.recipient)
     if held is not None and at_s >= held.until_s:
         held = None
