@@ -24,6 +24,7 @@ class Ruling(StrEnum):
     OVER = "over"  # the lease has expired
     NOT_A_CODE = "not_a_code"
     TRUSTED = "trusted"  # a trusted platform
+    OTHER = "other"  # the lease refuses single platforms, and not this one
     KNOWN = "known"  # a platform known to this recipient, or allowed by the operator
     AGAIN = "again"  # in a retry window: passes if `detectors.leases.again` has room
     REFUSE = "refuse"
@@ -52,10 +53,15 @@ class Lease:
     expires_at_ms: int  # UTC; the lease is over from this time on
     scope: Scope
     again: tuple[AgainWindow, ...] = ()  # retry windows
+    refused_ids: frozenset[int] = frozenset()  # refused although the scope lets them pass
+    narrow: bool = False  # True: a platform lease, which refuses `refused_ids` and nothing else
 
 
 def rule(lease: Lease | None, *, otp: bool, platform: str, trust: Trust, now_ms: int) -> Ruling:
     """Return the decision about one message. `platform` is the key from the recogniser.
+
+    The order of the rules: trusted platforms pass; platforms in `refused_ids` are refused; known
+    platforms pass; a retry window lets one refused code pass; all other codes are refused.
 
     >>> lease = Lease("a1", 600_000, Scope("otp", (Trust.BANK,), (), ()))
     >>> rule(lease, otp=True, platform="sig:淘宝", trust=Trust.NONE, now_ms=0)
@@ -71,11 +77,16 @@ def rule(lease: Lease | None, *, otp: bool, platform: str, trust: Trust, now_ms:
         return Ruling.OVER
     if not otp:
         return Ruling.NOT_A_CODE
+    if trust in lease.scope.trust:
+        return Ruling.TRUSTED
     platform_ = platform_id(platform)
-    if refuses(lease.scope, platform_, trust):
+    named = platform_ in lease.refused_ids
+    if lease.narrow and not named:
+        return Ruling.OTHER
+    if named or refuses(lease.scope, platform_, trust):
         asked_again = any(
             window.platform_id == platform_ and window.from_ms <= now_ms < window.until_ms
             for window in lease.again
         )
         return Ruling.AGAIN if asked_again else Ruling.REFUSE
-    return Ruling.TRUSTED if trust in lease.scope.trust else Ruling.KNOWN
+    return Ruling.KNOWN

@@ -29,7 +29,7 @@ NAME_CHARS: Final = 64  # maximum length of a platform key; a longer key is reme
 Message = tuple[str, str, int]
 """Recipient, sender, and the reference number that all parts share."""
 
-_WHOLE: Final = (Ruling.TRUSTED, Ruling.KNOWN)
+_WHOLE: Final = (Ruling.TRUSTED, Ruling.OTHER, Ruling.KNOWN)
 """Decisions that apply to all parts of a message: its platform passes, whatever the parts say."""
 
 

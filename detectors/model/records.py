@@ -23,7 +23,12 @@ class Level(IntEnum):
 
 
 Mode: TypeAlias = Literal["shadow", "enforce"]
-Verb: TypeAlias = Literal["throttle", "release"]
+Verb: TypeAlias = Literal["throttle", "release", "throttle_platforms", "retry_windows"]
+"""`throttle`: a full lease. It refuses codes of all platforms that its scope does not let pass.
+`release`: ends a full lease. `throttle_platforms`: a platform lease. It refuses the platforms in
+`Action.refused_ids` and no others; without ids, it ends the platform lease before it.
+`retry_windows`: replaces the retry windows of the lease with the same `action_id`, and nothing
+else."""
 Kind: TypeAlias = Literal["flood", "resend"]
 Change: TypeAlias = Literal["opened", "raised", "renewed", "ended", "recycled"]
 
@@ -130,10 +135,11 @@ class AgainWindow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One lease, or its withdrawal. For each recipient, the highest (epoch, revision) applies.
+    """One lease, its withdrawal, or its new retry windows.
 
-    A current lease may be published again with other retry windows. It then keeps its id, and has a
-    new revision and a new cause.
+    A recipient has at most one full lease and one platform lease at a time. For each of these two
+    kinds, the highest (epoch, revision) applies. A current lease may be published again with other
+    retry windows. It then keeps its id, and has a new revision and a new cause.
     """
 
     action_id: str
@@ -154,6 +160,7 @@ class Action:
     version: str
     config: str
     again: tuple[AgainWindow, ...] = ()  # retry windows, ascending by opening time
+    refused_ids: tuple[int, ...] = ()  # platforms refused although the scope lets them pass
 
     @property
     def update(self) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from detectors.leases.gate import Lease, Ruling, rule
 from detectors.model.event import Trust, platform_id, platform_print
-from detectors.model.records import ALWAYS_PASS, Scope
+from detectors.model.records import ALWAYS_PASS, AgainWindow, Scope
 
 END_MS = 600_000
 KNOWN, TWIN = "sig:淘宝", "sig:京东"
@@ -36,6 +38,23 @@ def test_every_trusted_class_passes(trust: Trust) -> None:
     check(Ruling.TRUSTED, trust=trust, platform=KNOWN)
 
 
+def test_a_named_platform_is_refused_although_it_is_known_unless_it_is_trusted() -> None:
+    lease = replace(LEASE, refused_ids=frozenset({platform_id(KNOWN)}))
+    check(Ruling.REFUSE, lease=lease, platform=KNOWN)
+    check(Ruling.TRUSTED, lease=lease, platform=KNOWN, trust=Trust.BANK)
+    check(Ruling.KNOWN, lease=lease, platform=TWIN)
+    window = AgainWindow(platform_id(KNOWN), 10, 20, hot=False)
+    check(Ruling.AGAIN, lease=replace(lease, again=(window,)), platform=KNOWN, now_ms=10)
+
+
+def test_a_platform_lease_refuses_the_platforms_that_it_names_and_no_others() -> None:
+    lease = replace(LEASE, refused_ids=frozenset({platform_id(KNOWN)}), narrow=True)
+    check(Ruling.REFUSE, lease=lease, platform=KNOWN)
+    check(Ruling.OTHER, lease=lease)
+    check(Ruling.TRUSTED, lease=lease, trust=Trust.BANK)
+    check(Ruling.NOT_A_CODE, lease=lease, otp=False)
+
+
 def test_a_lease_is_over_at_its_end_whatever_the_message() -> None:
     check(Ruling.REFUSE, now_ms=END_MS - 1)
     for otp in (True, False):
@@ -46,5 +65,5 @@ def test_refuse_is_the_only_ruling_that_holds_a_message_back() -> None:
     passing = {r for r in Ruling if r is not Ruling.REFUSE}
     assert passing == {
         Ruling.NO_LEASE, Ruling.OVER, Ruling.NOT_A_CODE, Ruling.TRUSTED, Ruling.KNOWN,
-        Ruling.AGAIN,
+        Ruling.AGAIN, Ruling.OTHER,
     }  # fmt: skip
