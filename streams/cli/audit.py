@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
@@ -18,15 +19,14 @@ from streams.cli.shared import (
     write_json,
     write_table,
 )
+from streams.cluster.admin import client_arguments
+from streams.cluster.read import readable, reading, records
+from streams.config import Settings
 from streams.errors import ConfigError, UsageError
 from streams.language import moment, tr
+from streams.operate import audit
 from streams.shown import shown
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from streams.config import Settings
-    from streams.wire import AuditRecord
+from streams.wire import AuditRecord, decode_audit
 
 COLUMNS: Final = ("time", "who", "by", "did", "outcome", "about", "detail", "why")
 
@@ -91,10 +91,6 @@ def verify(
       otpguard audit verify --json > heads-2026-03-02.json
       otpguard audit verify --against heads-2026-03-02.json
     """
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.cluster.read import reading  # noqa: PLC0415
-    from streams.operate import audit  # noqa: PLC0415
-
     settings = settings_of(config)
     anchors = _anchors(against)
     with reading(client_arguments(settings.kafka), settings.topics.audit) as reader:
@@ -122,9 +118,6 @@ def verify(
 
 
 def _records(settings: Settings, since_ms: int) -> Iterator[AuditRecord]:
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.cluster.read import readable, records  # noqa: PLC0415
-    from streams.wire import decode_audit  # noqa: PLC0415
 
     clients = client_arguments(settings.kafka)
     found = records(clients, settings.topics.audit, since_ms=since_ms)

@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial, reduce
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from pydantic import SecretStr
 
+from streams import wire
 from streams.cli.feed import MapOption, SetOption, TimeOption, ZoneOption, rules_of
 from streams.cli.shared import (
     ConfigOption,
@@ -26,19 +29,21 @@ from streams.cli.shared import (
     write_json,
     write_table,
 )
+from streams.cluster.admin import client_arguments
+from streams.config import Settings, effective
 from streams.errors import ConfigError, UsageError
 from streams.extras import how_to_install
+from streams.feeds.rows import FileLayout
 from streams.files import unwritten
 from streams.language import listed, tr
 from streams.shown import MASK, shown
+from streams.wire import Numbers
 
 if TYPE_CHECKING:
     from streams.calibrate.history import ColumnTable, Slice
     from streams.calibrate.rehearse import Incidents, Rehearsal
     from streams.calibrate.result import Result
     from streams.calibrate.survey import Survey
-    from streams.config import Settings
-    from streams.wire import Numbers
 
 MARGINS = (0.0, 1.0, 2.0, 3.0)
 """Of which the report shows what an attack would meet."""
@@ -162,7 +167,6 @@ class _History:
 
 def _topic(settings: Settings, since: str | None, until: str | None) -> _History:
     from streams.calibrate.history import TopicHistory  # noqa: PLC0415 - start-up time
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415
 
     name = settings.topics.input
     found = TopicHistory(client_arguments(settings.kafka), name, _moment(since), _moment(until))
@@ -186,7 +190,6 @@ def _table(
 ) -> ColumnTable:
     """The rules by which lines of CSV become events."""
     from streams.calibrate.history import ColumnTable  # noqa: PLC0415 - start-up time
-    from streams.feeds.rows import FileLayout  # noqa: PLC0415
 
     rules = rules_of(settings, maps, constants, time_format, zone)
     if encoding.lower().replace("_", "-") == "utf-8-sig":
@@ -304,8 +307,6 @@ def _rehearsals(settings: Settings, incidents: Incidents) -> Iterator[tuple[floa
 
 def _run(survey: Survey, settings: Settings, slices: Iterator[Slice]) -> int:
     """Everything through the detector; returns how many values were refused."""
-    from streams import wire  # noqa: PLC0415 - start-up time
-
     intake, refused = settings.intake(), 0
     for each in slices:
         decoded = wire.decode(
@@ -565,8 +566,6 @@ def _say_named(found: dict[str, Any]) -> None:
 
 def _write(path: Path, config: Path | None, result: Result) -> None:
     """Write the settings of now with the changes; defaults and secrets are left out."""
-    from streams.config import effective  # noqa: PLC0415 - start-up time
-
     changed = {change.name: change for change in result.changes}
     did = "proposed" if changed else "left as they were"
     lines = [
@@ -605,8 +604,6 @@ def _withheld(settings: Settings, head: str, name: str, setting: Mapping[str, An
 
     A secret is masked, and whoever took the mask over would have it as the secret.
     """
-    from pydantic import SecretStr  # noqa: PLC0415 - start-up time
-
     section = reduce(getattr, filter(None, head.split(".")), settings)
     if isinstance(getattr(section, name), SecretStr):
         return f"name a file with {name}_file"
@@ -616,7 +613,6 @@ def _withheld(settings: Settings, head: str, name: str, setting: Mapping[str, An
 
 
 def _need_report() -> None:
-    from importlib.util import find_spec  # noqa: PLC0415 - start-up time
 
     missing = [name for name in ("jinja2", "matplotlib") if find_spec(name) is None]
     if missing:

@@ -10,11 +10,11 @@ import typer
 
 from streams.cli.audited import audited
 from streams.cli.shared import ConfigOption, JsonOption, group, settings_of, write_json, write_table
+from streams.config import Settings
 from streams.errors import UsageError
 from streams.language import moment, tr
 
 if TYPE_CHECKING:
-    from streams.config import Settings
     from streams.desk.store import CaseStore
 
 app = group("Accounts of the desk.\n\n\\b\nExample:\n  otpguard desk user add root --role admin")

@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -25,12 +25,13 @@ from streams.cli.shared import (
     write_table,
 )
 from streams.clock import utc
+from streams.cluster.admin import client_arguments
 from streams.errors import UsageError
 from streams.language import tr
+from streams.operate.dlq import Filter, Letter, LetterReplay, Replayer, find
+from streams.operate.dlq import show as show_letter
 from streams.shown import shown
-
-if TYPE_CHECKING:
-    from streams.operate.dlq import Filter, Letter, LetterReplay
+from streams.wire import RejectReason
 
 app = group("See what was refused, and send it in again.")
 
@@ -89,9 +90,6 @@ def ls(
       otpguard dlq ls --since 2h
       otpguard dlq ls --reason missing_field --limit 5 --json
     """
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.operate.dlq import find  # noqa: PLC0415
-
     wanted = _filter(reason, since, until, partition)
     settings = settings_of(config)
     with progress(tr("dead letters read"), None) as tell:
@@ -147,9 +145,6 @@ def show(
       otpguard dlq show 3:17 --raw | jq keys
       otpguard dlq show 3:17 --raw --json | jq -r .value | base64 -d
     """
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.operate.dlq import show as show_letter  # noqa: PLC0415
-
     settings = settings_of(config)
     letter, record, target = show_letter(
         client_arguments(settings.kafka), settings.topics.dead_letters, position
@@ -212,9 +207,6 @@ def replay(
       otpguard dlq replay --reason unknown_schema_version --since 6h
       otpguard dlq replay --rate-max 50 --limit 100 --json
     """
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.operate.dlq import Replayer, find  # noqa: PLC0415
-
     wanted = _filter(reason, since, until, partition)
     settings = settings_of(config)
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what fails is said in one line
@@ -263,8 +255,6 @@ def _say_replayed(account: LetterReplay, *, dry_run: bool, stopped: bool) -> Non
 def _filter(
     reasons: list[str] | None, since: str | None, until: str | None, partition: int | None
 ) -> Filter:
-    from streams.operate.dlq import Filter  # noqa: PLC0415 - start-up time
-    from streams.wire import RejectReason  # noqa: PLC0415
 
     for each in reasons or ():
         if each not in set(RejectReason):

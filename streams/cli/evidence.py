@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -22,15 +25,13 @@ from streams.cli.shared import (
     settings_of,
     write_json,
 )
+from streams.config import Settings
 from streams.errors import Exit, UnavailableError, UsageError
 from streams.files import replace_file, unwritten
 from streams.language import spoken, tr
 from streams.shown import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from streams.config import Settings
     from streams.evidence.records import Chosen
 
 app = group("Hand over a case as evidence that anybody can verify.")
@@ -330,8 +331,6 @@ def text_12321(
     Example:
       otpguard evidence text-12321 13900000001
     """
-    from zoneinfo import ZoneInfo  # noqa: PLC0415 - start-up time
-
     from streams.evidence.text_12321 import lines  # noqa: PLC0415
 
     settings = settings_of(config)
@@ -482,8 +481,6 @@ def _write_private(out: Path, text: str) -> None:
 
     Raise UsageError if it is there or cannot be made, UnavailableError if there is no room.
     """
-    import os  # noqa: PLC0415 - only here
-
     try:
         number = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from detectors.model.records import Action, EpisodeRecord, completed
 from streams.cli.cases import SinceOption, refuse_nobody
 from streams.cli.cases import explain as explain_case
 from streams.cli.shared import ConfigOption, JsonOption, opened, write_json
 from streams.errors import UsageError
 from streams.language import tr
-
-if TYPE_CHECKING:
-    from detectors.model.records import Action, EpisodeRecord
+from streams.operate.explain import document, lines, markdown, told
+from streams.wire import UnreadableError, decode_action, decode_episode
 
 
 class OutputForm(StrEnum):
@@ -64,8 +64,6 @@ def explain(
         refuse_nobody(named, tr("no such file, "))
         explain_case(named, config, since=since, as_json=as_json)
         return
-    from detectors.model.records import EpisodeRecord  # noqa: PLC0415 - start-up time
-    from streams.operate.explain import document, lines, markdown, told  # noqa: PLC0415
 
     found = [record for record in _records(named) if only is None or _is(record, only)]
     if last:
@@ -91,13 +89,6 @@ def explain(
 
 def _records(name: str) -> Iterator[EpisodeRecord | Action]:
     """Episode records, each with all that is known by it, and actions in the order of the file."""
-    from detectors.model.records import completed  # noqa: PLC0415 - start-up time
-    from streams.wire import (  # noqa: PLC0415 - start-up time
-        UnreadableError,
-        decode_action,
-        decode_episode,
-    )
-
     before: dict[str, EpisodeRecord] = {}
     with opened(name) as file:
         for number, line in enumerate(file, 1):

@@ -6,6 +6,7 @@ import gzip
 import shutil
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,12 +14,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, Any, Self
 
 import msgspec
 import typer
+from kafka import KafkaProducer
 
+from detectors.recognise.recogniser import Message, recognise_many
+from detectors.recognise.registry import Registry
 from streams.cli.shared import TOGETHER, no_whole_gzip, opened
+from streams.config import Settings
 from streams.errors import UnavailableError, UsageError
 from streams.feeds import guess
 from streams.feeds.csv import FileReport, FileSurvey, RowRules, Target, counted, publish, survey
@@ -26,15 +31,7 @@ from streams.feeds.mapping import FieldMap
 from streams.feeds.presets import PRESETS, Preset
 from streams.feeds.rows import FileLayout
 from streams.language import listed, tr, trn
-
-if TYPE_CHECKING:
-    import threading
-
-    from kafka import KafkaProducer
-
-    from detectors.recognise.registry import Registry
-    from streams.config import Settings
-    from streams.telemetry.metrics import Metrics
+from streams.telemetry.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,8 +243,6 @@ def _no_events(rows: int) -> str:
 
 def _codes(registry: Registry, confidence_min: float, events: Sequence[dict[str, Any]]) -> int:
     """Return how many of these events are verification codes."""
-    from detectors.recognise.recogniser import Message, recognise_many  # noqa: PLC0415 - start-up
-
     names = ("sender", "signature", "category", "platform_id", "template_id")
     messages = [
         Message(

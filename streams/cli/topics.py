@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
@@ -16,13 +17,18 @@ from streams.cli.shared import (
     write_json,
     write_table,
 )
+from streams.cluster.admin import Cluster, client_arguments
+from streams.cluster.rights import ROLES, rights, script
+from streams.cluster.topics import create as create_topics
+from streams.cluster.topics import review, topics
+from streams.config import Settings
 from streams.errors import ConfigError, OtpguardError, UsageError
 from streams.files import replace_file, unwritten
 from streams.language import tr
 from streams.limits import PARTITIONS_MAX
-
-if TYPE_CHECKING:
-    from streams.config import Settings
+from streams.operate.backup import restore as say_again
+from streams.operate.backup import saved
+from streams.operate.doctor import examine_keys
 
 COLUMNS: Final = ("topic", "partitions", "copies", "cleanup", "why")
 
@@ -56,9 +62,6 @@ def create(
       otpguard topics create --config /etc/otpguard/otpguard.toml
       otpguard topics create --partitions 4 --replication 1     (one broker, to try it out)
     """
-    from streams.cluster.topics import create as create_topics  # noqa: PLC0415 - start-up time
-    from streams.cluster.topics import review  # noqa: PLC0415
-
     settings = _shaped(config, partitions, replication)
     made = create_topics(settings)
     problems, cautions = review(settings)  # of those that were there
@@ -85,9 +88,6 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
       otpguard topics check
       otpguard topics check --json | jq .problems
     """
-    from streams.cluster.topics import review  # noqa: PLC0415 - start-up time
-    from streams.operate.doctor import examine_keys  # noqa: PLC0415 - start-up time
-
     settings = settings_of(config)
     problems, cautions = review(settings)
     if not problems:
@@ -119,8 +119,6 @@ def list_(
     Example:
       otpguard topics list --json > topics.json
     """
-    from streams.cluster.topics import topics  # noqa: PLC0415 - start-up time
-
     wanted = topics(_shaped(config, partitions, replication))
     if as_json:
         write_json(
@@ -185,8 +183,6 @@ def acls(
       otpguard topics acls worker=otpguard adapter=otpguard-redis > acls.sh
       otpguard topics acls --apply --config admin.toml duty=alice support=bob support=carol
     """
-    from streams.cluster.rights import rights, script  # noqa: PLC0415 - start-up time
-
     given = [_role_and_user(each) for each in roles]
     settings = settings_of(config)
     wanted = list(rights(settings, given))
@@ -195,8 +191,6 @@ def acls(
     if not (apply or as_json):
         typer.echo(script(wanted, settings.kafka.bootstrap), nl=False)
     if apply:
-        from streams.cluster.admin import Cluster  # noqa: PLC0415 - start-up time
-
         with Cluster(settings.kafka) as cluster:
             cluster.grant(wanted)
         typer.echo(tr("gave {wanted} rights").format(wanted=len(wanted)), err=True)
@@ -215,8 +209,6 @@ def schema(
       otpguard topics schema
       otpguard topics schema sms.delivery.v1 > sms.delivery.v1.schema.json
     """
-    from importlib.resources import files  # noqa: PLC0415 - start-up time
-
     shipped = {
         path.name.removesuffix(".json"): path for path in (files("streams") / "schemas").iterdir()
     }
@@ -249,9 +241,6 @@ def backup(
       otpguard topics backup --output words-2026-03-02.jsonl
       otpguard topics restore words-2026-03-02.jsonl
     """
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.operate.backup import saved  # noqa: PLC0415
-
     settings = settings_of(config)
     topics = settings.topics
     lines = list(saved(client_arguments(settings.kafka), (topics.override, topics.everyone)))
@@ -280,9 +269,6 @@ def restore(
     Examples:
       otpguard topics create && otpguard topics restore words-2026-03-02.jsonl
     """
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.operate.backup import restore as say_again  # noqa: PLC0415
-
     settings = settings_of(config)
     topics = settings.topics
     try:
@@ -300,8 +286,6 @@ def restore(
 
 def _role_and_user(written: str) -> tuple[str, str]:
     """Read ROLE=USER; a user without a kind is Kafka's `User:`. Raise UsageError if it is none."""
-    from streams.cluster.rights import ROLES  # noqa: PLC0415 - start-up time
-
     role, _, user = written.partition("=")
     if role not in ROLES or not user:
         raise UsageError(
