@@ -26,7 +26,7 @@ from streams.cli.shared import TOGETHER, no_whole_gzip, opened
 from streams.config import Settings
 from streams.errors import UnavailableError, UsageError
 from streams.feeds import guess
-from streams.feeds.csv import FileReport, FileSurvey, RowRules, Target, counted, publish, survey
+from streams.feeds.csv import FileReport, RowRules, Target, counted, publish, survey
 from streams.feeds.mapping import FieldMap
 from streams.feeds.presets import PRESETS, Preset
 from streams.feeds.rows import FileLayout
@@ -112,7 +112,7 @@ def look(
         with _stream(file) as (stream, whole):
             rules, encoding = given.of(file, stream)
             shown = codes = 0
-            seen = FileSurvey()
+            seen = FileReport()
             found = survey(Path(file), stream, rules, seen, finished=finished or whole)
             while events := list(islice(found, TOGETHER)):
                 codes += _codes(registry, settings.recognise.confidence_min, events)
@@ -203,7 +203,7 @@ def _published(report: FileReport) -> str:
     return listed(parts)
 
 
-def _told(file: str, seen: FileSurvey, codes: int, encoding: str, zone: str) -> Iterator[str]:
+def _told(file: str, seen: FileReport, codes: int, encoding: str, zone: str) -> Iterator[str]:
     events = seen.rows - seen.unreadable - seen.others
     yield (
         tr(

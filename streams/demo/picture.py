@@ -7,6 +7,7 @@ from typing import Any, Final
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
+from detectors.bars import BURST_EXACT, BURST_NOVEL, LEAK_MILLI_S
 from streams.demo.story import OfferedMessage, Story
 from streams.language import tr
 from streams.page import PALETTE
@@ -36,6 +37,8 @@ MARKS: Final[dict[str, dict[str, Any]]] = {
     "bank": {"marker": "*", "color": PALETTE["good"], "s": 190, "linewidths": 0},
 }
 
+LEAK_PER_MIN: Final = LEAK_MILLI_S * 60 / 1000
+
 LEFT: Final = 2.3
 """Inches left of the axes, for the lane names. Equal in all pictures, so that their time axes
 align."""
@@ -52,7 +55,7 @@ def pictures(story: Story) -> list[Picture]:
     """Return the three pictures of the page, with a common time axis."""
     codes, refused = story.of(Role.ATTACK), story.refused(Role.ATTACK)
     first, last = (clock_of(story, story.codes[at].event_time_ms) for at in (0, -1))
-    bars, minutes = story.bars, story.background.minutes
+    minutes = story.background.minutes
     return [
         drawn(
             "lanes",
@@ -83,9 +86,9 @@ def pictures(story: Story) -> list[Picture]:
                 "{watch} or {throttle} platforms new to this number, it is watched or throttled. "
                 "{reached}"
             ).format(
-                leak=f"{bars.leak_per_min:g}",
-                watch=bars.watch_novel,
-                throttle=bars.throttle_novel,
+                leak=f"{LEAK_PER_MIN:g}",
+                watch=int(BURST_NOVEL.watch),
+                throttle=int(BURST_NOVEL.throttle),
                 reached=reached(story),
             ),
             description=tr(
@@ -211,9 +214,8 @@ def _draw_score(axes: Axes, story: Story, *, narrow: bool) -> None:
     xs, ys = _curve(story)
     axes.fill_between(xs, ys, color=INK, alpha=0.07, linewidth=0, zorder=2)
     axes.plot(xs, ys, color=INK, linewidth=1.4, zorder=3, solid_joinstyle="round")
-    bars = story.bars
-    top = max([*ys, bars.throttle_level]) * 1.1 + 0.4
-    for name, bar in (("WATCH", bars.watch_level), ("THROTTLE", bars.throttle_level)):
+    top = max([*ys, BURST_EXACT.throttle]) * 1.1 + 0.4
+    for name, bar in (("WATCH", BURST_EXACT.watch), ("THROTTLE", BURST_EXACT.throttle)):
         ink, upper = LEVEL_INKS[name], name == "THROTTLE"
         axes.axhline(bar, color=ink, linewidth=1, linestyle=(0, (4, 3)), zorder=2)
         axes.annotate(
@@ -234,7 +236,7 @@ def _draw_score(axes: Axes, story: Story, *, narrow: bool) -> None:
 
 def _curve(story: Story) -> tuple[list[float], list[float]]:
     """Return times and scores of the curve, which rises with messages and falls with time."""
-    leak = story.bars.leak_per_min / 60_000
+    leak = LEAK_PER_MIN / 60_000
     first, end = _span(story)
     xs, ys, now, level = [], [], float(first), 0.0
     for message in story.messages:

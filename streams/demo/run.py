@@ -13,14 +13,12 @@ from typing import Any, Final
 
 import msgspec
 
-from detectors.bars import BURST_NOVEL, LEAK_MILLI_S
+from detectors.bars import LEAK_MILLI_S
 from detectors.model.event import platform_id
 from detectors.model.records import EpisodeRecord, completed, seconds
 from detectors.model.times import MINUTE_MS
 from detectors.recipients.row import Memory
 from detectors.recognise.registry import Registry
-from detectors.suspects.clocks import ClockClass
-from detectors.suspects.judge import BURST
 from detectors.suspects.suspect import Suspect, see
 from streams import __version__
 from streams.cluster import topics
@@ -34,7 +32,6 @@ from streams.demo.play import Player, Record
 from streams.demo.script import END_MS, LIVE_MS, UTC_OFFSET_MIN, Timetable, script
 from streams.demo.story import (
     Background,
-    BucketBars,
     LevelChange,
     Machinery,
     Minute,
@@ -195,7 +192,6 @@ def compose(
         victim=masked_number(play.victim),
         utc_offset_min=UTC_OFFSET_MIN,
         known_platforms=play.known_platforms,
-        bars=bars(),
         messages=list(_messages(play, past, gateway, record)),
         changes=list(_changes(record)),
         lease_end_ms=last.expires_at_ms if last else None,
@@ -222,18 +218,6 @@ def _newest(episodes: Iterable[dict[str, Any]]) -> dict[str, Any]:
         return {}
     told: dict[str, Any] = msgspec.json.decode(encode_episode(whole))
     return told
-
-
-def bars() -> BucketBars:
-    """Return the burst thresholds for gateways with exact time stamps, as in every worker."""
-    level = BURST[ClockClass.EXACT]
-    return BucketBars(
-        leak_per_min=LEAK_MILLI_S * 60 / 1000,
-        watch_level=level.watch,
-        watch_novel=int(BURST_NOVEL.watch),
-        throttle_level=level.throttle,
-        throttle_novel=int(BURST_NOVEL.throttle),
-    )
 
 
 def _messages(

@@ -44,17 +44,6 @@ class LevelChange:
 
 
 @dataclass(frozen=True, slots=True)
-class BucketBars:
-    """The thresholds of the bucket, as the worker was configured."""
-
-    leak_per_min: float
-    watch_level: float
-    watch_novel: int
-    throttle_level: float
-    throttle_novel: int
-
-
-@dataclass(frozen=True, slots=True)
 class Minute:
     """Messages offered to all other subscribers in one minute of the event clock."""
 
@@ -112,7 +101,6 @@ class Story:
     victim: str  # Masked number.
     utc_offset_min: int  # UTC offset of the times in the report, in minutes.
     known_platforms: int  # Number of platforms in the victim's history.
-    bars: BucketBars
     messages: list[OfferedMessage]  # Messages to the victim in the live part, in order.
     changes: list[LevelChange]
     lease_end_ms: int | None  # End of the last lease, ms UTC; None without a lease.

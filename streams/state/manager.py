@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
@@ -66,14 +66,9 @@ class Admission(Enum):
     LOG_RESET = "log reset"  # the state is ahead of the end of the log
 
 
-class Appended(NamedTuple):
-    """The broker acknowledged a changelog record with this offset."""
-
-    offset: int
-
-
-Append = Callable[[int, PutRecord], Awaitable[Appended]]
-"""Writes a record to a partition's changelog and returns when the broker has acknowledged it."""
+Append = Callable[[int, PutRecord], Awaitable[int]]
+"""Writes a record to a partition's changelog. Returns its offset when the broker has acknowledged
+it."""
 
 
 @dataclass(slots=True)
@@ -442,14 +437,14 @@ class StateManager:
             case AwaitOutputs(mark):
                 await assigned.outbox.settle(mark)
             case PutRecord(_, value):
-                appended = await self._acknowledged(assigned.partition, step)
-                assigned.changelog_offset = max(assigned.changelog_offset, appended.offset)
+                offset = await self._acknowledged(assigned.partition, step)
+                assigned.changelog_offset = max(assigned.changelog_offset, offset)
                 return len(value or b"")
             case MarkCovered(_):
                 pass  # the writer stores the offset; the group commits it at its own interval
         return 0
 
-    async def _acknowledged(self, partition: int, write: PutRecord) -> Appended:
+    async def _acknowledged(self, partition: int, write: PutRecord) -> int:
         """Write a record again until it is acknowledged.
 
         There is no limit of attempts; a watchdog ends the process if there is no progress. Raises

@@ -53,14 +53,7 @@ RULES: Final = (
 )  # fmt: skip
 RUNGS: Final = tuple(map(str, windows.RUNGS))
 MODES: Final = ("shadow", "enforce", "off")
-LEASE_MODES: Final = ("shadow", "enforce")
-VERBS: Final = ("throttle", "release")
-STAGES: Final = ("decode", "detect", "publish", "checkpoint")
 TRUSTS: Final = tuple(trust.name.lower() for trust in Trust)
-MEMORIES: Final = ("known", "novel")
-FALSE_ALARMS: Final = ("release", "allow", "exempt")
-FEED_OUTCOMES: Final = ("published", "unreadable")
-REFUSED_KINDS: Final = ("newer", "bad")
 CANARY_OUTCOMES: Final = (
     "applied", "ignored", "leased", "failed", "unacknowledged", "missed",
 )  # fmt: skip
@@ -79,24 +72,16 @@ GATE_OUTCOMES: Final = (
 NOTICE_KINDS: Final = (
     "victim_start", "victim_opened", "victim_end", "victim_released", "platform",
 )  # fmt: skip
-NOTICE_STATES: Final = ("sent", "failed", "suppressed")
 NOTICE_REPLIES: Final = (
     "opened", "old", "unvouched", "unreadable", "no_lease", "not_told", "daily",
 )  # fmt: skip
+DESK_OUTCOMES: Final = ("done", "asked", "nothing", "refused", "failed")
+FEED_OUTCOMES: Final = ("published", "unreadable")
 DESK_VERBS: Final = (
     "enter", "logout", "password", "search", "view", "unmask", "export", "release", "allow",
     "exempt", "mode", "act", "call", "note", "appeal", "propose", "approve", "reject", "account",
     "limit",
 )  # fmt: skip
-PACK_OUTCOMES: Final = ("good", "bad")
-PUSH_OUTCOMES: Final = ("sent", "failed", "dropped")
-DESK_OUTCOMES: Final = ("done", "asked", "nothing", "refused", "failed")
-DESK_DOORS: Final = ("password", "oidc", "proxy", "once")
-DESK_ENTRIES: Final = ("done", "refused", "limited")
-DESK_LIMITS: Final = ("searches", "unmasks", "acts", "forms")
-DESK_ERRORS: Final = ("usage", "unavailable", "internal")
-LIST_OUTCOMES: Final = get_args(ListOutcome)
-ACK_STATES: Final = ("applied", "ignored", "failed", "expired")
 
 _FAST_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _ANSWER_S: Final = (
@@ -150,7 +135,7 @@ TABLE: Final = (
     Metric("promoted_total", "counter", "recipients", "Recipients that the sieve made suspects."),
     Metric("judged_total", "counter", "events", "Events that the judge looked at."),
     Metric("stage_seconds", "histogram", "seconds", "Time of one batch in a stage.",
-           {"stage": STAGES}, _FAST_S),
+           {"stage": ("decode", "detect", "publish", "checkpoint")}, _FAST_S),
     Metric("event_lag_seconds", "gauge", "seconds",
            "Now less the event time of the newest event applied, of the slowest partition."),
     Metric("records_behind", "gauge", "records",
@@ -177,13 +162,13 @@ TABLE: Final = (
            {"rule": RULES, "level": LEVELS}),
     Metric("flood_platforms_total", "counter", "platforms",
            "Platforms in the evidence of episodes as they rose to throttle.",
-           {"trust": TRUSTS, "memory": MEMORIES}),
+           {"trust": TRUSTS, "memory": ("known", "novel")}),
     Metric("platforms_refused_total", "counter", "platforms",
            "Platforms at recipients whose codes leases refuse, or would if they were enforced."),
     Metric("platforms_used_later_total", "counter", "platforms",
            "Of those, platforms that the recipient uses when the flood is over."),
     Metric("actions_total", "counter", "actions", "Actions published.",
-           {"verb": VERBS, "mode": LEASE_MODES}),
+           {"verb": ("throttle", "release"), "mode": ("shadow", "enforce")}),
     Metric("lease_updates_total", "counter", "updates",
            "Leases told again, with the windows of second requests."),
     Metric("recipients_tracked", "gauge", "recipients", "Rows in the sieve."),
@@ -229,12 +214,12 @@ TABLE: Final = (
            "Adapter: actions read whose fate is not told, or not taken by Kafka. Worker: enforced "
            "leases over 10 s old of which no adapter has said anything.", roles=_MODAL),
     Metric("acks_total", "counter", "actions", "Acknowledgements of actions by state.",
-           {"state": ACK_STATES}),
+           {"state": ("applied", "ignored", "failed", "expired")}),
     Metric("refused_total", "counter", "messages",
            "Messages that gateways refused, by their acks."),
     Metric("false_alarm_signals_total", "counter", "signals",
            "The operator's words that take a throttle back; every adapter counts the same ones.",
-           {"kind": FALSE_ALARMS}, roles=_ADAPTER),
+           {"kind": ("release", "allow", "exempt")}, roles=_ADAPTER),
     Metric("rails_raised_ratio", "gauge", "ratio",
            "Rails in force by those of the settings: over 1 while an operator's word raises them.",
            roles=_ADAPTER),
@@ -249,7 +234,7 @@ TABLE: Final = (
            roles=_ADAPTER),
     Metric("records_refused_total", "counter", "records",
            "Leases, overrides and acknowledgements that could not be read: newer than the program, "
-           "or bad.", {"kind": REFUSED_KINDS},
+           "or bad.", {"kind": ("newer", "bad")},
            roles=("worker", "canary", "notifier", *_ADAPTER, *_AGENTS)),
     Metric("feed_events_total", "counter", "events", "Events that a feed took in, by outcome.",
            {"outcome": FEED_OUTCOMES}, roles=_FEED),
@@ -278,7 +263,7 @@ TABLE: Final = (
            "Partitions of this worker that go by the network's list of such platforms."),
     Metric("hot_lists_total", "counter", "lists",
            "Lists of the network that came, in each partition, by what became of them.",
-           {"outcome": LIST_OUTCOMES}),
+           {"outcome": get_args(ListOutcome)}),
     Metric("hot_lists_told_total", "counter", "lists",
            "Lists of the network that were appended to the input.", roles=_PLATFORMS),
     Metric("hot_list_platforms", "gauge", "platforms", "Platforms on the newest of these.",
@@ -324,16 +309,17 @@ TABLE: Final = (
            {"verb": DESK_VERBS, "outcome": DESK_OUTCOMES}, roles=_DESK),
     Metric("desk_logins_total", "counter", "log-ins",
            "Log-ins by the way in and their outcome.",
-           {"door": DESK_DOORS, "outcome": DESK_ENTRIES}, roles=_DESK),
+           {"door": ("password", "oidc", "proxy", "once"),
+            "outcome": ("done", "refused", "limited")}, roles=_DESK),
     Metric("desk_limited_total", "counter", "acts",
            "Acts refused because one person did too many in a short time.",
-           {"kind": DESK_LIMITS}, roles=_DESK),
+           {"kind": ("searches", "unmasks", "acts", "forms")}, roles=_DESK),
     Metric("desk_packs_total", "counter", "packs",
-           "Evidence packs made at the desk, by whether they verify.", {"outcome": PACK_OUTCOMES},
+           "Evidence packs made at the desk, by whether they verify.", {"outcome": ("good", "bad")},
            roles=_DESK),
     Metric("desk_errors_total", "counter", "requests",
            "Requests that something out of the person's hands kept from being answered.",
-           {"kind": DESK_ERRORS}, roles=_DESK),
+           {"kind": ("usage", "unavailable", "internal")}, roles=_DESK),
     Metric("desk_streams_open", "gauge", "streams", "Live lists that are being watched.",
            roles=_DESK),
     Metric("index_records_total", "counter", "records",
@@ -345,7 +331,7 @@ TABLE: Final = (
     Metric("index_records_behind", "gauge", "records",
            "Records that the indexer knows of and has not read.", roles=_INDEXER),
     Metric("notices_total", "counter", "notices", "Notices by kind and what became of them.",
-           {"kind": NOTICE_KINDS, "state": NOTICE_STATES}, roles=_NOTIFIER),
+           {"kind": NOTICE_KINDS, "state": ("sent", "failed", "suppressed")}, roles=_NOTIFIER),
     Metric("notices_waiting", "gauge", "notices", "Notices that are due.", roles=_NOTIFIER),
     Metric("notices_capped_total", "counter", "notices",
            "Notices that were given up because more were due than a cap allows.",
@@ -371,7 +357,8 @@ TABLE: Final = (
            "1 while the case store's index is too old for an answer: banks get 503.",
            roles=_SIGNAL),
     Metric("signal_pushes_total", "counter", "events",
-           "Floods that banks with a sink were told of, or were not.", {"outcome": PUSH_OUTCOMES},
+           "Floods that banks with a sink were told of, or were not.",
+           {"outcome": ("sent", "failed", "dropped")},
            roles=_SIGNAL),
 )  # fmt: skip
 

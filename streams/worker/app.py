@@ -80,7 +80,9 @@ def run_worker(settings: Settings, *, wait: bool = False, rebuild: bool = False)
     try:
         check_folder(settings.worker.data_dir)
         check_before_start(settings, wait=wait)
-        recorded, figured = records_incidents(settings), makes_figures(settings)
+        names = settings.topics
+        recorded = is_writable(settings, names.incident, "floods are held, and not recorded")
+        figured = is_writable(settings, names.platform_parts, "there are no figures of platforms")
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             worker = _Worker(settings, rebuild=rebuild, incidents=recorded, figures=figured)
             with http.serve(
@@ -133,35 +135,19 @@ def check_before_start(settings: Settings, *, wait: bool) -> None:
         time.sleep(WAIT_S)
 
 
-def records_incidents(settings: Settings) -> bool:
-    """Return true if incident records can be written; otherwise log a warning.
+def is_writable(settings: Settings, name: str, without: str) -> bool:
+    """Return true if a topic can be written; otherwise log a warning, with the effect `without`.
 
-    Detection and throttling do not need them. A worker that was upgraded before its topics and
-    rights therefore works on.
+    Detection and throttling need neither incidents nor figures of platforms. A worker that was
+    upgraded before its topics and rights therefore works on.
     """
-    name = settings.topics.incident
     if topics.writable(settings, name):
         return True
     log.warning(
-        "no topic %s, or no right to write it: floods are held, and not recorded; `otpguard topics "
-        "create` makes topics, `otpguard topics acls` lists the rights",
+        "no topic %s, or no right to write it: %s; `otpguard topics create` makes topics, "
+        "`otpguard topics acls` lists the rights",
         name,
-    )
-    return False
-
-
-def makes_figures(settings: Settings) -> bool:
-    """Return true if figures of platforms can be written; otherwise log a warning.
-
-    No decision depends on them, so a worker continues without them.
-    """
-    name = settings.topics.platform_parts
-    if topics.writable(settings, name):
-        return True
-    log.warning(
-        "no topic %s, or no right to write it: there are no figures of platforms; `otpguard topics "
-        "create` makes topics, `otpguard topics acls` lists the rights",
-        name,
+        without,
     )
     return False
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from detectors.bars import BURST_EXACT, BURST_NOVEL, LEAK_MILLI_S, Bar
+from detectors.bars import LEAK_MILLI_S
 from detectors.model.times import DAY_S
 from streams.config import load
 from streams.demo.play import Record
@@ -16,7 +16,6 @@ from streams.demo.run import (
     SETTINGS,
     _changes,
     _values,
-    bars,
     levels,
     masked_digits,
     masked_number,
@@ -63,13 +62,6 @@ def test_a_story_of_a_run_names_nobody_and_holds_no_digit_of_a_code() -> None:
     assert not any(letter.isdigit() for message in story.messages for letter in message.text)
     assert story.background.messages == sum(m.messages for m in story.background.minutes)
     assert replace(story) == rehearse(seed=2, subscribers=300), "a seed decides all"
-
-
-def test_the_bars_are_those_of_exact_stamps() -> None:
-    shown = bars()
-    assert Bar(shown.watch_level, shown.throttle_level) == BURST_EXACT
-    assert Bar(shown.watch_novel, shown.throttle_novel) == BURST_NOVEL
-    assert shown.leak_per_min == 1.5
 
 
 @pytest.mark.parametrize(("text", "masked"), [("a 4829", "a ••••"), ("١٢", "••"), ("x", "x")])

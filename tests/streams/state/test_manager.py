@@ -21,7 +21,7 @@ from streams.state.checkpoint import (
     Manifest,
     PutRecord,
 )
-from streams.state.manager import GAP_TRIES, Admission, Appended, AssignedPartition, StateManager
+from streams.state.manager import GAP_TRIES, Admission, AssignedPartition, StateManager
 from streams.state.outbox import Outbox
 from streams.telemetry.metrics import Metrics
 from streams.transport.envelope import Envelope
@@ -119,9 +119,9 @@ class Kafka:
             rebuild=rebuild,
         )
 
-    async def append(self, _partition: int, write: PutRecord) -> Appended:
+    async def append(self, _partition: int, write: PutRecord) -> int:
         self.log.append(write)
-        return Appended(len(self.log) - 1)
+        return len(self.log) - 1
 
     async def rebalance(
         self, states: StateManager, generation: int, partitions: set[int]
@@ -214,7 +214,7 @@ def test_a_last_checkpoint_harms_nothing_that_a_manifest_names_of_which_nothing_
         states = kafka.states()
         silent = False
 
-        async def append(partition: int, write: PutRecord) -> Appended:
+        async def append(partition: int, write: PutRecord) -> int:
             appended = await kafka.append(partition, write)
             if silent and b"manifest" in kafka.log[-2].key + kafka.log[-1].key:
                 await asyncio.Event().wait()  # for the manifest; one more record, and it is dead
@@ -508,7 +508,7 @@ def test_a_changelog_that_takes_no_record_holds_the_commit_back_and_is_whole_aft
         states.cycle_s = 0.0
         full = tried = False
 
-        async def append(partition: int, write: PutRecord) -> Appended:
+        async def append(partition: int, write: PutRecord) -> int:
             nonlocal tried
             if full and len(kafka.log) >= before + record - 1:
                 tried = True
