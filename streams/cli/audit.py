@@ -17,7 +17,7 @@ from streams.cli.shared import (
     recipient_of,
     settings_of,
     write_json,
-    write_table,
+    write_list,
 )
 from streams.cluster.admin import client_arguments
 from streams.cluster.read import readable, reading, records
@@ -60,14 +60,11 @@ def list_(
         and (not verb or record.verb == verb)
         and (not subject or record.subject == subject)
     ]
-    if as_json:
-        write_json(chosen)
-        return
     rows = [
         (moment(r.at_ms), r.actor, r.channel, r.verb, r.outcome, r.subject, r.detail, _why(r))
         for r in chosen
     ]
-    write_table([tr(each) for each in COLUMNS], [tuple(map(shown, row)) for row in rows])
+    write_list(chosen, COLUMNS, [tuple(map(shown, row)) for row in rows], as_json=as_json)
 
 
 @app.command()

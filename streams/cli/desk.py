@@ -24,7 +24,7 @@ from streams.cli.shared import (
     serving,
     settings_of,
     write_json,
-    write_table,
+    write_list,
 )
 from streams.clock import now_ms
 from streams.config import Settings
@@ -110,17 +110,11 @@ def rebuild(
     arguments = (settings, partial(opened, settings), now_ms)
     if not check:
         rows = making.rebuild(*arguments)
-        if as_json:
-            write_json(rows)
-        else:
-            write_table([tr(head) for head in MADE], sorted(rows.items()))
+        write_list(rows, MADE, sorted(rows.items()), as_json=as_json)
         return
     found = making.check(*arguments)
-    if as_json:
-        write_json([asdict(each) for each in found])
-    else:
-        lines = [tuple(asdict(each).values()) for each in found]
-        write_table([tr(head) for head in CHECKED], lines)
+    document = [asdict(each) for each in found]
+    write_list(document, CHECKED, [tuple(each.values()) for each in document], as_json=as_json)
     if any(each.missing or each.different for each in found):
         raise typer.Exit(Exit.NO)
 
@@ -276,13 +270,10 @@ def hold(
             store.papers.hold(actor(), about, document, reason)
     found = store.papers.holds()
     store.close()
-    if as_json:
-        write_json([asdict(each) for each in found])
-        return
-    write_table(
-        [tr(each) for each in HOLDS],
-        [(h.hold_id, h.subject, h.document_no, moment(h.at_ms), h.actor, h.reason) for h in found],
-    )
+    rows = [
+        (h.hold_id, h.subject, h.document_no, moment(h.at_ms), h.actor, h.reason) for h in found
+    ]
+    write_list([asdict(each) for each in found], HOLDS, rows, as_json=as_json)
 
 
 def _subject(settings: Settings, named: str) -> str:

@@ -15,7 +15,7 @@ from streams.cli.shared import (
     group,
     settings_of,
     write_json,
-    write_table,
+    write_list,
 )
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.rights import ROLES, rights, script
@@ -120,25 +120,19 @@ def list_(
       otpguard topics list --json > topics.json
     """
     wanted = topics(_shaped(config, partitions, replication))
-    if as_json:
-        write_json(
-            [
-                {
-                    "role": topic.role,
-                    "name": topic.name,
-                    "partitions": topic.partitions,
-                    "replication": topic.replication,
-                    "configs": topic.configs,
-                    "why": topic.why,
-                }
-                for topic in wanted
-            ]
-        )
-        return
-    write_table(
-        [tr(each) for each in COLUMNS],
-        [(t.name, t.partitions, t.replication, t.cleanup, tr(t.why)) for t in wanted],
-    )
+    document = [
+        {
+            "role": topic.role,
+            "name": topic.name,
+            "partitions": topic.partitions,
+            "replication": topic.replication,
+            "configs": topic.configs,
+            "why": topic.why,
+        }
+        for topic in wanted
+    ]
+    rows = [(t.name, t.partitions, t.replication, t.cleanup, tr(t.why)) for t in wanted]
+    write_list(document, COLUMNS, rows, as_json=as_json)
 
 
 @app.command()

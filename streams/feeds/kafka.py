@@ -48,7 +48,7 @@ class _Recipient(msgspec.Struct):
 
 _encode: Final = msgspec.json.Encoder().encode
 _recipient: Final = msgspec.json.Decoder(_Recipient).decode
-_row: Final = msgspec.json.Decoder(dict[str, Any]).decode
+json_reader: Final[Callable[[bytes], Row]] = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def schema_files(words: Sequence[str]) -> dict[str, Path]:
@@ -133,11 +133,6 @@ class _AvroReader:
             "values name schema id %d, for which there is no file: --avro-schema %d=FILE",
             number, number,
         )  # fmt: skip
-
-
-def json_reader(value: bytes) -> Row:
-    """Decode a JSON object."""
-    return _row(value)
 
 
 class Rekeyer:
