@@ -65,7 +65,6 @@ def platforms(config: ConfigOption = None) -> None:
 
 
 def _run(config: ConfigOption, role: Role, made: Any) -> None:
-    """Run an agent until SIGTERM or Ctrl-C."""
     # Here, because Kafka's client takes long to import and `--help` needs none.
 
     log_to_stderr()

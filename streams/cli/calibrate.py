@@ -188,7 +188,6 @@ def _table(
     delimiter: str,
     encoding: str,
 ) -> ColumnTable:
-    """The rules by which lines of CSV become events."""
     from streams.calibrate.history import ColumnTable  # noqa: PLC0415 - start-up time
 
     rules = rules_of(settings, maps, constants, time_format, zone)
@@ -201,7 +200,6 @@ def _table(
 def _tell(
     result: Result, config: Path | None, write: Path | None, report: Path | None, *, as_json: bool
 ) -> None:
-    """Write the files that were asked for, and the findings to standard output."""
     from streams.calibrate.result import document  # noqa: PLC0415 - start-up time
 
     found = document(result)
@@ -249,7 +247,6 @@ def _calibrated(
     show_recipients: bool,
     quiet: bool,
 ) -> Result:
-    """Both passes, and the rehearsals."""
     from streams.calibrate.propose import propose, proposed, unreached  # noqa: PLC0415 - start-up time
     from streams.calibrate.rehearse import Incidents, rehearse  # noqa: PLC0415
     from streams.calibrate.result import Result  # noqa: PLC0415
@@ -325,7 +322,6 @@ def _run(survey: Survey, settings: Settings, slices: Iterator[Slice]) -> int:
 
 
 def _say(found: dict[str, Any]) -> None:
-    """The findings in a screenful."""
     _say_history(found)
     _say_rates(found)
     _say_named(found)
@@ -337,7 +333,6 @@ def _say(found: dict[str, Any]) -> None:
 
 
 def _say_history(found: dict[str, Any]) -> None:
-    """Size, span and habits."""
     from streams.calibrate.result import outside  # noqa: PLC0415 - start-up time
 
     history = found["history"]
@@ -421,7 +416,6 @@ def _say_misses(misses: list[dict[str, Any]]) -> None:
 
 
 def _say_left_out(history: dict[str, Any]) -> None:
-    """Warn of values and recipients that the rates lack."""
     if history["refused"]:
         typer.echo(
             tr(
@@ -520,7 +514,6 @@ def _say_throttled(found: dict[str, Any]) -> None:
 
 
 def _habits(found: dict[str, Any]) -> str:
-    """People's log-ins, as far as the history tells."""
     pace, sprees = found["pace"], found["novelty"]["last_week_spree"]
     said = tr("too few log-ins to tell how fast they follow one another")
     if pace["sightings"]:

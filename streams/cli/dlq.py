@@ -233,7 +233,6 @@ def replay(
 
 
 def _say_replayed(account: LetterReplay, *, dry_run: bool, stopped: bool) -> None:
-    """Say how many were sent, and why the others were not."""
     done = tr("would replay {n}") if dry_run else tr("replayed {n}")
     typer.echo(done.format(n=account.published))
     left = {

@@ -242,7 +242,6 @@ def _no_events(rows: int) -> str:
 
 
 def _codes(registry: Registry, confidence_min: float, events: Sequence[dict[str, Any]]) -> int:
-    """Return how many of these events are verification codes."""
     names = ("sender", "signature", "category", "platform_id", "template_id")
     messages = [
         Message(

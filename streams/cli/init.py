@@ -100,7 +100,6 @@ def _answers(to: Path, country: str, *, single: bool) -> tuple[Kafka, dict[str, 
 
 
 def _kafka(usual: Kafka) -> Kafka:
-    """Ask how to reach the brokers."""
     try:
         proposed = _found(usual)
     except UnavailableError:
@@ -185,7 +184,6 @@ def _write(to: Path, kafka: Kafka, more: dict[str, str], partitions: int, copies
 
 
 def _make_topics(settings: Settings) -> bool:
-    """Make the topics, and say what was made, or why not."""
     try:
         made = create(settings)
     except OtpguardError as error:

@@ -199,7 +199,6 @@ class Player:
         return ruling, sent
 
     async def _pour(self, offers: Iterable[Offer]) -> None:
-        """Send all offers in batches, in order within each partition."""
         producer, topic, stamp = self.producer, self.topics.input, int(time.time() * 1000)
         self.audience.step(tr("Writing the days before"))
         builders = {p: producer.create_batch() for p in range(self.topics.partitions)}
@@ -217,7 +216,6 @@ class Player:
         await asyncio.gather(*waiting)
 
     async def _counted(self) -> None:
-        """Wait until the worker has processed everything that was sent."""
         deadline = time.monotonic() + COUNT_S
         while True:
             taken = await asyncio.to_thread(self.worker.metric, "otpguard_events_total")

@@ -265,7 +265,6 @@ def _explanation(story: Story) -> dict[str, Any] | None:
 
 
 def _row(story: Story, message: OfferedMessage) -> tuple[str, tuple[str, ...]]:
-    """Return the style and the table cells of a message."""
     fate = tr("refused") if message.refused else tr("delivered")
     used = message.ruling is Ruling.KNOWN
     if message.ruling is Ruling.AGAIN:

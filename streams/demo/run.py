@@ -267,7 +267,6 @@ def levels(codes: Iterable[tuple[int, int]]) -> Iterator[float]:
 
 
 def _changes(record: Record) -> Iterator[LevelChange]:
-    """Yield the levels of the victim's episode, from the records that published them."""
     for episode in sorted(record.episodes, key=lambda episode: int(episode["revision"])):
         if episode["change"] == "renewed":
             continue
@@ -284,7 +283,6 @@ def _changes(record: Record) -> Iterator[LevelChange]:
 
 
 def _minutes(play: Timetable) -> list[Minute]:
-    """Return the other subscribers' traffic per minute of the live part."""
     messages, codes = Counter[int](), Counter[int]()
     for event in play.live:
         if event.value["recipient"] != play.victim:

@@ -134,7 +134,6 @@ def _life(name: str, seed: int, person: int) -> list[Labelled]:
 
 
 def _crowd(subscribers: int, seed: int) -> Iterator[Labelled]:
-    """Return the ordinary traffic of the live part."""
     mean = Rates()
     busy = replace(
         mean, **{name: getattr(mean, name) * BUSY for name in Rates.__dataclass_fields__}

@@ -24,7 +24,7 @@ import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from streams.errors import ConfigError, OtpguardError, UnavailableError, UsageError
-from streams.feeds.keys import canonical_keys
+from streams.feeds.keys import canonical_keys, decode_recipient
 from streams.feeds.mapping import FieldMap, UnmappableError
 from streams.language import tr
 from streams.telemetry.metrics import Metrics
@@ -42,12 +42,7 @@ log = logging.getLogger(__name__)
 Row = Mapping[str, Any]
 
 
-class _Recipient(msgspec.Struct):
-    recipient: str
-
-
 _encode: Final = msgspec.json.Encoder().encode
-_recipient: Final = msgspec.json.Decoder(_Recipient).decode
 json_reader: Final[Callable[[bytes], Row]] = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -164,7 +159,7 @@ class Rekeyer:
                 value = b""
             try:
                 if self._rules is None:
-                    recipient = _recipient(value).recipient
+                    recipient = decode_recipient(value).recipient
                 else:
                     row = self._rules.value(self._read(value))
                     if "message_id" not in row:

@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
@@ -40,11 +40,9 @@ from streams.state.checkpoint import (
     rebuilt,
 )
 from streams.state.outbox import RETRY_PAUSE_S, Outbox, Send
-
-if TYPE_CHECKING:
-    from streams.telemetry.metrics import Metrics
-    from streams.transport.driver import Consumer
-    from streams.transport.envelope import Envelope
+from streams.telemetry.metrics import Metrics
+from streams.transport.driver import Consumer
+from streams.transport.envelope import Envelope
 
 log = logging.getLogger(__name__)
 

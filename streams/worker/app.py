@@ -292,7 +292,6 @@ class _Worker:
         log.info(PREPARED)
 
     async def _beat(self) -> None:
-        """Update the heartbeats for the watchdog and, less often, the gauges."""
         states, heartbeats = self.states, self.heartbeats
         late_s = states.cycle_s + self.settings.worker.stall_s / 2
         shown_at = 0.0
@@ -315,7 +314,6 @@ class _Worker:
         return self._consumer.lags(self.states.positions())
 
     async def _probe(self) -> None:
-        """Check regularly that a broker answers."""
         while True:
             await asyncio.sleep(PROBE_S)
             producer = self.app.producer

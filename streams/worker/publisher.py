@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import asyncio
-
-    from streams.state.checkpoint import PutRecord
-    from streams.state.outbox import Output
-    from streams.telemetry.metrics import Metrics
-    from streams.transport.driver import App
+from streams.state.checkpoint import PutRecord
+from streams.state.outbox import Output
+from streams.telemetry.metrics import Metrics
+from streams.transport.driver import App
 
 
 @dataclass(frozen=True, slots=True)
