@@ -19,22 +19,12 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from streams.demo.clock import EventClock
 from streams.demo.stage import START_S, Child, usual_port
 from streams.errors import UnavailableError
+from streams.extras import MODULES
 from streams.language import tr
 
 if TYPE_CHECKING:
     from streams.config import Settings
     from streams.demo.audience import Audience
-
-PACKAGES: Final = (
-    "alembic",
-    "argon2",
-    "authlib",
-    "sqlalchemy",
-    "sse_starlette",
-    "starlette",
-    "uvicorn",
-)
-"""Packages of the extra `desk`, by import name."""
 
 NAME: Final = "demo"
 STALE_S: Final = 600.0
@@ -44,7 +34,7 @@ machine first reads a week of traffic here."""
 
 def installed() -> bool:
     """Return true if the packages of the desk are installed."""
-    return all(find_spec(each) is not None for each in PACKAGES)
+    return all(find_spec(each) is not None for each in MODULES["demo"])
 
 
 class DeskProcess(Child):

@@ -280,6 +280,5 @@ def _row(story: Story, message: OfferedMessage) -> tuple[str, tuple[str, ...]]:
         clock(story.utc_offset_min, message.event_time_ms),
         platform_name(message.platform),
         message.text,
-        f"{message.level:.1f}" if message.code else "",
         label,
     )

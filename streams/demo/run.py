@@ -13,13 +13,9 @@ from typing import Any, Final
 
 import msgspec
 
-from detectors.bars import LEAK_MILLI_S
-from detectors.model.event import platform_id
-from detectors.model.records import EpisodeRecord, completed, seconds
+from detectors.model.records import EpisodeRecord, completed
 from detectors.model.times import MINUTE_MS
-from detectors.recipients.row import Memory
 from detectors.recognise.registry import Registry
-from detectors.suspects.suspect import Suspect, see
 from streams import __version__
 from streams.cluster import topics
 from streams.config import Http, Settings
@@ -40,7 +36,7 @@ from streams.demo.story import (
 )
 from streams.files import read_toml
 from streams.language import tr
-from streams.scenarios.events import Labelled, Role
+from streams.scenarios.events import Role
 from streams.wire import decode_episode, encode_episode
 
 PARTITIONS: Final = 8
@@ -145,8 +141,7 @@ async def _play(
     began: float,
     told: Callable[[Story], None],
 ) -> Story:
-    past: list[dict[str, Any]] = []
-    history = _values(play.history, play.victim, past)
+    history = (event.value for event in play.history)
     live = (event.value for event in play.live)
     async with player.perform(history, live, options.speed, play.second_requests()):
         machinery = Machinery(
@@ -161,26 +156,15 @@ async def _play(
             dead_letters=int(player.worker.metric("otpguard_dead_letters_total")),
             took_s=time.monotonic() - began,
         )
-        story = compose(play, past, player.gateway, player.record, machinery)
+        story = compose(play, player.gateway, player.record, machinery)
         if options.stay:
             told(story)
             await encore(player, play, options.seed)
     return story
 
 
-def _values(
-    events: Iterable[Labelled], victim: str, kept: list[dict[str, Any]]
-) -> Iterator[dict[str, Any]]:
-    """Yield the values of the history; put those of the victim into `kept`."""
-    for event in events:
-        if event.value["recipient"] == victim:
-            kept.append(event.value)
-        yield event.value
-
-
 def compose(
     play: Timetable,
-    past: list[dict[str, Any]],
     gateway: StandInGateway,
     record: Record,
     machinery: Machinery,
@@ -192,7 +176,7 @@ def compose(
         victim=masked_number(play.victim),
         utc_offset_min=UTC_OFFSET_MIN,
         known_platforms=play.known_platforms,
-        messages=list(_messages(play, past, gateway, record)),
+        messages=list(_messages(play, gateway, record)),
         changes=list(_changes(record)),
         lease_end_ms=last.expires_at_ms if last else None,
         leases=sum(not action.update for action in record.actions),
@@ -220,22 +204,11 @@ def _newest(episodes: Iterable[dict[str, Any]]) -> dict[str, Any]:
     return told
 
 
-def _messages(
-    play: Timetable, past: list[dict[str, Any]], gateway: StandInGateway, record: Record
-) -> Iterator[OfferedMessage]:
-    """Yield the victim's messages with their rulings, and the score after each."""
+def _messages(play: Timetable, gateway: StandInGateway, record: Record) -> Iterator[OfferedMessage]:
+    """Yield the victim's messages with their rulings."""
     live = [event for event in play.live if event.value["recipient"] == play.victim]
-    values = past + [event.value for event in live]
-    verdicts = [gateway.recognise(value) for value in values]
-    score = levels(
-        (value["event_time_ms"], platform_id(verdict.platform))
-        for value, verdict in zip(values, verdicts, strict=True)
-        if verdict.otp
-    )
-    scores = [next(score) if verdict.otp else 0.0 for verdict in verdicts]
-    for event, answer, verdict, level in zip(
-        live, record.answers, verdicts[len(past) :], scores[len(past) :], strict=True
-    ):
+    for event, answer in zip(live, record.answers, strict=True):
+        verdict = gateway.recognise(event.value)
         yield OfferedMessage(
             event_time_ms=event.value["event_time_ms"],
             platform=verdict.platform,
@@ -243,27 +216,7 @@ def _messages(
             code=verdict.otp,
             text=masked_digits(event.value.get("text", "")),
             ruling=answer,
-            level=level,
         )
-
-
-def levels(codes: Iterable[tuple[int, int]]) -> Iterator[float]:
-    """Yield the bucket level at each code of a recipient, including that code.
-
-    The worker publishes the score only when the level changes. `codes` are pairs of event time in
-    ms and platform id, in time order, including the history. A platform counts as known when its
-    first code is over a day old.
-
-    >>> noon_ms = 1_772_424_000_000
-    >>> list(levels((noon_ms + s * 1000, p) for s, p in ((0, 7), (20, 8), (40, 7), (300, 9))))
-    [1.0, 1.5, 1.0, 1.0]
-    """
-    suspect = Suspect(recipient=0, name="", row=0, sightings=[], memory=Memory())
-    for event_time_ms, platform in codes:
-        at_s = seconds(event_time_ms)
-        see(suspect, platform, at_s)
-        leaked = LEAK_MILLI_S * (at_s - suspect.bucket_s)  # A repeated platform adds nothing.
-        yield max(suspect.bucket_level_milli - leaked, 0) / 1000
 
 
 def _changes(record: Record) -> Iterator[LevelChange]:

@@ -21,7 +21,6 @@ class OfferedMessage:
     code: bool  # True if it was recognised as a verification code.
     text: str  # All digits are masked.
     ruling: Ruling = Ruling.NO_LEASE  # The gateway's ruling.
-    level: float = 0.0  # Bucket level, including this message.
 
     @property
     def refused(self) -> bool:

@@ -36,7 +36,7 @@ def test_the_desk_has_files_and_ports_of_its_own(tmp_path: Path) -> None:
 
 def test_without_its_packages_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     assert installed()
-    monkeypatch.setattr(module, "PACKAGES", ("not_there_at_all",))
+    monkeypatch.setattr(module, "find_spec", lambda name: name if name != "uvicorn" else None)
     assert not installed()
 
 

@@ -7,21 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from detectors.bars import LEAK_MILLI_S
-from detectors.model.times import DAY_S
 from streams.config import load
 from streams.demo.play import Record
 from streams.demo.run import (
     PARTITIONS,
     SETTINGS,
     _changes,
-    _values,
-    levels,
     masked_digits,
     masked_number,
 )
-from streams.scenarios import Role, Truth
-from streams.scenarios.events import Labelled
 from tests.streams.demo.rehearsal import rehearse
 
 
@@ -33,14 +27,6 @@ def test_the_settings_of_the_demo_are_settings(tmp_path: Path) -> None:
     settings = load(path)
     assert (settings.mode, settings.topics.partitions) == ("enforce", PARTITIONS)
     assert settings.worker.data_dir == tmp_path
-
-
-def test_the_past_is_read_once_and_the_victim_s_part_kept() -> None:
-    values = [{"recipient": name, "n": i} for i, name in enumerate(["a", "b", "a"])]
-    events = (Labelled(value, Truth(Role.OTHER, "x", "")) for value in values)
-    kept: list[dict[str, object]] = []
-    assert list(_values(events, "a", kept)) == values
-    assert [value["n"] for value in kept] == [0, 2]
 
 
 def test_a_renewal_is_no_change_of_level() -> None:
@@ -68,27 +54,3 @@ def test_a_story_of_a_run_names_nobody_and_holds_no_digit_of_a_code() -> None:
 def test_every_digit_is_masked(text: str, masked: str) -> None:
     assert masked_digits(text) == masked
     assert masked_number("8617009999999") == "+86 170 •••• 9999"
-
-
-START_MS = 1_772_424_000_000
-
-
-def scores(*codes: tuple[float, int]) -> list[float]:
-    return list(levels((START_MS + int(s * 1000), platform) for s, platform in codes))
-
-
-def test_each_new_platform_adds_one_and_a_second_leaks() -> None:
-    leak = LEAK_MILLI_S / 1000
-    assert scores((0, 1), (10, 2), (10, 3)) == [1.0, 2 - 10 * leak, 3 - 10 * leak]
-
-
-def test_a_repeat_adds_nothing_and_an_empty_bucket_stays_empty() -> None:
-    assert scores((0, 1), (20, 1), (4000, 1)) == [1.0, pytest.approx(0.5), 0.0]
-
-
-def test_a_platform_counts_again_after_a_day() -> None:
-    assert scores((0, 1), (DAY_S, 1)) == [1.0, 1.0]
-
-
-def test_no_codes_have_no_score() -> None:
-    assert scores() == []
