@@ -28,13 +28,13 @@ from streams.cli.shared import (
     toml_value,
     write_json,
     write_table,
+    writing,
 )
 from streams.cluster.admin import client_arguments
 from streams.config import Settings, effective
 from streams.errors import ConfigError, UsageError
 from streams.extras import how_to_install
 from streams.feeds.rows import FileLayout
-from streams.files import unwritten
 from streams.language import listed, tr
 from streams.shown import MASK, shown
 from streams.wire import Numbers
@@ -586,10 +586,8 @@ def _write(path: Path, config: Path | None, result: Result) -> None:
         value = toml_value(change.value if change is not None else setting["value"])
         if value is not None:
             lines.append(f"{name} = {value}")
-    try:
+    with writing(path):
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise unwritten(path, error) from None
 
 
 def _withheld(settings: Settings, head: str, name: str, setting: Mapping[str, Any]) -> str | None:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import base64
 import logging
-import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +18,7 @@ from streams.cli.shared import (
     progress,
     said,
     settings_of,
+    stopping,
     write_json,
     write_table,
 )
@@ -217,7 +215,8 @@ def replay(
     )  # fmt: skip
     with progress(tr("dead letters read"), None) as tell:
         letters, account = replayer.choose(find(clients, topics.dead_letters, wanted, tell).letters)
-    with progress(tr("replayed"), len(letters)) as tell, _stopped() as stopped:
+    stopped = stopping().is_set  # The batch at hand is finished first.
+    with progress(tr("replayed"), len(letters)) as tell:
         replayer.run(letters, account, limit=limit, dry_run=dry_run, stop=stopped, tell=tell)
     if as_json:
         write_json({
@@ -287,18 +286,3 @@ def _words(fates: Counter[Any]) -> dict[str, int]:
 
 def _time(at_ms: int) -> str | None:
     return utc(at_ms) if at_ms >= 0 else None
-
-
-@contextmanager
-def _stopped() -> Iterator[Callable[[], bool]]:
-    """Notice SIGTERM or Ctrl-C: the batch at hand is finished first."""
-    came: list[int] = []
-    before = {
-        number: signal.signal(number, lambda which, _: came.append(which))
-        for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        yield lambda: bool(came)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

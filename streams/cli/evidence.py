@@ -24,6 +24,7 @@ from streams.cli.shared import (
     progress,
     settings_of,
     write_json,
+    writing,
 )
 from streams.config import Settings
 from streams.errors import Exit, UnavailableError, UsageError
@@ -253,10 +254,8 @@ def stamp(
     if query is not None:
         if query.resolve().is_relative_to(pack.resolve()):
             raise UsageError(tr("{file}: in a pack are its own files alone").format(file=query))
-        try:
+        with writing(query):
             replace_file(query, stamp.query(manifest))
-        except OSError as error:
-            raise unwritten(query, error) from None
         typer.echo(tr("{file}: bring it to the authority").format(file=query))
         return
     where = url or settings.evidence.tsa_url
@@ -469,10 +468,8 @@ def _write_private(out: Path, text: str) -> None:
 
     Raise UsageError if it is there or cannot be made, UnavailableError if there is no room.
     """
-    try:
+    with writing(out):
         number = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise unwritten(out, error) from None
     try:
         with os.fdopen(number, "w", encoding="utf-8") as file:
             file.write(text)

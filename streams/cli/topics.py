@@ -16,6 +16,7 @@ from streams.cli.shared import (
     settings_of,
     write_json,
     write_list,
+    writing,
 )
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.rights import ROLES, rights, script
@@ -23,7 +24,7 @@ from streams.cluster.topics import create as create_topics
 from streams.cluster.topics import review, topics
 from streams.config import Settings
 from streams.errors import ConfigError, OtpguardError, UsageError
-from streams.files import replace_file, unwritten
+from streams.files import replace_file
 from streams.language import tr
 from streams.limits import PARTITIONS_MAX
 from streams.operate.backup import restore as say_again
@@ -242,13 +243,11 @@ def backup(
         typer.echo("\n".join(lines))
         return
     path, content = Path(output), ("\n".join(lines) + "\n").encode()
-    try:
+    with writing(path):
         if path.exists() and not path.is_file():  # a pipe or a device
             path.write_bytes(content)
         else:  # the backup of before stands until this one is whole
             replace_file(path.resolve(), content, mode=0o600)
-    except OSError as error:
-        raise unwritten(path, error) from None
     typer.echo(tr("{n:,} words saved to {output}").format(n=len(lines) - 1, output=output))
 
 

@@ -170,9 +170,7 @@ def _spooled(file: IO[bytes], stream: IO[bytes]) -> IO[bytes]:
 
 def _shift_ms(stream: IO[bytes], rules: FieldMap | None) -> int:
     """Return the milliseconds from the newest event to now; rewinds the stream."""
-    newest_ms: int | None = None
-    for at_ms in _times(stream, rules):
-        newest_ms = at_ms if newest_ms is None else max(newest_ms, at_ms)
+    newest_ms = max(_times(stream, rules), default=None)
     stream.seek(0)
     return 0 if newest_ms is None else clock.now_ms() - newest_ms
 
