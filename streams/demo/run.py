@@ -110,12 +110,12 @@ def run(
         )
         settings = Settings(**read_toml(config))  # Not those in the environment, of a real worker.
         topics.create(settings)
-        worker = stage.WorkerProcess(config, folder / "worker.log", port)
-        stack.enter_context(worker)
-        desk = None
-        if options.desk:
-            desk = DeskProcess(config, folder / "desk.log", options.browse)
-            stack.enter_context(desk)
+        worker = stack.enter_context(stage.WorkerProcess(config, folder / "worker.log", port))
+        desk = (
+            stack.enter_context(DeskProcess(config, folder / "desk.log", options.browse))
+            if options.desk
+            else None
+        )
         audience.line(
             tr("{broker}; worker with process id {pid}").format(
                 broker=f"{broker.version} at {broker.bootstrap}", pid=worker.process.pid

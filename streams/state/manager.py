@@ -147,7 +147,6 @@ class StateManager:
     loaded: bool = False
     progress: int = 0  # increases with each step; a watchdog checks that it changes
     checkpoint_steps: int = 0  # number of checkpoint steps; a watchdog checks it too
-    checkpoints: int = 0  # number of completed checkpoints
     _readers: dict[int, ChangelogReader] = field(default_factory=dict)
     _taken: dict[int, int] = field(default_factory=dict)  # partition -> last changelog offset
     _anew: frozenset[int] | None = None  # partitions to rebuild; None before the first assignment
@@ -406,7 +405,6 @@ class StateManager:
                 ahead_s = written / bytes_per_s - (time.monotonic() - began)
                 await asyncio.sleep(max(0.0, ahead_s))
             assigned.covered_at = began
-            self.checkpoints += 1
             took = time.monotonic() - began
             self.metrics.add("checkpoints_total")
             self.metrics.observe("stage_seconds", took, stage="checkpoint")
