@@ -39,9 +39,6 @@ CAMPAIGN_COLUMNS: Final = {
 }
 """The columns of a list of campaigns, and their headings."""
 
-SPOKEN: Final = ("state",)
-"""Columns whose values are words for people."""
-
 SPARED: Final = ("pace", "platforms", "messages", "last", "growth", "throttled")
 """Columns that a narrow screen is spared, the first first."""
 
@@ -72,7 +69,7 @@ def ls(
         write_table(
             [tr(heading) for heading in CAMPAIGN_COLUMNS.values()],
             [
-                [trc("campaign", row[name]) if name in SPOKEN else row[name] for name in names]
+                [trc("campaign", row[name]) if name == "state" else row[name] for name in names]
                 for row in rows
             ],
             drop=[names.index(name) for name in SPARED],

@@ -126,12 +126,6 @@ class Story:
         """Return the victim's messages with these roles that the gateway refused."""
         return [message for message in self.of(*roles) if message.refused]
 
-    @property
-    def asked_again(self) -> tuple[OfferedMessage | None, OfferedMessage | None]:
-        """The first two codes of the platform that is new to the victim."""
-        first, again, *_ = [*self.of(Role.NEW), None, None]
-        return first, again
-
     def change(self, level: str) -> LevelChange | None:
         """Return the first time that the episode reached this level, or None."""
         return next((change for change in self.changes if change.level == level), None)
@@ -163,11 +157,11 @@ def claims(story: Story) -> Iterator[Claim]:
     yield Claim(
         tr("nothing but codes was refused"), all(m.code for m in story.messages if m.refused)
     )
-    first, again = story.asked_again
-    if first is not None and first.refused:
+    asked = story.of(Role.NEW)  # Codes of the platform that is new to the victim.
+    if asked and asked[0].refused:
         yield Claim(
             tr("a code of a platform new to the victim arrived when it was asked for again"),
-            again is not None and not again.refused,
+            len(asked) > 1 and not asked[1].refused,
         )
     others = story.background
     yield Claim(

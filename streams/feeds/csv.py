@@ -225,7 +225,9 @@ def publish(
         report.published += target.send(_encoded(events))
         rejects = [_reject(progress.fingerprint, file, record, reason) for record, reason in bad]
         progress.reject(rejects)
-        progress.write(batch[-1].end, _last_line(batch[-1]), rules.identity)
+        last = batch[-1]
+        last_line = last.number + sum(each.count("\n") for each in last.fields or ())
+        progress.write(last.end, last_line, rules.identity)
         _count(report, rejects)
         metrics.add("feed_events_total", len(events), outcome="published")
         metrics.add("feed_events_total", len(rejects), outcome="unreadable")
@@ -312,12 +314,6 @@ def _records(rows: Lines, names: Sequence[str], rules: RowRules) -> Iterator[Row
         return rules.numbers.canonical(str(value["recipient"])) is not None
 
     return records(rows, rules.layout, len(names), counts)
-
-
-def _last_line(record: RowRecord) -> int:
-    """Return the number of a record's last line."""
-    inside = sum(field.count("\n") for field in record.fields or ())
-    return record.number + inside
 
 
 def _correct(

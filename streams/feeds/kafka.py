@@ -365,18 +365,19 @@ def _settle(consumer: Consumer, batches: _Batches, metrics: Metrics) -> int:
     unreadable = len(batch.unread | batch.refused)
     metrics.add("feed_events_total", len(records) - unreadable, outcome="published")
     metrics.add("feed_events_total", unreadable, outcome="unreadable")
-    _commit(consumer, _after(records))
+    _commit(consumer, records)
     return len(records) - len(batch.refused)
 
 
-def _commit(consumer: Consumer, offsets: list[TopicPartition]) -> None:
-    """Commit source offsets.
+def _commit(consumer: Consumer, records: Sequence[Message]) -> None:
+    """Commit the source offset after the last record of each partition.
 
     Offsets are committed only for partitions that this consumer still owns. The new owner of any
     other partition begins at the last commit.
     """
     ours = {(each.topic, each.partition) for each in consumer.assignment()}
-    mine = [each for each in offsets if (each.topic, each.partition) in ours]
+    last = {(record.topic(), record.partition()): record.offset() for record in records}
+    mine = [TopicPartition(*place, offset + 1) for place, offset in last.items() if place in ours]
     try:
         if mine:
             consumer.commit(offsets=mine, asynchronous=False)
@@ -408,9 +409,3 @@ _MOVING: Final = {
     KafkaError.UNKNOWN_MEMBER_ID,
 }
 """Errors during a rebalance. The new owner of a partition reads its uncommitted records again."""
-
-
-def _after(records: Sequence[Message]) -> list[TopicPartition]:
-    """Return the offset after the last record of each partition."""
-    last = {(record.topic(), record.partition()): record.offset() for record in records}
-    return [TopicPartition(topic, number, offset + 1) for (topic, number), offset in last.items()]

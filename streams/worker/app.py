@@ -299,7 +299,7 @@ class _Worker:
             now = heartbeats.loop_at = time.monotonic()
             heartbeats.progress = states.progress
             heartbeats.checkpoint_steps = states.checkpoint_steps
-            behind = self._behind()
+            behind = self._consumer.lags(states.positions())
             heartbeats.working = not states.positioned or any(behind.values())
             heartbeats.overdue = any(
                 p.dirty and now - p.covered_at > late_s for p in states.partitions.values()
@@ -309,9 +309,6 @@ class _Worker:
                 self.observer.beat(states, behind, self._consumer.held_back(behind))
                 shown_at = now
             await asyncio.sleep(BEAT_S)
-
-    def _behind(self) -> dict[int, int]:
-        return self._consumer.lags(self.states.positions())
 
     async def _probe(self) -> None:
         while True:

@@ -166,9 +166,6 @@ class SignalSettings(Section):
         return self
 
 
-DeskDoor = Literal["password", "oidc", "proxy"]
-
-
 class Console(Section):
     """The desk's web console: its address, its sign-in, and what an agent may do alone."""
 
@@ -189,7 +186,7 @@ class Console(Section):
         description="networks of the proxies in front, such as 10.0.0.5/32: their X-Forwarded-For "
         "is believed, and nobody else's",
     )
-    enter: tuple[DeskDoor, ...] = Field(
+    enter: tuple[Literal["password", "oidc", "proxy"], ...] = Field(
         ("password",),
         min_length=1,
         description="ways in: password (local accounts), oidc, proxy (which has checked who comes)",
