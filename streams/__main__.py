@@ -22,8 +22,6 @@ from streams.language import LANGUAGES, matching, preferred, tr, use
 from streams.logs import FORMAT_VARIABLE
 from streams.shown import shown
 
-LogFormat = Literal["text", "json"]
-
 app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
@@ -47,7 +45,7 @@ def _root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it and stop.")
     ] = False,
     log_format: Annotated[
-        LogFormat | None,
+        Literal["text", "json"] | None,
         typer.Option(
             envvar=FORMAT_VARIABLE,
             help="Of a service's log on standard error.",

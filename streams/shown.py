@@ -6,7 +6,6 @@ text direction, invisible characters.
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote
 
@@ -14,8 +13,6 @@ MASK: Final = "*****"
 _SPACES: Final = "\u00a0\u2007\u202f\u3000"
 """Spaces that are harmless, although Python's `isprintable` rejects them. Chinese names contain
 U+3000."""
-
-_MARKDOWN: Final = re.compile(r"([\\`*_\[\]<>|~#!])")
 
 
 def shown(text: str) -> str:
@@ -29,15 +26,6 @@ def shown(text: str) -> str:
     return "".join(
         each if each.isprintable() or each in _SPACES else repr(each)[1:-1] for each in text
     )
-
-
-def in_markdown(text: str) -> str:
-    r"""Escape text for Markdown, so that it cannot form a link, image, tag or table cell.
-
-    >>> in_markdown("a|b <i> [x](y)")
-    'a\\|b \\<i\\> \\[x\\](y)'
-    """
-    return _MARKDOWN.sub(r"\\\1", shown(text))
 
 
 def in_page(value: Any) -> Any:

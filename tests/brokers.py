@@ -13,8 +13,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from streams.demo.brokers import Broker
 from tests import clusters
+from tests.nodes import Broker
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 

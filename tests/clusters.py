@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from streams.demo.brokers import Broker, BrokerError, Kind, Node, answers, free_ports, own, tansu
+from tests.nodes import Broker, BrokerError, Kind, Node, answers, free_ports, own, tansu
 from tests.waiting import END_S
 
 ADDRESS_VARIABLE: Final = "OTPGUARD_TEST_BROKER"

@@ -12,8 +12,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from kafka.admin import KafkaAdminClient, NewTopic
 
-from streams.demo.brokers import Broker, BrokerError, answers
 from tests import clusters
+from tests.nodes import Broker, BrokerError, answers
 from tests.waiting import END_S
 
 SILENCE_S = 0.3  # is no answer, where none will come

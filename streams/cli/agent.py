@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from streams import clock
+from streams.agents.campaigns import CampaignAgent
+from streams.agents.lists import ListWriter
+from streams.agents.platforms import PlatformAgent
 from streams.cli.shared import ConfigOption, group, log_to_stderr, serving, settings_of
+from streams.cluster.admin import client_arguments, working
+from streams.config import Settings
 from streams.language import tr
-
-if TYPE_CHECKING:
-    from streams.agents.campaigns import CampaignAgent
-    from streams.agents.platforms import PlatformAgent
-    from streams.config import Settings
-    from streams.telemetry.metrics import Metrics, Role
+from streams.telemetry.metrics import Metrics, Role
 
 app = group("Tell of campaigns and platforms, across partitions.")
 
@@ -33,7 +33,6 @@ def campaigns(config: ConfigOption = None) -> None:
     Example:
       otpguard agent campaigns --config /etc/otpguard/otpguard.toml
     """
-    from streams.agents.campaigns import CampaignAgent  # noqa: PLC0415 - start-up time
 
     def made(settings: Settings, clients: dict[str, Any], **rest: Any) -> CampaignAgent:
         return CampaignAgent(clients, settings.topics, **rest)
@@ -53,8 +52,6 @@ def platforms(config: ConfigOption = None) -> None:
     Example:
       otpguard agent platforms --config /etc/otpguard/otpguard.toml
     """
-    from streams.agents.lists import ListWriter  # noqa: PLC0415 - start-up time
-    from streams.agents.platforms import PlatformAgent  # noqa: PLC0415 - start-up time
 
     def made(
         settings: Settings, clients: dict[str, Any], metrics: Metrics, **rest: Any
@@ -68,10 +65,7 @@ def platforms(config: ConfigOption = None) -> None:
 
 
 def _run(config: ConfigOption, role: Role, made: Any) -> None:
-    """Run an agent until SIGTERM or Ctrl-C."""
     # Here, because Kafka's client takes long to import and `--help` needs none.
-    from streams.cluster.admin import client_arguments, working  # noqa: PLC0415
-    from streams.telemetry.metrics import Metrics  # noqa: PLC0415
 
     log_to_stderr()
     settings = settings_of(config)

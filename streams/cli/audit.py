@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
@@ -16,17 +17,16 @@ from streams.cli.shared import (
     recipient_of,
     settings_of,
     write_json,
-    write_table,
+    write_list,
 )
+from streams.cluster.admin import client_arguments
+from streams.cluster.read import readable, reading, records
+from streams.config import Settings
 from streams.errors import ConfigError, UsageError
 from streams.language import moment, tr
+from streams.operate import audit
 from streams.shown import shown
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from streams.config import Settings
-    from streams.wire import AuditRecord
+from streams.wire import AuditRecord, decode_audit
 
 COLUMNS: Final = ("time", "who", "by", "did", "outcome", "about", "detail", "why")
 
@@ -60,14 +60,11 @@ def list_(
         and (not verb or record.verb == verb)
         and (not subject or record.subject == subject)
     ]
-    if as_json:
-        write_json(chosen)
-        return
     rows = [
         (moment(r.at_ms), r.actor, r.channel, r.verb, r.outcome, r.subject, r.detail, _why(r))
         for r in chosen
     ]
-    write_table([tr(each) for each in COLUMNS], [tuple(map(shown, row)) for row in rows])
+    write_list(chosen, COLUMNS, [tuple(map(shown, row)) for row in rows], as_json=as_json)
 
 
 @app.command()
@@ -91,10 +88,6 @@ def verify(
       otpguard audit verify --json > heads-2026-03-02.json
       otpguard audit verify --against heads-2026-03-02.json
     """
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.cluster.read import reading  # noqa: PLC0415
-    from streams.operate import audit  # noqa: PLC0415
-
     settings = settings_of(config)
     anchors = _anchors(against)
     with reading(client_arguments(settings.kafka), settings.topics.audit) as reader:
@@ -122,9 +115,6 @@ def verify(
 
 
 def _records(settings: Settings, since_ms: int) -> Iterator[AuditRecord]:
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.cluster.read import readable, records  # noqa: PLC0415
-    from streams.wire import decode_audit  # noqa: PLC0415
 
     clients = client_arguments(settings.kafka)
     found = records(clients, settings.topics.audit, since_ms=since_ms)

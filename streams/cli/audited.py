@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import getpass
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
 from streams import clock
+from streams.cluster.admin import client_arguments
+from streams.config import Settings
 from streams.errors import OtpguardError, UnavailableError
 from streams.language import tr
-
-if TYPE_CHECKING:
-    from streams.config import Settings
-    from streams.operate.audit import AuditChain
+from streams.operate.audit import AuditChain, deliver, reported
 
 
 def login() -> str:
@@ -35,8 +35,6 @@ def actor() -> str:
 @contextmanager
 def audit_chain(settings: Settings) -> Iterator[AuditChain]:
     """Yield the chain of whoever is logged in, for the audit that these settings name."""
-    from streams.operate.audit import reported  # noqa: PLC0415 - start-up time
-
     with reported(login(), os.environ, settings.kafka.bootstrap, settings.app_id) as chain:
         yield chain
 
@@ -77,7 +75,6 @@ def looked(settings: Settings, verb: str, subject: str = "", detail: str = "") -
 
 
 def _note(chain: AuditChain, verb: str, outcome: str, fields: dict[str, Any]) -> None:
-    import socket  # noqa: PLC0415 - start-up time
 
     chain.append(
         at_ms=clock.now_ms(),
@@ -93,9 +90,6 @@ def _note(chain: AuditChain, verb: str, outcome: str, fields: dict[str, Any]) ->
 
 def deliver_audit(settings: Settings, chain: AuditChain, *, quiet: bool = False) -> bool:
     """Give the audit to Kafka; return whether it could not be, after saying so if not `quiet`."""
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.operate.audit import deliver  # noqa: PLC0415
-
     try:
         deliver(chain, client_arguments(settings.kafka), settings.topics.audit)
     except OtpguardError as error:

@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial, reduce
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from pydantic import SecretStr
 
+from streams import wire
 from streams.cli.feed import MapOption, SetOption, TimeOption, ZoneOption, rules_of
 from streams.cli.shared import (
     ConfigOption,
@@ -25,20 +28,22 @@ from streams.cli.shared import (
     toml_value,
     write_json,
     write_table,
+    writing,
 )
+from streams.cluster.admin import client_arguments
+from streams.config import Settings, effective
 from streams.errors import ConfigError, UsageError
 from streams.extras import how_to_install
-from streams.files import unwritten
+from streams.feeds.rows import FileLayout
 from streams.language import listed, tr
 from streams.shown import MASK, shown
+from streams.wire import Numbers
 
 if TYPE_CHECKING:
     from streams.calibrate.history import ColumnTable, Slice
     from streams.calibrate.rehearse import Incidents, Rehearsal
     from streams.calibrate.result import Result
     from streams.calibrate.survey import Survey
-    from streams.config import Settings
-    from streams.wire import Numbers
 
 MARGINS = (0.0, 1.0, 2.0, 3.0)
 """Of which the report shows what an attack would meet."""
@@ -162,7 +167,6 @@ class _History:
 
 def _topic(settings: Settings, since: str | None, until: str | None) -> _History:
     from streams.calibrate.history import TopicHistory  # noqa: PLC0415 - start-up time
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415
 
     name = settings.topics.input
     found = TopicHistory(client_arguments(settings.kafka), name, _moment(since), _moment(until))
@@ -184,9 +188,7 @@ def _table(
     delimiter: str,
     encoding: str,
 ) -> ColumnTable:
-    """The rules by which lines of CSV become events."""
     from streams.calibrate.history import ColumnTable  # noqa: PLC0415 - start-up time
-    from streams.feeds.rows import FileLayout  # noqa: PLC0415
 
     rules = rules_of(settings, maps, constants, time_format, zone)
     if encoding.lower().replace("_", "-") == "utf-8-sig":
@@ -198,7 +200,6 @@ def _table(
 def _tell(
     result: Result, config: Path | None, write: Path | None, report: Path | None, *, as_json: bool
 ) -> None:
-    """Write the files that were asked for, and the findings to standard output."""
     from streams.calibrate.result import document  # noqa: PLC0415 - start-up time
 
     found = document(result)
@@ -246,7 +247,6 @@ def _calibrated(
     show_recipients: bool,
     quiet: bool,
 ) -> Result:
-    """Both passes, and the rehearsals."""
     from streams.calibrate.propose import propose, proposed, unreached  # noqa: PLC0415 - start-up time
     from streams.calibrate.rehearse import Incidents, rehearse  # noqa: PLC0415
     from streams.calibrate.result import Result  # noqa: PLC0415
@@ -304,8 +304,6 @@ def _rehearsals(settings: Settings, incidents: Incidents) -> Iterator[tuple[floa
 
 def _run(survey: Survey, settings: Settings, slices: Iterator[Slice]) -> int:
     """Everything through the detector; returns how many values were refused."""
-    from streams import wire  # noqa: PLC0415 - start-up time
-
     intake, refused = settings.intake(), 0
     for each in slices:
         decoded = wire.decode(
@@ -324,7 +322,6 @@ def _run(survey: Survey, settings: Settings, slices: Iterator[Slice]) -> int:
 
 
 def _say(found: dict[str, Any]) -> None:
-    """The findings in a screenful."""
     _say_history(found)
     _say_rates(found)
     _say_named(found)
@@ -336,7 +333,6 @@ def _say(found: dict[str, Any]) -> None:
 
 
 def _say_history(found: dict[str, Any]) -> None:
-    """Size, span and habits."""
     from streams.calibrate.result import outside  # noqa: PLC0415 - start-up time
 
     history = found["history"]
@@ -420,7 +416,6 @@ def _say_misses(misses: list[dict[str, Any]]) -> None:
 
 
 def _say_left_out(history: dict[str, Any]) -> None:
-    """Warn of values and recipients that the rates lack."""
     if history["refused"]:
         typer.echo(
             tr(
@@ -519,7 +514,6 @@ def _say_throttled(found: dict[str, Any]) -> None:
 
 
 def _habits(found: dict[str, Any]) -> str:
-    """People's log-ins, as far as the history tells."""
     pace, sprees = found["pace"], found["novelty"]["last_week_spree"]
     said = tr("too few log-ins to tell how fast they follow one another")
     if pace["sightings"]:
@@ -565,8 +559,6 @@ def _say_named(found: dict[str, Any]) -> None:
 
 def _write(path: Path, config: Path | None, result: Result) -> None:
     """Write the settings of now with the changes; defaults and secrets are left out."""
-    from streams.config import effective  # noqa: PLC0415 - start-up time
-
     changed = {change.name: change for change in result.changes}
     did = "proposed" if changed else "left as they were"
     lines = [
@@ -594,10 +586,8 @@ def _write(path: Path, config: Path | None, result: Result) -> None:
         value = toml_value(change.value if change is not None else setting["value"])
         if value is not None:
             lines.append(f"{name} = {value}")
-    try:
+    with writing(path):
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise unwritten(path, error) from None
 
 
 def _withheld(settings: Settings, head: str, name: str, setting: Mapping[str, Any]) -> str | None:
@@ -605,8 +595,6 @@ def _withheld(settings: Settings, head: str, name: str, setting: Mapping[str, An
 
     A secret is masked, and whoever took the mask over would have it as the secret.
     """
-    from pydantic import SecretStr  # noqa: PLC0415 - start-up time
-
     section = reduce(getattr, filter(None, head.split(".")), settings)
     if isinstance(getattr(section, name), SecretStr):
         return f"name a file with {name}_file"
@@ -616,7 +604,6 @@ def _withheld(settings: Settings, head: str, name: str, setting: Mapping[str, An
 
 
 def _need_report() -> None:
-    from importlib.util import find_spec  # noqa: PLC0415 - start-up time
 
     missing = [name for name in ("jinja2", "matplotlib") if find_spec(name) is None]
     if missing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
+import msgspec
 import typer
 
 from streams.cli.shared import (
@@ -15,9 +16,12 @@ from streams.cli.shared import (
     write_json,
     write_table,
 )
+from streams.cluster.admin import client_arguments
 from streams.errors import UsageError
 from streams.language import tr, trc
+from streams.operate.campaigns import campaign_lines, campaign_row, find_campaign, newest
 from streams.shown import shown
+from streams.wire import encode_campaign
 
 app = group("See floods at many recipients at once, each campaign told as one.")
 
@@ -34,9 +38,6 @@ CAMPAIGN_COLUMNS: Final = {
     "growth": "new victims a minute",
 }
 """The columns of a list of campaigns, and their headings."""
-
-SPOKEN: Final = ("state",)
-"""Columns whose values are words for people."""
 
 SPARED: Final = ("pace", "platforms", "messages", "last", "growth", "throttled")
 """Columns that a narrow screen is spared, the first first."""
@@ -57,9 +58,6 @@ def ls(
       otpguard campaigns ls
       otpguard campaigns ls --all --since 7d --json
     """
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.operate.campaigns import campaign_row, newest  # noqa: PLC0415
-
     settings = settings_of(config)
     since_ms = ago_ms(since)
     every = newest(client_arguments(settings.kafka), settings.topics.campaign)
@@ -71,7 +69,7 @@ def ls(
         write_table(
             [tr(heading) for heading in CAMPAIGN_COLUMNS.values()],
             [
-                [trc("campaign", row[name]) if name in SPOKEN else row[name] for name in names]
+                [trc("campaign", row[name]) if name == "state" else row[name] for name in names]
                 for row in rows
             ],
             drop=[names.index(name) for name in SPARED],
@@ -98,16 +96,6 @@ def show(
     Example:
       otpguard campaigns show 1:sms.delivery.v1:7:123456
     """
-    import msgspec  # noqa: PLC0415 - start-up time
-
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415
-    from streams.operate.campaigns import (  # noqa: PLC0415
-        campaign_lines,
-        find_campaign,
-        newest,
-    )
-    from streams.wire import encode_campaign  # noqa: PLC0415
-
     settings = settings_of(config)
     told = newest(client_arguments(settings.kafka), settings.topics.campaign)
     found = find_campaign(told, campaign)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from contextlib import closing
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, closing
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
+import msgspec
 import typer
 
 from streams import clock
@@ -19,18 +21,29 @@ from streams.cli.shared import (
     write_json,
     write_table,
 )
+from streams.cluster.admin import client_arguments
+from streams.cluster.read import readable, records
+from streams.config import Settings
 from streams.errors import ConfigError, UsageError
 from streams.language import listed, tr
+from streams.operate.cases import (
+    SAYS,
+    banner,
+    counts_now,
+    explanation,
+    identity,
+    spoken,
+    summary,
+    switch,
+)
+from streams.operate.tidy import tidy as tidy_topic
 from streams.shown import in_json, shown
+from streams.wire import Override, decode_episode, decode_override, encode_episode
+from streams.wire.recipients import TOKEN, WRITTEN_NUMBER
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from contextlib import AbstractContextManager
-
-    from streams.config import Settings
     from streams.desk.store import CaseFile
     from streams.desk.store.store import ReadModel
-    from streams.wire import Override
 
 app = group("See who is attacked, and what is done about it.")
 
@@ -59,8 +72,6 @@ def ls(
       otpguard cases ls
       otpguard cases ls --all --since 7d --json
     """
-    from streams.operate.cases import summary  # noqa: PLC0415 - start-up time
-
     settings = settings_of(config)
     with looked(settings, "view", detail="cases"):
         with closing(read_topics(settings, since)) as model:
@@ -125,15 +136,11 @@ def _write_cases(rows: Sequence[Mapping[str, Any]]) -> None:
 
 def switch_of(model: ReadModel) -> Override | None:
     """Return the operator's word that keeps every gateway from enforcing now, if there is one."""
-    from streams.operate.cases import switch  # noqa: PLC0415 - start-up time
-
     return switch([each.word for each in model.words_now()], clock.now_ms())
 
 
 def warn(word: Override | None) -> None:
     """Say it first if the operator's switch keeps gateways from doing what follows."""
-    from streams.operate.cases import banner  # noqa: PLC0415 - start-up time
-
     if word is not None:
         typer.secho(shown(banner(word)), fg="red", bold=True)
 
@@ -168,13 +175,7 @@ def watch(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     Example:
       otpguard cases watch
     """
-    import msgspec  # noqa: PLC0415 - start-up time
-
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415
-    from streams.cluster.read import readable, records  # noqa: PLC0415
     from streams.desk.store.store import line_of  # noqa: PLC0415
-    from streams.operate.cases import summary  # noqa: PLC0415
-    from streams.wire import decode_episode  # noqa: PLC0415
 
     settings = settings_of(config)
     now_ms = clock.now_ms()
@@ -203,10 +204,6 @@ def audit(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     Example:
       otpguard cases audit
     """
-    import msgspec  # noqa: PLC0415 - start-up time
-
-    from streams.operate.cases import spoken  # noqa: PLC0415
-
     words = words_of(settings_of(config))
     if as_json:
         write_json([msgspec.to_builtins(word) for word in words])
@@ -235,9 +232,6 @@ def tidy(
       otpguard cases tidy --dry-run
       otpguard cases tidy
     """
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.operate.tidy import tidy as tidy_topic  # noqa: PLC0415
-
     settings = settings_of(config)
     clients, topics = client_arguments(settings.kafka), settings.topics
     now_ms = clock.now_ms()
@@ -310,11 +304,6 @@ def _show(settings: Settings, named: str, since: str, *, as_json: bool, most: in
 
 def _print(file: CaseFile, named: str, *, as_json: bool) -> None:
     """Write a case: as it was when the lease was made that `named` may name, else as it is."""
-    import msgspec  # noqa: PLC0415 - start-up time
-
-    from streams.operate.cases import SAYS, counts_now, explanation, identity  # noqa: PLC0415
-    from streams.wire import encode_episode  # noqa: PLC0415
-
     line, case = file.line, file.case
     record = case.last
     if named != line.episode_id:
@@ -342,8 +331,6 @@ def _print(file: CaseFile, named: str, *, as_json: bool) -> None:
 
 def refuse_nobody(named: str, before: str = "") -> None:
     """Raise UsageError if this can name no case; `before` says what else it is not."""
-    from streams.wire.recipients import TOKEN, WRITTEN_NUMBER  # noqa: PLC0415 - start-up time
-
     if not any(form.fullmatch(named) for form in (WRITTEN_NUMBER, TOKEN, ID)):
         raise UsageError(
             tr(
@@ -362,10 +349,6 @@ def read_topics(settings: Settings, since: str) -> ReadModel:
 
 def words_of(settings: Settings) -> list[Override]:
     """Read all words of the operator, those about everyone too."""
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.cluster.read import readable, records  # noqa: PLC0415
-    from streams.wire import decode_override  # noqa: PLC0415
-
     clients, topics = client_arguments(settings.kafka), settings.topics
     return [
         word

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
 from streams.cli.audited import actor, audited
+from streams.cli.cases import ID
 from streams.cli.desk_serve import serve
 from streams.cli.desk_user import app as users
 from streams.cli.shared import (
@@ -21,13 +24,14 @@ from streams.cli.shared import (
     serving,
     settings_of,
     write_json,
-    write_table,
+    write_list,
 )
+from streams.clock import now_ms
+from streams.config import Settings
 from streams.errors import Exit, UsageError
 from streams.language import moment, tr
-
-if TYPE_CHECKING:
-    from streams.config import Settings
+from streams.operate.held import still_held
+from streams.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -54,11 +58,9 @@ def index(config: ConfigOption = None) -> None:
     Example:
       otpguard desk index --config /etc/otpguard/otpguard.toml
     """
-    from streams.clock import now_ms  # noqa: PLC0415
     from streams.desk.store.chores import Chores  # noqa: PLC0415 - start-up time
     from streams.desk.store.indexer import indexer_of  # noqa: PLC0415
     from streams.desk.store.opening import opened  # noqa: PLC0415
-    from streams.telemetry.metrics import Metrics  # noqa: PLC0415
 
     log_to_stderr()
     settings = settings_of(config)
@@ -101,10 +103,6 @@ def rebuild(
       otpguard desk rebuild --check
       otpguard desk rebuild
     """
-    from dataclasses import asdict  # noqa: PLC0415 - start-up time
-    from functools import partial  # noqa: PLC0415
-
-    from streams.clock import now_ms  # noqa: PLC0415
     from streams.desk.store import rebuild as making  # noqa: PLC0415
     from streams.desk.store.opening import opened  # noqa: PLC0415
 
@@ -112,17 +110,11 @@ def rebuild(
     arguments = (settings, partial(opened, settings), now_ms)
     if not check:
         rows = making.rebuild(*arguments)
-        if as_json:
-            write_json(rows)
-        else:
-            write_table([tr(head) for head in MADE], sorted(rows.items()))
+        write_list(rows, MADE, sorted(rows.items()), as_json=as_json)
         return
     found = making.check(*arguments)
-    if as_json:
-        write_json([asdict(each) for each in found])
-    else:
-        lines = [tuple(asdict(each).values()) for each in found]
-        write_table([tr(head) for head in CHECKED], lines)
+    document = [asdict(each) for each in found]
+    write_list(document, CHECKED, [tuple(each.values()) for each in document], as_json=as_json)
     if any(each.missing or each.different for each in found):
         raise typer.Exit(Exit.NO)
 
@@ -151,7 +143,6 @@ def erase(
     """
     from streams.desk.store.erase import erase as erase_number  # noqa: PLC0415 - start-up time
     from streams.desk.store.opening import opened  # noqa: PLC0415
-    from streams.operate.held import still_held  # noqa: PLC0415
 
     settings = settings_of(config)
     recipient = recipient_of(settings, number)
@@ -202,7 +193,6 @@ def backup(
     Example:
       otpguard desk backup /var/backups/otpguard/desk-$(date +%F).jsonl.gz
     """
-    from streams.clock import now_ms  # noqa: PLC0415
     from streams.desk.store.backup import save  # noqa: PLC0415 - start-up time
     from streams.desk.store.opening import opened  # noqa: PLC0415
 
@@ -265,8 +255,6 @@ def hold(
       otpguard desk hold --lift 3
       otpguard desk hold
     """
-    from dataclasses import asdict  # noqa: PLC0415 - start-up time
-
     from streams.desk.store.opening import opened  # noqa: PLC0415
 
     settings = settings_of(config)
@@ -282,16 +270,12 @@ def hold(
             store.papers.hold(actor(), about, document, reason)
     found = store.papers.holds()
     store.close()
-    if as_json:
-        write_json([asdict(each) for each in found])
-        return
-    write_table(
-        [tr(each) for each in HOLDS],
-        [(h.hold_id, h.subject, h.document_no, moment(h.at_ms), h.actor, h.reason) for h in found],
-    )
+    rows = [
+        (h.hold_id, h.subject, h.document_no, moment(h.at_ms), h.actor, h.reason) for h in found
+    ]
+    write_list([asdict(each) for each in found], HOLDS, rows, as_json=as_json)
 
 
 def _subject(settings: Settings, named: str) -> str:
-    from streams.cli.cases import ID  # noqa: PLC0415 - start-up time
 
     return named if ID.fullmatch(named) else recipient_of(settings, named)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from streams.cli.audited import audited
-from streams.cli.shared import ConfigOption, JsonOption, group, settings_of, write_json, write_table
+from streams.cli.shared import ConfigOption, JsonOption, group, settings_of, write_list
+from streams.config import Settings
 from streams.errors import UsageError
 from streams.language import moment, tr
 
 if TYPE_CHECKING:
-    from streams.config import Settings
     from streams.desk.store import CaseStore
 
 app = group("Accounts of the desk.\n\n\\b\nExample:\n  otpguard desk user add root --role admin")
@@ -75,10 +75,7 @@ def list_(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
       otpguard desk user ls --json
     """
     found = [_row(each) for each in _store(settings_of(config)).accounts.all()]
-    if as_json:
-        write_json(found)
-        return
-    write_table([tr(each) for each in COLUMNS], [list(row.values()) for row in found])
+    write_list(found, COLUMNS, [list(row.values()) for row in found], as_json=as_json)
 
 
 @app.command()

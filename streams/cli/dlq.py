@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import base64
 import logging
-import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -21,16 +18,18 @@ from streams.cli.shared import (
     progress,
     said,
     settings_of,
+    stopping,
     write_json,
     write_table,
 )
 from streams.clock import utc
+from streams.cluster.admin import client_arguments
 from streams.errors import UsageError
 from streams.language import tr
+from streams.operate.dlq import Filter, Letter, LetterReplay, Replayer, find
+from streams.operate.dlq import show as show_letter
 from streams.shown import shown
-
-if TYPE_CHECKING:
-    from streams.operate.dlq import Filter, Letter, LetterReplay
+from streams.wire import RejectReason
 
 app = group("See what was refused, and send it in again.")
 
@@ -89,9 +88,6 @@ def ls(
       otpguard dlq ls --since 2h
       otpguard dlq ls --reason missing_field --limit 5 --json
     """
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.operate.dlq import find  # noqa: PLC0415
-
     wanted = _filter(reason, since, until, partition)
     settings = settings_of(config)
     with progress(tr("dead letters read"), None) as tell:
@@ -147,9 +143,6 @@ def show(
       otpguard dlq show 3:17 --raw | jq keys
       otpguard dlq show 3:17 --raw --json | jq -r .value | base64 -d
     """
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.operate.dlq import show as show_letter  # noqa: PLC0415
-
     settings = settings_of(config)
     letter, record, target = show_letter(
         client_arguments(settings.kafka), settings.topics.dead_letters, position
@@ -212,9 +205,6 @@ def replay(
       otpguard dlq replay --reason unknown_schema_version --since 6h
       otpguard dlq replay --rate-max 50 --limit 100 --json
     """
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.operate.dlq import Replayer, find  # noqa: PLC0415
-
     wanted = _filter(reason, since, until, partition)
     settings = settings_of(config)
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what fails is said in one line
@@ -225,7 +215,8 @@ def replay(
     )  # fmt: skip
     with progress(tr("dead letters read"), None) as tell:
         letters, account = replayer.choose(find(clients, topics.dead_letters, wanted, tell).letters)
-    with progress(tr("replayed"), len(letters)) as tell, _stopped() as stopped:
+    stopped = stopping().is_set  # The batch at hand is finished first.
+    with progress(tr("replayed"), len(letters)) as tell:
         replayer.run(letters, account, limit=limit, dry_run=dry_run, stop=stopped, tell=tell)
     if as_json:
         write_json({
@@ -241,7 +232,6 @@ def replay(
 
 
 def _say_replayed(account: LetterReplay, *, dry_run: bool, stopped: bool) -> None:
-    """Say how many were sent, and why the others were not."""
     done = tr("would replay {n}") if dry_run else tr("replayed {n}")
     typer.echo(done.format(n=account.published))
     left = {
@@ -263,8 +253,6 @@ def _say_replayed(account: LetterReplay, *, dry_run: bool, stopped: bool) -> Non
 def _filter(
     reasons: list[str] | None, since: str | None, until: str | None, partition: int | None
 ) -> Filter:
-    from streams.operate.dlq import Filter  # noqa: PLC0415 - start-up time
-    from streams.wire import RejectReason  # noqa: PLC0415
 
     for each in reasons or ():
         if each not in set(RejectReason):
@@ -298,18 +286,3 @@ def _words(fates: Counter[Any]) -> dict[str, int]:
 
 def _time(at_ms: int) -> str | None:
     return utc(at_ms) if at_ms >= 0 else None
-
-
-@contextmanager
-def _stopped() -> Iterator[Callable[[], bool]]:
-    """Notice SIGTERM or Ctrl-C: the batch at hand is finished first."""
-    came: list[int] = []
-    before = {
-        number: signal.signal(number, lambda which, _: came.append(which))
-        for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        yield lambda: bool(came)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 from rich.cells import cell_len, set_cell_size
 
 from streams import clock
 from streams.cli.shared import ConfigOption, JsonOption, settings_of, write_json
+from streams.cluster.rights import ROLES
 from streams.errors import ConfigError, Exit, UsageError
 from streams.language import tr
-
-if TYPE_CHECKING:
-    from streams.operate.beside import Check
+from streams.operate import doctor as found
+from streams.operate.beside import Check
 
 MARKS: Final = {"ok": "ok", "warn": "look", "bad": "WRONG", "unknown": "unknown"}
 """The mark of each state, for people."""
@@ -37,10 +37,6 @@ def doctor(
       otpguard doctor --config /etc/otpguard/otpguard.toml
       otpguard doctor --role monitor --json | jq '.[] | select(.state != "ok")'
     """
-    from streams.cluster.rights import ROLES  # noqa: PLC0415
-    from streams.operate import doctor as found  # noqa: PLC0415 - start-up time
-    from streams.operate.beside import Check  # noqa: PLC0415
-
     if role not in ROLES:
         raise UsageError(
             tr("{role!r} is none of {roles}").format(role=role, roles=", ".join(ROLES))

@@ -16,12 +16,14 @@ from streams.cli.shared import (
     serving,
     settings_of,
 )
+from streams.cluster.admin import client_arguments, working
+from streams.config import Settings
 from streams.errors import UnavailableError
 from streams.language import tr
 from streams.shown import masked
+from streams.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
-    from streams.config import Settings
     from streams.enforce.gateway import Gateway
     from streams.enforce.kannel import KannelGateway
 
@@ -163,12 +165,10 @@ def log(
 def _run(settings: Settings, gateway: Gateway, gateway_id: str | None, where: str) -> None:
     """Run an adapter until SIGTERM or Ctrl-C; `where` is the setting that says where it is."""
     # Here, because Kafka's client takes long to import and `--help` needs none.
-    from streams.cluster.admin import client_arguments, working  # noqa: PLC0415
     from streams.enforce.adapter import Adapter  # noqa: PLC0415
     from streams.enforce.book import DesiredState  # noqa: PLC0415
     from streams.enforce.clock import LeaseClock  # noqa: PLC0415
     from streams.enforce.reconcile import Reconciler  # noqa: PLC0415
-    from streams.telemetry.metrics import Metrics  # noqa: PLC0415
 
     log_to_stderr()
     name = gateway_id or settings.enforce.gateway_id

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -21,16 +24,15 @@ from streams.cli.shared import (
     progress,
     settings_of,
     write_json,
+    writing,
 )
+from streams.config import Settings
 from streams.errors import Exit, UnavailableError, UsageError
 from streams.files import replace_file, unwritten
 from streams.language import spoken, tr
 from streams.shown import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from streams.config import Settings
     from streams.evidence.records import Chosen
 
 app = group("Hand over a case as evidence that anybody can verify.")
@@ -93,31 +95,27 @@ def make(
       otpguard evidence make 13900000001 --store -o pack    # what topics forgot too
       otpguard evidence make 1:sms.delivery.v1:7:123456 --from records.jsonl --key pack.pem -o pack
     """
-    from streams.evidence.pack import Making  # noqa: PLC0415 - start-up time
-    from streams.evidence.pack import make as make_pack  # noqa: PLC0415
-    from streams.evidence.report import Cover  # noqa: PLC0415
-    from streams.evidence.signer import signer as signer_of  # noqa: PLC0415
-    from streams.evidence.verify import verify as check  # noqa: PLC0415
+    from streams.evidence import pack, report, signer, verify  # noqa: PLC0415 - an extra
 
     settings = settings_of(config)
     own = settings.evidence
-    cover = Cover(own.unit, own.contact, authority, document, received, officer, own.zone)
+    cover = report.Cover(own.unit, own.contact, authority, document, received, officer, own.zone)
     if store and from_ is not None:
         raise UsageError(tr("--store and --from are two sources: name one"))
-    key_of_pack = signer_of(settings, key)
+    key_of_pack = signer.signer(settings, key)
     if out.exists():
         raise UsageError(
             tr("{out} is there already: a pack gets a folder of its own").format(out=out)
         )
     found = _remembered(settings, named) if store else _chosen(settings, named, since, from_)
-    making = Making.of(settings, key_of_pack, cover, clock.now_ms())
-    signer = key_of_pack.public.fingerprint
+    making = pack.Making.of(settings, key_of_pack, cover, clock.now_ms())
+    fingerprint = key_of_pack.public.fingerprint
     made: dict[str, dict[str, Any]] = {}
     for chosen in found:
         name = re.sub(r"[^A-Za-z0-9.-]", "-", chosen.episode_id)[:80]
         folder = out if len(found) == 1 else out / name
-        made[str(folder)] = make_pack(chosen, making, folder)
-        if wrong := check(folder, signer).wrong:
+        made[str(folder)] = pack.make(chosen, making, folder)
+        if wrong := verify.verify(folder, fingerprint).wrong:
             shutil.rmtree(folder, ignore_errors=True)  # found out in court it is worse than none
             raise UnavailableError(
                 tr("the pack that was made does not verify, and was taken away: {what}").format(
@@ -126,7 +124,8 @@ def make(
             )
     if as_json:
         documents = [
-            {"pack": folder, "fingerprint": signer, **manifest} for folder, manifest in made.items()
+            {"pack": folder, "fingerprint": fingerprint, **manifest}
+            for folder, manifest in made.items()
         ]
         write_json(documents[0] if len(documents) == 1 else documents)
         return
@@ -140,7 +139,7 @@ def make(
         )
         for gap in manifest["gaps"]:
             typer.echo(tr("gap: {gap}").format(gap=gap.get(spoken(), gap["en"])))
-    typer.echo(_signed(signer))
+    typer.echo(_signed(fingerprint))
 
 
 @app.command()
@@ -181,14 +180,11 @@ def verify(
     Example:
       otpguard evidence verify pack --fingerprint "1f2e 3d4c …"
     """
-    from streams.evidence.canonical import PackError  # noqa: PLC0415 - start-up time
-    from streams.evidence.keys import fingerprint_of  # noqa: PLC0415
-    from streams.evidence.verify import verify as check  # noqa: PLC0415
+    from streams.evidence import canonical, keys, verify  # noqa: PLC0415 - an extra
 
     try:
-        trusted = fingerprint_of(fingerprint)
-        told = check(pack, trusted, authority=authority)
-    except PackError as error:
+        told = verify.verify(pack, keys.fingerprint_of(fingerprint), authority=authority)
+    except canonical.PackError as error:
         raise UsageError(str(error)) from None
     except OSError as error:
         raise UsageError(f"{error.filename or pack}: {error.strerror}") from None
@@ -251,29 +247,24 @@ def stamp(
       otpguard evidence stamp pack --query pack.tsq    # to the authority, by hand
       otpguard evidence stamp pack --token pack.tsr    # and back
     """
-    from streams.evidence.canonical import PackError  # noqa: PLC0415 - start-up time
-    from streams.evidence.signer import signer  # noqa: PLC0415
-    from streams.evidence.stamp import attach, fetched, manifest_of  # noqa: PLC0415
-    from streams.evidence.stamp import query as request  # noqa: PLC0415
+    from streams.evidence import canonical, signer, stamp  # noqa: PLC0415 - an extra
 
     settings = settings_of(config)
-    manifest = manifest_of(pack)
+    manifest = stamp.manifest_of(pack)
     if query is not None:
         if query.resolve().is_relative_to(pack.resolve()):
             raise UsageError(tr("{file}: in a pack are its own files alone").format(file=query))
-        try:
-            replace_file(query, request(manifest))
-        except OSError as error:
-            raise unwritten(query, error) from None
+        with writing(query):
+            replace_file(query, stamp.query(manifest))
         typer.echo(tr("{file}: bring it to the authority").format(file=query))
         return
     where = url or settings.evidence.tsa_url
     if token is None and not where:
         raise UsageError(tr("name --token, --query, --url, or evidence.tsa_url"))
-    answer = _bytes(token) if token is not None else fetched(where, manifest)
+    answer = _bytes(token) if token is not None else stamp.fetched(where, manifest)
     try:
-        at = attach(pack, signer(settings, key), answer)
-    except PackError as error:
+        at = stamp.attach(pack, signer.signer(settings, key), answer)
+    except canonical.PackError as error:
         raise UsageError(tr("{pack}: {error}").format(pack=pack, error=error)) from None
     typer.echo(tr("{pack}: stamped at {at}").format(pack=pack, at=at.isoformat()))
 
@@ -330,8 +321,6 @@ def text_12321(
     Example:
       otpguard evidence text-12321 13900000001
     """
-    from zoneinfo import ZoneInfo  # noqa: PLC0415 - start-up time
-
     from streams.evidence.text_12321 import lines  # noqa: PLC0415
 
     settings = settings_of(config)
@@ -407,20 +396,18 @@ def rotate(
     Example:
       otpguard evidence key rotate --old pack.pem --new pack-2027.pem --list signers.jsonl
     """
-    from streams.evidence.canonical import PackError  # noqa: PLC0415 - start-up time
-    from streams.evidence.envelope import succession, successors  # noqa: PLC0415
-    from streams.evidence.signer import signer  # noqa: PLC0415
+    from streams.evidence import canonical, envelope, signer  # noqa: PLC0415 - an extra
 
     before = _bytes(signers) if signers.exists() else b""
     settings = settings_of(config)
-    before_it, public = signer(settings, old), signer(settings, new_).public
+    before_it, public = signer.signer(settings, old), signer.signer(settings, new_).public
     if before_it.public == public:
         raise UsageError(tr("--old and --new are the same key"))
-    line = succession(before_it, public, clock.utc(clock.now_ms()))
+    line = envelope.succession(before_it, public, clock.utc(clock.now_ms()))
     try:
-        successors(before + line)
+        envelope.successors(before + line)
         replace_file(signers, before + line)
-    except PackError as error:
+    except canonical.PackError as error:
         raise UsageError(tr("{file}: {error}").format(file=signers, error=error)) from None
     except OSError as error:
         raise unwritten(signers, error) from None
@@ -450,17 +437,16 @@ def _chosen(settings: Settings, named: str, since: str, from_: str | None) -> li
 
 def _remembered(settings: Settings, named: str) -> list[Chosen]:
     """Choose cases out of the case store. Raise UsageError if it has none."""
-    from streams.desk.store.case_records import case_records  # noqa: PLC0415 - start-up time
-    from streams.desk.store.opening import opened as opened_store  # noqa: PLC0415
-    from streams.desk.store.opening import there  # noqa: PLC0415
+    from streams.desk.store import opening  # noqa: PLC0415 - an extra
+    from streams.desk.store.case_records import case_records  # noqa: PLC0415
     from streams.evidence.records import from_store, gathered  # noqa: PLC0415
 
     refuse_nobody(named)
-    if not there(settings):
+    if not opening.there(settings):
         raise UsageError(
             tr("there is no case store that you may read: `otpguard desk index` fills desk.store")
         )
-    with closing(opened_store(settings)) as store:
+    with closing(opening.opened(settings)) as store:
         chosen = [
             gathered(store.case(line.episode_id), from_store(case_records(store, line.episode_id)))
             for line in store.named(named, settings.intake().numbers.canonical(named))
@@ -482,12 +468,8 @@ def _write_private(out: Path, text: str) -> None:
 
     Raise UsageError if it is there or cannot be made, UnavailableError if there is no room.
     """
-    import os  # noqa: PLC0415 - only here
-
-    try:
+    with writing(out):
         number = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise unwritten(out, error) from None
     try:
         with os.fdopen(number, "w", encoding="utf-8") as file:
             file.write(text)

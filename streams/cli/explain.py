@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from detectors.model.records import Action, EpisodeRecord, completed
 from streams.cli.cases import SinceOption, refuse_nobody
 from streams.cli.cases import explain as explain_case
 from streams.cli.shared import ConfigOption, JsonOption, opened, write_json
 from streams.errors import UsageError
 from streams.language import tr
-
-if TYPE_CHECKING:
-    from detectors.model.records import Action, EpisodeRecord
-
-
-class OutputForm(StrEnum):
-    """Formats of an explanation."""
-
-    TEXT = "text"
-    MARKDOWN = "markdown"
+from streams.operate.explain import document, lines, told
+from streams.wire import UnreadableError, decode_action, decode_episode
 
 
 def explain(
@@ -44,7 +36,6 @@ def explain(
     last: Annotated[
         bool, typer.Option("--last", help="Of a file: only the last record of each episode.")
     ] = False,
-    form: Annotated[OutputForm, typer.Option("--format", help="Of a file.")] = OutputForm.TEXT,
     as_json: JsonOption = False,
 ) -> None:
     r"""Say why: which platforms when, known or novel, scores, the rule, and why not something else.
@@ -58,14 +49,12 @@ def explain(
       otpguard explain +8613900000001
       otpguard explain 1:sms.delivery.v1:7:123456 --since 7d
       otpguard scenario A1 --seed 3 | otpguard replay - --episodes | otpguard explain - --last
-      otpguard explain decisions.jsonl --only 8613900000001 --format markdown
+      otpguard explain decisions.jsonl --only 8613900000001
     """
     if named != "-" and not Path(named).is_file():
         refuse_nobody(named, tr("no such file, "))
         explain_case(named, config, since=since, as_json=as_json)
         return
-    from detectors.model.records import EpisodeRecord  # noqa: PLC0415 - start-up time
-    from streams.operate.explain import document, lines, markdown, told  # noqa: PLC0415
 
     found = [record for record in _records(named) if only is None or _is(record, only)]
     if last:
@@ -80,10 +69,9 @@ def explain(
     if as_json:
         write_json([document(r) if isinstance(r, EpisodeRecord) else told(r) for r in found])
         return
-    write = markdown if form is OutputForm.MARKDOWN else lines
     for record in found:
         if isinstance(record, EpisodeRecord):
-            typer.echo("\n".join(write(record)))
+            typer.echo("\n".join(lines(record)))
         else:
             typer.echo(told(record))
         typer.echo("")
@@ -91,13 +79,6 @@ def explain(
 
 def _records(name: str) -> Iterator[EpisodeRecord | Action]:
     """Episode records, each with all that is known by it, and actions in the order of the file."""
-    from detectors.model.records import completed  # noqa: PLC0415 - start-up time
-    from streams.wire import (  # noqa: PLC0415 - start-up time
-        UnreadableError,
-        decode_action,
-        decode_episode,
-    )
-
     before: dict[str, EpisodeRecord] = {}
     with opened(name) as file:
         for number, line in enumerate(file, 1):

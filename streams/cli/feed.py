@@ -7,10 +7,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from kafka import KafkaProducer
 
+from streams import heap
+from streams.cli.feed_csv import Given, look, send
 from streams.cli.shared import (
     ConfigOption,
     group,
@@ -21,13 +24,14 @@ from streams.cli.shared import (
     settings_of,
     stopping,
 )
+from streams.cluster.admin import Cluster, client_arguments, no_topic
+from streams.config import Settings
 from streams.errors import ConfigError, UsageError
+from streams.feeds import guess
+from streams.feeds.jsonl import publish
+from streams.feeds.mapping import FieldMap
 from streams.language import tr
-
-if TYPE_CHECKING:
-    from streams.config import Settings
-    from streams.feeds.mapping import FieldMap
-    from streams.telemetry.metrics import Metrics
+from streams.telemetry.metrics import Metrics
 
 app = group("Bring a carrier's own events into the input topic, at least once.")
 
@@ -138,8 +142,6 @@ def csv_(
       otpguard feed csv *.csv.gz --map event_time_ms=time --time '%Y%m%d%H%M%S' --zone Asia/Shanghai
       otpguard feed csv cdr.log --preset restcomm --whole
     """
-    from streams.cli.feed_csv import Given, look, send  # noqa: PLC0415 - start-up time
-
     settings = settings_of(config)
     given = Given.parse(
         settings, preset, maps or (), constants or (), time_format, zone, only or (),
@@ -180,8 +182,6 @@ def jsonl(
       otpguard scenario A1 | otpguard feed jsonl - --now --rate 20
       kcat -C -b old:9092 -t cdr -e | otpguard feed jsonl - --map recipient=dst --map sender=src
     """
-    from streams.feeds.jsonl import publish  # noqa: PLC0415 - start-up time
-
     settings = settings_of(config)
     rules = None
     if maps or constants or time_format:
@@ -214,8 +214,6 @@ def rules_of(
     zone: str | None,
 ) -> FieldMap:
     """Return the rules by which a carrier's fields become ours, from the words of the options."""
-    from streams.feeds.mapping import FieldMap  # noqa: PLC0415 - start-up time
-
     zone = zone_of(settings, time_format, zone)
     return FieldMap.parse(maps or (), constants or (), time_format or "ms", zone)
 
@@ -224,7 +222,6 @@ def zone_of(settings: Settings, time_format: str | None, zone: str | None) -> st
     """The zone of times that name none; said, where it is guessed."""
     if zone is not None or time_format in (None, "s", "ms", "us", "ns"):
         return zone
-    from streams.feeds import guess  # noqa: PLC0415 - start-up time
 
     guessed = guess.zone(settings.input.country)
     if guessed is not None:
@@ -267,7 +264,6 @@ def kafka(
       otpguard feed kafka cdr --map recipient=dst --map event_time_ms=ts --time s
       otpguard feed kafka cdr --avro-schema 7=cdr.avsc --set gateway_id=smsc-1
     """
-    from streams import heap  # noqa: PLC0415 - start-up time
     from streams.cluster.librdkafka import arguments  # noqa: PLC0415 - start-up time
     from streams.feeds.kafka import (  # noqa: PLC0415 - an extra
         Rekeyer,
@@ -301,8 +297,6 @@ def kafka(
 
 def _check_topics(settings: Settings, source: str) -> None:
     """Return if both topics are there; librdkafka would wait for them in silence."""
-    from streams.cluster.admin import Cluster, no_topic  # noqa: PLC0415 - start-up time
-
     target = settings.topics.input
     if source == target:
         raise UsageError(
@@ -332,8 +326,6 @@ def _running(
 
     A feed that `ends` by itself is gone before anybody scrapes it, and takes no port.
     """
-    from streams.telemetry.metrics import Metrics  # noqa: PLC0415 - start-up time
-
     log_to_stderr()
     metrics = Metrics("feed")
     if ends:
@@ -344,9 +336,6 @@ def _running(
 
 
 def _producer(settings: Settings):  # type: ignore[no-untyped-def]  # kafka-python has no types
-    from kafka import KafkaProducer  # noqa: PLC0415 - start-up time
-
-    from streams.cluster.admin import Cluster, client_arguments, no_topic  # noqa: PLC0415
 
     with Cluster(settings.kafka) as cluster:  # a producer would wait a minute for it
         if settings.topics.input not in cluster.names():

@@ -6,6 +6,7 @@ import gzip
 import shutil
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,28 +14,24 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, Any, Self
 
 import msgspec
 import typer
+from kafka import KafkaProducer
 
+from detectors.recognise.recogniser import Message, recognise_many
+from detectors.recognise.registry import Registry
 from streams.cli.shared import TOGETHER, no_whole_gzip, opened
+from streams.config import Settings
 from streams.errors import UnavailableError, UsageError
 from streams.feeds import guess
-from streams.feeds.csv import FileReport, FileSurvey, RowRules, Target, counted, publish, survey
+from streams.feeds.csv import FileReport, RowRules, Target, counted, publish, survey
 from streams.feeds.mapping import FieldMap
 from streams.feeds.presets import PRESETS, Preset
 from streams.feeds.rows import FileLayout
 from streams.language import listed, tr, trn
-
-if TYPE_CHECKING:
-    import threading
-
-    from kafka import KafkaProducer
-
-    from detectors.recognise.registry import Registry
-    from streams.config import Settings
-    from streams.telemetry.metrics import Metrics
+from streams.telemetry.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +112,7 @@ def look(
         with _stream(file) as (stream, whole):
             rules, encoding = given.of(file, stream)
             shown = codes = 0
-            seen = FileSurvey()
+            seen = FileReport()
             found = survey(Path(file), stream, rules, seen, finished=finished or whole)
             while events := list(islice(found, TOGETHER)):
                 codes += _codes(registry, settings.recognise.confidence_min, events)
@@ -206,7 +203,7 @@ def _published(report: FileReport) -> str:
     return listed(parts)
 
 
-def _told(file: str, seen: FileSurvey, codes: int, encoding: str, zone: str) -> Iterator[str]:
+def _told(file: str, seen: FileReport, codes: int, encoding: str, zone: str) -> Iterator[str]:
     events = seen.rows - seen.unreadable - seen.others
     yield (
         tr(
@@ -245,9 +242,6 @@ def _no_events(rows: int) -> str:
 
 
 def _codes(registry: Registry, confidence_min: float, events: Sequence[dict[str, Any]]) -> int:
-    """Return how many of these events are verification codes."""
-    from detectors.recognise.recogniser import Message, recognise_many  # noqa: PLC0415 - start-up
-
     names = ("sender", "signature", "category", "platform_id", "template_id")
     messages = [
         Message(

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import typer
+from pydantic import ValidationError
 
 from streams import clock
 from streams.cli.doctor import tell
 from streams.cli.shared import created, toml_value
+from streams.cluster.admin import Cluster, client_arguments
+from streams.cluster.topics import create
+from streams.config import Kafka, Settings, load, sentences
 from streams.errors import ConfigError, Exit, OtpguardError, UnavailableError, UsageError
 from streams.files import replace_file, unwritten
 from streams.language import tr, trn
-
-if TYPE_CHECKING:
-    from streams.config import Kafka, Settings
+from streams.operate.doctor import examine
 
 USUAL: Final = ("127.0.0.1:9092", "kafka:9092")
 """Addresses of a broker that nobody named: on this machine, or in this compose file."""
@@ -48,9 +50,6 @@ def init(
       otpguard init --single --country NG
       otpguard init --to /etc/otpguard/otpguard.toml
     """
-    from streams.cluster.admin import Cluster  # noqa: PLC0415 - start-up time
-    from streams.config import load  # noqa: PLC0415
-
     if to.exists():
         typer.echo(tr("{to} is there already, and stays as it is").format(to=to))
     else:
@@ -61,7 +60,6 @@ def init(
         authoriser = cluster.authoriser()
     made = _make_topics(settings)
     typer.echo("\n" + "\n".join(_next(settings, to, rights=authoriser != "none")) + "\n")
-    from streams.operate.doctor import examine  # noqa: PLC0415 - start-up time
 
     wrong = tell(examine(settings, "worker", clock.now_ms()))
     if wrong or not made:
@@ -70,9 +68,6 @@ def init(
 
 def _answers(to: Path, country: str, *, single: bool) -> tuple[Kafka, dict[str, str], int, int]:
     """Find the way to the brokers, other settings in TOML, partitions, and copies of each topic."""
-    from streams.cluster.admin import Cluster  # noqa: PLC0415 - start-up time
-    from streams.config import load  # noqa: PLC0415
-
     usual = load()
     if single:
         kafka = usual.kafka.model_copy(update={"bootstrap": _found(usual.kafka)})
@@ -105,11 +100,6 @@ def _answers(to: Path, country: str, *, single: bool) -> tuple[Kafka, dict[str, 
 
 
 def _kafka(usual: Kafka) -> Kafka:
-    """Ask how to reach the brokers."""
-    from pydantic import ValidationError  # noqa: PLC0415 - start-up time
-
-    from streams.config import Kafka, sentences  # noqa: PLC0415
-
     try:
         proposed = _found(usual)
     except UnavailableError:
@@ -134,8 +124,6 @@ def _kafka(usual: Kafka) -> Kafka:
 
 def _found(usual: Kafka) -> str:
     """The first address where a broker answers. Raise UnavailableError, with those tried."""
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-
     places = dict.fromkeys((usual.bootstrap, *USUAL))
     for place in places:
         try:
@@ -168,8 +156,6 @@ def _number(what: str, proposed: int) -> int:
 
 def _write(to: Path, kafka: Kafka, more: dict[str, str], partitions: int, copies: int) -> None:
     """Write the settings that are not the defaults, and take them back if they are wrong."""
-    from streams.config import load  # noqa: PLC0415 - start-up time
-
     told = kafka.model_dump(exclude_defaults=True, exclude={"bootstrap", "password"})
     sections: dict[str, dict[str, str | None]] = {
         "kafka": {"bootstrap": toml_value(kafka.bootstrap)}
@@ -198,9 +184,6 @@ def _write(to: Path, kafka: Kafka, more: dict[str, str], partitions: int, copies
 
 
 def _make_topics(settings: Settings) -> bool:
-    """Make the topics, and say what was made, or why not."""
-    from streams.cluster.topics import create  # noqa: PLC0415 - start-up time
-
     try:
         made = create(settings)
     except OtpguardError as error:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from streams.cli.shared import JsonOption, group, write_json, write_table
-from streams.language import tr
+from streams.cli.shared import JsonOption, group, write_list
 
 COLUMNS: Final = ("name", "type", "unit", "labels", "meaning")
 
@@ -28,32 +27,26 @@ def list_(*, as_json: JsonOption = False) -> None:
     """
     from streams.telemetry.metrics import PREFIX, TABLE  # noqa: PLC0415 - start-up time
 
-    if as_json:
-        write_json(
-            [
-                {
-                    "name": PREFIX + metric.name,
-                    "type": metric.kind,
-                    "unit": metric.unit,
-                    "labels": metric.labels,
-                    "buckets": metric.buckets,
-                    "roles": metric.roles,
-                    "meaning": metric.meaning,
-                }
-                for metric in TABLE
-            ]
+    document = [
+        {
+            "name": PREFIX + metric.name,
+            "type": metric.kind,
+            "unit": metric.unit,
+            "labels": metric.labels,
+            "buckets": metric.buckets,
+            "roles": metric.roles,
+            "meaning": metric.meaning,
+        }
+        for metric in TABLE
+    ]
+    rows = [
+        (
+            PREFIX + metric.name,
+            metric.kind,
+            metric.unit,
+            "; ".join(f"{label}: {', '.join(each)}" for label, each in metric.labels.items()),
+            metric.meaning,
         )
-        return
-    write_table(
-        [tr(each) for each in COLUMNS],
-        [
-            (
-                PREFIX + metric.name,
-                metric.kind,
-                metric.unit,
-                "; ".join(f"{label}: {', '.join(each)}" for label, each in metric.labels.items()),
-                metric.meaning,
-            )
-            for metric in TABLE
-        ],
-    )
+        for metric in TABLE
+    ]
+    write_list(document, COLUMNS, rows, as_json=as_json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -19,14 +20,17 @@ from streams.cli.shared import (
     write_json,
     write_table,
 )
-from streams.errors import Exit
+from streams.cluster.admin import client_arguments, working
+from streams.cluster.read import readable, records
+from streams.config import Settings
+from streams.errors import ConfigError, Exit
 from streams.language import tr
 from streams.shown import shown
+from streams.telemetry.metrics import Metrics
+from streams.tls import authorities
+from streams.wire import decode_incident, decode_notice
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from streams.config import Settings
     from streams.notices.book import NoticeBook, NotifyParams
     from streams.notices.channels import Channel
     from streams.notices.contacts import PlatformContacts
@@ -53,10 +57,8 @@ def run(config: ConfigOption = None) -> None:
     """
     settings = settings_of(config)
     # Here, because Kafka's client takes long to import and `--help` needs none.
-    from streams.cluster.admin import client_arguments, working  # noqa: PLC0415
     from streams.notices.book import NoticeBook  # noqa: PLC0415
     from streams.notices.notifier import Notifier, Way  # noqa: PLC0415
-    from streams.telemetry.metrics import Metrics  # noqa: PLC0415
 
     log_to_stderr()
     texts = _texts(settings)
@@ -147,11 +149,8 @@ def platforms(
       otpguard notify platforms --at-once
       otpguard notify platforms --day 2026-11-25 --lang zh-Hans
     """
-    from streams.cluster.admin import client_arguments, working  # noqa: PLC0415 - start-up time
-    from streams.cluster.read import readable, records  # noqa: PLC0415
     from streams.notices import tell  # noqa: PLC0415
     from streams.notices.contacts import read_contacts  # noqa: PLC0415
-    from streams.wire import decode_incident, decode_notice  # noqa: PLC0415
 
     settings = settings_of(config)
     import xarf  # noqa: F401, PLC0415 - an extra: said before anything is read
@@ -284,7 +283,6 @@ def _params(settings: Settings) -> NotifyParams:
 
 
 def _channel(settings: Settings) -> Channel:
-    from streams.errors import ConfigError  # noqa: PLC0415 - start-up time
     from streams.notices import channels  # noqa: PLC0415
 
     notify = settings.notify
@@ -313,7 +311,6 @@ def _channel(settings: Settings) -> Channel:
 
 def _smpp(settings: Settings) -> Channel:
     from streams.notices.smpp import SmppChannel, SmppPlace  # noqa: PLC0415 - an extra
-    from streams.tls import authorities  # noqa: PLC0415 - start-up time
 
     smsc = settings.smpp
     context = None

@@ -19,12 +19,14 @@ from streams.cli.shared import (
     settings_of,
     write_json,
 )
+from streams.config import Settings
 from streams.errors import ConfigError, UnavailableError
 from streams.language import tr
+from streams.operate.behind import events_behind
+from streams.operate.phone import answer, lines
 from streams.shown import shown
 
 if TYPE_CHECKING:
-    from streams.config import Settings
     from streams.desk.store.store import ReadModel
 
 
@@ -46,9 +48,6 @@ def phone(
       otpguard phone 13900000001
       otpguard phone +8613900000001 --since 7d --lang zh-Hans
     """
-    from streams.operate.behind import events_behind  # noqa: PLC0415 - start-up time
-    from streams.operate.phone import answer, lines  # noqa: PLC0415
-
     settings = settings_of(config)
     recipient = recipient_of(settings, number)
     now_ms = clock.now_ms()

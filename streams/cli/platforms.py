@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
+import msgspec
 import typer
 
 from streams.cli.shared import (
@@ -14,9 +15,20 @@ from streams.cli.shared import (
     write_json,
     write_table,
 )
+from streams.cluster.admin import client_arguments
 from streams.errors import UsageError
 from streams.language import listed, tr
+from streams.operate.platforms import (
+    ORDERS,
+    percent,
+    platform_key,
+    platform_lines,
+    platform_row,
+    ranked,
+    read_platforms,
+)
 from streams.shown import shown
+from streams.wire import encode_platform
 
 app = group("See which platforms floods abuse, and how much each sends.")
 
@@ -55,15 +67,6 @@ def ls(
       otpguard platforms ls --by trend --least 1000 --json
       otpguard platforms ls --by sweeps
     """
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.operate.platforms import (  # noqa: PLC0415
-        ORDERS,
-        percent,
-        platform_row,
-        ranked,
-        read_platforms,
-    )
-
     if by not in ORDERS:
         raise typer.BadParameter(
             tr("{given!r} is none of {known}").format(given=by, known=listed(list(ORDERS)))
@@ -104,16 +107,6 @@ def show(
     Example:
       otpguard platforms show sig:某校
     """
-    import msgspec  # noqa: PLC0415 - start-up time
-
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415
-    from streams.operate.platforms import (  # noqa: PLC0415
-        platform_key,
-        platform_lines,
-        read_platforms,
-    )
-    from streams.wire import encode_platform  # noqa: PLC0415
-
     settings = settings_of(config)
     key = platform_key(settings.registry()[0], platform)
     told = read_platforms(client_arguments(settings.kafka), settings.topics.platform)

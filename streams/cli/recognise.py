@@ -81,7 +81,6 @@ def _is_name(argument: str) -> bool:
 
 
 def _is_text(argument: str) -> bool:
-    """Tell if an argument is a text, and not the name of a file."""
     if argument == "-" or (len(argument) < 1024 and "\0" not in argument and _exists(argument)):
         return False
     return any(letter.isspace() or not letter.isascii() for letter in argument)

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Final
+from typing import IO, Annotated, Final
 
+import msgspec
 import typer
 
 from streams.cli.shared import (
@@ -24,9 +25,9 @@ from streams.cli.shared import (
 )
 from streams.errors import UsageError
 from streams.language import tr
-
-if TYPE_CHECKING:
-    from streams.operate.replay import Replayed
+from streams.operate.replay import Replayed, chunks_of, outputs, refused
+from streams.operate.replay import replay as run
+from streams.operate.rulings import RulingGateway
 
 PACED_S: Final = 2.0
 """Least run whose pace is said: a shorter one tells of starting up."""
@@ -81,11 +82,6 @@ def replay(
     if rulings and episodes:
         raise UsageError(tr("either --rulings or --episodes, not both"))
     settings = settings_of(config)
-    import msgspec  # noqa: PLC0415 - start-up time
-
-    from streams.operate.replay import chunks_of, outputs, refused  # noqa: PLC0415 - start-up time
-    from streams.operate.replay import replay as run  # noqa: PLC0415 - start-up time
-    from streams.operate.rulings import RulingGateway  # noqa: PLC0415 - start-up time
 
     topic = settings.topics.episode if episodes else None
     account = _Account()

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import calendar
 import re
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import typer
 
-from streams import clock
+from streams import clock, wire
+from streams.cli.cases import words_of
 from streams.cli.shared import ConfigOption, JsonOption, records_shown, settings_of, write_json
+from streams.cluster.admin import client_arguments, working
+from streams.cluster.read import readable, records
+from streams.config import Settings
 from streams.errors import UsageError
 from streams.files import replace_file, unwritten
 from streams.language import tr
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from streams.config import Settings
     from streams.notices.month import MonthRecords
 
 
@@ -55,9 +58,7 @@ def report(
     """
     from_ms, until_ms = span_of(month)
     settings = settings_of(config)
-    import msgspec  # noqa: PLC0415 - start-up time
 
-    from streams.cluster.admin import client_arguments, working  # noqa: PLC0415
     from streams.notices.month import count_month, figures  # noqa: PLC0415
 
     with working(tr("cannot count the month")):
@@ -125,9 +126,6 @@ def span_of(month: str) -> tuple[int, int]:
 
 def _records(settings: Settings, clients: Mapping[str, Any], from_ms: int) -> MonthRecords:
     """Read what the topics hold since the month began."""
-    from streams import wire  # noqa: PLC0415 - start-up time
-    from streams.cli.cases import words_of  # noqa: PLC0415
-    from streams.cluster.read import readable, records  # noqa: PLC0415
     from streams.notices.month import MonthRecords  # noqa: PLC0415
 
     topics, reach = settings.topics, dict[str, int | None]()

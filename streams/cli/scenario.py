@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ import typer
 
 from streams.cli.shared import writing
 from streams.language import tr
-from streams.scenarios import DEFAULT_START_MS, SCENARIOS, Labelled, Scenario, generate, merged
+from streams.scenarios import DEFAULT_START_MS, SCENARIOS, Scenario, generate, merged
 
 FirstOption = Annotated[
     int, typer.Option(min=0, help="Index of the first recipient: 0 is +86 170 0000 0000.")
@@ -118,22 +119,14 @@ def scenario(
             out.write(encode(event.value) + b"\n")
             if truth:
                 with writing(truth.name):
-                    truth.write(encode(_truth(event)) + b"\n")
+                    told = {"message_id": event.value["message_id"], **asdict(event.truth)}
+                    truth.write(encode(told) + b"\n")
     except ValueError as error:  # a parameter beyond what the scenario can do
         raise typer.BadParameter(str(error)) from error
     out.flush()
     if truth:
         with writing(truth.name):
             truth.flush()  # typer's own close says nothing of a full disk
-
-
-def _truth(event: Labelled) -> dict[str, Any]:
-    return {
-        "message_id": event.value["message_id"],
-        "role": event.truth.role,
-        "scenario": event.truth.scenario,
-        "platform": event.truth.platform,
-    }
 
 
 def _parameters(chosen: Scenario, options: list[str]) -> dict[str, Any]:

@@ -239,6 +239,16 @@ def write_table(
     console.print(table)
 
 
+def write_list(
+    document: Any, headings: Iterable[str], rows: Iterable[Sequence[object]], *, as_json: bool
+) -> None:
+    """Write a list: `document` as JSON, or else `rows` under translated headings."""
+    if as_json:
+        write_json(document)
+    else:
+        write_table([tr(heading) for heading in headings], rows)
+
+
 @contextmanager
 def opened(path: str) -> Iterator[IO[bytes]]:
     """A file of JSON lines, `-` for standard input; a name that ends in .gz is unpacked.

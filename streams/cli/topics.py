@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
@@ -14,15 +15,21 @@ from streams.cli.shared import (
     group,
     settings_of,
     write_json,
-    write_table,
+    write_list,
+    writing,
 )
+from streams.cluster.admin import Cluster, client_arguments
+from streams.cluster.rights import ROLES, rights, script
+from streams.cluster.topics import create as create_topics
+from streams.cluster.topics import review, topics
+from streams.config import Settings
 from streams.errors import ConfigError, OtpguardError, UsageError
-from streams.files import replace_file, unwritten
+from streams.files import replace_file
 from streams.language import tr
 from streams.limits import PARTITIONS_MAX
-
-if TYPE_CHECKING:
-    from streams.config import Settings
+from streams.operate.backup import restore as say_again
+from streams.operate.backup import saved
+from streams.operate.doctor import examine_keys
 
 COLUMNS: Final = ("topic", "partitions", "copies", "cleanup", "why")
 
@@ -56,9 +63,6 @@ def create(
       otpguard topics create --config /etc/otpguard/otpguard.toml
       otpguard topics create --partitions 4 --replication 1     (one broker, to try it out)
     """
-    from streams.cluster.topics import create as create_topics  # noqa: PLC0415 - start-up time
-    from streams.cluster.topics import review  # noqa: PLC0415
-
     settings = _shaped(config, partitions, replication)
     made = create_topics(settings)
     problems, cautions = review(settings)  # of those that were there
@@ -85,9 +89,6 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
       otpguard topics check
       otpguard topics check --json | jq .problems
     """
-    from streams.cluster.topics import review  # noqa: PLC0415 - start-up time
-    from streams.operate.doctor import examine_keys  # noqa: PLC0415 - start-up time
-
     settings = settings_of(config)
     problems, cautions = review(settings)
     if not problems:
@@ -119,28 +120,20 @@ def list_(
     Example:
       otpguard topics list --json > topics.json
     """
-    from streams.cluster.topics import topics  # noqa: PLC0415 - start-up time
-
     wanted = topics(_shaped(config, partitions, replication))
-    if as_json:
-        write_json(
-            [
-                {
-                    "role": topic.role,
-                    "name": topic.name,
-                    "partitions": topic.partitions,
-                    "replication": topic.replication,
-                    "configs": topic.configs,
-                    "why": topic.why,
-                }
-                for topic in wanted
-            ]
-        )
-        return
-    write_table(
-        [tr(each) for each in COLUMNS],
-        [(t.name, t.partitions, t.replication, t.cleanup, tr(t.why)) for t in wanted],
-    )
+    document = [
+        {
+            "role": topic.role,
+            "name": topic.name,
+            "partitions": topic.partitions,
+            "replication": topic.replication,
+            "configs": topic.configs,
+            "why": topic.why,
+        }
+        for topic in wanted
+    ]
+    rows = [(t.name, t.partitions, t.replication, t.cleanup, tr(t.why)) for t in wanted]
+    write_list(document, COLUMNS, rows, as_json=as_json)
 
 
 @app.command()
@@ -185,8 +178,6 @@ def acls(
       otpguard topics acls worker=otpguard adapter=otpguard-redis > acls.sh
       otpguard topics acls --apply --config admin.toml duty=alice support=bob support=carol
     """
-    from streams.cluster.rights import rights, script  # noqa: PLC0415 - start-up time
-
     given = [_role_and_user(each) for each in roles]
     settings = settings_of(config)
     wanted = list(rights(settings, given))
@@ -195,8 +186,6 @@ def acls(
     if not (apply or as_json):
         typer.echo(script(wanted, settings.kafka.bootstrap), nl=False)
     if apply:
-        from streams.cluster.admin import Cluster  # noqa: PLC0415 - start-up time
-
         with Cluster(settings.kafka) as cluster:
             cluster.grant(wanted)
         typer.echo(tr("gave {wanted} rights").format(wanted=len(wanted)), err=True)
@@ -215,8 +204,6 @@ def schema(
       otpguard topics schema
       otpguard topics schema sms.delivery.v1 > sms.delivery.v1.schema.json
     """
-    from importlib.resources import files  # noqa: PLC0415 - start-up time
-
     shipped = {
         path.name.removesuffix(".json"): path for path in (files("streams") / "schemas").iterdir()
     }
@@ -249,9 +236,6 @@ def backup(
       otpguard topics backup --output words-2026-03-02.jsonl
       otpguard topics restore words-2026-03-02.jsonl
     """
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.operate.backup import saved  # noqa: PLC0415
-
     settings = settings_of(config)
     topics = settings.topics
     lines = list(saved(client_arguments(settings.kafka), (topics.override, topics.everyone)))
@@ -259,13 +243,11 @@ def backup(
         typer.echo("\n".join(lines))
         return
     path, content = Path(output), ("\n".join(lines) + "\n").encode()
-    try:
+    with writing(path):
         if path.exists() and not path.is_file():  # a pipe or a device
             path.write_bytes(content)
         else:  # the backup of before stands until this one is whole
             replace_file(path.resolve(), content, mode=0o600)
-    except OSError as error:
-        raise unwritten(path, error) from None
     typer.echo(tr("{n:,} words saved to {output}").format(n=len(lines) - 1, output=output))
 
 
@@ -280,9 +262,6 @@ def restore(
     Examples:
       otpguard topics create && otpguard topics restore words-2026-03-02.jsonl
     """
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.operate.backup import restore as say_again  # noqa: PLC0415
-
     settings = settings_of(config)
     topics = settings.topics
     try:
@@ -300,8 +279,6 @@ def restore(
 
 def _role_and_user(written: str) -> tuple[str, str]:
     """Read ROLE=USER; a user without a kind is Kafka's `User:`. Raise UsageError if it is none."""
-    from streams.cluster.rights import ROLES  # noqa: PLC0415 - start-up time
-
     role, _, user = written.partition("=")
     if role not in ROLES or not user:
         raise UsageError(

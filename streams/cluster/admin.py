@@ -343,7 +343,6 @@ def no_topic(name: str) -> ConfigError:
 
 
 async def _sign_in(kafka: Kafka, arguments: Mapping[str, Any]) -> None:
-    """Return after a broker has accepted the password."""
     reason: Exception = TimeoutError()
     for address in kafka.bootstrap.split(","):
         host, _, port = address.rpartition(":")

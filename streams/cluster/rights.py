@@ -32,11 +32,6 @@ class KafkaRole:
     looks: bool = False  # Checks the shapes of all topics before it starts.
     lag: bool = False  # May see how far the workers have read the input, but none of its events.
 
-    @property
-    def looks_only(self) -> bool:
-        """True if the role neither reads nor writes."""
-        return not (self.reads or self.writes)
-
     def operations(self, topic: str) -> frozenset[Operation]:
         """Return the operations that this role needs on the topic with role `topic`."""
         may: set[Operation] = set()
@@ -148,7 +143,7 @@ def rights(settings: Settings, given: Iterable[tuple[str, str]]) -> Iterator[Rig
             prefixed = role.group != "app"
             name = f"{settings.app_id}-{role.group}-" if prefixed else settings.app_id
             yield Right(principal, "group", name, "DESCRIBE", prefixed)
-            if not role.looks_only:
+            if role.reads or role.writes:
                 yield Right(principal, "group", name, "READ", prefixed)
         if role.lag:
             yield Right(principal, "group", settings.app_id, "DESCRIBE")
@@ -177,14 +172,9 @@ def script(given: Iterable[Right], bootstrap: str) -> str:
     for (principal, kind, name, prefixed), operations in by_resource.items():
         words = [principal]
         for operation in operations:
-            words += ["--operation", _TOOL_NAMES[operation]]
+            words += ["--operation", operation.title().replace("_", "")]
         words += [f"--{kind}", name]
         if prefixed:
             words += ["--resource-pattern-type", "prefixed"]
         lines.append("add " + " ".join(map(shlex.quote, words)))
     return "\n".join(lines) + "\n"
-
-
-_TOOL_NAMES: Final = {
-    "READ": "Read", "WRITE": "Write", "DESCRIBE": "Describe", "DESCRIBE_CONFIGS": "DescribeConfigs",
-}  # fmt: skip

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -26,15 +24,6 @@ class EventClock:
         """Wait until the clock reaches this time; yield once even if it has passed."""
         wait_s = (event_time_ms - self.now_ms()) / 1000 / self.speed
         await asyncio.sleep(max(wait_s, 0))
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Stop the clock during the block; afterwards it continues from the same time."""
-        stopped = time.monotonic()
-        try:
-            yield
-        finally:
-            self.began += time.monotonic() - stopped
 
 
 def clock(utc_offset_min: int, event_time_ms: float) -> str:

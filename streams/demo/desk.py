@@ -11,34 +11,20 @@ import secrets
 import subprocess
 import sys
 import threading
-import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from streams.demo.clock import EventClock
-from streams.demo.stage import START_S, STOP_S, environment, usual_port
-from streams.errors import OtpguardError, UnavailableError
-from streams.files import last_lines
+from streams.demo.stage import START_S, Child, usual_port
+from streams.errors import UnavailableError
+from streams.extras import MODULES
 from streams.language import tr
 
 if TYPE_CHECKING:
-    from typing import IO
-
     from streams.config import Settings
     from streams.demo.audience import Audience
-
-PACKAGES: Final = (
-    "alembic",
-    "argon2",
-    "authlib",
-    "sqlalchemy",
-    "sse_starlette",
-    "starlette",
-    "uvicorn",
-)
-"""Packages of the extra `desk`, by import name."""
 
 NAME: Final = "demo"
 STALE_S: Final = 600.0
@@ -48,78 +34,45 @@ machine first reads a week of traffic here."""
 
 def installed() -> bool:
     """Return true if the packages of the desk are installed."""
-    return all(find_spec(each) is not None for each in PACKAGES)
+    return all(find_spec(each) is not None for each in MODULES["demo"])
 
 
-@dataclass(slots=True)
-class StoryTime:
-    """The event clock of the incident, in the process of the desk. Thread-safe."""
-
-    clock: EventClock
-
-    def __call__(self) -> int:
-        """Return the time of the incident, in ms UTC."""
-        return int(self.clock.now_ms())
-
-    def heed(self, line: str) -> None:
-        """Set the clock from a line of the player: present event time in ms, and speed.
-
-        >>> time_ = StoryTime(EventClock(0, 0))
-        >>> time_.heed("60000 0")
-        >>> time_()
-        60000
-        """
-        at_ms, speed = line.split()
-        self.clock = EventClock(int(at_ms), float(speed))
-
-
-class DeskProcess:
+class DeskProcess(Child):
     """The desk process of a run; starts while the history is read, and ends with the block."""
 
-    def __init__(self, config: Path, log: Path) -> None:
-        self._log = log
+    def __init__(self, config: Path, log: Path, browse: Callable[[str], None]) -> None:
+        """`browse` opens an address in a browser."""
+        self._browse = browse
         self._told: dict[str, str] = {}
-        with log.open("wb") as sink:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "streams.demo.desk", str(config)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=sink,
-                encoding="utf-8",
-                start_new_session=True,
-                env=environment(),
-            )
+        command = [sys.executable, "-m", "streams.demo.desk", str(config)]
+        pipe = subprocess.PIPE
+        super().__init__("otpguard desk", command, log, stdin=pipe, stdout=pipe)
         self._hears = threading.Thread(target=self._hear, name="demo-desk", daemon=True)
         self._hears.start()
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *_: object) -> None:
-        _pipe(self.process.stdin).close()
-        try:
-            self.process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        super().__exit__()
         self._hears.join()
         _pipe(self.process.stdout).close()
 
-    @property
-    def link(self) -> str:
-        """The address with a one-time login for one browser."""
-        return self._said("link")
-
     def show(self, audience: Audience) -> None:
-        """Print the address of the desk. Raise UnavailableError if the desk did not start."""
-        audience.line(
-            tr("The abuse desk, on the incident as it happens: {link}").format(link=self.link)
-        )
+        """Print the address of the desk, and open it in a browser.
+
+        The address has a one-time login for one browser. Raise UnavailableError if the desk did not
+        start.
+        """
+        self._hears.join(START_S)
+        if not self._told:
+            self.check()
+            raise UnavailableError(tr("the desk did not start"))
+        link = self._told["link"]
+        audience.line(tr("The abuse desk, on the incident as it happens: {link}").format(link=link))
         audience.line(
             tr("  the link lets one browser in; others by name {name}, password {password}").format(
-                name=NAME, password=self._said("password")
+                name=NAME, password=self._told["password"]
             )
         )
+        self._browse(link)
 
     def follow(self, clock: EventClock) -> None:
         """Send this clock to the desk; raise OtpguardError if the desk has ended."""
@@ -129,19 +82,6 @@ class DeskProcess:
             pipe.flush()
         except BrokenPipeError:
             self.check()
-
-    def check(self) -> None:
-        """Raise OtpguardError if the process has ended."""
-        if self.process.poll() is not None:
-            tail = last_lines(self._log, 12)
-            raise OtpguardError(tr("the desk has ended:\n{tail}").format(tail=tail))
-
-    def _said(self, name: str) -> str:
-        self._hears.join(START_S)
-        if name not in self._told:
-            self.check()
-            raise UnavailableError(tr("the desk did not start"))
-        return self._told[name]
 
     def _hear(self) -> None:
         """Read the single line that the desk prints: its link and password."""
@@ -158,41 +98,46 @@ def _pipe(pipe: IO[str] | None) -> IO[str]:
 # Code that runs in the process of the desk
 
 
-@dataclass(slots=True)
-class DemoDesk:
-    """The console with one account that has all roles needed for an incident."""
+class StoryTime:
+    """The event clock of the incident, in the process of the desk. Thread-safe."""
 
-    settings: Settings
-    at: StoryTime
-    stop: threading.Event = field(default_factory=threading.Event)
+    def __init__(self, start_ms: int) -> None:
+        self.clock = EventClock(start_ms, 0)
 
-    def serve(self) -> None:
-        """Print link and password to standard output, and serve until the input ends."""
-        from streams.desk.store import DeskRole  # noqa: PLC0415 - an extra
-        from streams.desk.store.opening import opened  # noqa: PLC0415
-        from streams.desk.web.once import LoginTicket  # noqa: PLC0415
-        from streams.desk.web.serve import serve  # noqa: PLC0415
+    def __call__(self) -> int:
+        """Return the time of the incident, in ms UTC."""
+        return int(self.clock.now_ms())
 
-        password = "-".join(secrets.token_hex(2) for _ in range(4))
-        store = opened(self.settings)
-        store.accounts.add(
-            NAME, (DeskRole.LEAD, DeskRole.ANALYST, DeskRole.AUDITOR), password=password
-        )
-        store.close()
-        ticket = LoginTicket(NAME)
+    def heed(self, lines: IO[str], stop: threading.Event) -> None:
+        """Set the clock from each line of the player: present event time in ms, and speed."""
+        for line in lines:
+            at_ms, speed = line.split()
+            self.clock = EventClock(int(at_ms), float(speed))
+        stop.set()
 
-        def started(address: str) -> None:
-            link = f"{address}/login/once/{ticket.secret}"
-            sys.stdout.write(json.dumps({"link": link, "password": password}) + "\n")
-            sys.stdout.flush()
 
-        threading.Thread(target=self._heed, name="story-time", daemon=True).start()
-        serve(self.settings, started=started, stop=self.stop, clock=self.at, ticket=ticket)
+def serve_incident(settings: Settings, start_ms: int) -> None:
+    """Print link and password to standard output, and serve until the input ends.
 
-    def _heed(self) -> None:
-        for line in sys.stdin:
-            self.at.heed(line)
-        self.stop.set()
+    The console has one account with all roles needed for an incident.
+    """
+    from streams.desk.store import DeskRole  # noqa: PLC0415 - an extra
+    from streams.desk.store.opening import opened  # noqa: PLC0415
+    from streams.desk.web.once import LoginTicket  # noqa: PLC0415
+    from streams.desk.web.serve import serve  # noqa: PLC0415
+
+    password = "-".join(secrets.token_hex(2) for _ in range(4))
+    store = opened(settings)
+    store.accounts.add(NAME, (DeskRole.LEAD, DeskRole.ANALYST, DeskRole.AUDITOR), password=password)
+    store.close()
+    ticket, at, stop = LoginTicket(NAME), StoryTime(start_ms), threading.Event()
+
+    def started(address: str) -> None:
+        link = f"{address}/login/once/{ticket.secret}"
+        print(json.dumps({"link": link, "password": password}), flush=True)
+
+    threading.Thread(target=at.heed, args=(sys.stdin, stop), daemon=True).start()
+    serve(settings, started=started, stop=stop, clock=at, ticket=ticket)
 
 
 def settings_of_demo(config: Path) -> Settings:
@@ -218,8 +163,7 @@ def main() -> None:
     from streams.logs import to_stderr  # noqa: PLC0415
 
     to_stderr()
-    at = StoryTime(EventClock(LIVE_MS, 0, time.monotonic()))
-    DemoDesk(settings_of_demo(Path(sys.argv[1])), at).serve()
+    serve_incident(settings_of_demo(Path(sys.argv[1])), LIVE_MS)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from detectors.leases.gate import Ruling
@@ -24,9 +21,6 @@ from streams.scenarios.platforms import PLATFORMS, PlatformProfile
 from streams.scenarios.writer import MessageWriter
 
 if TYPE_CHECKING:
-    from aiokafka import AIOKafkaProducer
-
-    from streams.demo.desk import DeskProcess
     from streams.demo.play import Player
     from streams.demo.script import Timetable
 
@@ -40,23 +34,36 @@ the demo ends by itself."""
 LOOK_S: Final = 0.2
 
 
-async def encore(
-    player: Player, producer: AIOKafkaProducer, play: Timetable, seed: int, desk: DeskProcess
-) -> None:
+async def encore(player: Player, play: Timetable, seed: int) -> None:
     """Continue until Enter is pressed or the flood is over; `seed` is that of the run."""
+    loop, pressed = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(sys.stdin, pressed.set)
+    try:
+        await _continue(player, play, seed, pressed)
+    finally:
+        loop.remove_reader(sys.stdin)
+    if pressed.is_set():
+        sys.stdin.readline()
+    else:
+        minutes = FLOOD * GAP_MS // 60_000
+        player.audience.line(tr("{n} min are over; the desk closes.").format(n=minutes))
+
+
+async def _continue(player: Player, play: Timetable, seed: int, pressed: asyncio.Event) -> None:
     clock, audience = EventClock(END_MS, 1.0), player.audience
-    desk.follow(clock)
+    player.follow(clock)
     writer = MessageWriter("demo-desk", seed, VICTIM, KNOWN)
     seen = {event.truth.platform for event in play.live if event.value["recipient"] == play.victim}
     flood = [each for each in writer.strangers(FLOOD + len(seen)) if each.name not in seen][:FLOOD]
     wanted = _wanted(player, play)
-    audience.progress.stop()
+    audience.stop()
     audience.line("")
-    first: Labelled | None = None
+    refused: Labelled | None = None  # The code that the victim waits for.
+    name = ""
     if wanted is not None:
-        first = writer.own(END_MS, wanted)
-        await _offer(player, producer, first)
-        name = platform_name(player.gateway.recognise(first.value).platform)
+        refused = writer.own(END_MS, wanted)
+        await player.offer(player.pack(refused.value))
+        name = platform_name(player.gateway.recognise(refused.value).platform)
         audience.line(
             tr(
                 "The incident goes on. She wants to join {platform}, which the flood abuses too: "
@@ -65,31 +72,20 @@ async def encore(
             ).format(platform=name)
         )
     audience.line(tr("Press Enter to end."))
-    said_at = time.monotonic()
-    with _enter() as pressed:
-        for n, platform in enumerate(flood, 1):
-            while clock.now_ms() < END_MS + n * GAP_MS and not pressed.is_set():
-                now_ms = int(clock.now_ms())
-                if wanted and first and not _held_back(player, first, now_ms):
-                    first = None
-                    await _offer(player, producer, writer.own(now_ms, wanted))
-                    audience.moment(
-                        now_ms,
-                        tr("she asks again, and the code of {platform} arrives").format(
-                            platform=name
-                        ),
-                        "green",
-                    )
-                await player.tell(producer, now_ms)
-                desk.check()
-                player.worker.check()
-                await asyncio.sleep(LOOK_S)
+    for n, platform in enumerate(flood, 1):
+        while clock.now_ms() < END_MS + n * GAP_MS:
+            now_ms = int(clock.now_ms())
+            if wanted and refused and not _held_back(player, refused, now_ms):
+                refused = None
+                await player.offer(player.pack(writer.own(now_ms, wanted).value))
+                arrived = tr("she asks again, and the code of {platform} arrives")
+                audience.moment(now_ms, arrived.format(platform=name), "green")
+            await player.tell(now_ms)
+            player.check()
+            await asyncio.sleep(LOOK_S)
             if pressed.is_set():
                 return
-            await _offer(player, producer, writer.code(int(clock.now_ms()), platform))
-    audience.line(
-        tr("{n} min are over; the desk closes.").format(n=round((time.monotonic() - said_at) / 60))
-    )
+        await player.offer(player.pack(writer.code(int(clock.now_ms()), platform).value))
 
 
 def _wanted(player: Player, play: Timetable) -> PlatformProfile | None:
@@ -108,33 +104,3 @@ def _wanted(player: Player, play: Timetable) -> PlatformProfile | None:
 def _held_back(player: Player, event: Labelled, now_ms: int) -> bool:
     """Return true if a message like this would be refused, or pass only as a retry."""
     return player.gateway.would(event.value, now_ms) in (Ruling.REFUSE, Ruling.AGAIN)
-
-
-async def _offer(player: Player, producer: AIOKafkaProducer, event: Labelled) -> Ruling:
-    """Send one message to the topic, and return the gateway's ruling."""
-    offer = player.pack(event.value)
-    ruling = player.gateway.ask(offer.recipient, offer.value)
-    await producer.send_and_wait(
-        player.wires.delivery,
-        key=offer.recipient.encode(),
-        value=offer.body,
-        partition=offer.partition,
-    )
-    return ruling
-
-
-@contextmanager
-def _enter() -> Iterator[asyncio.Event]:
-    """Yield an event that is set when Enter is pressed or the terminal closes."""
-    loop, pressed = asyncio.get_running_loop(), asyncio.Event()
-
-    def read() -> None:
-        sys.stdin.readline()
-        pressed.set()
-        loop.remove_reader(sys.stdin)
-
-    loop.add_reader(sys.stdin, read)
-    try:
-        yield pressed
-    finally:
-        loop.remove_reader(sys.stdin)

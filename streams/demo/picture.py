@@ -1,4 +1,4 @@
-"""Draws the pictures of the report: each message of the flood, its score, other traffic."""
+"""Draws the pictures of the report: each message of the flood, and other traffic."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 from streams.demo.story import OfferedMessage, Story
 from streams.language import tr
 from streams.page import PALETTE
-from streams.picture import GRID, INK, Picture, drawn
+from streams.picture import GRID, Picture, drawn
 from streams.scenarios.events import Role
 
 LEVEL_TINTS = {
@@ -41,7 +41,7 @@ LEFT: Final = 2.3
 align."""
 
 MESSAGES: Final = "messages"
-"""HTML id of the page's message table, which contains the data of the first two pictures."""
+"""HTML id of the page's message table, which contains the data of the first picture."""
 
 
 TRAFFIC: Final = ("minutes", "messages", "codes")
@@ -49,10 +49,10 @@ TRAFFIC: Final = ("minutes", "messages", "codes")
 
 
 def pictures(story: Story) -> list[Picture]:
-    """Return the three pictures of the page, with a common time axis."""
+    """Return the two pictures of the page, with a common time axis."""
     codes, refused = story.of(Role.ATTACK), story.refused(Role.ATTACK)
     first, last = (clock_of(story, story.codes[at].event_time_ms) for at in (0, -1))
-    bars, minutes = story.bars, story.background.minutes
+    minutes = story.background.minutes
     return [
         drawn(
             "lanes",
@@ -71,28 +71,6 @@ def pictures(story: Story) -> list[Picture]:
             ),
         ),
         drawn(
-            "score",
-            tr("The score"),
-            lambda axes, narrow: _draw_score(axes, story, narrow=narrow),
-            wide=(11.4, 2.6),
-            narrow=(4.3, 2.7),
-            left=LEFT,
-            table=MESSAGES,
-            note=tr(
-                "A new platform adds 1, a minute takes {leak} away. Over a dashed line, and with "
-                "{watch} or {throttle} platforms new to this number, it is watched or throttled. "
-                "{reached}"
-            ).format(
-                leak=f"{bars.leak_per_min:g}",
-                watch=bars.watch_novel,
-                throttle=bars.throttle_novel,
-                reached=reached(story),
-            ),
-            description=tr(
-                "The score rises with each platform of the flood and falls between them. {reached}"
-            ).format(reached=reached(story)),
-        ),
-        drawn(
             "traffic",
             tr("Meanwhile, {n} other subscribers").format(n=f"{story.background.subscribers:,}"),
             lambda axes, narrow: _draw_traffic(axes, story, narrow=narrow),
@@ -109,21 +87,6 @@ def pictures(story: Story) -> list[Picture]:
             ],
         ),
     ]
-
-
-def reached(story: Story) -> str:
-    """Return a sentence with the levels reached, each with minutes and messages until then."""
-    form = tr("{level} after {minutes} minutes and {n} messages of the flood")
-    said = [
-        form.format(
-            level=change.level,
-            minutes=f"{(change.event_time_ms - story.started_ms) / 60_000:.1f}",
-            n=story.flood_until(change.event_time_ms),
-        )
-        for change in map(story.change, ("WATCH", "THROTTLE"))
-        if change
-    ]
-    return tr("{sentence}.").format(sentence=tr("; ").join(said) or tr("neither was reached"))
 
 
 def clock_of(story: Story, event_time_ms: float) -> str:
@@ -203,56 +166,6 @@ def _draw_lanes(axes: Axes, story: Story, *, narrow: bool) -> None:
     for label, lane in zip(axes.get_yticklabels(), LANES, strict=True):
         label.set_color(str(MARKS[lane]["color"]))
         label.set_fontsize(10)
-
-
-def _draw_score(axes: Axes, story: Story, *, narrow: bool) -> None:
-    _frame(axes, story, narrow=narrow)
-    _tint_levels(axes, story)
-    xs, ys = _curve(story)
-    axes.fill_between(xs, ys, color=INK, alpha=0.07, linewidth=0, zorder=2)
-    axes.plot(xs, ys, color=INK, linewidth=1.4, zorder=3, solid_joinstyle="round")
-    bars = story.bars
-    top = max([*ys, bars.throttle_level]) * 1.1 + 0.4
-    for name, bar in (("WATCH", bars.watch_level), ("THROTTLE", bars.throttle_level)):
-        ink, upper = LEVEL_INKS[name], name == "THROTTLE"
-        axes.axhline(bar, color=ink, linewidth=1, linestyle=(0, (4, 3)), zorder=2)
-        axes.annotate(
-            f"{name} {bar:g}",
-            (1, bar),
-            (-3 if narrow else 5, 2 if upper else -3),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            ha="right" if narrow else "left",
-            va="bottom" if upper else "top",
-            size=8.5,
-            color=ink,
-            zorder=5,
-        )
-    axes.set_ylim(0, top)
-    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-
-
-def _curve(story: Story) -> tuple[list[float], list[float]]:
-    """Return times and scores of the curve, which rises with messages and falls with time."""
-    leak = story.bars.leak_per_min / 60_000
-    first, end = _span(story)
-    xs, ys, now, level = [], [], float(first), 0.0
-    for message in story.messages:
-        if not message.code:
-            continue
-        drained = min(level / leak, message.event_time_ms - now)
-        for at, value in (
-            (now + drained, level - drained * leak),
-            (message.event_time_ms, max(level - (message.event_time_ms - now) * leak, 0)),
-            (message.event_time_ms, message.level),
-        ):
-            xs.append(_x(story, at))
-            ys.append(value)
-        now, level = message.event_time_ms, message.level
-    for at in (min(now + level / leak, end), end):
-        xs.append(_x(story, at))
-        ys.append(max(level - (at - now) * leak, 0))
-    return xs, ys
 
 
 def _draw_traffic(axes: Axes, story: Story, *, narrow: bool) -> None:

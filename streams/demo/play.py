@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
-from aiokafka.partitioner import DefaultPartitioner
 
 from detectors.leases.gate import Ruling
 from detectors.model.records import Action
@@ -34,6 +34,10 @@ from streams.demo.stage import WorkerProcess
 from streams.errors import OtpguardError
 from streams.language import tr
 from streams.wire import Ack, decode_action, decode_override, encode_ack, encode_counts
+from streams.wire.partitioner import partition_of
+
+if TYPE_CHECKING:
+    from streams.demo.desk import DeskProcess
 
 BATCH_BYTES = 256 * 1024
 """Batch size for the messages of the days before. Chosen: a few hundred messages, so that each
@@ -50,27 +54,7 @@ COUNT_S = 180.0
 week; a busy machine takes many times longer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wires:
-    """The broker and the topics of a run."""
-
-    bootstrap: str
-    delivery: str  # This field and the next six are topic names.
-    throttle: str
-    episode: str
-    override: str
-    everyone: str
-    acks: str
-    counts: str
-    partitions: int
-
-    @classmethod
-    def of(cls, bootstrap: str, topics: Topics) -> Wires:
-        """Return the broker and the topics of the settings."""
-        return cls(
-            bootstrap, topics.input, topics.throttle, topics.episode, topics.override,
-            topics.everyone, topics.acks, topics.counts, topics.partitions,
-        )  # fmt: skip
+_partition_of = cache(partition_of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,85 +96,67 @@ class Record:
         return (self.heard[at] - self.sent[at]) * 1000
 
 
-class Packer:
-    """Encodes values and chooses partitions, like any producer with the default partitioner."""
-
-    def __init__(self, partitions: int) -> None:
-        self.partitions = list(range(partitions))
-        self.choose = DefaultPartitioner()
-        # Cache by recipient, because the partitioner is slow Python code.
-        self.chosen: dict[str, int] = {}
-        self.encode = msgspec.json.Encoder().encode
-
-    def pack(self, value: Mapping[str, Any]) -> Offer:
-        """Return one message, ready to be sent."""
-        recipient = value["recipient"]
-        partition = self.chosen.get(recipient)
-        if partition is None:
-            partition = self.choose(recipient.encode(), self.partitions, self.partitions)
-            self.chosen[recipient] = partition
-        return Offer(recipient, value["event_time_ms"], value, self.encode(value), partition)
-
-
 class Player:
     """One run against one broker and one worker."""
 
+    producer: AIOKafkaProducer
+
     def __init__(
         self,
-        wires: Wires,
+        bootstrap: str,
+        topics: Topics,
         worker: WorkerProcess,
         gateway: StandInGateway,
         victim: str,
         audience: Audience,
+        desk: DeskProcess | None = None,
     ) -> None:
-        self.wires, self.worker, self.gateway = wires, worker, gateway
+        self.bootstrap, self.topics = bootstrap, topics
+        self.worker, self.gateway, self.desk = worker, gateway, desk
         self.victim, self.audience = victim, audience
         self.record = Record()
         self.announced: set[str] = set()
         self.history = 0
         self.heard = asyncio.Event()  # Set by every record of the worker.
-        self.pack = Packer(wires.partitions).pack
         self._counts_at = 0.0  # Monotonic time in seconds.
 
+    def pack(self, value: Mapping[str, Any]) -> Offer:
+        """Return one message, encoded, with the partition that any producer would choose."""
+        recipient = value["recipient"]
+        partition = _partition_of(recipient.encode(), self.topics.partitions)
+        body = msgspec.json.encode(value)
+        return Offer(recipient, value["event_time_ms"], value, body, partition)
+
+    @asynccontextmanager
     async def perform(
         self,
         history: Iterable[Mapping[str, Any]],
         live: Iterable[Mapping[str, Any]],
         speed: float,
-        *,
-        second_requests: Mapping[str, int] | None = None,
-        begun: Callable[[], None] = lambda: None,
-        follow: Callable[[EventClock], None] = lambda _: None,
-        after: Callable[[AIOKafkaProducer], Awaitable[None]] | None = None,
-    ) -> None:
+        second_requests: Mapping[str, int],
+    ) -> AsyncIterator[None]:
         """Write the history while the worker starts, then play the live part.
 
-        `speed` seconds of the event clock pass per real second. `second_requests` maps message ids
-        to milliseconds: before such a message the clock stops until the worker allows it, at most
-        for this time. `begun` is called when the live part begins. `follow` is called whenever its
-        clock starts or continues. `after` is awaited at the end, while everything still runs.
+        The block runs afterwards, while everything still works. `speed` seconds of the event clock
+        pass per real second. `second_requests` maps message ids to milliseconds: before such a
+        message the clock stops until the worker allows it, at most for this time.
         """
-        wires, audience, pack = self.wires, self.audience, self.pack
+        topics, audience = self.topics, self.audience
         async with (
             AIOKafkaProducer(
-                bootstrap_servers=wires.bootstrap,
-                max_batch_size=BATCH_BYTES,
-                linger_ms=2,
-            ) as producer,
+                bootstrap_servers=self.bootstrap, max_batch_size=BATCH_BYTES, linger_ms=2
+            ) as self.producer,
             AIOKafkaConsumer(
-                wires.throttle,
-                wires.episode,
-                wires.override,
-                wires.everyone,
-                bootstrap_servers=wires.bootstrap,
+                *{topics.throttle, topics.episode, topics.override, topics.everyone},
+                bootstrap_servers=self.bootstrap,
                 auto_offset_reset="earliest",
             ) as consumer,
         ):
-            listening = asyncio.create_task(self._listen(consumer, producer))
+            listening = asyncio.create_task(self._listen(consumer))
             try:
-                await self._pour(producer, map(pack, history))
+                await self._pour(map(self.pack, history))
                 self.history = self.record.offered
-                offers = list(map(pack, live))
+                offers = list(map(self.pack, live))
                 audience.step("Starting the worker")
                 await asyncio.to_thread(self.worker.wait_ready)
                 audience.line(
@@ -201,24 +167,41 @@ class Player:
                 audience.step(
                     tr("The incident, {speed} times as fast as it was").format(speed=f"{speed:g}")
                 )
-                begun()
-                await self._live(producer, offers, speed, second_requests or {}, follow)
+                if self.desk is not None:
+                    self.desk.show(audience)
+                await self._live(offers, speed, second_requests)
                 await self._counted()
                 await self._silence()
                 if listening.done():
                     listening.result()
-                if after is not None:
-                    await after(producer)
+                yield
             finally:
                 listening.cancel()
                 with suppress(asyncio.CancelledError):
                     await listening
 
-    async def _pour(self, producer: AIOKafkaProducer, offers: Iterable[Offer]) -> None:
-        """Send all offers in batches, in order within each partition."""
-        topic, stamp = self.wires.delivery, int(time.time() * 1000)
+    def follow(self, clock: EventClock) -> None:
+        """Let the desk follow a clock that starts or continues."""
+        if self.desk is not None:
+            self.desk.follow(clock)
+
+    def check(self) -> None:
+        """Raise OtpguardError if the worker or the desk has ended."""
+        self.worker.check()
+        if self.desk is not None:
+            self.desk.check()
+
+    async def offer(self, offer: Offer) -> tuple[Ruling, asyncio.Future[Any]]:
+        """Send a message; return the gateway's ruling, and the future of the record's place."""
+        ruling = self.gateway.ask(offer.recipient, offer.value)
+        key, topic = offer.recipient.encode(), self.topics.input
+        sent = await self.producer.send(topic, offer.body, key=key, partition=offer.partition)
+        return ruling, sent
+
+    async def _pour(self, offers: Iterable[Offer]) -> None:
+        producer, topic, stamp = self.producer, self.topics.input, int(time.time() * 1000)
         self.audience.step(tr("Writing the days before"))
-        builders = {p: producer.create_batch() for p in range(self.wires.partitions)}
+        builders = {p: producer.create_batch() for p in range(self.topics.partitions)}
         waiting = []
         for offer in offers:
             key, partition = offer.recipient.encode(), offer.partition
@@ -233,7 +216,6 @@ class Player:
         await asyncio.gather(*waiting)
 
     async def _counted(self) -> None:
-        """Wait until the worker has processed everything that was sent."""
         deadline = time.monotonic() + COUNT_S
         while True:
             taken = await asyncio.to_thread(self.worker.metric, "otpguard_events_total")
@@ -258,42 +240,31 @@ class Player:
             await asyncio.sleep(0.1)
 
     async def _live(
-        self,
-        producer: AIOKafkaProducer,
-        offers: Sequence[Offer],
-        speed: float,
-        second_requests: Mapping[str, int],
-        follow: Callable[[EventClock], None],
+        self, offers: Sequence[Offer], speed: float, second_requests: Mapping[str, int]
     ) -> None:
         first_ms, last_ms = offers[0].event_time_ms, offers[-1].event_time_ms
         clock, record, audience = EventClock(first_ms, speed), self.record, self.audience
-        follow(clock)
+        self.follow(clock)
         for offer in offers:
             at_ms = offer.event_time_ms
             if at_ms > clock.now_ms():
-                refused = record.answers.count(Ruling.REFUSE)
                 note = tr("{n} messages to the victim, {refused} refused").format(
-                    n=len(record.answers), refused=refused
+                    n=len(record.answers), refused=record.answers.count(Ruling.REFUSE)
                 )
                 audience.at(
                     at_ms - first_ms, last_ms - first_ms, f"{audience.clock(at_ms)}  {note}"
                 )
                 self.worker.check()
-                await self.tell(producer, clock.now_ms())
+                await self.tell(clock.now_ms())
                 await clock.reach(at_ms)
             gap_ms = second_requests.get(offer.value["message_id"])
-            if gap_ms is not None:
-                with clock.held():
-                    await self._allowed(offer, gap_ms)
-                follow(clock)
-            answer = self.gateway.ask(offer.recipient, offer.value)
             began = time.monotonic()
-            sending = await producer.send(
-                self.wires.delivery,
-                key=offer.recipient.encode(),
-                value=offer.body,
-                partition=offer.partition,
-            )
+            if gap_ms is not None:
+                await self._allowed(offer, gap_ms)
+                clock.began += time.monotonic() - began  # It stood still.
+                self.follow(clock)
+                began = time.monotonic()
+            answer, sending = await self.offer(offer)
             if offer.recipient != self.victim:
                 record.refused += answer is Ruling.REFUSE
                 continue
@@ -302,8 +273,8 @@ class Player:
             record.sent[written.partition, written.offset] = began
             if answer is Ruling.TRUSTED:
                 audience.moment(at_ms, tr("a code of a bank passes the throttle"))
-        await self.tell(producer, clock.now_ms(), wait=False)
-        await producer.flush()
+        await self.tell(clock.now_ms(), wait=False)
+        await self.producer.flush()
         record.offered += len(offers)
 
     async def _allowed(self, offer: Offer, gap_ms: int) -> None:
@@ -314,7 +285,7 @@ class Player:
                     self.heard.clear()
                     await self.heard.wait()
 
-    async def tell(self, producer: AIOKafkaProducer, now_ms: float, *, wait: bool = True) -> None:
+    async def tell(self, now_ms: float, *, wait: bool = True) -> None:
         """Publish the gateway's new refusal counts; `wait`: only if a report is due."""
         now = time.monotonic()
         if wait and now - self._counts_at < COUNTS_S:
@@ -322,7 +293,7 @@ class Player:
         self._counts_at = now
         for counts in self.gateway.counts(int(now_ms)):
             key, value = counts.action_id.encode(), encode_counts(counts)
-            await producer.send(self.wires.counts, key=key, value=value)
+            await self.producer.send(self.topics.counts, key=key, value=value)
 
     async def _silence(self) -> None:
         """Return after QUIET_S seconds without a new record from the worker."""
@@ -332,7 +303,7 @@ class Player:
                 async with asyncio.timeout(QUIET_S):
                     await self.heard.wait()
 
-    async def _listen(self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer) -> None:
+    async def _listen(self, consumer: AIOKafkaConsumer) -> None:
         """Pass each record to the gateway as it arrives; store the records about the victim."""
         async for message in consumer:
             self.heard.set()
@@ -343,17 +314,16 @@ class Player:
                 ack = self._take(message)
                 if ack is not None:
                     key, value = ack.action_id.encode(), encode_ack(ack)
-                    await producer.send(self.wires.acks, key=key, value=value)
+                    await self.producer.send(self.topics.acks, key=key, value=value)
 
     def _take(self, message: ConsumerRecord[Any, Any]) -> Ack | None:
         """Process a record; return the gateway's acknowledgement if the record is for gateways."""
-        if message.topic == self.wires.throttle:
+        if message.topic == self.topics.throttle:
             return self._hear(decode_action(message.value))
-        if message.topic in (self.wires.override, self.wires.everyone):
+        if message.topic in (self.topics.override, self.topics.everyone):
             return self.gateway.obey(decode_override(message.value), message.offset)
         if message.key == self.victim.encode():
-            episode = msgspec.json.decode(message.value)
-            self.record.episodes.append(episode)
+            self.record.episodes.append(msgspec.json.decode(message.value))
             self._announce()
         return None
 
@@ -374,21 +344,14 @@ class Player:
         The order is fixed, although the records come from two topics and the second may arrive
         first.
         """
-        for level, text, found in (
-            ("WATCH", tr("WATCH: the detector has noticed"), self._noticed()),
-            ("THROTTLE", tr("THROTTLE: the gateway has its lease"), self._throttled()),
+        opened = [each["at_ms"] for each in self.record.episodes if each["change"] == "opened"]
+        leased = [action.issued_at_ms for action in self.record.actions]
+        for level, text, times in (
+            ("WATCH", tr("WATCH: the detector has noticed"), opened),
+            ("THROTTLE", tr("THROTTLE: the gateway has its lease"), leased),
         ):
-            if level in self.announced:
-                continue
-            if found is None:
+            if not times:
                 return
-            self.announced.add(level)
-            self.audience.moment(found, text)
-
-    def _noticed(self) -> int | None:
-        opened = (each for each in self.record.episodes if each["change"] == "opened")
-        return next((int(each["at_ms"]) for each in opened), None)
-
-    def _throttled(self) -> int | None:
-        actions = self.record.actions
-        return actions[0].issued_at_ms if actions else None
+            if level not in self.announced:
+                self.announced.add(level)
+                self.audience.moment(times[0], text)

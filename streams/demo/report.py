@@ -265,7 +265,6 @@ def _explanation(story: Story) -> dict[str, Any] | None:
 
 
 def _row(story: Story, message: OfferedMessage) -> tuple[str, tuple[str, ...]]:
-    """Return the style and the table cells of a message."""
     fate = tr("refused") if message.refused else tr("delivered")
     used = message.ruling is Ruling.KNOWN
     if message.ruling is Ruling.AGAIN:
@@ -281,6 +280,5 @@ def _row(story: Story, message: OfferedMessage) -> tuple[str, tuple[str, ...]]:
         clock(story.utc_offset_min, message.event_time_ms),
         platform_name(message.platform),
         message.text,
-        f"{message.level:.1f}" if message.code else "",
         label,
     )

@@ -84,7 +84,9 @@ def script(seed: int, subscribers: int) -> Timetable:
     lives = [incident(seed)]
     for name, count in counts.items():
         lives += [_life(name, seed, people.pop()) for _ in range(count)]
-    past = [list(takewhile(_is_past, life)) for life in lives]
+    past = [
+        list(takewhile(lambda each: each.value["event_time_ms"] < LIVE_MS, life)) for life in lives
+    ]
     live = [
         event for life, before in zip(lives, past, strict=True) for event in life[len(before) :]
     ]
@@ -134,14 +136,9 @@ def _life(name: str, seed: int, person: int) -> list[Labelled]:
 
 
 def _crowd(subscribers: int, seed: int) -> Iterator[Labelled]:
-    """Return the ordinary traffic of the live part."""
     mean = Rates()
     busy = replace(
         mean, **{name: getattr(mean, name) * BUSY for name in Rates.__dataclass_fields__}
     )
     # The history uses another seed, so that no message id occurs twice.
     return ordinary(subscribers, LIVE_MS, seed + 1, duration_ms=END_MS - LIVE_MS, rates=busy)
-
-
-def _is_past(event: Labelled) -> bool:
-    return bool(event.value["event_time_ms"] < LIVE_MS)

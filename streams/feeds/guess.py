@@ -7,6 +7,7 @@ no code is found. A wrong time zone publishes events that are hours ahead.
 from __future__ import annotations
 
 import zlib
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import IO, Final
@@ -20,7 +21,6 @@ COMMON: Final = ("gb18030", "big5", "shift_jis", "euc_kr", "cp1251", "cp1252")
 """Encodings in which a file can be split into lines. They are tried in this order: the strictest of
 each script first."""
 
-_MARKS: Final = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _SEASONS: Final = (datetime(2026, 1, 15, tzinfo=UTC), datetime(2026, 7, 15, tzinfo=UTC))
 
 
@@ -34,13 +34,12 @@ def encoding(stream: IO[bytes]) -> str:
         sample = stream.read(SAMPLE_BYTES)
     except (EOFError, OSError, zlib.error):
         return "utf-8"  # A truncated or damaged file; reading its lines reports the error.
-    for mark, name in _MARKS:
-        if sample.startswith(mark):
-            raise UsageError(
-                tr(
-                    "this is {name}; `iconv -f {name} -t utf-8` makes a file that can be read"
-                ).format(name=name)
+    if sample.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        raise UsageError(
+            tr("this is {name}; `iconv -f {name} -t utf-8` makes a file that can be read").format(
+                name="utf-16"
             )
+        )
     cut = sample.rfind(b"\n") + 1
     sample = sample[:cut] or sample
     try:

@@ -17,10 +17,9 @@ from typing import IO, Any, Final
 
 import msgspec
 from kafka import KafkaProducer
-from kafka.errors import KafkaError
 
 from streams import clock
-from streams.cluster.admin import unusable
+from streams.feeds.csv import Target
 from streams.feeds.keys import canonical_keys
 from streams.feeds.mapping import FieldMap, LackingError, UnmappableError, far_ahead
 from streams.feeds.rows import EVENT_BYTES_MAX, FileLine, Lines
@@ -72,7 +71,7 @@ def publish(
     `rate`: maximum events per second. `now`: shift all event times equally, so that the newest
     event is now. For this, all lines are read into a temporary file before the first is published.
     """
-    report = LinesReport()
+    report, target = LinesReport(), Target(producer, topic)
     with ExitStack() as stack:
         shift_ms = 0
         if now:
@@ -100,8 +99,7 @@ def publish(
                 for at, (key, (_, value)) in enumerate(zip(keys, values, strict=True))
                 if at not in strangers
             ]
-            _send(producer, topic, events)
-            report.published += len(events)
+            report.published += target.send(events)
             metrics.add("feed_events_total", len(events), outcome="published")
             metrics.add("feed_events_total", report.unreadable - missed, outcome="unreadable")
         report.is_cut = source.waiting > 0
@@ -172,9 +170,7 @@ def _spooled(file: IO[bytes], stream: IO[bytes]) -> IO[bytes]:
 
 def _shift_ms(stream: IO[bytes], rules: FieldMap | None) -> int:
     """Return the milliseconds from the newest event to now; rewinds the stream."""
-    newest_ms: int | None = None
-    for at_ms in _times(stream, rules):
-        newest_ms = at_ms if newest_ms is None else max(newest_ms, at_ms)
+    newest_ms = max(_times(stream, rules), default=None)
     stream.seek(0)
     return 0 if newest_ms is None else clock.now_ms() - newest_ms
 
@@ -186,13 +182,3 @@ def _times(stream: IO[bytes], rules: FieldMap | None) -> Iterator[int]:
                 yield _event(line.data, rules)["event_time_ms"]
             except (*UNDECODABLE, UnmappableError):
                 continue  # The line is reported when it is published.
-
-
-def _send(producer: KafkaProducer, topic: str, events: list[tuple[bytes, bytes]]) -> None:
-    try:
-        sent = [producer.send(topic, value, key=key) for key, value in events]
-        producer.flush(timeout=60)
-        for future in sent:
-            future.get(timeout=1)
-    except KafkaError as error:
-        raise unusable(tr("cannot publish"), error) from None

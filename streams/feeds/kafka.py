@@ -24,7 +24,7 @@ import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from streams.errors import ConfigError, OtpguardError, UnavailableError, UsageError
-from streams.feeds.keys import canonical_keys
+from streams.feeds.keys import canonical_keys, decode_recipient
 from streams.feeds.mapping import FieldMap, UnmappableError
 from streams.language import tr
 from streams.telemetry.metrics import Metrics
@@ -42,13 +42,8 @@ log = logging.getLogger(__name__)
 Row = Mapping[str, Any]
 
 
-class _Recipient(msgspec.Struct):
-    recipient: str
-
-
 _encode: Final = msgspec.json.Encoder().encode
-_recipient: Final = msgspec.json.Decoder(_Recipient).decode
-_row: Final = msgspec.json.Decoder(dict[str, Any]).decode
+json_reader: Final[Callable[[bytes], Row]] = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def schema_files(words: Sequence[str]) -> dict[str, Path]:
@@ -135,11 +130,6 @@ class _AvroReader:
         )  # fmt: skip
 
 
-def json_reader(value: bytes) -> Row:
-    """Decode a JSON object."""
-    return _row(value)
-
-
 class Rekeyer:
     """Converts source values to target values and keys. Pure.
 
@@ -169,7 +159,7 @@ class Rekeyer:
                 value = b""
             try:
                 if self._rules is None:
-                    recipient = _recipient(value).recipient
+                    recipient = decode_recipient(value).recipient
                 else:
                     row = self._rules.value(self._read(value))
                     if "message_id" not in row:
@@ -375,18 +365,19 @@ def _settle(consumer: Consumer, batches: _Batches, metrics: Metrics) -> int:
     unreadable = len(batch.unread | batch.refused)
     metrics.add("feed_events_total", len(records) - unreadable, outcome="published")
     metrics.add("feed_events_total", unreadable, outcome="unreadable")
-    _commit(consumer, _after(records))
+    _commit(consumer, records)
     return len(records) - len(batch.refused)
 
 
-def _commit(consumer: Consumer, offsets: list[TopicPartition]) -> None:
-    """Commit source offsets.
+def _commit(consumer: Consumer, records: Sequence[Message]) -> None:
+    """Commit the source offset after the last record of each partition.
 
     Offsets are committed only for partitions that this consumer still owns. The new owner of any
     other partition begins at the last commit.
     """
     ours = {(each.topic, each.partition) for each in consumer.assignment()}
-    mine = [each for each in offsets if (each.topic, each.partition) in ours]
+    last = {(record.topic(), record.partition()): record.offset() for record in records}
+    mine = [TopicPartition(*place, offset + 1) for place, offset in last.items() if place in ours]
     try:
         if mine:
             consumer.commit(offsets=mine, asynchronous=False)
@@ -418,9 +409,3 @@ _MOVING: Final = {
     KafkaError.UNKNOWN_MEMBER_ID,
 }
 """Errors during a rebalance. The new owner of a partition reads its uncommitted records again."""
-
-
-def _after(records: Sequence[Message]) -> list[TopicPartition]:
-    """Return the offset after the last record of each partition."""
-    last = {(record.topic(), record.partition()): record.offset() for record in records}
-    return [TopicPartition(topic, number, offset + 1) for (topic, number), offset in last.items()]

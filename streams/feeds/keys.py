@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
+import msgspec
 import numpy as np
 
 from detectors.model.event import TOKEN_BIT
 from detectors.model.strings import StringList
 from streams.wire import Numbers
+
+
+class _Recipient(msgspec.Struct):
+    recipient: str
+
+
+decode_recipient: Final = msgspec.json.Decoder(_Recipient).decode
+"""Decodes the recipient alone of a value of `sms.delivery.v1`."""
 
 
 def canonical_keys(numbers: Numbers, written: Sequence[str]) -> tuple[list[bytes], list[int]]:

@@ -13,7 +13,7 @@ import hashlib
 import os
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
@@ -164,11 +164,10 @@ def fingerprint(stream: IO[bytes], lines: int) -> str:
     """
     stream.seek(0)
     digest = hashlib.blake2b(digest_size=8)
-    try:
+    # A truncated or damaged compressed file: reading its lines reports the error.
+    with suppress(EOFError, OSError, zlib.error):
         for _ in range(lines):
             digest.update(stream.readline(PART_BYTES))
-    except (EOFError, OSError, zlib.error):
-        pass  # A truncated or damaged compressed file; reading its lines reports the error.
     return digest.hexdigest()
 
 

@@ -17,12 +17,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
-import msgspec
 import redis
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from streams.cluster.admin import unusable
+from streams.feeds.keys import decode_recipient
 from streams.language import tr
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers, is_listed
@@ -45,13 +45,6 @@ them in parts."""
 Entries = Sequence[tuple[bytes, dict[bytes, bytes] | None]]
 """Ids and fields of entries. The fields are None if the stream was trimmed before the feed had
 finished the entry."""
-
-
-class _Recipient(msgspec.Struct):
-    recipient: str
-
-
-_recipient: Final = msgspec.json.Decoder(_Recipient).decode
 
 
 class _Sent(NamedTuple):
@@ -186,7 +179,7 @@ class RedisFeed:
         if is_listed(value):
             value = b""
         try:
-            written = _recipient(value).recipient
+            written = decode_recipient(value).recipient
             key = (self._numbers.canonical(written) or written).encode()
         except UNDECODABLE:
             key, outcome = b"", "unreadable"

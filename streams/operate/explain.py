@@ -1,7 +1,7 @@
 """Explains an episode record to a person: what was seen, which rule applied, what passes. Pure.
 
-An explanation has three forms: lines for a terminal, Markdown for a ticket, and a document for
-JSON. No codes and no texts appear, because none are stored.
+An explanation has two forms: lines for a terminal, and a document for JSON. No codes and no texts
+appear, because none are stored.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from detectors.model.event import Trust, platform_print
 from detectors.model.records import Action, EpisodeRecord, Level, Rung, Sighting, Step
 from detectors.suspects.mass import RULES as MASS
 from detectors.suspects.suspect import SIGHTINGS_MAX
-from streams.language import listed, moment, tr, trc, trn, zone_name
-from streams.shown import in_markdown, shown
+from streams.language import listed, moment, tr, trc, trn
+from streams.shown import shown
 
 KINDS: Final = MappingProxyType({"sig": "", "from": "sender ", "id": "platform "})
 """Words for the prefix of a platform's key."""
@@ -128,32 +128,6 @@ def _headed(record: EpisodeRecord, sightings: Sequence[Sequence[str]]) -> Sequen
     if not sightings or record.kind != "flood" or partial(record):
         return sightings
     return (head, *sightings)
-
-
-def markdown(record: EpisodeRecord) -> Iterator[str]:
-    """Yield the explanation as Markdown for a ticket or a mail."""
-    told = explain(record)
-    yield f"### {shown(told.headline)}"
-    yield ""
-    yield from (f"- {shown(fact)}" for fact in told.facts)
-    when = tr("when ({zone})").format(zone=zone_name(record.at_ms))
-    for names, rows in (
-        ((when, tr("level"), tr("rule")), told.path),
-        ((tr("what is counted"), tr("score"), tr("WATCH"), tr("THROTTLE")), told.rungs),
-        (
-            (when, tr("platform"), tr("to this recipient"), tr("a throttle")),
-            [(at, in_markdown(name), *rest) for at, name, *rest in told.sightings],
-        ),
-    ):
-        if rows:
-            yield ""
-            yield from (_row(each) for each in (names, ["---"] * len(names), *rows))
-    yield ""
-    for name, why in told.look_alikes:
-        yield tr("- Not {name}: {why}").format(name=name, why=why)
-    yield from (tr("- Passes: {what}").format(what=each) for each in told.passes)
-    if told.refused:
-        yield tr("- Refused: {what}").format(what=told.refused)
 
 
 def document(record: EpisodeRecord) -> dict[str, Any]:
@@ -443,7 +417,3 @@ def _columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
         yield "  ".join(
             set_cell_size(cell, w) for cell, w in zip(row, widths, strict=True)
         ).rstrip()
-
-
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(map(shown, cells)) + " |"

@@ -9,7 +9,6 @@ from streams.scenarios.events import Labelled, Role, Truth
 from streams.scenarios.mix import merged
 from streams.scenarios.ordinary import Rates, ordinary
 from streams.scenarios.people import person
-from streams.scenarios.trace import person_to_person
 
 __all__ = [
     "DEFAULT_START_MS",
@@ -23,5 +22,4 @@ __all__ = [
     "merged",
     "ordinary",
     "person",
-    "person_to_person",
 ]

@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final
 
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
@@ -40,11 +40,9 @@ from streams.state.checkpoint import (
     rebuilt,
 )
 from streams.state.outbox import RETRY_PAUSE_S, Outbox, Send
-
-if TYPE_CHECKING:
-    from streams.telemetry.metrics import Metrics
-    from streams.transport.driver import Consumer
-    from streams.transport.envelope import Envelope
+from streams.telemetry.metrics import Metrics
+from streams.transport.driver import Consumer
+from streams.transport.envelope import Envelope
 
 log = logging.getLogger(__name__)
 
@@ -66,14 +64,9 @@ class Admission(Enum):
     LOG_RESET = "log reset"  # the state is ahead of the end of the log
 
 
-class Appended(NamedTuple):
-    """The broker acknowledged a changelog record with this offset."""
-
-    offset: int
-
-
-Append = Callable[[int, PutRecord], Awaitable[Appended]]
-"""Writes a record to a partition's changelog and returns when the broker has acknowledged it."""
+Append = Callable[[int, PutRecord], Awaitable[int]]
+"""Writes a record to a partition's changelog. Returns its offset when the broker has acknowledged
+it."""
 
 
 @dataclass(slots=True)
@@ -154,7 +147,6 @@ class StateManager:
     loaded: bool = False
     progress: int = 0  # increases with each step; a watchdog checks that it changes
     checkpoint_steps: int = 0  # number of checkpoint steps; a watchdog checks it too
-    checkpoints: int = 0  # number of completed checkpoints
     _readers: dict[int, ChangelogReader] = field(default_factory=dict)
     _taken: dict[int, int] = field(default_factory=dict)  # partition -> last changelog offset
     _anew: frozenset[int] | None = None  # partitions to rebuild; None before the first assignment
@@ -413,7 +405,6 @@ class StateManager:
                 ahead_s = written / bytes_per_s - (time.monotonic() - began)
                 await asyncio.sleep(max(0.0, ahead_s))
             assigned.covered_at = began
-            self.checkpoints += 1
             took = time.monotonic() - began
             self.metrics.add("checkpoints_total")
             self.metrics.observe("stage_seconds", took, stage="checkpoint")
@@ -442,14 +433,14 @@ class StateManager:
             case AwaitOutputs(mark):
                 await assigned.outbox.settle(mark)
             case PutRecord(_, value):
-                appended = await self._acknowledged(assigned.partition, step)
-                assigned.changelog_offset = max(assigned.changelog_offset, appended.offset)
+                offset = await self._acknowledged(assigned.partition, step)
+                assigned.changelog_offset = max(assigned.changelog_offset, offset)
                 return len(value or b"")
             case MarkCovered(_):
                 pass  # the writer stores the offset; the group commits it at its own interval
         return 0
 
-    async def _acknowledged(self, partition: int, write: PutRecord) -> Appended:
+    async def _acknowledged(self, partition: int, write: PutRecord) -> int:
         """Write a record again until it is acknowledged.
 
         There is no limit of attempts; a watchdog ends the process if there is no progress. Raises

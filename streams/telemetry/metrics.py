@@ -53,14 +53,7 @@ RULES: Final = (
 )  # fmt: skip
 RUNGS: Final = tuple(map(str, windows.RUNGS))
 MODES: Final = ("shadow", "enforce", "off")
-LEASE_MODES: Final = ("shadow", "enforce")
-VERBS: Final = ("throttle", "release")
-STAGES: Final = ("decode", "detect", "publish", "checkpoint")
 TRUSTS: Final = tuple(trust.name.lower() for trust in Trust)
-MEMORIES: Final = ("known", "novel")
-FALSE_ALARMS: Final = ("release", "allow", "exempt")
-FEED_OUTCOMES: Final = ("published", "unreadable")
-REFUSED_KINDS: Final = ("newer", "bad")
 CANARY_OUTCOMES: Final = (
     "applied", "ignored", "leased", "failed", "unacknowledged", "missed",
 )  # fmt: skip
@@ -79,24 +72,16 @@ GATE_OUTCOMES: Final = (
 NOTICE_KINDS: Final = (
     "victim_start", "victim_opened", "victim_end", "victim_released", "platform",
 )  # fmt: skip
-NOTICE_STATES: Final = ("sent", "failed", "suppressed")
 NOTICE_REPLIES: Final = (
     "opened", "old", "unvouched", "unreadable", "no_lease", "not_told", "daily",
 )  # fmt: skip
+DESK_OUTCOMES: Final = ("done", "asked", "nothing", "refused", "failed")
+FEED_OUTCOMES: Final = ("published", "unreadable")
 DESK_VERBS: Final = (
     "enter", "logout", "password", "search", "view", "unmask", "export", "release", "allow",
     "exempt", "mode", "act", "call", "note", "appeal", "propose", "approve", "reject", "account",
     "limit",
 )  # fmt: skip
-PACK_OUTCOMES: Final = ("good", "bad")
-PUSH_OUTCOMES: Final = ("sent", "failed", "dropped")
-DESK_OUTCOMES: Final = ("done", "asked", "nothing", "refused", "failed")
-DESK_DOORS: Final = ("password", "oidc", "proxy", "once")
-DESK_ENTRIES: Final = ("done", "refused", "limited")
-DESK_LIMITS: Final = ("searches", "unmasks", "acts", "forms")
-DESK_ERRORS: Final = ("usage", "unavailable", "internal")
-LIST_OUTCOMES: Final = get_args(ListOutcome)
-ACK_STATES: Final = ("applied", "ignored", "failed", "expired")
 
 _FAST_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _ANSWER_S: Final = (
@@ -126,16 +111,8 @@ class Metric:
 
 _ADAPTER: Final[tuple[Role, ...]] = ("adapter", "gate")  # a gate contains an adapter
 _MODAL: Final[tuple[Role, ...]] = ("worker", "adapter", "gate")
-_GATE: Final[tuple[Role, ...]] = ("gate",)
-_SIGNAL: Final[tuple[Role, ...]] = ("signal",)
-_FEED: Final[tuple[Role, ...]] = ("feed",)
-_NOTIFIER: Final[tuple[Role, ...]] = ("notifier",)
-_CANARY: Final[tuple[Role, ...]] = ("canary",)
 _INDEXER: Final[tuple[Role, ...]] = ("indexer", "desk")  # a desk contains an indexer
-_DESK: Final[tuple[Role, ...]] = ("desk",)
-_CAMPAIGNS: Final[tuple[Role, ...]] = ("campaigns",)
 _AGENTS: Final[tuple[Role, ...]] = ("campaigns", "platforms")
-_PLATFORMS: Final[tuple[Role, ...]] = ("platforms",)
 
 TABLE: Final = (
     Metric("events_total", "counter", "records", "Input records by what became of them.",
@@ -150,7 +127,7 @@ TABLE: Final = (
     Metric("promoted_total", "counter", "recipients", "Recipients that the sieve made suspects."),
     Metric("judged_total", "counter", "events", "Events that the judge looked at."),
     Metric("stage_seconds", "histogram", "seconds", "Time of one batch in a stage.",
-           {"stage": STAGES}, _FAST_S),
+           {"stage": ("decode", "detect", "publish", "checkpoint")}, _FAST_S),
     Metric("event_lag_seconds", "gauge", "seconds",
            "Now less the event time of the newest event applied, of the slowest partition."),
     Metric("records_behind", "gauge", "records",
@@ -177,13 +154,13 @@ TABLE: Final = (
            {"rule": RULES, "level": LEVELS}),
     Metric("flood_platforms_total", "counter", "platforms",
            "Platforms in the evidence of episodes as they rose to throttle.",
-           {"trust": TRUSTS, "memory": MEMORIES}),
+           {"trust": TRUSTS, "memory": ("known", "novel")}),
     Metric("platforms_refused_total", "counter", "platforms",
            "Platforms at recipients whose codes leases refuse, or would if they were enforced."),
     Metric("platforms_used_later_total", "counter", "platforms",
            "Of those, platforms that the recipient uses when the flood is over."),
     Metric("actions_total", "counter", "actions", "Actions published.",
-           {"verb": VERBS, "mode": LEASE_MODES}),
+           {"verb": ("throttle", "release"), "mode": ("shadow", "enforce")}),
     Metric("lease_updates_total", "counter", "updates",
            "Leases told again, with the windows of second requests."),
     Metric("recipients_tracked", "gauge", "recipients", "Rows in the sieve."),
@@ -229,12 +206,12 @@ TABLE: Final = (
            "Adapter: actions read whose fate is not told, or not taken by Kafka. Worker: enforced "
            "leases over 10 s old of which no adapter has said anything.", roles=_MODAL),
     Metric("acks_total", "counter", "actions", "Acknowledgements of actions by state.",
-           {"state": ACK_STATES}),
+           {"state": ("applied", "ignored", "failed", "expired")}),
     Metric("refused_total", "counter", "messages",
            "Messages that gateways refused, by their acks."),
     Metric("false_alarm_signals_total", "counter", "signals",
            "The operator's words that take a throttle back; every adapter counts the same ones.",
-           {"kind": FALSE_ALARMS}, roles=_ADAPTER),
+           {"kind": ("release", "allow", "exempt")}, roles=_ADAPTER),
     Metric("rails_raised_ratio", "gauge", "ratio",
            "Rails in force by those of the settings: over 1 while an operator's word raises them.",
            roles=_ADAPTER),
@@ -249,93 +226,95 @@ TABLE: Final = (
            roles=_ADAPTER),
     Metric("records_refused_total", "counter", "records",
            "Leases, overrides and acknowledgements that could not be read: newer than the program, "
-           "or bad.", {"kind": REFUSED_KINDS},
+           "or bad.", {"kind": ("newer", "bad")},
            roles=("worker", "canary", "notifier", *_ADAPTER, *_AGENTS)),
     Metric("feed_events_total", "counter", "events", "Events that a feed took in, by outcome.",
-           {"outcome": FEED_OUTCOMES}, roles=_FEED),
+           {"outcome": FEED_OUTCOMES}, roles=("feed",)),
     Metric("feed_backlog_events", "gauge", "events", "Events that wait for the feed.",
-           roles=_FEED),
+           roles=("feed",)),
     Metric("canary_runs_total", "counter", "runs", "Floods of the canary by how they ended.",
-           {"outcome": CANARY_OUTCOMES}, roles=_CANARY),
+           {"outcome": CANARY_OUTCOMES}, roles=("canary",)),
     Metric("canary_throttle_seconds", "gauge", "seconds",
-           "From the first message of the canary's newest flood to its lease.", roles=_CANARY),
+           "From the first message of the canary's newest flood to its lease.", roles=("canary",)),
     Metric("canary_acknowledge_seconds", "gauge", "seconds",
            "From the first message of the canary's newest flood to the adapter's word.",
-           roles=_CANARY),
+           roles=("canary",)),
     Metric("canary_last_success_timestamp_seconds", "gauge", "seconds",
            "When a flood of the canary last went as it should; its start, if none has yet.",
-           roles=_CANARY),
+           roles=("canary",)),
     Metric("agent_owner", "gauge", "bool",
            "1 in the process that tells; of several agents of a kind one does.", roles=_AGENTS),
-    Metric("campaigns_open", "gauge", "campaigns", "Campaigns that go on.", roles=_CAMPAIGNS),
+    Metric("campaigns_open", "gauge", "campaigns", "Campaigns that go on.", roles=("campaigns",)),
     Metric("campaign_victims", "gauge", "recipients",
-           "Victims in an open case, of the campaign that has most.", roles=_CAMPAIGNS),
+           "Victims in an open case, of the campaign that has most.", roles=("campaigns",)),
     Metric("campaign_growth_per_minute", "gauge", "recipients",
-           "New victims a minute, of the campaign that grows most.", roles=_CAMPAIGNS),
+           "New victims a minute, of the campaign that grows most.", roles=("campaigns",)),
     Metric("hot_platforms", "gauge", "platforms",
            "Platforms that other floods abuse, on the longest list of a partition."),
     Metric("hot_lists_held", "gauge", "partitions",
            "Partitions of this worker that go by the network's list of such platforms."),
     Metric("hot_lists_total", "counter", "lists",
            "Lists of the network that came, in each partition, by what became of them.",
-           {"outcome": LIST_OUTCOMES}),
+           {"outcome": get_args(ListOutcome)}),
     Metric("hot_lists_told_total", "counter", "lists",
-           "Lists of the network that were appended to the input.", roles=_PLATFORMS),
+           "Lists of the network that were appended to the input.", roles=("platforms",)),
     Metric("hot_list_platforms", "gauge", "platforms", "Platforms on the newest of these.",
-           roles=_PLATFORMS),
-    Metric("platforms_known", "gauge", "platforms", "Platforms with figures.", roles=_PLATFORMS),
+           roles=("platforms",)),
+    Metric("platforms_known", "gauge", "platforms", "Platforms with figures.",
+           roles=("platforms",)),
     Metric("platforms_abused", "gauge", "platforms",
            "Platforms of which half of the codes of a week, of a hundred or more, were of floods.",
-           roles=_PLATFORMS),
+           roles=("platforms",)),
     Metric("platform_sweeps", "gauge", "platforms",
            "Platforms that went through many neighbouring numbers within a day, by the rule.",
-           {"rule": SWEEP_RULES}, roles=_PLATFORMS),
+           {"rule": SWEEP_RULES}, roles=("platforms",)),
     Metric("flood_codes_ratio", "gauge", "ratio",
-           "Share of all codes of a week that were evidence of floods.", roles=_PLATFORMS),
+           "Share of all codes of a week that were evidence of floods.", roles=("platforms",)),
     Metric("gate_answers_total", "counter", "answers", "Answers of a gate by their reason.",
-           {"why": GATE_WHYS}, roles=_GATE),
+           {"why": GATE_WHYS}, roles=("gate",)),
     Metric("gate_answer_seconds", "histogram", "seconds",
            "From a whole question in the gate's hands to its answer.", buckets=_ANSWER_S,
-           roles=_GATE),
+           roles=("gate",)),
     Metric("gate_late_answers_total", "counter", "answers",
-           "Answers that took longer than the clients' time-out.", roles=_GATE),
+           "Answers that took longer than the clients' time-out.", roles=("gate",)),
     Metric("gate_stalls_total", "counter", "stalls",
            "Moments in which the gate answered nobody for longer than the clients' time-out.",
-           roles=_GATE),
+           roles=("gate",)),
     Metric("gate_failures_total", "counter", "requests",
-           "Requests on which the gate failed; their messages passed unseen.", roles=_GATE),
+           "Requests on which the gate failed; their messages passed unseen.", roles=("gate",)),
     Metric("gate_connections", "gauge", "connections", "Open connections of clients.",
-           roles=_GATE),
+           roles=("gate",)),
     Metric("gate_events_total", "counter", "events",
            "Events of a gate by what became of them; all but published and bypassed are lost.",
-           {"outcome": GATE_OUTCOMES}, roles=_GATE),
+           {"outcome": GATE_OUTCOMES}, roles=("gate",)),
     Metric("gate_queue_events", "gauge", "events", "Events between the answers and the disk.",
-           roles=_GATE),
-    Metric("gate_spool_bytes", "gauge", "bytes", "Events on disk.", roles=_GATE),
+           roles=("gate",)),
+    Metric("gate_spool_bytes", "gauge", "bytes", "Events on disk.", roles=("gate",)),
     Metric("gate_spool_events", "gauge", "events", "Events that Kafka does not have yet.",
-           roles=_GATE),
+           roles=("gate",)),
     Metric("gate_spool_age_seconds", "gauge", "seconds",
-           "Since the oldest file of events on disk was begun.", roles=_GATE),
-    Metric("gate_spool_up", "gauge", "bool", "1 while the disk takes events.", roles=_GATE),
+           "Since the oldest file of events on disk was begun.", roles=("gate",)),
+    Metric("gate_spool_up", "gauge", "bool", "1 while the disk takes events.", roles=("gate",)),
     Metric("gate_adapter_restarts_total", "counter", "restarts",
-           "Times that following the leases had to begin anew.", roles=_GATE),
+           "Times that following the leases had to begin anew.", roles=("gate",)),
     Metric("desk_actions_total", "counter", "acts",
            "Acts of people at the desk, each of which the audit has by name.",
-           {"verb": DESK_VERBS, "outcome": DESK_OUTCOMES}, roles=_DESK),
+           {"verb": DESK_VERBS, "outcome": DESK_OUTCOMES}, roles=("desk",)),
     Metric("desk_logins_total", "counter", "log-ins",
            "Log-ins by the way in and their outcome.",
-           {"door": DESK_DOORS, "outcome": DESK_ENTRIES}, roles=_DESK),
+           {"door": ("password", "oidc", "proxy", "once"),
+            "outcome": ("done", "refused", "limited")}, roles=("desk",)),
     Metric("desk_limited_total", "counter", "acts",
            "Acts refused because one person did too many in a short time.",
-           {"kind": DESK_LIMITS}, roles=_DESK),
+           {"kind": ("searches", "unmasks", "acts", "forms")}, roles=("desk",)),
     Metric("desk_packs_total", "counter", "packs",
-           "Evidence packs made at the desk, by whether they verify.", {"outcome": PACK_OUTCOMES},
-           roles=_DESK),
+           "Evidence packs made at the desk, by whether they verify.", {"outcome": ("good", "bad")},
+           roles=("desk",)),
     Metric("desk_errors_total", "counter", "requests",
            "Requests that something out of the person's hands kept from being answered.",
-           {"kind": DESK_ERRORS}, roles=_DESK),
+           {"kind": ("usage", "unavailable", "internal")}, roles=("desk",)),
     Metric("desk_streams_open", "gauge", "streams", "Live lists that are being watched.",
-           roles=_DESK),
+           roles=("desk",)),
     Metric("index_records_total", "counter", "records",
            "Records that went into the case store.", roles=_INDEXER),
     Metric("index_unreadable_total", "counter", "records",
@@ -345,34 +324,35 @@ TABLE: Final = (
     Metric("index_records_behind", "gauge", "records",
            "Records that the indexer knows of and has not read.", roles=_INDEXER),
     Metric("notices_total", "counter", "notices", "Notices by kind and what became of them.",
-           {"kind": NOTICE_KINDS, "state": NOTICE_STATES}, roles=_NOTIFIER),
-    Metric("notices_waiting", "gauge", "notices", "Notices that are due.", roles=_NOTIFIER),
+           {"kind": NOTICE_KINDS, "state": ("sent", "failed", "suppressed")}, roles=("notifier",)),
+    Metric("notices_waiting", "gauge", "notices", "Notices that are due.", roles=("notifier",)),
     Metric("notices_capped_total", "counter", "notices",
            "Notices that were given up because more were due than a cap allows.",
-           roles=_NOTIFIER),
+           roles=("notifier",)),
     Metric("notice_cap_reached", "gauge", "bool",
-           "1 while the minute, the day or a prefix has all its notices.", roles=_NOTIFIER),
+           "1 while the minute, the day or a prefix has all its notices.", roles=("notifier",)),
     Metric("notice_channel_up", "gauge", "bool", "1 unless the last notice was not taken.",
-           roles=_NOTIFIER),
+           roles=("notifier",)),
     Metric("notice_retries_total", "counter", "tries",
-           "Tries after which a notice had certainly not gone.", roles=_NOTIFIER),
+           "Tries after which a notice had certainly not gone.", roles=("notifier",)),
     Metric("notice_delay_seconds", "histogram", "seconds",
-           "From a notice's being due to its being taken.", buckets=_DELAY_S, roles=_NOTIFIER),
+           "From a notice's being due to its being taken.", buckets=_DELAY_S, roles=("notifier",)),
     Metric("notice_replies_total", "counter", "replies",
            "Replies of victims by what became of them.", {"outcome": NOTICE_REPLIES},
-           roles=_NOTIFIER),
+           roles=("notifier",)),
     Metric("signal_answers_total", "counter", "answers",
            "Answers to banks: done, or the error of CAMARA's.", {"outcome": SIGNAL_OUTCOMES},
-           roles=_SIGNAL),
+           roles=("signal",)),
     Metric("signal_answer_seconds", "histogram", "seconds",
            "From a bank's question to its answer, the audit's record included.",
-           buckets=_ANSWER_S, roles=_SIGNAL),
+           buckets=_ANSWER_S, roles=("signal",)),
     Metric("signal_index_stale", "gauge", "bool",
            "1 while the case store's index is too old for an answer: banks get 503.",
-           roles=_SIGNAL),
+           roles=("signal",)),
     Metric("signal_pushes_total", "counter", "events",
-           "Floods that banks with a sink were told of, or were not.", {"outcome": PUSH_OUTCOMES},
-           roles=_SIGNAL),
+           "Floods that banks with a sink were told of, or were not.",
+           {"outcome": ("sent", "failed", "dropped")},
+           roles=("signal",)),
 )  # fmt: skip
 
 

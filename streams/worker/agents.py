@@ -24,25 +24,23 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from detectors import chain
 from detectors.model.event import TICK_OFFSETS
 from streams import wire
+from streams.config import Topics
 from streams.errors import ConfigError, UnavailableError
 from streams.language import tr
 from streams.state.manager import Admission, AssignedPartition, StateManager
 from streams.state.outbox import Output
+from streams.transport.driver import Consumer
+from streams.transport.envelope import Envelope, Poll
 from streams.wire.events import BLOCK
 from streams.wire.layout import ROWS_MIN
 from streams.worker.letters import Letters
 from streams.worker.observe import Observer, timed
 from streams.worker.reader import Reader, records_of
-
-if TYPE_CHECKING:
-    from streams.config import Topics
-    from streams.transport.driver import Consumer
-    from streams.transport.envelope import Envelope, Poll
 
 log = logging.getLogger(__name__)
 

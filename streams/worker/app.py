@@ -80,7 +80,9 @@ def run_worker(settings: Settings, *, wait: bool = False, rebuild: bool = False)
     try:
         check_folder(settings.worker.data_dir)
         check_before_start(settings, wait=wait)
-        recorded, figured = records_incidents(settings), makes_figures(settings)
+        names = settings.topics
+        recorded = is_writable(settings, names.incident, "floods are held, and not recorded")
+        figured = is_writable(settings, names.platform_parts, "there are no figures of platforms")
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             worker = _Worker(settings, rebuild=rebuild, incidents=recorded, figures=figured)
             with http.serve(
@@ -133,35 +135,19 @@ def check_before_start(settings: Settings, *, wait: bool) -> None:
         time.sleep(WAIT_S)
 
 
-def records_incidents(settings: Settings) -> bool:
-    """Return true if incident records can be written; otherwise log a warning.
+def is_writable(settings: Settings, name: str, without: str) -> bool:
+    """Return true if a topic can be written; otherwise log a warning, with the effect `without`.
 
-    Detection and throttling do not need them. A worker that was upgraded before its topics and
-    rights therefore works on.
+    Detection and throttling need neither incidents nor figures of platforms. A worker that was
+    upgraded before its topics and rights therefore works on.
     """
-    name = settings.topics.incident
     if topics.writable(settings, name):
         return True
     log.warning(
-        "no topic %s, or no right to write it: floods are held, and not recorded; `otpguard topics "
-        "create` makes topics, `otpguard topics acls` lists the rights",
+        "no topic %s, or no right to write it: %s; `otpguard topics create` makes topics, "
+        "`otpguard topics acls` lists the rights",
         name,
-    )
-    return False
-
-
-def makes_figures(settings: Settings) -> bool:
-    """Return true if figures of platforms can be written; otherwise log a warning.
-
-    No decision depends on them, so a worker continues without them.
-    """
-    name = settings.topics.platform_parts
-    if topics.writable(settings, name):
-        return True
-    log.warning(
-        "no topic %s, or no right to write it: there are no figures of platforms; `otpguard topics "
-        "create` makes topics, `otpguard topics acls` lists the rights",
-        name,
+        without,
     )
     return False
 
@@ -306,7 +292,6 @@ class _Worker:
         log.info(PREPARED)
 
     async def _beat(self) -> None:
-        """Update the heartbeats for the watchdog and, less often, the gauges."""
         states, heartbeats = self.states, self.heartbeats
         late_s = states.cycle_s + self.settings.worker.stall_s / 2
         shown_at = 0.0
@@ -314,7 +299,7 @@ class _Worker:
             now = heartbeats.loop_at = time.monotonic()
             heartbeats.progress = states.progress
             heartbeats.checkpoint_steps = states.checkpoint_steps
-            behind = self._behind()
+            behind = self._consumer.lags(states.positions())
             heartbeats.working = not states.positioned or any(behind.values())
             heartbeats.overdue = any(
                 p.dirty and now - p.covered_at > late_s for p in states.partitions.values()
@@ -325,11 +310,7 @@ class _Worker:
                 shown_at = now
             await asyncio.sleep(BEAT_S)
 
-    def _behind(self) -> dict[int, int]:
-        return self._consumer.lags(self.states.positions())
-
     async def _probe(self) -> None:
-        """Check regularly that a broker answers."""
         while True:
             await asyncio.sleep(PROBE_S)
             producer = self.app.producer

@@ -14,11 +14,10 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from streams.telemetry.metrics import Metrics
-    from streams.wire import Reject
+from streams.telemetry.metrics import Metrics
+from streams.wire import Reject
 
 log = logging.getLogger(__name__)
 

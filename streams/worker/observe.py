@@ -7,19 +7,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from detectors.model.records import Level
-
-if TYPE_CHECKING:
-    from detectors.chain import Decisions
-    from detectors.model.records import EpisodeRecord
-    from detectors.recipients.windows import Window
-    from detectors.recognise.recogniser import Recogniser
-    from streams.state.manager import StateManager
-    from streams.telemetry.metrics import Metrics
-    from streams.wire import Decoded
-    from streams.worker.acks import Acknowledgements
+from detectors.chain import Decisions
+from detectors.model.records import EpisodeRecord, Level
+from detectors.recipients.windows import Window
+from detectors.recognise.recogniser import Recogniser
+from streams.state.manager import StateManager
+from streams.telemetry.metrics import Metrics
+from streams.wire import Decoded
+from streams.worker.acks import Acknowledgements
 
 _LEVELS: Final = {Level.WATCH: "watch", Level.THROTTLE: "throttle"}
 _RISES: Final = frozenset({"opened", "raised"})

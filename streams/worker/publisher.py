@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from streams.state.manager import Appended
-
-if TYPE_CHECKING:
-    import asyncio
-
-    from streams.state.checkpoint import PutRecord
-    from streams.state.outbox import Output
-    from streams.telemetry.metrics import Metrics
-    from streams.transport.driver import App
+from streams.state.checkpoint import PutRecord
+from streams.state.outbox import Output
+from streams.telemetry.metrics import Metrics
+from streams.transport.driver import App
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +36,12 @@ class Publisher:
             self._caused_ms[sent].append(caused_ms)
         return sent
 
-    async def append(self, partition: int, write: PutRecord) -> Appended:
-        """Write a record to a changelog partition, and return after its acknowledgement."""
+    async def append(self, partition: int, write: PutRecord) -> int:
+        """Write a record to a changelog partition; return its offset after its acknowledgement."""
         sent = await self.app.producer.send(
             self.changelog, write.key, write.value, partition, None, None
         )
-        return Appended((await sent).offset)
+        return (await sent).offset
 
     def _sent(self, sent: asyncio.Future[object]) -> None:
         caused_ms = self._caused_ms.pop(sent)

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from detectors.model.codes import Codes
+from detectors.recognise.recogniser import Recogniser
 from streams import wire
+from streams.telemetry.metrics import Metrics
+from streams.transport.envelope import Envelope
 from streams.worker.observe import timed
-
-if TYPE_CHECKING:
-    from detectors.model.codes import Codes
-    from detectors.recognise.recogniser import Recogniser
-    from streams.telemetry.metrics import Metrics
-    from streams.transport.envelope import Envelope
 
 
 def records_of(envelope: Envelope) -> wire.Records:

@@ -11,7 +11,6 @@ from typing import Annotated, Any, Final
 import typer
 
 from detectors.model.event import TICK_OFFSETS
-from streams.demo.brokers import Broker, BrokerError
 from streams.demo.stage import interruptible
 from tests import clusters
 from tests.bench import compare as comparing
@@ -26,6 +25,7 @@ from tests.bench import state as holding
 from tests.bench import turns as turning
 from tests.bench import worst as worsening
 from tests.bench.harness import PeerError
+from tests.nodes import Broker, BrokerError
 
 app: Final = typer.Typer(
     help=__doc__, add_completion=False, no_args_is_help=False, pretty_exceptions_enable=False

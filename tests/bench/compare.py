@@ -21,12 +21,12 @@ from typing import Any, Final, Literal
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from streams.demo.brokers import Broker, BrokerError
 from tests import clusters
 from tests.bench import worker
 from tests.bench.harness import BROKER_CPU, Cost, PeerError, pin, run
 from tests.bench.traffic import Traffic, fill
 from tests.clusters import run_tool
+from tests.nodes import Broker, BrokerError
 
 HERE: Final = Path(__file__).parent
 BUILT: Final = Path(".cache/bench")

@@ -20,7 +20,6 @@ from detectors.model.times import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.clock import now_ms
 from streams.cluster.topics import create
 from streams.config import Settings
-from streams.demo.brokers import Broker
 from streams.desk.store import CaseStore
 from streams.desk.store.indexer import Indexer
 from streams.desk.store.packing import id_bytes, packed
@@ -48,6 +47,7 @@ from streams.wire import (
     encode_notice,
 )
 from tests.enforce.records import action
+from tests.nodes import Broker
 from tests.streams.desk.store.filled import incident
 from tests.streams.operate.test_cases import OPENED
 

@@ -20,7 +20,6 @@ from confluent_kafka import Producer
 from streams.cluster.admin import client_arguments
 from streams.cluster.topics import create
 from streams.config import load
-from streams.demo.brokers import Broker
 from streams.gate.bench import Load, Measured, run
 from streams.scenarios import generate
 from streams.wire import encode_action
@@ -28,6 +27,7 @@ from tests.bench.harness import pin
 from tests.enforce.loop import now_ms
 from tests.enforce.records import action
 from tests.enforce.services import ours
+from tests.nodes import Broker
 from tests.ports import free_port
 from tests.waiting import wait_until
 

@@ -24,7 +24,7 @@ from typing import Any, Final
 
 import psutil
 
-from streams.demo.brokers import Broker
+from tests.nodes import Broker
 
 POLL_S: Final = 0.25
 """How often a program that does not report by itself is asked. A tenth of the shortest run."""

@@ -23,7 +23,6 @@ import psutil
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from streams.demo.brokers import Broker
 from tests.bench import worker
 from tests.bench.harness import (
     BROKER_CPU,
@@ -35,6 +34,7 @@ from tests.bench.harness import (
     started,
 )
 from tests.bench.traffic import Traffic
+from tests.nodes import Broker
 
 SETTLE_S: Final = 3.0
 """The start of each level, not measured: what was left of the level before is gone."""

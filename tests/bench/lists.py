@@ -20,11 +20,11 @@ from detectors.model.records import Level
 from streams.clock import now_ms
 from streams.cluster.topics import create
 from streams.config import load
-from streams.demo.brokers import Broker
 from streams.desk.store import CaseStore, DeskRole
 from streams.wire import encode_episode
 from tests.enforce.loop import ready
 from tests.enforce.services import ours
+from tests.nodes import Broker
 from tests.ports import free_port
 from tests.streams.operate.test_cases import OPENED
 from tests.waiting import wait_until

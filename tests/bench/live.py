@@ -29,7 +29,6 @@ import numpy as np
 import psutil
 from confluent_kafka import Consumer, TopicPartition
 
-from streams.demo.brokers import Broker
 from tests.bench import compare
 from tests.bench.harness import BROKER_CPU, CLIENT_CPU, PeerError, cpu_s, pin, started
 from tests.bench.latency import (
@@ -46,6 +45,7 @@ from tests.bench.latency import (
 )
 from tests.bench.offer import VICTIMS_FROM
 from tests.bench.traffic import Traffic
+from tests.nodes import Broker
 
 FOREVER: Final = 10**12
 """Events that a program is told to read: more than there will be."""

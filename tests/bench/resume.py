@@ -24,7 +24,6 @@ from detectors import chain
 from detectors.model.times import EPOCH_S
 from streams import wire
 from streams.config import Settings
-from streams.demo.brokers import Broker
 from streams.state.checkpoint import CheckpointWriter, PutRecord
 from tests.bench import worker
 from tests.bench.compare import drop_topics, make_topics
@@ -40,6 +39,7 @@ from tests.bench.traffic import (
     producer_to,
 )
 from tests.detectors.recipients.sifting import sift
+from tests.nodes import Broker
 from tests.threads import meanwhile
 
 DAY_S: Final = 86_400

@@ -15,11 +15,11 @@ from typing import Any, Final
 
 import psutil
 
-from streams.demo.brokers import Broker
 from tests.bench import worker
 from tests.bench.compare import drop_topics, make_topics
 from tests.bench.harness import PeerError, broker_cpu_s, cpu_s, started
 from tests.bench.traffic import Traffic, records, send
+from tests.nodes import Broker
 
 POLL_S: Final = 0.1
 READY_S: Final = 60

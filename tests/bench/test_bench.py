@@ -20,7 +20,6 @@ import pytest
 
 from streams import wire
 from streams.config import Settings
-from streams.demo.brokers import Broker
 from tests.bench import (
     compare,
     latency,
@@ -40,6 +39,7 @@ from tests.bench.compare import make_topics, python
 from tests.bench.harness import PeerError
 from tests.bench.stages import TOPIC, Pass, Records
 from tests.bench.traffic import Record, Traffic, categorised, fill, plain
+from tests.nodes import Broker
 
 COUNTS_EACH = """
 import json, sys, time

@@ -17,10 +17,10 @@ from unittest.mock import patch
 
 from streams.cluster import topics
 from streams.config import Settings, load
-from streams.demo.brokers import Broker
 from streams.worker.app import PREPARED
 from tests.bench.harness import PeerError, scraped
 from tests.bench.traffic import Traffic
+from tests.nodes import Broker
 from tests.ports import free_port
 
 AWAIT_S: Final = 300

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from streams.demo.brokers import Broker
 from tests.bench import worker
 from tests.bench.compare import drop_topics, make_topics
 from tests.bench.harness import BROKER_CPU, pin, run, scraped
 from tests.bench.traffic import FIRST_RECIPIENT, PLATFORMS, Record, plain, records, send
+from tests.nodes import Broker
 
 PARTITIONS: Final = 4
 CHECKPOINT_CYCLE_S: Final = 5

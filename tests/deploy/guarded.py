@@ -11,9 +11,9 @@ from typing import Any
 
 from streams.cluster.rights import ROLES
 from streams.config import Settings, load
-from streams.demo.brokers import Broker
 from tests import clusters
 from tests.clusters import Guarded
+from tests.nodes import Broker
 
 
 @dataclass(frozen=True, slots=True)

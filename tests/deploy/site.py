@@ -28,13 +28,13 @@ from deploy.prometheus.rules import alert_file, recording_file
 from streams.cluster.admin import client_arguments
 from streams.cluster.topics import create
 from streams.config import load
-from streams.demo.brokers import Broker
 from streams.scenarios import generate
 from streams.scenarios.numbering import subscriber
 from streams.scenarios.writer import MessageWriter
 from tests.deploy.tools import PROMETHEUS, program
 from tests.enforce.loop import now_ms, ready
 from tests.enforce.services import Server, ours, redis_server
+from tests.nodes import Broker
 from tests.ports import free_port
 from tests.waiting import END_S, wait_until
 

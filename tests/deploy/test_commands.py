@@ -20,7 +20,6 @@ from kafka import KafkaProducer
 
 from streams.cluster.rights import ROLES
 from streams.config import PORTS
-from streams.demo.brokers import Broker
 from streams.extras import MODULES
 from streams.scenarios.numbering import subscriber
 from streams.wire import encode_platform
@@ -31,6 +30,7 @@ from tests.deploy.machine import Machine, machine
 from tests.deploy.tools import ROOT
 from tests.enforce.loop import now_ms
 from tests.enforce.services import Server, listens, redis_server
+from tests.nodes import Broker
 from tests.ports import usual_ports
 from tests.streams.wire.test_platforms import FIGURES
 from tests.waiting import wait_until

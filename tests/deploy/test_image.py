@@ -15,13 +15,13 @@ from urllib.request import urlopen
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
 
-from streams.demo.brokers import Broker
 from streams.errors import Exit
 from streams.extras import CONSOLE_IMAGE
 from streams.scenarios import generate
 from tests.deploy.image import Builder, Image
 from tests.enforce.loop import ready
 from tests.enforce.services import Server, need
+from tests.nodes import Broker
 from tests.ports import free_port
 from tests.waiting import END_S, wait_until
 

@@ -17,10 +17,10 @@ import pytest
 
 from streams.cluster.admin import Cluster
 from streams.config import Kafka
-from streams.demo.brokers import Broker
 from tests.brokers import need_kafka
 from tests.deploy.guarded import Castle, castle
 from tests.deploy.tools import ROOT
+from tests.nodes import Broker
 from tests.waiting import END_S, wait_until
 
 pytestmark = pytest.mark.kafka

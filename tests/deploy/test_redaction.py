@@ -25,11 +25,11 @@ from kafka import KafkaProducer
 from streams.cluster.rights import names
 from streams.cluster.topics import create
 from streams.config import load
-from streams.demo.brokers import Broker
 from streams.scenarios import generate
 from streams.wire import decode_audit, decode_incident
 from tests.enforce.loop import ready
 from tests.enforce.services import ours
+from tests.nodes import Broker
 from tests.reading import written
 from tests.streams.operate.test_doctor import NAMES
 from tests.waiting import END_S, wait_until

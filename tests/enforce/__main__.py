@@ -11,7 +11,6 @@ from typing import Annotated, Any, Final
 import typer
 from smpp.pdu.pdu_types import CommandStatus
 
-from streams.demo.brokers import Broker
 from streams.demo.stage import interruptible
 from streams.scenarios import Role
 from tests import clusters
@@ -21,6 +20,7 @@ from tests.enforce import speeds
 from tests.enforce.gate_loop import gate_loop
 from tests.enforce.loop import Loop, now_ms
 from tests.enforce.smsgate.ends import LONG, ends
+from tests.nodes import Broker
 
 app: Final = typer.Typer(
     help=__doc__, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False

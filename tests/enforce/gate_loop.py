@@ -19,9 +19,9 @@ from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
 from streams.cluster.topics import create
 from streams.config import load
-from streams.demo.brokers import Broker
 from tests.enforce.loop import cause, ready, remember
 from tests.enforce.services import Server, ours
+from tests.nodes import Broker
 from tests.ports import free_port
 from tests.waiting import END_S, wait_until
 

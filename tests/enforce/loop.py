@@ -23,7 +23,6 @@ from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
 from streams.cluster.topics import create
 from streams.config import Settings, Topics, load
-from streams.demo.brokers import Broker
 from streams.enforce.book import DesiredState, desired_lease, take_action
 from streams.wire import decode_action
 from tests.enforce.services import (
@@ -33,6 +32,7 @@ from tests.enforce.services import (
     redis_server,
 )
 from tests.enforce.smpp_ends import smsc
+from tests.nodes import Broker
 from tests.waiting import END_S, wait_until
 
 

@@ -27,7 +27,6 @@ from detectors.recognise.registry import Registry
 from streams.cluster.admin import Cluster
 from streams.cluster.librdkafka import arguments
 from streams.config import Kafka
-from streams.demo.brokers import Broker
 from streams.enforce.gateway import Order
 from streams.enforce.redis import RedisGateway, lease_value
 from streams.wire import decode_ack, encode_action
@@ -43,6 +42,7 @@ from tests.enforce.services import (
 )
 from tests.enforce.sip_ends import TEXT as PLAIN
 from tests.enforce.sip_ends import sip_world
+from tests.nodes import Broker
 from tests.ports import free_port
 from tests.waiting import END_S, wait_until
 

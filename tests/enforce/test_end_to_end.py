@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from streams.demo.brokers import Broker
 from tests.enforce.floods import OK, REFUSED, Flood, check, incident, other_traffic, time_to_refusal
 from tests.enforce.loop import Loop, now_ms, ready
+from tests.nodes import Broker
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.broker

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from smpp.pdu.pdu_encoding import PDUEncoder
 
-from streams.demo.brokers import Broker
 from tests.enforce.floods import incident, offered, stopped
 from tests.enforce.gate_loop import OK, REFUSED, GateLoop, gate_loop
 from tests.enforce.proxy_world import REJECTED, SENT, proxy, proxy_world
 from tests.enforce.services import HOSTILE_CONNECTIONS, until_hung_up
 from tests.enforce.smpp_ends import Client, Smsc, smsc, submit_sm
+from tests.nodes import Broker
 from tests.waiting import STILL_S, wait_until
 
 pytestmark = [

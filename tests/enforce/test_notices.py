@@ -14,13 +14,13 @@ from smpp.pdu.pdu_types import CommandStatus
 from detectors.bars import AGAIN_MOST
 from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
-from streams.demo.brokers import Broker
 from streams.scenarios import Role, generate
 from streams.wire import decode_action, decode_audit, decode_notice
 from tests.enforce.floods import OK, REFUSED
 from tests.enforce.loop import Loop, now_ms, ready
 from tests.enforce.services import ours
 from tests.enforce.smpp_ends import Arrived
+from tests.nodes import Broker
 from tests.waiting import STILL_S, wait_until
 
 pytestmark = [pytest.mark.broker, pytest.mark.integration]

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from streams.demo.brokers import Broker
 from tests.enforce.floods import Flood, offered, stopped
 from tests.enforce.gate_loop import GateLoop, gate_loop
 from tests.enforce.services import HOSTILE_CONNECTIONS, until_hung_up
 from tests.enforce.smsgate.ends import LONG, OK, REFUSED, Ends, ends
+from tests.nodes import Broker
 from tests.waiting import wait_until
 
 pytestmark = [

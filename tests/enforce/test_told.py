@@ -24,7 +24,6 @@ from xarf import parse
 
 from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
-from streams.demo.brokers import Broker
 from streams.evidence.names import RECORDS
 from streams.scenarios import generate
 from streams.wire import decode_incident
@@ -33,6 +32,7 @@ from tests.deploy.test_evidence import verdict
 from tests.enforce.loop import Loop, now_ms, ready
 from tests.enforce.services import ours
 from tests.enforce.test_notices import actions, notices_at, sent_at_ms
+from tests.nodes import Broker
 from tests.ports import free_port
 from tests.streams.cli.called import called
 from tests.streams.evidence.packs import broken, fingerprint, key

@@ -12,13 +12,13 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from streams.demo.brokers import Broker
 from streams.demo.stage import interruptible
 from tests import clusters
 from tests.faults import recovery
 from tests.faults import soak as soaking
 from tests.faults.driver import Fault, Plan, Run
 from tests.faults.watch import UndecidedError, rebalances
+from tests.nodes import Broker
 
 app: Final = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 

@@ -21,11 +21,11 @@ from aiokafka.errors import KafkaError
 from streams.cluster import topics
 from streams.cluster.admin import Cluster
 from streams.config import Settings, load
-from streams.demo.brokers import Broker
 from streams.errors import Exit
 from tests.faults.oracle import compute_outcome, read_outcome
 from tests.faults.traffic import LIST_KEY, Record, traffic
 from tests.faults.watch import READS, UndecidedError, Watch
+from tests.nodes import Broker
 
 HOUR_MS = 3_600_000
 COMPARED = ("throttle", "episode", "incident", "dead_letters", "platform_parts")

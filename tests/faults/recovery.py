@@ -20,11 +20,11 @@ from typing import Any, Final
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from streams.config import Settings
-from streams.demo.brokers import Broker
 from tests.bench import worker
 from tests.bench.harness import PeerError, scraped
 from tests.bench.traffic import FIRST_RECIPIENT, Traffic, plain, producer_to, send
 from tests.faults.driver import Slot
+from tests.nodes import Broker
 from tests.threads import meanwhile
 from tests.waiting import END_S
 

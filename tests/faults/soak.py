@@ -22,12 +22,12 @@ import psutil
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from streams.config import Settings
-from streams.demo.brokers import Broker
 from tests.bench import worker
 from tests.bench.harness import PeerError, cpu_s, started
 from tests.bench.resume import seed as seed_rows
 from tests.bench.traffic import Traffic
 from tests.faults.steady import HABITS, SUBSCRIBERS
+from tests.nodes import Broker
 from tests.waiting import END_S
 
 LOOK_S: Final = 0.25

@@ -19,9 +19,9 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer
 
-from streams.demo.brokers import Broker
 from streams.errors import Exit
 from tests.faults.driver import Plan, Run
+from tests.nodes import Broker
 from tests.waiting import END_S
 
 SEED_VARIABLE = "OTPGUARD_FAULT_SEED"

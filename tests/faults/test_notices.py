@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from streams.demo.brokers import Broker
 from tests.enforce.loop import ready
 from tests.enforce.services import Server
+from tests.nodes import Broker
 from tests.ports import free_port
 from tests.streams.notices.test_notifier import World, victims
 from tests.waiting import wait_until

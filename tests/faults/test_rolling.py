@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.demo.brokers import Broker
 from tests.faults.driver import Fault, Plan, Run
+from tests.nodes import Broker
 from tests.waiting import END_S
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.demo.brokers import Broker
 from tests.faults.watch import UndecidedError, Watch, rebalances
+from tests.nodes import Broker
 
 LOG = """\
 2026-01-02 10:00:00,000 INFO streams.worker.app: metrics and health at http://127.0.0.1:1

@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from streams.demo.brokers import Broker
 from streams.errors import Exit
 from streams.state.checkpoint import Key
 from tests.faults.driver import HOUR_MS, Plan, Run, Slot
 from tests.faults.traffic import traffic
+from tests.nodes import Broker
 from tests.streams.worker.test_app import _difference
 from tests.waiting import END_S, wait_until
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from streams.demo.brokers import Broker, answers
+from tests.nodes import Broker, answers
 
 LOOK_S = 0.25
 ANSWER_S = 1.0

@@ -21,12 +21,12 @@ from streams.scenarios import (
     generate,
     merged,
     ordinary,
-    person_to_person,
 )
 from tests.scenarios.evaluate import Row, could_matter, play_part, stream
 from tests.scenarios.figures import Figures
 from tests.scenarios.people import PEOPLE, PLAIN
 from tests.scenarios.play import PARAMS, play
+from tests.scenarios.trace import person_to_person
 
 TRACE = Path(__file__).with_name("copenhagen-sms.csv.gz")
 """SMS of the Copenhagen Networks Study. README.md of this folder names authors and licence."""

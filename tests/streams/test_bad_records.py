@@ -25,7 +25,6 @@ from detectors.model.times import DAY_MS, HOUR_MS
 from streams.agents.campaigns import CampaignAgent
 from streams.agents.platforms import PlatformAgent
 from streams.config import Topics
-from streams.demo.brokers import Broker
 from streams.desk.store import CaseStore
 from streams.desk.store.writer import SOURCES, LogRecord
 from streams.desk.web.ledger import tail_of
@@ -54,6 +53,7 @@ from streams.wire import (
 from tests.detectors.campaigns.tales import tale
 from tests.detectors.platforms.test_days import part
 from tests.enforce.records import action, override
+from tests.nodes import Broker
 from tests.ports import free_port
 from tests.streams.desk.store.filled import (
     FilledStore,

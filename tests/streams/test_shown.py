@@ -98,21 +98,12 @@ def test_no_command_lets_a_sender_write_on_the_terminal(
 
 def test_no_explanation_holds_a_control_character_whatever_its_form() -> None:
     case = hostile_case()
-    for lines in (explain.lines(case.last), explain.markdown(case.last)):
-        for line in lines:
-            assert harmless(line)
-            assert "\n" not in line
+    for line in explain.lines(case.last):
+        assert harmless(line)
+        assert "\n" not in line
     assert harmless(explain.told(case.actions[0]))
     assert all(harmless(row[1]) for row in explain.explain(case.last).sightings)
     assert list(explanation(case, case.last))
-
-
-def test_a_sender_is_no_markdown() -> None:
-    case = hostile_case()
-    name = "from:[x](http://evil) | <img src=x> `a`"
-    record = replace(case.last, sightings=(case.last.sightings[0]._replace(platform=name),))
-    (row,) = [line for line in explain.markdown(record) if "img" in line]
-    assert r"sender \[x\](http://evil) \| \<img src=x\> \`a\`" in row
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,14 @@ from typing import Final, Literal, Self
 from pydantic import Field, SecretStr, model_validator
 
 from streams.clock import zone_named
-from streams.config.sections.section import Seconds, Section, check_file, check_url, read_secret
+from streams.config.sections.section import (
+    ExistingFile,
+    Seconds,
+    Secret,
+    Section,
+    Url,
+    check_file,
+)
 from streams.language import tr
 from streams.tls import LOOPBACK
 
@@ -26,7 +33,7 @@ class DeskSettings(Section):
         description="URL of the case store: a file of SQLite (an index is put beside it), or "
         "postgresql+psycopg://user@host/database, where several machines have a console",
     )
-    password: SecretStr = Field(SecretStr(""), description="of PostgreSQL; better as password_file")
+    password: Secret = Field(SecretStr(""), description="of PostgreSQL; better as password_file")
     password_file: Path | None = Field(None, description="file that holds the password")
     cases_days: int = Field(
         180,
@@ -66,7 +73,6 @@ class DeskSettings(Section):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        read_secret(self, "password")
         for key_id, path in self.token_key_files.items():
             if not re.fullmatch("[0-9A-Za-z_-]{1,16}", key_id):
                 raise ValueError(tr("token_key_files: {key} is no key id").format(key=key_id))
@@ -97,14 +103,14 @@ class EvidenceSettings(Section):
         description="the pack key in hardware, by its PKCS#11 URI with token, object and "
         "module-path; it never leaves there",
     )
-    pin: SecretStr = Field(SecretStr(""), description="better given as pin_file")
+    pin: Secret = Field(SecretStr(""), description="better given as pin_file")
     pin_file: Path | None = Field(None, description="file that holds the PIN of key_uri's token")
     signers_file: Path | None = Field(
         None,
         description="list of successors, that `otpguard evidence key rotate` writes; goes into "
         "every pack, so that who knows an earlier fingerprint can check it",
     )
-    tsa_url: str = Field(
+    tsa_url: Url = Field(
         "", description="time-stamping authority (RFC 3161); empty: tokens are brought by hand"
     )
 
@@ -112,8 +118,6 @@ class EvidenceSettings(Section):
     def _there(self) -> Self:
         if zone_named(self.zone) is None:
             raise ValueError(tr("zone {zone!r}: no such zone").format(zone=self.zone))
-        check_url(self, "tsa_url")
-        read_secret(self, "pin")
         named = (self.key_file, self.key_uri, self.key.get_secret_value())
         if sum(map(bool, named)) > 1:
             raise ValueError(tr("one pack key: key_file, key_uri or key"))
@@ -141,7 +145,7 @@ class SignalSettings(Section):
     issuer: str = Field("", description="`iss` that access tokens must have")
     audience: str = Field("", description="`aud` that access tokens must have")
     jwks_file: Path | None = Field(None, description="keys of the authorisation server (JWKS)")
-    jwks_url: str = Field("", description="the same by URL, read again every ten minutes")
+    jwks_url: Url = Field("", description="the same by URL, read again every ten minutes")
     number_claim: str = Field(
         "phone_number", description="claim by which a three-legged token names its number"
     )
@@ -151,7 +155,6 @@ class SignalSettings(Section):
 
     @model_validator(mode="after")
     def _safe(self) -> Self:
-        check_url(self, "jwks_url")
         if self.host not in LOOPBACK and (self.cert_file is None or self.key_file is None):
             raise ValueError(
                 tr("host {host} is not loopback: cert_file and key_file are needed").format(
@@ -161,9 +164,6 @@ class SignalSettings(Section):
         if (self.jwks_file or self.jwks_url) and not (self.issuer and self.audience):
             raise ValueError(tr("tokens are checked by issuer and audience: name both"))
         return self
-
-
-DeskDoor = Literal["password", "oidc", "proxy"]
 
 
 class Console(Section):
@@ -179,14 +179,14 @@ class Console(Section):
         description="address by which browsers reach it, such as https://desk.example; requests "
         "that name another are refused. Empty: that of host and port",
     )
-    cert_file: Path | None = Field(None, description="PEM of the certificate; none: no TLS here")
-    key_file: Path | None = Field(None, description="PEM of its key")
+    cert_file: ExistingFile = Field(None, description="PEM of the certificate; none: no TLS here")
+    key_file: ExistingFile = Field(None, description="PEM of its key")
     proxies: tuple[str, ...] = Field(
         (),
         description="networks of the proxies in front, such as 10.0.0.5/32: their X-Forwarded-For "
         "is believed, and nobody else's",
     )
-    enter: tuple[DeskDoor, ...] = Field(
+    enter: tuple[Literal["password", "oidc", "proxy"], ...] = Field(
         ("password",),
         min_length=1,
         description="ways in: password (local accounts), oidc, proxy (which has checked who comes)",
@@ -195,7 +195,7 @@ class Console(Section):
         "", pattern=r"^(https?://\S+)?$", description="the provider's issuer, an https address"
     )
     oidc_client_id: str = Field("", description="the desk's name at the provider")
-    oidc_secret: SecretStr = Field(SecretStr(""), description="better given as oidc_secret_file")
+    oidc_secret: Secret = Field(SecretStr(""), description="better given as oidc_secret_file")
     oidc_secret_file: Path | None = Field(None, description="file of the client's secret")
     oidc_scope: str = Field("openid profile email", description="scopes that are asked for")
     oidc_name: str = Field(
@@ -204,7 +204,7 @@ class Console(Section):
         "where people cannot change it",
     )
     oidc_claim: str = Field("groups", description="claim that lists a person's groups")
-    proxy_secret: SecretStr = Field(SecretStr(""), description="better given as proxy_secret_file")
+    proxy_secret: Secret = Field(SecretStr(""), description="better given as proxy_secret_file")
     proxy_secret_file: Path | None = Field(
         None,
         description="file of what the proxy sends as X-Otpguard-Proxy: whoever reaches the port "
@@ -255,12 +255,8 @@ class Console(Section):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        read_secret(self, "oidc_secret")
-        read_secret(self, "proxy_secret")
         if (self.cert_file is None) != (self.key_file is None):
             raise ValueError(tr("cert_file and key_file belong together"))
-        for path in (self.cert_file, self.key_file):
-            check_file(path)
         if self.host not in LOOPBACK and self.cert_file is None and not self.proxies:
             raise ValueError(
                 tr(

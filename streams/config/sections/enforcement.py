@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from streams.config.sections.section import Seconds, Section, check_url, read_secret
+from streams.config.sections.section import Seconds, Secret, Section, Url
 from streams.language import tr
 from streams.tls import LOOPBACK
 
@@ -57,13 +57,13 @@ class Enforce(Section):
 class Redis(Section):
     """The Redis server where gateways look up leases and to which they report submissions."""
 
-    url: str = Field(
+    url: Url = Field(
         "redis://127.0.0.1:6379/0",
         pattern="^(rediss?|unix)://",
         description="rediss:// is TLS; credentials belong in username and password_file",
     )
     username: str = Field("", description="ACL user; empty: the default user")
-    password: SecretStr = Field(SecretStr(""), description="better given as password_file")
+    password: Secret = Field(SecretStr(""), description="better given as password_file")
     password_file: Path | None = Field(None, description="file that holds the password")
     ca_file: Path | None = Field(
         None, description="PEM of the authority of the server's certificate; none: the system's"
@@ -71,12 +71,6 @@ class Redis(Section):
     cert_file: Path | None = Field(None, description="PEM of the client's certificate, for mTLS")
     key_file: Path | None = Field(None, description="PEM of the client's key, for mTLS")
     prefix: str = Field("otpguard:", description="of all keys, so that others may share the server")
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        read_secret(self, "password")
-        check_url(self, "url")
-        return self
 
 
 class Kannel(Section):
@@ -91,26 +85,20 @@ class Kannel(Section):
         "is elsewhere and nobody else can reach it",
     )
     list_port: int = Field(13_080, ge=0, le=65_535, description="its port; 0: any free")
-    admin_url: str = Field(
+    admin_url: Url = Field(
         "http://127.0.0.1:13000", pattern="^https?://", description="bearerbox' admin port"
     )
-    password: SecretStr = Field(SecretStr(""), description="better given as password_file")
+    password: Secret = Field(SecretStr(""), description="better given as password_file")
     password_file: Path | None = Field(None, description="file that holds the admin password")
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        read_secret(self, "password")
-        check_url(self, "admin_url")
-        return self
 
 
 class Webhook(Section):
     """The API of a gateway to which the adapter posts leases."""
 
-    url: str = Field("", description="where orders are posted; https, or http to this machine")
-    secret: SecretStr = Field(SecretStr(""), description="better given as secret_file")
+    url: Url = Field("", description="where orders are posted; https, or http to this machine")
+    secret: Secret = Field(SecretStr(""), description="better given as secret_file")
     secret_file: Path | None = Field(None, description="file that holds the key of the signatures")
-    old_secret: SecretStr = Field(SecretStr(""), description="better given as old_secret_file")
+    old_secret: Secret = Field(SecretStr(""), description="better given as old_secret_file")
     old_secret_file: Path | None = Field(
         None, description="file of the key before, which signs too until all receivers know the new"
     )
@@ -118,13 +106,6 @@ class Webhook(Section):
         None, description="PEM of the authority of the server's certificate; none: the system's"
     )
     parallel: int = Field(16, ge=1, le=256, description="requests at a time")
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        read_secret(self, "secret")
-        read_secret(self, "old_secret")
-        check_url(self, "url")
-        return self
 
 
 class GateSettings(Section):
@@ -144,7 +125,7 @@ class GateSettings(Section):
     port: int | None = Field(
         9080, ge=1, le=65_535, description="port to listen on; 9080 is free on most gateways"
     )
-    token: SecretStr = Field(SecretStr(""), description="better given as token_file")
+    token: Secret = Field(SecretStr(""), description="better given as token_file")
     token_file: Path | None = Field(
         None,
         description="file of the token that clients send (Authorization: Bearer); none: whoever "
@@ -187,7 +168,6 @@ class GateSettings(Section):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        read_secret(self, "token")
         if (
             self.port is not None
             and self.host not in LOOPBACK

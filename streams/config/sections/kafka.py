@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from streams.config.sections.section import Seconds, Section, check_file, read_secret
+from streams.config.sections.section import ExistingFile, Seconds, Secret, Section
 from streams.language import tr
 from streams.limits import PARTITIONS_MAX
 
@@ -32,17 +32,17 @@ class Kafka(Section):
         "SCRAM-SHA-512", description="SASL mechanism; the strongest that every broker version has"
     )
     username: str = Field("", description="SASL user; empty without SASL")
-    password: SecretStr = Field(
+    password: Secret = Field(
         SecretStr(""), description="SASL password; better given as password_file"
     )
     password_file: Path | None = Field(
         None, description="file that holds the password, such as a mounted secret; read at start"
     )
-    ca_file: Path | None = Field(
+    ca_file: ExistingFile = Field(
         None, description="PEM of the authority of the brokers' certificates; none: the system's"
     )
-    cert_file: Path | None = Field(None, description="PEM of the client's certificate, for mTLS")
-    key_file: Path | None = Field(None, description="PEM of the client's key, for mTLS")
+    cert_file: ExistingFile = Field(None, description="PEM of the client's certificate, for mTLS")
+    key_file: ExistingFile = Field(None, description="PEM of the client's key, for mTLS")
     session_timeout_s: Seconds = Field(
         6, description="a silent worker is replaced after this; 6 is the least brokers accept"
     )
@@ -59,7 +59,6 @@ class Kafka(Section):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        read_secret(self, "password")
         if self.security.startswith("sasl") and not (
             self.username and self.password.get_secret_value()
         ):
@@ -70,8 +69,6 @@ class Kafka(Section):
             )
         if (self.cert_file is None) != (self.key_file is None):
             raise ValueError(tr("cert_file and key_file belong together"))
-        for path in (self.ca_file, self.cert_file, self.key_file):
-            check_file(path)
         if self.heartbeat_s * 3 > self.session_timeout_s:
             raise ValueError(tr("heartbeat_s must be at most a third of session_timeout_s"))
         return self

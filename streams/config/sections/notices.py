@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from streams.config.sections.section import Seconds, Section, check_url, read_secret
+from streams.config.sections.section import Seconds, Secret, Section, Url
 from streams.language import tr
 
 
@@ -39,13 +39,13 @@ class Notify(Section):
     file: Path = Field(
         Path("/var/lib/otpguard/notices.jsonl"), description="lines of JSON, for channel file"
     )
-    url: str = Field(
+    url: Url = Field(
         "", description="of Jasmin's /send, or of a webhook; https, or http to this machine"
     )
     username: str = Field("", description="user at Jasmin")
-    password: SecretStr = Field(SecretStr(""), description="better given as password_file")
+    password: Secret = Field(SecretStr(""), description="better given as password_file")
     password_file: Path | None = Field(None, description="file that holds Jasmin's password")
-    secret: SecretStr = Field(SecretStr(""), description="better given as secret_file")
+    secret: Secret = Field(SecretStr(""), description="better given as secret_file")
     secret_file: Path | None = Field(None, description="file that holds a webhook's key")
     ca_file: Path | None = Field(
         None, description="PEM of the authority of the server's certificate; none: the system's"
@@ -123,9 +123,6 @@ class Notify(Section):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        read_secret(self, "password")
-        read_secret(self, "secret")
-        check_url(self, "url")
         if self.reply and not (self.reply_to and self.reply_gateways):
             raise ValueError(
                 tr("reply needs reply_to and reply_gateways: else anybody could reply for anybody")
@@ -139,7 +136,7 @@ class Smpp(Section):
     host: str = Field("127.0.0.1", description="of the SMSC; Jasmin's SMPP server will do")
     port: int = Field(2775, ge=1, le=65_535, description="its port; 2775 is the usual one")
     system_id: str = Field("", max_length=15, description="user of the bind")
-    password: SecretStr = Field(SecretStr(""), description="better given as password_file")
+    password: Secret = Field(SecretStr(""), description="better given as password_file")
     password_file: Path | None = Field(
         None, description="file that holds the bind's password; 8 characters at most, by SMPP"
     )
@@ -158,7 +155,6 @@ class Smpp(Section):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        read_secret(self, "password")
         if len(self.password.get_secret_value()) > 8:
             raise ValueError(tr("a password of SMPP has 8 characters at most"))
         return self
@@ -184,7 +180,7 @@ class Reports(Section):
     smtp_port: int = Field(25, ge=1, le=65_535, description="its port; 465 is TLS from the start")
     smtp_tls: bool = Field(default=True, description="STARTTLS, with a certificate that is right")
     smtp_username: str = Field("", description="user at the mail server; empty: none")
-    password: SecretStr = Field(SecretStr(""), description="better given as password_file")
+    password: Secret = Field(SecretStr(""), description="better given as password_file")
     password_file: Path | None = Field(None, description="file that holds its password")
     messages_min: int = Field(
         20, ge=1, description="of a day; a platform that was used less gets no letter"
@@ -195,8 +191,3 @@ class Reports(Section):
     days: int = Field(
         14, ge=2, le=180, description="looked back, to tell if a platform that was told improves"
     )
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        read_secret(self, "password")
-        return self

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from streams.language import tr
 
@@ -14,22 +14,7 @@ Seconds = Annotated[float, Field(gt=0, le=1e9)]
 """A positive time in seconds, at most 30 years. The limit keeps the time in milliseconds finite."""
 
 
-class Section(BaseModel):
-    """One section of the settings, which is one table of the TOML file. Unknown names are refused.
-
-    The validator is built at its first use, because defaults are used without validation.
-    """
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        hide_input_in_errors=True,
-        defer_build=True,
-        allow_inf_nan=False,  # cannot be converted to integer milliseconds
-    )
-
-
-def read_secret(section: Section, name: str) -> None:
+def read_secret(section: Any, name: str) -> None:
     """Set the secret `name` to the first line of the file in the setting `<name>_file`, if set.
 
     Raises ValueError if the secret is also set directly, or if the file cannot be read or is empty.
@@ -54,20 +39,27 @@ def read_secret(section: Section, name: str) -> None:
     object.__setattr__(section, name, SecretStr(line))
 
 
-def check_file(path: Path | None) -> None:
-    """Raise ValueError if `path` is set and is not an existing file.
+def check_named(section: Any, name: str) -> None:
+    """Raise ValueError if a setting is set and names no existing file."""
+    path = getattr(section, name)
+    if path is not None:
+        check_file(path)
+
+
+def check_file(path: Path) -> None:
+    """Raise ValueError if `path` is not an existing file.
 
     An OSError, for example for a path that is too long, also means that there is no file.
     """
     try:
-        there = path is None or path.is_file()
+        there = path.is_file()
     except OSError:
         there = False
     if not there:
         raise ValueError(tr("no such file: {path}").format(path=path))
 
 
-def check_url(section: Section, name: str) -> None:
+def check_url(section: Any, name: str) -> None:
     """Raise ValueError if the host or port of a URL cannot be parsed.
 
     Clients would fail later with an error message that could contain a part of the password.
@@ -81,3 +73,33 @@ def check_url(section: Section, name: str) -> None:
                 "percent-encoded, and belongs in username and password_file"
             ).format(name=name)
         ) from None
+
+
+Secret = Annotated[SecretStr, read_secret]
+"""A secret that may also be given as the first line of the file in the setting `<name>_file`."""
+
+Url = Annotated[str, check_url]
+ExistingFile = Annotated[Path | None, check_named]
+
+
+class Section(BaseModel):
+    """One section of the settings, which is one table of the TOML file. Unknown names are refused.
+
+    The validator is built at its first use, because defaults are used without validation.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        defer_build=True,
+        allow_inf_nan=False,  # cannot be converted to integer milliseconds
+    )
+
+    @model_validator(mode="after")
+    def _check_fields(self) -> Self:
+        """Apply the functions in the annotations of fields, such as those of `Secret` and `Url`."""
+        for name, field in type(self).model_fields.items():
+            for check in filter(callable, field.metadata):
+                check(self, name)
+        return self

@@ -16,9 +16,9 @@ from streams.agents.agent import Agent
 from streams.agents.kept import KeptTopic
 from streams.cluster.admin import Cluster, client_arguments
 from streams.config.sections.kafka import Kafka
-from streams.demo.brokers import Broker
 from streams.telemetry.metrics import Metrics
 from streams.wire import UnreadableError
+from tests.nodes import Broker
 from tests.streams.cluster.test_read import remade
 from tests.threads import meanwhile
 from tests.waiting import wait_until

@@ -12,8 +12,8 @@ from kafka import KafkaProducer
 from streams.agents.kept import KeptTopic, Records
 from streams.cluster.admin import Cluster, client_arguments
 from streams.config import Kafka
-from streams.demo.brokers import Broker
 from streams.errors import ConfigError
+from tests.nodes import Broker
 from tests.reading import written
 from tests.streams.cluster.test_read import remade
 from tests.waiting import wait_until

@@ -14,10 +14,10 @@ from detectors.model.event import HotList
 from streams.agents.lists import PACE_MS, REPEAT_MS, ListWriter
 from streams.cluster.admin import Cluster, client_arguments
 from streams.config import Kafka
-from streams.demo.brokers import Broker
 from streams.errors import ConfigError
 from streams.telemetry.metrics import Metrics
 from streams.wire import Intake, Numbers, decode
+from tests.nodes import Broker
 from tests.reading import written
 
 pytestmark = pytest.mark.kafka

@@ -26,13 +26,13 @@ from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
 from streams.cluster.topics import create
 from streams.config import Topics, load
-from streams.demo.brokers import Broker
 from streams.wire import Intake, Numbers, decode, decode_episode
 from streams.wire.partitioner import partition_of
 from tests.bench.traffic import producer_to
 from tests.enforce.loop import now_ms, ready
 from tests.enforce.services import ours
 from tests.faults.traffic import TEXT
+from tests.nodes import Broker
 from tests.waiting import END_S, wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]

@@ -24,11 +24,11 @@ from streams.agents.lists import ListWriter
 from streams.agents.platforms import PlatformAgent
 from streams.cluster.admin import Cluster, client_arguments
 from streams.config import Kafka, Topics
-from streams.demo.brokers import Broker
 from streams.operate.platforms import read_platforms
 from streams.telemetry.metrics import Metrics
 from streams.wire import encode_part, encode_platform
 from tests.detectors.platforms.test_days import part
+from tests.nodes import Broker
 from tests.reading import written
 from tests.streams.agents.test_lists import KEY, Input
 from tests.streams.wire.test_platforms import FIGURES

@@ -11,11 +11,11 @@ import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 
 from streams.calibrate.history import ROWS, ColumnTable, Slice, TopicHistory, from_csv, from_lines
-from streams.demo.brokers import Broker
 from streams.errors import ConfigError, UnavailableError, UsageError
 from streams.feeds.mapping import FieldMap
 from streams.feeds.rows import FileLayout
 from streams.scenarios import DEFAULT_START_MS
+from tests.nodes import Broker
 
 
 @pytest.mark.kafka

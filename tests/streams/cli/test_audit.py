@@ -15,8 +15,8 @@ from kafka import KafkaProducer
 
 from streams.cluster.admin import Cluster
 from streams.config import Kafka
-from streams.demo.brokers import Broker
 from streams.wire import decode_audit, decode_override
+from tests.nodes import Broker
 from tests.reading import written
 from tests.waiting import END_S
 

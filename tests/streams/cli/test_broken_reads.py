@@ -15,9 +15,9 @@ from kafka import KafkaProducer
 
 from streams.cluster.admin import Cluster, client_arguments
 from streams.config import Kafka, Topics
-from streams.demo.brokers import Broker
 from streams.errors import Exit
 from tests.enforce.records import RECIPIENT
+from tests.nodes import Broker
 from tests.streams.cli.called import called
 from tests.waiting import END_S
 

@@ -12,9 +12,9 @@ from kafka import KafkaProducer
 
 from streams.cluster.admin import Cluster, client_arguments
 from streams.config import Kafka
-from streams.demo.brokers import Broker
 from streams.errors import UnavailableError, UsageError
 from streams.wire import encode_campaign
+from tests.nodes import Broker
 from tests.streams.cli.called import called, refused, settings_file
 from tests.streams.wire.test_campaigns import CAMPAIGN
 

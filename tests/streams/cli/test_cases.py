@@ -25,7 +25,6 @@ from streams.cli.audited import actor
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.read import records
 from streams.config import Kafka
-from streams.demo.brokers import Broker
 from streams.errors import UsageError
 from streams.wire import (
     decode_audit,
@@ -36,6 +35,7 @@ from streams.wire import (
     override_key,
 )
 from tests.enforce.records import RECIPIENT, override
+from tests.nodes import Broker
 from tests.streams.enforce.test_kannel import world as kannel
 from tests.streams.operate.test_cases import ENDED, LEASE, OPENED, ack
 from tests.waiting import END_S, wait_until

@@ -17,12 +17,12 @@ from typer.testing import CliRunner
 from streams.__main__ import app
 from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
-from streams.demo.brokers import Broker
 from streams.desk.store import CaseStore
 from streams.desk.store.backup import saved_ms
 from streams.errors import UsageError
 from streams.language import moment
 from streams.wire import AuditRecord, decode_audit
+from tests.nodes import Broker
 from tests.streams.cli.test_cases import ROOT
 from tests.streams.desk.store.filled import ended, flood
 from tests.streams.desk.store.test_indexer import Site, story

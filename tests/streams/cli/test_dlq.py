@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from streams.cli.dlq import _filter, _stopped, _time, _words
+from streams.cli.dlq import _filter, _time, _words
 from streams.errors import UnavailableError, UsageError
 from streams.operate.dlq import LetterStatus
 from streams.wire import RejectReason
@@ -39,15 +38,6 @@ def test_a_filter_counts_back_from_now() -> None:
     assert (everything.reasons, everything.since_ms, everything.until_ms) == (
         frozenset(), None, None,
     )  # fmt: skip
-
-
-def test_a_signal_is_noticed_once_the_batch_is_done_and_its_handler_comes_back() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    with _stopped() as stopped:
-        assert not stopped()
-        signal.raise_signal(signal.SIGTERM)
-        assert stopped()
-    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_times_and_fates_are_written_for_people() -> None:

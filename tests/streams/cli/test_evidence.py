@@ -13,7 +13,6 @@ from kafka import KafkaProducer
 
 from streams.cluster.admin import Cluster, client_arguments
 from streams.config import Kafka
-from streams.demo.brokers import Broker
 from streams.errors import ConfigError, UnavailableError, UsageError
 from streams.evidence.names import RECORDS
 from streams.evidence.records import KINDS
@@ -21,6 +20,7 @@ from streams.evidence.stamp import query
 from streams.language import CHINESE, speaking
 from tests.enforce.records import RECIPIENT
 from tests.full_disk import no_room
+from tests.nodes import Broker
 from tests.streams.cli.called import called, refused, settings_file
 from tests.streams.evidence.packs import SAID, SHOP, fingerprint, key, lines, pack
 from tests.streams.evidence.softhsm import PIN, token, uri

@@ -39,10 +39,6 @@ def test_records_are_found_by_recipient_episode_and_action(decisions: str) -> No
     refused(UsageError, "no records of 86139", "explain", decisions, "--only", "86139")
 
 
-def test_markdown_is_for_a_ticket(decisions: str) -> None:
-    assert "|" in called("explain", decisions, "--last", "--format", "markdown")
-
-
 def test_a_line_that_is_no_record_is_named_without_its_content(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     path.write_text('\n{"secret": 1}\n', encoding="utf-8")

@@ -15,10 +15,10 @@ from streams.cli.init import _write
 from streams.cluster.admin import Cluster
 from streams.cluster.topics import topics
 from streams.config import Kafka, load
-from streams.demo.brokers import Broker
 from streams.errors import Exit, UnavailableError
 from tests.deploy.guarded import castle
 from tests.full_disk import no_room
+from tests.nodes import Broker
 from tests.waiting import END_S
 
 pytestmark = pytest.mark.kafka

@@ -19,13 +19,13 @@ from kafka import KafkaProducer
 from streams.cluster import prompt
 from streams.cluster.admin import Cluster
 from streams.config import Kafka
-from streams.demo.brokers import Broker
 from streams.enforce.webhook import WebhookGateway
 from streams.errors import Exit, UncertainError
 from streams.wire import Ack, decode_ack, decode_audit, encode_ack, encode_episode
 from tests.enforce.receiver import SECRET, receiver
 from tests.enforce.records import action
 from tests.enforce.services import redis_client, redis_server
+from tests.nodes import Broker
 from tests.reading import written
 from tests.streams.cli.called import refused
 from tests.streams.enforce.test_adapter import World, keys, now_ms, throttled, world

@@ -11,9 +11,9 @@ from kafka import KafkaProducer
 
 from streams.cluster.admin import Cluster, client_arguments
 from streams.config import Kafka
-from streams.demo.brokers import Broker
 from streams.errors import UsageError
 from streams.wire import encode_platform
+from tests.nodes import Broker
 from tests.streams.cli.called import called, refused
 from tests.streams.wire.test_platforms import FIGURES
 

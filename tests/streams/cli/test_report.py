@@ -14,10 +14,10 @@ from detectors.model.records import Cause
 from streams.cluster.admin import client_arguments
 from streams.cluster.topics import create
 from streams.config import Settings, Topics, load
-from streams.demo.brokers import Broker
 from streams.errors import UnavailableError, UsageError
 from streams.wire import encode_ack, encode_episode, encode_incident, encode_override, override_key
 from tests.enforce.records import override
+from tests.nodes import Broker
 from tests.streams.cli.called import NOWHERE, called, refused, settings_file
 from tests.streams.evidence.packs import fingerprint
 from tests.streams.evidence.packs import key as pack_key

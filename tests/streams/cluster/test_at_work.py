@@ -12,8 +12,8 @@ from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.at_work import gateways_at_work
 from streams.cluster.prompt import LATELY
 from streams.config import Kafka
-from streams.demo.brokers import Broker
 from streams.wire import Ack, encode_ack
+from tests.nodes import Broker
 
 MINUTE_MS = 60_000
 

@@ -19,8 +19,8 @@ from streams.cluster import prompt as module
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.prompt import SENT_S, PromptProducer, say
 from streams.config import Kafka
-from streams.demo.brokers import Broker
 from streams.errors import ConfigError, OtpguardError, UnavailableError, UncertainError
+from tests.nodes import Broker
 from tests.reading import written
 
 

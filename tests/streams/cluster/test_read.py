@@ -20,9 +20,9 @@ from streams.cluster import read as module
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.read import LOGGED_MAX, Places, TopicReader, readable, reading, records
 from streams.config import Kafka
-from streams.demo.brokers import Broker
 from streams.errors import ConfigError
 from streams.wire import UnreadableError
+from tests.nodes import Broker
 from tests.waiting import wait_until
 
 START_MS = 1_790_000_000_000

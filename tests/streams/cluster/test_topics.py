@@ -18,8 +18,8 @@ from streams.cluster import topics as module
 from streams.cluster.admin import Cluster, Shape, client_arguments
 from streams.cluster.read import records
 from streams.config import Settings, load
-from streams.demo.brokers import Broker
 from streams.errors import ConfigError, UnavailableError
+from tests.nodes import Broker
 from tests.waiting import END_S
 
 ROLES_NAMED = (

@@ -64,12 +64,11 @@ class Rehearsal:
             if episode.recipient == self.play.victim
         ]
 
-    def history(self, events: Iterable[Labelled]) -> list[dict[str, object]]:
-        """Feed it in batches; return the victim's part."""
+    def history(self, events: Iterable[Labelled]) -> None:
+        """Feed it in batches."""
         events = list(events)
         for i in range(0, len(events), HISTORY_BATCH):
             self.feed(events[i : i + HISTORY_BATCH])
-        return [e.value for e in events if e.value["recipient"] == self.play.victim]
 
     def live(self, events: Iterable[Labelled]) -> None:
         """The gateway answers, then the detector hears of it: of the others' in batches."""
@@ -91,9 +90,9 @@ def rehearse(seed: int, subscribers: int) -> Story:
     """The story of one run, as `otpguard demo` would tell it with no time lost on the way."""
     play = script(seed, subscribers)
     rehearsal = Rehearsal(play)
-    past = rehearsal.history(play.history)
+    rehearsal.history(play.history)
     history = rehearsal.record.offered
     rehearsal.live(play.live)
     offered = rehearsal.record.offered
     machinery = Machinery("test", "none", 1, seed, 60, history, offered, offered, 0, 1.0)
-    return compose(play, past, rehearsal.gateway, rehearsal.record, machinery)
+    return compose(play, rehearsal.gateway, rehearsal.record, machinery)

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import io
+import threading
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from streams.demo import desk as module
-from streams.demo.clock import EventClock
+from streams.demo.audience import Audience
 from streams.demo.desk import DeskProcess, StoryTime, installed, settings_of_demo
 from streams.errors import OtpguardError
 
 
 def test_the_clock_is_that_of_whoever_plays() -> None:
-    time_ = StoryTime(EventClock(1_000, 0))
+    time_, stop = StoryTime(1_000), threading.Event()
     assert time_() == 1_000
-    time_.heed("60000 0\n")
+    time_.heed(io.StringIO("60000 0\n"), threading.Event())
     assert time_() == 60_000
-    time_.heed("0 60000000\n")
+    time_.heed(io.StringIO("5 0\n0 60000000\n"), stop)
     assert time_() > 0, "it goes on by itself"
+    assert stop.is_set(), "the desk ends with its input"
 
 
 def test_the_desk_has_files_and_ports_of_its_own(tmp_path: Path) -> None:
@@ -32,15 +36,15 @@ def test_the_desk_has_files_and_ports_of_its_own(tmp_path: Path) -> None:
 
 def test_without_its_packages_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     assert installed()
-    monkeypatch.setattr(module, "PACKAGES", ("not_there_at_all",))
+    monkeypatch.setattr(module, "find_spec", lambda name: name if name != "uvicorn" else None)
     assert not installed()
 
 
 def test_a_desk_that_does_not_start_is_said_with_the_end_of_its_log(tmp_path: Path) -> None:
     config = tmp_path / "otpguard.toml"
     config.write_text('kafka = {bootstrap = "127.0.0.1:9"}\n')
-    with DeskProcess(config, tmp_path / "desk.log") as desk:
+    with DeskProcess(config, tmp_path / "desk.log", lambda _: None) as desk:
         desk.process.wait()
         with pytest.raises(OtpguardError, match="no broker answers"):
-            _ = desk.link
+            desk.show(Audience(Console(file=io.StringIO()), str))
     assert desk.process.poll() is not None

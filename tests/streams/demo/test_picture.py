@@ -31,7 +31,7 @@ LATE = replace(
 def test_a_picture_is_well_formed_the_same_again_and_links_to_nothing(story: Story) -> None:
     drawn = pictures(story)
     assert drawn == pictures(story)
-    assert len(drawn) == 3
+    assert len(drawn) == 2
     for picture in drawn:
         assert_tells(picture)
 

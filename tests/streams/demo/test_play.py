@@ -13,35 +13,27 @@ from typing import Any, cast
 
 import pytest
 from aiokafka import ConsumerRecord
+from aiokafka.partitioner import DefaultPartitioner
 from rich.console import Console
 
 from detectors.leases.gate import Ruling
 from detectors.model.event import platform_id
 from detectors.model.records import AgainWindow, Level
 from detectors.recognise.registry import Registry
+from streams.config import Topics
 from streams.demo.audience import Audience
 from streams.demo.gateway import StandInGateway
-from streams.demo.play import Offer, Packer, Player, Record, Wires
+from streams.demo.play import Offer, Player, Record
 from streams.demo.stage import WorkerProcess
 from streams.scenarios import generate
 from streams.wire import encode_action, encode_episode
-from streams.wire.partitioner import partition_of
 from tests.enforce.records import RECIPIENT, START_MS, action
 from tests.streams.operate.test_cases import OPENED
 from tests.waiting import END_S
 
-WIRES = Wires(
-    "127.0.0.1:9", "in", "throttle", "episode", "override", "everyone", "acks", "counts", 8
+TOPICS = Topics(
+    input="in", throttle="throttle", episode="episode", override="override", partitions=8
 )
-
-
-def test_a_message_goes_where_any_producer_would_put_it() -> None:
-    packer = Packer(8)
-    for event in generate("A1", 1, history=False):
-        offer = packer.pack(event.value)
-        assert offer.partition == partition_of(offer.recipient.encode(), 8)
-        assert json.loads(offer.body) == event.value
-    assert len(packer.chosen) == 1
 
 
 def test_a_reaction_is_told_where_both_ends_were_seen() -> None:
@@ -55,7 +47,16 @@ def test_a_reaction_is_told_where_both_ends_were_seen() -> None:
 def player() -> Player:
     audience = Audience(Console(file=StringIO()), str)
     gateway = StandInGateway(Registry.shipped(), 10)
-    return Player(WIRES, cast("WorkerProcess", None), gateway, RECIPIENT, audience)
+    worker = cast("WorkerProcess", None)
+    return Player("127.0.0.1:9", TOPICS, worker, gateway, RECIPIENT, audience)
+
+
+def test_a_message_goes_where_any_producer_would_put_it(player: Player) -> None:
+    for event in generate("A1", 1, history=False):
+        offer = player.pack(event.value)
+        choose = DefaultPartitioner()
+        assert offer.partition == choose(offer.recipient.encode(), list(range(8)), list(range(8)))
+        assert json.loads(offer.body) == event.value
 
 
 def heard(player: Player, topic: str, value: bytes, key: bytes = RECIPIENT.encode()) -> None:
@@ -98,12 +99,11 @@ def test_a_flood_is_noticed_before_it_is_throttled_whichever_topic_is_read_first
 ) -> None:
     screen = io.StringIO()
     audience = Audience(Console(file=screen), lambda at: f"{at:.0f}")
-    wires = Wires("", "in", "leases", "episodes", "override", "everyone", "acks", "counts", 1)
     gateway = StandInGateway(Registry.shipped(), 1)
-    player = Player(wires, None, gateway, RECIPIENT, audience)  # type: ignore[arg-type]
+    player = Player("", TOPICS, None, gateway, RECIPIENT, audience)  # type: ignore[arg-type]
     messages = [
-        message("leases", encode_action(LEASE)),
-        message("episodes", encode_episode(WATCHED)),
+        message("throttle", encode_action(LEASE)),
+        message("episode", encode_episode(WATCHED)),
     ]
     for each in messages if lease_first else reversed(messages):
         player._take(each)

@@ -7,20 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from detectors.bars import BURST_EXACT, BURST_NOVEL, Bar
 from streams.config import load
 from streams.demo.play import Record
 from streams.demo.run import (
     PARTITIONS,
     SETTINGS,
-    Past,
     _changes,
-    bars,
     masked_digits,
     masked_number,
 )
-from streams.scenarios import Role, Truth
-from streams.scenarios.events import Labelled
 from tests.streams.demo.rehearsal import rehearse
 
 
@@ -32,15 +27,6 @@ def test_the_settings_of_the_demo_are_settings(tmp_path: Path) -> None:
     settings = load(path)
     assert (settings.mode, settings.topics.partitions) == ("enforce", PARTITIONS)
     assert settings.worker.data_dir == tmp_path
-
-
-def test_the_past_is_read_once_and_the_victim_s_part_kept() -> None:
-    values = [{"recipient": name, "n": i} for i, name in enumerate(["a", "b", "a"])]
-    events = (Labelled(value, Truth(Role.OTHER, "x", "")) for value in values)
-    past = Past(events, "a")
-    assert list(past) == values
-    assert [value["n"] for value in past.victims] == [0, 2]
-    assert list(past) == []
 
 
 def test_a_renewal_is_no_change_of_level() -> None:
@@ -62,13 +48,6 @@ def test_a_story_of_a_run_names_nobody_and_holds_no_digit_of_a_code() -> None:
     assert not any(letter.isdigit() for message in story.messages for letter in message.text)
     assert story.background.messages == sum(m.messages for m in story.background.minutes)
     assert replace(story) == rehearse(seed=2, subscribers=300), "a seed decides all"
-
-
-def test_the_bars_are_those_of_exact_stamps() -> None:
-    shown = bars()
-    assert Bar(shown.watch_level, shown.throttle_level) == BURST_EXACT
-    assert Bar(shown.watch_novel, shown.throttle_novel) == BURST_NOVEL
-    assert shown.leak_per_min == 1.5
 
 
 @pytest.mark.parametrize(("text", "masked"), [("a 4829", "a ••••"), ("١٢", "••"), ("x", "x")])

@@ -135,13 +135,6 @@ def story() -> Story:
     return rehearse(seed=1, subscribers=500)
 
 
-def test_the_score_of_the_picture_is_the_one_that_the_detector_published(story: Story) -> None:
-    drawn = {message.event_time_ms: message.level for message in story.messages if message.code}
-    assert [change.level for change in story.changes] == ["WATCH", "THROTTLE"]
-    for change in story.changes:
-        assert drawn[change.event_time_ms] == pytest.approx(change.score)
-
-
 def test_what_is_asked_for_again_is_told_with_the_time_since_it_was_asked_for() -> None:
     play = script(SEED, 200)
     asked = [

@@ -15,11 +15,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from streams.demo import command, stage
+from streams.demo import stage
 from streams.demo.clock import EventClock
 from streams.errors import ConfigError, OtpguardError, UnavailableError
-from tests.waiting import END_S
+from tests.waiting import END_S, wait_until
 
+ROOT = Path(__file__).parents[3]
 OTPGUARD = [sys.executable, "-m", "streams"]
 
 
@@ -96,16 +97,15 @@ def test_a_signal_unwinds_like_ctrl_c(number: signal.Signals) -> None:
 
 def test_settings_of_a_real_worker_do_not_reach_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTPGUARD_KAFKA_BOOTSTRAP", "production:9092")
-    with stage.own_settings():
-        assert "OTPGUARD_KAFKA_BOOTSTRAP" not in os.environ
-    assert os.environ["OTPGUARD_KAFKA_BOOTSTRAP"] == "production:9092"
+    assert "OTPGUARD_KAFKA_BOOTSTRAP" not in stage.environment()
+    assert stage.environment().keys() <= os.environ.keys()
 
 
 def test_a_worker_that_ends_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
     config = tmp_path / "wrong.toml"
     config.write_text('mode = "sideways"\n')
     with (
-        stage.worker(config, tmp_path / "log", 1) as worker,
+        stage.WorkerProcess(config, tmp_path / "log", 1) as worker,
         pytest.raises(OtpguardError, match=r"(?s)exit code 78.*mode"),
     ):
         worker.wait_ready()
@@ -114,10 +114,31 @@ def test_a_worker_that_ends_is_reported_with_the_end_of_its_log(tmp_path: Path) 
 def test_a_worker_is_gone_after_the_block_whatever_it_was_doing(tmp_path: Path) -> None:
     config = tmp_path / "nowhere.toml"
     config.write_text('[kafka]\nbootstrap = "127.0.0.1:1"\n')
-    with stage.worker(config, tmp_path / "log", 1) as worker:
+    with stage.WorkerProcess(config, tmp_path / "log", 1) as worker:
         pid = worker.process.pid
         assert psutil.pid_exists(pid)
     assert not psutil.pid_exists(pid)
+
+
+def test_a_process_that_is_not_ready_in_time_is_said_with_the_end_of_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "START_S", 0.0)
+    command = ["sh", "-c", "echo at work; exec sleep 600"]
+    with stage.Child("sleeper", command, tmp_path / "log") as child:
+        wait_until(child.tail, "its first line")
+        with pytest.raises(UnavailableError, match="sleeper was not ready within 0 s:\nat work"):
+            child.wait(lambda: False)
+    assert child.process.poll() is not None
+
+
+def test_a_broker_listens_until_the_end_of_its_block(tmp_path: Path) -> None:
+    with stage.BrokerProcess(tmp_path / "log") as broker:
+        port = int(broker.bootstrap.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port)):
+            pass
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
 
 
 def test_the_event_clock_runs_faster_and_never_early() -> None:
@@ -132,13 +153,13 @@ def test_the_event_clock_runs_faster_and_never_early() -> None:
     assert event_ms >= 1_060_000
 
 
-def test_a_missing_package_is_named_with_the_way_to_get_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    command._check_installed()
-    monkeypatch.setattr(command, "find_spec", lambda name: None if name == "jinja2" else name)
-    with pytest.raises(ConfigError, match=r"jinja2 \(the report\): pip install '\.\[demo\]'"):
-        command._check_installed()
+def test_a_missing_package_is_named_with_the_way_to_get_it(tmp_path: Path) -> None:
+    (tmp_path / "matplotlib.py").write_text("raise ModuleNotFoundError(name=__name__)\n")
+    done = run("--no-desk", PYTHONPATH=os.pathsep.join((str(tmp_path), str(ROOT))))
+    assert done.returncode == 78
+    assert "otpguard demo needs packages that are not installed here (matplotlib)" in done.stderr
+    assert "pip install '.[demo]'" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from detectors.leases.gate import Ruling
-from streams.demo.run import bars
 from streams.demo.story import (
     Background,
     LevelChange,
@@ -37,7 +36,7 @@ MESSAGES = [
 ]
 OTHERS = Background(20, {}, [Minute(0, 30, 6), Minute(60_000, 10, 2)], 0, 0)
 STORY = Story(
-    "+86 170 •••• 0000", 480, 14, bars(), MESSAGES,
+    "+86 170 •••• 0000", 480, 14, MESSAGES,
     [LevelChange("WATCH", 2, "burst", 2, 1.6, ""), LevelChange("THROTTLE", 3, "burst", 3, 2.6, "")],
     9, 1, {}, OTHERS, MACHINERY,
 )  # fmt: skip

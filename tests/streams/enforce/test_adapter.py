@@ -26,7 +26,6 @@ from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.read import readable, records
 from streams.cluster.topics import topics
 from streams.config import Kafka, Redis, Settings, Topics
-from streams.demo.brokers import Broker
 from streams.enforce import adapter as adapter_module
 from streams.enforce import counting
 from streams.enforce import outbox as outbox_module
@@ -51,6 +50,7 @@ from streams.wire import (
 )
 from tests.enforce.records import RECIPIENT, action, override
 from tests.enforce.services import Server, redis_client, redis_server
+from tests.nodes import Broker
 from tests.reading import awaited
 from tests.streams.cluster.test_read import remade
 from tests.streams.wire.test_bytes import mutated

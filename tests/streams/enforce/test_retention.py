@@ -12,9 +12,9 @@ from kafka import KafkaConsumer, TopicPartition
 from streams.cluster.admin import Cluster
 from streams.cluster.topics import review
 from streams.config import Kafka, Settings
-from streams.demo.brokers import Broker
 from tests.enforce.records import action
 from tests.enforce.services import redis_client, redis_server
+from tests.nodes import Broker
 from tests.streams.enforce.test_adapter import World, now_ms, throttled
 from tests.waiting import wait_until
 

@@ -8,7 +8,7 @@ from kafka import KafkaProducer
 
 from streams.cluster.admin import Cluster, client_arguments
 from streams.config import Kafka
-from streams.demo.brokers import Broker
+from tests.nodes import Broker
 from tests.reading import written
 
 

@@ -16,7 +16,6 @@ import pytest
 from typer.testing import CliRunner
 
 from streams.cli.feed import app
-from streams.demo.brokers import Broker
 from streams.errors import Exit, OtpguardError, UsageError
 from streams.feeds import csv as feeds
 from streams.feeds.csv import FileReport, RowRules, Target, publish
@@ -24,6 +23,7 @@ from streams.feeds.mapping import FieldMap
 from streams.feeds.rows import FileLayout, RowRecord
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
+from tests.nodes import Broker
 from tests.streams.feeds.target import TargetTopic
 
 MAPS = ["recipient=被叫", "sender=主叫", "event_time_ms=时间", "text=内容"]

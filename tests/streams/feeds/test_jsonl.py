@@ -16,12 +16,12 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from streams.demo.brokers import Broker
 from streams.errors import Exit
 from streams.feeds.jsonl import LinesReport, publish
 from streams.feeds.mapping import FieldMap
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
+from tests.nodes import Broker
 from tests.streams.feeds.target import TargetTopic
 from tests.waiting import END_S, wait_until
 

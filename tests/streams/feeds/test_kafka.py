@@ -20,13 +20,13 @@ from detectors.hot.network import signed
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.librdkafka import arguments
 from streams.config import Kafka, load
-from streams.demo.brokers import Broker
 from streams.errors import ConfigError, UsageError
 from streams.feeds.kafka import Rekeyer, avro_reader, run
 from streams.feeds.keys import canonical_keys
 from streams.feeds.mapping import FieldMap, UnmappableError
 from streams.telemetry.metrics import FEED_OUTCOMES, Metrics
 from streams.wire import Numbers, encode_listed
+from tests.nodes import Broker
 from tests.reading import awaited
 from tests.waiting import END_S
 

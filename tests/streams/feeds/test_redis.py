@@ -17,7 +17,6 @@ from kafka import KafkaProducer
 
 from streams.cluster.admin import Cluster, client_arguments
 from streams.config import Kafka, Redis
-from streams.demo.brokers import Broker
 from streams.enforce.redis import connect
 from streams.errors import UnavailableError
 from streams.feeds import redis as feeds
@@ -25,6 +24,7 @@ from streams.feeds.redis import GROUP, SOCKET_S, RedisFeed
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
 from tests.enforce.services import Server, redis_client, redis_server
+from tests.nodes import Broker
 from tests.reading import awaited
 from tests.waiting import END_S, wait_until
 

@@ -25,7 +25,6 @@ from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
 from streams.cluster.topics import create
 from streams.config import Kafka, Settings, Topics
-from streams.demo.brokers import Broker
 from streams.errors import UnavailableError
 from streams.notices import notifier as module
 from streams.notices.book import NoticeBook, NotifyParams, PendingNotice, Unsent
@@ -47,6 +46,7 @@ from streams.wire import (
     override_key,
 )
 from tests.enforce.records import action, override
+from tests.nodes import Broker
 from tests.streams.cluster.test_read import remade
 from tests.streams.notices.test_book import ack, episode
 from tests.threads import meanwhile

@@ -13,13 +13,13 @@ from kafka import KafkaProducer
 from typer.testing import CliRunner
 
 from streams.cli.topics import app
-from streams.demo.brokers import Broker
 from streams.errors import OtpguardError, UnavailableError, UsageError
 from streams.operate import backup
 from streams.operate.backup import FORM, RestoredWords, restore, saved
 from streams.wire import encode_override, override_key
 from tests.enforce.records import override
 from tests.full_disk import no_room
+from tests.nodes import Broker
 from tests.streams.operate.test_tidy import Words
 
 pytestmark = pytest.mark.broker

@@ -23,9 +23,9 @@ from streams.__main__ import app
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.topics import topics
 from streams.config import Settings, load
-from streams.demo.brokers import Broker
 from streams.errors import Exit
 from streams.operate.dlq import BATCH
+from tests.nodes import Broker
 from tests.reading import written
 from tests.waiting import END_S
 

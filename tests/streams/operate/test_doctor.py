@@ -21,11 +21,11 @@ from streams.cluster.admin import Cluster, Shape
 from streams.cluster.topics import create, topics
 from streams.config import Settings, load
 from streams.config.sections.serving import PORTS
-from streams.demo.brokers import Broker
 from streams.errors import Exit
 from streams.interpreter import tuned
 from streams.operate import doctor as module
 from streams.operate.doctor import _sources
+from tests.nodes import Broker
 from tests.waiting import END_S
 
 pytestmark = pytest.mark.broker

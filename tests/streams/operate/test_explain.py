@@ -68,9 +68,9 @@ def test_the_rule_its_score_and_what_it_is_not_are_there(throttled: EpisodeRecor
     assert "refused: nothing yet (shadow)" in text
 
 
-def test_markdown_and_json_say_the_same(throttled: EpisodeRecord) -> None:
+def test_lines_and_json_say_the_same(throttled: EpisodeRecord) -> None:
     told, document = explain.explain(throttled), explain.document(throttled)
-    page = "\n".join(explain.markdown(throttled))
+    page = "\n".join(explain.lines(throttled))
     assert list(map(tuple, document["sightings"])) == list(told.sightings)
     for cell in chain.from_iterable(told.sightings):
         assert cell in page

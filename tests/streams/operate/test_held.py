@@ -9,10 +9,10 @@ import pytest
 from detectors.model.times import DAY_MS
 from streams.cluster.topics import create
 from streams.config import Settings
-from streams.demo.brokers import Broker
 from streams.language import moment
 from streams.operate.held import still_held
 from tests.enforce.records import START_MS
+from tests.nodes import Broker
 from tests.streams.desk.store.test_indexer import Site
 
 NEWEST = dict.fromkeys(("episode", "throttle", "acks", "incident", "override", "notice", "audit"),

@@ -18,11 +18,11 @@ from detectors.model.records import AgainWindow
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.read import records
 from streams.config import Kafka
-from streams.demo.brokers import Broker
 from streams.operate.rulings import LogMessage
 from streams.operate.shadow import Shadow
 from streams.wire import encode_action
 from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS, action
+from tests.nodes import Broker
 from tests.streams.cli.test_override import otpguard
 from tests.waiting import END_S
 

@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 from streams.cli.cases import app
 from streams.cluster.admin import Cluster, client_arguments
 from streams.config import Kafka
-from streams.demo.brokers import Broker
 from streams.operate import tidy as module
 from streams.operate.tidy import KEPT_MS, Tidied, tidy
 from streams.wire import EVERYONE, Override, encode_override, override_key
 from tests.enforce.records import START_MS, override
+from tests.nodes import Broker
 from tests.reading import written
 
 pytestmark = pytest.mark.broker

@@ -26,7 +26,6 @@ from streams import connections
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.read import records
 from streams.config import Kafka, Settings
-from streams.demo.brokers import Broker
 from streams.errors import ConfigError, UnavailableError
 from streams.signal import serve
 from streams.signal.app import PATH, Signal
@@ -36,6 +35,7 @@ from streams.signal.serve import CertifiedProtocol, parts_of, publishing, run, s
 from streams.telemetry.metrics import Metrics
 from streams.wire import decode_audit
 from tests.enforce.records import RECIPIENT
+from tests.nodes import Broker
 from tests.ports import free_port
 from tests.streams.desk.store.filled import fill, flood, opened
 from tests.streams.evidence.tsa import openssl

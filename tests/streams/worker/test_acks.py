@@ -14,13 +14,13 @@ from kafka.consumer.fetcher import ConsumerRecord
 
 from streams.cluster.admin import Cluster, client_arguments
 from streams.config import Kafka
-from streams.demo.brokers import Broker
 from streams.errors import UnavailableError
 from streams.telemetry.metrics import Metrics
 from streams.wire import Ack, AckState, encode_ack
 from streams.worker import acks
 from streams.worker.acks import GRACE_MS, LINGER_MS, OPEN_MAX, Acknowledgements
 from tests.enforce.records import LEASE_MS, START_MS, action
+from tests.nodes import Broker
 from tests.waiting import END_S, wait_until
 
 INPUT = "sms.delivery.v1"

@@ -22,13 +22,13 @@ from aiokafka import AIOKafkaProducer
 
 from streams.cluster import topics
 from streams.cluster.admin import Cluster
-from streams.demo.brokers import Broker
 from streams.errors import Exit
 from streams.scenarios import generate, merged
 from streams.state.checkpoint import CheckpointError
 from tests.faults.driver import Fault, Plan, Run
 from tests.faults.oracle import Outcome, compute_outcome, read_outcome, records
 from tests.faults.traffic import POISON, traffic
+from tests.nodes import Broker
 from tests.ports import free_port
 from tests.streams.worker.scraped import scraped
 from tests.waiting import END_S, wait_until

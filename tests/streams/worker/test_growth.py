@@ -13,11 +13,11 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from streams.cluster import topics
 from streams.config import Settings
-from streams.demo.brokers import Broker
 from streams.errors import Exit
 from tests.faults.driver import Plan, Run
 from tests.faults.oracle import Outcome, compute_outcome, read_outcome
 from tests.faults.traffic import traffic
+from tests.nodes import Broker
 from tests.streams.worker.test_app import HOUR_MS, _ended, _start, _working
 from tests.waiting import END_S, wait_until
 

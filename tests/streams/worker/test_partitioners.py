@@ -17,8 +17,8 @@ from aiokafka import AIOKafkaProducer
 from confluent_kafka import Producer
 from kafka import KafkaProducer
 
-from streams.demo.brokers import Broker
 from tests.faults.driver import Plan, Run
+from tests.nodes import Broker
 from tests.ports import free_port
 from tests.streams.worker.scraped import scraped
 from tests.streams.worker.test_app import _start

@@ -15,10 +15,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from confluent_kafka import Producer
 
 from streams import wire
-from streams.demo.brokers import Broker
 from tests.faults.driver import Plan, Run
 from tests.faults.oracle import read_outcome
 from tests.faults.traffic import PLATFORMS, TEXT
+from tests.nodes import Broker
 from tests.ports import free_port
 from tests.streams.worker.scraped import scraped
 from tests.streams.worker.test_app import (

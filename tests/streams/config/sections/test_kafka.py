@@ -21,7 +21,7 @@ from tests.streams.config.test_load import written
             "kafka.bootstrap: not of the form that is wanted (host:port of one",
         ),
         ('[kafka]\nsecurity = "sasl_ssl"', "kafka: security sasl_ssl needs username"),
-        ('[kafka]\ncert_file = "a.pem"', "kafka: cert_file and key_file belong together"),
+        (f"[kafka]\ncert_file = '{__file__}'", "kafka: cert_file and key_file belong together"),
         ('[kafka]\nca_file = "/nowhere/ca.pem"', "kafka: no such file: /nowhere/ca.pem"),
         (f'[kafka]\nca_file = "/{"x" * 300}"', "kafka: no such file: /xxx"),
         ('[kafka]\npassword_file = "/nowhere/p"', "kafka: password_file /nowhere/p: No such file"),

@@ -22,13 +22,13 @@ from detectors.model.event import platform_id
 from streams.clock import now_ms
 from streams.cluster.topics import create
 from streams.config import Settings
-from streams.demo.brokers import Broker
 from streams.desk.store import CaseStore
 from streams.desk.store.indexer import Indexer, sources
 from streams.desk.store.tables import INDEX, meta, places
 from streams.desk.store.writer import SOURCES
 from streams.errors import ConfigError, UnavailableError
 from streams.wire import encode_action, encode_episode
+from tests.nodes import Broker
 from tests.streams.desk.store.filled import (
     FilledStore,
     acked,

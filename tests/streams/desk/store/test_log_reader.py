@@ -12,10 +12,10 @@ from kafka.errors import TopicAuthorizationFailedError
 
 from streams.cluster.admin import Cluster
 from streams.config import Kafka
-from streams.demo.brokers import Broker
 from streams.desk.store import log_reader
 from streams.desk.store.log_reader import LogReader
 from streams.errors import ConfigError
+from tests.nodes import Broker
 from tests.waiting import END_S, wait_until
 
 

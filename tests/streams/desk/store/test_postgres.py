@@ -17,7 +17,6 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from streams.clock import now_ms
-from streams.demo.brokers import Broker
 from streams.desk.store import CaseStore, DeskRole
 from streams.desk.store.accounts import Accounts
 from streams.desk.store.backup import restore, save
@@ -28,6 +27,7 @@ from streams.desk.store.rebuild import check, rebuild
 from streams.desk.store.writer import Writer
 from streams.errors import UsageError
 from tests.enforce.records import RECIPIENT, START_MS
+from tests.nodes import Broker
 from tests.postgres import Postgres, need_postgres, server
 from tests.streams.desk.store import test_accounts as of_accounts
 from tests.streams.desk.store import test_papers as of_papers

@@ -13,7 +13,6 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from streams.clock import now_ms
-from streams.demo.brokers import Broker
 from streams.desk.store import CaseStore
 from streams.desk.store.erase import erase
 from streams.desk.store.opening import opened
@@ -21,6 +20,7 @@ from streams.desk.store.rebuild import TableCheck, check, rebuild
 from streams.desk.store.tables import acks, cases, changes, meta, words
 from streams.errors import ConfigError
 from tests.enforce.records import START_MS, override
+from tests.nodes import Broker
 from tests.streams.desk.store.filled import audited, ended, flood
 from tests.streams.desk.store.test_indexer import Site, rows, story
 

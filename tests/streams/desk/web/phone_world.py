@@ -18,11 +18,11 @@ from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
 from streams.cluster.topics import create
 from streams.config import load
-from streams.demo.brokers import Broker
 from streams.scenarios import Role, generate
 from streams.wire import AuditRecord, decode_audit
 from tests.enforce.loop import now_ms, ready, remember
 from tests.enforce.services import ours, redis_client, redis_server
+from tests.nodes import Broker
 from tests.ports import free_port
 from tests.waiting import END_S, wait_until
 

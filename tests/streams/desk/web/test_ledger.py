@@ -12,10 +12,10 @@ from streams.cluster.admin import client_arguments
 from streams.cluster.topics import create
 from streams.config import Settings, Topics
 from streams.config.sections.kafka import Kafka
-from streams.demo.brokers import Broker
 from streams.desk.web.ledger import DeskLedger, Tail, ledger_on, tail_of
 from streams.errors import UnavailableError
 from streams.wire import chain_start, chained, decode_audit
+from tests.nodes import Broker
 
 FIELDS: dict[str, Any] = {
     "actor": "li", "channel": "desk", "verb": "search", "outcome": "done", "address": "127.0.0.1",

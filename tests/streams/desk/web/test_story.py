@@ -13,9 +13,9 @@ import pytest
 from playwright.sync_api import Page
 
 from detectors.leases.gate import Ruling
-from streams.demo.brokers import Broker
 from streams.wire import chain_start, chained, encode_audit
 from tests.browser import browser, complaints, focused, violations
+from tests.nodes import Broker
 from tests.streams.desk.web.phone_world import PASSWORD, PhoneWorld
 from tests.waiting import END_S, wait_until
 

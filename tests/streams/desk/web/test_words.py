@@ -22,7 +22,6 @@ from streams.cluster import read as read_module
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.prompt import LATELY_MS
 from streams.config import Kafka, Settings
-from streams.demo.brokers import Broker as RunningBroker
 from streams.desk.web import ledger
 from streams.desk.web import words as module
 from streams.desk.web.ledger import ledger_on
@@ -36,6 +35,7 @@ from streams.desk.web.words import (
 )
 from streams.errors import UnavailableError
 from streams.wire import Ack, Override, decode_override, encode_ack
+from tests.nodes import Broker as RunningBroker
 from tests.streams.cluster.test_read import remade
 from tests.threads import meanwhile
 from tests.waiting import END_S, wait_until

@@ -1,4 +1,4 @@
-"""Brokers of the demo: started, ended, and what is said of one that cannot be had."""
+"""Brokers of tests: started, ended, and what is said of one that cannot be had."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.demo.brokers import Broker, BrokerError, Node, answers, free_ports, own
 from tests import clusters
+from tests.nodes import Broker, BrokerError, Node, answers, free_ports, own
 
 SILENCE_S = 0.2  # is no answer, where none will come
 

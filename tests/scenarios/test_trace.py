@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from streams.scenarios import Role, person_to_person
+from streams.scenarios import Role
 from streams.scenarios.numbering import subscriber
+from tests.scenarios.trace import person_to_person
 
 LINES = ["timestamp,sender,recipient\n", "5,1,2\n", "9,2,1\n"]
 

