@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from streams.config import Settings
-    from streams.desk.store import CaseFile
+    from streams.desk.store.answers import CaseFile
     from streams.desk.store.store import ReadModel
     from streams.wire import Override
 

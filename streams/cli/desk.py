@@ -25,6 +25,7 @@ from streams.cli.shared import (
 )
 from streams.errors import Exit, UsageError
 from streams.language import moment, tr
+from streams.shown import masked
 
 if TYPE_CHECKING:
     from streams.config import Settings
@@ -75,7 +76,7 @@ def index(config: ConfigOption = None) -> None:
         return "" if indexer.read_ms else "reading the topics"
 
     metrics.follow("index_lag_seconds", lag_s)
-    log.info("the case store is %s", store.shown_url)
+    log.info("the case store is %s", masked(store.url))
     with serving(settings, metrics, ready) as stop:
         indexer.run(stop, Chores(settings, store))
     store.close()

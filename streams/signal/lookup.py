@@ -13,8 +13,8 @@ from sqlalchemy import select
 
 from detectors.model.event import platform_id
 from detectors.model.records import Action
-from streams.desk.store import CaseStore
 from streams.desk.store.packing import unpacked
+from streams.desk.store.store import CaseStore
 from streams.desk.store.tables import cases, leases
 from streams.signal.answers import FloodSpan
 from streams.signal.clients import SignalClient
@@ -119,8 +119,8 @@ class Lookup:
         floods = [each for each in self._store.find(number).cases if each.kind == "flood"]
         newest = max(floods, key=lambda each: each.first_ms, default=None)
         own = set(map(platform_id, client.platforms))
-        refused = self._store.case(newest.episode_id).refused if newest is not None else ()
-        return sum(each.refused for each in refused if each.platform_id in own)
+        refused = self._store.case(newest.episode_id).refused if newest is not None else {}
+        return sum(n for platform, n in refused.items() if platform in own)
 
     def _asked(self, number: str) -> tuple[str, ...]:
         return (number, *self._tokens(number))

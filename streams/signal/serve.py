@@ -21,7 +21,7 @@ from streams.clock import now_ms
 from streams.cluster.admin import Cluster
 from streams.cluster.librdkafka import arguments, is_fatal
 from streams.connections import Bounded, ServerLoop
-from streams.desk.store import CaseStore
+from streams.desk.store.store import CaseStore
 from streams.desk.store.tokens import tokens as tokens_of
 from streams.errors import ConfigError, UnavailableError
 from streams.language import tr

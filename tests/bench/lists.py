@@ -21,7 +21,8 @@ from streams.clock import now_ms
 from streams.cluster.topics import create
 from streams.config import load
 from streams.demo.brokers import Broker
-from streams.desk.store import CaseStore, DeskRole
+from streams.desk.store.roles import DeskRole
+from streams.desk.store.store import CaseStore
 from streams.wire import encode_episode
 from tests.enforce.loop import ready
 from tests.enforce.services import ours

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Browser, Page, Route
 
-from streams.desk.store import DeskRole
+from streams.desk.store.roles import DeskRole
 from streams.desk.web.rates import Pace, RateLimit
 from tests.browser import browser, complaints, focused, violations
 from tests.enforce.services import CACHE

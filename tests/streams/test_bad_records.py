@@ -26,7 +26,7 @@ from streams.agents.campaigns import CampaignAgent
 from streams.agents.platforms import PlatformAgent
 from streams.config import Topics
 from streams.demo.brokers import Broker
-from streams.desk.store import CaseStore
+from streams.desk.store.store import CaseStore
 from streams.desk.store.writer import SOURCES, LogRecord
 from streams.desk.web.ledger import tail_of
 from streams.desk.web.serve import _indexing

@@ -7,13 +7,12 @@ record of each acknowledgement, count and notice. It does not store the records'
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, Select, select
 
 from streams.desk.store.packing import unpacked
-from streams.desk.store.store import ReadModel
+from streams.desk.store.store import ReadModel, ack_of, notices_of, platform_counts
 from streams.desk.store.tables import (
     acks,
     cases,
@@ -22,21 +21,16 @@ from streams.desk.store.tables import (
     incidents,
     leases,
     links,
-    notices,
     words,
 )
 from streams.wire import (
     EVERYONE,
-    Ack,
     Counts,
-    Notice,
     decode_action,
     decode_episode,
     decode_incident,
     decode_override,
 )
-
-_PLATFORMS: Final = msgspec.json.Decoder(dict[int, int])
 
 
 def case_records(store: ReadModel, episode_id: str) -> list[tuple[str, Any]]:
@@ -68,20 +62,16 @@ def _records(connection: Connection, episode_id: str) -> Iterator[tuple[str, Any
             yield kind, decode(unpacked(value))
     own = select(links.c.action_id).where(links.c.episode_id == episode_id)
     for row in connection.execute(
-        select(*(acks.c[name] for name in Ack.__struct_fields__ if name in acks.c))
+        select(acks)
         .where(acks.c.action_id.in_(own))
         .order_by(acks.c.at_ms, acks.c.gateway_id, acks.c.state)
     ).mappings():
-        yield "ack", Ack(**{str(name): value for name, value in row.items()})
+        yield "ack", ack_of(row)
     for row in connection.execute(
         select(counts).where(counts.c.action_id.in_(own)).order_by(counts.c.at_ms)
     ).mappings():
         told = {name: row[name] for name in ("action_id", "gateway_id", "at_ms", "refused")}
-        by_platform = _PLATFORMS.decode(row["by_platform"])
+        by_platform = platform_counts(row["by_platform"])
         yield "counts", Counts(**told, episode_id=episode_id, by_platform=by_platform)
-    for row in connection.execute(
-        select(notices).where(notices.c.episode_id == episode_id).order_by(notices.c.at_ms)
-    ).mappings():
-        told = {name: row[name] for name in ("notice_id", "kind", "channel", "state", "why",
-                                             "at_ms")}  # fmt: skip
-        yield "notice", Notice(**told, episode_id=episode_id, to=row["addressee"], template="")
+    for notice in notices_of(connection, episode_id):
+        yield "notice", notice

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import msgspec
 from starlette.responses import RedirectResponse, Response
 
-from streams.desk.store import Answer, Call, CaseFile
+from streams.desk.store.answers import Answer, Call, CaseFile
 from streams.desk.web.masks import masked, unnamed, whole
 from streams.desk.web.render import Flash
 from streams.desk.web.rights import DeskRight
@@ -159,19 +159,18 @@ class CasePages:
             "case": view(file, desk.now_ms()),
             "grant": self._grant(visit, file.line.episode_id),
             "whole": "",
-            "leases": file.leases,
             "words": self._words(file.words),
-            "calls": self._calls(file.calls),
-            "notes": file.notes,
-            "appeals": file.appeals,
+            "calls": self._calls(file.papers.calls),
+            "notes": file.papers.notes,
+            "appeals": file.papers.appeals,
             "decided": {state: tr(says) for state, says in DECIDED.items()},
             "notices": file.notices,
-            "held": file.held,
+            "held": file.papers.held,
             "earlier": [
                 (each, self._path(visit, each.episode_id)) for each in file.others[:CALLS_SHOWN]
             ],
             "gateways": self._gateways(file),
-            **self._choices(visit, file.calls),
+            **self._choices(visit, file.papers.calls),
             **more,
         }
         return desk.pages.page(request, "case", status=status, flashes=flashes, **values)
@@ -399,9 +398,8 @@ class CasePages:
 
     def _appeal(self, subject: Subject, number: str) -> int:
         """Return the id of an appeal. Raise UsageError if it is not about this number or case."""
-        papers = self.desk.store.papers
-        about = papers.appeals(recipient=subject.recipient, episode_id=subject.episode_id)
-        found = next((each for each in about if str(each.appeal_id) == number), None)
+        about = self.desk.store.papers.about(subject.recipient, subject.episode_id)
+        found = next((each for each in about.appeals if str(each.appeal_id) == number), None)
         if found is None:
             raise UsageError(tr("That appeal is not about this number."))
         return found.appeal_id
@@ -482,9 +480,9 @@ class CasePages:
 
     def _gateways(self, file: CaseFile) -> list[dict[str, Any]]:
         """Return the acknowledgements of the newest lease, by gateway."""
-        if not file.leases:
+        newest = max(file.case.actions, key=lambda each: each.issued_at_ms, default=None)
+        if newest is None:
             return []
-        newest = max(file.leases, key=lambda each: each.issued_at_ms)
         return [
             {
                 "gateway": ack.gateway_id,
@@ -493,7 +491,9 @@ class CasePages:
                 "at_ms": ack.at_ms,
                 "after_s": max(0, ack.at_ms - newest.issued_at_ms) / 1000,
             }
-            for ack in sorted(newest.acks, key=lambda each: each.gateway_id)
+            for ack in sorted(
+                file.case.acks.get(newest.action_id, ()), key=lambda each: each.gateway_id
+            )
         ]
 
 

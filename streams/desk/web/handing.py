@@ -29,7 +29,7 @@ from streams.language import tr
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from streams.desk.store import CaseFile
+    from streams.desk.store.answers import CaseFile
     from streams.desk.web.desk import Desk
     from streams.desk.web.visit import Visit
 

@@ -26,7 +26,7 @@ from streams.language import speaking, spoken, tr, zone
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from streams.desk.store import CaseLine
+    from streams.desk.store.answers import CaseLine
     from streams.desk.web.desk import Desk
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ import msgspec
 from starlette.responses import Response
 
 from detectors.model.times import DAY_MS
-from streams.desk.store import Account, DeskRole, Proposal
 from streams.desk.store.answers import AuditPlace
+from streams.desk.store.roles import Account, DeskRole, Proposal
 from streams.desk.web.cases import DECIDED, REASON_MAX, named_platform
 from streams.desk.web.masks import masked, unnamed
 from streams.desk.web.render import Flash
@@ -105,7 +105,7 @@ class OversightPages:
         return desk.pages.page(
             request, "audit", flashes=flashes, lines=[_line(each) for each in found[:limit]],
             actor=actor, verb=verb, verbs=VERBS, by_number=bool(subject),
-            older=found[limit - 1].place if len(found) > limit and not subject else None,
+            older=AuditPlace.of(found[limit - 1]) if len(found) > limit and not subject else None,
         )  # fmt: skip
 
     # --- proposals ---------------------------------------------------------------------------

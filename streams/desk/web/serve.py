@@ -15,10 +15,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from streams.clock import now_ms
 from streams.connections import Bounded
-from streams.desk.store import CaseStore
 from streams.desk.store.chores import Chores
 from streams.desk.store.indexer import indexer_of
 from streams.desk.store.opening import opened
+from streams.desk.store.store import CaseStore
 from streams.desk.web.app import application
 from streams.desk.web.desk import Desk, Paces
 from streams.desk.web.guard import Site

@@ -125,11 +125,6 @@ class CaseView:
     explanation: Explanation
 
 
-def state_word(state: Doing) -> str:
-    """Return the text of a state in the current language."""
-    return tr(STATES[state])
-
-
 def view(file: CaseFile, now_ms: int) -> CaseView:
     """Format a case in the current language and time zone. `now_ms` is the current time."""
     line = file.line
@@ -141,12 +136,12 @@ def view(file: CaseFile, now_ms: int) -> CaseView:
     here = told()
     state = line.state
     platforms = rows(file)
-    leases = [each.expires_at_ms for each in file.leases if each.verb == "throttle"]
+    leases = [each.expires_at_ms for each in file.case.actions if each.verb == "throttle"]
     ends_ms = max(leases, default=0) if state in REFUSING else 0
     dots = [Dot(each.at_ms, each.would) for each in file.events]
     return CaseView(
         number=hidden,
-        state=state_word(state),
+        state=tr(STATES[state]),
         tone=TONES[state],
         says=tr(SAYS[state]),
         refusing=state in REFUSING,
@@ -240,7 +235,6 @@ def rows(file: CaseFile) -> list[PlatformRow]:
     """Return the platforms of a case: refused platforms first, then the most recent first."""
     found: dict[int, PlatformRow] = {}
     named = {each.platform_id: each.platform for each in file.case.last.sightings}
-    refused = {each.platform_id: each.refused for each in file.refused}
     allowed = {each.word.platform for each in file.words if each.holds}
     newest = file.case.lease
     for each in _seen(file):
@@ -252,7 +246,7 @@ def rows(file: CaseFile) -> list[PlatformRow]:
             trust="" if each.trust is Trust.NONE else tr(each.trust.name.lower()),
             novel=each.novel,
             messages=(before.messages if before else 0) + 1,
-            refused=refused.get(each.platform_id, 0),
+            refused=file.refused.get(each.platform_id, 0),
             would=each.would or _ruling(newest, each),
             allowed=key in allowed,
             last_ms=max(each.at_ms, before.last_ms if before else 0),

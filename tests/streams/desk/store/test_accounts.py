@@ -8,7 +8,6 @@ import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import select
 
-from streams.desk.store import DeskRole
 from streams.desk.store.accounts import (
     ABSOLUTE_MS,
     FAILED_MAX,
@@ -18,6 +17,7 @@ from streams.desk.store.accounts import (
     Accounts,
 )
 from streams.desk.store.people_tables import accounts, sessions
+from streams.desk.store.roles import DeskRole
 from streams.errors import UsageError
 from tests.streams.desk.store.filled import FilledStore, opened
 

@@ -14,10 +14,10 @@ from sqlalchemy import delete, select, update
 
 from streams.clock import now_ms
 from streams.demo.brokers import Broker
-from streams.desk.store import CaseStore
 from streams.desk.store.erase import erase
 from streams.desk.store.opening import opened
 from streams.desk.store.rebuild import TableCheck, check, rebuild
+from streams.desk.store.store import CaseStore
 from streams.desk.store.tables import acks, cases, changes, meta, words
 from streams.errors import ConfigError
 from tests.enforce.records import START_MS, override

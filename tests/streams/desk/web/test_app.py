@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from streams.desk.store import CaseStore, DeskRole
 from streams.desk.store.engine import writing
+from streams.desk.store.roles import DeskRole
+from streams.desk.store.store import CaseStore
 from streams.desk.web.app import Open, doors
 from streams.desk.web.live import LiveFeed
 from streams.desk.web.rights import may

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from starlette.datastructures import Headers
 
-from streams.desk.store import DeskRole
+from streams.desk.store.roles import DeskRole
 from streams.desk.web.guard import BODY_MAX, FIELDS_MAX, Site, cookies_of, set_cookie
 from tests.streams.desk.web.world import PASSWORD, URL, World, send, token_of
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.desk.store import DeskRole
+from streams.desk.store.roles import DeskRole
 from streams.desk.web.handing import zipped
 from streams.evidence import standalone
 from streams.evidence.keys import PackKey

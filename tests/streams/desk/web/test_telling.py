@@ -9,7 +9,8 @@ import pytest
 from msgspec.structs import replace as replaced
 
 from detectors.model.event import Trust
-from streams.desk.store import CaseFile, DeskRole, Freshness
+from streams.desk.store.answers import CaseFile, Freshness
+from streams.desk.store.roles import DeskRole
 from streams.desk.web.telling import (
     STATES,
     TONES,
@@ -19,7 +20,6 @@ from streams.desk.web.telling import (
     known_facts,
     nothing_sentence,
     spell,
-    state_word,
     view,
     word_sentence,
 )
@@ -85,8 +85,7 @@ def test_no_whole_number_is_in_it(world: World) -> None:
 def test_a_bank_that_was_refused_is_shouted(world: World) -> None:
     file = opened(world)
     bank = next(each for each in file.events if each.trust is Trust.BANK)
-    wrong = replace(file.refused[0], platform=bank.platform, platform_id=bank.platform_id)
-    case = told(world, replace(file, refused=(wrong,)))
+    case = told(world, replace(file, refused={bank.platform_id: 1}))
     assert case.bank.startswith("CODES OF A BANK WERE REFUSED")
 
 
@@ -119,7 +118,6 @@ def test_a_flood_that_is_over_lasted_until_its_last_message(world: World) -> Non
 
 def test_every_state_has_a_word_and_a_tone() -> None:
     assert set(STATES) == set(TONES) == set(Doing)
-    assert state_word(Doing.THROTTLED) == "throttled"
 
 
 def test_a_word_is_said_without_who_and_when() -> None:

@@ -14,8 +14,8 @@ from detectors.model.event import Trust, platform_id
 from detectors.model.incidents import FloodMessage, IncidentRecord
 from detectors.model.records import Level, Sighting, Step
 from streams.config import Settings
-from streams.desk.store import Account, DeskRole
 from streams.desk.store.accounts import Accounts
+from streams.desk.store.roles import Account, DeskRole
 from streams.desk.web.app import application
 from streams.desk.web.desk import Desk, Paces
 from streams.desk.web.guard import Site
