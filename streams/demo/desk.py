@@ -170,7 +170,7 @@ class DemoDesk:
         """Print link and password to standard output, and serve until the input ends."""
         from streams.desk.store.opening import opened  # noqa: PLC0415
         from streams.desk.store.roles import DeskRole  # noqa: PLC0415 - an extra
-        from streams.desk.web.once import LoginTicket  # noqa: PLC0415
+        from streams.desk.web.desk import LoginTicket  # noqa: PLC0415
         from streams.desk.web.serve import serve  # noqa: PLC0415
 
         password = "-".join(secrets.token_hex(2) for _ in range(4))

@@ -202,15 +202,3 @@ def in_groups(fingerprint: str) -> str:
     '0123 4567 89ab'
     """
     return " ".join(fingerprint[at : at + 4] for at in range(0, len(fingerprint), 4))
-
-
-def followed(trusted: str, statements: Iterable[tuple[PublicKeys, PublicKeys]]) -> set[str]:
-    """Return the trusted fingerprints: the given one, and all its successors in order.
-
-    A statement is an old key and its new key. The caller has verified that the old key signed it.
-    """
-    found = {trusted}
-    for old, new in statements:
-        if old.fingerprint in found:
-            found.add(new.fingerprint)
-    return found

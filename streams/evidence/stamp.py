@@ -8,7 +8,6 @@ the same way.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -36,13 +35,6 @@ from streams.language import tr
 TIMEOUT_S: Final = 30.0
 ANSWER_BYTES_MAX: Final = 1 << 20
 QUERY_TYPE: Final = "application/timestamp-query"
-
-
-@dataclass(frozen=True, slots=True)
-class StampTime:
-    """The time that a token states."""
-
-    at: datetime
 
 
 def query(manifest: bytes) -> bytes:
@@ -82,7 +74,7 @@ def fetched(url: str, manifest: bytes) -> bytes:
     return answer.data
 
 
-def check_token(token: bytes, manifest: bytes, authority: Path | None = None) -> StampTime:
+def check_token(token: bytes, manifest: bytes, authority: Path | None = None) -> datetime:
     """Return the time of a token for this manifest. Raise PackError if the token does not fit.
 
     `authority`: file with trusted certificates in PEM. With it the signature of the token is
@@ -93,14 +85,14 @@ def check_token(token: bytes, manifest: bytes, authority: Path | None = None) ->
         if PKIStatus(response.status) != PKIStatus.GRANTED:
             raise PackError(tr("the authority refused"))
         imprint = response.tst_info.message_imprint.message
-        at = response.tst_info.gen_time
+        at: datetime = response.tst_info.gen_time
     except ValueError:  # its message describes library internals
         raise PackError(tr("no time-stamp token (TimeStampResp, DER)")) from None
     if imprint.hex() != sha256(manifest):
         raise PackError(tr("a token of something else"))
     if authority is not None:
         _check_signature(token, manifest, authority)
-    return StampTime(at)
+    return at
 
 
 def attach(pack: Path, key: PackSigner, token: bytes) -> datetime:
@@ -115,7 +107,7 @@ def attach(pack: Path, key: PackSigner, token: bytes) -> datetime:
     value, _, _ = opened(manifest, REPORT if kind == REPORT else MANIFEST_KIND)
     if PublicKeys.of(value.get("signer")) != key.public:
         raise PackError(tr("the pack was signed by another key than the one that was given"))
-    at = check_token(token, manifest).at
+    at = check_token(token, manifest)
     written = {TOKEN: token, STAMP: signed(key, TIMESTAMP, stamp_value(manifest, token))}
     before = {name: (pack / name).read_bytes() for name in written if (pack / name).exists()}
     try:

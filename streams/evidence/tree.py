@@ -67,24 +67,3 @@ class MerkleTree:
             return self._hashes[low]
         middle = low + _split(high - low)
         return _node(self._over(low, middle), self._over(middle, high))
-
-
-def root_of(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
-    """Return the root that a proof leads to (RFC 9162, 2.1.3.2), or None if the proof is invalid.
-
-    `leaf`: hash of the leaf. `index`: its position among the `size` leaves.
-    """
-    if not 0 <= index < size:
-        return None
-    number, last, found = index, size - 1, leaf
-    for each in path:
-        if last == 0:
-            return None
-        if number % 2 or number == last:
-            found = _node(each, found)
-            while number and not number % 2:
-                number, last = number >> 1, last >> 1
-        else:
-            found = _node(found, each)
-        number, last = number >> 1, last >> 1
-    return found if last == 0 else None

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import uvicorn
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -20,6 +20,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from streams.clock import now_ms
 from streams.cluster.admin import Cluster
 from streams.cluster.librdkafka import arguments, is_fatal
+from streams.config import Settings
 from streams.connections import Bounded, ServerLoop
 from streams.desk.store.store import CaseStore
 from streams.desk.store.tokens import tokens as tokens_of
@@ -34,9 +35,6 @@ from streams.signal.tokens import AccessTokens, JwksFile, JwksUrl
 from streams.telemetry import http
 from streams.telemetry.metrics import Metrics
 from streams.tls import check_own
-
-if TYPE_CHECKING:
-    from streams.config import Settings
 
 log = logging.getLogger(__name__)
 

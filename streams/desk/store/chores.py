@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from streams.clock import now_ms
+from streams.config import Settings
 from streams.desk.store.removal import Ages, forget
 from streams.desk.store.store import CaseStore
 from streams.operate.behind import events_behind
-
-if TYPE_CHECKING:
-    from streams.config import Settings
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from anyio import to_thread
@@ -21,8 +21,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Scope
 
 from streams.desk.web.cases import CasePages
+from streams.desk.web.desk import Desk
 from streams.desk.web.entry import EntryPages
 from streams.desk.web.guard import Guard
 from streams.desk.web.handing import EvidencePages
@@ -30,18 +32,11 @@ from streams.desk.web.lists import ListPages
 from streams.desk.web.live import LiveFeed
 from streams.desk.web.look import static_files
 from streams.desk.web.oidc import OidcEntry
-from streams.desk.web.once import OnceEntry
 from streams.desk.web.oversight import OversightPages
-from streams.desk.web.proxy import ProxyEntry
 from streams.desk.web.rights import DeskRight
 from streams.desk.web.visit import RefusedError, visit_of
 from streams.errors import OtpguardError, UnavailableError, UsageError
 from streams.language import tr
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Scope
-
-    from streams.desk.web.desk import Desk
 
 log = logging.getLogger(__name__)
 
@@ -69,14 +64,13 @@ def doors(desk: Desk, feed: LiveFeed) -> list[Door]:
     """Return all routes of the console. A test requests each of them with every role."""
     entry, cases, lists = EntryPages(desk), CasePages(desk), ListPages(desk)
     oversight, oidc = OversightPages(desk), OidcEntry(desk, entry)
-    proxy = ProxyEntry(desk, entry)
     wide = (DeskRight.PROPOSE, DeskRight.APPROVE)
     return [
-        Door("GET", "/login", OPEN, proxy.login_page),
+        Door("GET", "/login", OPEN, entry.login_page),
         Door("POST", "/login", OPEN, entry.login),
         Door("GET", "/login/oidc", OPEN, oidc.start),
         Door("GET", "/login/oidc/back", OPEN, oidc.back),
-        Door("GET", "/login/once/{secret}", OPEN, OnceEntry(desk, entry).enter),
+        Door("GET", "/login/once/{secret}", OPEN, entry.by_ticket),
         Door("POST", "/language", OPEN, entry.language),
         Door("POST", "/logout", (), entry.logout),
         Door("GET", "/account", (), entry.account_page),

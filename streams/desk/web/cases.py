@@ -6,13 +6,15 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from streams.desk.store.answers import Answer, Call, CaseFile
+from streams.desk.web.desk import Desk
 from streams.desk.web.masks import masked, unnamed, whole
 from streams.desk.web.render import Flash
 from streams.desk.web.rights import DeskRight
@@ -27,15 +29,10 @@ from streams.desk.web.telling import (
     word_sentence,
 )
 from streams.desk.web.visit import RefusedError, Visit, visit_of
+from streams.desk.web.words import Said
 from streams.errors import UnavailableError, UsageError
 from streams.language import listed, tr, trc
 from streams.wire import Override
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
-
-    from streams.desk.web.desk import Desk
-    from streams.desk.web.words import Said
 
 IDENTIFIED: Final = MappingProxyType(
     {

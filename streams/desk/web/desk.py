@@ -5,28 +5,25 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
+from streams.config import Settings
+from streams.desk.store.store import CaseStore
 from streams.desk.web.guard import Site
-from streams.desk.web.once import LoginTicket
 from streams.desk.web.rates import Pace, RateLimit
 from streams.desk.web.render import Banner, Pages
 from streams.desk.web.telling import fresh_sentence
 from streams.desk.web.visit import RefusedError, Visit
+from streams.desk.web.words import Said
 from streams.errors import UnavailableError
 from streams.language import moment, spoken, tr, trn
 from streams.operate.cases import banner, switch
-from streams.telemetry.metrics import DESK_OUTCOMES
-
-if TYPE_CHECKING:
-    from streams.config import Settings
-    from streams.desk.store.store import CaseStore
-    from streams.desk.web.words import Said
-    from streams.telemetry.metrics import Metrics
-    from streams.wire import Override
+from streams.telemetry.metrics import DESK_OUTCOMES, Metrics
+from streams.wire import Override
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +91,28 @@ GUESS_EVERY_S: Final = 180.0
 """Limit of wrong passwords for one name from one network: 5 at once, then one per 180 s (480 a
 day). The limit is per network, so an attacker does not shut out the owner. Only 20 wrong passwords
 in a row (`FAILED_MAX`) lock the account for all networks."""
+
+
+@dataclass(slots=True)
+class LoginTicket:
+    """A one-time secret that logs one browser in as the account `name`. Threads may share it."""
+
+    name: str
+    secret: str = field(default_factory=lambda: secrets.token_urlsafe(18))
+    _spent: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def spend(self, secret: str) -> bool:
+        """Use the ticket. Return true if the secret is right and was not used before.
+
+        >>> ticket = LoginTicket("visitor")
+        >>> ticket.spend("guessed"), ticket.spend(ticket.secret), ticket.spend(ticket.secret)
+        (False, True, False)
+        """
+        with self._lock:
+            right = hmac.compare_digest(secret.encode(), self.secret.encode())
+            good, self._spent = right and not self._spent, self._spent or right
+            return good
 
 
 @dataclass(slots=True)

@@ -1,32 +1,34 @@
 """Log-in and log-out pages, password checks, a person's own account, and the language.
 
-OpenID Connect and proxy log-ins are in separate modules. They also create sessions with `begin`.
+A person may also log in through an authenticating proxy, such as oauth2-proxy, or with a link that
+works once. OpenID Connect is in a separate module. All create sessions with `begin`.
 """
 
 from __future__ import annotations
 
+import hmac
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from streams.desk.store.roles import Account
+from streams.desk.web.desk import Desk
 from streams.desk.web.guard import LANGUAGE, SESSION, set_cookie
 from streams.desk.web.render import Flash
-from streams.desk.web.rights import ROLE_NAMES, home_of
+from streams.desk.web.rights import ROLE_NAMES, home_of, roles_of
 from streams.desk.web.visit import RefusedError, Visit, visit_of
 from streams.errors import UsageError
 from streams.language import LANGUAGES, tr
 
-if TYPE_CHECKING:
-    from starlette.requests import Request
-
-    from streams.desk.store.roles import Account
-    from streams.desk.web.desk import Desk
-
 HASHES_AT_ONCE: Final = 4
 """Maximum number of password hashes computed at the same time. Each needs 64 MiB and a core. Other
 log-ins wait."""
+
+PROXY_HEADER: Final = "x-otpguard-proxy"
+"""Name of the header with the secret that the desk shares with a trusted proxy."""
 
 YEAR_S: Final = 31_536_000
 """Lifetime of the language cookie in seconds."""
@@ -42,11 +44,49 @@ class EntryPages:
     )
 
     def login_page(self, request: Request) -> Response:
-        """Show the log-in form. A person who is logged in is redirected to her first page."""
+        """Show the log-in form. A person who is logged in is redirected to her first page.
+
+        A person whom a trusted proxy has authenticated is logged in without a form.
+        """
         visit = visit_of(request)
         if visit.session:
             return RedirectResponse(home_of(visit.session.roles), 303)
+        said = request.headers.get(PROXY_HEADER)
+        if said is not None and "proxy" in self.desk.settings.console.enter:
+            return self._by_proxy(request, said)
         return self._asking(request)
+
+    def _by_proxy(self, request: Request, said: str) -> Response:
+        """Begin a session for the person whom the proxy's headers name.
+
+        The headers are trusted only if they come from a listed peer *and* with the shared secret.
+        Otherwise anybody who reaches the port could send these headers.
+        """
+        desk, visit, console = self.desk, visit_of(request), self.desk.settings.console
+        peer = request.client.host if request.client else ""
+        secret = console.proxy_secret.get_secret_value()
+        if not (desk.place.trusts(peer) and hmac.compare_digest(said.encode(), secret.encode())):
+            self.knocked(visit, "proxy")
+            raise self.refused(
+                visit, "proxy", "?", tr("That proxy is not one that this desk believes.")
+            )
+        name = request.headers.get(console.proxy_user, "").strip()[:64]
+        groups = request.headers.get(console.proxy_groups, "").split(",")
+        account = desk.store.accounts.vouched(name, "proxy", roles_of(groups, console.roles))
+        if account is None:
+            raise self.refused(visit, "proxy", name, tr("Your account is disabled."))
+        return self.begin(visit, account, "proxy")
+
+    def by_ticket(self, request: Request) -> Response:
+        """Begin a session with a link that works once. Only the demo's desk has such a link."""
+        desk, visit, ticket = self.desk, visit_of(request), self.desk.ticket
+        if ticket is None:
+            raise RefusedError(404, tr("There is no such page."))
+        self.knocked(visit, "once")
+        if not ticket.spend(request.path_params["secret"]):
+            says = tr("This link was used before, or is none. Log in by name and password.")
+            raise self.refused(visit, "once", "?", says)
+        return self.begin(visit, desk.store.accounts.get(ticket.name), "once")
 
     def _asking(
         self, request: Request, status: int = 200, says: str = "", name: str = ""

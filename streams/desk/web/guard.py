@@ -10,24 +10,20 @@ from __future__ import annotations
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import tzinfo
 from http.cookies import CookieError, SimpleCookie
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from anyio import to_thread
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from streams.desk.store.roles import DeskSession
 from streams.desk.web.visit import RefusedError, Visit
 from streams.errors import UnavailableError
 from streams.language import LANGUAGES, matching, speaking, tr
-
-if TYPE_CHECKING:
-    from datetime import tzinfo
-
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-    from streams.desk.store.roles import DeskSession
 
 BODY_MAX: Final = 65_536
 """Maximum size of a form in bytes. The longest form has a note of 4,000 percent-encoded characters.

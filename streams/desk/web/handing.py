@@ -14,25 +14,20 @@ import threading
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from starlette.requests import Request
 from starlette.responses import Response
 
+from streams.desk.store.answers import CaseFile
 from streams.desk.store.case_records import case_records
 from streams.desk.web.cases import REASON_MAX, CasePages
+from streams.desk.web.desk import Desk
 from streams.desk.web.render import Flash
-from streams.desk.web.visit import RefusedError, visit_of
+from streams.desk.web.visit import RefusedError, Visit, visit_of
 from streams.errors import ConfigError, OtpguardError, UnavailableError
 from streams.extras import how_to_install
 from streams.language import tr
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
-
-    from streams.desk.store.answers import CaseFile
-    from streams.desk.web.desk import Desk
-    from streams.desk.web.visit import Visit
-
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
@@ -19,12 +19,10 @@ from kafka.errors import KafkaError
 from streams.cluster.admin import client_arguments, no_topic, unusable
 from streams.cluster.prompt import SENT_S, PromptProducer
 from streams.cluster.read import readable
+from streams.config import Settings
 from streams.errors import UnavailableError
 from streams.language import tr
 from streams.wire import audit_record, chain_start, chained, decode_audit, encode_audit
-
-if TYPE_CHECKING:
-    from streams.config import Settings
 
 CHAIN_MAX: Final = 96
 """Maximum length of the first part of a new chain's name. A name has at most 128 characters; the

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import quote
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from detectors.campaigns.campaign import Campaign
@@ -14,6 +15,7 @@ from detectors.model.event import Trust
 from detectors.model.times import DAY_MS
 from detectors.platforms.days import PlatformFigures
 from streams.desk.store.answers import CaseLine
+from streams.desk.web.desk import Desk
 from streams.desk.web.masks import masked
 from streams.desk.web.rights import DeskRight
 from streams.desk.web.telling import STATES, TONES, spell
@@ -21,11 +23,6 @@ from streams.desk.web.visit import visit_of
 from streams.language import tr, trn
 from streams.operate.explain import platform_name
 from streams.operate.platforms import percent
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
-
-    from streams.desk.web.desk import Desk
 
 LIVE_MAX: Final = 50
 """Maximum number of rows in the live list. A campaign has more floods, but has its own page."""

@@ -11,23 +11,20 @@ import hashlib
 import logging
 from collections import OrderedDict, defaultdict
 from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from anyio import to_thread
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.requests import Request
 from starlette.responses import Response
 
+from streams.desk.store.answers import CaseLine
+from streams.desk.web.desk import Desk
 from streams.desk.web.lists import LIVE_MAX, live_rows, live_summary
 from streams.desk.web.rights import DeskRight
 from streams.desk.web.visit import RefusedError, visit_of
 from streams.errors import OtpguardError
 from streams.language import speaking, spoken, tr, zone
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
-
-    from streams.desk.store.answers import CaseLine
-    from streams.desk.web.desk import Desk
 
 log = logging.getLogger(__name__)
 

@@ -10,28 +10,24 @@ import hmac
 import secrets
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from streams.config.sections.desk import Console
+from streams.desk.web.desk import Desk
+from streams.desk.web.entry import EntryPages
 from streams.desk.web.guard import cookies_of, set_cookie
-from streams.desk.web.proxy import roles_of
+from streams.desk.web.rights import roles_of
 from streams.desk.web.visit import RefusedError, visit_of
 from streams.language import tr
 from streams.tls import private
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from starlette.requests import Request
-
-    from streams.config.sections.desk import Console
-    from streams.desk.web.desk import Desk
-    from streams.desk.web.entry import EntryPages
 
 COOKIE: Final = "desk-oidc"
 FLIGHT_S: Final = 600

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import jinja2
 from markupsafe import Markup
+from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from streams.desk.store.roles import Account
 from streams.desk.web.look import static_files
 from streams.desk.web.masks import masked
 from streams.desk.web.rights import DeskRight, home_of
@@ -18,11 +20,6 @@ from streams.desk.web.visit import visit_of
 from streams.language import CHINESE, ENGLISH, html, moment, spoken, tr, trc, trn, zone_name
 from streams.page import foreign
 from streams.shown import in_page
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
-
-    from streams.desk.store.roles import Account
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,35 +6,30 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from streams.clock import now_ms
+from streams.config import Settings
 from streams.connections import Bounded
 from streams.desk.store.chores import Chores
 from streams.desk.store.indexer import indexer_of
 from streams.desk.store.opening import opened
 from streams.desk.store.store import CaseStore
 from streams.desk.web.app import application
-from streams.desk.web.desk import Desk, Paces
+from streams.desk.web.desk import Desk, LoginTicket, Paces
 from streams.desk.web.guard import Site
 from streams.desk.web.ledger import ledger_on
-from streams.desk.web.once import LoginTicket
 from streams.desk.web.words import speaking_on
 from streams.errors import OtpguardError, UnavailableError
 from streams.language import tr
 from streams.telemetry import http
 from streams.telemetry.metrics import Metrics
 from streams.tls import check_own
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from streams.config import Settings
 
 log = logging.getLogger(__name__)
 
