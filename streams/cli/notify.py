@@ -308,44 +308,12 @@ def _channel(settings: Settings) -> Channel:
             timeout_s=notify.answer_s,
             ca_file=ca_file,
         )
-    return _smpp(settings)
+    from streams.notices.smpp import SmppChannel  # noqa: PLC0415 - an extra
 
-
-def _smpp(settings: Settings) -> Channel:
-    from streams.notices.smpp import SmppChannel, SmppPlace  # noqa: PLC0415 - an extra
-    from streams.tls import authorities  # noqa: PLC0415 - start-up time
-
-    smsc = settings.smpp
-    context = None
-    if smsc.tls:
-        context = authorities("smpp.ca_file", smsc.ca_file)
-    return SmppChannel(
-        SmppPlace(
-            host=smsc.host,
-            port=smsc.port,
-            system_id=smsc.system_id,
-            password=smsc.password.get_secret_value(),
-            system_type=smsc.system_type,
-            source_ton=smsc.source_ton,
-            source_npi=smsc.source_npi,
-            validity_s=smsc.validity_s,
-            answer_s=settings.notify.answer_s,
-            context=context,
-        )
-    )
+    return SmppChannel(settings.smpp, notify.answer_s)
 
 
 def _replies(settings: Settings, book: NoticeBook) -> Replies:
-    from streams.notices.reply import Replies, ReplyParams  # noqa: PLC0415 - start-up time
+    from streams.notices.reply import Replies  # noqa: PLC0415 - start-up time
 
-    notify = settings.notify
-    return Replies(
-        ReplyParams(
-            command=notify.reply_command,
-            to=frozenset(each.lstrip("+") for each in notify.reply_to),
-            gateways=frozenset(notify.reply_gateways),
-            platforms_max=notify.reply_platforms_max,
-        ),
-        settings.intake().numbers,
-        book,
-    )
+    return Replies(settings.notify, settings.intake().numbers, book)

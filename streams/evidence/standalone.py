@@ -259,7 +259,7 @@ class Verifier:
         self.report = json.loads(data)["payloadType"] == REPORT
         self.manifest, found, message = opened(data, REPORT if self.report else MANIFEST)
         keys = keys_of(self.manifest["signer"])
-        self.check_signed(keys, found, message)
+        self.findings += self.signed(keys, found, message)
         if self.manifest["format"] != (REPORT_FORMAT if self.report else FORMAT):
             self.add(tr("another format"))
         self.signer = fingerprint(keys)
@@ -269,14 +269,19 @@ class Verifier:
                 fingerprint=self.signer,
             )
 
-    def check_signed(self, keys: dict[str, bytes], found: dict[str, bytes], message: bytes) -> None:
-        """Verify signatures: each valid, and exactly one of each kind, in order."""
+    def signed(
+        self, keys: dict[str, bytes], found: dict[str, bytes], message: bytes
+    ) -> list[Wrong]:
+        """Return what is wrong with signatures: each is valid, one of each kind, in order."""
         names = {kind: f"{fingerprint(keys)}:{kind}" for kind in KINDS}
-        for kind, name in names.items():
-            if not self.is_good(keys, kind, message, found.get(name, b"")):
-                self.add(tr("the signature by {kind} is not good"), kind=kind)
+        wrong = [
+            Wrong(tr("the signature by {kind} is not good"), kind=kind)
+            for kind, name in names.items()
+            if not self.is_good(keys, kind, message, found.get(name, b""))
+        ]
         if list(found) != list(names.values()):
-            self.add(tr("the signatures are not one of each known kind, in their order"))
+            wrong.append(Wrong(tr("the signatures are not one of each known kind, in their order")))
+        return wrong
 
     def trusted(self) -> list[str]:
         """Return the given fingerprint and those of its successors."""
@@ -284,9 +289,7 @@ class Verifier:
         for line in self.files.get("signers.jsonl", b"").splitlines(keepends=True):
             value, found, message = opened(line, SUCCESSOR)
             old, new = keys_of(value["from"]), keys_of(value["to"])
-            before = len(self.findings)
-            self.check_signed(old, found, message)
-            if set(value) != {"at", "from", "to"} or len(self.findings) > before:
+            if set(value) != {"at", "from", "to"} or self.signed(old, found, message):
                 raise Wrong(tr("a successor that the key before did not sign"))
             if fingerprint(old) in trusted:
                 trusted.append(fingerprint(new))
@@ -360,7 +363,10 @@ class Verifier:
             raise Wrong(tr("a token and the record of it belong together"))
         manifest = self.files["manifest.dsse.json"]
         value, found, message = opened(record, TIMESTAMP)
-        self.check_signed(keys_of(self.manifest["signer"]), found, message)
+        if self.signed(keys_of(self.manifest["signer"]), found, message):
+            raise Wrong(
+                tr("{name}: not signed by the signer of the manifest"), name="timestamp.dsse.json"
+            )
         said = {"bytes": len(token), "path": "manifest.tsr", "sha256": sha256(token)}
         if value != {"manifest": sha256(manifest), "token": {**said, "sm3": self.sm3(token)}}:
             raise Wrong(tr("{name}: changed, or of another pack"), name="manifest.tsr")

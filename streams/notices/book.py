@@ -103,10 +103,6 @@ class NotifyParams:
     end: bool = False  # whether to send `victim_end` notices
     released: bool = False  # whether to send `victim_released` notices
 
-    def __post_init__(self) -> None:
-        if self.per_minute < 1 or self.per_day < 1 or self.age_max_ms < 1:
-            raise ValueError("whoever may send nothing need not run")
-
     def prefix(self, recipient: str) -> str | None:
         """Return the longest configured prefix that a number begins with.
 

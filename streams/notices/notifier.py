@@ -15,10 +15,11 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
@@ -39,7 +40,6 @@ from streams.wire import (
     AuditRecord,
     Event,
     Notice,
-    Override,
     UnreadableError,
     chain_start,
     chained,
@@ -309,7 +309,8 @@ class Notifier:
     def _sweep(self, now_ms: int, before_ms: int) -> None:
         self._swept_ms = now_ms
         for notice in self._book.resume(before_ms):
-            self._say(replace_at(notice, now_ms, self._way.channel.name))
+            channel = self._way.channel.name
+            self._say(msgspec.structs.replace(notice, at_ms=now_ms, channel=channel))
             self._metrics.add("notices_total", kind=notice.kind, state=notice.state)
 
     def _drop(self, pending: PendingNotice, why: Unsent) -> None:
@@ -434,13 +435,10 @@ class Notifier:
             return
         first = not opening.platforms
         self._audit(opening, len(keys), now_ms)
-        self._open(opening.words(keys))
+        for word in opening.words(keys):
+            self._write(self._topics.override, override_key(word), encode_override(word))
         if first:
             self._book.ask(opening.episode_id, "victim_opened", recipient, now_ms)
-
-    def _open(self, words: Iterable[Override]) -> None:
-        for word in words:
-            self._write(self._topics.override, override_key(word), encode_override(word))
 
     def _audit(self, opening: Opening, platforms: int, now_ms: int) -> None:
         """Write the victim's request to the audit log, before anything is opened."""
@@ -456,9 +454,3 @@ class Notifier:
         )  # fmt: skip
         self._write(self._topics.audit, self._chain.encode(), value)
         self._audited = seq + 1, chained(value)
-
-
-def replace_at(notice: Notice, at_ms: int, channel: str) -> Notice:
-    """Return a copy of a notice record with another time and channel."""
-    fields = {name: getattr(notice, name) for name in notice.__struct_fields__}
-    return Notice(**{**fields, "at_ms": at_ms, "channel": channel})

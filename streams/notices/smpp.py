@@ -9,17 +9,17 @@ from __future__ import annotations
 import logging
 import select
 import socket
-import ssl
 import time
 import warnings
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final
 
 from smpplib import consts, exceptions, smpp
 from smpplib.client import Client
 
-from streams.notices.channels import UCS2, Delivered, Delivery, SmsNotice
+from streams.config.sections.notices import Smpp
+from streams.notices.channels import UCS2, Channel, Delivered, Delivery, SmsNotice
+from streams.tls import authorities
 
 log = logging.getLogger(__name__)
 
@@ -43,22 +43,6 @@ _library = logging.getLogger(f"{__name__}.session")
 _library.setLevel(logging.ERROR)
 
 
-@dataclass(frozen=True, slots=True)
-class SmppPlace:
-    """Address and credentials of the SMSC."""
-
-    host: str
-    port: int
-    system_id: str
-    password: str
-    system_type: str = ""
-    source_ton: int = 0
-    source_npi: int = 0
-    validity_s: int = 3600  # after this time the SMSC drops the message; 0: the SMSC's default
-    answer_s: float = 10.0
-    context: ssl.SSLContext | None = None
-
-
 class _Session(Client):
     """Client that also supports IPv6 and checks the host name of a certificate.
 
@@ -74,13 +58,16 @@ class _Session(Client):
         return self._ssl_context.wrap_socket(made, server_hostname=self.host)
 
 
-class SmppChannel:
+class SmppChannel(Channel):
     """An SMPP session. It is bound when the first message is sent, and then stays open."""
 
     name = "smpp"
 
-    def __init__(self, place: SmppPlace) -> None:
+    def __init__(self, place: Smpp, answer_s: float) -> None:
+        """`answer_s`: longest wait for a response. Raise ConfigError for an unusable CA file."""
         self._place = place
+        self._answer_s = answer_s
+        self._context = authorities("smpp.ca_file", place.ca_file) if place.tls else None
         self._client: Client | None = None
         self._used_at = 0.0  # monotonic
 
@@ -139,15 +126,15 @@ class SmppChannel:
                 self._client = _Session(
                     place.host,
                     place.port,
-                    timeout=place.answer_s,
-                    ssl_context=place.context,
+                    timeout=self._answer_s,
+                    ssl_context=self._context,
                     logger_name=_library.name,
                     allow_unknown_opt_params=True,
                 )
             self._client.connect()
             self._client.bind_transmitter(
                 system_id=place.system_id,
-                password=place.password,
+                password=place.password.get_secret_value(),
                 system_type=place.system_type,
             )
             self._used_at = time.monotonic()
@@ -171,7 +158,7 @@ class SmppChannel:
 
     def _answer(self, client: Client, sequence: int) -> Any:
         """Read until the response to this PDU. Raise OSError if it does not arrive in time."""
-        end = time.monotonic() + self._place.answer_s
+        end = time.monotonic() + self._answer_s
         while time.monotonic() < end:
             pdu = client.read_pdu()
             if pdu.command in _ANSWERS and pdu.sequence == sequence:

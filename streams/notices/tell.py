@@ -19,15 +19,17 @@ from typing import Any, Final
 
 from detectors.model.incidents import IncidentRecord
 from detectors.model.times import DAY_MS
+from streams.cluster.prompt import PromptProducer
+from streams.cluster.prompt import say as publish
 from streams.config import Reports
-from streams.errors import ConfigError, UnavailableError, UsageError
+from streams.errors import ConfigError, UsageError
 from streams.language import tr
 from streams.notices.book import Unsent
 from streams.notices.channels import Delivered, WebhookChannel
 from streams.notices.contacts import PlatformContact, PlatformContacts
 from streams.notices.letters import PlatformReport, ReportAuthor, mail, report_id, xarf
 from streams.notices.platforms import PlatformUse, Telling, to_tell, trend, uses
-from streams.wire import Notice
+from streams.wire import Notice, encode_notice
 from streams.wire.notices import NoticeState
 
 log = logging.getLogger(__name__)
@@ -35,7 +37,7 @@ log = logging.getLogger(__name__)
 SMTP_S: Final = 30.0
 KEY_MAX: Final = 200  # characters of a platform key in the id of a notice
 
-Say = Callable[[Notice], None]
+Say = Callable[[Notice], object]
 """Function that writes a record to the notice topic and returns when the broker has it."""
 
 
@@ -93,8 +95,8 @@ def decide(
                 report = PlatformReport(
                     report_id=report_id(use.key, day_ms), use=use, contact=contact,
                     from_ms=day_ms, until_ms=min(day_ms + DAY_MS, now_ms), made_ms=now_ms,
-                    share=use.messages / total, after=change.after if first else None,
-                    before=change.before if first else None,
+                    share=use.messages / total, after=change.after,
+                    before=change.before,
                 )  # fmt: skip
         decisions.append(Decision(telling, use, contact, report))
     return decisions
@@ -253,20 +255,8 @@ def day_of(written: str, now_ms: int) -> int:
 
 def writer(clients: Mapping[str, Any], topic: str) -> tuple[Say, Callable[[], None]]:
     """Return a function that writes to the notice topic, and one that closes the producer."""
-    from kafka import KafkaProducer  # noqa: PLC0415 - keeps start-up fast
-    from kafka.errors import KafkaError  # noqa: PLC0415
-
-    from streams.wire import encode_notice  # noqa: PLC0415
-
-    producer = KafkaProducer(**clients, client_id="otpguard-notify", acks="all")
-
-    def say(notice: Notice) -> None:
-        key = notice.notice_id.encode()
-        try:
-            producer.send(topic, encode_notice(notice), key=key).get(timeout=SMTP_S)
-        except KafkaError as error:
-            raise UnavailableError(
-                tr("cannot publish to {topic}").format(topic=topic) + f": {type(error).__name__}"
-            ) from None
-
-    return say, lambda: producer.close(timeout=5)
+    producer = PromptProducer(clients)
+    return (
+        lambda notice: publish(producer, topic, encode_notice(notice), notice.notice_id.encode()),
+        producer.close,
+    )

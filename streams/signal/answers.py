@@ -40,11 +40,6 @@ def flooded(floods: Iterable[FloodSpan], now_ms: int, max_age_h: int) -> bool:
     )
 
 
-def latest(floods: Sequence[FloodSpan]) -> FloodSpan | None:
-    """Return the flood that began last, or None."""
-    return max(floods, key=lambda each: each.first_ms, default=None)
-
-
 def own_codes(
     leases: Sequence[Action], platforms: Iterable[str], trust: Trust, now_ms: int
 ) -> OwnCodes:

@@ -5,7 +5,6 @@ The desk loads complete cases. A bank's request needs only a few columns of one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +12,7 @@ from sqlalchemy import select
 
 from detectors.model.event import platform_id
 from detectors.model.records import Action
+from streams.desk.store.answers import Freshness
 from streams.desk.store.packing import unpacked
 from streams.desk.store.store import CaseStore
 from streams.desk.store.tables import cases, leases
@@ -37,28 +37,16 @@ class FloodChange:
     ended_ms: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class IndexAge:
-    """How far the index is behind. `events_behind` None: unknown, which counts as too far."""
-
-    behind_ms: int
-    events_behind: int | None
-
-    def stale(self, most_ms: float) -> bool:
-        """Return true if a negative answer from this index could be wrong."""
-        return self.behind_ms > most_ms or self.events_behind is None or self.events_behind > 0
-
-
 class Lookup:
-    """Queries on a case store. Thread-safe. `tokens` returns the other stored forms of a number."""
+    """Queries on a case store. Thread-safe."""
 
-    def __init__(self, store: CaseStore, tokens: Callable[[str], Iterable[str]]) -> None:
-        self._store, self._tokens = store, tokens
+    def __init__(self, store: CaseStore) -> None:
+        self._store = store
+        self.forms = store.forms
 
-    def age(self) -> IndexAge:
+    def age(self) -> Freshness:
         """Return how far the index is behind. Raise UnavailableError if the store fails."""
-        fresh = self._store.freshness()
-        return IndexAge(fresh.lag_ms, fresh.events_behind)
+        return self._store.freshness()
 
     def floods(self, number: str) -> list[FloodSpan]:
         """Return the floods of a number that reached THROTTLE, the newest first.
@@ -67,7 +55,7 @@ class Lookup:
         """
         wanted = (
             select(cases.c.first_ms, cases.c.last_ms, cases.c.ended_ms)
-            .where(cases.c.recipient.in_(self._asked(number)))
+            .where(cases.c.recipient.in_(self.forms(number)))
             .where(cases.c.kind == "flood", cases.c.throttled)
             .order_by(cases.c.first_ms.desc())
             .limit(FLOODS_MAX)
@@ -104,7 +92,7 @@ class Lookup:
         )
         found = []
         with self._store.reading() as (connection, _):
-            for form in self._asked(number):
+            for form in self.forms(number):
                 value = connection.scalar(newest.where(leases.c.recipient == form))
                 if value is not None:
                     found.append(decode_action(unpacked(value)))
@@ -121,6 +109,3 @@ class Lookup:
         own = set(map(platform_id, client.platforms))
         refused = self._store.case(newest.episode_id).refused if newest is not None else {}
         return sum(n for platform, n in refused.items() if platform in own)
-
-    def _asked(self, number: str) -> tuple[str, ...]:
-        return (number, *self._tokens(number))

@@ -19,18 +19,16 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
-import urllib3
 
 from detectors.model.times import HOUR_MS
 from streams.clock import utc_exact
 from streams.errors import ConfigError, UnavailableError
 from streams.language import tr
-from streams.notices.channels import CONNECT_S, Delivered, Delivery, post
+from streams.notices.channels import Delivered, Delivery, WebhookChannel
 from streams.signal.clients import SignalClient
 from streams.signal.ledger import SignalLedger
 from streams.signal.lookup import FloodChange, Lookup
 from streams.telemetry.metrics import Metrics
-from streams.webhooks import signed, signers
 from streams.wire import Numbers
 
 log = logging.getLogger(__name__)
@@ -97,11 +95,12 @@ def events_of(change: FloodChange, number: str) -> Iterable[FloodEvent]:
 class SinkNumbers:
     """The numbers of one client, by every stored form. The file is read again after a change."""
 
-    def __init__(
-        self, path: Path, numbers: Numbers, tokens: Callable[[str], Iterable[str]]
-    ) -> None:
-        """Read the file. Raise ConfigError for a line that is not a phone number."""
-        self._path, self._numbers, self._tokens = path, numbers, tokens
+    def __init__(self, path: Path, numbers: Numbers, forms: Callable[[str], Iterable[str]]) -> None:
+        """Read the file. Raise ConfigError for a line that is not a phone number.
+
+        `forms` returns the forms under which a number may be stored.
+        """
+        self._path, self._numbers, self._forms = path, numbers, forms
         self._version: tuple[int, ...] = ()  # version of the file that was last read, even invalid
         self._met: tuple[str, tuple[int, ...]] | None = None  # last error, and its file version
         self.by_form = self._read()
@@ -139,7 +138,7 @@ class SinkNumbers:
                         raise ConfigError(
                             tr("{path}, line {n}: no number").format(path=self._path, n=place)
                         )
-                    found |= dict.fromkeys((number, *self._tokens(number)), number)
+                    found |= dict.fromkeys(self._forms(number), number)
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(tr("{path}: {error}").format(path=self._path, error=error)) from None
         return found
@@ -151,8 +150,10 @@ def _version(path: Path) -> tuple[int, ...]:
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-class Sink:
-    """The webhook of one client. `send` blocks, so call it in a thread."""
+class Sink(WebhookChannel):
+    """The webhook of one client. `push` blocks, so call it in a thread."""
+
+    content_type = "application/cloudevents+json"
 
     def __init__(self, client: SignalClient) -> None:
         """Read the secret. Raise ConfigError if requests cannot be signed with it."""
@@ -161,20 +162,12 @@ class Sink:
             secret = client.sink_secret_file.read_bytes().strip()
         except OSError as error:
             raise ConfigError(f"{client.sink_secret_file}: {error.strerror}") from None
+        super().__init__(client.sink, secret, timeout_s=ANSWER_S)
         self.client = client
-        self._signers = signers([secret])
-        self._http = urllib3.PoolManager(
-            retries=False, timeout=urllib3.Timeout(connect=CONNECT_S, read=ANSWER_S)
-        )
 
-    def send(self, event: FloodEvent) -> Delivery:
+    def push(self, event: FloodEvent) -> Delivery:
         """Post an event once, without a retry."""
-        content = msgspec.json.encode(event.body())
-        headers = {
-            "Content-Type": "application/cloudevents+json",
-            **signed(self._signers, event.event_id, content, int(time.time())),
-        }
-        return post(self._http, self.client.sink, content, headers)
+        return self.post(event.event_id, msgspec.json.encode(event.body()))
 
 
 @dataclass(slots=True)
@@ -282,7 +275,7 @@ class Pusher:
                 if not asked:
                     await self._ledger.write(**line, outcome="asked")
                     asked = True
-                told = await asyncio.to_thread(sink.send, event)
+                told = await asyncio.to_thread(sink.push, event)
             except UnavailableError:
                 told = Delivery(Delivered.AWAY, "audit")
             except Exception as error:  # noqa: BLE001 - otherwise this would stop all webhooks
@@ -307,13 +300,15 @@ class Pusher:
         self._metrics.add("signal_pushes_total", outcome=outcome)
 
 
-def pusher_of(parts: Any, tokens: Callable[[str], Iterable[str]]) -> Pusher | None:
+def pusher_of(parts: Any) -> Pusher | None:
     """Return the pusher for all clients with a webhook, or None if there is no webhook.
 
     `parts`: the `SignalParts` of the service. Raises ConfigError for an unusable webhook.
     """
     outgoing = [
-        Outgoing(Sink(client), SinkNumbers(client.sink_numbers_file, parts.numbers, tokens))
+        Outgoing(
+            Sink(client), SinkNumbers(client.sink_numbers_file, parts.numbers, parts.lookup.forms)
+        )
         for client in parts.clients.values()
         if client.sink and client.sink_numbers_file is not None
     ]

@@ -229,7 +229,7 @@ def run_signal(world: World, folder: Path) -> Iterator[Service]:
     """The signal reads no topic: it answers from the store that an indexer keeps."""
     metrics = Metrics("indexer")
     store = CaseStore(f"sqlite:///{folder / 'desk.db'}")
-    lookup = Lookup(store, lambda _: ())
+    lookup = Lookup(store)
     record, lease = flood(3, at_ms=now_ms() - HOUR_MS)
     number = record.recipient
     with closing(store), _indexing(world.settings, store, metrics):

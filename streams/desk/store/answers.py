@@ -34,6 +34,10 @@ class Freshness:
         """Age of the data (ms). It is the time since 1970 if nothing was ever read."""
         return max(0, self.at_ms - self.read_ms)
 
+    def stale(self, most_ms: float) -> bool:
+        """Return true if "nothing found" could be wrong, or it is unknown whether it could."""
+        return self.lag_ms > most_ms or self.events_behind is None or self.events_behind > 0
+
 
 @dataclass(frozen=True, slots=True)
 class CaseLine:

@@ -8,7 +8,7 @@ from typing import Final
 
 from streams.clock import now_ms
 from streams.config import Settings
-from streams.desk.store.removal import Ages, forget
+from streams.desk.store.removal import forget
 from streams.desk.store.store import CaseStore
 from streams.operate.behind import events_behind
 
@@ -37,6 +37,6 @@ class Chores:
             self._store.note_behind(events_behind(self._settings, now_ms()))
         if now - self._forgot >= FORGET_S:
             self._forgot = now
-            rows = forget(self._store, Ages.of(self._settings.desk), now_ms())
+            rows = forget(self._store, self._settings.desk, now_ms())
             if rows:
                 log.info("deleted what is old: %s", dict(rows))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from inspect import iscoroutinefunction
@@ -43,11 +43,8 @@ log = logging.getLogger(__name__)
 Endpoint = Callable[[Request], Any]
 
 
-class Open:
-    """Marks a route that needs no log-in."""
-
-
-OPEN: Final = Open()
+OPEN: Final = None
+"""Rights of a route that needs no log-in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +53,7 @@ class Door:
 
     method: str
     path: str
-    rights: tuple[DeskRight, ...] | Open  # empty: any logged-in person
+    rights: tuple[DeskRight, ...] | None  # None: no log-in is needed; empty: any logged-in person
     endpoint: Endpoint
 
 
@@ -138,7 +135,13 @@ def application(desk: Desk) -> ASGIApp:
     routes = [
         Route("/static/{digest}/{name}", _static, methods=["GET"]),
         Route("/health/live", _live, methods=["GET"]),
-        *_routes(desk, doors(desk, feed)),
+        # HEAD is answered as GET, with the same rights.
+        *(
+            Route(
+                each.path, _opened(desk, each), methods=[each.method], name=each.method + each.path
+            )
+            for each in doors(desk, feed)
+        ),
     ]
     inner = Starlette(
         routes=routes,
@@ -162,22 +165,12 @@ def application(desk: Desk) -> ASGIApp:
 _KINDS: Final = {400: "usage", 500: "internal", 503: "unavailable"}
 
 
-def _routes(desk: Desk, all_doors: Iterable[Door]) -> list[Route]:
-    """Return one Starlette route per door. HEAD is answered as GET, with the same rights."""
-    return [
-        Route(
-            door.path, _opened(desk, door), methods=[door.method], name=f"{door.method}{door.path}"
-        )
-        for door in all_doors
-    ]
-
-
 def _opened(desk: Desk, door: Door) -> Endpoint:
     """Return the endpoint of a door, with a check of rights before it."""
 
     async def answer(request: Request) -> Response:
         visit = visit_of(request)
-        if not isinstance(door.rights, Open):
+        if door.rights is not None:
             if visit.session is None:
                 if request.method == "POST" or request.url.path.endswith("/stream"):
                     raise RefusedError(401, tr("Your log-in has ended. Log in again."))

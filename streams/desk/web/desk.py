@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 from streams.config import Settings
 from streams.desk.store.store import CaseStore
 from streams.desk.web.guard import Site
-from streams.desk.web.rates import Pace, RateLimit
+from streams.desk.web.rates import RateLimit
 from streams.desk.web.render import Banner, Pages
 from streams.desk.web.telling import fresh_sentence
 from streams.desk.web.visit import RefusedError, Visit
@@ -55,29 +55,21 @@ class Auditor(Protocol):
         """
 
 
-@dataclass(slots=True)
-class Paces:
-    """Rate limits of the console. Without another key they count per person."""
-
-    searches: RateLimit
-    unmasks: RateLimit
-    acts: RateLimit  # overrides: release, allow, exempt, end
-    logins: RateLimit  # attempts, by log-in method and network
-    guesses: RateLimit  # wrong passwords, by account name and network
-    forms: RateLimit  # notes, appeals, proposals, changes of accounts
-
-    @classmethod
-    def of(cls, settings: Settings) -> Paces:
-        """Create the rate limits from the settings."""
-        console = settings.console
-        return cls(
-            searches=RateLimit(Pace(console.searches_per_min, 60 / console.searches_per_min)),
-            unmasks=RateLimit(Pace(console.unmasks_per_h, 3600 / console.unmasks_per_h)),
-            acts=RateLimit(Pace(console.acts_per_h, 3600 / console.acts_per_h)),
-            logins=RateLimit(Pace(LOGINS, LOGIN_EVERY_S)),
-            guesses=RateLimit(Pace(GUESSES, GUESS_EVERY_S)),
-            forms=RateLimit(Pace(30, 10)),
-        )
+def limits_of(settings: Settings) -> dict[str, RateLimit]:
+    """Return the rate limits of the console. Without another key they count per person."""
+    console = settings.console
+    return {
+        "searches": RateLimit(console.searches_per_min, 60 / console.searches_per_min),
+        "unmasks": RateLimit(console.unmasks_per_h, 3600 / console.unmasks_per_h),
+        # Overrides: release, allow, exempt, end.
+        "acts": RateLimit(console.acts_per_h, 3600 / console.acts_per_h),
+        # Attempts, by log-in method and network.
+        "logins": RateLimit(LOGINS, LOGIN_EVERY_S),
+        # Wrong passwords, by account name and network.
+        "guesses": RateLimit(GUESSES, GUESS_EVERY_S),
+        # Notes, appeals, proposals, changes of accounts.
+        "forms": RateLimit(30, 10),
+    }
 
 
 LOGINS: Final = 20
@@ -127,7 +119,7 @@ class Desk:
     metrics: Metrics
     now_ms: Callable[[], int]
     now_s: Callable[[], float]  # a monotonic clock, for rate limits
-    limits: Paces
+    limits: dict[str, RateLimit]
     ticket: LoginTicket | None = None  # one-time log-in link, only in the demo
     pages: Pages = field(init=False)
     _banners: list[tuple[int, Sequence[Banner], str]] = field(default_factory=list)
@@ -163,13 +155,12 @@ class Desk:
         )
 
     def take(self, kind: str, visit: Visit) -> None:
-        """Count one action of a person against a rate limit. `kind` is a field of `Paces`.
+        """Count one action of a person against a rate limit. `kind` is a key of `limits`.
 
         Raise RefusedError if the limit is exceeded, after a record in the audit log.
         """
-        limit: RateLimit = getattr(self.limits, kind)
         name = visit.person.account.name
-        wait_s = limit.take(name, self.now_s())
+        wait_s = self.limits[kind].take(name, self.now_s())
         if wait_s:
             self.metrics.add("desk_limited_total", 1, kind=kind)
             log.warning("%s of one person are over the bound: %s", kind, name)

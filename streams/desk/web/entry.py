@@ -118,7 +118,7 @@ class EntryPages:
         Raise RefusedError if there are too many attempts from the visitor's network.
         """
         desk = self.desk
-        wait_s = desk.limits.logins.take(f"{door}{step} {visit.network}", desk.now_s())
+        wait_s = desk.limits["logins"].take(f"{door}{step} {visit.network}", desk.now_s())
         if wait_s:
             raise self._limited(door, wait_s)
 
@@ -134,13 +134,13 @@ class EntryPages:
         also for unknown names. So guesses from another network do not lock the owner out.
         """
         desk, key = self.desk, f"{name.lower()} {visit.network}"
-        wait_s = desk.limits.guesses.take(key, desk.now_s())
+        wait_s = desk.limits["guesses"].take(key, desk.now_s())
         if wait_s:
             raise self._limited("password", wait_s)
         with self._turn:
             account = desk.store.accounts.verify(name, password)
         if account is not None:
-            desk.limits.guesses.forget(key)
+            desk.limits["guesses"].forget(key)
         return account
 
     def _failed(self, visit: Visit, door: str, name: str) -> None:

@@ -8,18 +8,19 @@ It logs no personal data.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
-from http.cookies import CookieError, SimpleCookie
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import Any, Final, Protocol
+from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 from anyio import to_thread
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from streams.desk.store.accounts import Accounts
 from streams.desk.store.roles import DeskSession
 from streams.desk.web.visit import RefusedError, Visit
 from streams.errors import UnavailableError
@@ -61,16 +62,6 @@ FORM: Final = "desk-form"
 """Names of the cookies: language, session id, and the CSRF secret before log-in."""
 
 
-class Sessions(Protocol):
-    """Finds log-in sessions."""
-
-    def session(self, session_id: str, *, touch: bool = True) -> DeskSession | None:
-        """Return the session of this id if it is valid, else None.
-
-        `touch` means that a person is active; it extends the session.
-        """
-
-
 Refuse = Callable[["Scope", RefusedError], "ASGIApp"]
 """Creates the page that explains why a request is refused."""
 
@@ -106,7 +97,9 @@ class Site:
 
     def trusts(self, peer: str) -> bool:
         """Return true if a peer's address belongs to a trusted proxy."""
-        return _within(peer, self.proxies)
+        here = _ip(peer)
+        networks = (ip_network(each, strict=False) for each in self.proxies)
+        return here is not None and any(here in each for each in networks)
 
     def address(self, peer: str, headers: Headers) -> str:
         """Return the address of the browser.
@@ -137,20 +130,6 @@ def _ip(written: str) -> IPv4Address | IPv6Address | None:
     return None
 
 
-def _within(peer: str, networks: Iterable[str]) -> bool:
-    here = _ip(peer)
-    return here is not None and any(here in ip_network(each, strict=False) for each in networks)
-
-
-def cookies_of(headers: Headers) -> Mapping[str, str]:
-    """Return the cookies of a request. The result is empty if the header is malformed."""
-    try:
-        found = SimpleCookie(headers.get("cookie", ""))
-    except CookieError:
-        return {}
-    return {name: each.value for name, each in found.items()}
-
-
 def set_cookie(place: Site, name: str, value: str, *, lasts_s: int | None = None) -> str:
     """Return the value of a `Set-Cookie` header.
 
@@ -172,7 +151,7 @@ class Guard:
         self,
         app: ASGIApp,
         place: Site,
-        sessions: Sessions,
+        sessions: Accounts,
         refuse: Refuse,
         zone: tzinfo | None,
         language: str,
@@ -193,7 +172,7 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})
             return
         headers = Headers(scope=scope)
-        cookies = cookies_of(headers)
+        cookies = HTTPConnection(scope).cookies
         peer = scope["client"][0] if scope.get("client") else ""
         address = self._place.address(peer, headers)
         form_secret = cookies.get(self._place.cookie(FORM), "")
@@ -210,7 +189,7 @@ class Guard:
                 return
         scope["state"]["visit"] = visit
         with speaking(self._tag(headers, cookies, visit.session), self._zone):
-            await self._app(scope, _no_more(receive, visit), outward)
+            await self._app(scope, receive, outward)
 
     def _tag(
         self, headers: Headers, cookies: Mapping[str, str], session: DeskSession | None
@@ -302,25 +281,6 @@ async def _form(receive: Receive, headers: Headers) -> Mapping[str, str]:
     if any("\0" in each for pair in pairs for each in pair):  # databases reject NUL
         raise RefusedError(400, tr("The form cannot be read."))
     return dict(pairs)
-
-
-def _no_more(receive: Receive, visit: Visit) -> Receive:
-    """Return a `receive` function for the page.
-
-    The form is parsed already, so the first message is an empty body. Later messages pass through.
-    """
-    if not visit.form:
-        return receive
-    told = False
-
-    async def after() -> Any:
-        nonlocal told
-        if told:
-            return await receive()
-        told = True
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    return after
 
 
 class _Outward:

@@ -23,7 +23,7 @@ from starlette.responses import RedirectResponse, Response
 from streams.config.sections.desk import Console
 from streams.desk.web.desk import Desk
 from streams.desk.web.entry import EntryPages
-from streams.desk.web.guard import cookies_of, set_cookie
+from streams.desk.web.guard import set_cookie
 from streams.desk.web.rights import roles_of
 from streams.desk.web.visit import RefusedError, visit_of
 from streams.language import tr
@@ -88,7 +88,7 @@ class OidcEntry:
         desk, visit = self.desk, visit_of(request)
         self.entry.knocked(visit, "oidc", "back")
         console = desk.settings.console
-        flight = cookies_of(request.headers).get(desk.place.cookie(COOKIE), "").split(".")
+        flight = request.cookies.get(desk.place.cookie(COOKIE), "").split(".")
         state = request.query_params.get("state", "")
         if len(flight) != 3 or not hmac.compare_digest(flight[0].encode(), state.encode()):
             raise self._not_in(request, tr("That log-in was not begun in this browser."))

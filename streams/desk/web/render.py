@@ -60,18 +60,11 @@ class Flash:
     tone: str = "good"  # good | bad
 
 
-@dataclass(frozen=True, slots=True)
-class OtherLanguage:
-    """The language to which a page offers to switch."""
-
-    tag: str
-    name: str
-
-
 _OTHERS: Final = {
-    ENGLISH: OtherLanguage(CHINESE, "中文"),
-    CHINESE: OtherLanguage(ENGLISH, "English"),
+    ENGLISH: {"tag": CHINESE, "name": "中文"},
+    CHINESE: {"tag": ENGLISH, "name": "English"},
 }
+"""Language of a page -> the language to which it offers to switch."""
 
 
 class Pages:

@@ -21,7 +21,7 @@ from streams.desk.store.indexer import indexer_of
 from streams.desk.store.opening import opened
 from streams.desk.store.store import CaseStore
 from streams.desk.web.app import application
-from streams.desk.web.desk import Desk, LoginTicket, Paces
+from streams.desk.web.desk import Desk, LoginTicket, limits_of
 from streams.desk.web.guard import Site
 from streams.desk.web.ledger import ledger_on
 from streams.desk.web.words import speaking_on
@@ -137,7 +137,7 @@ def serve(
             metrics=metrics,
             now_ms=clock,
             now_s=time.monotonic,
-            limits=Paces.of(settings),
+            limits=limits_of(settings),
             ticket=ticket,
         )
         metrics.follow("index_lag_seconds", lambda: store.freshness().lag_ms / 1000)

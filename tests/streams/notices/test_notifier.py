@@ -25,13 +25,14 @@ from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
 from streams.cluster.topics import create
 from streams.config import Kafka, Settings, Topics
+from streams.config.sections.notices import Notify
 from streams.demo.brokers import Broker
 from streams.errors import UnavailableError
 from streams.notices import notifier as module
 from streams.notices.book import NoticeBook, NotifyParams, PendingNotice, Unsent
-from streams.notices.channels import Delivered, Delivery, SmsNotice
+from streams.notices.channels import Channel, Delivered, Delivery, SmsNotice
 from streams.notices.notifier import Notifier, Way
-from streams.notices.reply import Replies, ReplyParams
+from streams.notices.reply import Replies
 from streams.notices.texts import TEXT_NAMES, checked, read_texts
 from streams.telemetry.metrics import Metrics
 from streams.wire import (
@@ -62,7 +63,7 @@ class DiedError(BaseException):
 
 
 @dataclass
-class Phones:
+class Phones(Channel):
     """A channel that keeps what it is given, and does as it is told."""
 
     name: str = "file"
@@ -113,7 +114,7 @@ class World:
         book = NoticeBook(NotifyParams(**params))
         replies = None
         if reply:
-            rules = ReplyParams("KX", frozenset({"10086"}), frozenset({"msc-1"}))
+            rules = Notify(reply=True, reply_to=["10086"], reply_gateways=["msc-1"])
             replies = Replies(rules, Numbers("CN"), book)
         return Notifier(
             book, Way(self.phones, self.texts, "10086"), self.clients, self.topics,

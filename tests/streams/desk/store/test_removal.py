@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from detectors.model.times import DAY_MS
 from streams.config import DeskSettings
-from streams.desk.store.removal import Ages, forget
+from streams.desk.store.removal import forget
 from streams.desk.store.roles import DeskRole
 from streams.desk.store.tables import INDEX
 from streams.wire import Notice
@@ -26,7 +26,7 @@ from tests.streams.desk.store.filled import (
     opened,
 )
 
-AGES = Ages(cases=180, audit=400, papers=1_095)
+AGES = DeskSettings(cases_days=180, audit_days=400, papers_days=1_095)
 OTHER = "8613900000002"
 
 
@@ -59,10 +59,6 @@ def one_of_each(store: FilledStore, n: int = 0, recipient: str = RECIPIENT) -> s
         chain=f"desk/{n}"), written_ms=START_MS,
     )  # fmt: skip
     return record.episode_id
-
-
-def test_the_ages_are_those_of_the_settings() -> None:
-    assert Ages.of(DeskSettings(cases_days=7)) == Ages(7, 180, 1_095)
 
 
 def test_a_case_goes_with_everything_that_hangs_on_it_and_not_a_day_too_soon(
