@@ -98,7 +98,7 @@ def _keep(
     except OSError as error:
         raise unwritten(Path(error.filename or out), error) from None
     from streams.evidence.keys import in_groups  # noqa: PLC0415 - start-up time
-    from streams.evidence.sealed_report import ReportSeal, seal_report  # noqa: PLC0415
+    from streams.evidence.pack import ReportSeal, seal_report  # noqa: PLC0415
     from streams.evidence.signer import signer  # noqa: PLC0415
 
     folder, at = out / f"otpguard-{month}", clock.utc(clock.now_ms())

@@ -1,4 +1,4 @@
-"""Write a case as an evidence pack, and cut a pack down to the records of one platform."""
+"""Write a case as an evidence pack, cut a pack down to one platform, and sign monthly reports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ from streams.clock import utc
 from streams.config import Settings
 from streams.errors import ConfigError, UsageError
 from streams.evidence import envelope
-from streams.evidence.canonical import FORMAT, PackError, canonical, entry, parsed, sha256, sm3
+from streams.evidence.canonical import (
+    FORMAT,
+    REPORT_FORMAT,
+    PackError,
+    canonical,
+    entry,
+    parsed,
+    sha256,
+    sm3,
+)
 from streams.evidence.gaps import documents, gaps
 from streams.evidence.keys import PackSigner
 from streams.evidence.names import (
@@ -44,6 +53,13 @@ METHOD: Final = (
     "DSSE v1, Ed25519 (RFC 8032) and ECDSA on P-256 with SHA-256 as r and the lower s, in this "
     "order; both have to be good. "
     "The signer's fingerprint, SHA-256 over both public keys in DER, is to be had from the signer."
+)
+
+
+REPORT_METHOD: Final = (
+    "Files: SHA-256 and SM3 (GB/T 32905-2016). Signatures: DSSE v1, Ed25519 (RFC 8032) and ECDSA "
+    "on P-256 with SHA-256 as r and the lower s, in this order; both have to be good. The signer's "
+    "fingerprint, SHA-256 over both public keys in DER, is to be had from the signer."
 )
 
 
@@ -211,3 +227,42 @@ def write(folder: Path, contents: Mapping[str, bytes]) -> None:
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)  # half a pack could be taken for a complete one
         raise unwritten(folder, error) from None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSeal:
+    """The signing key and the facts that the manifest of a signed report states."""
+
+    key: PackSigner
+    at: str  # time of signing, ISO 8601
+    by: str  # organisational unit that signs
+    config: str  # fingerprint of the settings
+    signers: bytes = b""  # signed list of successor keys, if the key was ever changed
+
+
+def seal_report(
+    month: str, contents: Mapping[str, bytes], seal: ReportSeal, folder: Path
+) -> dict[str, Any]:
+    """Write a monthly report and its signature into a new folder. Return the manifest.
+
+    Raises UsageError if the folder exists, because signed files must not be overwritten.
+    """
+    written = {**contents, **shipped()}
+    if seal.signers:
+        written[SIGNERS] = seal.signers
+    manifest = {
+        "files": [entry(path, written[path]) for path in sorted(written)],
+        "format": REPORT_FORMAT,
+        "made": {
+            "at": seal.at,
+            "by": seal.by,
+            "config": seal.config,
+            "program": f"otpguard {__version__}",
+        },
+        "method": REPORT_METHOD,
+        "month": month,
+        "signer": seal.key.public.document(),
+    }
+    written[MANIFEST] = envelope.signed(seal.key, envelope.REPORT, manifest)
+    write(folder, written)
+    return manifest

@@ -14,7 +14,7 @@ from streams.errors import UsageError
 from streams.evidence import standalone
 from streams.evidence.envelope import succession
 from streams.evidence.names import MANIFEST, PROOFS, RECORDS
-from streams.evidence.sealed_report import ReportSeal, seal_report
+from streams.evidence.pack import ReportSeal, seal_report
 from streams.evidence.verify import verify
 from tests.streams.evidence.packs import broken, fingerprint, key, pack
 
