@@ -246,20 +246,8 @@ def _names(settings: Settings) -> tuple[str, ...]:
 def _texts(settings: Settings) -> NoticeTexts:
     from streams.notices.texts import checked, read_texts  # noqa: PLC0415 - start-up time
 
-    notify = settings.notify
-    registry, _ = settings.registry()
-    return checked(
-        read_texts(notify.texts_file),
-        operator=notify.operator,
-        operators=notify.operators,
-        zone=notify.zone,
-        command=notify.reply_command,
-        default=notify.language,
-        by_prefix=notify.languages,
-        names=_names(settings),
-        sender=notify.sender,
-        registry=registry,
-    )
+    texts = read_texts(settings.notify.texts_file)
+    return checked(texts, settings.notify, _names(settings), settings.registry()[0])
 
 
 def _params(settings: Settings) -> NotifyParams:

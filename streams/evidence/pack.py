@@ -177,7 +177,11 @@ def extract(pack: Path, platform: str, folder: Path) -> int:
         manifest, _, _ = envelope.opened(kept[MANIFEST], envelope.MANIFEST)
         tree = MerkleTree(lines)
         whole = isinstance(manifest, dict) and manifest.get("tree_root") == tree.root.hex()
-        own = [n for n, line in enumerate(lines) if whole and _of_platform(parsed(line), platform)]
+        own = [
+            n
+            for n, line in enumerate(map(parsed, lines if whole else ()))
+            if line["kind"] in SINGLE and line["record"].get("platform") == platform
+        ]
     except OSError as error:
         raise UsageError(f"{error.filename}: {error.strerror}") from None
     except PackError as error:
@@ -199,10 +203,6 @@ def extract(pack: Path, platform: str, folder: Path) -> int:
     kept[PROOFS] = canonical(proofs) + b"\n"
     write(folder, kept)
     return len(own)
-
-
-def _of_platform(line: Any, platform: str) -> bool:
-    return line["kind"] in SINGLE and line["record"].get("platform") == platform
 
 
 def shipped() -> dict[str, bytes]:

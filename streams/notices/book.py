@@ -124,17 +124,6 @@ class PendingNotice:
     unresolved: bool = False  # an earlier process may already have sent it
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
-    notice_id: str
-    recipient: str
-    kind: NoticeKind
-    state: str
-    why: str
-    at_ms: int
-    tries: int  # processes that wrote `sending` and no result
-
-
 @dataclass(slots=True)
 class NoticeBook:
     """The queue of due notices and the records that decide about them. Mutable.
@@ -151,8 +140,10 @@ class NoticeBook:
     _newest: dict[str, Action] = field(default_factory=dict)  # by episode id
     _applied: dict[str, int] = field(default_factory=dict)  # action id -> time of the `applied` ack
     _episodes: dict[str, EpisodeRecord] = field(default_factory=dict)
-    _told: dict[str, _Told] = field(default_factory=dict)  # by notice id
-    _last: dict[str, _Told] = field(default_factory=dict)  # by kind and recipient
+    _told: dict[str, Notice] = field(default_factory=dict)  # by notice id
+    _last: dict[str, Notice] = field(default_factory=dict)  # by kind and recipient
+    # Notice id -> processes that wrote `sending` and no result.
+    _tries: dict[str, int] = field(default_factory=dict)
     _ends: dict[tuple[str, str], int] = field(default_factory=dict)  # table, key -> expiry time
     _heap: list[tuple[int, str, str]] = field(default_factory=list)  # of `_ends`; may be stale
     _sent_ms: deque[int] = field(default_factory=deque)  # send times of the last minute
@@ -217,21 +208,19 @@ class NoticeBook:
         tries = 0
         if notice.state == "sending":
             again = known is not None and (known.state, known.at_ms) == ("sending", notice.at_ms)
-            tries = (known.tries if known is not None else 0) + (not again)
-        told = _Told(
-            notice.notice_id, notice.to, notice.kind, notice.state, notice.why, notice.at_ms, tries
-        )
+            tries = self._tries.get(notice.notice_id, 0) + (not again)
         if known is not None:
             self._count(known, -1)  # each notice counts once, with its last record
-        self._count(told, 1)
+        self._count(notice, 1)
         kept_ms = notice.at_ms + max(self.params.hold_off_ms, EPISODE_KEPT_MS)
-        self._keep("_told", notice.notice_id, told, kept_ms)
+        self._keep("_told", notice.notice_id, notice, kept_ms)
+        self._keep("_tries", notice.notice_id, tries, kept_ms)
         key = f"{notice.kind} {notice.to}"
         last = self._last.get(key)
-        if _may_have(told):
-            if last is None or last.at_ms <= told.at_ms:
-                self._keep("_last", key, told, kept_ms)
-        elif last is not None and last.notice_id == told.notice_id:
+        if _may_have(notice):
+            if last is None or last.at_ms <= notice.at_ms:
+                self._keep("_last", key, notice, kept_ms)
+        elif last is not None and last.notice_id == notice.notice_id:
             del self._last[key]  # the notice was being sent, but did not arrive
 
     # -- notices to send
@@ -250,15 +239,15 @@ class NoticeBook:
             if told.state != "sending" or told.at_ms >= before_ms or own:
                 continue
             episode_id = notice_id.rpartition(":")[0]
-            if told.tries >= TRIES_MAX:
+            if self._tries[notice_id] >= TRIES_MAX:
                 self.queue.pop(notice_id, None)
                 yield Notice(
-                    notice_id=notice_id, episode_id=episode_id, kind=told.kind, to=told.recipient,
+                    notice_id=notice_id, episode_id=episode_id, kind=told.kind, to=told.to,
                     channel="", template="", state="failed", why=Unsent.UNKNOWN, at_ms=told.at_ms,
                 )  # fmt: skip
                 continue
             self.queue[notice_id] = PendingNotice(
-                notice_id, episode_id, told.kind, told.recipient, self._facts(episode_id),
+                notice_id, episode_id, told.kind, told.to, self._facts(episode_id),
                 told.at_ms, unresolved=True,
             )  # fmt: skip
 
@@ -343,12 +332,12 @@ class NoticeBook:
 
     # -- internals
 
-    def _count(self, told: _Told, by: int) -> None:
+    def _count(self, told: Notice, by: int) -> None:
         """Add `by` to the daily counters if the notice may have left. -1 takes a count back."""
         if _may_have(told):
             day = told.at_ms // DAY_MS
             self._days[day, None] += by
-            self._days[day, self.params.prefix(told.recipient) or ""] += by
+            self._days[day, self.params.prefix(told.to) or ""] += by
 
     def _follow(self, now_ms: int) -> None:
         """Change times in the future to `now_ms`, after the clock was set back.
@@ -443,6 +432,6 @@ class NoticeBook:
             heapq.heappush(self._heap, (until_ms, table, key))
 
 
-def _may_have(told: _Told) -> bool:
+def _may_have(told: Notice) -> bool:
     """Return true if the victim may have received the notice."""
     return told.state in ("sending", "sent") or told.why == Unsent.UNKNOWN

@@ -35,7 +35,6 @@ class Account:
     created_ms: int
     last_login_ms: int | None
     language: str  # "": the language of the browser
-    shortcuts: bool  # keyboard shortcuts of a single key are on (WCAG 2.1.4)
     given_ms: int | None = None  # when another person last set its password or its roles
 
 

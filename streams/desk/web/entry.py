@@ -196,11 +196,8 @@ class EntryPages:
         answer.headers.append("clear-site-data", '"cache", "storage"')
         return answer
 
-    def account_page(self, request: Request) -> Response:
+    def account_page(self, request: Request, status: int = 200, says: str = "") -> Response:
         """Show a person's own account."""
-        return self._account(request)
-
-    def _account(self, request: Request, status: int = 200, says: str = "") -> Response:
         visit = visit_of(request)
         roles = [tr(ROLE_NAMES[each]) for each in sorted(visit.person.roles)]
         flashes = [Flash(says, "bad")] if says else []
@@ -218,14 +215,14 @@ class EntryPages:
         desk.take("forms", visit)
         if self._verified(visit, account.name, visit.form.get("old", "")) is None:
             desk.audit(visit, "password", "refused")
-            return self._account(request, 401, tr("The password so far is not right."))
+            return self.account_page(request, 401, tr("The password so far is not right."))
         with self._turn:
             if visit.form.get("new", "") != visit.form.get("again", ""):
-                return self._account(request, 400, tr("Both new ones have to be the same."))
+                return self.account_page(request, 400, tr("Both new ones have to be the same."))
             try:
                 desk.store.accounts.change(account.name, password=visit.form.get("new", ""))
             except UsageError as error:
-                return self._account(request, 400, str(error))
+                return self.account_page(request, 400, str(error))
         desk.audit(visit, "password", "done")
         return self.begin(visit, desk.store.accounts.get(account.name), visit.person.auth)
 

@@ -428,8 +428,3 @@ def test_old_words_and_those_that_took_one_back_are_not_told() -> None:
     on.word(override("exempt", expires_at_ms=START_MS), 8, START_MS + 10)
     on.word(override("allow", platform="sig:a"), 9, START_MS + 10)
     assert on.next(START_MS + 20) is None
-
-
-def test_whoever_may_send_nothing_is_not_started() -> None:
-    with pytest.raises(ValueError, match="need not run"):
-        NotifyParams(per_minute=0)

@@ -103,9 +103,8 @@ class World:
         self.producer = KafkaProducer(**self.clients, acks="all")
         self.phones = Phones()
         self.texts = checked(
-            read_texts(None), operator="中国移动", operators={}, zone="Asia/Shanghai", command="KX",
-            default="zh-Hans", by_prefix={}, names=TEXT_NAMES, sender="10086",
-            registry=Registry.shipped(),
+            read_texts(None), Notify(operator="中国移动", sender="10086"), TEXT_NAMES,
+            Registry.shipped(),
         )  # fmt: skip
 
     def notifier(

@@ -78,11 +78,11 @@ def test_an_administrator_unlocks_disables_and_gives_a_new_password(store: Fille
         store.accounts.verify("ann", "wrong")
     store.accounts.change("ann", unlock=True)
     assert store.accounts.verify("ann", PASSWORD) is not None
-    store.accounts.change("ann", password="another horse battery", language="en", shortcuts=False)
+    store.accounts.change("ann", password="another horse battery", language="en")
     assert store.accounts.verify("ann", PASSWORD) is None
     found = store.accounts.verify("ann", "another horse battery")
     assert found is not None
-    assert (found.language, found.shortcuts) == ("en", False)
+    assert found.language == "en"
     store.accounts.change("ann", disabled=True)
     assert store.accounts.verify("ann", "another horse battery") is None
 
