@@ -58,7 +58,7 @@ def ls(
       otpguard campaigns ls --all --since 7d --json
     """
     from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.operate.campaigns import campaign_row, newest  # noqa: PLC0415
+    from streams.operate.network import campaign_row, newest  # noqa: PLC0415
 
     settings = settings_of(config)
     since_ms = ago_ms(since)
@@ -101,7 +101,7 @@ def show(
     import msgspec  # noqa: PLC0415 - start-up time
 
     from streams.cluster.admin import client_arguments  # noqa: PLC0415
-    from streams.operate.campaigns import (  # noqa: PLC0415
+    from streams.operate.network import (  # noqa: PLC0415
         campaign_lines,
         find_campaign,
         newest,

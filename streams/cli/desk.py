@@ -56,8 +56,7 @@ def index(config: ConfigOption = None) -> None:
       otpguard desk index --config /etc/otpguard/otpguard.toml
     """
     from streams.clock import now_ms  # noqa: PLC0415
-    from streams.desk.store.chores import Chores  # noqa: PLC0415 - start-up time
-    from streams.desk.store.indexer import indexer_of  # noqa: PLC0415
+    from streams.desk.store.indexer import Chores, indexer_of  # noqa: PLC0415 - start-up time
     from streams.desk.store.opening import opened  # noqa: PLC0415
     from streams.telemetry.metrics import Metrics  # noqa: PLC0415
 

@@ -56,7 +56,7 @@ def ls(
       otpguard platforms ls --by sweeps
     """
     from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.operate.platforms import (  # noqa: PLC0415
+    from streams.operate.network import (  # noqa: PLC0415
         ORDERS,
         percent,
         platform_row,
@@ -107,7 +107,7 @@ def show(
     import msgspec  # noqa: PLC0415 - start-up time
 
     from streams.cluster.admin import client_arguments  # noqa: PLC0415
-    from streams.operate.platforms import (  # noqa: PLC0415
+    from streams.operate.network import (  # noqa: PLC0415
         platform_key,
         platform_lines,
         read_platforms,

@@ -41,7 +41,7 @@ from streams.evidence.names import (
 from streams.evidence.records import SINGLE, Chosen, lines_of
 from streams.evidence.report import Cover, Seal, pages
 from streams.evidence.tree import MerkleTree
-from streams.files import unwritten
+from streams.files import read_bytes, unwritten
 from streams.language import tr
 
 METHOD: Final = (
@@ -87,16 +87,9 @@ class Making:
             cover=cover,
             settings=settings_text(settings),
             fingerprint=settings.fingerprint(),
-            signers=_bytes(signers) if signers else b"",
-            more={REGISTRY: _bytes(registry)} if registry else {},
+            signers=read_bytes(signers) if signers else b"",
+            more={REGISTRY: read_bytes(registry)} if registry else {},
         )
-
-
-def _bytes(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror}") from None
 
 
 def make(chosen: Chosen, making: Making, folder: Path) -> dict[str, Any]:

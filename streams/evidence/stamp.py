@@ -29,7 +29,7 @@ from streams.evidence.envelope import MANIFEST as MANIFEST_KIND
 from streams.evidence.envelope import REPORT, TIMESTAMP, kind_of, opened, signed
 from streams.evidence.keys import PackSigner, PublicKeys
 from streams.evidence.names import MANIFEST, STAMP, TOKEN
-from streams.files import replace_file, unwritten
+from streams.files import read_bytes, replace_file, unwritten
 from streams.language import tr
 
 TIMEOUT_S: Final = 30.0
@@ -126,10 +126,7 @@ def attach(pack: Path, key: PackSigner, token: bytes) -> datetime:
 def manifest_of(pack: Path) -> bytes:
     """Read the manifest of a pack. Raise UsageError if there is none."""
     path = pack / MANIFEST
-    try:
-        manifest = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
+    manifest = read_bytes(path, UsageError)
     if kind_of(manifest) not in (MANIFEST_KIND, REPORT):
         raise UsageError(tr("{file}: no manifest of a pack").format(file=path))
     return manifest

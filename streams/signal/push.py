@@ -23,6 +23,7 @@ import msgspec
 from detectors.model.times import HOUR_MS
 from streams.clock import utc_exact
 from streams.errors import ConfigError, UnavailableError
+from streams.files import read_bytes
 from streams.language import tr
 from streams.notices.channels import Delivered, Delivery, WebhookChannel
 from streams.signal.clients import SignalClient
@@ -158,10 +159,7 @@ class Sink(WebhookChannel):
     def __init__(self, client: SignalClient) -> None:
         """Read the secret. Raise ConfigError if requests cannot be signed with it."""
         assert client.sink_secret_file is not None
-        try:
-            secret = client.sink_secret_file.read_bytes().strip()
-        except OSError as error:
-            raise ConfigError(f"{client.sink_secret_file}: {error.strerror}") from None
+        secret = read_bytes(client.sink_secret_file).strip()
         super().__init__(client.sink, secret, timeout_s=ANSWER_S)
         self.client = client
 

@@ -26,13 +26,14 @@ from streams.connections import Bounded, ServerLoop
 from streams.desk.store.opening import opened
 from streams.desk.store.store import CaseStore
 from streams.errors import ConfigError, UnavailableError
+from streams.files import read_bytes
 from streams.language import tr
 from streams.signal.app import Signal, SignalParts
 from streams.signal.clients import SignalClient, read
 from streams.signal.ledger import Publish, SignalLedger
 from streams.signal.lookup import Lookup
 from streams.signal.push import Pusher, pusher_of
-from streams.signal.tokens import AccessTokens, jwks_of_file, jwks_of_url
+from streams.signal.tokens import AccessTokens, jwks_of_url
 from streams.telemetry import http
 from streams.telemetry.metrics import Metrics
 from streams.tls import check_own
@@ -184,7 +185,7 @@ def askers(settings: Settings) -> tuple[dict[str, SignalClient], Callable[[], by
     clients = read(own.clients_file, settings.registry()[0])
     fetch: Callable[[], bytes] | None = None
     if own.jwks_file is not None:
-        fetch = partial(jwks_of_file, own.jwks_file)
+        fetch = partial(read_bytes, own.jwks_file)
     elif own.jwks_url:
         fetch = partial(jwks_of_url, own.jwks_url)
     if fetch is None and not any(each.certificate_sha256 for each in clients.values()):

@@ -9,7 +9,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from joserfc import jwt
@@ -44,14 +43,6 @@ class AccessToken:
     scopes: frozenset[str]
     expires_s: float
     number: str  # user's number in a three-legged token; empty if the client acts on its own
-
-
-def jwks_of_file(path: Path) -> bytes:
-    """Read the JWKS from a file. Raise ConfigError if the file cannot be read."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
 
 
 def jwks_of_url(url: str) -> bytes:

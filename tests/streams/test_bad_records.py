@@ -35,7 +35,7 @@ from streams.enforce.book import DesiredState, mode
 from streams.enforce.reconcile import Reconciler
 from streams.gate.leases import LeaseMemory
 from streams.gate.serve import LeaseKeeper
-from streams.operate.platforms import read_platforms
+from streams.operate.network import read_platforms
 from streams.signal.lookup import Lookup
 from streams.telemetry.metrics import Metrics
 from streams.wire import (

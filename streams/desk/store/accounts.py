@@ -301,9 +301,7 @@ class Accounts:
             roles=_roles(row.roles) & account.roles,
             auth=row.auth,
             csrf=row.csrf,
-            address=row.address,
             created_ms=row.created_ms,
-            seen_ms=max(row.seen_ms, now_ms) if touch else row.seen_ms,
             idle_end_ms=idle_end_ms,
             absolute_end_ms=row.absolute_end_ms,
         )

@@ -49,9 +49,7 @@ class DeskSession:
     roles: frozenset[DeskRole]  # roles at log-in, without those that the account has lost since
     auth: str  # log-in method: password | oidc | proxy | once
     csrf: str  # CSRF token, sent with every form
-    address: str
     created_ms: int
-    seen_ms: int
     idle_end_ms: int
     absolute_end_ms: int
 

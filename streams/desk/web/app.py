@@ -30,9 +30,9 @@ from streams.desk.web.guard import Guard
 from streams.desk.web.handing import EvidencePages
 from streams.desk.web.lists import ListPages
 from streams.desk.web.live import LiveFeed
-from streams.desk.web.look import static_files
 from streams.desk.web.oidc import OidcEntry
 from streams.desk.web.oversight import OversightPages
+from streams.desk.web.render import static_files
 from streams.desk.web.rights import DeskRight
 from streams.desk.web.visit import RefusedError, visit_of
 from streams.errors import OtpguardError, UnavailableError, UsageError

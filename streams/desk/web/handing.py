@@ -20,7 +20,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from streams.desk.store.answers import CaseFile
-from streams.desk.store.case_records import case_records
 from streams.desk.web.cases import REASON_MAX, CasePages
 from streams.desk.web.desk import Desk
 from streams.desk.web.render import Flash
@@ -96,7 +95,7 @@ class EvidencePages:
             raise UnavailableError(tr("packs need more packages: {how}").format(how=how)) from None
         settings, own = self.desk.settings, self.desk.settings.evidence
         episode_id = file.line.episode_id
-        chosen = gathered(file, from_store(case_records(self.desk.store, episode_id)))
+        chosen = gathered(file, from_store(self.desk.store.records(episode_id)))
         chosen.behind_s = self.desk.store.freshness().lag_ms // 1000
         account = visit.person.account
         cover = Cover(own.unit, own.contact, asked["authority"], asked["document"],

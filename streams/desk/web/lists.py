@@ -22,7 +22,7 @@ from streams.desk.web.telling import STATES, TONES, spell
 from streams.desk.web.visit import visit_of
 from streams.language import tr, trn
 from streams.operate.explain import platform_name
-from streams.operate.platforms import percent
+from streams.operate.network import percent
 
 LIVE_MAX: Final = 50
 """Maximum number of rows in the live list. A campaign has more floods, but has its own page."""

@@ -16,8 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from streams.clock import now_ms
 from streams.config import Settings
 from streams.connections import Bounded
-from streams.desk.store.chores import Chores
-from streams.desk.store.indexer import indexer_of
+from streams.desk.store.indexer import Chores, indexer_of
 from streams.desk.store.opening import opened
 from streams.desk.store.store import CaseStore
 from streams.desk.web.app import application

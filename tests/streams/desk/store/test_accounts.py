@@ -136,7 +136,7 @@ def test_not_every_look_writes(store: FilledStore) -> None:
     assert found is not None
     assert found.idle_end_ms == begun.idle_end_ms
     with store.people.connect() as connection:
-        assert connection.scalar(select(sessions.c.seen_ms)) == begun.seen_ms
+        assert connection.scalar(select(sessions.c.seen_ms)) == begun.created_ms
 
 
 def test_sessions_end_one_by_one_all_at_once_and_with_rights(store: FilledStore) -> None:

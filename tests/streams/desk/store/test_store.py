@@ -12,7 +12,6 @@ import pytest
 from detectors.model.event import platform_id
 from detectors.model.records import Level
 from streams.desk.store.answers import AuditPlace
-from streams.desk.store.case_records import case_records
 from streams.desk.store.writer import Writer
 from streams.errors import ConfigError, UnavailableError, UsageError
 from streams.operate.cases import Doing
@@ -270,6 +269,6 @@ def test_a_store_whose_connections_are_all_in_use_is_away(
         with pytest.raises(UnavailableError, match="does not answer: TimeoutError"):
             store.find(RECIPIENT)
         with pytest.raises(UnavailableError):
-            case_records(store, "e1")
+            store.records("e1")
         with pytest.raises(UnavailableError):
             store.named("e1", None)

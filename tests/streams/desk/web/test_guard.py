@@ -26,7 +26,7 @@ def test_every_answer_lets_no_script_frame_cache_or_referrer_do_anything(world: 
 
 
 def test_a_file_may_be_kept_and_a_wrong_address_of_one_is_not_there(world: World) -> None:
-    from streams.desk.web.look import static_files
+    from streams.desk.web.render import static_files
 
     client = world.client()
     kept = client.get(static_files()["desk.css"].path)
