@@ -55,7 +55,7 @@ def run(config: ConfigOption = None) -> None:
     # Here, because Kafka's client takes long to import and `--help` needs none.
     from streams.cluster.admin import client_arguments, working  # noqa: PLC0415
     from streams.notices.book import NoticeBook  # noqa: PLC0415
-    from streams.notices.notifier import Notifier, Way  # noqa: PLC0415
+    from streams.notices.notifier import Notifier  # noqa: PLC0415
     from streams.telemetry.metrics import Metrics  # noqa: PLC0415
 
     log_to_stderr()
@@ -65,7 +65,8 @@ def run(config: ConfigOption = None) -> None:
     with working(tr("cannot notify")):
         notifier = Notifier(
             book,
-            Way(_channel(settings), texts, settings.notify.sender),
+            _channel(settings),
+            texts,
             client_arguments(settings.kafka),
             settings.topics,
             metrics,

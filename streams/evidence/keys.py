@@ -32,7 +32,6 @@ from cryptography.hazmat.primitives.serialization import (
 from streams.evidence.canonical import FORMAT, PackError, decoded, encoded
 from streams.language import tr
 
-SALT_BYTES: Final = 16
 SALTING: Final = f"{FORMAT} salt".encode()
 """Domain separator of salts. Signed envelopes begin with `DSSEv1`, so the two never collide."""
 _END: Final = "-----END PRIVATE KEY-----"
@@ -180,7 +179,7 @@ def salt_by(secret: bytes, place: Iterable[object]) -> str:
     """Derive the salt for a place from a secret of the key. Return 16 bytes in hex."""
     key = hmac.digest(secret, SALTING, "sha256")
     named = "\n".join(map(str, place)).encode()
-    return hmac.digest(key, named, "sha256")[:SALT_BYTES].hex()
+    return hmac.digest(key, named, "sha256")[:16].hex()
 
 
 def fingerprint_of(text: str) -> str:

@@ -222,40 +222,40 @@ def write(folder: Path, contents: Mapping[str, bytes]) -> None:
         raise unwritten(folder, error) from None
 
 
-@dataclass(frozen=True, slots=True)
-class ReportSeal:
-    """The signing key and the facts that the manifest of a signed report states."""
-
-    key: PackSigner
-    at: str  # time of signing, ISO 8601
-    by: str  # organisational unit that signs
-    config: str  # fingerprint of the settings
-    signers: bytes = b""  # signed list of successor keys, if the key was ever changed
-
-
 def seal_report(
-    month: str, contents: Mapping[str, bytes], seal: ReportSeal, folder: Path
+    month: str,
+    contents: Mapping[str, bytes],
+    folder: Path,
+    *,
+    key: PackSigner,
+    at: str,
+    by: str,
+    config: str,
+    signers: bytes = b"",
 ) -> dict[str, Any]:
     """Write a monthly report and its signature into a new folder. Return the manifest.
+
+    `key` signs at `at` (ISO 8601) for the unit `by`. `config`: fingerprint of the settings.
+    `signers`: signed list of successor keys, if the key was ever changed.
 
     Raises UsageError if the folder exists, because signed files must not be overwritten.
     """
     written = {**contents, **shipped()}
-    if seal.signers:
-        written[SIGNERS] = seal.signers
+    if signers:
+        written[SIGNERS] = signers
     manifest = {
         "files": [entry(path, written[path]) for path in sorted(written)],
         "format": REPORT_FORMAT,
         "made": {
-            "at": seal.at,
-            "by": seal.by,
-            "config": seal.config,
+            "at": at,
+            "by": by,
+            "config": config,
             "program": f"otpguard {__version__}",
         },
         "method": REPORT_METHOD,
         "month": month,
-        "signer": seal.key.public.document(),
+        "signer": key.public.document(),
     }
-    written[MANIFEST] = envelope.signed(seal.key, envelope.REPORT, manifest)
+    written[MANIFEST] = envelope.signed(key, envelope.REPORT, manifest)
     write(folder, written)
     return manifest

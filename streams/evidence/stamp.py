@@ -33,8 +33,6 @@ from streams.files import read_bytes, replace_file, unwritten
 from streams.language import tr
 
 TIMEOUT_S: Final = 30.0
-ANSWER_BYTES_MAX: Final = 1 << 20
-QUERY_TYPE: Final = "application/timestamp-query"
 
 
 def query(manifest: bytes) -> bytes:
@@ -59,7 +57,10 @@ def fetched(url: str, manifest: bytes) -> bytes:
     try:
         with urllib3.PoolManager(retries=False, timeout=TIMEOUT_S) as pool:
             answer = pool.request(
-                "POST", url, body=query(manifest), headers={"Content-Type": QUERY_TYPE}
+                "POST",
+                url,
+                body=query(manifest),
+                headers={"Content-Type": "application/timestamp-query"},
             )
     except urllib3.exceptions.HTTPError as error:
         raise UnavailableError(
@@ -67,7 +68,7 @@ def fetched(url: str, manifest: bytes) -> bytes:
                 error=type(error).__name__
             )
         ) from None
-    if answer.status != 200 or len(answer.data) > ANSWER_BYTES_MAX:
+    if answer.status != 200 or len(answer.data) > 1 << 20:
         raise UnavailableError(
             tr("the time-stamping authority answers {status}").format(status=answer.status)
         )

@@ -5,20 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final
-
-LEAF: Final = b"\x00"
-NODE: Final = b"\x01"
-"""Prefixes of hashed data, so that a leaf can never be taken for an inner node."""
 
 
 def leaf_hash(data: bytes) -> bytes:
-    """Return the hash of a leaf, 32 bytes."""
-    return hashlib.sha256(LEAF + data).digest()
+    """Return the hash of a leaf, 32 bytes. The prefix keeps it apart from inner nodes."""
+    return hashlib.sha256(b"\x00" + data).digest()
 
 
 def _node(left: bytes, right: bytes) -> bytes:
-    return hashlib.sha256(NODE + left + right).digest()
+    return hashlib.sha256(b"\x01" + left + right).digest()
 
 
 def _split(n: int) -> int:

@@ -35,7 +35,6 @@ _TAKEN_LATER: Final = frozenset(
     }
 )
 """Statuses that mean: not accepted now, try again later."""
-_ANSWERS: Final = frozenset({"submit_sm_resp", "generic_nack"})
 _ERRORS: Final = (exceptions.ConnectionError, exceptions.PDUError, OSError, ValueError)
 
 # At DEBUG the library logs every PDU in hex, with number and text.
@@ -161,7 +160,7 @@ class SmppChannel(Channel):
         end = time.monotonic() + self._answer_s
         while time.monotonic() < end:
             pdu = client.read_pdu()
-            if pdu.command in _ANSWERS and pdu.sequence == sequence:
+            if pdu.command in ("submit_sm_resp", "generic_nack") and pdu.sequence == sequence:
                 return pdu
             self._heed(client, pdu)
         raise TimeoutError

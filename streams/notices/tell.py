@@ -27,7 +27,7 @@ from streams.language import tr
 from streams.notices.book import Unsent
 from streams.notices.channels import Delivered, WebhookChannel
 from streams.notices.contacts import PlatformContact, PlatformContacts
-from streams.notices.letters import PlatformReport, ReportAuthor, mail, report_id, xarf
+from streams.notices.letters import PlatformReport, mail, report_id, xarf
 from streams.notices.platforms import PlatformUse, Telling, to_tell, trend, uses
 from streams.wire import Notice, encode_notice
 from streams.wire.notices import NoticeState
@@ -127,7 +127,7 @@ def send(
     The record `sending` is on the log before a report leaves. A failed report never stops the
     others. If a report certainly did not leave, the next run sends it again.
     """
-    reporter = reporter_of(settings)
+    check_reporter(settings)
     for report in reports:
         channel = "webhook" if report.contact.webhook else settings.mail
         day = report.from_ms
@@ -145,7 +145,7 @@ def send(
 
         state: NoticeState = "failed"
         try:
-            content = write_report(report, reporter)
+            content = write_report(report, settings)
         except Exception as error:  # noqa: BLE001 - one bad report must not stop the others
             why = type(error).__name__
         else:
@@ -159,11 +159,11 @@ def send(
         yield report, state, why
 
 
-def write_report(report: PlatformReport, reporter: ReportAuthor) -> bytes:
+def write_report(report: PlatformReport, settings: Reports) -> bytes:
     """Return the bytes to send: a JSON document for a webhook, otherwise a mail."""
     if report.contact.webhook:
-        return json.dumps(xarf(report, reporter), ensure_ascii=False).encode()
-    return mail(report, reporter).as_bytes()
+        return json.dumps(xarf(report, settings), ensure_ascii=False).encode()
+    return mail(report, settings).as_bytes()
 
 
 def deliver(report: PlatformReport, content: bytes, settings: Reports) -> tuple[NoticeState, str]:
@@ -190,12 +190,11 @@ def deliver(report: PlatformReport, content: bytes, settings: Reports) -> tuple[
     return _to_server(content, settings)
 
 
-def reporter_of(settings: Reports) -> ReportAuthor:
-    """Return the sender of reports. Raise ConfigError if a platform could not answer to it."""
+def check_reporter(settings: Reports) -> None:
+    """Raise ConfigError if a platform could not answer to it."""
     name, at, domain = settings.mail_from.rpartition("@")
     if not (settings.org and name and at and domain):
         raise ConfigError(tr("reports.org and reports.mail_from say who reports: both are needed"))
-    return ReportAuthor(settings.org, settings.mail_from, domain)
 
 
 def _to_maildir(letter: bytes, settings: Reports) -> tuple[NoticeState, str]:

@@ -25,10 +25,8 @@ REFRESH_S: Final = 600.0
 AGAIN_S: Final = 30.0
 """A token with an unknown key triggers another read of the JWKS, at most once in this time."""
 
-LEEWAY_S: Final = 30
 KEPT_MAX: Final = 4_096
 TIMEOUT_S: Final = 10.0
-JWKS_BYTES_MAX: Final = 1 << 20
 
 
 class TokenError(Exception):
@@ -56,7 +54,7 @@ def jwks_of_url(url: str) -> bytes:
         raise UnavailableError(
             tr("signal.jwks_url does not answer: {error}").format(error=type(error).__name__)
         ) from None
-    if answer.status != 200 or len(answer.data) > JWKS_BYTES_MAX:
+    if answer.status != 200 or len(answer.data) > 1 << 20:
         raise UnavailableError(tr("signal.jwks_url answers {status}").format(status=answer.status))
     return answer.data
 
@@ -83,7 +81,7 @@ class AccessTokens:
         self._number_claim = number_claim
         self._claims = jwt.JWTClaimsRegistry(
             now=lambda: int(clock()),
-            leeway=LEEWAY_S,
+            leeway=30,
             iss={"essential": True, "value": issuer},
             aud={"essential": True, "value": audience},
             exp={"essential": True},

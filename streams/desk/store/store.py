@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
 from sqlalchemy import (
     Connection,
     Engine,
@@ -78,7 +77,7 @@ from streams.desk.store.tables import (
     platform_weeks,
     words,
 )
-from streams.desk.store.writer import case_row
+from streams.desk.store.writer import case_row, platform_counts
 from streams.errors import ConfigError, UnavailableError, UsageError
 from streams.language import tr
 from streams.operate.cases import Case, Doing, said_by_gateways, standing
@@ -659,10 +658,6 @@ class _Loaded:
                 lease = action_id, ack.gateway_id
                 most[lease] = max(most[lease], ack.refused_count)
         return most.total(), by_platform
-
-
-platform_counts: Final = msgspec.json.Decoder(dict[int, int]).decode
-"""Decodes a column `by_platform`: platform id -> messages."""
 
 
 def _load(connection: Connection, rows: Sequence[RowMapping], asked: Sequence[str]) -> _Loaded:

@@ -639,7 +639,7 @@ def _count(connection: Connection, rows: _Rows) -> list[dict[str, Any]]:
             select(counts).where(counts.c.action_id.in_(actions[at : at + CHUNK]))
         ).mappings():
             found[row["action_id"], row["gateway_id"]] = {
-                **row, "by_platform": _by_platform(row["by_platform"]),
+                **row, "by_platform": platform_counts(row["by_platform"]),
             }  # fmt: skip
     touched = set()
     refused: Counter[tuple[int, int]] = Counter()
@@ -668,7 +668,8 @@ def _count(connection: Connection, rows: _Rows) -> list[dict[str, Any]]:
     ]
 
 
-_by_platform: Final = msgspec.json.Decoder(dict[int, int]).decode
+platform_counts: Final = msgspec.json.Decoder(dict[int, int]).decode
+"""Decodes a column `by_platform`: platform id -> messages."""
 
 
 def _day(days: dict[tuple[int, int], dict[str, Any]], day: int, platform_id: int) -> dict[str, Any]:

@@ -58,7 +58,6 @@ NOBODY: Final = "none"
 """Key in `IDENTIFIED` of a caller who is not identified."""
 
 RELEASES_S: Final[Mapping[str, int]] = MappingProxyType({"10m": 600, "1h": 3_600, "1d": 86_400})
-ALLOW_S: Final = 86_400
 EXEMPTS_S: Final[Mapping[str, int]] = MappingProxyType(
     {"1d": 86_400, "7d": 604_800, "30d": 2_592_000, "90d": 7_776_000}
 )
@@ -252,7 +251,7 @@ class CasePages:
             lasts_s = RELEASES_S[span]
         elif act == "allow":
             more["platform"] = named_platform(desk, span or visit.given("platform"))
-            lasts_s = ALLOW_S
+            lasts_s = 86_400
         elif act == "exempt" and visit.given("for", 8) in EXEMPTS_S:
             lasts_s = EXEMPTS_S[visit.given("for", 8)]
             if lasts_s > self._exempt_max_s(visit):

@@ -63,26 +63,16 @@ def limits_of(settings: Settings) -> dict[str, RateLimit]:
         "unmasks": RateLimit(console.unmasks_per_h, 3600 / console.unmasks_per_h),
         # Overrides: release, allow, exempt, end.
         "acts": RateLimit(console.acts_per_h, 3600 / console.acts_per_h),
-        # Attempts, by log-in method and network.
-        "logins": RateLimit(LOGINS, LOGIN_EVERY_S),
-        # Wrong passwords, by account name and network.
-        "guesses": RateLimit(GUESSES, GUESS_EVERY_S),
+        # Attempts, by log-in method and network. A burst of 20 is needed when a shift begins behind
+        # one proxy. The limit keeps strangers from filling the audit log or occupying all threads.
+        "logins": RateLimit(20, 6.0),
+        # Wrong passwords, by account name and network: 480 a day. The limit is per network, so an
+        # attacker does not shut out the owner. Only 20 wrong passwords in a row (`FAILED_MAX`) lock
+        # the account for all networks.
+        "guesses": RateLimit(5, 180.0),
         # Notes, appeals, proposals, changes of accounts.
         "forms": RateLimit(30, 10),
     }
-
-
-LOGINS: Final = 20
-LOGIN_EVERY_S: Final = 6.0
-"""Limit of log-in attempts from one network with one method: 20 at once, then one per 6 s. A burst
-of 20 is needed when a shift begins behind one proxy. The limit keeps strangers from filling the
-audit log or occupying all threads."""
-
-GUESSES: Final = 5
-GUESS_EVERY_S: Final = 180.0
-"""Limit of wrong passwords for one name from one network: 5 at once, then one per 180 s (480 a
-day). The limit is per network, so an attacker does not shut out the owner. Only 20 wrong passwords
-in a row (`FAILED_MAX`) lock the account for all networks."""
 
 
 @dataclass(slots=True)
@@ -236,15 +226,11 @@ class Desk:
         episode id has at least three colons and a number has fewer.
         """
         digest = hmac.new(visit.secret.encode(), about.encode(), hashlib.sha256)
-        return digest.hexdigest()[:_GRANT]
+        return digest.hexdigest()[:32]
 
     def granted(self, visit: Visit, about: str, word: str) -> bool:
         """Return true if the token `word` lets this session open the case or number `about`."""
         return hmac.compare_digest(self.grant(visit, about).encode(), word.encode())
-
-
-_GRANT: Final = 32
-"""Length of a grant token in hex digits (128 bits)."""
 
 
 def _rails(words: Sequence[Override], refused: int) -> Iterator[Banner]:

@@ -30,9 +30,6 @@ log-ins wait."""
 PROXY_HEADER: Final = "x-otpguard-proxy"
 """Name of the header with the secret that the desk shares with a trusted proxy."""
 
-YEAR_S: Final = 31_536_000
-"""Lifetime of the language cookie in seconds."""
-
 
 @dataclass(slots=True)
 class EntryPages:
@@ -236,5 +233,7 @@ class EntryPages:
             desk.store.accounts.change(visit.session.account.name, language=tag)
         back = home_of(visit.session.roles) if visit.session else "/login"
         answer = RedirectResponse(back, 303)
-        answer.headers.append("set-cookie", set_cookie(desk.place, LANGUAGE, tag, lasts_s=YEAR_S))
+        answer.headers.append(
+            "set-cookie", set_cookie(desk.place, LANGUAGE, tag, lasts_s=31_536_000)
+        )
         return answer

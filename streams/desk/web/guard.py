@@ -33,14 +33,15 @@ BODY_MAX: Final = 65_536
 FIELDS_MAX: Final = 64
 """Maximum number of fields in a form."""
 
-POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-"""Content security policy: only files of the console itself, and no frames."""
-
 HEADERS: Final = (
-    ("content-security-policy", POLICY),
+    # Only files of the console itself, and no frames.
+    (
+        "content-security-policy",
+        (
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+            "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        ),
+    ),
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
     ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
@@ -176,7 +177,7 @@ class Guard:
         peer = scope["client"][0] if scope.get("client") else ""
         address = self._place.address(peer, headers)
         form_secret = cookies.get(self._place.cookie(FORM), "")
-        fresh = secrets.token_urlsafe(24) if len(form_secret) < _SECRET_MIN else ""
+        fresh = secrets.token_urlsafe(24) if len(form_secret) < 16 else ""
         scope.setdefault("state", {})["visit"] = Visit(None, "", form_secret or fresh, address)
         outward = _Outward(send, self._place, scope["path"], fresh)
         with speaking(self._tag(headers, cookies, None), self._zone):
@@ -241,9 +242,6 @@ class Guard:
                     tr("The form is of an earlier log-in, or not of this desk. Load it again."),
                 )
         return Visit(session, secret if session else "", csrf, address, form)
-
-
-_SECRET_MIN: Final = 16
 
 
 def _check_origin(headers: Headers, place: Site) -> None:

@@ -30,9 +30,6 @@ LIVE_MAX: Final = 50
 DAYS: Final = (1, 7, 30)
 """Choices for the time span of a list, in days."""
 
-CAMPAIGN_PLATFORMS: Final = 8
-"""Maximum number of platforms shown per campaign."""
-
 FEW: Final = 5
 """Smaller counts of victims are shown as "<5", because the people in a small group can be guessed.
 """
@@ -130,7 +127,7 @@ class ListPages:
 
 
 def _campaign(each: Campaign) -> dict[str, Any]:
-    shown = each.platforms[:CAMPAIGN_PLATFORMS]
+    shown = each.platforms[:8]
     return {
         "first_ms": each.start_ms,
         "last_ms": each.end_ms,

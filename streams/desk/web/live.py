@@ -39,9 +39,6 @@ A session that has ended is noticed in the same interval."""
 STREAMS_MAX: Final = 2_000
 """Maximum number of open streams."""
 
-PING_S: Final = 20
-"""Interval of keep-alive messages in seconds."""
-
 ENDED: Final = "ended"
 """Event that makes a page close its stream and not reconnect."""
 
@@ -110,7 +107,7 @@ class LiveFeed:
             raise RefusedError(503, tr("Too many live lists are open; this one is to be reloaded."))
         key = hashlib.sha256(visit.secret.encode()).hexdigest()
         events = self._events(key, visit.secret, spoken(), browse=visit.may(DeskRight.BROWSE))
-        return EventSourceResponse(events, ping=PING_S)
+        return EventSourceResponse(events, ping=20)
 
     async def _events(
         self, key: str, secret: str, tag: str, *, browse: bool

@@ -38,18 +38,11 @@ GRACE_S: Final = 3
 AGAIN_S: Final = 2.0
 """Pause in seconds before the indexer starts again after an error."""
 
-HEADERS_MAX: Final = 16_384
-"""Maximum size of a request's headers in bytes."""
-
-CONNECTIONS_MAX: Final = 512
-"""Maximum number of connections. Beyond this the longest idle connection is closed. It is half of
-the usual limit of open files of a process (1,024)."""
-
 
 class ConsoleProtocol(Bounded, H11Protocol):
     """uvicorn's HTTP protocol with limits for idle connections."""
 
-    connections_max = CONNECTIONS_MAX
+    connections_max = 512  # half of the usual limit of open files of a process (1,024)
 
 
 def listening(settings: Settings) -> socket.socket:
@@ -95,7 +88,7 @@ def _config(desk: Desk) -> uvicorn.Config:
         log_config=None,
         lifespan="on",
         timeout_graceful_shutdown=GRACE_S,
-        h11_max_incomplete_event_size=HEADERS_MAX,
+        h11_max_incomplete_event_size=16_384,
         http=ConsoleProtocol,
         loop="streams.connections:ServerLoop",
         ws="none",

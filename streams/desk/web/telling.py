@@ -35,9 +35,6 @@ from streams.operate.explain import (
 from streams.operate.phone import REFUSING, CallAnswer, answer
 from streams.wire import Override
 
-PLATFORMS_SHOWN: Final = 500
-"""Maximum number of platforms on the page of a case."""
-
 MARKS_MAX: Final = 12
 """Maximum number of labelled moments in the chart. The newest are shown."""
 
@@ -109,7 +106,7 @@ def view(file: CaseFile, now_ms: int) -> dict[str, Any]:
         # End of the lease in force; 0: there is none.
         "ends_ms": ends_ms,
         "ends_in": spell(max(MINUTE_MS, ends_ms - now_ms)),
-        "platforms": platforms[:PLATFORMS_SHOWN],
+        "platforms": platforms[:500],
         "picture": drawn(
             dots,
             _marks(file),

@@ -31,7 +31,7 @@ from streams.errors import UnavailableError
 from streams.notices import notifier as module
 from streams.notices.book import NoticeBook, NotifyParams, PendingNotice, Unsent
 from streams.notices.channels import Channel, Delivered, Delivery, SmsNotice
-from streams.notices.notifier import Notifier, Way
+from streams.notices.notifier import Notifier
 from streams.notices.reply import Replies
 from streams.notices.texts import TEXT_NAMES, checked, read_texts
 from streams.telemetry.metrics import Metrics
@@ -116,7 +116,7 @@ class World:
             rules = Notify(reply=True, reply_to=["10086"], reply_gateways=["msc-1"])
             replies = Replies(rules, Numbers("CN"), book)
         return Notifier(
-            book, Way(self.phones, self.texts, "10086"), self.clients, self.topics,
+            book, self.phones, self.texts, self.clients, self.topics,
             metrics or Metrics("notifier"), now_ms, replies=replies,
         )  # fmt: skip
 
