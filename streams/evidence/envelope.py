@@ -96,8 +96,7 @@ def succession(old: PackSigner, new: PublicKeys, at: str) -> bytes:
     `at`: time in ISO 8601. A thief of the old key can write such a line too. So after a theft,
     publish the new fingerprint itself, and no list of successors.
     """
-    value = {"at": at, "from": old.public.document(), "to": new.document()}
-    return signed(old, SUCCESSOR, value)
+    return signed(old, SUCCESSOR, {"at": at, "from": old.public.document(), "to": new.document()})
 
 
 def successors(data: bytes) -> list[tuple[PublicKeys, PublicKeys]]:

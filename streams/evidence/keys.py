@@ -178,8 +178,7 @@ def low_s(signature: bytes) -> bytes:
 def salt_by(secret: bytes, place: Iterable[object]) -> str:
     """Derive the salt for a place from a secret of the key. Return 16 bytes in hex."""
     key = hmac.digest(secret, SALTING, "sha256")
-    named = "\n".join(map(str, place)).encode()
-    return hmac.digest(key, named, "sha256")[:16].hex()
+    return hmac.digest(key, "\n".join(map(str, place)).encode(), "sha256")[:16].hex()
 
 
 def fingerprint_of(text: str) -> str:

@@ -104,8 +104,7 @@ def attach(pack: Path, key: PackSigner, token: bytes) -> datetime:
     UsageError or UnavailableError for file errors. After an error the pack is unchanged.
     """
     manifest = manifest_of(pack)
-    kind = kind_of(manifest)
-    value, _, _ = opened(manifest, REPORT if kind == REPORT else MANIFEST_KIND)
+    value, _, _ = opened(manifest, REPORT if kind_of(manifest) == REPORT else MANIFEST_KIND)
     if PublicKeys.of(value.get("signer")) != key.public:
         raise PackError(tr("the pack was signed by another key than the one that was given"))
     at = check_token(token, manifest)

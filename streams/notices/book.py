@@ -259,8 +259,7 @@ class NoticeBook:
         self._follow(now_ms)
         while self._sent_ms and self._sent_ms[0] <= now_ms - MINUTE_MS:
             self._sent_ms.popleft()
-        waiting = bool(self.queue)
-        self.full = waiting and len(self._sent_ms) >= self.params.per_minute
+        self.full = bool(self.queue) and len(self._sent_ms) >= self.params.per_minute
         if self.full:
             self._full_ms = now_ms
         for pending in islice(self.queue.values(), 1 if self.full else LOOKED_AT):

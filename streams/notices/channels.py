@@ -234,8 +234,7 @@ class JasminChannel(HttpChannel):
         if message.plain:
             fields |= {"coding": "0", "content": message.text}
         else:
-            content = message.text.encode("utf-16-be").hex()
-            fields |= {"coding": str(UCS2), "hex-content": content}
+            fields |= {"coding": str(UCS2), "hex-content": message.text.encode("utf-16-be").hex()}
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         return self.request(urlencode(fields).encode(), kind)
 

@@ -196,8 +196,7 @@ def mail(report: PlatformReport, settings: Reports) -> MIMEMultipart:
     message["Subject"] = tr("Your page was used to flood people with codes: {platform}").format(
         platform=shown(report.use.key)
     )
-    at = datetime.fromtimestamp(report.made_ms / 1000, UTC)
-    message["Date"] = format_datetime(at)
+    message["Date"] = format_datetime(datetime.fromtimestamp(report.made_ms / 1000, UTC))
     message["Message-ID"] = make_msgid(report.report_id, _domain(settings))
     message["X-XARF"] = "PLAIN"
     message["Auto-Submitted"] = "auto-generated"

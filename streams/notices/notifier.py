@@ -300,8 +300,7 @@ class Notifier:
     def _sweep(self, now_ms: int, before_ms: int) -> None:
         self._swept_ms = now_ms
         for notice in self._book.resume(before_ms):
-            channel = self._channel.name
-            self._say(msgspec.structs.replace(notice, at_ms=now_ms, channel=channel))
+            self._say(msgspec.structs.replace(notice, at_ms=now_ms, channel=self._channel.name))
             self._metrics.add("notices_total", kind=notice.kind, state=notice.state)
 
     def _drop(self, pending: PendingNotice, why: Unsent) -> None:

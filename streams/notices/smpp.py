@@ -101,8 +101,7 @@ class SmppChannel(Channel):
             while select.select([client._socket], [], [], 0)[0]:  # noqa: SLF001 - no public access
                 self._heed(client, client.read_pdu())
             if time.monotonic() - self._used_at > ALIVE_S:
-                asked = smpp.make_pdu("enquire_link", client=client)
-                client.send_pdu(asked)
+                client.send_pdu(smpp.make_pdu("enquire_link", client=client))
                 self._used_at = time.monotonic()
         except _ERRORS as error:
             log.info("the session has ended: %s", type(error).__name__)

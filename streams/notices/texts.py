@@ -224,8 +224,7 @@ def problems(texts: NoticeTexts, name: str, language: str, registry: Registry) -
             "at its largest values it takes {taken} units and one part holds {most}: shorten it, "
             "or the name in notify.operator or notify.operators"
         ).format(taken=taken, most=most)
-    smallest = texts.written(name, language, Facts(0, 1, 1))
-    for text in (largest, smallest):
+    for text in (largest, texts.written(name, language, Facts(0, 1, 1))):
         if any(recognise(registry, text, each).otp for each in (texts.notify.sender, *_SENDERS)):
             yield tr("gateways would take it for a verification code, and refuse it with them")
             return

@@ -125,8 +125,7 @@ class AuditChain:
     def append(self, **fields: Any) -> None:
         """Append a record; `fields` are those of `AuditRecord` except chain, seq and prev."""
         held = self._held
-        record = AuditRecord(chain=held.chain, seq=held.seq, prev=held.prev, **fields)
-        value = encode_audit(record)
+        value = encode_audit(AuditRecord(chain=held.chain, seq=held.seq, prev=held.prev, **fields))
         held.seq += 1
         held.prev = chained(value)
         if len(held.pending) < PENDING_MAX:

@@ -44,8 +44,7 @@ def read(path: Path, registry: Registry) -> dict[str, SignalClient]:
     A client's platform may be listed under any of its names and numbers.
     """
     try:
-        tables = read_toml(path)
-        return {name: _client(name, row, registry) for name, row in tables.items()}
+        return {name: _client(name, row, registry) for name, row in read_toml(path).items()}
     except (OSError, ValueError, KeyError) as error:
         said = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(

@@ -66,8 +66,7 @@ class FloodEvent:
     @property
     def event_id(self) -> str:
         """Id of the event: always the same, and nothing can be derived from it."""
-        named = f"{self.episode_id}\n{self.kind}".encode()
-        return hashlib.sha256(named).hexdigest()[:32]
+        return hashlib.sha256(f"{self.episode_id}\n{self.kind}".encode()).hexdigest()[:32]
 
     def body(self) -> dict[str, Any]:
         """Return the event as a CloudEvent."""

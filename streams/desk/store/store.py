@@ -172,8 +172,7 @@ class ReadModel:
             ((row["at_ms"], row["known"]) for row in rows if row["known"] is not None),
             default=(0, None),
         )[1]
-        spoken = [each for each in loaded.words if each[0]["recipient"] != EVERYONE]
-        told = _worded(spoken, at_ms)
+        told = _worded([each for each in loaded.words if each[0]["recipient"] != EVERYONE], at_ms)
         lately = [each for each in lines if each.last_ms > at_ms - DAY_MS]
         return Answer(
             recipient=recipient,

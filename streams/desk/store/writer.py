@@ -227,10 +227,8 @@ class Writer:
 
     def _together(self, connection: Connection, batch: Sequence[LogRecord]) -> int:
         rows = _Rows()
-        parsed = self._parsed(batch, rows)
-        self._fold(connection, parsed, rows)
-        counted = _count(connection, rows)
-        self._write(connection, rows, counted)
+        self._fold(connection, self._parsed(batch, rows), rows)
+        self._write(connection, rows, _count(connection, rows))
         return rows.unreadable
 
     def _one_by_one(self, connection: Connection, batch: Sequence[LogRecord]) -> int:
@@ -297,12 +295,11 @@ class Writer:
             rows.touched.add(record.episode_id)
 
     def _write(self, connection: Connection, rows: _Rows, counted: list[dict[str, Any]]) -> None:
-        touched = [rows.cases[each] for each in rows.touched]
         for name, some in (
             *rows.tables.items(),
             ("links", [{"action_id": a, "episode_id": e} for a, e in rows.links.items()]),
             ("counts", counted),
-            ("cases", touched),
+            ("cases", [rows.cases[each] for each in rows.touched]),
             ("platform_days", list(rows.days.values())),
         ):
             if some:

@@ -225,8 +225,7 @@ class Desk:
         `about` is an episode id or a number. A token for a number never opens a case, because an
         episode id has at least three colons and a number has fewer.
         """
-        digest = hmac.new(visit.secret.encode(), about.encode(), hashlib.sha256)
-        return digest.hexdigest()[:32]
+        return hmac.new(visit.secret.encode(), about.encode(), hashlib.sha256).hexdigest()[:32]
 
     def granted(self, visit: Visit, about: str, word: str) -> bool:
         """Return true if the token `word` lets this session open the case or number `about`."""

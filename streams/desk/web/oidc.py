@@ -92,8 +92,7 @@ class OidcEntry:
         state = request.query_params.get("state", "")
         if len(flight) != 3 or not hmac.compare_digest(flight[0].encode(), state.encode()):
             raise self._not_in(request, tr("That log-in was not begun in this browser."))
-        provider = self._provider()
-        claims = self._claims(request, provider, flight)
+        claims = self._claims(request, self._provider(), flight)
         name = str(claims.get(console.oidc_name, ""))
         groups = claims.get(console.oidc_claim, [])
         listed = groups if isinstance(groups, list) else [groups]

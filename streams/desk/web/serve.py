@@ -185,6 +185,5 @@ def _stopped_by(server: Any, stop: threading.Event) -> Iterator[None]:
         stop.wait()
         server.should_exit = True
 
-    thread = threading.Thread(target=wait, name="desk-stop", daemon=True)
-    thread.start()
+    threading.Thread(target=wait, name="desk-stop", daemon=True).start()
     yield
