@@ -25,11 +25,16 @@ OwnCodes = Literal["PASSED", "HELD"]
 
 @dataclass(frozen=True, slots=True)
 class FloodSpan:
-    """Times of one flood, in ms: first message, last message, and end. `ended_ms` None: ongoing."""
+    """One flood: times of its first and last message, in ms, and of its end.
+
+    `ended_ms` is None if the flood is ongoing. `recipient` is a number or token, as in the store.
+    """
 
     first_ms: int
     last_ms: int
     ended_ms: int | None
+    episode_id: str = ""
+    recipient: str = ""
 
 
 def flooded(floods: Iterable[FloodSpan], now_ms: int, max_age_h: int) -> bool:

@@ -5,7 +5,6 @@ The desk loads complete cases. A bank's request needs only a few columns of one 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import select
@@ -27,14 +26,7 @@ FLOODS_MAX: Final = 200
 """Maximum number of floods read for one number. The newest are read first."""
 
 
-@dataclass(frozen=True, slots=True)
-class FloodChange:
-    """A flood in the store. `recipient`: number or token, as the store has it."""
-
-    episode_id: str
-    recipient: str
-    first_ms: int
-    ended_ms: int | None
+_SPAN: Final = [cases.c[name] for name in FloodSpan.__slots__]
 
 
 class Lookup:
@@ -54,7 +46,7 @@ class Lookup:
         Raises UnavailableError if the store does not answer.
         """
         wanted = (
-            select(cases.c.first_ms, cases.c.last_ms, cases.c.ended_ms)
+            select(*_SPAN)
             .where(cases.c.recipient.in_(self.forms(number)))
             .where(cases.c.kind == "flood", cases.c.throttled)
             .order_by(cases.c.first_ms.desc())
@@ -63,20 +55,20 @@ class Lookup:
         with self._store.reading() as (connection, _):
             return [FloodSpan(*row) for row in connection.execute(wanted)]
 
-    def changes(self, since_ms: int) -> list[FloodChange]:
+    def changes(self, since_ms: int) -> list[FloodSpan]:
         """Return the floods that reached THROTTLE and had a message or an end since `since_ms`.
 
         At most `CHANGES_MAX` (50,000). Raises UnavailableError if the store does not answer.
         """
         wanted = (
-            select(cases.c.episode_id, cases.c.recipient, cases.c.first_ms, cases.c.ended_ms)
+            select(*_SPAN)
             .where((cases.c.last_ms >= since_ms) | (cases.c.ended_ms >= since_ms))
             .where(cases.c.kind == "flood", cases.c.throttled)
             .order_by(cases.c.last_ms.desc())
             .limit(CHANGES_MAX)
         )
         with self._store.reading() as (connection, _):
-            return [FloodChange(*row) for row in connection.execute(wanted)]
+            return [FloodSpan(*row) for row in connection.execute(wanted)]
 
     def leases(self, number: str, now_ms: int) -> list[Action]:
         """Return the leases of a number that gateways enforce now, at most one per form.

@@ -26,9 +26,10 @@ from streams.errors import ConfigError, UnavailableError
 from streams.files import read_bytes
 from streams.language import tr
 from streams.notices.channels import Delivered, Delivery, WebhookChannel
+from streams.signal.answers import FloodSpan
 from streams.signal.clients import SignalClient
 from streams.signal.ledger import SignalLedger
-from streams.signal.lookup import FloodChange, Lookup
+from streams.signal.lookup import Lookup
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
 
@@ -85,7 +86,7 @@ class FloodEvent:
         }
 
 
-def events_of(change: FloodChange, number: str) -> Iterable[FloodEvent]:
+def events_of(change: FloodSpan, number: str) -> Iterable[FloodEvent]:
     """Yield the events of a flood: its start, and its end if the flood is over."""
     yield FloodEvent(change.episode_id, "flood-started", number, change.first_ms, None)
     if change.ended_ms is not None:
@@ -230,7 +231,7 @@ class Pusher:
         An error with the numbers of one client does not affect other clients.
         """
         met = ""
-        changes: list[FloodChange] = []
+        changes: list[FloodSpan] = []
         try:
             changes = await asyncio.to_thread(self._lookup.changes, self._now_ms() - LOOK_BACK_MS)
         except Exception as error:  # noqa: BLE001 - otherwise all pushes would stop for good
@@ -244,7 +245,7 @@ class Pusher:
             log.warning("the look for floods: %s", met or "goes on")
             self._met = met
 
-    async def _queue(self, each: Outgoing, changes: Iterable[FloodChange]) -> None:
+    async def _queue(self, each: Outgoing, changes: Iterable[FloodSpan]) -> None:
         await asyncio.to_thread(each.numbers.renew)
         for change in changes:
             number = each.numbers.by_form.get(change.recipient)

@@ -223,13 +223,6 @@ class Accounts:
                 connection.execute(delete(sessions).where(sessions.c.name == account.name))
         return self.get(account.name)
 
-    def remove(self, name: str) -> None:
-        """Delete an account and its sessions. Its name stays in the notes and calls it wrote."""
-        account = self.get(name)
-        with self._writing.begin() as connection:
-            connection.execute(delete(sessions).where(sessions.c.name == account.name))
-            connection.execute(delete(accounts).where(accounts.c.name == account.name))
-
     # --- sessions ----------------------------------------------------------------------------
 
     def begin(

@@ -92,10 +92,6 @@ class CasePages:
 
     # --- search and read ---------------------------------------------------------------------
 
-    def search_page(self, request: Request) -> Response:
-        """Show the search form."""
-        return self.desk.pages.page(request, "search")
-
     def search(self, request: Request) -> Response:
         """Redirect to the case of a number, or show what is known about a number without a case."""
         desk, visit = self.desk, visit_of(request)

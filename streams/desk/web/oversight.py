@@ -352,10 +352,6 @@ class OversightPages:
             raise UsageError(tr("Choose what is to be done."))
         return ""
 
-    def help(self, request: Request) -> Response:
-        """Show the help page: five questions of callers, and where to find the answers."""
-        return self.desk.pages.page(request, "help")
-
 
 def _digest(value: bytes) -> str:
     return hashlib.sha256(value).hexdigest()[:DIGEST]

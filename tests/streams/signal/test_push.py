@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,10 @@ from streams.config import Settings
 from streams.errors import ConfigError, UnavailableError
 from streams.notices.channels import Delivery
 from streams.signal import push
+from streams.signal.answers import FloodSpan
 from streams.signal.app import Signal
 from streams.signal.clients import read
-from streams.signal.lookup import FloodChange, Lookup
+from streams.signal.lookup import Lookup
 from streams.signal.push import FloodEvent, Outgoing, Pusher, SinkNumbers, events_of, pusher_of
 from tests.enforce.records import RECIPIENT, START_MS
 from tests.streams.desk.store.filled import FilledStore, ended, fill, flood, opened
@@ -188,7 +190,7 @@ def test_whatever_a_look_meets_the_next_one_goes_on_and_it_is_told(
     errors = [ValueError("8613900000001"), TimeoutError(), UnavailableError("away")]
     look = Lookup.changes
 
-    def changes(lookup: Lookup, since_ms: int) -> list[FloodChange]:
+    def changes(lookup: Lookup, since_ms: int) -> list[FloodSpan]:
         if errors:
             raise errors.pop(0)
         return look(lookup, since_ms)
@@ -278,9 +280,9 @@ def test_a_queue_is_bounded_and_each_event_comes_into_it_once(
 
 
 def test_an_event_has_one_id_and_no_number_or_case_in_it() -> None:
-    change = FloodChange("1:sms.delivery.v1:0:7", RECIPIENT, START_MS, START_MS + 1)
+    change = FloodSpan(START_MS, START_MS, START_MS + 1, "1:sms.delivery.v1:0:7", RECIPIENT)
     start, end = events_of(change, RECIPIENT)
-    (again,) = events_of(FloodChange(change.episode_id, RECIPIENT, START_MS, None), RECIPIENT)
+    (again,) = events_of(replace(change, ended_ms=None), RECIPIENT)
     assert start == again
     assert len({start.event_id, end.event_id}) == 2
     assert RECIPIENT not in start.event_id

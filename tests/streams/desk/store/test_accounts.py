@@ -159,11 +159,3 @@ def test_a_session_never_has_more_roles_than_the_account_has_now(store: FilledSt
     found = store.accounts.session(session_id)
     assert found is not None
     assert found.roles == {DeskRole.AGENT}
-
-
-def test_a_removed_account_takes_its_sessions_along(store: FilledStore) -> None:
-    session_id, _ = store.accounts.begin(store.accounts.get("ann"), "local", "")
-    store.accounts.remove("ann")
-    assert store.accounts.session(session_id) is None
-    with pytest.raises(UsageError, match="no account"):
-        store.accounts.get("ann")

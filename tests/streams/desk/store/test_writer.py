@@ -294,7 +294,7 @@ def test_one_record_that_the_database_never_keeps_is_passed_over(
     def read_too_much(record: LogRecord, some: Any, erased: Any) -> None:
         read_ack(record, some, erased)
         if record is bad:
-            some.acks[-1] |= {"at_ms": 10**20, "gateway_id": "8613900000009"}
+            some.tables["acks"][-1] |= {"at_ms": 10**20, "gateway_id": "8613900000009"}
 
     monkeypatch.setattr(module, "_READERS", {**module._READERS, "acks": read_too_much})
     assert Writer(store.index).take(batch, read(batch, {})) == 1

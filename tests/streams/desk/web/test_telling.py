@@ -154,5 +154,5 @@ def test_platforms_of_a_young_flood_can_be_let_through_before_its_messages_are_r
     young = replace(file, events=tuple(replace(each, would="") for each in file.events[:2]))
     case = told(world, young)
     assert len(case["platforms"]) == len(file.case.last.sightings)
-    assert {each.would for each in case["platforms"]} == {"refuse"}
-    assert all(each.key for each in case["platforms"])
+    assert {each["would"] for each in case["platforms"]} == {"refuse"}
+    assert all(each["key"] for each in case["platforms"])
