@@ -24,7 +24,6 @@ from streams.enforce.book import (
     NoLease,
     desired_lease,
     due,
-    forget_override,
     take_action,
     take_override,
 )
@@ -139,7 +138,7 @@ class NoticeBook:
     _leases: dict[str, Action] = field(default_factory=dict)  # by action id
     _newest: dict[str, Action] = field(default_factory=dict)  # by episode id
     _applied: dict[str, int] = field(default_factory=dict)  # action id -> time of the `applied` ack
-    _episodes: dict[str, EpisodeRecord] = field(default_factory=dict)
+    episodes: dict[str, EpisodeRecord] = field(default_factory=dict)
     _told: dict[str, Notice] = field(default_factory=dict)  # by notice id
     _last: dict[str, Notice] = field(default_factory=dict)  # by kind and recipient
     # Notice id -> processes that wrote `sending` and no result.
@@ -175,9 +174,9 @@ class NoticeBook:
 
     def episode(self, record: EpisodeRecord, now_ms: int) -> None:
         """Process an episode record. The end of an episode may make a notice due."""
-        before = self._episodes.get(record.episode_id)
+        before = self.episodes.get(record.episode_id)
         whole = completed(record, before) if before is not None else record
-        self._keep("_episodes", record.episode_id, whole, now_ms + EPISODE_KEPT_MS)
+        self._keep("episodes", record.episode_id, whole, now_ms + EPISODE_KEPT_MS)
         young = record.at_ms + self.params.age_max_ms > now_ms
         told = self.was_told(record.episode_id)
         if self.params.end and record.change == "ended" and young and told:
@@ -195,10 +194,6 @@ class NoticeBook:
         young = word.issued_at_ms + self.params.age_max_ms > now_ms
         if self.params.released and opens and lasts and young:
             self._enqueue(f"override-{offset}", "victim_released", word.recipient, now_ms)
-
-    def forget(self, recipient: str, verb: str, platform: str) -> None:
-        """Remove an override that the operator deleted."""
-        forget_override(self.desired, recipient, verb, platform)
 
     def noticed(self, notice: Notice) -> None:
         """Process a record of the notice topic, from this notifier or another one."""
@@ -263,8 +258,9 @@ class NoticeBook:
         if self.full:
             self._full_ms = now_ms
         for pending in islice(self.queue.values(), 1 if self.full else LOOKED_AT):
-            if (why := self._unsent(pending, now_ms)) is not None:
-                return pending, why
+            if (why := self._why_not(pending, now_ms)) is not None:
+                # If an earlier process may have sent it, it is not sent again.
+                return pending, Unsent.UNKNOWN if pending.unresolved else why
             if not self.full and not self._waits(pending, now_ms):
                 return pending
         return None
@@ -301,10 +297,6 @@ class NoticeBook:
         if not isinstance(desired_lease(self.desired, recipient, now_ms), Lease):
             return None
         return self.desired.entries[recipient].action
-
-    def record_of(self, episode_id: str) -> EpisodeRecord | None:
-        """Return the merged record of an episode, or None if no record has arrived."""
-        return self._episodes.get(episode_id)
 
     def was_told(self, episode_id: str) -> bool:
         """Return true if the notice that an episode began may have reached its victim."""
@@ -383,12 +375,6 @@ class NoticeBook:
         evidence = lease.evidence
         return Facts(evidence.first_ms, evidence.messages, evidence.platforms)
 
-    def _unsent(self, pending: PendingNotice, now_ms: int) -> Unsent | None:
-        why = self._why_not(pending, now_ms)
-        if why is None or not pending.unresolved:
-            return why
-        return Unsent.UNKNOWN  # an earlier process may have sent it; it is not sent again
-
     def _why_not(self, pending: PendingNotice, now_ms: int) -> Unsent | None:
         recipient = pending.recipient
         if not recipient.isdecimal():
@@ -400,7 +386,7 @@ class NoticeBook:
             lease = desired_lease(self.desired, recipient, now_ms)
             if not isinstance(lease, Lease):
                 return _OF_LEASE.get(lease, Unsent.OVER)
-            record = self._episodes.get(pending.episode_id)
+            record = self.episodes.get(pending.episode_id)
             if record is not None and record.chronic:
                 return Unsent.CHRONIC
             last = self._last.get(f"victim_start {recipient}")
@@ -419,7 +405,7 @@ class NoticeBook:
     def _waits(self, pending: PendingNotice, now_ms: int) -> bool:
         return (
             pending.kind == "victim_start"
-            and pending.episode_id not in self._episodes
+            and pending.episode_id not in self.episodes
             and now_ms - pending.due_ms < EPISODE_WAIT_MS
         )
 

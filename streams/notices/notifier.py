@@ -26,6 +26,7 @@ from detectors.model.times import HOUR_MS, MINUTE_MS
 from streams.cluster.admin import unusable
 from streams.cluster.read import Places, partitions_of
 from streams.config import Topics
+from streams.enforce.book import forget_override
 from streams.errors import UnavailableError
 from streams.language import tr
 from streams.notices.book import EPISODE_KEPT_MS, NoticeBook, PendingNotice, Unsent
@@ -211,7 +212,7 @@ class Notifier:
         except ValueError:
             return
         if topic == self._place_of(recipient):
-            self._book.forget(recipient, verb, platform)
+            forget_override(self._book.desired, recipient, verb, platform)
 
     def _place_of(self, recipient: str) -> str:
         return self._topics.everyone if recipient == EVERYONE else self._topics.override

@@ -211,7 +211,7 @@ class Replies:
     def _refused(self, lease: Action) -> Iterator[AskedPlatform]:
         """Yield the platforms that a lease refuses, with the known times of their messages."""
         found: dict[str, AskedPlatform] = dict(self._asked.get(lease.episode_id, (0, {}))[1])
-        record = self.book.record_of(lease.episode_id)
+        record = self.book.episodes.get(lease.episode_id)
         for s in record.sightings if record is not None else ():
             if s.novel and s.trust is Trust.NONE:
                 known = found.get(s.platform, AskedPlatform(s.platform, s.platform_id, ()))

@@ -251,7 +251,7 @@ class Pusher:
             number = each.numbers.by_form.get(change.recipient)
             for event in events_of(change, number) if number else ():
                 if each.put(event, time.monotonic()):
-                    self._count("dropped")
+                    self._metrics.add("signal_pushes_total", outcome="dropped")
 
     async def _deliver(self, each: Outgoing) -> None:
         pause_s = 60 / each.sink.client.sink_per_minute
@@ -286,16 +286,13 @@ class Pusher:
             tries += 1
             await asyncio.sleep(pause_s)
         sent = told.state is Delivered.SENT
-        self._count("sent" if sent else "failed")
+        self._metrics.add("signal_pushes_total", outcome="sent" if sent else "failed")
         if not sent:
             log.warning("%s was not told of a flood: %s", sink.client.name, told.why or told.state)
         try:
             await self._ledger.write(**line, outcome="done" if sent else "failed", reason=told.why)
         except UnavailableError:
             log.warning("the audit has no end of a push to %s", sink.client.name)
-
-    def _count(self, outcome: str) -> None:
-        self._metrics.add("signal_pushes_total", outcome=outcome)
 
 
 def pusher_of(parts: Any) -> Pusher | None:

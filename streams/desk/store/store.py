@@ -459,7 +459,14 @@ class ReadModel:
         )
         about = [each for each in told if each.word.recipient == line.recipient]
         case.words = [each.word for each in about]
-        told_of = _incidents(connection, episode_id)
+        told_of = [
+            decode_incident(kept_value(value))
+            for value in connection.scalars(
+                select(incidents.c.value)
+                .where(incidents.c.episode_id == episode_id)
+                .order_by(incidents.c.revision, incidents.c.first)
+            )
+        ]
         events = _messages(told_of) if told_of else _sightings(case)
         return CaseFile(
             line=line,
@@ -760,17 +767,6 @@ def _sightings(case: Case) -> tuple[CaseEvent, ...]:
         )
         for s in last.sightings
     )
-
-
-def _incidents(connection: Connection, episode_id: str) -> list[IncidentRecord]:
-    return [
-        decode_incident(kept_value(value))
-        for value in connection.scalars(
-            select(incidents.c.value)
-            .where(incidents.c.episode_id == episode_id)
-            .order_by(incidents.c.revision, incidents.c.first)
-        )
-    ]
 
 
 def _messages(told_of: Iterable[IncidentRecord]) -> tuple[CaseEvent, ...]:

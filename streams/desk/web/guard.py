@@ -179,7 +179,7 @@ class Guard:
         form_secret = cookies.get(self._place.cookie(FORM), "")
         fresh = secrets.token_urlsafe(24) if len(form_secret) < 16 else ""
         scope.setdefault("state", {})["visit"] = Visit(None, "", form_secret or fresh, address)
-        outward = _Outward(send, self._place, scope["path"], fresh)
+        outward = _outward(send, self._place, scope["path"], fresh)
         with speaking(self._tag(headers, cookies, None), self._zone):
             try:
                 visit = await self._settled(scope, receive, headers, cookies, address, fresh)
@@ -281,27 +281,23 @@ async def _form(receive: Receive, headers: Headers) -> Mapping[str, str]:
     return dict(pairs)
 
 
-class _Outward:
-    """ASGI `send` that adds security headers, cache headers and the CSRF cookie to a response."""
+def _outward(send: Send, place: Site, path: str, fresh: str) -> Send:
+    """Return a `send` that adds security headers, cache headers and the CSRF cookie."""
 
-    def __init__(self, send: Send, place: Site, path: str, fresh: str) -> None:
-        self._send = send
-        self._place = place
-        self._path = path
-        self._fresh = fresh
-
-    def __call__(self, message: Message) -> Awaitable[None]:
+    def sending(message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             message.setdefault("headers", [])
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS:
                 headers[name] = value
-            if self._place.secure:
+            if place.secure:
                 headers["strict-transport-security"] = "max-age=31536000"
-            if message["status"] == 200 and self._path.startswith("/static/"):
+            if message["status"] == 200 and path.startswith("/static/"):
                 headers["cache-control"] = "public, max-age=31536000, immutable"
             else:
                 headers["cache-control"] = "no-store"
-                if self._fresh and not self._path.startswith(QUIET):
-                    headers.append("set-cookie", set_cookie(self._place, FORM, self._fresh))
-        return self._send(message)
+                if fresh and not path.startswith(QUIET):
+                    headers.append("set-cookie", set_cookie(place, FORM, fresh))
+        return send(message)
+
+    return sending

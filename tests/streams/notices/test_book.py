@@ -339,7 +339,7 @@ def test_the_book_forgets_and_stays_small() -> None:
         told(on, lease, at_ms)
         sent(on, due(on, at_ms + 10), at_ms + 10)
         on.turn(at_ms)
-    tables = ("_leases", "_newest", "_applied", "_episodes", "_told", "_last")
+    tables = ("_leases", "_newest", "_applied", "episodes", "_told", "_last")
     assert all(0 < len(getattr(on, name)) < 160 for name in tables)
     on.turn(START_MS + 300 * 600_000 + 30 * HOUR_MS)
     assert not any(getattr(on, name) for name in (*tables, "_ends", "_heap"))
