@@ -20,11 +20,9 @@ from starlette.routing import Route
 from streams.clock import utc_exact
 from streams.desk.store.answers import Freshness
 from streams.errors import UnavailableError
-from streams.signal.answers import MAX_AGE_H, flooded, own_codes
-from streams.signal.clients import CHECK, DATE, OWN, SignalClient
+from streams.signal.clients import CHECK, DATE, OWN, Quotas, SignalClient
 from streams.signal.ledger import SignalLedger
-from streams.signal.lookup import Lookup
-from streams.signal.quota import Quotas
+from streams.signal.lookup import MAX_AGE_H, Lookup, flooded, own_codes
 from streams.signal.tokens import AccessTokens, TokenError
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers

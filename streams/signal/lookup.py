@@ -1,23 +1,77 @@
-"""Fast queries on the index of the case store: floods of a number, its leases, the index's age.
+"""What banks may know: if a number is flooded, and if a bank's own codes reach it.
+
+A flood is a fact about messages that arrived. So the answer does not depend on the reaction: it is
+the same in shadow mode, during a cold start, and for an exempted or released number. An episode
+counts from the level THROTTLE on. WATCH is too early: each day 1 in 10,000 numbers reaches WATCH,
+and nearly all of these numbers are innocent. After a flood, the answer stays true until its last
+message is older than the client's `maxAge`.
 
 The desk loads complete cases. A bank's request needs only a few columns of one table.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
 
 from sqlalchemy import select
 
-from detectors.model.event import platform_id
-from detectors.model.records import Action
+from detectors.model.event import Trust, platform_id
+from detectors.model.records import Action, refuses
+from detectors.model.times import HOUR_MS
 from streams.desk.store.answers import Freshness
 from streams.desk.store.packing import unpacked
 from streams.desk.store.store import CaseStore
 from streams.desk.store.tables import cases, leases
-from streams.signal.answers import FloodSpan
 from streams.signal.clients import SignalClient
 from streams.wire import decode_action
+
+MAX_AGE_H: Final = 24
+"""Default of `maxAge` in hours, as in CAMARA's SIM Swap API."""
+
+OwnCodes = Literal["PASSED", "HELD"]
+
+
+@dataclass(frozen=True, slots=True)
+class FloodSpan:
+    """One flood: times of its first and last message, in ms, and of its end.
+
+    `ended_ms` is None if the flood is ongoing. `recipient` is a number or token, as in the store.
+    """
+
+    first_ms: int
+    last_ms: int
+    ended_ms: int | None
+    episode_id: str = ""
+    recipient: str = ""
+
+
+def flooded(floods: Iterable[FloodSpan], now_ms: int, max_age_h: int) -> bool:
+    """Return true if a flood is ongoing, or its last message is at most `max_age_h` hours old."""
+    oldest_ms = now_ms - max_age_h * HOUR_MS
+    return any(
+        each.ended_ms is None or (max_age_h > 0 and each.last_ms >= oldest_ms) for each in floods
+    )
+
+
+def own_codes(
+    leases: Sequence[Action], platforms: Iterable[str], trust: Trust, now_ms: int
+) -> OwnCodes:
+    """Return "HELD" if a lease in force refuses codes of one of these platforms, else "PASSED".
+
+    `leases`: leases that gateways enforce, the newest for each form of the number. `platforms`:
+    keys such as `sig:示例银行`.
+    """
+    own = [platform_id(key) for key in platforms]
+    held = any(
+        refuses(each.scope, platform, trust)
+        for each in leases
+        if each.verb != "release" and each.expires_at_ms > now_ms
+        for platform in own
+    )
+    return "HELD" if held else "PASSED"
+
 
 CHANGES_MAX: Final = 50_000
 """Maximum number of floods of the last hour that are read for webhooks. Ten large campaigns."""

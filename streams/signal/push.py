@@ -26,10 +26,9 @@ from streams.errors import ConfigError, UnavailableError
 from streams.files import read_bytes
 from streams.language import tr
 from streams.notices.channels import Delivered, Delivery, WebhookChannel
-from streams.signal.answers import FloodSpan
 from streams.signal.clients import SignalClient
 from streams.signal.ledger import SignalLedger
-from streams.signal.lookup import Lookup
+from streams.signal.lookup import FloodSpan, Lookup
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
 

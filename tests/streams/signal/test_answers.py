@@ -8,7 +8,7 @@ import pytest
 
 from detectors.model.event import Trust, platform_id
 from detectors.model.times import HOUR_MS
-from streams.signal.answers import FloodSpan, flooded, own_codes
+from streams.signal.lookup import FloodSpan, flooded, own_codes
 from tests.enforce.records import LEASE_MS, START_MS, action
 
 NOW = START_MS + 100 * HOUR_MS

@@ -21,10 +21,9 @@ from streams.config import Settings
 from streams.errors import ConfigError, UnavailableError
 from streams.notices.channels import Delivery
 from streams.signal import push
-from streams.signal.answers import FloodSpan
 from streams.signal.app import Signal
 from streams.signal.clients import read
-from streams.signal.lookup import Lookup
+from streams.signal.lookup import FloodSpan, Lookup
 from streams.signal.push import FloodEvent, Outgoing, Pusher, SinkNumbers, events_of, pusher_of
 from tests.enforce.records import RECIPIENT, START_MS
 from tests.streams.desk.store.filled import FilledStore, ended, fill, flood, opened
