@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from streams.errors import OtpguardError, UnavailableError, UsageError
+from streams.errors import ConfigError, OtpguardError, UnavailableError, UsageError
 
 FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Errors of a full disk, an exceeded quota, or a file over its size limit."""
@@ -84,6 +84,14 @@ def _clear(left: Path) -> None:
             left.unlink()
         finally:
             os.close(number)
+
+
+def read_bytes(path: Path, kind: type[OtpguardError] = ConfigError) -> bytes:
+    """Return the bytes of a file. Raise an error of this kind, for people, if that fails."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise kind(f"{path}: {error.strerror}") from None
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -80,14 +80,20 @@ def what_if(rates: Axes, result: Result) -> None:
         rates.plot(
             [], [], color=ink, lw=1.8, label=tr("with {n} new platforms or more").format(n=novel)
         )
-    rates.set_yscale("log")
-    rates.set_ylim(bottom=min(0.3, 0.3e6 / result.days))
-    rates.grid(axis="y", color=GRID, lw=0.8)
-    rates.yaxis.set_major_locator(LogLocator(10, numticks=12))
-    rates.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.10g}"))
-    rates.yaxis.set_minor_formatter(NullFormatter())
-    rates.set_xlabel(tr("bar: the score that is asked for"))
+    _count_by_powers(rates, ticks_max=12)
+    rates.set(
+        ylim=(min(0.3, 0.3e6 / result.days), None), xlabel=tr("bar: the score that is asked for")
+    )
     rates.legend(loc="best")
+
+
+def _count_by_powers(axes: Axes, ticks_max: int | None = None) -> None:
+    """Make the y axis logarithmic, with plain numbers and horizontal lines."""
+    axes.set_yscale("log")
+    axes.grid(axis="y", color=GRID, lw=0.8)
+    axes.yaxis.set_major_locator(LogLocator(10, numticks=ticks_max))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.10g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def price(axes: Axes, result: Result, *, narrow: bool) -> None:
@@ -114,10 +120,12 @@ def price(axes: Axes, result: Result, *, narrow: bool) -> None:
         lw=1,
         ls=(0, (4, 3)),
     )
-    axes.set_ylim(0, max([m for m in minutes if np.isfinite(m)], default=1) * 1.2)
-    axes.set_xlim(min(bars) - 0.2, max(bars) + (2.6 if narrow else 1.6))
     axes.grid(axis="y", color=GRID, lw=0.8)
-    axes.set_xlabel(tr("THROTTLE bar: the score that is asked for"))
+    axes.set(
+        ylim=(0, max([m for m in minutes if np.isfinite(m)], default=1) * 1.2),
+        xlim=(min(bars) - 0.2, max(bars) + (2.6 if narrow else 1.6)),
+        xlabel=tr("THROTTLE bar: the score that is asked for"),
+    )
 
 
 def peaks(axes: Axes, result: Result) -> None:
@@ -146,13 +154,12 @@ def peaks(axes: Axes, result: Result) -> None:
     ):
         at = bar + result.settings.detect.burst_margin
         bar_line(axes, at, f"{name} {at:g}", ink, name == "THROTTLE")
-    axes.set_yscale("log")
-    axes.set_ylim(0.5, max(1000, axes.get_ylim()[1]))
-    axes.set_xlim(1.4, 12.2)
-    axes.grid(axis="y", color=GRID, lw=0.8)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.10g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel(tr("highest score of a day; 12: and over"))
+    _count_by_powers(axes)
+    axes.set(
+        ylim=(0.5, max(1000, axes.get_ylim()[1])),
+        xlim=(1.4, 12.2),
+        xlabel=tr("highest score of a day; 12: and over"),
+    )
     axes.legend(loc="upper right", bbox_to_anchor=(1, 0.96))
 
 
@@ -190,10 +197,8 @@ def grid(axes: Axes, result: Result, *, narrow: bool) -> None:
         )
     axes.set_xticks(np.arange(len(bars)) + 0.5, [f"{bar:.1f}" for bar in bars])
     axes.set_yticks(np.arange(len(NOVELS)) + 0.5, [str(novel) for novel in NOVELS])
-    axes.set_xlabel(tr("bar: the score that is asked for"))
-    axes.set_ylabel(tr("new platforms asked for"))
-    for side in axes.spines.values():
-        side.set_visible(False)
+    axes.set(xlabel=tr("bar: the score that is asked for"), ylabel=tr("new platforms asked for"))
+    axes.spines[:].set_visible(False)
 
 
 def counts(axes: Axes, result: Result, rule: str) -> None:
@@ -210,14 +215,12 @@ def counts(axes: Axes, result: Result, rule: str) -> None:
         for at, ink in ((bar.watch, WATCH), (bar.throttle, THROTTLE)):
             axes.axvline(at, color=ink, lw=1, ls=style)
     axes.axhline(THROTTLE_TARGET * 1e6, color=THROTTLE, lw=0.8, ls=(0, (1, 2)))
-    axes.set_yscale("log")
-    axes.set_ylim(min(0.3, 0.3 * million), max(1000.0, 2 * million * over[0]))
-    axes.set_xlim(here[0], here[-1])
-    axes.grid(axis="y", color=GRID, lw=0.8)
-    axes.yaxis.set_major_locator(LogLocator(10, numticks=6))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.10g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel(tr("new platforms"))
+    _count_by_powers(axes, ticks_max=6)
+    axes.set(
+        ylim=(min(0.3, 0.3 * million), max(1000.0, 2 * million * over[0])),
+        xlim=(here[0], here[-1]),
+        xlabel=tr("new platforms"),
+    )
 
 
 _SOLID, _DOTTED = (0, (4, 3)), (0, (1, 2))
@@ -268,8 +271,10 @@ def pace(axes: Axes, result: Result) -> None:
     )
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1, symbol=" %"))
     axes.grid(axis="y", color=GRID, lw=0.8)
-    axes.set_ylim(0, max(0.01, 1.1 * float(gaps.max()) / total))
-    axes.set_xlabel(tr("seconds from one platform to the next"))
+    axes.set(
+        ylim=(0, max(0.01, 1.1 * float(gaps.max()) / total)),
+        xlabel=tr("seconds from one platform to the next"),
+    )
 
 
 def novelty(axes: Axes, result: Result, *, narrow: bool) -> None:
@@ -286,10 +291,12 @@ def novelty(axes: Axes, result: Result, *, narrow: bool) -> None:
     for bar in (0.5, 0.3):
         axes.axhline(bar, color=MUTED, lw=0.8, ls=(0, (1, 2)))
     axes.set_xticks(range(len(names)), names, size=8, rotation=40 if narrow else 0)
-    axes.set_xlim(-0.6, len(names) - 0.4)
-    axes.set_ylim(0, 1.18)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-    axes.set_xlabel(tr("days since the recipient's first code"))
+    axes.set(
+        xlim=(-0.6, len(names) - 0.4),
+        ylim=(0, 1.18),
+        xlabel=tr("days since the recipient's first code"),
+    )
     axes.legend(loc="upper right", ncols=2)
 
 

@@ -91,7 +91,7 @@ def p_novel_of(survey: Survey) -> tuple[float, float, int]:
     Returns the share, its upper limit (Wilson's, 1927, 97.5 % one-sided), and the number of
     platforms.
     """
-    since = survey.last_day - LAST_DAYS
+    since = max(survey.busy, default=0) // 24 - LAST_DAYS
     week = [sums for day, sums in survey.cohort.spree_days.items() if since < day]
     novel, count = np.sum(week or [[0, 0]], axis=0)
     if not count:

@@ -119,39 +119,56 @@ VERDICTS = {
 def words() -> list[tuple[str, str]]:
     """Return the terms of the page, each with an explanation and the thresholds in force."""
     bars, novel = BURST[ClockClass.EXACT], BURST_NOVEL
-    score = tr(
-        "How fast platforms send codes that the subscriber has not heard from that day. A "
-        "platform's first code in a day adds 1, a minute takes {leak} away: only many platforms "
-        "in a few minutes bring it up."
-    ).format(leak=f"{60 * LEAK_MILLI_S / 1000:g}")
-    bar = tr(
-        "The score at which something happens. From {watch} on, with {watch_new} new platforms, a "
-        "subscriber is watched (WATCH). From {throttle} on, with {throttle_new}, codes of "
-        "platforms new to it are refused for ten minutes (THROTTLE). detect.burst_margin raises "
-        "both."
-    ).format(
-        watch=f"{bars.watch:g}",
-        watch_new=f"{novel.watch:g}",
-        throttle=f"{bars.throttle:g}",
-        throttle_new=f"{novel.throttle:g}",
-    )
-    counts = tr(
-        "For floods too slow for the score: how many new platforms came in minutes or hours. They "
-        "have bars of their own."
-    )
-    new = tr("Whether this subscriber had codes of that platform on a day before.")
-    episode = tr("One stretch of alarm about one subscriber, from WATCH until it is calm again.")
-    days = tr(
-        "One subscriber for one day: 1,000 subscribers in a week are 7,000. Rates are given in a "
-        "million of them."
-    )
     return [
-        (tr("Score"), score),
-        (tr("Bar"), bar),
-        (tr("Counts"), counts),
-        (tr("New, known"), new),
-        (tr("Episode"), episode),
-        (tr("Subscriber-day"), days),
+        (
+            tr("Score"),
+            tr(
+                "How fast platforms send codes that the subscriber has not heard from that day. A "
+                "platform's first code in a day adds 1, a minute takes {leak} away: only many "
+                "platforms "
+                "in a few minutes bring it up."
+            ).format(leak=f"{60 * LEAK_MILLI_S / 1000:g}"),
+        ),
+        (
+            tr("Bar"),
+            tr(
+                "The score at which something happens. From {watch} on, with {watch_new} new "
+                "platforms, a "
+                "subscriber is watched (WATCH). From {throttle} on, with {throttle_new}, codes of "
+                "platforms new to it are refused for ten minutes (THROTTLE). detect.burst_margin "
+                "raises "
+                "both."
+            ).format(
+                watch=f"{bars.watch:g}",
+                watch_new=f"{novel.watch:g}",
+                throttle=f"{bars.throttle:g}",
+                throttle_new=f"{novel.throttle:g}",
+            ),
+        ),
+        (
+            tr("Counts"),
+            tr(
+                "For floods too slow for the score: how many new platforms came in minutes or "
+                "hours. They "
+                "have bars of their own."
+            ),
+        ),
+        (
+            tr("New, known"),
+            tr("Whether this subscriber had codes of that platform on a day before."),
+        ),
+        (
+            tr("Episode"),
+            tr("One stretch of alarm about one subscriber, from WATCH until it is calm again."),
+        ),
+        (
+            tr("Subscriber-day"),
+            tr(
+                "One subscriber for one day: 1,000 subscribers in a week are 7,000. Rates are "
+                "given in a "
+                "million of them."
+            ),
+        ),
     ]
 
 

@@ -163,11 +163,6 @@ class Survey:
         return len(self.busy) / 24
 
     @property
-    def last_day(self) -> int:
-        """The last day with traffic, in days since `EPOCH_S`; 0 without traffic."""
-        return max(self.busy, default=0) // 24
-
-    @property
     def busy(self) -> list[int]:
         """The hours that count as history, in order; hours since `EPOCH_S`."""
         days: Counter[int] = Counter()

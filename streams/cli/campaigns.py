@@ -19,7 +19,7 @@ from streams.cli.shared import (
 from streams.cluster.admin import client_arguments
 from streams.errors import UsageError
 from streams.language import tr, trc
-from streams.operate.campaigns import campaign_lines, campaign_row, find_campaign, newest
+from streams.operate.network import campaign_lines, campaign_row, find_campaign, newest
 from streams.shown import shown
 from streams.wire import encode_campaign
 

@@ -42,7 +42,7 @@ from streams.wire import Override, decode_episode, decode_override, encode_episo
 from streams.wire.recipients import TOKEN, WRITTEN_NUMBER
 
 if TYPE_CHECKING:
-    from streams.desk.store import CaseFile
+    from streams.desk.store.answers import CaseFile
     from streams.desk.store.store import ReadModel
 
 app = group("See who is attacked, and what is done about it.")

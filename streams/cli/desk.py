@@ -31,6 +31,7 @@ from streams.config import Settings
 from streams.errors import Exit, UsageError
 from streams.language import moment, tr
 from streams.operate.held import still_held
+from streams.shown import masked
 from streams.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -58,8 +59,7 @@ def index(config: ConfigOption = None) -> None:
     Example:
       otpguard desk index --config /etc/otpguard/otpguard.toml
     """
-    from streams.desk.store.chores import Chores  # noqa: PLC0415 - start-up time
-    from streams.desk.store.indexer import indexer_of  # noqa: PLC0415
+    from streams.desk.store.indexer import Chores, indexer_of  # noqa: PLC0415 - start-up time
     from streams.desk.store.opening import opened  # noqa: PLC0415
 
     log_to_stderr()
@@ -77,7 +77,7 @@ def index(config: ConfigOption = None) -> None:
         return "" if indexer.read_ms else "reading the topics"
 
     metrics.follow("index_lag_seconds", lag_s)
-    log.info("the case store is %s", store.shown_url)
+    log.info("the case store is %s", masked(store.url))
     with serving(settings, metrics, ready) as stop:
         indexer.run(stop, Chores(settings, store))
     store.close()

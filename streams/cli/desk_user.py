@@ -15,7 +15,8 @@ from streams.errors import UsageError
 from streams.language import moment, tr
 
 if TYPE_CHECKING:
-    from streams.desk.store import CaseStore
+    from streams.config import Settings
+    from streams.desk.store.store import CaseStore
 
 app = group("Accounts of the desk.\n\n\\b\nExample:\n  otpguard desk user add root --role admin")
 
@@ -100,14 +101,14 @@ def disable(
 
 
 def _store(settings: Settings) -> CaseStore:
-    from streams.desk.store import CaseStore  # noqa: PLC0415 - start-up time, an extra
+    from streams.desk.store.store import CaseStore  # noqa: PLC0415 - start-up time, an extra
 
     desk = settings.desk
     return CaseStore(desk.store, password=desk.password.get_secret_value())
 
 
 def _roles(given: list[str]) -> list[Any]:
-    from streams.desk.store import DeskRole  # noqa: PLC0415 - start-up time
+    from streams.desk.store.roles import DeskRole  # noqa: PLC0415 - start-up time
 
     wrong = sorted(set(given) - set(DeskRole))
     if wrong:

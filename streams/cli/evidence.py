@@ -438,7 +438,6 @@ def _chosen(settings: Settings, named: str, since: str, from_: str | None) -> li
 def _remembered(settings: Settings, named: str) -> list[Chosen]:
     """Choose cases out of the case store. Raise UsageError if it has none."""
     from streams.desk.store import opening  # noqa: PLC0415 - an extra
-    from streams.desk.store.case_records import case_records  # noqa: PLC0415
     from streams.evidence.records import from_store, gathered  # noqa: PLC0415
 
     refuse_nobody(named)
@@ -448,7 +447,7 @@ def _remembered(settings: Settings, named: str) -> list[Chosen]:
         )
     with closing(opening.opened(settings)) as store:
         chosen = [
-            gathered(store.case(line.episode_id), from_store(case_records(store, line.episode_id)))
+            gathered(store.case(line.episode_id), from_store(store.records(line.episode_id)))
             for line in store.named(named, settings.intake().numbers.canonical(named))
         ]
         behind_s = store.freshness().lag_ms // 1000

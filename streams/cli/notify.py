@@ -27,7 +27,6 @@ from streams.errors import ConfigError, Exit
 from streams.language import tr
 from streams.shown import shown
 from streams.telemetry.metrics import Metrics
-from streams.tls import authorities
 from streams.wire import decode_incident, decode_notice
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ def run(config: ConfigOption = None) -> None:
     settings = settings_of(config)
     # Here, because Kafka's client takes long to import and `--help` needs none.
     from streams.notices.book import NoticeBook  # noqa: PLC0415
-    from streams.notices.notifier import Notifier, Way  # noqa: PLC0415
+    from streams.notices.notifier import Notifier  # noqa: PLC0415
 
     log_to_stderr()
     texts = _texts(settings)
@@ -67,7 +66,8 @@ def run(config: ConfigOption = None) -> None:
     with working(tr("cannot notify")):
         notifier = Notifier(
             book,
-            Way(_channel(settings), texts, settings.notify.sender),
+            _channel(settings),
+            texts,
             client_arguments(settings.kafka),
             settings.topics,
             metrics,
@@ -245,20 +245,8 @@ def _names(settings: Settings) -> tuple[str, ...]:
 def _texts(settings: Settings) -> NoticeTexts:
     from streams.notices.texts import checked, read_texts  # noqa: PLC0415 - start-up time
 
-    notify = settings.notify
-    registry, _ = settings.registry()
-    return checked(
-        read_texts(notify.texts_file),
-        operator=notify.operator,
-        operators=notify.operators,
-        zone=notify.zone,
-        command=notify.reply_command,
-        default=notify.language,
-        by_prefix=notify.languages,
-        names=_names(settings),
-        sender=notify.sender,
-        registry=registry,
-    )
+    texts = read_texts(settings.notify.texts_file)
+    return checked(texts, settings.notify, _names(settings), settings.registry()[0])
 
 
 def _params(settings: Settings) -> NotifyParams:
@@ -306,43 +294,12 @@ def _channel(settings: Settings) -> Channel:
             timeout_s=notify.answer_s,
             ca_file=ca_file,
         )
-    return _smpp(settings)
+    from streams.notices.smpp import SmppChannel  # noqa: PLC0415 - an extra
 
-
-def _smpp(settings: Settings) -> Channel:
-    from streams.notices.smpp import SmppChannel, SmppPlace  # noqa: PLC0415 - an extra
-
-    smsc = settings.smpp
-    context = None
-    if smsc.tls:
-        context = authorities("smpp.ca_file", smsc.ca_file)
-    return SmppChannel(
-        SmppPlace(
-            host=smsc.host,
-            port=smsc.port,
-            system_id=smsc.system_id,
-            password=smsc.password.get_secret_value(),
-            system_type=smsc.system_type,
-            source_ton=smsc.source_ton,
-            source_npi=smsc.source_npi,
-            validity_s=smsc.validity_s,
-            answer_s=settings.notify.answer_s,
-            context=context,
-        )
-    )
+    return SmppChannel(settings.smpp, notify.answer_s)
 
 
 def _replies(settings: Settings, book: NoticeBook) -> Replies:
-    from streams.notices.reply import Replies, ReplyParams  # noqa: PLC0415 - start-up time
+    from streams.notices.reply import Replies  # noqa: PLC0415 - start-up time
 
-    notify = settings.notify
-    return Replies(
-        ReplyParams(
-            command=notify.reply_command,
-            to=frozenset(each.lstrip("+") for each in notify.reply_to),
-            gateways=frozenset(notify.reply_gateways),
-            platforms_max=notify.reply_platforms_max,
-        ),
-        settings.intake().numbers,
-        book,
-    )
+    return Replies(settings.notify, settings.intake().numbers, book)

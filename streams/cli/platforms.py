@@ -18,7 +18,7 @@ from streams.cli.shared import (
 from streams.cluster.admin import client_arguments
 from streams.errors import UsageError
 from streams.language import listed, tr
-from streams.operate.platforms import (
+from streams.operate.network import (
     ORDERS,
     percent,
     platform_key,

@@ -99,15 +99,18 @@ def _keep(
     except OSError as error:
         raise unwritten(Path(error.filename or out), error) from None
     from streams.evidence.keys import in_groups  # noqa: PLC0415 - start-up time
-    from streams.evidence.sealed_report import ReportSeal, seal_report  # noqa: PLC0415
+    from streams.evidence.pack import seal_report  # noqa: PLC0415
     from streams.evidence.signer import signer  # noqa: PLC0415
 
     folder, at = out / f"otpguard-{month}", clock.utc(clock.now_ms())
     unit = own.unit or settings.reports.org or settings.notify.operator
-    seal = ReportSeal(signer(settings, key), at, unit, settings.fingerprint(), signers)
-    seal_report(month, written, seal, folder)
+    signing = signer(settings, key)
+    seal_report(
+        month, written, folder, key=signing, at=at, by=unit, config=settings.fingerprint(),
+        signers=signers,
+    )  # fmt: skip
     typer.echo(str(folder), err=True)
-    shown = in_groups(seal.key.public.fingerprint)
+    shown = in_groups(signing.public.fingerprint)
     typer.echo(tr("fingerprint of the signer: {fingerprint}").format(fingerprint=shown), err=True)
 
 

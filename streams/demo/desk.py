@@ -121,9 +121,9 @@ def serve_incident(settings: Settings, start_ms: int) -> None:
 
     The console has one account with all roles needed for an incident.
     """
-    from streams.desk.store import DeskRole  # noqa: PLC0415 - an extra
     from streams.desk.store.opening import opened  # noqa: PLC0415
-    from streams.desk.web.once import LoginTicket  # noqa: PLC0415
+    from streams.desk.store.roles import DeskRole  # noqa: PLC0415 - an extra
+    from streams.desk.web.desk import LoginTicket  # noqa: PLC0415
     from streams.desk.web.serve import serve  # noqa: PLC0415
 
     password = "-".join(secrets.token_hex(2) for _ in range(4))

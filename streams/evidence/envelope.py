@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from streams.evidence.canonical import PackError, canonical, decoded, encoded, parsed
+from streams.evidence import standalone
+from streams.evidence.canonical import PackError, canonical, encoded, parsed
 from streams.evidence.keys import PackSigner, PublicKeys
 from streams.language import tr
 
@@ -45,22 +46,12 @@ def opened(data: bytes, kind: str) -> tuple[Any, dict[str, bytes], bytes]:
     Signatures keep the order of the envelope. They are not verified here. Raises PackError if the
     data is not an envelope of this kind.
     """
-    if not data.endswith(b"\n"):
-        raise PackError(tr("no line"))
-    envelope = parsed(data[:-1])
-    if not isinstance(envelope, dict) or set(envelope) != {"payload", "payloadType", "signatures"}:
-        raise PackError(tr("no envelope"))
-    if envelope["payloadType"] != kind:
-        raise PackError(tr("an envelope of something else"))
-    payload = decoded(envelope["payload"])
     try:
-        signatures = {each["keyid"]: decoded(each["sig"]) for each in envelope["signatures"]}
-        exact = all(set(each) == {"keyid", "sig"} for each in envelope["signatures"])
-    except (TypeError, KeyError):
-        raise PackError(tr("no signatures")) from None
-    if not exact or len(signatures) != len(envelope["signatures"]):
-        raise PackError(tr("no signatures"))
-    return parsed(payload), signatures, pae(kind, payload)
+        return standalone.opened(data, kind)
+    except standalone.Wrong as error:
+        raise PackError(tr(error.form)) from None
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
+        raise PackError(tr("no envelope")) from None
 
 
 def kind_of(data: bytes) -> str:
@@ -105,8 +96,7 @@ def succession(old: PackSigner, new: PublicKeys, at: str) -> bytes:
     `at`: time in ISO 8601. A thief of the old key can write such a line too. So after a theft,
     publish the new fingerprint itself, and no list of successors.
     """
-    value = {"at": at, "from": old.public.document(), "to": new.document()}
-    return signed(old, SUCCESSOR, value)
+    return signed(old, SUCCESSOR, {"at": at, "from": old.public.document(), "to": new.document()})
 
 
 def successors(data: bytes) -> list[tuple[PublicKeys, PublicKeys]]:

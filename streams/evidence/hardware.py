@@ -31,12 +31,7 @@ if TYPE_CHECKING:
     from pkcs11 import Session
 
 SCHEME: Final = "pkcs11:"
-_ED25519: Final = bytes.fromhex("06032b6570")
-_P256: Final = bytes.fromhex("06082a8648ce3d030107")
-"""DER object identifiers of the curves (RFC 8410, RFC 5480), for CKA_EC_PARAMS."""
 _OCTETS: Final = 0x04  # DER tag of an OCTET STRING; an uncompressed point also begins with 4
-_PATH: Final = frozenset({"token", "object", "serial"})
-_QUERY: Final = frozenset({"module-path", "pin-source"})
 
 # All threads of a process share a single login at a token.
 _one_at_a_time = threading.Lock()
@@ -60,8 +55,8 @@ class TokenUri:
         """
         try:
             parts = urlsplit(uri)
-            path = _named(parts.path, ";", _PATH)
-            query = _named(parts.query, "&", _QUERY)
+            path = _named(parts.path, ";", ("token", "object", "serial"))
+            query = _named(parts.query, "&", ("module-path", "pin-source"))
         except ValueError as error:
             raise UsageError(
                 tr("{uri}: {name!r} is not known here, or comes twice").format(
@@ -83,7 +78,7 @@ class TokenUri:
         return made
 
 
-def _named(text: str, between: str, allowed: frozenset[str]) -> dict[str, str]:
+def _named(text: str, between: str, allowed: tuple[str, ...]) -> dict[str, str]:
     """Split attributes. Raise ValueError for an unknown or duplicate attribute."""
     found: dict[str, str] = {}
     for part in filter(None, text.split(between)):
@@ -106,10 +101,14 @@ class HardwareKey:
 
     def signatures(self, message: bytes) -> dict[str, bytes]:
         """Return both signatures, by kind, after verifying them. Raises errors like `__init__`."""
-        from pkcs11 import Mechanism  # noqa: PLC0415 - belongs to an optional extra
+        from pkcs11 import KeyType, Mechanism, ObjectClass  # noqa: PLC0415 - an optional extra
 
         with _session(self._uri, self._pin) as session:
-            ed, curve = _private(session, self._uri.label)
+            keys: Iterator[Any] = (
+                session.get_key(ObjectClass.PRIVATE_KEY, kind, self._uri.label)
+                for kind in (KeyType.EC_EDWARDS, KeyType.EC)
+            )
+            ed, curve = keys
             made: dict[str, bytes] = {
                 "ed25519": ed.sign(message, mechanism=Mechanism.EDDSA),
                 # Hash in software: some devices have no mechanism that hashes and signs.
@@ -147,10 +146,11 @@ def make_in_hardware(uri: TokenUri, pin: str) -> PublicKeys:
             )
         kept = {Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False}
         for kind, curve, way in (
-            (KeyType.EC_EDWARDS, _ED25519, Mechanism.EC_EDWARDS_KEY_PAIR_GEN),
-            (KeyType.EC, _P256, Mechanism.EC_KEY_PAIR_GEN),
+            # DER object identifiers of the curves (RFC 8410, RFC 5480), for CKA_EC_PARAMS.
+            (KeyType.EC_EDWARDS, "06032b6570", Mechanism.EC_EDWARDS_KEY_PAIR_GEN),
+            (KeyType.EC, "06082a8648ce3d030107", Mechanism.EC_KEY_PAIR_GEN),
         ):
-            given = {Attribute.EC_PARAMS: curve}
+            given = {Attribute.EC_PARAMS: bytes.fromhex(curve)}
             session.create_domain_parameters(kind, given, local=True).generate_keypair(
                 mechanism=way, store=True, label=uri.label, private_template=kept
             )
@@ -182,9 +182,8 @@ def _session(uri: TokenUri, pin: str, *, write: bool = False) -> Iterator[Sessio
     try:
         import pkcs11  # noqa: PLC0415 - belongs to an optional extra
     except ImportError:
-        how = how_to_install("hsm")
         raise UnavailableError(
-            tr("a key in hardware needs more packages: {how}").format(how=how)
+            tr("a key in hardware needs more packages: {how}").format(how=how_to_install("hsm"))
         ) from None
     settled = (
         pkcs11.NoSuchToken,
@@ -218,16 +217,6 @@ def _session(uri: TokenUri, pin: str, *, write: bool = False) -> Iterator[Sessio
                     token=uri.token, error=str(error) or type(error).__name__
                 )
             ) from None
-
-
-def _private(session: Session, label: str) -> tuple[Any, Any]:
-    from pkcs11 import KeyType, ObjectClass  # noqa: PLC0415 - belongs to an optional extra
-
-    ed, curve = (
-        session.get_key(ObjectClass.PRIVATE_KEY, kind, label)
-        for kind in (KeyType.EC_EDWARDS, KeyType.EC)
-    )
-    return ed, curve
 
 
 def _public(session: Session, label: str) -> PublicKeys:

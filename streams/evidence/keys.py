@@ -32,7 +32,6 @@ from cryptography.hazmat.primitives.serialization import (
 from streams.evidence.canonical import FORMAT, PackError, decoded, encoded
 from streams.language import tr
 
-SALT_BYTES: Final = 16
 SALTING: Final = f"{FORMAT} salt".encode()
 """Domain separator of salts. Signed envelopes begin with `DSSEv1`, so the two never collide."""
 _END: Final = "-----END PRIVATE KEY-----"
@@ -179,8 +178,7 @@ def low_s(signature: bytes) -> bytes:
 def salt_by(secret: bytes, place: Iterable[object]) -> str:
     """Derive the salt for a place from a secret of the key. Return 16 bytes in hex."""
     key = hmac.digest(secret, SALTING, "sha256")
-    named = "\n".join(map(str, place)).encode()
-    return hmac.digest(key, named, "sha256")[:SALT_BYTES].hex()
+    return hmac.digest(key, "\n".join(map(str, place)).encode(), "sha256")[:16].hex()
 
 
 def fingerprint_of(text: str) -> str:
@@ -202,15 +200,3 @@ def in_groups(fingerprint: str) -> str:
     '0123 4567 89ab'
     """
     return " ".join(fingerprint[at : at + 4] for at in range(0, len(fingerprint), 4))
-
-
-def followed(trusted: str, statements: Iterable[tuple[PublicKeys, PublicKeys]]) -> set[str]:
-    """Return the trusted fingerprints: the given one, and all its successors in order.
-
-    A statement is an old key and its new key. The caller has verified that the old key signed it.
-    """
-    found = {trusted}
-    for old, new in statements:
-        if old.fingerprint in found:
-            found.add(new.fingerprint)
-    return found

@@ -1,4 +1,4 @@
-"""Write a case as an evidence pack, and cut a pack down to the records of one platform."""
+"""Write a case as an evidence pack, cut a pack down to one platform, and sign monthly reports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ from streams.clock import utc
 from streams.config import Settings
 from streams.errors import ConfigError, UsageError
 from streams.evidence import envelope
-from streams.evidence.canonical import FORMAT, PackError, canonical, entry, parsed, sha256, sm3
+from streams.evidence.canonical import (
+    FORMAT,
+    REPORT_FORMAT,
+    PackError,
+    canonical,
+    entry,
+    parsed,
+    sha256,
+    sm3,
+)
 from streams.evidence.gaps import documents, gaps
 from streams.evidence.keys import PackSigner
 from streams.evidence.names import (
@@ -32,7 +41,7 @@ from streams.evidence.names import (
 from streams.evidence.records import SINGLE, Chosen, lines_of
 from streams.evidence.report import Cover, Seal, pages
 from streams.evidence.tree import MerkleTree
-from streams.files import unwritten
+from streams.files import read_bytes, unwritten
 from streams.language import tr
 
 METHOD: Final = (
@@ -44,6 +53,13 @@ METHOD: Final = (
     "DSSE v1, Ed25519 (RFC 8032) and ECDSA on P-256 with SHA-256 as r and the lower s, in this "
     "order; both have to be good. "
     "The signer's fingerprint, SHA-256 over both public keys in DER, is to be had from the signer."
+)
+
+
+REPORT_METHOD: Final = (
+    "Files: SHA-256 and SM3 (GB/T 32905-2016). Signatures: DSSE v1, Ed25519 (RFC 8032) and ECDSA "
+    "on P-256 with SHA-256 as r and the lower s, in this order; both have to be good. The signer's "
+    "fingerprint, SHA-256 over both public keys in DER, is to be had from the signer."
 )
 
 
@@ -71,16 +87,9 @@ class Making:
             cover=cover,
             settings=settings_text(settings),
             fingerprint=settings.fingerprint(),
-            signers=_bytes(signers) if signers else b"",
-            more={REGISTRY: _bytes(registry)} if registry else {},
+            signers=read_bytes(signers) if signers else b"",
+            more={REGISTRY: read_bytes(registry)} if registry else {},
         )
-
-
-def _bytes(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror}") from None
 
 
 def make(chosen: Chosen, making: Making, folder: Path) -> dict[str, Any]:
@@ -161,7 +170,11 @@ def extract(pack: Path, platform: str, folder: Path) -> int:
         manifest, _, _ = envelope.opened(kept[MANIFEST], envelope.MANIFEST)
         tree = MerkleTree(lines)
         whole = isinstance(manifest, dict) and manifest.get("tree_root") == tree.root.hex()
-        own = [n for n, line in enumerate(lines) if whole and _of_platform(parsed(line), platform)]
+        own = [
+            n
+            for n, line in enumerate(map(parsed, lines if whole else ()))
+            if line["kind"] in SINGLE and line["record"].get("platform") == platform
+        ]
     except OSError as error:
         raise UsageError(f"{error.filename}: {error.strerror}") from None
     except PackError as error:
@@ -183,10 +196,6 @@ def extract(pack: Path, platform: str, folder: Path) -> int:
     kept[PROOFS] = canonical(proofs) + b"\n"
     write(folder, kept)
     return len(own)
-
-
-def _of_platform(line: Any, platform: str) -> bool:
-    return line["kind"] in SINGLE and line["record"].get("platform") == platform
 
 
 def shipped() -> dict[str, bytes]:
@@ -211,3 +220,42 @@ def write(folder: Path, contents: Mapping[str, bytes]) -> None:
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)  # half a pack could be taken for a complete one
         raise unwritten(folder, error) from None
+
+
+def seal_report(
+    month: str,
+    contents: Mapping[str, bytes],
+    folder: Path,
+    *,
+    key: PackSigner,
+    at: str,
+    by: str,
+    config: str,
+    signers: bytes = b"",
+) -> dict[str, Any]:
+    """Write a monthly report and its signature into a new folder. Return the manifest.
+
+    `key` signs at `at` (ISO 8601) for the unit `by`. `config`: fingerprint of the settings.
+    `signers`: signed list of successor keys, if the key was ever changed.
+
+    Raises UsageError if the folder exists, because signed files must not be overwritten.
+    """
+    written = {**contents, **shipped()}
+    if signers:
+        written[SIGNERS] = signers
+    manifest = {
+        "files": [entry(path, written[path]) for path in sorted(written)],
+        "format": REPORT_FORMAT,
+        "made": {
+            "at": at,
+            "by": by,
+            "config": config,
+            "program": f"otpguard {__version__}",
+        },
+        "method": REPORT_METHOD,
+        "month": month,
+        "signer": key.public.document(),
+    }
+    written[MANIFEST] = envelope.signed(key, envelope.REPORT, manifest)
+    write(folder, written)
+    return manifest

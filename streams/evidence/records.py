@@ -253,10 +253,9 @@ def at_ms(record: Placed) -> int:
 
 def _order(record: Placed) -> tuple[Any, ...]:
     at = record.at
-    kinds = [*SINGLE, *KINDS]
     return (
         at_ms(record),
-        kinds.index(record.kind),
+        [*SINGLE, *KINDS].index(record.kind),
         str(at.get("topic", "")),
         *(int(at.get(name, 0)) for name in ("partition", "offset", "line", "store")),
         int(record.document.get("number", 0)),

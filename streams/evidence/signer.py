@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from streams.config import Settings
 from streams.errors import ConfigError
 from streams.evidence.canonical import PackError
 from streams.evidence.hardware import SCHEME, HardwareKey, TokenUri
 from streams.evidence.keys import PackKey, PackSigner
 from streams.language import tr
-
-if TYPE_CHECKING:
-    from streams.config import Settings
 
 
 def signer(settings: Settings, named: str = "") -> PackSigner:

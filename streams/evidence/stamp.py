@@ -8,7 +8,6 @@ the same way.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -30,19 +29,10 @@ from streams.evidence.envelope import MANIFEST as MANIFEST_KIND
 from streams.evidence.envelope import REPORT, TIMESTAMP, kind_of, opened, signed
 from streams.evidence.keys import PackSigner, PublicKeys
 from streams.evidence.names import MANIFEST, STAMP, TOKEN
-from streams.files import replace_file, unwritten
+from streams.files import read_bytes, replace_file, unwritten
 from streams.language import tr
 
 TIMEOUT_S: Final = 30.0
-ANSWER_BYTES_MAX: Final = 1 << 20
-QUERY_TYPE: Final = "application/timestamp-query"
-
-
-@dataclass(frozen=True, slots=True)
-class StampTime:
-    """The time that a token states."""
-
-    at: datetime
 
 
 def query(manifest: bytes) -> bytes:
@@ -67,7 +57,10 @@ def fetched(url: str, manifest: bytes) -> bytes:
     try:
         with urllib3.PoolManager(retries=False, timeout=TIMEOUT_S) as pool:
             answer = pool.request(
-                "POST", url, body=query(manifest), headers={"Content-Type": QUERY_TYPE}
+                "POST",
+                url,
+                body=query(manifest),
+                headers={"Content-Type": "application/timestamp-query"},
             )
     except urllib3.exceptions.HTTPError as error:
         raise UnavailableError(
@@ -75,14 +68,14 @@ def fetched(url: str, manifest: bytes) -> bytes:
                 error=type(error).__name__
             )
         ) from None
-    if answer.status != 200 or len(answer.data) > ANSWER_BYTES_MAX:
+    if answer.status != 200 or len(answer.data) > 1 << 20:
         raise UnavailableError(
             tr("the time-stamping authority answers {status}").format(status=answer.status)
         )
     return answer.data
 
 
-def check_token(token: bytes, manifest: bytes, authority: Path | None = None) -> StampTime:
+def check_token(token: bytes, manifest: bytes, authority: Path | None = None) -> datetime:
     """Return the time of a token for this manifest. Raise PackError if the token does not fit.
 
     `authority`: file with trusted certificates in PEM. With it the signature of the token is
@@ -93,14 +86,14 @@ def check_token(token: bytes, manifest: bytes, authority: Path | None = None) ->
         if PKIStatus(response.status) != PKIStatus.GRANTED:
             raise PackError(tr("the authority refused"))
         imprint = response.tst_info.message_imprint.message
-        at = response.tst_info.gen_time
+        at: datetime = response.tst_info.gen_time
     except ValueError:  # its message describes library internals
         raise PackError(tr("no time-stamp token (TimeStampResp, DER)")) from None
     if imprint.hex() != sha256(manifest):
         raise PackError(tr("a token of something else"))
     if authority is not None:
         _check_signature(token, manifest, authority)
-    return StampTime(at)
+    return at
 
 
 def attach(pack: Path, key: PackSigner, token: bytes) -> datetime:
@@ -111,11 +104,10 @@ def attach(pack: Path, key: PackSigner, token: bytes) -> datetime:
     UsageError or UnavailableError for file errors. After an error the pack is unchanged.
     """
     manifest = manifest_of(pack)
-    kind = kind_of(manifest)
-    value, _, _ = opened(manifest, REPORT if kind == REPORT else MANIFEST_KIND)
+    value, _, _ = opened(manifest, REPORT if kind_of(manifest) == REPORT else MANIFEST_KIND)
     if PublicKeys.of(value.get("signer")) != key.public:
         raise PackError(tr("the pack was signed by another key than the one that was given"))
-    at = check_token(token, manifest).at
+    at = check_token(token, manifest)
     written = {TOKEN: token, STAMP: signed(key, TIMESTAMP, stamp_value(manifest, token))}
     before = {name: (pack / name).read_bytes() for name in written if (pack / name).exists()}
     try:
@@ -134,10 +126,7 @@ def attach(pack: Path, key: PackSigner, token: bytes) -> datetime:
 def manifest_of(pack: Path) -> bytes:
     """Read the manifest of a pack. Raise UsageError if there is none."""
     path = pack / MANIFEST
-    try:
-        manifest = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
+    manifest = read_bytes(path, UsageError)
     if kind_of(manifest) not in (MANIFEST_KIND, REPORT):
         raise UsageError(tr("{file}: no manifest of a pack").format(file=path))
     return manifest

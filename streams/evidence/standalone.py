@@ -28,12 +28,22 @@ MANIFEST = "application/vnd.otpguard.evidence.v1+json"
 TIMESTAMP = "application/vnd.otpguard.evidence.timestamp.v1+json"
 SUCCESSOR = "application/vnd.otpguard.evidence.successor.v1+json"
 KINDS = ("ed25519", "p256")
+BYTES_MAX = 256 << 20  # of one file; a pack of a one-hour flood takes about 1 % of this
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 OF_EXTRACT = {"records.jsonl", "signers.jsonl", "verify.py", "verify.html", "README.txt"}
 
 
+def tr(text: str) -> str:
+    """Mark a text for translators. The program translates it; this file is in English."""
+    return text
+
+
 class Wrong(Exception):
-    """The pack is not as it was made."""
+    """The pack is not as it was made. `form` is the text with placeholders for `values`."""
+
+    def __init__(self, form: str, **values: Any) -> None:
+        super().__init__(form.format(**values))
+        self.form, self.values = form, values
 
 
 def sha256(data: bytes) -> str:
@@ -47,7 +57,7 @@ def sm3(data: bytes) -> str:
         ["openssl", "dgst", "-sm3", "-r"], check=False, input=data, capture_output=True
     )
     if done.returncode:
-        raise Wrong("this openssl has no SM3")
+        raise Wrong(tr("this openssl has no SM3"))
     return done.stdout.split()[0].decode()
 
 
@@ -55,7 +65,7 @@ def b64(text: str) -> bytes:
     """Decode base64. Raise Wrong unless it is written in the one allowed way."""
     data = base64.b64decode(text, validate=True)
     if base64.b64encode(data).decode() != text:
-        raise Wrong("base64 with bits to spare")
+        raise Wrong(tr("base64 with bits to spare"))
     return data
 
 
@@ -66,7 +76,7 @@ def canonical(value: Any) -> bytes:
 
 
 def openssl(folder: Path, public: bytes, kind: str, message: bytes, signature: bytes) -> bool:
-    """Return true if openssl finds the signature valid."""
+    """Return true if openssl finds the signature valid. It works on files in this folder."""
     pem = "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n"
     (folder / "key").write_text(pem.format(base64.b64encode(public).decode()), encoding="utf-8")
     (folder / "message").write_bytes(message)
@@ -99,21 +109,21 @@ def kind_of_key(public: bytes) -> str:
         return "ed25519"
     if public[:27] == bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")[:27]:
         return "p256"
-    raise Wrong("a key of an unknown kind")
+    raise Wrong(tr("a key of an unknown kind"))
 
 
 def opened(data: bytes, kind: str) -> tuple[Any, dict[str, bytes], bytes]:
     """Parse an envelope. Return its value, signatures and signed bytes."""
     envelope = json.loads(data)
     if canonical(envelope) != data or set(envelope) != {"payload", "payloadType", "signatures"}:
-        raise Wrong("an envelope is not written canonically")
+        raise Wrong(tr("an envelope is not written canonically"))
     if envelope["payloadType"] != kind:
-        raise Wrong("an envelope of something else")
+        raise Wrong(tr("an envelope of something else"))
     payload = b64(envelope["payload"])
     found = {}
     for each in envelope["signatures"]:
         if set(each) != {"keyid", "sig"} or each["keyid"] in found:
-            raise Wrong("signatures of another form")
+            raise Wrong(tr("signatures of another form"))
         found[each["keyid"]] = b64(each["sig"])
     head = f"DSSEv1 {len(kind)} {kind} {len(payload)} ".encode()
     return json.loads(payload), found, head + payload
@@ -123,64 +133,13 @@ def keys_of(document: dict[str, str]) -> dict[str, bytes]:
     """Return the two public keys of a signer, by kind."""
     keys = {kind: b64(document[kind]) for kind in KINDS}
     if any(kind_of_key(keys[kind]) != kind for kind in KINDS):
-        raise Wrong("keys of another kind")
+        raise Wrong(tr("keys of another kind"))
     return keys
 
 
 def fingerprint(keys: dict[str, bytes]) -> str:
     """Return the fingerprint of a signer."""
     return sha256(keys["ed25519"] + keys["p256"])
-
-
-def signed(
-    keys: dict[str, bytes],
-    found: dict[str, bytes],
-    message: bytes,
-) -> list[str]:
-    """Verify the signatures. Return the problems: invalid, missing, or not one of each in order."""
-    names = {kind: f"{fingerprint(keys)}:{kind}" for kind in KINDS}
-    wrong = []
-    with tempfile.TemporaryDirectory() as folder:
-        for kind, name in names.items():
-            signature = found.get(name, b"")
-            if not openssl(Path(folder), keys[kind], kind, message, signature):
-                wrong.append(f"the signature by {kind} is not good")
-    if list(found) != list(names.values()):
-        wrong.append("the signatures are not one of each known kind, in their order")
-    return wrong
-
-
-def trusted_of(given: str, data: bytes) -> list[str]:
-    """Return the given fingerprint and those of its successors."""
-    trusted = [given]
-    for line in data.splitlines(keepends=True):
-        value, found, message = opened(line, SUCCESSOR)
-        old, new = keys_of(value["from"]), keys_of(value["to"])
-        if set(value) != {"at", "from", "to"} or signed(old, found, message):
-            raise Wrong("a successor that the key before did not sign")
-        if fingerprint(old) in trusted:
-            trusted.append(fingerprint(new))
-    return trusted
-
-
-def check_files(files: dict[str, bytes], manifest: Any, *, extract: bool) -> list[str]:
-    """Compare the files with the manifest. Return the problems."""
-    apart = {"manifest.dsse.json", "manifest.tsr", "timestamp.dsse.json"}
-    apart |= {"proofs.json"} if extract else set()
-    listed = {each["path"]: each for each in manifest["files"]}
-    wrong = [f"{name}: not in the manifest" for name in sorted(set(files) - set(listed) - apart)]
-    for name, said in listed.items():
-        if extract and name in files and name not in OF_EXTRACT:
-            wrong.append(f"{name}: no file of an extract, it tells of all records")
-        if extract and (name == "records.jsonl" or name not in files):
-            continue
-        if name not in files:
-            wrong.append(f"{name}: missing")
-            continue
-        data = files[name]
-        if (len(data), sha256(data), sm3(data)) != (said["bytes"], said["sha256"], said["sm3"]):
-            wrong.append(f"{name}: changed")
-    return wrong
 
 
 def node(left: bytes, right: bytes) -> bytes:
@@ -205,11 +164,11 @@ def root_by(line: bytes, index: int, size: int, path: list[str]) -> bytes:
     """Return the root that a proof leads to (RFC 9162, 2.1.3.2). Raise Wrong if it is invalid."""
     number, last, found = index, size - 1, leaf(line)
     if not 0 <= index < size:
-        raise Wrong("a record outside the tree")
+        raise Wrong(tr("a record outside the tree"))
     for text in path:
         each = bytes.fromhex(text)
         if each.hex() != text or last == 0:
-            raise Wrong("a proof is of another form")
+            raise Wrong(tr("a proof is of another form"))
         if number % 2 or number == last:
             found = node(each, found)
             while number and not number % 2:
@@ -218,110 +177,221 @@ def root_by(line: bytes, index: int, size: int, path: list[str]) -> bytes:
             found = node(found, each)
         number, last = number >> 1, last >> 1
     if last:
-        raise Wrong("a proof is too short")
+        raise Wrong(tr("a proof is too short"))
     return found
 
 
-def check_records(files: dict[str, bytes], manifest: Any, *, extract: bool) -> list[str]:
-    """Check the chain and the tree, or the proofs of an extract. Return the problems."""
-    lines = files["records.jsonl"].split(b"\n")
-    if lines.pop():
-        raise Wrong("the last line has no end")
-    root, size = bytes.fromhex(manifest["tree_root"]), manifest["records"]
-    if extract:
-        proofs = json.loads(files["proofs.json"])
-        if canonical(proofs) != files["proofs.json"]:
-            raise Wrong("proofs are not written canonically")
+class Verifier:
+    """The rules of a pack or report. The program replaces its cryptography and its language."""
+
+    def __init__(self, folder: Path, given: str, authority: str = "") -> None:
+        """`given`: fingerprint of the signer. `authority`: file with certificates in PEM, or ""."""
+        self.given, self.authority = given, authority
+        self.findings: list[Wrong] = []
+        self.files: dict[str, bytes] = {}
+        self.manifest: Any = {}
+        self.signer = ""
+        self.report = self.extract = False
+        self.records = 0
+        try:
+            self.read(folder)
+            self.check_manifest()
+            self.check_files()
+            if not self.report:
+                self.check_records()
+            self.check_stamp()
+        except Wrong as error:
+            self.findings.append(error)
+        except (
+            KeyError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            IndexError,
+            RecursionError,
+        ) as error:
+            self.add(tr("not of this format ({kind})"), kind=type(error).__name__)
+
+    @property
+    def wrong(self) -> list[str]:
+        """The problems. An empty list means that the pack is unchanged."""
+        return [self.told(each) for each in self.findings]
+
+    def add(self, form: str, **values: Any) -> None:
+        """Add a problem."""
+        self.findings.append(Wrong(form, **values))
+
+    def told(self, each: Wrong) -> str:
+        """Return the text of a problem."""
+        return str(each)
+
+    def sm3(self, data: bytes) -> str:
+        """Return the SM3 digest in hex."""
+        return sm3(data)
+
+    def is_good(self, keys: dict[str, bytes], kind: str, message: bytes, signature: bytes) -> bool:
+        """Return true if the signature by the key of this kind is valid."""
+        with tempfile.TemporaryDirectory() as folder:
+            return openssl(Path(folder), keys[kind], kind, message, signature)
+
+    def check_token(self, token: bytes, manifest: bytes) -> None:
+        """Check the token of the time-stamping authority, if its certificates are given."""
+        if not self.authority:
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            for name, data in (("manifest", manifest), ("token", token)):
+                (Path(folder) / name).write_bytes(data)
+            words = ["openssl", "ts", "-verify", "-data", f"{folder}/manifest"]
+            words += ["-in", f"{folder}/token", "-CAfile", self.authority]
+            if subprocess.run(words, check=False, capture_output=True).returncode:
+                self.add(tr("manifest.tsr: the authority's signature is not good"))
+
+    def read(self, folder: Path) -> None:
+        """Read the files. Raise Wrong if there is anything else in the folder."""
+        for path in sorted(folder.iterdir()):
+            if not path.is_file() or path.is_symlink() or path.stat().st_size > BYTES_MAX:
+                raise Wrong(tr("{name}: no plain file"), name=path.name)
+            self.files[path.name] = path.read_bytes()
+
+    def check_manifest(self) -> None:
+        """Check format, signatures and signer of the manifest."""
+        data = self.files["manifest.dsse.json"]
+        self.report = json.loads(data)["payloadType"] == REPORT
+        self.manifest, found, message = opened(data, REPORT if self.report else MANIFEST)
+        keys = keys_of(self.manifest["signer"])
+        self.findings += self.signed(keys, found, message)
+        if self.manifest["format"] != (REPORT_FORMAT if self.report else FORMAT):
+            self.add(tr("another format"))
+        self.signer = fingerprint(keys)
+        if self.signer not in self.trusted():
+            self.add(
+                tr("signed by {fingerprint}, not by the signer who was given"),
+                fingerprint=self.signer,
+            )
+
+    def signed(
+        self, keys: dict[str, bytes], found: dict[str, bytes], message: bytes
+    ) -> list[Wrong]:
+        """Return what is wrong with signatures: each is valid, one of each kind, in order."""
+        names = {kind: f"{fingerprint(keys)}:{kind}" for kind in KINDS}
+        wrong = [
+            Wrong(tr("the signature by {kind} is not good"), kind=kind)
+            for kind, name in names.items()
+            if not self.is_good(keys, kind, message, found.get(name, b""))
+        ]
+        if list(found) != list(names.values()):
+            wrong.append(Wrong(tr("the signatures are not one of each known kind, in their order")))
+        return wrong
+
+    def trusted(self) -> list[str]:
+        """Return the given fingerprint and those of its successors."""
+        trusted = [self.given]
+        for line in self.files.get("signers.jsonl", b"").splitlines(keepends=True):
+            value, found, message = opened(line, SUCCESSOR)
+            old, new = keys_of(value["from"]), keys_of(value["to"])
+            if set(value) != {"at", "from", "to"} or self.signed(old, found, message):
+                raise Wrong(tr("a successor that the key before did not sign"))
+            if fingerprint(old) in trusted:
+                trusted.append(fingerprint(new))
+        return trusted
+
+    def check_files(self) -> None:
+        """Compare the files with the manifest."""
+        files = self.files
+        self.extract = "proofs.json" in files and not self.report
+        apart = {"manifest.dsse.json", "manifest.tsr", "timestamp.dsse.json"}
+        apart |= {"proofs.json"} if self.extract else set()
+        listed = {each["path"]: each for each in self.manifest["files"]}
+        for name in sorted(set(files) - set(listed) - apart):
+            self.add(tr("{name}: not in the manifest"), name=name)
+        for name, said in listed.items():
+            if self.extract and name in files and name not in OF_EXTRACT:
+                self.add(tr("{name}: no file of an extract, it tells of all records"), name=name)
+            if self.extract and (name == "records.jsonl" or name not in files):
+                continue  # records are verified by their proofs; other files may be left out
+            if name not in files:
+                self.add(tr("{name}: missing"), name=name)
+                continue
+            data = files[name]
+            digests = len(data), sha256(data), self.sm3(data)
+            if digests != (said["bytes"], said["sha256"], said["sm3"]):
+                self.add(tr("{name}: changed"), name=name)
+
+    def check_records(self) -> None:
+        """Check the chain and the tree, or the proofs of an extract."""
+        lines = self.files["records.jsonl"].split(b"\n")
+        if lines.pop():
+            raise Wrong(tr("the last line has no end"))
+        self.records = len(lines)
+        root, size = bytes.fromhex(self.manifest["tree_root"]), self.manifest["records"]
+        if self.extract:
+            self.check_proofs(lines, root, size)
+            return
+        before = sha256(f"{FORMAT}\n{self.manifest['episode']}".encode())
+        for n, line in enumerate(lines):
+            said = json.loads(line)
+            if (said["n"], said["prev"]) != (n, before):
+                self.add(tr("record {n}: the chain is broken"), n=n)
+            before = sha256(line)
+        if len(lines) != size or before != self.manifest["chain_head"]:
+            self.add(tr("the chain does not end where the manifest says"))
+        if root_over([leaf(line) for line in lines]) != root:
+            self.add(tr("the tree has another root than the manifest says"))
+
+    def check_proofs(self, lines: list[bytes], root: bytes, size: int) -> None:
+        """Check that each record of an extract is in the signed tree."""
+        proofs = json.loads(self.files["proofs.json"])
+        if canonical(proofs) != self.files["proofs.json"]:
+            raise Wrong(tr("proofs are not written canonically"))
         numbers = [json.loads(line)["n"] for line in lines]
         if numbers != sorted(set(numbers)) or set(proofs) != {str(n) for n in numbers}:
-            raise Wrong("proofs and records are not of the same lines")
+            raise Wrong(tr("proofs and records are not of the same lines"))
         if not lines:
-            raise Wrong("an extract without a record")
-        return [
-            f"record {n}: not of this pack"
-            for n, line in zip(numbers, lines)  # noqa: B905 - Python 3.8
-            if root_by(line, n, size, proofs[str(n)]) != root
-        ]
-    wrong = []
-    before = sha256(f"{FORMAT}\n{manifest['episode']}".encode())
-    for n, line in enumerate(lines):
-        said = json.loads(line)
-        if (said["n"], said["prev"]) != (n, before):
-            wrong.append(f"record {n}: the chain is broken")
-        before = sha256(line)
-    if len(lines) != size or before != manifest["chain_head"]:
-        wrong.append("the chain does not end where the manifest says")
-    if root_over([leaf(line) for line in lines]) != root:
-        wrong.append("the tree has another root than the manifest says")
-    return wrong
+            raise Wrong(tr("an extract without a record"))
+        for n, line in zip(numbers, lines):  # noqa: B905 - Python 3.8
+            if root_by(line, n, size, proofs[str(n)]) != root:
+                self.add(tr("record {n}: not of this pack"), n=n)
 
-
-def check_stamp(files: dict[str, bytes], keys: dict[str, bytes], authority: str) -> list[str]:
-    """Check the time stamp, if there is one. Return the problems."""
-    token, record = files.get("manifest.tsr"), files.get("timestamp.dsse.json")
-    if token is None and record is None:
-        return ["manifest.tsr: missing; a time stamp was to be checked"] if authority else []
-    if token is None or record is None:
-        return ["a token and the record of it belong together"]
-    value, found, message = opened(record, TIMESTAMP)
-    said = {"bytes": len(token), "path": "manifest.tsr", "sha256": sha256(token), "sm3": sm3(token)}
-    wrong = signed(keys, found, message)
-    if value != {"manifest": sha256(files["manifest.dsse.json"]), "token": said}:
-        wrong.append("manifest.tsr: changed, or of another pack")
-    if not authority:
-        print("time stamp: there; give --tsa-ca to have the authority's signature checked")
-        return wrong
-    with tempfile.TemporaryDirectory() as folder:
-        for name in ("manifest.dsse.json", "manifest.tsr"):
-            (Path(folder) / name).write_bytes(files[name])
-        words = ["openssl", "ts", "-verify", "-data", f"{folder}/manifest.dsse.json"]
-        words += ["-in", f"{folder}/manifest.tsr", "-CAfile", authority]
-        if subprocess.run(words, check=False, capture_output=True).returncode:
-            wrong.append("manifest.tsr: the authority's signature is not good")
-    return wrong
+    def check_stamp(self) -> None:
+        """Check the time stamp, if there is one."""
+        token, record = self.files.get("manifest.tsr"), self.files.get("timestamp.dsse.json")
+        if token is None and record is None:
+            if self.authority:
+                self.add(tr("{name}: missing; a time stamp was to be checked"), name="manifest.tsr")
+            return
+        if token is None or record is None:
+            raise Wrong(tr("a token and the record of it belong together"))
+        manifest = self.files["manifest.dsse.json"]
+        value, found, message = opened(record, TIMESTAMP)
+        if self.signed(keys_of(self.manifest["signer"]), found, message):
+            raise Wrong(
+                tr("{name}: not signed by the signer of the manifest"), name="timestamp.dsse.json"
+            )
+        said = {"bytes": len(token), "path": "manifest.tsr", "sha256": sha256(token)}
+        if value != {"manifest": sha256(manifest), "token": {**said, "sm3": self.sm3(token)}}:
+            raise Wrong(tr("{name}: changed, or of another pack"), name="manifest.tsr")
+        self.check_token(token, manifest)
 
 
 def verify(folder: Path, given: str, authority: str = "") -> list[str]:
     """Verify a pack. Return the problems; an empty list means that the pack is unchanged."""
-    files = {}
-    for path in sorted(folder.iterdir()):
-        if not path.is_file() or path.is_symlink():
-            return [f"{path.name}: no plain file"]
-        files[path.name] = path.read_bytes()
-    wrong: list[str] = []
-    try:
-        report = json.loads(files["manifest.dsse.json"])["payloadType"] == REPORT
-        manifest, found, message = opened(
-            files["manifest.dsse.json"], REPORT if report else MANIFEST
-        )
-        keys = keys_of(manifest["signer"])
-        wrong += signed(keys, found, message)
-        if manifest["format"] != (REPORT_FORMAT if report else FORMAT):
-            wrong.append("another format")
-        if fingerprint(keys) not in trusted_of(given, files.get("signers.jsonl", b"")):
-            wrong.append(f"signed by {fingerprint(keys)}, not by the signer who was given")
-        extract = "proofs.json" in files and not report
-        wrong += check_files(files, manifest, extract=extract)
-        if not report:
-            wrong += check_records(files, manifest, extract=extract)
-        wrong += check_stamp(files, keys, authority)
-    except Wrong as error:
-        return [*wrong, str(error)]
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
-        return [*wrong, f"not of this format ({type(error).__name__})"]
-    if not wrong:
-        tell(manifest, files.get("records.jsonl", b"").count(b"\n"))
-    return wrong
+    told = Verifier(folder, given, authority)
+    if not told.wrong:
+        tell(told)
+    return told.wrong
 
 
-def tell(manifest: Any, n: int) -> None:
-    """Print what a verified manifest describes. `n`: number of records in this folder."""
-    of = f"report of {manifest['month']}" if "month" in manifest else f"case {manifest['episode']}"
+def tell(told: Verifier) -> None:
+    """Print what a verified manifest describes."""
+    manifest = told.manifest
+    if "manifest.tsr" in told.files and not told.authority:
+        print("time stamp: there; give --tsa-ca to have the authority's signature checked")
+    of = f"report of {manifest['month']}" if told.report else f"case {manifest['episode']}"
     print(f"{of}, made by {manifest['made']['by'] or '-'}")
     print(f"signed at {manifest['made']['at']} (the signer's clock)")
-    if "month" in manifest:
+    if told.report:
         return
-    print(f"{n} of {manifest['records']} records")
+    print(f"{told.records} of {manifest['records']} records")
     for gap in manifest["gaps"]:
         print(f"gap: {gap['en']}\n     {gap['zh-Hans']}")
 

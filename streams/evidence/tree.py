@@ -5,20 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final
-
-LEAF: Final = b"\x00"
-NODE: Final = b"\x01"
-"""Prefixes of hashed data, so that a leaf can never be taken for an inner node."""
 
 
 def leaf_hash(data: bytes) -> bytes:
-    """Return the hash of a leaf, 32 bytes."""
-    return hashlib.sha256(LEAF + data).digest()
+    """Return the hash of a leaf, 32 bytes. The prefix keeps it apart from inner nodes."""
+    return hashlib.sha256(b"\x00" + data).digest()
 
 
 def _node(left: bytes, right: bytes) -> bytes:
-    return hashlib.sha256(NODE + left + right).digest()
+    return hashlib.sha256(b"\x01" + left + right).digest()
 
 
 def _split(n: int) -> int:
@@ -67,24 +62,3 @@ class MerkleTree:
             return self._hashes[low]
         middle = low + _split(high - low)
         return _node(self._over(low, middle), self._over(middle, high))
-
-
-def root_of(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
-    """Return the root that a proof leads to (RFC 9162, 2.1.3.2), or None if the proof is invalid.
-
-    `leaf`: hash of the leaf. `index`: its position among the `size` leaves.
-    """
-    if not 0 <= index < size:
-        return None
-    number, last, found = index, size - 1, leaf
-    for each in path:
-        if last == 0:
-            return None
-        if number % 2 or number == last:
-            found = _node(each, found)
-            while number and not number % 2:
-                number, last = number >> 1, last >> 1
-        else:
-            found = _node(found, each)
-        number, last = number >> 1, last >> 1
-    return found if last == 0 else None

@@ -24,7 +24,6 @@ from streams.enforce.book import (
     NoLease,
     desired_lease,
     due,
-    forget_override,
     take_action,
     take_override,
 )
@@ -103,10 +102,6 @@ class NotifyParams:
     end: bool = False  # whether to send `victim_end` notices
     released: bool = False  # whether to send `victim_released` notices
 
-    def __post_init__(self) -> None:
-        if self.per_minute < 1 or self.per_day < 1 or self.age_max_ms < 1:
-            raise ValueError("whoever may send nothing need not run")
-
     def prefix(self, recipient: str) -> str | None:
         """Return the longest configured prefix that a number begins with.
 
@@ -128,17 +123,6 @@ class PendingNotice:
     unresolved: bool = False  # an earlier process may already have sent it
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
-    notice_id: str
-    recipient: str
-    kind: NoticeKind
-    state: str
-    why: str
-    at_ms: int
-    tries: int  # processes that wrote `sending` and no result
-
-
 @dataclass(slots=True)
 class NoticeBook:
     """The queue of due notices and the records that decide about them. Mutable.
@@ -154,9 +138,11 @@ class NoticeBook:
     _leases: dict[str, Action] = field(default_factory=dict)  # by action id
     _newest: dict[str, Action] = field(default_factory=dict)  # by episode id
     _applied: dict[str, int] = field(default_factory=dict)  # action id -> time of the `applied` ack
-    _episodes: dict[str, EpisodeRecord] = field(default_factory=dict)
-    _told: dict[str, _Told] = field(default_factory=dict)  # by notice id
-    _last: dict[str, _Told] = field(default_factory=dict)  # by kind and recipient
+    episodes: dict[str, EpisodeRecord] = field(default_factory=dict)
+    _told: dict[str, Notice] = field(default_factory=dict)  # by notice id
+    _last: dict[str, Notice] = field(default_factory=dict)  # by kind and recipient
+    # Notice id -> processes that wrote `sending` and no result.
+    _tries: dict[str, int] = field(default_factory=dict)
     _ends: dict[tuple[str, str], int] = field(default_factory=dict)  # table, key -> expiry time
     _heap: list[tuple[int, str, str]] = field(default_factory=list)  # of `_ends`; may be stale
     _sent_ms: deque[int] = field(default_factory=deque)  # send times of the last minute
@@ -188,9 +174,9 @@ class NoticeBook:
 
     def episode(self, record: EpisodeRecord, now_ms: int) -> None:
         """Process an episode record. The end of an episode may make a notice due."""
-        before = self._episodes.get(record.episode_id)
+        before = self.episodes.get(record.episode_id)
         whole = completed(record, before) if before is not None else record
-        self._keep("_episodes", record.episode_id, whole, now_ms + EPISODE_KEPT_MS)
+        self._keep("episodes", record.episode_id, whole, now_ms + EPISODE_KEPT_MS)
         young = record.at_ms + self.params.age_max_ms > now_ms
         told = self.was_told(record.episode_id)
         if self.params.end and record.change == "ended" and young and told:
@@ -209,10 +195,6 @@ class NoticeBook:
         if self.params.released and opens and lasts and young:
             self._enqueue(f"override-{offset}", "victim_released", word.recipient, now_ms)
 
-    def forget(self, recipient: str, verb: str, platform: str) -> None:
-        """Remove an override that the operator deleted."""
-        forget_override(self.desired, recipient, verb, platform)
-
     def noticed(self, notice: Notice) -> None:
         """Process a record of the notice topic, from this notifier or another one."""
         if not notice.kind.startswith("victim"):
@@ -221,21 +203,19 @@ class NoticeBook:
         tries = 0
         if notice.state == "sending":
             again = known is not None and (known.state, known.at_ms) == ("sending", notice.at_ms)
-            tries = (known.tries if known is not None else 0) + (not again)
-        told = _Told(
-            notice.notice_id, notice.to, notice.kind, notice.state, notice.why, notice.at_ms, tries
-        )
+            tries = self._tries.get(notice.notice_id, 0) + (not again)
         if known is not None:
             self._count(known, -1)  # each notice counts once, with its last record
-        self._count(told, 1)
+        self._count(notice, 1)
         kept_ms = notice.at_ms + max(self.params.hold_off_ms, EPISODE_KEPT_MS)
-        self._keep("_told", notice.notice_id, told, kept_ms)
+        self._keep("_told", notice.notice_id, notice, kept_ms)
+        self._keep("_tries", notice.notice_id, tries, kept_ms)
         key = f"{notice.kind} {notice.to}"
         last = self._last.get(key)
-        if _may_have(told):
-            if last is None or last.at_ms <= told.at_ms:
-                self._keep("_last", key, told, kept_ms)
-        elif last is not None and last.notice_id == told.notice_id:
+        if _may_have(notice):
+            if last is None or last.at_ms <= notice.at_ms:
+                self._keep("_last", key, notice, kept_ms)
+        elif last is not None and last.notice_id == notice.notice_id:
             del self._last[key]  # the notice was being sent, but did not arrive
 
     # -- notices to send
@@ -254,15 +234,15 @@ class NoticeBook:
             if told.state != "sending" or told.at_ms >= before_ms or own:
                 continue
             episode_id = notice_id.rpartition(":")[0]
-            if told.tries >= TRIES_MAX:
+            if self._tries[notice_id] >= TRIES_MAX:
                 self.queue.pop(notice_id, None)
                 yield Notice(
-                    notice_id=notice_id, episode_id=episode_id, kind=told.kind, to=told.recipient,
+                    notice_id=notice_id, episode_id=episode_id, kind=told.kind, to=told.to,
                     channel="", template="", state="failed", why=Unsent.UNKNOWN, at_ms=told.at_ms,
                 )  # fmt: skip
                 continue
             self.queue[notice_id] = PendingNotice(
-                notice_id, episode_id, told.kind, told.recipient, self._facts(episode_id),
+                notice_id, episode_id, told.kind, told.to, self._facts(episode_id),
                 told.at_ms, unresolved=True,
             )  # fmt: skip
 
@@ -274,13 +254,13 @@ class NoticeBook:
         self._follow(now_ms)
         while self._sent_ms and self._sent_ms[0] <= now_ms - MINUTE_MS:
             self._sent_ms.popleft()
-        waiting = bool(self.queue)
-        self.full = waiting and len(self._sent_ms) >= self.params.per_minute
+        self.full = bool(self.queue) and len(self._sent_ms) >= self.params.per_minute
         if self.full:
             self._full_ms = now_ms
         for pending in islice(self.queue.values(), 1 if self.full else LOOKED_AT):
-            if (why := self._unsent(pending, now_ms)) is not None:
-                return pending, why
+            if (why := self._why_not(pending, now_ms)) is not None:
+                # If an earlier process may have sent it, it is not sent again.
+                return pending, Unsent.UNKNOWN if pending.unresolved else why
             if not self.full and not self._waits(pending, now_ms):
                 return pending
         return None
@@ -318,10 +298,6 @@ class NoticeBook:
             return None
         return self.desired.entries[recipient].action
 
-    def record_of(self, episode_id: str) -> EpisodeRecord | None:
-        """Return the merged record of an episode, or None if no record has arrived."""
-        return self._episodes.get(episode_id)
-
     def was_told(self, episode_id: str) -> bool:
         """Return true if the notice that an episode began may have reached its victim."""
         told = self._told.get(f"{episode_id}:victim_start")
@@ -347,12 +323,12 @@ class NoticeBook:
 
     # -- internals
 
-    def _count(self, told: _Told, by: int) -> None:
+    def _count(self, told: Notice, by: int) -> None:
         """Add `by` to the daily counters if the notice may have left. -1 takes a count back."""
         if _may_have(told):
             day = told.at_ms // DAY_MS
             self._days[day, None] += by
-            self._days[day, self.params.prefix(told.recipient) or ""] += by
+            self._days[day, self.params.prefix(told.to) or ""] += by
 
     def _follow(self, now_ms: int) -> None:
         """Change times in the future to `now_ms`, after the clock was set back.
@@ -399,12 +375,6 @@ class NoticeBook:
         evidence = lease.evidence
         return Facts(evidence.first_ms, evidence.messages, evidence.platforms)
 
-    def _unsent(self, pending: PendingNotice, now_ms: int) -> Unsent | None:
-        why = self._why_not(pending, now_ms)
-        if why is None or not pending.unresolved:
-            return why
-        return Unsent.UNKNOWN  # an earlier process may have sent it; it is not sent again
-
     def _why_not(self, pending: PendingNotice, now_ms: int) -> Unsent | None:
         recipient = pending.recipient
         if not recipient.isdecimal():
@@ -416,7 +386,7 @@ class NoticeBook:
             lease = desired_lease(self.desired, recipient, now_ms)
             if not isinstance(lease, Lease):
                 return _OF_LEASE.get(lease, Unsent.OVER)
-            record = self._episodes.get(pending.episode_id)
+            record = self.episodes.get(pending.episode_id)
             if record is not None and record.chronic:
                 return Unsent.CHRONIC
             last = self._last.get(f"victim_start {recipient}")
@@ -435,7 +405,7 @@ class NoticeBook:
     def _waits(self, pending: PendingNotice, now_ms: int) -> bool:
         return (
             pending.kind == "victim_start"
-            and pending.episode_id not in self._episodes
+            and pending.episode_id not in self.episodes
             and now_ms - pending.due_ms < EPISODE_WAIT_MS
         )
 
@@ -447,6 +417,6 @@ class NoticeBook:
             heapq.heappush(self._heap, (until_ms, table, key))
 
 
-def _may_have(told: _Told) -> bool:
+def _may_have(told: Notice) -> bool:
     """Return true if the victim may have received the notice."""
     return told.state in ("sending", "sent") or told.why == Unsent.UNKNOWN

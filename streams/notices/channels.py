@@ -14,7 +14,7 @@ from contextlib import suppress
 from enum import StrEnum
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
 import msgspec
@@ -68,22 +68,23 @@ class SmsNotice(NamedTuple):
     plain: bool  # true: data coding 0; false: UCS-2
 
 
-class Channel(Protocol):
+class Channel:
     """Sends notices to phones. A channel is used by a single thread."""
 
     name: str
 
     def send(self, message: SmsNotice) -> Delivery:
         """Send one notice and wait for the answer. Failures are returned, not raised."""
+        raise NotImplementedError
 
     def rest(self) -> None:
-        """Keep the connection alive. Called about four times a second while nothing is sent."""
+        """Keep a connection alive. Called about four times a second while nothing is sent."""
 
     def close(self) -> None:
         """Close the connection."""
 
 
-class FileChannel:
+class FileChannel(Channel):
     """Append notices to a file as lines of JSON, for another system of the operator.
 
     A line is on disk before the notice is reported as sent.
@@ -120,9 +121,6 @@ class FileChannel:
             return Delivery(Delivered.UNKNOWN, f"errno_{error.errno}")
         return Delivery(Delivered.SENT if written == len(line) else Delivered.UNKNOWN)
 
-    def rest(self) -> None:
-        """Do nothing: a file has no connection to keep alive."""
-
     def close(self) -> None:
         """Close the file."""
         os.close(self._file)
@@ -137,7 +135,53 @@ class FileChannel:
         self._file = file
 
 
-class WebhookChannel:
+class HttpChannel(Channel):
+    """Sends notices by POST requests."""
+
+    def __init__(self, url: str, *, timeout_s: float, ca_file: str | None = None) -> None:
+        """Raise ConfigError if others could read or forge the requests."""
+        if not url:
+            raise ConfigError(tr("{setting} is empty, or no URL").format(setting="notify.url"))
+        if not private(url):
+            raise ConfigError(
+                tr("{setting}: only https, or http to this machine").format(setting="notify.url")
+            )
+        self.url = url
+        self._http = urllib3.PoolManager(
+            retries=False,
+            timeout=urllib3.Timeout(connect=CONNECT_S, read=timeout_s),
+            ssl_context=authorities("notify.ca_file", ca_file),
+        )
+
+    def request(self, content: bytes, headers: Mapping[str, str]) -> Delivery:
+        """Send one POST request without following redirects. Return what is known afterwards."""
+        try:
+            answer = self._http.request(
+                "POST", self.url, body=content, headers=dict(headers), redirect=False
+            )
+        except (
+            urllib3.exceptions.NewConnectionError,
+            urllib3.exceptions.ConnectTimeoutError,
+            urllib3.exceptions.SSLError,
+        ):
+            return Delivery(Delivered.AWAY, "no_connection")
+        except urllib3.exceptions.HTTPError as error:
+            return Delivery(Delivered.UNKNOWN, type(error).__name__)
+        status = answer.status
+        if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+            return Delivery(Delivered.SENT)
+        if status in _NOT_TAKEN:
+            return Delivery(Delivered.AWAY, f"http_{status}")
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return Delivery(Delivered.UNKNOWN, f"http_{status}")
+        return Delivery(Delivered.REFUSED, f"http_{status}")
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.clear()
+
+
+class WebhookChannel(HttpChannel):
     """Send each notice as a signed POST (Standard Webhooks). The message id is the notice id.
 
     A receiver ignores an id that it has already seen, so a duplicate has no effect.
@@ -145,16 +189,16 @@ class WebhookChannel:
 
     name = "webhook"
 
+    content_type = "application/json"
+
     def __init__(
         self, url: str, secret: bytes, *, timeout_s: float, ca_file: str | None = None
     ) -> None:
         """Raise ConfigError if others could read or forge the requests."""
-        _check_https("notify.url", url)
+        super().__init__(url, timeout_s=timeout_s, ca_file=ca_file)
         if not secret:
             raise ConfigError(tr("notify.secret_file: a webhook is signed, so it needs one"))
-        self._url = url
         self._signers = signers([secret])
-        self._http = _pool(timeout_s, ca_file)
 
     def send(self, message: SmsNotice) -> Delivery:
         """Post one notice."""
@@ -162,21 +206,11 @@ class WebhookChannel:
 
     def post(self, identity: str, content: bytes) -> Delivery:
         """Post any content under the given message id."""
-        headers = {
-            "Content-Type": "application/json",
-            **signed(self._signers, identity, content, int(time.time())),
-        }
-        return post(self._http, self._url, content, headers)
-
-    def rest(self) -> None:
-        """Do nothing: there is no connection to keep alive."""
-
-    def close(self) -> None:
-        """Close all connections."""
-        self._http.clear()
+        signature = signed(self._signers, identity, content, int(time.time()))
+        return self.request(content, {"Content-Type": self.content_type, **signature})
 
 
-class JasminChannel:
+class JasminChannel(HttpChannel):
     """Jasmin's HTTP API. The password is sent in the body, because URLs appear in logs."""
 
     name = "jasmin"
@@ -191,10 +225,8 @@ class JasminChannel:
         ca_file: str | None = None,
     ) -> None:
         """`url`: the address of `/send`. Raise ConfigError if the password could be intercepted."""
-        _check_https("notify.url", url)
-        self._url = url
+        super().__init__(url, timeout_s=timeout_s, ca_file=ca_file)
         self._user = {"username": username, "password": password}
-        self._http = _pool(timeout_s, ca_file)
 
     def send(self, message: SmsNotice) -> Delivery:
         """Submit one notice to Jasmin."""
@@ -202,17 +234,9 @@ class JasminChannel:
         if message.plain:
             fields |= {"coding": "0", "content": message.text}
         else:
-            content = message.text.encode("utf-16-be").hex()
-            fields |= {"coding": str(UCS2), "hex-content": content}
+            fields |= {"coding": str(UCS2), "hex-content": message.text.encode("utf-16-be").hex()}
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
-        return post(self._http, self._url, urlencode(fields).encode(), kind)
-
-    def rest(self) -> None:
-        """Do nothing: there is no connection to keep alive."""
-
-    def close(self) -> None:
-        """Close all connections."""
-        self._http.clear()
+        return self.request(urlencode(fields).encode(), kind)
 
 
 def _opened(path: Path) -> tuple[int, bytes]:
@@ -255,44 +279,3 @@ def body(message: SmsNotice) -> dict[str, object]:
         "text": message.text,
         "language": message.language,
     }
-
-
-def post(
-    http: urllib3.PoolManager, url: str, content: bytes, headers: Mapping[str, str]
-) -> Delivery:
-    """Send one POST request without following redirects. Return what is known afterwards."""
-    try:
-        answer = http.request("POST", url, body=content, headers=dict(headers), redirect=False)
-    except (
-        urllib3.exceptions.NewConnectionError,
-        urllib3.exceptions.ConnectTimeoutError,
-        urllib3.exceptions.SSLError,
-    ):
-        return Delivery(Delivered.AWAY, "no_connection")
-    except urllib3.exceptions.HTTPError as error:
-        return Delivery(Delivered.UNKNOWN, type(error).__name__)
-    status = answer.status
-    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-        return Delivery(Delivered.SENT)
-    if status in _NOT_TAKEN:
-        return Delivery(Delivered.AWAY, f"http_{status}")
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Delivery(Delivered.UNKNOWN, f"http_{status}")
-    return Delivery(Delivered.REFUSED, f"http_{status}")
-
-
-def _pool(timeout_s: float, ca_file: str | None) -> urllib3.PoolManager:
-    return urllib3.PoolManager(
-        retries=False,
-        timeout=urllib3.Timeout(connect=CONNECT_S, read=timeout_s),
-        ssl_context=authorities("notify.ca_file", ca_file),
-    )
-
-
-def _check_https(setting: str, url: str) -> None:
-    if not url:
-        raise ConfigError(tr("{setting} is empty, or no URL").format(setting=setting))
-    if not private(url):
-        raise ConfigError(
-            tr("{setting}: only https, or http to this machine").format(setting=setting)
-        )

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from detectors.model.times import MINUTE_MS
 from streams.clock import utc
+from streams.config import Reports
 from streams.errors import ConfigError
 from streams.language import moment, tr, trn
 from streams.notices.contacts import PlatformContact
@@ -42,15 +43,6 @@ REMEDIES: Final = (
     "a signed, single-use token in the page, so that nobody calls the sending interface without it",
 )
 """Measures that a platform can take against the abuse, the most effective measure first."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReportAuthor:
-    """The operator that sends the reports."""
-
-    org: str
-    mail: str
-    domain: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,14 +152,14 @@ def text(report: PlatformReport) -> str:
     return "\n".join(lines) + "\n"
 
 
-def xarf(report: PlatformReport, reporter: ReportAuthor) -> dict[str, Any]:
+def xarf(report: PlatformReport, settings: Reports) -> dict[str, Any]:
     """Return the report as XARF 4.2. Raise ConfigError if the xarf package finds it invalid.
 
     The description is the summary only: windows and senders have fields of their own.
     """
     from xarf import create_report  # noqa: PLC0415 - needed only for reports
 
-    who = {"org": reporter.org, "contact": reporter.mail, "domain": reporter.domain}
+    who = {"org": settings.org, "contact": settings.mail_from, "domain": _domain(settings)}
     made = create_report(
         category="vulnerability",
         type="open_service",
@@ -188,21 +180,24 @@ def xarf(report: PlatformReport, reporter: ReportAuthor) -> dict[str, Any]:
     return value
 
 
-def mail(report: PlatformReport, reporter: ReportAuthor) -> MIMEMultipart:
+def _domain(settings: Reports) -> str:
+    return settings.mail_from.rpartition("@")[2]
+
+
+def mail(report: PlatformReport, settings: Reports) -> MIMEMultipart:
     """Return the report as a mail in the format of RFC 5965, with the XARF document as third part.
 
     RFC 5965 puts the reported mail into the third part, but here no mail is reported. The messages
     per minute are attached as CSV.
     """
     message = MIMEMultipart("report", report_type="feedback-report")
-    message["From"] = reporter.mail
+    message["From"] = settings.mail_from
     message["To"] = report.contact.mail
     message["Subject"] = tr("Your page was used to flood people with codes: {platform}").format(
         platform=shown(report.use.key)
     )
-    at = datetime.fromtimestamp(report.made_ms / 1000, UTC)
-    message["Date"] = format_datetime(at)
-    message["Message-ID"] = make_msgid(report.report_id, reporter.domain)
+    message["Date"] = format_datetime(datetime.fromtimestamp(report.made_ms / 1000, UTC))
+    message["Message-ID"] = make_msgid(report.report_id, _domain(settings))
     message["X-XARF"] = "PLAIN"
     message["Auto-Submitted"] = "auto-generated"
     message.attach(MIMEText(text(report), "plain", "utf-8"))
@@ -213,7 +208,7 @@ def mail(report: PlatformReport, reporter: ReportAuthor) -> MIMEMultipart:
         f"Incidents: {report.use.messages}\r\n"
     )
     message.attach(feedback)
-    document = json.dumps(xarf(report, reporter), ensure_ascii=False, indent=1)
+    document = json.dumps(xarf(report, settings), ensure_ascii=False, indent=1)
     attached = MIMEText(document, "json", "utf-8")
     attached.replace_header("Content-Type", 'application/json; charset="utf-8"; name="xarf.json"')
     attached["Content-Disposition"] = 'attachment; filename="xarf.json"'

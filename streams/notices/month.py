@@ -9,15 +9,15 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
+from detectors.bars import AGAIN_FROM_MS, AGAIN_UNTIL_MS
 from detectors.model.incidents import IncidentRecord
 from detectors.model.records import EpisodeRecord, Level
 from detectors.model.times import DAY_MS
 from streams.clock import utc
-from streams.notices.platforms import PlatformUse, Trend, few, trend, uses
-from streams.notices.second import SecondRequestCount, second_requests
+from streams.notices.platforms import PlatformUse, few, trend, uses
 from streams.notices.tell import told_days
 from streams.wire import EVERYONE, Ack, Counts, Notice, Override
 
@@ -47,6 +47,18 @@ class TimeSpread:
     n: int
     median_s: float | None
     p95_s: float | None
+
+
+# No record shows whether a refused code was requested by the person. But a person whose code does
+# not arrive presses "send again" after a minute or two. Attack tools go on to the next platform
+# instead. So a second message of the same platform within that time is the best available sign of
+# the person's own code. If the second message passed, the person got the code after all.
+@dataclass(frozen=True, slots=True)
+class SecondRequestCount:
+    """Number of refused codes that somebody requested again, and how many of those arrived."""
+
+    asked: int  # refused codes that were followed by a second message at a human interval
+    arrived: int  # of these, codes whose second message passed the lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +139,36 @@ def count_month(records: MonthRecords, from_ms: int, until_ms: int) -> Month:
             if reach is not None and reach > from_ms
         },
     )  # fmt: skip
+
+
+def second_requests(
+    incidents: Iterable[IncidentRecord], from_ms: int, until_ms: int
+) -> SecondRequestCount:
+    """Count the second requests of enforced floods whose first message lies in a period.
+
+    Records may be duplicated and in any order. Two cases are not counted: a platform that came
+    before the lease, and a second message sooner or later than people ask for it.
+    """
+    messages: dict[tuple[str, int], dict[int, tuple[int, bool]]] = {}
+    before: set[tuple[str, int]] = set()
+    for record in incidents:
+        if record.mode != "enforce":
+            continue
+        before.update((record.episode_id, each.platform_id) for each in record.earlier)
+        for each in record.messages:
+            if each.platform_id:
+                found = messages.setdefault((record.episode_id, each.platform_id), {})
+                found[each.offset] = each.at_ms, each.would == "refuse"
+    asked = arrived = 0
+    for place in messages.keys() - before:
+        (first_ms, held), *more = sorted(messages[place].values())
+        if not (held and more and from_ms <= first_ms < until_ms):
+            continue
+        second_ms, held = more[0]
+        if AGAIN_FROM_MS <= second_ms - first_ms < AGAIN_UNTIL_MS:
+            asked += 1
+            arrived += not held
+    return SecondRequestCount(asked, arrived)
 
 
 def _floods(
@@ -212,15 +254,14 @@ def _platforms(
     made = []
     for use in found[:PLATFORMS_MAX]:
         first = min(told.get(use.key, ()), default=None)
-        change = trend(use.days(), first, from_ms, until_ms) if first else Trend(None, None)
-        victims, told_once = few(len(use.victims)), first is not None
+        change = trend(use.days(), first, from_ms, until_ms)
         made.append(
             MonthPlatform(
                 use.key,
                 use.messages,
                 len(use.episodes),
-                victims,
-                told_once,
+                few(len(use.victims)),
+                first is not None,
                 change.before,
                 change.after,
             )
@@ -238,8 +279,6 @@ def _spread(spans_ms: list[int]) -> TimeSpread:
 
 def figures(month: Month) -> dict[str, Any]:
     """Return the month as JSON: times in ISO 8601 UTC, durations in seconds."""
-    from dataclasses import asdict  # noqa: PLC0415 - used only here
-
     found = asdict(month)
     found["from"], found["until"] = utc(found.pop("from_ms")), utc(found.pop("until_ms"))
     found["by_day"] = {utc(day)[:10]: n for day, n in month.by_day.items()}

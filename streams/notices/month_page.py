@@ -16,9 +16,6 @@ from streams.operate.explain import RULES, platform_name
 from streams.page import PALETTE, environment
 from streams.picture import Picture, drawn
 
-TOLD_MAX = 12
-"""Maximum number of platforms in the before-and-after chart. The most used platforms are shown."""
-
 
 def page(month: Month, operator: str) -> str:
     """Return the month as an HTML page, in the current language."""
@@ -90,7 +87,7 @@ def _pictures(month: Month) -> Iterator[Picture]:
         description=trn("{n} flood", "{n} floods", month.floods),
         head=("day", "floods"), rows=[(n, str(c)) for n, c in zip(names, counts, strict=True)],
     )  # fmt: skip
-    told = [p for p in month.platforms if p.before is not None and p.after is not None][:TOLD_MAX]
+    told = [p for p in month.platforms if p.before is not None and p.after is not None][:12]
     if not told:
         return
 

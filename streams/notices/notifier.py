@@ -15,10 +15,10 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+import msgspec
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
@@ -26,6 +26,7 @@ from detectors.model.times import HOUR_MS, MINUTE_MS
 from streams.cluster.admin import unusable
 from streams.cluster.read import Places, partitions_of
 from streams.config import Topics
+from streams.enforce.book import forget_override
 from streams.errors import UnavailableError
 from streams.language import tr
 from streams.notices.book import EPISODE_KEPT_MS, NoticeBook, PendingNotice, Unsent
@@ -39,7 +40,6 @@ from streams.wire import (
     AuditRecord,
     Event,
     Notice,
-    Override,
     UnreadableError,
     chain_start,
     chained,
@@ -68,10 +68,8 @@ LEFT_MS: Final = 3 * MINUTE_MS
 
 It is longer than every timeout of a channel and of the broker.
 """
-LEASE_AGE_MS: Final = 2 * HOUR_MS  # longest lease plus the hour in which it is remembered
 PAUSES_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Pauses after the first, second, ... failure of the channel in a row. The last value repeats."""
-_MO: Final = b'"mo"'
 
 NAMES: Final[Mapping[str, str]] = {
     "victim_start": "start",
@@ -82,22 +80,14 @@ NAMES: Final[Mapping[str, str]] = {
 """Kind of notice -> name of its text in `texts.toml`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
-    """How notices leave: the channel, the texts, and the sender address."""
-
-    channel: Channel
-    texts: NoticeTexts
-    sender: str
-
-
 class Notifier:
     """The process that sends notices. `ready` is set once all existing records are read."""
 
     def __init__(
         self,
         book: NoticeBook,
-        way: Way,
+        channel: Channel,
+        texts: NoticeTexts,
         clients: Mapping[str, Any],
         topics: Topics,
         metrics: Metrics,
@@ -108,7 +98,8 @@ class Notifier:
     ) -> None:
         """`clients`: connection arguments for the Kafka clients (servers, security)."""
         self._book = book
-        self._way = way
+        self._channel = channel
+        self._texts = texts
         self._topics = topics
         self._metrics = metrics
         self._clock_ms = clock_ms
@@ -156,7 +147,7 @@ class Notifier:
                 self._take(POLL_MS)
                 self._turn(stop)
         finally:
-            self._way.channel.close()
+            self._channel.close()
             self._producer.close(timeout=5)
             self._consumer.close()
 
@@ -171,7 +162,8 @@ class Notifier:
             self._topics.episode: now_ms - EPISODE_KEPT_MS,
             # Notices that became due while no notifier ran are sent, or recorded as not sent.
             self._topics.acks: now_ms - EPISODE_KEPT_MS,
-            self._topics.incident: now_ms - LEASE_AGE_MS,
+            # The longest lease, and the hour in which it is remembered.
+            self._topics.incident: now_ms - 2 * HOUR_MS,
             self._reply_topic: now_ms - REPLY_AGE_MAX_MS,
         }
         places = [place for name in self._enter for place in partitions_of(self._consumer, name)]
@@ -220,7 +212,7 @@ class Notifier:
         except ValueError:
             return
         if topic == self._place_of(recipient):
-            self._book.forget(recipient, verb, platform)
+            forget_override(self._book.desired, recipient, verb, platform)
 
     def _place_of(self, recipient: str) -> str:
         return self._topics.everyone if recipient == EVERYONE else self._topics.override
@@ -270,7 +262,7 @@ class Notifier:
 
     def _enter_message(self, record: Any, now_ms: int) -> None:
         """Process a message that a phone sent. All others are skipped without decoding them."""
-        if _MO not in record.value or self._replies is None:
+        if b'"mo"' not in record.value or self._replies is None:
             return
         try:
             event: Event = decode_event(record.value)
@@ -301,7 +293,7 @@ class Notifier:
             else:
                 self._tell(found)
                 self._take(0)
-        self._way.channel.rest()
+        self._channel.rest()
         is_full = self._book.full or self._book.is_day_full(self._clock_ms())
         self._metrics.put("notice_cap_reached", is_full)
         self._metrics.put("notice_channel_up", not self._failures)
@@ -309,7 +301,7 @@ class Notifier:
     def _sweep(self, now_ms: int, before_ms: int) -> None:
         self._swept_ms = now_ms
         for notice in self._book.resume(before_ms):
-            self._say(replace_at(notice, now_ms, self._way.channel.name))
+            self._say(msgspec.structs.replace(notice, at_ms=now_ms, channel=self._channel.name))
             self._metrics.add("notices_total", kind=notice.kind, state=notice.state)
 
     def _drop(self, pending: PendingNotice, why: Unsent) -> None:
@@ -361,7 +353,7 @@ class Notifier:
         except Exception as error:  # noqa: BLE001 - one bad notice must not stop all later ones
             return Delivery(Delivered.REFUSED, type(error).__name__)
         try:
-            return self._way.channel.send(message)
+            return self._channel.send(message)
         except Exception as error:  # noqa: BLE001 - for the same reason
             return Delivery(Delivered.UNKNOWN, type(error).__name__)
 
@@ -379,12 +371,12 @@ class Notifier:
         return self._claims.get(pending.notice_id, place[1]) == place[1]
 
     def _message(self, pending: PendingNotice) -> SmsNotice:
-        texts = self._way.texts
+        texts = self._texts
         language = texts.language(pending.recipient)
         text = texts.written(self._name(pending), language, pending.facts)
         return SmsNotice(
-            pending.notice_id, pending.kind, pending.recipient, self._way.sender, text, language,
-            is_plain(text),
+            pending.notice_id, pending.kind, pending.recipient, texts.notify.sender, text,
+            language, is_plain(text),
         )  # fmt: skip
 
     def _name(self, pending: PendingNotice) -> str:
@@ -392,13 +384,13 @@ class Notifier:
         return "start_reply" if name == "start" and self._replies is not None else name
 
     def _notice(self, pending: PendingNotice, state: Any, why: str) -> Notice:
-        language = self._way.texts.language(pending.recipient)
+        language = self._texts.language(pending.recipient)
         return Notice(
             notice_id=pending.notice_id,
             episode_id=pending.episode_id,
             kind=pending.kind,
             to=pending.recipient,
-            channel=self._way.channel.name,
+            channel=self._channel.name,
             template=f"{self._name(pending)}.{language}",
             state=state,
             why=why,
@@ -434,13 +426,10 @@ class Notifier:
             return
         first = not opening.platforms
         self._audit(opening, len(keys), now_ms)
-        self._open(opening.words(keys))
+        for word in opening.words(keys):
+            self._write(self._topics.override, override_key(word), encode_override(word))
         if first:
             self._book.ask(opening.episode_id, "victim_opened", recipient, now_ms)
-
-    def _open(self, words: Iterable[Override]) -> None:
-        for word in words:
-            self._write(self._topics.override, override_key(word), encode_override(word))
 
     def _audit(self, opening: Opening, platforms: int, now_ms: int) -> None:
         """Write the victim's request to the audit log, before anything is opened."""
@@ -456,9 +445,3 @@ class Notifier:
         )  # fmt: skip
         self._write(self._topics.audit, self._chain.encode(), value)
         self._audited = seq + 1, chained(value)
-
-
-def replace_at(notice: Notice, at_ms: int, channel: str) -> Notice:
-    """Return a copy of a notice record with another time and channel."""
-    fields = {name: getattr(notice, name) for name in notice.__struct_fields__}
-    return Notice(**{**fields, "at_ms": at_ms, "channel": channel})

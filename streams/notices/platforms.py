@@ -176,18 +176,11 @@ class Trend:
     before: float | None
     after: float | None
 
-    @property
-    def change(self) -> float | None:
-        """Relative change of the messages per day, negative for a fall. None: a side is unknown."""
-        if not self.before or self.after is None:
-            return None
-        return self.after / self.before - 1
-
 
 def trend(days: Mapping[int, int], told_ms: int | None, from_ms: int, until_ms: int) -> Trend:
     """Compare the full days before the first report to a platform with the full days after it.
 
-    The day of the first report itself is left out.
+    The day of the first report itself is left out. `told_ms` is None if there was no report.
 
     >>> day = 86_400_000
     >>> trend({0: 60, day: 60, 2 * day: 9, 3 * day: 6}, 2 * day, 0, 4 * day)
@@ -195,7 +188,7 @@ def trend(days: Mapping[int, int], told_ms: int | None, from_ms: int, until_ms: 
     """
     starts = range(from_ms - from_ms % DAY_MS, until_ms, DAY_MS)
     if told_ms is None:
-        return Trend(_mean([days.get(at, 0) for at in starts]), None)
+        return Trend(None, None)
     first = told_ms - told_ms % DAY_MS
     before = [days.get(at, 0) for at in starts if at < first]
     after = [days.get(at, 0) for at in starts if at > first]

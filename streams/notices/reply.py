@@ -23,6 +23,7 @@ from detectors.model.event import Trust
 from detectors.model.incidents import EarlierSighting, FloodMessage, IncidentRecord
 from detectors.model.records import Action, EpisodeRecord, refuses
 from detectors.model.times import DAY_MS, HOUR_MS, MINUTE_MS
+from streams.config.sections.notices import Notify
 from streams.notices.book import NoticeBook
 from streams.wire import ONCE_VERSION, Event, Numbers, Override
 
@@ -53,16 +54,6 @@ class HeardReply(StrEnum):
     NO_LEASE = "no_lease"  # nothing is refused for this number
     NOT_TOLD = "not_told"  # this number got no notice that offers a reply
     DAILY = "daily"  # this number already replied within the last day
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyParams:
-    """Rules of replies."""
-
-    command: str
-    to: frozenset[str]  # numbers to which replies are sent, as gateways write them
-    gateways: frozenset[str]  # gateways that vouch for the sender
-    platforms_max: int = 8  # platforms that one reply may open
 
 
 class AskedPlatform(NamedTuple):
@@ -125,7 +116,7 @@ class Opening:
 class Replies:
     """Openings of the last ten minutes, and what is known about platforms. Mutable."""
 
-    params: ReplyParams
+    params: Notify
     numbers: Numbers
     book: NoticeBook
     openings: dict[str, Opening] = field(default_factory=dict)  # by recipient
@@ -136,12 +127,12 @@ class Replies:
     def heard(self, event: Event, now_ms: int) -> tuple[HeardReply, Opening | None]:
         """Evaluate a message from a phone. Return the outcome, and the opening if there is one."""
         text = (event.text or event.text_prefix or "").strip().upper()
-        own = event.recipient.lstrip("+") in self.params.to
-        if event.direction != "mo" or not own or text != self.params.command.upper():
+        own = event.recipient.lstrip("+") in [to.lstrip("+") for to in self.params.reply_to]
+        if event.direction != "mo" or not own or text != self.params.reply_command.upper():
             return HeardReply.OTHER, None
         if event.event_time_ms + AGE_MAX_MS < now_ms:
             return HeardReply.OLD, None
-        if event.gateway_id not in self.params.gateways:
+        if event.gateway_id not in self.params.reply_gateways:
             return HeardReply.UNVOUCHED, None
         recipient = self.numbers.canonical(event.sender)
         if recipient is None or not recipient.isdecimal():
@@ -190,7 +181,7 @@ class Replies:
         lease = self.book.lease_of(opening.recipient, now_ms)
         if lease is None or now_ms >= opening.until_ms:
             return []
-        room = self.params.platforms_max - len(opening.platforms)
+        room = self.params.reply_platforms_max - len(opening.platforms)
         said = self.book.desired.overrides.get(opening.recipient, {})
         fits = [
             (-heard_ms, each.key)
@@ -220,7 +211,7 @@ class Replies:
     def _refused(self, lease: Action) -> Iterator[AskedPlatform]:
         """Yield the platforms that a lease refuses, with the known times of their messages."""
         found: dict[str, AskedPlatform] = dict(self._asked.get(lease.episode_id, (0, {}))[1])
-        record = self.book.record_of(lease.episode_id)
+        record = self.book.episodes.get(lease.episode_id)
         for s in record.sightings if record is not None else ():
             if s.novel and s.trust is Trust.NONE:
                 known = found.get(s.platform, AskedPlatform(s.platform, s.platform_id, ()))

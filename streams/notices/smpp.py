@@ -9,17 +9,17 @@ from __future__ import annotations
 import logging
 import select
 import socket
-import ssl
 import time
 import warnings
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final
 
 from smpplib import consts, exceptions, smpp
 from smpplib.client import Client
 
-from streams.notices.channels import UCS2, Delivered, Delivery, SmsNotice
+from streams.config.sections.notices import Smpp
+from streams.notices.channels import UCS2, Channel, Delivered, Delivery, SmsNotice
+from streams.tls import authorities
 
 log = logging.getLogger(__name__)
 
@@ -35,28 +35,11 @@ _TAKEN_LATER: Final = frozenset(
     }
 )
 """Statuses that mean: not accepted now, try again later."""
-_ANSWERS: Final = frozenset({"submit_sm_resp", "generic_nack"})
 _ERRORS: Final = (exceptions.ConnectionError, exceptions.PDUError, OSError, ValueError)
 
 # At DEBUG the library logs every PDU in hex, with number and text.
 _library = logging.getLogger(f"{__name__}.session")
 _library.setLevel(logging.ERROR)
-
-
-@dataclass(frozen=True, slots=True)
-class SmppPlace:
-    """Address and credentials of the SMSC."""
-
-    host: str
-    port: int
-    system_id: str
-    password: str
-    system_type: str = ""
-    source_ton: int = 0
-    source_npi: int = 0
-    validity_s: int = 3600  # after this time the SMSC drops the message; 0: the SMSC's default
-    answer_s: float = 10.0
-    context: ssl.SSLContext | None = None
 
 
 class _Session(Client):
@@ -74,13 +57,16 @@ class _Session(Client):
         return self._ssl_context.wrap_socket(made, server_hostname=self.host)
 
 
-class SmppChannel:
+class SmppChannel(Channel):
     """An SMPP session. It is bound when the first message is sent, and then stays open."""
 
     name = "smpp"
 
-    def __init__(self, place: SmppPlace) -> None:
+    def __init__(self, place: Smpp, answer_s: float) -> None:
+        """`answer_s`: longest wait for a response. Raise ConfigError for an unusable CA file."""
         self._place = place
+        self._answer_s = answer_s
+        self._context = authorities("smpp.ca_file", place.ca_file) if place.tls else None
         self._client: Client | None = None
         self._used_at = 0.0  # monotonic
 
@@ -115,8 +101,7 @@ class SmppChannel:
             while select.select([client._socket], [], [], 0)[0]:  # noqa: SLF001 - no public access
                 self._heed(client, client.read_pdu())
             if time.monotonic() - self._used_at > ALIVE_S:
-                asked = smpp.make_pdu("enquire_link", client=client)
-                client.send_pdu(asked)
+                client.send_pdu(smpp.make_pdu("enquire_link", client=client))
                 self._used_at = time.monotonic()
         except _ERRORS as error:
             log.info("the session has ended: %s", type(error).__name__)
@@ -139,15 +124,15 @@ class SmppChannel:
                 self._client = _Session(
                     place.host,
                     place.port,
-                    timeout=place.answer_s,
-                    ssl_context=place.context,
+                    timeout=self._answer_s,
+                    ssl_context=self._context,
                     logger_name=_library.name,
                     allow_unknown_opt_params=True,
                 )
             self._client.connect()
             self._client.bind_transmitter(
                 system_id=place.system_id,
-                password=place.password,
+                password=place.password.get_secret_value(),
                 system_type=place.system_type,
             )
             self._used_at = time.monotonic()
@@ -171,10 +156,10 @@ class SmppChannel:
 
     def _answer(self, client: Client, sequence: int) -> Any:
         """Read until the response to this PDU. Raise OSError if it does not arrive in time."""
-        end = time.monotonic() + self._place.answer_s
+        end = time.monotonic() + self._answer_s
         while time.monotonic() < end:
             pdu = client.read_pdu()
-            if pdu.command in _ANSWERS and pdu.sequence == sequence:
+            if pdu.command in ("submit_sm_resp", "generic_nack") and pdu.sequence == sequence:
                 return pdu
             self._heed(client, pdu)
         raise TimeoutError

@@ -19,15 +19,17 @@ from typing import Any, Final
 
 from detectors.model.incidents import IncidentRecord
 from detectors.model.times import DAY_MS
+from streams.cluster.prompt import PromptProducer
+from streams.cluster.prompt import say as publish
 from streams.config import Reports
-from streams.errors import ConfigError, UnavailableError, UsageError
+from streams.errors import ConfigError, UsageError
 from streams.language import tr
 from streams.notices.book import Unsent
 from streams.notices.channels import Delivered, WebhookChannel
 from streams.notices.contacts import PlatformContact, PlatformContacts
-from streams.notices.letters import PlatformReport, ReportAuthor, mail, report_id, xarf
+from streams.notices.letters import PlatformReport, mail, report_id, xarf
 from streams.notices.platforms import PlatformUse, Telling, to_tell, trend, uses
-from streams.wire import Notice
+from streams.wire import Notice, encode_notice
 from streams.wire.notices import NoticeState
 
 log = logging.getLogger(__name__)
@@ -35,7 +37,7 @@ log = logging.getLogger(__name__)
 SMTP_S: Final = 30.0
 KEY_MAX: Final = 200  # characters of a platform key in the id of a notice
 
-Say = Callable[[Notice], None]
+Say = Callable[[Notice], object]
 """Function that writes a record to the notice topic and returns when the broker has it."""
 
 
@@ -93,8 +95,8 @@ def decide(
                 report = PlatformReport(
                     report_id=report_id(use.key, day_ms), use=use, contact=contact,
                     from_ms=day_ms, until_ms=min(day_ms + DAY_MS, now_ms), made_ms=now_ms,
-                    share=use.messages / total, after=change.after if first else None,
-                    before=change.before if first else None,
+                    share=use.messages / total, after=change.after,
+                    before=change.before,
                 )  # fmt: skip
         decisions.append(Decision(telling, use, contact, report))
     return decisions
@@ -125,7 +127,7 @@ def send(
     The record `sending` is on the log before a report leaves. A failed report never stops the
     others. If a report certainly did not leave, the next run sends it again.
     """
-    reporter = reporter_of(settings)
+    check_reporter(settings)
     for report in reports:
         channel = "webhook" if report.contact.webhook else settings.mail
         day = report.from_ms
@@ -143,7 +145,7 @@ def send(
 
         state: NoticeState = "failed"
         try:
-            content = write_report(report, reporter)
+            content = write_report(report, settings)
         except Exception as error:  # noqa: BLE001 - one bad report must not stop the others
             why = type(error).__name__
         else:
@@ -157,11 +159,11 @@ def send(
         yield report, state, why
 
 
-def write_report(report: PlatformReport, reporter: ReportAuthor) -> bytes:
+def write_report(report: PlatformReport, settings: Reports) -> bytes:
     """Return the bytes to send: a JSON document for a webhook, otherwise a mail."""
     if report.contact.webhook:
-        return json.dumps(xarf(report, reporter), ensure_ascii=False).encode()
-    return mail(report, reporter).as_bytes()
+        return json.dumps(xarf(report, settings), ensure_ascii=False).encode()
+    return mail(report, settings).as_bytes()
 
 
 def deliver(report: PlatformReport, content: bytes, settings: Reports) -> tuple[NoticeState, str]:
@@ -188,12 +190,11 @@ def deliver(report: PlatformReport, content: bytes, settings: Reports) -> tuple[
     return _to_server(content, settings)
 
 
-def reporter_of(settings: Reports) -> ReportAuthor:
-    """Return the sender of reports. Raise ConfigError if a platform could not answer to it."""
+def check_reporter(settings: Reports) -> None:
+    """Raise ConfigError if a platform could not answer to it."""
     name, at, domain = settings.mail_from.rpartition("@")
     if not (settings.org and name and at and domain):
         raise ConfigError(tr("reports.org and reports.mail_from say who reports: both are needed"))
-    return ReportAuthor(settings.org, settings.mail_from, domain)
 
 
 def _to_maildir(letter: bytes, settings: Reports) -> tuple[NoticeState, str]:
@@ -253,20 +254,8 @@ def day_of(written: str, now_ms: int) -> int:
 
 def writer(clients: Mapping[str, Any], topic: str) -> tuple[Say, Callable[[], None]]:
     """Return a function that writes to the notice topic, and one that closes the producer."""
-    from kafka import KafkaProducer  # noqa: PLC0415 - keeps start-up fast
-    from kafka.errors import KafkaError  # noqa: PLC0415
-
-    from streams.wire import encode_notice  # noqa: PLC0415
-
-    producer = KafkaProducer(**clients, client_id="otpguard-notify", acks="all")
-
-    def say(notice: Notice) -> None:
-        key = notice.notice_id.encode()
-        try:
-            producer.send(topic, encode_notice(notice), key=key).get(timeout=SMTP_S)
-        except KafkaError as error:
-            raise UnavailableError(
-                tr("cannot publish to {topic}").format(topic=topic) + f": {type(error).__name__}"
-            ) from None
-
-    return say, lambda: producer.close(timeout=5)
+    producer = PromptProducer(clients)
+    return (
+        lambda notice: publish(producer, topic, encode_notice(notice), notice.notice_id.encode()),
+        producer.close,
+    )

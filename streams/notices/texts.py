@@ -23,6 +23,7 @@ from zoneinfo import ZoneInfo
 from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 from streams.clock import zone_named
+from streams.config.sections.notices import Notify
 from streams.errors import ConfigError
 from streams.files import read_toml
 from streams.language import tr
@@ -67,32 +68,28 @@ class Facts:
 class NoticeTexts:
     """Checked texts in every language that may be needed, and the choice of language."""
 
-    operator: str
-    operators: Mapping[str, str]  # language tag -> the operator's name in that language
-    zone: ZoneInfo
-    command: str
-    default: str  # BCP 47 tag
-    by_prefix: Mapping[str, str]  # prefix of a number (digits) -> language tag
+    notify: Notify
     texts: Mapping[str, Mapping[str, str]]  # language tag -> name -> template
 
     def name(self, language: str) -> str:
         """Return the operator's name in a language."""
-        return self.operators.get(language, self.operator)
+        return self.notify.operators.get(language, self.notify.operator)
 
     def language(self, recipient: str) -> str:
         """Return the language tag of the longest prefix that a number has, else the default."""
-        fits = [prefix for prefix in self.by_prefix if recipient.startswith(prefix)]
-        return self.by_prefix[max(fits, key=len)] if fits else self.default
+        languages = self.notify.languages
+        fits = [prefix for prefix in languages if recipient.startswith(prefix)]
+        return languages[max(fits, key=len)] if fits else self.notify.language
 
     def written(self, name: str, language: str, facts: Facts) -> str:
         """Return a text with its values filled in. The time of day is in the configured zone."""
-        at = datetime.fromtimestamp(facts.at_ms / 1000, UTC).astimezone(self.zone)
+        at = datetime.fromtimestamp(facts.at_ms / 1000, UTC).astimezone(zone_of(self.notify.zone))
         return self.texts[language][name].format(
             operator=self.name(language),
             time=f"{at:%H:%M}",
             messages=count(facts.messages),
             platforms=count(facts.platforms),
-            command=self.command,
+            command=self.notify.reply_command,
         )
 
 
@@ -169,15 +166,8 @@ def read_texts(path: Path | None) -> dict[str, dict[str, str]]:
 
 def checked(
     texts: Mapping[str, Mapping[str, str]],
-    *,
-    operator: str,
-    operators: Mapping[str, str],
-    zone: str,
-    command: str,
-    default: str,
-    by_prefix: Mapping[str, str],
+    notify: Notify,
     names: tuple[str, ...],
-    sender: str,
     registry: Registry,
 ) -> NoticeTexts:
     """Check all needed texts and return them. Raise ConfigError for the first problem.
@@ -185,14 +175,15 @@ def checked(
     A returned text can be sent whatever its values are. `names`: the texts that will be needed.
     `registry`: the operator's registry, by which gateways recognise verification codes.
     """
-    if not operator.strip():
+    if not notify.operator.strip():
         raise ConfigError(
             tr("notify.operator is empty: a notice has to say from whom it is, such as 中国移动")
         )
-    made = NoticeTexts(operator, operators, zone_of(zone), command, default, by_prefix, texts)
-    for language in dict.fromkeys((default, *by_prefix.values())):
+    zone_of(notify.zone)
+    made = NoticeTexts(notify, texts)
+    for language in dict.fromkeys((notify.language, *notify.languages.values())):
         for name in names:
-            for wrong in problems(made, name, language, sender, registry):
+            for wrong in problems(made, name, language, registry):
                 raise ConfigError(
                     tr("notice {name} in {language}: {wrong}").format(
                         name=name, language=language, wrong=wrong
@@ -201,9 +192,7 @@ def checked(
     return made
 
 
-def problems(
-    texts: NoticeTexts, name: str, language: str, sender: str, registry: Registry
-) -> Iterator[str]:
+def problems(texts: NoticeTexts, name: str, language: str, registry: Registry) -> Iterator[str]:
     """Yield one sentence for each reason why a text cannot be sent. Yield nothing if it can."""
     template = texts.texts.get(language, {}).get(name)
     if template is None:
@@ -235,8 +224,7 @@ def problems(
             "at its largest values it takes {taken} units and one part holds {most}: shorten it, "
             "or the name in notify.operator or notify.operators"
         ).format(taken=taken, most=most)
-    smallest = texts.written(name, language, Facts(0, 1, 1))
-    for text in (largest, smallest):
-        if any(recognise(registry, text, each).otp for each in (sender, *_SENDERS)):
+    for text in (largest, texts.written(name, language, Facts(0, 1, 1))):
+        if any(recognise(registry, text, each).otp for each in (texts.notify.sender, *_SENDERS)):
             yield tr("gateways would take it for a verification code, and refuse it with them")
             return

@@ -85,21 +85,21 @@ class AuditChain:
 
     def __init__(self, folder: Path, login: str) -> None:
         """`login` is the system's name of the user, whatever name the user claims."""
-        self._path = folder / "audit.json"
+        self.path = folder / "audit.json"
         self._name = f"cli/{socket.gethostname()}/{login}"[:100]
         self._lock: int | None = None
         self._held = self._fresh()
 
     def __enter__(self) -> Self:
         with suppress(OSError, *UNDECODABLE):
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = os.open(self._path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR, 0o600)
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = os.open(self.path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR, 0o600)
             if not _locked(lock):
                 os.close(lock)
                 return self
             self._lock = lock
-            if self._path.exists():
-                self._held = _place(self._path.read_bytes())
+            if self.path.exists():
+                self._held = _place(self.path.read_bytes())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -113,11 +113,6 @@ class AuditChain:
         return self._lock is not None
 
     @property
-    def path(self) -> Path:
-        """The file of the chain."""
-        return self._path
-
-    @property
     def pending(self) -> tuple[bytes, ...]:
         """Encoded records that Kafka has not accepted yet, oldest first."""
         return tuple(value.encode() for value in self._held.pending)
@@ -125,8 +120,7 @@ class AuditChain:
     def append(self, **fields: Any) -> None:
         """Append a record; `fields` are those of `AuditRecord` except chain, seq and prev."""
         held = self._held
-        record = AuditRecord(chain=held.chain, seq=held.seq, prev=held.prev, **fields)
-        value = encode_audit(record)
+        value = encode_audit(AuditRecord(chain=held.chain, seq=held.seq, prev=held.prev, **fields))
         held.seq += 1
         held.prev = chained(value)
         if len(held.pending) < PENDING_MAX:
@@ -152,7 +146,7 @@ class AuditChain:
         if self._lock is None:
             return
         try:
-            replace_file(self._path, msgspec.json.encode(self._held), mode=0o600)
+            replace_file(self.path, msgspec.json.encode(self._held), mode=0o600)
         except OSError:
             os.close(self._lock)
             self._lock = None

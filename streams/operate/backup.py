@@ -89,8 +89,7 @@ def _words(lines: Iterable[str]) -> Iterator[Override]:
     rows = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
     try:
         _, form_line = next(rows, (1, "null"))
-        form = json.loads(form_line)
-        if form != {"form": FORM}:
+        if json.loads(form_line) != {"form": FORM}:
             raise UsageError(
                 tr("line 1: no file of words: it should begin with {form}").format(form=FORM)
             )

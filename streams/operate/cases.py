@@ -215,8 +215,7 @@ def explanation(case: Case, record: EpisodeRecord) -> Iterator[str]:
         yield ""
         yield tr("leases")
         for action in case.actions:
-            acks = case.acks.get(action.action_id, ())
-            answers = "; ".join(map(_ack, acks)) or tr("no word")
+            answers = "; ".join(map(_ack, case.acks.get(action.action_id, ()))) or tr("no word")
             yield "  " + tr("{id}  {verb} {mode} until {until}: {answers}").format(
                 id=action.action_id,
                 verb=tr(action.verb),
@@ -282,8 +281,7 @@ def _known(registry: Registry) -> set[str]:
 
 def _ack(ack: Ack) -> str:
     form = tr("{state} ({why}) at {gateway}") if ack.why else tr("{state} at {gateway}")
-    why = trc("why", ack.why)
-    told = form.format(state=tr(ack.state), why=why, gateway=ack.gateway_id)
+    told = form.format(state=tr(ack.state), why=trc("why", ack.why), gateway=ack.gateway_id)
     if not ack.refused_count:
         return told
     return listed([told, tr("{n} refused").format(n=ack.refused_count)])

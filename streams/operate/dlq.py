@@ -347,10 +347,9 @@ class Replayer:
             return LISTED_TYPE
         if self.unchecked:
             return None
-        now_ms = clock.now_ms()
         rejects = decode(
             self.intake, self.target, letter.source.partition,
-            [record.value], [_headers(record).get("key")], [0], [now_ms], 1,
+            [record.value], [_headers(record).get("key")], [0], [clock.now_ms()], 1,
         ).rejects  # fmt: skip
         return rejects[0].reason.value if rejects else None
 

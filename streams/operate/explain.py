@@ -70,7 +70,6 @@ class Explanation:
 
 def explain(record: EpisodeRecord) -> Explanation:
     """Return the explanation of a record, in the language and time zone of `streams.language`."""
-    evidence = record.evidence
     return Explanation(
         headline=_headline(record),
         facts=tuple(_facts(record)),
@@ -82,7 +81,7 @@ def explain(record: EpisodeRecord) -> Explanation:
         look_alikes=tuple(_look_alikes(record)) if record.kind == "flood" else (),
         sightings=tuple(_sighting(record, sighting) for sighting in record.sightings),
         passes=tuple(_passes(record)) if record.kind == "flood" and not partial(record) else (),
-        refused=_refused(record) if evidence.messages else "",
+        refused=_refused(record) if record.evidence.messages else "",
     )  # fmt: skip
 
 

@@ -23,7 +23,6 @@ from streams.config import Settings
 from streams.wire import Decoded, Reject
 
 CHUNK_BYTES: Final = 4 << 20  # Bytes that are read and decided at once: about 12,000 events.
-PARTITION: Final = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ def replay(settings: Settings, chunks: Iterable[list[bytes]]) -> Iterator[Replay
             yield lines, np.arange(offset, offset + len(lines))
             offset += len(lines)
 
-    return replay_placed(settings, PARTITION, placed())
+    return replay_placed(settings, 0, placed())
 
 
 def replay_placed(

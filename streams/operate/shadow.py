@@ -13,8 +13,6 @@ from detectors.model.event import platform_id
 from detectors.model.records import Action, seconds
 from streams.operate.rulings import LogMessage, RulingGateway
 
-TOP: int = 20  # Number of platforms in the report, by messages.
-
 
 @dataclass(slots=True)
 class Shadow:
@@ -92,6 +90,6 @@ class Shadow:
             "harm_ratio": harmed / messages if messages else 0.0,
             "platforms": [
                 {"platform": platform, "messages": count, "recipients": reach[platform]}
-                for platform, count in by_platform.most_common(TOP)
+                for platform, count in by_platform.most_common(20)
             ],
         }

@@ -18,12 +18,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from streams.clock import utc_exact
+from streams.desk.store.answers import Freshness
 from streams.errors import UnavailableError
-from streams.signal.answers import MAX_AGE_H, flooded, latest, own_codes
-from streams.signal.clients import CHECK, DATE, OWN, SignalClient
+from streams.signal.clients import CHECK, DATE, OWN, Quotas, SignalClient
 from streams.signal.ledger import SignalLedger
-from streams.signal.lookup import IndexAge, Lookup
-from streams.signal.quota import Quotas
+from streams.signal.lookup import MAX_AGE_H, Lookup, flooded, own_codes
 from streams.signal.tokens import AccessTokens, TokenError
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
@@ -123,7 +122,7 @@ class Signal:
             for each in parts.clients.values()
             if each.certificate_sha256
         }
-        self._age: tuple[float, IndexAge | None] = -1e9, None
+        self._age: tuple[float, Freshness | None] = -1e9, None
         self._asking = asyncio.Lock()
 
     def app(self) -> Starlette:
@@ -244,7 +243,7 @@ class Signal:
                     age = await self._ask_age()
         return age is None or age.stale(self.parts.stale_ms)
 
-    async def _ask_age(self) -> IndexAge | None:
+    async def _ask_age(self) -> Freshness | None:
         try:
             age = await run_in_threadpool(self.parts.lookup.age)
         except UnavailableError:
@@ -264,7 +263,7 @@ def check(signal: Signal, asked: BankQuestion) -> tuple[dict[str, Any], str]:
 
 def retrieve_date(signal: Signal, asked: BankQuestion) -> tuple[dict[str, Any], str]:
     """Answer when the newest flood began, and when it ended."""
-    newest = latest(signal.parts.lookup.floods(asked.number))
+    newest = next(iter(signal.parts.lookup.floods(asked.number)), None)
     body = {
         "latestFlood": None if newest is None else utc_exact(newest.first_ms),
         "ended": None if newest is None or newest.ended_ms is None else utc_exact(newest.ended_ms),

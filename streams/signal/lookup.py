@@ -1,24 +1,77 @@
-"""Fast queries on the index of the case store: floods of a number, its leases, the index's age.
+"""What banks may know: if a number is flooded, and if a bank's own codes reach it.
+
+A flood is a fact about messages that arrived. So the answer does not depend on the reaction: it is
+the same in shadow mode, during a cold start, and for an exempted or released number. An episode
+counts from the level THROTTLE on. WATCH is too early: each day 1 in 10,000 numbers reaches WATCH,
+and nearly all of these numbers are innocent. After a flood, the answer stays true until its last
+message is older than the client's `maxAge`.
 
 The desk loads complete cases. A bank's request needs only a few columns of one table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from sqlalchemy import select
 
-from detectors.model.event import platform_id
-from detectors.model.records import Action
-from streams.desk.store import CaseStore
+from detectors.model.event import Trust, platform_id
+from detectors.model.records import Action, refuses
+from detectors.model.times import HOUR_MS
+from streams.desk.store.answers import Freshness
 from streams.desk.store.packing import unpacked
+from streams.desk.store.store import CaseStore
 from streams.desk.store.tables import cases, leases
-from streams.signal.answers import FloodSpan
 from streams.signal.clients import SignalClient
 from streams.wire import decode_action
+
+MAX_AGE_H: Final = 24
+"""Default of `maxAge` in hours, as in CAMARA's SIM Swap API."""
+
+OwnCodes = Literal["PASSED", "HELD"]
+
+
+@dataclass(frozen=True, slots=True)
+class FloodSpan:
+    """One flood: times of its first and last message, in ms, and of its end.
+
+    `ended_ms` is None if the flood is ongoing. `recipient` is a number or token, as in the store.
+    """
+
+    first_ms: int
+    last_ms: int
+    ended_ms: int | None
+    episode_id: str = ""
+    recipient: str = ""
+
+
+def flooded(floods: Iterable[FloodSpan], now_ms: int, max_age_h: int) -> bool:
+    """Return true if a flood is ongoing, or its last message is at most `max_age_h` hours old."""
+    oldest_ms = now_ms - max_age_h * HOUR_MS
+    return any(
+        each.ended_ms is None or (max_age_h > 0 and each.last_ms >= oldest_ms) for each in floods
+    )
+
+
+def own_codes(
+    leases: Sequence[Action], platforms: Iterable[str], trust: Trust, now_ms: int
+) -> OwnCodes:
+    """Return "HELD" if a lease in force refuses codes of one of these platforms, else "PASSED".
+
+    `leases`: leases that gateways enforce, the newest for each form of the number. `platforms`:
+    keys such as `sig:示例银行`.
+    """
+    own = [platform_id(key) for key in platforms]
+    held = any(
+        refuses(each.scope, platform, trust)
+        for each in leases
+        if each.verb != "release" and each.expires_at_ms > now_ms
+        for platform in own
+    )
+    return "HELD" if held else "PASSED"
+
 
 CHANGES_MAX: Final = 50_000
 """Maximum number of floods of the last hour that are read for webhooks. Ten large campaigns."""
@@ -27,38 +80,19 @@ FLOODS_MAX: Final = 200
 """Maximum number of floods read for one number. The newest are read first."""
 
 
-@dataclass(frozen=True, slots=True)
-class FloodChange:
-    """A flood in the store. `recipient`: number or token, as the store has it."""
-
-    episode_id: str
-    recipient: str
-    first_ms: int
-    ended_ms: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class IndexAge:
-    """How far the index is behind. `events_behind` None: unknown, which counts as too far."""
-
-    behind_ms: int
-    events_behind: int | None
-
-    def stale(self, most_ms: float) -> bool:
-        """Return true if a negative answer from this index could be wrong."""
-        return self.behind_ms > most_ms or self.events_behind is None or self.events_behind > 0
+_SPAN: Final = [cases.c[name] for name in FloodSpan.__slots__]
 
 
 class Lookup:
-    """Queries on a case store. Thread-safe. `tokens` returns the other stored forms of a number."""
+    """Queries on a case store. Thread-safe."""
 
-    def __init__(self, store: CaseStore, tokens: Callable[[str], Iterable[str]]) -> None:
-        self._store, self._tokens = store, tokens
+    def __init__(self, store: CaseStore) -> None:
+        self._store = store
+        self.forms = store.forms
 
-    def age(self) -> IndexAge:
+    def age(self) -> Freshness:
         """Return how far the index is behind. Raise UnavailableError if the store fails."""
-        fresh = self._store.freshness()
-        return IndexAge(fresh.lag_ms, fresh.events_behind)
+        return self._store.freshness()
 
     def floods(self, number: str) -> list[FloodSpan]:
         """Return the floods of a number that reached THROTTLE, the newest first.
@@ -66,8 +100,8 @@ class Lookup:
         Raises UnavailableError if the store does not answer.
         """
         wanted = (
-            select(cases.c.first_ms, cases.c.last_ms, cases.c.ended_ms)
-            .where(cases.c.recipient.in_(self._asked(number)))
+            select(*_SPAN)
+            .where(cases.c.recipient.in_(self.forms(number)))
             .where(cases.c.kind == "flood", cases.c.throttled)
             .order_by(cases.c.first_ms.desc())
             .limit(FLOODS_MAX)
@@ -75,20 +109,20 @@ class Lookup:
         with self._store.reading() as (connection, _):
             return [FloodSpan(*row) for row in connection.execute(wanted)]
 
-    def changes(self, since_ms: int) -> list[FloodChange]:
+    def changes(self, since_ms: int) -> list[FloodSpan]:
         """Return the floods that reached THROTTLE and had a message or an end since `since_ms`.
 
         At most `CHANGES_MAX` (50,000). Raises UnavailableError if the store does not answer.
         """
         wanted = (
-            select(cases.c.episode_id, cases.c.recipient, cases.c.first_ms, cases.c.ended_ms)
+            select(*_SPAN)
             .where((cases.c.last_ms >= since_ms) | (cases.c.ended_ms >= since_ms))
             .where(cases.c.kind == "flood", cases.c.throttled)
             .order_by(cases.c.last_ms.desc())
             .limit(CHANGES_MAX)
         )
         with self._store.reading() as (connection, _):
-            return [FloodChange(*row) for row in connection.execute(wanted)]
+            return [FloodSpan(*row) for row in connection.execute(wanted)]
 
     def leases(self, number: str, now_ms: int) -> list[Action]:
         """Return the leases of a number that gateways enforce now, at most one per form.
@@ -104,7 +138,7 @@ class Lookup:
         )
         found = []
         with self._store.reading() as (connection, _):
-            for form in self._asked(number):
+            for form in self.forms(number):
                 value = connection.scalar(newest.where(leases.c.recipient == form))
                 if value is not None:
                     found.append(decode_action(unpacked(value)))
@@ -119,8 +153,5 @@ class Lookup:
         floods = [each for each in self._store.find(number).cases if each.kind == "flood"]
         newest = max(floods, key=lambda each: each.first_ms, default=None)
         own = set(map(platform_id, client.platforms))
-        refused = self._store.case(newest.episode_id).refused if newest is not None else ()
-        return sum(each.refused for each in refused if each.platform_id in own)
-
-    def _asked(self, number: str) -> tuple[str, ...]:
-        return (number, *self._tokens(number))
+        refused = self._store.case(newest.episode_id).refused if newest is not None else {}
+        return sum(n for platform, n in refused.items() if platform in own)

@@ -19,18 +19,17 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
-import urllib3
 
 from detectors.model.times import HOUR_MS
 from streams.clock import utc_exact
 from streams.errors import ConfigError, UnavailableError
+from streams.files import read_bytes
 from streams.language import tr
-from streams.notices.channels import CONNECT_S, Delivered, Delivery, post
+from streams.notices.channels import Delivered, Delivery, WebhookChannel
 from streams.signal.clients import SignalClient
 from streams.signal.ledger import SignalLedger
-from streams.signal.lookup import FloodChange, Lookup
+from streams.signal.lookup import FloodSpan, Lookup
 from streams.telemetry.metrics import Metrics
-from streams.webhooks import signed, signers
 from streams.wire import Numbers
 
 log = logging.getLogger(__name__)
@@ -67,8 +66,7 @@ class FloodEvent:
     @property
     def event_id(self) -> str:
         """Id of the event: always the same, and nothing can be derived from it."""
-        named = f"{self.episode_id}\n{self.kind}".encode()
-        return hashlib.sha256(named).hexdigest()[:32]
+        return hashlib.sha256(f"{self.episode_id}\n{self.kind}".encode()).hexdigest()[:32]
 
     def body(self) -> dict[str, Any]:
         """Return the event as a CloudEvent."""
@@ -87,7 +85,7 @@ class FloodEvent:
         }
 
 
-def events_of(change: FloodChange, number: str) -> Iterable[FloodEvent]:
+def events_of(change: FloodSpan, number: str) -> Iterable[FloodEvent]:
     """Yield the events of a flood: its start, and its end if the flood is over."""
     yield FloodEvent(change.episode_id, "flood-started", number, change.first_ms, None)
     if change.ended_ms is not None:
@@ -97,11 +95,12 @@ def events_of(change: FloodChange, number: str) -> Iterable[FloodEvent]:
 class SinkNumbers:
     """The numbers of one client, by every stored form. The file is read again after a change."""
 
-    def __init__(
-        self, path: Path, numbers: Numbers, tokens: Callable[[str], Iterable[str]]
-    ) -> None:
-        """Read the file. Raise ConfigError for a line that is not a phone number."""
-        self._path, self._numbers, self._tokens = path, numbers, tokens
+    def __init__(self, path: Path, numbers: Numbers, forms: Callable[[str], Iterable[str]]) -> None:
+        """Read the file. Raise ConfigError for a line that is not a phone number.
+
+        `forms` returns the forms under which a number may be stored.
+        """
+        self._path, self._numbers, self._forms = path, numbers, forms
         self._version: tuple[int, ...] = ()  # version of the file that was last read, even invalid
         self._met: tuple[str, tuple[int, ...]] | None = None  # last error, and its file version
         self.by_form = self._read()
@@ -139,7 +138,7 @@ class SinkNumbers:
                         raise ConfigError(
                             tr("{path}, line {n}: no number").format(path=self._path, n=place)
                         )
-                    found |= dict.fromkeys((number, *self._tokens(number)), number)
+                    found |= dict.fromkeys(self._forms(number), number)
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(tr("{path}: {error}").format(path=self._path, error=error)) from None
         return found
@@ -151,30 +150,21 @@ def _version(path: Path) -> tuple[int, ...]:
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-class Sink:
-    """The webhook of one client. `send` blocks, so call it in a thread."""
+class Sink(WebhookChannel):
+    """The webhook of one client. `push` blocks, so call it in a thread."""
+
+    content_type = "application/cloudevents+json"
 
     def __init__(self, client: SignalClient) -> None:
         """Read the secret. Raise ConfigError if requests cannot be signed with it."""
         assert client.sink_secret_file is not None
-        try:
-            secret = client.sink_secret_file.read_bytes().strip()
-        except OSError as error:
-            raise ConfigError(f"{client.sink_secret_file}: {error.strerror}") from None
+        secret = read_bytes(client.sink_secret_file).strip()
+        super().__init__(client.sink, secret, timeout_s=ANSWER_S)
         self.client = client
-        self._signers = signers([secret])
-        self._http = urllib3.PoolManager(
-            retries=False, timeout=urllib3.Timeout(connect=CONNECT_S, read=ANSWER_S)
-        )
 
-    def send(self, event: FloodEvent) -> Delivery:
+    def push(self, event: FloodEvent) -> Delivery:
         """Post an event once, without a retry."""
-        content = msgspec.json.encode(event.body())
-        headers = {
-            "Content-Type": "application/cloudevents+json",
-            **signed(self._signers, event.event_id, content, int(time.time())),
-        }
-        return post(self._http, self.client.sink, content, headers)
+        return self.post(event.event_id, msgspec.json.encode(event.body()))
 
 
 @dataclass(slots=True)
@@ -240,7 +230,7 @@ class Pusher:
         An error with the numbers of one client does not affect other clients.
         """
         met = ""
-        changes: list[FloodChange] = []
+        changes: list[FloodSpan] = []
         try:
             changes = await asyncio.to_thread(self._lookup.changes, self._now_ms() - LOOK_BACK_MS)
         except Exception as error:  # noqa: BLE001 - otherwise all pushes would stop for good
@@ -254,13 +244,13 @@ class Pusher:
             log.warning("the look for floods: %s", met or "goes on")
             self._met = met
 
-    async def _queue(self, each: Outgoing, changes: Iterable[FloodChange]) -> None:
+    async def _queue(self, each: Outgoing, changes: Iterable[FloodSpan]) -> None:
         await asyncio.to_thread(each.numbers.renew)
         for change in changes:
             number = each.numbers.by_form.get(change.recipient)
             for event in events_of(change, number) if number else ():
                 if each.put(event, time.monotonic()):
-                    self._count("dropped")
+                    self._metrics.add("signal_pushes_total", outcome="dropped")
 
     async def _deliver(self, each: Outgoing) -> None:
         pause_s = 60 / each.sink.client.sink_per_minute
@@ -282,7 +272,7 @@ class Pusher:
                 if not asked:
                     await self._ledger.write(**line, outcome="asked")
                     asked = True
-                told = await asyncio.to_thread(sink.send, event)
+                told = await asyncio.to_thread(sink.push, event)
             except UnavailableError:
                 told = Delivery(Delivered.AWAY, "audit")
             except Exception as error:  # noqa: BLE001 - otherwise this would stop all webhooks
@@ -295,7 +285,7 @@ class Pusher:
             tries += 1
             await asyncio.sleep(pause_s)
         sent = told.state is Delivered.SENT
-        self._count("sent" if sent else "failed")
+        self._metrics.add("signal_pushes_total", outcome="sent" if sent else "failed")
         if not sent:
             log.warning("%s was not told of a flood: %s", sink.client.name, told.why or told.state)
         try:
@@ -303,17 +293,16 @@ class Pusher:
         except UnavailableError:
             log.warning("the audit has no end of a push to %s", sink.client.name)
 
-    def _count(self, outcome: str) -> None:
-        self._metrics.add("signal_pushes_total", outcome=outcome)
 
-
-def pusher_of(parts: Any, tokens: Callable[[str], Iterable[str]]) -> Pusher | None:
+def pusher_of(parts: Any) -> Pusher | None:
     """Return the pusher for all clients with a webhook, or None if there is no webhook.
 
     `parts`: the `SignalParts` of the service. Raises ConfigError for an unusable webhook.
     """
     outgoing = [
-        Outgoing(Sink(client), SinkNumbers(client.sink_numbers_file, parts.numbers, tokens))
+        Outgoing(
+            Sink(client), SinkNumbers(client.sink_numbers_file, parts.numbers, parts.lookup.forms)
+        )
         for client in parts.clients.values()
         if client.sink and client.sink_numbers_file is not None
     ]

@@ -12,7 +12,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import Any, Final
 
 import uvicorn
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -20,23 +21,22 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from streams.clock import now_ms
 from streams.cluster.admin import Cluster
 from streams.cluster.librdkafka import arguments, is_fatal
+from streams.config import Settings
 from streams.connections import Bounded, ServerLoop
-from streams.desk.store import CaseStore
-from streams.desk.store.tokens import tokens as tokens_of
+from streams.desk.store.opening import opened
+from streams.desk.store.store import CaseStore
 from streams.errors import ConfigError, UnavailableError
+from streams.files import read_bytes
 from streams.language import tr
 from streams.signal.app import Signal, SignalParts
 from streams.signal.clients import SignalClient, read
 from streams.signal.ledger import Publish, SignalLedger
 from streams.signal.lookup import Lookup
 from streams.signal.push import Pusher, pusher_of
-from streams.signal.tokens import AccessTokens, JwksFile, JwksUrl
+from streams.signal.tokens import AccessTokens, jwks_of_url
 from streams.telemetry import http
 from streams.telemetry.metrics import Metrics
 from streams.tls import check_own
-
-if TYPE_CHECKING:
-    from streams.config import Settings
 
 log = logging.getLogger(__name__)
 
@@ -185,9 +185,9 @@ def askers(settings: Settings) -> tuple[dict[str, SignalClient], Callable[[], by
     clients = read(own.clients_file, settings.registry()[0])
     fetch: Callable[[], bytes] | None = None
     if own.jwks_file is not None:
-        fetch = JwksFile(own.jwks_file)
+        fetch = partial(read_bytes, own.jwks_file)
     elif own.jwks_url:
-        fetch = JwksUrl(own.jwks_url)
+        fetch = partial(jwks_of_url, own.jwks_url)
     if fetch is None and not any(each.certificate_sha256 for each in clients.values()):
         raise ConfigError(tr("signal: neither jwks_file, jwks_url nor a client's certificate"))
     return clients, fetch
@@ -201,7 +201,7 @@ def parts_of(
     clients, fetch = askers(settings)
     tokens = fetch and AccessTokens(fetch, own.issuer, own.audience, number_claim=own.number_claim)
     return SignalParts(
-        lookup=Lookup(store, tokens_of(settings.desk.token_key_files)),
+        lookup=Lookup(store),
         clients=clients,
         tokens=tokens,
         ledger=SignalLedger(publish, f"signal/{socket.gethostname()[:64]}/{now_ms()}", now_ms),
@@ -279,16 +279,12 @@ def serve(settings: Settings) -> None:
     own = settings.signal
     askers(settings)  # report wrong settings before waiting for store and brokers
     check_own("signal", own.cert_file, own.key_file, own.client_ca_file)
-    store = CaseStore(
-        settings.desk.store,
-        password=settings.desk.password.get_secret_value(),
-        tokens=tokens_of(settings.desk.token_key_files),
-    )
+    store = opened(settings)
     metrics = Metrics("signal")
     with closing(store), publishing(settings) as publish:
         signal = Signal(parts_of(settings, store, publish, metrics))
         signal.parts.lookup.age()  # fail now if the store is unavailable
-        pusher = pusher_of(signal.parts, tokens_of(settings.desk.token_key_files))
+        pusher = pusher_of(signal.parts)
         unready(signal)  # sets the metric
         where = settings.http
         with (

@@ -9,7 +9,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from joserfc import jwt
@@ -26,10 +25,8 @@ REFRESH_S: Final = 600.0
 AGAIN_S: Final = 30.0
 """A token with an unknown key triggers another read of the JWKS, at most once in this time."""
 
-LEEWAY_S: Final = 30
 KEPT_MAX: Final = 4_096
 TIMEOUT_S: Final = 10.0
-JWKS_BYTES_MAX: Final = 1 << 20
 
 
 class TokenError(Exception):
@@ -46,42 +43,20 @@ class AccessToken:
     number: str  # user's number in a three-legged token; empty if the client acts on its own
 
 
-class JwksFile:
-    """Read the JWKS from a file."""
+def jwks_of_url(url: str) -> bytes:
+    """Read the JWKS from the operator's authorisation server. Raise UnavailableError on failure."""
+    import urllib3  # noqa: PLC0415 - used only here
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __call__(self) -> bytes:
-        """Return the JWKS document. Raise ConfigError if the file cannot be read."""
-        try:
-            return self._path.read_bytes()
-        except OSError as error:
-            raise ConfigError(f"{self._path}: {error.strerror}") from None
-
-
-class JwksUrl:
-    """Read the JWKS from the operator's authorisation server."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    def __call__(self) -> bytes:
-        """Return the JWKS document. Raise UnavailableError if the server does not send it."""
-        import urllib3  # noqa: PLC0415 - used only here
-
-        try:
-            with urllib3.PoolManager(retries=False, timeout=TIMEOUT_S) as pool:
-                answer = pool.request("GET", self._url, redirect=False)
-        except urllib3.exceptions.HTTPError as error:
-            raise UnavailableError(
-                tr("signal.jwks_url does not answer: {error}").format(error=type(error).__name__)
-            ) from None
-        if answer.status != 200 or len(answer.data) > JWKS_BYTES_MAX:
-            raise UnavailableError(
-                tr("signal.jwks_url answers {status}").format(status=answer.status)
-            )
-        return answer.data
+    try:
+        with urllib3.PoolManager(retries=False, timeout=TIMEOUT_S) as pool:
+            answer = pool.request("GET", url, redirect=False)
+    except urllib3.exceptions.HTTPError as error:
+        raise UnavailableError(
+            tr("signal.jwks_url does not answer: {error}").format(error=type(error).__name__)
+        ) from None
+    if answer.status != 200 or len(answer.data) > 1 << 20:
+        raise UnavailableError(tr("signal.jwks_url answers {status}").format(status=answer.status))
+    return answer.data
 
 
 class AccessTokens:
@@ -106,7 +81,7 @@ class AccessTokens:
         self._number_claim = number_claim
         self._claims = jwt.JWTClaimsRegistry(
             now=lambda: int(clock()),
-            leeway=LEEWAY_S,
+            leeway=30,
             iss={"essential": True, "value": issuer},
             aud={"essential": True, "value": audience},
             exp={"essential": True},

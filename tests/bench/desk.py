@@ -20,9 +20,9 @@ from detectors.model.times import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.clock import now_ms
 from streams.cluster.topics import create
 from streams.config import Settings
-from streams.desk.store import CaseStore
 from streams.desk.store.indexer import Indexer
 from streams.desk.store.packing import id_bytes, packed
+from streams.desk.store.store import CaseStore
 from streams.desk.store.tables import (
     acks,
     cases,
@@ -352,8 +352,8 @@ def searches(store: CaseStore, number: int, asked: int = 2_000) -> dict[str, Any
     store.case(store.find(with_case[0]).cases[0].episode_id)
     for name, ask, least in (
         ("live, 100", lambda _: store.live(100), 100),
-        ("platforms of a week", lambda _: store.platforms().platforms, 100),
-        ("campaigns of a day", lambda _: store.campaigns().campaigns, 0),
+        ("platforms of a week", lambda _: store.platforms()[0], 100),
+        ("campaigns of a day", lambda _: store.campaigns()[0], 0),
     ):
         found[name] = _times(ask, ["x"] * 20, partial(_at_least, least))
     return found

@@ -20,7 +20,8 @@ from detectors.model.records import Level
 from streams.clock import now_ms
 from streams.cluster.topics import create
 from streams.config import load
-from streams.desk.store import CaseStore, DeskRole
+from streams.desk.store.roles import DeskRole
+from streams.desk.store.store import CaseStore
 from streams.wire import encode_episode
 from tests.enforce.loop import ready
 from tests.enforce.services import ours

@@ -11,8 +11,8 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Browser, Page, Route
 
-from streams.desk.store import DeskRole
-from streams.desk.web.rates import Pace, RateLimit
+from streams.desk.store.roles import DeskRole
+from streams.desk.web.rates import RateLimit
 from tests.browser import browser, complaints, focused, violations
 from tests.enforce.services import CACHE
 from tests.streams.desk.store.filled import audited, fill
@@ -47,7 +47,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with served(tmp_path_factory.mktemp("desk"), wide=True, acts_per_h=10_000,
                 searches_per_min=10_000, unmasks_per_h=10_000) as running:  # fmt: skip
         busy(running, AFTER_MIDNIGHT_MS)
-        running.desk.limits.logins = RateLimit(Pace(10_000, 1))  # the clock stands
+        running.desk.limits["logins"] = RateLimit(10_000, 1)  # the clock stands
         fill(running.store, *audited(
             *({"verb": verb, "subject": "8617000000001", "reason": "等验证码", "ticket": "T-7",
                "at_ms": running.store.at_ms}

@@ -26,8 +26,8 @@ from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.read import records
 from streams.cluster.rights import ROLES, names, rights, script
 from streams.cluster.topics import create
-from streams.desk.store import CaseStore
 from streams.desk.store.indexer import Indexer
+from streams.desk.store.store import CaseStore
 from streams.errors import ConfigError, Exit
 from tests.brokers import need_kafka
 from tests.deploy.guarded import Castle, castle

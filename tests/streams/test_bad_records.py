@@ -25,7 +25,7 @@ from detectors.model.times import DAY_MS, HOUR_MS
 from streams.agents.campaigns import CampaignAgent
 from streams.agents.platforms import PlatformAgent
 from streams.config import Topics
-from streams.desk.store import CaseStore
+from streams.desk.store.store import CaseStore
 from streams.desk.store.writer import SOURCES, LogRecord
 from streams.desk.web.ledger import tail_of
 from streams.desk.web.serve import _indexing
@@ -34,7 +34,7 @@ from streams.enforce.book import DesiredState, mode
 from streams.enforce.reconcile import Reconciler
 from streams.gate.leases import LeaseMemory
 from streams.gate.serve import LeaseKeeper
-from streams.operate.platforms import read_platforms
+from streams.operate.network import read_platforms
 from streams.signal.lookup import Lookup
 from streams.telemetry.metrics import Metrics
 from streams.wire import (
@@ -229,7 +229,7 @@ def run_signal(world: World, folder: Path) -> Iterator[Service]:
     """The signal reads no topic: it answers from the store that an indexer keeps."""
     metrics = Metrics("indexer")
     store = CaseStore(f"sqlite:///{folder / 'desk.db'}")
-    lookup = Lookup(store, lambda _: ())
+    lookup = Lookup(store)
     record, lease = flood(3, at_ms=now_ms() - HOUR_MS)
     number = record.recipient
     with closing(store), _indexing(world.settings, store, metrics):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import threading
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Any, Final
 
 from argon2 import PasswordHasher
@@ -56,8 +56,6 @@ class Accounts:
         self._writing = writing(engine)
         self._now_ms = now_ms
         self._hasher = hasher or PasswordHasher()
-        self._lock = threading.Lock()
-        self._unknown = ""
 
     def add(
         self,
@@ -88,7 +86,6 @@ class Accounts:
             "created_ms": self._now_ms(),
             "last_login_ms": None,
             "language": "",
-            "shortcuts": True,
             "given_ms": self._now_ms() if given else None,
         }
         with self._writing.begin() as connection:
@@ -99,13 +96,15 @@ class Accounts:
 
     def get(self, name: str) -> Account:
         """Return the account with this name. Raise UsageError if it does not exist."""
-        with self._engine.connect() as connection:
-            row = connection.execute(
-                select(accounts).where(accounts.c.name == name.strip().lower())
-            ).first()
+        row = self._row(name)
         if row is None:
             raise UsageError(tr("there is no account {name}").format(name=name))
         return _account(row)
+
+    def _row(self, name: str) -> Row[Any] | None:
+        with self._engine.connect() as connection:
+            wanted = select(accounts).where(accounts.c.name == name.strip().lower())
+            return connection.execute(wanted).first()
 
     def all(self) -> list[Account]:
         """Return all accounts, sorted by name."""
@@ -147,12 +146,9 @@ class Accounts:
         in a row the account is locked for `LOCK_MS`.
         """
         now_ms = self._now_ms()
-        with self._engine.connect() as connection:
-            row = connection.execute(
-                select(accounts).where(accounts.c.name == name.strip().lower())
-            ).first()
+        row = self._row(name)
         known = row is not None and row.source == "local" and bool(row.password_hash)
-        hashed = row.password_hash if known and row is not None else self._nobody()
+        hashed = row.password_hash if known and row is not None else self._unknown_hash
         try:
             self._hasher.verify(hashed, password[:PASSWORD_MAX])
             right = True
@@ -170,12 +166,10 @@ class Accounts:
             connection.execute(update(accounts).where(accounts.c.name == row.name).values(values))
         return self.get(row.name)
 
-    def _nobody(self) -> str:
-        """Return a hash of a random password, for unknown accounts. It is computed once."""
-        with self._lock:
-            if not self._unknown:
-                self._unknown = self._hasher.hash(secrets.token_urlsafe())
-            return self._unknown
+    @cached_property
+    def _unknown_hash(self) -> str:
+        """Hash of a random password, for unknown accounts."""
+        return self._hasher.hash(secrets.token_urlsafe())
 
     def _wrong(self, name: str, now_ms: int) -> None:
         with self._writing.begin() as connection:
@@ -196,7 +190,6 @@ class Accounts:
         password: str | None = None,
         disabled: bool | None = None,
         language: str | None = None,
-        shortcuts: bool | None = None,
         unlock: bool = False,
         given: bool = False,
     ) -> Account:
@@ -216,8 +209,6 @@ class Accounts:
             values["disabled"] = disabled
         if language is not None:
             values["language"] = language
-        if shortcuts is not None:
-            values["shortcuts"] = shortcuts
         if unlock:
             values |= {"failed": 0, "locked_until_ms": 0}
         if given:
@@ -231,13 +222,6 @@ class Accounts:
             if ends:
                 connection.execute(delete(sessions).where(sessions.c.name == account.name))
         return self.get(account.name)
-
-    def remove(self, name: str) -> None:
-        """Delete an account and its sessions. Its name stays in the notes and calls it wrote."""
-        account = self.get(name)
-        with self._writing.begin() as connection:
-            connection.execute(delete(sessions).where(sessions.c.name == account.name))
-            connection.execute(delete(accounts).where(accounts.c.name == account.name))
 
     # --- sessions ----------------------------------------------------------------------------
 
@@ -310,9 +294,7 @@ class Accounts:
             roles=_roles(row.roles) & account.roles,
             auth=row.auth,
             csrf=row.csrf,
-            address=row.address,
             created_ms=row.created_ms,
-            seen_ms=max(row.seen_ms, now_ms) if touch else row.seen_ms,
             idle_end_ms=idle_end_ms,
             absolute_end_ms=row.absolute_end_ms,
         )
@@ -373,6 +355,5 @@ def _account(row: Row[Any], prefix: str = "") -> Account:
         created_ms=got[f"{prefix}created_ms"],
         last_login_ms=got[f"{prefix}last_login_ms"],
         language=got[f"{prefix}language"],
-        shortcuts=got[f"{prefix}shortcuts"],
         given_ms=got[f"{prefix}given_ms"],
     )

@@ -7,27 +7,18 @@ that shows an answer masks it by the rights of the viewer.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Self
 
-from detectors.campaigns.campaign import Campaign
 from detectors.model.event import Trust
 from detectors.model.records import Level
 from detectors.platforms.days import PlatformFigures
 from streams.operate.cases import Case, Doing
-from streams.wire import Ack, Override
+from streams.wire import Ack, AuditRecord, Notice, Override
 
 Would = Literal["pass", "refuse", ""]
 """Decision of a throttle on one message. Empty if the decision is not known."""
-
-
-@dataclass(frozen=True, slots=True)
-class TopicFreshness:
-    """Read progress of one topic."""
-
-    topic: str
-    read_ms: int  # all records up to this time are in the store; 0: never read to the end
-    behind: int  # records on the topic that the indexer has not read yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +28,15 @@ class Freshness:
     at_ms: int  # time of the query
     read_ms: int  # all topics are in the store up to this time; 0: never
     events_behind: int | None  # overdue events that no worker has processed; None: not known
-    topics: tuple[TopicFreshness, ...] = ()
 
     @property
     def lag_ms(self) -> int:
         """Age of the data (ms). It is the time since 1970 if nothing was ever read."""
         return max(0, self.at_ms - self.read_ms)
+
+    def stale(self, most_ms: float) -> bool:
+        """Return true if "nothing found" could be wrong, or it is unknown whether it could."""
+        return self.lag_ms > most_ms or self.events_behind is None or self.events_behind > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,19 +85,6 @@ class CaseLine:
 
 
 @dataclass(frozen=True, slots=True)
-class LeaseLine:
-    """One lease or its release, with the acknowledgements of all gateways."""
-
-    action_id: str
-    verb: str  # throttle | release
-    mode: str
-    issued_at_ms: int
-    expires_at_ms: int
-    acks: tuple[Ack, ...]  # oldest first; a gateway may have several
-    refused: int  # messages refused so far, from running and final counts
-
-
-@dataclass(frozen=True, slots=True)
 class WordLine:
     """One override of an operator, with the acknowledgements of the gateways."""
 
@@ -115,11 +96,7 @@ class WordLine:
 
 @dataclass(frozen=True, slots=True)
 class CaseEvent:
-    """One message of a timeline.
-
-    The last four fields are empty for a sighting (the first message of a platform), because episode
-    records do not contain them.
-    """
+    """One message of a timeline."""
 
     at_ms: int
     platform: str  # key; empty if the record has only the class (known or trusted)
@@ -127,32 +104,6 @@ class CaseEvent:
     novel: bool
     trust: Trust
     would: Would
-    sender: str = ""
-    account_id: str = ""
-    gateway_id: str = ""
-    message_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RefusedLine:
-    """Messages of one platform that gateways refused in a case."""
-
-    platform: str  # key, or `#<platform_id>` if no record has the name
-    platform_id: int
-    refused: int
-
-
-@dataclass(frozen=True, slots=True)
-class NoticeLine:
-    """One notice that was sent to somebody about a case."""
-
-    notice_id: str
-    kind: str
-    addressee: str
-    channel: str
-    state: str
-    why: str
-    at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,22 +151,27 @@ class Appeal:
     decided_ms: int | None = None
 
 
+class PapersAbout(NamedTuple):
+    """Papers about one number or case, the newest first."""
+
+    notes: tuple[Note, ...] = ()
+    appeals: tuple[Appeal, ...] = ()
+    calls: tuple[Call, ...] = ()
+    held: bool = False  # under a legal hold: neither retention nor erasure deletes it
+
+
 @dataclass(frozen=True, slots=True)
 class CaseFile:
     """One case with everything that the store has about it."""
 
     line: CaseLine
     case: Case  # records, leases, acknowledgements and overrides, for explanations in words
-    leases: tuple[LeaseLine, ...]  # oldest first
     words: tuple[WordLine, ...]  # overrides for this number, oldest first, expired ones too
     events: tuple[CaseEvent, ...]  # oldest first
-    refused: tuple[RefusedLine, ...]  # by platform, most first; the sum may be < `line.refused`
-    notices: tuple[NoticeLine, ...]
-    notes: tuple[Note, ...]  # newest first
-    appeals: tuple[Appeal, ...]  # newest first
-    calls: tuple[Call, ...]  # newest first
+    refused: Mapping[int, int]  # platform id -> messages; the sum may be < `line.refused`
+    notices: tuple[Notice, ...]
+    papers: PapersAbout
     others: tuple[CaseLine, ...]  # other cases of this number, newest first
-    held: bool  # under a legal hold: neither retention nor erasure deletes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,22 +203,6 @@ class PlatformLine:
     week: PlatformFigures | None  # newest record of the platform agent; None: there is none
 
 
-@dataclass(frozen=True, slots=True)
-class CampaignList:
-    """Campaigns, as published by the campaign agent."""
-
-    campaigns: tuple[Campaign, ...]  # most victims first
-    told_ms: int  # time of the agent's newest record; 0: none, perhaps no agent runs
-
-
-@dataclass(frozen=True, slots=True)
-class PlatformList:
-    """Platforms seen in floods, with the figures that the platform agent published."""
-
-    platforms: tuple[PlatformLine, ...]  # most floods first
-    told_ms: int  # time of the agent's newest record; 0: none, perhaps no agent runs
-
-
 class AuditPlace(NamedTuple):
     """Position of an audit log line in the list of all lines.
 
@@ -272,6 +212,11 @@ class AuditPlace(NamedTuple):
     at_ms: int
     chain: str
     seq: int
+
+    @classmethod
+    def of(cls, line: AuditRecord) -> Self:
+        """Return the position of a line."""
+        return cls(line.at_ms, line.chain, line.seq)
 
     def __str__(self) -> str:
         return f"{self.at_ms}.{self.seq}.{self.chain}"
@@ -285,33 +230,6 @@ class AuditPlace(NamedTuple):
         """
         named = re.fullmatch(r"(\d{1,15})\.(\d{1,15})\.(.{1,128})", text, re.ASCII)
         return cls(int(named[1]), named[3], int(named[2])) if named else None
-
-
-@dataclass(frozen=True, slots=True)
-class AuditLine:
-    """One line of the audit log."""
-
-    chain: str
-    seq: int
-    at_ms: int
-    actor: str
-    role: str
-    auth: str
-    channel: str
-    address: str
-    verb: str
-    outcome: str
-    subject: str
-    episode_id: str
-    detail: str
-    reason: str
-    ticket: str
-    until_ms: int | None
-
-    @property
-    def place(self) -> AuditPlace:
-        """Position of the line in the list of all lines, for pagination."""
-        return AuditPlace(self.at_ms, self.chain, self.seq)
 
 
 @dataclass(frozen=True, slots=True)

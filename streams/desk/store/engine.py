@@ -29,19 +29,11 @@ BUSY_MS: Final = 30_000
 """Longest wait (ms) for another process's transaction. The indexer's transactions take at most a
 second."""
 
-BUSY_PAUSE_S: Final = 0.01
-"""Pause between two attempts to set a pragma while the file is locked."""
-
 LOCK: Final = 0x6F74_7067  # key of the PostgreSQL advisory lock: "otpg" in ASCII
 
 AWAY: Final = (DBAPIError, NoConnectionError)
 """Errors of a database that does not answer. `NoConnectionError` means that all connections of the
 pool are in use and none was returned in time."""
-
-DRIVERS: Final = ("sqlite", "postgresql+psycopg")
-
-_POSTGRESQL: Final = "postgresql+psycopg://otpguard@db/otpguard"
-"""Example URL for an error message."""
 
 
 def parsed(url: str) -> URL:
@@ -50,10 +42,10 @@ def parsed(url: str) -> URL:
         read = make_url(url)
     except (ArgumentError, ValueError):  # ArgumentError: not a URL. ValueError: a bad port.
         read = None
-    if read is None or read.drivername not in DRIVERS or not read.database:
+    if read is None or read.drivername not in ("sqlite", "postgresql+psycopg") or not read.database:
         raise ConfigError(
             tr("desk.store: no URL of a store; such as sqlite:////var/lib/otpguard/desk.db or {pg}")
-            .format(pg=_POSTGRESQL)
+            .format(pg="postgresql+psycopg://otpguard@db/otpguard")
         )  # fmt: skip
     return read
 
@@ -164,7 +156,7 @@ def _set(cursor: sqlite3.Cursor, pragma: str) -> None:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
                 raise
-            time.sleep(BUSY_PAUSE_S)
+            time.sleep(0.01)
         else:
             return
 

@@ -24,10 +24,12 @@ from streams.config import Kafka, Settings, Topics
 from streams.desk.store.engine import AWAY, away
 from streams.desk.store.log_reader import LogReader, Polled, written_ms
 from streams.desk.store.people_tables import erased
+from streams.desk.store.removal import forget
 from streams.desk.store.store import CaseStore
 from streams.desk.store.tables import places
 from streams.desk.store.writer import SOURCES, LogRecord, PlaceRead, Source, Writer
 from streams.language import tr
+from streams.operate.behind import events_behind
 from streams.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -237,3 +239,31 @@ def indexer_of(settings: Settings, store: CaseStore, metrics: Metrics) -> Indexe
     )
     metrics.follow("index_records_behind", lambda: float(made.behind))
     return made
+
+
+FORGET_S: Final = 3_600.0
+"""Interval in seconds between two deletions of old rows."""
+
+BEHIND_S: Final = 15.0
+"""Interval in seconds between two measurements of the workers' backlog."""
+
+
+class Chores:
+    """Runs the periodic tasks when they are due."""
+
+    def __init__(self, settings: Settings, store: CaseStore) -> None:
+        self._settings = settings
+        self._store = store
+        self._forgot = self._looked = float("-inf")
+
+    def __call__(self) -> None:
+        """Run the tasks that are due. The indexer calls this about once a second."""
+        now = time.monotonic()
+        if now - self._looked >= BEHIND_S:
+            self._looked = now
+            self._store.note_behind(events_behind(self._settings, now_ms()))
+        if now - self._forgot >= FORGET_S:
+            self._forgot = now
+            rows = forget(self._store, self._settings.desk, now_ms())
+            if rows:
+                log.info("deleted what is old: %s", dict(rows))

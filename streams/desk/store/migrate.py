@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -15,8 +14,6 @@ from streams.desk.store.engine import SCHEMAS, alone
 from streams.desk.store.people_tables import PEOPLE
 from streams.errors import ConfigError
 from streams.language import tr
-
-SCRIPTS: Final = Path(__file__).parent / "migrations"
 
 
 def head() -> str:
@@ -66,4 +63,4 @@ def run(connection: Connection, revision: str) -> None:
 
 
 def _scripts() -> ScriptDirectory:
-    return ScriptDirectory(str(SCRIPTS))
+    return ScriptDirectory(str(Path(__file__).parent / "migrations"))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Final
@@ -12,12 +14,14 @@ from sqlalchemy import func, select
 
 from streams.clock import now_ms
 from streams.config import Settings
+from streams.config.settings import KEY_BYTES_MIN
 from streams.desk.store.engine import AWAY, away, engine, files, in_memory
 from streams.desk.store.store import CaseStore, ReadModel
 from streams.desk.store.tables import INDEX, places
-from streams.desk.store.tokens import tokens
 from streams.desk.store.writer import SOURCES, LogRecord, Writer
 from streams.errors import ConfigError
+from streams.files import read_bytes
+from streams.language import tr
 
 log = logging.getLogger(__name__)
 
@@ -131,3 +135,42 @@ def read_ms(settings: Settings) -> int | None:
     finally:
         index.dispose()
     return oldest or None
+
+
+DIGITS_MAX: Final = 15
+"""Maximum length of an E.164 number."""
+
+
+def token(key_id: str, key: bytes, number: str) -> str:
+    """Return the token of a number in canonical form.
+
+    >>> token("k1", b"0123456789abcdef", "8613900000001")[:20]
+    'hk1:dcf999e768a8f473'
+    """
+    return f"h{key_id}:{hmac.new(key, number.encode(), hashlib.sha256).hexdigest()}"
+
+
+def tokens(files: Mapping[str, Path]) -> Callable[[str], Iterable[str]]:
+    """Return a function that computes the tokens of a number, one for each key.
+
+    `files` maps key ids to key files. White space around a key is ignored. The function returns
+    nothing for a text that is a token already. Raise ConfigError if a file cannot be read or its
+    key is too short.
+    """
+    keys = {key_id: _read(path) for key_id, path in files.items()}
+
+    def of(recipient: str) -> Iterable[str]:
+        if not recipient.isdecimal() or len(recipient) > DIGITS_MAX:
+            return ()
+        return tuple(token(key_id, key, recipient) for key_id, key in keys.items())
+
+    return of
+
+
+def _read(path: Path) -> bytes:
+    key = read_bytes(path).strip()
+    if len(key) < KEY_BYTES_MIN:
+        raise ConfigError(
+            tr("{path}: a key has {n} bytes or more").format(path=path, n=KEY_BYTES_MIN)
+        )
+    return key

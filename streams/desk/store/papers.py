@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Literal
 
-from sqlalchemy import Engine, RowMapping, and_, insert, or_, select, update
+from sqlalchemy import Engine, RowMapping, and_, insert, select, update
 
-from streams.desk.store.answers import Appeal, Call, Hold, Note
+from streams.desk.store.answers import Appeal, Call, Hold, Note, PapersAbout
 from streams.desk.store.engine import writing
 from streams.desk.store.people_tables import appeals, calls, holds, notes, proposals
 from streams.desk.store.roles import Proposal
@@ -48,11 +48,6 @@ class Papers:
         }
         return Note(note_id=self._insert(notes, row), **row)
 
-    def notes(self, *, recipient: str = "", episode_id: str = "") -> tuple[Note, ...]:
-        """Return notes about this number or case, newest first, at most `LIST_MAX`."""
-        found = self._about(notes, recipient, episode_id, notes.c.note_id)
-        return tuple(Note(**row) for row in found)
-
     def add_call(
         self,
         agent: str,
@@ -79,16 +74,6 @@ class Papers:
             "outcome": _word(outcome),
         }
         return Call(call_id=self._insert(calls, row), **row)
-
-    def calls(self, *, recipient: str = "", agent: str = "", since_ms: int = 0) -> tuple[Call, ...]:
-        """Return calls that match all given filters, newest first, at most `LIST_MAX`."""
-        wanted = select(calls).where(calls.c.at_ms >= since_ms)
-        if recipient:
-            wanted = wanted.where(calls.c.recipient == recipient)
-        if agent:
-            wanted = wanted.where(calls.c.agent == agent)
-        found = self._rows(wanted.order_by(calls.c.call_id.desc()).limit(LIST_MAX))
-        return tuple(Call(**row) for row in found)
 
     # --- appeals -----------------------------------------------------------------------------
 
@@ -138,19 +123,6 @@ class Papers:
         self._once(appeals, appeals.c.appeal_id == appeal_id, values)
         return Appeal(**self._rows(select(appeals).where(appeals.c.appeal_id == appeal_id))[0])
 
-    def appeals(
-        self, *, recipient: str = "", episode_id: str = "", open_: bool = False
-    ) -> tuple[Appeal, ...]:
-        """Return appeals about this number or case, newest first, at most `LIST_MAX`.
-
-        With `open_`, return all open appeals instead, the earliest deadline first.
-        """
-        if open_:
-            wanted = select(appeals).where(appeals.c.state == "open").order_by(appeals.c.due_ms)
-            return tuple(Appeal(**row) for row in self._rows(wanted.limit(LIST_MAX)))
-        found = self._about(appeals, recipient, episode_id, appeals.c.appeal_id)
-        return tuple(Appeal(**row) for row in found)
-
     # --- proposals ---------------------------------------------------------------------------
 
     def propose(
@@ -192,19 +164,16 @@ class Papers:
         The proposer may reject a proposal, but not approve it. Raise UsageError for this, and if
         the proposal is expired, decided or unknown.
         """
-        own = (proposals.c.proposer == decided_by) if state == "approved" else None
-        where = [
-            proposals.c.proposal_id == proposal_id,
-            proposals.c.expires_ms > self._now_ms(),
-            *(() if own is None else (~own,)),
-        ]
+        where = self._valid(proposal_id)
+        if state == "approved":
+            where &= proposals.c.proposer != decided_by
         values = {
             "state": state,
             "decided_by": decided_by,
             "decided_ms": self._now_ms(),
             "why": why[:TEXT_MAX],
         }
-        self._once(proposals, and_(*where), values)
+        self._once(proposals, where, values)
         return self.proposal(proposal_id)
 
     def use_proposal(self, proposal_id: int) -> bytes:
@@ -212,12 +181,11 @@ class Papers:
 
         This works once. Raise UsageError if the proposal is used already, expired or not approved.
         """
-        where = [
-            proposals.c.proposal_id == proposal_id,
-            proposals.c.expires_ms > self._now_ms(),
-        ]
-        self._once(proposals, and_(*where), {"state": "used"}, "approved")
+        self._once(proposals, self._valid(proposal_id), {"state": "used"}, "approved")
         return self.proposal(proposal_id).value
+
+    def _valid(self, proposal_id: int) -> Any:
+        return (proposals.c.proposal_id == proposal_id) & (proposals.c.expires_ms > self._now_ms())
 
     def proposal(self, proposal_id: int) -> Proposal:
         """Return the proposal with this id. Raise UsageError if it does not exist."""
@@ -226,15 +194,10 @@ class Papers:
             raise UsageError(tr("there is no proposal {id}").format(id=proposal_id))
         return self._proposal(found[0])
 
-    def proposals(self, *, open_: bool = False) -> tuple[Proposal, ...]:
-        """Return proposals, newest first. With `open_`, only those that wait for approval."""
-        wanted = select(proposals)
-        if open_:
-            wanted = wanted.where(
-                proposals.c.state == "open", proposals.c.expires_ms > self._now_ms()
-            )
-        found = self._rows(wanted.order_by(proposals.c.proposal_id.desc()).limit(LIST_MAX))
-        return tuple(map(self._proposal, found))
+    def proposals(self) -> tuple[Proposal, ...]:
+        """Return proposals, newest first, at most `LIST_MAX`."""
+        wanted = select(proposals).order_by(proposals.c.proposal_id.desc()).limit(LIST_MAX)
+        return tuple(map(self._proposal, self._rows(wanted)))
 
     def _proposal(self, row: RowMapping) -> Proposal:
         got = dict(row)
@@ -269,21 +232,14 @@ class Papers:
                 raise UsageError(tr("there is no hold {id} that stands").format(id=hold_id))
         return Hold(**self._rows(select(holds).where(holds.c.hold_id == hold_id))[0])
 
-    def holds(self, subjects: Iterable[str] | None = None, *, all_: bool = False) -> list[Hold]:
-        """Return legal holds on these cases and numbers, or on any if `subjects` is None.
-
-        With `all_`, lifted holds are included.
-        """
-        wanted = select(holds).order_by(holds.c.hold_id)
+    def holds(self, subjects: Iterable[str] | None = None) -> list[Hold]:
+        """Return legal holds on these cases and numbers, or on any if `subjects` is None."""
+        wanted = select(holds).where(holds.c.lifted_ms.is_(None)).order_by(holds.c.hold_id)
         if subjects is not None:
             wanted = wanted.where(holds.c.subject.in_(list(subjects)))
-        if not all_:
-            wanted = wanted.where(holds.c.lifted_ms.is_(None))
         return [Hold(**row) for row in self._rows(wanted)]
 
-    def about(
-        self, recipient: str, episode_id: str
-    ) -> tuple[tuple[Note, ...], tuple[Appeal, ...], tuple[Call, ...], bool]:
+    def about(self, recipient: str, episode_id: str) -> PapersAbout:
         """Return notes, appeals and calls of a number or case, and if it is under a legal hold.
 
         All are read over one connection.
@@ -295,10 +251,11 @@ class Papers:
                 return list(connection.execute(wanted).mappings())
 
             def either(table: Any) -> Any:
-                return or_(table.c.recipient == recipient, table.c.episode_id == episode_id)
+                own = table.c.recipient == recipient
+                return own | (table.c.episode_id == episode_id) if episode_id else own
 
             held = holds.c.subject.in_([recipient, episode_id]) & holds.c.lifted_ms.is_(None)
-            return (
+            return PapersAbout(
                 tuple(Note(**row) for row in rows(notes, either(notes), notes.c.note_id)),
                 tuple(Appeal(**row) for row in rows(appeals, either(appeals),
                                                     appeals.c.appeal_id)),
@@ -326,15 +283,6 @@ class Papers:
             )
             if not done.rowcount:
                 raise UsageError(tr("it is decided already, over, or not yours to decide"))
-
-    def _about(self, table: Any, recipient: str, episode_id: str, newest: Any) -> list[RowMapping]:
-        either = []
-        if recipient:
-            either.append(table.c.recipient == recipient)
-        if episode_id:
-            either.append(table.c.episode_id == episode_id)
-        wanted = select(table).where(or_(*either)) if either else select(table)
-        return self._rows(wanted.order_by(newest.desc()).limit(LIST_MAX))
 
     def _rows(self, wanted: Any) -> list[RowMapping]:
         with self._engine.connect() as connection:

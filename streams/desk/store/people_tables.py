@@ -47,7 +47,6 @@ accounts = Table(
     Column("created_ms", BigInteger, nullable=False),
     Column("last_login_ms", BigInteger),
     Column("language", String, nullable=False),
-    Column("shortcuts", Boolean, nullable=False),
     Column(
         "given_ms", BigInteger
     ),  # when another person last set its password or roles; None: never

@@ -18,7 +18,7 @@ from streams.config import Settings
 from streams.desk.store.engine import AWAY, SCHEMAS, away, files, writing
 from streams.desk.store.indexer import Indexer
 from streams.desk.store.packing import unpacked
-from streams.desk.store.removal import Ages, forget
+from streams.desk.store.removal import forget
 from streams.desk.store.store import CaseStore
 from streams.desk.store.tables import (
     INDEX,
@@ -89,7 +89,7 @@ def rebuild(
     """
     with _aside(settings, opened, clock) as (old, new):
         _carry_over(old.index, new.index)
-        forget(new, Ages.of(settings.desk), clock())
+        forget(new, settings.desk, clock())
         with new.index.connect() as connection:
             rows = {
                 table.name: int(connection.scalar(select(func.count()).select_from(table)) or 0)
@@ -111,7 +111,7 @@ def check(
     live index has not read yet, do not count as missing.
     """
     with _aside(settings, opened, clock, as_far=True) as (old, new):
-        forget(new, Ages.of(settings.desk), clock())
+        forget(new, settings.desk, clock())
         with old.index.connect() as live, new.index.connect() as fresh:
             return [
                 _compared(live, fresh, table)

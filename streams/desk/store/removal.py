@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, and_, case, delete, exists, or_, select, union
@@ -41,20 +40,6 @@ LOST_MS: Final = 2 * DAY_MS
 episode ends within a day, but its worker may have stopped before it published the end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ages:
-    """Retention times in days, by class of rows."""
-
-    cases: int
-    audit: int
-    papers: int
-
-    @classmethod
-    def of(cls, settings: DeskSettings) -> Ages:
-        """Read the retention times from the settings."""
-        return cls(settings.cases_days, settings.audit_days, settings.papers_days)
-
-
 def remove_cases(connection: Connection, ids: Sequence[str]) -> Counter[str]:
     """Delete these cases and all rows that refer to them. Return deleted rows by table."""
     done: Counter[str] = Counter()
@@ -72,16 +57,18 @@ def remove_cases(connection: Connection, ids: Sequence[str]) -> Counter[str]:
     return done
 
 
-def forget(store: CaseStore, ages: Ages, now_ms: int) -> Counter[str]:
+def forget(store: CaseStore, ages: DeskSettings, now_ms: int) -> Counter[str]:
     """Delete rows older than their retention time. Return deleted rows by table.
 
     Rows under a legal hold stay. Expired sessions and old identities of erased records go too.
     """
     held = [each.subject for each in store.papers.holds()]
     done: Counter[str] = Counter()
-    done += _old_cases(store, now_ms - ages.cases * DAY_MS, held)
-    done += _old_rows(store, now_ms - ages.cases * DAY_MS, now_ms - ages.audit * DAY_MS, held)
-    done += _old_papers(store, now_ms - ages.papers * DAY_MS, now_ms, held)
+    done += _old_cases(store, now_ms - ages.cases_days * DAY_MS, held)
+    done += _old_rows(
+        store, now_ms - ages.cases_days * DAY_MS, now_ms - ages.audit_days * DAY_MS, held
+    )
+    done += _old_papers(store, now_ms - ages.papers_days * DAY_MS, now_ms, held)
     return +done
 
 

@@ -35,7 +35,6 @@ class Account:
     created_ms: int
     last_login_ms: int | None
     language: str  # "": the language of the browser
-    shortcuts: bool  # keyboard shortcuts of a single key are on (WCAG 2.1.4)
     given_ms: int | None = None  # when another person last set its password or its roles
 
 
@@ -50,9 +49,7 @@ class DeskSession:
     roles: frozenset[DeskRole]  # roles at log-in, without those that the account has lost since
     auth: str  # log-in method: password | oidc | proxy | once
     csrf: str  # CSRF token, sent with every form
-    address: str
     created_ms: int
-    seen_ms: int
     idle_end_ms: int
     absolute_end_ms: int
 

@@ -10,13 +10,12 @@ Each query reads in one transaction and reads the clock once, so its answer is c
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
 from sqlalchemy import (
     Connection,
     Engine,
@@ -30,13 +29,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import ExceptionContext
 
+from detectors.campaigns.campaign import Campaign
 from detectors.defaults import QUIET_S
 from detectors.leases.rails import Refusal
 from detectors.model.event import Trust
 from detectors.model.incidents import IncidentRecord
 from detectors.model.records import (
     NOWHERE,
-    Action,
     EpisodeRecord,
     Level,
     completed,
@@ -47,22 +46,13 @@ from detectors.platforms.days import PlatformFigures
 from streams.clock import now_ms
 from streams.desk.store.answers import (
     Answer,
-    Appeal,
-    AuditLine,
     AuditPlace,
-    Call,
-    CampaignList,
     CaseEvent,
     CaseFile,
     CaseLine,
     Freshness,
-    LeaseLine,
-    Note,
-    NoticeLine,
+    PapersAbout,
     PlatformLine,
-    PlatformList,
-    RefusedLine,
-    TopicFreshness,
     WordLine,
 )
 from streams.desk.store.engine import AWAY, alone, away, engine, writing
@@ -87,14 +77,16 @@ from streams.desk.store.tables import (
     platform_weeks,
     words,
 )
-from streams.desk.store.writer import case_row
+from streams.desk.store.writer import case_row, platform_counts
 from streams.errors import ConfigError, UnavailableError, UsageError
 from streams.language import tr
 from streams.operate.cases import Case, Doing, said_by_gateways, standing
-from streams.shown import masked
 from streams.wire import (
     EVERYONE,
     Ack,
+    AuditRecord,
+    Counts,
+    Notice,
     Override,
     decode_action,
     decode_campaign,
@@ -180,8 +172,7 @@ class ReadModel:
             ((row["at_ms"], row["known"]) for row in rows if row["known"] is not None),
             default=(0, None),
         )[1]
-        spoken = [each for each in loaded.words if each[0]["recipient"] != EVERYONE]
-        told = _worded(spoken, at_ms)
+        told = _worded([each for each in loaded.words if each[0]["recipient"] != EVERYONE], at_ms)
         lately = [each for each in lines if each.last_ms > at_ms - DAY_MS]
         return Answer(
             recipient=recipient,
@@ -191,7 +182,7 @@ class ReadModel:
             known=known,
             words=told,
             leases_ended=ended,
-            calls=newest.calls if newest else self._about(recipient, "")[2],
+            calls=(newest.papers if newest else self._about(recipient, "")).calls,
             freshness=fresh,
         )
 
@@ -234,14 +225,21 @@ class ReadModel:
         wanted = select(cases) if ended else select(cases).where(cases.c.ended_ms.is_(None))
         return tuple(sorted(self._lines(wanted), key=lambda each: (each.first_ms, each.episode_id)))
 
-    def live(self, limit: int = 100, *, watched: bool = False) -> tuple[CaseLine, ...]:
-        """Return the throttled floods that go on now; the one with the newest message comes first.
+    def records(self, episode_id: str) -> list[tuple[str, Any]]:
+        """Return the records of a case as pairs of kind (`episode`, `lease`, `ack`, …) and record.
 
-        With `watched`, return all cases that go on: those at level WATCH and resends too.
+        The store has every record of episodes, leases, incidents and overrides. It has only the
+        newest record of each acknowledgement, count and notice. The list is empty if there is no
+        such case.
         """
-        wanted = self._live(select(cases), watched=watched)
-        wanted = wanted.order_by(cases.c.last_ms.desc()).limit(min(limit, LINES_MAX))
-        return tuple(sorted(self._lines(wanted), key=lambda each: -each.last_ms))
+        with self.reading() as (connection, _):
+            return list(_records(connection, episode_id))
+
+    def live(self, limit: int = 100) -> tuple[CaseLine, ...]:
+        """Return the throttled floods that go on now, the newest message first."""
+        wanted = self._live(select(cases)).order_by(cases.c.last_ms.desc())
+        limited = wanted.limit(min(limit, LINES_MAX))
+        return tuple(sorted(self._lines(limited), key=lambda each: -each.last_ms))
 
     def live_count(self) -> int:
         """Return the number of throttled floods that go on now, without the limit of a list."""
@@ -257,13 +255,12 @@ class ReadModel:
             total = connection.scalar(select(func.sum(places.c.next_offset)))
         return str(total or 0)
 
-    def campaigns(self, *, since_ms: int | None = None) -> CampaignList:
+    def campaigns(self, *, since_ms: int = 0) -> tuple[list[Campaign], int]:
         """Return campaigns that had a message since `since_ms`; the most victims come first.
 
-        Without `since_ms`, return the campaigns of the last 24 hours.
+        Also return the time of the agent's newest record; 0: none, perhaps no agent runs.
         """
-        with self.reading() as (connection, at_ms):
-            since_ms = at_ms - DAY_MS if since_ms is None else since_ms
+        with self.reading() as (connection, _):
             found = connection.scalars(
                 select(campaigns.c.value)
                 .where(campaigns.c.end_ms >= since_ms)
@@ -271,12 +268,13 @@ class ReadModel:
                 .limit(LINES_MAX)
             ).all()
             told_ms = connection.scalar(select(func.max(campaigns.c.written_ms)))
-        return CampaignList(
-            tuple(decode_campaign(kept_value(each)) for each in found), told_ms or 0
-        )
+        return [decode_campaign(kept_value(each)) for each in found], told_ms or 0
 
-    def platforms(self, *, days: int = 7, limit: int = 100) -> PlatformList:
-        """Return the platforms seen in the most floods in the last `days` days (UTC)."""
+    def platforms(self, *, days: int = 7, limit: int = 100) -> tuple[list[PlatformLine], int]:
+        """Return the platforms seen in the most floods in the last `days` days (UTC).
+
+        Also return the time of the agent's newest record; 0: none, perhaps no agent runs.
+        """
         with self.reading() as (connection, at_ms):
             first = at_ms // DAY_MS - days + 1
             floods = func.sum(platform_days.c.floods)
@@ -309,7 +307,7 @@ class ReadModel:
                 ):
                     weeks[one] = decode_platform(kept_value(value))
             told_ms = connection.scalar(select(func.max(platform_weeks.c.written_ms)))
-        lines = (
+        lines = [
             PlatformLine(
                 platform=named[one][0],
                 platform_id=one,
@@ -321,8 +319,8 @@ class ReadModel:
                 week=weeks.get(one),
             )
             for one, n, novel, refused, last_ms in top
-        )
-        return PlatformList(tuple(lines), told_ms or 0)
+        ]
+        return lines, told_ms or 0
 
     def words_now(self) -> tuple[WordLine, ...]:
         """Return overrides for all recipients that are in force: kill switch, platform rules."""
@@ -374,20 +372,18 @@ class ReadModel:
         actor: str = "",
         verb: str = "",
         subject: str = "",
-        episode_id: str = "",
         behind: AuditPlace | None = None,
         limit: int = 100,
-    ) -> tuple[AuditLine, ...]:
+    ) -> tuple[AuditRecord, ...]:
         """Return audit log lines that match all given filters, the newest first.
 
         `behind` is the place of the last line on the previous page, for keyset pagination.
         """
-        wanted = select(*(audit.c[name] for name in AuditLine.__slots__))
+        wanted = select(*(each for each in audit.c if each.name in AuditRecord.__struct_fields__))
         for column, value in (
             (audit.c.actor, actor),
             (audit.c.verb, verb),
             (audit.c.subject, subject),
-            (audit.c.episode_id, episode_id),
         ):
             if value:
                 wanted = wanted.where(column == value)
@@ -397,9 +393,8 @@ class ReadModel:
             wanted = wanted.where((audit.c.at_ms < behind.at_ms) | same)
         wanted = wanted.order_by(audit.c.at_ms.desc(), audit.c.chain, audit.c.seq.desc())
         with self.reading() as (connection, _):
-            return tuple(
-                AuditLine(*row) for row in connection.execute(wanted.limit(min(limit, LINES_MAX)))
-            )
+            found = connection.execute(wanted.limit(min(limit, LINES_MAX))).mappings()
+            return tuple(AuditRecord(**row) for row in found)
 
     def freshness(self) -> Freshness:
         """Return how far the index is behind the topics."""
@@ -408,7 +403,7 @@ class ReadModel:
 
     # --- parts -------------------------------------------------------------------------------
 
-    def _live(self, wanted: Select[Any], *, watched: bool = False) -> Select[Any]:
+    def _live(self, wanted: Select[Any]) -> Select[Any]:
         at_ms = self._clock()
         in_force = (
             select(leases.c.action_id)
@@ -416,11 +411,12 @@ class ReadModel:
             .correlate(cases)
             .exists()
         )
-        wanted = wanted.where(
-            cases.c.ended_ms.is_(None), or_(cases.c.last_ms > at_ms - QUIET_MS, in_force)
+        return wanted.where(
+            cases.c.ended_ms.is_(None),
+            or_(cases.c.last_ms > at_ms - QUIET_MS, in_force),
+            cases.c.level == "throttle",
+            cases.c.kind == "flood",
         )
-        flood = (cases.c.level == "throttle", cases.c.kind == "flood")
-        return wanted if watched else wanted.where(*flood)
 
     def _lines(self, wanted: Select[Any]) -> tuple[CaseLine, ...]:
         with self.reading() as (connection, at_ms):
@@ -428,12 +424,9 @@ class ReadModel:
             asked = list({row["recipient"]: None for row in rows})
             return tuple(_load(connection, rows, asked).lines(at_ms))
 
-    def _about(
-        self, recipient: str, episode_id: str
-    ) -> tuple[tuple[Note, ...], tuple[Appeal, ...], tuple[Call, ...], bool]:
-        """Return notes, appeals, calls, and if a legal hold exists. An index alone has none."""
-        del recipient, episode_id
-        return (), (), (), False
+    def _about(self, _recipient: str, _episode_id: str) -> PapersAbout:
+        """Return what people wrote about a number or a case. An index alone has nothing."""
+        return PapersAbout()
 
     def _file(
         self,
@@ -466,35 +459,29 @@ class ReadModel:
         )
         about = [each for each in told if each.word.recipient == line.recipient]
         case.words = [each.word for each in about]
-        by_action, by_platform = loaded.counted(episode_id)
-        notes, appeals, calls, held = self._about(line.recipient, episode_id)
-        told_of = _incidents(connection, episode_id)
+        told_of = [
+            decode_incident(kept_value(value))
+            for value in connection.scalars(
+                select(incidents.c.value)
+                .where(incidents.c.episode_id == episode_id)
+                .order_by(incidents.c.revision, incidents.c.first)
+            )
+        ]
         events = _messages(told_of) if told_of else _sightings(case)
-        names = {e.platform_id: e.platform for e in (*_sightings(case), *events) if e.platform}
         return CaseFile(
             line=line,
             case=case,
-            leases=tuple(
-                _lease(action, case.acks.get(action.action_id, ()), by_action)
-                for action in case.actions
-            ),
             words=tuple(about),
             events=events,
-            refused=tuple(
-                RefusedLine(names.get(one, f"#{one}"), one, n)
-                for one, n in sorted(by_platform.items(), key=lambda each: (-each[1], each[0]))
-            ),
-            notices=_notices(connection, episode_id),
-            notes=notes,
-            appeals=appeals,
-            calls=calls,
+            refused=loaded.counted(episode_id)[1],
+            notices=notices_of(connection, episode_id),
+            papers=self._about(line.recipient, episode_id),
             others=tuple(
                 sorted(
                     (each for each in others if each.episode_id != episode_id),
                     key=lambda each: -each.first_ms,
                 )
             ),
-            held=held,
         )
 
     @contextmanager
@@ -558,11 +545,6 @@ class CaseStore(ReadModel):
         self.accounts: Accounts = Accounts(self.people, self._wall)
         self.papers = Papers(self.people, clock)
 
-    @property
-    def shown_url(self) -> str:
-        """The URL without credentials, for people and logs."""
-        return masked(self.url)
-
     def note_behind(self, events: int | None) -> None:
         """Store how many overdue events no worker has processed yet; None if it is not known."""
         with self._answering(), writing(self.index).begin() as connection:
@@ -575,9 +557,7 @@ class CaseStore(ReadModel):
         super().close()
         self.people.dispose()
 
-    def _about(
-        self, recipient: str, episode_id: str
-    ) -> tuple[tuple[Note, ...], tuple[Appeal, ...], tuple[Call, ...], bool]:
+    def _about(self, recipient: str, episode_id: str) -> PapersAbout:
         return self.papers.about(recipient, episode_id)
 
     def _people_away(self, context: ExceptionContext) -> UnavailableError | None:
@@ -625,18 +605,6 @@ def line_of(record: EpisodeRecord) -> CaseLine:
     return _line(case_row(record, None, 0), Doing.WATCHED, "", 0)
 
 
-def _lease(action: Action, acks: Iterable[Ack], refused: Mapping[str, int]) -> LeaseLine:
-    return LeaseLine(
-        action_id=action.action_id,
-        verb=action.verb,
-        mode=action.mode,
-        issued_at_ms=action.issued_at_ms,
-        expires_at_ms=action.expires_at_ms,
-        acks=tuple(acks),
-        refused=refused.get(action.action_id, 0),
-    )
-
-
 def _cases(connection: Connection, asked: Sequence[str]) -> list[RowMapping]:
     """Return the cases of these recipients, the newest first, at most `LINES_MAX`."""
     wanted = select(cases).where(cases.c.recipient.in_(asked)).order_by(cases.c.first_ms.desc())
@@ -677,32 +645,25 @@ class _Loaded:
             linked = self.links.get(row["episode_id"], ())
             acks_ = [ack for each in linked for ack in self.acks.get(each, ())]
             gateways = said_by_gateways(acks_, leased=action is not None)
-            refused = sum(self.counted(row["episode_id"])[0].values())
-            lines.append(_line(row, state, gateways, refused))
+            lines.append(_line(row, state, gateways, self.counted(row["episode_id"])[0]))
         return sorted(lines, key=lambda each: each.rank, reverse=True)
 
-    def counted(self, episode_id: str) -> tuple[dict[str, int], dict[int, int]]:
-        """Return the messages refused in an episode, by action id and by platform id.
+    def counted(self, episode_id: str) -> tuple[int, dict[int, int]]:
+        """Return the messages refused in an episode: their number, and the same by platform id.
 
         A gateway reports a running count during a lease and a final count at its end. For each
         lease and gateway, the higher of both is used.
         """
-        by_action: dict[str, int] = {}
-        by_platform: dict[int, int] = defaultdict(int)
+        most: Counter[tuple[str, str]] = Counter()
+        by_platform: Counter[int] = Counter()
         for action_id in self.links.get(episode_id, ()):
-            most: dict[str, int] = {}
             for row in self.counts.get(action_id, ()):
-                most[row["gateway_id"]] = row["refused"]
-                for one, n in _by_platform(row["by_platform"]).items():
-                    by_platform[one] += n
+                most[action_id, row["gateway_id"]] = row["refused"]
+                by_platform.update(platform_counts(row["by_platform"]))
             for ack in self.acks.get(action_id, ()):
-                most[ack.gateway_id] = max(most.get(ack.gateway_id, 0), ack.refused_count)
-            if most:
-                by_action[action_id] = sum(most.values())
-        return by_action, by_platform
-
-
-_by_platform: Final = msgspec.json.Decoder(dict[int, int]).decode
+                lease = action_id, ack.gateway_id
+                most[lease] = max(most[lease], ack.refused_count)
+        return most.total(), by_platform
 
 
 def _load(connection: Connection, rows: Sequence[RowMapping], asked: Sequence[str]) -> _Loaded:
@@ -734,18 +695,14 @@ def _acks(connection: Connection, action_ids: Sequence[str]) -> dict[str, list[A
             select(acks)
             .where(acks.c.action_id.in_(some))
             .order_by(acks.c.action_id, acks.c.at_ms, acks.c.written_ms, acks.c.state)
-        ):
-            found[row.action_id].append(
-                Ack(
-                    action_id=row.action_id,
-                    gateway_id=row.gateway_id,
-                    state=row.state,
-                    why=row.why,
-                    at_ms=row.at_ms,
-                    refused_count=row.refused_count,
-                )
-            )
+        ).mappings():
+            found[row["action_id"]].append(ack_of(row))
     return found
+
+
+def ack_of(row: RowMapping) -> Ack:
+    """Return the acknowledgement in a row of the table `acks`."""
+    return Ack(**{name: row[name] for name in Ack.__struct_fields__ if name in row})
 
 
 def _words(
@@ -812,17 +769,6 @@ def _sightings(case: Case) -> tuple[CaseEvent, ...]:
     )
 
 
-def _incidents(connection: Connection, episode_id: str) -> list[IncidentRecord]:
-    return [
-        decode_incident(kept_value(value))
-        for value in connection.scalars(
-            select(incidents.c.value)
-            .where(incidents.c.episode_id == episode_id)
-            .order_by(incidents.c.revision, incidents.c.first)
-        )
-    ]
-
-
 def _messages(told_of: Iterable[IncidentRecord]) -> tuple[CaseEvent, ...]:
     """Return the timeline of a case from its incident records, ordered by time.
 
@@ -834,49 +780,64 @@ def _messages(told_of: Iterable[IncidentRecord]) -> tuple[CaseEvent, ...]:
         for e in record.earlier
     ]
     events += [
-        CaseEvent(
-            at_ms=m.at_ms,
-            platform=m.platform,
-            platform_id=m.platform_id,
-            novel=m.novel,
-            trust=m.trust,
-            would=m.would,
-            sender=m.sender,
-            account_id=m.account,
-            gateway_id=m.gateway,
-            message_id=m.message_id,
-        )
+        CaseEvent(m.at_ms, m.platform, m.platform_id, m.novel, m.trust, m.would)
         for record in told_of
         for m in record.messages
     ]
     return tuple(sorted(events, key=lambda event: event.at_ms))
 
 
-def _notices(connection: Connection, episode_id: str) -> tuple[NoticeLine, ...]:
-    found = connection.execute(
-        select(*(notices.c[name] for name in NoticeLine.__slots__))
-        .where(notices.c.episode_id == episode_id)
-        .order_by(notices.c.at_ms)
+def notices_of(connection: Connection, episode_id: str) -> tuple[Notice, ...]:
+    """Return the newest record of each notice about a case. The store has no template."""
+    wanted = select(notices).where(notices.c.episode_id == episode_id).order_by(notices.c.at_ms)
+    return tuple(
+        Notice(
+            to=row["addressee"],
+            template="",
+            **{name: row[name] for name in Notice.__struct_fields__ if name in row},
+        )
+        for row in connection.execute(wanted).mappings()
     )
-    return tuple(NoticeLine(*row) for row in found)
 
 
 def _freshness(connection: Connection, at_ms: int) -> Freshness:
     noted = select(meta.c.value).where(meta.c.key == BEHIND)
-    rows = connection.execute(
-        select(
-            places.c.topic,
-            func.min(places.c.read_ms),
-            func.sum(places.c.end_offset - places.c.next_offset),
-            noted.scalar_subquery(),
-        )
-        .group_by(places.c.topic)
-        .order_by(places.c.topic)
-    ).all()
-    behind = rows[0][3] if rows else connection.scalar(noted)
-    return Freshness(
-        at_ms=at_ms,
-        read_ms=min((row[1] for row in rows), default=0),
-        events_behind=int(behind) if behind else None,
-        topics=tuple(TopicFreshness(name, ms, max(0, int(n))) for name, ms, n, _ in rows),
-    )
+    read_ms, behind = connection.execute(
+        select(select(func.min(places.c.read_ms)).scalar_subquery(), noted.scalar_subquery())
+    ).one()
+    return Freshness(at_ms, read_ms or 0, int(behind) if behind else None)
+
+
+def _records(connection: Connection, episode_id: str) -> Iterator[tuple[str, Any]]:
+    recipient = connection.scalar(select(cases.c.recipient).where(cases.c.episode_id == episode_id))
+    if recipient is None:
+        return
+    about = words.c.recipient.in_((recipient, EVERYONE))
+    kept: tuple[tuple[str, Select[Any], Callable[[bytes], Any]], ...] = (
+        ("episode", select(changes.c.value).where(changes.c.episode_id == episode_id)
+         .order_by(changes.c.revision), decode_episode),
+        ("lease", select(leases.c.value).where(leases.c.episode_id == episode_id)
+         .order_by(leases.c.epoch, leases.c.revision), decode_action),
+        ("incident", select(incidents.c.value).where(incidents.c.episode_id == episode_id)
+         .order_by(incidents.c.revision, incidents.c.first), decode_incident),
+        ("word", select(words.c.value).where(about).order_by(words.c.written_ms, words.c.offset),
+         decode_override),
+    )  # fmt: skip
+    for kind, wanted, decode in kept:
+        for value in connection.scalars(wanted):
+            yield kind, decode(unpacked(value))
+    own = select(links.c.action_id).where(links.c.episode_id == episode_id)
+    for row in connection.execute(
+        select(acks)
+        .where(acks.c.action_id.in_(own))
+        .order_by(acks.c.at_ms, acks.c.gateway_id, acks.c.state)
+    ).mappings():
+        yield "ack", ack_of(row)
+    for row in connection.execute(
+        select(counts).where(counts.c.action_id.in_(own)).order_by(counts.c.at_ms)
+    ).mappings():
+        told = {name: row[name] for name in ("action_id", "gateway_id", "at_ms", "refused")}
+        by_platform = platform_counts(row["by_platform"])
+        yield "counts", Counts(**told, episode_id=episode_id, by_platform=by_platform)
+    for notice in notices_of(connection, episode_id):
+        yield "notice", notice

@@ -9,9 +9,10 @@ the database can never store a record, the record is skipped, so that it does no
 from __future__ import annotations
 
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
@@ -32,7 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError
 
-from detectors.model.records import Level, Sighting
+from detectors.model.records import Action, EpisodeRecord, Level, Sighting
 from detectors.model.times import DAY_MS
 from streams.desk.store.engine import writing
 from streams.desk.store.packing import id_bytes, ids_of, kept_json, kept_text, packed
@@ -55,7 +56,9 @@ from streams.desk.store.tables import (
 from streams.errors import UnavailableError
 from streams.language import tr
 from streams.wire import (
+    Ack,
     Counts,
+    Notice,
     Override,
     UnreadableError,
     chained,
@@ -166,16 +169,12 @@ class PlaceRead:
 class _Rows:
     """Rows to write in one transaction."""
 
-    changes: list[dict[str, Any]] = field(default_factory=list)
+    tables: defaultdict[str, list[dict[str, Any]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     links: dict[str, str] = field(default_factory=dict)  # action -> episode
     leased: dict[str, str] = field(default_factory=dict)  # the same, from records of leases only
-    leases: list[dict[str, Any]] = field(default_factory=list)
-    acks: list[dict[str, Any]] = field(default_factory=list)
     counts: list[tuple[LogRecord, Counts]] = field(default_factory=list)
-    incidents: list[dict[str, Any]] = field(default_factory=list)
-    notices: list[dict[str, Any]] = field(default_factory=list)
-    audit: list[dict[str, Any]] = field(default_factory=list)
-    words: list[dict[str, Any]] = field(default_factory=list)
     withdrawn: list[tuple[str, str, int, int]] = field(default_factory=list)
     cases: dict[str, dict[str, Any]] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)
@@ -228,10 +227,8 @@ class Writer:
 
     def _together(self, connection: Connection, batch: Sequence[LogRecord]) -> int:
         rows = _Rows()
-        parsed = self._parsed(batch, rows)
-        self._fold(connection, parsed, rows)
-        counted = _count(connection, rows)
-        self._write(connection, rows, counted)
+        self._fold(connection, self._parsed(batch, rows), rows)
+        self._write(connection, rows, _count(connection, rows))
         return rows.unreadable
 
     def _one_by_one(self, connection: Connection, batch: Sequence[LogRecord]) -> int:
@@ -298,18 +295,11 @@ class Writer:
             rows.touched.add(record.episode_id)
 
     def _write(self, connection: Connection, rows: _Rows, counted: list[dict[str, Any]]) -> None:
-        touched = [rows.cases[each] for each in rows.touched]
         for name, some in (
-            ("changes", rows.changes),
+            *rows.tables.items(),
             ("links", [{"action_id": a, "episode_id": e} for a, e in rows.links.items()]),
-            ("leases", rows.leases),
-            ("acks", rows.acks),
             ("counts", counted),
-            ("incidents", rows.incidents),
-            ("notices", rows.notices),
-            ("audit", rows.audit),
-            ("words", rows.words),
-            ("cases", touched),
+            ("cases", [rows.cases[each] for each in rows.touched]),
             ("platform_days", list(rows.days.values())),
         ):
             if some:
@@ -429,70 +419,42 @@ GUARDS: Final[Mapping[str, tuple[Table, _Guard | None]]] = MappingProxyType(
 # --- records -> rows ---------------------------------------------------------------------------
 
 
-def _take_episode(record: LogRecord, rows: _Rows, erased: Collection[str]) -> Any:
-    value = record.value
-    if value is None:
-        return None
-    told = decode_episode(kept_json(value))
-    if told.episode_id in erased:
-        return None
-    rows.changes.append(
-        {
-            "episode_id": told.episode_id,
-            "revision": told.revision,
-            "written_ms": record.written_ms,
-            "value": packed(value),
-        }
-    )
-    if told.level is Level.THROTTLE:
-        action_id = told.cause.id(told.epoch)
-        rows.links.setdefault(action_id, told.episode_id)
-    return told
-
-
-def _take_action(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
-    value = record.value
-    if value is None:
-        return
-    action = decode_action(kept_json(value))
-    if action.episode_id in erased:
-        return
-    if rows.leased.setdefault(action.action_id, action.episode_id) != action.episode_id:
-        raise UnreadableError("another lease has this id, of another case")
-    rows.links[action.action_id] = action.episode_id
-    rows.leases.append(
-        {
-            "action_id": action.action_id,
-            "episode_id": action.episode_id,
-            "recipient": action.recipient,
-            "epoch": action.epoch,
-            "revision": action.revision,
-            "verb": action.verb,
-            "expires_at_ms": action.expires_at_ms,
-            "written_ms": record.written_ms,
-            "value": packed(value),
-        }
-    )
-
-
-def _take_ack(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
+def _take_record(record: LogRecord, rows: _Rows, erased: Collection[str]) -> Any:
+    """Add the row of a record about a case. Return the record if it is one of an episode."""
     if record.value is None:
-        return
-    ack = decode_ack(kept_json(record.value))
-    if ack.action_id in erased:
-        return
-    _check_refused(ack.refused_count)
-    rows.acks.append(
-        {
-            "action_id": ack.action_id,
-            "gateway_id": ack.gateway_id,
-            "state": ack.state,
-            "why": ack.why,
-            "at_ms": ack.at_ms,
-            "refused_count": ack.refused_count,
-            "written_ms": record.written_ms,
-        }
-    )
+        return None
+    decode, table = _OF_CASES[record.source]
+    told = decode(kept_json(record.value))
+    if any(getattr(told, name, "") in erased for name in ("episode_id", "action_id", "notice_id")):
+        return None
+    more: dict[str, Any] = {}
+    if isinstance(told, EpisodeRecord):
+        if told.level is Level.THROTTLE:
+            rows.links.setdefault(told.cause.id(told.epoch), told.episode_id)
+    elif isinstance(told, Action):
+        if rows.leased.setdefault(told.action_id, told.episode_id) != told.episode_id:
+            raise UnreadableError("another lease has this id, of another case")
+        rows.links[told.action_id] = told.episode_id
+    elif isinstance(told, Ack):
+        _check_refused(told.refused_count)
+    elif isinstance(told, Counts):
+        _check_refused(told.refused, *told.by_platform.values())
+        rows.counts.append((record, told))
+        rows.links.setdefault(told.action_id, told.episode_id)
+        return None  # the row depends on the row that is stored
+    elif isinstance(told, Notice):
+        more = {"addressee": told.to, "settled": told.state != "sending"}
+    if "value" in table.c:
+        more["value"] = packed(record.value)
+    row = {name: getattr(told, name) for name in _columns(table, type(told))}  # type: ignore[arg-type] # a class is hashable
+    rows.tables[table.name].append({**row, **more, "written_ms": record.written_ms})
+    return told if table is changes else None
+
+
+@cache
+def _columns(table: Table, kind: type) -> list[str]:
+    """Return the columns of a table that are fields of a record."""
+    return [column.name for column in table.c if hasattr(kind, column.name)]
 
 
 def _take_word(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
@@ -508,7 +470,7 @@ def _take_word(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
     value = record.value
     if texts_of(word_id) in erased:
         value = encode_override(without_texts(word))
-    rows.words.append(
+    rows.tables["words"].append(
         {
             "word_id": word_id,
             "key": override_key(word).decode(),
@@ -525,57 +487,6 @@ def _take_word(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
     )
 
 
-def _take_counts(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
-    if record.value is None:
-        return
-    told = decode_counts(kept_json(record.value))
-    if told.episode_id in erased or told.action_id in erased:
-        return
-    _check_refused(told.refused, *told.by_platform.values())
-    rows.counts.append((record, told))
-    rows.links.setdefault(told.action_id, told.episode_id)
-
-
-def _take_incident(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
-    if record.value is None:
-        return
-    told = decode_incident(kept_json(record.value))
-    if told.episode_id in erased:
-        return
-    rows.incidents.append(
-        {
-            "episode_id": told.episode_id,
-            "revision": told.revision,
-            "first": told.first,
-            "recipient": told.recipient,
-            "written_ms": record.written_ms,
-            "value": packed(record.value),
-        }
-    )
-
-
-def _take_notice(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
-    if record.value is None:
-        return
-    told = decode_notice(kept_json(record.value))
-    if told.notice_id in erased or told.episode_id in erased:
-        return
-    rows.notices.append(
-        {
-            "notice_id": told.notice_id,
-            "episode_id": told.episode_id,
-            "kind": told.kind,
-            "addressee": told.to,
-            "channel": told.channel,
-            "state": told.state,
-            "settled": told.state != "sending",
-            "why": told.why,
-            "at_ms": told.at_ms,
-            "written_ms": record.written_ms,
-        }
-    )
-
-
 def _take_audit(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
     if record.value is None:
         return
@@ -584,7 +495,9 @@ def _take_audit(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None
     del row["schema_version"]
     if f"audit:{told.chain}:{told.seq}" in erased:
         row |= ERASED  # the actor and the time stay
-    rows.audit.append({**row, "digest": chained(record.value), "written_ms": record.written_ms})
+    rows.tables["audit"].append(
+        {**row, "digest": chained(record.value), "written_ms": record.written_ms}
+    )
 
 
 def _take_campaign(record: LogRecord, rows: _Rows, _: Collection[str]) -> None:
@@ -623,16 +536,23 @@ def _check_refused(*numbers: int) -> None:
         raise UnreadableError("a count that no gateway can have")
 
 
+_OF_CASES: Final[Mapping[Source, tuple[Callable[[bytes], Any], Table]]] = MappingProxyType(
+    {
+        "episode": (decode_episode, changes),
+        "throttle": (decode_action, leases),
+        "acks": (decode_ack, acks),
+        "counts": (decode_counts, counts),
+        "incident": (decode_incident, incidents),
+        "notice": (decode_notice, notices),
+    }
+)
+"""Kinds of records about one case: the decoder, and the table of their rows."""
+
 _READERS: Final[Mapping[Source, Callable[[LogRecord, _Rows, Collection[str]], Any]]] = (
     MappingProxyType(
         {
-            "episode": _take_episode,
-            "throttle": _take_action,
-            "acks": _take_ack,
+            **dict.fromkeys(_OF_CASES, _take_record),
             "override": _take_word,
-            "counts": _take_counts,
-            "incident": _take_incident,
-            "notice": _take_notice,
             "audit": _take_audit,
             "campaign": _take_campaign,
             "platform": _take_platform,
@@ -716,7 +636,7 @@ def _count(connection: Connection, rows: _Rows) -> list[dict[str, Any]]:
             select(counts).where(counts.c.action_id.in_(actions[at : at + CHUNK]))
         ).mappings():
             found[row["action_id"], row["gateway_id"]] = {
-                **row, "by_platform": _by_platform(row["by_platform"]),
+                **row, "by_platform": platform_counts(row["by_platform"]),
             }  # fmt: skip
     touched = set()
     refused: Counter[tuple[int, int]] = Counter()
@@ -745,7 +665,8 @@ def _count(connection: Connection, rows: _Rows) -> list[dict[str, Any]]:
     ]
 
 
-_by_platform: Final = msgspec.json.Decoder(dict[int, int]).decode
+platform_counts: Final = msgspec.json.Decoder(dict[int, int]).decode
+"""Decodes a column `by_platform`: platform id -> messages."""
 
 
 def _day(days: dict[tuple[int, int], dict[str, Any]], day: int, platform_id: int) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from anyio import to_thread
@@ -21,38 +21,30 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Scope
 
 from streams.desk.web.cases import CasePages
+from streams.desk.web.desk import Desk
 from streams.desk.web.entry import EntryPages
 from streams.desk.web.guard import Guard
 from streams.desk.web.handing import EvidencePages
 from streams.desk.web.lists import ListPages
 from streams.desk.web.live import LiveFeed
-from streams.desk.web.look import static_files
 from streams.desk.web.oidc import OidcEntry
-from streams.desk.web.once import OnceEntry
 from streams.desk.web.oversight import OversightPages
-from streams.desk.web.proxy import ProxyEntry
+from streams.desk.web.render import static_files
 from streams.desk.web.rights import DeskRight
 from streams.desk.web.visit import RefusedError, visit_of
 from streams.errors import OtpguardError, UnavailableError, UsageError
 from streams.language import tr
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Scope
-
-    from streams.desk.web.desk import Desk
 
 log = logging.getLogger(__name__)
 
 Endpoint = Callable[[Request], Any]
 
 
-class Open:
-    """Marks a route that needs no log-in."""
-
-
-OPEN: Final = Open()
+OPEN: Final = None
+"""Rights of a route that needs no log-in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +53,7 @@ class Door:
 
     method: str
     path: str
-    rights: tuple[DeskRight, ...] | Open  # empty: any logged-in person
+    rights: tuple[DeskRight, ...] | None  # None: no log-in is needed; empty: any logged-in person
     endpoint: Endpoint
 
 
@@ -69,20 +61,19 @@ def doors(desk: Desk, feed: LiveFeed) -> list[Door]:
     """Return all routes of the console. A test requests each of them with every role."""
     entry, cases, lists = EntryPages(desk), CasePages(desk), ListPages(desk)
     oversight, oidc = OversightPages(desk), OidcEntry(desk, entry)
-    proxy = ProxyEntry(desk, entry)
     wide = (DeskRight.PROPOSE, DeskRight.APPROVE)
     return [
-        Door("GET", "/login", OPEN, proxy.login_page),
+        Door("GET", "/login", OPEN, entry.login_page),
         Door("POST", "/login", OPEN, entry.login),
         Door("GET", "/login/oidc", OPEN, oidc.start),
         Door("GET", "/login/oidc/back", OPEN, oidc.back),
-        Door("GET", "/login/once/{secret}", OPEN, OnceEntry(desk, entry).enter),
+        Door("GET", "/login/once/{secret}", OPEN, entry.by_ticket),
         Door("POST", "/language", OPEN, entry.language),
         Door("POST", "/logout", (), entry.logout),
         Door("GET", "/account", (), entry.account_page),
         Door("POST", "/account/password", (), entry.password),
-        Door("GET", "/help", (), oversight.help),
-        Door("GET", "/", (DeskRight.SEARCH,), cases.search_page),
+        Door("GET", "/help", (), lambda request: desk.pages.page(request, "help")),
+        Door("GET", "/", (DeskRight.SEARCH,), lambda request: desk.pages.page(request, "search")),
         Door("POST", "/search", (DeskRight.SEARCH,), cases.search),
         Door("GET", "/case/{episode_id}", (DeskRight.SEARCH,), cases.case_page),
         Door("POST", "/say", (DeskRight.ACT,), cases.say),
@@ -144,7 +135,13 @@ def application(desk: Desk) -> ASGIApp:
     routes = [
         Route("/static/{digest}/{name}", _static, methods=["GET"]),
         Route("/health/live", _live, methods=["GET"]),
-        *_routes(desk, doors(desk, feed)),
+        # HEAD is answered as GET, with the same rights.
+        *(
+            Route(
+                each.path, _opened(desk, each), methods=[each.method], name=each.method + each.path
+            )
+            for each in doors(desk, feed)
+        ),
     ]
     inner = Starlette(
         routes=routes,
@@ -168,22 +165,12 @@ def application(desk: Desk) -> ASGIApp:
 _KINDS: Final = {400: "usage", 500: "internal", 503: "unavailable"}
 
 
-def _routes(desk: Desk, all_doors: Iterable[Door]) -> list[Route]:
-    """Return one Starlette route per door. HEAD is answered as GET, with the same rights."""
-    return [
-        Route(
-            door.path, _opened(desk, door), methods=[door.method], name=f"{door.method}{door.path}"
-        )
-        for door in all_doors
-    ]
-
-
 def _opened(desk: Desk, door: Door) -> Endpoint:
     """Return the endpoint of a door, with a check of rights before it."""
 
     async def answer(request: Request) -> Response:
         visit = visit_of(request)
-        if not isinstance(door.rights, Open):
+        if door.rights is not None:
             if visit.session is None:
                 if request.method == "POST" or request.url.path.endswith("/stream"):
                     raise RefusedError(401, tr("Your log-in has ended. Log in again."))

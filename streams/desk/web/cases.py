@@ -6,13 +6,15 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from streams.desk.store import Answer, Call, CaseFile
+from streams.desk.store.answers import Answer, Call, CaseFile
+from streams.desk.web.desk import Desk
 from streams.desk.web.masks import masked, unnamed, whole
 from streams.desk.web.render import Flash
 from streams.desk.web.rights import DeskRight
@@ -27,15 +29,10 @@ from streams.desk.web.telling import (
     word_sentence,
 )
 from streams.desk.web.visit import RefusedError, Visit, visit_of
+from streams.desk.web.words import Said
 from streams.errors import UnavailableError, UsageError
 from streams.language import listed, tr, trc
 from streams.wire import Override
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
-
-    from streams.desk.web.desk import Desk
-    from streams.desk.web.words import Said
 
 IDENTIFIED: Final = MappingProxyType(
     {
@@ -61,7 +58,6 @@ NOBODY: Final = "none"
 """Key in `IDENTIFIED` of a caller who is not identified."""
 
 RELEASES_S: Final[Mapping[str, int]] = MappingProxyType({"10m": 600, "1h": 3_600, "1d": 86_400})
-ALLOW_S: Final = 86_400
 EXEMPTS_S: Final[Mapping[str, int]] = MappingProxyType(
     {"1d": 86_400, "7d": 604_800, "30d": 2_592_000, "90d": 7_776_000}
 )
@@ -95,10 +91,6 @@ class CasePages:
     desk: Desk
 
     # --- search and read ---------------------------------------------------------------------
-
-    def search_page(self, request: Request) -> Response:
-        """Show the search form."""
-        return self.desk.pages.page(request, "search")
 
     def search(self, request: Request) -> Response:
         """Redirect to the case of a number, or show what is known about a number without a case."""
@@ -159,19 +151,18 @@ class CasePages:
             "case": view(file, desk.now_ms()),
             "grant": self._grant(visit, file.line.episode_id),
             "whole": "",
-            "leases": file.leases,
             "words": self._words(file.words),
-            "calls": self._calls(file.calls),
-            "notes": file.notes,
-            "appeals": file.appeals,
+            "calls": self._calls(file.papers.calls),
+            "notes": file.papers.notes,
+            "appeals": file.papers.appeals,
             "decided": {state: tr(says) for state, says in DECIDED.items()},
             "notices": file.notices,
-            "held": file.held,
+            "held": file.papers.held,
             "earlier": [
                 (each, self._path(visit, each.episode_id)) for each in file.others[:CALLS_SHOWN]
             ],
             "gateways": self._gateways(file),
-            **self._choices(visit, file.calls),
+            **self._choices(visit, file.papers.calls),
             **more,
         }
         return desk.pages.page(request, "case", status=status, flashes=flashes, **values)
@@ -256,7 +247,7 @@ class CasePages:
             lasts_s = RELEASES_S[span]
         elif act == "allow":
             more["platform"] = named_platform(desk, span or visit.given("platform"))
-            lasts_s = ALLOW_S
+            lasts_s = 86_400
         elif act == "exempt" and visit.given("for", 8) in EXEMPTS_S:
             lasts_s = EXEMPTS_S[visit.given("for", 8)]
             if lasts_s > self._exempt_max_s(visit):
@@ -399,9 +390,8 @@ class CasePages:
 
     def _appeal(self, subject: Subject, number: str) -> int:
         """Return the id of an appeal. Raise UsageError if it is not about this number or case."""
-        papers = self.desk.store.papers
-        about = papers.appeals(recipient=subject.recipient, episode_id=subject.episode_id)
-        found = next((each for each in about if str(each.appeal_id) == number), None)
+        about = self.desk.store.papers.about(subject.recipient, subject.episode_id)
+        found = next((each for each in about.appeals if str(each.appeal_id) == number), None)
         if found is None:
             raise UsageError(tr("That appeal is not about this number."))
         return found.appeal_id
@@ -482,9 +472,9 @@ class CasePages:
 
     def _gateways(self, file: CaseFile) -> list[dict[str, Any]]:
         """Return the acknowledgements of the newest lease, by gateway."""
-        if not file.leases:
+        newest = max(file.case.actions, key=lambda each: each.issued_at_ms, default=None)
+        if newest is None:
             return []
-        newest = max(file.leases, key=lambda each: each.issued_at_ms)
         return [
             {
                 "gateway": ack.gateway_id,
@@ -493,13 +483,15 @@ class CasePages:
                 "at_ms": ack.at_ms,
                 "after_s": max(0, ack.at_ms - newest.issued_at_ms) / 1000,
             }
-            for ack in sorted(newest.acks, key=lambda each: each.gateway_id)
+            for ack in sorted(
+                file.case.acks.get(newest.action_id, ()), key=lambda each: each.gateway_id
+            )
         ]
 
 
 def named_platform(desk: Desk, written: str) -> str:
     """Return a platform's key from what a person calls it. Raise UsageError if it is none."""
-    from streams.operate.platforms import platform_key  # noqa: PLC0415 - start-up time
+    from streams.operate.network import platform_key  # noqa: PLC0415 - start-up time
 
     if not written:
         raise UsageError(tr("Choose a platform, or write its name."))

@@ -5,28 +5,25 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
+from streams.config import Settings
+from streams.desk.store.store import CaseStore
 from streams.desk.web.guard import Site
-from streams.desk.web.once import LoginTicket
-from streams.desk.web.rates import Pace, RateLimit
+from streams.desk.web.rates import RateLimit
 from streams.desk.web.render import Banner, Pages
 from streams.desk.web.telling import fresh_sentence
 from streams.desk.web.visit import RefusedError, Visit
+from streams.desk.web.words import Said
 from streams.errors import UnavailableError
 from streams.language import moment, spoken, tr, trn
 from streams.operate.cases import banner, switch
-from streams.telemetry.metrics import DESK_OUTCOMES
-
-if TYPE_CHECKING:
-    from streams.config import Settings
-    from streams.desk.store.store import CaseStore
-    from streams.desk.web.words import Said
-    from streams.telemetry.metrics import Metrics
-    from streams.wire import Override
+from streams.telemetry.metrics import DESK_OUTCOMES, Metrics
+from streams.wire import Override
 
 log = logging.getLogger(__name__)
 
@@ -58,42 +55,46 @@ class Auditor(Protocol):
         """
 
 
+def limits_of(settings: Settings) -> dict[str, RateLimit]:
+    """Return the rate limits of the console. Without another key they count per person."""
+    console = settings.console
+    return {
+        "searches": RateLimit(console.searches_per_min, 60 / console.searches_per_min),
+        "unmasks": RateLimit(console.unmasks_per_h, 3600 / console.unmasks_per_h),
+        # Overrides: release, allow, exempt, end.
+        "acts": RateLimit(console.acts_per_h, 3600 / console.acts_per_h),
+        # Attempts, by log-in method and network. A burst of 20 is needed when a shift begins behind
+        # one proxy. The limit keeps strangers from filling the audit log or occupying all threads.
+        "logins": RateLimit(20, 6.0),
+        # Wrong passwords, by account name and network: 480 a day. The limit is per network, so an
+        # attacker does not shut out the owner. Only 20 wrong passwords in a row (`FAILED_MAX`) lock
+        # the account for all networks.
+        "guesses": RateLimit(5, 180.0),
+        # Notes, appeals, proposals, changes of accounts.
+        "forms": RateLimit(30, 10),
+    }
+
+
 @dataclass(slots=True)
-class Paces:
-    """Rate limits of the console. Without another key they count per person."""
+class LoginTicket:
+    """A one-time secret that logs one browser in as the account `name`. Threads may share it."""
 
-    searches: RateLimit
-    unmasks: RateLimit
-    acts: RateLimit  # overrides: release, allow, exempt, end
-    logins: RateLimit  # attempts, by log-in method and network
-    guesses: RateLimit  # wrong passwords, by account name and network
-    forms: RateLimit  # notes, appeals, proposals, changes of accounts
+    name: str
+    secret: str = field(default_factory=lambda: secrets.token_urlsafe(18))
+    _spent: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    @classmethod
-    def of(cls, settings: Settings) -> Paces:
-        """Create the rate limits from the settings."""
-        console = settings.console
-        return cls(
-            searches=RateLimit(Pace(console.searches_per_min, 60 / console.searches_per_min)),
-            unmasks=RateLimit(Pace(console.unmasks_per_h, 3600 / console.unmasks_per_h)),
-            acts=RateLimit(Pace(console.acts_per_h, 3600 / console.acts_per_h)),
-            logins=RateLimit(Pace(LOGINS, LOGIN_EVERY_S)),
-            guesses=RateLimit(Pace(GUESSES, GUESS_EVERY_S)),
-            forms=RateLimit(Pace(30, 10)),
-        )
+    def spend(self, secret: str) -> bool:
+        """Use the ticket. Return true if the secret is right and was not used before.
 
-
-LOGINS: Final = 20
-LOGIN_EVERY_S: Final = 6.0
-"""Limit of log-in attempts from one network with one method: 20 at once, then one per 6 s. A burst
-of 20 is needed when a shift begins behind one proxy. The limit keeps strangers from filling the
-audit log or occupying all threads."""
-
-GUESSES: Final = 5
-GUESS_EVERY_S: Final = 180.0
-"""Limit of wrong passwords for one name from one network: 5 at once, then one per 180 s (480 a
-day). The limit is per network, so an attacker does not shut out the owner. Only 20 wrong passwords
-in a row (`FAILED_MAX`) lock the account for all networks."""
+        >>> ticket = LoginTicket("visitor")
+        >>> ticket.spend("guessed"), ticket.spend(ticket.secret), ticket.spend(ticket.secret)
+        (False, True, False)
+        """
+        with self._lock:
+            right = hmac.compare_digest(secret.encode(), self.secret.encode())
+            good, self._spent = right and not self._spent, self._spent or right
+            return good
 
 
 @dataclass(slots=True)
@@ -108,7 +109,7 @@ class Desk:
     metrics: Metrics
     now_ms: Callable[[], int]
     now_s: Callable[[], float]  # a monotonic clock, for rate limits
-    limits: Paces
+    limits: dict[str, RateLimit]
     ticket: LoginTicket | None = None  # one-time log-in link, only in the demo
     pages: Pages = field(init=False)
     _banners: list[tuple[int, Sequence[Banner], str]] = field(default_factory=list)
@@ -144,13 +145,12 @@ class Desk:
         )
 
     def take(self, kind: str, visit: Visit) -> None:
-        """Count one action of a person against a rate limit. `kind` is a field of `Paces`.
+        """Count one action of a person against a rate limit. `kind` is a key of `limits`.
 
         Raise RefusedError if the limit is exceeded, after a record in the audit log.
         """
-        limit: RateLimit = getattr(self.limits, kind)
         name = visit.person.account.name
-        wait_s = limit.take(name, self.now_s())
+        wait_s = self.limits[kind].take(name, self.now_s())
         if wait_s:
             self.metrics.add("desk_limited_total", 1, kind=kind)
             log.warning("%s of one person are over the bound: %s", kind, name)
@@ -225,16 +225,11 @@ class Desk:
         `about` is an episode id or a number. A token for a number never opens a case, because an
         episode id has at least three colons and a number has fewer.
         """
-        digest = hmac.new(visit.secret.encode(), about.encode(), hashlib.sha256)
-        return digest.hexdigest()[:_GRANT]
+        return hmac.new(visit.secret.encode(), about.encode(), hashlib.sha256).hexdigest()[:32]
 
     def granted(self, visit: Visit, about: str, word: str) -> bool:
         """Return true if the token `word` lets this session open the case or number `about`."""
         return hmac.compare_digest(self.grant(visit, about).encode(), word.encode())
-
-
-_GRANT: Final = 32
-"""Length of a grant token in hex digits (128 bits)."""
 
 
 def _rails(words: Sequence[Override], refused: int) -> Iterator[Banner]:

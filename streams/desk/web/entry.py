@@ -1,35 +1,34 @@
 """Log-in and log-out pages, password checks, a person's own account, and the language.
 
-OpenID Connect and proxy log-ins are in separate modules. They also create sessions with `begin`.
+A person may also log in through an authenticating proxy, such as oauth2-proxy, or with a link that
+works once. OpenID Connect is in a separate module. All create sessions with `begin`.
 """
 
 from __future__ import annotations
 
+import hmac
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from streams.desk.store.roles import Account
+from streams.desk.web.desk import Desk
 from streams.desk.web.guard import LANGUAGE, SESSION, set_cookie
 from streams.desk.web.render import Flash
-from streams.desk.web.rights import ROLE_NAMES, home_of
+from streams.desk.web.rights import ROLE_NAMES, home_of, roles_of
 from streams.desk.web.visit import RefusedError, Visit, visit_of
 from streams.errors import UsageError
 from streams.language import LANGUAGES, tr
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
-
-    from streams.desk.store.roles import Account
-    from streams.desk.web.desk import Desk
 
 HASHES_AT_ONCE: Final = 4
 """Maximum number of password hashes computed at the same time. Each needs 64 MiB and a core. Other
 log-ins wait."""
 
-YEAR_S: Final = 31_536_000
-"""Lifetime of the language cookie in seconds."""
+PROXY_HEADER: Final = "x-otpguard-proxy"
+"""Name of the header with the secret that the desk shares with a trusted proxy."""
 
 
 @dataclass(slots=True)
@@ -42,11 +41,49 @@ class EntryPages:
     )
 
     def login_page(self, request: Request) -> Response:
-        """Show the log-in form. A person who is logged in is redirected to her first page."""
+        """Show the log-in form. A person who is logged in is redirected to her first page.
+
+        A person whom a trusted proxy has authenticated is logged in without a form.
+        """
         visit = visit_of(request)
         if visit.session:
             return RedirectResponse(home_of(visit.session.roles), 303)
+        said = request.headers.get(PROXY_HEADER)
+        if said is not None and "proxy" in self.desk.settings.console.enter:
+            return self._by_proxy(request, said)
         return self._asking(request)
+
+    def _by_proxy(self, request: Request, said: str) -> Response:
+        """Begin a session for the person whom the proxy's headers name.
+
+        The headers are trusted only if they come from a listed peer *and* with the shared secret.
+        Otherwise anybody who reaches the port could send these headers.
+        """
+        desk, visit, console = self.desk, visit_of(request), self.desk.settings.console
+        peer = request.client.host if request.client else ""
+        secret = console.proxy_secret.get_secret_value()
+        if not (desk.place.trusts(peer) and hmac.compare_digest(said.encode(), secret.encode())):
+            self.knocked(visit, "proxy")
+            raise self.refused(
+                visit, "proxy", "?", tr("That proxy is not one that this desk believes.")
+            )
+        name = request.headers.get(console.proxy_user, "").strip()[:64]
+        groups = request.headers.get(console.proxy_groups, "").split(",")
+        account = desk.store.accounts.vouched(name, "proxy", roles_of(groups, console.roles))
+        if account is None:
+            raise self.refused(visit, "proxy", name, tr("Your account is disabled."))
+        return self.begin(visit, account, "proxy")
+
+    def by_ticket(self, request: Request) -> Response:
+        """Begin a session with a link that works once. Only the demo's desk has such a link."""
+        desk, visit, ticket = self.desk, visit_of(request), self.desk.ticket
+        if ticket is None:
+            raise RefusedError(404, tr("There is no such page."))
+        self.knocked(visit, "once")
+        if not ticket.spend(request.path_params["secret"]):
+            says = tr("This link was used before, or is none. Log in by name and password.")
+            raise self.refused(visit, "once", "?", says)
+        return self.begin(visit, desk.store.accounts.get(ticket.name), "once")
 
     def _asking(
         self, request: Request, status: int = 200, says: str = "", name: str = ""
@@ -78,7 +115,7 @@ class EntryPages:
         Raise RefusedError if there are too many attempts from the visitor's network.
         """
         desk = self.desk
-        wait_s = desk.limits.logins.take(f"{door}{step} {visit.network}", desk.now_s())
+        wait_s = desk.limits["logins"].take(f"{door}{step} {visit.network}", desk.now_s())
         if wait_s:
             raise self._limited(door, wait_s)
 
@@ -94,13 +131,13 @@ class EntryPages:
         also for unknown names. So guesses from another network do not lock the owner out.
         """
         desk, key = self.desk, f"{name.lower()} {visit.network}"
-        wait_s = desk.limits.guesses.take(key, desk.now_s())
+        wait_s = desk.limits["guesses"].take(key, desk.now_s())
         if wait_s:
             raise self._limited("password", wait_s)
         with self._turn:
             account = desk.store.accounts.verify(name, password)
         if account is not None:
-            desk.limits.guesses.forget(key)
+            desk.limits["guesses"].forget(key)
         return account
 
     def _failed(self, visit: Visit, door: str, name: str) -> None:
@@ -156,11 +193,8 @@ class EntryPages:
         answer.headers.append("clear-site-data", '"cache", "storage"')
         return answer
 
-    def account_page(self, request: Request) -> Response:
+    def account_page(self, request: Request, status: int = 200, says: str = "") -> Response:
         """Show a person's own account."""
-        return self._account(request)
-
-    def _account(self, request: Request, status: int = 200, says: str = "") -> Response:
         visit = visit_of(request)
         roles = [tr(ROLE_NAMES[each]) for each in sorted(visit.person.roles)]
         flashes = [Flash(says, "bad")] if says else []
@@ -178,14 +212,14 @@ class EntryPages:
         desk.take("forms", visit)
         if self._verified(visit, account.name, visit.form.get("old", "")) is None:
             desk.audit(visit, "password", "refused")
-            return self._account(request, 401, tr("The password so far is not right."))
+            return self.account_page(request, 401, tr("The password so far is not right."))
         with self._turn:
             if visit.form.get("new", "") != visit.form.get("again", ""):
-                return self._account(request, 400, tr("Both new ones have to be the same."))
+                return self.account_page(request, 400, tr("Both new ones have to be the same."))
             try:
                 desk.store.accounts.change(account.name, password=visit.form.get("new", ""))
             except UsageError as error:
-                return self._account(request, 400, str(error))
+                return self.account_page(request, 400, str(error))
         desk.audit(visit, "password", "done")
         return self.begin(visit, desk.store.accounts.get(account.name), visit.person.auth)
 
@@ -199,5 +233,7 @@ class EntryPages:
             desk.store.accounts.change(visit.session.account.name, language=tag)
         back = home_of(visit.session.roles) if visit.session else "/login"
         answer = RedirectResponse(back, 303)
-        answer.headers.append("set-cookie", set_cookie(desk.place, LANGUAGE, tag, lasts_s=YEAR_S))
+        answer.headers.append(
+            "set-cookie", set_cookie(desk.place, LANGUAGE, tag, lasts_s=31_536_000)
+        )
         return answer

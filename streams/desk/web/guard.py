@@ -8,26 +8,23 @@ It logs no personal data.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
+from datetime import tzinfo
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 from anyio import to_thread
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from streams.desk.store.accounts import Accounts
+from streams.desk.store.roles import DeskSession
 from streams.desk.web.visit import RefusedError, Visit
 from streams.errors import UnavailableError
 from streams.language import LANGUAGES, matching, speaking, tr
-
-if TYPE_CHECKING:
-    from datetime import tzinfo
-
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-    from streams.desk.store.roles import DeskSession
 
 BODY_MAX: Final = 65_536
 """Maximum size of a form in bytes. The longest form has a note of 4,000 percent-encoded characters.
@@ -36,14 +33,15 @@ BODY_MAX: Final = 65_536
 FIELDS_MAX: Final = 64
 """Maximum number of fields in a form."""
 
-POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-"""Content security policy: only files of the console itself, and no frames."""
-
 HEADERS: Final = (
-    ("content-security-policy", POLICY),
+    # Only files of the console itself, and no frames.
+    (
+        "content-security-policy",
+        (
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+            "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        ),
+    ),
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
     ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
@@ -63,16 +61,6 @@ LANGUAGE: Final = "desk-language"
 SESSION: Final = "desk-session"
 FORM: Final = "desk-form"
 """Names of the cookies: language, session id, and the CSRF secret before log-in."""
-
-
-class Sessions(Protocol):
-    """Finds log-in sessions."""
-
-    def session(self, session_id: str, *, touch: bool = True) -> DeskSession | None:
-        """Return the session of this id if it is valid, else None.
-
-        `touch` means that a person is active; it extends the session.
-        """
 
 
 Refuse = Callable[["Scope", RefusedError], "ASGIApp"]
@@ -110,7 +98,9 @@ class Site:
 
     def trusts(self, peer: str) -> bool:
         """Return true if a peer's address belongs to a trusted proxy."""
-        return _within(peer, self.proxies)
+        here = _ip(peer)
+        networks = (ip_network(each, strict=False) for each in self.proxies)
+        return here is not None and any(here in each for each in networks)
 
     def address(self, peer: str, headers: Headers) -> str:
         """Return the address of the browser.
@@ -141,20 +131,6 @@ def _ip(written: str) -> IPv4Address | IPv6Address | None:
     return None
 
 
-def _within(peer: str, networks: Iterable[str]) -> bool:
-    here = _ip(peer)
-    return here is not None and any(here in ip_network(each, strict=False) for each in networks)
-
-
-def cookies_of(headers: Headers) -> Mapping[str, str]:
-    """Return the cookies of a request. The result is empty if the header is malformed."""
-    try:
-        found = SimpleCookie(headers.get("cookie", ""))
-    except CookieError:
-        return {}
-    return {name: each.value for name, each in found.items()}
-
-
 def set_cookie(place: Site, name: str, value: str, *, lasts_s: int | None = None) -> str:
     """Return the value of a `Set-Cookie` header.
 
@@ -176,7 +152,7 @@ class Guard:
         self,
         app: ASGIApp,
         place: Site,
-        sessions: Sessions,
+        sessions: Accounts,
         refuse: Refuse,
         zone: tzinfo | None,
         language: str,
@@ -197,13 +173,13 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})
             return
         headers = Headers(scope=scope)
-        cookies = cookies_of(headers)
+        cookies = HTTPConnection(scope).cookies
         peer = scope["client"][0] if scope.get("client") else ""
         address = self._place.address(peer, headers)
         form_secret = cookies.get(self._place.cookie(FORM), "")
-        fresh = secrets.token_urlsafe(24) if len(form_secret) < _SECRET_MIN else ""
+        fresh = secrets.token_urlsafe(24) if len(form_secret) < 16 else ""
         scope.setdefault("state", {})["visit"] = Visit(None, "", form_secret or fresh, address)
-        outward = _Outward(send, self._place, scope["path"], fresh)
+        outward = _outward(send, self._place, scope["path"], fresh)
         with speaking(self._tag(headers, cookies, None), self._zone):
             try:
                 visit = await self._settled(scope, receive, headers, cookies, address, fresh)
@@ -214,7 +190,7 @@ class Guard:
                 return
         scope["state"]["visit"] = visit
         with speaking(self._tag(headers, cookies, visit.session), self._zone):
-            await self._app(scope, _no_more(receive, visit), outward)
+            await self._app(scope, receive, outward)
 
     def _tag(
         self, headers: Headers, cookies: Mapping[str, str], session: DeskSession | None
@@ -268,9 +244,6 @@ class Guard:
         return Visit(session, secret if session else "", csrf, address, form)
 
 
-_SECRET_MIN: Final = 16
-
-
 def _check_origin(headers: Headers, place: Site) -> None:
     """Raise RefusedError if another site sent the form.
 
@@ -308,46 +281,23 @@ async def _form(receive: Receive, headers: Headers) -> Mapping[str, str]:
     return dict(pairs)
 
 
-def _no_more(receive: Receive, visit: Visit) -> Receive:
-    """Return a `receive` function for the page.
+def _outward(send: Send, place: Site, path: str, fresh: str) -> Send:
+    """Return a `send` that adds security headers, cache headers and the CSRF cookie."""
 
-    The form is parsed already, so the first message is an empty body. Later messages pass through.
-    """
-    if not visit.form:
-        return receive
-    told = False
-
-    async def after() -> Any:
-        nonlocal told
-        if told:
-            return await receive()
-        told = True
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    return after
-
-
-class _Outward:
-    """ASGI `send` that adds security headers, cache headers and the CSRF cookie to a response."""
-
-    def __init__(self, send: Send, place: Site, path: str, fresh: str) -> None:
-        self._send = send
-        self._place = place
-        self._path = path
-        self._fresh = fresh
-
-    def __call__(self, message: Message) -> Awaitable[None]:
+    def sending(message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             message.setdefault("headers", [])
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS:
                 headers[name] = value
-            if self._place.secure:
+            if place.secure:
                 headers["strict-transport-security"] = "max-age=31536000"
-            if message["status"] == 200 and self._path.startswith("/static/"):
+            if message["status"] == 200 and path.startswith("/static/"):
                 headers["cache-control"] = "public, max-age=31536000, immutable"
             else:
                 headers["cache-control"] = "no-store"
-                if self._fresh and not self._path.startswith(QUIET):
-                    headers.append("set-cookie", set_cookie(self._place, FORM, self._fresh))
-        return self._send(message)
+                if fresh and not path.startswith(QUIET):
+                    headers.append("set-cookie", set_cookie(place, FORM, fresh))
+        return send(message)
+
+    return sending

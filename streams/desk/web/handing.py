@@ -14,25 +14,19 @@ import threading
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from starlette.requests import Request
 from starlette.responses import Response
 
-from streams.desk.store.case_records import case_records
+from streams.desk.store.answers import CaseFile
 from streams.desk.web.cases import REASON_MAX, CasePages
+from streams.desk.web.desk import Desk
 from streams.desk.web.render import Flash
-from streams.desk.web.visit import RefusedError, visit_of
+from streams.desk.web.visit import RefusedError, Visit, visit_of
 from streams.errors import ConfigError, OtpguardError, UnavailableError
 from streams.extras import how_to_install
 from streams.language import tr
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
-
-    from streams.desk.store import CaseFile
-    from streams.desk.web.desk import Desk
-    from streams.desk.web.visit import Visit
-
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +95,7 @@ class EvidencePages:
             raise UnavailableError(tr("packs need more packages: {how}").format(how=how)) from None
         settings, own = self.desk.settings, self.desk.settings.evidence
         episode_id = file.line.episode_id
-        chosen = gathered(file, from_store(case_records(self.desk.store, episode_id)))
+        chosen = gathered(file, from_store(self.desk.store.records(episode_id)))
         chosen.behind_s = self.desk.store.freshness().lag_ms // 1000
         account = visit.person.account
         cover = Cover(own.unit, own.contact, asked["authority"], asked["document"],

@@ -11,20 +11,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from streams.cluster.admin import client_arguments, no_topic, unusable
+from streams.cluster.admin import client_arguments, unusable
 from streams.cluster.prompt import SENT_S, PromptProducer
-from streams.cluster.read import readable
-from streams.errors import UnavailableError
+from streams.cluster.read import readable, reading
+from streams.config import Settings
 from streams.language import tr
 from streams.wire import audit_record, chain_start, chained, decode_audit, encode_audit
-
-if TYPE_CHECKING:
-    from streams.config import Settings
 
 CHAIN_MAX: Final = 96
 """Maximum length of the first part of a new chain's name. A name has at most 128 characters; the
@@ -103,37 +99,17 @@ def ledger_on(settings: Settings, chain: str, now_ms: Callable[[], int]) -> Iter
 def tail_of(clients: Mapping[str, Any], topic: str, chain: str) -> Tail:
     """Read the end of a chain from the topic. A chain without records begins at number 0.
 
-    Raise UnavailableError if the topic cannot be read.
+    Raise ConfigError or UnavailableError if the topic cannot be read.
     """
-    try:
-        with closing(KafkaConsumer(**clients, allow_auto_create_topics=False)) as consumer:
-            places = [TopicPartition(topic, n) for n in consumer.partitions_for_topic(topic) or ()]
-            if not places:
-                raise no_topic(topic)
-            return _found(consumer, places, chain)
-    except KafkaError as error:
-        raise unusable(tr("cannot read {topic}").format(topic=topic), error) from None
-
-
-def _found(consumer: Any, places: list[TopicPartition], chain: str) -> Tail:
-    consumer.assign(places)
-    firsts, ends = consumer.beginning_offsets(places), consumer.end_offsets(places)
     look = LOOK_BACK
-    while True:
-        for place in places:
-            consumer.seek(place, max(firsts[place], ends[place] - look))
-        newest: tuple[int, bytes] | None = None
-        while any(consumer.position(place) < ends[place] for place in places):
-            polled = consumer.poll(timeout_ms=int(SENT_S * 1000))
-            if not polled:
-                raise UnavailableError(tr("the end of the audit cannot be read"))
-            for batch in polled.values():
-                mine = [each for each in batch if each.key == chain.encode()]
-                for seq, value in readable(mine, lambda each: (decode_audit(each).seq, each)):
-                    if newest is None or seq > newest[0]:
-                        newest = seq, value
-        if newest is not None:
-            return newest[0] + 1, chained(newest[1])
-        if all(ends[place] - look <= firsts[place] for place in places):
-            return 0, chain_start(chain)
-        look *= 2
+    with reading(clients, topic) as reader:
+        whole = reader.spans()
+        while True:
+            spans = {p: (max(first, end - look), end) for p, (first, end) in whole.items()}
+            mine = (each for each in reader.records(spans) if each.key == chain.encode())
+            found = readable(mine, lambda value: (decode_audit(value).seq, value))
+            if newest := max(found, default=None):
+                return newest[0] + 1, chained(newest[1])
+            if spans == whole:
+                return 0, chain_start(chain)
+            look *= 2

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import quote
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from detectors.campaigns.campaign import Campaign
 from detectors.model.event import Trust
 from detectors.model.times import DAY_MS
 from detectors.platforms.days import PlatformFigures
-from streams.desk.store import CaseLine
+from streams.desk.store.answers import CaseLine
+from streams.desk.web.desk import Desk
 from streams.desk.web.masks import masked
 from streams.desk.web.rights import DeskRight
-from streams.desk.web.telling import TONES, spell, state_word
+from streams.desk.web.telling import STATES, TONES, spell
 from streams.desk.web.visit import visit_of
 from streams.language import tr, trn
 from streams.operate.explain import platform_name
-from streams.operate.platforms import percent
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
-
-    from streams.desk.web.desk import Desk
+from streams.operate.network import percent
 
 LIVE_MAX: Final = 50
 """Maximum number of rows in the live list. A campaign has more floods, but has its own page."""
@@ -33,48 +30,25 @@ LIVE_MAX: Final = 50
 DAYS: Final = (1, 7, 30)
 """Choices for the time span of a list, in days."""
 
-CAMPAIGN_PLATFORMS: Final = 8
-"""Maximum number of platforms shown per campaign."""
-
 FEW: Final = 5
 """Smaller counts of victims are shown as "<5", because the people in a small group can be guessed.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class LiveRow:
-    """One flood in the live list."""
-
-    path: str  # empty if the person may not open a case from a list
-    number: str  # masked phone number, or the position in the list
-    state: str
-    tone: str
-    first_ms: int
-    span: str
-    messages: int
-    platforms: int
-    refused: int
-    last_ms: int
-
-
-def live_rows(lines: Sequence[CaseLine], now_ms: int, *, browse: bool) -> list[LiveRow]:
+def live_rows(lines: Sequence[CaseLine], now_ms: int, *, browse: bool) -> list[dict[str, Any]]:
     """Return the rows of the live list.
 
     With `browse`, a row has a masked number and a link to its case; without, it has neither.
     """
     return [
-        LiveRow(
-            path=f"/case/{quote(each.episode_id, safe='')}" if browse else "",
-            number=masked(each.recipient) if browse else tr("flood {n}").format(n=at + 1),
-            state=state_word(each.state),
-            tone=TONES[each.state],
-            first_ms=each.first_ms,
-            span=spell(each.lasts_ms(now_ms)),
-            messages=each.messages,
-            platforms=each.platforms,
-            refused=each.refused,
-            last_ms=each.last_ms,
-        )
+        {
+            "path": f"/case/{quote(each.episode_id, safe='')}" if browse else "",
+            "number": masked(each.recipient) if browse else tr("flood {n}").format(n=at + 1),
+            "state": tr(STATES[each.state]),
+            "tone": TONES[each.state],
+            "span": spell(each.lasts_ms(now_ms)),
+            "line": each,
+        }
         for at, each in enumerate(lines[:LIVE_MAX])
     ]
 
@@ -117,10 +91,10 @@ class ListPages:
         desk, visit = self.desk, visit_of(request)
         days = _days(request)
         desk.audit(visit, "view", "done", detail="campaigns")
-        found = desk.store.campaigns(since_ms=desk.now_ms() - days * DAY_MS)
+        found, told_ms = desk.store.campaigns(since_ms=desk.now_ms() - days * DAY_MS)
         return desk.pages.page(
-            request, "campaigns", campaigns=[_campaign(each) for each in found.campaigns[:100]],
-            days=days, spans=DAYS, told_ms=found.told_ms,
+            request, "campaigns", campaigns=[_campaign(each) for each in found[:100]],
+            days=days, spans=DAYS, told_ms=told_ms,
         )  # fmt: skip
 
     def platforms(self, request: Request) -> Response:
@@ -132,7 +106,7 @@ class ListPages:
         days = _days(request)
         wanted = visit.given("name", 64)
         desk.audit(visit, "view", "done", detail="platforms")
-        found = desk.store.platforms(days=days, limit=500)
+        found, told_ms = desk.store.platforms(days=days, limit=500)
         rows = [
             {
                 "name": platform_name(each.platform),
@@ -143,17 +117,17 @@ class ListPages:
                 "last_ms": each.last_ms,
                 **_week(each.week),
             }
-            for each in found.platforms
+            for each in found
             if wanted.casefold() in platform_name(each.platform).casefold()
         ]
         return desk.pages.page(
             request, "platforms", rows=rows[:100], days=days, spans=DAYS, wanted=wanted,
-            told_ms=found.told_ms,
+            told_ms=told_ms,
         )  # fmt: skip
 
 
 def _campaign(each: Campaign) -> dict[str, Any]:
-    shown = each.platforms[:CAMPAIGN_PLATFORMS]
+    shown = each.platforms[:8]
     return {
         "first_ms": each.start_ms,
         "last_ms": each.end_ms,

@@ -11,23 +11,20 @@ import hashlib
 import logging
 from collections import OrderedDict, defaultdict
 from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from anyio import to_thread
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.requests import Request
 from starlette.responses import Response
 
+from streams.desk.store.answers import CaseLine
+from streams.desk.web.desk import Desk
 from streams.desk.web.lists import LIVE_MAX, live_rows, live_summary
 from streams.desk.web.rights import DeskRight
 from streams.desk.web.visit import RefusedError, visit_of
 from streams.errors import OtpguardError
 from streams.language import speaking, spoken, tr, zone
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
-
-    from streams.desk.store import CaseLine
-    from streams.desk.web.desk import Desk
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +38,6 @@ A session that has ended is noticed in the same interval."""
 
 STREAMS_MAX: Final = 2_000
 """Maximum number of open streams."""
-
-PING_S: Final = 20
-"""Interval of keep-alive messages in seconds."""
 
 ENDED: Final = "ended"
 """Event that makes a page close its stream and not reconnect."""
@@ -113,7 +107,7 @@ class LiveFeed:
             raise RefusedError(503, tr("Too many live lists are open; this one is to be reloaded."))
         key = hashlib.sha256(visit.secret.encode()).hexdigest()
         events = self._events(key, visit.secret, spoken(), browse=visit.may(DeskRight.BROWSE))
-        return EventSourceResponse(events, ping=PING_S)
+        return EventSourceResponse(events, ping=20)
 
     async def _events(
         self, key: str, secret: str, tag: str, *, browse: bool

@@ -10,28 +10,24 @@ import hmac
 import secrets
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from streams.desk.web.guard import cookies_of, set_cookie
-from streams.desk.web.proxy import roles_of
+from streams.config.sections.desk import Console
+from streams.desk.web.desk import Desk
+from streams.desk.web.entry import EntryPages
+from streams.desk.web.guard import set_cookie
+from streams.desk.web.rights import roles_of
 from streams.desk.web.visit import RefusedError, visit_of
 from streams.language import tr
 from streams.tls import private
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from starlette.requests import Request
-
-    from streams.config.sections.desk import Console
-    from streams.desk.web.desk import Desk
-    from streams.desk.web.entry import EntryPages
 
 COOKIE: Final = "desk-oidc"
 FLIGHT_S: Final = 600
@@ -92,12 +88,11 @@ class OidcEntry:
         desk, visit = self.desk, visit_of(request)
         self.entry.knocked(visit, "oidc", "back")
         console = desk.settings.console
-        flight = cookies_of(request.headers).get(desk.place.cookie(COOKIE), "").split(".")
+        flight = request.cookies.get(desk.place.cookie(COOKIE), "").split(".")
         state = request.query_params.get("state", "")
         if len(flight) != 3 or not hmac.compare_digest(flight[0].encode(), state.encode()):
             raise self._not_in(request, tr("That log-in was not begun in this browser."))
-        provider = self._provider()
-        claims = self._claims(request, provider, flight)
+        claims = self._claims(request, self._provider(), flight)
         name = str(claims.get(console.oidc_name, ""))
         groups = claims.get(console.oidc_claim, [])
         listed = groups if isinstance(groups, list) else [groups]

@@ -8,15 +8,17 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
+from starlette.requests import Request
 from starlette.responses import Response
 
 from detectors.model.times import DAY_MS
-from streams.desk.store import Account, DeskRole, Proposal
 from streams.desk.store.answers import AuditPlace
+from streams.desk.store.roles import Account, DeskRole, Proposal
 from streams.desk.web.cases import DECIDED, REASON_MAX, named_platform
+from streams.desk.web.desk import Desk
 from streams.desk.web.masks import masked, unnamed
 from streams.desk.web.render import Flash
 from streams.desk.web.rights import ROLE_NAMES, DeskRight, may
@@ -25,11 +27,6 @@ from streams.desk.web.visit import Visit, visit_of
 from streams.errors import OtpguardError, UnavailableError, UsageError
 from streams.language import listed, moment, tr
 from streams.wire import EVERYONE, Override, decode_override, encode_override
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
-
-    from streams.desk.web.desk import Desk
 
 VERBS: Final = (
     "login", "logout", "password", "search", "view", "unmask", "release", "allow", "exempt", "mode",
@@ -105,7 +102,7 @@ class OversightPages:
         return desk.pages.page(
             request, "audit", flashes=flashes, lines=[_line(each) for each in found[:limit]],
             actor=actor, verb=verb, verbs=VERBS, by_number=bool(subject),
-            older=found[limit - 1].place if len(found) > limit and not subject else None,
+            older=AuditPlace.of(found[limit - 1]) if len(found) > limit and not subject else None,
         )  # fmt: skip
 
     # --- proposals ---------------------------------------------------------------------------
@@ -354,10 +351,6 @@ class OversightPages:
         else:
             raise UsageError(tr("Choose what is to be done."))
         return ""
-
-    def help(self, request: Request) -> Response:
-        """Show the help page: five questions of callers, and where to find the answers."""
-        return self.desk.pages.page(request, "help")
 
 
 def _digest(value: bytes) -> str:

@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """Parameters of a rate limit: at most `burst` at once, then one more per `every_s` seconds."""
-
-    burst: int
-    every_s: float  # seconds until one more is allowed
-
-    def __post_init__(self) -> None:
-        if self.burst < 1 or self.every_s <= 0:
-            raise ValueError("a pace lets something through")
 
 
 class RateLimit:
-    """A leaky bucket for each key. Threads may share it.
+    """A leaky bucket for each key: `burst` at once, then one more per `every_s` seconds.
 
-    At most `keys_max` buckets are kept. Beyond this the least recently used bucket is dropped.
+    Threads may share it. At most `keys_max` buckets are kept. Beyond this the least
+    recently used bucket is dropped.
     """
 
-    def __init__(self, pace: Pace, keys_max: int = 10_000) -> None:
-        self._pace = pace
+    def __init__(self, burst: int, every_s: float, keys_max: int = 10_000) -> None:
+        self._burst, self._every_s = burst, every_s
         self._keys_max = keys_max
         self._full_at: OrderedDict[str, float] = OrderedDict()  # time (s) when the bucket is empty
         self._lock = threading.Lock()
@@ -34,17 +22,16 @@ class RateLimit:
     def take(self, key: str, now_s: float) -> float:
         """Take one from the key's bucket and return 0, or return the seconds until one is free.
 
-        >>> limit = RateLimit(Pace(2, 10.0))
+        >>> limit = RateLimit(2, 10.0)
         >>> [limit.take("li", at) for at in (0, 0, 0, 10, 10)]
         [0.0, 0.0, 10.0, 0.0, 10.0]
         """
-        pace = self._pace
         with self._lock:
             empty_at = max(self._full_at.get(key, now_s), now_s)
-            wait_s = empty_at + pace.every_s - now_s - pace.burst * pace.every_s
+            wait_s = empty_at + self._every_s - now_s - self._burst * self._every_s
             if wait_s > 0:
                 return wait_s
-            self._full_at[key] = empty_at + pace.every_s
+            self._full_at[key] = empty_at + self._every_s
             self._full_at.move_to_end(key)
             while len(self._full_at) > self._keys_max:
                 self._full_at.popitem(last=False)

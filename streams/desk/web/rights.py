@@ -83,6 +83,15 @@ def may(roles: Iterable[DeskRole], right: DeskRight) -> bool:
     return any(right in RIGHTS[role] for role in roles)
 
 
+def roles_of(groups: Iterable[str], table: Mapping[str, str]) -> frozenset[DeskRole]:
+    """Return the roles for a person's groups. `table` maps groups to roles.
+
+    >>> sorted(roles_of([" hotline ", "other"], {"hotline": "agent"}))
+    [<DeskRole.AGENT: 'agent'>]
+    """
+    return frozenset(DeskRole(table[each.strip()]) for each in groups if each.strip() in table)
+
+
 def home_of(roles: Iterable[DeskRole]) -> str:
     """Return the path of the first page after log-in for these roles.
 

@@ -6,35 +6,29 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from streams.clock import now_ms
+from streams.config import Settings
 from streams.connections import Bounded
-from streams.desk.store import CaseStore
-from streams.desk.store.chores import Chores
-from streams.desk.store.indexer import indexer_of
+from streams.desk.store.indexer import Chores, indexer_of
 from streams.desk.store.opening import opened
+from streams.desk.store.store import CaseStore
 from streams.desk.web.app import application
-from streams.desk.web.desk import Desk, Paces
+from streams.desk.web.desk import Desk, LoginTicket, limits_of
 from streams.desk.web.guard import Site
 from streams.desk.web.ledger import ledger_on
-from streams.desk.web.once import LoginTicket
 from streams.desk.web.words import speaking_on
 from streams.errors import OtpguardError, UnavailableError
 from streams.language import tr
 from streams.telemetry import http
 from streams.telemetry.metrics import Metrics
 from streams.tls import check_own
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from streams.config import Settings
 
 log = logging.getLogger(__name__)
 
@@ -44,18 +38,11 @@ GRACE_S: Final = 3
 AGAIN_S: Final = 2.0
 """Pause in seconds before the indexer starts again after an error."""
 
-HEADERS_MAX: Final = 16_384
-"""Maximum size of a request's headers in bytes."""
-
-CONNECTIONS_MAX: Final = 512
-"""Maximum number of connections. Beyond this the longest idle connection is closed. It is half of
-the usual limit of open files of a process (1,024)."""
-
 
 class ConsoleProtocol(Bounded, H11Protocol):
     """uvicorn's HTTP protocol with limits for idle connections."""
 
-    connections_max = CONNECTIONS_MAX
+    connections_max = 512  # half of the usual limit of open files of a process (1,024)
 
 
 def listening(settings: Settings) -> socket.socket:
@@ -101,7 +88,7 @@ def _config(desk: Desk) -> uvicorn.Config:
         log_config=None,
         lifespan="on",
         timeout_graceful_shutdown=GRACE_S,
-        h11_max_incomplete_event_size=HEADERS_MAX,
+        h11_max_incomplete_event_size=16_384,
         http=ConsoleProtocol,
         loop="streams.connections:ServerLoop",
         ws="none",
@@ -142,7 +129,7 @@ def serve(
             metrics=metrics,
             now_ms=clock,
             now_s=time.monotonic,
-            limits=Paces.of(settings),
+            limits=limits_of(settings),
             ticket=ticket,
         )
         metrics.follow("index_lag_seconds", lambda: store.freshness().lag_ms / 1000)
@@ -198,6 +185,5 @@ def _stopped_by(server: Any, stop: threading.Event) -> Iterator[None]:
         stop.wait()
         server.should_exit = True
 
-    thread = threading.Thread(target=wait, name="desk-stop", daemon=True)
-    thread.start()
+    threading.Thread(target=wait, name="desk-stop", daemon=True).start()
     yield

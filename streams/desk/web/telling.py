@@ -7,11 +7,9 @@ it separately.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
-from typing import Final
-
-from markupsafe import Markup
+from typing import Any, Final
 
 from detectors.model.event import Trust
 from detectors.model.records import NOWHERE, Action, Level, refuses
@@ -29,7 +27,6 @@ from streams.desk.web.timeline import Dot, Mark, bars, drawn
 from streams.language import LANGUAGES, listed, speaking, spoken, tr, trn, zone
 from streams.operate.cases import SAYS, Doing
 from streams.operate.explain import (
-    Explanation,
     at_least,
     explain,
     platform_count,
@@ -37,9 +34,6 @@ from streams.operate.explain import (
 )
 from streams.operate.phone import REFUSING, CallAnswer, answer
 from streams.wire import Override
-
-PLATFORMS_SHOWN: Final = 500
-"""Maximum number of platforms on the page of a case."""
 
 MARKS_MAX: Final = 12
 """Maximum number of labelled moments in the chart. The newest are shown."""
@@ -77,61 +71,11 @@ TONES: Final = MappingProxyType(
 """Colour class of each state in the style sheet."""
 
 
-@dataclass(frozen=True, slots=True)
-class AloudText:
-    """A text to read to the caller, in one language."""
+def view(file: CaseFile, now_ms: int) -> dict[str, Any]:
+    """Return the texts and figures that the page of a case shows.
 
-    tag: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class PlatformRow:
-    """One platform of a flood, as a row on the page."""
-
-    key: str  # empty if no override can allow the platform
-    name: str
-    trust: str
-    novel: bool
-    messages: int
-    refused: int
-    would: str  # decision of the throttle: pass | refuse | empty if not known
-    allowed: bool  # an override in force allows it
-    last_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class CaseView:
-    """Texts and figures that the page of a case shows."""
-
-    number: str  # masked
-    state: str
-    tone: str
-    says: str
-    refusing: bool
-    minutes: str
-    line: CaseLine
-    aloud: tuple[AloudText, ...]  # the page's language first
-    happens: str
-    bank: str
-    arrives: str
-    ends_ms: int  # end of the lease in force; 0: there is none
-    ends_in: str
-    platforms: tuple[PlatformRow, ...]
-    platforms_count: int  # of all; may exceed the detector's count if messages are recorded
-    novel: str
-    picture: Markup
-    figures: tuple[tuple[int, int, int, int], ...]  # chart bars: start, passed, refused, unknown
-    explanation: Explanation
-
-
-def state_word(state: Doing) -> str:
-    """Return the text of a state in the current language."""
-    return tr(STATES[state])
-
-
-def view(file: CaseFile, now_ms: int) -> CaseView:
-    """Format a case in the current language and time zone. `now_ms` is the current time."""
+    They are in the current language and time zone. `now_ms` is the current time.
+    """
     line = file.line
     hidden = masked(line.recipient)
 
@@ -141,42 +85,51 @@ def view(file: CaseFile, now_ms: int) -> CaseView:
     here = told()
     state = line.state
     platforms = rows(file)
-    leases = [each.expires_at_ms for each in file.leases if each.verb == "throttle"]
+    leases = [each.expires_at_ms for each in file.case.actions if each.verb == "throttle"]
     ends_ms = max(leases, default=0) if state in REFUSING else 0
     dots = [Dot(each.at_ms, each.would) for each in file.events]
-    return CaseView(
-        number=hidden,
-        state=state_word(state),
-        tone=TONES[state],
-        says=tr(SAYS[state]),
-        refusing=state in REFUSING,
-        minutes=spell(max(MINUTE_MS, line.lasts_ms(now_ms))),
-        line=replace(line, recipient=hidden),
-        aloud=tuple(_aloud(told)),
-        happens=_happens(line),
-        novel=at_least(line.novel),
-        platforms_count=max(line.platforms, len(platforms)),
-        bank=_bank(file, platforms),
-        arrives=here.arrives,
-        ends_ms=ends_ms,
-        ends_in=spell(max(MINUTE_MS, ends_ms - now_ms)),
-        platforms=tuple(platforms[:PLATFORMS_SHOWN]),
-        picture=drawn(dots, _marks(file), _title(line)),
-        figures=tuple(_figures(dots)),
-        explanation=explain(replace(file.case.last, recipient=hidden)),
-    )
+    return {
+        "number": hidden,
+        "state": tr(STATES[state]),
+        "tone": TONES[state],
+        "says": tr(SAYS[state]),
+        "refusing": state in REFUSING,
+        "minutes": spell(max(MINUTE_MS, line.lasts_ms(now_ms))),
+        "line": replace(line, recipient=hidden),
+        "aloud": _aloud(told),
+        "happens": _happens(line),
+        "novel": at_least(line.novel),
+        # Of all; may exceed the detector's count if messages are recorded.
+        "platforms_count": max(line.platforms, len(platforms)),
+        "bank": _bank(file, platforms),
+        "arrives": here.arrives,
+        # End of the lease in force; 0: there is none.
+        "ends_ms": ends_ms,
+        "ends_in": spell(max(MINUTE_MS, ends_ms - now_ms)),
+        "platforms": platforms[:500],
+        "picture": drawn(
+            dots,
+            _marks(file),
+            tr("Messages of the flood by time. {what}").format(what=_happens(line)),
+        ),
+        # Bars of the chart: start, passed, refused, unknown.
+        "figures": [(bar.from_ms, *bar.counts) for bar in bars(dots)[1] if any(bar.counts)],
+        "explanation": explain(replace(file.case.last, recipient=hidden)),
+    }
 
 
-def _aloud(told: Callable[[], CallAnswer]) -> Iterable[AloudText]:
-    tags = sorted(LANGUAGES, key=lambda tag: (tag != spoken(), tag))
-    for tag in tags:
+def _aloud(told: Callable[[], CallAnswer]) -> list[dict[str, str]]:
+    """Return the texts to read to the caller, the page's language first."""
+    found = []
+    for tag in sorted(LANGUAGES, key=lambda tag: (tag != spoken(), tag)):
         with speaking(tag, zone()):
-            yield AloudText(tag, told().aloud)
+            found.append({"tag": tag, "text": told().aloud})
+    return found
 
 
-def aloud_without() -> tuple[AloudText, ...]:
+def aloud_without() -> list[dict[str, str]]:
     """Return the texts to read aloud if there is no case, the page's language first."""
-    return tuple(_aloud(lambda: answer("", None, (), 0, "")))
+    return _aloud(lambda: answer("", None, (), 0, ""))
 
 
 def spell(span_ms: float) -> str:
@@ -210,15 +163,11 @@ def _happens(line: CaseLine) -> str:
     )
 
 
-def _title(line: CaseLine) -> str:
-    return tr("Messages of the flood by time. {what}").format(what=_happens(line))
-
-
-def _bank(file: CaseFile, platforms: Sequence[PlatformRow]) -> str:
+def _bank(file: CaseFile, platforms: Sequence[dict[str, Any]]) -> str:
     """Answer the question if codes of the subscriber's bank arrive."""
     trusted = tr(Trust.BANK.name.lower())
-    seen = [each for each in platforms if each.trust == trusted]
-    if any(each.refused for each in seen):
+    seen = [each for each in platforms if each["trust"] == trusted]
+    if any(each["refused"] for each in seen):
         return tr("CODES OF A BANK WERE REFUSED. Release now, and tell the NOC.")
     if file.line.state not in REFUSING:
         return tr("Yes: nothing is refused, her bank's codes arrive too.")
@@ -229,35 +178,38 @@ def _bank(file: CaseFile, platforms: Sequence[PlatformRow]) -> str:
             "Codes of banks are not exempt here; those of a bank that she used before arrive."
         )
     if seen:
-        count = sum(each.messages for each in seen)
+        count = sum(each["messages"] for each in seen)
         return tr("Yes: codes of banks arrive. In this flood {n}, none of them refused.").format(
             n=trn("{n} message of a bank", "{n} messages of banks", count)
         )
     return tr("Yes: codes of banks arrive, whatever happens.")
 
 
-def rows(file: CaseFile) -> list[PlatformRow]:
+def rows(file: CaseFile) -> list[dict[str, Any]]:
     """Return the platforms of a case: refused platforms first, then the most recent first."""
-    found: dict[int, PlatformRow] = {}
+    found: dict[int, dict[str, Any]] = {}
     named = {each.platform_id: each.platform for each in file.case.last.sightings}
-    refused = {each.platform_id: each.refused for each in file.refused}
     allowed = {each.word.platform for each in file.words if each.holds}
     newest = file.case.lease
     for each in _seen(file):
-        before = found.get(each.platform_id)
+        before = found.get(each.platform_id, {"messages": 0, "last_ms": 0})
         key = each.platform or named.get(each.platform_id, "")
-        found[each.platform_id] = PlatformRow(
-            key="" if key.startswith("#") else key,
-            name=_named(key, each.trust, novel=each.novel),
-            trust="" if each.trust is Trust.NONE else tr(each.trust.name.lower()),
-            novel=each.novel,
-            messages=(before.messages if before else 0) + 1,
-            refused=refused.get(each.platform_id, 0),
-            would=each.would or _ruling(newest, each),
-            allowed=key in allowed,
-            last_ms=max(each.at_ms, before.last_ms if before else 0),
-        )
-    return sorted(found.values(), key=lambda row: (row.would != "refuse", -row.last_ms, row.name))
+        found[each.platform_id] = {
+            # Empty if no override can allow the platform.
+            "key": "" if key.startswith("#") else key,
+            "name": _named(key, each.trust, novel=each.novel),
+            "trust": "" if each.trust is Trust.NONE else tr(each.trust.name.lower()),
+            "novel": each.novel,
+            "messages": before["messages"] + 1,
+            "refused": file.refused.get(each.platform_id, 0),
+            # Decision of the throttle: pass, refuse, or empty if not known.
+            "would": each.would or _ruling(newest, each),
+            "allowed": key in allowed,
+            "last_ms": max(each.at_ms, before["last_ms"]),
+        }
+    return sorted(
+        found.values(), key=lambda row: (row["would"] != "refuse", -row["last_ms"], row["name"])
+    )
 
 
 def _seen(file: CaseFile) -> Iterable[CaseEvent]:
@@ -299,12 +251,6 @@ def _marks(file: CaseFile) -> list[Mark]:
     ]
     marks += [Mark(each.word.issued_at_ms, tr(each.word.verb)) for each in file.words]
     return marks[-MARKS_MAX:]
-
-
-def _figures(dots: Sequence[Dot]) -> Iterable[tuple[int, int, int, int]]:
-    for bar in bars(dots)[1]:
-        if any(bar.counts):
-            yield (bar.from_ms, *bar.counts)
 
 
 def word_sentence(word: Override) -> str:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv6Network, ip_address
-from typing import TYPE_CHECKING
 
+from starlette.requests import Request
+
+from streams.desk.store.roles import DeskSession
 from streams.desk.web.rights import DeskRight, may
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
-
-    from streams.desk.store.roles import DeskSession
 
 
 class RefusedError(Exception):

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
@@ -23,6 +23,7 @@ from streams.cluster.admin import client_arguments, unusable
 from streams.cluster.at_work import gateways_at_work
 from streams.cluster.prompt import AGREED_S, LATELY, LATELY_MS, PromptProducer, say
 from streams.cluster.read import Places, readable
+from streams.config import Settings
 from streams.language import tr
 from streams.wire import (
     EVERYONE,
@@ -33,9 +34,6 @@ from streams.wire import (
     override_id,
     override_key,
 )
-
-if TYPE_CHECKING:
-    from streams.config import Settings
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from streams.agents import campaigns as module
 from streams.agents.campaigns import CampaignAgent, wanted
 from streams.cluster.admin import Cluster, client_arguments
 from streams.config import Kafka, Topics
-from streams.operate.campaigns import newest
+from streams.operate.network import newest
 from streams.telemetry.metrics import Metrics
 from streams.wire import decode_campaign, encode_campaign, encode_episode
 from tests.detectors.campaigns.tales import OTHER, tale

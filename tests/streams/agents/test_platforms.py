@@ -24,7 +24,7 @@ from streams.agents.lists import ListWriter
 from streams.agents.platforms import PlatformAgent
 from streams.cluster.admin import Cluster, client_arguments
 from streams.config import Kafka, Topics
-from streams.operate.platforms import read_platforms
+from streams.operate.network import read_platforms
 from streams.telemetry.metrics import Metrics
 from streams.wire import encode_part, encode_platform
 from tests.detectors.platforms.test_days import part

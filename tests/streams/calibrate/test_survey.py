@@ -138,7 +138,7 @@ def test_so_many_throttles_of_one_recipient_keep_their_ids() -> None:
 
 def test_nothing_read_covers_no_days() -> None:
     survey = surveyed([])
-    assert (survey.days, survey.last_day, survey.messages) == (0.0, 0, 0)
+    assert (survey.days, survey.messages) == (0.0, 0)
     assert survey.stamps() == {}
 
 

@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 from streams.__main__ import app
 from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
-from streams.desk.store import CaseStore
 from streams.desk.store.backup import saved_ms
+from streams.desk.store.store import CaseStore
 from streams.errors import UsageError
 from streams.language import moment
 from streams.wire import AuditRecord, decode_audit

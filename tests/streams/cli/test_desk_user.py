@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from streams.__main__ import app
-from streams.desk.store import CaseStore, DeskRole
+from streams.desk.store.roles import DeskRole
+from streams.desk.store.store import CaseStore
 
 PASSWORD = "Rain-on-the-quay-7"
 

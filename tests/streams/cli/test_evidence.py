@@ -139,7 +139,7 @@ def test_keys_are_made_for_their_owner_and_changed_by_the_old(tmp_path: Path) ->
     assert len(Path(signers).read_bytes().splitlines()) == 2
     Path(signers).write_bytes(b"x\n")
     words = ("evidence", "key", "rotate", "--old", old, "--new", new, "--list", signers)
-    refused(UsageError, "no JSON", *words)
+    refused(UsageError, "no envelope", *words)
 
 
 def test_a_full_disk_leaves_the_list_of_successors_as_it_was(tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_a_list_of_successors_that_no_verifier_takes_is_not_signed(
     words = made(tmp_path, signer)
     (tmp_path / "list").write_bytes(b"{}\n")
     settings_file(tmp_path, "[evidence]", f'signers_file = "{tmp_path / "list"}"')
-    refused(ConfigError, "signers_file: no envelope", *words)
+    refused(ConfigError, "signers_file: an envelope", *words)
     assert not (tmp_path / "pack").exists()
 
 

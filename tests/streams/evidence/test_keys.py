@@ -11,7 +11,6 @@ from streams.evidence.keys import (
     PackKey,
     PublicKeys,
     fingerprint_of,
-    followed,
     in_groups,
     low_s,
 )
@@ -82,10 +81,3 @@ def test_a_fingerprint_is_taken_as_people_write_it() -> None:
     for wrong in ("", plain[:-1], plain + "0", "g" * 64):
         with pytest.raises(PackError):
             fingerprint_of(wrong)
-
-
-def test_trust_goes_from_key_to_key_in_order_and_never_back() -> None:
-    a, b, c = (key(name).public for name in ("a", "b", "c"))
-    assert followed(a.fingerprint, [(a, b), (b, c)]) == {k.fingerprint for k in (a, b, c)}
-    assert followed(b.fingerprint, [(a, b), (b, c)]) == {b.fingerprint, c.fingerprint}
-    assert followed(a.fingerprint, [(b, c)]) == {a.fingerprint}

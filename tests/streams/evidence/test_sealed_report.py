@@ -14,7 +14,7 @@ from streams.errors import UsageError
 from streams.evidence import standalone
 from streams.evidence.envelope import succession
 from streams.evidence.names import MANIFEST, PROOFS, RECORDS
-from streams.evidence.sealed_report import ReportSeal, seal_report
+from streams.evidence.pack import seal_report
 from streams.evidence.verify import verify
 from tests.streams.evidence.packs import broken, fingerprint, key, pack
 
@@ -23,8 +23,10 @@ CONTENTS = {"otpguard-2026-11.html": b"<p>68</p>", "otpguard-2026-11.json": b'{"
 
 def sealed(folder: Path) -> Path:
     signers = succession(key("before"), key().public, "2026-01-01T00:00:00Z")
-    seal = ReportSeal(key(), "2026-12-01T02:00:00Z", "某公司", "f" * 64, signers)
-    seal_report("2026-11", CONTENTS, seal, folder / "report")
+    seal_report(
+        "2026-11", CONTENTS, folder / "report", key=key(), at="2026-12-01T02:00:00Z", by="某公司",
+        config="f" * 64, signers=signers,
+    )  # fmt: skip
     return folder / "report"
 
 

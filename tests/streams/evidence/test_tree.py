@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.evidence.tree import MerkleTree, leaf_hash, root_of
+from streams.evidence.standalone import Wrong, root_by
+from streams.evidence.tree import MerkleTree
 
 LEAVES = [bytes.fromhex(each) for each in ("", "00", "10", "2021", "3031", "40414243")]
 
@@ -29,10 +31,13 @@ def test_a_proof_leads_from_its_own_leaf_alone_to_the_root(
 ) -> None:
     tree = MerkleTree(leaves)
     n = data.draw(st.integers(0, len(leaves) - 1))
-    path = tree.proof(n)
-    assert root_of(leaf_hash(leaves[n]), n, len(leaves), path) == tree.root
-    assert root_of(leaf_hash(b"other" + leaves[n]), n, len(leaves), path) != tree.root
-    if path:
-        assert root_of(leaf_hash(leaves[n]), n, len(leaves), path[:-1]) != tree.root
-    assert root_of(leaf_hash(leaves[n]), n, len(leaves), [*path, b"\0" * 32]) != tree.root
-    assert root_of(leaf_hash(leaves[n]), len(leaves), len(leaves), path) is None
+    path = [each.hex() for each in tree.proof(n)]
+    assert root_by(leaves[n], n, len(leaves), path) == tree.root
+    assert root_by(b"other" + leaves[n], n, len(leaves), path) != tree.root
+    for place, other in (
+        (n, [*path, "00" * 32]),
+        (len(leaves), path),
+        *([(n, path[:-1])] if path else ()),
+    ):
+        with pytest.raises(Wrong):
+            root_by(leaves[n], place, len(leaves), other)

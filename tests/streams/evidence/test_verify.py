@@ -29,7 +29,7 @@ def test_a_pack_is_verified_as_it_was_made(tmp_path: Path) -> None:
 
 def test_a_good_pack_of_another_signer_is_not_verified(tmp_path: Path) -> None:
     (wrong,) = verify(pack(tmp_path), fingerprint("another")).wrong
-    assert "not the fingerprint that was given" in wrong
+    assert "not by the signer who was given" in wrong
 
 
 def test_who_knows_an_earlier_key_can_check_by_the_list(tmp_path: Path) -> None:

@@ -339,7 +339,7 @@ def test_the_book_forgets_and_stays_small() -> None:
         told(on, lease, at_ms)
         sent(on, due(on, at_ms + 10), at_ms + 10)
         on.turn(at_ms)
-    tables = ("_leases", "_newest", "_applied", "_episodes", "_told", "_last")
+    tables = ("_leases", "_newest", "_applied", "episodes", "_told", "_last")
     assert all(0 < len(getattr(on, name)) < 160 for name in tables)
     on.turn(START_MS + 300 * 600_000 + 30 * HOUR_MS)
     assert not any(getattr(on, name) for name in (*tables, "_ends", "_heap"))
@@ -428,8 +428,3 @@ def test_old_words_and_those_that_took_one_back_are_not_told() -> None:
     on.word(override("exempt", expires_at_ms=START_MS), 8, START_MS + 10)
     on.word(override("allow", platform="sig:a"), 9, START_MS + 10)
     assert on.next(START_MS + 20) is None
-
-
-def test_whoever_may_send_nothing_is_not_started() -> None:
-    with pytest.raises(ValueError, match="need not run"):
-        NotifyParams(per_minute=0)

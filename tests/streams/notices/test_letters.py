@@ -14,11 +14,11 @@ import pytest
 from xarf import parse
 
 from streams import language
+from streams.config import Reports
 from streams.notices.contacts import PlatformContact
 from streams.notices.letters import (
     DESCRIPTION_MAX,
     PlatformReport,
-    ReportAuthor,
     as_csv,
     content,
     mail,
@@ -30,7 +30,7 @@ from streams.notices.platforms import SENDERS_MAX, WINDOWS_MAX, uses
 from tests.streams.notices.incidents import DAY0_MS, DAY_MS, use_of
 
 KEY = "sig:听潮课堂"
-REPORTER = ReportAuthor("中国移动", "abuse@carrier.example", "carrier.example")
+REPORTER = Reports(org="中国移动", mail_from="abuse@carrier.example")
 CONTACT = PlatformContact((KEY,), "听潮安全部", "desk", date(2030, 1, 1), mail="a@tingchao.example")
 
 

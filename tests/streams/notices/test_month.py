@@ -8,8 +8,14 @@ import msgspec
 
 from detectors.model.incidents import Fate, Unlisted
 from detectors.model.records import Cause, EpisodeRecord, Evidence, Level
-from streams.notices.month import Month, MonthPlatform, MonthRecords, count_month, figures
-from streams.notices.second import SecondRequestCount
+from streams.notices.month import (
+    Month,
+    MonthPlatform,
+    MonthRecords,
+    SecondRequestCount,
+    count_month,
+    figures,
+)
 from streams.wire import RAILS_VERSION, Ack, AckState, Counts, Notice
 from streams.wire.notices import NoticeKind, NoticeState
 from tests.enforce.records import action, override

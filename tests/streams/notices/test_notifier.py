@@ -25,12 +25,13 @@ from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
 from streams.cluster.topics import create
 from streams.config import Kafka, Settings, Topics
+from streams.config.sections.notices import Notify
 from streams.errors import UnavailableError
 from streams.notices import notifier as module
 from streams.notices.book import NoticeBook, NotifyParams, PendingNotice, Unsent
-from streams.notices.channels import Delivered, Delivery, SmsNotice
-from streams.notices.notifier import Notifier, Way
-from streams.notices.reply import Replies, ReplyParams
+from streams.notices.channels import Channel, Delivered, Delivery, SmsNotice
+from streams.notices.notifier import Notifier
+from streams.notices.reply import Replies
 from streams.notices.texts import TEXT_NAMES, checked, read_texts
 from streams.telemetry.metrics import Metrics
 from streams.wire import (
@@ -62,7 +63,7 @@ class DiedError(BaseException):
 
 
 @dataclass
-class Phones:
+class Phones(Channel):
     """A channel that keeps what it is given, and does as it is told."""
 
     name: str = "file"
@@ -102,9 +103,8 @@ class World:
         self.producer = KafkaProducer(**self.clients, acks="all")
         self.phones = Phones()
         self.texts = checked(
-            read_texts(None), operator="中国移动", operators={}, zone="Asia/Shanghai", command="KX",
-            default="zh-Hans", by_prefix={}, names=TEXT_NAMES, sender="10086",
-            registry=Registry.shipped(),
+            read_texts(None), Notify(operator="中国移动", sender="10086"), TEXT_NAMES,
+            Registry.shipped(),
         )  # fmt: skip
 
     def notifier(
@@ -113,10 +113,10 @@ class World:
         book = NoticeBook(NotifyParams(**params))
         replies = None
         if reply:
-            rules = ReplyParams("KX", frozenset({"10086"}), frozenset({"msc-1"}))
+            rules = Notify(reply=True, reply_to=["10086"], reply_gateways=["msc-1"])
             replies = Replies(rules, Numbers("CN"), book)
         return Notifier(
-            book, Way(self.phones, self.texts, "10086"), self.clients, self.topics,
+            book, self.phones, self.texts, self.clients, self.topics,
             metrics or Metrics("notifier"), now_ms, replies=replies,
         )  # fmt: skip
 

@@ -105,7 +105,4 @@ def test_a_trend_compares_whole_days_on_both_sides_of_the_first_letter() -> None
     )[A].days()  # fmt: skip
     found = trend(days, DAY0_MS + 2 * DAY_MS + 5, DAY0_MS, DAY0_MS + 4 * DAY_MS)
     assert found == Trend(60.0, 6.0)
-    assert found.change == pytest.approx(-0.9)
-    assert trend(days, None, DAY0_MS, DAY0_MS + 4 * DAY_MS) == Trend(31.5, None)
-    assert Trend(0.0, 3.0).change is None
-    assert Trend(3.0, None).change is None
+    assert trend(days, None, DAY0_MS, DAY0_MS + 4 * DAY_MS) == Trend(None, None)

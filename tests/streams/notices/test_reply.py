@@ -10,8 +10,9 @@ import pytest
 from detectors.model.event import Trust, platform_id
 from detectors.model.incidents import EarlierSighting, FloodMessage, IncidentRecord
 from detectors.model.records import AgainWindow, Cause, Sighting
+from streams.config.sections.notices import Notify
 from streams.notices.book import NoticeBook, NotifyParams
-from streams.notices.reply import OPEN_MS, HeardReply, Opening, Replies, ReplyParams
+from streams.notices.reply import OPEN_MS, HeardReply, Opening, Replies
 from streams.wire import Event, Numbers
 from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS, action, override
 from tests.streams.notices.test_book import ack, episode, notice
@@ -37,7 +38,7 @@ def replies(*sightings: Sighting, told: bool = True, **params: Any) -> Replies:
     book.action(lease, START_MS)
     book.ack(ack(lease), START_MS)
     made = Replies(
-        ReplyParams("KX", frozenset({"10086"}), frozenset({"msc-1"}), **params),
+        Notify(reply=True, reply_to=["10086"], reply_gateways=["msc-1"], **params),
         Numbers("CN"),
         book,
     )

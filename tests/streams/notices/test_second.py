@@ -10,7 +10,7 @@ import pytest
 from detectors.bars import AGAIN_FROM_MS, AGAIN_UNTIL_MS
 from detectors.model.event import platform_id
 from detectors.model.incidents import EarlierSighting, Fate, IncidentRecord
-from streams.notices.second import SecondRequestCount, second_requests
+from streams.notices.month import SecondRequestCount, second_requests
 from tests.streams.notices.incidents import DAY0_MS, DAY_MS, incident
 
 AT_MS = DAY0_MS + 9_000

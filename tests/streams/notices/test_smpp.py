@@ -12,9 +12,10 @@ import pytest
 from smpp.pdu.operations import EnquireLink, SubmitSM, SubmitSMResp, Unbind
 from smpp.pdu.pdu_types import CommandStatus
 
+from streams.config.sections.notices import Smpp
 from streams.notices import smpp
 from streams.notices.channels import Delivered
-from streams.notices.smpp import SmppChannel, SmppPlace
+from streams.notices.smpp import SmppChannel
 from tests.enforce import smpp_ends
 from tests.enforce.smpp_ends import Smsc, receive, send
 from tests.ports import free_port
@@ -54,8 +55,8 @@ def smsc(answer: Callable[[Any, SubmitSM], None] | None = None) -> Iterator[Smsc
 
 
 def channel(port: int, **more: Any) -> SmppChannel:
-    return SmppChannel(SmppPlace("127.0.0.1", port, "esme", "secret",
-                                 **{"answer_s": END_S, **more}))  # fmt: skip
+    answer_s = more.pop("answer_s", END_S)
+    return SmppChannel(Smpp(port=port, system_id="esme", password="secret", **more), answer_s)
 
 
 def test_a_notice_arrives_whole_in_both_codings() -> None:

@@ -10,7 +10,7 @@ import pytest
 from streams.config import Topics
 from streams.notices import notifier as module
 from streams.notices.book import NoticeBook, NotifyParams, PendingNotice, Unsent
-from streams.notices.notifier import LEFT_MS, Notifier, Way
+from streams.notices.notifier import LEFT_MS, Notifier
 from streams.telemetry.metrics import Metrics
 from tests.enforce.records import START_MS, action
 from tests.streams.notices.test_book import notice
@@ -36,8 +36,7 @@ def test_a_clock_that_is_set_back_keeps_no_sweep_waiting(monkeypatch: pytest.Mon
     now_ms, stop, book = [START_MS], threading.Event(), NoticeBook(NotifyParams())
     channel: Any = _Channel()
     texts: Any = None
-    way = Way(channel, texts, "10086")
-    made = Notifier(book, way, {}, Topics(), Metrics("notifier"), lambda: now_ms[0])
+    made = Notifier(book, channel, texts, {}, Topics(), Metrics("notifier"), lambda: now_ms[0])
     made._turn(stop)
     now_ms[0] -= 3_600_000
     left = notice(action(), "sending", at_ms=now_ms[0] - LEFT_MS - 1)

@@ -10,6 +10,7 @@ import pytest
 
 from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
+from streams.config.sections.notices import Notify
 from streams.errors import ConfigError
 from streams.notices.texts import (
     TEXT_NAMES,
@@ -34,10 +35,12 @@ NAMES = {
 def texts(given: Any = None, **fields: Any) -> NoticeTexts:
     usual: dict[str, Any] = {
         "operator": "中国移动", "operators": {"en": "China Mobile"}, "zone": "Asia/Shanghai",
-        "command": "KX", "default": "zh-Hans", "by_prefix": {"852": "zh-Hant", "1": "en"},
-        "names": TEXT_NAMES, "sender": "10086", "registry": REGISTRY,
+        "reply_command": "KX", "language": "zh-Hans", "sender": "10086",
+        "languages": {"852": "zh-Hant", "1": "en"},
     }  # fmt: skip
-    return checked(read_texts(None) if given is None else given, **{**usual, **fields})
+    names = fields.pop("names", TEXT_NAMES)
+    own = read_texts(None) if given is None else given
+    return checked(own, Notify(**{**usual, **fields}), names, REGISTRY)
 
 
 @pytest.mark.parametrize("language", NAMES)
@@ -46,7 +49,9 @@ def texts(given: Any = None, **fields: Any) -> NoticeTexts:
 def test_a_shipped_text_is_one_part_and_no_code_whoever_sends_it(language: str, name: str) -> None:
     senders = ("10086", "10010", "10690012345678", "95588", "CMCC", "Notice", "")
     for operator in NAMES[language]:
-        made = texts(operator=operator, operators={}, default=language, by_prefix={}, names=(name,))
+        made = texts(
+            operator=operator, operators={}, language=language, languages={}, names=(name,)
+        )
         for facts in (Facts(0, 5, 5), Facts(1_772_422_380_000, 168, 131), Facts(0, 9999, 9999)):
             text = made.written(name, language, facts)
             taken, most = units(text)
@@ -82,7 +87,7 @@ def test_every_language_has_every_text() -> None:
 
 
 def test_a_number_gets_the_language_of_the_longest_prefix_that_fits() -> None:
-    made = texts(by_prefix={"852": "zh-Hant", "1": "en", "18": "zh-Hans"})
+    made = texts(languages={"852": "zh-Hant", "1": "en", "18": "zh-Hans"})
     asked = ("8613900000001", "85261234567", "14155550100", "18095550100")
     assert [made.language(each) for each in asked] == ["zh-Hans", "zh-Hant", "en", "zh-Hans"]
 
@@ -113,7 +118,7 @@ def test_a_text_that_cannot_be_sent_is_refused_at_the_start(template: str, says:
     given = {"zh-Hans": {"start": template}}
     operator = "China Mobile" if template.startswith("{operator} ") else "中国移动"
     with pytest.raises(ConfigError, match=re.escape(says)):
-        texts(given, names=("start",), by_prefix={}, operator=operator)
+        texts(given, names=("start",), languages={}, operator=operator)
 
 
 def test_a_name_that_is_too_long_is_refused_at_the_start() -> None:
@@ -127,7 +132,7 @@ def test_a_name_that_is_too_long_is_refused_at_the_start() -> None:
 
 def test_a_language_without_texts_and_a_zone_that_is_none_are_refused() -> None:
     with pytest.raises(ConfigError, match="no such text"):
-        texts(default="ja")
+        texts(language="ja")
     with pytest.raises(ConfigError, match="no zone"):
         texts(zone="Asia/Dalian")
 
@@ -140,7 +145,7 @@ def test_a_file_brings_a_language_and_changes_a_text(tmp_path: Path) -> None:
     assert found["en"]["end"] == "{operator}: it is over."
     assert found["en"]["start"] == shipped()["en"]["start"]
     assert "ja" in found
-    made = texts(found, default="ja", operator="ドコモ", by_prefix={}, names=("start",))
+    made = texts(found, language="ja", operator="ドコモ", languages={}, names=("start",))
     assert made.written("start", "ja", Facts(0, 7, 7)) == "ドコモ:認証メールが7件届いています"
 
 

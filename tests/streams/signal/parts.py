@@ -18,10 +18,11 @@ from joserfc.jwk import ECKey, KeySet
 from sqlalchemy.pool import QueuePool
 
 from streams.config import Settings
+from streams.desk.store.answers import Freshness
 from streams.signal.app import Signal, SignalParts
 from streams.signal.clients import CHECK, DATE, OWN, SignalClient
 from streams.signal.ledger import SignalLedger
-from streams.signal.lookup import IndexAge, Lookup
+from streams.signal.lookup import Lookup
 from streams.signal.serve import run
 from streams.signal.tokens import AccessTokens
 from streams.telemetry.metrics import Metrics
@@ -53,9 +54,9 @@ def token(key: str = "k1", **claims: Any) -> str:
 class FreshLookup(Lookup):
     """A lookup whose index is as old as a test says."""
 
-    aged = IndexAge(0, 0)
+    aged = Freshness(0, 0, 0)
 
-    def age(self) -> IndexAge:
+    def age(self) -> Freshness:
         return self.aged
 
 
@@ -80,7 +81,7 @@ def signal(store: FilledStore, memory: Memory, **client: Any) -> Signal:
     given: dict[str, Any] = {"scopes": frozenset({CHECK, DATE, OWN}), **client}
     return Signal(
         SignalParts(
-            lookup=FreshLookup(store, lambda _: ()),
+            lookup=FreshLookup(store),
             clients={"bank-1": SignalClient("bank-1", **given)},
             tokens=AccessTokens(jwks, ISSUER, AUDIENCE),
             ledger=SignalLedger(memory.publish, "signal/test", lambda: store.at_ms),

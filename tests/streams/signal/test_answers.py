@@ -8,7 +8,7 @@ import pytest
 
 from detectors.model.event import Trust, platform_id
 from detectors.model.times import HOUR_MS
-from streams.signal.answers import FloodSpan, flooded, latest, own_codes
+from streams.signal.lookup import FloodSpan, flooded, own_codes
 from tests.enforce.records import LEASE_MS, START_MS, action
 
 NOW = START_MS + 100 * HOUR_MS
@@ -32,11 +32,6 @@ def test_a_flood_is_told_while_it_lasts_and_for_so_long_after(
     floods: list[FloodSpan], max_age_h: int, expected: bool
 ) -> None:
     assert flooded(floods, NOW, max_age_h) is expected
-
-
-def test_the_latest_flood_is_the_one_that_began_last() -> None:
-    assert latest([OVER, OPEN]) == OPEN
-    assert latest([]) is None
 
 
 def test_own_codes_pass_unless_the_lease_in_force_refuses_them() -> None:

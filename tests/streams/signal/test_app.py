@@ -19,10 +19,10 @@ from openapi_spec_validator import validate as validate_openapi
 
 from detectors.model.event import Trust
 from detectors.model.records import Level
+from streams.desk.store.answers import Freshness
 from streams.signal import app as interface
 from streams.signal.app import PATH, STATUS
 from streams.signal.clients import CHECK
-from streams.signal.lookup import IndexAge
 from tests.enforce.records import RECIPIENT, override
 from tests.streams.desk.store.filled import FilledStore, fill, flood, opened
 from tests.streams.signal.parts import FreshLookup, Memory, exhausted, served, signal, token
@@ -143,16 +143,16 @@ def test_a_flood_is_told_whatever_is_done_about_it(bank: Bank, mode: Any, words:
 
 
 @pytest.mark.parametrize(
-    "age", [IndexAge(60_001, 0), IndexAge(0, 5), IndexAge(0, None)],
+    "age", [Freshness(60_001, 0, 0), Freshness(0, 0, 5), Freshness(0, 0, None)],
 )  # fmt: skip
 def test_an_index_that_is_not_new_never_says_no(
-    bank: Bank, age: IndexAge, monkeypatch: pytest.MonkeyPatch
+    bank: Bank, age: Freshness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(FreshLookup, "aged", age)
     for path in ("check", "retrieve-date", "own-codes"):
         body = {"phoneNumber": NUMBER}
         assert bank.ask(path, body, status=503)["code"] == "UNAVAILABLE"
-    monkeypatch.setattr(FreshLookup, "aged", IndexAge(0, 0))
+    monkeypatch.setattr(FreshLookup, "aged", Freshness(0, 0, 0))
     monkeypatch.setattr(interface, "AGE_KEPT_S", 0)
     assert bank.check() is False
 
@@ -274,9 +274,9 @@ def test_no_answer_names_a_platform(bank: Bank) -> None:
 def test_all_of_the_first_questions_at_once_are_answered(bank: Bank) -> None:
     """Those that came while the index was asked for its age were told that it was stale."""
 
-    def slow(self: FreshLookup) -> IndexAge:
+    def slow(self: FreshLookup) -> Freshness:
         time.sleep(0.2)
-        return IndexAge(0, 0)
+        return Freshness(0, 0, 0)
 
     with pytest.MonkeyPatch.context() as patched, ThreadPoolExecutor(8) as pool:
         patched.setattr(FreshLookup, "age", slow)

@@ -12,11 +12,12 @@ import pytest
 from detectors.model.event import platform_id
 from detectors.model.records import Level, Step, Verb
 from streams.config import Settings
+from streams.desk.store.answers import Freshness
 from streams.errors import UnavailableError
 from streams.operate.replay import replay
 from streams.scenarios import generate
 from streams.signal.clients import SignalClient
-from streams.signal.lookup import IndexAge, Lookup
+from streams.signal.lookup import Lookup
 from streams.wire import Counts
 from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS, action
 from tests.streams.desk.store.filled import FilledStore, fill, flood, opened
@@ -37,11 +38,11 @@ def store(tmp_path: Path) -> Iterator[FilledStore]:
 def test_what_is_not_known_to_be_new_is_stale(
     behind_ms: int, events: int | None, stale: bool
 ) -> None:
-    assert IndexAge(behind_ms, events).stale(60_000) is stale
+    assert Freshness(behind_ms, 0, events).stale(60_000) is stale
 
 
 def test_floods_are_those_that_reached_throttle(store: FilledStore) -> None:
-    lookup = Lookup(store, lambda _: ())
+    lookup = Lookup(store)
     assert lookup.floods(RECIPIENT) == []
     watched, _ = flood(1)
     fill(store, replace(watched, level=Level.WATCH,
@@ -52,7 +53,8 @@ def test_floods_are_those_that_reached_throttle(store: FilledStore) -> None:
     (span,) = lookup.floods(RECIPIENT)
     assert (span.first_ms, span.ended_ms) == (record.evidence.first_ms, None)
     assert lookup.floods("8613900000555") == []
-    assert Lookup(store, lambda _: [RECIPIENT]).floods("8613900000555") == [span]
+    store._tokens = lambda _: [RECIPIENT]
+    assert Lookup(store).floods("8613900000555") == [span]
 
 
 @pytest.mark.slow
@@ -63,7 +65,7 @@ def test_the_incident_is_a_flood_though_little_is_known_of_its_number(
     """A cold start is judged in shadow; a bank is told all the same."""
     events = [event.value for event in generate("A1", 1, memory=memory)]
     lines = [msgspec.json.encode(value) for value in events]
-    lookup, number = Lookup(store, lambda _: ()), events[-1]["recipient"].lstrip("+")
+    lookup, number = Lookup(store), events[-1]["recipient"].lstrip("+")
     modes = set()
     for some in replay(Settings(mode="enforce"), [[line] for line in lines]):
         for record in some.decisions.episodes:
@@ -78,7 +80,7 @@ def test_the_incident_is_a_flood_though_little_is_known_of_its_number(
 
 
 def test_leases_are_those_that_are_enforced_now(store: FilledStore) -> None:
-    lookup = Lookup(store, lambda _: ())
+    lookup = Lookup(store)
     fill(store, *flood(1))
     assert len(lookup.leases(RECIPIENT, START_MS)) == 1
     assert lookup.leases(RECIPIENT, START_MS + LEASE_MS) == []
@@ -90,10 +92,10 @@ def test_the_newest_lease_is_of_the_newest_epoch(store: FilledStore) -> None:
     """Revisions are offsets: after a topic was made anew they begin again, and the epoch rises."""
     now_ms = START_MS + 3 * LEASE_MS
     fill(store, action(revision=5_000_000, epoch=1), action(revision=500, epoch=2, at_ms=now_ms))
-    (lease,) = Lookup(store, lambda _: ()).leases(RECIPIENT, now_ms)
+    (lease,) = Lookup(store).leases(RECIPIENT, now_ms)
     assert (lease.epoch, lease.revision) == (2, 500)
     fill(store, action(revision=501, epoch=2, at_ms=now_ms, verb="release"))
-    assert Lookup(store, lambda _: ()).leases(RECIPIENT, now_ms) == []
+    assert Lookup(store).leases(RECIPIENT, now_ms) == []
 
 
 @pytest.mark.parametrize("verb", ["throttle", "release"])
@@ -103,7 +105,8 @@ def test_leases_of_other_forms_of_a_number_count_each_for_itself(
     """They lie in other partitions, whose offsets say nothing of these."""
     token, now_ms = "h1:00112233445566aa", START_MS + 3 * LEASE_MS
     fill(store, action(revision=9_000_000, verb=verb), action(token, 70, at_ms=now_ms))
-    lookup = Lookup(store, lambda _: (token,))
+    store._tokens = lambda _: (token,)
+    lookup = Lookup(store)
     (lease,) = lookup.leases(RECIPIENT, now_ms)
     assert lease.recipient == token
     fill(store, action(revision=9_000_001, at_ms=now_ms))
@@ -113,7 +116,7 @@ def test_leases_of_other_forms_of_a_number_count_each_for_itself(
 
 
 def test_where_every_connection_is_taken_the_store_is_away(store: FilledStore) -> None:
-    lookup, client = Lookup(store, lambda _: ()), SignalClient("a", platforms=("sig:甲平台",))
+    lookup, client = Lookup(store), SignalClient("a", platforms=("sig:甲平台",))
     for ask in (
         lookup.age,
         lambda: lookup.floods(RECIPIENT),
@@ -131,7 +134,7 @@ def test_held_counts_only_a_client_s_own(store: FilledStore) -> None:
     counts = Counts(action_id=lease.action_id, episode_id=record.episode_id, gateway_id="g",
                     at_ms=START_MS, refused=7, by_platform=refused)  # fmt: skip
     fill(store, record, lease, counts)
-    lookup = Lookup(store, lambda _: ())
+    lookup = Lookup(store)
     assert lookup.held(RECIPIENT, SignalClient("a", platforms=("sig:甲平台",))) == 3
     assert lookup.held(RECIPIENT, SignalClient("a")) == 0
     assert lookup.held("8613900000555", SignalClient("a", platforms=("sig:甲平台",))) == 0
@@ -143,7 +146,7 @@ def test_a_store_that_is_gone_is_said(store: FilledStore) -> None:
     with store.index.begin() as connection:
         connection.execute(text("DROP TABLE cases"))
         connection.execute(text("DROP TABLE leases"))
-    lookup = Lookup(store, lambda _: ())
+    lookup = Lookup(store)
     with pytest.raises(UnavailableError):
         lookup.floods(RECIPIENT)
     with pytest.raises(UnavailableError):

@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from streams.notices.channels import Delivery
 from streams.signal import push
 from streams.signal.app import Signal
 from streams.signal.clients import read
-from streams.signal.lookup import FloodChange, Lookup
+from streams.signal.lookup import FloodSpan, Lookup
 from streams.signal.push import FloodEvent, Outgoing, Pusher, SinkNumbers, events_of, pusher_of
 from tests.enforce.records import RECIPIENT, START_MS
 from tests.streams.desk.store.filled import FilledStore, ended, fill, flood, opened
@@ -86,7 +87,7 @@ def pushing(store: FilledStore, memory: Memory, folder: Path, port: int) -> Iter
     made = signal(store, memory)
     made.parts.clients.clear()
     made.parts.clients.update(read(clients_file(folder, *client_lines(folder, port)), Registry()))
-    pusher = pusher_of(made.parts, lambda _: ())
+    pusher = pusher_of(made.parts)
     assert pusher is not None
     pusher._pauses_s = (0.01,)
     loop = asyncio.new_event_loop()
@@ -188,7 +189,7 @@ def test_whatever_a_look_meets_the_next_one_goes_on_and_it_is_told(
     errors = [ValueError("8613900000001"), TimeoutError(), UnavailableError("away")]
     look = Lookup.changes
 
-    def changes(lookup: Lookup, since_ms: int) -> list[FloodChange]:
+    def changes(lookup: Lookup, since_ms: int) -> list[FloodSpan]:
         if errors:
             raise errors.pop(0)
         return look(lookup, since_ms)
@@ -210,14 +211,14 @@ def test_a_sink_that_meets_something_else_is_tried_again(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    errors, send = [ValueError(RECIPIENT)], push.Sink.send
+    errors, send = [ValueError(RECIPIENT)], push.Sink.push
 
     def broken(to: push.Sink, event: FloodEvent) -> Delivery:
         if errors:
             raise errors.pop()
         return send(to, event)
 
-    monkeypatch.setattr(push.Sink, "send", broken)
+    monkeypatch.setattr(push.Sink, "push", broken)
     with closing(opened(tmp_path)) as store:
         fill(store, *flood(1))
         memory = Memory()
@@ -250,7 +251,7 @@ def test_a_client_whose_numbers_meet_something_keeps_no_other_from_being_told(
         made.parts.clients.update(
             read(clients_file(tmp_path, *client_lines(tmp_path, 1)), Registry())
         )
-        pusher = pusher_of(made.parts, lambda _: ())
+        pusher = pusher_of(made.parts)
         assert pusher is not None
         (second,) = pusher._outgoing
         broken: Any = object()  # it has no `renew`
@@ -264,7 +265,9 @@ def test_a_queue_is_bounded_and_each_event_comes_into_it_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "numbers").write_text("")
-    numbers = SinkNumbers(tmp_path / "numbers", Settings().intake().numbers, lambda _: ())
+    numbers = SinkNumbers(
+        tmp_path / "numbers", Settings().intake().numbers, lambda number: (number,)
+    )
     outgoing = Outgoing(None, numbers)  # type: ignore[arg-type]
     events = [FloodEvent(f"e{n}", "flood-started", RECIPIENT, START_MS, None) for n in range(1_005)]
     dropped = sum(outgoing.put(event, 0.0) for event in [*events, *events])
@@ -276,9 +279,9 @@ def test_a_queue_is_bounded_and_each_event_comes_into_it_once(
 
 
 def test_an_event_has_one_id_and_no_number_or_case_in_it() -> None:
-    change = FloodChange("1:sms.delivery.v1:0:7", RECIPIENT, START_MS, START_MS + 1)
+    change = FloodSpan(START_MS, START_MS, START_MS + 1, "1:sms.delivery.v1:0:7", RECIPIENT)
     start, end = events_of(change, RECIPIENT)
-    (again,) = events_of(FloodChange(change.episode_id, RECIPIENT, START_MS, None), RECIPIENT)
+    (again,) = events_of(replace(change, ended_ms=None), RECIPIENT)
     assert start == again
     assert len({start.event_id, end.event_id}) == 2
     assert RECIPIENT not in start.event_id
@@ -288,7 +291,9 @@ def test_an_event_has_one_id_and_no_number_or_case_in_it() -> None:
 def test_numbers_are_read_anew_and_a_broken_file_leaves_what_was(tmp_path: Path) -> None:
     path = tmp_path / "numbers"
     path.write_text(f"+86 139 0000 0001\n\n{STRANGER}\n")
-    made = SinkNumbers(path, Settings().intake().numbers, lambda number: (f"h1:{number[-4:]}",))
+    made = SinkNumbers(
+        path, Settings().intake().numbers, lambda number: (number, f"h1:{number[-4:]}")
+    )
     assert made.by_form["h1:0001"] == "8613900000001"
     assert made.by_form[STRANGER] == STRANGER
     path.write_text("no number\n")
@@ -307,7 +312,7 @@ def test_a_wrong_file_is_read_once_and_told_once_until_it_changes(
 ) -> None:
     path = tmp_path / "numbers"
     path.write_text(f"{STRANGER}\n")
-    made = SinkNumbers(path, Settings().intake().numbers, lambda _: ())
+    made = SinkNumbers(path, Settings().intake().numbers, lambda number: (number,))
     reads = []
     read = SinkNumbers._read
 
@@ -356,9 +361,9 @@ def test_a_sink_that_cannot_be_told_keeps_the_signal_from_starting(
         )
         change(tmp_path)
         with pytest.raises(ConfigError, match=says):
-            pusher_of(made.parts, lambda _: ())
+            pusher_of(made.parts)
 
 
 def test_it_is_off_unless_a_client_has_a_sink(tmp_path: Path) -> None:
     with closing(opened(tmp_path)) as store:
-        assert pusher_of(signal(store, Memory()).parts, lambda _: ()) is None
+        assert pusher_of(signal(store, Memory()).parts) is None

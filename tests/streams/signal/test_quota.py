@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from detectors.model.times import HOUR_MS, MINUTE_MS
-from streams.signal import quota
-from streams.signal.clients import SignalClient
-from streams.signal.quota import Quotas
+from streams.signal import clients
+from streams.signal.clients import Quotas, SignalClient
 
 CLIENT = SignalClient("a", per_minute=3, number_per_hour=2)
 
@@ -28,7 +27,7 @@ def test_one_number_may_be_asked_about_so_often_in_an_hour() -> None:
 
 
 def test_numbers_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quota, "NUMBERS_MAX", 2)
+    monkeypatch.setattr(clients, "NUMBERS_MAX", 2)
     quotas = Quotas()
     for n in ("1", "2", "3"):
         quotas.take(SignalClient("a"), n, 0)

@@ -176,7 +176,7 @@ def test_a_pusher_that_ends_is_told_at_once_and_the_audit_ends_all_the_same(
 
 def test_a_probe_is_answered_where_the_store_is_not(tmp_path: Path) -> None:
     with closing(opened(tmp_path)) as store:
-        parts = replace(signal(store, Memory()).parts, lookup=Lookup(store, lambda _: ()))
+        parts = replace(signal(store, Memory()).parts, lookup=Lookup(store))
         fill(store, *flood(1))
         fresh(store)
         assert serve.unready(Signal(parts)) == ""

@@ -17,9 +17,10 @@ from joserfc.jwk import OctKey
 from joserfc.jws import JWSRegistry
 
 from streams.errors import ConfigError, UnavailableError
+from streams.files import read_bytes
 from streams.signal import tokens as module
 from streams.signal.clients import CHECK
-from streams.signal.tokens import REFRESH_S, AccessTokens, JwksFile, JwksUrl, TokenError
+from streams.signal.tokens import REFRESH_S, AccessTokens, TokenError, jwks_of_url
 from tests.streams.signal.parts import AUDIENCE, ISSUER, jwks, signer, token
 
 
@@ -198,11 +199,11 @@ def test_whatever_a_client_sends_for_a_token_is_refused(given: str) -> None:
 
 def test_keys_come_from_a_file_or_a_server(tmp_path: Path) -> None:
     (tmp_path / "jwks.json").write_bytes(jwks())
-    assert JwksFile(tmp_path / "jwks.json")() == jwks()
+    assert read_bytes(tmp_path / "jwks.json") == jwks()
     with pytest.raises(ConfigError):
-        JwksFile(tmp_path / "nowhere")()
+        read_bytes(tmp_path / "nowhere")
     with pytest.raises(UnavailableError):
-        JwksUrl("http://127.0.0.1:9/jwks")()
+        jwks_of_url("http://127.0.0.1:9/jwks")
     with pytest.raises(ConfigError, match="no JWKS"):
         AccessTokens(lambda: b"{", ISSUER, AUDIENCE)
     with pytest.raises(ConfigError, match="no JWKS"):

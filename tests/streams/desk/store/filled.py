@@ -19,7 +19,7 @@ from detectors.model.incidents import EarlierSighting, FloodMessage, IncidentRec
 from detectors.model.records import Action, EpisodeRecord, Level, Scope, Sighting
 from detectors.model.times import DAY_MS
 from detectors.platforms.days import PlatformDay, PlatformFigures
-from streams.desk.store import CaseStore
+from streams.desk.store.store import CaseStore
 from streams.desk.store.writer import LogRecord, PlaceRead, Source, Writer
 from streams.wire import (
     Ack,

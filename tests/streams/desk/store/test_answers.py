@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streams.desk.store import Freshness
+from streams.desk.store.answers import Freshness
 
 
 def test_a_store_that_was_never_read_is_behind_by_all_of_time() -> None:

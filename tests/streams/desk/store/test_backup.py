@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from streams.desk.store import DeskRole
 from streams.desk.store.backup import _whole, restore, save, saved_ms
 from streams.desk.store.migrate import head
 from streams.desk.store.people_tables import PEOPLE
+from streams.desk.store.roles import DeskRole
 from streams.errors import UnavailableError, UsageError
 from tests.enforce.records import RECIPIENT
 from tests.full_disk import no_room

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from streams.desk.store.case_records import case_records
 from streams.errors import UnavailableError
 from streams.evidence.records import KINDS
 from streams.wire import Notice
@@ -38,13 +37,13 @@ def test_a_case_comes_out_as_it_was_written(tmp_path: Path) -> None:
             override("release", record.recipient), override("mode", "*", mode="off")]  # fmt: skip
     fill(store, *mine, other, its_lease, acked(its_lease), incident(other, 2),
          override("release", other.recipient))  # fmt: skip
-    found = case_records(store, record.episode_id)
+    found = store.records(record.episode_id)
     assert Counter(kind for kind, _ in found) == {
         "episode": 2, "lease": 1, "ack": 2, "counts": 1, "incident": 2, "notice": 1, "word": 2,
     }  # fmt: skip
     said = {KINDS[kind].encode(each) for kind, each in found}
     assert said == {next(filter(None, map(partial(_encoded, each), KINDS))) for each in mine}
-    assert case_records(store, "1:none:0:0") == []
+    assert store.records("1:none:0:0") == []
     store.close()
 
 
@@ -81,5 +80,5 @@ def test_a_store_that_does_not_answer_is_said(tmp_path: Path) -> None:
     with store.index.begin() as connection:
         connection.execute(text("DROP TABLE cases"))
     with pytest.raises(UnavailableError):
-        case_records(store, "1:none:0:0")
+        store.records("1:none:0:0")
     store.close()

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from streams.config import Settings
-from streams.desk.store import chores
-from streams.desk.store.chores import BEHIND_S, FORGET_S, Chores
+from streams.desk.store import indexer as chores
+from streams.desk.store.indexer import BEHIND_S, FORGET_S, Chores
 from tests.streams.desk.store.filled import opened
 
 

@@ -13,8 +13,8 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from streams.desk.store import CaseStore
 from streams.desk.store.engine import away, engine, files, parsed, writing
+from streams.desk.store.store import CaseStore
 from streams.errors import ConfigError, UnavailableError
 from tests.enforce.records import RECIPIENT
 from tests.ports import free_port

@@ -79,8 +79,8 @@ def test_nothing_is_found_of_it_afterwards_and_others_are_whole(store: FilledSto
     erase(store, RECIPIENT)
     found = store.find(RECIPIENT)
     assert (found.cases, found.words, found.calls) == ((), (), ())
-    assert store.papers.notes(recipient=RECIPIENT) == ()
-    (note,) = store.papers.notes(recipient=OTHER)
+    assert store.papers.about(RECIPIENT, "").notes == ()
+    (note,) = store.papers.about(OTHER, "").notes
     assert note.text == f"same caller as [erased], says {OTHER}"
     assert store.papers.proposals() == ()
     assert store.find("8613800000007").newest is not None
@@ -135,7 +135,7 @@ def test_a_number_in_groups_is_the_number(store: FilledStore, tmp_path: Path, wr
     store.papers.add_note("ann", f"same caller as {written}.", recipient=OTHER)
     fill(store, *audited({"subject": OTHER, "reason": f"as {written}"}, chain="desk/9"))
     erase(store, RECIPIENT)
-    assert store.papers.notes(recipient=OTHER)[0].text.rstrip(".").endswith("[erased]")
+    assert store.papers.about(OTHER, "").notes[0].text.rstrip(".").endswith("[erased]")
     assert written.encode() not in bytes_of(tmp_path)
 
 

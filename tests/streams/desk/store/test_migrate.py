@@ -10,10 +10,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
-from streams.desk.store import CaseStore, DeskRole
 from streams.desk.store.engine import engine
 from streams.desk.store.migrate import current, head, upgrade
 from streams.desk.store.people_tables import PEOPLE
+from streams.desk.store.roles import DeskRole
+from streams.desk.store.store import CaseStore
 from streams.errors import ConfigError
 from tests.streams.desk.store.filled import opened
 from tests.waiting import END_S

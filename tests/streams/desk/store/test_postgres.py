@@ -17,13 +17,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from streams.clock import now_ms
-from streams.desk.store import CaseStore, DeskRole
 from streams.desk.store.accounts import Accounts
 from streams.desk.store.backup import restore, save
 from streams.desk.store.erase import erase
 from streams.desk.store.opening import opened as opened_by
 from streams.desk.store.people_tables import PEOPLE
 from streams.desk.store.rebuild import check, rebuild
+from streams.desk.store.roles import DeskRole
+from streams.desk.store.store import CaseStore
 from streams.desk.store.writer import Writer
 from streams.errors import UsageError
 from tests.enforce.records import RECIPIENT, START_MS

@@ -13,10 +13,10 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from streams.clock import now_ms
-from streams.desk.store import CaseStore
 from streams.desk.store.erase import erase
 from streams.desk.store.opening import opened
 from streams.desk.store.rebuild import TableCheck, check, rebuild
+from streams.desk.store.store import CaseStore
 from streams.desk.store.tables import acks, cases, changes, meta, words
 from streams.errors import ConfigError
 from tests.enforce.records import START_MS, override

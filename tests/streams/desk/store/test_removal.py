@@ -9,8 +9,8 @@ from sqlalchemy import func, select
 
 from detectors.model.times import DAY_MS
 from streams.config import DeskSettings
-from streams.desk.store import DeskRole
-from streams.desk.store.removal import Ages, forget
+from streams.desk.store.removal import forget
+from streams.desk.store.roles import DeskRole
 from streams.desk.store.tables import INDEX
 from streams.wire import Notice
 from tests.enforce.records import RECIPIENT, START_MS, override
@@ -26,7 +26,7 @@ from tests.streams.desk.store.filled import (
     opened,
 )
 
-AGES = Ages(cases=180, audit=400, papers=1_095)
+AGES = DeskSettings(cases_days=180, audit_days=400, papers_days=1_095)
 OTHER = "8613900000002"
 
 
@@ -61,10 +61,6 @@ def one_of_each(store: FilledStore, n: int = 0, recipient: str = RECIPIENT) -> s
     return record.episode_id
 
 
-def test_the_ages_are_those_of_the_settings() -> None:
-    assert Ages.of(DeskSettings(cases_days=7)) == Ages(7, 180, 1_095)
-
-
 def test_a_case_goes_with_everything_that_hangs_on_it_and_not_a_day_too_soon(
     store: FilledStore,
 ) -> None:
@@ -93,13 +89,13 @@ def test_what_is_held_stays_until_the_hold_is_lifted(store: FilledStore, by: str
     one_of_each(store, 1, OTHER)
     subject = episode_id if by == "case" else RECIPIENT
     hold = store.papers.hold("ann", subject, "调证2026-17", "police")
-    assert store.case(episode_id).held
+    assert store.case(episode_id).papers.held
     late_ms = START_MS + 999 * DAY_MS
     forget(store, AGES, late_ms)
     found = store.find(RECIPIENT)
     assert found.newest is not None
-    assert found.newest.leases[0].acks
-    assert any(each.sender for each in found.newest.events), "of the incident record"
+    assert found.newest.case.acks
+    assert any(each.would for each in found.newest.events), "of the incident record"
     assert store.find(OTHER).newest is None
     if by == "number":
         assert store.audit(subject=RECIPIENT)
@@ -181,7 +177,7 @@ def test_papers_go_after_their_years_and_decided_appeals_alone(store: FilledStor
     store.papers.decide_appeal(first.appeal_id, "bob", "granted", "lifted")
     store.accounts.begin(store.accounts.get("ann"), "local", "127.0.0.1")
     forget(store, AGES, START_MS + 1_094 * DAY_MS)
-    assert len(store.papers.notes(recipient=RECIPIENT)) == 1
+    assert len(store.papers.about(RECIPIENT, "").notes) == 1
     done = forget(store, AGES, START_MS + 1_096 * DAY_MS)
     assert done == {"notes": 1, "calls": 1, "appeals": 1}
-    assert [each.text for each in store.papers.appeals()] == ["open"]
+    assert [each.text for each in store.papers.about(RECIPIENT, "").appeals] == ["open"]

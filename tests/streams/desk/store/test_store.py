@@ -11,8 +11,7 @@ import pytest
 
 from detectors.model.event import platform_id
 from detectors.model.records import Level
-from streams.desk.store import CampaignList
-from streams.desk.store.case_records import case_records
+from streams.desk.store.answers import AuditPlace
 from streams.desk.store.writer import Writer
 from streams.errors import ConfigError, UnavailableError, UsageError
 from streams.operate.cases import Doing
@@ -79,14 +78,14 @@ def test_a_victim_is_found_with_everything_that_belongs_to_her(store: FilledStor
     case = found.newest
     assert case.line.state is Doing.THROTTLED
     assert case.line.refused == 16
-    assert [(r.platform, r.refused) for r in case.refused] == [("sig:甲平台", 11), ("#77", 5)]
-    assert {(a.gateway_id, a.state) for a in case.leases[0].acks} == {
+    assert case.refused == {platform_id("sig:甲平台"): 11, 77: 5}
+    (acks,) = case.case.acks.values()
+    assert {(a.gateway_id, a.state) for a in acks} == {
         ("smsc-1", "applied"), ("smsc-2", "ignored"),
     }  # fmt: skip
-    assert case.leases[0].refused == 16
     assert [(w.word.verb, w.holds, w.word.ticket) for w in case.words] == [("allow", True, "T-1")]
     assert [n.state for n in case.notices] == ["sent"]
-    assert [n.text for n in case.notes] == ["called at noon"]
+    assert [n.text for n in case.papers.notes] == ["called at noon"]
     assert [c.same_caller for c in found.calls] == [True]
     assert (found.codes, found.known) == (5, 8)
     assert {e.would for e in case.events} == {"refuse"}
@@ -96,9 +95,7 @@ def test_the_incident_tells_more_than_sightings_where_there_is_one(store: Filled
     record, lease = flood()
     fill(store, record, lease, incident(record), incident(record, first=3))
     case = store.case(record.episode_id)
-    assert [e.sender for e in case.events if e.would == "refuse"] == [
-        f"1069000000{n:02}" for n in range(6)
-    ]
+    assert sum(e.would == "refuse" for e in case.events) == 6
     assert [e.platform for e in case.events if not e.would] == [
         s.platform for s in record.sightings
     ]
@@ -156,20 +153,19 @@ def test_live_lists_what_goes_on_the_newest_message_first(store: FilledStore) ->
     over, _ = flood(3, recipient="8613900000004")
     fill(store, first, second, watched, over, ended(over))
     assert [each.recipient for each in store.live()] == [OTHER, RECIPIENT]
-    assert len(store.live(watched=True)) == 3
     assert len(store.live(1)) == 1
 
 
 def test_campaigns_are_those_that_their_agent_told_most_victims_first(store: FilledStore) -> None:
-    assert store.campaigns() == CampaignList((), 0), "no agent has told anything"
+    assert store.campaigns() == ([], 0), "no agent has told anything"
     small, large = campaign(1), campaign(2, victims=500)
     fill(store, small, large)
     told = store.campaigns()
-    assert told == CampaignList((large, small), NOW_MS)
+    assert told == ([large, small], NOW_MS)
     over = replace(small, open=False, victims_open=0, victims=600)
     fill(store, over)
-    assert store.campaigns().campaigns == (over, large), "the newest word of each"
-    assert store.campaigns(since_ms=START_MS + 1).campaigns == ()
+    assert store.campaigns()[0] == [over, large], "the newest word of each"
+    assert store.campaigns(since_ms=START_MS + 1)[0] == []
 
 
 def test_a_campaign_whose_record_was_deleted_is_gone_and_an_older_word_changes_nothing(
@@ -178,34 +174,33 @@ def test_a_campaign_whose_record_was_deleted_is_gone_and_an_older_word_changes_n
     (first, second) = fill(store, campaign(1), campaign(1, victims=40))
     writer = Writer(store.index)
     writer.take([first], [])
-    assert [each.victims for each in store.campaigns().campaigns] == [40]
+    assert [each.victims for each in store.campaigns()[0]] == [40]
     gone = second._replace(offset=second.offset + 1, value=None)
     again = second._replace(offset=second.offset + 2, value=first.value)
     writer.take([gone], [])
-    assert store.campaigns().campaigns == ()
+    assert store.campaigns()[0] == []
     writer.take([gone, again], [])
     writer.take([gone], [])
-    assert [each.victims for each in store.campaigns().campaigns] == [12]
+    assert [each.victims for each in store.campaigns()[0]] == [12]
 
 
 def test_platforms_are_ranked_by_the_floods_they_were_seen_in(store: FilledStore) -> None:
     record, lease = flood()
     other, _ = flood(1, recipient=OTHER, platforms=["sig:甲平台"])
     fill(store, record, lease, counted(lease, {platform_id("sig:甲平台"): 7}), other)
-    found = store.platforms()
-    top, *rest = found.platforms
+    (top, *rest), told_ms = store.platforms()
     assert (top.platform, top.floods, top.novel, top.refused) == ("sig:甲平台", 2, 2, 7)
-    assert (top.week, found.told_ms) == (None, 0), "no agent has told anything"
+    assert (top.week, told_ms) == (None, 0), "no agent has told anything"
     assert {each.floods for each in rest} == {1}
     week = week_of("sig:甲平台")
     (told,) = fill(store, week, week_of("sig:从未见过"))[:1]
-    found = store.platforms()
-    assert (found.platforms[0].week, found.told_ms) == (week, NOW_MS)
-    assert len(found.platforms) == 5, "what was in no flood is on no list of them"
+    found, told_ms = store.platforms()
+    assert (found[0].week, told_ms) == (week, NOW_MS)
+    assert len(found) == 5, "what was in no flood is on no list of them"
     Writer(store.index).take([told._replace(offset=9, value=None)], [])
-    assert store.platforms().platforms[0].week is None
+    assert store.platforms()[0][0].week is None
     store.at_ms += 8 * 86_400_000
-    assert store.platforms().platforms == ()
+    assert store.platforms()[0] == []
 
 
 def test_the_audit_is_searched_and_read_page_by_page(store: FilledStore) -> None:
@@ -214,7 +209,7 @@ def test_the_audit_is_searched_and_read_page_by_page(store: FilledStore) -> None
     assert [each.actor for each in store.audit(verb="release")] == ["ann"]
     assert len(store.audit(subject=RECIPIENT)) == 3
     pages = [*store.audit(limit=3)]
-    while page := store.audit(limit=3, behind=pages[-1].place):
+    while page := store.audit(limit=3, behind=AuditPlace.of(pages[-1])):
         pages += page
     assert len(pages) == len(set(pages)) == 7
 
@@ -274,6 +269,6 @@ def test_a_store_whose_connections_are_all_in_use_is_away(
         with pytest.raises(UnavailableError, match="does not answer: TimeoutError"):
             store.find(RECIPIENT)
         with pytest.raises(UnavailableError):
-            case_records(store, "e1")
+            store.records("e1")
         with pytest.raises(UnavailableError):
             store.named("e1", None)

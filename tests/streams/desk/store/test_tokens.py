@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.desk.store.tokens import tokens
+from streams.desk.store.opening import tokens
 from streams.errors import ConfigError
 from streams.wire import Numbers
 from tests.enforce.records import RECIPIENT

@@ -241,10 +241,10 @@ def test_a_case_is_one_whatever_its_id_and_its_senders_hold(tmp_path: Path) -> N
     fill(store, record, lease, acked(lease))
     fill(store, ended(record))
     file = store.case("1:a\0b")
-    assert (len(file.case.records), len(file.leases), file.line.open) == (2, 1, False)
-    names = [each.platform for each in store.platforms().platforms]
+    assert (len(file.case.records), len(file.case.actions), file.line.open) == (2, 1, False)
+    names = [each.platform for each in store.platforms()[0]]
     assert names.count("from:branda\ufffdx0") == 1
-    assert {each.floods for each in store.platforms().platforms} == {1}, "of one case, not of two"
+    assert {each.floods for each in store.platforms()[0]} == {1}, "of one case, not of two"
 
 
 def test_the_digest_of_a_line_of_the_audit_is_of_its_own_bytes(tmp_path: Path) -> None:
@@ -294,7 +294,7 @@ def test_one_record_that_the_database_never_keeps_is_passed_over(
     def read_too_much(record: LogRecord, some: Any, erased: Any) -> None:
         read_ack(record, some, erased)
         if record is bad:
-            some.acks[-1] |= {"at_ms": 10**20, "gateway_id": "8613900000009"}
+            some.tables["acks"][-1] |= {"at_ms": 10**20, "gateway_id": "8613900000009"}
 
     monkeypatch.setattr(module, "_READERS", {**module._READERS, "acks": read_too_much})
     assert Writer(store.index).take(batch, read(batch, {})) == 1
@@ -361,4 +361,4 @@ def test_a_gateway_that_counts_anew_takes_nothing_back(tmp_path: Path) -> None:
     fill(store, record, lease, counted(lease, {TAOBAO: 5}))
     fill(store, counted(lease, {TAOBAO: 1}))
     assert store.case(record.episode_id).line.refused == 5
-    assert sum(each.refused for each in store.platforms().platforms) == 5
+    assert sum(each.refused for each in store.platforms()[0]) == 5

@@ -6,7 +6,8 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import pytest
 
-from streams.desk.store import DeskRole
+from streams.desk.store.answers import PapersAbout
+from streams.desk.store.roles import DeskRole
 from streams.wire import Override
 from tests.enforce.records import RECIPIENT, START_MS, override
 from tests.streams.desk.store.filled import fill, flood, incident
@@ -127,7 +128,7 @@ def test_a_release_is_said_confirmed_recorded_and_undone(world: World) -> None:
     assert "3 个网关中 3 个已执行" in page
     assert "已解除" in page
     assert [line["outcome"] for line in world.ledger.of("release")] == ["asked", "done"]
-    (call,) = world.store.papers.calls(recipient=RECIPIENT)
+    (call,) = world.store.papers.about(RECIPIENT, "").calls
     assert (call.identified_by, call.same_caller, call.outcome) == ("own_line", True, "release")
     word_id = done.headers["location"].partition("said=")[2]
     ended = send(client, "/say", **asked(path), **FORM, act=f"end {word_id}")
@@ -277,9 +278,9 @@ def test_notes_calls_and_appeals_are_kept(world: World) -> None:
     assert send(client, "/note", **about, text="").status_code == 400
     assert send(client, "/note", **about, text="x" * 4_001).status_code == 400
     send(client, "/note", **about, what="call", identified="none")
-    assert [call.outcome for call in world.store.papers.calls(recipient=RECIPIENT)] == ["told"]
+    assert [call.outcome for call in world.store.papers.about(RECIPIENT, "").calls] == ["told"]
     send(client, "/appeal", **about, identified="questions", text="不要拦我的短信")
-    (appeal,) = world.store.papers.appeals(episode_id=episode)
+    (appeal,) = world.store.papers.about(RECIPIENT, episode).appeals
     assert appeal.due_ms - appeal.received_ms == 72 * 3_600_000
     number = str(appeal.appeal_id)
     assert send(client, "/appeal", **about, appeal=number, outcome="", text="x").status_code == 400
@@ -303,8 +304,7 @@ def test_a_form_about_a_number_that_was_not_searched_tells_nothing(world: World,
         assert world.ledger.lines[-1]["outcome"] == "refused"
         assert world.ledger.lines[-1]["subject"] == RECIPIENT
     assert world.gateways.said == []
-    assert not world.store.papers.calls()
-    assert not world.store.papers.notes()
+    assert world.store.papers.about(RECIPIENT, "") == PapersAbout()
 
 
 def test_an_appeal_is_decided_from_the_case_that_it_is_about_alone(world: World) -> None:
@@ -317,7 +317,7 @@ def test_an_appeal_is_decided_from_the_case_that_it_is_about_alone(world: World)
     for number in (str(made.appeal_id), "9" * 20, "٣"):
         answer = send(client, "/appeal", **mine, appeal=number, outcome="refused", text="no")
         assert answer.status_code == 400
-    assert world.store.papers.appeals()[0].state == "open"
+    assert world.store.papers.about("8613800000009", "").appeals[0].state == "open"
 
 
 def test_a_number_that_somebody_writes_out_is_masked_for_those_who_read_it(world: World) -> None:
@@ -334,9 +334,9 @@ def test_a_number_that_somebody_writes_out_is_masked_for_those_who_read_it(world
     send(lead, "/proposals", at="/proposals", what="exempt", span="1d", reason=copied,
          number=RECIPIENT)  # fmt: skip
     kept = "of +86 139 •••• 0001, that is +86 139 •••• 0001"
-    papers = world.store.papers
-    assert papers.notes()[0].text == papers.appeals()[0].text == kept
-    assert papers.proposals()[0].reason == kept
+    papers = world.store.papers.about(RECIPIENT, "")
+    assert papers.notes[0].text == papers.appeals[0].text == kept
+    assert world.store.papers.proposals()[0].reason == kept
     (word,) = world.gateways.said
     assert (word.reason, word.ticket) == (f"{kept} [papers]", "+86 139 •••• 0001")
     texts = [line.get(name, "") for line in world.ledger.lines for name in ("reason", "ticket")]

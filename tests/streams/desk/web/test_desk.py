@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from streams.desk.store import DeskRole
+from streams.desk.store.roles import DeskRole
 from streams.desk.web.desk import BANNERS_MS
 from streams.desk.web.visit import RefusedError, Visit
 from streams.language import speaking, zone

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from streams.desk.store import DeskRole
+from streams.desk.store.roles import DeskRole
 from tests.streams.desk.web.world import PASSWORD, World, send
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.desk.store import DeskRole
+from streams.desk.store.roles import DeskRole
 from streams.desk.web.handing import zipped
 from streams.evidence import standalone
 from streams.evidence.keys import PackKey
@@ -114,7 +114,7 @@ def test_packs_are_made_one_at_a_time_and_a_bounded_number_an_hour(signed: World
     path = found(signed, client)
     limit = signed.settings.console.unmasks_per_h
     for _ in range(limit):
-        signed.desk.limits.unmasks.take("li.lei", signed.desk.now_s())
+        signed.desk.limits["unmasks"].take("li.lei", signed.desk.now_s())
     answer = send(client, "/evidence", at=path, **asked(path), **ASKS)
     assert answer.status_code == 429
     assert not signed.ledger.of("export")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams.desk.store import DeskRole
+from streams.desk.store.roles import DeskRole
 from streams.desk.store.store import QUIET_MS
 from streams.desk.web.lists import few
 from streams.operate.cases import Doing

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from streams.desk.store import DeskRole
+from streams.desk.store.roles import DeskRole
 from streams.desk.web import live
 from streams.desk.web.live import ENDED, LiveFeed
 from streams.errors import UnavailableError

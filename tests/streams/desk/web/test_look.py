@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import pytest
 
-from streams.desk.web.look import DARK, SHIPPED, static_files
+from streams.desk.web.render import DARK, SHIPPED, static_files
 from streams.page import GROUNDS, PALETTE, SHAPES, WORDS, contrast
 
 VENDORED = {

@@ -15,7 +15,7 @@ import pytest
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from starlette.testclient import TestClient
 
-from streams.desk.store import DeskRole
+from streams.desk.store.roles import DeskRole
 from streams.desk.web import oidc
 from tests.streams.desk.web.signing_provider import CLIENT, SigningProvider, signing_provider
 from tests.streams.desk.web.world import World

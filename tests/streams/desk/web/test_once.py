@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from streams.desk.store import DeskRole
-from streams.desk.web.once import LoginTicket
+from streams.desk.store.roles import DeskRole
+from streams.desk.web.desk import LoginTicket
 from tests.streams.desk.web.world import World
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from detectors.model.times import DAY_MS
-from streams.desk.store import DeskRole
+from streams.desk.store.roles import DeskRole
 from tests.enforce.records import RECIPIENT
 from tests.streams.desk.store.filled import audited, fill
 from tests.streams.desk.web.world import NOW_MS, PASSWORD, World, send

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.desk.store import DeskRole
+from streams.desk.store.roles import DeskRole
 from tests.streams.desk.web.world import World
 
 SECRET = "s3cret-of-the-proxy"

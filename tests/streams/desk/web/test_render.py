@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from streams.desk.store import DeskRole
+from streams.desk.store.roles import DeskRole
 from streams.desk.web.render import PAGES, Flash, token, when
 from streams.desk.web.rights import may
 from tests.streams.desk.web.world import World

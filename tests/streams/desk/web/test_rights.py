@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streams.config.sections.desk import DESK_ROLES
-from streams.desk.store import DeskRole
+from streams.desk.store.roles import DeskRole
 from streams.desk.web.rights import RIGHTS, ROLE_NAMES, DeskRight, home_of, may
 
 

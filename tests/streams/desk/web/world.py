@@ -14,10 +14,10 @@ from detectors.model.event import Trust, platform_id
 from detectors.model.incidents import FloodMessage, IncidentRecord
 from detectors.model.records import Level, Sighting, Step
 from streams.config import Settings
-from streams.desk.store import Account, DeskRole
 from streams.desk.store.accounts import Accounts
+from streams.desk.store.roles import Account, DeskRole
 from streams.desk.web.app import application
-from streams.desk.web.desk import Desk, Paces
+from streams.desk.web.desk import Desk, limits_of
 from streams.desk.web.guard import Site
 from streams.desk.web.words import Said
 from streams.errors import UnavailableError
@@ -106,7 +106,7 @@ class World:
             metrics=Metrics("desk"),
             now_ms=lambda: self.store.at_ms,
             now_s=lambda: self.store.at_ms / 1000,
-            limits=Paces.of(self.settings),
+            limits=limits_of(self.settings),
         )
         self.app = application(self.desk)
 

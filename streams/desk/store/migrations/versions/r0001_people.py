@@ -26,7 +26,7 @@ def upgrade() -> None:
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
         sa.Column("last_login_ms", sa.BigInteger(), nullable=True),
         sa.Column("language", sa.String(), nullable=False),
-        sa.Column("shortcuts", sa.Boolean(), nullable=False),
+        sa.Column("given_ms", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("name", name="pk_accounts"),
     )
     op.create_table(
@@ -130,15 +130,3 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_sessions_name", "sessions", ["name"])
-
-
-def downgrade() -> None:
-    """Drop the tables."""
-    op.drop_table("sessions")
-    op.drop_table("proposals")
-    op.drop_table("notes")
-    op.drop_table("holds")
-    op.drop_table("erased")
-    op.drop_table("calls")
-    op.drop_table("appeals")
-    op.drop_table("accounts")

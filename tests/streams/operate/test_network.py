@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from detectors.platforms.sweeps import Sweep
-from streams.operate.platforms import ORDERS, platform_lines, platform_row, ranked
+from streams.operate.network import ORDERS, platform_lines, platform_row, ranked
 from tests.streams.wire.test_platforms import FIGURES
 
 QUIET = replace(FIGURES, platform="sig:b", flood_share=0.0, codes=500, trend=2.5)
