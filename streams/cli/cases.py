@@ -312,7 +312,7 @@ def _print(file: CaseFile, named: str, *, as_json: bool) -> None:
     """Write a case: as it was when the lease was made that `named` may name, else as it is."""
     import msgspec  # noqa: PLC0415 - start-up time
 
-    from streams.operate.cases import SAYS, counts_now, explanation, identity  # noqa: PLC0415
+    from streams.operate.cases import counts_now, explanation, identity, says  # noqa: PLC0415
     from streams.wire import encode_episode  # noqa: PLC0415
 
     line, case = file.line, file.case
@@ -331,7 +331,7 @@ def _print(file: CaseFile, named: str, *, as_json: bool) -> None:
             }
         )
         return
-    told = tr("now: {state}").format(state=tr(SAYS[line.state]))
+    told = tr("now: {state}").format(state=says(line.state, case.lease(clock.now_ms())))
     colour = COLOURS.get(line.state, "").rpartition(" ")[2]
     typer.secho(told, fg=None if colour in ("", "reverse") else colour, bold=True)
     if record.evidence != case.last.evidence:

@@ -314,9 +314,11 @@ class NoticeBook:
 
     def lease_of(self, recipient: str, now_ms: int) -> Action | None:
         """Return the lease that refuses messages of a recipient now, or None."""
-        if not isinstance(desired_lease(self.desired, recipient, now_ms), Lease):
+        lease = desired_lease(self.desired, recipient, now_ms)
+        if not isinstance(lease, Lease):
             return None
-        return self.desired.entries[recipient].action
+        actions = [entry.action for entry in self.desired.leases_of(recipient)]
+        return next(each for each in actions if each.action_id == lease.action_id)
 
     def record_of(self, episode_id: str) -> EpisodeRecord | None:
         """Return the merged record of an episode, or None if no record has arrived."""

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from detectors.leases.gate import forbids, lease_of
 from detectors.model.event import Trust, platform_id
-from detectors.model.records import Action, refuses
+from detectors.model.records import Action
 from detectors.model.times import HOUR_MS
 
 MAX_AGE_H: Final = 24
@@ -55,9 +56,9 @@ def own_codes(
     """
     own = [platform_id(key) for key in platforms]
     held = any(
-        refuses(each.scope, platform, trust)
+        forbids(lease_of(each), platform, trust)
         for each in leases
-        if each.verb != "release" and each.expires_at_ms > now_ms
+        if not each.ends and each.expires_at_ms > now_ms
         for platform in own
     )
     return "HELD" if held else "PASSED"

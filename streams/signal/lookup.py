@@ -91,11 +91,11 @@ class Lookup:
             return [FloodChange(*row) for row in connection.execute(wanted)]
 
     def leases(self, number: str, now_ms: int) -> list[Action]:
-        """Return the leases of a number that gateways enforce now, at most one per form.
+        """Return the leases of a number that gateways enforce now, at most two per form.
 
-        For each form of the number the newest lease counts. The forms are in different partitions,
-        so revisions of different forms cannot be compared. Raises UnavailableError if the store
-        does not answer.
+        For each form of the number the newest full lease and platform lease count. The forms are
+        in different partitions, so revisions of different forms cannot be compared. Raises
+        UnavailableError if the store does not answer.
         """
         newest = (
             select(leases.c.value)
@@ -105,13 +105,15 @@ class Lookup:
         found = []
         with self._store.reading() as (connection, _):
             for form in self._asked(number):
-                value = connection.scalar(newest.where(leases.c.recipient == form))
-                if value is not None:
-                    found.append(decode_action(unpacked(value)))
+                for kind in (("throttle", "release"), ("throttle_platforms",)):
+                    wanted = newest.where(leases.c.recipient == form, leases.c.verb.in_(kind))
+                    value = connection.scalar(wanted)
+                    if value is not None:
+                        found.append(decode_action(unpacked(value)))
         return [
             each
             for each in found
-            if (each.verb, each.mode) == ("throttle", "enforce") and each.expires_at_ms > now_ms
+            if not each.ends and each.mode == "enforce" and each.expires_at_ms > now_ms
         ]
 
     def held(self, number: str, client: SignalClient) -> int:

@@ -455,7 +455,8 @@ def _take_action(record: LogRecord, rows: _Rows, erased: Collection[str]) -> Non
     if value is None:
         return
     action = decode_action(kept_json(value))
-    if action.episode_id in erased:
+    # The index has a row for each lease, and no further windows of it.
+    if action.episode_id in erased or action.verb == "retry_windows":
         return
     if rows.leased.setdefault(action.action_id, action.episode_id) != action.episode_id:
         raise UnreadableError("another lease has this id, of another case")

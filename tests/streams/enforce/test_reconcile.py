@@ -31,7 +31,7 @@ class Memory:
     batch_max = 10
     parallel_max = 2
     tries_max: int | None = None
-    again = True
+    again = narrow = True
 
     def __init__(self) -> None:
         self.leases: dict[str, Lease] = {}
