@@ -14,6 +14,7 @@ answer is computed from the known records and the given time.
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -101,7 +102,7 @@ class DesiredState:
     entries: dict[str, Entry] = field(default_factory=dict)  # by `entry_name`
     overrides: dict[str, dict[tuple[str, str], Override]] = field(default_factory=dict)
     # heap: times at which an answer may change
-    deadlines: list[tuple[int, str]] = field(default_factory=list)
+    deadlines: list[tuple[float, str]] = field(default_factory=list)
 
     def touched_by(self, recipient: str) -> Collection[str]:
         """Return the recipients that an override for `recipient` affects."""
@@ -196,7 +197,16 @@ def take_override(book: DesiredState, override: Override) -> Iterable[str]:
     words[override.verb, override.platform] = override
     if override.expires_at_ms is not None:
         _look_again(book, override.expires_at_ms, override.recipient)
+        _look_again(book, _matters_until_ms(override), override.recipient)
     return book.touched_by(override.recipient)
+
+
+def _matters_until_ms(override: Override) -> float:
+    """Return until when an override may decide: a release longer than it holds, see `_covers`."""
+    if override.expires_at_ms is None:
+        return math.inf
+    covers_ms = override.issued_at_ms + RELAPSE_S * 1000 if override.verb == "release" else 0
+    return max(override.expires_at_ms, covers_ms)
 
 
 def forget_override(book: DesiredState, recipient: str, verb: str, platform: str) -> Iterable[str]:
@@ -386,7 +396,7 @@ def uncertain(book: DesiredState, now_ms: int) -> set[str]:
 def due(book: DesiredState, now_ms: int) -> set[str]:
     """Return recipients whose answer may have changed because time passed.
 
-    Entries and overrides that ended more than REMEMBER_MS ago are deleted.
+    Entries and overrides that have not mattered for REMEMBER_MS are deleted.
     """
     recipients: set[str] = set()
     while book.deadlines and book.deadlines[0][0] <= now_ms:
@@ -397,14 +407,14 @@ def due(book: DesiredState, now_ms: int) -> set[str]:
             del book.entries[name]
         words = book.overrides.get(name, {})
         for key, word in list(words.items()):
-            if word.expires_at_ms is not None and word.expires_at_ms + REMEMBER_MS <= now_ms:
+            if _matters_until_ms(word) + REMEMBER_MS <= now_ms:
                 del words[key]
         if name in book.overrides and not words:
             del book.overrides[name]
     return recipients
 
 
-def _look_again(book: DesiredState, at_ms: int, name: str) -> None:
+def _look_again(book: DesiredState, at_ms: float, name: str) -> None:
     """Schedule a check of `name` at `at_ms`, and its deletion REMEMBER_MS later."""
     heapq.heappush(book.deadlines, (at_ms, name))
     heapq.heappush(book.deadlines, (at_ms + REMEMBER_MS, name))
