@@ -60,7 +60,7 @@ def answer(
         arrives=_arrives(newest),
         ends=_ends(line, newest, now_ms),
         words=held,
-        aloud=tr(_NARROW if newest and newest.verb == "throttle_platforms" else ALOUD[state]),
+        aloud=_aloud(state, newest),
         commands=tuple(_commands(recipient, file.case.last, newest)),
     )
 
@@ -177,11 +177,6 @@ _WAIT: Final = (
     "used; your bank's codes and those of the sites that you know arrive. Tell nobody a code. It "
     "ends by itself; if you wait for a code of a new site now, tell me its name."
 )
-_NARROW: Final = (
-    "Somebody has your number sent codes by a few websites. We stop the codes of these and of no "
-    "others. Tell nobody a code. It ends by itself; if you wait for a code of one of them now, "
-    "tell me its name."
-)
 _OPEN: Final = (
     "Somebody has your number sent codes by many websites. At this moment we stop none of them: "
     "all codes arrive, your bank's too. Tell nobody a code."
@@ -203,6 +198,16 @@ ALOUD: Final = {
     Doing.OVER: _PAST,
 }
 """Complete sentences for the caller in each state, so that they can be translated."""
+
+
+def _aloud(state: Doing, lease: Action | None) -> str:
+    if lease is None or lease.verb != "throttle_platforms":
+        return tr(ALOUD[state])
+    return tr(
+        "Somebody has your number sent codes by a few websites. We stop the codes of these and of "
+        "no others. Tell nobody a code. It ends by itself; if you wait for a code of one of them "
+        "now, tell me its name."
+    )
 
 
 def _commands(recipient: str, record: EpisodeRecord, lease: Action | None) -> Iterator[str]:
