@@ -171,19 +171,16 @@ def told(action: Action) -> str:
         "{verb} of {recipient}, {mode}, {issued} to {expires}, by {rule} {score} of {bar}: {why}"
     )
     if action.verb == "throttle_platforms" and not action.ends:
-        form = trn(
-            "codes of {n} platform to {recipient} are refused until {expires}, {mode}, by {rule} "
-            "{score} of {bar}: {why}",
-            "codes of {n} platforms to {recipient} are refused until {expires}, {mode}, by {rule} "
-            "{score} of {bar}: {why}",
-            len(action.refused_ids),
+        form = tr(
+            "codes of {platforms} to {recipient} are refused until {expires}, {mode}, by {rule} "
+            "{score} of {bar}: {why}"
         )
     elif action.verb != "throttle":
         form = tr("{verb} of {recipient}, {mode}, at {issued}")
     said = shown(
         form.format(
             verb=tr(action.verb),
-            n=len(action.refused_ids),
+            platforms=_platforms(len(action.refused_ids)),
             recipient=action.recipient,
             mode=tr(action.mode),
             issued=moment(action.issued_at_ms),
