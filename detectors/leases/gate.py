@@ -7,14 +7,14 @@ test vectors for gateways in other languages.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 from detectors.bars import RETURNS, VOLUME_6H, VOLUME_24H
 from detectors.model.event import Trust, platform_id
-from detectors.model.records import AgainWindow, Reason, Scope, refuses
+from detectors.model.records import Action, AgainWindow, Reason, Scope, refuses
 
 
 class Ruling(StrEnum):
@@ -55,6 +55,47 @@ class Lease:
     again: tuple[AgainWindow, ...] = ()  # retry windows
     refused_ids: frozenset[int] = frozenset()  # refused although the scope lets them pass
     narrow: bool = False  # True: a platform lease, which refuses `refused_ids` and nothing else
+    also: str = ""  # action id of the platform lease that was merged into this full lease
+
+
+def lease_of(action: Action, windows: Action | None = None) -> Lease:
+    """Return an action's lease, with the retry windows of the record `windows` if it is newer."""
+    newer = windows is not None and windows.rank >= action.rank
+    return Lease(
+        action.action_id,
+        action.expires_at_ms,
+        action.scope,
+        windows.again if windows is not None and newer else action.again,
+        frozenset(action.refused_ids),
+        action.verb == "throttle_platforms",
+    )
+
+
+def merge(full: Lease, narrow: Lease) -> Lease:
+    """Return one lease that refuses what a full lease or a platform lease refuses.
+
+    It ends when the first of both ends. Its gateway passes everything then, until the adapter has
+    written the other one.
+    """
+    return replace(
+        full,
+        expires_at_ms=min(full.expires_at_ms, narrow.expires_at_ms),
+        again=full.again + narrow.again,
+        refused_ids=full.refused_ids | narrow.refused_ids,
+        also=narrow.action_id,
+    )
+
+
+def forbids(lease: Lease, platform: int, trust: Trust) -> bool:
+    """Return true if a lease refuses the codes of a platform id outside retry windows.
+
+    A lease that has expired is not considered.
+    """
+    if trust in lease.scope.trust:
+        return False
+    if platform in lease.refused_ids:
+        return True
+    return not lease.narrow and refuses(lease.scope, platform, trust)
 
 
 def rule(lease: Lease | None, *, otp: bool, platform: str, trust: Trust, now_ms: int) -> Ruling:
@@ -80,13 +121,10 @@ def rule(lease: Lease | None, *, otp: bool, platform: str, trust: Trust, now_ms:
     if trust in lease.scope.trust:
         return Ruling.TRUSTED
     platform_ = platform_id(platform)
-    named = platform_ in lease.refused_ids
-    if lease.narrow and not named:
-        return Ruling.OTHER
-    if named or refuses(lease.scope, platform_, trust):
+    if forbids(lease, platform_, trust):
         asked_again = any(
             window.platform_id == platform_ and window.from_ms <= now_ms < window.until_ms
             for window in lease.again
         )
         return Ruling.AGAIN if asked_again else Ruling.REFUSE
-    return Ruling.KNOWN
+    return Ruling.OTHER if lease.narrow else Ruling.KNOWN

@@ -2,8 +2,10 @@
 
 A faulty detector, or an attacker who feeds it, must not be able to throttle a whole network. When a
 limit is exceeded, *new* leases are refused. Leases in force stay, and can be renewed. The rail
-admits new leases again with hysteresis. Time is taken from the leases, so an adapter that reads the
-log again admits the same leases as before.
+admits new leases again with hysteresis. If too many recipients are under lease, a new burst still
+gets a place: the lease of a slow flood ends in its favour. Otherwise an attacker who sends each
+victim a code now and then could fill all places. Time is taken from the leases, so an adapter that
+reads the log again admits the same leases as before.
 
 Leases usually come in the order of their times. After an outage, however, partitions are read one
 after the other, each from its oldest record. The rate rail counts a lease at its issue time, not at
@@ -89,6 +91,9 @@ class Rails:
     until_ms: dict[str, int] = field(default_factory=dict)  # recipient -> end of its lease
     # Heap of (end, recipient) over `until_ms`; may have stale entries.
     ends: list[tuple[int, str]] = field(default_factory=list)
+    # Recipients under the lease of a slow flood; the one renewed longest ago comes first.
+    slow: dict[str, None] = field(default_factory=dict)
+    yielded: list[str] = field(default_factory=list)  # lost their places since the caller looked
     offered: dict[int, int] = field(default_factory=dict)  # second -> new leases issued in it
     second: int = 0  # newest second in which a lease was issued
     minute: int = 0  # number of new leases in the minute that ends with `second`
@@ -114,6 +119,7 @@ def admit(
     now_ms: int,
     renewal: bool = False,
     rated: bool = True,
+    slow: bool = False,
 ) -> Refusal | None:
     """Return None if the lease may be enforced, else the rail that refuses it.
 
@@ -121,6 +127,8 @@ def admit(
     `renewal`: the lease was issued while an admitted lease of the recipient was in force; if that
     lease is still known here, the argument is not needed. `rated`: if false, the rate rail neither
     counts nor refuses the lease; use this if it is unknown whether the lease is a renewal.
+    `slow`: single codes keep the lease alive, so it may lose its place to a lease that is not slow;
+    its recipient is then in `Rails.yielded`, which the caller clears.
     `now_ms`: time at which the lease is received. A lease that was issued after `now_ms` does not
     expire other leases early, and occupies its place at most for `LEASE_MAX_MS` from `now_ms`.
     """
@@ -139,10 +147,16 @@ def admit(
     if new and rushed:
         return Refusal.RATE
     if not held and crowded:
-        return Refusal.SHARE
+        if slow or not rails.slow:
+            return Refusal.SHARE
+        rails.yielded.append(next(iter(rails.slow)))
+        withdraw(rails, rails.yielded[-1])
+    rails.slow.pop(recipient, None)
     if expires_at_ms > max(rails.newest_ms, rails.until_ms.get(recipient, 0)):
         rails.until_ms[recipient] = expires_at_ms
         heapq.heappush(rails.ends, (expires_at_ms, recipient))
+    if slow and recipient in rails.until_ms:
+        rails.slow[recipient] = None
     return None
 
 
@@ -167,6 +181,7 @@ def readmit(
 def withdraw(rails: Rails, recipient: str) -> None:
     """Free the place of this recipient's lease, which is withdrawn before its end."""
     rails.until_ms.pop(recipient, None)
+    rails.slow.pop(recipient, None)
 
 
 def forget(rails: Rails, now_ms: int) -> None:
@@ -174,7 +189,7 @@ def forget(rails: Rails, now_ms: int) -> None:
     while rails.ends and rails.ends[0][0] <= now_ms:
         end, recipient = heapq.heappop(rails.ends)
         if rails.until_ms.get(recipient) == end:
-            del rails.until_ms[recipient]
+            withdraw(rails, recipient)
 
 
 def utilisation(params: RailParams, rails: Rails, now_ms: int) -> float:

@@ -163,6 +163,18 @@ class Action:
     refused_ids: tuple[int, ...] = ()  # platforms refused although the scope lets them pass
 
     @property
+    def rank(self) -> tuple[int, int]:
+        """Return the value that decides between two actions of one kind: the higher applies."""
+        return self.epoch, self.revision
+
+    @property
+    def ends(self) -> bool:
+        """Return true if this only ends the lease before it."""
+        return self.verb == "release" or (
+            self.verb == "throttle_platforms" and not self.refused_ids
+        )
+
+    @property
     def update(self) -> bool:
         """Return true if this publishes new retry windows of an earlier lease."""
         return self.action_id != self.cause.id(self.epoch)

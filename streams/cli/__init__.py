@@ -39,6 +39,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "init": ("streams.cli.init:init", "Set up: settings, topics, ports, and a check of all."),
     "demo": ("streams.demo.command:demo", "Watch an incident from end to end on this machine."),
     "replay": ("streams.cli.replay:replay", "Run the detector over files, with no broker."),
+    "compare": ("streams.cli.compare:compare", "Try another configuration beside one's own."),
     "recognise": ("streams.cli.recognise:recognise", "Say why a text counts as a code, or not."),
     "scenario": ("streams.cli.scenario:scenario", "Rehearse an attack, or what looks like one."),
     "calibrate": ("streams.cli.calibrate:calibrate", "Try the settings on one's own history."),

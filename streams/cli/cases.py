@@ -27,11 +27,11 @@ from streams.config import Settings
 from streams.errors import ConfigError, UsageError
 from streams.language import listed, tr
 from streams.operate.cases import (
-    SAYS,
     banner,
     counts_now,
     explanation,
     identity,
+    says,
     spoken,
     summary,
     switch,
@@ -320,7 +320,7 @@ def _print(file: CaseFile, named: str, *, as_json: bool) -> None:
             }
         )
         return
-    told = tr("now: {state}").format(state=tr(SAYS[line.state]))
+    told = tr("now: {state}").format(state=says(line.state, case.lease(clock.now_ms())))
     colour = COLOURS.get(line.state, "").rpartition(" ")[2]
     typer.secho(told, fg=None if colour in ("", "reverse") else colour, bold=True)
     if record.evidence != case.last.evidence:

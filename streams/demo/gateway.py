@@ -82,7 +82,8 @@ class StandInGateway:
             ruling = Ruling.AGAIN if passes else Ruling.REFUSE
         if ruling is Ruling.REFUSE:
             self._refused[lease.action_id][platform_id(verdict.platform)] += 1
-            self._untold[lease.action_id] = self.book.entries[recipient].action.episode_id
+            for entry in self.book.leases_of(recipient):
+                self._untold.setdefault(lease.action_id, entry.action.episode_id)
         return ruling
 
     def would(self, value: Mapping[str, Any], now_ms: int) -> Ruling:

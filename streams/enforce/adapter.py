@@ -37,6 +37,7 @@ from streams.wire import (
     Counts,
     UnreadableError,
     action_headers,
+    action_key,
     decode_action,
     decode_override,
     encode_ack,
@@ -164,7 +165,7 @@ class Adapter:
         self._enter_rebuilt()
         # An empty partition has no records from which its position could be learned.
         self._places.look()
-        log.info("rebuilt: %d recipients", len(self._reconciler.book.entries))
+        log.info("rebuilt: %d recipients", len(self._reconciler.book.touched_by(EVERYONE)))
 
     def _read_whole(
         self, new: list[TopicPartition], all_: list[TopicPartition], stop: threading.Event
@@ -266,7 +267,7 @@ class Adapter:
             headers = [*action_headers(action), ("gateway", self._reconciler.gateway_id.encode())]
             self._outbox.put(
                 self._topics.undeliverable,
-                action.recipient.encode(),
+                action_key(action),
                 encode_action(action),
                 headers,
             )

@@ -1,24 +1,28 @@
 """The desired state: which lease each recipient should have at a gateway now.
 
+A recipient has at most one full lease and one platform lease. A gateway receives both as one lease.
 The state combines three inputs. Actions come from the detector: each one throttles or releases one
 recipient. Overrides come from the operator. The rails limit how many leases the detector may
 enforce by itself.
 
 This module is pure: no clock, no Kafka, no gateway. Records may arrive late, twice, or in any
-order, and the final state is the same. The action with the highest (epoch, revision) wins. Every
+order, and the final state is the same. For each kind of lease, the action with the highest (epoch,
+revision) wins. A retry-window record changes only the windows of the lease that it names. Every
 answer is computed from the known records and the given time.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
 from detectors.bars import LEASE_MAX_MS, RELAPSE_S
-from detectors.leases.gate import Lease, rests_on_relapse
+from detectors.defaults import LEASE_MS
+from detectors.leases.gate import Lease, lease_of, merge, rests_on_relapse
 from detectors.leases.rails import RailParams, Rails, Refusal, admit, readmit, withdraw
 from detectors.model.event import platform_id
 from detectors.model.records import Action, AgainWindow
@@ -47,6 +51,7 @@ class NoLease(StrEnum):
     EXEMPT = "exempt"
     RELEASED = "released"  # the operator released the recipient
     RAIL = "rail"
+    NARROW = "narrow"  # a platform lease, and the gateway cannot refuse single platforms
 
 
 @dataclass(slots=True)
@@ -65,12 +70,28 @@ class Entry:
         Overrides of the operator are not considered here.
         """
         action = self.action
-        return action.verb == "throttle" and action.mode == "enforce" and self.refusal is None
+        asks = action.verb != "retry_windows" and not action.ends
+        return asks and action.mode == "enforce" and self.refusal is None
+
+    @property
+    def slow(self) -> bool:
+        """True if the lease is longer than that of a burst, because its flood is slow."""
+        return self.action.expires_at_ms - self.action.issued_at_ms > LEASE_MS
+
+
+def entry_name(action: Action) -> str:
+    """Return the name of an action's entry. An action replaces the older one of the same name."""
+    if action.verb == "retry_windows":
+        return f"{action.recipient}/{action.action_id}"
+    return action.recipient + (PLATFORMS if action.verb == "throttle_platforms" else "")
+
+
+PLATFORMS: Final = "/platforms"
 
 
 @dataclass(slots=True)
 class DesiredState:
-    """The newest action per recipient, the state of the rails, and all overrides. Mutable.
+    """The newest actions of all recipients, the state of the rails, and all overrides. Mutable.
 
     The number of entries is bounded by the leases of the last hour. The number of overrides is
     bounded by what operators write.
@@ -78,14 +99,25 @@ class DesiredState:
 
     params: RailParams
     rails: Rails = field(default_factory=Rails)
-    entries: dict[str, Entry] = field(default_factory=dict)
+    entries: dict[str, Entry] = field(default_factory=dict)  # by `entry_name`
     overrides: dict[str, dict[tuple[str, str], Override]] = field(default_factory=dict)
     # heap: times at which an answer may change
-    deadlines: list[tuple[int, str]] = field(default_factory=list)
+    deadlines: list[tuple[float, str]] = field(default_factory=list)
 
-    def touched_by(self, recipient: str) -> Iterable[str]:
+    def touched_by(self, recipient: str) -> Collection[str]:
         """Return the recipients that an override for `recipient` affects."""
-        return tuple(self.entries) if recipient == EVERYONE else (recipient,)
+        if recipient != EVERYONE:
+            return (recipient,)
+        return {entry.action.recipient for entry in self.entries.values()}
+
+    def leases_of(self, recipient: str) -> list[Entry]:
+        """Return the entries of a recipient's full lease and platform lease, as far as known."""
+        names = recipient, recipient + PLATFORMS
+        return [self.entries[name] for name in names if name in self.entries]
+
+    def standing(self, recipient: str, at_ms: int) -> list[Entry]:
+        """Return those of `leases_of` that stand and end after `at_ms`."""
+        return [each for each in self.leases_of(recipient) if each.stands and each.until_ms > at_ms]
 
 
 def take_action(
@@ -101,43 +133,55 @@ def take_action(
     it, an action from the future is rejected even if it is read much later.
     """
     seen_ms = now_ms if written_ms is None else min(now_ms, written_ms)
-    if action.verb == "throttle" and action.issued_at_ms > seen_ms + AHEAD_MAX_MS:
+    if not action.ends and action.issued_at_ms > seen_ms + AHEAD_MAX_MS:
         return NoLease.AHEAD
-    known = book.entries.get(action.recipient)
+    name, recipient = entry_name(action), action.recipient
+    known = book.entries.get(name)
     until_ms = min(action.expires_at_ms, seen_ms + LEASE_MAX_MS)
     enforced_until_ms = _enforced_until_ms(action, until_ms)
     if known is not None:
         enforced_until_ms = max(enforced_until_ms, known.enforced_until_ms)
-        if _rank(known.action) >= _rank(action):
+        if known.action.rank >= action.rank:
             known.enforced_until_ms = enforced_until_ms
             return None if known.action.action_id == action.action_id else NoLease.STALE
-    refusal = None
-    if action.verb == "release" or action.mode != "enforce":
-        withdraw(book.rails, action.recipient)
-    else:
-        refusal = admit(
+    renewal = bool(book.standing(recipient, action.issued_at_ms))
+    entry = book.entries[name] = Entry(action, None, until_ms, enforced_until_ms)
+    if entry.stands:
+        entry.refusal = admit(
             rails_at(book, action.issued_at_ms),
             book.rails,
-            action.recipient,
+            recipient,
             issued_at_ms=action.issued_at_ms,
             expires_at_ms=action.expires_at_ms,
             opened_ms=action.opened_ms,
             now_ms=seen_ms,
-            renewal=known is not None and known.stands and known.until_ms > action.issued_at_ms,
+            renewal=renewal,
             # The rate rail does not count actions older than this: the lease that such an action
             # renews may be forgotten already.
             rated=action.issued_at_ms > now_ms - REMEMBER_MS,
+            slow=all(each.slow for each in book.standing(recipient, seen_ms)),
         )
-    book.entries[action.recipient] = Entry(action, refusal, until_ms, enforced_until_ms)
-    _look_again(book, until_ms, action.recipient)
+        _end_yielded(book, seen_ms)
+    elif not book.standing(recipient, seen_ms):
+        withdraw(book.rails, recipient)
+    _look_again(book, until_ms, name)
     return None
+
+
+def _end_yielded(book: DesiredState, now_ms: int) -> None:
+    """End the leases whose places the rails gave to a new burst."""
+    for recipient in book.rails.yielded:
+        for entry in book.leases_of(recipient):
+            entry.refusal = Refusal.SHARE
+        heapq.heappush(book.deadlines, (now_ms, recipient))
+    book.rails.yielded.clear()
 
 
 def _enforced_until_ms(action: Action, until_ms: int) -> int:
     """Return until when a gateway may enforce this action or the lease that it replaces."""
-    if action.mode != "enforce":
+    if action.mode != "enforce" or action.verb == "retry_windows":
         return 0
-    if action.verb == "throttle":
+    if not action.ends:
         return until_ms
     # The released lease may be missing: the topic is compacted and keeps only the release.
     return until_ms + LEASE_MAX_MS
@@ -153,7 +197,16 @@ def take_override(book: DesiredState, override: Override) -> Iterable[str]:
     words[override.verb, override.platform] = override
     if override.expires_at_ms is not None:
         _look_again(book, override.expires_at_ms, override.recipient)
+        _look_again(book, _matters_until_ms(override), override.recipient)
     return book.touched_by(override.recipient)
+
+
+def _matters_until_ms(override: Override) -> float:
+    """Return until when an override may decide: a release longer than it holds, see `_covers`."""
+    if override.expires_at_ms is None:
+        return math.inf
+    covers_ms = override.issued_at_ms + RELAPSE_S * 1000 if override.verb == "release" else 0
+    return max(override.expires_at_ms, covers_ms)
 
 
 def forget_override(book: DesiredState, recipient: str, verb: str, platform: str) -> Iterable[str]:
@@ -169,16 +222,33 @@ def forget_override(book: DesiredState, recipient: str, verb: str, platform: str
     return book.touched_by(recipient)
 
 
-def desired_lease(book: DesiredState, recipient: str, now_ms: int) -> Lease | NoLease:
+def desired_lease(
+    book: DesiredState, recipient: str, now_ms: int, *, narrow: bool = True
+) -> Lease | NoLease:
     """Return the lease that a gateway should enforce for this recipient, or why there is none.
+
+    A full lease and a platform lease become one. With `narrow` false the gateway cannot refuse
+    single platforms, so platform leases are left out.
+    """
+    full = lease_by_name(book, recipient, now_ms)
+    platforms = lease_by_name(book, recipient + PLATFORMS, now_ms)
+    if isinstance(platforms, Lease) and not narrow:
+        platforms = NoLease.NARROW
+    if isinstance(full, Lease):
+        return merge(full, platforms) if isinstance(platforms, Lease) else full
+    return platforms if isinstance(platforms, Lease) or full is NoLease.NONE else full
+
+
+def lease_by_name(book: DesiredState, name: str, now_ms: int) -> Lease | NoLease:
+    """Return the full lease or the platform lease to enforce, or why there is none.
 
     All decisions about enforcement are made here and nowhere else.
     """
-    entry = book.entries.get(recipient)
+    entry = book.entries.get(name)
     if entry is None:
         return NoLease.NONE
-    action = entry.action
-    if action.verb == "release":
+    action, recipient = entry.action, entry.action.recipient
+    if action.ends:
         return NoLease.RELEASE
     if entry.until_ms <= now_ms:
         return NoLease.OVER
@@ -195,10 +265,18 @@ def desired_lease(book: DesiredState, recipient: str, now_ms: int) -> Lease | No
     if entry.refusal is not None:
         return NoLease.RAIL
     allowed, once = _opened(book, words, now_ms)
-    scope = action.scope
+    windows = book.entries.get(f"{recipient}/{action.action_id}")
+    lease = lease_of(action, windows.action if windows is not None else None)
+    scope = lease.scope
     if allowed:
         scope = replace(scope, pass_ids=tuple(sorted(allowed.union(scope.pass_ids))))
-    return Lease(action.action_id, entry.until_ms, scope, _wider(action.again, once))
+    return replace(
+        lease,
+        expires_at_ms=entry.until_ms,
+        scope=scope,
+        again=_wider(lease.again, once),
+        refused_ids=lease.refused_ids - allowed,
+    )
 
 
 def _covers(release: Override, action: Action) -> bool:
@@ -270,9 +348,9 @@ def rails_at(book: DesiredState, now_ms: int) -> RailParams:
     return book.params.raised(rails_times(book, now_ms))
 
 
-def came_before_the_word(book: DesiredState, recipient: str, now_ms: int) -> bool:
+def came_before_the_word(book: DesiredState, name: str, now_ms: int) -> bool:
     """True if the rails refused a lease issued before an override that now raises the rails."""
-    entry, word = book.entries[recipient], book.overrides.get(EVERYONE, {}).get(("rails", ""))
+    entry, word = book.entries[name], book.overrides.get(EVERYONE, {}).get(("rails", ""))
     if entry.refusal not in (Refusal.RATE, Refusal.SHARE) or rails_times(book, now_ms) == 1:
         return False
     assert word is not None, "it raises them"
@@ -295,10 +373,14 @@ def let_in(book: DesiredState, now_ms: int) -> set[str]:
     for issued_at_ms, name in sorted(refused):
         entry = book.entries[name]
         entry.refusal = readmit(
-            params, book.rails, name, issued_at_ms=issued_at_ms, expires_at_ms=entry.until_ms
+            params,
+            book.rails,
+            entry.action.recipient,
+            issued_at_ms=issued_at_ms,
+            expires_at_ms=entry.until_ms,
         )
         if entry.refusal is None:
-            found.add(name)
+            found.add(entry.action.recipient)
     return found
 
 
@@ -307,38 +389,35 @@ def uncertain(book: DesiredState, now_ms: int) -> set[str]:
 
     The caller uses this for gateways that cannot list their leases.
     """
-    return {name for name, entry in book.entries.items() if entry.enforced_until_ms > now_ms}
+    entries = book.entries.values()
+    return {entry.action.recipient for entry in entries if entry.enforced_until_ms > now_ms}
 
 
 def due(book: DesiredState, now_ms: int) -> set[str]:
     """Return recipients whose answer may have changed because time passed.
 
-    Entries and overrides that ended more than REMEMBER_MS ago are deleted.
+    Entries and overrides that have not mattered for REMEMBER_MS are deleted.
     """
     recipients: set[str] = set()
     while book.deadlines and book.deadlines[0][0] <= now_ms:
         _, name = heapq.heappop(book.deadlines)
-        recipients.update(book.touched_by(name))
+        recipients.update(book.touched_by(name.partition("/")[0]))
         entry = book.entries.get(name)
         if entry is not None and entry.until_ms + REMEMBER_MS <= now_ms:
             del book.entries[name]
         words = book.overrides.get(name, {})
         for key, word in list(words.items()):
-            if word.expires_at_ms is not None and word.expires_at_ms + REMEMBER_MS <= now_ms:
+            if _matters_until_ms(word) + REMEMBER_MS <= now_ms:
                 del words[key]
         if name in book.overrides and not words:
             del book.overrides[name]
     return recipients
 
 
-def _look_again(book: DesiredState, at_ms: int, name: str) -> None:
+def _look_again(book: DesiredState, at_ms: float, name: str) -> None:
     """Schedule a check of `name` at `at_ms`, and its deletion REMEMBER_MS later."""
     heapq.heappush(book.deadlines, (at_ms, name))
     heapq.heappush(book.deadlines, (at_ms + REMEMBER_MS, name))
-
-
-def _rank(action: Action) -> tuple[int, int]:
-    return action.epoch, action.revision
 
 
 def _holds(override: Override | None, now_ms: int) -> bool:

@@ -74,6 +74,7 @@ class Gateway(Protocol):
     parallel_max: int  # maximum number of concurrent calls
     tries_max: int | None  # attempts for one lease before the adapter gives up; None: no limit
     again: bool  # True if the gateway supports retry windows (a second code of a platform passes)
+    narrow: bool  # True if the gateway supports platform leases
 
     def held(self) -> Iterable[str] | None:
         """Return the recipients that have a lease at the gateway; None if it cannot list them."""

@@ -2,9 +2,9 @@
 
 Kannel 1.4.5 fetches the list from this process (`black-list-receiver`) after an admin command
 (`/reload-lists`). The list contains only recipients, so all messages to a recipient are refused,
-including those of a bank. The list has no expiry times either, so this adapter removes numbers when
-leases end. The list is stored on disk and survives the adapter: a new adapter continues with it
-without a gap.
+including those of a bank. Platform leases are therefore ignored. The list has no expiry times
+either, so this adapter removes numbers when leases end. The list is stored on disk and survives the
+adapter: a new adapter continues with it without a gap.
 
 Kannel receives the list from memory, so a release works even if the disk is full. In this case the
 file is deleted. Otherwise a successor would start with the old file and throttle released
@@ -49,7 +49,7 @@ class KannelGateway(CountsNothing):
     batch_max = 1_000_000  # one reload costs the same for one change as for all of them
     parallel_max = 1
     tries_max: int | None = None
-    again = False
+    again = narrow = False
 
     def __init__(
         self,

@@ -20,6 +20,7 @@ class LogGateway(CountsNothing):
     parallel_max = 1
     tries_max: int | None = None
     again = False
+    narrow = True
 
     def __init__(self, stream: TextIO, *, numbers: bool = False) -> None:
         self._stream = stream
@@ -34,12 +35,13 @@ class LogGateway(CountsNothing):
         for order in orders:
             lease = order.lease
             self._say(
-                "throttle",
+                "throttle_platforms" if lease.narrow else "throttle",
                 order.recipient,
                 action_id=lease.action_id,
                 expires_at_ms=lease.expires_at_ms,
                 trust=[trust.name.lower() for trust in lease.scope.trust],
                 passes=len({*lease.scope.pass_prints, *map(platform_print, lease.scope.pass_ids)}),
+                refused_ids=sorted(lease.refused_ids),
             )
         return {}
 

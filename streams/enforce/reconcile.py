@@ -30,7 +30,9 @@ from streams.enforce.book import (
     came_before_the_word,
     desired_lease,
     due,
+    entry_name,
     forget_override,
+    lease_by_name,
     let_in,
     take_action,
     take_override,
@@ -67,6 +69,7 @@ SETTLED: Final[Mapping[NoLease | None, tuple[AckState, AckState]]] = {
     NoLease.EXEMPT: ("ignored", "ignored"),
     NoLease.RELEASED: ("ignored", "ignored"),
     NoLease.RAIL: ("ignored", "ignored"),
+    NoLease.NARROW: ("ignored", "ignored"),
 }
 """Acknowledged state of a recipient's newest action once the gateway has the desired state.
 
@@ -233,21 +236,23 @@ class Reconciler:
         """Process an action of the throttle topic.
 
         `told`: its outcome was acknowledged before. `written_ms` is the append time of the Kafka
-        broker, if the topic has broker timestamps.
+        broker, if the topic has broker timestamps. Retry-window records are not acknowledged.
         """
+        told |= action.verb == "retry_windows"
         if action.expires_at_ms + REMEMBER_MS <= now_ms:
             # The topic contains two days of actions; the desired state keeps one hour.
             if not told:
                 self._ack(action.action_id, "expired", NoLease.OVER, now_ms)
             return
-        known = self.book.entries.get(action.recipient)
+        name = entry_name(action)
+        known = self.book.entries.get(name)
         known_id = known.action.action_id if known is not None else ""
         passed_over = take_action(self.book, action, now_ms, written_ms)
         if passed_over is not None:
             if not told:
                 self._ack(action.action_id, SETTLED[passed_over][0], passed_over, now_ms)
             return
-        if came_before_the_word(self.book, action.recipient, now_ms):
+        if came_before_the_word(self.book, name, now_ms):
             self._raised = True
         # A lease published again with other windows keeps its action id, which is acknowledged
         # already.
@@ -288,7 +293,9 @@ class Reconciler:
             # Drop actions that ended before a gateway had them; otherwise they would stay for ever.
             self._let_in &= {entry.action.action_id for entry in entries.values()}
             for recipient in let_in(self.book, now_ms):
-                self._let_in.add(entries[recipient].action.action_id)
+                self._let_in |= {
+                    entry.action.action_id for entry in self.book.standing(recipient, now_ms)
+                }
                 self._look(recipient)
         while self._later and self._later[0][0] <= self._timer_ms():
             self._look(heapq.heappop(self._later)[1])
@@ -371,7 +378,7 @@ class Reconciler:
             if not self._met:
                 self._bide(recipient, want, now_ms)
             elif not unsure and (want == holds if isinstance(want, Lease) else holds is None):
-                self._settle(recipient, want, now_ms)
+                self._settle(recipient, now_ms)
             elif not self.up:
                 self._defer(recipient)
             else:
@@ -384,7 +391,7 @@ class Reconciler:
 
         Without support for retry windows, two leases that differ only in their windows are equal.
         """
-        want = desired_lease(self.book, recipient, now_ms)
+        want = desired_lease(self.book, recipient, now_ms, narrow=self.gateway.narrow)
         if isinstance(want, Lease) and want.again and not self.gateway.again:
             return replace(want, again=())
         return want
@@ -399,7 +406,7 @@ class Reconciler:
         if isinstance(want, Lease):
             self._tries.setdefault(recipient, 1)
         elif want is not NoLease.RELEASE:
-            self._tell_settled(recipient, want, now_ms)
+            self._tell_settled(recipient, now_ms)
 
     def _defer(self, recipient: str) -> None:
         """Postpone a recipient until the gateway is back.
@@ -442,9 +449,9 @@ class Reconciler:
         recipient = order.recipient
         if refusal is None:
             self._holds[recipient] = order.lease
-            entry = self.book.entries.get(recipient)
-            if entry is not None and entry.action.action_id == order.lease.action_id:
-                self._counting.begin(entry.action, self._timer_ms())
+            for entry in self.book.leases_of(recipient):
+                if entry.action.action_id == order.lease.action_id:
+                    self._counting.begin(entry.action, self._timer_ms())
             self._tell_applied(order, now_ms)
             self._carried_out(recipient, batch)
         elif self._flying.pop(recipient):
@@ -488,12 +495,9 @@ class Reconciler:
 
     def _may_hold(self, recipient: str, now_ms: int) -> bool:
         """True if the gateway may refuse messages to this recipient under some lease now."""
-        entry, lease = self.book.entries.get(recipient), self._holds.get(recipient)
-        ends_ms = (
-            entry.enforced_until_ms if entry is not None else 0,
-            lease.expires_at_ms if lease is not None else 0,
-        )
-        return max(ends_ms) > now_ms
+        lease = self._holds.get(recipient)
+        ends_ms = [entry.enforced_until_ms for entry in self.book.leases_of(recipient)]
+        return max(*ends_ms, 0, lease.expires_at_ms if lease is not None else 0) > now_ms
 
     def _give_up(self, recipient: str, why: str, now_ms: int, *, lease: bool) -> None:
         """Drop an order until a new record about its recipient arrives.
@@ -501,9 +505,9 @@ class Reconciler:
         If the gateway rejects a lease, the previous lease of the recipient stays in force there.
         """
         self._tries.pop(recipient, None)
-        entry = self.book.entries.get(recipient)
-        if lease and entry is not None:
-            self._report.dead.append(entry.action)
+        if lease:
+            refused = self.book.standing(recipient, now_ms)
+            self._report.dead.extend(entry.action for entry in refused)
         if not lease:  # a release is given up only after every lease of the recipient has ended
             self._unsure.discard(recipient)
             self._holds.pop(recipient, None)
@@ -513,34 +517,34 @@ class Reconciler:
 
     def _tell_applied(self, order: Order, now_ms: int) -> None:
         """Acknowledge an applied lease at once: the next comparison may find a newer action."""
-        if order.lease.action_id in self._let_in:
-            self._let_in.discard(order.lease.action_id)
-            self._ack(order.lease.action_id, "applied", "", now_ms)
-            return
         pending = self._pending.get(order.recipient, [])
-        for each in pending:
-            if each.action.action_id == order.lease.action_id:
-                self._ack(order.lease.action_id, "applied", "", now_ms)
-                pending.remove(each)
-                break
+        waiting = {each.action.action_id: each for each in pending}
+        for action_id in (order.lease.action_id, order.lease.also):
+            if action_id in self._let_in or action_id in waiting:
+                self._ack(action_id, "applied", "", now_ms)
+            if action_id not in self._let_in and action_id in waiting:
+                pending.remove(waiting[action_id])
+            self._let_in.discard(action_id)
         if not pending:
             self._pending.pop(order.recipient, None)
 
-    def _settle(self, recipient: str, want: Lease | NoLease, now_ms: int) -> None:
+    def _settle(self, recipient: str, now_ms: int) -> None:
         """Acknowledge the outcomes for a recipient whose lease at the gateway is as desired."""
-        self._tell_settled(recipient, want, now_ms)
+        self._tell_settled(recipient, now_ms)
         self._deferred.pop(recipient, None)
         self._wait_no_more(recipient)
 
-    def _tell_settled(self, recipient: str, want: Lease | NoLease, now_ms: int) -> None:
+    def _tell_settled(self, recipient: str, now_ms: int) -> None:
         """Acknowledge the outcomes of all actions about this recipient."""
-        entry = self.book.entries.get(recipient)
-        newest = entry.action.action_id if entry is not None else None
         tried = self._tries.pop(recipient, 0) > 0
         for pending in self._pending.pop(recipient, ()):
+            name = entry_name(pending.action)
+            entry, want = self.book.entries.get(name), lease_by_name(self.book, name, now_ms)
             why = None if isinstance(want, Lease) else want
-            if pending.action.action_id != newest:
+            if entry is None or entry.action.action_id != pending.action.action_id:
                 why = NoLease.STALE
+            elif why is None and name != recipient and not self.gateway.narrow:
+                why = NoLease.NARROW
             state = SETTLED[why][tried]
             if why is NoLease.RAIL and entry is not None:
                 said = str(entry.refusal)
@@ -665,7 +669,7 @@ class Reconciler:
         self._holds.clear()
         for batch in self._batches.values():
             batch.doubted = True
-        everybody = {*self.book.entries, *self._unsure}
+        everybody = {*self.book.touched_by(EVERYONE), *self._unsure}
         for word in self._words:
             if word.override.recipient == EVERYONE:
                 self._wait_for(word, everybody)
@@ -676,7 +680,7 @@ class Reconciler:
 
     def _fetch_counts(self, counted: Iterable[str], now_ms: int) -> None:
         """Read the counts of leases that ended while no adapter was running."""
-        stand = (desired_lease(self.book, recipient, now_ms) for recipient in self.book.entries)
+        stand = (lease_by_name(self.book, name, now_ms) for name in self.book.entries)
         stand_ids = {lease.action_id for lease in stand if isinstance(lease, Lease)}
         over = [Ended("", each, NoLease.OVER) for each in counted if each not in stand_ids]
         batch = OrderBatch(ended=over)

@@ -30,6 +30,9 @@ from streams.language import tr
 
 PREFIX: Final = "otpguard:"
 VALUE_VERSION: Final = 1
+NARROW_VERSION: Final = 2
+"""Version of a platform lease. A script of version 1 refuses to read it, and lets everything pass.
+Such a script ignores the field `refused` of a full lease."""
 SCAN_COUNT: Final = 1_000
 TIMEOUT_S: Final = 1.0
 """Timeout of one call, in seconds. An operator's override waits while a call runs."""
@@ -50,8 +53,8 @@ def lease_value(lease: Lease) -> bytes:
     >>> lease_value(Lease("a1", 600_000, Scope("otp", (Trust.BANK,), (7,), ())))
     b'{"v":1,"action":"a1","until":600000,"category":"otp","trust":["bank"],"ids":[7],"prints":[]}'
     """
-    value = {
-        "v": VALUE_VERSION,
+    value: dict[str, object] = {
+        "v": NARROW_VERSION if lease.narrow else VALUE_VERSION,
         "action": lease.action_id,
         "until": lease.expires_at_ms,
         "category": lease.scope.category,
@@ -65,6 +68,8 @@ def lease_value(lease: Lease) -> bytes:
             | ({"hot": True} if window.hot else {})
             for window in lease.again
         ]
+    if lease.refused_ids or lease.narrow:
+        value["refused"] = sorted(lease.refused_ids)
     return _encode(value)
 
 
@@ -121,7 +126,7 @@ class RedisGateway:
     batch_max = 1_000
     parallel_max = 1
     tries_max: int | None = None
-    again = True
+    again = narrow = True
 
     def __init__(self, client: redis.Redis, registry: Registry, prefix: str = PREFIX) -> None:
         self._client = client

@@ -1,10 +1,12 @@
 """Sends leases as signed HTTPS requests, for gateways that have an API of their own.
 
-Each order is one POST: `{"schema_version", "verb": throttle | release | expire, "recipient"}`, and
-for `throttle` also the lease. Requests are signed as Standard Webhooks defines: headers
-`webhook-id`, `webhook-timestamp` and `webhook-signature`, with every key in use. A receiver rejects
-requests older than five minutes and ignores an id that it has seen, so an old order cannot be
-replayed. A retry after a failure has the same id as the failed order.
+Each order is one POST: `{"schema_version", "verb", "recipient"}`, and for a lease also the lease.
+Version 1 has the verbs `throttle`, `release` and `expire`. The verb `throttle_platforms` has
+version 2: an older receiver, which would refuse everything, rejects it, and the codes pass.
+Requests are signed as Standard Webhooks defines: headers `webhook-id`, `webhook-timestamp` and
+`webhook-signature`, with every key in use. A receiver rejects requests older than five minutes and
+ignores an id that it has seen, so an old order cannot be replayed. A retry after a failure has the
+same id as the failed order.
 
 The header `Otpguard-Signature: t=<ms>,v1=<hex>` serves older receivers. It contains the HMAC-SHA256
 of `<ms>.<body>` with the newest key.
@@ -36,6 +38,7 @@ from streams.tls import authorities, private
 from streams.webhooks import signed, signers
 
 SCHEMA_VERSION: Final = 1
+NARROW_VERSION: Final = 2
 TIMEOUT_S: Final = 3.0
 REPEATED_MAX: Final = 100_000
 """Maximum number of failed orders whose id is remembered; the newest are kept. This is five times
@@ -63,7 +66,7 @@ class WebhookGateway(CountsNothing):
 
     batch_max = 1
     tries_max: int | None = 8  # chosen: about half a minute, including the adapter's back-off
-    again = True
+    again = narrow = True
 
     def __init__(
         self,
@@ -100,7 +103,11 @@ class WebhookGateway(CountsNothing):
     def apply(self, orders: Sequence[Order]) -> Refusals:
         """Post the leases."""
         return self._post_all(
-            (order.recipient, "throttle", {"lease": msgspec.Raw(lease_value(order.lease))})
+            (
+                order.recipient,
+                "throttle_platforms" if order.lease.narrow else "throttle",
+                {"lease": msgspec.Raw(lease_value(order.lease))},
+            )
             for order in orders
         )
 
@@ -123,7 +130,8 @@ class WebhookGateway(CountsNothing):
     def _post_all(self, orders: Iterable[tuple[str, str, dict[str, object]]]) -> Refusals:
         refusals = {}
         for recipient, verb, more in orders:
-            body = {"schema_version": SCHEMA_VERSION, "verb": verb, "recipient": recipient, **more}
+            version = NARROW_VERSION if verb == "throttle_platforms" else SCHEMA_VERSION
+            body = {"schema_version": version, "verb": verb, "recipient": recipient, **more}
             status = self._post(recipient, _encode(body))
             if status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise GatewayAwayError(f"http_{status}")

@@ -20,7 +20,7 @@ from streams.evidence.gaps import told as gap_told
 from streams.evidence.records import Chosen
 from streams.extras import pdf_writer
 from streams.language import CHINESE, ENGLISH, listed, moment, speaking, tr, trn, zone_name
-from streams.operate.cases import SAYS, Doing, doing, spoken
+from streams.operate.cases import Doing, doing, says, spoken
 from streams.operate.explain import at_least, explain, platform_count, platform_name
 from streams.page import environment
 from streams.shown import shown
@@ -135,7 +135,10 @@ def html(chosen: Chosen, cover: Cover, seal: Seal, gaps: Gaps) -> str:
         headline=_headline(chosen),
         integrity=_integrity(seal),
         # For a case that is over, "nothing is refused" would read as if nothing had ever been.
-        facts=[*_facts(chosen), *([] if state is Doing.OVER else [(tr("then"), tr(SAYS[state]))])],
+        facts=[
+            *_facts(chosen),
+            *([] if state is Doing.OVER else [(tr("then"), says(state, case.lease(last.at_ms)))]),
+        ],
         told=told,
         steps=[
             (moment(step.at_ms), utc(step.at_ms), *row[1:])

@@ -48,6 +48,7 @@ class AnswerReason(StrEnum):
     OVER = "over"
     NOT_A_CODE = "not_a_code"
     TRUSTED = "trusted"
+    OTHER = "other"  # the lease refuses single platforms, and not this one
     KNOWN = "known"
     AGAIN = "again"  # the recipient asked again for a code that was refused
     REFUSE = "refuse"

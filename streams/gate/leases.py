@@ -41,7 +41,7 @@ class LeaseMemory:
     batch_max = 1_000
     parallel_max = 1
     tries_max: int | None = None
-    again = True
+    again = narrow = True
 
     def __init__(self, folder: Path | None = None) -> None:
         self.leases: dict[str, Lease] = {}

@@ -294,9 +294,11 @@ class NoticeBook:
 
     def lease_of(self, recipient: str, now_ms: int) -> Action | None:
         """Return the lease that refuses messages of a recipient now, or None."""
-        if not isinstance(desired_lease(self.desired, recipient, now_ms), Lease):
+        lease = desired_lease(self.desired, recipient, now_ms)
+        if not isinstance(lease, Lease):
             return None
-        return self.desired.entries[recipient].action
+        actions = [entry.action for entry in self.desired.leases_of(recipient)]
+        return next(each for each in actions if each.action_id == lease.action_id)
 
     def was_told(self, episode_id: str) -> bool:
         """Return true if the notice that an episode began may have reached its victim."""

@@ -19,9 +19,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from detectors.leases.gate import forbids, lease_of
 from detectors.model.event import Trust
 from detectors.model.incidents import EarlierSighting, FloodMessage, IncidentRecord
-from detectors.model.records import Action, EpisodeRecord, refuses
+from detectors.model.records import Action, EpisodeRecord
 from detectors.model.times import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.config.sections.notices import Notify
 from streams.notices.book import NoticeBook
@@ -218,7 +219,7 @@ class Replies:
                 found[s.platform] = known.also(s.at_ms)
         for each in found.values():
             named = not each.key.startswith("#")  # "#": the key was dropped, so no override fits
-            if named and refuses(lease.scope, each.platform_id, Trust.NONE):
+            if named and forbids(lease_of(lease), each.platform_id, Trust.NONE):
                 yield each
 
     def _replied(self, recipient: str, now_ms: int) -> bool:

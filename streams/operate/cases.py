@@ -16,7 +16,14 @@ from detectors.leases.gate import Lease
 from detectors.leases.rails import RailParams
 from detectors.model.records import Action, EpisodeRecord, Level
 from detectors.recognise.registry import Registry
-from streams.enforce.book import DesiredState, Entry, NoLease, desired_lease, take_override
+from streams.enforce.book import (
+    DesiredState,
+    Entry,
+    NoLease,
+    desired_lease,
+    entry_name,
+    take_override,
+)
 from streams.language import listed, moment, tr, trc, trn
 from streams.operate.explain import at_least, lines, platform_count
 from streams.wire import EVERYONE, Ack, Override
@@ -61,10 +68,24 @@ class Case:
         """The newest record of the case."""
         return self.records[-1]
 
-    @property
-    def lease(self) -> Action | None:
-        """The newest lease or release, which gateways follow; None if there never was a lease."""
-        return max(self.actions, key=lambda each: (each.epoch, each.revision), default=None)
+    def lease(self, now_ms: int) -> Action | None:
+        """Return the lease that gateways follow now, else the newest record; None without any."""
+        return lease_now(self.actions, now_ms)
+
+
+def lease_now(actions: Iterable[Action], now_ms: int) -> Action | None:
+    """Return the full lease in force, else the platform lease in force, else the newest record."""
+    newest = {
+        entry_name(each): each
+        for each in sorted(actions, key=lambda each: each.rank)
+        if each.verb != "retry_windows"
+    }
+
+    def order(each: Action) -> tuple[bool, bool, tuple[int, int]]:
+        stands = not each.ends and each.expires_at_ms > now_ms
+        return stands, stands and each.verb == "throttle", each.rank
+
+    return max(newest.values(), key=order, default=None)
 
 
 def said_by_gateways(acks: Collection[Ack], *, leased: bool) -> str:
@@ -78,6 +99,18 @@ def said_by_gateways(acks: Collection[Ack], *, leased: bool) -> str:
 
 
 _STRONGEST_FIRST: Final = ("applied", "failed", "ignored", "expired")
+
+
+def says(state: Doing, lease: Action | None) -> str:
+    """Return the sentence about a state in the current language; `lease`: what gateways follow."""
+    if state is Doing.THROTTLED and lease is not None and lease.verb == "throttle_platforms":
+        n = len(lease.refused_ids)
+        return trn(
+            "throttled: codes of {n} platform of the flood are refused, and no others",
+            "throttled: codes of {n} platforms of the flood are refused, and no others",
+            n,
+        )
+    return tr(SAYS[state])
 
 
 def switch(words: Iterable[Override], now_ms: int) -> Override | None:
@@ -97,8 +130,9 @@ def doing(case: Case, words: Sequence[Override], now_ms: int) -> Doing:
     `words` are all overrides of the operator. Only an adapter knows its rails; their effect shows
     in its acknowledgements.
     """
-    said = case.acks.get(case.lease.action_id, ()) if case.lease is not None else ()
-    return standing(case.last.level, case.lease, said, words, now_ms)
+    lease = case.lease(now_ms)
+    said = case.acks.get(lease.action_id, ()) if lease is not None else ()
+    return standing(case.last.level, lease, said, words, now_ms)
 
 
 def standing(
@@ -115,7 +149,7 @@ def standing(
         return Doing.WATCHED
     recipient = newest.recipient
     book = DesiredState(RailParams())
-    book.entries[recipient] = Entry(newest, None, newest.expires_at_ms, 0)
+    book.entries[entry_name(newest)] = Entry(newest, None, newest.expires_at_ms, 0)
     words = [word for word in words if word.recipient in (recipient, EVERYONE)]
     for word in words:
         take_override(book, word)

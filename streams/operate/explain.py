@@ -143,11 +143,17 @@ def told(action: Action) -> str:
     form = tr(
         "{verb} of {recipient}, {mode}, {issued} to {expires}, by {rule} {score} of {bar}: {why}"
     )
-    if action.verb == "release":
+    if action.verb == "throttle_platforms" and not action.ends:
+        form = tr(
+            "codes of {platforms} to {recipient} are refused until {expires}, {mode}, by {rule} "
+            "{score} of {bar}: {why}"
+        )
+    elif action.verb != "throttle":
         form = tr("{verb} of {recipient}, {mode}, at {issued}")
     said = shown(
         form.format(
             verb=tr(action.verb),
+            platforms=_platforms(len(action.refused_ids)),
             recipient=action.recipient,
             mode=tr(action.mode),
             issued=moment(action.issued_at_ms),

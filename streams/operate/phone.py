@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from detectors.leases.gate import forbids, lease_of
 from detectors.model.event import Trust, platform_print
-from detectors.model.records import Action, EpisodeRecord, Scope
+from detectors.model.records import Action, EpisodeRecord
 from detectors.model.times import MINUTE_MS
 from streams.language import listed, moment, tr, trn
-from streams.operate.cases import SAYS, Doing, spoken
+from streams.operate.cases import Doing, says, spoken
 from streams.operate.explain import at_least, platform_count
 
 if TYPE_CHECKING:
@@ -51,15 +52,15 @@ def answer(
     if file is None or file.line.kind != "flood":
         return _nothing(recipient, file, held, since)
     line, state = file.line, file.line.state
-    newest = file.case.lease if state in REFUSING else None
+    newest = file.case.lease(now_ms) if state in REFUSING else None
     return CallAnswer(
         state=state,
         happening=_happening(line, now_ms),
-        now=tr(SAYS[state]),
+        now=says(state, newest),
         arrives=_arrives(newest),
         ends=_ends(line, newest, now_ms),
         words=held,
-        aloud=tr(ALOUD[state]),
+        aloud=_aloud(state, newest),
         commands=tuple(_commands(recipient, file.case.last, newest)),
     )
 
@@ -133,6 +134,13 @@ REFUSING: Final = (Doing.THROTTLED, Doing.UNCONFIRMED)
 def _arrives(lease: Action | None) -> str:
     if lease is None:
         return tr("everything that reaches the carrier")
+    if lease.verb == "throttle_platforms":
+        n = len(lease.refused_ids)
+        return trn(
+            "everything but the codes of {n} platform of the flood",
+            "everything but the codes of {n} platforms of the flood",
+            n,
+        )
     scope = lease.scope
     known = len({*map(platform_print, scope.pass_ids), *scope.pass_prints})
     classes = [tr(trust.name.lower()) for trust in scope.trust if trust is not Trust.NONE]
@@ -192,25 +200,34 @@ ALOUD: Final = {
 """Complete sentences for the caller in each state, so that they can be translated."""
 
 
+def _aloud(state: Doing, lease: Action | None) -> str:
+    if lease is None or lease.verb != "throttle_platforms":
+        return tr(ALOUD[state])
+    return tr(
+        "Somebody has your number sent codes by a few websites. We stop the codes of these and of "
+        "no others. Tell nobody a code. It ends by itself; if you wait for a code of one of them "
+        "now, tell me its name."
+    )
+
+
 def _commands(recipient: str, record: EpisodeRecord, lease: Action | None) -> Iterator[str]:
     """Yield commands to paste; each override has a reason, which it requires."""
     asked = tr("she asked for it")
     reason = f'--reason "{asked}"'
     if lease is not None:
-        for key in _refused(record, lease.scope):
+        for key in _refused(record, lease):
             yield f"otpguard allow {recipient} {shlex.quote(key)} {reason} --for 1h"
         yield f"otpguard release {recipient} {reason} --for 1h"
     yield f"otpguard explain {recipient}"
 
 
-def _refused(record: EpisodeRecord, scope: Scope) -> list[str]:
-    """Return the newest platforms that a throttle refuses and that a caller may wait for."""
+def _refused(record: EpisodeRecord, action: Action) -> list[str]:
+    """Return the newest platforms that a lease refuses and that a caller may wait for."""
+    lease = lease_of(action)
     refused = [
         sighting.platform
         for sighting in sorted(record.sightings, key=lambda each: -each.at_ms)
-        if sighting.trust not in scope.trust
-        and sighting.platform_id not in scope.pass_ids
-        and platform_print(sighting.platform_id) not in scope.pass_prints
+        if forbids(lease, sighting.platform_id, sighting.trust)
         # The name is no longer known, so no override can allow it.
         and not sighting.platform.startswith("#")
     ]

@@ -6,7 +6,7 @@ is in force from `delay_ms` after the event that caused it, and never for that e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
@@ -14,11 +14,12 @@ import msgspec
 import numpy as np
 
 from detectors.leases.again import SecondPasses, window_of
-from detectors.leases.gate import Lease, Ruling, rule
+from detectors.leases.gate import Lease, Ruling, lease_of, merge, rule
 from detectors.model.codes import Codes
 from detectors.model.event import Batch, Trust
 from detectors.model.records import Action
 from detectors.model.times import DAY_MS
+from streams.enforce.book import PLATFORMS, entry_name
 
 DELAY_MS: Final = 500
 """Milliseconds from an event until the lease that it causes is in force: the limit for the 99th
@@ -55,23 +56,45 @@ class RulingGateway:
 
     delay_ms: int = DELAY_MS
     shadow: bool = False
-    leases: dict[str, list[Action]] = field(default_factory=dict)  # By recipient, oldest first.
+    # By recipient and `entry_name`, oldest first.
+    leases: dict[str, dict[str, list[Action]]] = field(default_factory=dict)
     second: SecondPasses = field(default_factory=SecondPasses)
 
     def add(self, actions: Iterable[Action]) -> None:
         """Add actions; those of one recipient must come in the order of their revisions."""
         for action in actions:
-            self.leases.setdefault(action.recipient, []).append(action)
+            named = self.leases.setdefault(action.recipient, {})
+            named.setdefault(entry_name(action), []).append(action)
 
     def lease_of(self, message: LogMessage) -> Lease | None:
-        """Return the lease in force for a message: the newest that arrived before it."""
-        for action in reversed(self.leases.get(message.recipient, ())):
+        """Return the lease in force for a message: the newest of each kind that arrived before."""
+        named = self.leases.get(message.recipient)
+        if named is None:
+            return None
+        full, platforms = (
+            self._newest(named, message.recipient + suffix, message) for suffix in ("", PLATFORMS)
+        )
+        if full is None or platforms is None:
+            return full or platforms
+        if full.expires_at_ms <= message.at_ms:
+            return platforms
+        return merge(full, platforms) if platforms.expires_at_ms > message.at_ms else full
+
+    def _newest(
+        self, named: Mapping[str, Sequence[Action]], name: str, message: LogMessage
+    ) -> Lease | None:
+        action = self._arrived(named.get(name, ()), message)
+        if action is None or action.ends or not (self.shadow or action.mode == "enforce"):
+            return None
+        windows = named.get(f"{message.recipient}/{action.action_id}", ())
+        return lease_of(action, self._arrived(windows, message))
+
+    def _arrived(self, actions: Sequence[Action], message: LogMessage) -> Action | None:
+        """Return the newest action that arrived before a message."""
+        for action in reversed(actions):
             cause = action.cause
-            if cause.offset >= message.offset or cause.at_ms + self.delay_ms > message.at_ms:
-                continue
-            if action.verb != "throttle" or not (self.shadow or action.mode == "enforce"):
-                return None
-            return Lease(action.action_id, action.expires_at_ms, action.scope, action.again)
+            if cause.offset < message.offset and cause.at_ms + self.delay_ms <= message.at_ms:
+                return action
         return None
 
     def rule(self, message: LogMessage) -> tuple[Ruling, Lease | None]:
@@ -116,8 +139,8 @@ class RulingGateway:
         """Drop the leases of recipients whose newest ended over a day ago."""
         ended = [
             recipient
-            for recipient, actions in self.leases.items()
-            if actions[-1].expires_at_ms < now_ms - DAY_MS
+            for recipient, named in self.leases.items()
+            if all(actions[-1].expires_at_ms < now_ms - DAY_MS for actions in named.values())
         ]
         for recipient in ended:
             del self.leases[recipient]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from detectors.episodes.used_later import UsedLater, confirm, note_refusal, note_use
 from detectors.leases.gate import Ruling
 from detectors.model.event import platform_id
 from detectors.model.records import Action, seconds
+from streams.enforce.book import entry_name
 from streams.operate.rulings import LogMessage, RulingGateway
 
 
@@ -30,15 +32,15 @@ class Shadow:
     @classmethod
     def of(cls, actions: Iterable[Action]) -> Shadow:
         """Build from actions of both modes; shadow actions differ in the mode only."""
-        newest = {(each.recipient, each.epoch, each.revision): each for each in actions}
+        newest = {(entry_name(each), each.rank): each for each in actions}
         gateway = RulingGateway(delay_ms=0, shadow=True)
         gateway.add(action for _, action in sorted(newest.items()))
         return cls(gateway, uses=UsedLater(len(gateway.leases)))
 
     @property
     def leases(self) -> dict[str, list[Action]]:
-        """The actions of each recipient, oldest first."""
-        return self.gateway.leases
+        """The actions of each recipient."""
+        return {name: [*chain(*named.values())] for name, named in self.gateway.leases.items()}
 
     def meet(self, message: LogMessage) -> None:
         """Rule on one message of a recipient in `leases`, and count the result."""
@@ -77,7 +79,7 @@ class Shadow:
             action.action_id: action
             for actions in self.leases.values()
             for action in actions
-            if action.verb == "throttle"
+            if action.verb != "retry_windows" and not action.ends
         }.values()
         return {
             "leases": len(throttles),

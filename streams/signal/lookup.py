@@ -17,8 +17,9 @@ from typing import Final, Literal
 
 from sqlalchemy import select
 
+from detectors.leases.gate import forbids, lease_of
 from detectors.model.event import Trust, platform_id
-from detectors.model.records import Action, refuses
+from detectors.model.records import Action
 from detectors.model.times import HOUR_MS
 from streams.desk.store.answers import Freshness
 from streams.desk.store.packing import unpacked
@@ -65,9 +66,9 @@ def own_codes(
     """
     own = [platform_id(key) for key in platforms]
     held = any(
-        refuses(each.scope, platform, trust)
+        forbids(lease_of(each), platform, trust)
         for each in leases
-        if each.verb != "release" and each.expires_at_ms > now_ms
+        if not each.ends and each.expires_at_ms > now_ms
         for platform in own
     )
     return "HELD" if held else "PASSED"
@@ -125,11 +126,11 @@ class Lookup:
             return [FloodSpan(*row) for row in connection.execute(wanted)]
 
     def leases(self, number: str, now_ms: int) -> list[Action]:
-        """Return the leases of a number that gateways enforce now, at most one per form.
+        """Return the leases of a number that gateways enforce now, at most two per form.
 
-        For each form of the number the newest lease counts. The forms are in different partitions,
-        so revisions of different forms cannot be compared. Raises UnavailableError if the store
-        does not answer.
+        For each form of the number the newest full lease and platform lease count. The forms are
+        in different partitions, so revisions of different forms cannot be compared. Raises
+        UnavailableError if the store does not answer.
         """
         newest = (
             select(leases.c.value)
@@ -139,13 +140,15 @@ class Lookup:
         found = []
         with self._store.reading() as (connection, _):
             for form in self.forms(number):
-                value = connection.scalar(newest.where(leases.c.recipient == form))
-                if value is not None:
-                    found.append(decode_action(unpacked(value)))
+                for kind in (("throttle", "release"), ("throttle_platforms",)):
+                    wanted = newest.where(leases.c.recipient == form, leases.c.verb.in_(kind))
+                    value = connection.scalar(wanted)
+                    if value is not None:
+                        found.append(decode_action(unpacked(value)))
         return [
             each
             for each in found
-            if (each.verb, each.mode) == ("throttle", "enforce") and each.expires_at_ms > now_ms
+            if not each.ends and each.mode == "enforce" and each.expires_at_ms > now_ms
         ]
 
     def held(self, number: str, client: SignalClient) -> int:

@@ -58,7 +58,7 @@ CANARY_OUTCOMES: Final = (
     "applied", "ignored", "leased", "failed", "unacknowledged", "missed",
 )  # fmt: skip
 GATE_WHYS: Final = (
-    "no_lease", "over", "not_a_code", "trusted", "known", "again", "refuse", "rebuilding",
+    "no_lease", "over", "not_a_code", "trusted", "other", "known", "again", "refuse", "rebuilding",
     "bad_recipient", "mobile_originated", "reported", "unreadable",
 )  # fmt: skip
 SIGNAL_OUTCOMES: Final = (

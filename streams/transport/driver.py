@@ -28,7 +28,7 @@ import faust
 import uvloop
 from aiokafka.consumer import fetcher
 from aiokafka.errors import KafkaError, ProducerClosed
-from aiokafka.partitioner import murmur2
+from aiokafka.partitioner import DefaultPartitioner, murmur2
 from aiokafka.structs import TopicPartition
 from faust import tables
 from faust.exceptions import NotReady, ProducerSendError
@@ -139,7 +139,7 @@ class App(faust.App):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         install()
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, producer_partitioner=_placed, **kwargs)
 
 
 def install() -> None:
@@ -420,8 +420,18 @@ def fetch_wait_ms(waited_ms: int, records: int) -> int:
 
 @lru_cache(1 << 14)
 def _positive_hash(key: bytes) -> int:
-    """Return the hash that aiokafka's partitioner uses. Cached: a victim has many records."""
-    return int(murmur2(key)) & 0x7FFF_FFFF
+    """Return the hash that aiokafka's partitioner uses. Cached: a victim has many records.
+
+    Only the part of the key before a slash counts: the recipient of a throttle record.
+    """
+    return int(murmur2(key.partition(b"/")[0])) & 0x7FFF_FFFF
+
+
+def _placed(key: bytes | None, partitions: Sequence[int], available: Sequence[int]) -> int:
+    """Return the partition of a record that `Producer.append` left to the client."""
+    if key is None:
+        return int(DefaultPartitioner()(None, partitions, available))
+    return partitions[_positive_hash(key) % len(partitions)]
 
 
 class Producer(driver.Producer):

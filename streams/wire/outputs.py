@@ -58,6 +58,9 @@ MESSAGES_MAX: Final = 2**40
 """Largest number of messages of one flood: a thousand per second for 34 years. The sum over 50,000
 floods still fits into 63 bits."""
 
+REFUSED_MAX: Final = 256
+"""Largest number of platforms that a lease refuses by name."""
+
 PlatformKey = Annotated[str, Meta(max_length=PLATFORM_CHARS_MAX)]
 EpisodeId = Annotated[str, Meta(max_length=ID_CHARS_MAX)]
 _Messages = Annotated[int, Meta(ge=0, le=MESSAGES_MAX)]
@@ -142,6 +145,9 @@ class _Throttle(msgspec.Struct, kw_only=True):
     again: Annotated[tuple[_Window, ...], Meta(max_length=AGAIN_HELD)] | msgspec.UnsetType = (
         msgspec.UNSET
     )  # left out if there are none
+    refused_ids: Annotated[tuple[Word32, ...], Meta(max_length=REFUSED_MAX)] | msgspec.UnsetType = (
+        msgspec.UNSET
+    )  # left out if there are none
 
 
 class _Step(msgspec.Struct):
@@ -170,6 +176,12 @@ class RungField(msgspec.Struct):
     watch: float
     throttle: float | None  # None means infinity, which JSON cannot represent
 
+
+NARROW_VERSION: Final = 2
+"""Schema version of platform leases and retry-window records. A reader of version 1 skips them. It
+would otherwise take a platform lease for a full one."""
+
+_NARROW: Final = ("throttle_platforms", "retry_windows")
 
 RENEWAL_VERSION: Final = 2
 """Schema version of an episode's renewal, which contains only what changed. All other episode
@@ -207,14 +219,25 @@ class _Episode(msgspec.Struct, kw_only=True):
 
 
 _encode: Final = msgspec.json.Encoder().encode
-_throttle: Final = reader(_Throttle)
+_throttle: Final = reader(_Throttle, NARROW_VERSION)
 _episode: Final = reader(_Episode, RENEWAL_VERSION)
 
 
+def action_key(action: Action) -> bytes:
+    """Return the key of a record on the throttle topic, which is compacted.
+
+    Each kind has its own key, so that none replaces another. The part before the slash selects the
+    partition, so all records of a recipient are in one partition.
+    """
+    suffixes = {"throttle_platforms": "/platforms", "retry_windows": "/windows"}
+    return f"{action.recipient}{suffixes.get(action.verb, '')}".encode()
+
+
 def encode_action(action: Action) -> bytes:
-    """Return the value of a record on the throttle topic. Its key is the recipient."""
+    """Return the value of a record on the throttle topic."""
     return _encode(
         _Throttle(
+            schema_version=NARROW_VERSION if action.verb in _NARROW else SCHEMA_VERSION,
             action_id=action.action_id,
             episode_id=action.episode_id,
             epoch=action.epoch,
@@ -232,6 +255,7 @@ def encode_action(action: Action) -> bytes:
             cause=_Cause(*action.cause[:3]),
             detector=DetectorField(action.version, action.config),
             again=tuple([_Window(a, b, c, d) for a, b, c, d in action.again]) or msgspec.UNSET,
+            refused_ids=action.refused_ids or msgspec.UNSET,
         )
     )
 
@@ -242,6 +266,8 @@ def decode_action(value: bytes) -> Action:
     A record without `opened_ms` gets the time of the episode's first message.
     """
     read = _throttle(value)
+    if (read.verb in _NARROW) is not (read.schema_version == NARROW_VERSION):
+        raise UnreadableError("a verb of another schema version") from None
     return Action(
         action_id=read.action_id,
         episode_id=read.episode_id,
@@ -263,6 +289,7 @@ def decode_action(value: bytes) -> Action:
         again=()
         if isinstance(read.again, msgspec.UnsetType)
         else tuple(AgainWindow(w.id, w.from_ms, w.until_ms, w.hot) for w in read.again),
+        refused_ids=() if isinstance(read.refused_ids, msgspec.UnsetType) else read.refused_ids,
     )
 
 

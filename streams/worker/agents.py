@@ -245,7 +245,7 @@ class Detector:
         for action in decisions.actions:
             yield Output(
                 self.topics.throttle,
-                action.recipient.encode(),
+                wire.action_key(action),
                 wire.encode_action(action),
                 wire.action_headers(action),
                 action.issued_at_ms,

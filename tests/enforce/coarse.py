@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from detectors.model.event import platform_id, platform_print
@@ -41,13 +41,16 @@ def _brand(vectors: Mapping[str, Any], table: Mapping[str, str], name: str) -> s
 def coarse_passes(
     vectors: Mapping[str, Any],
     table: Mapping[str, str],
-    ids: Collection[int] | None,
-    prints: Collection[int] | None,
+    lease: Mapping[str, Any] | None,
     sender: str,
     text: str,
 ) -> bool:
     """Tell if a message passes under a lease whose other lines are computed elsewhere."""
     key = coarse_key(vectors, table, sender, text)
-    if ids is None or prints is None or key is None:
+    if lease is None or key is None:
         return True
-    return platform_id(key) in ids or platform_print(platform_id(key)) in prints
+    identity = platform_id(key)
+    if identity in lease.get("refused", ()):
+        return False
+    known = identity in lease["ids"] or platform_print(identity) in lease["prints"]
+    return known or lease["v"] == 2

@@ -41,7 +41,7 @@ class Receiver(ThreadingHTTPServer):
         with self.lock:
             if status == 200 and identity not in self.ids:
                 self.ids.add(identity)
-                if verb == "throttle":
+                if verb in ("throttle", "throttle_platforms"):
                     self.leases[recipient] = order["lease"]
                 else:
                     self.leases.pop(recipient, None)

@@ -35,7 +35,8 @@ def lease_of(fields: dict[str, Any] | None) -> Lease | None:
         AgainWindow(each["id"], each["from"], each["until"], each.get("hot", False))
         for each in fields.get("again", ())
     )
-    return Lease(fields["action"], fields["until"], scope, again)
+    refused = frozenset(fields.get("refused", ()))
+    return Lease(fields["action"], fields["until"], scope, again, refused, fields["v"] == 2)
 
 
 @pytest.mark.parametrize("vector", VECTORS["platforms"], ids=lambda vector: vector["key"])
@@ -60,9 +61,7 @@ def test_the_data_of_the_coarser_rule_is_the_detector_s() -> None:
 
 @pytest.mark.parametrize("vector", VECTORS["messages"], ids=lambda vector: vector["name"])
 def test_the_coarser_rule_passes_more_and_never_less(vector: dict[str, Any]) -> None:
-    lease = vector["lease"] or {"ids": None, "prints": None}
-    message = vector["sender"], vector["text"]
-    passes = coarse_passes(VECTORS, TABLE, lease["ids"], lease["prints"], *message)
+    passes = coarse_passes(VECTORS, TABLE, vector["lease"], vector["sender"], vector["text"])
     if vector["ruling"] == Ruling.KNOWN:
         assert passes, "without the help of any other line"
     assert vector["coarse_passes"] == (vector["passes"] or passes)
@@ -73,8 +72,8 @@ def test_the_coarser_rule_passes_every_wording_of_a_known_brand() -> None:
     for row in map(json.loads, BRANDS.read_text("utf-8").splitlines()):
         for each in row["wordings"]:
             key = recognise(REGISTRY, each["text"], each["sender"]).platform
-            known = [platform_id(key)]
-            assert coarse_passes(VECTORS, TABLE, known, [], each["sender"], each["text"]), each
+            known = {"v": 1, "ids": [platform_id(key)], "prints": []}
+            assert coarse_passes(VECTORS, TABLE, known, each["sender"], each["text"]), each
             told += coarse_key(VECTORS, TABLE, each["sender"], each["text"]) == key
     assert told >= 200, "it refuses something"
 

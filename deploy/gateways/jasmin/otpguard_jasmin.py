@@ -52,6 +52,7 @@ STREAM_ENTRIES: Final = 1_000_000
 LONG_PARTS_MAX: Final = 255  # of one message: what its header can number
 REFUSED_COUNTER_S: Final = 86_400
 VALUE_VERSION: Final = 1
+NARROW_VERSION: Final = 2  # of a platform lease
 
 ESME_RSUBMITFAIL: Final = 0x45
 """Refuses this message, for good. After 0x58 (throttled) a sender may pause the whole bind, and
@@ -355,7 +356,7 @@ def read(routable: Any) -> Submission:
 def lease_of(value: bytes) -> Lease:
     """What the adapter wrote. Raises ValueError for a version that is not known here."""
     fields = json.loads(value)
-    if fields["v"] != VALUE_VERSION:
+    if fields["v"] not in (VALUE_VERSION, NARROW_VERSION):
         raise ValueError(f"lease of version {fields['v']}")
     return Lease(
         action_id=fields["action"],
@@ -370,6 +371,8 @@ def lease_of(value: bytes) -> Lease:
             AgainWindow(each["id"], each["from"], each["until"], each.get("hot", False))
             for each in fields.get("again", ())
         ),
+        refused_ids=frozenset(fields.get("refused", ())),
+        narrow=fields["v"] == NARROW_VERSION,
     )
 
 

@@ -31,15 +31,14 @@ from sqlalchemy.engine import ExceptionContext
 
 from detectors.campaigns.campaign import Campaign
 from detectors.defaults import QUIET_S
+from detectors.leases.gate import forbids, lease_of
 from detectors.leases.rails import Refusal
 from detectors.model.event import Trust
 from detectors.model.incidents import IncidentRecord
 from detectors.model.records import (
-    NOWHERE,
     EpisodeRecord,
     Level,
     completed,
-    refuses,
 )
 from detectors.model.times import DAY_MS, MINUTE_MS
 from detectors.platforms.days import PlatformFigures
@@ -80,7 +79,7 @@ from streams.desk.store.tables import (
 from streams.desk.store.writer import case_row, platform_counts
 from streams.errors import ConfigError, UnavailableError, UsageError
 from streams.language import tr
-from streams.operate.cases import Case, Doing, said_by_gateways, standing
+from streams.operate.cases import Case, Doing, lease_now, said_by_gateways, standing
 from streams.wire import (
     EVERYONE,
     Ack,
@@ -166,7 +165,7 @@ class ReadModel:
             newest = self._file(connection, lines[0], lines, loaded, at_ms) if lines else None
             fresh = _freshness(connection, self._wall())
         ended = sum(
-            row["verb"] == "throttle" and row["expires_at_ms"] <= at_ms for row in loaded.leases
+            row["verb"] != "release" and row["expires_at_ms"] <= at_ms for row in loaded.leases
         )
         known = max(
             ((row["at_ms"], row["known"]) for row in rows if row["known"] is not None),
@@ -467,7 +466,7 @@ class ReadModel:
                 .order_by(incidents.c.revision, incidents.c.first)
             )
         ]
-        events = _messages(told_of) if told_of else _sightings(case)
+        events = _messages(told_of) if told_of else _sightings(case, at_ms)
         return CaseFile(
             line=line,
             case=case,
@@ -627,16 +626,18 @@ class _Loaded:
 
     def lines(self, at_ms: int) -> list[CaseLine]:
         """Return the cases with their state at `at_ms`, the highest `CaseLine.rank` first."""
-        newest: dict[str, RowMapping] = {}
+        newest: dict[str, dict[bool, RowMapping]] = defaultdict(dict)
         for row in self.leases:
-            held = newest.get(row["episode_id"])
-            if held is None or row["revision"] > held["revision"]:
-                newest[row["episode_id"]] = row
+            kinds, narrow = newest[row["episode_id"]], row["verb"] == "throttle_platforms"
+            if narrow not in kinds or row["revision"] > kinds[narrow]["revision"]:
+                kinds[narrow] = row
         spoken = deciding(_worded(self.words, at_ms))
         lines = []
         for row in self.rows:
-            lease = newest.get(row["episode_id"])
-            action = None if lease is None else decode_action(kept_value(lease["value"]))
+            kinds = newest[row["episode_id"]]
+            action = lease_now(
+                (decode_action(kept_value(lease["value"])) for lease in kinds.values()), at_ms
+            )
             said = self.acks.get(action.action_id, ()) if action is not None else ()
             state = standing(Level[row["level"].upper()], action, said, spoken, at_ms)
             leased = action is not None and action.expires_at_ms > at_ms
@@ -750,10 +751,10 @@ def deciding(told: Iterable[WordLine]) -> list[Override]:
     return [each.word for each in told if each.holds or each.word.verb == "release"]
 
 
-def _sightings(case: Case) -> tuple[CaseEvent, ...]:
+def _sightings(case: Case, at_ms: int) -> tuple[CaseEvent, ...]:
     """Return the timeline of a case without incident records, built from its sightings."""
-    last = case.last
-    scope = case.lease.scope if case.lease is not None else NOWHERE
+    newest = case.lease(at_ms)
+    lease = None if newest is None else lease_of(newest)
     return tuple(
         CaseEvent(
             at_ms=s.at_ms,
@@ -761,11 +762,13 @@ def _sightings(case: Case) -> tuple[CaseEvent, ...]:
             platform_id=s.platform_id,
             novel=s.novel,
             trust=s.trust,
-            would=("refuse" if refuses(scope, s.platform_id, s.trust) else "pass")
-            if case.actions
-            else "",
+            would=""
+            if lease is None
+            else "refuse"
+            if forbids(lease, s.platform_id, s.trust)
+            else "pass",
         )
-        for s in last.sightings
+        for s in case.last.sightings
     )
 
 

@@ -432,6 +432,9 @@ def _take_record(record: LogRecord, rows: _Rows, erased: Collection[str]) -> Any
         if told.level is Level.THROTTLE:
             rows.links.setdefault(told.cause.id(told.epoch), told.episode_id)
     elif isinstance(told, Action):
+        # The index has a row for each lease, and no further windows of it.
+        if told.verb == "retry_windows":
+            return None
         if rows.leased.setdefault(told.action_id, told.episode_id) != told.episode_id:
             raise UnreadableError("another lease has this id, of another case")
         rows.links[told.action_id] = told.episode_id

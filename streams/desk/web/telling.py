@@ -11,8 +11,9 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
+from detectors.leases.gate import forbids, lease_of
 from detectors.model.event import Trust
-from detectors.model.records import NOWHERE, Action, Level, refuses
+from detectors.model.records import NOWHERE, Action, Level
 from detectors.model.times import MINUTE_MS
 from streams.desk.store.answers import (
     Answer,
@@ -25,7 +26,7 @@ from streams.desk.store.answers import (
 from streams.desk.web.masks import masked
 from streams.desk.web.timeline import Dot, Mark, bars, drawn
 from streams.language import LANGUAGES, listed, speaking, spoken, tr, trn, zone
-from streams.operate.cases import SAYS, Doing
+from streams.operate.cases import Doing, says
 from streams.operate.explain import (
     at_least,
     explain,
@@ -84,15 +85,15 @@ def view(file: CaseFile, now_ms: int) -> dict[str, Any]:
 
     here = told()
     state = line.state
-    platforms = rows(file)
-    leases = [each.expires_at_ms for each in file.case.actions if each.verb == "throttle"]
+    platforms = rows(file, now_ms)
+    leases = [each.expires_at_ms for each in file.case.actions if each.verb != "release"]
     ends_ms = max(leases, default=0) if state in REFUSING else 0
     dots = [Dot(each.at_ms, each.would) for each in file.events]
     return {
         "number": hidden,
         "state": tr(STATES[state]),
         "tone": TONES[state],
-        "says": tr(SAYS[state]),
+        "says": says(state, file.case.lease(now_ms)),
         "refusing": state in REFUSING,
         "minutes": spell(max(MINUTE_MS, line.lasts_ms(now_ms))),
         "line": replace(line, recipient=hidden),
@@ -101,7 +102,7 @@ def view(file: CaseFile, now_ms: int) -> dict[str, Any]:
         "novel": at_least(line.novel),
         # Of all; may exceed the detector's count if messages are recorded.
         "platforms_count": max(line.platforms, len(platforms)),
-        "bank": _bank(file, platforms),
+        "bank": _bank(file, platforms, now_ms),
         "arrives": here.arrives,
         # End of the lease in force; 0: there is none.
         "ends_ms": ends_ms,
@@ -163,7 +164,7 @@ def _happens(line: CaseLine) -> str:
     )
 
 
-def _bank(file: CaseFile, platforms: Sequence[dict[str, Any]]) -> str:
+def _bank(file: CaseFile, platforms: Sequence[dict[str, Any]], now_ms: int) -> str:
     """Answer the question if codes of the subscriber's bank arrive."""
     trusted = tr(Trust.BANK.name.lower())
     seen = [each for each in platforms if each["trust"] == trusted]
@@ -171,7 +172,7 @@ def _bank(file: CaseFile, platforms: Sequence[dict[str, Any]]) -> str:
         return tr("CODES OF A BANK WERE REFUSED. Release now, and tell the NOC.")
     if file.line.state not in REFUSING:
         return tr("Yes: nothing is refused, her bank's codes arrive too.")
-    newest = file.case.lease
+    newest = file.case.lease(now_ms)
     scope = newest.scope if newest is not None else NOWHERE
     if Trust.BANK not in scope.trust:
         return tr(
@@ -185,12 +186,12 @@ def _bank(file: CaseFile, platforms: Sequence[dict[str, Any]]) -> str:
     return tr("Yes: codes of banks arrive, whatever happens.")
 
 
-def rows(file: CaseFile) -> list[dict[str, Any]]:
+def rows(file: CaseFile, now_ms: int) -> list[dict[str, Any]]:
     """Return the platforms of a case: refused platforms first, then the most recent first."""
     found: dict[int, dict[str, Any]] = {}
     named = {each.platform_id: each.platform for each in file.case.last.sightings}
     allowed = {each.word.platform for each in file.words if each.holds}
-    newest = file.case.lease
+    newest = file.case.lease(now_ms)
     for each in _seen(file):
         before = found.get(each.platform_id, {"messages": 0, "last_ms": 0})
         key = each.platform or named.get(each.platform_id, "")
@@ -231,7 +232,7 @@ def _ruling(newest: Action | None, each: CaseEvent) -> str:
     """Return `refuse` or `pass` for a platform under the newest lease, or empty without a lease."""
     if newest is None:
         return ""
-    return "refuse" if refuses(newest.scope, each.platform_id, each.trust) else "pass"
+    return "refuse" if forbids(lease_of(newest), each.platform_id, each.trust) else "pass"
 
 
 def _named(key: str, trust: Trust, *, novel: bool) -> str:

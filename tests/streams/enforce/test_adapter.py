@@ -168,7 +168,7 @@ class Keeping:
     batch_max = 100
     parallel_max = 1
     tries_max: int | None = None
-    again = True
+    again = narrow = True
 
     def __init__(self) -> None:
         self.holds: dict[str, Lease] = {}

@@ -1,7 +1,9 @@
 """What should be enforced, decided by the book alone."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -101,6 +103,7 @@ def test_a_release_covers_leases_that_rest_on_the_flood_before_it(
     word = override("release", issued_at_ms=START_MS + 1, expires_at_ms=START_MS + 60_000)
     for later_ms, wanted in ((HOUR_MS, covered), (3 * DAY_MS, covered), (3 * DAY_MS + 2, False)):
         at_ms, book = START_MS + later_ms, book_of(action(), word)
+        due(book, at_ms)
         reason = Reason(rule, threshold, threshold, "again")
         take_action(book, replace(action(revision=2, at_ms=at_ms), reason=reason), at_ms)
         answer = desired_lease(book, RECIPIENT, at_ms + 1)
@@ -315,3 +318,155 @@ def test_whoever_replies_has_of_a_gateway_what_second_requests_have_and_no_more(
             if window is not None and passes.take(RECIPIENT, window, at_ms):
                 passed.append(key)
     assert passed == keys[:AGAIN_MOST]
+
+
+def platforms(revision: int, *keys: str, **more: Any) -> Action:
+    """A platform lease that names these platforms."""
+    named = tuple(sorted(map(platform_id, keys)))
+    return replace(action(revision=revision, verb="throttle_platforms", **more), refused_ids=named)
+
+
+def windows(revision: int, of: Action, key: str) -> Action:
+    """A retry-window record of this lease."""
+    again = (AgainWindow(platform_id(key), START_MS, START_MS + 95_000, hot=False),)
+    return replace(of, verb="retry_windows", revision=revision, again=again)
+
+
+def ruled(lease: Lease | NoLease, key: str, at_ms: int = START_MS + 1) -> Ruling:
+    given = lease if isinstance(lease, Lease) else None
+    return rule(given, otp=True, platform=key, trust=Trust.NONE, now_ms=at_ms)
+
+
+FULL = action(revision=6, pass_ids=(platform_id("sig:a"),))
+HELD = platforms(5, "sig:a", "sig:b")
+RECORDS: dict[str, list[Action]] = {
+    "both": [
+        action(revision=1), platforms(2, "sig:c"), action(revision=4, verb="release"), HELD, FULL,
+        windows(7, FULL, "sig:x"),
+    ],
+    "windows": [FULL, HELD, windows(6, FULL, "sig:x"), windows(8, FULL, "sig:y"),
+                windows(7, HELD, "sig:b"), windows(9, action(revision=3), "sig:z")],
+    "ended": [FULL, HELD, action(revision=9, verb="release"), platforms(10),
+              windows(8, HELD, "sig:b")],
+    "platforms": [HELD, platforms(3), action(revision=7, verb="release"), windows(9, HELD, "sig:b"),
+                  action(revision=6)],
+    "shadow": [FULL, HELD, platforms(8, "sig:a", mode="shadow"), action(revision=7)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("records", RECORDS.values(), ids=RECORDS)
+def test_two_kinds_of_lease_and_windows_read_in_any_order_and_twice_lead_to_the_same(
+    records: Sequence[Action],
+) -> None:
+    wanted = desired_lease(book_of(*records), RECIPIENT, START_MS + 1)
+    for order in permutations(records):
+        for said in (order, (*order, *order)):
+            book = book_of(*said)
+            assert desired_lease(book, RECIPIENT, START_MS + 1) == wanted
+            assert (RECIPIENT in book.rails.until_ms) is isinstance(wanted, Lease)
+
+
+def test_both_kinds_become_one_lease_that_refuses_what_each_of_them_does() -> None:
+    lease = lease_of(*RECORDS["both"])
+    assert (lease.action_id, lease.also, lease.narrow) == (FULL.action_id, HELD.action_id, False)
+    assert ruled(lease, "sig:a") is Ruling.REFUSE, "known, and named by the platform lease"
+    assert ruled(lease, "sig:new") is Ruling.REFUSE
+    assert ruled(lease, "sig:x") is Ruling.AGAIN
+    alone = lease_of(HELD)
+    assert ruled(alone, "sig:b") is Ruling.REFUSE
+    assert ruled(alone, "sig:new") is Ruling.OTHER
+
+
+def test_the_lease_that_lasts_longer_goes_on_when_the_other_ends() -> None:
+    for first, second in ((LEASE_MS, 2 * LEASE_MS), (2 * LEASE_MS, LEASE_MS)):
+        book = book_of(action(revision=1, lease_ms=first), platforms(2, "sig:b", lease_ms=second))
+        merged = desired_lease(book, RECIPIENT, START_MS + LEASE_MS - 1)
+        assert isinstance(merged, Lease)
+        assert merged.expires_at_ms == START_MS + LEASE_MS
+        assert due(book, START_MS + LEASE_MS) == {RECIPIENT}
+        rest = desired_lease(book, RECIPIENT, START_MS + LEASE_MS)
+        assert isinstance(rest, Lease)
+        assert (rest.narrow, rest.expires_at_ms) == (second > first, START_MS + 2 * LEASE_MS)
+
+
+def test_windows_change_only_the_lease_that_they_name() -> None:
+    lease = lease_of(FULL, windows(9, action(revision=3), "sig:x"))
+    assert lease.again == ()
+    newer = replace(FULL, action_id="1:sms.delivery.v1:0:8", revision=8)
+    assert lease_of(FULL, windows(7, FULL, "sig:x"), newer).again == ()
+    told_later = replace(FULL, revision=9, again=windows(9, FULL, "sig:y").again)
+    assert lease_of(windows(7, FULL, "sig:x"), told_later).again == told_later.again
+    check([windows(7, FULL, "sig:x")], NoLease.NONE)
+
+
+def test_entries_of_windows_and_platform_leases_are_forgotten_like_others() -> None:
+    book = book_of(FULL, HELD, windows(7, FULL, "sig:x"))
+    assert len(book.entries) == 3
+    due(book, START_MS + LEASE_MS + REMEMBER_MS)
+    assert (book.entries, book.deadlines) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        override("release", issued_at_ms=START_MS + 1),
+        override("exempt"),
+        override("mode", EVERYONE, mode="off"),
+        override("allow", platform="sig:b"),
+    ],
+    ids=lambda word: word.verb,
+)
+def test_the_operators_words_win_over_both_kinds_of_lease(word: Override) -> None:
+    for records in ([HELD], [FULL, HELD]):
+        book = book_of(*records, word)
+        assert ruled(desired_lease(book, RECIPIENT, START_MS + 1), "sig:b") is not Ruling.REFUSE
+
+
+@pytest.mark.parametrize("later_ms", [HOUR_MS, 3 * DAY_MS])
+def test_after_a_release_a_relapse_refuses_nothing_by_either_kind(later_ms: int) -> None:
+    """A false throttle, a release, the same platforms an hour later."""
+    word = override("release", issued_at_ms=START_MS + 1, expires_at_ms=START_MS + 60_000)
+    reason, at_ms = Reason("relapse", 3, 3, "again"), START_MS + later_ms
+    book = book_of(action(), word)
+    due(book, at_ms)
+    for again in (action(revision=7, at_ms=at_ms), platforms(8, "sig:b", at_ms=at_ms)):
+        take_action(book, replace(again, reason=reason), at_ms)
+        assert desired_lease(book, RECIPIENT, at_ms + 1) is NoLease.RELEASED
+
+
+def test_a_recipient_with_both_kinds_takes_one_place_of_the_rails() -> None:
+    book = DesiredState(RailParams(new_per_minute=1, recipients_max=1))
+    for record in (HELD, FULL):
+        take_action(book, record, START_MS)
+    assert isinstance(desired_lease(book, RECIPIENT, START_MS), Lease)
+    other = action("8613900000002", 9, at_ms=START_MS + 61_000)
+    take_action(book, other, START_MS + 61_000)
+    assert desired_lease(book, other.recipient, START_MS + 61_000) is NoLease.RAIL
+    for ended in (action(revision=10, verb="release"), platforms(11)):
+        assert RECIPIENT in book.rails.until_ms
+        take_action(book, ended, START_MS)
+    assert RECIPIENT not in book.rails.until_ms
+
+
+def test_leases_that_single_codes_keep_alive_give_their_places_to_real_victims() -> None:
+    """2.8 codes a second, each of which renews a lease of an hour, fill the limit of a million."""
+    params = RailParams.sized(1_000_000)
+    book, most, end_s = DesiredState(params), params.recipients_max, 2 * 3_600
+    for code in range(int(2.8 * end_s)):
+        at_ms = START_MS + round(code / 2.8 * 1000)
+        take_action(
+            book, action(f"861380{code % most:07}", code, at_ms=at_ms, lease_ms=HOUR_MS), at_ms
+        )
+    at_ms = START_MS + end_s * 1000
+    assert len(book.rails.until_ms) == most
+    late = action("8613700000000", 1_000_000, at_ms=at_ms, lease_ms=HOUR_MS)
+    take_action(book, late, at_ms)
+    assert desired_lease(book, late.recipient, at_ms) is NoLease.RAIL, "it is as slow as they are"
+    victims = [f"861390{n:07}" for n in range(360)]
+    for n, victim in enumerate(victims):
+        take_action(book, action(victim, 2_000_000 + n, at_ms=at_ms + n * 100), at_ms + n * 100)
+    then_ms = at_ms + 36_000
+    ended = due(book, then_ms)
+    assert all(isinstance(desired_lease(book, each, then_ms), Lease) for each in victims)
+    assert sum(desired_lease(book, each, then_ms) is NoLease.RAIL for each in ended) == 360
+    assert len(book.rails.until_ms) == most

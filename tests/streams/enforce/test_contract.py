@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ import redis
 
 from detectors.leases.gate import Lease
 from detectors.leases.rails import RailParams
+from detectors.model.event import platform_id
+from detectors.model.records import Action, Reason
+from detectors.model.times import HOUR_MS
 from detectors.recognise.registry import Registry
 from streams.config import Redis
 from streams.enforce import kannel
@@ -258,6 +262,12 @@ def benches(place: Place) -> Iterator[Bench]:
         yield made
 
 
+def platform_lease(name: str, revision: int, lease_ms: int = 600_000) -> Action:
+    """A platform lease that names the platform of `FLOOD`."""
+    made = action(name, revision, verb="throttle_platforms", at_ms=now_ms(), lease_ms=lease_ms)
+    return replace(made, refused_ids=(platform_id("sig:从未见过"),))
+
+
 def leases(names: Sequence[str] = NAMES) -> list[object]:
     return [action(name, n, at_ms=now_ms()) for n, name in enumerate(names, 1)]
 
@@ -425,3 +435,47 @@ def test_a_word_to_a_gateway_that_fails_is_not_said_to_be_obeyed_and_reaches_it_
         bench.settle()
         wait_until(lambda: place.held() == set(), "all are let go")
         assert bench.states()["override", "applied"] == 1
+
+
+def test_a_platform_lease_is_followed_where_platforms_are_known_and_ignored_elsewhere(
+    place: Place,
+) -> None:
+    with benches(place) as bench:
+        bench.say(platform_lease(NAMES[0], 1), *leases(NAMES[1:3]), platform_lease(NAMES[2], 9))
+        bench.settle()
+        knows = not isinstance(place, KannelPlace)
+        assert place.held() == set(NAMES[1:3]) | ({NAMES[0]} if knows else set())
+        states = Counter(ack.state for ack in bench.report.acks)
+        assert states == ({"applied": 4} if knows else {"applied": 2, "ignored": 2})
+        ends = (action(n, 20, verb="throttle_platforms", at_ms=now_ms()) for n in NAMES[:3])
+        bench.say(*ends)
+        bench.settle()
+        assert place.held() == set(NAMES[1:3])
+
+
+def test_when_a_full_lease_is_over_the_platform_lease_goes_on(place: Place) -> None:
+    with benches(place) as bench:
+        full = action(NAMES[0], 1, at_ms=now_ms(), lease_ms=LEASE_MS)
+        bench.say(full, platform_lease(NAMES[0], 2))
+        bench.settle()
+        bench.until(lambda: now_ms() > full.expires_at_ms)
+        bench.settle()
+        assert place.held() == (set() if isinstance(place, KannelPlace) else {NAMES[0]})
+
+
+def test_after_a_false_throttle_and_a_release_the_same_platforms_an_hour_later_pass(
+    place: Place,
+) -> None:
+    then_ms, relapse = now_ms() - HOUR_MS, Reason("relapse", 3, 3, "again")
+    with benches(place) as bench:
+        bench.say(action(NAMES[0], 1, at_ms=then_ms, lease_ms=HOUR_MS))
+        bench.settle()
+        bench.say(
+            override("release", NAMES[0], issued_at_ms=then_ms + 1, expires_at_ms=then_ms + 2)
+        )
+        bench.settle()
+        again = action(NAMES[0], 2, at_ms=now_ms()), platform_lease(NAMES[0], 3)
+        bench.say(*(replace(each, reason=relapse) for each in again))
+        bench.say(action(NAMES[1], 4, at_ms=now_ms()))
+        bench.settle()
+        assert place.held() == {NAMES[1]}

@@ -37,6 +37,7 @@ def test_an_order_is_a_line_with_its_lease() -> None:
         "expires_at_ms": 600_000,
         "trust": ["bank"],
         "passes": 3,  # platforms by print: two names of one print pass as one
+        "refused_ids": [],
     }
     assert (release["order"], expire["order"]) == ("release", "expire")
     assert release["recipient"] == expire["recipient"] == VICTIM

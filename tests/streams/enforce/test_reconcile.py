@@ -31,7 +31,7 @@ class Memory:
     batch_max = 10
     parallel_max = 2
     tries_max: int | None = None
-    again = True
+    again = narrow = True
 
     def __init__(self) -> None:
         self.leases: dict[str, Lease] = {}
@@ -282,6 +282,55 @@ def test_a_lease_told_again_is_applied_and_neither_acknowledged_nor_ended(bench:
     assert bench.told()[1:] == [("1", "expired", "over")]
     assert bench.acks[-1].refused_count == 5
     assert bench.reconciler.idle()
+
+
+def narrow(revision: int, *ids: int, lease_ms: int = LEASE_MS) -> Action:
+    """A platform lease."""
+    made = action(revision=revision, verb="throttle_platforms", lease_ms=lease_ms)
+    return replace(made, refused_ids=ids)
+
+
+def test_both_kinds_of_lease_are_one_order_and_each_is_acknowledged(bench: Bench) -> None:
+    bench.say(action(), narrow(2, 7))
+    bench.run(200)
+    held = bench.gateway.leases[RECIPIENT]
+    assert (held.action_id, held.refused_ids) == (action().action_id, frozenset({7}))
+    assert sorted(bench.told()) == [("1", "applied", ""), ("2", "applied", "")]
+    bench.say(narrow(3, 7, 8))
+    bench.run(200)
+    assert bench.gateway.leases[RECIPIENT].refused_ids == {7, 8}
+    bench.say(action(revision=4, verb="release"))
+    bench.run(200)
+    assert bench.gateway.leases[RECIPIENT].narrow
+    assert bench.gateway.leases[RECIPIENT].action_id == narrow(3).action_id
+    bench.say(narrow(5))
+    bench.run(200)
+    assert bench.gateway.leases == {}
+    assert bench.reconciler.idle()
+    assert [state for _, state, _ in bench.told()].count("applied") == 5
+
+
+def test_a_retry_window_record_changes_the_windows_and_is_not_acknowledged(bench: Bench) -> None:
+    bench.say(replace(again_of(action(), 2, 7), verb="retry_windows"))
+    bench.run(200)
+    assert (bench.gateway.leases, bench.told()) == ({}, [])
+    bench.say(action(), replace(again_of(action(), 3, 8), verb="retry_windows"))
+    bench.run(200)
+    assert bench.gateway.leases[RECIPIENT].again == windows(8)
+    assert bench.told() == [("1", "applied", "")]
+    bench.run(LEASE_MS, step_ms=60_000)
+    assert bench.told()[1:] == [("1", "expired", "over")]
+
+
+def test_a_gateway_that_cannot_refuse_single_platforms_gets_full_leases_alone(bench: Bench) -> None:
+    bench.gateway.narrow = False
+    bench.say(narrow(1, 7), action(revision=2))
+    bench.run(200)
+    assert bench.gateway.leases[RECIPIENT].refused_ids == frozenset()
+    assert sorted(bench.told()) == [("1", "ignored", "narrow"), ("2", "applied", "")]
+    bench.say(action(revision=3, verb="release"))
+    bench.run(200)
+    assert bench.gateway.leases == {}
 
 
 def test_a_gateway_that_knows_no_platforms_is_not_told_of_windows(bench: Bench) -> None:

@@ -23,8 +23,10 @@ from streams.operate.cases import (
     heard_of,
     identity,
     instead,
+    lease_now,
     nearest,
     said_by_gateways,
+    says,
     summary,
     switch,
 )
@@ -257,3 +259,29 @@ def test_an_explanation_says_which_rule_which_platforms_and_why_not_something_el
         "2.7 *  1.6    2.6",
     ):
         assert said in text, (said, text)
+
+
+def test_the_full_lease_in_force_decides_and_then_the_platform_lease() -> None:
+    narrow = replace(
+        LEASE, verb="throttle_platforms", refused_ids=(1,), action_id="n", revision=9,
+        expires_at_ms=LEASE.expires_at_ms + 1,
+    )  # fmt: skip
+    told = replace(LEASE, verb="retry_windows", revision=10)
+    release = replace(LEASE, verb="release", revision=11)
+    assert lease_now([narrow, LEASE, told], START_MS) is LEASE
+    assert lease_now([narrow, LEASE, told], LEASE.expires_at_ms) is narrow
+    assert lease_now([narrow, LEASE, release], START_MS) is narrow
+    assert lease_now([narrow, LEASE], narrow.expires_at_ms) is narrow, "the newest, for its times"
+    assert lease_now([], START_MS) is None
+
+
+def test_a_case_of_a_platform_lease_is_throttled_and_windows_are_no_lease_of_their_own() -> None:
+    narrow = replace(LEASE, verb="throttle_platforms", refused_ids=(1,))
+    windows = replace(narrow, verb="retry_windows", revision=9)
+    file = model_of(OPENED, windows, narrow, ack("applied")).find(RECIPIENT).newest
+    assert file is not None
+    assert (file.line.state, [each.verb for each in file.case.actions]) == (
+        Doing.THROTTLED, ["throttle_platforms"],
+    )  # fmt: skip
+    assert [each.would for each in file.events] == ["refuse", "pass", "pass"]
+    assert says(file.line.state, narrow).startswith("throttled: codes of 1 platform of the flood")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from streams.operate import explain
 from streams.operate.replay import outputs, replay
 from streams.scenarios import generate
 from streams.wire import decode_episode
+from tests.enforce.records import action
 
 SETTINGS = Settings()
 
@@ -111,3 +113,10 @@ def test_a_line_that_is_no_record_is_named(tmp_path: Path) -> None:
     path.write_text('\n{"schema_version": 1}\n')
     result = run(str(path))
     assert "line 2" in str(result.exception)
+
+
+def test_a_platform_lease_is_told_in_words_of_its_own() -> None:
+    lease = replace(action(verb="throttle_platforms"), refused_ids=(1, 2))
+    assert explain.told(lease).startswith("codes of 2 platforms to 8613900000001 are refused until")
+    assert "throttle_platforms of" in explain.told(replace(lease, refused_ids=()))
+    assert "retry_windows of" in explain.told(replace(lease, verb="retry_windows"))

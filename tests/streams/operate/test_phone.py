@@ -133,3 +133,16 @@ def chinese() -> None:
 def test_a_chinese_agent_reads_chinese() -> None:
     said = told(OPENED, acks=(ack("applied", 17),))
     assert all(any("\u4e00" <= c <= "\u9fff" for c in line) for line in said[:7])
+
+
+def test_a_victim_of_few_platforms_is_told_that_only_these_are_refused() -> None:
+    lease = replace(LEASE, verb="throttle_platforms", refused_ids=(1,))
+    case = model_of(OPENED, lease, ack("applied", 17), at_ms=NOW_MS).find(RECIPIENT)
+    _, now, arrives, ends, _, aloud, _, *commands = lines(
+        answer(RECIPIENT, case.newest, case.words, NOW_MS, "24h"), 0
+    )
+    assert now == "now: throttled: codes of 1 platform of the flood are refused, and no others"
+    assert "everything but the codes of 1 platform of the flood" in arrives
+    assert "refused so far: 17" in ends
+    assert "of no others" in aloud
+    assert shlex.split(commands[0])[2:4] == [RECIPIENT, "sig:从未见过"]

@@ -76,3 +76,28 @@ def test_what_ended_a_day_ago_is_forgotten() -> None:
     assert made.leases
     made.forget(LEASE.expires_at_ms + 86_400_001)
     assert not made.leases
+
+
+def test_a_platform_lease_and_a_full_one_refuse_what_each_of_them_does() -> None:
+    made, known = action(revision=8, verb="throttle_platforms"), (platform_id("sig:a"),)
+    narrow = replace(made, refused_ids=known, expires_at_ms=START_MS + 2 * LEASE_MS)
+    both = gateway(replace(LEASE, scope=replace(LEASE.scope, pass_ids=known)), narrow)
+    asked = message(DELAY_MS, offset=9), message(DELAY_MS, offset=9, platform="sig:b")
+    assert [both.rule(each)[0] for each in asked] == [Ruling.REFUSE, Ruling.REFUSE]
+    alone = gateway(narrow)
+    assert [alone.rule(each)[0] for each in asked] == [Ruling.REFUSE, Ruling.OTHER]
+    assert both.rule(message(LEASE_MS, offset=9))[0] is Ruling.REFUSE, "the longer one goes on"
+    assert both.rule(message(LEASE_MS, offset=9, platform="sig:b"))[0] is Ruling.OTHER
+    ended = gateway(narrow, action(revision=20, verb="throttle_platforms"))
+    assert ended.rule(message(DELAY_MS, offset=21))[0] is Ruling.NO_LEASE
+
+
+def test_a_retry_window_record_opens_windows_of_the_lease_that_it_names() -> None:
+    window = AgainWindow(platform_id("sig:a"), START_MS, START_MS + 95_000, hot=False)
+    record = replace(LEASE, revision=9, verb="retry_windows", again=(window,),
+                     cause=LEASE.cause._replace(offset=9))  # fmt: skip
+    other = replace(record, action_id="1:sms.delivery.v1:0:3")
+    assert gateway(LEASE, other).rule(message(DELAY_MS, offset=10))[0] is Ruling.REFUSE
+    made = gateway(LEASE, record)
+    assert made.rule(message(DELAY_MS, offset=9))[0] is Ruling.REFUSE, "not before its cause"
+    assert made.rule(message(DELAY_MS, offset=10))[0] is Ruling.AGAIN

@@ -47,3 +47,9 @@ def test_own_codes_pass_unless_the_lease_in_force_refuses_them() -> None:
         assert own_codes(some, ["sig:乙"], Trust.NONE, START_MS) == "HELD"
     released = replace(action(revision=2, verb="release"))
     assert own_codes([released], ["sig:乙"], Trust.NONE, START_MS) == "PASSED"
+    narrow = replace(action(verb="throttle_platforms"), refused_ids=(platform_id("sig:甲"),))
+    assert own_codes([narrow], ["sig:甲"], Trust.NONE, START_MS) == "HELD"
+    assert own_codes([narrow], ["sig:乙"], Trust.NONE, START_MS) == "PASSED"
+    assert (
+        own_codes([replace(narrow, refused_ids=())], ["sig:甲"], Trust.NONE, START_MS) == "PASSED"
+    )
