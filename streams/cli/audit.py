@@ -12,8 +12,10 @@ from streams.cli.shared import (
     ConfigOption,
     JsonOption,
     ago_ms,
+    batches_shown,
     group,
     recipient_of,
+    records_shown,
     settings_of,
     write_json,
     write_table,
@@ -98,9 +100,12 @@ def verify(
     settings = settings_of(config)
     anchors = _anchors(against)
     with reading(client_arguments(settings.kafka), settings.topics.audit) as reader:
-        spans = reader.spans()
-        first = spans[0][0]
-        found = ((each.offset, each.value or b"") for each in reader.records({0: spans[0]}))
+        first, end = reader.spans()[0]
+        found = (
+            (each.offset, each.value or b"")
+            for batch in batches_shown(reader, settings.topics.audit, {0: (first, end)})
+            for each in batch
+        )
         done = audit.verify(found, first, anchors)
     if as_json:
         write_json({"records": done.records, "faults": done.faults, "heads": done.heads})
@@ -123,11 +128,11 @@ def verify(
 
 def _records(settings: Settings, since_ms: int) -> Iterator[AuditRecord]:
     from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.cluster.read import readable, records  # noqa: PLC0415
+    from streams.cluster.read import readable  # noqa: PLC0415
     from streams.wire import decode_audit  # noqa: PLC0415
 
     clients = client_arguments(settings.kafka)
-    found = records(clients, settings.topics.audit, since_ms=since_ms)
+    found = records_shown(clients, settings.topics.audit, since_ms)
     yield from readable(found, decode_audit)
 
 

@@ -15,6 +15,8 @@ from streams.cli.shared import (
     JsonOption,
     ago_ms,
     group,
+    progress,
+    records_shown,
     settings_of,
     write_json,
     write_table,
@@ -357,18 +359,18 @@ def read_topics(settings: Settings, since: str) -> ReadModel:
     """Read the cases since then out of the topics, and all words of the operator."""
     from streams.desk.store.opening import of_topics  # noqa: PLC0415 - start-up time
 
-    return of_topics(settings, ago_ms(since))
+    return of_topics(settings, ago_ms(since), progress=progress)
 
 
 def words_of(settings: Settings) -> list[Override]:
     """Read all words of the operator, those about everyone too."""
     from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.cluster.read import readable, records  # noqa: PLC0415
+    from streams.cluster.read import readable  # noqa: PLC0415
     from streams.wire import decode_override  # noqa: PLC0415
 
     clients, topics = client_arguments(settings.kafka), settings.topics
     return [
         word
         for topic in dict.fromkeys((topics.override, topics.everyone))
-        for word in readable(records(clients, topic), decode_override)
+        for word in readable(records_shown(clients, topic), decode_override)
     ]

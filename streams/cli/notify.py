@@ -14,6 +14,7 @@ from streams.cli.shared import (
     group,
     log_to_stderr,
     recipient_of,
+    records_shown,
     serving,
     settings_of,
     write_json,
@@ -148,7 +149,7 @@ def platforms(
       otpguard notify platforms --day 2026-11-25 --lang zh-Hans
     """
     from streams.cluster.admin import client_arguments, working  # noqa: PLC0415 - start-up time
-    from streams.cluster.read import readable, records  # noqa: PLC0415
+    from streams.cluster.read import readable  # noqa: PLC0415
     from streams.notices import tell  # noqa: PLC0415
     from streams.notices.contacts import read_contacts  # noqa: PLC0415
     from streams.wire import decode_incident, decode_notice  # noqa: PLC0415
@@ -163,8 +164,8 @@ def platforms(
     clients = client_arguments(settings.kafka)
     with working(tr("cannot tell platforms")):
         decisions = tell.decide(
-            readable(records(clients, topics.incident, since_ms=since_ms), decode_incident),
-            readable(records(clients, topics.notice, since_ms=since_ms), decode_notice),
+            readable(records_shown(clients, topics.incident, since_ms), decode_incident),
+            readable(records_shown(clients, topics.notice, since_ms), decode_notice),
             contacts,
             reports,
             day_ms=day_ms,
