@@ -26,6 +26,7 @@ from streams.desk.store.answers import (
 )
 from streams.desk.web.masks import masked
 from streams.desk.web.timeline import Dot, Mark, bars, drawn
+from streams.desk.web.words import Said
 from streams.language import LANGUAGES, listed, speaking, spoken, tr, trn, zone
 from streams.operate.cases import SAYS, Doing
 from streams.operate.explain import (
@@ -336,6 +337,16 @@ def unconfirmed(gateways: Sequence[str]) -> str:
     if not gateways:
         return ""
     return tr("Not confirmed by {told}: call the NOC.").format(told=listed(list(gateways)))
+
+
+def unanswered(said: Said) -> str:
+    """Name the gateways that have not confirmed an override, and those that are stopped."""
+    stopped = ""
+    if said.stopped:
+        stopped = tr("Stopped: {told}; it counts there when they start.").format(
+            told=listed(said.stopped)
+        )
+    return f"{unconfirmed(said.missing)} {stopped}".strip()
 
 
 def fresh_sentence(fresh: Freshness, stale_ms: float) -> str:
