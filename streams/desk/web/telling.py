@@ -27,7 +27,7 @@ from streams.desk.store.answers import (
 from streams.desk.web.masks import masked
 from streams.desk.web.timeline import Dot, Mark, bars, drawn
 from streams.desk.web.words import Said
-from streams.language import LANGUAGES, listed, speaking, spoken, tr, trn, zone
+from streams.language import LANGUAGES, listed, moment, speaking, spoken, tr, trn, zone
 from streams.operate.cases import SAYS, Doing
 from streams.operate.explain import (
     Explanation,
@@ -119,6 +119,7 @@ class CaseView:
     ends_ms: int  # end of the lease in force; 0: there is none
     ends_in: str
     platforms: tuple[PlatformRow, ...]
+    counted: str  # number of platforms as the detector counted it with the messages
     platforms_count: int  # of all; may exceed the detector's count if messages are recorded
     novel: str
     picture: Markup
@@ -156,6 +157,7 @@ def view(file: CaseFile, now_ms: int) -> CaseView:
         aloud=tuple(_aloud(told)),
         happens=_happens(line),
         novel=at_least(line.novel),
+        counted=at_least(line.platforms),
         platforms_count=max(line.platforms, len(platforms)),
         bank=_bank(file, platforms),
         arrives=here.arrives,
@@ -204,11 +206,14 @@ def spell(span_ms: float) -> str:
 def _happens(line: CaseLine) -> str:
     if line.kind != "flood":
         return tr("One platform sends code after code to this number. Nothing is refused.")
-    return tr("{messages} from {platforms}, {novel} of them new to this number.").format(
+    told = tr("{messages} from {platforms}, {novel} of them new to this number.").format(
         messages=trn("{n} message", "{n} messages", line.messages),
         platforms=platform_count(line.platforms),
         novel=at_least(line.novel),
     )
+    if not line.open:
+        return told
+    return f"{told} " + tr("Counted until {last}.").format(last=moment(line.last_ms))
 
 
 def _title(line: CaseLine) -> str:
