@@ -353,6 +353,14 @@ SYMPTOM_ALERTS: Final = (
         "do not reach its gateway; leases in force end by themselves.", needs="broker",
     ),
     Alert(
+        "OtpguardMetricErrors", "warning",
+        f"{q.metric_errors.at(RULES)} > 0", "0s", "10m", (q.metric_errors,),
+        "A program cannot count something.",
+        "{{ $labels.job }} on {{ $labels.instance }} made {{ $value | humanize }} calls in an hour "
+        "that no metric took. It goes on with its work; what these metrics show is too low, and "
+        "alerts by them may not fire.",
+    ),
+    Alert(
         "OtpguardGateLate", "warning",
         f"({q.gate_troubles.at(RULES)}) > 20", "2m", "5m",
         (q.gate_late, q.gate_stalls, q.gate_failures, q.gate_answer_p99),

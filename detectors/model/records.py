@@ -110,7 +110,7 @@ class Evidence:
     messages: int  # messages of the flood
     platforms: int  # platforms with a sighting in the episode
     novel: int  # novel platforms among them
-    first_ms: int  # time of the first sighting
+    first_ms: int  # time of the first sighting that is still stored; see `completed`
     last_ms: int  # time of the newest message
 
 
@@ -237,12 +237,15 @@ NOWHERE: Final = Scope("otp", (), (), ())
 
 
 def completed(record: EpisodeRecord, before: EpisodeRecord) -> EpisodeRecord:
-    """Return the complete record of a renewal, merged with the previous complete record.
+    """Return the complete record, merged with the previous complete record of its episode.
 
-    A record that is not a renewal is returned as it is.
+    A record that is not a renewal is complete but for the time of its first message. A large flood
+    drops its oldest sightings, and a later record knows only those that are left.
     """
+    first_ms = min(record.evidence.first_ms, before.evidence.first_ms)
+    evidence = replace(record.evidence, first_ms=first_ms)
     if record.since_ms is None:
-        return record
+        return replace(record, evidence=evidence)
     sightings = {(s.at_ms, s.platform_id): s for s in (*before.sightings, *record.sightings)}
     return replace(
         before,
@@ -252,7 +255,7 @@ def completed(record: EpisodeRecord, before: EpisodeRecord) -> EpisodeRecord:
         mode=record.mode,
         at_ms=record.at_ms,
         reason=record.reason,
-        evidence=record.evidence,
+        evidence=evidence,
         sightings=tuple(sightings[key] for key in sorted(sightings)),
         cause=record.cause,
         version=record.version,

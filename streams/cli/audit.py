@@ -13,14 +13,16 @@ from streams.cli.shared import (
     ConfigOption,
     JsonOption,
     ago_ms,
+    batches_shown,
     group,
     recipient_of,
+    records_shown,
     settings_of,
     write_json,
     write_list,
 )
 from streams.cluster.admin import client_arguments
-from streams.cluster.read import readable, reading, records
+from streams.cluster.read import readable, reading
 from streams.config import Settings
 from streams.errors import ConfigError, UsageError
 from streams.language import moment, tr
@@ -91,9 +93,12 @@ def verify(
     settings = settings_of(config)
     anchors = _anchors(against)
     with reading(client_arguments(settings.kafka), settings.topics.audit) as reader:
-        spans = reader.spans()
-        first = spans[0][0]
-        found = ((each.offset, each.value or b"") for each in reader.records({0: spans[0]}))
+        first, end = reader.spans()[0]
+        found = (
+            (each.offset, each.value or b"")
+            for batch in batches_shown(reader, settings.topics.audit, {0: (first, end)})
+            for each in batch
+        )
         done = audit.verify(found, first, anchors)
     if as_json:
         write_json({"records": done.records, "faults": done.faults, "heads": done.heads})
@@ -117,7 +122,7 @@ def verify(
 def _records(settings: Settings, since_ms: int) -> Iterator[AuditRecord]:
 
     clients = client_arguments(settings.kafka)
-    found = records(clients, settings.topics.audit, since_ms=since_ms)
+    found = records_shown(clients, settings.topics.audit, since_ms)
     yield from readable(found, decode_audit)
 
 

@@ -17,6 +17,8 @@ from streams.cli.shared import (
     JsonOption,
     ago_ms,
     group,
+    progress,
+    records_shown,
     settings_of,
     write_json,
     write_table,
@@ -344,7 +346,7 @@ def read_topics(settings: Settings, since: str) -> ReadModel:
     """Read the cases since then out of the topics, and all words of the operator."""
     from streams.desk.store.opening import of_topics  # noqa: PLC0415 - start-up time
 
-    return of_topics(settings, ago_ms(since))
+    return of_topics(settings, ago_ms(since), progress=progress)
 
 
 def words_of(settings: Settings) -> list[Override]:
@@ -353,5 +355,5 @@ def words_of(settings: Settings) -> list[Override]:
     return [
         word
         for topic in dict.fromkeys((topics.override, topics.everyone))
-        for word in readable(records(clients, topic), decode_override)
+        for word in readable(records_shown(clients, topic), decode_override)
     ]

@@ -15,13 +15,14 @@ from streams.cli.shared import (
     group,
     log_to_stderr,
     recipient_of,
+    records_shown,
     serving,
     settings_of,
     write_json,
     write_table,
 )
 from streams.cluster.admin import client_arguments, working
-from streams.cluster.read import readable, records
+from streams.cluster.read import readable
 from streams.config import Settings
 from streams.errors import ConfigError, Exit
 from streams.language import tr
@@ -162,8 +163,8 @@ def platforms(
     clients = client_arguments(settings.kafka)
     with working(tr("cannot tell platforms")):
         decisions = tell.decide(
-            readable(records(clients, topics.incident, since_ms=since_ms), decode_incident),
-            readable(records(clients, topics.notice, since_ms=since_ms), decode_notice),
+            readable(records_shown(clients, topics.incident, since_ms), decode_incident),
+            readable(records_shown(clients, topics.notice, since_ms), decode_notice),
             contacts,
             reports,
             day_ms=day_ms,

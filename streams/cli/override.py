@@ -22,6 +22,7 @@ from streams.cli.shared import (
     JsonOption,
     TicketOption,
     recipient_of,
+    records_shown,
     seconds,
     settings_of,
     write_json,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from detectors.model.records import EpisodeRecord
     from detectors.recognise.registry import Registry
+    from streams.cluster.at_work import Gateways
     from streams.config import Settings
     from streams.operate.audit import AuditChain
     from streams.wire import Override
@@ -256,11 +258,11 @@ def _check_heard_of(config: Path | None, recipient: str, key: str, registry: Reg
 def _lately(settings: Settings) -> Iterator[EpisodeRecord]:
     """Yield the episode records of the last day."""
     from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.cluster.read import readable, records  # noqa: PLC0415
+    from streams.cluster.read import readable  # noqa: PLC0415
     from streams.wire import decode_episode  # noqa: PLC0415
 
     since_ms = clock.now_ms() - DAY_MS
-    found = records(client_arguments(settings.kafka), settings.topics.episode, since_ms=since_ms)
+    found = records_shown(client_arguments(settings.kafka), settings.topics.episode, since_ms)
     yield from readable(found, decode_episode)
 
 
@@ -282,17 +284,18 @@ def _say(
     with audit_chain(settings) as chain:
         _note(chain, word, "asked")
         try:
-            name, confirmed, failed, missing = _publish(settings, word, wait_s)
+            name, confirmed, failed, gateways = _publish(settings, word, wait_s)
         except OtpguardError as error:
             _note(chain, word, error.outcome)
             # What went wrong with the word is said, and this alone where its records would be lost.
             deliver_audit(settings, chain, quiet=chain.kept)
             raise
+        missing = gateways.at_work
         unconfirmed = wait_s and (missing or not confirmed)
         outcome = "failed" if failed else "unconfirmed" if unconfirmed else "done"
         _note(chain, word, outcome, name)
         unaudited = deliver_audit(settings, chain)
-    _tell(word, name, lasts, confirmed, failed, missing, unaudited, as_json=as_json)
+    _tell(word, name, lasts, confirmed, failed, gateways, unaudited, as_json=as_json)
     if failed:
         told = listed([f"{gateway} ({why})" for gateway, why in failed.items()])
         raise UnavailableError(
@@ -373,7 +376,7 @@ def _tell(
     lasts: str | None,
     confirmed: Mapping[str, float],
     failed: Mapping[str, str],
-    missing: Mapping[str, int],
+    gateways: Gateways,
     unaudited: bool,
     *,
     as_json: bool,
@@ -382,7 +385,8 @@ def _tell(
 
     if as_json:
         answers = {
-            "override": name, "in_effect": confirmed, "failed": failed, "unconfirmed": missing
+            "override": name, "in_effect": confirmed, "failed": failed,
+            "unconfirmed": gateways.at_work, "stopped": gateways.stopped,
         }  # fmt: skip
         write_json({**msgspec.to_builtins(word), **answers, "audited": not unaudited})
         return
@@ -398,27 +402,33 @@ def _tell(
                 gateway=shown(gateway), took=f"{took_s:.2f}"
             )
         )
-    for gateway, at_ms in missing.items():
-        typer.echo(
-            tr("not confirmed by {gateway}, which last spoke at {at}").format(
-                gateway=shown(gateway), at=moment(at_ms)
-            )
-        )
+    for told, found in (
+        (tr("not confirmed by {gateway}, which last spoke at {at}"), gateways.at_work),
+        (tr("{gateway} is stopped since {at}; it obeys when it starts"), gateways.stopped),
+    ):
+        for gateway, at_ms in found.items():
+            typer.echo(told.format(gateway=shown(gateway), at=moment(at_ms)))
 
 
 def _publish(
     settings: Settings, word: Override, wait_s: float
-) -> tuple[str, dict[str, float], dict[str, str], dict[str, int]]:
+) -> tuple[str, dict[str, float], dict[str, str], Gateways]:
     """Write an override, and return its id and what gateways made of it.
 
-    By gateway: seconds until it was obeyed; why it is not; for a gateway at work that has not
-    answered, the time at which it was last heard.
+    By gateway: seconds until it was obeyed; why it is not; and the gateways that have not answered.
     """
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - start-up time
+
     from kafka import KafkaConsumer, TopicPartition  # noqa: PLC0415 - start-up time
     from kafka.errors import KafkaError  # noqa: PLC0415
 
     from streams.cluster.admin import client_arguments, unusable  # noqa: PLC0415
-    from streams.cluster.at_work import gateways_at_work  # noqa: PLC0415
+    from streams.cluster.at_work import (  # noqa: PLC0415
+        Gateways,
+        gateway_signs,
+        gateways_at_work,
+        sort_gateways,
+    )
     from streams.cluster.prompt import (  # noqa: PLC0415
         AGREED_S,
         PromptProducer,
@@ -437,20 +447,23 @@ def _publish(
         with (
             closing(KafkaConsumer(**clients, allow_auto_create_topics=False)) as consumer,
             closing(PromptProducer(clients)) as producer,
+            ThreadPoolExecutor(1) as beside,
         ):
             places = [
                 TopicPartition(acks, number) for number in consumer.partitions_for_topic(acks) or ()
             ]
-            at_work: dict[str, int] = {}
+            heard_of, gateways = dict[str, int](), Gateways({}, {})
             if wait_s and places:
-                at_work = gateways_at_work(consumer, places, word.issued_at_ms)
+                heard_of = gateways_at_work(consumer, places, word.issued_at_ms)
+                signs = beside.submit(gateway_signs, settings)
             offset = say(producer, topic, encode_override(word), override_key(word))
             name = override_id(word, offset)
             said = heard = time.monotonic()
             while places and (now := time.monotonic()) - said < wait_s:
-                answered = confirmed.keys() | failed.keys()
-                if at_work and at_work.keys() <= answered and now - heard > AGREED_S:
-                    break
+                if signs.done() and now - heard > AGREED_S:
+                    gateways = sort_gateways(heard_of, signs.result(), word.issued_at_ms)
+                    if gateways.at_work and gateways.at_work.keys() <= confirmed.keys() | failed:
+                        break
                 for batch in consumer.poll(timeout_ms=50).values():
                     for ack in readable(batch, decode_ack):
                         if ack.action_id != name:
@@ -461,8 +474,12 @@ def _publish(
                             failed.pop(ack.gateway_id, None)
                         else:
                             failed[ack.gateway_id] = ack.why
+            if wait_s and places:
+                gateways = sort_gateways(heard_of, signs.result(), word.issued_at_ms)
     except KafkaError as error:
         raise unusable(tr("cannot publish to {topic}").format(topic=topic), error) from None
-    answered = confirmed.keys() | failed.keys()
-    missing = {each: at_ms for each, at_ms in sorted(at_work.items()) if each not in answered}
-    return name, confirmed, failed, missing
+    silent = [
+        {each: at_ms for each, at_ms in sorted(some.items()) if each not in confirmed | failed}
+        for some in gateways
+    ]
+    return name, confirmed, failed, Gateways(*silent)

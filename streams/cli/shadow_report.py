@@ -12,7 +12,7 @@ from streams.cli.shared import (
     ConfigOption,
     JsonOption,
     ago_ms,
-    progress,
+    batches_shown,
     records_shown,
     settings_of,
     write_json,
@@ -22,7 +22,7 @@ from streams.errors import Exit
 from streams.language import listed, tr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from detectors.model.records import Action
     from streams.config import Settings
@@ -55,14 +55,17 @@ def shadow_report(
     since_ms = ago_ms(since)
     clients = client_arguments(settings.kafka)
     found = records_shown(clients, settings.topics.throttle, since_ms)
-    shadow = Shadow.of(readable(found, decode_action))
     report: dict[str, Any] = {"since": since}
+    actions: list[Action] = []
+    shadow: Shadow | None = None
     try:
+        actions.extend(readable(found, decode_action))  # keeps what came before Ctrl-C
+        shadow = Shadow.of(actions)
         for message in _read(settings, clients, shadow.leases):
             shadow.meet(message)
     except KeyboardInterrupt:
         report["interrupted"] = True
-    report |= shadow.report()
+    report |= (shadow or Shadow.of(actions)).report()
     if as_json:
         write_json(report)
     else:
@@ -123,16 +126,14 @@ def _read(
             for partition, (first, end) in reader.spans().items()
             if partition in starts
         }
-        total = sum(max(0, end - first) for first, end in spans.values())
-        with progress(tr("messages read"), total) as show:
-            yield from _messages(settings, leases, reader.batches(spans), show)
+        batches = batches_shown(reader, tr("messages read"), spans)
+        yield from _messages(settings, leases, batches)
 
 
 def _messages(
     settings: Settings,
     leases: Iterable[str],
     batches: Iterable[Sequence[Any]],
-    show: Callable[[int], None] = lambda _: None,
 ) -> Iterator[LogMessage]:
     """Recognise the messages to these recipients in batches of records of one partition each.
 
@@ -162,4 +163,3 @@ def _messages(
                         recipient, int(batch.event_time_ms[at]), int(batch.offset[at]), otp,
                         codes.name(at) if otp else "", trusts[codes.trust[at]],
                     )  # fmt: skip
-        show(len(records))

@@ -26,6 +26,7 @@ from streams.logs import to_stderr
 from streams.shown import in_json, shown
 
 if TYPE_CHECKING:
+    from streams.cluster.read import Spans, TopicReader
     from streams.config import Settings
     from streams.telemetry.metrics import Metrics
 
@@ -371,11 +372,17 @@ def records_shown(
     from streams.cluster.read import reading  # noqa: PLC0415 - start-up time
 
     with reading(clients, topic) as reader:
-        spans = reader.spans(since_ms)
-        with progress(topic, sum(end - first for first, end in spans.values())) as show:
-            for batch in reader.batches(spans):
-                yield from (record for record in batch if record.value is not None)
-                show(len(batch))
+        for batch in batches_shown(reader, topic, reader.spans(since_ms)):
+            yield from (record for record in batch if record.value is not None)
+
+
+def batches_shown(reader: TopicReader, label: str, spans: Spans) -> Iterator[list[Any]]:
+    """Yield the batches of these spans, with a bar on a terminal."""
+    total = sum(max(0, end - first) for first, end in spans.values())
+    with progress(label, total) as show:
+        for batch in reader.batches(spans):
+            yield batch
+            show(len(batch))
 
 
 def created(names: Iterable[str]) -> str:

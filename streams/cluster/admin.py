@@ -259,6 +259,17 @@ class Cluster:
             return None
         return sum(max(0, until[place].offset - offset) for place, offset in done.items())
 
+    def commit_metadata(self, prefix: str) -> dict[str, set[str]]:
+        """Return what each visible group of this prefix stored with its offsets."""
+        with in_a_sentence(tr("list consumer groups"), self._where):
+            told = [each["group_id"] for each in self._admin.list_groups()]
+            groups = [each for each in told if each.startswith(prefix)]
+            found = self._admin.list_group_offsets(groups) if groups else {}
+        return {
+            group: {each.metadata or "" for each in offsets.values()}
+            for group, offsets in found.items()
+        }
+
     def grant(self, rights: Iterable[Right]) -> None:
         """Grant these rights; existing rights stay."""
         acls = [

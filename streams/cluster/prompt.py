@@ -25,7 +25,7 @@ LATELY: Final = 200
 """Number of newest acknowledgements read per partition to find out which gateways are active."""
 
 LATELY_MS: Final = 86_400_000
-"""A gateway counts as active if it acknowledged anything within this time (milliseconds, a day)."""
+"""A gateway is known for this time after it was last heard of (milliseconds, a day)."""
 
 SENT_S: Final = 10.0
 PROMPT: Final[Mapping[str, Any]] = {

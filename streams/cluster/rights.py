@@ -31,6 +31,7 @@ class KafkaRole:
     group: Literal["", "app", "enforce", "agents"] = ""
     looks: bool = False  # Checks the shapes of all topics before it starts.
     lag: bool = False  # May see how far the workers have read the input, but none of its events.
+    signs: bool = False  # May see the adapters' signs of life: speaks to all gateways.
 
     def operations(self, topic: str) -> frozenset[Operation]:
         """Return the operations that this role needs on the topic with role `topic`."""
@@ -54,8 +55,11 @@ def _role(
     *,
     looks: bool = False,
     lag: bool = False,
+    signs: bool = False,
 ) -> KafkaRole:
-    return KafkaRole(frozenset(reads.split()), frozenset(writes.split()), why, group, looks, lag)
+    return KafkaRole(
+        frozenset(reads.split()), frozenset(writes.split()), why, group, looks, lag, signs
+    )
 
 
 ROLES: Final[Mapping[str, KafkaRole]] = {
@@ -81,9 +85,9 @@ ROLES: Final[Mapping[str, KafkaRole]] = {
     "support": _role(
         "people who help one recipient: phone, release, allow, exempt, cases, explain",
         "acks counts throttle episode override everyone campaign platform", "override audit",
-        lag=True),
+        lag=True, signs=True),
     "duty": _role("people who may press the kill switch, or allow a platform for everyone",
-                  "acks everyone campaign platform", "everyone audit"),
+                  "acks everyone campaign platform", "everyone audit", signs=True),
     "monitor": _role("`otpguard doctor`: sees shapes and lag, reads nothing",
                      group="app", looks=True),
     "analyst": _role("people who weigh what enforcement would refuse: shadow-report, calibrate",
@@ -91,7 +95,7 @@ ROLES: Final[Mapping[str, KafkaRole]] = {
     "desk": _role(
         "the abuse desk's indexer and console; for words about everyone it is given duty too",
         "throttle episode acks counts override everyone incident audit notice campaign platform",
-        "override audit notice", lag=True),
+        "override audit notice", lag=True, signs=True),
     "notifier": _role(
         "tells victims and platforms; knows what it told, and the operator's word; reads no event",
         "episode throttle acks override everyone incident counts notice", "notice"),
@@ -147,6 +151,10 @@ def rights(settings: Settings, given: Iterable[tuple[str, str]]) -> Iterator[Rig
                 yield Right(principal, "group", name, "READ", prefixed)
         if role.lag:
             yield Right(principal, "group", settings.app_id, "DESCRIBE")
+        if role.signs:
+            yield Right(
+                principal, "group", f"{settings.app_id}-enforce-", "DESCRIBE", prefixed=True
+            )
 
 
 def script(given: Iterable[Right], bootstrap: str) -> str:

@@ -5,8 +5,9 @@ outcome of each action. It commits an offset once the outcomes of all earlier re
 so a restart does not publish them again.
 
 One process serves one gateway and reads all partitions. Its consumer group serves only to store
-offsets. No call in this module blocks for long: while the broker is down, leases still end and
-unpublished records wait.
+offsets. With them it stores a sign of life, by which commands know whom they have to wait for
+(`streams.cluster.at_work`). No call in this module blocks for long: while the broker is down,
+leases still end and unpublished records wait.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from kafka.structs import OffsetAndMetadata
 from detectors.bars import RAILS_ALARM_RATIO
 from detectors.leases.rails import utilisation
 from detectors.model.records import Action
+from streams.cluster.at_work import ALIVE, ENDED, write_sign
 from streams.cluster.read import Places, bear, partitions_of
 from streams.config import Topics
 from streams.enforce.book import REMEMBER_MS, mode, rails_at, rails_times
@@ -58,8 +60,8 @@ POLL_RECORDS: Final = 2_000
 BATCH_BYTES: Final = 262_144
 COMMIT_S: Final = 1.0
 ASK_S: Final = 5.0
-"""Interval for committing unchanged offsets. The response shows that the broker is alive, and
-offsets that are never committed again expire."""
+"""Interval for committing unchanged offsets. The response shows that the broker is alive, and the
+commit shows that the adapter is. Offsets that are never committed again expire."""
 LOG_APPEND_TIME: Final = 1  # Kafka's timestamp type for a time set by the broker
 STALE_S: Final = 20.0
 """Leases count as stale after this time without proof that they are current. The broker is asked
@@ -321,7 +323,7 @@ class Adapter:
             if safe != self._committed or time.monotonic() - self._asked_at > ASK_S:
                 self._asked_at = time.monotonic()
                 try:
-                    self._consumer.commit_async(_metadata(safe), self._answered)
+                    self._consumer.commit_async(self._signed(safe, ALIVE), self._answered)
                 except KafkaError as error:
                     # Leases still end meanwhile; the metric of the broker's silence shows the
                     # problem.
@@ -383,12 +385,14 @@ class Adapter:
             self._producer.flush(timeout=5)
             self._outbox.look()
             if not self._outbox.waiting:
-                self._consumer.commit(_metadata(self._safe()), timeout_ms=5_000)
+                self._consumer.commit(self._signed(self._safe(), ENDED), timeout_ms=5_000)
                 return
         except KafkaError:
             pass
         log.warning("the broker is away; a successor will acknowledge again")
 
-
-def _metadata(offsets: Mapping[TopicPartition, int]) -> dict[TopicPartition, OffsetAndMetadata]:
-    return {each: OffsetAndMetadata(offset, "", -1) for each, offset in offsets.items()}
+    def _signed(
+        self, offsets: Mapping[TopicPartition, int], state: str
+    ) -> dict[TopicPartition, OffsetAndMetadata]:
+        sign = write_sign(state, self._clock_ms())
+        return {each: OffsetAndMetadata(offset, sign, -1) for each, offset in offsets.items()}

@@ -206,12 +206,14 @@ class Watch:
         run.waited_s = waited_s
         for place, records in self._consumer.poll(timeout_ms=POLL_MS).items():
             for record in records:
+                if record.value is None:
+                    continue
                 try:
                     if place.topic == self._topics.acks:
                         ack = decode_ack(record.value)
                         if len(run.states) < ACKS_MAX:
                             run.states.setdefault(ack.action_id, ack.state)
-                    elif record.value is not None and record.key == run.recipient.encode():
+                    elif record.key == run.recipient.encode():
                         self._lease(run, decode_action(record.value))
                 except UnreadableError as error:
                     self._metrics.add("records_refused_total", kind=error.kind)

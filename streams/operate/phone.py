@@ -109,7 +109,7 @@ def _nothing(
 def _happening(line: CaseLine, now_ms: int) -> str:
     form = tr(
         "{recipient}: since {first} ({minutes}) {messages} from {platforms}, {novel} of them new "
-        "to this number"
+        "to this number; counted until {last}"
     )
     if line.state is Doing.OVER:
         form = tr(
@@ -120,6 +120,7 @@ def _happening(line: CaseLine, now_ms: int) -> str:
     return form.format(
         recipient=line.recipient,
         first=moment(line.first_ms),
+        last=moment(line.last_ms),
         minutes=trn("{n} minute", "{n} minutes", minutes),
         messages=trn("{n} message", "{n} messages", line.messages),
         platforms=platform_count(line.platforms),

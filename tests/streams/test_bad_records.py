@@ -1,6 +1,7 @@
 """Bad records on every topic, for every service that reads it: it counts them and obeys the next.
 
-Two kinds are bad everywhere: what is no record at all, and a record of a newer schema version.
+What is bad everywhere: what is no record at all, wrong types, nothing, a record of a million
+bytes, and a record of a newer schema version. A tombstone is none of these.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -24,7 +26,7 @@ from detectors.leases.rails import RailParams
 from detectors.model.times import DAY_MS, HOUR_MS
 from streams.agents.campaigns import CampaignAgent
 from streams.agents.platforms import PlatformAgent
-from streams.config import Topics
+from streams.config import Canary, Topics
 from streams.desk.store.store import CaseStore
 from streams.desk.store.writer import SOURCES, LogRecord
 from streams.desk.web.ledger import tail_of
@@ -34,12 +36,14 @@ from streams.enforce.book import DesiredState, mode
 from streams.enforce.reconcile import Reconciler
 from streams.gate.leases import LeaseMemory
 from streams.gate.serve import LeaseKeeper
+from streams.operate.canary import Watch
 from streams.operate.network import read_platforms
 from streams.signal.lookup import Lookup
 from streams.telemetry.metrics import Metrics
 from streams.wire import (
     EVERYONE,
     Ack,
+    RejectReason,
     chained,
     encode_ack,
     encode_action,
@@ -215,7 +219,8 @@ def run_desk(world: World, folder: Path) -> Iterator[Service]:
         return Good(INDEXED[found.source], found.key, found.value, seen)
 
     def wanted(number: int) -> int:
-        return 2 * len(INDEXED) + 3 * number
+        sent = len(spoiled(b"{}")) + 2  # with the newer one and the tombstone
+        return sent * len(INDEXED) + (sent + 1) * number
 
     with closing(store), _indexing(world.settings, store, metrics):
         goods = [good(n, each) for n, each in enumerate(lines(*indexed()), 1)]
@@ -307,7 +312,11 @@ def run_worker(world: World, folder: Path) -> Iterator[Service]:
         return scraped(port, name, **labels) or 0.0
 
     def counted_letters() -> list[float]:
-        bad = value("dead_letters_total", reason="invalid_json")
+        bad = sum(
+            value("dead_letters_total", reason=reason)
+            for reason in RejectReason
+            if reason not in (RejectReason.UNKNOWN_SCHEMA_VERSION, RejectReason.NULL_VALUE)
+        )
         newer = value("dead_letters_total", reason="unknown_schema_version")
         return [bad + value("records_refused_total", kind="bad"),
                 newer + value("records_refused_total", kind="newer")]  # fmt: skip
@@ -331,6 +340,31 @@ def run_worker(world: World, folder: Path) -> Iterator[Service]:
             process.wait(60)
 
 
+@contextmanager
+def run_canary(world: World, _: Path) -> Iterator[Service]:
+    """Flood a number, and take the lease and its acknowledgement from the topics."""
+    metrics, number = Metrics("canary"), "8617000990000"
+    made = Watch(Canary(deadline_s=600), world.clients, world.topics, metrics)
+    flood = threading.Thread(target=made.flood, args=(number,))
+    flood.start()
+
+    def obeyed() -> str:
+        return made.latest.action_id if made.latest is not None else ""
+
+    try:
+        wait_until(lambda: made.latest is not None, "the flood has begun")
+        lease = action(number, 1, at_ms=now_ms())
+        yield Service(
+            (Good("throttle", number.encode(), encode_action(lease), obeyed),
+             Good("acks", b"a", encode_ack(ack(lease, "applied")), lambda: not flood.is_alive())),
+            lambda: refused(metrics),
+        )  # fmt: skip
+    finally:
+        made._settings = Canary(deadline_s=1)
+        flood.join(60)
+        made.close()
+
+
 SERVICES: Mapping[str, Callable[[World, Path], AbstractContextManager[Service]]] = {
     "worker": run_worker,
     "adapter": run_adapter,
@@ -341,6 +375,7 @@ SERVICES: Mapping[str, Callable[[World, Path], AbstractContextManager[Service]]]
     "signal": run_signal,
     "notifier": run_notifier,
     "auditor": run_auditor,
+    "canary": run_canary,
 }
 
 READS: Mapping[str, frozenset[str]] = {
@@ -355,12 +390,32 @@ READS: Mapping[str, frozenset[str]] = {
         {"incident", "episode", "throttle", "acks", "override", "everyone", "notice"}
     ),
     "auditor": frozenset({"audit"}),
+    "canary": frozenset({"throttle", "acks"}),
 }
 """Service -> settings of the topics that it reads and on which bad records are counted.
 
 The agents' own topics are not here: nobody else writes them, and `tests/streams/agents` has bad
 records on them. The notifier reads the input for replies; the workers count what is bad there.
 """
+
+
+FROM_NOW: Mapping[str, frozenset[str]] = {
+    "worker": frozenset({"acks"}),
+    "canary": READS["canary"],
+}
+"""Service -> settings of the topics that it reads from its start on."""
+
+
+def spoiled(good: bytes) -> list[bytes]:
+    """What no service can read, and what a record becomes if its types are wrong."""
+    record = json.loads(good)
+    wrong = {key: each if key == "schema_version" else [{}] for key, each in record.items()}
+    huge = {"schema_version": 1, "reason": "x" * 900_000}
+    return [b"nonsense", b"null", b"[]", b'""', b"", b"[" * 10_000, compact(wrong), compact(huge)]
+
+
+def compact(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
 
 
 def newer_than(value: bytes) -> bytes:
@@ -385,11 +440,11 @@ def test_a_service_counts_bad_and_newer_records_and_obeys_the_next_good_one(
     sent = 0
 
     def say_bad(setting: str, key: bytes, good: bytes) -> None:
-        for value in (b"nonsense", newer_than(good)):
+        for value in (*spoiled(good), newer_than(good)):
             world.say(getattr(world.topics, setting), key, value)
+        world.say(getattr(world.topics, setting), b"0", None)
 
-    early = READS[service] - ({"acks"} if service == "worker" else frozenset())
-    for setting in early:
+    for setting in READS[service] - FROM_NOW.get(service, frozenset()):
         say_bad(setting, b"early", b'{"schema_version":1}')
         sent += 1
     with closing(world.producer), SERVICES[service](world, tmp_path) as running:
@@ -399,7 +454,8 @@ def test_a_service_counts_bad_and_newer_records_and_obeys_the_next_good_one(
             world.say(getattr(world.topics, good.topic), good.key, good.value)
             wait_until(good.obeyed, f"{service} obeys {good.topic}")
             sent += 1
-        totals = {1: [2 * sent], 2: [sent, sent], 0: []}
+        kinds = len(spoiled(b"{}"))
+        totals = {1: [(kinds + 1) * sent], 2: [kinds * sent, sent], 0: []}
         number = len(running.counted())
         wait_until(
             lambda: running.counted() == totals[number], f"{service} counts: {totals[number]}"

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, delete, func, or_, select, text, update
+from sqlalchemy import Connection, Engine, delete, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from detectors.model.times import DAY_MS
 from streams.desk.store.engine import files, writing
-from streams.desk.store.mentions import is_mentioned, like, mention_in_bytes, without_mention
+from streams.desk.store.mentions import is_mentioned, is_mentioned_in_bytes, without_mention
 from streams.desk.store.packing import packed, unpacked
 from streams.desk.store.people_tables import (
     PEOPLE,
@@ -56,6 +56,12 @@ GONE: Final = ERASED["subject"]
 REMEMBERED_MS: Final = 400 * DAY_MS
 """Time (ms) for which a rebuild skips the erased records. It is more than twice the longest
 retention of a topic."""
+
+READ_BYTES: Final = 1 << 24
+"""Number of bytes of a file that are searched together. Chosen: 16 MiB bound the memory."""
+
+OVERLAP_BYTES: Final = 1 << 10
+"""Number of bytes that are searched again with the next. A number with separators is shorter."""
 
 TRUNCATE_S: Final = 30.0
 """Longest wait in seconds for readers before SQLite's write-ahead log can be emptied."""
@@ -107,18 +113,20 @@ def searched(url: str, forms: Sequence[str]) -> Iterator[tuple[Path, int]]:
     and free pages. It cannot see compressed values. Among these only overrides have free texts, and
     `erase` decompresses and checks them.
     """
-    needles = [mention_in_bytes(each) for each in forms]
     for path in files(url).values():
         for one in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
             if not one.exists():
                 continue
-            held = one.read_bytes()
-            if any(needle.search(held) for needle in needles):
-                raise UnavailableError(
-                    tr("{path} still holds it: something reads or writes; again in a moment")
-                    .format(path=one)
-                )  # fmt: skip
-            yield one, len(held)
+            size, held = 0, b""
+            with one.open("rb") as file:
+                while read := file.read(READ_BYTES):
+                    size, held = size + len(read), held[-OVERLAP_BYTES:] + read
+                    if is_mentioned_in_bytes(held, forms):
+                        told = tr(
+                            "{path} still holds it: something reads or writes; again in a moment"
+                        )
+                        raise UnavailableError(told.format(path=one))
+            yield one, size
 
 
 def _allowed(store: CaseStore, forms: Sequence[str], *, even_open: bool) -> list[str]:
@@ -233,13 +241,16 @@ def _named_in_words(
 
 
 def _audited(connection: Connection, forms: Sequence[str]) -> list[tuple[str, int]]:
-    """Return (chain, seq) of audit log lines whose subject or texts contain the number."""
-    texts = (audit.c.detail, audit.c.reason, audit.c.ticket)
-    wanted = select(audit.c.chain, audit.c.seq, audit.c.subject, *texts)
-    fits = [column.like(each) for column in texts for form in forms for each in like(form)]
+    """Return (chain, seq) of audit log lines whose subject or texts contain the number.
+
+    Every line is read: SQL does not know in how many kinds of digits a number can be written.
+    """
+    wanted = select(
+        audit.c.chain, audit.c.seq, audit.c.subject, audit.c.detail, audit.c.reason, audit.c.ticket
+    ).execution_options(yield_per=10_000)
     return [
         (row.chain, row.seq)
-        for row in connection.execute(wanted.where(or_(audit.c.subject.in_(forms), *fits)))
+        for row in connection.execute(wanted)
         if row.subject in forms or _names(row[3:], forms)
     ]
 

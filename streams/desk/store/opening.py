@@ -37,6 +37,11 @@ Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 """Opens a progress bar for a topic and its number of records. The bar is advanced by a count."""
 
 
+def no_progress(_topic: str, _total: int) -> AbstractContextManager[Callable[[int], None]]:
+    """Show nothing."""
+    return nullcontext(lambda _n: None)
+
+
 def opened(settings: Settings, **more: Any) -> CaseStore:
     """Open the case store of the settings. `more` is passed to `CaseStore`.
 
@@ -60,21 +65,25 @@ def of_records(batch: Iterable[LogRecord], clock: Callable[[], int] = now_ms) ->
 
 
 def of_topics(
-    settings: Settings, since_ms: int | None, names: Iterable[str] = CASE_TOPICS
+    settings: Settings,
+    since_ms: int | None,
+    names: Iterable[str] = CASE_TOPICS,
+    progress: Progress = no_progress,
 ) -> ReadModel:
     """Return a read model in memory, filled from the topics. No database is needed.
 
     `names` are settings of topics. Overrides are read from the beginning, other topics from
-    `since_ms` on. Raise the errors of `streams.cluster.read.reading`.
+    `since_ms` on. `progress` opens a progress bar for each topic. Raise the errors of
+    `streams.cluster.read.reading`.
     """
-    return of_records(log_records(settings, since_ms, names))
+    return of_records(log_records(settings, since_ms, names, progress))
 
 
 def log_records(
     settings: Settings,
     since_ms: int | None,
     names: Iterable[str],
-    progress: Progress = lambda _topic, _total: nullcontext(lambda _n: None),
+    progress: Progress = no_progress,
 ) -> list[LogRecord]:
     """Return the records of topics, including tombstones.
 

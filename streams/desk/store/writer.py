@@ -9,6 +9,7 @@ the database can never store a record, the record is skipped, so that it does no
 from __future__ import annotations
 
 import logging
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -584,7 +585,7 @@ def case_row(record: Any, before: Mapping[str, Any] | None, written_ms: int) -> 
         "epoch": record.epoch,
         "revision": record.revision,
         "at_ms": record.at_ms,
-        "first_ms": record.evidence.first_ms,
+        "first_ms": min(record.evidence.first_ms, before["first_ms"] if before else math.inf),
         "last_ms": record.evidence.last_ms,
         "ended_ms": record.at_ms if over else None,
         "messages": record.evidence.messages,

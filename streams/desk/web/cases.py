@@ -24,7 +24,7 @@ from streams.desk.web.telling import (
     nothing_sentence,
     obeyed,
     spell,
-    unconfirmed,
+    unanswered,
     view,
     word_sentence,
 )
@@ -529,11 +529,11 @@ def _flash(said: Said) -> Flash:
     if said.failed:
         told = listed([f"{name} ({trc('why', why)})" for name, why in sorted(said.failed.items())])
         failed = tr("Said, and not obeyed by {told}. Call the NOC.").format(told=told)
-        return Flash(f"{failed} {unconfirmed(said.missing)}".rstrip(), "bad")
+        return Flash(f"{failed} {unanswered(said)}".rstrip(), "bad")
     if not said.obeyed:
         said_only = tr("Said. No gateway has confirmed it yet; it counts as soon as one does.")
-        return Flash(f"{said_only} {unconfirmed(said.missing)}".rstrip(), "bad")
+        return Flash(f"{said_only} {unanswered(said)}".rstrip(), "bad")
     done = tr("Done: {n} of {of} gateways have it, after {s} s.").format(
         n=len(said.obeyed), of=said.gateways, s=f"{max(said.obeyed.values()):.1f}"
     )
-    return Flash(f"{done} {unconfirmed(said.missing)}".rstrip(), "bad" if said.missing else "good")
+    return Flash(f"{done} {unanswered(said)}".rstrip(), "bad" if said.missing else "good")

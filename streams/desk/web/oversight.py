@@ -22,7 +22,7 @@ from streams.desk.web.desk import Desk
 from streams.desk.web.masks import masked, unnamed
 from streams.desk.web.render import Flash
 from streams.desk.web.rights import ROLE_NAMES, DeskRight, may
-from streams.desk.web.telling import spell, unconfirmed, word_sentence
+from streams.desk.web.telling import spell, unanswered, word_sentence
 from streams.desk.web.visit import Visit, visit_of
 from streams.errors import OtpguardError, UnavailableError, UsageError
 from streams.language import listed, moment, tr
@@ -270,7 +270,7 @@ class OversightPages:
             return self._proposals(request, Flash(str(error), "bad"), status)
         desk.audit(visit, word.verb, "done", **about)
         told = tr("Approved and said: {n} of {of} gateways have it.")
-        flash = f"{told.format(n=len(said.obeyed), of=said.gateways)} {unconfirmed(said.missing)}"
+        flash = f"{told.format(n=len(said.obeyed), of=said.gateways)} {unanswered(said)}"
         return self._proposals(request, Flash(flash.rstrip(), "bad" if said.missing else "good"))
 
     # --- accounts ----------------------------------------------------------------------------

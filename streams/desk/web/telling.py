@@ -25,7 +25,8 @@ from streams.desk.store.answers import (
 )
 from streams.desk.web.masks import masked
 from streams.desk.web.timeline import Dot, Mark, bars, drawn
-from streams.language import LANGUAGES, listed, speaking, spoken, tr, trn, zone
+from streams.desk.web.words import Said
+from streams.language import LANGUAGES, listed, moment, speaking, spoken, tr, trn, zone
 from streams.operate.cases import Doing, says
 from streams.operate.explain import (
     at_least,
@@ -100,6 +101,8 @@ def view(file: CaseFile, now_ms: int) -> dict[str, Any]:
         "aloud": _aloud(told),
         "happens": _happens(line),
         "novel": at_least(line.novel),
+        # Number of platforms as the detector counted it with the messages.
+        "counted": at_least(line.platforms),
         # Of all; may exceed the detector's count if messages are recorded.
         "platforms_count": max(line.platforms, len(platforms)),
         "bank": _bank(file, platforms, now_ms),
@@ -157,11 +160,14 @@ def spell(span_ms: float) -> str:
 def _happens(line: CaseLine) -> str:
     if line.kind != "flood":
         return tr("One platform sends code after code to this number. Nothing is refused.")
-    return tr("{messages} from {platforms}, {novel} of them new to this number.").format(
+    told = tr("{messages} from {platforms}, {novel} of them new to this number.").format(
         messages=trn("{n} message", "{n} messages", line.messages),
         platforms=platform_count(line.platforms),
         novel=at_least(line.novel),
     )
+    if not line.open:
+        return told
+    return f"{told} " + tr("Counted until {last}.").format(last=moment(line.last_ms))
 
 
 def _bank(file: CaseFile, platforms: Sequence[dict[str, Any]], now_ms: int) -> str:
@@ -283,6 +289,16 @@ def unconfirmed(gateways: Sequence[str]) -> str:
     if not gateways:
         return ""
     return tr("Not confirmed by {told}: call the NOC.").format(told=listed(list(gateways)))
+
+
+def unanswered(said: Said) -> str:
+    """Name the gateways that have not confirmed an override, and those that are stopped."""
+    stopped = ""
+    if said.stopped:
+        stopped = tr("Stopped: {told}; it counts there when they start.").format(
+            told=listed(said.stopped)
+        )
+    return f"{unconfirmed(said.missing)} {stopped}".strip()
 
 
 def fresh_sentence(fresh: Freshness, stale_ms: float) -> str:

@@ -20,8 +20,8 @@ from kafka.errors import KafkaError
 
 from streams.clock import now_ms
 from streams.cluster.admin import client_arguments, unusable
-from streams.cluster.at_work import gateways_at_work
-from streams.cluster.prompt import AGREED_S, LATELY, LATELY_MS, PromptProducer, say
+from streams.cluster.at_work import Sign, gateway_signs, gateways_at_work, sort_gateways
+from streams.cluster.prompt import AGREED_S, LATELY, PromptProducer, say
 from streams.cluster.read import Places, readable
 from streams.config import Settings
 from streams.language import tr
@@ -43,6 +43,9 @@ WORDS_MAX: Final = 1_000
 GATEWAYS_MAX: Final = 256
 """Maximum number of gateways kept in memory."""
 
+SIGNS_S: Final = 15.0
+"""Pause in seconds between two readings of the gateways' signs of life. Chosen: three signs."""
+
 AGAIN_S: Final = 1.0
 """Pause in seconds before the reader starts again after an error."""
 
@@ -54,7 +57,8 @@ class Said:
     word_id: str
     obeyed: dict[str, float] = field(default_factory=dict)  # gateway -> seconds until it confirmed
     failed: dict[str, str] = field(default_factory=dict)  # gateway -> why it did not apply it
-    at_work: frozenset[str] = frozenset()  # gateways with an acknowledgement in the last 24 hours
+    at_work: frozenset[str] = frozenset()  # gateways that should answer
+    silent: frozenset[str] = frozenset()  # gateways that are stopped, as far as is known
 
     @property
     def gateways(self) -> int:
@@ -65,6 +69,11 @@ class Said:
     def missing(self) -> list[str]:
         """Names of the gateways at work that have not answered, sorted."""
         return sorted(self.at_work - self.obeyed.keys() - self.failed.keys())
+
+    @property
+    def stopped(self) -> list[str]:
+        """Names of the gateways that are stopped, sorted."""
+        return sorted(self.silent - self.obeyed.keys() - self.failed.keys())
 
 
 class HeardWords:
@@ -78,6 +87,7 @@ class HeardWords:
         self._changed = threading.Condition()
         self._of_word: OrderedDict[str, dict[str, tuple[Ack, float]]] = OrderedDict()
         self._gateways: OrderedDict[str, int] = OrderedDict()  # gateway -> newest answer, ms
+        self._signs: Mapping[str, Sign] = {}
 
     def note(self, gateway_id: str, at_ms: int) -> None:
         """Store that a gateway was at work at `at_ms`."""
@@ -86,6 +96,12 @@ class HeardWords:
             self._gateways.move_to_end(gateway_id)
             if len(self._gateways) > GATEWAYS_MAX:
                 self._gateways.popitem(last=False)
+
+    def see(self, signs: Mapping[str, Sign]) -> None:
+        """Store the newest sign of life of each gateway."""
+        with self._changed:
+            self._signs = signs
+            self._changed.notify_all()
 
     def take(self, ack: Ack) -> None:
         """Store an acknowledgement. Only acknowledgements of overrides are kept."""
@@ -99,9 +115,9 @@ class HeardWords:
                 self._changed.notify_all()
 
     def at_work(self) -> set[str]:
-        """Return the gateways that acknowledged anything within the last 24 hours."""
+        """Return the gateways that are at work."""
         with self._changed:
-            return self._lately()
+            return self._known()[0]
 
     def wait(self, word_id: str, said_at: float, wait_s: float) -> Said:
         """Wait until all gateways at work have answered, at most `wait_s`. Return the answers.
@@ -113,24 +129,24 @@ class HeardWords:
         with self._changed:
             while True:
                 answers = self._of_word.get(word_id, {})
-                known = self._lately()
+                known, silent = self._known()
                 now = time.monotonic()
                 newest = max((at for _, at in answers.values()), default=now)
                 agreed = bool(known) and known <= answers.keys()
                 if (agreed and now - newest >= AGREED_S) or now >= end:
-                    return _summed(word_id, answers, said_at, frozenset(known))
+                    told = _summed(word_id, answers, said_at)
+                    told.at_work, told.silent = frozenset(known), frozenset(silent)
+                    return told
                 pause = end - now
                 self._changed.wait(min(pause, AGREED_S) if agreed else pause)
 
-    def _lately(self) -> set[str]:
-        since_ms = self._now_ms() - LATELY_MS
-        return {name for name, at_ms in self._gateways.items() if at_ms >= since_ms}
+    def _known(self) -> tuple[set[str], set[str]]:
+        at_work, stopped = sort_gateways(self._gateways, self._signs, self._now_ms())
+        return set(at_work), set(stopped)
 
 
-def _summed(
-    word_id: str, answers: Mapping[str, tuple[Ack, float]], said_at: float, at_work: frozenset[str]
-) -> Said:
-    told = Said(word_id, at_work=at_work)
+def _summed(word_id: str, answers: Mapping[str, tuple[Ack, float]], said_at: float) -> Said:
+    told = Said(word_id)
     for gateway, (ack, at) in answers.items():
         if ack.state == "applied":
             told.obeyed[gateway] = max(0.0, at - said_at)
@@ -190,12 +206,25 @@ def speaking_on(settings: Settings, now_ms: Callable[[], int]) -> Iterator[Speak
         target=_follow, args=(clients, settings.topics.acks, heard, stop), name="acks", daemon=True
     )
     reader.start()
+    signs = threading.Thread(
+        target=_look, args=(settings, heard, stop), name="signs of life", daemon=True
+    )
+    signs.start()
     try:
         yield Speaker(settings, producer, heard)
     finally:
         stop.set()
         reader.join()
+        signs.join()
         producer.close()
+
+
+def _look(settings: Settings, heard: HeardWords, stop: threading.Event) -> None:
+    """Read the gateways' signs of life until `stop` is set."""
+    while not stop.is_set():
+        if signs := gateway_signs(settings):
+            heard.see(signs)
+        stop.wait(SIGNS_S)
 
 
 def _follow(

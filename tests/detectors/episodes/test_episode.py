@@ -174,7 +174,7 @@ def test_a_renewal_says_what_changed_and_is_whole_with_the_record_before(
         assert (record.since_ms is not None) == (record.change == "renewed")
         if record.since_ms is None:
             assert record == full
-            before = record
+            before = completed(record, before)
             continue
         renewals += 1
         assert record.since_ms == before.at_ms
@@ -183,12 +183,17 @@ def test_a_renewal_says_what_changed_and_is_whole_with_the_record_before(
         same = replace(
             full, rungs=before.rungs, scope=before.scope, known=before.known,
             memory_days=before.memory_days, sightings=before.sightings,
+            evidence=replace(full.evidence, first_ms=told.episodes[0].evidence.first_ms),
         )  # fmt: skip
         assert before == same
         assert set(full.sightings) <= set(before.sightings)
         assert list(before.sightings) == sorted(before.sightings, key=attrgetter("at_ms"))
     assert renewals > 5
     assert completed(told.episodes[0], before) == told.episodes[0]
+    first_ms = before.evidence.first_ms  # a large flood's later records know later sightings alone
+    for each in (told.episodes[0], told.episodes[-1]):
+        late = replace(each, evidence=replace(each.evidence, first_ms=first_ms + 60_000))
+        assert completed(late, before).evidence.first_ms == first_ms
 
 
 def test_a_lease_that_a_wrong_clock_gave_is_given_anew_with_the_whole_record() -> None:

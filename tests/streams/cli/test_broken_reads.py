@@ -1,8 +1,9 @@
-"""Commands that read a topic end when something fails in the middle of it, with their exit code."""
+"""Commands that read a topic: they show how far they are, and end when something fails in it."""
 
 from __future__ import annotations
 
 import os
+import pty
 import subprocess
 import sys
 import time
@@ -80,6 +81,17 @@ COMMANDS: Final = [
 ]
 """Every command that reads a topic to its end, or on and on."""
 
+WITHOUT_BAR: Final = {
+    "cases watch": "it has no end",
+    "cases tidy": "compacted",
+    "campaigns ls": "compacted",
+    "campaigns show 1:x:7:1": "compacted",
+    "platforms ls": "compacted",
+    "platforms show sig:x": "compacted",
+    "topics backup": "compacted",
+}
+"""Commands that need no progress bar, and why. A compacted topic is read within three seconds."""
+
 ROLES: Final = [name for name, each in Topics.model_fields.items() if each.annotation is str]
 
 
@@ -134,3 +146,35 @@ def test_a_failure_in_the_middle_of_a_topic_ends_the_command(
     _, injected, rest = ran.stderr.partition("injected at ")
     assert injected, ran.stderr + ran.stdout
     assert (ran.returncode, last in rest) == (code, True), ran.stderr
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("words", sorted(set(COMMANDS) - WITHOUT_BAR.keys()))
+def test_a_command_that_reads_a_topic_shows_how_far_it_is_on_a_terminal(
+    filled: Path, tmp_path: Path, words: str
+) -> None:
+    called("evidence", "key", "new", "-o", str(tmp_path / "pack.pem"))
+    shown = in_a_terminal(
+        [sys.executable, "-m", "streams", *words.split(), "-c", str(filled)], tmp_path
+    )
+    assert "0:00:0" in shown, shown  # the time that passed, which every bar has
+
+
+def in_a_terminal(words: list[str], folder: Path) -> str:
+    """Return what a command shows on a terminal of its own, until it ends."""
+    ours, its = pty.openpty()
+    shown = b""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "200"}
+    with subprocess.Popen(
+        words, cwd=folder, env=environment, stdin=its, stdout=its, stderr=its
+    ) as ran:
+        os.close(its)
+        try:
+            while part := os.read(ours, 65_536):
+                shown += part
+        except OSError:  # how Linux tells that nobody has the terminal open any more
+            pass
+        finally:
+            os.close(ours)
+        ran.wait(END_S)
+    return shown.decode(errors="replace")

@@ -18,17 +18,21 @@ from kafka import KafkaProducer
 
 from streams.cluster import prompt
 from streams.cluster.admin import Cluster
+from streams.cluster.at_work import gateway_signs
 from streams.config import Kafka
+from streams.desk.web.words import speaking_on
 from streams.enforce.webhook import WebhookGateway
 from streams.errors import Exit, UncertainError
 from streams.wire import Ack, decode_ack, decode_audit, encode_ack, encode_episode
 from tests.enforce.receiver import SECRET, receiver
-from tests.enforce.records import action
-from tests.enforce.services import redis_client, redis_server
+from tests.enforce.records import action, override
+from tests.enforce.services import Server, ours, redis_client, redis_server
 from tests.nodes import Broker
+from tests.ports import free_port
 from tests.reading import written
 from tests.streams.cli.called import refused
 from tests.streams.enforce.test_adapter import World, keys, now_ms, throttled, world
+from tests.streams.notices.test_notifier import World as Notified
 from tests.streams.operate.test_cases import OPENED
 from tests.waiting import END_S, wait_until
 
@@ -133,6 +137,62 @@ def test_a_gateway_at_work_that_does_not_confirm_is_named_and_the_exit_code_is_3
         assert (set(answer["in_effect"]), set(answer["unconfirmed"])) == ({"redis-1"}, {"smsc-2"})
     audited = [decode_audit(each.value) for each in written(world.clients, world.topics.audit)]
     assert [each.outcome for each in audited] == ["asked", "unconfirmed"] * 2
+
+
+def test_a_gateway_that_went_deaf_is_missed_and_one_that_was_stopped_is_only_named(
+    broker: Broker, unique: str, tmp_path: Path
+) -> None:
+    """Neither has acknowledged anything: what they commit tells who is alive."""
+    made = Notified(broker, unique)
+    topics = made.topics.model_dump(exclude={"partitions", "replication"})
+    config = tmp_path / "otpguard.toml"
+    lines = [f'app_id = "{made.settings.app_id}"', f'kafka.bootstrap = "{broker.bootstrap}"']
+    lines += [f'topics.{role} = "{name}"' for role, name in topics.items()]
+
+    def program(kind: str, name: str) -> Server:
+        port = free_port()
+        folder = tmp_path / name
+        folder.mkdir()
+        own = [f"http.port = {port}", f'gate.spool_dir = "{folder}/spool"', "gate.drain_s = 1"]
+        own += [f"gate.port = {free_port()}", f'redis.url = "redis://127.0.0.1:{keys_at.port}"']
+        file = folder / "otpguard.toml"
+        file.write_text("\n".join(lines + own))
+        return ours(file, folder, name, *kind.split(), "--gateway-id", name)
+
+    def alive() -> set[str]:
+        signs = gateway_signs(made.settings)
+        return {name for name, sign in signs.items() if not sign.ended}
+
+    config.write_text("\n".join(lines))
+    with (
+        closing(made.producer),
+        redis_server(tmp_path) as keys_at,
+        program("gate serve", "gate-well"),
+        program("gate serve", "gate-deaf") as deaf,
+        program("enforce redis", "redis-off") as off,
+    ):
+        wait_until(lambda: alive() == {"gate-well", "gate-deaf", "redis-off"}, "all are alive")
+        off.stop()
+        wait_until(lambda: alive() == {"gate-well", "gate-deaf"}, "one has taken its leave")
+        deaf.freeze()
+        done = otpguard(tmp_path, "mode", "off", "--reason", "x", "--wait", "20")
+        assert done.returncode == Exit.UNCONFIRMED, done.stderr
+        assert "in effect at gate-well" in done.stdout
+        assert "not confirmed by gate-deaf, which last spoke at" in done.stdout
+        assert "redis-off is stopped since" in done.stdout
+        assert "applied, but not confirmed by gate-deaf" in done.stderr
+        with speaking_on(made.settings, now_ms) as desk:
+            word = override("exempt", issued_at_ms=now_ms(), expires_at_ms=None)
+            wait_until(lambda: desk.say(word, 3).missing == ["gate-deaf"], "the desk names it")
+            assert desk.say(word, 3).stopped == ["redis-off"]
+        deaf.thaw()
+        deaf.stop()
+        wait_until(lambda: alive() == {"gate-well"}, "both have taken their leave")
+        done = otpguard(tmp_path, "mode", "shadow", "--reason", "x", "--json", *PATIENTLY)
+        assert done.returncode == 0, done.stderr
+        answer = json.loads(done.stdout)
+        assert set(answer["in_effect"]) == {"gate-well"}
+        assert set(answer["stopped"]) == {"gate-deaf", "redis-off"}
 
 
 def test_a_platform_that_nobody_has_heard_of_is_asked_about_and_not_allowed(

@@ -53,9 +53,7 @@ def test_texts_are_recognised_in_batches_as_they_are_one_by_one() -> None:
     records = [record(at, event(RECIPIENT, at, text)) for at, text in enumerate(texts)]
     records.append(record(9, event("8613900000009", 9, texts[0]), "8613900000009"))
     records.append(record(10, {"schema_version": 99}))  # a dead letter
-    shown: list[int] = []
-    met = list(command._messages(Settings(), [RECIPIENT], [records], shown.append))
-    assert shown == [len(records)]
+    met = list(command._messages(Settings(), [RECIPIENT], [records]))
     registry, _ = Settings().registry()
     alone = [recognise(registry, text, sender="106980095") for text in texts]
     wanted = [
@@ -81,6 +79,22 @@ def test_ctrl_c_tells_what_is_known_so_far(monkeypatch: pytest.MonkeyPatch, tmp_
     )
     assert report["interrupted"] is True
     assert report["messages_refused"] == 1
+
+
+def test_ctrl_c_while_leases_are_read_tells_the_leases_that_came(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def found(*_: object) -> Iterator[Any]:
+        yield record(0, {})
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("streams.cluster.admin.client_arguments", lambda _: {})
+    monkeypatch.setattr(command, "records_shown", found)
+    monkeypatch.setattr("streams.wire.decode_action", lambda _: action(mode="shadow"))
+    report = json.loads(
+        called("shadow-report", "--json", "-c", settings_file(tmp_path), code=Exit.INTERRUPTED)
+    )
+    assert (report["interrupted"], report["leases"]) == (True, 1)
 
 
 @pytest.mark.parametrize(

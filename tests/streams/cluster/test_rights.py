@@ -67,7 +67,17 @@ def test_who_only_looks_reads_and_writes_nothing() -> None:
 def test_who_answers_callers_sees_how_far_the_workers_are_and_no_event() -> None:
     assert {operation for topic, operation in may("support") if topic == "input"} == {"DESCRIBE"}
     groups = [r for r in rights(SETTINGS, [("support", "User:x")]) if r.kind == "group"]
-    assert [(r.name, r.operation) for r in groups] == [(SETTINGS.app_id, "DESCRIBE")]
+    assert [(r.name, r.operation, r.prefixed) for r in groups] == [
+        (SETTINGS.app_id, "DESCRIBE", False),
+        (f"{SETTINGS.app_id}-enforce-", "DESCRIBE", True),
+    ]
+
+
+@pytest.mark.parametrize("role", ["support", "duty", "desk"])
+def test_who_speaks_to_gateways_sees_their_signs_of_life(role: str) -> None:
+    given = rights(SETTINGS, [(role, "User:x")])
+    groups = {(r.name, r.operation) for r in given if r.kind == "group" and r.prefixed}
+    assert groups == {(f"{SETTINGS.app_id}-enforce-", "DESCRIBE")}
 
 
 def test_an_adapter_may_be_in_any_group_with_its_app_s_prefix() -> None:

@@ -150,7 +150,7 @@ class World:
         record = replace(episode(lease, "raised"), revision=99_999, sightings=(asked,))
         self.say(self.topics.episode, lease.recipient.encode(), encode_episode(record))
 
-    def say(self, topic: str, key: bytes, value: bytes) -> None:
+    def say(self, topic: str, key: bytes, value: bytes | None) -> None:
         self.producer.send(topic, value, key=key).get()
 
     def notices(self) -> list[Notice]:

@@ -129,11 +129,14 @@ def test_bytes_that_are_left_are_an_error_that_names_the_file(
 
 
 @pytest.mark.parametrize(
-    "written", ["+86 139 0000 0001", "139-0000-0001", "１３９０００００００１"]
-)
+    "written",
+    ["+86 139 0000 0001", "139-0000-0001", "１３９０００００００１", "①③⑨０0٠० 0०๐¹",
+     "１3９-０0０0-０0０1", "一三九〇〇〇〇〇〇〇一", "1\u200b3９ 0000 000壹"],
+)  # fmt: skip
 def test_a_number_in_groups_is_the_number(store: FilledStore, tmp_path: Path, written: str) -> None:
     store.papers.add_note("ann", f"same caller as {written}.", recipient=OTHER)
-    fill(store, *audited({"subject": OTHER, "reason": f"as {written}"}, chain="desk/9"))
+    fill(store, *audited({"subject": OTHER, "reason": f"as {written}"}, chain="desk/spoken"))
+    assert f"as {written}" in {each.reason for each in store.audit()}
     erase(store, RECIPIENT)
     assert store.papers.about(OTHER, "").notes[0].text.rstrip(".").endswith("[erased]")
     assert written.encode() not in bytes_of(tmp_path)

@@ -355,6 +355,17 @@ def test_a_renewal_leaves_what_it_does_not_tell_of_as_it_was(tmp_path: Path) -> 
     assert (row["change"], row["known"], row["throttled"]) == ("renewed", 8, True)
 
 
+def test_a_flood_that_drops_its_oldest_sightings_began_when_it_began(tmp_path: Path) -> None:
+    record, lease = flood()
+    later = replace(record.evidence, first_ms=record.evidence.first_ms + 60_000)
+    renewed = replace(record, change="renewed", revision=record.revision + 1, evidence=later)
+    store = opened(tmp_path)
+    fill(store, record, lease, renewed)
+    file = store.case(record.episode_id)
+    assert file.line.first_ms == record.evidence.first_ms
+    assert file.case.last.evidence.first_ms == record.evidence.first_ms
+
+
 def test_a_gateway_that_counts_anew_takes_nothing_back(tmp_path: Path) -> None:
     store = opened(tmp_path)
     record, lease = flood()

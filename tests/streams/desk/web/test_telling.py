@@ -23,7 +23,7 @@ from streams.desk.web.telling import (
     view,
     word_sentence,
 )
-from streams.language import speaking
+from streams.language import moment, speaking
 from streams.operate.cases import Doing
 from streams.wire import Override
 from tests.enforce.records import RECIPIENT
@@ -41,7 +41,9 @@ def told(world: World, file: CaseFile) -> dict[str, Any]:
 
 def test_a_case_says_what_a_caller_asks(world: World) -> None:
     case = told(world, opened(world))
-    assert case["happens"] == "134 messages from 26 platforms, 24 of them new to this number."
+    counted, until = case["happens"].split(" Counted until ")
+    assert counted == "134 messages from 26 platforms, 24 of them new to this number."
+    assert until == f"{moment(case['line'].last_ms)}."
     assert case["minutes"] == "34 min"
     assert case["bank"].startswith("Yes: codes of banks arrive. In this flood 4 messages of banks")
     assert case["refusing"]
