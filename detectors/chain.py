@@ -527,7 +527,7 @@ def _judge(
     ):
         suspect = suspects.get(recipient)
         if suspect is None:
-            suspect = _adopt(partition, batch, recipient, row, at_s)
+            suspect = _adopt(partition, batch, recipient, row)
         stamp = stamps.get(batch.gateway[i], _EXACT) if stamps else _EXACT
         if newest_s(suspect) > at_s + SOON_S:
             now_s = max(at_s, int(log.at(np.array([place]))[0]))
@@ -765,13 +765,12 @@ def _cause(batch: Batch, i: int) -> Cause:
     return Cause(batch.topic, batch.partition, int(batch.offset[i]), int(batch.event_time_ms[i]))
 
 
-def _adopt(partition: Partition, batch: Batch, recipient: int, row: int, at_s: int) -> Suspect:
+def _adopt(partition: Partition, batch: Batch, recipient: int, row: int) -> Suspect:
     """Create a suspect from the row of a recipient that the sieve has just promoted."""
     table = partition.table
-    sightings, memory, habits = unpack(table.words[row], at_s, table.overflow)
+    sightings, memory = unpack(table.words[row], table.overflow)
     name = _text(batch, recipient)
     suspect = partition.suspects[recipient] = Suspect(recipient, name, row, sightings, memory)
-    suspect.habits = habits
     _look_at(partition, suspect, partition.watermark_s + SUSPECT_IDLE_S)
     return suspect
 

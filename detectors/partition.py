@@ -23,7 +23,7 @@ from detectors.platforms.figures import Figures, figures_of
 from detectors.platforms.strangers import Strangers, strangers_of
 from detectors.recipients.evict import make_room
 from detectors.recipients.overflow import BLOCK
-from detectors.recipients.row import TAGS, Known, Memory
+from detectors.recipients.row import TAGS, Memory
 from detectors.recipients.sieve import SieveParams
 from detectors.recipients.table import WORDS, Table
 from detectors.recipients.windows import Tally, Windows
@@ -376,8 +376,7 @@ def _take_figures(partition: Partition, rest: dict[str, Any]) -> None:
 
 def _memory_state(suspect: Suspect) -> list[Any]:
     memory = suspect.memory
-    extent = None if memory.extent is None else list(memory.extent)
-    return [memory.born_day, list(memory.known), extent, list(memory.marks), sorted(suspect.habits)]
+    return [memory.born_day, list(memory.kept), list(memory.once), list(memory.marks)]
 
 
 def _suspect_of(state: list[Any]) -> Suspect:
@@ -385,10 +384,7 @@ def _suspect_of(state: list[Any]) -> Suspect:
         :11
     ]
     (heard, refused_ms, retried_ms, fresh_ms), requests, places, incident, scope = state[11:]
-    born_day, known, extent, marks, habits = memory
-    memory = Memory(born_day, (Known(*each) for each in known), extent, marks)
-    suspect = Suspect(recipient, name, row, list(sightings), memory)
-    suspect.habits = set(habits)
+    suspect = Suspect(recipient, name, row, list(sightings), Memory(*memory))
     suspect.last_s = last_s
     suspect.due_s = due_s
     suspect.coarse = {platform: ClockClass(stamps) for platform, stamps in coarse}

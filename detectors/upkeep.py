@@ -206,10 +206,8 @@ def _release(partition: Partition, suspect: Suspect, now_s: int) -> None:
     """Write a suspect back to its row. Tainted platforms leave only marks there."""
     active_relapse(partition.book, suspect, now_s)
     settle_tainted(suspect, now_s)
-    recent_s = now_s - DAY_S - LATE_S
     table = partition.table
-    row = table.words[suspect.row]
-    pack(row, suspect.sightings, suspect.memory, recent_s, suspect.habits, table.overflow)
+    pack(table.words[suspect.row], suspect.sightings, suspect.memory, table.overflow)
     del partition.suspects[suspect.recipient]
 
 

@@ -23,6 +23,7 @@ from detectors.model.incidents import (
 )
 from detectors.model.records import Cause, EpisodeRecord, utc_ms
 from detectors.model.times import DAY_S, HOUR_S
+from detectors.recipients.row import PRINTS
 from detectors.suspects.clocks import ClockClass
 from detectors.suspects.incident import Incident, due_after
 
@@ -105,10 +106,7 @@ def begin(
         rests.told.reason,
         rests.told.rungs,
         utc_ms(memory.born_day * DAY_S),
-        tuple(
-            KnownPrint(each.print, _LEVELS[each.level], utc_ms(each.last_s) if each.last_s else 0)
-            for each in memory.known
-        ),
+        tuple(KnownPrint(p, 1 if p in memory.kept else 0, 0) for p in memory.prints[:PRINTS]),
         CLOCK_NAMES[rests.clock],
         rests.list_version,
     )  # fmt: skip
@@ -209,9 +207,6 @@ def tell_due(
             tell(params, log, suspect, cause)
     if len(log.due) > 2 * len(suspects) + DUE_SPARE:
         log.restore(suspects)
-
-
-_LEVELS: Final = (0, 1, 2)  # ONCE, AGAIN, HABIT of `detectors.recipients.row`
 
 
 def _earlier(suspect: Suspect, told: EpisodeRecord) -> tuple[EarlierSighting, ...]:

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from detectors.model.arrays import indices
 from detectors.recipients.overflow import BLOCK, PLACES_MAX, RICH, Extent, Overflow
+from detectors.recipients.row import first_place, shift
 from detectors.recipients.tables import Tables
 
 _PLACES: Final = np.arange(PLACES_MAX, dtype=np.int16)[:, None]
-_NEAREST: Final = np.arange(PLACES_MAX, 0, -1, dtype=np.int8)[:, None]
 
 
 class Extents:
@@ -59,7 +59,7 @@ class Extents:
         for overflow, part in self._parts(np.arange(len(self.at))):
             held[:, part] = overflow.take(self.first[part], self.blocks[part])
         found = (held[:, some] == wanted[self.at[some]]) & (self._size[some] > _PLACES)
-        self._spot[some] = PLACES_MAX - (found * _NEAREST).max(axis=0, initial=0)
+        self._spot[some] = first_place(found)
         return self.at[self._spot < PLACES_MAX]
 
     @property
@@ -73,44 +73,56 @@ class Extents:
         for table in np.unique(of).tolist():
             yield self._overflows[table], some[of == table]
 
-    def spill(self, at: int, prints: Sequence[int]) -> None:
-        """Give the row at index `at` an extent with these prints, if there is room."""
-        extent = self._overflows[self._of[at]].write(Extent(0, 0, 0), prints, ())
+    def without(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return those of these rows that have no extent and whose table allocates them now."""
+        rows = np.setdiff1d(rows, self.at, assume_unique=True)
+        opened = np.array([overflow.is_open for overflow in self._overflows])
+        found: NDArray[np.int64] = rows[opened[self._of[rows]]]
+        return found
+
+    def spill(self, at: int, kept: Sequence[int], once: Sequence[int]) -> None:
+        """Give the row at index `at` an extent with these prints."""
+        extent = self._overflows[self._of[at]].write(Extent(0, 0, 0), kept, once, ())
         self.at = np.append(self.at, at)
         self.first = np.append(self.first, extent.first)
         self.blocks = np.append(self.blocks, extent.blocks)
         self.marks = np.append(self.marks, 0)
-        self._spot = np.append(self._spot, np.int16(PLACES_MAX))
 
-    def is_open(self, at: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Return for which rows, at these indices, the table allocates extents at present."""
-        opened = np.array([overflow.is_open for overflow in self._overflows])
-        found: NDArray[np.bool_] = opened[self._of[at]]
-        return found
+    def move(
+        self, kept: NDArray[np.uint16], once: NDArray[np.uint16], written: NDArray[np.bool_]
+    ) -> None:
+        """Insert prints, and remove the prints that `find` found.
 
-    def move(self, leaving: NDArray[np.uint16], kept: NDArray[np.bool_]) -> None:
-        """Insert the prints that leave the rings, and remove the prints that `find` found.
-
-        `leaving` (r,): prints to insert at the front; 0: nothing leaves the ring. `kept` (r,): only
-        the extents of these rows change.
+        `kept` (r,): prints to insert at the front. `once` (r,): prints to insert before the others
+        at ONCE. 0 stands for no print; each row has at most one. `written` (r,): only the extents
+        of these rows change.
         """
-        held = self._held
-        count = held.shape[1]  # extents that `spill` added since `find` are already up to date
-        leaving, spot, size = leaving[:count], self._spot[:count], self._size[:count]
-        used = np.count_nonzero((held != 0) & (size > _PLACES), axis=0)
-        gap = np.where(spot < PLACES_MAX, spot, used)
-        moves = kept[:count] & ((leaving != 0) | (spot < PLACES_MAX))
-        full = moves & (gap >= size)
+        held, size, put = self._held, self._size, kept | once
+        filled = (held != 0) & (size > _PLACES)
+        split = np.minimum(first_place(~filled), size)  # the place of 0 behind what is KEPT
+        used = PLACES_MAX - first_place(filled[::-1])
+        found = self._spot < PLACES_MAX
+        at = np.where(kept != 0, 0, np.where(once != 0, split + 1, size))
+        gap = np.where(found, self._spot, np.where(put != 0, np.maximum(used, at), size))
+        moves = written & (found | (put != 0))
+        full = moves & ((gap >= size) | (at - (gap < at) >= size))
         some = indices(moves & ~full)
         if len(some):
-            _shift(held, some, leaving[some], gap[some], size[some])
-            for overflow, part in self._parts(some):
-                overflow.put(self.first[part], self.blocks[part], held[:, part])
+            part = held[:, some]
+            shift(part, at[some], gap[some], put[some])
+            held[:, some] = part
+            for overflow, mine in self._parts(some):
+                overflow.put(self.first[mine], self.blocks[mine], held[:, mine])
         for i in indices(full).tolist():
+            back = int(held[self._spot[i], i]) if found[i] else 0
             overflow = self._overflows[self._of[self.at[i]]]
             extent = Extent(int(self.first[i]), int(self.blocks[i]), int(self.marks[i]))
-            known, marks = overflow.read(extent)
-            extent = overflow.write(extent, [int(leaving[i]), *known], marks)
+            *lists, marks = overflow.read(extent)
+            lists = [
+                [each for each in (int(new[i]), *old) if each not in (0, back)]
+                for new, old in zip((kept, once), lists, strict=True)
+            ]
+            extent = overflow.write(extent, *lists, marks)
             self.first[i], self.blocks[i], self.marks[i] = extent
 
     def links(self) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
@@ -123,24 +135,3 @@ def _tables_of(edges: Sequence[int], group: NDArray[np.int64]) -> NDArray[np.int
     if len(edges) == 2:
         return np.zeros(len(group), np.int64)
     return np.searchsorted(edges, group, side="right") - 1
-
-
-def _shift(
-    held: NDArray[np.uint16],
-    some: NDArray[np.int64],
-    print_: NDArray[np.uint16],
-    gap: NDArray[np.int64],
-    size: NDArray[np.int64],
-) -> None:
-    """Insert a print at the front of some extents, in place, and close the gap at index `gap`.
-
-    A print of 0 inserts nothing: the gap is closed from behind.
-    """
-    part = held[:, some]
-    down, up = np.empty_like(part), np.zeros_like(part)
-    down[1:], down[0] = part[:-1], print_
-    up[:-1] = part[1:]
-    up[size - 1, np.arange(len(some))] = 0
-    put = print_ != 0
-    moved = np.where(put, gap >= _PLACES, (gap <= _PLACES) & (size > _PLACES))
-    held[:, some] = np.where(moved, np.where(put, down, up), part)

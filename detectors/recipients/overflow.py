@@ -1,21 +1,25 @@
 """Overflow: extra memory for recipients who use more platforms than their row can store.
 
-For most people the 14 prints of a row are enough. If a row's prints are full and `SPILL` or more of
-them came on two days, these move to an *extent*: one to eight blocks in this module. From then on
-the row's prints are the platforms that came ONCE, and the extent has those that came AGAIN or are a
-HABIT. So a person who tries many platforms does not lose those that she uses.
+For most people the 14 prints of a row are enough. When they are full, the row gets an *extent*: one
+to eight blocks in this module. What is KEPT (it came on two days or more) moves there. The row's
+prints are then the latest platforms that came ONCE, and the older ones follow in the extent.
 
-An extent is up to 64 places of u16. The known prints come first, the latest used first. The last of
-them is dropped when no place is free. The *marks* are at the end, the newest last. A mark is the
-print of a platform that came on one day only, in an episode. A mark does not make a platform known.
-It records that the next such day is the second one (`detectors.suspects.suspect`).
+An extent is up to 64 places of u16:
 
-A row with an extent stores the position of the extent where other rows store their level counts:
+    KEPT prints, the latest used first | a place of 0 | prints at ONCE, the latest used first
+    | free places (0) | marks, the newest last
+
+The place of 0 is missing if nothing follows it. When no place is free and no block can be added,
+the last print at ONCE is dropped, or the last KEPT one if there is none. A mark is the print of a
+platform that came on one day only, in an episode. A mark does not make a platform known. It records
+that the next such day is the second one (`detectors.suspects.suspect`).
+
+A row with an extent stores its position. The low bits replace the number of KEPT prints:
 
     word 1   bits 28-31 number of blocks, 1 to 8
              bits 20-27 the upper bits (16 and above) of the first block's number
              bits 16-19 number of marks
-    halves   [1], `marks` in other rows: the low 16 bits of the first block's number
+    halves   [1]: the low 16 bits of the first block's number
 
 A tick decides whether blocks are allocated until the next tick (`settle`). So between two ticks
 either all rows of a partition get blocks, or none does. Decisions then do not depend on how a log
@@ -38,13 +42,6 @@ BLOCKS_MAX: Final = 8
 PLACES_MAX: Final = BLOCK * BLOCKS_MAX
 """Maximum number of places of one recipient. Chosen: enough for people who use 60 platforms,
 together with the ring."""
-
-SPILL: Final = 8
-"""Number of platforms with two days or more among a row's prints from which it gets an extent.
-
-Eight fill one block. Simulated over half a year for people who use 20 platforms: .14 % of those
-used are not known with 8, at .88 blocks per recipient; 1.29 % with 14, at .70 blocks.
-"""
 
 MARKS_MAX: Final = 8
 """Maximum number of marks of one extent."""
@@ -144,21 +141,25 @@ class Overflow:
             self.places[first : first + blocks] = 0
             self._give_back(first, blocks)
 
-    def read(self, extent: Extent) -> tuple[list[int], list[int]]:
-        """Return an extent's known prints (latest used first) and its marks (newest last)."""
+    def read(self, extent: Extent) -> tuple[list[int], list[int], list[int]]:
+        """Return an extent's prints, KEPT and at ONCE (latest used first), and its marks."""
         first, blocks, marks = extent
         flat = self.places[first : first + blocks].ravel().tolist()
-        known = len(flat) - marks
-        return [each for each in flat[:known] if each], flat[known:]
+        end = len(flat) - marks
+        split = [*flat[:end], 0].index(0)
+        return flat[:split], [each for each in flat[split:end] if each], flat[end:]
 
-    def write(self, extent: Extent, known: Sequence[int], marks: Sequence[int]) -> Extent:
+    def write(
+        self, extent: Extent, kept: Sequence[int], once: Sequence[int], marks: Sequence[int]
+    ) -> Extent:
         """Replace the content of an extent, and return the extent, which may have moved.
 
-        An extent of 0 blocks means that the row has none yet. If space is short, marks are dropped
-        before known prints, the oldest marks first, and then the last known prints.
+        An extent of 0 blocks means that the row has none yet. If space is short, the oldest marks
+        are dropped first, then the last prints at ONCE, then the last KEPT prints.
         """
         first, blocks, _ = extent
         marks = marks[-MARKS_MAX:]
+        known = [*kept, 0, *once] if once else [*kept]
         wanted = min(BLOCKS_MAX, -(-(len(known) + len(marks)) // BLOCK))
         if wanted > blocks and self.is_open:
             if blocks:

@@ -34,10 +34,11 @@ from detectors.model.arrays import begins, indices
 from detectors.model.log_time import ASTRAY_S, SOON_S, LogTimes
 from detectors.model.times import DAY_S
 from detectors.recipients.extents import Extents
-from detectors.recipients.recall import Sightings, recall
+from detectors.recipients.recall import Moves, recall
 from detectors.recipients.row import (
     BORN,
     COUNT_MOST,
+    CROWD_S,
     EXCUSED,
     MEMORY_WORDS,
     NOVEL,
@@ -574,9 +575,8 @@ def _apply(
         slot[~again] = 0
         moved = np.where(slot > _LANES, held, moved)
     late = indices(moved[-1] < moved[-2])
-    order = moved[:, late].argsort(axis=0)
     if len(late):
-        moved[:, late] = np.take_along_axis(moved[:, late], order, axis=0)
+        moved[:, late] = np.sort(moved[:, late], axis=0)
     promoted = _promotes(params, moved, late) | unknown & loud
     kept = indices(~promoted)
     if len(kept) == ring.shape[1]:
@@ -585,16 +585,30 @@ def _apply(
         for lane, word in zip(ring, moved, strict=True):  # twice as fast as ring[:, g] = moved
             lane[g[kept]] = word[kept]
     place[~printed] = -1
-    new = Sightings(wanted, t, held, back, slot[back], place, late, order, ~promoted)
-    told, changed = recall(memory, tags, new, extents)
-    changed &= ~promoted
-    at = indices(changed)
+    oldest = held[0]
+    leaving = prints_of(oldest.astype(np.uint32)) * ((oldest != 0) & ~again)
+    twice = oldest >> NOVEL & np.uint64(1) == 0
+    crowd = (moved[-1] >> SECONDS) - (oldest >> SECONDS) < np.uint64(CROWD_S)
+    leaves = Moves(leaving, twice, crowd, place, ~promoted)
+    _remember(taken, g, memory, leaves, extents)
+    return indices(promoted), indices(unknown & ~promoted)
+
+
+def _remember(
+    taken: NDArray[np.uint64],
+    g: NDArray[np.int64],
+    memory: NDArray[np.uint16],
+    moves: Moves,
+    extents: Extents,
+) -> None:
+    """Update the memories (16, m) of the rows `g`, and write those that changed."""
+    at = indices(recall(memory, moves, extents) & moves.written)
     if len(at):
         taken[g[at], MEMORY_WORDS] = words_of(memory if len(at) == len(g) else memory[:, at])
-    at = indices((told != tags) & ~promoted)
-    if len(at):
-        taken[g[at], 1] = taken[g[at], 1] & _UNTAGGED | told[at].astype(np.uint64) << _TAG
-    return indices(promoted), indices(unknown & ~promoted)
+    if len(extents.at):
+        of = indices(moves.written[extents.at])
+        at, tags = g[extents.at[of]], extents.links()[0][of].astype(np.uint64)
+        taken[at, 1] = taken[at, 1] & _UNTAGGED | tags << _TAG
 
 
 def _kin(

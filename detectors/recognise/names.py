@@ -32,7 +32,9 @@ NO_CHINESE: Final = re.compile(
 """Chinese and Japanese words for codes, for their purpose and for their readers. A text in which
 this pattern matches is no platform's name."""
 _GENERIC: Final = re.compile(f"(?:(?:{'|'.join(map(re.escape, sorted(WORDS['shared'])))})[-_. ]?)+")
-_WITH_DIGITS: Final = re.compile("(?=.*[0-9])[0-9]*[a-z]{3,}[0-9]*")
+_WITH_DIGITS: Final = re.compile(
+    "(?=.*[0-9])[0-9]*(?:[a-z]{3,}[0-9]*|[a-z]?[0-9]*[\u4e00-\u9fff]{2,})"
+)
 _PLAIN: Final = frozenset(map(fold, WORDS["plain"]))
 _TOGETHER: Final = re.compile("^(?:[وبلفك]?ال|لل|[ولب])(?=..)|^[הלבמשו](?=..)")
 

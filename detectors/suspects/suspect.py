@@ -16,8 +16,8 @@ from detectors.bars import LEAK_MILLI_S
 from detectors.model.event import platform_print
 from detectors.model.records import Level, Mode, Scope, Step
 from detectors.model.times import DAY_S
-from detectors.recipients.overflow import MARKS_MAX, SPILL, unique
-from detectors.recipients.row import AGAIN, EXCUSED, HABIT, ONCE, PRINTS, RING, Known, Memory, word
+from detectors.recipients.overflow import MARKS_MAX, unique
+from detectors.recipients.row import EXCUSED, RING, Memory, word
 from detectors.suspects.again import SecondRequests
 from detectors.suspects.clocks import ClockClass
 from detectors.suspects.incident import Incident
@@ -111,7 +111,6 @@ class Suspect:
         "coarse",
         "due_s",
         "episode",
-        "habits",
         "heard",
         "known_held",
         "last_s",
@@ -147,7 +146,6 @@ class Suspect:
         # Platform first seen in an episode -> number of days on which it came.
         self.tainted: dict[int, int] = {}
         self.memory = memory  # known platforms that have no sighting here
-        self.habits: set[int] = set()  # platforms of known sightings that are at level HABIT
         self.heard: list[int] = []  # messages of novel platforms, ascending: see `mass`
         # Platform -> time of its last message that a lease refused.
         self.refused_ms: dict[int, int] = {}
@@ -223,25 +221,19 @@ class Suspect:
 
         Returns 0 if all of them fit.
 
-        A row's ring has the eight newest sightings. Platforms that came once share the print places
-        that remain. Sightings of an open episode displace nothing.
+        A row's ring has the eight newest sightings. A crowd that leaves it shares the free places
+        of the prints. Sightings of an open episode displace nothing.
         """
         before = self.sightings
         if len(before) <= RING:
             return 0
         if self.episode is not None:
             before = before[: bisect_left(before, word(self.episode.since_s, 0, 0))]
-        ring, older = before[-RING:], before[:-RING]
-        once = [w for w in older if w >> 32 & 1]
-        memory = self.memory
-        often = sum(each.level > ONCE for each in memory.known) + len(older) - len(once)
-        # With an extent, platforms that came on two days have places outside the row.
-        if memory.extent is not None or often >= SPILL:
-            often = sum(each.level == ONCE for each in memory.known)
-        places = PRINTS - often
+        once = [w for w in before[:-RING] if w >> 32 & 1]
+        places = self.memory.free
         if places >= len(once):
             return 0
-        return once[-places] if places > 0 else ring[0]
+        return once[-places] if places else before[-RING]
 
     def _alike(self, platform: int) -> list[int]:
         """Return all platforms with sightings that have the same print as `platform`."""
@@ -324,7 +316,6 @@ def see(
         return Seen.REPEAT
     known = not refused and suspect.knows(platform, at_s)
     novel = not known or suspect.exceeds(platform, at_s)
-    habit = not novel and _rises(suspect, platform, held, at_s)
     days = _days_with(suspect, platform, counts=counts_day) if novel else None
     if held is not None:
         _forget(suspect, held)
@@ -335,8 +326,6 @@ def see(
     suspect.places[platform] = offset
     if stamps:
         suspect.coarse[platform] = stamps
-    if habit:
-        suspect.habits.add(platform)
     if len(sightings) > SIGHTINGS_MAX:
         _bound(suspect)
     if len(sightings) > RING:
@@ -361,16 +350,6 @@ def _days_with(suspect: Suspect, platform: int, *, counts: bool) -> int | None:
     return None if days is None else days + 1
 
 
-def _rises(suspect: Suspect, platform: int, held: int | None, at_s: int) -> bool:
-    """Return true if a known platform that comes again reaches the level HABIT."""
-    memory = suspect.memory
-    if held is not None:
-        level = ONCE if held >> 32 & 1 else HABIT if platform in suspect.habits else AGAIN
-        return memory.risen(level, held >> 33, at_s) == HABIT
-    known = memory.recall(platform_print(platform))
-    return known is not None and memory.risen(known.level, known.last_s, at_s) == HABIT
-
-
 def _retire(suspect: Suspect) -> None:
     """Turn sightings that are too old for every score into prints, as a row does.
 
@@ -387,13 +366,11 @@ def _retire(suspect: Suspect) -> None:
         return
     back = {platform_print(w & 0xFFFF_FFFF) for w in sightings if not w >> 32 & 1}
     waiting = suspect.barred.union(suspect.tainted)
-    for sighting in sightings[: len(sightings) - RING]:
+    for sighting, later in list(zip(sightings, sightings[RING:], strict=False)):
         platform = sighting & 0xFFFF_FFFF
         if sighting >> 33 <= limit_s and platform not in waiting:
-            level = ONCE if sighting >> 32 & 1 else HABIT if platform in suspect.habits else AGAIN
-            leaving = Known(platform_print(platform), level, sighting >> 33)
-            suspect.memory = suspect.memory.with_one(leaving, back, sightings[-1] >> 33)
-            back.discard(leaving.print)
+            suspect.memory = suspect.memory.with_one(sighting, later, back)
+            back.discard(platform_print(platform))
             _forget(suspect, sighting)
 
 
@@ -443,7 +420,6 @@ def _forget(suspect: Suspect, sighting: int) -> None:
     suspect.tainted.pop(platform, None)
     suspect.coarse.pop(platform, None)
     suspect.places.pop(platform, None)
-    suspect.habits.discard(platform)
 
 
 def newest_s(suspect: Suspect) -> int:
@@ -464,12 +440,9 @@ def put_right(suspect: Suspect, limit_s: int, at_s: int) -> None:
     """
     for sighting in [w for w in suspect.sightings if w >> 33 > limit_s]:
         platform = sighting & 0xFFFF_FFFF
-        habit = platform in suspect.habits
         _forget(suspect, sighting)
         if not sighting >> 32 & 1:
             _hold(suspect, word(max(at_s - DAY_S, 1), 0, platform))
-            if habit:
-                suspect.habits.add(platform)
     suspect.last_s = min(suspect.last_s, limit_s)
     _refill(suspect)
 
@@ -497,7 +470,7 @@ def forget_tainted(suspect: Suspect, at_s: int) -> None:
     for platform in lost:
         _forget(suspect, suspect.seen[platform])
     marks = [each for each in memory.marks if each not in map(platform_print, lost)]
-    suspect.memory = Memory(memory.born_day, memory.known, memory.extent, marks)
+    suspect.memory = Memory(memory.born_day, memory.kept, memory.once, marks)
     _refill(suspect)
 
 
@@ -513,7 +486,7 @@ def settle_tainted(suspect: Suspect, at_s: int) -> None:
     marks = [platform_print(p) for p in once]
     marks = unique([*marks[::-1], *memory.marks[::-1]])[:MARKS_MAX][::-1]
     forget_tainted(suspect, at_s)
-    suspect.memory = Memory(memory.born_day, memory.known, memory.extent, marks)
+    suspect.memory = Memory(memory.born_day, memory.kept, memory.once, marks)
     for platform in met:
         held = suspect.seen[platform]
         _forget(suspect, held)

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from detectors.recipients.overflow import MARKS_MAX, PLACES_MAX
-from detectors.recipients.row import BORN, HABIT, PRINTS
+from detectors.recipients.row import BORN, PRINTS
 from detectors.recipients.windows import RUNGS
 
 PRINT_BYTES: Final = (1 << 16) // 8
@@ -51,14 +51,12 @@ Held = tuple[
     Annotated[list[Path], Meta(min_length=1)],
 ]  # an open episode
 Day = Annotated[int, Meta(ge=0, le=BORN)]
-Step = Annotated[int, Meta(ge=0, le=HABIT)]
 Memory = tuple[
     Day,
-    Annotated[list[tuple[Print, Step, Time]], Meta(max_length=PRINTS)],
-    Annotated[list[Print], Meta(max_length=PLACES_MAX)] | None,
+    Annotated[list[Print], Meta(max_length=PLACES_MAX)],
+    Annotated[list[Print], Meta(max_length=PRINTS + PLACES_MAX)],
     Annotated[list[Print], Meta(max_length=MARKS_MAX)],
-    list[PlatformId],
-]  # first day, known platforms by 16-bit print, extent in the overflow, marks, habits
+]  # first day, prints of platforms that came on two days, on one day, and marks
 Platforms = list[tuple[PlatformId, TimeMs]]
 Tainted = list[tuple[PlatformId, Count]]
 Heard = list[

@@ -20,11 +20,16 @@ DAYS_TO_TEACH: Final = 2
 Also where each of these days brings an episode that nothing confirms."""
 
 LEARNT_MAX: Final = 26
-"""Platforms that pass though they came on fewer days, at any pace. Those known are the eight newest
-sightings of a row, and its 14 prints, which are for what came once. Of platforms that are not known
-four more pass: fewer than five throttle nobody. (Eight were known where a person's own platforms
-fill the prints. But who uses fewer has always left the rest of them free, and who uses more needs
-them.)"""
+"""Platforms that pass though they came on fewer days, if more than eight come in two days. Known
+are the eight newest sightings of a row, and its 14 prints as far as they are free: who uses 14
+platforms and more leaves none. Of platforms that are not known four more pass: fewer than five
+throttle nobody."""
+
+LEARNT_AT_LEISURE: Final = 71
+"""Platforms that are known by one code each if no more than eight come in two days, at a person
+who uses 14. It takes 18 days and 71 codes. They fill what the person's own platforms leave free of
+85 places: eight sightings, 14 prints, and 63 in an extent. (22 were known in two days when extents
+had no room for platforms that came once.)"""
 
 TAIL_MS: Final = 2 * 60 * 60_000
 """A lease of an hour that the last evidence renewed when it was half over, and the same again for a

@@ -9,24 +9,22 @@ import pytest
 from detectors.chain import STATE_FORMAT, Params, Partition, Snapshot, restore, snapshot
 from detectors.model.event import TICK_OFFSETS, platform_print
 from detectors.model.records import Level
-from detectors.recipients.row import AGAIN, HABIT, MEMORY_WORDS, ONCE, SUSPECT, unpack
+from detectors.recipients.row import MEMORY_WORDS, SUSPECT, unpack
 from detectors.recipients.sieve import SieveParams
 from detectors.recognise.fold import NAME_VERSION
 from tests.detectors.stand_in import DAY_MS, MINUTE_MS, START_MS, Event, run
 from tests.detectors.test_chain import ENFORCE, VICTIM, flood, history, idle
 
 
-def levels(partition: Partition, recipient: int = VICTIM) -> dict[int, int]:
+def came_twice(partition: Partition, recipient: int = VICTIM) -> dict[int, bool]:
+    """Print of each platform that the recipient knows -> if it came on two days."""
     row = partition.table.words[partition.table.find(np.array([recipient], np.uint64))[0]]
-    ring, memory, habits = unpack(row, 0, partition.table.overflow)
-    found = {each.print: each.level for each in memory.known}
-    for w in ring:
-        level = ONCE if w >> 32 & 1 else AGAIN + (w & 0xFFFF_FFFF in habits)
-        found[platform_print(w & 0xFFFF_FFFF)] = level
-    return found
+    ring, memory = unpack(row, partition.table.overflow)
+    found = {each: each in memory.kept for each in memory.prints}
+    return found | {platform_print(w & 0xFFFF_FFFF): not w >> 32 & 1 for w in ring}
 
 
-def test_a_restored_state_has_every_step_of_a_memory_and_decides_the_same() -> None:
+def test_a_restored_state_knows_what_came_twice_and_decides_the_same() -> None:
     partition = Partition(ENFORCE)
     weeks = [
         Event(START_MS - day * DAY_MS + i * 8 * 3_600_000, VICTIM, f"known {i}")
@@ -38,8 +36,8 @@ def test_a_restored_state_has_every_step_of_a_memory_and_decides_the_same() -> N
     packed = msgspec.msgpack.decode(msgspec.msgpack.encode(held.rest))
     again = restore(ENFORCE, Snapshot(held.header, held.rows, packed))
     assert again.recipients == partition.recipients == 1
-    before, after = levels(partition), levels(again)
-    assert set(before.values()) == {HABIT}
+    before, after = came_twice(partition), came_twice(again)
+    assert set(before.values()) == {True}
     assert after == before
     decided = run(ENFORCE, history()[14:] + flood(9), again)
     assert decided == run(ENFORCE, history()[14:] + flood(9), partition)
@@ -109,7 +107,7 @@ def test_counts_by_another_window_begin_anew_and_all_else_stays() -> None:
     assert (again.windows.next, again.windows.open) == (0, {})
     assert again.window_s == 2 * ENFORCE.sieve.window_s
     assert again.suspects.keys() == partition.suspects.keys()
-    assert levels(again) == levels(partition)
+    assert came_twice(again) == came_twice(partition)
 
 
 @pytest.mark.parametrize("wrong", [{"suspects_max": 0}, {"names_max": 0}])

@@ -34,7 +34,7 @@ from detectors.model.records import (
     utc_ms,
 )
 from detectors.model.times import DAY_S
-from detectors.recipients.row import AGAIN, Known, Memory
+from detectors.recipients.row import Memory
 from detectors.suspects.judge import CALM, Band, Finding, JudgeParams
 from detectors.suspects.suspect import Episode, Suspect, see
 from streams import wire
@@ -217,8 +217,7 @@ def test_the_mass_of_messages_renews_a_lease_by_itself() -> None:
 def test_who_knows_few_platforms_is_throttled_in_shadow_only(known: int, mode: str) -> None:
     params = EpisodeParams(mode="enforce")
     suspect, book = suspect_of(5), EpisodeLog()
-    prints = [Known(50 + i, AGAIN, START_S - 9 * DAY_S) for i in range(known)]
-    suspect.memory = Memory(START_S // DAY_S - 30, prints)
+    suspect.memory = Memory(START_S // DAY_S - 30, range(50, 50 + known))
     advance(params, RULES, book, suspect, cause(90), finding=finding(Band.THROTTLE), flood=5)
     assert {action.mode for action in book.actions} == {mode}
 

@@ -64,10 +64,9 @@ def test_a_judge_knows_what_the_sieve_knows_of_people_with_many_platforms(seed: 
         assert not partition.suspects
         known.append({})
         for row in partition.table.words[: partition.table.used]:
-            ring, memory, _ = unpack(row, 0, partition.table.overflow)
-            often = {k.print for k in memory.known if k.level} | set(memory.extent or ())
-            often |= {platform_print(w & 0xFFFF_FFFF) for w in ring if not w >> 32 & 1}
-            known[-1][int(row[0])] = often
+            ring, memory = unpack(row, partition.table.overflow)
+            seen = {platform_print(w & 0xFFFF_FFFF) for w in ring}
+            known[-1][int(row[0])] = seen.union(memory.prints)
     sieve, judge = known
     assert sieve.keys() == judge.keys()
     both = sum(len(sieve[key] & judge[key]) for key in sieve)

@@ -17,25 +17,38 @@ NONE = Extent(0, 0, 0)
 
 def test_an_extent_is_read_as_it_was_written_and_grows() -> None:
     overflow = Overflow(1 << 14)
-    extent = overflow.write(NONE, [1, 2, 3], [9])
+    extent = overflow.write(NONE, [1, 2, 3], [4, 5], [9])
     assert (extent.blocks, overflow.live) == (1, 1)
-    assert overflow.read(extent) == ([1, 2, 3], [9])
-    other = overflow.write(NONE, [70], [])
-    extent = overflow.write(extent, [*range(1, 12)], [8, 9])
+    assert overflow.read(extent) == ([1, 2, 3], [4, 5], [9])
+    other = overflow.write(NONE, [], [70], [])
+    extent = overflow.write(extent, [*range(1, 12)], [20, 21], [8, 9])
     assert (extent.blocks, overflow.live) == (2, 3)
-    assert overflow.read(extent) == ([*range(1, 12)], [8, 9])
-    assert overflow.read(other) == ([70], [])
+    assert overflow.read(extent) == ([*range(1, 12)], [20, 21], [8, 9])
+    assert overflow.read(other) == ([], [70], [])
     assert overflow.dropped == 0
 
 
-def test_of_more_than_fits_marks_go_first_then_the_longest_unused() -> None:
+@pytest.mark.parametrize("kept", [7, 8, 9, 15, 16])
+def test_an_extent_without_prints_at_once_needs_no_place_between(kept: int) -> None:
     overflow = Overflow(1 << 14)
-    extent = overflow.write(NONE, range(1, PLACES_MAX), range(100, 120))
-    assert overflow.read(extent) == ([*range(1, PLACES_MAX)], [119])
+    extent = overflow.write(NONE, range(1, kept + 1), [], [])
+    assert extent.blocks == -(-kept // BLOCK)
+    assert overflow.read(extent) == ([*range(1, kept + 1)], [], [])
+    extent = overflow.write(extent, range(1, kept + 1), [99], [])
+    assert overflow.read(extent) == ([*range(1, kept + 1)], [99], [])
+
+
+def test_of_more_than_fits_marks_go_first_then_what_came_once_then_the_longest_unused() -> None:
+    overflow = Overflow(1 << 14)
+    extent = overflow.write(NONE, range(1, 50), range(50, PLACES_MAX - 1), range(100, 120))
+    assert overflow.read(extent) == ([*range(1, 50)], [*range(50, PLACES_MAX - 1)], [119])
     assert overflow.dropped == MARKS_MAX - 1
-    extent = overflow.write(extent, range(1, PLACES_MAX + 3), [119])
-    assert overflow.read(extent) == ([*range(1, PLACES_MAX + 1)], [])
-    assert overflow.dropped == MARKS_MAX - 1 + 3
+    extent = overflow.write(extent, range(1, 60), range(60, 70), [119])
+    assert overflow.read(extent) == ([*range(1, 60)], [*range(60, PLACES_MAX)], [])
+    assert overflow.dropped == MARKS_MAX - 1 + 7
+    extent = overflow.write(extent, range(1, PLACES_MAX + 3), [], [])
+    assert overflow.read(extent) == ([*range(1, PLACES_MAX + 1)], [], [])
+    assert overflow.dropped == MARKS_MAX - 1 + 7 + 2
 
 
 @pytest.mark.parametrize("first", [1, 0x1_2345, 0xFF_FFF7])
@@ -48,10 +61,10 @@ def test_blocks_are_given_out_until_a_tick_finds_too_few_left() -> None:
     overflow = Overflow(2 * TICK_OFFSETS)
     while overflow.live + 2 * TICK_OFFSETS <= overflow.blocks_most:
         assert overflow.is_open
-        overflow.write(NONE, range(1, PLACES_MAX + 1), [])
+        overflow.write(NONE, range(1, PLACES_MAX + 1), [], [])
         overflow.settle()
     assert not overflow.is_open
-    assert overflow.write(NONE, [1, 2], [3]) == NONE
+    assert overflow.write(NONE, [1, 2], [], [3]) == NONE
     assert overflow.dropped == 3
 
 
@@ -59,7 +72,7 @@ def test_blocks_are_given_out_until_a_tick_finds_too_few_left() -> None:
 def test_rows_keep_their_own_platforms_through_changes_and_a_restore(seed: int) -> None:
     rng = random.Random(seed)
     table = Table(1 << 14)
-    expected: dict[int, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+    expected: dict[int, tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]] = {}
     for step in range(300):
         key = rng.randrange(1, 40)
         if rng.random() < 0.2 and key in expected:
@@ -69,8 +82,9 @@ def test_rows_keep_their_own_platforms_through_changes_and_a_restore(seed: int) 
         place = table.find_or_add(np.array([key], np.uint64))[0]
         row = table.words[place]
         prints = rng.sample(range(1000, 1 << 16), rng.randrange(1, 70))
-        pack(row, [], Memory(9, (), prints, [step + 1]), 0, (), table.overflow)
-        expected[key] = tuple(prints[:PLACES_MAX]), (step + 1,) if len(prints) < 64 else ()
+        memory = Memory(9, prints[7:], prints[:7], [step + 1])
+        pack(row, [], memory, table.overflow)
+        expected[key] = tuple(prints[7:]), tuple(prints[:7]), (step + 1,)
         if step % 100 == 99:
             live = table.overflow.live
             places = table.overflow.places[: table.overflow.used].copy()
@@ -78,8 +92,8 @@ def test_rows_keep_their_own_platforms_through_changes_and_a_restore(seed: int) 
             assert table.overflow.live == live
         for who, held in expected.items():
             row = table.words[table.find(np.array([who], np.uint64))[0]]
-            _, memory, _ = unpack(row, 0, table.overflow)
-            assert (memory.extent, memory.marks) == held
+            _, memory = unpack(row, table.overflow)
+            assert (memory.kept, memory.once, memory.marks) == held
     assert table.overflow.live == sum(extent_of(row).blocks for row in table.words)
     assert table.overflow.used < 400, "what is given back is used again"
 
@@ -90,7 +104,7 @@ def test_extents_that_cannot_be_are_refused(wrong: str) -> None:
     for key in (1, 2):
         place = table.find_or_add(np.array([key], np.uint64))[0]
         row = table.words[place]
-        pack(row, [], Memory(9, (), [7] * BLOCK), 0, (), table.overflow)
+        pack(row, [], Memory(9, [7], (), [8]), table.overflow)
     words, places = table.words[: table.used], table.overflow.places[: table.overflow.used]
     match wrong:
         case "past the end":

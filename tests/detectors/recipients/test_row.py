@@ -11,22 +11,21 @@ import pytest
 from detectors.chain import Params, Partition
 from detectors.model.event import platform_id, platform_print
 from detectors.model.times import EPOCH_S
-from detectors.recipients.overflow import PLACES_MAX, SPILL
+from detectors.recipients.overflow import PLACES_MAX
 from detectors.recipients.row import (
-    AGAIN,
-    HABIT,
-    ONCE,
+    CROWD_S,
     PRINTS,
     RING,
-    Known,
     Memory,
     pack,
     prints_of,
+    shift,
     unpack,
     word,
 )
 from detectors.recipients.sieve import SieveParams
 from detectors.recipients.table import Table
+from tests.adversary.promises import LEARNT_AT_LEISURE
 from tests.detectors.recipients.sifting import sift
 from tests.detectors.stand_in import DAY_MS, HOUR_MS, START_MS, Event, run
 
@@ -36,86 +35,41 @@ BORN = START // DAY
 PARAMS = SieveParams()
 
 
-def week(at: int) -> int:
-    return (at // DAY - BORN) // 7
-
-
-def period(at: int) -> int:
-    return week(at) // 13
-
-
 class Held(NamedTuple):
     platform: int
     at: int
-    level: int
-    novel: bool = False
+    novel: bool = True
 
 
 class NaiveRow:
-    """One recipient's row by the rules as they are written, with lists and true times."""
+    """One recipient's row by the rules as they are written, with lists and without any places."""
 
     def __init__(self) -> None:
         self.ring: list[Held] = []
-        self.prints: list[Held] = []
-        self.extent: list[Held] | None = None
+        self.kept: list[int] = []  # the latest used first
+        self.once: list[int] = []
+        self.rich = False  # more than 14 were remembered at some time
 
     def see(self, platform: int, at: int) -> None:
-        now = max([at, *(h.at for h in self.ring)])
-        self.prints = [self.aged(h, now) for h in self.prints]
-        self.prints.sort(key=lambda h: -h.level)
-        old = next((h for h in self.ring if h.platform == platform), None)
-        if old is None:
-            old = next((h for h in self.prints if h.platform == platform), None)
-        if old is None:
-            old = next((h for h in self.extent or () if h.platform == platform), None)
-        if old is None:
-            new = Held(platform, at, ONCE, novel=True)
-        else:
-            level = self.aged(old, at).level
-            level = HABIT if level == AGAIN and week(at) > week(old.at) else max(level, AGAIN)
-            new = Held(platform, at, level)
-        out = None
-        if old in self.ring:
+        old, out = next((h for h in self.ring if h.platform == platform), None), None
+        known = old is not None or platform in self.kept + self.once
+        if old is not None:
             self.ring.remove(old)
-        else:
-            if old in self.prints:
-                self.prints.remove(old)
-            elif old is not None and self.extent is not None:
-                self.extent.remove(old)
-            if len(self.ring) == RING:
-                out = self.ring.pop(0)
+        elif len(self.ring) == RING:
+            out = self.ring.pop(0)
+        for prints in (self.kept, self.once):
+            if known and platform in prints:
+                prints.remove(platform)
+        new = Held(platform, at, novel=not known)
         self.ring = sorted([*self.ring, new], key=lambda h: word(h.at, h.novel, h.platform))
-        if out is not None:
-            self.put(out if self.extent is not None else self.aged(out, now), now)
-
-    def aged(self, held: Held, now: int) -> Held:
-        idle = self.extent is None and period(now) - period(held.at) > 1
-        return held._replace(level=ONCE) if idle else held
-
-    def put(self, out: Held, now: int) -> None:
-        often = [h for h in (out, *self.prints) if h.level > ONCE]
-        if self.extent is None and len(self.prints) == PRINTS and len(often) >= SPILL:
-            self.extent = often
-            self.prints = [h for h in self.prints if h.level == ONCE]
-            if out.level > ONCE:
-                return
-        elif self.extent is not None and out.level > ONCE:
-            self.extent = [out, *self.extent][:PLACES_MAX]
-            return
-        if len(self.prints) == PRINTS:
-            last = self.prints[-1]
-            if last.level > out.level or (last.level == out.level and last.level > ONCE):
-                return
-            self.prints.pop()
-        rank = self.rank(out, now)
-        place = next(
-            (i for i, h in enumerate(self.prints) if self.rank(h, now) >= rank), len(self.prints)
-        )
-        self.prints.insert(place, out)
-
-    def rank(self, held: Held, now: int) -> tuple[int, bool, bool]:
-        late = held.level == AGAIN and week(held.at) == week(now)
-        return -held.level, not late, held.level > ONCE and period(held.at) < period(now)
+        full = self.rich or len(self.kept) + len(self.once) == PRINTS
+        crowd = out is not None and out.novel and self.ring[-1].at - out.at < CROWD_S
+        if out is not None and not (crowd and full):
+            (self.once if out.novel else self.kept).insert(0, out.platform)
+        self.rich |= len(self.kept) + len(self.once) > PRINTS
+        if len(self.once) > PRINTS + max(0, PLACES_MAX - 1 - len(self.kept)):
+            self.once.pop()
+        del self.kept[PLACES_MAX:]
 
 
 def seen_by_sieve(table: Table, platform: int, at: int) -> None:
@@ -144,33 +98,26 @@ def test_a_row_is_kept_as_its_rules_say(seed: int) -> None:
         if held is None or at - held.at >= DAY:
             naive.see(platform, at)
         seen_by_sieve(table, platform, at)
-        ring, memory, habits = unpack(table.words[0], at, table.overflow)
+        ring, memory = unpack(table.words[0], table.overflow)
         assert memory.born_day == BORN
         assert ring == [word(h.at, h.novel, h.platform) for h in naive.ring]
-        assert (memory.extent is None) == (naive.extent is None)
-        if naive.extent is not None:
-            assert list(memory.extent or ()) == [h.platform for h in naive.extent]
-            assert [k.print for k in memory.known] == [h.platform for h in naive.prints]
-            continue
-        assert habits == {h.platform for h in naive.ring if h.level == HABIT}
-        newest = naive.ring[-1].at
-        told = [(k.print, *naive.rank(Held(0, k.last_s, k.level), newest)) for k in memory.known]
-        assert told == [(h.platform, *naive.rank(h, newest)) for h in naive.prints]
+        assert list(memory.kept) == naive.kept
+        assert list(memory.once) == naive.once
 
 
 @pytest.mark.slow
 def test_the_judge_remembers_by_the_rules_of_the_sieve() -> None:
-    """The same year of one person, once sifted and once judged message by message."""
-    compared = 0
+    """The same years of one person, once sifted and once judged message by message."""
+    many = 0
     for seed in range(20):
         rng = random.Random(seed)
-        platforms = [f"{seed}.{i}" for i in range(rng.choice([6, 14, 20]))]
+        platforms = [f"{seed}.{i}" for i in range(rng.choice([6, 14, 20, 45]))]
         at_ms, events = START_MS, []
         for _ in range(150):
             at_ms += int(rng.expovariate(1 / rng.choice([0.8, 3, 12])) * DAY_MS) + 5 * HOUR_MS
             events.append(Event(at_ms, 7, rng.choice(platforms)))
         offsets = [4096 * (i + 1) for i in range(len(events))]
-        levels = []
+        found = []
         for params in (Params(), Params(sieve=SieveParams(promote_distinct=1))):
             partition = Partition(params)
             run(params, events, partition, offsets=offsets)
@@ -178,16 +125,30 @@ def test_the_judge_remembers_by_the_rules_of_the_sieve() -> None:
             later = [Event(at_ms + 2 * DAY_MS, 8, "")] * 8  # so many ticks bear the time out
             run(params, later, partition, offsets=[4096 * (900 + i) for i in range(8)])
             assert not partition.suspects
-            ring, memory, habits = unpack(row, 0, partition.table.overflow)
-            now = ring[-1] >> 33
-            found = {k.print: memory.aged(k.level, k.last_s, now) for k in memory.known}
-            for w in ring:
-                level = ONCE if w >> 32 & 1 else AGAIN + (w & 0xFFFF_FFFF in habits)
-                found[platform_print(w & 0xFFFF_FFFF)] = memory.aged(level, w >> 33, now)
-            levels.append(found)
-        assert levels[0] == levels[1], f"seed {seed}: {levels}"
-        compared += HABIT in levels[0].values()
-    assert compared > 10
+            ring, memory = unpack(row, partition.table.overflow)
+            twice = {platform_print(w & 0xFFFF_FFFF) for w in ring if not w >> 32 & 1}
+            once = {platform_print(w & 0xFFFF_FFFF) for w in ring if w >> 32 & 1}
+            found.append((twice.union(memory.kept), once.union(memory.once)))
+        assert found[0] == found[1], f"seed {seed}"
+        many += len(found[0][0]) > PRINTS + RING
+    assert many > 2
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_print_is_moved_in_each_column_as_in_a_list(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    lanes = rng.integers(1, 1 << 16, (PRINTS, 500)).astype(np.uint16)
+    gap, at = rng.integers(0, PRINTS, 500), rng.integers(0, PRINTS + 1, 500)
+    nothing = rng.random(500) < 0.1
+    gap[nothing] = at[nothing] = PRINTS
+    put = rng.integers(1, 1 << 16, 500).astype(np.uint16)
+    expected = lanes.T.tolist()
+    for column, i, j, one in zip(expected, gap.tolist(), at.tolist(), put.tolist(), strict=True):
+        if i < PRINTS:
+            column.insert(j, one)
+            del column[i + (j <= i)]
+    shift(lanes, at, gap, put)
+    assert lanes.T.tolist() == expected
 
 
 def test_prints_of_an_array_are_those_of_each() -> None:
@@ -195,68 +156,61 @@ def test_prints_of_an_array_are_those_of_each() -> None:
     assert prints_of(platforms).tolist() == [platform_print(p) for p in platforms.tolist()]
 
 
-def known(levels: dict[int, int], last_s: int) -> list[Known]:
-    return [Known(p, level, last_s) for p, level in levels.items()]
-
-
 def test_a_row_stored_and_loaded_is_the_same() -> None:
     row = np.zeros(14, np.uint64)
     row[1] = 77 << 32 | 5 << 8 | 6
     sightings = [word(100 * DAY + i, i % 2, 1000 + i) for i in range(7)]
-    memory = Memory(9, known({5: HABIT, 6: AGAIN, 7: ONCE}, 99 * DAY))
-    pack(row, sightings, memory, 0, {1002})
-    ring, held, habits = unpack(row, 0)
+    pack(row, sightings, Memory(9, [5, 6], [7]))
+    ring, held = unpack(row)
     assert ring == sightings
-    assert (held.born_day, habits) == (9, {1002})
-    assert [(k.print, k.level) for k in held.known] == [(5, HABIT), (6, AGAIN), (7, ONCE)]
+    assert (held.born_day, held.kept, held.once) == (9, (5, 6), (7,))
     again = row.copy()
-    pack(again, ring, held, 0, habits)
+    pack(again, ring, held)
     assert again.tolist() == row.tolist()
-    assert int(row[1]) & ~(0xFFFF << 16) == 77 << 32 | 5 << 8 | 6
+    assert int(row[1]) == 77 << 32 | 5 << 8 | 6
 
 
 def test_a_suspect_that_loses_all_its_sightings_keeps_what_it_knew() -> None:
     row = np.zeros(14, np.uint64)
-    memory = Memory(9, known(dict.fromkeys(range(1, 15), AGAIN), 200 * DAY))
-    pack(row, [], memory, 0)
-    ring, held, _ = unpack(row, 201 * DAY)
+    memory = Memory(9, range(1, 15))
+    pack(row, [], memory)
+    ring, held = unpack(row)
     assert (ring, held.prints) == ([], memory.prints)
     table = Table(1 << 14)
     table.find_or_add(np.array([7], np.uint64))
     table.words[0, 1:] = row[1:]
     seen_by_sieve(table, 60_000, 202 * DAY)
-    assert {k.level for k in unpack(table.words[0], 0)[1].known} == {AGAIN}
+    assert unpack(table.words[0])[1].kept == memory.kept
 
 
 def test_a_crowd_of_one_day_washes_nothing_out() -> None:
-    row = np.zeros(14, np.uint64)
-    old = Memory(1, known(dict.fromkeys(range(1, 15), ONCE), 9 * DAY))
+    table = Table(1 << 14)
+    table.find_or_add(np.array([7], np.uint64))
+    row, old = table.words[0], Memory(1, (), range(60_001, 60_015))
     crowd = [word(10 * DAY + i, 1, 1 << 20 | i) for i in range(60)]
-    pack(row, crowd, old, recent_s=11 * DAY)
-    ring, held, _ = unpack(row, 0)
+    pack(row, crowd, old, table.overflow)
+    ring, held = unpack(row, table.overflow)
     assert held.prints == old.prints
     assert len(ring) == RING
 
 
-def test_what_a_recipient_comes_back_to_is_kept_before_what_came_less_often() -> None:
+def test_where_no_extent_can_be_had_what_came_on_two_days_stays() -> None:
     row = np.zeros(14, np.uint64)
     again = [word(100 * DAY + i, 0, 1 << 20 | i) for i in range(20)]
-    old = known({60_001: AGAIN, 60_002: HABIT}, 99 * DAY)
-    old += known(dict.fromkeys(range(60_003, 60_015), ONCE), 99 * DAY)
-    pack(row, again, Memory(1, old), recent_s=101 * DAY)
-    ring, held, _ = unpack(row, 0)
+    pack(row, again, Memory(1, [60_001], range(60_003, 60_015)))
+    ring, held = unpack(row)
     assert sorted(ring) == again[-RING:]
-    kept = {platform_print(w & 0xFFFF_FFFF) for w in again[:-RING]}
-    assert held.prints[0] == 60_002
-    assert set(held.prints[1:]) == {60_001, *kept}
+    latest = [platform_print(w & 0xFFFF_FFFF) for w in again[:-RING][::-1]]
+    assert held.kept == (*latest, 60_001)
+    assert held.once == (60_003,)
 
 
 def test_sightings_of_the_last_day_stay_in_the_ring() -> None:
     row = np.zeros(14, np.uint64)
     recent = [word(10 * DAY + i, 1, 500 + i) for i in range(7)]
     older = [word(5 * DAY + i, 0, 900 + i) for i in range(9)]
-    pack(row, older + recent, Memory(), recent_s=9 * DAY)
-    ring, held, _ = unpack(row, 0)
+    pack(row, older + recent, Memory())
+    ring, held = unpack(row)
     assert ring[1:] == recent
     assert ring[0] == older[-1]
     assert held.size == 8
@@ -288,7 +242,7 @@ def knows(events: list[Event], names: list[str]) -> int:
     run(Params(), later, partition, offsets=[first + 4096 * i for i in range(8)])
     assert not partition.suspects
     row = partition.table.words[partition.table.find(np.array([7], np.uint64))[0]]
-    ring, memory, _ = unpack(row, 0, partition.table.overflow)
+    ring, memory = unpack(row, partition.table.overflow)
     held = {platform_print(w & 0xFFFF_FFFF) for w in ring} | set(memory.prints)
     return sum(platform_print(platform_id(name)) in held for name in names)
 
@@ -310,22 +264,35 @@ def habits(days: list[int]) -> list[Event]:
 def test_a_taught_platform_displaces_none_that_came_on_as_many_days(
     days: list[int], rounds: int
 ) -> None:
-    attack = [Event(START_MS + at, 7, name) for name, at in taught([0] * rounds, platforms=40)]
+    attack = [Event(START_MS + at, 7, name) for name, at in taught([0] * rounds, platforms=100)]
     assert knows(habits(days) + attack, MINE) == 14
-    assert knows(habits(days) + attack, [f"taught {i}" for i in range(40)]) == RING + PRINTS
+    learnt = knows(habits(days) + attack, [f"taught {i}" for i in range(100)])
+    assert learnt == RING
 
 
 @pytest.mark.parametrize("rounds", [1, 2, 3])
 def test_nor_while_a_judge_has_the_recipient(rounds: int) -> None:
     """Where the log passes no tick, nobody lets it go."""
-    attack = [Event(START_MS + at, 7, name) for name, at in taught([0] * rounds, platforms=40)]
+    attack = [Event(START_MS + at, 7, name) for name, at in taught([0] * rounds, platforms=100)]
     partition = Partition(Params())
     run(Params(), habits([22, 15, 8]) + attack, partition)
     suspect = partition.suspects[7]
     later_s = max(e.at_ms for e in attack) // 1000 - EPOCH_S + DAY
     assert all(suspect.knows(platform_id(name), later_s) for name in MINE)
-    known = sum(suspect.knows(platform_id(f"taught {i}"), later_s) for i in range(40))
-    assert known == RING + PRINTS
+    known = sum(suspect.knows(platform_id(f"taught {i}"), later_s) for i in range(100))
+    assert known == RING
+
+
+@pytest.mark.parametrize(
+    ("gap_ms", "learnt"), [(6 * HOUR_MS, LEARNT_AT_LEISURE), (5 * HOUR_MS, RING)]
+)
+def test_with_one_code_each_only_eight_platforms_in_two_days_are_taught(
+    gap_ms: int, learnt: int
+) -> None:
+    names = [f"taught {i}" for i in range(90)]
+    attack = [Event(START_MS + i * gap_ms, 7, name) for i, name in enumerate(names)]
+    assert knows(habits([22, 15, 8]) + attack, MINE) == 14
+    assert knows(habits([22, 15, 8]) + attack, names) == learnt
 
 
 def test_of_more_platforms_than_an_extent_holds_the_longest_unused_go() -> None:
@@ -336,11 +303,11 @@ def test_of_more_platforms_than_an_extent_holds_the_longest_unused_go() -> None:
             seen_by_sieve(table, platform, at)
     seen_by_sieve(table, 25, at + DAY)
     seen_by_sieve(table, 500, at + DAY)  # pushes one more out of the ring
-    ring, memory, _ = unpack(table.words[0], at, table.overflow)
+    ring, memory = unpack(table.words[0], table.overflow)
     ours = [w & 0xFFFF_FFFF for w in ring]
     assert ours == [85, 86, 87, 88, 89, 90, 25, 500]
-    assert memory.extent == (84, 83, *(p for p in range(82, 19, -1) if p != 25))
-    assert memory.known == ()
+    assert memory.kept == (84, 83, *(p for p in range(82, 19, -1) if p != 25))
+    assert memory.once == ()
     assert table.overflow.dropped == 19 - 1 + 1
 
 
@@ -357,7 +324,7 @@ def in_quick_succession(days: list[int], names: list[str]) -> int:
             run(Params(), [Event(at_ms + hour * HOUR_MS, 1, "")], partition, offsets=[offset])
         assert not partition.suspects
     row = partition.table.words[partition.table.find(np.array([7], np.uint64))[0]]
-    ring, memory, _ = unpack(row, 0, partition.table.overflow)
+    ring, memory = unpack(row, partition.table.overflow)
     known = {platform_print(w & 0xFFFF_FFFF) for w in ring} | set(memory.prints)
     return sum(platform_print(platform_id(name)) in known for name in names)
 

@@ -25,7 +25,7 @@ from detectors.bars import (
     Bar,
 )
 from detectors.model.times import DAY_S
-from detectors.recipients.row import AGAIN, Known, Memory
+from detectors.recipients.row import Memory
 from detectors.suspects.clocks import ClockClass
 from detectors.suspects.judge import (
     BURST,
@@ -55,8 +55,7 @@ def suspect_of(
     stamps: ClockClass = ClockClass.EXACT,
 ) -> Suspect:
     """Novel platforms at these seconds after the start; the first `known` of them are known."""
-    prints = [Known(p, AGAIN, START_S - 9 * DAY_S) for p in range(1, known + 1)]
-    prints += [Known(20_000 + i, AGAIN, START_S - 9 * DAY_S) for i in range(memory)]
+    prints = [*range(1, known + 1), *range(20_000, 20_000 + memory)]
     suspect = Suspect(1, "1", 0, [], Memory(START_S // DAY_S - 60, prints))
     for i, after_s in enumerate(times_s):
         see(suspect, i + 1, START_S + int(after_s), stamps)
