@@ -182,8 +182,9 @@ def _session(uri: TokenUri, pin: str, *, write: bool = False) -> Iterator[Sessio
     try:
         import pkcs11  # noqa: PLC0415 - belongs to an optional extra
     except ImportError:
+        how = how_to_install("hsm")
         raise UnavailableError(
-            tr("a key in hardware needs more packages: {how}").format(how=how_to_install("hsm"))
+            tr("a key in hardware needs more packages: {how}").format(how=how)
         ) from None
     settled = (
         pkcs11.NoSuchToken,

@@ -35,6 +35,9 @@ AWAY: Final = (DBAPIError, NoConnectionError)
 """Errors of a database that does not answer. `NoConnectionError` means that all connections of the
 pool are in use and none was returned in time."""
 
+_POSTGRESQL: Final = "postgresql+psycopg://otpguard@db/otpguard"
+"""Example URL for an error message."""
+
 
 def parsed(url: str) -> URL:
     """Parse a URL. Raise ConfigError if it is invalid or names an unsupported database."""
@@ -45,7 +48,7 @@ def parsed(url: str) -> URL:
     if read is None or read.drivername not in ("sqlite", "postgresql+psycopg") or not read.database:
         raise ConfigError(
             tr("desk.store: no URL of a store; such as sqlite:////var/lib/otpguard/desk.db or {pg}")
-            .format(pg="postgresql+psycopg://otpguard@db/otpguard")
+            .format(pg=_POSTGRESQL)
         )  # fmt: skip
     return read
 
