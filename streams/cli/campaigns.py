@@ -14,13 +14,13 @@ from streams.cli.shared import (
     group,
     settings_of,
     write_json,
+    write_lines,
     write_table,
 )
 from streams.cluster.admin import client_arguments
 from streams.errors import UsageError
 from streams.language import tr, trc
 from streams.operate.network import campaign_lines, campaign_row, find_campaign, newest
-from streams.shown import shown
 from streams.wire import encode_campaign
 
 app = group("See floods at many recipients at once, each campaign told as one.")
@@ -105,8 +105,5 @@ def show(
                 "no campaign {named!r}; `otpguard campaigns ls --all --since 90d` lists them"
             ).format(named=campaign)
         )
-    if as_json:
-        write_json(msgspec.json.decode(encode_campaign(found)))
-        return
-    for line in campaign_lines(found):
-        typer.echo(shown(line))
+    document = msgspec.json.decode(encode_campaign(found))
+    write_lines(document, campaign_lines(found), as_json=as_json)

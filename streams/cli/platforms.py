@@ -13,6 +13,7 @@ from streams.cli.shared import (
     group,
     settings_of,
     write_json,
+    write_lines,
     write_table,
 )
 from streams.cluster.admin import client_arguments
@@ -27,7 +28,6 @@ from streams.operate.network import (
     ranked,
     read_platforms,
 )
-from streams.shown import shown
 from streams.wire import encode_platform
 
 app = group("See which platforms floods abuse, and how much each sends.")
@@ -113,8 +113,5 @@ def show(
     found = next((each for each in told if each.platform == key), None)
     if found is None:
         raise UsageError(tr("no figures of {platform} in the last week").format(platform=key))
-    if as_json:
-        write_json(msgspec.json.decode(encode_platform(found)))
-        return
-    for line in platform_lines(found):
-        typer.echo(shown(line))
+    document = msgspec.json.decode(encode_platform(found))
+    write_lines(document, platform_lines(found), as_json=as_json)

@@ -250,6 +250,15 @@ def write_list(
         write_table([tr(heading) for heading in headings], rows)
 
 
+def write_lines(document: Any, lines: Iterable[str], *, as_json: bool) -> None:
+    """Write one thing: `document` as JSON, or else `lines`, which may hold foreign text."""
+    if as_json:
+        write_json(document)
+        return
+    for line in lines:
+        typer.echo(shown(line))
+
+
 @contextmanager
 def opened(path: str) -> Iterator[IO[bytes]]:
     """A file of JSON lines, `-` for standard input; a name that ends in .gz is unpacked.
@@ -301,12 +310,6 @@ class _Given(io.FileIO):
     def readinto(self, buffer: Any, /) -> int | None:
         try:
             return super().readinto(buffer)
-        except OSError as error:
-            raise UsageError(f"{self.name}: {error.strerror}") from None
-
-    def readall(self) -> bytes:
-        try:
-            return super().readall()
         except OSError as error:
             raise UsageError(f"{self.name}: {error.strerror}") from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any, Final, TypeVar
 
@@ -269,10 +269,9 @@ class TopicReader:
 
         Raise UnavailableError if the broker sends nothing for `SILENCE_S`.
         """
-        ends = {
-            TopicPartition(self._topic, p): end for p, (first, end) in spans.items() if first < end
-        }
-        self._stand(spans, [place.partition for place in ends])
+        spans = {p: (first, end) for p, (first, end) in spans.items() if first < end}
+        self.stand(spans)
+        ends = {TopicPartition(self._topic, p): end for p, (_, end) in spans.items()}
         heard = time.monotonic()
         while any(self._consumer.position(place) < end for place, end in ends.items()):
             polled = self._consumer.poll(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
@@ -293,14 +292,18 @@ class TopicReader:
         self, spans: Spans, ended: Callable[[], bool], wait_ms: int = POLL_MS
     ) -> Iterator[list[Any]]:
         """Yield batches from the first offsets of the spans, without end, until `ended` is true."""
-        self._stand(spans, list(spans))
+        self.stand(spans)
         while spans and not ended():
-            polled = self._consumer.poll(timeout_ms=wait_ms, max_records=POLL_RECORDS)
-            yield from polled.values()
+            yield from self.take(wait_ms)
 
     def stand(self, spans: Spans) -> None:
         """Move to the first offsets of the spans, from which `take` then reads."""
-        self._stand(spans, list(spans))
+        places = self._places(spans)
+        self._stood = Places(self._consumer)
+        self._consumer.assign(places)
+        self._consumer.resume(*places)  # An earlier read may have paused these partitions.
+        for place in places:
+            self._consumer.seek(place, spans[place.partition][0])
 
     def take(self, timeout_ms: int = POLL_MS) -> Iterator[list[Any]]:
         """Yield the batches that arrived since the last call, for a caller with other work."""
@@ -318,14 +321,6 @@ class TopicReader:
             self._stood.reach(place, at)
             past = past and at is not None and at >= end
         return past and not self.anew
-
-    def _stand(self, spans: Spans, partitions: Collection[int]) -> None:
-        places = self._places(partitions)
-        self._stood = Places(self._consumer)
-        self._consumer.assign(places)
-        self._consumer.resume(*places)  # An earlier read may have paused these partitions.
-        for place in places:
-            self._consumer.seek(place, spans[place.partition][0])
 
     def _places(self, partitions: Iterable[int]) -> list[TopicPartition]:
         return [TopicPartition(self._topic, partition) for partition in partitions]

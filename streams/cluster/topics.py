@@ -368,13 +368,11 @@ def _span(span_ms: float) -> str:
     return tr("{hours} hours").format(hours=f"{span_ms / HOUR_MS:.1f}")
 
 
-def check(settings: Settings) -> list[str]:
-    """Return the defects of the topics on the cluster; the list is empty if a worker may start."""
-    return review(settings)[0]
-
-
 def review(settings: Settings) -> tuple[list[str], list[str]]:
-    """Return the defects (`problems`) and the risks (`cautions`) of the topics on the cluster."""
+    """Return the defects (`problems`) and the risks (`cautions`) of the topics on the cluster.
+
+    A worker may start if there is no defect.
+    """
     wanted = topics(settings)
     with Cluster(settings.kafka) as cluster:
         found = cluster.shapes(topic.name for topic in wanted)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import takewhile
 from random import Random
 from typing import Final
@@ -136,9 +136,6 @@ def _life(name: str, seed: int, person: int) -> list[Labelled]:
 
 
 def _crowd(subscribers: int, seed: int) -> Iterator[Labelled]:
-    mean = Rates()
-    busy = replace(
-        mean, **{name: getattr(mean, name) * BUSY for name in Rates.__dataclass_fields__}
-    )
+    busy = Rates(*(BUSY * rate for rate in Rates().weights))
     # The history uses another seed, so that no message id occurs twice.
     return ordinary(subscribers, LIVE_MS, seed + 1, duration_ms=END_MS - LIVE_MS, rates=busy)

@@ -122,7 +122,8 @@ def check_before_start(settings: Settings, *, wait: bool) -> None:
     said = ""
     while True:
         try:
-            if not (wrong := topics.check(settings)):
+            wrong, _ = topics.review(settings)
+            if not wrong:
                 return
             error: OtpguardError = ConfigError("; ".join(wrong))
         except UnavailableError as unavailable:
@@ -159,7 +160,7 @@ class _Worker:
         self, settings: Settings, *, rebuild: bool, incidents: bool, figures: bool
     ) -> None:
         self.settings = settings
-        self.heartbeats = Heartbeats()
+        self.heartbeats = heartbeats = Heartbeats()
         self.metrics = Metrics()
         self.recogniser = recogniser = settings.recogniser()
         self.metrics.set_mode(settings.mode)
@@ -185,7 +186,6 @@ class _Worker:
             self.metrics, settings.topics.input, settings.epoch, self.states
         )
         self.observer = Observer(self.metrics, recogniser, self.acknowledgements)
-        heartbeats = self.heartbeats
         self.metrics.follow("loop_silence_seconds", lambda: time.monotonic() - heartbeats.loop_at)
         self.metrics.follow(
             "broker_silence_seconds", lambda: time.monotonic() - heartbeats.broker_at

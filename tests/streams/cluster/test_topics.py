@@ -250,11 +250,11 @@ def settings_for(bootstrap: str, name: str, partitions: int = 3) -> Settings:
 @pytest.mark.broker
 def test_topics_are_created_once_and_then_right(broker: Broker, unique: str) -> None:
     settings = settings_for(broker.bootstrap, unique)
-    (sentence,) = module.check(settings)
+    (sentence,) = module.review(settings)[0]
     assert "are missing" in sentence
     assert module.create(settings) == [topic.name for topic in module.topics(settings)]
     assert module.create(settings) == []
-    assert module.check(settings) == []
+    assert module.review(settings)[0] == []
     with Cluster(settings.kafka) as cluster:
         shapes = cluster.shapes([settings.topics.input, settings.changelog, "no-such-topic"])
     assert {name: shape.partitions for name, shape in shapes.items()} == {
@@ -348,7 +348,7 @@ def test_asking_for_topics_creates_none(broker: Broker, unique: str) -> None:
     wanted = module.topics(settings)
     names = ", ".join(topic.name for topic in wanted if topic.role not in module.MEMORY)
     for _ in range(2):
-        (sentence,) = module.check(settings)
+        (sentence,) = module.review(settings)[0]
         assert f"topics {names} are missing" in sentence
 
 
@@ -358,7 +358,7 @@ def test_a_real_changelog_with_the_wrong_shape_is_refused(kafka: Broker, unique:
     with Cluster(settings.kafka) as cluster:
         cluster.create(settings.changelog, 2, 1, {"cleanup.policy": "delete"})
     module.create(settings)
-    said = module.check(settings)
+    said = module.review(settings)[0]
     assert [re.search(r"cleanup\.policy=delete|3 and 2 partitions", each) for each in said].count(
         None
     ) == 0
@@ -369,7 +369,7 @@ def test_no_broker_is_one_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(UnavailableError, match=f"no broker answers at 127.0.0.1:{port}"):
-        module.check(settings_for(f"127.0.0.1:{port}", "x"))
+        module.review(settings_for(f"127.0.0.1:{port}", "x"))
 
 
 def test_a_listener_that_never_shakes_hands_is_one_sentence(

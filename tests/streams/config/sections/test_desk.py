@@ -18,7 +18,7 @@ from tests.streams.config.test_load import written
         ('[desk]\ntoken_key_files = {"a b" = "/dev/null"}', "desk: token_key_files: a b is no key"),
         ('[desk]\ntoken_key_files = {a = "/nowhere/k"}', "desk: no such file: /nowhere/k"),
         ('[console]\nhost = "0.0.0.0"', "console: host 0.0.0.0 is not loopback"),
-        ('[console]\ncert_file = "/a.pem"', "console: cert_file and key_file belong together"),
+        (f"[console]\ncert_file = '{__file__}'", "console: cert_file and key_file belong together"),
         ('[console]\nenter = ["oidc"]', "console: to enter by oidc, oidc_issuer and"),
         ('[console]\nenter = ["proxy"]', "console: to enter by proxy, proxies and"),
         ('[console]\nroles = {x = "king"}', "console: roles: there is no king"),
