@@ -44,13 +44,16 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it
 def _root(
     *,
     _: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it and stop.")
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Show the version and stop."
+        ),
     ] = False,
     log_format: Annotated[
         LogFormat | None,
         typer.Option(
             envvar=FORMAT_VARIABLE,
-            help="Of a service's log on standard error.",
+            help="Format of a service's log on standard error.",
             show_default="text",
         ),
     ] = None,

@@ -86,7 +86,7 @@ def what_if(rates: Axes, result: Result) -> None:
     rates.yaxis.set_major_locator(LogLocator(10, numticks=12))
     rates.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.10g}"))
     rates.yaxis.set_minor_formatter(NullFormatter())
-    rates.set_xlabel(tr("bar: the score that is asked for"))
+    rates.set_xlabel(tr("threshold of the score"))
     rates.legend(loc="best")
 
 
@@ -117,7 +117,7 @@ def price(axes: Axes, result: Result, *, narrow: bool) -> None:
     axes.set_ylim(0, max([m for m in minutes if np.isfinite(m)], default=1) * 1.2)
     axes.set_xlim(min(bars) - 0.2, max(bars) + (2.6 if narrow else 1.6))
     axes.grid(axis="y", color=GRID, lw=0.8)
-    axes.set_xlabel(tr("THROTTLE bar: the score that is asked for"))
+    axes.set_xlabel(tr("THROTTLE threshold of the score"))
 
 
 def peaks(axes: Axes, result: Result) -> None:
@@ -190,7 +190,7 @@ def grid(axes: Axes, result: Result, *, narrow: bool) -> None:
         )
     axes.set_xticks(np.arange(len(bars)) + 0.5, [f"{bar:.1f}" for bar in bars])
     axes.set_yticks(np.arange(len(NOVELS)) + 0.5, [str(novel) for novel in NOVELS])
-    axes.set_xlabel(tr("bar: the score that is asked for"))
+    axes.set_xlabel(tr("threshold of the score"))
     axes.set_ylabel(tr("new platforms asked for"))
     for side in axes.spines.values():
         side.set_visible(False)
@@ -302,7 +302,7 @@ def known(axes: Axes, result: Result) -> None:
     for which, ink, label in (
         (cold, PALE, tr("under 6: shadow only, {share} %")),
         (~cold & ~large, BLUE, tr("6 to 13, {share} %")),
-        (large, GOOD, tr("14 and more: lower bars, {share} %")),
+        (large, GOOD, tr("14 and more: lower thresholds, {share} %")),
     ):
         share = f"{100 * counts[which].sum() / total:.0f}"
         axes.bar(x[which], counts[which] / total, 0.84, color=ink, label=label.format(share=share))
@@ -331,14 +331,15 @@ def _bursts(result: Result) -> Iterator[Picture]:
     half = 5.6
     yield drawn(
         "what-if",
-        tr("Recipients over the bar"),
+        tr("Recipients above the threshold"),
         lambda axes, _: what_if(axes, result),
         wide=(half, 4.0),
         narrow=(phone, 3.8),
         note=tr("Per million subscriber-days; band and dashes: 95 %."),
         description=tr(
-            "How many recipients a day would be over each bar of the score, with at least {watch} "
-            "or {throttle} platforms new to them; fewer, the higher the bar."
+            "How many recipients a day would be above each threshold of the score, with at "
+            "least {watch} or {throttle} platforms new to them. A higher threshold means "
+            "fewer."
         ).format(watch=f"{BURST_NOVEL.watch:g}", throttle=f"{BURST_NOVEL.throttle:g}"),
         head=tables.WHAT_IF,
         rows=tables.what_if(result),
@@ -350,7 +351,10 @@ def _bursts(result: Result) -> Iterator[Picture]:
         wide=(half, 4.0),
         narrow=(phone, 3.8),
         note=tr("Rehearsed attacks of 60 platforms in 35 minutes; median."),
-        description=tr("A higher THROTTLE bar spares more people and finds an attack later."),
+        description=tr(
+            "A higher THROTTLE threshold throttles fewer people by mistake, and "
+            "detects an attack later."
+        ),
         head=tables.PRICE,
         rows=tables.price(result),
     )
@@ -364,7 +368,8 @@ def _bursts(result: Result) -> Iterator[Picture]:
             "Recipients on days, by their highest score, from 1.5 up; below, nobody is judged."
         ),
         description=tr(
-            "People's days lie at the left, below the bars, rehearsed attacks at the right."
+            "Days of ordinary people are at the left, below the thresholds; rehearsed "
+            "attacks are at the right."
         ),
         head=tables.PEAKS,
         rows=tables.peaks(result),
@@ -374,15 +379,17 @@ def _bursts(result: Result) -> Iterator[Picture]:
         return
     yield drawn(
         "grid",
-        tr("Any pair of bars"),
+        tr("Any pair of thresholds"),
         lambda axes, narrow: grid(axes, result, narrow=narrow),
         wide=(wide, 3.3),
         narrow=(phone, 3.4),
         note=tr(
-            "Recipients over both bars, in a million subscriber-days; framed: the bars of now."
+            "Recipients above both thresholds, in a million subscriber-days; framed: the "
+            "current thresholds."
         ),
         description=tr(
-            "Fewer recipients are over both bars as more platforms or a higher score are asked for."
+            "With more platforms or a higher score required, fewer recipients are above both "
+            "thresholds."
         ),
         head=tables.GRID,
         rows=tables.grid(result),

@@ -136,8 +136,8 @@ def words() -> list[tuple[str, str]]:
         throttle_new=f"{novel.throttle:g}",
     )
     counts = tr(
-        "For floods too slow for the score: how many new platforms came in minutes or hours. They "
-        "have bars of their own."
+        "For floods that are too slow for the score: how many new platforms came in minutes "
+        "or hours. These counts have their own thresholds."
     )
     new = tr("Whether this subscriber had codes of that platform on a day before.")
     episode = tr("One stretch of alarm about one subscriber, from WATCH until it is calm again.")

@@ -31,7 +31,8 @@ app = group("Create and check the topics.")
 PartitionsOption = Annotated[
     int | None,
     typer.Option(
-        min=1, max=PARTITIONS_MAX, help="Of input and changelog; default: topics.partitions.",
+        min=1, max=PARTITIONS_MAX, help="Partitions of input and changelog; default: "
+                                        "topics.partitions.",
         show_default=False,
     ),
 ]  # fmt: skip
@@ -49,7 +50,7 @@ def create(
     replication: ReplicationOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Create the topics that are missing; leave the others, and say what `check` would.
+    r"""Create missing topics, leave the others unchanged, and report what `check` would.
 
     \b
     Examples:
@@ -72,13 +73,13 @@ def create(
 
 @app.command()
 def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
-    r"""Say what is wrong with the topics; exit 78 if anything is.
+    r"""Report what is wrong with the topics; exits with 78 if anything is.
 
-    Problems keep a worker from starting. Cautions do not: records that last longer than they may,
-    times that a wrong clock may write, leases that Kafka forgets before they are over.
+    A worker does not start with a problem. It does start with a caution: records that are retained
+    for too long, times from a wrong clock, or leases that Kafka deletes before they end.
 
-    Looks at the newest events too, where this user may read them: a producer that hashes keys in
-    another way than Java's clients splits floods over partitions, and also leads to 78.
+    Also checks the newest events, if this user may read them. A producer that hashes keys in
+    another way than Java's clients splits floods over partitions, and leads to exit code 78 too.
 
     \b
     Examples:
@@ -113,7 +114,7 @@ def list_(
     replication: ReplicationOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Show the topics as they should be, with reasons; asks no broker.
+    r"""Show the topics as they should be, with reasons; contacts no broker.
 
     \b
     Example:
@@ -148,7 +149,8 @@ def acls(
     roles: Annotated[
         list[str],
         typer.Argument(
-            metavar="ROLE=USER…", help="Such as worker=otpguard; --help lists the roles."
+            metavar="ROLE=USER…",
+            help="Role and user, such as worker=otpguard; --help lists the roles.",
         ),
     ],
     config: ConfigOption = None,
@@ -159,7 +161,7 @@ def acls(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Write a script that gives each role its rights with Kafka's own tool, or give them.
+    r"""Print a script that grants each role its rights with Kafka's own tool, or grant them.
 
     \b
     Roles:
@@ -205,7 +207,10 @@ def acls(
 @app.command()
 def schema(
     name: Annotated[
-        str | None, typer.Argument(help="A topic; none: list them.", show_default=False)
+        str | None,
+        typer.Argument(
+            help="Name of a topic; without it all topics are listed.", show_default=False
+        ),
     ] = None,
 ) -> None:
     r"""Write the JSON Schema of a topic's values (of the dead letters': their headers).
@@ -240,9 +245,9 @@ def backup(
         str, typer.Option("--output", "-o", help="A file, readable by its owner alone; -: stdout.")
     ] = "-",
 ) -> None:
-    r"""Write the operator's words that stand as JSON lines: no replay of the input knows them.
+    r"""Save the overrides in force as JSON lines. A replay of the input cannot restore them.
 
-    They name recipients: keep the file as you keep the topic.
+    Overrides name recipients: protect the file like the topic.
 
     \b
     Examples:
@@ -266,7 +271,7 @@ def backup(
             replace_file(path.resolve(), content, mode=0o600)
     except OSError as error:
         raise unwritten(path, error) from None
-    typer.echo(tr("{n:,} words saved to {output}").format(n=len(lines) - 1, output=output))
+    typer.echo(tr("{n:,} overrides saved to {output}").format(n=len(lines) - 1, output=output))
 
 
 @app.command()
@@ -274,7 +279,7 @@ def restore(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, show_default=False)],
     config: ConfigOption = None,
 ) -> None:
-    r"""Say the words of a backup again that have none in their place; never one over a newer.
+    r"""Restore overrides from a backup, unless the topic has a newer one in their place.
 
     \b
     Examples:
@@ -292,7 +297,7 @@ def restore(
         raise UsageError(f"{file}: {error}") from None
     done = say_again(client_arguments(settings.kafka), lines, topics.override, topics.everyone)
     typer.echo(
-        tr("{said:,} words said again; {standing:,} stand already").format(
+        tr("{said:,} overrides restored; {standing:,} exist already").format(
             said=done.said, standing=done.standing
         )
     )

@@ -18,7 +18,11 @@ def worker(
     ] = False,
     rebuild: Annotated[
         bool,
-        typer.Option("--rebuild", help="Throw the checkpoints of the first assignment away, once."),
+        typer.Option(
+            "--rebuild",
+            help="Discard the checkpoints of the first assignment, "
+            "once, and rebuild the state from the input.",
+        ),
     ] = False,
 ) -> None:
     r"""Detect floods in a Kafka topic and publish leases, until SIGTERM or Ctrl-C.

@@ -34,7 +34,7 @@ KIND_NAMES: Final = {
     "lease": "leases",
     "ack": "answers of gateways",
     "counts": "counts of gateways",
-    "word": "words of the operator",
+    "word": "operators' overrides",
     "notice": "notices",
 }
 """Kind of record -> its name for people."""

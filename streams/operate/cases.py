@@ -148,7 +148,7 @@ SAYS: Final = MappingProxyType(
         Doing.UNCONFIRMED: "a lease is in force, and no gateway has confirmed it yet",
         Doing.FAILED: "a lease is in force, and no gateway holds it: nothing is refused",
         Doing.RELEASED: "released by the operator: nothing is refused",
-        Doing.EXEMPT: "exempt by the operator's word: nothing is refused",
+        Doing.EXEMPT: "exempt by an operator's override: nothing is refused",
         Doing.OFF: "the kill switch is on: nothing is refused",
         Doing.SHADOW: "in shadow: nothing is refused",
         Doing.LAPSED: "its last lease has ended: nothing is refused",
@@ -245,7 +245,7 @@ def spoken(word: Override) -> str:
 
 def _until(word: Override) -> str:
     if word.expires_at_ms is None:
-        return tr("until said anew")
+        return tr("until changed")
     return tr("until {at}").format(at=moment(word.expires_at_ms))
 
 

@@ -199,7 +199,7 @@ def _shapes(settings: Settings, cluster: Cluster) -> Iterator[Check]:
     for says in wrong:
         what, remedy = topics.parted(says)
         if "`" not in remedy:  # No command corrects this.
-            what, remedy = says, tr("a topic of another shape has to be made anew")
+            what, remedy = says, tr("a topic with other settings must be created again")
         yield Check("topics", "bad", what, remedy)
     unsafe = topics.forgetful(wanted, found, who) + topics.cautions(wanted, found)
     for says in unsafe:
@@ -476,7 +476,7 @@ def _keys(decoded: Decoded, records: Sequence[Any], partitions: int) -> Iterator
         yield Check(
             "partitions",
             "ok",
-            tr("{counted} events lie where their keys belong").format(counted=counted),
+            tr("{counted} events are in the partitions of their keys").format(counted=counted),
         )
 
 

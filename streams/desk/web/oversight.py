@@ -197,7 +197,7 @@ class OversightPages:
         else:
             raise UsageError(tr("Choose what is to be done."))
         if recipient == EVERYONE and not desk.settings.console.wide:
-            raise UsageError(tr("Words about everyone are off here: set console.wide."))
+            raise UsageError(tr("Overrides for everybody are switched off here: set console.wide."))
         return Override(
             recipient=recipient, verb=verb, actor=visit.person.account.name,
             reason=reason,
@@ -272,7 +272,7 @@ class OversightPages:
             status = 503 if isinstance(error, UnavailableError) else 400
             return self._proposals(request, Flash(str(error), "bad"), status)
         desk.audit(visit, word.verb, "done", **about)
-        told = tr("Approved and said: {n} of {of} gateways have it.")
+        told = tr("Approved and sent: {n} of {of} gateways have applied it.")
         flash = f"{told.format(n=len(said.obeyed), of=said.gateways)} {unconfirmed(said.missing)}"
         return self._proposals(request, Flash(flash.rstrip(), "bad" if said.missing else "good"))
 

@@ -81,10 +81,10 @@ def test_a_first_word_that_the_broker_does_not_take_keeps_no_other(
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("{}", "no file of words"),
-        ("x", "no file of words"),
+        ("{}", "not a file of overrides"),
+        ("x", "not a file of overrides"),
         ('{"form": "otpguard.words/2"}', "line 1"),
-        ("[" * 100_000, "no file of words"),
+        ("[" * 100_000, "not a file of overrides"),
     ],
 )
 def test_another_file_is_refused_before_anything_is_said(
