@@ -73,9 +73,7 @@ def lines(told: CallAnswer, behind: int | None) -> Iterator[str]:
     yield tr("now: {state}").format(state=told.now)
     yield tr("arrives: {what}").format(what=told.arrives)
     yield tr("ends: {when}").format(when=told.ends)
-    yield tr("overrides: {words}").format(
-        words=listed(list(told.words)) or tr("none in force")
-    )
+    yield tr("overrides: {words}").format(words=listed(list(told.words)) or tr("none in force"))
     yield tr("tell the caller: {what}").format(what=told.aloud)
     if behind is None:
         yield tr("How far the workers are cannot be said: what came last may be missing.")
