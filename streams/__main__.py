@@ -63,7 +63,7 @@ def _root(
     ] = None,
     ___: Annotated[bool, typer.Option("--utc", help=ZONE_HELP)] = False,
 ) -> None:
-    """Notice floods of verification codes, and tell the SMS gateways to throttle them."""
+    """Detect floods of verification codes, and make SMS gateways throttle them."""
     if log_format is not None:
         os.environ[FORMAT_VARIABLE] = log_format
 

@@ -65,8 +65,8 @@ def propose(settings: Settings, survey: Survey, throttles: Rate) -> Iterator[Pro
             yield ProposedChange(
                 "recognise.confidence_min", was, CONFIDENCE_TEXTLESS,
                 tr(
-                    "{share} % of the messages have a text: what the sender alone tells must "
-                    "suffice"
+                    "{share} % of the messages have a text: for the others the sender must "
+                    "be enough"
                 ).format(share=f"{100 * survey.texts / survey.messages:.1f}"),
             )  # fmt: skip
 
@@ -134,7 +134,8 @@ def _stamps(settings: Settings, survey: Survey) -> Iterator[ProposedChange]:
     if measured:
         yield ProposedChange(
             "detect.stamps", was, {**was, **dict(sorted(measured.items()))},
-            tr("measured on this history; told, it holds from a worker's first event on"),
+            tr("measured on this history; as a setting it applies from a worker's first "
+               "event on"),
         )  # fmt: skip
 
 
@@ -148,8 +149,8 @@ def _margin(settings: Settings, peaks: Peaks, throttles: Rate) -> Iterator[Propo
         yield ProposedChange(
             "detect.burst_margin", was, margin,
             tr(
-                "{n} THROTTLE episodes in {days} subscriber-days; right if none of them was an "
-                "attack: look at them first, and name those that were with --judged"
+                "{n} THROTTLE episodes in {days} subscriber-days. This is right if none of "
+                "them was an attack: check them first, and name attacks with --judged"
             ).format(n=throttles.alarms, days=f"{throttles.days:,.0f}"),
         )  # fmt: skip
 

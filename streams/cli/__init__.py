@@ -19,13 +19,13 @@ from streams.foreign import understood
 from streams.language import ENGLISH, spoken, suggest, tr
 
 EPILOG: Final = (
-    "Exit codes: 0 done; 1 what was checked does not hold, or was not confirmed; 2 wrong usage; "
-    "3 applied, but a gateway has not confirmed; 4 what was checked is an extract; "
-    "70 state cannot be trusted, restart; 75 something is away, try again; "
-    "78 wrong settings, topics or rights, a restart cannot help; 130 interrupted."
+    "Exit codes: 0 done; 1 a check failed, or you did not confirm; 2 wrong usage; 3 applied, "
+    "but a gateway has not confirmed; 4 the checked pack is an extract; 70 the state cannot "
+    "be trusted, restart; 75 a service is unreachable, try again; 78 wrong settings, topics "
+    "or rights, a restart cannot help; 130 interrupted."
 )
 
-LANGUAGE_HELP: Final = "Answer in en or zh-Hans; default: as LANG says."
+LANGUAGE_HELP: Final = "Language of the answers: en or zh-Hans; the default follows LANG."
 ZONE_HELP: Final = "Times in UTC, not in this machine's zone."
 HEADINGS: Final = ("Examples:", "Example:", "Exit codes:", "Roles:")
 

@@ -427,7 +427,7 @@ def _say_left_out(history: dict[str, Any]) -> None:
     if history["refused"]:
         typer.echo(
             tr(
-                "warning: {n} values were no events and are counted nowhere; for CSV, look at "
+                "warning: {n} values were no events and are not counted; for CSV, check "
                 "--map, --time and --encoding"
             ).format(n=f"{history['refused']:,}")
         )
@@ -510,8 +510,9 @@ def _say_throttled(found: dict[str, Any]) -> None:
     if found["looks_like_attack"]:
         typer.echo(
             tr(
-                "{n} look like attacks: more new platforms in one episode than anybody else met in "
-                "a sitting ({most}); name them with --judged, and they are no false alarms"
+                "{n} look like attacks: more new platforms in one episode than anybody else "
+                "met in a sitting ({most}); if you name them with --judged, they are no "
+                "false alarms"
             ).format(n=found["looks_like_attack"], most=found["longest_spree"])
         )
     if found["nearest_misses"]:

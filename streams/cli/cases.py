@@ -251,9 +251,9 @@ def tidy(
         write_json(done)
     else:
         for topic, told in done.items():
-            form = tr("{topic}: {deleted} deleted, {stand} stand")
+            form = tr("{topic}: {deleted} deleted, {stand} left")
             if dry_run:
-                form = tr("{topic}: {deleted} would be deleted, {stand} stand")
+                form = tr("{topic}: {deleted} would be deleted, {stand} left")
             line = form.format(topic=topic, deleted=told.deleted, stand=told.words)
             again = tr("{n} said again").format(n=told.said_again)
             typer.echo(listed([line, again]) if told.said_again else line)

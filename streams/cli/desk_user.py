@@ -99,7 +99,7 @@ def disable(
     store = _store(settings)
     with audited(settings, "account", subject=name, detail="enable" if enable else "disable"):
         store.accounts.change(name, disabled=not enable, unlock=enable)
-    typer.echo(tr("may log in again") if enable else tr("kept out; its sessions have ended"))
+    typer.echo(tr("may log in again") if enable else tr("disabled; its sessions have ended"))
 
 
 def _store(settings: Settings) -> CaseStore:

@@ -237,8 +237,8 @@ def zone_of(settings: Settings, time_format: str | None, zone: str | None) -> st
     if guessed is not None:
         typer.echo(
             tr(
-                "times that name no zone are read as {guessed} (input.country {country}); --zone "
-                "says otherwise"
+                "times without a zone are read as {guessed} (input.country {country}); "
+                "--zone names another"
             ).format(guessed=guessed, country=settings.input.country),
             err=True,
         )

@@ -228,13 +228,13 @@ def _show_told(decisions: Sequence[Decision], became: Mapping[str, str], *, as_j
 
 
 SAID: Final = {
-    "digest": "is told of the day",
-    "at_once": "is told at once",
+    "digest": "gets a report of the day",
+    "at_once": "gets a report at once",
     "few": "was used too little",
-    "quiet": "improves since it was told",
-    "told": "was told already",
+    "quiet": "improves since its last report",
+    "told": "got its report already",
     "nobody": "has no contact",
-    "not_yet": "is told at the day's end",
+    "not_yet": "gets a report at the day's end",
 }
 """Decisions as people read them."""
 

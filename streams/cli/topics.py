@@ -171,10 +171,10 @@ def acls(
       feed       writes events
       canary     writes events of its own numbers, reads leases and acknowledgements
       support    phone, release, allow and exempt for one recipient; cases, explain
-      duty       mode, and allow for everyone
-      agent      tells of campaigns and platforms: reads cases
+      duty       mode, and allow for everybody
+      agent      publishes campaigns and platforms: reads cases
       lists      with agent, where detect.hot is network: writes lists to the input
-      desk       the abuse desk: reads cases and audit, says words, writes the audit
+      desk       the abuse desk: reads cases and audit, writes overrides and the audit
       notifier   notify: reads cases, writes notices
       replies    with notifier, where victims may reply: reads messages from phones
       signal     answers banks; writes the audit

@@ -27,7 +27,7 @@ def worker(
 ) -> None:
     r"""Detect floods in a Kafka topic and publish leases, until SIGTERM or Ctrl-C.
 
-    Shadow is the default: leases are published and say that nobody is to obey them.
+    The default is shadow mode: leases are published, but not enforced.
 
     \b
     Examples:

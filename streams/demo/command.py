@@ -89,9 +89,9 @@ def demo(
 
     \b
     Exit codes:
-      0    the demo's claims held
+      0    all claims of the demo were shown
       2    wrong usage
-      70   one of the claims did not hold
+      70   one of the claims failed
       75   try again: memory, or a process that did not start
       78   a port is in use, or something is not installed
       130  interrupted

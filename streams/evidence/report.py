@@ -262,7 +262,7 @@ def _facts(chosen: Chosen) -> Iterator[tuple[str, str]]:
     yield tr("messages"), f"{evidence.messages:,}"
     yield tr("platforms"), at_least(evidence.platforms)
     yield tr("never seen at this number before"), at_least(evidence.novel)
-    yield tr("refused, as far as gateways told"), f"{chosen.refused:,}"
+    yield tr("refused, as far as gateways reported"), f"{chosen.refused:,}"
 
 
 def _events(chosen: Chosen) -> Iterator[tuple[str, ...]]:

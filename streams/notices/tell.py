@@ -192,7 +192,12 @@ def reporter_of(settings: Reports) -> ReportAuthor:
     """Return the sender of reports. Raise ConfigError if a platform could not answer to it."""
     name, at, domain = settings.mail_from.rpartition("@")
     if not (settings.org and name and at and domain):
-        raise ConfigError(tr("reports.org and reports.mail_from say who reports: both are needed"))
+        raise ConfigError(
+            tr(
+                "reports.org and reports.mail_from are both required, because a "
+                "report names its author"
+            )
+        )
     return ReportAuthor(settings.org, settings.mail_from, domain)
 
 

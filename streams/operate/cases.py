@@ -146,7 +146,7 @@ SAYS: Final = MappingProxyType(
     {
         Doing.THROTTLED: "throttled: codes of platforms new to this recipient are refused",
         Doing.UNCONFIRMED: "a lease is in force, and no gateway has confirmed it yet",
-        Doing.FAILED: "a lease is in force, and no gateway holds it: nothing is refused",
+        Doing.FAILED: "a lease is in force, but no gateway enforces it: nothing is refused",
         Doing.RELEASED: "released by the operator: nothing is refused",
         Doing.EXEMPT: "exempt by an operator's override: nothing is refused",
         Doing.OFF: "the kill switch is on: nothing is refused",

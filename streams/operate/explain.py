@@ -305,7 +305,7 @@ def _facts(record: EpisodeRecord) -> Iterator[str]:
         settings=record.config or tr("unsigned"),
     )
     if record.level is Level.THROTTLE and record.mode == "shadow":
-        yield tr("in shadow: gateways are told, and do not obey")
+        yield tr("in shadow: published, but not enforced by gateways")
     if record.chronic:
         yield tr(
             "throttled on many of 14 days: a test number or a public inbox, and no victim? then "
@@ -420,7 +420,7 @@ def _passes(record: EpisodeRecord) -> Iterator[str]:
 
 def _refused(record: EpisodeRecord) -> str:
     if record.kind == "resend":
-        return tr("nothing: the platform is told, the recipient is not throttled")
+        return tr("nothing: the platform is reported, the recipient is not throttled")
     if Level.THROTTLE not in {record.level, *(step.level for step in record.path)}:
         return tr("nothing: WATCH refuses nothing")
     if record.level is Level.CLEAR:

@@ -51,7 +51,7 @@ IDENTIFIED: Final = MappingProxyType(
 DECIDED: Final = MappingProxyType(
     {
         "granted": "the subscriber was right",
-        "refused": "the measure stands",
+        "refused": "the chart's unit",
         "withdrawn": "the appeal was withdrawn",
     }
 )

@@ -239,7 +239,7 @@ class OversightPages:
                 raise UsageError(tr("Nobody approves what they proposed."))
             if approved and not self._still_proposes(proposal.proposer):
                 desk.audit(visit, "approve", "refused", **about)
-                raise UsageError(tr("Whoever proposed this may not do so any more."))
+                raise UsageError(tr("The author of this proposal has lost the right to propose."))
             given_ms = visit.person.account.given_ms
             if approved and given_ms is not None and desk.now_ms() < given_ms + GIVEN_MS:
                 desk.audit(visit, "approve", "refused", **about)

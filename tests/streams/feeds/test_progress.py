@@ -48,7 +48,7 @@ def test_what_was_published_is_remembered(file: Path) -> None:
 
 def test_a_full_disk_is_to_be_tried_again_and_what_was_remembered_stays(file: Path) -> None:
     published(file)
-    with no_room(10), pytest.raises(UnavailableError, match="remembers beside the file"):
+    with no_room(10), pytest.raises(UnavailableError, match="stores its position"):
         published(file, 60, 9)
     with opened(file) as progress:
         place = progress.read()

@@ -110,7 +110,7 @@ def test_a_word_of_the_operator_is_shown_while_it_holds() -> None:
 def test_who_reads_it_is_warned_where_the_workers_are_behind_or_nobody_can_say() -> None:
     nothing = answer(RECIPIENT, None, (), NOW_MS, "24h")
     assert "Call the NOC" in list(lines(nothing, 12))[6]
-    assert "cannot be said" in list(lines(nothing, None))[6]
+    assert "position is unknown" in list(lines(nothing, None))[6]
 
 
 def test_hostile_names_are_quoted_and_only_the_newest_get_a_command() -> None:
