@@ -145,7 +145,7 @@ def test_the_last_reject_that_goes_takes_its_file_with_it(file: Path) -> None:
 
 def test_a_place_that_cannot_be_written_is_one_sentence(file: Path) -> None:
     file.with_name("cdr.csv.progress").mkdir()
-    with opened(file) as progress, pytest.raises(UsageError, match="how far it is"):
+    with opened(file) as progress, pytest.raises(UsageError, match="stores its position"):
         progress.write(40, 6, "rules")
 
 
