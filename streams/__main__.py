@@ -42,13 +42,16 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it
 def _root(
     *,
     _: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it and stop.")
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Show the version and stop."
+        ),
     ] = False,
     log_format: Annotated[
         Literal["text", "json"] | None,
         typer.Option(
             envvar=FORMAT_VARIABLE,
-            help="Of a service's log on standard error.",
+            help="Format of a service's log on standard error.",
             show_default="text",
         ),
     ] = None,
@@ -58,7 +61,7 @@ def _root(
     ] = None,
     ___: Annotated[bool, typer.Option("--utc", help=ZONE_HELP)] = False,
 ) -> None:
-    """Notice floods of verification codes, and tell the SMS gateways to throttle them."""
+    """Detect floods of verification codes, and make SMS gateways throttle them."""
     if log_format is not None:
         os.environ[FORMAT_VARIABLE] = log_format
 

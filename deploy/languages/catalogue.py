@@ -105,7 +105,7 @@ WORDS: Final = (
     # rows and fates of dead letters, columns of settings
     "position", "written", "reason", "source", "bytes", "fate", "key_bytes", "whole", "record_time",
     "replayed_to", *(fate.value for fate in LetterStatus), "not listed (--limit)",
-    "repeats of a letter, not counted", "records that are no dead letters",
+    "repeats of a dead letter, not counted", "records that are no dead letters",
     "name", "value", "default",
     # why a platform is told or not; columns of the month's figures
     "digest", "at_once", "few", "quiet", "told", "nobody", "not_yet", "day", "floods", "before",

@@ -1,8 +1,7 @@
-"""Every query, once: the rules and the dashboards both write theirs from here.
+"""All queries, each written once: rules and dashboards use them.
 
-A query is a function of where it looks. The rules look at all series of a job over fixed windows; a
-dashboard looks at the jobs and instances that its reader chose, over the window that fits his
-screen.
+A query is a function of its scope. Rules use all series of a job and fixed windows. A dashboard
+uses the jobs and instances that its reader chose, and the window that fits the screen.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ GATEWAYED: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where a query looks."""
+    """The scope of a query: which series, over which window, grouped by which labels."""
 
     selector: str  # matchers of every series
     window: str  # of rates
@@ -32,16 +31,16 @@ class Scope:
     gateway: str = ""  # a matcher of the metrics of ours that name gateways
 
     def over(self, window: str) -> Scope:
-        """The same place over another window."""
+        """Return the same scope with another window."""
         return replace(self, window=window)
 
     def series(self, name: str, matchers: str = "") -> str:
-        """A metric of ours, chosen; `name` may end in a histogram's `_bucket`."""
+        """Return a selector of an otpguard metric; `name` may end in a histogram's `_bucket`."""
         ours = self.gateway if name in GATEWAYED else ""
         return self.pick(PREFIX + name, ",".join(each for each in (ours, matchers) if each))
 
     def pick(self, name: str, matchers: str = "") -> str:
-        """Any metric, chosen.
+        """Return a selector of any metric.
 
         >>> RULES.pick("up"), BOARD.pick("up", 'a="b"')
         ('up', 'up{job=~"$job",instance=~"$instance",a="b"}')
@@ -50,35 +49,35 @@ class Scope:
         return f"{name}{{{chosen}}}" if chosen else name
 
     def rate(self, name: str, matchers: str = "", by: str = "") -> str:
-        """How much a counter grows in a second."""
+        """Return the rate of a counter per second."""
         return self.sum(f"rate({self.series(name, matchers)}[{self.window}])", by)
 
     def per_minute(self, name: str, matchers: str = "", by: str = "") -> str:
-        """How much a counter grows in a minute."""
+        """Return the rate of a counter per minute."""
         return f"60 * {self.rate(name, matchers, by)}"
 
     def increase(self, name: str, matchers: str = "", by: str = "") -> str:
-        """How much a counter grew over the window."""
+        """Return the increase of a counter over the window."""
         return self.sum(f"increase({self.series(name, matchers)}[{self.window}])", by)
 
     def total(self, name: str, matchers: str = "", by: str = "") -> str:
-        """A gauge, added up."""
+        """Return the sum of a gauge."""
         return self.sum(self.series(name, matchers), by)
 
     def worst(self, name: str, by: str = "") -> str:
-        """The highest of a gauge."""
+        """Return the maximum of a gauge."""
         return self.max(self.series(name), by)
 
     def sum(self, inner: str, by: str = "") -> str:
-        """All together, but for the level and `by`."""
+        """Return the sum, grouped by the level and `by`."""
         return f"sum{self.by(by)} ({inner})"
 
     def max(self, inner: str, by: str = "") -> str:
-        """The worst, for each of the level and `by`."""
+        """Return the maximum, grouped by the level and `by`."""
         return f"max{self.by(by)} ({inner})"
 
     def by(self, labels: str) -> str:
-        """The grouping clause.
+        """Return the grouping clause.
 
         >>> RULES.by("gateway"), BOARD.by("gateway"), BOARD.by("")
         (' by (job, gateway)', ' by (gateway)', '')
@@ -104,7 +103,7 @@ OURS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One question, its unit as Grafana names it, and what its answer means."""
+    """A query with its unit (as Grafana names it) and the meaning of its result."""
 
     name: str
     write: Callable[[Scope], str]
@@ -113,7 +112,7 @@ class Query:
     says: str
 
     def at(self, scope: Scope) -> str:
-        """The query in PromQL."""
+        """Return the query in PromQL."""
         return self.write(scope)
 
 
@@ -121,7 +120,7 @@ QUERIES: Final[dict[str, Query]] = {}
 
 
 def query(unit: str, legend: str = "") -> Callable[[Callable[[Scope], str]], Query]:
-    """Enter a function as a query; its docstring is what people read beside the answer."""
+    """Register a function as a query; its docstring is the text of its panel."""
 
     def enter(write: Callable[[Scope], str]) -> Query:
         name = write.__name__
@@ -138,36 +137,34 @@ def query(unit: str, legend: str = "") -> Callable[[Callable[[Scope], str]], Que
 
 @query("cps", "events")
 def events(at: Scope) -> str:
-    """Input records that the workers handle in a second, whatever becomes of them."""
+    """Input records that the workers handle per second, with any result."""
     return at.rate("events_total")
 
 
 @query("cps", "{{outcome}}")
 def events_by_outcome(at: Scope) -> str:
-    """Input records by what became of them: counted, of another type or direction, refused."""
+    """Input records by result: counted, of another type or direction, rejected."""
     return at.rate("events_total", by="outcome")
 
 
 @query("cps", "{{gateway}}")
 def events_by_gateway(at: Scope) -> str:
-    """Counted events by the gateway that reported them. A line at zero is a gateway that is gone,
-    or a feed that is.
-    """
+    """Counted events by gateway. A line at zero means that the gateway or its feed stopped."""
     return at.rate("gateway_events_total", by="gateway")
 
 
 @query("cps", "{{gateway}}")
 def events_ahead(at: Scope) -> str:
-    """Events ahead of their records, by gateway: its clock is ahead. Each is judged by the record's
-    time.
+    """Events whose time is ahead of their records, by gateway: its clock is ahead. Such an event
+    is judged by the record's time.
     """
     return at.rate("gateway_ahead_total", by="gateway")
 
 
 @query("short", "{{gateway}}")
 def silent_gateways(at: Scope) -> str:
-    """Gateways with over 1,000 events in the day before and none in the last 10 minutes, with the
-    number of events they had.
+    """Gateways with over 1,000 events in the previous day and none in the last 10 minutes. The
+    value is the number of events in that day.
     """
     day = at.sum(f"increase({at.series('gateway_events_total')}[1d] offset 10m)", "gateway")
     return f"{day} > 1000 unless {at.over('10m').rate('gateway_events_total', by='gateway')} > 0"
@@ -175,55 +172,55 @@ def silent_gateways(at: Scope) -> str:
 
 @query("s", "{{instance}}")
 def transaction_open(at: Scope) -> str:
-    """For how long an open transaction of the input has held records back from each worker. Codes
-    behind it are not seen before it ends.
+    """How long an open transaction of the input has hidden records from each worker. Codes
+    behind it are not detected before it ends.
     """
     return at.worst("transaction_open_seconds", "instance")
 
 
 @query("short", "{{instance}}")
 def records_undecided(at: Scope) -> str:
-    """Records that lie behind an open transaction: nobody may read them before it ends."""
+    """Records behind an open transaction: nobody can read them before it ends."""
     return at.total("records_undecided", by="instance")
 
 
 @query("cps", "codes")
 def codes(at: Scope) -> str:
-    """Counted events that carry a verification code."""
+    """Counted events with a verification code."""
     return at.rate("codes_total")
 
 
 @query("percentunit", "codes of counted")
 def codes_share(at: Scope) -> str:
-    """Share of the counted events that carry a verification code. It moves slowly; a step is a new
-    platform's wording, a change of the feed, or a campaign.
+    """Share of the counted events with a verification code. It changes slowly. A step means a
+    new platform's wording, a change of the feed, or a campaign.
     """
     return f"{codes.at(at)} / {at.rate('events_total', COUNTED)}"
 
 
 @query("cps", "dead letters")
 def dead_letters(at: Scope) -> str:
-    """Records that the workers refused and put on the dead-letter topic."""
+    """Records that the workers rejected and wrote to the dead-letter topic."""
     return at.rate("dead_letters_total")
 
 
 @query("cps", "{{reason}}")
 def dead_letters_by_reason(at: Scope) -> str:
-    """Refused records by the reason."""
+    """Rejected records by reason."""
     return at.rate("dead_letters_total", by="reason")
 
 
 @query("short", "{{reason}}")
 def dead_letters_withheld(at: Scope) -> str:
-    """Refused records of 10 minutes that got no dead letter, by the reason: more were refused than
-    a second may have. Their offsets are in the workers' logs.
+    """Rejected records of 10 minutes without a dead letter, by reason: more were rejected than
+    the limit per second. The workers' logs have their offsets.
     """
     return at.over("10m").increase("dead_letters_withheld_total", by="reason")
 
 
 @query("percentunit", "refused")
 def dead_letter_share(at: Scope) -> str:
-    """Share of the input that was refused."""
+    """Share of the input that was rejected."""
     return f"{dead_letters.at(at)} / {events.at(at)}"
 
 
@@ -245,14 +242,16 @@ def misplaced_keys(at: Scope) -> str:
 
 @query("percentunit", "keys astray")
 def keys_astray_share(at: Scope) -> str:
-    """Share of the counted events that may lie apart from the rest of their recipient's."""
+    """Share of the counted events that may be in another partition than the rest of their
+    recipient's events.
+    """
     astray = f"{noncanonical_keys.at(at)} + {misplaced_keys.at(at)}"
     return f"({astray}) / {at.rate('events_total', COUNTED)}"
 
 
 @query("cps", "{{outcome}}")
 def feed_events(at: Scope) -> str:
-    """Events that the feeds took in."""
+    """Events that the feeds read."""
     return at.rate("feed_events_total", by="outcome")
 
 
@@ -267,15 +266,15 @@ def feed_backlog(at: Scope) -> str:
 
 @query("s", "event-time lag")
 def event_lag(at: Scope) -> str:
-    """Now less the event time of the newest event applied, of the slowest partition; 0 where
-    nothing waits. A flood is noticed this much later.
+    """Age of the newest event that the slowest partition has processed; 0 if nothing waits.
+    Floods are detected later by this time.
     """
     return at.worst("event_lag_seconds")
 
 
 @query("s", "growth in a second")
 def event_lag_growth(at: Scope) -> str:
-    """How fast the lag in event time grows: 1 is a standstill, under 0 the workers catch up."""
+    """How fast the lag in event time grows: 1 means a standstill; below 0 the workers catch up."""
     return at.max(f"deriv({at.series('event_lag_seconds')}[5m])")
 
 
@@ -287,7 +286,7 @@ def records_behind(at: Scope) -> str:
 
 @query("short", "{{topic}}")
 def consumer_lag(at: Scope) -> str:
-    """The same seen from outside, by kafka_exporter or KMinion as chosen above: it goes on when no
+    """Records behind, measured by kafka_exporter or KMinion as chosen above, so also when no
     worker runs. Empty without an exporter.
     """
     del at  # the exporter is a job of its own
@@ -296,21 +295,23 @@ def consumer_lag(at: Scope) -> str:
 
 @query("s", "{{instance}}")
 def broker_silence(at: Scope) -> str:
-    """Since a broker last answered a worker or an adapter, which ask every 5 seconds."""
+    """Time since a broker last answered a worker or an adapter, which ask every 5 seconds."""
     return at.worst("broker_silence_seconds", "instance")
 
 
 @query("s", "{{instance}}")
 def loop_silence(at: Scope) -> str:
-    """Since a worker's event loop last beat; it beats four times a second, and loading or copying
-    state holds it up for less than one.
+    """Time since a worker's event loop last ran its heartbeat. It runs four times a second;
+    loading or copying state delays it by less than a second.
     """
     return at.worst("loop_silence_seconds", "instance")
 
 
 @query("cps", "{{instance}}")
 def stuck(at: Scope) -> str:
-    """Workers with records to read that applied none in two minutes, at their rate: zero."""
+    """Workers that have records to read but processed none in two minutes. The value is their
+    rate: zero.
+    """
     applied = at.over("2m").rate("events_total", by="instance")
     return f"{applied} == 0 and {records_behind.at(at)} > 0"
 
@@ -320,7 +321,7 @@ def stuck(at: Scope) -> str:
 
 @query("short", "{{level}}")
 def episodes_open(at: Scope) -> str:
-    """Recipients under attack now, by level: watched, and throttled."""
+    """Recipients under attack now, by level: watched and throttled."""
     return at.total("episodes_open", by="level")
 
 
@@ -332,28 +333,28 @@ def throttles_open(at: Scope) -> str:
 
 @query("short", "new throttles")
 def new_throttles(at: Scope) -> str:
-    """Recipients that rose to THROTTLE within five minutes."""
+    """Recipients that reached THROTTLE within five minutes."""
     return at.over("5m").increase("episodes_total", THROTTLE)
 
 
 @query("short", "usual")
 def usual_throttles(at: Scope) -> str:
-    """The same in an average five minutes of the day before."""
+    """Recipients that reached THROTTLE, in five minutes of the previous day on average."""
     inner = f"increase({at.series('episodes_total', THROTTLE)}[1d] offset 5m)"
     return f"{at.sum(inner)} / 288"
 
 
 @query("cpm", "{{rule}}")
 def throttles_by_rule(at: Scope) -> str:
-    """Rises to THROTTLE in a minute by the rule that decided: the class of the flood. `burst` is a
-    fast one, `raw_…` many in a window, `spaced_…` a slow one.
+    """Recipients that reached THROTTLE per minute, by the deciding rule. `burst` is a fast
+    flood, `raw_…` many platforms in a window, `spaced_…` a slow flood.
     """
     return at.per_minute("episodes_total", THROTTLE, by="rule")
 
 
 @query("cpm", "{{rule}}")
 def watches_by_rule(at: Scope) -> str:
-    """Rises to WATCH in a minute by the rule that decided."""
+    """Recipients that reached WATCH per minute, by the rule that decided."""
     return at.per_minute("episodes_total", WATCH, by="rule")
 
 
@@ -367,8 +368,8 @@ def flood_platforms_by_trust(at: Scope) -> str:
 
 @query("percentunit", "known")
 def flood_known_share(at: Scope) -> str:
-    """Share of the platforms in floods that the recipient knew before. A flood comes from
-    strangers: a high share means that people who log in are taken for victims.
+    """Share of known platforms in floods. A flood comes from platforms that the recipient does
+    not know: a high share means that people who log in are throttled by mistake.
     """
     known = at.increase("flood_platforms_total", 'memory="known"')
     return f"{known} / {at.increase('flood_platforms_total')}"
@@ -382,47 +383,47 @@ def window_codes(at: Scope) -> str:
 
 @query("short", "platforms")
 def window_platforms(at: Scope) -> str:
-    """Distinct platforms in the newest closed tumbling window, of the partition with most."""
+    """Distinct platforms in the newest closed tumbling window, in the partition with the most."""
     return at.worst("window_platforms")
 
 
 @query("short", "{{rung}} or more")
 def window_recipients(at: Scope) -> str:
-    """Recipients with at least so many codes in the newest closed tumbling window."""
+    """Recipients with at least this many codes in the newest closed tumbling window."""
     return at.total("window_recipients", by="rung")
 
 
 @query("cps", "made suspects")
 def promoted(at: Scope) -> str:
-    """Recipients that the sieve made suspects, in a second."""
+    """Recipients that the sieve promoted to suspects, per second."""
     return at.rate("promoted_total")
 
 
 @query("percentunit", "judged of codes")
 def judged_share(at: Scope) -> str:
-    """Share of the codes that reached the judge, the dearest stage."""
+    """Share of the codes that reached the judge, the most expensive stage."""
     return f"{at.rate('judged_total')} / {codes.at(at)}"
 
 
 @query("percentunit", "hits")
 def cache_hits(at: Scope) -> str:
-    """Share of the texts whose template was judged before. A low share costs CPU."""
+    """Share of the texts whose template was recognised before. A low share costs CPU."""
     hits = at.rate("template_cache_hits_total")
     return f"{hits} / ({hits} + {at.rate('template_cache_misses_total')})"
 
 
 @query("percentunit", "contradictions")
 def category_contradictions(at: Scope) -> str:
-    """Share of a sample of texts that surely say otherwise than their gateway's category: codes
-    called marketing hide a flood, advertising called codes makes one.
+    """Share of sampled texts that clearly contradict their gateway's category. Codes marked as
+    marketing hide a flood; advertising marked as codes makes a false one.
     """
     return f"{at.rate('category_contradictions_total')} / {at.rate('category_checks_total')}"
 
 
 @query("short", "a million and day")
 def throttles_per_million(at: Scope) -> str:
-    """Throttles of a day for a million recipients. The design aims at one that is false; what is
-    above it should be attacks.
+    """Throttles of a day per million recipients. The design goal is at most one false throttle,
+    so the rest should be attacks.
     """
     day = at.over("1d").increase("episodes_total", THROTTLE)
     return f"1e6 * {day} / {recipients_tracked.at(at)}"
@@ -430,8 +431,8 @@ def throttles_per_million(at: Scope) -> str:
 
 @query("percentunit", "throttled of watched")
 def throttles_of_watches(at: Scope) -> str:
-    """Share of the watched that rose to THROTTLE, of a day. Near 1, the bar to WATCH is too high to
-    warn of anything; near 0, it is too low.
+    """Share of a day's watched recipients that reached THROTTLE. Near 1, the WATCH threshold is
+    too high to warn of anything; near 0, it is too low.
     """
     day = at.over("1d")
     watched = day.increase("episodes_total", WATCH)
@@ -446,7 +447,7 @@ def recipients_tracked(at: Scope) -> str:
 
 @query("short", "suspects")
 def suspects(at: Scope) -> str:
-    """Recipients that the judge follows one by one."""
+    """Suspects: recipients that the judge follows individually."""
     return at.total("suspects")
 
 
@@ -473,7 +474,7 @@ def decisions(at: Scope) -> str:
 
 @query("cps", "late decisions")
 def decisions_late(at: Scope) -> str:
-    """Actions that the broker had over a second after the event that caused them."""
+    """Actions that reached the broker over a second after the event that caused them."""
     late = at.rate("decision_delay_seconds_bucket", 'le="1.0"')
     return f"{at.rate('decision_delay_seconds_count')} - {late}"
 
@@ -485,27 +486,27 @@ def _quantile(share: float, name: str, at: Scope, by: str = "") -> str:
 
 @query("s", "median")
 def decision_delay_p50(at: Scope) -> str:
-    """From the event time of the causing event to the broker's receipt of the action."""
+    """Time from the event that caused an action to the broker's receipt of the action."""
     return _quantile(0.5, "decision_delay_seconds", at)
 
 
 @query("s", "99th percentile")
 def decision_delay_p99(at: Scope) -> str:
-    """The same; one decision of a hundred takes longer. A gateway that stamps whole minutes shows
-    here with up to 60 s.
+    """99th percentile of the decision delay. A gateway with time stamps in whole minutes adds up
+    to 60 s.
     """
     return _quantile(0.99, "decision_delay_seconds", at)
 
 
 @query("s", "{{le}}")
 def decision_delay_spread(at: Scope) -> str:
-    """Decisions by their delay."""
+    """Decisions by delay."""
     return at.rate("decision_delay_seconds_bucket", by="le")
 
 
 @query("s", "{{stage}}")
 def stage_p99(at: Scope) -> str:
-    """Time of one batch in each stage; one batch of a hundred takes longer."""
+    """99th percentile of a batch's time in each stage."""
     return _quantile(0.99, "stage_seconds", at, "stage")
 
 
@@ -514,8 +515,8 @@ def stage_p99(at: Scope) -> str:
 
 @query("s", "{{instance}}")
 def checkpoint_age(at: Scope) -> str:
-    """Since the newest complete checkpoint, of the oldest partition with newer events. After a
-    crash so much input is read again.
+    """Age of the oldest partition's newest complete checkpoint, if it has newer events. After a
+    crash all input since then is read again.
     """
     return at.worst("checkpoint_age_seconds", "instance")
 
@@ -552,7 +553,7 @@ def rebalances(at: Scope) -> str:
 
 @query("short", "holes")
 def offset_gaps(at: Scope) -> str:
-    """Holes in the log that were accepted, because records were gone."""
+    """Gaps in the log that were accepted because records no longer existed."""
     return at.increase("offset_gaps_total")
 
 
@@ -561,66 +562,68 @@ def offset_gaps(at: Scope) -> str:
 
 @query("cpm", "{{verb}}, {{mode}}")
 def actions(at: Scope) -> str:
-    """Actions published in a minute. `shadow` ones are obeyed by nobody."""
+    """Actions published per minute. Those with mode `shadow` are not enforced."""
     return at.per_minute("actions_total", by="verb, mode")
 
 
 @query("cpm", "told again")
 def lease_updates(at: Scope) -> str:
-    """Leases told again in a minute, with the windows of second requests. Nobody acknowledges."""
+    """Leases published again per minute with new retry windows. These are not acknowledged."""
     return at.per_minute("lease_updates_total")
 
 
 @query("cps", "settled")
 def acknowledgements(at: Scope) -> str:
-    """Actions of which an adapter said whether it could do what they ask."""
+    """Actions with an acknowledgement of an adapter."""
     return at.rate("acks_total", 'state=~"applied|ignored|failed"')
 
 
 @query("cps", "failed")
 def acknowledgements_failed(at: Scope) -> str:
-    """Actions that an adapter could not bring to its gateway."""
+    """Actions that an adapter could not apply at its gateway."""
     return at.rate("acks_total", 'state="failed"')
 
 
 @query("cpm", "{{state}}")
 def acknowledgements_by_state(at: Scope) -> str:
-    """Acknowledgements in a minute: applied, ignored (shadow, switch, rails), failed, and expired
-    for each lease that ended.
+    """Acknowledgements per minute: applied, ignored (shadow, kill switch, rails), failed, and
+    expired for each lease that ended.
     """
     return at.per_minute("acks_total", by="state")
 
 
 @query("percentunit", "acknowledged")
 def acknowledged_share(at: Scope) -> str:
-    """Share of the settled actions of the last hour that did not fail. No actions, no share."""
+    """Share of the last hour's acknowledged actions that did not fail. Empty without actions."""
     hour = at.over("1h")
     return f"1 - {acknowledgements_failed.at(hour)} / {acknowledgements.at(hour)}"
 
 
 @query("s", "median")
 def apply_p50(at: Scope) -> str:
-    """From an action's issue to its being in force at the gateway."""
+    """Time from the issue of an action until it is in force at the gateway."""
     return _quantile(0.5, "action_apply_seconds", at)
 
 
 @query("s", "99th percentile")
 def apply_p99(at: Scope) -> str:
-    """The same; one action of a hundred takes longer."""
+    """99th percentile of the time from the issue of an action until it is in force at the
+    gateway.
+    """
     return _quantile(0.99, "action_apply_seconds", at)
 
 
 @query("short", "{{instance}}")
 def unacknowledged(at: Scope) -> str:
-    """Adapters: actions read whose fate is not told yet. Workers: enforced leases over 10 s old of
-    which no adapter has said anything.
+    """Adapters: actions that were read but not acknowledged yet. Workers: enforced leases over
+    10 s old without an acknowledgement.
     """
     return at.worst("actions_unacknowledged", "instance")
 
 
 @query("short", "{{instance}}, least in 2 min")
 def unacknowledged_least(at: Scope) -> str:
-    """The fewest of them in the last two minutes: over 0, some are stuck."""
+    """Minimum number of unacknowledged actions in the last two minutes: above 0, some are stuck."""
     return at.max(f"min_over_time({at.series('actions_unacknowledged')}[2m])", "instance")
 
 
@@ -632,75 +635,77 @@ def leases_held(at: Scope) -> str:
 
 @query("s", "{{instance}}")
 def leases_age(at: Scope) -> str:
-    """Since each adapter or gate last knew all leases and overrides. Above 60 s its gateway obeys
-    neither new leases nor the operator.
+    """Time since each adapter or gate last had all leases and overrides. Above 60 s its gateway
+    obeys neither new leases nor overrides.
     """
     return at.worst("leases_age_seconds", "instance")
 
 
 @query("short", "{{instance}}")
 def metric_errors(at: Scope) -> str:
-    """Calls of an hour that no metric took: a defect of the program. Its log names the metric."""
+    """Values within an hour that no metric accepted: a bug of the program. Its log names the
+    metric.
+    """
     return at.over("1h").increase("metric_errors_total", by="instance")
 
 
 @query("cpm", "refused")
 def refused(at: Scope) -> str:
-    """Messages that gateways refused, in a minute; counted when a lease ends or is renewed."""
+    """Messages that gateways refused, per minute; counted when a lease ends or is renewed."""
     return at.per_minute("refused_total")
 
 
 @query("bool_yes_no", "{{instance}}")
 def gateway_up(at: Scope) -> str:
-    """Whether each gateway takes orders from its adapter."""
+    """Whether each gateway accepts orders from its adapter."""
     return f"min{at.by('instance')} ({at.series('gateway_up')})"
 
 
 @query("bool_yes_no", "{{instance}}")
 def rails_open(at: Scope) -> str:
-    """Whether rails hold new leases back, at each adapter."""
+    """Whether rails block new leases, at each adapter."""
     return at.worst("rails_open", "instance")
 
 
 @query("short", "{{instance}}")
 def rails_raised(at: Scope) -> str:
-    """Leases that each adapter lets in, by those of the settings, by the operator's word."""
+    """Factor by which an operator's override raised the leases that each adapter accepts."""
     return at.worst("rails_raised_ratio", "instance")
 
 
 @query("short", "victims")
 def campaign_victims(at: Scope) -> str:
-    """Victims in an open case of the largest campaign that goes on."""
+    """Victims with an open case in the largest active campaign."""
     return at.worst("campaign_victims")
 
 
 @query("short", "campaigns")
 def campaigns_open(at: Scope) -> str:
-    """Campaigns that go on: floods at many recipients by the same platforms, told as one."""
+    """Active campaigns: floods of many recipients by the same platforms."""
     return at.worst("campaigns_open")
 
 
 @query("short", "new victims a minute")
 def campaign_growth(at: Scope) -> str:
-    """New victims a minute, of the campaign that grows most."""
+    """New victims per minute of the fastest-growing campaign."""
     return at.worst("campaign_growth_per_minute")
 
 
 @query("short", "abused")
 def platforms_abused(at: Scope) -> str:
-    """Platforms of which half of a week's codes, of a hundred or more, were part of floods."""
+    """Platforms with a hundred or more codes in a week, half of them part of floods."""
     return at.worst("platforms_abused")
 
 
 @query("short", "known")
 def platforms_known(at: Scope) -> str:
-    """Platforms of which figures are known: those that sent a code within a week."""
+    """Platforms with figures: those that sent a code within a week."""
     return at.worst("platforms_known")
 
 
 @query("short", "{{rule}}")
 def platform_sweeps(at: Scope) -> str:
-    """Platforms that went through many neighbouring numbers within a day, by the rule."""
+    """Platforms that sent codes to many neighbouring numbers within a day, by rule."""
     return at.worst("platform_sweeps", "rule")
 
 
@@ -712,19 +717,19 @@ def flood_codes_share(at: Scope) -> str:
 
 @query("short", "{{outcome}}")
 def hot_lists_refused(at: Scope) -> str:
-    """Lists of the network that partitions refused in 10 minutes, by reason."""
+    """Network-wide lists that partitions refused in 10 minutes, by reason."""
     return at.over("10m").increase("hot_lists_total", 'outcome!="adopted"', by="outcome")
 
 
 @query("short", "on a partition's list")
 def hot_platforms(at: Scope) -> str:
-    """Platforms that other floods abuse, on the longest list that a partition goes by."""
+    """Number of hot platforms on the longest list that a partition uses."""
     return at.worst("hot_platforms")
 
 
 @query("short", "on the network's list")
 def hot_list_platforms(at: Scope) -> str:
-    """The same on the newest list that the agent told."""
+    """Number of hot platforms on the newest list that the agent published."""
     return at.worst("hot_list_platforms")
 
 
@@ -736,61 +741,65 @@ def hot_lists_told(at: Scope) -> str:
 
 @query("short", "partitions")
 def hot_lists_held(at: Scope) -> str:
-    """Partitions that go by the network's list; none where `detect.hot` is not network."""
+    """Partitions that use the network-wide list; none unless `detect.hot` is network."""
     return at.total("hot_lists_held")
 
 
 @query("short", "owners")
 def agent_owners(at: Scope) -> str:
-    """Agents of each kind that tell; 0: nobody does, though one runs."""
+    """Agents of each kind that own their topic; 0: none does, although one runs."""
     return at.total("agent_owner")
 
 
 @query("percentunit", "{{instance}}")
 def rails_load(at: Scope) -> str:
-    """How near each adapter is to its nearer rail; at 100 % it lets no new lease in."""
+    """Load of each adapter's nearer rail; at 100 % it accepts no new lease."""
     return at.worst("rails_load_ratio", "instance")
 
 
 @query("short", "{{kind}}")
 def records_refused(at: Scope) -> str:
-    """Leases, words and acknowledgements that could not be read in 10 minutes: newer, or bad."""
+    """Leases, overrides and acknowledgements that could not be parsed in 10 minutes: newer, or
+    bad.
+    """
     return at.over("10m").increase("records_refused_total", by="kind")
 
 
 @query("cps", "{{why}}")
 def gate_answers(at: Scope) -> str:
-    """Answers of gates by their reason; `rebuilding` is one that has not read all leases yet."""
+    """Answers of gates by reason; `rebuilding` means that the gate has not read all leases yet."""
     return at.rate("gate_answers_total", by="why")
 
 
 @query("s", "p50")
 def gate_answer_p50(at: Scope) -> str:
-    """Half of the questions to gates are answered within this time, once in their hands."""
+    """Median time of a gate to answer a question, from its receipt."""
     return _quantile(0.5, "gate_answer_seconds", at)
 
 
 @query("s", "p99")
 def gate_answer_p99(at: Scope) -> str:
-    """Ninety-nine of a hundred questions to gates are answered within this time."""
+    """99th percentile of the time of a gate to answer a question."""
     return _quantile(0.99, "gate_answer_seconds", at)
 
 
 @query("short", "{{instance}}, late")
 def gate_late(at: Scope) -> str:
-    """Answers later than the gateways' time-out in 10 minutes: those messages passed unruled."""
+    """Answers later than the gateways' time-out in 10 minutes: these messages passed without a
+    decision.
+    """
     return at.over("10m").increase("gate_late_answers_total", by="instance")
 
 
 @query("short", "{{instance}}, stalls")
 def gate_stalls(at: Scope) -> str:
-    """Moments in 10 minutes in which a gate answered nobody for longer than that time-out."""
+    """Times in 10 minutes that a gate answered nobody for longer than the time-out."""
     return at.over("10m").increase("gate_stalls_total", by="instance")
 
 
 @query("short", "{{instance}}, failures")
 def gate_failures(at: Scope) -> str:
-    """Requests in 10 minutes on which a gate itself failed."""
+    """Requests in 10 minutes that failed by an error in the gate."""
     return at.over("10m").increase("gate_failures_total", by="instance")
 
 
@@ -803,7 +812,7 @@ def gate_troubles(at: Scope) -> str:
 
 @query("cps", "{{outcome}}")
 def gate_events(at: Scope) -> str:
-    """Events of gates by what became of them: all but `published` and `bypassed` are lost."""
+    """Events of gates by result: all but `published` and `bypassed` are lost."""
     return at.rate("gate_events_total", by="outcome")
 
 
@@ -812,7 +821,7 @@ LOST: Final = 'outcome!~"published|bypassed"'
 
 @query("short", "{{outcome}}")
 def gate_lost(at: Scope) -> str:
-    """Events of gates that were lost in 10 minutes, by what lost them."""
+    """Events of gates that were lost in 10 minutes, by reason."""
     return at.over("10m").increase("gate_events_total", LOST, by="instance, outcome")
 
 
@@ -836,13 +845,13 @@ def gate_spool(at: Scope) -> str:
 
 @query("short", "{{instance}}, before the disk")
 def gate_queue(at: Scope) -> str:
-    """Events of each gate between answer and disk: over a few hundred, and the disk is slow."""
+    """Events of each gate between answer and disk: more than a few hundred mean a slow disk."""
     return at.total("gate_queue_events", by="instance")
 
 
 @query("bool_yes_no", "{{instance}}")
 def gate_disk(at: Scope) -> str:
-    """Whether the disk of each gate takes events."""
+    """Whether the disk of each gate accepts events."""
     return f"min{at.by('instance')} ({at.series('gate_spool_up')})"
 
 
@@ -854,19 +863,19 @@ def gate_connections(at: Scope) -> str:
 
 @query("short", "{{instance}}")
 def gate_restarts(at: Scope) -> str:
-    """Times in 10 minutes that a gate had to begin anew to follow the leases."""
+    """Times in 10 minutes that a gate had to restart reading leases."""
     return at.over("10m").increase("gate_adapter_restarts_total", by="instance")
 
 
 @query("short", "records")
 def index_records(at: Scope) -> str:
-    """Records a second that go into the case store."""
+    """Records per second that are written to the case store."""
     return at.rate("index_records_total")
 
 
 @query("short", "unreadable")
 def index_unreadable(at: Scope) -> str:
-    """Records within an hour that were none of their topic's contract, or of a newer program."""
+    """Records within an hour that were invalid, or of a newer version."""
     return at.over("1h").increase("index_unreadable_total")
 
 
@@ -878,116 +887,122 @@ def index_lag(at: Scope) -> str:
 
 @query("short", "behind")
 def index_behind(at: Scope) -> str:
-    """Records that the indexer knows of and has not read."""
+    """Records that the indexer has not read yet."""
     return at.worst("index_records_behind")
 
 
 @query("short", "{{verb}} {{outcome}}")
 def desk_acts(at: Scope) -> str:
-    """Acts of people at the desk in 10 minutes; the audit has each by name."""
+    """Actions of people at the desk in 10 minutes; the audit has each by name."""
     return at.over("10m").increase("desk_actions_total", by="verb, outcome")
 
 
 @query("short", "{{door}} {{outcome}}")
 def desk_logins(at: Scope) -> str:
-    """Log-ins at the desk in 10 minutes: refused ones by the dozen are somebody who guesses."""
+    """Log-ins at the desk in 10 minutes: dozens of refused ones mean that somebody guesses
+    passwords.
+    """
     return at.over("10m").increase("desk_logins_total", by="door, outcome")
 
 
 @query("short", "{{kind}}")
 def desk_limited(at: Scope) -> str:
-    """Acts in an hour that were refused because one person did too many in a short time."""
+    """Actions in an hour that were refused because a person exceeded a limit."""
     return at.over("1h").increase("desk_limited_total", by="kind")
 
 
 @query("short", "{{outcome}}")
 def desk_packs(at: Scope) -> str:
-    """Evidence packs made at the desk in a day; each is verified before it is given out."""
+    """Evidence packs made at the desk in a day; each is verified before it is handed out."""
     return at.over("1d").increase("desk_packs_total", by="outcome")
 
 
 @query("short", "packs")
 def desk_packs_bad(at: Scope) -> str:
-    """Evidence packs within an hour that did not verify, and so were not given out."""
+    """Evidence packs within an hour that failed verification and were not handed out."""
     return at.over("1h").increase("desk_packs_total", 'outcome="bad"')
 
 
 @query("short", "{{kind}}")
 def desk_errors(at: Scope) -> str:
-    """Requests in 10 minutes that something out of a person's hands kept from being answered."""
+    """Requests in 10 minutes that failed for a reason that the person could not influence."""
     return at.over("10m").increase("desk_errors_total", by="kind")
 
 
 @query("short", "lists")
 def desk_streams(at: Scope) -> str:
-    """Live lists that are being watched."""
+    """Live lists that are open."""
     return at.worst("desk_streams_open")
 
 
 def _in_mode(at: Scope, beside: str, matchers: str = "") -> str:
-    """Processes by mode, of the kind that shows the metric `beside` too."""
+    """Return the number of processes by mode, of the kind that also has the metric `beside`."""
     held = f"{at.series('mode', matchers)} == 1 and on (job, instance) {at.series(beside)}"
     return f"count{at.by('mode')} ({held})"
 
 
 @query("short", "{{mode}}")
 def switch(at: Scope) -> str:
-    """The operator's switch at the gateways: `enforce` unless `otpguard mode` said otherwise."""
+    """The kill switch at the gateways: `enforce` unless `otpguard mode` changed it."""
     return _in_mode(at, "leases_held")
 
 
 @query("short", "{{mode}}")
 def switch_thrown(at: Scope) -> str:
-    """Adapters whose switch is not at `enforce`."""
+    """Adapters whose kill switch is not at `enforce`."""
     return _in_mode(at, "leases_held", 'mode=~"shadow|off"')
 
 
 @query("short", "{{mode}}")
 def detector_mode(at: Scope) -> str:
-    """The workers' own mode: `shadow` leases are obeyed by nobody."""
+    """The workers' own mode: leases with mode `shadow` are not enforced."""
     return _in_mode(at, "suspects")
 
 
 def _words(at: Scope, by: str) -> str:
-    """The operators' words of a day; every adapter counts the same ones."""
+    """Overrides of a day; every adapter counts the same ones."""
     return f"max{by} (increase({at.series('false_alarm_signals_total')}[1d]))"
 
 
 @query("short", "{{kind}}")
 def false_alarms_by_kind(at: Scope) -> str:
-    """Words of operators of the last day that take a throttle back: release, allow, exempt."""
+    """Overrides of the last day that end a throttle: release, allow, exempt."""
     return _words(at, at.by("kind"))
 
 
 @query("short", "signals")
 def false_alarms(at: Scope) -> str:
-    """All of them together."""
+    """All overrides of the last day that end a throttle."""
     return at.sum(_words(at, " by (job, kind)"))
 
 
 @query("short", "throttles")
 def throttles_enforced(at: Scope) -> str:
-    """Leases that were published to be enforced, of the last day; renewals count."""
+    """Leases of the last day that were published for enforcement; renewals count."""
     return f"sum (increase({at.series('actions_total', ENFORCED)}[1d]))"
 
 
 @query("short", "refused")
 def platforms_refused(at: Scope) -> str:
-    """Platforms at recipients whose codes leases of the last week refused, or would have."""
+    """Pairs of recipient and platform whose codes leases of the last week refused, or would
+    have.
+    """
     return at.over("7d").increase("platforms_refused_total")
 
 
 @query("short", "used later")
 def platforms_used_later(at: Scope) -> str:
-    """Of those, platforms that the recipient used when the flood was over: within a week of it,
-    with nothing refused there in the half hours before and after. Such codes were wanted.
+    """Refused platforms that the recipient used within a week after the flood, with nothing
+    refused in the half hours before and after the use. Such codes were wanted.
     """
     return at.over("7d").increase("platforms_used_later_total")
 
 
 @query("percentunit", "used later")
 def used_later_share(at: Scope) -> str:
-    """Their share of what was refused. The platforms of a flood never come again."""
+    """Share of the refused platforms that were used later. The platforms of a flood usually
+    never come again.
+    """
     return f"{platforms_used_later.at(at)} / {platforms_refused.at(at)}"
 
 
@@ -1036,27 +1051,27 @@ def alerts(at: Scope) -> str:
 
 @query("s", "since the last success")
 def canary_age(at: Scope) -> str:
-    """Since a flood of the canary was last throttled and acknowledged."""
+    """Time since a flood of the canary was last throttled and acknowledged."""
     return f"time() - {at.worst('canary_last_success_timestamp_seconds')}"
 
 
 @query("s", "to the lease")
 def canary_throttle(at: Scope) -> str:
-    """From the first message of the canary's newest flood to its lease; the flood itself takes
-    about a second of it.
+    """Time from the first message of the canary's newest flood to its lease; the flood itself
+    takes about a second.
     """
     return at.worst("canary_throttle_seconds")
 
 
 @query("s", "to the adapter's word")
 def canary_acknowledge(at: Scope) -> str:
-    """From the first message of the canary's newest flood to the adapter's acknowledgement."""
+    """Time from the first message of the canary's newest flood to the adapter's acknowledgement."""
     return at.worst("canary_acknowledge_seconds")
 
 
 @query("short", "{{outcome}}")
 def canary_runs(at: Scope) -> str:
-    """Floods of the canary within an hour by how they ended."""
+    """Floods of the canary within an hour, by result."""
     return at.over("1h").increase("canary_runs_total", by="outcome")
 
 
@@ -1065,25 +1080,25 @@ def canary_runs(at: Scope) -> str:
 
 @query("short", "{{state}}")
 def notices(at: Scope) -> str:
-    """Notices to victims within an hour by what became of them."""
+    """Notices to victims within an hour, by result."""
     return at.over("1h").increase("notices_total", by="state")
 
 
 @query("short", "failed")
 def notices_failed(at: Scope) -> str:
-    """Notices within an hour that the SMSC refused, or of which nobody knows if they arrived."""
+    """Notices within an hour that the SMSC rejected, or whose result is unknown."""
     return at.over("1h").increase("notices_total", 'state="failed"')
 
 
 @query("short", "due")
 def notices_waiting(at: Scope) -> str:
-    """Notices that are due and have not gone."""
+    """Notices that are due and were not sent yet."""
     return at.worst("notices_waiting")
 
 
 @query("short", "cap reached")
 def notice_cap(at: Scope) -> str:
-    """1 while the minute, the day or a prefix has all the notices that it may have."""
+    """1 while the limit of the minute, the day or a prefix is reached."""
     return at.worst("notice_cap_reached")
 
 
@@ -1095,44 +1110,46 @@ def notices_capped(at: Scope) -> str:
 
 @query("short", "channel")
 def notice_channel(at: Scope) -> str:
-    """0 while the SMSC, or whatever carries notices, does not take them."""
+    """0 while the SMSC, or another channel, does not accept notices."""
     return f"min{at.by('')} ({at.series('notice_channel_up')})"
 
 
 @query("short", "tries in vain")
 def notice_retries(at: Scope) -> str:
-    """Tries within an hour after which a notice had certainly not gone: it is tried again."""
+    """Failed tries within an hour after which a notice was certainly not sent: it is tried
+    again.
+    """
     return at.over("1h").increase("notice_retries_total")
 
 
 @query("s", "95 %")
 def notice_delay(at: Scope) -> str:
-    """From a gateway's word that it holds the lease to the SMSC's that it has the notice."""
+    """Time from a gateway's confirmation of a lease to the SMSC's confirmation of the notice."""
     buckets = at.over("1h").increase("notice_delay_seconds_bucket", by="le")
     return f"histogram_quantile(0.95, {buckets})"
 
 
 @query("short", "{{outcome}}")
 def notice_replies(at: Scope) -> str:
-    """Replies of victims within an hour; unvouched ones may be forged."""
+    """Replies of victims within an hour; replies for which no gateway vouches may be forged."""
     return at.over("1h").increase("notice_replies_total", by="outcome")
 
 
 @query("cps", "{{outcome}}")
 def signal_answers(at: Scope) -> str:
-    """Answers to banks by what they were: done, or one of CAMARA's errors."""
+    """Answers to banks by kind: done, or one of CAMARA's errors."""
     return at.rate("signal_answers_total", by="outcome")
 
 
 @query("s", "99 %")
 def signal_answer_p99(at: Scope) -> str:
-    """Ninety-nine of a hundred banks' questions are answered within this time, audit included."""
+    """99th percentile of the time to answer a bank's question, audit included."""
     return _quantile(0.99, "signal_answer_seconds", at)
 
 
 @query("short", "{{instance}}")
 def signal_stale(at: Scope) -> str:
-    """1 while the case store's index is too old to say no by: banks get 503."""
+    """1 while the case store is too old to answer "no": banks get 503."""
     return at.worst("signal_index_stale", "instance")
 
 
@@ -1144,5 +1161,5 @@ def signal_pushes(at: Scope) -> str:
 
 @query("short", "{{outcome}}")
 def signal_pushes_failed(at: Scope) -> str:
-    """Floods within ten minutes that a bank's sink refused, or did not take in time."""
+    """Floods within ten minutes that a bank's sink rejected, or did not accept in time."""
     return at.over("10m").increase("signal_pushes_total", 'outcome!="sent"', by="outcome")

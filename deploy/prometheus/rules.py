@@ -163,7 +163,7 @@ BURN_ALERTS: Final = (
         "acks_failed",
         "acks",
         shown=(q.acknowledged_share, q.acknowledgements_by_state),
-        summary="Too many actions could not be brought to a gateway.",
+        summary="Too many actions failed at a gateway.",
         what="actions failed",
     ),
 )
@@ -173,22 +173,24 @@ SYMPTOM_ALERTS: Final = (
         "OtpguardBrokerUnreachable", "critical",
         f"{q.broker_silence.at(RULES)} > 20", "10s", "15m", (q.broker_silence,),
         "No Kafka broker answers a worker or an adapter.",
-        "{{ $labels.job }} on {{ $labels.instance }} has had no answer for "
-        "{{ $value | humanizeDuration }}. It detects nothing, or hears of no new lease and no word "
-        "of an operator; leases run out.",
+        "{{ $labels.job }} on {{ $labels.instance }} has had no answer for {{ $value | "
+        "humanizeDuration }}. A worker detects nothing meanwhile. An adapter receives no new "
+        "leases and overrides, and its leases end.",
     ),
     Alert(
         "OtpguardTargetDown", "critical",
         f"{q.up.at(RULES)} == 0", "1m", "2m", (q.up,),
         "A process of otpguard does not answer Prometheus.",
-        "{{ $labels.job }} on {{ $labels.instance }} is down or cannot be reached.", needs="broker",
+        "{{ $labels.job }} on {{ $labels.instance }} is down or cannot be reached.",
+        needs="broker",
     ),
     Alert(
         "OtpguardRestarting", "warning",
         f"{q.restarts.at(RULES)} > 2", "1m", "10m", (q.restarts,),
         "A process of otpguard starts again and again.",
-        "{{ $labels.job }} on {{ $labels.instance }} started {{ $value }} times in 15 minutes; "
-        "each says why it ended in its last line.", needs="broker",
+        "{{ $labels.job }} on {{ $labels.instance }} started {{ $value }} times in 15 "
+        "minutes. The last log line before each end gives the reason.",
+        needs="broker",
     ),
     Alert(
         "OtpguardNoEvents", "critical",
@@ -201,54 +203,58 @@ SYMPTOM_ALERTS: Final = (
         "OtpguardGatewaySilent", "warning",
         q.silent_gateways.at(RULES), "2m", "5m", (q.events_by_gateway, q.silent_gateways),
         "A gateway that used to report events has gone silent.",
-        "{{ $labels.gateway }} reported {{ $value | humanize }} events in the day before and none "
-        "in the last 10 minutes. Floods through it go unnoticed.", needs="broker",
+        "{{ $labels.gateway }} reported {{ $value | humanize }} events in the previous day "
+        "and none in the last 10 minutes. Floods through it go unnoticed.",
+        needs="broker",
     ),
     Alert(
         "OtpguardClockAhead", "warning",
         f"{q.events_ahead.at(RULES)} > 0", "10m", "15m", (q.events_ahead,),
         "A gateway's clock is ahead.",
         "{{ $value | humanize }} events a second of {{ $labels.gateway }} are ahead of their "
-        "records. They are judged by the records' time. On a gate or an adapter with such a clock "
-        "leases end too early.", needs="broker",
+        "records. They are judged by the records' time. A gate or adapter with such a clock "
+        "ends leases too early.", needs="broker",
     ),
     Alert(
         "OtpguardCanaryFailing", "critical",
         f"{q.canary_age.at(RULES)} > 960", "1m", "2m", (q.canary_age, q.canary_runs),
         "The canary's floods are not stopped.",
-        "No flood of the canary went as it should for {{ $value | humanizeDuration }}; one is due "
-        "every 5 minutes. Somewhere between topic and adapter the path is broken.", needs="broker",
+        "For {{ $value | humanizeDuration }} no flood of the canary was throttled and "
+        "acknowledged; one is due every 5 minutes. The path between topic and adapter is "
+        "broken.", needs="broker",
     ),
     Alert(
         "OtpguardEventLagGrowing", "critical",
         f"{q.event_lag.at(RULES)} > 30 and {q.event_lag_growth.at(RULES)} > 0", "3m", "5m",
         (q.event_lag, q.event_lag_growth),
         "The workers fall behind.",
-        "The slowest partition of {{ $labels.job }} is {{ $value | humanizeDuration }} behind, and "
-        "the distance grows. Floods are noticed so much later.", needs="broker",
+        "The slowest partition of {{ $labels.job }} is {{ $value | humanizeDuration }} "
+        "behind, and the lag grows. Floods are detected later by this time.",
+        needs="broker",
     ),
     Alert(
         "OtpguardOpenTransaction", "critical",
         f"{q.transaction_open.at(RULES)} > 30", "15s", "2m",
         (q.transaction_open, q.records_undecided),
         "An open transaction hides the input.",
-        "A producer of the input has had a transaction open for {{ $value | humanizeDuration }}. "
-        "{{ $labels.instance }} may read nothing behind it: floods there go unnoticed until it "
-        "ends.",
+        "A producer of the input has had a transaction open for {{ $value | humanizeDuration "
+        "}}. {{ $labels.instance }} cannot read the records behind it: floods there go "
+        "unnoticed until it ends.",
     ),
     Alert(
         "OtpguardWorkerStuck", "critical",
         f"{q.stuck.at(RULES)} or {q.loop_silence.at(RULES)} > 15", "15s", "2m",
         (q.stuck, q.loop_silence, q.records_behind),
-        "A worker has work and does none.",
-        "{{ $labels.instance }} applied nothing for two minutes while records wait, or its event "
-        "loop hangs. It ends itself after 60 seconds; if it does not, restart it.", needs="broker",
+        "A worker has work but does not process it.",
+        "{{ $labels.instance }} processed nothing for two minutes while records wait, or its "
+        "event loop hangs. It exits by itself after 60 seconds; if it does not, restart it.",
+        needs="broker",
     ),
     Alert(
         "OtpguardDeadLetters", "warning",
         f"{q.dead_letter_share.at(RULES)} > 0.001", "5m", "10m",
         (q.dead_letter_share, q.dead_letters_by_reason),
-        "Part of the input is refused.",
+        "Part of the input is rejected.",
         "{{ $value | humanizePercentage }} of the records of {{ $labels.job }} go to the "
         "dead-letter topic. Their recipients are not protected.",
     ),
@@ -256,26 +262,28 @@ SYMPTOM_ALERTS: Final = (
         "OtpguardDeadLettersWithheld", "critical",
         f"{q.dead_letters_withheld.at(RULES)} > 0", "0s", "10m",
         (q.dead_letters_withheld, q.dead_letter_share),
-        "So much is refused that not all of it gets a dead letter.",
-        "{{ $value | humanize }} records of {{ $labels.job }} were refused as {{ $labels.reason }} "
-        "in 10 minutes without a dead letter: a producer has gone wrong, or means harm. The "
-        "workers go on; what was refused is in the input for its retention.",
+        "So much is rejected that not all of it gets a dead letter.",
+        "{{ $value | humanize }} records of {{ $labels.job }} were rejected as {{ "
+        "$labels.reason }} in 10 minutes without a dead letter: a producer is broken, or "
+        "hostile. The workers continue. The rejected records stay in the input until its "
+        "retention ends.",
     ),
     Alert(
         "OtpguardKeysAstray", "warning",
         f"{q.keys_astray_share.at(RULES)} > 0.001", "10m", "30m",
         (q.keys_astray_share, q.noncanonical_keys, q.misplaced_keys),
         "Events of one recipient lie in several partitions.",
-        "{{ $value | humanizePercentage }} of the events of {{ $labels.job }} are keyed otherwise "
-        "than by their recipient, or lie where their key does not belong. A flood of them is split "
+        "{{ $value | humanizePercentage }} of the events of {{ $labels.job }} have another "
+        "key than their recipient, or are in the wrong partition. Their floods are split "
         "over partitions, and may go unnoticed.",
     ),
     Alert(
         "OtpguardCheckpointTooOld", "warning",
         f"{q.checkpoint_age.at(RULES)} > 300", "2m", "5m", (q.checkpoint_age, q.checkpoints),
-        "A worker does not get its checkpoints written.",
-        "The oldest of {{ $labels.instance }} is {{ $value | humanizeDuration }} old; one is due "
-        "every minute. After a crash so much input is read again.", needs="broker",
+        "A worker cannot write its checkpoints.",
+        "The oldest checkpoint of {{ $labels.instance }} is {{ $value | humanizeDuration }} "
+        "old; one is due every minute. After a crash all input since then is read again.",
+        needs="broker",
     ),
     Alert(
         "OtpguardThrottleSurge", "critical",
@@ -283,74 +291,76 @@ SYMPTOM_ALERTS: Final = (
         f"{q.new_throttles.at(RULES)} <= 5 * ({q.usual_throttles.at(RULES)})", "30s", "10m",
         (q.new_throttles, q.usual_throttles),
         "Many recipients are throttled at once.",
-        "{{ $value | humanize }} recipients rose to THROTTLE in 5 minutes, over five times the "
-        "usual number: a campaign, or a detector gone wrong.",
+        "{{ $value | humanize }} recipients reached THROTTLE in 5 minutes, over five times "
+        "the usual number: a campaign, or a wrong detector.",
     ),
     Alert(
         "OtpguardRailTripped", "critical",
         f"{q.rails_open.at(RULES)} == 1", "0s", "5m", (q.rails_open, q.rails_load),
-        "Rails hold new leases back.",
-        "{{ $labels.instance }} enforces no new lease until the rush is over; those in force stay. "
-        "New victims are not protected.",
+        "Rails block new leases.",
+        "{{ $labels.instance }} enforces no new lease until the load falls; leases in force "
+        "stay. New victims are not protected.",
     ),
     Alert(
         "OtpguardRailsRaised", "warning",
         f"{q.rails_raised.at(RULES)} > 1", "3h", "0s", (q.rails_raised, q.rails_load),
-        "An operator's word has raised the rails for hours.",
-        "{{ $labels.instance }} has let in {{ $value }} times the leases of its settings for 3 "
-        "hours. A detector gone wrong would throttle so many more before it is held.",
+        "An operator raised the rails hours ago.",
+        "For 3 hours {{ $labels.instance }} has allowed {{ $value }} times the leases of its "
+        "settings. A wrong detector could throttle that many more recipients.",
     ),
     Alert(
         "OtpguardCampaign", "warning",
         f"{q.campaign_victims.at(RULES)} >= 20", "0s", "10m",
         (q.campaign_victims, q.campaigns_open, q.campaign_growth),
         "One campaign floods many recipients.",
-        "{{ $value | humanize }} recipients are under attack by the same platforms at the same "
-        "time. `otpguard campaigns ls` says how fast it grows; the rails may have to be raised.",
+        "{{ $value | humanize }} recipients are attacked by the same platforms at the same "
+        "time. `otpguard campaigns ls` shows how fast the campaign grows. You may need to "
+        "raise the rails.",
     ),
     Alert(
         "OtpguardNoAgent", "warning",
         f"{q.agent_owners.at(RULES)} == 0", "5m", "5m", (q.agent_owners,),
-        "No agent tells of campaigns, or of platforms.",
-        "Of {{ $labels.job }} none has been the owner for 5 minutes. Detection goes on; nobody is "
-        "told which floods belong together, or which platforms they abuse.", needs="broker",
+        "No agent reports campaigns, or platforms.",
+        "For 5 minutes no process of {{ $labels.job }} has owned its topic. Detection goes "
+        "on, but nobody learns which floods belong together, or which platforms they abuse.",
+        needs="broker",
     ),
     Alert(
         "OtpguardSweep", "warning",
         f"{q.platform_sweeps.at(RULES)} > 0", "0s", "30m", (q.platform_sweeps,),
-        "A platform goes through many neighbouring numbers.",
-        "{{ $value | humanize }} platforms sent codes to numbers that lie together, or that nobody "
-        "uses (rule {{ $labels.rule }}). `otpguard platforms ls --by sweeps` says which.",
+        "A platform sends codes to many neighbouring numbers.",
+        "{{ $value | humanize }} platforms sent codes to neighbouring or unused numbers "
+        "(rule {{ $labels.rule }}). `otpguard platforms ls --by sweeps` lists them.",
     ),
     Alert(
         "OtpguardListRefused", "warning",
         f"{q.hot_lists_refused.at(RULES)} > 0", "0s", "10m",
         (q.hot_lists_refused, q.hot_lists_held, q.hot_list_platforms),
         "A list of abused platforms is refused.",
-        "Partitions refused {{ $value | humanize }} lists as {{ $labels.outcome }}. They go on "
-        "with the list before, and then with their own.",
+        "Partitions refused {{ $value | humanize }} lists as {{ $labels.outcome }}. They "
+        "keep the previous list for a day, and then use their own.",
     ),
     Alert(
         "OtpguardKillSwitchOn", "warning",
         q.switch_thrown.at(RULES), "10m", "0s", (q.switch, q.switch_thrown),
-        "The operator's switch keeps leases from being enforced.",
-        "The switch has been at {{ $labels.mode }} for over 10 minutes, at {{ $value }} adapters. "
-        "No victim is protected.",
+        "The kill switch prevents leases from being enforced.",
+        "The kill switch has been at {{ $labels.mode }} for over 10 minutes, at {{ $value }} "
+        "adapters. No victim is protected there.",
     ),
     Alert(
         "OtpguardAdapterFailing", "critical",
         f"{q.gateway_up.at(RULES)} == 0", "1m", "2m", (q.gateway_up,),
-        "A gateway takes no orders from its adapter.",
-        "The adapter on {{ $labels.instance }} cannot reach its gateway. Messages pass; leases "
-        "made meanwhile are applied when it is back.",
+        "A gateway accepts no orders from its adapter.",
+        "The adapter on {{ $labels.instance }} cannot reach its gateway. Messages pass. New "
+        "leases are applied when the gateway is back.",
     ),
     Alert(
         "OtpguardLeasesStale", "critical",
         f"{q.leases_age.at(RULES)} > 60", "30s", "2m", (q.leases_age, q.records_refused),
         "A gateway does not follow leases and overrides.",
-        "{{ $labels.job }} on {{ $labels.instance }} last knew all leases "
-        "{{ $value | humanizeDuration }} ago. Until it reads again, a release and the kill switch "
-        "do not reach its gateway; leases in force end by themselves.", needs="broker",
+        "{{ $labels.job }} on {{ $labels.instance }} last had all leases {{ $value | "
+        "humanizeDuration }} ago. Until it reads again, releases and the kill switch do not "
+        "reach its gateway. Leases in force end by themselves.", needs="broker",
     ),
     Alert(
         "OtpguardMetricErrors", "warning",
@@ -365,111 +375,115 @@ SYMPTOM_ALERTS: Final = (
         f"({q.gate_troubles.at(RULES)}) > 20", "2m", "5m",
         (q.gate_late, q.gate_stalls, q.gate_failures, q.gate_answer_p99),
         "A gate answers too late.",
-        "{{ $labels.instance }} was late, stood still or failed {{ $value | humanize }} times in "
-        "10 minutes. The messages of that time passed unruled.",
+        "{{ $labels.instance }} was late, stalled or failed {{ $value | humanize }} times in "
+        "10 minutes. The messages of those moments passed without a decision.",
     ),
     Alert(
         "OtpguardGateEventsWaiting", "warning",
         f"{q.gate_waiting_age.at(RULES)} > 60", "1m", "5m",
         (q.gate_waiting, q.gate_waiting_age, q.gate_spool),
         "A gate's events do not reach Kafka.",
-        "Those of {{ $labels.instance }} have waited {{ $value | humanizeDuration }}. It answers "
-        "under the leases that it holds; new floods go unnoticed, and past its bounds events are "
-        "lost.", needs="broker",
+        "Events of {{ $labels.instance }} have waited {{ $value | humanizeDuration }}. The "
+        "gate answers by the leases that it has. New floods go unnoticed, and above its "
+        "limits events are lost.", needs="broker",
     ),
     Alert(
         "OtpguardGateEventsLost", "critical",
         f"{q.gate_lost.at(RULES)} > 0", "0s", "10m", (q.gate_lost, q.gate_spool, q.gate_disk),
         "A gate loses events.",
-        "{{ $labels.instance }} lost {{ $value | humanize }} events in 10 minutes "
-        "({{ $labels.outcome }}). No message was held up by it; floods among them go unnoticed.",
+        "{{ $labels.instance }} lost {{ $value | humanize }} events in 10 minutes ({{ "
+        "$labels.outcome }}). No message was delayed, but floods among these events go "
+        "unnoticed.",
     ),
     Alert(
         "OtpguardSignalStale", "warning",
         f"{q.signal_stale.at(RULES)} > 0", "2m", "2m", (q.signal_stale, q.signal_answers),
-        "Banks are told nothing.",
-        "The case store's index behind {{ $labels.instance }} is too old to say no by. Banks get "
-        "503; codes are passed and refused as ever.",
+        "Banks get no answers.",
+        'The case store behind {{ $labels.instance }} is too old to answer "no". Banks get '
+        "503. Codes pass and are refused as always.",
     ),
     Alert(
         "OtpguardSignalPushFailing", "warning",
         f"{q.signal_pushes_failed.at(RULES)} > 0", "2m", "10m",
         (q.signal_pushes, q.signal_pushes_failed),
-        "A bank is not told of floods.",
-        "{{ $value | humanize }} floods in 10 minutes were not taken by a bank's sink "
-        "({{ $labels.outcome }}). It can still ask; nothing else is touched.",
+        "A bank is not informed of floods.",
+        "A bank's sink did not accept {{ $value | humanize }} floods in 10 minutes ({{ "
+        "$labels.outcome }}). The bank can still ask. Nothing else is affected.",
     ),
     Alert(
         "OtpguardGatewayNotAcknowledging", "critical",
         f"{q.unacknowledged_least.at(RULES)} > 0", "1m", "2m",
         (q.unacknowledged, q.unacknowledged_least),
         "Actions stay unacknowledged.",
-        "{{ $labels.job }} on {{ $labels.instance }} counts {{ $value }} actions of which nobody "
-        "has said for over two minutes what became of them. An adapter that counts them is stuck; "
-        "if only workers do, no adapter runs.", needs="broker",
+        "{{ $labels.job }} on {{ $labels.instance }} counts {{ $value }} actions without an "
+        "acknowledgement for over two minutes. If an adapter counts them, it is stuck. If "
+        "only workers count them, no adapter runs.", needs="broker",
     ),
     Alert(
         "OtpguardRecordsRefused", "warning",
         f"{q.records_refused.at(RULES)} > 0", "0s", "10m", (q.records_refused,),
-        "Leases, overrides or acknowledgements cannot be read.",
-        "{{ $value | humanize }} records were {{ $labels.kind }} to {{ $labels.job }}. If `newer`, "
-        "it is older than who writes them: such an adapter obeys none of the leases.",
+        "Leases, overrides or acknowledgements cannot be parsed.",
+        "{{ $value | humanize }} records were {{ $labels.kind }} to {{ $labels.job }}. "
+        "`newer` means that the writer has a newer version: an adapter then obeys none of "
+        "these leases.",
     ),
     Alert(
         "OtpguardDeskRates", "warning",
         f"{q.desk_limited.at(RULES)} > 0", "0s", "30m", (q.desk_limited, q.desk_acts),
-        "Somebody at the desk does too much.",
-        "{{ $value | humanize }} {{ $labels.kind }} of one person were refused within an hour. The "
-        "audit has the name: an agent may be the attacker, or have lost a log-in to one.",
+        "A user of the desk exceeds a limit.",
+        "{{ $value | humanize }} {{ $labels.kind }} of one person were refused within an "
+        "hour. The audit has the name. The person may be an attacker, or somebody else may "
+        "use the account.",
     ),
     Alert(
         "OtpguardPackNotVerified", "critical",
         f"{q.desk_packs_bad.at(RULES)} > 0", "0s", "30m", (q.desk_packs, q.desk_packs_bad),
-        "An evidence pack does not verify.",
-        "{{ $value | humanize }} packs that the desk made within an hour did not verify and were "
-        "not given out. The key, its device, the disk or the program is not as it should be.",
+        "An evidence pack fails verification.",
+        "{{ $value | humanize }} packs that the desk made within an hour failed verification "
+        "and were not handed out. The key, its device, the disk or the program is faulty.",
     ),
     Alert(
         "OtpguardIndexStale", "critical",
         f"{q.index_lag.at(RULES)} > 60", "1m", "5m",
         (q.index_lag, q.index_behind, q.index_records),
         "The desk's case store is behind.",
-        "The case store of {{ $labels.job }} is {{ $value | humanizeDuration }} behind its topics. "
-        "Whoever asks the desk is told so; floods of that time are not found.", needs="broker",
+        "The case store of {{ $labels.job }} is {{ $value | humanizeDuration }} behind its "
+        "topics. The desk shows this, and does not find floods of that time.",
+        needs="broker",
     ),
     Alert(
         "OtpguardNoticesFailing", "warning",
         f"{q.notices_failed.at(RULES)} >= 5 or {q.notice_channel.at(RULES)} == 0", "2m", "10m",
         (q.notices, q.notices_failed, q.notice_channel, q.notice_retries),
-        "Victims are not told.",
-        "The notifier {{ $labels.job }} cannot get notices to the SMSC, or does not know what "
-        "became of them. Leases hold all the same; victims do not know why.",
+        "Victims are not notified.",
+        "The notifier {{ $labels.job }} cannot deliver notices to the SMSC, or does not know "
+        "their result. Leases are enforced all the same, but victims do not learn why.",
     ),
     Alert(
         "OtpguardNoticeCapReached", "warning",
         f"{q.notice_cap.at(RULES)} > 0", "2m", "10m",
         (q.notice_cap, q.notices_waiting, q.notices_capped),
-        "More victims are to be told than a cap allows.",
-        "The notifier {{ $labels.job }} sends all that notify.per_minute, per_day or to_prefixes "
-        "allows. A campaign is under way, or the detector is wrong.",
+        "More victims wait for a notice than a cap allows.",
+        "The notifier {{ $labels.job }} sends as much as notify.per_minute, per_day or "
+        "to_prefixes allow. There is a campaign, or the detector is wrong.",
     ),
     Alert(
         "OtpguardFalseAlarms", "warning",
         f"{q.false_alarms.at(RULES)} >= 3 and {q.false_alarms.at(RULES)} > on () group_left () "
         f"0.05 * {q.throttles_enforced.at(RULES)}", "5m", "1h",
         (q.false_alarms, q.false_alarms_by_kind, q.throttles_enforced),
-        "Operators take throttles back.",
-        "{{ $value | humanize }} words of operators in a day took a throttle back, over 5 % of the "
-        "leases. People who log in may be taken for victims.",
+        "Operators end many throttles.",
+        "{{ $value | humanize }} overrides in a day ended a throttle, over 5 % of the "
+        "leases. People who log in may be throttled by mistake.",
     ),
     Alert(
         "OtpguardRefusedUsedLater", "warning",
         f"{q.used_later_share.at(RULES)} > 0.05 and {q.platforms_used_later.at(RULES)} >= 20",
         "1h", "6h", (q.used_later_share, q.platforms_used_later, q.platforms_refused),
         "Recipients use platforms whose codes were refused.",
-        "{{ $value | humanizePercentage }} of the platforms that leases of the last week refuse "
-        "(in shadow: would refuse) were used by the same recipient when the flood was over. "
-        "People who log in may be taken for victims.",
+        "{{ $value | humanizePercentage }} of the platforms that leases of the last week "
+        "refused (in shadow: would refuse) were used by the same recipient after the flood. "
+        "People who log in may be throttled by mistake.",
     ),
 )  # fmt: skip
 

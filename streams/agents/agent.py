@@ -103,7 +103,7 @@ class Agent(ABC):
     def _made_anew(self, reader: TopicReader) -> bool:
         """Return true if a topic was deleted and created again. Then the state is out of date."""
         if reader.anew:
-            log.warning("%s was made anew: it is read again", self._source)
+            log.warning("%s was created again: reading it whole", self._source)
         return reader.anew or self._ledger.anew != self._anew
 
     def _read_again(self) -> None:

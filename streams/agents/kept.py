@@ -163,7 +163,7 @@ class KeptTopic:
             self._consumer.seek_to_beginning(self._place)
             self._end = self._consumer.end_offsets([self._place])[self._place]
             if anew or self._end < self._reached:
-                log.warning("%s was made anew: it is read again", self._place.topic)
+                log.warning("%s was created again: reading it whole", self._place.topic)
                 self.anew += 1
                 self._reached = 0
             log.info("owner of %s", self._place.topic)

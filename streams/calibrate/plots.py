@@ -81,9 +81,7 @@ def what_if(rates: Axes, result: Result) -> None:
             [], [], color=ink, lw=1.8, label=tr("with {n} new platforms or more").format(n=novel)
         )
     _count_by_powers(rates, ticks_max=12)
-    rates.set(
-        ylim=(min(0.3, 0.3e6 / result.days), None), xlabel=tr("bar: the score that is asked for")
-    )
+    rates.set(ylim=(min(0.3, 0.3e6 / result.days), None), xlabel=tr("threshold of the score"))
     rates.legend(loc="best")
 
 
@@ -124,7 +122,7 @@ def price(axes: Axes, result: Result, *, narrow: bool) -> None:
     axes.set(
         ylim=(0, max([m for m in minutes if np.isfinite(m)], default=1) * 1.2),
         xlim=(min(bars) - 0.2, max(bars) + (2.6 if narrow else 1.6)),
-        xlabel=tr("THROTTLE bar: the score that is asked for"),
+        xlabel=tr("THROTTLE threshold of the score"),
     )
 
 
@@ -197,7 +195,7 @@ def grid(axes: Axes, result: Result, *, narrow: bool) -> None:
         )
     axes.set_xticks(np.arange(len(bars)) + 0.5, [f"{bar:.1f}" for bar in bars])
     axes.set_yticks(np.arange(len(NOVELS)) + 0.5, [str(novel) for novel in NOVELS])
-    axes.set(xlabel=tr("bar: the score that is asked for"), ylabel=tr("new platforms asked for"))
+    axes.set(xlabel=tr("threshold of the score"), ylabel=tr("new platforms asked for"))
     axes.spines[:].set_visible(False)
 
 
@@ -309,7 +307,7 @@ def known(axes: Axes, result: Result) -> None:
     for which, ink, label in (
         (cold, PALE, tr("under 6: shadow only, {share} %")),
         (~cold & ~large, BLUE, tr("6 to 13, {share} %")),
-        (large, GOOD, tr("14 and more: lower bars, {share} %")),
+        (large, GOOD, tr("14 and more: lower thresholds, {share} %")),
     ):
         share = f"{100 * counts[which].sum() / total:.0f}"
         axes.bar(x[which], counts[which] / total, 0.84, color=ink, label=label.format(share=share))
@@ -338,14 +336,15 @@ def _bursts(result: Result) -> Iterator[Picture]:
     half = 5.6
     yield drawn(
         "what-if",
-        tr("Recipients over the bar"),
+        tr("Recipients above the threshold"),
         lambda axes, _: what_if(axes, result),
         wide=(half, 4.0),
         narrow=(phone, 3.8),
         note=tr("Per million subscriber-days; band and dashes: 95 %."),
         description=tr(
-            "How many recipients a day would be over each bar of the score, with at least {watch} "
-            "or {throttle} platforms new to them; fewer, the higher the bar."
+            "How many recipients a day would be above each threshold of the score, with at "
+            "least {watch} or {throttle} platforms new to them. A higher threshold means "
+            "fewer."
         ).format(watch=f"{BURST_NOVEL.watch:g}", throttle=f"{BURST_NOVEL.throttle:g}"),
         head=tables.WHAT_IF,
         rows=tables.what_if(result),
@@ -357,7 +356,10 @@ def _bursts(result: Result) -> Iterator[Picture]:
         wide=(half, 4.0),
         narrow=(phone, 3.8),
         note=tr("Rehearsed attacks of 60 platforms in 35 minutes; median."),
-        description=tr("A higher THROTTLE bar spares more people and finds an attack later."),
+        description=tr(
+            "A higher THROTTLE threshold throttles fewer people by mistake, and "
+            "detects an attack later."
+        ),
         head=tables.PRICE,
         rows=tables.price(result),
     )
@@ -371,7 +373,8 @@ def _bursts(result: Result) -> Iterator[Picture]:
             "Recipients on days, by their highest score, from 1.5 up; below, nobody is judged."
         ),
         description=tr(
-            "People's days lie at the left, below the bars, rehearsed attacks at the right."
+            "Days of ordinary people are at the left, below the thresholds; rehearsed "
+            "attacks are at the right."
         ),
         head=tables.PEAKS,
         rows=tables.peaks(result),
@@ -381,15 +384,17 @@ def _bursts(result: Result) -> Iterator[Picture]:
         return
     yield drawn(
         "grid",
-        tr("Any pair of bars"),
+        tr("Any pair of thresholds"),
         lambda axes, narrow: grid(axes, result, narrow=narrow),
         wide=(wide, 3.3),
         narrow=(phone, 3.4),
         note=tr(
-            "Recipients over both bars, in a million subscriber-days; framed: the bars of now."
+            "Recipients above both thresholds, in a million subscriber-days; framed: the "
+            "current thresholds."
         ),
         description=tr(
-            "Fewer recipients are over both bars as more platforms or a higher score are asked for."
+            "With more platforms or a higher score required, fewer recipients are above both "
+            "thresholds."
         ),
         head=tables.GRID,
         rows=tables.grid(result),

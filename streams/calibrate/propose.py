@@ -65,8 +65,8 @@ def propose(settings: Settings, survey: Survey, throttles: Rate) -> Iterator[Pro
             yield ProposedChange(
                 "recognise.confidence_min", was, CONFIDENCE_TEXTLESS,
                 tr(
-                    "{share} % of the messages have a text: what the sender alone tells must "
-                    "suffice"
+                    "{share} % of the messages have a text: for the others the sender must "
+                    "be enough"
                 ).format(share=f"{100 * survey.texts / survey.messages:.1f}"),
             )  # fmt: skip
 
@@ -79,8 +79,9 @@ def _shared(settings: Settings, survey: Survey) -> Iterator[ProposedChange]:
         yield ProposedChange(
             "recognise.shared_senders", list(was), [*was, *new],
             tr(
-                "texts from them name {names} platforms and more, none of them mostly; look at "
-                "each first: one that is a single platform's would be told apart into many"
+                "texts from them name at least {names} platforms, none in most texts. Look "
+                "at each name first: if it belongs to a single platform, that platform would "
+                "be split into many"
             ).format(names=min(found[sender] for sender in new)),
         )  # fmt: skip
 
@@ -133,7 +134,8 @@ def _stamps(settings: Settings, survey: Survey) -> Iterator[ProposedChange]:
     if measured:
         yield ProposedChange(
             "detect.stamps", was, {**was, **dict(sorted(measured.items()))},
-            tr("measured on this history; told, it holds from a worker's first event on"),
+            tr("measured on this history; as a setting it applies from a worker's first "
+               "event on"),
         )  # fmt: skip
 
 
@@ -147,8 +149,8 @@ def _margin(settings: Settings, peaks: Peaks, throttles: Rate) -> Iterator[Propo
         yield ProposedChange(
             "detect.burst_margin", was, margin,
             tr(
-                "{n} THROTTLE episodes in {days} subscriber-days; right if none of them was an "
-                "attack: look at them first, and name those that were with --judged"
+                "{n} THROTTLE episodes in {days} subscriber-days. This is right if none of "
+                "them was an attack: check them first, and name attacks with --judged"
             ).format(n=throttles.alarms, days=f"{throttles.days:,.0f}"),
         )  # fmt: skip
 
@@ -231,10 +233,10 @@ def unreached(survey: Survey, throttles: Rate, judged: frozenset[str]) -> Iterat
     if slow.standing(THROTTLE_TARGET) == "exceeded":
         yield (
             tr(
-                "{n} of {all} throttled recipients were found by the counts over minutes and hours "
-                "({rules}), {rate} per million subscriber-days: detect.burst_margin does not "
-                "change them, and there is no setting that raises their bars (detect.p_novel "
-                "lowers them)"
+                "{n} of {all} throttled recipients were found by the counts over minutes and "
+                "hours ({rules}), {rate} per million subscriber-days: detect.burst_margin "
+                "does not change them, and no setting raises their thresholds "
+                "(detect.p_novel lowers them)"
             ).format(
                 n=f"{slow.alarms:,}",
                 all=f"{rules.total():,}",
@@ -247,9 +249,9 @@ def unreached(survey: Survey, throttles: Rate, judged: frozenset[str]) -> Iterat
     if left > THROTTLE_TARGET * throttles.days and rules["burst"]:
         yield (
             tr(
-                "no detect.burst_margin brings the score of bursts to the target: at the highest, "
-                "{most}, {n} recipient-days are still over its bar, {rate} per million "
-                "subscriber-days"
+                "no detect.burst_margin brings the score of bursts to the target: at the "
+                "highest, {most}, {n} recipient-days are still above the threshold, {rate} "
+                "per million subscriber-days"
             ).format(most=f"{most:g}", n=f"{left:,}", rate=told(1e6 * left / throttles.days))
         )
 

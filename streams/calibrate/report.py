@@ -99,8 +99,8 @@ def lead(found: dict[str, Any]) -> str:
         sentences.append(tr("No setting brings the target, see below."))
     if found["looks_like_attack"]:
         form = tr(
-            "Of {n} throttled recipients, attacks by their looks: {attacks}; each counts as a "
-            "false alarm until --judged names it."
+            "Of {n} throttled recipients {attacks} look like attacks; each counts as a false "
+            "alarm until --judged names it."
         )
         n, attacks = found["throttled_recipients"], found["looks_like_attack"]
         sentences.append(form.format(n=f"{n:,}", attacks=f"{attacks:,}"))
@@ -123,10 +123,9 @@ def words() -> list[tuple[str, str]]:
         (
             tr("Score"),
             tr(
-                "How fast platforms send codes that the subscriber has not heard from that day. A "
-                "platform's first code in a day adds 1, a minute takes {leak} away: only many "
-                "platforms "
-                "in a few minutes bring it up."
+                "How fast codes of further platforms come. A platform's first code in a day adds "
+                "1, and each minute subtracts {leak}: only many platforms in a few minutes raise "
+                "the score."
             ).format(leak=f"{60 * LEAK_MILLI_S / 1000:g}"),
         ),
         (
@@ -148,9 +147,8 @@ def words() -> list[tuple[str, str]]:
         (
             tr("Counts"),
             tr(
-                "For floods too slow for the score: how many new platforms came in minutes or "
-                "hours. They "
-                "have bars of their own."
+                "For floods that are too slow for the score: how many new platforms came in "
+                "minutes or hours. These counts have their own thresholds."
             ),
         ),
         (

@@ -338,13 +338,13 @@ def sentence(rate: Rate, target: float) -> str:
             return tr("over {goal}, shown at 95 %").format(goal=goal)
         case "open":
             form = tr(
-                "whether it is at or under {goal} cannot be told from {days} subscriber-days: that "
-                "takes {needed}, all without an alarm"
+                "{days} subscriber-days are too few to show that it is at or under {goal}: "
+                "that takes {needed}, all without an alarm"
             )
             if rate.alarms:
                 form = tr(
-                    "whether it is at or under {goal} cannot be told from {days} subscriber-days: "
-                    "that takes {needed} even if no further alarm comes"
+                    "{days} subscriber-days are too few to show that it is at or under "
+                    "{goal}: that takes {needed} even without a further alarm"
                 )
             return form.format(
                 goal=goal, days=f"{rate.days:,.0f}", needed=f"{rate.days_needed(target):,}"

@@ -19,13 +19,13 @@ from streams.foreign import understood
 from streams.language import ENGLISH, spoken, suggest, tr
 
 EPILOG: Final = (
-    "Exit codes: 0 done; 1 what was checked does not hold, or was not confirmed; 2 wrong usage; "
-    "3 applied, but a gateway has not confirmed; 4 what was checked is an extract; "
-    "70 state cannot be trusted, restart; 75 something is away, try again; "
-    "78 wrong settings, topics or rights, a restart cannot help; 130 interrupted."
+    "Exit codes: 0 done; 1 a check failed, or you did not confirm; 2 wrong usage; 3 applied, "
+    "but a gateway has not confirmed; 4 the checked pack is an extract; 70 the state cannot "
+    "be trusted, restart; 75 a service is unreachable, try again; 78 wrong settings, topics "
+    "or rights, a restart cannot help; 130 interrupted."
 )
 
-LANGUAGE_HELP: Final = "Answer in en or zh-Hans; default: as LANG says."
+LANGUAGE_HELP: Final = "Language of the answers: en or zh-Hans; the default follows LANG."
 ZONE_HELP: Final = "Times in UTC, not in this machine's zone."
 HEADINGS: Final = ("Examples:", "Example:", "Exit codes:", "Roles:")
 
@@ -36,43 +36,52 @@ _ASIDE: Final = re.compile(r"(?<=  )(\(.+\))$", re.MULTILINE)
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "worker": ("streams.cli.worker:worker", "Detect floods in a Kafka topic and publish leases."),
-    "init": ("streams.cli.init:init", "Set up: settings, topics, ports, and a check of all."),
+    "init": (
+        "streams.cli.init:init",
+        "Set otpguard up: settings, topics, ports, and a check of everything.",
+    ),
     "demo": ("streams.demo.command:demo", "Watch an incident from end to end on this machine."),
     "replay": ("streams.cli.replay:replay", "Run the detector over files, with no broker."),
-    "compare": ("streams.cli.compare:compare", "Try another configuration beside one's own."),
-    "recognise": ("streams.cli.recognise:recognise", "Say why a text counts as a code, or not."),
+    "compare": ("streams.cli.compare:compare", "Compare two configurations side by side."),
+    "recognise": (
+        "streams.cli.recognise:recognise",
+        "Explain why a text counts as a code, or not.",
+    ),
     "scenario": ("streams.cli.scenario:scenario", "Rehearse an attack, or what looks like one."),
-    "calibrate": ("streams.cli.calibrate:calibrate", "Try the settings on one's own history."),
-    "cases": ("streams.cli.cases:app", "See who is attacked, and what is done about it."),
-    "campaigns": ("streams.cli.campaigns:app", "See floods at many recipients told as one."),
-    "platforms": ("streams.cli.platforms:app", "See which platforms floods abuse."),
-    "phone": ("streams.cli.phone:phone", "Say what to tell a caller, while on the line."),
-    "explain": ("streams.cli.explain:explain", "Say why a recipient is throttled."),
-    "evidence": ("streams.cli.evidence:app", "Hand over a case as evidence, and verify it."),
-    "release": ("streams.cli.override:release", "Take back the lease of a recipient."),
+    "calibrate": ("streams.cli.calibrate:calibrate", "Test settings on your own history."),
+    "cases": ("streams.cli.cases:app", "List who is attacked, and what is done about it."),
+    "campaigns": ("streams.cli.campaigns:app", "List campaigns: floods of many recipients."),
+    "platforms": ("streams.cli.platforms:app", "List the platforms that floods abuse."),
+    "phone": ("streams.cli.phone:phone", "Look a caller's number up, during the call."),
+    "explain": ("streams.cli.explain:explain", "Explain why a recipient is throttled."),
+    "evidence": ("streams.cli.evidence:app", "Export a case as evidence, and verify it."),
+    "release": ("streams.cli.override:release", "End the lease of a recipient."),
     "allow": ("streams.cli.override:allow", "Let the codes of one more platform pass."),
     "exempt": ("streams.cli.override:exempt", "Never throttle a recipient."),
     "mode": ("streams.cli.override:mode", "The kill switch of all gateways."),
-    "audit": ("streams.cli.audit:app", "See who saw or did what, and that it is all there."),
+    "audit": (
+        "streams.cli.audit:app",
+        "List who saw or did what, and check that the list is complete.",
+    ),
     "shadow-report": (
         "streams.cli.shadow_report:shadow_report",
-        "Say what enforcement would refuse.",
+        "Report what enforcement would refuse.",
     ),
-    "desk": ("streams.cli.desk:app", "Keep what people need to know of cases."),
-    "notify": ("streams.cli.notify:app", "Tell victims, and the platforms that were used."),
-    "report": ("streams.cli.report:report", "Count a month, for regulator and management."),
-    "gate": ("streams.cli.gate:app", "Answer a gateway's one question about each message."),
-    "signal": ("streams.cli.signal:app", "Tell banks that a number is being flooded."),
-    "rails": ("streams.cli.override:rails", "Let gateways hold more leases, for a while."),
-    "enforce": ("streams.cli.enforce:app", "Make a gateway hold the leases."),
-    "agent": ("streams.cli.agent:app", "Tell of campaigns and platforms, across partitions."),
+    "desk": ("streams.cli.desk:app", "Store the cases for support staff."),
+    "notify": ("streams.cli.notify:app", "Notify victims, and the platforms that floods abuse."),
+    "report": ("streams.cli.report:report", "Report a month, for regulator and management."),
+    "gate": ("streams.cli.gate:app", "Answer a gateway's question about each message."),
+    "signal": ("streams.cli.signal:app", "Inform banks that a number is flooded."),
+    "rails": ("streams.cli.override:rails", "Let gateways accept more leases for a while."),
+    "enforce": ("streams.cli.enforce:app", "Make a gateway enforce the leases."),
+    "agent": ("streams.cli.agent:app", "Report campaigns and platforms across all partitions."),
     "feed": ("streams.cli.feed:app", "Bring a carrier's own events into the input topic."),
-    "dlq": ("streams.cli.dlq:app", "See what was refused, and send it in again."),
+    "dlq": ("streams.cli.dlq:app", "Inspect dead letters, and replay them."),
     "topics": ("streams.cli.topics:app", "Create and check the topics."),
     "config": ("streams.cli.config:app", "Check and show the settings."),
-    "size": ("streams.cli.size:size", "Say what so much traffic takes, before anything is bought."),
+    "size": ("streams.cli.size:size", "Compute what your traffic needs, before you buy anything."),
     "canary": ("streams.cli.canary:canary", "Flood a reserved number, to see it throttled."),
-    "doctor": ("streams.cli.doctor:doctor", "Say what is wrong here, and what to do."),
+    "doctor": ("streams.cli.doctor:doctor", "Report what is wrong here, and what to do."),
     "metrics": ("streams.cli.metrics:app", "List the metrics."),
 }
 """Name -> where it is (a function or a group of commands), and what it does in one line."""

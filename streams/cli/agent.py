@@ -14,20 +14,20 @@ from streams.config import Settings
 from streams.language import tr
 from streams.telemetry.metrics import Metrics, Role
 
-app = group("Tell of campaigns and platforms, across partitions.")
+app = group("Report campaigns and platforms across all partitions.")
 
 
 @app.callback()
 def agent() -> None:
-    """Tell of campaigns and platforms, across partitions."""
+    """Report campaigns and platforms across all partitions."""
 
 
 @app.command()
 def campaigns(config: ConfigOption = None) -> None:
-    r"""Follow the cases, and tell which floods are one campaign.
+    r"""Follow the cases, and publish which floods are one campaign.
 
-    Of several processes one is at work, the others take over when it ends. Nothing is saved: what
-    it tells follows from the cases of the last days, which it reads again at its start.
+    Of several processes one works, and another takes over when it ends. It saves no state: at its
+    start it reads the cases of the last days again.
 
     \b
     Example:
@@ -42,11 +42,11 @@ def campaigns(config: ConfigOption = None) -> None:
 
 @app.command()
 def platforms(config: ConfigOption = None) -> None:
-    r"""Add up what the workers count of each platform, and tell of a week, day by day.
+    r"""Add up the workers' counts of each platform, and publish a week's figures, day by day.
 
-    Of several processes one is at work, the others take over when it ends. Workers tell each half
-    hour. Where `detect.hot` is network it also makes the list of platforms that floods abuse, and
-    appends it to the input, for the workers.
+    Of several processes one works, and another takes over when it ends. Workers publish their
+    counts every half hour. If `detect.hot` is network, it also makes the list of platforms that
+    floods abuse, and appends it to the input for the workers.
 
     \b
     Example:

@@ -32,17 +32,21 @@ from streams.wire import AuditRecord, decode_audit
 
 COLUMNS: Final = ("time", "who", "by", "did", "outcome", "about", "detail", "why")
 
-app = group("See who saw or did what, and check that nothing of it was changed.")
+app = group("List who saw or did what, and check that no record was changed.")
 
 
 @app.command("ls")
 def list_(
     config: ConfigOption = None,
     *,
-    since: Annotated[str, typer.Option("--since", help="Such as 12h or 30d.")] = "7d",
-    actor: Annotated[str, typer.Option("--actor", help="Of this person alone.")] = "",
-    verb: Annotated[str, typer.Option("--verb", help="Such as release or search.")] = "",
-    about: Annotated[str, typer.Option("--about", help="About this number, in any form.")] = "",
+    since: Annotated[str, typer.Option("--since", help="Period, such as 12h or 30d.")] = "7d",
+    actor: Annotated[str, typer.Option("--actor", help="Only records of this person.")] = "",
+    verb: Annotated[
+        str, typer.Option("--verb", help="Only this action, such as release or search.")
+    ] = "",
+    about: Annotated[
+        str, typer.Option("--about", help="Only records about this number, in any format.")
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
     r"""List who saw or did what, the oldest first.
@@ -75,14 +79,17 @@ def verify(
     *,
     against: Annotated[
         Path | None,
-        typer.Option("--against", help="What --json said earlier: it must all be there still."),
+        typer.Option(
+            "--against",
+            help="File with an earlier output of --json; everything in it must still exist.",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Check the chains of the whole audit; exit 78 if a record is missing or was changed.
+    r"""Check the chains of the whole audit; exits with 78 if a record is missing or was changed.
 
-    The newest records of a chain can be taken away unseen: keep what --json says elsewhere, where
-    whoever may change the topic may not write, and compare with it later.
+    Nobody can notice if the newest records of a chain are removed. So store the output of --json
+    where the administrators of the topic cannot write, and compare with it later.
 
     \b
     Examples:

@@ -58,7 +58,7 @@ def audited(settings: Settings, verb: str, **fields: Any) -> Iterator[dict[str, 
             raise
         _note(chain, verb, "done", fields | more)
         if deliver_audit(settings, chain) and not chain.kept:
-            raise UnavailableError(tr("it is done, and its audit is not written"))
+            raise UnavailableError(tr("it is done, but its audit record is not written"))
 
 
 @contextmanager
@@ -98,7 +98,8 @@ def deliver_audit(settings: Settings, chain: AuditChain, *, quiet: bool = False)
         told = tr("NOT IN THE AUDIT: {error}; {n} records are lost when this command ends")
         if chain.kept:
             told = tr(
-                "NOT IN THE AUDIT: {error}; {n} records wait in {path}, and go with the next word"
+                "NOT IN THE AUDIT: {error}; {n} records wait in {path}, and are written with "
+                "the next override"
             )
         typer.echo(told.format(error=error, n=len(chain.pending), path=chain.path), err=True)
         return True

@@ -60,9 +60,12 @@ KafkaOption = Annotated[
     bool, typer.Option("--kafka", help="Read the input topic; no group, no commits.")
 ]
 SinceOption = Annotated[
-    str | None, typer.Option(help="With --kafka: from then, such as 30d or 2026-03-01T00:00Z.")
+    str | None,
+    typer.Option(help="With --kafka: start of the period, such as 30d or 2026-03-01T00:00Z."),
 ]
-UntilOption = Annotated[str | None, typer.Option(help="With --kafka: until then; default: now.")]
+UntilOption = Annotated[
+    str | None, typer.Option(help="With --kafka: end of the period; default: now.")
+]
 SubscribersOption = Annotated[
     int | None,
     typer.Option(min=1, help="Subscribers behind the history; default: those seen in it."),
@@ -77,7 +80,7 @@ JudgedOption = Annotated[
 ]
 MissesOption = Annotated[int, typer.Option(min=0, max=1000, help="Nearest misses to show.")]
 ShowOption = Annotated[
-    bool, typer.Option("--show-recipients", help="Whole numbers instead of masked ones.")
+    bool, typer.Option("--show-recipients", help="Show whole numbers instead of masked ones.")
 ]
 WriteOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write the proposed settings here (TOML).")
@@ -86,10 +89,10 @@ ReportOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write a page with plots here (HTML).")
 ]
 ColumnsOption = Annotated[
-    str | None, typer.Option(help="CSV: names of the fields, if there is no head line.")
+    str | None, typer.Option(help="CSV: names of the fields, if the file has no header line.")
 ]
-DelimiterOption = Annotated[str, typer.Option(help="CSV: between fields.")]
-EncodingOption = Annotated[str, typer.Option(help="CSV: such as gb18030.")]
+DelimiterOption = Annotated[str, typer.Option(help="CSV: character between fields.")]
+EncodingOption = Annotated[str, typer.Option(help="CSV: encoding, such as gb18030.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 
 
@@ -116,7 +119,7 @@ def calibrate(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    r"""Run the detector over history, and say what its settings should be and what is unproved.
+    r"""Run the detector over history, recommend settings, and state what is unproved.
 
     Measures codes per subscriber-day, the pace of log-ins, how many platforms are new to a person,
     the time stamps of each gateway; counts alarms per subscriber-day, with intervals; proposes
@@ -399,7 +402,7 @@ def _say_misses(misses: list[dict[str, Any]]) -> None:
     if misses:
         write_table(
             (
-                tr("share of the bar"),
+                tr("share of the threshold"),
                 tr("rule"),
                 tr("score"),
                 tr("bar"),
@@ -419,7 +422,7 @@ def _say_left_out(history: dict[str, Any]) -> None:
     if history["refused"]:
         typer.echo(
             tr(
-                "warning: {n} values were no events and are counted nowhere; for CSV, look at "
+                "warning: {n} values were no events and are not counted; for CSV, check "
                 "--map, --time and --encoding"
             ).format(n=f"{history['refused']:,}")
         )
@@ -502,12 +505,13 @@ def _say_throttled(found: dict[str, Any]) -> None:
     if found["looks_like_attack"]:
         typer.echo(
             tr(
-                "{n} look like attacks: more new platforms in one episode than anybody else met in "
-                "a sitting ({most}); name them with --judged, and they are no false alarms"
+                "{n} look like attacks: more new platforms in one episode than anybody else "
+                "met in a sitting ({most}); if you name them with --judged, they are no "
+                "false alarms"
             ).format(n=found["looks_like_attack"], most=found["longest_spree"])
         )
     if found["nearest_misses"]:
-        said = tr("nearest misses, as a share of the bar: the score or count that would throttle")
+        said = tr("nearest misses, as a share of the threshold that would throttle")
         typer.echo(f"\n{said}")
     else:
         typer.echo(tr("nobody else came within half of what would throttle"))

@@ -23,7 +23,7 @@ from streams.language import tr, trc
 from streams.operate.network import campaign_lines, campaign_row, find_campaign, newest
 from streams.wire import encode_campaign
 
-app = group("See floods at many recipients at once, each campaign told as one.")
+app = group("List campaigns: floods of many recipients that belong together.")
 
 CAMPAIGN_COLUMNS: Final = {
     "campaign": "campaign",
@@ -48,7 +48,7 @@ def ls(
     config: ConfigOption = None,
     *,
     since: Annotated[str, typer.Option("--since", help="How far back, such as 6h or 7d.")] = "24h",
-    all_: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Include those that are over.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     r"""List open campaigns: how many victims, how fast they grow. No number is in them.

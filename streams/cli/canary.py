@@ -22,11 +22,18 @@ def canary(
     config: ConfigOption = None,
     *,
     once: Annotated[
-        bool, typer.Option("--once", help="One flood now; exit 0 if it went as it should, else 75.")
+        bool,
+        typer.Option(
+            "--once",
+            help="Make one flood now; exits with 0 if it was throttled as expected, else with 75.",
+        ),
     ] = False,
     without_adapter: Annotated[
         bool,
-        typer.Option("--without-adapter", help="A lease is enough; no adapter runs here yet."),
+        typer.Option(
+            "--without-adapter",
+            help="Do not wait for an acknowledgement; use this while no adapter runs.",
+        ),
     ] = False,
 ) -> None:
     r"""Flood a reserved number every few minutes, and measure how long its throttle takes.

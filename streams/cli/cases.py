@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from streams.desk.store.answers import CaseFile
     from streams.desk.store.store import ReadModel
 
-app = group("See who is attacked, and what is done about it.")
+app = group("List who is attacked, and what is done about it.")
 
 ID: Final = re.compile(r"\d+:[^:]+:\d+:\d+")
 """An episode's or action's id: epoch, topic, partition, offset."""
@@ -55,7 +55,7 @@ ID: Final = re.compile(r"\d+:[^:]+:\d+:\d+")
 SinceOption = Annotated[str, typer.Option("--since", help="How far back, such as 6h or 7d.")]
 NamedArgument = Annotated[
     str,
-    typer.Argument(help="Recipient in any form, action or episode.", metavar="ACTION|RECIPIENT"),
+    typer.Argument(help="Recipient in any format, action or episode.", metavar="ACTION|RECIPIENT"),
 ]
 
 
@@ -64,7 +64,7 @@ def ls(
     config: ConfigOption = None,
     *,
     since: SinceOption = "24h",
-    all_: Annotated[bool, typer.Option("--all", help="Also those that are over.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Include those that are over.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     r"""List open cases.
@@ -155,9 +155,9 @@ def show(
     since: SinceOption = "24h",
     as_json: JsonOption = False,
 ) -> None:
-    r"""Show a recipient's cases as they stand now: first the one that counts.
+    r"""Show a recipient's cases, the most severe open one first.
 
-    That is the worst one that is not over, then the newest.
+    This is the most severe open case, otherwise the newest.
 
     \b
     Examples:
@@ -200,7 +200,7 @@ def watch(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
 
 @app.command()
 def audit(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
-    r"""Show the operator's word: who said what, why, until when.
+    r"""List the overrides in force: who, what, why, until when.
 
     \b
     Example:
@@ -219,15 +219,15 @@ def tidy(
     config: ConfigOption = None,
     *,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", "-n", help="Only say what would be deleted.")
+        bool, typer.Option("--dry-run", "-n", help="Only report what would be deleted.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Delete the operator's words that ended over three days ago: they name numbers.
+    r"""Delete overrides that ended over three days ago, because they name numbers.
 
-    Once a day, by a timer, as somebody who may read and write the words (role support; duty for
-    those about everyone). Nothing that still holds is touched, and a word that is said meanwhile
-    stands.
+    Run it once a day by a timer, as a user who may read and write overrides (role support; duty for
+    overrides for everybody). It changes no override that is in force, and none that is made
+    meanwhile.
 
     \b
     Examples:
@@ -247,9 +247,9 @@ def tidy(
         write_json(done)
     else:
         for topic, told in done.items():
-            form = tr("{topic}: {deleted} deleted, {stand} stand")
+            form = tr("{topic}: {deleted} deleted, {stand} left")
             if dry_run:
-                form = tr("{topic}: {deleted} would be deleted, {stand} stand")
+                form = tr("{topic}: {deleted} would be deleted, {stand} left")
             line = form.format(topic=topic, deleted=told.deleted, stand=told.words)
             again = tr("{n} said again").format(n=told.said_again)
             typer.echo(listed([line, again]) if told.said_again else line)
@@ -266,7 +266,7 @@ def explain(
     since: SinceOption = "24h",
     as_json: JsonOption = False,
 ) -> None:
-    r"""Say why: which platforms when, known or novel, scores, the rule, and why not something else.
+    r"""Explain a throttle: platforms, times, scores, the rule, and why no other rule.
 
     For an action: as it was when the lease was made. For a recipient: the case that counts.
 

@@ -85,7 +85,7 @@ def template(config: ConfigOption = None) -> None:
 
 @app.command()
 def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
-    r"""Read the settings and every file they name; exit 78 with a line for each thing wrong.
+    r"""Read the settings and every file they name; exits with 78 and one line for each error.
 
     \b
     Examples:

@@ -36,11 +36,11 @@ from streams.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-app = group("Keep what people need to know of cases, longer than topics do.")
+app = group("Store the cases for support staff, longer than the topics do.")
 app.command()(serve)
 app.add_typer(users, name="user")
 
-ReasonOption = Annotated[str, typer.Option("--reason", help="For whoever asks later.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Reason, for the record.")]
 
 CHECKED: Final = ("table", "compared", "missing", "different", "only in the index")
 MADE: Final = ("table", "rows")
@@ -50,10 +50,10 @@ HOLDS: Final = ("hold", "subject", "document", "since", "by", "reason")
 
 @app.command()
 def index(config: ConfigOption = None) -> None:
-    r"""Follow the topics and write them into the case store; one process for a store.
+    r"""Read the topics continuously into the case store; one process for each store.
 
-    It also deletes what is older than desk.cases_days, audit_days and papers_days, once an hour.
-    Killed at any moment, it loses nothing and writes nothing twice.
+    Once an hour it also deletes what is older than desk.cases_days, audit_days and papers_days. If
+    it is killed it loses nothing, and writes nothing twice.
 
     \b
     Example:
@@ -92,11 +92,11 @@ def rebuild(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Make the index anew from the topics, or see if it says what they say.
+    r"""Rebuild the index from the topics, or compare it with them.
 
-    What topics no longer hold is taken from the index of before. People go on reading meanwhile; an
-    indexer that runs ends, and is started again by its supervisor. With --check nothing is changed,
-    and the exit code is 1 if something is missing or different.
+    Records that the topics no longer have are copied from the old index. People can read meanwhile;
+    a running indexer ends, and its supervisor starts it again. With --check nothing is changed, and
+    the exit code is 1 if something is missing or different.
 
     \b
     Examples:
@@ -121,21 +121,21 @@ def rebuild(
 
 @app.command()
 def erase(
-    number: Annotated[str, typer.Argument(help="Number in any form, or token.")],
+    number: Annotated[str, typer.Argument(help="Number in any format, or token.")],
     config: ConfigOption = None,
     *,
     even_open: Annotated[
-        bool, typer.Option("--even-open", help="Even while a case of it goes on.")
+        bool, typer.Option("--even-open", help="Erase the number even if it has an open case.")
     ] = False,
     reason: ReasonOption = "",
     ticket: TicketOption = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Erase a number from the case store, and say which topics hold it until when.
+    r"""Erase a number from the case store, and list the topics that still have it.
 
-    The bytes of the store's files are searched for it afterwards. A legal hold forbids it. The
-    audit says who erased and why, and not whom.
+    Afterwards the bytes of the store's files are searched for the number. A legal hold forbids
+    erasure. The audit records who erased and why, but not whose number.
 
     \b
     Example:
@@ -170,10 +170,10 @@ def erase(
         typer.echo(tr("  {path}: {n} bytes searched, not there").format(path=path, n=size))
     if not done.searched:
         typer.echo(tr("  PostgreSQL: its own log and backups go by its administrator's rules"))
-    typer.echo(tr("topics cannot be erased from; they hold it"))
+    typer.echo(tr("records cannot be erased from topics; these topics still have it"))
     for topic, until in held:
         typer.echo(f"  {topic}: {until}")
-    typer.echo(tr("backups of before hold it too: delete them, or erase it again after a restore"))
+    typer.echo(tr("earlier backups have it too: delete them, or erase it again after a restore"))
 
 
 @app.command()
@@ -182,12 +182,15 @@ def backup(
     config: ConfigOption = None,
     *,
     people_only: Annotated[
-        bool, typer.Option("--people-only", help="Without the index, which topics make anew.")
+        bool,
+        typer.Option(
+            "--people-only", help="Leave the index out; it can be rebuilt from the topics."
+        ),
     ] = False,
 ) -> None:
     r"""Save the case store to a file, while it is in use.
 
-    The file holds numbers, and digests of passwords: keep it as you keep the store.
+    The file contains numbers and password digests: protect it like the store.
 
     \b
     Example:
@@ -247,7 +250,7 @@ def hold(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Keep a case or a number until a hold is lifted; without a subject, list the holds.
+    r"""Keep a case or a number until the hold is lifted; without a subject, list the holds.
 
     \b
     Examples:

@@ -20,8 +20,8 @@ def serve(
 ) -> None:
     r"""Serve the desk's pages, and keep its index up to date.
 
-    On loopback until settings say otherwise (console.host); the first administrator is made by
-    `otpguard desk user add`.
+    Listens on loopback by default (console.host). Make the first administrator with `otpguard desk
+    user add`.
 
     \b
     Examples:

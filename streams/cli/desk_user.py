@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 app = group("Accounts of the desk.\n\n\\b\nExample:\n  otpguard desk user add root --role admin")
 
-NameArgument = Annotated[str, typer.Argument(help="The name to log in with.")]
+NameArgument = Annotated[str, typer.Argument(help="Log-in name.")]
 RolesOption = Annotated[
     list[str],
     typer.Option(
@@ -36,7 +36,7 @@ def add(
     role: RolesOption,
     config: ConfigOption = None,
     *,
-    shown_name: Annotated[str, typer.Option("--shown-name", help="As colleagues read it.")] = "",
+    shown_name: Annotated[str, typer.Option("--shown-name", help="Name that colleagues see.")] = "",
 ) -> None:
     r"""Make a local account; its password is asked for, or is the first line of standard input.
 
@@ -54,7 +54,7 @@ def add(
 
 @app.command()
 def passwd(name: NameArgument, config: ConfigOption = None) -> None:
-    r"""Give a local account another password; its sessions end, and a lock is lifted.
+    r"""Give a local account another password; its sessions end, and a lock is removed.
 
     \b
     Example:
@@ -84,9 +84,9 @@ def disable(
     name: NameArgument,
     config: ConfigOption = None,
     *,
-    enable: Annotated[bool, typer.Option("--enable", help="Let it in again.")] = False,
+    enable: Annotated[bool, typer.Option("--enable", help="Enable the account again.")] = False,
 ) -> None:
-    r"""Keep somebody out from now on; all sessions end.
+    r"""Disable an account; all of its sessions end.
 
     \b
     Examples:
@@ -97,7 +97,7 @@ def disable(
     store = _store(settings)
     with audited(settings, "account", subject=name, detail="enable" if enable else "disable"):
         store.accounts.change(name, disabled=not enable, unlock=enable)
-    typer.echo(tr("may log in again") if enable else tr("kept out; its sessions have ended"))
+    typer.echo(tr("may log in again") if enable else tr("disabled; its sessions have ended"))
 
 
 def _store(settings: Settings) -> CaseStore:

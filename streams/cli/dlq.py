@@ -31,40 +31,57 @@ from streams.operate.dlq import show as show_letter
 from streams.shown import shown
 from streams.wire import RejectReason
 
-app = group("See what was refused, and send it in again.")
+app = group("Inspect dead letters, and replay them.")
 
 ReasonOption = Annotated[
     list[str] | None,
-    typer.Option(help="Only of this reason; as often as needed.", show_default=False),
+    typer.Option(help="Only this reason; repeat the option for several.", show_default=False),
 ]
 SinceOption = Annotated[
     str | None,
-    typer.Option(help="Written in this time until now, such as 6h.", show_default=False),
+    typer.Option(
+        help="Only dead letters of this period until now, such as 6h.", show_default=False
+    ),
 ]
 UntilOption = Annotated[
     str | None,
-    typer.Option(help="Written before: so long ago, such as 30m.", show_default=False),
+    typer.Option(
+        help="Only dead letters that are older than this, such as 30m.", show_default=False
+    ),
 ]
 PartitionOption = Annotated[
-    int | None, typer.Option(min=0, help="Of the source.", show_default=False)
+    int | None,
+    typer.Option(
+        min=0, help="Only dead letters of this partition of the source.", show_default=False
+    ),
 ]
 ReplayLimitOption = Annotated[
     int | None,
-    typer.Option(min=1, help="No more than so many, the oldest.", show_default=False),
+    typer.Option(
+        min=1, help="Maximum number of dead letters; the oldest first.", show_default=False
+    ),
 ]
 ByKeyOption = Annotated[
     bool,
     typer.Option(
-        "--by-key", help="A letter without a key goes to any partition: after some were added."
+        "--by-key",
+        help="Send dead letters without a key to any partition. Use this after "
+        "partitions were added.",
     ),
 ]
 UncheckedOption = Annotated[
-    bool, typer.Option("--unchecked", help="Also what would be refused again by these settings.")
+    bool,
+    typer.Option("--unchecked", help="Also replay events that these settings would refuse again."),
 ]
 AgainOption = Annotated[
-    bool, typer.Option("--again", help="Also what a replay came to, once more.")
+    bool,
+    typer.Option(
+        "--again", help="Also replay dead letters that were refused again after an earlier replay."
+    ),
 ]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", "-n", help="Only say what would be done.")]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", "-n", help="Only report what would be done.")
+]
 
 
 @app.command("ls")
@@ -75,13 +92,15 @@ def ls(
     since: SinceOption = None,
     until: UntilOption = None,
     partition: PartitionOption = None,
-    limit: Annotated[int, typer.Option(min=0, help="List the newest so many; count all.")] = 50,
+    limit: Annotated[
+        int, typer.Option(min=0, help="List this many of the newest dead letters; all are counted.")
+    ] = 50,
     as_json: JsonOption = False,
 ) -> None:
     r"""List refused events with their reasons, and count them. Shows no number and no text.
 
-    The position is the letter's own in the dead letters' topic, partition:offset. "refused again"
-    is a letter that a replay came to.
+    The position is partition:offset in the topic of dead letters. "refused again" marks a dead
+    letter of an event that was refused again after a replay.
 
     \b
     Examples:
@@ -115,7 +134,7 @@ def ls(
     left_out = len(found.letters) - len(listed)
     notes = {
         "not listed (--limit)": left_out,
-        "repeats of a letter, not counted": found.repeats,
+        "repeats of a dead letter, not counted": found.repeats,
         "records that are no dead letters": found.foreign,
     }
     typer.echo(said(notes) or ("" if found.letters else tr("no dead letters")), err=True)
@@ -123,7 +142,7 @@ def ls(
 
 @app.command()
 def show(
-    position: Annotated[str, typer.Argument(help="As `ls` shows it, such as 3:17.")],
+    position: Annotated[str, typer.Argument(help="Position as `ls` prints it, such as 3:17.")],
     config: ConfigOption = None,
     *,
     raw: Annotated[
@@ -135,7 +154,7 @@ def show(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Show one refused event: why, from where, how large; its bytes only with --raw.
+    r"""Show one dead letter: reason, source, size; its bytes only with --raw.
 
     \b
     Examples:
@@ -191,13 +210,13 @@ def replay(
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Send refused events into the input again, with their original keys and bytes.
+    r"""Send dead letters to the input again, with their original keys and bytes.
 
-    Each letter once: what was replayed is marked as such, and a replay that is cut off goes on
-    where it stopped (up to 200 events may come twice, which weighs nothing). What today's
-    settings would refuse again stays where it is. Event times stay: leases that would be over by
-    now are over when they are made, and what is a day older than the recipient's newest platforms
-    opens no episode.
+    Each dead letter is replayed once and then marked. An interrupted replay continues where it
+    stopped; up to 200 events may come twice, which changes no decision. Events that the current
+    settings would refuse again stay where they are. Event times do not change: a lease of an old
+    flood has already ended when it is issued, and an event a day older than the recipient's newest
+    platforms opens no episode.
 
     \b
     Examples:

@@ -24,13 +24,13 @@ def doctor(
     config: ConfigOption = None,
     *,
     role: Annotated[
-        str, typer.Option(help="Whose rights this user should have; as in `topics acls`.")
+        str, typer.Option(help="Role whose rights this user should have, as in `topics acls`.")
     ] = "worker",
     as_json: JsonOption = False,
 ) -> None:
-    r"""Look at settings, brokers, topics, rights, lag, events, keys and clocks; change nothing.
+    r"""Check settings, brokers, topics, rights, lag, events, keys and clocks; changes nothing.
 
-    Exit 0 if a worker may start, 78 if something is wrong.
+    Exits with 0 if a worker may start, with 78 if something is wrong.
 
     \b
     Examples:

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from streams.enforce.gateway import Gateway
     from streams.enforce.kannel import KannelGateway
 
-app = group("Make a gateway hold the leases; one process for each gateway.")
+app = group("Make a gateway enforce the leases; one process for each gateway.")
 
 
 @app.command()
 def redis(config: ConfigOption = None, *, gateway_id: GatewayOption = None) -> None:
-    r"""Hold leases as Redis keys, for gateways that look them up (deploy/gateways/jasmin).
+    r"""Store leases as Redis keys, for gateways that look them up (deploy/gateways/jasmin).
 
     \b
     Examples:
@@ -57,7 +57,8 @@ def kannel(
         bool,
         typer.Option(
             "--accept-whole-recipient",
-            help="Yes: a bank's code to a recipient under lease is refused with all others.",
+            help="Accept that Kannel refuses everything to a recipient under lease, a bank's "
+            "codes too.",
         ),
     ] = False,
     clear: Annotated[
@@ -71,10 +72,10 @@ def kannel(
         ),
     ] = False,
 ) -> None:
-    r"""Hold leases as Kannel's black list of recipients.
+    r"""Enforce leases by Kannel's black list of recipients.
 
-    Kannel cannot tell platforms apart: under a lease nothing reaches the recipient, not even from
-    a bank. That has to be accepted by name.
+    Kannel cannot distinguish platforms. Under a lease nothing reaches the recipient, not even from
+    a bank. You must accept this explicitly.
 
     \b
     Examples:
@@ -86,8 +87,8 @@ def kannel(
     if not (accept_whole_recipient or clear):
         raise typer.BadParameter(
             tr(
-                "Kannel refuses a bank's code with the flood; --accept-whole-recipient says that "
-                "you know it"
+                "Kannel refuses a bank's code with the flood; accept this with "
+                "--accept-whole-recipient"
             )
         )
     settings = settings_of(config)
@@ -121,7 +122,7 @@ def _clear(gateway: KannelGateway) -> None:
 
 @app.command()
 def webhook(config: ConfigOption = None, *, gateway_id: GatewayOption = None) -> None:
-    r"""Post leases, signed, to a gateway that has an API of its own.
+    r"""Post signed orders to a gateway's own API.
 
     \b
     Example:
@@ -148,10 +149,13 @@ def log(
     *,
     gateway_id: GatewayOption = None,
     numbers: Annotated[
-        bool, typer.Option("--numbers", help="Name the recipients too; mind who reads the log.")
+        bool,
+        typer.Option(
+            "--numbers", help="Log the recipients' numbers too. Consider who reads the log."
+        ),
     ] = False,
 ) -> None:
-    r"""Hold nothing back: write a JSON line for each order that a gateway would get.
+    r"""Dry run: print a JSON line for each order that a gateway would get.
 
     \b
     Example:

@@ -35,7 +35,7 @@ from streams.shown import shown
 if TYPE_CHECKING:
     from streams.evidence.records import Chosen
 
-app = group("Hand over a case as evidence that anybody can verify.")
+app = group("Export a case as evidence that anybody can verify.")
 keys = group(
     r"""Make, show and change the key that signs packs.
 
@@ -75,7 +75,7 @@ def make(
     since: SinceOption = "180d",
     from_: FromOption = None,
     store: Annotated[
-        bool, typer.Option("--store", help="Of the case store in place of the topics.")
+        bool, typer.Option("--store", help="Read the case store instead of the topics.")
     ] = False,
     key: KeyOption = "",
     authority: Annotated[str, typer.Option("--authority", help="Who asks for it.")] = "",
@@ -86,8 +86,8 @@ def make(
 ) -> None:
     r"""Make a pack of a case: records, signed manifest, report in Chinese and English, verifiers.
 
-    Of a number with several cases each gets a pack, in a folder of its own in the new folder; an
-    episode or an action names one of them.
+    If a number has several cases, each gets a pack in its own folder inside the new folder. Name an
+    episode or an action to get only one.
 
     \b
     Examples:
@@ -149,7 +149,7 @@ def extract(
     *,
     platform: Annotated[str, typer.Option("--platform", help="Key, such as sig:示例购物.")],
 ) -> None:
-    r"""Cut a pack down to one platform's own messages, still provably of the signed pack.
+    r"""Reduce a pack to one platform's messages, with proofs that the signed pack has them.
 
     \b
     Example:
@@ -166,7 +166,11 @@ def verify(
     pack: PackArgument,
     *,
     fingerprint: Annotated[
-        str, typer.Option("--fingerprint", help="Of the signer; from elsewhere, not from the pack.")
+        str,
+        typer.Option(
+            "--fingerprint",
+            help="Fingerprint of the signer. Take it from elsewhere, not from the pack.",
+        ),
     ],
     authority: Annotated[
         Path | None,
@@ -174,7 +178,7 @@ def verify(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Verify a pack, or a signed report; exit 1 if it is not as it was made, 4 for an extract.
+    r"""Verify a pack or a signed report: exit code 1 if it was changed, 4 for an extract.
 
     \b
     Example:
@@ -230,13 +234,17 @@ def stamp(
     *,
     key: KeyOption = "",
     url: Annotated[
-        str, typer.Option("--url", help="Of the authority.", show_default="evidence.tsa_url")
+        str,
+        typer.Option(
+            "--url", help="URL of the time-stamping authority.", show_default="evidence.tsa_url"
+        ),
     ] = "",
     token: Annotated[
         Path | None, typer.Option("--token", help="Attach this token (TimeStampResp, DER).")
     ] = None,
     query: Annotated[
-        Path | None, typer.Option("--query", help="Write the request, to be brought by hand.")
+        Path | None,
+        typer.Option("--query", help="Write the request into a file, to be sent by hand."),
     ] = None,
 ) -> None:
     r"""Add the time stamp of an authority (RFC 3161) to a pack.
@@ -281,7 +289,7 @@ def repeat(
     *,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Judge the kept events again by the pack's settings; exit 1 if one comes out otherwise.
+    r"""Repeat decisions from retained events with the pack's settings: exit code 1 if one differs.
 
     Events are of one partition, from the time on when the recipient's memory began.
 
@@ -315,7 +323,7 @@ def text_12321(
     since: SinceOption = "180d",
     from_: FromOption = None,
 ) -> None:
-    r"""Write the text of a report to 12321, in Chinese: whole sender numbers and times, to paste.
+    r"""Print the text of a report to 12321, in Chinese: whole sender numbers and times, to copy.
 
     \b
     Example:
@@ -360,7 +368,7 @@ def new(
 
 @keys.command("show")
 def show(config: ConfigOption = None, *, key: KeyOption = "", as_json: JsonOption = False) -> None:
-    r"""Show the fingerprint to give out: on the unit's site, in letters.
+    r"""Show the fingerprint, to publish it on the unit's site and in letters.
 
     \b
     Example:
@@ -378,19 +386,20 @@ def show(config: ConfigOption = None, *, key: KeyOption = "", as_json: JsonOptio
 @keys.command("rotate")
 def rotate(
     old: Annotated[
-        str, typer.Option("--old", metavar="FILE|URI", help="The key until now, as for --key.")
+        str, typer.Option("--old", metavar="FILE|URI", help="The old key, as for --key.")
     ],
     new_: Annotated[
-        str, typer.Option("--new", metavar="FILE|URI", help="The key from now on, as for --key.")
+        str, typer.Option("--new", metavar="FILE|URI", help="The new key, as for --key.")
     ],
     signers: Annotated[
-        Path, typer.Option("--list", help="List of successors; a line is added to it.")
+        Path,
+        typer.Option("--list", help="File with the list of successors; a line is added to it."),
     ],
     config: ConfigOption = None,
 ) -> None:
-    r"""Let the old key name the new one, so that who knows the old fingerprint can go on.
+    r"""Let the old key sign the new one, so that people who know the old fingerprint can trust it.
 
-    Not after a theft: whoever holds the old key could do the same. Then give out the new one.
+    Do not use this after a theft: the thief could do the same. Publish the new fingerprint instead.
 
     \b
     Example:
@@ -453,9 +462,9 @@ def _remembered(settings: Settings, named: str) -> list[Chosen]:
         behind_s = store.freshness().lag_ms // 1000
     if not chosen:
         raise UsageError(
-            tr(
-                "no case of {named!r} in the case store: it forgot it, or has not read it yet"
-            ).format(named=named)
+            tr("no case of {named!r} in the case store: it was deleted, or is not read yet").format(
+                named=named
+            )
         )
     for each in chosen:
         each.behind_s = behind_s

@@ -22,7 +22,7 @@ def explain(
     named: Annotated[
         str,
         typer.Argument(
-            help="Recipient in any form, action or episode; or a file of records, - for stdin.",
+            help="Recipient in any format, action or episode; or a file of records, - for stdin.",
             metavar="ACTION|RECIPIENT|FILE|-",
         ),
     ],
@@ -31,18 +31,20 @@ def explain(
     since: SinceOption = "24h",
     only: Annotated[
         str | None,
-        typer.Option("--only", help="Of a file: this recipient's, episode's or action's records."),
+        typer.Option(
+            "--only", help="For a file: only the records of this recipient, episode or action."
+        ),
     ] = None,
     last: Annotated[
-        bool, typer.Option("--last", help="Of a file: only the last record of each episode.")
+        bool, typer.Option("--last", help="For a file: only the last record of each episode.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Say why: which platforms when, known or novel, scores, the rule, and why not something else.
+    r"""Explain a throttle: platforms, times, scores, the rule, and why no other rule.
 
-    For an action: as it was when the lease was made. For a recipient: the case that counts, which
-    is the worst one that is not over, then the newest. A file holds records of the episode topic as
-    JSON lines; leases among them are told in one line each.
+    An action is explained as it was when the lease was made. For a recipient the most severe open
+    case is explained, otherwise the newest. A file has records of the episode topic as JSON lines;
+    each lease in it is printed in one line.
 
     \b
     Examples:

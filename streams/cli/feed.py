@@ -47,7 +47,7 @@ def redis(
         ),
     ] = socket.gethostname(),
 ) -> None:
-    r"""Publish what gateways report into a Redis stream (deploy/gateways/jasmin).
+    r"""Publish the events that gateways write to a Redis stream (deploy/gateways/jasmin).
 
     \b
     Example:
@@ -87,7 +87,7 @@ TimeOption = Annotated[
 ZoneOption = Annotated[
     str | None,
     typer.Option(
-        "--zone", help="Of times that name none.",
+        "--zone", help="Time zone of times that name none.",
         show_default="that of input.country, if it has one clock",
     ),
 ]  # fmt: skip
@@ -103,7 +103,7 @@ def csv_(
     config: ConfigOption = None,
     *,
     preset: Annotated[
-        str | None, typer.Option(help="A usual layout: restcomm, jasmin or kannel.")
+        str | None, typer.Option(help="Common layout of the file: restcomm, jasmin or kannel.")
     ] = None,
     maps: MapOption = None,
     constants: SetOption = None,
@@ -111,29 +111,35 @@ def csv_(
     zone: ZoneOption = None,
     only: OnlyOption = None,
     columns: Annotated[
-        str | None, typer.Option(help="Names of the fields, for files without a head line.")
+        str | None, typer.Option(help="Names of the fields, for files without a header line.")
     ] = None,
-    delimiter: Annotated[str, typer.Option(help="Between fields.")] = ",",
+    delimiter: Annotated[str, typer.Option(help="Character between fields.")] = ",",
     encoding: Annotated[
         str | None,
-        typer.Option(help="Such as gb18030.", show_default="utf-8, and nothing else is guessed"),
+        typer.Option(
+            help="Encoding, such as gb18030.", show_default="utf-8, and nothing else is guessed"
+        ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Read all, publish nothing, say what is in it.")
+        bool,
+        typer.Option(
+            "--dry-run", help="Read everything, publish nothing, and report what was found."
+        ),
     ] = False,
     sample: Annotated[
-        int, typer.Option(min=0, help="As --dry-run, and write so many events as JSON lines.")
+        int, typer.Option(min=0, help="Like --dry-run, and print this many events as JSON lines.")
     ] = 0,
     finished: Annotated[
-        bool, typer.Option("--whole", help="Nobody writes any more: the last line needs no end.")
+        bool,
+        typer.Option("--whole", help="The file is complete, so the last line needs no line end."),
     ] = False,
     again: Annotated[bool, typer.Option("--again", help="Try rejected rows once more.")] = False,
 ) -> None:
-    r"""Publish call detail records. Called again, it goes on where it stopped.
+    r"""Publish call detail records. If called again, it continues where it stopped.
 
-    Beside a file stand FILE.progress and, for rows that are no events, FILE.rejects: line, byte and
-    reason. Exit 2 if there were such rows, 75 if a last line has no end yet. Rejected rows are
-    tried again when the mapping changes.
+    Writes FILE.progress beside each file, and FILE.rejects with line, byte and reason of each
+    invalid row. Exits with 2 if there were such rows, with 75 if a last line has no end yet.
+    Rejected rows are tried again when the mapping changes.
 
     \b
     Examples:
@@ -171,10 +177,11 @@ def jsonl(
         typer.Option("--now", help="Move all times alike, so that the newest event is of now."),
     ] = False,
 ) -> None:
-    r"""Publish JSON lines: a rehearsal, or what kcat, Vector and others hand over.
+    r"""Publish JSON lines: a rehearsal, or the output of kcat, Vector and others.
 
-    Without a mapping, values are sms.delivery.v1 already and stay as they are. Lines that are no
-    events are named, not published, and exit 2. A file is published from its beginning each time.
+    Without a mapping, lines must be sms.delivery.v1 events and are published unchanged. Invalid
+    lines are listed, not published, and lead to exit code 2. A file is always published from its
+    beginning.
 
     \b
     Examples:
@@ -227,8 +234,8 @@ def zone_of(settings: Settings, time_format: str | None, zone: str | None) -> st
     if guessed is not None:
         typer.echo(
             tr(
-                "times that name no zone are read as {guessed} (input.country {country}); --zone "
-                "says otherwise"
+                "times without a zone are read as {guessed} (input.country {country}); "
+                "--zone names another"
             ).format(guessed=guessed, country=settings.input.country),
             err=True,
         )
@@ -252,11 +259,13 @@ def kafka(
             "FILE (.avsc) for values without that head.",
         ),
     ] = None,
-    until_end: Annotated[bool, typer.Option("--until-end", help="Stop at the end.")] = False,
+    until_end: Annotated[
+        bool, typer.Option("--until-end", help="Stop at the end of the topic.")
+    ] = False,
 ) -> None:
     r"""Re-key a topic by recipient, and map its fields if they have other names.
 
-    Without a mapping, values are sms.delivery.v1 already and stay as they are, byte for byte.
+    Without a mapping, values must be sms.delivery.v1 events and are published byte for byte.
 
     \b
     Examples:

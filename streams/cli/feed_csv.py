@@ -95,7 +95,7 @@ class Given:
         except UsageError as error:
             raise UsageError(f"{file}: {error}") from None
         layout = replace(self.rules.layout, encoding=found)
-        known = tr("as its bytes say")
+        known = tr("as its content shows")
         return replace(self.rules, layout=layout), f"{found} ({known})"
 
 

@@ -19,7 +19,7 @@ from streams.cli.shared import (
 )
 from streams.language import tr
 
-app = group("Answer a gateway's one question about each message.")
+app = group("Answer a gateway's question about each message.")
 
 
 @app.command()
@@ -30,7 +30,8 @@ def serve(
 ) -> None:
     r"""Serve one gateway: answer pass or refuse, and report each message to the input topic.
 
-    Whatever fails, the answer is pass. SIGHUP replaces the process without a gap, SIGTERM ends it.
+    If anything fails, the answer is pass. SIGHUP replaces the process without a gap, SIGTERM ends
+    it.
 
     \b
     Examples:
@@ -56,18 +57,20 @@ def bench(
     config: ConfigOption = None,
     *,
     rate: Annotated[float, typer.Option(min=1, help="Questions a second.")] = 1_000,
-    seconds: Annotated[float, typer.Option(min=0.1, max=3_600, help="For so long.")] = 10,
-    connections: Annotated[int, typer.Option(min=1, max=512, help="At a time.")] = 4,
+    seconds: Annotated[float, typer.Option(min=0.1, max=3_600, help="Duration in seconds.")] = 10,
+    connections: Annotated[
+        int, typer.Option(min=1, max=512, help="Number of connections at a time.")
+    ] = 4,
     recipient: Annotated[
         str, typer.Option(help="First of the reserved numbers that are asked about.")
     ] = "8617000990000",
     report: Annotated[bool, typer.Option("--report", help="Report only: ask nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Ask a running gate many questions, and say how soon it answers.
+    r"""Ask a running gate many questions, and measure how fast it answers.
 
-    The questions are no codes, about numbers that nobody has: they change no decision, but they are
-    counted. An answer later than gate.timeout_ms is one that a gateway would not have waited for.
+    The questions contain no codes and use numbers that nobody has. They change no decision, but
+    they are counted. A gateway would not wait for an answer later than gate.timeout_ms.
 
     \b
     Examples:

@@ -40,10 +40,10 @@ def init(
         typer.Option(help="ISO 3166 code: whose numbers are read, and whose banks are trusted."),
     ] = "",
 ) -> None:
-    r"""Write settings, make the topics, say which processes and rights there are, run the doctor.
+    r"""Write settings, create the topics, list processes and rights, and run the doctor.
 
-    Asks what it cannot see, and proposes answers; OTPGUARD_KAFKA_BOOTSTRAP and its like are taken
-    as proposals. A settings file that is there already stays as it is, so it may be run again.
+    Asks for what it cannot detect, and proposes answers; variables such as OTPGUARD_KAFKA_BOOTSTRAP
+    become proposals. An existing settings file is not changed, so the command may be run again.
 
     \b
     Examples:
@@ -113,7 +113,7 @@ def _kafka(usual: Kafka) -> Kafka:
         password = usual.password_file or "kafka-password"
         given["password_file"] = Path(_asked(tr("File with the password"), password)).absolute()
     if given["security"].endswith("ssl"):
-        what = tr("PEM of the authority of their certificates (-: the system's)")
+        what = tr("PEM file of the authority of their certificates (-: the system's)")
         ca = _asked(what, usual.ca_file or "-")
         given["ca_file"] = None if ca == "-" else Path(ca).absolute()
     try:

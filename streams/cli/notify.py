@@ -41,15 +41,15 @@ if TYPE_CHECKING:
 LAST_NOTICE_S: Final = 55.0
 """A notice may be on its way to a slow SMSC; TimeoutStopSec= of the unit is 60."""
 
-app = group("Tell victims that they are flooded, and platforms that they are used for it.")
+app = group("Notify victims of floods, and report to the platforms that floods abuse.")
 
 
 @app.command()
 def run(config: ConfigOption = None) -> None:
-    r"""Tell each victim once, when a gateway holds the lease.
+    r"""Notify each victim once, after a gateway has confirmed the lease.
 
-    Texts are checked first, at their largest values: one part each, no link, no number, and no
-    verification code to our own recogniser. In shadow mode nobody is told anything.
+    Texts are checked first, with their largest values: one SMS part, no link, no number, and not
+    recognised as a verification code. In shadow mode nobody is notified.
 
     \b
     Example:
@@ -91,11 +91,14 @@ def preview(
     config: ConfigOption = None,
     *,
     number: Annotated[
-        str, typer.Option("--number", help="In the language that this number gets, in any form.")
+        str,
+        typer.Option(
+            "--number", help="Show the texts in the language of this number, in any format."
+        ),
     ] = "",
     as_json: JsonOption = False,
 ) -> None:
-    r"""Show every text that victims may get, as long as it can get; nothing is sent.
+    r"""Show every text that victims may get, with the longest values; nothing is sent.
 
     \b
     Examples:
@@ -130,19 +133,24 @@ def platforms(
     config: ConfigOption = None,
     *,
     day: Annotated[
-        str, typer.Option("--day", help="Of which, in UTC.", show_default="yesterday")
+        str, typer.Option("--day", help="Day of the report, in UTC.", show_default="yesterday")
     ] = "",
     at_once: Annotated[
-        bool, typer.Option("--at-once", help="Of today, and only those over reports.at_once.")
+        bool,
+        typer.Option(
+            "--at-once", help="Report on today, and only on platforms above reports.at_once."
+        ),
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say who would be told.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list who would get a report.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Tell platforms whose pages were used: when, how much, and what stops it.
+    r"""Report to platforms whose pages were abused: when, how much, and what stops it.
 
-    Counts and times, never a number or a hash of one; fewer than five victims are "<5". Whoever
-    was told and improves is left in peace for a week. Once a day by a timer, and with --at-once
-    every few minutes: of a day a platform is told once.
+    Reports contain counts and times, never a number or its hash; fewer than five victims are "<5".
+    A platform that improves after a report gets none for a week. Run it once a day by a timer, and
+    with --at-once every few minutes: a platform gets one report for each day.
 
     \b
     Examples:
@@ -220,13 +228,13 @@ def _show_told(decisions: Sequence[Decision], became: Mapping[str, str], *, as_j
 
 
 SAID: Final = {
-    "digest": "is told of the day",
-    "at_once": "is told at once",
+    "digest": "gets a report of the day",
+    "at_once": "gets a report at once",
     "few": "was used too little",
-    "quiet": "improves since it was told",
-    "told": "was told already",
+    "quiet": "improves since its last report",
+    "told": "got its report already",
     "nobody": "has no contact",
-    "not_yet": "is told at the day's end",
+    "not_yet": "gets a report at the day's end",
 }
 """Decisions as people read them."""
 

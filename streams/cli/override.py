@@ -43,10 +43,10 @@ if TYPE_CHECKING:
     from streams.wire import Override
 
 EVERYONE: Final = "*"
-RecipientArgument = Annotated[str, typer.Argument(help="Number in any form, or token.")]
-ReasonOption = Annotated[str, typer.Option("--reason", "-r", help="Why; a ticket, say.")]
+RecipientArgument = Annotated[str, typer.Argument(help="Number in any format, or token.")]
+ReasonOption = Annotated[str, typer.Option("--reason", "-r", help="Reason, such as a ticket.")]
 ActorOption = Annotated[
-    str, typer.Option("--actor", help="Who says it.", show_default="who is logged in")
+    str, typer.Option("--actor", help="Author of the override.", show_default="who is logged in")
 ]
 WaitOption = Annotated[
     float,
@@ -61,14 +61,15 @@ def release(
     config: ConfigOption = None,
     *,
     lasts: Annotated[
-        str, typer.Option("--for", help="No new lease for so long either, such as 30m or 2h.")
+        str,
+        typer.Option("--for", help="Duration in which no new lease is made, such as 30m or 2h."),
     ] = "1h",
     actor: ActorOption = "",
     ticket: TicketOption = "",
     wait_s: WaitOption = 3.0,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Take back a recipient's lease, and make none for an hour.
+    r"""End a recipient's lease, and make no new one for an hour.
 
     \b
     Examples:
@@ -79,17 +80,20 @@ def release(
 
 
 def allow(
-    recipient: Annotated[str, typer.Argument(help="Number or token; '*' for everybody.")],
+    recipient: Annotated[str, typer.Argument(help="Number or token; '*' means everybody.")],
     platform: Annotated[
         str, typer.Argument(help="Key, such as sig:某校 or port:106…; a bare name is a signature.")
     ],
     reason: ReasonOption,
     config: ConfigOption = None,
     *,
-    lasts: Annotated[str, typer.Option("--for", help="Such as 12h or 30d.")] = "30d",
+    lasts: Annotated[str, typer.Option("--for", help="Period, such as 12h or 30d.")] = "30d",
     end: EndOption = False,
     unseen: Annotated[
-        bool, typer.Option("--unseen", help="Also a platform that nobody has heard of yet.")
+        bool,
+        typer.Option(
+            "--unseen", help="Accept a platform that is in no registry and no recent case."
+        ),
     ] = False,
     actor: ActorOption = "",
     ticket: TicketOption = "",
@@ -98,8 +102,8 @@ def allow(
 ) -> None:
     r"""Let the codes of one more platform pass.
 
-    A platform that no registry knows and that is in no case of the last day, while others are, is
-    taken for a slip of the pen: its neighbours are named, and nothing is said to gateways.
+    If no registry knows the platform, and only other platforms are in the cases of the last day,
+    the command assumes a typing error: it lists similar names and sends nothing to gateways.
 
     \b
     Examples:
@@ -125,7 +129,7 @@ def exempt(
     config: ConfigOption = None,
     *,
     lasts: Annotated[
-        str | None, typer.Option("--for", help="Such as 90d; default: until --end.")
+        str | None, typer.Option("--for", help="Duration, such as 90d; default: until --end.")
     ] = None,
     end: EndOption = False,
     actor: ActorOption = "",
@@ -152,17 +156,23 @@ def mode(
     config: ConfigOption = None,
     *,
     lasts: Annotated[
-        str | None, typer.Option("--for", help="Then enforce again; default: until said anew.")
+        str | None,
+        typer.Option(
+            "--for",
+            help="Duration, after which leases are enforced "
+            "again; default: until the next `mode` "
+            "command.",
+        ),
     ] = None,
     actor: ActorOption = "",
     ticket: TicketOption = "",
     wait_s: WaitOption = 3.0,
     as_json: JsonOption = False,
 ) -> None:
-    r"""The kill switch of all gateways: shadow and off take every lease back at once.
+    r"""The kill switch of all gateways: shadow and off end every lease at once.
 
-    `enforce` lets leases stand again that the detector meant to be enforced; it makes none of
-    those that it published in shadow.
+    `enforce` restores leases that the detector published for enforcement. It does not enforce
+    leases that were published in shadow.
 
     \b
     Examples:
@@ -184,21 +194,24 @@ def rails(
     times: Annotated[
         int,
         typer.Argument(
-            help="So many times the leases of the settings: 2 to 10; 1 ends it.", metavar="TIMES"
+            help="Factor for the number of leases in the settings: 2 to 10. 1 ends the override.",
+            metavar="TIMES",
         ),
     ],
     reason: ReasonOption,
     config: ConfigOption = None,
     *,
-    lasts: Annotated[str, typer.Option("--for", help="Such as 30m or 2h; a day at most.")] = "2h",
+    lasts: Annotated[
+        str, typer.Option("--for", help="Duration, such as 30m or 2h; a day at most.")
+    ] = "2h",
     actor: ActorOption = "",
     wait_s: WaitOption = 3.0,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Let gateways hold more leases in a campaign that is larger than the rails, for a while.
+    r"""Let gateways accept more leases for a while, in a campaign that is larger than the rails.
 
-    What the rails have refused and still runs is let in at once, as far as there is room. When the
-    word ends, leases in force stay until they end by themselves.
+    Leases that the rails blocked, and that have not ended, are accepted at once, as far as there is
+    room. When the override ends, leases in force stay until they end by themselves.
 
     \b
     Examples:
@@ -244,13 +257,13 @@ def _check_heard_of(config: Path | None, recipient: str, key: str, registry: Reg
     if heard_of(key, registry, own) or not (near or own):
         return
     told = tr(
-        "nobody has heard of {platform}: no registry, and no case of the last day. Did you mean "
-        "{near}? --unseen allows it all the same"
+        "{platform} is unknown: it is in no registry, and in no case of the last day. Did "
+        "you mean {near}? --unseen allows it anyway"
     )
     if not near:
         told = tr(
-            "nobody has heard of {platform}: no registry, and no case of the last day; this "
-            "recipient's has {near}. --unseen allows it all the same"
+            "{platform} is unknown: it is in no registry, and in no case of the last day; "
+            "this recipient's case has {near}. --unseen allows it anyway"
         )
     raise UsageError(told.format(platform=key, near=listed(near or instead(own))))
 
@@ -299,12 +312,15 @@ def _say(
     if failed:
         told = listed([f"{gateway} ({why})" for gateway, why in failed.items()])
         raise UnavailableError(
-            tr("not obeyed by {told}; while a lease is in force it is said again").format(told=told)
+            tr("not obeyed by {told}; the order is repeated while a lease is in force").format(
+                told=told
+            )
         )
     if wait_s and not confirmed:
         raise UnavailableError(
             tr(
-                "no adapter confirmed within {wait} s; the word stands and counts when one runs"
+                "no adapter confirmed within {wait} s; the override is stored, and takes "
+                "effect when one runs"
             ).format(wait=f"{wait_s:g}")
         )
     if missing:
@@ -312,7 +328,7 @@ def _say(
             tr("applied, but not confirmed by {told}").format(told=listed(sorted(missing)))
         )
     if unaudited:
-        raise UnavailableError(tr("the word is in effect, and its audit is not written"))
+        raise UnavailableError(tr("the override is in effect, but its audit record is not written"))
 
 
 def _word(
@@ -390,9 +406,9 @@ def _tell(
         }  # fmt: skip
         write_json({**msgspec.to_builtins(word), **answers, "audited": not unaudited})
         return
-    until = tr("until said anew") if lasts is None else tr("for {span}").format(span=lasts)
+    until = tr("until changed") if lasts is None else tr("for {span}").format(span=lasts)
     typer.echo(
-        tr("{verb} said by {actor}, {until} ({name})").format(
+        tr("{verb} by {actor}, {until} ({name})").format(
             verb=word.verb, actor=shown(word.actor), until=until, name=name
         )
     )
@@ -403,7 +419,7 @@ def _tell(
             )
         )
     for told, found in (
-        (tr("not confirmed by {gateway}, which last spoke at {at}"), gateways.at_work),
+        (tr("not confirmed by {gateway}, which last answered at {at}"), gateways.at_work),
         (tr("{gateway} is stopped since {at}; it obeys when it starts"), gateways.stopped),
     ):
         for gateway, at_ms in found.items():

@@ -31,17 +31,17 @@ if TYPE_CHECKING:
 
 
 def phone(
-    number: Annotated[str, typer.Argument(help="Number in any form, or token.")],
+    number: Annotated[str, typer.Argument(help="Number in any format, or token.")],
     config: ConfigOption = None,
     *,
     since: SinceOption = "24h",
     as_json: JsonOption = False,
 ) -> None:
-    r"""Say what to tell a caller: what happens, what is refused, what arrives, when it ends.
+    r"""Look a caller's number up: what happens, what is refused, when it ends, what to tell.
 
-    In six lines, with the commands to paste. A number without a case is answered too. The case
-    store answers where there is one that is fresh (`otpguard desk index`), else the topics. The
-    audit says who asked.
+    Answers in six lines, with commands to copy. A number without a case gets an answer too. The
+    answer comes from the case store if it is up to date (`otpguard desk index`), otherwise from the
+    topics. The audit records who asked.
 
     \b
     Examples:

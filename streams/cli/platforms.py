@@ -30,7 +30,7 @@ from streams.operate.network import (
 )
 from streams.wire import encode_platform
 
-app = group("See which platforms floods abuse, and how much each sends.")
+app = group("List the platforms that floods abuse, and how much each sends.")
 
 PLATFORM_COLUMNS: Final = {
     "platform": "platform",
@@ -52,8 +52,10 @@ def ls(
         str,
         typer.Option("--by", help="floods, flood-codes, strangers, codes, trend or sweeps."),
     ] = "floods",
-    least: Annotated[int, typer.Option("--least", min=0, help="Codes a week, at least.")] = 100,
-    most: Annotated[int, typer.Option("--most", min=1, help="So many.")] = 30,
+    least: Annotated[
+        int, typer.Option("--least", min=0, help="Minimum number of codes a week.")
+    ] = 100,
+    most: Annotated[int, typer.Option("--most", min=1, help="Number of platforms to list.")] = 30,
     as_json: JsonOption = False,
 ) -> None:
     r"""Rank platforms by the share of their codes that was part of floods, in the last week.

@@ -43,17 +43,17 @@ def recognise(
     *,
     sender: Annotated[str, typer.Option(help="Who sent the text, as the network shows it.")] = "",
     why: Annotated[
-        bool, typer.Option("--why", help="Tell the rule and all that weighed, too.")
+        bool, typer.Option("--why", help="Also print the rule and everything that was weighed.")
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    r"""Say whether each text is a verification code, of which platform, and how far it is trusted.
+    r"""Recognise for each text whether it is a verification code, its platform, and the trust.
 
-    An argument that is no file and holds a blank or a letter beyond ASCII is a text; its answer is
-    a table, or JSON with --json. Files hold JSON lines with "text", and "sender", "signature",
-    "category", "platform_id" and "template_id" if they are known; a JSON line is written for each,
-    in order: "otp", "confidence", "code_span" (of the code within the text, or null), "platform",
-    "trust".
+    An argument that is no file, and contains a space or a non-ASCII letter, is a text. Its answer
+    is a table, or JSON with --json. Files have JSON lines with "text", and optionally "sender",
+    "signature", "category", "platform_id" and "template_id". Each line gets a JSON line, in the
+    same order: "otp", "confidence", "code_span" (position of the code within the text, or null),
+    "platform", "trust".
 
     \b
     Examples:

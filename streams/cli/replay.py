@@ -40,7 +40,7 @@ def replay(
     config: ConfigOption = None,
     *,
     episodes: Annotated[
-        bool, typer.Option("--episodes", help='Episode records too, marked by "topic".')
+        bool, typer.Option("--episodes", help='Also print episode records, marked by "topic".')
     ] = False,
     dlq: Annotated[
         Path | None,
@@ -51,7 +51,8 @@ def replay(
     rulings: Annotated[
         bool,
         typer.Option(
-            "--rulings", help="A line for each code, whether a gateway passes it, not for actions."
+            "--rulings",
+            help="Print one line for each code with the gateway's ruling, instead of actions.",
         ),
     ] = False,
     delay_ms: Annotated[

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def report(
-    month: Annotated[str, typer.Option("--month", help="Such as 2026-11; in UTC.")],
+    month: Annotated[str, typer.Option("--month", help="Month, such as 2026-11, in UTC.")],
     config: ConfigOption = None,
     *,
     out: Annotated[
@@ -45,11 +45,11 @@ def report(
     ] = "",
     as_json: JsonOption = False,
 ) -> None:
-    r"""Count a month: floods, victims, times, what was refused, what was taken back, platforms.
+    r"""Report a month: floods, victims, times, refused codes, releases, platforms.
 
-    From the topics, so a month is whole only while they hold it; what is missing is said. No
-    number of anybody is in it. With a pack key the files lie signed in a folder of their own,
-    which `otpguard evidence verify` and the verifiers in it check.
+    The report is made from the topics, so a month is complete only while they retain it; the report
+    states what is missing. It contains no number of anybody. With a pack key the files are signed,
+    in a folder of their own, which `otpguard evidence verify` and the verifiers in it check.
 
     \b
     Examples:

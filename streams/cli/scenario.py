@@ -49,7 +49,7 @@ StartOption = Annotated[
     datetime | None,
     typer.Option(
         formats=START_FORMATS,
-        help="When it begins, with offset. Default: 2026-03-02T11:33+0800.",
+        help="Start time with its UTC offset. Default: 2026-03-02T11:33+0800.",
         show_default=False,
     ),
 ]
@@ -57,7 +57,7 @@ TruthOption = Annotated[
     typer.FileBinaryWrite | None,
     typer.Option(
         lazy=False,
-        help="Write what is true of each event here, as JSON lines.",
+        help="Write the truth about each event into this file, as JSON lines.",
         show_default=False,
     ),
 ]
@@ -77,7 +77,7 @@ def scenario(
     list_: Annotated[bool, typer.Option("--list", help="Show all scenarios and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The list as JSON.")] = False,
 ) -> None:
-    r"""Write a rehearsal to standard output: JSON lines of sms.delivery.v1 values, in order.
+    r"""Print a rehearsal: JSON lines of sms.delivery.v1 events, in order.
 
     Everything is synthetic: numbers, codes, texts. The same arguments give the same bytes.
 

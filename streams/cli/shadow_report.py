@@ -35,10 +35,10 @@ def shadow_report(
     since: SinceOption = "24h",
     as_json: JsonOption = False,
 ) -> None:
-    r"""Say what the leases of a period refuse, or would: platforms, recipients, probable harm.
+    r"""Report what leases refuse, or would refuse: platforms, recipients, probable harm.
 
-    Reads the throttle topic and, for recipients under lease, the input topic, which has to reach
-    back as far. Leases count the same in shadow and in enforce. Ctrl-C prints what was read until
+    Reads the throttle topic and, for recipients under lease, the input topic, which must reach back
+    as far. Leases count the same in shadow and in enforce mode. Ctrl-C prints what was read until
     then.
 
     \b

@@ -41,7 +41,7 @@ ConfigOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
-TicketOption = Annotated[str, typer.Option("--ticket", help="Its number, for the audit.")]
+TicketOption = Annotated[str, typer.Option("--ticket", help="Number of the ticket, for the audit.")]
 GatewayOption = Annotated[
     str | None,
     typer.Option(

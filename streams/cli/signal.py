@@ -6,14 +6,14 @@ import typer
 
 from streams.cli.shared import ConfigOption, group, log_to_stderr, settings_of
 
-app = group("Tell banks that a number is being flooded.")
+app = group("Inform banks that a number is flooded.")
 
 
 @app.command()
 def serve(config: ConfigOption = None) -> None:
-    r"""Answer banks over HTTPS, in CAMARA's shapes: is this number flooded, since when.
+    r"""Answer banks over HTTPS whether a number is flooded, and since when.
 
-    Every answer is audited first; an index that is too old answers 503, never "no".
+    Every answer is audited first. If the index is too old, the answer is 503, never "no".
 
     \b
     Example:

@@ -20,10 +20,10 @@ def size(
     recipients: Annotated[
         int, typer.Option(min=1, max=10**10, help="Subscribers who are sent anything.")
     ],
-    replicas: Annotated[int, typer.Option(min=1, max=9, help="Of each topic.")] = 3,
+    replicas: Annotated[int, typer.Option(min=1, max=9, help="Copies of each topic.")] = 3,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Say how many workers, partitions, bytes of memory and of disk so much traffic takes.
+    r"""Compute how many workers, partitions, and bytes of memory and disk your traffic needs.
 
     The figures were measured on one machine with two cores; measure your own before you buy.
 

@@ -38,7 +38,8 @@ app = group("Create and check the topics.")
 PartitionsOption = Annotated[
     int | None,
     typer.Option(
-        min=1, max=PARTITIONS_MAX, help="Of input and changelog; default: topics.partitions.",
+        min=1, max=PARTITIONS_MAX, help="Partitions of input and changelog; default: "
+                                        "topics.partitions.",
         show_default=False,
     ),
 ]  # fmt: skip
@@ -56,7 +57,7 @@ def create(
     replication: ReplicationOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Create the topics that are missing; leave the others, and say what `check` would.
+    r"""Create missing topics, leave the others unchanged, and report what `check` would.
 
     \b
     Examples:
@@ -76,13 +77,13 @@ def create(
 
 @app.command()
 def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
-    r"""Say what is wrong with the topics; exit 78 if anything is.
+    r"""Report what is wrong with the topics; exits with 78 if anything is.
 
-    Problems keep a worker from starting. Cautions do not: records that last longer than they may,
-    times that a wrong clock may write, leases that Kafka forgets before they are over.
+    A worker does not start with a problem. It does start with a caution: records that are retained
+    for too long, times from a wrong clock, or leases that Kafka deletes before they end.
 
-    Looks at the newest events too, where this user may read them: a producer that hashes keys in
-    another way than Java's clients splits floods over partitions, and also leads to 78.
+    Also checks the newest events, if this user may read them. A producer that hashes keys in
+    another way than Java's clients splits floods over partitions, and leads to exit code 78 too.
 
     \b
     Examples:
@@ -114,7 +115,7 @@ def list_(
     replication: ReplicationOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Show the topics as they should be, with reasons; asks no broker.
+    r"""Show the topics as they should be, with reasons; contacts no broker.
 
     \b
     Example:
@@ -141,7 +142,8 @@ def acls(
     roles: Annotated[
         list[str],
         typer.Argument(
-            metavar="ROLE=USER…", help="Such as worker=otpguard; --help lists the roles."
+            metavar="ROLE=USER…",
+            help="Role and user, such as worker=otpguard; --help lists the roles.",
         ),
     ],
     config: ConfigOption = None,
@@ -152,7 +154,7 @@ def acls(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    r"""Write a script that gives each role its rights with Kafka's own tool, or give them.
+    r"""Print a script that grants each role its rights with Kafka's own tool, or grant them.
 
     \b
     Roles:
@@ -162,10 +164,10 @@ def acls(
       feed       writes events
       canary     writes events of its own numbers, reads leases and acknowledgements
       support    phone, release, allow and exempt for one recipient; cases, explain
-      duty       mode, and allow for everyone
-      agent      tells of campaigns and platforms: reads cases
+      duty       mode, and allow for everybody
+      agent      publishes campaigns and platforms: reads cases
       lists      with agent, where detect.hot is network: writes lists to the input
-      desk       the abuse desk: reads cases and audit, says words, writes the audit
+      desk       the abuse desk: reads cases and audit, writes overrides and the audit
       notifier   notify: reads cases, writes notices
       replies    with notifier, where victims may reply: reads messages from phones
       signal     answers banks; writes the audit
@@ -194,7 +196,10 @@ def acls(
 @app.command()
 def schema(
     name: Annotated[
-        str | None, typer.Argument(help="A topic; none: list them.", show_default=False)
+        str | None,
+        typer.Argument(
+            help="Name of a topic; without it all topics are listed.", show_default=False
+        ),
     ] = None,
 ) -> None:
     r"""Write the JSON Schema of a topic's values (of the dead letters': their headers).
@@ -227,9 +232,9 @@ def backup(
         str, typer.Option("--output", "-o", help="A file, readable by its owner alone; -: stdout.")
     ] = "-",
 ) -> None:
-    r"""Write the operator's words that stand as JSON lines: no replay of the input knows them.
+    r"""Save the overrides in force as JSON lines. A replay of the input cannot restore them.
 
-    They name recipients: keep the file as you keep the topic.
+    Overrides name recipients: protect the file like the topic.
 
     \b
     Examples:
@@ -248,7 +253,7 @@ def backup(
             path.write_bytes(content)
         else:  # the backup of before stands until this one is whole
             replace_file(path.resolve(), content, mode=0o600)
-    typer.echo(tr("{n:,} words saved to {output}").format(n=len(lines) - 1, output=output))
+    typer.echo(tr("{n:,} overrides saved to {output}").format(n=len(lines) - 1, output=output))
 
 
 @app.command()
@@ -256,7 +261,7 @@ def restore(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, show_default=False)],
     config: ConfigOption = None,
 ) -> None:
-    r"""Say the words of a backup again that have none in their place; never one over a newer.
+    r"""Restore overrides from a backup, unless the topic has a newer one in their place.
 
     \b
     Examples:
@@ -271,7 +276,7 @@ def restore(
         raise UsageError(f"{file}: {error}") from None
     done = say_again(client_arguments(settings.kafka), lines, topics.override, topics.everyone)
     typer.echo(
-        tr("{said:,} words said again; {standing:,} stand already").format(
+        tr("{said:,} overrides restored; {standing:,} exist already").format(
             said=done.said, standing=done.standing
         )
     )

@@ -18,12 +18,16 @@ def worker(
     ] = False,
     rebuild: Annotated[
         bool,
-        typer.Option("--rebuild", help="Throw the checkpoints of the first assignment away, once."),
+        typer.Option(
+            "--rebuild",
+            help="Discard the checkpoints of the first assignment, "
+            "once, and rebuild the state from the input.",
+        ),
     ] = False,
 ) -> None:
     r"""Detect floods in a Kafka topic and publish leases, until SIGTERM or Ctrl-C.
 
-    Shadow is the default: leases are published and say that nobody is to obey them.
+    The default is shadow mode: leases are published, but not enforced.
 
     \b
     Examples:

@@ -221,7 +221,9 @@ class Cluster:
         told: Mapping[str, Any] = next(iter(found.values()), {})
         if name not in told:  # A broker answers with no settings if this user lacks the right.
             raise UnavailableError(
-                tr("{name} is not told without DESCRIBE_CONFIGS on the cluster").format(name=name)
+                tr("{name} cannot be read without DESCRIBE_CONFIGS on the cluster").format(
+                    name=name
+                )
             )
         return str(told[name]["value"])
 

@@ -109,7 +109,7 @@ def say(producer: PromptProducer, topic: str, value: bytes, key: bytes) -> int:
     # IllegalStateError: another record's failure ended the producer.
     except (RetriableError, IllegalStateError) as error:
         producer.drop()
-        what = tr("it is not known whether {topic} has the word").format(topic=topic)
+        what = tr("it is not known whether {topic} has the override").format(topic=topic)
         raise UncertainError(f"{what}: {type(error).__name__}") from None
     except KafkaError as error:
         producer.drop()

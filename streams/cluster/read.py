@@ -169,7 +169,7 @@ class Places:
             self.look()  # Check before taking records: records taken are lost if the check fails.
         polled = self.take(timeout_ms, max_records)
         if self.anew:
-            raise UnavailableError(tr("{topic} was made anew").format(topic=self.anew))
+            raise UnavailableError(tr("{topic} was created again").format(topic=self.anew))
         return polled
 
     def follow(self, timeout_ms: int, max_records: int | None = None) -> dict[Any, list[Any]]:

@@ -42,14 +42,17 @@ BOUNDS: Final[Mapping[str, tuple[Literal["least", "most"], str]]] = MappingProxy
     {
         "min.compaction.lag.ms": (
             "least",
-            "an old lease that a retry or a zombie wrote last may be the one that is left",
+            "compaction may keep an old lease that a retry or a zombie wrote last",
         ),
-        "max.compaction.lag.ms": ("most", "what is over stays on the brokers"),
-        "min.cleanable.dirty.ratio": ("most", "a start reads what is over, and takes longer"),
+        "max.compaction.lag.ms": ("most", "expired records stay on the brokers"),
+        "min.cleanable.dirty.ratio": ("most", "a start reads expired records, and takes longer"),
         "segment.bytes": ("most", "the newest segment is never compacted, and a start reads it"),
-        "delete.retention.ms": ("most", "a start reads what was removed, and takes longer"),
-        "segment.ms": ("most", "the newest segment is never compacted, and words stay in it"),
-        "min.insync.replicas": ("least", "what one broker alone has taken is lost with it"),
+        "delete.retention.ms": ("most", "a start reads removed records, and takes longer"),
+        "segment.ms": ("most", "the newest segment is never compacted, so overrides stay in it"),
+        "min.insync.replicas": (
+            "least",
+            "a record that only one broker has is lost with that broker",
+        ),
     }
 )
 """Kafka settings that must be at least, or at most, the value that `topics create` sets, each with
@@ -90,8 +93,9 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
     words = {"segment.ms": str(DAY_MS), "max.compaction.lag.ms": str(DAY_MS)}
     wanted = (
         Topic("input", names.input, names.partitions, copies, "delete", DAY_MS,
-              "holds texts, so short; a day of outage can still be read again; brokers set the "
-              "times, or one wrong clock could keep texts for years and date leases ahead",
+              "short, because it contains texts; after an outage of a day it can still be "
+              "read again. Brokers set the times, because one wrong clock could otherwise "
+              "keep texts for years and date leases ahead",
               {"message.timestamp.type": "LogAppendTime"}),
         Topic("changelog", settings.changelog, names.partitions, copies, "compact", None,
               "checkpoints; never deletes by time, as replays of old traffic would empty it",
@@ -107,28 +111,30 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
         Topic("acks", names.acks, few, copies, "delete", 7 * DAY_MS,
               "what gateways did, for a week of reports"),
         Topic("override", names.override, 1, copies, "compact", None,
-              "read whole by every adapter before it acts; one partition keeps its order", words),
+              "every adapter reads the whole topic before it acts; one partition preserves "
+              "the order", words),
         Topic("everyone", names.everyone, 1, copies, "compact", None,
               "the kill switch; a topic of its own, so that few may write it", words),
         Topic("undeliverable", names.undeliverable, 1, copies, "delete", 7 * DAY_MS,
-              "leases that a gateway refused for good; few, and kept as long as their acks"),
+              "leases that a gateway rejected permanently; few, and retained as long as "
+              "their acknowledgements"),
         Topic("dead_letters", names.dead_letters, few, copies, "delete", 3 * DAY_MS,
-              "the one place with original texts: short, and with an ACL of its own"),
+              "the only place with original texts: retained shortly, with its own ACL"),
         Topic("incident", names.incident, few, copies, "delete", EVIDENCE_MS,
-              "what a flood was made of, for complaints and reports to the police months later"),
+              "the messages of a flood, for complaints and reports to the police months later"),
         Topic("counts", names.counts, few, copies, "delete", EVIDENCE_MS,
-              "what gateways refused of a flood and of whom, as long as the flood itself is known"),
+              "what gateways refused in a flood, as long as the flood itself is known"),
         Topic("audit", names.audit, 1, copies, "delete", EVIDENCE_MS,
               "who saw or did what; one partition keeps the order of its chains"),
         Topic("campaign", names.campaign, 1, copies, "compact,delete", EVIDENCE_MS,
-              "each campaign as it stands, as long as its floods are known; one partition, whose "
-              "owner is the one writer"),
+              "the current state of each campaign, as long as its floods are known; one "
+              "partition, whose owner is the only writer"),
         Topic("platform_parts", names.platform_parts, 1, copies, "delete", 8 * DAY_MS,
               "sums of codes by platform, a week of which its agent reads at its start"),
         Topic("platform", names.platform, 1, copies, "compact", None,
               "each platform's figures of a week; deleted when it has sent nothing for one"),
         Topic("notice", names.notice, few, copies, "delete", EVIDENCE_MS,
-              "whom was told what of a flood, as long as the flood itself is known"),
+              "who was notified of a flood, as long as the flood itself is known"),
     )  # fmt: skip
     # Overrides for everyone share the topic of other overrides unless a name of their own is set.
     return tuple({topic.name: topic for topic in reversed(wanted)}.values())[::-1]
@@ -177,8 +183,8 @@ def problems(
     elif source in found and found[source].partitions != by_role["input"].partitions:
         said.append(
             tr(
-                "topic {source} has {has} partitions, topics.partitions says "
-                "{wanted}: it tells which partition a key belongs to"
+                "topic {source} has {has} partitions, topics.partitions is {wanted}: the "
+                "number decides which partition a key belongs to"
             ).format(
                 source=source,
                 has=found[source].partitions,
@@ -306,8 +312,8 @@ def _retention(topic: Topic, configs: Mapping[str, str]) -> Iterator[str]:
         yield _mended(told, topic.name, "segment.ms", int(keeps_ms) // SEGMENTS_MIN)
     if topic.role == "throttle" and keeps_ms < LEASE_MAX_MS:
         told = tr(
-            "topic {name} has retention.ms={keeps_ms}, less than a lease: an adapter that starts "
-            "anew would not know leases that still hold"
+            "topic {name} has retention.ms={keeps_ms}, less than a lease: an adapter that "
+            "restarts would not know leases that are still in force"
         ).format(name=topic.name, keeps_ms=keeps_ms)
         yield _mended(told, topic.name, "retention.ms", topic.retention_ms or LEASE_MAX_MS)
 

@@ -30,8 +30,11 @@ PLACES: Final = (Path("otpguard.toml"), Path("/etc/otpguard/otpguard.toml"))
 """Settings files that are tried if no file is given: in the current folder, then in /etc."""
 
 RESTARTS: Final = {
-    "detect": "a restart may change any of these; another window_s begins the counts of metrics "
-    "anew, fewer recipients_max forget the longest idle, all else holds from the next event on",
+    "detect": (
+        "each of these may change with a restart. Another window_s resets the counts "
+        "of metrics; a smaller recipients_max forgets the recipients that were idle "
+        "longest; all else applies from the next event on"
+    ),
     "recognise": "a restart may change any of these; platforms named otherwise are new ones to "
     "every recipient",
 }

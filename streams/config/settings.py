@@ -72,15 +72,17 @@ class Settings(BaseModel):
     app_id: str = Field(
         "otpguard",
         pattern=r"^[a-z0-9][a-z0-9._-]*$",
-        description="consumer group and name of the changelog: a new one starts from nothing",
+        description="name of the consumer group, and part of the changelog's name; a new "
+        "name starts without any state",
     )
     mode: Literal["shadow", "enforce"] = Field(
-        "shadow", description="shadow: leases are published and say that nobody obeys them"
+        "shadow", description="in shadow mode leases are published, but no gateway enforces them"
     )
     epoch: int = Field(
         EPOCH,
         ge=0,
-        description="raised by one when the input topic is created anew: offsets restart",
+        description="raise by one when the input topic is created again, because offsets "
+        "restart then",
     )
     kafka: Kafka = Field(default_factory=Kafka)
     topics: Topics = Field(default_factory=Topics)

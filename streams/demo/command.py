@@ -30,7 +30,7 @@ SeedOption = Annotated[
     int, typer.Option(min=0, help="Another seed, another incident of the same kind.")
 ]
 SubscribersOption = Annotated[
-    int, typer.Option(min=200, max=1_000_000, help="How many others there are.")
+    int, typer.Option(min=200, max=1_000_000, help="Number of other subscribers.")
 ]
 SpeedOption = Annotated[
     float, typer.Option(min=1, max=600, help="Seconds of the incident in a second of real time.")
@@ -43,7 +43,7 @@ MetricsPortOption = Annotated[
     typer.Option(
         min=0,
         max=65_535,
-        help="Of /metrics while it runs; 0: any that is free.",
+        help="Port of /metrics during the demo; 0: any free port.",
         show_default="a worker's, or any other while that is in use",
     ),
 ]
@@ -57,7 +57,7 @@ def demo(
     report: ReportOption = Path("report.html"),
     metrics_port: MetricsPortOption = None,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Keep the worker's log and settings for a look.")
+        bool, typer.Option("--keep", help="Keep the worker's log and settings.")
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Write the run as JSON to standard output.")
@@ -86,9 +86,9 @@ def demo(
 
     \b
     Exit codes:
-      0    the demo's claims held
+      0    all claims of the demo were shown
       2    wrong usage
-      70   one of the claims did not hold
+      70   one of the claims failed
       75   try again: memory, or a process that did not start
       78   a port is in use, or something is not installed
       130  interrupted

@@ -78,9 +78,9 @@ def pictures(story: Story) -> list[Picture]:
             narrow=(4.3, 1.8),
             left=LEFT,
             note=tr("Messages a minute; verification codes darker."),
-            description=tr("A bar for each of {minutes} minutes, {n} messages in the mean.").format(
-                minutes=len(minutes), n=f"{story.background.per_minute:,.0f}"
-            ),
+            description=tr(
+                "One column for each of {minutes} minutes, {n} messages on average."
+            ).format(minutes=len(minutes), n=f"{story.background.per_minute:,.0f}"),
             head=TRAFFIC,
             rows=[
                 (clock_of(story, m.start_ms), f"{m.messages:,}", f"{m.codes:,}") for m in minutes

@@ -16,38 +16,38 @@ GAPS: Final = MappingProxyType(
     {
         "no_text": "No text of a message and no code is in this pack: none was kept. The texts are "
         "on the phone that received them.",
-        "no_messages": "No record tells of single messages (sender number, message id, gateway): "
-        "only the first message of each platform is told of, without them.",
-        "earlier": "Of the time before the throttle only the first message of each platform is "
-        "told of, without sender number and message id.",
-        "counted": "{passed} messages that passed and {refused} that were to be refused are told "
-        "of by count only: no more than 600 in an hour are listed.",
+        "no_messages": ("No record describes single messages (sender number, message id, "
+                       "gateway): only the first message of each platform is recorded, "
+                       "without these."),
+        "earlier": ("Before the throttle only the first message of each platform is recorded, "
+                   "without sender number and message id."),
+        "counted": ("{passed} messages that passed and {refused} that were to be refused are "
+                   "only counted: at most 600 in an hour are listed."),
         "missing": "{n} single messages are missing in the middle: their records are not there.",
-        "class_only": "Of messages that pass, those of platforms that the number knows and of "
-        "trusted ones are told of by class only.",
-        "fate": "Whether a single message was refused is told by what the lease orders, not by "
-        "what the gateway did; gateways tell counts.",
-        "shadow": "{n} of {all} decisions to throttle in this case were made in shadow mode: "
-        "gateways were told of them and refused nothing because of them.",
-        "no_acks": "No gateway's answer about a lease is there: whether anything was refused is "
-        "not known.",
-        "no_count": "No count of refused messages came for {n} of {all} leases: what they refused "
-        "is not known.",
+        "class_only": ("Messages of known and trusted platforms, which pass, are recorded by "
+                      "class only."),
+        "fate": ("Whether a single message was refused follows from the lease, not from the "
+                "gateway's report; gateways report only counts."),
+        "shadow": ("{n} of {all} decisions to throttle in this case were made in shadow mode: "
+                  "they were published, and gateways refused nothing because of them."),
+        "no_acks": ("There is no acknowledgement of a lease: it is not known whether anything "
+                   "was refused."),
+        "no_count": ("For {n} of {all} leases there is no count of refused messages: what "
+                    "they refused is not known."),
         "no_leases": "No lease was issued in this case: nothing was refused.",
         "leases_lost": "The case reached THROTTLE, and the records of its leases are not there: "
         "what they refused is not known.",
-        "partial": "The record of the beginning is not there any more: {n} records say only what "
-        "changed.",
-        "lines": "Positions of {n} records are lines of a file: which offsets of a topic they had "
-        "is not told.",
-        "store": "Positions of {n} records in their topics are not told: they are from the desk's "
-        "store, which keeps what topics forget. Of answers of gateways, counts and notices it has "
-        "the last of each.",
+        "partial": ("The record of the beginning no longer exists: {n} records contain only "
+                   "changes."),
+        "lines": ("Positions of {n} records are lines of a file: their offsets in a topic are "
+                 "unknown."),
+        "store": ("The positions of {n} records in their topics are unknown, because they are "
+                 "from the desk's store, which keeps what topics delete. It has only the "
+                 "last acknowledgement, count and notice of each kind."),
         "behind": "The desk's store was {n} min behind the topics when the pack was made: what "
         "they got in that time may be missing.",
         "token": "The recipient is a token; whose number it is, only the operator can say.",
-        "words": "Of the operator's words about one number only the last of each kind is kept by "
-        "the topic.",
+        "words": "The topic keeps only the last override of each kind for a number.",
         "settings": "The settings in this pack are not those by which every record was decided "
         "(their fingerprints differ): a repetition needs those.",
         "open": "The case was not over when the pack was made.",

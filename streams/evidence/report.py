@@ -34,7 +34,7 @@ KIND_NAMES: Final = {
     "lease": "leases",
     "ack": "answers of gateways",
     "counts": "counts of gateways",
-    "word": "words of the operator",
+    "word": "operators' overrides",
     "notice": "notices",
 }
 """Kind of record -> its name for people."""
@@ -265,7 +265,7 @@ def _facts(chosen: Chosen) -> Iterator[tuple[str, str]]:
     yield tr("messages"), f"{evidence.messages:,}"
     yield tr("platforms"), at_least(evidence.platforms)
     yield tr("never seen at this number before"), at_least(evidence.novel)
-    yield tr("refused, as far as gateways told"), f"{chosen.refused:,}"
+    yield tr("refused, as far as gateways reported"), f"{chosen.refused:,}"
 
 
 def _events(chosen: Chosen) -> Iterator[tuple[str, ...]]:

@@ -204,5 +204,5 @@ def _writable(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        told = tr("{path}: {strerror}; a feed remembers beside the file how far it is")
+        told = tr("{path}: {strerror}; a feed stores its position in a file beside the input")
         raise unwritten(path, error, told.format(path=path, strerror=error.strerror)) from None

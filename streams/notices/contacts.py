@@ -88,7 +88,7 @@ def read_contacts(path: Path | None, registry: Registry) -> PlatformContacts:
     for nth, contact in enumerate(_contacts(rows, path), 1):
         for platform in {current_key(registry, each): None for each in contact.platforms}:
             if platform in found:
-                raise _wrong(path, nth, tr("{name} stands in two entries").format(name=platform))
+                raise _wrong(path, nth, tr("{name} is in two entries").format(name=platform))
             found[platform] = contact
     return PlatformContacts(found)
 

@@ -142,7 +142,7 @@ def text(report: PlatformReport) -> str:
     if report.before is not None and report.after is not None:
         lines += [
             "",
-            tr("Messages a day before you were first told: {before}; since: {after}").format(
+            tr("Messages a day before your first report: {before}; since: {after}").format(
                 before=f"{report.before:.0f}", after=f"{report.after:.0f}"
             ),
         ]

@@ -104,8 +104,8 @@ def _pictures(month: Month) -> Iterator[Picture]:
     height = 0.9 + 0.42 * len(told)
     yield drawn(
         "told", tr("Does telling help?"), draw_told, wide=(9.2, height), narrow=(4.2, height),
-        note=tr("messages of floods a day, before and after a platform was first told"),
-        description=tr("messages of floods a day, before and after a platform was first told"),
+        note=tr("messages of floods a day, before and after a platform's first report"),
+        description=tr("messages of floods a day, before and after a platform's first report"),
         head=("platform", "before", "after"),
         rows=[(platform_name(p.key), f"{p.before:.1f}", f"{p.after:.1f}") for p in told],
     )  # fmt: skip

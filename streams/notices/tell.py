@@ -194,7 +194,12 @@ def check_reporter(settings: Reports) -> None:
     """Raise ConfigError if a platform could not answer to it."""
     name, at, domain = settings.mail_from.rpartition("@")
     if not (settings.org and name and at and domain):
-        raise ConfigError(tr("reports.org and reports.mail_from say who reports: both are needed"))
+        raise ConfigError(
+            tr(
+                "reports.org and reports.mail_from are both required, because a "
+                "report names its author"
+            )
+        )
 
 
 def _to_maildir(letter: bytes, settings: Reports) -> tuple[NoticeState, str]:

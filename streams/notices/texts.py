@@ -177,7 +177,7 @@ def checked(
     """
     if not notify.operator.strip():
         raise ConfigError(
-            tr("notify.operator is empty: a notice has to say from whom it is, such as 中国移动")
+            tr("notify.operator is empty: a notice must name its sender, such as 中国移动")
         )
     zone_of(notify.zone)
     made = NoticeTexts(notify, texts)
@@ -207,7 +207,7 @@ def problems(texts: NoticeTexts, name: str, language: str, registry: Registry) -
         yield tr("there is no value {names}").format(names=", ".join(strange))
         return
     if "operator" not in fields:
-        yield tr("it does not say {operator}, from whom it is")
+        yield tr("it does not name its sender, {operator}")
     literal = "".join(part for part, *_ in Formatter().parse(template))
     if _LINK.search(literal) or _LINK.search(texts.name(language)):
         yield tr("it has a link or an address, by which people learn to trust forged ones")

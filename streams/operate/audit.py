@@ -232,7 +232,9 @@ def verify(
     expected = first
     for offset, value in found:
         if offset != expected:
-            said = tr("records {first} to {last} are gone").format(first=expected, last=offset - 1)
+            said = tr("records {first} to {last} are missing").format(
+                first=expected, last=offset - 1
+            )
             done.faults.append(Fault(offset, "", said))
         expected = offset + 1
         done.records += 1
@@ -252,7 +254,7 @@ def verify(
             del sought[record.chain, record.seq]
     for chain, seq in sorted(sought):
         if first == 0 or (chain in done.heads and done.heads[chain][0] <= seq):
-            said = tr("record {seq} is not what it was, or gone").format(seq=seq)
+            said = tr("record {seq} was changed or removed").format(seq=seq)
             done.faults.append(Fault(-1, chain, said))
     return done
 

@@ -91,7 +91,7 @@ def _words(lines: Iterable[str]) -> Iterator[Override]:
         _, form_line = next(rows, (1, "null"))
         if json.loads(form_line) != {"form": FORM}:
             raise UsageError(
-                tr("line 1: no file of words: it should begin with {form}").format(form=FORM)
+                tr("line 1: not a file of overrides: it should begin with {form}").format(form=FORM)
             )
         for number, line in rows:
             try:
@@ -99,19 +99,19 @@ def _words(lines: Iterable[str]) -> Iterator[Override]:
             except VersionError as error:
                 raise UsageError(
                     tr(
-                        "line {number}: a word of a newer program, which can restore this file "
-                        "({error})"
+                        "line {number}: an override of a newer version, which can restore "
+                        "this file ({error})"
                     ).format(number=number, error=error)
                 ) from None
             except (KeyError, TypeError, UnreadableError) as error:
                 raise UsageError(
-                    tr("line {number}: no word of an operator: {error}").format(
+                    tr("line {number}: not an operator's override: {error}").format(
                         number=number, error=error
                     )
                 ) from None
     except (json.JSONDecodeError, RecursionError) as error:
         msg = error.msg if isinstance(error, json.JSONDecodeError) else error
-        raise UsageError(tr("no file of words: {msg}").format(msg=msg)) from None
+        raise UsageError(tr("not a file of overrides: {msg}").format(msg=msg)) from None
 
 
 def _is_word(value: bytes) -> bool:

@@ -132,10 +132,12 @@ def _notices(settings: Settings) -> Check:
         channel=notify.channel, sender=notify.sender, operator=notify.operator
     )
     if not (notify.sender and notify.operator):
-        says = tr("notify.sender and notify.operator are needed: a notice says who it is from")
+        says = tr(
+            "notify.sender and notify.operator are required, because a notice names its sender"
+        )
         return Check("notices", "bad", says, tr("see deploy/notices.md"))
     if notify.channel == "file":
-        return Check("notices", "warn", says, tr("into a file: nobody is told"))
+        return Check("notices", "warn", says, tr("into a file: nobody is notified"))
     return Check("notices", "ok", says)
 
 

@@ -180,9 +180,9 @@ SAYS: Final = MappingProxyType(
     {
         Doing.THROTTLED: "throttled: codes of platforms new to this recipient are refused",
         Doing.UNCONFIRMED: "a lease is in force, and no gateway has confirmed it yet",
-        Doing.FAILED: "a lease is in force, and no gateway holds it: nothing is refused",
+        Doing.FAILED: "a lease is in force, but no gateway enforces it: nothing is refused",
         Doing.RELEASED: "released by the operator: nothing is refused",
-        Doing.EXEMPT: "exempt by the operator's word: nothing is refused",
+        Doing.EXEMPT: "exempt by an operator's override: nothing is refused",
         Doing.OFF: "the kill switch is on: nothing is refused",
         Doing.SHADOW: "in shadow: nothing is refused",
         Doing.LAPSED: "its last lease has ended: nothing is refused",
@@ -278,7 +278,7 @@ def spoken(word: Override) -> str:
 
 def _until(word: Override) -> str:
     if word.expires_at_ms is None:
-        return tr("until said anew")
+        return tr("until changed")
     return tr("until {at}").format(at=moment(word.expires_at_ms))
 
 

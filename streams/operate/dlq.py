@@ -167,8 +167,8 @@ def find(
             if max(len(letters), len(marks.done)) > LETTERS_MAX:
                 raise UsageError(
                     tr(
-                        "over {letters_max:,} dead letters are meant: narrow them with --since and "
-                        "--until, --reason or --partition"
+                        "over {letters_max:,} dead letters match: narrow the selection with "
+                        "--since and --until, --reason or --partition"
                     ).format(letters_max=LETTERS_MAX)
                 )
     told = [

@@ -132,9 +132,7 @@ def _lists(settings: Settings) -> Check:
         return Check(
             "lists",
             "warn",
-            tr("lists go into {topic}; whoever else reads it must pass over them").format(
-                topic=topic
-            ),
+            tr("lists are written to {topic}; other readers must skip them").format(topic=topic),
             tr("where that topic is not otpguard's own: detect.hot = partition"),
         )
     return Check(
@@ -199,7 +197,7 @@ def _shapes(settings: Settings, cluster: Cluster) -> Iterator[Check]:
     for says in wrong:
         what, remedy = topics.parted(says)
         if "`" not in remedy:  # No command corrects this.
-            what, remedy = says, tr("a topic of another shape has to be made anew")
+            what, remedy = says, tr("a topic with other settings must be created again")
         yield Check("topics", "bad", what, remedy)
     unsafe = topics.forgetful(wanted, found, who) + topics.cautions(wanted, found)
     for says in unsafe:
@@ -255,7 +253,7 @@ def _rights(settings: Settings, role: str, cluster: Cluster) -> Check:
         return Check(
             "rights",
             "warn",
-            tr("the brokers have no authoriser: whoever reaches them may do anything"),
+            tr("the brokers have no authoriser: everybody who reaches them may do anything"),
             tr(
                 "an authoriser on the brokers, and the rights that `otpguard topics acls "
                 "{role}=USER` lists"
@@ -289,7 +287,7 @@ def _rights(settings: Settings, role: str, cluster: Cluster) -> Check:
                 "{role}=USER` lists"
             ).format(role=role),
         )
-    return Check("rights", "ok", tr("those of {role}, and no more").format(role=role))
+    return Check("rights", "ok", tr("the rights of {role}, and no more").format(role=role))
 
 
 def _lag(settings: Settings, cluster: Cluster) -> Check:
@@ -347,14 +345,14 @@ def _sample(settings: Settings, now_ms: int) -> Iterator[Check]:
                 records=len(records),
                 gateways=listed(sorted(decoded.ahead)),
             ),
-            tr("look at these gateways' clocks and time zones"),
+            tr("check the clocks and time zones of these gateways"),
         )
     elif newest_s > BEHIND_S:
         yield Check(
             "events",
             "warn",
             tr("the newest is {newest_s:.0f} s old").format(newest_s=newest_s),
-            tr("look whether the gateways or their feed still send"),
+            tr("check whether the gateways or their feed still send"),
         )
     else:
         yield Check(
@@ -476,7 +474,7 @@ def _keys(decoded: Decoded, records: Sequence[Any], partitions: int) -> Iterator
         yield Check(
             "partitions",
             "ok",
-            tr("{counted} events lie where their keys belong").format(counted=counted),
+            tr("{counted} events are in the partitions of their keys").format(counted=counted),
         )
 
 
@@ -508,7 +506,7 @@ def _clocks(decoded: Decoded, record_ms: Sequence[int], now_ms: int) -> Check:
                     "events of gateway {gateway} are {behind_s:.0f} s behind their records, all of "
                     "them: its leases are over before any gateway has them"
                 ).format(gateway=gateway, behind_s=behind_s),
-                tr("set its clock and time zone; history that is being fed looks like this too"),
+                tr("correct its clock and time zone; an import of old data looks like this too"),
             )
     return Check(
         "clocks", "ok", tr("no record or event is over {skew_s:.0f} s ahead").format(skew_s=SKEW_S)

@@ -262,7 +262,7 @@ def _facts(record: EpisodeRecord) -> Iterator[str]:
             "recipient"
         ).format(**counted, novel=at_least(evidence.novel))
     if record.since_ms is not None:
-        yield tr("told here is what came since {at}; what was before is in older records").format(
+        yield tr("this lists what came since {at}; earlier events are in older records").format(
             at=moment(record.since_ms)
         )
     elif record.kind == "flood":
@@ -284,7 +284,7 @@ def _facts(record: EpisodeRecord) -> Iterator[str]:
         settings=record.config or tr("unsigned"),
     )
     if record.level is Level.THROTTLE and record.mode == "shadow":
-        yield tr("in shadow: gateways are told, and do not obey")
+        yield tr("in shadow: published, but not enforced by gateways")
     if record.chronic:
         yield tr(
             "throttled on many of 14 days: a test number or a public inbox, and no victim? then "
@@ -301,14 +301,14 @@ def _look_alikes(record: EpisodeRecord) -> Iterator[tuple[str, str]]:
     yield from _person_at_work(record, steps[-1])
     if steps[-1].rule not in MASS:
         again = trn("{n} repeat", "{n} repeats", max(0, evidence.messages - evidence.novel))
-        weight = tr("the {repeats} among them weigh nothing").format(repeats=again)
+        weight = tr("the {repeats} among them count nothing").format(repeats=again)
     elif steps[-1].level is Level.THROTTLE:
         weight = tr("of each at most {n} messages count").format(n=MASS_EACH)
     else:
         weight = tr("it is watched, not throttled, for it may be just that")
     yield (
         tr("a page that fails and is tried again"),
-        tr("that is one platform; here were {n}, and {weight}").format(
+        tr("this is one platform; here were {n}, and {weight}").format(
             n=evidence.platforms, weight=weight
         ),
     )
@@ -399,7 +399,7 @@ def _passes(record: EpisodeRecord) -> Iterator[str]:
 
 def _refused(record: EpisodeRecord) -> str:
     if record.kind == "resend":
-        return tr("nothing: the platform is told, the recipient is not throttled")
+        return tr("nothing: the platform is reported, the recipient is not throttled")
     if Level.THROTTLE not in {record.level, *(step.level for step in record.path)}:
         return tr("nothing: WATCH refuses nothing")
     if record.level is Level.CLEAR:

@@ -40,7 +40,7 @@ def still_held(settings: Settings, newest_ms: Mapping[str, int]) -> list[tuple[s
         elif topic.role in ("override", "everyone"):
             if "override" not in newest_ms or topic.name != settings.topics.override:
                 continue
-            until = tr("until the word is over, and `otpguard cases tidy` has run")
+            until = tr("until the override ends and `otpguard cases tidy` has run")
         elif topic.role in ALWAYS:
             until = tr(ALWAYS[topic.role]).format(days=_days(keeps_ms))
         elif topic.role in newest_ms:

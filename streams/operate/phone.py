@@ -74,10 +74,10 @@ def lines(told: CallAnswer, behind: int | None) -> Iterator[str]:
     yield tr("now: {state}").format(state=told.now)
     yield tr("arrives: {what}").format(what=told.arrives)
     yield tr("ends: {when}").format(when=told.ends)
-    yield tr("words: {words}").format(words=listed(list(told.words)) or tr("none that holds now"))
-    yield tr("say: {what}").format(what=told.aloud)
+    yield tr("overrides: {words}").format(words=listed(list(told.words)) or tr("none in force"))
+    yield tr("tell the caller: {what}").format(what=told.aloud)
     if behind is None:
-        yield tr("How far the workers are cannot be said: what came last may be missing.")
+        yield tr("The workers' position is unknown: the newest events may be missing.")
     elif behind:
         yield tr("The workers are minutes behind: what came last is missing. Call the NOC.")
     if told.commands:

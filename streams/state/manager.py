@@ -312,8 +312,8 @@ class StateManager:
         self.fatal(
             ConfigError(
                 tr(
-                    "partition {partition}: {what}; {cure}, or start once with --rebuild to make "
-                    "the state anew from the source"
+                    "partition {partition}: {what}; {cure}, or start once with --rebuild to "
+                    "rebuild the state from the source"
                 ).format(partition=partition, what=what, cure=cure)
             )
         )

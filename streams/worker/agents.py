@@ -190,8 +190,8 @@ class Detector:
             case Admission.LOG_RESET:
                 raise ConfigError(
                     tr(
-                        "partition {partition}: the state ends at offset {next}, the log at {end}: "
-                        "the input was cut or created anew; raise `epoch`"
+                        "partition {partition}: the state ends at offset {next}, but the log "
+                        "at {end}: the input was truncated or created again; raise `epoch`"
                     ).format(partition=assigned.partition, next=assigned.next, end=piece.highwater)
                 )
             case Admission.GAP:

@@ -219,9 +219,9 @@ def test_a_pack_of_the_case_store_verifies_in_the_three_ways_and_says_what_it_la
     config = settings_file(tmp_path, "[desk]", own, "[evidence]", f'key_file = "{signer}"')
     out = tmp_path / "of-the-store"
     said = called("evidence", "make", record.recipient, "--store", "-c", config, "-o", str(out))
-    assert "not told: they are from the desk's store" in said
+    assert "are unknown, because they are from the desk's store" in said
     assert "min behind the topics when the pack was made" in said  # it was filled long ago
-    assert "No count of refused messages came" in said
+    assert "there is no count of refused messages" in said
     called("evidence", "verify", str(out), "--fingerprint", fingerprint())
     strangers = [sys.executable, "-I", "-S", str(out / "verify.py"), str(out)]
     done = subprocess.run([*strangers, "--fingerprint", fingerprint()], check=False)

@@ -201,7 +201,7 @@ def _full_disk(on: Bench) -> Outcome:
 PARTS: Final = {
     "Brokers and topics": brokers_and_topics,
     "Settings and processes": settings_and_processes,
-    "Words": words,
+    "Command line": words,
     "Feeds and files": feeds_and_files,
 }
 

@@ -30,45 +30,50 @@ class DeskSettings(Section):
 
     store: str = Field(
         "sqlite:////var/lib/otpguard/desk/desk.db",
-        description="URL of the case store: a file of SQLite (an index is put beside it), or "
-        "postgresql+psycopg://user@host/database, where several machines have a console",
+        description="URL of the case store: a SQLite file (the index is put beside it), or "
+        "postgresql+psycopg://user@host/database if several machines have a "
+        "console",
     )
-    password: Secret = Field(SecretStr(""), description="of PostgreSQL; better as password_file")
-    password_file: Path | None = Field(None, description="file that holds the password")
+    password: Secret = Field(
+        SecretStr(""), description="password of PostgreSQL; better as password_file"
+    )
+    password_file: Path | None = Field(None, description="file with the password")
     cases_days: int = Field(
         180,
         ge=1,
         le=3_650,
-        description="a case, its leases, messages, notices and words about its number are kept "
-        "for so long after its end; six months are what the Cybersecurity Law (Art. 21) asks of "
-        "network logs",
+        description="days that a case with its leases, messages, notices and overrides is "
+        "kept after its end; the Cybersecurity Law (Art. 21) requires six months "
+        "for network logs",
     )
     audit_days: int = Field(
-        180, ge=180, le=3_650, description="lines of the audit are kept, six months at least"
+        180, ge=180, le=3_650, description="days that audit records are kept; at least six months"
     )
     papers_days: int = Field(
         1_095,
         ge=1,
         le=3_650,
-        description="notes, calls, appeals and proposals are kept: three years, as the records of "
-        "impact assessments (PIPL Art. 56)",
+        description="days that notes, calls, appeals and proposals are kept; three years, "
+        "like the records of impact assessments (PIPL Art. 56)",
     )
     batch_records_max: int = Field(
         2_000,
         ge=1,
         le=50_000,
-        description="records in one transaction; more are hardly faster, and others wait longer",
+        description="records in one transaction; more are hardly faster, and others must "
+        "wait longer",
     )
     stale_s: Seconds = Field(
         60,
-        description="an index that is further behind is called stale wherever it is shown; it is "
-        "written to each second",
+        description="seconds behind the topics after which the index is marked as stale; it "
+        "is written every second",
     )
     token_key_files: dict[str, Path] = Field(
         default_factory=dict,
-        description="key id -> file of the key with which feeds make tokens of numbers "
-        "(HMAC-SHA-256 of the E.164 digits): a number that is typed is looked for by its tokens "
-        "too; whoever has a key can undo the tokens, so give it to the desk alone",
+        description="file of each key with which feeds turn numbers into tokens "
+        "(HMAC-SHA-256 of the E.164 digits), by key id. A number that somebody "
+        "types is then also looked up by its tokens. A key can reverse the "
+        "tokens, so give it to the desk alone",
     )
 
     @model_validator(mode="after")
@@ -91,27 +96,32 @@ class EvidenceSettings(Section):
         "Asia/Shanghai",
         description="zone of the local times in reports, which have UTC beside them (IANA name)",
     )
-    key: SecretStr = Field(SecretStr(""), description="the pack key in PEM; better as key_file")
+    key: SecretStr = Field(
+        SecretStr(""), description="the pack key in PEM; better given as key_file"
+    )
     key_file: Path | None = Field(
         None,
-        description="file of the pack key, that `otpguard evidence key new` makes; nobody but its "
+        description="file of the pack key, made by `otpguard evidence key new`; only its "
         "owner may read it",
     )
     key_uri: str = Field(
         "",
         pattern=r"^(pkcs11:\S+)?$",
-        description="the pack key in hardware, by its PKCS#11 URI with token, object and "
-        "module-path; it never leaves there",
+        description="PKCS#11 URI of a pack key in hardware, with token, object and "
+        "module-path; the key never leaves the hardware",
     )
     pin: Secret = Field(SecretStr(""), description="better given as pin_file")
-    pin_file: Path | None = Field(None, description="file that holds the PIN of key_uri's token")
+    pin_file: Path | None = Field(None, description="file with the PIN of key_uri's token")
     signers_file: Path | None = Field(
         None,
-        description="list of successors, that `otpguard evidence key rotate` writes; goes into "
-        "every pack, so that who knows an earlier fingerprint can check it",
+        description="list of successors, written by `otpguard evidence key rotate`; it is "
+        "part of every pack, so that people who know an earlier fingerprint can "
+        "check the pack",
     )
     tsa_url: Url = Field(
-        "", description="time-stamping authority (RFC 3161); empty: tokens are brought by hand"
+        "",
+        description="URL of the time-stamping authority (RFC 3161); empty: tokens are fetched "
+        "by hand",
     )
 
     @model_validator(mode="after")
@@ -132,25 +142,31 @@ class EvidenceSettings(Section):
 class SignalSettings(Section):
     """The signal service, which answers queries of banks from the desk's case store."""
 
-    host: str = Field("127.0.0.1", description="address to listen on; any but loopback needs TLS")
+    host: str = Field(
+        "127.0.0.1", description="address to listen on; any other than loopback requires TLS"
+    )
     port: int = Field(9091, ge=1, le=65_535, description="port to listen on")
-    cert_file: Path | None = Field(None, description="PEM of the server's certificate chain")
-    key_file: Path | None = Field(None, description="PEM of its key")
+    cert_file: Path | None = Field(None, description="PEM file of the server's certificate chain")
+    key_file: Path | None = Field(None, description="PEM file of the key")
     client_ca_file: Path | None = Field(
-        None, description="PEM of the authorities of client certificates; none: tokens only"
+        None,
+        description="PEM file of the authorities of client certificates; without it "
+        "only tokens are accepted",
     )
     clients_file: Path | None = Field(
-        None, description="TOML of the banks that may ask: scopes, quotas, own platforms"
+        None, description="TOML file of the banks that may ask: scopes, quotas, own platforms"
     )
     issuer: str = Field("", description="`iss` that access tokens must have")
     audience: str = Field("", description="`aud` that access tokens must have")
-    jwks_file: Path | None = Field(None, description="keys of the authorisation server (JWKS)")
-    jwks_url: Url = Field("", description="the same by URL, read again every ten minutes")
+    jwks_file: Path | None = Field(None, description="file with the issuer's keys (JWKS)")
+    jwks_url: Url = Field("", description="URL of these keys, read again every ten minutes")
     number_claim: str = Field(
         "phone_number", description="claim by which a three-legged token names its number"
     )
     stale_s: Seconds = Field(
-        60, description="an index that is further behind answers 503, never that there is no flood"
+        60,
+        description="seconds behind the topics after which the signal answers 503, never "
+        "that there is no flood",
     )
 
     @model_validator(mode="after")
@@ -170,87 +186,104 @@ class Console(Section):
     """The desk's web console: its address, its sign-in, and what an agent may do alone."""
 
     host: str = Field(
-        "127.0.0.1", description="address to listen on; any but loopback asks TLS or a proxy"
+        "127.0.0.1",
+        description="address to listen on; any other than loopback requires TLS or a proxy",
     )
     port: int = Field(8470, ge=0, le=65_535, description="port to listen on; 0: any that is free")
     url: str = Field(
         "",
         pattern=r"^(https?://[^/\s]+)?$",
-        description="address by which browsers reach it, such as https://desk.example; requests "
-        "that name another are refused. Empty: that of host and port",
+        description="address that browsers use, such as https://desk.example; requests with "
+        "another host name are refused. Empty: made from host and port",
     )
-    cert_file: ExistingFile = Field(None, description="PEM of the certificate; none: no TLS here")
-    key_file: ExistingFile = Field(None, description="PEM of its key")
+    cert_file: ExistingFile = Field(None, description="PEM file of the certificate; none: no TLS")
+    key_file: ExistingFile = Field(None, description="PEM file of the key")
     proxies: tuple[str, ...] = Field(
         (),
-        description="networks of the proxies in front, such as 10.0.0.5/32: their X-Forwarded-For "
-        "is believed, and nobody else's",
+        description="networks of the proxies in front, such as 10.0.0.5/32; X-Forwarded-For "
+        "is believed only from these",
     )
     enter: tuple[Literal["password", "oidc", "proxy"], ...] = Field(
         ("password",),
         min_length=1,
-        description="ways in: password (local accounts), oidc, proxy (which has checked who comes)",
+        description="log-in methods: password (local accounts), oidc, proxy (the proxy has "
+        "authenticated the user)",
     )
     oidc_issuer: str = Field(
         "", pattern=r"^(https?://\S+)?$", description="the provider's issuer, an https address"
     )
-    oidc_client_id: str = Field("", description="the desk's name at the provider")
+    oidc_client_id: str = Field("", description="client id of the desk at the provider")
     oidc_secret: Secret = Field(SecretStr(""), description="better given as oidc_secret_file")
-    oidc_secret_file: Path | None = Field(None, description="file of the client's secret")
-    oidc_scope: str = Field("openid profile email", description="scopes that are asked for")
+    oidc_secret_file: Path | None = Field(None, description="file with the client's secret")
+    oidc_scope: str = Field("openid profile email", description="scopes that are requested")
     oidc_name: str = Field(
         "sub",
-        description="claim that names a person for ever; another, such as preferred_username, only "
-        "where people cannot change it",
+        description="claim that identifies a person permanently; use another, such as "
+        "preferred_username, only where people cannot change it",
     )
     oidc_claim: str = Field("groups", description="claim that lists a person's groups")
     proxy_secret: Secret = Field(SecretStr(""), description="better given as proxy_secret_file")
     proxy_secret_file: Path | None = Field(
         None,
-        description="file of what the proxy sends as X-Otpguard-Proxy: whoever reaches the port "
-        "past it has no such word",
+        description="file with the secret that the proxy sends as X-Otpguard-Proxy; somebody "
+        "who bypasses the proxy does not have it",
     )
     proxy_user: str = Field("x-forwarded-user", description="header that names the person")
     proxy_groups: str = Field(
-        "x-forwarded-groups", description="header that lists the person's groups, with commas"
+        "x-forwarded-groups",
+        description="header that lists the person's groups, separated by commas",
     )
     roles: dict[str, str] = Field(
         default_factory=dict,
-        description="group at the provider or proxy -> role at the desk (agent, lead, analyst, "
-        "evidence, approver, auditor, admin); who has none does not come in",
+        description="role at the desk (agent, lead, analyst, evidence, approver, auditor, "
+        "admin) for each group of the provider or proxy; a person without a role "
+        "cannot log in",
     )
-    idle_s: Seconds = Field(900, description="a session ends after so long without a click")
-    absolute_s: Seconds = Field(43_200, description="and after a shift, clicks or not")
+    idle_s: Seconds = Field(900, description="seconds without a click after which a session ends")
+    absolute_s: Seconds = Field(
+        43_200, description="maximum duration of a session in seconds: a shift"
+    )
     language: Literal["zh-Hans", "en"] = Field(
-        "zh-Hans", description="of a browser that asks for none of ours"
+        "zh-Hans", description="language for browsers that ask for none of the available ones"
     )
     zone: str = Field(
         "Asia/Shanghai", description="IANA name of the zone whose times are shown; records are UTC"
     )
     searches_per_min: int = Field(
-        30, ge=1, description="of a person; a call takes minutes, so more is a list being tried"
+        30,
+        ge=1,
+        description="searches of a person a minute; a call takes minutes, so more "
+        "means that somebody tries a list",
     )
-    unmasks_per_h: int = Field(20, ge=1, description="whole numbers shown to a person in an hour")
+    unmasks_per_h: int = Field(
+        20, ge=1, description="whole numbers that a person may see in an hour"
+    )
     acts_per_h: int = Field(
-        60, ge=1, description="releases, allows and exempts of a person in an hour"
+        60, ge=1, description="releases, allowed platforms and exemptions of a person in an hour"
     )
     exempt_s: Seconds = Field(
-        604_800, description="longest exempt by an agent; an attacker may have talked to one"
+        604_800,
+        description="longest exemption by an agent in seconds; an attacker may have "
+        "deceived the agent",
     )
     exempt_lead_s: Seconds = Field(
-        7_776_000, description="longest exempt by a lead; beyond it a second person is needed"
+        7_776_000,
+        description="longest exemption by a lead in seconds; a longer one needs a second person",
     )
     appeal_s: Seconds = Field(
-        259_200, description="time to decide an appeal; the law says promptly, three days is ours"
+        259_200,
+        description="seconds to decide an appeal; the law says promptly, three days is our choice",
     )
-    wait_s: Seconds = Field(3, description="for gateways to confirm a word before the page answers")
+    wait_s: Seconds = Field(
+        3, description="seconds that a page waits for gateways to confirm an override"
+    )
     streams_max: int = Field(
-        3, ge=1, le=5, description="live lists of a session: a browser has six connections"
+        3, ge=1, le=5, description="live lists of a session; a browser has six connections"
     )
     wide: bool = Field(
         default=False,
-        description="words about everyone (kill switch, platform for all) by two people; the "
-        "console's Kafka user needs the right to write them",
+        description="allow overrides for everybody (kill switch, a platform for all) by two "
+        "people; the console's Kafka user needs the right to write them",
     )
 
     @model_validator(mode="after")

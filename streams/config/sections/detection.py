@@ -37,34 +37,38 @@ class Input(Section):
     country: str = Field(
         "CN",
         pattern="^[A-Z]{2}$",
-        description="ISO 3166 code: numbers in national form are read by its plan, and trusted by "
-        "its registry; mode enforce starts only if it is set",
+        description="ISO 3166 code of your country: its numbering plan reads national "
+        "numbers, and its registry decides which are trusted; mode enforce "
+        "starts only if this is set",
     )
     counted_type: Literal["submit", "deliver", "receipt"] = Field(
-        "submit", description="the event type that is counted: offered traffic shows a flood first"
+        "submit", description="event type that is counted; submitted messages show a flood first"
     )
     value_bytes_max: int = Field(
         VALUE_BYTES_MAX,
         ge=1024,
-        description="larger values are refused; a text of 255 parts is 51 kB, escaped 103",
+        description="maximum size of an event in bytes; a text of 255 parts has 51 kB, or "
+        "103 kB if escaped",
     )
     ahead_max_s: Seconds = Field(
         AHEAD_MAX_MS / 1000,
-        description="a message this far ahead of its record is judged by the record's time; others "
-        "are refused",
+        description="seconds that an event may be ahead of its record; above that, a message "
+        "is judged by the record's time, and other events are refused",
     )
     refused_share_max: float = Field(
         0.5,
         gt=0,
         le=1,
-        description="of the newest records: more refused than this, and doctor calls it bad",
+        description="share of the newest records; if more would be refused, doctor reports "
+        "an error",
     )
     dead_letters_per_s: float = Field(
         100,
         gt=0,
         le=1e6,
-        description="of a worker, 10 s of it at once; past it ranges of offsets are logged, so "
-        "that nobody has all his rubbish written twice",
+        description="maximum number of dead letters a second of a worker, in bursts of 10 "
+        "seconds' worth. Above it only ranges of offsets are logged, so that "
+        "invalid input is not all written twice",
     )
 
     @model_validator(mode="after")
@@ -82,20 +86,27 @@ class Recognise(Section):
     """How verification codes are recognised among all messages."""
 
     confidence_min: float = Field(
-        0.5, gt=0, le=1, description="a text under this is no code; .5 balances both errors"
+        0.5,
+        gt=0,
+        le=1,
+        description="minimum confidence of a verification code; .5 balances both kinds of error",
     )
     registry_file: Path | None = Field(
-        None, description="operator's platforms, ports and trust classes, over the shipped ones"
+        None,
+        description="file with your own platforms, ports and trust classes; its "
+        "entries replace the shipped ones",
     )
     shared_senders: tuple[str, ...] = Field(
         (),
-        description="names that many platforms send under, besides the shipped ones: there the "
-        "text of a code tells the platform; `calibrate` proposes them",
+        description="sender names that many platforms share, besides the shipped ones. For "
+        "these the text decides which platform sent a code; `calibrate` "
+        "recommends names",
     )
     templates_max: int = Field(
         32_768,
         ge=16,
-        description="verdicts remembered by template, twice; a carrier's hour has fewer",
+        description="templates whose result is remembered, in two generations of this size; "
+        "a carrier's hour has fewer",
     )
 
 
@@ -105,103 +116,123 @@ class Detect(Section):
     recipients_max: int = Field(
         ROWS_MAX,
         ge=16_384,
-        description="rows of a partition: some 165 bytes each when used; the longest idle go first",
+        description="maximum number of recipients of a partition, some 165 bytes each; when "
+        "it is reached, those that were idle for longest are forgotten",
     )
     window_s: int = Field(
-        WINDOW_S, ge=1, description="tumbling window of the counts; 5 min show a flood whole"
+        WINDOW_S,
+        ge=1,
+        description="tumbling window of the message counts, in seconds; 5 "
+        "minutes show a flood completely",
     )
     suspects_max: int = Field(
-        SUSPECTS_MAX, ge=1, description="recipients followed one by one; 3.4 kB each"
+        SUSPECTS_MAX, ge=1, description="maximum number of suspects of a partition, 3.4 kB each"
     )
     names_max: int = Field(
-        NAMES_MAX, ge=1, description="platform names kept for explanations, by last use"
+        NAMES_MAX,
+        ge=1,
+        description="platform names remembered for explanations; the least "
+        "recently used is dropped",
     )
     p_novel: float | None = Field(
         None,
         ge=0,
         le=1,
-        description="share of benign sightings that are novel, as `calibrate` measured it: lower "
-        "shares lower the bars for slow floods; none: not measured",
+        description="share of ordinary sightings that are novel, as `calibrate` measured it; "
+        "a lower share lowers the thresholds for slow floods; without it: not "
+        "measured",
     )
     burst_margin: float = Field(
         0.0,
         ge=0,
         le=BURST_MARGIN_MAX,
-        description="sightings on top of the bars for fast floods, as `calibrate` proposes it "
-        "where people log in faster than assumed; each costs an attack half a minute and more",
+        description="sightings added to the thresholds for fast floods, as `calibrate` "
+        "recommends where people log in faster than assumed; each delays the "
+        "throttle of an attack by half a minute or more",
     )
     lease_s: int = Field(
-        LEASE_MS // 1000, ge=10, description="a lease; 10 min are the life of most codes"
+        LEASE_MS // 1000,
+        ge=10,
+        description="duration of a lease in seconds; most codes are valid for 10 minutes",
     )
     lease_max_s: int = Field(
         LEASE_MOST_MS // 1000,
         ge=10,
         le=LEASE_MAX_MS // 1000,
-        description="the longest lease: a slow flood has one of three and a half of its "
-        "gaps, so that it does not end between two codes; as lease_s: all are alike",
+        description="maximum duration of a lease in seconds. A slow flood gets a lease of "
+        "three and a half of its gaps, so that the lease does not end between "
+        "two codes. Equal to lease_s: all leases have the same duration",
     )
     quiet_s: int = Field(
         QUIET_S,
         ge=60,
-        description="without the flood for so long, or one and a half leases, an episode is over",
+        description="seconds without a message of the flood after which an episode ends, or "
+        "one and a half leases if that is longer",
     )
     hot: Literal["off", "partition", "network"] = Field(
         "partition",
-        description="platforms that other floods of the week abuse are evidence; partition: each "
-        "partition knows those of its own recipients; network: those of all, by `otpguard agent "
-        "platforms`, which appends lists to the input: only where that topic is otpguard's own",
+        description="whether platforms that other floods of the week abuse are evidence. "
+        "partition: each partition knows those of its own recipients. network: "
+        "all know those of the whole network; `otpguard agent platforms` appends "
+        "lists to the input, so that topic must belong to otpguard alone",
     )
     hot_key: SecretStr = Field(
         SecretStr(""),
-        description="with network: signs these lists, 16 characters or more; better given as "
-        "hot_key_file; worker and agent have the same",
+        description="key that signs the lists of `network`, at least 16 characters, the same "
+        "for workers and agent; better given as hot_key_file",
     )
     hot_key_file: Path | None = Field(
-        None, description="file that holds that key; read by workers and that agent alone"
+        None, description="file with the key of the lists; only workers and the agent may read it"
     )
     hot_old_key_file: Path | None = Field(
-        None, description="file of the key before, until no list that it signed is in the input"
+        None, description="file with the previous key, until the input has no list that it signed"
     )
     again: bool = Field(
         default=True,
-        description="under a lease a refused platform's code passes when it is asked for again one "
-        "to two and a half minutes later, few in twelve",
+        description="retry windows: if a lease refused a platform's code, its next code "
+        "passes one to two and a half minutes later; a few in twelve minutes",
     )
     hot_lead: int = Field(
         int(HOT_LEAD.throttle),
         ge=int(HOT_LEAD.throttle),
         le=HOT_LEAD_MOST,
-        description="so many more of them than of others, new to a recipient within a day, are a "
-        "flood; 10 where people differ much in how many they use, as `calibrate` measures it",
+        description="threshold of the hot score: hot novel platforms of a day minus other "
+        "novel platforms. Use 10 where people differ much in how many hot "
+        "platforms they use, as `calibrate` measures",
     )
     hot_cold_half: bool = Field(
         default=False,
-        description="a platform that is not one of them takes half a point from that lead, not a "
-        "whole one: finds more where the list covers half of a tool; if `calibrate` proposes it",
+        description="let a platform that is not hot subtract half a point from the hot score "
+        "instead of one; finds more floods where the list covers half of a tool. "
+        "Use it if `calibrate` recommends it",
     )
     episode_max_s: int = Field(
         EPISODE_MOST_S,
         ge=60,
         le=EPISODE_MAX_MS // 1000,
-        description="an episode's longest, a day at most, for gateways take no lease of an older "
-        "one; then it is found anew",
+        description="maximum duration of an episode in seconds, a day at most, because "
+        "gateways accept no lease of an older one; a flood that goes on is then "
+        "detected again",
     )
     cold_known: int = Field(
         COLD_KNOWN,
         ge=0,
-        description="recipients that know fewer platforms are throttled in shadow only: their "
-        "habitual codes cannot be told from the flood",
+        description="recipients with fewer known platforms are throttled in shadow only, "
+        "because their habitual codes cannot be distinguished from the flood",
     )
-    enforce_cold: bool = Field(default=False, description="accept that, and enforce for them too")
+    enforce_cold: bool = Field(
+        default=False,
+        description="enforce throttles for recipients with fewer than cold_known platforms too",
+    )
     chronic_days: int = Field(
         CHRONIC_DAYS,
         ge=1,
         le=14,
-        description="with so many of 14 days under throttle a number is reported as chronic",
+        description="days of 14 under throttle after which a number is reported as chronic",
     )
     stamps: dict[str, Literal["exact", "minute", "jitter_30s", "jitter_120s"]] = Field(
         default_factory=dict,
-        description="gateway -> how exact its event times are; beats what is measured",
+        description="precision of each gateway's event times; replaces the measured one",
     )
 
 
@@ -211,25 +242,33 @@ class WorkerSettings(Section):
     instance: str = Field(
         "",
         pattern=r"^[A-Za-z0-9._-]{0,100}$",
-        description="stable name of this worker's slot (static membership): a restart then moves "
-        "no partition; empty: a dynamic member",
+        description="stable name of this worker in the group (static membership), so that a "
+        "restart moves no partition; empty: a dynamic member",
     )
     data_dir: Path = Field(
         Path("/tmp/otpguard"),  # noqa: S108 - has no state; Faust needs a folder
-        description="scratch of the stream engine; holds no state",
+        description="scratch folder of the stream engine; it has no state",
     )
     checkpoint_cycle_s: Seconds = Field(
-        60, description="between checkpoints; what a crash makes a successor read again"
+        60, description="seconds between checkpoints; after a crash so much input is read again"
     )
     checkpoint_bytes_per_s: int = Field(
         20_000_000,
         ge=100_000,
-        description="bandwidth of checkpoints; a cycle grows where state needs longer",
+        description="bandwidth of checkpoints in bytes a second; a cycle takes longer if the "
+        "state needs it",
     )
     revoke_deadline_s: Seconds = Field(
-        5, description="for the last checkpoint when partitions leave; under the session timeout"
+        5,
+        description="seconds for the last checkpoint when partitions are revoked; less "
+        "than the session timeout",
     )
     stall_s: Seconds = Field(
-        60, ge=10, description="without progress for so long the worker exits 75; over any pause"
+        60,
+        ge=10,
+        description="seconds without progress after which the worker exits with "
+        "75; longer than any normal pause",
     )
-    stop_s: Seconds = Field(20, description="a stop that takes longer is cut short with exit 75")
+    stop_s: Seconds = Field(
+        20, description="maximum duration of a stop in seconds; then the process exits with 75"
+    )

@@ -25,19 +25,26 @@ class Enforce(Section):
     gateway_id: str = Field(
         "gateway",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
-        description="names the gateway in acknowledgements, and this adapter's consumer group",
+        description="name of the gateway in acknowledgements, and of this adapter's consumer group",
     )
     subscribers: int = Field(
         10_000_000,
         ge=1,
-        description="active subscribers; the rails are sized from it: new leases a minute "
-        "1/10,000 of it (600 at least), recipients under lease 1/500 (6,000 at least)",
+        description="number of active subscribers; the rails are computed from it: new "
+        "leases a minute 1/10,000 (at least 600), recipients under lease 1/500 "
+        "(at least 6,000)",
     )
     new_leases_per_minute: int | None = Field(
-        None, ge=1, description="past it new leases are ignored; none: sized from subscribers"
+        None,
+        ge=1,
+        description="new leases a minute above which further ones are ignored; "
+        "without it: computed from subscribers",
     )
     recipients_max: int | None = Field(
-        None, ge=1, description="under lease at a time; none: sized from subscribers"
+        None,
+        ge=1,
+        description="maximum number of recipients under lease at a time; without "
+        "it: computed from subscribers",
     )
 
     def rails(self) -> RailParams:
@@ -60,52 +67,65 @@ class Redis(Section):
     url: Url = Field(
         "redis://127.0.0.1:6379/0",
         pattern="^(rediss?|unix)://",
-        description="rediss:// is TLS; credentials belong in username and password_file",
+        description="URL of Redis; rediss:// uses TLS; put credentials into username and "
+        "password_file",
     )
     username: str = Field("", description="ACL user; empty: the default user")
     password: Secret = Field(SecretStr(""), description="better given as password_file")
-    password_file: Path | None = Field(None, description="file that holds the password")
+    password_file: Path | None = Field(None, description="file with the password")
     ca_file: Path | None = Field(
-        None, description="PEM of the authority of the server's certificate; none: the system's"
+        None,
+        description="PEM file of the authority that signed the server's certificate; "
+        "without it the system's authorities",
     )
-    cert_file: Path | None = Field(None, description="PEM of the client's certificate, for mTLS")
-    key_file: Path | None = Field(None, description="PEM of the client's key, for mTLS")
-    prefix: str = Field("otpguard:", description="of all keys, so that others may share the server")
+    cert_file: Path | None = Field(
+        None, description="PEM file of the client's certificate, for mTLS"
+    )
+    key_file: Path | None = Field(None, description="PEM file of the client's key, for mTLS")
+    prefix: str = Field(
+        "otpguard:", description="prefix of all keys, so that others may share the server"
+    )
 
 
 class Kannel(Section):
     """The bearerbox of Kannel, which downloads its black list from the adapter."""
 
     list_file: Path = Field(
-        Path("/var/lib/otpguard/kannel.list"), description="the list; outlives the adapter"
+        Path("/var/lib/otpguard/kannel.list"),
+        description="file of the list; it stays when the adapter ends",
     )
     list_host: str = Field(
         "127.0.0.1",
-        description="address that serves the list: numbers under lease, so loopback unless Kannel "
-        "is elsewhere and nobody else can reach it",
+        description="address that serves the list, which has the numbers under lease; use "
+        "loopback unless Kannel runs elsewhere and nobody else can reach the "
+        "address",
     )
-    list_port: int = Field(13_080, ge=0, le=65_535, description="its port; 0: any free")
+    list_port: int = Field(13_080, ge=0, le=65_535, description="port; 0: any free port")
     admin_url: Url = Field(
         "http://127.0.0.1:13000", pattern="^https?://", description="bearerbox' admin port"
     )
     password: Secret = Field(SecretStr(""), description="better given as password_file")
-    password_file: Path | None = Field(None, description="file that holds the admin password")
+    password_file: Path | None = Field(None, description="file with the admin password")
 
 
 class Webhook(Section):
     """The API of a gateway to which the adapter posts leases."""
 
-    url: Url = Field("", description="where orders are posted; https, or http to this machine")
+    url: Url = Field("", description="URL to which orders are posted; https, or http here")
     secret: Secret = Field(SecretStr(""), description="better given as secret_file")
-    secret_file: Path | None = Field(None, description="file that holds the key of the signatures")
+    secret_file: Path | None = Field(None, description="file with the key of the signatures")
     old_secret: Secret = Field(SecretStr(""), description="better given as old_secret_file")
     old_secret_file: Path | None = Field(
-        None, description="file of the key before, which signs too until all receivers know the new"
+        None,
+        description="file with the previous key, which also signs until all receivers "
+        "know the new one",
     )
     ca_file: Path | None = Field(
-        None, description="PEM of the authority of the server's certificate; none: the system's"
+        None,
+        description="PEM file of the authority that signed the server's certificate; "
+        "without it the system's authorities",
     )
-    parallel: int = Field(16, ge=1, le=256, description="requests at a time")
+    parallel: int = Field(16, ge=1, le=256, description="maximum number of requests at a time")
 
 
 class GateSettings(Section):
@@ -113,14 +133,16 @@ class GateSettings(Section):
 
     socket: Path | None = Field(
         None,
-        description="path of a Unix socket to listen on; whoever may write to it may ask, so give "
-        "it to the gateway's group",
+        description="path of a Unix socket to listen on; everybody who may write to it may "
+        "ask, so give it to the gateway's group",
     )
     socket_mode: str = Field(
-        "0660", pattern="^0?[0-7]{3}$", description="rights of the socket: owner and group"
+        "0660",
+        pattern="^0?[0-7]{3}$",
+        description="mode of the socket; the default is owner and group",
     )
     host: str = Field(
-        "127.0.0.1", description="address to listen on; any but loopback asks a token"
+        "127.0.0.1", description="address to listen on; any other than loopback requires a token"
     )
     port: int | None = Field(
         9080, ge=1, le=65_535, description="port to listen on; 9080 is free on most gateways"
@@ -128,42 +150,55 @@ class GateSettings(Section):
     token: Secret = Field(SecretStr(""), description="better given as token_file")
     token_file: Path | None = Field(
         None,
-        description="file of the token that clients send (Authorization: Bearer); none: whoever "
-        "reaches the gate may ask, and so learn who is under attack",
+        description="file with the token that clients send (Authorization: Bearer); without "
+        "it everybody who reaches the gate may ask, and learn who is under attack",
     )
     timeout_ms: float = Field(
-        20, gt=0, le=10_000, description="the clients' time-out: later answers are counted as late"
+        20,
+        gt=0,
+        le=10_000,
+        description="time-out of the clients in milliseconds; later answers are counted as late",
     )
     text: Literal["none", "prefix", "whole"] = Field(
-        "none", description="how much of a text its event carries; the gate has read it already"
+        "none", description="how much of a text is in the event; the gate has read the text already"
     )
     spool_dir: Path = Field(
-        Path("/var/lib/otpguard/gate"), description="where events wait until Kafka has them"
+        Path("/var/lib/otpguard/gate"),
+        description="folder where events wait until Kafka accepts them",
     )
     spool_bytes_max: int = Field(
         1 << 30,
         ge=1 << 20,
-        description="of waiting events; past it the oldest are lost. 1 GiB is 15 min at 3,000/s",
+        description="maximum number of bytes of waiting events; above it the oldest are "
+        "lost. 1 GiB holds 15 minutes at 3,000/s",
     )
     spool_age_s: Seconds = Field(
-        3600, description="older events are lost: a flood of an hour ago needs no throttle"
+        3600,
+        description="maximum age of waiting events in seconds; older ones are lost, "
+        "because a flood of an hour ago needs no throttle",
     )
     queue_max: int = Field(
         50_000,
         ge=1_000,
-        description="events between answer and disk: 16 s at 3,000/s of a disk that hangs",
+        description="maximum number of events between answer and disk; enough for 16 s of a "
+        "disk that hangs, at 3,000/s",
     )
     queue_bytes_max: int = Field(
         32 << 20,
         ge=1 << 20,
-        description="of the same: events with whole texts may have 100 kB each. Past either bound "
-        "events go to Kafka directly",
+        description="maximum number of bytes of these events; events with whole texts may "
+        "have 100 kB each. Above either limit events go to Kafka directly",
     )
     connections_max: int = Field(
-        1_024, ge=1, description="of clients; past it the longest idle one has to go"
+        1_024,
+        ge=1,
+        description="maximum number of client connections; above it the "
+        "connection that was idle longest is closed",
     )
     drain_s: Seconds = Field(
-        5, description="at the end, for clients to come for a last answer and go elsewhere"
+        5,
+        description="seconds at the end of the process in which clients get their last "
+        "answers and leave",
     )
 
     @model_validator(mode="after")
@@ -187,8 +222,8 @@ class Feed(Section):
 
     avro_schemas: dict[str, Path] = Field(
         default_factory=dict,
-        description="schema id -> file (.avsc) of the writer's schema, for `feed kafka`; no "
-        "registry is asked, so that a feed needs none",
+        description="file (.avsc) of the writer's schema for each schema id, for `feed "
+        "kafka`; no registry is asked",
     )
 
     @model_validator(mode="after")
@@ -207,15 +242,22 @@ class Canary(Section):
     first: str = Field(
         "8617000990000",
         pattern=r"^[1-9]\d{7,14}$",
-        description="first of the reserved numbers, E.164 digits; use a range of your own",
+        description="first of the reserved numbers, E.164 digits; use your own range",
     )
     numbers: int = Field(
-        1000, ge=10, description="so many in a row, used in turn; the last tenth for --once"
+        1000,
+        ge=10,
+        description="number of consecutive reserved numbers, used in turn; the "
+        "last tenth is for --once",
     )
     period_s: float = Field(
-        300, ge=5, description="between floods, at most 300; an outage shows after three"
+        300,
+        ge=5,
+        description="seconds between floods, at most 300; an outage shows after three floods",
     )
-    deadline_s: Seconds = Field(60, description="for lease and acknowledgement; 2 s are usual")
+    deadline_s: Seconds = Field(
+        60, description="seconds to wait for lease and acknowledgement; 2 s are usual"
+    )
 
     @property
     def turns(self) -> int:

@@ -22,39 +22,56 @@ class Kafka(Section):
     bootstrap: str = Field(
         "127.0.0.1:9092",
         pattern=r"^[^,\s:]+:\d+(,[^,\s:]+:\d+)*$",
-        description="host:port of one or more brokers, separated by commas; "
-        "loopback, so that an unconfigured worker harms nobody",
+        description="host:port of one or more brokers, separated by commas; the default is "
+        "loopback, so an unconfigured worker harms nobody",
     )
     security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = Field(
-        "plaintext", description="protocol of the listener; sasl_ssl anywhere but on one machine"
+        "plaintext",
+        description="security protocol of the listener; use sasl_ssl unless "
+        "everything runs on one machine",
     )
     mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
-        "SCRAM-SHA-512", description="SASL mechanism; the strongest that every broker version has"
+        "SCRAM-SHA-512",
+        description="SASL mechanism; the default is the strongest that "
+        "every broker version supports",
     )
     username: str = Field("", description="SASL user; empty without SASL")
     password: Secret = Field(
         SecretStr(""), description="SASL password; better given as password_file"
     )
     password_file: Path | None = Field(
-        None, description="file that holds the password, such as a mounted secret; read at start"
+        None, description="file with the password, such as a mounted secret; read at start"
     )
     ca_file: ExistingFile = Field(
-        None, description="PEM of the authority of the brokers' certificates; none: the system's"
+        None,
+        description="PEM file of the authority that signed the brokers' certificates; without "
+        "it the system's authorities",
     )
-    cert_file: ExistingFile = Field(None, description="PEM of the client's certificate, for mTLS")
-    key_file: ExistingFile = Field(None, description="PEM of the client's key, for mTLS")
+    cert_file: ExistingFile = Field(None, description="PEM file of the client, for mTLS")
+    key_file: ExistingFile = Field(None, description="PEM file of the client's key")
     session_timeout_s: Seconds = Field(
-        6, description="a silent worker is replaced after this; 6 is the least brokers accept"
+        6,
+        description="seconds of silence after which the group replaces a worker; 6 is the "
+        "least that brokers accept",
     )
-    heartbeat_s: Seconds = Field(1, description="six in a session: one late beat changes nothing")
+    heartbeat_s: Seconds = Field(
+        1,
+        description="seconds between heartbeats; six fit into a "
+        "session, so one late beat changes nothing",
+    )
     poll_records_max: int = Field(
-        20_000, ge=1, le=200_000, description="records a poll; past 20,000 nothing gets faster"
+        20_000,
+        ge=1,
+        le=200_000,
+        description="maximum number of records of a poll; above 20,000 nothing gets faster",
     )
     fetch_bytes_max: int = Field(
-        1_048_576, ge=65_536, description="bytes a partition and fetch: about 3,000 events"
+        1_048_576,
+        ge=65_536,
+        description="maximum number of bytes of a partition in one fetch: about 3,000 events",
     )
     buffer_envelopes: int = Field(
-        1, ge=1, le=64, description="polls waiting in memory; each is latency (up to 200 ms)"
+        1, ge=1, le=64, description="polls that wait in memory; each adds latency (up to 200 ms)"
     )
 
     @model_validator(mode="after")
@@ -78,50 +95,66 @@ class Topics(Section):
     """The names of the topics, and the partitions and replication that `topics create` uses."""
 
     input: str = Field("sms.delivery.v1", description="events of the gateways")
-    throttle: str = Field("otpguard.throttle.v1", description="leases that gateways obey")
-    episode: str = Field("otpguard.episode.v1", description="explanations, for people and cases")
-    acks: str = Field("otpguard.throttle.acks.v1", description="what adapters did with leases")
+    throttle: str = Field("otpguard.throttle.v1", description="leases for the gateways")
+    episode: str = Field(
+        "otpguard.episode.v1", description="episodes with their explanations, for people and cases"
+    )
+    acks: str = Field(
+        "otpguard.throttle.acks.v1", description="acknowledgements: what adapters did with leases"
+    )
     override: str = Field(
-        "otpguard.override.v1", description="the operator's word, read whole by every adapter"
+        "otpguard.override.v1",
+        description="overrides of operators; every adapter reads the whole topic",
     )
     everyone: str = Field(
         "otpguard.override.v1",
-        description="the operator's word about everyone, the kill switch among them; under a name "
-        "of its own (otpguard.override.all.v1, say) it has writers of its own, because Kafka gives "
-        "the right to write by topic, and words about everyone are refused elsewhere",
+        description="overrides for everybody, such as the kill switch. Give it a separate "
+        "name (such as otpguard.override.all.v1) to restrict who may write them: "
+        "Kafka grants the right to write by topic, and such overrides are then "
+        "refused in other topics",
     )
     undeliverable: str = Field(
-        "otpguard.throttle.v1.dlq", description="leases that a gateway would not take"
+        "otpguard.throttle.v1.dlq", description="leases that a gateway rejected"
     )
-    dead_letters: str = Field("sms.delivery.v1.dlq", description="refused events, original bytes")
+    dead_letters: str = Field(
+        "sms.delivery.v1.dlq", description="dead letters: rejected events with their original bytes"
+    )
     incident: str = Field(
         "otpguard.incident.v1",
-        description="a flood's messages from THROTTLE on, for the desk and for evidence",
+        description="the messages of a flood from THROTTLE on, for the desk and for evidence",
     )
     counts: str = Field(
-        "otpguard.throttle.counts.v1", description="what gateways refused so far, by platform"
+        "otpguard.throttle.counts.v1",
+        description="number of messages that gateways refused, by platform",
     )
-    audit: str = Field("otpguard.audit.v1", description="who saw or did what, chained by hash")
-    notice: str = Field("otpguard.notice.v1", description="whom was told what")
+    audit: str = Field(
+        "otpguard.audit.v1", description="audit: who saw or did what, chained by hash"
+    )
+    notice: str = Field("otpguard.notice.v1", description="notices: who was notified of what")
     campaign: str = Field(
-        "otpguard.campaign.v1", description="floods at many recipients at once, told as one"
+        "otpguard.campaign.v1",
+        description="campaigns: floods of many recipients that belong together",
     )
     platform_parts: str = Field(
-        "otpguard.platform.parts.v1", description="the workers' sums of codes by platform"
+        "otpguard.platform.parts.v1", description="sums of codes by platform, of each worker"
     )
     platform: str = Field(
         "otpguard.platform.v1",
-        description="each platform's codes of a week, and how many of floods",
+        description="figures of each platform for a week: codes, and codes that belong to floods",
     )
     partitions: int = Field(
         32,
         ge=1,
         le=PARTITIONS_MAX,
-        description="of the input and of the changelog; a multiple of the workers, never expanded "
-        "in flight, so it is chosen for the largest number of workers ever wanted",
+        description="partitions of the input and of the changelog; a multiple of the number "
+        "of workers. Choose it for the largest number of workers that you will "
+        "ever want, because it cannot grow while workers run",
     )
     replication: int = Field(
-        3, ge=1, le=9, description="copies; 3 outlive a broker's loss during another's upgrade"
+        3,
+        ge=1,
+        le=9,
+        description="copies of each topic; with 3 a broker may be lost while another is upgraded",
     )
 
     @model_validator(mode="before")

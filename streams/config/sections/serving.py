@@ -20,7 +20,7 @@ each kind can run on the same machine."""
 class Http(Section):
     """The HTTP endpoint for metrics and health."""
 
-    host: str = Field("127.0.0.1", description="loopback unless an operator says otherwise")
+    host: str = Field("127.0.0.1", description="address to listen on")
     port: int | None = Field(
         None,
         ge=0,

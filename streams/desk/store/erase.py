@@ -123,7 +123,8 @@ def searched(url: str, forms: Sequence[str]) -> Iterator[tuple[Path, int]]:
                     size, held = size + len(read), held[-OVERLAP_BYTES:] + read
                     if is_mentioned_in_bytes(held, forms):
                         told = tr(
-                            "{path} still holds it: something reads or writes; again in a moment"
+                            "{path} still contains it, because another process reads or writes; "
+                            "try again in a moment"
                         )
                         raise UnavailableError(told.format(path=one))
             yield one, size
@@ -143,7 +144,7 @@ def _allowed(store: CaseStore, forms: Sequence[str], *, even_open: bool) -> list
         )  # fmt: skip
     if not even_open and any(row.ended_ms is None for row in found):
         raise UsageError(
-            tr("a case of this number goes on: erase it when that is over, or with --even-open")
+            tr("this number has an open case: erase it when the case is over, or use --even-open")
         )
     return ids
 
@@ -309,7 +310,10 @@ def _truncate(half: Engine) -> None:
         while raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
             if time.monotonic() > end:
                 raise UnavailableError(
-                    tr("the rows are gone, but somebody reads the file's old state: again later")
+                    tr(
+                        "the rows are deleted, but another process reads the file's old "
+                        "state; try again later"
+                    )
                 )
             time.sleep(0.05)
 

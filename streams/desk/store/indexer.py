@@ -146,7 +146,7 @@ class Indexer:
         ends = reader.ends(found)
         for place, at in self._at.items():
             if at.position is not None and at.position > ends[place]:
-                log.warning("%s[%d] was made anew: reading it whole", *place)
+                log.warning("%s[%d] was created again: reading it whole", *place)
                 at.position = None
         reader.start({place: at.position for place, at in self._at.items()})
 

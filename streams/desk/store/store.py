@@ -537,8 +537,8 @@ class CaseStore(ReadModel):
         if found != FORMAT and not any_format:
             raise ConfigError(
                 tr(
-                    "the index is of format {found}, this program's is {wanted}: `otpguard desk "
-                    "rebuild` makes it anew"
+                    "the index has format {found}, and this program needs {wanted}: "
+                    "`otpguard desk rebuild` rebuilds it"
                 ).format(found=found, wanted=FORMAT)
             )
         self.accounts: Accounts = Accounts(self.people, self._wall)

@@ -48,7 +48,7 @@ IDENTIFIED: Final = MappingProxyType(
 DECIDED: Final = MappingProxyType(
     {
         "granted": "the subscriber was right",
-        "refused": "the measure stands",
+        "refused": "the chart's unit",
         "withdrawn": "the appeal was withdrawn",
     }
 )
@@ -234,10 +234,10 @@ class CasePages:
         act, _, span = visit.given("act", 300).partition(" ")
         identified, reason = visit.given("identified", 32), _written(visit, subject, "reason")
         if identified not in IDENTIFIED:
-            raise UsageError(tr("Say first how the caller showed that the number is theirs."))
+            raise UsageError(tr("First state how the caller showed that the number is theirs."))
         if identified == NOBODY and act != "end":
             raise UsageError(
-                tr("Who is not identified gets nothing done: the caller may be the attacker.")
+                tr("Do nothing for a caller who is not identified: it may be the attacker.")
             )
         if not reason:
             raise UsageError(tr("A reason is needed."))
@@ -281,7 +281,7 @@ class CasePages:
             or line.word.recipient != subject.recipient
             or line.word.verb == "mode"
         ):
-            raise UsageError(tr("That word is not about this number, or over."))
+            raise UsageError(tr("That override is for another number, or has ended."))
         return msgspec.structs.replace(
             line.word, actor=visit.person.account.name, reason=_written(visit, subject, "reason"),
             issued_at_ms=now_ms, expires_at_ms=now_ms, via="desk", approved_by="",
@@ -528,12 +528,14 @@ def _flash(said: Said) -> Flash:
     """Return a message: how many gateways confirmed an override, and after how many seconds."""
     if said.failed:
         told = listed([f"{name} ({trc('why', why)})" for name, why in sorted(said.failed.items())])
-        failed = tr("Said, and not obeyed by {told}. Call the NOC.").format(told=told)
+        failed = tr("Sent, but not obeyed by {told}. Call the NOC.").format(told=told)
         return Flash(f"{failed} {unanswered(said)}".rstrip(), "bad")
     if not said.obeyed:
-        said_only = tr("Said. No gateway has confirmed it yet; it counts as soon as one does.")
+        said_only = tr(
+            "Sent. No gateway has confirmed it yet; it takes effect as soon as one does."
+        )
         return Flash(f"{said_only} {unanswered(said)}".rstrip(), "bad")
-    done = tr("Done: {n} of {of} gateways have it, after {s} s.").format(
+    done = tr("Done: {n} of {of} gateways have applied it, after {s} s.").format(
         n=len(said.obeyed), of=said.gateways, s=f"{max(said.obeyed.values()):.1f}"
     )
     return Flash(f"{done} {unanswered(said)}".rstrip(), "bad" if said.missing else "good")

@@ -184,7 +184,7 @@ class Desk:
             found: Sequence[Banner] = tuple(self._found(now_ms, age))
             sentence = fresh_sentence(age, self.stale_ms)
         except UnavailableError as error:  # the error page shows banners too
-            head = tr("The case store is away: no page tells what happens. Call the NOC.")
+            head = tr("The case store is unreachable: no page can show what happens. Call the NOC.")
             found, sentence = (Banner(head, str(error), "alarm"),), ""
         with self._lock:
             self._banners = [each for each in self._banners if now_ms - each[0] < BANNERS_MS] + [
@@ -238,10 +238,10 @@ def _rails(words: Sequence[Override], refused: int) -> Iterator[Banner]:
         yield Banner(
             tr("The rails of a gateway are reached."),
             trn(
-                "In the last ten minutes {n} lease was refused by them: of that number nothing is "
-                "held at that gateway, whatever its case says. Call the NOC.",
-                "In the last ten minutes {n} leases were refused by them: of these numbers nothing "
-                "is held at that gateway, whatever their cases say. Call the NOC.",
+                "In the last ten minutes they blocked {n} lease: nothing of that number is "
+                "refused at that gateway, whatever its case says. Call the NOC.",
+                "In the last ten minutes they blocked {n} leases: nothing of these numbers "
+                "is refused at that gateway, whatever their cases say. Call the NOC.",
                 refused,
             ),
             "alarm",
@@ -250,7 +250,7 @@ def _rails(words: Sequence[Override], refused: int) -> Iterator[Banner]:
     if raised is not None and raised.expires_at_ms is not None:
         yield Banner(
             tr("The rails are raised."),
-            tr("Gateways take {times} times as many leases, until {at}; said by {actor}.").format(
-                times=raised.times, at=moment(raised.expires_at_ms), actor=raised.actor
-            ),
+            tr(
+                "Gateways accept {times} times as many leases, until {at}; ordered by {actor}."
+            ).format(times=raised.times, at=moment(raised.expires_at_ms), actor=raised.actor),
         )

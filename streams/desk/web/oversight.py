@@ -194,7 +194,7 @@ class OversightPages:
         else:
             raise UsageError(tr("Choose what is to be done."))
         if recipient == EVERYONE and not desk.settings.console.wide:
-            raise UsageError(tr("Words about everyone are off here: set console.wide."))
+            raise UsageError(tr("Overrides for everybody are switched off here: set console.wide."))
         return Override(
             recipient=recipient, verb=verb, actor=visit.person.account.name,
             reason=reason,
@@ -236,7 +236,7 @@ class OversightPages:
                 raise UsageError(tr("Nobody approves what they proposed."))
             if approved and not self._still_proposes(proposal.proposer):
                 desk.audit(visit, "approve", "refused", **about)
-                raise UsageError(tr("Whoever proposed this may not do so any more."))
+                raise UsageError(tr("The author of this proposal has lost the right to propose."))
             given_ms = visit.person.account.given_ms
             if approved and given_ms is not None and desk.now_ms() < given_ms + GIVEN_MS:
                 desk.audit(visit, "approve", "refused", **about)
@@ -269,7 +269,7 @@ class OversightPages:
             status = 503 if isinstance(error, UnavailableError) else 400
             return self._proposals(request, Flash(str(error), "bad"), status)
         desk.audit(visit, word.verb, "done", **about)
-        told = tr("Approved and said: {n} of {of} gateways have it.")
+        told = tr("Approved and sent: {n} of {of} gateways have applied it.")
         flash = f"{told.format(n=len(said.obeyed), of=said.gateways)} {unanswered(said)}"
         return self._proposals(request, Flash(flash.rstrip(), "bad" if said.missing else "good"))
 

@@ -279,7 +279,7 @@ def obeyed(line: WordLine, gateways: Collection[str]) -> str:
     done = {ack.gateway_id for ack in line.acks if ack.state == "applied"}
     answered = {ack.gateway_id for ack in line.acks}
     of = len(answered | set(gateways))
-    said = tr("{n} of {of} gateways have it").format(n=len(done), of=of)
+    said = tr("{n} of {of} gateways have applied it").format(n=len(done), of=of)
     missing = sorted(set(gateways) - answered) if line.holds else []
     return f"{said}. {unconfirmed(missing)}" if missing else said
 
@@ -335,5 +335,5 @@ def known_facts(found: Answer) -> list[tuple[str, str]]:
         (tr("leases that ended"), f"{found.leases_ended:,}"),
     ]
     held = [word_sentence(each.word) for each in found.words if each.holds]
-    facts.append((tr("words that hold"), listed(held) or tr("none")))
+    facts.append((tr("overrides in force"), listed(held) or tr("none")))
     return facts

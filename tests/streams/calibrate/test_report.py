@@ -62,11 +62,11 @@ def test_too_little_history_is_said_first(standing: str, episodes: int, says: st
 def test_a_grid_of_one_repeated_number_is_left_out(some: Result, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     write_page(some, document(some), page, "x")  # one recipient is over every bar
-    assert "Any pair of bars" not in page.read_text("utf-8")
+    assert "Any pair of thresholds" not in page.read_text("utf-8")
     more = deepcopy(some)
     more.current.peaks.levels[:, round(2 / LEVEL_STEP)] += 5
     write_page(more, document(more), page, "x")
-    assert "Any pair of bars" in page.read_text("utf-8")
+    assert "Any pair of thresholds" in page.read_text("utf-8")
 
 
 def test_the_lead_counts_what_should_change() -> None:

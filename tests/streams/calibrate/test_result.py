@@ -86,7 +86,7 @@ def test_a_history_of_nothing_is_a_document_of_noughts() -> None:
         (Rate(0, 4_000_000), "at or under 1 per million"),
         (Rate(40, 3_000_000), "over 1 per million"),
         (Rate(0, 1000), "all without an alarm"),
-        (Rate(1, 3_000_000), "even if no further alarm comes"),
+        (Rate(1, 3_000_000), "even without a further alarm"),
     ],
 )
 def test_a_sentence_says_only_what_was_shown(rate: Rate, says: str) -> None:

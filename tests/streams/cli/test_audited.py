@@ -73,7 +73,7 @@ def test_what_cannot_even_wait_is_an_error(
 ) -> None:
     monkeypatch.setattr(AuditChain, "kept", property(lambda _: False))
     done = []
-    with pytest.raises(Exception, match="audit is not written"), audited(settings, "backup"):
+    with pytest.raises(Exception, match="audit record is not written"), audited(settings, "backup"):
         done.append(True)
     assert done == [True]
 

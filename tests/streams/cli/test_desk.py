@@ -101,7 +101,7 @@ def test_a_number_is_erased_and_the_topics_that_hold_it_are_named(site: Store) -
     assert "rows of the case store" in said
     assert "bytes searched, not there" in said
     assert site.names["incident"] in said
-    assert "backups of before" in said
+    assert "earlier backups" in said
     told = json.loads(site.ask("erase", NUMBER, "--yes", "--json"))
     assert told["rows"] == {}
     audit = audit_of(site)

@@ -45,7 +45,7 @@ def test_a_mark_in_front_of_utf_8_is_no_other_encoding() -> None:
 def test_an_encoding_that_was_given_is_taken_and_another_has_to_show() -> None:
     stream = io.BytesIO(ROWS.encode())
     assert given(encoding="gb18030").of("x", stream)[1] == "gb18030 (given)"
-    assert given().of("x", stream)[1] == "utf-8 (as its bytes say)"
+    assert given().of("x", stream)[1] == "utf-8 (as its content shows)"
     with pytest.raises(UsageError, match=r"x: line 2 is not UTF-8"):
         given().of("x", io.BytesIO(ROWS.encode("gb18030")))
 

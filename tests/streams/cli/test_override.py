@@ -131,7 +131,7 @@ def test_a_gateway_at_work_that_does_not_confirm_is_named_and_the_exit_code_is_3
         done = otpguard(folder, *said)
         assert done.returncode == int(Exit.UNCONFIRMED) == 3
         assert "in effect at redis-1" in done.stdout
-        assert "not confirmed by smsc-2, which last spoke at" in done.stdout
+        assert "not confirmed by smsc-2, which last answered at" in done.stdout
         assert "applied, but not confirmed by smsc-2" in done.stderr
         answer = json.loads(otpguard(folder, *said, "--json").stdout)
         assert (set(answer["in_effect"]), set(answer["unconfirmed"])) == ({"redis-1"}, {"smsc-2"})
@@ -210,7 +210,7 @@ def test_a_platform_that_nobody_has_heard_of_is_asked_about_and_not_allowed(
     for platform, meant in (
         ("从来见过", "Did you mean sig:从未见过"),
         ("招商银", "Did you mean sig:招商银行"),
-        ("nosuchplatform", "this recipient's has sig:"),
+        ("nosuchplatform", "this recipient's case has sig:"),
     ):
         done = otpguard(folder, "allow", number, platform, "-r", "x")
         assert done.returncode == 2, done.stdout
@@ -239,7 +239,7 @@ def test_a_word_that_no_broker_answered_for_is_not_audited_as_failed(
     world: World, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unanswered(*_: object) -> int:
-        raise UncertainError("it is not known whether the topic has the word")
+        raise UncertainError("it is not known whether the topic has the override")
 
     monkeypatch.setattr(prompt, "say", unanswered)
     given = ("-r", "x", "--wait", "0", "--config", str(folder / "otpguard.toml"))

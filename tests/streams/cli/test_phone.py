@@ -41,7 +41,7 @@ def test_a_caller_is_answered_with_and_without_a_case(desk: Desk) -> None:
     assert said.startswith("KILL SWITCH")
     assert "now: over: nothing is refused" in said  # no message for months, and no lease
     assert "refused before: 57" in said
-    assert "cannot be said" in said  # no worker ever was here
+    assert "position is unknown" in said  # no worker ever was here
     told = json.loads(desk.ask("phone", RECIPIENT, "--json"))
     assert (told["recipient"], told["state"], told["events_behind"]) == (RECIPIENT, "over", None)
     with pytest.raises(UsageError, match="neither a number nor a token"):

@@ -69,8 +69,12 @@ def test_after_a_failure_the_next_record_has_another_producer(deaf: type[Deaf]) 
 @pytest.mark.parametrize(
     ("error", "kind", "told"),
     [
-        (KafkaTimeoutError("nobody there"), UncertainError, "not known whether t has the word"),
-        (NotEnoughReplicasAfterAppendError(), UncertainError, "not known whether t has the word"),
+        (KafkaTimeoutError("nobody there"), UncertainError, "not known whether t has the override"),
+        (
+            NotEnoughReplicasAfterAppendError(),
+            UncertainError,
+            "not known whether t has the override",
+        ),
         (MessageSizeTooLargeError(), UnavailableError, "cannot publish to t"),
         (TopicAuthorizationFailedError(), ConfigError, "cannot publish to t"),
     ],

@@ -95,8 +95,8 @@ def test_an_input_of_other_partitions_than_the_settings_say_is_refused() -> None
     other = {name: replace(RIGHT[name], partitions=64) for name in (INPUT, CHANGELOG)}
     check(
         RIGHT | other,
-        f"topic {INPUT} has 64 partitions, topics.partitions says 32: it tells which partition a "
-        "key belongs to",
+        f"topic {INPUT} has 64 partitions, topics.partitions is 32: the number decides which "
+        "partition a key belongs to",
     )
 
 

@@ -116,7 +116,7 @@ def test_a_visitor_clicks_lets_a_platform_pass_and_sees_its_code_arrive(tmp_path
 
         wanted = demo.wait(r"let (\S+) pass\.")[1]
         assert "✓ the flood was throttled" in demo.said
-        assert "1 of 1 gateways have it" in let_pass(page, wanted)
+        assert "1 of 1 gateways have applied it" in let_pass(page, wanted)
         demo.wait(f"she asks again, and the code of {wanted} arrives")
         assert violations(page) == []
         assert wrong == []

@@ -430,7 +430,7 @@ def test_a_topic_that_was_made_anew_ends_the_adapter_and_its_successor_obeys_it(
                 else:
                     values = [encode_override(override("release", "8613900000001", **times))]
                 remade(world.clients, getattr(world.topics, role), *values)
-                with pytest.raises(UnavailableError, match=f"{unique}.{role} was made anew"):
+                with pytest.raises(UnavailableError, match=f"{unique}.{role} was created again"):
                     ended.result(END_S)
             finally:
                 stop.set()

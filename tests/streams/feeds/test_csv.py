@@ -323,7 +323,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(topic: Topic, tmp_path:
     # As root no mode would hold us back: the file's name leaves no room for that of another one.
     file = tmp_path / f"{'c' * 236}.csv"
     file.write_text(HEAD + row(1))
-    with pytest.raises(UsageError, match="remembers beside the file how far it is"):
+    with pytest.raises(UsageError, match="stores its position in a file beside the input"):
         topic.feed(file)
 
 
@@ -379,7 +379,7 @@ def test_a_sample_shows_events_codes_ages_encoding_and_zone(tmp_path: Path) -> N
     events = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     assert [event["recipient"] for event in events] == ["13900000000", "13900000001"]
     assert "8 events in 8 rows, 7 of them codes" in output
-    assert "encoding utf-8 (as its bytes say), zone Asia/Shanghai (country CN)" in output
+    assert "encoding utf-8 (as its content shows), zone Asia/Shanghai (country CN)" in output
     assert "1.0 h ago" in output
     assert not list(tmp_path.glob("cdr.csv.*"))
 

@@ -48,7 +48,7 @@ def test_what_was_published_is_remembered(file: Path) -> None:
 
 def test_a_full_disk_is_to_be_tried_again_and_what_was_remembered_stays(file: Path) -> None:
     published(file)
-    with no_room(10), pytest.raises(UnavailableError, match="remembers beside the file"):
+    with no_room(10), pytest.raises(UnavailableError, match="stores its position"):
         published(file, 60, 9)
     with opened(file) as progress:
         place = progress.read()
@@ -145,7 +145,7 @@ def test_the_last_reject_that_goes_takes_its_file_with_it(file: Path) -> None:
 
 def test_a_place_that_cannot_be_written_is_one_sentence(file: Path) -> None:
     file.with_name("cdr.csv.progress").mkdir()
-    with opened(file) as progress, pytest.raises(UsageError, match="how far it is"):
+    with opened(file) as progress, pytest.raises(UsageError, match="stores its position"):
         progress.write(40, 6, "rules")
 
 

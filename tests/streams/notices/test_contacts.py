@@ -82,7 +82,7 @@ def test_a_row_with_a_cell_too_many_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (('"sig:a", ', '"sig:b", '), "sig:b stands in two entries"),
+        (('"sig:a", ', '"sig:b", '), "sig:b is in two entries"),
         (('owner = "abuse desk"\n', ""), "an owner looks after each entry"),
         (("expires = 2026-11-26", 'expires = "soon"'), "expires is a day"),
         (("expires = 2026-11-26\n", ""), "expires is a day"),

@@ -32,7 +32,7 @@ def test_the_page_says_everything_in_the_language_that_is_spoken(spoken: str) ->
         "What people took back",
         "What this report cannot see",
         "Does telling",
-        "arrived by the second request",
+        "arrived when they were requested again",
     )
     assert all((each in document) == (spoken == language.ENGLISH) for each in english)
 

@@ -511,7 +511,7 @@ def test_a_topic_that_was_made_anew_ends_the_notifier(
         try:
             wait_until(made.ready.is_set, "all is read")
             remade(world.clients, topic, b"{}")
-            with pytest.raises(UnavailableError, match=f"{topic} was made anew"):
+            with pytest.raises(UnavailableError, match=f"{topic} was created again"):
                 ended.result(END_S)
         finally:
             stop.set()

@@ -274,5 +274,5 @@ def test_a_server_without_tls_gets_nothing_unless_it_may(tmp_path: Path) -> None
 
 
 def test_nobody_is_told_by_nobody(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="who reports"):
+    with pytest.raises(ConfigError, match="names its author"):
         sent(tmp_path, decided(tmp_path), mail_from="")

@@ -140,7 +140,7 @@ def test_a_record_that_was_taken_out_is_found(tmp_path: Path, at: int) -> None:
 def test_a_gap_of_offsets_and_what_is_no_record_are_found(tmp_path: Path) -> None:
     values = written(tmp_path, 2)
     done = verify([(0, values[0]), (3, values[1]), (4, b"{}")], 0, {})
-    assert said(done) == ["records 1 to 2 are gone", "it is no record of an audit"]
+    assert said(done) == ["records 1 to 2 are missing", "it is no record of an audit"]
 
 
 def test_a_record_said_twice_by_a_retry_is_one_and_a_forged_one_of_its_number_is_not(
@@ -163,5 +163,5 @@ def test_the_newest_records_taken_away_are_found_by_who_kept_the_heads(tmp_path:
     anchors = {chain: (seq, digest) for chain, (seq, digest) in heads.items()}
     more = [*values, *written(tmp_path, 2)]
     assert said(checked(more, anchors=anchors)) == []
-    assert said(checked(values[:3], anchors=anchors)) == ["record 4 is not what it was, or gone"]
-    assert said(checked([], anchors=anchors)) == ["record 4 is not what it was, or gone"]
+    assert said(checked(values[:3], anchors=anchors)) == ["record 4 was changed or removed"]
+    assert said(checked([], anchors=anchors)) == ["record 4 was changed or removed"]

@@ -81,10 +81,10 @@ def test_a_first_word_that_the_broker_does_not_take_keeps_no_other(
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("{}", "no file of words"),
-        ("x", "no file of words"),
+        ("{}", "not a file of overrides"),
+        ("x", "not a file of overrides"),
         ('{"form": "otpguard.words/2"}', "line 1"),
-        ("[" * 100_000, "no file of words"),
+        ("[" * 100_000, "not a file of overrides"),
     ],
 )
 def test_another_file_is_refused_before_anything_is_said(
@@ -105,10 +105,10 @@ def test_the_commands_save_for_their_owner_alone_and_restore(
     old.say(override("exempt", recipient="8613900000001"))
     file = tmp_path / "words.jsonl"
     code, said = command(old, broker, tmp_path, "backup", "--output", str(file))
-    assert (code, said) == (0, f"1 words saved to {file}\n")
+    assert (code, said) == (0, f"1 overrides saved to {file}\n")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     code, said = command(new, broker, tmp_path, "restore", str(file))
-    assert (code, said) == (0, "1 words said again; 0 stand already\n")
+    assert (code, said) == (0, "1 overrides restored; 0 exist already\n")
     assert new.standing() == old.standing()
 
 
@@ -150,7 +150,7 @@ def test_a_reason_with_any_line_end_comes_back_and_empty_lines_are_passed_over(
     assert command(old, broker, tmp_path, "backup", "--output", str(file))[0] == 0
     file.write_text(file.read_text("utf-8").replace("\n", "\n\n"), "utf-8")
     assert command(new, broker, tmp_path, "restore", str(file)) == (
-        0, "1 words said again; 0 stand already\n",
+        0, "1 overrides restored; 0 exist already\n",
     )  # fmt: skip
     assert new.standing() == old.standing()
 
@@ -166,7 +166,7 @@ def test_a_word_of_a_newer_program_is_saved_as_it_is_and_left_to_that_program(
     old.producer.send(old.name, NEWER, key=b"8613900000001|exempt|").get(10)
     lines = list(saved(old.clients, [old.name]))
     assert [json.loads(line)["word"] for line in lines[1:]].count(json.loads(NEWER)) == 1
-    with pytest.raises(UsageError, match=r"line [23]: a word of a newer program"):
+    with pytest.raises(UsageError, match=r"line [23]: an override of a newer version"):
         restore(new.clients, lines, new.name, new.name)
     assert new.standing() == {}, "nothing is said of a file that cannot be said whole"
 

@@ -162,7 +162,7 @@ def test_a_renewal_is_put_together_with_the_records_before_it() -> None:
     alone = file_of(renewed).case
     text = "\n".join(explanation(alone, alone.last))
     assert "携程" in text
-    assert "what was before is in older records" in text
+    assert "earlier events are in older records" in text
     assert "it knew" not in text
     assert "refuses it" not in text
 

@@ -66,7 +66,7 @@ def test_the_rule_its_score_and_what_it_is_not_are_there(throttled: EpisodeRecor
     step = throttled.path[-1]
     assert f"THROTTLE  {step.rule} {step.score:g} of {step.threshold:g}" in text
     assert "a new phone's log-ins: those come 54 to 90 s apart" in text
-    assert "in shadow: gateways are told, and do not obey" in text
+    assert "in shadow: published, but not enforced by gateways" in text
     assert "refused: nothing yet (shadow)" in text
 
 
@@ -93,7 +93,7 @@ def test_resending_is_told_as_what_it_is() -> None:
     lines = [line for line in replayed("A7") if b'"resend"' in line]
     text = "\n".join(explain.lines(decode_episode(lines[0])))
     assert "one platform re-sends" in text
-    assert "nothing: the platform is told, the recipient is not throttled" in text
+    assert "nothing: the platform is reported, the recipient is not throttled" in text
     assert "known" not in text, "whether the recipient knows the platform was never asked"
     assert "it knew" not in text
 

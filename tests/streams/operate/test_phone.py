@@ -43,7 +43,7 @@ def test_a_victim_is_told_what_is_refused_what_arrives_and_when_it_ends() -> Non
     assert "bank" in arrives
     assert "everything that is no verification code" in arrives
     assert "refused so far: 17" in ends
-    assert words == "words: none that holds now"
+    assert words == "overrides: none in force"
     assert "your bank's codes" in aloud
     assert "only for a caller" in careful
     assert [shlex.split(each)[1] for each in commands] == ["allow", "release", "explain"]
@@ -77,7 +77,7 @@ def test_stopped_is_said_only_where_gateways_are_to_stop_something(
     record = WATCHED if state is Doing.WATCHED else OPENED
     said = told(record, **given)  # type: ignore[arg-type]
     refusing = state in (Doing.THROTTLED, Doing.UNCONFIRMED)
-    aloud = next(line for line in said if line.startswith("say: "))
+    aloud = next(line for line in said if line.startswith("tell the caller: "))
     assert ("We stop those" in aloud) is refusing
     assert any("otpguard release" in line for line in said) is refusing
     assert ("arrives: everything that reaches the carrier" in said) is not refusing
@@ -102,15 +102,15 @@ def test_a_word_of_the_operator_is_shown_while_it_holds() -> None:
     held = override("exempt", expires_at_ms=NOW_MS + 1)
     assert held.actor in told(OPENED, words=(held,))[4]
     over = override("exempt", expires_at_ms=NOW_MS)
-    assert told(OPENED, words=(over,))[4] == "words: none that holds now"
+    assert told(OPENED, words=(over,))[4] == "overrides: none in force"
     other = override("exempt", "8613900000009")
-    assert told(OPENED, words=(other,))[4] == "words: none that holds now"
+    assert told(OPENED, words=(other,))[4] == "overrides: none in force"
 
 
 def test_who_reads_it_is_warned_where_the_workers_are_behind_or_nobody_can_say() -> None:
     nothing = answer(RECIPIENT, None, (), NOW_MS, "24h")
     assert "Call the NOC" in list(lines(nothing, 12))[6]
-    assert "cannot be said" in list(lines(nothing, None))[6]
+    assert "position is unknown" in list(lines(nothing, None))[6]
 
 
 def test_hostile_names_are_quoted_and_only_the_newest_get_a_command() -> None:

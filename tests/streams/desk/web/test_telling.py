@@ -137,7 +137,7 @@ def test_nothing_found_is_worth_what_the_index_is(world: World) -> None:
     assert "may be missing" in nothing_sentence(old, 60_000)
     facts = dict(known_facts(old))
     assert facts["leases that ended"] == "0"
-    assert facts["words that hold"] == "none"
+    assert facts["overrides in force"] == "none"
     assert [each["tag"] for each in aloud_without()] == ["en", "zh-Hans"]
 
 
