@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.model.times import DAY_S
+from detectors.recipients.overflow import PLACES_MAX
 from detectors.recipients.row import PRINTS, RING
 
 SITTING_S: Final = 600
@@ -30,8 +31,11 @@ AGES: Final = (1, 3, 7, 14, 30, 60, 120, 240)
 """Boundaries between age classes of a recipient's memory, in days."""
 
 GAP_BIN_S: Final = 5
-KNOWN_MAX: Final = RING + PRINTS
-"""Number of platforms that one row of the detector can remember."""
+KNOWN_MAX: Final = RING + PRINTS + PLACES_MAX - 1
+"""Number of platforms that the detector can remember of one recipient."""
+
+KNOWN_SHOWN: Final = RING + PRINTS
+"""Highest number of known platforms that is counted by itself. It includes all higher numbers."""
 
 
 class Subscriber:
@@ -75,9 +79,10 @@ class Cohort:
 
     @property
     def known(self) -> NDArray[np.int64]:
-        """Numbers of sampled recipients that know 0, 1, ... KNOWN_MAX platforms."""
+        """Numbers of sampled recipients that know 0, 1, ... KNOWN_SHOWN and more platforms."""
         sizes = [len(person.platforms) for person in self.people.values() if person.born_s]
-        return np.bincount(sizes, minlength=KNOWN_MAX + 1).astype(np.int64)
+        shown = np.minimum(np.array(sizes, np.int64), KNOWN_SHOWN)
+        return np.bincount(shown, minlength=KNOWN_SHOWN + 1).astype(np.int64)
 
     @property
     def hot_counts(self) -> NDArray[np.int64]:

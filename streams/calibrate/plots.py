@@ -23,7 +23,7 @@ from detectors.bars import (
 from detectors.suspects.clocks import ClockClass
 from detectors.suspects.judge import BURST, Habit
 from streams.calibrate import tables
-from streams.calibrate.cohort import GAP_BIN_S, KNOWN_MAX
+from streams.calibrate.cohort import GAP_BIN_S, KNOWN_SHOWN
 from streams.calibrate.peaks import COUNT_MOST, COUNTS, LEVEL_STEP, LEVELS, NOVELS
 from streams.calibrate.rates import THROTTLE_TARGET, WATCH_TARGET, lower, upper
 from streams.calibrate.result import LEAK_GAP_S, Result, age_names
@@ -302,7 +302,7 @@ def known(axes: Axes, result: Result) -> None:
     """Plot how many platforms recipients know at the end of the history."""
     counts = result.current.cohort.known
     total = max(1, int(counts.sum()))
-    x = np.arange(KNOWN_MAX + 1)
+    x = np.arange(KNOWN_SHOWN + 1)
     cold, large = x < 6, x >= 14
     for which, ink, label in (
         (cold, PALE, tr("under 6: shadow only, {share} %")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from detectors.model.times import DAY_S
-from streams.calibrate.cohort import AGES, KNOWN_MAX, SITTING_S, Cohort, zeros_of
+from streams.calibrate.cohort import AGES, KNOWN_MAX, KNOWN_SHOWN, SITTING_S, Cohort, zeros_of
 
 
 def test_the_cohort_knows_how_many_recipients_there_are_from_a_sample() -> None:
@@ -97,7 +97,7 @@ def test_novelty_is_told_by_the_age_of_the_memory() -> None:
 def test_a_memory_is_as_large_as_a_row_s() -> None:
     cohort = Cohort()
     see(cohort, *[(i * DAY_S, i) for i in range(KNOWN_MAX + 5)])
-    assert cohort.known[KNOWN_MAX] == 1
+    assert cohort.known[KNOWN_SHOWN] == 1
     see(cohort, ((KNOWN_MAX + 5) * DAY_S, 0))
     assert cohort.novelty[:, 0].sum() == KNOWN_MAX + 6, "the longest unseen is novel again"
 
