@@ -241,6 +241,30 @@ RELAPSES_MAX: Final = 16_384
 """Maximum number of recipients of a partition whose last flood is remembered. When it is reached, a
 new flood is not remembered. Chosen: a campaign against 500,000 subscribers over 32 partitions."""
 
+# --- limit: one platform that sends again and again -----------------------------------------------
+
+LIMIT_35MIN: Final = 10
+LIMIT_24H: Final = 20
+"""Number of codes of one platform, after its first one, in 35 minutes or 24 hours, from which the
+platform is refused alone. The platform must be unknown to the recipient, or young. A bank's retries
+are 4-10 messages, and pages that fail send up to seven codes (B17)."""
+
+LIMIT_MS: Final = 3_600_000
+"""Time in milliseconds for which such a platform is refused."""
+
+LIMIT_MORE: Final = 3
+"""Number of further codes since the lease began that prolong the refusal, once half of the lease is
+over."""
+
+REPEAT_TIMES_MAX: Final = 24
+"""Maximum number of codes of one platform at one recipient whose times are kept, the newest ones.
+The highest threshold is `LIMIT_24H`."""
+
+REPEATS_MAX: Final = 65_536
+"""Maximum number of pairs of recipient and platform of a partition whose repeats are counted. At a
+tick, the pairs that were silent longest are dropped. Chosen: a partition of 300,000 subscribers has
+some 4,000 such pairs a day."""
+
 REFUSED_HELD: Final = 256
 """Maximum number of platforms of a suspect whose last refused message is remembered: one wave of a
 flooding tool."""
@@ -304,6 +328,17 @@ Simulated with 2, 3 and 4 messages in 10 minutes: 42, 55 and 65 % of the log-ins
 throttled person get through. In 12 minutes, an attacker who sends everything twice gets at most
 four codes through (three and one), and three times as many in an incident of 35 minutes.
 """
+
+AGAIN_TOTAL: Final = 9
+AGAIN_TOTAL_MS: Final = 10_800_000
+"""Maximum number of second messages that pass in three hours, hot or not, over all episodes.
+Otherwise a flood that lasts all day would get 15 through in each hour."""
+
+AGAIN_SILENT_MS: Final = 600_000
+AGAIN_REOPEN_MS: Final = 3_600_000
+"""Time without a message of a platform after which its next message is a first one again, and the
+minimum time between two such first messages. A person who missed the window tries again later, and
+flooding tools ask a platform again within minutes."""
 
 AGAIN_HELD: Final = 64
 """Maximum number of platforms with a retry window, the newest ones: the number of sightings that a

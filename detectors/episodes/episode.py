@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -45,6 +45,7 @@ from detectors.episodes import incident
 from detectors.episodes.incident import IncidentLog
 from detectors.episodes.lease import lasts_ms, pace_ms, quiet_s
 from detectors.episodes.names import Name, Names
+from detectors.episodes.platform_lease import platform_action, renew_platforms
 from detectors.episodes.voting import vote
 from detectors.hot.listed import Hot
 from detectors.model.event import Trust, platform_print
@@ -83,6 +84,7 @@ from detectors.suspects.judge import (
     strongest,
 )
 from detectors.suspects.lead import lead
+from detectors.suspects.limit import Limit
 from detectors.suspects.mass import RULES, VOLUMES, WINDOWS, close_messages, heard_since, newest
 from detectors.suspects.relapse import Relapse
 from detectors.suspects.suspect import Episode, Suspect, forget_tainted, taint_since
@@ -127,6 +129,8 @@ class EpisodeParams:
     enforce_cold: bool = False
     chronic_days: int = CHRONIC_DAYS  # days of the last 14 under THROTTLE that mark it as chronic
     again: bool = True  # open retry windows: `detectors.suspects.again`
+    # True: publish new windows as records of their own. False: tell the whole lease again.
+    window_records: bool = False
     incidents: bool = True  # record incidents; decisions do not depend on this
 
     def __post_init__(self) -> None:
@@ -214,7 +218,7 @@ def advance(
         lasts = lasts_ms(suspect, episode, params.lease_ms, params.lease_most_ms)
         episode.expires_ms = cause.at_ms + lasts
         episode.fresh_ms.clear()
-        episode.requests.lease_offset = cause.offset
+        suspect.requests.lease_offset = cause.offset
         episode.scope = _scope(suspect, cause.at_s)
         action = _lease(params, book, suspect, cause)
         book.actions.append(action)
@@ -226,7 +230,7 @@ def advance(
             return
         change = change or "renewed"
     elif params.again and episode.issued_ms < cause.at_ms < episode.expires_ms:
-        _update(params, book, suspect, cause)
+        publish_windows(params, book, suspect, cause)
     if change is not None:
         _tell(params, rules, book, suspect, cause, change=change)
 
@@ -237,16 +241,19 @@ def _lease(params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cau
     assert episode is not None
     again: tuple[AgainWindow, ...] = ()
     if params.again:
-        again = windows(episode.requests, book.hot.platforms, cause.at_ms)
+        again = windows(suspect.requests, book.hot.platforms, cause.at_ms)
     return _action(params, suspect, episode, cause, "throttle", again)
 
 
-def _update(params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cause) -> None:
-    """Publish the current lease again with the current retry windows, if these have changed."""
-    episode = suspect.episode
-    assert episode is not None
-    requests = episode.requests
-    if requests.lease_offset < 0 or not news(requests, cause.at_ms):
+def publish_windows(
+    params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cause
+) -> None:
+    """Publish the current retry windows, if these have changed.
+
+    The full lease carries them if there is one now, else the platform lease.
+    """
+    requests = suspect.requests
+    if not news(requests, cause.at_ms):
         return
     told_ms, hot = requests.told_ms, book.hot.platforms
     spent = bool(requests.passed) and requests.passed[-1][0] == cause.at_ms > told_ms
@@ -254,9 +261,20 @@ def _update(params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Ca
     if not spent and max(requests.first_ms.values(), default=0) <= told_ms:
         return  # new windows cannot be used, because the budget is spent
     requests.paced_ms = max(requests.paced_ms, cause.at_ms) + AGAIN_TOLD_MS
-    book.actions.append(
-        _action(params, suspect, episode, cause, "throttle", again, told_again=True)
-    )
+    book.actions.append(_with_windows(params, suspect, cause, again))
+
+
+def _with_windows(
+    params: EpisodeParams, suspect: Suspect, cause: Cause, again: tuple[AgainWindow, ...]
+) -> Action:
+    """Return the lease in force again, with these retry windows."""
+    episode, lease = suspect.episode, suspect.platforms
+    verb: Verb = "retry_windows" if params.window_records else "throttle"
+    if episode is not None and episode.issued_ms < cause.at_ms < episode.expires_ms:
+        return _action(params, suspect, episode, cause, verb, again, told_again=True)
+    assert lease is not None, "windows are those of a lease"
+    action = platform_action(params, suspect, cause, limit_reason(lease.limit), again)
+    return replace(action, verb="retry_windows") if params.window_records else action
 
 
 def _take_back(book: EpisodeLog, suspect: Suspect, since_s: int, at_s: int) -> None:
@@ -417,7 +435,11 @@ def recycle(
 ) -> None:
     """End the episode and release its lease at once, because the number has a new owner."""
     book.relapses.pop(suspect.recipient, None)
-    episode = suspect.episode
+    lease, episode = suspect.platforms, suspect.episode
+    if lease is not None and lease.expires_ms > cause.at_ms:
+        lease.limited_ms, lease.named_ms = {}, {}
+        reason = limit_reason(lease.limit)
+        book.actions.append(renew_platforms(params, suspect, cause, reason, lease.mode))
     if episode is None:
         return
     if episode.expires_ms > cause.at_ms:
@@ -536,6 +558,10 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         " within 3 hours, each 10 minutes or more after its last one",
         "relapse": "{score:.0f} platforms of this recipient's flood of the last 3 days sent codes"
         " again within 10 minutes",
+        "limit_35min": "one platform that this recipient did not know sent {score:.0f} verification"
+        " codes after its first one within 35 minutes",
+        "limit_24h": "one platform that this recipient did not know sent {score:.0f} verification"
+        " codes after its first one within 24 hours",
         "hot": "of the platforms new to this recipient within a day, those that were abused in"
         " other floods this week outnumber the others by {score:.0f}",
         "hot_burst": "of the platforms new to this recipient within a day, those that were abused"
@@ -544,6 +570,11 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """Rule -> sentence with the reason that a record gives; placeholders are `novel` and `score`."""
+
+
+def limit_reason(limit: Limit) -> Reason:
+    """Return the reason of a platform lease past a limit, with its sentence."""
+    return Reason(*limit, REASONS[limit.rule].format(score=limit.score))
 
 
 def _reason(episode: Episode, evidence: Evidence) -> Reason:
@@ -589,7 +620,7 @@ def _action(
     """
     evidence = _evidence(suspect, episode)
     topic, partition, offset, at_ms = cause
-    origin = Cause(topic, partition, episode.requests.lease_offset if told_again else offset, at_ms)
+    origin = Cause(topic, partition, suspect.requests.lease_offset if told_again else offset, at_ms)
     return Action(
         action_id=origin.id(params.epoch),
         episode_id=episode.id,
@@ -600,9 +631,9 @@ def _action(
         mode=episode.mode,
         scope=episode.scope or _scope(suspect, cause.at_s),
         issued_at_ms=episode.issued_ms if told_again else cause.at_ms,
-        expires_at_ms=episode.expires_ms if verb == "throttle" else cause.at_ms,
+        expires_at_ms=cause.at_ms if verb == "release" else episode.expires_ms,
         opened_ms=episode.path[0].at_ms,
-        level=episode.level if verb == "throttle" else Level.CLEAR,
+        level=Level.CLEAR if verb == "release" else episode.level,
         reason=_reason(episode, evidence),
         evidence=evidence,
         cause=cause,

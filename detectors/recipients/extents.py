@@ -41,7 +41,7 @@ class Extents:
         of each row that give the position of its extent (`Extent.of`).
         """
         self._overflows = [table.overflow for table in tables.tables]
-        self._of = _tables_of(tables.edges, group)
+        self._of = tables_of(tables.edges, group)
         self.at = at = indices(tags >= RICH)
         link = tags[at].astype(np.int64)
         self.first = (link >> 4 & 0xFF) << 16 | low[at]
@@ -119,7 +119,8 @@ class Extents:
         return tags.astype(np.uint16), (self.first & 0xFFFF).astype(np.uint16)
 
 
-def _tables_of(edges: Sequence[int], group: NDArray[np.int64]) -> NDArray[np.int64]:
+def tables_of(edges: Sequence[int], group: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return which table each of these rows of a pass belongs to."""
     if len(edges) == 2:
         return np.zeros(len(group), np.int64)
     return np.searchsorted(edges, group, side="right") - 1

@@ -33,7 +33,8 @@ from detectors.defaults import ROWS_MAX, WINDOW_S
 from detectors.model.arrays import begins, indices
 from detectors.model.log_time import ASTRAY_S, SOON_S, LogTimes
 from detectors.model.times import DAY_S
-from detectors.recipients.extents import Extents
+from detectors.recipients.extents import Extents, tables_of
+from detectors.recipients.overflow import RICH
 from detectors.recipients.recall import Sightings, recall
 from detectors.recipients.row import (
     BORN,
@@ -452,25 +453,30 @@ def _sight(
         slot = first_place(same)
         again = indices(slot < RING)
         if len(again):
-            seen = held[slot[again], again]
-            fresh = np.abs(t[again] - (seen >> SECONDS).astype(np.int64)) < DAY_S
-            asked = again[fresh & sighting[again] & (seen >> NOVEL & np.uint64(1) == 1)]
+            again, new = _repeats(held, slot, again, sighting, t)
+            asked = again[new]
             stirs[asked] = loud[todo[asked]] | _many(held.take(asked, axis=1))
-            sighting[again] &= ~fresh
+            sighting[again] = False
         # For each recipient: messages before its first sighting are complete. That sighting is
         # applied now. Later messages see the changed row in the next round. Two kinds of events
         # promote the recipient like a sighting that promotes: a repeat that may count for the
         # message volume, and a code that meets a sighting far ahead of the log.
         stirs[_meets_astray(held[-1], t, clock, todo, sighting)] = True
         first, later = _first_of_each(g, sighting | stirs)
+        if len(again):
+            counts = ~stirs[again] & np.isin(again, later, invert=True)
+            over = _count_repeats(tables, taken, (g, p, t), again[counts], new[counts])
+            stirs[over] = True
+            if over:
+                first, later = _first_of_each(g, sighting | stirs)
         handed = stirs[first]
         gone = first[handed]
         if len(gone):
             first = first[~handed]
         if len(first):
             one = slice(None) if len(first) == len(todo) else first
-            new = _New(g[one], p[one], t[one], held[:, one], same[:, one], loud[todo[one]])
-            promotes, met = _apply(params, tables, taken, ring, new)
+            fresh = _New(g[one], p[one], t[one], held[:, one], same[:, one], loud[todo[one]])
+            promotes, met = _apply(params, tables, taken, ring, fresh)
             novel.append(todo[first[met]])
             sighted.append(todo[np.delete(first, promotes) if len(promotes) else first])
             gone = np.append(gone, first[promotes])
@@ -484,6 +490,55 @@ def _sight(
     taken[:, RING_WORDS] = ring.T
     taken[suspect, 10] |= _FLAGGED
     return judged, np.concatenate(promoted), np.concatenate(novel), np.concatenate(sighted)
+
+
+def _repeats(
+    held: NDArray[np.uint64],
+    slot: NDArray[np.int16],
+    again: NDArray[np.int64],
+    sighting: NDArray[np.bool_],
+    at_s: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the codes, of those at indices `again`, that come within a day of their sighting.
+
+    Also returns which of these sightings are novel. Rings `held` (8, n) have the sightings at their
+    places `slot` (n,). `sighting` (n,) is false for codes that are too late to count.
+    """
+    seen = held[slot[again], again]
+    fresh = np.abs(at_s[again] - (seen >> SECONDS).astype(np.int64)) < DAY_S
+    fresh &= sighting[again]
+    return again[fresh], seen[fresh] >> NOVEL & np.uint64(1) == 1
+
+
+def _count_repeats(
+    tables: Tables,
+    taken: NDArray[np.uint64],
+    codes: tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.int64]],
+    at: NDArray[np.int64],
+    new: NDArray[np.bool_],
+) -> list[int]:
+    """Count codes that platforms sent again within a day (`detectors.recipients.repeats`).
+
+    `codes`: the recipient (an index into `taken`), platform and time of each code. `at`: positions
+    of the repeats among them, ascending. `new`: the sightings of these are novel; of others only
+    young platforms count. Returns the position of the first code of each recipient that reaches a
+    limit, which promotes the recipient. The judge counts that code and all later ones.
+    """
+    group, platform, at_s = (column[at] for column in codes)
+    columns = (group, tables_of(tables.edges, codes[0][at]), taken[group, 0], platform, at_s)
+    over, gone = [], -1
+    for i, which, recipient, what, when_s, novel, place in zip(
+        *(column.tolist() for column in columns), new.tolist(), at.tolist(), strict=True
+    ):
+        repeats, pair = tables.tables[which].repeats, recipient << 32 | what
+        if i == gone or not (novel or repeats.is_young(pair, when_s)):
+            continue
+        if repeats.is_over(pair, when_s):
+            gone = i
+            over.append(place)
+        else:
+            repeats.add(pair, when_s)
+    return over
 
 
 def _meets_astray(
@@ -586,6 +641,8 @@ def _apply(
             lane[g[kept]] = word[kept]
     place[~printed] = -1
     new = Sightings(wanted, t, held, back, slot[back], place, late, order, ~promoted)
+    _note_young(tables, taken, sightings, indices(~(unknown | promoted) & (again | printed)), place,
+                memory[1], tags)  # fmt: skip
     told, changed = recall(memory, tags, new, extents)
     changed &= ~promoted
     at = indices(changed)
@@ -595,6 +652,37 @@ def _apply(
     if len(at):
         taken[g[at], 1] = taken[g[at], 1] & _UNTAGGED | told[at].astype(np.uint64) << _TAG
     return indices(promoted), indices(unknown & ~promoted)
+
+
+def _note_young(
+    tables: Tables,
+    taken: NDArray[np.uint64],
+    sightings: _New,
+    at: NDArray[np.int64],
+    place: NDArray[np.int16],
+    marks: NDArray[np.uint16],
+    tags: NDArray[np.uint16],
+) -> None:
+    """Remember which sightings, at these indices, are of platforms that came on one day before.
+
+    `place` (m,): index of the platform's print, or -1 if the ring has the platform. `marks` and
+    `tags` (m,): the rows' counts of levels.
+    """
+    place, counts, rich = place[at], marks[at], tags[at] >= RICH
+    often = np.where(rich, 0, (counts & 15) + (counts >> 4 & 15))
+    ring = indices(place < 0)
+    slot = first_place(sightings.same[:, at[ring]])
+    once = place >= often
+    once[ring] = sightings.held[slot, at[ring]] >> NOVEL & np.uint64(1) == 1
+    at = at[once]
+    if not len(at):
+        return
+    group = sightings.group[at]
+    columns = (tables_of(tables.edges, group), taken[group, 0], sightings.platform[at])
+    for which, recipient, platform, at_s in zip(
+        *(column.tolist() for column in columns), sightings.at_s[at].tolist(), strict=True
+    ):
+        tables.tables[which].repeats.young[recipient << 32 | platform] = at_s
 
 
 def _kin(

@@ -17,7 +17,7 @@ from detectors.leases.again import SecondPasses, window_of
 from detectors.leases.gate import Lease, Ruling, rule
 from detectors.model.codes import Codes
 from detectors.model.event import Batch, Trust
-from detectors.model.records import Action
+from detectors.model.records import Action, AgainWindow
 from detectors.model.times import DAY_MS
 
 DELAY_MS: Final = 500
@@ -64,15 +64,45 @@ class RulingGateway:
             self.leases.setdefault(action.recipient, []).append(action)
 
     def lease_of(self, message: LogMessage) -> Lease | None:
-        """Return the lease in force for a message: the newest that arrived before it."""
+        """Return the lease in force for a message: the newest full and platform leases in one.
+
+        Only leases that arrived before the message count.
+        """
+        full: Action | None = None
+        platforms: Action | None = None
+        windows: dict[str, tuple[AgainWindow, ...]] = {}
         for action in reversed(self.leases.get(message.recipient, ())):
             cause = action.cause
             if cause.offset >= message.offset or cause.at_ms + self.delay_ms > message.at_ms:
                 continue
-            if action.verb != "throttle" or not (self.shadow or action.mode == "enforce"):
-                return None
-            return Lease(action.action_id, action.expires_at_ms, action.scope, action.again)
-        return None
+            windows.setdefault(action.action_id, action.again)
+            if action.verb == "throttle_platforms":
+                platforms = platforms or action
+            elif action.verb != "retry_windows":
+                full = full or action
+            if full is not None and platforms is not None:
+                break
+        if full is not None and full.verb == "release":
+            full = None
+        held = [
+            each
+            for each in (full, platforms)
+            if each is not None
+            and message.at_ms < each.expires_at_ms
+            and (self.shadow or each.mode == "enforce")
+        ]
+        if not held:  # A lease that is over is told as such.
+            held = [each for each in (full,) if each and (self.shadow or each.mode == "enforce")]
+        if not held:
+            return None
+        return Lease(
+            held[0].action_id,
+            min(each.expires_at_ms for each in held),
+            held[0].scope,
+            tuple(window for each in held for window in windows[each.action_id]),
+            frozenset(p for each in held for p in each.refused_ids),
+            narrow=held[0] is platforms,
+        )
 
     def rule(self, message: LogMessage) -> tuple[Ruling, Lease | None]:
         """Rule on a message; messages must come roughly in the order of their times."""

@@ -42,6 +42,7 @@ MASS = {600_000: (38, 45), 2_100_000: (51, 60), 3_600_000: (50, 90)}
 VOLUME = {6 * 3_600_000: 120, 24 * 3_600_000: 150}
 RETURNS = 13
 RELAPSE = 72 * 3600
+LIMIT = {2100: (10, 2), DAY: (20, 3)}  # window -> codes after the first, and how much lower later
 RETRY = 90_000
 RETRIES = 300_000
 
@@ -81,6 +82,19 @@ class Earlier:
     recent: dict[str, int] = field(default_factory=dict)  # platform -> newest code, in ms
 
 
+@dataclass
+class Alone:
+    """The lease that refuses single platforms; all in milliseconds."""
+
+    issued: int = 0
+    ends: dict[str, int] = field(default_factory=dict)  # platform -> end of what refuses it
+    more: set[tuple[str, int]] = field(default_factory=set)  # refused since
+
+    def refuses(self, platform: str, at_ms: int) -> bool:
+        inside = self.issued < at_ms < max(self.ends.values(), default=0)
+        return inside and platform in self.ends
+
+
 class Heard(NamedTuple):
     """A message of a novel platform that counts."""
 
@@ -102,6 +116,14 @@ class Person:
     earlier: Earlier | None = None
     relapsing: bool = False  # the earlier flood is remembered now
     pages: dict[int, tuple[str, int]] = field(default_factory=dict)  # template -> first, and when
+    young: dict[str, int] = field(default_factory=dict)  # platform -> second day's sighting
+    codes: dict[str, set[int]] = field(default_factory=dict)  # platform -> codes after the first
+    alone: Alone = field(default_factory=Alone)
+
+    def note_young(self, platform: str, at: int, held: Seen | None) -> None:
+        """Notes a sighting whose platform is known by one code, which came in no episode."""
+        if held is not None and held.novel and held.tainted < 0:
+            self.young[platform] = at
 
 
 class Naive:
@@ -110,6 +132,7 @@ class Naive:
         self.hot = hot  # ids of platforms, the same all the time
         self.people: dict[int, Person] = {}
         self.alarms: list[Alarm] = []
+        self.limited: list[tuple[int, int, tuple[int, ...]]] = []  # offset, recipient, platforms
         self.watermark = 0
         self.samples: list[int] = []
         self.ticks: list[int] = []
@@ -267,35 +290,73 @@ class Naive:
         level, since, by_mass, evident = Level.CLEAR, 0, False, False
         if held is None or abs(at - held.at) >= DAY:
             tainted = self.days(held, at, refused=idle) if not known else -1
+            person.note_young(platform, at, held if known else None)
             person.seen[platform] = Seen(at, not known, tainted)
             level, since = self.level(person, at)
         elif held.tainted == 0 and not idle:
             person.seen[platform] = held._replace(tainted=1)
         fresh = False
         own = person.seen.get(event.platform)
-        if paged and not refused:
-            known = known or (own is not None and self.knows(person, event.platform, own, at))
-        if not known:
-            fresh, counts = self.hear(person, event, refused=refused, loud=loud, page=paged)
+        young = known and abs(at - person.young.get(platform, at - DAY)) < DAY
+        if not refused:
+            repeat = held is not None and abs(at - held.at) < DAY
+            self.limit(offset, event, platform, counts=repeat and (young or not known))
+            known = known or (
+                paged and own is not None and self.knows(person, event.platform, own, at)
+            )
+        if not known or (young and self.many(person, at)):
+            loud, page = loud and not young, paged and not young
+            fresh, counts = self.hear(person, event, refused=refused, loud=loud, page=page)
             calm = flood is None and fresh and not refused
             by = self.by_messages(person, event, counts=counts, calm=calm)
             if by[0] > level:
                 level, since, by_mass = by
                 evident = True
+            fresh &= not known
             flooding = fresh and not event.trust
             again = self.relapse(person, platform, event.at_ms, flooding=flooding)
             if again[0] > level:
                 (level, since), evident = again, True
         self.rise(offset, event.recipient, level, since, at, by_mass=by_mass)
-        if person.flood and fresh and not event.trust:
-            person.flood.last = max(person.flood.last, at)
-            person.flood.fresh[platform] = max(
-                event.at_ms, person.flood.fresh.get(platform, event.at_ms)
-            )
-        if person.flood and person.flood.level is Level.THROTTLE:
+        if person.flood:
+            self.follow(person, person.flood, event, platform, fresh=fresh, evident=evident,
+                        level=level)  # fmt: skip
+
+    def follow(
+        self, person: Person, flood: Flood, event: Event, platform: str, *,
+        fresh: bool, evident: bool, level: Level,
+    ) -> None:  # fmt: skip
+        fresh = fresh and not event.trust
+        if fresh:
+            flood.last = max(flood.last, event.at_ms // 1000 - EPOCH)
+            flood.fresh[platform] = max(event.at_ms, flood.fresh.get(platform, event.at_ms))
+        if flood.level is Level.THROTTLE:
             evident = evident and level is Level.THROTTLE
-            fresh = fresh and not event.trust
-            self.lease(person, person.flood, event.at_ms, fresh=fresh, evident=evident)
+            self.lease(person, flood, event.at_ms, fresh=fresh, evident=evident)
+
+    def limit(self, offset: int, event: Event, platform: str, *, counts: bool) -> None:
+        """Ten codes after the first in 35 minutes, or 20 in a day, of one platform: refused."""
+        person, at_ms = self.people[event.recipient], event.at_ms
+        alone, at = person.alone, at_ms // 1000 - EPOCH
+        if not counts and (event.trust or not alone.refuses(event.platform, at_ms)):
+            return
+        times = person.codes.setdefault(platform, set())
+        times.add(at)
+        if alone.refuses(platform, at_ms):
+            alone.more.add((platform, at_ms))
+            more = sum(p == platform for p, _ in alone.more)
+            over = more >= 3 and at_ms >= alone.issued + 1_800_000
+        else:
+            over = any(
+                sum(t > max(times) - window for t in times)
+                >= Fraction(most, lower if person.relapsing else 1)
+                for window, (most, lower) in LIMIT.items()
+            )
+        if over and not event.trust and self.settled(person, at):
+            ends = {p: end for p, end in alone.ends.items() if end > at_ms}
+            person.alone = Alone(at_ms, ends | {platform: at_ms + 3_600_000})
+            named = tuple(sorted(platform_id(p) for p in person.alone.ends))
+            self.limited.append((offset, event.recipient, named))
 
     def by_messages(
         self, person: Person, event: Event, *, counts: bool, calm: bool
@@ -367,13 +428,18 @@ class Naive:
             return False, False
         if any(h[:2] == (event.at_ms, event.platform) for h in person.heard):
             return False, False
-        at = event.at_ms // 1000 - EPOCH
+        several = self.many(person, event.at_ms // 1000 - EPOCH)
+        if several or loud:
+            person.heard.append(Heard(event.at_ms, event.platform, several or (page and loud)))
+        return True, several or loud
+
+    def many(self, person: Person, at: int) -> bool:
+        """Five novel platforms in the day; of eight or more in all, young ones count as novel."""
         newest = max(s.at for s in person.seen.values())
-        novel = sum(s.novel and newest - DAY < s.at <= at for s in person.seen.values())
-        if novel >= 5 or loud:
-            many = novel >= 5 or (page and loud)
-            person.heard.append(Heard(event.at_ms, event.platform, many))
-        return True, novel >= 5 or loud
+        day = {p: s for p, s in person.seen.items() if newest - DAY < s.at <= at}
+        novel = sum(s.novel for s in day.values())
+        young = sum(not s.novel and person.young.get(p) == s.at for p, s in day.items())
+        return novel >= 5 or (len(day) >= 8 and novel + young >= 5)
 
     def mass(self, person: Person, at_ms: int) -> tuple[Level, int]:
         best = (Level.CLEAR, 0)

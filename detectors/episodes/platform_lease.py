@@ -1,0 +1,106 @@
+"""Platform leases: actions that refuse single platforms of a recipient and no others.
+
+A recipient has one platform lease at a time. It refuses the platforms that passed their limit
+(`episodes.limit`) and those of a slow flood (`episodes.narrow`). Each change is a new lease.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Final
+
+from detectors.model.records import (
+    ALWAYS_PASS,
+    Action,
+    AgainWindow,
+    Cause,
+    Evidence,
+    Level,
+    Mode,
+    Reason,
+    Scope,
+    utc_ms,
+)
+from detectors.suspects.again import windows
+from detectors.suspects.suspect import Suspect
+
+if TYPE_CHECKING:
+    from detectors.episodes.episode import EpisodeParams
+
+PLATFORMS_MAX: Final = 256
+"""Maximum number of platforms of a platform lease, as the contract says."""
+
+SCOPE: Final = Scope("otp", ALWAYS_PASS, (), ())
+"""The scope of each platform lease. Trusted platforms pass, also if they are named."""
+
+
+def renew_platforms(
+    params: EpisodeParams,
+    suspect: Suspect,
+    cause: Cause,
+    reason: Reason,
+    limit_mode: Mode,
+    hot: Collection[int] = (),
+) -> Action:
+    """Issue a platform lease at this event: what passed its limit, and what a slow flood names.
+
+    It carries the retry windows if no full lease is in force. `hot`: the list of hot platforms.
+
+    `limit_mode`: the mode in which platforms past their limit are refused. If it differs from the
+    mode of an episode that names platforms, platforms past their limit are left out.
+    """
+    lease, at_ms = suspect.platforms, cause.at_ms
+    assert lease is not None
+    lease.named_ms = {p: ms for p, ms in lease.named_ms.items() if ms > at_ms}
+    lease.limited_ms = {p: ms for p, ms in lease.limited_ms.items() if ms > at_ms}
+    lease.again_ms = {p: [] for p in lease.limited_ms}
+    lease.mode = limit_mode
+    if lease.named_ms and suspect.episode is not None:
+        lease.mode = suspect.episode.mode
+    ends_ms = lease.named_ms | (lease.limited_ms if lease.mode == limit_mode else {})
+    newest = sorted(ends_ms, key=lambda p: (-ends_ms[p], p))[:PLATFORMS_MAX]
+    lease.refused = tuple(sorted(newest))
+    lease.issued_ms, lease.offset = at_ms, cause.offset
+    lease.expires_ms = max(ends_ms.values(), default=at_ms)
+    episode = suspect.episode
+    again: tuple[AgainWindow, ...] = ()
+    if params.again and not (episode and episode.issued_ms < at_ms < episode.expires_ms):
+        again = windows(suspect.requests, hot, at_ms)
+    return platform_action(params, suspect, cause, reason, again)
+
+
+def platform_action(
+    params: EpisodeParams,
+    suspect: Suspect,
+    cause: Cause,
+    reason: Reason,
+    again: tuple[AgainWindow, ...] = (),
+) -> Action:
+    """Return the action of the newest platform lease, or tell it again with these windows."""
+    lease, episode = suspect.platforms, suspect.episode
+    assert lease is not None
+    topic, partition, _, at_ms = cause
+    held = [suspect.seen[p] >> 33 for p in lease.refused if p in suspect.seen]
+    first_ms = utc_ms(min(held, default=cause.at_s))
+    messages = sum(len(times) for times in lease.again_ms.values())
+    return Action(
+        action_id=Cause(topic, partition, lease.offset, at_ms).id(params.epoch),
+        episode_id=lease.id if episode is None else episode.id,
+        epoch=params.epoch,
+        revision=cause.offset,
+        recipient=suspect.name,
+        verb="throttle_platforms",
+        mode=lease.mode,
+        scope=SCOPE,
+        issued_at_ms=lease.issued_ms,
+        expires_at_ms=lease.expires_ms,
+        opened_ms=first_ms if episode is None else episode.path[0].at_ms,
+        level=Level.WATCH if episode is None else episode.level,
+        reason=reason,
+        evidence=Evidence(messages, len(lease.refused), len(lease.refused), first_ms, at_ms),
+        cause=cause,
+        version=params.version,
+        config=params.config,
+        again=again,
+        refused_ids=lease.refused,
+    )
