@@ -84,6 +84,7 @@ from detectors.suspects.judge import (
     strongest,
 )
 from detectors.suspects.lead import lead
+from detectors.suspects.limit import WINDOWS as LIMITS
 from detectors.suspects.limit import Limit
 from detectors.suspects.mass import RULES, VOLUMES, WINDOWS, close_messages, heard_since, newest
 from detectors.suspects.relapse import Relapse
@@ -437,9 +438,10 @@ def recycle(
     book.relapses.pop(suspect.recipient, None)
     lease, episode = suspect.platforms, suspect.episode
     if lease is not None and lease.expires_ms > cause.at_ms:
-        lease.limited_ms, lease.named_ms = {}, {}
-        reason = limit_reason(lease.limit)
-        book.actions.append(renew_platforms(params, suspect, cause, reason, lease.mode))
+        mode = lease.mode
+        lease.clear()
+        action = renew_platforms(params, suspect, cause, limit_reason(lease.limit), ())
+        book.actions.append(replace(action, mode=mode))
     if episode is None:
         return
     if episode.expires_ms > cause.at_ms:
@@ -562,6 +564,14 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         " codes after its first one within 35 minutes",
         "limit_24h": "one platform that this recipient did not know sent {score:.0f} verification"
         " codes after its first one within 24 hours",
+        "known_10min": "during the flood a platform that this recipient knows sent {score:.0f}"
+        " verification codes within 10 minutes",
+        "known_1h": "during the flood a platform that this recipient knows sent {score:.0f}"
+        " verification codes within an hour",
+        "known_24h": "during the flood a platform that this recipient knows sent {score:.0f}"
+        " verification codes within 24 hours",
+        "young_1h": "during the flood a platform that this recipient met on one day only sent"
+        " {score:.0f} verification codes within an hour",
         "hot": "of the platforms new to this recipient within a day, those that were abused in"
         " other floods this week outnumber the others by {score:.0f}",
         "hot_burst": "of the platforms new to this recipient within a day, those that were abused"
@@ -684,6 +694,7 @@ def _record(
             *_leads(rules, book, suspect, burst=found.level >= bars.level.watch),
             *_masses(suspect),
             Rung(returns.RULE, returned, RETURNS.throttle, RETURNS.throttle),
+            *_limits(suspect),
         ),
         scope=scope,
         known=len({*scope.pass_prints, *map(platform_print, scope.pass_ids)}),
@@ -743,6 +754,16 @@ def _leads(rules: JudgeParams, book: EpisodeLog, suspect: Suspect, *, burst: boo
     found = lead(suspect, book.hot.platforms, suspect.bucket_s, cold_half=rules.cold_half)
     throttle = HOT_BURST if burst else rules.hot_lead
     return [Rung("hot", found.score, HOT_LEAD.watch, throttle)]
+
+
+def _limits(suspect: Suspect) -> list[Rung]:
+    """Return the highest counts of one platform's codes, and their limits, for a record."""
+    repeats, high = suspect.repeats, suspect.recipient << 32
+    keys = [high | p for p in suspect.seen if high | p in repeats.codes]
+    return [
+        Rung(rule, max((repeats.count(key, window_s) for key in keys), default=0), most, most)
+        for rule, window_s, most, _ in LIMITS
+    ]
 
 
 def _masses(suspect: Suspect) -> list[Rung]:

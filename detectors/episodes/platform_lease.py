@@ -16,7 +16,6 @@ from detectors.model.records import (
     Cause,
     Evidence,
     Level,
-    Mode,
     Reason,
     Scope,
     utc_ms,
@@ -35,34 +34,23 @@ SCOPE: Final = Scope("otp", ALWAYS_PASS, (), ())
 
 
 def renew_platforms(
-    params: EpisodeParams,
-    suspect: Suspect,
-    cause: Cause,
-    reason: Reason,
-    limit_mode: Mode,
-    hot: Collection[int] = (),
+    params: EpisodeParams, suspect: Suspect, cause: Cause, reason: Reason, hot: Collection[int]
 ) -> Action:
-    """Issue a platform lease at this event: what passed its limit, and what a slow flood names.
+    """Issue a platform lease at this event, with all platforms that are refused alone now.
 
-    It carries the retry windows if no full lease is in force. `hot`: the list of hot platforms.
-
-    `limit_mode`: the mode in which platforms past their limit are refused. If it differs from the
-    mode of an episode that names platforms, platforms past their limit are left out.
+    It has the mode enforce if a rule refuses any platform in that mode. It carries the retry
+    windows if no full lease is in force. `hot`: the list of hot platforms.
     """
-    lease, at_ms = suspect.platforms, cause.at_ms
+    lease, episode, at_ms = suspect.platforms, suspect.episode, cause.at_ms
     assert lease is not None
-    lease.named_ms = {p: ms for p, ms in lease.named_ms.items() if ms > at_ms}
-    lease.limited_ms = {p: ms for p, ms in lease.limited_ms.items() if ms > at_ms}
-    lease.again_ms = {p: [] for p in lease.limited_ms}
-    lease.mode = limit_mode
-    if lease.named_ms and suspect.episode is not None:
-        lease.mode = suspect.episode.mode
-    ends_ms = lease.named_ms | (lease.limited_ms if lease.mode == limit_mode else {})
-    newest = sorted(ends_ms, key=lambda p: (-ends_ms[p], p))[:PLATFORMS_MAX]
-    lease.refused = tuple(sorted(newest))
+    for mode, all_ms in lease.ends_ms.items():
+        lease.ends_ms[mode] = {p: end_ms for p, end_ms in all_ms.items() if end_ms > at_ms}
+    lease.mode = "enforce" if lease.ends_ms["enforce"] else "shadow"
+    ends_ms = lease.ends_ms[lease.mode]
+    lease.refused = tuple(sorted(sorted(ends_ms, key=lambda p: (-ends_ms[p], p))[:PLATFORMS_MAX]))
+    lease.again_ms = {p: [] for p in lease.again_ms if p in lease.refused}
     lease.issued_ms, lease.offset = at_ms, cause.offset
     lease.expires_ms = max(ends_ms.values(), default=at_ms)
-    episode = suspect.episode
     again: tuple[AgainWindow, ...] = ()
     if params.again and not (episode and episode.issued_ms < at_ms < episode.expires_ms):
         again = windows(suspect.requests, hot, at_ms)

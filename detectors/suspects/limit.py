@@ -43,14 +43,14 @@ class PlatformLease:
     """The newest platform lease of a suspect: it refuses single platforms."""
 
     __slots__ = (
-        "again_ms", "expires_ms", "id", "issued_ms", "limit", "limited_ms", "mode", "named_ms",
-        "offset", "refused",
+        "again_ms", "ends_ms", "expires_ms", "id", "issued_ms", "limit", "mode", "offset",
+        "refused",
     )  # fmt: skip
 
     def __init__(self, lease_id: str) -> None:
         self.id = lease_id  # id of the episode that this lease stands for
-        self.limited_ms: dict[int, int] = {}  # platform past its limit -> end of its refusal
-        self.named_ms: dict[int, int] = {}  # platform of a slow flood -> end of its refusal
+        # Mode -> platform that is refused in this mode -> end of its refusal.
+        self.ends_ms: dict[Mode, dict[int, int]] = {"enforce": {}, "shadow": {}}
         self.again_ms: dict[int, list[int]] = {}  # platform past its limit -> codes since the lease
         self.refused: tuple[int, ...] = ()  # platforms that the newest lease refuses, ascending
         self.issued_ms = self.expires_ms = 0
@@ -62,16 +62,26 @@ class PlatformLease:
         """Return true if this lease refuses an untrusted code at this time."""
         return self.issued_ms < at_ms < self.expires_ms and platform in self.refused
 
+    def put(self, platform: int, end_ms: int, mode: Mode) -> None:
+        """Refuse a platform up to this time, from the next lease on."""
+        for ends_ms in self.ends_ms.values():
+            end_ms = max(end_ms, ends_ms.pop(platform, 0))
+        self.ends_ms[mode][platform] = end_ms
+
     def forget_from(self, from_ms: int) -> None:
         """Drop all state at or after `from_ms`: a clock was ahead."""
         if self.issued_ms >= from_ms:
             self.issued_ms = self.expires_ms = 0
-            self.limited_ms, self.named_ms, self.again_ms = {}, {}, {}
+            self.clear()
+
+    def clear(self) -> None:
+        """Refuse nothing from the next lease on."""
+        self.ends_ms, self.again_ms = {"enforce": {}, "shadow": {}}, {}
 
     def state(self) -> list[Any]:
         """Return the state for a checkpoint."""
         again_ms = [(platform, list(times)) for platform, times in self.again_ms.items()]
-        named = [list(self.limited_ms.items()), list(self.named_ms.items()), again_ms]
+        named = [*(list(ends_ms.items()) for ends_ms in self.ends_ms.values()), again_ms]
         times = [self.issued_ms, self.expires_ms, self.offset]
         return [self.id, *named, list(self.refused), *times, self.mode, list(self.limit)]
 
@@ -79,8 +89,8 @@ class PlatformLease:
 def platform_lease_of(state: list[Any]) -> PlatformLease:
     """Restore what `PlatformLease.state` returned."""
     lease = PlatformLease(state[0])
-    limited_ms, named_ms, again_ms, refused = state[1:5]
-    lease.limited_ms, lease.named_ms = dict(limited_ms), dict(named_ms)
+    enforced_ms, shadowed_ms, again_ms, refused = state[1:5]
+    lease.ends_ms = {"enforce": dict(enforced_ms), "shadow": dict(shadowed_ms)}
     lease.again_ms = {platform: list(times) for platform, times in again_ms}
     lease.refused = tuple(refused)
     lease.issued_ms, lease.expires_ms, lease.offset, lease.mode, limit = state[5:]

@@ -362,7 +362,8 @@ def _came_once(suspect: Suspect, platform: int, held: int | None) -> bool:
     """Return true if a known platform came on one day only so far, and not in an episode."""
     if held is not None:
         return held >> 32 & 1 == 1 and platform not in suspect.tainted
-    known = suspect.memory.recall(platform_print(platform))
+    print_ = platform_print(platform)
+    known = None if print_ in suspect.prints_held else suspect.memory.recall(print_)
     return known is not None and known.level == ONCE
 
 

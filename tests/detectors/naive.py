@@ -42,6 +42,8 @@ MASS = {600_000: (38, 45), 2_100_000: (51, 60), 3_600_000: (50, 90)}
 VOLUME = {6 * 3_600_000: 120, 24 * 3_600_000: 150}
 RETURNS = 13
 RELAPSE = 72 * 3600
+KNOWN = {600: 8, 3600: 16, DAY: 30}  # window -> delivered codes of a known one in a flood
+YOUNG = {3600: 2}
 LIMIT = {2100: (10, 2), DAY: (20, 3)}  # window -> codes after the first, and how much lower later
 RETRY = 90_000
 RETRIES = 300_000
@@ -88,6 +90,7 @@ class Alone:
 
     issued: int = 0
     ends: dict[str, int] = field(default_factory=dict)  # platform -> end of what refuses it
+    limited: set[str] = field(default_factory=set)  # what further codes prolong
     more: set[tuple[str, int]] = field(default_factory=set)  # refused since
 
     def refuses(self, platform: str, at_ms: int) -> bool:
@@ -299,14 +302,16 @@ class Naive:
         own = person.seen.get(event.platform)
         young = known and abs(at - person.young.get(platform, at - DAY)) < DAY
         if not refused:
-            repeat = held is not None and abs(at - held.at) < DAY
-            self.limit(offset, event, platform, counts=repeat and (young or not known))
+            counts = held is not None and abs(at - held.at) < DAY and (young or not known)
+            self.limit(offset, event, platform, counts=counts)
             known = known or (
                 paged and own is not None and self.knows(person, event.platform, own, at)
             )
+            self.known_limit(offset, event, known=known, young=young)
         if not known or (young and self.many(person, at)):
-            loud, page = loud and not young, paged and not young
-            fresh, counts = self.hear(person, event, refused=refused, loud=loud, page=page)
+            fresh, counts = self.hear(
+                person, event, refused=refused, loud=loud and not young, page=paged and not young
+            )
             calm = flood is None and fresh and not refused
             by = self.by_messages(person, event, counts=counts, calm=calm)
             if by[0] > level:
@@ -316,7 +321,7 @@ class Naive:
             flooding = fresh and not event.trust
             again = self.relapse(person, platform, event.at_ms, flooding=flooding)
             if again[0] > level:
-                (level, since), evident = again, True
+                level, since, evident = *again, True
         self.rise(offset, event.recipient, level, since, at, by_mass=by_mass)
         if person.flood:
             self.follow(person, person.flood, event, platform, fresh=fresh, evident=evident,
@@ -342,7 +347,7 @@ class Naive:
             return
         times = person.codes.setdefault(platform, set())
         times.add(at)
-        if alone.refuses(platform, at_ms):
+        if alone.refuses(platform, at_ms) and platform in alone.limited:
             alone.more.add((platform, at_ms))
             more = sum(p == platform for p, _ in alone.more)
             over = more >= 3 and at_ms >= alone.issued + 1_800_000
@@ -353,10 +358,38 @@ class Naive:
                 for window, (most, lower) in LIMIT.items()
             )
         if over and not event.trust and self.settled(person, at):
-            ends = {p: end for p, end in alone.ends.items() if end > at_ms}
-            person.alone = Alone(at_ms, ends | {platform: at_ms + 3_600_000})
-            named = tuple(sorted(platform_id(p) for p in person.alone.ends))
-            self.limited.append((offset, event.recipient, named))
+            self.refuse(offset, event, platform, at_ms + 3_600_000, prolongs=True)
+
+    def known_limit(self, offset: int, event: Event, *, known: bool, young: bool) -> None:
+        """The limit on a known platform during a flood, by the codes that were delivered."""
+        person, at_ms = self.people[event.recipient], event.at_ms
+        told = self.limited and self.limited[-1][0] == offset
+        throttled = person.flood is not None and person.flood.level is Level.THROTTLE
+        if (
+            told
+            or event.trust
+            or not (known and throttled)
+            or person.alone.refuses(event.platform, at_ms)
+        ):
+            return
+        times = person.codes.setdefault(event.platform, set())
+        times.add(at_ms // 1000 - EPOCH)
+        ends = []
+        for window, most in (YOUNG if young else KNOWN).items():
+            newest = sorted(t for t in times if t > max(times) - window)
+            if len(newest) >= most:
+                ends.append(newest[-most] + window)
+        if ends:
+            self.refuse(offset, event, event.platform, (max(ends) + EPOCH) * 1000, prolongs=False)
+
+    def refuse(self, offset: int, event: Event, platform: str, end: int, *, prolongs: bool) -> None:
+        alone, at_ms = self.people[event.recipient].alone, event.at_ms
+        ends = {p: old for p, old in alone.ends.items() if old > at_ms}
+        ends[platform] = max(end, ends.get(platform, 0))
+        limited = (alone.limited & ends.keys()) | ({platform} if prolongs else set())
+        self.people[event.recipient].alone = Alone(at_ms, ends, limited)
+        named = tuple(sorted(map(platform_id, ends)))
+        self.limited.append((offset, event.recipient, named))
 
     def by_messages(
         self, person: Person, event: Event, *, counts: bool, calm: bool
