@@ -310,6 +310,17 @@ RENEW_NOVEL_LONG: Final = 1
 """The same number for a slow flood, which brings too few platforms within half a lease. At four
 codes an hour, three never come within half an hour."""
 
+NARROW_PLATFORMS: Final = 2
+NARROW_MS: Final = 1_800_000
+"""Maximum number of platforms of a flood in the last half hour, in milliseconds, with which its
+lease is narrow: a platform lease of the flood's platforms and of hot ones. One more platform makes
+the lease full again.
+
+Measured with a flood that then keeps its lease alive by 40 codes a day, for three days: of the
+victim's 34 first codes of new platforms 21 were refused by full leases, and none by narrow ones.
+With three platforms, 146 instead of 125 codes of a flood arrive that pauses after each wave of 43.
+"""
+
 # --- pages: texts that name nobody ----------------------------------------------------------------
 
 PAGE_S: Final = 600
@@ -355,8 +366,8 @@ Otherwise a flood that lasts all day would get 15 through in each hour."""
 AGAIN_SILENT_MS: Final = 600_000
 AGAIN_REOPEN_MS: Final = 3_600_000
 """Time without a message of a platform after which its next message is a first one again, and the
-minimum time between two such first messages. A person who missed the window tries again later, and
-flooding tools ask a platform again within minutes."""
+minimum time since a second message of the platform passed. A person who missed the window tries
+again later, and flooding tools ask a platform again within minutes."""
 
 AGAIN_HELD: Final = 64
 """Maximum number of platforms with a retry window, the newest ones: the number of sightings that a

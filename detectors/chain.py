@@ -576,18 +576,6 @@ def _judge(
     return refused
 
 
-def _has_known_limits(params: Params, suspect: Suspect, cause: Cause) -> bool:
-    """Return true if known platforms have limits now: during a THROTTLE.
-
-    False if this event has already caused a platform lease.
-    """
-    episode, lease = suspect.episode, suspect.platforms
-    if episode is None or episode.level is not Level.THROTTLE:
-        return False
-    told = lease is not None and lease.offset == cause.offset
-    return not told and params.judge.mode("known") != "off"
-
-
 class _Code(NamedTuple):
     """Facts about one judged code."""
 
@@ -642,7 +630,9 @@ def _is_refused(
         spread_s = cause.offset % 60 if stamp is ClockClass.MINUTE else 0
         observe_limit(params.episode, params.judge, book, suspect, cause, platform=platform,
                       trusted=bool(trust), relapse=relapse, at_s=cause.at_s + spread_s)  # fmt: skip
-    if not (refused or novel or trust) and _has_known_limits(params, suspect, cause):
+    episode = suspect.episode
+    throttled = episode is not None and episode.level is Level.THROTTLE
+    if throttled and not (refused or novel or trust) and params.judge.mode("known") != "off":
         young = _is_young(params, suspect, platform, cause.at_s)
         observe_known(params.episode, params.judge, book, suspect, cause, platform=own, young=young)
     if refused and params.episode.again:

@@ -333,6 +333,7 @@ def _suspect_state(suspect: Suspect) -> list[Any]:
         if episode is None or episode.scope is None
         else [episode.scope.pass_ids, episode.scope.pass_prints],
         None if suspect.platforms is None else suspect.platforms.state(),
+        [] if episode is None else sorted(episode.named),
     ]
 
 
@@ -344,14 +345,14 @@ def _requests_state(requests: SecondRequests) -> list[Any]:
         list(requests.first_ms.items()),
         list(requests.passed),
         list(requests.last_ms.items()),
-        list(requests.opened_ms.items()),
+        list(requests.passed_ms.items()),
     ]
 
 
 def _requests_of(state: list[Any]) -> SecondRequests:
     requests = SecondRequests()
     requests.lease_offset, requests.told_ms, requests.paced_ms, first_ms, passed = state[:5]
-    requests.first_ms, requests.last_ms, requests.opened_ms = map(dict, (first_ms, *state[5:]))
+    requests.first_ms, requests.last_ms, requests.passed_ms = map(dict, (first_ms, *state[5:]))
     requests.passed = [(at_ms, hot) for at_ms, hot in passed]
     if requests.passed != sorted(requests.passed):
         raise ValueError("what passed, being asked for again, does not ascend")
@@ -389,7 +390,7 @@ def _suspect_of(state: list[Any], repeats: Repeats, *, again: bool) -> Suspect:
     recipient, name, row, sightings, memory, last_s, due_s, coarse, tainted, bucket, held = state[
         :11
     ]
-    messages, requests, places, incident, scope, platforms = state[11:]
+    messages, requests, places, incident, scope, platforms, named = state[11:]
     heard, refused_ms, retried_ms, fresh_ms = messages
     born_day, known, extent, marks, habits = memory
     memory = Memory(born_day, (Known(*each) for each in known), extent, marks)
@@ -426,6 +427,7 @@ def _suspect_of(state: list[Any], repeats: Repeats, *, again: bool) -> Suspect:
         ) = rest
         episode.level = Level(level)
         episode.fresh_ms = dict(fresh_ms)
+        episode.named = set(named)
         episode.incident = None if incident is None else incident_of(incident)
         if scope is not None:
             episode.scope = Scope("otp", ALWAYS_PASS, *map(tuple, scope))

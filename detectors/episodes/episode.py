@@ -45,7 +45,7 @@ from detectors.episodes import incident
 from detectors.episodes.incident import IncidentLog
 from detectors.episodes.lease import lasts_ms, pace_ms, quiet_s
 from detectors.episodes.names import Name, Names
-from detectors.episodes.platform_lease import platform_action, renew_platforms
+from detectors.episodes.platform_lease import PLATFORMS_MAX, platform_action, renew_platforms
 from detectors.episodes.voting import vote
 from detectors.hot.listed import Hot
 from detectors.model.event import Trust, platform_print
@@ -85,8 +85,16 @@ from detectors.suspects.judge import (
 )
 from detectors.suspects.lead import lead
 from detectors.suspects.limit import WINDOWS as LIMITS
-from detectors.suspects.limit import Limit
-from detectors.suspects.mass import RULES, VOLUMES, WINDOWS, close_messages, heard_since, newest
+from detectors.suspects.limit import Limit, PlatformLease
+from detectors.suspects.mass import (
+    RULES,
+    VOLUMES,
+    WINDOWS,
+    close_messages,
+    has_few_platforms,
+    heard_since,
+    newest,
+)
 from detectors.suspects.relapse import Relapse
 from detectors.suspects.suspect import Episode, Suspect, forget_tainted, taint_since
 
@@ -212,28 +220,109 @@ def advance(
         episode.messages += 1
         episode.last_flood_s = max(episode.last_flood_s, cause.at_s)
         _freshen(episode, flood, cause.at_ms)
-    if episode.level is Level.THROTTLE and (
-        episode.issued_ms == 0 or _renews(params, suspect, cause, finding, flood=flood is not None)
+    narrow = rules.mode("narrow") == "enforce" and has_few_platforms(suspect, cause.at_ms)
+    if episode.level is Level.THROTTLE and _issues(
+        params, suspect, cause, finding, flood=flood is not None, narrow=narrow
     ):
-        since_ms, episode.issued_ms = episode.issued_ms, cause.at_ms
-        lasts = lasts_ms(suspect, episode, params.lease_ms, params.lease_most_ms)
-        episode.expires_ms = cause.at_ms + lasts
-        episode.fresh_ms.clear()
-        suspect.requests.lease_offset = cause.offset
-        episode.scope = _scope(suspect, cause.at_s)
-        action = _lease(params, book, suspect, cause)
-        book.actions.append(action)
-        if episode.incident is not None:
-            episode.incident.lease = cause.offset
+        since_ms = episode.issued_ms
+        action = _issue(params, book, suspect, cause, narrow=narrow)
         if change is None and since_ms:
             book.records.append(_renewal(book, suspect, action, since_ms))
             _vote(rules, book, suspect, cause)
             return
         change = change or "renewed"
-    elif params.again and episode.issued_ms < cause.at_ms < episode.expires_ms:
-        publish_windows(params, book, suspect, cause)
+    else:
+        _amend(params, book, suspect, cause, flood)
     if change is not None:
         _tell(params, rules, book, suspect, cause, change=change)
+
+
+def _issues(
+    params: EpisodeParams,
+    suspect: Suspect,
+    cause: Cause,
+    finding: Finding,
+    *,
+    flood: bool,
+    narrow: bool,
+) -> bool:
+    """Return true if this message issues a lease.
+
+    A full lease that has become too wide is not renewed; the next one is narrow. A narrow lease
+    that has become too small gives way to a full one at once.
+    """
+    episode = suspect.episode
+    assert episode is not None
+    if flood and not narrow and episode.has_lease(cause.at_ms, full=False):
+        return True
+    if episode.issued_ms and not _renews(params, suspect, cause, finding, flood=flood):
+        return False
+    return not (narrow and episode.has_lease(cause.at_ms, full=True))
+
+
+def _issue(
+    params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cause, *, narrow: bool
+) -> Action:
+    """Issue a lease that starts now, and return its action."""
+    episode = suspect.episode
+    assert episode is not None
+    episode.issued_ms = cause.at_ms
+    lasts = lasts_ms(suspect, episode, params.lease_ms, params.lease_most_ms)
+    episode.expires_ms = cause.at_ms + lasts
+    episode.fresh_ms.clear()
+    if episode.incident is not None:
+        episode.incident.lease = cause.offset
+    if narrow:
+        return _name(params, book, suspect, cause, _flood_platforms(book, suspect))
+    suspect.requests.lease_offset = cause.offset
+    episode.scope = _scope(suspect, cause.at_s)
+    book.actions.append(_lease(params, book, suspect, cause))
+    return book.actions[-1]
+
+
+def _amend(
+    params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cause, flood: int | None
+) -> None:
+    """Publish what changed in the lease in force: a platform of the flood, or retry windows."""
+    episode = suspect.episode
+    assert episode is not None
+    if episode.has_lease(cause.at_ms, full=False):
+        if flood is not None and flood not in episode.named:
+            _name(params, book, suspect, cause, {flood})
+    elif params.again and episode.has_lease(cause.at_ms, full=True):
+        publish_windows(params, book, suspect, cause)
+
+
+def _flood_platforms(book: EpisodeLog, suspect: Suspect) -> set[int]:
+    """Return the platforms that a narrow lease names: those of the flood, and hot ones.
+
+    Platforms of the earlier flood (`relapse`) are among them, and those that the recipient knows
+    are not.
+    """
+    episode = suspect.episode
+    assert episode is not None
+    part = suspect.sightings[bisect_left(suspect.sightings, word(episode.since_s, 0, 0)) :]
+    flood = {w & 0xFFFF_FFFF for w in part if w >> 32 & 1} | suspect.barred | episode.named
+    room = max(PLATFORMS_MAX - len(flood), 0)
+    at_s = suspect.last_s
+    hot = [p for p in sorted(book.hot.platforms - flood) if not suspect.knows(p, at_s)]
+    return flood.difference(book.names.trusted).union(hot[:room])
+
+
+def _name(
+    params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cause, platforms: set[int]
+) -> Action:
+    """Publish a narrow lease that also refuses these platforms, up to the end of the lease."""
+    episode = suspect.episode
+    assert episode is not None
+    episode.scope = None
+    episode.named |= platforms
+    if suspect.platforms is None:
+        suspect.platforms = PlatformLease(episode.id)
+    for platform in episode.named:
+        suspect.platforms.put(platform, episode.expires_ms, episode.mode)
+    reason = _reason(episode, _evidence(suspect, episode))
+    return renew_platforms(params, book, suspect, cause, reason)
 
 
 def _lease(params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cause) -> Action:
@@ -271,7 +360,7 @@ def _with_windows(
     """Return the lease in force again, with these retry windows."""
     episode, lease = suspect.episode, suspect.platforms
     verb: Verb = "retry_windows" if params.window_records else "throttle"
-    if episode is not None and episode.issued_ms < cause.at_ms < episode.expires_ms:
+    if episode is not None and episode.has_lease(cause.at_ms, full=True):
         return _action(params, suspect, episode, cause, verb, again, told_again=True)
     assert lease is not None, "windows are those of a lease"
     action = platform_action(params, suspect, cause, limit_reason(lease.limit), again)
@@ -438,13 +527,11 @@ def recycle(
     book.relapses.pop(suspect.recipient, None)
     lease, episode = suspect.platforms, suspect.episode
     if lease is not None and lease.expires_ms > cause.at_ms:
-        mode = lease.mode
         lease.clear()
-        action = renew_platforms(params, suspect, cause, limit_reason(lease.limit), ())
-        book.actions.append(replace(action, mode=mode))
+        renew_platforms(params, book, suspect, cause, limit_reason(lease.limit))
     if episode is None:
         return
-    if episode.expires_ms > cause.at_ms:
+    if episode.scope is not None and episode.expires_ms > cause.at_ms:
         book.actions.append(_action(params, suspect, episode, cause, "release"))
     episode.level = Level.CLEAR
     book.records.append(_record(params, rules, book, suspect, cause, change="recycled"))
@@ -514,10 +601,13 @@ def lease_refuses(suspect: Suspect, platform: int, trust: Trust, at_ms: int) -> 
     Gateways apply the same rule (`detectors.leases.gate`). The worker does not know whether a
     gateway follows the lease. So mode, overrides, rails and retry windows are ignored here.
     """
-    episode = suspect.episode
-    if episode is None or not episode.issued_ms < at_ms < episode.expires_ms:
+    episode, lease = suspect.episode, suspect.platforms
+    if episode is None:
         return False
-    return episode.scope is not None and refuses(episode.scope, platform, trust)
+    if episode.scope is None:
+        named = not trust and platform in episode.named
+        return named and lease is not None and lease.refuses(platform, at_ms)
+    return episode.has_lease(at_ms, full=True) and refuses(episode.scope, platform, trust)
 
 
 def _evidence(suspect: Suspect, episode: Episode) -> Evidence:

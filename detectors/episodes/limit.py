@@ -94,6 +94,5 @@ def _refuse(
     lease.limit = limit
     for platform, end_ms in ends_ms.items():
         lease.put(platform, end_ms, mode)
-    reason, hot = limit_reason(limit), book.hot.platforms
-    book.actions.append(renew_platforms(params, suspect, cause, reason, hot))
+    renew_platforms(params, book, suspect, cause, limit_reason(limit))
     return lease

@@ -6,7 +6,6 @@ A recipient has one platform lease at a time. It refuses the platforms that pass
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
 from detectors.model.records import (
@@ -24,7 +23,7 @@ from detectors.suspects.again import windows
 from detectors.suspects.suspect import Suspect
 
 if TYPE_CHECKING:
-    from detectors.episodes.episode import EpisodeParams
+    from detectors.episodes.episode import EpisodeLog, EpisodeParams
 
 PLATFORMS_MAX: Final = 256
 """Maximum number of platforms of a platform lease, as the contract says."""
@@ -34,27 +33,32 @@ SCOPE: Final = Scope("otp", ALWAYS_PASS, (), ())
 
 
 def renew_platforms(
-    params: EpisodeParams, suspect: Suspect, cause: Cause, reason: Reason, hot: Collection[int]
+    params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cause, reason: Reason
 ) -> Action:
-    """Issue a platform lease at this event, with all platforms that are refused alone now.
+    """Publish a platform lease at this event, with all platforms that are refused alone now.
 
     It has the mode enforce if a rule refuses any platform in that mode. It carries the retry
-    windows if no full lease is in force. `hot`: the list of hot platforms.
+    windows if no full lease is in force. It replaces an earlier one of the same event.
     """
     lease, episode, at_ms = suspect.platforms, suspect.episode, cause.at_ms
     assert lease is not None
+    if lease.offset == cause.offset:
+        book.actions = [a for a in book.actions if a.revision != cause.offset or not a.refused_ids]
     for mode, all_ms in lease.ends_ms.items():
         lease.ends_ms[mode] = {p: end_ms for p, end_ms in all_ms.items() if end_ms > at_ms}
-    lease.mode = "enforce" if lease.ends_ms["enforce"] else "shadow"
+    if any(lease.ends_ms.values()):
+        lease.mode = "enforce" if lease.ends_ms["enforce"] else "shadow"
     ends_ms = lease.ends_ms[lease.mode]
     lease.refused = tuple(sorted(sorted(ends_ms, key=lambda p: (-ends_ms[p], p))[:PLATFORMS_MAX]))
     lease.again_ms = {p: [] for p in lease.again_ms if p in lease.refused}
     lease.issued_ms, lease.offset = at_ms, cause.offset
     lease.expires_ms = max(ends_ms.values(), default=at_ms)
     again: tuple[AgainWindow, ...] = ()
-    if params.again and not (episode and episode.issued_ms < at_ms < episode.expires_ms):
-        again = windows(suspect.requests, hot, at_ms)
-    return platform_action(params, suspect, cause, reason, again)
+    if params.again and not (episode and episode.has_lease(at_ms, full=True)):
+        again = windows(suspect.requests, book.hot.platforms, at_ms)
+    action = platform_action(params, suspect, cause, reason, again)
+    book.actions.append(action)
+    return action
 
 
 def platform_action(

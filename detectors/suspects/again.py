@@ -3,9 +3,9 @@
 A person who waits for a code that does not come presses "send again" after about a minute.
 Flooding tools go from platform to platform instead. So when a lease refused the first message of a
 platform, the second one passes if it comes one to two minutes later. Only this second message
-passes. A platform that was silent for ten minutes may have a first message again, once an hour. A
-budget limits such messages within twelve minutes, because a tool that knows the rule
-could otherwise send everything twice.
+passes. A platform that was silent for ten minutes may have a first message again, if none of its
+second messages passed in the last hour. A budget limits such messages within twelve minutes and
+three hours, because a tool that knows the rule could otherwise send everything twice.
 
 A retry window is the time in which the second message of one platform passes. The lease carries the
 windows to the gateways, well before the first window opens. All gateways, and the worker that
@@ -45,7 +45,7 @@ class SecondRequests:
     """The retry state of one suspect. `AGAIN_HELD`, `MOST` and `REFUSED_HELD` bound its size."""
 
     __slots__ = (
-        "first_ms", "last_ms", "lease_offset", "opened_ms", "paced_ms", "passed", "told_ms",
+        "first_ms", "last_ms", "lease_offset", "paced_ms", "passed", "passed_ms", "told_ms",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -59,9 +59,9 @@ class SecondRequests:
         self.first_ms: dict[int, int] = {}
         # Second messages that passed: (time, is the platform hot), in ascending order.
         self.passed: list[tuple[int, bool]] = []
-        # Platform -> time of its newest refused message, and of its newest first message.
+        # Platform -> time of its newest refused message, and of its newest second one that passed.
         self.last_ms: dict[int, int] = {}
-        self.opened_ms: dict[int, int] = {}
+        self.passed_ms: dict[int, int] = {}
 
 
 def asked(requests: SecondRequests, platform: int, at_ms: int, *, first: bool, hot: bool) -> bool:
@@ -72,12 +72,10 @@ def asked(requests: SecondRequests, platform: int, at_ms: int, *, first: bool, h
     """
     last_ms = requests.last_ms.pop(platform, at_ms - AGAIN_SILENT_MS)
     _put(requests.last_ms, platform, max(at_ms, last_ms))
-    opened_ms = requests.opened_ms.get(platform, at_ms - AGAIN_REOPEN_MS)
+    passed_ms = requests.passed_ms.get(platform, at_ms - AGAIN_REOPEN_MS)
     held_ms = requests.first_ms.get(platform)
-    if first and at_ms - last_ms >= AGAIN_SILENT_MS and at_ms - opened_ms >= AGAIN_REOPEN_MS:
+    if first and at_ms - last_ms >= AGAIN_SILENT_MS and at_ms - passed_ms >= AGAIN_REOPEN_MS:
         requests.first_ms.pop(platform, None)
-        requests.opened_ms.pop(platform, None)
-        _put(requests.opened_ms, platform, at_ms)
         requests.first_ms[platform] = at_ms
         if len(requests.first_ms) > AGAIN_HELD:
             del requests.first_ms[next(iter(requests.first_ms))]
@@ -88,6 +86,8 @@ def asked(requests: SecondRequests, platform: int, at_ms: int, *, first: bool, h
     until_ms = held_ms + AGAIN_UNTIL_MS
     if held_ms > requests.told_ms or not _opens_ms(requests, held_ms, hot=hot) <= at_ms < until_ms:
         return False
+    requests.passed_ms.pop(platform, None)
+    _put(requests.passed_ms, platform, at_ms)
     requests.passed = sorted(
         [each for each in requests.passed if each[0] > at_ms - AGAIN_TOTAL_MS] + [(at_ms, hot)]
     )
@@ -146,7 +146,7 @@ def forget_from(requests: SecondRequests, from_ms: int) -> None:
     requests.first_ms = {p: ms for p, ms in requests.first_ms.items() if ms < from_ms}
     requests.passed = [each for each in requests.passed if each[0] < from_ms]
     requests.last_ms = {p: ms for p, ms in requests.last_ms.items() if ms < from_ms}
-    requests.opened_ms = {p: ms for p, ms in requests.opened_ms.items() if ms < from_ms}
+    requests.passed_ms = {p: ms for p, ms in requests.passed_ms.items() if ms < from_ms}
     requests.told_ms = min(requests.told_ms, from_ms)
     requests.paced_ms = min(requests.paced_ms, from_ms)
 

@@ -28,6 +28,8 @@ from detectors.bars import (
     MASS_HELD,
     MASS_NOVEL,
     MASS_UNSURE,
+    NARROW_MS,
+    NARROW_PLATFORMS,
     REFUSED_HELD,
     RETRIES_S,
     RETRY_S,
@@ -309,6 +311,15 @@ def newest(suspect: Suspect) -> dict[str, tuple[int, int]]:
 def counted_messages(suspect: Suspect) -> list[tuple[int, int]]:
     """Return (time in ms, platform) of the messages that long windows count, in time order."""
     return [(w >> _TIME, w >> _PLATFORM & 0xFFFF_FFFF) for w in suspect.heard if w & _LONG]
+
+
+def has_few_platforms(suspect: Suspect, at_ms: int) -> bool:
+    """Return true if `NARROW_PLATFORMS` novel platforms or fewer came in the last half hour."""
+    since_ms = at_ms - NARROW_MS
+    heard = suspect.heard[bisect_left(suspect.heard, since_ms + 1 << _TIME) :]
+    recent = {w >> _PLATFORM & 0xFFFF_FFFF for w in heard}
+    recent |= {p for p, ms in suspect.refused_ms.items() if ms > since_ms}
+    return len(recent) <= NARROW_PLATFORMS
 
 
 def close_messages(suspect: Suspect) -> None:

@@ -60,6 +60,7 @@ class Episode:
         "level",
         "messages",
         "mode",
+        "named",
         "opened_s",
         "path",
         "scope",
@@ -81,7 +82,12 @@ class Episode:
         self.chronic = False  # true: this recipient was under THROTTLE on too many recent days
         self.path: list[Step] = []  # changes of level, oldest first
         self.incident: Incident | None = None  # set from THROTTLE on
-        self.scope: Scope | None = None  # scope of the newest lease; None: no lease yet
+        self.scope: Scope | None = None  # scope of the newest lease; None: no lease yet, or narrow
+        self.named: set[int] = set()  # platforms that a narrow lease refuses
+
+    def has_lease(self, at_ms: int, *, full: bool) -> bool:
+        """Return true if a full, or a narrow, lease is in force."""
+        return self.issued_ms < at_ms < self.expires_ms and full is (self.scope is not None)
 
 
 class Seen(IntEnum):

@@ -71,7 +71,7 @@ Requests = tuple[
     TimeMs,
     Platforms,
     list[tuple[TimeMs, bool]],
-    Platforms,  # newest refused message, and newest first message, of each platform
+    Platforms,  # newest refused message, and newest second one that passed, of each platform
     Platforms,
 ]
 Offset = Annotated[int, Meta(ge=-1, le=2**63 - 1)]
@@ -112,6 +112,7 @@ Suspect = tuple[
     IncidentState | None,
     tuple[list[PlatformId], list[Print]] | None,  # what the newest lease lets pass: ids, prints
     PlatformLease | None,
+    list[PlatformId],  # what a narrow lease refuses
 ]
 Resend = tuple[Word, str, Time, Time, PlatformId, str, list[tuple[PlatformId, Count]], Path | None]
 RefusedPlatforms = tuple[Word, Time, list[PlatformId], list[tuple[PlatformId, Time]]]

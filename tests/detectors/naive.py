@@ -73,6 +73,12 @@ class Flood:
     expires: int = 0
     fresh: dict[str, int] = field(default_factory=dict)  # platforms since the lease
     passes: set[str] = field(default_factory=set)  # platforms that the lease lets pass
+    narrow: bool = False  # the lease refuses what it names, and nothing else
+    named: set[int] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
+
+    def live(self, at_ms: int) -> bool:
+        return self.issued < at_ms < self.expires
 
 
 @dataclass
@@ -104,6 +110,7 @@ class Heard(NamedTuple):
     at_ms: int
     platform: str
     many: bool  # it came when the day had five novel platforms
+    loud: bool
     past: bool = False  # of an episode that ended
 
 
@@ -135,6 +142,7 @@ class Naive:
         self.hot = hot  # ids of platforms, the same all the time
         self.people: dict[int, Person] = {}
         self.alarms: list[Alarm] = []
+        self.trusted: set[str] = set()
         self.limited: list[tuple[int, int, tuple[int, ...]]] = []  # offset, recipient, platforms
         self.watermark = 0
         self.samples: list[int] = []
@@ -286,8 +294,8 @@ class Naive:
             return
         held = person.seen.get(platform)
         flood = person.flood
-        live = flood if flood and flood.issued < event.at_ms < flood.expires else None
-        refused = live is not None and not event.trust and event.platform not in live.passes
+        self.trusted |= {event.platform} if event.trust else set()
+        refused = self.refused(person, event)
         idle = refused and not self.settling(person, at)  # a message that counts as no day
         known = not refused and held is not None and self.knows(person, platform, held, at)
         level, since, by_mass, evident = Level.CLEAR, 0, False, False
@@ -324,11 +332,11 @@ class Naive:
                 level, since, evident = *again, True
         self.rise(offset, event.recipient, level, since, at, by_mass=by_mass)
         if person.flood:
-            self.follow(person, person.flood, event, platform, fresh=fresh, evident=evident,
+            self.follow(offset, person, person.flood, event, platform, fresh=fresh, evident=evident,
                         level=level)  # fmt: skip
 
     def follow(
-        self, person: Person, flood: Flood, event: Event, platform: str, *,
+        self, offset: int, person: Person, flood: Flood, event: Event, platform: str, *,
         fresh: bool, evident: bool, level: Level,
     ) -> None:  # fmt: skip
         fresh = fresh and not event.trust
@@ -337,7 +345,11 @@ class Naive:
             flood.fresh[platform] = max(event.at_ms, flood.fresh.get(platform, event.at_ms))
         if flood.level is Level.THROTTLE:
             evident = evident and level is Level.THROTTLE
-            self.lease(person, flood, event.at_ms, fresh=fresh, evident=evident)
+            named = platform_id(platform)
+            if self.issues(person, flood, event.at_ms, fresh=fresh, evident=evident):
+                self.lease(offset, event, person, flood)
+            elif fresh and flood.narrow and flood.live(event.at_ms) and named not in flood.named:
+                self.name(offset, event, flood, {named: platform})
 
     def limit(self, offset: int, event: Event, platform: str, *, counts: bool) -> None:
         """Ten codes after the first in 35 minutes, or 20 in a day, of one platform: refused."""
@@ -358,19 +370,13 @@ class Naive:
                 for window, (most, lower) in LIMIT.items()
             )
         if over and not event.trust and self.settled(person, at):
-            self.refuse(offset, event, platform, at_ms + 3_600_000, prolongs=True)
+            self.refuse(offset, event, {platform}, at_ms + 3_600_000, prolongs=True)
 
     def known_limit(self, offset: int, event: Event, *, known: bool, young: bool) -> None:
         """The limit on a known platform during a flood, by the codes that were delivered."""
         person, at_ms = self.people[event.recipient], event.at_ms
-        told = self.limited and self.limited[-1][0] == offset
         throttled = person.flood is not None and person.flood.level is Level.THROTTLE
-        if (
-            told
-            or event.trust
-            or not (known and throttled)
-            or person.alone.refuses(event.platform, at_ms)
-        ):
+        if event.trust or not (known and throttled) or person.alone.refuses(event.platform, at_ms):
             return
         times = person.codes.setdefault(event.platform, set())
         times.add(at_ms // 1000 - EPOCH)
@@ -380,16 +386,32 @@ class Naive:
             if len(newest) >= most:
                 ends.append(newest[-most] + window)
         if ends:
-            self.refuse(offset, event, event.platform, (max(ends) + EPOCH) * 1000, prolongs=False)
+            self.refuse(offset, event, {event.platform}, (max(ends) + EPOCH) * 1000, prolongs=False)
 
-    def refuse(self, offset: int, event: Event, platform: str, end: int, *, prolongs: bool) -> None:
+    def refuse(
+        self, offset: int, event: Event, platforms: set[str], end: int, *, prolongs: bool
+    ) -> None:
         alone, at_ms = self.people[event.recipient].alone, event.at_ms
-        ends = {p: old for p, old in alone.ends.items() if old > at_ms}
-        ends[platform] = max(end, ends.get(platform, 0))
-        limited = (alone.limited & ends.keys()) | ({platform} if prolongs else set())
+        ends = dict(alone.ends)
+        for platform in platforms:
+            ends[platform] = max(end, ends.get(platform, 0))
+        ends = {p: old for p, old in ends.items() if old > at_ms}
+        limited = (alone.limited | (platforms if prolongs else set())) & ends.keys()
         self.people[event.recipient].alone = Alone(at_ms, ends, limited)
         named = tuple(sorted(map(platform_id, ends)))
+        if self.limited and self.limited[-1][:2] == (offset, event.recipient):
+            self.limited.pop()
         self.limited.append((offset, event.recipient, named))
+
+    def refused(self, person: Person, event: Event) -> bool:
+        """Whether the lease of the flood refuses a code."""
+        flood = person.flood
+        if flood is None or event.trust:
+            return False
+        if flood.narrow:
+            named = platform_id(event.platform) in flood.named
+            return named and person.alone.refuses(event.platform, event.at_ms)
+        return flood.live(event.at_ms) and event.platform not in flood.passes
 
     def by_messages(
         self, person: Person, event: Event, *, counts: bool, calm: bool
@@ -459,11 +481,15 @@ class Naive:
             return not retry, False
         if retry and abs(at_ms - first) < RETRIES:
             return False, False
-        if any(h[:2] == (event.at_ms, event.platform) for h in person.heard):
-            return False, False
-        several = self.many(person, event.at_ms // 1000 - EPOCH)
-        if several or loud:
-            person.heard.append(Heard(event.at_ms, event.platform, several or (page and loud)))
+        several = self.many(person, event.at_ms // 1000 - EPOCH) or (page and loud)
+        message = Heard(event.at_ms, event.platform, several, loud)
+        for h in person.heard:
+            if h[:2] == message[:2]:
+                if h.many or h.loud or h.past or not (several or loud):
+                    return False, False
+                person.heard.remove(h)
+                break
+        person.heard.append(message)
         return True, several or loud
 
     def many(self, person: Person, at: int) -> bool:
@@ -477,7 +503,7 @@ class Naive:
     def mass(self, person: Person, at_ms: int) -> tuple[Level, int]:
         best = (Level.CLEAR, 0)
         for window, (watch, throttle) in MASS.items():
-            now = [h for h in person.heard if not h.past]
+            now = [h for h in person.heard if not h.past and (h.many or h.loud)]
             for end in sorted({h.at_ms for h in now if 0 <= h.at_ms - at_ms < window}):
                 inside = [h for h in now if end - window < h.at_ms <= end]
                 each = [h.platform for h in inside if h.many]
@@ -536,9 +562,18 @@ class Naive:
         near = [ms for ms in earlier.recent.values() if abs(at_ms - ms) < 600_000]
         return (Level.THROTTLE, min(near) // 1000 - EPOCH) if len(near) >= 3 else (Level.CLEAR, 0)
 
-    def lease(
+    def few(self, person: Person, at_ms: int) -> bool:
+        """Whether at most two novel platforms came in the last half hour."""
+        came = {h.platform for h in person.heard if h.at_ms > at_ms - 1_800_000}
+        came |= {p for p, (_, last) in person.refused.items() if last > at_ms - 1_800_000}
+        return len(came) <= 2
+
+    def issues(
         self, person: Person, flood: Flood, at_ms: int, *, fresh: bool, evident: bool
-    ) -> None:
+    ) -> bool:
+        few = self.few(person, at_ms)
+        if fresh and flood.narrow and flood.live(at_ms) and not few:
+            return True
         if flood.issued:
             half = self.params.episode.lease_ms // 2
             quiet = self.params.episode.quiet_s * 1000
@@ -547,12 +582,27 @@ class Naive:
             if self.length(person, flood, 0, 10**12) > half:
                 several = bool(newest) and newest[-1][1] > at_ms - quiet
             if not fresh or at_ms < flood.issued + half or not (several or evident):
-                return
-        least = self.params.episode.lease_ms
+                return False
+        return not (few and not flood.narrow and flood.live(at_ms))
+
+    def lease(self, offset: int, event: Event, person: Person, flood: Flood) -> None:
+        at_ms, least = event.at_ms, self.params.episode.lease_ms
         flood.issued, flood.expires = at_ms, at_ms + self.length(person, flood, least, 3_600_000)
         flood.fresh = {}
-        end = max(at_ms, flood.expires) // 1000 - EPOCH
-        flood.passes = {p for p, s in person.seen.items() if self.knows(person, p, s, end)}
+        flood.narrow = self.few(person, at_ms)
+        if not flood.narrow:
+            end = max(at_ms, flood.expires) // 1000 - EPOCH
+            flood.passes = {p for p, s in person.seen.items() if self.knows(person, p, s, end)}
+            return
+        part = {p for p, s in person.seen.items() if s.novel and s.at >= flood.since}
+        if person.relapsing and person.earlier:
+            part |= person.earlier.platforms
+        self.name(offset, event, flood, {platform_id(p): p for p in part - self.trusted})
+
+    def name(self, offset: int, event: Event, flood: Flood, platforms: dict[int, str]) -> None:
+        flood.named |= platforms.keys()
+        flood.names.update(platforms.values())
+        self.refuse(offset, event, flood.names, flood.expires, prolongs=False)
 
     def length(self, person: Person, flood: Flood, least: int, most: int) -> int:
         """Three and a half times the median of up to seven gaps of the flood's novel platforms."""
