@@ -241,6 +241,48 @@ RELAPSES_MAX: Final = 16_384
 """Maximum number of recipients of a partition whose last flood is remembered. When it is reached, a
 new flood is not remembered. Chosen: a campaign against 500,000 subscribers over 32 partitions."""
 
+# --- limit: one platform that sends again and again -----------------------------------------------
+
+LIMIT_35MIN: Final = 10
+LIMIT_24H: Final = 20
+"""Number of codes of one platform, after its first one, in 35 minutes or 24 hours, from which the
+platform is refused alone. The platform must be unknown to the recipient, or young. A bank's retries
+are 4-10 messages, and pages that fail send up to seven codes (B17)."""
+
+LIMIT_MS: Final = 3_600_000
+"""Time in milliseconds for which such a platform is refused."""
+
+LIMIT_MORE: Final = 3
+"""Number of further codes since the lease began that prolong the refusal, once half of the lease is
+over."""
+
+KNOWN_LIMITS: Final = (
+    ("known_10min", 600, 8),
+    ("known_1h", 3600, 16),
+    ("known_24h", 86_400, 30),
+)
+YOUNG_LIMITS: Final = (("young_1h", 3600, 2),)
+"""Rule, window in seconds, and number of delivered codes of one known, untrusted platform during a
+THROTTLE from which the platform is refused until fewer codes lie in the window. Young platforms
+have a lower limit.
+
+Most platforms send one number at most 10 codes an hour, so they are never refused. Measured with
+floods that abuse four known platforms without limits of their own, each asked every 80 s or every
+320 s: codes of these that arrive in the worst hour, and own codes of them that are lost. No limit:
+181 and 0 of 18, 48 and 0 of 14. These limits: 64 and 14, 48 and 0. With 5, 8 and 12: 24 and 16, 32
+and 11. No rule can tell the victim's own code from the flood's, so the limits only end floods of
+platforms that have none.
+"""
+
+REPEAT_TIMES_MAX: Final = 24
+"""Maximum number of codes of one platform at one recipient whose times are kept, the newest ones.
+The highest threshold is `LIMIT_24H`."""
+
+REPEATS_MAX: Final = 65_536
+"""Maximum number of pairs of recipient and platform of a partition whose repeats are counted. At a
+tick, the pairs that were silent longest are dropped. Chosen: a partition of 300,000 subscribers has
+some 4,000 such pairs a day."""
+
 REFUSED_HELD: Final = 256
 """Maximum number of platforms of a suspect whose last refused message is remembered: one wave of a
 flooding tool."""
@@ -267,6 +309,17 @@ detectors/README.md."""
 RENEW_NOVEL_LONG: Final = 1
 """The same number for a slow flood, which brings too few platforms within half a lease. At four
 codes an hour, three never come within half an hour."""
+
+NARROW_PLATFORMS: Final = 2
+NARROW_MS: Final = 1_800_000
+"""Maximum number of platforms of a flood in the last half hour, in milliseconds, with which its
+lease is narrow: a platform lease of the flood's platforms and of hot ones. One more platform makes
+the lease full again.
+
+Measured with a flood that then keeps its lease alive by 40 codes a day, for three days: of the
+victim's 34 first codes of new platforms 21 were refused by full leases, and none by narrow ones.
+With three platforms, 146 instead of 125 codes of a flood arrive that pauses after each wave of 43.
+"""
 
 # --- pages: texts that name nobody ----------------------------------------------------------------
 
@@ -304,6 +357,17 @@ Simulated with 2, 3 and 4 messages in 10 minutes: 42, 55 and 65 % of the log-ins
 throttled person get through. In 12 minutes, an attacker who sends everything twice gets at most
 four codes through (three and one), and three times as many in an incident of 35 minutes.
 """
+
+AGAIN_TOTAL: Final = 9
+AGAIN_TOTAL_MS: Final = 10_800_000
+"""Maximum number of second messages that pass in three hours, hot or not, over all episodes.
+Otherwise a flood that lasts all day would get 15 through in each hour."""
+
+AGAIN_SILENT_MS: Final = 600_000
+AGAIN_REOPEN_MS: Final = 3_600_000
+"""Time without a message of a platform after which its next message is a first one again, and the
+minimum time since a second message of the platform passed. A person who missed the window tries
+again later, and flooding tools ask a platform again within minutes."""
 
 AGAIN_HELD: Final = 64
 """Maximum number of platforms with a retry window, the newest ones: the number of sightings that a

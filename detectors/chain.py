@@ -18,7 +18,7 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bars import RELAPSE_DIVISOR, RESEND_RECIPIENTS_MAX, SUSPECT_IDLE_S
+from detectors.bars import AGAIN_SILENT_MS, RELAPSE_DIVISOR, RESEND_RECIPIENTS_MAX, SUSPECT_IDLE_S
 from detectors.decisions import Decisions
 from detectors.episodes import resend
 from detectors.episodes.episode import (
@@ -31,9 +31,11 @@ from detectors.episodes.episode import (
     is_settling,
     lease_refuses,
     over,
+    publish_windows,
     recycle,
 )
 from detectors.episodes.incident import Rests, begin, note
+from detectors.episodes.limit import observe_known, observe_limit
 from detectors.episodes.names import AMBIGUOUS, Name
 from detectors.episodes.resend import Resend
 from detectors.episodes.used_later import note_refusal, note_use
@@ -50,7 +52,7 @@ from detectors.model.event import (
 )
 from detectors.model.incidents import Listed
 from detectors.model.log_time import ASTRAY_S, SOON_S, LogTime, LogTimes
-from detectors.model.records import Cause, Level, seconds
+from detectors.model.records import Cause, Level, seconds, utc_ms
 from detectors.model.times import EPOCH_S
 from detectors.partition import (
     STATE_FORMAT,
@@ -541,30 +543,29 @@ def _judge(
         if seen is Seen.LATE:
             continue
         strange = seen is not Seen.REPEAT and counted.sight(platform, seen)
+        if seen is Seen.YOUNG:
+            suspect.repeats.young[recipient << 32 | platform] = at_s
         episode = suspect.episode
         level = Level.CLEAR if episode is None else episode.level
         finding = CALM  # at THROTTLE the judge's finding has no effect, so it is not computed
         if seen is not Seen.REPEAT and level is not Level.THROTTLE:
             finding = judge(params.judge, suspect, at_s, stamp)
             finding = led(params.judge, suspect, book.hot.platforms, at_s, finding)
-        flood = False
         novel = held or _is_novel(suspect, seen, platform, own, at_s)
-        if novel:
-            flood, page = trust == Trust.NONE, own != platform
-            new = page or seen is not Seen.REPEAT
-            if held and not _asked_again(params, book, suspect, own, at_ms, new=new):
-                refused.add(i)
-            # A code that passes through a retry window counts like a refused one.
-            heard = hear(suspect, own, at_ms, refused=held, loud=loud, page=page)
-            flood = flood and heard is not Heard.AGAIN
-            # Fewer platforms reach WATCH at most, which is no change if the level is WATCH.
-            if heard is Heard.COUNTED and (not level or varied(suspect)):
-                finding = _by_messages(params, suspect, relapse, at_ms, finding)
-            finding = observe_relapse(relapse if flood else None, platform, at_ms, finding)
+        cause = Cause(batch.topic, batch.partition, offset, at_ms)
+        code = _Code(seen, platform, own, trust, novel, held, loud, relapse is not None, stamp)
+        if _is_refused(params, book, suspect, cause, code):
+            refused.add(i)
+        # A code that passes through a retry window counts like a refused one.
+        heard = _hear(params, suspect, cause, code)
+        flood = novel and trust == Trust.NONE and heard is not Heard.AGAIN
+        # Fewer platforms reach WATCH at most, which is no change if the level is WATCH.
+        if heard is Heard.COUNTED and (not level or varied(suspect)):
+            finding = _by_messages(params, suspect, relapse, at_ms, finding)
+        finding = observe_relapse(relapse if flood else None, platform, at_ms, finding)
         if episode is None and finding is CALM:
             counted.meet(platform, strange=strange)
             continue
-        cause = Cause(batch.topic, batch.partition, offset, at_ms)
         of, said = platform if flood else None, (k, own, trust, novel, i in refused, stamp)
         recorder.advance(suspect, cause, said, finding, of)
         counted.flood(suspect, of)
@@ -573,6 +574,70 @@ def _judge(
             _look_at(partition, suspect, min(over_s, partition.watermark_s + DUE_MAX_S))
     counted.add_to(params, partition)
     return refused
+
+
+class _Code(NamedTuple):
+    """Facts about one judged code."""
+
+    seen: Seen
+    platform: int  # platform that the code counts as
+    own: int  # its own platform
+    trust: int
+    novel: bool
+    held: bool  # the full lease refuses the code
+    loud: bool
+    relapse: bool  # an earlier flood is remembered
+    stamp: ClockClass
+
+
+def _is_young(params: Params, suspect: Suspect, platform: int, at_s: int) -> bool:
+    """Return true if the platform had come on one day only before its sighting of this day."""
+    if params.judge.mode("young") != "enforce":
+        return False
+    return suspect.repeats.is_young(suspect.recipient << 32 | platform, at_s)
+
+
+def _hear(params: Params, suspect: Suspect, cause: Cause, code: _Code) -> Heard:
+    """Record a code of a novel or young platform, and return how it counts."""
+    _, platform, own, _, novel, held, loud, _, _ = code
+    at_ms = cause.at_ms
+    if novel:
+        return hear(suspect, own, at_ms, refused=held, loud=loud, page=own != platform)
+    if _is_young(params, suspect, platform, cause.at_s) and many(suspect, cause.at_s):
+        return hear(suspect, own, at_ms, refused=False, loud=False)
+    return Heard.AGAIN
+
+
+def _is_refused(
+    params: Params, book: EpisodeLog, suspect: Suspect, cause: Cause, code: _Code
+) -> bool:
+    """Return true if a lease refuses a code, and no retry window lets it pass.
+
+    Codes that the full lease lets pass count towards the limit on their platform.
+    """
+    seen, platform, own, trust, novel, held, _, relapse, stamp = code
+    if held:
+        new = own != platform or seen is not Seen.REPEAT
+        return not _asked_again(params, book, suspect, own, cause.at_ms, new=new)
+    lease = suspect.platforms
+    refused = counts = lease is not None and not trust and lease.refuses(own, cause.at_ms)
+    passes = refused and _asked_again(params, book, suspect, own, cause.at_ms, new=False)
+    if seen is Seen.REPEAT and not counts:
+        unknown = novel if own == platform else not suspect.knows(platform, cause.at_s)
+        counts = unknown or _is_young(params, suspect, platform, cause.at_s)
+    if counts and params.judge.mode("limit") != "off":
+        # All codes of one platform in one whole minute would else be one code.
+        spread_s = cause.offset % 60 if stamp is ClockClass.MINUTE else 0
+        observe_limit(params.episode, params.judge, book, suspect, cause, platform=platform,
+                      trusted=bool(trust), relapse=relapse, at_s=cause.at_s + spread_s)  # fmt: skip
+    episode = suspect.episode
+    throttled = episode is not None and episode.level is Level.THROTTLE
+    if throttled and not (refused or novel or trust) and params.judge.mode("known") != "off":
+        young = _is_young(params, suspect, platform, cause.at_s)
+        observe_known(params.episode, params.judge, book, suspect, cause, platform=own, young=young)
+    if refused and params.episode.again:
+        publish_windows(params.episode, book, suspect, cause)
+    return refused and not passes
 
 
 def _by_messages(
@@ -607,7 +672,7 @@ class _Counted(NamedTuple):
     def sight(self, platform: int, seen: Seen) -> bool:
         """Count a sighting; return true if it counts as novel."""
         self.sighted.append(platform)
-        if strange := seen is not Seen.KNOWN:
+        if strange := seen not in (Seen.KNOWN, Seen.YOUNG):
             self.strange.append(platform)
         return strange
 
@@ -638,13 +703,17 @@ def _asked_again(
 
     `new`: the platform had no message within the day before it.
     """
-    episode = suspect.episode
-    if not params.episode.again or episode is None:
+    if not params.episode.again:
         return False
-    refused_s = seconds(suspect.refused_ms.get(platform, 0))
-    first = new and refused_s < episode.since_s
+    first = new
+    if not new:
+        times_s = suspect.repeats.codes.get(suspect.recipient << 32 | platform, ())
+        before_s = [t for t in times_s if utc_ms(t) < at_ms // 1000 * 1000][-1:]
+        if platform in suspect.seen:
+            before_s.append(suspect.seen[platform] >> 33)
+        first = at_ms - utc_ms(max(before_s, default=0)) >= AGAIN_SILENT_MS
     hot = platform in book.hot.platforms
-    return asked(episode.requests, platform, at_ms, first=first, hot=hot)
+    return asked(suspect.requests, platform, at_ms, first=first, hot=hot)
 
 
 _Heard: TypeAlias = tuple[int, int, int, bool, bool, ClockClass]
@@ -771,6 +840,7 @@ def _adopt(partition: Partition, batch: Batch, recipient: int, row: int) -> Susp
     sightings, memory = unpack(table.words[row], table.overflow)
     name = _text(batch, recipient)
     suspect = partition.suspects[recipient] = Suspect(recipient, name, row, sightings, memory)
+    suspect.repeats = table.repeats
     _look_at(partition, suspect, partition.watermark_s + SUSPECT_IDLE_S)
     return suspect
 
@@ -800,6 +870,7 @@ def _recycle(
     recipient = int(batch.recipient[i])
     partition.resends.pop(recipient, None)
     partition.pages.pop(recipient, None)
+    partition.table.repeats.drop(recipient)
     partition.used_later.drop(recipient)
     suspect = partition.suspects.pop(recipient, None)
     if suspect is not None:

@@ -23,6 +23,7 @@ from detectors.platforms.figures import Figures, figures_of
 from detectors.platforms.strangers import Strangers, strangers_of
 from detectors.recipients.evict import make_room
 from detectors.recipients.overflow import BLOCK
+from detectors.recipients.repeats import Repeats, repeats_of
 from detectors.recipients.row import TAGS, Memory
 from detectors.recipients.sieve import SieveParams
 from detectors.recipients.table import WORDS, Table
@@ -32,6 +33,7 @@ from detectors.suspects.again import SecondRequests
 from detectors.suspects.clocks import ClockClass, ClockParams, GatewayClock, coarse
 from detectors.suspects.incident import incident_of
 from detectors.suspects.judge import JudgeParams
+from detectors.suspects.limit import platform_lease_of
 from detectors.suspects.pages import Pages
 from detectors.suspects.relapse import Relapse
 from detectors.suspects.suspect import Episode, Suspect
@@ -196,6 +198,7 @@ def snapshot(partition: Partition) -> Snapshot:
                 for recipient, held in partition.pages.items()
             ],
             "overflow_open": table.overflow.is_open,
+            "repeats": table.repeats.state(),
             "window_next": windows.next,
             "windows": [
                 [number, w.codes, np.packbits(w.prints).tobytes(), list(w.rungs)]
@@ -232,13 +235,12 @@ def restore(params: Params, held: Snapshot) -> Partition:
         held.rows, params.sieve.rows_max, seed=params.seed, places=held.places
     )
     partition.table.overflow.is_open = rest["overflow_open"]
+    partition.table.repeats = repeats_of(rest["repeats"])
     partition.samples = [(at_ms, gateway) for at_ms, gateway in rest["samples"]]
     partition.medians_s = list(rest["medians_s"])
     partition.recent_s = list(rest["recent_s"])
     for state in rest["suspects"]:
-        suspect = _suspect_of(state)
-        if suspect.episode is not None and not params.episode.again:
-            suspect.episode.requests = SecondRequests()
+        suspect = _suspect_of(state, partition.table.repeats, again=params.episode.again)
         if not 0 <= suspect.row < partition.table.used:
             raise ValueError("a suspect has a row that is not there")
         if any(a >= b for a, b in pairwise(suspect.sightings)):
@@ -324,12 +326,14 @@ def _suspect_state(suspect: Suspect) -> list[Any]:
             list(suspect.retried_ms.items()),
             [] if episode is None else list(episode.fresh_ms.items()),
         ],
-        None if episode is None else _requests_state(episode.requests),
+        _requests_state(suspect.requests),
         list(suspect.places.items()),
         None if incident is None else incident.state(),
         None
         if episode is None or episode.scope is None
         else [episode.scope.pass_ids, episode.scope.pass_prints],
+        None if suspect.platforms is None else suspect.platforms.state(),
+        [] if episode is None else sorted(episode.named),
     ]
 
 
@@ -340,13 +344,15 @@ def _requests_state(requests: SecondRequests) -> list[Any]:
         requests.paced_ms,
         list(requests.first_ms.items()),
         list(requests.passed),
+        list(requests.last_ms.items()),
+        list(requests.passed_ms.items()),
     ]
 
 
 def _requests_of(state: list[Any]) -> SecondRequests:
     requests = SecondRequests()
-    requests.lease_offset, requests.told_ms, requests.paced_ms, first_ms, passed = state
-    requests.first_ms = dict(first_ms)
+    requests.lease_offset, requests.told_ms, requests.paced_ms, first_ms, passed = state[:5]
+    requests.first_ms, requests.last_ms, requests.passed_ms = map(dict, (first_ms, *state[5:]))
     requests.passed = [(at_ms, hot) for at_ms, hot in passed]
     if requests.passed != sorted(requests.passed):
         raise ValueError("what passed, being asked for again, does not ascend")
@@ -379,11 +385,12 @@ def _memory_state(suspect: Suspect) -> list[Any]:
     return [memory.born_day, list(memory.kept), list(memory.once), list(memory.marks)]
 
 
-def _suspect_of(state: list[Any]) -> Suspect:
+def _suspect_of(state: list[Any], repeats: Repeats, *, again: bool) -> Suspect:
     recipient, name, row, sightings, memory, last_s, due_s, coarse, tainted, bucket, held = state[
         :11
     ]
-    (heard, refused_ms, retried_ms, fresh_ms), requests, places, incident, scope = state[11:]
+    messages, requests, places, incident, scope, platforms, named = state[11:]
+    heard, refused_ms, retried_ms, fresh_ms = messages
     suspect = Suspect(recipient, name, row, list(sightings), Memory(*memory))
     suspect.last_s = last_s
     suspect.due_s = due_s
@@ -393,6 +400,9 @@ def _suspect_of(state: list[Any]) -> Suspect:
     suspect.refused_ms = dict(refused_ms)
     suspect.retried_ms = dict(retried_ms)
     suspect.places = dict(places)
+    suspect.repeats = repeats
+    suspect.requests = _requests_of(requests) if again else SecondRequests()
+    suspect.platforms = None if platforms is None else platform_lease_of(platforms)
     (
         suspect.bucket_level_milli,
         suspect.bucket_novel,
@@ -413,7 +423,7 @@ def _suspect_of(state: list[Any]) -> Suspect:
         ) = rest
         episode.level = Level(level)
         episode.fresh_ms = dict(fresh_ms)
-        episode.requests = _requests_of(requests)
+        episode.named = set(named)
         episode.incident = None if incident is None else incident_of(incident)
         if scope is not None:
             episode.scope = Scope("otp", ALWAYS_PASS, *map(tuple, scope))

@@ -82,6 +82,7 @@ def tick(params: Params, partition: Partition, batch: Batch, decisions: Decision
         partition.table, newest_window=_limit_s(partition) // params.sieve.window_s
     )
     partition.pages = drop_old(partition.pages, before_s, partition.watermark_s)
+    partition.table.repeats.drop_old(before_s, partition.watermark_s, _limit_s(partition))
     decisions.used_later += len(confirm(partition.used_later, partition.watermark_s))
     decisions.windows += close(partition.windows, params.sieve.window_s, partition.watermark_s)
     _forget_names(params, partition)
@@ -199,7 +200,9 @@ def _due(params: Params, partition: Partition, suspect: Suspect) -> int:
     counted = last_s(suspect) + LONGEST_S + LATE_S
     relapse = partition.book.relapses.get(suspect.recipient)
     flood = 0 if relapse is None else relapse.until_s + LATE_S
-    return max(full, taint, counted, flood, suspect.last_s + SUSPECT_IDLE_S)
+    lease = suspect.platforms
+    alone = 0 if lease is None else seconds(lease.expires_ms) + LATE_S
+    return max(full, taint, counted, flood, alone, suspect.last_s + SUSPECT_IDLE_S)
 
 
 def _release(partition: Partition, suspect: Suspect, now_s: int) -> None:

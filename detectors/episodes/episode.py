@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -45,6 +45,7 @@ from detectors.episodes import incident
 from detectors.episodes.incident import IncidentLog
 from detectors.episodes.lease import lasts_ms, pace_ms, quiet_s
 from detectors.episodes.names import Name, Names
+from detectors.episodes.platform_lease import PLATFORMS_MAX, platform_action, renew_platforms
 from detectors.episodes.voting import vote
 from detectors.hot.listed import Hot
 from detectors.model.event import Trust, platform_print
@@ -83,7 +84,17 @@ from detectors.suspects.judge import (
     strongest,
 )
 from detectors.suspects.lead import lead
-from detectors.suspects.mass import RULES, VOLUMES, WINDOWS, close_messages, heard_since, newest
+from detectors.suspects.limit import WINDOWS as LIMITS
+from detectors.suspects.limit import Limit, PlatformLease
+from detectors.suspects.mass import (
+    RULES,
+    VOLUMES,
+    WINDOWS,
+    close_messages,
+    has_few_platforms,
+    heard_since,
+    newest,
+)
 from detectors.suspects.relapse import Relapse
 from detectors.suspects.suspect import Episode, Suspect, forget_tainted, taint_since
 
@@ -127,6 +138,8 @@ class EpisodeParams:
     enforce_cold: bool = False
     chronic_days: int = CHRONIC_DAYS  # days of the last 14 under THROTTLE that mark it as chronic
     again: bool = True  # open retry windows: `detectors.suspects.again`
+    # True: publish new windows as records of their own. False: tell the whole lease again.
+    window_records: bool = False
     incidents: bool = True  # record incidents; decisions do not depend on this
 
     def __post_init__(self) -> None:
@@ -207,28 +220,109 @@ def advance(
         episode.messages += 1
         episode.last_flood_s = max(episode.last_flood_s, cause.at_s)
         _freshen(episode, flood, cause.at_ms)
-    if episode.level is Level.THROTTLE and (
-        episode.issued_ms == 0 or _renews(params, suspect, cause, finding, flood=flood is not None)
+    narrow = rules.mode("narrow") == "enforce" and has_few_platforms(suspect, cause.at_ms)
+    if episode.level is Level.THROTTLE and _issues(
+        params, suspect, cause, finding, flood=flood is not None, narrow=narrow
     ):
-        since_ms, episode.issued_ms = episode.issued_ms, cause.at_ms
-        lasts = lasts_ms(suspect, episode, params.lease_ms, params.lease_most_ms)
-        episode.expires_ms = cause.at_ms + lasts
-        episode.fresh_ms.clear()
-        episode.requests.lease_offset = cause.offset
-        episode.scope = _scope(suspect, cause.at_s)
-        action = _lease(params, book, suspect, cause)
-        book.actions.append(action)
-        if episode.incident is not None:
-            episode.incident.lease = cause.offset
+        since_ms = episode.issued_ms
+        action = _issue(params, book, suspect, cause, narrow=narrow)
         if change is None and since_ms:
             book.records.append(_renewal(book, suspect, action, since_ms))
             _vote(rules, book, suspect, cause)
             return
         change = change or "renewed"
-    elif params.again and episode.issued_ms < cause.at_ms < episode.expires_ms:
-        _update(params, book, suspect, cause)
+    else:
+        _amend(params, book, suspect, cause, flood)
     if change is not None:
         _tell(params, rules, book, suspect, cause, change=change)
+
+
+def _issues(
+    params: EpisodeParams,
+    suspect: Suspect,
+    cause: Cause,
+    finding: Finding,
+    *,
+    flood: bool,
+    narrow: bool,
+) -> bool:
+    """Return true if this message issues a lease.
+
+    A full lease that has become too wide is not renewed; the next one is narrow. A narrow lease
+    that has become too small gives way to a full one at once.
+    """
+    episode = suspect.episode
+    assert episode is not None
+    if flood and not narrow and episode.has_lease(cause.at_ms, full=False):
+        return True
+    if episode.issued_ms and not _renews(params, suspect, cause, finding, flood=flood):
+        return False
+    return not (narrow and episode.has_lease(cause.at_ms, full=True))
+
+
+def _issue(
+    params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cause, *, narrow: bool
+) -> Action:
+    """Issue a lease that starts now, and return its action."""
+    episode = suspect.episode
+    assert episode is not None
+    episode.issued_ms = cause.at_ms
+    lasts = lasts_ms(suspect, episode, params.lease_ms, params.lease_most_ms)
+    episode.expires_ms = cause.at_ms + lasts
+    episode.fresh_ms.clear()
+    if episode.incident is not None:
+        episode.incident.lease = cause.offset
+    if narrow:
+        return _name(params, book, suspect, cause, _flood_platforms(book, suspect))
+    suspect.requests.lease_offset = cause.offset
+    episode.scope = _scope(suspect, cause.at_s)
+    book.actions.append(_lease(params, book, suspect, cause))
+    return book.actions[-1]
+
+
+def _amend(
+    params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cause, flood: int | None
+) -> None:
+    """Publish what changed in the lease in force: a platform of the flood, or retry windows."""
+    episode = suspect.episode
+    assert episode is not None
+    if episode.has_lease(cause.at_ms, full=False):
+        if flood is not None and flood not in episode.named:
+            _name(params, book, suspect, cause, {flood})
+    elif params.again and episode.has_lease(cause.at_ms, full=True):
+        publish_windows(params, book, suspect, cause)
+
+
+def _flood_platforms(book: EpisodeLog, suspect: Suspect) -> set[int]:
+    """Return the platforms that a narrow lease names: those of the flood, and hot ones.
+
+    Platforms of the earlier flood (`relapse`) are among them, and those that the recipient knows
+    are not.
+    """
+    episode = suspect.episode
+    assert episode is not None
+    part = suspect.sightings[bisect_left(suspect.sightings, word(episode.since_s, 0, 0)) :]
+    flood = {w & 0xFFFF_FFFF for w in part if w >> 32 & 1} | suspect.barred | episode.named
+    room = max(PLATFORMS_MAX - len(flood), 0)
+    at_s = suspect.last_s
+    hot = [p for p in sorted(book.hot.platforms - flood) if not suspect.knows(p, at_s)]
+    return flood.difference(book.names.trusted).union(hot[:room])
+
+
+def _name(
+    params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cause, platforms: set[int]
+) -> Action:
+    """Publish a narrow lease that also refuses these platforms, up to the end of the lease."""
+    episode = suspect.episode
+    assert episode is not None
+    episode.scope = None
+    episode.named |= platforms
+    if suspect.platforms is None:
+        suspect.platforms = PlatformLease(episode.id)
+    for platform in episode.named:
+        suspect.platforms.put(platform, episode.expires_ms, episode.mode)
+    reason = _reason(episode, _evidence(suspect, episode))
+    return renew_platforms(params, book, suspect, cause, reason)
 
 
 def _lease(params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cause) -> Action:
@@ -237,16 +331,19 @@ def _lease(params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cau
     assert episode is not None
     again: tuple[AgainWindow, ...] = ()
     if params.again:
-        again = windows(episode.requests, book.hot.platforms, cause.at_ms)
+        again = windows(suspect.requests, book.hot.platforms, cause.at_ms)
     return _action(params, suspect, episode, cause, "throttle", again)
 
 
-def _update(params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cause) -> None:
-    """Publish the current lease again with the current retry windows, if these have changed."""
-    episode = suspect.episode
-    assert episode is not None
-    requests = episode.requests
-    if requests.lease_offset < 0 or not news(requests, cause.at_ms):
+def publish_windows(
+    params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cause
+) -> None:
+    """Publish the current retry windows, if these have changed.
+
+    The full lease carries them if there is one now, else the platform lease.
+    """
+    requests = suspect.requests
+    if not news(requests, cause.at_ms):
         return
     told_ms, hot = requests.told_ms, book.hot.platforms
     spent = bool(requests.passed) and requests.passed[-1][0] == cause.at_ms > told_ms
@@ -254,9 +351,20 @@ def _update(params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Ca
     if not spent and max(requests.first_ms.values(), default=0) <= told_ms:
         return  # new windows cannot be used, because the budget is spent
     requests.paced_ms = max(requests.paced_ms, cause.at_ms) + AGAIN_TOLD_MS
-    book.actions.append(
-        _action(params, suspect, episode, cause, "throttle", again, told_again=True)
-    )
+    book.actions.append(_with_windows(params, suspect, cause, again))
+
+
+def _with_windows(
+    params: EpisodeParams, suspect: Suspect, cause: Cause, again: tuple[AgainWindow, ...]
+) -> Action:
+    """Return the lease in force again, with these retry windows."""
+    episode, lease = suspect.episode, suspect.platforms
+    verb: Verb = "retry_windows" if params.window_records else "throttle"
+    if episode is not None and episode.has_lease(cause.at_ms, full=True):
+        return _action(params, suspect, episode, cause, verb, again, told_again=True)
+    assert lease is not None, "windows are those of a lease"
+    action = platform_action(params, suspect, cause, limit_reason(lease.limit), again)
+    return replace(action, verb="retry_windows") if params.window_records else action
 
 
 def _take_back(book: EpisodeLog, suspect: Suspect, since_s: int, at_s: int) -> None:
@@ -417,10 +525,13 @@ def recycle(
 ) -> None:
     """End the episode and release its lease at once, because the number has a new owner."""
     book.relapses.pop(suspect.recipient, None)
-    episode = suspect.episode
+    lease, episode = suspect.platforms, suspect.episode
+    if lease is not None and lease.expires_ms > cause.at_ms:
+        lease.clear()
+        renew_platforms(params, book, suspect, cause, limit_reason(lease.limit))
     if episode is None:
         return
-    if episode.expires_ms > cause.at_ms:
+    if episode.scope is not None and episode.expires_ms > cause.at_ms:
         book.actions.append(_action(params, suspect, episode, cause, "release"))
     episode.level = Level.CLEAR
     book.records.append(_record(params, rules, book, suspect, cause, change="recycled"))
@@ -490,10 +601,13 @@ def lease_refuses(suspect: Suspect, platform: int, trust: Trust, at_ms: int) -> 
     Gateways apply the same rule (`detectors.leases.gate`). The worker does not know whether a
     gateway follows the lease. So mode, overrides, rails and retry windows are ignored here.
     """
-    episode = suspect.episode
-    if episode is None or not episode.issued_ms < at_ms < episode.expires_ms:
+    episode, lease = suspect.episode, suspect.platforms
+    if episode is None:
         return False
-    return episode.scope is not None and refuses(episode.scope, platform, trust)
+    if episode.scope is None:
+        named = not trust and platform in episode.named
+        return named and lease is not None and lease.refuses(platform, at_ms)
+    return episode.has_lease(at_ms, full=True) and refuses(episode.scope, platform, trust)
 
 
 def _evidence(suspect: Suspect, episode: Episode) -> Evidence:
@@ -536,6 +650,18 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         " within 3 hours, each 10 minutes or more after its last one",
         "relapse": "{score:.0f} platforms of this recipient's flood of the last 3 days sent codes"
         " again within 10 minutes",
+        "limit_35min": "one platform that this recipient did not know sent {score:.0f} verification"
+        " codes after its first one within 35 minutes",
+        "limit_24h": "one platform that this recipient did not know sent {score:.0f} verification"
+        " codes after its first one within 24 hours",
+        "known_10min": "during the flood a platform that this recipient knows sent {score:.0f}"
+        " verification codes within 10 minutes",
+        "known_1h": "during the flood a platform that this recipient knows sent {score:.0f}"
+        " verification codes within an hour",
+        "known_24h": "during the flood a platform that this recipient knows sent {score:.0f}"
+        " verification codes within 24 hours",
+        "young_1h": "during the flood a platform that this recipient met on one day only sent"
+        " {score:.0f} verification codes within an hour",
         "hot": "of the platforms new to this recipient within a day, those that were abused in"
         " other floods this week outnumber the others by {score:.0f}",
         "hot_burst": "of the platforms new to this recipient within a day, those that were abused"
@@ -544,6 +670,11 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """Rule -> sentence with the reason that a record gives; placeholders are `novel` and `score`."""
+
+
+def limit_reason(limit: Limit) -> Reason:
+    """Return the reason of a platform lease past a limit, with its sentence."""
+    return Reason(*limit, REASONS[limit.rule].format(score=limit.score))
 
 
 def _reason(episode: Episode, evidence: Evidence) -> Reason:
@@ -589,7 +720,7 @@ def _action(
     """
     evidence = _evidence(suspect, episode)
     topic, partition, offset, at_ms = cause
-    origin = Cause(topic, partition, episode.requests.lease_offset if told_again else offset, at_ms)
+    origin = Cause(topic, partition, suspect.requests.lease_offset if told_again else offset, at_ms)
     return Action(
         action_id=origin.id(params.epoch),
         episode_id=episode.id,
@@ -600,9 +731,9 @@ def _action(
         mode=episode.mode,
         scope=episode.scope or _scope(suspect, cause.at_s),
         issued_at_ms=episode.issued_ms if told_again else cause.at_ms,
-        expires_at_ms=episode.expires_ms if verb == "throttle" else cause.at_ms,
+        expires_at_ms=cause.at_ms if verb == "release" else episode.expires_ms,
         opened_ms=episode.path[0].at_ms,
-        level=episode.level if verb == "throttle" else Level.CLEAR,
+        level=Level.CLEAR if verb == "release" else episode.level,
         reason=_reason(episode, evidence),
         evidence=evidence,
         cause=cause,
@@ -653,6 +784,7 @@ def _record(
             *_leads(rules, book, suspect, burst=found.level >= bars.level.watch),
             *_masses(suspect),
             Rung(returns.RULE, returned, RETURNS.throttle, RETURNS.throttle),
+            *_limits(suspect),
         ),
         scope=scope,
         known=len({*scope.pass_prints, *map(platform_print, scope.pass_ids)}),
@@ -712,6 +844,16 @@ def _leads(rules: JudgeParams, book: EpisodeLog, suspect: Suspect, *, burst: boo
     found = lead(suspect, book.hot.platforms, suspect.bucket_s, cold_half=rules.cold_half)
     throttle = HOT_BURST if burst else rules.hot_lead
     return [Rung("hot", found.score, HOT_LEAD.watch, throttle)]
+
+
+def _limits(suspect: Suspect) -> list[Rung]:
+    """Return the highest counts of one platform's codes, and their limits, for a record."""
+    repeats, high = suspect.repeats, suspect.recipient << 32
+    keys = [high | p for p in suspect.seen if high | p in repeats.codes]
+    return [
+        Rung(rule, max((repeats.count(key, window_s) for key in keys), default=0), most, most)
+        for rule, window_s, most, _ in LIMITS
+    ]
 
 
 def _masses(suspect: Suspect) -> list[Rung]:

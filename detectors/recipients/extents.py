@@ -41,7 +41,7 @@ class Extents:
         of each row that give the position of its extent (`Extent.of`).
         """
         self._overflows = [table.overflow for table in tables.tables]
-        self._of = _tables_of(tables.edges, group)
+        self._of = tables_of(tables.edges, group)
         self.at = at = indices(tags >= RICH)
         link = tags[at].astype(np.int64)
         self.first = (link >> 4 & 0xFF) << 16 | low[at]
@@ -61,6 +61,11 @@ class Extents:
         found = (held[:, some] == wanted[self.at[some]]) & (self._size[some] > _PLACES)
         self._spot[some] = first_place(found)
         return self.at[self._spot < PLACES_MAX]
+
+    def found_once(self) -> NDArray[np.int64]:
+        """Return the indices of rows for which `find` found a print at ONCE."""
+        free = first_place((self._held == 0) | (self._size <= _PLACES))
+        return self.at[(free < self._spot) & (self._spot < PLACES_MAX)]
 
     @property
     def _size(self) -> NDArray[np.int64]:
@@ -131,7 +136,8 @@ class Extents:
         return tags.astype(np.uint16), (self.first & 0xFFFF).astype(np.uint16)
 
 
-def _tables_of(edges: Sequence[int], group: NDArray[np.int64]) -> NDArray[np.int64]:
+def tables_of(edges: Sequence[int], group: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return which table each of these rows of a pass belongs to."""
     if len(edges) == 2:
         return np.zeros(len(group), np.int64)
     return np.searchsorted(edges, group, side="right") - 1

@@ -33,7 +33,8 @@ from detectors.defaults import ROWS_MAX, WINDOW_S
 from detectors.model.arrays import begins, indices
 from detectors.model.log_time import ASTRAY_S, SOON_S, LogTimes
 from detectors.model.times import DAY_S
-from detectors.recipients.extents import Extents
+from detectors.recipients.extents import Extents, tables_of
+from detectors.recipients.overflow import RICH
 from detectors.recipients.recall import Moves, recall
 from detectors.recipients.row import (
     BORN,
@@ -453,25 +454,30 @@ def _sight(
         slot = first_place(same)
         again = indices(slot < RING)
         if len(again):
-            seen = held[slot[again], again]
-            fresh = np.abs(t[again] - (seen >> SECONDS).astype(np.int64)) < DAY_S
-            asked = again[fresh & sighting[again] & (seen >> NOVEL & np.uint64(1) == 1)]
+            again, new = _repeats(held, slot, again, sighting, t)
+            asked = again[new]
             stirs[asked] = loud[todo[asked]] | _many(held.take(asked, axis=1))
-            sighting[again] &= ~fresh
+            sighting[again] = False
         # For each recipient: messages before its first sighting are complete. That sighting is
         # applied now. Later messages see the changed row in the next round. Two kinds of events
         # promote the recipient like a sighting that promotes: a repeat that may count for the
         # message volume, and a code that meets a sighting far ahead of the log.
         stirs[_meets_astray(held[-1], t, clock, todo, sighting)] = True
         first, later = _first_of_each(g, sighting | stirs)
+        if len(again):
+            counts = ~stirs[again] & np.isin(again, later, invert=True)
+            over = _count_repeats(tables, taken, (g, p, t), again[counts], new[counts])
+            stirs[over] = True
+            if over:
+                first, later = _first_of_each(g, sighting | stirs)
         handed = stirs[first]
         gone = first[handed]
         if len(gone):
             first = first[~handed]
         if len(first):
             one = slice(None) if len(first) == len(todo) else first
-            new = _New(g[one], p[one], t[one], held[:, one], same[:, one], loud[todo[one]])
-            promotes, met = _apply(params, tables, taken, ring, new)
+            fresh = _New(g[one], p[one], t[one], held[:, one], same[:, one], loud[todo[one]])
+            promotes, met = _apply(params, tables, taken, ring, fresh)
             novel.append(todo[first[met]])
             sighted.append(todo[np.delete(first, promotes) if len(promotes) else first])
             gone = np.append(gone, first[promotes])
@@ -485,6 +491,55 @@ def _sight(
     taken[:, RING_WORDS] = ring.T
     taken[suspect, 10] |= _FLAGGED
     return judged, np.concatenate(promoted), np.concatenate(novel), np.concatenate(sighted)
+
+
+def _repeats(
+    held: NDArray[np.uint64],
+    slot: NDArray[np.int16],
+    again: NDArray[np.int64],
+    sighting: NDArray[np.bool_],
+    at_s: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the codes, of those at indices `again`, that come within a day of their sighting.
+
+    Also returns which of these sightings are novel. Rings `held` (8, n) have the sightings at their
+    places `slot` (n,). `sighting` (n,) is false for codes that are too late to count.
+    """
+    seen = held[slot[again], again]
+    fresh = np.abs(at_s[again] - (seen >> SECONDS).astype(np.int64)) < DAY_S
+    fresh &= sighting[again]
+    return again[fresh], seen[fresh] >> NOVEL & np.uint64(1) == 1
+
+
+def _count_repeats(
+    tables: Tables,
+    taken: NDArray[np.uint64],
+    codes: tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.int64]],
+    at: NDArray[np.int64],
+    new: NDArray[np.bool_],
+) -> list[int]:
+    """Count codes that platforms sent again within a day (`detectors.recipients.repeats`).
+
+    `codes`: the recipient (an index into `taken`), platform and time of each code. `at`: positions
+    of the repeats among them, ascending. `new`: the sightings of these are novel; of others only
+    young platforms count. Returns the position of the first code of each recipient that reaches a
+    limit, which promotes the recipient. The judge counts that code and all later ones.
+    """
+    group, platform, at_s = (column[at] for column in codes)
+    columns = (group, tables_of(tables.edges, codes[0][at]), taken[group, 0], platform, at_s)
+    over, gone = [], -1
+    for i, which, recipient, what, when_s, novel, place in zip(
+        *(column.tolist() for column in columns), new.tolist(), at.tolist(), strict=True
+    ):
+        repeats, pair = tables.tables[which].repeats, recipient << 32 | what
+        if i == gone or not (novel or repeats.is_young(pair, when_s)):
+            continue
+        if repeats.is_over(pair, when_s):
+            gone = i
+            over.append(place)
+        else:
+            repeats.add(pair, when_s)
+    return over
 
 
 def _meets_astray(
@@ -585,6 +640,10 @@ def _apply(
         for lane, word in zip(ring, moved, strict=True):  # twice as fast as ring[:, g] = moved
             lane[g[kept]] = word[kept]
     place[~printed] = -1
+    met = again | printed
+    met[extents.found_once()] = True
+    _note_young(tables, taken, sightings, indices(met & ~(unknown | promoted)), place,
+                np.where(tags >= RICH, 0, memory[1]))  # fmt: skip
     oldest = held[0]
     leaving = prints_of(oldest.astype(np.uint32)) * ((oldest != 0) & ~again)
     twice = oldest >> NOVEL & np.uint64(1) == 0
@@ -609,6 +668,34 @@ def _remember(
         of = indices(moves.written[extents.at])
         at, tags = g[extents.at[of]], extents.links()[0][of].astype(np.uint64)
         taken[at, 1] = taken[at, 1] & _UNTAGGED | tags << _TAG
+
+
+def _note_young(
+    tables: Tables,
+    taken: NDArray[np.uint64],
+    sightings: _New,
+    at: NDArray[np.int64],
+    place: NDArray[np.int16],
+    kept: NDArray[np.uint16],
+) -> None:
+    """Remember which sightings, at these indices, are of platforms that came on one day before.
+
+    `place` (m,): index of the platform's print in the row, or -1. `kept` (m,): number of the row's
+    prints that are KEPT. A platform in neither the ring nor the row is in the extent, at ONCE.
+    """
+    slot = first_place(sightings.same[:, at])
+    ring = indices(slot < RING)
+    once = (place[at] < 0) | (place[at] >= kept[at])
+    once[ring] = sightings.held[slot[ring], at[ring]] >> NOVEL & np.uint64(1) == 1
+    at = at[once]
+    if not len(at):
+        return
+    group = sightings.group[at]
+    columns = (tables_of(tables.edges, group), taken[group, 0], sightings.platform[at])
+    for which, recipient, platform, at_s in zip(
+        *(column.tolist() for column in columns), sightings.at_s[at].tolist(), strict=True
+    ):
+        tables.tables[which].repeats.young[recipient << 32 | platform] = at_s
 
 
 def _kin(

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from detectors.model.arrays import indices
 from detectors.recipients.overflow import Overflow
+from detectors.recipients.repeats import Repeats
 
 WORDS: Final = 14
 """Number of 64-bit words of a row: 112 bytes. With the index, at a load of .33-.75, a recipient
@@ -77,6 +78,7 @@ class Table:
         "_tombs",
         "count",
         "overflow",
+        "repeats",
         "rows_max",
         "seed",
         "used",
@@ -89,6 +91,7 @@ class Table:
         self._mixer = _mixer(seed)
         self.words: NDArray[np.uint64] = np.zeros((min(rows_start, rows_max), WORDS), np.uint64)
         self.overflow = Overflow(rows_max)  # platforms for which rows have no room
+        self.repeats = Repeats()  # codes of one platform again, for which rows have no room
         self.used = 0  # words[used:] were never used
         self.count = 0  # number of recipients
         self._free: list[int] = []  # rows below `used` that are free

@@ -3,8 +3,9 @@
 A person who waits for a code that does not come presses "send again" after about a minute.
 Flooding tools go from platform to platform instead. So when a lease refused the first message of a
 platform, the second one passes if it comes one to two minutes later. Only this second message
-passes. A budget limits such messages within twelve minutes, because a tool that knows the rule
-could otherwise send everything twice.
+passes. A platform that was silent for ten minutes may have a first message again, if none of its
+second messages passed in the last hour. A budget limits such messages within twelve minutes and
+three hours, because a tool that knows the rule could otherwise send everything twice.
 
 A retry window is the time in which the second message of one platform passes. The lease carries the
 windows to the gateways, well before the first window opens. All gateways, and the worker that
@@ -22,9 +23,14 @@ from detectors.bars import (
     AGAIN_HELD,
     AGAIN_HOT_MOST,
     AGAIN_MOST,
+    AGAIN_REOPEN_MS,
+    AGAIN_SILENT_MS,
     AGAIN_TOLD_BURST,
     AGAIN_TOLD_MS,
+    AGAIN_TOTAL,
+    AGAIN_TOTAL_MS,
     AGAIN_UNTIL_MS,
+    REFUSED_HELD,
 )
 from detectors.model.records import AgainWindow
 
@@ -36,9 +42,11 @@ The key says whether their platform is hot. Hot and other platforms have separat
 
 
 class SecondRequests:
-    """The retry state of one episode. `AGAIN_HELD` and `MOST` bound its size."""
+    """The retry state of one suspect. `AGAIN_HELD`, `MOST` and `REFUSED_HELD` bound its size."""
 
-    __slots__ = ("first_ms", "lease_offset", "paced_ms", "passed", "told_ms")
+    __slots__ = (
+        "first_ms", "last_ms", "lease_offset", "paced_ms", "passed", "passed_ms", "told_ms",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         # Offset of the event that caused the lease, the last part of its id; -1: unknown.
@@ -51,30 +59,46 @@ class SecondRequests:
         self.first_ms: dict[int, int] = {}
         # Second messages that passed: (time, is the platform hot), in ascending order.
         self.passed: list[tuple[int, bool]] = []
+        # Platform -> time of its newest refused message, and of its newest second one that passed.
+        self.last_ms: dict[int, int] = {}
+        self.passed_ms: dict[int, int] = {}
 
 
 def asked(requests: SecondRequests, platform: int, at_ms: int, *, first: bool, hot: bool) -> bool:
     """Record a message that the lease refuses. Return true if it passes through a retry window.
 
-    `first`: this is the platform's first message in this episode. `hot`: the platform is hot.
+    `first`: no message of the platform passed in the last `AGAIN_SILENT_MS`. `hot`: the platform
+    is hot.
     """
+    last_ms = requests.last_ms.pop(platform, at_ms - AGAIN_SILENT_MS)
+    _put(requests.last_ms, platform, max(at_ms, last_ms))
+    passed_ms = requests.passed_ms.get(platform, at_ms - AGAIN_REOPEN_MS)
     held_ms = requests.first_ms.get(platform)
-    if held_ms is None:
-        if first:
-            requests.first_ms[platform] = at_ms
-            if len(requests.first_ms) > AGAIN_HELD:
-                del requests.first_ms[next(iter(requests.first_ms))]
+    if first and at_ms - last_ms >= AGAIN_SILENT_MS and at_ms - passed_ms >= AGAIN_REOPEN_MS:
+        requests.first_ms.pop(platform, None)
+        requests.first_ms[platform] = at_ms
+        if len(requests.first_ms) > AGAIN_HELD:
+            del requests.first_ms[next(iter(requests.first_ms))]
         return False
-    if at_ms == held_ms:
-        return False  # delivered twice
+    if held_ms is None or at_ms == held_ms:
+        return False  # an earlier message came too lately, or the message is delivered twice
     del requests.first_ms[platform]
     until_ms = held_ms + AGAIN_UNTIL_MS
     if held_ms > requests.told_ms or not _opens_ms(requests, held_ms, hot=hot) <= at_ms < until_ms:
         return False
+    requests.passed_ms.pop(platform, None)
+    _put(requests.passed_ms, platform, at_ms)
     requests.passed = sorted(
-        [each for each in requests.passed if each[0] > at_ms - AGAIN_BUDGET_MS] + [(at_ms, hot)]
+        [each for each in requests.passed if each[0] > at_ms - AGAIN_TOTAL_MS] + [(at_ms, hot)]
     )
     return True
+
+
+def _put(times_ms: dict[int, int], platform: int, at_ms: int) -> None:
+    """Add a platform at the end, and drop the first one of too many."""
+    times_ms[platform] = at_ms
+    if len(times_ms) > REFUSED_HELD:
+        del times_ms[next(iter(times_ms))]
 
 
 def news(requests: SecondRequests, at_ms: int) -> bool:
@@ -85,8 +109,7 @@ def news(requests: SecondRequests, at_ms: int) -> bool:
     """
     passed = requests.passed
     if passed and passed[-1][0] == at_ms > requests.told_ms:
-        hot = passed[-1][1]
-        return sum(kind is hot for _, kind in passed) >= MOST[hot]
+        return _free_ms(requests, hot=passed[-1][1]) > at_ms
     newest_ms = next(reversed(requests.first_ms.values()), 0)
     spare_ms = AGAIN_TOLD_MS * (AGAIN_TOLD_BURST - 1)
     return newest_ms > requests.told_ms and at_ms >= requests.paced_ms - spare_ms
@@ -122,6 +145,8 @@ def forget_from(requests: SecondRequests, from_ms: int) -> None:
     """Drop all state at or after `from_ms`: a clock was ahead."""
     requests.first_ms = {p: ms for p, ms in requests.first_ms.items() if ms < from_ms}
     requests.passed = [each for each in requests.passed if each[0] < from_ms]
+    requests.last_ms = {p: ms for p, ms in requests.last_ms.items() if ms < from_ms}
+    requests.passed_ms = {p: ms for p, ms in requests.passed_ms.items() if ms < from_ms}
     requests.told_ms = min(requests.told_ms, from_ms)
     requests.paced_ms = min(requests.paced_ms, from_ms)
 
@@ -134,12 +159,13 @@ def _opens_ms(requests: SecondRequests, held_ms: int, *, hot: bool) -> int:
 def _free_ms(requests: SecondRequests, *, hot: bool) -> int:
     """Return the time from which the budget has room for one more message.
 
-    0 means that fewer than `MOST` messages passed, so there is room now.
-
-    Hot and other platforms have separate budgets; `hot` selects one.
+    0 means that there is room now. Hot and other platforms have separate budgets; `hot` selects
+    one. Beside these, `AGAIN_TOTAL` limits all of them.
     """
-    if not requests.passed:
+    passed, most = requests.passed, MOST[hot]
+    if not passed:
         return 0
-    lately = [at_ms for at_ms, kind in requests.passed if kind is hot]
-    most = MOST[hot]
-    return lately[-most] + AGAIN_BUDGET_MS if len(lately) >= most else 0
+    lately = [at_ms for at_ms, kind in passed if kind is hot]
+    free_ms = lately[-most] + AGAIN_BUDGET_MS if len(lately) >= most else 0
+    total_ms = passed[-AGAIN_TOTAL][0] + AGAIN_TOTAL_MS if len(passed) >= AGAIN_TOTAL else 0
+    return max(free_ms, total_ms)

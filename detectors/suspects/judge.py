@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cache
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
 from detectors.bars import (
     BURST_EXACT,
@@ -80,6 +80,13 @@ BURST: Final[Mapping[ClockClass, Bar]] = MappingProxyType(
 """Thresholds of the bucket's level, by the precision of a gateway's time stamps."""
 
 
+RuleMode = Literal["off", "shadow", "enforce"]
+MODES: Final = get_args(RuleMode)
+SWITCHED: Final = ("returns", "volume", "relapse", "limit", "young", "narrow", "known")
+"""Rules that can be switched. In shadow, the leases that rest on a rule have the mode shadow; the
+rules `young` and `narrow`, which issue no leases of their own, then do nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class JudgeParams:
     """Settings of the judge, some from the operator's own measurements; they move thresholds."""
@@ -89,8 +96,10 @@ class JudgeParams:
     hot: bool = True  # use the score of hot platforms as evidence: see `suspects.lead`
     hot_lead: int = int(HOT_LEAD.throttle)  # THROTTLE threshold of that score
     cold_half: bool = False  # a platform that is not hot takes half a point instead of one
-    # Minimum age of a row, in days, for the rules `returns`, `volume_*` and `relapse`.
+    # Minimum age of a row, in days, for the rules `returns`, `volume_*`, `relapse` and `limit_*`.
     settled_days: int = SETTLED_DAYS
+    # Rule of `SWITCHED` -> off, shadow or enforce. A rule that is not here enforces.
+    rules: Mapping[str, RuleMode] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.p_novel is not None and not 0 <= self.p_novel <= 1:
@@ -100,6 +109,12 @@ class JudgeParams:
         if not HOT_LEAD.throttle <= self.hot_lead <= HOT_LEAD_MOST:
             least = int(HOT_LEAD.throttle)
             raise ValueError(f"hot_lead must be {least} to {HOT_LEAD_MOST}: {self.hot_lead}")
+        if not (self.rules.keys() <= set(SWITCHED) and set(self.rules.values()) <= set(MODES)):
+            raise ValueError(f"rules must map {', '.join(SWITCHED)} to {', '.join(MODES)}")
+
+    def mode(self, rule: str) -> RuleMode:
+        """Return the mode of a rule of `SWITCHED`."""
+        return self.rules.get(rule, "enforce")
 
 
 def is_settled(params: JudgeParams, suspect: Suspect, at_s: int) -> bool:

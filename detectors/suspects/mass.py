@@ -28,6 +28,8 @@ from detectors.bars import (
     MASS_HELD,
     MASS_NOVEL,
     MASS_UNSURE,
+    NARROW_MS,
+    NARROW_PLATFORMS,
     REFUSED_HELD,
     RETRIES_S,
     RETRY_S,
@@ -37,6 +39,8 @@ from detectors.bars import (
 )
 from detectors.model.records import seconds, utc_ms
 from detectors.model.times import DAY_S
+from detectors.recipients.row import RING
+from detectors.recipients.row import word as packed
 from detectors.suspects.again import forget_from
 from detectors.suspects.judge import CALM, Band, Finding
 from detectors.suspects.suspect import Suspect
@@ -86,7 +90,7 @@ class Heard(Enum):
 def hear(
     suspect: Suspect, platform: int, at_ms: int, *, refused: bool, loud: bool, page: bool = False
 ) -> Heard:
-    """Record one message of a novel platform, and return how it counts.
+    """Record one message of a novel or young platform, and return how it counts.
 
     `refused`: a lease in force refuses the message. `loud`: the sieve counted many messages of the
     recipient (`LOUD_MESSAGES`). A message counts for THROTTLE if the day had `MASS_NOVEL` novel
@@ -142,22 +146,35 @@ def forget_after(suspect: Suspect, limit_s: int) -> None:
     del suspect.heard[bisect_left(suspect.heard, from_ms << _TIME) :]
     suspect.refused_ms = {p: ms for p, ms in suspect.refused_ms.items() if ms < from_ms}
     suspect.retried_ms = {p: ms for p, ms in suspect.retried_ms.items() if p in suspect.refused_ms}
+    forget_from(suspect.requests, from_ms)
+    if suspect.platforms is not None:
+        suspect.platforms.forget_from(from_ms)
     if (episode := suspect.episode) is not None:
         episode.fresh_ms = {p: ms for p, ms in episode.fresh_ms.items() if ms < from_ms}
-        forget_from(episode.requests, from_ms)
 
 
 def many(suspect: Suspect, at_s: int) -> bool:
     """Return true if at least `MASS_NOVEL` novel platforms came in the day up to `at_s`.
 
     The count uses event time. So a message from before these platforms does not count, even if it
-    is delivered again after them.
+    is delivered again after them. Young platforms count like novel ones if `RING` platforms or
+    more came in the day: with fewer, the sieve does not promote the recipient.
     """
-    novel_s = suspect.novel_s
-    if len(novel_s) < MASS_NOVEL:
+    novel_s, sightings = suspect.novel_s, suspect.sightings
+    if len(novel_s) < MASS_NOVEL and len(sightings) < RING:
         return False
-    day_ago_s = (suspect.sightings[-1] >> 33) - DAY_S
-    return bisect_right(novel_s, at_s) - bisect_right(novel_s, day_ago_s) >= MASS_NOVEL
+    day_ago_s = (sightings[-1] >> 33) - DAY_S
+    novel = bisect_right(novel_s, at_s) - bisect_right(novel_s, day_ago_s)
+    if novel >= MASS_NOVEL or len(sightings) < RING:
+        return novel >= MASS_NOVEL
+    first = bisect_left(sightings, packed(day_ago_s + 1, 0, 0))
+    day = sightings[first : bisect_left(sightings, packed(at_s + 1, 0, 0))]
+    if len(day) < RING:
+        return False
+    young = suspect.repeats.young
+    keys = suspect.recipient << 32
+    old = [w for w in day if not w >> 32 & 1 and young.get(keys | w & 0xFFFF_FFFF) == w >> 33]
+    return novel + len(old) >= MASS_NOVEL
 
 
 def varied(suspect: Suspect) -> bool:
@@ -294,6 +311,15 @@ def newest(suspect: Suspect) -> dict[str, tuple[int, int]]:
 def counted_messages(suspect: Suspect) -> list[tuple[int, int]]:
     """Return (time in ms, platform) of the messages that long windows count, in time order."""
     return [(w >> _TIME, w >> _PLATFORM & 0xFFFF_FFFF) for w in suspect.heard if w & _LONG]
+
+
+def has_few_platforms(suspect: Suspect, at_ms: int) -> bool:
+    """Return true if `NARROW_PLATFORMS` novel platforms or fewer came in the last half hour."""
+    since_ms = at_ms - NARROW_MS
+    heard = suspect.heard[bisect_left(suspect.heard, since_ms + 1 << _TIME) :]
+    recent = {w >> _PLATFORM & 0xFFFF_FFFF for w in heard}
+    recent |= {p for p, ms in suspect.refused_ms.items() if ms > since_ms}
+    return len(recent) <= NARROW_PLATFORMS
 
 
 def close_messages(suspect: Suspect) -> None:

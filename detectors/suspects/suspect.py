@@ -17,10 +17,12 @@ from detectors.model.event import platform_print
 from detectors.model.records import Level, Mode, Scope, Step
 from detectors.model.times import DAY_S
 from detectors.recipients.overflow import MARKS_MAX, unique
+from detectors.recipients.repeats import Repeats
 from detectors.recipients.row import EXCUSED, RING, Memory, word
 from detectors.suspects.again import SecondRequests
 from detectors.suspects.clocks import ClockClass
 from detectors.suspects.incident import Incident
+from detectors.suspects.limit import PlatformLease
 
 LATE_S: Final = 3600
 """A suspect retains its sightings for a day plus this many seconds. So messages that come up to an
@@ -58,9 +60,9 @@ class Episode:
         "level",
         "messages",
         "mode",
+        "named",
         "opened_s",
         "path",
-        "requests",
         "scope",
         "since_s",
     )
@@ -79,9 +81,13 @@ class Episode:
         self.fresh_ms: dict[int, int] = {}
         self.chronic = False  # true: this recipient was under THROTTLE on too many recent days
         self.path: list[Step] = []  # changes of level, oldest first
-        self.requests = SecondRequests()  # retry windows
         self.incident: Incident | None = None  # set from THROTTLE on
-        self.scope: Scope | None = None  # scope of the newest lease; None: no lease yet
+        self.scope: Scope | None = None  # scope of the newest lease; None: no lease yet, or narrow
+        self.named: set[int] = set()  # platforms that a narrow lease refuses
+
+    def has_lease(self, at_ms: int, *, full: bool) -> bool:
+        """Return true if a full, or a narrow, lease is in force."""
+        return self.issued_ms < at_ms < self.expires_ms and full is (self.scope is not None)
 
 
 class Seen(IntEnum):
@@ -90,8 +96,9 @@ class Seen(IntEnum):
     LATE = 0  # the message is over a day older than the newest sighting: not judged
     REPEAT = 1  # the platform already has a sighting within a day
     KNOWN = 2  # a sighting of a platform that the recipient knows
-    EXCESS = 3  # a known platform, counted as novel: too many sightings of a day have its print
-    NOVEL = 4  # a sighting of a platform that the recipient does not know
+    YOUNG = 3  # the same, but the platform had come on one day only: see `recipients.repeats`
+    EXCESS = 4  # a known platform, counted as novel: too many sightings of a day have its print
+    NOVEL = 5  # a sighting of a platform that the recipient does not know
 
 
 class Suspect:
@@ -118,9 +125,12 @@ class Suspect:
         "name",
         "novel_s",
         "places",
+        "platforms",
         "prints_held",
         "recipient",
         "refused_ms",
+        "repeats",
+        "requests",
         "retried_ms",
         "row",
         "seen",
@@ -151,6 +161,9 @@ class Suspect:
         self.refused_ms: dict[int, int] = {}
         # Platform -> time of its first refused message, if retries followed that message.
         self.retried_ms: dict[int, int] = {}
+        self.repeats = Repeats()  # of the whole partition
+        self.requests = SecondRequests()  # retry windows, over all episodes
+        self.platforms: PlatformLease | None = None  # the newest platform lease
         self.last_s = 0  # time of the newest message since the promotion
         self.due_s = 0  # time of the next check whether the suspect can go back to its row
         # Platform -> clock class of its sighting's stamp, if not exact. The class of sightings from
@@ -316,6 +329,7 @@ def see(
         return Seen.REPEAT
     known = not refused and suspect.knows(platform, at_s)
     novel = not known or suspect.exceeds(platform, at_s)
+    young = not novel and _came_once(suspect, platform, held)
     days = _days_with(suspect, platform, counts=counts_day) if novel else None
     if held is not None:
         _forget(suspect, held)
@@ -335,8 +349,16 @@ def see(
     else:
         _refill(suspect)
     if known:
-        return Seen.EXCESS if novel else Seen.KNOWN
+        return Seen.EXCESS if novel else Seen.YOUNG if young else Seen.KNOWN
     return Seen.NOVEL
+
+
+def _came_once(suspect: Suspect, platform: int, held: int | None) -> bool:
+    """Return true if a known platform came on one day only so far, and not in an episode."""
+    if held is not None:
+        return held >> 32 & 1 == 1 and platform not in suspect.tainted
+    print_ = platform_print(platform)
+    return print_ not in suspect.prints_held and print_ in suspect.memory.once
 
 
 def _days_with(suspect: Suspect, platform: int, *, counts: bool) -> int | None:
@@ -461,16 +483,14 @@ def taint_since(suspect: Suspect, since_s: int) -> None:
 
 
 def forget_tainted(suspect: Suspect, at_s: int) -> None:
-    """Drop tainted platforms that have not become known, with their marks.
+    """Drop tainted platforms that have not become known, and all marks of such platforms.
 
     When such a platform comes back, it counts as new.
     """
     memory = suspect.memory
-    lost = [p for p in suspect.tainted if not suspect.met(p, at_s)]
-    for platform in lost:
+    for platform in [p for p in suspect.tainted if not suspect.met(p, at_s)]:
         _forget(suspect, suspect.seen[platform])
-    marks = [each for each in memory.marks if each not in map(platform_print, lost)]
-    suspect.memory = Memory(memory.born_day, memory.kept, memory.once, marks)
+    suspect.memory = Memory(memory.born_day, memory.kept, memory.once)
     _refill(suspect)
 
 

@@ -42,6 +42,8 @@ RULES: Final = MappingProxyType(
         "mass_1h": "messages of new platforms, repeats and all, within an hour",
         "volume_6h": "messages of new platforms, at most 9 of each, within 6 hours",
         "volume_24h": "messages of new platforms, at most 9 of each, within 24 hours",
+        "limit_35min": "codes of one new platform after its first one, within 35 minutes",
+        "limit_24h": "codes of one new platform after its first one, within 24 hours",
         "returns": "new platforms that sent again after 10 minutes or more, within 3 hours",
         "relapse": "platforms of the flood of the last 3 days, within 10 minutes",
         "hot": "new platforms that other floods abuse, less those that none does, within 24 hours",

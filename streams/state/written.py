@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, Literal, NotRequired, TypedDict
 import msgspec
 from msgspec import Meta
 
+from detectors.episodes.platform_lease import PLATFORMS_MAX
 from detectors.recipients.overflow import MARKS_MAX, PLACES_MAX
 from detectors.recipients.row import BORN, PRINTS
 from detectors.recipients.windows import RUNGS
@@ -68,6 +69,8 @@ Requests = tuple[
     TimeMs,
     Platforms,
     list[tuple[TimeMs, bool]],
+    Platforms,  # newest refused message, and newest second one that passed, of each platform
+    Platforms,
 ]
 Offset = Annotated[int, Meta(ge=-1, le=2**63 - 1)]
 ListedMessage = tuple[
@@ -77,6 +80,18 @@ ListedMessage = tuple[
 IncidentState = tuple[
     Time, Offset, Count, Count, Count, Count, Count, Time, list[ListedMessage]
 ]  # opened, lease, published, hour, listed, passed, refused, due, messages that wait
+PlatformLease = tuple[
+    str,
+    Platforms,
+    Platforms,
+    list[tuple[PlatformId, list[TimeMs]]],
+    Annotated[list[PlatformId], Meta(max_length=PLATFORMS_MAX)],
+    TimeMs,
+    TimeMs,
+    Offset,
+    Mode,
+    tuple[str, Score, Score],
+]  # id, platforms past a limit and named ones, their codes, refused, times, offset, mode, limit
 Suspect = tuple[
     Word,
     str,
@@ -90,10 +105,12 @@ Suspect = tuple[
     Bucket,
     Held | None,
     tuple[Heard, Platforms, Platforms, Platforms],
-    Requests | None,
+    Requests,
     list[tuple[PlatformId, Offset]],
     IncidentState | None,
     tuple[list[PlatformId], list[Print]] | None,  # what the newest lease lets pass: ids, prints
+    PlatformLease | None,
+    list[PlatformId],  # what a narrow lease refuses
 ]
 Resend = tuple[Word, str, Time, Time, PlatformId, str, list[tuple[PlatformId, Count]], Path | None]
 RefusedPlatforms = tuple[Word, Time, list[PlatformId], list[tuple[PlatformId, Time]]]
@@ -127,6 +144,10 @@ class State(TypedDict):
     relapses: list[tuple[Word, Time, list[PlatformId], Platforms]]
     pages: list[tuple[Word, list[tuple[Word, PlatformId, Time]]]]
     overflow_open: bool
+    repeats: tuple[
+        list[tuple[Word, PlatformId, Annotated[list[Time], Meta(min_length=1)]]],
+        list[tuple[Word, PlatformId, Time]],
+    ]
     window_next: Time
     windows: list[tuple[Time, Count, Prints, Rungs]]
     network: NotRequired[Network]

@@ -42,6 +42,9 @@ MASS = {600_000: (38, 45), 2_100_000: (51, 60), 3_600_000: (50, 90)}
 VOLUME = {6 * 3_600_000: 120, 24 * 3_600_000: 150}
 RETURNS = 13
 RELAPSE = 72 * 3600
+KNOWN = {600: 8, 3600: 16, DAY: 30}  # window -> delivered codes of a known one in a flood
+YOUNG = {3600: 2}
+LIMIT = {2100: (10, 2), DAY: (20, 3)}  # window -> codes after the first, and how much lower later
 RETRY = 90_000
 RETRIES = 300_000
 
@@ -70,6 +73,12 @@ class Flood:
     expires: int = 0
     fresh: dict[str, int] = field(default_factory=dict)  # platforms since the lease
     passes: set[str] = field(default_factory=set)  # platforms that the lease lets pass
+    narrow: bool = False  # the lease refuses what it names, and nothing else
+    named: set[int] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
+
+    def live(self, at_ms: int) -> bool:
+        return self.issued < at_ms < self.expires
 
 
 @dataclass
@@ -81,12 +90,27 @@ class Earlier:
     recent: dict[str, int] = field(default_factory=dict)  # platform -> newest code, in ms
 
 
+@dataclass
+class Alone:
+    """The lease that refuses single platforms; all in milliseconds."""
+
+    issued: int = 0
+    ends: dict[str, int] = field(default_factory=dict)  # platform -> end of what refuses it
+    limited: set[str] = field(default_factory=set)  # what further codes prolong
+    more: set[tuple[str, int]] = field(default_factory=set)  # refused since
+
+    def refuses(self, platform: str, at_ms: int) -> bool:
+        inside = self.issued < at_ms < max(self.ends.values(), default=0)
+        return inside and platform in self.ends
+
+
 class Heard(NamedTuple):
     """A message of a novel platform that counts."""
 
     at_ms: int
     platform: str
     many: bool  # it came when the day had five novel platforms
+    loud: bool
     past: bool = False  # of an episode that ended
 
 
@@ -102,6 +126,14 @@ class Person:
     earlier: Earlier | None = None
     relapsing: bool = False  # the earlier flood is remembered now
     pages: dict[int, tuple[str, int]] = field(default_factory=dict)  # template -> first, and when
+    young: dict[str, int] = field(default_factory=dict)  # platform -> second day's sighting
+    codes: dict[str, set[int]] = field(default_factory=dict)  # platform -> codes after the first
+    alone: Alone = field(default_factory=Alone)
+
+    def note_young(self, platform: str, at: int, held: Seen | None) -> None:
+        """Notes a sighting whose platform is known by one code, which came in no episode."""
+        if held is not None and held.novel and held.tainted < 0:
+            self.young[platform] = at
 
 
 class Naive:
@@ -110,6 +142,8 @@ class Naive:
         self.hot = hot  # ids of platforms, the same all the time
         self.people: dict[int, Person] = {}
         self.alarms: list[Alarm] = []
+        self.trusted: set[str] = set()
+        self.limited: list[tuple[int, int, tuple[int, ...]]] = []  # offset, recipient, platforms
         self.watermark = 0
         self.samples: list[int] = []
         self.ticks: list[int] = []
@@ -260,42 +294,124 @@ class Naive:
             return
         held = person.seen.get(platform)
         flood = person.flood
-        live = flood if flood and flood.issued < event.at_ms < flood.expires else None
-        refused = live is not None and not event.trust and event.platform not in live.passes
+        self.trusted |= {event.platform} if event.trust else set()
+        refused = self.refused(person, event)
         idle = refused and not self.settling(person, at)  # a message that counts as no day
         known = not refused and held is not None and self.knows(person, platform, held, at)
         level, since, by_mass, evident = Level.CLEAR, 0, False, False
         if held is None or abs(at - held.at) >= DAY:
             tainted = self.days(held, at, refused=idle) if not known else -1
+            person.note_young(platform, at, held if known else None)
             person.seen[platform] = Seen(at, not known, tainted)
             level, since = self.level(person, at)
         elif held.tainted == 0 and not idle:
             person.seen[platform] = held._replace(tainted=1)
         fresh = False
         own = person.seen.get(event.platform)
-        if paged and not refused:
-            known = known or (own is not None and self.knows(person, event.platform, own, at))
-        if not known:
-            fresh, counts = self.hear(person, event, refused=refused, loud=loud, page=paged)
+        young = known and abs(at - person.young.get(platform, at - DAY)) < DAY
+        if not refused:
+            counts = held is not None and abs(at - held.at) < DAY and (young or not known)
+            self.limit(offset, event, platform, counts=counts)
+            known = known or (
+                paged and own is not None and self.knows(person, event.platform, own, at)
+            )
+            self.known_limit(offset, event, known=known, young=young)
+        if not known or (young and self.many(person, at)):
+            fresh, counts = self.hear(
+                person, event, refused=refused, loud=loud and not young, page=paged and not young
+            )
             calm = flood is None and fresh and not refused
             by = self.by_messages(person, event, counts=counts, calm=calm)
             if by[0] > level:
                 level, since, by_mass = by
                 evident = True
+            fresh &= not known
             flooding = fresh and not event.trust
             again = self.relapse(person, platform, event.at_ms, flooding=flooding)
             if again[0] > level:
-                (level, since), evident = again, True
+                level, since, evident = *again, True
         self.rise(offset, event.recipient, level, since, at, by_mass=by_mass)
-        if person.flood and fresh and not event.trust:
-            person.flood.last = max(person.flood.last, at)
-            person.flood.fresh[platform] = max(
-                event.at_ms, person.flood.fresh.get(platform, event.at_ms)
-            )
-        if person.flood and person.flood.level is Level.THROTTLE:
+        if person.flood:
+            self.follow(offset, person, person.flood, event, platform, fresh=fresh, evident=evident,
+                        level=level)  # fmt: skip
+
+    def follow(
+        self, offset: int, person: Person, flood: Flood, event: Event, platform: str, *,
+        fresh: bool, evident: bool, level: Level,
+    ) -> None:  # fmt: skip
+        fresh = fresh and not event.trust
+        if fresh:
+            flood.last = max(flood.last, event.at_ms // 1000 - EPOCH)
+            flood.fresh[platform] = max(event.at_ms, flood.fresh.get(platform, event.at_ms))
+        if flood.level is Level.THROTTLE:
             evident = evident and level is Level.THROTTLE
-            fresh = fresh and not event.trust
-            self.lease(person, person.flood, event.at_ms, fresh=fresh, evident=evident)
+            named = platform_id(platform)
+            if self.issues(person, flood, event.at_ms, fresh=fresh, evident=evident):
+                self.lease(offset, event, person, flood)
+            elif fresh and flood.narrow and flood.live(event.at_ms) and named not in flood.named:
+                self.name(offset, event, flood, {named: platform})
+
+    def limit(self, offset: int, event: Event, platform: str, *, counts: bool) -> None:
+        """Ten codes after the first in 35 minutes, or 20 in a day, of one platform: refused."""
+        person, at_ms = self.people[event.recipient], event.at_ms
+        alone, at = person.alone, at_ms // 1000 - EPOCH
+        if not counts and (event.trust or not alone.refuses(event.platform, at_ms)):
+            return
+        times = person.codes.setdefault(platform, set())
+        times.add(at)
+        if alone.refuses(platform, at_ms) and platform in alone.limited:
+            alone.more.add((platform, at_ms))
+            more = sum(p == platform for p, _ in alone.more)
+            over = more >= 3 and at_ms >= alone.issued + 1_800_000
+        else:
+            over = any(
+                sum(t > max(times) - window for t in times)
+                >= Fraction(most, lower if person.relapsing else 1)
+                for window, (most, lower) in LIMIT.items()
+            )
+        if over and not event.trust and self.settled(person, at):
+            self.refuse(offset, event, {platform}, at_ms + 3_600_000, prolongs=True)
+
+    def known_limit(self, offset: int, event: Event, *, known: bool, young: bool) -> None:
+        """The limit on a known platform during a flood, by the codes that were delivered."""
+        person, at_ms = self.people[event.recipient], event.at_ms
+        throttled = person.flood is not None and person.flood.level is Level.THROTTLE
+        if event.trust or not (known and throttled) or person.alone.refuses(event.platform, at_ms):
+            return
+        times = person.codes.setdefault(event.platform, set())
+        times.add(at_ms // 1000 - EPOCH)
+        ends = []
+        for window, most in (YOUNG if young else KNOWN).items():
+            newest = sorted(t for t in times if t > max(times) - window)
+            if len(newest) >= most:
+                ends.append(newest[-most] + window)
+        if ends:
+            self.refuse(offset, event, {event.platform}, (max(ends) + EPOCH) * 1000, prolongs=False)
+
+    def refuse(
+        self, offset: int, event: Event, platforms: set[str], end: int, *, prolongs: bool
+    ) -> None:
+        alone, at_ms = self.people[event.recipient].alone, event.at_ms
+        ends = dict(alone.ends)
+        for platform in platforms:
+            ends[platform] = max(end, ends.get(platform, 0))
+        ends = {p: old for p, old in ends.items() if old > at_ms}
+        limited = (alone.limited | (platforms if prolongs else set())) & ends.keys()
+        self.people[event.recipient].alone = Alone(at_ms, ends, limited)
+        named = tuple(sorted(map(platform_id, ends)))
+        if self.limited and self.limited[-1][:2] == (offset, event.recipient):
+            self.limited.pop()
+        self.limited.append((offset, event.recipient, named))
+
+    def refused(self, person: Person, event: Event) -> bool:
+        """Whether the lease of the flood refuses a code."""
+        flood = person.flood
+        if flood is None or event.trust:
+            return False
+        if flood.narrow:
+            named = platform_id(event.platform) in flood.named
+            return named and person.alone.refuses(event.platform, event.at_ms)
+        return flood.live(event.at_ms) and event.platform not in flood.passes
 
     def by_messages(
         self, person: Person, event: Event, *, counts: bool, calm: bool
@@ -365,20 +481,29 @@ class Naive:
             return not retry, False
         if retry and abs(at_ms - first) < RETRIES:
             return False, False
-        if any(h[:2] == (event.at_ms, event.platform) for h in person.heard):
-            return False, False
-        at = event.at_ms // 1000 - EPOCH
+        several = self.many(person, event.at_ms // 1000 - EPOCH) or (page and loud)
+        message = Heard(event.at_ms, event.platform, several, loud)
+        for h in person.heard:
+            if h[:2] == message[:2]:
+                if h.many or h.loud or h.past or not (several or loud):
+                    return False, False
+                person.heard.remove(h)
+                break
+        person.heard.append(message)
+        return True, several or loud
+
+    def many(self, person: Person, at: int) -> bool:
+        """Five novel platforms in the day; of eight or more in all, young ones count as novel."""
         newest = max(s.at for s in person.seen.values())
-        novel = sum(s.novel and newest - DAY < s.at <= at for s in person.seen.values())
-        if novel >= 5 or loud:
-            many = novel >= 5 or (page and loud)
-            person.heard.append(Heard(event.at_ms, event.platform, many))
-        return True, novel >= 5 or loud
+        day = {p: s for p, s in person.seen.items() if newest - DAY < s.at <= at}
+        novel = sum(s.novel for s in day.values())
+        young = sum(not s.novel and person.young.get(p) == s.at for p, s in day.items())
+        return novel >= 5 or (len(day) >= 8 and novel + young >= 5)
 
     def mass(self, person: Person, at_ms: int) -> tuple[Level, int]:
         best = (Level.CLEAR, 0)
         for window, (watch, throttle) in MASS.items():
-            now = [h for h in person.heard if not h.past]
+            now = [h for h in person.heard if not h.past and (h.many or h.loud)]
             for end in sorted({h.at_ms for h in now if 0 <= h.at_ms - at_ms < window}):
                 inside = [h for h in now if end - window < h.at_ms <= end]
                 each = [h.platform for h in inside if h.many]
@@ -437,9 +562,18 @@ class Naive:
         near = [ms for ms in earlier.recent.values() if abs(at_ms - ms) < 600_000]
         return (Level.THROTTLE, min(near) // 1000 - EPOCH) if len(near) >= 3 else (Level.CLEAR, 0)
 
-    def lease(
+    def few(self, person: Person, at_ms: int) -> bool:
+        """Whether at most two novel platforms came in the last half hour."""
+        came = {h.platform for h in person.heard if h.at_ms > at_ms - 1_800_000}
+        came |= {p for p, (_, last) in person.refused.items() if last > at_ms - 1_800_000}
+        return len(came) <= 2
+
+    def issues(
         self, person: Person, flood: Flood, at_ms: int, *, fresh: bool, evident: bool
-    ) -> None:
+    ) -> bool:
+        few = self.few(person, at_ms)
+        if fresh and flood.narrow and flood.live(at_ms) and not few:
+            return True
         if flood.issued:
             half = self.params.episode.lease_ms // 2
             quiet = self.params.episode.quiet_s * 1000
@@ -448,12 +582,27 @@ class Naive:
             if self.length(person, flood, 0, 10**12) > half:
                 several = bool(newest) and newest[-1][1] > at_ms - quiet
             if not fresh or at_ms < flood.issued + half or not (several or evident):
-                return
-        least = self.params.episode.lease_ms
+                return False
+        return not (few and not flood.narrow and flood.live(at_ms))
+
+    def lease(self, offset: int, event: Event, person: Person, flood: Flood) -> None:
+        at_ms, least = event.at_ms, self.params.episode.lease_ms
         flood.issued, flood.expires = at_ms, at_ms + self.length(person, flood, least, 3_600_000)
         flood.fresh = {}
-        end = max(at_ms, flood.expires) // 1000 - EPOCH
-        flood.passes = {p for p, s in person.seen.items() if self.knows(person, p, s, end)}
+        flood.narrow = self.few(person, at_ms)
+        if not flood.narrow:
+            end = max(at_ms, flood.expires) // 1000 - EPOCH
+            flood.passes = {p for p, s in person.seen.items() if self.knows(person, p, s, end)}
+            return
+        part = {p for p, s in person.seen.items() if s.novel and s.at >= flood.since}
+        if person.relapsing and person.earlier:
+            part |= person.earlier.platforms
+        self.name(offset, event, flood, {platform_id(p): p for p in part - self.trusted})
+
+    def name(self, offset: int, event: Event, flood: Flood, platforms: dict[int, str]) -> None:
+        flood.named |= platforms.keys()
+        flood.names.update(platforms.values())
+        self.refuse(offset, event, flood.names, flood.expires, prolongs=False)
 
     def length(self, person: Person, flood: Flood, least: int, most: int) -> int:
         """Three and a half times the median of up to seven gaps of the flood's novel platforms."""

@@ -55,6 +55,15 @@ def alarms(decisions: Decisions) -> list[Alarm]:
     return sorted(found, key=attrgetter("offset", "recipient"))
 
 
+def limited(decisions: Decisions) -> list[tuple[int, int, tuple[int, ...]]]:
+    """Offset, recipient and platforms of each new platform lease."""
+    return [
+        (a.revision, number(a.recipient), a.refused_ids)
+        for a in decisions.actions
+        if a.verb == "throttle_platforms" and a.refused_ids and not a.update
+    ]
+
+
 def number(recipient: str) -> int:
     return int(recipient[3:], 16) if recipient.startswith("h1:") else int(recipient)
 
@@ -175,20 +184,24 @@ def test_records_say_the_names_that_had_come_until_their_event_whatever_the_batc
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_sieve_and_judge_equal_a_judge_that_sees_everything(part: int) -> None:
-    raised, rules = 0, set[str]()
+    raised, alone, rules = 0, 0, set[str]()
     for seed in range(part, STREAMS, PARTS):
         params = params_of(seed)
         events, offsets = random_stream(seed)
-        expected = Naive(params).run(events, offsets)
+        oracle = Naive(params)
+        expected = oracle.run(events, offsets)
         expected.sort(key=attrgetter("offset", "recipient"))
         decisions = cut_and_restored(params, seed)
         assert alarms(decisions) == expected, f"seed {seed}"
+        assert limited(decisions) == oracle.limited, f"seed {seed}"
+        alone += len(oracle.limited)
         whole = run(params, events, offsets=offsets)
         assert whole.actions == decisions.actions, f"seed {seed}"
         assert whole.episodes == decisions.episodes, f"seed {seed}"
         raised += len(expected)
         rules |= {e.reason.rule for e in decisions.episodes if e.change in ("opened", "raised")}
     assert raised, "streams without alarms prove nothing"
+    assert STREAMS < 1000 or alone, "streams without platform leases prove nothing"
     assert STREAMS < 1000 or {"burst", "mass_10min"} <= rules
     settled = {"relapse", "returns", "volume_6h", "volume_24h"}  # rules of settled rows alone
     assert STREAMS < 1000 or part % 2 or settled & rules

@@ -257,20 +257,25 @@ class Gateway:
         self.second = SecondPasses()
 
     def ask(self, leases: Sequence[Action], at_ms: int, platform: int, trust: Trust) -> Ruling:
-        """The ruling on a code: the newest lease that has reached the gateway decides."""
-        for lease in reversed(leases):
-            if lease.cause.at_ms + APPLY_MS > at_ms:
-                continue
-            if lease.verb != "throttle" or lease.mode != "enforce":
-                return Ruling.NO_LEASE
-            if at_ms >= lease.expires_at_ms:
-                return Ruling.OVER
-            if not refuses(lease.scope, platform, trust):
-                return Ruling.KNOWN
-            for window in lease.again:
-                inside = window.from_ms <= at_ms < window.until_ms
-                if window.platform_id == platform and inside:
-                    passes = self.second.take(lease.recipient, window, at_ms)
-                    return Ruling.AGAIN if passes else Ruling.REFUSE
-            return Ruling.REFUSE
-        return Ruling.NO_LEASE
+        """The ruling on a code, by the newest full and platform leases that reached the gateway."""
+        came = [lease for lease in reversed(leases) if lease.cause.at_ms + APPLY_MS <= at_ms]
+        full = next((lease for lease in came if lease.verb in ("throttle", "release")), None)
+        alone = next((lease for lease in came if lease.verb == "throttle_platforms"), None)
+        live = [
+            lease
+            for lease in (full, alone)
+            if lease and lease.mode == "enforce" and at_ms < lease.expires_at_ms
+        ]
+        live = [lease for lease in live if lease.verb != "release"]
+        if not live:
+            over = full is not None and full.verb == "throttle" and full.mode == "enforce"
+            return Ruling.OVER if over else Ruling.NO_LEASE
+        named = trust is Trust.NONE and any(platform in lease.refused_ids for lease in live)
+        if not named and (full not in live or not refuses(live[0].scope, platform, trust)):
+            return Ruling.KNOWN if full in live else Ruling.OTHER
+        for window in (window for lease in live for window in lease.again):
+            inside = window.from_ms <= at_ms < window.until_ms
+            if window.platform_id == platform and inside:
+                passes = self.second.take(live[0].recipient, window, at_ms)
+                return Ruling.AGAIN if passes else Ruling.REFUSE
+        return Ruling.REFUSE

@@ -1,0 +1,98 @@
+"""Applies the limit on one platform: counts its codes, and refuses it alone past the limit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from detectors.bars import KNOWN_LIMITS, LIMIT_MORE, LIMIT_MS, YOUNG_LIMITS
+from detectors.episodes.episode import EpisodeLog, EpisodeParams, limit_reason
+from detectors.episodes.platform_lease import renew_platforms
+from detectors.model.records import Cause, Mode, utc_ms
+from detectors.suspects.judge import JudgeParams, is_settled
+from detectors.suspects.limit import Limit, PlatformLease, judge_limit
+from detectors.suspects.suspect import Suspect
+
+
+def observe_limit(
+    params: EpisodeParams,
+    rules: JudgeParams,
+    book: EpisodeLog,
+    suspect: Suspect,
+    cause: Cause,
+    *,
+    platform: int,
+    trusted: bool,
+    relapse: bool,
+    at_s: int,
+) -> None:
+    """Count one more code of a platform that has a limit, and issue a platform lease past it.
+
+    `at_s`: the time under which the code is counted. A code that the lease refuses prolongs the
+    refusal if enough of them came.
+    """
+    repeats, key = suspect.repeats, suspect.recipient << 32 | platform
+    repeats.add(key, at_s)
+    lease, at_ms = suspect.platforms, cause.at_ms
+    if lease is not None and lease.refuses(platform, at_ms) and platform in lease.again_ms:
+        times = lease.again_ms[platform]
+        if at_ms not in times and len(times) < LIMIT_MORE:
+            times.append(at_ms)
+        if len(times) < LIMIT_MORE or at_ms < lease.issued_ms + LIMIT_MS // 2:
+            return
+        limit: Limit | None = lease.limit
+    else:
+        limit = judge_limit(repeats, key, relapse=relapse)
+    if limit is None or trusted or not is_settled(rules, suspect, cause.at_s):
+        return
+    warm = params.enforce_cold or suspect.memory_size(cause.at_s) >= params.cold_known
+    mode = params.mode if warm and rules.mode("limit") == "enforce" else "shadow"
+    lease = _refuse(params, book, suspect, cause, limit, {platform: at_ms + LIMIT_MS}, mode)
+    lease.again_ms[platform] = []
+
+
+def observe_known(
+    params: EpisodeParams,
+    rules: JudgeParams,
+    book: EpisodeLog,
+    suspect: Suspect,
+    cause: Cause,
+    *,
+    platform: int,
+    young: bool,
+) -> None:
+    """Count a delivered code of an untrusted, known platform during a THROTTLE.
+
+    Past a limit the platform is refused until fewer codes lie in the limit's window.
+    """
+    episode, key = suspect.episode, suspect.recipient << 32 | platform
+    assert episode is not None
+    suspect.repeats.add(key, cause.at_s)
+    over = {
+        utc_ms(suspect.repeats.codes[key][-most] + window_s): Limit(rule, most, most)
+        for rule, window_s, most in (YOUNG_LIMITS if young else KNOWN_LIMITS)
+        if suspect.repeats.count(key, window_s) >= most
+    }
+    if over:
+        mode = episode.mode if rules.mode("known") == "enforce" else "shadow"
+        end_ms = max(over)
+        _refuse(params, book, suspect, cause, over[end_ms], {platform: end_ms}, mode)
+
+
+def _refuse(
+    params: EpisodeParams,
+    book: EpisodeLog,
+    suspect: Suspect,
+    cause: Cause,
+    limit: Limit,
+    ends_ms: Mapping[int, int],
+    mode: Mode,
+) -> PlatformLease:
+    """Issue a platform lease that also refuses these platforms, each up to its own end."""
+    lease = suspect.platforms
+    if lease is None:
+        lease = suspect.platforms = PlatformLease(f"{cause.id(params.epoch)}:limit")
+    lease.limit = limit
+    for platform, end_ms in ends_ms.items():
+        lease.put(platform, end_ms, mode)
+    renew_platforms(params, book, suspect, cause, limit_reason(limit))
+    return lease

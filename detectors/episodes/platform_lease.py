@@ -1,0 +1,98 @@
+"""Platform leases: actions that refuse single platforms of a recipient and no others.
+
+A recipient has one platform lease at a time. It refuses the platforms that passed their limit
+(`episodes.limit`) and those of a slow flood (`episodes.narrow`). Each change is a new lease.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from detectors.model.records import (
+    ALWAYS_PASS,
+    Action,
+    AgainWindow,
+    Cause,
+    Evidence,
+    Level,
+    Reason,
+    Scope,
+    utc_ms,
+)
+from detectors.suspects.again import windows
+from detectors.suspects.suspect import Suspect
+
+if TYPE_CHECKING:
+    from detectors.episodes.episode import EpisodeLog, EpisodeParams
+
+PLATFORMS_MAX: Final = 256
+"""Maximum number of platforms of a platform lease, as the contract says."""
+
+SCOPE: Final = Scope("otp", ALWAYS_PASS, (), ())
+"""The scope of each platform lease. Trusted platforms pass, also if they are named."""
+
+
+def renew_platforms(
+    params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cause, reason: Reason
+) -> Action:
+    """Publish a platform lease at this event, with all platforms that are refused alone now.
+
+    It has the mode enforce if a rule refuses any platform in that mode. It carries the retry
+    windows if no full lease is in force. It replaces an earlier one of the same event.
+    """
+    lease, episode, at_ms = suspect.platforms, suspect.episode, cause.at_ms
+    assert lease is not None
+    if lease.offset == cause.offset:
+        book.actions = [a for a in book.actions if a.revision != cause.offset or not a.refused_ids]
+    for mode, all_ms in lease.ends_ms.items():
+        lease.ends_ms[mode] = {p: end_ms for p, end_ms in all_ms.items() if end_ms > at_ms}
+    if any(lease.ends_ms.values()):
+        lease.mode = "enforce" if lease.ends_ms["enforce"] else "shadow"
+    ends_ms = lease.ends_ms[lease.mode]
+    lease.refused = tuple(sorted(sorted(ends_ms, key=lambda p: (-ends_ms[p], p))[:PLATFORMS_MAX]))
+    lease.again_ms = {p: [] for p in lease.again_ms if p in lease.refused}
+    lease.issued_ms, lease.offset = at_ms, cause.offset
+    lease.expires_ms = max(ends_ms.values(), default=at_ms)
+    again: tuple[AgainWindow, ...] = ()
+    if params.again and not (episode and episode.has_lease(at_ms, full=True)):
+        again = windows(suspect.requests, book.hot.platforms, at_ms)
+    action = platform_action(params, suspect, cause, reason, again)
+    book.actions.append(action)
+    return action
+
+
+def platform_action(
+    params: EpisodeParams,
+    suspect: Suspect,
+    cause: Cause,
+    reason: Reason,
+    again: tuple[AgainWindow, ...] = (),
+) -> Action:
+    """Return the action of the newest platform lease, or tell it again with these windows."""
+    lease, episode = suspect.platforms, suspect.episode
+    assert lease is not None
+    topic, partition, _, at_ms = cause
+    held = [suspect.seen[p] >> 33 for p in lease.refused if p in suspect.seen]
+    first_ms = utc_ms(min(held, default=cause.at_s))
+    messages = sum(len(times) for times in lease.again_ms.values())
+    return Action(
+        action_id=Cause(topic, partition, lease.offset, at_ms).id(params.epoch),
+        episode_id=lease.id if episode is None else episode.id,
+        epoch=params.epoch,
+        revision=cause.offset,
+        recipient=suspect.name,
+        verb="throttle_platforms",
+        mode=lease.mode,
+        scope=SCOPE,
+        issued_at_ms=lease.issued_ms,
+        expires_at_ms=lease.expires_ms,
+        opened_ms=first_ms if episode is None else episode.path[0].at_ms,
+        level=Level.WATCH if episode is None else episode.level,
+        reason=reason,
+        evidence=Evidence(messages, len(lease.refused), len(lease.refused), first_ms, at_ms),
+        cause=cause,
+        version=params.version,
+        config=params.config,
+        again=again,
+        refused_ids=lease.refused,
+    )

@@ -1,0 +1,99 @@
+"""Codes that platforms sent again at a recipient within a day: for the limit on one platform.
+
+A row has no room for these counts, and most recipients are not suspects. So a partition keeps the
+times of repeats for each recipient and platform. It keeps them only for platforms that the
+recipient does not know, or that are *young*: the recipient had got codes of them on one day only.
+The sieve and the judge fill and read the same counts, so nothing has to be handed over.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections.abc import Iterable
+from typing import Any, Final
+
+from detectors.bars import LIMIT_24H, LIMIT_35MIN, REPEAT_TIMES_MAX, REPEATS_MAX
+from detectors.model.times import DAY_S
+
+LATE_S: Final = 3600
+"""Entries are kept for a day and this many seconds, because messages may come late."""
+
+STEP_S: Final = 600
+"""Old entries are dropped when the log's time enters another step of this many seconds."""
+
+
+class Repeats:
+    """The repeats of one partition. Keys are `recipient << 32 | platform`, times are seconds."""
+
+    __slots__ = ("codes", "young")
+
+    def __init__(self) -> None:
+        self.codes: dict[int, list[int]] = {}  # key -> times of codes after the sighting, ascending
+        self.young: dict[int, int] = {}  # key of a young platform -> time of its sighting
+
+    def is_young(self, key: int, at_s: int) -> bool:
+        """Return true if the platform was young at its sighting of the day around `at_s`."""
+        return abs(at_s - self.young.get(key, at_s - DAY_S)) < DAY_S
+
+    def add(self, key: int, at_s: int) -> None:
+        """Record one code. Two codes of one second are one code that was delivered twice."""
+        times = self.codes.setdefault(key, [])
+        if at_s not in times:
+            insort(times, at_s)
+            del times[:-REPEAT_TIMES_MAX]
+
+    def count(self, key: int, window_s: int) -> int:
+        """Return the number of codes in the window that ends with the newest code."""
+        times = self.codes[key]
+        return len(times) - bisect_right(times, times[-1] - window_s)
+
+    def is_over(self, key: int, at_s: int) -> bool:
+        """Return true if one more code at `at_s` would reach a limit."""
+        times = self.codes.get(key)
+        if times is None or len(times) < LIMIT_35MIN - 1 or at_s in times:
+            return False
+        newest_s = max(at_s, times[-1])
+        return any(
+            len(times) - bisect_right(times, newest_s - window_s)
+            >= most - (at_s > newest_s - window_s)
+            for window_s, most in ((35 * 60, LIMIT_35MIN), (DAY_S, LIMIT_24H))
+        )
+
+    def drop(self, recipient: int) -> None:
+        """Forget a recipient."""
+        for held in (self.codes, self.young):
+            for key in [key for key in held if key >> 32 == recipient]:
+                del held[key]
+
+    def drop_old(self, before_s: int, now_s: int, limit_s: int) -> None:
+        """Drop entries that are over a day older than `now_s`, the log's time, or past the bound.
+
+        Times after `limit_s` are from a clock that was ahead; they go too. Runs only when
+        `before_s` and `now_s` lie in different steps of `STEP_S`.
+        """
+        if before_s // STEP_S == now_s // STEP_S:
+            return
+        since_s = now_s - DAY_S - LATE_S
+        young = {key: at_s for key, at_s in self.young.items() if since_s < at_s <= limit_s}
+        codes = {key: t for key, t in self.codes.items() if since_s < t[-1] <= limit_s}
+        if len(codes) > REPEATS_MAX:
+            newest = sorted(codes, key=lambda key: (codes[key][-1], key))[-REPEATS_MAX:]
+            codes = {key: codes[key] for key in newest}
+        if len(young) > REPEATS_MAX:
+            young = dict(sorted(young.items(), key=lambda each: each[::-1])[-REPEATS_MAX:])
+        self.codes, self.young = codes, young
+
+    def state(self) -> list[Any]:
+        """Return the state for a checkpoint, in an order that depends on nothing else."""
+        low = (1 << 32) - 1
+        codes = [(key >> 32, key & low, list(t)) for key, t in sorted(self.codes.items())]
+        return [codes, [(key >> 32, key & low, at_s) for key, at_s in sorted(self.young.items())]]
+
+
+def repeats_of(state: Iterable[Any]) -> Repeats:
+    """Restore what `Repeats.state` returned."""
+    repeats = Repeats()
+    codes, young = state
+    repeats.codes = {recipient << 32 | p: list(times) for recipient, p, times in codes}
+    repeats.young = {recipient << 32 | p: at_s for recipient, p, at_s in young}
+    return repeats

@@ -1,0 +1,98 @@
+"""The limit on one platform: a platform that sends again and again is refused alone.
+
+A flood of one to four platforms reaches no other threshold, because these ask for five platforms.
+So each platform that the recipient does not know, or that is young, has a limit of its own. The
+lease that follows refuses this platform and no other.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from detectors.bars import LIMIT_24H, LIMIT_35MIN
+from detectors.model.records import Mode
+from detectors.model.times import DAY_S
+from detectors.recipients.repeats import Repeats
+
+WINDOWS: Final = (
+    ("limit_35min", 35 * 60, LIMIT_35MIN, 2),
+    ("limit_24h", DAY_S, LIMIT_24H, 3),
+)
+"""Rule, window in seconds, threshold, and its divisor while an earlier flood is remembered."""
+
+
+class Limit(NamedTuple):
+    """A limit that is reached."""
+
+    rule: str
+    score: float
+    threshold: float
+
+
+def judge_limit(repeats: Repeats, key: int, *, relapse: bool) -> Limit | None:
+    """Return the limit that the newest codes of a platform reach, or None. `key`: see `Repeats`."""
+    for rule, window_s, threshold, divisor in WINDOWS:
+        lower = threshold / divisor if relapse else threshold
+        count = repeats.count(key, window_s)
+        if count >= lower:
+            return Limit(rule, count, lower)
+    return None
+
+
+class PlatformLease:
+    """The newest platform lease of a suspect: it refuses single platforms."""
+
+    __slots__ = (
+        "again_ms", "ends_ms", "expires_ms", "id", "issued_ms", "limit", "mode", "offset",
+        "refused",
+    )  # fmt: skip
+
+    def __init__(self, lease_id: str) -> None:
+        self.id = lease_id  # id of the episode that this lease stands for
+        # Mode -> platform that is refused in this mode -> end of its refusal.
+        self.ends_ms: dict[Mode, dict[int, int]] = {"enforce": {}, "shadow": {}}
+        self.again_ms: dict[int, list[int]] = {}  # platform past its limit -> codes since the lease
+        self.refused: tuple[int, ...] = ()  # platforms that the newest lease refuses, ascending
+        self.issued_ms = self.expires_ms = 0
+        self.offset = -1  # offset of the event that caused the newest lease
+        self.mode: Mode = "shadow"
+        self.limit = Limit("limit_35min", 0, 0)  # the last limit that was reached
+
+    def refuses(self, platform: int, at_ms: int) -> bool:
+        """Return true if this lease refuses an untrusted code at this time."""
+        return self.issued_ms < at_ms < self.expires_ms and platform in self.refused
+
+    def put(self, platform: int, end_ms: int, mode: Mode) -> None:
+        """Refuse a platform up to this time, from the next lease on."""
+        for ends_ms in self.ends_ms.values():
+            end_ms = max(end_ms, ends_ms.pop(platform, 0))
+        self.ends_ms[mode][platform] = end_ms
+
+    def forget_from(self, from_ms: int) -> None:
+        """Drop all state at or after `from_ms`: a clock was ahead."""
+        if self.issued_ms >= from_ms:
+            self.issued_ms = self.expires_ms = 0
+            self.clear()
+
+    def clear(self) -> None:
+        """Refuse nothing from the next lease on."""
+        self.ends_ms, self.again_ms = {"enforce": {}, "shadow": {}}, {}
+
+    def state(self) -> list[Any]:
+        """Return the state for a checkpoint."""
+        again_ms = [(platform, list(times)) for platform, times in self.again_ms.items()]
+        named = [*(list(ends_ms.items()) for ends_ms in self.ends_ms.values()), again_ms]
+        times = [self.issued_ms, self.expires_ms, self.offset]
+        return [self.id, *named, list(self.refused), *times, self.mode, list(self.limit)]
+
+
+def platform_lease_of(state: list[Any]) -> PlatformLease:
+    """Restore what `PlatformLease.state` returned."""
+    lease = PlatformLease(state[0])
+    enforced_ms, shadowed_ms, again_ms, refused = state[1:5]
+    lease.ends_ms = {"enforce": dict(enforced_ms), "shadow": dict(shadowed_ms)}
+    lease.again_ms = {platform: list(times) for platform, times in again_ms}
+    lease.refused = tuple(refused)
+    lease.issued_ms, lease.expires_ms, lease.offset, lease.mode, limit = state[5:]
+    lease.limit = Limit(*limit)
+    return lease

@@ -1,0 +1,147 @@
+"""A platform past its limit is refused alone, whatever else comes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from detectors.chain import Decisions, Params, Partition, restore, snapshot
+from detectors.episodes.episode import EpisodeParams
+from detectors.model.event import EventKind, Trust, platform_id
+from detectors.model.records import Action, Level
+from detectors.suspects.judge import JudgeParams
+from tests.detectors.stand_in import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, Event, run
+from tests.detectors.test_chain import VICTIM, flood, history
+from tests.scenarios.play import Gateway
+
+ENFORCE = Params(episode=EpisodeParams(mode="enforce"))
+
+
+def codes(
+    count: int, gap_ms: int, platforms: int = 1, start_ms: int = START_MS, trust: int = 0
+) -> list[Event]:
+    return [Event(start_ms + n * gap_ms, VICTIM, f"n{n % platforms}", trust) for n in range(count)]
+
+
+def alone(decisions: Decisions) -> list[Action]:
+    """New platform leases: not those that are told again with other retry windows."""
+    return [a for a in decisions.actions if a.verb == "throttle_platforms" and not a.update]
+
+
+def delivered(decisions: Decisions, events: Sequence[Event]) -> Counter[str]:
+    gateway = Gateway()
+    passed = [
+        event
+        for n, event in enumerate(events)
+        if gateway.ask(
+            [a for a in decisions.actions if a.cause.at_ms < event.at_ms and a.revision < n],
+            event.at_ms,
+            platform_id(event.platform),
+            Trust(event.trust),
+        )
+        != "refuse"
+    ]
+    return Counter(event.platform for event in passed)
+
+
+@pytest.mark.parametrize(("platforms", "most"), [(1, 20), (3, 40), (4, 60)])
+@pytest.mark.parametrize("gap_s", [2, 10, 40])
+def test_floods_of_few_platforms_are_refused_and_nothing_else_is(
+    platforms: int, most: int, gap_s: int
+) -> None:
+    new = range(4 - platforms)  # with a fifth new platform this is a flood of another kind
+    own = [Event(START_MS + n * 7 * MINUTE_MS + 500, VICTIM, f"mine {n}") for n in new]
+    count = 3 * 3600 // gap_s
+    events = sorted(history() + codes(count, gap_s * 1000, platforms) + own)
+    decisions = run(ENFORCE, events)
+    came = delivered(decisions, events)
+    assert sum(came[f"n{n}"] for n in range(platforms)) <= most
+    assert all(came[f"mine {n}"] == 1 for n in new)
+    assert not [a for a in decisions.actions if a.verb == "throttle"]
+    assert {a.mode for a in decisions.actions} == {"enforce"}
+
+
+def test_ten_codes_after_the_first_in_35_minutes_or_twenty_in_a_day_reach_the_limit() -> None:
+    assert not alone(run(ENFORCE, history() + codes(10, 3 * MINUTE_MS)))
+    (lease,) = alone(run(ENFORCE, history() + codes(11, 3 * MINUTE_MS)))
+    assert (lease.reason.rule, lease.reason.score) == ("limit_35min", 10)
+    assert lease.refused_ids == (platform_id("n0"),)
+    assert lease.expires_at_ms - lease.issued_at_ms == HOUR_MS
+    assert lease.level is Level.WATCH
+    assert not alone(run(ENFORCE, history() + codes(20, HOUR_MS)))
+    (lease,) = alone(run(ENFORCE, history() + codes(21, HOUR_MS)))
+    assert (lease.reason.rule, lease.reason.score) == ("limit_24h", 20)
+
+
+def test_known_and_trusted_platforms_have_no_limit_without_a_flood() -> None:
+    known = [e._replace(platform="known 0") for e in codes(90, 20_000)]
+    assert not run(ENFORCE, history() + known).actions
+    assert not alone(run(ENFORCE, history() + codes(90, 20_000, trust=1)))
+
+
+def test_a_platform_that_came_on_one_day_before_is_limited_and_after_two_days_no_more() -> None:
+    taught = codes(1, 1, start_ms=START_MS - DAY_MS)
+    assert alone(run(ENFORCE, history() + taught + codes(30, 20_000)))
+    twice = codes(1, 1, start_ms=START_MS - 3 * DAY_MS) + taught
+    assert not alone(run(ENFORCE, history() + twice + codes(30, 20_000)))
+
+
+def test_three_more_codes_prolong_it_once_half_of_the_hour_is_over() -> None:
+    refused = codes(3, 12 * MINUTE_MS, start_ms=START_MS + 25 * MINUTE_MS)
+    first, *more = alone(run(ENFORCE, history() + codes(11, MINUTE_MS) + refused))
+    assert [a.issued_at_ms for a in more] == [refused[-1].at_ms]
+    assert more[0].expires_at_ms == refused[-1].at_ms + HOUR_MS
+    assert more[0].action_id != first.action_id
+    assert len(alone(run(ENFORCE, history() + codes(11, MINUTE_MS) + refused[:2]))) == 1
+
+
+def test_a_young_row_has_no_limit_and_a_cold_one_has_it_in_shadow() -> None:
+    assert not alone(run(ENFORCE, codes(90, 20_000)))
+    old = [Event(START_MS - 20 * DAY_MS, VICTIM, "known 0")]
+    assert {a.mode for a in alone(run(ENFORCE, old + codes(90, 20_000)))} == {"shadow"}
+
+
+@pytest.mark.parametrize(("mode", "told"), [("off", set()), ("shadow", {"shadow"})])
+def test_the_rule_is_switched(mode: str, told: set[str]) -> None:
+    params = replace(ENFORCE, judge=JudgeParams(rules={"limit": mode}))  # type: ignore[dict-item]
+    assert {a.mode for a in run(params, history() + codes(90, 20_000)).actions} == told
+
+
+def test_a_second_request_passes_and_a_new_owner_of_the_number_has_no_lease() -> None:
+    presses = [Event(START_MS + 31 * MINUTE_MS + s * 1000, VICTIM, "n0") for s in (0, 70)]
+    events = history() + codes(11, MINUTE_MS) + presses
+    decisions = run(ENFORCE, events)
+    assert delivered(decisions, events)["n0"] == 12
+    recycled = Event(START_MS + 33 * MINUTE_MS, VICTIM, "", 0, EventKind.RECYCLED)
+    last = run(ENFORCE, [*events, recycled]).actions[-1]
+    assert (last.verb, last.refused_ids, last.mode) == ("throttle_platforms", (), "enforce")
+    assert last.expires_at_ms == last.issued_at_ms
+
+
+def test_a_lease_and_its_counts_outlive_a_restart() -> None:
+    events = history() + codes(300, 20_000, platforms=3)
+    whole = run(ENFORCE, events)
+    for cut in (len(history()) + 20, len(history()) + 40):
+        partition = Partition(ENFORCE)
+        first = run(ENFORCE, events[:cut], partition)
+        again = run(ENFORCE, events[cut:], restore(ENFORCE, snapshot(partition)))
+        assert first.actions + again.actions == whole.actions
+
+
+def test_known_platforms_without_a_limit_of_their_own_have_one_during_a_flood() -> None:
+    """Eight codes in ten minutes, 16 in an hour; young ones two. Platforms that pause pass."""
+    attack = flood(60, 20_000)
+    fast = [Event(START_MS + 5 * MINUTE_MS + n * 5000, VICTIM, "known 0") for n in range(180)]
+    slow = [Event(START_MS + n * 6 * MINUTE_MS, VICTIM, "known 1") for n in range(4)]
+    taught = [Event(START_MS - DAY_MS, VICTIM, "taught")]
+    bank = [e._replace(platform="bank", trust=1) for e in fast]
+    young = [e._replace(platform="taught", at_ms=e.at_ms + 1) for e in fast]
+    events = sorted(history() + attack + fast + slow + taught + young + bank)
+    came = delivered(run(ENFORCE, events), events)
+    assert 8 <= came["known 0"] - came["known 2"] <= 16 + 2
+    assert came["known 1"] == 4 + came["known 2"]
+    assert came["taught"] <= 1 + 2 + 1
+    assert came["bank"] == 180

@@ -1,0 +1,45 @@
+"""The limit of one platform, and the state of the lease that refuses it."""
+
+from __future__ import annotations
+
+from detectors.bars import LIMIT_24H, LIMIT_35MIN
+from detectors.model.times import DAY_S
+from detectors.recipients.repeats import Repeats
+from detectors.suspects.limit import Limit, PlatformLease, judge_limit, platform_lease_of
+
+KEY = 8613800000001 << 32 | 7
+NOW_S = 200 * DAY_S
+
+
+def after(count: int, step_s: int) -> Repeats:
+    repeats = Repeats()
+    for n in range(count):
+        repeats.add(KEY, NOW_S + n * step_s)
+    return repeats
+
+
+def test_a_limit_is_reached_within_its_window_and_lower_after_a_flood() -> None:
+    fast, slow = (LIMIT_35MIN, 200), (LIMIT_24H, 4000)
+    assert judge_limit(after(*fast), KEY, relapse=False) == ("limit_35min", 10, 10)
+    assert judge_limit(after(*slow), KEY, relapse=False) == ("limit_24h", 20, 20)
+    for count, step_s in (fast, slow):
+        assert judge_limit(after(count - 1, step_s), KEY, relapse=False) is None
+    assert judge_limit(after(5, 200), KEY, relapse=True) == ("limit_35min", 5, 5)
+    assert judge_limit(after(7, 4000), KEY, relapse=True) == ("limit_24h", 7, 20 / 3)
+    assert judge_limit(after(6, 4000), KEY, relapse=True) is None
+
+
+def test_a_lease_refuses_what_it_names_while_it_lasts_and_is_restored() -> None:
+    lease = PlatformLease("1:t:0:9:limit")
+    lease.put(7, 5000, "shadow")
+    lease.put(7, 4000, "enforce")
+    assert lease.ends_ms == {"enforce": {7: 5000}, "shadow": {}}, "the later end, the newer mode"
+    lease.refused, lease.issued_ms, lease.expires_ms, lease.mode = (7,), 1000, 5000, "enforce"
+    lease.again_ms, lease.offset, lease.limit = {7: [1500]}, 9, Limit("limit_24h", 20, 20)
+    assert [lease.refuses(7, ms) for ms in (1000, 1001, 4999, 5000)] == [False, True, True, False]
+    assert not lease.refuses(8, 2000)
+    assert platform_lease_of(lease.state()).state() == lease.state()
+    lease.forget_from(1001)
+    assert lease.refuses(7, 2000)
+    lease.forget_from(1000)
+    assert not lease.refuses(7, 2000)
