@@ -15,8 +15,8 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
@@ -192,13 +192,9 @@ def deliver(chain: AuditChain, clients: Mapping[str, Any], topic: str) -> None:
     chain.taken(len(pending))
 
 
-@contextmanager
-def reported(
-    login: str, environment: Mapping[str, str], brokers: str, app_id: str
-) -> Iterator[AuditChain]:
-    """Yield the chain of this login on this machine for the audit log of an installation."""
-    with AuditChain(folder_of(environment, brokers, app_id), login) as chain:
-        yield chain
+def reported(login: str, environment: Mapping[str, str], brokers: str, app_id: str) -> AuditChain:
+    """Return the chain of this login on this machine for the audit log of an installation."""
+    return AuditChain(folder_of(environment, brokers, app_id), login)
 
 
 @dataclass(frozen=True, slots=True)
