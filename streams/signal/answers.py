@@ -58,7 +58,7 @@ def own_codes(
     held = any(
         forbids(lease_of(each), platform, trust)
         for each in leases
-        if not each.ends and each.expires_at_ms > now_ms
+        if each.is_lease and each.expires_at_ms > now_ms
         for platform in own
     )
     return "HELD" if held else "PASSED"

@@ -113,7 +113,7 @@ class Lookup:
         return [
             each
             for each in found
-            if not each.ends and each.mode == "enforce" and each.expires_at_ms > now_ms
+            if each.is_lease and each.mode == "enforce" and each.expires_at_ms > now_ms
         ]
 
     def held(self, number: str, client: SignalClient) -> int:
