@@ -168,6 +168,11 @@ class Action:
         return self.epoch, self.revision
 
     @property
+    def is_lease(self) -> bool:
+        """Return true if this is a lease of either kind."""
+        return self.verb != "retry_windows" and not self.ends
+
+    @property
     def ends(self) -> bool:
         """Return true if this only ends the lease before it."""
         return self.verb == "release" or (

@@ -70,8 +70,7 @@ class Entry:
         Overrides of the operator are not considered here.
         """
         action = self.action
-        asks = action.verb != "retry_windows" and not action.ends
-        return asks and action.mode == "enforce" and self.refusal is None
+        return action.is_lease and action.mode == "enforce" and self.refusal is None
 
     @property
     def slow(self) -> bool:

@@ -75,7 +75,7 @@ def gaps(chosen: Chosen, settings: str) -> Iterator[tuple[str, dict[str, int]]]:
     if case.last.level:
         yield "open", {}
     throttled = [each for each in case.records if each.level is Level.THROTTLE]
-    leases = [each for each in case.actions if each.verb == "throttle"]
+    leases = [each for each in case.actions if each.is_lease]
     decided = [each.mode for each in leases or throttled]
     if shadowed := decided.count("shadow"):
         yield "shadow", {"n": shadowed, "all": len(decided)}

@@ -79,7 +79,7 @@ class Shadow:
             action.action_id: action
             for actions in self.leases.values()
             for action in actions
-            if action.verb != "retry_windows" and not action.ends
+            if action.is_lease
         }.values()
         return {
             "leases": len(throttles),

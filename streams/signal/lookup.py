@@ -68,7 +68,7 @@ def own_codes(
     held = any(
         forbids(lease_of(each), platform, trust)
         for each in leases
-        if not each.ends and each.expires_at_ms > now_ms
+        if each.is_lease and each.expires_at_ms > now_ms
         for platform in own
     )
     return "HELD" if held else "PASSED"
@@ -148,7 +148,7 @@ class Lookup:
         return [
             each
             for each in found
-            if not each.ends and each.mode == "enforce" and each.expires_at_ms > now_ms
+            if each.is_lease and each.mode == "enforce" and each.expires_at_ms > now_ms
         ]
 
     def held(self, number: str, client: SignalClient) -> int:

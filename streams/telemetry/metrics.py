@@ -160,7 +160,7 @@ TABLE: Final = (
     Metric("platforms_used_later_total", "counter", "platforms",
            "Of those, platforms that the recipient uses when the flood is over."),
     Metric("actions_total", "counter", "actions", "Actions published.",
-           {"verb": ("throttle", "release"), "mode": ("shadow", "enforce")}),
+           {"verb": ("throttle", "release", "throttle_platforms"), "mode": ("shadow", "enforce")}),
     Metric("lease_updates_total", "counter", "updates",
            "Leases told again, with the windows of second requests."),
     Metric("recipients_tracked", "gauge", "recipients", "Rows in the sieve."),

@@ -94,7 +94,7 @@ class Acknowledgements:
                 # Only actions that adapters should obey are tracked: in shadow mode there may be no
                 # adapter. An update of a lease is not tracked, because adapters acknowledged the
                 # lease before.
-                wanted = action.mode == "enforce" and action.verb == "throttle"
+                wanted = action.mode == "enforce" and action.is_lease
                 if wanted and not action.update:
                     until_ms = action.expires_at_ms + LINGER_MS
                     self._open[action.action_id] = _Open(

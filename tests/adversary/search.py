@@ -3,7 +3,8 @@
 Plans of up to 14 days are mutated and selected. The aims are codes of platforms that the victim
 does not use, in the worst hour, three hours and day, and own codes of the victim that are refused.
 The best plans are kept for each aim and each size of list, so a search does not end at the first
-hole. It knows nothing but what a plan may say.
+hole. It knows what a plan may say, and the families of real tools: few platforms, taught ones,
+waves with pauses, rounds of a list, and many codes of a platform in turn.
 """
 
 from __future__ import annotations
@@ -29,7 +30,11 @@ DAYS_MOST: Final = 14
 GAP_LEAST_S: Final = 5
 """Between two codes of a plan, so that the most in an hour is 720 whatever the plan."""
 
-OFFSETS_PER_S: Final = 16
+OFFSETS_EACH: Final = 16
+OFFSETS_S: Final = 4
+"""A message takes `OFFSETS_EACH` offsets, and as many pass in `OFFSETS_S`: a quiet partition."""
+
+RANDOM_FIRST: Final = 40  # plans that are drawn before the first one is mutated
 OWN_EVERY_MS: Final = 4 * HOUR_MS
 USED: Final = tuple(f"used {n}" for n in range(14))
 
@@ -68,6 +73,20 @@ MUTABLE: Final[dict[str, tuple[Any, ...]]] = {
     "whole_minutes": (False, False, False, True),
     "shared": (False, False, False, True),
 }
+FAMILIES: Final[tuple[dict[str, tuple[Any, ...]], ...]] = (
+    {},
+    {"platforms": (1, 2, 3, 4), "gap_s": (5, 5, 15, 30, 60), "hours": (3, 6, 24), "wave": (1000,)},
+    {"taught": (4, 8, 12, 24, 48), "gap_s": (5, 5, 5, 15), "hours": (3, 6, 24), "wave": (1000,)},
+    {"platforms": (42, 43, 64, 100, 200, 400), "wave": (24, 36, 40, 43, 48),
+     "pause_min": (31, 31, 45, 61), "gap_s": (5, 15, 30, 40, 45), "hours": (24, 24, 48)},
+    {"platforms": (8, 12, 16, 24, 36, 42, 43, 48, 64), "gap_s": (30, 45, 60, 120, 240),
+     "hours": (12, 24, 48), "wave": (1000,)},
+    {"platforms": (4, 8, 16, 48, 100, 400), "repeats": (5, 9, 10, 20), "gap_s": (5, 15, 30, 60),
+     "hours": (3, 6, 24), "wave": (1000,)},
+)  # fmt: skip
+"""Ranges of the fields that make a family; the other fields are mostly left plain."""
+NEW_BESIDE: Final = (1, 2, 3, 4, 5)
+"""Numbers of platforms that are not taught, beside those that are."""
 Plan = tuple[Phase, ...]
 
 
@@ -81,18 +100,27 @@ class Sent(NamedTuple):
 
 
 def random_phase(rng: Random) -> Phase:
-    """Draw three quarters of the fields, each by itself."""
-    drawn = [name for name in MUTABLE if rng.random() < 0.75]
-    return Phase(**{name: rng.choice(MUTABLE[name]) for name in drawn})
+    """Draw a family, its fields from their ranges, and few or most of the other fields."""
+    family = rng.choice(FAMILIES)
+    share = 0.15 if family else 0.75
+    ranges = {name: MUTABLE[name] for name in MUTABLE if rng.random() < share} | family
+    phase = Phase(**{name: rng.choice(values) for name, values in ranges.items()})
+    return _beside(rng, phase) if "taught" in family else phase
+
+
+def _beside(rng: Random, phase: Phase) -> Phase:
+    return replace(phase, platforms=max(phase.taught, 1) + rng.choice(NEW_BESIDE))
 
 
 def _changed(rng: Random, phase: Phase, name: str) -> Any:
-    """Draw another value of a field: the next one up or down, the plain one, or any."""
+    """Draw another value of a field: the next one up or down, the plain one, an end, or any."""
     values = sorted(set(MUTABLE[name]))
     kind = rng.random()
-    if kind < 0.25:
+    if kind < 0.2:
         return getattr(Phase(), name)
-    if kind < 0.5 or getattr(phase, name) not in values:
+    if kind < 0.35:
+        return rng.choice((values[0], values[-1]))
+    if kind < 0.55 or getattr(phase, name) not in values:
         return rng.choice(MUTABLE[name])
     at = values.index(getattr(phase, name)) + rng.choice((-1, 1))
     return values[min(max(at, 0), len(values) - 1)]
@@ -109,6 +137,8 @@ def mutated(rng: Random, plan: Plan) -> Plan:
         phases.insert(at, phases[at])
     elif kind < 0.3 and len(phases) > 1:
         del phases[at]
+    elif kind < 0.4:
+        phases[at] = _beside(rng, phases[at])
     else:
         names = rng.sample([*MUTABLE], rng.choice((1, 1, 2, 3)))
         changes = {name: _changed(rng, phases[at], name) for name in names}
@@ -182,8 +212,8 @@ def score(plan: Plan, codes_most: int, params: Params = PARAMS) -> Score:
     sent = sorted([*attack, *own_life(until_ms)], key=lambda each: each.arrives_ms)
     first_ms, offsets = sent[0].arrives_ms, list[int]()
     for each in sent:  # every offset is a sample of its gateway's clock
-        wanted = (each.arrives_ms - first_ms) // 1000 * OFFSETS_PER_S
-        offsets.append(max(wanted, offsets[-1] + OFFSETS_PER_S if offsets else 0))
+        wanted = (each.arrives_ms - first_ms) // (OFFSETS_S * 1000) * OFFSETS_EACH
+        offsets.append(max(wanted, offsets[-1] + OFFSETS_EACH if offsets else 0))
     decisions = run(params, [each.event for each in sent], offsets=offsets)
     gateway = RulingGateway()
     # By offsets alone, since gateways have clocks of their own: codes are 5 s apart, a lease 0.5 s.
@@ -226,11 +256,13 @@ class Search:
     rng: Random
     codes_most: int
     best: dict[tuple[str, int], list[tuple[int, Plan, Score]]] = field(default_factory=dict)
+    scored: int = 0
 
     def step(self) -> None:
         """Draw or mutate a plan, score it, and keep it where it is among the best."""
         plan = self._next()
         found = score(plan, self.codes_most)
+        self.scored += 1
         size = bisect_right(SIZES, found.platforms - 1)
         for aim in AIMS:
             kept = self.best.setdefault((aim, size), [])
@@ -240,7 +272,7 @@ class Search:
                 del kept[4:]
 
     def _next(self) -> Plan:
-        if len(self.best) < 2 * len(AIMS) or self.rng.random() < 0.15:
+        if self.scored < RANDOM_FIRST or self.rng.random() < 0.15:
             return tuple(random_phase(self.rng) for _ in range(self.rng.choice((1, 1, 2))))
         size = self.rng.randrange(len(SIZES) + 1)
         kept = [self.best[each] for each in sorted(self.best) if each[1] == size]

@@ -41,6 +41,7 @@ def held(found: Search) -> None:
         assert found.worst("lost")[0] <= OWN_DAY_MAX
         return
     assert found.worst("three_hours")[0] >= 2160
+    assert found.worst("three_hours", 1)[0] >= 2140, "of more than four platforms, some taught"
     assert day >= 2160
     assert found.worst("day", 2)[0] >= 1032, "of more than forty platforms"
 

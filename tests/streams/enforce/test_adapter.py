@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 import threading
 import time
@@ -10,7 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from copy import copy
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -20,6 +23,7 @@ from kafka.structs import OffsetAndMetadata
 
 from detectors.leases.gate import Lease
 from detectors.leases.rails import RailParams
+from detectors.model.records import AgainWindow
 from detectors.recognise.registry import Registry
 from streams.cluster import read as read_module
 from streams.cluster.admin import Cluster, client_arguments
@@ -40,6 +44,7 @@ from streams.wire import (
     EVERYONE,
     Ack,
     UnreadableError,
+    action_key,
     decode_ack,
     decode_action,
     decode_counts,
@@ -100,7 +105,7 @@ class World:
     def say(self, *records: object) -> None:
         for record in records:
             if hasattr(record, "action_id"):
-                key, value = record.recipient.encode(), encode_action(record)  # type: ignore[attr-defined, arg-type]
+                key, value = action_key(record), encode_action(record)  # type: ignore[arg-type]
                 self.producer.send(self.topics.throttle, value, key=key)
             else:
                 everyone = record.recipient == EVERYONE  # type: ignore[attr-defined]
@@ -659,11 +664,38 @@ def unreadable(decode: Callable[[bytes], object], value: bytes) -> bool:
     return False
 
 
+def test_both_kinds_of_lease_and_their_windows_reach_the_gateway_and_a_restart_finds_them(
+    world: World, keys: redis.Redis
+) -> None:
+    at_ms, window = now_ms(), AgainWindow(7, 1, 2, hot=False)
+    narrow = replace(action(verb="throttle_platforms", at_ms=at_ms), refused_ids=(7,))
+    full = action(revision=2, at_ms=at_ms)
+    windows = replace(full, verb="retry_windows", revision=3, again=(window,))
+
+    def held() -> dict[str, Any]:
+        value = keys.get(f"otpguard:throttle:{RECIPIENT}")
+        return json.loads(value) if value else {}
+
+    with world.adapter():
+        world.say(narrow)
+        wait_until(lambda: held().get("v") == 2, "the platform lease is there alone")
+        assert held()["refused"] == [7]
+        world.say(windows, full)
+        wait_until(lambda: "again" in held(), "both are there, with windows")
+        assert (held()["v"], held()["refused"], held()["action"]) == (1, [7], full.action_id)
+    keys.delete(f"otpguard:throttle:{RECIPIENT}")
+    with world.adapter():
+        wait_until(lambda: "again" in held(), "a restart writes the same again")
+        assert (held()["v"], held()["refused"], held()["action"]) == (1, [7], full.action_id)
+        world.say(action(revision=9, verb="release", at_ms=now_ms()))
+        wait_until(lambda: held().get("v") == 2, "the platform lease goes on")
+
+
 def test_records_that_cannot_be_read_are_counted_and_cost_nobody_else(
     world: World, keys: redis.Redis
 ) -> None:
     newer = encode_action(action(at_ms=now_ms())).replace(
-        b'"schema_version":1', b'"schema_version":2'
+        b'"schema_version":1', b'"schema_version":3'
     )
     with world.adapter() as metrics:
         for value in (b"nonsense", newer, b"{}"):

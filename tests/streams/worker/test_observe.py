@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,12 +13,14 @@ from prometheus_client import generate_latest
 from detectors.chain import Decisions, Partition, process
 from detectors.recipients.windows import RUNGS, Window
 from streams import wire
+from streams.clock import now_ms
 from streams.config import Settings
 from streams.scenarios import generate
 from streams.telemetry.metrics import Metrics
 from streams.wire import Decoded
 from streams.worker.acks import Acknowledgements
 from streams.worker.observe import Observer, timed
+from tests.enforce.records import action
 from tests.streams.state.test_manager import Kafka
 
 SETTINGS = Settings(mode="enforce")
@@ -155,3 +158,14 @@ def test_a_stage_is_observed_when_it_is_done() -> None:
     with timed(world.metrics, "checkpoint"):
         pass
     assert world.value("stage_seconds_count", stage="checkpoint") == 1
+
+
+def test_each_kind_of_action_is_counted_and_only_leases_wait_for_an_answer() -> None:
+    world = World()
+    narrow = replace(action(verb="throttle_platforms", at_ms=now_ms()), refused_ids=(1,))
+    windows = replace(narrow, verb="retry_windows", cause=narrow.cause._replace(offset=9))
+    end = action(revision=7, verb="throttle_platforms", at_ms=now_ms())
+    world.observer._decided(0, Decisions(actions=[narrow, windows, end]))
+    assert world.value("actions_total", verb="throttle_platforms", mode="enforce") == 2
+    assert world.value("lease_updates_total") == 1
+    assert len(world.acknowledgements) == 1
