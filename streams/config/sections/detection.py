@@ -199,6 +199,11 @@ class Detect(Section):
         le=14,
         description="with so many of 14 days under throttle a number is reported as chronic",
     )
+    rules: dict[str, Literal["off", "shadow", "enforce"]] = Field(
+        default_factory=dict,
+        description="rule -> off, shadow or enforce, for returns, volume, relapse, limit, young, "
+        "narrow and known; a rule that is not here enforces; to take in one at a time",
+    )
     stamps: dict[str, Literal["exact", "minute", "jitter_30s", "jitter_120s"]] = Field(
         default_factory=dict,
         description="gateway -> how exact its event times are; beats what is measured",
