@@ -191,13 +191,14 @@ def _password(body: str, number: Number, before: list[Word]) -> Word | None:
 
 def _name_after(body: str, number: Number, nearest: Word | None, after: list[Word]) -> Word | None:
     """Return the word after a number that names it ("482913 is your code"), or None."""
-    after = [word for word in after if not _has_own_number(body, word, after)]
+    near = [word for word in after if word.start - number.end <= _AFTER]
+    after = [word for word in near if not _has_own_number(body, word, after)]
     leads = leading(body, number)
     if after and after[0].kind is WordKind.OTHERS and not body[number.end : after[0].start].strip():
         return None
     if leads:
         after = [word for word in after if word.kind is not WordKind.OTHERS]
-    if not after or after[0].start - number.end > _AFTER:
+    if not after:
         return None
     word = after[0]
     if STOP.search(body, number.end, word.start):

@@ -100,6 +100,14 @@ RULES: Final = {
             weighed=True,
         ),
         Rule(
+            "link-login",
+            0.7,
+            "a link that was made for one recipient, in a short text about a log-in or a sign-up",
+            ("Tap to sign in to Slack: https://slk.example/z-app-7h2Kd0", "Example", ""),
+            ("Your bill is here: https://slk.example/z-app-7h2Kd0", "Example", ""),
+            weighed=True,
+        ),
+        Rule(
             "spam",
             0.1,
             "a named number in a casino text, or with both a link and a way to unsubscribe",
@@ -161,6 +169,18 @@ RULES: Final = {
             ("Code 4471 expires in 5 minutes", "Example", ""),
         ),
         Rule(
+            "crowded",
+            0.2,
+            "more scripts, numbers or words than the rules read: only a sure score makes a code",
+            (
+                "код code 코드 코드 コード รหัส कोड רמז: 4829, 0912 0913 0914 0915 0916 0917 0918",
+                "",
+                "",
+            ),
+            ("您的验证码是：629014", "", ""),
+            weighed=True,
+        ),
+        Rule(
             "nothing",
             0.05,
             "no word makes the number a code, in a text with words that name numbers",
@@ -187,7 +207,7 @@ RULES: Final = {
         Rule(
             "link",
             0.05,
-            "nothing of the shape of a code, but a link, which may be what verifies",
+            "nothing of the shape of a code, but a link, and no rule says that it verifies",
             ("See the new shoes at shop.example", "Example", ""),
             ("您的验证码是：629014", "", ""),
             weighed=True,

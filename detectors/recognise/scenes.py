@@ -13,7 +13,7 @@ from detectors.recognise.lexicon import any_of
 from detectors.recognise.owners import LINK_END
 from detectors.recognise.scripts import Script, Word, WordKind, cues_of, typed_in
 from detectors.recognise.sentences import STOP
-from detectors.recognise.shapes import MONEY_CODES, Form, Number, sentence_span
+from detectors.recognise.shapes import MONEY_CODES, Form, Number, has_link, sentence_span
 from detectors.recognise.words import all_words
 
 SPAM: Final = any_of(all_words("spam"))
@@ -87,6 +87,17 @@ def percent(body: str) -> bool:
 def other_words(body: str, scripts: list[Script]) -> bool:
     """Return whether a text has words about parcels, shops, gates or prizes."""
     return any(script.other_scene(body) for script in scripts)
+
+
+def advertises(sentence: str) -> bool:
+    """Return whether a sentence sells something, has a link, or says how to unsubscribe."""
+    return (
+        LEAVE.search(sentence) is not None
+        or SPAM.search(sentence) is not None
+        or percent(sentence)
+        or price(sentence)
+        or has_link(sentence)
+    )
 
 
 def weak_rule(body: str, number: Number, scripts: list[Script]) -> str:

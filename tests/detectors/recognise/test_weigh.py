@@ -148,4 +148,4 @@ def test_a_verdict_is_told_by_its_rule_unless_the_model_went_against_it(
 )
 def test_where_it_is_doubtful_a_high_sum_alone_rescues(text: str, odds: int, so: bool) -> None:
     looked = look(mask(text))
-    assert barred(looked, read(looked), 0, odds) is so
+    assert barred(looked, read(looked), odds) is so
