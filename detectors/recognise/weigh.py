@@ -63,6 +63,11 @@ _TAKES_A_LOOK: Final = glance.HIDES | glance.PROGRAM  # parsed whatever the scor
 _LINES_MAX: Final = 3
 """Largest number of line breaks in a text for which the score alone decides for a code, because the
 weights of line breaks add up. Chosen: .4 % of our own codes have more."""
+_NAMED: Final = frozenset({"named", "letter-code"})
+"""Rules of codes that a word names. Their codes can contradict a gateway's category."""
+_BEATS_CATEGORY: Final = 0.9
+"""Smallest confidence of a text that contradicts its gateway's category. Chosen: from here on a
+confidence is right on the blind texts."""
 _NEAR_NUMBER: Final = re.compile(
     "(?:code|codi[gc]|kode?|otp|pin|clave|senha|пароль|код|验证|校验|驗證|認証|コード|인증|رمز|كود|कोड"
     "|รหัส|ma )"
@@ -139,6 +144,24 @@ def confidence(
     if odds > 0 and against(looked, reading, odds, traits):
         return RULES[reading.rule].confidence
     return confidence_of(odds)
+
+
+def surely_named(
+    looked: Look, score: int, read: Callable[[Look], Reading], *, trusted: bool, person: bool
+) -> float | None:
+    """Return the confidence of a text with a sure code that a word names, else None.
+
+    Such a text is a code whatever its gateway says. A text that the score alone refuses is not
+    read.
+    """
+    sure = alone(looked, score, person=person)
+    if sure is not None and sure < CODE:
+        return None
+    reading = read(looked)
+    if reading.rule not in _NAMED:
+        return None
+    sure = confidence(looked, score, lambda _: reading, trusted=trusted, person=person)
+    return sure if sure >= _BEATS_CATEGORY else None
 
 
 def alone(looked: Look, score: int, *, person: bool) -> float | None:
