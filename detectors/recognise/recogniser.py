@@ -916,14 +916,14 @@ class Recogniser:
             rule = _textless(
                 self.registry, origin, asked.category, asked.template, text=bool(asked.text)
             )
-        told = looked.look, looked.score, read
+        weighed = looked.look, looked.score, read
         found = None
         if rule == "category-other" and asked.text and asked.category != PERSONS:
-            found = surely_named(*told, trusted=owner.trusted, person=owner.person)
+            found = surely_named(*weighed, trusted=owner.trusted, person=owner.person)
         if rule and found is None:
             sure = RULES[rule].confidence
         else:
-            sure = found or confidence(*told, trusted=owner.trusted, person=owner.person)
+            sure = found or confidence(*weighed, trusted=owner.trusted, person=owner.person)
         answer = round(sure * 100) << 8
         if sure < self.params.confidence_min:
             return answer, ""

@@ -150,7 +150,9 @@ def test_a_message_that_is_no_code_has_no_place_for_one() -> None:
         ({"text": "验证码482913", "template": "T3"}, "named"),
     ],
 )
-def test_category_beats_template_beats_all_texts_but_sure_codes(event: dict[str, str], rule: str) -> None:
+def test_category_beats_template_beats_all_texts_but_sure_codes(
+    event: dict[str, str], rule: str
+) -> None:
     registry = Registry.load('[templates]\nT1 = "otp"\nT2 = "marketing"')
     assert recognise(registry, **event).rule == rule  # type: ignore[arg-type]
 
