@@ -233,8 +233,6 @@ def _name_further_back(body: str, number: Number, before: list[Word]) -> Word | 
             _LOOSE_LINK.fullmatch(body, word.end, number.start) is not None
             or _AMOUNT_LINK.fullmatch(body, word.end, number.start) is not None
         )
-        if word is before[-1] and _owned_by(body, word, number):
-            return word
         if word.kind is WordKind.NAMES and (linked or (number.sure and not WARNING.search(body))):
             if (
                 word is before[-1]
@@ -250,20 +248,6 @@ def _name_further_back(body: str, number: Number, before: list[Word]) -> Word | 
         if between <= _HELD:
             return None
     return None
-
-
-def _owned_by(body: str, word: Word, number: Number) -> bool:
-    """Return whether only words such as "for your" are between a name and a number.
-
-    The number must have letters and digits and must end the sentence.
-    """
-    return (
-        word.kind is WordKind.NAMES
-        and number.form is Form.MIXED
-        and FOR_WHOM.fullmatch(body, word.end, number.start) is not None
-        and (number.end == len(body.rstrip()) or STOP.match(body, number.end) is not None)
-        and not TELLING.search(body, word.end, number.start)
-    )
 
 
 _NUMBER_WORD: Final = any_of(
