@@ -1,4 +1,4 @@
-"""`otpguard campaigns`: floods at many recipients at once, told as one."""
+"""`otpguard campaigns`: floods of many recipients that belong together."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ CAMPAIGN_COLUMNS: Final = {
 """The columns of a list of campaigns, and their headings."""
 
 SPOKEN: Final = ("state",)
-"""Columns whose values are words for people."""
+"""Columns whose values are translated."""
 
 SPARED: Final = ("pace", "platforms", "messages", "last", "growth", "throttled")
-"""Columns that a narrow screen is spared, the first first."""
+"""Columns that are left out on a narrow screen, in this order."""
 
 
 @app.command("ls")
