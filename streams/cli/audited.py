@@ -1,4 +1,4 @@
-"""Audit records of commands: one before the action, and one with its result."""
+"""The audit of what people do by command: written before it is done, and what became of it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def login() -> str:
-    """Return the login name of the process, whatever `--actor` says."""
+    """The system's name of whoever runs this, whatever is said of the actor."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a user that the system has no name for
@@ -28,13 +28,13 @@ def login() -> str:
 
 
 def actor() -> str:
-    """Return the login name of the person at the keyboard, also under sudo."""
+    """The person at the keyboard, behind sudo too."""
     return os.environ.get("SUDO_USER") or login()
 
 
 @contextmanager
 def audit_chain(settings: Settings) -> Iterator[AuditChain]:
-    """Yield the audit chain of the current login, for the topic in these settings."""
+    """Yield the chain of whoever is logged in, for the audit that these settings name."""
     from streams.operate.audit import reported  # noqa: PLC0415 - start-up time
 
     with reported(login(), os.environ, settings.kafka.bootstrap, settings.app_id) as chain:
@@ -43,11 +43,11 @@ def audit_chain(settings: Settings) -> Iterator[AuditChain]:
 
 @contextmanager
 def audited(settings: Settings, verb: str, **fields: Any) -> Iterator[dict[str, Any]]:
-    """Write an audit record before and after the block; `fields` are fields of `AuditRecord`.
+    """Put an act into the audit before and after the block; `fields` are those of an `AuditRecord`.
 
-    The block may add fields to the dict that it gets; they go into the second record. The action is
-    done even if Kafka is unreachable, and the records wait on disk for the next command. Raise
-    UnavailableError after the block if they cannot be stored on disk either.
+    Whatever the block adds to what it is given goes into the record of the end. An act is done
+    though the audit cannot be written, as a word at the command line is: its records wait for the
+    next one. Raise UnavailableError after the block if they cannot even wait.
     """
     with audit_chain(settings) as chain:
         _note(chain, verb, "asked", fields)
@@ -65,11 +65,10 @@ def audited(settings: Settings, verb: str, **fields: Any) -> Iterator[dict[str, 
 
 @contextmanager
 def looked(settings: Settings, verb: str, subject: str = "", detail: str = "") -> Iterator[None]:
-    """Write an audit record of a look at cases, on disk before the block shows anything.
+    """Put a look at people's cases into the audit: kept before the block shows anything.
 
-    The record is sent to Kafka after the block, because somebody may be on the phone. If Kafka is
-    unreachable, the command says so, and the record is sent with the next one of this login. The
-    same holds for a look that finds nothing.
+    Kafka is given it after the block, for somebody may be on the phone. Where it cannot be, that is
+    said, and the record goes with the next one of this login, as a look that finds nothing does.
     """
     with audit_chain(settings) as chain:
         _note(chain, verb, "done", {"subject": subject, "detail": detail})
@@ -93,7 +92,7 @@ def _note(chain: AuditChain, verb: str, outcome: str, fields: dict[str, Any]) ->
 
 
 def deliver_audit(settings: Settings, chain: AuditChain, *, quiet: bool = False) -> bool:
-    """Send waiting audit records to Kafka; return True on failure, and print it unless `quiet`."""
+    """Give the audit to Kafka; return whether it could not be, after saying so if not `quiet`."""
     from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
     from streams.operate.audit import deliver  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""`otpguard calibrate`: runs the detector over a carrier's own history."""
+"""`otpguard calibrate`: what the detector would have said of a carrier's own history."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from streams.wire import Numbers
 
 MARGINS = (0.0, 1.0, 2.0, 3.0)
-"""Values of `detect.burst_margin` for which the report shows how fast an attack is throttled."""
+"""Of which the report shows what an attack would meet."""
 
 Source = Callable[[Callable[[int], None]], Iterator["Slice"]]
 
@@ -154,7 +154,7 @@ def calibrate(
 
 @dataclass(frozen=True, slots=True)
 class _History:
-    """The messages of the calibration."""
+    """The messages that are calibrated on."""
 
     source: Source
     name: str
@@ -187,7 +187,7 @@ def _table(
     delimiter: str,
     encoding: str,
 ) -> ColumnTable:
-    """Return the mapping from CSV lines to events."""
+    """The rules by which lines of CSV become events."""
     from streams.calibrate.history import ColumnTable  # noqa: PLC0415 - start-up time
     from streams.feeds.rows import FileLayout  # noqa: PLC0415
 
@@ -201,7 +201,7 @@ def _table(
 def _tell(
     result: Result, config: Path | None, write: Path | None, report: Path | None, *, as_json: bool
 ) -> None:
-    """Write the requested files, and print the findings."""
+    """Write the files that were asked for, and the findings to standard output."""
     from streams.calibrate.result import document  # noqa: PLC0415 - start-up time
 
     found = document(result)
@@ -249,7 +249,7 @@ def _calibrated(
     show_recipients: bool,
     quiet: bool,
 ) -> Result:
-    """Run both passes over the history, and the rehearsed attacks."""
+    """Both passes, and the rehearsals."""
     from streams.calibrate.propose import propose, proposed, unreached  # noqa: PLC0415 - start-up time
     from streams.calibrate.rehearse import Incidents, rehearse  # noqa: PLC0415
     from streams.calibrate.result import Result  # noqa: PLC0415
@@ -295,7 +295,7 @@ def _calibrated(
 
 
 def _rehearsals(settings: Settings, incidents: Incidents) -> Iterator[tuple[float, Rehearsal]]:
-    """Yield the results of rehearsed attacks for each margin, the current one included."""
+    """Yield what attacks would meet at each margin of the bars, that of now among them."""
     from streams.calibrate.rehearse import rehearse  # noqa: PLC0415 - start-up time
 
     params, recogniser, now = settings.params(), settings.recogniser(), settings.detect.burst_margin
@@ -306,7 +306,7 @@ def _rehearsals(settings: Settings, incidents: Incidents) -> Iterator[tuple[floa
 
 
 def _run(survey: Survey, settings: Settings, slices: Iterator[Slice]) -> int:
-    """Feed everything to the detector; return the number of refused values."""
+    """Everything through the detector; returns how many values were refused."""
     from streams import wire  # noqa: PLC0415 - start-up time
 
     intake, refused = settings.intake(), 0
@@ -327,7 +327,7 @@ def _run(survey: Survey, settings: Settings, slices: Iterator[Slice]) -> int:
 
 
 def _say(found: dict[str, Any]) -> None:
-    """Print the findings, on one screen."""
+    """The findings in a screenful."""
     _say_history(found)
     _say_rates(found)
     _say_named(found)
@@ -339,7 +339,7 @@ def _say(found: dict[str, Any]) -> None:
 
 
 def _say_history(found: dict[str, Any]) -> None:
-    """Print the size and span of the history, and people's habits."""
+    """Size, span and habits."""
     from streams.calibrate.result import outside  # noqa: PLC0415 - start-up time
 
     history = found["history"]
@@ -369,7 +369,7 @@ def _say_history(found: dict[str, Any]) -> None:
 
 
 def _say_rates(found: dict[str, Any]) -> None:
-    """Print alarms per million subscriber-days, what they prove, and coarse time stamps."""
+    """Alarms per million subscriber-days, what they prove, and stamps that blunt them."""
     from streams.calibrate.rates import told  # noqa: PLC0415 - start-up time
 
     rows = [
@@ -402,7 +402,7 @@ def _say_rates(found: dict[str, Any]) -> None:
 
 
 def _say_misses(misses: list[dict[str, Any]]) -> None:
-    """Print the recipients that came nearest to a throttle."""
+    """The ten that came nearest to a throttle."""
     if misses:
         write_table(
             (
@@ -423,7 +423,7 @@ def _say_misses(misses: list[dict[str, Any]]) -> None:
 
 
 def _say_left_out(history: dict[str, Any]) -> None:
-    """Warn of values and recipients that the rates do not include."""
+    """Warn of values and recipients that the rates lack."""
     if history["refused"]:
         typer.echo(
             tr(
@@ -441,7 +441,7 @@ def _say_left_out(history: dict[str, Any]) -> None:
 
 
 def _say_changes(found: dict[str, Any]) -> None:
-    """Print proposed settings, and what prevents reaching the target."""
+    """Proposals, and what stands in the way of the target."""
     for change in found["changes"]:
         typer.echo(
             tr("propose {name} = {value} (now {was}): {because}").format(
@@ -480,7 +480,7 @@ def _say_changes(found: dict[str, Any]) -> None:
 
 
 def _say_throttled(found: dict[str, Any]) -> None:
-    """Print who would have been throttled, with likely attacks marked, and explain near misses."""
+    """Say who would have been throttled, attacks marked as such, and what near misses are."""
     form = tr("{n} recipients throttled")
     if found["set_aside"]:
         form = tr("{n} recipients throttled ({aside} set aside: chronic or judged)")
@@ -523,7 +523,7 @@ def _say_throttled(found: dict[str, Any]) -> None:
 
 
 def _habits(found: dict[str, Any]) -> str:
-    """Return a sentence about people's log-ins in the history."""
+    """People's log-ins, as far as the history tells."""
     pace, sprees = found["pace"], found["novelty"]["last_week_spree"]
     said = tr("too few log-ins to tell how fast they follow one another")
     if pace["sightings"]:
@@ -546,7 +546,7 @@ def _habits(found: dict[str, Any]) -> str:
 
 
 def _say_named(found: dict[str, Any]) -> None:
-    """Print chronic numbers, and names from --judged that match nobody."""
+    """Chronic numbers, and names that nobody has."""
     for number in found["chronic"]:
         said = tr(
             "chronic: {recipient}, {n} throttles: a disposable or test number, or somebody who is "
@@ -568,7 +568,7 @@ def _say_named(found: dict[str, Any]) -> None:
 
 
 def _write(path: Path, config: Path | None, result: Result) -> None:
-    """Write the current settings with the changes, without defaults and secrets."""
+    """Write the settings of now with the changes; defaults and secrets are left out."""
     from streams.config import effective  # noqa: PLC0415 - start-up time
 
     changed = {change.name: change for change in result.changes}
@@ -605,9 +605,9 @@ def _write(path: Path, config: Path | None, result: Result) -> None:
 
 
 def _withheld(settings: Settings, head: str, name: str, setting: Mapping[str, Any]) -> str | None:
-    """Return why a setting is left out of a proposal, or None.
+    """Return why a setting is left out of a proposal; None if it is not.
 
-    A secret is masked; a copied mask would become the secret.
+    A secret is masked, and whoever took the mask over would have it as the secret.
     """
     from pydantic import SecretStr  # noqa: PLC0415 - start-up time
 
@@ -634,7 +634,7 @@ def _need_report() -> None:
 
 
 def _moment(text: str | None) -> int | None:
-    """Return milliseconds UTC of "30d" ago or of an ISO time; earlier times become 1970.
+    """Milliseconds UTC of "30d" ago or of an ISO time; what was before 1970 is 1970.
 
     >>> _moment("2026-03-02T03:33:00"), _moment("1900-01-01")
     (1772422380000, 0)
@@ -650,7 +650,7 @@ def _moment(text: str | None) -> int | None:
 
 
 def _names(path: Path | None, numbers: Numbers) -> frozenset[str]:
-    """Return the recipients in canonical form; other lines stay as they are: episode ids."""
+    """Recipients in their canonical form, and what is none as it stands: an episode."""
     if path is None:
         return frozenset()
     try:

@@ -1,4 +1,4 @@
-"""`otpguard campaigns`: floods of many recipients that belong together."""
+"""`otpguard campaigns`: floods at many recipients at once, told as one."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ CAMPAIGN_COLUMNS: Final = {
 """The columns of a list of campaigns, and their headings."""
 
 SPOKEN: Final = ("state",)
-"""Columns whose values are translated."""
+"""Columns whose values are words for people."""
 
 SPARED: Final = ("pace", "platforms", "messages", "last", "growth", "throttled")
-"""Columns that are left out on a narrow screen, in this order."""
+"""Columns that a narrow screen is spared, the first first."""
 
 
 @app.command("ls")

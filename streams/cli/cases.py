@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 app = group("List who is attacked, and what is done about it.")
 
 ID: Final = re.compile(r"\d+:[^:]+:\d+:\d+")
-"""Matches the id of an episode or action: epoch, topic, partition, offset."""
+"""An episode's or action's id: epoch, topic, partition, offset."""
 
 SinceOption = Annotated[str, typer.Option("--since", help="How far back, such as 6h or 7d.")]
 NamedArgument = Annotated[
@@ -94,11 +94,11 @@ COLUMNS: Final = {
 """The columns of a list of cases, and their headings."""
 
 WORDS: Final = frozenset({"state", "level", "mode", "gateways"})
-"""Columns with our own words, which are translated."""
+"""Columns that hold words of ours, not of somebody else."""
 
 SPARED: Final = ("episode", "rule", "gateways", "mode", "level", "last", "platforms", "novel",
                  "refused", "messages", "since")  # fmt: skip
-"""Columns that are left out on a narrow screen, in this order; never recipient and state."""
+"""Columns that a narrow screen is spared, the first first; never whom it is about and how it is."""
 
 COLOURS: Final = {
     "throttled": "bold red",
@@ -110,7 +110,7 @@ COLOURS: Final = {
     "shadow": "cyan",
     "watched": "cyan",
 }
-"""Colour of each state."""
+"""Of a state, wherever there are colours."""
 
 
 def _write_cases(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -124,14 +124,14 @@ def _write_cases(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def switch_of(model: ReadModel) -> Override | None:
-    """Return the kill-switch override that is in force, or None."""
+    """Return the operator's word that keeps every gateway from enforcing now, if there is one."""
     from streams.operate.cases import switch  # noqa: PLC0415 - start-up time
 
     return switch([each.word for each in model.words_now()], clock.now_ms())
 
 
 def warn(word: Override | None) -> None:
-    """Print a warning if the kill switch prevents gateways from doing what follows."""
+    """Say it first if the operator's switch keeps gateways from doing what follows."""
     from streams.operate.cases import banner  # noqa: PLC0415 - start-up time
 
     if word is not None:
@@ -285,7 +285,7 @@ def explain(
 
 
 def _looked_for(settings: Settings, named: str) -> AbstractContextManager[None]:
-    """Audit a look at somebody's cases: by number, or by the given id."""
+    """Put a look at somebody's cases into the audit: by number, or by the id that was given."""
     refuse_nobody(named)
     if ID.fullmatch(named):
         return looked(settings, "search", detail=named)
@@ -293,7 +293,7 @@ def _looked_for(settings: Settings, named: str) -> AbstractContextManager[None]:
 
 
 def _show(settings: Settings, named: str, since: str, *, as_json: bool, most: int | None) -> None:
-    """Print the cases of a name, the most important first. Raise UsageError if there is none."""
+    """Write the cases of a name, the one that counts first. Raise UsageError if there is none."""
     with closing(read_topics(settings, since)) as model:
         found = model.named(named, settings.intake().numbers.canonical(named))
         if not found:
@@ -309,7 +309,7 @@ def _show(settings: Settings, named: str, since: str, *, as_json: bool, most: in
 
 
 def _print(file: CaseFile, named: str, *, as_json: bool) -> None:
-    """Print a case: as it was when the lease `named` was issued, otherwise as it is now."""
+    """Write a case: as it was when the lease was made that `named` may name, else as it is."""
     import msgspec  # noqa: PLC0415 - start-up time
 
     from streams.operate.cases import SAYS, counts_now, explanation, identity  # noqa: PLC0415
@@ -341,7 +341,7 @@ def _print(file: CaseFile, named: str, *, as_json: bool) -> None:
 
 
 def refuse_nobody(named: str, before: str = "") -> None:
-    """Raise UsageError if this cannot name a case; `before` names what else was tried."""
+    """Raise UsageError if this can name no case; `before` says what else it is not."""
     from streams.wire.recipients import TOKEN, WRITTEN_NUMBER  # noqa: PLC0415 - start-up time
 
     if not any(form.fullmatch(named) for form in (WRITTEN_NUMBER, TOKEN, ID)):
@@ -354,14 +354,14 @@ def refuse_nobody(named: str, before: str = "") -> None:
 
 
 def read_topics(settings: Settings, since: str) -> ReadModel:
-    """Read the cases since then from the topics, and all overrides."""
+    """Read the cases since then out of the topics, and all words of the operator."""
     from streams.desk.store.opening import of_topics  # noqa: PLC0415 - start-up time
 
     return of_topics(settings, ago_ms(since))
 
 
 def words_of(settings: Settings) -> list[Override]:
-    """Read all overrides, including those for everybody."""
+    """Read all words of the operator, those about everyone too."""
     from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
     from streams.cluster.read import readable, records  # noqa: PLC0415
     from streams.wire import decode_override  # noqa: PLC0415

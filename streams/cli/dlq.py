@@ -1,4 +1,4 @@
-"""`otpguard dlq`: shows dead letters and replays them."""
+"""`otpguard dlq`: refused events, looked at and sent in again."""
 
 from __future__ import annotations
 
@@ -260,7 +260,7 @@ def replay(
 
 
 def _say_replayed(account: LetterReplay, *, dry_run: bool, stopped: bool) -> None:
-    """Print how many were sent, and why the others were not."""
+    """Say how many were sent, and why the others were not."""
     done = tr("would replay {n}") if dry_run else tr("replayed {n}")
     typer.echo(done.format(n=account.published))
     left = {
@@ -321,7 +321,7 @@ def _time(at_ms: int) -> str | None:
 
 @contextmanager
 def _stopped() -> Iterator[Callable[[], bool]]:
-    """Notice SIGTERM or Ctrl-C; the current batch is finished first."""
+    """Notice SIGTERM or Ctrl-C: the batch at hand is finished first."""
     came: list[int] = []
     before = {
         number: signal.signal(number, lambda which, _: came.append(which))

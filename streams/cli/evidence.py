@@ -1,4 +1,4 @@
-"""`otpguard evidence`: makes, reduces, stamps and verifies evidence packs."""
+"""`otpguard evidence`: packs for the police, a court, a platform; made, cut, stamped, verified."""
 
 from __future__ import annotations
 
@@ -437,7 +437,7 @@ def rotate(
 
 
 def _chosen(settings: Settings, named: str, since: str, from_: str | None) -> list[Chosen]:
-    """Choose cases from a file or from the topics. Raise UsageError if there is none."""
+    """Choose cases out of a file or of the topics. Raise UsageError if there is none."""
     from streams.desk.store.opening import log_records  # noqa: PLC0415 - start-up time
     from streams.evidence.records import KINDS, choose, from_lines, from_log  # noqa: PLC0415
 
@@ -458,7 +458,7 @@ def _chosen(settings: Settings, named: str, since: str, from_: str | None) -> li
 
 
 def _remembered(settings: Settings, named: str) -> list[Chosen]:
-    """Choose cases from the case store. Raise UsageError if it has none."""
+    """Choose cases out of the case store. Raise UsageError if it has none."""
     from streams.desk.store.case_records import case_records  # noqa: PLC0415 - start-up time
     from streams.desk.store.opening import opened as opened_store  # noqa: PLC0415
     from streams.desk.store.opening import there  # noqa: PLC0415
@@ -487,7 +487,7 @@ def _remembered(settings: Settings, named: str) -> list[Chosen]:
 
 
 def _write_private(out: Path, text: str) -> None:
-    """Write a new file that only its owner may read; leave none on failure.
+    """Write a new file that nobody else may read, or leave none.
 
     Raise UsageError if it is there or cannot be made, UnavailableError if there is no room.
     """

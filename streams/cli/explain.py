@@ -1,4 +1,4 @@
-"""`otpguard explain`: explains throttles from the topics, or from a file of episode records."""
+"""`otpguard explain`: why, from the topics or from what `otpguard replay --episodes` wrote."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def explain(
 
 
 def _records(name: str) -> Iterator[EpisodeRecord | Action]:
-    """Yield episode records, each with all known facts, and actions, in the order of the file."""
+    """Episode records, each with all that is known by it, and actions in the order of the file."""
     from detectors.model.records import completed  # noqa: PLC0415 - start-up time
     from streams.wire import (  # noqa: PLC0415 - start-up time
         UnreadableError,

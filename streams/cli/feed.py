@@ -220,7 +220,7 @@ def rules_of(
     time_format: str | None,
     zone: str | None,
 ) -> FieldMap:
-    """Return the field mapping that the options describe."""
+    """Return the rules by which a carrier's fields become ours, from the words of the options."""
     from streams.feeds.mapping import FieldMap  # noqa: PLC0415 - start-up time
 
     zone = zone_of(settings, time_format, zone)
@@ -228,7 +228,7 @@ def rules_of(
 
 
 def zone_of(settings: Settings, time_format: str | None, zone: str | None) -> str | None:
-    """Return the time zone of times without one; print it if it is guessed."""
+    """The zone of times that name none; said, where it is guessed."""
     if zone is not None or time_format in (None, "s", "ms", "us", "ns"):
         return zone
     from streams.feeds import guess  # noqa: PLC0415 - start-up time
@@ -309,7 +309,7 @@ def kafka(
 
 
 def _check_topics(settings: Settings, source: str) -> None:
-    """Return if both topics exist; librdkafka would wait for them silently."""
+    """Return if both topics are there; librdkafka would wait for them in silence."""
     from streams.cluster.admin import Cluster, no_topic  # noqa: PLC0415 - start-up time
 
     target = settings.topics.input
@@ -337,9 +337,9 @@ def _check_topics(settings: Settings, source: str) -> None:
 def _running(
     settings: Settings, *, ends: bool = False
 ) -> Iterator[tuple[threading.Event, Metrics]]:
-    """Set up logs and metrics, and yield an event that SIGTERM and Ctrl-C set.
+    """Logs, metrics, and an event that SIGTERM and Ctrl-C set.
 
-    A feed that `ends` by itself opens no port, because it ends before anybody scrapes it.
+    A feed that `ends` by itself is gone before anybody scrapes it, and takes no port.
     """
     from streams.telemetry.metrics import Metrics  # noqa: PLC0415 - start-up time
 

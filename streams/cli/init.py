@@ -1,4 +1,4 @@
-"""`otpguard init`: makes settings and topics from a broker's address, and checks them."""
+"""`otpguard init`: from a broker's address to settings, topics and a check of all of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from streams.config import Kafka, Settings
 
 USUAL: Final = ("127.0.0.1:9092", "kafka:9092")
-"""Default addresses of a broker: on this machine, and in the compose file."""
+"""Addresses of a broker that nobody named: on this machine, or in this compose file."""
 
 COPIES: Final = 3  # outlive a broker's loss during another's upgrade
 FEW, MANY = 4, 32  # partitions, to try it and to stay: deploy/README.md, Size
@@ -69,7 +69,7 @@ def init(
 
 
 def _answers(to: Path, country: str, *, single: bool) -> tuple[Kafka, dict[str, str], int, int]:
-    """Ask for brokers, other settings in TOML, partitions, and copies of each topic."""
+    """Find the way to the brokers, other settings in TOML, partitions, and copies of each topic."""
     from streams.cluster.admin import Cluster  # noqa: PLC0415 - start-up time
     from streams.config import load  # noqa: PLC0415
 
@@ -133,7 +133,7 @@ def _kafka(usual: Kafka) -> Kafka:
 
 
 def _found(usual: Kafka) -> str:
-    """Return the first address where a broker answers. Raise UnavailableError with those tried."""
+    """The first address where a broker answers. Raise UnavailableError, with those tried."""
     from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
 
     places = dict.fromkeys((usual.bootstrap, *USUAL))
@@ -152,7 +152,7 @@ def _found(usual: Kafka) -> str:
 
 
 def _asked(what: str, proposed: object) -> str:
-    """Return an answer from standard input; an empty line accepts the proposal, if any."""
+    """An answer from standard input; an empty line takes what is proposed, if anything is."""
     try:
         return str(typer.prompt(what, default=None if proposed is None else str(proposed))).strip()
     except typer.Abort:
@@ -167,7 +167,7 @@ def _number(what: str, proposed: int) -> int:
 
 
 def _write(to: Path, kafka: Kafka, more: dict[str, str], partitions: int, copies: int) -> None:
-    """Write the settings that are not defaults; remove the file if they are wrong."""
+    """Write the settings that are not the defaults, and take them back if they are wrong."""
     from streams.config import load  # noqa: PLC0415 - start-up time
 
     told = kafka.model_dump(exclude_defaults=True, exclude={"bootstrap", "password"})
@@ -198,7 +198,7 @@ def _write(to: Path, kafka: Kafka, more: dict[str, str], partitions: int, copies
 
 
 def _make_topics(settings: Settings) -> bool:
-    """Create the topics, and print what was created, or why not."""
+    """Make the topics, and say what was made, or why not."""
     from streams.cluster.topics import create  # noqa: PLC0415 - start-up time
 
     try:
@@ -218,7 +218,7 @@ def _make_topics(settings: Settings) -> bool:
 
 
 def _next(settings: Settings, to: Path, *, rights: bool) -> list[str]:
-    """Print the processes to start, with their ports and rights."""
+    """Tell the processes to start now, each with its port, and the rights that they need."""
     usual = (
         to.absolute() == Path("otpguard.toml").absolute() and "OTPGUARD_CONFIG" not in os.environ
     )

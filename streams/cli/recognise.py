@@ -1,4 +1,4 @@
-"""`otpguard recognise`: shows what the detector recognises in a text, and why."""
+"""`otpguard recognise`: what the detector sees in a text, and why."""
 
 from __future__ import annotations
 
@@ -76,12 +76,12 @@ def recognise(
 
 
 def _is_name(argument: str) -> bool:
-    """Return True if an argument is, or looks like, a file name: with a folder or an ending."""
+    """Tell if an argument is, or looks like, the name of a file: with a folder or an ending."""
     return argument == "-" or _exists(argument) or not argument.isalnum()
 
 
 def _is_text(argument: str) -> bool:
-    """Return True if an argument is a text, not a file name."""
+    """Tell if an argument is a text, and not the name of a file."""
     if argument == "-" or (len(argument) < 1024 and "\0" not in argument and _exists(argument)):
         return False
     return any(letter.isspace() or not letter.isascii() for letter in argument)
@@ -171,7 +171,7 @@ def _print_table(text: str, verdict: Verdict, told: Why | None, least: float) ->
 
 
 def _rows(told: Why) -> Iterator[tuple[str, Any]]:
-    """Yield the parts of the sum as rows of the table."""
+    """Yield what weighed, as rows of the table."""
     from rich.text import Text  # noqa: PLC0415 - start-up time
 
     if told.words:
@@ -193,7 +193,7 @@ def _rows(told: Why) -> Iterator[tuple[str, Any]]:
 
 
 def _said(part: str) -> str:
-    """Return the name of a part of the sum in the current language."""
+    """Return a part of the sum in the language in use; of a piece, what is no letter of it."""
     if not part.startswith("«"):
         return tr(part)
     edged = part.replace("[start or end]", tr("[start or end]"))

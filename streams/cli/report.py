@@ -1,4 +1,4 @@
-"""`otpguard report`: the figures of a month, for regulator and management."""
+"""`otpguard report`: a month in figures, for regulator and management."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def report(
 def _keep(
     settings: Settings, month: str, written: Mapping[str, bytes], out: Path, key: str
 ) -> None:
-    """Write the files of a month; with a key, signed in their own folder.
+    """Write the files of a month: signed in a folder of their own, if there is a key.
 
     Raise UsageError if they cannot be written, or the month was signed before.
     """
@@ -124,7 +124,7 @@ def span_of(month: str) -> tuple[int, int]:
 
 
 def _records(settings: Settings, clients: Mapping[str, Any], from_ms: int) -> MonthRecords:
-    """Read the topics' records since the month began."""
+    """Read what the topics hold since the month began."""
     from streams import wire  # noqa: PLC0415 - start-up time
     from streams.cli.cases import words_of  # noqa: PLC0415
     from streams.cluster.read import readable, records  # noqa: PLC0415

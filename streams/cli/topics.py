@@ -1,4 +1,4 @@
-"""`otpguard topics`: creates and checks the topics, and prints their settings."""
+"""`otpguard topics`: the shapes of the topics, made and checked."""
 
 from __future__ import annotations
 
@@ -304,7 +304,7 @@ def restore(
 
 
 def _role_and_user(written: str) -> tuple[str, str]:
-    """Parse ROLE=USER; a user without a type becomes `User:`. Raise UsageError if it is invalid."""
+    """Read ROLE=USER; a user without a kind is Kafka's `User:`. Raise UsageError if it is none."""
     from streams.cluster.rights import ROLES  # noqa: PLC0415 - start-up time
 
     role, _, user = written.partition("=")
