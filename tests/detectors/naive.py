@@ -1,4 +1,4 @@
-"""The oracle: a judge that sees every message of every recipient, written without any cleverness.
+"""The oracle: a simple judge that sees every message of every recipient.
 
 It shares with the chain what is a matter of definition (a sighting, the bars' numbers, when an
 episode ends) and nothing of how it is computed: no sieve, no row, no increment, no bound; each

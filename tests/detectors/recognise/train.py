@@ -1,4 +1,4 @@
-"""Trains the linear model of recognition on the labelled texts, and says how good it is.
+"""Trains the linear model of recognition on the labelled texts, and measures it.
 
     python -m tests.detectors.recognise.train            writes detectors/recognise/data/model.*
     python -m tests.detectors.recognise.train --report   cross-validates, and writes nothing
