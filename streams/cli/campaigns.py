@@ -66,12 +66,13 @@ def ls(
         write_json(rows)
     elif rows:
         names = list(CAMPAIGN_COLUMNS)
+        cells = [
+            [trc("campaign", row[name]) if name == "state" else row[name] for name in names]
+            for row in rows
+        ]
         write_table(
             [tr(heading) for heading in CAMPAIGN_COLUMNS.values()],
-            [
-                [trc("campaign", row[name]) if name == "state" else row[name] for name in names]
-                for row in rows
-            ],
+            cells,
             drop=[names.index(name) for name in SPARED],
             styles={trc("campaign", "open"): "bold red"},
         )
