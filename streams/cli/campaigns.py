@@ -1,4 +1,4 @@
-"""`otpguard campaigns`: floods at many recipients at once, told as one."""
+"""`otpguard campaigns`: floods of many recipients that belong together."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ CAMPAIGN_COLUMNS: Final = {
 """The columns of a list of campaigns, and their headings."""
 
 SPARED: Final = ("pace", "platforms", "messages", "last", "growth", "throttled")
-"""Columns that a narrow screen is spared, the first first."""
+"""Columns that are left out on a narrow screen, in this order."""
 
 
 @app.command("ls")
