@@ -140,14 +140,18 @@ def estimate_sum(figures: ByName) -> float:
     )
 
 
-def _people() -> Iterator[Target]:
-    """Yield what is wanted of each class of people."""
+def _own_codes() -> Iterator[Target]:
+    """Yield the targets for own codes of each class of people."""
     for people, labels in PEOPLE_LABELS.items():
         most = 0.01 if people.startswith("60") else 0.002
         yield Target(f"{people}: share of own codes refused", labels,
                      refused_of_class(people, Role.KNOWN), most)  # fmt: skip
         yield Target(f"{people}: share of an unlisted bank's codes refused", labels,
                      refused_of_class(people, Role.BANK), 0)  # fmt: skip
+
+
+def _class_days() -> Iterator[Target]:
+    """Yield the targets for false throttles of each class of people."""
     for memory, rows in CLASS_DAYS.items():
         yield Target(
             f"{memory} platforms: false throttles per million subscriber-days, upper ends added up",
@@ -155,8 +159,11 @@ def _people() -> Iterator[Target]:
         )  # fmt: skip
 
 
-PEOPLE_TARGETS: Final = tuple(_people())
-"""Targets by class of people. They count once `tests.scenarios.people.KNOWN_TO_ALL` is set."""
+CLASS_DAY_TARGETS: Final = tuple(_class_days())
+"""Targets for false throttles by class of people. They count once `KNOWN_TO_ALL` is set."""
+
+PEOPLE_TARGETS: Final = (*_own_codes(), *CLASS_DAY_TARGETS)
+"""All targets by class of people."""
 
 
 def _disguise(name: str, factor: float, which: str) -> Target:
@@ -310,7 +317,7 @@ def compared(figures: ByName) -> list[dict[str, object]]:
     """One line for each target whose rows are there."""
     lines: list[dict[str, object]] = []
     for target in (*TARGETS, *PEOPLE_TARGETS):
-        missed = "NO" if KNOWN_TO_ALL or target in TARGETS else "not yet"
+        missed = "NO" if KNOWN_TO_ALL or target not in CLASS_DAY_TARGETS else "not yet"
         if all(name in figures for name in target.needs):
             value = target.value(figures)
             lines.append(
