@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from streams.demo.brokers import Broker
 
 from detectors.suspects.suspect import SIGHTINGS_MAX
 from streams.cluster.admin import client_arguments
 from streams.cluster.read import readable, records
-from streams.demo.brokers import Broker
 from streams.desk.store.answers import CaseFile
 from streams.desk.store.opening import opened
 from streams.desk.web.telling import view
