@@ -92,6 +92,8 @@ def test_a_release_by_hand_ends_what_was_issued_before_and_holds_until_it_ends()
         ("relapse", 3, True),
         ("returns", 13 / 3, True),
         ("volume_6h", 40, True),
+        ("limit_35min", 5, True),
+        ("limit_24h", 20, False),
         ("returns", 13, False),
         ("burst", 2.6, False),
     ],
