@@ -274,9 +274,9 @@ and 11. No rule can tell the victim's own code from the flood's, so the limits o
 platforms that have none.
 """
 
-REPEAT_TIMES_MAX: Final = 24
+REPEAT_TIMES_MAX: Final = 32
 """Maximum number of codes of one platform at one recipient whose times are kept, the newest ones.
-The highest threshold is `LIMIT_24H`."""
+The highest threshold is 30."""
 
 REPEATS_MAX: Final = 65_536
 """Maximum number of pairs of recipient and platform of a partition whose repeats are counted. At a
@@ -368,6 +368,11 @@ AGAIN_REOPEN_MS: Final = 3_600_000
 """Time without a message of a platform after which its next message is a first one again, and the
 minimum time since a second message of the platform passed. A person who missed the window tries
 again later, and flooding tools ask a platform again within minutes."""
+
+AGAIN_REOPENED: Final = 12
+"""Maximum number of first messages in an hour of platforms that were refused before. Each one may
+publish the windows anew. Without this limit, a flood of 42 platforms round and round had 2,027
+records a day instead of 254."""
 
 AGAIN_HELD: Final = 64
 """Maximum number of platforms with a retry window, the newest ones: the number of sightings that a

@@ -76,7 +76,7 @@ from detectors.suspects.mass import Heard, forget_after, hear, many, mass, varie
 from detectors.suspects.pages import count_as
 from detectors.suspects.relapse import Relapse, observe_relapse
 from detectors.suspects.returns import judge_returns
-from detectors.suspects.suspect import Seen, Suspect, newest_s, put_right, see
+from detectors.suspects.suspect import Episode, Seen, Suspect, newest_s, put_right, see
 from detectors.upkeep import DUE_MAX_S, tick
 
 __all__ = [
@@ -548,7 +548,7 @@ def _judge(
         episode = suspect.episode
         level = Level.CLEAR if episode is None else episode.level
         finding = CALM  # at THROTTLE the judge's finding has no effect, so it is not computed
-        if seen is not Seen.REPEAT and level is not Level.THROTTLE:
+        if seen is not Seen.REPEAT and not _is_final(params, episode):
             finding = judge(params.judge, suspect, at_s, stamp)
             finding = led(params.judge, suspect, book.hot.platforms, at_s, finding)
         novel = held or _is_novel(suspect, seen, platform, own, at_s)
@@ -588,6 +588,13 @@ class _Code(NamedTuple):
     loud: bool
     relapse: bool  # an earlier flood is remembered
     stamp: ClockClass
+
+
+def _is_final(params: Params, episode: Episode | None) -> bool:
+    """Return true if no finding can change an episode: THROTTLE by a rule that enforces."""
+    if episode is None or episode.level is not Level.THROTTLE:
+        return False
+    return not params.judge.is_shadowed(episode.path[-1].rule)
 
 
 def _is_young(params: Params, suspect: Suspect, platform: int, at_s: int) -> bool:
@@ -648,7 +655,8 @@ def _by_messages(
     long = (relapse is not None and suspect.episode is None) or many(suspect, at_s)
     long = long and is_settled(params.judge, suspect, at_s)
     divisor = long * (1 if relapse is None else RELAPSE_DIVISOR)
-    return judge_returns(suspect, at_ms, mass(suspect, at_ms, other, divisor), divisor)
+    volume, again = (divisor * (params.judge.mode(r) != "off") for r in ("volume", "returns"))
+    return judge_returns(suspect, at_ms, mass(suspect, at_ms, other, volume), again)
 
 
 def _is_novel(suspect: Suspect, seen: Seen, platform: int, own: int, at_s: int) -> bool:

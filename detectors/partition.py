@@ -346,13 +346,15 @@ def _requests_state(requests: SecondRequests) -> list[Any]:
         list(requests.passed),
         list(requests.last_ms.items()),
         list(requests.passed_ms.items()),
+        list(requests.reopened_ms),
     ]
 
 
 def _requests_of(state: list[Any]) -> SecondRequests:
     requests = SecondRequests()
     requests.lease_offset, requests.told_ms, requests.paced_ms, first_ms, passed = state[:5]
-    requests.first_ms, requests.last_ms, requests.passed_ms = map(dict, (first_ms, *state[5:]))
+    requests.first_ms, requests.last_ms, requests.passed_ms = map(dict, (first_ms, *state[5:7]))
+    requests.reopened_ms = list(state[7])
     requests.passed = [(at_ms, hot) for at_ms, hot in passed]
     if requests.passed != sorted(requests.passed):
         raise ValueError("what passed, being asked for again, does not ascend")

@@ -1,7 +1,8 @@
-"""Brokers for tests: started once a session and shared, or one's own to break.
+"""Fixtures for brokers: shared ones that are started once a session, and private ones to kill.
 
-Shared ones are reused by every test, so topics and groups get names of their own (`unique`).
-In CI (`CI=true`) anything but Apache Kafka fails the run: what is promised is promised for that.
+Every test uses the shared brokers, so topics and groups need unique names (`unique`). In CI
+(`CI=true`) any broker other than Apache Kafka fails the run, because the promises hold for Apache
+Kafka.
 """
 
 from __future__ import annotations

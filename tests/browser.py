@@ -1,4 +1,6 @@
-"""A real browser, Debian's Chromium driven by Playwright; nothing is downloaded or sent."""
+"""A real browser for tests: Debian's Chromium, driven by Playwright. Nothing is downloaded or
+sent.
+"""
 
 from __future__ import annotations
 

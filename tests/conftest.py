@@ -1,4 +1,4 @@
-"""What every test may use, and what the run says about itself."""
+"""Common fixtures of all tests, the order of tests, and the summary of a run."""
 
 from __future__ import annotations
 

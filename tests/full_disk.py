@@ -1,4 +1,4 @@
-"""A disk that is full, as far as one file goes."""
+"""Simulates a full disk for the files of this process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Harm that a file takes on a disk or on its way."""
+"""Damages files as a disk or a network may do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ports of loopback for the servers that tests start."""
+"""Loopback ports for the servers that tests start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A PostgreSQL of one's own, started as its user: it does not run as root."""
+"""Starts a private PostgreSQL server for tests, as another user, because it does not run as
+root.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests read back from a topic, tombstones and all."""
+"""Reads all records of a topic for tests, including tombstones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes rules and dashboards from their builders: `python -m deploy.grafana`."""
+"""Writes the rule files and dashboards: `python -m deploy.grafana`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HEAD: Final = "# Written by `make observe` from deploy/prometheus/{}; change it 
 
 
 def files(runbooks: str) -> Iterator[tuple[Path, str]]:
-    """Every file that is written, and what belongs into it."""
+    """Return the content of every generated file."""
     yield HERE / "prometheus" / "recording.rules.yaml", _yaml(rules.recording_file())
     yield HERE / "prometheus" / "alerts.rules.yaml", _yaml(rules.alert_file(runbooks))
     for name, board in boards(runbooks):
@@ -32,7 +32,7 @@ def _yaml(content: Any) -> str:
 
 
 def write(runbooks: str) -> None:
-    """Write what differs, and name it."""
+    """Write the files that differ, and print their names."""
     for path, text in files(runbooks):
         path.parent.mkdir(exist_ok=True)
         if not path.exists() or path.read_text(encoding="utf-8") != text:

@@ -1,4 +1,4 @@
-"""The five dashboards. What a NOC reads comes first and at the top; the rest is for the search."""
+"""The five dashboards. The NOC's panels come first; the others help to find causes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ UP_DOWN: Final = [(None, GREEN), (1.0, RED)]
 
 
 def overview(r: str) -> Rows:
-    """Whether it works, what it does, and whether that is right."""
+    """Return the overview: whether otpguard works, what it does, and whether that is right."""
     return [
         ("Now", [
             light("Events a second", q.events, [(None, RED), (0.001, GREEN)], r),
@@ -65,7 +65,7 @@ def overview(r: str) -> Rows:
 
 
 def floods(r: str) -> Rows:
-    """What the attacks are like: by class (the rule that decided) and category of the platforms."""
+    """Return the dashboard of attacks: by class (the deciding rule) and category of platforms."""
     return [
         ("By class", [
             lines("Rises to THROTTLE by rule", [q.throttles_by_rule], r, width="half",
@@ -99,7 +99,7 @@ def floods(r: str) -> Rows:
 
 
 def pipeline(r: str) -> Rows:
-    """Where events are, where they wait, and what state costs."""
+    """Return the dashboard of the pipeline: where events wait, and what state costs."""
     return [
         ("Intake", [
             lines("Input by outcome", [q.events_by_outcome], r, stacked=True),
@@ -150,7 +150,7 @@ def pipeline(r: str) -> Rows:
 
 
 def enforcement(r: str) -> Rows:
-    """From a decision to a gateway that obeys it."""
+    """Return the dashboard of enforcement: from a decision to a gateway that obeys it."""
     return [
         ("Now", [
             named("Detector", q.detector_mode, [(None, GREY)], r),
@@ -232,7 +232,7 @@ def enforcement(r: str) -> Rows:
 
 
 def quality(r: str) -> Rows:
-    """Whether the detector is right, and what it costs."""
+    """Return the dashboard of quality: whether the detector is right, and what it costs."""
     return [
         ("Objectives", [
             lines("Decisions and late ones", [q.decisions, q.decisions_late], r, width="half"),
@@ -269,7 +269,7 @@ BOARDS: Final = {
 
 
 def boards(runbooks: str) -> Iterator[tuple[str, dashboard.Dashboard]]:
-    """Every dashboard with its name, ready to be written."""
+    """Return every dashboard with its file name."""
     for name, (title, rows) in BOARDS.items():
         board = _empty(name, title, (rows.__doc__ or "").strip(), runbooks)
         numbers = count(1)
@@ -283,11 +283,11 @@ def boards(runbooks: str) -> Iterator[tuple[str, dashboard.Dashboard]]:
 GATEWAYS: Final = {
     "pipeline": 'label_values(otpguard_gateway_events_total{job=~"$job"}, gateway)',
 }
-"""Dashboards with panels that tell gateways apart, and where the names of those are."""
+"""Dashboards with panels by gateway, and the metric that has the gateways' names."""
 
 
 def _empty(name: str, title: str, says: str, runbooks: str) -> build.Dashboard:
-    """Variables, links and annotations, the same for all."""
+    """Return a dashboard with the common variables, links and annotations, without panels."""
     board = (
         build.Dashboard(title)
         .uid(f"otpguard-{name}")
@@ -382,4 +382,4 @@ ANNOTATIONS: Final = (
         f"max by (job, mode) ({_MODE} == 1) unless max by (job, mode) ({_MODE} offset 1m == 1)",
     ),
 )
-"""What changed, drawn as lines through every panel: name, colour, query."""
+"""Changes, drawn as lines through every panel: name, colour, query."""

@@ -1,6 +1,7 @@
-"""Draws the panels of a dashboard from a Prometheus' answers, without a Grafana.
+"""Draws the panels of a dashboard from a Prometheus server's data, without Grafana.
 
-It shows which panels have data and whether they can be read; it is no rendering of Grafana's.
+The picture shows which panels have data and whether they are readable; Grafana draws them
+differently.
 
     python -m deploy.grafana.drawing --prometheus http://127.0.0.1:9090 --minutes 60
 """
@@ -32,14 +33,14 @@ SMALL: Final = 7  # points, of labels and legends
 FILLED: Final = {"$__rate_interval": "15s", "$job": "otpguard.*", "$instance": ".+",
                  "$gateway": ".*",
                  "$lag_metric": "kafka_consumergroup_lag"}  # fmt: skip
-"""What Grafana would put in for the variables."""
+"""Values of Grafana's variables."""
 COLORS: Final = {"green": "#56a64b", "orange": "#ff9830", "red": "#e02f44", "blue": "#3274d9",
                  "text": "#8e8e8e", "transparent": "none"}  # fmt: skip
 SUFFIX: Final = {"s": "s", "percentunit": "%", "bytes": "MB", "cps": "/s", "cpm": "/min"}
 
 
 def draw(board: Mapping[str, Any], prometheus: str, folder: Path, minutes: float) -> Path:
-    """Draw one dashboard as it was for the last minutes; the picture's path."""
+    """Draw the last minutes of one dashboard; return the picture's path."""
     mpl.use("agg")
     panels = board["panels"]
     rows = max(each["gridPos"]["y"] + each["gridPos"]["h"] for each in panels)
@@ -164,12 +165,12 @@ def _time_axis(
 
 
 def _days(times: list[float]) -> list[float]:
-    """Seconds of Unix as matplotlib counts time."""
+    """Convert Unix seconds to matplotlib's time."""
     return [t / 86_400 for t in times]
 
 
 def _written(panel: Mapping[str, Any], value: float) -> str:
-    """A value as a person writes it.
+    """Format a value for people.
 
     >>> panel = {"fieldConfig": {"defaults": {"unit": "cps"}}}
     >>> _written(panel, 1_400_000), _written(panel, 250)
@@ -199,7 +200,7 @@ Points = list[tuple[float, float]]
 
 
 def _range(prometheus: str, target: Mapping[str, Any], span_s: float) -> list[tuple[str, Points]]:
-    """Legend and points of each series."""
+    """Return the legend and points of each series."""
     end = time.time()
     asked = {"start": end - span_s, "end": end, "step": max(1, span_s // 240)}
     answers = _get(prometheus, "query_range", query=_filled(target["expr"]), **asked)
@@ -210,7 +211,7 @@ def _range(prometheus: str, target: Mapping[str, Any], span_s: float) -> list[tu
 
 
 def _instant(prometheus: str, target: Mapping[str, Any]) -> list[tuple[str, float]]:
-    """Legend and value of each series."""
+    """Return the legend and value of each series."""
     answers = _get(prometheus, "query", query=_filled(target["expr"]))
     return [(_legend(target, each["metric"]), float(each["value"][1])) for each in answers]
 

@@ -1,4 +1,4 @@
-"""Panels made of queries: the query brings unit, legend and words, the panel only its form."""
+"""Panels made from queries. The query has unit, legend and text; the panel only the form."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ SHOWN: Final = common_build.HideSeriesConfig().tooltip(False).legend(False).viz(
 GREEN, AMBER, RED, BLUE, GREY = "green", "orange", "red", "blue", "text"
 
 Steps = Sequence[tuple[float | None, str]]
-"""Lower bound and colour, in ascending order; the first has no bound."""
+"""Lower bounds and colours, in ascending order; the first has no bound."""
 
 ATTACKS: Final = ("episodes_open", "throttles_open", "new_throttles", "refused")
-"""Queries about attacks, whose recipients `otpguard cases` or a desk shows one by one."""
+"""Queries about attacks. `otpguard cases` or a desk shows their recipients."""
 
 HEIGHT: Final = 7
 WIDTHS: Final = {"stat": 4, "third": 8, "half": 12, "whole": 24}
 
 
 def _says(runbooks: str, *queries: Query) -> str:
-    """The words of the queries, and the runbooks of the alerts that watch them."""
+    """Return the text of the queries, with the runbooks of their alerts."""
     says = "\n\n".join(dict.fromkeys(query.says for query in queries))
     watching = dict.fromkeys(
         f"{alert.name}, {alert.runbook(runbooks)}"
@@ -58,9 +58,9 @@ def _says(runbooks: str, *queries: Query) -> str:
 
 
 def _links(*queries: Query) -> list[build.DashboardLink]:
-    """To the runbooks of the alerts that watch these queries, and from attacks to their cases.
+    """Return links to the runbooks of these queries' alerts, and from attacks to cases.
 
-    Where both are read says a variable of the dashboard.
+    Variables of the dashboard have both addresses.
     """
     places = {
         f"Runbook: {alert.name}": alert.runbook("${runbooks:raw}")
@@ -97,7 +97,7 @@ def _dressed(
     instant: bool = False,
     form: Form = Form.TIME_SERIES,
 ) -> Any:
-    """What all panels have."""
+    """Add the parts that all panels have."""
     panel = panel.title(title).description(_says(runbooks, *queries)).datasource(SOURCE)
     panel = panel.unit(UNITS[queries[0].unit]).links(_links(*queries))
     for nth, query in enumerate(queries):
@@ -114,7 +114,7 @@ def _thresholds(steps: Steps) -> build.ThresholdsConfig:
 
 
 def light(title: str, query: Query, steps: Steps, runbooks: str, empty: str = "none") -> Any:
-    """One number, coloured; `empty` is said where there is no answer."""
+    """Return a panel with one coloured number; `empty` is shown without data."""
     panel = _dressed(stat.Panel(), title, [query], runbooks, instant=True)
     return (
         panel.thresholds(_thresholds(steps))
@@ -129,7 +129,7 @@ def light(title: str, query: Query, steps: Steps, runbooks: str, empty: str = "n
 
 
 def named(title: str, query: Query, steps: Steps, runbooks: str) -> Any:
-    """The name of what is there instead of its number."""
+    """Return a panel that shows the name of a series instead of its number."""
     return light(title, query, steps, runbooks).text_mode(common.BigValueTextMode.NAME)
 
 
@@ -142,7 +142,7 @@ def lines(
     stacked: bool = False,
     bound: float | None = None,
 ) -> Any:
-    """Curves over time; a bound is drawn as a red line."""
+    """Return a panel with curves over time; a bound is a red line."""
     panel = _dressed(timeseries.Panel(), title, queries, runbooks)
     panel = (
         panel.height(HEIGHT)
@@ -172,7 +172,7 @@ def lines(
 
 
 def states(title: str, query: Query, steps: Steps, runbooks: str, width: str = "third") -> Any:
-    """Bands over time, one for each series."""
+    """Return a panel with bands over time, one for each series."""
     return (
         _dressed(statetimeline.Panel(), title, [query], runbooks)
         .thresholds(_thresholds(steps))
@@ -185,13 +185,13 @@ def states(title: str, query: Query, steps: Steps, runbooks: str, width: str = "
 
 
 def spread(title: str, query: Query, runbooks: str, width: str = "third") -> Any:
-    """A histogram over time."""
+    """Return a panel with a histogram over time."""
     panel = _dressed(heatmap.Panel(), title, [query], runbooks, form=Form.HEATMAP)
     return panel.show_value(NEVER).hide_from(SHOWN).height(HEIGHT).span(WIDTHS[width])
 
 
 def listing(title: str, query: Query, runbooks: str, hidden: Sequence[str], width: str) -> Any:
-    """A table of labels."""
+    """Return a panel with a table of labels."""
     panel = _dressed(table.Panel(), title, [query], runbooks, instant=True, form=Form.TABLE)
     exclude = dict.fromkeys(("Time", "Value", "__name__", *hidden), True)
     organize = dashboard.DataTransformerConfig(

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the chart's output, as `helm template` does: `render VALUES.yaml > manifests.yaml`.
+"""Prints the chart's output, as `helm template` does: `render VALUES.yaml > manifests.yaml`.
 
 With `--without OTHER.yaml` what stands in OTHER.yaml is left out.
 

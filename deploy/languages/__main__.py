@@ -1,4 +1,4 @@
-"""Brings the catalogues up to date and compiles them: `python -m deploy.languages`."""
+"""Updates and compiles the translation catalogues: `python -m deploy.languages`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from deploy.languages.catalogue import compiled, lacking, path_of, translated, u
 
 
 def main() -> int:
-    """Write both files of every language; 1 if a message has no translation."""
+    """Write both files of every language; return 1 if a message has no translation."""
     status = 0
     for tag in translated():
         catalogue = updated(tag)

@@ -1,4 +1,4 @@
-"""What people are told, collected for translators: from the source, its tables, and the help.
+"""Collects the texts for people from the source, its tables and the help, for translators.
 
 `python -m deploy.languages` brings the catalogues up to date with the source and compiles them.
 """
@@ -159,7 +159,7 @@ def _of_tables() -> Iterator[str]:
 
 
 def _of_settings() -> Iterator[str]:
-    """The reason of every setting, and of every topic."""
+    """Yield the description of every setting and every topic."""
     for section in (Settings, *(each.annotation for each in Settings.model_fields.values())):
         fields = getattr(section, "model_fields", {})
         yield from (field.description or "" for field in fields.values())
@@ -167,7 +167,7 @@ def _of_settings() -> Iterator[str]:
 
 
 def _of_help() -> Iterator[str]:
-    """Every sentence of every `--help`."""
+    """Yield every sentence of every `--help`."""
     from streams.__main__ import app  # noqa: PLC0415 - a program, not a library
     from streams.cli import COMMANDS  # noqa: PLC0415
 
@@ -200,24 +200,24 @@ def _of_command(command: Any) -> Iterator[str]:
 
 
 def path_of(tag: str) -> Path:
-    """The catalogue's source; the compiled one lies beside it."""
+    """Return the path of a catalogue's source; the compiled file is beside it."""
     return FOLDER / LANGUAGES[tag] / "LC_MESSAGES" / f"{DOMAIN}.po"
 
 
 def translated() -> list[str]:
-    """The languages that have a catalogue."""
+    """Return the languages with a catalogue."""
     return [tag for tag in LANGUAGES if tag != ENGLISH]
 
 
 def read(tag: str) -> Catalog:
-    """Return a language's catalogue as it is written."""
+    """Read a language's catalogue."""
     path = path_of(tag)
     with path.open("rb") as file:
         return read_po(file, locale=LANGUAGES[tag], domain=DOMAIN)
 
 
 def updated(tag: str) -> Catalog:
-    """Return a language's catalogue with the messages of now; those that went are left out."""
+    """Return a language's catalogue with the current messages, without removed ones."""
     catalogue = read(tag)
     catalogue.update(collected(), no_fuzzy_matching=True, update_creation_date=False)
     catalogue.obsolete.clear()
@@ -225,7 +225,7 @@ def updated(tag: str) -> Catalog:
 
 
 def lacking(catalogue: Catalog) -> list[str]:
-    """Return the messages that have no translation, or one that is marked as a guess."""
+    """Return the messages without a translation, or with one that is marked as fuzzy."""
     return [
         str(message.id)
         for message in catalogue
@@ -248,7 +248,7 @@ def written(catalogue: Catalog) -> bytes:
 
 
 def compiled(catalogue: Catalog) -> bytes:
-    """Return a catalogue as programs read it."""
+    """Return a catalogue in compiled form."""
     sink = io.BytesIO()
     write_mo(sink, catalogue)
     return sink.getvalue()

@@ -1,8 +1,8 @@
 """Recording rules and alerts, as tables. `python -m deploy.grafana` writes them as YAML.
 
-Symptoms page, causes explain: an alert says that floods go unnoticed or codes are refused, or soon
-will be. What follows from a missing broker carries `needs: broker`, so that Alertmanager can keep
-it back while the broker itself is known to be away.
+Alerts are about symptoms: floods go unnoticed or codes are refused, now or soon. An alert that a
+missing broker also causes has the label `needs: broker`, so that Alertmanager can suppress it while
+the broker is known to be unreachable.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from deploy.prometheus import queries as q
 from deploy.prometheus.queries import RULES, Query
 
 RUNBOOKS: Final = "deploy/runbooks"
-"""Where people read the runbooks: their place in this repository. `--runbooks` of `python -m
-deploy.grafana`, or `monitoring.runbooks` of the chart, puts an address of your own there."""
+"""Default address of the runbooks: their place in this repository. Change it with `--runbooks`
+of `python -m deploy.grafana`, or `monitoring.runbooks` of the chart.
+"""
 
 OBJECTIVE: Final = 0.99
-"""Of the decisions are published within a second, of the actions are acknowledged without failure.
-Chosen: 1 % leaves room for a rolling restart a day, and no flood of a hundred is missed for it."""
+"""Share of decisions that must be published within a second, and of actions that must be
+acknowledged without failure. Chosen: 1 % leaves room for a rolling restart a day.
+"""
 
 BUDGET: Final = 1 - OBJECTIVE
 
@@ -31,12 +33,14 @@ BURNS: Final[tuple[tuple[float, str, str, str, Severity], ...]] = (
     (3, "1d", "2h", "1h", "warning"),
     (1, "3d", "6h", "3h", "warning"),
 )
-"""How many times too fast the budget burns, over which long and short window, for how long. From
-"Alerting on SLOs" of the Site Reliability Workbook; 14.4 spends 2 % of a month's budget an hour."""
+"""Burn rate, long window, short window, duration, severity. From "Alerting on SLOs" in the Site
+Reliability Workbook; a burn rate of 14.4 spends 2 % of a month's budget an hour.
+"""
 
 ACTIONS_LEAST: Final = 10
-"""Decisions in the long window before their share says anything: attacks are rare, and one late
-decision of one is no outage."""
+"""Minimum number of decisions in the long window. Attacks are rare, and one late decision out of
+one is no outage.
+"""
 
 WINDOWS: Final = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
 
@@ -49,13 +53,13 @@ class Record:
     expr: str
 
     def rule(self) -> dict[str, Any]:
-        """As Prometheus reads it."""
+        """Return the rule in Prometheus' format."""
         return {"record": self.name, "expr": self.expr}
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An alert, the queries by which a dashboard shows what it is about, and its words."""
+    """An alert, with the queries whose panels show its cause, and its texts."""
 
     name: str
     severity: Severity
@@ -69,11 +73,11 @@ class Alert:
     window: str = ""  # tells alerts of one name apart
 
     def runbook(self, base: str) -> str:
-        """The address of its runbook."""
+        """Return the address of the runbook."""
         return f"{base}/{self.name}.md"
 
     def rule(self, runbooks: str = RUNBOOKS) -> dict[str, Any]:
-        """As Prometheus reads it."""
+        """Return the rule in Prometheus' format."""
         labels = {"severity": self.severity, "needs": self.needs, "window": self.window}
         return {
             "alert": self.name,
@@ -90,7 +94,7 @@ class Alert:
 
 
 def _recorded(metric: str, query: Query, windows: tuple[str, ...]) -> tuple[Record, ...]:
-    """One rate over several windows."""
+    """Return recording rules of one rate over several windows."""
     return tuple(
         Record(f"job:otpguard_{metric}:rate{window}", query.at(RULES.over(window)))
         for window in windows
@@ -110,10 +114,9 @@ RECORDS: Final = (
 def _burns(
     name: str, bad: str, total: str, *, shown: tuple[Query, ...], summary: str, what: str
 ) -> tuple[Alert, ...]:
-    """The four alerts of one objective.
+    """Return the four alerts of one objective.
 
-    Bad and total are rates, summed apart; without traffic their ratio is no number, and nothing
-    fires.
+    `bad` and `total` are summed separately. Without traffic their ratio is NaN, and nothing fires.
     """
 
     def burn(window: str, factor: float) -> str:
@@ -141,7 +144,7 @@ def _burns(
 
 
 def _seconds(duration: str) -> int:
-    """Of a duration of one unit.
+    """Return the seconds of a duration with one unit.
 
     >>> _seconds("6h"), _seconds("30m")
     (21600, 1800)
@@ -490,17 +493,17 @@ SYMPTOM_ALERTS: Final = (
 ALERTS: Final = (*BURN_ALERTS, *SYMPTOM_ALERTS)
 
 CAUSES: Final[dict[str, str]] = {"OtpguardBrokerUnreachable": "broker"}
-"""Alert -> the `needs` that it explains; Alertmanager's example inhibits by it."""
+"""The `needs` label that each alert explains; Alertmanager's example inhibits by it."""
 
 
 def recording_file() -> dict[str, Any]:
-    """The file of recording rules."""
+    """Return the file of recording rules."""
     rules = [record.rule() for record in RECORDS]
     return {"groups": [{"name": "otpguard-recording", "rules": rules}]}
 
 
 def alert_file(runbooks: str = RUNBOOKS) -> dict[str, Any]:
-    """The file of alerts, in a group for each kind."""
+    """Return the file of alerts, with a group for each kind."""
     kinds = {"otpguard-objectives": BURN_ALERTS, "otpguard-symptoms": SYMPTOM_ALERTS}
     return {
         "groups": [

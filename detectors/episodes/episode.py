@@ -201,7 +201,7 @@ def advance(
     level = episode.level if episode else Level.CLEAR
     target = level if finding is CALM else NEXT[level, finding.band]
     change: Change | None = None
-    if target > level:
+    if target > level or _is_surer(rules, episode, finding):
         since_s = _began(params, suspect, finding.since_s)
         change = "raised"
         if episode is None:
@@ -213,7 +213,7 @@ def advance(
             if rules.hot:
                 _take_back(book, suspect, since_s, cause.at_s)
         episode.since_s = min(episode.since_s, since_s)
-        _raise(params, book, suspect, cause, finding, level=target)
+        _raise(params, rules, book, suspect, cause, finding, level=target)
     if episode is None:
         return
     if flood is not None:
@@ -464,7 +464,7 @@ def end(
     taint_since(suspect, episode.since_s)
     rules_of = [step.rule for step in episode.path if step.level is Level.THROTTLE]
     by_mass = any(rule in RULES for rule in rules_of)
-    if rules_of and episode.mode == "enforce":
+    if rules_of and episode.mode == "enforce" and rules.mode("relapse") != "off":
         _remember_flood(params, rules, book, suspect)
     if by_mass or (rules_of and confirmed(rules, suspect, episode.since_s)):
         forget_tainted(suspect, ends_s(params, episode))
@@ -539,8 +539,16 @@ def recycle(
     suspect.episode = None
 
 
+def _is_surer(rules: JudgeParams, episode: Episode | None, finding: Finding) -> bool:
+    """Return true if a rule that enforces confirms a THROTTLE by a rule in shadow."""
+    if episode is None or finding.band is not Band.THROTTLE:
+        return False
+    return rules.is_shadowed(episode.path[-1].rule) and not rules.is_shadowed(finding.rule)
+
+
 def _raise(
     params: EpisodeParams,
+    rules: JudgeParams,
     book: EpisodeLog,
     suspect: Suspect,
     cause: Cause,
@@ -556,7 +564,8 @@ def _raise(
     )
     if level is Level.THROTTLE:
         warm = params.enforce_cold or suspect.memory_size(cause.at_s) >= params.cold_known
-        episode.mode = params.mode if warm else "shadow"
+        episode.mode = params.mode if warm and not rules.is_shadowed(finding.rule) else "shadow"
+        episode.issued_ms = episode.expires_ms = 0  # a lease in shadow may have been issued
         episode.chronic = _chronic(params, book, suspect.recipient, cause.at_s // DAY_S)
 
 

@@ -222,6 +222,12 @@ class Glance(NamedTuple):
         """Return the texts in the form that the model needs."""
         return view_of(self.folded, self.masked, self.lengths)
 
+    def with_runs(self) -> NDArray[np.int64]:
+        """Return the indices of texts with four or more digits in a row, in order."""
+        zero = self.folded == ord("0")
+        run = (zero[:-3] & zero[1:-2] & zero[2:-1] & zero[3:]).nonzero()[0]
+        return np.unique(self.start.searchsorted(run, side="right") - 1)
+
     def lines(self) -> NDArray[np.int64]:
         """Count the line breaks of each text (n,)."""
         breaks = (self.folded == ord("\n")).nonzero()[0]

@@ -191,13 +191,14 @@ def _password(body: str, number: Number, before: list[Word]) -> Word | None:
 
 def _name_after(body: str, number: Number, nearest: Word | None, after: list[Word]) -> Word | None:
     """Return the word after a number that names it ("482913 is your code"), or None."""
-    after = [word for word in after if not _has_own_number(body, word, after)]
+    near = [word for word in after if word.start - number.end <= _AFTER]
+    after = [word for word in near if not _has_own_number(body, word, after)]
     leads = leading(body, number)
     if after and after[0].kind is WordKind.OTHERS and not body[number.end : after[0].start].strip():
         return None
     if leads:
         after = [word for word in after if word.kind is not WordKind.OTHERS]
-    if not after or after[0].start - number.end > _AFTER:
+    if not after:
         return None
     word = after[0]
     if STOP.search(body, number.end, word.start):
@@ -232,8 +233,6 @@ def _name_further_back(body: str, number: Number, before: list[Word]) -> Word | 
             _LOOSE_LINK.fullmatch(body, word.end, number.start) is not None
             or _AMOUNT_LINK.fullmatch(body, word.end, number.start) is not None
         )
-        if word is before[-1] and _owned_by(body, word, number):
-            return word
         if word.kind is WordKind.NAMES and (linked or (number.sure and not WARNING.search(body))):
             if (
                 word is before[-1]
@@ -249,20 +248,6 @@ def _name_further_back(body: str, number: Number, before: list[Word]) -> Word | 
         if between <= _HELD:
             return None
     return None
-
-
-def _owned_by(body: str, word: Word, number: Number) -> bool:
-    """Return whether only words such as "for your" are between a name and a number.
-
-    The number must have letters and digits and must end the sentence.
-    """
-    return (
-        word.kind is WordKind.NAMES
-        and number.form is Form.MIXED
-        and FOR_WHOM.fullmatch(body, word.end, number.start) is not None
-        and (number.end == len(body.rstrip()) or STOP.match(body, number.end) is not None)
-        and not TELLING.search(body, word.end, number.start)
-    )
 
 
 _NUMBER_WORD: Final = any_of(

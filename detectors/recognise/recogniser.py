@@ -49,10 +49,12 @@ from detectors.recognise.reading import (
 from detectors.recognise.registry import Line, Registry, Sender
 from detectors.recognise.rules import RULES
 from detectors.recognise.signature import is_note, is_plain_head, signature_span
-from detectors.recognise.weigh import confidence, decided, model, named, scored
+from detectors.recognise.weigh import confidence, decided, model, named, scored, surely_named
 
 OTP_CATEGORY: Final = "otp"
-OTHER_CATEGORIES: Final = frozenset({"txn", "notice", "marketing", "p2p"})
+PERSONS: Final = "p2p"
+"""The category of texts between people. They are never read."""
+OTHER_CATEGORIES: Final = frozenset({"txn", "notice", "marketing", PERSONS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,19 +165,18 @@ def _verdict(
     origin = registry.sender(sender)
     key, trust = _platform(registry, looked, excerpt(text), origin, signature, platform)
     rule = _textless(registry, origin, category, template, text=bool(text))
-    if rule:
+    person = origin.line is Line.PERSON and looked.signature is None
+    told = looked, weighed.score, lambda _: weighed.reading
+    found = None
+    if rule == "category-other" and text and category != PERSONS:
+        found = surely_named(*told, trusted=trust is not Trust.NONE, person=person)
+    if rule and found is None:
         sure, code = RULES[rule].confidence, None
         if text and rule == "category-otp":
             code = weighed.reading.code
     else:
         reading = weighed.reading
-        sure = confidence(
-            looked,
-            weighed.score,
-            lambda _: reading,
-            trusted=trust is not Trust.NONE,
-            person=origin.line is Line.PERSON and looked.signature is None,
-        )
+        sure = found or confidence(*told, trusted=trust is not Trust.NONE, person=person)
         rule, code = named(reading.rule, sure), reading.code
         if code is None and rule == "rescued":
             code = likely(looked)
@@ -299,7 +300,6 @@ _NAME: Final = -2  # -2 - (start << 16 | end) or less: the byte span of a name w
 _LOOK: Final = -2  # in `_of_head`: texts that begin so must be read one by one
 
 _OTHER_CATEGORY: Final = round(RULES["category-other"].confidence * 100) << 8
-_OTHER_CATEGORIES: Final = frozenset(category.encode() for category in OTHER_CATEGORIES)
 _FIELD_BYTES: Final = 256  # a longer sender, signature or id is not cached
 _DIGIT: Final = re.compile("[0-9]")
 _NUMBER_KEY: Final = re.compile("from:[0-9]+")
@@ -593,7 +593,7 @@ class Recogniser:
         if signature or category or platform or (template and templates):
             told = signature, category, platform, *((template,) if templates else ())
             key = (masked, *(each.encode("utf-8", "surrogatepass") for each in told))
-        if category in OTHER_CATEGORIES:
+        if category == PERSONS:
             answer = _OTHER_CATEGORY
             self.hits += 1
         elif (answer := self._young.get(key, _MISS)) < 0:
@@ -630,7 +630,7 @@ class Recogniser:
             keys = list(zip(masked, *(column.pieces() for column in told), strict=True))
         answers = np.fromiter(map(self._young.get, keys, repeat(_MISS)), np.int64, count)
         if batch.category.any():  # not cached: there are many texts of people
-            other = map(_OTHER_CATEGORIES.__contains__, batch.category.pieces())
+            other = map(PERSONS.encode().__eq__, batch.category.pieces())
             answers[np.fromiter(other, bool, count)] = _OTHER_CATEGORY
         self._check_categories(batch)
         misses = self.misses
@@ -916,12 +916,14 @@ class Recogniser:
             rule = _textless(
                 self.registry, origin, asked.category, asked.template, text=bool(asked.text)
             )
-        if rule:
+        weighed = looked.look, looked.score, read
+        found = None
+        if rule == "category-other" and asked.text and asked.category != PERSONS:
+            found = surely_named(*weighed, trusted=owner.trusted, person=owner.person)
+        if rule and found is None:
             sure = RULES[rule].confidence
         else:
-            sure = confidence(
-                looked.look, looked.score, read, trusted=owner.trusted, person=owner.person
-            )
+            sure = found or confidence(*weighed, trusted=owner.trusted, person=owner.person)
         answer = round(sure * 100) << 8
         if sure < self.params.confidence_min:
             return answer, ""

@@ -40,8 +40,8 @@ RULES: Final = {
         Rule(
             "category-other",
             0.0,
-            "the gateway says that it is something else: that beats the text",
-            ("【淘宝】验证码482913", "10690001", "marketing"),
+            "the gateway says that it is something else, and no word surely names a code",
+            ("【淘宝】本周上新，全场八折", "10690001", "marketing"),
             ("【淘宝】验证码482913", "10690001", ""),
         ),
         Rule(
@@ -97,6 +97,14 @@ RULES: Final = {
             " what it is for, how to keep it, where to type it in, a line of its own",
             ("Here is the code that you asked for:\n\n771204\n\nIt is valid for 5 minutes", "", ""),
             ("Here is the voucher that you asked for:\n\n771204\n\nIt is valid for 5 days", "", ""),
+            weighed=True,
+        ),
+        Rule(
+            "link-login",
+            0.7,
+            "a link that was made for one recipient, in a short text about a log-in or a sign-up",
+            ("Tap to sign in to Slack: https://slk.example/z-app-7h2Kd0", "Example", ""),
+            ("Your bill is here: https://slk.example/z-app-7h2Kd0", "Example", ""),
             weighed=True,
         ),
         Rule(
@@ -161,6 +169,18 @@ RULES: Final = {
             ("Code 4471 expires in 5 minutes", "Example", ""),
         ),
         Rule(
+            "crowded",
+            0.2,
+            "more scripts, numbers or words than the rules read: only a sure score makes a code",
+            (
+                "код code 코드 코드 コード รหัส कोड רמז: 4829, 0912 0913 0914 0915 0916 0917 0918",
+                "",
+                "",
+            ),
+            ("您的验证码是：629014", "", ""),
+            weighed=True,
+        ),
+        Rule(
             "nothing",
             0.05,
             "no word makes the number a code, in a text with words that name numbers",
@@ -187,7 +207,7 @@ RULES: Final = {
         Rule(
             "link",
             0.05,
-            "nothing of the shape of a code, but a link, which may be what verifies",
+            "nothing of the shape of a code, but a link, and no rule says that it verifies",
             ("See the new shoes at shop.example", "Example", ""),
             ("您的验证码是：629014", "", ""),
             weighed=True,

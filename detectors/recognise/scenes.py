@@ -10,10 +10,9 @@ import re
 from typing import Final
 
 from detectors.recognise.lexicon import any_of
-from detectors.recognise.owners import LINK_END
 from detectors.recognise.scripts import Script, Word, WordKind, cues_of, typed_in
 from detectors.recognise.sentences import STOP
-from detectors.recognise.shapes import MONEY_CODES, Form, Number, sentence_span
+from detectors.recognise.shapes import MONEY_CODES, Form, Number, has_link, sentence_span
 from detectors.recognise.words import all_words
 
 SPAM: Final = any_of(all_words("spam"))
@@ -63,9 +62,6 @@ _SAVED: Final = re.compile(  # instructions to save such settings, which have a 
     "|parametr[a-z]+|ustawienia|настройк[а-я]+|اعدادات|تنظيمات|cau hinh|cai dat|ayar[a-z]+"
     "|pengaturan|setelan)"
 )
-_CODE_DIGITS: Final = 8  # nearly all codes have at most so many digits
-_MIXED: Final = re.compile("[^0]")
-_LED_CHARS: Final = 24  # length of the longest words for "is" before a number
 _PLAIN_CHARS: Final = 120  # longest code text that says how to unsubscribe; adverts are longer
 _CUES_IN_A_SCENE: Final = 2  # cues that a code with a weak name needs in another scene
 
@@ -89,6 +85,17 @@ def other_words(body: str, scripts: list[Script]) -> bool:
     return any(script.other_scene(body) for script in scripts)
 
 
+def advertises(sentence: str) -> bool:
+    """Return whether a sentence sells something, has a link, or says how to unsubscribe."""
+    return (
+        LEAVE.search(sentence) is not None
+        or SPAM.search(sentence) is not None
+        or percent(sentence)
+        or price(sentence)
+        or has_link(sentence)
+    )
+
+
 def weak_rule(body: str, number: Number, scripts: list[Script]) -> str:
     """Return the rule for a number with a weak name: "weak-login", "weak", or "held" (no code)."""
     _, end = sentence_span(body, number)
@@ -96,7 +103,7 @@ def weak_rule(body: str, number: Number, scripts: list[Script]) -> str:
         return "held"
     cues = sum(cues_of(body, scripts))
     odd = number.form is Form.ODD and not cues
-    if odd or _is_reference(body, number) or _TICKET.fullmatch(body, number.start, number.end):
+    if odd or _TICKET.fullmatch(body, number.start, number.end):
         return "held"
     if number.form is Form.MIXED and _PIN.search(
         body, max(0, number.start - _PIN_CHARS), number.start
@@ -118,18 +125,6 @@ def of_settings(body: str) -> bool:
     True
     """
     return _SAVED.search(body) is not None
-
-
-def _is_reference(body: str, number: Number) -> bool:
-    """Return whether a number is a reference: over eight digits in a sentence, without "is"."""
-    if number.end - number.start <= _CODE_DIGITS:
-        return False
-    _, end = sentence_span(body, number)
-    return not (
-        _MIXED.search(body, number.start, number.end)
-        or not body[number.end : end].strip()
-        or LINK_END.search(body, max(0, number.start - _LED_CHARS), number.start)
-    )
 
 
 def to_keep(body: str, number: Number, scripts: list[Script]) -> bool:

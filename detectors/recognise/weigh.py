@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.recognise import glance
-from detectors.recognise.lures import lured, owned, verifies
+from detectors.recognise.lures import lured, owned
 from detectors.recognise.model import Model, confidence_of
 from detectors.recognise.reading import (
     USED,
@@ -63,6 +63,19 @@ _TAKES_A_LOOK: Final = glance.HIDES | glance.PROGRAM  # parsed whatever the scor
 _LINES_MAX: Final = 3
 """Largest number of line breaks in a text for which the score alone decides for a code, because the
 weights of line breaks add up. Chosen: .4 % of our own codes have more."""
+_NAMED: Final = frozenset({"named", "letter-code"})
+"""Rules of codes that a word names. Their codes can contradict a gateway's category."""
+_BEATS_CATEGORY: Final = 0.9
+"""Smallest confidence of a text that contradicts its gateway's category. Chosen: from here on a
+confidence is right on the blind texts."""
+_NEAR_NUMBER: Final = re.compile(
+    "(?:code|codi[gc]|kode?|otp|pin|clave|senha|пароль|код|验证|校验|驗證|認証|コード|인증|رمز|كود|कोड"
+    "|รหัส|ma )"
+    "[^.!?0]{0,32}0{4,8}(?!0)|(?<!0)0{4,8} (?:is|es|est|e|ist|adalah|la|—|-|是)[^.!?0]{1,40}"
+    "(?:code|codi[gc]|kode?|otp|код|验证|ma )"
+)
+"""A name for codes beside a number. The score alone does not decide about such a text: perhaps an
+advert stands beside a code."""
 _ADDRESS: Final = re.compile("\\s*(?:https?://\\S+|(?:[a-z0-9-]+[.])+[a-z]{2,}[/?]\\S*)\\s*")
 
 
@@ -94,6 +107,9 @@ def decided(seen: Glanced, scores: NDArray[np.int64]) -> NDArray[np.int8]:
         return found
     plain = told.may & _TAKES_A_LOOK == 0
     found[plain & (scores <= model().other)] = -1
+    for at in told.with_runs().tolist():
+        if found[at] == -1 and _NEAR_NUMBER.search(told.text(at)):
+            found[at] = 0
     sure = plain & (scores >= model().code) & (told.may & _SEARCHED == 0)
     # The same test as `_long`, for all texts at once.
     found[sure & (told.lengths <= LONG) & (told.lines() <= _LINES_MAX)] = 1
@@ -122,10 +138,30 @@ def confidence(
     if trusted or not RULES[reading.rule].weighed:
         return RULES[reading.rule].confidence
     traits = (*reading.traits, "person") if person else reading.traits
+    if reading.part:
+        score = model().score(reading.part.folded, reading.part.cased)
     odds = model().odds(score, reading.rule, traits)
-    if odds > 0 and against(looked, reading, score, odds, traits):
+    if odds > 0 and against(looked, reading, odds, traits):
         return RULES[reading.rule].confidence
     return confidence_of(odds)
+
+
+def surely_named(
+    looked: Look, score: int, read: Callable[[Look], Reading], *, trusted: bool, person: bool
+) -> float | None:
+    """Return the confidence of a text with a sure code that a word names, else None.
+
+    Such a text is a code whatever its gateway says. A text that the score alone refuses is not
+    read.
+    """
+    sure = alone(looked, score, person=person)
+    if sure is not None and sure < CODE:
+        return None
+    reading = read(looked)
+    if reading.rule not in _NAMED:
+        return None
+    sure = confidence(looked, score, lambda _: reading, trusted=trusted, person=person)
+    return sure if sure >= _BEATS_CATEGORY else None
 
 
 def alone(looked: Look, score: int, *, person: bool) -> float | None:
@@ -133,7 +169,7 @@ def alone(looked: Look, score: int, *, person: bool) -> float | None:
     if looked.for_app or (sure := model().sure(score)) is None:
         return None
     if not sure:
-        return model().sure_other
+        return None if _NEAR_NUMBER.search(looked.folded) else model().sure_other
     if person or _long(looked.folded) or not _shows_its_own(looked):
         return None
     return model().sure_code
@@ -160,13 +196,13 @@ def _shows_its_own(looked: Look) -> bool:
     )
 
 
-def against(looked: Look, reading: Reading, score: int, odds: int, traits: Sequence[str]) -> bool:
+def against(looked: Look, reading: Reading, odds: int, traits: Sequence[str]) -> bool:
     """Return whether a text in which no rule finds a code stays no code, whatever the sum is."""
-    if RULES[reading.rule].confidence >= CODE:
+    if RULES[reading.rule].confidence >= CODE or reading.rule == "crowded":
         return False
     return (
         _long_and_nameless(looked, reading, traits)
-        or barred(looked, reading, score, odds)
+        or barred(looked, reading, odds)
         or misled(looked)
         or _leads_alone(looked, reading, traits)
         or _without_a_word(looked, reading, odds)
@@ -218,7 +254,7 @@ def _without_a_word(looked: Look, reading: Reading, odds: int) -> bool:
     )
 
 
-def barred(looked: Look, reading: Reading, score: int, odds: int) -> bool:
+def barred(looked: Look, reading: Reading, odds: int) -> bool:
     """Return whether the sum must not make a code of a text in which no rule finds one.
 
     This is true if nothing in the text can be a code. If the text sells something, or if its
@@ -229,23 +265,21 @@ def barred(looked: Look, reading: Reading, score: int, odds: int) -> bool:
     signs = sum(trait in SALE for trait in reading.traits)
     if signs > 1 or (odds < RESCUE_IN_DOUBT and (signs or unusual(looked))):
         return True
-    return not may_be(looked, reading, score)
+    return not may_be(looked, reading)
 
 
 def misled(looked: Look) -> bool:
     """Return whether a sum for a code contradicts the content of the text.
 
-    This is true if the text lures readers to a link, or is only an address. It is true if the text
-    has only a link and the link does not verify, or if the words directly before the number name
-    another number. Training does not use this test; the weights of rules include such texts.
+    This is true if the text lures readers to a link, or is only an address or only has a link. It
+    is true if the words directly before the number name another number. Training does not use this
+    test; the weights of rules include such texts.
     """
     linked = has_link(looked.folded)
     if _ADDRESS.fullmatch(looked.folded) or (linked and lured(looked.folded)):
         return True
     place = likely_folded(looked)
-    if place is None:
-        return linked and not verifies(looked.folded, looked.cased)
-    return owned(looked.folded, place[0])
+    return linked if place is None else owned(looked.folded, place[0])
 
 
 def _of_lines(looked: Look, reading: Reading, traits: Sequence[str]) -> bool:

@@ -51,10 +51,11 @@ def why(registry: Registry, text: str, sender: str, rule: str, *, trusted: bool)
     line = registry.sender(sender).line
     person = line is Line.PERSON and looked.signature is None
     traits = (*reading.traits, "person") if person else reading.traits
+    looked = reading.part or looked
     score = weights.score(looked.folded, looked.cased)
     odds = weights.odds(score, reading.rule, traits)
     sure = alone(looked, score, person=person)
-    if sure is None and odds > 0 and against(looked, reading, score, odds, traits):
+    if sure is None and odds > 0 and against(looked, reading, odds, traits):
         return Why(rule, decided.says, told, (), None, ())
     share = 1.0
     parts: list[WhyPart] = []

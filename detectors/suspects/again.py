@@ -24,6 +24,7 @@ from detectors.bars import (
     AGAIN_HOT_MOST,
     AGAIN_MOST,
     AGAIN_REOPEN_MS,
+    AGAIN_REOPENED,
     AGAIN_SILENT_MS,
     AGAIN_TOLD_BURST,
     AGAIN_TOLD_MS,
@@ -45,7 +46,8 @@ class SecondRequests:
     """The retry state of one suspect. `AGAIN_HELD`, `MOST` and `REFUSED_HELD` bound its size."""
 
     __slots__ = (
-        "first_ms", "last_ms", "lease_offset", "paced_ms", "passed", "passed_ms", "told_ms",
+        "first_ms", "last_ms", "lease_offset", "paced_ms", "passed", "passed_ms", "reopened_ms",
+        "told_ms",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -62,6 +64,8 @@ class SecondRequests:
         # Platform -> time of its newest refused message, and of its newest second one that passed.
         self.last_ms: dict[int, int] = {}
         self.passed_ms: dict[int, int] = {}
+        # Times of the newest first messages of platforms that were refused before.
+        self.reopened_ms: list[int] = []
 
 
 def asked(requests: SecondRequests, platform: int, at_ms: int, *, first: bool, hot: bool) -> bool:
@@ -70,11 +74,10 @@ def asked(requests: SecondRequests, platform: int, at_ms: int, *, first: bool, h
     `first`: no message of the platform passed in the last `AGAIN_SILENT_MS`. `hot`: the platform
     is hot.
     """
-    last_ms = requests.last_ms.pop(platform, at_ms - AGAIN_SILENT_MS)
-    _put(requests.last_ms, platform, max(at_ms, last_ms))
-    passed_ms = requests.passed_ms.get(platform, at_ms - AGAIN_REOPEN_MS)
+    last_ms = requests.last_ms.pop(platform, None)
+    _put(requests.last_ms, platform, max(at_ms, last_ms or at_ms))
     held_ms = requests.first_ms.get(platform)
-    if first and at_ms - last_ms >= AGAIN_SILENT_MS and at_ms - passed_ms >= AGAIN_REOPEN_MS:
+    if first and (last_ms is None or _reopens(requests, platform, at_ms, last_ms)):
         requests.first_ms.pop(platform, None)
         requests.first_ms[platform] = at_ms
         if len(requests.first_ms) > AGAIN_HELD:
@@ -91,6 +94,18 @@ def asked(requests: SecondRequests, platform: int, at_ms: int, *, first: bool, h
     requests.passed = sorted(
         [each for each in requests.passed if each[0] > at_ms - AGAIN_TOTAL_MS] + [(at_ms, hot)]
     )
+    return True
+
+
+def _reopens(requests: SecondRequests, platform: int, at_ms: int, last_ms: int) -> bool:
+    """Return true, and record it, if a platform that was refused at `last_ms` is a first again."""
+    hour_ago_ms = at_ms - AGAIN_REOPEN_MS
+    if at_ms - last_ms < AGAIN_SILENT_MS or requests.passed_ms.get(platform, 0) > hour_ago_ms:
+        return False
+    reopened_ms = [ms for ms in requests.reopened_ms if ms > hour_ago_ms]
+    if len(reopened_ms) >= AGAIN_REOPENED:
+        return False
+    requests.reopened_ms = sorted([*reopened_ms, at_ms])
     return True
 
 
@@ -147,6 +162,7 @@ def forget_from(requests: SecondRequests, from_ms: int) -> None:
     requests.passed = [each for each in requests.passed if each[0] < from_ms]
     requests.last_ms = {p: ms for p, ms in requests.last_ms.items() if ms < from_ms}
     requests.passed_ms = {p: ms for p, ms in requests.passed_ms.items() if ms < from_ms}
+    requests.reopened_ms = [ms for ms in requests.reopened_ms if ms < from_ms]
     requests.told_ms = min(requests.told_ms, from_ms)
     requests.paced_ms = min(requests.paced_ms, from_ms)
 

@@ -116,6 +116,10 @@ class JudgeParams:
         """Return the mode of a rule of `SWITCHED`."""
         return self.rules.get(rule, "enforce")
 
+    def is_shadowed(self, rule: str) -> bool:
+        """Return true if a THROTTLE by this rule of the evidence is in shadow."""
+        return self.mode(rule.removesuffix("_6h").removesuffix("_24h")) == "shadow"
+
 
 def is_settled(params: JudgeParams, suspect: Suspect, at_s: int) -> bool:
     """Return true if the recipient's row is old enough for rules that count novelty over hours."""

@@ -314,11 +314,16 @@ def counted_messages(suspect: Suspect) -> list[tuple[int, int]]:
 
 
 def has_few_platforms(suspect: Suspect, at_ms: int) -> bool:
-    """Return true if `NARROW_PLATFORMS` novel platforms or fewer came in the last half hour."""
+    """Return true if `NARROW_PLATFORMS` novel platforms or fewer came in the last half hour.
+
+    Sightings count too: those from before the promotion have no message here.
+    """
     since_ms = at_ms - NARROW_MS
+    newer = bisect_left(suspect.sightings, packed(seconds(since_ms) + 1, 0, 0))
     heard = suspect.heard[bisect_left(suspect.heard, since_ms + 1 << _TIME) :]
     recent = {w >> _PLATFORM & 0xFFFF_FFFF for w in heard}
     recent |= {p for p, ms in suspect.refused_ms.items() if ms > since_ms}
+    recent |= {w & 0xFFFF_FFFF for w in suspect.sightings[newer:] if w >> 32 & 1}
     return len(recent) <= NARROW_PLATFORMS
 
 

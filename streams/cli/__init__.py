@@ -1,4 +1,4 @@
-"""The commands, one module each, imported only when they are called: `--help` stays quick."""
+"""The commands, one module each, imported only when they run, so that `--help` is fast."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ ZONE_HELP: Final = "Times in UTC, not in this machine's zone."
 HEADINGS: Final = ("Examples:", "Example:", "Exit codes:", "Roles:")
 
 _ROW: Final = re.compile(r"^( +[\w-]+ {2,})(\S.*)$", re.MULTILINE)
-"""A row of a help's table: a name, and a sentence about it."""
+"""Matches a row of a help text's table: a name and a sentence."""
 _ASIDE: Final = re.compile(r"(?<=  )(\(.+\))$", re.MULTILINE)
-"""A remark behind an example, in brackets."""
+"""Matches a remark in brackets behind an example."""
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "worker": ("streams.cli.worker:worker", "Detect floods in a Kafka topic and publish leases."),
@@ -84,32 +84,32 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "doctor": ("streams.cli.doctor:doctor", "Report what is wrong here, and what to do."),
     "metrics": ("streams.cli.metrics:app", "List the metrics."),
 }
-"""Name -> where it is (a function or a group of commands), and what it does in one line."""
+"""Place of each command (a function or a group of commands), and its description in one line."""
 
 
 class Commands(TyperGroup):
-    """Imports a command when it is called, and none of them to list them."""
+    """The top-level group. It imports a command when it is called, and none to list them."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         _translate(self)
 
     def make_context(self, *arguments: Any, **named: Any) -> Any:
-        """Read the command line; what is wrong with it is said in the language in use."""
+        """Parse the command line; errors are shown in the current language."""
         with _understood():
             return super().make_context(*arguments, **named)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run what was called, or say what is wrong with its words."""
+        """Run the command; errors of its arguments are shown in the current language."""
         with _understood():
             return super().invoke(ctx)
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the base class's signature
-        """In the order of the table: from the everyday to the rare."""
+        """Return the names in the order of the table: from common to rare."""
         return list(COMMANDS)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Return the command that is called; where there is none, name those that may be meant."""
+        """Return the called command. If there is none, the error names similar commands."""
         if args and args[0] == "help":  # as other programs have it
             args = [*args[1:], "--help"]
             if len(args) == 1:
@@ -135,21 +135,21 @@ class Commands(TyperGroup):
         return _unfolded(get_command(alone))
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the options, those too that the library adds when all others are there."""
+        """Print the options, with those that the library adds last."""
         for parameter in self.params:
             own: Any = parameter
             own.help = own.help and tr(own.help)
         super().format_options(ctx, formatter)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as above
-        """Write the list from the table."""
+        """Print the list of commands from the table."""
         with formatter.section(tr("Commands")):
             formatter.write_dl([(name, tr(says)) for name, (_, says) in COMMANDS.items()])
 
 
 @contextmanager
 def _understood() -> Iterator[None]:
-    """Let a mistake on the command line be shown in the language in use."""
+    """Show errors of the command line in the current language."""
     try:
         yield
     except TyperException as error:
@@ -161,7 +161,7 @@ def _understood() -> Iterator[None]:
 
 
 def _show(error: TyperException, ctx: Any, file: Any = None) -> None:  # noqa: ARG001 - as typer's
-    """Write what `UsageError.show` writes, in the language in use."""
+    """Print what `UsageError.show` prints, in the current language."""
     if ctx is not None:
         typer.echo(ctx.get_usage(), err=True)
         hint = tr("`{command} --help` says more.").format(command=ctx.command_path)
@@ -170,10 +170,9 @@ def _show(error: TyperException, ctx: Any, file: Any = None) -> None:  # noqa: A
 
 
 def _unfolded(command: Any) -> Any:
-    """Return the command as people are to read it, in their language, with --lang and --utc.
+    """Return the command with translated texts, and with the options --lang and --utc.
 
-    A docstring in source holds a backslash and a b before its examples; click looks for the
-    character that they stand for.
+    The source has backslash and b before the examples of a docstring; click expects the character.
     """
     _translate(command)
     below = getattr(command, "commands", None)
@@ -202,7 +201,7 @@ def _translate(command: Any) -> None:
 
 
 def sentences(blocks: str) -> Iterator[str]:
-    """Yield what is translated of the tables and examples of a help, beside their headings."""
+    """Yield the sentences of the tables and examples of a help text that are translated."""
     yield from (row[2] for row in _ROW.finditer(blocks))
     yield from (aside[1] for aside in _ASIDE.finditer(blocks))
 
@@ -220,13 +219,13 @@ def _help_option(made: Callable[[Any], Any], ctx: Any) -> Any:
 
 
 def translated(says: str) -> str:
-    """Return a help text, paragraph by paragraph, in the language in use."""
+    """Translate a help text paragraph by paragraph."""
     paragraphs = (" ".join(each.split()) for each in says.split("\n\n"))
     return "\n\n".join(map(tr, paragraphs))
 
 
 def spoken_options() -> list[Any]:
-    """The options of every command that say how people are answered; `streams.__main__` obeys."""
+    """The options --lang and --utc of every command; `streams.__main__` applies them."""
 
     def asked(
         *,

@@ -1,4 +1,4 @@
-"""`otpguard agent`: services that make one picture of what all partitions say."""
+"""`otpguard agent`: services that combine the findings of all partitions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`otpguard audit`: who saw or did what, and whether the record of it is whole."""
+"""`otpguard audit`: who saw or did what, and whether the audit is complete."""
 
 from __future__ import annotations
 

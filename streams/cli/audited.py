@@ -1,4 +1,4 @@
-"""The audit of what people do by command: written before it is done, and what became of it."""
+"""Audit records of commands: one before the action, and one with its result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from streams.operate.audit import AuditChain, deliver, reported
 
 
 def login() -> str:
-    """The system's name of whoever runs this, whatever is said of the actor."""
+    """Return the login name of the process, whatever `--actor` says."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a user that the system has no name for
@@ -28,24 +28,24 @@ def login() -> str:
 
 
 def actor() -> str:
-    """The person at the keyboard, behind sudo too."""
+    """Return the login name of the person at the keyboard, also under sudo."""
     return os.environ.get("SUDO_USER") or login()
 
 
 @contextmanager
 def audit_chain(settings: Settings) -> Iterator[AuditChain]:
-    """Yield the chain of whoever is logged in, for the audit that these settings name."""
+    """Yield the audit chain of the current login, for the topic in these settings."""
     with reported(login(), os.environ, settings.kafka.bootstrap, settings.app_id) as chain:
         yield chain
 
 
 @contextmanager
 def audited(settings: Settings, verb: str, **fields: Any) -> Iterator[dict[str, Any]]:
-    """Put an act into the audit before and after the block; `fields` are those of an `AuditRecord`.
+    """Write an audit record before and after the block; `fields` are fields of `AuditRecord`.
 
-    Whatever the block adds to what it is given goes into the record of the end. An act is done
-    though the audit cannot be written, as a word at the command line is: its records wait for the
-    next one. Raise UnavailableError after the block if they cannot even wait.
+    The block may add fields to the dict that it gets; they go into the second record. The action is
+    done even if Kafka is unreachable, and the records wait on disk for the next command. Raise
+    UnavailableError after the block if they cannot be stored on disk either.
     """
     with audit_chain(settings) as chain:
         _note(chain, verb, "asked", fields)
@@ -63,10 +63,11 @@ def audited(settings: Settings, verb: str, **fields: Any) -> Iterator[dict[str, 
 
 @contextmanager
 def looked(settings: Settings, verb: str, subject: str = "", detail: str = "") -> Iterator[None]:
-    """Put a look at people's cases into the audit: kept before the block shows anything.
+    """Write an audit record of a look at cases, on disk before the block shows anything.
 
-    Kafka is given it after the block, for somebody may be on the phone. Where it cannot be, that is
-    said, and the record goes with the next one of this login, as a look that finds nothing does.
+    The record is sent to Kafka after the block, because somebody may be on the phone. If Kafka is
+    unreachable, the command says so, and the record is sent with the next one of this login. The
+    same holds for a look that finds nothing.
     """
     with audit_chain(settings) as chain:
         _note(chain, verb, "done", {"subject": subject, "detail": detail})
@@ -89,7 +90,7 @@ def _note(chain: AuditChain, verb: str, outcome: str, fields: dict[str, Any]) ->
 
 
 def deliver_audit(settings: Settings, chain: AuditChain, *, quiet: bool = False) -> bool:
-    """Give the audit to Kafka; return whether it could not be, after saying so if not `quiet`."""
+    """Send waiting audit records to Kafka; return True on failure, and print it unless `quiet`."""
     try:
         deliver(chain, client_arguments(settings.kafka), settings.topics.audit)
     except OtpguardError as error:

@@ -1,4 +1,4 @@
-"""`otpguard calibrate`: what the detector would have said of a carrier's own history."""
+"""`otpguard calibrate`: runs the detector over a carrier's own history."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from streams.calibrate.survey import Survey
 
 MARGINS = (0.0, 1.0, 2.0, 3.0)
-"""Of which the report shows what an attack would meet."""
+"""Values of `detect.burst_margin` for which the report shows how fast an attack is throttled."""
 
 Source = Callable[[Callable[[int], None]], Iterator["Slice"]]
 
@@ -159,7 +159,7 @@ def calibrate(
 
 @dataclass(frozen=True, slots=True)
 class _History:
-    """The messages that are calibrated on."""
+    """The messages of the calibration."""
 
     source: Source
     name: str
@@ -295,7 +295,7 @@ def _calibrated(
 
 
 def _rehearsals(settings: Settings, incidents: Incidents) -> Iterator[tuple[float, Rehearsal]]:
-    """Yield what attacks would meet at each margin of the bars, that of now among them."""
+    """Yield the results of rehearsed attacks for each margin, the current one included."""
     from streams.calibrate.rehearse import rehearse  # noqa: PLC0415 - start-up time
 
     params, recogniser, now = settings.params(), settings.recogniser(), settings.detect.burst_margin
@@ -306,7 +306,7 @@ def _rehearsals(settings: Settings, incidents: Incidents) -> Iterator[tuple[floa
 
 
 def _run(survey: Survey, settings: Settings, slices: Iterator[Slice]) -> int:
-    """Everything through the detector; returns how many values were refused."""
+    """Feed everything to the detector; return the number of refused values."""
     intake, refused = settings.intake(), 0
     for each in slices:
         decoded = wire.decode(
@@ -365,7 +365,7 @@ def _say_history(found: dict[str, Any]) -> None:
 
 
 def _say_rates(found: dict[str, Any]) -> None:
-    """Alarms per million subscriber-days, what they prove, and stamps that blunt them."""
+    """Print alarms per million subscriber-days, what they prove, and coarse time stamps."""
     from streams.calibrate.rates import told  # noqa: PLC0415 - start-up time
 
     rows = [
@@ -398,7 +398,7 @@ def _say_rates(found: dict[str, Any]) -> None:
 
 
 def _say_misses(misses: list[dict[str, Any]]) -> None:
-    """The ten that came nearest to a throttle."""
+    """Print the recipients that came nearest to a throttle."""
     if misses:
         write_table(
             (
@@ -436,7 +436,7 @@ def _say_left_out(history: dict[str, Any]) -> None:
 
 
 def _say_changes(found: dict[str, Any]) -> None:
-    """Proposals, and what stands in the way of the target."""
+    """Print proposed settings, and what prevents reaching the target."""
     for change in found["changes"]:
         typer.echo(
             tr("propose {name} = {value} (now {was}): {because}").format(
@@ -475,7 +475,7 @@ def _say_changes(found: dict[str, Any]) -> None:
 
 
 def _say_throttled(found: dict[str, Any]) -> None:
-    """Say who would have been throttled, attacks marked as such, and what near misses are."""
+    """Print who would have been throttled, with likely attacks marked, and explain near misses."""
     form = tr("{n} recipients throttled")
     if found["set_aside"]:
         form = tr("{n} recipients throttled ({aside} set aside: chronic or judged)")
@@ -540,7 +540,7 @@ def _habits(found: dict[str, Any]) -> str:
 
 
 def _say_named(found: dict[str, Any]) -> None:
-    """Chronic numbers, and names that nobody has."""
+    """Print chronic numbers, and names from --judged that match nobody."""
     for number in found["chronic"]:
         said = tr(
             "chronic: {recipient}, {n} throttles: a disposable or test number, or somebody who is "
@@ -562,7 +562,7 @@ def _say_named(found: dict[str, Any]) -> None:
 
 
 def _write(path: Path, config: Path | None, result: Result) -> None:
-    """Write the settings of now with the changes; defaults and secrets are left out."""
+    """Write the current settings with the changes, without defaults and secrets."""
     changed = {change.name: change for change in result.changes}
     did = "proposed" if changed else "left as they were"
     lines = [
@@ -595,9 +595,9 @@ def _write(path: Path, config: Path | None, result: Result) -> None:
 
 
 def _withheld(settings: Settings, head: str, name: str, setting: Mapping[str, Any]) -> str | None:
-    """Return why a setting is left out of a proposal; None if it is not.
+    """Return why a setting is left out of a proposal, or None.
 
-    A secret is masked, and whoever took the mask over would have it as the secret.
+    A secret is masked; a copied mask would become the secret.
     """
     section = reduce(getattr, filter(None, head.split(".")), settings)
     if isinstance(getattr(section, name), SecretStr):
@@ -621,7 +621,7 @@ def _need_report() -> None:
 
 
 def _moment(text: str | None) -> int | None:
-    """Milliseconds UTC of "30d" ago or of an ISO time; what was before 1970 is 1970.
+    """Return milliseconds UTC of "30d" ago or of an ISO time; earlier times become 1970.
 
     >>> _moment("2026-03-02T03:33:00"), _moment("1900-01-01")
     (1772422380000, 0)
@@ -637,7 +637,7 @@ def _moment(text: str | None) -> int | None:
 
 
 def _names(path: Path | None, numbers: Numbers) -> frozenset[str]:
-    """Recipients in their canonical form, and what is none as it stands: an episode."""
+    """Return the recipients in canonical form; other lines stay as they are: episode ids."""
     if path is None:
         return frozenset()
     try:

@@ -1,4 +1,4 @@
-"""`otpguard campaigns`: floods at many recipients at once, told as one."""
+"""`otpguard campaigns`: floods of many recipients that belong together."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ CAMPAIGN_COLUMNS: Final = {
 """The columns of a list of campaigns, and their headings."""
 
 SPARED: Final = ("pace", "platforms", "messages", "last", "growth", "throttled")
-"""Columns that a narrow screen is spared, the first first."""
+"""Columns that are left out on a narrow screen, in this order."""
 
 
 @app.command("ls")
@@ -66,12 +66,13 @@ def ls(
         write_json(rows)
     elif rows:
         names = list(CAMPAIGN_COLUMNS)
+        cells = [
+            [trc("campaign", row[name]) if name == "state" else row[name] for name in names]
+            for row in rows
+        ]
         write_table(
             [tr(heading) for heading in CAMPAIGN_COLUMNS.values()],
-            [
-                [trc("campaign", row[name]) if name == "state" else row[name] for name in names]
-                for row in rows
-            ],
+            cells,
             drop=[names.index(name) for name in SPARED],
             styles={trc("campaign", "open"): "bold red"},
         )

@@ -1,4 +1,4 @@
-"""`otpguard canary`: whether a flood would be stopped, seen by making a small one."""
+"""`otpguard canary`: tests with a small flood whether a flood would be stopped."""
 
 from __future__ import annotations
 

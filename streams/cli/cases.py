@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 app = group("List who is attacked, and what is done about it.")
 
 ID: Final = re.compile(r"\d+:[^:]+:\d+:\d+")
-"""An episode's or action's id: epoch, topic, partition, offset."""
+"""Matches the id of an episode or action: epoch, topic, partition, offset."""
 
 SinceOption = Annotated[str, typer.Option("--since", help="How far back, such as 6h or 7d.")]
 NamedArgument = Annotated[
@@ -107,11 +107,11 @@ COLUMNS: Final = {
 """The columns of a list of cases, and their headings."""
 
 WORDS: Final = frozenset({"state", "level", "mode", "gateways"})
-"""Columns that hold words of ours, not of somebody else."""
+"""Columns with our own words, which are translated."""
 
 SPARED: Final = ("episode", "rule", "gateways", "mode", "level", "last", "platforms", "novel",
                  "refused", "messages", "since")  # fmt: skip
-"""Columns that a narrow screen is spared, the first first; never whom it is about and how it is."""
+"""Columns that are left out on a narrow screen, in this order; never recipient and state."""
 
 COLOURS: Final = {
     "throttled": "bold red",
@@ -123,7 +123,7 @@ COLOURS: Final = {
     "shadow": "cyan",
     "watched": "cyan",
 }
-"""Of a state, wherever there are colours."""
+"""Colour of each state."""
 
 
 def _write_cases(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -137,12 +137,12 @@ def _write_cases(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def switch_of(model: ReadModel) -> Override | None:
-    """Return the operator's word that keeps every gateway from enforcing now, if there is one."""
+    """Return the kill-switch override that is in force, or None."""
     return switch([each.word for each in model.words_now()], clock.now_ms())
 
 
 def warn(word: Override | None) -> None:
-    """Say it first if the operator's switch keeps gateways from doing what follows."""
+    """Print a warning if the kill switch prevents gateways from doing what follows."""
     if word is not None:
         typer.secho(shown(banner(word)), fg="red", bold=True)
 
@@ -281,7 +281,7 @@ def explain(
 
 
 def _looked_for(settings: Settings, named: str) -> AbstractContextManager[None]:
-    """Put a look at somebody's cases into the audit: by number, or by the id that was given."""
+    """Audit a look at somebody's cases: by number, or by the given id."""
     refuse_nobody(named)
     if ID.fullmatch(named):
         return looked(settings, "search", detail=named)
@@ -289,7 +289,7 @@ def _looked_for(settings: Settings, named: str) -> AbstractContextManager[None]:
 
 
 def _show(settings: Settings, named: str, since: str, *, as_json: bool, most: int | None) -> None:
-    """Write the cases of a name, the one that counts first. Raise UsageError if there is none."""
+    """Print the cases of a name, the most important first. Raise UsageError if there is none."""
     with closing(read_topics(settings, since)) as model:
         found = model.named(named, settings.intake().numbers.canonical(named))
         if not found:
@@ -305,7 +305,7 @@ def _show(settings: Settings, named: str, since: str, *, as_json: bool, most: in
 
 
 def _print(file: CaseFile, named: str, *, as_json: bool) -> None:
-    """Write a case: as it was when the lease was made that `named` may name, else as it is."""
+    """Print a case: as it was when the lease `named` was issued, otherwise as it is now."""
     line, case = file.line, file.case
     record = case.last
     if named != line.episode_id:
@@ -332,7 +332,7 @@ def _print(file: CaseFile, named: str, *, as_json: bool) -> None:
 
 
 def refuse_nobody(named: str, before: str = "") -> None:
-    """Raise UsageError if this can name no case; `before` says what else it is not."""
+    """Raise UsageError if this cannot name a case; `before` names what else was tried."""
     if not any(form.fullmatch(named) for form in (WRITTEN_NUMBER, TOKEN, ID)):
         raise UsageError(
             tr(
@@ -343,14 +343,14 @@ def refuse_nobody(named: str, before: str = "") -> None:
 
 
 def read_topics(settings: Settings, since: str) -> ReadModel:
-    """Read the cases since then out of the topics, and all words of the operator."""
+    """Read the cases since then from the topics, and all overrides."""
     from streams.desk.store.opening import of_topics  # noqa: PLC0415 - start-up time
 
     return of_topics(settings, ago_ms(since), progress=progress)
 
 
 def words_of(settings: Settings) -> list[Override]:
-    """Read all words of the operator, those about everyone too."""
+    """Read all overrides, including those for everybody."""
     clients, topics = client_arguments(settings.kafka), settings.topics
     return [
         word

@@ -1,4 +1,4 @@
-"""`otpguard config`: what the settings are, where each comes from, and whether they are right."""
+"""`otpguard config`: shows the settings with their sources, and checks them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`otpguard desk`: the case store, which remembers for people what topics forget."""
+"""`otpguard desk`: the case store, which keeps for people what the topics delete."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="Reason, for the rec
 CHECKED: Final = ("table", "compared", "missing", "different", "only in the index")
 MADE: Final = ("table", "rows")
 HOLDS: Final = ("hold", "subject", "document", "since", "by", "reason")
-"""Headings of what the commands list."""
+"""Headings of the lists that the commands print."""
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`otpguard desk user`: local accounts of the desk, the first administrator among them."""
+"""`otpguard desk user`: local accounts of the desk, including the first administrator."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def _roles(given: list[str]) -> list[Any]:
 
 
 def _password() -> str:
-    """Ask twice at a terminal; a pipe gives one line."""
+    """Ask for a password twice at a terminal, or read one line of a pipe."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
     password = getpass.getpass(tr("Password: "))

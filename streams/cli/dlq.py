@@ -1,4 +1,4 @@
-"""`otpguard dlq`: refused events, looked at and sent in again."""
+"""`otpguard dlq`: shows dead letters and replays them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`otpguard doctor`: what is wrong here, and what to do."""
+"""`otpguard doctor`: finds what is wrong in an installation, and names the remedy."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def doctor(
 
 
 def tell(checks: Iterable[Check]) -> bool:
-    """Write the findings as they come; return whether anything is wrong."""
+    """Print the findings as they come; return True if anything is wrong."""
     wrong = False
     for each in checks:
         wrong |= each.state == "bad"

@@ -1,4 +1,4 @@
-"""`otpguard enforce`: adapters that make gateways hold the leases."""
+"""`otpguard enforce`: adapters that make gateways enforce leases."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def log(
 
 
 def _run(settings: Settings, gateway: Gateway, gateway_id: str | None, where: str) -> None:
-    """Run an adapter until SIGTERM or Ctrl-C; `where` is the setting that says where it is."""
+    """Run an adapter until SIGTERM or Ctrl-C; `where` is the setting with the gateway's address."""
     # Here, because Kafka's client takes long to import and `--help` needs none.
     from streams.enforce.adapter import Adapter  # noqa: PLC0415
     from streams.enforce.book import DesiredState  # noqa: PLC0415

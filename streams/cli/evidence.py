@@ -1,4 +1,4 @@
-"""`otpguard evidence`: packs for the police, a court, a platform; made, cut, stamped, verified."""
+"""`otpguard evidence`: makes, reduces, stamps and verifies evidence packs."""
 
 from __future__ import annotations
 
@@ -424,7 +424,7 @@ def rotate(
 
 
 def _chosen(settings: Settings, named: str, since: str, from_: str | None) -> list[Chosen]:
-    """Choose cases out of a file or of the topics. Raise UsageError if there is none."""
+    """Choose cases from a file or from the topics. Raise UsageError if there is none."""
     from streams.desk.store.opening import log_records  # noqa: PLC0415 - start-up time
     from streams.evidence.records import KINDS, choose, from_lines, from_log  # noqa: PLC0415
 
@@ -445,7 +445,7 @@ def _chosen(settings: Settings, named: str, since: str, from_: str | None) -> li
 
 
 def _remembered(settings: Settings, named: str) -> list[Chosen]:
-    """Choose cases out of the case store. Raise UsageError if it has none."""
+    """Choose cases from the case store. Raise UsageError if it has none."""
     from streams.desk.store import opening  # noqa: PLC0415 - an extra
     from streams.evidence.records import from_store, gathered  # noqa: PLC0415
 
@@ -472,7 +472,7 @@ def _remembered(settings: Settings, named: str) -> list[Chosen]:
 
 
 def _write_private(out: Path, text: str) -> None:
-    """Write a new file that nobody else may read, or leave none.
+    """Write a new file that only its owner may read; leave none on failure.
 
     Raise UsageError if it is there or cannot be made, UnavailableError if there is no room.
     """

@@ -1,4 +1,4 @@
-"""`otpguard explain`: why, from the topics or from what `otpguard replay --episodes` wrote."""
+"""`otpguard explain`: explains throttles from the topics, or from a file of episode records."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def explain(
 
 
 def _records(name: str) -> Iterator[EpisodeRecord | Action]:
-    """Episode records, each with all that is known by it, and actions in the order of the file."""
+    """Yield episode records, each with all known facts, and actions, in the order of the file."""
     before: dict[str, EpisodeRecord] = {}
     with opened(name) as file:
         for number, line in enumerate(file, 1):

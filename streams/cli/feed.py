@@ -220,13 +220,13 @@ def rules_of(
     time_format: str | None,
     zone: str | None,
 ) -> FieldMap:
-    """Return the rules by which a carrier's fields become ours, from the words of the options."""
+    """Return the field mapping that the options describe."""
     zone = zone_of(settings, time_format, zone)
     return FieldMap.parse(maps or (), constants or (), time_format or "ms", zone)
 
 
 def zone_of(settings: Settings, time_format: str | None, zone: str | None) -> str | None:
-    """The zone of times that name none; said, where it is guessed."""
+    """Return the time zone of times without one; print it if it is guessed."""
     if zone is not None or time_format in (None, "s", "ms", "us", "ns"):
         return zone
 
@@ -305,7 +305,7 @@ def kafka(
 
 
 def _check_topics(settings: Settings, source: str) -> None:
-    """Return if both topics are there; librdkafka would wait for them in silence."""
+    """Return if both topics exist; librdkafka would wait for them silently."""
     target = settings.topics.input
     if source == target:
         raise UsageError(
@@ -331,9 +331,9 @@ def _check_topics(settings: Settings, source: str) -> None:
 def _running(
     settings: Settings, *, ends: bool = False
 ) -> Iterator[tuple[threading.Event, Metrics]]:
-    """Logs, metrics, and an event that SIGTERM and Ctrl-C set.
+    """Set up logs and metrics, and yield an event that SIGTERM and Ctrl-C set.
 
-    A feed that `ends` by itself is gone before anybody scrapes it, and takes no port.
+    A feed that `ends` by itself opens no port, because it ends before anybody scrapes it.
     """
     log_to_stderr()
     metrics = Metrics("feed")

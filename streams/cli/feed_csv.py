@@ -1,4 +1,4 @@
-"""Files that `otpguard feed csv` looks at, or publishes."""
+"""Inspects or publishes the files of `otpguard feed csv`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from streams.telemetry.metrics import Metrics
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """The options. `encoding` is None where each file has to show that it is UTF-8."""
+    """The options. Without `encoding` each file must be valid UTF-8."""
 
     rules: RowRules
     encoding: str | None
@@ -56,7 +56,7 @@ class Given:
         delimiter: str,
         encoding: str | None,
     ) -> Self:
-        """From the words of the command line; UsageError says which is wrong."""
+        """Make it from the command line's options; UsageError names a wrong one."""
         if preset is not None and preset not in PRESETS:
             there = "; ".join(f"{name}: {each.about}" for name, each in PRESETS.items())
             raise UsageError(
@@ -87,7 +87,7 @@ class Given:
         return cls(rules, encoding, f"{zone or tr('none')} ({told})")
 
     def of(self, file: str, stream: IO[bytes]) -> tuple[RowRules, str]:
-        """The rules for one file, and its encoding with how it is known."""
+        """Return the rules for one file, and its encoding with its source."""
         if self.encoding is not None:
             return self.rules, f"{self.encoding} ({tr('given')})"
         try:
@@ -102,7 +102,7 @@ class Given:
 def look(
     settings: Settings, files: Sequence[str], given: Given, sample: int, *, finished: bool
 ) -> None:
-    """Say what is in files: `sample` events of each on stdout, the rest on stderr.
+    """Report what is in files: `sample` events of each on stdout, the rest on stderr.
 
     Raise UsageError if any row is no event.
     """
@@ -139,7 +139,7 @@ def send(
     finished: bool,
     again: bool,
 ) -> None:
-    """Publish files, each whatever became of the others; then say what was wrong.
+    """Publish files independently of each other; then report errors.
 
     Raise UsageError for rows that are no events, UnavailableError for lines that have no end yet.
     """
@@ -264,7 +264,7 @@ def _wanted(only: Sequence[str]) -> dict[str, frozenset[str]]:
 
 @contextmanager
 def _stream(file: str) -> Iterator[tuple[IO[bytes], bool]]:
-    """A file to read from any place in it, and whether its end is known to be one."""
+    """Open a file that can be read from any place, and tell whether its end is final."""
     with opened(file) as stream:
         if file == "-":
             with tempfile.TemporaryFile() as spooled:

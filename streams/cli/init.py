@@ -1,4 +1,4 @@
-"""`otpguard init`: from a broker's address to settings, topics and a check of all of it."""
+"""`otpguard init`: makes settings and topics from a broker's address, and checks them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from streams.language import tr, trn
 from streams.operate.doctor import examine
 
 USUAL: Final = ("127.0.0.1:9092", "kafka:9092")
-"""Addresses of a broker that nobody named: on this machine, or in this compose file."""
+"""Default addresses of a broker: on this machine, and in the compose file."""
 
 COPIES: Final = 3  # outlive a broker's loss during another's upgrade
 FEW, MANY = 4, 32  # partitions, to try it and to stay: deploy/README.md, Size
@@ -67,7 +67,7 @@ def init(
 
 
 def _answers(to: Path, country: str, *, single: bool) -> tuple[Kafka, dict[str, str], int, int]:
-    """Find the way to the brokers, other settings in TOML, partitions, and copies of each topic."""
+    """Ask for brokers, other settings in TOML, partitions, and copies of each topic."""
     usual = load()
     if single:
         kafka = usual.kafka.model_copy(update={"bootstrap": _found(usual.kafka)})
@@ -123,7 +123,7 @@ def _kafka(usual: Kafka) -> Kafka:
 
 
 def _found(usual: Kafka) -> str:
-    """The first address where a broker answers. Raise UnavailableError, with those tried."""
+    """Return the first address where a broker answers. Raise UnavailableError with those tried."""
     places = dict.fromkeys((usual.bootstrap, *USUAL))
     for place in places:
         try:
@@ -140,7 +140,7 @@ def _found(usual: Kafka) -> str:
 
 
 def _asked(what: str, proposed: object) -> str:
-    """An answer from standard input; an empty line takes what is proposed, if anything is."""
+    """Return an answer from standard input; an empty line accepts the proposal, if any."""
     try:
         return str(typer.prompt(what, default=None if proposed is None else str(proposed))).strip()
     except typer.Abort:
@@ -155,7 +155,7 @@ def _number(what: str, proposed: int) -> int:
 
 
 def _write(to: Path, kafka: Kafka, more: dict[str, str], partitions: int, copies: int) -> None:
-    """Write the settings that are not the defaults, and take them back if they are wrong."""
+    """Write the settings that are not defaults; remove the file if they are wrong."""
     told = kafka.model_dump(exclude_defaults=True, exclude={"bootstrap", "password"})
     sections: dict[str, dict[str, str | None]] = {
         "kafka": {"bootstrap": toml_value(kafka.bootstrap)}
@@ -201,7 +201,7 @@ def _make_topics(settings: Settings) -> bool:
 
 
 def _next(settings: Settings, to: Path, *, rights: bool) -> list[str]:
-    """Tell the processes to start now, each with its port, and the rights that they need."""
+    """Print the processes to start, with their ports and rights."""
     usual = (
         to.absolute() == Path("otpguard.toml").absolute() and "OTPGUARD_CONFIG" not in os.environ
     )

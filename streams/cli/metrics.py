@@ -1,4 +1,4 @@
-"""`otpguard metrics`: every metric, without asking a worker."""
+"""`otpguard metrics`: lists every metric, without contacting a worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`otpguard notify`: tell victims of a flood, and the platforms whose pages were used."""
+"""`otpguard notify`: notices to victims, and reports to abused platforms."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from streams.notices.texts import NoticeTexts
 
 LAST_NOTICE_S: Final = 55.0
-"""A notice may be on its way to a slow SMSC; TimeoutStopSec= of the unit is 60."""
+"""Seconds for a last notice to a slow SMSC; TimeoutStopSec= of the unit is 60."""
 
 app = group("Notify victims of floods, and report to the platforms that floods abuse.")
 
@@ -236,13 +236,13 @@ SAID: Final = {
     "nobody": "has no contact",
     "not_yet": "gets a report at the day's end",
 }
-"""Decisions as people read them."""
+"""Text of each decision for people."""
 
 COLUMNS: Final = ("platform", "decision", "outcome", "to", "messages", "floods", "victims")
 
 
 def _names(settings: Settings) -> tuple[str, ...]:
-    """The texts that these settings may need."""
+    """Yield the texts that these settings may need."""
     notify = settings.notify
     return (
         *(("start_reply", "opened") if notify.reply else ("start",)),

@@ -1,7 +1,7 @@
-"""`otpguard release | allow | exempt | mode | rails`: the operator's word.
+"""`otpguard release | allow | exempt | mode | rails`: overrides of operators.
 
-It wins over the machine, and goes onto the override topic, which every adapter reads by itself; no
-worker is needed.
+An override wins over the detector. It is written to the override topic, which every adapter reads
+itself, so no worker is needed.
 """
 
 from __future__ import annotations
@@ -237,7 +237,7 @@ def _canonical(settings: Settings, recipient: str) -> str:
 
 
 def _check_heard_of(config: Path | None, recipient: str, key: str, registry: Registry) -> None:
-    """Raise UsageError if a platform looks like a slip of the pen, and name what may be meant."""
+    """Raise UsageError if a platform looks like a typing error, and name similar ones."""
     from streams.operate.cases import heard_of, instead, nearest  # noqa: PLC0415 - start-up time
 
     settings = settings_of(config)
@@ -291,7 +291,7 @@ def _say(
     as_json: bool,
     **more: str | int,
 ) -> None:
-    """Publish one word, and tell where it is in effect."""
+    """Publish one override, and print where it is in effect."""
     settings = settings_of(config)
     word = _word(settings, verb, recipient, reason, actor, lasts, **more)
     with audit_chain(settings) as chain:
@@ -365,7 +365,7 @@ def _word(
 
 
 def _note(chain: AuditChain, word: Override, outcome: str, name: str = "") -> None:
-    """Put a word into the audit: before it is said, and what became of it."""
+    """Audit an override: before it is published, and with its result."""
     import socket  # noqa: PLC0415 - start-up time
 
     details = {"mode": word.mode, "rails": str(word.times)}
@@ -429,7 +429,7 @@ def _tell(
 def _publish(
     settings: Settings, word: Override, wait_s: float
 ) -> tuple[str, dict[str, float], dict[str, str], Gateways]:
-    """Write an override, and return its id and what gateways made of it.
+    """Publish an override, and return its id and the gateways' answers.
 
     By gateway: seconds until it was obeyed; why it is not; and the gateways that have not answered.
     """

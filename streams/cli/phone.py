@@ -1,4 +1,4 @@
-"""`otpguard phone`: the answer to a caller, while the caller is on the line."""
+"""`otpguard phone`: looks a caller's number up during the call."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def phone(
 
 
 def _fresh_store(settings: Settings) -> ReadModel | None:
-    """Return the case store; None where there is none that we may read and that is fresh."""
+    """Return the case store, or None if it is missing, unreadable or stale."""
     try:
         from streams.desk.store.opening import opened, there  # noqa: PLC0415 - start-up time
 

@@ -1,4 +1,4 @@
-"""`otpguard platforms`: which platforms are abused, and how much each sends."""
+"""`otpguard platforms`: lists abused platforms, and how much each sends."""
 
 from __future__ import annotations
 

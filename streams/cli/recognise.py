@@ -1,4 +1,4 @@
-"""`otpguard recognise`: what the detector sees in a text, and why."""
+"""`otpguard recognise`: shows what the detector recognises in a text, and why."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def recognise(
 
 
 def _is_name(argument: str) -> bool:
-    """Tell if an argument is, or looks like, the name of a file: with a folder or an ending."""
+    """Return True if an argument is, or looks like, a file name: with a folder or an ending."""
     return argument == "-" or _exists(argument) or not argument.isalnum()
 
 
@@ -170,7 +170,7 @@ def _print_table(text: str, verdict: Verdict, told: Why | None, least: float) ->
 
 
 def _rows(told: Why) -> Iterator[tuple[str, Any]]:
-    """Yield what weighed, as rows of the table."""
+    """Yield the parts of the sum as rows of the table."""
     from rich.text import Text  # noqa: PLC0415 - start-up time
 
     if told.words:
@@ -192,7 +192,7 @@ def _rows(told: Why) -> Iterator[tuple[str, Any]]:
 
 
 def _said(part: str) -> str:
-    """Return a part of the sum in the language in use; of a piece, what is no letter of it."""
+    """Return the name of a part of the sum in the current language."""
     if not part.startswith("«"):
         return tr(part)
     edged = part.replace("[start or end]", tr("[start or end]"))

@@ -1,4 +1,4 @@
-"""`otpguard replay`: the detector over files."""
+"""`otpguard replay`: runs the detector over files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ from streams.operate.replay import replay as run
 from streams.operate.rulings import RulingGateway
 
 PACED_S: Final = 2.0
-"""Least run whose pace is said: a shorter one tells of starting up."""
+"""Minimum duration in seconds of a run whose rate is printed; a shorter one mostly measures the
+start.
+"""
 
 
 def replay(
@@ -124,7 +126,7 @@ def replay(
 
 @dataclass
 class _Account:
-    """Counts of what became of all lines, and their pace."""
+    """Counts of all lines by result, and their rate."""
 
     counts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
@@ -143,7 +145,7 @@ class _Account:
         self.reasons.update(str(reject.reason) for reject in step.decoded.rejects)
 
     def said(self) -> str:
-        """All of it in one line."""
+        """Return all counts in one line."""
         told = [said(self.counts) or tr("no lines")]
         if self.whys:
             told.append(tr("rulings: {what}").format(what=said(self.whys)))
@@ -156,7 +158,7 @@ class _Account:
         return "; ".join(told)
 
     def check(self) -> None:
-        """Raise UsageError if no line was an event: then it is the wrong file."""
+        """Raise UsageError if no line was an event, because that is probably the wrong file."""
         lines = self.counts["lines"]
         if not lines or self.reasons.total() < lines:
             return

@@ -1,4 +1,4 @@
-"""`otpguard report`: a month in figures, for regulator and management."""
+"""`otpguard report`: the figures of a month, for regulator and management."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def report(
 def _keep(
     settings: Settings, month: str, written: Mapping[str, bytes], out: Path, key: str
 ) -> None:
-    """Write the files of a month: signed in a folder of their own, if there is a key.
+    """Write the files of a month; with a key, signed in their own folder.
 
     Raise UsageError if they cannot be written, or the month was signed before.
     """
@@ -128,7 +128,7 @@ def span_of(month: str) -> tuple[int, int]:
 
 
 def _records(settings: Settings, clients: Mapping[str, Any], from_ms: int) -> MonthRecords:
-    """Read what the topics hold since the month began."""
+    """Read the topics' records since the month began."""
     from streams.notices.month import MonthRecords  # noqa: PLC0415
 
     topics, reach = settings.topics, dict[str, int | None]()

@@ -1,4 +1,4 @@
-"""`otpguard scenario`: rehearse an attack, or what looks like one, as a stream of events."""
+"""`otpguard scenario`: generates an attack, or traffic that looks like one, as events."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def scenario(
 
 
 def _parameters(chosen: Scenario, options: list[str]) -> dict[str, Any]:
-    """The values of `--set`, as numbers, checked against what the scenario takes."""
+    """Return the values of `--set` as numbers, checked against the scenario's parameters."""
     parameters: dict[str, Any] = {}
     for option in options:
         key, _, value = option.partition("=")

@@ -1,4 +1,4 @@
-"""`otpguard shadow-report`: what enforcement would refuse, before anybody is refused."""
+"""`otpguard shadow-report`: reports what enforcement would refuse."""
 
 from __future__ import annotations
 
@@ -86,11 +86,11 @@ FIGURES: Final = {
     "messages_of_platforms_used_later": "refused, of platforms used later",
     "harm_ratio": "share of these: probable harm",
 }
-"""The figures, as people are told them."""
+"""Heading of each figure."""
 
 
 def _say(report: Mapping[str, Any]) -> None:
-    """Write the report for people."""
+    """Print the report for people."""
     labels = {name: tr(says) for name, says in FIGURES.items()}
     wide = max(map(cell_len, labels.values()))
     for name, label in labels.items():

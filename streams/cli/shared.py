@@ -1,4 +1,4 @@
-"""Parts that the commands share: settings from options, JSON or a table on standard output."""
+"""Shared parts of the commands: settings from options, output as JSON or a table, progress bars."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ GatewayOption = Annotated[
 ]
 
 UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-"""Letters behind a span of time, in seconds."""
+"""Length in seconds of each unit of a time span."""
 TOGETHER: Final = 2_000  # texts that are recognised in one pass: more cost memory and no less time
 STOP_S: Final = 25.0  # TimeoutStopSec= of the units is 30
 
@@ -70,7 +70,7 @@ def settings_of(config: Path | None) -> Settings:
 
 
 def file_of(config: Path | None) -> Path | None:
-    """Return the settings file that counts, and say which, if nobody named one."""
+    """Return the settings file in use; print its name if nobody named one."""
     from streams.config import found_path  # noqa: PLC0415 - start-up time
 
     if config is not None:
@@ -82,12 +82,12 @@ def file_of(config: Path | None) -> Path | None:
 
 @cache
 def _say_whose(settings: Path) -> None:
-    """Name the file once, however often a command reads it."""
+    """Print the name of the file once, however often a command reads it."""
     typer.echo(tr("otpguard: settings of {found}").format(found=settings), err=True)
 
 
 def recipient_of(settings: Settings, written: str) -> str:
-    """Return the one form of a number or token. Raise UsageError if it is neither."""
+    """Return the canonical form of a number or token. Raise UsageError if it is neither."""
     recipient = settings.intake().numbers.canonical(written)
     if not recipient:
         raise UsageError(
@@ -97,7 +97,7 @@ def recipient_of(settings: Settings, written: str) -> str:
 
 
 def seconds(written: str) -> int:
-    """Return a span of time in seconds. Raise UsageError if it is none.
+    """Return a time span in seconds. Raise UsageError if it is invalid.
 
     >>> seconds("90m"), seconds("30d")
     (5400, 2592000)
@@ -110,22 +110,22 @@ def seconds(written: str) -> int:
 
 
 def ago_ms(span: str) -> int:
-    """Return the time that was such a span ago, in milliseconds UTC, or 1970.
+    """Return the time that lies this span in the past, in milliseconds UTC, at least 1970.
 
-    Kafka's client raises for a time before that, and 99999d is how people say "all of it".
+    Kafka's client rejects earlier times, and people write 99999d for "everything".
     """
     return max(0, now_ms() - seconds(span) * 1000)
 
 
 def log_to_stderr() -> None:
-    """Log as every service of ours does; what Kafka's client says at INFO is noise."""
+    """Log as every service does, without the INFO messages of Kafka's client."""
     to_stderr()
     logging.getLogger("kafka").setLevel(logging.WARNING)
     logging.getLogger("kafka.coordinator").setLevel(logging.ERROR)  # "group_id is None" is meant
 
 
 def stopping(asked: Callable[[], None] = lambda: None) -> threading.Event:
-    """Return an event that SIGTERM and Ctrl-C set from now on; `asked` is called before."""
+    """Return an event that SIGTERM and Ctrl-C set from now on; `asked` is called first."""
     stop = threading.Event()
     # An event has a lock: a handler that another signal interrupts while it sets the event, or that
     # interrupts who waits for it, would wait for itself. The queue's `put` needs none.
@@ -169,7 +169,7 @@ def serving(
 
 
 def write_json(value: Any) -> None:
-    """One JSON document on standard output, indented for people."""
+    """Print one JSON document, indented for people."""
     import msgspec  # noqa: PLC0415 - start-up time
 
     document = msgspec.json.format(msgspec.json.encode(value, enc_hook=str)).decode()
@@ -197,7 +197,7 @@ def toml_value(value: Any) -> str | None:
 
 
 def _toml_string(value: object) -> str:
-    """A string in TOML: one in JSON is one, but for the one character that only TOML escapes."""
+    """Return a string in TOML, which is JSON except for one more escaped character."""
     import json  # noqa: PLC0415 - start-up time
 
     return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
@@ -210,10 +210,10 @@ def write_table(
     drop: Sequence[int] = (),
     styles: Mapping[str, str] | None = None,
 ) -> None:
-    """Columns for people; a pipe gets them without frames or colours. Cells may be foreign text.
+    """Print a table; a pipe gets it without frames and colours. Cells may be foreign text.
 
-    Where the screen is too narrow, columns are left out, those first that `drop` names first: no
-    cell is cut off while one of them is left. `styles` gives a cell of this content a colour.
+    On a narrow screen the columns of `drop` are left out, in that order, before any cell is cut
+    off. `styles` gives cells with this content a colour.
     """
     from rich.cells import cell_len  # noqa: PLC0415 - start-up time
     from rich.console import Console  # noqa: PLC0415
@@ -261,11 +261,10 @@ def write_lines(document: Any, lines: Iterable[str], *, as_json: bool) -> None:
 
 @contextmanager
 def opened(path: str) -> Iterator[IO[bytes]]:
-    """A file of JSON lines, `-` for standard input; a name that ends in .gz is unpacked.
+    """Open a file of JSON lines, or `-` for standard input; a name that ends in .gz is unpacked.
 
-    A byte order mark in front of the first line is passed over.
-    Raise UsageError if it cannot be read, or, while the block runs, if reading fails, or if it is
-    no whole gzip file.
+    A byte order mark at the beginning is skipped. Raise UsageError if the file cannot be read, also
+    while the block runs, or if it is an incomplete gzip file.
     """
     if path == "-":
         yield _without_mark(sys.stdin.buffer)
@@ -288,23 +287,23 @@ def opened(path: str) -> Iterator[IO[bytes]]:
 
 
 def no_whole_gzip(path: str) -> UsageError:
-    """Say that a packed file is cut short or damaged."""
+    """Return the error for a truncated or damaged gzip file."""
     return UsageError(
         tr("{path}: no whole gzip file; it was cut off, damaged, or never packed").format(path=path)
     )
 
 
 def _without_mark(stream: Any) -> Any:
-    """Pass over a byte order mark, which editors on Windows put in front of UTF-8."""
+    """Skip a byte order mark, which editors on Windows write before UTF-8."""
     if hasattr(stream, "peek") and stream.peek(3).startswith(BOM_UTF8):
         stream.read(len(BOM_UTF8))
     return stream
 
 
 class _Given(io.FileIO):
-    """A file that somebody named: an error of reading it is a sentence, wherever in it that is.
+    """A file that the user named. Any error of reading it becomes one sentence.
 
-    Who reads writes too, mostly, and an error of that is no matter of this file.
+    The reader usually writes elsewhere too; errors of that are not about this file.
     """
 
     def readinto(self, buffer: Any, /) -> int | None:
@@ -316,7 +315,7 @@ class _Given(io.FileIO):
 
 @contextmanager
 def writing(path: str | Path) -> Iterator[None]:
-    """Name the file in an error of writing it. A pipe whose reader has left ends quietly."""
+    """Add the file's name to errors of writing. A pipe without a reader ends quietly."""
     from streams.files import unwritten  # noqa: PLC0415 - start-up time
 
     try:
@@ -328,7 +327,7 @@ def writing(path: str | Path) -> Iterator[None]:
 
 
 def plain_bytes(paths: Sequence[str]) -> int | None:
-    """Return how much there is to read; None if one is standard input, packed or not there."""
+    """Return the bytes to read; None if a file is standard input, packed or missing."""
     plain = [Path(path) for path in paths if path != "-" and not path.endswith(".gz")]
     whole = len(plain) == len(paths) and all(path.is_file() for path in plain)
     return sum(path.stat().st_size for path in plain) if whole else None
@@ -338,7 +337,7 @@ def plain_bytes(paths: Sequence[str]) -> int | None:
 def progress(
     label: str, total: int | None, *, of_bytes: bool = False, quiet: bool = False
 ) -> Iterator[Callable[[int], None]]:
-    """Show a bar on standard error, if that is a terminal; yield what moves it on.
+    """Show a progress bar if standard error is a terminal; yield the function that advances it.
 
     Without a `total` the bar has no end.
     """
@@ -389,12 +388,12 @@ def batches_shown(reader: TopicReader, label: str, spans: Spans) -> Iterator[lis
 
 
 def created(names: Iterable[str]) -> str:
-    """Return a line for each topic that was made; empty if none was."""
+    """Return a line for each created topic; empty if none was."""
     return "\n".join(tr("created {name}").format(name=name) for name in names)
 
 
 def said(counts: Mapping[str, int]) -> str:
-    """Counts in one line, zeros left out.
+    """Return counts in one line, without zeros.
 
     >>> said({"counted": 3, "rejected": 0, "other_type": 1})
     'counted 3, other_type 1'

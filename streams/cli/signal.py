@@ -1,4 +1,4 @@
-"""`otpguard signal`: tell banks that a number is being flooded."""
+"""`otpguard signal`: informs banks that a number is flooded."""
 
 from __future__ import annotations
 

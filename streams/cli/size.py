@@ -1,4 +1,4 @@
-"""`otpguard size`: what an installation takes, before anything is bought."""
+"""`otpguard size`: computes what an installation needs."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def size(
 
 
 def _bytes(count: int) -> str:
-    """A size in the unit that suits it.
+    """Return a size with a suitable unit.
 
     >>> _bytes(1_260_000_000), _bytes(9_797_760_000_000), _bytes(565_000_000)
     ('1.3 GB', '9.8 TB', '565 MB')

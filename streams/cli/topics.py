@@ -1,4 +1,4 @@
-"""`otpguard topics`: the shapes of the topics, made and checked."""
+"""`otpguard topics`: creates and checks the topics, and prints their settings."""
 
 from __future__ import annotations
 
@@ -283,7 +283,7 @@ def restore(
 
 
 def _role_and_user(written: str) -> tuple[str, str]:
-    """Read ROLE=USER; a user without a kind is Kafka's `User:`. Raise UsageError if it is none."""
+    """Parse ROLE=USER; a user without a type becomes `User:`. Raise UsageError if it is invalid."""
     role, _, user = written.partition("=")
     if role not in ROLES or not user:
         raise UsageError(

@@ -207,6 +207,7 @@ class Settings(BaseModel):
                     self.hot,
                     hot_lead=detect.hot_lead,
                     cold_half=detect.hot_cold_half,
+                    rules=detect.rules,
                 ),
                 episode=EpisodeParams(
                     mode=self.mode,

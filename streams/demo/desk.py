@@ -134,7 +134,8 @@ def serve_incident(settings: Settings, start_ms: int) -> None:
 
     def started(address: str) -> None:
         link = f"{address}/login/once/{ticket.secret}"
-        print(json.dumps({"link": link, "password": password}), flush=True)
+        sys.stdout.write(json.dumps({"link": link, "password": password}) + "\n")
+        sys.stdout.flush()
 
     threading.Thread(target=at.heed, args=(sys.stdin, stop), daemon=True).start()
     serve(settings, started=started, stop=stop, clock=at, ticket=ticket)

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from streams.errors import UsageError
 from streams.language import tr
 
+UTF_16: Final = "utf-16"
 SAMPLE_BYTES: Final = 1 << 20
 COMMON: Final = ("gb18030", "big5", "shift_jis", "euc_kr", "cp1251", "cp1252")
 """Encodings in which a file can be split into lines. They are tried in this order: the strictest of
@@ -35,11 +36,8 @@ def encoding(stream: IO[bytes]) -> str:
     except (EOFError, OSError, zlib.error):
         return "utf-8"  # A truncated or damaged file; reading its lines reports the error.
     if sample.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
-        raise UsageError(
-            tr("this is {name}; `iconv -f {name} -t utf-8` makes a file that can be read").format(
-                name="utf-16"
-            )
-        )
+        form = tr("this is {name}; `iconv -f {name} -t utf-8` makes a file that can be read")
+        raise UsageError(form.format(name=UTF_16))
     cut = sample.rfind(b"\n") + 1
     sample = sample[:cut] or sample
     try:

@@ -1,7 +1,7 @@
-"""Rehearsals: seeded, pure generators of attacks, of what looks like them, of ordinary traffic.
+"""Seeded, pure generators of attacks, of look-alikes, and of ordinary traffic.
 
-They write values of `sms.delivery.v1` and, apart from them, the truth. The texts are the scenarios'
-own: the recogniser is not imported here and its rules were not looked at.
+They write `sms.delivery.v1` events and, separately, the truth about each. The texts were written
+without the recogniser's rules, and the recogniser is not imported.
 """
 
 from streams.scenarios.catalog import DEFAULT_START_MS, SCENARIOS, Scenario, generate

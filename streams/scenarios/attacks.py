@@ -1,7 +1,7 @@
-"""The shapes of attack that are known: A1 to A19.
+"""The known kinds of attack: A1 to A19.
 
-Every function writes one run: events of one or more recipients in order of event time. The numbers,
-the parameters' defaults, are those observed or published for tools with 20 to 1,000 endpoints.
+Every function writes one run: events of one or more recipients in the order of event time. The
+defaults were observed or published for tools with 20 to 1,000 endpoints.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from streams.scenarios.wording import COURIER, MARKETING, SHARED_CHINESE, SHARED
 from streams.scenarios.writer import MessageWriter, in_order, paced, scattered
 
 ALL: Final = 1 << 10
-"""More platforms than anybody knows."""
+"""More than the number of all platforms."""
 
 REPEATS_MAX: Final = 2
-"""The most repeats of a platform in the incident that this project started from."""
+"""Maximum number of repeats of a platform in the Dalian incident."""
 
 
 def hits(rng: Random, count: int, platforms: Sequence[PlatformProfile]) -> list[PlatformProfile]:
@@ -47,7 +47,7 @@ def hits(rng: Random, count: int, platforms: Sequence[PlatformProfile]) -> list[
 def endpoints(
     writer: MessageWriter, platforms: int, number: int | None
 ) -> Sequence[PlatformProfile]:
-    """The platforms of the tool with this number, or drawn for this run alone."""
+    """Return the platforms of the tool with this number, or draw platforms for this run."""
     return (
         writer.rng.sample(PLATFORMS, platforms)
         if number is None
@@ -65,11 +65,11 @@ def own_life(
     new: int,
     again: float = 0.0,
 ) -> list[Labelled]:
-    """The victim's own codes meanwhile: one of its bank, sent again once, and a few others.
+    """Write the victim's own codes during the flood: one of its bank, sent twice, and a few others.
 
-    `again` is the chance that it asks for a code of a new platform again, after 60 to 120 s, and
-    half of that that it does so once more: whether it came or not, for who writes a log cannot
-    know.
+    `again` is the probability that the victim asks for a code of a new platform again, after 60 to
+    120 s; half of that is the probability of a third time. It does not depend on whether the code
+    arrived, which the writer of a log cannot know.
     """
     rng = writer.rng
     at_ms = start_ms + int(rng.random() * span_ms)

@@ -1,4 +1,4 @@
-"""Look-alikes of an attack: B1 to B18. None of them may be throttled."""
+"""Traffic that looks like an attack: B1 to B18. None of it may be throttled."""
 
 from __future__ import annotations
 
@@ -18,28 +18,32 @@ from streams.scenarios.writer import (
 )
 
 NOVEL: Final = 0.96
-"""Share of a person's log-ins whose platform the carrier has not seen at this recipient, after a
-week of memory: the worst case. After half a year it is about 0.5."""
+"""Share of a person's log-ins with a novel platform after a week of memory, which is the worst
+case. After half a year it is about 0.5.
+"""
 
 VARIATION: Final = 0.45
-"""Coefficient of variation of the gaps between a person's requests. Chosen: a log-in, for which an
-app is opened, a number typed, a code awaited and typed, hardly ever takes under 25 s; with a mean
-of 54 s, 6 % of the gaps are shorter then. Alarms depend on it: at 0.6 ten times as many."""
+"""Coefficient of variation of the gaps between a person's requests. Chosen: a log-in (open an
+app, type a number, wait for the code, type it) rarely takes under 25 s; with a mean of 54 s,
+6 % of the gaps are then shorter. With 0.6 there are ten times as many alarms.
+"""
 
 
 PRESS_S: Final = 40
-"""Mean seconds until somebody presses again: between the 20 s and 60 s of pages. The log-in at the
-next platform takes longer."""
+"""Mean seconds until a person presses the button again: between the 20 s and 60 s that pages
+require. The log-in at the next platform takes longer.
+"""
 
 KAPPA: Final = 30
-"""Likeness of people in the share of their new platforms that floods abuse: a person's is drawn
-from Beta(q kappa, (1 - q) kappa), and q is the share of all. Nobody has measured it."""
+"""Similarity of people in the share of their novel platforms that floods abuse. A person's share
+is drawn from Beta(q kappa, (1 - q) kappa), where q is the mean share. Not measured.
+"""
 
 
 def strangers(
     writer: MessageWriter, count: int, abused: float, kappa: float
 ) -> list[PlatformProfile]:
-    """Platforms new to a person, a share of them of those that floods abuse."""
+    """Draw platforms that are new to a person; a share of them is abused by floods."""
     if not abused:
         return writer.strangers(count)
     share = writer.rng.betavariate(abused * kappa, (1 - abused) * kappa)
@@ -55,7 +59,7 @@ def strangers(
 def requests(
     writer: MessageWriter, count: int, novel: float, abused: float = 0, kappa: float = KAPPA
 ) -> list[PlatformProfile]:
-    """Whom a person asks for a code while it logs in to so many platforms, one by one."""
+    """Return the platforms of which a person requests codes while logging in to this many."""
     fresh = strangers(writer, count, abused, kappa)
     known = writer.rng.sample(writer.person.known, len(writer.person.known))
     asked: list[PlatformProfile] = []
@@ -77,7 +81,7 @@ def log_ins(
     abused: float = 0,
     kappa: float = KAPPA,
 ) -> list[Labelled]:
-    """The codes of so many log-ins, at this mean gap between requests."""
+    """Write the codes of this many log-ins, with this mean gap between requests."""
     asked = requests(writer, count, novel, abused, kappa)
     times = paced(writer.rng, len(asked), start_ms, gap_ms=1000 * gap_s, variation=variation)
     early_ms, before = 0.0, (start_ms, asked[0])
@@ -279,7 +283,7 @@ def b13(
 ) -> Iterator[Labelled]:
     """A person who changes six platforms a year, for five years, at a code in six days.
 
-    With `rush`, so many strangers come at once at the end, and then a code of each platform that is
+    With `rush`, this many new platforms come at once at the end, and then a code of each platform
     in use.
     """
     rng, days = writer.rng, round(365 * years)

@@ -20,7 +20,7 @@ DEFAULT_START_MS: Final = 1_772_422_380_000
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A generator, what it stands for and how often it happens."""
+    """A generator, with its meaning and its frequency."""
 
     name: str
     write: Callable[..., Iterator[Labelled]]  # (writer, start_ms, **parameters)
@@ -29,12 +29,12 @@ class Scenario:
 
     @property
     def attack(self) -> bool:
-        """True if it should be stopped."""
+        """True if the detector should stop it."""
         return self.name.startswith("A")
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Own parameters of this scenario and their defaults; None: drawn from its range."""
+        """The scenario's own parameters and their defaults; None: drawn from its range."""
         return {
             name: parameter.default
             for name, parameter in signature(self.write).parameters.items()
@@ -43,7 +43,7 @@ class Scenario:
 
     @property
     def summary(self) -> str:
-        """One line: what happens."""
+        """Description of the scenario in one line."""
         return (self.write.__doc__ or "").strip().splitlines()[0]
 
 
@@ -58,14 +58,14 @@ def everyday(
 
 
 def nothing_before(_writer: MessageWriter, _start_ms: int, **_: Any) -> Iterator[Labelled]:
-    """No history: of a sweep nobody is known; ordinary people's habits show in their traffic."""
+    """Write no history, for sweeps and ordinary traffic."""
     yield from ()
 
 
 def history_of_all(
     writer: MessageWriter, start_ms: int, *, recipients: int | None = None, **_: Any
 ) -> Iterator[Labelled]:
-    """The history of as many recipients as a scenario has."""
+    """Write the history of all recipients of a scenario."""
     if recipients is None:
         recipients = SCENARIOS[writer.scenario.removesuffix("-before")].parameters["recipients"]
     others = (writer.other(writer.scenario, offset) for offset in range(recipients))
@@ -73,7 +73,7 @@ def history_of_all(
 
 
 def history_of_weeks(writer: MessageWriter, start_ms: int, **_: Any) -> Iterator[Labelled]:
-    """Every known platform in three different weeks."""
+    """Write codes of every known platform in three different weeks."""
     yield from writer.weeks(start_ms)
 
 
@@ -140,7 +140,7 @@ def generate(
     history: bool = True,
     **parameters: Any,
 ) -> Iterator[Labelled]:
-    """One run of a scenario: first what the carrier has seen of the recipient, then what happens.
+    """Generate one run of a scenario: first the recipient's history, then the scenario itself.
 
     `recipient` is the index of the (first) subscriber. It knows `memory` platforms, which write in
     at most `wordings` ways each, and uses `together` of them in quick succession; what is not given

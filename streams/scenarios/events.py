@@ -1,4 +1,4 @@
-"""One labelled event: a value of `sms.delivery.v1` and, apart from it, what is true of it."""
+"""One labelled event: a value of `sms.delivery.v1` and, separately, its truth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streams in one order of event time."""
+"""Merges streams in the order of event time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from streams.scenarios.events import Labelled
 
 
 def merged(*streams: Iterable[Labelled]) -> Iterator[Labelled]:
-    """All events by event time; needs one event of each stream in memory, each in order itself.
+    """Yield all events by event time. Each stream must be in order; one event of each is in memory.
 
     Events of one time come in the order of their streams.
     """

@@ -1,4 +1,4 @@
-"""Numbers that nobody owns: recipients, personal senders, application ports.
+"""Synthetic numbers: recipients, personal senders, application ports.
 
 China keeps no range for fiction, so recipients are the numbers +86 170 0000 0000, 170 0000 0001, …
 in the order of their index: valid E.164 for any number library, plainly synthetic to a reader.
@@ -13,7 +13,7 @@ FIRST: Final = 86_170_0000_0000
 """E.164 digits of subscriber 0."""
 
 COUNT: Final = 10_000_000
-"""Subscribers there can be: up to +86 170 0999 9999."""
+"""Maximum number of subscribers: up to +86 170 0999 9999."""
 
 
 def subscriber(index: int) -> str:

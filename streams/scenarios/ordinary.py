@@ -1,4 +1,4 @@
-"""Ordinary traffic: what a carrier sees all day, unending, in order, in bounded memory."""
+"""Ordinary traffic of a carrier: endless, in order, in bounded memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from streams.scenarios.platforms import BANKS, PLATFORMS
 from streams.scenarios.wording import COURIER, MARKETING, NOTICES, PERSONAL
 
 BLOCK: Final = 4096
-"""Events drawn at once."""
+"""Number of events that are drawn at once."""
 
 
 @dataclass(frozen=True, slots=True)

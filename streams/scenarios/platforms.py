@@ -42,7 +42,7 @@ class PlatformProfile:
 
     @property
     def sender(self) -> str:
-        """The number or name of its first wording."""
+        """The sender (number or name) of the first wording."""
         return self.wordings[0].sender
 
 
@@ -91,13 +91,13 @@ BANKS: Final = tuple(
 
 
 TOOL_PLATFORMS: Final = 60
-"""Endpoints of an attack tool, if nothing else is said."""
+"""Default number of endpoints of an attack tool."""
 
 
 def tool(number: int, platforms: int = TOOL_PLATFORMS) -> Sequence[PlatformProfile]:
-    """The platforms that the tool with this number abuses, in its order."""
+    """Return the platforms that the tool with this number abuses, in its order."""
     return Random(f"tool/{number}").sample(PLATFORMS, platforms)
 
 
 ABUSED: Final = tuple(tool(0))
-"""Platforms that floods abuse, in rehearsals of people who meet them too."""
+"""Platforms that floods abuse, in rehearsals where ordinary people use them too."""

@@ -102,7 +102,7 @@ def asked(rng: Random, tool: Tool, platforms: int, span_ms: float) -> Iterator[t
 def delivered(
     rng: Random, tool: Tool, platforms: Sequence[PlatformProfile], start_ms: int
 ) -> list[tuple[int, PlatformProfile]]:
-    """Return which codes reach the phone, and when, over all runs of a tool."""
+    """Return the codes that reach the phone, with their times, over all runs of a tool."""
     short = len(platforms) <= FEW
     limits = [UNLIMITED if short else limits_of(platform) for platform in platforms]
     passed: list[list[int]] = [[] for _ in platforms]
@@ -133,7 +133,7 @@ UNLISTED_BANK: Final = PlatformProfile(
 """A bank whose number no registry lists, so nothing but the memory of a row lets its codes pass."""
 
 BANK_DAYS: Final = (33, 96)
-"""Days before a flood on which the victim got a code of it."""
+"""Days before a flood on which the victim got a code of the unlisted bank."""
 
 
 def history_with_bank(writer: MessageWriter, start_ms: int, **_: object) -> Iterator[Labelled]:

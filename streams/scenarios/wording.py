@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 
 def shipped(name: str) -> dict[str, Any]:
-    """A data file of this package, read."""
+    """Read a data file of this package."""
     return tomllib.loads((files(__package__) / "data" / name).read_text(encoding="utf-8"))
 
 

@@ -16,10 +16,12 @@ from streams.scenarios.wording import Wording
 
 HISTORY_DAYS: Final = 182
 USES_MOST: Final = 3
-"""Codes of a platform in a history. A row of the detector learns nothing from a fourth."""
+"""Maximum number of codes of a platform in a history. A row learns nothing from a fourth one."""
 
 USES_APART_DAYS: Final = 8
-"""Least time between them. A platform that is used daily comes in three different weeks, too."""
+"""Minimum days between codes of a platform in a history, so that a platform comes in three
+different weeks.
+"""
 
 SITTINGS: Final = 4
 SITTINGS_APART_DAYS: Final = 5
@@ -230,5 +232,5 @@ def paced(rng: Random, count: int, start_ms: int, *, gap_ms: float, variation: f
 
 
 def in_order(events: list[Labelled]) -> list[Labelled]:
-    """The same events by event time; those of one time keep their order."""
+    """Return the events sorted by event time; events of the same time keep their order."""
     return sorted(events, key=lambda event: event.value["event_time_ms"])

@@ -71,6 +71,7 @@ Requests = tuple[
     list[tuple[TimeMs, bool]],
     Platforms,  # newest refused message, and newest second one that passed, of each platform
     Platforms,
+    list[TimeMs],  # first messages of platforms that were refused before
 ]
 Offset = Annotated[int, Meta(ge=-1, le=2**63 - 1)]
 ListedMessage = tuple[

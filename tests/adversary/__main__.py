@@ -1,4 +1,6 @@
-"""`python -m tests.adversary`: plays drawn plans, and says what an attacker got out of each."""
+"""`python -m tests.adversary`: plays randomly drawn plans, and prints what an attacker gained by
+each.
+"""
 
 from __future__ import annotations
 

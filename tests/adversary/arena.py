@@ -1,4 +1,4 @@
-"""The place where an attacker's plan is played against the real way of an event.
+"""Plays an attacker's plan through the real path of an event.
 
 JSON, decoder, recogniser and chain as in the worker; leases reach a gateway half a second after
 they were made, past its rails. Offsets run with time, so that ticks come as they do in a quiet

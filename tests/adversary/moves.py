@@ -1,4 +1,4 @@
-"""What an attacker can do to one victim, as messages with their times: seeded, and nothing else.
+"""The possible moves of an attacker against one victim, as messages with times; seeded.
 
 A move is a function of a `Field` (the victim, the numbers, the one source of chance) and draws its
 own parameters. `arrives_ms` is when a message reaches the log; `recorded_ms` is what the broker

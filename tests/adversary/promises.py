@@ -1,4 +1,4 @@
-"""What must hold whatever an attacker draws, as numbers."""
+"""The promises that must hold for every plan of an attacker, as numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""`python -m tests.adversary.teaching`: what a lease refuses teaches nothing, and what that costs.
+"""`python -m tests.adversary.teaching`: measures the rule that refused codes do not make a platform
+known.
 
 Three measurements. An attacker lets the same small flood come on days in a row, so that its
 platforms become known. A number that people share must still settle. A person who was throttled by

@@ -1,1 +1,1 @@
-"""`make bench`: otpguard measured beside its peers, on Apache Kafka."""
+"""`make bench`: measures otpguard beside other programs, on Apache Kafka."""

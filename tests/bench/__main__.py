@@ -1,4 +1,4 @@
-"""`make bench`: measures, and writes figures, tables and pictures to bench-results/."""
+"""Command line of `make bench`; writes figures, tables and pictures to bench-results/."""
 
 from __future__ import annotations
 

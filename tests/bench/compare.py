@@ -1,4 +1,4 @@
-"""otpguard beside its peers, on one broker, interleaved: CPU per event, and whether results agree.
+"""Compares otpguard with other programs on one broker, by turns: CPU per event, and equal results.
 
 Two jobs. *Bare*: codes per recipient in 60 s tumbling windows of event time, durable, at least
 once; the events say themselves whether they are codes. *Whole*: otpguard's chain on events that do

@@ -1,4 +1,4 @@
-"""The case store: how many records a second the indexer takes, and how soon a search answers."""
+"""Measures the case store: records per second of the indexer, and the duration of a search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The gate on one core, its broker and clients on the other: CPU an answer, and how soon."""
+"""Measures the gate on one core, with broker and clients on the other: CPU and duration of an
+answer.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worker that holds many recipients: what its checkpoints cost, and how soon it is back.
+"""Measures a worker with many recipients: the cost of checkpoints, and the time of a restart.
 
 The changelog is filled without a worker, by the code that a worker writes it with: a table for each
 partition, its snapshot, the records of a checkpoint. So five million recipients take a minute.

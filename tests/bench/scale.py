@@ -1,4 +1,4 @@
-"""Workers beside each other, partitions, and what a country and a continent would take.
+"""Measures several workers and partitions, and estimates the needs of a country and a continent.
 
 The topic is filled first and the generator rests. Workers and broker share the cores of this
 machine, so with as many workers as cores the broker's share is taken from theirs.

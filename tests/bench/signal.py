@@ -1,4 +1,4 @@
-"""The signal on one core: how soon a bank is answered at a rate, and CPU an answer.
+"""Measures the bank signal on one core: duration and CPU of an answer at a given rate.
 
 `python -m tests.bench.signal --rate 500 --seconds 20`: a real broker for the audit, a store of
 SQLite with cases, tokens of one client, an open loop of questions over kept connections.

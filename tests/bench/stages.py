@@ -1,4 +1,4 @@
-"""Where the time of an event goes: each stage of the worker by itself, in this process, no Kafka.
+"""Measures each stage of the worker alone, in this process, without Kafka.
 
 The transport's share is what the whole worker takes beyond these.
 """

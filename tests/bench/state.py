@@ -1,4 +1,4 @@
-"""What a recipient costs: in time and memory, in checkpoints, and when room runs out.
+"""Measures the cost of a recipient: time, memory, checkpoints, and evictions.
 
 `grow` is a process of its own for each number of recipients: the worker's chain over partitions
 that hold them, without Kafka.

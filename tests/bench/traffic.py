@@ -1,4 +1,4 @@
-"""The events of a benchmark: a worker's share of a nation's traffic, made anew for each run.
+"""Generates the events of a benchmark: a worker's share of a nation's traffic.
 
 One million subscribers, seven messages of ten with a code, platforms by popularity, and among them
 what looks like an attack and what is one. Times end now. They are spread as a day's traffic is, so

@@ -1,4 +1,4 @@
-"""What evidence across recipients costs: the chain with and without it, by turns, in this process.
+"""Measures the cost of evidence across recipients: the chain with and without it, by turns.
 
 By CPU time. The ways of setting take turns at every batch of one log, each with a state of its own,
 because a shared machine's clock changes from second to second by more than they differ. Leases and

@@ -1,5 +1,6 @@
-"""The worker as an operator starts it, for measuring: settings by the environment, figures from its
-own metrics page."""
+"""Starts a worker as an operator does, for measurements: settings from the environment, figures
+from its metrics.
+"""
 
 from __future__ import annotations
 

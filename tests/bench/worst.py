@@ -1,4 +1,4 @@
-"""What an attacker, a fault or an odd platform could do to throughput and to the event loop.
+"""Measures the effect of attacks, faults and unusual platforms on throughput and the event loop.
 
 Each case is a topic of its own, read by a worker like any other, beside ordinary traffic in the
 same run.

@@ -1,4 +1,4 @@
-"""A Kafka with SCRAM, TLS and ACLs, and the settings by which a role reaches it."""
+"""Starts a Kafka with SCRAM, TLS and ACLs, and makes the settings of each role."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The images, built by buildah without an engine, and processes that run from its root.
+"""Builds the images with buildah, without a container engine, and runs processes from their roots.
 
 No registry is asked: the base is a Debian that mmdebstrap makes, once, into `.cache`. A process
 gets what a pod gives it: the image's user and environment, a read-only root, a tmpfs on /tmp.

@@ -1,4 +1,4 @@
-"""A machine with systemd, for the length of a test: this one's programs, and namespaces of its own.
+"""A machine with systemd for a test: this machine's programs in separate namespaces.
 
 Its root is an overlay of ours: what is installed and set up there is gone at the end. Of systemd's
 units it has a few, and none of what runs here; this checkout is at /mnt. The network is shared.

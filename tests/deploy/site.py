@@ -1,4 +1,4 @@
-"""A site on loopback: Kafka, two workers, adapter, feed, gate, canary, and who watches them.
+"""A complete site on loopback: Kafka, two workers, adapter, feed, gate, canary, and monitoring.
 
 Prometheus and Alertmanager run with the files of `deploy/prometheus`; only addresses and times are
 changed, and `hastened` says how.

@@ -1,4 +1,4 @@
-"""The programs that check what `deploy/` ships, and the answer when one fails."""
+"""Runs the programs that check the files of `deploy/`, and reports their errors."""
 
 from __future__ import annotations
 

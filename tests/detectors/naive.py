@@ -1,4 +1,4 @@
-"""The oracle: a judge that sees every message of every recipient, written without any cleverness.
+"""The oracle: a simple judge that sees every message of every recipient.
 
 It shares with the chain what is a matter of definition (a sighting, the bars' numbers, when an
 episode ends) and nothing of how it is computed: no sieve, no row, no increment, no bound; each
@@ -126,6 +126,7 @@ class Person:
     earlier: Earlier | None = None
     relapsing: bool = False  # the earlier flood is remembered now
     pages: dict[int, tuple[str, int]] = field(default_factory=dict)  # template -> first, and when
+    unsure: bool = False  # a row may have forgotten in which episode a platform came first
     young: dict[str, int] = field(default_factory=dict)  # platform -> second day's sighting
     codes: dict[str, set[int]] = field(default_factory=dict)  # platform -> codes after the first
     alone: Alone = field(default_factory=Alone)
@@ -134,6 +135,7 @@ class Person:
         """Notes a sighting whose platform is known by one code, which came in no episode."""
         if held is not None and held.novel and held.tainted < 0:
             self.young[platform] = at
+        self.unsure |= held is not None and held.tainted > 1
 
 
 class Naive:
@@ -143,6 +145,7 @@ class Naive:
         self.people: dict[int, Person] = {}
         self.alarms: list[Alarm] = []
         self.trusted: set[str] = set()
+        self.unsure: set[int] = set()  # recipients for whom a row's memory may differ
         self.limited: list[tuple[int, int, tuple[int, ...]]] = []  # offset, recipient, platforms
         self.watermark = 0
         self.samples: list[int] = []
@@ -355,6 +358,7 @@ class Naive:
         """Ten codes after the first in 35 minutes, or 20 in a day, of one platform: refused."""
         person, at_ms = self.people[event.recipient], event.at_ms
         alone, at = person.alone, at_ms // 1000 - EPOCH
+        self.unsure |= {event.recipient} if person.unsure else set()
         if not counts and (event.trust or not alone.refuses(event.platform, at_ms)):
             return
         times = person.codes.setdefault(platform, set())
@@ -401,7 +405,8 @@ class Naive:
         named = tuple(sorted(map(platform_id, ends)))
         if self.limited and self.limited[-1][:2] == (offset, event.recipient):
             self.limited.pop()
-        self.limited.append((offset, event.recipient, named))
+        if named:
+            self.limited.append((offset, event.recipient, named))
 
     def refused(self, person: Person, event: Event) -> bool:
         """Whether the lease of the flood refuses a code."""
@@ -566,6 +571,8 @@ class Naive:
         """Whether at most two novel platforms came in the last half hour."""
         came = {h.platform for h in person.heard if h.at_ms > at_ms - 1_800_000}
         came |= {p for p, (_, last) in person.refused.items() if last > at_ms - 1_800_000}
+        since = (at_ms - 1_800_000) // 1000 - EPOCH
+        came |= {p for p, s in person.seen.items() if s.novel and s.at > since}
         return len(came) <= 2
 
     def issues(

@@ -1,4 +1,4 @@
-"""Batches for tests of what follows recognition: an event says its platform and trust itself."""
+"""Makes batches for tests behind recognition: an event states its platform and trust itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make enforce`: the throttle's promises in figures, each by its command, all parts real."""
+"""`make enforce`: measures the promises of the throttle with real gateways."""
 
 from __future__ import annotations
 

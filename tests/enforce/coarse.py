@@ -1,4 +1,6 @@
-"""The coarser rule of `deploy/gateways/README.md`, as a script without the recogniser has it."""
+"""The coarser rule of `deploy/gateways/README.md`, as a script without the recogniser implements
+it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Floods through the whole loop: what reaches the phone, and how soon the gateway refuses."""
+"""Measures floods through the whole loop: what reaches the phone, and how soon the gateway
+refuses.
+"""
 
 from __future__ import annotations
 

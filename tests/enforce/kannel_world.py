@@ -1,4 +1,4 @@
-"""A real Kannel with its SMSC, for the tests of its adapter and for its measure."""
+"""Starts a real Kannel with its SMSC, for tests and measurements of its adapter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole loop with every part real, started and stopped by the test that uses it.
+"""Starts and stops the whole loop with real parts, for a test.
 
 Client, Jasmin, Redis, feed, Kafka, worker, adapter, Redis, Jasmin, SMSC.
 """

@@ -1,4 +1,4 @@
-"""A real Kannel whose way to its SMSC leads through the SMPP proxy that asks a gate."""
+"""Starts a real Kannel whose SMPP connection goes through the proxy that asks a gate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Somebody's SMSC with an API of its own: checks signatures, keeps leases, answers as told."""
+"""A simulated SMSC with a webhook API: checks signatures, stores leases, answers as configured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real servers for the tests of the adapters, on loopback, each in a folder of its own.
+"""Starts real servers for the tests of the adapters, on loopback, each in its own folder.
 
 Debian packages bring the programs (`.ci/packages` names them). Where one is missing, its tests are
 skipped and say so; in CI they fail.

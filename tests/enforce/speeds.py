@@ -1,4 +1,4 @@
-"""How fast adapter, feed and report are, each beside a peer that only moves the same bytes."""
+"""Measures adapter, feed and report, each beside a program that only moves the same bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make faults`: workers and brokers die; what is left is compared with a recount of the log."""
+"""`make faults`: kills workers and brokers, and compares the result with a recount of the log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real workers on a real broker, and a plan of what happens to them, ruled by one seed."""
+"""Runs real workers on a real broker by a plan of faults that one seed determines."""
 
 from __future__ import annotations
 

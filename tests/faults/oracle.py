@@ -1,4 +1,4 @@
-"""What one undisturbed process would have made of the log, and what the workers made of it."""
+"""Compares the workers' output with that of one undisturbed process over the same log."""
 
 from __future__ import annotations
 

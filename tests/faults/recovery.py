@@ -1,4 +1,4 @@
-"""How long it takes until events are processed again: a killed worker, a dead one's partitions.
+"""Measures the time until events are processed again after a worker was killed.
 
 Settings are the defaults, 32 partitions and a session timeout of 6 s among them; a million
 recipients are on the changelog before anything is killed, and events come all the time.

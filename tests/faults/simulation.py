@@ -1,4 +1,4 @@
-"""The checkpoint protocol in a world of lists, ruled by one seed.
+"""Simulates the checkpoint protocol with lists in place of Kafka, determined by one seed.
 
 A source log, a changelog, a topic of actions, a group, and processes that die, freeze and wake up.
 

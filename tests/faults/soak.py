@@ -1,4 +1,4 @@
-"""A worker under a steady stream for as long as it is told: what grows, and what stands still.
+"""Runs a worker under a steady stream for a given time, and measures growth and standstills.
 
 All its recipients are in the changelog before it starts. Settings are the defaults, 32 partitions
 and checkpoints every 60 s among them. Retention of the input is by size, so that the disk holds a

@@ -1,4 +1,5 @@
-"""A chain in miniature, with the interface of `detectors.chain` and what makes one hard to restore.
+"""A miniature chain with the interface of `detectors.chain`, and with state that is hard to
+restore.
 
 A bounded table that evicts at ticks, slots that are used again, actions that tell what was evicted,
 and lists in the log, of which the newest decides until another comes.

@@ -1,5 +1,6 @@
-"""How long partitions stand still: seen from outside, by what the group has committed, and as the
-workers' own logs say of each rebalance."""
+"""Measures how long partitions stand still: by the group's commits, and by the rebalances in the
+workers' logs.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""`make evaluate`: how well the detector does, as tables.
+"""`make evaluate`: measures the quality of detection, and prints tables.
 
-It may be interrupted, or told a time with --seconds, and goes on where it was when it is started
-again; it ends with 75 while parts are left, with 1 where a target was not reached, else with 0.
+You may interrupt it, or limit it with --seconds; started again, it continues. It exits with 75
+while parts are left, with 1 if a target was missed, else with 0.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a set of runs adds up to."""
+"""Sums up the results of a set of runs."""
 
 from __future__ import annotations
 

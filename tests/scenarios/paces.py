@@ -1,4 +1,4 @@
-"""`python -m tests.scenarios.paces`: at which code a steady flood is found, by its pace.
+"""`python -m tests.scenarios.paces`: prints at which code a steady flood is found, by its pace.
 
 One code of another platform that the recipient does not know, every so many seconds; and one
 platform that sends all of them. The table stands in `detectors/README.md`.

@@ -1,4 +1,4 @@
-"""Plays labelled events through wire and chain, with a gateway behind that obeys the leases.
+"""Plays labelled events through decoder and chain, with a simulated gateway that obeys the leases.
 
 What comes out is what became of each recipient: when it was noticed, and what was refused to it.
 """

@@ -1,4 +1,4 @@
-"""What the detector has to reach on the scenarios, and whether it did."""
+"""The targets of the detector on the scenarios, and the check of them."""
 
 from __future__ import annotations
 

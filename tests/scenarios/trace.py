@@ -1,4 +1,4 @@
-"""Real timing of person-to-person messages, as background."""
+"""Background traffic with the real timing of person-to-person messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a page and its pictures tell who cannot see them."""
+"""Reads what a page and its pictures tell to people who cannot see them."""
 
 from __future__ import annotations
 

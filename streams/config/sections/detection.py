@@ -235,6 +235,11 @@ class Detect(Section):
         le=14,
         description="days of 14 under throttle after which a number is reported as chronic",
     )
+    rules: dict[str, Literal["off", "shadow", "enforce"]] = Field(
+        default_factory=dict,
+        description="rule -> off, shadow or enforce, for returns, volume, relapse, limit, young, "
+        "narrow and known; a rule that is not here enforces; to take in one at a time",
+    )
     stamps: dict[str, Literal["exact", "minute", "jitter_30s", "jitter_120s"]] = Field(
         default_factory=dict,
         description="precision of each gateway's event times; replaces the measured one",

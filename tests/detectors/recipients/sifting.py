@@ -1,4 +1,4 @@
-"""The sieve over one table, as tests and benches ask it."""
+"""Runs the sieve over one table, for tests and benchmarks."""
 
 from __future__ import annotations
 

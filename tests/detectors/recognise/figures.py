@@ -1,4 +1,4 @@
-"""How recognition does on texts kept back, with intervals, and how far a confidence is one.
+"""Measures recognition on held-out texts, with intervals, and the calibration of confidences.
 
 python -m tests.detectors.recognise.figures          the blind quarter of the hands' texts
 python -m tests.detectors.recognise.figures names    invented names alone, both parts

@@ -254,7 +254,7 @@ def test_what_links_that_verify_tell_lures_nobody(text: str) -> None:
 def test_an_address_alone_is_no_code(text: str, so: bool) -> None:
     looked = look(mask(excerpt(text)))
     reading = read(looked)
-    assert against(looked, reading, 9_000, 9_000, reading.traits) is so
+    assert against(looked, reading, 9_000, reading.traits) is so
 
 
 @pytest.mark.parametrize(

@@ -139,8 +139,7 @@ def test_words_in_capitals_may_be_codes_where_no_number_is(text: str, code: str 
         ("Your order 482913 is ready", True),
         ("kod on 9 0 kaks 7 ara kysi", True),
         ("digits 57*20*91 please", True),
-        ("Confirm your number: acme.example/v/8Kq2 (10 min)", True),
-        ("Confirm your number and get $20: acme.example/v/8Kq2", False),
+        ("Confirm your number: acme.example/v/8Kq2 (10 min)", False),
         ("New shoes are here: acme.example/v/8Kq2", False),
         ("3-3 olmuş :)", False),
         ("50 TL ve uzeri alisverislerde kargo bedava", False),
@@ -149,13 +148,23 @@ def test_words_in_capitals_may_be_codes_where_no_number_is(text: str, code: str 
 )
 def test_only_a_text_that_shows_something_may_be_a_code(text: str, may: bool) -> None:
     looked = look(mask(text))
-    assert may_be(looked, read(looked), 0) is may
+    assert may_be(looked, read(looked)) is may
 
 
-@pytest.mark.parametrize(("score", "may"), [(570, False), (750, True)])
-def test_a_link_needs_a_listed_purpose_or_a_high_score(score: int, may: bool) -> None:
-    looked = look(mask("Paina tästä niin pääset sisään: acme.example/v/8Kq"))
-    assert may_be(looked, read(looked), score) is may
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("Confirm your number: acme.example/v/8Kq2 (10 min)", "link-login"),
+        ("点击链接完成登录验证 https://hw.example/l/9Kd2 10分钟内有效", "link-login"),
+        ("Confirm your number and get $20: acme.example/v/8Kq2", "shapeless"),
+        ("Confirm your number: acme.example/", "link"),
+        ("We have locked your account. Confirm your number: acme.example/v/8Kq2", "link"),
+        ("Paina tästä niin pääset sisään: acme.example/v/8Kq", "link"),
+        ("New shoes are here: acme.example/v/8Kq2", "link"),
+    ],
+)
+def test_a_rule_alone_says_that_a_link_verifies(text: str, rule: str) -> None:
+    assert read(look(mask(text))).rule == rule
 
 
 @pytest.mark.parametrize(
@@ -163,7 +172,7 @@ def test_a_link_needs_a_listed_purpose_or_a_high_score(score: int, may: bool) ->
 )
 def test_capitals_without_a_vowel_may_be_a_code(text: str, may: bool) -> None:
     looked = look(mask(text))
-    assert may_be(looked, read(looked), 0) is may
+    assert may_be(looked, read(looked)) is may
     assert read(looked).code is None
 
 

@@ -127,7 +127,7 @@ def test_the_place_of_a_code_counts_from_the_start_of_a_long_text() -> None:
 
 
 def test_a_message_that_is_no_code_has_no_place_for_one() -> None:
-    assert verdict("验证码482913", category="marketing").code_span is None
+    assert verdict("验证码482913", category="p2p").code_span is None
 
 
 # ---------------------------------------------------------------------------- what beats what
@@ -136,17 +136,23 @@ def test_a_message_that_is_no_code_has_no_place_for_one() -> None:
 @pytest.mark.parametrize(
     ("event", "rule"),
     [
-        ({"text": "验证码482913", "category": "marketing"}, "category-other"),
+        ({"text": "验证码482913", "category": "marketing"}, "named"),
+        ({"text": "您的验证码是482913，请勿泄露", "category": "notice"}, "named"),
+        ({"text": "您的验证码是482913，请勿泄露", "category": "p2p"}, "category-other"),
+        ({"text": "Your code is 4829", "category": "marketing"}, "category-other"),
+        ({"text": "本周上新，全场八折", "category": "marketing"}, "category-other"),
         ({"text": "Hello", "category": "otp"}, "category-otp"),
         ({"text": "验证码482913", "category": "unknown"}, "named"),
         ({"text": "验证码482913", "category": "no such"}, "named"),
         ({"text": "Hello", "template": "T1"}, "category-otp"),
-        ({"text": "验证码482913", "template": "T2"}, "category-other"),
+        ({"text": "本周上新", "template": "T2"}, "category-other"),
         ({"text": "Hello", "template": "T2", "category": "otp"}, "category-otp"),
         ({"text": "验证码482913", "template": "T3"}, "named"),
     ],
 )
-def test_category_beats_template_beats_text(event: dict[str, str], rule: str) -> None:
+def test_category_beats_template_beats_all_texts_but_sure_codes(
+    event: dict[str, str], rule: str
+) -> None:
     registry = Registry.load('[templates]\nT1 = "otp"\nT2 = "marketing"')
     assert recognise(registry, **event).rule == rule  # type: ignore[arg-type]
 

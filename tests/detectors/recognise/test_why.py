@@ -82,7 +82,7 @@ def test_no_sum_is_told_where_none_was_asked(text: str, trusted: bool, rule: str
     ("text", "code", "otp"),
     [
         ("Your locker number is 482913", -900, True),
-        ("Your verification code is 482913", 9_000, False),
+        ("您的动态码是482913", 9_000, False),
     ],
 )
 def test_a_sum_that_did_not_decide_is_not_told_against_the_score_that_did(

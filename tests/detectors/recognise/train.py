@@ -1,4 +1,4 @@
-"""Trains the linear model of recognition on the labelled texts, and says how good it is.
+"""Trains the linear model of recognition on the labelled texts, and measures it.
 
     python -m tests.detectors.recognise.train            writes detectors/recognise/data/model.*
     python -m tests.detectors.recognise.train --report   cross-validates, and writes nothing
@@ -266,7 +266,7 @@ class Stack:
 
 def may_rescue(looked: Look, reading: Reading, score: float) -> bool:
     """Whether a sum, if it is high, makes a code of a text in which no rule finds one."""
-    return not barred(looked, reading, round(score), RESCUE_IN_DOUBT)
+    return not barred(looked, reading, RESCUE_IN_DOUBT)
 
 
 def sure_scores(scores: Floats, answers: NDArray[np.bool_]) -> tuple[int, int]:

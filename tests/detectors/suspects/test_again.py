@@ -13,8 +13,13 @@ from detectors.bars import (
     AGAIN_HELD,
     AGAIN_HOT_MOST,
     AGAIN_MOST,
+    AGAIN_REOPEN_MS,
+    AGAIN_REOPENED,
+    AGAIN_SILENT_MS,
     AGAIN_TOLD_BURST,
     AGAIN_TOLD_MS,
+    AGAIN_TOTAL,
+    AGAIN_TOTAL_MS,
     AGAIN_UNTIL_MS,
 )
 from detectors.chain import Decisions, Params, Partition, restore, snapshot
@@ -210,3 +215,35 @@ def test_a_restart_repeats_every_window(cut: int) -> None:
 def test_batches_make_no_difference(size: int) -> None:
     events = everything_twice(5)
     assert bytes_of(run(ENFORCE, events, size=size)) == bytes_of(run(ENFORCE, events))
+
+
+def test_a_platform_that_was_silent_for_ten_minutes_is_a_first_again() -> None:
+    """If none of its second messages passed in the last hour."""
+    requests = SecondRequests()
+    for start_ms, passes in ((0, True), (AGAIN_SILENT_MS, False), (2 * AGAIN_REOPEN_MS, True)):
+        for at_ms in (start_ms, start_ms + AGAIN_FROM_MS):
+            told(requests, at_ms - 1)
+            got = ask(requests, 7, 10_000_000 + at_ms)
+            told(requests, 10_000_000 + at_ms)
+        assert got is passes, start_ms
+
+
+def test_at_most_nine_second_messages_pass_in_three_hours() -> None:
+    requests, passed = SecondRequests(), 0
+    for n in range(100):
+        at_ms = 10_000_000 + n * 100_000
+        ask(requests, n, at_ms)
+        told(requests, at_ms)
+        passed += ask(requests, n, at_ms + AGAIN_FROM_MS)
+    assert AGAIN_TOTAL_MS > 100 * 100_000
+    assert passed == AGAIN_TOTAL
+
+
+def test_so_many_platforms_that_were_refused_before_are_firsts_again_in_an_hour() -> None:
+    requests = SecondRequests()
+    for round_ms in (0, AGAIN_SILENT_MS):
+        for n in range(3 * AGAIN_REOPENED):
+            ask(requests, n, 10_000_000 + round_ms + n)
+    assert sum(ms >= 10_000_000 + AGAIN_SILENT_MS for ms in requests.first_ms.values()) == (
+        AGAIN_REOPENED
+    )

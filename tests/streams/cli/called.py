@@ -1,4 +1,4 @@
-"""Commands called in this process: a start of the program takes a second each."""
+"""Calls commands in this process, because starting the program takes a second each time."""
 
 from __future__ import annotations
 

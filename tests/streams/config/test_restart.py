@@ -36,6 +36,7 @@ CHANGES: dict[str, Any] = {
     "cold_known": 0,
     "enforce_cold": True,
     "chronic_days": 1,
+    "rules": {"returns": "off", "limit": "shadow", "narrow": "off"},
     "stamps": {"gw": "minute"},
 }
 

@@ -1,4 +1,4 @@
-"""Packs and extracts that anybody can make of a good pack, and that no verifier may take."""
+"""Manipulated packs and extracts that every verifier must reject."""
 
 from __future__ import annotations
 

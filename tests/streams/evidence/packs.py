@@ -1,4 +1,6 @@
-"""A case with a record of every kind, and packs of it, made once and copied for who breaks them."""
+"""A case with a record of every kind, and its packs, which are made once and copied for each
+test.
+"""
 
 from __future__ import annotations
 

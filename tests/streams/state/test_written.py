@@ -41,7 +41,7 @@ def test_what_waits_to_be_told_of_a_flood_has_its_types_and_comes_back() -> None
     partition = chain.Partition(ENFORCE)
     run(ENFORCE, [*history(), *long_flood(50)], partition)
     rest = msgspec.msgpack.decode(msgspec.msgpack.encode(chain.snapshot(partition).rest))
-    ((*_, places, incident, _),) = rest["suspects"]
+    ((*_, places, incident, _, _, _),) = rest["suspects"]
     assert places
     assert incident[-1], "messages wait"
     again = msgspec.msgpack.encode(typed(rest))

@@ -1,4 +1,4 @@
-"""What a worker's metrics say, as Prometheus reads them."""
+"""Reads a worker's metrics as Prometheus does."""
 
 from __future__ import annotations
 
