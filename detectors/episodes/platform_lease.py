@@ -76,7 +76,8 @@ def platform_action(
     first_ms = utc_ms(min(held, default=cause.at_s))
     messages = sum(len(times) for times in lease.again_ms.values())
     return Action(
-        action_id=Cause(topic, partition, lease.offset, at_ms).id(params.epoch),
+        # One event may cause a full lease too, so the id differs from that of a full lease.
+        action_id=f"{Cause(topic, partition, lease.offset, at_ms).id(params.epoch)}/platforms",
         episode_id=lease.id if episode is None else episode.id,
         epoch=params.epoch,
         revision=cause.offset,

@@ -12,7 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from detectors.bars import RETURNS, VOLUME_6H, VOLUME_24H
+from detectors.bars import LIMIT_24H, LIMIT_35MIN, RETURNS, VOLUME_6H, VOLUME_24H
 from detectors.model.event import Trust, platform_id
 from detectors.model.records import Action, AgainWindow, Reason, Scope, refuses
 
@@ -31,9 +31,15 @@ class Ruling(StrEnum):
 
 
 LOWERED: Final = MappingProxyType(
-    {"volume_6h": VOLUME_6H, "volume_24h": VOLUME_24H, "returns": RETURNS}
+    {
+        "volume_6h": VOLUME_6H.throttle,
+        "volume_24h": VOLUME_24H.throttle,
+        "returns": RETURNS.throttle,
+        "limit_35min": LIMIT_35MIN,
+        "limit_24h": LIMIT_24H,
+    }
 )
-"""Rules whose thresholds are lower while an earlier flood is remembered."""
+"""Thresholds that are lower while an earlier flood is remembered, by rule."""
 
 
 def rests_on_relapse(reason: Reason) -> bool:
@@ -42,7 +48,7 @@ def rests_on_relapse(reason: Reason) -> bool:
     A release of the recipient covers such leases too: the flood may have been a mistake.
     """
     bar = LOWERED.get(reason.rule)
-    return reason.rule == "relapse" or (bar is not None and reason.threshold < bar.throttle)
+    return reason.rule == "relapse" or (bar is not None and reason.threshold < bar)
 
 
 @dataclass(frozen=True, slots=True)

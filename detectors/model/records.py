@@ -182,7 +182,7 @@ class Action:
     @property
     def update(self) -> bool:
         """Return true if this publishes new retry windows of an earlier lease."""
-        return self.action_id != self.cause.id(self.epoch)
+        return self.action_id.partition("/")[0] != self.cause.id(self.epoch)
 
 
 class Sighting(NamedTuple):

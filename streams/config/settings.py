@@ -222,6 +222,7 @@ class Settings(BaseModel):
                     enforce_cold=detect.enforce_cold,
                     chronic_days=detect.chronic_days,
                     again=detect.again,
+                    window_records=detect.again_records,
                 ),
                 stamps=ClockParams(
                     gateways={

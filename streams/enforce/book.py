@@ -259,8 +259,11 @@ def lease_by_name(book: DesiredState, name: str, now_ms: int) -> Lease | NoLease
     if _holds(words.get(("exempt", "")), now_ms):
         return NoLease.EXEMPT
     release = words.get(("release", ""))
-    if release is not None and (_covers(release, action) or _holds(release, now_ms)):
-        return NoLease.RELEASED
+    if release is not None:
+        found = (each.action for each in book.leases_of(recipient))
+        flood = [each for each in found if each.episode_id == action.episode_id]
+        if _holds(release, now_ms) or any(_covers(release, each) for each in (action, *flood)):
+            return NoLease.RELEASED
     if entry.refusal is not None:
         return NoLease.RAIL
     allowed, once = _opened(book, words, now_ms)

@@ -192,6 +192,11 @@ class Detect(Section):
         description="retry windows: if a lease refused a platform's code, its next code "
         "passes one to two and a half minutes later; a few in twelve minutes",
     )
+    again_records: bool = Field(
+        default=False,
+        description="retry windows are records of their own, and no lease is published again for "
+        "them; only where all gateways read version 2",
+    )
     hot_lead: int = Field(
         int(HOT_LEAD.throttle),
         ge=int(HOT_LEAD.throttle),

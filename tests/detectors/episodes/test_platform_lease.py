@@ -30,7 +30,7 @@ def test_a_lease_refuses_what_is_not_over_up_to_the_latest_end() -> None:
         "throttle_platforms", "enforce", (5, 7),
     )  # fmt: skip
     assert (action.issued_at_ms, action.expires_at_ms) == (START_MS, START_MS + HOUR_MS)
-    assert (action.action_id, action.revision) == ("1:t:3:17", 17)
+    assert (action.action_id, action.revision) == ("1:t:3:17/platforms", 17)
     assert (action.level, action.reason) == (Level.WATCH, REASON)
     assert not action.update
 

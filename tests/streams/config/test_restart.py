@@ -30,6 +30,7 @@ CHANGES: dict[str, Any] = {
     "hot_lead": 10,
     "hot_cold_half": True,
     "again": False,
+    "again_records": True,
     "quiet_s": 700,
     "episode_max_s": 2000,
     "cold_known": 0,

@@ -92,6 +92,8 @@ def test_a_release_by_hand_ends_what_was_issued_before_and_holds_until_it_ends()
         ("relapse", 3, True),
         ("returns", 13 / 3, True),
         ("volume_6h", 40, True),
+        ("limit_35min", 5, True),
+        ("limit_24h", 20, False),
         ("returns", 13, False),
         ("burst", 2.6, False),
     ],
@@ -470,3 +472,19 @@ def test_leases_that_single_codes_keep_alive_give_their_places_to_real_victims()
     assert all(isinstance(desired_lease(book, each, then_ms), Lease) for each in victims)
     assert sum(desired_lease(book, each, then_ms) is NoLease.RAIL for each in ended) == 360
     assert len(book.rails.until_ms) == most
+
+
+def test_a_release_covers_a_limit_within_a_flood_that_it_covers() -> None:
+    """A known platform that is refused during a relapse, which an operator released."""
+    word = override("release", issued_at_ms=START_MS + 1, expires_at_ms=START_MS + 2)
+    at_ms = HOUR_MS
+    known = replace(
+        platforms(8, "sig:b", at_ms=START_MS + at_ms), reason=Reason("known_1h", 16, 16, "often")
+    )
+    relapse = action(revision=7, at_ms=START_MS + at_ms)
+    for reason, covered in ((Reason("relapse", 3, 3, "again"), True), (known.reason, False)):
+        book = book_of(word)
+        for each in (replace(relapse, reason=reason), known):
+            take_action(book, each, START_MS + at_ms)
+        answer = desired_lease(book, RECIPIENT, START_MS + at_ms + 1)
+        assert (answer is NoLease.RELEASED) is covered

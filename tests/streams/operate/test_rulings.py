@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,10 @@ import pytest
 from detectors.leases.gate import Ruling
 from detectors.model.event import Trust, platform_id
 from detectors.model.records import Action, AgainWindow
+from streams.config import Settings
+from streams.operate.replay import replay
 from streams.operate.rulings import DELAY_MS, LogMessage, RulingGateway
+from streams.scenarios import generate
 from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS, action
 
 LEASE = action(revision=7)
@@ -101,3 +105,19 @@ def test_a_retry_window_record_opens_windows_of_the_lease_that_it_names() -> Non
     made = gateway(LEASE, record)
     assert made.rule(message(DELAY_MS, offset=9))[0] is Ruling.REFUSE, "not before its cause"
     assert made.rule(message(DELAY_MS, offset=10))[0] is Ruling.AGAIN
+
+
+def test_windows_in_records_of_their_own_lead_to_the_same_rulings() -> None:
+    lines = [json.dumps(event.value).encode() for event in generate("A1", 3)]
+    told: dict[bool, list[Any]] = {}
+    verbs: dict[bool, set[str]] = {}
+    for apart in (False, True):
+        settings, made = Settings(mode="enforce", detect={"again_records": apart}), gateway()
+        told[apart], verbs[apart] = [], set()
+        for step in replay(settings, [lines[:40], lines[40:]]):
+            made.add(step.decisions.actions)
+            verbs[apart] |= {each.verb for each in step.decisions.actions}
+            ruled = made.rule_batch(step.decoded.batch, step.codes)
+            told[apart] += [(each.message_id, each.ruling, each.why) for each in ruled]
+    assert told[True] == told[False]
+    assert verbs == {False: {"throttle"}, True: {"throttle", "retry_windows"}}

@@ -10,6 +10,7 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from detectors.bars import KNOWN_LIMITS, YOUNG_LIMITS
 from detectors.episodes import episode
 from detectors.episodes.episode import NEXT
 from detectors.model.records import Level, Mode, Verb
@@ -70,7 +71,8 @@ def test_closed_sets_are_those_of_the_code() -> None:
     assert sets["window_recipients"]["rung"] == tuple(map(str, RUNGS))
     risen = {level.name.lower() for level in NEXT.values()} - {Level.CLEAR.name.lower()}
     assert set(sets["episodes_open"]["level"]) == risen
-    rules = episode.REASONS.keys() - {"quiet"}
+    limits = {"limit_35min", "limit_24h", *(name for name, *_ in KNOWN_LIMITS + YOUNG_LIMITS)}
+    rules = episode.REASONS.keys() - {"quiet"} - limits  # a limit opens no episode
     assert set(sets["episodes_total"]["rule"]) == rules
 
 
