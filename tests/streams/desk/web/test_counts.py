@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from streams.demo.brokers import Broker
 
 from detectors.suspects.suspect import SIGHTINGS_MAX
 from streams.cluster.admin import client_arguments
@@ -23,6 +22,7 @@ from streams.desk.web.telling import view
 from streams.scenarios import Role, generate
 from streams.wire import decode_episode
 from tests.enforce.loop import now_ms, remember
+from tests.nodes import Broker
 from tests.streams.cli.called import called
 from tests.streams.desk.web.phone_world import PhoneWorld
 from tests.waiting import wait_until
@@ -104,9 +104,9 @@ def same_everywhere(world: PhoneWorld, recipient: str, told: list[Any], folder: 
     assert (line.messages, line.platforms, line.novel) == counts
     assert (line.first_ms, line.last_ms) == (first_ms, last.last_ms)
     page = view(file, now_ms())
-    assert page.happens.startswith(f"{last.messages} messages {said} number.")
-    assert page.counted == f"{last.platforms} or more"
-    assert page.platforms_count >= last.platforms
+    assert page["happens"].startswith(f"{last.messages} messages {said} number.")
+    assert page["counted"] == f"{last.platforms} or more"
+    assert page["platforms_count"] >= last.platforms
 
     for words in (("cases", "show", recipient), ("explain", recipient)):
         found = json.loads(world.run(*words, "--json"))["episode"]["evidence"]
