@@ -68,11 +68,11 @@ from detectors.recipients.sieve import TABLES_MAX, sift_together
 from detectors.recipients.tables import Tables
 from detectors.recipients.windows import tally
 from detectors.shares import Piece, Share, pieces
-from detectors.suspects.again import asked
+from detectors.suspects.again import take_request
 from detectors.suspects.clocks import SAMPLE_OFFSETS, ClockClass
 from detectors.suspects.judge import CALM, Finding, is_settled, judge
-from detectors.suspects.lead import led
-from detectors.suspects.mass import Heard, forget_after, hear, many, mass, varied
+from detectors.suspects.lead import add_hot_score
+from detectors.suspects.mass import Heard, forget_after, hear, is_varied, many, mass
 from detectors.suspects.pages import count_as
 from detectors.suspects.relapse import Relapse, observe_relapse
 from detectors.suspects.returns import judge_returns
@@ -256,7 +256,7 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
         pairs |= codes.check[at]
     pairs |= (trust != Trust.NONE) * np.int64(_TRUSTED)
     ticks = (batch.offset[at[edges[:-1]]] // TICK_OFFSETS).tolist()  # a piece lies in one
-    unnoted = _unnoted(shares, edges, ticks, pairs.tolist())
+    unnoted = _find_unrecorded(shares, edges, ticks, pairs.tolist())
     tables = Tables([share.state.table for share in shares], edges)
     counted = _count_pages(some, codes, recipient, platform, trust)
     sifted = sift_together(params.sieve, tables, recipient, counted, at_s, time)
@@ -416,7 +416,7 @@ def _neighbours(
             strangers.meet(whose[a:b], whom[a:b], new[a:b])
 
 
-def _unnoted(
+def _find_unrecorded(
     shares: Sequence[Share], edges: Sequence[int], ticks: Sequence[int], pairs: Sequence[int]
 ) -> list[dict[int, int]]:
     """Return, for each share, position -> pair of the codes whose names must be recorded.
@@ -550,7 +550,7 @@ def _judge(
         finding = CALM  # at THROTTLE the judge's finding has no effect, so it is not computed
         if seen is not Seen.REPEAT and not _is_final(params, episode):
             finding = judge(params.judge, suspect, at_s, stamp)
-            finding = led(params.judge, suspect, book.hot.platforms, at_s, finding)
+            finding = add_hot_score(params.judge, suspect, book.hot.platforms, at_s, finding)
         novel = held or _is_novel(suspect, seen, platform, own, at_s)
         cause = Cause(batch.topic, batch.partition, offset, at_ms)
         code = _Code(seen, platform, own, trust, novel, held, loud, relapse is not None, stamp)
@@ -560,7 +560,7 @@ def _judge(
         heard = _hear(params, suspect, cause, code)
         flood = novel and trust == Trust.NONE and heard is not Heard.AGAIN
         # Fewer platforms reach WATCH at most, which is no change if the level is WATCH.
-        if heard is Heard.COUNTED and (not level or varied(suspect)):
+        if heard is Heard.COUNTED and (not level or is_varied(suspect)):
             finding = _by_messages(params, suspect, relapse, at_ms, finding)
         finding = observe_relapse(relapse if flood else None, platform, at_ms, finding)
         if episode is None and finding is CALM:
@@ -721,7 +721,7 @@ def _asked_again(
             before_s.append(suspect.seen[platform] >> 33)
         first = at_ms - utc_ms(max(before_s, default=0)) >= AGAIN_SILENT_MS
     hot = platform in book.hot.platforms
-    return asked(suspect.requests, platform, at_ms, first=first, hot=hot)
+    return take_request(suspect.requests, platform, at_ms, first=first, hot=hot)
 
 
 _Heard: TypeAlias = tuple[int, int, int, bool, bool, ClockClass]

@@ -95,11 +95,11 @@ def _give_out(params: Params, partition: Partition, batch: Batch, decisions: Dec
     cause = Cause(batch.topic, batch.partition, partition.next_offset, partition.watermark_ms)
     names = partition.book.names
 
-    def named(platform: int) -> str:
+    def name_of(platform: int) -> str:
         return names[platform].key if platform in names else f"#{platform}"
 
     now_s, hot, epoch = partition.watermark_s, partition.book.hot, params.episode.epoch
-    part = partition.figures.tick(now_s, cause, epoch, named)
+    part = partition.figures.tick(now_s, cause, epoch, name_of)
     votes = hot.telling.due(now_s, hot.votes, hot.base) if partition.network else None
     strangers = partition.strangers
     sweep = None if strangers is None else strangers.tick(now_s, cause.offset)

@@ -18,9 +18,9 @@ from streams.cli import COMMANDS, EPILOG, LANGUAGE_HELP, ZONE_HELP, Commands
 from streams.errors import Exit, OtpguardError
 from streams.extras import lacking
 from streams.files import FULL
-from streams.language import LANGUAGES, matching, preferred, tr, use
+from streams.language import LANGUAGES, choose_language, matching, tr, use
 from streams.logs import FORMAT_VARIABLE
-from streams.shown import shown
+from streams.shown import escape_unprintable
 
 app = typer.Typer(
     cls=Commands,
@@ -75,7 +75,7 @@ def speak(arguments: Sequence[str], environment: Mapping[str, str]) -> None:
     given = list(arguments[: arguments.index("--")] if "--" in arguments else arguments)
     if "--json" in given:
         return
-    tag = preferred(environment)
+    tag = choose_language(environment)
     for at, argument in enumerate(given):
         name, equals, value = argument.partition("=")
         if name == "--lang" and (equals or at + 1 < len(given)):
@@ -173,7 +173,7 @@ def _open_closed() -> None:
 
 def _end(error: OtpguardError) -> NoReturn:
     for line in str(error).splitlines():
-        print(f"otpguard: {shown(line)}", file=sys.stderr)
+        print(f"otpguard: {escape_unprintable(line)}", file=sys.stderr)
     sys.exit(error.exit_code)
 
 

@@ -46,7 +46,7 @@ class Bounded(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Register the connection. If there are too many, close the longest idle one."""
         super().connection_made(transport)
-        self._heard(asked=False)
+        self._note_data(asked=False)
         most = min(self.connections_max, self.limit_concurrency or math.inf)
         if len(self.connections) >= most:
             self._make_room()
@@ -54,11 +54,11 @@ class Bounded(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Process data. A request that is not complete yet gets a deadline."""
         super().data_received(data)
-        self._heard(asked=self.answering())
+        self._note_data(asked=self.answering())
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Unregister the connection."""
-        self._heard(asked=True)
+        self._note_data(asked=True)
         super().connection_lost(exc)
 
     def answering(self) -> bool:
@@ -73,7 +73,7 @@ class Bounded(asyncio.Protocol):
             self.connections.discard(longest)  # removed now, not only when the connection is closed
             longest.transport.abort()
 
-    def _heard(self, *, asked: bool) -> None:
+    def _note_data(self, *, asked: bool) -> None:
         """Record the time of the last data, and start or cancel the deadline of a request.
 
         The deadline counts from the start of the request, however slowly its data arrives.

@@ -51,7 +51,7 @@ def whole_file(path: Path, name: str, *, mode: int = 0o666) -> Iterator[BinaryIO
         for left in path.parent.iterdir():
             if re.fullmatch(rf"{re.escape(name)}\.[0-9a-f]{{8}}\.part", left.name):
                 _clear(left)
-    scratch, number = _locked(path.parent, name, mode)
+    scratch, number = _lock_temporary(path.parent, name, mode)
     try:
         with os.fdopen(number, "wb") as out:
             yield out
@@ -63,7 +63,7 @@ def whole_file(path: Path, name: str, *, mode: int = 0o666) -> Iterator[BinaryIO
         raise
 
 
-def _locked(folder: Path, name: str, mode: int) -> tuple[Path, int]:
+def _lock_temporary(folder: Path, name: str, mode: int) -> tuple[Path, int]:
     """Create and lock a temporary file. Try again if another process deleted it in between."""
     while True:
         scratch = folder / f"{name}.{secrets.token_hex(4)}.part"

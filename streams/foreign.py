@@ -10,7 +10,7 @@ from functools import cache
 from re import Pattern
 from typing import Final
 
-from streams.language import ENGLISH, spoken, tr
+from streams.language import ENGLISH, current_language, tr
 
 SENTENCES: Final = (
     # messages of typer, about the command line
@@ -54,17 +54,17 @@ def _fitting() -> list[tuple[Pattern[str], str]]:
     return found
 
 
-def understood(said: str) -> str:
+def translate_message(said: str) -> str:
     """Translate a library's message into the current language.
 
     >>> understood("Missing option '--events'.")
     "Missing option '--events'."
     """
-    if spoken() == ENGLISH:
+    if current_language() == ENGLISH:
         return said
     for shape, sentence in _fitting():
         if (match := shape.fullmatch(said)) is not None:
             return tr(sentence).format(
-                **{name: understood(part) for name, part in match.groupdict().items()}
+                **{name: translate_message(part) for name, part in match.groupdict().items()}
             )
     return said

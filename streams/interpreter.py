@@ -10,7 +10,7 @@ OPTION: Final = "--enable-optimizations"
 DISTRIBUTION: Final = "/usr"
 
 
-def tuned(configured: str | None = None, base: str = sys.base_prefix) -> bool:
+def is_optimised(configured: str | None = None, base: str = sys.base_prefix) -> bool:
     """True if Python was built with profile-guided optimization, as far as its configuration shows.
 
     Distributions build Python this way without showing the option; python.org and its images show

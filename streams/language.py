@@ -75,7 +75,7 @@ def speaking(tag: str, zone: tzinfo | None) -> Iterator[None]:
         _asked.reset(before)
 
 
-def spoken() -> str:
+def current_language() -> str:
     """Return the tag of the current language."""
     asked = _asked.get()
     return _Voice.tag if asked is None else asked[0]
@@ -99,7 +99,7 @@ def matching(wanted: str) -> str | None:
     return ENGLISH if parts[0] == "en" else None
 
 
-def preferred(environment: Mapping[str, str]) -> str:
+def choose_language(environment: Mapping[str, str]) -> str:
     """Return the language that the environment selects; English if it is not supported.
 
     >>> preferred({"LANG": "zh_CN.UTF-8"}), preferred({"LANG": "zh_CN.UTF-8", "LC_ALL": "C"})
@@ -111,14 +111,14 @@ def preferred(environment: Mapping[str, str]) -> str:
 
 def tr(message: str) -> str:
     """Translate a message into the current language; return it unchanged without a translation."""
-    if (tag := spoken()) == ENGLISH or not message:
+    if (tag := current_language()) == ENGLISH or not message:
         return message
     return _translations(tag).gettext(message)
 
 
 def trc(context: str, message: str) -> str:
     """Return a message that means something else elsewhere; `context` tells the meanings apart."""
-    if (tag := spoken()) == ENGLISH:
+    if (tag := current_language()) == ENGLISH:
         return message
     return _translations(tag).pgettext(context, message)
 
@@ -126,7 +126,7 @@ def trc(context: str, message: str) -> str:
 def trn(one: str, many: str, n: int) -> str:
     """Return the plural form of a message for the number `n`, with `{n}` filled in."""
     form = one if n == 1 else many
-    if (tag := spoken()) != ENGLISH:
+    if (tag := current_language()) != ENGLISH:
         form = _translations(tag).ngettext(one, many, n)
     return form.format(n=f"{n:,}")
 
@@ -150,15 +150,15 @@ def suggest(sentence: str, word: str, names: Iterable[str], form: str = "{}") ->
     near = get_close_matches(word, list(names), NEAREST, NEAR)
     if not near:
         return sentence
-    meant = listed([form.format(each) for each in near])
+    meant = join_list([form.format(each) for each in near])
     return tr("{sentence} Did you mean {meant}?").format(
         sentence=f"{sentence.removesuffix('.')}.", meant=meant
     )
 
 
-def listed(parts: Sequence[str]) -> str:
+def join_list(parts: Sequence[str]) -> str:
     """Join parts as a list: with commas, or with 、 in Chinese."""
-    return ("、" if spoken() == CHINESE else ", ").join(parts)
+    return ("、" if current_language() == CHINESE else ", ").join(parts)
 
 
 def moment(at_ms: float) -> str:

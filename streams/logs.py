@@ -47,7 +47,7 @@ FORMATS: Final[dict[str, Callable[[], logging.Formatter]]] = {
 }
 
 
-def chosen() -> str:
+def choose_format() -> str:
     """Return the log format from the environment, or "text" if none or an unknown one is set."""
     asked = os.environ.get(FORMAT_VARIABLE, "")
     return asked if asked in FORMATS else "text"
@@ -56,5 +56,5 @@ def chosen() -> str:
 def to_stderr() -> None:
     """Log messages from level INFO on to standard error, in the chosen format."""
     handler = logging.StreamHandler()
-    handler.setFormatter(FORMATS[chosen()]())
+    handler.setFormatter(FORMATS[choose_format()]())
     logging.basicConfig(handlers=[handler], level=logging.INFO)

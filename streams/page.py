@@ -8,7 +8,7 @@ from typing import Any, Final
 import jinja2
 from markupsafe import Markup, escape
 
-from streams.language import CHINESE, html, spoken, tr, trc, trn
+from streams.language import CHINESE, current_language, html, tr, trc, trn
 from streams.shown import in_page
 
 PALETTE: Final = {
@@ -58,7 +58,9 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
     )
     made.filters["foreign"] = foreign
-    made.globals.update(palette=PALETTE, lang=spoken(), tr=tr, trc=trc, trn=trn, html=html)
+    made.globals.update(
+        palette=PALETTE, lang=current_language(), tr=tr, trc=trc, trn=trn, html=html
+    )
     return made
 
 
@@ -84,7 +86,7 @@ def foreign(value: Any) -> Markup:
     at = 0
     for run in _RUN.finditer(text):
         language = language_of(run[0])
-        if language is not None and not (language == "zh" and spoken() == CHINESE):
+        if language is not None and not (language == "zh" and current_language() == CHINESE):
             marked = Markup('<span lang="{}">{}</span>').format(language, run[0])
             parts += [escape(text[at : run.start()]), marked]
             at = run.end()

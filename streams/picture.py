@@ -67,7 +67,7 @@ class Picture:
     table: str = ""  # id of the page element with the figures, if the page has one
 
 
-def drawn(
+def draw_chart(
     name: str,
     title: str,
     draw: Draw,

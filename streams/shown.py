@@ -15,7 +15,7 @@ _SPACES: Final = "\u00a0\u2007\u202f\u3000"
 U+3000."""
 
 
-def shown(text: str) -> str:
+def escape_unprintable(text: str) -> str:
     r"""Return text on one line, with escapes for all unprintable characters.
 
     >>> shown("\x1b[2JACME\u202e\n"), shown("淘宝　网")
@@ -29,10 +29,10 @@ def shown(text: str) -> str:
 
 
 def in_page(value: Any) -> Any:
-    """Make a template value safe: strings that are not markup pass through `shown` line by line."""
+    """Escape each line of a template value that is a string and not markup."""
     if type(value) is not str:
         return value
-    return "\n".join(map(shown, value.split("\n")))
+    return "\n".join(map(escape_unprintable, value.split("\n")))
 
 
 def in_json(document: str) -> str:
@@ -51,7 +51,7 @@ def in_json(document: str) -> str:
     )
 
 
-def masked(url: str) -> str:
+def mask_url(url: str) -> str:
     """Return a URL without its secrets: user, password, query values and fragment.
 
     >>> masked("redis://u:p@h:6379/0"), masked("https://h/x?key=k&n=1"), masked("https://h/x")

@@ -28,7 +28,7 @@ def signers(secrets: Sequence[bytes]) -> list[Webhook]:
         raise ConfigError(tr("webhook: a secret is empty, or no base64 behind whsec_")) from None
 
 
-def signed(keys: Sequence[Webhook], identity: str, body: bytes, at_s: int) -> dict[str, str]:
+def sign_body(keys: Sequence[Webhook], identity: str, body: bytes, at_s: int) -> dict[str, str]:
     """Return the signature headers for a body posted at `at_s` (UTC), signed by each key."""
     at = datetime.fromtimestamp(at_s, UTC)
     return {

@@ -79,7 +79,7 @@ from detectors.suspects.judge import (
     Band,
     Finding,
     JudgeParams,
-    confirmed,
+    is_confirmed,
     is_settled,
     strongest,
 )
@@ -466,7 +466,7 @@ def end(
     by_mass = any(rule in RULES for rule in rules_of)
     if rules_of and episode.mode == "enforce" and rules.mode("relapse") != "off":
         _remember_flood(params, rules, book, suspect)
-    if by_mass or (rules_of and confirmed(rules, suspect, episode.since_s)):
+    if by_mass or (rules_of and is_confirmed(rules, suspect, episode.since_s)):
         forget_tainted(suspect, ends_s(params, episode))
     close_messages(suspect)
     suspect.episode = None
@@ -598,7 +598,7 @@ def _scope(suspect: Suspect, at_s: int) -> Scope:
     """
     episode = suspect.episode
     assert episode is not None
-    known = suspect.known(max(at_s, seconds(episode.expires_ms)))
+    known = suspect.list_known(max(at_s, seconds(episode.expires_ms)))
     before = {platform_print(p) for p in known if suspect.seen[p] >> 33 < episode.since_s}
     prints = {*suspect.memory.prints} - before - {0}
     return Scope("otp", ALWAYS_PASS, tuple(known), tuple(sorted(prints)))

@@ -25,13 +25,13 @@ def vote(rules: JudgeParams, hot: Hot, names: Names, suspect: Suspect, cause: Ca
     if (
         hot.votes.day
         and hot.votes.wants(suspect.recipient, opened, suspect.novels)
-        and entitled(rules, suspect, cause.at_s)
+        and may_vote(rules, suspect, cause.at_s)
     ):
-        platforms = named(names, suspect, episode.since_s)
+        platforms = choose_platforms(names, suspect, episode.since_s)
         hot.take(suspect.recipient, opened, platforms, cause.offset)
 
 
-def entitled(rules: JudgeParams, suspect: Suspect, at_s: int) -> bool:
+def may_vote(rules: JudgeParams, suspect: Suspect, at_s: int) -> bool:
     """Return true if pace, counts or message volume reach THROTTLE, now or when the level rose.
 
     The score of hot platforms does not count, because a list would then confirm itself.
@@ -53,7 +53,7 @@ def entitled(rules: JudgeParams, suspect: Suspect, at_s: int) -> bool:
     return any(masses[rule][1] >= bar.throttle for rule, _, bar in WINDOWS)
 
 
-def named(names: Names, suspect: Suspect, since_s: int) -> set[int]:
+def choose_platforms(names: Names, suspect: Suspect, since_s: int) -> set[int]:
     """Return the platforms of a vote: novel and untrusted, first seen at `since_s` or later."""
     before = suspect.sightings[: bisect_left(suspect.sightings, word(since_s, 0, 0))]
     novel = suspect.seen.keys() - suspect.known_held

@@ -25,7 +25,7 @@ from detectors.bars import (
     HOT_VOTERS,
 )
 from detectors.hot.base import Base, base_of
-from detectors.hot.network import ListOutcome, joined, judged, list_of, list_state
+from detectors.hot.network import ListOutcome, check_list, join_lists, list_of, list_state
 from detectors.hot.telling import HotTelling, telling_of
 from detectors.hot.votes import Votes, votes_of
 from detectors.model.event import HotList
@@ -63,7 +63,7 @@ class Hot:
         """Make the list again, at this offset of the log."""
         own = choose(self.votes, self.base)
         told = self.network
-        self.platforms = frozenset(own) if told is None else joined(told, own, self.base)
+        self.platforms = frozenset(own) if told is None else join_lists(told, own, self.base)
         self.version = offset
         self.news = 0
 
@@ -75,7 +75,7 @@ class Hot:
         `told`: the list; None if it could not be parsed. `now_ms`: the log's time. A rejected list
         changes nothing.
         """
-        outcome = judged(told, keys, self.network, self.base, now_ms)
+        outcome = check_list(told, keys, self.network, self.base, now_ms)
         if outcome == "adopted":
             self.network = told
             self.make(offset)

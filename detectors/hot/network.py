@@ -33,7 +33,9 @@ _PURPOSE: Final = b"otpguard hot list 1\n"
 valid for a list."""
 
 
-def signed(key: bytes, version_ms: int, valid_until_ms: int, platforms: Iterable[int]) -> HotList:
+def sign_list(
+    key: bytes, version_ms: int, valid_until_ms: int, platforms: Iterable[int]
+) -> HotList:
     """Return a signed list of these platforms, in ascending order of their ids.
 
     >>> told = signed(b"a key of sixteen", 1_790_000_000_000, 1_790_086_400_000, [7, 5])
@@ -55,7 +57,7 @@ def _mac(key: bytes, told: HotList) -> str:
     return hmac.new(key, head + ids, sha256).hexdigest()
 
 
-def judged(
+def check_list(
     told: HotList | None, keys: Sequence[bytes], held: HotList | None, base: Base, now_ms: int
 ) -> ListOutcome:
     """Return the outcome for a list at the log's time `now_ms` (0 before the first tick).
@@ -85,7 +87,7 @@ def units(platforms: Iterable[int], base: Base) -> int:
     return int(base.common(ids).sum()) - UNIT * len(ids)
 
 
-def joined(told: HotList, own: Iterable[int], base: Base) -> frozenset[int]:
+def join_lists(told: HotList, own: Iterable[int], base: Base) -> frozenset[int]:
     """Return the network's platforms, and as many of the partition's `own` as the limit allows.
 
     `own` must be sorted by importance, as `listed.choose` returns it.

@@ -31,7 +31,7 @@ class NetworkSums:
             self._base[partition] = part.base_total, dict(part.base)
         return True
 
-    def chosen(self) -> list[int]:
+    def choose_hot(self) -> list[int]:
         """Return the hot platforms of the network, highest ratio first.
 
         The rule is that of a partition's own list. Empty while there are too few base counts.

@@ -146,7 +146,7 @@ class Votes:
         self.total += sign * each * number
         self.voters += sign
 
-    def _settled(self) -> dict[int, int]:
+    def _apply_pending(self) -> dict[int, int]:
         """Return the sums after applying all pending changes.
 
         Changes are applied in bulk, only when the sums are needed: in a campaign, each renewal
@@ -170,7 +170,7 @@ class Votes:
     def several(self, least: int) -> Iterator[tuple[int, int]]:
         """Yield (platform, weight) for each platform with at least `least` voters."""
         bar = least * _VOTER
-        return ((p, held % _VOTER) for p, held in self._settled().items() if held >= bar)
+        return ((p, held % _VOTER) for p, held in self._apply_pending().items() if held >= bar)
 
     def newest(self, least: int) -> Iterator[tuple[int, int]]:
         """Yield (platform, weight) by the newest votes, for platforms with at least `least` votes.
@@ -189,7 +189,7 @@ class Votes:
 
     def sums(self) -> Iterator[tuple[int, int, int]]:
         """Yield (platform, number of voters, weight) for each platform with votes that count."""
-        return ((p, held // _VOTER, held % _VOTER) for p, held in self._settled().items())
+        return ((p, held // _VOTER, held % _VOTER) for p, held in self._apply_pending().items())
 
     def state(self) -> list[Any]:
         """Return plain data for a checkpoint, in the order in which votes will be dropped."""

@@ -41,7 +41,7 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RailParams:
-    """Limits of one gateway. `sized` derives them from the number of subscribers.
+    """Limits of one gateway. `for_network` derives them from the number of subscribers.
 
     The minimum limits must allow a whole campaign, or the rails would disable throttling when it is
     needed. The largest campaign in the scenarios (A6) reaches 5,000 recipients within 10 minutes,
@@ -56,7 +56,7 @@ class RailParams:
             raise ValueError("a rail admits at least one lease")
 
     @classmethod
-    def sized(cls, subscribers: int) -> RailParams:
+    def for_network(cls, subscribers: int) -> RailParams:
         """Return limits for a network: one new lease a minute per 10,000 subscribers.
 
         One in 500 subscribers may be under lease at a time. There are minimum values for both.
@@ -71,7 +71,7 @@ class RailParams:
             recipients_max=max(6_000, subscribers // 500),
         )
 
-    def raised(self, times: int) -> RailParams:
+    def multiply(self, times: int) -> RailParams:
         """Return both limits multiplied by `times`.
 
         >>> RailParams().raised(3).new_per_minute
@@ -143,7 +143,10 @@ def admit(
     forget(rails, rails.newest_ms)
     held = recipient in rails.until_ms
     new = rated and not (held or renewal)
-    rushed, crowded = _rushed(params, rails, issued_at_ms, int(new)), _crowded(params, rails)
+    rushed, crowded = (
+        _is_rate_open(params, rails, issued_at_ms, int(new)),
+        _is_share_open(params, rails),
+    )
     if new and rushed:
         return Refusal.RATE
     if not held and crowded:
@@ -170,7 +173,7 @@ def readmit(
     """
     if _fullest(rails.offered, issued_at_ms // SECOND_MS) > params.new_per_minute:
         return Refusal.RATE
-    if recipient not in rails.until_ms and _crowded(params, rails):
+    if recipient not in rails.until_ms and _is_share_open(params, rails):
         return Refusal.SHARE
     if expires_at_ms > max(rails.newest_ms, rails.until_ms.get(recipient, 0)):
         rails.until_ms[recipient] = expires_at_ms
@@ -202,7 +205,7 @@ def utilisation(params: RailParams, rails: Rails, now_ms: int) -> float:
     return max(lately / params.new_per_minute, len(rails.until_ms) / params.recipients_max)
 
 
-def _rushed(params: RailParams, rails: Rails, issued_at_ms: int, offers: int) -> bool:
+def _is_rate_open(params: RailParams, rails: Rails, issued_at_ms: int, offers: int) -> bool:
     """Count `offers` and update the rate rail; return true if it refuses new leases at that time.
 
     The decision uses the fullest minute that contains the offer, with all offers read so far, from
@@ -248,7 +251,7 @@ def _fullest(offered: Mapping[int, int], second: int) -> int:
     return fullest
 
 
-def _crowded(params: RailParams, rails: Rails) -> bool:
+def _is_share_open(params: RailParams, rails: Rails) -> bool:
     """Update the share rail; return true if it refuses one more recipient."""
     held = len(rails.until_ms)
     rails.share_open = held >= params.recipients_max or (

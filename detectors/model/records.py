@@ -110,7 +110,7 @@ class Evidence:
     messages: int  # messages of the flood
     platforms: int  # platforms with a sighting in the episode
     novel: int  # novel platforms among them
-    first_ms: int  # time of the first sighting that is still stored; see `completed`
+    first_ms: int  # time of the first sighting that is still stored; see `merge_renewal`
     last_ms: int  # time of the newest message
 
 
@@ -210,7 +210,7 @@ class EpisodeRecord:
     """The whole state of an episode at one change; for a renewal, only what changed.
 
     A renewal has `since_ms` and the sightings since then. Its path, rungs, scope and facts about
-    the recipient are empty: they are in the previous record, and `completed` merges both.
+    the recipient are empty: they are in the previous record, and `merge_renewal` merges both.
     """
 
     episode_id: str
@@ -241,7 +241,7 @@ NOWHERE: Final = Scope("otp", (), (), ())
 """Scope of records without a throttle, and of renewals."""
 
 
-def completed(record: EpisodeRecord, before: EpisodeRecord) -> EpisodeRecord:
+def merge_renewal(record: EpisodeRecord, before: EpisodeRecord) -> EpisodeRecord:
     """Return the complete record, merged with the previous complete record of its episode.
 
     A record that is not a renewal is complete but for the time of its first message. A large flood

@@ -230,7 +230,7 @@ class StringBuffer(Strings):
         return counts
 
 
-def joined(columns: Sequence[Strings], order: NDArray[np.int64]) -> Strings:
+def join_strings(columns: Sequence[Strings], order: NDArray[np.int64]) -> Strings:
     """Return the strings of several columns, concatenated and then reordered by `order` (n,).
 
     The result is a buffer if most of the strings are in buffers.
@@ -260,7 +260,7 @@ def items(buffer: bytes, width: int) -> NDArray[np.void]:
 def lines(joined: bytes, n: int) -> NDArray[np.uint8] | None:
     """Return the bytes (n, width) of n lines of the same width > 0, else None.
 
-    `joined` has a newline after each line. The check requires newlines in the last column and
+    `join_strings` has a newline after each line. The check requires newlines in the last column and
     nowhere else, so lines of different widths are never accepted.
     """
     width = joined.find(b"\n")

@@ -116,10 +116,10 @@ class Figures:
             return self._give_out(begun, cause, epoch, named)
         if cause.offset % FOLD_OFFSETS == 0:
             self.fold()
-            self._bound()
+            self._limit_platforms()
         return None
 
-    def _bound(self) -> None:
+    def _limit_platforms(self) -> None:
         """Keep the platforms with most codes within `PLATFORMS_MOST`; ties go to the lower id."""
         if len(self.ids) > PLATFORMS_MOST:
             self._keep(PLATFORMS_MOST)

@@ -88,8 +88,8 @@ class Strangers:
         self.pending = []
         thousand = recipient // np.uint64(1000)
         thousand[recipient >= np.uint64(TOKEN_BIT)] = NO_THOUSAND
-        rows = _counted(platform, thousand, fresh)
-        self.sums = summed([self.sums, rows]) if len(self.sums) else rows
+        rows = _count_contacts(platform, thousand, fresh)
+        self.sums = sum_contacts([self.sums, rows]) if len(self.sums) else rows
 
     def tick(self, watermark_s: int, offset: int) -> SweepPart | None:
         """Return, at the tick of this offset, the part that is complete now, or None."""
@@ -120,10 +120,10 @@ def strangers_of(state: Sequence[Any]) -> Strangers:
     return strangers
 
 
-def _counted(
+def _count_contacts(
     platform: NDArray[np.uint32], thousand: NDArray[np.uint64], fresh: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
-    """Return the sums (m, 4) of first contacts (n,), in the form of `summed`.
+    """Return the sums (m, 4) of first contacts (n,), in the form of `sum_contacts`.
 
     If all numbers are from one country, a first contact fits into a u64. Sorting these takes a
     fifth of the time of sorting rows.
@@ -133,7 +133,7 @@ def _counted(
     if len(known) and known.max() - first >= _NEIGHBOURHOODS:
         rows = np.ones((len(platform), 4), np.int64)
         rows[:, 0], rows[:, 1], rows[:, 3] = platform, thousand, fresh
-        return summed([rows])
+        return sum_contacts([rows])
     place = np.where(thousand == NO_THOUSAND, 0, thousand - first)  # NO_THOUSAND is first
     words = platform.astype(np.uint64) << np.uint64(32) | place << np.uint64(1) | fresh
     words.sort()
@@ -149,7 +149,7 @@ def _counted(
     return sums
 
 
-def summed(rows: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+def sum_contacts(rows: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
     """Return the sums of rows (n, 4), ascending by platform and thousand.
 
     >>> summed([np.array([[7, 2, 1, 0], [7, 1, 1, 1]]), np.array([[7, 2, 3, 1]])]).tolist()

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from detectors.model.arrays import indices
 from detectors.model.times import DAY_MS, HOUR_MS
-from detectors.platforms.strangers import NO_THOUSAND, SLOT_S, SweepPart, summed
+from detectors.platforms.strangers import NO_THOUSAND, SLOT_S, SweepPart, sum_contacts
 
 SweepRule = Literal["range", "fresh"]
 SWEEP_RULES: Final[tuple[SweepRule, ...]] = ("range", "fresh")
@@ -188,11 +188,11 @@ class NetworkSweeps:
         self._base = {each: held for each, held in self._base.items() if each >= oldest}
         self._newest = slot
         self._slots = {
-            each: rows if len(rows) == 1 else [summed(rows)]
+            each: rows if len(rows) == 1 else [sum_contacts(rows)]
             for each, rows in self._slots.items()
             if each > slot - DAY_SLOTS
         }
-        self._bound()
+        self._limit_platforms()
         begun_ms = (slot - DAY_SLOTS) * SLOT_MS
         self.found = {
             platform: kept
@@ -200,7 +200,7 @@ class NetworkSweeps:
             if (kept := {rule: s for rule, s in sweeps.items() if s.last_ms > begun_ms})
         }
 
-    def _bound(self) -> None:
+    def _limit_platforms(self) -> None:
         over = sum(len(rows) for (rows,) in self._slots.values()) - ROWS_MOST
         for slot in sorted(self._slots):
             if over <= 0:
@@ -212,14 +212,14 @@ class NetworkSweeps:
 
     def _since(self, slot: int) -> NDArray[np.int64]:
         rows = [each for at, held in self._slots.items() if at >= slot for each in held]
-        return summed(rows or [np.zeros((0, 4), np.int64)])
+        return sum_contacts(rows or [np.zeros((0, 4), np.int64)])
 
     def _fresh_of_hour(self, hour: int) -> dict[int, int]:
         slots = range(hour * HOUR_SLOTS, (hour + 1) * HOUR_SLOTS)
         rows = [each for slot in slots for each in self._slots.get(slot, ())]
         if not rows:
             return {}
-        platforms, fresh, _, _ = _without_firms(summed(rows))
+        platforms, fresh, _, _ = _without_firms(sum_contacts(rows))
         order = np.argsort(-fresh, kind="stable")[:BASE_PLATFORMS]
         some = order[fresh[order] > 0]
         return dict(zip(platforms[some].tolist(), fresh[some].tolist(), strict=True))
@@ -246,7 +246,7 @@ class NetworkSweeps:
                 continue
             held = rows[rows[:, 0] == platform]
             order = np.argsort(-held[:, 3], kind="stable")[:TOLD_MOST]
-            found[platform] = int(held[:, 3].sum()), _named(held[order, 1])
+            found[platform] = int(held[:, 3].sum()), _list_thousands(held[order, 1])
         return found
 
     def _share_of_others(self, platform: int) -> float:
@@ -267,7 +267,7 @@ class NetworkSweeps:
             sweeps[rule] = Sweep(rule, first_ms, at_ms, strangers, tuple(thousands))
 
 
-def _named(thousands: Iterable[int]) -> list[int]:
+def _list_thousands(thousands: Iterable[int]) -> list[int]:
     return [int(each) for each in thousands if each != NO_THOUSAND]
 
 
@@ -307,7 +307,10 @@ def _ranges(total: NDArray[np.int64]) -> dict[int, tuple[int, list[int]]]:
         swept = indices(swept_of(thousands, strangers))
         if len(swept):
             order = swept[np.argsort(-strangers[swept], kind="stable")]
-            found[platform] = int(strangers[swept].sum()), _named(thousands[order[:TOLD_MOST]])
+            found[platform] = (
+                int(strangers[swept].sum()),
+                _list_thousands(thousands[order[:TOLD_MOST]]),
+            )
     return found
 
 
@@ -322,7 +325,7 @@ def _whole(total: NDArray[np.int64]) -> dict[int, tuple[int, list[int]]]:
         whole = rows[rows[:, 2] >= least]
         if len(whole):
             order = np.argsort(-whole[:, 2], kind="stable")[:TOLD_MOST]
-            found[platform] = int(whole[:, 2].sum()), _named(whole[order, 1])
+            found[platform] = int(whole[:, 2].sum()), _list_thousands(whole[order, 1])
     return found
 
 

@@ -68,7 +68,7 @@ class Extent(NamedTuple):
         """Unpack an extent from a row's tags and its u16 `halves[1]`."""
         return cls((tags >> 4 & 0xFF) << 16 | low, tags >> 12, tags & 15)
 
-    def packed(self) -> tuple[int, int]:
+    def pack(self) -> tuple[int, int]:
         """Return the tags and the u16 `halves[1]` of a row with this extent."""
         return self.blocks << 12 | self.first >> 16 << 4 | self.marks, self.first & 0xFFFF
 

@@ -233,7 +233,7 @@ def pack(
     extent = extent_of(row)
     if overflow is not None and (extent.blocks or marks or memory.size > PRINTS):
         extent = overflow.write(extent, memory.kept, memory.once[PRINTS:], memory.marks)
-    tags, low = extent.packed()
+    tags, low = extent.pack()
     prints = memory.once
     if not extent.blocks:
         low, prints = min(len(memory.kept), PRINTS), memory.prints

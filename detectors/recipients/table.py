@@ -148,7 +148,7 @@ class Table:
         """Return the number of recipients that still fit."""
         return self.rows_max - self.count
 
-    def mixed(self, keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    def hash_keys(self, keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """Return the hash of each key. The top bits select the cell; bits 32-39 are the tag.
 
         The hash is two rounds of multiplication, with odd factors from the seed, and a fold between
@@ -164,14 +164,14 @@ class Table:
 
     def find(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Return the row of each key, or -1 if it is absent."""
-        hashed = self.mixed(keys)
+        hashed = self.hash_keys(keys)
         rows = self._probe(self._index, keys, hashed)[0]
         self._look_back(keys, rows, hashed)
         return rows
 
     def find_or_add(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Return the row of each key; absent keys get a new zeroed row. There must be room."""
-        hashed = self.mixed(keys)
+        hashed = self.hash_keys(keys)
         rows, cells = self._probe(self._index, keys, hashed)
         missing = self._look_back(keys, rows, hashed)
         if len(missing):
@@ -253,7 +253,7 @@ class Table:
 
     def drop(self, keys: NDArray[np.uint64]) -> int:
         """Remove these distinct keys; return how many of them were present."""
-        hashed = self.mixed(keys)
+        hashed = self.hash_keys(keys)
         rows, cells = self._probe(self._index, keys, hashed)
         self._index.cells[cells[rows >= 0]] = _TOMB
         self._tombs += int((rows >= 0).sum())
@@ -383,7 +383,7 @@ class Table:
     def _index_rows(self, rows: NDArray[np.int64]) -> None:
         """Add rows to the newest index that are not in it yet."""
         keys = self.words[rows, 0]
-        hashed = self.mixed(keys)
+        hashed = self.hash_keys(keys)
         self._place(self._probe(self._index, keys, hashed)[1], hashed, rows)
 
     def _place(

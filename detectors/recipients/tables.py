@@ -35,7 +35,7 @@ class Tables(NamedTuple):
         if len(tables) == 1:
             return tables[0].find_or_add(keys)
         assert len({table.seed for table in tables}) == 1
-        hashed = tables[0].mixed(keys)
+        hashed = tables[0].hash_keys(keys)
         rows, absent = self._first_guess(hashed)
         found = np.empty(len(keys), np.uint64)
         word = rows * WORDS

@@ -30,11 +30,11 @@ from detectors.recognise.capitals import (
 )
 from detectors.recognise.fold import fold, name_key
 from detectors.recognise.keys import BRAND, brand_key
-from detectors.recognise.names import WORDS, is_plain, listed, names_a_code
+from detectors.recognise.names import WORDS, is_plain, load_names, names_a_code
 from detectors.recognise.reading import Look
 from detectors.recognise.registry import Registry
 from detectors.recognise.scenes import price
-from detectors.recognise.uncased import between, runs, uncased
+from detectors.recognise.uncased import between, find_uncased, runs
 
 _OF_GOOGLE: Final = re.compile("(?<![\\w-])G-0{5,8}(?![\\w-])")  # only Google writes codes so
 _BETWEEN: Final = re.compile("| |[.&'’+!-]| [&-] ")
@@ -80,10 +80,10 @@ def brand(registry: Registry, looked: Look) -> str | None:
     first = head(text)
     if found := _from_list(registry, text):
         return _rival(registry, text, first, found) or brand_key(registry, found.name)
-    names = first + uncased(text)
+    names = first + find_uncased(text)
     for name in (*names, *runs(text)):
         known = registry.signature(name)
-        if known and not (first and name not in first and _paid(text, name)):
+        if known and not (first and name not in first and _follows_amount(text, name)):
             return f"{BRAND}{known.key}"
     if (digits := _with_digits(text)) is not None:
         return brand_key(registry, digits)
@@ -137,7 +137,7 @@ def _rival(registry: Registry, text: str, head: list[str], listed_: Place) -> st
     own = {name_key(text[listed_.start : listed_.end]), listed_.name}
     for place in (*(Place(SURE, 0, 0, name) for name in head), *capitals(text)):
         least = SURE if place.start < listed_.start else CERTAIN
-        if place.worth < max(least, listed_.worth) or _paid(text, place.name):
+        if place.worth < max(least, listed_.worth) or _follows_amount(text, place.name):
             continue
         if any(key in name_key(place.name) for key in own):
             return None  # Amazon Prime
@@ -162,7 +162,7 @@ def _from_list(registry: Registry, text: str) -> Place | None:
     for start, end, key in _spots(registry, text):
         worth = likely(text, start, end)
         first = _LETTERS.search(text, 0, start) is None
-        ordinary = key in listed().ordinary
+        ordinary = key in load_names().ordinary
         if first and _HEAD_MARK.match(text, end):
             worth += 3
         elif first and (worth > 1 or not ordinary or _CAPITAL_BEHIND.match(text, end)):
@@ -186,9 +186,9 @@ def _from_list(registry: Registry, text: str) -> Place | None:
 
 def _spots(registry: Registry, text: str) -> Iterator[tuple[int, int, str]]:
     """Yield start, end and key of each listed or registered name in a text."""
-    names, known = listed().names, registry.signatures
+    names, known = load_names().names, registry.signatures
     words = list(islice(ANY_WORD.finditer(text), _SPOTS_MAX))
-    keys = [_spelled(word[0]) for word in words]
+    keys = [_spell_key(word[0]) for word in words]
     at = 0
     while at < len(words):
         for count in (3, 2, 1):
@@ -209,13 +209,13 @@ def _spots(registry: Registry, text: str) -> Iterator[tuple[int, int, str]]:
     if not text.isascii():
         folded = fold(text)
         if len(folded) == len(text):
-            for found in listed().unspaced.finditer(folded):
+            for found in load_names().unspaced.finditer(folded):
                 if _INSIDE.match(text, max(0, found.start() - 1)):
                     continue  # オンライン is not LINE
                 yield found.start(), found.end(), found[0]
 
 
-def _spelled(word: str) -> str:
+def _spell_key(word: str) -> str:
     """Return a word in the spelling of a name's key.
 
     Words that equal a name only after folding are listed in `unfolded` and are not folded.
@@ -229,7 +229,7 @@ def _stem(text: str, word: re.Match[str], key: str) -> str:
 
     A word before another capital has no case ending: "Robin Hollow" does not name "Robi".
     """
-    names, ordinary = listed().names, listed().ordinary
+    names, ordinary = load_names().names, load_names().ordinary
     stems = (
         key[:stop] for stop in range(len(key) - 1, max(len(key) - 1 - _ENDING, _STEM_MIN - 1), -1)
     )
@@ -240,7 +240,7 @@ def _stem(text: str, word: re.Match[str], key: str) -> str:
     return key if found is None or _CAPITAL_BEHIND.match(text, word.end()) else found
 
 
-def _paid(text: str, name: str) -> bool:
+def _follows_amount(text: str, name: str) -> bool:
     """Return whether a name follows an amount of money."""
     at = text.find(name)
     return at > 0 and AMOUNT.search(text, max(0, at - AMOUNT_CHARS), at) is not None

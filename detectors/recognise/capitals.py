@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from detectors.recognise.fold import fold, name_key
-from detectors.recognise.names import NO_CHINESE, WORDS, is_a_codes, is_plain, is_stop, listed
+from detectors.recognise.names import NO_CHINESE, WORDS, is_a_codes, is_plain, is_stop, load_names
 from detectors.recognise.traps import names_other
 
 _NAME_WORDS: Final = 3  # largest number of words in a name
@@ -241,7 +241,7 @@ def _begins(text: str, start: int, end: int) -> bool:
     word = text[start:end]
     if " " in word or not word[1:].islower():
         return False
-    ordinary = name_key(word) in listed().ordinary
+    ordinary = name_key(word) in load_names().ordinary
     mark = not ordinary and start <= FIRST_CHARS and _BEHIND_NAME.match(text, end)
     if word[0] <= _LAST_LATIN and _OTHER_SCRIPT.match(text, end):
         return False  # "Krisha хабарландыруын": a Latin word before another script is a name

@@ -96,7 +96,7 @@ class Tokens(NamedTuple):
 
 
 @cache
-def _known() -> NDArray[np.uint8]:
+def _fill_table() -> NDArray[np.uint8]:
     """Return the table that `_seen_as` fills: one entry per character of Unicode's first plane.
 
     One more entry is for all characters beyond this plane.
@@ -112,7 +112,7 @@ def _seen_as(letters: Hashes) -> NDArray[np.uint8]:
     A character is looked up in Unicode's tables at its first use. Looking up all 65,536 characters
     would take longer than reading a thousand texts.
     """
-    table = _known()
+    table = _fill_table()
     seen = table.take(letters, mode="wrap")  # no bounds check: no index is higher
     new = seen == _UNKNOWN
     if new.any():
@@ -139,7 +139,7 @@ def _powers() -> Hashes:
     return np.cumprod(np.full(64, _MIX, np.uint32), dtype=np.uint32)
 
 
-def _mixed(hashes: Hashes) -> Hashes:
+def _mix_hashes(hashes: Hashes) -> Hashes:
     mixed: Hashes = hashes >> _FOLD_BITS
     mixed ^= hashes  # in place, so that each call creates one array
     mixed *= _LAST
@@ -164,7 +164,7 @@ def tokens(seen: View) -> Tokens:
     bounds[seen.starts - 1] = True
     bounds[-1] = True
     numbers, edges = (kind == _DIGIT).nonzero()[0], bounds[start].nonzero()[0]
-    return Tokens(_mixed(word), shapes, start, numbers, edges.searchsorted(numbers) - 1, edges)
+    return Tokens(_mix_hashes(word), shapes, start, numbers, edges.searchsorted(numbers) - 1, edges)
 
 
 def _of_letters(seen: View, letter: NDArray[np.bool_], start: Ints) -> tuple[Hashes, Hashes]:
@@ -187,7 +187,7 @@ def _of_letters(seen: View, letter: NDArray[np.bool_], start: Ints) -> tuple[Has
     return word, shape
 
 
-def _begun(*forms: int) -> Hashes:
+def _start_hashes(*forms: int) -> Hashes:
     """Return the initial hashes of forms, one row per form."""
     hashes = np.asarray(forms, np.uint32)[:, np.newaxis] * _LAST
     return (hashes ^ (hashes >> _FOLD_BITS)) * _MIX
@@ -204,7 +204,7 @@ def _with(hashes: Hashes, part: Hashes) -> Hashes:
 
 def _places(hashes: Hashes) -> Ints:
     """Return the indices of hashes in the second half of the table of weights."""
-    place = _mixed(hashes)
+    place = _mix_hashes(hashes)
     place >>= np.uint32(32 - HASH_BITS)
     place += np.uint32(1 << HASH_BITS)
     return place.astype(np.int64)
@@ -225,7 +225,7 @@ def _several(told: Tokens) -> Iterator[_Clues]:
     yield from _shapes(told)
 
 
-_OF_WORDS: Final = _begun(1, 2, 3)
+_OF_WORDS: Final = _start_hashes(1, 2, 3)
 
 
 def _words(told: Tokens) -> Iterator[_Clues]:
@@ -260,7 +260,7 @@ _NEAR_FORMS: Final = (
     "{0} [number] {1}",
     "{0} {2} {1}",
 )
-_NEAR: Final = _begun(16, 17, 18, 32, 33, 34, 24, 25, 26, 40, 41, 42, 48, 49, 50, 51)
+_NEAR: Final = _start_hashes(16, 17, 18, 32, 33, 34, 24, 25, 26, 40, 41, 42, 48, 49, 50, 51)
 _NEAR_OF: Final = (
     *((each,) for each in range(2 * _REACH)),
     *((2 * _REACH, each) for each in range(2 * _REACH)),
@@ -296,7 +296,7 @@ def _near_numbers(told: Tokens) -> _Clues:
     return _Clues(1, _NEAR_FORMS, at, _places(hashes), beside, _NEAR_TOLD)
 
 
-_OF_SHAPES: Final = _begun(*range(64, 64 + _RUN + 1))  # 64 is for single shapes
+_OF_SHAPES: Final = _start_hashes(*range(64, 64 + _RUN + 1))  # 64 is for single shapes
 _RUNS: Final = np.arange(2, _RUN + 1)[:, np.newaxis]
 _RUN_FORMS: Final = tuple(" ".join(f"{{{at}}}" for at in range(run)) for run in range(2, _RUN + 1))
 _RUN_OF: Final = tuple(tuple(range(run)) for run in range(2, _RUN + 1))
@@ -363,7 +363,7 @@ def sums(seen: View, weights: NDArray[np.int8]) -> NDArray[np.float64]:
     return np.asarray((summed / weighed_down(told, len(seen.starts))).sum(axis=0))
 
 
-def described(seen: View) -> Iterator[tuple[str, int, float]]:
+def describe_clues(seen: View) -> Iterator[tuple[str, int, float]]:
     """Yield each clue of one text: its description, its index in the table, and its divisor."""
     told = tokens(seen)
     text = "".join(map(chr, seen.letters.tolist()))

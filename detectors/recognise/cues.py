@@ -12,7 +12,7 @@ from detectors.recognise.owners import (
     TELLING,
     WARNING,
     done_with,
-    held,
+    is_owned_by_other,
 )
 from detectors.recognise.scenes import ASKS, before_advert, other_scene
 from detectors.recognise.scripts import NAMING, Script, Word, WordKind, cues_of, typed_in
@@ -29,7 +29,7 @@ _POINTS: Final = 3  # cues that make a number a code
 _OF_LETTERS: Final = 40  # characters between a name and a code of letters and digits
 
 
-def supported(
+def find_supported(
     body: str, found: list[Number], words: list[Word], scripts: list[Script]
 ) -> list[tuple[str, Number]]:
     """Return the number that several cues support as ("supported", number), or an empty list.
@@ -47,7 +47,7 @@ def supported(
     naming = [word for word in words if word.kind in NAMING]
     likely: list[tuple[int, bool, Number]] = []
     for number in found:
-        if number.form in (Form.CUT, Form.ODD, Form.SPELLED, Form.LETTERS) or held(
+        if number.form in (Form.CUT, Form.ODD, Form.SPELLED, Form.LETTERS) or is_owned_by_other(
             body, number, words, scripts
         ):
             continue
@@ -64,7 +64,7 @@ def supported(
             first = cues_of(body[number.end : end], scripts)[0]
         typed = of_digits(body, number) and typed_in(body[start:end], scripts)
         by = done_with(body, number) and (typed or cues_of(body[start:end], scripts)[0])
-        if not (first or by or typed or _placed(body, number, naming, start, end)):
+        if not (first or by or typed or _is_well_placed(body, number, naming, start, end)):
             continue
         near = [word for word in naming if -BEFORE_CHARS < word.start - number.end < BEFORE_CHARS]
         named = any(word.kind is WordKind.NAMES for word in near)
@@ -72,8 +72,8 @@ def supported(
         points += typed + (
             2 * by
             or first
-            or _introduced(body, number, naming, start)
-            or _led(body[start : number.start], scripts)
+            or _is_introduced(body, number, naming, start)
+            or _has_purpose(body[start : number.start], scripts)
         )
         likely.append((points, named, number))
     if not likely:
@@ -87,12 +87,12 @@ def supported(
     return [("supported", number)] if points >= _POINTS else []
 
 
-def _led(lead: str, scripts: list[Script]) -> bool:
+def _has_purpose(lead: str, scripts: list[Script]) -> bool:
     """Return whether the text before a number is a purpose with a colon: "To pay: 482913"."""
     return _INTRODUCED.search(lead) is not None and cues_of(lead, scripts)[0]
 
 
-def _introduced(body: str, number: Number, naming: list[Word], start: int) -> bool:
+def _is_introduced(body: str, number: Number, naming: list[Word], start: int) -> bool:
     """Return whether a name introduces a number, by "is" or by words such as "for your"."""
     before = [word for word in naming if start <= word.start and word.end <= number.start]
     return bool(before) and (
@@ -101,7 +101,7 @@ def _introduced(body: str, number: Number, naming: list[Word], start: int) -> bo
     )
 
 
-def _placed(body: str, number: Number, naming: list[Word], start: int, end: int) -> bool:
+def _is_well_placed(body: str, number: Number, naming: list[Word], start: int, end: int) -> bool:
     """Return whether a number is at a typical place of a code.
 
     Such places are the beginning of its sentence, after an introduction, and near a name for codes.

@@ -72,7 +72,7 @@ class FanOut:
             if looked.signature is None and (name := brand(self.registry, looked)):
                 sent.names[name] += 1
 
-    def shared(self) -> dict[str, int]:
+    def list_shared(self) -> dict[str, int]:
         """Return the senders that many platforms share, with the number of names of each."""
         return {
             sender: len(sent.names)

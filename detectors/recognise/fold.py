@@ -57,7 +57,7 @@ _SINGLE: Final = dict.fromkeys("\u115f\u1160\u3164\uffa0\u034f\u0640\u180b\u180c
 )
 
 
-def _folded(character: str) -> str:
+def _fold_character(character: str) -> str:
     """Fold one character to one character or to nothing."""
     if character in _SINGLE:
         return _SINGLE[character]
@@ -79,7 +79,7 @@ def _folded(character: str) -> str:
 
 def _table() -> dict[int, str]:
     points = (point for first, last in _RANGES for point in range(first, last + 1))
-    pairs = ((point, _folded(chr(point))) for point in points)
+    pairs = ((point, _fold_character(chr(point))) for point in points)
     return {point: folded for point, folded in pairs if folded != chr(point)}
 
 
@@ -143,7 +143,7 @@ def has_native_digits(text: str) -> bool:
     return not text.isascii() and _NATIVE_DIGIT.search(text) is not None
 
 
-def kept(text: str) -> list[int]:
+def map_places(text: str) -> list[int]:
     r"""Return the place in `text` of each character of `fold(text)`.
 
     >>> kept("1\u200b2")

@@ -47,7 +47,7 @@ _LEAST: Final = 4  # smallest and largest number of digits that are joined
 _MOST: Final = 8
 
 
-def gathered(folded: str) -> tuple[str, list[int] | None]:
+def join_separated(folded: str) -> tuple[str, list[int] | None]:
     """Return a folded text with separated letters and digits joined, and the original places.
 
     The places are one per character of the result. They are None if nothing was joined, which is

@@ -153,7 +153,7 @@ def _first_letters() -> frozenset[str]:
 
 
 @cache
-def _begun() -> list[NDArray[np.uint8]]:
+def _build_beginnings() -> list[NDArray[np.uint8]]:
     """Return tables for beginnings of one, two and three characters: hash -> bits of the words."""
     tables = [np.zeros(1 << _HASH_BITS, np.uint8) for _ in range(_BEGUN_CHARS)]
     for bit, heads in _heads():
@@ -177,7 +177,7 @@ def _owners() -> NDArray[np.bool_]:
 
 def prepare() -> None:
     """Build the tables of beginnings now, not at the first text."""
-    _begun()
+    _build_beginnings()
     _owners()
 
 
@@ -236,7 +236,7 @@ class Glance(NamedTuple):
         return inside
 
 
-def glanced(masked: Sequence[str]) -> Glance:
+def prescan(masked: Sequence[str]) -> Glance:
     r"""Prescan masked texts in one pass: fold them and set the bits of each text.
 
     There must be at least one text, and no text may contain NUL.
@@ -253,12 +253,12 @@ def glanced(masked: Sequence[str]) -> Glance:
     may = np.bitwise_or.reduceat(_may(folded, kinds), starts)
     may |= np.uint8(NUMBER)
     may[_with_own_numbers(folded, kinds, starts)] ^= np.uint8(NUMBER)
-    head = _bracketed(folded, kinds, starts, lengths)
+    head = _find_brackets(folded, kinds, starts, lengths)
     inner = slice(_REACH - 1, 1 - _REACH)  # keeps one NUL on each side
     return Glance(points[inner], folded[inner], starts - _REACH + 1, lengths, may, head)
 
 
-def _bracketed(
+def _find_brackets(
     folded: Points, kinds: Kinds, starts: NDArray[np.int64], lengths: Lengths
 ) -> NDArray[np.int64]:
     """Return `Glance.head`. `signature_span` searches for the same brackets."""
@@ -303,7 +303,7 @@ def _may(folded: Points, kinds: Kinds) -> NDArray[np.uint8]:
     heads = _places(kinds, _HEADS)  # at most a tenth of all characters; not at the edges
     begins = np.zeros(len(heads), np.uint8)
     letters = [folded[heads + step] for step in range(_BEGUN_CHARS)]
-    for table, hashes in zip(_begun(), _hashes(letters), strict=True):
+    for table, hashes in zip(_build_beginnings(), _hashes(letters), strict=True):
         begins |= table.take(hashes, mode="wrap")  # no bounds check
     before = kinds[heads - 1]
     inside = (before & kinds[heads] & _LATIN) > 0
@@ -340,11 +340,11 @@ def _with_own_numbers(folded: Points, kinds: Kinds, starts: NDArray[np.int64]) -
     last = folded[end]
     plain &= ~(zero[end + 1] & ((last == ord(_POINT[0])) | (last == ord(_POINT[1]))))
     begin, text = begin[plain], text[plain]
-    alone: NDArray[np.int64] = text[~_owned(folded, kinds, begin, starts[text])]
+    alone: NDArray[np.int64] = text[~_find_owned(folded, kinds, begin, starts[text])]
     return alone
 
 
-def _owned(
+def _find_owned(
     folded: Points, kinds: Kinds, number: NDArray[np.int64], start: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     """Return a mask of the numbers that may have the name of another number before them.

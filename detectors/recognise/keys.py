@@ -16,7 +16,7 @@ import re
 from typing import Final
 
 from detectors.recognise.fold import fold, name_key
-from detectors.recognise.names import is_generic, is_stop, listed, tells_nobody
+from detectors.recognise.names import is_generic, is_stop, load_names, tells_nobody
 from detectors.recognise.registry import Registry, Sender
 
 BRAND: Final = "sig:"
@@ -56,7 +56,7 @@ def brand_key(registry: Registry, name: str) -> str:
     ['sig:工商银行', 'sig:velmora', 'sig:velmora']
     """
     key = name_key(name)
-    if found := _known(registry, key):
+    if found := _find_key(registry, key):
         return found
     if not name.isalnum():
         folded = fold(name).strip()
@@ -64,18 +64,18 @@ def brand_key(registry: Registry, name: str) -> str:
         if _SITE.fullmatch(bare):
             bare = _label(bare)
         if bare != folded and (other := name_key(bare)):
-            return _known(registry, other) or f"{BRAND}{other}"
+            return _find_key(registry, other) or f"{BRAND}{other}"
     return f"{BRAND}{key}"
 
 
-def _known(registry: Registry, key: str) -> str | None:
+def _find_key(registry: Registry, key: str) -> str | None:
     """Return the key of a name in the registry or the list of names, in any spelling, or None."""
     if known := registry.signatures.get(key):
         return f"{BRAND}{known.key}"
-    first = listed().names.get(key)
+    first = load_names().names.get(key)
     if first is None:
         return None
-    for spelling in (first, *listed().spellings.get(first, ())):
+    for spelling in (first, *load_names().spellings.get(first, ())):
         if known := registry.signatures.get(spelling):
             return f"{BRAND}{known.key}"
     return f"{BRAND}{first}"

@@ -105,7 +105,7 @@ class Words:
         self._of_kind: dict[tuple[int, str], re.Pattern[str]] = {}
         self._all: dict[tuple[int, str], re.Pattern[str]] = {}
 
-    def found(self, text: str) -> bool:
+    def has_any(self, text: str) -> bool:
         """Return whether a text contains any word."""
         return any(True for _ in self.places(text))
 
@@ -161,7 +161,7 @@ class Words:
             yield
         for key in list(self._by_key):
             if key not in self._bundles:
-                self._compiled(key)
+                self._compile(key)
                 yield
 
     def _beginnings(self) -> re.Pattern[str]:
@@ -200,9 +200,9 @@ class Words:
 
     def _bundle(self, key: str) -> list[tuple[int, re.Pattern[str]]]:
         bundle = self._bundles.get(key)
-        return self._compiled(key) if bundle is None else bundle
+        return self._compile(key) if bundle is None else bundle
 
-    def _compiled(self, key: str) -> list[tuple[int, re.Pattern[str]]]:
+    def _compile(self, key: str) -> list[tuple[int, re.Pattern[str]]]:
         """Compile the patterns of a key, one per kind.
 
         If a kind has no words for the whole key, the pattern of a shorter key is shared.
@@ -244,7 +244,7 @@ class Words:
         return re.compile(f"{self._before}(?:{_by_first(tree)}){after}")
 
 
-def begun(words: Iterable[str]) -> set[str]:
+def list_beginnings(words: Iterable[str]) -> set[str]:
     """Return the first characters of words, up to four, in all their spellings.
 
     >>> sorted(begun(["already used", "(?:an)?nul"]))

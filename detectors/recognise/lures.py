@@ -17,7 +17,7 @@ from typing import Final
 from detectors.recognise.lexicon import any_of, branches
 from detectors.recognise.owners import SAYS
 from detectors.recognise.shapes import links
-from detectors.recognise.shipped import shipped
+from detectors.recognise.shipped import read_data
 
 OWNER_CHARS: Final = 40  # longest name of another number, with the words after it
 HEAD_CHARS: Final = 4
@@ -40,8 +40,8 @@ def _owners() -> re.Pattern[str]:
 
 
 @cache
-def _shared() -> re.Pattern[str]:
-    hosts = tomllib.loads(shipped("lures"))["shared"]["hosts"].split("|")
+def _compile_shared() -> re.Pattern[str]:
+    hosts = tomllib.loads(read_data("lures"))["shared"]["hosts"].split("|")
     return re.compile(f"(?:h(?:tt|xx)ps?://)?(?:www[.])?(?:{'|'.join(map(re.escape, hosts))})/")
 
 
@@ -51,27 +51,27 @@ def near() -> tuple[frozenset[str], frozenset[str]]:
 
     The first set has the beginnings of such names in scripts with spaces. The second set has single
     characters of such names in scripts without spaces. If neither is before a number, within
-    `OWNER_CHARS` and `LAST_CHARS`, then `owned` is false.
+    `OWNER_CHARS` and `LAST_CHARS`, then `has_owner` is false.
     """
-    told = tomllib.loads(shipped("lures"))["near"]
+    told = tomllib.loads(read_data("lures"))["near"]
     heads = told["heads"].replace("\n", "").split("|")
     return frozenset(head[:HEAD_CHARS] for head in heads), frozenset(told["letters"])
 
 
 def _words(kind: str) -> Iterator[str]:
-    for some in tomllib.loads(shipped("lures"))[kind].values():
+    for some in tomllib.loads(read_data("lures"))[kind].values():
         yield from branches(some.strip())
 
 
 def prepare() -> None:
     """Compile the patterns now, not at the first text that needs them."""
     _lures()
-    _shared()
+    _compile_shared()
     _owners()
     near()
 
 
-def owned(folded: str, start: int) -> bool:
+def has_owner(folded: str, start: int) -> bool:
     """Return whether the words directly before a number are another name: "voucher code: 4829".
 
     >>> owned("your voucher code is 0000", 21), owned("voucher? your code is 0000", 22)
@@ -86,7 +86,7 @@ def owned(folded: str, start: int) -> bool:
     return _owners().search(folded, first, start) is not None
 
 
-def lured(folded: str) -> bool:
+def is_lure(folded: str) -> bool:
     """Return whether a text lures readers to a link: a locked account, gifts, dating.
 
     A verification link that the reader has requested comes without such words.
@@ -111,7 +111,7 @@ def verifies(folded: str, cased: str) -> bool:
 
 def _of_one_person(link: str, cased: str) -> bool:
     """Return whether the path of a link has a token or a word such as "verify"."""
-    if _shared().match(link):
+    if _compile_shared().match(link):
         return _WORD.search(link) is not None
     path = link.find("/", link.find("://") + len("://") if "://" in link else 0)
     return path >= 0 and (

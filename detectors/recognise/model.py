@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from detectors.recognise import clues
 from detectors.recognise.grams import GRAM_CHARS, NOWHERE, View, pieces, sums, view
-from detectors.recognise.shipped import shipped, shipped_octets
+from detectors.recognise.shipped import read_data, shipped_octets
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ class Model:
     sure_other: float  # share of codes among texts with a score of `other` or less
 
     @classmethod
-    def shipped(cls) -> Self:
+    def load(cls) -> Self:
         """Load the model from `data/`."""
-        table = tomllib.loads(shipped("model"))
+        table = tomllib.loads(read_data("model"))
         octets = shipped_octets("model.weights")
         weights = np.zeros(NOWHERE + 1, np.int8)
         weights[:-1] = np.frombuffer(octets, np.int8)
@@ -88,7 +88,7 @@ class Model:
             return True
         return False if score <= self.other else None
 
-    def told(self, folded: str, cased: str, most: int = 6) -> list[tuple[str, int]]:
+    def explain(self, folded: str, cased: str, most: int = 6) -> list[tuple[str, int]]:
         """Return the pieces and clues with the largest weights, and their weights in hundredths.
 
         The largest comes first. If one piece contains another, only the larger weight is listed. A
@@ -99,7 +99,7 @@ class Model:
         found: dict[str, float] = {}
         for piece, place in pieces(folded):
             found[piece] = found.get(piece, 0) + int(self.weights[place]) / norm
-        for clue, place, by in clues.described(seen):
+        for clue, place, by in clues.describe_clues(seen):
             found[clue] = found.get(clue, 0) + int(self.weights[place]) / by
         told: list[tuple[str, int]] = []
         for piece, weight in sorted(found.items(), key=lambda pair: (-abs(pair[1]), pair[0])):

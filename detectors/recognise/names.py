@@ -13,9 +13,9 @@ from typing import Final, NamedTuple
 from detectors.recognise.fold import fold, mask, name_key
 from detectors.recognise.registry import Line, Sender
 from detectors.recognise.scripts import NAMING, scripts_of
-from detectors.recognise.shipped import shipped
+from detectors.recognise.shipped import read_data
 
-TABLE: Final = tomllib.loads(shipped("brands"))
+TABLE: Final = tomllib.loads(read_data("brands"))
 WORDS: Final = {kind: frozenset(words.split()) for kind, words in TABLE.items()}
 _UNSPACED: Final = re.compile(
     "[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2}"
@@ -70,7 +70,7 @@ class Listed(NamedTuple):
 
 
 @cache
-def listed() -> Listed:
+def load_names() -> Listed:
     """Return the names of `data/brands.toml`. They are prepared at the first call."""
     names: dict[str, str] = {}
     ordinary: set[str] = set()

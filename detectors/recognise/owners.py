@@ -263,7 +263,7 @@ _NUMBER_WORD: Final = any_of(
 """Words for "number". Codes are sometimes called so too."""
 
 
-def held(body: str, number: Number, words: list[Word], scripts: list[Script]) -> bool:
+def is_owned_by_other(body: str, number: Number, words: list[Word], scripts: list[Script]) -> bool:
     """Return whether a number is not a code, because of a word before or after it.
 
     This is also true for a number after a question (a hotline), and for a reference in brackets. In

@@ -19,13 +19,20 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from detectors.recognise import glance
-from detectors.recognise.cues import supported
-from detectors.recognise.fold import fold, kept, mask
-from detectors.recognise.gather import gathered
+from detectors.recognise.cues import find_supported
+from detectors.recognise.fold import fold, map_places, mask
+from detectors.recognise.gather import join_separated
 from detectors.recognise.glance import Glance
 from detectors.recognise.lexicon import any_of, branches
-from detectors.recognise.lures import lured, verifies
-from detectors.recognise.owners import LINK_END, SAYS, TELLING, held, owned_codes, without_objects
+from detectors.recognise.lures import is_lure, verifies
+from detectors.recognise.owners import (
+    LINK_END,
+    SAYS,
+    TELLING,
+    is_owned_by_other,
+    owned_codes,
+    without_objects,
+)
 from detectors.recognise.rules import RULES
 from detectors.recognise.scenes import (
     LEAVE,
@@ -52,8 +59,8 @@ from detectors.recognise.shapes import (
     without_links,
 )
 from detectors.recognise.signature import signature_span
-from detectors.recognise.spelled import spelled
-from detectors.recognise.spent import of_receipt, spent
+from detectors.recognise.spelled import convert_spelled
+from detectors.recognise.spent import is_spent, of_receipt
 from detectors.recognise.traits import traits_of
 from detectors.recognise.words import all_words
 
@@ -215,7 +222,7 @@ class Look(NamedTuple):
         """Return whether the text begins with `<#>`, as texts for an Android app do."""
         return "<#>" in self.folded and self.folded.lstrip().startswith("<#>")
 
-    def unfolded(self, span: tuple[int, int] | None) -> tuple[int, int] | None:
+    def unfold(self, span: tuple[int, int] | None) -> tuple[int, int] | None:
         """Convert a span in `folded` to a span in the masked excerpt."""
         if span is None or self.places is None:
             return span
@@ -229,7 +236,7 @@ def look(masked: str) -> Look:
         folded = mask(folded)  # folding converts native digits to ASCII digits
         if _LATE_DIGIT.search(folded):
             folded = folded.translate(_LATE_DIGITS)
-    places = None if len(folded) == len(masked) else kept(masked)
+    places = None if len(folded) == len(masked) else map_places(masked)
     return _look(masked, folded, places, glance.ALL)
 
 
@@ -259,11 +266,11 @@ class Glanced:
         return made
 
 
-def glanced(masked: Sequence[str]) -> Glanced:
+def prescan_texts(masked: Sequence[str]) -> Glanced:
     """Prescan masked excerpts. For many texts this takes a fifth of the time of parsing each."""
     if len(masked) < _FEW or any("\0" in text for text in masked):
         return Glanced(masked, None, dict(enumerate(map(look, masked))))
-    seen = glance.glanced(masked)
+    seen = glance.prescan(masked)
     looks = {}
     for at in (seen.may & glance.HIDES).nonzero()[0].tolist():
         hides, text = int(seen.may[at]), masked[at]
@@ -275,12 +282,12 @@ def glanced(masked: Sequence[str]) -> Glanced:
 def _look(masked: str, folded: str, places: list[int] | None, may: int) -> Look:
     """Parse a folded text. `places` are the places of its characters if some were removed."""
     if may & glance.APART:
-        folded, together = gathered(folded)
+        folded, together = join_separated(folded)
         if together:
             places = [places[place] for place in together] if places else together
             may = glance.ALL
     if may & glance.WORDS:
-        folded, together = spelled(folded)
+        folded, together = convert_spelled(folded)
         if together:
             places = [places[place] for place in together] if places else together
             may = glance.ALL
@@ -292,7 +299,7 @@ def _look(masked: str, folded: str, places: list[int] | None, may: int) -> Look:
         return tuple.__new__(Look, told)
     cased = "".join([masked[place] for place in places])
     looked = Look(folded, bracketed, host_line, None, None, places, cased, may)
-    return looked._replace(signature=looked.unfolded(bracketed), host=looked.unfolded(host))
+    return looked._replace(signature=looked.unfold(bracketed), host=looked.unfold(host))
 
 
 def read(looked: Look) -> Reading:
@@ -305,8 +312,8 @@ def read(looked: Look) -> Reading:
     if not _ADVERT.isdisjoint(traits) and (part := _without_adverts(looked)):
         told = _decide(part)
         if told[0] in _BESIDE_ADVERTS:
-            return Reading(told[0], part.unfolded(told[1]), told[2], part)
-    return Reading(rule, looked.unfolded(code), traits)
+            return Reading(told[0], part.unfold(told[1]), told[2], part)
+    return Reading(rule, looked.unfold(code), traits)
 
 
 def _without_adverts(looked: Look) -> Look | None:
@@ -336,7 +343,7 @@ def likely(looked: Look) -> tuple[int, int] | None:
 
     Use this for a text in which no rule finds a code. The span is in the masked excerpt.
     """
-    return looked.unfolded(likely_folded(looked))
+    return looked.unfold(likely_folded(looked))
 
 
 def likely_folded(looked: Look) -> tuple[int, int] | None:
@@ -354,7 +361,7 @@ def likely_folded(looked: Look) -> tuple[int, int] | None:
     return loose.span() if loose else None
 
 
-def shown(looked: Look) -> bool:
+def has_usual_number(looked: Look) -> bool:
     """Return whether a text has a number of the usual shape of a code. Applies no rules."""
     return shown_at(looked) is not None
 
@@ -370,7 +377,7 @@ def tells_spent(looked: Look) -> bool:
     """Return whether a text may describe a number as a used or expired code. Applies no rules."""
     body = looked.folded
     return looked.may & glance.SPENT > 0 and any(
-        spent(body, *run.span()) for run in islice(_RUN.finditer(body), _RUNS_MAX)
+        is_spent(body, *run.span()) for run in islice(_RUN.finditer(body), _RUNS_MAX)
     )
 
 
@@ -501,7 +508,7 @@ def _no_code(
 ) -> str:
     """Return the rule for a text without a code by any word: perhaps its link verifies."""
     if found and found[0].form is not Form.LETTERS:
-        if all(held(body, number, words, scripts) for number in found):
+        if all(is_owned_by_other(body, number, words, scripts) for number in found):
             return "held"
         return "nothing" if words else "wordless"
     linked = has_link(looked.folded)
@@ -513,7 +520,7 @@ def _no_code(
 
 def _unspent(body: str, found: list[Number]) -> list[Number]:
     """Return the numbers that are no former codes. None is left beside a payment's own code."""
-    left = [number for number in found if not spent(body, number.start, number.end)]
+    left = [number for number in found if not is_spent(body, number.start, number.end)]
     used = [number for number in found if number not in left]
     return [] if any(of_receipt(body, number.start) for number in used) else left
 
@@ -530,7 +537,7 @@ def _logs_in(looked: Look, traits: Sequence[str]) -> bool:
         and _SOLD.isdisjoint(traits)
         and verifies(looked.folded, looked.cased)
         and not _names_a_page(looked.folded)
-        and not lured(looked.folded)
+        and not is_lure(looked.folded)
     )
 
 
@@ -585,7 +592,7 @@ def _code(
         number = owned[0][1] if owned else found[0]
         return "app-hash", (number.code, number.end)
     if not owned:
-        owned = supported(body, found, words, scripts)
+        owned = find_supported(body, found, words, scripts)
     if not owned:
         return None
     rule, number = max(owned, key=lambda pair: RULES[pair[0]].confidence)

@@ -39,17 +39,24 @@ from detectors.recognise.reading import (
     Look,
     Reading,
     excerpt,
-    glanced,
     in_text,
     likely,
     look,
     names_codes,
+    prescan_texts,
     read,
 )
 from detectors.recognise.registry import Line, Registry, Sender
 from detectors.recognise.rules import RULES
 from detectors.recognise.signature import is_note, is_plain_head, signature_span
-from detectors.recognise.weigh import confidence, decided, model, named, scored, surely_named
+from detectors.recognise.weigh import (
+    confidence,
+    decide_by_scores,
+    model,
+    name_rule,
+    score_texts,
+    surely_named,
+)
 
 OTP_CATEGORY: Final = "otp"
 PERSONS: Final = "p2p"
@@ -149,8 +156,8 @@ def recognise_many(
     new = list(dict.fromkeys(masked))
     weighed: dict[str, _Weighed] = {}
     for part in glance.parts(new):
-        seen = glanced(new[part])
-        scores = scored(seen).tolist()
+        seen = prescan_texts(new[part])
+        scores = score_texts(seen).tolist()
         for at, text in enumerate(new[part]):
             weighed[text] = _Weighed(seen.look(at), scores[at])
     for message, text in zip(messages, masked, strict=True):
@@ -177,7 +184,7 @@ def _verdict(
     else:
         reading = weighed.reading
         sure = found or confidence(*told, trusted=trust is not Trust.NONE, person=person)
-        rule, code = named(reading.rule, sure), reading.code
+        rule, code = name_rule(reading.rule, sure), reading.code
         if code is None and rule == "rescued":
             code = likely(looked)
     otp = sure >= confidence_min
@@ -364,8 +371,8 @@ class _Looked(NamedTuple):
 
 
 _Begun = tuple[int, int, str | None]
-"""Key of `_of_head`: the answer that the score alone gives (`decided`), the kind of the sender, and
-the name in brackets at the beginning of the text (`Glance.head`)."""
+"""Key of `_of_head`: the answer that the score alone gives (`decide_by_scores`), the kind of the
+sender, and the name in brackets at the beginning of the text (`Glance.head`)."""
 
 
 class _New(NamedTuple):
@@ -382,10 +389,10 @@ class _New(NamedTuple):
         every, kinds = list(keys), list(keys.values())
         heads = [key if isinstance(key, bytes) else key[0] for key in every]
         for part in glance.parts(heads):
-            seen = glanced(_texts(heads[part]))
-            yield cls(every[part], kinds[part], seen, scored(seen))
+            seen = prescan_texts(_texts(heads[part]))
+            yield cls(every[part], kinds[part], seen, score_texts(seen))
 
-    def looked(self, at: int) -> _Looked:
+    def parse(self, at: int) -> _Looked:
         """Return one text, parsed and scored."""
         return _Looked(self.seen.look(at), int(self.scores[at]))
 
@@ -402,13 +409,13 @@ class _Owner(NamedTuple):
     digits: bool  # the name in the text has digits, so messages of one template may differ
 
 
-def _masked(text: str, kind: int) -> bytes:
+def _mask(text: str, kind: int) -> bytes:
     """Return a text's excerpt in UTF-8 with masked digits, followed by the sender's kind."""
     return f"{excerpt(text)}{_TAILS[kind]}".encode("utf-8", "surrogatepass").translate(MASK)
 
 
 def _masked_column(texts: Strings, kinds: Sequence[int]) -> list[bytes]:
-    """Return `_masked` for all events of a batch at once, in less than half the time."""
+    """Return `_mask` for all events of a batch at once, in less than half the time."""
     if isinstance(texts, StringBuffer):
         return _masked_lying(texts, kinds)
     strings = list(texts)
@@ -422,9 +429,9 @@ def _masked_column(texts: Strings, kinds: Sequence[int]) -> list[bytes]:
             if max(map(len, column), default=0) > READ_CHARS:
                 for row, text in enumerate(strings):
                     if len(text) > READ_CHARS:
-                        column[row] = _masked(text, kinds[row])
+                        column[row] = _mask(text, kinds[row])
             return column
-    return [_masked(text, kind) for text, kind in zip(strings, kinds, strict=True)]
+    return [_mask(text, kind) for text, kind in zip(strings, kinds, strict=True)]
 
 
 def _masked_lying(texts: StringBuffer, kinds: Sequence[int]) -> list[bytes]:
@@ -436,7 +443,7 @@ def _masked_lying(texts: StringBuffer, kinds: Sequence[int]) -> list[bytes]:
     masked[texts.stop], masked[texts.stop + 1] = tails[:, 0], tails[:, 1]
     column = StringBuffer(masked.tobytes(), texts.start, texts.stop + SPARE).pieces()
     for row in indices(texts.length > READ_CHARS).tolist():
-        column[row] = _masked(texts[row], kinds[row])
+        column[row] = _mask(texts[row], kinds[row])
     return column
 
 
@@ -466,7 +473,7 @@ def _texts(heads: Sequence[bytes]) -> list[str]:
     return [head[:-SPARE].decode("utf-8", "surrogatepass") for head in heads]
 
 
-def _asked(batch: Batch, row: int, kind: int) -> _Asked:
+def _make_query(batch: Batch, row: int, kind: int) -> _Asked:
     return _Asked(
         kind, batch.text[row], batch.signature[row], batch.category[row], batch.platform[row],
         batch.template[row],
@@ -541,7 +548,9 @@ class Recogniser:
         self._kind_of_head: dict[str, int] = {}  # first digits of a long number -> the same
         self._from_of: dict[str, tuple[int, str]] = {}
         self._owners: dict[tuple[int, str, str, str], _Owner] = {}  # by kind and written names
-        self._of_head: dict[_Begun, int] = {}  # answers by beginning of the text; see `_decided`
+        self._of_head: dict[
+            _Begun, int
+        ] = {}  # answers by beginning of the text; see `_decide_by_score`
         self._other: str | None = None  # key of the last answer if another key has the same id
 
     @cached_property
@@ -587,7 +596,7 @@ class Recogniser:
         """
         self._make_room()
         kind = self._kind_of[sender.encode("utf-8", "surrogatepass")]
-        masked = _masked(text, kind)
+        masked = _mask(text, kind)
         key: _Key = masked
         templates = self.registry.templates
         if signature or category or platform or (template and templates):
@@ -653,12 +662,12 @@ class Recogniser:
             for at in [at for at, answer in enumerate(known) if answer < 0]:
                 row, key = rows[at], few[at]
                 if (answer := young.get(key, _MISS)) < 0:  # else answered before in this batch
-                    asked, place = _asked(batch, row, kinds[row]), left.get(key)
+                    asked, place = _make_query(batch, row, kinds[row]), left.get(key)
                     if place is None or answer != _MISS:
                         answer = self._answer(key, answer, asked)
                     else:
                         new, at_new = place
-                        answer = self._first(key, asked, new.looked(at_new))
+                        answer = self._first(key, asked, new.parse(at_new))
                     if self._other is not None:
                         own[row], self._other = self._other, None
                 known[at] = answer
@@ -699,8 +708,8 @@ class Recogniser:
             told = batch.category[row]
             if batch.text[row] and (told == OTP_CATEGORY or told in OTHER_CATEGORIES):
                 rows.append(row)
-        seen = glanced([mask(excerpt(batch.text[row])) for row in rows])
-        scores = scored(seen).tolist()
+        seen = prescan_texts([mask(excerpt(batch.text[row])) for row in rows])
+        scores = score_texts(seen).tolist()
         for row, folded, score in zip(rows, seen.texts(), scores, strict=True):
             sure = model().sure(score)
             code = sure is True and "0" in folded
@@ -759,14 +768,14 @@ class Recogniser:
 
         `known` is the negative value that was found instead.
         """
-        if known == _MISS and (known := self._remembered(key)) == _MISS:
+        if known == _MISS and (known := self._get_cached(key)) == _MISS:
             return self._first(key, asked, _look(asked.text))
         if known > _NAME:
             return known
         start, end = divmod(_NAME - known, 1 << 16)
         seen = excerpt(asked.text)
         key = _with(key, seen.encode("utf-8", "surrogatepass")[start:end])
-        if (known := self._remembered(key)) != _MISS:
+        if (known := self._get_cached(key)) != _MISS:
             return known
         looked = _look(asked.text)
         owner = self._owner(asked, seen, looked.look)
@@ -780,19 +789,19 @@ class Recogniser:
         """
         answers = [_MISS] * len(new.keys)
         if (told := new.seen.glance) is not None and isinstance(new.keys[0], bytes):
-            codes = decided(new.seen, new.scores).tolist()
+            codes = decide_by_scores(new.seen, new.scores).tolist()
             spans = zip(new.seen.masked, told.head.tolist(), strict=True)
             heads = [text[:end] if end >= 0 else None for text, end in spans]
             begun = list(zip(codes, new.kinds, heads, strict=True))
             answers = list(map(self._of_head.get, begun, repeat(_MISS)))
             for at in [at for at, code in enumerate(codes) if code and answers[at] == _MISS]:
-                answers[at] = self._decided(new, at, begun[at])
+                answers[at] = self._decide_by_score(new, at, begun[at])
         known = {key: answer for key, answer in zip(new.keys, answers, strict=True) if answer >= 0}
         self._young.update(known)
         self.misses += len(known)
         return {new.keys[at]: (new, at) for at, answer in enumerate(answers) if answer < 0}
 
-    def _decided(self, new: _New, at: int, begun: _Begun) -> int:
+    def _decide_by_score(self, new: _New, at: int, begun: _Begun) -> int:
         """Return the answer for a text that the score alone decides, or negative if it does not.
 
         The answer is cached for all texts that begin alike, if nothing else names their owner.
@@ -827,8 +836,8 @@ class Recogniser:
         seen, found = excerpt(asked.text), looked.look
         native = found.may & glance.CLOSELY and has_native_digits(seen)
         if native:  # native digits were not masked, so messages of one template have different keys
-            key = _again(key, _masked(mask(fold(seen)), asked.kind) + _FOLDED)
-            if (known := self._remembered(key)) != _MISS:
+            key = _again(key, _mask(mask(fold(seen)), asked.kind) + _FOLDED)
+            if (known := self._get_cached(key)) != _MISS:
                 return known
         owner = self._owner(asked, seen, found)
         answer, platform = self._read(asked, looked, owner)
@@ -848,7 +857,7 @@ class Recogniser:
         literal = seen.encode("utf-8", "surrogatepass")[start:end]
         return self._remember(_with(key, literal), answer, platform)
 
-    def _remembered(self, key: _Key) -> int:
+    def _get_cached(self, key: _Key) -> int:
         """Return a cached answer and move it to the young generation. _MISS if there is none."""
         known = self._young.get(key, _MISS)
         if known == _MISS and (known := self._old.get(key, _MISS)) != _MISS:

@@ -19,10 +19,10 @@ from typing import Any, Final, NamedTuple, Self, TypeVar
 
 from detectors.model.event import Trust
 from detectors.recognise.fold import fold, name_key
-from detectors.recognise.shipped import shipped
+from detectors.recognise.shipped import read_data
 
 SHIPPED: Final = {"CN": "china", "IN": "india", "RU": "russia", "US": "america", "": "world"}
-"""Files in `data/` for `Registry.shipped()`, by the country of the numbers in the file."""
+"""Files in `data/` for `Registry.load_shipped()`, by the country of the numbers in the file."""
 
 _SECTIONS: Final = {trust.name.lower(): trust for trust in Trust}
 _FIELDS: Final = ("aka", "ports", "hosts", "ids")
@@ -100,7 +100,7 @@ class Registry:
         object.__setattr__(self, "line_lengths", tuple(sorted(prefixes, reverse=True)))
 
     @classmethod
-    def shipped(cls, country: str = "CN") -> Self:
+    def load_shipped(cls, country: str = "CN") -> Self:
         """Return the shipped registry for a country, given as an ISO 3166 code.
 
         Names and hosts come from all files. Ports and kinds of numbers come from the country's own
@@ -108,10 +108,10 @@ class Registry:
         """
         registry = cls()
         for home, name in SHIPPED.items():
-            file = cls.load(shipped(name))
+            file = cls.load(read_data(name))
             if home not in ("", country):
                 file = replace(file, ports={}, lines={}, countries=frozenset())
-            registry, conflicts = registry.merged(file)
+            registry, conflicts = registry.merge(file)
             assert not conflicts, conflicts
         return registry
 
@@ -165,13 +165,13 @@ class Registry:
         countries = frozenset([country] if country else [])
         return cls(signatures, ports, hosts, ids, templates, lines, countries)
 
-    def merged(self, other: Registry) -> tuple[Self, list[str]]:
+    def merge(self, other: Registry) -> tuple[Self, list[str]]:
         """Return this registry overridden by `other`, and a sentence for each changed entry."""
         conflicts: list[str] = []
 
         def over(what: str, mine: Mapping[str, _V], theirs: Mapping[str, _V]) -> Mapping[str, _V]:
             conflicts.extend(
-                f"{what} {key!r}: {_told(mine[key])} becomes {_told(theirs[key])}"
+                f"{what} {key!r}: {_format_value(mine[key])} becomes {_format_value(theirs[key])}"
                 for key in theirs
                 if key in mine and mine[key] != theirs[key]
             )
@@ -218,7 +218,7 @@ class Registry:
             name = sender[:_SENDER_CHARS]
             if header := _INDIAN_HEADER.fullmatch(name.strip().lower()):
                 name = header[1]
-            owners = self._named(sender, key)
+            owners = self._find_owners(sender, key)
             return Sender(Line.NAMED, owners, key, shared=key in self.shared, name=name)
         form, international = self._form(digits)
         owners = self.ports.get(form) or self.ports.get(digits, ())
@@ -232,7 +232,7 @@ class Registry:
         short = not international and len(form) <= _SHORT_DIGITS
         return Sender(Line.OWNED if short else Line.PERSON, owners, key, international)
 
-    def _named(self, sender: str, key: str) -> tuple[Platform, ...]:
+    def _find_owners(self, sender: str, key: str) -> tuple[Platform, ...]:
         """Return the owners of an alphanumeric sender. A sender that imitates a number has none."""
         if key.isdigit():
             return ()
@@ -382,10 +382,10 @@ def _file(
             raise RegistryError(f"{name!r} is of {index[key].name!r} and of {platform.name!r}")
 
 
-def _told(value: object) -> str:
+def _format_value(value: object) -> str:
     """Return a value of an index in readable form."""
     if isinstance(value, tuple):
-        return " and ".join(map(_told, value))
+        return " and ".join(map(_format_value, value))
     if isinstance(value, Platform):
         return f"{value.name!r} ({value.trust.name.lower()})"
     return repr(value.value if isinstance(value, Line) else value)

@@ -220,6 +220,7 @@ def handed_over(body: str, number: Number, scripts: list[Script]) -> bool:
     """
     start, end = sentence_span(body, number)
     sentence = body[start:end]
-    return any(script.handed(sentence) for script in scripts) and (
-        any(script.told(sentence) for script in scripts) or not any(cues_of(sentence, scripts))
+    return any(script.names_courier(sentence) for script in scripts) and (
+        any(script.asks_to_tell(sentence) for script in scripts)
+        or not any(cues_of(sentence, scripts))
     )

@@ -99,18 +99,18 @@ class Script:
         return long + [w for row in self._stems for f in fields for w in row.words.get(f, ())]
 
     @cached_property
-    def _listed(self) -> Words:
+    def _list_words(self) -> Words:
         fields = [*(_FIELDS[kind] for kind in _KINDS), *_SAID]
         words = [self._words(*names) for names in fields]
         return Words(words, *self._edges, self._prefix, open_ended=_OPEN_ENDED)
 
     def _listen(self, text: str) -> _Heard:
-        places = list(self._listed.places(text))
+        places = list(self._list_words.places(text))
         return _Heard(places, frozenset([kind for _, ends in places for kind, _ in ends]))
 
     def prepare(self) -> Iterator[None]:
         """Compile all words of the script in small steps; see `Words.prepare`."""
-        yield from self._listed.prepare()
+        yield from self._list_words.prepare()
 
     def of(self, blocks: frozenset[int]) -> bool:
         """Return whether the script has letters in one of these blocks of 256 characters."""
@@ -134,12 +134,12 @@ class Script:
             for kind, end in ends:
                 if kind >= len(_KINDS):
                     break
-                if _KINDS[kind] is WordKind.DENIED and _shown(text, start, end):
+                if _KINDS[kind] is WordKind.DENIED and _is_code_shown(text, start, end):
                     continue
                 if best is None:
                     place, best = end, _KINDS[kind]
                 elif end > place:
-                    if place >= self._listed.longest(text, start, len(_KINDS)):
+                    if place >= self._list_words.longest(text, start, len(_KINDS)):
                         break
                     place, best = end, _KINDS[kind]
             if best is not None:
@@ -174,15 +174,15 @@ class Script:
             for kind, end in ends
         )
 
-    def typed(self, text: str) -> bool:
+    def says_to_type(self, text: str) -> bool:
         """Return whether a text says where to type something in."""
         return _FIELD in self._hear(text).kinds
 
-    def handed(self, text: str) -> bool:
+    def names_courier(self, text: str) -> bool:
         """Return whether a text names persons who ask for other numbers, such as a courier."""
         return _HAND in self._hear(text).kinds
 
-    def told(self, text: str) -> bool:
+    def asks_to_tell(self, text: str) -> bool:
         """Return whether a text asks the reader to tell or to show something."""
         return _TELL in self._hear(text).kinds
 
@@ -204,7 +204,7 @@ _THIS: Final = re.compile(
 code to anybody"."""
 
 
-def _shown(text: str, start: int, end: int) -> bool:
+def _is_code_shown(text: str, start: int, end: int) -> bool:
     """Return whether a warning is followed by the code itself, directly or at the text's end.
 
     At the end of the text this counts only if the warning says "this". After other warnings, the
@@ -278,4 +278,4 @@ def cues_of(body: str, scripts: list[Script]) -> tuple[bool, bool]:
 
 def typed_in(sentence: str, scripts: list[Script]) -> bool:
     """Return whether a sentence says where to type something in."""
-    return any(script.typed(sentence) for script in scripts)
+    return any(script.says_to_type(sentence) for script in scripts)

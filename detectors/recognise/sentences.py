@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Final
 
 from detectors.recognise.fold import fold
-from detectors.recognise.shipped import shipped
+from detectors.recognise.shipped import read_data
 
 _NO_INITIALS: Final = "iou"
 """Single letters that can end a sentence and are no initials: "so do I.", "see u.", and "o." in
@@ -30,7 +30,7 @@ def _behind(words: set[str]) -> str:
 def _short_words() -> str:
     """Return a pattern that matches at a full stop that ends only an abbreviation."""
     kinds = []
-    for kind in tomllib.loads(shipped("abbreviations")).values():
+    for kind in tomllib.loads(read_data("abbreviations")).values():
         lists = {name: some.replace("\n", "") for name, some in kind.items()}
         following = lists.pop("next")
         words = {fold(word) for some in lists.values() for word in some.split("|")}

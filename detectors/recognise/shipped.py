@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import resources
 
 
-def shipped(name: str) -> str:
+def read_data(name: str) -> str:
     """Return the text of `data/<name>.toml`. It never changes within one program version."""
     return resources.files("detectors.recognise").joinpath(f"data/{name}.toml").read_text("utf-8")
 

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from detectors.recognise.fold import fold
 from detectors.recognise.scripts import NAMING, scripts_of
-from detectors.recognise.shipped import shipped
+from detectors.recognise.shipped import read_data
 
 _BRACKETED: Final = (
     "(?:【([^【】\n]{1,40})】|[\\[［]([^\\[\\]［］\n]{1,40})[\\]］]"
@@ -58,7 +58,7 @@ def signature_span(folded: str) -> tuple[int, int] | None:
     while found := _HEAD.match(folded, start):
         if _is_name(found):
             name = found[_CHINESE]
-            if name and _held(name.strip(), _CHINESE) == (True, False):
+            if name and _classify_content(name.strip(), _CHINESE) == (True, False):
                 if len(_plain_heads) >= _NAMES_CACHED:
                     _plain_heads.clear()
                 _plain_heads.add(f"【{name}】")
@@ -83,12 +83,12 @@ def is_plain_head(folded: str) -> bool:
 def _is_name(found: re.Match[str]) -> bool:
     """Return whether brackets contain a name: letters, or digits as in 【12306】; not [482913]."""
     brackets = found.lastindex or 0
-    name, code = _held(found[brackets].strip(), brackets)
+    name, code = _classify_content(found[brackets].strip(), brackets)
     return name and not (code and _is_the_code(found))
 
 
 @lru_cache(_NAMES_CACHED)
-def _held(name: str, brackets: int) -> tuple[bool, bool]:
+def _classify_content(name: str, brackets: int) -> tuple[bool, bool]:
     """Return whether the content of brackets can be a name, and whether it can be a code.
 
     `brackets` is the number of the group in `_BRACKETED`.
@@ -152,7 +152,7 @@ class _Words(NamedTuple):
 def _words() -> _Words:
     table = {
         kind: frozenset(filter(None, (fold(word).strip() for word in words.split("|"))))
-        for kind, words in tomllib.loads(shipped("notes")).items()
+        for kind, words in tomllib.loads(read_data("notes")).items()
     }
     says, cjk_says = table["says"], table["cjk_says"]
     return _Words(

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from detectors.recognise.fold import fold
 from detectors.recognise.lexicon import any_of
-from detectors.recognise.shipped import shipped
+from detectors.recognise.shipped import read_data
 
 _LEAST: Final = 4
 _MOST: Final = 8
@@ -54,7 +54,7 @@ class _Words:
 
     def __init__(self) -> None:
         self.langs: dict[str, set[str]] = {}  # word -> its languages
-        for lang, row in tomllib.loads(shipped("digits")).items():
+        for lang, row in tomllib.loads(read_data("digits")).items():
             for word in row.replace("|", " ").split():
                 self.langs.setdefault(fold(word), set()).add(lang)
         self.plain = frozenset(self.langs)
@@ -96,7 +96,7 @@ class _Words:
     @cached_property
     def all(self) -> _Patterns:
         """Patterns of all words."""
-        return _compiled(self.plain)
+        return _compile_words(self.plain)
 
     def patterns(self, folded: str) -> _Patterns:
         """Return patterns of only the words in a text; they compile a hundred times faster.
@@ -109,11 +109,11 @@ class _Words:
         if words not in self._few:
             if len(self._few) == _FEW:
                 return self.all
-            self._few[words] = _compiled(words)
+            self._few[words] = _compile_words(words)
         return self._few[words]
 
 
-def _compiled(words: frozenset[str]) -> _Patterns:
+def _compile_words(words: frozenset[str]) -> _Patterns:
     word = any_of(words).pattern
     part = f"(?:{word}|0{{1,{_TOGETHER}}}(?!0))"
     letter = "[^\\W\\d_]"
@@ -142,7 +142,7 @@ def words() -> frozenset[str]:
     return _words().plain
 
 
-def spelled(folded: str) -> tuple[str, list[int] | None]:
+def convert_spelled(folded: str) -> tuple[str, list[int] | None]:
     """Return a folded, masked text with runs converted to digits, and the original places.
 
     The places are one per character of the result. The digit of a word has the place of the word's

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Final
 
-from detectors.recognise.lexicon import Words, begun, branches
+from detectors.recognise.lexicon import Words, branches, list_beginnings
 from detectors.recognise.scenes import price
 from detectors.recognise.scripts import cues_of, scripts_of
-from detectors.recognise.shipped import shipped
+from detectors.recognise.shipped import read_data
 
 _APART_CHARS: Final = 36  # largest distance between a number and the words about it
 _WORD_CHARS: Final = 60  # longest words about a number, with what may not follow them
@@ -26,7 +26,7 @@ class _Spent:
     """The words of `data/spent.toml`, and patterns for the text around them."""
 
     def __init__(self) -> None:
-        words = tomllib.loads(shipped("spent"))
+        words = tomllib.loads(read_data("spent"))
         around = {kind: some.strip() for kind, some in words["around"].items()}
         receipt = {kind: some.strip() for kind, some in words["receipt"].items()}
         self.said = [word for some in words["behind"].values() for word in branches(some.strip())]
@@ -66,17 +66,17 @@ def begun_behind() -> set[str]:
     """Return the beginnings of words that follow a used number.
 
     A Latin beginning counts only if no Latin letter precedes it. If a text has none of these
-    beginnings and none of `begun_before`, then `spent` is false for all its numbers.
+    beginnings and none of `begun_before`, then `is_spent` is false for all its numbers.
     """
-    return begun(_words().said)
+    return list_beginnings(_words().said)
 
 
 def begun_before() -> set[str]:
     """Return the beginnings of words that precede a used number."""
-    return begun(_words().ahead)
+    return list_beginnings(_words().ahead)
 
 
-def spent(body: str, start: int, end: int) -> bool:
+def is_spent(body: str, start: int, end: int) -> bool:
     """Return whether the text describes the number as a former code: "Code 4471 is not valid".
 
     The authorisation code of a completed payment is a former code too.
@@ -97,11 +97,11 @@ def of_receipt(body: str, start: int) -> bool:
     return (
         (name := words.of_payment.search(body, max(0, start - _BEFORE_CHARS), start)) is not None
         and price(body)
-        and (words.paid.search(body) is not None or _listed(body, name.start()))
+        and (words.paid.search(body) is not None or _is_in_payment(body, name.start()))
     )
 
 
-def _listed(body: str, place: int) -> bool:
+def _is_in_payment(body: str, place: int) -> bool:
     """Return whether a card and an amount precede a place, and no cues of a code do."""
     before = body[:place]
     return (

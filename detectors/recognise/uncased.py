@@ -158,27 +158,29 @@ def runs(text: str) -> list[str]:
     ]
 
 
-def uncased(text: str) -> list[str]:
+def find_uncased(text: str) -> list[str]:
     """Return names in scripts without capitals, the most likely first."""
     if text.isascii() or not _WITHOUT_CAPITALS.search(text):
         return []
     names: list[str] = []
     if _CHINESE_LETTER.search(text):
-        names = _found(_CHINESE, text, NO_CHINESE)
+        names = _find_names(_CHINESE, text, NO_CHINESE)
         if _KANA_LETTER.search(text):
-            names += _found(_JAPANESE_PLACES, text, NO_CHINESE)
-        names += _found((_JAPANESE, _JAPANESE_LAST), text, NO_CHINESE)
+            names += _find_names(_JAPANESE_PLACES, text, NO_CHINESE)
+        names += _find_names((_JAPANESE, _JAPANESE_LAST), text, NO_CHINESE)
     if _HANGUL.search(text):
         if (found := _KOREAN_IS.match(text)) and not _NO_KOREAN.search(found[1]):
             names.insert(0, found[1])
-        names += _found((*_KOREAN_PLACES, _KOREAN), text, _NO_KOREAN)
+        names += _find_names((*_KOREAN_PLACES, _KOREAN), text, _NO_KOREAN)
     if names:
         return [_bare(name) for name in names]
     uncased = [found[1] for pattern in _UNCASED if (found := pattern.search(text))]
     return [name for name in uncased if not _NO_UNCASED.match(name)]
 
 
-def _found(patterns: tuple[re.Pattern[str], ...], text: str, no_name: re.Pattern[str]) -> list[str]:
+def _find_names(
+    patterns: tuple[re.Pattern[str], ...], text: str, no_name: re.Pattern[str]
+) -> list[str]:
     """Return the names that the patterns find, except those that match `no_name`."""
     return [
         found[1].strip()

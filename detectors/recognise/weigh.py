@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.recognise import glance
-from detectors.recognise.lures import lured, owned
+from detectors.recognise.lures import has_owner, is_lure
 from detectors.recognise.model import Model, confidence_of
 from detectors.recognise.reading import (
     USED,
@@ -82,10 +82,10 @@ _ADDRESS: Final = re.compile("\\s*(?:https?://\\S+|(?:[a-z0-9-]+[.])+[a-z]{2,}[/
 @cache
 def model() -> Model:
     """Return the shipped model. It is loaded at the first call."""
-    return Model.shipped()
+    return Model.load()
 
 
-def scored(seen: Glanced) -> NDArray[np.int64]:
+def score_texts(seen: Glanced) -> NDArray[np.int64]:
     """Return the model's scores (n,) of n texts, in hundredths, computed in one pass."""
     looks = list(seen.looks.values())
     own = model().scores([each.folded for each in looks], [each.cased for each in looks])
@@ -96,7 +96,7 @@ def scored(seen: Glanced) -> NDArray[np.int64]:
     return scores
 
 
-def decided(seen: Glanced, scores: NDArray[np.int64]) -> NDArray[np.int8]:
+def decide_by_scores(seen: Glanced, scores: NDArray[np.int64]) -> NDArray[np.int8]:
     """Return what the score alone decides for each of n texts, without parsing the text.
 
     1 is a code, unless a subscriber's number sent it. -1 is no code. 0 is undecided: `alone` has to
@@ -191,7 +191,7 @@ def _shows_its_own(looked: Look) -> bool:
     return not (
         place is None
         or tells_spent(looked)
-        or owned(looked.folded, place)
+        or has_owner(looked.folded, place)
         or counts(looked.folded, place)
     )
 
@@ -202,8 +202,8 @@ def against(looked: Look, reading: Reading, odds: int, traits: Sequence[str]) ->
         return False
     return (
         _long_and_nameless(looked, reading, traits)
-        or barred(looked, reading, odds)
-        or misled(looked)
+        or is_barred(looked, reading, odds)
+        or is_misled(looked)
         or _leads_alone(looked, reading, traits)
         or _without_a_word(looked, reading, odds)
         or ("unsure" in traits and not _TOLD.intersection(traits) and slight(looked))
@@ -254,7 +254,7 @@ def _without_a_word(looked: Look, reading: Reading, odds: int) -> bool:
     )
 
 
-def barred(looked: Look, reading: Reading, odds: int) -> bool:
+def is_barred(looked: Look, reading: Reading, odds: int) -> bool:
     """Return whether the sum must not make a code of a text in which no rule finds one.
 
     This is true if nothing in the text can be a code. If the text sells something, or if its
@@ -268,7 +268,7 @@ def barred(looked: Look, reading: Reading, odds: int) -> bool:
     return not may_be(looked, reading)
 
 
-def misled(looked: Look) -> bool:
+def is_misled(looked: Look) -> bool:
     """Return whether a sum for a code contradicts the content of the text.
 
     This is true if the text lures readers to a link, or is only an address or only has a link. It
@@ -276,10 +276,10 @@ def misled(looked: Look) -> bool:
     test; the weights of rules include such texts.
     """
     linked = has_link(looked.folded)
-    if _ADDRESS.fullmatch(looked.folded) or (linked and lured(looked.folded)):
+    if _ADDRESS.fullmatch(looked.folded) or (linked and is_lure(looked.folded)):
         return True
     place = likely_folded(looked)
-    return linked if place is None else owned(looked.folded, place[0])
+    return linked if place is None else has_owner(looked.folded, place[0])
 
 
 def _of_lines(looked: Look, reading: Reading, traits: Sequence[str]) -> bool:
@@ -291,7 +291,7 @@ def _of_lines(looked: Look, reading: Reading, traits: Sequence[str]) -> bool:
     return known.odds(score, reading.rule, traits) <= 0
 
 
-def named(rule: str, confidence: float) -> str:
+def name_rule(rule: str, confidence: float) -> str:
     """Return the rule of a verdict: `rule`, or "rescued" or "overruled" if the sum reversed it."""
     if not RULES[rule].weighed or (RULES[rule].confidence >= CODE) == (confidence >= CODE):
         return rule

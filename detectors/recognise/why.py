@@ -66,7 +66,7 @@ def why(registry: Registry, text: str, sender: str, rule: str, *, trusted: bool)
         parts += (WhyPart("trait", TRAITS[trait], weights.traits[trait] / 100) for trait in traits)
     parts += (
         WhyPart("piece", _readable(piece), adds / share / 100)
-        for piece, adds in weights.told(looked.folded, looked.cased)
+        for piece, adds in weights.explain(looked.folded, looked.cased)
     )
     rest = odds / 100 - sum(part.adds for part in parts)
     parts.append(WhyPart("pieces", "all others together", rest))

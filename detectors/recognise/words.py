@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from detectors.recognise.fold import fold
 from detectors.recognise.lexicon import branches
-from detectors.recognise.shipped import shipped
+from detectors.recognise.shipped import read_data
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +115,8 @@ def load_stems(table: str) -> tuple[Stems, ...]:
     return tuple(Stems(lang, row.pop("script"), row) for lang, row in tomllib.loads(table).items())
 
 
-LANGUAGES: Final = load(shipped("words"))
-STEMS: Final = load_stems(shipped("stems"))
+LANGUAGES: Final = load(read_data("words"))
+STEMS: Final = load_stems(read_data("stems"))
 
 
 def all_words(field: str) -> list[str]:

@@ -68,7 +68,9 @@ class SecondRequests:
         self.reopened_ms: list[int] = []
 
 
-def asked(requests: SecondRequests, platform: int, at_ms: int, *, first: bool, hot: bool) -> bool:
+def take_request(
+    requests: SecondRequests, platform: int, at_ms: int, *, first: bool, hot: bool
+) -> bool:
     """Record a message that the lease refuses. Return true if it passes through a retry window.
 
     `first`: no message of the platform passed in the last `AGAIN_SILENT_MS`. `hot`: the platform

@@ -212,12 +212,12 @@ def instants(
     """
     bars = bars_of(params, suspect, at_s)
     if not suspect.coarse:
-        yield from ((found, bars) for found in retraced(suspect, from_s))
+        yield from ((found, bars) for found in replay_scores(suspect, from_s))
         return
     for finest in sorted({ClockClass.EXACT, *suspect.coarse.values()}):
         if finest >= least:
             for found in _up_to(suspect, from_s, finest):
-                yield found, _paced(params, bars, found.coarse)
+                yield found, _adapt_to_clocks(params, bars, found.coarse)
 
 
 def _up_to(suspect: Suspect, from_s: int, finest: ClockClass) -> Iterator[Scores]:
@@ -246,7 +246,7 @@ def _up_to(suspect: Suspect, from_s: int, finest: ClockClass) -> Iterator[Scores
             yield _scores(suspect.novel_s, (at_s, level / 1000, novels, since_s), held)
 
 
-def retraced(suspect: Suspect, from_s: int) -> Iterator[Scores]:
+def replay_scores(suspect: Suspect, from_s: int) -> Iterator[Scores]:
     """Yield the scores right after each sighting from `from_s` on, oldest first.
 
     The clock classes of the stamps are ignored.
@@ -260,7 +260,7 @@ def retraced(suspect: Suspect, from_s: int) -> Iterator[Scores]:
             yield scores(replay)
 
 
-def confirmed(params: JudgeParams, suspect: Suspect, since_s: int) -> bool:
+def is_confirmed(params: JudgeParams, suspect: Suspect, since_s: int) -> bool:
     """Return true if the sightings since `since_s` are more than chance on a shared number.
 
     Called when an episode ends. A flood goes on while it is throttled, so its size is known only
@@ -310,15 +310,15 @@ def _scores(
         *burst,
         raw_35min=last - bisect_right(novel_s, at_s - 35 * 60),
         raw_24h=last - day,
-        spaced_10min_24h=_spaced(novel_s, day, 600, bars.spaced_10min_24h),
-        spaced_5min_3h=_spaced(novel_s, hours, 300, bars.spaced_5min_3h),
-        spaced_2min_3h=_spaced(novel_s, hours, 120, bars.spaced_2min_3h),
-        spaced_50s_3h=_spaced(novel_s, hours, 50, bars.spaced_50s_3h),
+        spaced_10min_24h=_count_spaced(novel_s, day, 600, bars.spaced_10min_24h),
+        spaced_5min_3h=_count_spaced(novel_s, hours, 300, bars.spaced_5min_3h),
+        spaced_2min_3h=_count_spaced(novel_s, hours, 120, bars.spaced_2min_3h),
+        spaced_50s_3h=_count_spaced(novel_s, hours, 50, bars.spaced_50s_3h),
         coarse=coarse,
     )
 
 
-def _spaced(times_s: list[int], first: int, gap_s: int, bar: Bar) -> int:
+def _count_spaced(times_s: list[int], first: int, gap_s: int, bar: Bar) -> int:
     """Return how many of the ascending times, from index `first` on, are at least `gap_s` apart.
 
     Counts backwards from the newest time, and takes each time that is far enough from the last one
@@ -372,7 +372,7 @@ def bars_of(params: JudgeParams, suspect: Suspect, at_s: int) -> Bars:
 @cache
 def _bars(habit: Habit, margin: float) -> Bars:
     bars = Bars(
-        _raised(BURST[ClockClass.EXACT], margin),
+        _raise_bar(BURST[ClockClass.EXACT], margin),
         RAW_35MIN,
         RAW_24H,
         SPACED_10MIN_24H[habit],
@@ -383,15 +383,15 @@ def _bars(habit: Habit, margin: float) -> Bars:
     return bars._replace(least=min(bar.watch for bar in bars[1:-1]))
 
 
-def _paced(params: JudgeParams, bars: Bars, coarse: frozenset[ClockClass]) -> Bars:
+def _adapt_to_clocks(params: JudgeParams, bars: Bars, coarse: frozenset[ClockClass]) -> Bars:
     """Return `bars` with the bucket's thresholds replaced: the highest of any class in `coarse`."""
     if not coarse:
         return bars
     watch, throttle = (max(bar) for bar in zip(*(BURST[stamps] for stamps in coarse), strict=True))
-    return bars._replace(level=_raised(Bar(watch, throttle), params.burst_margin))
+    return bars._replace(level=_raise_bar(Bar(watch, throttle), params.burst_margin))
 
 
-def _raised(bar: Bar, margin: float) -> Bar:
+def _raise_bar(bar: Bar, margin: float) -> Bar:
     return Bar(bar.watch + margin, bar.throttle + margin) if margin else bar
 
 

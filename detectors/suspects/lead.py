@@ -53,7 +53,7 @@ def lead(suspect: Suspect, hot: frozenset[int], from_s: int, *, cold_half: bool 
     return Lead(best.score / 2, best.since_s) if cold_half else best
 
 
-def led(
+def add_hot_score(
     rules: JudgeParams, suspect: Suspect, hot: frozenset[int], at_s: int, finding: Finding
 ) -> Finding:
     """Return the stronger of `finding` (the result of `judge`) and the finding of the hot score.

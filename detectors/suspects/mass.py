@@ -177,7 +177,7 @@ def many(suspect: Suspect, at_s: int) -> bool:
     return novel + len(old) >= MASS_NOVEL
 
 
-def varied(suspect: Suspect) -> bool:
+def is_varied(suspect: Suspect) -> bool:
     """Return true if the retained messages come from at least `MASS_NOVEL` platforms.
 
     This check saves time: without it, each message of a single noisy platform would count three

@@ -192,7 +192,7 @@ class Suspect:
         is known once it has come on `TAINTED_DAYS` days, even if a new episode includes the last.
         """
         seen = platform in self.seen
-        if seen and self.met(platform, at_s):
+        if seen and self.has_met(platform, at_s):
             return True
         wanted = platform_print(platform)
         if wanted in self.memory.prints:
@@ -200,9 +200,9 @@ class Suspect:
         # Fast path: most platforms share their print with no other. The scan below is slow.
         if self.prints_held.get(wanted, 0) == seen:
             return False
-        return any(self.met(p, at_s) for p in self._alike(platform))
+        return any(self.has_met(p, at_s) for p in self._alike(platform))
 
-    def met(self, platform: int, at_s: int) -> bool:
+    def has_met(self, platform: int, at_s: int) -> bool:
         """Return true if the recipient knows this platform by its id.
 
         The platform has a sighting.
@@ -265,7 +265,7 @@ class Suspect:
         since_s = max(at_s, self.sightings[-1] >> 33) - DAY_S
         return sum(self.seen[p] >> 33 > since_s for p in self._alike(platform)) >= EXCUSED
 
-    def known(self, at_s: int) -> list[int]:
+    def list_known(self, at_s: int) -> list[int]:
         """Return the platform ids that the recipient knows, ascending.
 
         Platforms in `memory` are not included: only their prints are stored.
@@ -282,7 +282,7 @@ class Suspect:
 
     def prints(self, at_s: int) -> set[int]:
         """Return the prints of all platforms that the recipient knows, from memory or by id."""
-        return {*self.memory.prints, *map(platform_print, self.known(at_s))} - {0}
+        return {*self.memory.prints, *map(platform_print, self.list_known(at_s))} - {0}
 
     def memory_size(self, at_s: int) -> int:
         """Return how many platforms the recipient knows, as far as prints distinguish them."""
@@ -341,7 +341,7 @@ def see(
     if stamps:
         suspect.coarse[platform] = stamps
     if len(sightings) > SIGHTINGS_MAX:
-        _bound(suspect)
+        _limit_sightings(suspect)
     if len(sightings) > RING:
         _retire(suspect)
     if at_s >= newest_s:
@@ -396,7 +396,7 @@ def _retire(suspect: Suspect) -> None:
             _forget(suspect, sighting)
 
 
-def _bound(suspect: Suspect) -> None:
+def _limit_sightings(suspect: Suspect) -> None:
     """Drop sightings past `SIGHTINGS_MAX`. Novel ones displace novel ones, never known ones."""
     sightings = suspect.sightings
     newest_s = sightings[-1] >> 33
@@ -405,7 +405,7 @@ def _bound(suspect: Suspect) -> None:
         if not oldest >> 32 & 1:
             oldest = next(w for w in sightings if w >> 32 & 1)
         platform = oldest & 0xFFFF_FFFF
-        known = newest_s - (oldest >> 33) >= DAY_S and suspect.met(platform, newest_s)
+        known = newest_s - (oldest >> 33) >= DAY_S and suspect.has_met(platform, newest_s)
         _forget(suspect, oldest)
         if known:  # over a day old and known: keep the platform as a known sighting
             _hold(suspect, word(oldest >> 33, 0, platform))
@@ -488,7 +488,7 @@ def forget_tainted(suspect: Suspect, at_s: int) -> None:
     When such a platform comes back, it counts as new.
     """
     memory = suspect.memory
-    for platform in [p for p in suspect.tainted if not suspect.met(p, at_s)]:
+    for platform in [p for p in suspect.tainted if not suspect.has_met(p, at_s)]:
         _forget(suspect, suspect.seen[platform])
     suspect.memory = Memory(memory.born_day, memory.kept, memory.once)
     _refill(suspect)
@@ -501,7 +501,7 @@ def settle_tainted(suspect: Suspect, at_s: int) -> None:
     days is known from now on, like any platform that came on two days.
     """
     memory = suspect.memory
-    met = [p for p in suspect.tainted if suspect.met(p, at_s)]
+    met = [p for p in suspect.tainted if suspect.has_met(p, at_s)]
     once = [p for p, days in suspect.tainted.items() if days and p not in met]
     marks = [platform_print(p) for p in once]
     marks = unique([*marks[::-1], *memory.marks[::-1]])[:MARKS_MAX][::-1]

@@ -79,9 +79,9 @@ class Agent(ABC):
     def turn(self) -> None:
         """Process new records, and publish if it is time."""
         self._ledger.poll()
-        self._metrics.put("agent_owner", self._ledger.owned)
+        self._metrics.put("agent_owner", self._ledger.is_owner)
         self.ready.set()
-        if not self._ledger.owned:
+        if not self._ledger.is_owner:
             if self._reader is not None:
                 self._stack.close()
                 self._reader = None

@@ -81,7 +81,7 @@ class CampaignAgent(Agent):
         # If the episode topic was created again and has no flood yet, older campaigns are unknown.
         seen = self._floods.newest_ms > 0
         since_ms = final_ms(self._floods)
-        told = self._ledger.keep(wanted(found, self._ledger.held, since_ms, seen=seen))
+        told = self._ledger.keep(choose_records(found, self._ledger.held, since_ms, seen=seen))
         self._show([each for each in found if each.open])
         took_s = time.monotonic() - began
         self._look_at = began + max(LOOK_S, 5 * took_s)
@@ -95,7 +95,7 @@ class CampaignAgent(Agent):
         put("campaign_growth_per_minute", max((c.growth_per_minute for c in open_), default=0))
 
 
-def wanted(
+def choose_records(
     found: list[Campaign], held: Mapping[bytes, bytes], since_ms: int, *, seen: bool = True
 ) -> Records:
     """Return the records that the topic should contain, from `found` and from its content `held`.

@@ -74,7 +74,7 @@ class KeptTopic:
         return self._end is not None and self._passed
 
     @property
-    def owned(self) -> bool:
+    def is_owner(self) -> bool:
         """True while this process is the owner, as far as it knows."""
         return self._end is not None
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 from kafka import KafkaProducer
 
 from detectors.bars import HOT_VALID_MS
-from detectors.hot.network import signed
+from detectors.hot.network import sign_list
 from detectors.model.times import HOUR_MS, MINUTE_MS
 from streams.agents.kept import SENT_S
 from streams.cluster.read import reading
@@ -79,7 +79,7 @@ class ListWriter:
         wanted = frozenset(platforms)
         if not self._pace.due(wanted, now_ms):
             return False
-        value = encode_listed(signed(self._key, now_ms, now_ms + HOT_VALID_MS, wanted))
+        value = encode_listed(sign_list(self._key, now_ms, now_ms + HOT_VALID_MS, wanted))
         sent = [
             self._producer.send(self._topic, value, partition=partition)
             for partition in self._partitions

@@ -137,7 +137,7 @@ class PlatformAgent(Agent):
     def _tell(self) -> None:
         if self._lists is not None and self._list_due():
             self._look_at = time.monotonic() + LOOK_S
-            self._lists.tell(self._sums.chosen(), self._now_ms)
+            self._lists.tell(self._sums.choose_hot(), self._now_ms)
         if self._sweep_due():
             self._look_for_sweeps()
         if self._figures_due():

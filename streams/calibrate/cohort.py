@@ -78,7 +78,7 @@ class Cohort:
         return len(self.people) + len(self.left_out) << self.zeros
 
     @property
-    def known(self) -> NDArray[np.int64]:
+    def count_known(self) -> NDArray[np.int64]:
         """Numbers of sampled recipients that know 0, 1, ... KNOWN_SHOWN and more platforms."""
         sizes = [len(person.platforms) for person in self.people.values() if person.born_s]
         shown = np.minimum(np.array(sizes, np.int64), KNOWN_SHOWN)
@@ -119,8 +119,8 @@ class Cohort:
                 self._sight(person, at, what, hot)
         while len(self.people) + len(self.left_out) > self.people_max:
             self.zeros += 1
-            self.people = {who: self.people[who] for who in self._kept(self.people)}
-            self.left_out = set(self._kept(self.left_out))
+            self.people = {who: self.people[who] for who in self._keep_sampled(self.people)}
+            self.left_out = set(self._keep_sampled(self.left_out))
 
     def leave_out(self, recipient: int) -> None:
         """Stop counting this recipient: its codes are, or may be, an attack."""
@@ -134,7 +134,7 @@ class Cohort:
         for person in self.people.values():
             self._end_sitting(person)
 
-    def _kept(self, recipients: set[int] | dict[int, Subscriber]) -> list[int]:
+    def _keep_sampled(self, recipients: set[int] | dict[int, Subscriber]) -> list[int]:
         keys = np.fromiter(recipients, np.uint64, len(recipients))
         return [int(key) for key in keys[zeros_of(keys) >= self.zeros].tolist()]
 

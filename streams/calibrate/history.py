@@ -56,7 +56,7 @@ def from_lines(
                     yield lines
                     progress(sum(map(len, lines)) + len(lines))
 
-    yield from _numbered(chunks(), topic)
+    yield from _number_chunks(chunks(), topic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +90,12 @@ def from_csv(
                 number = 0
                 whole = _whole(rows)
                 while batch := list(islice(whole, ROWS)):
-                    yield [_mapped(table.rules, names, row, number + i)
+                    yield [_map_row(table.rules, names, row, number + i)
                            for i, row in enumerate(batch)]  # fmt: skip
                     number += len(batch)
                     progress(sum(len(field) + 1 for row in batch for field in row or ()))
 
-    yield from _numbered(chunks(), topic)
+    yield from _number_chunks(chunks(), topic)
 
 
 def _head(name: str, rows: Iterator[list[str]]) -> tuple[str, ...]:
@@ -120,7 +120,7 @@ def _whole(rows: Iterator[list[str]]) -> Iterator[list[str] | None]:
             return
 
 
-def _mapped(rules: FieldMap, names: Sequence[str], row: list[str] | None, number: int) -> bytes:
+def _map_row(rules: FieldMap, names: Sequence[str], row: list[str] | None, number: int) -> bytes:
     if row is None:
         return b""
     try:
@@ -129,7 +129,7 @@ def _mapped(rules: FieldMap, names: Sequence[str], row: list[str] | None, number
         return b""
 
 
-def _numbered(chunks: Iterable[list[bytes]], topic: str) -> Iterator[Slice]:
+def _number_chunks(chunks: Iterable[list[bytes]], topic: str) -> Iterator[Slice]:
     offset = 0
     for lines in chunks:
         end = offset + len(lines)

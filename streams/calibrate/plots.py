@@ -29,7 +29,7 @@ from streams.calibrate.rates import THROTTLE_TARGET, WATCH_TARGET, lower, upper
 from streams.calibrate.result import LEAK_GAP_S, Result, age_names
 from streams.language import tr
 from streams.page import PALETTE, readable_on
-from streams.picture import GRID, INK, MUTED, Picture, bar_line, drawn
+from streams.picture import GRID, INK, MUTED, Picture, bar_line, draw_chart
 
 WATCH, THROTTLE, GOOD = PALETTE["watch"], PALETTE["throttle"], PALETTE["good"]
 BLUE, PALE = PALETTE["known"], PALETTE["pale"]
@@ -103,7 +103,7 @@ def price(axes: Axes, result: Result, *, narrow: bool) -> None:
     for bar, (_, rehearsal) in zip(bars, result.margins, strict=True):
         axes.annotate(
             tr("{n} messages, {missed} % missed").format(
-                n=f"{rehearsal.messages:.0f}", missed=f"{100 * rehearsal.missed:.1f}"
+                n=f"{rehearsal.messages:.0f}", missed=f"{100 * rehearsal.missed_share:.1f}"
             ),
             (bar, rehearsal.minutes),
             (7, -3),
@@ -298,9 +298,9 @@ def novelty(axes: Axes, result: Result, *, narrow: bool) -> None:
     axes.legend(loc="upper right", ncols=2)
 
 
-def known(axes: Axes, result: Result) -> None:
+def plot_known(axes: Axes, result: Result) -> None:
     """Plot how many platforms recipients know at the end of the history."""
-    counts = result.current.cohort.known
+    counts = result.current.cohort.count_known
     total = max(1, int(counts.sum()))
     x = np.arange(KNOWN_SHOWN + 1)
     cold, large = x < 6, x >= 14
@@ -334,7 +334,7 @@ nothing."""
 def _bursts(result: Result) -> Iterator[Picture]:
     wide, phone = FULL
     half = 5.6
-    yield drawn(
+    yield draw_chart(
         "what-if",
         tr("Recipients above the threshold"),
         lambda axes, _: what_if(axes, result),
@@ -349,7 +349,7 @@ def _bursts(result: Result) -> Iterator[Picture]:
         head=tables.WHAT_IF,
         rows=tables.what_if(result),
     )
-    yield drawn(
+    yield draw_chart(
         "price",
         tr("Minutes until an attack is throttled"),
         lambda axes, narrow: price(axes, result, narrow=narrow),
@@ -363,7 +363,7 @@ def _bursts(result: Result) -> Iterator[Picture]:
         head=tables.PRICE,
         rows=tables.price(result),
     )
-    yield drawn(
+    yield draw_chart(
         "peaks",
         tr("How high the scores went"),
         lambda axes, _: peaks(axes, result),
@@ -382,7 +382,7 @@ def _bursts(result: Result) -> Iterator[Picture]:
     over = tables.over_pairs(result, tables.BARS)
     if len(np.unique(over)) < DISTINCT_MIN:
         return
-    yield drawn(
+    yield draw_chart(
         "grid",
         tr("Any pair of thresholds"),
         lambda axes, narrow: grid(axes, result, narrow=narrow),
@@ -402,7 +402,7 @@ def _bursts(result: Result) -> Iterator[Picture]:
 
 
 def _count(result: Result, rule: str) -> Picture:
-    return drawn(
+    return draw_chart(
         rule.replace("_", "-"),
         tr(COUNTED[rule]),
         lambda axes, _: counts(axes, result, rule),
@@ -412,14 +412,14 @@ def _count(result: Result, rule: str) -> Picture:
             "Recipients in a million subscriber-days with so many new platforms or more."
         ),
         head=tables.COUNTED,
-        rows=tables.counted(result, rule),
+        rows=tables.tabulate_count(result, rule),
     )
 
 
 def _people(result: Result) -> Iterator[Picture]:
     wide, phone = FULL
     gaps = int(result.current.cohort.gaps.sum())
-    yield drawn(
+    yield draw_chart(
         "pace",
         tr("Pace of log-ins"),
         lambda axes, _: pace(axes, result),
@@ -430,18 +430,18 @@ def _people(result: Result) -> Iterator[Picture]:
         head=tables.PACE,
         rows=tables.pace(result),
     )
-    yield drawn(
+    yield draw_chart(
         "known",
         tr("Memory"),
-        lambda axes, _: known(axes, result),
+        lambda axes, _: plot_known(axes, result),
         wide=(5.6, 3.4),
         narrow=(phone, 3.2),
         note=tr("Share of recipients."),
         description=tr("How many platforms each recipient knows at the end of the history."),
         head=tables.KNOWN,
-        rows=tables.known(result),
+        rows=tables.tabulate_known(result),
     )
-    yield drawn(
+    yield draw_chart(
         "novelty",
         tr("New to the person"),
         lambda axes, narrow: novelty(axes, result, narrow=narrow),

@@ -15,7 +15,7 @@ from detectors.suspects.clocks import ClockClass
 from detectors.suspects.judge import BURST
 from streams.calibrate.leads import kappa_of, spread
 from streams.calibrate.peaks import LEVEL_STEP, Peaks
-from streams.calibrate.rates import THROTTLE_TARGET, Rate, told
+from streams.calibrate.rates import THROTTLE_TARGET, Rate, format_rate
 from streams.calibrate.survey import Survey, aside
 from streams.config import Settings
 from streams.language import tr
@@ -58,7 +58,7 @@ def propose(settings: Settings, survey: Survey, throttles: Rate) -> Iterator[Pro
     yield from _p_novel(settings, survey)
     yield from _margin(settings, survey.peaks, throttles)
     yield from _lead(settings, survey)
-    yield from _shared(settings, survey)
+    yield from _propose_shared(settings, survey)
     if survey.messages and survey.texts < TEXTLESS * survey.messages:
         was = settings.recognise.confidence_min
         if was > CONFIDENCE_TEXTLESS:
@@ -71,10 +71,10 @@ def propose(settings: Settings, survey: Survey, throttles: Rate) -> Iterator[Pro
             )  # fmt: skip
 
 
-def _shared(settings: Settings, survey: Survey) -> Iterator[ProposedChange]:
+def _propose_shared(settings: Settings, survey: Survey) -> Iterator[ProposedChange]:
     """Propose the senders under whose names many platforms sent messages."""
     was = settings.recognise.shared_senders
-    found = survey.fanout.shared()
+    found = survey.fanout.list_shared()
     if new := [sender for sender in found if sender not in was]:
         yield ProposedChange(
             "recognise.shared_senders", list(was), [*was, *new],
@@ -219,7 +219,7 @@ def _over(peaks: Peaks, margin: float) -> int:
     return int(peaks.over(int(BURST_NOVEL.throttle))[round(bar / LEVEL_STEP)])
 
 
-def unreached(survey: Survey, throttles: Rate, judged: frozenset[str]) -> Iterator[str]:
+def find_unreached(survey: Survey, throttles: Rate, judged: frozenset[str]) -> Iterator[str]:
     """Yield the reasons why no setting meets the target, if the rate is shown to exceed it."""
     if throttles.standing(THROTTLE_TARGET) != "exceeded":
         return
@@ -241,7 +241,7 @@ def unreached(survey: Survey, throttles: Rate, judged: frozenset[str]) -> Iterat
                 n=f"{slow.alarms:,}",
                 all=f"{rules.total():,}",
                 rules=", ".join(counted),
-                rate=told(1e6 * slow.per_day),
+                rate=format_rate(1e6 * slow.per_day),
             )
         )
     most = BURST_MARGIN_MAX
@@ -252,11 +252,11 @@ def unreached(survey: Survey, throttles: Rate, judged: frozenset[str]) -> Iterat
                 "no detect.burst_margin brings the score of bursts to the target: at the "
                 "highest, {most}, {n} recipient-days are still above the threshold, {rate} "
                 "per million subscriber-days"
-            ).format(most=f"{most:g}", n=f"{left:,}", rate=told(1e6 * left / throttles.days))
+            ).format(most=f"{most:g}", n=f"{left:,}", rate=format_rate(1e6 * left / throttles.days))
         )
 
 
-def proposed(settings: Settings, changes: list[ProposedChange]) -> Settings:
+def apply_changes(settings: Settings, changes: list[ProposedChange]) -> Settings:
     """Return a copy of the settings with these changes."""
     values = settings.model_dump()
     for change in changes:

@@ -92,7 +92,7 @@ def lower(count: int, tail: float) -> float:
     return _solve(lambda mean: tail - (1 - _at_most(count - 1, mean)), float(count))
 
 
-def told(per_million: float) -> str:
+def format_rate(per_million: float) -> str:
     """Return a rate as text: two digits below 100, a whole number with separators above.
 
     >>> told(0), told(0.4567), told(6), told(1400), told(200_000)

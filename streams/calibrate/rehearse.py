@@ -20,7 +20,7 @@ from detectors.model.event import Batch
 from detectors.recognise.recogniser import Recogniser
 from streams import wire
 from streams.calibrate.survey import Survey
-from streams.scenarios import DEFAULT_START_MS, Role, generate, merged
+from streams.scenarios import DEFAULT_START_MS, Role, generate, merge_streams
 from streams.wire import Intake
 
 RUNS: Final = 200
@@ -40,7 +40,7 @@ class Rehearsal:
     over: NDArray[np.int64]
 
     @property
-    def missed(self) -> float:
+    def missed_share(self) -> float:
         """Share of the incidents that never reached THROTTLE."""
         return 1 - self.caught / self.runs
 
@@ -53,7 +53,7 @@ class Incidents:
             generate("A1", seed, recipient=seed, start_ms=DEFAULT_START_MS + seed * STAGGER_MS)
             for seed in range(runs)
         )
-        events = list(merged(*sides))
+        events = list(merge_streams(*sides))
         numbers = intake.numbers
         self.runs = runs
         self.attack: dict[str, list[int]] = {}  # Recipient -> times of the messages of its attack.

@@ -16,7 +16,7 @@ from streams.calibrate.rates import THROTTLE_TARGET, Rate
 from streams.calibrate.result import LEAK_GAP_S, Result, outside
 from streams.errors import UsageError
 from streams.files import unwritten
-from streams.language import CHINESE, spoken, tr, trn
+from streams.language import CHINESE, current_language, tr, trn
 from streams.operate.explain import platform_name
 from streams.page import environment
 
@@ -42,7 +42,11 @@ def write_page(result: Result, found: dict[str, Any], path: Path, command: str) 
             verdicts=VERDICTS,
             platform_name=platform_name,
             changes=[
-                {**change, "was": _shown(change["was"]), "value": _shown(change["value"])}
+                {
+                    **change,
+                    "was": _format_value(change["was"]),
+                    "value": _format_value(change["value"]),
+                }
                 for change in found["changes"]
             ],
             found={**found, "mode": result.settings.mode},
@@ -104,7 +108,7 @@ def lead(found: dict[str, Any]) -> str:
         )
         n, attacks = found["throttled_recipients"], found["looks_like_attack"]
         sentences.append(form.format(n=f"{n:,}", attacks=f"{attacks:,}"))
-    return ("" if spoken() == CHINESE else " ").join(sentences)
+    return ("" if current_language() == CHINESE else " ").join(sentences)
 
 
 VERDICTS = {
@@ -223,7 +227,7 @@ def _plain(value: float) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     """Return a setting's value as text for a table."""
     if value is None or value == {}:
         return tr("not set")

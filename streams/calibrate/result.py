@@ -16,7 +16,7 @@ from streams.calibrate.cohort import AGES, GAP_BIN_S
 from streams.calibrate.leads import BARS, kappa_of, spread
 from streams.calibrate.peaks import Peak
 from streams.calibrate.propose import ProposedChange, p_novel_of
-from streams.calibrate.rates import THROTTLE_TARGET, WATCH_TARGET, Rate, told
+from streams.calibrate.rates import THROTTLE_TARGET, WATCH_TARGET, Rate, format_rate
 from streams.calibrate.rehearse import Rehearsal
 from streams.calibrate.survey import Alarmed, Survey, aside
 from streams.config import Settings
@@ -56,7 +56,7 @@ class Result:
         return Rate(watch, self.days), Rate(throttle, self.days)
 
     @property
-    def throttled(self) -> list[tuple[str, Alarmed, EpisodeRecord]]:
+    def list_throttled(self) -> list[tuple[str, Alarmed, EpisodeRecord]]:
         """Recipients that would have been throttled; those that count as false alarms first."""
         found = [
             (name, held, held.record)
@@ -72,7 +72,7 @@ class Result:
 
     def name(self, recipient: str) -> str:
         """Return a recipient as it may be shown: masked unless `show_recipients` is set."""
-        return recipient if self.show_recipients else masked(recipient)
+        return recipient if self.show_recipients else mask_recipient(recipient)
 
 
 Verdict = Literal["judged", "chronic", "looks_like_attack", "unclear"]
@@ -94,7 +94,7 @@ def verdict(result: Result, name: str, alarmed: Alarmed) -> Verdict:
     return "looks_like_attack" if alarmed.novel > most else "unclear"
 
 
-def masked(recipient: str) -> str:
+def mask_recipient(recipient: str) -> str:
     """Return a masked recipient that shows the country and the network, but not the subscriber.
 
     >>> masked("8613812345678"), masked("hk1:0a1b2c3d4e5f")
@@ -109,29 +109,31 @@ def masked(recipient: str) -> str:
 def document(result: Result) -> dict[str, Any]:
     """Return all findings except the curves, ready for JSON."""
     survey = result.current
-    verdicts = [verdict(result, name, held) for name, held, _ in result.throttled]
+    verdicts = [verdict(result, name, held) for name, held, _ in result.list_throttled]
     return {
         "source": result.source,
         "history": _history(result),
         "rates": {"current": _rates(result, survey)}
         | ({"proposed": _rates(result, result.proposed)} if result.proposed else {}),
         "changes": [asdict(change) for change in result.changes],
-        "unreached": _unreached(result),
+        "unreached": _list_unreached(result),
         "bank_like": [each._asdict() for each in survey.numbers.bank_like()],
         "pace": _pace(survey),
         "novelty": _novelty(survey),
         "hot": _hot(result),
-        "known_platforms": survey.cohort.known.tolist(),
+        "known_platforms": survey.cohort.count_known.tolist(),
         "gateways": _gateways(survey),
         "chronic": _chronic(result),
-        "throttled": _throttled(result),
-        "throttled_recipients": len(result.throttled),
+        "throttled": _export_throttled(result),
+        "throttled_recipients": len(result.list_throttled),
         "longest_spree": result.longest_spree,
         "looks_like_attack": verdicts.count("looks_like_attack"),
-        "set_aside": sum(aside(name, held, result.judged) for name, held, _ in result.throttled),
+        "set_aside": sum(
+            aside(name, held, result.judged) for name, held, _ in result.list_throttled
+        ),
         "judged": {
             "named": len(result.judged),
-            "without_alarm": len(survey.alarms.unmatched(result.judged)),
+            "without_alarm": len(survey.alarms.find_unmatched(result.judged)),
         },
         "nearest_misses": [_miss(result, peak) for peak in survey.peaks.misses],
         "attack_a1": [
@@ -266,7 +268,7 @@ def _chronic(result: Result) -> list[dict[str, Any]]:
     ][:CASES_MAX]
 
 
-def _throttled(result: Result) -> list[dict[str, Any]]:
+def _export_throttled(result: Result) -> list[dict[str, Any]]:
     """Return throttled recipients with the data for a judgement; those that count first."""
     return [
         {
@@ -285,7 +287,7 @@ def _throttled(result: Result) -> list[dict[str, Any]]:
             "mode": record.mode,
             "sightings": _sightings(record.sightings),
         }
-        for name, held, record in result.throttled[:CASES_MAX]
+        for name, held, record in result.list_throttled[:CASES_MAX]
     ]
 
 
@@ -300,7 +302,7 @@ def _rates(result: Result, survey: Survey) -> dict[str, Any]:
     return {"watch": _rate(watch, WATCH_TARGET), "throttle": _rate(throttle, THROTTLE_TARGET)}
 
 
-def _unreached(result: Result) -> list[str]:
+def _list_unreached(result: Result) -> list[str]:
     """Return the reasons why the target is not met, by both runs (current, proposed)."""
     reasons = list(result.unreached)
     if result.proposed is not None:
@@ -310,7 +312,7 @@ def _unreached(result: Result) -> list[str]:
                 tr(
                     "at the proposed settings there are still {n} THROTTLE episodes, {rate} per "
                     "million subscriber-days"
-                ).format(n=f"{throttle.alarms:,}", rate=told(1e6 * throttle.per_day))
+                ).format(n=f"{throttle.alarms:,}", rate=format_rate(1e6 * throttle.per_day))
             )
     return reasons
 
@@ -394,7 +396,7 @@ def _sightings(sightings: tuple[Sighting, ...]) -> list[dict[str, Any]]:
 def _rehearsal(rehearsal: Rehearsal) -> dict[str, Any]:
     return {
         "runs": rehearsal.runs,
-        "missed": _number(rehearsal.missed),
+        "missed": _number(rehearsal.missed_share),
         "throttle_minutes_median": _number(rehearsal.minutes),
         "throttle_messages_median": _number(rehearsal.messages),
     }

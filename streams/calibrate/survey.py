@@ -87,7 +87,7 @@ class Alarms:
                 held.episodes = [*held.episodes[-13:], record.episode_id]
                 held.record = held.record or record
 
-    def unmatched(self, judged: frozenset[str]) -> frozenset[str]:
+    def find_unmatched(self, judged: frozenset[str]) -> frozenset[str]:
         """Return the names that match no recipient with an alarm and no episode here."""
         episodes = {id_ for each in self.by_recipient.values() for id_ in each.episodes}
         return judged - self.by_recipient.keys() - episodes

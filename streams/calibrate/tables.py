@@ -12,7 +12,7 @@ from detectors.suspects.clocks import ClockClass
 from detectors.suspects.judge import BURST
 from streams.calibrate.cohort import GAP_BIN_S
 from streams.calibrate.peaks import COUNT_MOST, COUNTS, LEVEL_STEP, LEVELS, NOVELS
-from streams.calibrate.rates import told
+from streams.calibrate.rates import format_rate
 from streams.calibrate.result import Result, age_names
 
 Rows = list[tuple[str, ...]]
@@ -46,7 +46,7 @@ def rate(count: int, million: float) -> str:
     >>> rate(0, 2.0), rate(3, 2.0), rate(700, 2.0)
     ('0', '6', '1,400')
     """
-    return told(count * million)
+    return format_rate(count * million)
 
 
 def percent(share: float) -> str:
@@ -87,7 +87,7 @@ def price(result: Result) -> Rows:
             f"{bar + margin:g}",
             f"{found.minutes:.1f}" if np.isfinite(found.minutes) else "-",
             f"{found.messages:.0f}" if np.isfinite(found.messages) else "-",
-            percent(found.missed),
+            percent(found.missed_share),
         )
         for margin, found in result.margins
     ]
@@ -126,7 +126,7 @@ def grid(result: Result) -> Rows:
 COUNTED: Final = ("new platforms", "recipients", "per million")
 
 
-def counted(result: Result, rule: str) -> Rows:
+def tabulate_count(result: Result, rule: str) -> Rows:
     """Return the recipients over each threshold of a count, up to the highest reached."""
     over, million = over_counts(result, rule), 1e6 / result.days
     shown = [n for n in range(COUNT_MIN - 2, COUNT_MOST + 1) if over[n]]
@@ -152,9 +152,9 @@ def pace(result: Result) -> Rows:
 KNOWN: Final = ("platforms", "recipients", "share")
 
 
-def known(result: Result) -> Rows:
+def tabulate_known(result: Result) -> Rows:
     """Return the recipients by the number of platforms that they know at the end."""
-    counts = result.current.cohort.known
+    counts = result.current.cohort.count_known
     total = max(1, int(counts.sum()))
     return [(f"{n}", f"{int(c):,}", percent(c / total)) for n, c in enumerate(counts)]
 

@@ -15,8 +15,8 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from streams.errors import Exit
-from streams.foreign import understood
-from streams.language import ENGLISH, spoken, suggest, tr
+from streams.foreign import translate_message
+from streams.language import ENGLISH, current_language, suggest, tr
 
 EPILOG: Final = (
     "Exit codes: 0 done; 1 a check failed, or you did not confirm; 2 wrong usage; 3 applied, "
@@ -96,12 +96,12 @@ class Commands(TyperGroup):
 
     def make_context(self, *arguments: Any, **named: Any) -> Any:
         """Parse the command line; errors are shown in the current language."""
-        with _understood():
+        with _translate_errors():
             return super().make_context(*arguments, **named)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; errors of its arguments are shown in the current language."""
-        with _understood():
+        with _translate_errors():
             return super().invoke(ctx)
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the base class's signature
@@ -129,10 +129,10 @@ class Commands(TyperGroup):
         found = getattr(import_module(module), name)
         if isinstance(found, typer.Typer):
             found.info.epilog = EPILOG
-            return _unfolded(get_command(found))
+            return _translate_command(get_command(found))
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
         alone.command(cmd_name, epilog=EPILOG)(found)
-        return _unfolded(get_command(alone))
+        return _translate_command(get_command(alone))
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Print the options, with those that the library adds last."""
@@ -148,14 +148,14 @@ class Commands(TyperGroup):
 
 
 @contextmanager
-def _understood() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     """Show errors of the command line in the current language."""
     try:
         yield
     except TyperException as error:
         ctx = getattr(error, "ctx", None)
         helps = ctx is not None and error.message == ctx.get_help()
-        if error.exit_code == Exit.USAGE and spoken() != ENGLISH and not helps:
+        if error.exit_code == Exit.USAGE and current_language() != ENGLISH and not helps:
             error.show = partial(_show, error, ctx)  # type: ignore[attr-defined]
         raise
 
@@ -166,10 +166,10 @@ def _show(error: TyperException, ctx: Any, file: Any = None) -> None:  # noqa: A
         typer.echo(ctx.get_usage(), err=True)
         hint = tr("`{command} --help` says more.").format(command=ctx.command_path)
         typer.echo(f"{hint}\n", err=True)
-    typer.echo(tr("Error: {what}").format(what=understood(error.format_message())), err=True)
+    typer.echo(tr("Error: {what}").format(what=translate_message(error.format_message())), err=True)
 
 
-def _unfolded(command: Any) -> Any:
+def _translate_command(command: Any) -> Any:
     """Return the command with translated texts, and with the options --lang and --utc.
 
     The source has backslash and b before the examples of a docstring; click expects the character.
@@ -179,7 +179,7 @@ def _unfolded(command: Any) -> Any:
     if below is None:
         command.params += spoken_options()
     for each in (below or {}).values():
-        _unfolded(each)
+        _translate_command(each)
     return command
 
 
@@ -190,7 +190,7 @@ def _translate(command: Any) -> None:
         rest = rest.replace(heading, tr(heading))
     rest = _ROW.sub(lambda row: row[1] + tr(row[2]), rest)
     rest = _ASIDE.sub(lambda aside: tr(aside[1]), rest)
-    command.help = translated(says) + (examples and "\b\n") + rest
+    command.help = translate_help(says) + (examples and "\b\n") + rest
     command.format_usage = partial(_format_usage, command)
     command.get_help_option = partial(_help_option, command.get_help_option)
     command.epilog = command.epilog and tr(command.epilog)
@@ -218,7 +218,7 @@ def _help_option(made: Callable[[Any], Any], ctx: Any) -> Any:
     return option
 
 
-def translated(says: str) -> str:
+def translate_help(says: str) -> str:
     """Translate a help text paragraph by paragraph."""
     paragraphs = (" ".join(each.split()) for each in says.split("\n\n"))
     return "\n\n".join(map(tr, paragraphs))
@@ -227,7 +227,7 @@ def translated(says: str) -> str:
 def spoken_options() -> list[Any]:
     """The options --lang and --utc of every command; `streams.__main__` applies them."""
 
-    def asked(
+    def run_command(
         *,
         lang: Annotated[  # noqa: ARG001 - read before any command is imported
             str | None,
@@ -238,7 +238,7 @@ def spoken_options() -> list[Any]:
         return None
 
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-    alone.command(context_settings={"help_option_names": []})(asked)
+    alone.command(context_settings={"help_option_names": []})(run_command)
     options: list[Any] = [each for each in get_command(alone).params if each.name != "help"]
     for each in options:
         each.expose_value = False

@@ -34,10 +34,10 @@ def campaigns(config: ConfigOption = None) -> None:
       otpguard agent campaigns --config /etc/otpguard/otpguard.toml
     """
 
-    def made(settings: Settings, clients: dict[str, Any], **rest: Any) -> CampaignAgent:
+    def make_agent(settings: Settings, clients: dict[str, Any], **rest: Any) -> CampaignAgent:
         return CampaignAgent(clients, settings.topics, **rest)
 
-    _run(config, "campaigns", made)
+    _run(config, "campaigns", make_agent)
 
 
 @app.command()
@@ -53,7 +53,7 @@ def platforms(config: ConfigOption = None) -> None:
       otpguard agent platforms --config /etc/otpguard/otpguard.toml
     """
 
-    def made(
+    def make_agent(
         settings: Settings, clients: dict[str, Any], metrics: Metrics, **rest: Any
     ) -> PlatformAgent:
         keys = settings.list_keys()
@@ -61,7 +61,7 @@ def platforms(config: ConfigOption = None) -> None:
         lists = ListWriter(clients, topic, keys[0], metrics) if keys else None
         return PlatformAgent(clients, settings.topics, metrics=metrics, lists=lists, **rest)
 
-    _run(config, "platforms", made)
+    _run(config, "platforms", make_agent)
 
 
 def _run(config: ConfigOption, role: Role, made: Any) -> None:

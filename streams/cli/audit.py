@@ -27,7 +27,7 @@ from streams.config import Settings
 from streams.errors import ConfigError, UsageError
 from streams.language import moment, tr
 from streams.operate import audit
-from streams.shown import shown
+from streams.shown import escape_unprintable
 from streams.wire import AuditRecord, decode_audit
 
 COLUMNS: Final = ("time", "who", "by", "did", "outcome", "about", "detail", "why")
@@ -70,7 +70,9 @@ def list_(
         (moment(r.at_ms), r.actor, r.channel, r.verb, r.outcome, r.subject, r.detail, _why(r))
         for r in chosen
     ]
-    write_list(chosen, COLUMNS, [tuple(map(shown, row)) for row in rows], as_json=as_json)
+    write_list(
+        chosen, COLUMNS, [tuple(map(escape_unprintable, row)) for row in rows], as_json=as_json
+    )
 
 
 @app.command()
@@ -119,7 +121,7 @@ def verify(
         raise ConfigError(
             "\n".join(
                 tr("offset {offset}, chain {chain}: {says}").format(
-                    offset=each.offset, chain=shown(each.chain), says=each.says
+                    offset=each.offset, chain=escape_unprintable(each.chain), says=each.says
                 )
                 for each in done.faults
             )

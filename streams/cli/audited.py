@@ -16,7 +16,7 @@ from streams.cluster.admin import client_arguments
 from streams.config import Settings
 from streams.errors import OtpguardError, UnavailableError
 from streams.language import tr
-from streams.operate.audit import AuditChain, deliver, reported
+from streams.operate.audit import AuditChain, deliver, open_chain
 
 
 def login() -> str:
@@ -35,12 +35,12 @@ def actor() -> str:
 @contextmanager
 def audit_chain(settings: Settings) -> Iterator[AuditChain]:
     """Yield the audit chain of the current login, for the topic in these settings."""
-    with reported(login(), os.environ, settings.kafka.bootstrap, settings.app_id) as chain:
+    with open_chain(login(), os.environ, settings.kafka.bootstrap, settings.app_id) as chain:
         yield chain
 
 
 @contextmanager
-def audited(settings: Settings, verb: str, **fields: Any) -> Iterator[dict[str, Any]]:
+def audit_act(settings: Settings, verb: str, **fields: Any) -> Iterator[dict[str, Any]]:
     """Write an audit record before and after the block; `fields` are fields of `AuditRecord`.
 
     The block may add fields to the dict that it gets; they go into the second record. The action is
@@ -54,15 +54,17 @@ def audited(settings: Settings, verb: str, **fields: Any) -> Iterator[dict[str, 
             yield more
         except BaseException:
             _note(chain, verb, "failed", fields)
-            deliver_audit(settings, chain, quiet=chain.kept)
+            deliver_audit(settings, chain, quiet=chain.is_durable)
             raise
         _note(chain, verb, "done", fields | more)
-        if deliver_audit(settings, chain) and not chain.kept:
+        if deliver_audit(settings, chain) and not chain.is_durable:
             raise UnavailableError(tr("it is done, but its audit record is not written"))
 
 
 @contextmanager
-def looked(settings: Settings, verb: str, subject: str = "", detail: str = "") -> Iterator[None]:
+def audit_look(
+    settings: Settings, verb: str, subject: str = "", detail: str = ""
+) -> Iterator[None]:
     """Write an audit record of a look at cases, on disk before the block shows anything.
 
     The record is sent to Kafka after the block, because somebody may be on the phone. If Kafka is
@@ -97,7 +99,7 @@ def deliver_audit(settings: Settings, chain: AuditChain, *, quiet: bool = False)
         if quiet:
             return True
         told = tr("NOT IN THE AUDIT: {error}; {n} records are lost when this command ends")
-        if chain.kept:
+        if chain.is_durable:
             told = tr(
                 "NOT IN THE AUDIT: {error}; {n} records wait in {path}, and are written with "
                 "the next override"

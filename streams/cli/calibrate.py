@@ -21,7 +21,7 @@ from streams.cli.shared import (
     ConfigOption,
     JsonOption,
     ago_ms,
-    opened,
+    open_lines,
     plain_bytes,
     progress,
     settings_of,
@@ -35,8 +35,8 @@ from streams.config import Settings, effective
 from streams.errors import ConfigError, UsageError
 from streams.extras import how_to_install
 from streams.feeds.rows import FileLayout
-from streams.language import listed, tr
-from streams.shown import MASK, shown
+from streams.language import join_list, tr
+from streams.shown import MASK, escape_unprintable
 from streams.wire import Numbers
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def calibrate(
     if not kafka and _are_csv(names):
         table = _table(settings, maps, constants, time_format, zone, columns, delimiter, encoding)
     history = _topic(settings, since, until) if kafka else _files(settings, names, table)
-    result = _calibrated(
+    result = _run_passes(
         settings,
         history,
         subscribers=subscribers,
@@ -229,8 +229,8 @@ def _read(
 
     topic = settings.topics.input
     if table is not None:
-        return from_csv(names, table, topic, opened, show)
-    return from_lines(names, topic, settings.input.value_bytes_max, opened, show)
+        return from_csv(names, table, topic, open_lines, show)
+    return from_lines(names, topic, settings.input.value_bytes_max, open_lines, show)
 
 
 def _are_csv(names: list[str]) -> bool:
@@ -240,7 +240,7 @@ def _are_csv(names: list[str]) -> bool:
     return all(csv)
 
 
-def _calibrated(
+def _run_passes(
     settings: Settings,
     history: _History,
     *,
@@ -250,7 +250,7 @@ def _calibrated(
     show_recipients: bool,
     quiet: bool,
 ) -> Result:
-    from streams.calibrate.propose import propose, proposed, unreached  # noqa: PLC0415 - start-up time
+    from streams.calibrate.propose import apply_changes, find_unreached, propose  # noqa: PLC0415 - start-up time
     from streams.calibrate.rehearse import Incidents, rehearse  # noqa: PLC0415
     from streams.calibrate.result import Result  # noqa: PLC0415
     from streams.calibrate.survey import Survey, whole  # noqa: PLC0415
@@ -285,9 +285,9 @@ def _calibrated(
     )  # fmt: skip
     throttles = result.rates(current)[1]
     result.changes = list(propose(settings, current, throttles))
-    result.unreached = list(unreached(current, throttles, judged))
+    result.unreached = list(find_unreached(current, throttles, judged))
     if result.changes:
-        better = proposed(settings, result.changes)
+        better = apply_changes(settings, result.changes)
         result.proposed_rehearsal = rehearse(better.params(), better.recogniser(), incidents)
         if history.again:
             result.proposed, _ = survey_of(better, measure=False)
@@ -366,11 +366,11 @@ def _say_history(found: dict[str, Any]) -> None:
 
 def _say_rates(found: dict[str, Any]) -> None:
     """Print alarms per million subscriber-days, what they prove, and coarse time stamps."""
-    from streams.calibrate.rates import told  # noqa: PLC0415 - start-up time
+    from streams.calibrate.rates import format_rate  # noqa: PLC0415 - start-up time
 
     rows = [
-        (tr(which), level.upper(), f"{rate['episodes']:,}", told(rate["per_million"]),
-         "-".join(map(told, rate["per_million_95"])), tr(rate["standing"]))
+        (tr(which), level.upper(), f"{rate['episodes']:,}", format_rate(rate["per_million"]),
+         "-".join(map(format_rate, rate["per_million_95"])), tr(rate["standing"]))
         for which, rates in found["rates"].items()
         for level, rate in rates.items()
     ]  # fmt: skip
@@ -457,7 +457,7 @@ def _say_changes(found: dict[str, Any]) -> None:
                 "(deploy/README.md, Countries)"
             ).format(
                 sender=number["sender"],
-                name=shown(number["name"]) or tr("no signature"),
+                name=escape_unprintable(number["name"]) or tr("no signature"),
                 recipients=number["recipients"],
                 again=f"{100 * number['again']:.0f}",
                 money=f"{100 * number['money']:.0f}",
@@ -616,7 +616,7 @@ def _need_report() -> None:
             tr(
                 "--report needs {missing}: {how} (the figures alone need nothing: leave --report "
                 "out)"
-            ).format(missing=listed(missing), how=how)
+            ).format(missing=join_list(missing), how=how)
         )
 
 

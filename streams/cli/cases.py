@@ -11,7 +11,7 @@ import msgspec
 import typer
 
 from streams import clock
-from streams.cli.audited import looked
+from streams.cli.audited import audit_look
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
@@ -27,19 +27,19 @@ from streams.cluster.admin import client_arguments
 from streams.cluster.read import readable, records
 from streams.config import Settings
 from streams.errors import ConfigError, UsageError
-from streams.language import listed, tr
+from streams.language import join_list, tr
 from streams.operate.cases import (
     banner,
     counts_now,
     explanation,
+    format_override,
     identity,
     says,
-    spoken,
     summary,
     switch,
 )
 from streams.operate.tidy import tidy as tidy_topic
-from streams.shown import in_json, shown
+from streams.shown import escape_unprintable, in_json
 from streams.wire import Override, decode_episode, decode_override, encode_episode
 from streams.wire.recipients import TOKEN, WRITTEN_NUMBER
 
@@ -75,7 +75,7 @@ def ls(
       otpguard cases ls --all --since 7d --json
     """
     settings = settings_of(config)
-    with looked(settings, "view", detail="cases"):
+    with audit_look(settings, "view", detail="cases"):
         with closing(read_topics(settings, since)) as model:
             rows = [summary(line) for line in model.all(ended=all_)]
             switched = switch_of(model)
@@ -144,7 +144,7 @@ def switch_of(model: ReadModel) -> Override | None:
 def warn(word: Override | None) -> None:
     """Print a warning if the kill switch prevents gateways from doing what follows."""
     if word is not None:
-        typer.secho(shown(banner(word)), fg="red", bold=True)
+        typer.secho(escape_unprintable(banner(word)), fg="red", bold=True)
 
 
 @app.command()
@@ -181,7 +181,7 @@ def watch(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
 
     settings = settings_of(config)
     now_ms = clock.now_ms()
-    with looked(settings, "view", detail="cases as they come"):
+    with audit_look(settings, "view", detail="cases as they come"):
         pass
     try:
         clients, topic = client_arguments(settings.kafka), settings.topics.episode
@@ -192,7 +192,7 @@ def watch(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
             typer.echo(
                 in_json(msgspec.json.encode(row).decode())
                 if as_json
-                else shown("  ".join(str(value) for value in row.values()))
+                else escape_unprintable("  ".join(str(value) for value in row.values()))
             )
     except KeyboardInterrupt:
         return
@@ -211,7 +211,7 @@ def audit(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
         write_json([msgspec.to_builtins(word) for word in words])
         return
     for word in words:
-        typer.echo(shown(f"{word.recipient:16}  {spoken(word)}"))
+        typer.echo(escape_unprintable(f"{word.recipient:16}  {format_override(word)}"))
 
 
 @app.command()
@@ -252,7 +252,7 @@ def tidy(
                 form = tr("{topic}: {deleted} would be deleted, {stand} left")
             line = form.format(topic=topic, deleted=told.deleted, stand=told.words)
             again = tr("{n} said again").format(n=told.said_again)
-            typer.echo(listed([line, again]) if told.said_again else line)
+            typer.echo(join_list([line, again]) if told.said_again else line)
     if not done:
         raise ConfigError("\n".join(denied))
     for sentence in denied:
@@ -284,14 +284,14 @@ def _looked_for(settings: Settings, named: str) -> AbstractContextManager[None]:
     """Audit a look at somebody's cases: by number, or by the given id."""
     refuse_nobody(named)
     if ID.fullmatch(named):
-        return looked(settings, "search", detail=named)
-    return looked(settings, "search", settings.intake().numbers.canonical(named) or "")
+        return audit_look(settings, "search", detail=named)
+    return audit_look(settings, "search", settings.intake().numbers.canonical(named) or "")
 
 
 def _show(settings: Settings, named: str, since: str, *, as_json: bool, most: int | None) -> None:
     """Print the cases of a name, the most important first. Raise UsageError if there is none."""
     with closing(read_topics(settings, since)) as model:
-        found = model.named(named, settings.intake().numbers.canonical(named))
+        found = model.find_named(named, settings.intake().numbers.canonical(named))
         if not found:
             raise UsageError(
                 tr("no case of {named!r} in the last {since}; --since looks further back").format(
@@ -305,7 +305,7 @@ def _show(settings: Settings, named: str, since: str, *, as_json: bool, most: in
 
 
 def _print(file: CaseFile, named: str, *, as_json: bool) -> None:
-    """Print a case: as it was when the lease `named` was issued, otherwise as it is now."""
+    """Print a case: as it was when the lease `find_named` was issued, otherwise as it is now."""
     line, case = file.line, file.case
     record = case.last
     if named != line.episode_id:
@@ -328,7 +328,7 @@ def _print(file: CaseFile, named: str, *, as_json: bool) -> None:
     if record.evidence != case.last.evidence:
         typer.echo(counts_now(line))
     for each in explanation(case, record):
-        typer.echo(shown(each))
+        typer.echo(escape_unprintable(each))
 
 
 def refuse_nobody(named: str, before: str = "") -> None:

@@ -12,14 +12,14 @@ from streams.cli.cases import SinceOption
 from streams.cli.shared import (
     JsonOption,
     ago_ms,
-    opened,
+    open_lines,
     plain_bytes,
     progress,
     settings_of,
     write_json,
     write_table,
 )
-from streams.language import listed, tr
+from streams.language import join_list, tr
 
 if TYPE_CHECKING:
     from streams.operate.compare import Comparison
@@ -74,7 +74,7 @@ def compare(
 
 def _row(each: dict[str, Any]) -> list[object]:
     told = dict.fromkeys(f"{tr(lease['only'])}: {lease['rule']}" for lease in each["leases"])
-    return [each["recipient"], *each["refused_only"].values(), listed(list(told))]
+    return [each["recipient"], *each["refused_only"].values(), join_list(list(told))]
 
 
 def _of_files(found: Comparison, files: list[str]) -> None:
@@ -88,7 +88,7 @@ def _of_files(found: Comparison, files: list[str]) -> None:
         def chunks() -> Iterator[tuple[list[bytes], Any]]:
             offset = 0
             for path in files:
-                with opened(path) as file:
+                with open_lines(path) as file:
                     for lines in chunks_of(file, most):
                         yield lines, np.arange(offset, offset + len(lines))
                         offset += len(lines)

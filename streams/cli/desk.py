@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from streams.cli.audited import actor, audited
+from streams.cli.audited import actor, audit_act
 from streams.cli.cases import ID
 from streams.cli.desk_serve import serve
 from streams.cli.desk_user import app as users
@@ -31,7 +31,7 @@ from streams.config import Settings
 from streams.errors import Exit, UsageError
 from streams.language import moment, tr
 from streams.operate.held import still_held
-from streams.shown import masked
+from streams.shown import mask_url
 from streams.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -60,11 +60,11 @@ def index(config: ConfigOption = None) -> None:
       otpguard desk index --config /etc/otpguard/otpguard.toml
     """
     from streams.desk.store.indexer import Chores, indexer_of  # noqa: PLC0415 - start-up time
-    from streams.desk.store.opening import opened  # noqa: PLC0415
+    from streams.desk.store.opening import open_store  # noqa: PLC0415
 
     log_to_stderr()
     settings = settings_of(config)
-    store = opened(settings)
+    store = open_store(settings)
     metrics = Metrics("indexer")
 
     indexer = indexer_of(settings, store, metrics)
@@ -77,7 +77,7 @@ def index(config: ConfigOption = None) -> None:
         return "" if indexer.read_ms else "reading the topics"
 
     metrics.follow("index_lag_seconds", lag_s)
-    log.info("the case store is %s", masked(store.url))
+    log.info("the case store is %s", mask_url(store.url))
     with serving(settings, metrics, ready) as stop:
         indexer.run(stop, Chores(settings, store))
     store.close()
@@ -104,10 +104,10 @@ def rebuild(
       otpguard desk rebuild
     """
     from streams.desk.store import rebuild as making  # noqa: PLC0415
-    from streams.desk.store.opening import opened  # noqa: PLC0415
+    from streams.desk.store.opening import open_store  # noqa: PLC0415
 
     settings = settings_of(config)
-    arguments = (settings, partial(opened, settings), now_ms)
+    arguments = (settings, partial(open_store, settings), now_ms)
     if not check:
         rows = making.rebuild(*arguments)
         write_list(rows, MADE, sorted(rows.items()), as_json=as_json)
@@ -142,15 +142,15 @@ def erase(
       otpguard desk erase 13900000001 --ticket T-4711
     """
     from streams.desk.store.erase import erase as erase_number  # noqa: PLC0415 - start-up time
-    from streams.desk.store.opening import opened  # noqa: PLC0415
+    from streams.desk.store.opening import open_store  # noqa: PLC0415
 
     settings = settings_of(config)
     recipient = recipient_of(settings, number)
-    store = opened(settings)
+    store = open_store(settings)
     if not yes:
         typer.confirm(tr("Erase everything about {number}?").format(number=number), abort=True)
     # The number itself would stay in the audit for as long as that is kept.
-    with audited(settings, "erase", reason=reason, ticket=ticket) as more:
+    with audit_act(settings, "erase", reason=reason, ticket=ticket) as more:
         done = erase_number(store, recipient, even_open=even_open)
         more["detail"] = f"rows={sum(done.rows.values())}"
     held = still_held(settings, done.newest_ms)
@@ -197,11 +197,11 @@ def backup(
       otpguard desk backup /var/backups/otpguard/desk-$(date +%F).jsonl.gz
     """
     from streams.desk.store.backup import save  # noqa: PLC0415 - start-up time
-    from streams.desk.store.opening import opened  # noqa: PLC0415
+    from streams.desk.store.opening import open_store  # noqa: PLC0415
 
     settings = settings_of(config)
-    store = opened(settings)
-    with audited(settings, "backup", detail=str(path)):
+    store = open_store(settings)
+    with audit_act(settings, "backup", detail=str(path)):
         rows = save(store, path, now_ms(), people_only=people_only)
     store.close()
     typer.echo(tr("{path}: {n} rows").format(path=path, n=sum(rows.values())))
@@ -219,11 +219,11 @@ def restore(
       otpguard desk restore /var/backups/otpguard/desk-2026-11-26.jsonl.gz
     """
     from streams.desk.store import backup as backups  # noqa: PLC0415 - start-up time
-    from streams.desk.store.opening import opened  # noqa: PLC0415
+    from streams.desk.store.opening import open_store  # noqa: PLC0415
 
     settings = settings_of(config)
-    store = opened(settings)
-    with audited(settings, "restore", detail=str(path)):
+    store = open_store(settings)
+    with audit_act(settings, "restore", detail=str(path)):
         rows = backups.restore(store, path)
     store.close()
     typer.echo(tr("{path}: {n} rows").format(path=path, n=sum(rows.values())))
@@ -258,18 +258,18 @@ def hold(
       otpguard desk hold --lift 3
       otpguard desk hold
     """
-    from streams.desk.store.opening import opened  # noqa: PLC0415
+    from streams.desk.store.opening import open_store  # noqa: PLC0415
 
     settings = settings_of(config)
-    store = opened(settings)
+    store = open_store(settings)
     if lift is not None:
-        with audited(settings, "lift", detail=f"hold={lift}", reason=reason):
+        with audit_act(settings, "lift", detail=f"hold={lift}", reason=reason):
             store.papers.lift(actor(), lift)
     elif subject:
         if not (document and reason):
             raise UsageError(tr("a hold needs --document and --reason"))
         about = _subject(settings, subject)
-        with audited(settings, "hold", subject=about, detail=document, reason=reason):
+        with audit_act(settings, "hold", subject=about, detail=document, reason=reason):
             store.papers.hold(actor(), about, document, reason)
     found = store.papers.holds()
     store.close()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streams.cli.audited import audited
+from streams.cli.audited import audit_act
 from streams.cli.shared import ConfigOption, JsonOption, group, settings_of, write_list
 from streams.config import Settings
 from streams.errors import UsageError
@@ -47,7 +47,7 @@ def add(
     """
     settings, roles = settings_of(config), _roles(role)
     store, password = _store(settings), _password()
-    with audited(settings, "account", subject=name, detail=f"add {' '.join(sorted(roles))}"):
+    with audit_act(settings, "account", subject=name, detail=f"add {' '.join(sorted(roles))}"):
         made = store.accounts.add(name, roles, password=password, shown_name=shown_name)
     typer.echo(tr("made {name}").format(name=made.name))
 
@@ -62,7 +62,7 @@ def passwd(name: NameArgument, config: ConfigOption = None) -> None:
     """
     settings = settings_of(config)
     store, password = _store(settings), _password()
-    with audited(settings, "account", subject=name, detail="reset"):
+    with audit_act(settings, "account", subject=name, detail="reset"):
         store.accounts.change(name, password=password)
     typer.echo(tr("changed; its sessions have ended"))
 
@@ -95,7 +95,7 @@ def disable(
     """
     settings = settings_of(config)
     store = _store(settings)
-    with audited(settings, "account", subject=name, detail="enable" if enable else "disable"):
+    with audit_act(settings, "account", subject=name, detail="enable" if enable else "disable"):
         store.accounts.change(name, disabled=not enable, unlock=enable)
     typer.echo(tr("may log in again") if enable else tr("disabled; its sessions have ended"))
 

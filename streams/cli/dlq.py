@@ -14,9 +14,9 @@ from streams.cli.shared import (
     ConfigOption,
     JsonOption,
     ago_ms,
+    format_counts,
     group,
     progress,
-    said,
     settings_of,
     stopping,
     write_json,
@@ -28,7 +28,7 @@ from streams.errors import UsageError
 from streams.language import tr
 from streams.operate.dlq import Filter, Letter, LetterReplay, Replayer, find
 from streams.operate.dlq import show as show_letter
-from streams.shown import shown
+from streams.shown import escape_unprintable
 from streams.wire import RejectReason
 
 app = group("Inspect dead letters, and replay them.")
@@ -130,14 +130,14 @@ def ls(
         )
         typer.echo("")
     for why, fates in found.counts().items():
-        typer.echo(f"{why}: {fates.total()} ({said(_words(fates))})")
+        typer.echo(f"{why}: {fates.total()} ({format_counts(_words(fates))})")
     left_out = len(found.letters) - len(listed)
     notes = {
         "not listed (--limit)": left_out,
         "repeats of a dead letter, not counted": found.repeats,
         "records that are no dead letters": found.foreign,
     }
-    typer.echo(said(notes) or ("" if found.letters else tr("no dead letters")), err=True)
+    typer.echo(format_counts(notes) or ("" if found.letters else tr("no dead letters")), err=True)
 
 
 @app.command()
@@ -177,7 +177,7 @@ def show(
         typer.echo(tr("personal data: numbers and texts of subscribers follow"), err=True)
         if not as_json:
             if sys.stdout.isatty():
-                typer.echo(shown(record.value.decode("utf-8", "backslashreplace")))
+                typer.echo(escape_unprintable(record.value.decode("utf-8", "backslashreplace")))
             else:
                 sys.stdout.buffer.write(record.value)
                 sys.stdout.buffer.flush()
@@ -191,7 +191,9 @@ def show(
 
     for name, value in told.items():
         says = tr(value) if name == "fate" else str(value)
-        typer.echo(f"{set_cell_size(tr(name), 12)} {'-' if value is None else shown(says)}")
+        typer.echo(
+            f"{set_cell_size(tr(name), 12)} {'-' if value is None else escape_unprintable(says)}"
+        )
 
 
 @app.command()

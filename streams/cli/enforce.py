@@ -20,7 +20,7 @@ from streams.cluster.admin import client_arguments, working
 from streams.config import Settings
 from streams.errors import UnavailableError
 from streams.language import tr
-from streams.shown import masked
+from streams.shown import mask_url
 from streams.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def redis(config: ConfigOption = None, *, gateway_id: GatewayOption = None) -> N
     settings = settings_of(config)
     registry, _ = settings.registry()
     client = connect(settings.redis)
-    where = f"redis.url {masked(settings.redis.url)}"
+    where = f"redis.url {mask_url(settings.redis.url)}"
     _run(settings, RedisGateway(client, registry, settings.redis.prefix), gateway_id, where)
 
 
@@ -104,7 +104,7 @@ def kannel(
     if clear:
         _clear(gateway)
         return
-    _run(settings, gateway, gateway_id, f"kannel.admin_url {masked(section.admin_url)}")
+    _run(settings, gateway, gateway_id, f"kannel.admin_url {mask_url(section.admin_url)}")
 
 
 def _clear(gateway: KannelGateway) -> None:
@@ -140,7 +140,7 @@ def webhook(config: ConfigOption = None, *, gateway_id: GatewayOption = None) ->
         parallel=section.parallel,
         ca_file=str(section.ca_file) if section.ca_file else None,
     )
-    _run(settings, gateway, gateway_id, f"webhook.url {masked(section.url)}")
+    _run(settings, gateway, gateway_id, f"webhook.url {mask_url(section.url)}")
 
 
 @app.command()

@@ -20,7 +20,7 @@ from streams.cli.shared import (
     JsonOption,
     ago_ms,
     group,
-    opened,
+    open_lines,
     progress,
     settings_of,
     write_json,
@@ -29,8 +29,8 @@ from streams.cli.shared import (
 from streams.config import Settings
 from streams.errors import Exit, UnavailableError, UsageError
 from streams.files import replace_file, unwritten
-from streams.language import spoken, tr
-from streams.shown import shown
+from streams.language import current_language, tr
+from streams.shown import escape_unprintable
 
 if TYPE_CHECKING:
     from streams.evidence.records import Chosen
@@ -107,7 +107,9 @@ def make(
         raise UsageError(
             tr("{out} is there already: a pack gets a folder of its own").format(out=out)
         )
-    found = _remembered(settings, named) if store else _chosen(settings, named, since, from_)
+    found = (
+        _choose_stored(settings, named) if store else _choose_cases(settings, named, since, from_)
+    )
     making = pack.Making.of(settings, key_of_pack, cover, clock.now_ms())
     fingerprint = key_of_pack.public.fingerprint
     made: dict[str, dict[str, Any]] = {}
@@ -138,8 +140,8 @@ def make(
             )
         )
         for gap in manifest["gaps"]:
-            typer.echo(tr("gap: {gap}").format(gap=gap.get(spoken(), gap["en"])))
-    typer.echo(_signed(fingerprint))
+            typer.echo(tr("gap: {gap}").format(gap=gap.get(current_language(), gap["en"])))
+    typer.echo(_describe_signature(fingerprint))
 
 
 @app.command()
@@ -206,11 +208,11 @@ def verify(
         write_json(said | ({"manifest": told.manifest} if not told.wrong else {}))
     elif told.wrong:
         for each in told.wrong:
-            typer.echo(shown(tr("wrong: {what}").format(what=each)))
+            typer.echo(escape_unprintable(tr("wrong: {what}").format(what=each)))
         typer.echo(tr("not verified: the pack is not as it was made"))
     else:
-        for line in _verified(told.manifest, told.records):
-            typer.echo(shown(line))
+        for line in _describe_verified(told.manifest, told.records):
+            typer.echo(escape_unprintable(line))
         if told.stamped:
             form = tr("time stamp {at}; the authority's signature was not checked (--tsa-ca)")
             if told.stamp_checked:
@@ -269,7 +271,7 @@ def stamp(
     where = url or settings.evidence.tsa_url
     if token is None and not where:
         raise UsageError(tr("name --token, --query, --url, or evidence.tsa_url"))
-    answer = _bytes(token) if token is not None else stamp.fetched(where, manifest)
+    answer = _bytes(token) if token is not None else stamp.fetch_token(where, manifest)
     try:
         at = stamp.attach(pack, signer.signer(settings, key), answer)
     except canonical.PackError as error:
@@ -299,7 +301,7 @@ def repeat(
     """
     from streams.evidence.repeat import repeat as again  # noqa: PLC0415 - start-up time
 
-    with opened(events) as lines:
+    with open_lines(events) as lines:
         found = again(pack, lines)
     if as_json:
         write_json({"same": found.same, "other": found.other, "events": found.events})
@@ -332,9 +334,9 @@ def text_12321(
     from streams.evidence.text_12321 import lines  # noqa: PLC0415
 
     settings = settings_of(config)
-    chosen, *_ = _chosen(settings, named, since, from_)
+    chosen, *_ = _choose_cases(settings, named, since, from_)
     for line in lines(chosen, ZoneInfo(settings.evidence.zone)):
-        typer.echo(shown(line))
+        typer.echo(escape_unprintable(line))
 
 
 @keys.command("new")
@@ -359,11 +361,11 @@ def new(
 
     if out.startswith(SCHEME):
         pin = settings_of(config).evidence.pin.get_secret_value()
-        typer.echo(_signed(make_in_hardware(TokenUri.of(out), pin).fingerprint))
+        typer.echo(_describe_signature(make_in_hardware(TokenUri.of(out), pin).fingerprint))
         return
     made = PackKey.fresh()
-    _write_private(Path(out), made.written())
-    typer.echo(_signed(made.public.fingerprint))
+    _write_private(Path(out), made.to_pem())
+    typer.echo(_describe_signature(made.public.fingerprint))
 
 
 @keys.command("show")
@@ -380,7 +382,7 @@ def show(config: ConfigOption = None, *, key: KeyOption = "", as_json: JsonOptio
     if as_json:
         write_json({"fingerprint": public.fingerprint, **public.document()})
         return
-    typer.echo(_signed(public.fingerprint))
+    typer.echo(_describe_signature(public.fingerprint))
 
 
 @keys.command("rotate")
@@ -420,10 +422,10 @@ def rotate(
         raise UsageError(tr("{file}: {error}").format(file=signers, error=error)) from None
     except OSError as error:
         raise unwritten(signers, error) from None
-    typer.echo(_signed(public.fingerprint))
+    typer.echo(_describe_signature(public.fingerprint))
 
 
-def _chosen(settings: Settings, named: str, since: str, from_: str | None) -> list[Chosen]:
+def _choose_cases(settings: Settings, named: str, since: str, from_: str | None) -> list[Chosen]:
     """Choose cases from a file or from the topics. Raise UsageError if there is none."""
     from streams.desk.store.opening import log_records  # noqa: PLC0415 - start-up time
     from streams.evidence.records import KINDS, choose, from_lines, from_log  # noqa: PLC0415
@@ -435,7 +437,7 @@ def _chosen(settings: Settings, named: str, since: str, from_: str | None) -> li
         records = log_records(settings, ago_ms(since), names, progress)
         chosen = choose(from_log(records), named, recipient)
     else:
-        with opened(from_) as file:
+        with open_lines(from_) as file:
             chosen = choose(from_lines(from_, file), named, recipient)
     if not chosen:
         raise UsageError(
@@ -444,20 +446,20 @@ def _chosen(settings: Settings, named: str, since: str, from_: str | None) -> li
     return chosen
 
 
-def _remembered(settings: Settings, named: str) -> list[Chosen]:
+def _choose_stored(settings: Settings, named: str) -> list[Chosen]:
     """Choose cases from the case store. Raise UsageError if it has none."""
     from streams.desk.store import opening  # noqa: PLC0415 - an extra
-    from streams.evidence.records import from_store, gathered  # noqa: PLC0415
+    from streams.evidence.records import from_store, gather_records  # noqa: PLC0415
 
     refuse_nobody(named)
     if not opening.there(settings):
         raise UsageError(
             tr("there is no case store that you may read: `otpguard desk index` fills desk.store")
         )
-    with closing(opening.opened(settings)) as store:
+    with closing(opening.open_store(settings)) as store:
         chosen = [
-            gathered(store.case(line.episode_id), from_store(store.records(line.episode_id)))
-            for line in store.named(named, settings.intake().numbers.canonical(named))
+            gather_records(store.case(line.episode_id), from_store(store.records(line.episode_id)))
+            for line in store.find_named(named, settings.intake().numbers.canonical(named))
         ]
         behind_s = store.freshness().lag_ms // 1000
     if not chosen:
@@ -493,13 +495,13 @@ def _bytes(file: Path) -> bytes:
         raise UsageError(f"{file}: {error.strerror}") from None
 
 
-def _signed(fingerprint: str) -> str:
+def _describe_signature(fingerprint: str) -> str:
     from streams.evidence.keys import in_groups  # noqa: PLC0415 - start-up time
 
     return tr("fingerprint of the signer: {fingerprint}").format(fingerprint=in_groups(fingerprint))
 
 
-def _verified(manifest: dict[str, Any], n: int) -> Iterator[str]:
+def _describe_verified(manifest: dict[str, Any], n: int) -> Iterator[str]:
     form = tr("case {case}: {n} of {all} records, made by {unit}")
     made = manifest["made"]
     if "month" in manifest:
@@ -513,4 +515,4 @@ def _verified(manifest: dict[str, Any], n: int) -> Iterator[str]:
         at=made["at"], program=made["program"]
     )
     for gap in manifest.get("gaps", ()):
-        yield tr("gap: {gap}").format(gap=gap.get(spoken(), gap["en"]))
+        yield tr("gap: {gap}").format(gap=gap.get(current_language(), gap["en"]))

@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from detectors.model.records import Action, EpisodeRecord, completed
+from detectors.model.records import Action, EpisodeRecord, merge_renewal
 from streams.cli.cases import SinceOption, refuse_nobody
 from streams.cli.cases import explain as explain_case
-from streams.cli.shared import ConfigOption, JsonOption, opened, write_json
+from streams.cli.shared import ConfigOption, JsonOption, open_lines, write_json
 from streams.errors import UsageError
 from streams.language import tr
-from streams.operate.explain import document, lines, told
+from streams.operate.explain import document, format_lease, lines
 from streams.wire import UnreadableError, decode_action, decode_episode
 
 
@@ -69,20 +69,22 @@ def explain(
             )
         )
     if as_json:
-        write_json([document(r) if isinstance(r, EpisodeRecord) else told(r) for r in found])
+        write_json(
+            [document(r) if isinstance(r, EpisodeRecord) else format_lease(r) for r in found]
+        )
         return
     for record in found:
         if isinstance(record, EpisodeRecord):
             typer.echo("\n".join(lines(record)))
         else:
-            typer.echo(told(record))
+            typer.echo(format_lease(record))
         typer.echo("")
 
 
 def _records(name: str) -> Iterator[EpisodeRecord | Action]:
     """Yield episode records, each with all known facts, and actions, in the order of the file."""
     before: dict[str, EpisodeRecord] = {}
-    with opened(name) as file:
+    with open_lines(name) as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
@@ -91,7 +93,7 @@ def _records(name: str) -> Iterator[EpisodeRecord | Action]:
                     yield decode_action(line)
                     continue
                 record = decode_episode(line)
-                record = completed(record, before.get(record.episode_id, record))
+                record = merge_renewal(record, before.get(record.episode_id, record))
                 before[record.episode_id] = record
                 yield record
             except UnreadableError as error:

@@ -19,7 +19,7 @@ from streams.cli.shared import (
     group,
     log_to_stderr,
     no_whole_gzip,
-    opened,
+    open_lines,
     serving,
     settings_of,
     stopping,
@@ -196,7 +196,7 @@ def jsonl(
     with (
         _running(settings, ends=True) as (stop, metrics),
         closing(_producer(settings)) as producer,
-        opened(file) as stream,
+        open_lines(file) as stream,
     ):
         report = publish(
             stream, producer, settings.topics.input, settings.intake().numbers, rules, metrics,

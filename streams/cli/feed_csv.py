@@ -22,15 +22,15 @@ from kafka import KafkaProducer
 
 from detectors.recognise.recogniser import Message, recognise_many
 from detectors.recognise.registry import Registry
-from streams.cli.shared import TOGETHER, no_whole_gzip, opened
+from streams.cli.shared import TOGETHER, no_whole_gzip, open_lines
 from streams.config import Settings
 from streams.errors import UnavailableError, UsageError
 from streams.feeds import guess
-from streams.feeds.csv import FileReport, RowRules, Target, counted, publish, survey
+from streams.feeds.csv import FileReport, RowRules, Target, format_counts, publish, survey
 from streams.feeds.mapping import FieldMap
 from streams.feeds.presets import PRESETS, Preset
 from streams.feeds.rows import FileLayout
-from streams.language import listed, tr, trn
+from streams.language import join_list, tr, trn
 from streams.telemetry.metrics import Metrics
 
 
@@ -81,7 +81,7 @@ class Given:
             FileLayout(names, delimiter.replace("\\t", "\t"), encoding or "utf-8"),
             intake.numbers,
             intake.ahead_max_ms,
-            {**usual.only, **_wanted(only)},
+            {**usual.only, **_parse_only(only)},
             usual.escaped,
         )
         return cls(rules, encoding, f"{zone or tr('none')} ({told})")
@@ -119,7 +119,7 @@ def look(
                 for event in events[: sample - shown]:
                     shown += 1
                     sys.stdout.write(msgspec.json.encode(event).decode() + "\n")
-        for line in _told(file, seen, codes, encoding, given.zone):
+        for line in _describe_survey(file, seen, codes, encoding, given.zone):
             typer.echo(line, err=True)
         if seen.waiting and finished:
             raise no_whole_gzip(file)
@@ -159,7 +159,7 @@ def send(
             continue
         typer.echo(
             tr("{file}: {report} [{encoding}, zone {zone}]").format(
-                file=file, report=_published(report), encoding=encoding, zone=given.zone
+                file=file, report=_describe_published(report), encoding=encoding, zone=given.zone
             ),
             err=True,
         )
@@ -182,7 +182,7 @@ def send(
         wrong_end = tr(
             "{files}: the last line has no end yet and waits; call again, or with --whole if "
             "nobody writes any more"
-        ).format(files=listed(waiting))
+        ).format(files=join_list(waiting))
         if not wrong:
             raise UnavailableError(wrong_end)
         typer.echo(wrong_end, err=True)
@@ -190,7 +190,7 @@ def send(
         raise UsageError("\n".join(wrong))
 
 
-def _published(report: FileReport) -> str:
+def _describe_published(report: FileReport) -> str:
     parts = [f"published {report.published}" if report.published else "nothing new"]
     if report.from_line:
         parts.append(tr("went on after line {from_line}").format(from_line=report.from_line))
@@ -200,10 +200,12 @@ def _published(report: FileReport) -> str:
         parts.append(tr("{others} of another kind left out").format(others=report.others))
     if report.left:
         parts.append(tr("{left} rejected in all").format(left=report.left))
-    return listed(parts)
+    return join_list(parts)
 
 
-def _told(file: str, seen: FileReport, codes: int, encoding: str, zone: str) -> Iterator[str]:
+def _describe_survey(
+    file: str, seen: FileReport, codes: int, encoding: str, zone: str
+) -> Iterator[str]:
     events = seen.rows - seen.unreadable - seen.others
     yield (
         tr(
@@ -229,7 +231,7 @@ def _told(file: str, seen: FileReport, codes: int, encoding: str, zone: str) -> 
             yield tr("  no text reads as a code: is it the right column, and the right encoding?")
     if seen.unreadable:
         yield tr("  {rows}: {reasons}").format(
-            rows=_no_events(seen.unreadable), reasons=counted(seen.reasons)
+            rows=_no_events(seen.unreadable), reasons=format_counts(seen.reasons)
         )
         for each in seen.first:
             yield tr("    line {line}: {reason}").format(line=each.line, reason=tr(each.reason))
@@ -252,7 +254,7 @@ def _codes(registry: Registry, confidence_min: float, events: Sequence[dict[str,
     return sum(verdict.otp for verdict in recognise_many(registry, messages, confidence_min))
 
 
-def _wanted(only: Sequence[str]) -> dict[str, frozenset[str]]:
+def _parse_only(only: Sequence[str]) -> dict[str, frozenset[str]]:
     wanted: dict[str, frozenset[str]] = {}
     for word in only:
         column, equals, value = word.partition("=")
@@ -265,7 +267,7 @@ def _wanted(only: Sequence[str]) -> dict[str, frozenset[str]]:
 @contextmanager
 def _stream(file: str) -> Iterator[tuple[IO[bytes], bool]]:
     """Open a file that can be read from any place, and tell whether its end is final."""
-    with opened(file) as stream:
+    with open_lines(file) as stream:
         if file == "-":
             with tempfile.TemporaryFile() as spooled:
                 shutil.copyfileobj(stream, spooled)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from streams import clock
 from streams.cli.doctor import tell
-from streams.cli.shared import created, toml_value
+from streams.cli.shared import describe_created, toml_value
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.topics import create
 from streams.config import Kafka, Settings, load, sentences
@@ -70,7 +70,7 @@ def _answers(to: Path, country: str, *, single: bool) -> tuple[Kafka, dict[str, 
     """Ask for brokers, other settings in TOML, partitions, and copies of each topic."""
     usual = load()
     if single:
-        kafka = usual.kafka.model_copy(update={"bootstrap": _found(usual.kafka)})
+        kafka = usual.kafka.model_copy(update={"bootstrap": _find_broker(usual.kafka)})
     else:
         kafka = _kafka(usual.kafka)
     with Cluster(kafka) as cluster:
@@ -86,7 +86,7 @@ def _answers(to: Path, country: str, *, single: bool) -> tuple[Kafka, dict[str, 
     if not country and "country" in usual.input.model_fields_set:
         country = usual.input.country
     if not single:
-        country = _asked(tr("Country of the numbers (ISO 3166)"), country or None).upper()
+        country = _ask(tr("Country of the numbers (ISO 3166)"), country or None).upper()
         partitions = _number(tr("Partitions of the input (never expanded in flight)"), partitions)
         copies = _number(
             tr("Copies of each topic (at most {brokers})").format(brokers=brokers), copies
@@ -101,20 +101,20 @@ def _answers(to: Path, country: str, *, single: bool) -> tuple[Kafka, dict[str, 
 
 def _kafka(usual: Kafka) -> Kafka:
     try:
-        proposed = _found(usual)
+        proposed = _find_broker(usual)
     except UnavailableError:
         proposed = usual.bootstrap
-    given: dict[str, Any] = {"bootstrap": _asked(tr("Brokers (host:port,…)"), proposed)}
-    given["security"] = _asked(
+    given: dict[str, Any] = {"bootstrap": _ask(tr("Brokers (host:port,…)"), proposed)}
+    given["security"] = _ask(
         tr("Protocol ({protocols})").format(protocols=", ".join(PROTOCOLS)), usual.security
     )
     if given["security"] in SASL:
-        given["username"] = _asked(tr("User"), usual.username or "otpguard-worker")
+        given["username"] = _ask(tr("User"), usual.username or "otpguard-worker")
         password = usual.password_file or "kafka-password"
-        given["password_file"] = Path(_asked(tr("File with the password"), password)).absolute()
+        given["password_file"] = Path(_ask(tr("File with the password"), password)).absolute()
     if given["security"].endswith("ssl"):
         what = tr("PEM file of the authority of their certificates (-: the system's)")
-        ca = _asked(what, usual.ca_file or "-")
+        ca = _ask(what, usual.ca_file or "-")
         given["ca_file"] = None if ca == "-" else Path(ca).absolute()
     try:
         return Kafka(**given)
@@ -122,7 +122,7 @@ def _kafka(usual: Kafka) -> Kafka:
         raise ConfigError("\n".join(f"kafka.{each}" for each in sentences(error))) from None
 
 
-def _found(usual: Kafka) -> str:
+def _find_broker(usual: Kafka) -> str:
     """Return the first address where a broker answers. Raise UnavailableError with those tried."""
     places = dict.fromkeys((usual.bootstrap, *USUAL))
     for place in places:
@@ -139,7 +139,7 @@ def _found(usual: Kafka) -> str:
     )
 
 
-def _asked(what: str, proposed: object) -> str:
+def _ask(what: str, proposed: object) -> str:
     """Return an answer from standard input; an empty line accepts the proposal, if any."""
     try:
         return str(typer.prompt(what, default=None if proposed is None else str(proposed))).strip()
@@ -148,7 +148,7 @@ def _asked(what: str, proposed: object) -> str:
 
 
 def _number(what: str, proposed: int) -> int:
-    answer = _asked(what, proposed)
+    answer = _ask(what, proposed)
     if not answer.isdecimal():
         raise UsageError(tr("{answer!r} is no number: {what}").format(answer=answer, what=what))
     return int(answer)
@@ -196,7 +196,7 @@ def _make_topics(settings: Settings) -> bool:
             err=True,
         )
         return False
-    typer.echo(created(made) or tr("all topics are there"))
+    typer.echo(describe_created(made) or tr("all topics are there"))
     return True
 
 

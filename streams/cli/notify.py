@@ -26,7 +26,7 @@ from streams.cluster.read import readable
 from streams.config import Settings
 from streams.errors import ConfigError, Exit
 from streams.language import tr
-from streams.shown import shown
+from streams.shown import escape_unprintable
 from streams.telemetry.metrics import Metrics
 from streams.wire import decode_incident, decode_notice
 
@@ -116,7 +116,7 @@ def preview(
     rows = []
     for language in chosen:
         for name in _names(settings):
-            text = texts.written(name, language, Facts(0, COUNT_MAX + 1, COUNT_MAX + 1))
+            text = texts.render(name, language, Facts(0, COUNT_MAX + 1, COUNT_MAX + 1))
             taken, most = units(text)
             rows.append({"language": language, "text": name, "units": taken, "of": most,
                          "sender": notify.sender, "says": text})  # fmt: skip
@@ -125,7 +125,7 @@ def preview(
         return
     for row in rows:
         typer.echo(f"{row['language']}  {row['text']}  {row['units']}/{row['of']}")
-        typer.echo("  " + shown(str(row["says"])))
+        typer.echo("  " + escape_unprintable(str(row["says"])))
 
 
 @app.command()
@@ -193,10 +193,12 @@ def platforms(
 
 
 def _warn_of_expired(contacts: PlatformContacts, now_ms: int) -> None:
-    for contact in contacts.expired(datetime.fromtimestamp(now_ms / 1000, UTC).date()):
+    for contact in contacts.list_expired(datetime.fromtimestamp(now_ms / 1000, UTC).date()):
         typer.echo(
             tr("otpguard: the entry of {name} has expired on {day}; {owner} looks after it").format(
-                name=shown(contact.name), day=contact.expires, owner=shown(contact.owner)
+                name=escape_unprintable(contact.name),
+                day=contact.expires,
+                owner=escape_unprintable(contact.owner),
             ),
             err=True,
         )
@@ -252,10 +254,10 @@ def _names(settings: Settings) -> tuple[str, ...]:
 
 
 def _texts(settings: Settings) -> NoticeTexts:
-    from streams.notices.texts import checked, read_texts  # noqa: PLC0415 - start-up time
+    from streams.notices.texts import check_texts, read_texts  # noqa: PLC0415 - start-up time
 
     texts = read_texts(settings.notify.texts_file)
-    return checked(texts, settings.notify, _names(settings), settings.registry()[0])
+    return check_texts(texts, settings.notify, _names(settings), settings.registry()[0])
 
 
 def _params(settings: Settings) -> NotifyParams:

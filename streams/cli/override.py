@@ -28,8 +28,8 @@ from streams.cli.shared import (
     write_json,
 )
 from streams.errors import OtpguardError, UnavailableError, UnconfirmedError, UsageError
-from streams.language import listed, moment, tr
-from streams.shown import shown
+from streams.language import join_list, moment, tr
+from streams.shown import escape_unprintable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -265,7 +265,7 @@ def _check_heard_of(config: Path | None, recipient: str, key: str, registry: Reg
             "{platform} is unknown: it is in no registry, and in no case of the last day; "
             "this recipient's case has {near}. --unseen allows it anyway"
         )
-    raise UsageError(told.format(platform=key, near=listed(near or instead(own))))
+    raise UsageError(told.format(platform=key, near=join_list(near or instead(own))))
 
 
 def _lately(settings: Settings) -> Iterator[EpisodeRecord]:
@@ -301,7 +301,7 @@ def _say(
         except OtpguardError as error:
             _note(chain, word, error.outcome)
             # What went wrong with the word is said, and this alone where its records would be lost.
-            deliver_audit(settings, chain, quiet=chain.kept)
+            deliver_audit(settings, chain, quiet=chain.is_durable)
             raise
         missing = gateways.at_work
         unconfirmed = wait_s and (missing or not confirmed)
@@ -310,7 +310,7 @@ def _say(
         unaudited = deliver_audit(settings, chain)
     _tell(word, name, lasts, confirmed, failed, gateways, unaudited, as_json=as_json)
     if failed:
-        told = listed([f"{gateway} ({why})" for gateway, why in failed.items()])
+        told = join_list([f"{gateway} ({why})" for gateway, why in failed.items()])
         raise UnavailableError(
             tr("not obeyed by {told}; the order is repeated while a lease is in force").format(
                 told=told
@@ -325,7 +325,7 @@ def _say(
         )
     if missing:
         raise UnconfirmedError(
-            tr("applied, but not confirmed by {told}").format(told=listed(sorted(missing)))
+            tr("applied, but not confirmed by {told}").format(told=join_list(sorted(missing)))
         )
     if unaudited:
         raise UnavailableError(tr("the override is in effect, but its audit record is not written"))
@@ -409,13 +409,13 @@ def _tell(
     until = tr("until changed") if lasts is None else tr("for {span}").format(span=lasts)
     typer.echo(
         tr("{verb} by {actor}, {until} ({name})").format(
-            verb=word.verb, actor=shown(word.actor), until=until, name=name
+            verb=word.verb, actor=escape_unprintable(word.actor), until=until, name=name
         )
     )
     for gateway, took_s in confirmed.items():
         typer.echo(
             tr("in effect at {gateway} after {took} s").format(
-                gateway=shown(gateway), took=f"{took_s:.2f}"
+                gateway=escape_unprintable(gateway), took=f"{took_s:.2f}"
             )
         )
     for told, found in (
@@ -423,7 +423,7 @@ def _tell(
         (tr("{gateway} is stopped since {at}; it obeys when it starts"), gateways.stopped),
     ):
         for gateway, at_ms in found.items():
-            typer.echo(told.format(gateway=shown(gateway), at=moment(at_ms)))
+            typer.echo(told.format(gateway=escape_unprintable(gateway), at=moment(at_ms)))
 
 
 def _publish(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams import clock
-from streams.cli.audited import looked
+from streams.cli.audited import audit_look
 from streams.cli.cases import SinceOption, read_topics, switch_of, warn
 from streams.cli.shared import (
     ConfigOption,
@@ -24,7 +24,7 @@ from streams.errors import ConfigError, UnavailableError
 from streams.language import tr
 from streams.operate.behind import events_behind
 from streams.operate.phone import answer, lines
-from streams.shown import shown
+from streams.shown import escape_unprintable
 
 if TYPE_CHECKING:
     from streams.desk.store.store import ReadModel
@@ -51,7 +51,7 @@ def phone(
     settings = settings_of(config)
     recipient = recipient_of(settings, number)
     now_ms = clock.now_ms()
-    with looked(settings, "search", recipient):
+    with audit_look(settings, "search", recipient):
         store = _fresh_store(settings)
         with closing(store or read_topics(settings, since)) as model:
             found, switched = model.find(recipient), switch_of(model)
@@ -66,17 +66,17 @@ def phone(
             return
         warn(switched)
         for line in lines(told, behind):
-            typer.echo(shown(line))
+            typer.echo(escape_unprintable(line))
 
 
 def _fresh_store(settings: Settings) -> ReadModel | None:
     """Return the case store, or None if it is missing, unreadable or stale."""
     try:
-        from streams.desk.store.opening import opened, there  # noqa: PLC0415 - start-up time
+        from streams.desk.store.opening import open_store, there  # noqa: PLC0415 - start-up time
 
         if not there(settings):
             return None
-        store = opened(settings)
+        store = open_store(settings)
         if store.freshness().lag_ms <= settings.desk.stale_s * 1000:
             return store
         why: object = tr("the case store is stale")

@@ -18,14 +18,14 @@ from streams.cli.shared import (
 )
 from streams.cluster.admin import client_arguments
 from streams.errors import UsageError
-from streams.language import listed, tr
+from streams.language import join_list, tr
 from streams.operate.network import (
     ORDERS,
     percent,
     platform_key,
     platform_lines,
     platform_row,
-    ranked,
+    rank_platforms,
     read_platforms,
 )
 from streams.wire import encode_platform
@@ -71,11 +71,11 @@ def ls(
     """
     if by not in ORDERS:
         raise typer.BadParameter(
-            tr("{given!r} is none of {known}").format(given=by, known=listed(list(ORDERS)))
+            tr("{given!r} is none of {known}").format(given=by, known=join_list(list(ORDERS)))
         )
     settings = settings_of(config)
     found = read_platforms(client_arguments(settings.kafka), settings.topics.platform)
-    rows = [platform_row(each) for each in ranked(found, by, least, most)]
+    rows = [platform_row(each) for each in rank_platforms(found, by, least, most)]
     if as_json:
         write_json(rows)
     elif rows:

@@ -15,7 +15,7 @@ from streams.cli.shared import (
     TOGETHER,
     ConfigOption,
     JsonOption,
-    opened,
+    open_lines,
     plain_bytes,
     progress,
     settings_of,
@@ -183,15 +183,15 @@ def _rows(told: Why) -> Iterator[tuple[str, Any]]:
     for place, part in enumerate(told.parts[:12]):
         style = "green" if part.adds > 0 else "red"
         line = Text(f"{part.adds:+.2f}  ", style=style).append(
-            f"{tr(part.kind)}: {_said(part.says)}", ""
+            f"{tr(part.kind)}: {_translate_part(part.says)}", ""
         )
         yield "" if place else tr("weighed"), line
     yield tr("in all"), Text(tr("{odds} (over 0 is a code)").format(odds=f"{told.odds:+.2f}"))
-    changed = "; ".join(map(_said, told.without)) or tr("no single part")
+    changed = "; ".join(map(_translate_part, told.without)) or tr("no single part")
     yield tr("else if not"), Text(changed)
 
 
-def _said(part: str) -> str:
+def _translate_part(part: str) -> str:
     """Return the name of a part of the sum in the current language."""
     if not part.startswith("«"):
         return tr(part)
@@ -222,7 +222,7 @@ def _answer_files(settings: Settings, files: list[str], *, why: bool) -> None:
     with progress("", plain_bytes(files), of_bytes=True) as show:
         for path in files:
             number = 0
-            with opened(path) as file:
+            with open_lines(path) as file:
                 while lines := list(islice(file, TOGETHER)):
                     messages: list[Message] = []
                     for line in lines:

@@ -16,16 +16,16 @@ import typer
 
 from streams.cli.shared import (
     ConfigOption,
-    opened,
+    format_counts,
+    open_lines,
     plain_bytes,
     progress,
-    said,
     settings_of,
     writing,
 )
 from streams.errors import UsageError
 from streams.language import tr
-from streams.operate.replay import Replayed, chunks_of, outputs, refused
+from streams.operate.replay import Replayed, chunks_of, format_refused, outputs
 from streams.operate.replay import replay as run
 from streams.operate.rulings import RulingGateway
 
@@ -91,13 +91,13 @@ def replay(
     gateway = RulingGateway(delay_ms)
     shown = not (rulings and sys.stdout.isatty())
     with ExitStack() as stack:
-        letters = stack.enter_context(_created(dlq)) if dlq else None
+        letters = stack.enter_context(_create_file(dlq)) if dlq else None
         bar = progress("", plain_bytes(files), of_bytes=True, quiet=quiet)
         show = stack.enter_context(bar)
 
         def chunks() -> Iterator[list[bytes]]:
             for path in files:
-                with opened(path) as file:
+                with open_lines(path) as file:
                     for lines in chunks_of(file, settings.input.value_bytes_max):
                         yield lines
                         show(sum(map(len, lines)) + len(lines))
@@ -116,11 +116,11 @@ def replay(
             if letters is not None:
                 with writing(letters.name):
                     letters.writelines(
-                        msgspec.json.encode(refused(reject)) + b"\n"
+                        msgspec.json.encode(format_refused(reject)) + b"\n"
                         for reject in step.decoded.rejects
                     )
     if not quiet:
-        print(account.said(), file=sys.stderr)
+        print(account.summarise(), file=sys.stderr)
     account.check()
 
 
@@ -144,13 +144,13 @@ class _Account:
         self.counts.update({str(outcome): n for outcome, n in step.decoded.outcomes.items()})
         self.reasons.update(str(reject.reason) for reject in step.decoded.rejects)
 
-    def said(self) -> str:
+    def summarise(self) -> str:
         """Return all counts in one line."""
-        told = [said(self.counts) or tr("no lines")]
+        told = [format_counts(self.counts) or tr("no lines")]
         if self.whys:
-            told.append(tr("rulings: {what}").format(what=said(self.whys)))
+            told.append(tr("rulings: {what}").format(what=format_counts(self.whys)))
         if self.reasons:
-            told.append(tr("refused: {what}").format(what=said(self.reasons)))
+            told.append(tr("refused: {what}").format(what=format_counts(self.reasons)))
         took_s = time.perf_counter() - self.began
         if self.began and took_s >= PACED_S:
             rate = f"{(self.counts['lines'] - self.first) / took_s:,.0f}"
@@ -172,7 +172,7 @@ class _Account:
 
 
 @contextmanager
-def _created(path: Path) -> Iterator[IO[bytes]]:
+def _create_file(path: Path) -> Iterator[IO[bytes]]:
     with writing(path):
         file = path.open("wb")
     try:

@@ -12,7 +12,7 @@ import typer
 
 from streams.cli.shared import writing
 from streams.language import tr
-from streams.scenarios import DEFAULT_START_MS, SCENARIOS, Scenario, generate, merged
+from streams.scenarios import DEFAULT_START_MS, SCENARIOS, Scenario, generate, merge_streams
 
 FirstOption = Annotated[
     int, typer.Option(min=0, help="Index of the first recipient: 0 is +86 170 0000 0000.")
@@ -112,7 +112,7 @@ def scenario(
         )
         for n in range(recipients)
     )
-    events = next(runs) if recipients == 1 else merged(*runs)
+    events = next(runs) if recipients == 1 else merge_streams(*runs)
     encode, out = msgspec.json.encode, sys.stdout.buffer
     try:
         for event in events:

@@ -19,7 +19,7 @@ from streams.cli.shared import (
     write_table,
 )
 from streams.errors import Exit
-from streams.language import listed, tr
+from streams.language import join_list, tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -98,7 +98,7 @@ def _say(report: Mapping[str, Any]) -> None:
         if isinstance(value, float):
             value = f"{value:.1%}"
         elif isinstance(value, dict):
-            value = listed([f"{tr(kind)} {n}" for kind, n in value.items()]) or tr("none")
+            value = join_list([f"{tr(kind)} {n}" for kind, n in value.items()]) or tr("none")
         typer.echo(f"{label}{' ' * (wide - cell_len(label))}  {value}")
     if platforms := report["platforms"]:
         typer.echo("")

@@ -23,7 +23,7 @@ from streams.clock import now_ms
 from streams.errors import UsageError
 from streams.language import tr
 from streams.logs import to_stderr
-from streams.shown import in_json, shown
+from streams.shown import escape_unprintable, in_json
 
 if TYPE_CHECKING:
     from streams.cluster.read import Spans, TopicReader
@@ -223,7 +223,7 @@ def write_table(
     console = Console(soft_wrap=not sys.stdout.isatty(), highlight=False, markup=False)
     if not sys.stdout.isatty():
         console.width = 10_000
-    cells = [list(headings), *([shown(str(cell)) for cell in row] for row in rows)]
+    cells = [list(headings), *([escape_unprintable(str(cell)) for cell in row] for row in rows)]
     widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
     left = set(range(len(headings)))
     for column in drop:
@@ -256,11 +256,11 @@ def write_lines(document: Any, lines: Iterable[str], *, as_json: bool) -> None:
         write_json(document)
         return
     for line in lines:
-        typer.echo(shown(line))
+        typer.echo(escape_unprintable(line))
 
 
 @contextmanager
-def opened(path: str) -> Iterator[IO[bytes]]:
+def open_lines(path: str) -> Iterator[IO[bytes]]:
     """Open a file of JSON lines, or `-` for standard input; a name that ends in .gz is unpacked.
 
     A byte order mark at the beginning is skipped. Raise UsageError if the file cannot be read, also
@@ -387,12 +387,12 @@ def batches_shown(reader: TopicReader, label: str, spans: Spans) -> Iterator[lis
             show(len(batch))
 
 
-def created(names: Iterable[str]) -> str:
+def describe_created(names: Iterable[str]) -> str:
     """Return a line for each created topic; empty if none was."""
     return "\n".join(tr("created {name}").format(name=name) for name in names)
 
 
-def said(counts: Mapping[str, int]) -> str:
+def format_counts(counts: Mapping[str, int]) -> str:
     """Return counts in one line, without zeros.
 
     >>> said({"counted": 3, "rejected": 0, "other_type": 1})

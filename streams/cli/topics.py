@@ -11,7 +11,7 @@ import typer
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
-    created,
+    describe_created,
     group,
     settings_of,
     write_json,
@@ -28,7 +28,7 @@ from streams.files import replace_file
 from streams.language import tr
 from streams.limits import PARTITIONS_MAX
 from streams.operate.backup import restore as say_again
-from streams.operate.backup import saved
+from streams.operate.backup import save_overrides
 from streams.operate.doctor import examine_keys
 
 COLUMNS: Final = ("topic", "partitions", "copies", "cleanup", "why")
@@ -64,13 +64,13 @@ def create(
       otpguard topics create --config /etc/otpguard/otpguard.toml
       otpguard topics create --partitions 4 --replication 1     (one broker, to try it out)
     """
-    settings = _shaped(config, partitions, replication)
+    settings = _override_shape(config, partitions, replication)
     made = create_topics(settings)
     problems, cautions = review(settings)  # of those that were there
     if as_json:
         write_json({"created": made, "problems": problems, "cautions": cautions})
     else:
-        typer.echo(created(made) or tr("nothing to create"))
+        typer.echo(describe_created(made) or tr("nothing to create"))
         for sentence in (*problems, *cautions):
             typer.echo(tr("note: {sentence}").format(sentence=sentence), err=True)
 
@@ -121,7 +121,7 @@ def list_(
     Example:
       otpguard topics list --json > topics.json
     """
-    wanted = topics(_shaped(config, partitions, replication))
+    wanted = topics(_override_shape(config, partitions, replication))
     document = [
         {
             "role": topic.role,
@@ -243,7 +243,9 @@ def backup(
     """
     settings = settings_of(config)
     topics = settings.topics
-    lines = list(saved(client_arguments(settings.kafka), (topics.override, topics.everyone)))
+    lines = list(
+        save_overrides(client_arguments(settings.kafka), (topics.override, topics.everyone))
+    )
     if output == "-":
         typer.echo("\n".join(lines))
         return
@@ -294,7 +296,9 @@ def _role_and_user(written: str) -> tuple[str, str]:
     return role, user if ":" in user else f"User:{user}"
 
 
-def _shaped(config: Path | None, partitions: int | None, replication: int | None) -> Settings:
+def _override_shape(
+    config: Path | None, partitions: int | None, replication: int | None
+) -> Settings:
     settings = settings_of(config)
     asked = {"partitions": partitions, "replication": replication}
     given = {name: value for name, value in asked.items() if value is not None}

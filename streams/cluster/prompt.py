@@ -54,16 +54,16 @@ class PromptProducer:
         self._lock = threading.Lock()
         # Producers that still hold records; even `close` does not end these.
         self._given_up: list[Any] = []
-        self._producer: Any = self._made()
+        self._producer: Any = self._make()
 
-    def _made(self) -> Any:
+    def _make(self) -> Any:
         return KafkaProducer(**self._clients, **PROMPT, acks="all")
 
     def send(self, topic: str, value: bytes, key: bytes) -> Any:
         """Send a record, and return the future of its metadata (partition and offset)."""
         with self._lock:
             if self._producer is None:
-                self._producer = self._made()
+                self._producer = self._make()
             producer = self._producer
         return producer.send(topic, value, key=key)
 
@@ -80,10 +80,10 @@ class PromptProducer:
             if self._producer is not None:
                 self._given_up.append(self._producer)
                 self._producer = None
-            self._given_up = [each for each in self._given_up if not _closed(each, timeout_s)]
+            self._given_up = [each for each in self._given_up if not _close(each, timeout_s)]
 
 
-def _closed(producer: Any, timeout_s: float) -> bool:
+def _close(producer: Any, timeout_s: float) -> bool:
     """Close a producer. Returns false if it still holds records; it gives these up by itself."""
     try:
         producer.close(timeout=timeout_s)

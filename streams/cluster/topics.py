@@ -167,7 +167,7 @@ def problems(
             told = tr("topic {name} has cleanup.policy={policy}; it must be compact alone").format(
                 name=topic.name, policy=policy
             )
-            said.append(_mended(told, topic.name, "cleanup.policy", "compact"))
+            said.append(_add_remedy(told, topic.name, "cleanup.policy", "compact"))
     source, log = by_role["input"].name, by_role["changelog"].name
     if source in found and log in found and found[source].partitions != found[log].partitions:
         said.append(
@@ -264,7 +264,7 @@ def _cleanup(topic: Topic, configs: Mapping[str, str]) -> Iterator[str]:
     if set(policy.replace(" ", "").split(",")) != set(topic.cleanup.split(",")):
         wanted = f"[{topic.cleanup}]" if "," in topic.cleanup else topic.cleanup
         told = tr("topic {name} has cleanup.policy={policy}: records do not go when they should")
-        yield _mended(
+        yield _add_remedy(
             told.format(name=topic.name, policy=policy), topic.name, "cleanup.policy", wanted
         )
 
@@ -290,7 +290,7 @@ def _bounds(topic: Topic, shape: Shape) -> Iterator[str]:
             told = tr("topic {name} has {key}={held}: {harm}").format(
                 name=topic.name, key=key, held=held, harm=tr(harm)
             )
-            yield _mended(told, topic.name, key, wanted)
+            yield _add_remedy(told, topic.name, key, wanted)
 
 
 def _retention(topic: Topic, configs: Mapping[str, str]) -> Iterator[str]:
@@ -301,7 +301,7 @@ def _retention(topic: Topic, configs: Mapping[str, str]) -> Iterator[str]:
     if keeps_ms < 0:
         if topic.retention_ms is not None:
             told = tr("topic {name} keeps records for ever").format(name=topic.name)
-            yield _mended(told, topic.name, "retention.ms", topic.retention_ms)
+            yield _add_remedy(told, topic.name, "retention.ms", topic.retention_ms)
         return
     if segment_ms is not None and segment_ms * SEGMENTS_MIN > keeps_ms:
         longest = _span(keeps_ms + segment_ms)
@@ -309,13 +309,13 @@ def _retention(topic: Topic, configs: Mapping[str, str]) -> Iterator[str]:
             "topic {name} has segment.ms={segment_ms} at retention.ms={keeps_ms}: records last up "
             "to {longest}"
         ).format(name=topic.name, segment_ms=segment_ms, keeps_ms=keeps_ms, longest=longest)
-        yield _mended(told, topic.name, "segment.ms", int(keeps_ms) // SEGMENTS_MIN)
+        yield _add_remedy(told, topic.name, "segment.ms", int(keeps_ms) // SEGMENTS_MIN)
     if topic.role == "throttle" and keeps_ms < LEASE_MAX_MS:
         told = tr(
             "topic {name} has retention.ms={keeps_ms}, less than a lease: an adapter that "
             "restarts would not know leases that are still in force"
         ).format(name=topic.name, keeps_ms=keeps_ms)
-        yield _mended(told, topic.name, "retention.ms", topic.retention_ms or LEASE_MAX_MS)
+        yield _add_remedy(told, topic.name, "retention.ms", topic.retention_ms or LEASE_MAX_MS)
 
 
 def _times(name: str, configs: Mapping[str, str]) -> Iterator[str]:
@@ -327,7 +327,7 @@ def _times(name: str, configs: Mapping[str, str]) -> Iterator[str]:
     if ahead_ms is None or ahead_ms > AHEAD_MAX_MS:
         told = tr("topic {name} takes any time that a producer writes on a record")
         more = tr(" (or message.timestamp.after.max.ms of at most {most})")
-        yield _mended(
+        yield _add_remedy(
             told.format(name=name), name, "message.timestamp.type", "LogAppendTime"
         ) + more.format(most=AHEAD_MAX_MS)
 
@@ -346,13 +346,13 @@ def _number(configs: Mapping[str, str], key: str) -> int | float | None:
         return None
 
 
-def _mended(told: str, name: str, key: str, value: object) -> str:
-    """Return a defect with the command that corrects it; `parted` separates the two."""
+def _add_remedy(told: str, name: str, key: str, value: object) -> str:
+    """Return a defect with the command that corrects it; `split_remedy` separates the two."""
     command = f"kafka-configs.sh --alter --topic {name} --add-config {key}={value}"
     return told + tr("; ") + tr("`{command}` mends it").format(command=command)
 
 
-def parted(says: str) -> tuple[str, str]:
+def split_remedy(says: str) -> tuple[str, str]:
     """Split a sentence of `problems` or `cautions` into the defect and its remedy.
 
     >>> parted("topic a is missing; `otpguard topics create` makes it")

@@ -19,9 +19,9 @@ from pydantic.fields import FieldInfo
 from streams.config.settings import ENVIRONMENT_PREFIX, Settings
 from streams.errors import ConfigError
 from streams.files import read_toml
-from streams.foreign import understood
+from streams.foreign import translate_message
 from streams.language import suggest, tr
-from streams.shown import MASK, masked
+from streams.shown import MASK, mask_url
 
 log = logging.getLogger(__name__)
 
@@ -57,10 +57,10 @@ def load(path: Path | None = None) -> Settings:
         return Settings.defaults()
     from pydantic_settings import SettingsError  # noqa: PLC0415 - start-up time
 
-    from streams.config.sources import configured  # noqa: PLC0415
+    from streams.config.sources import read_settings  # noqa: PLC0415
 
     try:
-        return configured(path)
+        return read_settings(path)
     except ValidationError as error:
         raise ConfigError("\n".join(sentences(error))) from None
     except SettingsError as error:  # a variable of a section or list is not JSON
@@ -154,7 +154,7 @@ def _leaves(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any, st
             hidden = MASK if value.get_secret_value() else ""
             yield prefix + name, hidden, field.description or ""
         elif isinstance(value, str):
-            yield prefix + name, masked(value), field.description or ""
+            yield prefix + name, mask_url(value), field.description or ""
         else:
             yield prefix + name, value, field.description or ""
 
@@ -188,7 +188,7 @@ def sentences(error: ValidationError) -> Iterator[str]:
                 name=name, what=known.description, default=known.default or tr("none")
             )
         else:
-            yield f"{name}: {understood(said)}"
+            yield f"{name}: {translate_message(said)}"
 
 
 @cache

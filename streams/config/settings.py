@@ -168,11 +168,11 @@ class Settings(BaseModel):
 
         path = self.recognise.registry_file
         shared = frozenset(map(sender_key, self.recognise.shared_senders))
-        shipped, _ = Registry.shipped(self.input.country).merged(Registry(shared=shared))
+        shipped, _ = Registry.load_shipped(self.input.country).merge(Registry(shared=shared))
         if path is None:
             return shipped, []
         try:
-            return shipped.merged(Registry.load(path.read_text("utf-8-sig")))
+            return shipped.merge(Registry.load(path.read_text("utf-8-sig")))
         except (OSError, UnicodeDecodeError, RegistryError) as error:
             raise _no_registry(path, error) from None
 

@@ -18,7 +18,7 @@ from pydantic_settings import (
 from streams.config.settings import ENVIRONMENT_PREFIX, Settings
 
 
-def configured(path: Path | None) -> Settings:
+def read_settings(path: Path | None) -> Settings:
     """Return the settings of a TOML file, overridden by environment variables.
 
     Raises pydantic's ValidationError if a setting is invalid or unknown.

@@ -96,7 +96,7 @@ def demo(
     screen = Console(stderr=True, highlight=False)
     held: list[bool] = []  # Set when the story is complete; one entry, true if all claims hold.
 
-    def told(story: Story) -> None:
+    def tell(story: Story) -> None:
         held.append(_tell(story, report, as_json=as_json))
         if not no_open:
             _open(report.resolve().as_uri())
@@ -104,7 +104,7 @@ def demo(
     try:
         desk = not no_desk and _desk(screen)
         _play(
-            seed, subscribers, speed, metrics_port, told, keep=keep, screen=screen, desk=desk,
+            seed, subscribers, speed, metrics_port, tell, keep=keep, screen=screen, desk=desk,
             stay=desk and not as_json and _somebody_there(screen), no_open=no_open,
         )  # fmt: skip
     except OtpguardError as error:
@@ -119,9 +119,9 @@ def demo(
 
 def _desk(screen: Console) -> bool:
     """Return true if the desk can be opened; otherwise print how to install its packages."""
-    from streams.demo.desk import installed  # noqa: PLC0415 - start-up time
+    from streams.demo.desk import is_installed  # noqa: PLC0415 - start-up time
 
-    found = installed()
+    found = is_installed()
     if not found:
         how = how_to_install("demo")
         screen.print(

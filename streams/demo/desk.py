@@ -32,7 +32,7 @@ STALE_S: Final = 600.0
 machine first reads a week of traffic here."""
 
 
-def installed() -> bool:
+def is_installed() -> bool:
     """Return true if the packages of the desk are installed."""
     return all(find_spec(each) is not None for each in MODULES["demo"])
 
@@ -108,7 +108,7 @@ class StoryTime:
         """Return the time of the incident, in ms UTC."""
         return int(self.clock.now_ms())
 
-    def heed(self, lines: IO[str], stop: threading.Event) -> None:
+    def read_line(self, lines: IO[str], stop: threading.Event) -> None:
         """Set the clock from each line of the player: present event time in ms, and speed."""
         for line in lines:
             at_ms, speed = line.split()
@@ -121,24 +121,24 @@ def serve_incident(settings: Settings, start_ms: int) -> None:
 
     The console has one account with all roles needed for an incident.
     """
-    from streams.desk.store.opening import opened  # noqa: PLC0415
+    from streams.desk.store.opening import open_store  # noqa: PLC0415
     from streams.desk.store.roles import DeskRole  # noqa: PLC0415 - an extra
     from streams.desk.web.desk import LoginTicket  # noqa: PLC0415
     from streams.desk.web.serve import serve  # noqa: PLC0415
 
     password = "-".join(secrets.token_hex(2) for _ in range(4))
-    store = opened(settings)
+    store = open_store(settings)
     store.accounts.add(NAME, (DeskRole.LEAD, DeskRole.ANALYST, DeskRole.AUDITOR), password=password)
     store.close()
     ticket, at, stop = LoginTicket(NAME), StoryTime(start_ms), threading.Event()
 
-    def started(address: str) -> None:
+    def on_start(address: str) -> None:
         link = f"{address}/login/once/{ticket.secret}"
         sys.stdout.write(json.dumps({"link": link, "password": password}) + "\n")
         sys.stdout.flush()
 
-    threading.Thread(target=at.heed, args=(sys.stdin, stop), daemon=True).start()
-    serve(settings, started=started, stop=stop, clock=at, ticket=ticket)
+    threading.Thread(target=at.read_line, args=(sys.stdin, stop), daemon=True).start()
+    serve(settings, started=on_start, stop=stop, clock=at, ticket=ticket)
 
 
 def settings_of_demo(config: Path) -> Settings:

@@ -55,7 +55,7 @@ async def _continue(player: Player, play: Timetable, seed: int, pressed: asyncio
     writer = MessageWriter("demo-desk", seed, VICTIM, KNOWN)
     seen = {event.truth.platform for event in play.live if event.value["recipient"] == play.victim}
     flood = [each for each in writer.strangers(FLOOD + len(seen)) if each.name not in seen][:FLOOD]
-    wanted = _wanted(player, play)
+    wanted = _find_wanted(player, play)
     audience.stop()
     audience.line("")
     refused: Labelled | None = None  # The code that the victim waits for.
@@ -88,7 +88,7 @@ async def _continue(player: Player, play: Timetable, seed: int, pressed: asyncio
         await player.offer(player.pack(writer.code(int(clock.now_ms()), platform).value))
 
 
-def _wanted(player: Player, play: Timetable) -> PlatformProfile | None:
+def _find_wanted(player: Player, play: Timetable) -> PlatformProfile | None:
     """Return the platform of the newest refused code whose name the desk shows, or None."""
     named = {each["platform"] for record in player.record.episodes for each in record["sightings"]}
     hers = [event for event in play.live if event.value["recipient"] == play.victim]

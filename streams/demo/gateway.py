@@ -29,7 +29,7 @@ class StandInGateway:
 
     def __init__(self, registry: Registry, subscribers: int) -> None:
         self.registry = registry
-        self.book = DesiredState(RailParams.sized(subscribers))
+        self.book = DesiredState(RailParams.for_network(subscribers))
         self.second = SecondPasses()
         # Messages refused under each lease, by platform; below, leases with refusals not yet
         # reported.

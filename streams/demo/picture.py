@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 from streams.demo.story import OfferedMessage, Story
 from streams.language import tr
 from streams.page import PALETTE
-from streams.picture import GRID, Picture, drawn
+from streams.picture import GRID, Picture, draw_chart
 from streams.scenarios.events import Role
 
 LEVEL_TINTS = {
@@ -50,11 +50,11 @@ TRAFFIC: Final = ("minutes", "messages", "codes")
 
 def pictures(story: Story) -> list[Picture]:
     """Return the two pictures of the page, with a common time axis."""
-    codes, refused = story.of(Role.ATTACK), story.refused(Role.ATTACK)
+    codes, refused = story.of(Role.ATTACK), story.list_refused(Role.ATTACK)
     first, last = (clock_of(story, story.codes[at].event_time_ms) for at in (0, -1))
     minutes = story.background.minutes
     return [
-        drawn(
+        draw_chart(
             "lanes",
             tr("Every code sent to this number"),
             lambda axes, narrow: _draw_lanes(axes, story, narrow=narrow),
@@ -70,7 +70,7 @@ def pictures(story: Story) -> list[Picture]:
                 n=len(story.codes), first=first, last=last, flood=len(codes), refused=len(refused)
             ),
         ),
-        drawn(
+        draw_chart(
             "traffic",
             tr("Meanwhile, {n} other subscribers").format(n=f"{story.background.subscribers:,}"),
             lambda axes, narrow: _draw_traffic(axes, story, narrow=narrow),
@@ -138,7 +138,7 @@ def _tint_levels(axes: Axes, story: Story) -> None:
 def _lane(message: OfferedMessage) -> str:
     if message.role in (Role.BANK, Role.KNOWN, Role.NEW):
         return message.role.value
-    return "refused" if message.refused else "delivered"
+    return "refused" if message.is_refused else "delivered"
 
 
 def _draw_lanes(axes: Axes, story: Story, *, narrow: bool) -> None:
@@ -152,7 +152,7 @@ def _draw_lanes(axes: Axes, story: Story, *, narrow: bool) -> None:
         axes.axhline(y, color=GRID, linewidth=0.8, zorder=0.5)
         axes.scatter(xs, [y] * len(xs), zorder=3, **MARKS[lane])
         for x, message in zip(xs, shown, strict=True):
-            if lane in ("bank", "known", "new") and message.refused:
+            if lane in ("bank", "known", "new") and message.is_refused:
                 axes.scatter([x], [y], color=PALETTE["throttle"], s=110, marker="x",
                              linewidths=2, zorder=4)  # fmt: skip
     axes.set_ylim(-0.6, 4.9 if narrow else 4.6)

@@ -163,14 +163,14 @@ class Player:
                     tr("Metrics while it runs: {url}").format(url=f"{self.worker.address}/metrics")
                 )
                 audience.step(tr("Counting the days before"))
-                await self._counted()
+                await self._wait_counted()
                 audience.step(
                     tr("The incident, {speed} times as fast as it was").format(speed=f"{speed:g}")
                 )
                 if self.desk is not None:
                     self.desk.show(audience)
                 await self._live(offers, speed, second_requests)
-                await self._counted()
+                await self._wait_counted()
                 await self._silence()
                 if listening.done():
                     listening.result()
@@ -215,7 +215,7 @@ class Player:
                 waiting.append(await producer.send_batch(batch, topic, partition=partition))
         await asyncio.gather(*waiting)
 
-    async def _counted(self) -> None:
+    async def _wait_counted(self) -> None:
         deadline = time.monotonic() + COUNT_S
         while True:
             taken = await asyncio.to_thread(self.worker.metric, "otpguard_events_total")
@@ -260,7 +260,7 @@ class Player:
             gap_ms = second_requests.get(offer.value["message_id"])
             began = time.monotonic()
             if gap_ms is not None:
-                await self._allowed(offer, gap_ms)
+                await self._wait_allowed(offer, gap_ms)
                 clock.began += time.monotonic() - began  # It stood still.
                 self.follow(clock)
                 began = time.monotonic()
@@ -277,7 +277,7 @@ class Player:
         await self.producer.flush()
         record.offered += len(offers)
 
-    async def _allowed(self, offer: Offer, gap_ms: int) -> None:
+    async def _wait_allowed(self, offer: Offer, gap_ms: int) -> None:
         """Wait until the gateway would not refuse this retry, at most `gap_ms` milliseconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(gap_ms / 1000):

@@ -19,7 +19,7 @@ from streams.demo.clock import clock
 from streams.demo.picture import pictures
 from streams.demo.story import Claim, OfferedMessage, Story, claims
 from streams.files import unwritten
-from streams.language import listed, tr, trn
+from streams.language import join_list, tr, trn
 from streams.operate.explain import platform_name, retold
 from streams.page import environment
 from streams.scenarios.events import Role
@@ -148,7 +148,7 @@ def lead(story: Story) -> str:
         n=len(flood),
         platforms=platforms,
         bank=len(bank),
-        refused=len(story.refused(Role.ATTACK)),
+        refused=len(story.list_refused(Role.ATTACK)),
         bank_share=bank_share[:1].upper() + bank_share[1:],
         known_share=_share(known),
     )
@@ -156,7 +156,7 @@ def lead(story: Story) -> str:
 
 def _share(messages: list[OfferedMessage]) -> str:
     """Return how many of these messages were delivered, in words."""
-    arrived = sum(not message.refused for message in messages)
+    arrived = sum(not message.is_refused for message in messages)
     if arrived == len(messages):
         return tr("both") if arrived == 2 else tr("all {n}").format(n=arrived)
     return _of(arrived, len(messages))
@@ -168,7 +168,7 @@ def _of(part: int, whole: int) -> str:
 
 def _tiles(story: Story) -> Iterator[dict[str, str]]:
     flood, bank = story.of(Role.ATTACK), story.of(Role.BANK)
-    refused, throttle = story.refused(Role.ATTACK), story.change("THROTTLE")
+    refused, throttle = story.list_refused(Role.ATTACK), story.change("THROTTLE")
     if throttle:
         minutes = (throttle.event_time_ms - story.started_ms) / 60_000
         yield {
@@ -185,7 +185,7 @@ def _tiles(story: Story) -> Iterator[dict[str, str]]:
     }
     yield {
         "tone": "good",
-        "figure": _of(len(bank) - len(story.refused(Role.BANK)), len(bank)),
+        "figure": _of(len(bank) - len(story.list_refused(Role.BANK)), len(bank)),
         "text": tr("codes of the bank arrived meanwhile"),
     }
     touched = story.background.actions
@@ -211,7 +211,7 @@ def _timeline(story: Story) -> Iterator[tuple[int, str]]:
             seen = _messages(story.flood_until(change.event_time_ms))
             minutes = (change.event_time_ms - story.started_ms) / 60_000
             yield change.event_time_ms, form.format(messages=seen, minutes=f"{minutes:.1f}")
-    refused = story.refused(Role.ATTACK)
+    refused = story.list_refused(Role.ATTACK)
     if refused:
         yield refused[0].event_time_ms, tr("the first code refused")
     for i, message in enumerate(story.of(Role.BANK)):
@@ -219,8 +219,8 @@ def _timeline(story: Story) -> Iterator[tuple[int, str]]:
         if i:
             arrived = tr("the bank's code, sent again, arrived")
             lost = tr("the bank's code, sent again, was refused")
-        yield message.event_time_ms, lost if message.refused else arrived
-    for message in [first for first in story.of(Role.NEW)[:1] if first.refused]:
+        yield message.event_time_ms, lost if message.is_refused else arrived
+    for message in [first for first in story.of(Role.NEW)[:1] if first.is_refused]:
         name = platform_name(message.platform)
         form = tr("its own code of {platform}, new to it, was refused")
         yield message.event_time_ms, form.format(platform=name)
@@ -257,7 +257,7 @@ def _explanation(story: Story) -> dict[str, Any] | None:
         ],
         "more": len(record["sightings"]) - len(before),
         "evidence": record["evidence"],
-        "trusted": listed([tr(trust) for trust in scope["trust"]]),
+        "trusted": join_list([tr(trust) for trust in scope["trust"]]),
         "passing": len({*scope["pass_prints"], *map(platform_print, scope["pass_ids"])}),
         "episode_id": record["episode_id"],
         "cause": record["cause"],
@@ -265,7 +265,7 @@ def _explanation(story: Story) -> dict[str, Any] | None:
 
 
 def _row(story: Story, message: OfferedMessage) -> tuple[str, tuple[str, ...]]:
-    fate = tr("refused") if message.refused else tr("delivered")
+    fate = tr("refused") if message.is_refused else tr("delivered")
     used = message.ruling is Ruling.KNOWN
     if message.ruling is Ruling.AGAIN:
         fate = tr("passed as asked for again")
@@ -276,7 +276,7 @@ def _row(story: Story, message: OfferedMessage) -> tuple[str, tuple[str, ...]]:
         Role.NEW: tr("own, new platform, {fate}").format(fate=fate),
         Role.OTHER: tr("not a code, {fate}").format(fate=fate),
     }[message.role]
-    return "refused" if message.refused else TONES[message.role], (
+    return "refused" if message.is_refused else TONES[message.role], (
         clock(story.utc_offset_min, message.event_time_ms),
         platform_name(message.platform),
         message.text,

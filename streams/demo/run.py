@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from detectors.model.records import EpisodeRecord, completed
+from detectors.model.records import EpisodeRecord, merge_renewal
 from detectors.model.times import MINUTE_MS
 from detectors.recognise.registry import Registry
 from streams import __version__
@@ -121,7 +121,7 @@ def run(
                 broker=f"{broker.version} at {broker.bootstrap}", pid=worker.process.pid
             )
         )
-        gateway = StandInGateway(Registry.shipped(), options.subscribers)
+        gateway = StandInGateway(Registry.load_shipped(), options.subscribers)
         play = script(options.seed, options.subscribers)
         player = Player(
             broker.bootstrap, settings.topics, worker, gateway, play.victim, audience, desk
@@ -197,7 +197,7 @@ def _newest(episodes: Iterable[dict[str, Any]]) -> dict[str, Any]:
     whole: EpisodeRecord | None = None
     for episode in sorted(episodes, key=lambda episode: int(episode["revision"])):
         record = decode_episode(msgspec.json.encode(episode))
-        whole = completed(record, record if whole is None else whole)
+        whole = merge_renewal(record, record if whole is None else whole)
     if whole is None:
         return {}
     told: dict[str, Any] = msgspec.json.decode(encode_episode(whole))

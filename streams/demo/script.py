@@ -15,7 +15,7 @@ from typing import Final
 from detectors.model.times import DAY_MS, MINUTE_MS
 from streams.scenarios.catalog import DEFAULT_START_MS, SCENARIOS, generate
 from streams.scenarios.events import Labelled, Role
-from streams.scenarios.mix import merged
+from streams.scenarios.mix import merge_streams
 from streams.scenarios.numbering import COUNT, subscriber
 from streams.scenarios.ordinary import Rates, ordinary
 from streams.scenarios.writer import in_order
@@ -96,10 +96,12 @@ def script(seed: int, subscribers: int) -> Timetable:
         known_platforms=KNOWN,
         subscribers=subscribers,
         look_alikes=counts,
-        history=merged(*past, ordinary(subscribers, LIVE_MS - span_ms, seed, duration_ms=span_ms)),
+        history=merge_streams(
+            *past, ordinary(subscribers, LIVE_MS - span_ms, seed, duration_ms=span_ms)
+        ),
         live=[
             event
-            for event in merged(in_order(live), _crowd(subscribers, seed))
+            for event in merge_streams(in_order(live), _crowd(subscribers, seed))
             if event.value["event_time_ms"] < END_MS
         ],
     )

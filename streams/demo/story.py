@@ -23,7 +23,7 @@ class OfferedMessage:
     ruling: Ruling = Ruling.NO_LEASE  # The gateway's ruling.
 
     @property
-    def refused(self) -> bool:
+    def is_refused(self) -> bool:
         """True if the gateway refused the message."""
         return self.ruling is Ruling.REFUSE
 
@@ -122,9 +122,9 @@ class Story:
         """Return the victim's messages with these roles."""
         return [message for message in self.messages if message.role in roles]
 
-    def refused(self, *roles: Role) -> list[OfferedMessage]:
+    def list_refused(self, *roles: Role) -> list[OfferedMessage]:
         """Return the victim's messages with these roles that the gateway refused."""
-        return [message for message in self.of(*roles) if message.refused]
+        return [message for message in self.of(*roles) if message.is_refused]
 
     def change(self, level: str) -> LevelChange | None:
         """Return the first time that the episode reached this level, or None."""
@@ -146,22 +146,22 @@ class Claim:
 def claims(story: Story) -> Iterator[Claim]:
     """Yield the demo's claims; if one is false, the demo exits with code 70."""
     throttle = story.change("THROTTLE")
-    stopped = throttle is not None and bool(story.refused(Role.ATTACK))
+    stopped = throttle is not None and bool(story.list_refused(Role.ATTACK))
     yield Claim(tr("the flood was throttled"), stopped)
     bank = story.of(Role.BANK)
     yield Claim(
         tr("the bank's codes arrived, every one"),
-        bool(bank) and not any(message.refused for message in bank),
+        bool(bank) and not any(message.is_refused for message in bank),
     )
-    yield Claim(tr("no code of a known platform was refused"), not story.refused(Role.KNOWN))
+    yield Claim(tr("no code of a known platform was refused"), not story.list_refused(Role.KNOWN))
     yield Claim(
-        tr("nothing but codes was refused"), all(m.code for m in story.messages if m.refused)
+        tr("nothing but codes was refused"), all(m.code for m in story.messages if m.is_refused)
     )
     asked = story.of(Role.NEW)  # Codes of the platform that is new to the victim.
-    if asked and asked[0].refused:
+    if asked and asked[0].is_refused:
         yield Claim(
             tr("a code of a platform new to the victim arrived when it was asked for again"),
-            len(asked) > 1 and not asked[1].refused,
+            len(asked) > 1 and not asked[1].is_refused,
         )
     others = story.background
     yield Claim(

@@ -323,7 +323,9 @@ class Adapter:
             if safe != self._committed or time.monotonic() - self._asked_at > ASK_S:
                 self._asked_at = time.monotonic()
                 try:
-                    self._consumer.commit_async(self._signed(safe, ALIVE), self._answered)
+                    self._consumer.commit_async(
+                        self._add_sign_of_life(safe, ALIVE), self._on_answer
+                    )
                 except KafkaError as error:
                     # Leases still end meanwhile; the metric of the broker's silence shows the
                     # problem.
@@ -331,7 +333,7 @@ class Adapter:
                 else:
                     self._committed = safe
 
-    def _answered(self, _offsets: object, answer: object) -> None:
+    def _on_answer(self, _offsets: object, answer: object) -> None:
         if not isinstance(answer, Exception):
             self._broker_at = time.monotonic()
 
@@ -342,7 +344,7 @@ class Adapter:
         the client would answer only when the broker is back.
         """
         safe = dict(self._places.next)
-        for partition, offset in self._reconciler.unsettled():
+        for partition, offset in self._reconciler.list_unsettled():
             safe[partition] = min(safe[partition], offset)
         return safe
 
@@ -385,13 +387,13 @@ class Adapter:
             self._producer.flush(timeout=5)
             self._outbox.look()
             if not self._outbox.waiting:
-                self._consumer.commit(self._signed(self._safe(), ENDED), timeout_ms=5_000)
+                self._consumer.commit(self._add_sign_of_life(self._safe(), ENDED), timeout_ms=5_000)
                 return
         except KafkaError:
             pass
         log.warning("the broker is away; a successor will acknowledge again")
 
-    def _signed(
+    def _add_sign_of_life(
         self, offsets: Mapping[TopicPartition, int], state: str
     ) -> dict[TopicPartition, OffsetAndMetadata]:
         sign = write_sign(state, self._clock_ms())

@@ -266,7 +266,7 @@ def lease_by_name(book: DesiredState, name: str, now_ms: int) -> Lease | NoLease
             return NoLease.RELEASED
     if entry.refusal is not None:
         return NoLease.RAIL
-    allowed, once = _opened(book, words, now_ms)
+    allowed, once = _list_allowed(book, words, now_ms)
     windows = book.entries.get(f"{recipient}/{action.action_id}")
     lease = lease_of(action, windows.action if windows is not None else None)
     scope = lease.scope
@@ -293,7 +293,7 @@ def _covers(release: Override, action: Action) -> bool:
     return action.issued_at_ms <= until_ms
 
 
-def _opened(
+def _list_allowed(
     book: DesiredState, words: Mapping[tuple[str, str], Override], now_ms: int
 ) -> tuple[set[int], list[AgainWindow]]:
     """Return the platforms that active overrides allow, and the windows of those allowed once."""
@@ -347,7 +347,7 @@ def rails_times(book: DesiredState, now_ms: int) -> int:
 
 def rails_at(book: DesiredState, now_ms: int) -> RailParams:
     """Return the rails in force, including the factor set by the operator."""
-    return book.params.raised(rails_times(book, now_ms))
+    return book.params.multiply(rails_times(book, now_ms))
 
 
 def came_before_the_word(book: DesiredState, name: str, now_ms: int) -> bool:

@@ -51,7 +51,7 @@ class LeaseTally:
 class CountsNothing:
     """Mixin for gateways that do not report how many messages they refused."""
 
-    def refused(self, action_ids: Sequence[str]) -> Sequence[int]:
+    def take_refused(self, action_ids: Sequence[str]) -> Sequence[int]:
         """Return a zero for each action."""
         return [0] * len(action_ids)
 
@@ -59,7 +59,7 @@ class CountsNothing:
         """Return an empty tally for each action."""
         return [LeaseTally(0)] * len(action_ids)
 
-    def counted(self) -> Iterable[str]:
+    def list_counted(self) -> Iterable[str]:
         """Return no actions."""
         return ()
 
@@ -76,7 +76,7 @@ class Gateway(Protocol):
     again: bool  # True if the gateway supports retry windows (a second code of a platform passes)
     narrow: bool  # True if the gateway supports platform leases
 
-    def held(self) -> Iterable[str] | None:
+    def list_recipients(self) -> Iterable[str] | None:
         """Return the recipients that have a lease at the gateway; None if it cannot list them."""
         ...
 
@@ -95,7 +95,7 @@ class Gateway(Protocol):
         """
         ...
 
-    def refused(self, action_ids: Sequence[str]) -> Sequence[int]:
+    def take_refused(self, action_ids: Sequence[str]) -> Sequence[int]:
         """Return the number of messages refused under each action, and reset these counters.
 
         The number is 0 where the gateway does not count.
@@ -109,8 +109,8 @@ class Gateway(Protocol):
         """
         ...
 
-    def counted(self) -> Iterable[str]:
-        """Return the actions that have a refused count which nobody has read with `refused` yet."""
+    def list_counted(self) -> Iterable[str]:
+        """Return the actions with a refused count that `take_refused` has not returned yet."""
         ...
 
     def health(self) -> str:

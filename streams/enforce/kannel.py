@@ -98,7 +98,7 @@ class KannelGateway(CountsNothing):
         """Return the port that serves the list."""
         return self._server.server_port
 
-    def held(self) -> Iterable[str]:
+    def list_recipients(self) -> Iterable[str]:
         """Return the numbers that a previous adapter left on the list, after a reload."""
         self._admin("reload-lists")
         return self._numbers

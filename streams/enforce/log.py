@@ -26,7 +26,7 @@ class LogGateway(CountsNothing):
         self._stream = stream
         self._numbers = numbers
 
-    def held(self) -> Iterable[str]:
+    def list_recipients(self) -> Iterable[str]:
         """Return no recipients: a log throttles nobody."""
         return ()
 

@@ -91,7 +91,7 @@ class AckOutbox:
         self._sent = [each for each in self._sent if not each[1].is_done]
         for record, future in ended:
             if future.failed():
-                self._failed(record, future.exception)
+                self._on_failure(record, future.exception)
         took = any(not future.failed() for _, future in ended)
         if took and self._failures and not self._again:
             self._failures = 0
@@ -111,11 +111,11 @@ class AckOutbox:
                 record.topic, record.value, key=record.key, headers=record.headers
             )
         except KafkaError as error:
-            self._failed(record, error)
+            self._on_failure(record, error)
         else:
             self._sent.append((record, sent))
 
-    def _failed(self, record: UntoldRecord, error: BaseException) -> None:
+    def _on_failure(self, record: UntoldRecord, error: BaseException) -> None:
         if not (isinstance(error, KafkaError) and error.retriable):
             what = tr("cannot publish to {topic}").format(topic=record.topic)
             raise unusable(what, error) from None

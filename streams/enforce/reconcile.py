@@ -141,8 +141,8 @@ class OrderBatch:
         if self.applies:
             refusals.update(gateway.apply(self.applies))
         over = [each.action_id for each in self.ended]
-        tallies = gateway.tallies(over)  # read the tallies first: `refused` resets the counts
-        return refusals, gateway.refused(over), tallies
+        tallies = gateway.tallies(over)  # read the tallies first: `take_refused` resets the counts
+        return refusals, gateway.take_refused(over), tallies
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,13 +304,13 @@ class Reconciler:
             if batch is None:
                 break
             self._batches[self._pool.submit(batch.run, self.gateway)] = batch
-        if self._met:
+        if self._has_listed:
             self._speak(now_ms)
         self._count(now_ms)
         report, self._report = self._report, Report()
         return report
 
-    def unsettled(self) -> Iterable[Position]:
+    def list_unsettled(self) -> Iterable[Position]:
         """Return the log positions of records that a restart must process again."""
         for pending in self._pending.values():
             yield from (each.position for each in pending)
@@ -357,7 +357,7 @@ class Reconciler:
     # -- inside
 
     @property
-    def _met(self) -> bool:
+    def _has_listed(self) -> bool:
         """True once the gateway listed its leases. Before, no override is known to be in effect."""
         return self._incarnation is not None
 
@@ -372,10 +372,10 @@ class Reconciler:
         batch = OrderBatch()
         while self._ready and len(batch) < self.gateway.batch_max:
             recipient, _ = self._ready.popitem(last=False)
-            want = self._desired(recipient, now_ms)
+            want = self._find_desired(recipient, now_ms)
             holds = self._holds.get(recipient)
             unsure = recipient in self._unsure
-            if not self._met:
+            if not self._has_listed:
                 self._bide(recipient, want, now_ms)
             elif not unsure and (want == holds if isinstance(want, Lease) else holds is None):
                 self._settle(recipient, now_ms)
@@ -386,7 +386,7 @@ class Reconciler:
                 _enter(batch, recipient, want, holds, unsure=unsure)
         return batch if len(batch) else None
 
-    def _desired(self, recipient: str, now_ms: int) -> Lease | NoLease:
+    def _find_desired(self, recipient: str, now_ms: int) -> Lease | NoLease:
         """Return the desired lease, reduced to what this gateway supports.
 
         Without support for retry windows, two leases that differ only in their windows are equal.
@@ -427,7 +427,7 @@ class Reconciler:
                     self._incarnation = None  # the batch only read counts: read them again later
                 leases = {order.recipient for order in batch.applies}
                 for recipient in batch.recipients():
-                    self._failed(recipient, str(error), now_ms, lease=recipient in leases)
+                    self._on_failure(recipient, str(error), now_ms, lease=recipient in leases)
                 continue
             for ended, count, tally in zip(batch.ended, counts, tallies, strict=True):
                 if ended.recipient not in refusals:
@@ -435,16 +435,18 @@ class Reconciler:
                     self._tell_counts(ended.action_id, tally, now_ms)
                     self._counting.end(ended.action_id)
             for order in batch.applies:
-                self._applied(order, refusals.get(order.recipient), now_ms, batch)
+                self._on_applied(order, refusals.get(order.recipient), now_ms, batch)
             for recipient in (*batch.releases, *batch.expires):
                 if recipient in refusals:
                     self._not_obeyed(recipient, refusals[recipient], now_ms, lost=False)
-                    self._failed(recipient, refusals[recipient], now_ms, lease=False)
+                    self._on_failure(recipient, refusals[recipient], now_ms, lease=False)
                 else:
                     self._holds.pop(recipient, None)
                     self._carried_out(recipient, batch)
 
-    def _applied(self, order: Order, refusal: str | None, now_ms: int, batch: OrderBatch) -> None:
+    def _on_applied(
+        self, order: Order, refusal: str | None, now_ms: int, batch: OrderBatch
+    ) -> None:
         """Process the gateway's answer to one lease: accepted, or rejected for good."""
         recipient = order.recipient
         if refusal is None:
@@ -471,7 +473,7 @@ class Reconciler:
             self._tries[recipient] = 1
         self._ready[recipient] = None
 
-    def _failed(self, recipient: str, why: str, now_ms: int, *, lease: bool) -> None:
+    def _on_failure(self, recipient: str, why: str, now_ms: int, *, lease: bool) -> None:
         """Schedule another attempt, or give up a lease after too many attempts."""
         tries = self._tries[recipient] = self._tries.get(recipient, 0) + 1
         # The order may or may not have taken effect at the gateway.
@@ -693,9 +695,9 @@ def _probe(gateway: Gateway, known: str | None) -> tuple[str, UnknownHoldings | 
     incarnation = gateway.health()
     if incarnation == known:
         return incarnation, None
-    held = gateway.held()
+    held = gateway.list_recipients()
     return incarnation, UnknownHoldings(
-        None if held is None else set(held), list(gateway.counted())
+        None if held is None else set(held), list(gateway.list_counted())
     )
 
 

@@ -32,7 +32,7 @@ PREFIX: Final = "otpguard:"
 VALUE_VERSION: Final = 1
 NARROW_VERSION: Final = 2
 """Version of a platform lease. A script of version 1 refuses to read it, and lets everything pass.
-Such a script ignores the field `refused` of a full lease."""
+Such a script ignores the field `take_refused` of a full lease."""
 SCAN_COUNT: Final = 1_000
 TIMEOUT_S: Final = 1.0
 """Timeout of one call, in seconds. An operator's override waits while a call runs."""
@@ -73,7 +73,7 @@ def lease_value(lease: Lease) -> bytes:
     return _encode(value)
 
 
-def trusted(registry: Registry) -> dict[str, str]:
+def list_trusted(registry: Registry) -> dict[str, str]:
     """Return the trust class of each platform that always passes, by platform key."""
     signatures = ((f"sig:{name}", (platform,)) for name, platform in registry.signatures.items())
     ports = ((f"port:{number}", owners) for number, owners in registry.ports.items())
@@ -92,9 +92,9 @@ def aliases(registry: Registry) -> dict[str, str]:
     that are their own key are left out, and so are numbers and domains without an owner.
     """
     from detectors.recognise.keys import BRAND, brand_key, host_key  # noqa: PLC0415 - start-up time
-    from detectors.recognise.names import listed  # noqa: PLC0415
+    from detectors.recognise.names import load_names  # noqa: PLC0415
 
-    names = {f"{BRAND}{key}": key for key in chain(listed().names, registry.signatures)}
+    names = {f"{BRAND}{key}": key for key in chain(load_names().names, registry.signatures)}
     keys = {written: brand_key(registry, key) for written, key in names.items()}
     keys |= {f"port:{number}": f"{BRAND}{o[0].key}" for number, o in registry.ports.items()}
     keys |= {f"host:{host}": host_key(registry, host) for host in registry.hosts}
@@ -132,7 +132,7 @@ class RedisGateway:
         self._client = client
         # Alternating fields and values, as HSET expects them.
         self._tables = {
-            f"{prefix}trusted": list(chain.from_iterable(trusted(registry).items())),
+            f"{prefix}trusted": list(chain.from_iterable(list_trusted(registry).items())),
             f"{prefix}keys": list(chain.from_iterable(aliases(registry).items())),
         }
         self._prefix = prefix
@@ -142,7 +142,7 @@ class RedisGateway:
         self._marker = f"{prefix}adapter"
         self._announced = False
 
-    def held(self) -> Iterable[str]:
+    def list_recipients(self) -> Iterable[str]:
         """Return the recipients of all lease keys, whoever wrote them."""
         return self._names(self._throttle)
 
@@ -172,7 +172,7 @@ class RedisGateway:
         """Do nothing: Redis deletes expired keys by itself."""
         return {}
 
-    def refused(self, action_ids: Sequence[str]) -> Sequence[int]:
+    def take_refused(self, action_ids: Sequence[str]) -> Sequence[int]:
         """Return the counters of these actions and delete them."""
         if not action_ids:
             return ()
@@ -201,7 +201,7 @@ class RedisGateway:
 
         return self._call(look)
 
-    def counted(self) -> Iterable[str]:
+    def list_counted(self) -> Iterable[str]:
         """Return the actions that have a counter.
 
         The gateway's script lets counters expire after a day.

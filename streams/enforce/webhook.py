@@ -35,7 +35,7 @@ from streams.enforce.redis import lease_value
 from streams.errors import ConfigError
 from streams.language import tr
 from streams.tls import authorities, private
-from streams.webhooks import signed, signers
+from streams.webhooks import sign_body, signers
 
 SCHEMA_VERSION: Final = 1
 NARROW_VERSION: Final = 2
@@ -96,7 +96,7 @@ class WebhookGateway(CountsNothing):
             ssl_context=authorities("ca_file", ca_file),
         )
 
-    def held(self) -> Iterable[str] | None:
+    def list_recipients(self) -> Iterable[str] | None:
         """Return None: the receiver cannot list its leases, so the adapter repeats all orders."""
         return None
 
@@ -145,7 +145,7 @@ class WebhookGateway(CountsNothing):
         headers = {
             "Content-Type": "application/json",
             "Otpguard-Signature": sign(self._secret, at_ms, body),
-            **signed(self._signers, identity, body, at_ms // 1000),
+            **sign_body(self._signers, identity, body, at_ms // 1000),
         }
         try:
             status = self._http.request(

@@ -36,7 +36,7 @@ def canonical(value: Any) -> bytes:
         raise PackError(tr("no canonical JSON: {error}").format(error=error)) from None
 
 
-def parsed(data: bytes) -> Any:
+def parse_canonical(data: bytes) -> Any:
     """Parse canonical JSON and return the value. Raise PackError if it is not canonical."""
     try:
         value = json.loads(data)
@@ -63,18 +63,18 @@ def sm3(data: bytes) -> str:
     return digest.finalize().hex()
 
 
-def encoded(data: bytes) -> str:
+def encode_base64(data: bytes) -> str:
     """Encode bytes as base64 text."""
     return base64.b64encode(data).decode()
 
 
-def decoded(text: Any) -> bytes:
-    """Decode base64. Raise PackError unless `encoded` would produce exactly this text."""
+def decode_base64(text: Any) -> bytes:
+    """Decode base64. Raise PackError unless `encode_base64` would produce exactly this text."""
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError, TypeError):
         raise PackError(tr("no base64")) from None
-    if encoded(data) != text:
+    if encode_base64(data) != text:
         raise PackError(tr("base64 with bits to spare"))
     return data
 

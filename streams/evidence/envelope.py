@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from streams.evidence import standalone
-from streams.evidence.canonical import PackError, canonical, encoded, parsed
+from streams.evidence.canonical import PackError, canonical, encode_base64, parse_canonical
 from streams.evidence.keys import PackSigner, PublicKeys
 from streams.language import tr
 
@@ -21,7 +21,7 @@ SUCCESSOR: Final = "application/vnd.otpguard.evidence.successor.v1+json"
 KINDS: Final = ("ed25519", "p256")
 
 
-def signed(key: PackSigner, kind: str, value: Any) -> bytes:
+def sign_value(key: PackSigner, kind: str, value: Any) -> bytes:
     """Sign a value. Return the envelope as one line of canonical JSON, with its newline."""
     payload = canonical(value)
     made = key.signatures(pae(kind, payload))
@@ -29,10 +29,10 @@ def signed(key: PackSigner, kind: str, value: Any) -> bytes:
     return (
         canonical(
             {
-                "payload": encoded(payload),
+                "payload": encode_base64(payload),
                 "payloadType": kind,
                 "signatures": [
-                    {"keyid": f"{name}:{each}", "sig": encoded(made[each])} for each in KINDS
+                    {"keyid": f"{name}:{each}", "sig": encode_base64(made[each])} for each in KINDS
                 ],
             }
         )
@@ -40,14 +40,14 @@ def signed(key: PackSigner, kind: str, value: Any) -> bytes:
     )
 
 
-def opened(data: bytes, kind: str) -> tuple[Any, dict[str, bytes], bytes]:
+def open_envelope(data: bytes, kind: str) -> tuple[Any, dict[str, bytes], bytes]:
     """Parse an envelope. Return the value, the signatures by key id, and the signed bytes.
 
     Signatures keep the order of the envelope. They are not verified here. Raises PackError if the
     data is not an envelope of this kind.
     """
     try:
-        return standalone.opened(data, kind)
+        return standalone.open_envelope(data, kind)
     except standalone.Wrong as error:
         raise PackError(tr(error.form)) from None
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
@@ -57,7 +57,7 @@ def opened(data: bytes, kind: str) -> tuple[Any, dict[str, bytes], bytes]:
 def kind_of(data: bytes) -> str:
     """Return the payload type that an envelope claims, unverified; "" if it is no envelope."""
     try:
-        envelope = parsed(data.removesuffix(b"\n"))
+        envelope = parse_canonical(data.removesuffix(b"\n"))
     except PackError:
         return ""
     kind = envelope.get("payloadType") if isinstance(envelope, dict) else None
@@ -96,14 +96,16 @@ def succession(old: PackSigner, new: PublicKeys, at: str) -> bytes:
     `at`: time in ISO 8601. A thief of the old key can write such a line too. So after a theft,
     publish the new fingerprint itself, and no list of successors.
     """
-    return signed(old, SUCCESSOR, {"at": at, "from": old.public.document(), "to": new.document()})
+    return sign_value(
+        old, SUCCESSOR, {"at": at, "from": old.public.document(), "to": new.document()}
+    )
 
 
 def successors(data: bytes) -> list[tuple[PublicKeys, PublicKeys]]:
     """Read a list of successors. Raise PackError unless each line is signed by its old key."""
     found = []
     for line in data.splitlines(keepends=True):
-        value, signatures, message = opened(line, SUCCESSOR)
+        value, signatures, message = open_envelope(line, SUCCESSOR)
         if not isinstance(value, dict) or set(value) != {"at", "from", "to"}:
             raise PackError(tr("no successor"))
         old, new = PublicKeys.of(value["from"]), PublicKeys.of(value["to"])

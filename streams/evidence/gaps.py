@@ -131,7 +131,7 @@ def _of_messages(chosen: Chosen) -> Iterator[tuple[str, dict[str, int]]]:
         yield "missing", {"n": missing}
 
 
-def told(gap: str, figures: dict[str, int]) -> str:
+def describe_gap(gap: str, figures: dict[str, int]) -> str:
     """Return the sentence of a gap in the current language."""
     return tr(GAPS[gap]).format(**figures)
 
@@ -143,6 +143,6 @@ def documents(gaps_: Iterable[tuple[str, dict[str, int]]]) -> list[dict[str, Any
         told_in = {}
         for tag in (ENGLISH, CHINESE):
             with speaking(tag, UTC):
-                told_in[tag] = told(gap, figures)
+                told_in[tag] = describe_gap(gap, figures)
         found.append({"gap": gap, **told_in})
     return found

@@ -55,8 +55,8 @@ class TokenUri:
         """
         try:
             parts = urlsplit(uri)
-            path = _named(parts.path, ";", ("token", "object", "serial"))
-            query = _named(parts.query, "&", ("module-path", "pin-source"))
+            path = _split_attributes(parts.path, ";", ("token", "object", "serial"))
+            query = _split_attributes(parts.query, "&", ("module-path", "pin-source"))
         except ValueError as error:
             raise UsageError(
                 tr("{uri}: {name!r} is not known here, or comes twice").format(
@@ -78,7 +78,7 @@ class TokenUri:
         return made
 
 
-def _named(text: str, between: str, allowed: tuple[str, ...]) -> dict[str, str]:
+def _split_attributes(text: str, between: str, allowed: tuple[str, ...]) -> dict[str, str]:
     """Split attributes. Raise ValueError for an unknown or duplicate attribute."""
     found: dict[str, str] = {}
     for part in filter(None, text.split(between)):

@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from streams.evidence.canonical import FORMAT, PackError, decoded, encoded
+from streams.evidence.canonical import FORMAT, PackError, decode_base64, encode_base64
 from streams.language import tr
 
 SALTING: Final = f"{FORMAT} salt".encode()
@@ -56,14 +56,14 @@ class PublicKeys:
 
     def document(self) -> dict[str, str]:
         """Return the keys as JSON: base64 by kind."""
-        return {"ed25519": encoded(self.ed25519), "p256": encoded(self.p256)}
+        return {"ed25519": encode_base64(self.ed25519), "p256": encode_base64(self.p256)}
 
     @classmethod
     def of(cls, document: Any) -> PublicKeys:
         """Read the keys from JSON. Raise PackError if they are missing or malformed."""
         if not isinstance(document, dict) or set(document) != {"ed25519", "p256"}:
             raise PackError(tr("no public keys"))
-        return cls(decoded(document["ed25519"]), decoded(document["p256"]))
+        return cls(decode_base64(document["ed25519"]), decode_base64(document["p256"]))
 
     def verifies(self, kind: str, signature: bytes, message: bytes) -> bool:
         """Verify a signature of kind `ed25519`, or `p256` (r and low s, 64 bytes)."""
@@ -136,7 +136,7 @@ class PackKey:
             raise PackError(tr("a pack key's second half is on the curve P-256"))
         return cls(ed, curve)
 
-    def written(self) -> str:
+    def to_pem(self) -> str:
         """Return the private key in PEM, in the format that `read` accepts."""
         return "".join(
             key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()

@@ -20,7 +20,7 @@ from streams.evidence.canonical import (
     PackError,
     canonical,
     entry,
-    parsed,
+    parse_canonical,
     sha256,
     sm3,
 )
@@ -127,7 +127,7 @@ def make(chosen: Chosen, making: Making, folder: Path) -> dict[str, Any]:
         COVER: canonical(cover) + b"\n",
         SETTINGS: making.settings.encode(),
         **pages(chosen, making.cover, seal, records, found),
-        **shipped(),
+        **list_shipped(),
         **making.more,
     }
     if making.signers:
@@ -149,7 +149,7 @@ def make(chosen: Chosen, making: Making, folder: Path) -> dict[str, Any]:
         "signer": key.public.document(),
         "tree_root": tree_root,
     }
-    written[MANIFEST] = envelope.signed(key, envelope.MANIFEST, manifest)
+    written[MANIFEST] = envelope.sign_value(key, envelope.MANIFEST, manifest)
     write(folder, written)
     return manifest
 
@@ -167,12 +167,12 @@ def extract(pack: Path, platform: str, folder: Path) -> int:
         for name in (SIGNERS, TOKEN, STAMP):
             if (pack / name).exists():
                 kept[name] = (pack / name).read_bytes()
-        manifest, _, _ = envelope.opened(kept[MANIFEST], envelope.MANIFEST)
+        manifest, _, _ = envelope.open_envelope(kept[MANIFEST], envelope.MANIFEST)
         tree = MerkleTree(lines)
         whole = isinstance(manifest, dict) and manifest.get("tree_root") == tree.root.hex()
         own = [
             n
-            for n, line in enumerate(map(parsed, lines if whole else ()))
+            for n, line in enumerate(map(parse_canonical, lines if whole else ()))
             if line["kind"] in SINGLE and line["record"].get("platform") == platform
         ]
     except OSError as error:
@@ -198,7 +198,7 @@ def extract(pack: Path, platform: str, folder: Path) -> int:
     return len(own)
 
 
-def shipped() -> dict[str, bytes]:
+def list_shipped() -> dict[str, bytes]:
     """Return the files that every pack contains: two verifiers and the instructions."""
     here = files("streams.evidence")
     return {name: here.joinpath(source).read_bytes() for name, source in SHIPPED.items()}
@@ -240,7 +240,7 @@ def seal_report(
 
     Raises UsageError if the folder exists, because signed files must not be overwritten.
     """
-    written = {**contents, **shipped()}
+    written = {**contents, **list_shipped()}
     if signers:
         written[SIGNERS] = signers
     manifest = {
@@ -256,6 +256,6 @@ def seal_report(
         "month": month,
         "signer": key.public.document(),
     }
-    written[MANIFEST] = envelope.signed(key, envelope.REPORT, manifest)
+    written[MANIFEST] = envelope.sign_value(key, envelope.REPORT, manifest)
     write(folder, written)
     return manifest

@@ -131,13 +131,13 @@ def from_log(found: Iterable[LogRecord]) -> Iterator[Placed]:
             "partition": record.partition,
             "topic": record.topic,
         }
-        yield placed(kind, at, said)
+        yield place_record(kind, at, said)
 
 
 def from_store(found: Iterable[tuple[str, Any]]) -> Iterator[Placed]:
     """Yield the records of a case from the desk's store, which has no offsets."""
     for number, (kind, said) in enumerate(found):
-        yield placed(kind, {"store": number}, said)
+        yield place_record(kind, {"store": number}, said)
 
 
 def from_lines(name: str, lines: Iterable[bytes]) -> Iterator[Placed]:
@@ -167,7 +167,7 @@ def from_lines(name: str, lines: Iterable[bytes]) -> Iterator[Placed]:
                     name=name, number=number
                 )
             ) from None
-        yield placed(kind, at, said)
+        yield place_record(kind, at, said)
 
 
 def _kind_of(document: Any) -> str:
@@ -179,7 +179,7 @@ def _kind_of(document: Any) -> str:
     raise KeyError
 
 
-def placed(kind: str, at: Mapping[str, str | int], said: Any) -> Placed:
+def place_record(kind: str, at: Mapping[str, str | int], said: Any) -> Placed:
     """Return a record with its position and the document for the pack."""
     return Placed(kind, at, said, msgspec.json.decode(KINDS[kind].encode(said)))
 
@@ -199,12 +199,12 @@ def choose(found: Iterable[Placed], named: str, recipient: str | None) -> list[C
     )
     with closing(model):
         return [
-            gathered(model.case(line.episode_id), first.values())
-            for line in model.named(named, recipient)
+            gather_records(model.case(line.episode_id), first.values())
+            for line in model.find_named(named, recipient)
         ]
 
 
-def gathered(file: CaseFile, found: Iterable[Placed]) -> Chosen:
+def gather_records(file: CaseFile, found: Iterable[Placed]) -> Chosen:
     """Return a case with its records among `found`. Also sets the overrides of the case."""
     kept = [part for each in found if _belongs(each.said, file.case) for part in parts(each)]
     kept.sort(key=_order)

@@ -21,7 +21,7 @@ from streams.config import Settings
 from streams.errors import UsageError
 from streams.evidence.canonical import canonical
 from streams.evidence.names import RECORDS, REGISTRY, SETTINGS
-from streams.evidence.records import SINGLE, parts, placed
+from streams.evidence.records import SINGLE, parts, place_record
 from streams.files import read_toml
 from streams.language import tr
 from streams.operate.replay import replay_placed
@@ -89,7 +89,7 @@ def repeat(pack: Path, events: Iterable[bytes]) -> Repetition:
     wanted = list(_decisions(pack))
     if not wanted:
         raise UsageError(tr("{pack}: no decision is in it").format(pack=pack))
-    number, places = _placed(events)
+    number, places = _place_events(events)
     found: set[bytes] = set()
     counted = refused = 0
     for step in replay_placed(settings, number, places):
@@ -101,7 +101,9 @@ def repeat(pack: Path, events: Iterable[bytes]) -> Repetition:
             *(("lease", each) for each in made.actions),
             *(("incident", each) for each in made.incidents),
         ):
-            found.update(canonical(dict(each.document)) for each in parts(placed(kind, {}, said)))
+            found.update(
+                canonical(dict(each.document)) for each in parts(place_record(kind, {}, said))
+            )
     if refused == counted:
         raise UsageError(
             tr("not one of {n} lines is an event of the input topic").format(n=counted)
@@ -122,7 +124,9 @@ def _decisions(pack: Path) -> Iterator[tuple[int, Any]]:
         raise UsageError(tr("{file}: no records of a pack").format(file=pack / RECORDS)) from None
 
 
-def _placed(events: Iterable[bytes]) -> tuple[int, Iterator[tuple[list[bytes], NDArray[np.int64]]]]:
+def _place_events(
+    events: Iterable[bytes],
+) -> tuple[int, Iterator[tuple[list[bytes], NDArray[np.int64]]]]:
     """Return the partition of the events, and an iterator over chunks of values and offsets."""
     lines = (line for line in events if line.strip())
     first = next(lines, None)

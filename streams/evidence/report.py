@@ -16,14 +16,14 @@ from markupsafe import Markup
 
 from detectors.model.records import Level
 from streams.errors import UsageError
-from streams.evidence.gaps import told as gap_told
+from streams.evidence.gaps import describe_gap as gap_told
 from streams.evidence.records import Chosen
 from streams.extras import pdf_writer
-from streams.language import CHINESE, ENGLISH, listed, moment, speaking, tr, trn, zone_name
-from streams.operate.cases import Doing, doing, says, spoken
+from streams.language import CHINESE, ENGLISH, join_list, moment, speaking, tr, trn, zone_name
+from streams.operate.cases import Doing, doing, format_override, says
 from streams.operate.explain import at_least, explain, platform_count, platform_name
 from streams.page import environment
-from streams.shown import shown
+from streams.shown import escape_unprintable
 
 NAMES: Final = {CHINESE: "report.zh", ENGLISH: "report.en"}
 KIND_NAMES: Final = {
@@ -69,7 +69,7 @@ class Cover:
             if len(written) > FIELD_MAX or not written.isprintable():
                 raise UsageError(
                     tr("a field of the cover is one line of {n} characters at most: {text}").format(
-                        n=FIELD_MAX, text=f"{shown(written[:40])!r}"
+                        n=FIELD_MAX, text=f"{escape_unprintable(written[:40])!r}"
                     )
                 )
 
@@ -124,7 +124,7 @@ def html(chosen: Chosen, cover: Cover, seal: Seal, gaps: Gaps) -> str:
     case, last = chosen.case, chosen.case.last
     told = explain(last)
     templates = environment()
-    templates.filters["cssquoted"] = _cssquoted
+    templates.filters["cssquoted"] = _quote_css
     # The state at the time of the last record, not now, so that a pack made later is the same.
     state = doing(case, chosen.of("word"), last.at_ms)
     return templates.get_template("evidence/report.html.j2").render(
@@ -151,7 +151,7 @@ def html(chosen: Chosen, cover: Cover, seal: Seal, gaps: Gaps) -> str:
         events=list(_events(chosen))[:EVENTS_MAX],
         events_all=len(chosen.of("message")),
         leases=list(_leases(chosen)),
-        words=[spoken(word) for word in chosen.of("word")],
+        words=[format_override(word) for word in chosen.of("word")],
         gaps=[gap_told(gap, figures) for gap, figures in gaps],
         repeat="otpguard evidence repeat . EVENTS.jsonl",
         zone=zone_name(last.at_ms),
@@ -193,7 +193,7 @@ def _form(chosen: Chosen, cover: Cover) -> list[tuple[str, str]]:
         (tr("Made by"), cover.officer or blank),
         (tr("Number concerned"), chosen.case.last.recipient),
         (tr("Case"), chosen.episode_id),
-        (tr("Kind and number of records"), listed(kinds)),
+        (tr("Kind and number of records"), join_list(kinds)),
         (
             tr("Form"),
             tr("electronic data: JSON lines (records.jsonl), with this report in HTML and PDF/A-3"),
@@ -282,7 +282,7 @@ def _events(chosen: Chosen) -> Iterator[tuple[str, ...]]:
 
 def _whole(text: str) -> Markup:
     """Prevent line breaks inside a text. People must be able to read and copy a number in full."""
-    return Markup('<span class="whole">{}</span>').format(shown(text))
+    return Markup('<span class="whole">{}</span>').format(escape_unprintable(text))
 
 
 def _leases(chosen: Chosen) -> Iterator[tuple[str, ...]]:
@@ -326,7 +326,7 @@ def pdf(page: str, records: bytes, chosen: Chosen, seal: Seal) -> bytes:
     return made
 
 
-def _cssquoted(text: str) -> str:
+def _quote_css(text: str) -> str:
     r"""Escape a text for the inside of a CSS string, so that the text cannot end the string.
 
     >>> _cssquoted('1:a"b')

@@ -26,7 +26,7 @@ from rfc3161_client import (
 from streams.errors import UnavailableError, UsageError
 from streams.evidence.canonical import PackError, entry, sha256
 from streams.evidence.envelope import MANIFEST as MANIFEST_KIND
-from streams.evidence.envelope import REPORT, TIMESTAMP, kind_of, opened, signed
+from streams.evidence.envelope import REPORT, TIMESTAMP, kind_of, open_envelope, sign_value
 from streams.evidence.keys import PackSigner, PublicKeys
 from streams.evidence.names import MANIFEST, STAMP, TOKEN
 from streams.files import read_bytes, replace_file, unwritten
@@ -41,7 +41,7 @@ def query(manifest: bytes) -> bytes:
     return builder.cert_request(cert_request=True).build().as_bytes()
 
 
-def fetched(url: str, manifest: bytes) -> bytes:
+def fetch_token(url: str, manifest: bytes) -> bytes:
     """Request a token from an authority over HTTP.
 
     Raises UnavailableError if no token arrives, and UsageError for an invalid URL.
@@ -104,11 +104,11 @@ def attach(pack: Path, key: PackSigner, token: bytes) -> datetime:
     UsageError or UnavailableError for file errors. After an error the pack is unchanged.
     """
     manifest = manifest_of(pack)
-    value, _, _ = opened(manifest, REPORT if kind_of(manifest) == REPORT else MANIFEST_KIND)
+    value, _, _ = open_envelope(manifest, REPORT if kind_of(manifest) == REPORT else MANIFEST_KIND)
     if PublicKeys.of(value.get("signer")) != key.public:
         raise PackError(tr("the pack was signed by another key than the one that was given"))
     at = check_token(token, manifest)
-    written = {TOKEN: token, STAMP: signed(key, TIMESTAMP, stamp_value(manifest, token))}
+    written = {TOKEN: token, STAMP: sign_value(key, TIMESTAMP, stamp_value(manifest, token))}
     before = {name: (pack / name).read_bytes() for name in written if (pack / name).exists()}
     try:
         for name, content in written.items():

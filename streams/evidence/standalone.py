@@ -112,7 +112,7 @@ def kind_of_key(public: bytes) -> str:
     raise Wrong(tr("a key of an unknown kind"))
 
 
-def opened(data: bytes, kind: str) -> tuple[Any, dict[str, bytes], bytes]:
+def open_envelope(data: bytes, kind: str) -> tuple[Any, dict[str, bytes], bytes]:
     """Parse an envelope. Return its value, signatures and signed bytes."""
     envelope = json.loads(data)
     if canonical(envelope) != data or set(envelope) != {"payload", "payloadType", "signatures"}:
@@ -215,13 +215,13 @@ class Verifier:
     @property
     def wrong(self) -> list[str]:
         """The problems. An empty list means that the pack is unchanged."""
-        return [self.told(each) for each in self.findings]
+        return [self.describe(each) for each in self.findings]
 
     def add(self, form: str, **values: Any) -> None:
         """Add a problem."""
         self.findings.append(Wrong(form, **values))
 
-    def told(self, each: Wrong) -> str:
+    def describe(self, each: Wrong) -> str:
         """Return the text of a problem."""
         return str(each)
 
@@ -257,19 +257,19 @@ class Verifier:
         """Check format, signatures and signer of the manifest."""
         data = self.files["manifest.dsse.json"]
         self.report = json.loads(data)["payloadType"] == REPORT
-        self.manifest, found, message = opened(data, REPORT if self.report else MANIFEST)
+        self.manifest, found, message = open_envelope(data, REPORT if self.report else MANIFEST)
         keys = keys_of(self.manifest["signer"])
-        self.findings += self.signed(keys, found, message)
+        self.findings += self.check_signatures(keys, found, message)
         if self.manifest["format"] != (REPORT_FORMAT if self.report else FORMAT):
             self.add(tr("another format"))
         self.signer = fingerprint(keys)
-        if self.signer not in self.trusted():
+        if self.signer not in self.list_trusted():
             self.add(
                 tr("signed by {fingerprint}, not by the signer who was given"),
                 fingerprint=self.signer,
             )
 
-    def signed(
+    def check_signatures(
         self, keys: dict[str, bytes], found: dict[str, bytes], message: bytes
     ) -> list[Wrong]:
         """Return what is wrong with signatures: each is valid, one of each kind, in order."""
@@ -283,13 +283,13 @@ class Verifier:
             wrong.append(Wrong(tr("the signatures are not one of each known kind, in their order")))
         return wrong
 
-    def trusted(self) -> list[str]:
+    def list_trusted(self) -> list[str]:
         """Return the given fingerprint and those of its successors."""
         trusted = [self.given]
         for line in self.files.get("signers.jsonl", b"").splitlines(keepends=True):
-            value, found, message = opened(line, SUCCESSOR)
+            value, found, message = open_envelope(line, SUCCESSOR)
             old, new = keys_of(value["from"]), keys_of(value["to"])
-            if set(value) != {"at", "from", "to"} or self.signed(old, found, message):
+            if set(value) != {"at", "from", "to"} or self.check_signatures(old, found, message):
                 raise Wrong(tr("a successor that the key before did not sign"))
             if fingerprint(old) in trusted:
                 trusted.append(fingerprint(new))
@@ -362,8 +362,8 @@ class Verifier:
         if token is None or record is None:
             raise Wrong(tr("a token and the record of it belong together"))
         manifest = self.files["manifest.dsse.json"]
-        value, found, message = opened(record, TIMESTAMP)
-        if self.signed(keys_of(self.manifest["signer"]), found, message):
+        value, found, message = open_envelope(record, TIMESTAMP)
+        if self.check_signatures(keys_of(self.manifest["signer"]), found, message):
             raise Wrong(
                 tr("{name}: not signed by the signer of the manifest"), name="timestamp.dsse.json"
             )

@@ -20,7 +20,7 @@ class PackVerdict(standalone.Verifier):
 
     stamped = ""  # time that the token states; empty without a token
 
-    def told(self, each: standalone.Wrong) -> str:
+    def describe(self, each: standalone.Wrong) -> str:
         """Return the text of a problem in the current language."""
         return tr(each.form).format(**each.values)
 

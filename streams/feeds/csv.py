@@ -36,7 +36,7 @@ from streams.feeds.rows import (
     head,
     records,
 )
-from streams.language import listed, tr
+from streams.language import join_list, tr
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
 
@@ -222,7 +222,7 @@ def publish(
                     file=file, n=len(bad), few=_few(bad)
                 )
             )
-        report.published += target.send(_encoded(events))
+        report.published += target.send(_encode_events(events))
         rejects = [_reject(progress.fingerprint, file, record, reason) for record, reason in bad]
         progress.reject(rejects)
         last = batch[-1]
@@ -339,7 +339,7 @@ def _correct(
         wanted = [record for record in again if not rules.others(names, record)]
         report.others += len(again) - len(wanted)
         events, bad = rules.events(names, wanted, progress.fingerprint, clock.now_ms())
-        sent = target.send(_encoded(events))
+        sent = target.send(_encode_events(events))
         report.published += sent
         report.corrected += sent
         still += [_reject(progress.fingerprint, file, record, reason) for record, reason in bad]
@@ -363,7 +363,7 @@ def _few(bad: Sequence[tuple[RowRecord, str]]) -> str:
     )
 
 
-def _encoded(events: Iterable[tuple[bytes, Any]]) -> Iterator[tuple[bytes, bytes]]:
+def _encode_events(events: Iterable[tuple[bytes, Any]]) -> Iterator[tuple[bytes, bytes]]:
     return ((key, _encode(value)) for key, value in events)
 
 
@@ -372,11 +372,11 @@ def _batches(rows: Iterator[Any]) -> Iterator[list[Any]]:
         yield batch
 
 
-def counted(reasons: Mapping[str, int]) -> str:
+def format_counts(reasons: Mapping[str, int]) -> str:
     """Return the most frequent reasons with their counts, the most frequent first.
 
     >>> counted({"no sender": 2, "recipient is neither a number nor a token": 7})
     'recipient is neither a number nor a token (7), no sender (2)'
     """
     few = sorted(reasons.items(), key=lambda each: -each[1])[:FIRST_MAX]
-    return listed([f"{tr(reason)} ({n})" for reason, n in few])
+    return join_list([f"{tr(reason)} ({n})" for reason, n in few])

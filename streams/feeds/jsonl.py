@@ -75,7 +75,7 @@ def publish(
     with ExitStack() as stack:
         shift_ms = 0
         if now:
-            stream = _spooled(stack.enter_context(tempfile.TemporaryFile()), stream)
+            stream = _spool(stack.enter_context(tempfile.TemporaryFile()), stream)
             shift_ms = _shift_ms(stream, rules)
         source = Lines(stream, finished=True)
         lines = iter(source)
@@ -162,7 +162,7 @@ def _event(data: bytes, rules: FieldMap | None) -> dict[str, Any]:
     return row
 
 
-def _spooled(file: IO[bytes], stream: IO[bytes]) -> IO[bytes]:
+def _spool(file: IO[bytes], stream: IO[bytes]) -> IO[bytes]:
     shutil.copyfileobj(stream, file)
     file.seek(0)
     return file

@@ -224,13 +224,13 @@ def run(
                 break
         total += _settle(consumer, batches, metrics)
     except KafkaException as error:
-        raise _stopped(error, source, target) from None
+        raise _to_error(error, source, target) from None
     finally:
         consumer.close()
     return total
 
 
-def _stopped(error: KafkaException, source: str, target: str) -> OtpguardError:
+def _to_error(error: KafkaException, source: str, target: str) -> OtpguardError:
     """Return the error to raise: ConfigError if no restart helps, else UnavailableError."""
     name = error.args[0].name()
     if error.args[0].code() in _LASTING:
@@ -276,7 +276,7 @@ class _Batches:
                 # The partitioner of all Java clients, so that all producers agree.
                 "partitioner": "murmur2_random",
                 "delivery.report.only.error": True,
-                "on_delivery": self._told,
+                "on_delivery": self._on_delivery,
             }
         )
 
@@ -344,7 +344,7 @@ class _Batches:
         values, self._too_large = self._too_large, set()
         return [at for at in part if batch.values[at] in values]
 
-    def _told(self, error: KafkaError | None, message: Message) -> None:
+    def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
         if error is None:
             return
         if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:

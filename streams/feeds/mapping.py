@@ -176,16 +176,16 @@ def _pair(word: str) -> tuple[str, str]:
     return target, source
 
 
-def _bounded(read: Callable[[Any], int]) -> Callable[[Any], int]:
+def _limit_time(read: Callable[[Any], int]) -> Callable[[Any], int]:
     """Refuse times beyond any real clock; a longer number would overflow later."""
 
-    def bounded(written: Any) -> int:
+    def read_limited(written: Any) -> int:
         at_ms = read(written)
         if at_ms > EVENT_TIME_MAX_MS:
             raise far_ahead()
         return at_ms
 
-    return bounded
+    return read_limited
 
 
 def _reader(time_format: str, zone: str | None) -> Callable[[Any], int]:
@@ -194,7 +194,7 @@ def _reader(time_format: str, zone: str | None) -> Callable[[Any], int]:
     if zone is not None and local is None:
         raise UsageError(tr("no time zone {zone!r}").format(zone=zone))
     if (factor := _UNITS.get(time_format)) is not None:
-        return _bounded(int if factor == 1 else lambda written: round(float(written) * factor))
+        return _limit_time(int if factor == 1 else lambda written: round(float(written) * factor))
 
     def read(written: Any) -> int:
         text = str(written)
@@ -212,4 +212,4 @@ def _reader(time_format: str, zone: str | None) -> Callable[[Any], int]:
             moment = moment.replace(tzinfo=local)
         return round(moment.timestamp() * 1000)
 
-    return _bounded(read)
+    return _limit_time(read)

@@ -35,7 +35,7 @@ class FilePlace(msgspec.Struct, frozen=True):
     inode: int
     offset: int  # bytes
     lines: int
-    raw: int  # Number of bytes on disk (compressed or not) that `hashed` covers.
+    raw: int  # Number of bytes on disk (compressed or not) that `hash_ends` covers.
     hashed: str  # Hash of the first and last bytes of that part.
     rules: str
 
@@ -103,7 +103,7 @@ class Progress:
             offset,
             lines,
             raw,
-            hashed(self._disk, raw),
+            hash_ends(self._disk, raw),
             rules,
         )
         others = [each for each in _places(self._path) if each.fingerprint != place.fingerprint]
@@ -152,7 +152,8 @@ class Progress:
 
     def _same(self, place: FilePlace) -> bool:
         return (
-            place.fingerprint == self.fingerprint and hashed(self._disk, place.raw) == place.hashed
+            place.fingerprint == self.fingerprint
+            and hash_ends(self._disk, place.raw) == place.hashed
         )
 
 
@@ -171,7 +172,7 @@ def fingerprint(stream: IO[bytes], lines: int) -> str:
     return digest.hexdigest()
 
 
-def hashed(disk: int, length: int) -> str:
+def hash_ends(disk: int, length: int) -> str:
     """Return a hash of the start and the end of the first `length` bytes of an open file.
 
     Empty if the file is shorter. The read position of the file does not change.

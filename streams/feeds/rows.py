@@ -170,7 +170,7 @@ def records(
             continue
         fields, reason = _split(text, layout.delimiter, width)
         if reason == OPEN:
-            joined = _joined(lines, line, text, layout, width, counts)
+            joined = _join_lines(lines, line, text, layout, width, counts)
             if joined is None:
                 return
             yield joined
@@ -215,7 +215,7 @@ def column_names(names: Sequence[str]) -> tuple[str, ...]:
     return stripped
 
 
-def _joined(
+def _join_lines(
     lines: Lines,
     first: FileLine,
     text: str,
@@ -266,7 +266,7 @@ def _text(line: FileLine, encoding: str) -> tuple[str | None, str]:
 def _split(text: str, delimiter: str, width: int | None) -> tuple[list[str] | None, str]:
     """Return the fields of one record (none for an empty line), or None and the reason."""
     try:
-        rows = list(csv.reader(_ended(text), delimiter=delimiter, strict=True))
+        rows = list(csv.reader(_split_lines(text), delimiter=delimiter, strict=True))
     except csv.Error as error:
         said = str(error)
         return None, OPEN if said == "unexpected end of data" else said.split(" - ", 1)[0]
@@ -282,7 +282,7 @@ def _split(text: str, delimiter: str, width: int | None) -> tuple[list[str] | No
     return fields, ""
 
 
-def _ended(text: str) -> list[str]:
+def _split_lines(text: str) -> list[str]:
     """Return the lines of one record for the CSV reader, the last one without its line end."""
     lines = text.removesuffix("\n").removesuffix("\r").split("\n")
     return [*(f"{line}\n" for line in lines[:-1]), lines[-1]]

@@ -133,7 +133,7 @@ def run(section: GateSettings, load: Load) -> Measured:
 async def _run(section: GateSettings, load: Load) -> Measured:
     measured = Measured(section.timeout_ms)
     try:
-        clients = [await _connected(section, measured) for _ in range(load.connections)]
+        clients = [await _connect(section, measured) for _ in range(load.connections)]
     except OSError as error:
         raise UnavailableError(
             tr("no gate listens: {why}").format(why=error.strerror or error)
@@ -169,7 +169,7 @@ async def _run(section: GateSettings, load: Load) -> Measured:
     return measured
 
 
-async def _connected(section: GateSettings, measured: Measured) -> _Client:
+async def _connect(section: GateSettings, measured: Measured) -> _Client:
     loop = asyncio.get_running_loop()
     if section.socket is not None:
         _, client = await loop.create_unix_connection(

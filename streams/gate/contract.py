@@ -136,7 +136,7 @@ def question(body: bytes) -> Submission | None:
     try:
         return submission(body)
     except UNDECODABLE:
-        return _mended(_loosely(body))
+        return _decode_loosely(_loosely(body))
 
 
 def questions(body: bytes) -> Iterator[Submission | None] | None:
@@ -152,7 +152,7 @@ def questions(body: bytes) -> Iterator[Submission | None] | None:
         return _each_of(_loosely(body))
 
 
-def reported(body: bytes) -> Submission | Iterator[Submission | None] | None:
+def decode_reported(body: bytes) -> Submission | Iterator[Submission | None] | None:
     """Decode a body that is one submission or a bulk; None if it is neither."""
     if len(body) > QUESTION_BYTES_MAX:
         return questions(body)
@@ -161,7 +161,7 @@ def reported(body: bytes) -> Submission | Iterator[Submission | None] | None:
     with suppress(*UNDECODABLE):
         return _each(body)
     value = _loosely(body)
-    return _mended(value) or _each_of(value)
+    return _decode_loosely(value) or _each_of(value)
 
 
 def _each(body: bytes) -> Iterator[Submission | None]:
@@ -172,7 +172,7 @@ def _each_of(value: Any) -> Iterator[Submission | None] | None:
     messages = value.get("messages") if isinstance(value, dict) else None
     if not isinstance(messages, list) or len(messages) > BULK_MAX:
         return None
-    return map(_mended, messages)
+    return map(_decode_loosely, messages)
 
 
 def _loosely(body: bytes) -> Any:
@@ -183,7 +183,7 @@ def _loosely(body: bytes) -> Any:
         return None
 
 
-def _mended(value: Any) -> Submission | None:
+def _decode_loosely(value: Any) -> Submission | None:
     if not isinstance(value, dict):
         return None
     fields = {_whole(k): _whole(v) if isinstance(v, str) else v for k, v in value.items()}
@@ -211,7 +211,7 @@ PASSES: Final[Mapping[AnswerReason, Told]] = {
 }
 
 
-def refused(action_id: str) -> Told:
+def refuse_by(action_id: str) -> Told:
     """Return the response that refuses a message because of an action.
 
     >>> encode(refused("1:sms.delivery.v1:0:7"))

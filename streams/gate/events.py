@@ -166,7 +166,7 @@ def _teller(registry: Registry):  # type: ignore[no-untyped-def]  # a cached fun
     """Return a cached function that chooses the signature or platform id for a platform key."""
 
     @lru_cache(maxsize=SENDERS_MAX)
-    def told(platform: str, trust: Trust, sender: str, given: str) -> _Fields:
+    def make_fields(platform: str, trust: Trust, sender: str, given: str) -> _Fields:
         name = platform.partition(":")[2]
         tries: list[tuple[str | None, str | None]] = [(None, None), (None, given or None)]
         if len(name) <= NAME_CHARS and platform.startswith("sig:"):
@@ -181,4 +181,4 @@ def _teller(registry: Registry):  # type: ignore[no-untyped-def]  # a cached fun
         found = recognise(registry, "", sender, "", OTP_CATEGORY)
         return None, None, found.platform, found.trust
 
-    return told
+    return make_fields

@@ -26,11 +26,11 @@ from streams.gate.contract import (
     Submission,
     Told,
     ToldAll,
+    decode_reported,
     encode,
     question,
     questions,
-    refused,
-    reported,
+    refuse_by,
 )
 from streams.gate.events import EventReading, Reporter
 from streams.gate.http import Reply, Turns
@@ -103,7 +103,7 @@ class Gate:
                 return self._unreadable(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
             return self._unreadable()
         told = self.ask(asked)
-        self._answered(told, time.perf_counter() - began)
+        self._count_answer(told, time.perf_counter() - began)
         return _PASSED[told.why] if told.action_id is None else Reply(HTTPStatus.OK, encode(told))
 
     def submit_bulk(self, body: bytes) -> Turns:
@@ -118,7 +118,7 @@ class Gate:
             yield
         took_s = time.perf_counter() - began
         for told in answers:
-            self._answered(told, took_s)
+            self._count_answer(told, took_s)
         return Reply(HTTPStatus.OK, encode(ToldAll(answers)))
 
     def report(self, body: bytes) -> Reply | Turns:
@@ -126,20 +126,20 @@ class Gate:
 
         The body is one submission or a bulk.
         """
-        asked = reported(body)
+        asked = decode_reported(body)
         if asked is None:
             return self._unreadable()
         if isinstance(asked, Submission):
-            return _PASSED[self._reported(asked)]
+            return _PASSED[self._answer_reported(asked)]
         return self._all_reported(asked)
 
     def _all_reported(self, asked: Iterator[Submission | None]) -> Turns:
         for each in asked:
-            self._reported(each)
+            self._answer_reported(each)
             yield
         return _PASSED[AnswerReason.REPORTED]
 
-    def broken(self, error: BaseException) -> None:
+    def count_broken(self, error: BaseException) -> None:
         """Count a request that failed with an error. Its message passes."""
         self._metrics.add("gate_failures_total")
         now = time.monotonic()
@@ -162,13 +162,13 @@ class Gate:
         if late := sum(took_s > self._timeout_s for _, took_s in answers):
             self._metrics.add("gate_late_answers_total", late)
 
-    def unasked(self) -> None:
+    def count_unasked(self) -> None:
         """Count a request without a valid submission. Its message passes unchecked."""
         self._count[AnswerReason.UNREADABLE](1)
 
     # -- one question
 
-    def _reported(self, asked: Submission | None) -> AnswerReason:
+    def _answer_reported(self, asked: Submission | None) -> AnswerReason:
         recipient = None if asked is None else self._numbers.canonical(asked.recipient)
         if asked is None:
             why = AnswerReason.UNREADABLE
@@ -190,7 +190,7 @@ class Gate:
             told = PASSES[AnswerReason.MOBILE_ORIGINATED]
         else:
             lease = self._memory.leases.get(recipient)
-            told = self._ruled(asked, recipient, read, lease)
+            told = self._apply_rule(asked, recipient, read, lease)
         refuses = told.action_id is not None
         if refuses:
             # a later part of a long message does not show its platform
@@ -199,7 +199,7 @@ class Gate:
         self._send(asked, recipient, read, "refused" if refuses else "accepted")
         return told
 
-    def _ruled(
+    def _apply_rule(
         self, asked: Submission, recipient: str, read: EventReading, lease: Lease | None
     ) -> Told:
         if lease is None and asked.segments == 1:  # the usual case
@@ -221,7 +221,7 @@ class Gate:
         else:  # an earlier message with the same reference number was a different message
             self._long.forget(long)
         if refuses and lease is not None:
-            return refused(lease.action_id)
+            return refuse_by(lease.action_id)
         if ruling is Ruling.NO_LEASE and not self._rebuilt():
             return PASSES[AnswerReason.REBUILDING]
         return PASSES[_WHYS[ruling]]
@@ -249,10 +249,10 @@ class Gate:
         self._publish(recipient.encode(), event)
 
     def _unreadable(self, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> Reply:
-        self.unasked()
+        self.count_unasked()
         return Reply(status, FAILED)
 
-    def _answered(self, told: Told, took_s: float) -> None:
+    def _count_answer(self, told: Told, took_s: float) -> None:
         self._answers.append((told.why, took_s))
         if len(self._answers) >= UNTOLD_MAX:
             self.tell()

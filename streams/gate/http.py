@@ -60,9 +60,9 @@ class Reply:
 
     def __post_init__(self) -> None:
         """Encode the response."""
-        object.__setattr__(self, "whole", self.written(_GOES_ON, self.body))
+        object.__setattr__(self, "whole", self.write(_GOES_ON, self.body))
 
-    def written(self, ending: bytes, body: bytes) -> bytes:
+    def write(self, ending: bytes, body: bytes) -> bytes:
         """Return the response with this ending of the content-length line, and this body."""
         head = _head(self.status, self.kind)
         return b"%b%d%b%b\r\n%b" % (head, len(self.body), ending, self.more, body)
@@ -274,7 +274,7 @@ class Connection(asyncio.Protocol):
             handler, size = known
             if len(data) < end + size:
                 break
-            reply = self._handled(handler, data[end : end + size])
+            reply = self._call_handler(handler, data[end : end + size])
             data = data[end + size :]
             if not isinstance(reply, Reply):
                 self._begin(reply, b"POST", _GOES_ON)
@@ -327,7 +327,7 @@ class Connection(asyncio.Protocol):
         if self._closing or self._turns is None:
             return
         (turns, method, ending), self._turns = self._turns, None
-        self._tell_reply(self._stepped(turns), method, ending)
+        self._tell_reply(self._step(turns), method, ending)
         self._tell_behind()
 
     def _tell_behind(self) -> None:
@@ -447,9 +447,9 @@ class Connection(asyncio.Protocol):
         if keep and parser.get_http_version() == "1.0":
             ending = _GOES_ON_1_0
         if self._turns:
-            self._behind.append(partial(self._answer, self._asked(method), method, ending))
+            self._behind.append(partial(self._answer, self._choose_handler(method), method, ending))
         else:
-            self._answer(self._asked(method), method, ending)
+            self._answer(self._choose_handler(method), method, ending)
         if self._met:
             if keep and self._authorised and parser.get_http_version() == "1.1":
                 self._learn(self._met)
@@ -479,21 +479,21 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(head)
             self._carried = False
 
-    def _asked(self, method: bytes) -> Callable[[], Reply | Turns]:
+    def _choose_handler(self, method: bytes) -> Callable[[], Reply | Turns]:
         """Return the function that answers the complete request."""
         server = self._server
         if not self._authorised:
-            return partial(self._unasked, HTTPStatus.UNAUTHORIZED)
+            return partial(self._reply_unasked, HTTPStatus.UNAUTHORIZED)
         path = self._url.partition(b"?")[0] if self._url[:1] == b"/" else _path(self._url)
         handler = server.routes.get((b"GET" if method == b"HEAD" else method, path))
         if handler is None:
             allowed = server.allowed.get(path)
             if allowed is None:
-                return partial(self._unasked, HTTPStatus.NOT_FOUND)
+                return partial(self._reply_unasked, HTTPStatus.NOT_FOUND)
             allow = b"Allow: %b\r\n" % allowed
-            return partial(self._unasked, HTTPStatus.METHOD_NOT_ALLOWED, allow)
+            return partial(self._reply_unasked, HTTPStatus.METHOD_NOT_ALLOWED, allow)
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        return partial(self._handled, handler, body)
+        return partial(self._call_handler, handler, body)
 
     def _answer(self, asked: Callable[[], Reply | Turns], method: bytes, ending: bytes) -> None:
         if not self._closing:
@@ -505,14 +505,14 @@ class Connection(asyncio.Protocol):
         else:
             self._begin(reply, method, ending)
 
-    def _handled(self, handler: Handler, body: bytes) -> Reply | Turns:
+    def _call_handler(self, handler: Handler, body: bytes) -> Reply | Turns:
         try:
             reply = handler(body)
         except Exception as error:  # noqa: BLE001 - on any error the message passes
-            return self._failed(error)
-        return reply if isinstance(reply, Reply) else self._stepped(reply)
+            return self._reply_failed(error)
+        return reply if isinstance(reply, Reply) else self._step(reply)
 
-    def _stepped(self, turns: Turns) -> Reply | Turns:
+    def _step(self, turns: Turns) -> Reply | Turns:
         """Work on an answer for one turn of the loop. Return the answer, or the unfinished rest."""
         end = time.perf_counter() + TURN_S
         try:
@@ -523,22 +523,22 @@ class Connection(asyncio.Protocol):
         except StopIteration as whole:
             return whole.value
         except Exception as error:  # noqa: BLE001 - on any error the message passes
-            return self._failed(error)
+            return self._reply_failed(error)
 
-    def _failed(self, error: BaseException) -> Reply:
+    def _reply_failed(self, error: BaseException) -> Reply:
         self._server.broken(error)
         return Reply(HTTPStatus.INTERNAL_SERVER_ERROR, self._server.limits.failed)
 
-    def _unasked(self, status: HTTPStatus, more: bytes = b"") -> Reply:
+    def _reply_unasked(self, status: HTTPStatus, more: bytes = b"") -> Reply:
         self._server.unasked()
         return Reply(status, self._server.limits.failed, more=more)
 
     def _write(self, reply: Reply, method: bytes, ending: bytes) -> None:
         if method == b"HEAD":
-            self._out.append(reply.written(ending, b""))
+            self._out.append(reply.write(ending, b""))
         else:
             usual = ending is _GOES_ON
-            self._out.append(reply.whole if usual else reply.written(ending, reply.body))
+            self._out.append(reply.whole if usual else reply.write(ending, reply.body))
         self._closing = ending is _CLOSES
         self._last = None if self._closing else reply
         self._method = method
@@ -551,7 +551,7 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, status: HTTPStatus) -> None:
         # The parser may still show the method of an earlier request; the connection ends anyway.
-        self._in_order(partial(self._answer, partial(self._unasked, status), b"", _CLOSES))
+        self._in_order(partial(self._answer, partial(self._reply_unasked, status), b"", _CLOSES))
 
 
 def _path(url: bytes) -> bytes:

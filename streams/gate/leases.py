@@ -60,7 +60,7 @@ class LeaseMemory:
                 if platform in held or len(held) < PLATFORMS_MAX:
                     held[platform] += 1
 
-    def held(self) -> Iterable[str]:
+    def list_recipients(self) -> Iterable[str]:
         """Return the recipients with a lease."""
         return list(self.leases)
 
@@ -79,7 +79,7 @@ class LeaseMemory:
         """Remove expired leases. They have no effect any more."""
         return self.release(recipients)
 
-    def refused(self, action_ids: Sequence[str]) -> Sequence[int]:
+    def take_refused(self, action_ids: Sequence[str]) -> Sequence[int]:
         """Return the counts of these actions and delete them."""
         self._adopt_counts()
         with self._lock:
@@ -98,7 +98,7 @@ class LeaseMemory:
                 for each in action_ids
             ]
 
-    def counted(self) -> Iterable[str]:
+    def list_counted(self) -> Iterable[str]:
         """Return the actions with refused messages, in this process or in one that ended."""
         self._adopt_counts()
         with self._lock:

@@ -160,10 +160,10 @@ class EventSender:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._guarded(self._round)
-        self._guarded(self._finish)
+            self._run_guarded(self._round)
+        self._run_guarded(self._finish)
 
-    def _guarded(self, do: Callable[[], None]) -> None:
+    def _run_guarded(self, do: Callable[[], None]) -> None:
         """Run a function and survive any error: without this thread nothing is published.
 
         Only the error's type is logged, because its message may contain a record.
@@ -308,26 +308,26 @@ class EventSender:
     def _produce(self, segment: Segment | None, pair: Pair) -> None:
         try:
             self._producer.produce(
-                self._topic, pair[1], pair[0], on_delivery=partial(self._delivered, segment, pair)
+                self._topic, pair[1], pair[0], on_delivery=partial(self._on_delivery, segment, pair)
             )
             self._in_flight += 1
             self._in_flight_bytes += weight(pair)
         except BufferError:
             self._again(segment, pair, "BufferError")
         except KafkaException as raised:
-            self._failed(segment, pair, raised.args[0])
+            self._on_failure(segment, pair, raised.args[0])
 
-    def _delivered(
+    def _on_delivery(
         self, segment: Segment | None, pair: Pair, error: KafkaError | None, _: Message
     ) -> None:
         self._in_flight -= 1
         self._in_flight_bytes -= weight(pair)
         if error is not None:
-            self._failed(segment, pair, error)
+            self._on_failure(segment, pair, error)
             return
         self._published += 1
         if segment is not None:
-            self._on_disk(partial(self._spool.done, segment))
+            self._on_disk(partial(self._spool.acknowledge, segment))
 
     def _past_delivered(self, pair: Pair, error: KafkaError | None, _: Message) -> None:
         """Count an event that bypassed the queue, or put it back into the queue after an error.
@@ -338,23 +338,23 @@ class EventSender:
         if error is None:
             self._bypassed += 1
         elif error.code() in _NEVER:
-            self._refused(error)
+            self._on_refusal(error)
         else:
             self._bytes_kept -= weight(pair)
             self._queue.append(pair)
 
-    def _failed(self, segment: Segment | None, pair: Pair, error: KafkaError) -> None:
+    def _on_failure(self, segment: Segment | None, pair: Pair, error: KafkaError) -> None:
         """Drop an event that Kafka will never accept; retry any other event."""
         if is_fatal(error):
             self._break()
         if error.code() not in _NEVER:
             self._again(segment, pair, error.name())
             return
-        self._refused(error)
+        self._on_refusal(error)
         if segment is not None:
-            self._on_disk(partial(self._spool.done, segment))
+            self._on_disk(partial(self._spool.acknowledge, segment))
 
-    def _refused(self, error: KafkaError) -> None:
+    def _on_refusal(self, error: KafkaError) -> None:
         self._say(f"the broker never takes an event: {error.name()}")
         self._metrics.add("gate_events_total", outcome="refused")
 

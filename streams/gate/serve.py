@@ -259,8 +259,8 @@ async def _answer(settings: Settings, parts: Parts, argv: Sequence[str]) -> None
             section.token.get_secret_value().encode(),
             FAILED,
         ),
-        parts.gate.broken,
-        parts.gate.unasked,
+        parts.gate.count_broken,
+        parts.gate.count_unasked,
     )
     parts.metrics.follow("gate_connections", lambda: len(server.connections))
     stop = asyncio.Event()
@@ -327,11 +327,11 @@ async def _replace(argv: Sequence[str], parts: Parts, stop: asyncio.Event) -> No
         os.close(writer)
     said = loop.create_future()
 
-    def heard() -> None:
+    def on_signal() -> None:
         if not said.done():
             said.set_result(os.read(reader, 1))
 
-    loop.add_reader(reader, heard)
+    loop.add_reader(reader, on_signal)
     try:
         answer = await asyncio.wait_for(said, TAKE_OVER_S)
     except TimeoutError:

@@ -44,9 +44,9 @@ def listeners(address: Address, environment: Mapping[str, str]) -> list[socket.s
 
     Raise ConfigError if no address is configured, and UnavailableError if the address is in use.
     """
-    given = _given(environment)
+    given = _list_inherited(environment)
     if given:
-        return [_checked(number) for number in given]
+        return [_check_socket(number) for number in given]
     made = []
     if address.path is not None:
         made.append(_unix(address.path, address.mode))
@@ -67,7 +67,7 @@ def names(sockets: Sequence[socket.socket]) -> list[str]:
     return found
 
 
-def _given(environment: Mapping[str, str]) -> list[int]:
+def _list_inherited(environment: Mapping[str, str]) -> list[int]:
     if handed := environment.get(HANDED):
         return [int(number) for number in handed.split(",")]
     if environment.get("LISTEN_PID") != str(os.getpid()):
@@ -75,7 +75,7 @@ def _given(environment: Mapping[str, str]) -> list[int]:
     return list(range(FIRST_FD, FIRST_FD + int(environment.get("LISTEN_FDS", "0"))))
 
 
-def _checked(number: int) -> socket.socket:
+def _check_socket(number: int) -> socket.socket:
     try:
         if not stat.S_ISSOCK(os.fstat(number).st_mode):
             raise ConfigError(

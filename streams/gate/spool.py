@@ -185,7 +185,7 @@ class Spool:
         return [(tail, pair) for pair in kept]
 
     def take(self, count: int, octets: float = math.inf) -> list[tuple[Segment, Pair]]:
-        """Return up to `count` events, oldest first. The caller must call `done` for each event.
+        """Return up to `count` events, oldest first. The caller must `acknowledge` each of them.
 
         The list ends with the event that reaches the limit of `octets` bytes. A file that cannot be
         read for now ends the list. If this is the first file, its error is raised.
@@ -202,7 +202,7 @@ class Spool:
                 break
         return taken
 
-    def done(self, segment: Segment) -> None:
+    def acknowledge(self, segment: Segment) -> None:
         """Record that Kafka acknowledged one event of a file."""
         segment.outstanding -= 1
         if segment.sealed:
@@ -236,11 +236,11 @@ class Spool:
                 continue
             home = None
             with suppress(OSError):  # the folder belongs to another process
-                home = _locked(path)
+                home = _lock_folder(path)
             if home is None:
                 continue
             try:
-                found += self._adopted(home, now_ms)
+                found += self._adopt_folder(home, now_ms)
             except OSError:
                 home.release()
                 raise
@@ -315,7 +315,7 @@ class Spool:
         path = self.folder / f"{time.time_ns():020d}-{os.getpid()}"
         path.mkdir(mode=0o700)
         try:
-            home = _locked(path)
+            home = _lock_folder(path)
         except OSError:
             with suppress(OSError):
                 path.rmdir()
@@ -324,7 +324,7 @@ class Spool:
             raise BlockingIOError(errno.EAGAIN, "another process has the new folder")
         return home
 
-    def _adopted(self, home: Home, now_ms: int) -> int:
+    def _adopt_folder(self, home: Home, now_ms: int) -> int:
         """Add the files of a folder to the front of the queue; return the number of events.
 
         A file that cannot be opened stays for a process that can read it, and does not keep the
@@ -334,7 +334,7 @@ class Spool:
         found = 0
         for file in [each for each in files if each.is_file() and not each.is_symlink()]:
             try:
-                segment = self._opened(file, home, now_ms)
+                segment = self._open_segment(file, home, now_ms)
             except OSError as error:
                 home.left = True
                 self._not_read(file, error)
@@ -355,7 +355,7 @@ class Spool:
         self.counts.torn += error.errno in _LOST  # at least one event is lost
         log.error("the file %s cannot be read: %s", file.name, error.strerror)
 
-    def _opened(self, path: Path, home: Home, now_ms: int) -> Segment:
+    def _open_segment(self, path: Path, home: Home, now_ms: int) -> Segment:
         """Open a file of an ended process, up to its first damaged record."""
         status = path.stat()
         made_ms = min(now_ms, status.st_mtime_ns // 1_000_000)
@@ -451,7 +451,7 @@ class Spool:
             _drop(segment.home)
 
 
-def _locked(path: Path) -> Home | None:
+def _lock_folder(path: Path) -> Home | None:
     """Lock a folder and return it; return None if another process has it.
 
     Raise OSError if the lock file cannot be opened.

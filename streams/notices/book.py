@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from detectors.leases.gate import Lease
 from detectors.leases.rails import RailParams
-from detectors.model.records import Action, EpisodeRecord, completed
+from detectors.model.records import Action, EpisodeRecord, merge_renewal
 from detectors.model.times import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.enforce.book import (
     DesiredState,
@@ -175,7 +175,7 @@ class NoticeBook:
     def episode(self, record: EpisodeRecord, now_ms: int) -> None:
         """Process an episode record. The end of an episode may make a notice due."""
         before = self.episodes.get(record.episode_id)
-        whole = completed(record, before) if before is not None else record
+        whole = merge_renewal(record, before) if before is not None else record
         self._keep("episodes", record.episode_id, whole, now_ms + EPISODE_KEPT_MS)
         young = record.at_ms + self.params.age_max_ms > now_ms
         told = self.was_told(record.episode_id)
@@ -195,7 +195,7 @@ class NoticeBook:
         if self.params.released and opens and lasts and young:
             self._enqueue(f"override-{offset}", "victim_released", word.recipient, now_ms)
 
-    def noticed(self, notice: Notice) -> None:
+    def take_notice(self, notice: Notice) -> None:
         """Process a record of the notice topic, from this notifier or another one."""
         if not notice.kind.startswith("victim"):
             return
@@ -249,7 +249,7 @@ class NoticeBook:
     def next(self, now_ms: int) -> PendingNotice | tuple[PendingNotice, Unsent] | None:
         """Return the next notice to send, or a notice that must not be sent and the reason.
 
-        None: nothing to do now. The notice stays in the queue until `done`.
+        None: nothing to do now. The notice stays in the queue until `remove`.
         """
         self._follow(now_ms)
         while self._sent_ms and self._sent_ms[0] <= now_ms - MINUTE_MS:
@@ -265,12 +265,12 @@ class NoticeBook:
                 return pending
         return None
 
-    def begun(self, now_ms: int) -> None:
+    def count_sending(self, now_ms: int) -> None:
         """Count a notice that is being sent now against the limit per minute."""
         self._follow(now_ms)
         self._sent_ms.append(now_ms)
 
-    def done(self, notice_id: str) -> None:
+    def remove(self, notice_id: str) -> None:
         """Remove a notice from the queue."""
         self.queue.pop(notice_id, None)
 

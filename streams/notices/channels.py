@@ -24,7 +24,7 @@ from streams.errors import ConfigError, UnavailableError
 from streams.files import FULL
 from streams.language import tr
 from streams.tls import authorities, private
-from streams.webhooks import signed, signers
+from streams.webhooks import sign_body, signers
 
 CATEGORY: Final = "notice"
 """Category of every notice, in the vocabulary of `sms.delivery.v1`. It overrides the text."""
@@ -99,7 +99,7 @@ class FileChannel(Channel):
         """
         self._path = path
         try:
-            self._file, self._torn = _opened(path)
+            self._file, self._torn = _open_for_append(path)
         except OSError as error:
             kind = UnavailableError if error.errno in FULL else ConfigError
             raise kind(
@@ -130,7 +130,7 @@ class FileChannel(Channel):
         with suppress(FileNotFoundError):
             if os.path.samestat(self._path.stat(), os.fstat(self._file)):
                 return
-        file, self._torn = _opened(self._path)
+        file, self._torn = _open_for_append(self._path)
         os.close(self._file)
         self._file = file
 
@@ -206,7 +206,7 @@ class WebhookChannel(HttpChannel):
 
     def post(self, identity: str, content: bytes) -> Delivery:
         """Post any content under the given message id."""
-        signature = signed(self._signers, identity, content, int(time.time()))
+        signature = sign_body(self._signers, identity, content, int(time.time()))
         return self.request(content, {"Content-Type": self.content_type, **signature})
 
 
@@ -239,7 +239,7 @@ class JasminChannel(HttpChannel):
         return self.request(urlencode(fields).encode(), kind)
 
 
-def _opened(path: Path) -> tuple[int, bytes]:
+def _open_for_append(path: Path) -> tuple[int, bytes]:
     """Open a file for appending. Return its descriptor, and the bytes to write before a new line.
 
     After a full disk the file may end in half a line. Then the bytes are a newline, so that the

@@ -57,7 +57,7 @@ class PlatformContacts:
         found = self.by_platform.get(platform)
         return found if found is not None and today <= found.expires else None
 
-    def expired(self, today: date) -> list[PlatformContact]:
+    def list_expired(self, today: date) -> list[PlatformContact]:
         """Return the expired entries, each once."""
         return list({id(c): c for c in self.by_platform.values() if c.expires < today}.values())
 

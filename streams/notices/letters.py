@@ -26,7 +26,7 @@ from streams.errors import ConfigError
 from streams.language import moment, tr, trn
 from streams.notices.contacts import PlatformContact
 from streams.notices.platforms import PlatformUse, UseWindow, few, most
-from streams.shown import shown
+from streams.shown import escape_unprintable
 
 SERVICE: Final = "sms-otp-endpoint"
 NAMESPACE: Final = uuid.UUID("6f1d0a52-8d1e-5b7f-9c55-0f7f2d3b8a41")
@@ -122,13 +122,15 @@ def text(report: PlatformReport) -> str:
     use = report.use
     why, *figures = summary(report)
     lines = [
-        tr("To: {name}").format(name=shown(report.contact.name)),
+        tr("To: {name}").format(name=escape_unprintable(report.contact.name)),
         "",
         why,
         "",
-        tr("platform: {key}").format(key=shown(use.key)),
+        tr("platform: {key}").format(key=escape_unprintable(use.key)),
         *figures,
-        tr("sent by: {senders}").format(senders=", ".join(map(shown, most(use.senders))) or "-"),
+        tr("sent by: {senders}").format(
+            senders=", ".join(map(escape_unprintable, most(use.senders))) or "-"
+        ),
         "",
         tr("When:"),
     ]
@@ -194,7 +196,7 @@ def mail(report: PlatformReport, settings: Reports) -> MIMEMultipart:
     message["From"] = settings.mail_from
     message["To"] = report.contact.mail
     message["Subject"] = tr("Your page was used to flood people with codes: {platform}").format(
-        platform=shown(report.use.key)
+        platform=escape_unprintable(report.use.key)
     )
     message["Date"] = format_datetime(datetime.fromtimestamp(report.made_ms / 1000, UTC))
     message["Message-ID"] = make_msgid(report.report_id, _domain(settings))

@@ -103,7 +103,7 @@ class Month:
 def count_month(records: MonthRecords, from_ms: int, until_ms: int) -> Month:
     """Count a month. Records may be duplicated, and may lie outside the month."""
     floods, watched = _floods(records.episodes, from_ms, until_ms)
-    held = _held(floods, records.acks)
+    held = _find_first_applied(floods, records.acks)
     words = _words(records.words, from_ms, until_ms)
     people = [w for w in words if w.actor != "victim"]
     taken_back = {w.recipient for w in words} - {EVERYONE}
@@ -122,7 +122,7 @@ def count_month(records: MonthRecords, from_ms: int, until_ms: int) -> Month:
         rules=dict(Counter(each.reason.rule for each in floods.values()).most_common()),
         to_notice=_spread([each.at_ms - each.evidence.first_ms for each in floods.values()]),
         to_hold=_spread([held[e] - floods[e].at_ms for e in floods.keys() & held.keys()]),
-        refused=_refused(records.counts, records.acks, from_ms, until_ms),
+        refused=_count_refused(records.counts, records.acks, from_ms, until_ms),
         own=second_requests(incidents, from_ms, until_ms),
         words=dict(Counter(w.verb for w in people)),
         replies=len({(w.recipient, w.issued_at_ms) for w in words if w.actor == "victim"}),
@@ -188,7 +188,7 @@ def _floods(
     return found, len(seen - found.keys())
 
 
-def _held(floods: Mapping[str, EpisodeRecord], acks: Iterable[Ack]) -> dict[str, int]:
+def _find_first_applied(floods: Mapping[str, EpisodeRecord], acks: Iterable[Ack]) -> dict[str, int]:
     """Return the time when a gateway applied the first lease of each episode.
 
     The id of this lease follows from the cause in the episode record.
@@ -202,7 +202,9 @@ def _held(floods: Mapping[str, EpisodeRecord], acks: Iterable[Ack]) -> dict[str,
     return found
 
 
-def _refused(counts: Iterable[Counts], acks: Iterable[Ack], from_ms: int, until_ms: int) -> int:
+def _count_refused(
+    counts: Iterable[Counts], acks: Iterable[Ack], from_ms: int, until_ms: int
+) -> int:
     """Return how many messages gateways refused: the sum over the last count per lease and gateway.
 
     Counts come from the count records and from `expired` acks.

@@ -14,7 +14,7 @@ from streams.language import tr, trn
 from streams.notices.month import Month, MonthPlatform, TimeSpread
 from streams.operate.explain import RULES, platform_name
 from streams.page import PALETTE, environment
-from streams.picture import Picture, drawn
+from streams.picture import Picture, draw_chart
 
 
 def page(month: Month, operator: str) -> str:
@@ -75,14 +75,14 @@ def _pictures(month: Month) -> Iterator[Picture]:
     counts = [month.by_day.get(day, 0) for day in days]
     names = [f"{datetime.fromtimestamp(day / 1000, UTC):%d}" for day in days]
 
-    def draw_days(axes: Any, narrow: bool) -> None:  # noqa: FBT001 - `drawn` calls it like this
+    def draw_days(axes: Any, narrow: bool) -> None:  # noqa: FBT001 - `draw_chart` calls it like this
         axes.bar(range(len(counts)), counts, color=PALETTE["throttle"], width=0.7)
         step = 7 if narrow else 3
         axes.set_xticks(range(0, len(names), step), names[::step])
         axes.set_ylim(bottom=0)
         axes.yaxis.get_major_locator().set_params(integer=True)  # floods are whole numbers
 
-    yield drawn(
+    yield draw_chart(
         "days", tr("Floods by day"), draw_days, wide=(9.2, 2.2), narrow=(4.2, 2.2),
         description=trn("{n} flood", "{n} floods", month.floods),
         head=("day", "floods"), rows=[(n, str(c)) for n, c in zip(names, counts, strict=True)],
@@ -102,7 +102,7 @@ def _pictures(month: Month) -> Iterator[Picture]:
         axes.legend(loc="lower right")
 
     height = 0.9 + 0.42 * len(told)
-    yield drawn(
+    yield draw_chart(
         "told", tr("Does telling help?"), draw_told, wide=(9.2, height), narrow=(4.2, height),
         note=tr("messages of floods a day, before and after a platform's first report"),
         description=tr("messages of floods a day, before and after a platform's first report"),

@@ -42,7 +42,6 @@ from streams.wire import (
     Notice,
     UnreadableError,
     chain_start,
-    chained,
     decode_ack,
     decode_action,
     decode_episode,
@@ -52,6 +51,7 @@ from streams.wire import (
     encode_audit,
     encode_notice,
     encode_override,
+    hash_record,
     key_parts,
     override_key,
 )
@@ -254,11 +254,11 @@ class Notifier:
         if place in self._own:
             self._own.discard(place)
             return
-        self._book.noticed(notice)
+        self._book.take_notice(notice)
         if self.ready.is_set():
-            self._book.done(notice.notice_id)  # another notifier sends this notice
+            self._book.remove(notice.notice_id)  # another notifier sends this notice
             if notice.state == "sending":
-                self._book.begun(now_ms)  # all notifiers together have one limit per minute
+                self._book.count_sending(now_ms)  # all notifiers together have one limit per minute
 
     def _enter_message(self, record: Any, now_ms: int) -> None:
         """Process a message that a phone sent. All others are skipped without decoding them."""
@@ -268,7 +268,7 @@ class Notifier:
             event: Event = decode_event(record.value)
         except UnreadableError:
             return  # the workers count unreadable events
-        what, opening = self._replies.heard(event, now_ms)
+        what, opening = self._replies.evaluate(event, now_ms)
         if what is HeardReply.OTHER:
             return
         self._metrics.add("notice_replies_total", outcome=what)
@@ -307,7 +307,7 @@ class Notifier:
     def _drop(self, pending: PendingNotice, why: Unsent) -> None:
         """Record that a notice is not sent, and why."""
         state = "failed" if why is Unsent.UNKNOWN else "suppressed"
-        self._book.done(pending.notice_id)
+        self._book.remove(pending.notice_id)
         self._say(self._notice(pending, state, why))
         self._metrics.add("notices_total", kind=pending.kind, state=state)
         if why is Unsent.CAP:
@@ -317,9 +317,9 @@ class Notifier:
         """Record `sending`, send the notice, and record the result."""
         if not self._claim(pending):
             log.warning("another notifier sends a notice that was due here too")
-            self._book.done(pending.notice_id)
+            self._book.remove(pending.notice_id)
             return
-        self._book.begun(self._clock_ms())
+        self._book.count_sending(self._clock_ms())
         delivery = self._send(pending)
         if delivery.state is Delivered.AWAY:
             if not pending.unresolved:  # otherwise it may have left earlier, which stays unknown
@@ -332,7 +332,7 @@ class Notifier:
             self._metrics.add("notice_retries_total")
             return
         self._failures = 0
-        self._book.done(pending.notice_id)
+        self._book.remove(pending.notice_id)
         sent = delivery.state is Delivered.SENT
         state = "sent" if sent else "failed"
         why = "" if sent else f"{delivery.state} {delivery.why}".strip()
@@ -373,7 +373,7 @@ class Notifier:
     def _message(self, pending: PendingNotice) -> SmsNotice:
         texts = self._texts
         language = texts.language(pending.recipient)
-        text = texts.written(self._name(pending), language, pending.facts)
+        text = texts.render(self._name(pending), language, pending.facts)
         return SmsNotice(
             pending.notice_id, pending.kind, pending.recipient, texts.notify.sender, text,
             language, is_plain(text),
@@ -401,7 +401,7 @@ class Notifier:
         """Publish a notice record and wait until it is written. Return its partition and offset."""
         place = self._write(self._topics.notice, notice.notice_id.encode(), encode_notice(notice))
         self._own.add(place)
-        self._book.noticed(notice)
+        self._book.take_notice(notice)
         return place
 
     def _write(self, topic: str, key: bytes, value: bytes) -> tuple[int, int]:
@@ -444,4 +444,4 @@ class Notifier:
             )
         )  # fmt: skip
         self._write(self._topics.audit, self._chain.encode(), value)
-        self._audited = seq + 1, chained(value)
+        self._audited = seq + 1, hash_record(value)

@@ -125,7 +125,7 @@ class Replies:
     _asked: dict[str, tuple[int, dict[str, AskedPlatform]]] = field(default_factory=dict)
     """Episode id -> time of its newest incident record, and its new platforms, the newest last."""
 
-    def heard(self, event: Event, now_ms: int) -> tuple[HeardReply, Opening | None]:
+    def evaluate(self, event: Event, now_ms: int) -> tuple[HeardReply, Opening | None]:
         """Evaluate a message from a phone. Return the outcome, and the opening if there is one."""
         text = (event.text or event.text_prefix or "").strip().upper()
         own = event.recipient.lstrip("+") in [to.lstrip("+") for to in self.params.reply_to]
@@ -143,7 +143,7 @@ class Replies:
             return HeardReply.NO_LEASE, None
         if self.book.last_told("victim_start", recipient) is None:
             return HeardReply.NOT_TOLD, None
-        if self._replied(recipient, now_ms):
+        if self._has_replied(recipient, now_ms):
             return HeardReply.DAILY, None
         # Under load a reply is processed late. The victim may have asked again since: no flood.
         asked_ms = min(event.event_time_ms, now_ms)
@@ -186,7 +186,7 @@ class Replies:
         said = self.book.desired.overrides.get(opening.recipient, {})
         fits = [
             (-heard_ms, each.key)
-            for each in self._refused(lease)
+            for each in self._list_refused(lease)
             if (heard_ms := each.heard_ms(opening.asked_ms)) is not None
             and each.platform_id not in self._hot
             and each.key not in opening.platforms
@@ -209,7 +209,7 @@ class Replies:
         while len(self._hot) > HOT_MAX:
             del self._hot[next(iter(self._hot))]
 
-    def _refused(self, lease: Action) -> Iterator[AskedPlatform]:
+    def _list_refused(self, lease: Action) -> Iterator[AskedPlatform]:
         """Yield the platforms that a lease refuses, with the known times of their messages."""
         found: dict[str, AskedPlatform] = dict(self._asked.get(lease.episode_id, (0, {}))[1])
         record = self.book.episodes.get(lease.episode_id)
@@ -222,7 +222,7 @@ class Replies:
             if named and forbids(lease_of(lease), each.platform_id, Trust.NONE):
                 yield each
 
-    def _replied(self, recipient: str, now_ms: int) -> bool:
+    def _has_replied(self, recipient: str, now_ms: int) -> bool:
         last_ms = self.book.last_told("victim_opened", recipient)
         if last_ms is not None and now_ms < last_ms + DAY_MS:
             return True

@@ -73,7 +73,7 @@ class SmppChannel(Channel):
     def send(self, message: SmsNotice) -> Delivery:
         """Submit one message and wait for its response."""
         try:
-            client = self._bound()
+            client = self._bind()
         except _ERRORS as error:
             self._drop()
             log.warning("the SMSC does not let us in: %s", type(error).__name__)
@@ -99,7 +99,7 @@ class SmppChannel(Channel):
             return
         try:
             while select.select([client._socket], [], [], 0)[0]:  # noqa: SLF001 - no public access
-                self._heed(client, client.read_pdu())
+                self._handle_request(client, client.read_pdu())
             if time.monotonic() - self._used_at > ALIVE_S:
                 client.send_pdu(smpp.make_pdu("enquire_link", client=client))
                 self._used_at = time.monotonic()
@@ -114,7 +114,7 @@ class SmppChannel(Channel):
                 self._client.send_pdu(smpp.make_pdu("unbind", client=self._client))
         self._drop()
 
-    def _bound(self) -> Client:
+    def _bind(self) -> Client:
         if self._client is not None:
             self.rest()  # detects a closed connection before a message is sent on it
         if self._client is None:
@@ -161,10 +161,10 @@ class SmppChannel(Channel):
             pdu = client.read_pdu()
             if pdu.command in ("submit_sm_resp", "generic_nack") and pdu.sequence == sequence:
                 return pdu
-            self._heed(client, pdu)
+            self._handle_request(client, pdu)
         raise TimeoutError
 
-    def _heed(self, client: Client, pdu: Any) -> None:
+    def _handle_request(self, client: Client, pdu: Any) -> None:
         """Handle a request of the SMSC. Raise ConnectionError if the SMSC unbinds."""
         if pdu.command == "enquire_link":
             answer = smpp.make_pdu("enquire_link_resp", client=client)

@@ -81,7 +81,7 @@ class NoticeTexts:
         fits = [prefix for prefix in languages if recipient.startswith(prefix)]
         return languages[max(fits, key=len)] if fits else self.notify.language
 
-    def written(self, name: str, language: str, facts: Facts) -> str:
+    def render(self, name: str, language: str, facts: Facts) -> str:
         """Return a text with its values filled in. The time of day is in the configured zone."""
         at = datetime.fromtimestamp(facts.at_ms / 1000, UTC).astimezone(zone_of(self.notify.zone))
         return self.texts[language][name].format(
@@ -131,7 +131,7 @@ def zone_of(name: str) -> ZoneInfo:
 
 
 @lru_cache
-def shipped() -> Mapping[str, Mapping[str, str]]:
+def load_texts() -> Mapping[str, Mapping[str, str]]:
     """Return the texts that come with the program, by language and name."""
     file = resources.files("streams.notices").joinpath("texts.toml")
     return tomllib.loads(file.read_text(encoding="utf-8"))
@@ -142,7 +142,7 @@ def read_texts(path: Path | None) -> dict[str, dict[str, str]]:
 
     Raises ConfigError if the file cannot be read, or contains an unknown name or a non-text value.
     """
-    texts = {language: dict(own) for language, own in shipped().items()}
+    texts = {language: dict(own) for language, own in load_texts().items()}
     if path is None:
         return texts
     try:
@@ -164,7 +164,7 @@ def read_texts(path: Path | None) -> dict[str, dict[str, str]]:
     return texts
 
 
-def checked(
+def check_texts(
     texts: Mapping[str, Mapping[str, str]],
     notify: Notify,
     names: tuple[str, ...],
@@ -214,7 +214,7 @@ def problems(texts: NoticeTexts, name: str, language: str, registry: Registry) -
     if _NUMBER.search(literal):
         yield tr("it has a number, by which people learn to trust forged ones")
     try:
-        largest = texts.written(name, language, Facts(0, COUNT_MAX + 1, COUNT_MAX + 1))
+        largest = texts.render(name, language, Facts(0, COUNT_MAX + 1, COUNT_MAX + 1))
     except ValueError as error:  # a format for numbers, such as {messages:d}; values are strings
         yield str(error)
         return
@@ -224,7 +224,7 @@ def problems(texts: NoticeTexts, name: str, language: str, registry: Registry) -
             "at its largest values it takes {taken} units and one part holds {most}: shorten it, "
             "or the name in notify.operator or notify.operators"
         ).format(taken=taken, most=most)
-    for text in (largest, texts.written(name, language, Facts(0, 1, 1))):
+    for text in (largest, texts.render(name, language, Facts(0, 1, 1))):
         if any(recognise(registry, text, each).otp for each in (texts.notify.sender, *_SENDERS)):
             yield tr("gateways would take it for a verification code, and refuse it with them")
             return

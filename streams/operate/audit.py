@@ -30,9 +30,9 @@ from streams.wire import (
     AuditRecord,
     UnreadableError,
     chain_start,
-    chained,
     decode_audit,
     encode_audit,
+    hash_record,
 )
 from streams.wire.version import UNDECODABLE
 
@@ -94,7 +94,7 @@ class AuditChain:
         with suppress(OSError, *UNDECODABLE):
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = os.open(self.path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR, 0o600)
-            if not _locked(lock):
+            if not _try_lock(lock):
                 os.close(lock)
                 return self
             self._lock = lock
@@ -108,7 +108,7 @@ class AuditChain:
             self._lock = None
 
     @property
-    def kept(self) -> bool:
+    def is_durable(self) -> bool:
         """True if the pending records survive the end of this process."""
         return self._lock is not None
 
@@ -122,12 +122,12 @@ class AuditChain:
         held = self._held
         value = encode_audit(AuditRecord(chain=held.chain, seq=held.seq, prev=held.prev, **fields))
         held.seq += 1
-        held.prev = chained(value)
+        held.prev = hash_record(value)
         if len(held.pending) < PENDING_MAX:
             held.pending.append(value.decode())
         self._keep()
 
-    def taken(self, number: int) -> None:
+    def remove_oldest(self, number: int) -> None:
         """Remove the oldest pending records, because Kafka has them."""
         del self._held.pending[:number]
         self._keep()
@@ -152,7 +152,7 @@ class AuditChain:
             self._lock = None
 
 
-def _locked(lock: int) -> bool:
+def _try_lock(lock: int) -> bool:
     until = time.monotonic() + LOCK_S
     while True:
         try:
@@ -185,14 +185,14 @@ def deliver(chain: AuditChain, clients: Mapping[str, Any], topic: str) -> None:
                 try:
                     future.get(timeout=WAIT_S)
                 except KafkaError:
-                    chain.taken(number)
+                    chain.remove_oldest(number)
                     raise
     except KafkaError as error:
         raise UnavailableError(type(error).__name__) from None
-    chain.taken(len(pending))
+    chain.remove_oldest(len(pending))
 
 
-def reported(login: str, environment: Mapping[str, str], brokers: str, app_id: str) -> AuditChain:
+def open_chain(login: str, environment: Mapping[str, str], brokers: str, app_id: str) -> AuditChain:
     """Return the chain of this login on this machine for the audit log of an installation."""
     return AuditChain(folder_of(environment, brokers, app_id), login)
 
@@ -239,9 +239,9 @@ def verify(
         except UnreadableError:
             done.faults.append(Fault(offset, "", tr("it is no record of an audit")))
             continue
-        digest = chained(value)
+        digest = hash_record(value)
         held = done.heads.get(record.chain)
-        wrong = _linked(held, record, digest, cut=first > 0)
+        wrong = _find_break(held, record, digest, cut=first > 0)
         if wrong is not None:
             done.faults.append(Fault(offset, record.chain, wrong))
         if held is None or record.seq >= held[0]:
@@ -255,7 +255,7 @@ def verify(
     return done
 
 
-def _linked(
+def _find_break(
     head: tuple[int, str] | None, record: AuditRecord, digest: str, *, cut: bool
 ) -> str | None:
     """Return the defect between a record and the previous one in its chain, or None."""

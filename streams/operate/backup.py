@@ -40,7 +40,7 @@ class RestoredWords:
     standing: int  # Not published: an override with this key exists, and may be newer.
 
 
-def saved(clients: Mapping[str, Any], topics: Iterable[str]) -> Iterator[str]:
+def save_overrides(clients: Mapping[str, Any], topics: Iterable[str]) -> Iterator[str]:
     """Yield one line of JSON for each override in force, after a line that names the format.
 
     Overrides of a newer program are saved unchanged; that program can restore them. Raise

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from detectors.model.times import DAY_MS
 from streams.errors import ConfigError, OtpguardError
 from streams.language import tr
-from streams.shown import masked
+from streams.shown import mask_url
 
 if TYPE_CHECKING:
     from streams.config import Settings
@@ -36,7 +36,7 @@ class Check:
     remedy: str = ""
 
 
-def tried(check: str, look: Callable[[], Check]) -> Check:
+def try_check(check: str, look: Callable[[], Check]) -> Check:
     """Return the result of `look`; an OtpguardError becomes a check with state "bad"."""
     try:
         return look()
@@ -47,13 +47,13 @@ def tried(check: str, look: Callable[[], Check]) -> Check:
 def examine_role(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
     """Yield the checks for a role of `streams.cluster.rights`; none if it needs only Kafka."""
     if role in ("desk", "signal"):
-        yield tried("store", lambda: _store(settings, now_ms))
+        yield try_check("store", lambda: _store(settings, now_ms))
     if role == "desk":
-        yield tried("console", lambda: _console(settings, now_ms))
+        yield try_check("console", lambda: _console(settings, now_ms))
     if role == "signal":
-        yield tried("signal", lambda: _signal(settings, now_ms))
+        yield try_check("signal", lambda: _signal(settings, now_ms))
     if role == "notifier":
-        yield tried("notices", lambda: _notices(settings))
+        yield try_check("notices", lambda: _notices(settings))
 
 
 def _store(settings: Settings, now_ms: int) -> Check:
@@ -65,7 +65,7 @@ def _store(settings: Settings, now_ms: int) -> Check:
     except ModuleNotFoundError as error:
         return _lacking("store", error, "desk")
     index = tr("start `otpguard desk index`, or see why it lags: deploy/store.md")
-    where = masked(settings.desk.store)
+    where = mask_url(settings.desk.store)
     if not there(settings):
         says = tr("{store}: there is no case store, or no right to read it").format(store=where)
         return Check("store", "bad", says, index)

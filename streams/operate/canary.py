@@ -70,7 +70,7 @@ class Run:
     began_timer: float = field(default_factory=time.monotonic)
 
     @property
-    def acknowledged(self) -> bool:
+    def is_acknowledged(self) -> bool:
         """True if an adapter has acknowledged the lease."""
         return self.action_id in self.states
 
@@ -151,7 +151,7 @@ class Watch:
             self.flood(number(self._settings, turn), acknowledged=acknowledged)
 
     def flood(self, recipient: str, *, acknowledged: bool = True) -> CanaryOutcome:
-        """Run one flood, and update the metrics; `acknowledged`: wait for an adapter too."""
+        """Run one flood, and update the metrics; `is_acknowledged`: wait for an adapter too."""
         try:
             run = self._flood(recipient, acknowledged=acknowledged)
         except KafkaError as error:
@@ -161,7 +161,7 @@ class Watch:
             outcome = outcome_of(run, acknowledged=acknowledged)
             if run.action_id:
                 self._metrics.put("canary_throttle_seconds", run.throttled_s)
-            if run.acknowledged:
+            if run.is_acknowledged:
                 self._metrics.put("canary_acknowledge_seconds", run.acknowledged_s)
         self._metrics.add("canary_runs_total", outcome=outcome)
         if outcome in GOOD:
@@ -191,7 +191,9 @@ class Watch:
                 self._take(run)
             if run.action_id:
                 break
-        while time.monotonic() < end and not (run.acknowledged if acknowledged else run.action_id):
+        while time.monotonic() < end and not (
+            run.is_acknowledged if acknowledged else run.action_id
+        ):
             self._take(run)
         return run
 
@@ -219,7 +221,7 @@ class Watch:
                     self._metrics.add("records_refused_total", kind=error.kind)
                     position = place.topic, place.partition, record.offset
                     log.warning("passed over a %s record at %s[%d]@%d", error.kind, *position)
-        if run.acknowledged and not run.acknowledged_s:
+        if run.is_acknowledged and not run.acknowledged_s:
             run.acknowledged_s = time.monotonic() - run.began_timer
 
     def _lease(self, run: Run, action: Action) -> None:

@@ -24,7 +24,7 @@ from streams.enforce.book import (
     entry_name,
     take_override,
 )
-from streams.language import listed, moment, tr, trc, trn
+from streams.language import join_list, moment, tr, trc, trn
 from streams.operate.explain import at_least, lines, platform_count
 from streams.wire import EVERYONE, Ack, Override
 
@@ -260,10 +260,10 @@ def explanation(case: Case, record: EpisodeRecord) -> Iterator[str]:
     if case.words:
         yield ""
         yield tr("operator")
-        yield from (f"  {spoken(word)}" for word in case.words)
+        yield from (f"  {format_override(word)}" for word in case.words)
 
 
-def spoken(word: Override) -> str:
+def format_override(word: Override) -> str:
     """Return an override as one line: verb, reason, author and end."""
     more = {"mode": word.mode, "rails": f"x {word.times}"}.get(word.verb, word.platform)
     what = f"{word.verb} {more}".strip() + (" once" if word.once else "")
@@ -284,7 +284,7 @@ def _until(word: Override) -> str:
 
 def heard_of(key: str, registry: Registry, seen: Iterable[str]) -> bool:
     """Return true if the registry or a case names this platform; keys are the detector's."""
-    return key in _known(registry) or key in set(seen)
+    return key in _list_known(registry) or key in set(seen)
 
 
 def nearest(key: str, seen: Iterable[str], registry: Registry) -> list[str]:
@@ -309,7 +309,7 @@ def instead(seen: Iterable[str]) -> list[str]:
     return sorted(set(seen), key=lambda key: (not key.startswith("sig:"), key))[:NEAREST]
 
 
-def _known(registry: Registry) -> set[str]:
+def _list_known(registry: Registry) -> set[str]:
     return {f"sig:{owner.key}" for owner in registry.signatures.values()}
 
 
@@ -318,4 +318,4 @@ def _ack(ack: Ack) -> str:
     told = form.format(state=tr(ack.state), why=trc("why", ack.why), gateway=ack.gateway_id)
     if not ack.refused_count:
         return told
-    return listed([told, tr("{n} refused").format(n=ack.refused_count)])
+    return join_list([told, tr("{n} refused").format(n=ack.refused_count)])

@@ -75,7 +75,7 @@ class Comparison:
                 self.recipients[recipient].refused[side] += count
         for side, mine, others in zip(SIDES, made, reversed(made), strict=True):
             for key in mine.keys() - others.keys():
-                told = {"only": side, **_shown(mine[key])}
+                told = {"only": side, **_describe_lease(mine[key])}
                 self.recipients[mine[key].recipient].leases.append(told)
 
     def report(self) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def _facts(action: Action) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _shown(action: Action) -> dict[str, Any]:
+def _describe_lease(action: Action) -> dict[str, Any]:
     return {
         "action_id": action.action_id,
         "verb": action.verb,

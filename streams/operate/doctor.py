@@ -17,12 +17,12 @@ from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.rights import ROLES, names
 from streams.config import PORTS, Settings
 from streams.errors import OtpguardError
-from streams.interpreter import tuned
-from streams.language import listed, tr
-from streams.operate.beside import Check, examine_role, tried
-from streams.shown import shown
+from streams.interpreter import is_optimised
+from streams.language import join_list, tr
+from streams.operate.beside import Check, examine_role, try_check
+from streams.shown import escape_unprintable
 from streams.wire import Decoded, decode
-from streams.wire.partitioner import misplaced
+from streams.wire.partitioner import find_misplaced
 from streams.wire.version import UNDECODABLE
 
 BROKER_MIN: Final = (2, 8)
@@ -62,7 +62,7 @@ def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
     Checks that need a broker are left out if no broker can be used. A check that lacks a right has
     the state "unknown".
     """
-    yield tried("settings", lambda: _settings(settings))
+    yield try_check("settings", lambda: _settings(settings))
     if settings.detect.hot == "network":
         yield _lists(settings)
     yield _ports(settings)
@@ -82,11 +82,11 @@ def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
         )
         return
     with cluster:
-        yield tried("broker", lambda: _broker(settings, cluster))
+        yield try_check("broker", lambda: _broker(settings, cluster))
         yield from _shapes(settings, cluster)
         yield _transactions(cluster)
-        yield tried("rights", lambda: _rights(settings, role, cluster))
-        yield tried("lag", lambda: _lag(settings, cluster))
+        yield try_check("rights", lambda: _rights(settings, role, cluster))
+        yield try_check("lag", lambda: _lag(settings, cluster))
     if "input" in ROLES[role].reads:
         try:
             yield from _sample(settings, now_ms)
@@ -160,7 +160,7 @@ def _ports(settings: Settings) -> Check:
 
 def _python() -> Check:
     version = f"Python {platform.python_version()}"
-    if tuned():
+    if is_optimised():
         return Check("python", "ok", version)
     return Check(
         "python",
@@ -195,13 +195,13 @@ def _shapes(settings: Settings, cluster: Cluster) -> Iterator[Check]:
     who = topics.blind(settings, cluster) if len(found) < len(wanted) else None
     wrong = topics.problems(wanted, found, who)
     for says in wrong:
-        what, remedy = topics.parted(says)
+        what, remedy = topics.split_remedy(says)
         if "`" not in remedy:  # No command corrects this.
             what, remedy = says, tr("a topic with other settings must be created again")
         yield Check("topics", "bad", what, remedy)
     unsafe = topics.forgetful(wanted, found, who) + topics.cautions(wanted, found)
     for says in unsafe:
-        what, remedy = topics.parted(says)
+        what, remedy = topics.split_remedy(says)
         yield Check("topics", "warn", what, remedy)
     thin = sorted({name for name, shape in found.items() if shape.replication < 2})
     if thin:
@@ -321,7 +321,7 @@ def _sample(settings: Settings, now_ms: int) -> Iterator[Check]:
             tr("bring some in: otpguard feed --help"),
         )
         return
-    decoded = _decoded(settings, records)
+    decoded = _decode_records(settings, records)
     newest_s = (now_ms - max(each.timestamp for each in records)) / 1000
     refused = len(decoded.rejects) / len(records)
     if refused > REFUSED_SHARE:
@@ -343,7 +343,7 @@ def _sample(settings: Settings, now_ms: int) -> Iterator[Check]:
             tr("{part} of {records} have a time ahead of their record: {gateways}").format(
                 part=f"{decoded.ahead.total() / len(records):.1%}",
                 records=len(records),
-                gateways=listed(sorted(decoded.ahead)),
+                gateways=join_list(sorted(decoded.ahead)),
             ),
             tr("check the clocks and time zones of these gateways"),
         )
@@ -393,7 +393,9 @@ def _sources(records: Sequence[Any]) -> Check:
             of.setdefault(read.reported_by or "", []).append(each.timestamp)
     doubled = sorted(name for name, of in times.items() if _together(list(of.values())))
     if doubled:
-        some = ", ".join(f"{shown(name)} ({len(times[name])})" for name in doubled[:SOURCES_TOLD])
+        some = ", ".join(
+            f"{escape_unprintable(name)} ({len(times[name])})" for name in doubled[:SOURCES_TOLD]
+        )
         return Check(
             "sources",
             "bad",
@@ -420,10 +422,10 @@ def _together(sources: Sequence[Sequence[int]]) -> bool:
 def examine_keys(settings: Settings) -> list[Check]:
     """Return the checks of the keys of the newest events; empty without events."""
     records, partitions = newest(settings)
-    return list(_keys(_decoded(settings, records), records, partitions)) if records else []
+    return list(_keys(_decode_records(settings, records), records, partitions)) if records else []
 
 
-def _decoded(settings: Settings, records: Sequence[Any]) -> Decoded:
+def _decode_records(settings: Settings, records: Sequence[Any]) -> Decoded:
     """Decode these records; the offset of an event is its index among them."""
     return decode(
         settings.intake(),
@@ -455,7 +457,7 @@ def _keys(decoded: Decoded, records: Sequence[Any], partitions: int) -> Iterator
         yield Check("keys", "ok", tr("{counted} keys are canonical").format(counted=counted))
     events = [records[at] for at in decoded.batch.offset.tolist()]
     found = np.array([each.partition for each in events], np.int64)
-    astray = misplaced([each.key for each in events], found, partitions)
+    astray = find_misplaced([each.key for each in events], found, partitions)
     share = float(astray.mean()) if counted else 0.0
     if share > NONCANONICAL_SHARE:
         yield Check(

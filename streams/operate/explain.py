@@ -21,8 +21,8 @@ from detectors.model.event import Trust, platform_print
 from detectors.model.records import Action, EpisodeRecord, Level, Rung, Sighting, Step
 from detectors.suspects.mass import RULES as MASS
 from detectors.suspects.suspect import SIGHTINGS_MAX
-from streams.language import listed, moment, tr, trc, trn
-from streams.shown import shown
+from streams.language import join_list, moment, tr, trc, trn
+from streams.shown import escape_unprintable
 
 KINDS: Final = MappingProxyType({"sig": "", "from": "sender ", "id": "platform "})
 """Words for the prefix of a platform's key."""
@@ -83,7 +83,7 @@ def explain(record: EpisodeRecord) -> Explanation:
         look_alikes=tuple(_look_alikes(record)) if record.kind == "flood" else (),
         sightings=tuple(_sighting(record, sighting) for sighting in record.sightings),
         passes=tuple(_passes(record)) if record.kind == "flood" and not partial(record) else (),
-        refused=_refused(record) if record.evidence.messages else "",
+        refused=_say_refused(record) if record.evidence.messages else "",
     )  # fmt: skip
 
 
@@ -94,7 +94,7 @@ def partial(record: EpisodeRecord) -> bool:
 
 def lines(record: EpisodeRecord) -> Iterator[str]:
     """Yield the explanation as lines for a terminal."""
-    yield from map(shown, _lines(explain(record), record))
+    yield from map(escape_unprintable, _lines(explain(record), record))
 
 
 def _lines(told: Explanation, record: EpisodeRecord) -> Iterator[str]:
@@ -104,7 +104,7 @@ def _lines(told: Explanation, record: EpisodeRecord) -> Iterator[str]:
     for heading, rows in (
         (tr("levels"), told.path),
         (tr("scores"), (scores, *told.rungs) if told.rungs else ()),
-        (tr("platforms"), _headed(record, told.sightings)),
+        (tr("platforms"), _add_header(record, told.sightings)),
     ):
         if rows:
             yield ""
@@ -124,7 +124,9 @@ def _lines(told: Explanation, record: EpisodeRecord) -> Iterator[str]:
         yield trc("messages", "refused: {what}").format(what=told.refused)
 
 
-def _headed(record: EpisodeRecord, sightings: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+def _add_header(
+    record: EpisodeRecord, sightings: Sequence[Sequence[str]]
+) -> Sequence[Sequence[str]]:
     head = ("", "", "", tr("a throttle"))
     if not sightings or record.kind != "flood" or partial(record):
         return sightings
@@ -136,7 +138,7 @@ def document(record: EpisodeRecord) -> dict[str, Any]:
     return asdict(explain(record))
 
 
-def told(action: Action) -> str:
+def format_lease(action: Action) -> str:
     """Return a lease as one line of text.
 
     The line names no sightings: these are in the episode record with the same cause.
@@ -152,7 +154,7 @@ def told(action: Action) -> str:
         )
     elif action.verb != "throttle":
         form = tr("{verb} of {recipient}, {mode}, at {issued}")
-    said = shown(
+    said = escape_unprintable(
         form.format(
             verb=tr(action.verb),
             platforms=_platforms(len(action.refused_ids)),
@@ -202,7 +204,7 @@ def platform_name(key: str) -> str:
     ('淘宝', 'sender 106550200001', '#12')
     """
     kind, colon, name = key.partition(":")
-    return shown(tr(KINDS.get(kind, f"{kind} ")) + name if colon else key)
+    return escape_unprintable(tr(KINDS.get(kind, f"{kind} ")) + name if colon else key)
 
 
 def at_least(n: int) -> str:
@@ -273,7 +275,7 @@ def _facts(record: EpisodeRecord) -> Iterator[str]:
         )
     hot = [platform_name(s.platform) for s in record.sightings if s.hot]
     if hot:
-        yield tr("abused in other floods this week: {platforms}").format(platforms=listed(hot))
+        yield tr("abused in other floods this week: {platforms}").format(platforms=join_list(hot))
     cause = record.cause
     yield tr(
         "caused by {topic} partition {partition} offset {offset}; detector {version}, "
@@ -391,7 +393,7 @@ def _passes(record: EpisodeRecord) -> Iterator[str]:
     scope = record.scope
     yield tr("everything that is no verification code")
     if scope.trust:
-        classes = listed([tr(trust.name.lower()) for trust in scope.trust])
+        classes = join_list([tr(trust.name.lower()) for trust in scope.trust])
         yield tr("codes of {classes}").format(classes=classes)
     known = len({*map(platform_print, scope.pass_ids), *scope.pass_prints})
     yield tr("codes of the {platforms} that this recipient knew before").format(
@@ -399,7 +401,7 @@ def _passes(record: EpisodeRecord) -> Iterator[str]:
     )
 
 
-def _refused(record: EpisodeRecord) -> str:
+def _say_refused(record: EpisodeRecord) -> str:
     if record.kind == "resend":
         return tr("nothing: the platform is reported, the recipient is not throttled")
     if Level.THROTTLE not in {record.level, *(step.level for step in record.path)}:

@@ -13,7 +13,7 @@ from detectors.platforms.sweeps import Sweep
 from detectors.recognise.registry import Registry
 from streams.cluster.read import newest_records, readable
 from streams.errors import UsageError
-from streams.language import listed, moment, tr, trn
+from streams.language import join_list, moment, tr, trn
 from streams.wire import decode_campaign, decode_platform
 
 ORDERS: Final[Mapping[str, Callable[[PlatformFigures], float]]] = MappingProxyType(
@@ -60,7 +60,7 @@ def read_platforms(clients: Mapping[str, Any], topic: str) -> list[PlatformFigur
     return list(readable(newest_records(clients, topic).values(), decode_platform))
 
 
-def ranked(
+def rank_platforms(
     found: Iterable[PlatformFigures], order: str, least_codes: int, most: int
 ) -> list[PlatformFigures]:
     """Return the first `most` platforms of a ranking, without those of fewer codes.
@@ -170,7 +170,7 @@ def campaign_lines(campaign: Campaign) -> Iterator[str]:
         yield tr("goes on: from {start}, last message {last}").format(**span)
     else:
         yield tr("over: from {start} to {last}").format(**span)
-    yield listed(
+    yield join_list(
         [
             trn("{n} victim", "{n} victims", campaign.victims),
             trn("{n} in an open case", "{n} in open cases", campaign.victims_open),

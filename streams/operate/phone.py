@@ -15,8 +15,8 @@ from detectors.leases.gate import forbids, lease_of
 from detectors.model.event import Trust, platform_print
 from detectors.model.records import Action, EpisodeRecord
 from detectors.model.times import MINUTE_MS
-from streams.language import listed, moment, tr, trn
-from streams.operate.cases import Doing, says, spoken
+from streams.language import join_list, moment, tr, trn
+from streams.operate.cases import Doing, format_override, says
 from streams.operate.explain import at_least, platform_count
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def answer(
     `file` is the case that counts, or None. `words` are the operator's overrides for this number.
     `now_ms` is UTC. `since` says how far back the records go, as it was typed.
     """
-    held = tuple(spoken(each.word) for each in words if each.holds)
+    held = tuple(format_override(each.word) for each in words if each.holds)
     if file is None or file.line.kind != "flood":
         return _nothing(recipient, file, held, since)
     line, state = file.line, file.line.state
@@ -74,7 +74,7 @@ def lines(told: CallAnswer, behind: int | None) -> Iterator[str]:
     yield tr("now: {state}").format(state=told.now)
     yield tr("arrives: {what}").format(what=told.arrives)
     yield tr("ends: {when}").format(when=told.ends)
-    yield tr("overrides: {words}").format(words=listed(list(told.words)) or tr("none in force"))
+    yield tr("overrides: {words}").format(words=join_list(list(told.words)) or tr("none in force"))
     yield tr("tell the caller: {what}").format(what=told.aloud)
     if behind is None:
         yield tr("The workers' position is unknown: the newest events may be missing.")
@@ -147,7 +147,7 @@ def _arrives(lease: Action | None) -> str:
     classes = [tr(trust.name.lower()) for trust in scope.trust if trust is not Trust.NONE]
     told = [
         tr("everything that is no verification code"),
-        tr("codes of {classes}").format(classes=listed(classes)),
+        tr("codes of {classes}").format(classes=join_list(classes)),
     ]
     if known:
         told.append(
@@ -157,7 +157,7 @@ def _arrives(lease: Action | None) -> str:
                 known,
             )
         )
-    return listed(told)
+    return join_list(told)
 
 
 def _ends(line: CaseLine, lease: Action | None, now_ms: int) -> str:
@@ -216,13 +216,13 @@ def _commands(recipient: str, record: EpisodeRecord, lease: Action | None) -> It
     asked = tr("she asked for it")
     reason = f'--reason "{asked}"'
     if lease is not None:
-        for key in _refused(record, lease):
+        for key in _list_refused(record, lease):
             yield f"otpguard allow {recipient} {shlex.quote(key)} {reason} --for 1h"
         yield f"otpguard release {recipient} {reason} --for 1h"
     yield f"otpguard explain {recipient}"
 
 
-def _refused(record: EpisodeRecord, action: Action) -> list[str]:
+def _list_refused(record: EpisodeRecord, action: Action) -> list[str]:
     """Return the newest platforms that a lease refuses and that a caller may wait for."""
     lease = lease_of(action)
     refused = [

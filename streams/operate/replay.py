@@ -43,13 +43,13 @@ def replay(settings: Settings, chunks: Iterable[list[bytes]]) -> Iterator[Replay
     change the result.
     """
 
-    def placed() -> Iterator[tuple[list[bytes], NDArray[np.int64]]]:
+    def add_offsets() -> Iterator[tuple[list[bytes], NDArray[np.int64]]]:
         offset = 0
         for lines in chunks:
             yield lines, np.arange(offset, offset + len(lines))
             offset += len(lines)
 
-    return replay_placed(settings, 0, placed())
+    return replay_placed(settings, 0, add_offsets())
 
 
 def replay_placed(
@@ -114,7 +114,7 @@ def outputs(replayed: Replayed, episode_topic: str | None) -> Iterator[bytes]:
     return (line for _, line in merge(episodes, actions, key=lambda pair: pair[0]))
 
 
-def refused(reject: Reject) -> dict[str, object]:
+def format_refused(reject: Reject) -> dict[str, object]:
     """Return one line of a file of refused records; the value is text, cut like a dead letter."""
     value = (reject.value or b"")[: wire.DEAD_LETTER_BYTES_MAX]
     return {

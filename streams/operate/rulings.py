@@ -83,13 +83,13 @@ class RulingGateway:
     def _newest(
         self, named: Mapping[str, Sequence[Action]], name: str, message: LogMessage
     ) -> Lease | None:
-        action = self._arrived(named.get(name, ()), message)
+        action = self._find_arrived(named.get(name, ()), message)
         if action is None or action.ends or not (self.shadow or action.mode == "enforce"):
             return None
         windows = named.get(f"{message.recipient}/{action.action_id}", ())
-        return lease_of(action, self._arrived(windows, message))
+        return lease_of(action, self._find_arrived(windows, message))
 
-    def _arrived(self, actions: Sequence[Action], message: LogMessage) -> Action | None:
+    def _find_arrived(self, actions: Sequence[Action], message: LogMessage) -> Action | None:
         """Return the newest action that arrived before a message."""
         for action in reversed(actions):
             cause = action.cause

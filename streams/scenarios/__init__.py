@@ -6,7 +6,7 @@ without the recogniser's rules, and the recogniser is not imported.
 
 from streams.scenarios.catalog import DEFAULT_START_MS, SCENARIOS, Scenario, generate
 from streams.scenarios.events import Labelled, Role, Truth
-from streams.scenarios.mix import merged
+from streams.scenarios.mix import merge_streams
 from streams.scenarios.ordinary import Rates, ordinary
 from streams.scenarios.people import person
 
@@ -19,7 +19,7 @@ __all__ = [
     "Scenario",
     "Truth",
     "generate",
-    "merged",
+    "merge_streams",
     "ordinary",
     "person",
 ]

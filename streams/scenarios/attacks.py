@@ -16,11 +16,11 @@ from typing import Any, Final
 from detectors.model.times import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.scenarios import platforms as shipped
 from streams.scenarios.events import Labelled
-from streams.scenarios.mix import merged
+from streams.scenarios.mix import merge_streams
 from streams.scenarios.numbering import port
 from streams.scenarios.platforms import PLATFORMS, PlatformProfile
 from streams.scenarios.wording import COURIER, MARKETING, SHARED_CHINESE, SHARED_LATIN
-from streams.scenarios.writer import MessageWriter, in_order, paced, scattered
+from streams.scenarios.writer import MessageWriter, draw_paced, draw_times, in_order
 
 ALL: Final = 1 << 10
 """More than the number of all platforms."""
@@ -76,9 +76,9 @@ def own_life(
     events = [writer.own(at_ms, writer.person.bank), writer.own(at_ms + 65_000, writer.person.bank)]
     asked = rng.sample(writer.person.known, min(known, len(writer.person.known)))
     strangers = writer.strangers(new, but=used)
-    times = scattered(rng, len(asked) + new, start_ms, span_ms)
+    times = draw_times(rng, len(asked) + new, start_ms, span_ms)
     for at_ms, who in zip(times, asked, strict=False):
-        events += writer.requested(at_ms, who)
+        events += writer.write_request(at_ms, who)
     for first_ms, who in zip(times[len(asked) :], strangers, strict=True):
         at_ms = first_ms
         events.append(writer.own(at_ms, who))
@@ -105,7 +105,7 @@ def a1(
     """The incident: 68 codes of 40 to 60 platforms in 35 minutes, the bank's among them."""
     used = endpoints(writer, platforms, tool)
     span_ms = int(minutes * MINUTE_MS)
-    times = scattered(writer.rng, messages, start_ms, span_ms)
+    times = draw_times(writer.rng, messages, start_ms, span_ms)
     flood = [
         writer.code(at, who)
         for at, who in zip(times, hits(writer.rng, messages, used), strict=True)
@@ -150,7 +150,7 @@ def a3(
     events: list[Labelled] = []
     for wave in range(waves):
         order = rng.sample(used, len(used))
-        times = scattered(rng, len(used), start_ms + wave * period_ms, period_ms)
+        times = draw_times(rng, len(used), start_ms + wave * period_ms, period_ms)
         success = 1.0 if wave == 0 else 0.2
         for at, who in zip(times, order, strict=True):
             if rng.random() < success:
@@ -205,7 +205,7 @@ def a5(
         hours = sorted(writer.rng.sample(range(8, 22, 2), slots))
         for hour in hours:
             slot_ms = start_ms + day * DAY_MS + (hour - 8) * HOUR_MS
-            times = scattered(writer.rng, messages, slot_ms, 2 * HOUR_MS)
+            times = draw_times(writer.rng, messages, slot_ms, 2 * HOUR_MS)
             order = hits(writer.rng, messages, used)
             flood = [writer.code(at, who) for at, who in zip(times, order, strict=True)]
             own = own_life(writer, slot_ms, 2 * HOUR_MS, used, known=1, new=new_codes, again=again)
@@ -228,14 +228,14 @@ def a6(
         other = writer.other("A6", offset)
         count = codes or other.rng.randint(20, 70)
         first_ms = start_ms + int(other.rng.random() * 10 * MINUTE_MS)
-        times = scattered(other.rng, count, first_ms, 30 * MINUTE_MS)
+        times = draw_times(other.rng, count, first_ms, 30 * MINUTE_MS)
         flood = zip(times, hits(other.rng, count, used), strict=True)
         sent = [other.code(at, who) for at, who in flood]
         return iter(
             in_order(sent + own_life(other, first_ms, 30 * MINUTE_MS, used, known=1, new=0))
         )
 
-    yield from merged(*map(victim, range(recipients)))
+    yield from merge_streams(*map(victim, range(recipients)))
 
 
 def a7(
@@ -243,7 +243,7 @@ def a7(
 ) -> Iterator[Labelled]:
     """One platform, or two, sending again every minute for an hour."""
     used = writer.strangers(platforms)
-    times = scattered(writer.rng, minutes, start_ms, minutes * MINUTE_MS)
+    times = draw_times(writer.rng, minutes, start_ms, minutes * MINUTE_MS)
     flood = [writer.code(at, used[n % platforms]) for n, at in enumerate(times)]
     yield from in_order(
         flood + own_life(writer, start_ms, minutes * MINUTE_MS, used, known=2, new=0)
@@ -262,7 +262,7 @@ def a8(
     """Rotation: 2 a minute from a pool of 500, none twice in 24 h, each from a new port."""
     messages, span_ms = round(minutes * rate_min), int(minutes * MINUTE_MS)
     used = writer.rng.sample(PLATFORMS, pool)
-    times = scattered(writer.rng, messages, start_ms, span_ms)
+    times = draw_times(writer.rng, messages, start_ms, span_ms)
     flood = [
         writer.code(at, who, sender=port(who.name, writer.rng.randrange(1, 10_000)))
         for at, who in zip(times, islice(used, messages), strict=True)
@@ -284,7 +284,7 @@ def a9(writer: MessageWriter, start_ms: int, *, without_text: float = 0) -> Iter
     span_ms = 35 * MINUTE_MS
     flood = []
     for at, who in zip(
-        scattered(writer.rng, 68, start_ms, span_ms), hits(writer.rng, 68, used), strict=True
+        draw_times(writer.rng, 68, start_ms, span_ms), hits(writer.rng, 68, used), strict=True
     ):
         fields: dict[str, Any] = {"sender": short.get(who.name, who.sender)}
         if writer.rng.random() < without_text:
@@ -319,7 +319,7 @@ def a10(
 def a11(writer: MessageWriter, start_ms: int, *, platforms: int = 10) -> Iterator[Labelled]:
     """The throttle as a weapon: 10 platforms at once, then nothing, so that the bank is cut off."""
     used = writer.strangers(platforms)
-    times = scattered(writer.rng, platforms, start_ms, 2 * MINUTE_MS)
+    times = draw_times(writer.rng, platforms, start_ms, 2 * MINUTE_MS)
     flood = [writer.code(at, who) for at, who in zip(times, used, strict=True)]
     after_ms = start_ms + 2 * MINUTE_MS
     own = own_life(writer, after_ms, 10 * MINUTE_MS, used, known=ALL, new=0)
@@ -329,7 +329,7 @@ def a11(writer: MessageWriter, start_ms: int, *, platforms: int = 10) -> Iterato
 def a12(writer: MessageWriter, start_ms: int) -> Iterator[Labelled]:
     """A smoke screen: 30 marketing or courier texts an hour around the incident."""
     flood = list(a1(writer, start_ms))
-    times = scattered(writer.rng, 78, start_ms - HOUR_MS, 156 * MINUTE_MS)
+    times = draw_times(writer.rng, 78, start_ms - HOUR_MS, 156 * MINUTE_MS)
     smoke = [writer.notice(at, writer.rng.choice((MARKETING, COURIER))) for at in times]
     yield from in_order(flood + smoke)
 
@@ -378,7 +378,7 @@ def a14(
         for at_ms in [n % a_day * HOUR_MS]
     ]
     flood_ms = start_ms + (rounds * max(days, apart_days) + 1) * DAY_MS
-    times = scattered(rng, codes, flood_ms, 2 * HOUR_MS)
+    times = draw_times(rng, codes, flood_ms, 2 * HOUR_MS)
     flood = [writer.code(at, used[n % platforms]) for n, at in enumerate(times)]
     rush = [
         writer.code(flood_ms + n * 5_000, who) for n, who in enumerate(writer.strangers(8, used))
@@ -427,7 +427,7 @@ def a16(
         others = other.strangers(30, but=chosen)
         other.rng.shuffle(aimed)
         count = other.rng.randint(10, 30)
-        gaps = paced(other.rng, count, start_ms, gap_ms=90_000, variation=0.45)
+        gaps = draw_paced(other.rng, count, start_ms, gap_ms=90_000, variation=0.45)
         for at_ms in gaps:
             pool = aimed if aimed and other.rng.random() < share else others
             yield other.own(at_ms, pool.pop())
@@ -436,7 +436,9 @@ def a16(
         return writer.other("A16-before", offset).history(start_ms)
 
     people = range(recipients)
-    yield from merged(*map(before, people), *map(own, range(numbers)), *map(aimed_at, people))
+    yield from merge_streams(
+        *map(before, people), *map(own, range(numbers)), *map(aimed_at, people)
+    )
 
 
 def a17(
@@ -452,7 +454,7 @@ def a17(
     used = endpoints(writer, platforms, tool)
     span_ms = int(minutes * MINUTE_MS)
     flood = []
-    for at, who in zip(scattered(writer.rng, platforms, start_ms, span_ms), used, strict=True):
+    for at, who in zip(draw_times(writer.rng, platforms, start_ms, span_ms), used, strict=True):
         again_ms = at + int(writer.rng.uniform(60, 120) * 1000)
         flood += [writer.code(at, who), writer.code(again_ms, who)]
     own = own_life(writer, start_ms, span_ms, used, known=2, new=1, again=again)
@@ -491,7 +493,7 @@ def a18(writer: MessageWriter, start_ms: int, *, sender: str = "AUTHMSG") -> Ite
     """
     used = writer.rng.sample(PLATFORMS, 60)
     span_ms = 35 * MINUTE_MS
-    times = scattered(writer.rng, 68, start_ms, span_ms)
+    times = draw_times(writer.rng, 68, start_ms, span_ms)
     flood = []
     for at, who in zip(times, hits(writer.rng, 68, used), strict=True):
         formats = SHARED_LATIN if who.name.isascii() else SHARED_CHINESE

@@ -12,9 +12,9 @@ from streams.scenarios.platforms import ABUSED, PLATFORMS, PlatformProfile
 from streams.scenarios.wording import COURIER, MARKETING
 from streams.scenarios.writer import (
     MessageWriter,
+    draw_paced,
+    draw_times,
     in_order,
-    paced,
-    scattered,
 )
 
 NOVEL: Final = 0.96
@@ -83,7 +83,7 @@ def log_ins(
 ) -> list[Labelled]:
     """Write the codes of this many log-ins, with this mean gap between requests."""
     asked = requests(writer, count, novel, abused, kappa)
-    times = paced(writer.rng, len(asked), start_ms, gap_ms=1000 * gap_s, variation=variation)
+    times = draw_paced(writer.rng, len(asked), start_ms, gap_ms=1000 * gap_s, variation=variation)
     early_ms, before = 0.0, (start_ms, asked[0])
     events = []
     for at_ms, platform in zip(times, asked, strict=True):
@@ -157,16 +157,16 @@ def b3(
     """
     rng, span_ms = writer.rng, 4 * HOUR_MS
     asked = requests(writer, rng.randint(4, 10), novel, abused, kappa)
-    times = scattered(rng, len(asked), start_ms, span_ms)
+    times = draw_times(rng, len(asked), start_ms, span_ms)
     logins = [writer.own(at, platform) for at, platform in zip(times, asked, strict=True)]
-    pay = [writer.own(at, writer.person.bank) for at in scattered(rng, 10, start_ms, span_ms)]
-    offers = [writer.notice(at, MARKETING) for at in scattered(rng, ads, start_ms, span_ms)]
+    pay = [writer.own(at, writer.person.bank) for at in draw_times(rng, 10, start_ms, span_ms)]
+    offers = [writer.notice(at, MARKETING) for at in draw_times(rng, ads, start_ms, span_ms)]
     yield from in_order(logins + pay + offers)
 
 
 def b4(writer: MessageWriter, start_ms: int) -> Iterator[Labelled]:
     """A bank's page fails: 4 to 10 codes of one bank in 10 minutes."""
-    for at in scattered(writer.rng, writer.rng.randint(4, 10), start_ms, 10 * MINUTE_MS):
+    for at in draw_times(writer.rng, writer.rng.randint(4, 10), start_ms, 10 * MINUTE_MS):
         yield writer.own(at, writer.person.bank)
 
 
@@ -183,7 +183,7 @@ def b5(
     used = writer.strangers(platforms or rng.randint(5, 40))
     count = a_day or rng.randint(50, 300)
     for day in range(days):
-        for at in scattered(rng, count, start_ms + day * DAY_MS, 10 * HOUR_MS):
+        for at in draw_times(rng, count, start_ms + day * DAY_MS, 10 * HOUR_MS):
             yield writer.own(at, rng.choice(used))
 
 
@@ -192,21 +192,21 @@ def b6(writer: MessageWriter, start_ms: int, *, days: int = 1) -> Iterator[Label
     rng = writer.rng
     used = writer.strangers(rng.randint(1, 3))
     for day in range(days):
-        runs = scattered(rng, 20, start_ms + day * DAY_MS, 10 * HOUR_MS)
-        times = sorted(at for run in runs for at in scattered(rng, 30, run, 5 * MINUTE_MS))
+        runs = draw_times(rng, 20, start_ms + day * DAY_MS, 10 * HOUR_MS)
+        times = sorted(at for run in runs for at in draw_times(rng, 30, run, 5 * MINUTE_MS))
         for at in times:
             yield writer.own(at, rng.choice(used))
 
 
 def b7(writer: MessageWriter, start_ms: int) -> Iterator[Labelled]:
     """Ten courier messages a day, most with a pick-up code, which is no verification code."""
-    for at in scattered(writer.rng, 10, start_ms, 12 * HOUR_MS):
+    for at in draw_times(writer.rng, 10, start_ms, 12 * HOUR_MS):
         yield writer.notice(at, COURIER)
 
 
 def b8(writer: MessageWriter, start_ms: int, *, hours: int = 6) -> Iterator[Labelled]:
     """Marketing, 20 an hour, each of another sender."""
-    for at in scattered(writer.rng, 20 * hours, start_ms, hours * HOUR_MS):
+    for at in draw_times(writer.rng, 20 * hours, start_ms, hours * HOUR_MS):
         yield writer.notice(at, MARKETING)
 
 
@@ -214,7 +214,7 @@ def b9(writer: MessageWriter, start_ms: int) -> Iterator[Labelled]:
     """Eight own codes in 20 minutes in 2 to 4 segments each, every segment's receipt twice."""
     rng = writer.rng
     events: list[Labelled] = []
-    for number, at in enumerate(scattered(rng, 8, start_ms, 20 * MINUTE_MS)):
+    for number, at in enumerate(draw_times(rng, 8, start_ms, 20 * MINUTE_MS)):
         platform = rng.choice(writer.person.known)
         segments, message_id = rng.randint(2, 4), f"B9-{writer.seed}-{writer.index}-long-{number}"
         for segment in range(1, segments + 1):
@@ -231,7 +231,7 @@ def b10(writer: MessageWriter, start_ms: int) -> Iterator[Labelled]:
     """Six own codes in 20 minutes, each tried 2 to 5 times, 15 s apart, because it was refused."""
     rng = writer.rng
     events: list[Labelled] = []
-    for number, at in enumerate(scattered(rng, 6, start_ms, 20 * MINUTE_MS)):
+    for number, at in enumerate(draw_times(rng, 6, start_ms, 20 * MINUTE_MS)):
         platform, message_id = (
             rng.choice(writer.person.known),
             f"B10-{writer.seed}-{writer.index}-{number}",
@@ -250,7 +250,7 @@ def b11(
     """A public disposable number: a message a minute all day, 77 % codes, of any platform."""
     rng = writer.rng
     for day in range(days):
-        for at in scattered(rng, round(rate_min * 1440), start_ms + day * DAY_MS, DAY_MS):
+        for at in draw_times(rng, round(rate_min * 1440), start_ms + day * DAY_MS, DAY_MS):
             if rng.random() < 0.77:
                 yield writer.own(at, rng.choice(PLATFORMS))
             else:
@@ -317,7 +317,7 @@ def b14(writer: MessageWriter, start_ms: int, *, days: int = 5) -> Iterator[Labe
         times = [
             (at, who)
             for who in used
-            for at in scattered(rng, rng.randint(3, 8), start_ms + day * DAY_MS, 8 * HOUR_MS)
+            for at in draw_times(rng, rng.randint(3, 8), start_ms + day * DAY_MS, 8 * HOUR_MS)
         ]
         yield from (writer.own(at, who) for at, who in sorted(times, key=lambda each: each[0]))
 
@@ -328,10 +328,10 @@ def b15(writer: MessageWriter, start_ms: int, *, days: int = 3) -> Iterator[Labe
     used = writer.strangers(3)
     for day in range(days):
         begin_ms = start_ms + day * DAY_MS
-        parcels = scattered(rng, rng.randint(20, 60), begin_ms, 10 * HOUR_MS)
+        parcels = draw_times(rng, rng.randint(20, 60), begin_ms, 10 * HOUR_MS)
         events = [writer.notice(at, COURIER) for at in parcels]
-        for at in scattered(rng, rng.randint(6, 15), begin_ms, 10 * HOUR_MS):
-            events += writer.requested(at, rng.choice(used))
+        for at in draw_times(rng, rng.randint(6, 15), begin_ms, 10 * HOUR_MS):
+            events += writer.write_request(at, rng.choice(used))
         yield from in_order(events)
 
 
@@ -341,7 +341,9 @@ def b16(writer: MessageWriter, start_ms: int, *, gap_s: float = 120) -> Iterator
     for evening in range(2):
         part = asked[evening * len(asked) // 2 : (evening + 1) * len(asked) // 2]
         begin_ms = start_ms + evening * DAY_MS
-        times = paced(writer.rng, len(part), begin_ms, gap_ms=1000 * gap_s, variation=VARIATION)
+        times = draw_paced(
+            writer.rng, len(part), begin_ms, gap_ms=1000 * gap_s, variation=VARIATION
+        )
         yield from (writer.own(at, who) for at, who in zip(times, part, strict=True))
 
 
@@ -350,7 +352,7 @@ def b17(
 ) -> Iterator[Labelled]:
     """A shop's number: two weeks of one person's codes, then shared by everybody overnight."""
     rng = writer.rng
-    for at in scattered(rng, own_days // 2, start_ms, own_days * DAY_MS):
+    for at in draw_times(rng, own_days // 2, start_ms, own_days * DAY_MS):
         yield writer.own(at, rng.choice(writer.person.known or (writer.person.bank,)))
     yield from b5(writer, start_ms + (own_days + 1) * DAY_MS, days=days)
 
@@ -360,8 +362,8 @@ def b18(writer: MessageWriter, start_ms: int) -> Iterator[Labelled]:
     rng = writer.rng
     events: list[Labelled] = []
     who = writer.strangers(rng.randint(3, 15))
-    for at_ms, platform in zip(scattered(rng, len(who), start_ms, 2 * HOUR_MS), who, strict=True):
+    for at_ms, platform in zip(draw_times(rng, len(who), start_ms, 2 * HOUR_MS), who, strict=True):
         for _ in range(1 + rng.randint(1, 4)):
-            events += writer.requested(at_ms, platform)
+            events += writer.write_request(at_ms, platform)
             at_ms += rng.randrange(10 * MINUTE_MS, 3 * HOUR_MS)  # noqa: PLW2901 - of this platform
     yield from in_order(events)

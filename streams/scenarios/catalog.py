@@ -10,7 +10,7 @@ from typing import Any, Final
 from detectors.model.times import HOUR_MS
 from streams.scenarios import attacks, benign, tools
 from streams.scenarios.events import Labelled
-from streams.scenarios.mix import merged
+from streams.scenarios.mix import merge_streams
 from streams.scenarios.ordinary import ordinary
 from streams.scenarios.writer import MessageWriter
 
@@ -69,7 +69,7 @@ def history_of_all(
     if recipients is None:
         recipients = SCENARIOS[writer.scenario.removesuffix("-before")].parameters["recipients"]
     others = (writer.other(writer.scenario, offset) for offset in range(recipients))
-    yield from merged(*(other.history(start_ms) for other in others))
+    yield from merge_streams(*(other.history(start_ms) for other in others))
 
 
 def history_of_weeks(writer: MessageWriter, start_ms: int, **_: Any) -> Iterator[Labelled]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from streams.scenarios.events import Labelled
 
 
-def merged(*streams: Iterable[Labelled]) -> Iterator[Labelled]:
+def merge_streams(*streams: Iterable[Labelled]) -> Iterator[Labelled]:
     """Yield all events by event time. Each stream must be in order; one event of each is in memory.
 
     Events of one time come in the order of their streams.

@@ -20,7 +20,7 @@ from streams.scenarios.wording import (
     SHARED_CHINESE,
     SHARED_LATIN,
     Wording,
-    shipped,
+    read_data,
 )
 
 WORDINGS_MOST: Final = 3
@@ -66,7 +66,7 @@ def _platform(name: str, sender: str, lang: str, *, trusted: bool = False) -> Pl
     return PlatformProfile(name, (first, *others), digits, usual)
 
 
-_NAMES: Final = shipped("platforms.toml")
+_NAMES: Final = read_data("platforms.toml")
 
 
 def _platforms() -> tuple[PlatformProfile, ...]:

@@ -16,10 +16,10 @@ from typing import Final, Literal, NamedTuple
 
 from detectors.model.times import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.scenarios.events import Labelled, Role
-from streams.scenarios.mix import merged
+from streams.scenarios.mix import merge_streams
 from streams.scenarios.numbering import port
 from streams.scenarios.platforms import PLATFORMS, PlatformProfile
-from streams.scenarios.wording import CODES, Wording, shipped
+from streams.scenarios.wording import CODES, Wording, read_data
 from streams.scenarios.writer import MessageWriter, in_order
 
 Span = tuple[float, float]
@@ -46,7 +46,7 @@ def _tool(entry: dict[str, object]) -> Tool:
     return Tool(**values)  # type: ignore[arg-type]  # the file is shipped and a test reads it
 
 
-TOOLS: Final = tuple(_tool(entry) for entry in shipped("tools.toml")["tools"])
+TOOLS: Final = tuple(_tool(entry) for entry in read_data("tools.toml")["tools"])
 
 FAST, ROUND, REPEATED = range(3)
 """The first three tools: a fast list, one code in 30 s, and a small list that is started again."""
@@ -79,7 +79,9 @@ def limits_of(platform: PlatformProfile) -> ResendLimits:
     return _LIMITS[zlib.crc32(platform.name.encode()) // 19 % len(_LIMITS)]
 
 
-def asked(rng: Random, tool: Tool, platforms: int, span_ms: float) -> Iterator[tuple[int, int]]:
+def draw_requests(
+    rng: Random, tool: Tool, platforms: int, span_ms: float
+) -> Iterator[tuple[int, int]]:
     """Yield the times of a run's requests, in ms from its start, and the platform's place."""
     gap_ms = 1000 * rng.uniform(*tool.gap_s)
     if tool.order == "clock":
@@ -99,7 +101,7 @@ def asked(rng: Random, tool: Tool, platforms: int, span_ms: float) -> Iterator[t
         at_ms += 1000 * rng.uniform(*tool.round_s) + (gap_ms if tool.at_once > 1 else 0)
 
 
-def delivered(
+def draw_delivered(
     rng: Random, tool: Tool, platforms: Sequence[PlatformProfile], start_ms: int
 ) -> list[tuple[int, PlatformProfile]]:
     """Return the codes that reach the phone, with their times, over all runs of a tool."""
@@ -110,7 +112,7 @@ def delivered(
     span_ms = tool.minutes * MINUTE_MS
     for _ in range(tool.runs):
         codes, last_ms = 0, start_ms
-        for after_ms, n in asked(rng, tool, len(platforms), span_ms):
+        for after_ms, n in draw_requests(rng, tool, len(platforms), span_ms):
             at_ms, times = start_ms + after_ms, passed[n]
             last_ms = at_ms
             resend_s, an_hour = limits[n]
@@ -139,7 +141,7 @@ BANK_DAYS: Final = (33, 96)
 def history_with_bank(writer: MessageWriter, start_ms: int, **_: object) -> Iterator[Labelled]:
     """Write the usual history, and two codes of a bank that no registry lists."""
     bank = [writer.code(start_ms - days * DAY_MS, UNLISTED_BANK) for days in reversed(BANK_DAYS)]
-    yield from merged(writer.history(start_ms), (writer.past(code) for code in bank))
+    yield from merge_streams(writer.history(start_ms), (writer.past(code) for code in bank))
 
 
 def a20(
@@ -159,7 +161,7 @@ def a20(
     rng, tool = writer.rng, TOOLS[family]
     source = rng if list_number is None else Random(f"list/{family}/{list_number}")
     used = source.sample(PLATFORMS, source.randint(*tool.alive))
-    flood = delivered(rng, tool, used, start_ms)
+    flood = draw_delivered(rng, tool, used, start_ms)
     events = [writer.code(at_ms, who) for at_ms, who in flood]
     wanted = [UNLISTED_BANK] * bank_codes
     if writer.person.known:
@@ -180,7 +182,7 @@ def a21(
     apart_min: float = 5,
 ) -> Iterator[Labelled]:
     """A campaign at the pace of a real tool: 100 victims in turn, by one list."""
-    yield from merged(
+    yield from merge_streams(
         *(
             a20(
                 writer.other("A21", offset),

@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
 
-def shipped(name: str) -> dict[str, Any]:
+def read_data(name: str) -> dict[str, Any]:
     """Read a data file of this package."""
     return tomllib.loads((files(__package__) / "data" / name).read_text(encoding="utf-8"))
 
@@ -19,7 +19,7 @@ class Wording(NamedTuple):
     text: str  # format with the fields `name` and `code`
 
 
-_TEXTS: Final = shipped("wording.toml")
+_TEXTS: Final = read_data("wording.toml")
 
 CODES: Final[dict[str, tuple[str, ...]]] = {
     lang: tuple(formats) for lang, formats in _TEXTS["codes"].items()

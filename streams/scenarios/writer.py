@@ -120,7 +120,7 @@ class MessageWriter:
             presses += 1
         return presses
 
-    def requested(self, at_ms: int, platform: PlatformProfile) -> list[Labelled]:
+    def write_request(self, at_ms: int, platform: PlatformProfile) -> list[Labelled]:
         """Write the codes of one request: the first, and one for each press, 20 to 60 s apart."""
         events = [self.own(at_ms, platform)]
         for _ in range(self.presses()):
@@ -143,7 +143,7 @@ class MessageWriter:
         truth = Truth(Role.OTHER, self.scenario, platform.name)
         return self._write(at_ms, sender, text, truth, fields)
 
-    def _used(self) -> list[PlatformProfile]:
+    def _list_used(self) -> list[PlatformProfile]:
         """The platforms that the carrier knows of this recipient, its bank last."""
         return [*self.person.known, self.person.bank] if self.memory != 0 else []
 
@@ -158,7 +158,7 @@ class MessageWriter:
         rng, together = self.rng, self.person.together
         uses: list[tuple[int, PlatformProfile]] = []
         for number, (platform, gap) in enumerate(
-            zip(self._used(), self.person.gaps_days, strict=False)
+            zip(self._list_used(), self.person.gaps_days, strict=False)
         ):
             if number < together:
                 continue
@@ -193,7 +193,7 @@ class MessageWriter:
         yield from self._past(
             [
                 (before_ms - int((7 * week + 2 + self.rng.random() * 6) * DAY_MS), platform)
-                for platform in self._used()
+                for platform in self._list_used()
                 for week in self.rng.sample(range(9), 3)
             ]
         )
@@ -212,12 +212,14 @@ class MessageWriter:
         return Labelled(value, truth)
 
 
-def scattered(rng: Random, count: int, start_ms: int, span_ms: int) -> list[int]:
+def draw_times(rng: Random, count: int, start_ms: int, span_ms: int) -> list[int]:
     """Draw `count` times, uniform over the span, in order: a Poisson stream of a known count."""
     return sorted(start_ms + int(rng.random() * span_ms) for _ in range(count))
 
 
-def paced(rng: Random, count: int, start_ms: int, *, gap_ms: float, variation: float) -> list[int]:
+def draw_paced(
+    rng: Random, count: int, start_ms: int, *, gap_ms: float, variation: float
+) -> list[int]:
     """Draw times at a person's pace: log-normal gaps of this mean and coefficient of variation.
 
     Log-normal because times of human tasks are.

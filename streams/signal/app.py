@@ -22,7 +22,7 @@ from streams.desk.store.answers import Freshness
 from streams.errors import UnavailableError
 from streams.signal.clients import CHECK, DATE, OWN, Quotas, SignalClient
 from streams.signal.ledger import SignalLedger
-from streams.signal.lookup import MAX_AGE_H, Lookup, flooded, own_codes
+from streams.signal.lookup import MAX_AGE_H, Lookup, is_flooded, own_codes
 from streams.signal.tokens import AccessTokens, TokenError
 from streams.telemetry.metrics import Metrics
 from streams.wire import Numbers
@@ -142,7 +142,7 @@ class Signal:
             began = time.perf_counter()
             correlator = _correlator(request)
             try:
-                body = await self._answered(request, verb, scope, work, correlator)
+                body = await self._answer_audited(request, verb, scope, work, correlator)
                 response, outcome = _json(200, body, correlator or ""), "done"
             except CamaraError as refusal:
                 outcome = refusal.code.lower()
@@ -153,7 +153,7 @@ class Signal:
 
         return endpoint
 
-    async def _answered(
+    async def _answer_audited(
         self, request: Request, verb: str, scope: str, work: Work, correlator: str | None
     ) -> dict[str, Any]:
         """Audit a request, then return the answer. Refusals to a known client are audited too."""
@@ -169,7 +169,7 @@ class Signal:
             "ticket": correlator,
         }
         try:
-            asked = await self._asked(request, client, number)
+            asked = await self._parse_question(request, client, number)
             line["subject"] = asked.number
             await self._may(asked, scope)
             body, word = await run_in_threadpool(work, self, asked)
@@ -196,7 +196,7 @@ class Signal:
             if kind.lower() != "bearer":
                 raise CamaraError("UNAUTHENTICATED")
             try:
-                found = await self.parts.tokens.checked(token.strip())
+                found = await self.parts.tokens.check_in_thread(token.strip())
             except TokenError:
                 raise CamaraError("UNAUTHENTICATED") from None
             client = self.parts.clients.get(found.client)
@@ -209,7 +209,9 @@ class Signal:
             raise CamaraError("UNAUTHENTICATED")
         return client, "mtls", ""
 
-    async def _asked(self, request: Request, client: SignalClient, of_token: str) -> BankQuestion:
+    async def _parse_question(
+        self, request: Request, client: SignalClient, of_token: str
+    ) -> BankQuestion:
         question = await _question(request)
         if question.phoneNumber and of_token:
             raise CamaraError("UNNECESSARY_IDENTIFIER")
@@ -257,7 +259,7 @@ class Signal:
 def check(signal: Signal, asked: BankQuestion) -> tuple[dict[str, Any], str]:
     """Answer whether the number is flooded, or was flooded within `maxAge` hours."""
     parts = signal.parts
-    found = flooded(parts.lookup.floods(asked.number), parts.now_ms(), asked.max_age_h)
+    found = is_flooded(parts.lookup.floods(asked.number), parts.now_ms(), asked.max_age_h)
     return {"flooded": found}, "flooded" if found else "not flooded"
 
 
@@ -280,7 +282,10 @@ def own(signal: Signal, asked: BankQuestion) -> tuple[dict[str, Any], str]:
     state = own_codes(
         lookup.leases(asked.number, now_ms), asked.client.platforms, asked.client.trust, now_ms
     )
-    return {"ownCodes": state, "held": lookup.held(asked.number, asked.client)}, state.lower()
+    return {
+        "ownCodes": state,
+        "held": lookup.count_refused(asked.number, asked.client),
+    }, state.lower()
 
 
 async def _question(request: Request) -> _Question:

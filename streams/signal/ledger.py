@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from streams.errors import UnavailableError
 from streams.language import tr
-from streams.wire import audit_record, chain_start, chained, encode_audit
+from streams.wire import audit_record, chain_start, encode_audit, hash_record
 
 log = logging.getLogger(__name__)
 
@@ -83,5 +83,5 @@ class SignalLedger:
     def _record(self, fields: dict[str, Any]) -> tuple[bytes, bytes]:
         place = {"chain": self._chain, "seq": self._seq, "prev": self._prev}
         value = encode_audit(audit_record({**place, "at_ms": self._now_ms(), **fields}))
-        self._seq, self._prev = self._seq + 1, chained(value)
+        self._seq, self._prev = self._seq + 1, hash_record(value)
         return self._chain.encode(), value

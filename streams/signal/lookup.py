@@ -22,7 +22,7 @@ from detectors.model.event import Trust, platform_id
 from detectors.model.records import Action
 from detectors.model.times import HOUR_MS
 from streams.desk.store.answers import Freshness
-from streams.desk.store.packing import unpacked
+from streams.desk.store.packing import unpack
 from streams.desk.store.store import CaseStore
 from streams.desk.store.tables import cases, leases
 from streams.signal.clients import SignalClient
@@ -48,7 +48,7 @@ class FloodSpan:
     recipient: str = ""
 
 
-def flooded(floods: Iterable[FloodSpan], now_ms: int, max_age_h: int) -> bool:
+def is_flooded(floods: Iterable[FloodSpan], now_ms: int, max_age_h: int) -> bool:
     """Return true if a flood is ongoing, or its last message is at most `max_age_h` hours old."""
     oldest_ms = now_ms - max_age_h * HOUR_MS
     return any(
@@ -144,14 +144,14 @@ class Lookup:
                     wanted = newest.where(leases.c.recipient == form, leases.c.verb.in_(kind))
                     value = connection.scalar(wanted)
                     if value is not None:
-                        found.append(decode_action(unpacked(value)))
+                        found.append(decode_action(unpack(value)))
         return [
             each
             for each in found
             if each.is_lease and each.mode == "enforce" and each.expires_at_ms > now_ms
         ]
 
-    def held(self, number: str, client: SignalClient) -> int:
+    def count_refused(self, number: str, client: SignalClient) -> int:
         """Return how many codes of the client's own platforms were refused in the newest flood."""
         floods = [each for each in self._store.find(number).cases if each.kind == "flood"]
         newest = max(floods, key=lambda each: each.first_ms, default=None)

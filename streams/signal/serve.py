@@ -23,7 +23,7 @@ from streams.cluster.admin import Cluster
 from streams.cluster.librdkafka import arguments, is_fatal
 from streams.config import Settings
 from streams.connections import Bounded, ServerLoop
-from streams.desk.store.opening import opened
+from streams.desk.store.opening import open_store
 from streams.desk.store.store import CaseStore
 from streams.errors import ConfigError, UnavailableError
 from streams.files import read_bytes
@@ -67,11 +67,11 @@ class CertifiedProtocol(Bounded, _Protocol):
         if der:
             told = {"client_sha256": hashlib.sha256(der).hexdigest()}
 
-            async def certified(scope: Any, receive: Any, send: Any) -> None:
+            async def call_with_certificate(scope: Any, receive: Any, send: Any) -> None:
                 scope.setdefault("extensions", {})["otpguard.tls"] = told
                 await inner(scope, receive, send)
 
-            self.app = certified
+            self.app = call_with_certificate
         super().connection_made(transport)
 
 
@@ -159,14 +159,14 @@ class _Publisher:
     ) -> None:
         waiting = len(records)
 
-        def delivered(error: KafkaError | None, _: Any) -> None:
+        def on_delivery(error: KafkaError | None, _: Any) -> None:
             nonlocal waiting
             waiting -= 1
             if error is not None:
                 failed.append(error)
 
         for key, value in records:
-            producer.produce(self._topic, value, key=key, on_delivery=delivered)
+            producer.produce(self._topic, value, key=key, on_delivery=on_delivery)
         while waiting:
             producer.poll(SENT_S)
 
@@ -279,7 +279,7 @@ def serve(settings: Settings) -> None:
     own = settings.signal
     askers(settings)  # report wrong settings before waiting for store and brokers
     check_own("signal", own.cert_file, own.key_file, own.client_ca_file)
-    store = opened(settings)
+    store = open_store(settings)
     metrics = Metrics("signal")
     with closing(store), publishing(settings) as publish:
         signal = Signal(parts_of(settings, store, publish, metrics))

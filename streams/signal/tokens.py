@@ -91,13 +91,13 @@ class AccessTokens:
         self._keys = self._read()
         self._read_s = ticks()  # time of the last read
 
-    async def checked(self, token: str) -> AccessToken:
+    async def check_in_thread(self, token: str) -> AccessToken:
         """Like `check`, but does not block: a token that is not cached is checked in a thread."""
-        if (kept := self._remembered(token)) is not None:
+        if (kept := self._get_cached(token)) is not None:
             return kept
         return await asyncio.to_thread(self.check, token)
 
-    def _remembered(self, token: str) -> AccessToken | None:
+    def _get_cached(self, token: str) -> AccessToken | None:
         with self._lock:
             kept = self._kept.get(token)
             fresh = self._ticks() - self._read_s < REFRESH_S
@@ -105,29 +105,29 @@ class AccessTokens:
 
     def check(self, token: str) -> AccessToken:
         """Check a token and return its rights. Raise TokenError if it is not valid."""
-        if (kept := self._remembered(token)) is not None:
+        if (kept := self._get_cached(token)) is not None:
             return kept
         self._refresh(REFRESH_S)
         try:
-            read = self._decoded(token)
+            read = self._decode(token)
         except TokenError:
             if not self._refresh(AGAIN_S):
                 raise
-            read = self._decoded(token)
-        found = self._allowed(read.claims)
+            read = self._decode(token)
+        found = self._check_claims(read.claims)
         with self._lock:
             self._kept[token] = found
             if len(self._kept) > KEPT_MAX:
                 self._kept.popitem(last=False)
         return found
 
-    def _decoded(self, token: str) -> jwt.Token:
+    def _decode(self, token: str) -> jwt.Token:
         try:
             return jwt.decode(token, self._keys, algorithms=ALGORITHMS)
         except Exception:  # noqa: BLE001 - malformed tokens cause many kinds of library errors
             raise TokenError from None
 
-    def _allowed(self, claims: dict[str, Any]) -> AccessToken:
+    def _check_claims(self, claims: dict[str, Any]) -> AccessToken:
         try:
             self._claims.validate(claims)
             scope, client = claims.get("scope", ""), claims.get("client_id") or claims.get("azp")

@@ -430,7 +430,7 @@ def rebuilt(params: chain.Params, partition: int, restored: Restored) -> chain.P
     try:
         if not 0 <= snapshot.header["next_offset"] <= restored.next_offset:
             raise ValueError("a state of a later offset")
-        told = written.typed(snapshot.rest)
+        told = written.check_types(snapshot.rest)
         return chain.restore(params, replace(snapshot, rest=told))
     except _UNFIT as error:
         why = f"its state does not fit this version ({type(error).__name__})"

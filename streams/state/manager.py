@@ -125,7 +125,7 @@ class AssignedPartition:
 class StateManager:
     """The states of one worker's partitions. Implements the transport's `PartitionStates`.
 
-    During a rebalance Faust calls the methods in this order: `revoked`, `assigned`,
+    During a rebalance Faust calls the methods in this order: `revoke`, `assign`,
     `restore_record` for each record, `load`, `seek_to_states`.
     """
 
@@ -159,14 +159,14 @@ class StateManager:
 
     # -- rebalance ------------------------------------------------------------------------------
 
-    def revoked(self) -> None:
-        """Begin a rebalance. The states stay in memory until `assigned` is called."""
+    def revoke(self) -> None:
+        """Begin a rebalance. The states stay in memory until `assign` is called."""
         log.info("partitions are revoked")
         self._round += 1
         self.positioned = self.loaded = self._assigned = False
         self._stop_writing()
 
-    def assigned(self, partitions: frozenset[int], generation: int) -> None:
+    def assign(self, partitions: frozenset[int], generation: int) -> None:
         """Keep the states of partitions that stay, drop the others, prepare to restore new ones.
 
         A state is kept only between consecutive generations of the consumer group. Then no other
@@ -228,10 +228,10 @@ class StateManager:
             reader = held
             if partition in self._distrusted:
                 for key in sorted(held.keys):  # else they win the next restart
-                    await self._acknowledged(partition, PutRecord(key, None))
+                    await self._write_until_acknowledged(partition, PutRecord(key, None))
                 reader = ChangelogReader()
             try:
-                assigned = await asyncio.to_thread(self._restored, partition, reader)
+                assigned = await asyncio.to_thread(self._restore, partition, reader)
             except CheckpointError as refused:
                 self._refuse(partition, refused)
                 return
@@ -244,7 +244,7 @@ class StateManager:
         self.loaded = True
         self.positioned = not self.partitions  # without partitions there is no position to set
 
-    def _restored(self, partition: int, reader: ChangelogReader) -> AssignedPartition:
+    def _restore(self, partition: int, reader: ChangelogReader) -> AssignedPartition:
         restored = reader.restore(partition, self.epoch)
         writer = CheckpointWriter(
             partition, secrets.token_hex(6), self.epoch, leftovers=set(reader.keys)
@@ -396,7 +396,7 @@ class StateManager:
                 assigned.state_lock
             ):  # copying 560 MB takes a second; events of this partition wait, the loop does not
                 next_offset, mark = assigned.next, assigned.outbox.mark
-                snapshot = await self._copied(assigned)
+                snapshot = await self._copy_state(assigned)
             assert next_offset is not None
             for step in assigned.writer.checkpoint(snapshot, next_offset, mark):
                 written += await self._do(assigned, step)
@@ -412,7 +412,7 @@ class StateManager:
                 self._rate = written / took
             log.debug("partition %d: %d bytes in %.3f s", assigned.partition, written, took)
 
-    async def _copied(self, assigned: AssignedPartition) -> chain.Snapshot:
+    async def _copy_state(self, assigned: AssignedPartition) -> chain.Snapshot:
         """Copy a state in a thread. Returns or raises only after the thread has ended.
 
         A rebalance cancels a running checkpoint, although its partition may stay. If the lock were
@@ -433,14 +433,14 @@ class StateManager:
             case AwaitOutputs(mark):
                 await assigned.outbox.settle(mark)
             case PutRecord(_, value):
-                offset = await self._acknowledged(assigned.partition, step)
+                offset = await self._write_until_acknowledged(assigned.partition, step)
                 assigned.changelog_offset = max(assigned.changelog_offset, offset)
                 return len(value or b"")
             case MarkCovered(_):
                 pass  # the writer stores the offset; the group commits it at its own interval
         return 0
 
-    async def _acknowledged(self, partition: int, write: PutRecord) -> int:
+    async def _write_until_acknowledged(self, partition: int, write: PutRecord) -> int:
         """Write a record again until it is acknowledged.
 
         There is no limit of attempts; a watchdog ends the process if there is no progress. Raises

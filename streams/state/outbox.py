@@ -42,7 +42,7 @@ class _Entry:
     acknowledged: asyncio.Future[object] | None = None
 
     @property
-    def failed(self) -> bool:
+    def has_failed(self) -> bool:
         """True if the broker or the producer has refused the record."""
         sent = self.acknowledged
         if sent is None or not sent.done() or sent.cancelled():
@@ -122,7 +122,7 @@ class Outbox:
     async def _hand_again(self) -> None:
         """Publish all failed outputs again, in order. Usually a whole batch fails together."""
         for entry in list(islice(self._entries, self._handed)):
-            if entry.failed:
+            if entry.has_failed:
                 entry.acknowledged = await self._hand(entry.output)
 
     async def _hand(self, output: Output) -> asyncio.Future[object]:

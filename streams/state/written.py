@@ -156,7 +156,7 @@ class State(TypedDict):
     strangers: NotRequired[Neighbours]
 
 
-def typed(rest: dict[str, Any]) -> dict[str, Any]:
+def check_types(rest: dict[str, Any]) -> dict[str, Any]:
     """Check the types of a decoded state and convert lists to tuples where a type is a tuple.
 
     Raises ValueError if a value has another type.

@@ -419,14 +419,14 @@ class Metrics:
         missing.
         """
 
-        def asked() -> float:
+        def read_value() -> float:
             try:
                 return value()
             except Exception:  # noqa: BLE001 - a scrape must still show all other metrics
                 self._report(name)
                 return math.nan
 
-        self._gauges[name, *labels.values()].set_function(asked)
+        self._gauges[name, *labels.values()].set_function(read_value)
 
     def observe(self, name: str, value: float, **labels: str) -> None:
         """Add one observation to a histogram."""

@@ -104,10 +104,10 @@ class PartitionStates(Protocol):
     def positioned(self) -> bool:
         """True once the consumer is at the positions of the states. Until then nothing is read."""
 
-    def revoked(self) -> None:
-        """Called when a rebalance begins. No partition is owned until `assigned` is called."""
+    def revoke(self) -> None:
+        """Called when a rebalance begins. No partition is owned until `assign` is called."""
 
-    def assigned(self, partitions: frozenset[int], generation: int) -> None:
+    def assign(self, partitions: frozenset[int], generation: int) -> None:
         """Called when the group assigned these partitions in this generation."""
 
     def restore_record(self, partition: int, key: bytes, value: bytes | None, offset: int) -> None:
@@ -139,7 +139,7 @@ class App(faust.App):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         install()
-        super().__init__(*args, producer_partitioner=_placed, **kwargs)
+        super().__init__(*args, producer_partitioner=_choose_partition, **kwargs)
 
 
 def install() -> None:
@@ -236,12 +236,12 @@ class Consumer(driver.Consumer):
         First `wait_empty` writes the last checkpoints, then the states are released.
         """
         await super().on_partitions_revoked(revoked)
-        self.app.states.revoked()
+        self.app.states.revoke()
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Inform the states first: Faust then asks the store how much of the changelog it knows."""
         mine = frozenset(tp.partition for tp in assigned if self._is_source(tp))
-        self.app.states.assigned(mine, generation_id)
+        self.app.states.assign(mine, generation_id)
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def perform_seek(self) -> None:
@@ -427,7 +427,9 @@ def _positive_hash(key: bytes) -> int:
     return int(murmur2(key.partition(b"/")[0])) & 0x7FFF_FFFF
 
 
-def _placed(key: bytes | None, partitions: Sequence[int], available: Sequence[int]) -> int:
+def _choose_partition(
+    key: bytes | None, partitions: Sequence[int], available: Sequence[int]
+) -> int:
     """Return the partition of a record that `Producer.append` left to the client."""
     if key is None:
         return int(DefaultPartitioner()(None, partitions, available))

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.transport.record_batch import Refused, alone, joined
+from streams.transport.record_batch import Refused, alone, join_columns
 
 NO_RECORD_TIME_MS: Final = -1
 
@@ -48,10 +48,10 @@ class Envelope:
             earlier.start,
             self.next_offset,
             self.highwater,
-            joined([earlier.values, self.values]),
-            joined([earlier.keys, self.keys]),
-            joined([earlier.offsets, self.offsets]),
-            joined([earlier.timestamps_ms, self.timestamps_ms]),
+            join_columns([earlier.values, self.values]),
+            join_columns([earlier.keys, self.keys]),
+            join_columns([earlier.offsets, self.offsets]),
+            join_columns([earlier.timestamps_ms, self.timestamps_ms]),
             stable=self.stable,
             refused=earlier.refused + self.refused,
         )

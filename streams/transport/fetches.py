@@ -179,7 +179,7 @@ class _Checked:
         """True if an old-format batch is compressed."""
         return bool(self._raw[self._begin + _OLD_ATTRIBUTES_AT] & _CODEC)
 
-    def refused(self) -> Refused:
+    def skip(self) -> Refused:
         """Return a compressed old-format batch as skipped. Its number of records is unknown."""
         # the header contains the last record's offset
         (offset,) = _OFFSET.unpack_from(self._raw, self._begin)
@@ -235,7 +235,7 @@ class _Batches:
     def _parts(self, batch: _Checked, begin: int) -> Iterator[_Part]:
         """Choose a decoder for the batch. aiokafka's own would decompress without a limit."""
         if batch.is_old:
-            return iter([batch.refused()]) if batch.is_compressed else _lists(self, batch)
+            return iter([batch.skip()]) if batch.is_compressed else _lists(self, batch)
         header = _HEADER.unpack_from(self._raw, begin)
         return _bundles(self, self._raw, [_Plain(header, begin, self._at)])
 

@@ -125,7 +125,7 @@ def alone(column: Sequence[bytes | None]) -> Sequence[bytes | None]:
     return column.alone() if isinstance(column, BytesColumn) else column
 
 
-def joined(columns: Sequence[Sequence[Any] | NDArray[Any]]) -> Any:
+def join_columns(columns: Sequence[Sequence[Any] | NDArray[Any]]) -> Any:
     """Concatenate columns of one kind: BytesColumn, arrays, or other sequences."""
     if len(columns) == 1:
         return columns[0]
@@ -222,10 +222,10 @@ class Columns(NamedTuple):
             return decode_records(slices)
         each = [decode_records([part]) if isinstance(part, BatchSlice) else part for part in parts]
         return cls(
-            joined([one.values for one in each]),
-            joined([one.keys for one in each]),
-            joined([one.offsets for one in each]),
-            joined([one.timestamps_ms for one in each]),
+            join_columns([one.values for one in each]),
+            join_columns([one.keys for one in each]),
+            join_columns([one.offsets for one in each]),
+            join_columns([one.timestamps_ms for one in each]),
         )
 
     @property

@@ -7,9 +7,9 @@ from streams.wire.audit import (
     AuditRecord,
     audit_record,
     chain_start,
-    chained,
     decode_audit,
     encode_audit,
+    hash_record,
 )
 from streams.wire.campaigns import campaign_headers, decode_campaign, encode_campaign
 from streams.wire.control import (
@@ -104,7 +104,6 @@ __all__ = [
     "audit_record",
     "campaign_headers",
     "chain_start",
-    "chained",
     "dead_letter",
     "decode",
     "decode_ack",
@@ -133,6 +132,7 @@ __all__ = [
     "encode_part",
     "encode_platform",
     "episode_headers",
+    "hash_record",
     "incident_headers",
     "is_listed",
     "key_parts",

@@ -88,6 +88,6 @@ def chain_start(chain: str) -> str:
     return hashlib.sha256(f"otpguard.audit/1\n{chain}".encode()).hexdigest()
 
 
-def chained(value: bytes) -> str:
+def hash_record(value: bytes) -> str:
     """Return the `prev` field of the record that follows the record with this value."""
     return hashlib.sha256(value).hexdigest()

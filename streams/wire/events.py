@@ -25,13 +25,13 @@ from numpy.typing import NDArray
 from detectors.bars import HOT_MAX
 from detectors.model.arrays import indices
 from detectors.model.event import TICK_OFFSETS, Batch, Block, EventKind, HotList
-from detectors.model.strings import StringBuffer, StringList, Strings, joined
+from detectors.model.strings import StringBuffer, StringList, Strings, join_strings
 from detectors.model.times import EPOCH_S
 from streams.limits import AHEAD_MAX_MS, VALUE_BYTES_MAX
 from streams.transport.record_batch import BytesColumn
-from streams.transport.record_batch import joined as end_to_end
+from streams.transport.record_batch import join_columns as end_to_end
 from streams.wire.layout import Fitted, Keys, Layouts
-from streams.wire.partitioner import misplaced
+from streams.wire.partitioner import find_misplaced
 from streams.wire.recipients import Numbers
 from streams.wire.version import SCHEMA_VERSION, Word32, reader
 
@@ -173,7 +173,7 @@ class Intake:
     def is_message(self, event: Event) -> bool:
         """Return whether this single event is a message that counts."""
         kinds = self.kinds
-        return bool(_counted([event], kinds)) and kinds[event.event_type] == EventKind.MESSAGE
+        return bool(_find_counting([event], kinds)) and kinds[event.event_type] == EventKind.MESSAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +261,7 @@ def decode(
             offset[part], None if stamp is None else stamp[part],
         )  # fmt: skip
         blocks.append(decode_together(intake, topic, [block])[0])
-    return blocks[0] if len(blocks) == 1 else _joined(blocks)
+    return blocks[0] if len(blocks) == 1 else _merge_blocks(blocks)
 
 
 def decode_together(
@@ -289,7 +289,7 @@ def decode_together(
         for at, error in errors.items():
             value = values[places[at]]
             reasons[places[at]] = _reason(value, intake.value_bytes_max, error)
-        counted = _counted(events, kinds)
+        counted = _find_counting(events, kinds)
         if len(counted) + len(errors) < len(events):
             for shape, n in Counter(map(_SHAPE, filter(None, events))).items():
                 outcomes[_outcome(kinds, *shape)] += n
@@ -299,7 +299,7 @@ def decode_together(
 
     read = _one([*map(_of_layout, fitted), decoded.read()])
     recipient, tokens, nobody = intake.numbers.column(read.strings["recipient"])
-    read, fits, ahead = _believed(read, stamps, intake.ahead_max_ms, reasons)
+    read, fits, ahead = _check_times(read, stamps, intake.ahead_max_ms, reasons)
     listed = indices(read.kind == EventKind.LISTED)
     if len(listed):
         _not_of_later(read, listed, stamps, reasons, fits)
@@ -324,7 +324,7 @@ def decode_together(
     return Decoded(batch, together, outcomes, noncanonical, astray, ahead), rejects
 
 
-def _counted(events: Sequence[Event | None], kinds: Mapping[str | None, int]) -> list[int]:
+def _find_counting(events: Sequence[Event | None], kinds: Mapping[str | None, int]) -> list[int]:
     """Return the indices of the events that count.
 
     An event counts if it has a known type, is sent to a subscriber, and is the first segment and
@@ -341,7 +341,7 @@ def _counted(events: Sequence[Event | None], kinds: Mapping[str | None, int]) ->
     ]
 
 
-def _believed(
+def _check_times(
     read: _Read,
     stamps: NDArray[np.int64] | None,
     ahead_max_ms: int,
@@ -430,7 +430,7 @@ def _batch(
         tokens=tokens,
         blocks=several,
         origin=origins.of,
-        listed=origins.listed,
+        listed=origins.list_at,
     )
 
 
@@ -541,7 +541,7 @@ class Origins:
             return "", _decode_odd_origin(value).message_id
         return read.account_id[:ORIGIN_MAX], read.message_id
 
-    def listed(self, i: int) -> HotList | None:
+    def list_at(self, i: int) -> HotList | None:
         """Return the list of hot platforms in event `i`, or None if it has none."""
         try:
             read = _decode_listed(self.values[int(self.row[i])] or b"")
@@ -610,7 +610,7 @@ def _astray(
     if not partitions or not len(row):
         return 0
     found = np.repeat([block.partition for block in blocks], np.diff(edges))
-    return int(np.count_nonzero(misplaced(keys, found[row], partitions)))
+    return int(np.count_nonzero(find_misplaced(keys, found[row], partitions)))
 
 
 class _Read(NamedTuple):
@@ -708,7 +708,7 @@ def _one(reads: Sequence[_Read]) -> _Read:
         np.concatenate([read.kind for read in some])[order],
         np.concatenate([read.event_time_ms for read in some])[order],
         np.concatenate([read.ingest_time_ms for read in some])[order],
-        {name: joined([read.strings[name] for read in some], order) for name in _STRINGS},
+        {name: join_strings([read.strings[name] for read in some], order) for name in _STRINGS},
     )
 
 
@@ -820,7 +820,7 @@ def _of_each(
     return answer
 
 
-def _joined(blocks: Sequence[Decoded]) -> Decoded:
+def _merge_blocks(blocks: Sequence[Decoded]) -> Decoded:
     """Merge the decoded blocks of one poll of one partition."""
     batches = [block.batch for block in blocks]
     arrays = ("offset", "event_time_ms", "recipient", "kind")
@@ -830,7 +830,7 @@ def _joined(blocks: Sequence[Decoded]) -> Decoded:
     }
     for name in names:
         strings = [getattr(batch, name) for batch in batches]
-        columns[name] = joined(strings, np.arange(sum(map(len, strings))))
+        columns[name] = join_strings(strings, np.arange(sum(map(len, strings))))
     outcomes: Counter[Outcome] = Counter()
     for block in blocks:
         outcomes.update(block.outcomes)

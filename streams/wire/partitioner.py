@@ -38,7 +38,7 @@ def partitions_of(keys: NDArray[np.uint8], partitions: int) -> NDArray[np.int64]
     return (_murmur2(keys) & _POSITIVE).astype(np.int64) % partitions
 
 
-def misplaced(
+def find_misplaced(
     keys: Sequence[bytes | None], found: NDArray[np.int64], partitions: int
 ) -> NDArray[np.bool_]:
     """Return a mask (n,) that is true where a key does not belong to the partition it is in.

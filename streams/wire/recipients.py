@@ -181,11 +181,11 @@ class Numbers:
         Digits without a prefix are tried as a national number first, then as E.164.
         """
         if written.startswith("00"):
-            return _parsed("+" + written[2:], None, strict=False)
+            return _parse_number("+" + written[2:], None, strict=False)
         if written.startswith("+"):
-            return _parsed(written, None, strict=False)
-        national = _parsed(written, self._country, strict=True)
-        return national if national is not None else _parsed("+" + written, None, strict=True)
+            return _parse_number(written, None, strict=False)
+        national = _parse_number(written, self._country, strict=True)
+        return national if national is not None else _parse_number("+" + written, None, strict=True)
 
 
 def matrix(keys: Sequence[bytes | None]) -> NDArray[np.uint8] | None:
@@ -210,7 +210,7 @@ def _integers(rows: NDArray[np.uint8]) -> NDArray[np.uint64] | None:
     return numbers
 
 
-def _parsed(written: str, country: str | None, *, strict: bool) -> int | None:
+def _parse_number(written: str, country: str | None, *, strict: bool) -> int | None:
     """Parse a number and return its E.164 digits as an integer, or None if it is invalid.
 
     With `strict` the number must be in an assigned range. Otherwise a possible length is enough.

@@ -72,13 +72,13 @@ def reader(contract: type[_T], newest: int = SCHEMA_VERSION) -> Callable[[bytes]
             if version <= newest:
                 return decode(value)
         except Exception as error:  # noqa: BLE001 - the parser raises many kinds of errors
-            raise UnreadableError(_said(error)) from None
+            raise UnreadableError(_describe_error(error)) from None
         raise VersionError(f"schema version {version}; this program knows {newest}")
 
     return read
 
 
-def _said(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     """Return the error's class name and the field's path, without the field's value."""
     _, found, place = str(error).rpartition(" - at ")
     return f"{type(error).__name__} at {place}" if found else type(error).__name__

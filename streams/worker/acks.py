@@ -79,7 +79,7 @@ class Acknowledgements:
         self._clock_ms = clock_ms
         self._open: OrderedDict[str, _Open] = OrderedDict()
         self._lock = threading.Lock()
-        metrics.follow("actions_unacknowledged", self.unacknowledged)
+        metrics.follow("actions_unacknowledged", self.count_unacknowledged)
 
     def __len__(self) -> int:
         return len(self._open)
@@ -131,7 +131,7 @@ class Acknowledgements:
             delay_s = max(0, ack.at_ms - found.issued_ms) / 1000
             self._metrics.observe("action_apply_seconds", delay_s)
 
-    def unacknowledged(self) -> int:
+    def count_unacknowledged(self) -> int:
         """Return the number of leases over `GRACE_MS` old that no adapter has acknowledged."""
         now_ms, owned = self._clock_ms(), self._states.owned
         with self._lock:

@@ -39,7 +39,7 @@ from streams.transport.envelope import Envelope, Poll
 from streams.wire.events import BLOCK
 from streams.wire.layout import ROWS_MIN
 from streams.worker.letters import Letters
-from streams.worker.observe import Observer, timed
+from streams.worker.observe import Observer, time_stage
 from streams.worker.reader import Reader, records_of
 
 log = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ class Detector:
                         return
                     self._apply(assigned, part)
                 published = assigned.outbox.waiting
-                with timed(self.observer.metrics, "publish"):
+                with time_stage(self.observer.metrics, "publish"):
                     await assigned.outbox.push()
                 if len(assigned.outbox) > OUTBOX_MAX:
                     await assigned.outbox.settle(assigned.outbox.mark)
@@ -136,7 +136,7 @@ class Detector:
             return ()
         self._apply_together(list(ready.values()))
         waiting = [assigned for assigned, _ in ready.values() if assigned.outbox.waiting]
-        with timed(self.observer.metrics, "publish"):
+        with time_stage(self.observer.metrics, "publish"):
             for assigned in waiting:
                 await assigned.outbox.push()
         for assigned, _ in ready.values():
@@ -149,7 +149,7 @@ class Detector:
         """Apply the records of several partitions, without an `await`."""
         began = self.now()
         decoded, rejects, codes = self.reader.read_together([envelope for _, envelope in ready])
-        with timed(self.observer.metrics, "detect"):
+        with time_stage(self.observer.metrics, "detect"):
             decided = chain.process_together(
                 self.params, [assigned.state for assigned, _ in ready], decoded.batch, codes
             )
@@ -164,7 +164,7 @@ class Detector:
                 assigned.outbox.add(self._outputs(assigned.partition, refused, decisions))
             assigned.next = envelope.next_offset
         self.states.progress += len(ready)
-        self.observer.applied(
+        self.observer.count_batch(
             decoded,
             {assigned.partition: some for (assigned, _), some in zip(ready, decided, strict=True)},
         )
@@ -219,14 +219,14 @@ class Detector:
         """
         began = self.now()
         decoded, codes = self.reader.read(envelope)
-        with timed(self.observer.metrics, "detect"):
+        with time_stage(self.observer.metrics, "detect"):
             decisions = chain.process(self.params, assigned.state, decoded.batch, codes)
         if decisions.ahead:
             decoded = wire.refuse(decoded, _AHEAD, decisions.ahead, records_of(envelope))
         assigned.outbox.add(self._outputs(envelope.partition, decoded.rejects, decisions))
         assigned.next = envelope.next_offset
         self.states.progress += 1
-        self.observer.applied(decoded, {assigned.partition: decisions})
+        self.observer.count_batch(decoded, {assigned.partition: decisions})
         self._pace(len(envelope.values), self.now() - began)
 
     def _pace(self, records: int, spent_s: float) -> None:

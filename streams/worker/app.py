@@ -232,11 +232,11 @@ class _Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         background = [
-            _supervised(self._prepare()),
-            _supervised(self._beat()),
-            _supervised(self._probe()),
-            _supervised(self.states.write_checkpoints()),
-            _supervised(heap.give_freed_memory_back()),
+            _supervise(self._prepare()),
+            _supervise(self._beat()),
+            _supervise(self._probe()),
+            _supervise(self.states.write_checkpoints()),
+            _supervise(heap.give_freed_memory_back()),
         ]
         started = asyncio.create_task(self.app.start())
         crashed = asyncio.create_task(crash_of(self.app))
@@ -335,7 +335,7 @@ def fatal(error: BaseException) -> None:
             end(Exit.INVARIANT, f"{type(error).__name__}: {error}")
 
 
-def _supervised(coroutine: Any) -> asyncio.Task[None]:
+def _supervise(coroutine: Any) -> asyncio.Task[None]:
     """Start a background task; if it fails, the process ends."""
     task: asyncio.Task[None] = asyncio.create_task(coroutine)
 

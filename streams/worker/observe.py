@@ -36,7 +36,7 @@ _COUNTED: Final = tuple(
 
 
 @contextmanager
-def timed(metrics: Metrics, stage: str) -> Iterator[None]:
+def time_stage(metrics: Metrics, stage: str) -> Iterator[None]:
     """Measure the time that a stage takes for one batch."""
     began = time.perf_counter()
     yield
@@ -59,7 +59,7 @@ class Observer:
     # Partition -> time of its newest event.
     _event_ms: dict[int, int] = field(default_factory=dict)
 
-    def applied(self, decoded: Decoded, decided: Mapping[int, Decisions]) -> None:
+    def count_batch(self, decoded: Decoded, decided: Mapping[int, Decisions]) -> None:
         """Count one batch of one or several partitions; `decided` is by partition."""
         add = self._add
         for outcome, n in decoded.outcomes.items():
@@ -84,7 +84,7 @@ class Observer:
         add("category_contradictions_total", self._categories[1] - contradicted)
         self._event_ms |= decoded.batch.newest_ms()
         for partition, decisions in decided.items():
-            self._decided(partition, decisions)
+            self._count_decisions(partition, decisions)
         if any(decisions.windows for decisions in each):
             self._show_windows()
 
@@ -92,7 +92,7 @@ class Observer:
         if amount:  # Most amounts are 0 in a small batch, and a counter takes a lock.
             self.metrics.add(name, amount, **labels)
 
-    def _decided(self, partition: int, decisions: Decisions) -> None:
+    def _count_decisions(self, partition: int, decisions: Decisions) -> None:
         if decisions.actions:
             self.acknowledgements.expect(partition, decisions.actions)
         updates = 0  # In a campaign, most actions are updates.
@@ -104,13 +104,13 @@ class Observer:
         self._add("lease_updates_total", updates)
         for record in decisions.episodes:
             if record.kind == "flood" and record.change in _RISES:
-                self._risen(record)
+                self._count_rise(record)
         for outcome in decisions.lists:
             self.metrics.add("hot_lists_total", outcome=outcome)
         for window in decisions.windows:
             self._windows[partition] = window
 
-    def _risen(self, record: EpisodeRecord) -> None:
+    def _count_rise(self, record: EpisodeRecord) -> None:
         add = self.metrics.add
         add("episodes_total", rule=record.reason.rule, level=_LEVELS[record.level])
         if record.level is not Level.THROTTLE:

@@ -32,7 +32,7 @@ class Publisher:
         if caused_ms is not None:
             if sent not in self._caused_ms:
                 self._caused_ms[sent] = []
-                sent.add_done_callback(self._sent)
+                sent.add_done_callback(self._on_sent)
             self._caused_ms[sent].append(caused_ms)
         return sent
 
@@ -43,7 +43,7 @@ class Publisher:
         )
         return (await sent).offset
 
-    def _sent(self, sent: asyncio.Future[object]) -> None:
+    def _on_sent(self, sent: asyncio.Future[object]) -> None:
         caused_ms = self._caused_ms.pop(sent)
         if not sent.cancelled() and sent.exception() is None:
             now_s, observe = time.time(), self.metrics.histogram("decision_delay_seconds")

@@ -32,7 +32,7 @@ from tests.adversary.promises import DAYS_TO_TEACH
 from tests.scenarios.play import Gateway
 
 INTAKE: Final = Intake(Numbers("CN"))
-REGISTRY: Final = Registry.shipped()
+REGISTRY: Final = Registry.load_shipped()
 PARAMS: Final = Params(episode=EpisodeParams(mode="enforce"))
 OFFSETS_PER_S: Final = 16
 BATCH: Final = 2048

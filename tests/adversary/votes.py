@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from streams.scenarios import DEFAULT_START_MS, Labelled, generate, merged
+from streams.scenarios import DEFAULT_START_MS, Labelled, generate, merge_streams
 from streams.scenarios.events import Role
 from streams.scenarios.writer import MessageWriter
 from tests.adversary.moves import DAY_MS, HOUR_MS
@@ -49,7 +49,7 @@ def missed_in_campaign(*, spent: bool) -> float:
     """Play a campaign of 20 codes at each victim; the share of victims that are not throttled."""
     campaign = generate("A6", 1, recipients=VICTIMS, codes=CODES)
     before = [spend_votes(victim) for victim in range(VICTIMS)] if spent else []
-    outcomes = play(merged(campaign, *before, *others()), stride=_STRIDE)
+    outcomes = play(merge_streams(campaign, *before, *others()), stride=_STRIDE)
     floods = [outcome for outcome in outcomes.values() if outcome.sent[Role.ATTACK]]
     assert len(floods) == VICTIMS
     return sum(outcome.throttle is None for outcome in floods) / VICTIMS
@@ -60,7 +60,7 @@ def throttled_at_a_line_of_business(numbers: int) -> int:
     attack = generate(
         "A16", 1, recipients=SIGN_UPS, numbers=numbers, platforms=LINE, share=1.0, memory=14
     )
-    outcomes: dict[str, Outcome] = play(merged(attack, *others()), stride=_STRIDE)
+    outcomes: dict[str, Outcome] = play(merge_streams(attack, *others()), stride=_STRIDE)
     people = [outcome for outcome in outcomes.values() if outcome.sent[Role.NEW]]
     return sum(outcome.throttle is not None for outcome in people)
 

@@ -21,7 +21,7 @@ from streams.clock import now_ms
 from streams.cluster.topics import create
 from streams.config import Settings
 from streams.desk.store.indexer import Indexer
-from streams.desk.store.packing import id_bytes, packed
+from streams.desk.store.packing import id_bytes, pack
 from streams.desk.store.store import CaseStore
 from streams.desk.store.tables import (
     acks,
@@ -283,7 +283,7 @@ def _case(
 
     def value(role: str) -> bytes:
         own = templates[role].replace(b"@NUMBER@", recipient.encode())
-        return packed(own.replace(b"@BASE@", b"%d" % base))
+        return pack(own.replace(b"@BASE@", b"%d" % base))
 
     ids, told = LISTS[draw.randrange(len(LISTS))]
     put = rows.setdefault

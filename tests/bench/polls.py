@@ -87,8 +87,8 @@ class Worker:
 
     async def assign(self) -> None:
         """Make the worker the owner of all partitions, which begin at their logs' start."""
-        self.states.revoked()
-        self.states.assigned(frozenset(self.places), 0)
+        self.states.revoke()
+        self.states.assign(frozenset(self.places), 0)
         await self.states.load(0)
         for assigned in self.states.partitions.values():
             assigned.next = 0

@@ -15,7 +15,7 @@ import matplotlib as mpl
 mpl.use("agg")
 from matplotlib import pyplot as plt
 
-from streams.interpreter import tuned
+from streams.interpreter import is_optimised
 
 
 def machine() -> dict[str, Any]:
@@ -37,7 +37,7 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "load_before": os.getloadavg()[0],
         "python": platform.python_version(),
-        "python_tuned": tuned(),
+        "python_tuned": is_optimised(),
         "commit": commit.stdout.strip(),
     }
 
@@ -48,7 +48,7 @@ def write(folder: Path, name: str, figures: dict[str, Any], table: str) -> None:
     (folder / f"{name}.json").write_text(json.dumps(figures, indent=1) + "\n")
     (folder / f"{name}.md").write_text(table)
     print(table)
-    if not tuned():
+    if not is_optimised():
         print("Measured on a Python that was built without its compiler's profile, which makes")
         print("what is Python dearer. Another one: make clean; make bench PYTHON=/path/to/python3")
 

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from confluent_kafka import Producer
 
-from streams.scenarios import Labelled, Rates, Role, generate, merged, ordinary
+from streams.scenarios import Labelled, Rates, Role, generate, merge_streams, ordinary
 
 SUBSCRIBERS: Final = 1_000_000
 SEED: Final = 20_260_302
@@ -68,7 +68,7 @@ def events(number: int, end_ms: int, *, subscribers: int = SUBSCRIBERS) -> Itera
             streams.append(
                 generate(name, SEED, recipient=next(index), start_ms=at_ms, history=False)
             )
-    return islice(merged(*streams), number)
+    return islice(merge_streams(*streams), number)
 
 
 def value(event: Labelled, number: int, *, category: bool = False) -> bytes:

@@ -213,7 +213,7 @@ def test_a_pack_of_the_case_store_verifies_in_the_three_ways_and_says_what_it_la
     fill(store, record, ended(record), lease, acked(lease), incident(record, 3))
     store.close()
     signer = tmp_path / "pack.pem"
-    signer.write_text(key().written(), "ascii")
+    signer.write_text(key().to_pem(), "ascii")
     signer.chmod(0o600)
     own = f'store = "{store.url}"'
     config = settings_file(tmp_path, "[desk]", own, "[evidence]", f'key_file = "{signer}"')

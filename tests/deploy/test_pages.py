@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from streams.__main__ import app
 from streams.demo.report import write_page
 from streams.language import use
-from streams.scenarios import DEFAULT_START_MS, Rates, generate, merged, ordinary
+from streams.scenarios import DEFAULT_START_MS, Rates, generate, merge_streams, ordinary
 from tests.browser import browser, violations
 from tests.enforce.services import CACHE, need
 from tests.streams.demo.rehearsal import rehearse
@@ -53,7 +53,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     phones = [generate("B2", seed, recipient=50 + seed) for seed in range(40)]
     for name, sides in (("calm", [calm]), ("attacked", [calm, *attacks, *phones])):
         history = folder / f"{name}.jsonl"
-        history.write_text("\n".join(json.dumps(event.value) for event in merged(*sides)))
+        history.write_text("\n".join(json.dumps(event.value) for event in merge_streams(*sides)))
         words = ["calibrate", str(history), "-q", "--report"]
         done = CliRunner().invoke(app, [*words, str(found[name])], catch_exceptions=False)
         assert done.exit_code == 0, done.output

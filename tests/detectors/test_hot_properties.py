@@ -13,7 +13,7 @@ import pytest
 from detectors.chain import Decisions, Params, Partition, process, restore, snapshot
 from detectors.hot import listed
 from detectors.hot.base import Base
-from detectors.hot.network import signed
+from detectors.hot.network import sign_list
 from detectors.hot.votes import Votes
 from detectors.model.event import EventKind, HotList, platform_id
 from tests.detectors.naive import Naive
@@ -159,7 +159,7 @@ def with_lists(stream: Stream, seed: int) -> Stream:
         ids = rng.sample(tool, rng.randint(0, len(tool))) + rng.sample(range(1, 1 << 32), 3)
         key = rng.choice([*KEYS, *KEYS, b"nobody's, at all"])
         valid_ms = rng.choice([DAY_MS, DAY_MS, DAY_MS // 8, 0, 2 * DAY_MS])
-        told = signed(key, now_ms + rng.choice([0, 60_000, -DAY_MS]), now_ms + valid_ms, ids)
+        told = sign_list(key, now_ms + rng.choice([0, 60_000, -DAY_MS]), now_ms + valid_ms, ids)
         some = rng.choice([told, told, told, None, told._replace(platforms=told.platforms[1:])])
         if number < len(FIRST_LISTS):  # whatever chance does, these are met
             some = FIRST_LISTS[number](now_ms, ids)
@@ -169,9 +169,9 @@ def with_lists(stream: Stream, seed: int) -> Stream:
 
 
 FIRST_LISTS: Final[Sequence[Callable[[int, list[int]], HotList | None]]] = (
-    lambda now_ms, ids: signed(KEYS[0], now_ms, now_ms + DAY_MS, ids),
-    lambda now_ms, ids: signed(KEYS[0], now_ms - DAY_MS, now_ms, ids),  # old, where that is held
-    lambda now_ms, ids: signed(b"nobody's, at all", now_ms, now_ms + DAY_MS, ids),
+    lambda now_ms, ids: sign_list(KEYS[0], now_ms, now_ms + DAY_MS, ids),
+    lambda now_ms, ids: sign_list(KEYS[0], now_ms - DAY_MS, now_ms, ids),  # old, where that is held
+    lambda now_ms, ids: sign_list(b"nobody's, at all", now_ms, now_ms + DAY_MS, ids),
     lambda _now_ms, _ids: None,
 )
 

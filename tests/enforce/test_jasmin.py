@@ -54,7 +54,7 @@ class World:
         self.centre = centre
         self.client = client
         self.gateway = RedisGateway(
-            connect(Redis(url=f"redis://127.0.0.1:{server.port}")), Registry.shipped()
+            connect(Redis(url=f"redis://127.0.0.1:{server.port}")), Registry.load_shipped()
         )
         self.keys = redis_client(server)
 
@@ -196,7 +196,7 @@ def test_every_submission_is_reported_and_refusals_are_counted(world: World) -> 
     assert reports[3]["text"] == code("招商银行")
     assert reports[3]["gateway_id"] == "jasmin-1"
     assert len({each["message_id"] for each in reports}) == 5
-    assert world.gateway.refused(["1:sms.delivery.v1:0:7"]) == [3]
+    assert world.gateway.take_refused(["1:sms.delivery.v1:0:7"]) == [3]
 
 
 def test_a_lease_ends_at_its_time_by_itself(world: World) -> None:
@@ -269,13 +269,13 @@ def test_a_redis_that_answers_in_pieces_holds_one_message_back(alone: Server) ->
 
 def hold(server: Server, recipient: str) -> None:
     client = connect(Redis(url=f"redis://127.0.0.1:{server.port}"))
-    with closing(RedisGateway(client, Registry.shipped())) as gateway:
+    with closing(RedisGateway(client, Registry.load_shipped())) as gateway:
         gateway.apply([Order(recipient, Lease("a", now_ms() + 600_000, action().scope))])
 
 
 def test_ten_thousand_hostile_messages_raise_nothing(alone: Server) -> None:
     with closing(
-        RedisGateway(connect(Redis(url=f"redis://127.0.0.1:{alone.port}")), Registry.shipped())
+        RedisGateway(connect(Redis(url=f"redis://127.0.0.1:{alone.port}")), Registry.load_shipped())
     ) as gateway:
         lease = Lease("a", now_ms() + 600_000, action().scope)
         gateway.apply([Order(VICTIM, lease), Order("*", lease)])

@@ -94,7 +94,7 @@ def loop(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
             'mail = "security@school.example"\nexpires = 2099-01-01\n', "utf-8"
         )  # fmt: skip
         (folder / "pack.pem").touch(0o600)
-        (folder / "pack.pem").write_text(key().written(), "ascii")
+        (folder / "pack.pem").write_text(key().to_pem(), "ascii")
         program = partial(ours, made.config, folder)
         parts = [program("notifier", "notify", "run"), program("index", "desk", "index"),
                  program("signal", "signal", "serve")]  # fmt: skip

@@ -21,7 +21,7 @@ from streams.enforce.redis import aliases, lease_value
 from tests.enforce.coarse import coarse_key, coarse_passes
 
 VECTORS: Final = json.loads(Path("deploy/gateways/vectors.json").read_text("utf-8"))
-REGISTRY: Final = Registry.shipped()
+REGISTRY: Final = Registry.load_shipped()
 TABLE: Final = aliases(REGISTRY)
 BRANDS: Final = Path("tests/detectors/recognise/wordings/brands.jsonl")
 

@@ -189,16 +189,16 @@ class World:
         """The group gives the partition to a process, which reads the changelog and its place."""
         self.seen["checkpoints interrupted"] += self.owner.steps is not None
         process.abandon()
-        process.states.revoked()
+        process.states.revoke()
         self.generation += generations
-        process.states.assigned(frozenset({0}), self.generation)
+        process.states.assign(frozenset({0}), self.generation)
         process.generation = self.generation
         known = process.states.changelog_offset(0)
         for offset, (key, value) in sorted(self.changelog.records.items()):
             if offset > known:
                 process.states.restore_record(0, key, value, offset)
         for partition, reader in process.states._readers.items():
-            assigned = process.states.partitions[partition] = process.states._restored(
+            assigned = process.states.partitions[partition] = process.states._restore(
                 partition, reader
             )
             self.seen["states restored"] += assigned.next is not None
@@ -421,7 +421,7 @@ class World:
             case 3:  # the frozen one finds out, and gets the partition back
                 if self.asleep:
                     leaving, self.owner = self.owner, self.asleep.pop()
-                    leaving.states.revoked()
+                    leaving.states.revoke()
                     self.crash(leaving)
                     self.rebalance(self.owner)
             case 4:  # it was away for a few generations

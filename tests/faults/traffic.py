@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from heapq import heapify, heapreplace
 
 from detectors.bars import HOT_VALID_MS
-from detectors.hot.network import signed
+from detectors.hot.network import sign_list
 from detectors.model.event import platform_id
 from detectors.model.times import HOUR_MS, MINUTE_MS
 from streams.wire import encode_listed
@@ -157,13 +157,13 @@ def told(rng: random.Random, partitions: int, at_ms: int) -> Iterator[Record]:
     if rng.random() < 0.1:
         names = rng.sample(PLATFORMS, COMMON)
     platforms = [platform_id(f"sig:{name}") for name in names]
-    made = signed(LIST_KEY.encode(), at_ms, at_ms + HOT_VALID_MS, platforms)
+    made = sign_list(LIST_KEY.encode(), at_ms, at_ms + HOT_VALID_MS, platforms)
     dice = rng.random()
     if dice < 0.05:
         made = made._replace(platforms=made.platforms[1:])  # forged
     elif dice < 0.1:
-        made = signed(LIST_KEY.encode(), at_ms - HOT_VALID_MS, at_ms - 1, platforms)  # over
+        made = sign_list(LIST_KEY.encode(), at_ms - HOT_VALID_MS, at_ms - 1, platforms)  # over
     elif dice < 0.4:  # older than what is held: whoever lost that would take it
-        made = signed(LIST_KEY.encode(), at_ms - HOUR_MS, at_ms + HOUR_MS, platforms)
+        made = sign_list(LIST_KEY.encode(), at_ms - HOUR_MS, at_ms + HOUR_MS, platforms)
     for partition in range(partitions):
         yield Record(partition, None, encode_listed(made), at_ms)

@@ -28,7 +28,7 @@ from streams.scenarios import (
     Labelled,
     Rates,
     generate,
-    merged,
+    merge_streams,
     ordinary,
 )
 from streams.scenarios.platforms import ABUSED, TOOL_PLATFORMS, PlatformProfile, tool
@@ -301,7 +301,7 @@ def stream(row: Row, first: int, runs: int, *, history: bool = True) -> Iterator
     for n in range(row.others):  # some from long before, so that the log always has a time
         writer = MessageWriter("others", first, _ELSEWHERE + n)
         sides.append(writer.history(DEFAULT_START_MS, first=7 if n % 6 else 60, last=0.1))
-    return sides[0] if len(sides) == 1 else merged(*sides)
+    return sides[0] if len(sides) == 1 else merge_streams(*sides)
 
 
 _ELSEWHERE: Final = 5_000_000  # recipients whom no run takes
@@ -412,7 +412,7 @@ def _played(
 ) -> Figures:
     figures = Figures()
     if kept:
-        for outcome in play(merged(*kept), confidence_min=confidence_min, hot=hot).values():
+        for outcome in play(merge_streams(*kept), confidence_min=confidence_min, hot=hot).values():
             figures.take(outcome)
     figures.recipients = recipients
     return figures

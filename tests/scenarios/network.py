@@ -14,7 +14,7 @@ from typing import Final
 
 from detectors.bars import HOT_VALID_MS
 from detectors.chain import Decisions, Partition
-from detectors.hot.network import signed
+from detectors.hot.network import sign_list
 from detectors.hot.sums import NetworkSums
 from detectors.model.event import TICK_OFFSETS, HotList
 from streams.agents.lists import ListPace
@@ -74,11 +74,11 @@ class Agent:
 
     def told(self, now_ms: int) -> HotList | None:
         """Return the list that is told now, if one is."""
-        wanted = frozenset(self._sums.chosen())
+        wanted = frozenset(self._sums.choose_hot())
         if not self._pace.due(wanted, now_ms):
             return None
         self._pace.note(wanted, now_ms)
-        return signed(KEY, now_ms, now_ms + HOT_VALID_MS, wanted)
+        return sign_list(KEY, now_ms, now_ms + HOT_VALID_MS, wanted)
 
 
 def _at(event: Labelled) -> int:

@@ -35,7 +35,7 @@ DAY_MS: Final = 86_400_000
 APPLY_MS: Final = 500
 """From a message to the lease that it causes being obeyed: the budget of p99."""
 
-REGISTRY: Final = Registry.shipped()
+REGISTRY: Final = Registry.load_shipped()
 INTAKE: Final = Intake(Numbers("CN"), listed=True)
 PARAMS: Final = Params(episode=EpisodeParams(mode="enforce"))
 

@@ -18,7 +18,7 @@ from typing import Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.platforms.strangers import SLOT_S, SweepPart, Thousand, summed
+from detectors.platforms.strangers import SLOT_S, SweepPart, Thousand, sum_contacts
 from detectors.platforms.sweeps import DAY_SLOTS, HOUR_SLOTS, SLOT_MS, NetworkSweeps, SweepRule
 
 PLATFORMS: Final = 5_000
@@ -88,7 +88,7 @@ class World:
             number = rng.poisson(a_day * share)
             fresh = rng.random(number) < CAMPAIGN_FRESH
             drawn_.append(drawn(np.full(number, platform), rng.choice(where, number), fresh))
-        return summed([*drawn_, *self.firms.pop(slot, [])])
+        return sum_contacts([*drawn_, *self.firms.pop(slot, [])])
 
 
 def drawn(platform: NDArray[np.int64], place: NDArray[np.int64], fresh: NDArray[np.bool_]) -> Rows:
@@ -171,7 +171,7 @@ def found_after(
             for step in range(12):
                 part = slice(step * RATE, (step + 1) * RATE)
                 places = numbers[part] // 1000
-                rows = summed([drawn(np.full(len(places), platform), places, fresh[part])])
+                rows = sum_contacts([drawn(np.full(len(places), platform), places, fresh[part])])
                 thousands = tuple(Thousand(*each) for each in rows.tolist())
                 trial.take(1, 1, step, SweepPart((slot + step) * SLOT_MS, thousands), 1 << 60)
                 trial.look()

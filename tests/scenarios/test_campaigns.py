@@ -14,7 +14,7 @@ from detectors.chain import Partition, process
 from detectors.model.records import EpisodeRecord
 from detectors.model.times import MINUTE_MS
 from detectors.recognise.recogniser import Recogniser
-from streams.scenarios import DEFAULT_START_MS, Labelled, generate, merged
+from streams.scenarios import DEFAULT_START_MS, Labelled, generate, merge_streams
 from streams.wire.events import decode
 from tests.scenarios.people import PLAIN
 from tests.scenarios.play import BATCH, INTAKE, PARAMS, REGISTRY
@@ -56,7 +56,7 @@ def found(records: Iterable[EpisodeRecord]) -> tuple[list[Campaign], dict[str, i
 
 def test_a_campaign_is_told_as_one_after_a_few_floods_and_lone_floods_are_none_of_it() -> None:
     attack = generate("A6", 3, recipients=60, tool=1, **PLAIN)
-    told, first, floods = found(episodes(merged(attack, *lone(12))))
+    told, first, floods = found(episodes(merge_streams(attack, *lone(12))))
     (campaign,) = told
     assert 57 <= campaign.victims <= 60
     assert len(floods.by_id) >= 60 + 11
@@ -66,6 +66,6 @@ def test_a_campaign_is_told_as_one_after_a_few_floods_and_lone_floods_are_none_o
 
 
 def test_lone_floods_of_an_hour_are_no_campaign() -> None:
-    told, first, floods = found(episodes(merged(*lone(20))))
+    told, first, floods = found(episodes(merge_streams(*lone(20))))
     assert len(floods.by_id) >= 19
     assert (told, first) == ([], {})

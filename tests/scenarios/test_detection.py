@@ -19,7 +19,7 @@ from streams.scenarios import (
     Labelled,
     Role,
     generate,
-    merged,
+    merge_streams,
     ordinary,
 )
 from tests.scenarios.evaluate import Row, could_matter, play_part, stream
@@ -245,7 +245,7 @@ def test_in_the_traffic_of_twenty_thousand_only_the_victim_is_throttled(seed: in
         )
         incident = generate("A1", seed, recipient=victim)
         everyday = ordinary(20_000, DEFAULT_START_MS, seed, duration_ms=HOUR_MS)
-        return merged(*look_alikes, incident, everyday)
+        return merge_streams(*look_alikes, incident, everyday)
 
     outcomes = play(traffic())
     throttled = [recipient for recipient, outcome in outcomes.items() if outcome.throttle]

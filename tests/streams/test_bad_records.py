@@ -44,7 +44,6 @@ from streams.wire import (
     EVERYONE,
     Ack,
     RejectReason,
-    chained,
     encode_ack,
     encode_action,
     encode_episode,
@@ -52,6 +51,7 @@ from streams.wire import (
     encode_notice,
     encode_override,
     encode_part,
+    hash_record,
     override_key,
 )
 from tests.detectors.campaigns.tales import tale
@@ -285,7 +285,7 @@ def run_auditor(world: World, _: Path) -> Iterator[Service]:
     chain, value = line.key.decode(), line.value
 
     def found() -> bool:
-        return tail_of(world.clients, world.topics.audit, chain) == (1, chained(value))
+        return tail_of(world.clients, world.topics.audit, chain) == (1, hash_record(value))
 
     yield Service((Good("audit", line.key, value, found),), list)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from streams.errors import Exit
-from streams.foreign import SENTENCES, understood
+from streams.foreign import SENTENCES, translate_message
 from streams.language import speaking, tr
 from tests.deploy.tools import ROOT
 
@@ -70,6 +70,6 @@ def test_every_sentence_is_found_by_its_own_shape_first() -> None:
     with speaking("zh-Hans", None):
         for sentence in SENTENCES:
             filled = re.sub(r"\{(\w+)\}", "X", sentence)
-            assert understood(filled) == re.sub(r"\{(\w+)\}", "X", tr(sentence)), sentence
-        assert understood("nobody knows this") == "nobody knows this"
-    assert understood("Missing command.") == "Missing command."
+            assert translate_message(filled) == re.sub(r"\{(\w+)\}", "X", tr(sentence)), sentence
+        assert translate_message("nobody knows this") == "nobody knows this"
+    assert translate_message("Missing command.") == "Missing command."

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from streams.interpreter import DISTRIBUTION, OPTION, tuned
+from streams.interpreter import DISTRIBUTION, OPTION, is_optimised
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_what_this_python_says_decides() -> None:
     options = str(sysconfig.get_config_var("CONFIG_ARGS"))
-    assert tuned() is (sys.base_prefix == DISTRIBUTION or OPTION in options)
-    assert not tuned("'--with-lto'", "/usr/local")
-    assert not tuned("None", "/home/me/python")
+    assert is_optimised() is (sys.base_prefix == DISTRIBUTION or OPTION in options)
+    assert not is_optimised("'--with-lto'", "/usr/local")
+    assert not is_optimised("None", "/home/me/python")
 
 
 @pytest.mark.parametrize("first", ["python3", "python3.13"])

@@ -30,10 +30,10 @@ from deploy.languages.catalogue import (
 from streams import language
 from streams.__main__ import app
 from streams.language import (
-    listed,
+    choose_language,
+    join_list,
     matching,
     moment,
-    preferred,
     speaking,
     tr,
     trc,
@@ -240,7 +240,7 @@ def test_words_beside_the_catalogue_are_noticed(source: str, count: int) -> None
     ],
 )
 def test_the_environment_chooses_as_posix_says(environment: dict[str, str], tag: str) -> None:
-    assert preferred(environment) == tag
+    assert choose_language(environment) == tag
 
 
 def test_a_tag_is_read_in_each_of_its_forms() -> None:
@@ -264,15 +264,15 @@ def test_messages_numbers_and_lists_are_those_of_the_language() -> None:
     assert tr("no open cases") == "no open cases"
     assert trn("{n} platform", "{n} platforms", 1) == "1 platform"
     assert trn("{n} platform", "{n} platforms", 2_000) == "2,000 platforms"
-    assert listed(["a", "b"]) == "a, b"
+    assert join_list(["a", "b"]) == "a, b"
     use("zh-Hans")
     assert tr("no open cases") == "没有进行中的事件"
     assert tr("nobody ever said this") == "nobody ever said this"
     assert tr("") == ""
     assert trn("{n} platform", "{n} platforms", 2_000) == "2,000 个平台"
-    assert listed(["a", "b"]) == "a、b"
+    assert join_list(["a", "b"]) == "a、b"
     assert "紧急总开关已启用：off，" in banner(override("mode", "*", mode="off"))
-    assert language.spoken() == "zh-Hans"
+    assert language.current_language() == "zh-Hans"
 
 
 HAN = re.compile(r"[\u4e00-\u9fff]")

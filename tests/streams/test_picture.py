@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matplotlib.axes import Axes
 
-from streams.picture import Picture, bar_line, drawn
+from streams.picture import Picture, bar_line, draw_chart
 from tests.streams.told import assert_tells
 
 
@@ -15,7 +15,7 @@ def draw(axes: Axes, narrow: bool) -> None:
 
 
 def picture(name: str = "one") -> Picture:
-    return drawn(
+    return draw_chart(
         name, "Title & <more>", draw, wide=(8, 3), narrow=(4.3, 3), description="<a> line",
         head=("x",), rows=[("1",)],
     )  # fmt: skip

@@ -25,7 +25,7 @@ from streams.cli.config import app as config_app
 from streams.errors import Exit
 from streams.operate import explain
 from streams.operate.cases import Case, explanation
-from streams.shown import in_json, in_page, masked, shown
+from streams.shown import escape_unprintable, in_json, in_page, mask_url
 from tests.enforce.records import action, override
 from tests.streams.operate.test_cases import OPENED, ack, file_of
 from tests.waiting import END_S
@@ -40,7 +40,7 @@ def harmless(text: str) -> bool:
 
 @given(st.text())
 def test_what_is_shown_is_one_line_without_a_control_character(text: str) -> None:
-    told = shown(text)
+    told = escape_unprintable(text)
     assert harmless(told)
     assert "\n" not in told
     if text.isprintable():
@@ -101,7 +101,7 @@ def test_no_explanation_holds_a_control_character_whatever_its_form() -> None:
     for line in explain.lines(case.last):
         assert harmless(line)
         assert "\n" not in line
-    assert harmless(explain.told(case.actions[0]))
+    assert harmless(explain.format_lease(case.actions[0]))
     assert all(harmless(row[1]) for row in explain.explain(case.last).sightings)
     assert list(explanation(case, case.last))
 
@@ -124,7 +124,7 @@ def test_no_explanation_holds_a_control_character_whatever_its_form() -> None:
     ],
 )  # fmt: skip
 def test_a_url_is_shown_without_what_lets_somebody_in(url: str, told: str) -> None:
-    assert masked(url) == told
+    assert mask_url(url) == told
 
 
 @pytest.mark.slow

@@ -8,13 +8,13 @@ import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from streams.errors import ConfigError
-from streams.webhooks import signed, signers
+from streams.webhooks import sign_body, signers
 
 OLD, NEW = "whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQ=", "whsec_bmV3LW5ldy1uZXctbmV3LW5ldyE="
 
 
 def test_a_receiver_with_either_key_knows_the_body_and_nobody_else_does() -> None:
-    headers = signed(signers([NEW.encode(), OLD.encode()]), "m1", b"{}", int(time.time()))
+    headers = sign_body(signers([NEW.encode(), OLD.encode()]), "m1", b"{}", int(time.time()))
     assert headers["webhook-id"] == "m1"
     for key in (OLD, NEW):
         assert Webhook(key).verify("{}", headers) == {}

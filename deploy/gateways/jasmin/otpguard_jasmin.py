@@ -445,9 +445,9 @@ def from_environment() -> Interceptor:
     url = os.environ.get("OTPGUARD_REDIS_URL", "redis://127.0.0.1:6379/0")
     client = connected(url, answer_s)
     country = os.environ.get("OTPGUARD_INPUT_COUNTRY", "CN")
-    registry = Registry.shipped(country)
+    registry = Registry.load_shipped(country)
     if path := os.environ.get("OTPGUARD_RECOGNISE_REGISTRY_FILE"):
-        registry, _ = registry.merged(Registry.load(Path(path).read_text("utf-8")))
+        registry, _ = registry.merge(Registry.load(Path(path).read_text("utf-8")))
     interceptor = Interceptor(
         client,
         registry,

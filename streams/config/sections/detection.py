@@ -72,7 +72,7 @@ class Input(Section):
     )
 
     @model_validator(mode="after")
-    def _known(self) -> Self:
+    def _check_country(self) -> Self:
         import phonenumbers  # noqa: PLC0415 - start-up time
 
         if self.country not in phonenumbers.SUPPORTED_REGIONS:

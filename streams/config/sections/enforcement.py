@@ -53,7 +53,7 @@ class Enforce(Section):
 
         from detectors.leases.rails import RailParams  # noqa: PLC0415
 
-        sized = RailParams.sized(self.subscribers)
+        sized = RailParams.for_network(self.subscribers)
         return replace(
             sized,
             new_per_minute=self.new_leases_per_minute or sized.new_per_minute,
@@ -227,7 +227,7 @@ class Feed(Section):
     )
 
     @model_validator(mode="after")
-    def _numbered(self) -> Self:
+    def _check_numbers(self) -> Self:
         wrong = [name for name in self.avro_schemas if not name.isdecimal()]
         if wrong:
             raise ValueError(

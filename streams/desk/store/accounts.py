@@ -73,11 +73,11 @@ class Accounts:
         UsageError if the name is taken or invalid, or if the password has a wrong length.
         """
         name = _name(name)
-        hashed = self._hashed(password) if source == "local" else ""
+        hashed = self._hash(password) if source == "local" else ""
         row = {
             "name": name,
             "shown_name": shown_name or name,
-            "roles": _joined(roles),
+            "roles": _join_roles(roles),
             "source": source,
             "password_hash": hashed,
             "disabled": False,
@@ -112,7 +112,7 @@ class Accounts:
             return [_account(row) for row in connection.execute(
                 select(accounts).order_by(accounts.c.name))]  # fmt: skip
 
-    def vouched(
+    def admit_vouched(
         self, name: str, source: AccountSource, roles: Iterable[DeskRole], shown_name: str = ""
     ) -> Account | None:
         """Return the account of a person whom an OIDC provider or a proxy has authenticated.
@@ -122,7 +122,7 @@ class Accounts:
         a local account.
         """
         name = _name(name)
-        wanted = _joined(roles)
+        wanted = _join_roles(roles)
         with self._writing.begin() as connection:
             row = connection.execute(select(accounts).where(accounts.c.name == name)).first()
             if row is not None:
@@ -202,9 +202,9 @@ class Accounts:
         account = self.get(name)
         values: dict[str, Any] = {}
         if roles is not None:
-            values["roles"] = _joined(roles)
+            values["roles"] = _join_roles(roles)
         if password is not None:
-            values |= {"password_hash": self._hashed(password), "failed": 0, "locked_until_ms": 0}
+            values |= {"password_hash": self._hash(password), "failed": 0, "locked_until_ms": 0}
         if disabled is not None:
             values["disabled"] = disabled
         if language is not None:
@@ -244,7 +244,7 @@ class Accounts:
         row = {
             "digest": _digest(session_id),
             "name": account.name,
-            "roles": _joined(account.roles),
+            "roles": _join_roles(account.roles),
             "auth": auth,
             "csrf": secrets.token_urlsafe(32),
             "address": address,
@@ -310,7 +310,7 @@ class Accounts:
             done = connection.execute(delete(sessions).where(sessions.c.name == name.lower()))
             return done.rowcount
 
-    def _hashed(self, password: str) -> str:
+    def _hash(self, password: str) -> str:
         if not PASSWORD_MIN <= len(password) <= PASSWORD_MAX:
             raise UsageError(
                 tr("a password has {least} to {most} characters").format(
@@ -335,7 +335,7 @@ def _name(name: str) -> str:
     return folded
 
 
-def _joined(roles: Iterable[DeskRole]) -> str:
+def _join_roles(roles: Iterable[DeskRole]) -> str:
     return " ".join(sorted(DeskRole(role) for role in roles))
 
 

@@ -86,7 +86,7 @@ def restore(store: CaseStore, path: Path) -> Counter[str]:
     revision of the people tables.
     """
     _empty(store)
-    told = _checked(path)
+    told = _check_digest(path)
     if told["people"] != head():
         raise UsageError(
             tr("{path} is of tables {found}, this program's are {wanted}: restore it with that")
@@ -108,7 +108,7 @@ def restore(store: CaseStore, path: Path) -> Counter[str]:
 
 def saved_ms(path: Path) -> int:
     """Return the time of a backup (ms). Raise UsageError if the file is not a valid backup."""
-    at_ms: int = _checked(path)["at_ms"]
+    at_ms: int = _check_digest(path)["at_ms"]
     return at_ms
 
 
@@ -128,7 +128,7 @@ def _fill(
             continue
         name, row = line
         rows = kept.setdefault(name, [])
-        rows.append(_typed(tables[name], row))
+        rows.append(_convert_types(tables[name], row))
         if len(rows) >= STEP:
             flush(name)
     for name in list(kept):
@@ -159,7 +159,7 @@ def _empty(store: CaseStore) -> None:
                 )
 
 
-def _checked(path: Path) -> dict[str, Any]:
+def _check_digest(path: Path) -> dict[str, Any]:
     """Verify the digest of a backup file, and return its first line."""
     digest = hashlib.sha256()
     first: Any = None
@@ -209,7 +209,7 @@ def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _typed(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
+def _convert_types(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: base64.b64decode(value)
         if isinstance(table.c[name].type, LargeBinary) and value is not None

@@ -20,7 +20,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 from streams.errors import ConfigError, UnavailableError
 from streams.language import tr
-from streams.shown import masked
+from streams.shown import mask_url
 
 Half = Literal["index", "people"]
 
@@ -39,7 +39,7 @@ _POSTGRESQL: Final = "postgresql+psycopg://otpguard@db/otpguard"
 """Example URL for an error message."""
 
 
-def parsed(url: str) -> URL:
+def parse_url(url: str) -> URL:
     """Parse a URL. Raise ConfigError if it is invalid or names an unsupported database."""
     try:
         read = make_url(url)
@@ -55,7 +55,7 @@ def parsed(url: str) -> URL:
 
 def files(url: str) -> dict[Half, Path]:
     """Return the files of an SQLite store by half; empty for PostgreSQL."""
-    read = parsed(url)
+    read = parse_url(url)
     if read.drivername != "sqlite":
         return {}
     people = Path(str(read.database))
@@ -67,7 +67,7 @@ def engine(url: str, half: Half, password: str = "", aside: str = "") -> Engine:
 
     `aside`: use the file or schema with this suffix instead of the live one.
     """
-    read = parsed(url)
+    read = parse_url(url)
     if read.drivername == "sqlite":
         path = files(url)[half]
         return _sqlite(path.with_name(f"{path.stem}{aside and '-' + aside}{path.suffix}"), half)
@@ -175,5 +175,5 @@ def away(error: DBAPIError | NoConnectionError, url: str) -> UnavailableError:
     met = error.orig if isinstance(error, DBAPIError) else None
     kind = type(error if met is None else met).__name__
     return UnavailableError(
-        tr("the case store {where} does not answer: {kind}").format(where=masked(url), kind=kind)
+        tr("the case store {where} does not answer: {kind}").format(where=mask_url(url), kind=kind)
     )

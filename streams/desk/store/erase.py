@@ -21,7 +21,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from detectors.model.times import DAY_MS
 from streams.desk.store.engine import files, writing
 from streams.desk.store.mentions import is_mentioned, is_mentioned_in_bytes, without_mention
-from streams.desk.store.packing import packed, unpacked
+from streams.desk.store.packing import pack, unpack
 from streams.desk.store.people_tables import (
     PEOPLE,
     appeals,
@@ -84,7 +84,7 @@ def erase(store: CaseStore, recipient: str, *, even_open: bool = False) -> Erasu
     if a file cannot be cleaned because another process reads it.
     """
     forms = store.forms(recipient)
-    ids = _allowed(store, forms, even_open=even_open)
+    ids = _list_erasable(store, forms, even_open=even_open)
     now_ms = int(time.time() * 1000)
     rows: Counter[str] = Counter()
     with writing(store.index).begin() as connection:
@@ -102,11 +102,11 @@ def erase(store: CaseStore, recipient: str, *, even_open: bool = False) -> Erasu
             _truncate(half)
     else:
         _vacuum(store)
-    found = tuple(searched(store.url, forms))
+    found = tuple(search_files(store.url, forms))
     return Erasure(+rows, found, newest)
 
 
-def searched(url: str, forms: Sequence[str]) -> Iterator[tuple[Path, int]]:
+def search_files(url: str, forms: Sequence[str]) -> Iterator[tuple[Path, int]]:
     """Search the files of a store for a number. Yield each file with its size in bytes.
 
     Raise UnavailableError if a file contains the number. The search covers keys, texts of people
@@ -130,7 +130,7 @@ def searched(url: str, forms: Sequence[str]) -> Iterator[tuple[Path, int]]:
             yield one, size
 
 
-def _allowed(store: CaseStore, forms: Sequence[str], *, even_open: bool) -> list[str]:
+def _list_erasable(store: CaseStore, forms: Sequence[str], *, even_open: bool) -> list[str]:
     """Return the episode ids of a number. Raise UsageError if they must not be erased."""
     with store.index.connect() as connection:
         found = connection.execute(
@@ -181,7 +181,7 @@ def _identities(connection: Connection, forms: Sequence[str]) -> Iterator[str]:
     """
     yield from connection.scalars(select(words.c.word_id).where(words.c.recipient.in_(forms)))
     yield from connection.scalars(select(notices.c.notice_id).where(notices.c.addressee.in_(forms)))
-    for chain, seq in _audited(connection, forms):
+    for chain, seq in _find_audit_lines(connection, forms):
         yield f"audit:{chain}:{seq}"
 
 
@@ -212,12 +212,12 @@ def _index(connection: Connection, forms: Sequence[str], ids: Sequence[str]) -> 
     # An override for another number stays, but its texts are removed if they mention this number.
     # The search runs again here, because an override may have been written meanwhile.
     for word_id, (word, _) in _named_in_words(connection, forms).items():
-        value = packed(encode_override(without_texts(word)))
+        value = pack(encode_override(without_texts(word)))
         rows["words"] += connection.execute(
             update(words).where(words.c.word_id == word_id).values(value=value)
         ).rowcount
     # The audit log keeps who looked and when. The number is removed.
-    for chain, seq in _audited(connection, forms):
+    for chain, seq in _find_audit_lines(connection, forms):
         rows["audit"] += connection.execute(
             update(audit).where(audit.c.chain == chain, audit.c.seq == seq).values(**ERASED)
         ).rowcount
@@ -235,13 +235,13 @@ def _named_in_words(
     others = select(words).where(words.c.recipient.not_in(forms))
     found = {}
     for row in connection.execute(others):
-        word = decode_override(unpacked(row.value))
+        word = decode_override(unpack(row.value))
         if _names((word.reason, word.ticket), forms):
             found[row.word_id] = word, row.written_ms
     return found
 
 
-def _audited(connection: Connection, forms: Sequence[str]) -> list[tuple[str, int]]:
+def _find_audit_lines(connection: Connection, forms: Sequence[str]) -> list[tuple[str, int]]:
     """Return (chain, seq) of audit log lines whose subject or texts contain the number.
 
     Every line is read: SQL does not know in how many kinds of digits a number can be written.
@@ -264,7 +264,7 @@ def _papers(connection: Connection, forms: Sequence[str]) -> Counter[str]:
         ).rowcount
     rows["holds"] += connection.execute(delete(holds).where(holds.c.subject.in_(forms))).rowcount
 
-    def named(row: Any, columns: Sequence[Any]) -> dict[str, str]:
+    def replace_mentions(row: Any, columns: Sequence[Any]) -> dict[str, str]:
         """Return the texts of a row that mention the number, with the number replaced."""
         cut = {column.name: row[column.name] for column in columns}
         for one in forms:
@@ -274,7 +274,7 @@ def _papers(connection: Connection, forms: Sequence[str]) -> Counter[str]:
     for table in (proposals, notes, calls, appeals, holds):
         columns, (key,) = _texts(table), table.primary_key
         for row in connection.execute(select(table)).mappings().all():
-            changed = named(row, columns)
+            changed = replace_mentions(row, columns)
             where = table.c[key.name] == row[key.name]
             # A proposal is bound to its exact bytes, so it is deleted and not edited.
             value = row["value"].decode("utf-8", "replace") if table is proposals else ""

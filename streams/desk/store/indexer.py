@@ -73,7 +73,7 @@ class Indexer:
     ) -> None:
         """Create an indexer. It connects in `run` or `catch_up`.
 
-        `written` is called after each batch with two counts: records, and unreadable records.
+        `count_written` is called after each batch with two counts: records, and unreadable records.
         """
         self._store = store
         self._kafka = kafka
@@ -114,7 +114,7 @@ class Indexer:
                 closing(LogReader(self._kafka)) as reader,
             ):
                 self._start(reader)
-                writer = Writer(self._store.index, self._erased())
+                writer = Writer(self._store.index, self._list_erased())
                 beaten = 0.0
                 while not ended():
                     polled = reader.poll(self._most)
@@ -150,7 +150,7 @@ class Indexer:
                 at.position = None
         reader.start({place: at.position for place, at in self._at.items()})
 
-    def _erased(self) -> list[str]:
+    def _list_erased(self) -> list[str]:
         with self._store.people.connect() as connection:
             return list(connection.scalars(select(erased.c.identity)))
 
@@ -225,7 +225,7 @@ class Indexer:
 def indexer_of(settings: Settings, store: CaseStore, metrics: Metrics) -> Indexer:
     """Return an indexer with these settings that publishes its metrics."""
 
-    def written(records: int, unreadable: int) -> None:
+    def count_written(records: int, unreadable: int) -> None:
         metrics.add("index_records_total", records)
         metrics.add("index_unreadable_total", unreadable)
 
@@ -235,7 +235,7 @@ def indexer_of(settings: Settings, store: CaseStore, metrics: Metrics) -> Indexe
         settings.topics,
         batch_records_max=settings.desk.batch_records_max,
         clock=now_ms,
-        written=written,
+        written=count_written,
     )
     metrics.follow("index_records_behind", lambda: float(made.behind))
     return made

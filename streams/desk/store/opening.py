@@ -42,7 +42,7 @@ def no_progress(_topic: str, _total: int) -> AbstractContextManager[Callable[[in
     return nullcontext(lambda _n: None)
 
 
-def opened(settings: Settings, **more: Any) -> CaseStore:
+def open_store(settings: Settings, **more: Any) -> CaseStore:
     """Open the case store of the settings. `more` is passed to `CaseStore`.
 
     Raise the errors of `CaseStore`, and ConfigError for an invalid key file.

@@ -34,12 +34,12 @@ def kept_json(value: bytes) -> bytes:
     return _ESCAPED_NUL.sub(rb"\1\\ufffd", value) if rb"\u0000" in value else value
 
 
-def packed(value: bytes) -> bytes:
+def pack(value: bytes) -> bytes:
     """Compress a value with zlib."""
     return zlib.compress(value, LEVEL)
 
 
-def unpacked(blob: bytes) -> bytes:
+def unpack(blob: bytes) -> bytes:
     """Decompress a value.
 
     >>> unpacked(packed(b"{}"))
@@ -50,7 +50,7 @@ def unpacked(blob: bytes) -> bytes:
 
 def kept_value(blob: bytes) -> bytes:
     """Decompress a JSON value and clean its texts, so that its ids equal the ids in the rows."""
-    return kept_json(unpacked(blob))
+    return kept_json(unpack(blob))
 
 
 def id_bytes(platform_ids: Iterable[int]) -> bytes:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, Table, func, inspect, select, text, t
 from streams.config import Settings
 from streams.desk.store.engine import AWAY, SCHEMAS, away, files, writing
 from streams.desk.store.indexer import Indexer
-from streams.desk.store.packing import unpacked
+from streams.desk.store.packing import unpack
 from streams.desk.store.removal import forget
 from streams.desk.store.store import CaseStore
 from streams.desk.store.tables import (
@@ -114,7 +114,7 @@ def check(
         forget(new, settings.desk, clock())
         with old.index.connect() as live, new.index.connect() as fresh:
             return [
-                _compared(live, fresh, table)
+                _compare_table(live, fresh, table)
                 for table in (*(table for _, table in RAW), *TOLD, *NETWORK, cases, platform_days)
             ]
 
@@ -197,7 +197,7 @@ def _carry_over(old: Engine, new: Engine) -> None:
 
 
 def _record(source: Source, table: Table, row: Mapping[str, Any]) -> LogRecord:
-    return LogRecord(source, table.name, 0, 0, row["written_ms"], None, unpacked(row["value"]))
+    return LogRecord(source, table.name, 0, 0, row["written_ms"], None, unpack(row["value"]))
 
 
 def pieces(connection: Connection, table: Table) -> Iterator[list[dict[str, Any]]]:
@@ -215,7 +215,7 @@ def pieces(connection: Connection, table: Table) -> Iterator[list[dict[str, Any]
         behind = tuple(rows[-1][key.name] for key in keys)
 
 
-def _compared(live: Connection, fresh: Connection, table: Table) -> TableCheck:
+def _compare_table(live: Connection, fresh: Connection, table: Table) -> TableCheck:
     keys = list(table.primary_key)
     compared = missing = different = 0
     whole = not _more_changes(live, fresh, None)
@@ -231,7 +231,7 @@ def _compared(live: Connection, fresh: Connection, table: Table) -> TableCheck:
             compared += 1
             if key not in found:
                 missing += 1
-            elif not _agree(table, found[key], row) and not _excused(
+            elif not _agree(table, found[key], row) and not _may_differ(
                 table, found[key], row, live, fresh, whole=whole
             ):
                 different += 1
@@ -240,12 +240,12 @@ def _compared(live: Connection, fresh: Connection, table: Table) -> TableCheck:
 
 
 def _agree(table: Table, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    if "value" in table.c and unpacked(one["value"]) != unpacked(other["value"]):
+    if "value" in table.c and unpack(one["value"]) != unpack(other["value"]):
         return False
     return all(one[c.name] == other[c.name] for c in table.c if c.name != "value")
 
 
-def _excused(
+def _may_differ(
     table: Table,
     row: Mapping[str, Any],
     new: Mapping[str, Any],

@@ -100,10 +100,10 @@ def _old_rows(store: CaseStore, limit_ms: int, audit_ms: int, held: Sequence[str
         there = exists().where(cases.c.episode_id == episode_id)
         return ~or_(there, episode_id.in_(held), episode_id.in_(theirs))
 
-    def unlinked(table: Any) -> Any:
+    def is_unlinked(table: Any) -> Any:
         return ~exists().where(links.c.action_id == table.c.action_id, ~free(links.c.episode_id))
 
-    def unnamed(table: Any) -> Any:
+    def is_unnamed(table: Any) -> Any:
         return ~exists().where(table.c.action_id == links.c.action_id)
 
     # This subquery reads only the key's index. The table is large: it has every message of a flood.
@@ -120,10 +120,10 @@ def _old_rows(store: CaseStore, limit_ms: int, audit_ms: int, held: Sequence[str
         (incidents, and_(incidents.c.written_ms < limit_ms, incidents.c.episode_id.in_(lost))),
         (notices, and_(notices.c.at_ms < limit_ms, free(notices.c.episode_id),
                        ~notices.c.addressee.in_(held))),
-        (counts, and_(counts.c.written_ms < limit_ms, unlinked(counts))),
-        (acks, and_(acks.c.written_ms < limit_ms, unlinked(acks))),
+        (counts, and_(counts.c.written_ms < limit_ms, is_unlinked(counts))),
+        (acks, and_(acks.c.written_ms < limit_ms, is_unlinked(acks))),
         (leases, and_(leases.c.written_ms < limit_ms, free(leases.c.episode_id))),
-        (links, and_(free(links.c.episode_id), *map(unnamed, (leases, acks, counts)))),
+        (links, and_(free(links.c.episode_id), *map(is_unnamed, (leases, acks, counts)))),
         (words, and_(ended_ms < limit_ms, ~words.c.recipient.in_(held))),
         (platform_days, platform_days.c.day < limit_ms // DAY_MS),
         (campaigns, campaigns.c.end_ms < limit_ms),

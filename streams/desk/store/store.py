@@ -38,7 +38,7 @@ from detectors.model.incidents import IncidentRecord
 from detectors.model.records import (
     EpisodeRecord,
     Level,
-    completed,
+    merge_renewal,
 )
 from detectors.model.times import DAY_MS, MINUTE_MS
 from detectors.platforms.days import PlatformFigures
@@ -55,7 +55,7 @@ from streams.desk.store.answers import (
     WordLine,
 )
 from streams.desk.store.engine import AWAY, alone, away, engine, writing
-from streams.desk.store.packing import kept_value, unpacked
+from streams.desk.store.packing import kept_value, unpack
 from streams.desk.store.papers import Papers
 from streams.desk.store.tables import (
     FORMAT,
@@ -171,7 +171,9 @@ class ReadModel:
             ((row["at_ms"], row["known"]) for row in rows if row["known"] is not None),
             default=(0, None),
         )[1]
-        told = _worded([each for each in loaded.words if each[0]["recipient"] != EVERYONE], at_ms)
+        told = _describe_overrides(
+            [each for each in loaded.words if each[0]["recipient"] != EVERYONE], at_ms
+        )
         lately = [each for each in lines if each.last_ms > at_ms - DAY_MS]
         return Answer(
             recipient=recipient,
@@ -203,12 +205,12 @@ class ReadModel:
             line = next(each for each in lines if each.episode_id == episode_id)
             return self._file(connection, line, lines, loaded, at_ms)
 
-    def named(self, named: str, recipient: str | None) -> tuple[CaseLine, ...]:
+    def find_named(self, named: str, recipient: str | None) -> tuple[CaseLine, ...]:
         """Return the cases for the id of an episode or an action, or for a number.
 
         The result is empty if nothing matches. The highest case by `CaseLine.rank` comes first.
-        `recipient` is the canonical form of `named` if `named` is a number, else None. Cases stored
-        under the number's tokens are found too.
+        `recipient` is the canonical form of `find_named` if `find_named` is a number, else None.
+        Cases stored under the number's tokens are found too.
         """
         of_action = select(links.c.episode_id).where(links.c.action_id == named)
         forms = self.forms(recipient) if recipient is not None else (named,)
@@ -324,7 +326,7 @@ class ReadModel:
     def words_now(self) -> tuple[WordLine, ...]:
         """Return overrides for all recipients that are in force: kill switch, platform rules."""
         with self.reading() as (connection, at_ms):
-            found = _worded(_words(connection, (EVERYONE,)), at_ms)
+            found = _describe_overrides(_words(connection, (EVERYONE,)), at_ms)
         return tuple(each for each in found if each.holds)
 
     def rail_refusals(self) -> int:
@@ -351,7 +353,7 @@ class ReadModel:
             ).first()
             if row is None:
                 return None
-            told = _worded(_words(connection, (row.recipient,)), at_ms)
+            told = _describe_overrides(_words(connection, (row.recipient,)), at_ms)
         return next(each for each in told if each.word_id == word_id)
 
     def gateways(self) -> tuple[str, ...]:
@@ -443,7 +445,7 @@ class ReadModel:
             .order_by(changes.c.revision)
         ):
             record = decode_episode(kept_value(value))
-            case.records.append(completed(record, case.last) if case.records else record)
+            case.records.append(merge_renewal(record, case.last) if case.records else record)
         own = [row for row in loaded.leases if row["episode_id"] == episode_id]
         own.sort(key=lambda row: (row["epoch"], row["revision"]))
         case.actions = [decode_action(kept_value(row["value"])) for row in own]
@@ -452,7 +454,7 @@ class ReadModel:
             for each in loaded.links.get(episode_id, ())
             if each in loaded.acks
         }
-        told = _worded(
+        told = _describe_overrides(
             [each for each in loaded.words if each[0]["recipient"] in (line.recipient, EVERYONE)],
             at_ms,
         )
@@ -472,7 +474,7 @@ class ReadModel:
             case=case,
             words=tuple(about),
             events=events,
-            refused=loaded.counted(episode_id)[1],
+            refused=loaded.count_refused(episode_id)[1],
             notices=notices_of(connection, episode_id),
             papers=self._about(line.recipient, episode_id),
             others=tuple(
@@ -631,7 +633,7 @@ class _Loaded:
             kinds, narrow = newest[row["episode_id"]], row["verb"] == "throttle_platforms"
             if narrow not in kinds or row["revision"] > kinds[narrow]["revision"]:
                 kinds[narrow] = row
-        spoken = deciding(_worded(self.words, at_ms))
+        spoken = deciding(_describe_overrides(self.words, at_ms))
         lines = []
         for row in self.rows:
             kinds = newest[row["episode_id"]]
@@ -646,10 +648,10 @@ class _Loaded:
             linked = self.links.get(row["episode_id"], ())
             acks_ = [ack for each in linked for ack in self.acks.get(each, ())]
             gateways = said_by_gateways(acks_, leased=action is not None)
-            lines.append(_line(row, state, gateways, self.counted(row["episode_id"])[0]))
+            lines.append(_line(row, state, gateways, self.count_refused(row["episode_id"])[0]))
         return sorted(lines, key=lambda each: each.rank, reverse=True)
 
-    def counted(self, episode_id: str) -> tuple[int, dict[int, int]]:
+    def count_refused(self, episode_id: str) -> tuple[int, dict[int, int]]:
         """Return the messages refused in an episode: their number, and the same by platform id.
 
         A gateway reports a running count during a lease and a final count at its end. For each
@@ -724,7 +726,7 @@ def _words(
     return [(row, tuple(said.get(row["word_id"], ()))) for row in rows]
 
 
-def _worded(
+def _describe_overrides(
     spoken: Iterable[tuple[RowMapping, tuple[Ack, ...]]], at_ms: int
 ) -> tuple[WordLine, ...]:
     spoken = list(spoken)
@@ -733,7 +735,7 @@ def _worded(
         WordLine(
             word_id=row["word_id"],
             # The texts are not cleaned here, so that the override keeps its original Kafka key.
-            word=decode_override(unpacked(row["value"])),
+            word=decode_override(unpack(row["value"])),
             holds=last[row["key"]] == row["word_id"]
             and row["withdrawn_ms"] is None
             and (row["expires_at_ms"] is None or at_ms < row["expires_at_ms"]),
@@ -828,7 +830,7 @@ def _records(connection: Connection, episode_id: str) -> Iterator[tuple[str, Any
     )  # fmt: skip
     for kind, wanted, decode in kept:
         for value in connection.scalars(wanted):
-            yield kind, decode(unpacked(value))
+            yield kind, decode(unpack(value))
     own = select(links.c.action_id).where(links.c.episode_id == episode_id)
     for row in connection.execute(
         select(acks)

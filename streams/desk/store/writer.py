@@ -37,7 +37,7 @@ from sqlalchemy.exc import DataError
 from detectors.model.records import Action, EpisodeRecord, Level, Sighting
 from detectors.model.times import DAY_MS
 from streams.desk.store.engine import writing
-from streams.desk.store.packing import id_bytes, ids_of, kept_json, kept_text, packed
+from streams.desk.store.packing import id_bytes, ids_of, kept_json, kept_text, pack
 from streams.desk.store.tables import (
     acks,
     audit,
@@ -62,7 +62,6 @@ from streams.wire import (
     Notice,
     Override,
     UnreadableError,
-    chained,
     decode_ack,
     decode_action,
     decode_audit,
@@ -74,6 +73,7 @@ from streams.wire import (
     decode_override,
     decode_platform,
     encode_override,
+    hash_record,
     override_id,
     override_key,
 )
@@ -208,13 +208,13 @@ class Writer:
         """
         read = list(read)
         try:
-            return self._taken(batch, read, self._together)
+            return self._write_batch(batch, read, self._together)
         except Exception as error:
             if not _never_kept(error):
                 raise
-        return self._taken(batch, read, self._one_by_one)
+        return self._write_batch(batch, read, self._one_by_one)
 
-    def _taken(
+    def _write_batch(
         self,
         batch: Sequence[LogRecord],
         read: Iterable[PlaceRead],
@@ -228,7 +228,7 @@ class Writer:
 
     def _together(self, connection: Connection, batch: Sequence[LogRecord]) -> int:
         rows = _Rows()
-        self._fold(connection, self._parsed(batch, rows), rows)
+        self._fold(connection, self._parse_batch(batch, rows), rows)
         self._write(connection, rows, _count(connection, rows))
         return rows.unreadable
 
@@ -255,7 +255,7 @@ class Writer:
             with self._engine.begin() as connection:
                 connection.exec_driver_sql(self._put[name], rows)
 
-    def _parsed(self, batch: Sequence[LogRecord], rows: _Rows) -> list[tuple[LogRecord, Any]]:
+    def _parse_batch(self, batch: Sequence[LogRecord], rows: _Rows) -> list[tuple[LogRecord, Any]]:
         """Decode records and build the rows that need no other row.
 
         Return the episode records. The rows of cases are built from them later, because they need
@@ -378,7 +378,7 @@ def _over(*by: str) -> _Guard:
     return put_over
 
 
-def _added(put: Any, table: Table) -> Any:
+def _add_counts(put: Any, table: Table) -> Any:
     """Guard of `platform_days`: adds the counts, and keeps a platform's name if one is known.
 
     A name that begins with `#` is the platform's id, used while the name is unknown.
@@ -409,7 +409,7 @@ GUARDS: Final[Mapping[str, tuple[Table, _Guard | None]]] = MappingProxyType(
         "audit": (audit, None),
         "words": (words, None),
         "cases": (cases, _over("revision")),
-        "platform_days": (platform_days, _added),
+        "platform_days": (platform_days, _add_counts),
         "campaigns": (campaigns, _over("written_ms", "offset")),
         "platform_weeks": (platform_weeks, _over("written_ms", "offset")),
     }
@@ -449,7 +449,7 @@ def _take_record(record: LogRecord, rows: _Rows, erased: Collection[str]) -> Any
     elif isinstance(told, Notice):
         more = {"addressee": told.to, "settled": told.state != "sending"}
     if "value" in table.c:
-        more["value"] = packed(record.value)
+        more["value"] = pack(record.value)
     row = {name: getattr(told, name) for name in _columns(table, type(told))}  # type: ignore[arg-type] # a class is hashable
     rows.tables[table.name].append({**row, **more, "written_ms": record.written_ms})
     return told if table is changes else None
@@ -486,7 +486,7 @@ def _take_word(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None:
             "expires_at_ms": word.expires_at_ms,
             "withdrawn_ms": None,
             "written_ms": record.written_ms,
-            "value": packed(value),
+            "value": pack(value),
         }
     )
 
@@ -500,7 +500,7 @@ def _take_audit(record: LogRecord, rows: _Rows, erased: Collection[str]) -> None
     if f"audit:{told.chain}:{told.seq}" in erased:
         row |= ERASED  # the actor and the time stay
     rows.tables["audit"].append(
-        {**row, "digest": chained(record.value), "written_ms": record.written_ms}
+        {**row, "digest": hash_record(record.value), "written_ms": record.written_ms}
     )
 
 
@@ -511,7 +511,7 @@ def _take_campaign(record: LogRecord, rows: _Rows, _: Collection[str]) -> None:
     row |= {"end_ms": 0, "victims": 0, "value": None}
     if record.value is not None:
         told = decode_campaign(kept_json(record.value))
-        row |= {"end_ms": told.end_ms, "victims": told.victims, "value": packed(record.value)}
+        row |= {"end_ms": told.end_ms, "victims": told.victims, "value": pack(record.value)}
     row |= {"written_ms": record.written_ms, "offset": record.offset}
     rows.campaigns[row["campaign_id"]] = row
 
@@ -525,7 +525,7 @@ def _take_platform(record: LogRecord, rows: _Rows, _: Collection[str]) -> None:
     if record.value is not None:
         told = decode_platform(kept_json(record.value))
         row |= {"codes": told.codes, "flood_codes": sum(day.flood_codes for day in told.days)}
-        row["value"] = packed(record.value)
+        row["value"] = pack(record.value)
     row |= {"written_ms": record.written_ms, "offset": record.offset}
     rows.platform_weeks[row["platform_id"]] = row
 

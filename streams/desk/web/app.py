@@ -108,7 +108,7 @@ def application(desk: Desk) -> ASGIApp:
         with suppress(asyncio.CancelledError):
             await looking
 
-    def refused(request: Request, error: RefusedError) -> Response:
+    def show_refusal(request: Request, error: RefusedError) -> Response:
         headers = {"retry-after": str(round(error.wait_s) or 1)} if error.wait_s else {}
         return desk.pages.page(
             request, "refused", status=error.status, says=error.says, headers=headers
@@ -116,7 +116,7 @@ def application(desk: Desk) -> ASGIApp:
 
     def on_refusal(request: Request, error: Exception) -> Response:
         assert isinstance(error, RefusedError)
-        return refused(request, error)
+        return show_refusal(request, error)
 
     def on_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, OtpguardError)
@@ -124,13 +124,13 @@ def application(desk: Desk) -> ASGIApp:
         if isinstance(error, UsageError):
             status = 400
         desk.metrics.add("desk_errors_total", 1, kind=_KINDS[status])
-        return refused(request, RefusedError(status, str(error)))
+        return show_refusal(request, RefusedError(status, str(error)))
 
     def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         says = {404: tr("There is no such page."), 405: tr("That page takes no form.")}
         told = says.get(error.status_code, tr("That cannot be answered."))
-        return refused(request, RefusedError(error.status_code, told))
+        return show_refusal(request, RefusedError(error.status_code, told))
 
     routes = [
         Route("/static/{digest}/{name}", _static, methods=["GET"]),
@@ -138,7 +138,10 @@ def application(desk: Desk) -> ASGIApp:
         # HEAD is answered as GET, with the same rights.
         *(
             Route(
-                each.path, _opened(desk, each), methods=[each.method], name=each.method + each.path
+                each.path,
+                _make_endpoint(desk, each),
+                methods=[each.method],
+                name=each.method + each.path,
             )
             for each in doors(desk, feed)
         ),
@@ -154,7 +157,7 @@ def application(desk: Desk) -> ASGIApp:
     )
 
     def refuse(scope: Scope, error: RefusedError) -> ASGIApp:
-        return refused(Request(scope), error)
+        return show_refusal(Request(scope), error)
 
     console = desk.settings.console
     return Guard(
@@ -165,7 +168,7 @@ def application(desk: Desk) -> ASGIApp:
 _KINDS: Final = {400: "usage", 500: "internal", 503: "unavailable"}
 
 
-def _opened(desk: Desk, door: Door) -> Endpoint:
+def _make_endpoint(desk: Desk, door: Door) -> Endpoint:
     """Return the endpoint of a door, with a check of rights before it."""
 
     async def answer(request: Request) -> Response:
@@ -187,12 +190,12 @@ def _opened(desk: Desk, door: Door) -> Endpoint:
         except (RefusedError, OtpguardError, HTTPException):
             raise
         except Exception as error:  # noqa: BLE001 - logged without its text
-            raise _broken(desk, door, error) from None
+            raise _log_failure(desk, door, error) from None
 
     return answer
 
 
-def _broken(desk: Desk, door: Door, error: Exception) -> RefusedError:
+def _log_failure(desk: Desk, door: Door, error: Exception) -> RefusedError:
     """Log where an endpoint failed, and return the error page.
 
     The log has the traceback without the error's text, because the text may contain a phone number.

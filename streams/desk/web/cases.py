@@ -15,23 +15,23 @@ from starlette.responses import RedirectResponse, Response
 
 from streams.desk.store.answers import Answer, Call, CaseFile
 from streams.desk.web.desk import Desk
-from streams.desk.web.masks import masked, unnamed, whole
+from streams.desk.web.masks import mask_mentions, mask_recipient, whole
 from streams.desk.web.render import Flash
 from streams.desk.web.rights import DeskRight
 from streams.desk.web.telling import (
     aloud_without,
+    describe_confirmed,
     known_facts,
+    name_unanswered,
     nothing_sentence,
-    obeyed,
     spell,
-    unanswered,
     view,
     word_sentence,
 )
 from streams.desk.web.visit import RefusedError, Visit, visit_of
 from streams.desk.web.words import Said
 from streams.errors import UnavailableError, UsageError
-from streams.language import listed, tr, trc
+from streams.language import join_list, tr, trc
 from streams.wire import Override
 
 IDENTIFIED: Final = MappingProxyType(
@@ -96,7 +96,7 @@ class CasePages:
         """Redirect to the case of a number, or show what is known about a number without a case."""
         desk, visit = self.desk, visit_of(request)
         desk.take("searches", visit)
-        number = visit.given("number", 80)
+        number = visit.read_field("number", 80)
         recipient = desk.settings.intake().numbers.canonical(number) if number else None
         if recipient is None:
             desk.audit(visit, "search", "refused")
@@ -118,7 +118,7 @@ class CasePages:
             "nothing",
             status=status,
             flashes=flashes,
-            number=masked(found.recipient),
+            number=mask_recipient(found.recipient),
             recipient=found.recipient,
             grant=self.desk.grant(visit_of(request), found.recipient),
             says=nothing_sentence(found, self.desk.stale_ms),
@@ -132,12 +132,14 @@ class CasePages:
     def case_page(self, request: Request) -> Response:
         """Show a case to a person who searched for its number or has the right to browse."""
         desk, visit = self.desk, visit_of(request)
-        file = self.opened(visit, request.path_params["episode_id"], request.query_params.get("k"))
+        file = self.open_case(
+            visit, request.path_params["episode_id"], request.query_params.get("k")
+        )
         desk.audit(
             visit, "view", "done", subject=file.line.recipient, episode_id=file.line.episode_id
         )
         said = request.query_params.get("said", "")
-        flashes = [self._said(said)] if WORD_ID.fullmatch(said) else []
+        flashes = [self._describe_answers(said)] if WORD_ID.fullmatch(said) else []
         if flashes:  # load again: the index may have the override by now
             file = desk.store.case(file.line.episode_id)
         return self._case(request, file, flashes)
@@ -170,9 +172,9 @@ class CasePages:
     def unmask(self, request: Request) -> Response:
         """Show the full number of a case once. A reason is required, and goes to the audit log."""
         desk, visit = self.desk, visit_of(request)
-        file = self.opened(visit, visit.given("episode"), visit.given("k"))
+        file = self.open_case(visit, visit.read_field("episode"), visit.read_field("k"))
         desk.take("unmasks", visit)
-        reason = unnamed(visit.given("reason", REASON_MAX), file.line.recipient)
+        reason = mask_mentions(visit.read_field("reason", REASON_MAX), file.line.recipient)
         if not reason:
             return self._case(request, file, [Flash(tr("A reason is needed."), "bad")], 400)
         desk.audit(
@@ -212,7 +214,7 @@ class CasePages:
             desk.audit(visit, word.verb, error.outcome, **about)
             return self._again(request, subject, Flash(str(error), "bad"), 503)
         desk.audit(visit, word.verb, "done", detail=said.word_id, **about)
-        identified = visit.given("identified", 32)
+        identified = visit.read_field("identified", 32)
         desk.store.papers.add_call(
             visit.person.account.name,
             subject.recipient,
@@ -231,8 +233,11 @@ class CasePages:
     def _word(self, visit: Visit, subject: Subject) -> Override:
         """Build the override that a form asks for. Raise UsageError if it is not allowed."""
         desk = self.desk
-        act, _, span = visit.given("act", 300).partition(" ")
-        identified, reason = visit.given("identified", 32), _written(visit, subject, "reason")
+        act, _, span = visit.read_field("act", 300).partition(" ")
+        identified, reason = (
+            visit.read_field("identified", 32),
+            _read_field(visit, subject, "reason"),
+        )
         if identified not in IDENTIFIED:
             raise UsageError(tr("First state how the caller showed that the number is theirs."))
         if identified == NOBODY and act != "end":
@@ -246,10 +251,10 @@ class CasePages:
         if act == "release" and span in RELEASES_S:
             lasts_s = RELEASES_S[span]
         elif act == "allow":
-            more["platform"] = named_platform(desk, span or visit.given("platform"))
+            more["platform"] = named_platform(desk, span or visit.read_field("platform"))
             lasts_s = 86_400
-        elif act == "exempt" and visit.given("for", 8) in EXEMPTS_S:
-            lasts_s = EXEMPTS_S[visit.given("for", 8)]
+        elif act == "exempt" and visit.read_field("for", 8) in EXEMPTS_S:
+            lasts_s = EXEMPTS_S[visit.read_field("for", 8)]
             if lasts_s > self._exempt_max_s(visit):
                 raise UsageError(
                     tr("You may exempt for {span} at most; a lead may for longer.").format(
@@ -265,7 +270,7 @@ class CasePages:
             recipient=subject.recipient, verb=verb, actor=visit.person.account.name,
             reason=f"{reason} [{identified}]", issued_at_ms=now_ms,
             expires_at_ms=now_ms + lasts_s * 1000, via="desk",
-            ticket=_written(visit, subject, "ticket", 64), **more,
+            ticket=_read_field(visit, subject, "ticket", 64), **more,
         )  # fmt: skip
 
     def _ending(self, visit: Visit, subject: Subject, word_id: str, now_ms: int) -> Override:
@@ -283,9 +288,9 @@ class CasePages:
         ):
             raise UsageError(tr("That override is for another number, or has ended."))
         return msgspec.structs.replace(
-            line.word, actor=visit.person.account.name, reason=_written(visit, subject, "reason"),
-            issued_at_ms=now_ms, expires_at_ms=now_ms, via="desk", approved_by="",
-            ticket=_written(visit, subject, "ticket", 64),
+            line.word, actor=visit.person.account.name, reason=_read_field(visit, subject,
+            "reason"), issued_at_ms=now_ms, expires_at_ms=now_ms, via="desk", approved_by="",
+            ticket=_read_field(visit, subject, "ticket", 64),
         )  # fmt: skip
 
     def _exempt_max_s(self, visit: Visit) -> float:
@@ -300,17 +305,17 @@ class CasePages:
         name = visit.person.account.name
         about = {"subject": subject.recipient, "episode_id": subject.episode_id}
         try:
-            if visit.given("what", 8) == "call":
-                identified = visit.given("identified", 32)
+            if visit.read_field("what", 8) == "call":
+                identified = visit.read_field("identified", 32)
                 desk.audit(visit, "call", "done", **about)
                 desk.store.papers.add_call(
                     name, subject.recipient, identified_by=identified, outcome="told",
                     same_caller=identified == "own_line", episode_id=subject.episode_id,
-                    ticket=_written(visit, subject, "ticket", 64),
+                    ticket=_read_field(visit, subject, "ticket", 64),
                 )  # fmt: skip
                 says = tr("The call is noted.")
             else:
-                text = _written(visit, subject, "text", 4_001)
+                text = _read_field(visit, subject, "text", 4_001)
                 desk.audit(visit, "note", "done", **about)
                 desk.store.papers.add_note(
                     name, text, recipient=subject.recipient, episode_id=subject.episode_id
@@ -328,19 +333,20 @@ class CasePages:
         name = visit.person.account.name
         about = {"subject": subject.recipient, "episode_id": subject.episode_id}
         try:
-            if number := visit.given("appeal", 20):
+            if number := visit.read_field("appeal", 20):
                 state = _outcome(visit)
                 appeal_id = self._appeal(subject, number)
                 desk.audit(visit, "appeal", state, detail=number, **about)
-                text = _written(visit, subject, "text", 4_001)
+                text = _read_field(visit, subject, "text", 4_001)
                 desk.store.papers.decide_appeal(appeal_id, name, state, text)
                 says = tr("The outcome is kept. Tell the subscriber.")
             else:
                 due_ms = desk.now_ms() + round(desk.settings.console.appeal_s * 1000)
                 desk.audit(visit, "appeal", "asked", until_ms=due_ms, **about)
                 desk.store.papers.add_appeal(
-                    name, subject.recipient, _written(visit, subject, "text", 4_001), due_ms=due_ms,
-                    identified_by=visit.given("identified", 32), episode_id=subject.episode_id,
+                    name, subject.recipient, _read_field(visit, subject, "text", 4_001),
+                    due_ms=due_ms, identified_by=visit.read_field("identified", 32),
+                    episode_id=subject.episode_id,
                 )  # fmt: skip
                 says = tr("The appeal is recorded; it is to be decided within {span}.").format(
                     span=spell(desk.settings.console.appeal_s * 1000)
@@ -351,14 +357,14 @@ class CasePages:
 
     # --- parts -------------------------------------------------------------------------------
 
-    def opened(self, visit: Visit, episode_id: str, grant: str | None) -> CaseFile:
+    def open_case(self, visit: Visit, episode_id: str, grant: str | None) -> CaseFile:
         """Return a case by its episode id.
 
         Raise RefusedError if the case does not exist. Raise it also if the person may not browse
         and `grant` is not a valid grant for this case.
         """
         desk = self.desk
-        if not (visit.may(DeskRight.BROWSE) or desk.granted(visit, episode_id, grant or "")):
+        if not (visit.may(DeskRight.BROWSE) or desk.is_granted(visit, episode_id, grant or "")):
             desk.audit(visit, "view", "refused", episode_id=episode_id[:256])
             raise RefusedError(403, tr("Search for the number first: a case is opened by it."))
         try:
@@ -376,14 +382,14 @@ class CasePages:
         Raise RefusedError without a valid grant. Otherwise a handwritten form could read any
         number, without the rate limit of searches and without a search in the audit log.
         """
-        if episode_id := visit.given("episode"):
-            line = self.opened(visit, episode_id, visit.given("k")).line
+        if episode_id := visit.read_field("episode"):
+            line = self.open_case(visit, episode_id, visit.read_field("k")).line
             return Subject(line.recipient, episode_id)
         desk = self.desk
-        recipient = desk.settings.intake().numbers.canonical(visit.given("recipient", 80))
+        recipient = desk.settings.intake().numbers.canonical(visit.read_field("recipient", 80))
         if recipient is None:
             raise RefusedError(400, tr("The form names no number."))
-        if not desk.granted(visit, recipient, visit.given("k")):
+        if not desk.is_granted(visit, recipient, visit.read_field("k")):
             desk.audit(visit, "view", "refused", subject=recipient)
             raise RefusedError(403, tr("Search for the number first: a case is opened by it."))
         return Subject(recipient)
@@ -412,16 +418,16 @@ class CasePages:
         grant = self._grant(visit, episode_id)
         return f"/case/{quote(episode_id, safe='')}" + (f"?k={grant}" if grant else "")
 
-    def _said(self, word_id: str) -> Flash:
+    def _describe_answers(self, word_id: str) -> Flash:
         """Return a message about the acknowledgements of an override.
 
         The source is this process's reader of acknowledgements. If it has none, the index is used.
         """
-        said = self.desk.voice.heard(word_id)
+        said = self.desk.voice.collect_answers(word_id)
         if not said.obeyed and not said.failed:
             line = self.desk.store.word(word_id)
             if line is not None and line.acks:
-                return Flash(obeyed(line, self.desk.store.gateways()))
+                return Flash(describe_confirmed(line, self.desk.store.gateways()))
         return _flash(said)
 
     def _choices(self, visit: Visit, calls: Sequence[Call]) -> dict[str, Any]:
@@ -450,10 +456,10 @@ class CasePages:
                 "by": each.word.actor,
                 "until_ms": each.word.expires_at_ms,
                 "reason": _IDENTIFIED_BY.sub("", each.word.reason),
-                "identified": _identified(each.word.reason),
+                "identified": _parse_identified(each.word.reason),
                 "ticket": each.word.ticket,
                 "holds": each.holds,
-                "obeyed": obeyed(each, gateways),
+                "obeyed": describe_confirmed(each, gateways),
             }
             for each in reversed(lines)
         ]
@@ -498,18 +504,18 @@ def named_platform(desk: Desk, written: str) -> str:
     return platform_key(desk.settings.registry()[0], written)
 
 
-def _written(visit: Visit, subject: Subject, field: str, most: int = REASON_MAX) -> str:
+def _read_field(visit: Visit, subject: Subject, field: str, most: int = REASON_MAX) -> str:
     """Return a field of the form, with the number masked if somebody typed it.
 
     Colleagues who may see only masked numbers read these texts. They are also published to the
     audit topic, from which nothing can be erased.
     """
-    return unnamed(visit.given(field, most), subject.recipient)
+    return mask_mentions(visit.read_field(field, most), subject.recipient)
 
 
 def _outcome(visit: Visit) -> Any:
     """Return the outcome of an appeal from the form. Raise UsageError if it is invalid."""
-    state = visit.given("outcome", 16)
+    state = visit.read_field("outcome", 16)
     if state not in DECIDED:
         raise UsageError(tr("Choose an outcome."))
     return state
@@ -518,7 +524,7 @@ def _outcome(visit: Visit) -> Any:
 _IDENTIFIED_BY: Final = re.compile(r" \[([a-z_]+)\]$")
 
 
-def _identified(reason: str) -> str:
+def _parse_identified(reason: str) -> str:
     """Return how a caller was identified: the reason of an override ends with it in brackets."""
     found = _IDENTIFIED_BY.search(reason)
     return tr(IDENTIFIED[found[1]]) if found and found[1] in IDENTIFIED else ""
@@ -527,15 +533,17 @@ def _identified(reason: str) -> str:
 def _flash(said: Said) -> Flash:
     """Return a message: how many gateways confirmed an override, and after how many seconds."""
     if said.failed:
-        told = listed([f"{name} ({trc('why', why)})" for name, why in sorted(said.failed.items())])
+        told = join_list(
+            [f"{name} ({trc('why', why)})" for name, why in sorted(said.failed.items())]
+        )
         failed = tr("Sent, but not obeyed by {told}. Call the NOC.").format(told=told)
-        return Flash(f"{failed} {unanswered(said)}".rstrip(), "bad")
+        return Flash(f"{failed} {name_unanswered(said)}".rstrip(), "bad")
     if not said.obeyed:
         said_only = tr(
             "Sent. No gateway has confirmed it yet; it takes effect as soon as one does."
         )
-        return Flash(f"{said_only} {unanswered(said)}".rstrip(), "bad")
+        return Flash(f"{said_only} {name_unanswered(said)}".rstrip(), "bad")
     done = tr("Done: {n} of {of} gateways have applied it, after {s} s.").format(
         n=len(said.obeyed), of=said.gateways, s=f"{max(said.obeyed.values()):.1f}"
     )
-    return Flash(f"{done} {unanswered(said)}".rstrip(), "bad" if said.missing else "good")
+    return Flash(f"{done} {name_unanswered(said)}".rstrip(), "bad" if said.missing else "good")

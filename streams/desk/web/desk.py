@@ -20,7 +20,7 @@ from streams.desk.web.telling import fresh_sentence
 from streams.desk.web.visit import RefusedError, Visit
 from streams.desk.web.words import Said
 from streams.errors import UnavailableError
-from streams.language import moment, spoken, tr, trn
+from streams.language import current_language, moment, tr, trn
 from streams.operate.cases import banner, switch
 from streams.telemetry.metrics import DESK_OUTCOMES, Metrics
 from streams.wire import Override
@@ -40,7 +40,7 @@ class Voice(Protocol):
         Raise UnavailableError if no broker confirmed the record.
         """
 
-    def heard(self, word_id: str) -> Said:
+    def collect_answers(self, word_id: str) -> Said:
         """Return the acknowledgements of an override so far."""
 
 
@@ -167,21 +167,21 @@ class Desk:
 
     def banners(self) -> Sequence[Banner]:
         """Return banners for what is true now: shadow mode, kill switch, rails, an old index."""
-        return self._shared()[0]
+        return self._list_banners()[0]
 
     def freshness(self) -> str:
         """Return the age of the index as a sentence."""
-        return self._shared()[1]
+        return self._list_banners()[1]
 
-    def _shared(self) -> tuple[Sequence[Banner], str]:
-        now_ms, tag = self.now_ms(), spoken()
+    def _list_banners(self) -> tuple[Sequence[Banner], str]:
+        now_ms, tag = self.now_ms(), current_language()
         with self._lock:
             for at_ms, banners, fresh in self._banners:
                 if now_ms - at_ms < BANNERS_MS and fresh.startswith(tag):
                     return banners, fresh.removeprefix(tag)
         try:
             age = self.store.freshness()
-            found: Sequence[Banner] = tuple(self._found(now_ms, age))
+            found: Sequence[Banner] = tuple(self._find_shared(now_ms, age))
             sentence = fresh_sentence(age, self.stale_ms)
         except UnavailableError as error:  # the error page shows banners too
             head = tr("The case store is unreachable: no page can show what happens. Call the NOC.")
@@ -192,7 +192,7 @@ class Desk:
             ]
         return found, sentence
 
-    def _found(self, now_ms: int, fresh: Any) -> Any:
+    def _find_shared(self, now_ms: int, fresh: Any) -> Any:
         words = [each.word for each in self.store.words_now()]
         off = switch(words, now_ms)
         if off is not None:
@@ -227,7 +227,7 @@ class Desk:
         """
         return hmac.new(visit.secret.encode(), about.encode(), hashlib.sha256).hexdigest()[:32]
 
-    def granted(self, visit: Visit, about: str, word: str) -> bool:
+    def is_granted(self, visit: Visit, about: str, word: str) -> bool:
         """Return true if the token `word` lets this session open the case or number `about`."""
         return hmac.compare_digest(self.grant(visit, about).encode(), word.encode())
 

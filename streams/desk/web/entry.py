@@ -63,15 +63,15 @@ class EntryPages:
         peer = request.client.host if request.client else ""
         secret = console.proxy_secret.get_secret_value()
         if not (desk.place.trusts(peer) and hmac.compare_digest(said.encode(), secret.encode())):
-            self.knocked(visit, "proxy")
-            raise self.refused(
+            self.count_attempt(visit, "proxy")
+            raise self.refuse(
                 visit, "proxy", "?", tr("That proxy is not one that this desk believes.")
             )
         name = request.headers.get(console.proxy_user, "").strip()[:64]
         groups = request.headers.get(console.proxy_groups, "").split(",")
-        account = desk.store.accounts.vouched(name, "proxy", roles_of(groups, console.roles))
+        account = desk.store.accounts.admit_vouched(name, "proxy", roles_of(groups, console.roles))
         if account is None:
-            raise self.refused(visit, "proxy", name, tr("Your account is disabled."))
+            raise self.refuse(visit, "proxy", name, tr("Your account is disabled."))
         return self.begin(visit, account, "proxy")
 
     def by_ticket(self, request: Request) -> Response:
@@ -79,10 +79,10 @@ class EntryPages:
         desk, visit, ticket = self.desk, visit_of(request), self.desk.ticket
         if ticket is None:
             raise RefusedError(404, tr("There is no such page."))
-        self.knocked(visit, "once")
+        self.count_attempt(visit, "once")
         if not ticket.spend(request.path_params["secret"]):
             says = tr("This link was used before, or is none. Log in by name and password.")
-            raise self.refused(visit, "once", "?", says)
+            raise self.refuse(visit, "once", "?", says)
         return self.begin(visit, desk.store.accounts.get(ticket.name), "once")
 
     def _asking(
@@ -100,16 +100,16 @@ class EntryPages:
         desk, visit = self.desk, visit_of(request)
         if "password" not in desk.settings.console.enter:
             raise RefusedError(404, tr("There are no passwords here."))
-        self.knocked(visit, "password")
-        name = visit.given("name", 64)
-        account = self._verified(visit, name, visit.form.get("password", ""))
+        self.count_attempt(visit, "password")
+        name = visit.read_field("name", 64)
+        account = self._verify(visit, name, visit.form.get("password", ""))
         if account is None:
-            self._failed(visit, "password", name)
+            self._count_failure(visit, "password", name)
             says = tr("That is not right. After five wrong passwords a name has to wait.")
             return self._asking(request, 401, says, name)
         return self.begin(visit, account, "password")
 
-    def knocked(self, visit: Visit, door: str, step: str = "") -> None:
+    def count_attempt(self, visit: Visit, door: str, step: str = "") -> None:
         """Count a log-in attempt. `door` is the log-in method, `step` a step of it.
 
         Raise RefusedError if there are too many attempts from the visitor's network.
@@ -117,14 +117,14 @@ class EntryPages:
         desk = self.desk
         wait_s = desk.limits["logins"].take(f"{door}{step} {visit.network}", desk.now_s())
         if wait_s:
-            raise self._limited(door, wait_s)
+            raise self._refuse_limited(door, wait_s)
 
-    def _limited(self, door: str, wait_s: float) -> RefusedError:
+    def _refuse_limited(self, door: str, wait_s: float) -> RefusedError:
         self.desk.metrics.add("desk_logins_total", 1, door=door, outcome="limited")
         says = tr("Too many log-ins from your address. Try again in {n} s.")
         return RefusedError(429, says.format(n=round(wait_s) or 1), wait_s=wait_s)
 
-    def _verified(self, visit: Visit, name: str, password: str) -> Account | None:
+    def _verify(self, visit: Visit, name: str, password: str) -> Account | None:
         """Return the account if the password is right, else None.
 
         Raise RefusedError after too many wrong passwords. They are counted by name and network,
@@ -133,23 +133,23 @@ class EntryPages:
         desk, key = self.desk, f"{name.lower()} {visit.network}"
         wait_s = desk.limits["guesses"].take(key, desk.now_s())
         if wait_s:
-            raise self._limited("password", wait_s)
+            raise self._refuse_limited("password", wait_s)
         with self._turn:
             account = desk.store.accounts.verify(name, password)
         if account is not None:
             desk.limits["guesses"].forget(key)
         return account
 
-    def _failed(self, visit: Visit, door: str, name: str) -> None:
+    def _count_failure(self, visit: Visit, door: str, name: str) -> None:
         self.desk.metrics.add("desk_logins_total", 1, door=door, outcome="refused")
         self.desk.auditor.write(
             actor=name[:64] or "?", auth=door, channel="desk", address=visit.address,
             verb="login", outcome="refused",
         )  # fmt: skip
 
-    def refused(self, visit: Visit, door: str, name: str, says: str) -> RefusedError:
+    def refuse(self, visit: Visit, door: str, name: str, says: str) -> RefusedError:
         """Write a failed log-in to the audit log, and return the refusal."""
-        self._failed(visit, door, name)
+        self._count_failure(visit, door, name)
         return RefusedError(403, says)
 
     def begin(self, visit: Visit, account: Account, door: str) -> Response:
@@ -159,7 +159,7 @@ class EntryPages:
         """
         desk = self.desk
         if not account.roles:
-            raise self.refused(visit, door, account.name, tr("You have no role at the desk."))
+            raise self.refuse(visit, door, account.name, tr("You have no role at the desk."))
         console = desk.settings.console
         desk.auditor.write(
             actor=account.name, role=" ".join(sorted(account.roles)), auth=door, channel="desk",
@@ -183,8 +183,8 @@ class EntryPages:
         """End this session, or all sessions of the person."""
         desk, visit = self.desk, visit_of(request)
         name = visit.person.account.name
-        desk.audit(visit, "logout", "done", detail=visit.given("all", 8))
-        if visit.given("all"):
+        desk.audit(visit, "logout", "done", detail=visit.read_field("all", 8))
+        if visit.read_field("all"):
             desk.store.accounts.end_all(name)
         else:
             desk.store.accounts.end(visit.secret)
@@ -210,7 +210,7 @@ class EntryPages:
         if account.source != "local":
             raise RefusedError(404, tr("There are no passwords here."))
         desk.take("forms", visit)
-        if self._verified(visit, account.name, visit.form.get("old", "")) is None:
+        if self._verify(visit, account.name, visit.form.get("old", "")) is None:
             desk.audit(visit, "password", "refused")
             return self.account_page(request, 401, tr("The password so far is not right."))
         with self._turn:
@@ -226,7 +226,7 @@ class EntryPages:
     def language(self, request: Request) -> Response:
         """Set the language of this browser, and of the person's account if she is logged in."""
         desk, visit = self.desk, visit_of(request)
-        tag = visit.given("language", 16)
+        tag = visit.read_field("language", 16)
         if tag not in LANGUAGES:
             raise RefusedError(400, tr("The desk does not speak that language."))
         if visit.session:

@@ -182,7 +182,7 @@ class Guard:
         outward = _outward(send, self._place, scope["path"], fresh)
         with speaking(self._tag(headers, cookies, None), self._zone):
             try:
-                visit = await self._settled(scope, receive, headers, cookies, address, fresh)
+                visit = await self._check_request(scope, receive, headers, cookies, address, fresh)
             except (RefusedError, UnavailableError) as error:
                 if isinstance(error, UnavailableError):  # the store does not answer
                     error = RefusedError(503, str(error))
@@ -209,7 +209,7 @@ class Guard:
             return chosen
         return next((tag for each in wanted if (tag := matching(each.strip()))), self._language)
 
-    async def _settled(
+    async def _check_request(
         self,
         scope: Scope,
         receive: Receive,

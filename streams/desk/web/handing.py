@@ -45,9 +45,9 @@ class EvidencePages:
         The form must name the authority and the number of its request.
         """
         desk, visit = self.desk, visit_of(request)
-        file = self.cases.opened(visit, visit.given("episode"), visit.given("k"))
-        asked = {name: visit.given(name, REASON_MAX) for name in ("authority", "document")}
-        received = visit.given("received", 32)
+        file = self.cases.open_case(visit, visit.read_field("episode"), visit.read_field("k"))
+        asked = {name: visit.read_field(name, REASON_MAX) for name in ("authority", "document")}
+        received = visit.read_field("received", 32)
         if not all(asked.values()):
             flash = Flash(tr("The authority and the number of its request are needed."), "bad")
             return self.cases.again(request, file, flash, 400)
@@ -63,7 +63,7 @@ class EvidencePages:
             desk.audit(visit, "export", "refused", **about)
             raise RefusedError(429, tr("Another pack is being made. Try again."), wait_s=10)
         try:
-            name, content, digest = self._made(visit, file, {**asked, "received": received})
+            name, content, digest = self._build_pack(visit, file, {**asked, "received": received})
         except Exception as error:
             desk.audit(visit, "export", "failed", **about)  # any error: no pack was sent
             if not isinstance(error, OtpguardError):
@@ -77,7 +77,9 @@ class EvidencePages:
                    "cache-control": "no-store"}  # fmt: skip
         return Response(content, 200, headers, "application/zip")
 
-    def _made(self, visit: Visit, file: CaseFile, asked: dict[str, str]) -> tuple[str, bytes, str]:
+    def _build_pack(
+        self, visit: Visit, file: CaseFile, asked: dict[str, str]
+    ) -> tuple[str, bytes, str]:
         """Build a pack. Return its name, the zip file, and the digest of its manifest.
 
         Raise OtpguardError if the pack cannot be built or does not verify.
@@ -86,7 +88,7 @@ class EvidencePages:
             from streams.evidence.canonical import sha256  # noqa: PLC0415 - needs an extra
             from streams.evidence.names import MANIFEST  # noqa: PLC0415
             from streams.evidence.pack import Making, make  # noqa: PLC0415
-            from streams.evidence.records import from_store, gathered  # noqa: PLC0415
+            from streams.evidence.records import from_store, gather_records  # noqa: PLC0415
             from streams.evidence.report import Cover  # noqa: PLC0415
             from streams.evidence.signer import signer  # noqa: PLC0415
             from streams.evidence.verify import verify  # noqa: PLC0415
@@ -95,7 +97,7 @@ class EvidencePages:
             raise UnavailableError(tr("packs need more packages: {how}").format(how=how)) from None
         settings, own = self.desk.settings, self.desk.settings.evidence
         episode_id = file.line.episode_id
-        chosen = gathered(file, from_store(self.desk.store.records(episode_id)))
+        chosen = gather_records(file, from_store(self.desk.store.records(episode_id)))
         chosen.behind_s = self.desk.store.freshness().lag_ms // 1000
         account = visit.person.account
         cover = Cover(own.unit, own.contact, asked["authority"], asked["document"],
@@ -110,10 +112,10 @@ class EvidencePages:
             if wrong:  # a pack that fails verification in court is worse than none
                 log.error("a pack was made that does not verify: %s", "; ".join(wrong[:5]))
                 raise UnavailableError(tr("the pack that was made does not verify; call the NOC"))
-            return name, zipped(folder), sha256((folder / MANIFEST).read_bytes())
+            return name, zip_folder(folder), sha256((folder / MANIFEST).read_bytes())
 
 
-def zipped(folder: Path) -> bytes:
+def zip_folder(folder: Path) -> bytes:
     """Return a folder as a zip file. The same files always give the same bytes."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:

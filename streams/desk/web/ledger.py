@@ -20,7 +20,7 @@ from streams.cluster.prompt import SENT_S, PromptProducer
 from streams.cluster.read import readable, reading
 from streams.config import Settings
 from streams.language import tr
-from streams.wire import audit_record, chain_start, chained, decode_audit, encode_audit
+from streams.wire import audit_record, chain_start, decode_audit, encode_audit, hash_record
 
 CHAIN_MAX: Final = 96
 """Maximum length of the first part of a new chain's name. A name has at most 128 characters; the
@@ -67,7 +67,7 @@ class DeskLedger:
             except BaseException:
                 self._begin()
                 raise
-            self._next = seq + 1, chained(value)
+            self._next = seq + 1, hash_record(value)
 
     def _begin(self) -> None:
         self._doubts += 1
@@ -109,7 +109,7 @@ def tail_of(clients: Mapping[str, Any], topic: str, chain: str) -> Tail:
             mine = (each for each in reader.records(spans) if each.key == chain.encode())
             found = readable(mine, lambda value: (decode_audit(value).seq, value))
             if newest := max(found, default=None):
-                return newest[0] + 1, chained(newest[1])
+                return newest[0] + 1, hash_record(newest[1])
             if spans == whole:
                 return 0, chain_start(chain)
             look *= 2

@@ -16,7 +16,7 @@ from detectors.model.times import DAY_MS
 from detectors.platforms.days import PlatformFigures
 from streams.desk.store.answers import CaseLine
 from streams.desk.web.desk import Desk
-from streams.desk.web.masks import masked
+from streams.desk.web.masks import mask_recipient
 from streams.desk.web.rights import DeskRight
 from streams.desk.web.telling import STATES, TONES, spell
 from streams.desk.web.visit import visit_of
@@ -43,7 +43,9 @@ def live_rows(lines: Sequence[CaseLine], now_ms: int, *, browse: bool) -> list[d
     return [
         {
             "path": f"/case/{quote(each.episode_id, safe='')}" if browse else "",
-            "number": masked(each.recipient) if browse else tr("flood {n}").format(n=at + 1),
+            "number": mask_recipient(each.recipient)
+            if browse
+            else tr("flood {n}").format(n=at + 1),
             "state": tr(STATES[each.state]),
             "tone": TONES[each.state],
             "span": spell(each.lasts_ms(now_ms)),
@@ -104,7 +106,7 @@ class ListPages:
         """
         desk, visit = self.desk, visit_of(request)
         days = _days(request)
-        wanted = visit.given("name", 64)
+        wanted = visit.read_field("name", 64)
         desk.audit(visit, "view", "done", detail="platforms")
         found, told_ms = desk.store.platforms(days=days, limit=500)
         rows = [
@@ -163,5 +165,5 @@ def few(n: int) -> str:
 
 
 def _days(request: Request) -> int:
-    asked = visit_of(request).given("days", 4) or request.query_params.get("days", "")
+    asked = visit_of(request).read_field("days", 4) or request.query_params.get("days", "")
     return int(asked) if asked.isdecimal() and int(asked) in DAYS else DAYS[1]

@@ -24,7 +24,7 @@ from streams.desk.web.lists import LIVE_MAX, live_rows, live_summary
 from streams.desk.web.rights import DeskRight
 from streams.desk.web.visit import RefusedError, visit_of
 from streams.errors import OtpguardError
-from streams.language import speaking, spoken, tr, zone
+from streams.language import current_language, speaking, tr, zone
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +106,9 @@ class LiveFeed:
         if self.open >= STREAMS_MAX:
             raise RefusedError(503, tr("Too many live lists are open; this one is to be reloaded."))
         key = hashlib.sha256(visit.secret.encode()).hexdigest()
-        events = self._events(key, visit.secret, spoken(), browse=visit.may(DeskRight.BROWSE))
+        events = self._events(
+            key, visit.secret, current_language(), browse=visit.may(DeskRight.BROWSE)
+        )
         return EventSourceResponse(events, ping=20)
 
     async def _events(

@@ -13,7 +13,7 @@ _COUNTRY: Final = 2  # digits shown at the beginning, as the country code
 _TAIL: Final = 4  # digits shown at the end
 
 
-def masked(recipient: str) -> str:
+def mask_recipient(recipient: str) -> str:
     """Mask a recipient. A number keeps its ends; a token keeps its key id and its end.
 
     >>> masked("8617009999999"), masked("h1:0123456789abcdef"), masked("12345")
@@ -29,13 +29,13 @@ def masked(recipient: str) -> str:
     return " ".join(filter(None, (f"+{country}", rest, DOTS, recipient[-_TAIL:])))
 
 
-def unnamed(text: str, recipient: str) -> str:
+def mask_mentions(text: str, recipient: str) -> str:
     """Return a text in which all mentions of a recipient are masked, in any kind of digits.
 
     >>> unnamed("calls from 139 0000 0001", "8613900000001")
     'calls from +86 139 •••• 0001'
     """
-    return without_mention(text, recipient, masked(recipient))
+    return without_mention(text, recipient, mask_recipient(recipient))
 
 
 def whole(recipient: str) -> str:

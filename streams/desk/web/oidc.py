@@ -65,7 +65,7 @@ class OidcEntry:
     def start(self, request: Request) -> Response:
         """Redirect the browser to the provider, and store state, nonce and verifier in a cookie."""
         self._check_on()
-        self.entry.knocked(visit_of(request), "oidc")
+        self.entry.count_attempt(visit_of(request), "oidc")
         provider = self._provider()
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         with self._client(state) as client:
@@ -86,7 +86,7 @@ class OidcEntry:
         """
         self._check_on()
         desk, visit = self.desk, visit_of(request)
-        self.entry.knocked(visit, "oidc", "back")
+        self.entry.count_attempt(visit, "oidc", "back")
         console = desk.settings.console
         flight = request.cookies.get(desk.place.cookie(COOKIE), "").split(".")
         state = request.query_params.get("state", "")
@@ -99,11 +99,11 @@ class OidcEntry:
         roles = roles_of(map(str, listed), console.roles)
         if not name:
             raise self._not_in(request, tr("The provider did not say who you are."))
-        account = desk.store.accounts.vouched(
+        account = desk.store.accounts.admit_vouched(
             name, "oidc", roles, str(claims.get("name", "") or claims.get("email", ""))[:64]
         )
         if account is None:
-            raise self.entry.refused(visit, "oidc", name, tr("Your account is disabled."))
+            raise self.entry.refuse(visit, "oidc", name, tr("Your account is disabled."))
         answer = self.entry.begin(visit, account, "oidc")
         answer.headers.append("set-cookie", set_cookie(desk.place, COOKIE, "", lasts_s=0))
         return answer
@@ -146,7 +146,7 @@ class OidcEntry:
         return claims
 
     def _not_in(self, request: Request, says: str) -> RefusedError:
-        return self.entry.refused(visit_of(request), "oidc", "?", says)
+        return self.entry.refuse(visit_of(request), "oidc", "?", says)
 
     def _check_on(self) -> None:
         if "oidc" not in self.desk.settings.console.enter:

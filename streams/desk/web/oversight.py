@@ -19,13 +19,13 @@ from streams.desk.store.answers import AuditPlace
 from streams.desk.store.roles import Account, DeskRole, Proposal
 from streams.desk.web.cases import DECIDED, REASON_MAX, named_platform
 from streams.desk.web.desk import Desk
-from streams.desk.web.masks import masked, unnamed
+from streams.desk.web.masks import mask_mentions, mask_recipient
 from streams.desk.web.render import Flash
 from streams.desk.web.rights import ROLE_NAMES, DeskRight, may
-from streams.desk.web.telling import spell, unanswered, word_sentence
+from streams.desk.web.telling import name_unanswered, spell, word_sentence
 from streams.desk.web.visit import Visit, visit_of
 from streams.errors import OtpguardError, UnavailableError, UsageError
-from streams.language import listed, moment, tr
+from streams.language import join_list, moment, tr
 from streams.wire import EVERYONE, Override, decode_override, encode_override
 
 VERBS: Final = (
@@ -85,7 +85,7 @@ class OversightPages:
         asked = request.query_params
         subject = ""
         flashes = []
-        if number := visit.given("number", 80):
+        if number := visit.read_field("number", 80):
             subject = desk.settings.intake().numbers.canonical(number) or ""
             if not subject:
                 flashes.append(Flash(tr("That is neither a number nor a token."), "bad"))
@@ -168,9 +168,9 @@ class OversightPages:
     def _wide_word(self, visit: Visit) -> Override:
         """Build the override of a proposal from the form. Raise UsageError if it is invalid."""
         desk = self.desk
-        what, reason = visit.given("what", 16), visit.given("reason", REASON_MAX)
-        ticket = visit.given("ticket", 64)
-        span_s = SPANS_S.get(visit.given("span", 8))
+        what, reason = visit.read_field("what", 16), visit.read_field("reason", REASON_MAX)
+        ticket = visit.read_field("ticket", 64)
+        span_s = SPANS_S.get(visit.read_field("span", 8))
         if not reason or span_s is None:
             raise UsageError(tr("A reason and a time are needed."))
         now_ms = desk.now_ms()
@@ -181,16 +181,18 @@ class OversightPages:
             more["mode"] = what
         elif what == "allow":
             verb = "allow"
-            written = visit.given("platform", 200)
+            written = visit.read_field("platform", 200)
             if ":" not in written:
                 raise UsageError(tr("A platform's key is needed, such as sig:某校 or port:1069…."))
             more["platform"] = named_platform(desk, written)
         elif what == "exempt":
             verb = "exempt"
-            recipient = desk.settings.intake().numbers.canonical(visit.given("number", 80)) or ""
+            recipient = (
+                desk.settings.intake().numbers.canonical(visit.read_field("number", 80)) or ""
+            )
             if not recipient:
                 raise UsageError(tr("That is neither a number nor a token."))
-            reason, ticket = unnamed(reason, recipient), unnamed(ticket, recipient)
+            reason, ticket = mask_mentions(reason, recipient), mask_mentions(ticket, recipient)
         else:
             raise UsageError(tr("Choose what is to be done."))
         if recipient == EVERYONE and not desk.settings.console.wide:
@@ -203,7 +205,7 @@ class OversightPages:
         )  # fmt: skip
 
     def _says(self, word: Override) -> str:
-        who = tr("for everybody") if word.recipient == EVERYONE else masked(word.recipient)
+        who = tr("for everybody") if word.recipient == EVERYONE else mask_recipient(word.recipient)
         assert word.expires_at_ms is not None
         return tr("{what} {who}, for {span}").format(
             what=word_sentence(word), who=who,
@@ -217,9 +219,9 @@ class OversightPages:
         published override differs from the proposed bytes only in `approved_by`.
         """
         desk, visit = self.desk, visit_of(request)
-        number, why = visit.given("proposal", 12), visit.given("why", REASON_MAX)
+        number, why = visit.read_field("proposal", 12), visit.read_field("why", REASON_MAX)
         name = visit.person.account.name
-        approved = visit.given("decision", 8) == "approve"
+        approved = visit.read_field("decision", 8) == "approve"
         try:
             if not number.isdecimal():
                 raise UsageError(tr("there is no proposal {id}").format(id=number))
@@ -229,7 +231,7 @@ class OversightPages:
                 "subject": word.recipient, "detail": f"{word.verb} {number}", "reason": why,
                 "ticket": proposal.ticket,
             }  # fmt: skip
-            if not hmac.compare_digest(_digest(proposal.value), visit.given("digest", 64)):
+            if not hmac.compare_digest(_digest(proposal.value), visit.read_field("digest", 64)):
                 raise UsageError(tr("That is not the proposal that you have read."))
             if approved and proposal.proposer == name:
                 desk.audit(visit, "approve", "refused", **about)
@@ -270,7 +272,7 @@ class OversightPages:
             return self._proposals(request, Flash(str(error), "bad"), status)
         desk.audit(visit, word.verb, "done", **about)
         told = tr("Approved and sent: {n} of {of} gateways have applied it.")
-        flash = f"{told.format(n=len(said.obeyed), of=said.gateways)} {unanswered(said)}"
+        flash = f"{told.format(n=len(said.obeyed), of=said.gateways)} {name_unanswered(said)}"
         return self._proposals(request, Flash(flash.rstrip(), "bad" if said.missing else "good"))
 
     # --- accounts ----------------------------------------------------------------------------
@@ -310,7 +312,7 @@ class OversightPages:
         """Create or change an account. Nobody may change her own account here."""
         desk, visit = self.desk, visit_of(request)
         desk.take("forms", visit)
-        name, act = visit.given("name", 64).lower(), visit.given("act", 16)
+        name, act = visit.read_field("name", 64).lower(), visit.read_field("act", 16)
         roles = [role for role in DeskRole if visit.form.get(f"role-{role.value}")]
         if name == visit.person.account.name:
             desk.audit(visit, "account", "refused", subject=name, detail=act)
@@ -320,12 +322,12 @@ class OversightPages:
                 visit, "account", "asked", subject=name,
                 detail=f"{act} {' '.join(roles)}".strip()[:256],
             )  # fmt: skip
-            told = self._changed(act, name, roles, visit.given("shown_name", 64))
+            told = self._change_account(act, name, roles, visit.read_field("shown_name", 64))
         except UsageError as error:
             return self._users(request, Flash(str(error), "bad"), 400)
         return self._users(request, Flash(told or tr("Done.")))
 
-    def _changed(self, act: str, name: str, roles: list[DeskRole], shown_name: str) -> str:
+    def _change_account(self, act: str, name: str, roles: list[DeskRole], shown_name: str) -> str:
         """Create or change an account. Return a message, or an empty text for the default message.
 
         `act` is the requested change. A new password is random and shown once in the message.
@@ -364,10 +366,10 @@ def _line(each: Any) -> dict[str, Any]:
     return {
         "at_ms": each.at_ms,
         "actor": each.actor,
-        "role": listed([tr(ROLE_NAMES.get(role, role)) for role in each.role.split()]),
+        "role": join_list([tr(ROLE_NAMES.get(role, role)) for role in each.role.split()]),
         "verb": each.verb,
         "outcome": tr(words.get(each.outcome, each.outcome)),
-        "subject": masked(subject) if numeric else subject,
+        "subject": mask_recipient(subject) if numeric else subject,
         "reason": each.reason,
         "ticket": each.ticket,
         "channel": each.channel,

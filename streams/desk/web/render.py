@@ -16,11 +16,21 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from streams.desk.store.roles import Account
-from streams.desk.web.masks import masked
+from streams.desk.web.masks import mask_recipient
 from streams.desk.web.rights import DeskRight, home_of
 from streams.desk.web.timeline import hour, legend
 from streams.desk.web.visit import visit_of
-from streams.language import CHINESE, ENGLISH, html, moment, spoken, tr, trc, trn, zone_name
+from streams.language import (
+    CHINESE,
+    ENGLISH,
+    current_language,
+    html,
+    moment,
+    tr,
+    trc,
+    trn,
+    zone_name,
+)
 from streams.page import PALETTE, foreign
 from streams.shown import in_page
 
@@ -89,7 +99,7 @@ class Pages:
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
         )
-        made.filters.update(foreign=foreign, masked=masked)
+        made.filters.update(foreign=foreign, masked=mask_recipient)
         made.globals.update(
             tr=tr, trc=trc, trn=trn, html=html, moment=moment, when=when, static=static,
             zone_name=zone_name, age=AGE, legend=legend, number="{:,}".format,
@@ -113,8 +123,8 @@ class Pages:
         pages = {each.path: each for each in PAGES if visit.may(each.right)}
         inside = visit.session is not None
         body = self._environment.get_template(f"{template}.html.j2").render(
-            lang=spoken(),
-            other=_OTHERS[spoken()],
+            lang=current_language(),
+            other=_OTHERS[current_language()],
             now_ms=self._now_ms(),
             person=person,
             can=visit.may,
@@ -133,7 +143,7 @@ class Pages:
     def part(self, template: str, **values: Any) -> str:
         """Render a template without the page around it, for an event stream."""
         return self._environment.get_template(f"{template}.html.j2").render(
-            lang=spoken(), now_ms=self._now_ms(), **values
+            lang=current_language(), now_ms=self._now_ms(), **values
         )
 
 

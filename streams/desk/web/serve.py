@@ -17,7 +17,7 @@ from streams.clock import now_ms
 from streams.config import Settings
 from streams.connections import Bounded
 from streams.desk.store.indexer import Chores, indexer_of
-from streams.desk.store.opening import opened
+from streams.desk.store.opening import open_store
 from streams.desk.store.store import CaseStore
 from streams.desk.web.app import application
 from streams.desk.web.desk import Desk, LoginTicket, limits_of
@@ -116,7 +116,7 @@ def serve(
     with ExitStack() as stack:
         sock = stack.enter_context(listening(settings))
         port = int(sock.getsockname()[1])
-        store = opened(settings, clock=clock, wall=now_ms)
+        store = open_store(settings, clock=clock, wall=now_ms)
         stack.callback(store.close)
         metrics = Metrics("desk")
         chain = f"desk/{socket.gethostname()}:{port}"[:128]

@@ -23,10 +23,10 @@ from streams.desk.store.answers import (
     Freshness,
     WordLine,
 )
-from streams.desk.web.masks import masked
-from streams.desk.web.timeline import Dot, Mark, bars, drawn
+from streams.desk.web.masks import mask_recipient
+from streams.desk.web.timeline import Dot, Mark, bars, draw_timeline
 from streams.desk.web.words import Said
-from streams.language import LANGUAGES, listed, moment, speaking, spoken, tr, trn, zone
+from streams.language import LANGUAGES, current_language, join_list, moment, speaking, tr, trn, zone
 from streams.operate.cases import Doing, says
 from streams.operate.explain import (
     at_least,
@@ -79,12 +79,12 @@ def view(file: CaseFile, now_ms: int) -> dict[str, Any]:
     They are in the current language and time zone. `now_ms` is the current time.
     """
     line = file.line
-    hidden = masked(line.recipient)
+    hidden = mask_recipient(line.recipient)
 
-    def told() -> CallAnswer:
+    def answer_call() -> CallAnswer:
         return answer(line.recipient, file, file.words, now_ms, "")
 
-    here = told()
+    here = answer_call()
     state = line.state
     platforms = rows(file, now_ms)
     leases = [each.expires_at_ms for each in file.case.actions if each.verb != "release"]
@@ -98,7 +98,7 @@ def view(file: CaseFile, now_ms: int) -> dict[str, Any]:
         "refusing": state in REFUSING,
         "minutes": spell(max(MINUTE_MS, line.lasts_ms(now_ms))),
         "line": replace(line, recipient=hidden),
-        "aloud": _aloud(told),
+        "aloud": _aloud(answer_call),
         "happens": _happens(line),
         "novel": at_least(line.novel),
         # Number of platforms as the detector counted it with the messages.
@@ -111,7 +111,7 @@ def view(file: CaseFile, now_ms: int) -> dict[str, Any]:
         "ends_ms": ends_ms,
         "ends_in": spell(max(MINUTE_MS, ends_ms - now_ms)),
         "platforms": platforms[:500],
-        "picture": drawn(
+        "picture": draw_timeline(
             dots,
             _marks(file),
             tr("Messages of the flood by time. {what}").format(what=_happens(line)),
@@ -125,7 +125,7 @@ def view(file: CaseFile, now_ms: int) -> dict[str, Any]:
 def _aloud(told: Callable[[], CallAnswer]) -> list[dict[str, str]]:
     """Return the texts to read to the caller, the page's language first."""
     found = []
-    for tag in sorted(LANGUAGES, key=lambda tag: (tag != spoken(), tag)):
+    for tag in sorted(LANGUAGES, key=lambda tag: (tag != current_language(), tag)):
         with speaking(tag, zone()):
             found.append({"tag": tag, "text": told().aloud})
     return found
@@ -198,13 +198,13 @@ def rows(file: CaseFile, now_ms: int) -> list[dict[str, Any]]:
     named = {each.platform_id: each.platform for each in file.case.last.sightings}
     allowed = {each.word.platform for each in file.words if each.holds}
     newest = file.case.lease(now_ms)
-    for each in _seen(file):
+    for each in _list_events(file):
         before = found.get(each.platform_id, {"messages": 0, "last_ms": 0})
         key = each.platform or named.get(each.platform_id, "")
         found[each.platform_id] = {
             # Empty if no override can allow the platform.
             "key": "" if key.startswith("#") else key,
-            "name": _named(key, each.trust, novel=each.novel),
+            "name": _name_platform(key, each.trust, novel=each.novel),
             "trust": "" if each.trust is Trust.NONE else tr(each.trust.name.lower()),
             "novel": each.novel,
             "messages": before["messages"] + 1,
@@ -219,7 +219,7 @@ def rows(file: CaseFile, now_ms: int) -> list[dict[str, Any]]:
     )
 
 
-def _seen(file: CaseFile) -> Iterable[CaseEvent]:
+def _list_events(file: CaseFile) -> Iterable[CaseEvent]:
     """Yield sightings of platforms that are in no event yet, then all events.
 
     In a new flood the platforms are known a little earlier than the messages are recorded.
@@ -241,7 +241,7 @@ def _ruling(newest: Action | None, each: CaseEvent) -> str:
     return "refuse" if forbids(lease_of(newest), each.platform_id, each.trust) else "pass"
 
 
-def _named(key: str, trust: Trust, *, novel: bool) -> str:
+def _name_platform(key: str, trust: Trust, *, novel: bool) -> str:
     if key:
         return platform_name(key)
     if trust is not Trust.NONE:
@@ -270,7 +270,7 @@ def word_sentence(word: Override) -> str:
     return tr(word.verb)
 
 
-def obeyed(line: WordLine, gateways: Collection[str]) -> str:
+def describe_confirmed(line: WordLine, gateways: Collection[str]) -> str:
     """Describe how many gateways confirmed an override, and which have not answered.
 
     `gateways` are the gateways at work now. Missing answers are only named while the override is in
@@ -281,24 +281,24 @@ def obeyed(line: WordLine, gateways: Collection[str]) -> str:
     of = len(answered | set(gateways))
     said = tr("{n} of {of} gateways have applied it").format(n=len(done), of=of)
     missing = sorted(set(gateways) - answered) if line.holds else []
-    return f"{said}. {unconfirmed(missing)}" if missing else said
+    return f"{said}. {warn_unconfirmed(missing)}" if missing else said
 
 
-def unconfirmed(gateways: Sequence[str]) -> str:
+def warn_unconfirmed(gateways: Sequence[str]) -> str:
     """Return a warning that names the gateways without an answer, or an empty text."""
     if not gateways:
         return ""
-    return tr("Not confirmed by {told}: call the NOC.").format(told=listed(list(gateways)))
+    return tr("Not confirmed by {told}: call the NOC.").format(told=join_list(list(gateways)))
 
 
-def unanswered(said: Said) -> str:
+def name_unanswered(said: Said) -> str:
     """Name the gateways that have not confirmed an override, and those that are stopped."""
     stopped = ""
-    if said.stopped:
+    if said.list_stopped:
         stopped = tr("Stopped: {told}; it counts there when they start.").format(
-            told=listed(said.stopped)
+            told=join_list(said.list_stopped)
         )
-    return f"{unconfirmed(said.missing)} {stopped}".strip()
+    return f"{warn_unconfirmed(said.missing)} {stopped}".strip()
 
 
 def fresh_sentence(fresh: Freshness, stale_ms: float) -> str:
@@ -335,5 +335,5 @@ def known_facts(found: Answer) -> list[tuple[str, str]]:
         (tr("leases that ended"), f"{found.leases_ended:,}"),
     ]
     held = [word_sentence(each.word) for each in found.words if each.holds]
-    facts.append((tr("overrides in force"), listed(held) or tr("none")))
+    facts.append((tr("overrides in force"), join_list(held) or tr("none")))
     return facts

@@ -80,7 +80,7 @@ def hour(at_ms: int, *, seconds: bool = False) -> str:
     return f"{at.astimezone(zone()):{'%H:%M:%S' if seconds else '%H:%M'}}"
 
 
-def drawn(dots: Sequence[Dot], marks: Sequence[Mark], title: str) -> Markup:
+def draw_timeline(dots: Sequence[Dot], marks: Sequence[Mark], title: str) -> Markup:
     """Return the wide and the narrow chart as SVG, or nothing if there are no messages."""
     step, found = bars(dots)
     if not found:

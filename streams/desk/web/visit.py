@@ -59,7 +59,7 @@ class Visit:
         assert self.session is not None
         return self.session
 
-    def given(self, name: str, most: int = 256) -> str:
+    def read_field(self, name: str, most: int = 256) -> str:
         """Return a field of the form, stripped and cut to `most` characters; empty if missing."""
         return self.form.get(name, "").strip()[:most]
 

@@ -71,7 +71,7 @@ class Said:
         return sorted(self.at_work - self.obeyed.keys() - self.failed.keys())
 
     @property
-    def stopped(self) -> list[str]:
+    def list_stopped(self) -> list[str]:
         """Names of the gateways that are stopped, sorted."""
         return sorted(self.silent - self.obeyed.keys() - self.failed.keys())
 
@@ -117,7 +117,7 @@ class HeardWords:
     def at_work(self) -> set[str]:
         """Return the gateways that are at work."""
         with self._changed:
-            return self._known()[0]
+            return self._list_gateways()[0]
 
     def wait(self, word_id: str, said_at: float, wait_s: float) -> Said:
         """Wait until all gateways at work have answered, at most `wait_s`. Return the answers.
@@ -129,23 +129,23 @@ class HeardWords:
         with self._changed:
             while True:
                 answers = self._of_word.get(word_id, {})
-                known, silent = self._known()
+                known, silent = self._list_gateways()
                 now = time.monotonic()
                 newest = max((at for _, at in answers.values()), default=now)
                 agreed = bool(known) and known <= answers.keys()
                 if (agreed and now - newest >= AGREED_S) or now >= end:
-                    told = _summed(word_id, answers, said_at)
+                    told = _summarise(word_id, answers, said_at)
                     told.at_work, told.silent = frozenset(known), frozenset(silent)
                     return told
                 pause = end - now
                 self._changed.wait(min(pause, AGREED_S) if agreed else pause)
 
-    def _known(self) -> tuple[set[str], set[str]]:
+    def _list_gateways(self) -> tuple[set[str], set[str]]:
         at_work, stopped = sort_gateways(self._gateways, self._signs, self._now_ms())
         return set(at_work), set(stopped)
 
 
-def _summed(word_id: str, answers: Mapping[str, tuple[Ack, float]], said_at: float) -> Said:
+def _summarise(word_id: str, answers: Mapping[str, tuple[Ack, float]], said_at: float) -> Said:
     told = Said(word_id)
     for gateway, (ack, at) in answers.items():
         if ack.state == "applied":
@@ -179,7 +179,7 @@ class Speaker:
             self._said_at.popitem(last=False)
         return self._heard.wait(word_id, said_at, wait_s)
 
-    def heard(self, word_id: str) -> Said:
+    def collect_answers(self, word_id: str) -> Said:
         """Return the answers to an override so far.
 
         They are empty if another process published the override.

@@ -29,7 +29,7 @@ from detectors.model.records import (
     Cause,
     EpisodeRecord,
     Level,
-    completed,
+    merge_renewal,
     seconds,
     utc_ms,
 )
@@ -174,12 +174,12 @@ def test_a_renewal_says_what_changed_and_is_whole_with_the_record_before(
         assert (record.since_ms is not None) == (record.change == "renewed")
         if record.since_ms is None:
             assert record == full
-            before = completed(record, before)
+            before = merge_renewal(record, before)
             continue
         renewals += 1
         assert record.since_ms == before.at_ms
         assert len(wire.encode_episode(record)) < len(wire.encode_episode(full)) / 2
-        before = completed(record, before)
+        before = merge_renewal(record, before)
         same = replace(
             full, rungs=before.rungs, scope=before.scope, known=before.known,
             memory_days=before.memory_days, sightings=before.sightings,
@@ -189,11 +189,11 @@ def test_a_renewal_says_what_changed_and_is_whole_with_the_record_before(
         assert set(full.sightings) <= set(before.sightings)
         assert list(before.sightings) == sorted(before.sightings, key=attrgetter("at_ms"))
     assert renewals > 5
-    assert completed(told.episodes[0], before) == told.episodes[0]
+    assert merge_renewal(told.episodes[0], before) == told.episodes[0]
     first_ms = before.evidence.first_ms  # a large flood's later records know later sightings alone
     for each in (told.episodes[0], told.episodes[-1]):
         late = replace(each, evidence=replace(each.evidence, first_ms=first_ms + 60_000))
-        assert completed(late, before).evidence.first_ms == first_ms
+        assert merge_renewal(late, before).evidence.first_ms == first_ms
 
 
 def test_a_lease_that_a_wrong_clock_gave_is_given_anew_with_the_whole_record() -> None:

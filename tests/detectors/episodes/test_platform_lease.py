@@ -6,7 +6,7 @@ from detectors.episodes.episode import EpisodeLog, EpisodeParams
 from detectors.episodes.platform_lease import PLATFORMS_MAX, renew_platforms
 from detectors.model.records import Cause, Level, Reason
 from detectors.recipients.row import Memory
-from detectors.suspects.again import asked
+from detectors.suspects.again import take_request
 from detectors.suspects.limit import PlatformLease
 from detectors.suspects.suspect import Suspect
 from tests.detectors.stand_in import HOUR_MS, START_MS
@@ -53,6 +53,6 @@ def test_a_lease_names_so_many_platforms_those_that_end_last() -> None:
 
 def test_a_lease_carries_the_retry_windows_that_are_open() -> None:
     suspect = suspect_with({5: START_MS + HOUR_MS}, {})
-    asked(suspect.requests, 5, START_MS - 1000, first=True, hot=False)
+    take_request(suspect.requests, 5, START_MS - 1000, first=True, hot=False)
     action = renew_platforms(PARAMS, EpisodeLog(), suspect, CAUSE, REASON)
     assert [window.platform_id for window in action.again] == [5]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from detectors.chain import Params, Partition
-from detectors.episodes.voting import entitled, named
+from detectors.episodes.voting import choose_platforms, may_vote
 from detectors.model.event import Trust, platform_id
 from detectors.model.records import Level, Step
 from detectors.suspects.judge import JudgeParams
@@ -33,27 +33,29 @@ def led(suspect: Suspect) -> Suspect:
 
 def test_what_passes_a_bar_by_its_pace_votes() -> None:
     _, suspect = suspect_after(flood(8))
-    assert entitled(RULES, suspect, suspect.last_s)
+    assert may_vote(RULES, suspect, suspect.last_s)
     _, watched = suspect_after(flood(4))
     assert watched.episode is not None
-    assert not entitled(RULES, watched, watched.last_s)
+    assert not may_vote(RULES, watched, watched.last_s)
 
 
 def test_what_hot_platforms_alone_show_does_not_vote_until_its_own_evidence_does() -> None:
     fast = flood(4)
     _, suspect = suspect_after(fast)
-    assert not entitled(RULES, led(suspect), suspect.last_s)
+    assert not may_vote(RULES, led(suspect), suspect.last_s)
     _, suspect = suspect_after(fast + flood(4, 20_000, START_MS + 80_000, first=4))
-    assert entitled(RULES, led(suspect), suspect.last_s), "by its pace"
+    assert may_vote(RULES, led(suspect), suspect.last_s), "by its pace"
 
 
 def test_known_and_trusted_platforms_are_not_voted_for() -> None:
     bank = Event(START_MS + 30_000, VICTIM, "a new bank", Trust.BANK)
     own = Event(START_MS + 31_000, VICTIM, "known 1")
     partition, suspect = suspect_after(sorted([*flood(8), bank, own]))
-    found = named(partition.book.names, suspect, 0)
+    found = choose_platforms(partition.book.names, suspect, 0)
     assert sorted(found) == sorted(platform_id(f"new {i}") for i in range(8))
-    assert len(named(partition.book.names, suspect, suspect.last_s)) == 1, "of the episode alone"
+    assert len(choose_platforms(partition.book.names, suspect, suspect.last_s)) == 1, (
+        "of the episode alone"
+    )
 
 
 @pytest.mark.parametrize(("days", "votes"), [(2, 2), (3, 3), (5, 3)])

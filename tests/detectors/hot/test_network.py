@@ -12,7 +12,15 @@ import pytest
 from detectors.bars import HOT_MAX, HOT_VALID_MS
 from detectors.chain import Params, Partition, restore, snapshot
 from detectors.hot.base import Base
-from detectors.hot.network import authentic, joined, judged, list_of, list_state, signed, units
+from detectors.hot.network import (
+    authentic,
+    check_list,
+    join_lists,
+    list_of,
+    list_state,
+    sign_list,
+    units,
+)
 from detectors.model.event import TICK_OFFSETS, EventKind, HotList, platform_id
 from detectors.model.records import Level
 from tests.detectors.stand_in import DAY_MS, START_MS, Event, run
@@ -37,7 +45,7 @@ def base_of(counts: dict[int, int]) -> Base:
 
 PEOPLE = dict.fromkeys(range(1, 101), 50)
 NOW_MS = START_MS
-GOOD = signed(KEY, NOW_MS, NOW_MS + HOT_VALID_MS, [1000, 1001])
+GOOD = sign_list(KEY, NOW_MS, NOW_MS + HOT_VALID_MS, [1000, 1001])
 
 
 @pytest.mark.parametrize(
@@ -50,18 +58,18 @@ GOOD = signed(KEY, NOW_MS, NOW_MS + HOT_VALID_MS, [1000, 1001])
         (GOOD._replace(valid_until_ms=NOW_MS + 1), None, "forged"),
         (GOOD._replace(mac=""), None, "forged"),
         (GOOD, GOOD, "old"),
-        (GOOD, signed(KEY, NOW_MS + 1, NOW_MS + 5, []), "old"),
-        (signed(KEY, NOW_MS - DAY_MS, NOW_MS, [1000]), None, "expired"),
-        (signed(KEY, NOW_MS, NOW_MS + HOT_VALID_MS + 1, [1000]), None, "expired"),
-        (signed(KEY, NOW_MS, NOW_MS + 1, range(1000, 1001 + HOT_MAX)), None, "oversized"),
-        (signed(KEY, NOW_MS, NOW_MS + 1, [*range(1, 8)]), None, "adopted"),  # .07 of what is met
-        (signed(KEY, NOW_MS, NOW_MS + 1, [*range(1, 9)]), None, "common"),
+        (GOOD, sign_list(KEY, NOW_MS + 1, NOW_MS + 5, []), "old"),
+        (sign_list(KEY, NOW_MS - DAY_MS, NOW_MS, [1000]), None, "expired"),
+        (sign_list(KEY, NOW_MS, NOW_MS + HOT_VALID_MS + 1, [1000]), None, "expired"),
+        (sign_list(KEY, NOW_MS, NOW_MS + 1, range(1000, 1001 + HOT_MAX)), None, "oversized"),
+        (sign_list(KEY, NOW_MS, NOW_MS + 1, [*range(1, 8)]), None, "adopted"),  # .07 of what is met
+        (sign_list(KEY, NOW_MS, NOW_MS + 1, [*range(1, 9)]), None, "common"),
     ],
 )
 def test_a_list_is_adopted_or_refused_for_a_reason(
     told: HotList | None, held: HotList | None, wanted: str
 ) -> None:
-    assert judged(told, (KEY,), held, base_of(PEOPLE), NOW_MS) == wanted
+    assert check_list(told, (KEY,), held, base_of(PEOPLE), NOW_MS) == wanted
 
 
 def test_either_of_two_keys_signs_and_none_signs_nothing() -> None:
@@ -73,7 +81,7 @@ def test_either_of_two_keys_signs_and_none_signs_nothing() -> None:
 def test_own_platforms_are_added_as_long_as_the_cap_has_room() -> None:
     base = base_of(PEOPLE | {1000: 100})
     own = [1, 2, 3, 4, 5]  # each .0098 of what people meet
-    both = joined(GOOD, own, base)
+    both = join_lists(GOOD, own, base)
     assert both == {1000, 1001, 1, 2, 3}
     assert units(both, base) * 20 <= base.total
 
@@ -91,7 +99,7 @@ def test_a_thousand_platforms_are_adopted_in_under_five_milliseconds() -> None:
     for turn in range(20):
         partition = Partition(PARAMS)
         partition.book.hot.base = base_of(dict.fromkeys(rng.sample(range(1 << 32), 5000), 1))
-        told = signed(KEY, START_MS + turn, START_MS + DAY_MS, ids)
+        told = sign_list(KEY, START_MS + turn, START_MS + DAY_MS, ids)
         began = time.process_time()
         assert partition.book.hot.adopt(told, PARAMS.list_keys, START_MS, 7) == "adopted"
         took.append(time.process_time() - began)
@@ -105,7 +113,7 @@ def thin() -> list[Event]:
 
 
 def test_a_list_in_the_log_finds_what_a_partition_alone_cannot() -> None:
-    told = signed(KEY, START_MS, START_MS + DAY_MS, TOOL)
+    told = sign_list(KEY, START_MS, START_MS + DAY_MS, TOOL)
     without = run(PARAMS, history() + thin())
     assert not any(e.level is Level.THROTTLE for e in without.episodes)
     found = run(PARAMS, [*history(), listed(told), *thin()])
@@ -118,7 +126,7 @@ def test_a_list_in_the_log_finds_what_a_partition_alone_cannot() -> None:
     "params", [ENFORCE, replace(PARAMS, judge=replace(PARAMS.judge, hot=False))]
 )
 def test_who_takes_no_lists_passes_over_them(params: Params) -> None:
-    told = signed(KEY, START_MS, START_MS + DAY_MS, TOOL)
+    told = sign_list(KEY, START_MS, START_MS + DAY_MS, TOOL)
     found = run(params, [*history(), listed(told), *thin()])
     assert not found.lists
     assert not found.actions
@@ -126,7 +134,7 @@ def test_who_takes_no_lists_passes_over_them(params: Params) -> None:
 
 
 def test_a_forged_list_changes_nothing() -> None:
-    told = signed(b"some other key..", START_MS, START_MS + DAY_MS, TOOL)
+    told = sign_list(b"some other key..", START_MS, START_MS + DAY_MS, TOOL)
     found = run(PARAMS, [*history(), listed(told), listed(None), *thin()])
     assert found.lists == ["forged", "unreadable"]
     assert not found.actions
@@ -134,7 +142,7 @@ def test_a_forged_list_changes_nothing() -> None:
 
 def test_a_list_ends_by_the_time_of_the_log() -> None:
     partition = Partition(PARAMS)
-    told = signed(KEY, START_MS, START_MS + DAY_MS, TOOL)
+    told = sign_list(KEY, START_MS, START_MS + DAY_MS, TOOL)
     run(PARAMS, [listed(told)], partition)
     ticks = [Event(START_MS + n * DAY_MS // 2, VICTIM, "other") for n in range(1, 4)]
     for n, event in enumerate(ticks, 1):  # a tick behind each
@@ -147,7 +155,7 @@ def test_a_list_ends_by_the_time_of_the_log() -> None:
 
 def test_a_restart_without_lists_goes_on_with_the_partitions_own() -> None:
     partition = Partition(PARAMS)
-    run(PARAMS, [listed(signed(KEY, START_MS, START_MS + DAY_MS, TOOL))], partition)
+    run(PARAMS, [listed(sign_list(KEY, START_MS, START_MS + DAY_MS, TOOL))], partition)
     held = snapshot(partition)
     again = restore(PARAMS, snapshot(partition))
     assert again.book.hot.network == partition.book.hot.network
@@ -157,4 +165,4 @@ def test_a_restart_without_lists_goes_on_with_the_partitions_own() -> None:
 
 def test_lists_of_any_ids_are_read_again() -> None:
     ids = np.array([1, (1 << 32) - 1], np.uint32).tolist()
-    assert list_of(list_state(signed(KEY, 1, 2, ids))) == signed(KEY, 1, 2, ids)
+    assert list_of(list_state(sign_list(KEY, 1, 2, ids))) == sign_list(KEY, 1, 2, ids)

@@ -37,8 +37,8 @@ def test_votes_of_several_partitions_make_a_list_that_none_has_alone() -> None:
         votes, base = known({partition: [*TOOL]}, people)
         assert choose(votes, base) == []
         assert sums.take(partition, 1, 4096, part_of(votes, base))
-        assert bool(sums.chosen()) is (partition >= 4), "five voters"
-    assert {*sums.chosen()} == {*TOOL}
+        assert bool(sums.choose_hot()) is (partition >= 4), "five voters"
+    assert {*sums.choose_hot()} == {*TOOL}
 
 
 def test_it_is_as_if_all_were_one_partition() -> None:
@@ -51,7 +51,7 @@ def test_it_is_as_if_all_were_one_partition() -> None:
         for number in range(4):
             some = {who: each for who, each in votes.items() if who % 4 == number}
             sums.take(number, 1, 0, part_of(*known(some, met)))
-        assert sums.chosen() == choose(*whole)
+        assert sums.choose_hot() == choose(*whole)
 
 
 def test_of_each_partition_the_newest_counts_whatever_comes_again() -> None:
@@ -60,12 +60,12 @@ def test_of_each_partition_the_newest_counts_whatever_comes_again() -> None:
     old = part_of(*known({who: [*TOOL] for who in range(5)}, people))
     new = part_of(*known({}, people))
     assert sums.take(0, 1, 10, old)
-    assert sums.chosen()
+    assert sums.choose_hot()
     assert sums.take(0, 1, 20, new._replace(base=None)), "without base: as it was told"
     assert not sums.take(0, 1, 10, old)
-    assert sums.chosen() == []
+    assert sums.choose_hot() == []
     assert sums.take(0, 2, 5, old), "a log that begins anew"
-    assert sums.chosen()
+    assert sums.choose_hot()
 
 
 def test_nobody_is_hot_while_too_little_is_known() -> None:
@@ -73,4 +73,4 @@ def test_nobody_is_hot_while_too_little_is_known() -> None:
     votes, base = known({who: [*TOOL] for who in range(5)}, dict.fromkeys(range(10), 9))
     sums.take(0, 1, 1, part_of(votes, base))
     assert base.total < 1000 * UNIT
-    assert sums.chosen() == []
+    assert sums.choose_hot() == []

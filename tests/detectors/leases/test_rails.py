@@ -132,7 +132,7 @@ def test_memory_is_bounded_whatever_is_offered() -> None:
 
 
 def test_a_whole_campaign_fits_under_the_caps_of_any_operator_and_alarms_before_them() -> None:
-    params = RailParams.sized(100_000)
+    params = RailParams.for_network(100_000)
     rails = Rails()
     loads = []
     for n in range(5_000):  # A6: 5,000 recipients within 10 minutes
@@ -220,7 +220,7 @@ def test_a_lease_of_the_future_makes_no_rail_forget_the_others() -> None:
 
 def again(rails: Rails, name: str, at_ms: int, times: int) -> Refusal | None:
     return readmit(
-        SMALL.raised(times), rails, name, issued_at_ms=at_ms, expires_at_ms=at_ms + LEASE_MS
+        SMALL.multiply(times), rails, name, issued_at_ms=at_ms, expires_at_ms=at_ms + LEASE_MS
     )
 
 

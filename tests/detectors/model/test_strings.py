@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.model.strings import SPARE, StringBuffer, StringList, joined, lines
+from detectors.model.strings import SPARE, StringBuffer, StringList, join_strings, lines
 
 STRINGS = st.lists(
     st.text(st.characters(), max_size=6)
@@ -53,7 +53,7 @@ def test_columns_are_joined_in_any_order_and_of_any_form(
     expected = [(first + then)[i] for i in order]
     for one in (StringList(first), StringBuffer.of(StringList(first))):
         for other in (StringList(then), StringBuffer.of(StringList(then))):
-            column = joined([one, other], order)
+            column = join_strings([one, other], order)
             assert list(column) == expected
 
 

@@ -15,7 +15,7 @@ from detectors.model.records import Cause
 from detectors.platforms import figures as module
 from detectors.platforms.figures import PART_S, REST, Figures, PlatformPart, figures_of
 from detectors.platforms.strangers import FOLD_OFFSETS
-from streams.scenarios import DEFAULT_START_MS, generate, merged, ordinary
+from streams.scenarios import DEFAULT_START_MS, generate, merge_streams, ordinary
 from tests.detectors.platforms.logs import Log
 
 CAUSE = Cause("sms", 3, 8192, 0)
@@ -103,7 +103,7 @@ def log() -> Log:
         generate("A1", seed, recipient=90_000 + seed, start_ms=DEFAULT_START_MS + seed * 900_000)
         for seed in range(6)
     ]
-    return Log(merged(people, *attacks))
+    return Log(merge_streams(people, *attacks))
 
 
 def parts(log: Log, edges: list[int], *, restarts: bool = False) -> list[PlatformPart]:

@@ -20,7 +20,7 @@ from detectors.platforms.strangers import (
     Thousand,
     strangers_of,
 )
-from streams.scenarios import DEFAULT_START_MS, generate, merged, ordinary
+from streams.scenarios import DEFAULT_START_MS, generate, merge_streams, ordinary
 from tests.detectors.platforms.logs import Log
 
 NUMBER = 8613800138000
@@ -104,7 +104,7 @@ def parts(log: Log, edges: list[int], *, restarts: bool = False) -> list[SweepPa
 def test_any_batches_and_restarts_give_the_same_and_each_recipient_is_fresh_once() -> None:
     people = ordinary(1_500, DEFAULT_START_MS, 5, duration_ms=3 * 3_600_000)
     attack = generate("A1", 1, recipient=90_001, start_ms=DEFAULT_START_MS + 900_000)
-    log = Log(merged(people, attack))
+    log = Log(merge_streams(people, attack))
     whole = parts(log, [0, len(log)])
     assert len(whole) >= 3
     rng = Random(2)

@@ -47,7 +47,7 @@ def chosen_for(table: Table) -> np.ndarray:
     found: list[np.ndarray] = []
     for first in range(FIRST, FIRST + (1 << 27), 1 << 22):
         some = np.arange(first, first + (1 << 22), dtype=np.uint64)
-        found.append(some[table.mixed(some) >> index.shift == 7])
+        found.append(some[table.hash_keys(some) >> index.shift == 7])
         if sum(map(len, found)) >= CHOSEN:
             break
     numbers = np.concatenate(found)[:CHOSEN]
@@ -98,7 +98,7 @@ def test_two_seeds_lay_the_same_rows() -> None:
     keys = one.words[: one.used, 0]
     assert np.array_equal(one.find(keys), other.find(keys))
     some = np.arange(1, 5000, dtype=np.uint64)
-    assert not np.array_equal(one.mixed(some), other.mixed(some))
+    assert not np.array_equal(one.hash_keys(some), other.hash_keys(some))
 
 
 @pytest.mark.parametrize("step", [1, 1 << 8, 1 << 16, 1 << 32, 1 << 50])
@@ -106,6 +106,6 @@ def test_two_seeds_lay_the_same_rows() -> None:
 def test_numbers_in_a_row_spread_over_the_cells(seed: int, step: int) -> None:
     """4,096 keys hit 2,589 of 4,096 cells by chance; and all tags occur."""
     keys = np.arange(4096, dtype=np.uint64) * np.uint64(step)
-    mixed = Table(1 << 14, seed=seed).mixed(keys)
+    mixed = Table(1 << 14, seed=seed).hash_keys(keys)
     assert len(np.unique(mixed >> np.uint64(52))) > 2000
     assert len(np.unique(mixed >> np.uint64(8) & np.uint64(0xFF00_0000))) == 256

@@ -54,7 +54,7 @@ def test_of_more_than_fits_marks_go_first_then_what_came_once_then_the_longest_u
 @pytest.mark.parametrize("first", [1, 0x1_2345, 0xFF_FFF7])
 def test_a_link_is_packed_into_a_row_and_read_again(first: int) -> None:
     extent = Extent(first, 8, 5)
-    assert Extent.of(*extent.packed()) == extent
+    assert Extent.of(*extent.pack()) == extent
 
 
 def test_blocks_are_given_out_until_a_tick_finds_too_few_left() -> None:

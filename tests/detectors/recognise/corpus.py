@@ -30,7 +30,7 @@ def everywhere() -> Registry:
     """All shipped registries at once, each as it is at home: the texts come from all countries."""
     registry = Registry()
     for country in SHIPPED:
-        registry, _ = registry.merged(Registry.shipped(country))
+        registry, _ = registry.merge(Registry.load_shipped(country))
     return registry
 
 

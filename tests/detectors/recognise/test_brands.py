@@ -15,7 +15,7 @@ from detectors.recognise.registry import Registry
 from tests.detectors.recognise.corpus import NAMES, read, rows
 from tests.detectors.recognise.figures import naming
 
-REGISTRY = Registry.shipped()
+REGISTRY = Registry.load_shipped()
 
 
 @pytest.mark.parametrize("sender", ["", "AUTHMSG", "VERIFY", "10690001", "89203", "+447700900102"])

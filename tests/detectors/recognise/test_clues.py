@@ -41,7 +41,7 @@ def test_clues_of_texts_together_weigh_what_those_of_each_weigh_alone(texts: lis
 def test_a_text_weighs_the_sum_of_its_clues(text: str) -> None:
     """Forms hashed in one go are those that are told one by one."""
     seen = view([text])
-    told = sum(int(WEIGHTS[place]) / by for _, place, by in clues.described(seen))
+    told = sum(int(WEIGHTS[place]) / by for _, place, by in clues.describe_clues(seen))
     assert clues.sums(seen, WEIGHTS)[0] == pytest.approx(told)
 
 
@@ -49,7 +49,7 @@ def test_capitals_are_told_from_small_letters_by_their_shape() -> None:
     folded = "text stop to 85069"
     capital, small = "text STOP to 85069", folded
     told = [
-        {name for name, _, _ in clues.described(view([fold(mask(folded))], [mask(cased)]))}
+        {name for name, _, _ in clues.describe_clues(view([fold(mask(folded))], [mask(cased)]))}
         for cased in (capital, small)
     ]
     assert "CAPITALS short word 5" in told[0]

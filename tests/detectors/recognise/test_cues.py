@@ -14,7 +14,7 @@ from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 from detectors.recognise.rules import RULES
 
-REGISTRY = Registry.shipped()
+REGISTRY = Registry.load_shipped()
 
 CODES = """
 【云舟笔记】本次换绑手机的口令 508213，三分钟后作废，切莫外传。

@@ -9,7 +9,7 @@ from detectors.recognise.recogniser import Recogniser, recognise
 from detectors.recognise.registry import Registry
 from tests.detectors.recognise.test_recognise_cache import Event, batch
 
-REGISTRY = Registry.shipped()
+REGISTRY = Registry.load_shipped()
 BRANDS = [
     "Tandem",
     "Kestrel",
@@ -42,11 +42,11 @@ def of_many(sender: str, brands: Sequence[str] = BRANDS) -> list[Event]:
 
 
 def test_a_sender_with_many_names_is_shared() -> None:
-    assert counted(of_many("ACMESEND")).shared() == {"acmesend": len(BRANDS)}
+    assert counted(of_many("ACMESEND")).list_shared() == {"acmesend": len(BRANDS)}
 
 
 def test_a_sender_with_few_names_is_not() -> None:
-    assert counted(of_many("ACMESEND", BRANDS[: NAMES_LEAST - 1]) * 20).shared() == {}
+    assert counted(of_many("ACMESEND", BRANDS[: NAMES_LEAST - 1]) * 20).list_shared() == {}
 
 
 def test_a_bank_that_names_shops_is_not() -> None:
@@ -54,12 +54,12 @@ def test_a_bank_that_names_shops_is_not() -> None:
         event(f"NORBANK: use 48291{i} to pay EUR 12.0{i} at {name}", "NORBNK")
         for i, name in enumerate(BRANDS)
     ]
-    assert counted(shops).shared() == {}
+    assert counted(shops).list_shared() == {}
 
 
 def test_what_is_known_already_or_no_name_is_not_counted() -> None:
     known = [*of_many("AUTHMSG"), *of_many("10690001"), *of_many("+447700900106"), *of_many("")]
-    assert counted(known).shared() == {}
+    assert counted(known).list_shared() == {}
 
 
 def test_a_template_counts_once_and_a_hundred_of_them_are_enough() -> None:
@@ -69,16 +69,16 @@ def test_a_template_counts_once_and_a_hundred_of_them_are_enough() -> None:
         for name in BRANDS
     ]
     found = counted([*many, *many])
-    assert found.shared() == {"acmesend": len(BRANDS)}
+    assert found.list_shared() == {"acmesend": len(BRANDS)}
     assert len(found._sent["acmesend"].templates) == TEMPLATES_MAX
 
 
 def test_what_the_operator_calls_shared_is_told_apart_by_its_texts() -> None:
-    shared, _ = REGISTRY.merged(Registry(shared=frozenset({"acmesend"})))
+    shared, _ = REGISTRY.merge(Registry(shared=frozenset({"acmesend"})))
     text = "Your Tandem code is 482913"
     assert recognise(REGISTRY, text, "AcmeSend").platform == "sig:acmesend"
     assert recognise(shared, text, "AcmeSend").platform == "sig:tandem"
     messages = batch(of_many("AcmeSend"))
     codes = Recogniser(shared).columns(messages)
     assert len(set(codes.platform.tolist())) == len(BRANDS)
-    assert FanOut(shared).shared() == {}
+    assert FanOut(shared).list_shared() == {}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.recognise.fold import fold, has_native_digits, kept, mask, name_key
+from detectors.recognise.fold import fold, has_native_digits, map_places, mask, name_key
 
 STRANGE = st.text(
     st.one_of(
@@ -21,7 +21,7 @@ STRANGE = st.text(
 def test_a_fold_folds_once_and_keeps_places(text: str) -> None:
     folded = fold(text)
     assert fold(folded) == folded
-    assert len(folded) == len(kept(text)) <= len(text)
+    assert len(folded) == len(map_places(text)) <= len(text)
     assert has_native_digits(folded) is False
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.recognise.gather import gathered
+from detectors.recognise.gather import join_separated
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ from detectors.recognise.gather import gathered
 def test_letters_and_digits_with_one_sign_between_them_are_gathered(
     folded: str, together: str
 ) -> None:
-    assert gathered(folded)[0] == together
+    assert join_separated(folded)[0] == together
 
 
 @pytest.mark.parametrize(
@@ -42,12 +42,12 @@ def test_letters_and_digits_with_one_sign_between_them_are_gathered(
     ],
 )  # fmt: skip
 def test_what_people_write_so_stays(folded: str) -> None:
-    assert gathered(folded) == (folded, None)
+    assert join_separated(folded) == (folded, None)
 
 
 @given(st.text("abc0.*( )验证码", max_size=40))
 def test_each_character_keeps_its_place(folded: str) -> None:
-    together, places = gathered(folded)
+    together, places = join_separated(folded)
     if places is None:
         assert together == folded
     else:

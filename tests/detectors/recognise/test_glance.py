@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from detectors.recognise import glance
 from detectors.recognise.fold import fold, mask
-from detectors.recognise.gather import gathered
-from detectors.recognise.glance import glanced
-from detectors.recognise.lures import owned
+from detectors.recognise.gather import join_separated
+from detectors.recognise.glance import prescan
+from detectors.recognise.lures import has_owner
 from detectors.recognise.reading import excerpt, look, read, shown_at, tells_spent
-from detectors.recognise.reading import glanced as seen_at_once
+from detectors.recognise.reading import prescan_texts as seen_at_once
 from detectors.recognise.shapes import counts
 from detectors.recognise.signature import is_plain_head, signature_span
-from detectors.recognise.spelled import spelled
+from detectors.recognise.spelled import convert_spelled
 from tests.detectors.recognise import corpus
 from tests.detectors.recognise.test_recognise_cache import TEXTS
 
@@ -49,7 +49,7 @@ def check(masked: list[str]) -> None:
 
 def each(masked: list[str]) -> Iterator[tuple[str, str, int]]:
     """Texts, as folded at a glance, and what they may hold."""
-    seen = glanced(masked)
+    seen = prescan(masked)
     return zip(masked, seen.texts(), seen.may.tolist(), strict=True)
 
 
@@ -69,9 +69,9 @@ def test_what_a_glance_does_not_see_is_not_there(masked: list[str]) -> None:
             continue
         assert folded == mask(fold(text))
         if not may & glance.APART:
-            assert gathered(folded)[1] is None
+            assert join_separated(folded)[1] is None
         if not may & glance.WORDS:
-            assert spelled(folded)[1] is None
+            assert convert_spelled(folded)[1] is None
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_number_that_takes_no_search_is_a_code_s_own(texts: list[str]) -> None
             continue
         place = shown_at(look(text)._replace(folded=folded))
         assert place is not None
-        assert not owned(folded, place)
+        assert not has_owner(folded, place)
         assert not counts(folded, place)
 
 
@@ -161,7 +161,7 @@ def test_a_number_that_takes_no_search_is_a_code_s_own(texts: list[str]) -> None
 def test_a_glance_tells_if_a_number_takes_no_search(text: str, *, plainly: bool) -> None:
     # Between others: what stands in one text is nothing to the next.
     texts = ["no.", text, "元 0000"]
-    assert (glanced(texts).may[1] & glance.NUMBER == 0) == plainly
+    assert (prescan(texts).may[1] & glance.NUMBER == 0) == plainly
 
 
 HEADS = st.lists(
@@ -175,7 +175,7 @@ HEADS = st.lists(
 
 @given(st.lists(HEADS, min_size=1))
 def test_what_a_text_begins_with_tells_its_name_as_a_search_does(masked: list[str]) -> None:
-    seen = glanced(masked)
+    seen = prescan(masked)
     for text, folded, head in zip(masked, seen.texts(), seen.head.tolist(), strict=True):
         span = signature_span(folded)
         if head > 0:
@@ -200,11 +200,11 @@ def test_what_a_text_begins_with_tells_its_name_as_a_search_does(masked: list[st
     ],
 )
 def test_a_glance_tells_what_a_text_begins_with(text: str, head: int) -> None:
-    assert glanced(["【", text, "】0"]).head[1] == head
+    assert prescan(["【", text, "】0"]).head[1] == head
 
 
 @pytest.mark.parametrize(
     ("text", "lines"), [("", 0), ("a\n\nb\n", 3), ("\n", 1), ("验证码\n0000", 1)]
 )
 def test_line_breaks_are_counted_by_text(text: str, lines: int) -> None:
-    assert glanced(["\n0", text, "\n\n"]).lines().tolist() == [1, lines, 2]
+    assert prescan(["\n0", text, "\n\n"]).lines().tolist() == [1, lines, 2]

@@ -72,7 +72,7 @@ def test_words_in_bundles_are_found_where_one_pattern_of_each_kind_finds_them(
         assert bundled.longest(text, start, len(kinds)) == match.end()
         first = any_of(kinds[0], *edges).match(text, start)
         assert bundled.longest(text, start, 1) == (first.end() if first else 0)
-    assert bundled.found(text) == bool(found)
+    assert bundled.has_any(text) == bool(found)
     assert bundled.first(text) == min(found, default=None)
     places, fresh = list(bundled.places(text)), Words(kinds, *edges)
     for _ in fresh.prepare():
@@ -130,9 +130,9 @@ def test_words_in_bundles_are_found_in_each_of_their_spellings() -> None:
             0,
             [(0, len(text))],
         )
-    assert not bundled.found("yz")
-    assert not bundled.found("验码 od x")
-    assert not Words([[]]).found("anything")
+    assert not bundled.has_any("yz")
+    assert not bundled.has_any("验码 od x")
+    assert not Words([[]]).has_any("anything")
 
 
 COMPILED = """

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from detectors.recognise.fold import fold, mask
-from detectors.recognise.lures import lured, owned, verifies
+from detectors.recognise.lures import has_owner, is_lure, verifies
 from detectors.recognise.reading import excerpt, look, read
 from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 from detectors.recognise.weigh import against, confidence, model
 
-REGISTRY = Registry.shipped()
+REGISTRY = Registry.load_shipped()
 
 
 def otp(text: str) -> bool:
@@ -104,7 +104,7 @@ def test_a_number_that_the_words_before_it_name_otherwise_is_no_code(text: str) 
 def test_owners_are_known_in_many_languages_also_behind_other_words(text: str) -> None:
     for lead in ("", "see one two three four "):
         folded = fold(mask(f"{lead}{text}"))
-        assert owned(folded, folded.rindex("000000")), folded
+        assert has_owner(folded, folded.rindex("000000")), folded
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_owners_are_known_in_many_languages_also_behind_other_words(text: str) -
 )
 def test_words_that_own_another_number_or_none_leave_it_alone(text: str) -> None:
     folded = fold(mask(text))
-    assert not owned(folded, folded.rindex("000000"))
+    assert not has_owner(folded, folded.rindex("000000"))
 
 
 def test_a_score_that_would_decide_alone_lets_an_owner_s_number_be_read() -> None:
@@ -187,7 +187,7 @@ def test_a_link_of_who_wants_a_password_verifies_nobody(text: str) -> None:
     ],
 )
 def test_what_is_watched_billed_or_delivered_is_no_link_that_verifies(text: str) -> None:
-    assert lured(fold(mask(text)))
+    assert is_lure(fold(mask(text)))
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_a_link_that_verifies_is_made_for_one_recipient(link: str, so: bool) -> 
     ],
 )
 def test_what_links_that_verify_tell_lures_nobody(text: str) -> None:
-    assert not lured(fold(mask(text)))
+    assert not is_lure(fold(mask(text)))
 
 
 @pytest.mark.parametrize(

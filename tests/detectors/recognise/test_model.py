@@ -14,16 +14,16 @@ from detectors.recognise import clues
 from detectors.recognise.fold import fold, mask
 from detectors.recognise.grams import NOWHERE, pieces, sums, view
 from detectors.recognise.model import confidence_of
-from detectors.recognise.reading import excerpt, glanced
+from detectors.recognise.reading import excerpt, prescan_texts
 from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 from detectors.recognise.rules import RULES
 from detectors.recognise.traits import TRAITS
-from detectors.recognise.weigh import model, scored
+from detectors.recognise.weigh import model, score_texts
 from tests.detectors.recognise import train
 from tests.detectors.recognise.corpus import rows
 
-REGISTRY = Registry.shipped()
+REGISTRY = Registry.load_shipped()
 CORPUS = rows()
 MODEL = model()
 
@@ -42,7 +42,7 @@ def test_a_score_is_the_sum_of_the_pieces_that_are_told(text: str) -> None:
     table = MODEL.weights.astype(int)
     seen = view([text])
     assert sums(seen, MODEL.weights).tolist() == [sum(table[at] for _, at in pieces(text))]
-    told = sum(table[at] / by for _, at, by in clues.described(seen))
+    told = sum(table[at] / by for _, at, by in clues.describe_clues(seen))
     assert clues.sums(seen, MODEL.weights)[0] == pytest.approx(told)
 
 
@@ -108,7 +108,7 @@ def test_texts_kept_back_are_not_trained_on() -> None:
 
 def test_texts_are_scored_a_batch_at_a_time_as_one_by_one() -> None:
     texts = [mask(excerpt(row.text)) for row in CORPUS[:2000]]
-    whole = scored(glanced(texts)).tolist()
+    whole = score_texts(prescan_texts(texts)).tolist()
     starts = range(0, len(texts), 37)
-    parts = [scored(glanced(texts[at : at + 37])) for at in starts]
+    parts = [score_texts(prescan_texts(texts[at : at + 37])) for at in starts]
     assert whole == np.concatenate(parts).tolist()

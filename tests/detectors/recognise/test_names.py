@@ -13,14 +13,14 @@ from detectors.recognise.names import (
     is_a_codes,
     is_plain,
     is_stop,
-    listed,
+    load_names,
     names_a_code,
 )
-from detectors.recognise.shipped import shipped
+from detectors.recognise.shipped import read_data
 
 
 def test_every_listed_name_is_written_as_a_key_and_stands_once() -> None:
-    lines = tomllib.loads(shipped("brands"))["listed"].strip().splitlines()
+    lines = tomllib.loads(read_data("brands"))["listed"].strip().splitlines()
     names = [name.lstrip("*") for line in lines for name in line.split()]
     assert len(names) > 900
     assert len({name_key(name) for name in names}) > len(names) - 30, "some fold to one another"
@@ -28,9 +28,9 @@ def test_every_listed_name_is_written_as_a_key_and_stands_once() -> None:
 
 
 def test_no_listed_name_is_a_word_that_is_none_unless_it_is_marked() -> None:
-    first = {key for key, name in listed().names.items() if key == name}
-    assert not (first - listed().ordinary) & WORDS["titles"]
-    assert not (first - listed().ordinary) & WORDS["payee"]
+    first = {key for key, name in load_names().names.items() if key == name}
+    assert not (first - load_names().ordinary) & WORDS["titles"]
+    assert not (first - load_names().ordinary) & WORDS["payee"]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from detectors.recognise.owners import done_with, held, owned_codes, without_objects
+from detectors.recognise.owners import done_with, is_owned_by_other, owned_codes, without_objects
 from detectors.recognise.scripts import Word, WordKind, scripts_of
 from detectors.recognise.shapes import numbers
 
@@ -66,7 +66,7 @@ def test_what_a_code_is_for_is_no_owner() -> None:
 )
 def test_a_number_may_be_held_by_something_else(body: str, is_held: bool) -> None:
     number = numbers(body)[-1]
-    assert held(body, number, heard(body), scripts_of(body)) is is_held
+    assert is_owned_by_other(body, number, heard(body), scripts_of(body)) is is_held
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from detectors.recognise.reading import (
     TAIL_CHARS,
     body_of,
     excerpt,
+    has_usual_number,
     in_text,
     likely,
     look,
@@ -20,7 +21,6 @@ from detectors.recognise.reading import (
     names_codes,
     parts,
     read,
-    shown,
 )
 from tests.detectors.recognise.test_recognise_cache import TEXTS
 
@@ -204,7 +204,7 @@ def test_a_hidden_code_is_found_at_its_place(text: str, code: str) -> None:
     ],
 )
 def test_a_usual_code_is_shown(text: str, so: bool) -> None:
-    assert shown(look(mask(text))) is so
+    assert has_usual_number(look(mask(text))) is so
 
 
 @pytest.mark.parametrize(

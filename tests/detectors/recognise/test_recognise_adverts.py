@@ -9,7 +9,7 @@ from detectors.recognise.reading import look, read
 from detectors.recognise.recogniser import Message, recognise, recognise_many
 from detectors.recognise.registry import Registry
 
-REGISTRY = Registry.shipped()
+REGISTRY = Registry.load_shipped()
 BESIDE_ADVERTS = (
     "Your login code is 482913. Get 20% off your first order! Reply STOP to opt out",
     (

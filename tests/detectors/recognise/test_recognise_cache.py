@@ -19,7 +19,7 @@ from detectors.recognise.recogniser import RecogniseParams, Recogniser, recognis
 from detectors.recognise.registry import Registry
 from tests.detectors.recognise.test_recognise_table import CODES, LOOK_ALIKES
 
-REGISTRY, _ = Registry.shipped().merged(
+REGISTRY, _ = Registry.load_shipped().merge(
     Registry.load('[templates]\nT1 = "otp"\nT2 = "notice"\n[bank]\n"工商银行" = {ids = ["acct-7"]}')
 )
 

@@ -9,7 +9,7 @@ from detectors.recognise.reading import excerpt, look, read
 from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 
-REGISTRY = Registry.shipped()
+REGISTRY = Registry.load_shipped()
 
 CODES = """
 Your code is TKWRVD|TKWRVD

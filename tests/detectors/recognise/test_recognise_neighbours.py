@@ -15,7 +15,7 @@ from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 from detectors.recognise.rules import RULES
 
-REGISTRY = Registry.shipped()
+REGISTRY = Registry.load_shipped()
 
 WITH_A_WAY_OUT = """
 Your Lumo code is 8339. Never share this code. Reply STOP ALL to unsubscribe.

@@ -14,7 +14,7 @@ from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 from detectors.recognise.rules import RULES
 
-REGISTRY = Registry.shipped()
+REGISTRY = Registry.load_shipped()
 
 OF_A_SIM = """
 Your new SIM is on its way. PIN 4410, PUK 77120934, both are printed inside

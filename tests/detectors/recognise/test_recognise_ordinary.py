@@ -7,7 +7,7 @@ import pytest
 from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 
-REGISTRY = Registry.shipped()
+REGISTRY = Registry.load_shipped()
 
 
 def otp(text: str) -> bool:

@@ -9,7 +9,7 @@ from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 from detectors.recognise.scripts import scripts_of, typed_in
 
-REGISTRY = Registry.shipped()
+REGISTRY = Registry.load_shipped()
 
 
 def test_a_pattern_of_no_words_finds_nothing() -> None:
@@ -32,8 +32,8 @@ def test_a_pattern_of_no_words_finds_nothing() -> None:
 def test_a_greeting_hands_nothing_over_and_tells_of_no_field(text: str) -> None:
     (script,) = scripts_of(text)
     assert not typed_in(text, [script])
-    assert not script.handed(text)
-    assert not script.told(text)
+    assert not script.names_courier(text)
+    assert not script.asks_to_tell(text)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 from detectors.recognise.rules import RULES
 
-REGISTRY = Registry.shipped()
+REGISTRY = Registry.load_shipped()
 
 CODES = """
 【知乎】你的注册验证码是 330912，10 分钟内有效。

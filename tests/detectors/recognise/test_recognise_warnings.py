@@ -10,7 +10,7 @@ from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 from detectors.recognise.scripts import WordKind, scripts_of
 
-REGISTRY = Registry.shipped()
+REGISTRY = Registry.load_shipped()
 
 WITH_A_CODE = """
 Do not tell this code to anybody, we never ask for it 730418

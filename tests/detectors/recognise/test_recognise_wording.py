@@ -16,7 +16,7 @@ import pytest
 from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 
-REGISTRY = Registry.shipped()
+REGISTRY = Registry.load_shipped()
 ROWS = (Path(__file__).parent / "texts" / "wording.txt").read_text("utf-8").splitlines()
 
 

@@ -23,7 +23,7 @@ from detectors.recognise.recogniser import (
 )
 from detectors.recognise.registry import Registry
 from detectors.recognise.rules import RULES, Rule
-from detectors.recognise.shipped import shipped
+from detectors.recognise.shipped import read_data
 from detectors.recognise.words import LANGUAGES, Language
 from tests.detectors.recognise.corpus import everywhere
 
@@ -85,7 +85,7 @@ def test_words_are_written_as_folded_texts_are(row: Language) -> None:
 
 def test_there_are_eighteen_languages_and_every_kind_of_word_in_each() -> None:
     assert len({row.lang for row in LANGUAGES}) == 18
-    for row in tomllib.loads(shipped("words")).values():
+    for row in tomllib.loads(read_data("words")).values():
         assert all(row[field.name] != "" for field in fields(Language) if field.name != "lang")
 
 
@@ -324,7 +324,7 @@ KINDS = {
 
 @pytest.mark.parametrize(("text", "otp"), [pair for pairs in KINDS.values() for pair in pairs])
 def test_kinds_that_were_wrong_before_are_right(text: str, otp: bool) -> None:
-    verdict = recognise(Registry.shipped(), text, "AUTHMSG" if otp else "Example")
+    verdict = recognise(Registry.load_shipped(), text, "AUTHMSG" if otp else "Example")
     assert verdict.otp is otp, (verdict.rule, verdict.confidence)
 
 

@@ -11,7 +11,7 @@ from detectors.recognise.fold import name_key
 from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Line, Registry, RegistryError, sender_key
 
-REGISTRY = Registry.shipped()
+REGISTRY = Registry.load_shipped()
 CODE = "您的动态验证码：194872，请勿泄露。"
 
 
@@ -55,25 +55,25 @@ def test_a_number_is_its_owners(number: str, name: str, trust: Trust) -> None:
 def test_a_national_number_is_trusted_in_its_own_country_alone(
     home: str, number: str, name: str, trust: Trust
 ) -> None:
-    at_home = Registry.shipped(home)
+    at_home = Registry.load_shipped(home)
     sender = at_home.sender(number)
     assert (sender.owners[0].name, at_home.trust(None, sender)) == (name, trust)
     for country in {"CN", "IN", "RU", "US", "IR", "NG", "DE"} - {home}:
-        away = Registry.shipped(country)
+        away = Registry.load_shipped(country)
         sender = away.sender(number)
         assert (sender.owners, away.trust(None, sender)) == ((), Trust.NONE), country
 
 
 def test_names_and_hosts_are_known_in_every_country() -> None:
-    registries = [Registry.shipped(country) for country in ("CN", "IN", "US", "NG")]
+    registries = [Registry.load_shipped(country) for country in ("CN", "IN", "US", "NG")]
     assert all(each.signatures == registries[0].signatures for each in registries)
     assert all(each.hosts == registries[0].hosts for each in registries)
 
 
 def test_a_foreign_number_keeps_the_digits_that_a_chinese_one_would_lose() -> None:
     """86 is a country code in China. In India 8610123456 is a subscriber's number."""
-    assert Registry.shipped("IN").sender("8610123456").line is Line.PERSON
-    assert Registry.shipped().sender("8610123456").line is Line.OWNED
+    assert Registry.load_shipped("IN").sender("8610123456").line is Line.PERSON
+    assert Registry.load_shipped().sender("8610123456").line is Line.OWNED
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ TRADITIONAL = str.maketrans(
 
 def test_trusted_names_are_trusted_in_traditional_letters_too() -> None:
     """A fifth of them were not: 郵儲銀行 was a shop."""
-    registry = Registry.shipped()
+    registry = Registry.load_shipped()
     lost = [
         key
         for key, platform in registry.signatures.items()
@@ -168,7 +168,7 @@ def test_trusted_names_are_trusted_in_traditional_letters_too() -> None:
 )
 def test_a_bank_s_number_that_names_a_shop_is_the_bank(sender: str, text: str, owner: str) -> None:
     """It was the shop, untrusted: a lease refused the bank's own code."""
-    registry = Registry.shipped()
+    registry = Registry.load_shipped()
     told = recognise(registry, text, sender=sender)
     assert told.otp
     assert told.trust is registry.signatures[name_key(owner)].trust is not Trust.NONE
@@ -177,7 +177,7 @@ def test_a_bank_s_number_that_names_a_shop_is_the_bank(sender: str, text: str, o
 
 def test_a_spoofed_signature_from_a_port_registered_to_somebody_else_earns_no_trust() -> None:
     theirs = Registry.load('[none]\n"好课网" = {ports = ["10691234*"]}')
-    registry, _ = REGISTRY.merged(theirs)
+    registry, _ = REGISTRY.merge(theirs)
     spoofed = recognise(registry, f"【工商银行】{CODE}", sender="106912345678")
     honest = recognise(registry, f"【工商银行】{CODE}", sender="10699999")
     assert (spoofed.trust, honest.trust) == (Trust.NONE, Trust.BANK)
@@ -259,7 +259,7 @@ def test_the_operators_file_wins_and_every_conflict_is_told() -> None:
         '[none]\n"A" = {ports = ["1065", "1066"]}\n[templates]\nT1 = "otp"\n'
         '[lines]\n"106" = "owned"'
     )
-    merged, conflicts = ours.merged(theirs)
+    merged, conflicts = ours.merge(theirs)
     assert merged.sender("1065").owners[0].trust is Trust.NONE
     assert merged.sender("1066").owners[0].name == "A"
     assert merged.sender("1067").line is Line.OWNED
@@ -272,7 +272,7 @@ def test_the_operators_file_wins_and_every_conflict_is_told() -> None:
 
 
 def test_merging_the_same_file_twice_is_no_conflict() -> None:
-    merged, conflicts = REGISTRY.merged(Registry.shipped())
+    merged, conflicts = REGISTRY.merge(Registry.load_shipped())
     assert conflicts == []
     assert merged == REGISTRY
 
@@ -387,7 +387,7 @@ def test_a_number_of_another_country_is_registered_with_its_plus() -> None:
     theirs = (
         '[bank]\n"A" = {ports = ["+447700900102", "0044 7700 95*"]}\n"B" = {ports = ["12345678"]}'
     )
-    ours, _ = REGISTRY.merged(Registry.load(theirs))
+    ours, _ = REGISTRY.merge(Registry.load(theirs))
     owners = {
         sender: [owner.name for owner in ours.sender(sender).owners]
         for sender in ("+447700900102", "00447700900102", "447700900102", "+44770095", "+1234567")
@@ -405,7 +405,7 @@ def test_a_country_says_whose_forms_ports_and_lines_are() -> None:
     saudi = Registry.load(
         'country = "966"\n[bank]\n"A" = {ports = ["8001"]}\n[lines]\n"70" = "owned"'
     )
-    both, _ = REGISTRY.merged(saudi)
+    both, _ = REGISTRY.merge(saudi)
     assert [owner.name for owner in both.sender("+9668001").owners] == ["A"]
     assert both.sender("+966701234567").line is Line.OWNED
     assert both.sender("+966501234567").line is Line.PERSON

@@ -10,9 +10,9 @@ from detectors.recognise.fold import fold, mask
 from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 from detectors.recognise.sentences import STOP
-from detectors.recognise.shipped import shipped
+from detectors.recognise.shipped import read_data
 
-REGISTRY = Registry.shipped()
+REGISTRY = Registry.load_shipped()
 
 
 def sentences(text: str) -> list[str]:
@@ -60,7 +60,7 @@ def test_other_full_stops_end_one(text: str, first: str) -> None:
 
 
 def test_short_words_are_plain_and_each_is_listed_once_in_its_list() -> None:
-    for kind in tomllib.loads(shipped("abbreviations")).values():
+    for kind in tomllib.loads(read_data("abbreviations")).values():
         words = [
             word
             for name, some in kind.items()

@@ -7,12 +7,12 @@ import tomllib
 import pytest
 
 from detectors.recognise.grams import NOWHERE
-from detectors.recognise.shipped import shipped, shipped_octets
+from detectors.recognise.shipped import read_data, shipped_octets
 
 
 @pytest.mark.parametrize("name", ["words", "stems", "brands", "model"])
 def test_a_shipped_table_is_toml(name: str) -> None:
-    assert tomllib.loads(shipped(name))
+    assert tomllib.loads(read_data(name))
 
 
 def test_the_weights_are_a_byte_for_each_place_of_the_table() -> None:
@@ -21,4 +21,4 @@ def test_the_weights_are_a_byte_for_each_place_of_the_table() -> None:
 
 def test_a_file_that_is_not_shipped_is_no_empty_table() -> None:
     with pytest.raises(FileNotFoundError):
-        shipped("absent")
+        read_data("absent")

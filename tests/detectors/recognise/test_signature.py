@@ -6,7 +6,7 @@ import pytest
 
 from detectors.model.event import Trust
 from detectors.recognise.fold import fold, mask
-from detectors.recognise.names import listed
+from detectors.recognise.names import load_names
 from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 from detectors.recognise.signature import is_note, signature_span
@@ -69,20 +69,20 @@ def test_what_names_a_code_or_how_to_treat_it_is_no_name(note: str) -> None:
 )
 def test_a_code_in_brackets_is_found_and_names_nobody(text: str, platform: str) -> None:
     """Each text was one more platform: who asked for five codes of one was taken for a victim."""
-    found = recognise(Registry.shipped(), text, sender="106900001")
+    found = recognise(Registry.load_shipped(), text, sender="106900001")
     assert (found.otp, found.platform) == (True, platform)
     assert found.code_span is not None
 
 
 def test_no_name_that_is_known_is_a_note() -> None:
-    known = Registry.shipped().signatures.keys() | listed().names.keys()
+    known = Registry.load_shipped().signatures.keys() | load_names().names.keys()
     assert not [name for name in known if is_note(name)]
 
 
 @pytest.mark.parametrize("note", ["验证码", "OTP", "请勿泄露", "안내"])
 def test_behind_a_note_a_bank_is_a_bank_and_two_shops_are_two(note: str) -> None:
     """A flood from 60 platforms with the same note was one platform that sends again."""
-    registry = Registry.shipped()
+    registry = Registry.load_shipped()
 
     def read(text: str, sender: str = "1069012345") -> tuple[str, Trust]:
         told = recognise(registry, text, sender)
@@ -99,6 +99,6 @@ def test_behind_a_note_a_bank_is_a_bank_and_two_shops_are_two(note: str) -> None
 
 @pytest.mark.parametrize("note", ["验证码", "OTP"])
 def test_a_gateway_that_takes_a_note_for_a_signature_names_nobody_by_it(note: str) -> None:
-    registry = Registry.shipped()
+    registry = Registry.load_shipped()
     told = recognise(registry, "482913 is your verification code", "UBER", signature=note)
     assert told.platform == recognise(registry, "482913 is your verification code", "UBER").platform

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.recognise.fold import fold, mask
-from detectors.recognise.shipped import shipped
-from detectors.recognise.spelled import _FEW, _places, _Words, _words, spelled
+from detectors.recognise.shipped import read_data
+from detectors.recognise.spelled import _FEW, _places, _Words, _words, convert_spelled
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ from detectors.recognise.spelled import _FEW, _places, _Words, _words, spelled
     ],
 )
 def test_a_run_with_a_word_in_it_is_a_number(text: str, read: str) -> None:
-    assert spelled(fold(mask(text)))[0] == read
+    assert convert_spelled(fold(mask(text)))[0] == read
 
 
 @pytest.mark.parametrize(
@@ -55,17 +55,17 @@ def test_a_run_with_a_word_in_it_is_a_number(text: str, read: str) -> None:
 )
 def test_what_people_write_so_stays(text: str) -> None:
     folded = fold(mask(text))
-    assert spelled(folded) == (folded, None)
+    assert convert_spelled(folded) == (folded, None)
 
 
 def test_words_of_two_languages_make_no_number() -> None:
-    assert spelled("uno two trois vier")[1] is None
+    assert convert_spelled("uno two trois vier")[1] is None
 
 
 @given(st.text("4 -*一二八年a", max_size=24) | st.text("onetw three4 8-", max_size=30))
 def test_each_character_has_a_place(text: str) -> None:
     folded = fold(mask(text))
-    read, places = spelled(folded)
+    read, places = convert_spelled(folded)
     if places is None:
         assert read == folded
     else:
@@ -128,6 +128,6 @@ def test_the_words_of_a_text_are_compiled_when_it_may_hold_a_run() -> None:
 
 
 def test_each_language_has_ten_words() -> None:
-    table = tomllib.loads(shipped("digits"))
+    table = tomllib.loads(read_data("digits"))
     assert len(table) >= 60
     assert {len(row.split()) for row in table.values()} == {10}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from detectors.recognise.shapes import numbers
-from detectors.recognise.spent import spent
+from detectors.recognise.spent import is_spent
 
 
 @pytest.mark.parametrize(
-    ("text", "is_spent"),
+    ("text", "expected"),
     [
         ("code 0000 has expired", True),
         ("der code 0000 gilt nicht mehr", True),
@@ -37,9 +37,9 @@ from detectors.recognise.spent import spent
         ("kode 000000 kedaluwarsa dalam 0 menit", False),
     ],
 )
-def test_what_was_a_code_is_told_from_what_ends_in_a_while(text: str, is_spent: bool) -> None:
+def test_what_was_a_code_is_told_from_what_ends_in_a_while(text: str, expected: bool) -> None:
     number = numbers(text)[0]
-    assert spent(text, number.start, number.end) is is_spent
+    assert is_spent(text, number.start, number.end) is expected
 
 
 @pytest.mark.parametrize(
@@ -63,4 +63,4 @@ def test_what_was_a_code_is_told_from_what_ends_in_a_while(text: str, is_spent: 
 )
 def test_the_authorisation_of_a_payment_that_is_made_is_no_code(text: str, is_made: bool) -> None:
     start = text.index("000000")
-    assert spent(text, start, start + 6) is is_made
+    assert is_spent(text, start, start + 6) is is_made

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from detectors.recognise.fold import name_key
-from detectors.recognise.names import listed
+from detectors.recognise.names import load_names
 
 TEXTS = Path(__file__).parent / "texts"
 SETS = sorted(path.name.removesuffix(".train.jsonl") for path in TEXTS.glob("*.train.jsonl"))
@@ -134,7 +134,7 @@ def test_texts_with_invented_names_are_codes_whose_names_are_on_no_list() -> Non
         assert row["code"] in row["text"]
         form, _, name = (row["platform"] or "text:").partition(":")
         assert form in ("text", "host")
-        assert name_key(name) not in listed().names
+        assert name_key(name) not in load_names().names
     assert 0.25 < sum(row["platform"] is None for row in rows) / len(rows) < 0.4
 
 

@@ -9,7 +9,7 @@ from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 from detectors.recognise.traps import names_other
 
-REGISTRY = Registry.shipped()
+REGISTRY = Registry.load_shipped()
 
 
 def platform(text: str) -> str:

@@ -7,9 +7,9 @@ import pytest
 from detectors.recognise.fold import name_key
 from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
-from detectors.recognise.uncased import between, runs, uncased
+from detectors.recognise.uncased import between, find_uncased, runs
 
-REGISTRY = Registry.shipped()
+REGISTRY = Registry.load_shipped()
 
 
 def platform(text: str) -> str:
@@ -110,7 +110,7 @@ def test_one_platform_s_wordings_give_one_name(texts: tuple[str, ...]) -> None:
 
 
 def test_a_text_of_one_script_is_not_searched_for_others() -> None:
-    assert uncased("Your code is 482913") == between("Your code is 482913") == []
+    assert find_uncased("Your code is 482913") == between("Your code is 482913") == []
     assert runs("Your code is 482913") == []
     assert between("您的验证码482913") == []
 

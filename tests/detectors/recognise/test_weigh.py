@@ -8,10 +8,10 @@ import pytest
 
 from detectors.recognise import weigh
 from detectors.recognise.fold import mask
-from detectors.recognise.reading import Look, Reading, excerpt, glanced, look, read
+from detectors.recognise.reading import Look, Reading, excerpt, look, prescan_texts, read
 from detectors.recognise.rules import RULES
 from detectors.recognise.weigh import CODE as CODE_FROM
-from detectors.recognise.weigh import RESCUE_IN_DOUBT, barred, confidence, model, named
+from detectors.recognise.weigh import RESCUE_IN_DOUBT, confidence, is_barred, model, name_rule
 from tests.detectors.recognise import corpus
 
 CODE = look(mask("Your verification code is 482913"))
@@ -41,9 +41,11 @@ def test_texts_are_scored_together_as_each_by_itself(count: int) -> None:
         "您的验证码是 000000",
         "Κωδικός: 0000 ΣΑΣ",
     ]
-    seen = glanced(texts[:count])
+    seen = prescan_texts(texts[:count])
     looks = list(map(look, texts[:count]))
-    assert weigh.scored(seen).tolist() == [model().score(each.folded, each.cased) for each in looks]
+    assert weigh.score_texts(seen).tolist() == [
+        model().score(each.folded, each.cased) for each in looks
+    ]
 
 
 def test_what_is_decided_without_a_look_is_what_a_look_decides() -> None:
@@ -53,10 +55,10 @@ def test_what_is_decided_without_a_look_is_what_a_look_decides() -> None:
     texts += [f"{text}{' x' * 200}" for text in texts[:200]]
     texts += [f"<#> {text}" for text in texts[:100]]
     texts += [f"{text}\n@example.com #0000" for text in texts[:100]]
-    seen = glanced(texts)
-    scores = weigh.scored(seen)
+    seen = prescan_texts(texts)
+    scores = weigh.score_texts(seen)
     counts = Counter[int]()
-    answers = zip(scores.tolist(), weigh.decided(seen, scores).tolist(), strict=True)
+    answers = zip(scores.tolist(), weigh.decide_by_scores(seen, scores).tolist(), strict=True)
     for at, (score, told) in enumerate(answers):
         counts[told] += 1
         if told:
@@ -133,7 +135,7 @@ def test_a_sum_that_does_not_speak_for_a_code_makes_none(odds: int) -> None:
 def test_a_verdict_is_told_by_its_rule_unless_the_model_went_against_it(
     rule: str, sure: float, told: str
 ) -> None:
-    assert named(rule, sure) == told
+    assert name_rule(rule, sure) == told
 
 
 @pytest.mark.parametrize(
@@ -150,4 +152,4 @@ def test_a_verdict_is_told_by_its_rule_unless_the_model_went_against_it(
 )
 def test_where_it_is_doubtful_a_high_sum_alone_rescues(text: str, odds: int, so: bool) -> None:
     looked = look(mask(text))
-    assert barred(looked, read(looked), odds) is so
+    assert is_barred(looked, read(looked), odds) is so

@@ -17,7 +17,7 @@ from detectors.recognise.rules import RULES
 from detectors.recognise.traits import TRAITS
 from detectors.recognise.why import Why, why
 
-REGISTRY = Registry.shipped()
+REGISTRY = Registry.load_shipped()
 TEXTS = (
     "Your Tandem code is 482913. Do not share it.",
     "Besoin de toi avant 482913 ce soir",

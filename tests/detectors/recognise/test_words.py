@@ -8,7 +8,7 @@ import tomllib
 import pytest
 
 from detectors.recognise.lexicon import any_of
-from detectors.recognise.shipped import shipped
+from detectors.recognise.shipped import read_data
 from detectors.recognise.words import LANGUAGES, STEMS, Language, all_words, load, load_stems
 
 FIELDS = [field for field in Language.__slots__ if field not in ("lang", "apart")]
@@ -53,7 +53,7 @@ def test_stems_are_folded_as_texts_are() -> None:
 def test_no_language_stands_in_the_tables_twice() -> None:
     langs = [row.lang for row in LANGUAGES] + [row.lang for row in STEMS]
     assert len(langs) == len(set(langs))
-    assert len(LANGUAGES) == len(tomllib.loads(shipped("words")))
+    assert len(LANGUAGES) == len(tomllib.loads(read_data("words")))
 
 
 def test_all_words_of_a_kind_are_patterns_that_compile() -> None:

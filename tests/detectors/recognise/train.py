@@ -26,11 +26,19 @@ from numpy.typing import NDArray
 from detectors.recognise.clues import clues, tokens, weighed_down
 from detectors.recognise.fold import mask
 from detectors.recognise.grams import GRAM_CHARS, NOWHERE, hashes, view
-from detectors.recognise.reading import Look, Reading, excerpt, look, read, shown, tells_spent
+from detectors.recognise.reading import (
+    Look,
+    Reading,
+    excerpt,
+    has_usual_number,
+    look,
+    read,
+    tells_spent,
+)
 from detectors.recognise.registry import Line, Registry
 from detectors.recognise.rules import RULES
 from detectors.recognise.traits import TRAITS
-from detectors.recognise.weigh import RESCUE_IN_DOUBT, barred
+from detectors.recognise.weigh import RESCUE_IN_DOUBT, is_barred
 from tests.detectors.recognise.corpus import Row, rows
 
 Floats = NDArray[np.float64]
@@ -212,7 +220,7 @@ class Stack:
     """The second step: a share of the score and a weight for each rule."""
 
     def __init__(self, corpus: Sequence[Row], scores: Floats) -> None:
-        registry = Registry.shipped()
+        registry = Registry.load_shipped()
         looks = [look(mask(excerpt(row.text))) for row in corpus]
         readings = [read(looked) for looked in looks]
         self.names = [name for name, rule in RULES.items() if rule.weighed]
@@ -234,7 +242,9 @@ class Stack:
         odds = [np.log(each / (1 - each)) for each in own]
         self.prior = np.array([0.7, *odds, *(0.0 for _ in TRAITS)])
         self.by_rules = np.array([RULES[rule].confidence >= 0.5 for rule in self.rules])
-        self.shown = np.array([shown(looked) and not tells_spent(looked) for looked in looks])
+        self.shown = np.array(
+            [has_usual_number(looked) and not tells_spent(looked) for looked in looks]
+        )
         may = map(
             may_rescue, looks, readings, (scores * 100).tolist()
         )  # of the others the rules have the last word
@@ -266,7 +276,7 @@ class Stack:
 
 def may_rescue(looked: Look, reading: Reading, score: float) -> bool:
     """Whether a sum, if it is high, makes a code of a text in which no rule finds one."""
-    return not barred(looked, reading, RESCUE_IN_DOUBT)
+    return not is_barred(looked, reading, RESCUE_IN_DOUBT)
 
 
 def sure_scores(scores: Floats, answers: NDArray[np.bool_]) -> tuple[int, int]:

@@ -25,7 +25,7 @@ from detectors.bars import (
 from detectors.chain import Decisions, Params, Partition, restore, snapshot
 from detectors.model.event import platform_id
 from detectors.model.records import Action
-from detectors.suspects.again import SecondRequests, asked, forget_from, news, windows
+from detectors.suspects.again import SecondRequests, forget_from, news, take_request, windows
 from streams import wire
 from tests.detectors.stand_in import MINUTE_MS, START_MS, Event, run
 from tests.detectors.test_chain import ENFORCE, VICTIM, flood, history
@@ -39,7 +39,7 @@ def told(requests: SecondRequests, at_ms: int) -> None:
 
 
 def ask(requests: SecondRequests, platform: int, at_ms: int, *, hot: bool = False) -> bool:
-    return asked(requests, platform, at_ms, first=True, hot=hot)
+    return take_request(requests, platform, at_ms, first=True, hot=hot)
 
 
 @pytest.mark.parametrize(
@@ -55,17 +55,17 @@ def test_exactly_the_second_message_passes_within_its_window(after_ms: int, pass
     requests = SecondRequests()
     assert not ask(requests, 7, 1000)
     told(requests, 1000)
-    assert asked(requests, 7, 1000 + after_ms, first=False, hot=False) is passes
-    assert not asked(requests, 7, 1001 + after_ms + AGAIN_FROM_MS, first=False, hot=False)
+    assert take_request(requests, 7, 1000 + after_ms, first=False, hot=False) is passes
+    assert not take_request(requests, 7, 1001 + after_ms + AGAIN_FROM_MS, first=False, hot=False)
 
 
 def test_a_message_that_is_delivered_twice_is_one() -> None:
     requests = SecondRequests()
     ask(requests, 7, 1000)
     told(requests, 1000)
-    assert not asked(requests, 7, 1000, first=False, hot=False)
-    assert asked(requests, 7, 61_000, first=False, hot=False)
-    assert not asked(requests, 7, 61_000, first=False, hot=False)
+    assert not take_request(requests, 7, 1000, first=False, hot=False)
+    assert take_request(requests, 7, 61_000, first=False, hot=False)
+    assert not take_request(requests, 7, 61_000, first=False, hot=False)
     assert len(requests.passed) == 1
 
 
@@ -73,15 +73,15 @@ def test_an_early_second_message_closes_the_window() -> None:
     requests = SecondRequests()
     ask(requests, 7, 1000)
     told(requests, 1000)
-    assert not asked(requests, 7, 31_000, first=False, hot=False)
-    assert not asked(requests, 7, 91_000, first=False, hot=False)
+    assert not take_request(requests, 7, 31_000, first=False, hot=False)
+    assert not take_request(requests, 7, 91_000, first=False, hot=False)
 
 
 def test_what_no_gateway_was_told_of_does_not_pass() -> None:
     requests = SecondRequests()
     told(requests, 500)
     ask(requests, 7, 1000)
-    assert not asked(requests, 7, 1000 + AGAIN_FROM_MS, first=False, hot=False)
+    assert not take_request(requests, 7, 1000 + AGAIN_FROM_MS, first=False, hot=False)
 
 
 def test_the_budget_moves_the_windows_and_takes_away_those_that_cannot_be_used() -> None:
@@ -90,9 +90,9 @@ def test_the_budget_moves_the_windows_and_takes_away_those_that_cannot_be_used()
         ask(requests, platform, 1000)
     assert [w.from_ms for w in windows(requests, (), 1000)] == [1000 + AGAIN_FROM_MS] * 8
     second_ms = 1000 + AGAIN_FROM_MS
-    passed = [asked(requests, p, second_ms, first=False, hot=False) for p in range(1, 7)]
+    passed = [take_request(requests, p, second_ms, first=False, hot=False) for p in range(1, 7)]
     assert sum(passed) == AGAIN_MOST
-    hot = [asked(requests, p, second_ms, first=False, hot=True) for p in (7, 8)]
+    hot = [take_request(requests, p, second_ms, first=False, hot=True) for p in (7, 8)]
     assert sum(hot) == AGAIN_HOT_MOST
     free_ms = second_ms + AGAIN_BUDGET_MS
     ask(requests, 20, free_ms - AGAIN_UNTIL_MS)

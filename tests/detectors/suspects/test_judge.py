@@ -35,10 +35,10 @@ from detectors.suspects.judge import (
     JudgeParams,
     bars_of,
     compare,
-    confirmed,
     instants,
+    is_confirmed,
     judge,
-    retraced,
+    replay_scores,
     scores,
     strongest,
 )
@@ -196,7 +196,7 @@ def test_the_strongest_bucket_is_told_where_classes_differ() -> None:
 
 def test_evidence_retraced_is_the_evidence_of_then() -> None:
     times_s = [0, 3, 30, 31, 200, 201, 202]
-    replayed = list(retraced(suspect_of(*times_s), START_S))
+    replayed = list(replay_scores(suspect_of(*times_s), START_S))
     then = [scores(suspect_of(*times_s[: i + 1])) for i in range(len(times_s))]
     assert replayed == then
     assert all(a.at_s <= b.at_s for a, b in pairwise(replayed))
@@ -215,7 +215,7 @@ def test_an_episode_is_confirmed_by_more_than_chance(
     times_s: list[float], more_than_chance: bool
 ) -> None:
     suspect = suspect_of(*times_s)
-    assert confirmed(PLAIN, suspect, START_S) is more_than_chance
+    assert is_confirmed(PLAIN, suspect, START_S) is more_than_chance
 
 
 def test_every_class_of_stamps_has_bars() -> None:

@@ -7,7 +7,7 @@ import pytest
 from detectors.model.times import DAY_S
 from detectors.recipients.row import Memory
 from detectors.suspects.judge import CALM, Band, Finding, JudgeParams, judge
-from detectors.suspects.lead import lead, led
+from detectors.suspects.lead import add_hot_score, lead
 from detectors.suspects.suspect import Suspect, see
 
 HOT = frozenset(range(100, 200))
@@ -92,11 +92,11 @@ FAST = Finding(Band.THROTTLE, "burst", 2.7, 2.6, START_S)
 )
 def test_the_stronger_evidence_decides(steps: str, before: Finding, band: Band, rule: str) -> None:
     suspect = suspect_of(steps)
-    found = led(RULES, suspect, HOT, START_S + (len(steps) - 1) * 600, before)
+    found = add_hot_score(RULES, suspect, HOT, START_S + (len(steps) - 1) * 600, before)
     assert (found.band, found.rule) == (band, rule)
     if rule in ("hot", "hot_burst"):
         assert found.since_s == START_S
-    without = led(RULES, suspect, frozenset(), START_S, before)
+    without = add_hot_score(RULES, suspect, frozenset(), START_S, before)
     assert without == (before if before.band > Band.HOLD else CALM)
 
 
@@ -111,8 +111,8 @@ def test_two_novel_platforms_at_once_are_a_rush_beside_a_lead_and_nothing_alone(
     see(suspect, 190, last_s)
     finding = judge(RULES, suspect, last_s)
     assert (finding.band, finding.rule) == (Band.HOLD, rule)
-    assert led(RULES, suspect, frozenset(), last_s, finding) is CALM
-    hot = led(RULES, suspect, HOT | {190}, last_s, finding)
+    assert add_hot_score(RULES, suspect, frozenset(), last_s, finding) is CALM
+    hot = add_hot_score(RULES, suspect, HOT | {190}, last_s, finding)
     assert hot.rule == ("hot_burst" if rule else "hot")
     assert hot.band is (Band.THROTTLE if rule else Band.WATCH)
 
@@ -123,7 +123,7 @@ def test_a_rush_that_is_seen_out_of_order_counts_as_one_in_order() -> None:
     see(suspect, 190, last_s - 10)
     finding = judge(RULES, suspect, last_s - 10)
     assert (finding.band, finding.rule) == (Band.HOLD, "burst")
-    found = led(RULES, suspect, HOT | {190}, last_s - 10, finding)
+    found = add_hot_score(RULES, suspect, HOT | {190}, last_s - 10, finding)
     assert (found.band, found.rule) == (Band.THROTTLE, "hot_burst")
 
 
@@ -138,10 +138,10 @@ def test_another_platform_may_take_half_a_point(steps: str, score: float) -> Non
 
 def test_a_higher_bar_asks_for_more_and_half_a_point_finds_what_a_list_covers_half() -> None:
     eight, half = suspect_of("hhhhhhhh"), suspect_of("hc" * 16)
-    assert led(RULES, eight, HOT, START_S, CALM).band is Band.THROTTLE
-    assert led(JudgeParams(hot_lead=10), eight, HOT, START_S, CALM).band is Band.WATCH
-    assert led(RULES, half, HOT, START_S, CALM).band is Band.HOLD
-    found = led(JudgeParams(cold_half=True), half, HOT, START_S, CALM)
+    assert add_hot_score(RULES, eight, HOT, START_S, CALM).band is Band.THROTTLE
+    assert add_hot_score(JudgeParams(hot_lead=10), eight, HOT, START_S, CALM).band is Band.WATCH
+    assert add_hot_score(RULES, half, HOT, START_S, CALM).band is Band.HOLD
+    found = add_hot_score(JudgeParams(cold_half=True), half, HOT, START_S, CALM)
     assert (found.band, found.rule, found.threshold) == (Band.THROTTLE, "hot", 8)
 
 

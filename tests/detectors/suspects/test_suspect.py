@@ -208,17 +208,17 @@ def test_a_suspect_is_bounded_and_consistent_whatever_comes(seed: int) -> None:
         asked = [rng.randint(1, 400), rng.choice([*suspect.seen, 1]) << 16, *suspect.seen][:9]
         for platform in asked:
             assert suspect.knows(platform, at_s) == knows(suspect, platform, at_s)
-        met = [p for p in suspect.seen if suspect.met(p, at_s)]
+        met = [p for p in suspect.seen if suspect.has_met(p, at_s)]
         old = [p for p in met if suspect.seen[p] >> 33 <= at_s - DAY_S]
         new = [p for p, w in suspect.seen.items() if not w >> 32 & 1]
-        assert suspect.known(at_s) == sorted({*old, *new})
+        assert suspect.list_known(at_s) == sorted({*old, *new})
     consistent(suspect)
 
 
 def knows(suspect: Suspect, platform: int, at_s: int) -> bool:
     """The same as the suspect says, by a look at everything."""
     wanted = platform_print(platform)
-    met = {platform_print(p) for p in suspect.seen if suspect.met(p, at_s)}
+    met = {platform_print(p) for p in suspect.seen if suspect.has_met(p, at_s)}
     return wanted in met or wanted in suspect.memory.prints
 
 
@@ -271,8 +271,8 @@ def test_known_ids_and_prints_are_told_apart() -> None:
     suspect = suspect_of(once=[300])
     see(suspect, 7, START_S)
     later_s = START_S + DAY_S + 1
-    assert suspect.known(START_S) == []
-    assert suspect.known(later_s) == [7]
+    assert suspect.list_known(START_S) == []
+    assert suspect.list_known(later_s) == [7]
     assert suspect.prints(later_s) == {300, 7}
     assert suspect.remembers(2, later_s)
     assert not suspect.remembers(3, later_s)

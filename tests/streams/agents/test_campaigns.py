@@ -16,7 +16,7 @@ from detectors.campaigns.campaign import Campaign
 from detectors.model.records import EpisodeRecord
 from detectors.model.times import DAY_MS, HOUR_MS
 from streams.agents import campaigns as module
-from streams.agents.campaigns import CampaignAgent, wanted
+from streams.agents.campaigns import CampaignAgent, choose_records
 from streams.cluster.admin import Cluster, client_arguments
 from streams.config import Kafka, Topics
 from streams.operate.network import newest
@@ -144,13 +144,13 @@ def test_what_grew_together_is_deleted_and_what_is_long_over_is_closed() -> None
     old = replace(open_, campaign_id="old", newest_ms=day - 1)
     held = {each.campaign_id.encode(): encode_campaign(each) for each in (open_, young, old)}
     held |= {b"newer": b'{"schema_version": 9}', b"bad": b"nonsense"}
-    told = wanted([open_], held, day)
+    told = choose_records([open_], held, day)
     assert told[b"young"][0] is None
     assert told[b"bad"][0] is None
     assert b"newer" not in told, "of a program that knows more"
     closed = decode_campaign(told[b"old"][0] or b"")
     assert (closed.open, closed.victims_open, closed.victims) == (False, 0, old.victims)
     again = {key: value for key, (value, _) in told.items() if value is not None}
-    assert {k: v[0] for k, v in wanted([open_], again, day).items()} == {
+    assert {k: v[0] for k, v in choose_records([open_], again, day).items()} == {
         open_.campaign_id.encode(): encode_campaign(open_)
     }

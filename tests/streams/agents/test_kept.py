@@ -91,7 +91,7 @@ def test_a_new_owner_knows_what_is_there_and_writes_none_of_it_again(
     for _ in range(5):
         first.poll()
         second.poll()
-    assert [first.owned, second.owned].count(True) <= 1
+    assert [first.is_owner, second.is_owner].count(True) <= 1
     first.close()
     wait_until(lambda: whole(second), "took over")
     assert second.keep(wanted) == 0

@@ -38,7 +38,7 @@ def test_pace_and_novelty_are_those_of_the_people() -> None:
     assert cohort.gaps[62 // 5] == cohort.gaps.sum() == 18
     assert cohort.spree_novelty[:, 1].sum() == 20
     assert cohort.spree_novelty[3].tolist() == [5, 10]
-    assert cohort.known[15] == 1
+    assert cohort.count_known[15] == 1
 
 
 def test_recipients_left_out_are_counted_and_measured_no_more() -> None:
@@ -97,7 +97,7 @@ def test_novelty_is_told_by_the_age_of_the_memory() -> None:
 def test_a_memory_is_as_large_as_a_row_s() -> None:
     cohort = Cohort()
     see(cohort, *[(i * DAY_S, i) for i in range(KNOWN_MAX + 5)])
-    assert cohort.known[KNOWN_SHOWN] == 1
+    assert cohort.count_known[KNOWN_SHOWN] == 1
     see(cohort, ((KNOWN_MAX + 5) * DAY_S, 0))
     assert cohort.novelty[:, 0].sum() == KNOWN_MAX + 6, "the longest unseen is novel again"
 
@@ -105,7 +105,7 @@ def test_a_memory_is_as_large_as_a_row_s() -> None:
 def test_messages_that_are_no_codes_make_people_and_no_sightings() -> None:
     cohort = Cohort()
     see(cohort, (0, 0), otp=False)
-    assert (cohort.recipients, cohort.known.sum(), cohort.novelty.sum()) == (1, 0, 0)
+    assert (cohort.recipients, cohort.count_known.sum(), cohort.novelty.sum()) == (1, 0, 0)
 
 
 def test_a_hash_begins_with_a_zero_for_one_in_two() -> None:

@@ -10,11 +10,11 @@ import pytest
 from detectors.suspects.clocks import ClockClass
 from streams.calibrate.cohort import Subscriber
 from streams.calibrate.leads import LeadPeak
-from streams.calibrate.propose import ProposedChange, propose, proposed, unreached
+from streams.calibrate.propose import ProposedChange, apply_changes, find_unreached, propose
 from streams.calibrate.rates import Rate
 from streams.calibrate.survey import Survey
 from streams.config import Detect, Settings
-from streams.scenarios import DEFAULT_START_MS, generate, merged
+from streams.scenarios import DEFAULT_START_MS, generate, merge_streams
 from tests.detectors.recognise.test_fanout import BRANDS
 from tests.streams.calibrate.test_leads import people as drawn
 from tests.streams.calibrate.test_survey import DAY_MS, SETTINGS, people, surveyed
@@ -41,7 +41,7 @@ def test_faster_people_raise_the_bar_and_the_higher_bar_spares_them() -> None:
     assert alarms >= 2
     changes = list(propose(SETTINGS, survey, Rate(alarms, 250.0)))
     (margin,) = (c for c in changes if c.name == "detect.burst_margin")
-    better = surveyed(values, proposed(SETTINGS, changes))
+    better = surveyed(values, apply_changes(SETTINGS, changes))
     assert better.alarms.counts(frozenset())[1] <= alarms / 2
     assert not [
         c for c in propose(SETTINGS, survey, Rate(0, 250.0)) if c.name == "detect.burst_margin"
@@ -63,7 +63,7 @@ def test_who_was_judged_no_error_hinders_no_search_for_a_margin(by: str) -> None
     again = surveyed(values, judged=frozenset({word}))
     assert again.peaks.over(5)[50] == survey.peaks.over(5)[50] - 1
     assert name not in [miss.recipient for miss in again.peaks.misses]
-    assert again.alarms.unmatched(frozenset({word, "nobody"})) == {"nobody"}
+    assert again.alarms.find_unmatched(frozenset({word, "nobody"})) == {"nobody"}
     changes = propose(SETTINGS, again, Rate(alarms, 250.0))
     assert [c for c in changes if c.name == "detect.burst_margin"]
 
@@ -95,16 +95,16 @@ def test_old_acquaintances_lower_the_bars_for_slow_floods() -> None:
 def test_where_no_setting_brings_the_target_that_is_said_with_its_numbers(
     name: str, says: str
 ) -> None:
-    floods = merged(*(generate(name, seed, recipient=seed) for seed in range(3)))
+    floods = merge_streams(*(generate(name, seed, recipient=seed) for seed in range(3)))
     survey = surveyed([event.value for event in floods])
     alarms = survey.alarms.counts(frozenset())[1]
     assert alarms >= len(survey.alarms.by_recipient) == 3
-    (reason,) = unreached(survey, Rate(alarms, 1000.0), frozenset())
+    (reason,) = find_unreached(survey, Rate(alarms, 1000.0), frozenset())
     assert says in reason
     assert "3,000 per million" in reason
     changes = propose(SETTINGS, survey, Rate(alarms, 1000.0))
     assert not [c for c in changes if c.name == "detect.burst_margin"]
-    assert not list(unreached(survey, Rate(0, 1000.0), frozenset()))
+    assert not list(find_unreached(survey, Rate(0, 1000.0), frozenset()))
 
 
 def test_a_feed_without_texts_lowers_the_confidence_that_counts() -> None:
@@ -127,7 +127,7 @@ def test_senders_with_many_names_in_their_texts_are_proposed() -> None:
     survey = surveyed(values)
     changes = {c.name: c for c in propose(SETTINGS, survey, Rate(0, 10_000))}
     assert changes["recognise.shared_senders"].value == ["acmesend"]
-    better = proposed(SETTINGS, list(changes.values()))
+    better = apply_changes(SETTINGS, list(changes.values()))
     assert "recognise.shared_senders" not in {
         c.name for c in propose(better, surveyed(values, better), Rate(0, 10_000))
     }
@@ -144,12 +144,12 @@ def test_few_sprees_propose_no_share_of_novel_platforms() -> None:
 
 def test_a_change_touches_its_setting_alone_and_is_checked() -> None:
     change = ProposedChange("detect.burst_margin", 0.0, 1.5, "so")
-    settings = proposed(SETTINGS, [change])
+    settings = apply_changes(SETTINGS, [change])
     assert settings.detect.burst_margin == 1.5
     assert settings.recognise == SETTINGS.recognise
     assert isinstance(settings, Settings)
     with pytest.raises(ValueError, match="burst_margin"):
-        proposed(SETTINGS, [ProposedChange("detect.burst_margin", 0.0, 99.0, "so")])
+        apply_changes(SETTINGS, [ProposedChange("detect.burst_margin", 0.0, 99.0, "so")])
 
 
 def of_people(kappa: float, settings: Settings) -> Survey:
@@ -180,7 +180,7 @@ def test_people_who_differ_raise_the_bar_of_the_lead(
     changes = list(propose(settings, of_people(kappa, settings), Rate(0, 1e6)))
     assert {c.name: c.value for c in changes if c.name.startswith("detect.hot")} == wanted
     assert all("kappa of" in c.because for c in changes)
-    assert proposed(settings, changes).params().judge.hot_lead == wanted.get(
+    assert apply_changes(settings, changes).params().judge.hot_lead == wanted.get(
         "detect.hot_lead", settings.detect.hot_lead
     )
 

@@ -10,16 +10,16 @@ import pytest
 from streams.calibrate.cohort import AGES
 from streams.calibrate.rates import Rate
 from streams.calibrate.rehearse import Incidents, rehearse
-from streams.calibrate.result import Result, age_names, document, masked, sentence, verdict
+from streams.calibrate.result import Result, age_names, document, mask_recipient, sentence, verdict
 from streams.calibrate.survey import Survey
-from streams.scenarios import generate, merged
+from streams.scenarios import generate, merge_streams
 from tests.streams.calibrate.test_survey import SETTINGS, people, surveyed
 
 
 @pytest.fixture(scope="module")
 def survey() -> Survey:
     flood = generate("A1", 3, recipient=7, history=False)
-    return surveyed([*people(40), *(event.value for event in merged(flood))])
+    return surveyed([*people(40), *(event.value for event in merge_streams(flood))])
 
 
 def result_of(survey: Survey, **fields: Any) -> Result:
@@ -98,7 +98,7 @@ def test_a_sentence_says_only_what_was_shown(rate: Rate, says: str) -> None:
     [("86138", "***38"), ("8613812345678", "86138******78"), ("h1:ab", "h1:ab***")],
 )
 def test_a_mask_never_shows_a_whole_number(recipient: str, shown: str) -> None:
-    assert masked(recipient) == shown
+    assert mask_recipient(recipient) == shown
 
 
 def test_there_is_a_name_for_every_age() -> None:
@@ -108,5 +108,5 @@ def test_there_is_a_name_for_every_age() -> None:
 
 def test_people_who_log_in_fast_are_not_called_an_attack() -> None:
     result = result_of(surveyed(people(250, gap_s=60, variation=0.6)))
-    assert len(result.throttled) >= 2
-    assert {verdict(result, name, held) for name, held, _ in result.throttled} == {"unclear"}
+    assert len(result.list_throttled) >= 2
+    assert {verdict(result, name, held) for name, held, _ in result.list_throttled} == {"unclear"}

@@ -15,7 +15,7 @@ from detectors.model.records import EpisodeRecord, Level
 from streams import wire
 from streams.calibrate.survey import Alarmed, Alarms, Survey, _pieces, aside, whole
 from streams.config import Settings
-from streams.scenarios import DEFAULT_START_MS, generate, merged, ordinary
+from streams.scenarios import DEFAULT_START_MS, generate, merge_streams, ordinary
 
 SETTINGS = Settings()
 HOUR_MS = 3_600_000
@@ -49,11 +49,13 @@ def people(count: int, **parameters: Any) -> list[dict[str, object]]:
         )
         for i in range(count)
     ]  # fmt: skip
-    return [event.value for event in merged(*sides)]
+    return [event.value for event in merge_streams(*sides)]
 
 
 def test_the_survey_decides_as_the_chain_does_however_the_history_is_cut() -> None:
-    values = [event.value for event in merged(generate("A1", 3), generate("B2", 3, recipient=12))]
+    values = [
+        event.value for event in merge_streams(generate("A1", 3), generate("B2", 3, recipient=12))
+    ]
     survey = surveyed(values)
     assert survey.alarms.counts(frozenset())[1] == 1
     (name,) = (n for n, each in survey.alarms.by_recipient.items() if each.throttle)
@@ -147,7 +149,7 @@ def test_leads_are_measured_where_floods_made_a_list() -> None:
     start_ms = DEFAULT_START_MS + DAY_MS * 9 // 5
     campaign = generate("A6", 5, recipient=1, start_ms=start_ms, recipients=40, platforms=40)
     calm = ordinary(5000, DEFAULT_START_MS, 1, duration_ms=2 * DAY_MS)
-    values = [event.value for event in merged(calm, campaign)]
+    values = [event.value for event in merge_streams(calm, campaign)]
     survey = surveyed(values)
     assert survey.leads.listed > 10
     assert survey.leads.over(8) > 10

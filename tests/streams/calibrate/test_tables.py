@@ -24,9 +24,9 @@ def test_rows_fit_their_heads(result: Result) -> None:
     for head, rows in (
         (tables.WHAT_IF, tables.what_if(result)), (tables.PRICE, tables.price(result)),
         (tables.PEAKS, tables.peaks(result)), (tables.GRID, tables.grid(result)),
-        (tables.PACE, tables.pace(result)), (tables.KNOWN, tables.known(result)),
+        (tables.PACE, tables.pace(result)), (tables.KNOWN, tables.tabulate_known(result)),
         (tables.NOVELTY, tables.novelty(result)),
-        *((tables.COUNTED, tables.counted(result, rule)) for rule in COUNTS),
+        *((tables.COUNTED, tables.tabulate_count(result, rule)) for rule in COUNTS),
     ):  # fmt: skip
         assert rows
         assert {len(row) for row in rows} == {len(head)}

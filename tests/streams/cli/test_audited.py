@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.cli.audited import actor, audit_chain, audited, looked
+from streams.cli.audited import actor, audit_act, audit_chain, audit_look
 from streams.config import Settings
 from streams.errors import UsageError
 from streams.operate.audit import AuditChain
@@ -37,7 +37,7 @@ def waiting_beside(settings: Settings) -> list[AuditRecord]:
 def test_an_act_is_noted_before_and_after_and_waits_for_kafka(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with audited(settings, "erase", ticket="T-1", reason="she asked" * 60) as more:
+    with audit_act(settings, "erase", ticket="T-1", reason="she asked" * 60) as more:
         more["detail"] = "rows=7"
     asked, done = waiting(settings)
     assert (asked.verb, asked.outcome, asked.detail) == ("erase", "asked", "")
@@ -50,7 +50,7 @@ def test_an_act_is_noted_before_and_after_and_waits_for_kafka(
 def test_an_act_that_fails_is_noted_and_its_own_error_is_told(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(UsageError, match="no such"), audited(settings, "hold", subject="x"):
+    with pytest.raises(UsageError, match="no such"), audit_act(settings, "hold", subject="x"):
         raise UsageError("no such thing")
     assert [each.outcome for each in waiting(settings)] == ["asked", "failed"]
     assert capsys.readouterr().err == "", "one error is enough where its record is not lost"
@@ -59,11 +59,11 @@ def test_an_act_that_fails_is_noted_and_its_own_error_is_told(
 def test_a_look_waits_for_kafka_and_the_caller_does_not(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with looked(settings, "search", "8613900000001"):
+    with audit_look(settings, "search", "8613900000001"):
         (look,) = waiting_beside(settings)
         assert (look.verb, look.outcome, look.subject) == ("search", "done", "8613900000001")
     assert "NOT IN THE AUDIT" in capsys.readouterr().err
-    with pytest.raises(UsageError), looked(settings, "view", detail="cases"):
+    with pytest.raises(UsageError), audit_look(settings, "view", detail="cases"):
         raise UsageError("nothing found")
     assert [each.verb for each in waiting(settings)] == ["search", "view"]
 
@@ -73,13 +73,16 @@ def test_what_cannot_even_wait_is_an_error(
 ) -> None:
     monkeypatch.setattr(AuditChain, "kept", property(lambda _: False))
     done = []
-    with pytest.raises(Exception, match="audit record is not written"), audited(settings, "backup"):
+    with (
+        pytest.raises(Exception, match="audit record is not written"),
+        audit_act(settings, "backup"),
+    ):
         done.append(True)
     assert done == [True]
 
 
 def test_what_one_cluster_did_not_take_goes_to_no_other(settings: Settings) -> None:
-    with audited(settings, "backup"):
+    with audit_act(settings, "backup"):
         pass
     other = Settings(kafka={"bootstrap": f"127.0.0.1:{free_port()}"})
     assert waiting(other) == []

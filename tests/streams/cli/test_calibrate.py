@@ -23,7 +23,7 @@ from streams.calibrate.result import Result
 from streams.cli import calibrate as command
 from streams.config import Settings, load
 from streams.errors import UnavailableError, UsageError
-from streams.scenarios import DEFAULT_START_MS, Rates, generate, merged, ordinary
+from streams.scenarios import DEFAULT_START_MS, Rates, generate, merge_streams, ordinary
 from streams.shown import MASK
 from tests.streams.cli.called import refused
 from tests.streams.told import untold_languages
@@ -64,7 +64,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     calm = ordinary(3000, DEFAULT_START_MS - DAY_MS, 1, duration_ms=2 * DAY_MS, rates=codes)
     attack = generate("A1", 3, recipient=7, history=False)
     path = tmp_path_factory.mktemp("history") / "days.jsonl.gz"
-    lines = [json.dumps(event.value) for event in merged(calm, attack)]
+    lines = [json.dumps(event.value) for event in merge_streams(calm, attack)]
     path.write_bytes(gzip.compress("\n".join(lines).encode()))
     return path
 
@@ -139,7 +139,9 @@ def test_a_target_out_of_reach_is_said_in_text_json_and_page(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     floods, page = tmp_path / "floods.jsonl", tmp_path / "page.html"
-    events = merged(*(generate("A2", seed, recipient=seed, history=False) for seed in range(3)))
+    events = merge_streams(
+        *(generate("A2", seed, recipient=seed, history=False) for seed in range(3))
+    )
     floods.write_text("\n".join(json.dumps(event.value) for event in events))
     found = run(str(floods), "--report", str(page))
     (reason,) = found["unreached"]
@@ -164,7 +166,7 @@ def test_a_history_without_events_is_an_error_and_no_result(content: str, tmp_pa
 @pytest.fixture
 def mixed(history: Path, tmp_path: Path) -> Path:
     """The same days with two attacks more, each victim with the weeks that made its memory."""
-    attacks = merged(*(generate("A1", seed, recipient=70 + seed) for seed in range(2)))
+    attacks = merge_streams(*(generate("A1", seed, recipient=70 + seed) for seed in range(2)))
     calm = gzip.decompress(history.read_bytes()).decode().splitlines()
     path = tmp_path / "mixed.jsonl"
     path.write_text("\n".join([*calm, *(json.dumps(event.value) for event in attacks)]))

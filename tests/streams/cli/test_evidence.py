@@ -34,7 +34,7 @@ __all__ = ["log", "token"]
 @pytest.fixture
 def signer(tmp_path: Path) -> Path:
     path = tmp_path / "pack.pem"
-    path.write_text(key().written(), "ascii")
+    path.write_text(key().to_pem(), "ascii")
     path.chmod(0o600)
     return path
 
@@ -118,7 +118,7 @@ def test_the_key_comes_from_file_option_or_environment(
     show = ("evidence", "key", "show", "-c", config, "--json")
     refused(ConfigError, "no pack key", *show)
     assert json.loads(called(*show, "--key", str(signer)))["fingerprint"] == fingerprint()
-    monkeypatch.setenv("OTPGUARD_EVIDENCE_KEY", key("another").written())
+    monkeypatch.setenv("OTPGUARD_EVIDENCE_KEY", key("another").to_pem())
     assert json.loads(called(*show))["fingerprint"] == fingerprint("another")
     monkeypatch.setenv("OTPGUARD_EVIDENCE_KEY", "rubbish")
     refused(ConfigError, "evidence.key", *show)

@@ -184,7 +184,7 @@ def test_a_gateway_that_went_deaf_is_missed_and_one_that_was_stopped_is_only_nam
         with speaking_on(made.settings, now_ms) as desk:
             word = override("exempt", issued_at_ms=now_ms(), expires_at_ms=None)
             wait_until(lambda: desk.say(word, 3).missing == ["gate-deaf"], "the desk names it")
-            assert desk.say(word, 3).stopped == ["redis-off"]
+            assert desk.say(word, 3).list_stopped == ["redis-off"]
         deaf.thaw()
         deaf.stop()
         wait_until(lambda: alive() == {"gate-well"}, "both have taken their leave")

@@ -79,7 +79,7 @@ def test_a_month_is_counted_from_the_topics(broker: Broker, unique: str, tmp_pat
     assert "听潮课堂".encode() in made[".html"]
     assert case.recipient.encode() not in made[".html"] + made[".json"]
     pem = tmp_path / "pack.pem"
-    pem.write_text(pack_key().written(), "ascii")
+    pem.write_text(pack_key().to_pem(), "ascii")
     pem.chmod(0o600)
     called(*month, "--out", str(tmp_path / "signed"), "--key", str(pem))
     folder = tmp_path / "signed" / "otpguard-2024-10"

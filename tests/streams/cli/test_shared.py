@@ -13,7 +13,14 @@ from typing import Any
 
 import pytest
 
-from streams.cli.shared import ago_ms, opened, said, toml_value, write_json, write_table
+from streams.cli.shared import (
+    ago_ms,
+    format_counts,
+    open_lines,
+    toml_value,
+    write_json,
+    write_table,
+)
 from streams.errors import UsageError
 
 
@@ -111,11 +118,11 @@ def test_a_service_that_is_asked_again_while_it_is_asked_ends() -> None:
 def test_a_packed_file_is_unpacked_and_an_absent_one_named(tmp_path: Path) -> None:
     for name, write in (("a.jsonl", bytes), ("a.jsonl.gz", gzip.compress)):
         (tmp_path / name).write_bytes(write(b"line\n"))
-        with opened(str(tmp_path / name)) as file:
+        with open_lines(str(tmp_path / name)) as file:
             assert file.read() == b"line\n"
-    with pytest.raises(UsageError, match="absent: No such file"), opened("absent"):
+    with pytest.raises(UsageError, match="absent: No such file"), open_lines("absent"):
         pass
-    with pytest.raises(UsageError, match="Is a directory"), opened(str(tmp_path)):
+    with pytest.raises(UsageError, match="Is a directory"), open_lines(str(tmp_path)):
         pass
 
 
@@ -127,14 +134,14 @@ def test_a_disk_that_fails_in_the_middle_of_a_file_is_one_sentence(
     path = tmp_path / f"a.jsonl{packed}"
     path.symlink_to("/proc/self/mem")  # opens, and cannot be read at its begin
     with pytest.raises(UsageError, match=rf"{re.escape(str(path))}: Input/output error"):  # noqa: SIM117
-        with opened(str(path)) as file:
+        with open_lines(str(path)) as file:
             file.read() if whole else list(file)
 
 
 def test_an_error_of_writing_is_none_of_the_file_that_is_read(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes(b"line\n")
-    with pytest.raises(OSError, match="No space"), opened(str(path)) as file:  # noqa: PT012
+    with pytest.raises(OSError, match="No space"), open_lines(str(path)) as file:  # noqa: PT012
         for line in file:
             Path("/dev/full").write_bytes(line)
 
@@ -142,7 +149,7 @@ def test_an_error_of_writing_is_none_of_the_file_that_is_read(tmp_path: Path) ->
 def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
     for name, write in (("a.jsonl", bytes), ("a.jsonl.gz", gzip.compress)):
         (tmp_path / name).write_bytes(write(b"\xef\xbb\xbfline\n\xef\xbb\xbf"))
-        with opened(str(tmp_path / name)) as file:
+        with open_lines(str(tmp_path / name)) as file:
             assert file.read() == b"line\n\xef\xbb\xbf"
 
 
@@ -158,7 +165,7 @@ def test_a_packed_file_that_is_not_whole_is_one_sentence(tmp_path: Path, wrong: 
     path = tmp_path / "a.jsonl.gz"
     path.write_bytes(contents[wrong])
     with pytest.raises(UsageError, match="no whole gzip file"):  # noqa: SIM117
-        with opened(str(path)) as file:
+        with open_lines(str(path)) as file:
             list(file)
 
 
@@ -181,5 +188,5 @@ def test_json_is_one_document_without_control_characters(
 
 
 def test_counts_leave_noughts_out() -> None:
-    assert said({"a": 0, "b": 2}) == "b 2"
-    assert said({}) == ""
+    assert format_counts({"a": 0, "b": 2}) == "b 2"
+    assert format_counts({}) == ""

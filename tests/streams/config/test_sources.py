@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from streams.config import Settings
-from streams.config.sources import configured
+from streams.config.sources import read_settings
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +20,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_written_nowhere_is_a_default() -> None:
-    assert configured(None).model_dump() == Settings().model_dump()
+    assert read_settings(None).model_dump() == Settings().model_dump()
 
 
 def test_the_environment_lies_over_the_file(
@@ -29,7 +29,7 @@ def test_the_environment_lies_over_the_file(
     path = tmp_path / "otpguard.toml"
     path.write_text("epoch = 3\n[detect]\nlease_s = 300\nquiet_s = 1200\n", encoding="utf-8")
     monkeypatch.setenv("OTPGUARD_DETECT_LEASE_S", "360")
-    settings = configured(path)
+    settings = read_settings(path)
     assert (settings.epoch, settings.detect.lease_s, settings.detect.quiet_s) == (3, 360, 1200)
     assert isinstance(settings, Settings)
 
@@ -38,4 +38,4 @@ def test_an_unknown_name_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "otpguard.toml"
     path.write_text("[detect]\nlease = 300\n", encoding="utf-8")
     with pytest.raises(ValidationError, match="lease"):
-        configured(path)
+        read_settings(path)

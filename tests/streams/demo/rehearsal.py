@@ -28,7 +28,7 @@ class Rehearsal:
     def __init__(self, play: Timetable) -> None:
         settings = Settings(mode="enforce")
         self.play = play
-        self.registry = Registry.shipped()
+        self.registry = Registry.load_shipped()
         self.recogniser = Recogniser(self.registry)
         self.intake, self.params = settings.intake(), settings.params()
         self.partition = Partition(self.params)

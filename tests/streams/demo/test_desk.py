@@ -11,16 +11,16 @@ from rich.console import Console
 
 from streams.demo import desk as module
 from streams.demo.audience import Audience
-from streams.demo.desk import DeskProcess, StoryTime, installed, settings_of_demo
+from streams.demo.desk import DeskProcess, StoryTime, is_installed, settings_of_demo
 from streams.errors import OtpguardError
 
 
 def test_the_clock_is_that_of_whoever_plays() -> None:
     time_, stop = StoryTime(1_000), threading.Event()
     assert time_() == 1_000
-    time_.heed(io.StringIO("60000 0\n"), threading.Event())
+    time_.read_line(io.StringIO("60000 0\n"), threading.Event())
     assert time_() == 60_000
-    time_.heed(io.StringIO("5 0\n0 60000000\n"), stop)
+    time_.read_line(io.StringIO("5 0\n0 60000000\n"), stop)
     assert time_() > 0, "it goes on by itself"
     assert stop.is_set(), "the desk ends with its input"
 
@@ -35,9 +35,9 @@ def test_the_desk_has_files_and_ports_of_its_own(tmp_path: Path) -> None:
 
 
 def test_without_its_packages_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert installed()
+    assert is_installed()
     monkeypatch.setattr(module, "find_spec", lambda name: name if name != "uvicorn" else None)
-    assert not installed()
+    assert not is_installed()
 
 
 def test_a_desk_that_does_not_start_is_said_with_the_end_of_its_log(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def sent(rehearsed: Rehearsal, role: Role, action: Action) -> dict[str, Any]:
 
 
 def ask(rehearsed: Rehearsal, role: Role, action: Action, *learned: Action) -> Ruling:
-    gateway = StandInGateway(Registry.shipped(), 1000)
+    gateway = StandInGateway(Registry.load_shipped(), 1000)
     for one in learned:
         gateway.learn(one)
     return gateway.ask(action.recipient, sent(rehearsed, role, action))
@@ -84,7 +84,7 @@ def test_the_higher_revision_wins_in_either_order(rehearsed: Rehearsal, action: 
 
 
 def test_a_lease_is_about_its_recipient_alone(rehearsed: Rehearsal, action: Action) -> None:
-    gateway = StandInGateway(Registry.shipped(), 1000)
+    gateway = StandInGateway(Registry.load_shipped(), 1000)
     gateway.learn(action)
     value = sent(rehearsed, Role.ATTACK, action)
     assert gateway.ask("8617000000001", value) is Ruling.NO_LEASE

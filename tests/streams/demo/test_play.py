@@ -46,7 +46,7 @@ def test_a_reaction_is_told_where_both_ends_were_seen() -> None:
 @pytest.fixture
 def player() -> Player:
     audience = Audience(Console(file=StringIO()), str)
-    gateway = StandInGateway(Registry.shipped(), 10)
+    gateway = StandInGateway(Registry.load_shipped(), 10)
     worker = cast("WorkerProcess", None)
     return Player("127.0.0.1:9", TOPICS, worker, gateway, RECIPIENT, audience)
 
@@ -99,7 +99,7 @@ def test_a_flood_is_noticed_before_it_is_throttled_whichever_topic_is_read_first
 ) -> None:
     screen = io.StringIO()
     audience = Audience(Console(file=screen), lambda at: f"{at:.0f}")
-    gateway = StandInGateway(Registry.shipped(), 1)
+    gateway = StandInGateway(Registry.load_shipped(), 1)
     player = Player("", TOPICS, None, gateway, RECIPIENT, audience)  # type: ignore[arg-type]
     messages = [
         message("throttle", encode_action(LEASE)),
@@ -137,7 +137,7 @@ def test_the_clock_stands_still_until_a_second_request_is_allowed(player: Player
 
     async def play() -> bool:
         heard(player, "throttle", encode_action(action()))
-        waiting = asyncio.create_task(player._allowed(offer, SECOND_MS))
+        waiting = asyncio.create_task(player._wait_allowed(offer, SECOND_MS))
         for _ in range(3):  # whatever else is heard: it still waits
             await asyncio.sleep(0)
             player.heard.set()
@@ -157,10 +157,10 @@ def test_a_second_request_that_nobody_allows_is_waited_for_as_long_as_it_took(
     offer = second_request(player)
     heard(player, "throttle", encode_action(action()))
     began = time.monotonic()
-    asyncio.run(asyncio.wait_for(player._allowed(offer, 50), END_S))
+    asyncio.run(asyncio.wait_for(player._wait_allowed(offer, 50), END_S))
     assert time.monotonic() - began >= 0.05
     assert player.gateway.ask(RECIPIENT, offer.value) is Ruling.REFUSE
 
 
 def test_a_second_request_that_passes_is_not_waited_for(player: Player) -> None:
-    asyncio.run(asyncio.wait_for(player._allowed(second_request(player), 10**9), END_S))
+    asyncio.run(asyncio.wait_for(player._wait_allowed(second_request(player), 10**9), END_S))

@@ -45,7 +45,7 @@ STORY = Story(
 def test_a_story_counts_its_messages_by_what_they_are() -> None:
     assert STORY.started_ms == 2
     assert len(STORY.codes) == 4
-    assert len(STORY.refused(Role.ATTACK, Role.BANK)) == 1
+    assert len(STORY.list_refused(Role.ATTACK, Role.BANK)) == 1
     assert STORY.flood_until(2) == 1
     assert STORY.flood_until(3) == 2
 
@@ -70,7 +70,7 @@ def test_a_run_as_promised_keeps_every_claim() -> None:
     ("change", "broken"),
     [
         ({"changes": []}, "the flood was throttled"),
-        ({"messages": [m for m in MESSAGES if not m.refused]}, "the flood was throttled"),
+        ({"messages": [m for m in MESSAGES if not m.is_refused]}, "the flood was throttled"),
         ({"messages": [m for m in MESSAGES if m.role is not Role.BANK]}, "the bank's codes"),
         ({"messages": [*MESSAGES, message(6, Role.KNOWN, refused=True)]}, "no code of a known"),
         ({"messages": [*MESSAGES, message(6, Role.OTHER, refused=True, code=False)]},

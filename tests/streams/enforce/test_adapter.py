@@ -178,7 +178,7 @@ class Keeping:
     def __init__(self) -> None:
         self.holds: dict[str, Lease] = {}
 
-    def held(self) -> list[str]:
+    def list_recipients(self) -> list[str]:
         return list(self.holds)
 
     def apply(self, orders: Sequence[Order]) -> Refusals:
@@ -192,13 +192,13 @@ class Keeping:
 
     expire = release
 
-    def refused(self, action_ids: Sequence[str]) -> list[int]:
+    def take_refused(self, action_ids: Sequence[str]) -> list[int]:
         return [0] * len(action_ids)
 
     def tallies(self, action_ids: Sequence[str]) -> list[LeaseTally]:
         return [LeaseTally(0, {}) for _ in action_ids]
 
-    def counted(self) -> list[str]:
+    def list_counted(self) -> list[str]:
         return []
 
     def health(self) -> str:
@@ -375,14 +375,14 @@ def test_leases_end_though_the_client_waits_for_its_broker_or_gives_up(
     with meanwhile(adapter.run, adapter.ready):
         try:
             world.say(action("8613900000001", 1, at_ms=now_ms(), lease_ms=6_000))
-            wait_until(lambda: gateway.held() == ["8613900000001"], "it is held")
+            wait_until(lambda: gateway.list_recipients() == ["8613900000001"], "it is held")
             with monkeypatch.context() as broken:
                 broken.setattr(adapter._consumer, failing, give_up)
-                wait_until(lambda: not gateway.held(), "the lease ends")
+                wait_until(lambda: not gateway.list_recipients(), "the lease ends")
         finally:
             over.set()
         world.say(action("8613900000002", 2, at_ms=now_ms()))
-        wait_until(lambda: gateway.held() == ["8613900000002"], "the next is held")
+        wait_until(lambda: gateway.list_recipients() == ["8613900000002"], "the next is held")
         wait_until(lambda: world.committed() == 2, "both are committed", pause_s=0.2)
 
 
@@ -403,8 +403,8 @@ def test_acknowledgements_that_nobody_takes_end_no_adapter_and_are_told_later(
         with monkeypatch.context() as broken:
             broken.setattr(adapter._producer, "send", refuse)
             world.say(action("8613900000001", 1, at_ms=now_ms(), lease_ms=3_000))
-            wait_until(lambda: gateway.held() == ["8613900000001"], "it is held")
-            wait_until(lambda: not gateway.held(), "and ends")
+            wait_until(lambda: gateway.list_recipients() == ["8613900000001"], "it is held")
+            wait_until(lambda: not gateway.list_recipients(), "and ends")
             wait_until(lambda: bool(late()), "the metric says that it was not told")
             assert world.committed() == 0, "a successor would tell it"
         wait_until(lambda: world.committed() == 1, "it is told", pause_s=0.2)

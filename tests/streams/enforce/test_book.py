@@ -452,7 +452,7 @@ def test_a_recipient_with_both_kinds_takes_one_place_of_the_rails() -> None:
 
 def test_leases_that_single_codes_keep_alive_give_their_places_to_real_victims() -> None:
     """2.8 codes a second, each of which renews a lease of an hour, fill the limit of a million."""
-    params = RailParams.sized(1_000_000)
+    params = RailParams.for_network(1_000_000)
     book, most, end_s = DesiredState(params), params.recipients_max, 2 * 3_600
     for code in range(int(2.8 * end_s)):
         at_ms = START_MS + round(code / 2.8 * 1000)

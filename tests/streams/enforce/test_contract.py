@@ -153,7 +153,7 @@ class GatePlace(Place):
 
     def clear(self) -> None:
         self.desk.memory.leases.clear()
-        self.desk.memory.refused(self.desk.memory.counted())  # type: ignore[arg-type]
+        self.desk.memory.take_refused(self.desk.memory.list_counted())  # type: ignore[arg-type]
 
 
 class LogPlace(Place):
@@ -304,7 +304,7 @@ def test_who_is_held_is_told_whole_or_not_at_all(place: Place) -> None:
     with closing(place.adapter()) as gateway:
         gateway.apply([order(name) for name in NAMES])
     with closing(place.adapter()) as another:
-        told = another.held()
+        told = another.list_recipients()
         if isinstance(place, WebhookPlace):
             assert told is None
         elif isinstance(place, LogPlace):  # nobody is held back by a log
@@ -335,9 +335,9 @@ def test_a_whole_batch_is_one_call(place: Place) -> None:
 
 def test_counts_are_as_many_as_were_asked_for(place: Place) -> None:
     with closing(place.adapter()) as gateway:
-        assert list(gateway.refused([])) == []
-        assert list(gateway.refused(["1:t:0:1", "nobody's"])) == [0, 0]
-        assert list(gateway.counted()) == []
+        assert list(gateway.take_refused([])) == []
+        assert list(gateway.take_refused(["1:t:0:1", "nobody's"])) == [0, 0]
+        assert list(gateway.list_counted()) == []
 
 
 def test_one_memory_has_one_name(place: Place) -> None:

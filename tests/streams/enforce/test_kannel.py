@@ -65,7 +65,7 @@ def test_an_adapter_that_comes_back_takes_over_the_list_without_a_gap(world: Kan
         gateway.apply([order(VICTIM), order(OTHER)])
     assert not world.passes(VICTIM)
     with closing(world.gateway()) as gateway:
-        assert set(gateway.held()) == {VICTIM, OTHER}
+        assert set(gateway.list_recipients()) == {VICTIM, OTHER}
         assert not world.passes(VICTIM)
         gateway.release([OTHER])
         assert [world.passes(VICTIM), world.passes(OTHER)] == [False, True]
@@ -130,7 +130,7 @@ def test_a_list_that_can_never_be_kept_and_a_taken_port_are_said_in_one_line(
 def test_what_is_no_number_on_a_damaged_list_is_passed_over(world: KannelWorld) -> None:
     world.list_file.write_bytes(f"{VICTIM}\n\xff\n".encode("latin-1") + b"86139\x00\n12\n86139")
     with closing(world.gateway()) as gateway:
-        assert set(gateway.held()) == {VICTIM, "86139"}
+        assert set(gateway.list_recipients()) == {VICTIM, "86139"}
         assert not world.passes(VICTIM)
 
 
@@ -149,7 +149,7 @@ def test_an_adapter_that_is_told_to_leaves_no_lease_behind_when_it_ends(
 
 def test_a_wrong_password_is_for_a_person_and_a_dead_kannel_for_later(world: KannelWorld) -> None:
     with closing(world.gateway("wrong")) as gateway, pytest.raises(ConfigError):
-        gateway.held()
+        gateway.list_recipients()
     world.bearerbox.kill()
     with closing(world.gateway()) as gateway, pytest.raises(GatewayAwayError):
         gateway.health()

@@ -63,6 +63,6 @@ def test_a_line_is_out_when_its_order_was_given() -> None:
 @pytest.mark.parametrize("asked", [[], ["a1", "a2"]])
 def test_a_log_holds_and_refuses_nothing(asked: list[str]) -> None:
     gateway = LogGateway(io.StringIO())
-    assert (list(gateway.held()), list(gateway.counted())) == ([], [])
-    assert list(gateway.refused(asked)) == [0] * len(asked)
+    assert (list(gateway.list_recipients()), list(gateway.list_counted())) == ([], [])
+    assert list(gateway.take_refused(asked)) == [0] * len(asked)
     assert gateway.health() == "log"

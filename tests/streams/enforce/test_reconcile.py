@@ -45,7 +45,7 @@ class Memory:
         self.life = 0
         self.orders = 0
 
-    def held(self) -> Iterable[str] | None:
+    def list_recipients(self) -> Iterable[str] | None:
         self._answer()
         return None if self.blind else list(self.leases)
 
@@ -75,7 +75,7 @@ class Memory:
     def expire(self, recipients: Sequence[str]) -> Refusals:
         return self.release(recipients)
 
-    def refused(self, action_ids: Sequence[str]) -> Sequence[int]:
+    def take_refused(self, action_ids: Sequence[str]) -> Sequence[int]:
         self._answer()
         return [self.counts.pop(each, 0) for each in action_ids]
 
@@ -86,7 +86,7 @@ class Memory:
             for each in action_ids
         ]
 
-    def counted(self) -> Iterable[str]:
+    def list_counted(self) -> Iterable[str]:
         self._answer()
         return list(self.counts)
 
@@ -401,7 +401,7 @@ def test_a_gateway_that_is_away_gets_only_what_still_stands_when_it_is_back(benc
     bench.say(action("8613900000001", 1), action("8613900000002", 2, lease_ms=30_000))
     bench.run(1_000)
     assert not bench.reconciler.up
-    assert list(bench.reconciler.unsettled()) == [("p0", 1), ("p0", 2)]
+    assert list(bench.reconciler.list_unsettled()) == [("p0", 1), ("p0", 2)]
     bench.run(30_000, step_ms=500)
     bench.say(
         override("release", "8613900000001", issued_at_ms=START_MS + 1), action("8613900000003", 3)
@@ -415,7 +415,7 @@ def test_a_gateway_that_is_away_gets_only_what_still_stands_when_it_is_back(benc
         ("3", "applied", ""),
         ("override-3", "applied", "release by noc: ticket 7"),
     ]
-    assert list(bench.reconciler.unsettled()) == []
+    assert list(bench.reconciler.list_unsettled()) == []
 
 
 def test_a_gateway_that_lost_its_memory_is_told_everything_again_within_a_probe(
@@ -452,7 +452,7 @@ def test_an_order_that_can_never_be_carried_out_is_given_up_and_its_neighbours_a
     bench.run(200)
     assert sorted(bench.told()) == [("1", "failed", "not_a_number"), ("2", "applied", "")]
     assert bench.dead == ["1:sms.delivery.v1:0:1"]
-    assert list(bench.reconciler.unsettled()) == []
+    assert list(bench.reconciler.list_unsettled()) == []
 
 
 def test_a_gateway_with_limited_patience_gives_up_with_growing_pauses(bench: Bench) -> None:
@@ -566,7 +566,7 @@ def test_whatever_fails_in_between_the_gateway_ends_up_as_the_book_says(seed: in
         }
         assert bench.gateway.leases == wanted
         assert bench.reconciler.idle()
-        assert list(bench.reconciler.unsettled()) == []
+        assert list(bench.reconciler.list_unsettled()) == []
         check_told_once(bench.acks)
     finally:
         bench.reconciler.close()
@@ -589,7 +589,7 @@ def test_a_word_that_the_gateway_does_not_obey_has_failed_and_is_said_until_it_d
     bench.run(60_000)
     assert words_of(bench) == [("failed", why)]
     assert set(bench.gateway.leases) == {RECIPIENT, "8613900000002"}
-    assert list(bench.reconciler.unsettled()) == [("p0", 3)]  # a restart says it again
+    assert list(bench.reconciler.list_unsettled()) == [("p0", 3)]  # a restart says it again
     assert bench.dead == []
     bench.gateway.deaf = ""
     bench.run(BACKOFF_MAX_MS + PROBE_MS)
@@ -605,10 +605,10 @@ def test_a_release_that_is_never_obeyed_is_said_until_its_lease_is_over(bench: B
     bench.gateway.deaf = "http_401"
     bench.say(override("release", issued_at_ms=START_MS + 1))
     bench.run(LEASE_MS - 60_000, step_ms=1_000)
-    assert list(bench.reconciler.unsettled()) == [("p0", 2)]
+    assert list(bench.reconciler.list_unsettled()) == [("p0", 2)]
     bench.run(120_000, step_ms=1_000)
     assert words_of(bench) == [("failed", "http_401")]  # and never that it was applied
-    assert list(bench.reconciler.unsettled()) == []
+    assert list(bench.reconciler.list_unsettled()) == []
     assert bench.reconciler.idle()
 
 
@@ -635,7 +635,7 @@ def test_an_allowed_platform_that_a_gateway_will_not_let_pass_is_no_word_in_effe
     bench.say(override("allow", platform="sig:某校"))
     bench.run(200)
     assert words_of(bench) == [("failed", "not_a_number")]
-    assert list(bench.reconciler.unsettled()) == []
+    assert list(bench.reconciler.list_unsettled()) == []
 
 
 @pytest.mark.parametrize("told", [True, False])
@@ -891,5 +891,5 @@ def test_a_word_about_everybody_waits_for_whom_a_gateway_that_is_met_late_holds(
     bench.gateway.deaf = ""
     bench.run(2 * BACKOFF_MAX_MS)
     assert words_of(bench)[-1] == ("applied", "mode by noc: ticket 7")
-    assert list(bench.reconciler.unsettled()) == []
+    assert list(bench.reconciler.list_unsettled()) == []
     bench.reconciler.close()

@@ -117,13 +117,13 @@ def test_a_release_takes_the_keys_away_and_counters_are_taken_once(
     gateway: RedisGateway, look: redis.Redis
 ) -> None:
     gateway.apply([order("8613900000001"), order("8613900000002")])
-    assert set(gateway.held()) == {"8613900000001", "8613900000002"}
+    assert set(gateway.list_recipients()) == {"8613900000001", "8613900000002"}
     gateway.release(["8613900000001"])
     assert throttled(look) == {"8613900000002"}
     look.set("otpguard:refused:a", 12)
-    assert list(gateway.counted()) == ["a"]
-    assert gateway.refused(["a", "b"]) == [12, 0]
-    assert gateway.refused(["a"]) == [0]
+    assert list(gateway.list_counted()) == ["a"]
+    assert gateway.take_refused(["a", "b"]) == [12, 0]
+    assert gateway.take_refused(["a"]) == [0]
 
 
 def test_scripts_without_the_registry_find_the_trusted_platforms(
@@ -214,8 +214,8 @@ def test_a_redis_that_runs_somebodys_script_is_away_and_not_wrong(
         for call in (
             lambda: gateway.apply([order("8613900000001")]),
             lambda: gateway.release(["8613900000001"]),
-            lambda: gateway.refused(["a"]),
-            gateway.held,
+            lambda: gateway.take_refused(["a"]),
+            gateway.list_recipients,
             gateway.health,
         ):
             with pytest.raises(GatewayAwayError):
@@ -248,15 +248,15 @@ def test_keys_that_somebody_else_made_are_taken_away_or_passed_over(
     look.set("otpguard:refused:words", "many")
     look.set("otpguard:refused:below", -3)
     look.set("otpguard:refused:a", 12)
-    counted = list(gateway.counted())
-    assert dict(zip(counted, gateway.refused(counted), strict=True)) == {
+    counted = list(gateway.list_counted())
+    assert dict(zip(counted, gateway.take_refused(counted), strict=True)) == {
         "list": 0,
         "words": 0,
         "below": 0,
         "a": 12,
     }
     gateway.apply([order("8613900000001")])
-    held = set(gateway.held())
+    held = set(gateway.list_recipients())
     assert held == {"8613900000001", "\udcff\udcfe"}
     gateway.release(sorted(held))
     assert list(look.scan_iter("otpguard:throttle:*")) == []
@@ -328,9 +328,9 @@ def test_the_adapter_needs_no_more_rights_than_the_guide_gives_it(
     with closing(RedisGateway(connect(mine), REGISTRY)) as gateway:
         gateway.health()
         gateway.apply([order("8613900000001")])
-        assert list(gateway.held()) == ["8613900000001"]
+        assert list(gateway.list_recipients()) == ["8613900000001"]
         gateway.release(["8613900000001"])
-        assert gateway.refused(["a"]) == [0]
+        assert gateway.take_refused(["a"]) == [0]
     client = connect(mine)
     with closing(client), pytest.raises(redis.exceptions.NoPermissionError):
         client.get("somebody:else")
@@ -354,7 +354,7 @@ def test_over_a_network_redis_is_reached_by_tls_and_by_its_own_authority_alone(
         trusting = Redis(url=f"rediss://localhost:{port}", ca_file=mine)
         with closing(RedisGateway(connect(trusting), REGISTRY)) as gateway:
             gateway.apply([order("8613900000001")])
-            assert list(gateway.held()) == ["8613900000001"]
+            assert list(gateway.list_recipients()) == ["8613900000001"]
         for wary in (
             Redis(url=f"rediss://localhost:{port}", ca_file=another),
             Redis(url=f"rediss://127.0.0.1:{port}", ca_file=mine),  # another name

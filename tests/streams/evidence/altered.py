@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from streams.evidence.canonical import canonical, decoded, encoded
+from streams.evidence.canonical import canonical, decode_base64, encode_base64
 from streams.evidence.keys import P256_ORDER
 from streams.evidence.names import MANIFEST, PROOFS, RECORDS, STAMP
 from streams.evidence.pack import extract
@@ -28,9 +28,9 @@ def respelled(data: bytes, spell: Callable[[Signatures], Signatures]) -> bytes:
 def with_high_s(signatures: Signatures) -> Signatures:
     """The same signatures, P-256 by the other of the two numbers that are good for ECDSA."""
     ed, curve = signatures
-    raw = decoded(curve["sig"])
+    raw = decode_base64(curve["sig"])
     other = P256_ORDER - int.from_bytes(raw[32:])
-    return [ed, {**curve, "sig": encoded(raw[:32] + other.to_bytes(32))}]
+    return [ed, {**curve, "sig": encode_base64(raw[:32] + other.to_bytes(32))}]
 
 
 def swapped(signatures: Signatures) -> Signatures:

@@ -9,10 +9,10 @@ import pytest
 from streams.evidence.canonical import (
     PackError,
     canonical,
-    decoded,
-    encoded,
+    decode_base64,
+    encode_base64,
     entry,
-    parsed,
+    parse_canonical,
     sha256,
     sm3,
 )
@@ -20,14 +20,14 @@ from streams.evidence.canonical import (
 
 def test_json_is_written_in_one_way() -> None:
     value = {"ключ": [1, 2.5, None, True], "a": "\u20ac\n", "é": {}}
-    assert parsed(canonical(value)) == value
+    assert parse_canonical(canonical(value)) == value
     assert canonical({"b": 1, "a": 2}) == b'{"a":2,"b":1}'
 
 
 @pytest.mark.parametrize("data", [b'{"b":1,"a":2}', b'{"a": 2}', b'{"a":2.0}', b"{", b"\xff"])
 def test_json_that_is_written_in_another_way_is_none(data: bytes) -> None:
     with pytest.raises(PackError):
-        parsed(data)
+        parse_canonical(data)
 
 
 @pytest.mark.parametrize(("start", "end"), [(b"[", b"]"), (b'{"a":', b"}")])
@@ -35,7 +35,7 @@ def test_json_of_any_depth_is_read_or_none(start: bytes, end: bytes) -> None:
     refused = 0
     for depth in range(1, 1_100):  # the writer goes one deeper than the reader
         try:
-            parsed(start * depth + (b"0" if end == b"}" else b"") + end * depth)
+            parse_canonical(start * depth + (b"0" if end == b"}" else b"") + end * depth)
         except PackError:
             refused += 1
     assert refused
@@ -43,7 +43,7 @@ def test_json_of_any_depth_is_read_or_none(start: bytes, end: bytes) -> None:
 
 def test_text_that_is_no_unicode_is_none() -> None:
     with pytest.raises(PackError):
-        parsed(b'{"\\ud800":1}')
+        parse_canonical(b'{"\\ud800":1}')
     with pytest.raises(PackError):
         canonical({"\ud800": 1})
 
@@ -55,9 +55,9 @@ def test_a_number_that_not_every_reader_holds_is_refused() -> None:
 
 @pytest.mark.parametrize("text", ["YQ", "YR==", "Y Q==", 7, None])
 def test_base64_is_written_in_one_way(text: object) -> None:
-    assert decoded(encoded(b"a")) == b"a"
+    assert decode_base64(encode_base64(b"a")) == b"a"
     with pytest.raises(PackError):
-        decoded(text)
+        decode_base64(text)
 
 
 def test_digests_are_those_of_openssl() -> None:

@@ -16,20 +16,20 @@ from tests.streams.evidence.packs import broken, fingerprint, key
 
 def good(data: bytes) -> bool:
     try:
-        value, signatures, message = envelope.opened(data, envelope.MANIFEST)
+        value, signatures, message = envelope.open_envelope(data, envelope.MANIFEST)
     except PackError:
         return False
     return value == {"a": 1} and not envelope.check(signatures, message, key().public)
 
 
-MADE = envelope.signed(key(), envelope.MANIFEST, {"a": 1})
+MADE = envelope.sign_value(key(), envelope.MANIFEST, {"a": 1})
 
 
 def test_an_envelope_opens_as_it_was_signed() -> None:
     assert good(MADE)
-    assert envelope.signed(key(), envelope.MANIFEST, {"a": 1}) == MADE
+    assert envelope.sign_value(key(), envelope.MANIFEST, {"a": 1}) == MADE
     with pytest.raises(PackError, match="something else"):
-        envelope.opened(MADE, envelope.TIMESTAMP)
+        envelope.open_envelope(MADE, envelope.TIMESTAMP)
 
 
 @given(st.integers(0, len(MADE) - 1), st.integers(1, 255))
@@ -43,7 +43,7 @@ def test_a_list_of_successors_is_signed_by_the_key_before() -> None:
     found = envelope.successors(more)
     assert [new.fingerprint for _, new in found] == [fingerprint("b"), fingerprint("c")]
     value = {"at": "", "from": key("a").public.document(), "to": key("b").public.document()}
-    forged = envelope.signed(key("b"), envelope.SUCCESSOR, value)
+    forged = envelope.sign_value(key("b"), envelope.SUCCESSOR, value)
     with pytest.raises(PackError, match="did not sign"):
         envelope.successors(line + forged)
     with pytest.raises(PackError):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from detectors.model.records import Level
-from streams.evidence.gaps import GAPS, documents, gaps, told
+from streams.evidence.gaps import GAPS, describe_gap, documents, gaps
 from tests.streams.evidence.packs import INCIDENT, LATER, SAID, chosen
 from tests.streams.operate.test_cases import ENDED, LEASE, OPENED, ack
 
@@ -58,7 +58,7 @@ def test_a_store_that_is_behind_the_topics_says_by_how_much() -> None:
 def test_every_gap_has_its_sentence_in_both_languages() -> None:
     figures = {"n": 1, "all": 2, "passed": 3, "refused": 4}
     for document in documents([(gap, figures) for gap in GAPS]):
-        assert document["en"] == told(document["gap"], figures)
+        assert document["en"] == describe_gap(document["gap"], figures)
         assert document["zh-Hans"] != document["en"]
         assert "{" not in document["zh-Hans"]
     assert ("counted", {"passed": 3, "refused": 40}) in list(gaps(chosen(), ""))

@@ -18,7 +18,7 @@ from tests.streams.evidence.packs import key
 
 
 def test_a_key_is_read_as_it_was_written_in_any_order() -> None:
-    text = key().written()
+    text = key().to_pem()
     half = text.index("-----BEGIN", 1)
     for written in (text, text[half:] + text[:half]):
         assert PackKey.read(written).public == key().public
@@ -62,7 +62,7 @@ def test_swapped_halves_verify_nothing() -> None:
 
 @pytest.mark.parametrize("cut", ["", "Ed", "EC", "rubbish"])
 def test_a_file_that_is_no_pack_key_is_refused(cut: str) -> None:
-    text = key().written()
+    text = key().to_pem()
     half = text.index("-----BEGIN", 1)
     given = {"": "", "Ed": text[:half], "EC": text[half:], "rubbish": text.replace("M", "!", 3)}
     with pytest.raises(PackError):

@@ -9,9 +9,9 @@ import pytest
 
 from streams.errors import UsageError
 from streams.evidence import envelope
-from streams.evidence.canonical import FORMAT, entry, parsed
+from streams.evidence.canonical import FORMAT, entry, parse_canonical
 from streams.evidence.names import COVER, MANIFEST, PROOFS, RECORDS, SHIPPED
-from streams.evidence.pack import extract, make, shipped, write
+from streams.evidence.pack import extract, list_shipped, make, write
 from streams.evidence.verify import verify
 from tests.enforce.records import RECIPIENT
 from tests.streams.evidence.packs import SHOP, chosen, fingerprint, making, pack
@@ -27,14 +27,14 @@ def test_a_pack_made_again_differs_in_the_time_of_signing_alone(tmp_path: Path) 
     assert names(first) == names(again)
     other = {n for n in names(first) if (first / n).read_bytes() != (again / n).read_bytes()}
     assert other == {MANIFEST}
-    value, _, _ = envelope.opened((first / MANIFEST).read_bytes(), envelope.MANIFEST)
+    value, _, _ = envelope.open_envelope((first / MANIFEST).read_bytes(), envelope.MANIFEST)
     assert value["made"].pop("at") != manifest["made"].pop("at")
     assert value == manifest
 
 
 def test_the_manifest_says_what_the_format_asks(tmp_path: Path) -> None:
     folder = pack(tmp_path)
-    value, _, _ = envelope.opened((folder / MANIFEST).read_bytes(), envelope.MANIFEST)
+    value, _, _ = envelope.open_envelope((folder / MANIFEST).read_bytes(), envelope.MANIFEST)
     assert set(value) == {
         "chain_head", "episode", "files", "format", "gaps", "made", "method", "records", "signer",
         "tree_root",
@@ -49,7 +49,7 @@ def test_the_manifest_says_what_the_format_asks(tmp_path: Path) -> None:
 def test_the_request_is_on_the_cover_and_not_to_be_guessed_from_the_manifest(
     tmp_path: Path,
 ) -> None:
-    cover = parsed((pack(tmp_path) / COVER).read_bytes().rstrip(b"\n"))
+    cover = parse_canonical((pack(tmp_path) / COVER).read_bytes().rstrip(b"\n"))
     assert cover["request"]["document_no"] == "调证字〔2026〕17号"
     assert len(cover["salt"]) == 32
 
@@ -82,4 +82,4 @@ def test_a_pack_overwrites_nothing_and_is_its_owners(tmp_path: Path) -> None:
     assert (tmp_path / "new").stat().st_mode & 0o077 == 0
     with pytest.raises(UsageError, match="exists"):
         write(tmp_path / "new", {})
-    assert set(shipped()) == set(SHIPPED)
+    assert set(list_shipped()) == set(SHIPPED)

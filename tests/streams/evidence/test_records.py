@@ -8,7 +8,7 @@ import pytest
 
 from streams.desk.store.writer import LogRecord
 from streams.errors import UsageError
-from streams.evidence.canonical import FORMAT, parsed, sha256
+from streams.evidence.canonical import FORMAT, parse_canonical, sha256
 from streams.evidence.records import (
     KINDS,
     at_ms,
@@ -78,10 +78,10 @@ def test_each_line_names_the_one_before_and_can_be_read_back() -> None:
     before = sha256(f"{FORMAT}\n{found.episode_id}".encode())
     for n, line in enumerate(made):
         assert b"\n" not in line
-        said = parsed(line)
+        said = parse_canonical(line)
         assert (said["n"], said["prev"]) == (n, before)
         before = sha256(line)
-    assert len({parsed(line)["salt"] for line in made}) == len(made)
+    assert len({parse_canonical(line)["salt"] for line in made}) == len(made)
     assert made == lines_of(key(), found.episode_id, found.records)
 
 

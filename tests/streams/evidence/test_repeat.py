@@ -11,7 +11,7 @@ import pytest
 from streams.config import Settings
 from streams.errors import UsageError
 from streams.evidence.names import RECORDS, REGISTRY, SETTINGS
-from streams.evidence.records import parts, placed
+from streams.evidence.records import parts, place_record
 from streams.evidence.repeat import repeat, settings_of, settings_text
 from streams.operate.replay import replay
 from tests.streams.cli.called import called
@@ -29,7 +29,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[bytes]]:
     said: list[tuple[str, Any]] = [("episode", each) for each in made.episodes]
     said += [("lease", each) for each in made.actions]
     said += [("incident", each) for each in made.incidents]
-    packed = [part for kind, each in said for part in parts(placed(kind, {}, each))]
+    packed = [part for kind, each in said for part in parts(place_record(kind, {}, each))]
     assert {part.kind for part in packed} == {"episode", "lease", "incident", "message", "earlier"}
     records = [
         json.dumps({"n": n, "kind": part.kind, "record": dict(part.document)})

@@ -16,7 +16,7 @@ from tests.streams.evidence.softhsm import uri
 
 def kept(folder: Path, name: str) -> Path:
     path = folder / f"{name}.pem"
-    path.write_text(key(name).written(), "ascii")
+    path.write_text(key(name).to_pem(), "ascii")
     path.chmod(0o600)
     return path
 

@@ -12,9 +12,9 @@ import pytest
 
 from streams.errors import UnavailableError, UsageError
 from streams.evidence.canonical import PackError
-from streams.evidence.envelope import TIMESTAMP, signed
+from streams.evidence.envelope import TIMESTAMP, sign_value
 from streams.evidence.names import MANIFEST, STAMP, TOKEN
-from streams.evidence.stamp import attach, check_token, fetched, query, stamp_value
+from streams.evidence.stamp import attach, check_token, fetch_token, query, stamp_value
 from streams.evidence.verify import verify
 from tests.streams.evidence.packs import fingerprint, key, pack
 from tests.streams.evidence.tsa import answered, authority, stamped
@@ -53,7 +53,7 @@ def test_a_token_is_fetched_attached_and_checked(own: Path, tmp_path: Path) -> N
     folder = pack(tmp_path)
     manifest = (folder / MANIFEST).read_bytes()
     with served(own) as url:
-        token = fetched(url, manifest)
+        token = fetch_token(url, manifest)
     attach(folder, key(), token)
     told = verify(folder, fingerprint())
     assert (told.wrong, told.stamp_checked) == ([], False)
@@ -90,7 +90,7 @@ def test_token_and_record_belong_together_and_to_the_signer(own: Path, tmp_path:
         attach(folder, key("another"), token)
     attach(folder, key(), token)
     value = stamp_value((folder / MANIFEST).read_bytes(), token)
-    (folder / STAMP).write_bytes(signed(key("another"), TIMESTAMP, value))
+    (folder / STAMP).write_bytes(sign_value(key("another"), TIMESTAMP, value))
     assert verify(folder, fingerprint()).wrong == [
         f"{STAMP}: not signed by the signer of the manifest"
     ]
@@ -100,6 +100,6 @@ def test_token_and_record_belong_together_and_to_the_signer(own: Path, tmp_path:
 
 def test_an_authority_that_is_away_or_refuses_is_said(own: Path) -> None:
     with pytest.raises(UnavailableError, match="does not answer"):
-        fetched("http://127.0.0.1:9/", b"x")
+        fetch_token("http://127.0.0.1:9/", b"x")
     with served(own, 500) as url, pytest.raises(UnavailableError, match="500"):
-        fetched(url, b"x")
+        fetch_token(url, b"x")

@@ -16,7 +16,7 @@ import pytest
 from confluent_kafka import Producer
 from kafka.partitioner import murmur2
 
-from detectors.hot.network import signed
+from detectors.hot.network import sign_list
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.librdkafka import arguments
 from streams.config import Kafka, load
@@ -261,7 +261,7 @@ def test_a_feed_that_is_stopped_and_started_again_loses_nothing(topics: Topics) 
 def test_a_list_of_abused_platforms_is_not_handed_over_even_as_it_is(
     rules: FieldMap | None,
 ) -> None:
-    told = encode_listed(signed(b"k", 1_772_422_380_000, 1_772_422_390_000, [5]))
+    told = encode_listed(sign_list(b"k", 1_772_422_380_000, 1_772_422_390_000, [5]))
     records: Any = [SimpleNamespace(value=lambda: told)]
     values, _, unread = Rekeyer(Numbers("CN"), rules).convert(records)
     assert (values, unread) == ([b""], [0]), "the worker refuses it, with a dead letter"

@@ -11,7 +11,7 @@ from typing import IO, cast
 import pytest
 
 from streams.errors import UnavailableError, UsageError
-from streams.feeds.progress import FILES_MAX, Progress, RejectedRow, fingerprint, hashed
+from streams.feeds.progress import FILES_MAX, Progress, RejectedRow, fingerprint, hash_ends
 from tests.full_disk import no_room
 from tests.harm import damaged
 
@@ -177,8 +177,8 @@ def test_a_packed_file_that_is_damaged_has_one_too_and_is_read_no_further(file: 
 
 def test_a_file_that_became_shorter_has_no_hash_of_its_old_length(file: Path) -> None:
     with file.open("rb") as stream:
-        whole = hashed(stream.fileno(), file.stat().st_size)
+        whole = hash_ends(stream.fileno(), file.stat().st_size)
         stream.seek(9)
-        assert hashed(stream.fileno(), file.stat().st_size) == whole != ""
+        assert hash_ends(stream.fileno(), file.stat().st_size) == whole != ""
         assert stream.tell() == 9
-        assert hashed(stream.fileno(), file.stat().st_size + 1) == ""
+        assert hash_ends(stream.fileno(), file.stat().st_size + 1) == ""

@@ -36,7 +36,7 @@ CLIENT_S = 0.02  # the clients' time-out; no test waits for it
 NOW_MS = 1_760_000_000_000
 
 assert Trust.BANK in ALWAYS_PASS
-_RECOGNISER = Recogniser(Registry.shipped())
+_RECOGNISER = Recogniser(Registry.load_shipped())
 _T = TypeVar("_T")
 
 
@@ -143,8 +143,8 @@ def served(
     server = Server(
         table or {},
         Limits(**{**told, **limits}),
-        gate.broken if gate else failures.append,
-        gate.unasked if gate else lambda: None,
+        gate.count_broken if gate else failures.append,
+        gate.count_unasked if gate else lambda: None,
     )
     loop = uvloop.new_event_loop()
     started = threading.Event()

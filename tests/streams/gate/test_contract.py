@@ -17,11 +17,11 @@ from streams.gate.contract import (
     AnswerReason,
     Submission,
     Told,
+    decode_reported,
     encode,
     question,
     questions,
-    refused,
-    reported,
+    refuse_by,
     submission,
 )
 from streams.telemetry.metrics import GATE_WHYS
@@ -72,7 +72,7 @@ def test_the_description_is_openapi() -> None:
 
 
 def test_answers_are_as_described() -> None:
-    for told in (*PASSES.values(), refused("1:sms.delivery.v1:0:7")):
+    for told in (*PASSES.values(), refuse_by("1:sms.delivery.v1:0:7")):
         value = json.loads(encode(told))
         jsonschema.validate(value, schema("Told"))
         assert (value["ruling"] == "refuse") == (told.retry == "permanent")
@@ -125,7 +125,7 @@ def loosely(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
-@pytest.mark.parametrize("read", [question, questions, reported])
+@pytest.mark.parametrize("read", [question, questions, decode_reported])
 def test_what_is_larger_than_a_question_is_not_read_loosely(
     read: Callable[[bytes], Any], loosely: list[int]
 ) -> None:
@@ -135,7 +135,7 @@ def test_what_is_larger_than_a_question_is_not_read_loosely(
     assert loosely == []
 
 
-@pytest.mark.parametrize("read", [question, questions, reported])
+@pytest.mark.parametrize("read", [question, questions, decode_reported])
 def test_what_is_read_loosely_is_read_once(
     read: Callable[[bytes], Any], loosely: list[int]
 ) -> None:
@@ -147,7 +147,7 @@ def test_what_is_read_loosely_is_read_once(
 def test_each_message_of_a_bulk_is_read_when_it_is_its_turn(loosely: list[int]) -> None:
     large = b'{"recipient":"1","message_id":"m","text":"' + b"a" * contract.QUESTION_BYTES_MAX
     junk = JUNK[:10_000].rpartition(b",")[0] + b"}"
-    for read in (questions, reported):
+    for read in (questions, decode_reported):
         loosely.clear()
         body = b'{"messages":[' + b",".join((junk, junk, large + b'"}', ASKED)) + b"]}"
         found = read(body)

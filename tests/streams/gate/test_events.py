@@ -16,7 +16,7 @@ from streams.gate.events import Reporter
 from streams.wire import decode_event
 from tests.detectors.recognise.corpus import KEPT_BACK, TEXTS, read
 
-REGISTRY, _ = Registry.shipped().merged(
+REGISTRY, _ = Registry.load_shipped().merge(
     Registry.load('[bank]\n"工商银行" = {ids = ["acct-7"], hosts = ["icbc.example"]}')
 )
 RECOGNISER = Recogniser(REGISTRY)

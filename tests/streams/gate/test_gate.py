@@ -44,7 +44,7 @@ def test_under_a_lease_the_flood_is_refused_for_good_and_the_bank_passes() -> No
     assert [value["status"] for value in made.values()] == [
         "refused", "accepted", "accepted", "accepted",
     ]  # fmt: skip
-    assert list(made.memory.refused(["a1"])) == [1]
+    assert list(made.memory.take_refused(["a1"])) == [1]
 
 
 def test_what_the_lease_lets_pass_is_known() -> None:
@@ -184,10 +184,10 @@ def test_a_part_that_is_refused_after_a_renewal_is_counted_under_the_lease_that_
     made.hold(action="old")
     parts = {"sender": FLOOD["sender"], "segments": 2, "reference": 7}
     assert made.ask(segment=1, text=FLOOD["text"], **parts)["action_id"] == "old"
-    assert list(made.memory.refused(["old"])) == [1]
+    assert list(made.memory.take_refused(["old"])) == [1]
     made.hold(action="new")
     assert made.ask(segment=2, text="续", **parts)["action_id"] == "new"
-    assert list(made.memory.refused(["old", "new"])) == [0, 1]
+    assert list(made.memory.take_refused(["old", "new"])) == [0, 1]
 
 
 def test_a_bulk_is_answered_in_its_order() -> None:
@@ -214,7 +214,7 @@ def test_a_report_asks_nothing_and_says_what_the_gateway_did() -> None:
     many = json.dumps({"messages": [body, body]}).encode()
     assert json.loads(told(made.gate.report(many)).body)["ruling"] == "pass"
     assert [value["status"] for value in made.values()] == ["rejected"] * 3
-    assert list(made.memory.refused(["a1"])) == [0]
+    assert list(made.memory.take_refused(["a1"])) == [0]
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_every_answer_is_counted_by_its_reason() -> None:
 def test_a_text_is_in_no_event_and_no_log(caplog: pytest.LogCaptureFixture) -> None:
     made = desk()
     made.ask(**FLOOD)
-    made.gate.broken(ValueError(FLOOD["text"]))
+    made.gate.count_broken(ValueError(FLOOD["text"]))
     assert "482913" not in made.events[0][1].decode()
     assert "482913" not in caplog.text
     assert made.counted("gate_failures_total") == 1

@@ -63,7 +63,7 @@ def test_events_come_out_in_order_and_a_file_goes_when_kafka_has_all_of_it(folde
     spool.trim(2_000)
     assert len(files(folder)) == 1
     for segment, _ in taken:
-        spool.done(segment)
+        spool.acknowledge(segment)
     assert (files(folder), spool.waiting(), spool.size()) == ([], 0, 0)
 
 
@@ -97,7 +97,7 @@ def test_what_is_passed_on_at_once_is_on_disk_until_kafka_has_it(folder: Path) -
     spool.trim(2_000)
     taken += spool.pass_on(pairs(5, 10), 2_000, 5)
     for segment, _ in taken[:9]:
-        spool.done(segment)
+        spool.acknowledge(segment)
     assert len(files(folder)) == 2
     assert spool._home is not None
     os.close(spool._home.lock)  # as an end by force does
@@ -163,7 +163,7 @@ def test_what_kafka_has_of_a_file_that_is_given_up_is_not_lost(folder: Path) -> 
     spool.trim(5_000)
     assert spool.counts.dropped == 6
     for segment, _ in taken:
-        spool.done(segment)
+        spool.acknowledge(segment)
     assert files(folder) == []
 
 
@@ -171,7 +171,7 @@ def test_the_next_process_sends_what_one_that_died_has_left_before_its_own(folde
     dead = made(folder)
     dead.append(pairs(30), 0)
     for segment, _ in dead.take(10):
-        dead.done(segment)
+        dead.acknowledge(segment)
     assert dead._home is not None
     os.close(dead._home.lock)  # as its end does
 
@@ -181,7 +181,7 @@ def test_the_next_process_sends_what_one_that_died_has_left_before_its_own(folde
     taken = list(all_of(heir))
     assert [int(pair[1]) for _, pair in taken] == list(range(35))
     for segment, _ in taken:
-        heir.done(segment)
+        heir.acknowledge(segment)
     heir.trim(9_000)
     assert files(folder) == []
     heir.close()
@@ -261,7 +261,7 @@ def test_a_process_that_ends_leaves_what_is_not_sent_and_nothing_else(folder: Pa
     heir = made(folder)
     assert heir.adopt(0) == 5
     for segment, _ in list(all_of(heir)):
-        heir.done(segment)
+        heir.acknowledge(segment)
     heir.close()
     assert list(folder.iterdir()) == []
 
@@ -305,7 +305,7 @@ def test_a_file_that_cannot_be_read_is_lost_alone(
     assert [int(pair[1]) for _, pair in taken] == [*range(5), *range(10, 15)]
     assert spool.counts.torn == 5
     for segment, _ in taken:
-        spool.done(segment)
+        spool.acknowledge(segment)
     assert (spool.waiting(), spool.size()) == (0, 0)
 
 
@@ -387,7 +387,7 @@ def test_what_was_taken_before_a_file_that_cannot_be_opened_for_now_is_handed_ov
     taken += all_of(spool)
     assert [pair for _, pair in taken] == pairs(10)
     for segment, _ in taken:
-        spool.done(segment)
+        spool.acknowledge(segment)
     assert (spool.waiting(), spool.size(), spool.counts.torn) == (0, 0, 0)
 
 
@@ -447,7 +447,7 @@ def test_a_file_that_cannot_be_opened_for_now_is_not_lost_and_adopted_when_it_ca
         for _ in range(2):
             heir.adopt(5_000)
             for segment, _ in all_of(heir):
-                heir.done(segment)
+                heir.acknowledge(segment)
     assert (heir.counts.torn, open_files()) == (0, before)
     assert files(folder) == [bad]
     other = made(folder)
@@ -523,7 +523,7 @@ def test_the_event_of_the_largest_question_is_read_back_and_so_are_those_behind_
     folder: Path,
 ) -> None:
     """Each octet that is none of UTF-8 becomes three."""
-    read = Reporter(Recogniser(Registry.shipped()), "smsc-1", "gate@host", "whole")
+    read = Reporter(Recogniser(Registry.load_shipped()), "smsc-1", "gate@host", "whole")
     head = b'{"recipient": "8613900000001", "message_id": "m1", "text": "'
     body = head + b"\xff" * (QUESTION_BYTES_MAX - len(head) - 2) + b'"}'
     asked = question(body)

@@ -63,7 +63,7 @@ def told(on: NoticeBook, of: Action, now_ms: int = START_MS + 200) -> NoticeBook
 def sent(on: NoticeBook, pending: PendingNotice, at_ms: int) -> None:
     """Do as a notifier does."""
     for state in ("sending", "sent"):
-        on.noticed(
+        on.take_notice(
             Notice(
                 notice_id=pending.notice_id,
                 episode_id=pending.episode_id,
@@ -76,8 +76,8 @@ def sent(on: NoticeBook, pending: PendingNotice, at_ms: int) -> None:
                 at_ms=at_ms,
             )
         )
-    on.begun(at_ms)
-    on.done(pending.notice_id)
+    on.count_sending(at_ms)
+    on.remove(pending.notice_id)
 
 
 def due(on: NoticeBook, now_ms: int = START_MS + 300) -> PendingNotice:
@@ -187,8 +187,8 @@ def test_a_lease_that_ended_before_is_not_told_of_and_a_later_one_is() -> None:
     on = told(book(), action())
     late = START_MS + LEASE_MS
     assert why_not(on, late) is Unsent.OVER
-    on.noticed(notice(action(), "suppressed", Unsent.OVER, late))
-    on.done(f"{action().episode_id}:victim_start")
+    on.take_notice(notice(action(), "suppressed", Unsent.OVER, late))
+    on.remove(f"{action().episode_id}:victim_start")
     told(on, renumbered(action(at_ms=late), 1, 9), late + 10)
     assert due(on, late + 20).recipient == RECIPIENT
 
@@ -200,8 +200,8 @@ def test_a_number_is_held_off_for_a_day_and_told_again_after_it() -> None:
     second = replace(renumbered(action(at_ms=later), 1, 900), episode_id="1:x:0:900")
     told(on, second, later)
     assert why_not(on, later + 10) is Unsent.HOLD_OFF
-    on.noticed(notice(second, "suppressed", Unsent.HOLD_OFF, later))
-    on.done("1:x:0:900:victim_start")
+    on.take_notice(notice(second, "suppressed", Unsent.HOLD_OFF, later))
+    on.remove("1:x:0:900:victim_start")
     third_ms = START_MS + 25 * HOUR_MS
     third = replace(renumbered(action(at_ms=third_ms), 1, 950), episode_id="1:x:0:950")
     told(on, third, third_ms)
@@ -211,8 +211,8 @@ def test_a_number_is_held_off_for_a_day_and_told_again_after_it() -> None:
 def test_what_did_not_go_holds_nothing_off() -> None:
     on = told(book(), action())
     for state, why in (("sending", ""), ("failed", Unsent.AWAY), ("suppressed", Unsent.LATE)):
-        on.noticed(notice(action(), state, why, START_MS + 300))  # type: ignore[arg-type]
-    on.done(f"{action().episode_id}:victim_start")
+        on.take_notice(notice(action(), state, why, START_MS + 300))  # type: ignore[arg-type]
+    on.remove(f"{action().episode_id}:victim_start")
     at_ms = START_MS + HOUR_MS
     other = replace(renumbered(action(at_ms=at_ms), 1, 900), episode_id="1:x:0:900")
     told(on, other, at_ms)
@@ -233,7 +233,7 @@ def test_a_minute_has_no_more_than_its_cap_and_what_waits_too_long_is_given_up()
             out += 1
         elif isinstance(found, tuple):
             assert found[1] in (Unsent.CAP, Unsent.OVER)
-            on.done(found[0].notice_id)
+            on.remove(found[0].notice_id)
             given_up += 1
         else:
             now_ms += 1_000
@@ -248,8 +248,8 @@ ABROAD = "88213900000001"
 def test_a_number_outside_the_prefixes_gets_no_notice_of_any_kind() -> None:
     on = told(book(prefixes={"86": 9, "852": 9}, released=True), action(ABROAD))
     assert why_not(on) is Unsent.ABROAD
-    on.noticed(notice(action(ABROAD), "suppressed", Unsent.ABROAD))
-    on.done(f"{action(ABROAD).episode_id}:victim_start")
+    on.take_notice(notice(action(ABROAD), "suppressed", Unsent.ABROAD))
+    on.remove(f"{action(ABROAD).episode_id}:victim_start")
     on.word(override("release", ABROAD), 7, START_MS + 300)
     assert why_not(on) is Unsent.ABROAD
     assert due(told(book(prefixes={"86": 9}), action())).recipient == RECIPIENT
@@ -270,12 +270,12 @@ def test_a_day_and_a_prefix_have_no_more_than_their_cap_and_a_successor_knows(
         sent(told(on, lease), due(on), START_MS + 300)
         states: tuple[NoticeState, ...] = ("sending", "failed", "sending", "sent")
         for state in states:  # a try that was not taken is none
-            successor.noticed(notice(lease, state, "away" if state == "failed" else ""))
+            successor.take_notice(notice(lease, state, "away" if state == "failed" else ""))
     for each in (on, successor):
         assert each.is_day_full(START_MS)
         told(each, numbered(3, "8613"))
         assert why_not(each) is Unsent.CAP
-        each.done(next(iter(each.queue)))
+        each.remove(next(iter(each.queue)))
         tomorrow_ms = START_MS - START_MS % DAY_MS + DAY_MS
         assert not each.is_day_full(tomorrow_ms)
         told(each, numbered(4, "8613", tomorrow_ms), tomorrow_ms)
@@ -315,8 +315,8 @@ def test_a_clock_that_is_set_back_holds_nothing_up_for_longer_than_a_minute() ->
     assert on.next(back_ms) is None, "the cap holds whatever the clock says"
     assert on.full
     assert due(on, back_ms + 60_000).recipient == "8613900000002"
-    on.begun(back_ms + 60_000)
-    on.begun(back_ms)  # again, before anything was asked for
+    on.count_sending(back_ms + 60_000)
+    on.count_sending(back_ms)  # again, before anything was asked for
     assert on.next(back_ms + 59_999) is None
     assert due(on, back_ms + 60_000).recipient == "8613900000002"
 
@@ -350,22 +350,22 @@ def test_the_book_forgets_and_stays_small() -> None:
 
 def test_a_successor_tells_nobody_again() -> None:
     on = told(book(), action())
-    on.noticed(notice(action(), "sending"))
-    on.noticed(notice(action(), "sent"))
+    on.take_notice(notice(action(), "sending"))
+    on.take_notice(notice(action(), "sent"))
     assert list(on.resume(START_MS + HOUR_MS)) == []
     assert on.next(START_MS + 300) is None
 
 
 def test_what_a_process_left_is_sent_once_more_and_then_nobody_knows() -> None:
     on = told(book(), action())
-    on.noticed(notice(action(), "sending", at_ms=START_MS + 250))
+    on.take_notice(notice(action(), "sending", at_ms=START_MS + 250))
     assert list(on.resume(START_MS + 300)) == []
     pending = due(on)
     assert pending.unresolved
     assert pending.facts.messages == 8
     on = told(book(), action())
-    on.noticed(notice(action(), "sending", at_ms=START_MS + 250))
-    on.noticed(notice(action(), "sending", at_ms=START_MS + 260))
+    on.take_notice(notice(action(), "sending", at_ms=START_MS + 250))
+    on.take_notice(notice(action(), "sending", at_ms=START_MS + 260))
     (last,) = on.resume(START_MS + 300)
     assert (last.state, last.why) == ("failed", Unsent.UNKNOWN)
     assert on.next(START_MS + 300) is None
@@ -374,22 +374,22 @@ def test_what_a_process_left_is_sent_once_more_and_then_nobody_knows() -> None:
 def test_a_record_that_came_twice_is_one_try() -> None:
     on = told(book(), action())
     for _ in range(3):
-        on.noticed(notice(action(), "sending", at_ms=START_MS + 250))
+        on.take_notice(notice(action(), "sending", at_ms=START_MS + 250))
     assert list(on.resume(START_MS + 300)) == []
     assert due(on).unresolved
 
 
 def test_what_was_left_and_cannot_be_sent_again_stays_unknown() -> None:
     on = told(book(), action())
-    on.noticed(notice(action(), "sending", at_ms=START_MS + 250))
+    on.take_notice(notice(action(), "sending", at_ms=START_MS + 250))
     assert list(on.resume(START_MS + 300)) == []
     assert why_not(on, START_MS + LEASE_MS) is Unsent.UNKNOWN
 
 
 def test_what_another_process_has_just_begun_is_its_own() -> None:
     on = told(book(), action())
-    on.noticed(notice(action(), "sending", at_ms=START_MS + 250))
-    on.done(f"{action().episode_id}:victim_start")
+    on.take_notice(notice(action(), "sending", at_ms=START_MS + 250))
+    on.remove(f"{action().episode_id}:victim_start")
     assert list(on.resume(START_MS + 250)) == []
     assert on.next(START_MS + 300) is None
 

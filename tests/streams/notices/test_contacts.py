@@ -11,7 +11,7 @@ from detectors.recognise.registry import Registry
 from streams.errors import ConfigError
 from streams.notices.contacts import read_contacts
 
-REGISTRY = Registry.shipped()
+REGISTRY = Registry.load_shipped()
 TODAY = date(2026, 11, 26)
 GOOD = """
 [[contact]]
@@ -42,7 +42,7 @@ def test_an_entry_counts_to_its_last_day_and_then_no_more(tmp_path: Path) -> Non
     assert a is not None
     assert (a.name, a.contract, a.mail) == ("A Security", True, "abuse@a.example")
     assert contacts.of("sig:b", TODAY) is None
-    assert [each.platforms for each in contacts.expired(TODAY)] == [("sig:b",)]
+    assert [each.platforms for each in contacts.list_expired(TODAY)] == [("sig:b",)]
     assert contacts.of("sig:unknown", TODAY) is None
     assert read_contacts(None, REGISTRY).of("sig:a", TODAY) is None
 

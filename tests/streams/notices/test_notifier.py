@@ -32,7 +32,7 @@ from streams.notices.book import NoticeBook, NotifyParams, PendingNotice, Unsent
 from streams.notices.channels import Channel, Delivered, Delivery, SmsNotice
 from streams.notices.notifier import Notifier
 from streams.notices.reply import Replies
-from streams.notices.texts import TEXT_NAMES, checked, read_texts
+from streams.notices.texts import TEXT_NAMES, check_texts, read_texts
 from streams.telemetry.metrics import Metrics
 from streams.wire import (
     Notice,
@@ -102,9 +102,9 @@ class World:
         self.clients = client_arguments(self.settings.kafka)
         self.producer = KafkaProducer(**self.clients, acks="all")
         self.phones = Phones()
-        self.texts = checked(
+        self.texts = check_texts(
             read_texts(None), Notify(operator="中国移动", sender="10086"), TEXT_NAMES,
-            Registry.shipped(),
+            Registry.load_shipped(),
         )  # fmt: skip
 
     def notifier(

@@ -46,12 +46,12 @@ def replies(*sightings: Sighting, told: bool = True, **params: Any) -> Replies:
     book.episode(record, START_MS)
     made.episode(record)
     if told:
-        book.noticed(notice(lease, "sent", at_ms=START_MS + 1_000))
+        book.take_notice(notice(lease, "sent", at_ms=START_MS + 1_000))
     return made
 
 
 def opened(on: Replies, event: Event | None = None, now_ms: int = NOW_MS) -> Opening:
-    what, opening = on.heard(event or message(), now_ms)
+    what, opening = on.evaluate(event or message(), now_ms)
     assert what is HeardReply.OPENED, what
     assert opening is not None
     return opening
@@ -176,33 +176,33 @@ def test_what_is_no_victim_s_reply_opens_nothing(fields: dict[str, Any], what: H
     on = replies(saw("flood", START_MS))
     event = message(**fields)
     if event.sender == "10086":  # a short code is no number of a subscriber
-        assert on.heard(event, NOW_MS)[0] in (HeardReply.NO_LEASE, HeardReply.UNREADABLE)
+        assert on.evaluate(event, NOW_MS)[0] in (HeardReply.NO_LEASE, HeardReply.UNREADABLE)
     else:
-        assert on.heard(event, NOW_MS)[0] is what
+        assert on.evaluate(event, NOW_MS)[0] is what
     assert not on.openings
 
 
 def test_whoever_was_not_told_of_a_reply_guessed_it() -> None:
-    assert replies(told=False).heard(message(), NOW_MS)[0] is HeardReply.NOT_TOLD
+    assert replies(told=False).evaluate(message(), NOW_MS)[0] is HeardReply.NOT_TOLD
 
 
 def test_one_reply_a_day_after_a_restart_too() -> None:
     on = replies(saw("hers", START_MS))
     opening = opened(on)
-    assert on.heard(message(), NOW_MS + 1)[0] is HeardReply.DAILY
+    assert on.evaluate(message(), NOW_MS + 1)[0] is HeardReply.DAILY
     words = list(opening.words(on.to_open(opening, NOW_MS)))
     again = replies(saw("hers", START_MS))
     again.book.word(words[0], 9, NOW_MS)
-    assert again.heard(message(), NOW_MS + 1)[0] is HeardReply.DAILY
+    assert again.evaluate(message(), NOW_MS + 1)[0] is HeardReply.DAILY
     confirmed = replies(saw("hers", START_MS))
-    confirmed.book.noticed(notice(action(), "sent", at_ms=NOW_MS, kind="victim_opened"))
-    assert confirmed.heard(message(), NOW_MS + 1)[0] is HeardReply.DAILY
+    confirmed.book.take_notice(notice(action(), "sent", at_ms=NOW_MS, kind="victim_opened"))
+    assert confirmed.evaluate(message(), NOW_MS + 1)[0] is HeardReply.DAILY
 
 
 def test_where_nothing_is_refused_there_is_nothing_to_open() -> None:
     on = replies(saw("hers", START_MS))
     at_ms = START_MS + LEASE_MS
-    assert on.heard(message(event_time_ms=at_ms), at_ms)[0] is HeardReply.NO_LEASE
+    assert on.evaluate(message(event_time_ms=at_ms), at_ms)[0] is HeardReply.NO_LEASE
     opening = opened(on)
     assert on.to_open(opening, at_ms) == []
 

@@ -28,7 +28,7 @@ def test_a_clock_that_is_set_back_keeps_no_sweep_waiting(monkeypatch: pytest.Mon
 
     def drop(notifier: Notifier, pending: PendingNotice, _: Unsent) -> None:
         dropped.append(pending.notice_id)
-        notifier._book.done(pending.notice_id)
+        notifier._book.remove(pending.notice_id)
 
     for name in ("KafkaConsumer", "KafkaProducer"):
         monkeypatch.setattr(module, name, lambda **_: None)
@@ -40,6 +40,6 @@ def test_a_clock_that_is_set_back_keeps_no_sweep_waiting(monkeypatch: pytest.Mon
     made._turn(stop)
     now_ms[0] -= 3_600_000
     left = notice(action(), "sending", at_ms=now_ms[0] - LEFT_MS - 1)
-    book.noticed(left)
+    book.take_notice(left)
     made._turn(stop)
     assert dropped == [left.notice_id], "what a process left is taken up"

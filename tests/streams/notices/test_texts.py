@@ -16,14 +16,14 @@ from streams.notices.texts import (
     TEXT_NAMES,
     Facts,
     NoticeTexts,
-    checked,
+    check_texts,
     count,
+    load_texts,
     read_texts,
-    shipped,
     units,
 )
 
-REGISTRY = Registry.shipped()
+REGISTRY = Registry.load_shipped()
 NAMES = {
     "zh-Hans": ("中国移动", "中国联通", "中国电信", "中国广电"),
     "zh-Hant": ("中國移動香港", "中華電信", "台灣大哥大", "澳門電訊"),
@@ -40,7 +40,7 @@ def texts(given: Any = None, **fields: Any) -> NoticeTexts:
     }  # fmt: skip
     names = fields.pop("names", TEXT_NAMES)
     own = read_texts(None) if given is None else given
-    return checked(own, Notify(**{**usual, **fields}), names, REGISTRY)
+    return check_texts(own, Notify(**{**usual, **fields}), names, REGISTRY)
 
 
 @pytest.mark.parametrize("language", NAMES)
@@ -53,7 +53,7 @@ def test_a_shipped_text_is_one_part_and_no_code_whoever_sends_it(language: str, 
             operator=operator, operators={}, language=language, languages={}, names=(name,)
         )
         for facts in (Facts(0, 5, 5), Facts(1_772_422_380_000, 168, 131), Facts(0, 9999, 9999)):
-            text = made.written(name, language, facts)
+            text = made.render(name, language, facts)
             taken, most = units(text)
             assert taken <= most, (taken, text)
             for sender in senders:
@@ -64,7 +64,7 @@ def test_a_shipped_text_is_one_part_and_no_code_whoever_sends_it(language: str, 
 
 
 def test_no_shipped_text_has_a_link_or_a_number() -> None:
-    for own in shipped().values():
+    for own in load_texts().values():
         for text in own.values():
             assert not re.search(r"https?:|www|\.c(om|n)|\d{3}|微信|QQ", text)
 
@@ -74,14 +74,14 @@ def test_every_character_is_one_that_phones_of_its_language_show(
     language: str, charset: str
 ) -> None:
     """One unit each, and of the language's own set: a wrong variant reads like a forgery."""
-    for text in shipped()[language].values():
+    for text in load_texts()[language].values():
         for character in re.sub(r"\{\w+\}", "", text):
             assert len(character.encode("utf-16-be")) == 2
             assert character.encode(charset), character
 
 
 def test_every_language_has_every_text() -> None:
-    assert {language: tuple(own) for language, own in shipped().items()} == dict.fromkeys(
+    assert {language: tuple(own) for language, own in load_texts().items()} == dict.fromkeys(
         NAMES, TEXT_NAMES[:3] + TEXT_NAMES[3:]
     )
 
@@ -93,7 +93,7 @@ def test_a_number_gets_the_language_of_the_longest_prefix_that_fits() -> None:
 
 
 def test_a_text_says_the_time_on_the_operator_s_clock_and_counts_to_999() -> None:
-    text = texts().written("start", "zh-Hans", Facts(1_772_422_380_000, 168, 131))
+    text = texts().render("start", "zh-Hans", Facts(1_772_422_380_000, 168, 131))
     assert "11:33起已收168条" in text  # 03:33 UTC
     assert count(1_000_000) == "999+"
 
@@ -143,10 +143,10 @@ def test_a_file_brings_a_language_and_changes_a_text(tmp_path: Path) -> None:
                     '[en]\nend = "{operator}: it is over."\n', encoding="utf-8")  # fmt: skip
     found = read_texts(path)
     assert found["en"]["end"] == "{operator}: it is over."
-    assert found["en"]["start"] == shipped()["en"]["start"]
+    assert found["en"]["start"] == load_texts()["en"]["start"]
     assert "ja" in found
     made = texts(found, language="ja", operator="ドコモ", languages={}, names=("start",))
-    assert made.written("start", "ja", Facts(0, 7, 7)) == "ドコモ:認証メールが7件届いています"
+    assert made.render("start", "ja", Facts(0, 7, 7)) == "ドコモ:認証メールが7件届いています"
 
 
 @pytest.mark.parametrize("content", ["[en]\nstrat = 'x'", "[en]\nstart = 7", "en = 'x'", "["])

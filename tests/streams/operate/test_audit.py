@@ -13,7 +13,7 @@ import pytest
 
 from streams.operate import audit
 from streams.operate.audit import AuditChain, Verified, verify
-from streams.wire import chain_start, chained, decode_audit
+from streams.wire import chain_start, decode_audit, hash_record
 
 
 def word(number: int) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def written(folder: Path, number: int, login: str = "agent7") -> list[bytes]:
         with AuditChain(folder, login) as chain:
             chain.append(**word(each))
             found += chain.pending
-            chain.taken(len(chain.pending))
+            chain.remove_oldest(len(chain.pending))
     return found
 
 
@@ -49,7 +49,7 @@ def test_a_chain_goes_on_from_process_to_process(tmp_path: Path) -> None:
     records = [decode_audit(value) for value in values]
     assert [each.seq for each in records] == [0, 1, 2, 3]
     assert records[0].prev == chain_start(records[0].chain)
-    assert [each.prev for each in records[1:]] == [chained(value) for value in values[:-1]]
+    assert [each.prev for each in records[1:]] == [hash_record(value) for value in values[:-1]]
     assert said(checked(values)) == []
     assert len({each.chain for each in records}) == 1
     assert "agent7" in records[0].chain
@@ -58,14 +58,14 @@ def test_a_chain_goes_on_from_process_to_process(tmp_path: Path) -> None:
 def test_what_kafka_did_not_take_waits_in_a_file_that_nobody_else_reads(tmp_path: Path) -> None:
     with AuditChain(tmp_path / "deep", "agent7") as chain:
         chain.append(**word(1))
-        assert chain.kept
+        assert chain.is_durable
     with AuditChain(tmp_path / "deep", "agent7") as chain:
         assert [decode_audit(value).at_ms for value in chain.pending] == [1]
         chain.append(**word(2))
         first, second = chain.pending
-        assert decode_audit(second).prev == chained(first)
+        assert decode_audit(second).prev == hash_record(first)
         assert chain.path.stat().st_mode & 0o077 == 0
-        chain.taken(1)
+        chain.remove_oldest(1)
         assert chain.pending == (second,)
 
 
@@ -87,7 +87,7 @@ def test_a_folder_that_cannot_be_written_is_no_reason_either(tmp_path: Path) -> 
     (tmp_path / "file").write_text("")
     with AuditChain(tmp_path / "file", "agent7") as chain:
         chain.append(**word(1))
-        assert not chain.kept
+        assert not chain.is_durable
         assert len(chain.pending) == 1
 
 
@@ -97,7 +97,7 @@ def test_two_at_a_time_have_two_chains(tmp_path: Path, monkeypatch: pytest.Monke
     fcntl.flock(lock, fcntl.LOCK_EX)
     with AuditChain(tmp_path, "agent7") as chain:
         chain.append(**word(1))
-        assert not chain.kept
+        assert not chain.is_durable
         aside = chain.pending
     os.close(lock)
     assert said(checked([*written(tmp_path, 2), *aside])) == []
@@ -111,7 +111,7 @@ def test_a_file_has_a_bound_and_what_is_past_it_shows_as_a_gap(
         for each in range(4):
             chain.append(**word(each))
         values = [*chain.pending]
-        chain.taken(2)
+        chain.remove_oldest(2)
         chain.append(**word(4))
         values += chain.pending
     assert said(checked(values)) == ["records 2 to 3 of the chain are missing"]

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from streams.cli.topics import app
 from streams.errors import OtpguardError, UnavailableError, UsageError
 from streams.operate import backup
-from streams.operate.backup import FORM, RestoredWords, restore, saved
+from streams.operate.backup import FORM, RestoredWords, restore, save_overrides
 from streams.wire import encode_override, override_key
 from tests.enforce.records import override
 from tests.full_disk import no_room
@@ -43,7 +43,7 @@ def test_words_come_back_byte_for_byte_and_a_second_time_changes_nothing(
     old.say(*words, override("exempt", recipient="8613900000003"))
     old.producer.send(old.name, None, key=b"8613900000003|exempt|").get(10)
     old.producer.send(old.name, b"no word", key=b"junk").get(10)
-    lines = list(saved(old.clients, [old.name, old.name]))
+    lines = list(save_overrides(old.clients, [old.name, old.name]))
     done = restore(new.clients, lines, new.name, new.name)
     standing = {key: value for key, value in old.standing().items() if key != b"junk"}
     assert done == RestoredWords(len(standing), 0)
@@ -57,7 +57,7 @@ def test_a_word_said_since_is_not_undone(pair: tuple[Words, Words]) -> None:
     old.say(word)
     newer = msgspec.structs.replace(word, reason="said since")
     new.say(newer)
-    lines = list(saved(old.clients, [old.name]))
+    lines = list(save_overrides(old.clients, [old.name]))
     assert restore(new.clients, lines, new.name, new.name) == RestoredWords(0, 1)
     (value,) = new.standing().values()
     assert json.loads(value)["reason"] == "said since"
@@ -164,7 +164,7 @@ def test_a_word_of_a_newer_program_is_saved_as_it_is_and_left_to_that_program(
     old, new = pair
     old.say(override("exempt", recipient="8613900000002"))
     old.producer.send(old.name, NEWER, key=b"8613900000001|exempt|").get(10)
-    lines = list(saved(old.clients, [old.name]))
+    lines = list(save_overrides(old.clients, [old.name]))
     assert [json.loads(line)["word"] for line in lines[1:]].count(json.loads(NEWER)) == 1
     with pytest.raises(UsageError, match=r"line [23]: an override of a newer version"):
         restore(new.clients, lines, new.name, new.name)
@@ -179,6 +179,6 @@ def test_nothing_is_said_over_what_stands_whatever_it_is(
     word = override("exempt", recipient="8613900000001")
     old.say(word)
     new.producer.send(new.name, value, key=override_key(word)).get(10)
-    lines = list(saved(old.clients, [old.name]))
+    lines = list(save_overrides(old.clients, [old.name]))
     assert restore(new.clients, lines, new.name, new.name) == RestoredWords(0, 1)
     assert new.standing() == {override_key(word): value}

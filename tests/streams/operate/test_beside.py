@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from streams.config import Settings
-from streams.desk.store.opening import opened, read_ms
+from streams.desk.store.opening import open_store, read_ms
 from streams.operate.beside import EXPIRES_DAYS, Check, examine_role
 from tests.streams.desk.store.filled import NOW_MS, FilledStore, fill
 from tests.streams.operate.test_cases import OPENED
@@ -62,7 +62,7 @@ def test_a_store_is_named_without_what_opens_it(tmp_path: Path) -> None:
 
 def test_a_store_says_how_far_it_is_behind(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
-    opened(settings).close()
+    open_store(settings).close()
     assert read_ms(settings) is None
     assert found(settings, "signal")["store"].state == "warn"
     store = FilledStore(settings.desk.store)

@@ -32,7 +32,7 @@ def test_too_few_numbers_are_refused() -> None:
 
 
 def test_the_number_knows_its_platforms_and_each_message_of_the_flood_is_of_another() -> None:
-    registry = Registry.shipped()
+    registry = Registry.load_shipped()
     past, now = list(canary.history(NUMBER, NOW_MS)), list(canary.flood(NUMBER))
     assert {value["recipient"] for value in past + now} == {NUMBER}
     assert all(value["event_time_ms"] < NOW_MS - DAY_MS for value in past)

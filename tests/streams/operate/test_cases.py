@@ -134,14 +134,14 @@ def test_the_worst_case_that_is_not_over_counts_and_then_the_newest() -> None:
                     evidence=replace(OPENED.evidence, first_ms=START_MS + 99))  # fmt: skip
     model = model_of(LATER, OPENED, LEASE, ack("applied"), ended)
     order = [OPENED.episode_id, LATER.episode_id, ended.episode_id]
-    assert [each.episode_id for each in model.named(RECIPIENT, RECIPIENT)] == order
+    assert [each.episode_id for each in model.find_named(RECIPIENT, RECIPIENT)] == order
     found = model.find(RECIPIENT)
     assert [each.episode_id for each in found.cases] == order
     assert found.newest is not None
     assert found.newest.line.episode_id == OPENED.episode_id
     assert [each.episode_id for each in found.newest.others] == order[:0:-1]
     over = model_of(LATER, OPENED, ENDED, LEASE, ended)
-    assert [each.episode_id for each in over.named(RECIPIENT, RECIPIENT)] == [
+    assert [each.episode_id for each in over.find_named(RECIPIENT, RECIPIENT)] == [
         LATER.episode_id, ended.episode_id, OPENED.episode_id,
     ]  # fmt: skip
 
@@ -221,7 +221,7 @@ def test_every_state_has_a_sentence_and_a_switch_that_ended_is_none() -> None:
 
 
 def test_a_platform_is_heard_of_from_a_registry_or_a_case_and_else_has_neighbours() -> None:
-    registry = Registry.shipped()
+    registry = Registry.load_shipped()
     assert heard_of("sig:招商银行", registry, ())
     assert heard_of("sig:某校", registry, ["sig:某校"])
     assert not heard_of("sig:nosuchplatform", registry, ["sig:某校"])
@@ -239,8 +239,10 @@ def test_a_case_is_found_by_recipient_episode_and_action() -> None:
         (LEASE.action_id, None),
         ("13900000001", RECIPIENT),
     ):
-        assert [each.episode_id for each in model.named(named, recipient)] == [OPENED.episode_id]
-    assert model.named("1:x:0:5", None) == ()
+        assert [each.episode_id for each in model.find_named(named, recipient)] == [
+            OPENED.episode_id
+        ]
+    assert model.find_named("1:x:0:5", None) == ()
 
 
 def test_an_explanation_says_which_rule_which_platforms_and_why_not_something_else() -> None:

@@ -22,7 +22,7 @@ from streams.cluster.topics import create, topics
 from streams.config import Settings, load
 from streams.config.sections.serving import PORTS
 from streams.errors import Exit
-from streams.interpreter import tuned
+from streams.interpreter import is_optimised
 from streams.operate import doctor as module
 from streams.operate.doctor import _sources
 from tests.nodes import Broker
@@ -207,7 +207,7 @@ def test_a_port_that_all_processes_share_is_looked_at(config: Path) -> None:
 def test_a_python_without_its_compilers_profile_is_named(
     monkeypatch: pytest.MonkeyPatch, option: str
 ) -> None:
-    monkeypatch.setattr(module, "tuned", lambda: tuned(option, "/usr/local"))
+    monkeypatch.setattr(module, "tuned", lambda: is_optimised(option, "/usr/local"))
     found = module._python()
     assert found.says.startswith(f"Python {platform.python_version()}")
     assert (found.state, bool(found.remedy)) == (("ok", False) if option else ("warn", True))

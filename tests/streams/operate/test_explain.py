@@ -117,6 +117,8 @@ def test_a_line_that_is_no_record_is_named(tmp_path: Path) -> None:
 
 def test_a_platform_lease_is_told_in_words_of_its_own() -> None:
     lease = replace(action(verb="throttle_platforms"), refused_ids=(1, 2))
-    assert explain.told(lease).startswith("codes of 2 platforms to 8613900000001 are refused until")
-    assert "throttle_platforms of" in explain.told(replace(lease, refused_ids=()))
-    assert "retry_windows of" in explain.told(replace(lease, verb="retry_windows"))
+    assert explain.format_lease(lease).startswith(
+        "codes of 2 platforms to 8613900000001 are refused until"
+    )
+    assert "throttle_platforms of" in explain.format_lease(replace(lease, refused_ids=()))
+    assert "retry_windows of" in explain.format_lease(replace(lease, verb="retry_windows"))

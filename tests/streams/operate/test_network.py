@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from detectors.platforms.sweeps import Sweep
-from streams.operate.network import ORDERS, platform_lines, platform_row, ranked
+from streams.operate.network import ORDERS, platform_lines, platform_row, rank_platforms
 from tests.streams.wire.test_platforms import FIGURES
 
 QUIET = replace(FIGURES, platform="sig:b", flood_share=0.0, codes=500, trend=2.5)
@@ -18,15 +18,15 @@ SMALL = replace(FIGURES, platform="sig:c", flood_share=1.0, codes=3)
     ("order", "first"), [("floods", "sig:a"), ("codes", "sig:b"), ("trend", "sig:b")]
 )
 def test_a_ranking_leaves_out_who_sends_little(order: str, first: str) -> None:
-    found = ranked([QUIET, FIGURES, SMALL], order, 10, 5)
+    found = rank_platforms([QUIET, FIGURES, SMALL], order, 10, 5)
     assert found[0].platform == first
     assert len(found) == 2
-    assert len(ranked([QUIET, FIGURES, SMALL], order, 0, 1)) == 1
+    assert len(rank_platforms([QUIET, FIGURES, SMALL], order, 0, 1)) == 1
 
 
 def test_every_order_is_one() -> None:
     for order in ORDERS:
-        assert ranked([FIGURES], order, 0, 9) == [FIGURES]
+        assert rank_platforms([FIGURES], order, 0, 9) == [FIGURES]
 
 
 def test_a_sweep_is_told_with_the_numbers_that_lie_together() -> None:
@@ -38,7 +38,7 @@ def test_a_sweep_is_told_with_the_numbers_that_lie_together() -> None:
     assert "2,940 strangers" in lines[3]
     assert lines[4].strip() == "among 8613800138xxx 8613800139xxx"
     assert platform_row(told)["sweep"] == "fresh range"
-    assert ranked([FIGURES, told], "sweeps", 0, 1) == [told]
+    assert rank_platforms([FIGURES, told], "sweeps", 0, 1) == [told]
 
 
 def test_one_platform_reads_as_a_person_would_say_it() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from detectors.model.event import TICK_OFFSETS
-from streams.cli.shared import opened
+from streams.cli.shared import open_lines
 from streams.config import Settings
 from streams.operate.replay import CHUNK_BYTES, chunks_of, outputs, replay
 from streams.scenarios import generate
@@ -112,7 +112,7 @@ def test_a_file_without_line_ends_does_not_fill_the_memory() -> None:
 def test_packed_files_are_unpacked(tmp_path: Path, incident: list[bytes]) -> None:
     path = tmp_path / "events.jsonl.gz"
     path.write_bytes(gzip.compress(b"\n".join(incident)))
-    with opened(str(path)) as file:
+    with open_lines(str(path)) as file:
         assert list(islice(chain.from_iterable(chunks_of(file, 10**6)), 5)) == incident[:5]
 
 

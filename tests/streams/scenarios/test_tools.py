@@ -17,7 +17,7 @@ from streams.scenarios.tools import (
     ROUND,
     TOOLS,
     UNLISTED_BANK,
-    delivered,
+    draw_delivered,
     limits_of,
 )
 
@@ -35,7 +35,7 @@ def test_the_table_has_a_dozen_families_and_their_paces_are_ranges() -> None:
 def test_platforms_keep_to_their_limits_whatever_a_tool_asks(family: int) -> None:
     tool = TOOLS[family]
     used = PLATFORMS[: tool.alive[1]]
-    arrived = delivered(Random(1), tool, used, DEFAULT_START_MS)
+    arrived = draw_delivered(Random(1), tool, used, DEFAULT_START_MS)
     assert arrived
     times: dict[str, list[int]] = {}
     for at_ms, who in arrived:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streams.scenarios import wording
-from streams.scenarios.wording import CODES, shipped
+from streams.scenarios.wording import CODES, read_data
 
 
 @pytest.mark.parametrize("lang", CODES)
@@ -32,4 +32,4 @@ def test_shared_formats_name_the_platform_in_the_running_text() -> None:
 
 def test_a_file_that_is_not_shipped_is_an_error() -> None:
     with pytest.raises(FileNotFoundError):
-        shipped("absent.toml")
+        read_data("absent.toml")

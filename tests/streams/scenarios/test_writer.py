@@ -19,9 +19,9 @@ from streams.scenarios.writer import (
     PRESSES_MOST,
     USES_MOST,
     MessageWriter,
+    draw_paced,
+    draw_times,
     in_order,
-    paced,
-    scattered,
 )
 
 
@@ -130,14 +130,16 @@ def test_weeks_bring_each_platform_in_three_of_them() -> None:
 
 
 def test_scattered_times_lie_in_their_span_in_order() -> None:
-    times = scattered(Random(1), 500, 1000, 60_000)
+    times = draw_times(Random(1), 500, 1000, 60_000)
     assert times == sorted(times)
     assert times[0] >= 1000
     assert times[-1] < 61_000
 
 
 def test_paced_gaps_have_the_mean_and_variation_that_were_asked_for() -> None:
-    gaps = [b - a for a, b in pairwise(paced(Random(1), 20_000, 0, gap_ms=54_000, variation=0.45))]
+    gaps = [
+        b - a for a, b in pairwise(draw_paced(Random(1), 20_000, 0, gap_ms=54_000, variation=0.45))
+    ]
     assert mean(gaps) == pytest.approx(54_000, rel=0.02)
     assert stdev(gaps) / mean(gaps) == pytest.approx(0.45, rel=0.05)
 

@@ -8,7 +8,7 @@ import pytest
 
 from detectors.model.event import Trust, platform_id
 from detectors.model.times import HOUR_MS
-from streams.signal.lookup import FloodSpan, flooded, own_codes
+from streams.signal.lookup import FloodSpan, is_flooded, own_codes
 from tests.enforce.records import LEASE_MS, START_MS, action
 
 NOW = START_MS + 100 * HOUR_MS
@@ -31,7 +31,7 @@ OVER = FloodSpan(NOW - 30 * HOUR_MS, NOW - 24 * HOUR_MS, NOW - 23 * HOUR_MS)
 def test_a_flood_is_told_while_it_lasts_and_for_so_long_after(
     floods: list[FloodSpan], max_age_h: int, expected: bool
 ) -> None:
-    assert flooded(floods, NOW, max_age_h) is expected
+    assert is_flooded(floods, NOW, max_age_h) is expected
 
 
 def test_own_codes_pass_unless_the_lease_in_force_refuses_them() -> None:

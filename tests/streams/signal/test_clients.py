@@ -12,7 +12,7 @@ from streams.errors import ConfigError
 from streams.signal.clients import CHECK, DATE, OWN, read
 from tests.streams.signal.parts import clients_file
 
-REGISTRY = Registry.shipped()
+REGISTRY = Registry.load_shipped()
 
 
 def test_a_client_has_its_defaults_and_what_is_written(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from streams.errors import UnavailableError
 from streams.signal import ledger
 from streams.signal.ledger import SignalLedger
-from streams.wire import chain_start, chained
+from streams.wire import chain_start, hash_record
 from tests.streams.signal.parts import Memory
 from tests.waiting import END_S
 
@@ -28,7 +28,7 @@ def test_records_are_chained_however_many_come_at_once() -> None:
     prev = chain_start("signal/a/1")
     for n, (value, record) in enumerate(zip(memory.values, memory.records, strict=True)):
         assert (record.chain, record.seq, record.prev) == ("signal/a/1", n, prev)
-        prev = chained(value)
+        prev = hash_record(value)
     assert {record.subject for record in memory.records} == {str(n) for n in range(200)}
 
 

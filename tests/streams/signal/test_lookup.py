@@ -122,7 +122,7 @@ def test_where_every_connection_is_taken_the_store_is_away(store: FilledStore) -
         lambda: lookup.floods(RECIPIENT),
         lambda: lookup.changes(START_MS),
         lambda: lookup.leases(RECIPIENT, START_MS),
-        lambda: lookup.held(RECIPIENT, client),
+        lambda: lookup.count_refused(RECIPIENT, client),
     ):
         with exhausted(store), pytest.raises(UnavailableError, match="TimeoutError"):
             ask()
@@ -135,9 +135,9 @@ def test_held_counts_only_a_client_s_own(store: FilledStore) -> None:
                     at_ms=START_MS, refused=7, by_platform=refused)  # fmt: skip
     fill(store, record, lease, counts)
     lookup = Lookup(store)
-    assert lookup.held(RECIPIENT, SignalClient("a", platforms=("sig:甲平台",))) == 3
-    assert lookup.held(RECIPIENT, SignalClient("a")) == 0
-    assert lookup.held("8613900000555", SignalClient("a", platforms=("sig:甲平台",))) == 0
+    assert lookup.count_refused(RECIPIENT, SignalClient("a", platforms=("sig:甲平台",))) == 3
+    assert lookup.count_refused(RECIPIENT, SignalClient("a")) == 0
+    assert lookup.count_refused("8613900000555", SignalClient("a", platforms=("sig:甲平台",))) == 0
 
 
 def test_a_store_that_is_gone_is_said(store: FilledStore) -> None:

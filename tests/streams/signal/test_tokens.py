@@ -37,7 +37,7 @@ def test_a_good_token_says_who_and_what() -> None:
     found = tokens.check(token(phone_number="+8613900000001"))
     assert (found.client, found.number) == ("bank-1", "+8613900000001")
     assert CHECK in found.scopes
-    assert asyncio.run(tokens.checked(token(scope=["a", "b"]))).scopes == {"a", "b"}
+    assert asyncio.run(tokens.check_in_thread(token(scope=["a", "b"]))).scopes == {"a", "b"}
 
 
 @pytest.mark.parametrize(

@@ -127,8 +127,8 @@ class Kafka:
         self, states: StateManager, generation: int, partitions: set[int]
     ) -> list[int]:
         """What Faust does in one; returns the partitions whose changelog was read."""
-        states.revoked()
-        states.assigned(frozenset(partitions), generation)
+        states.revoke()
+        states.assign(frozenset(partitions), generation)
         read = sorted(states._readers)
         for partition in partitions:
             known = states.changelog_offset(partition)
@@ -405,8 +405,8 @@ def test_a_rebuild_throws_a_partition_away_once_and_not_when_it_comes_back() -> 
 def test_a_rebuild_leaves_a_partition_alone_that_went_before_it_was_loaded() -> None:
     async def play(kafka: Kafka) -> None:
         states, other = kafka.states(rebuild=True), kafka.states()
-        states.revoked()
-        states.assigned(frozenset({0, 1}), 1)
+        states.revoke()
+        states.assign(frozenset({0, 1}), 1)
         await kafka.rebalance(states, 2, {0})
         await kafka.rebalance(other, 2, {1})
         other.partitions[1].next = other.partitions[1].state.next_offset = 50
@@ -445,8 +445,8 @@ def test_a_state_of_another_format_is_refused() -> None:
 def test_a_changelog_read_for_another_generation_makes_no_states(stale: int) -> None:
     async def play(kafka: Kafka) -> None:
         states = kafka.states()
-        states.revoked()
-        states.assigned(frozenset({0}), 2)
+        states.revoke()
+        states.assign(frozenset({0}), 2)
         await states.load(stale)
         assert not states.partitions
         await states.load(2)
@@ -458,9 +458,9 @@ def test_a_changelog_read_for_another_generation_makes_no_states(stale: int) -> 
 def test_a_changelog_read_when_a_rebalance_has_begun_makes_no_states() -> None:
     async def play(kafka: Kafka) -> None:
         states = kafka.states()
-        states.revoked()
-        states.assigned(frozenset({0}), 2)
-        states.revoked()
+        states.revoke()
+        states.assign(frozenset({0}), 2)
+        states.revoke()
         await states.load(2)
         assert not states.partitions
 
@@ -472,7 +472,7 @@ def test_nothing_is_placed_while_another_rebalance_has_begun() -> None:
         states = kafka.states()
 
         async def interrupted(_partitions: Any) -> dict[int, int]:
-            states.revoked()
+            states.revoke()
             return {0: 7}
 
         kafka.beginnings = interrupted  # type: ignore[method-assign, assignment]

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from detectors import chain
-from streams.state.written import typed
+from streams.state.written import check_types
 from tests.detectors.episodes.test_incident import long_flood
 from tests.detectors.stand_in import run
 from tests.detectors.streams import random_stream
@@ -32,7 +32,7 @@ def test_what_is_written_has_its_types_and_says_the_same() -> None:
     for seed in range(6):
         rest = state(seed)
         suspects += len(rest["suspects"])
-        again = msgspec.msgpack.encode(typed(rest))
+        again = msgspec.msgpack.encode(check_types(rest))
         assert msgspec.msgpack.decode(again) == rest
     assert suspects > 10
 
@@ -44,11 +44,11 @@ def test_what_waits_to_be_told_of_a_flood_has_its_types_and_comes_back() -> None
     ((*_, places, incident, _, _, _),) = rest["suspects"]
     assert places
     assert incident[-1], "messages wait"
-    again = msgspec.msgpack.encode(typed(rest))
+    again = msgspec.msgpack.encode(check_types(rest))
     assert msgspec.msgpack.decode(again) == rest
     incident[-1][0][0] = "7"
     with pytest.raises(ValueError, match="suspects"):
-        typed(rest)
+        check_types(rest)
 
 
 @pytest.mark.parametrize("wrong", [-1, 2**32, "7", None, 0.5, []])
@@ -56,4 +56,4 @@ def test_a_value_of_another_type_or_range_is_refused(wrong: object) -> None:
     rest = state(0)
     rest["names"][0][0] = wrong
     with pytest.raises(ValueError, match="names"):
-        typed(rest)
+        check_types(rest)

@@ -24,7 +24,7 @@ from streams.transport.record_batch import (
     Columns,
     MalformedError,
     alone,
-    joined,
+    join_columns,
     record_starts,
 )
 
@@ -206,18 +206,18 @@ def test_octets_are_a_sequence_wherever_they_lie(spans: list[tuple[int, int | No
     column = lying(spans)
     expected = [None if n is None else bytes([i]) * n for i, (_, n) in enumerate(spans)]
     elsewhere = BytesColumn(bytes(bytearray(column.buffer)), column.start, column.stop)
-    few = joined([column[:3], elsewhere[3:]])
+    few = join_columns([column[:3], elsewhere[3:]])
     with patch.object(record_batch, "FEW", 0):
-        many = joined([column[:3], elsewhere[3:]])
+        many = join_columns([column[:3], elsewhere[3:]])
     assert (type(few), type(many)) == (list, BytesColumn)
-    beside = joined([column[:3], column[3:]])
+    beside = join_columns([column[:3], column[3:]])
     assert beside.buffer is column.buffer, "no copy where they lie behind one another"
-    assert [*joined([column[3:], column[:3]])] == expected[3:] + expected[:3]
+    assert [*join_columns([column[3:], column[:3]])] == expected[3:] + expected[:3]
     for one in (column, column.alone(), few, many, beside):
         assert list(one) == [one[i] for i in range(len(one))] == expected
         assert list(one[1:4]) == expected[1:4]
     assert len(column.alone().buffer) <= len(column.buffer)
-    assert list(joined([column, [b"x"]])) == [*expected, b"x"]
+    assert list(join_columns([column, [b"x"]])) == [*expected, b"x"]
     assert list(alone(column)) == list(alone(expected)) == expected
     widths = {None if one is None else len(one) for one in expected}
     matrix = column.matrix()

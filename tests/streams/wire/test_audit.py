@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from streams.wire.audit import AuditRecord, chain_start, chained, decode_audit, encode_audit
+from streams.wire.audit import AuditRecord, chain_start, decode_audit, encode_audit, hash_record
 from streams.wire.version import UnreadableError
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "otpguard.audit.v1.jsonl"
@@ -25,13 +25,13 @@ def record(**changed: Any) -> AuditRecord:
 def test_the_golden_examples_are_chained() -> None:
     first, second, other = GOLDEN.read_bytes().splitlines()
     assert decode_audit(first).prev == chain_start(decode_audit(first).chain)
-    assert decode_audit(second).prev == chained(first)
+    assert decode_audit(second).prev == hash_record(first)
     assert decode_audit(other).prev == chain_start(decode_audit(other).chain)
 
 
 def test_two_chains_begin_differently_and_no_record_can_be_their_beginning() -> None:
     assert chain_start("a") != chain_start("b")
-    assert chain_start("a") != chained(b"a")
+    assert chain_start("a") != hash_record(b"a")
 
 
 @pytest.mark.parametrize(

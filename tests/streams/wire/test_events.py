@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.hot.network import signed
+from detectors.hot.network import sign_list
 from detectors.model.event import TOKEN_BIT, EventKind
 from streams import wire
 from streams.limits import VALUE_BYTES_MAX
@@ -485,7 +485,7 @@ def test_every_accepted_text_can_be_encoded(text: str, ascii_only: bool) -> None
 
 
 LISTING = replace(CHINA, listed=True, partitions=32)
-LIST = signed(b"a key of sixteen", NOW_MS, NOW_MS + 3_600_000, [5, 4_000_000_000])
+LIST = sign_list(b"a key of sixteen", NOW_MS, NOW_MS + 3_600_000, [5, 4_000_000_000])
 
 
 @pytest.mark.parametrize("before", [0, 3, CACHED, BLOCK - 1, BLOCK, BLOCK + 1])
@@ -517,11 +517,11 @@ def test_who_takes_no_lists_passes_over_them() -> None:
 
 def test_a_list_from_after_its_record_is_refused_however_far_ahead_events_may_be() -> None:
     forgiving = replace(LISTING, ahead_max_ms=3_600_000)
-    late = encode_listed(signed(b"k", NOW_MS + 300_001, NOW_MS + 400_000, [5]))
+    late = encode_listed(sign_list(b"k", NOW_MS + 300_001, NOW_MS + 400_000, [5]))
     decoded = decode([late, value(event_time_ms=NOW_MS + 300_001)], None, forgiving)
     assert [(r.offset, r.reason) for r in decoded.rejects] == [(100, "event_time_ahead")]
     assert decoded.outcomes[Outcome.COUNTED] == 1
-    in_time = encode_listed(signed(b"k", NOW_MS + 300_000, NOW_MS + 400_000, [5]))
+    in_time = encode_listed(sign_list(b"k", NOW_MS + 300_000, NOW_MS + 400_000, [5]))
     assert decode([in_time], [None], forgiving).outcomes[Outcome.LISTED] == 1
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kafka.partitioner import murmur2
 
 from streams.transport.record_batch import BytesColumn
-from streams.wire.partitioner import misplaced, partition_of
+from streams.wire.partitioner import find_misplaced, partition_of
 
 POSITIVE = 0x7FFFFFFF
 
@@ -50,20 +50,20 @@ def test_every_misplaced_key_is_found_in_objects_and_in_a_buffer(
         there != (murmur2(key) & POSITIVE) % partitions
         for key, there in zip(keys, found.tolist(), strict=True)
     ]
-    assert misplaced(keys, found, partitions).tolist() == expected
-    assert misplaced(_column(keys), found, partitions).tolist() == expected
+    assert find_misplaced(keys, found, partitions).tolist() == expected
+    assert find_misplaced(_column(keys), found, partitions).tolist() == expected
 
 
 def test_phone_numbers_of_one_width_are_found_at_once() -> None:
     rng = random.Random(1)
     keys = [b"86139%08d" % rng.randrange(10**8) for _ in range(1000)]
     found = np.array([partition_of(key, 32) for key in keys])
-    assert not misplaced(_column(keys), found, 32).any()
+    assert not find_misplaced(_column(keys), found, 32).any()
     found[::10] += 1
-    assert misplaced(_column(keys), found, 32).sum() == 100
+    assert find_misplaced(_column(keys), found, 32).sum() == 100
 
 
 def test_a_record_without_a_key_belongs_nowhere() -> None:
     belongs = partition_of(b"abc", 4)
     found = np.array([belongs, 0, 1, belongs + 1])
-    assert misplaced([b"abc", None, None, b"abc"], found, 4).tolist() == [False] * 3 + [True]
+    assert find_misplaced([b"abc", None, None, b"abc"], found, 4).tolist() == [False] * 3 + [True]

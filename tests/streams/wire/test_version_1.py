@@ -97,11 +97,11 @@ def test_no_lease_names_more_platforms_than_the_contract_allows() -> None:
 
 
 def test_a_worker_s_records_of_a_recipient_go_to_the_partition_of_its_number() -> None:
-    from streams.transport.driver import _placed
+    from streams.transport.driver import _choose_partition
 
     for key in map(action_key, (FULL, PLATFORM, WINDOWS)):
-        assert _placed(key, range(32), ()) == partition_of(RECIPIENT.encode(), 32)
-    assert _placed(None, range(3), [2]) == 2
+        assert _choose_partition(key, range(32), ()) == partition_of(RECIPIENT.encode(), 32)
+    assert _choose_partition(None, range(3), [2]) == 2
 
 
 def test_what_a_gateway_of_the_version_before_lets_pass_and_for_how_long() -> None:

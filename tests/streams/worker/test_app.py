@@ -23,7 +23,7 @@ from aiokafka import AIOKafkaProducer
 from streams.cluster import topics
 from streams.cluster.admin import Cluster
 from streams.errors import Exit
-from streams.scenarios import generate, merged
+from streams.scenarios import generate, merge_streams
 from streams.state.checkpoint import CheckpointError
 from tests.faults.driver import Fault, Plan, Run
 from tests.faults.oracle import Outcome, compute_outcome, read_outcome, records
@@ -309,7 +309,7 @@ def test_replay_of_days_says_the_same_byte_for_byte(run: Run, tmp_path: Path) ->
     run.create_topics()
     start_ms = int(time.time() * 1000) - 9 * 24 * HOUR_MS
     sides = [generate(name, 4, recipient=i, start_ms=start_ms) for i, name in enumerate(SIDES)]
-    values = [json.dumps(event.value).encode() for event in merged(*sides)]
+    values = [json.dumps(event.value).encode() for event in merge_streams(*sides)]
     asyncio.run(_produce(run, [*values]))
     with _working(run):
         pass

@@ -19,7 +19,7 @@ from streams.scenarios import generate
 from streams.telemetry.metrics import Metrics
 from streams.wire import Decoded
 from streams.worker.acks import Acknowledgements
-from streams.worker.observe import Observer, timed
+from streams.worker.observe import Observer, time_stage
 from tests.enforce.records import action
 from tests.streams.state.test_manager import Kafka
 
@@ -66,7 +66,7 @@ def seen() -> World:
     taken = decoded([*values, b"{"], [*keys, b"x"])
     codes = world.recogniser.columns(taken.batch)
     decisions = process(params, Partition(params), taken.batch, codes)
-    world.observer.applied(taken, {0: decisions})
+    world.observer.count_batch(taken, {0: decisions})
     return world
 
 
@@ -84,7 +84,7 @@ def test_a_batch_is_counted_once_in_each_way(seen: World) -> None:
 
 def test_a_count_of_the_recogniser_is_added_once(seen: World) -> None:
     hits = seen.recogniser.hits + seen.recogniser.misses
-    seen.observer.applied(decoded([], []), {0: Decisions()})
+    seen.observer.count_batch(decoded([], []), {0: Decisions()})
     counted = [seen.value(f"template_cache_{kind}_total") or 0 for kind in ("hits", "misses")]
     assert sum(counted) == hits > 0
 
@@ -92,7 +92,7 @@ def test_a_count_of_the_recogniser_is_added_once(seen: World) -> None:
 def test_a_list_is_counted_though_nothing_else_was_decided(seen: World) -> None:
     """A forged one comes when it likes, mostly with no flood beside it: an alert hangs on it."""
     nothing = decoded([], [])
-    seen.observer.applied(nothing, {0: Decisions(lists=["forged"]), 1: Decisions()})
+    seen.observer.count_batch(nothing, {0: Decisions(lists=["forged"]), 1: Decisions()})
     assert seen.value("hot_lists_total", outcome="forged") == 1
 
 
@@ -113,10 +113,10 @@ def window(start_ms: int, codes: int, platforms: int, over: int) -> Window:
 def test_windows_of_all_partitions_are_shown_together_and_older_ones_not() -> None:
     world = World()
     for partition, closed in enumerate([window(600, 5, 3, 1), window(600, 7, 4, 2)]):
-        world.observer.applied(decoded([], []), {partition: Decisions(windows=[closed])})
+        world.observer.count_batch(decoded([], []), {partition: Decisions(windows=[closed])})
     assert (world.value("window_codes"), world.value("window_platforms")) == (12, 4)
     assert world.value("window_recipients", rung=str(RUNGS[0])) == 3
-    world.observer.applied(decoded([], []), {0: Decisions(windows=[window(900, 1, 1, 0)])})
+    world.observer.count_batch(decoded([], []), {0: Decisions(windows=[window(900, 1, 1, 0)])})
     assert world.value("window_codes") == 1, "the other has not closed this one yet"
 
 
@@ -155,7 +155,7 @@ def test_a_transaction_is_open_for_as_long_as_its_offset_stays() -> None:
 
 def test_a_stage_is_observed_when_it_is_done() -> None:
     world = World()
-    with timed(world.metrics, "checkpoint"):
+    with time_stage(world.metrics, "checkpoint"):
         pass
     assert world.value("stage_seconds_count", stage="checkpoint") == 1
 
@@ -165,7 +165,7 @@ def test_each_kind_of_action_is_counted_and_only_leases_wait_for_an_answer() -> 
     narrow = replace(action(verb="throttle_platforms", at_ms=now_ms()), refused_ids=(1,))
     windows = replace(narrow, verb="retry_windows", cause=narrow.cause._replace(offset=9))
     end = action(revision=7, verb="throttle_platforms", at_ms=now_ms())
-    world.observer._decided(0, Decisions(actions=[narrow, windows, end]))
+    world.observer._count_decisions(0, Decisions(actions=[narrow, windows, end]))
     assert world.value("actions_total", verb="throttle_platforms", mode="enforce") == 2
     assert world.value("lease_updates_total") == 1
     assert len(world.acknowledgements) == 1

@@ -28,7 +28,6 @@ from streams.wire import (
     Notice,
     Override,
     chain_start,
-    chained,
     encode_ack,
     encode_action,
     encode_audit,
@@ -39,6 +38,7 @@ from streams.wire import (
     encode_notice,
     encode_override,
     encode_platform,
+    hash_record,
     override_key,
 )
 from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS, action
@@ -244,7 +244,7 @@ def audited(*said: dict[str, Any], chain: str = "desk/desk-1") -> list[AuditReco
             "at_ms": START_MS + seq,
         }
         records.append(AuditRecord(chain=chain, seq=seq, prev=prev, **{**usual, **each}))
-        prev = chained(encode_audit(records[-1]))
+        prev = hash_record(encode_audit(records[-1]))
     return records
 
 

@@ -88,17 +88,17 @@ def test_an_administrator_unlocks_disables_and_gives_a_new_password(store: Fille
 
 
 def test_whoever_another_vouches_for_takes_over_no_local_account(store: FilledStore) -> None:
-    assert store.accounts.vouched("ann", "oidc", [DeskRole.ADMIN]) is None
-    first = store.accounts.vouched("Bob", "oidc", [DeskRole.AGENT], "Bob B")
+    assert store.accounts.admit_vouched("ann", "oidc", [DeskRole.ADMIN]) is None
+    first = store.accounts.admit_vouched("Bob", "oidc", [DeskRole.AGENT], "Bob B")
     assert first is not None
     assert store.accounts.verify("bob", "") is None, "he has no password"
-    again = store.accounts.vouched("bob", "oidc", [DeskRole.AUDITOR])
+    again = store.accounts.admit_vouched("bob", "oidc", [DeskRole.AUDITOR])
     assert again is not None
     assert again.roles == {DeskRole.AUDITOR}
     assert again.shown_name == "Bob B"
-    assert store.accounts.vouched("bob", "proxy", [DeskRole.ADMIN]) is None
+    assert store.accounts.admit_vouched("bob", "proxy", [DeskRole.ADMIN]) is None
     store.accounts.change("bob", disabled=True)
-    assert store.accounts.vouched("bob", "oidc", [DeskRole.AGENT]) is None
+    assert store.accounts.admit_vouched("bob", "oidc", [DeskRole.AGENT]) is None
 
 
 def test_a_session_is_known_by_its_id_which_the_store_does_not_hold(

@@ -55,7 +55,7 @@ def test_a_case_is_found_by_its_number_its_token_its_lease_and_its_name(tmp_path
     fill(store, older, its_lease, newer, token)
 
     def named(written: str, recipient: str | None) -> str | None:
-        found = store.named(written, recipient)
+        found = store.find_named(written, recipient)
         return found[0].episode_id if found else None
 
     assert named("+86 139 0000 0001", older.recipient) == newer.episode_id

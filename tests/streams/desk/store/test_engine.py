@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from streams.desk.store.engine import away, engine, files, parsed, writing
+from streams.desk.store.engine import away, engine, files, parse_url, writing
 from streams.desk.store.store import CaseStore
 from streams.errors import ConfigError, UnavailableError
 from tests.enforce.records import RECIPIENT
@@ -27,7 +27,7 @@ from tests.waiting import END_S, wait_until
 )
 def test_a_url_that_is_none_is_refused_without_its_password(url: str) -> None:
     with pytest.raises(ConfigError, match=r"desk\.store") as refused:
-        parsed(url)
+        parse_url(url)
     assert "secret" not in str(refused.value)
 
 

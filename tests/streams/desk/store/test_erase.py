@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import delete, select
 
 from streams.desk.store.engine import writing
-from streams.desk.store.erase import erase, searched
+from streams.desk.store.erase import erase, search_files
 from streams.desk.store.people_tables import erased
 from streams.desk.store.tables import words
 from streams.desk.store.writer import Writer
@@ -125,7 +125,7 @@ def test_bytes_that_are_left_are_an_error_that_names_the_file(
     erase(store, RECIPIENT)
     (tmp_path / "desk-index.db-wal").write_bytes(b"..." + RECIPIENT.encode())
     with pytest.raises(UnavailableError, match=r"desk-index\.db-wal"):
-        list(searched(store.url, [RECIPIENT]))
+        list(search_files(store.url, [RECIPIENT]))
 
 
 @pytest.mark.parametrize(

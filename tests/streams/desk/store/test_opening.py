@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from streams.config import Settings
-from streams.desk.store.opening import opened, there
+from streams.desk.store.opening import open_store, there
 from tests.enforce.records import RECIPIENT
 
 
@@ -18,7 +18,7 @@ def test_the_settings_open_the_store_with_its_keys(tmp_path: Path) -> None:
         }
     )
     assert not there(settings)
-    store = opened(settings)
+    store = open_store(settings)
     assert there(settings)
     assert len(store.forms(RECIPIENT)) == 2
     store.close()

@@ -6,12 +6,12 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.desk.store.packing import id_bytes, ids_of, kept_json, kept_text, packed, unpacked
+from streams.desk.store.packing import id_bytes, ids_of, kept_json, kept_text, pack, unpack
 
 
 @given(st.binary(max_size=2_000))
 def test_a_value_comes_back_as_it_was(value: bytes) -> None:
-    assert unpacked(packed(value)) == value
+    assert unpack(pack(value)) == value
 
 
 @given(st.lists(st.integers(0, 2**32 - 1), max_size=200))

@@ -20,7 +20,7 @@ from streams.clock import now_ms
 from streams.desk.store.accounts import Accounts
 from streams.desk.store.backup import restore, save
 from streams.desk.store.erase import erase
-from streams.desk.store.opening import opened as opened_by
+from streams.desk.store.opening import open_store as opened_by
 from streams.desk.store.people_tables import PEOPLE
 from streams.desk.store.rebuild import check, rebuild
 from streams.desk.store.roles import DeskRole

@@ -14,7 +14,7 @@ from sqlalchemy import delete, select, update
 
 from streams.clock import now_ms
 from streams.desk.store.erase import erase
-from streams.desk.store.opening import opened
+from streams.desk.store.opening import open_store
 from streams.desk.store.rebuild import TableCheck, check, rebuild
 from streams.desk.store.store import CaseStore
 from streams.desk.store.tables import acks, cases, changes, meta, words
@@ -44,7 +44,7 @@ def site(broker: Broker, unique: str, tmp_path: Path) -> Iterator[Site]:
 
 
 def run(site: Site, how: Any) -> Any:
-    return how(site.settings, partial(opened, site.settings), now_ms)
+    return how(site.settings, partial(open_store, site.settings), now_ms)
 
 
 def settings_of(site: Site) -> Site:

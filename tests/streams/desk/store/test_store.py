@@ -271,4 +271,4 @@ def test_a_store_whose_connections_are_all_in_use_is_away(
         with pytest.raises(UnavailableError):
             store.records("e1")
         with pytest.raises(UnavailableError):
-            store.named("e1", None)
+            store.find_named("e1", None)

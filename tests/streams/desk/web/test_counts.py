@@ -17,7 +17,7 @@ from detectors.suspects.suspect import SIGHTINGS_MAX
 from streams.cluster.admin import client_arguments
 from streams.cluster.read import readable, records
 from streams.desk.store.answers import CaseFile
-from streams.desk.store.opening import opened
+from streams.desk.store.opening import open_store
 from streams.desk.web.telling import view
 from streams.scenarios import Role, generate
 from streams.wire import decode_episode
@@ -79,7 +79,7 @@ def test_a_large_flood_is_counted_alike_everywhere(world: PhoneWorld, tmp_path: 
 
 def world_file(world: PhoneWorld, recipient: str) -> CaseFile:
     """The case as the desk's store has it."""
-    with closing(opened(world.settings)) as store:
+    with closing(open_store(world.settings)) as store:
         file = store.find(recipient).newest
     assert file is not None
     return file

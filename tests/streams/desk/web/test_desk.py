@@ -25,10 +25,10 @@ def test_a_word_opens_one_case_to_one_session(world: World) -> None:
     mine = visit(world)
     other = replace(mine, secret="o" * 43)
     word = world.desk.grant(mine, "1:sms:0:7")
-    assert world.desk.granted(mine, "1:sms:0:7", word)
-    assert not world.desk.granted(mine, "1:sms:0:8", word)
-    assert not world.desk.granted(other, "1:sms:0:7", word)
-    assert not world.desk.granted(mine, "1:sms:0:7", "é")
+    assert world.desk.is_granted(mine, "1:sms:0:7", word)
+    assert not world.desk.is_granted(mine, "1:sms:0:8", word)
+    assert not world.desk.is_granted(other, "1:sms:0:7", word)
+    assert not world.desk.is_granted(mine, "1:sms:0:7", "é")
 
 
 def test_one_persons_bound_is_not_anothers(world: World) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from streams.desk.store.roles import DeskRole
-from streams.desk.web.handing import zipped
+from streams.desk.web.handing import zip_folder
 from streams.evidence import standalone
 from streams.evidence.keys import PackKey
 from streams.evidence.names import MANIFEST, RECORDS
@@ -27,7 +27,7 @@ ASKS = {"authority": "某市公安局", "document": "调证字〔2026〕17号", 
 def signed(world: World, tmp_path: Path) -> World:
     """The console with a pack key."""
     pem = tmp_path / "pack.pem"
-    pem.write_text(key().written(), "ascii")
+    pem.write_text(key().to_pem(), "ascii")
     pem.chmod(0o600)
     own = world.settings.evidence.model_copy(update={"key_file": pem, "unit": "某公司"})
     world.desk.settings = world.settings.model_copy(update={"evidence": own})
@@ -166,7 +166,7 @@ def test_a_zip_of_the_same_files_is_the_same(tmp_path: Path) -> None:
     (tmp_path / "pack").mkdir()
     for name in ("b", "a"):
         (tmp_path / "pack" / name).write_text(name)
-    first = zipped(tmp_path / "pack")
+    first = zip_folder(tmp_path / "pack")
     (tmp_path / "pack" / "a").touch()
-    assert zipped(tmp_path / "pack") == first
+    assert zip_folder(tmp_path / "pack") == first
     assert zipfile.ZipFile(io.BytesIO(first)).namelist() == ["pack/a", "pack/b"]

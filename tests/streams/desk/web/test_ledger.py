@@ -14,7 +14,7 @@ from streams.config import Settings, Topics
 from streams.config.sections.kafka import Kafka
 from streams.desk.web.ledger import DeskLedger, Tail, ledger_on, tail_of
 from streams.errors import UnavailableError
-from streams.wire import chain_start, chained, decode_audit
+from streams.wire import chain_start, decode_audit, hash_record
 from tests.nodes import Broker
 
 FIELDS: dict[str, Any] = {
@@ -42,7 +42,7 @@ class Log:
     def tail(self) -> Tail:
         if not self.values:
             return 0, chain_start("desk/a")
-        return decode_audit(self.values[-1]).seq + 1, chained(self.values[-1])
+        return decode_audit(self.values[-1]).seq + 1, hash_record(self.values[-1])
 
     def whole(self) -> bool:
         """Tell if no chain has a gap, or two records at one place."""
@@ -52,7 +52,7 @@ class Log:
             end = ends.get(record.chain, (0, chain_start(record.chain)))
             if (record.seq, record.prev) != end:
                 return False
-            ends[record.chain] = record.seq + 1, chained(value)
+            ends[record.chain] = record.seq + 1, hash_record(value)
         return True
 
 

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page
 
 from detectors.leases.gate import Ruling
-from streams.wire import chain_start, chained, encode_audit
+from streams.wire import chain_start, encode_audit, hash_record
 from tests.browser import browser, complaints, focused, violations
 from tests.nodes import Broker
 from tests.streams.desk.web.phone_world import PASSWORD, PhoneWorld
@@ -119,6 +119,6 @@ def test_a_caller_is_answered_helped_and_released(world: PhoneWorld, page: Page)
     prev = chain_start(records[0].chain)
     for seq, record in enumerate(records):
         assert (record.seq, record.prev) == (seq, prev)
-        prev = chained(encode_audit(record))
+        prev = hash_record(encode_audit(record))
     log = world.desk.log.read_text()
     assert recipient[2:] not in log

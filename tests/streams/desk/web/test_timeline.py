@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.desk.web.timeline import BINS, Dot, Mark, bars, drawn, hour, legend
+from streams.desk.web.timeline import BINS, Dot, Mark, bars, draw_timeline, hour, legend
 
 DOTS = st.lists(
     st.builds(Dot, st.integers(1_700_000_000_000, 1_700_500_000_000),
@@ -27,7 +27,7 @@ def test_every_message_is_in_one_bar(dots: list[Dot]) -> None:
 
 @given(DOTS, st.lists(st.builds(Mark, st.integers(0, 1_800_000_000_000), st.text(max_size=12))))
 def test_it_is_whole_xml_without_style_or_script(dots: list[Dot], marks: list[Mark]) -> None:
-    picture = drawn(dots, marks, 'a <script>alert("1")</script> title')
+    picture = draw_timeline(dots, marks, 'a <script>alert("1")</script> title')
     if not dots:
         assert picture == ""
         return
@@ -47,7 +47,7 @@ def test_a_long_flood_has_no_more_bars_than_a_page_has_room_for() -> None:
 def test_names_of_marks_that_would_cover_one_another_stand_in_rows() -> None:
     dots = [Dot(1_700_000_000_000 + 1_000 * n, "refuse") for n in range(600)]
     marks = [Mark(1_700_000_060_000 + n, f"mark {n}") for n in range(5)]
-    picture = drawn(dots, marks, "title")
+    picture = draw_timeline(dots, marks, "title")
     assert [f"mark {n}" in picture for n in range(5)] == [True, True, True, False, False]
 
 

@@ -17,7 +17,11 @@ def test_whoever_is_not_in_may_do_nothing() -> None:
 
 def test_a_field_is_trimmed_and_cut_and_a_missing_one_is_empty() -> None:
     visit = Visit(None, "", "", "", {"a": "  some words  "})
-    assert (visit.given("a"), visit.given("a", 4), visit.given("b")) == ("some words", "some", "")
+    assert (visit.read_field("a"), visit.read_field("a", 4), visit.read_field("b")) == (
+        "some words",
+        "some",
+        "",
+    )
 
 
 def test_a_refusal_says_its_sentence() -> None:

@@ -165,10 +165,10 @@ def test_what_was_said_here_can_be_asked_about_later_and_what_was_not_is_no_erro
     ears = heard("a")
     speaker = Speaker(Settings(), Broker(), ears)
     speaker.say(word(), 0)
-    assert speaker.heard("override-41").obeyed == {}
+    assert speaker.collect_answers("override-41").obeyed == {}
     ears.take(ack("override-41", "a"))
-    assert set(speaker.heard("override-41").obeyed) == {"a"}
-    assert speaker.heard("override-99") == Said("override-99", at_work=frozenset({"a"}))
+    assert set(speaker.collect_answers("override-41").obeyed) == {"a"}
+    assert speaker.collect_answers("override-99") == Said("override-99", at_work=frozenset({"a"}))
 
 
 @pytest.mark.kafka

@@ -67,7 +67,7 @@ class Gateways:
         self.answers[word_id] = told
         return told
 
-    def heard(self, word_id: str) -> Said:
+    def collect_answers(self, word_id: str) -> Said:
         return self.answers.get(word_id, Said(word_id, at_work=frozenset(self.gateways)))
 
 
