@@ -18,7 +18,6 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bars import AGAIN_SILENT_MS, RELAPSE_DIVISOR, RESEND_RECIPIENTS_MAX, SUSPECT_IDLE_S
 from detectors.decisions import Decisions
 from detectors.episodes import resend
 from detectors.episodes.episode import (
@@ -34,9 +33,9 @@ from detectors.episodes.episode import (
     publish_windows,
     recycle,
 )
-from detectors.episodes.incident import Rests, begin, note
+from detectors.episodes.incident_log import Rests, begin, note
 from detectors.episodes.limit import observe_known, observe_limit
-from detectors.episodes.names import AMBIGUOUS, Name
+from detectors.episodes.platform_names import AMBIGUOUS, Name
 from detectors.episodes.resend import Resend
 from detectors.episodes.used_later import note_refusal, note_use
 from detectors.model.arrays import indices
@@ -68,15 +67,21 @@ from detectors.recipients.sieve import TABLES_MAX, sift_together
 from detectors.recipients.tables import Tables
 from detectors.recipients.windows import tally
 from detectors.shares import Piece, Share, pieces
-from detectors.suspects.again import take_request
 from detectors.suspects.clocks import SAMPLE_OFFSETS, ClockClass
+from detectors.suspects.hot_score import add_hot_score
 from detectors.suspects.judge import CALM, Finding, is_settled, judge
-from detectors.suspects.lead import add_hot_score
-from detectors.suspects.mass import Heard, forget_after, hear, is_varied, many, mass
 from detectors.suspects.pages import count_as
 from detectors.suspects.relapse import Relapse, observe_relapse
+from detectors.suspects.retry_windows import take_request
 from detectors.suspects.returns import judge_returns
 from detectors.suspects.suspect import Episode, Seen, Suspect, newest_s, put_right, see
+from detectors.suspects.volume import Heard, forget_after, hear, is_varied, many, mass
+from detectors.thresholds import (
+    AGAIN_SILENT_MS,
+    RELAPSE_DIVISOR,
+    RESEND_RECIPIENTS_MAX,
+    SUSPECT_IDLE_S,
+)
 from detectors.upkeep import DUE_MAX_S, tick
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Default values of the operator's settings. Detection thresholds are in `detectors.bars`.
+"""Default values of the operator's settings. Detection thresholds are in `detectors.thresholds`.
 
 This module does not import numpy. So settings and help texts can be read without loading the
 detector.

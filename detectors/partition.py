@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from detectors.defaults import NAMES_MAX, SUSPECTS_MAX
 from detectors.episodes.episode import REASONS, EpisodeLog, EpisodeParams
-from detectors.episodes.names import names_of
+from detectors.episodes.platform_names import names_of
 from detectors.episodes.resend import Resend
 from detectors.episodes.used_later import UsedLater, revive
 from detectors.hot.listed import hot_of
@@ -20,7 +20,7 @@ from detectors.model.event import TICK_OFFSETS
 from detectors.model.records import ALWAYS_PASS, Level, Scope, Step
 from detectors.model.times import EPOCH_S
 from detectors.platforms.figures import Figures, figures_of
-from detectors.platforms.strangers import Strangers, strangers_of
+from detectors.platforms.first_contacts import Strangers, strangers_of
 from detectors.recipients.evict import make_room
 from detectors.recipients.overflow import BLOCK
 from detectors.recipients.repeats import Repeats, repeats_of
@@ -29,13 +29,13 @@ from detectors.recipients.sieve import SieveParams
 from detectors.recipients.table import WORDS, Table
 from detectors.recipients.windows import Tally, Windows
 from detectors.recognise.fold import NAME_VERSION
-from detectors.suspects.again import SecondRequests
 from detectors.suspects.clocks import ClockClass, ClockParams, GatewayClock, coarse
-from detectors.suspects.incident import incident_of
+from detectors.suspects.incident_state import incident_of
 from detectors.suspects.judge import JudgeParams
 from detectors.suspects.limit import platform_lease_of
 from detectors.suspects.pages import Pages
 from detectors.suspects.relapse import Relapse
+from detectors.suspects.retry_windows import SecondRequests
 from detectors.suspects.suspect import Episode, Suspect
 
 

@@ -10,11 +10,10 @@ from dataclasses import replace
 from heapq import heapify, heappop, heappush
 from typing import Final
 
-from detectors.bars import RELAPSE_REST_S, RELAPSES_MAX, RESEND_QUIET_S, SUSPECT_IDLE_S
 from detectors.decisions import Decisions
 from detectors.episodes import resend
 from detectors.episodes.episode import active_relapse, ahead_of, end, ends_s, over
-from detectors.episodes.incident import tell_due
+from detectors.episodes.incident_log import tell_due
 from detectors.episodes.used_later import confirm
 from detectors.model.event import TICK_OFFSETS, Batch
 from detectors.model.log_time import AHEAD_S, TICKS, latest, watermark
@@ -26,7 +25,6 @@ from detectors.recipients.evict import make_room
 from detectors.recipients.row import pack
 from detectors.recipients.windows import close
 from detectors.suspects.clocks import coarse, observe
-from detectors.suspects.mass import LONGEST_S, forget_after, last_s
 from detectors.suspects.pages import drop_old
 from detectors.suspects.suspect import (
     LATE_S,
@@ -36,6 +34,8 @@ from detectors.suspects.suspect import (
     put_right,
     settle_tainted,
 )
+from detectors.suspects.volume import LONGEST_S, forget_after, last_s
+from detectors.thresholds import RELAPSE_REST_S, RELAPSES_MAX, RESEND_QUIET_S, SUSPECT_IDLE_S
 
 DUE_MAX_S: Final = 3 * DAY_S
 """Maximum time until a suspect is checked again, whatever its own times are. Clocks that are not

@@ -15,12 +15,12 @@ import typer
 
 from streams import __version__
 from streams.cli import COMMANDS, EPILOG, LANGUAGE_HELP, ZONE_HELP, Commands
-from streams.errors import Exit, OtpguardError
-from streams.extras import lacking
-from streams.files import FULL
-from streams.language import LANGUAGES, choose_language, matching, tr, use
-from streams.logs import FORMAT_VARIABLE
-from streams.shown import escape_unprintable
+from streams.common.errors import Exit, OtpguardError
+from streams.common.extras import lacking
+from streams.common.files import FULL
+from streams.common.language import LANGUAGES, choose_language, matching, tr, use
+from streams.common.logs import FORMAT_VARIABLE
+from streams.common.shown import escape_unprintable
 
 app = typer.Typer(
     cls=Commands,

@@ -12,7 +12,7 @@ import pytest
 from _pytest.doctest import DoctestModule
 from hypothesis import settings
 
-from streams import language
+from streams.common import language
 from streams.telemetry.metrics import Metrics
 from tests import clusters
 from tests.brokers import broker, kafka, own_kafka, started, unique
@@ -72,13 +72,15 @@ def pytest_collect_file() -> Generator[None, list[pytest.Collector], list[pytest
 SLOW = (
     "adversary", "bench", "deploy", "detectors/recognise/test_recognise_texts.py",
     "detectors/test_chain_properties.py", "detectors/test_hot_properties.py", "enforce", "faults",
-    "scenarios", "streams/calibrate", "streams/cli", "streams/config/test_restart.py",
-    "streams/demo", "streams/desk", "streams/enforce/test_kannel.py",
-    "streams/enforce/test_redis.py", "streams/enforce/test_webhook.py", "streams/evidence",
-    "streams/gate/test_events.py", "streams/gate/test_http.py", "streams/gate/test_sender.py",
-    "streams/notices/test_month_page.py", "streams/notices/test_smpp.py",
-    "streams/scenarios/test_catalog.py", "streams/scenarios/test_ordinary.py", "streams/signal",
-    "streams/test_extras.py", "streams/test_logs.py", "streams/test_main.py",
+    "scenarios", "streams/tools/calibrate", "streams/cli", "streams/config/test_restart.py",
+    "streams/tools/demo", "streams/people/desk", "streams/gateways/enforce/test_kannel.py",
+    "streams/gateways/enforce/test_redis.py", "streams/gateways/enforce/test_webhook.py",
+    "streams/people/evidence", "streams/gateways/gate/test_gate_events.py",
+    "streams/gateways/gate/test_http_server.py", "streams/gateways/gate/test_sender.py",
+    "streams/people/notices/test_month_page.py", "streams/people/notices/test_smpp.py",
+    "streams/tools/scenarios/test_catalog.py", "streams/tools/scenarios/test_ordinary.py",
+    "streams/people/signal", "streams/common/test_extras.py", "streams/common/test_logs.py",
+    "streams/test_main.py",
 )  # fmt: skip
 """Folders and files of this folder whose tests start processes or servers, open databases, or draw
 for seconds."""
@@ -89,7 +91,7 @@ LONG = tuple(HERE / name for name in (
     "detectors/test_chain_properties.py", "deploy/test_image.py", "deploy/test_observed.py",
     "deploy/test_desk_pages.py", "deploy/test_pages.py", "faults/test_zombies.py",
     "streams/cli/test_calibrate.py", "faults/test_faults.py",
-    "faults/test_simulation.py", "streams/agents/test_network.py",
+    "faults/test_simulation.py", "streams/network/test_network.py",
 ))  # fmt: skip
 """Files that take minutes by themselves, the longest first: begun at the end of a run, one would
 keep a process at work after the others have ended."""

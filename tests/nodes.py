@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
-from streams.demo.stage import tansu_command
-from streams.files import last_lines
+from streams.common.files import last_lines
+from streams.tools.demo.stage import tansu_command
 
 READY_S: Final = 120.0
 """Longest time in seconds for a node to answer. Chosen: it needs 3 s; 12 s after a crash, because

@@ -43,7 +43,7 @@ WORLDLY_CALLS = {"open", "print", "input", "breakpoint", "exec", "eval", "__impo
 SHIPPED_DATA = {"detectors.recognise.shipped": {"importlib"}}
 """This module reads the data files of its own package, which are as constant as code."""
 
-PRIVATE_HOME = "streams.transport."
+PRIVATE_HOME = "streams.engine.transport."
 """The one package that may use what Faust and aiokafka do not promise."""
 
 PUBLIC_PARTS = {
@@ -57,6 +57,25 @@ CORE_ORDER = (
     "episodes", "leases", "campaigns", "partition", "decisions", "shares", "upkeep", "chain",
 )  # fmt: skip
 """The way of the data through the core: a package imports those before it, never one behind."""
+
+BASE = ("common", "wire", "config", "telemetry", "cluster")
+"""Wings of `streams/` that every process needs."""
+
+WINGS: dict[str, tuple[str, ...]] = {
+    "common": (),
+    "wire": ("common",),
+    "config": ("common", "wire"),
+    "telemetry": ("common", "wire", "config"),
+    "cluster": ("common", "wire", "config", "telemetry"),
+    "engine": BASE,
+    "network": BASE,
+    "gateways": BASE,
+    "cases": (*BASE, "network"),
+    "people": (*BASE, "network", "cases"),
+    "tools": (*BASE, "engine", "network", "gateways", "cases", "people"),
+    "cli": (*BASE, "engine", "network", "gateways", "cases", "people", "tools"),
+}
+"""The folders of `streams/`, by who runs them, and which others each of them may import."""
 
 LABELS_NEVER = {
     "code", "key", "message_id", "msisdn", "number", "phone", "platform", "recipient", "sender",
@@ -72,7 +91,7 @@ def trees_are_let_go() -> Iterator[None]:
 
 
 def module_name(path: Path) -> str:
-    """The dotted name of a source file: streams/errors.py is streams.errors."""
+    """The dotted name of a source file: streams/common/errors.py is streams.common.errors."""
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
@@ -139,13 +158,15 @@ def wrong_ways(module: str, text: str) -> list[str]:
     """Imports against the stream."""
     names = sorted(imports(text))
     wrong = [f"imports {name}" for name in names if top(name) == "tests"]
-    if module.startswith("streams.enforce"):
+    if module.startswith("streams.gateways.enforce"):
         # release and kill switch must work where no worker, and none of its engine, is alive
         wrong += [f"imports {name}" for name in names if top(name) in {"faust", "mode"}]
     # Tools may play scenarios; what works in the pipeline may not.
     tools = {"calibrate", "cli", "demo", "scenarios", "__main__"}
-    if module != "streams.operate.canary" and not tools.intersection(module.split(".")[1:2]):
-        plays = ("streams.demo", "streams.scenarios", "streams.cli")
+    if module != "streams.tools.operate.canary_flood" and not tools.intersection(
+        module.split(".")[1:2]
+    ):
+        plays = ("streams.tools.demo", "streams.tools.scenarios", "streams.cli")
         wrong += [f"imports {name}" for name in names if name.startswith(plays)]
     return wrong
 
@@ -160,6 +181,18 @@ def against_the_order(module: str, text: str) -> list[str]:
         return ["stands at no place of CORE_ORDER"]
     inner = {name.split(".")[1] for name in imports(text) if name.startswith("detectors.")}
     return [f"imports {name}" for name in sorted(inner) if place.get(name, 0) > place[here[0]]]
+
+
+def across_wings(module: str, text: str) -> list[str]:
+    """Imports, also of types alone, from a wing that this module's wing may not use."""
+    here = module.split(".")[1:2]
+    if not here or here == ["__main__"]:
+        return []
+    if here[0] not in WINGS:
+        return ["stands in no wing"]
+    names = [name for name in sorted(imports(text)) if name.startswith("streams.")]
+    allowed = {here[0], *WINGS[here[0]]}
+    return [f"imports {name}" for name in names if name.split(".")[1] not in allowed]
 
 
 def by_locale(module: str, text: str) -> list[str]:
@@ -276,6 +309,10 @@ def test_the_core_is_built_in_the_order_of_the_data() -> None:
     assert complaints(against_the_order, "detectors") == []
 
 
+def test_a_wing_imports_only_the_wings_below_it() -> None:
+    assert complaints(across_wings, "streams") == []
+
+
 def test_no_file_is_read_by_the_locale() -> None:
     assert complaints(by_locale, "detectors") + complaints(by_locale, "streams") == []
 
@@ -307,7 +344,7 @@ def computes(text: str) -> bool:
 
 
 def file_of_tests(module: str) -> str:
-    """The file of a module's own tests: streams.errors -> tests/streams/test_errors.py.
+    """The file of a module's own tests: streams.cli.init -> tests/streams/cli/test_init.py.
 
     A package's `__init__` counts as a module of the package's name inside it.
     """
@@ -395,10 +432,10 @@ def test_an_impure_core_is_noticed(text: str) -> None:
 @pytest.mark.parametrize(
     ("module", "text"),
     [
-        ("streams.worker.app", "from tests.brokers import broker"),
-        ("streams.worker.app", "from streams.demo.play import play"),
+        ("streams.engine.worker.app", "from tests.brokers import broker"),
+        ("streams.engine.worker.app", "from streams.tools.demo.play import play"),
         ("streams.wire.events", "import streams.cli"),
-        ("streams.enforce.redis", "import faust"),
+        ("streams.gateways.enforce.redis", "import faust"),
     ],
 )
 def test_an_import_against_the_stream_is_noticed(module: str, text: str) -> None:
@@ -419,6 +456,19 @@ def test_what_is_read_by_the_locale_is_noticed(text: str) -> None:
 @pytest.mark.parametrize(
     ("module", "text"),
     [
+        ("streams.wire.events", "from streams.config import Settings"),
+        ("streams.cases.explain", "from streams.people.desk import app"),
+        ("streams.people.notices.book", "from streams.gateways.enforce import adapter"),
+        ("streams.novel.thing", "import numpy"),
+    ],
+)
+def test_an_import_across_wings_is_noticed(module: str, text: str) -> None:
+    assert across_wings(module, text)
+
+
+@pytest.mark.parametrize(
+    ("module", "text"),
+    [
         ("detectors.model.event", "from detectors.recipients.row import RING"),
         ("detectors.suspects.judge", "from detectors import chain"),
         ("detectors.novel", "import numpy"),
@@ -431,7 +481,7 @@ def test_an_import_of_a_later_package_is_noticed(module: str, text: str) -> None
 @pytest.mark.parametrize(
     ("module", "expected"),
     [
-        ("streams.errors", "tests/streams/test_errors.py"),
+        ("streams.common.errors", "tests/streams/common/test_errors.py"),
         ("streams.__main__", "tests/streams/test_main.py"),
         ("detectors.model.event", "tests/detectors/model/test_event.py"),
         ("streams.cli", "tests/streams/cli/test_cli.py"),
@@ -463,8 +513,8 @@ def test_a_module_computes_if_it_has_a_function(text: str, has_one: bool) -> Non
     ],
 )  # fmt: skip
 def test_inner_parts_of_faust_are_noticed(text: str) -> None:
-    assert unpromised("streams.worker.agents", text)
-    assert not unpromised("streams.transport.driver", text)
+    assert unpromised("streams.engine.worker.agents", text)
+    assert not unpromised("streams.engine.transport.driver", text)
 
 
 @pytest.mark.parametrize(

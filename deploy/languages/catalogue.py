@@ -21,10 +21,10 @@ from typer.main import get_command
 from detectors.leases.rails import Refusal
 from detectors.suspects.clocks import ClockClass
 from streams.cluster.topics import topics
+from streams.common.language import DOMAIN, ENGLISH, FOLDER, LANGUAGES
 from streams.config import Settings
-from streams.enforce.book import NoLease
-from streams.language import DOMAIN, ENGLISH, FOLDER, LANGUAGES
-from streams.operate.dlq import LetterStatus
+from streams.tools.operate.dead_letters import LetterStatus
+from streams.wire.desired_state import NoLease
 
 ROOT: Final = Path(__file__).parents[2]
 KEYWORDS: Final[dict[str, Any]] = {
@@ -34,49 +34,49 @@ METHODS: Final = [("**.py", "python"), ("**.j2", "jinja2")]
 
 TABLES: Final = (
     "detectors.episodes.episode:REASONS",
-    "streams.operate.explain:RULES",
-    "streams.operate.explain:KINDS",
-    "streams.operate.cases:SAYS",
-    "streams.operate.phone:ALOUD",
-    "streams.evidence.gaps:GAPS",
-    "streams.evidence.report:KIND_NAMES",
-    "streams.desk.web.rights:ROLE_NAMES",
-    "streams.desk.web.render:PAGES:name",
-    "streams.desk.web.telling:STATES",
-    "streams.desk.web.cases:IDENTIFIED",
-    "streams.desk.web.cases:DECIDED",
-    "streams.desk.web.oversight:STATES",
-    "streams.desk.web.oversight:OUTCOMES",
-    "streams.desk.web.oversight:VERBS",
+    "streams.cases.explanation:RULES",
+    "streams.cases.explanation:KINDS",
+    "streams.cases.standing:SAYS",
+    "streams.cases.call_answer:ALOUD",
+    "streams.people.evidence.gaps:GAPS",
+    "streams.people.evidence.pack_report:KIND_NAMES",
+    "streams.people.desk.rights:ROLE_NAMES",
+    "streams.people.desk.render:PAGES:name",
+    "streams.people.desk.call_view:STATES",
+    "streams.people.desk.call_pages:IDENTIFIED",
+    "streams.people.desk.call_pages:DECIDED",
+    "streams.people.desk.oversight:STATES",
+    "streams.people.desk.oversight:OUTCOMES",
+    "streams.people.desk.oversight:VERBS",
     "streams.cli.desk_user:COLUMNS",
     "streams.cli.cases:COLUMNS",
     "streams.cli.campaigns:CAMPAIGN_COLUMNS",
     "streams.cli.platforms:PLATFORM_COLUMNS",
-    "streams.cli.topics:COLUMNS",
+    "streams.cli.topics_command:COLUMNS",
     "streams.cli.notify:COLUMNS",
     "streams.cli.notify:SAID",
-    "streams.notices.letters:REMEDIES",
+    "streams.people.notices.abuse_reports:REMEDIES",
     "streams.cluster.topics:BOUNDS:1",
     "streams.config:RESTARTS",
-    "streams.feeds.presets:PRESETS:about",
-    "streams.scenarios:SCENARIOS:summary",
+    "streams.gateways.feeds.presets:PRESETS:about",
+    "streams.tools.scenarios:SCENARIOS:summary",
     "streams.cli.cases:COLOURS:keys",
     "streams.cli.doctor:MARKS",
-    "streams.foreign:SENTENCES",
+    "streams.common.foreign:SENTENCES",
     "streams.cli.shadow_report:FIGURES",
-    "streams.demo.report:LOOK_ALIKES",
-    "streams.demo.picture:TRAFFIC",
-    "streams.demo.picture:LANE_NAMES",
-    "streams.cli.metrics:COLUMNS",
+    "streams.tools.demo.run_report:LOOK_ALIKES",
+    "streams.tools.demo.report_pictures:TRAFFIC",
+    "streams.tools.demo.report_pictures:LANE_NAMES",
+    "streams.cli.metrics_command:COLUMNS",
     "streams.cli.desk:CHECKED",
     "streams.cli.desk:MADE",
     "streams.cli.desk:HOLDS",
-    "streams.operate.held:ALWAYS",
-    "streams.feeds.rows:REASONS",
-    "streams.calibrate.report:VERDICTS",
-    "streams.calibrate.plots:COUNTED",
+    "streams.tools.operate.retention:ALWAYS",
+    "streams.gateways.feeds.file_records:REASONS",
+    "streams.tools.calibrate.html_report:VERDICTS",
+    "streams.tools.calibrate.plots:COUNTED",
     *(
-        f"streams.calibrate.tables:{name}"
+        f"streams.tools.calibrate.data_tables:{name}"
         for name in ("WHAT_IF", "PRICE", "PEAKS", "GRID", "COUNTED", "PACE", "KNOWN", "NOVELTY")
     ),
     "detectors.recognise.rules:RULES:says",

@@ -15,23 +15,6 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
-from detectors.bars import (
-    AGAIN_TOLD_MS,
-    BURST_NOVEL,
-    CHRONIC_MAX,
-    EPISODE_MAX_MS,
-    HOT_BURST,
-    HOT_CHRONIC_DAYS,
-    HOT_LEAD,
-    LEASE_MAX_MS,
-    RELAPSE_REST_S,
-    RELAPSE_S,
-    RELAPSE_SETTLE_S,
-    RELAPSES_MAX,
-    RENEW_NOVEL,
-    RENEW_NOVEL_LONG,
-    RETURNS,
-)
 from detectors.defaults import (
     CHRONIC_DAYS,
     COLD_KNOWN,
@@ -41,11 +24,11 @@ from detectors.defaults import (
     LEASE_MS,
     QUIET_S,
 )
-from detectors.episodes import incident
-from detectors.episodes.incident import IncidentLog
+from detectors.episodes import incident_log as incident
+from detectors.episodes.incident_log import IncidentLog
 from detectors.episodes.lease import lasts_ms, pace_ms, quiet_s
-from detectors.episodes.names import Name, Names
 from detectors.episodes.platform_lease import PLATFORMS_MAX, platform_action, renew_platforms
+from detectors.episodes.platform_names import Name, Names
 from detectors.episodes.voting import vote
 from detectors.hot.listed import Hot
 from detectors.model.event import Trust, platform_print
@@ -73,7 +56,7 @@ from detectors.model.records import (
 from detectors.model.times import DAY_S
 from detectors.recipients.row import word
 from detectors.suspects import relapse, returns
-from detectors.suspects.again import news, windows
+from detectors.suspects.hot_score import lead
 from detectors.suspects.judge import (
     CALM,
     Band,
@@ -83,10 +66,12 @@ from detectors.suspects.judge import (
     is_settled,
     strongest,
 )
-from detectors.suspects.lead import lead
 from detectors.suspects.limit import WINDOWS as LIMITS
 from detectors.suspects.limit import Limit, PlatformLease
-from detectors.suspects.mass import (
+from detectors.suspects.relapse import Relapse
+from detectors.suspects.retry_windows import news, windows
+from detectors.suspects.suspect import Episode, Suspect, forget_tainted, taint_since
+from detectors.suspects.volume import (
     RULES,
     VOLUMES,
     WINDOWS,
@@ -95,8 +80,23 @@ from detectors.suspects.mass import (
     heard_since,
     newest,
 )
-from detectors.suspects.relapse import Relapse
-from detectors.suspects.suspect import Episode, Suspect, forget_tainted, taint_since
+from detectors.thresholds import (
+    AGAIN_TOLD_MS,
+    BURST_NOVEL,
+    CHRONIC_MAX,
+    EPISODE_MAX_MS,
+    HOT_BURST,
+    HOT_CHRONIC_DAYS,
+    HOT_LEAD,
+    LEASE_MAX_MS,
+    RELAPSE_REST_S,
+    RELAPSE_S,
+    RELAPSE_SETTLE_S,
+    RELAPSES_MAX,
+    RENEW_NOVEL,
+    RENEW_NOVEL_LONG,
+    RETURNS,
+)
 
 NEXT: Final[Mapping[tuple[Level, Band], Level]] = MappingProxyType(
     {
@@ -137,7 +137,7 @@ class EpisodeParams:
     # True: enforce for cold recipients too. Their usual codes are then refused with the flood.
     enforce_cold: bool = False
     chronic_days: int = CHRONIC_DAYS  # days of the last 14 under THROTTLE that mark it as chronic
-    again: bool = True  # open retry windows: `detectors.suspects.again`
+    again: bool = True  # open retry windows: `detectors.suspects.retry_windows`
     # True: publish new windows as records of their own. False: tell the whole lease again.
     window_records: bool = False
     incidents: bool = True  # record incidents; decisions do not depend on this
@@ -607,8 +607,8 @@ def _scope(suspect: Suspect, at_s: int) -> Scope:
 def lease_refuses(suspect: Suspect, platform: int, trust: Trust, at_ms: int) -> bool:
     """Return true if the suspect's lease, as it was issued, refuses a code at this time.
 
-    Gateways apply the same rule (`detectors.leases.gate`). The worker does not know whether a
-    gateway follows the lease. So mode, overrides, rails and retry windows are ignored here.
+    Gateways apply the same rule (`detectors.leases.gateway_rule`). The worker does not know whether
+    a gateway follows the lease. So mode, overrides, rails and retry windows are ignored here.
     """
     episode, lease = suspect.episode, suspect.platforms
     if episode is None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from detectors.bars import KNOWN_LIMITS, LIMIT_MORE, LIMIT_MS, YOUNG_LIMITS
 from detectors.episodes.episode import EpisodeLog, EpisodeParams, limit_reason
 from detectors.episodes.platform_lease import renew_platforms
 from detectors.model.records import Cause, Mode, utc_ms
 from detectors.suspects.judge import JudgeParams, is_settled
 from detectors.suspects.limit import Limit, PlatformLease, judge_limit
 from detectors.suspects.suspect import Suspect
+from detectors.thresholds import KNOWN_LIMITS, LIMIT_MORE, LIMIT_MS, YOUNG_LIMITS
 
 
 def observe_limit(

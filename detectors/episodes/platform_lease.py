@@ -19,7 +19,7 @@ from detectors.model.records import (
     Scope,
     utc_ms,
 )
-from detectors.suspects.again import windows
+from detectors.suspects.retry_windows import windows
 from detectors.suspects.suspect import Suspect
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ reaches the threshold.
 
 from __future__ import annotations
 
-from detectors.bars import RESEND_MESSAGES
 from detectors.episodes.episode import EpisodeLog, EpisodeParams, sighting_of
 from detectors.model.records import (
     NOWHERE,
@@ -22,6 +21,7 @@ from detectors.model.records import (
     Step,
     utc_ms,
 )
+from detectors.thresholds import RESEND_MESSAGES
 
 
 class Resend:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
-from detectors.episodes.names import Names
+from detectors.episodes.platform_names import Names
 from detectors.hot.listed import Hot
 from detectors.hot.votes import HOT_RULES
 from detectors.model.records import Cause, Level
 from detectors.recipients.row import word
 from detectors.suspects.judge import Band, JudgeParams, compare, strongest
-from detectors.suspects.mass import WINDOWS, newest
 from detectors.suspects.suspect import Suspect
+from detectors.suspects.volume import WINDOWS, newest
 
 
 def vote(rules: JudgeParams, hot: Hot, names: Names, suspect: Suspect, cause: Cause) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bars import HOT_DAYS
+from detectors.thresholds import HOT_DAYS
 
 BASE_MAX: Final = 16_384
 """Maximum number of platforms that are counted, the most frequent ones. This is also the number of

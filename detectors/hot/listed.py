@@ -17,20 +17,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from detectors.bars import (
-    HOT_BASE_LEAST,
-    HOT_LIFT,
-    HOT_MAX,
-    HOT_SHARE_MILLI,
-    HOT_VOTERS,
-)
 from detectors.hot.base import Base, base_of
 from detectors.hot.network import ListOutcome, check_list, join_lists, list_of, list_state
-from detectors.hot.telling import HotTelling, telling_of
+from detectors.hot.published_sums import HotTelling, telling_of
 from detectors.hot.votes import Votes, votes_of
 from detectors.model.event import HotList
 from detectors.model.records import utc_ms
 from detectors.model.times import DAY_S
+from detectors.thresholds import HOT_BASE_LEAST, HOT_LIFT, HOT_MAX, HOT_SHARE_MILLI, HOT_VOTERS
 
 _NEWS: Final = 8
 """The list is made again when at least one vote in eight is new. In a campaign against a thousand

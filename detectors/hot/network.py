@@ -21,9 +21,9 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
-from detectors.bars import HOT_MAX, HOT_NETWORK_MILLI, HOT_SHARE_MILLI, HOT_VALID_MS
 from detectors.hot.base import UNIT, Base
 from detectors.model.event import HotList
+from detectors.thresholds import HOT_MAX, HOT_NETWORK_MILLI, HOT_SHARE_MILLI, HOT_VALID_MS
 
 ListOutcome = Literal["adopted", "unreadable", "forged", "oversized", "old", "expired", "common"]
 """The outcome for a list: adopted, or the first reason to reject it."""

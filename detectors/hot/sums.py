@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from detectors.bars import HOT_BASE_LEAST, HOT_VOTERS
 from detectors.hot.base import UNIT
 from detectors.hot.listed import stand_out
-from detectors.hot.telling import HotPart
+from detectors.hot.published_sums import HotPart
+from detectors.thresholds import HOT_BASE_LEAST, HOT_VOTERS
 
 
 class NetworkSums:

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from detectors.bars import HOT_DAYS, HOT_VOTE_DAYS
+from detectors.thresholds import HOT_DAYS, HOT_VOTE_DAYS
 
 VOTERS_MAX: Final = 1024
 """Maximum number of votes kept per partition. When the limit is reached, the oldest vote is

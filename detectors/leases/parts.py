@@ -16,7 +16,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
-from detectors.leases.gate import Lease, Ruling, rule
+from detectors.leases.gateway_rule import Lease, Ruling, rule
 from detectors.model.event import Trust
 
 PARTS_MAX: Final = 10_000

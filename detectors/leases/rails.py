@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from detectors.bars import EPISODE_MAX_MS, LEASE_MAX_MS, RAILS_CLOSE_RATIO
 from detectors.model.times import MINUTE_S
+from detectors.thresholds import EPISODE_MAX_MS, LEASE_MAX_MS, RAILS_CLOSE_RATIO
 
 SECOND_MS: Final = 1_000
 OFFERS_S: Final = 7_200

@@ -13,9 +13,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.hot.telling import HotPart
+from detectors.hot.published_sums import HotPart
 from detectors.model.records import Cause, utc_ms
-from detectors.platforms.strangers import FOLD_OFFSETS, SweepPart
+from detectors.platforms.first_contacts import FOLD_OFFSETS, SweepPart
 
 PART_S: Final = 1800
 """Length of a part in seconds. The delay is at most an hour, with 48 parts a day per partition."""

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from detectors.model.arrays import indices
 from detectors.model.times import DAY_MS, HOUR_MS
-from detectors.platforms.strangers import NO_THOUSAND, SLOT_S, SweepPart, sum_contacts
+from detectors.platforms.first_contacts import NO_THOUSAND, SLOT_S, SweepPart, sum_contacts
 
 SweepRule = Literal["range", "fresh"]
 SWEEP_RULES: Final[tuple[SweepRule, ...]] = ("range", "fresh")

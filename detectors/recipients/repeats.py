@@ -12,8 +12,8 @@ from bisect import bisect_right, insort
 from collections.abc import Iterable
 from typing import Any, Final
 
-from detectors.bars import LIMIT_24H, LIMIT_35MIN, REPEAT_TIMES_MAX, REPEATS_MAX
 from detectors.model.times import DAY_S
+from detectors.thresholds import LIMIT_24H, LIMIT_35MIN, REPEAT_TIMES_MAX, REPEATS_MAX
 
 LATE_S: Final = 3600
 """Entries are kept for a day and this many seconds, because messages may come late."""

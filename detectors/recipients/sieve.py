@@ -8,7 +8,8 @@ No alarm is lost. A recipient with fewer than eight sightings in a day can reach
 
 - By the leaky bucket. The sieve computes the bucket exactly, as `detectors.suspects.judge` does
   for one suspect.
-- By messages (`detectors.suspects.mass`) or hot platforms (`detectors.suspects.lead`), which need
+- By messages (`detectors.suspects.volume`) or hot platforms (`detectors.suspects.hot_score`), which
+need
   five novel platforms in the day. A recipient with five novel platforms, or with eight sightings,
   or with a loud message of a novel platform, is promoted at once. A message is loud if the
   recipient had many messages (`LOUD_MESSAGES`) in two neighbouring windows.
@@ -22,13 +23,6 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bars import (
-    BURST_NOVEL,
-    BURST_WATCH_LEAST,
-    LEAK_MILLI_S,
-    LOUD_MESSAGES,
-    MASS_NOVEL,
-)
 from detectors.defaults import ROWS_MAX, WINDOW_S
 from detectors.model.arrays import begins, indices
 from detectors.model.log_time import ASTRAY_S, SOON_S, LogTimes
@@ -56,6 +50,13 @@ from detectors.recipients.row import (
 )
 from detectors.recipients.table import ROWS_LIMIT
 from detectors.recipients.tables import Tables
+from detectors.thresholds import (
+    BURST_NOVEL,
+    BURST_WATCH_LEAST,
+    LEAK_MILLI_S,
+    LOUD_MESSAGES,
+    MASS_NOVEL,
+)
 
 _LOW: Final = np.uint64(0xFFFF_FFFF)
 _UPPER: Final = np.uint64(32)  # position of the upper half of a word

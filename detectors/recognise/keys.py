@@ -121,9 +121,9 @@ def key_of_sender(registry: Registry, origin: Sender) -> str:
 def id_key(registry: Registry, platform: str) -> str:
     """Return the key of a platform id that a feed gives.
 
-    The owner of a registered id gives the key. `streams/gate` reads texts with these rules, does
-    not forward them, and sends the brand's key as the platform id. Such a key stays a brand's key,
-    so the brand is one platform for all feeds. Any other id gets the prefix `id:`.
+    The owner of a registered id gives the key. `streams/gateways/gate` reads texts with these
+    rules, does not forward them, and sends the brand's key as the platform id. Such a key stays a
+    brand's key, so the brand is one platform for all feeds. Any other id gets the prefix `id:`.
     """
     if owner := registry.ids.get(platform):
         return f"{BRAND}{owner.key}"

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
-from detectors.bars import CLOCK_SAMPLES_MIN, GATEWAYS_MAX
+from detectors.thresholds import CLOCK_SAMPLES_MIN, GATEWAYS_MAX
 
 SAMPLE_OFFSETS: Final = 16
 

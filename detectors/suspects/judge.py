@@ -7,8 +7,8 @@ There are two kinds of evidence here:
 - *Slow*: the number of novel platforms within a window. Some counts take all of them. Other counts
   take only sightings that are at least a gap apart, so one sitting of a person counts little.
 
-Scores are computed without thresholds. The thresholds are in `detectors.bars`; `compare` applies
-them. A third kind of evidence, the message volume, is in `mass`.
+Scores are computed without thresholds. The thresholds are in `detectors.thresholds`; `compare`
+applies them. A third kind of evidence, the message volume, is in `mass`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ from functools import cache
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, get_args
 
-from detectors.bars import (
+from detectors.model.times import DAY_S
+from detectors.suspects.clocks import ClockClass
+from detectors.suspects.suspect import Suspect, fill
+from detectors.thresholds import (
     BURST_EXACT,
     BURST_JITTER_30S,
     BURST_JITTER_120S,
@@ -46,9 +49,6 @@ from detectors.bars import (
     SPACED_50S_3H,
     Bar,
 )
-from detectors.model.times import DAY_S
-from detectors.suspects.clocks import ClockClass
-from detectors.suspects.suspect import Suspect, fill
 
 
 class Band(IntEnum):
@@ -93,7 +93,7 @@ class JudgeParams:
 
     p_novel: float | None = None  # share of benign sightings that are novel, from `calibrate`
     burst_margin: float = 0.0  # sightings added to the bucket's thresholds, where people are faster
-    hot: bool = True  # use the score of hot platforms as evidence: see `suspects.lead`
+    hot: bool = True  # use the score of hot platforms as evidence: see `suspects.hot_score`
     hot_lead: int = int(HOT_LEAD.throttle)  # THROTTLE threshold of that score
     cold_half: bool = False  # a platform that is not hot takes half a point instead of one
     # Minimum age of a row, in days, for the rules `returns`, `volume_*`, `relapse` and `limit_*`.
@@ -166,7 +166,7 @@ def judge(
 
     `stamps` is the clock class of the sighting. A finding with the band `HOLD` and the rule `burst`
     is a burst of too few novel platforms for WATCH. Such a finding counts only together with the
-    score of hot platforms (`detectors.suspects.lead`).
+    score of hot platforms (`detectors.suspects.hot_score`).
 
     A sighting that came out of order may have raised the score of any instant after it. So all of
     these instants are judged again, and the strongest finding counts.

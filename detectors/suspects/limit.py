@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from detectors.bars import LIMIT_24H, LIMIT_35MIN
 from detectors.model.records import Mode
 from detectors.model.times import DAY_S
 from detectors.recipients.repeats import Repeats
+from detectors.thresholds import LIMIT_24H, LIMIT_35MIN
 
 WINDOWS: Final = (
     ("limit_35min", 35 * 60, LIMIT_35MIN, 2),

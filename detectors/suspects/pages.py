@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from detectors.bars import PAGE_KEPT_S, PAGE_RECIPIENTS_MAX, PAGE_S, PAGE_TEMPLATES_MAX
+from detectors.thresholds import PAGE_KEPT_S, PAGE_RECIPIENTS_MAX, PAGE_S, PAGE_TEMPLATES_MAX
 
 Pages: TypeAlias = dict[int, dict[int, tuple[int, int]]]
 """Recipient -> template -> (platform that sent it first, time of that text in seconds).

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from detectors.bars import RELAPSE_PLATFORMS, RELAPSE_WINDOW_MS
 from detectors.model.records import seconds
 from detectors.suspects.judge import Band, Finding
+from detectors.thresholds import RELAPSE_PLATFORMS, RELAPSE_WINDOW_MS
 
 RULE: Final = "relapse"
 

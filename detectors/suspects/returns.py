@@ -7,11 +7,11 @@ minutes, and seldom thirteen new platforms in one afternoon.
 
 from __future__ import annotations
 
-from detectors.bars import RETURN_GAP_MS, RETURN_WINDOW_MS, RETURNS
 from detectors.model.records import utc_ms
 from detectors.suspects.judge import Band, Finding
-from detectors.suspects.mass import counted_messages
 from detectors.suspects.suspect import Suspect
+from detectors.suspects.volume import counted_messages
+from detectors.thresholds import RETURN_GAP_MS, RETURN_WINDOW_MS, RETURNS
 
 RULE = "returns"
 

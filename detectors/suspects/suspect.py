@@ -12,17 +12,17 @@ from collections import Counter
 from enum import IntEnum
 from typing import Final
 
-from detectors.bars import LEAK_MILLI_S
 from detectors.model.event import platform_print
 from detectors.model.records import Level, Mode, Scope, Step
 from detectors.model.times import DAY_S
 from detectors.recipients.overflow import MARKS_MAX, unique
 from detectors.recipients.repeats import Repeats
 from detectors.recipients.row import EXCUSED, RING, Memory, word
-from detectors.suspects.again import SecondRequests
 from detectors.suspects.clocks import ClockClass
-from detectors.suspects.incident import Incident
+from detectors.suspects.incident_state import Incident
 from detectors.suspects.limit import PlatformLease
+from detectors.suspects.retry_windows import SecondRequests
+from detectors.thresholds import LEAK_MILLI_S
 
 LATE_S: Final = 3600
 """A suspect retains its sightings for a day plus this many seconds. So messages that come up to an

@@ -14,9 +14,9 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from streams.errors import Exit
-from streams.foreign import translate_message
-from streams.language import ENGLISH, current_language, suggest, tr
+from streams.common.errors import Exit
+from streams.common.foreign import translate_message
+from streams.common.language import ENGLISH, current_language, suggest, tr
 
 EPILOG: Final = (
     "Exit codes: 0 done; 1 a check failed, or you did not confirm; 2 wrong usage; 3 applied, "
@@ -40,7 +40,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
         "streams.cli.init:init",
         "Set otpguard up: settings, topics, ports, and a check of everything.",
     ),
-    "demo": ("streams.demo.command:demo", "Watch an incident from end to end on this machine."),
+    "demo": (
+        "streams.tools.demo.command:demo",
+        "Watch an incident from end to end on this machine.",
+    ),
     "replay": ("streams.cli.replay:replay", "Run the detector over files, with no broker."),
     "compare": ("streams.cli.compare:compare", "Compare two configurations side by side."),
     "recognise": (
@@ -77,12 +80,12 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "agent": ("streams.cli.agent:app", "Report campaigns and platforms across all partitions."),
     "feed": ("streams.cli.feed:app", "Bring a carrier's own events into the input topic."),
     "dlq": ("streams.cli.dlq:app", "Inspect dead letters, and replay them."),
-    "topics": ("streams.cli.topics:app", "Create and check the topics."),
+    "topics": ("streams.cli.topics_command:app", "Create and check the topics."),
     "config": ("streams.cli.config:app", "Check and show the settings."),
     "size": ("streams.cli.size:size", "Compute what your traffic needs, before you buy anything."),
     "canary": ("streams.cli.canary:canary", "Flood a reserved number, to see it throttled."),
     "doctor": ("streams.cli.doctor:doctor", "Report what is wrong here, and what to do."),
-    "metrics": ("streams.cli.metrics:app", "List the metrics."),
+    "metrics": ("streams.cli.metrics_command:app", "List the metrics."),
 }
 """Place of each command (a function or a group of commands), and its description in one line."""
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from streams import clock
-from streams.agents.campaigns import CampaignAgent
-from streams.agents.lists import ListWriter
-from streams.agents.platforms import PlatformAgent
 from streams.cli.shared import ConfigOption, group, log_to_stderr, serving, settings_of
 from streams.cluster.admin import client_arguments, working
+from streams.common import clock
+from streams.common.language import tr
 from streams.config import Settings
-from streams.language import tr
+from streams.network.campaign_agent import CampaignAgent
+from streams.network.list_agent import ListWriter
+from streams.network.platform_agent import PlatformAgent
 from streams.telemetry.metrics import Metrics, Role
 
 app = group("Report campaigns and platforms across all partitions.")

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
+from streams.cases import audit_chain as audit
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
@@ -23,11 +24,10 @@ from streams.cli.shared import (
 )
 from streams.cluster.admin import client_arguments
 from streams.cluster.read import readable, reading
+from streams.common.errors import ConfigError, UsageError
+from streams.common.language import moment, tr
+from streams.common.shown import escape_unprintable
 from streams.config import Settings
-from streams.errors import ConfigError, UsageError
-from streams.language import moment, tr
-from streams.operate import audit
-from streams.shown import escape_unprintable
 from streams.wire import AuditRecord, decode_audit
 
 COLUMNS: Final = ("time", "who", "by", "did", "outcome", "about", "detail", "why")

@@ -11,12 +11,12 @@ from typing import Any
 
 import typer
 
-from streams import clock
+from streams.cases.audit_chain import AuditChain, deliver, open_chain
 from streams.cluster.admin import client_arguments
+from streams.common import clock
+from streams.common.errors import OtpguardError, UnavailableError
+from streams.common.language import tr
 from streams.config import Settings
-from streams.errors import OtpguardError, UnavailableError
-from streams.language import tr
-from streams.operate.audit import AuditChain, deliver, open_chain
 
 
 def login() -> str:

@@ -31,19 +31,19 @@ from streams.cli.shared import (
     writing,
 )
 from streams.cluster.admin import client_arguments
+from streams.common.errors import ConfigError, UsageError
+from streams.common.extras import how_to_install
+from streams.common.language import join_list, tr
+from streams.common.shown import MASK, escape_unprintable
 from streams.config import Settings, effective
-from streams.errors import ConfigError, UsageError
-from streams.extras import how_to_install
-from streams.feeds.rows import FileLayout
-from streams.language import join_list, tr
-from streams.shown import MASK, escape_unprintable
+from streams.gateways.feeds.file_records import FileLayout
 from streams.wire import Numbers
 
 if TYPE_CHECKING:
-    from streams.calibrate.history import ColumnTable, Slice
-    from streams.calibrate.rehearse import Incidents, Rehearsal
-    from streams.calibrate.result import Result
-    from streams.calibrate.survey import Survey
+    from streams.tools.calibrate.history import ColumnTable, Slice
+    from streams.tools.calibrate.rehearse import Incidents, Rehearsal
+    from streams.tools.calibrate.result import Result
+    from streams.tools.calibrate.survey import Survey
 
 MARGINS = (0.0, 1.0, 2.0, 3.0)
 """Values of `detect.burst_margin` for which the report shows how fast an attack is throttled."""
@@ -169,7 +169,7 @@ class _History:
 
 
 def _topic(settings: Settings, since: str | None, until: str | None) -> _History:
-    from streams.calibrate.history import TopicHistory  # noqa: PLC0415 - start-up time
+    from streams.tools.calibrate.history import TopicHistory  # noqa: PLC0415 - start-up time
 
     name = settings.topics.input
     found = TopicHistory(client_arguments(settings.kafka), name, _moment(since), _moment(until))
@@ -191,7 +191,7 @@ def _table(
     delimiter: str,
     encoding: str,
 ) -> ColumnTable:
-    from streams.calibrate.history import ColumnTable  # noqa: PLC0415 - start-up time
+    from streams.tools.calibrate.history import ColumnTable  # noqa: PLC0415 - start-up time
 
     rules = rules_of(settings, maps, constants, time_format, zone)
     if encoding.lower().replace("_", "-") == "utf-8-sig":
@@ -203,13 +203,13 @@ def _table(
 def _tell(
     result: Result, config: Path | None, write: Path | None, report: Path | None, *, as_json: bool
 ) -> None:
-    from streams.calibrate.result import document  # noqa: PLC0415 - start-up time
+    from streams.tools.calibrate.result import document  # noqa: PLC0415 - start-up time
 
     found = document(result)
     if write is not None:
         _write(write, config, result)
     if report is not None:
-        from streams.calibrate.report import write_page  # noqa: PLC0415 - matplotlib is slow
+        from streams.tools.calibrate.html_report import write_page  # noqa: PLC0415 - matplotlib is slow
 
         write_page(result, found, report, shlex.join(["otpguard", *sys.argv[1:]]))
     if as_json:
@@ -225,7 +225,7 @@ def _tell(
 def _read(
     settings: Settings, names: list[str], table: ColumnTable | None, show: Callable[[int], None]
 ) -> Iterator[Slice]:
-    from streams.calibrate.history import from_csv, from_lines  # noqa: PLC0415 - start-up time
+    from streams.tools.calibrate.history import from_csv, from_lines  # noqa: PLC0415 - start-up time
 
     topic = settings.topics.input
     if table is not None:
@@ -250,10 +250,10 @@ def _run_passes(
     show_recipients: bool,
     quiet: bool,
 ) -> Result:
-    from streams.calibrate.propose import apply_changes, find_unreached, propose  # noqa: PLC0415 - start-up time
-    from streams.calibrate.rehearse import Incidents, rehearse  # noqa: PLC0415
-    from streams.calibrate.result import Result  # noqa: PLC0415
-    from streams.calibrate.survey import Survey, whole  # noqa: PLC0415
+    from streams.tools.calibrate.propose import apply_changes, find_unreached, propose  # noqa: PLC0415 - start-up time
+    from streams.tools.calibrate.rehearse import Incidents, rehearse  # noqa: PLC0415
+    from streams.tools.calibrate.result import Result  # noqa: PLC0415
+    from streams.tools.calibrate.survey import Survey, whole  # noqa: PLC0415
 
     def survey_of(chosen: Settings, *, measure: bool) -> tuple[Survey, int]:
         params = chosen.params()
@@ -296,7 +296,7 @@ def _run_passes(
 
 def _rehearsals(settings: Settings, incidents: Incidents) -> Iterator[tuple[float, Rehearsal]]:
     """Yield the results of rehearsed attacks for each margin, the current one included."""
-    from streams.calibrate.rehearse import rehearse  # noqa: PLC0415 - start-up time
+    from streams.tools.calibrate.rehearse import rehearse  # noqa: PLC0415 - start-up time
 
     params, recogniser, now = settings.params(), settings.recogniser(), settings.detect.burst_margin
     for margin in sorted({*MARGINS, now}):
@@ -336,7 +336,7 @@ def _say(found: dict[str, Any]) -> None:
 
 
 def _say_history(found: dict[str, Any]) -> None:
-    from streams.calibrate.result import outside  # noqa: PLC0415 - start-up time
+    from streams.tools.calibrate.result import outside  # noqa: PLC0415 - start-up time
 
     history = found["history"]
     typer.echo(
@@ -366,7 +366,7 @@ def _say_history(found: dict[str, Any]) -> None:
 
 def _say_rates(found: dict[str, Any]) -> None:
     """Print alarms per million subscriber-days, what they prove, and coarse time stamps."""
-    from streams.calibrate.rates import format_rate  # noqa: PLC0415 - start-up time
+    from streams.tools.calibrate.alarm_rates import format_rate  # noqa: PLC0415 - start-up time
 
     rows = [
         (tr(which), level.upper(), f"{rate['episodes']:,}", format_rate(rate["per_million"]),

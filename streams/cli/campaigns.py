@@ -18,9 +18,9 @@ from streams.cli.shared import (
     write_table,
 )
 from streams.cluster.admin import client_arguments
-from streams.errors import UsageError
-from streams.language import tr, trc
-from streams.operate.network import campaign_lines, campaign_row, find_campaign, newest
+from streams.common.errors import UsageError
+from streams.common.language import tr, trc
+from streams.tools.operate.network import campaign_lines, campaign_row, find_campaign, newest
 from streams.wire import encode_campaign
 
 app = group("List campaigns: floods of many recipients that belong together.")

@@ -14,8 +14,8 @@ from streams.cli.shared import (
     serving,
     settings_of,
 )
-from streams.errors import Exit
-from streams.language import tr
+from streams.common.errors import Exit
+from streams.common.language import tr
 
 
 def canary(
@@ -48,8 +48,8 @@ def canary(
     settings = settings_of(config)
     # Here, because Kafka's client takes long to import and `--help` needs none.
     from streams.cluster.admin import client_arguments, working  # noqa: PLC0415
-    from streams.operate.canary import GOOD, Watch, outcome_of, spare_number  # noqa: PLC0415
     from streams.telemetry.metrics import Metrics  # noqa: PLC0415
+    from streams.tools.operate.canary_flood import GOOD, Watch, outcome_of, spare_number  # noqa: PLC0415
 
     log_to_stderr()
     metrics = Metrics("canary")

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 import typer
 
-from streams import clock
+from streams.cases.standing import (
+    banner,
+    counts_now,
+    explanation,
+    format_override,
+    identity,
+    says,
+    summary,
+    switch,
+)
 from streams.cli.audited import audit_look
 from streams.cli.shared import (
     ConfigOption,
@@ -25,27 +34,18 @@ from streams.cli.shared import (
 )
 from streams.cluster.admin import client_arguments
 from streams.cluster.read import readable, records
+from streams.common import clock
+from streams.common.errors import ConfigError, UsageError
+from streams.common.language import join_list, tr
+from streams.common.shown import escape_unprintable, in_json
 from streams.config import Settings
-from streams.errors import ConfigError, UsageError
-from streams.language import join_list, tr
-from streams.operate.cases import (
-    banner,
-    counts_now,
-    explanation,
-    format_override,
-    identity,
-    says,
-    summary,
-    switch,
-)
-from streams.operate.tidy import tidy as tidy_topic
-from streams.shown import escape_unprintable, in_json
+from streams.tools.operate.purge_overrides import tidy as tidy_topic
 from streams.wire import Override, decode_episode, decode_override, encode_episode
 from streams.wire.recipients import TOKEN, WRITTEN_NUMBER
 
 if TYPE_CHECKING:
-    from streams.desk.store.answers import CaseFile
-    from streams.desk.store.store import ReadModel
+    from streams.cases.store.answers import CaseFile
+    from streams.cases.store.store import ReadModel
 
 app = group("List who is attacked, and what is done about it.")
 
@@ -177,7 +177,7 @@ def watch(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     Example:
       otpguard cases watch
     """
-    from streams.desk.store.store import line_of  # noqa: PLC0415
+    from streams.cases.store.store import line_of  # noqa: PLC0415
 
     settings = settings_of(config)
     now_ms = clock.now_ms()
@@ -344,7 +344,7 @@ def refuse_nobody(named: str, before: str = "") -> None:
 
 def read_topics(settings: Settings, since: str) -> ReadModel:
     """Read the cases since then from the topics, and all overrides."""
-    from streams.desk.store.opening import of_topics  # noqa: PLC0415 - start-up time
+    from streams.cases.store.opening import of_topics  # noqa: PLC0415 - start-up time
 
     return of_topics(settings, ago_ms(since), progress=progress)
 

@@ -19,10 +19,10 @@ from streams.cli.shared import (
     write_json,
     write_table,
 )
-from streams.language import join_list, tr
+from streams.common.language import join_list, tr
 
 if TYPE_CHECKING:
-    from streams.operate.compare import Comparison
+    from streams.tools.operate.compare import Comparison
 
 
 def compare(
@@ -50,7 +50,7 @@ def compare(
       otpguard compare now.toml next.toml --since 7d
       otpguard compare now.toml next.toml day.jsonl --json | jq '.recipients[].recipient'
     """
-    from streams.operate.compare import SIDES, Comparison  # noqa: PLC0415 - start-up time
+    from streams.tools.operate.compare import SIDES, Comparison  # noqa: PLC0415 - start-up time
 
     found = Comparison([settings_of(before), settings_of(after)])
     if files:
@@ -80,7 +80,7 @@ def _row(each: dict[str, Any]) -> list[object]:
 def _of_files(found: Comparison, files: list[str]) -> None:
     import numpy as np  # noqa: PLC0415 - start-up time
 
-    from streams.operate.replay import chunks_of  # noqa: PLC0415
+    from streams.cases.log_replay import chunks_of  # noqa: PLC0415
 
     most = max(each.input.value_bytes_max for each in found.settings)
     with progress("", plain_bytes(files), of_bytes=True) as show:

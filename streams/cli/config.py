@@ -16,9 +16,9 @@ from streams.cli.shared import (
     write_json,
     write_table,
 )
-from streams.errors import ConfigError
-from streams.language import tr
-from streams.shown import MASK
+from streams.common.errors import ConfigError
+from streams.common.language import tr
+from streams.common.shown import MASK
 
 app = group("Check and show the settings.")
 

@@ -26,13 +26,13 @@ from streams.cli.shared import (
     write_json,
     write_list,
 )
-from streams.clock import now_ms
+from streams.common.clock import now_ms
+from streams.common.errors import Exit, UsageError
+from streams.common.language import moment, tr
+from streams.common.shown import mask_url
 from streams.config import Settings
-from streams.errors import Exit, UsageError
-from streams.language import moment, tr
-from streams.operate.held import still_held
-from streams.shown import mask_url
 from streams.telemetry.metrics import Metrics
+from streams.tools.operate.retention import still_held
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +59,8 @@ def index(config: ConfigOption = None) -> None:
     Example:
       otpguard desk index --config /etc/otpguard/otpguard.toml
     """
-    from streams.desk.store.indexer import Chores, indexer_of  # noqa: PLC0415 - start-up time
-    from streams.desk.store.opening import open_store  # noqa: PLC0415
+    from streams.cases.store.indexer import Chores, indexer_of  # noqa: PLC0415 - start-up time
+    from streams.cases.store.opening import open_store  # noqa: PLC0415
 
     log_to_stderr()
     settings = settings_of(config)
@@ -103,8 +103,8 @@ def rebuild(
       otpguard desk rebuild --check
       otpguard desk rebuild
     """
-    from streams.desk.store import rebuild as making  # noqa: PLC0415
-    from streams.desk.store.opening import open_store  # noqa: PLC0415
+    from streams.cases.store import rebuild as making  # noqa: PLC0415
+    from streams.cases.store.opening import open_store  # noqa: PLC0415
 
     settings = settings_of(config)
     arguments = (settings, partial(open_store, settings), now_ms)
@@ -141,8 +141,8 @@ def erase(
     Example:
       otpguard desk erase 13900000001 --ticket T-4711
     """
-    from streams.desk.store.erase import erase as erase_number  # noqa: PLC0415 - start-up time
-    from streams.desk.store.opening import open_store  # noqa: PLC0415
+    from streams.cases.store.erase import erase as erase_number  # noqa: PLC0415 - start-up time
+    from streams.cases.store.opening import open_store  # noqa: PLC0415
 
     settings = settings_of(config)
     recipient = recipient_of(settings, number)
@@ -196,8 +196,8 @@ def backup(
     Example:
       otpguard desk backup /var/backups/otpguard/desk-$(date +%F).jsonl.gz
     """
-    from streams.desk.store.backup import save  # noqa: PLC0415 - start-up time
-    from streams.desk.store.opening import open_store  # noqa: PLC0415
+    from streams.cases.store.backup import save  # noqa: PLC0415 - start-up time
+    from streams.cases.store.opening import open_store  # noqa: PLC0415
 
     settings = settings_of(config)
     store = open_store(settings)
@@ -218,8 +218,8 @@ def restore(
     Example:
       otpguard desk restore /var/backups/otpguard/desk-2026-11-26.jsonl.gz
     """
-    from streams.desk.store import backup as backups  # noqa: PLC0415 - start-up time
-    from streams.desk.store.opening import open_store  # noqa: PLC0415
+    from streams.cases.store import backup as backups  # noqa: PLC0415 - start-up time
+    from streams.cases.store.opening import open_store  # noqa: PLC0415
 
     settings = settings_of(config)
     store = open_store(settings)
@@ -258,7 +258,7 @@ def hold(
       otpguard desk hold --lift 3
       otpguard desk hold
     """
-    from streams.desk.store.opening import open_store  # noqa: PLC0415
+    from streams.cases.store.opening import open_store  # noqa: PLC0415
 
     settings = settings_of(config)
     store = open_store(settings)

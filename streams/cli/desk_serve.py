@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from streams.cli.shared import ConfigOption, log_to_stderr, settings_of
-from streams.language import tr
+from streams.common.language import tr
 
 
 def serve(
@@ -28,7 +28,7 @@ def serve(
       otpguard desk serve
       otpguard desk serve --config /etc/otpguard/otpguard.toml --no-index
     """
-    from streams.desk.web.serve import serve as run  # noqa: PLC0415 - start-up time, an extra
+    from streams.people.desk.console_server import serve as run  # noqa: PLC0415 - start-up time, an extra
 
     log_to_stderr()
     settings = settings_of(config)

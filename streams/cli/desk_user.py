@@ -10,13 +10,13 @@ import typer
 
 from streams.cli.audited import audit_act
 from streams.cli.shared import ConfigOption, JsonOption, group, settings_of, write_list
+from streams.common.errors import UsageError
+from streams.common.language import moment, tr
 from streams.config import Settings
-from streams.errors import UsageError
-from streams.language import moment, tr
 
 if TYPE_CHECKING:
+    from streams.cases.store.store import CaseStore
     from streams.config import Settings
-    from streams.desk.store.store import CaseStore
 
 app = group("Accounts of the desk.\n\n\\b\nExample:\n  otpguard desk user add root --role admin")
 
@@ -101,14 +101,14 @@ def disable(
 
 
 def _store(settings: Settings) -> CaseStore:
-    from streams.desk.store.store import CaseStore  # noqa: PLC0415 - start-up time, an extra
+    from streams.cases.store.store import CaseStore  # noqa: PLC0415 - start-up time, an extra
 
     desk = settings.desk
     return CaseStore(desk.store, password=desk.password.get_secret_value())
 
 
 def _roles(given: list[str]) -> list[Any]:
-    from streams.desk.store.roles import DeskRole  # noqa: PLC0415 - start-up time
+    from streams.cases.store.roles import DeskRole  # noqa: PLC0415 - start-up time
 
     wrong = sorted(set(given) - set(DeskRole))
     if wrong:

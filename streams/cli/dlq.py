@@ -22,13 +22,13 @@ from streams.cli.shared import (
     write_json,
     write_table,
 )
-from streams.clock import utc
 from streams.cluster.admin import client_arguments
-from streams.errors import UsageError
-from streams.language import tr
-from streams.operate.dlq import Filter, Letter, LetterReplay, Replayer, find
-from streams.operate.dlq import show as show_letter
-from streams.shown import escape_unprintable
+from streams.common.clock import utc
+from streams.common.errors import UsageError
+from streams.common.language import tr
+from streams.common.shown import escape_unprintable
+from streams.tools.operate.dead_letters import Filter, Letter, LetterReplay, Replayer, find
+from streams.tools.operate.dead_letters import show as show_letter
 from streams.wire import RejectReason
 
 app = group("Inspect dead letters, and replay them.")

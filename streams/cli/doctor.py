@@ -8,13 +8,13 @@ from typing import Annotated, Final
 import typer
 from rich.cells import cell_len, set_cell_size
 
-from streams import clock
 from streams.cli.shared import ConfigOption, JsonOption, settings_of, write_json
-from streams.cluster.rights import ROLES
-from streams.errors import ConfigError, Exit, UsageError
-from streams.language import tr
-from streams.operate import doctor as found
-from streams.operate.beside import Check
+from streams.cluster.kafka_rights import ROLES
+from streams.common import clock
+from streams.common.errors import ConfigError, Exit, UsageError
+from streams.common.language import tr
+from streams.tools.operate import diagnosis as found
+from streams.tools.operate.local_checks import Check
 
 MARKS: Final = {"ok": "ok", "warn": "look", "bad": "WRONG", "unknown": "unknown"}
 """The mark of each state, for people."""

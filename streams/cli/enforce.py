@@ -17,15 +17,15 @@ from streams.cli.shared import (
     settings_of,
 )
 from streams.cluster.admin import client_arguments, working
+from streams.common.errors import UnavailableError
+from streams.common.language import tr
+from streams.common.shown import mask_url
 from streams.config import Settings
-from streams.errors import UnavailableError
-from streams.language import tr
-from streams.shown import mask_url
 from streams.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
-    from streams.enforce.gateway import Gateway
-    from streams.enforce.kannel import KannelGateway
+    from streams.gateways.enforce.gateway import Gateway
+    from streams.gateways.enforce.kannel import KannelGateway
 
 app = group("Make a gateway enforce the leases; one process for each gateway.")
 
@@ -39,7 +39,7 @@ def redis(config: ConfigOption = None, *, gateway_id: GatewayOption = None) -> N
       otpguard enforce redis --config /etc/otpguard/otpguard.toml
       OTPGUARD_REDIS_URL=rediss://redis:6380/0 otpguard enforce redis --gateway-id jasmin-1
     """
-    from streams.enforce.redis import RedisGateway, connect  # noqa: PLC0415 - start-up time
+    from streams.gateways.enforce.redis import RedisGateway, connect  # noqa: PLC0415 - start-up time
 
     settings = settings_of(config)
     registry, _ = settings.registry()
@@ -82,7 +82,7 @@ def kannel(
       otpguard enforce kannel --accept-whole-recipient
       otpguard enforce kannel --clear      (ExecStopPost= of the service: no adapter, no leases)
     """
-    from streams.enforce.kannel import KannelGateway  # noqa: PLC0415 - start-up time
+    from streams.gateways.enforce.kannel import KannelGateway  # noqa: PLC0415 - start-up time
 
     if not (accept_whole_recipient or clear):
         raise typer.BadParameter(
@@ -108,7 +108,7 @@ def kannel(
 
 
 def _clear(gateway: KannelGateway) -> None:
-    from streams.enforce.gateway import GatewayAwayError  # noqa: PLC0415 - start-up time
+    from streams.gateways.enforce.gateway import GatewayAwayError  # noqa: PLC0415 - start-up time
 
     try:
         gateway.clear()
@@ -129,7 +129,7 @@ def webhook(config: ConfigOption = None, *, gateway_id: GatewayOption = None) ->
       OTPGUARD_WEBHOOK_URL=https://smsc/otpguard OTPGUARD_WEBHOOK_SECRET_FILE=/run/secrets/hook \
         otpguard enforce webhook --gateway-id smsc-1
     """
-    from streams.enforce.webhook import WebhookGateway  # noqa: PLC0415 - start-up time
+    from streams.gateways.enforce.webhook import WebhookGateway  # noqa: PLC0415 - start-up time
 
     settings = settings_of(config)
     section = settings.webhook
@@ -161,7 +161,7 @@ def log(
     Example:
       otpguard enforce log | jq .order
     """
-    from streams.enforce.log import LogGateway  # noqa: PLC0415 - start-up time
+    from streams.gateways.enforce.log import LogGateway  # noqa: PLC0415 - start-up time
 
     _run(settings_of(config), LogGateway(sys.stdout, numbers=numbers), gateway_id, "")
 
@@ -169,10 +169,10 @@ def log(
 def _run(settings: Settings, gateway: Gateway, gateway_id: str | None, where: str) -> None:
     """Run an adapter until SIGTERM or Ctrl-C; `where` is the setting with the gateway's address."""
     # Here, because Kafka's client takes long to import and `--help` needs none.
-    from streams.enforce.adapter import Adapter  # noqa: PLC0415
-    from streams.enforce.book import DesiredState  # noqa: PLC0415
-    from streams.enforce.clock import LeaseClock  # noqa: PLC0415
-    from streams.enforce.reconcile import Reconciler  # noqa: PLC0415
+    from streams.gateways.enforce.adapter import Adapter  # noqa: PLC0415
+    from streams.gateways.enforce.lease_clock import LeaseClock  # noqa: PLC0415
+    from streams.gateways.enforce.reconcile import Reconciler  # noqa: PLC0415
+    from streams.wire.desired_state import DesiredState  # noqa: PLC0415
 
     log_to_stderr()
     name = gateway_id or settings.enforce.gateway_id

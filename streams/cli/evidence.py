@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from streams import clock
 from streams.cli.cases import NamedArgument, refuse_nobody
 from streams.cli.shared import (
     ConfigOption,
@@ -26,14 +25,15 @@ from streams.cli.shared import (
     write_json,
     writing,
 )
+from streams.common import clock
+from streams.common.errors import Exit, UnavailableError, UsageError
+from streams.common.files import replace_file, unwritten
+from streams.common.language import current_language, tr
+from streams.common.shown import escape_unprintable
 from streams.config import Settings
-from streams.errors import Exit, UnavailableError, UsageError
-from streams.files import replace_file, unwritten
-from streams.language import current_language, tr
-from streams.shown import escape_unprintable
 
 if TYPE_CHECKING:
-    from streams.evidence.records import Chosen
+    from streams.people.evidence.pack_records import Chosen
 
 app = group("Export a case as evidence that anybody can verify.")
 keys = group(
@@ -95,7 +95,8 @@ def make(
       otpguard evidence make 13900000001 --store -o pack    # what topics forgot too
       otpguard evidence make 1:sms.delivery.v1:7:123456 --from records.jsonl --key pack.pem -o pack
     """
-    from streams.evidence import pack, report, signer, verify  # noqa: PLC0415 - an extra
+    from streams.people.evidence import pack, signer, verify  # noqa: PLC0415 - an extra
+    from streams.people.evidence import pack_report as report  # noqa: PLC0415 - an extra
 
     settings = settings_of(config)
     own = settings.evidence
@@ -157,7 +158,7 @@ def extract(
     Example:
       otpguard evidence extract pack --platform sig:示例购物 -o for-the-platform
     """
-    from streams.evidence.pack import extract as cut  # noqa: PLC0415 - start-up time
+    from streams.people.evidence.pack import extract as cut  # noqa: PLC0415 - start-up time
 
     n = cut(pack, platform, out)
     typer.echo(tr("{out}: {n} records of {platform}").format(out=out, n=n, platform=platform))
@@ -186,7 +187,8 @@ def verify(
     Example:
       otpguard evidence verify pack --fingerprint "1f2e 3d4c …"
     """
-    from streams.evidence import canonical, keys, verify  # noqa: PLC0415 - an extra
+    from streams.people.evidence import canonical, verify  # noqa: PLC0415 - an extra
+    from streams.people.evidence import pack_keys as keys  # noqa: PLC0415 - an extra
 
     try:
         told = verify.verify(pack, keys.fingerprint_of(fingerprint), authority=authority)
@@ -257,7 +259,7 @@ def stamp(
       otpguard evidence stamp pack --query pack.tsq    # to the authority, by hand
       otpguard evidence stamp pack --token pack.tsr    # and back
     """
-    from streams.evidence import canonical, signer, stamp  # noqa: PLC0415 - an extra
+    from streams.people.evidence import canonical, signer, stamp  # noqa: PLC0415 - an extra
 
     settings = settings_of(config)
     manifest = stamp.manifest_of(pack)
@@ -299,7 +301,7 @@ def repeat(
     Example:
       otpguard evidence repeat pack partition-7.jsonl.gz
     """
-    from streams.evidence.repeat import repeat as again  # noqa: PLC0415 - start-up time
+    from streams.people.evidence.repeat import repeat as again  # noqa: PLC0415 - start-up time
 
     with open_lines(events) as lines:
         found = again(pack, lines)
@@ -331,7 +333,7 @@ def text_12321(
     Example:
       otpguard evidence text-12321 13900000001
     """
-    from streams.evidence.text_12321 import lines  # noqa: PLC0415
+    from streams.people.evidence.text_12321 import lines  # noqa: PLC0415
 
     settings = settings_of(config)
     chosen, *_ = _choose_cases(settings, named, since, from_)
@@ -356,8 +358,8 @@ def new(
       otpguard evidence key new --out /etc/otpguard/pack.pem
       otpguard evidence key new --out 'pkcs11:token=unit;object=pack?module-path=/usr/lib/hsm.so'
     """
-    from streams.evidence.hardware import SCHEME, TokenUri, make_in_hardware  # noqa: PLC0415
-    from streams.evidence.keys import PackKey  # noqa: PLC0415
+    from streams.people.evidence.hardware import SCHEME, TokenUri, make_in_hardware  # noqa: PLC0415
+    from streams.people.evidence.pack_keys import PackKey  # noqa: PLC0415
 
     if out.startswith(SCHEME):
         pin = settings_of(config).evidence.pin.get_secret_value()
@@ -376,7 +378,7 @@ def show(config: ConfigOption = None, *, key: KeyOption = "", as_json: JsonOptio
     Example:
       otpguard evidence key show --key /etc/otpguard/pack.pem
     """
-    from streams.evidence.signer import signer  # noqa: PLC0415 - start-up time
+    from streams.people.evidence.signer import signer  # noqa: PLC0415 - start-up time
 
     public = signer(settings_of(config), key).public
     if as_json:
@@ -407,7 +409,8 @@ def rotate(
     Example:
       otpguard evidence key rotate --old pack.pem --new pack-2027.pem --list signers.jsonl
     """
-    from streams.evidence import canonical, envelope, signer  # noqa: PLC0415 - an extra
+    from streams.people.evidence import canonical, signer  # noqa: PLC0415 - an extra
+    from streams.people.evidence import signed_envelope as envelope  # noqa: PLC0415 - an extra
 
     before = _bytes(signers) if signers.exists() else b""
     settings = settings_of(config)
@@ -427,8 +430,8 @@ def rotate(
 
 def _choose_cases(settings: Settings, named: str, since: str, from_: str | None) -> list[Chosen]:
     """Choose cases from a file or from the topics. Raise UsageError if there is none."""
-    from streams.desk.store.opening import log_records  # noqa: PLC0415 - start-up time
-    from streams.evidence.records import KINDS, choose, from_lines, from_log  # noqa: PLC0415
+    from streams.cases.store.opening import log_records  # noqa: PLC0415 - start-up time
+    from streams.people.evidence.pack_records import KINDS, choose, from_lines, from_log  # noqa: PLC0415
 
     refuse_nobody(named)
     recipient = settings.intake().numbers.canonical(named)
@@ -448,8 +451,8 @@ def _choose_cases(settings: Settings, named: str, since: str, from_: str | None)
 
 def _choose_stored(settings: Settings, named: str) -> list[Chosen]:
     """Choose cases from the case store. Raise UsageError if it has none."""
-    from streams.desk.store import opening  # noqa: PLC0415 - an extra
-    from streams.evidence.records import from_store, gather_records  # noqa: PLC0415
+    from streams.cases.store import opening  # noqa: PLC0415 - an extra
+    from streams.people.evidence.pack_records import from_store, gather_records  # noqa: PLC0415
 
     refuse_nobody(named)
     if not opening.there(settings):
@@ -496,7 +499,7 @@ def _bytes(file: Path) -> bytes:
 
 
 def _describe_signature(fingerprint: str) -> str:
-    from streams.evidence.keys import in_groups  # noqa: PLC0415 - start-up time
+    from streams.people.evidence.pack_keys import in_groups  # noqa: PLC0415 - start-up time
 
     return tr("fingerprint of the signer: {fingerprint}").format(fingerprint=in_groups(fingerprint))
 

@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 
 from detectors.model.records import Action, EpisodeRecord, merge_renewal
+from streams.cases.explanation import document, format_lease, lines
 from streams.cli.cases import SinceOption, refuse_nobody
 from streams.cli.cases import explain as explain_case
 from streams.cli.shared import ConfigOption, JsonOption, open_lines, write_json
-from streams.errors import UsageError
-from streams.language import tr
-from streams.operate.explain import document, format_lease, lines
+from streams.common.errors import UsageError
+from streams.common.language import tr
 from streams.wire import UnreadableError, decode_action, decode_episode
 
 

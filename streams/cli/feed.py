@@ -12,7 +12,6 @@ from typing import Annotated
 import typer
 from kafka import KafkaProducer
 
-from streams import heap
 from streams.cli.feed_csv import Given, look, send
 from streams.cli.shared import (
     ConfigOption,
@@ -25,12 +24,13 @@ from streams.cli.shared import (
     stopping,
 )
 from streams.cluster.admin import Cluster, client_arguments, no_topic
+from streams.common import heap
+from streams.common.errors import ConfigError, UsageError
+from streams.common.language import tr
 from streams.config import Settings
-from streams.errors import ConfigError, UsageError
-from streams.feeds import guess
-from streams.feeds.jsonl import publish
-from streams.feeds.mapping import FieldMap
-from streams.language import tr
+from streams.gateways.feeds import guess
+from streams.gateways.feeds.jsonl import publish
+from streams.gateways.feeds.mapping import FieldMap
 from streams.telemetry.metrics import Metrics
 
 app = group("Bring a carrier's own events into the input topic, at least once.")
@@ -53,8 +53,8 @@ def redis(
     Example:
       otpguard feed redis --config /etc/otpguard/otpguard.toml --consumer feed-1
     """
-    from streams.enforce.redis import connect  # noqa: PLC0415 - start-up time
-    from streams.feeds.redis import SOCKET_S, RedisFeed  # noqa: PLC0415
+    from streams.gateways.enforce.redis import connect  # noqa: PLC0415 - start-up time
+    from streams.gateways.feeds.redis_feed import SOCKET_S, RedisFeed  # noqa: PLC0415
 
     settings = settings_of(config)
     with _running(settings) as (stop, metrics), closing(_producer(settings)) as producer:
@@ -274,7 +274,7 @@ def kafka(
       otpguard feed kafka cdr --avro-schema 7=cdr.avsc --set gateway_id=smsc-1
     """
     from streams.cluster.librdkafka import arguments  # noqa: PLC0415 - start-up time
-    from streams.feeds.kafka import (  # noqa: PLC0415 - an extra
+    from streams.gateways.feeds.kafka_feed import (  # noqa: PLC0415 - an extra
         Rekeyer,
         avro_reader,
         json_reader,

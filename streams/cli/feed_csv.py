@@ -23,14 +23,14 @@ from kafka import KafkaProducer
 from detectors.recognise.recogniser import Message, recognise_many
 from detectors.recognise.registry import Registry
 from streams.cli.shared import TOGETHER, no_whole_gzip, open_lines
+from streams.common.errors import UnavailableError, UsageError
+from streams.common.language import join_list, tr, trn
 from streams.config import Settings
-from streams.errors import UnavailableError, UsageError
-from streams.feeds import guess
-from streams.feeds.csv import FileReport, RowRules, Target, format_counts, publish, survey
-from streams.feeds.mapping import FieldMap
-from streams.feeds.presets import PRESETS, Preset
-from streams.feeds.rows import FileLayout
-from streams.language import join_list, tr, trn
+from streams.gateways.feeds import guess
+from streams.gateways.feeds.csv import FileReport, RowRules, Target, format_counts, publish, survey
+from streams.gateways.feeds.file_records import FileLayout
+from streams.gateways.feeds.mapping import FieldMap
+from streams.gateways.feeds.presets import PRESETS, Preset
 from streams.telemetry.metrics import Metrics
 
 

@@ -17,7 +17,7 @@ from streams.cli.shared import (
     log_to_stderr,
     write_json,
 )
-from streams.language import tr
+from streams.common.language import tr
 
 app = group("Answer a gateway's question about each message.")
 
@@ -39,7 +39,7 @@ def serve(
       OTPGUARD_GATE_SOCKET=/run/otpguard/gate.sock otpguard gate serve
     """
     from streams.config import load  # noqa: PLC0415 - start-up time
-    from streams.gate.serve import serve as run  # noqa: PLC0415 - start-up time, an extra
+    from streams.gateways.gate.gate_server import serve as run  # noqa: PLC0415 - start-up time, an extra
 
     log_to_stderr()
     path = file_of(config)
@@ -78,7 +78,7 @@ def bench(
       OTPGUARD_GATE_SOCKET=/run/otpguard/gate.sock otpguard gate bench --json
     """
     from streams.config import load  # noqa: PLC0415 - start-up time
-    from streams.gate.bench import Load, run  # noqa: PLC0415 - start-up time, an extra
+    from streams.gateways.gate.bench import Load, run  # noqa: PLC0415 - start-up time, an extra
 
     section = load(file_of(config)).gate
     load_ = Load(rate, seconds, connections, recipient, "/v1/report" if report else "/v1/submit")

@@ -9,16 +9,16 @@ from typing import Annotated, Any, Final
 import typer
 from pydantic import ValidationError
 
-from streams import clock
 from streams.cli.doctor import tell
 from streams.cli.shared import describe_created, toml_value
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.topics import create
+from streams.common import clock
+from streams.common.errors import ConfigError, Exit, OtpguardError, UnavailableError, UsageError
+from streams.common.files import replace_file, unwritten
+from streams.common.language import tr, trn
 from streams.config import Kafka, Settings, load, sentences
-from streams.errors import ConfigError, Exit, OtpguardError, UnavailableError, UsageError
-from streams.files import replace_file, unwritten
-from streams.language import tr, trn
-from streams.operate.doctor import examine
+from streams.tools.operate.diagnosis import examine
 
 USUAL: Final = ("127.0.0.1:9092", "kafka:9092")
 """Default addresses of a broker: on this machine, and in the compose file."""

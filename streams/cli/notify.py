@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from streams import clock
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
@@ -23,20 +22,21 @@ from streams.cli.shared import (
 )
 from streams.cluster.admin import client_arguments, working
 from streams.cluster.read import readable
+from streams.common import clock
+from streams.common.errors import ConfigError, Exit
+from streams.common.language import tr
+from streams.common.shown import escape_unprintable
 from streams.config import Settings
-from streams.errors import ConfigError, Exit
-from streams.language import tr
-from streams.shown import escape_unprintable
 from streams.telemetry.metrics import Metrics
 from streams.wire import decode_incident, decode_notice
 
 if TYPE_CHECKING:
-    from streams.notices.book import NoticeBook, NotifyParams
-    from streams.notices.channels import Channel
-    from streams.notices.contacts import PlatformContacts
-    from streams.notices.reply import Replies
-    from streams.notices.tell import Decision
-    from streams.notices.texts import NoticeTexts
+    from streams.people.notices.channels import Channel
+    from streams.people.notices.contacts import PlatformContacts
+    from streams.people.notices.notice_book import NoticeBook, NotifyParams
+    from streams.people.notices.reply import Replies
+    from streams.people.notices.tell import Decision
+    from streams.people.notices.texts import NoticeTexts
 
 LAST_NOTICE_S: Final = 55.0
 """Seconds for a last notice to a slow SMSC; TimeoutStopSec= of the unit is 60."""
@@ -57,8 +57,8 @@ def run(config: ConfigOption = None) -> None:
     """
     settings = settings_of(config)
     # Here, because Kafka's client takes long to import and `--help` needs none.
-    from streams.notices.book import NoticeBook  # noqa: PLC0415
-    from streams.notices.notifier import Notifier  # noqa: PLC0415
+    from streams.people.notices.notice_book import NoticeBook  # noqa: PLC0415
+    from streams.people.notices.notifier import Notifier  # noqa: PLC0415
 
     log_to_stderr()
     texts = _texts(settings)
@@ -105,7 +105,7 @@ def preview(
       otpguard notify preview --config /etc/otpguard/otpguard.toml
       otpguard notify preview --number 85261234567
     """
-    from streams.notices.texts import COUNT_MAX, Facts, units  # noqa: PLC0415 - start-up time
+    from streams.people.notices.texts import COUNT_MAX, Facts, units  # noqa: PLC0415 - start-up time
 
     settings = settings_of(config)
     texts = _texts(settings)
@@ -158,8 +158,8 @@ def platforms(
       otpguard notify platforms --at-once
       otpguard notify platforms --day 2026-11-25 --lang zh-Hans
     """
-    from streams.notices import tell  # noqa: PLC0415
-    from streams.notices.contacts import read_contacts  # noqa: PLC0415
+    from streams.people.notices import tell  # noqa: PLC0415
+    from streams.people.notices.contacts import read_contacts  # noqa: PLC0415
 
     settings = settings_of(config)
     import xarf  # noqa: F401, PLC0415 - an extra: said before anything is read
@@ -205,7 +205,7 @@ def _warn_of_expired(contacts: PlatformContacts, now_ms: int) -> None:
 
 
 def _show_told(decisions: Sequence[Decision], became: Mapping[str, str], *, as_json: bool) -> None:
-    from streams.notices.platforms import few  # noqa: PLC0415 - start-up time
+    from streams.people.notices.platform_use import few  # noqa: PLC0415 - start-up time
 
     rows = [
         {
@@ -254,7 +254,7 @@ def _names(settings: Settings) -> tuple[str, ...]:
 
 
 def _texts(settings: Settings) -> NoticeTexts:
-    from streams.notices.texts import check_texts, read_texts  # noqa: PLC0415 - start-up time
+    from streams.people.notices.texts import check_texts, read_texts  # noqa: PLC0415 - start-up time
 
     texts = read_texts(settings.notify.texts_file)
     return check_texts(texts, settings.notify, _names(settings), settings.registry()[0])
@@ -263,7 +263,7 @@ def _texts(settings: Settings) -> NoticeTexts:
 def _params(settings: Settings) -> NotifyParams:
     from phonenumbers import country_code_for_region  # noqa: PLC0415 - start-up time
 
-    from streams.notices.book import NotifyParams  # noqa: PLC0415
+    from streams.people.notices.notice_book import NotifyParams  # noqa: PLC0415
 
     notify, first = settings.notify, int(settings.canary.first)
     home = str(country_code_for_region(settings.input.country))
@@ -282,7 +282,7 @@ def _params(settings: Settings) -> NotifyParams:
 
 
 def _channel(settings: Settings) -> Channel:
-    from streams.notices import channels  # noqa: PLC0415
+    from streams.people.notices import channels  # noqa: PLC0415
 
     notify = settings.notify
     ca_file = str(notify.ca_file) if notify.ca_file else None
@@ -305,12 +305,12 @@ def _channel(settings: Settings) -> Channel:
             timeout_s=notify.answer_s,
             ca_file=ca_file,
         )
-    from streams.notices.smpp import SmppChannel  # noqa: PLC0415 - an extra
+    from streams.people.notices.smpp import SmppChannel  # noqa: PLC0415 - an extra
 
     return SmppChannel(settings.smpp, notify.answer_s)
 
 
 def _replies(settings: Settings, book: NoticeBook) -> Replies:
-    from streams.notices.reply import Replies  # noqa: PLC0415 - start-up time
+    from streams.people.notices.reply import Replies  # noqa: PLC0415 - start-up time
 
     return Replies(settings.notify, settings.intake().numbers, book)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from detectors.model.times import DAY_MS
-from streams import clock
 from streams.cli import audited
 from streams.cli.audited import audit_chain, deliver_audit
 from streams.cli.shared import (
@@ -27,9 +26,10 @@ from streams.cli.shared import (
     settings_of,
     write_json,
 )
-from streams.errors import OtpguardError, UnavailableError, UnconfirmedError, UsageError
-from streams.language import join_list, moment, tr
-from streams.shown import escape_unprintable
+from streams.common import clock
+from streams.common.errors import OtpguardError, UnavailableError, UnconfirmedError, UsageError
+from streams.common.language import join_list, moment, tr
+from streams.common.shown import escape_unprintable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 
     from detectors.model.records import EpisodeRecord
     from detectors.recognise.registry import Registry
+    from streams.cases.audit_chain import AuditChain
     from streams.cluster.at_work import Gateways
     from streams.config import Settings
-    from streams.operate.audit import AuditChain
     from streams.wire import Override
 
 EVERYONE: Final = "*"
@@ -111,7 +111,7 @@ def allow(
       otpguard allow '*' 某银行 --reason "missing in the registry" --for 7d
       otpguard allow +8613900000001 sig:某校 --reason "done" --end
     """
-    from streams.operate.network import platform_key  # noqa: PLC0415 - start-up time
+    from streams.tools.operate.network import platform_key  # noqa: PLC0415 - start-up time
 
     registry, _ = settings_of(config).registry()
     key = platform_key(registry, platform)
@@ -238,7 +238,7 @@ def _canonical(settings: Settings, recipient: str) -> str:
 
 def _check_heard_of(config: Path | None, recipient: str, key: str, registry: Registry) -> None:
     """Raise UsageError if a platform looks like a typing error, and name similar ones."""
-    from streams.operate.cases import heard_of, instead, nearest  # noqa: PLC0415 - start-up time
+    from streams.cases.standing import heard_of, instead, nearest  # noqa: PLC0415 - start-up time
 
     settings = settings_of(config)
     canonical = _canonical(settings, recipient)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams import clock
+from streams.cases.call_answer import answer, lines
 from streams.cli.audited import audit_look
 from streams.cli.cases import SinceOption, read_topics, switch_of, warn
 from streams.cli.shared import (
@@ -19,15 +19,15 @@ from streams.cli.shared import (
     settings_of,
     write_json,
 )
+from streams.cluster.lag import events_behind
+from streams.common import clock
+from streams.common.errors import ConfigError, UnavailableError
+from streams.common.language import tr
+from streams.common.shown import escape_unprintable
 from streams.config import Settings
-from streams.errors import ConfigError, UnavailableError
-from streams.language import tr
-from streams.operate.behind import events_behind
-from streams.operate.phone import answer, lines
-from streams.shown import escape_unprintable
 
 if TYPE_CHECKING:
-    from streams.desk.store.store import ReadModel
+    from streams.cases.store.store import ReadModel
 
 
 def phone(
@@ -72,7 +72,7 @@ def phone(
 def _fresh_store(settings: Settings) -> ReadModel | None:
     """Return the case store, or None if it is missing, unreadable or stale."""
     try:
-        from streams.desk.store.opening import open_store, there  # noqa: PLC0415 - start-up time
+        from streams.cases.store.opening import open_store, there  # noqa: PLC0415 - start-up time
 
         if not there(settings):
             return None

@@ -17,9 +17,9 @@ from streams.cli.shared import (
     write_table,
 )
 from streams.cluster.admin import client_arguments
-from streams.errors import UsageError
-from streams.language import join_list, tr
-from streams.operate.network import (
+from streams.common.errors import UsageError
+from streams.common.language import join_list, tr
+from streams.tools.operate.network import (
     ORDERS,
     percent,
     platform_key,

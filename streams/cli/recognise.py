@@ -20,8 +20,8 @@ from streams.cli.shared import (
     progress,
     settings_of,
 )
-from streams.errors import UsageError
-from streams.language import tr
+from streams.common.errors import UsageError
+from streams.common.language import tr
 
 if TYPE_CHECKING:
     from detectors.recognise.recogniser import Verdict

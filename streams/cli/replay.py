@@ -14,6 +14,9 @@ from typing import IO, Annotated, Final
 import msgspec
 import typer
 
+from streams.cases.log_replay import Replayed, chunks_of, format_refused, outputs
+from streams.cases.log_replay import replay as run
+from streams.cases.rulings import RulingGateway
 from streams.cli.shared import (
     ConfigOption,
     format_counts,
@@ -23,11 +26,8 @@ from streams.cli.shared import (
     settings_of,
     writing,
 )
-from streams.errors import UsageError
-from streams.language import tr
-from streams.operate.replay import Replayed, chunks_of, format_refused, outputs
-from streams.operate.replay import replay as run
-from streams.operate.rulings import RulingGateway
+from streams.common.errors import UsageError
+from streams.common.language import tr
 
 PACED_S: Final = 2.0
 """Minimum duration in seconds of a run whose rate is printed; a shorter one mostly measures the

@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from streams import clock, wire
+from streams import wire
 from streams.cli.cases import words_of
 from streams.cli.shared import ConfigOption, JsonOption, records_shown, settings_of, write_json
 from streams.cluster.admin import client_arguments, working
 from streams.cluster.read import readable, records
+from streams.common import clock
+from streams.common.errors import UsageError
+from streams.common.files import replace_file, unwritten
+from streams.common.language import tr
 from streams.config import Settings
-from streams.errors import UsageError
-from streams.files import replace_file, unwritten
-from streams.language import tr
 
 if TYPE_CHECKING:
-    from streams.notices.month import MonthRecords
+    from streams.people.notices.month import MonthRecords
 
 
 def report(
@@ -59,7 +60,7 @@ def report(
     from_ms, until_ms = span_of(month)
     settings = settings_of(config)
 
-    from streams.notices.month import count_month, figures  # noqa: PLC0415
+    from streams.people.notices.month import count_month, figures  # noqa: PLC0415
 
     with working(tr("cannot count the month")):
         found = count_month(
@@ -69,7 +70,7 @@ def report(
         write_json(figures(found))
     if out is None:
         return
-    from streams.notices import month_page  # noqa: PLC0415
+    from streams.people.notices import month_page  # noqa: PLC0415
 
     operator = settings.reports.org or settings.notify.operator
     document = month_page.page(found, operator)
@@ -98,9 +99,9 @@ def _keep(
         signers = own.signers_file.read_bytes() if own.signers_file else b""
     except OSError as error:
         raise unwritten(Path(error.filename or out), error) from None
-    from streams.evidence.keys import in_groups  # noqa: PLC0415 - start-up time
-    from streams.evidence.pack import seal_report  # noqa: PLC0415
-    from streams.evidence.signer import signer  # noqa: PLC0415
+    from streams.people.evidence.pack import seal_report  # noqa: PLC0415
+    from streams.people.evidence.pack_keys import in_groups  # noqa: PLC0415 - start-up time
+    from streams.people.evidence.signer import signer  # noqa: PLC0415
 
     folder, at = out / f"otpguard-{month}", clock.utc(clock.now_ms())
     unit = own.unit or settings.reports.org or settings.notify.operator
@@ -129,7 +130,7 @@ def span_of(month: str) -> tuple[int, int]:
 
 def _records(settings: Settings, clients: Mapping[str, Any], from_ms: int) -> MonthRecords:
     """Read the topics' records since the month began."""
-    from streams.notices.month import MonthRecords  # noqa: PLC0415
+    from streams.people.notices.month import MonthRecords  # noqa: PLC0415
 
     topics, reach = settings.topics, dict[str, int | None]()
 

@@ -11,8 +11,8 @@ import msgspec
 import typer
 
 from streams.cli.shared import writing
-from streams.language import tr
-from streams.scenarios import DEFAULT_START_MS, SCENARIOS, Scenario, generate, merge_streams
+from streams.common.language import tr
+from streams.tools.scenarios import DEFAULT_START_MS, SCENARIOS, Scenario, generate, merge_streams
 
 FirstOption = Annotated[
     int, typer.Option(min=0, help="Index of the first recipient: 0 is +86 170 0000 0000.")

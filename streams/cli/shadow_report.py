@@ -18,15 +18,15 @@ from streams.cli.shared import (
     write_json,
     write_table,
 )
-from streams.errors import Exit
-from streams.language import join_list, tr
+from streams.common.errors import Exit
+from streams.common.language import join_list, tr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from detectors.model.records import Action
+    from streams.cases.rulings import LogMessage
     from streams.config import Settings
-    from streams.operate.rulings import LogMessage
 
 
 def shadow_report(
@@ -46,9 +46,9 @@ def shadow_report(
       otpguard shadow-report
       otpguard shadow-report --since 12h --json | jq .harm_ratio
     """
+    from streams.cases.shadow import Shadow  # noqa: PLC0415
     from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
     from streams.cluster.read import readable  # noqa: PLC0415
-    from streams.operate.shadow import Shadow  # noqa: PLC0415
     from streams.wire import decode_action  # noqa: PLC0415
 
     settings = settings_of(config)
@@ -140,7 +140,7 @@ def _messages(
     Everybody else's are skipped unread.
     """
     from detectors.model.event import EventKind, Trust  # noqa: PLC0415 - start-up time
-    from streams.operate.rulings import LogMessage  # noqa: PLC0415
+    from streams.cases.rulings import LogMessage  # noqa: PLC0415
     from streams.wire import decode  # noqa: PLC0415
 
     intake, recogniser = settings.intake(), settings.recogniser()

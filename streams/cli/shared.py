@@ -19,11 +19,11 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from streams.clock import now_ms
-from streams.errors import UsageError
-from streams.language import tr
-from streams.logs import to_stderr
-from streams.shown import escape_unprintable, in_json
+from streams.common.clock import now_ms
+from streams.common.errors import UsageError
+from streams.common.language import tr
+from streams.common.logs import to_stderr
+from streams.common.shown import escape_unprintable, in_json
 
 if TYPE_CHECKING:
     from streams.cluster.read import Spans, TopicReader
@@ -156,7 +156,7 @@ def serving(
     `stop_s` after it was asked to, the process says where each of its threads stands, and ends: a
     client that waits for what never comes is otherwise killed by a supervisor, which says nothing.
     """
-    from streams.telemetry import http  # noqa: PLC0415 - start-up time
+    from streams.telemetry import metrics_server as http  # noqa: PLC0415 - start-up time
 
     stop = stopping(lambda: faulthandler.dump_traceback_later(stop_s, exit=True))
     where = settings.http
@@ -316,7 +316,7 @@ class _Given(io.FileIO):
 @contextmanager
 def writing(path: str | Path) -> Iterator[None]:
     """Add the file's name to errors of writing. A pipe without a reader ends quietly."""
-    from streams.files import unwritten  # noqa: PLC0415 - start-up time
+    from streams.common.files import unwritten  # noqa: PLC0415 - start-up time
 
     try:
         yield

@@ -19,7 +19,7 @@ def serve(config: ConfigOption = None) -> None:
     Example:
       otpguard signal serve --config /etc/otpguard/otpguard.toml
     """
-    from streams.signal.serve import serve as run  # noqa: PLC0415 - start-up time, an extra
+    from streams.people.signal.signal_server import serve as run  # noqa: PLC0415 - start-up time, an extra
 
     log_to_stderr()
     run(settings_of(config))
@@ -35,4 +35,4 @@ def openapi() -> None:
     """
     from importlib.resources import files  # noqa: PLC0415 - only here
 
-    typer.echo(files("streams.signal").joinpath("openapi.yaml").read_text("utf-8"), nl=False)
+    typer.echo(files("streams.people.signal").joinpath("openapi.yaml").read_text("utf-8"), nl=False)

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from streams.cli.shared import JsonOption, write_json, write_table
-from streams.language import tr
-from streams.limits import PARTITIONS_MAX
+from streams.common.language import tr
+from streams.common.limits import PARTITIONS_MAX
 
 
 def size(
@@ -32,7 +32,7 @@ def size(
       otpguard size --events 100000 --recipients 10000000
       otpguard size --events 20000 --recipients 2000000 --replicas 1 --json
     """
-    from streams.operate.size import size_of  # noqa: PLC0415 - start-up time
+    from streams.tools.operate.sizing import size_of  # noqa: PLC0415 - start-up time
 
     found = size_of(events, recipients, replicas=replicas)
     if as_json:

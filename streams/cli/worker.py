@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from streams.cli.shared import ConfigOption, settings_of
-from streams.logs import to_stderr
+from streams.common.logs import to_stderr
 
 
 def worker(
@@ -37,7 +37,7 @@ def worker(
     """
     settings = settings_of(config)
     settings.check_country()
-    from streams.worker.app import run_worker  # noqa: PLC0415 - start-up time
+    from streams.engine.worker.app import run_worker  # noqa: PLC0415 - start-up time
 
     to_stderr()
     raise typer.Exit(run_worker(settings, wait=wait, rebuild=rebuild))

@@ -32,10 +32,10 @@ from kafka.admin import (
     ResourceType,
 )
 
-from streams.cluster.rights import Right
+from streams.cluster.kafka_rights import Right
+from streams.common.errors import ConfigError, OtpguardError, UnavailableError
+from streams.common.language import tr
 from streams.config import Kafka
-from streams.errors import ConfigError, OtpguardError, UnavailableError
-from streams.language import tr
 
 # The client's event loop warns about its own tasks whenever a turn takes long. Users of a command
 # can do nothing about these warnings. A crash of the loop is logged as an error.
@@ -211,8 +211,8 @@ class Cluster:
     def broker_config(self, name: str) -> str:
         """Return a broker setting, as the first broker reports it.
 
-        Needs the right DESCRIBE_CONFIGS on the cluster, which no role in `streams.cluster.rights`
-        has. Raise UnavailableError without that right.
+        Needs the right DESCRIBE_CONFIGS on the cluster, which no role in
+        `streams.cluster.kafka_rights` has. Raise UnavailableError without that right.
         """
         with in_a_sentence(tr("read the brokers' {name}").format(name=name), self._where):
             broker = self._admin.describe_cluster()["brokers"][0]["broker_id"]

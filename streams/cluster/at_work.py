@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from streams.cluster.admin import Cluster
 from streams.cluster.prompt import LATELY, LATELY_MS
 from streams.cluster.read import readable
-from streams.errors import OtpguardError
+from streams.common.errors import OtpguardError
 from streams.wire import decode_ack
 
 if TYPE_CHECKING:

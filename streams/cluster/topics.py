@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal
 
-from detectors.bars import LEASE_MAX_MS
 from detectors.model.times import DAY_MS, HOUR_MS
+from detectors.thresholds import LEASE_MAX_MS
 from streams.cluster.admin import Cluster, Shape
+from streams.common.errors import ConfigError
+from streams.common.language import tr, trn
 from streams.config import Settings
-from streams.errors import ConfigError
-from streams.language import tr, trn
 
 SEGMENTS_MIN: Final = 10
 """Number of segments per retention time. Kafka deletes whole segments, and only after the segment's

@@ -9,7 +9,12 @@ invalid value is refused. Otherwise a typing error would silently select the def
 from __future__ import annotations
 
 from streams.config.load import PATH_VARIABLE, RESTARTS, effective, found_path, load, sentences
-from streams.config.sections.desk import Console, DeskSettings, EvidenceSettings, SignalSettings
+from streams.config.sections.desk_settings import (
+    Console,
+    DeskSettings,
+    EvidenceSettings,
+    SignalSettings,
+)
 from streams.config.sections.detection import Detect, Input, Recognise, WorkerSettings
 from streams.config.sections.enforcement import (
     Canary,

@@ -16,12 +16,12 @@ from typing import Any, Final, get_origin
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
+from streams.common.errors import ConfigError
+from streams.common.files import read_toml
+from streams.common.foreign import translate_message
+from streams.common.language import suggest, tr
+from streams.common.shown import MASK, mask_url
 from streams.config.settings import ENVIRONMENT_PREFIX, Settings
-from streams.errors import ConfigError
-from streams.files import read_toml
-from streams.foreign import translate_message
-from streams.language import suggest, tr
-from streams.shown import MASK, mask_url
 
 log = logging.getLogger(__name__)
 

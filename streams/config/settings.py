@@ -9,7 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from detectors.defaults import EPOCH
 from streams import __version__
-from streams.config.sections.desk import Console, DeskSettings, EvidenceSettings, SignalSettings
+from streams.common.errors import ConfigError
+from streams.common.language import tr
+from streams.config.sections.desk_settings import (
+    Console,
+    DeskSettings,
+    EvidenceSettings,
+    SignalSettings,
+)
 from streams.config.sections.detection import Detect, Input, Recognise, WorkerSettings
 from streams.config.sections.enforcement import (
     Canary,
@@ -24,8 +31,6 @@ from streams.config.sections.kafka import Kafka, Topics
 from streams.config.sections.notices import Notify, Reports, Smpp
 from streams.config.sections.section import Section
 from streams.config.sections.serving import Http
-from streams.errors import ConfigError
-from streams.language import tr
 
 if TYPE_CHECKING:
     from pathlib import Path

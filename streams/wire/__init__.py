@@ -3,7 +3,7 @@
 No other package knows the wire formats.
 """
 
-from streams.wire.audit import (
+from streams.wire.audit_records import (
     AuditRecord,
     audit_record,
     chain_start,
@@ -11,7 +11,7 @@ from streams.wire.audit import (
     encode_audit,
     hash_record,
 )
-from streams.wire.campaigns import campaign_headers, decode_campaign, encode_campaign
+from streams.wire.campaign_records import campaign_headers, decode_campaign, encode_campaign
 from streams.wire.control import (
     COUNTED_PLATFORMS_MAX,
     EVERYONE,
@@ -49,8 +49,8 @@ from streams.wire.events import (
     refusals,
     refuse,
 )
-from streams.wire.incidents import decode_incident, encode_incident, incident_headers
-from streams.wire.notices import Notice, decode_notice, encode_notice
+from streams.wire.incident_records import decode_incident, encode_incident, incident_headers
+from streams.wire.notice_records import Notice, decode_notice, encode_notice
 from streams.wire.outputs import (
     DEAD_LETTER_BYTES_MAX,
     Headers,
@@ -63,7 +63,7 @@ from streams.wire.outputs import (
     encode_episode,
     episode_headers,
 )
-from streams.wire.platforms import (
+from streams.wire.platform_records import (
     decode_part,
     decode_platform,
     encode_part,

@@ -22,17 +22,17 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from detectors.bars import HOT_MAX
 from detectors.model.arrays import indices
 from detectors.model.event import TICK_OFFSETS, Batch, Block, EventKind, HotList
 from detectors.model.strings import StringBuffer, StringList, Strings, join_strings
 from detectors.model.times import EPOCH_S
-from streams.limits import AHEAD_MAX_MS, VALUE_BYTES_MAX
-from streams.transport.record_batch import BytesColumn
-from streams.transport.record_batch import join_columns as end_to_end
+from detectors.thresholds import HOT_MAX
+from streams.common.limits import AHEAD_MAX_MS, VALUE_BYTES_MAX
 from streams.wire.layout import Fitted, Keys, Layouts
 from streams.wire.partitioner import find_misplaced
 from streams.wire.recipients import Numbers
+from streams.wire.record_batch import BytesColumn
+from streams.wire.record_batch import join_columns as end_to_end
 from streams.wire.version import SCHEMA_VERSION, Word32, reader
 
 T = TypeVar("T")

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from detectors.model.arrays import indices
 from detectors.model.strings import SPARE, StringBuffer, items
-from streams.transport.record_batch import BytesColumn
+from streams.wire.record_batch import BytesColumn
 
 LAYOUTS_MAX: Final = 8
 """Largest number of layouts that are remembered. Chosen: a feed has values with and without a

@@ -15,7 +15,6 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from detectors.bars import AGAIN_HELD
 from detectors.model.event import Trust
 from detectors.model.records import (
     ALWAYS_PASS,
@@ -36,7 +35,8 @@ from detectors.model.records import (
     Step,
     Verb,
 )
-from streams.clock import utc_exact
+from detectors.thresholds import AGAIN_HELD
+from streams.common.clock import utc_exact
 from streams.wire.events import Reject
 from streams.wire.events import RejectReason as Refusal
 from streams.wire.version import SCHEMA_VERSION, Integer, TimeMs, UnreadableError, Word32, reader

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from detectors.model.event import TOKEN_BIT
 from detectors.model.strings import StringList, Strings, lines
-from streams.transport.record_batch import BytesColumn
+from streams.wire.record_batch import BytesColumn
 
 CACHE_ENTRIES: Final = 65_536
 """Size of the LRU cache for numbers that need `phonenumbers` (30-60 us each). Chosen: a carrier's

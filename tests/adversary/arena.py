@@ -19,7 +19,7 @@ import numpy as np
 
 from detectors.chain import Params, Partition, process
 from detectors.episodes.episode import EpisodeParams
-from detectors.leases.gate import Ruling
+from detectors.leases.gateway_rule import Ruling
 from detectors.leases.rails import RailParams, Rails, admit
 from detectors.model.event import Trust
 from detectors.model.records import Action, EpisodeRecord, Level

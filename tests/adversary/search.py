@@ -19,9 +19,9 @@ from typing import Any, Final, NamedTuple
 
 from detectors.chain import Params
 from detectors.episodes.episode import EpisodeParams
-from detectors.leases.gate import Ruling
+from detectors.leases.gateway_rule import Ruling
 from detectors.model.event import Trust
-from streams.operate.rulings import LogMessage, RulingGateway
+from streams.cases.rulings import LogMessage, RulingGateway
 from tests.detectors.stand_in import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, Event, run
 
 PARAMS: Final = Params(episode=EpisodeParams(mode="enforce"))

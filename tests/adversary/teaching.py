@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from heapq import merge
 from random import Random
 
-from streams.scenarios import DEFAULT_START_MS, Labelled, generate
-from streams.scenarios.writer import MessageWriter, in_order
+from streams.tools.scenarios import DEFAULT_START_MS, Labelled, generate
+from streams.tools.scenarios.message_writer import MessageWriter, in_order
 from tests.adversary.arena import Played, play
 from tests.adversary.moves import DAY_MS, HOUR_MS, SECOND_MS, Field, Move, metronome, own_life
 from tests.scenarios.play import play as play_labelled

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from detectors.model.event import TICK_OFFSETS
-from streams.demo.stage import interruptible
+from streams.tools.demo.stage import interruptible
 from tests import clusters
 from tests.bench import compare as comparing
 from tests.bench import desk as desking

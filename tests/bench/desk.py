@@ -17,13 +17,7 @@ from sqlalchemy import Engine, Table
 from detectors.model.event import Trust, platform_id
 from detectors.model.records import Level, Scope, Sighting
 from detectors.model.times import DAY_MS, HOUR_MS, MINUTE_MS
-from streams.clock import now_ms
-from streams.cluster.topics import create
-from streams.config import Settings
-from streams.desk.store.indexer import Indexer
-from streams.desk.store.packing import id_bytes, pack
-from streams.desk.store.store import CaseStore
-from streams.desk.store.tables import (
+from streams.cases.store.index_tables import (
     acks,
     cases,
     changes,
@@ -34,7 +28,13 @@ from streams.desk.store.tables import (
     places,
     platform_days,
 )
-from streams.desk.store.writer import SOURCES, LogRecord, PlaceRead, Writer
+from streams.cases.store.index_writer import SOURCES, LogRecord, PlaceRead, Writer
+from streams.cases.store.indexer import Indexer
+from streams.cases.store.packing import id_bytes, pack
+from streams.cases.store.store import CaseStore
+from streams.cluster.topics import create
+from streams.common.clock import now_ms
+from streams.config import Settings
 from streams.wire import (
     Ack,
     Counts,
@@ -48,8 +48,8 @@ from streams.wire import (
 )
 from tests.enforce.records import action
 from tests.nodes import Broker
-from tests.streams.desk.store.filled import incident
-from tests.streams.operate.test_cases import OPENED
+from tests.streams.cases.store.filled import incident
+from tests.streams.cases.test_standing import OPENED
 
 NAMES: Final = tuple(f"sig:平台名{n:04}" for n in range(2_000))
 IDS: Final = {name: platform_id(name) for name in NAMES}

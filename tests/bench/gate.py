@@ -22,8 +22,8 @@ from confluent_kafka import Producer
 from streams.cluster.admin import client_arguments
 from streams.cluster.topics import create
 from streams.config import load
-from streams.gate.bench import Load, Measured, run
-from streams.scenarios import generate
+from streams.gateways.gate.bench import Load, Measured, run
+from streams.tools.scenarios import generate
 from streams.wire import encode_action
 from tests.bench.harness import pin
 from tests.enforce.loop import now_ms

@@ -17,17 +17,17 @@ import psutil
 from kafka import KafkaProducer
 
 from detectors.model.records import Level
-from streams.clock import now_ms
+from streams.cases.store.roles import DeskRole
+from streams.cases.store.store import CaseStore
 from streams.cluster.topics import create
+from streams.common.clock import now_ms
 from streams.config import load
-from streams.desk.store.roles import DeskRole
-from streams.desk.store.store import CaseStore
 from streams.wire import encode_episode
 from tests.enforce.loop import ready
 from tests.enforce.services import ours
 from tests.nodes import Broker
 from tests.ports import free_port
-from tests.streams.operate.test_cases import OPENED
+from tests.streams.cases.test_standing import OPENED
 from tests.waiting import wait_until
 
 TOPICS: Final = (

@@ -19,19 +19,19 @@ from unittest.mock import patch
 
 import numpy as np
 
+from streams.common.heap import collect_rarely, keep_freed_memory
 from streams.config import Settings
-from streams.heap import collect_rarely, keep_freed_memory
-from streams.state.manager import StateManager
-from streams.state.outbox import Output
+from streams.engine.state.manager import StateManager
+from streams.engine.state.outbox import Output
+from streams.engine.transport.envelope import Envelope, Poll
+from streams.engine.worker.acks import Acknowledgements
+from streams.engine.worker.agents import Detector
+from streams.engine.worker.dead_letter_limit import Letters
+from streams.engine.worker.observe import Observer
+from streams.engine.worker.reader import Reader
 from streams.telemetry.metrics import Metrics
-from streams.transport.envelope import Envelope, Poll
-from streams.transport.record_batch import BytesColumn
 from streams.wire.partitioner import partition_of
-from streams.worker.acks import Acknowledgements
-from streams.worker.agents import Detector
-from streams.worker.letters import Letters
-from streams.worker.observe import Observer
-from streams.worker.reader import Reader
+from streams.wire.record_batch import BytesColumn
 from tests.bench.stages import TOPIC, Records, Stopwatch, records
 
 PARTITIONS: Final = 32
@@ -56,8 +56,8 @@ PARTS: Final = {
     "judge": ("detectors.chain", "_judge"),
     "used later": ("detectors.chain", "_look_back"),
     "ticks": ("detectors.chain", "tick"),
-    "read": ("streams.worker.reader", "Reader.read_together"),
-    "observe": ("streams.worker.observe", "Observer.applied"),
+    "read": ("streams.engine.worker.reader", "Reader.read_together"),
+    "observe": ("streams.engine.worker.observe", "Observer.applied"),
 }
 """Functions by whose names the time is told; what none of them takes is the agent's."""
 

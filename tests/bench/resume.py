@@ -24,7 +24,7 @@ from detectors import chain
 from detectors.model.times import EPOCH_S
 from streams import wire
 from streams.config import Settings
-from streams.state.checkpoint import CheckpointWriter, PutRecord
+from streams.engine.state.checkpoint import CheckpointWriter, PutRecord
 from tests.bench import worker
 from tests.bench.compare import drop_topics, make_topics
 from tests.bench.harness import BROKER_CPU, CLIENT_CPU, PeerError, pin, run, started

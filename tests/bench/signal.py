@@ -19,15 +19,15 @@ from typing import Any, Final
 
 import psutil
 
+from streams.cases.store.index_writer import PlaceRead, Writer
 from streams.cluster.admin import Cluster
 from streams.config import Kafka
-from streams.desk.store.writer import PlaceRead, Writer
-from streams.signal.app import PATH
+from streams.people.signal.api import PATH
 from tests.clusters import broker
 from tests.enforce.services import Server
 from tests.ports import free_port
-from tests.streams.desk.store.filled import FilledStore, flood, logged, opened
-from tests.streams.signal.parts import AUDIENCE, ISSUER, jwks, token
+from tests.streams.cases.store.filled import FilledStore, flood, logged, opened
+from tests.streams.people.signal.parts import AUDIENCE, ISSUER, jwks, token
 
 CASES: Final = 20_000
 CONNECTIONS: Final = 32

@@ -17,8 +17,8 @@ from unittest.mock import patch
 
 from detectors import chain
 from streams import wire
+from streams.common.heap import collect_rarely, keep_freed_memory
 from streams.config import Settings
-from streams.heap import collect_rarely, keep_freed_memory
 from tests.bench.traffic import SUBSCRIBERS, events, value
 
 INSIDE: Final = (

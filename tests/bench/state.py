@@ -25,7 +25,7 @@ from detectors.model.strings import StringList
 from detectors.model.times import EPOCH_S
 from detectors.recipients.sieve import sift_together
 from streams.config import Settings
-from streams.state.checkpoint import CheckpointWriter, PutRecord
+from streams.engine.state.checkpoint import CheckpointWriter, PutRecord
 from tests.bench.stages import Pass, Records
 from tests.bench.traffic import FIRST_RECIPIENT, PLATFORMS, Record, plain
 from tests.detectors.recipients.sifting import sift

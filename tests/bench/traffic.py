@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from confluent_kafka import Producer
 
-from streams.scenarios import Labelled, Rates, Role, generate, merge_streams, ordinary
+from streams.tools.scenarios import Labelled, Rates, Role, generate, merge_streams, ordinary
 
 SUBSCRIBERS: Final = 1_000_000
 SEED: Final = 20_260_302

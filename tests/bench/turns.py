@@ -15,8 +15,8 @@ from statistics import median
 from typing import Any, Final
 
 from detectors.chain import Params, Partition
+from streams.common.heap import collect_rarely, keep_freed_memory
 from streams.config import Settings
-from streams.heap import collect_rarely, keep_freed_memory
 from tests.bench.stages import Pass, Records
 from tests.bench.traffic import Record
 from tests.bench.worst import CASES

@@ -18,7 +18,7 @@ from unittest.mock import patch
 
 from streams.cluster import topics
 from streams.config import Settings, load
-from streams.worker.app import PREPARED
+from streams.engine.worker.app import PREPARED
 from tests.bench.harness import PeerError, scraped
 from tests.bench.traffic import Traffic
 from tests.nodes import Broker

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from streams.cluster.rights import ROLES
+from streams.cluster.kafka_rights import ROLES
 from streams.config import Settings, load
 from tests import clusters
 from tests.clusters import Guarded

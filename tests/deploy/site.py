@@ -28,9 +28,9 @@ from deploy.prometheus.rules import alert_file, recording_file
 from streams.cluster.admin import client_arguments
 from streams.cluster.topics import create
 from streams.config import load
-from streams.scenarios import generate
-from streams.scenarios.numbering import subscriber
-from streams.scenarios.writer import MessageWriter
+from streams.tools.scenarios import generate
+from streams.tools.scenarios.message_writer import MessageWriter
+from streams.tools.scenarios.numbering import subscriber
 from tests.deploy.tools import PROMETHEUS, program
 from tests.enforce.loop import now_ms, ready
 from tests.enforce.services import Server, ours, redis_server

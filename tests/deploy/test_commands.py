@@ -18,10 +18,10 @@ from typing import Final, NamedTuple
 import pytest
 from kafka import KafkaProducer
 
-from streams.cluster.rights import ROLES
+from streams.cluster.kafka_rights import ROLES
+from streams.common.extras import MODULES
 from streams.config import PORTS
-from streams.extras import MODULES
-from streams.scenarios.numbering import subscriber
+from streams.tools.scenarios.numbering import subscriber
 from streams.wire import encode_platform
 from tests import clusters
 from tests.brokers import need_kafka
@@ -32,7 +32,7 @@ from tests.enforce.loop import now_ms
 from tests.enforce.services import Server, listens, redis_server
 from tests.nodes import Broker
 from tests.ports import usual_ports
-from tests.streams.wire.test_platforms import FIGURES
+from tests.streams.wire.test_platform_records import FIGURES
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.integration, pytest.mark.timeout(1_800)]

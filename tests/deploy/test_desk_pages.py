@@ -11,13 +11,13 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Browser, Page, Route
 
-from streams.desk.store.roles import DeskRole
-from streams.desk.web.rates import RateLimit
+from streams.cases.store.roles import DeskRole
+from streams.people.desk.rate_limits import RateLimit
 from tests.browser import browser, complaints, focused, violations
 from tests.enforce.services import CACHE
-from tests.streams.desk.store.filled import audited, fill
-from tests.streams.desk.web.served import served
-from tests.streams.desk.web.world import PASSWORD, World, busy
+from tests.streams.cases.store.filled import audited, fill
+from tests.streams.people.desk.served import served
+from tests.streams.people.desk.world import PASSWORD, World, busy
 from tests.waiting import END_S, wait_until
 
 pytestmark = pytest.mark.integration

@@ -15,20 +15,20 @@ from hypothesis import strategies as st
 from playwright.sync_api import Browser, Page
 from weasyprint import HTML
 
-from streams import language
-from streams.errors import UsageError
-from streams.notices import month_page
+from streams.common import language
+from streams.common.errors import UsageError
+from streams.people.notices import month_page
 from tests.browser import browser, violations
 from tests.deploy.verapdf import checked
 from tests.enforce.services import CACHE
+from tests.streams.cases.store.filled import acked, ended, fill, flood, incident
+from tests.streams.cases.store.filled import opened as filled
 from tests.streams.cli.called import called, refused, settings_file
-from tests.streams.desk.store.filled import acked, ended, fill, flood, incident
-from tests.streams.desk.store.filled import opened as filled
-from tests.streams.evidence.altered import ALTERED
-from tests.streams.evidence.packs import broken, fingerprint, key
-from tests.streams.evidence.test_sealed_report import sealed
-from tests.streams.evidence.tsa import whole
-from tests.streams.notices.test_month import counted
+from tests.streams.people.evidence.altered import ALTERED
+from tests.streams.people.evidence.packs import broken, fingerprint, key
+from tests.streams.people.evidence.test_sealed_report import sealed
+from tests.streams.people.evidence.tsa import whole
+from tests.streams.people.notices.test_month import counted
 
 pytestmark = pytest.mark.integration
 

@@ -15,9 +15,9 @@ from urllib.request import urlopen
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
 
-from streams.errors import Exit
-from streams.extras import CONSOLE_IMAGE
-from streams.scenarios import generate
+from streams.common.errors import Exit
+from streams.common.extras import CONSOLE_IMAGE
+from streams.tools.scenarios import generate
 from tests.deploy.image import Builder, Image
 from tests.enforce.loop import ready
 from tests.enforce.services import Server, need
@@ -32,11 +32,11 @@ MEGABYTES_MAX: Final = {"worker": 225, "console": 300}
 
 EVERYTHING: Final = """
 import importlib, pkgutil, sys, detectors, streams
-from streams.extras import CONSOLE_EXTRAS, MODULES
+from streams.common.extras import CONSOLE_EXTRAS, MODULES
 lacking = set()
 for package in (detectors, streams):
     for each in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        if not each.name.startswith("streams.demo") and not each.name.endswith("__main__"):
+        if not each.name.startswith("streams.tools.demo") and not each.name.endswith("__main__"):
             try:
                 importlib.import_module(each.name)
             except ModuleNotFoundError as error:
@@ -48,7 +48,7 @@ print(*sorted(lacking))
 
 LETTERS: Final = """
 import sys
-from streams.extras import pdf_writer
+from streams.common.extras import pdf_writer
 pdf_writer().HTML(string="验证码").write_pdf(sys.stdout.buffer)
 """
 

@@ -23,11 +23,11 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from streams.cli import COMMANDS
-from streams.cluster.rights import ROLES, rights
+from streams.cluster.kafka_rights import ROLES, rights
 from streams.cluster.topics import topics
+from streams.common.extras import CONSOLE_EXTRAS, USED_BY
 from streams.config import PORTS, Settings, Webhook, load
-from streams.extras import CONSOLE_EXTRAS, USED_BY
-from streams.telemetry.http import THREADS_MAX
+from streams.telemetry.metrics_server import THREADS_MAX
 from tests.deploy.tools import ROOT, check, ran
 
 DEPLOY: Final = ROOT / "deploy"

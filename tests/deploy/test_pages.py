@@ -16,12 +16,12 @@ from playwright.sync_api import Browser, Page
 from typer.testing import CliRunner
 
 from streams.__main__ import app
-from streams.demo.report import write_page
-from streams.language import use
-from streams.scenarios import DEFAULT_START_MS, Rates, generate, merge_streams, ordinary
+from streams.common.language import use
+from streams.tools.demo.run_report import write_page
+from streams.tools.scenarios import DEFAULT_START_MS, Rates, generate, merge_streams, ordinary
 from tests.browser import browser, violations
 from tests.enforce.services import CACHE, need
-from tests.streams.demo.rehearsal import rehearse
+from tests.streams.tools.demo.rehearsal import rehearse
 
 pytestmark = pytest.mark.integration
 

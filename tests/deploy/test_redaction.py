@@ -22,16 +22,16 @@ from typing import Any, Final
 import pytest
 from kafka import KafkaProducer
 
-from streams.cluster.rights import names
+from streams.cluster.kafka_rights import names
 from streams.cluster.topics import create
 from streams.config import load
-from streams.scenarios import generate
+from streams.tools.scenarios import generate
 from streams.wire import decode_audit, decode_incident
 from tests.enforce.loop import ready
 from tests.enforce.services import ours
 from tests.nodes import Broker
 from tests.reading import written
-from tests.streams.operate.test_doctor import NAMES
+from tests.streams.tools.operate.test_diagnosis import NAMES
 from tests.waiting import END_S, wait_until
 
 pytestmark = pytest.mark.broker

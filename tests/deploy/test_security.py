@@ -21,14 +21,14 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
-from streams.clock import now_ms
+from streams.cases.store.indexer import Indexer
+from streams.cases.store.store import CaseStore
 from streams.cluster.admin import Cluster, client_arguments
+from streams.cluster.kafka_rights import ROLES, names, rights, script
 from streams.cluster.read import records
-from streams.cluster.rights import ROLES, names, rights, script
 from streams.cluster.topics import create
-from streams.desk.store.indexer import Indexer
-from streams.desk.store.store import CaseStore
-from streams.errors import ConfigError, Exit
+from streams.common.clock import now_ms
+from streams.common.errors import ConfigError, Exit
 from tests.brokers import need_kafka
 from tests.deploy.guarded import Castle, castle
 from tests.enforce.gate_loop import GateClient

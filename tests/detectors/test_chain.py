@@ -10,7 +10,7 @@ import pytest
 
 from detectors.chain import Decisions, Params, Partition, process, restore, snapshot
 from detectors.episodes.episode import EpisodeParams
-from detectors.episodes.names import AMBIGUOUS, Names
+from detectors.episodes.platform_names import AMBIGUOUS, Names
 from detectors.leases.rails import RailParams, Rails, admit
 from detectors.model.event import (
     TICK_OFFSETS,

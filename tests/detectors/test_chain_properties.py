@@ -10,7 +10,6 @@ from operator import attrgetter
 
 import pytest
 
-from detectors.bars import SETTLED_DAYS
 from detectors.chain import (
     Decisions,
     Params,
@@ -24,6 +23,7 @@ from detectors.episodes.episode import EpisodeParams
 from detectors.recipients.sieve import SieveParams
 from detectors.suspects.clocks import ClockClass, ClockParams
 from detectors.suspects.judge import JudgeParams
+from detectors.thresholds import SETTLED_DAYS
 from tests.detectors.naive import Alarm, Naive
 from tests.detectors.stand_in import add, batch_of, codes_of, plain_rows, poll_of, run, twin_of
 from tests.detectors.streams import Stream, ahead_of_time, of_pages, random_stream

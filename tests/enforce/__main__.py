@@ -11,8 +11,8 @@ from typing import Annotated, Any, Final
 import typer
 from smpp.pdu.pdu_types import CommandStatus
 
-from streams.demo.stage import interruptible
-from streams.scenarios import Role
+from streams.tools.demo.stage import interruptible
+from streams.tools.scenarios import Role
 from tests import clusters
 from tests.bench.report import machine, write
 from tests.enforce import floods as flooding

@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 import pytest
 from smpp.pdu.pdu_types import CommandStatus
 
-from streams.scenarios import Role, generate
+from streams.tools.scenarios import Role, generate
 from tests.enforce.loop import now_ms
 from tests.waiting import wait_until
 

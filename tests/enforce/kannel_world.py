@@ -9,9 +9,9 @@ from typing import Final
 
 import urllib3
 
-from detectors.leases.gate import Lease
-from streams.enforce.gateway import Order
-from streams.enforce.kannel import KannelGateway
+from detectors.leases.gateway_rule import Lease
+from streams.gateways.enforce.gateway import Order
+from streams.gateways.enforce.kannel import KannelGateway
 from tests.enforce.loop import now_ms
 from tests.enforce.records import action
 from tests.enforce.services import KANNEL_PASSWORD, kannel

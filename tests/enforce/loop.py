@@ -17,14 +17,14 @@ from typing import Any, Self
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from detectors.leases.gate import Lease
+from detectors.leases.gateway_rule import Lease
 from detectors.leases.rails import RailParams
 from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
 from streams.cluster.topics import create
 from streams.config import Settings, Topics, load
-from streams.enforce.book import DesiredState, desired_lease, take_action
 from streams.wire import decode_action
+from streams.wire.desired_state import DesiredState, desired_lease, take_action
 from tests.enforce.services import (
     Jasmin,
     ours,

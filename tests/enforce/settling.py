@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streams.enforce.reconcile import Reconciler, Report
+from streams.gateways.enforce.reconcile import Reconciler, Report
 from tests.enforce.loop import now_ms
 from tests.waiting import wait_until
 

@@ -21,14 +21,14 @@ import fastavro
 import psutil
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from detectors.leases.gate import Lease
+from detectors.leases.gateway_rule import Lease
 from detectors.model.records import Action
 from detectors.recognise.registry import Registry
 from streams.cluster.admin import Cluster
 from streams.cluster.librdkafka import arguments
 from streams.config import Kafka
-from streams.enforce.gateway import Order
-from streams.enforce.redis import RedisGateway, lease_value
+from streams.gateways.enforce.gateway import Order
+from streams.gateways.enforce.redis import RedisGateway, lease_value
 from streams.wire import decode_ack, encode_action
 from tests.bench.harness import Cost, cpu_s, run, scraped
 from tests.enforce.kannel_world import OTHER, VICTIM, kannel_world, order

@@ -17,17 +17,17 @@ import pytest
 from smpp.pdu.pdu_types import CommandStatus
 
 from detectors.model.records import Action
+from streams.cases.log_replay import replay
 from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
-from streams.operate.doctor import TOGETHER
-from streams.operate.replay import replay
+from streams.tools.operate.diagnosis import TOGETHER
 from streams.wire import decode_ack, decode_action
 from streams.wire.partitioner import partition_of
 from tests.enforce.floods import Flood, Submits, other_traffic, stopped
 from tests.enforce.gate_loop import GATEWAY_ID, OK, GateClient, GateLoop, gate_loop
 from tests.nodes import Broker
 from tests.ports import free_port
-from tests.streams.operate.test_doctor import doctor
+from tests.streams.tools.operate.test_diagnosis import doctor
 from tests.waiting import END_S, wait_until
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(1_200)]

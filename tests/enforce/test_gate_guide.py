@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from detectors.leases.gate import Ruling
-from streams.enforce.gateway import Order
-from streams.gate.contract import AnswerReason
+from detectors.leases.gateway_rule import Ruling
+from streams.gateways.enforce.gateway import Order
+from streams.gateways.gate.contract import AnswerReason
 from tests.enforce.services import need
 from tests.enforce.test_vectors import VECTORS, lease_of
-from tests.streams.gate.asked import VICTIM, Desk, desk, served
+from tests.streams.gateways.gate.asked import VICTIM, Desk, desk, served
 
 PAGE = Path("deploy/gateways/gate.md").read_text("utf-8")
 HANDLER = Path("deploy/gateways/smsgate/src/main/java/otpguard/smsgate/GateHandler.java")

@@ -15,12 +15,12 @@ import pytest
 import urllib3
 from smpp.pdu.pdu_types import CommandStatus
 
-from detectors.leases.gate import Lease
+from detectors.leases.gateway_rule import Lease
 from detectors.model.event import platform_id, platform_print
 from detectors.recognise.registry import Registry
 from streams.config import Redis
-from streams.enforce.gateway import Order
-from streams.enforce.redis import RedisGateway, connect
+from streams.gateways.enforce.gateway import Order
+from streams.gateways.enforce.redis import RedisGateway, connect
 from tests.enforce.records import action
 from tests.enforce.services import (
     Jasmin,

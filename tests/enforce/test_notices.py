@@ -11,10 +11,10 @@ import pytest
 from kafka import KafkaProducer
 from smpp.pdu.pdu_types import CommandStatus
 
-from detectors.bars import AGAIN_MOST
+from detectors.thresholds import AGAIN_MOST
 from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
-from streams.scenarios import Role, generate
+from streams.tools.scenarios import Role, generate
 from streams.wire import decode_action, decode_audit, decode_notice
 from tests.enforce.floods import OK, REFUSED
 from tests.enforce.loop import Loop, now_ms, ready

@@ -24,8 +24,8 @@ from xarf import parse
 
 from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
-from streams.evidence.names import RECORDS
-from streams.scenarios import generate
+from streams.people.evidence.pack_files import RECORDS
+from streams.tools.scenarios import generate
 from streams.wire import decode_incident
 from tests.browser import browser
 from tests.deploy.test_evidence import verdict
@@ -35,8 +35,8 @@ from tests.enforce.test_notices import actions, notices_at, sent_at_ms
 from tests.nodes import Broker
 from tests.ports import free_port
 from tests.streams.cli.called import called
-from tests.streams.evidence.packs import broken, fingerprint, key
-from tests.streams.signal.parts import AUDIENCE, ISSUER, jwks, token
+from tests.streams.people.evidence.packs import broken, fingerprint, key
+from tests.streams.people.signal.parts import AUDIENCE, ISSUER, jwks, token
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.broker, pytest.mark.integration]

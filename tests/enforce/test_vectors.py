@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from detectors.leases.gate import Lease, Ruling, rule
+from detectors.leases.gateway_rule import Lease, Ruling, rule
 from detectors.model.event import Trust, platform_id, platform_print
 from detectors.model.records import AgainWindow, Scope
 from detectors.recognise.fold import name_key
@@ -17,7 +17,7 @@ from detectors.recognise.names import WORDS
 from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 from detectors.recognise.signature import is_note
-from streams.enforce.redis import aliases, lease_value
+from streams.gateways.enforce.redis import aliases, lease_value
 from tests.enforce.coarse import coarse_key, coarse_passes
 
 VECTORS: Final = json.loads(Path("deploy/gateways/vectors.json").read_text("utf-8"))

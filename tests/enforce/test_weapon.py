@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from detectors.chain import Params, Partition
 from detectors.episodes.episode import EpisodeParams
-from detectors.leases.gate import Lease, Ruling, rule
+from detectors.leases.gateway_rule import Lease, Ruling, rule
 from detectors.leases.rails import RailParams
 from detectors.model.event import Trust
 from detectors.model.records import ALWAYS_PASS
-from streams.enforce.book import DesiredState, desired_lease, take_action, take_override
+from streams.wire.desired_state import DesiredState, desired_lease, take_action, take_override
 from tests.detectors.stand_in import DAY_MS, MINUTE_MS, START_MS, Event, run
 from tests.enforce.records import override
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from streams.demo.stage import interruptible
+from streams.tools.demo.stage import interruptible
 from tests import clusters
 from tests.faults import recovery
 from tests.faults import soak as soaking

@@ -20,8 +20,8 @@ from aiokafka.errors import KafkaError
 
 from streams.cluster import topics
 from streams.cluster.admin import Cluster
+from streams.common.errors import Exit
 from streams.config import Settings, load
-from streams.errors import Exit
 from tests.faults.oracle import compute_outcome, read_outcome
 from tests.faults.traffic import LIST_KEY, Record, traffic
 from tests.faults.watch import READS, UndecidedError, Watch

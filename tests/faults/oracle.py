@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from detectors import chain
 from streams import wire
 from streams.config import Settings
-from streams.state.checkpoint import ChangelogReader
+from streams.engine.state.checkpoint import ChangelogReader
 from tests.detectors.stand_in import plain_rows
 
 BATCH = 20_000

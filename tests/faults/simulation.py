@@ -18,11 +18,17 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-from streams.state import checkpoint, manager, written
-from streams.state.checkpoint import AwaitOutputs, CheckpointWriter, MarkCovered, PutRecord, Step
-from streams.state.manager import Admission, AssignedPartition, StateManager
+from streams.engine.state import checkpoint, manager, written
+from streams.engine.state.checkpoint import (
+    AwaitOutputs,
+    CheckpointWriter,
+    MarkCovered,
+    PutRecord,
+    Step,
+)
+from streams.engine.state.manager import Admission, AssignedPartition, StateManager
+from streams.engine.transport.envelope import Envelope
 from streams.telemetry.metrics import Metrics
-from streams.transport.envelope import Envelope
 from tests.faults import toy
 
 OFFSETS = 120

@@ -14,11 +14,11 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
-from streams.errors import Exit
+from streams.common.errors import Exit
 from tests.faults.driver import Plan, Run
 from tests.faults.traffic import TEXT
 from tests.nodes import Broker
-from tests.streams.worker.test_app import (
+from tests.streams.engine.worker.test_app import (
     _difference,
     _ended,
     _produce,

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer
 
-from streams.errors import Exit
+from streams.common.errors import Exit
 from tests.faults.driver import Plan, Run
 from tests.nodes import Broker
 from tests.waiting import END_S

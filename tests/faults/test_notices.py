@@ -1,6 +1,7 @@
 """Kill -9 of a notifier, again and again, while victims are to be told: recounted at the phones.
 
-`tests/streams/notices/test_notifier.py` has a death at each step; here the moment is chance's.
+`tests/streams/people/notices/test_notifier.py` has a death at each step; here the moment is
+chance's.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from tests.enforce.loop import ready
 from tests.enforce.services import Server
 from tests.nodes import Broker
 from tests.ports import free_port
-from tests.streams.notices.test_notifier import World, victims
+from tests.streams.people.notices.test_notifier import World, victims
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.broker, pytest.mark.faults]

@@ -10,29 +10,29 @@ from tests.faults.watch import UndecidedError, Watch, rebalances
 from tests.nodes import Broker
 
 LOG = """\
-2026-01-02 10:00:00,000 INFO streams.worker.app: metrics and health at http://127.0.0.1:1
-2026-01-02 10:00:01,000 INFO streams.state.manager: partitions are revoked
-2026-01-02 10:00:04,500 INFO streams.state.manager: generation 1: partitions [0], of which 0 stay
-2026-01-02 10:00:05,000 INFO streams.state.manager: reading from {0: 0}
-2026-01-02 10:01:00,000 INFO streams.state.manager: a rebalance begins, or the end: last checkpoints
-2026-01-02 10:01:02,000 INFO streams.state.manager: last checkpoints: 1 of 1
-2026-01-02 10:01:02,100 INFO streams.state.manager: partitions are revoked
-2026-01-02 10:01:03,000 INFO streams.state.manager: generation 2: partitions [0], of which 1 stay
-2026-01-02 10:01:03,500 INFO streams.state.manager: partitions are revoked
-2026-01-02 10:01:13,500 INFO streams.state.manager: reading from {0: 9}
-2026-01-02 10:02:00,000 INFO streams.state.manager: partitions are revoked
+2026-01-02 10:00:00,000 INFO streams.engine.worker.app: metrics and health at http://127.0.0.1:1
+2026-01-02 10:00:01,000 INFO streams.engine.state.manager: partitions are revoked
+2026-01-02 10:00:04,500 INFO streams.engine.state.manager: generation 1: partitions [0], of which 0 stay
+2026-01-02 10:00:05,000 INFO streams.engine.state.manager: reading from {0: 0}
+2026-01-02 10:01:00,000 INFO streams.engine.state.manager: a rebalance begins, or the end: last checkpoints
+2026-01-02 10:01:02,000 INFO streams.engine.state.manager: last checkpoints: 1 of 1
+2026-01-02 10:01:02,100 INFO streams.engine.state.manager: partitions are revoked
+2026-01-02 10:01:03,000 INFO streams.engine.state.manager: generation 2: partitions [0], of which 1 stay
+2026-01-02 10:01:03,500 INFO streams.engine.state.manager: partitions are revoked
+2026-01-02 10:01:13,500 INFO streams.engine.state.manager: reading from {0: 9}
+2026-01-02 10:02:00,000 INFO streams.engine.state.manager: partitions are revoked
 Traceback of a thread, without a time
-2026-01-02 10:02:31,000 CRITICAL streams.worker.watchdog: nothing was done (exit 75)
-2026-01-02 10:05:00,000 INFO streams.worker.app: metrics and health at http://127.0.0.1:1
-2026-01-02 10:05:00,250 INFO streams.state.manager: partitions are revoked
-2026-01-02 10:05:01,250 WARNING streams.state.manager: checkpoint record again
-2026-01-02 10:05:31,000 WARNING streams.worker.app: waiting: no broker answers
-2026-01-02 10:06:00,000 INFO streams.worker.app: metrics and health at http://127.0.0.1:1
-2026-01-02 10:06:01,000 INFO streams.state.manager: partitions are revoked
-2026-01-02 10:06:03,000 INFO streams.worker.app: stopping
-2026-01-02 10:06:03,000 INFO streams.state.manager: a rebalance begins, or the end: last checkpoints
-2026-01-02 10:06:13,000 INFO streams.state.manager: last checkpoints: 1 of 1
-"""
+2026-01-02 10:02:31,000 CRITICAL streams.engine.worker.watchdog: nothing was done (exit 75)
+2026-01-02 10:05:00,000 INFO streams.engine.worker.app: metrics and health at http://127.0.0.1:1
+2026-01-02 10:05:00,250 INFO streams.engine.state.manager: partitions are revoked
+2026-01-02 10:05:01,250 WARNING streams.engine.state.manager: checkpoint record again
+2026-01-02 10:05:31,000 WARNING streams.engine.worker.app: waiting: no broker answers
+2026-01-02 10:06:00,000 INFO streams.engine.worker.app: metrics and health at http://127.0.0.1:1
+2026-01-02 10:06:01,000 INFO streams.engine.state.manager: partitions are revoked
+2026-01-02 10:06:03,000 INFO streams.engine.worker.app: stopping
+2026-01-02 10:06:03,000 INFO streams.engine.state.manager: a rebalance begins, or the end: last checkpoints
+2026-01-02 10:06:13,000 INFO streams.engine.state.manager: last checkpoints: 1 of 1
+"""  # noqa: E501
 
 
 def test_each_rebalance_is_timed_by_itself(tmp_path: Path) -> None:

@@ -17,12 +17,12 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from streams.errors import Exit
-from streams.state.checkpoint import Key
+from streams.common.errors import Exit
+from streams.engine.state.checkpoint import Key
 from tests.faults.driver import HOUR_MS, Plan, Run, Slot
 from tests.faults.traffic import traffic
 from tests.nodes import Broker
-from tests.streams.worker.test_app import _difference
+from tests.streams.engine.worker.test_app import _difference
 from tests.waiting import END_S, wait_until
 
 EVENTS = 25_000

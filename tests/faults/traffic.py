@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import heapify, heapreplace
 
-from detectors.bars import HOT_VALID_MS
 from detectors.hot.network import sign_list
 from detectors.model.event import platform_id
 from detectors.model.times import HOUR_MS, MINUTE_MS
+from detectors.thresholds import HOT_VALID_MS
 from streams.wire import encode_listed
 
 POISON = (

@@ -20,9 +20,9 @@ ANSWER_S = 1.0
 RENEW_S = 10.0  # without an answer: a client may hold on to a broker that is gone
 SPEAKS = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) (.*)")
 # A new process, also one that waits for a broker.
-STARTS = re.compile("streams.worker.app: (metrics and health|waiting)")
+STARTS = re.compile("streams.engine.worker.app: (metrics and health|waiting)")
 STOPS, LEAVES, REVOKED, READS = (
-    "streams.worker.app: stopping",
+    "streams.engine.worker.app: stopping",
     "a rebalance begins",
     "partitions are revoked",
     "reading from",

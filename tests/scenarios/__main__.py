@@ -18,7 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from streams.scenarios import Role
+from streams.tools.scenarios import Role
 from tests.scenarios.evaluate import (
     CLASS_ROWS,
     LOOK_ALIKES,

@@ -13,16 +13,10 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Final
 
-from detectors.bars import (
-    BURST_NOVEL,
-    BURST_WATCH_LEAST,
-    COUNT_MIN,
-    HOT_LEAD,
-    LEAK_MILLI_S,
-)
 from detectors.model.times import DAY_S, HOUR_MS
-from detectors.suspects.mass import LONGEST_S, WINDOWS
-from streams.scenarios import (
+from detectors.suspects.volume import LONGEST_S, WINDOWS
+from detectors.thresholds import BURST_NOVEL, BURST_WATCH_LEAST, COUNT_MIN, HOT_LEAD, LEAK_MILLI_S
+from streams.tools.scenarios import (
     DEFAULT_START_MS,
     SCENARIOS,
     Labelled,
@@ -31,9 +25,9 @@ from streams.scenarios import (
     merge_streams,
     ordinary,
 )
-from streams.scenarios.platforms import ABUSED, TOOL_PLATFORMS, PlatformProfile, tool
-from streams.scenarios.tools import FAST, REPEATED, ROUND, TOOLS
-from streams.scenarios.writer import MessageWriter
+from streams.tools.scenarios.message_writer import MessageWriter
+from streams.tools.scenarios.platform_profiles import ABUSED, TOOL_PLATFORMS, PlatformProfile, tool
+from streams.tools.scenarios.tools import FAST, REPEATED, ROUND, TOOLS
 from tests.scenarios.figures import Figures, Interval, wilson
 from tests.scenarios.network import play_network
 from tests.scenarios.people import CLASSES

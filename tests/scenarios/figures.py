@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from streams.scenarios import Role
+from streams.tools.scenarios import Role
 from tests.scenarios.play import Found, Outcome
 
 

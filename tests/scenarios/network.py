@@ -12,13 +12,13 @@ from functools import cache
 from itertools import groupby
 from typing import Final
 
-from detectors.bars import HOT_VALID_MS
 from detectors.chain import Decisions, Partition
 from detectors.hot.network import sign_list
 from detectors.hot.sums import NetworkSums
 from detectors.model.event import TICK_OFFSETS, HotList
-from streams.agents.lists import ListPace
-from streams.scenarios import Labelled
+from detectors.thresholds import HOT_VALID_MS
+from streams.network.list_agent import ListPace
+from streams.tools.scenarios import Labelled
 from streams.wire.partitioner import partition_of
 from tests.scenarios.play import BATCH, PARAMS, Log, Outcome, Played
 

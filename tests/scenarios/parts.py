@@ -21,9 +21,16 @@ from tests.scenarios.evaluate import Part
 from tests.scenarios.figures import Figures
 
 ROOT: Final = Path(__file__).parents[2]
-DECIDES: Final = ("detectors", "streams/scenarios", "streams/wire", "streams/agents/lists.py",
-                  "tests/scenarios/evaluate.py", "tests/scenarios/figures.py",
-                  "tests/scenarios/network.py", "tests/scenarios/play.py")  # fmt: skip
+DECIDES: Final = (
+    "detectors",
+    "streams/tools/scenarios",
+    "streams/wire",
+    "streams/network/list_agent.py",
+    "tests/scenarios/evaluate.py",
+    "tests/scenarios/figures.py",
+    "tests/scenarios/network.py",
+    "tests/scenarios/play.py",
+)
 """Where the code and the data are that the figures depend on."""
 
 SUFFIXES: Final = (".py", ".toml", ".json")

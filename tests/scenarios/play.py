@@ -17,15 +17,15 @@ import numpy as np
 from detectors.chain import Decisions, Params, Partition, process
 from detectors.episodes.episode import EpisodeParams
 from detectors.hot.listed import Hot
-from detectors.leases.again import SecondPasses
-from detectors.leases.gate import Ruling
+from detectors.leases.gateway_rule import Ruling
+from detectors.leases.retry_budget import SecondPasses
 from detectors.model.event import HotList, Trust
 from detectors.model.records import Action, Level, refuses
 from detectors.recognise.recogniser import RecogniseParams, Recogniser
 from detectors.recognise.registry import Registry
-from streams.scenarios import Labelled, Role
-from streams.scenarios.platforms import PlatformProfile
-from streams.scenarios.writer import MessageWriter
+from streams.tools.scenarios import Labelled, Role
+from streams.tools.scenarios.message_writer import MessageWriter
+from streams.tools.scenarios.platform_profiles import PlatformProfile
 from streams.wire.events import Intake, decode, encode_listed
 from streams.wire.recipients import Numbers
 

@@ -18,7 +18,7 @@ from typing import Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.platforms.strangers import SLOT_S, SweepPart, Thousand, sum_contacts
+from detectors.platforms.first_contacts import SLOT_S, SweepPart, Thousand, sum_contacts
 from detectors.platforms.sweeps import DAY_SLOTS, HOUR_SLOTS, SLOT_MS, NetworkSweeps, SweepRule
 
 PLATFORMS: Final = 5_000

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Final, Literal
 
-from streams.scenarios import Role
+from streams.tools.scenarios import Role
 from tests.scenarios.evaluate import (
     CLASS_DAYS,
     LOOK_ALIKES,

@@ -14,7 +14,7 @@ from detectors.chain import Partition, process
 from detectors.model.records import EpisodeRecord
 from detectors.model.times import MINUTE_MS
 from detectors.recognise.recogniser import Recogniser
-from streams.scenarios import DEFAULT_START_MS, Labelled, generate, merge_streams
+from streams.tools.scenarios import DEFAULT_START_MS, Labelled, generate, merge_streams
 from streams.wire.events import decode
 from tests.scenarios.people import PLAIN
 from tests.scenarios.play import BATCH, INTAKE, PARAMS, REGISTRY

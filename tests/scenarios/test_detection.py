@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from detectors.chain import Params
-from streams.scenarios import (
+from streams.tools.scenarios import (
     DEFAULT_START_MS,
     Labelled,
     Role,

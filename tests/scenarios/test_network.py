@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from streams.scenarios import DEFAULT_START_MS, Role
+from streams.tools.scenarios import DEFAULT_START_MS, Role
 from tests.scenarios.evaluate import Row, play_part, stream
 from tests.scenarios.network import Agent, play_network
 from tests.scenarios.people import PEOPLE

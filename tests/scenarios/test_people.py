@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams.scenarios import Role
+from streams.tools.scenarios import Role
 from tests.scenarios.__main__ import own_codes
 from tests.scenarios.evaluate import CLASS_DAYS, PEOPLE, PEOPLE_LABELS, Part
 from tests.scenarios.figures import Figures

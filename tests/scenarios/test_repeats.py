@@ -14,7 +14,7 @@ from detectors.chain import Partition, process
 from detectors.model.event import platform_id, platform_print
 from detectors.model.records import Action, refuses
 from detectors.recognise.recogniser import Recogniser, recognise
-from streams.scenarios import SCENARIOS, Labelled, generate
+from streams.tools.scenarios import SCENARIOS, Labelled, generate
 from streams.wire.events import decode
 from tests.scenarios.people import PEOPLE
 from tests.scenarios.play import INTAKE, PARAMS, REGISTRY

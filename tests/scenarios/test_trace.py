@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from streams.scenarios import Role
-from streams.scenarios.numbering import subscriber
+from streams.tools.scenarios import Role
+from streams.tools.scenarios.numbering import subscriber
 from tests.scenarios.trace import person_to_person
 
 LINES = ["timestamp,sender,recipient\n", "5,1,2\n", "9,2,1\n"]

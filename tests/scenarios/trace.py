@@ -6,9 +6,9 @@ import csv
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from streams.scenarios.events import Labelled, Role, Truth, message
-from streams.scenarios.numbering import port, subscriber
-from streams.scenarios.wording import PERSONAL
+from streams.tools.scenarios.labelled_events import Labelled, Role, Truth, message
+from streams.tools.scenarios.numbering import port, subscriber
+from streams.tools.scenarios.wording import PERSONAL
 
 _TRUTH: Final = Truth(Role.OTHER, "trace", "")
 

@@ -24,22 +24,21 @@ import pytest
 
 from detectors.leases.rails import RailParams
 from detectors.model.times import DAY_MS, HOUR_MS
-from streams.agents.campaigns import CampaignAgent
-from streams.agents.platforms import PlatformAgent
+from streams.cases.store.index_writer import SOURCES, LogRecord
+from streams.cases.store.store import CaseStore
 from streams.config import Canary, Topics
-from streams.desk.store.store import CaseStore
-from streams.desk.store.writer import SOURCES, LogRecord
-from streams.desk.web.ledger import tail_of
-from streams.desk.web.serve import _indexing
-from streams.enforce.adapter import Adapter
-from streams.enforce.book import DesiredState, mode
-from streams.enforce.reconcile import Reconciler
-from streams.gate.leases import LeaseMemory
-from streams.gate.serve import LeaseKeeper
-from streams.operate.canary import Watch
-from streams.operate.network import read_platforms
-from streams.signal.lookup import Lookup
+from streams.gateways.enforce.adapter import Adapter
+from streams.gateways.enforce.reconcile import Reconciler
+from streams.gateways.gate.gate_server import LeaseKeeper
+from streams.gateways.gate.leases import LeaseMemory
+from streams.network.campaign_agent import CampaignAgent
+from streams.network.platform_agent import PlatformAgent
+from streams.people.desk.console_server import _indexing
+from streams.people.desk.desk_audit import tail_of
+from streams.people.signal.lookup import Lookup
 from streams.telemetry.metrics import Metrics
+from streams.tools.operate.canary_flood import Watch
+from streams.tools.operate.network import read_platforms
 from streams.wire import (
     EVERYONE,
     Ack,
@@ -54,12 +53,13 @@ from streams.wire import (
     hash_record,
     override_key,
 )
+from streams.wire.desired_state import DesiredState, mode
 from tests.detectors.campaigns.tales import tale
 from tests.detectors.platforms.test_days import part
 from tests.enforce.records import action, override
 from tests.nodes import Broker
 from tests.ports import free_port
-from tests.streams.desk.store.filled import (
+from tests.streams.cases.store.filled import (
     FilledStore,
     acked,
     audited,
@@ -68,12 +68,12 @@ from tests.streams.desk.store.filled import (
     incident,
     logged,
 )
-from tests.streams.notices.test_book import ack, episode
-from tests.streams.notices.test_notifier import World
-from tests.streams.wire.test_campaigns import CAMPAIGN
-from tests.streams.wire.test_notices import SAID as NOTICE
-from tests.streams.wire.test_platforms import FIGURES
-from tests.streams.worker.scraped import scraped
+from tests.streams.engine.worker.scraped import scraped
+from tests.streams.people.notices.test_notice_book import ack, episode
+from tests.streams.people.notices.test_notifier import World
+from tests.streams.wire.test_campaign_records import CAMPAIGN
+from tests.streams.wire.test_notice_records import SAID as NOTICE
+from tests.streams.wire.test_platform_records import FIGURES
 from tests.threads import meanwhile
 from tests.waiting import wait_until
 
@@ -394,7 +394,7 @@ READS: Mapping[str, frozenset[str]] = {
 }
 """Service -> settings of the topics that it reads and on which bad records are counted.
 
-The agents' own topics are not here: nobody else writes them, and `tests/streams/agents` has bad
+The agents' own topics are not here: nobody else writes them, and `tests/streams/network` has bad
 records on them. The notifier reads the input for replies; the workers count what is bad there.
 """
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests.streams.feeds import test_rows
-from tests.streams.state import test_checkpoint_bytes
-from tests.streams.transport import test_decompress, test_record_batch
-from tests.streams.wire import test_bytes, test_layout
+from tests.streams.engine.state import test_checkpoint_bytes
+from tests.streams.engine.transport import test_decompress
+from tests.streams.gateways.feeds import test_file_records as test_rows
+from tests.streams.wire import test_bytes, test_layout, test_record_batch
 
 SECONDS_VARIABLE = "OTPGUARD_SOAK_S"
 MODULES = (

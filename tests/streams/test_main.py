@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from streams import __version__
 from streams.__main__ import app, main
-from streams.errors import Exit
+from streams.common.errors import Exit
 from tests.syntax import dotted
 from tests.waiting import END_S
 
@@ -121,7 +121,7 @@ finally:
 
 SERVICES = {
     "aiokafka", "asyncio", "faust", "jinja2", "kafka", "matplotlib", "prometheus_client", "redis",
-    "rich", "streams.telemetry", "streams.transport.driver", "urllib3",
+    "rich", "streams.telemetry", "streams.engine.transport.driver", "urllib3",
 }  # fmt: skip
 WRITTEN_SETTINGS = {"pydantic_settings", "streams.config.sources"}
 DETECTOR = {

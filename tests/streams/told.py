@@ -6,8 +6,8 @@ import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from typing import Final
 
-from streams.page import GROUNDS, PALETTE, contrast, language_of
-from streams.picture import Picture
+from streams.common.page import GROUNDS, PALETTE, contrast, language_of
+from streams.common.picture import Picture
 
 SVG: Final = "{http://www.w3.org/2000/svg}"
 VOID: Final = {"meta", "br", "hr", "img", "input", "link"}

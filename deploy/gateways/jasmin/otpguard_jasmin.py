@@ -29,14 +29,14 @@ from redis.connection import Connection, ConnectionPool, parse_url
 from redis.retry import Retry
 from smpp.pdu.pdu_encoding import DataCodingEncoder, EsmClassEncoder
 
-from detectors.bars import AGAIN_BUDGET_MS
-from detectors.leases.again import most, window_of
-from detectors.leases.gate import Lease, Ruling, rule
+from detectors.leases.gateway_rule import Lease, Ruling, rule
 from detectors.leases.parts import FirstPart, LongMessages
+from detectors.leases.retry_budget import most, window_of
 from detectors.model.event import Trust, platform_id
 from detectors.model.records import AgainWindow, Scope
 from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
+from detectors.thresholds import AGAIN_BUDGET_MS
 from streams.wire.recipients import Numbers
 
 log = logging.getLogger("otpguard")
@@ -79,7 +79,7 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1
 """
 """Lets a second request pass, if its window was not used and the budget has room: for all gateways
-of this Redis at once. As `detectors.leases.again`."""
+of this Redis at once. As `detectors.leases.retry_budget`."""
 
 _UDH_INDICATOR: Final = 0x40
 _UCS2: Final = 8

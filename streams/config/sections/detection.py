@@ -7,13 +7,6 @@ from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from detectors.bars import (
-    BURST_MARGIN_MAX,
-    EPISODE_MAX_MS,
-    HOT_LEAD,
-    HOT_LEAD_MOST,
-    LEASE_MAX_MS,
-)
 from detectors.defaults import (
     CHRONIC_DAYS,
     COLD_KNOWN,
@@ -26,9 +19,16 @@ from detectors.defaults import (
     SUSPECTS_MAX,
     WINDOW_S,
 )
+from detectors.thresholds import (
+    BURST_MARGIN_MAX,
+    EPISODE_MAX_MS,
+    HOT_LEAD,
+    HOT_LEAD_MOST,
+    LEASE_MAX_MS,
+)
+from streams.common.language import tr
+from streams.common.limits import AHEAD_MAX_MS, VALUE_BYTES_MAX
 from streams.config.sections.section import Seconds, Section
-from streams.language import tr
-from streams.limits import AHEAD_MAX_MS, VALUE_BYTES_MAX
 
 
 class Input(Section):

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from streams.common.language import tr
+from streams.common.tls import LOOPBACK
 from streams.config.sections.section import Seconds, Secret, Section, Url
-from streams.language import tr
-from streams.tls import LOOPBACK
 
 if TYPE_CHECKING:
     from detectors.leases.rails import RailParams

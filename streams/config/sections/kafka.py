@@ -8,9 +8,9 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from streams.common.language import tr
+from streams.common.limits import PARTITIONS_MAX
 from streams.config.sections.section import ExistingFile, Seconds, Secret, Section
-from streams.language import tr
-from streams.limits import PARTITIONS_MAX
 
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 """Valid topic names, except "." and "..", which brokers refuse."""

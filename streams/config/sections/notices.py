@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from streams.common.language import tr
 from streams.config.sections.section import Seconds, Secret, Section, Url
-from streams.language import tr
 
 
 class Notify(Section):

@@ -24,15 +24,15 @@ from confluent_kafka import Consumer, TopicPartition
 
 from detectors.partition import Params, Snapshot
 from detectors.recipients.table import WORDS, Table
-from streams import heap
-from streams.worker import app as worker
-from streams.state import checkpoint
-from streams.state.checkpoint import ChangelogReader
+from streams.common import heap
+from streams.engine.worker import app as worker
+from streams.engine.state import checkpoint
+from streams.engine.state.checkpoint import ChangelogReader
 from streams.config import TABLE, Settings, load
-from streams.state.manager import Admission, StateManager
+from streams.engine.state.manager import Admission, StateManager
 from streams.telemetry.metrics import Metrics
-from streams.transport.driver import STORE_URL, App, TableManager
-from streams.worker.publisher import Publisher
+from streams.engine.transport.driver import STORE_URL, App, TableManager
+from streams.engine.worker.publisher import Publisher
 
 WINDOW_MS = 60_000
 GRACE_MS = 300_000

@@ -21,7 +21,7 @@ from detectors.episodes.episode import (
     recycle,
     sighting_of,
 )
-from detectors.episodes.names import Name
+from detectors.episodes.platform_names import Name
 from detectors.model.event import EventKind, Trust
 from detectors.model.records import (
     ALWAYS_PASS,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from detectors.bars import LEASE_MAX_MS
 from detectors.chain import Params, Partition
 from detectors.episodes.episode import EpisodeParams
 from detectors.episodes.lease import lasts_ms, quiet_s
@@ -12,6 +11,7 @@ from detectors.model.event import platform_id
 from detectors.model.times import DAY_S
 from detectors.recipients.row import Memory
 from detectors.suspects.suspect import Episode, Suspect, see
+from detectors.thresholds import LEASE_MAX_MS
 from tests.detectors.stand_in import HOUR_MS, MINUTE_MS, START_MS, Event, run
 from tests.detectors.test_chain import ENFORCE, VICTIM, flood, history
 

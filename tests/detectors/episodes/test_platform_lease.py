@@ -6,8 +6,8 @@ from detectors.episodes.episode import EpisodeLog, EpisodeParams
 from detectors.episodes.platform_lease import PLATFORMS_MAX, renew_platforms
 from detectors.model.records import Cause, Level, Reason
 from detectors.recipients.row import Memory
-from detectors.suspects.again import take_request
 from detectors.suspects.limit import PlatformLease
+from detectors.suspects.retry_windows import take_request
 from detectors.suspects.suspect import Suspect
 from tests.detectors.stand_in import HOUR_MS, START_MS
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from detectors.bars import RESEND_MESSAGES
 from detectors.chain import Params, Partition
 from detectors.episodes.episode import EpisodeLog, EpisodeParams
 from detectors.episodes.resend import Resend, end, observe
 from detectors.model.event import TICK_OFFSETS
 from detectors.model.records import Cause, EpisodeRecord, Level
+from detectors.thresholds import RESEND_MESSAGES
 from tests.detectors.stand_in import HOUR_MS, MINUTE_MS, START_MS, Event, run
 from tests.detectors.test_chain import ENFORCE, VICTIM, changes, flood, history, idle
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from detectors.bars import HOT_MAX, HOT_VALID_MS
 from detectors.chain import Params, Partition, restore, snapshot
 from detectors.hot.base import Base
 from detectors.hot.network import (
@@ -23,6 +22,7 @@ from detectors.hot.network import (
 )
 from detectors.model.event import TICK_OFFSETS, EventKind, HotList, platform_id
 from detectors.model.records import Level
+from detectors.thresholds import HOT_MAX, HOT_VALID_MS
 from tests.detectors.stand_in import DAY_MS, START_MS, Event, run
 from tests.detectors.test_chain import ENFORCE, VICTIM, flood, history
 

@@ -6,8 +6,8 @@ import random
 
 from detectors.hot.base import UNIT, Base
 from detectors.hot.listed import choose
+from detectors.hot.published_sums import HotPart, HotTelling
 from detectors.hot.sums import NetworkSums
-from detectors.hot.telling import HotPart, HotTelling
 from detectors.hot.votes import Votes
 from detectors.model.times import DAY_S
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detectors.leases.gate import Lease, Ruling
+from detectors.leases.gateway_rule import Lease, Ruling
 from detectors.leases.parts import NAME_CHARS, PARTS_S, FirstPart, LongMessages
 from detectors.model.event import Trust, platform_id
 from detectors.model.records import ALWAYS_PASS, Scope

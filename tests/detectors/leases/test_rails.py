@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.bars import LEASE_MAX_MS, RAILS_ALARM_RATIO
 from detectors.leases.rails import (
     OFFERS_S,
     RailParams,
@@ -17,6 +16,7 @@ from detectors.leases.rails import (
     withdraw,
 )
 from detectors.model.times import MINUTE_MS
+from detectors.thresholds import LEASE_MAX_MS, RAILS_ALARM_RATIO
 
 LEASE_MS = 600_000
 SMALL = RailParams(new_per_minute=10, recipients_max=50)

@@ -11,7 +11,7 @@ import numpy as np
 from detectors.model.codes import Codes
 from detectors.model.event import Batch
 from detectors.recognise.recogniser import Recogniser
-from streams.scenarios import Labelled
+from streams.tools.scenarios import Labelled
 from streams.wire.events import decode
 from tests.scenarios.play import INTAKE, REGISTRY
 

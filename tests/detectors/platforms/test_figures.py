@@ -14,8 +14,8 @@ from detectors.model.event import TICK_OFFSETS
 from detectors.model.records import Cause
 from detectors.platforms import figures as module
 from detectors.platforms.figures import PART_S, REST, Figures, PlatformPart, figures_of
-from detectors.platforms.strangers import FOLD_OFFSETS
-from streams.scenarios import DEFAULT_START_MS, generate, merge_streams, ordinary
+from detectors.platforms.first_contacts import FOLD_OFFSETS
+from streams.tools.scenarios import DEFAULT_START_MS, generate, merge_streams, ordinary
 from tests.detectors.platforms.logs import Log
 
 CAUSE = Cause("sms", 3, 8192, 0)

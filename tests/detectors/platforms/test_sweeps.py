@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from detectors.platforms import sweeps as module
-from detectors.platforms.strangers import SweepPart, Thousand
+from detectors.platforms.first_contacts import SweepPart, Thousand
 from detectors.platforms.sweeps import DAY_SLOTS, HOUR_SLOTS, SLOT_MS, NetworkSweeps, swept_of
 
 PARTITIONS = 4

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from detectors.bars import LIMIT_24H, LIMIT_35MIN, REPEAT_TIMES_MAX
 from detectors.model.times import DAY_S
 from detectors.recipients import repeats as module
 from detectors.recipients.repeats import Repeats, repeats_of
+from detectors.thresholds import LIMIT_24H, LIMIT_35MIN, REPEAT_TIMES_MAX
 
 KEY = 8613800000001 << 32 | 7
 NOW_S = 200 * DAY_S

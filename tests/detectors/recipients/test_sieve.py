@@ -8,11 +8,11 @@ import sys
 import numpy as np
 import pytest
 
-from detectors.bars import LOUD_MESSAGES
 from detectors.model.times import DAY_S
 from detectors.recipients.row import SUSPECT
 from detectors.recipients.sieve import SieveParams
 from detectors.recipients.table import Table
+from detectors.thresholds import LOUD_MESSAGES
 from tests.detectors.recipients.sifting import sift
 
 START = 200 * DAY_S

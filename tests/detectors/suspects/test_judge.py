@@ -9,21 +9,6 @@ from typing import Any
 
 import pytest
 
-from detectors.bars import (
-    BURST_EXACT,
-    BURST_JITTER_120S,
-    BURST_MINUTE,
-    CONFIRMED_35MIN,
-    COUNT_MIN,
-    LARGE_MEMORY,
-    RAW_24H,
-    RAW_35MIN,
-    SPACED_2MIN_3H,
-    SPACED_5MIN_3H,
-    SPACED_10MIN_24H,
-    SPACED_50S_3H,
-    Bar,
-)
 from detectors.model.times import DAY_S
 from detectors.recipients.row import Memory
 from detectors.suspects.clocks import ClockClass
@@ -43,6 +28,21 @@ from detectors.suspects.judge import (
     strongest,
 )
 from detectors.suspects.suspect import Suspect, see
+from detectors.thresholds import (
+    BURST_EXACT,
+    BURST_JITTER_120S,
+    BURST_MINUTE,
+    CONFIRMED_35MIN,
+    COUNT_MIN,
+    LARGE_MEMORY,
+    RAW_24H,
+    RAW_35MIN,
+    SPACED_2MIN_3H,
+    SPACED_5MIN_3H,
+    SPACED_10MIN_24H,
+    SPACED_50S_3H,
+    Bar,
+)
 
 START_S = 200 * DAY_S
 PLAIN = JudgeParams()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from detectors.bars import LIMIT_24H, LIMIT_35MIN
 from detectors.model.times import DAY_S
 from detectors.recipients.repeats import Repeats
 from detectors.suspects.limit import Limit, PlatformLease, judge_limit, platform_lease_of
+from detectors.thresholds import LIMIT_24H, LIMIT_35MIN
 
 KEY = 8613800000001 << 32 | 7
 NOW_S = 200 * DAY_S

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from detectors.bars import (
-    PAGE_KEPT_S,
-    PAGE_RECIPIENTS_MAX,
-    PAGE_S,
-    PAGE_TEMPLATES_MAX,
-)
 from detectors.chain import Params, Partition, restore, snapshot
 from detectors.episodes.episode import EpisodeParams
 from detectors.model.event import EventKind, Trust
 from detectors.model.records import Level
 from detectors.suspects.pages import Pages, count_as, drop_old
+from detectors.thresholds import PAGE_KEPT_S, PAGE_RECIPIENTS_MAX, PAGE_S, PAGE_TEMPLATES_MAX
 from tests.detectors.stand_in import HOUR_MS, START_MS, Event, run
 from tests.detectors.test_chain import VICTIM, calm_history, changes, refused, throttles
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 import pytest
 
-from detectors.bars import LEAK_MILLI_S
 from detectors.model.event import platform_print
 from detectors.model.times import DAY_S
 from detectors.recipients.row import Memory
@@ -26,6 +25,7 @@ from detectors.suspects.suspect import (
     settle_tainted,
     taint_since,
 )
+from detectors.thresholds import LEAK_MILLI_S
 
 DAY_ZERO = 200
 START_S = DAY_ZERO * DAY_S

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from streams.__main__ import app
-from streams.errors import OtpguardError
+from streams.common.errors import OtpguardError
 
 NOWHERE = "127.0.0.1:9"
 """The discard port: nobody listens."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.errors import UnavailableError
+from streams.common.errors import UnavailableError
 from tests.streams.cli.called import called, refused, settings_file
 
 

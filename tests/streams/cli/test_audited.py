@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from streams.cases.audit_chain import AuditChain
 from streams.cli.audited import actor, audit_act, audit_chain, audit_look
+from streams.common.errors import UsageError
 from streams.config import Settings
-from streams.errors import UsageError
-from streams.operate.audit import AuditChain
 from streams.wire import AuditRecord, decode_audit
 from tests.ports import free_port
 

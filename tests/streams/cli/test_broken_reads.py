@@ -15,8 +15,8 @@ import pytest
 from kafka import KafkaProducer
 
 from streams.cluster.admin import Cluster, client_arguments
+from streams.common.errors import Exit
 from streams.config import Kafka, Topics
-from streams.errors import Exit
 from tests.enforce.records import RECIPIENT
 from tests.nodes import Broker
 from tests.streams.cli.called import called
@@ -122,7 +122,11 @@ def filled(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("error", "code", "last"),
     [
         ('RuntimeError("injected")', Exit.NO, "RuntimeError: injected"),
-        ('__import__("streams.errors").errors.UsageError("injected")', Exit.USAGE, "injected"),
+        (
+            '__import__("streams.common.errors").errors.UsageError("injected")',
+            Exit.USAGE,
+            "injected",
+        ),
         ("KeyboardInterrupt", Exit.INTERRUPTED, ""),
     ],
     ids=["bug", "mistake", "interrupted"],

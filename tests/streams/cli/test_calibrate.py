@@ -18,13 +18,13 @@ from typer.testing import CliRunner
 
 from detectors.chain import Params
 from detectors.recognise.recogniser import Recogniser
-from streams.calibrate.rehearse import Incidents, Rehearsal, rehearse
-from streams.calibrate.result import Result
 from streams.cli import calibrate as command
+from streams.common.errors import UnavailableError, UsageError
+from streams.common.shown import MASK
 from streams.config import Settings, load
-from streams.errors import UnavailableError, UsageError
-from streams.scenarios import DEFAULT_START_MS, Rates, generate, merge_streams, ordinary
-from streams.shown import MASK
+from streams.tools.calibrate.rehearse import Incidents, Rehearsal, rehearse
+from streams.tools.calibrate.result import Result
+from streams.tools.scenarios import DEFAULT_START_MS, Rates, generate, merge_streams, ordinary
 from tests.streams.cli.called import refused
 from tests.streams.told import untold_languages
 
@@ -54,7 +54,7 @@ def rehearsed_once() -> Iterator[None]:
         held.append((params, measure, rehearsal))
         return rehearsal
 
-    with patch("streams.calibrate.rehearse.rehearse", once):
+    with patch("streams.tools.calibrate.rehearse.rehearse", once):
         yield
 
 

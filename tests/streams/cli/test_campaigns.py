@@ -11,12 +11,12 @@ import pytest
 from kafka import KafkaProducer
 
 from streams.cluster.admin import Cluster, client_arguments
+from streams.common.errors import UnavailableError, UsageError
 from streams.config import Kafka
-from streams.errors import UnavailableError, UsageError
 from streams.wire import encode_campaign
 from tests.nodes import Broker
 from tests.streams.cli.called import called, refused, settings_file
-from tests.streams.wire.test_campaigns import CAMPAIGN
+from tests.streams.wire.test_campaign_records import CAMPAIGN
 
 
 @pytest.mark.broker

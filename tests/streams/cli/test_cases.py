@@ -24,8 +24,8 @@ from streams.__main__ import app
 from streams.cli.audited import actor
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.read import records
+from streams.common.errors import UsageError
 from streams.config import Kafka
-from streams.errors import UsageError
 from streams.wire import (
     decode_audit,
     encode_ack,
@@ -36,8 +36,8 @@ from streams.wire import (
 )
 from tests.enforce.records import RECIPIENT, override
 from tests.nodes import Broker
-from tests.streams.enforce.test_kannel import world as kannel
-from tests.streams.operate.test_cases import ENDED, LEASE, OPENED, ack
+from tests.streams.cases.test_standing import ENDED, LEASE, OPENED, ack
+from tests.streams.gateways.enforce.test_kannel import world as kannel
 from tests.waiting import END_S, wait_until
 
 __all__ = ["kannel"]

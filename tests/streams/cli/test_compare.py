@@ -10,8 +10,8 @@ import pytest
 from kafka import KafkaProducer
 
 from streams.cluster.admin import Cluster
+from streams.common.errors import UnavailableError, UsageError
 from streams.config import Kafka
-from streams.errors import UnavailableError, UsageError
 from tests.nodes import Broker
 from tests.streams.cli.called import NOWHERE, called, refused
 

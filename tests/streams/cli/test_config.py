@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from streams.errors import ConfigError
+from streams.common.errors import ConfigError
 from tests.streams.cli.called import called, refused, settings_file
 from tests.streams.cli.test_cli import otpguard
 

@@ -15,17 +15,17 @@ import pytest
 from typer.testing import CliRunner
 
 from streams.__main__ import app
+from streams.cases.store.backup import saved_ms
+from streams.cases.store.store import CaseStore
 from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
-from streams.desk.store.backup import saved_ms
-from streams.desk.store.store import CaseStore
-from streams.errors import UsageError
-from streams.language import moment
+from streams.common.errors import UsageError
+from streams.common.language import moment
 from streams.wire import AuditRecord, decode_audit
 from tests.nodes import Broker
+from tests.streams.cases.store.filled import ended, flood
+from tests.streams.cases.store.test_indexer import Site, story
 from tests.streams.cli.test_cases import ROOT
-from tests.streams.desk.store.filled import ended, flood
-from tests.streams.desk.store.test_indexer import Site, story
 from tests.waiting import END_S, wait_until
 
 NUMBER = "8613900000000"

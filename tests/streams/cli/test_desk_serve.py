@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from streams.__main__ import app
-from streams.desk.web import serve as served
+from streams.people.desk import console_server as served
 
 
 @pytest.mark.parametrize(("words", "index"), [((), True), (("--no-index",), False)])

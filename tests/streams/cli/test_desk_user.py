@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from streams.__main__ import app
-from streams.desk.store.roles import DeskRole
-from streams.desk.store.store import CaseStore
+from streams.cases.store.roles import DeskRole
+from streams.cases.store.store import CaseStore
 
 PASSWORD = "Rain-on-the-quay-7"
 
@@ -58,7 +58,7 @@ def test_an_account_is_made_changed_listed_and_kept_out(config: Path, tmp_path: 
     ],
 )
 def test_what_cannot_be_is_told_so(config: Path, words: tuple[str, ...], given: str) -> None:
-    from streams.errors import UsageError
+    from streams.common.errors import UsageError
 
     with pytest.raises(UsageError):
         CliRunner().invoke(

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from streams.cli.dlq import _filter, _time, _words
-from streams.errors import UnavailableError, UsageError
-from streams.operate.dlq import LetterStatus
+from streams.common.errors import UnavailableError, UsageError
+from streams.tools.operate.dead_letters import LetterStatus
 from streams.wire import RejectReason
 from tests.streams.cli.called import NOWHERE, refused, settings_file
 

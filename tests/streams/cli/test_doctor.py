@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from streams.cli.doctor import MARKS
-from streams.errors import Exit, UsageError
+from streams.common.errors import Exit, UsageError
 from tests.streams.cli.called import NOWHERE, called, refused, settings_file
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
-from streams.errors import ConfigError, UnavailableError
+from streams.common.errors import ConfigError, UnavailableError
 from tests.enforce.kannel_world import VICTIM, KannelWorld, order
 from tests.enforce.services import KANNEL_PASSWORD
 from tests.ports import free_port
 from tests.streams.cli.called import NOWHERE, refused, settings_file
 from tests.streams.cli.test_override import otpguard
-from tests.streams.enforce.test_kannel import world as kannel
+from tests.streams.gateways.enforce.test_kannel import world as kannel
 
 __all__ = ["kannel"]
 

@@ -12,21 +12,21 @@ import pytest
 from kafka import KafkaProducer
 
 from streams.cluster.admin import Cluster, client_arguments
+from streams.common.errors import ConfigError, UnavailableError, UsageError
+from streams.common.language import CHINESE, speaking
 from streams.config import Kafka
-from streams.errors import ConfigError, UnavailableError, UsageError
-from streams.evidence.names import RECORDS
-from streams.evidence.records import KINDS
-from streams.evidence.stamp import query
-from streams.language import CHINESE, speaking
+from streams.people.evidence.pack_files import RECORDS
+from streams.people.evidence.pack_records import KINDS
+from streams.people.evidence.stamp import query
 from tests.enforce.records import RECIPIENT
 from tests.full_disk import no_room
 from tests.nodes import Broker
+from tests.streams.cases.test_standing import LATER, OPENED
 from tests.streams.cli.called import called, refused, settings_file
-from tests.streams.evidence.packs import SAID, SHOP, fingerprint, key, lines, pack
-from tests.streams.evidence.softhsm import PIN, token, uri
-from tests.streams.evidence.test_repeat import log
-from tests.streams.evidence.tsa import answered, authority
-from tests.streams.operate.test_cases import LATER, OPENED
+from tests.streams.people.evidence.packs import SAID, SHOP, fingerprint, key, lines, pack
+from tests.streams.people.evidence.softhsm import PIN, token, uri
+from tests.streams.people.evidence.test_repeat import log
+from tests.streams.people.evidence.tsa import answered, authority
 
 __all__ = ["log", "token"]
 

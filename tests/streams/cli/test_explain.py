@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.errors import UsageError
+from streams.common.errors import UsageError
 from tests.streams.cli.called import called, refused
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from streams.cli.feed import zone_of
+from streams.common.errors import UsageError
 from streams.config import Settings
-from streams.errors import UsageError
 from tests.streams.cli.called import refused, settings_file
 
 

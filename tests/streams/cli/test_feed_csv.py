@@ -12,8 +12,8 @@ import pytest
 from streams.cli.feed_csv import Given, look
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.read import records
+from streams.common.errors import UnavailableError, UsageError
 from streams.config import Kafka, Settings
-from streams.errors import UnavailableError, UsageError
 from tests.nodes import Broker
 from tests.streams.cli.called import called, refused, settings_file
 

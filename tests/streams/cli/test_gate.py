@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from streams.cli.gate import app
-from streams.errors import UnavailableError
-from tests.streams.gate.asked import desk, served
+from streams.common.errors import UnavailableError
+from tests.streams.gateways.gate.asked import desk, served
 
 
 def test_bench_says_how_soon_it_was_answered(tmp_path: Path) -> None:

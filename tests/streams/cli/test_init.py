@@ -14,8 +14,8 @@ import pytest
 from streams.cli.init import _write
 from streams.cluster.admin import Cluster
 from streams.cluster.topics import topics
+from streams.common.errors import Exit, UnavailableError
 from streams.config import Kafka, load
-from streams.errors import Exit, UnavailableError
 from tests.deploy.guarded import castle
 from tests.full_disk import no_room
 from tests.nodes import Broker

@@ -9,11 +9,11 @@ import pytest
 
 from streams.cli.notify import _params
 from streams.cli.shared import settings_of
-from streams.errors import ConfigError, UnavailableError, UsageError
-from streams.notices.platforms import Telling
-from streams.notices.reply import HeardReply
+from streams.common.errors import ConfigError, UnavailableError, UsageError
+from streams.people.notices.platform_use import Telling
+from streams.people.notices.reply import HeardReply
 from streams.telemetry.metrics import NOTICE_KINDS, NOTICE_REPLIES
-from streams.wire.notices import NoticeKind
+from streams.wire.notice_records import NoticeKind
 from tests.streams.cli.called import NOWHERE, called, refused, settings_file
 
 WHO = '[notify]\noperator = "中国移动"\nsender = "10086"'

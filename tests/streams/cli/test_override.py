@@ -19,10 +19,10 @@ from kafka import KafkaProducer
 from streams.cluster import prompt
 from streams.cluster.admin import Cluster
 from streams.cluster.at_work import gateway_signs
+from streams.common.errors import Exit, UncertainError
 from streams.config import Kafka
-from streams.desk.web.words import speaking_on
-from streams.enforce.webhook import WebhookGateway
-from streams.errors import Exit, UncertainError
+from streams.gateways.enforce.webhook import WebhookGateway
+from streams.people.desk.override_publisher import speaking_on
 from streams.wire import Ack, decode_ack, decode_audit, encode_ack, encode_episode
 from tests.enforce.receiver import SECRET, receiver
 from tests.enforce.records import action, override
@@ -30,10 +30,10 @@ from tests.enforce.services import Server, ours, redis_client, redis_server
 from tests.nodes import Broker
 from tests.ports import free_port
 from tests.reading import written
+from tests.streams.cases.test_standing import OPENED
 from tests.streams.cli.called import refused
-from tests.streams.enforce.test_adapter import World, keys, now_ms, throttled, world
-from tests.streams.notices.test_notifier import World as Notified
-from tests.streams.operate.test_cases import OPENED
+from tests.streams.gateways.enforce.test_adapter import World, keys, now_ms, throttled, world
+from tests.streams.people.notices.test_notifier import World as Notified
 from tests.waiting import END_S, wait_until
 
 __all__ = ["keys", "world"]

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from streams.clock import now_ms
-from streams.desk.store.engine import writing
-from streams.desk.store.tables import places
-from streams.errors import UsageError
+from streams.cases.store.engine import writing
+from streams.cases.store.index_tables import places
+from streams.common.clock import now_ms
+from streams.common.errors import UsageError
 from streams.wire import (
     encode_ack,
     encode_action,
@@ -22,9 +22,9 @@ from streams.wire import (
 )
 from tests.enforce.records import RECIPIENT, override
 from tests.ports import free_port
+from tests.streams.cases.store.filled import acked, counted, fill, flood, opened
+from tests.streams.cases.test_standing import LATER, LEASE, OPENED, ack
 from tests.streams.cli.test_cases import Desk, desk
-from tests.streams.desk.store.filled import acked, counted, fill, flood, opened
-from tests.streams.operate.test_cases import LATER, LEASE, OPENED, ack
 
 __all__ = ["desk"]
 

@@ -10,12 +10,12 @@ import pytest
 from kafka import KafkaProducer
 
 from streams.cluster.admin import Cluster, client_arguments
+from streams.common.errors import UsageError
 from streams.config import Kafka
-from streams.errors import UsageError
 from streams.wire import encode_platform
 from tests.nodes import Broker
 from tests.streams.cli.called import called, refused
-from tests.streams.wire.test_platforms import FIGURES
+from tests.streams.wire.test_platform_records import FIGURES
 
 
 @pytest.mark.broker

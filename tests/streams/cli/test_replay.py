@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from streams.errors import UnavailableError, UsageError
+from streams.common.errors import UnavailableError, UsageError
 from tests.streams.cli.called import called, refused
 from tests.streams.cli.test_cli import otpguard
 

@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from streams.__main__ import app
-from streams.errors import UnavailableError
-from streams.scenarios import SCENARIOS, generate
+from streams.common.errors import UnavailableError
+from streams.tools.scenarios import SCENARIOS, generate
 from tests.streams.cli.called import refused
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from streams.errors import ConfigError
+from streams.common.errors import ConfigError
 from tests.waiting import END_S
 
 config: Any = import_module("streams.config.load")  # the package has a function of that name

@@ -12,10 +12,10 @@ import pytest
 
 from detectors.model.event import Trust
 from detectors.recognise.recogniser import recognise
+from streams.cases.rulings import LogMessage
 from streams.cli import shadow_report as command
+from streams.common.errors import Exit, UnavailableError, UsageError
 from streams.config import Settings
-from streams.errors import Exit, UnavailableError, UsageError
-from streams.operate.rulings import LogMessage
 from tests.enforce.records import RECIPIENT, START_MS, action
 from tests.streams.cli.called import NOWHERE, called, refused, settings_file
 

@@ -21,7 +21,7 @@ from streams.cli.shared import (
     write_json,
     write_table,
 )
-from streams.errors import UsageError
+from streams.common.errors import UsageError
 
 
 @pytest.mark.parametrize(

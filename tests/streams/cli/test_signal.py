@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from streams.errors import ConfigError, UnavailableError
+from streams.common.errors import ConfigError, UnavailableError
 from tests.streams.cli.called import called, refused, settings_file
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.errors import ConfigError, Exit
+from streams.common.errors import ConfigError, Exit
 from tests.ports import free_port
 from tests.streams.cli.called import NOWHERE, called, refused, settings_file
 

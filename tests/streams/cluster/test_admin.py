@@ -9,8 +9,8 @@ import pytest
 from kafka import errors
 
 from streams.cluster.admin import client_arguments, in_a_sentence
+from streams.common.errors import ConfigError, OtpguardError, UnavailableError
 from streams.config import Kafka
-from streams.errors import ConfigError, OtpguardError, UnavailableError
 
 
 @pytest.mark.parametrize(

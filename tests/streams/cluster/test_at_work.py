@@ -7,10 +7,10 @@ from contextlib import closing
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from streams.clock import now_ms
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.at_work import gateways_at_work
 from streams.cluster.prompt import LATELY
+from streams.common.clock import now_ms
 from streams.config import Kafka
 from streams.wire import Ack, encode_ack
 from tests.nodes import Broker

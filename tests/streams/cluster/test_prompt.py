@@ -18,8 +18,8 @@ from kafka.errors import (
 from streams.cluster import prompt as module
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.prompt import SENT_S, PromptProducer, say
+from streams.common.errors import ConfigError, OtpguardError, UnavailableError, UncertainError
 from streams.config import Kafka
-from streams.errors import ConfigError, OtpguardError, UnavailableError, UncertainError
 from tests.nodes import Broker
 from tests.reading import written
 

@@ -19,8 +19,8 @@ from kafka.errors import (
 from streams.cluster import read as module
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.read import LOGGED_MAX, Places, TopicReader, readable, reading, records
+from streams.common.errors import ConfigError
 from streams.config import Kafka
-from streams.errors import ConfigError
 from streams.wire import UnreadableError
 from tests.nodes import Broker
 from tests.waiting import wait_until

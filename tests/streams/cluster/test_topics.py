@@ -13,12 +13,12 @@ import pytest
 from kafka import KafkaProducer
 from typer.testing import CliRunner
 
-from streams.cli.topics import app
+from streams.cli.topics_command import app
 from streams.cluster import topics as module
 from streams.cluster.admin import Cluster, Shape, client_arguments
 from streams.cluster.read import records
+from streams.common.errors import ConfigError, UnavailableError
 from streams.config import Settings, load
-from streams.errors import ConfigError, UnavailableError
 from tests.nodes import Broker
 from tests.waiting import END_S
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from streams.common.errors import ConfigError, Exit
 from streams.config import Settings, effective, load
-from streams.errors import ConfigError, Exit
 
 
 @pytest.fixture(autouse=True)

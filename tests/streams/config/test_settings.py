@@ -11,8 +11,8 @@ import pytest
 from detectors import chain
 from detectors.recognise.recogniser import RecogniseParams
 from detectors.suspects.clocks import ClockClass
+from streams.common.errors import ConfigError
 from streams.config import Detect, Settings
-from streams.errors import ConfigError
 
 
 def test_settings_reach_the_detector() -> None:

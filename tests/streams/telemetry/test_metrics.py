@@ -10,11 +10,11 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from detectors.bars import KNOWN_LIMITS, YOUNG_LIMITS
 from detectors.episodes import episode
 from detectors.episodes.episode import NEXT
 from detectors.model.records import Level, Mode, Verb
 from detectors.recipients.windows import RUNGS
+from detectors.thresholds import KNOWN_LIMITS, YOUNG_LIMITS
 from streams.telemetry import metrics as module
 from streams.telemetry.metrics import PREFIX, TABLE, Metrics, Role
 from streams.wire import AckState, Outcome, RejectReason

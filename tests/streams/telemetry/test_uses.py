@@ -13,19 +13,20 @@ import pytest
 from streams.telemetry.metrics import TABLE, Metric, Role
 
 ROOTS: dict[Role, tuple[str, ...]] = {
-    "worker": ("streams.worker.app",),
-    "adapter": ("streams.enforce.adapter", "streams.enforce.redis", "streams.enforce.kannel",
-                "streams.enforce.webhook", "streams.enforce.log"),
-    "feed": ("streams.cli.feed", "streams.cli.feed_csv", "streams.feeds.csv", "streams.feeds.jsonl",
-             "streams.feeds.kafka", "streams.feeds.redis"),
-    "canary": ("streams.cli.canary", "streams.operate.canary"),
-    "gate": ("streams.gate.serve",),
-    "desk": ("streams.desk.web.serve",),
-    "indexer": ("streams.cli.desk", "streams.desk.store.indexer"),
-    "notifier": ("streams.cli.notify", "streams.notices.notifier"),
-    "signal": ("streams.signal.serve",),
-    "campaigns": ("streams.agents.campaigns",),
-    "platforms": ("streams.agents.platforms",),
+    "worker": ("streams.engine.worker.app",), "adapter": ("streams.gateways.enforce.adapter",
+    "streams.gateways.enforce.redis", "streams.gateways.enforce.kannel",
+                "streams.gateways.enforce.webhook", "streams.gateways.enforce.log"),
+    "feed": ("streams.cli.feed", "streams.cli.feed_csv", "streams.gateways.feeds.csv",
+    "streams.gateways.feeds.jsonl",
+             "streams.gateways.feeds.kafka_feed", "streams.gateways.feeds.redis_feed"),
+    "canary": ("streams.cli.canary", "streams.tools.operate.canary_flood"),
+    "gate": ("streams.gateways.gate.gate_server",),
+    "desk": ("streams.people.desk.console_server",),
+    "indexer": ("streams.cli.desk", "streams.cases.store.indexer"),
+    "notifier": ("streams.cli.notify", "streams.people.notices.notifier"),
+    "signal": ("streams.people.signal.signal_server",),
+    "campaigns": ("streams.network.campaign_agent",),
+    "platforms": ("streams.network.platform_agent",),
 }  # fmt: skip
 """Role -> modules in which a process of the role begins.
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams import wire
-from streams.language import moment
+from streams.common.language import moment
 from streams.wire import Intake, Numbers, Outcome, UnreadableError
 
 GOLDEN = Path(__file__).parents[2] / "golden"

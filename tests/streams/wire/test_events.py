@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from detectors.hot.network import sign_list
 from detectors.model.event import TOKEN_BIT, EventKind
 from streams import wire
-from streams.limits import VALUE_BYTES_MAX
+from streams.common.limits import VALUE_BYTES_MAX
 from streams.wire import Decoded, Intake, Numbers, Outcome, RejectReason, encode_listed
 from streams.wire.events import BLOCK, CACHED
 from streams.wire.layout import LEARN_ROWS, ROWS_MIN

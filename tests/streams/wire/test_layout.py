@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from detectors.model.event import Batch, Block
 from streams import wire
-from streams.transport.record_batch import BytesColumn
 from streams.wire import Decoded, Intake, Numbers, Records, events, layout
 from streams.wire.layout import Layout, Layouts, Page
+from streams.wire.record_batch import BytesColumn
 
 NOW_MS = 1_772_422_380_000
 NUMBERS = Numbers("CN")

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kafka.partitioner import murmur2
 
-from streams.transport.record_batch import BytesColumn
 from streams.wire.partitioner import find_misplaced, partition_of
+from streams.wire.record_batch import BytesColumn
 
 POSITIVE = 0x7FFFFFFF
 

@@ -18,16 +18,16 @@ from streams import wire
 from streams.cluster.topics import topics
 from streams.config import Settings
 from streams.wire import Intake, Numbers, Outcome, UnreadableError
-from streams.wire.campaigns import _Campaign
+from streams.wire.campaign_records import _Campaign
 from streams.wire.events import Event
-from streams.wire.incidents import _Incident
+from streams.wire.incident_records import _Incident
 from streams.wire.outputs import _Episode, _Throttle
-from streams.wire.platforms import _Part, _Platform
+from streams.wire.platform_records import _Part, _Platform
 from streams.wire.version import TIME_MAX_MS
 from tests.streams.wire.test_bytes import DECODERS
 
 GOLDEN = Path(__file__).parents[2] / "golden"
-SCHEMAS = resources.files("streams") / "schemas"
+SCHEMAS = resources.files("streams.wire") / "schemas"
 STRUCTS: dict[str, type[msgspec.Struct]] = {
     "sms.delivery.v1": Event,
     "otpguard.throttle.v1": _Throttle,

@@ -11,13 +11,13 @@ import jsonschema
 import msgspec
 import pytest
 
-from detectors.leases.gate import Lease, Ruling, lease_of, rule
+from detectors.leases.gateway_rule import Lease, Ruling, lease_of, rule
 from detectors.leases.rails import RailParams
 from detectors.model.event import Trust, platform_id
 from detectors.model.records import Action, AgainWindow
-from streams.enforce.book import DesiredState, desired_lease, take_action
-from streams.enforce.redis import lease_value
+from streams.gateways.enforce.redis import lease_value
 from streams.wire import UnreadableError, action_key, decode_action, encode_action
+from streams.wire.desired_state import DesiredState, desired_lease, take_action
 from streams.wire.partitioner import partition_of
 from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS, action
 from tests.golden.version_1 import reader
@@ -97,7 +97,7 @@ def test_no_lease_names_more_platforms_than_the_contract_allows() -> None:
 
 
 def test_a_worker_s_records_of_a_recipient_go_to_the_partition_of_its_number() -> None:
-    from streams.transport.driver import _choose_partition
+    from streams.engine.transport.driver import _choose_partition
 
     for key in map(action_key, (FULL, PLATFORM, WINDOWS)):
         assert _choose_partition(key, range(32), ()) == partition_of(RECIPIENT.encode(), 32)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from streams.common.errors import ConfigError
 from streams.config import load
-from streams.errors import ConfigError
 from tests.streams.config.test_load import written
 
 

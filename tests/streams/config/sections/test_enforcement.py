@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from streams.common.errors import ConfigError
 from streams.config import load
 from streams.config.sections.enforcement import Canary
-from streams.errors import ConfigError
 from tests.streams.config.test_load import written
 
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from streams.common.errors import ConfigError
 from streams.config import Settings, effective, load
 from streams.config.sections.enforcement import GateSettings, Webhook
 from streams.config.sections.kafka import Kafka
 from streams.config.sections.section import Section
-from streams.errors import ConfigError
 from tests.streams.config.test_load import written
 
 UNITS = ("_s", "_ms", "_bytes", "_bytes_max", "_bytes_per_s", "_days", "_per_minute")

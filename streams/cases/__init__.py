@@ -1,0 +1,1 @@
+"""Answers what happened to a number: the case store, explanations, campaigns, audit."""

@@ -1,0 +1,246 @@
+"""Answer types of the case store: frozen dataclasses, independent of tables and wire formats.
+
+Times are milliseconds UTC. Personal data (recipient, sender, note) is not masked here. The caller
+that shows an answer masks it by the rights of the viewer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Self
+
+from detectors.model.event import Trust
+from detectors.model.records import Level
+from detectors.platforms.days import PlatformFigures
+from streams.cases.standing import Case, Doing
+from streams.wire import Ack, AuditRecord, Notice, Override
+
+Would = Literal["pass", "refuse", ""]
+"""Decision of a throttle on one message. Empty if the decision is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """Age of the data in the store. "Nothing found" is only true up to `read_ms`."""
+
+    at_ms: int  # time of the query
+    read_ms: int  # all topics are in the store up to this time; 0: never
+    events_behind: int | None  # overdue events that no worker has processed; None: not known
+
+    @property
+    def lag_ms(self) -> int:
+        """Age of the data (ms). It is the time since 1970 if nothing was ever read."""
+        return max(0, self.at_ms - self.read_ms)
+
+    def stale(self, most_ms: float) -> bool:
+        """Return true if "nothing found" could be wrong, or it is unknown whether it could."""
+        return self.lag_ms > most_ms or self.events_behind is None or self.events_behind > 0
+
+
+@dataclass(frozen=True, slots=True)
+class CaseLine:
+    """One case as a line of a list."""
+
+    episode_id: str
+    recipient: str
+    kind: str  # flood | resend
+    level: str  # clear | watch | throttle
+    mode: str  # shadow | enforce
+    state: Doing
+    first_ms: int  # time of its first message
+    last_ms: int  # time of the newest message in any record
+    ended_ms: int | None  # None: the case goes on
+    messages: int
+    platforms: int
+    novel: int
+    rule: str
+    refused: int
+    gateways: str  # strongest state in any acknowledgement; unknown: none came; watched: no lease
+    chronic: bool
+
+    @property
+    def open(self) -> bool:
+        """True if the detector has not ended the case."""
+        return self.ended_ms is None
+
+    def lasts_ms(self, now_ms: int) -> int:
+        """Return how long the case lasts, from its first message, in milliseconds.
+
+        A case that is over or lapsed ends at its last message. Another case lasts until `now_ms`.
+        """
+        ended = self.state in (Doing.OVER, Doing.LAPSED)
+        return (self.last_ms if ended else max(now_ms, self.last_ms)) - self.first_ms
+
+    @property
+    def rank(self) -> tuple[int, bool, int, str]:
+        """Sort key of a number's cases. Pages and commands show the case with the highest rank.
+
+        The highest level ranks first; a case that is over ranks as CLEAR. Then a flood ranks above
+        a resend (codes of a single platform). Then the newest case ranks first.
+        """
+        level = Level.CLEAR if self.state is Doing.OVER else Level[self.level.upper()]
+        return level, self.kind == "flood", self.first_ms, self.episode_id
+
+
+@dataclass(frozen=True, slots=True)
+class WordLine:
+    """One override of an operator, with the acknowledgements of the gateways."""
+
+    word_id: str  # id of the override, which acknowledgements carry
+    word: Override
+    holds: bool  # in force now: not expired, not replaced, not withdrawn
+    acks: tuple[Ack, ...]  # oldest first; a gateway may have several
+
+
+@dataclass(frozen=True, slots=True)
+class CaseEvent:
+    """One message of a timeline."""
+
+    at_ms: int
+    platform: str  # key; empty if the record has only the class (known or trusted)
+    platform_id: int
+    novel: bool
+    trust: Trust
+    would: Would
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A note that somebody at the desk wrote about a case or a number."""
+
+    note_id: int
+    episode_id: str  # empty: the note is about the number
+    recipient: str
+    author: str
+    at_ms: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One phone call about a number: who answered, and how the caller was identified."""
+
+    call_id: int
+    recipient: str
+    episode_id: str
+    agent: str
+    at_ms: int
+    identified_by: str  # how the caller proved that the number is theirs
+    same_caller: bool  # the call came from the number itself
+    ticket: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Appeal:
+    """An appeal against a throttle. The law demands a record, a deadline and an outcome."""
+
+    appeal_id: int
+    recipient: str
+    episode_id: str
+    received_by: str
+    received_ms: int
+    due_ms: int
+    identified_by: str
+    text: str
+    state: Literal["open", "granted", "refused", "withdrawn"]
+    outcome: str = ""
+    decided_by: str = ""
+    decided_ms: int | None = None
+
+
+class PapersAbout(NamedTuple):
+    """Papers about one number or case, the newest first."""
+
+    notes: tuple[Note, ...] = ()
+    appeals: tuple[Appeal, ...] = ()
+    calls: tuple[Call, ...] = ()
+    held: bool = False  # under a legal hold: neither retention nor erasure deletes it
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFile:
+    """One case with everything that the store has about it."""
+
+    line: CaseLine
+    case: Case  # records, leases, acknowledgements and overrides, for explanations in words
+    words: tuple[WordLine, ...]  # overrides for this number, oldest first, expired ones too
+    events: tuple[CaseEvent, ...]  # oldest first
+    refused: Mapping[int, int]  # platform id -> messages; the sum may be < `line.refused`
+    notices: tuple[Notice, ...]
+    papers: PapersAbout
+    others: tuple[CaseLine, ...]  # other cases of this number, newest first
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Everything about one number at one moment, with a case or without."""
+
+    recipient: str  # canonical form, as in the query
+    newest: CaseFile | None  # the case with the highest `CaseLine.rank`
+    cases: tuple[CaseLine, ...]  # the highest rank first
+    codes: int | None  # messages of the cases of the last 24 h; None: there is no such case
+    known: int | None  # platforms known to the number, by the newest record; None: not known
+    words: tuple[WordLine, ...]  # overrides for this number, oldest first
+    leases_ended: int  # expired leases of all its cases
+    calls: tuple[Call, ...]  # newest first
+    freshness: Freshness
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformLine:
+    """One platform: its part in the floods of some days, and its whole traffic of a week."""
+
+    platform: str
+    platform_id: int
+    floods: int  # throttled floods in which the platform was seen
+    novel: int  # floods among these whose victim did not know the platform
+    refused: int
+    trust: Trust
+    last_ms: int
+    week: PlatformFigures | None  # newest record of the platform agent; None: there is none
+
+
+class AuditPlace(NamedTuple):
+    """Position of an audit log line in the list of all lines.
+
+    The time alone is not enough, because several lines may have the same millisecond.
+    """
+
+    at_ms: int
+    chain: str
+    seq: int
+
+    @classmethod
+    def of(cls, line: AuditRecord) -> Self:
+        """Return the position of a line."""
+        return cls(line.at_ms, line.chain, line.seq)
+
+    def __str__(self) -> str:
+        return f"{self.at_ms}.{self.seq}.{self.chain}"
+
+    @classmethod
+    def read(cls, text: str) -> Self | None:
+        """Parse the text form of a place. Return None if the text is not valid.
+
+        >>> AuditPlace.read("1760000000000.7.desk/h:8470"), AuditPlace.read("x.1.y")
+        (AuditPlace(at_ms=1760000000000, chain='desk/h:8470', seq=7), None)
+        """
+        named = re.fullmatch(r"(\d{1,15})\.(\d{1,15})\.(.{1,128})", text, re.ASCII)
+        return cls(int(named[1]), named[3], int(named[2])) if named else None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A legal hold: the rows of this case or number are not deleted until the hold is lifted."""
+
+    hold_id: int
+    subject: str  # episode id or recipient
+    document_no: str  # number of the authority's document
+    reason: str
+    actor: str
+    at_ms: int
+    lifted_ms: int | None = None
+    lifted_by: str = ""

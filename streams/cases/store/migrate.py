@@ -1,0 +1,66 @@
+"""Migrates the people database with alembic, each time the store is opened, in one transaction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, text
+
+from streams.cases.store.engine import SCHEMAS, alone
+from streams.cases.store.people_tables import PEOPLE
+from streams.common.errors import ConfigError
+from streams.common.language import tr
+
+
+def head() -> str:
+    """Return the newest revision that this program knows."""
+    found = _scripts().get_current_head()
+    assert found is not None
+    return found
+
+
+def upgrade(people: Engine) -> None:
+    """Migrate the people database to the newest revision. A lock makes a second process wait.
+
+    Raise ConfigError if a newer program has migrated it.
+    """
+    with people.connect() as connection:
+        if current(connection) == head():
+            return
+    with people.execution_options(otpguard_writes=True).begin() as connection:
+        alone(connection)
+        if connection.dialect.name == "postgresql":
+            for schema in SCHEMAS.values():
+                connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
+        run(connection, head())
+
+
+def current(connection: Connection) -> str | None:
+    """Return the revision of the tables in the database, or None if there are no tables."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def run(connection: Connection, revision: str) -> None:
+    """Migrate to this revision inside the current transaction. Raise ConfigError as `upgrade`."""
+    scripts = _scripts()
+    known = {each.revision for each in scripts.walk_revisions()}
+    found = current(connection)
+    if found is not None and found not in known:
+        raise ConfigError(
+            tr("the case store is of a newer version ({found}): run that").format(found=found)
+        )
+    with EnvironmentContext(
+        Config(),
+        scripts,
+        fn=lambda rev, _: scripts._upgrade_revs(revision, rev),  # noqa: SLF001 - alembic's own cookbook
+    ) as environment:
+        environment.configure(connection=connection, target_metadata=PEOPLE)
+        environment.run_migrations()
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(Path(__file__).parent / "migrations"))

@@ -1,0 +1,304 @@
+"""Papers are what people write at the desk: notes, calls, appeals, proposals, legal holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Literal
+
+from sqlalchemy import Engine, RowMapping, and_, insert, select, update
+
+from streams.cases.store.answers import Appeal, Call, Hold, Note, PapersAbout
+from streams.cases.store.engine import writing
+from streams.cases.store.people_tables import appeals, calls, holds, notes, proposals
+from streams.cases.store.roles import Proposal
+from streams.common.errors import UsageError
+from streams.common.language import tr
+
+TEXT_MAX: Final = 4_000
+"""Maximum length of a note or an appeal in characters: about a page."""
+
+WORD_MAX: Final = 256
+"""Maximum length of a single-line field in characters."""
+
+LIST_MAX: Final = 500
+"""Maximum number of rows in a list."""
+
+PROPOSAL_MS: Final = 15 * 60_000
+"""Time (ms) in which a proposal must be approved and used. After that it is expired."""
+
+
+class Papers:
+    """Reads and writes papers. Threads may share it. `now_ms` is the clock."""
+
+    def __init__(self, engine: Engine, now_ms: Callable[[], int]) -> None:
+        self._engine = engine
+        self._writing = writing(engine)
+        self._now_ms = now_ms
+
+    # --- notes and calls ---------------------------------------------------------------------
+
+    def add_note(self, author: str, text: str, *, recipient: str, episode_id: str = "") -> Note:
+        """Store a note about a case or a number. Raise UsageError if it is empty or too long."""
+        row: dict[str, Any] = {
+            "episode_id": episode_id,
+            "recipient": recipient,
+            "author": author,
+            "at_ms": self._now_ms(),
+            "text": _text(text),
+        }
+        return Note(note_id=self._insert(notes, row), **row)
+
+    def add_call(
+        self,
+        agent: str,
+        recipient: str,
+        *,
+        identified_by: str,
+        same_caller: bool,
+        episode_id: str = "",
+        ticket: str = "",
+        outcome: str = "",
+    ) -> Call:
+        """Store a phone call: how the caller was identified, and its outcome.
+
+        Raise UsageError if a text is too long.
+        """
+        row: dict[str, Any] = {
+            "recipient": recipient,
+            "episode_id": episode_id,
+            "agent": agent,
+            "at_ms": self._now_ms(),
+            "identified_by": _word(identified_by),
+            "same_caller": same_caller,
+            "ticket": _word(ticket),
+            "outcome": _word(outcome),
+        }
+        return Call(call_id=self._insert(calls, row), **row)
+
+    # --- appeals -----------------------------------------------------------------------------
+
+    def add_appeal(
+        self,
+        received_by: str,
+        recipient: str,
+        text: str,
+        *,
+        due_ms: int,
+        identified_by: str,
+        episode_id: str = "",
+    ) -> Appeal:
+        """Store an appeal. It must be decided by `due_ms`.
+
+        Raise UsageError if the text is empty, or a text is too long.
+        """
+        row: dict[str, Any] = {
+            "recipient": recipient,
+            "episode_id": episode_id,
+            "received_by": received_by,
+            "received_ms": self._now_ms(),
+            "due_ms": due_ms,
+            "identified_by": _word(identified_by),
+            "text": _text(text),
+            "state": "open",
+            "outcome": "",
+            "decided_by": "",
+            "decided_ms": None,
+        }
+        return Appeal(appeal_id=self._insert(appeals, row), **row)
+
+    def decide_appeal(
+        self,
+        appeal_id: int,
+        decided_by: str,
+        state: Literal["granted", "refused", "withdrawn"],
+        outcome: str,
+    ) -> Appeal:
+        """Decide an open appeal. Raise UsageError if it does not exist or is decided already."""
+        values = {
+            "state": state,
+            "outcome": _text(outcome),
+            "decided_by": decided_by,
+            "decided_ms": self._now_ms(),
+        }
+        self._once(appeals, appeals.c.appeal_id == appeal_id, values)
+        return Appeal(**self._rows(select(appeals).where(appeals.c.appeal_id == appeal_id))[0])
+
+    # --- proposals ---------------------------------------------------------------------------
+
+    def propose(
+        self,
+        proposer: str,
+        verb: str,
+        value: bytes,
+        says: str,
+        reason: str,
+        ticket: str,
+    ) -> Proposal:
+        """Store a proposal for an override that needs a second person.
+
+        The second person has `PROPOSAL_MS` to approve exactly the bytes in `value`. Raise
+        UsageError if the reason is empty, or a text is too long.
+        """
+        now_ms = self._now_ms()
+        row: dict[str, Any] = {
+            "verb": verb,
+            "value": value,
+            "says": says,
+            "reason": _text(reason),
+            "ticket": _word(ticket),
+            "proposer": proposer,
+            "at_ms": now_ms,
+            "expires_ms": now_ms + PROPOSAL_MS,
+            "state": "open",
+            "decided_by": "",
+            "decided_ms": None,
+            "why": "",
+        }
+        return Proposal(proposal_id=self._insert(proposals, row), **row)
+
+    def decide_proposal(
+        self, proposal_id: int, decided_by: str, state: Literal["approved", "rejected"], why: str
+    ) -> Proposal:
+        """Decide an open proposal.
+
+        The proposer may reject a proposal, but not approve it. Raise UsageError for this, and if
+        the proposal is expired, decided or unknown.
+        """
+        where = self._valid(proposal_id)
+        if state == "approved":
+            where &= proposals.c.proposer != decided_by
+        values = {
+            "state": state,
+            "decided_by": decided_by,
+            "decided_ms": self._now_ms(),
+            "why": why[:TEXT_MAX],
+        }
+        self._once(proposals, where, values)
+        return self.proposal(proposal_id)
+
+    def use_proposal(self, proposal_id: int) -> bytes:
+        """Mark an approved proposal as used, and return its bytes.
+
+        This works once. Raise UsageError if the proposal is used already, expired or not approved.
+        """
+        self._once(proposals, self._valid(proposal_id), {"state": "used"}, "approved")
+        return self.proposal(proposal_id).value
+
+    def _valid(self, proposal_id: int) -> Any:
+        return (proposals.c.proposal_id == proposal_id) & (proposals.c.expires_ms > self._now_ms())
+
+    def proposal(self, proposal_id: int) -> Proposal:
+        """Return the proposal with this id. Raise UsageError if it does not exist."""
+        found = self._rows(select(proposals).where(proposals.c.proposal_id == proposal_id))
+        if not found:
+            raise UsageError(tr("there is no proposal {id}").format(id=proposal_id))
+        return self._proposal(found[0])
+
+    def proposals(self) -> tuple[Proposal, ...]:
+        """Return proposals, newest first, at most `LIST_MAX`."""
+        wanted = select(proposals).order_by(proposals.c.proposal_id.desc()).limit(LIST_MAX)
+        return tuple(map(self._proposal, self._rows(wanted)))
+
+    def _proposal(self, row: RowMapping) -> Proposal:
+        got = dict(row)
+        if got["state"] in ("open", "approved") and got["expires_ms"] <= self._now_ms():
+            got["state"] = "expired"
+        return Proposal(**got)
+
+    # --- holds -------------------------------------------------------------------------------
+
+    def hold(self, actor: str, subject: str, document_no: str, reason: str) -> Hold:
+        """Place a legal hold on a case or a number.
+
+        Neither retention nor erasure deletes its rows until the hold is lifted.
+        """
+        row: dict[str, Any] = {
+            "subject": subject,
+            "document_no": _word(document_no),
+            "reason": _text(reason),
+            "actor": actor,
+            "at_ms": self._now_ms(),
+            "lifted_ms": None,
+            "lifted_by": "",
+        }
+        return Hold(hold_id=self._insert(holds, row), **row)
+
+    def lift(self, actor: str, hold_id: int) -> Hold:
+        """Lift a legal hold. Raise UsageError if it does not exist or is lifted already."""
+        where = and_(holds.c.hold_id == hold_id, holds.c.lifted_ms.is_(None))
+        values = {"lifted_ms": self._now_ms(), "lifted_by": actor}
+        with self._writing.begin() as connection:
+            if not connection.execute(update(holds).where(where).values(values)).rowcount:
+                raise UsageError(tr("there is no hold {id} that stands").format(id=hold_id))
+        return Hold(**self._rows(select(holds).where(holds.c.hold_id == hold_id))[0])
+
+    def holds(self, subjects: Iterable[str] | None = None) -> list[Hold]:
+        """Return legal holds on these cases and numbers, or on any if `subjects` is None."""
+        wanted = select(holds).where(holds.c.lifted_ms.is_(None)).order_by(holds.c.hold_id)
+        if subjects is not None:
+            wanted = wanted.where(holds.c.subject.in_(list(subjects)))
+        return [Hold(**row) for row in self._rows(wanted)]
+
+    def about(self, recipient: str, episode_id: str) -> PapersAbout:
+        """Return notes, appeals and calls of a number or case, and if it is under a legal hold.
+
+        All are read over one connection.
+        """
+        with self._engine.connect() as connection:
+
+            def rows(table: Any, where: Any, newest: Any) -> list[RowMapping]:
+                wanted = select(table).where(where).order_by(newest.desc()).limit(LIST_MAX)
+                return list(connection.execute(wanted).mappings())
+
+            def either(table: Any) -> Any:
+                own = table.c.recipient == recipient
+                return own | (table.c.episode_id == episode_id) if episode_id else own
+
+            held = holds.c.subject.in_([recipient, episode_id]) & holds.c.lifted_ms.is_(None)
+            return PapersAbout(
+                tuple(Note(**row) for row in rows(notes, either(notes), notes.c.note_id)),
+                tuple(Appeal(**row) for row in rows(appeals, either(appeals),
+                                                    appeals.c.appeal_id)),
+                tuple(Call(**row) for row in rows(calls, calls.c.recipient == recipient,
+                                                  calls.c.call_id)),
+                bool(rows(holds, held, holds.c.hold_id)),
+            )  # fmt: skip
+
+    # --- in common ---------------------------------------------------------------------------
+
+    def _insert(self, table: Any, row: dict[str, Any]) -> int:
+        with self._writing.begin() as connection:
+            made = connection.execute(insert(table).values(row))
+            assert made.inserted_primary_key is not None
+            return int(made.inserted_primary_key[0])
+
+    def _once(self, table: Any, where: Any, values: dict[str, Any], state: str = "open") -> None:
+        """Change a row only if it still has this state.
+
+        If two people try at the same time, the second gets a UsageError.
+        """
+        with self._writing.begin() as connection:
+            done = connection.execute(
+                update(table).where(where, table.c.state == state).values(values)
+            )
+            if not done.rowcount:
+                raise UsageError(tr("it is decided already, over, or not yours to decide"))
+
+    def _rows(self, wanted: Any) -> list[RowMapping]:
+        with self._engine.connect() as connection:
+            return list(connection.execute(wanted).mappings())
+
+
+def _text(text: str) -> str:
+    """Strip a text. Raise UsageError if it is empty or too long."""
+    cut = text.strip()
+    if not cut or len(cut) > TEXT_MAX:
+        raise UsageError(tr("a text has 1 to {most} characters").format(most=TEXT_MAX))
+    return cut
+
+
+def _word(word: str) -> str:
+    cut = word.strip()
+    if len(cut) > WORD_MAX:
+        raise UsageError(tr("a line has at most {most} characters").format(most=WORD_MAX))
+    return cut

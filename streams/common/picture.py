@@ -1,0 +1,158 @@
+"""Charts for pages: matplotlib axes as SVG, for phones, print and screen readers.
+
+A chart is drawn twice: for a wide page, and for a narrow page where the text of the wide one would
+be too small. Text in the SVG stays text. The page itself shows the title and note, and a table with
+the same figures. Equal figures give equal bytes, and the SVG links to nothing.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import matplotlib as mpl
+from markupsafe import Markup, escape
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from streams.common.page import PALETTE
+
+INK, MUTED, GRID = PALETTE["ink"], PALETTE["muted"], PALETTE["faint"]
+
+STYLE: Final[dict[Any, Any]] = {
+    "svg.fonttype": "none",
+    "font.family": "DejaVu Sans",  # shipped with matplotlib and used for the layout; a wide font
+    "font.size": 9.5,
+    "text.color": INK,
+    "axes.edgecolor": GRID,
+    "axes.labelcolor": MUTED,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "xtick.minor.size": 0,
+    "ytick.minor.size": 0,
+    "legend.edgecolor": "none",  # a paper-coloured background, so that lines do not cross the text
+    "legend.facecolor": PALETTE["paper"],
+    "legend.framealpha": 0.9,
+    "legend.fontsize": 9,
+}
+
+Size = tuple[float, float]
+"""Width and height in inches. An inch has 72 units, and text has a size of 9.5 units."""
+
+Draw = Callable[[Axes, bool], None]
+"""Draws on axes. The second argument is true for the narrow version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A chart with its texts and its figures."""
+
+    name: str  # unique within its page
+    title: str
+    note: str
+    description: str  # for people who cannot see the chart
+    wide: Markup
+    narrow: Markup | None  # None: the wide version also fits a narrow page
+    head: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    table: str = ""  # id of the page element with the figures, if the page has one
+
+
+def draw_chart(
+    name: str,
+    title: str,
+    draw: Draw,
+    *,
+    wide: Size,
+    narrow: Size | None,
+    note: str = "",
+    description: str,
+    head: Sequence[str] = (),
+    rows: Sequence[Sequence[str]] = (),
+    table: str = "",
+    left: float | None = None,
+) -> Picture:
+    """Draw a chart. `left`: left margin of the wide version in inches, to align several charts."""
+    label = f"{title}: {note}" if note else title
+    sizes = {"wide": wide, **({"narrow": narrow} if narrow else {})}
+    made = {
+        which: _svg(f"{name}-{which}", which if narrow else "only", label, description, draw, size,
+                    narrow=which == "narrow", left=left if which == "wide" else None)
+        for which, size in sizes.items()
+    }  # fmt: skip
+    return Picture(name, title, note, description, made["wide"], made.get("narrow"), head, rows,
+                   table)  # fmt: skip
+
+
+def _svg(
+    id_: str,
+    which: str,
+    label: str,
+    description: str,
+    draw: Draw,
+    size: Size,
+    *,
+    narrow: bool,
+    left: float | None,
+) -> Markup:
+    with mpl.rc_context({**STYLE, "svg.hashsalt": id_}), warnings.catch_warnings():
+        # The browser uses the page's fonts, so a glyph missing in the layout font is harmless.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure = Figure(figsize=size, layout=None if left is not None else "constrained")
+        axes = figure.subplots()
+        if left is not None:
+            width, height = size
+            figure.subplots_adjust(left / width, 0.3 / height, 1 - 0.9 / width, 1 - 0.12 / height)
+        draw(axes, narrow)
+        sink = io.StringIO()
+        figure.savefig(sink, format="svg", metadata={"Date": None, "Creator": None})
+    svg = sink.getvalue()
+    body = svg[svg.index("<svg") :]
+    head, _, rest = body.partition(">")
+    box = re.search(r'viewBox="[^"]*"', head)
+    assert box is not None
+    rest = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", rest, flags=re.DOTALL)
+    rest = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{id_}-", rest)
+    rest = re.sub(r'<g id="[^"]*">', "<g>", rest)  # no reference uses the ids of groups
+    rest = _UNNAMED.sub(_font, rest)
+    return Markup(  # noqa: S704 - our own markup; all other text is escaped
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        f'class="{which}" {box[0]} role="img" aria-labelledby="{id_}-title {id_}-desc">'
+        f'<title id="{id_}-title">{escape(label)}</title>'
+        f'<desc id="{id_}-desc">{escape(description)}</desc>{rest}'
+    )
+
+
+_UNNAMED: Final = re.compile(r"font: ((?:\w+ )*)([\d.]+px) [^;\"]*")
+
+
+def _font(found: re.Match[str]) -> str:
+    """Return the weight and size of a text. The font family comes from the page."""
+    weight = "font-weight: 700; " if re.search("bold|700", found[1]) else ""
+    return f"{weight}font-size: {found[2]}"
+
+
+def bar_line(axes: Axes, at: float, label: str, ink: str, row: int = 0) -> None:
+    """Draw a dashed vertical line with its name, `row` rows below the top."""
+    axes.axvline(at, color=ink, lw=1, ls=(0, (4, 3)))
+    axes.annotate(
+        label,
+        (at, 1),
+        (4, -4 - 11 * row),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        va="top",
+        color=ink,
+        size=8.5,
+        weight="bold",
+        bbox={"facecolor": PALETTE["paper"], "alpha": 0.75, "edgecolor": "none", "pad": 0.5},
+    )

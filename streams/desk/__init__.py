@@ -1,1 +1,0 @@
-"""The abuse desk: a web console and its case store, for staff who help a flooded subscriber."""

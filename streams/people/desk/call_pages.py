@@ -1,0 +1,549 @@
+"""Pages for a phone call: search a number, read its case, and publish overrides for the caller."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from streams.cases.store.answers import Answer, Call, CaseFile
+from streams.common.errors import UnavailableError, UsageError
+from streams.common.language import join_list, tr, trc
+from streams.people.desk.call_view import (
+    aloud_without,
+    describe_confirmed,
+    known_facts,
+    name_unanswered,
+    nothing_sentence,
+    spell,
+    view,
+    word_sentence,
+)
+from streams.people.desk.desk_context import Desk
+from streams.people.desk.masks import mask_mentions, mask_recipient, whole
+from streams.people.desk.override_publisher import Said
+from streams.people.desk.render import Flash
+from streams.people.desk.rights import DeskRight
+from streams.people.desk.visit import RefusedError, Visit, visit_of
+from streams.wire import Override
+
+IDENTIFIED: Final = MappingProxyType(
+    {
+        "own_line": "calls from this number, and the network says so",
+        "called_back": "was called back on this number",
+        "questions": "answered the questions of the account",
+        "papers": "is in a shop, with papers",
+        "none": "is not identified",
+    }
+)
+"""Ways in which a caller proves that a number is theirs. The texts are translated."""
+
+DECIDED: Final = MappingProxyType(
+    {
+        "granted": "the subscriber was right",
+        "refused": "the chart's unit",
+        "withdrawn": "the appeal was withdrawn",
+    }
+)
+"""Outcomes of an appeal. The texts are translated."""
+
+NOBODY: Final = "none"
+"""Key in `IDENTIFIED` of a caller who is not identified."""
+
+RELEASES_S: Final[Mapping[str, int]] = MappingProxyType({"10m": 600, "1h": 3_600, "1d": 86_400})
+EXEMPTS_S: Final[Mapping[str, int]] = MappingProxyType(
+    {"1d": 86_400, "7d": 604_800, "30d": 2_592_000, "90d": 7_776_000}
+)
+"""Choices for how long an override lasts, in seconds."""
+
+REASON_MAX: Final = 200
+"""Maximum length of a reason in characters."""
+
+WORD_ID: Final = re.compile(r"override(-all)?-\d{1,19}")
+CALLS_SHOWN: Final = 10
+CALL_MS: Final = 600_000
+"""Longest duration of a call (ms). If an agent identified the caller of a number within this time,
+the form preselects the same way of identification."""
+
+ACTS: Final = ("release", "allow", "exempt")
+"""Outcomes of calls that require an identified caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The number that a form is about, and the case on whose page the form was, if any."""
+
+    recipient: str
+    episode_id: str = ""
+
+
+@dataclass(slots=True)
+class CasePages:
+    """The search page, the page of a case, and the forms on it."""
+
+    desk: Desk
+
+    # --- search and read ---------------------------------------------------------------------
+
+    def search(self, request: Request) -> Response:
+        """Redirect to the case of a number, or show what is known about a number without a case."""
+        desk, visit = self.desk, visit_of(request)
+        desk.take("searches", visit)
+        number = visit.read_field("number", 80)
+        recipient = desk.settings.intake().numbers.canonical(number) if number else None
+        if recipient is None:
+            desk.audit(visit, "search", "refused")
+            says = tr("That is neither a number nor a token: digits, with or without +86 or 0086.")
+            return desk.pages.page(request, "search", status=400, flashes=[Flash(says, "bad")])
+        found = desk.store.find(recipient)
+        episode_id = found.newest.line.episode_id if found.newest else ""
+        outcome = "done" if found.newest else "nothing"
+        desk.audit(visit, "search", outcome, subject=recipient, episode_id=episode_id)
+        if found.newest:
+            return RedirectResponse(self._path(visit, episode_id), 303)
+        return self._nothing(request, found)
+
+    def _nothing(
+        self, request: Request, found: Answer, flashes: Sequence[Flash] = (), status: int = 200
+    ) -> Response:
+        return self.desk.pages.page(
+            request,
+            "nothing",
+            status=status,
+            flashes=flashes,
+            number=mask_recipient(found.recipient),
+            recipient=found.recipient,
+            grant=self.desk.grant(visit_of(request), found.recipient),
+            says=nothing_sentence(found, self.desk.stale_ms),
+            aloud=aloud_without(),
+            facts=known_facts(found),
+            calls=self._calls(found.calls),
+            words=self._words(found.words),
+            **self._choices(visit_of(request), found.calls),
+        )
+
+    def case_page(self, request: Request) -> Response:
+        """Show a case to a person who searched for its number or has the right to browse."""
+        desk, visit = self.desk, visit_of(request)
+        file = self.open_case(
+            visit, request.path_params["episode_id"], request.query_params.get("k")
+        )
+        desk.audit(
+            visit, "view", "done", subject=file.line.recipient, episode_id=file.line.episode_id
+        )
+        said = request.query_params.get("said", "")
+        flashes = [self._describe_answers(said)] if WORD_ID.fullmatch(said) else []
+        if flashes:  # load again: the index may have the override by now
+            file = desk.store.case(file.line.episode_id)
+        return self._case(request, file, flashes)
+
+    def _case(
+        self, request: Request, file: CaseFile, flashes: Sequence[Flash] = (), status: int = 200,
+        **more: Any,
+    ) -> Response:  # fmt: skip
+        desk, visit = self.desk, visit_of(request)
+        values = {
+            "case": view(file, desk.now_ms()),
+            "grant": self._grant(visit, file.line.episode_id),
+            "whole": "",
+            "words": self._words(file.words),
+            "calls": self._calls(file.papers.calls),
+            "notes": file.papers.notes,
+            "appeals": file.papers.appeals,
+            "decided": {state: tr(says) for state, says in DECIDED.items()},
+            "notices": file.notices,
+            "held": file.papers.held,
+            "earlier": [
+                (each, self._path(visit, each.episode_id)) for each in file.others[:CALLS_SHOWN]
+            ],
+            "gateways": self._gateways(file),
+            **self._choices(visit, file.papers.calls),
+            **more,
+        }
+        return desk.pages.page(request, "case", status=status, flashes=flashes, **values)
+
+    def unmask(self, request: Request) -> Response:
+        """Show the full number of a case once. A reason is required, and goes to the audit log."""
+        desk, visit = self.desk, visit_of(request)
+        file = self.open_case(visit, visit.read_field("episode"), visit.read_field("k"))
+        desk.take("unmasks", visit)
+        reason = mask_mentions(visit.read_field("reason", REASON_MAX), file.line.recipient)
+        if not reason:
+            return self._case(request, file, [Flash(tr("A reason is needed."), "bad")], 400)
+        desk.audit(
+            visit, "unmask", "done", subject=file.line.recipient, reason=reason,
+            episode_id=file.line.episode_id,
+        )  # fmt: skip
+        return self._case(request, file, whole=whole(file.line.recipient))
+
+    # --- act ---------------------------------------------------------------------------------
+
+    def say(self, request: Request) -> Response:
+        """Publish an override for a caller: release, allow a platform, exempt, or end an override.
+
+        The call is stored, and the page shows which gateways have confirmed.
+        """
+        desk, visit = self.desk, visit_of(request)
+        subject = self._subject(visit)
+        try:
+            word = self._word(visit, subject)
+        except UsageError as error:
+            desk.audit(
+                visit, "act", "refused", subject=subject.recipient, episode_id=subject.episode_id
+            )
+            return self._again(request, subject, Flash(str(error), "bad"), 400)
+        desk.take("acts", visit)
+        about: dict[str, Any] = {
+            "subject": subject.recipient,
+            "episode_id": subject.episode_id,
+            "reason": word.reason,
+            "ticket": word.ticket,
+            "until_ms": word.expires_at_ms,
+        }
+        desk.audit(visit, word.verb, "asked", detail=word.platform[:256], **about)
+        try:
+            said = desk.voice.say(word, desk.settings.console.wait_s)
+        except UnavailableError as error:
+            desk.audit(visit, word.verb, error.outcome, **about)
+            return self._again(request, subject, Flash(str(error), "bad"), 503)
+        desk.audit(visit, word.verb, "done", detail=said.word_id, **about)
+        identified = visit.read_field("identified", 32)
+        desk.store.papers.add_call(
+            visit.person.account.name,
+            subject.recipient,
+            identified_by=identified,
+            same_caller=identified == "own_line",
+            episode_id=subject.episode_id,
+            ticket=word.ticket,
+            outcome=word.verb,
+        )
+        if subject.episode_id:
+            path = self._path(visit, subject.episode_id)
+            joint = "&" if "?" in path else "?"
+            return RedirectResponse(f"{path}{joint}said={said.word_id}", 303)
+        return self._nothing(request, desk.store.find(subject.recipient), [_flash(said)])
+
+    def _word(self, visit: Visit, subject: Subject) -> Override:
+        """Build the override that a form asks for. Raise UsageError if it is not allowed."""
+        desk = self.desk
+        act, _, span = visit.read_field("act", 300).partition(" ")
+        identified, reason = (
+            visit.read_field("identified", 32),
+            _read_field(visit, subject, "reason"),
+        )
+        if identified not in IDENTIFIED:
+            raise UsageError(tr("First state how the caller showed that the number is theirs."))
+        if identified == NOBODY and act != "end":
+            raise UsageError(
+                tr("Do nothing for a caller who is not identified: it may be the attacker.")
+            )
+        if not reason:
+            raise UsageError(tr("A reason is needed."))
+        now_ms = desk.now_ms()
+        more: dict[str, Any] = {}
+        if act == "release" and span in RELEASES_S:
+            lasts_s = RELEASES_S[span]
+        elif act == "allow":
+            more["platform"] = named_platform(desk, span or visit.read_field("platform"))
+            lasts_s = 86_400
+        elif act == "exempt" and visit.read_field("for", 8) in EXEMPTS_S:
+            lasts_s = EXEMPTS_S[visit.read_field("for", 8)]
+            if lasts_s > self._exempt_max_s(visit):
+                raise UsageError(
+                    tr("You may exempt for {span} at most; a lead may for longer.").format(
+                        span=spell(self._exempt_max_s(visit) * 1000)
+                    )
+                )
+        elif act == "end":
+            return self._ending(visit, subject, span, now_ms)
+        else:
+            raise UsageError(tr("Choose what is to be done."))
+        verb: Any = act
+        return Override(
+            recipient=subject.recipient, verb=verb, actor=visit.person.account.name,
+            reason=f"{reason} [{identified}]", issued_at_ms=now_ms,
+            expires_at_ms=now_ms + lasts_s * 1000, via="desk",
+            ticket=_read_field(visit, subject, "ticket", 64), **more,
+        )  # fmt: skip
+
+    def _ending(self, visit: Visit, subject: Subject, word_id: str, now_ms: int) -> Override:
+        """Build a copy of an override in force that expires at once.
+
+        An expired override cannot be ended, because its copy could replace a newer override with
+        the same key. This is dangerous: the caller need not be identified to end an override.
+        """
+        line = self.desk.store.word(word_id)
+        if (
+            line is None
+            or not line.holds
+            or line.word.recipient != subject.recipient
+            or line.word.verb == "mode"
+        ):
+            raise UsageError(tr("That override is for another number, or has ended."))
+        return msgspec.structs.replace(
+            line.word, actor=visit.person.account.name, reason=_read_field(visit, subject,
+            "reason"), issued_at_ms=now_ms, expires_at_ms=now_ms, via="desk", approved_by="",
+            ticket=_read_field(visit, subject, "ticket", 64),
+        )  # fmt: skip
+
+    def _exempt_max_s(self, visit: Visit) -> float:
+        console = self.desk.settings.console
+        return console.exempt_lead_s if visit.may(DeskRight.EXEMPT_LONG) else console.exempt_s
+
+    def note(self, request: Request) -> Response:
+        """Store a note, or a call that needed no action."""
+        desk, visit = self.desk, visit_of(request)
+        subject = self._subject(visit)
+        desk.take("forms", visit)
+        name = visit.person.account.name
+        about = {"subject": subject.recipient, "episode_id": subject.episode_id}
+        try:
+            if visit.read_field("what", 8) == "call":
+                identified = visit.read_field("identified", 32)
+                desk.audit(visit, "call", "done", **about)
+                desk.store.papers.add_call(
+                    name, subject.recipient, identified_by=identified, outcome="told",
+                    same_caller=identified == "own_line", episode_id=subject.episode_id,
+                    ticket=_read_field(visit, subject, "ticket", 64),
+                )  # fmt: skip
+                says = tr("The call is noted.")
+            else:
+                text = _read_field(visit, subject, "text", 4_001)
+                desk.audit(visit, "note", "done", **about)
+                desk.store.papers.add_note(
+                    name, text, recipient=subject.recipient, episode_id=subject.episode_id
+                )
+                says = tr("The note is kept.")
+        except UsageError as error:
+            return self._again(request, subject, Flash(str(error), "bad"), 400)
+        return self._again(request, subject, Flash(says))
+
+    def appeal(self, request: Request) -> Response:
+        """Store an appeal, or decide an open one."""
+        desk, visit = self.desk, visit_of(request)
+        subject = self._subject(visit)
+        desk.take("forms", visit)
+        name = visit.person.account.name
+        about = {"subject": subject.recipient, "episode_id": subject.episode_id}
+        try:
+            if number := visit.read_field("appeal", 20):
+                state = _outcome(visit)
+                appeal_id = self._appeal(subject, number)
+                desk.audit(visit, "appeal", state, detail=number, **about)
+                text = _read_field(visit, subject, "text", 4_001)
+                desk.store.papers.decide_appeal(appeal_id, name, state, text)
+                says = tr("The outcome is kept. Tell the subscriber.")
+            else:
+                due_ms = desk.now_ms() + round(desk.settings.console.appeal_s * 1000)
+                desk.audit(visit, "appeal", "asked", until_ms=due_ms, **about)
+                desk.store.papers.add_appeal(
+                    name, subject.recipient, _read_field(visit, subject, "text", 4_001),
+                    due_ms=due_ms, identified_by=visit.read_field("identified", 32),
+                    episode_id=subject.episode_id,
+                )  # fmt: skip
+                says = tr("The appeal is recorded; it is to be decided within {span}.").format(
+                    span=spell(desk.settings.console.appeal_s * 1000)
+                )
+        except UsageError as error:
+            return self._again(request, subject, Flash(str(error), "bad"), 400)
+        return self._again(request, subject, Flash(says))
+
+    # --- parts -------------------------------------------------------------------------------
+
+    def open_case(self, visit: Visit, episode_id: str, grant: str | None) -> CaseFile:
+        """Return a case by its episode id.
+
+        Raise RefusedError if the case does not exist. Raise it also if the person may not browse
+        and `grant` is not a valid grant for this case.
+        """
+        desk = self.desk
+        if not (visit.may(DeskRight.BROWSE) or desk.is_granted(visit, episode_id, grant or "")):
+            desk.audit(visit, "view", "refused", episode_id=episode_id[:256])
+            raise RefusedError(403, tr("Search for the number first: a case is opened by it."))
+        try:
+            return desk.store.case(episode_id)
+        except UsageError as error:
+            raise RefusedError(404, str(error)) from None
+
+    def again(self, request: Request, file: CaseFile, flash: Flash, status: int = 200) -> Response:
+        """Show the page of a case again, with a message about the form that was sent."""
+        return self._case(request, file, [flash], status)
+
+    def _subject(self, visit: Visit) -> Subject:
+        """Return the number that a form is about: the number of its case, or a searched number.
+
+        Raise RefusedError without a valid grant. Otherwise a handwritten form could read any
+        number, without the rate limit of searches and without a search in the audit log.
+        """
+        if episode_id := visit.read_field("episode"):
+            line = self.open_case(visit, episode_id, visit.read_field("k")).line
+            return Subject(line.recipient, episode_id)
+        desk = self.desk
+        recipient = desk.settings.intake().numbers.canonical(visit.read_field("recipient", 80))
+        if recipient is None:
+            raise RefusedError(400, tr("The form names no number."))
+        if not desk.is_granted(visit, recipient, visit.read_field("k")):
+            desk.audit(visit, "view", "refused", subject=recipient)
+            raise RefusedError(403, tr("Search for the number first: a case is opened by it."))
+        return Subject(recipient)
+
+    def _appeal(self, subject: Subject, number: str) -> int:
+        """Return the id of an appeal. Raise UsageError if it is not about this number or case."""
+        about = self.desk.store.papers.about(subject.recipient, subject.episode_id)
+        found = next((each for each in about.appeals if str(each.appeal_id) == number), None)
+        if found is None:
+            raise UsageError(tr("That appeal is not about this number."))
+        return found.appeal_id
+
+    def _again(
+        self, request: Request, subject: Subject, flash: Flash, status: int = 200
+    ) -> Response:
+        """Show the page again from which a form was sent, with a message about it."""
+        store = self.desk.store
+        if subject.episode_id:
+            return self._case(request, store.case(subject.episode_id), [flash], status)
+        return self._nothing(request, store.find(subject.recipient), [flash], status)
+
+    def _grant(self, visit: Visit, episode_id: str) -> str:
+        return "" if visit.may(DeskRight.BROWSE) else self.desk.grant(visit, episode_id)
+
+    def _path(self, visit: Visit, episode_id: str) -> str:
+        grant = self._grant(visit, episode_id)
+        return f"/case/{quote(episode_id, safe='')}" + (f"?k={grant}" if grant else "")
+
+    def _describe_answers(self, word_id: str) -> Flash:
+        """Return a message about the acknowledgements of an override.
+
+        The source is this process's reader of acknowledgements. If it has none, the index is used.
+        """
+        said = self.desk.voice.collect_answers(word_id)
+        if not said.obeyed and not said.failed:
+            line = self.desk.store.word(word_id)
+            if line is not None and line.acks:
+                return Flash(describe_confirmed(line, self.desk.store.gateways()))
+        return _flash(said)
+
+    def _choices(self, visit: Visit, calls: Sequence[Call]) -> dict[str, Any]:
+        """Return the choices of the forms.
+
+        If this agent identified a caller of the number within `CALL_MS`, that way is preselected.
+        """
+        most_s = self._exempt_max_s(visit)
+        since_ms, name = self.desk.now_ms() - CALL_MS, visit.person.account.name
+        mine = (each for each in calls if each.agent == name and each.at_ms > since_ms)
+        lately = next((each.identified_by for each in mine if each.outcome in ACTS), NOBODY)
+        return {
+            "identified": [
+                (way, tr(says), way == lately != NOBODY) for way, says in IDENTIFIED.items()
+            ],
+            "exempts": [(name, spell(s * 1000)) for name, s in EXEMPTS_S.items() if s <= most_s],
+        }
+
+    def _words(self, lines: Sequence[Any]) -> list[dict[str, Any]]:
+        gateways = self.desk.store.gateways() if lines else ()
+        return [
+            {
+                "id": each.word_id,
+                "at_ms": each.word.issued_at_ms,
+                "what": word_sentence(each.word),
+                "by": each.word.actor,
+                "until_ms": each.word.expires_at_ms,
+                "reason": _IDENTIFIED_BY.sub("", each.word.reason),
+                "identified": _parse_identified(each.word.reason),
+                "ticket": each.word.ticket,
+                "holds": each.holds,
+                "obeyed": describe_confirmed(each, gateways),
+            }
+            for each in reversed(lines)
+        ]
+
+    def _calls(self, calls: Sequence[Any]) -> list[dict[str, Any]]:
+        return [
+            {
+                "at_ms": each.at_ms,
+                "agent": each.agent,
+                "identified": tr(IDENTIFIED.get(each.identified_by, each.identified_by)),
+                "ticket": each.ticket,
+                "outcome": tr(each.outcome),
+            }
+            for each in calls[:CALLS_SHOWN]
+        ]
+
+    def _gateways(self, file: CaseFile) -> list[dict[str, Any]]:
+        """Return the acknowledgements of the newest lease, by gateway."""
+        newest = max(file.case.actions, key=lambda each: each.issued_at_ms, default=None)
+        if newest is None:
+            return []
+        return [
+            {
+                "gateway": ack.gateway_id,
+                "state": tr(ack.state),
+                "why": trc("why", ack.why),
+                "at_ms": ack.at_ms,
+                "after_s": max(0, ack.at_ms - newest.issued_at_ms) / 1000,
+            }
+            for ack in sorted(
+                file.case.acks.get(newest.action_id, ()), key=lambda each: each.gateway_id
+            )
+        ]
+
+
+def named_platform(desk: Desk, written: str) -> str:
+    """Return a platform's key from what a person calls it. Raise UsageError if it is none."""
+    from streams.tools.operate.network import platform_key  # noqa: PLC0415 - start-up time
+
+    if not written:
+        raise UsageError(tr("Choose a platform, or write its name."))
+    return platform_key(desk.settings.registry()[0], written)
+
+
+def _read_field(visit: Visit, subject: Subject, field: str, most: int = REASON_MAX) -> str:
+    """Return a field of the form, with the number masked if somebody typed it.
+
+    Colleagues who may see only masked numbers read these texts. They are also published to the
+    audit topic, from which nothing can be erased.
+    """
+    return mask_mentions(visit.read_field(field, most), subject.recipient)
+
+
+def _outcome(visit: Visit) -> Any:
+    """Return the outcome of an appeal from the form. Raise UsageError if it is invalid."""
+    state = visit.read_field("outcome", 16)
+    if state not in DECIDED:
+        raise UsageError(tr("Choose an outcome."))
+    return state
+
+
+_IDENTIFIED_BY: Final = re.compile(r" \[([a-z_]+)\]$")
+
+
+def _parse_identified(reason: str) -> str:
+    """Return how a caller was identified: the reason of an override ends with it in brackets."""
+    found = _IDENTIFIED_BY.search(reason)
+    return tr(IDENTIFIED[found[1]]) if found and found[1] in IDENTIFIED else ""
+
+
+def _flash(said: Said) -> Flash:
+    """Return a message: how many gateways confirmed an override, and after how many seconds."""
+    if said.failed:
+        told = join_list(
+            [f"{name} ({trc('why', why)})" for name, why in sorted(said.failed.items())]
+        )
+        failed = tr("Sent, but not obeyed by {told}. Call the NOC.").format(told=told)
+        return Flash(f"{failed} {name_unanswered(said)}".rstrip(), "bad")
+    if not said.obeyed:
+        said_only = tr(
+            "Sent. No gateway has confirmed it yet; it takes effect as soon as one does."
+        )
+        return Flash(f"{said_only} {name_unanswered(said)}".rstrip(), "bad")
+    done = tr("Done: {n} of {of} gateways have applied it, after {s} s.").format(
+        n=len(said.obeyed), of=said.gateways, s=f"{max(said.obeyed.values()):.1f}"
+    )
+    return Flash(f"{done} {name_unanswered(said)}".rstrip(), "bad" if said.missing else "good")

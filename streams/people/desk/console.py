@@ -1,0 +1,217 @@
+"""The console as one ASGI application: routes with their rights, behind the guard.
+
+A `Door` is a route that has a list of rights.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from inspect import iscoroutinefunction
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from anyio import to_thread
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Scope
+
+from streams.common.errors import OtpguardError, UnavailableError, UsageError
+from streams.common.language import tr
+from streams.people.desk.call_pages import CasePages
+from streams.people.desk.desk_context import Desk
+from streams.people.desk.entry import EntryPages
+from streams.people.desk.guard import Guard
+from streams.people.desk.handing import EvidencePages
+from streams.people.desk.list_pages import ListPages
+from streams.people.desk.live import LiveFeed
+from streams.people.desk.oidc import OidcEntry
+from streams.people.desk.oversight import OversightPages
+from streams.people.desk.render import static_files
+from streams.people.desk.rights import DeskRight
+from streams.people.desk.visit import RefusedError, visit_of
+
+log = logging.getLogger(__name__)
+
+Endpoint = Callable[[Request], Any]
+
+
+OPEN: Final = None
+"""Rights of a route that needs no log-in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One route: method, path, endpoint, and the rights of which a person needs at least one."""
+
+    method: str
+    path: str
+    rights: tuple[DeskRight, ...] | None  # None: no log-in is needed; empty: any logged-in person
+    endpoint: Endpoint
+
+
+def doors(desk: Desk, feed: LiveFeed) -> list[Door]:
+    """Return all routes of the console. A test requests each of them with every role."""
+    entry, cases, lists = EntryPages(desk), CasePages(desk), ListPages(desk)
+    oversight, oidc = OversightPages(desk), OidcEntry(desk, entry)
+    wide = (DeskRight.PROPOSE, DeskRight.APPROVE)
+    return [
+        Door("GET", "/login", OPEN, entry.login_page),
+        Door("POST", "/login", OPEN, entry.login),
+        Door("GET", "/login/oidc", OPEN, oidc.start),
+        Door("GET", "/login/oidc/back", OPEN, oidc.back),
+        Door("GET", "/login/once/{secret}", OPEN, entry.by_ticket),
+        Door("POST", "/language", OPEN, entry.language),
+        Door("POST", "/logout", (), entry.logout),
+        Door("GET", "/account", (), entry.account_page),
+        Door("POST", "/account/password", (), entry.password),
+        Door("GET", "/help", (), lambda request: desk.pages.page(request, "help")),
+        Door("GET", "/", (DeskRight.SEARCH,), lambda request: desk.pages.page(request, "search")),
+        Door("POST", "/search", (DeskRight.SEARCH,), cases.search),
+        Door("GET", "/case/{episode_id}", (DeskRight.SEARCH,), cases.case_page),
+        Door("POST", "/say", (DeskRight.ACT,), cases.say),
+        Door("POST", "/note", (DeskRight.NOTE,), cases.note),
+        Door("POST", "/appeal", (DeskRight.NOTE,), cases.appeal),
+        Door("POST", "/unmask", (DeskRight.UNMASK,), cases.unmask),
+        Door("POST", "/evidence", (DeskRight.EVIDENCE,), EvidencePages(desk, cases).make),
+        Door("GET", "/live", (DeskRight.LIVE,), lists.live),
+        Door("GET", "/live/stream", (DeskRight.LIVE,), feed.stream),
+        Door("GET", "/campaigns", (DeskRight.PLATFORMS,), lists.campaigns),
+        Door("GET", "/platforms", (DeskRight.PLATFORMS,), lists.platforms),
+        Door("POST", "/platforms", (DeskRight.PLATFORMS,), lists.platforms),
+        Door("GET", "/proposals", wide, oversight.proposals),
+        Door("POST", "/proposals", (DeskRight.PROPOSE,), oversight.propose),
+        Door("POST", "/proposals/decide", (DeskRight.APPROVE,), oversight.decide),
+        Door("GET", "/audit", (DeskRight.AUDIT,), oversight.audit),
+        Door("POST", "/audit", (DeskRight.AUDIT,), oversight.audit),
+        Door("GET", "/users", (DeskRight.USERS,), oversight.users),
+        Door("POST", "/users", (DeskRight.USERS,), oversight.change_user),
+    ]
+
+
+def application(desk: Desk) -> ASGIApp:
+    """Return the ASGI application of the console."""
+    feed = LiveFeed(desk)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        looking = asyncio.create_task(feed.run())
+        yield
+        looking.cancel()
+        with suppress(asyncio.CancelledError):
+            await looking
+
+    def show_refusal(request: Request, error: RefusedError) -> Response:
+        headers = {"retry-after": str(round(error.wait_s) or 1)} if error.wait_s else {}
+        return desk.pages.page(
+            request, "refused", status=error.status, says=error.says, headers=headers
+        )
+
+    def on_refusal(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RefusedError)
+        return show_refusal(request, error)
+
+    def on_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, OtpguardError)
+        status = 503 if isinstance(error, UnavailableError) else 500
+        if isinstance(error, UsageError):
+            status = 400
+        desk.metrics.add("desk_errors_total", 1, kind=_KINDS[status])
+        return show_refusal(request, RefusedError(status, str(error)))
+
+    def on_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        says = {404: tr("There is no such page."), 405: tr("That page takes no form.")}
+        told = says.get(error.status_code, tr("That cannot be answered."))
+        return show_refusal(request, RefusedError(error.status_code, told))
+
+    routes = [
+        Route("/static/{digest}/{name}", _static, methods=["GET"]),
+        Route("/health/live", _live, methods=["GET"]),
+        # HEAD is answered as GET, with the same rights.
+        *(
+            Route(
+                each.path,
+                _make_endpoint(desk, each),
+                methods=[each.method],
+                name=each.method + each.path,
+            )
+            for each in doors(desk, feed)
+        ),
+    ]
+    inner = Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        exception_handlers={
+            RefusedError: on_refusal,
+            OtpguardError: on_error,
+            HTTPException: on_http,
+        },
+    )
+
+    def refuse(scope: Scope, error: RefusedError) -> ASGIApp:
+        return show_refusal(Request(scope), error)
+
+    console = desk.settings.console
+    return Guard(
+        inner, desk.place, desk.store.accounts, refuse, ZoneInfo(console.zone), console.language
+    )
+
+
+_KINDS: Final = {400: "usage", 500: "internal", 503: "unavailable"}
+
+
+def _make_endpoint(desk: Desk, door: Door) -> Endpoint:
+    """Return the endpoint of a door, with a check of rights before it."""
+
+    async def answer(request: Request) -> Response:
+        visit = visit_of(request)
+        if door.rights is not None:
+            if visit.session is None:
+                if request.method == "POST" or request.url.path.endswith("/stream"):
+                    raise RefusedError(401, tr("Your log-in has ended. Log in again."))
+                return RedirectResponse("/login", 303)
+            if door.rights and not any(map(visit.may, door.rights)):
+                name = f"{door.method} {door.path}"
+                await to_thread.run_sync(lambda: desk.audit(visit, "enter", "refused", detail=name))
+                raise RefusedError(403, tr("Your roles at the desk do not open this page."))
+        try:
+            if iscoroutinefunction(door.endpoint):
+                found: Response = await door.endpoint(request)
+                return found
+            return await to_thread.run_sync(door.endpoint, request)
+        except (RefusedError, OtpguardError, HTTPException):
+            raise
+        except Exception as error:  # noqa: BLE001 - logged without its text
+            raise _log_failure(desk, door, error) from None
+
+    return answer
+
+
+def _log_failure(desk: Desk, door: Door, error: Exception) -> RefusedError:
+    """Log where an endpoint failed, and return the error page.
+
+    The log has the traceback without the error's text, because the text may contain a phone number.
+    """
+    where = "".join(traceback.format_tb(error.__traceback__))
+    log.error("%s %s failed: %s\n%s", door.method, door.path, type(error).__name__, where)
+    desk.metrics.add("desk_errors_total", 1, kind=_KINDS[500])
+    return RefusedError(500, tr("That cannot be answered: a defect of this program. Tell the NOC."))
+
+
+async def _static(request: Request) -> Response:
+    file = static_files().get(request.path_params["name"])
+    if file is None or file.path != request.url.path:
+        return PlainTextResponse("not here\n", 404)
+    return Response(file.body, media_type=file.kind)
+
+
+async def _live(_: Request) -> Response:
+    return PlainTextResponse("ok\n")

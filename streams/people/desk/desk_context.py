@@ -1,0 +1,256 @@
+"""The parts that all pages of the console share: store, clock, audit log, rate limits, banners."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from streams.cases.standing import banner, switch
+from streams.cases.store.store import CaseStore
+from streams.common.errors import UnavailableError
+from streams.common.language import current_language, moment, tr, trn
+from streams.config import Settings
+from streams.people.desk.call_view import fresh_sentence
+from streams.people.desk.guard import Site
+from streams.people.desk.override_publisher import Said
+from streams.people.desk.rate_limits import RateLimit
+from streams.people.desk.render import Banner, Pages
+from streams.people.desk.visit import RefusedError, Visit
+from streams.telemetry.metrics import DESK_OUTCOMES, Metrics
+from streams.wire import Override
+
+log = logging.getLogger(__name__)
+
+BANNERS_MS: Final = 1_000
+"""Time (ms) for which banners and the age of the index are cached for all pages."""
+
+
+class Voice(Protocol):
+    """Publishes overrides to the gateways."""
+
+    def say(self, word: Override, wait_s: float) -> Said:
+        """Publish an override, and wait up to `wait_s` seconds for acknowledgements.
+
+        Raise UnavailableError if no broker confirmed the record.
+        """
+
+    def collect_answers(self, word_id: str) -> Said:
+        """Return the acknowledgements of an override so far."""
+
+
+class Auditor(Protocol):
+    """Writes the audit log."""
+
+    def write(self, **fields: Any) -> None:
+        """Write one record. `fields` are those of `AuditRecord`, without its chain and its time.
+
+        Raise UnavailableError if no broker confirmed the record. The action that it describes must
+        then not be done.
+        """
+
+
+def limits_of(settings: Settings) -> dict[str, RateLimit]:
+    """Return the rate limits of the console. Without another key they count per person."""
+    console = settings.console
+    return {
+        "searches": RateLimit(console.searches_per_min, 60 / console.searches_per_min),
+        "unmasks": RateLimit(console.unmasks_per_h, 3600 / console.unmasks_per_h),
+        # Overrides: release, allow, exempt, end.
+        "acts": RateLimit(console.acts_per_h, 3600 / console.acts_per_h),
+        # Attempts, by log-in method and network. A burst of 20 is needed when a shift begins behind
+        # one proxy. The limit keeps strangers from filling the audit log or occupying all threads.
+        "logins": RateLimit(20, 6.0),
+        # Wrong passwords, by account name and network: 480 a day. The limit is per network, so an
+        # attacker does not shut out the owner. Only 20 wrong passwords in a row (`FAILED_MAX`) lock
+        # the account for all networks.
+        "guesses": RateLimit(5, 180.0),
+        # Notes, appeals, proposals, changes of accounts.
+        "forms": RateLimit(30, 10),
+    }
+
+
+@dataclass(slots=True)
+class LoginTicket:
+    """A one-time secret that logs one browser in as the account `name`. Threads may share it."""
+
+    name: str
+    secret: str = field(default_factory=lambda: secrets.token_urlsafe(18))
+    _spent: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def spend(self, secret: str) -> bool:
+        """Use the ticket. Return true if the secret is right and was not used before.
+
+        >>> ticket = LoginTicket("visitor")
+        >>> ticket.spend("guessed"), ticket.spend(ticket.secret), ticket.spend(ticket.secret)
+        (False, True, False)
+        """
+        with self._lock:
+            right = hmac.compare_digest(secret.encode(), self.secret.encode())
+            good, self._spent = right and not self._spent, self._spent or right
+            return good
+
+
+@dataclass(slots=True)
+class Desk:
+    """The shared parts of the console. Threads may share it."""
+
+    settings: Settings
+    place: Site
+    store: CaseStore
+    voice: Voice
+    auditor: Auditor
+    metrics: Metrics
+    now_ms: Callable[[], int]
+    now_s: Callable[[], float]  # a monotonic clock, for rate limits
+    limits: dict[str, RateLimit]
+    ticket: LoginTicket | None = None  # one-time log-in link, only in the demo
+    pages: Pages = field(init=False)
+    _banners: list[tuple[int, Sequence[Banner], str]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.pages = Pages(self.now_ms, self.banners, self.freshness)
+
+    @property
+    def stale_ms(self) -> float:
+        """If the index is older than this (ms), every page shows a banner."""
+        return self.settings.desk.stale_s * 1000
+
+    # --- audit log and rate limits -----------------------------------------------------------
+
+    def audit(self, visit: Visit, verb: str, outcome: str, **more: Any) -> None:
+        """Write to the audit log who did what.
+
+        Raise UnavailableError if the record cannot be written. Then the action must not be done.
+        """
+        session = visit.session
+        counted = outcome if outcome in DESK_OUTCOMES else "done"
+        self.metrics.add("desk_actions_total", 1, verb=verb, outcome=counted)
+        self.auditor.write(
+            actor=session.account.name if session else "",
+            role=" ".join(sorted(session.roles)) if session else "",
+            auth=session.auth if session else "",
+            channel="desk",
+            address=visit.address,
+            verb=verb,
+            outcome=outcome,
+            **more,
+        )
+
+    def take(self, kind: str, visit: Visit) -> None:
+        """Count one action of a person against a rate limit. `kind` is a key of `limits`.
+
+        Raise RefusedError if the limit is exceeded, after a record in the audit log.
+        """
+        name = visit.person.account.name
+        wait_s = self.limits[kind].take(name, self.now_s())
+        if wait_s:
+            self.metrics.add("desk_limited_total", 1, kind=kind)
+            log.warning("%s of one person are over the bound: %s", kind, name)
+            self.audit(visit, "limit", "refused", detail=kind)
+            raise RefusedError(
+                429,
+                tr("Too many in a short time. Go on in {n} s, and expect to be asked why.").format(
+                    n=round(wait_s) or 1
+                ),
+                wait_s=wait_s,
+            )
+
+    # --- shown on every page -----------------------------------------------------------------
+
+    def banners(self) -> Sequence[Banner]:
+        """Return banners for what is true now: shadow mode, kill switch, rails, an old index."""
+        return self._list_banners()[0]
+
+    def freshness(self) -> str:
+        """Return the age of the index as a sentence."""
+        return self._list_banners()[1]
+
+    def _list_banners(self) -> tuple[Sequence[Banner], str]:
+        now_ms, tag = self.now_ms(), current_language()
+        with self._lock:
+            for at_ms, banners, fresh in self._banners:
+                if now_ms - at_ms < BANNERS_MS and fresh.startswith(tag):
+                    return banners, fresh.removeprefix(tag)
+        try:
+            age = self.store.freshness()
+            found: Sequence[Banner] = tuple(self._find_shared(now_ms, age))
+            sentence = fresh_sentence(age, self.stale_ms)
+        except UnavailableError as error:  # the error page shows banners too
+            head = tr("The case store is unreachable: no page can show what happens. Call the NOC.")
+            found, sentence = (Banner(head, str(error), "alarm"),), ""
+        with self._lock:
+            self._banners = [each for each in self._banners if now_ms - each[0] < BANNERS_MS] + [
+                (now_ms, found, tag + sentence)
+            ]
+        return found, sentence
+
+    def _find_shared(self, now_ms: int, fresh: Any) -> Any:
+        words = [each.word for each in self.store.words_now()]
+        off = switch(words, now_ms)
+        if off is not None:
+            yield Banner("", banner(off), "alarm")
+        elif self.settings.mode == "shadow":
+            yield Banner(
+                tr("Shadow mode."),
+                tr("The detector publishes leases that nobody obeys: nothing is refused."),
+            )
+        yield from _rails(words, self.store.rail_refusals())
+        if not fresh.read_ms or fresh.lag_ms > self.stale_ms:
+            yield Banner(
+                tr("The index is old."),
+                tr("{how} What happened since is not on any page: “nothing found” means nothing.")
+                .format(how=fresh_sentence(fresh, self.stale_ms)),
+                "alarm",
+            )  # fmt: skip
+        if fresh.events_behind:
+            yield Banner(
+                tr("The detector is behind."),
+                tr("What came in the last minutes is not judged yet. Call the NOC."),
+            )
+
+    # --- grants: a person may open the cases that she searched for ---------------------------
+
+    def grant(self, visit: Visit, about: str) -> str:
+        """Return a token that lets this session open one case or one number.
+
+        The token is an HMAC with the session's secret, so it does not work in another session.
+        `about` is an episode id or a number. A token for a number never opens a case, because an
+        episode id has at least three colons and a number has fewer.
+        """
+        return hmac.new(visit.secret.encode(), about.encode(), hashlib.sha256).hexdigest()[:32]
+
+    def is_granted(self, visit: Visit, about: str, word: str) -> bool:
+        """Return true if the token `word` lets this session open the case or number `about`."""
+        return hmac.compare_digest(self.grant(visit, about).encode(), word.encode())
+
+
+def _rails(words: Sequence[Override], refused: int) -> Iterator[Banner]:
+    """Yield banners about rails: leases refused lately, and an override that raises the rails."""
+    if refused:
+        yield Banner(
+            tr("The rails of a gateway are reached."),
+            trn(
+                "In the last ten minutes they blocked {n} lease: nothing of that number is "
+                "refused at that gateway, whatever its case says. Call the NOC.",
+                "In the last ten minutes they blocked {n} leases: nothing of these numbers "
+                "is refused at that gateway, whatever their cases say. Call the NOC.",
+                refused,
+            ),
+            "alarm",
+        )
+    raised = next((each for each in words if each.verb == "rails" and each.times > 1), None)
+    if raised is not None and raised.expires_at_ms is not None:
+        yield Banner(
+            tr("The rails are raised."),
+            tr(
+                "Gateways accept {times} times as many leases, until {at}; ordered by {actor}."
+            ).format(times=raised.times, at=moment(raised.expires_at_ms), actor=raised.actor),
+        )

@@ -1,0 +1,169 @@
+"""Pages with lists: live floods, campaigns, and the platforms that attackers abuse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from detectors.campaigns.campaign import Campaign
+from detectors.model.event import Trust
+from detectors.model.times import DAY_MS
+from detectors.platforms.days import PlatformFigures
+from streams.cases.explanation import platform_name
+from streams.cases.store.answers import CaseLine
+from streams.common.language import tr, trn
+from streams.people.desk.call_view import STATES, TONES, spell
+from streams.people.desk.desk_context import Desk
+from streams.people.desk.masks import mask_recipient
+from streams.people.desk.rights import DeskRight
+from streams.people.desk.visit import visit_of
+from streams.tools.operate.network import percent
+
+LIVE_MAX: Final = 50
+"""Maximum number of rows in the live list. A campaign has more floods, but has its own page."""
+
+DAYS: Final = (1, 7, 30)
+"""Choices for the time span of a list, in days."""
+
+FEW: Final = 5
+"""Smaller counts of victims are shown as "<5", because the people in a small group can be guessed.
+"""
+
+
+def live_rows(lines: Sequence[CaseLine], now_ms: int, *, browse: bool) -> list[dict[str, Any]]:
+    """Return the rows of the live list.
+
+    With `browse`, a row has a masked number and a link to its case; without, it has neither.
+    """
+    return [
+        {
+            "path": f"/case/{quote(each.episode_id, safe='')}" if browse else "",
+            "number": mask_recipient(each.recipient)
+            if browse
+            else tr("flood {n}").format(n=at + 1),
+            "state": tr(STATES[each.state]),
+            "tone": TONES[each.state],
+            "span": spell(each.lasts_ms(now_ms)),
+            "line": each,
+        }
+        for at, each in enumerate(lines[:LIVE_MAX])
+    ]
+
+
+def live_summary(lines: Sequence[CaseLine], count: int) -> str:
+    """Return a summary of the live list in one sentence.
+
+    `count` is the number of all floods, which may be more than the list shows.
+    """
+    told = tr("{floods} now, {messages} refused in them.")
+    if count > len(lines):
+        told = tr("{floods} now, {n} shown; {messages} refused in those shown.")
+    return told.format(
+        floods=trn("{n} flood", "{n} floods", max(count, len(lines))),
+        messages=trn("{n} message", "{n} messages", sum(each.refused for each in lines)),
+        n=len(lines),
+    )
+
+
+@dataclass(slots=True)
+class ListPages:
+    """Pages with lists of floods, campaigns and platforms."""
+
+    desk: Desk
+
+    def live(self, request: Request) -> Response:
+        """Show the floods that go on now. The page updates itself unless it is paused."""
+        desk, visit = self.desk, visit_of(request)
+        lines = desk.store.live(LIVE_MAX)
+        browse = visit.may(DeskRight.BROWSE)
+        desk.audit(visit, "view", "done", detail="live")
+        return desk.pages.page(
+            request, "live", rows=live_rows(lines, desk.now_ms(), browse=browse),
+            summary=live_summary(lines, desk.store.live_count()), browse=browse,
+            paused=request.query_params.get("pause") == "1",
+        )  # fmt: skip
+
+    def campaigns(self, request: Request) -> Response:
+        """Show campaigns (floods against many numbers), as published by the campaign agent."""
+        desk, visit = self.desk, visit_of(request)
+        days = _days(request)
+        desk.audit(visit, "view", "done", detail="campaigns")
+        found, told_ms = desk.store.campaigns(since_ms=desk.now_ms() - days * DAY_MS)
+        return desk.pages.page(
+            request, "campaigns", campaigns=[_campaign(each) for each in found[:100]],
+            days=days, spans=DAYS, told_ms=told_ms,
+        )  # fmt: skip
+
+    def platforms(self, request: Request) -> Response:
+        """Show platforms by the number of floods in which they were seen. Names can be searched.
+
+        The search uses POST, so that a phone number typed by mistake is in no URL.
+        """
+        desk, visit = self.desk, visit_of(request)
+        days = _days(request)
+        wanted = visit.read_field("name", 64)
+        desk.audit(visit, "view", "done", detail="platforms")
+        found, told_ms = desk.store.platforms(days=days, limit=500)
+        rows = [
+            {
+                "name": platform_name(each.platform),
+                "trust": "" if each.trust is Trust.NONE else tr(each.trust.name.lower()),
+                "floods": few(each.floods),
+                "novel": few(each.novel),
+                "refused": each.refused,
+                "last_ms": each.last_ms,
+                **_week(each.week),
+            }
+            for each in found
+            if wanted.casefold() in platform_name(each.platform).casefold()
+        ]
+        return desk.pages.page(
+            request, "platforms", rows=rows[:100], days=days, spans=DAYS, wanted=wanted,
+            told_ms=told_ms,
+        )  # fmt: skip
+
+
+def _campaign(each: Campaign) -> dict[str, Any]:
+    shown = each.platforms[:8]
+    return {
+        "first_ms": each.start_ms,
+        "last_ms": each.end_ms,
+        "victims": each.victims,
+        "open": each.victims_open if each.open else 0,
+        "throttled": each.victims_throttled,
+        "messages": each.messages,
+        "growth": f"{each.growth_per_minute:g}" if each.open else "",
+        "platforms": [platform_name(one.platform) for one in shown],
+        "further": max(0, each.platforms_total - len(shown)),
+    }
+
+
+def _week(told: PlatformFigures | None) -> dict[str, str]:
+    """Format the platform agent's figures for a page. They are empty if there is no record."""
+    if told is None:
+        return dict.fromkeys(("codes", "share", "strangers", "trend"), "")
+    return {
+        "codes": f"{told.codes:,}",
+        "share": percent(told.flood_share),
+        "strangers": percent(told.strangers_share),
+        "trend": "" if told.trend is None else f"× {told.trend:g}",
+    }
+
+
+def few(n: int) -> str:
+    """Format a count of victims. A small count is not shown exactly.
+
+    >>> few(0), few(3), few(1200)
+    ('0', '<5', '1,200')
+    """
+    return f"<{FEW}" if 0 < n < FEW else f"{n:,}"
+
+
+def _days(request: Request) -> int:
+    asked = visit_of(request).read_field("days", 4) or request.query_params.get("days", "")
+    return int(asked) if asked.isdecimal() and int(asked) in DAYS else DAYS[1]

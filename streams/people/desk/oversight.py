@@ -1,0 +1,378 @@
+"""Pages for supervision: the audit log, proposals and their approval, accounts, help."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from detectors.model.times import DAY_MS
+from streams.cases.store.answers import AuditPlace
+from streams.cases.store.roles import Account, DeskRole, Proposal
+from streams.common.errors import OtpguardError, UnavailableError, UsageError
+from streams.common.language import join_list, moment, tr
+from streams.people.desk.call_pages import DECIDED, REASON_MAX, named_platform
+from streams.people.desk.call_view import name_unanswered, spell, word_sentence
+from streams.people.desk.desk_context import Desk
+from streams.people.desk.masks import mask_mentions, mask_recipient
+from streams.people.desk.render import Flash
+from streams.people.desk.rights import ROLE_NAMES, DeskRight, may
+from streams.people.desk.visit import Visit, visit_of
+from streams.wire import EVERYONE, Override, decode_override, encode_override
+
+VERBS: Final = (
+    "login", "logout", "password", "search", "view", "unmask", "release", "allow", "exempt", "mode",
+    "act", "call", "note", "appeal", "propose", "approve", "reject", "export", "notice", "limit",
+    "account", "erase", "hold", "lift", "backup", "restore",
+)  # fmt: skip
+"""Verbs that the filter of the audit log offers. The log may have other verbs too."""
+
+STATES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "open": "waits for a second person",
+        "approved": "approved",
+        "rejected": "rejected",
+        "expired": "nobody decided in time",
+        "used": "approved and done",
+    }
+)
+OUTCOMES: Final[Mapping[str, str]] = MappingProxyType({"refused": "not permitted"})
+"""Texts for states of proposals and outcomes in the audit log. On other pages the same key has
+another text."""
+
+PAGE: Final = 100
+"""Lines of the audit log on one page."""
+
+LINES_MAX: Final = 400
+"""Maximum number of lines in a search by phone number. They are all on one page, because the URL of
+a second page would contain the number."""
+GIVEN_MS: Final = DAY_MS
+"""After another person set an account's password or roles, the account cannot approve proposals for
+this long (ms). Otherwise that other person could log in with it and approve her own proposal. One
+day is enough for the owner to notice that her password no longer works."""
+
+SPANS_S: Final[Mapping[str, int]] = MappingProxyType(
+    {"1h": 3_600, "4h": 14_400, "1d": 86_400, "7d": 604_800, "30d": 2_592_000, "180d": 15_552_000}
+)
+"""Choices for how long a proposed override lasts, in seconds."""
+
+DIGEST: Final = 16
+"""Length of a proposal's digest in hex digits."""
+
+
+@dataclass(slots=True)
+class OversightPages:
+    """Pages of the audit log, proposals, accounts and help."""
+
+    desk: Desk
+
+    # --- audit log ---------------------------------------------------------------------------
+
+    def audit(self, request: Request) -> Response:
+        """Show lines of the audit log, newest first.
+
+        A search by phone number uses POST, so that the number is in no URL.
+        """
+        desk, visit = self.desk, visit_of(request)
+        asked = request.query_params
+        subject = ""
+        flashes = []
+        if number := visit.read_field("number", 80):
+            subject = desk.settings.intake().numbers.canonical(number) or ""
+            if not subject:
+                flashes.append(Flash(tr("That is neither a number nor a token."), "bad"))
+        actor, verb = asked.get("actor", "").strip()[:64], asked.get("verb", "")[:32]
+        limit = LINES_MAX if subject else PAGE
+        desk.audit(visit, "view", "done", subject=subject, detail=f"audit {actor} {verb}".strip())
+        found = desk.store.audit(
+            actor=actor, verb=verb, subject=subject, limit=limit + 1,
+            behind=AuditPlace.read(asked.get("behind", "")),
+        )  # fmt: skip
+        if subject and len(found) > limit:
+            told = tr("There are more: these are the newest {n}. Ask for a person or an act.")
+            flashes.append(Flash(told.format(n=limit), "bad"))
+        return desk.pages.page(
+            request, "audit", flashes=flashes, lines=[_line(each) for each in found[:limit]],
+            actor=actor, verb=verb, verbs=VERBS, by_number=bool(subject),
+            older=AuditPlace.of(found[limit - 1]) if len(found) > limit and not subject else None,
+        )  # fmt: skip
+
+    # --- proposals ---------------------------------------------------------------------------
+
+    def proposals(self, request: Request) -> Response:
+        """Show the newest proposals with their states."""
+        desk, visit = self.desk, visit_of(request)
+        desk.audit(visit, "view", "done", detail="proposals")
+        return self._proposals(request)
+
+    def _proposals(
+        self, request: Request, flash: Flash | None = None, status: int = 200
+    ) -> Response:
+        desk, visit = self.desk, visit_of(request)
+        own = visit.person.account.name
+        return desk.pages.page(
+            request,
+            "proposals",
+            status=status,
+            flashes=[flash] if flash else [],
+            proposals=[self._proposal(each, own) for each in desk.store.papers.proposals()[:50]],
+            wide=desk.settings.console.wide,
+            spans=[(name, spell(s * 1000)) for name, s in SPANS_S.items()],
+        )
+
+    def _proposal(self, each: Proposal, own: str) -> dict[str, Any]:
+        return {
+            "id": each.proposal_id,
+            "says": each.says,
+            "reason": each.reason,
+            "ticket": each.ticket,
+            "by": each.proposer,
+            "at_ms": each.at_ms,
+            "expires_ms": each.expires_ms,
+            "state": each.state,
+            "state_word": tr(STATES[each.state]),
+            "decided_by": each.decided_by,
+            "why": each.why,
+            "own": each.proposer == own,
+            "digest": _digest(each.value),
+        }
+
+    def propose(self, request: Request) -> Response:
+        """Store a proposal for an override that needs a second person."""
+        desk, visit = self.desk, visit_of(request)
+        desk.take("forms", visit)
+        try:
+            word = self._wide_word(visit)
+            says = self._says(word)
+            desk.audit(
+                visit, "propose", "asked", subject=word.recipient, reason=word.reason,
+                ticket=word.ticket, until_ms=word.expires_at_ms, detail=word.verb,
+            )  # fmt: skip
+            made = desk.store.papers.propose(
+                visit.person.account.name, word.verb, encode_override(word), says, word.reason,
+                word.ticket,
+            )  # fmt: skip
+        except UsageError as error:
+            return self._proposals(request, Flash(str(error), "bad"), 400)
+        told = tr("Proposed, number {n}: a second person has 15 minutes to approve it.")
+        return self._proposals(request, Flash(told.format(n=made.proposal_id)))
+
+    def _wide_word(self, visit: Visit) -> Override:
+        """Build the override of a proposal from the form. Raise UsageError if it is invalid."""
+        desk = self.desk
+        what, reason = visit.read_field("what", 16), visit.read_field("reason", REASON_MAX)
+        ticket = visit.read_field("ticket", 64)
+        span_s = SPANS_S.get(visit.read_field("span", 8))
+        if not reason or span_s is None:
+            raise UsageError(tr("A reason and a time are needed."))
+        now_ms = desk.now_ms()
+        more: dict[str, Any] = {}
+        recipient = EVERYONE
+        if what in ("off", "shadow", "enforce"):
+            verb: Any = "mode"
+            more["mode"] = what
+        elif what == "allow":
+            verb = "allow"
+            written = visit.read_field("platform", 200)
+            if ":" not in written:
+                raise UsageError(tr("A platform's key is needed, such as sig:某校 or port:1069…."))
+            more["platform"] = named_platform(desk, written)
+        elif what == "exempt":
+            verb = "exempt"
+            recipient = (
+                desk.settings.intake().numbers.canonical(visit.read_field("number", 80)) or ""
+            )
+            if not recipient:
+                raise UsageError(tr("That is neither a number nor a token."))
+            reason, ticket = mask_mentions(reason, recipient), mask_mentions(ticket, recipient)
+        else:
+            raise UsageError(tr("Choose what is to be done."))
+        if recipient == EVERYONE and not desk.settings.console.wide:
+            raise UsageError(tr("Overrides for everybody are switched off here: set console.wide."))
+        return Override(
+            recipient=recipient, verb=verb, actor=visit.person.account.name,
+            reason=reason,
+            issued_at_ms=now_ms, expires_at_ms=now_ms + span_s * 1000, via="desk",
+            ticket=ticket, **more,
+        )  # fmt: skip
+
+    def _says(self, word: Override) -> str:
+        who = tr("for everybody") if word.recipient == EVERYONE else mask_recipient(word.recipient)
+        assert word.expires_at_ms is not None
+        return tr("{what} {who}, for {span}").format(
+            what=word_sentence(word), who=who,
+            span=spell(word.expires_at_ms - word.issued_at_ms),
+        )  # fmt: skip
+
+    def decide(self, request: Request) -> Response:
+        """Approve or reject a proposal. An approved override is published as it was proposed.
+
+        The form has a digest of the proposal, so that a person approves only what she has read. The
+        published override differs from the proposed bytes only in `approved_by`.
+        """
+        desk, visit = self.desk, visit_of(request)
+        number, why = visit.read_field("proposal", 12), visit.read_field("why", REASON_MAX)
+        name = visit.person.account.name
+        approved = visit.read_field("decision", 8) == "approve"
+        try:
+            if not number.isdecimal():
+                raise UsageError(tr("there is no proposal {id}").format(id=number))
+            proposal = desk.store.papers.proposal(int(number))
+            word = decode_override(proposal.value)
+            about: dict[str, Any] = {
+                "subject": word.recipient, "detail": f"{word.verb} {number}", "reason": why,
+                "ticket": proposal.ticket,
+            }  # fmt: skip
+            if not hmac.compare_digest(_digest(proposal.value), visit.read_field("digest", 64)):
+                raise UsageError(tr("That is not the proposal that you have read."))
+            if approved and proposal.proposer == name:
+                desk.audit(visit, "approve", "refused", **about)
+                raise UsageError(tr("Nobody approves what they proposed."))
+            if approved and not self._still_proposes(proposal.proposer):
+                desk.audit(visit, "approve", "refused", **about)
+                raise UsageError(tr("The author of this proposal has lost the right to propose."))
+            given_ms = visit.person.account.given_ms
+            if approved and given_ms is not None and desk.now_ms() < given_ms + GIVEN_MS:
+                desk.audit(visit, "approve", "refused", **about)
+                raise UsageError(
+                    tr("Somebody gave you a password or rights: you approve nothing until {time}.")
+                    .format(time=moment(given_ms + GIVEN_MS))
+                )  # fmt: skip
+            desk.audit(visit, "approve" if approved else "reject", "asked", **about)
+            desk.store.papers.decide_proposal(
+                int(number), name, "approved" if approved else "rejected", why
+            )
+        except OtpguardError as error:
+            return self._proposals(request, Flash(str(error), "bad"), 400)
+        if not approved:
+            return self._proposals(request, Flash(tr("Rejected.")))
+        return self._use(request, int(number), name, about)
+
+    def _still_proposes(self, name: str) -> bool:
+        account = next((each for each in self.desk.store.accounts.all() if each.name == name), None)
+        return bool(account and not account.disabled and may(account.roles, DeskRight.PROPOSE))
+
+    def _use(self, request: Request, number: int, name: str, about: dict[str, Any]) -> Response:
+        desk, visit = self.desk, visit_of(request)
+        try:
+            value = desk.store.papers.use_proposal(number)
+            word = msgspec.structs.replace(decode_override(value), approved_by=name)
+            said = desk.voice.say(word, desk.settings.console.wait_s)
+        except OtpguardError as error:
+            desk.audit(visit, "approve", error.outcome, **about)
+            status = 503 if isinstance(error, UnavailableError) else 400
+            return self._proposals(request, Flash(str(error), "bad"), status)
+        desk.audit(visit, word.verb, "done", **about)
+        told = tr("Approved and sent: {n} of {of} gateways have applied it.")
+        flash = f"{told.format(n=len(said.obeyed), of=said.gateways)} {name_unanswered(said)}"
+        return self._proposals(request, Flash(flash.rstrip(), "bad" if said.missing else "good"))
+
+    # --- accounts ----------------------------------------------------------------------------
+
+    def users(self, request: Request) -> Response:
+        """Show all accounts."""
+        self.desk.audit(visit_of(request), "view", "done", detail="people")
+        return self._users(request)
+
+    def _users(self, request: Request, flash: Flash | None = None, status: int = 200) -> Response:
+        desk = self.desk
+        return desk.pages.page(
+            request,
+            "users",
+            status=status,
+            flashes=[flash] if flash else [],
+            accounts=[self._account(each) for each in desk.store.accounts.all()],
+            roles=[(role.value, tr(says)) for role, says in ROLE_NAMES.items()],
+            local="password" in desk.settings.console.enter,
+        )
+
+    def _account(self, each: Account) -> dict[str, Any]:
+        now_ms = self.desk.now_ms()
+        return {
+            "name": each.name,
+            "shown_name": each.shown_name,
+            "roles": sorted(each.roles),
+            "role_words": [tr(ROLE_NAMES[role]) for role in sorted(each.roles)],
+            "source": each.source,
+            "disabled": each.disabled,
+            "locked": each.locked_until_ms > now_ms,
+            "last_login_ms": each.last_login_ms,
+            "idle": each.last_login_ms is None or now_ms - each.last_login_ms > 90 * DAY_MS,
+        }
+
+    def change_user(self, request: Request) -> Response:
+        """Create or change an account. Nobody may change her own account here."""
+        desk, visit = self.desk, visit_of(request)
+        desk.take("forms", visit)
+        name, act = visit.read_field("name", 64).lower(), visit.read_field("act", 16)
+        roles = [role for role in DeskRole if visit.form.get(f"role-{role.value}")]
+        if name == visit.person.account.name:
+            desk.audit(visit, "account", "refused", subject=name, detail=act)
+            return self._users(request, Flash(tr("Nobody changes their own account."), "bad"), 400)
+        try:
+            desk.audit(
+                visit, "account", "asked", subject=name,
+                detail=f"{act} {' '.join(roles)}".strip()[:256],
+            )  # fmt: skip
+            told = self._change_account(act, name, roles, visit.read_field("shown_name", 64))
+        except UsageError as error:
+            return self._users(request, Flash(str(error), "bad"), 400)
+        return self._users(request, Flash(told or tr("Done.")))
+
+    def _change_account(self, act: str, name: str, roles: list[DeskRole], shown_name: str) -> str:
+        """Create or change an account. Return a message, or an empty text for the default message.
+
+        `act` is the requested change. A new password is random and shown once in the message.
+        """
+        accounts = self.desk.store.accounts
+        password = secrets.token_urlsafe(12)
+        if act == "add":
+            accounts.add(name, roles, password=password, shown_name=shown_name, given=True)
+            told = tr("First password of {name}, shown this once: {password}")
+            return told.format(name=name, password=password)
+        if act == "reset":
+            accounts.change(name, password=password, given=True)
+            told = tr("New password of {name}, shown this once: {password}")
+            return told.format(name=name, password=password)
+        if act == "roles":
+            accounts.change(name, roles=roles, given=True)
+        elif act in ("disable", "enable"):
+            accounts.change(name, disabled=act == "disable", given=act == "enable")
+        elif act == "unlock":
+            accounts.change(name, unlock=True)
+        elif act == "end":
+            accounts.end_all(name)
+        else:
+            raise UsageError(tr("Choose what is to be done."))
+        return ""
+
+
+def _digest(value: bytes) -> str:
+    return hashlib.sha256(value).hexdigest()[:DIGEST]
+
+
+def _line(each: Any) -> dict[str, Any]:
+    subject = each.subject
+    words = DECIDED if each.verb == "appeal" else OUTCOMES
+    numeric = subject[:1].isdigit() or ":" in subject
+    return {
+        "at_ms": each.at_ms,
+        "actor": each.actor,
+        "role": join_list([tr(ROLE_NAMES.get(role, role)) for role in each.role.split()]),
+        "verb": each.verb,
+        "outcome": tr(words.get(each.outcome, each.outcome)),
+        "subject": mask_recipient(subject) if numeric else subject,
+        "reason": each.reason,
+        "ticket": each.ticket,
+        "channel": each.channel,
+        "address": each.address,
+        "place": f"{each.chain} {each.seq}",
+    }

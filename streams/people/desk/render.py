@@ -1,0 +1,238 @@
+"""Renders pages from Jinja2 templates. All values are escaped."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any, Final
+
+import jinja2
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from streams.cases.store.roles import Account
+from streams.common.language import (
+    CHINESE,
+    ENGLISH,
+    current_language,
+    html,
+    moment,
+    tr,
+    trc,
+    trn,
+    zone_name,
+)
+from streams.common.page import PALETTE, foreign
+from streams.common.shown import in_page
+from streams.people.desk.masks import mask_recipient
+from streams.people.desk.rights import DeskRight, home_of
+from streams.people.desk.timeline import hour, legend
+from streams.people.desk.visit import visit_of
+
+
+@dataclass(frozen=True, slots=True)
+class NavPage:
+    """One entry of the navigation bar."""
+
+    path: str
+    name: str
+    right: DeskRight
+
+
+PAGES: Final = (
+    NavPage("/", "Search", DeskRight.SEARCH),
+    NavPage("/live", "Live floods", DeskRight.LIVE),
+    NavPage("/campaigns", "Campaigns", DeskRight.PLATFORMS),
+    NavPage("/platforms", "Platforms", DeskRight.PLATFORMS),
+    NavPage("/proposals", "Proposals", DeskRight.PROPOSE),
+    NavPage("/proposals", "Proposals", DeskRight.APPROVE),
+    NavPage("/audit", "Audit", DeskRight.AUDIT),
+    NavPage("/users", "Accounts", DeskRight.USERS),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """A warning under the navigation bar, shown on every page."""
+
+    head: str
+    text: str
+    tone: str = "watch"  # watch | alarm
+
+
+@dataclass(frozen=True, slots=True)
+class Flash:
+    """A message about the form that a person has just sent."""
+
+    text: str
+    tone: str = "good"  # good | bad
+
+
+_OTHERS: Final = {
+    ENGLISH: {"tag": CHINESE, "name": "中文"},
+    CHINESE: {"tag": ENGLISH, "name": "English"},
+}
+"""Language of a page -> the language to which it offers to switch."""
+
+
+class Pages:
+    """Renders templates for a visit. `now_ms` is the clock."""
+
+    def __init__(
+        self,
+        now_ms: Callable[[], int],
+        banners: Callable[[], Sequence[Banner]],
+        freshness: Callable[[], str],
+    ) -> None:
+        self._now_ms = now_ms
+        self._banners = banners
+        self._freshness = freshness
+        made = jinja2.Environment(
+            loader=jinja2.PackageLoader("streams.people.desk", "templates"),
+            autoescape=True,
+            finalize=in_page,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+        )
+        made.filters.update(foreign=foreign, masked=mask_recipient)
+        made.globals.update(
+            tr=tr, trc=trc, trn=trn, html=html, moment=moment, when=when, static=static,
+            zone_name=zone_name, age=AGE, legend=legend, number="{:,}".format,
+        )  # fmt: skip
+        self._environment = made
+
+    def page(
+        self,
+        request: Request,
+        template: str,
+        *,
+        status: int = 200,
+        flashes: Sequence[Flash] = (),
+        headers: Mapping[str, str] | None = None,
+        **values: Any,
+    ) -> HTMLResponse:
+        """Render a template as a page, in the language and with the rights of the visitor."""
+        visit = visit_of(request)
+        person: Account | None = visit.session.account if visit.session else None
+        roles = visit.session.roles if visit.session else frozenset()
+        pages = {each.path: each for each in PAGES if visit.may(each.right)}
+        inside = visit.session is not None
+        body = self._environment.get_template(f"{template}.html.j2").render(
+            lang=current_language(),
+            other=_OTHERS[current_language()],
+            now_ms=self._now_ms(),
+            person=person,
+            can=visit.may,
+            Right=DeskRight,
+            pages=list(pages.values()),
+            home=home_of(roles) if person else "/login",
+            here=request.url.path,
+            token=token(visit.csrf),
+            banners=self._banners() if inside else (),
+            fresh=self._freshness() if inside else None,
+            flashes=flashes,
+            **values,
+        )
+        return HTMLResponse(body, status, dict(headers or {}))
+
+    def part(self, template: str, **values: Any) -> str:
+        """Render a template without the page around it, for an event stream."""
+        return self._environment.get_template(f"{template}.html.j2").render(
+            lang=current_language(), now_ms=self._now_ms(), **values
+        )
+
+
+def token(csrf: str) -> Markup:
+    """Return the hidden CSRF field of a form."""
+    return Markup('<input type="hidden" name="csrf" value="{}">').format(csrf)
+
+
+def static(name: str) -> str:
+    """Return the URL path of a static file."""
+    return static_files()[name].path
+
+
+AGE: Final = Markup('<span data-age="">1</span>')
+"""Placeholder in which a script shows the age of the page in minutes."""
+
+
+def when(at_ms: float, now_ms: float = 0) -> Markup:
+    """Format a time in short form, with the full time as a tooltip.
+
+    On the same date as `now_ms` only the time of day is shown, else month and day too.
+    """
+    whole = moment(at_ms)
+    short = hour(int(at_ms), seconds=True)
+    if not now_ms or whole[:10] != moment(now_ms)[:10]:
+        short = f"{whole[5:10]} {short}"
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        whole.replace(" ", "T", 1), whole, short
+    )
+
+
+DARK: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "ink": "#e8edf2",
+        "muted": "#a9b6c3",
+        "line": "#33404d",
+        "paper": "#1a222b",
+        "page": "#11171d",
+        "watch": "#f2b45c",
+        "throttle": "#ff9299",
+        "good": "#6fd3ab",
+        "known": "#8fc1f2",
+        "new": "#c9aef0",
+        "pale": "#7d90a3",
+        "faint": "#2a3540",
+        "watch_tint": "#33280f",
+        "throttle_tint": "#3a1a1e",
+        "good_tint": "#12301f",
+    }
+)
+"""Colours for dark mode, with the same contrasts as `PALETTE` for light mode."""
+
+_KINDS: Final = MappingProxyType(
+    {
+        "css": "text/css; charset=utf-8",
+        "js": "text/javascript; charset=utf-8",
+        "svg": "image/svg+xml",
+        "txt": "text/plain; charset=utf-8",
+    }
+)
+
+SHIPPED: Final = ("htmx.js", "htmx-sse.js", "desk.js", "icon.svg", "htmx.LICENSE.txt")
+"""Files that are served unchanged. The style sheet is rendered from a template."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaticFile:
+    """One static file. Its URL path contains a digest of its bytes."""
+
+    name: str
+    body: bytes
+    kind: str
+
+    @property
+    def path(self) -> str:
+        """URL path of the file."""
+        return f"/static/{hashlib.sha256(self.body).hexdigest()[:16]}/{self.name}"
+
+
+@cache
+def static_files() -> Mapping[str, StaticFile]:
+    """Return the static files by name. They are read once. Palettes go into the style sheet."""
+    folder = files("streams.people.desk").joinpath("static")
+    sheet = jinja2.Template(folder.joinpath("desk.css.j2").read_text("utf-8"))
+    bodies = {name: folder.joinpath(name).read_bytes() for name in SHIPPED}
+    bodies["desk.css"] = sheet.render(light=PALETTE, dark=DARK).encode()
+    return MappingProxyType(
+        {
+            name: StaticFile(name, body, _KINDS[name.rpartition(".")[2]])
+            for name, body in bodies.items()
+        }
+    )

@@ -1,0 +1,241 @@
+"""Write reports to platforms. The same content goes out as XARF 4.2, mail, CSV or signed POST.
+
+The XARF type is `vulnerability/open_service`: a service that answers everybody and is abused to
+flood others. The spam types do not fit, because the platform does not send spam on purpose.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.mime.base import MIMEBase
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
+from email.utils import format_datetime, make_msgid
+from typing import Any, Final
+
+from detectors.model.times import MINUTE_MS
+from streams.common.clock import utc
+from streams.common.errors import ConfigError
+from streams.common.language import moment, tr, trn
+from streams.common.shown import escape_unprintable
+from streams.config import Reports
+from streams.people.notices.contacts import PlatformContact
+from streams.people.notices.platform_use import PlatformUse, UseWindow, few, most
+
+SERVICE: Final = "sms-otp-endpoint"
+NAMESPACE: Final = uuid.UUID("6f1d0a52-8d1e-5b7f-9c55-0f7f2d3b8a41")
+"""UUID namespace of report ids. The same platform and day give the same id.
+
+So a receiver recognises a report that is sent again.
+"""
+DESCRIPTION_MAX: Final = 1_000
+"""Maximum length of a description in characters, from the XARF schema."""
+REMEDIES: Final = (
+    "a captcha, or another proof of a person, before the page sends a code",
+    "a limit for each number: one code a minute, five an hour, ten a day",
+    "a limit for each address and each device that asks, and an alarm where one names many numbers",
+    "a signed, single-use token in the page, so that nobody calls the sending interface without it",
+)
+"""Measures that a platform can take against the abuse, the most effective measure first."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformReport:
+    """A report about one platform for one period."""
+
+    report_id: str
+    use: PlatformUse
+    contact: PlatformContact
+    from_ms: int
+    until_ms: int
+    made_ms: int
+    share: float  # share of the messages of all floods in this period, 0 to 1
+    before: float | None  # messages per day before the first report
+    after: float | None  # messages per day after the first report
+
+
+def report_id(platform: str, from_ms: int) -> str:
+    """Return the id of the report about a platform for the period that begins at `from_ms`.
+
+    >>> report_id("sig:a", 0) == report_id("sig:a", 0), len(report_id("sig:a", 0))
+    (True, 36)
+    """
+    return str(uuid.uuid5(NAMESPACE, f"{platform}|{from_ms}"))
+
+
+def content(report: PlatformReport) -> dict[str, Any]:
+    """Return the content for programs: counts and times, but no phone number and no hash of one."""
+    use = report.use
+    found: dict[str, Any] = {
+        "platform": use.key,
+        "from": utc(report.from_ms),
+        "until": utc(report.until_ms),
+        "floods": len(use.episodes),
+        "victims": few(len(use.victims)),
+        "messages": use.messages,
+        "refused": use.refused,
+        "share_of_flood_messages": round(report.share, 4),
+        "senders": most(use.senders),
+        "accounts": most(use.accounts),
+        "windows": [_window(each) for each in use.windows()],
+        "messages_by_minute": {utc(at): n for at, n in sorted(use.minutes.items())},
+        "messages_a_day_before_told": report.before,
+        "messages_a_day_since_told": report.after,
+        "remedies": list(REMEDIES),
+    }
+    if report.contact.contract:
+        found["message_ids"] = list(use.message_ids)
+    return found
+
+
+def summary(report: PlatformReport) -> list[str]:
+    """Return three lines: the reason of the report, its period, and its counts.
+
+    The lines contain no platform, sender or window, so their length is bounded.
+    """
+    use = report.use
+    return [
+        tr(
+            "Somebody used the page of yours that sends verification codes to flood people's "
+            "phones. They did not ask for these codes, and neither did you mean to send them."
+        ),
+        tr("from {start} until {end}").format(
+            start=moment(report.from_ms), end=moment(report.until_ms)
+        ),
+        tr("{messages} in {floods}, to {victims} people; {share} of all messages of floods").format(
+            messages=trn("{n} message", "{n} messages", use.messages),
+            floods=trn("{n} flood", "{n} floods", len(use.episodes)),
+            victims=few(len(use.victims)),
+            share=f"{report.share:.1%}",
+        ),
+    ]
+
+
+def text(report: PlatformReport) -> str:
+    """Return the report as text for a person, in the current language."""
+    use = report.use
+    why, *figures = summary(report)
+    lines = [
+        tr("To: {name}").format(name=escape_unprintable(report.contact.name)),
+        "",
+        why,
+        "",
+        tr("platform: {key}").format(key=escape_unprintable(use.key)),
+        *figures,
+        tr("sent by: {senders}").format(
+            senders=", ".join(map(escape_unprintable, most(use.senders))) or "-"
+        ),
+        "",
+        tr("When:"),
+    ]
+    lines += [
+        "  "
+        + tr("{start} to {end}: {n} messages, at most {most} a minute").format(
+            start=moment(w.from_ms), end=moment(w.until_ms), n=w.messages, most=w.most_a_minute
+        )
+        for w in use.windows()
+    ]
+    if report.before is not None and report.after is not None:
+        lines += [
+            "",
+            tr("Messages a day before your first report: {before}; since: {after}").format(
+                before=f"{report.before:.0f}", after=f"{report.after:.0f}"
+            ),
+        ]
+    lines += ["", tr("What stops it, by what helps most:")]
+    lines += [f"  {n}. {tr(each)}" for n, each in enumerate(REMEDIES, 1)]
+    lines += ["", tr("No number of a victim is in this report, and none will be given.")]
+    return "\n".join(lines) + "\n"
+
+
+def xarf(report: PlatformReport, settings: Reports) -> dict[str, Any]:
+    """Return the report as XARF 4.2. Raise ConfigError if the xarf package finds it invalid.
+
+    The description is the summary only: windows and senders have fields of their own.
+    """
+    from xarf import create_report  # noqa: PLC0415 - needed only for reports
+
+    who = {"org": settings.org, "contact": settings.mail_from, "domain": _domain(settings)}
+    made = create_report(
+        category="vulnerability",
+        type="open_service",
+        source_identifier=report.use.key,
+        reporter=who,
+        sender=who,
+        service=SERVICE,
+        evidence_source="automated_scan",
+        description="\n".join(summary(report)),
+        otpguard=content(report),
+    )
+    if made.report is None or made.errors:
+        fields = ", ".join(sorted(str(error.field) for error in made.errors))
+        raise ConfigError(tr("no XARF report can be made: {fields}").format(fields=fields))
+    value: dict[str, Any] = made.report.model_dump(mode="json", by_alias=True, exclude_none=True)
+    value["report_id"] = report.report_id
+    value["timestamp"] = utc(report.made_ms)
+    return value
+
+
+def _domain(settings: Reports) -> str:
+    return settings.mail_from.rpartition("@")[2]
+
+
+def mail(report: PlatformReport, settings: Reports) -> MIMEMultipart:
+    """Return the report as a mail in the format of RFC 5965, with the XARF document as third part.
+
+    RFC 5965 puts the reported mail into the third part, but here no mail is reported. The messages
+    per minute are attached as CSV.
+    """
+    message = MIMEMultipart("report", report_type="feedback-report")
+    message["From"] = settings.mail_from
+    message["To"] = report.contact.mail
+    message["Subject"] = tr("Your page was used to flood people with codes: {platform}").format(
+        platform=escape_unprintable(report.use.key)
+    )
+    message["Date"] = format_datetime(datetime.fromtimestamp(report.made_ms / 1000, UTC))
+    message["Message-ID"] = make_msgid(report.report_id, _domain(settings))
+    message["X-XARF"] = "PLAIN"
+    message["Auto-Submitted"] = "auto-generated"
+    message.attach(MIMEText(text(report), "plain", "utf-8"))
+    feedback = MIMEBase("message", "feedback-report")
+    feedback.set_payload(
+        "Feedback-Type: other\r\nUser-Agent: otpguard/1\r\nVersion: 1\r\n"
+        f"Arrival-Date: {format_datetime(datetime.fromtimestamp(report.from_ms / 1000, UTC))}\r\n"
+        f"Incidents: {report.use.messages}\r\n"
+    )
+    message.attach(feedback)
+    document = json.dumps(xarf(report, settings), ensure_ascii=False, indent=1)
+    attached = MIMEText(document, "json", "utf-8")
+    attached.replace_header("Content-Type", 'application/json; charset="utf-8"; name="xarf.json"')
+    attached["Content-Disposition"] = 'attachment; filename="xarf.json"'
+    message.attach(attached)
+    table = MIMEText(as_csv(report), "csv", "utf-8")
+    table["Content-Disposition"] = 'attachment; filename="minutes.csv"'
+    message.attach(table)
+    return message
+
+
+def as_csv(report: PlatformReport) -> str:
+    """Return the messages per minute as CSV with two columns. Times are in UTC."""
+    sink = io.StringIO()
+    rows = csv.writer(sink, lineterminator="\n")
+    rows.writerow(["minute_utc", "messages"])
+    for at, n in sorted(report.use.minutes.items()):
+        rows.writerow([utc(at), n])
+    return sink.getvalue()
+
+
+def _window(window: UseWindow) -> Mapping[str, Any]:
+    return {
+        "from": utc(window.from_ms),
+        "until": utc(window.until_ms),
+        "minutes": (window.until_ms - window.from_ms) // MINUTE_MS,
+        "messages": window.messages,
+        "most_a_minute": window.most_a_minute,
+    }

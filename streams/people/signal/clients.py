@@ -1,0 +1,121 @@
+"""Clients of the signal (banks): name, scopes, quotas, own platforms, certificate and webhook."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from detectors.model.event import Trust
+from detectors.model.times import HOUR_MS, MINUTE_MS
+from detectors.recognise.keys import current_key
+from detectors.recognise.registry import Registry
+from streams.common.errors import ConfigError
+from streams.common.files import read_toml
+from streams.common.language import tr
+from streams.common.tls import private
+
+CHECK: Final = "verification-flood-signal:check"
+DATE: Final = "verification-flood-signal:retrieve-date"
+OWN: Final = "verification-flood-signal:own-codes"
+SCOPES: Final = (CHECK, DATE, OWN)
+
+
+class SignalClient(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A client. Each request needs a scope in `scopes`, and also in the token if it has one."""
+
+    name: str
+    scopes: frozenset[str] = frozenset({CHECK, DATE})
+    per_minute: int = 600
+    number_per_hour: int = 30  # requests about one number; more would mean watching a person
+    platforms: tuple[str, ...] = ()  # keys of the client's own platforms
+    trust: Trust = Trust.BANK
+    certificate_sha256: str = ""  # of the client certificate in DER, hex; empty: tokens only
+    sink: str = ""  # webhook URL for floods of the client's customers; empty: no webhook
+    sink_secret_file: Path | None = None  # secret for Standard Webhooks, shared with the client
+    sink_numbers_file: Path | None = None  # customers who agreed, one number per line
+    sink_per_minute: int = 120
+
+
+def read(path: Path, registry: Registry) -> dict[str, SignalClient]:
+    """Read the clients from TOML, one table per client. Raise ConfigError for invalid content.
+
+    A client's platform may be listed under any of its names and numbers.
+    """
+    try:
+        return {name: _client(name, row, registry) for name, row in read_toml(path).items()}
+    except (OSError, ValueError, KeyError) as error:
+        said = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(
+            tr("signal.clients_file {path}: {error}").format(path=path, error=said)
+        ) from None
+
+
+def _client(name: str, table: dict[str, Any], registry: Registry) -> SignalClient:
+    given = {key: value for key, value in table.items() if value != ""}
+    trust = Trust[str(given.get("trust", "bank")).upper()]
+    row = msgspec.convert(
+        {**given, "name": name, "trust": trust},
+        SignalClient,
+        dec_hook=lambda kind, path: kind(path),
+    )
+    if unknown := row.scopes - set(SCOPES):
+        raise ValueError(f"{name}: unknown scopes {', '.join(sorted(unknown))}")
+    if min(row.per_minute, row.number_per_hour, row.sink_per_minute) < 1:
+        raise ValueError(f"{name}: a quota is 1 or more")
+    fingerprint = row.certificate_sha256.replace(":", "").lower()
+    if fingerprint and (len(fingerprint) != 64 or set(fingerprint) - set("0123456789abcdef")):
+        raise ValueError(f"{name}: certificate_sha256 has 64 hex digits")
+    _check_sink(row)
+    platforms = tuple(current_key(registry, each) for each in row.platforms)
+    return msgspec.structs.replace(row, platforms=platforms, certificate_sha256=fingerprint)
+
+
+def _check_sink(row: SignalClient) -> None:
+    """Raise ValueError for a webhook that others could read, or that cannot be authenticated."""
+    named = [bool(each) for each in (row.sink, row.sink_secret_file, row.sink_numbers_file)]
+    if any(named) and not all(named):
+        raise ValueError(
+            f"{row.name}: sink, sink_secret_file and sink_numbers_file belong together"
+        )
+    if row.sink and not private(row.sink):
+        raise ValueError(f"{row.name}: sink is https, or http to this machine")
+    if row.sink and urlsplit(row.sink).username:
+        raise ValueError(f"{row.name}: sink has a user in it")
+
+
+NUMBERS_MAX: Final = 200_000
+"""Maximum number of (client, number) pairs kept. The pair used longest ago is dropped first."""
+
+Over = Literal["", "TOO_MANY_REQUESTS", "QUOTA_EXCEEDED"]
+
+
+class Quotas:
+    """Count requests per minute, and about one number per hour. The caller passes the time.
+
+    The quota per number matters more. A bank asks about a customer who is doing something. A client
+    that asks about the same person again and again is watching that person.
+    """
+
+    def __init__(self) -> None:
+        self._minutes: dict[str, tuple[int, int]] = {}  # client -> minute, requests in it
+        self._hours: OrderedDict[tuple[str, str], tuple[int, int]] = OrderedDict()
+
+    def take(self, client: SignalClient, number: str, now_ms: int) -> Over:
+        """Count one request. Return the error code if a quota is exceeded, otherwise ""."""
+        minute = now_ms // MINUTE_MS
+        began, asked = self._minutes.get(client.name, (minute, 0))
+        asked = asked + 1 if began == minute else 1
+        self._minutes[client.name] = minute, asked
+        if asked > client.per_minute:
+            return "TOO_MANY_REQUESTS"
+        key, hour = (client.name, number), now_ms // HOUR_MS
+        began, asked = self._hours.pop(key, (hour, 0))
+        asked = asked + 1 if began == hour else 1
+        self._hours[key] = hour, asked
+        if len(self._hours) > NUMBERS_MAX:
+            self._hours.popitem(last=False)
+        return "QUOTA_EXCEEDED" if asked > client.number_per_hour else ""

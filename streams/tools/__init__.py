@@ -1,0 +1,1 @@
+"""Tools for operators: health checks, calibration, scenarios, and the demo."""

@@ -1,0 +1,200 @@
+"""Records the highest scores per recipient and day, and compares them with thresholds. Pure.
+
+The sieve passes a recipient to the judge in three cases: three novel platforms with a bucket level
+of 1.5, five novel platforms in a day, or eight platforms in a day. No other recipient comes near a
+threshold that counts platforms, so no other appears here. Thresholds that count messages have no
+peaks; recipients over these are among the alarms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from heapq import heappush, heapreplace
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.episodes.episode import EpisodeLog, sighting_of
+from detectors.model.records import Sighting, utc_ms
+from detectors.model.times import DAY_S
+from detectors.suspects.judge import Bars, JudgeParams, Scores, instants
+from detectors.suspects.suspect import Suspect
+from detectors.thresholds import BURST_NOVEL
+
+NOVELS: Final = tuple(range(3, 11))
+"""Numbers of novel platforms in the what-if table; the thresholds in force require 3 and 5."""
+
+LEVEL_STEP: Final = 0.1
+LEVELS: Final = 121
+"""Number of bucket levels: 0, 0.1, ... 12; the last stands for 12 and more."""
+
+COUNTS: Final = (
+    "raw_35min",
+    "raw_24h",
+    "spaced_50s_3h",
+    "spaced_2min_3h",
+    "spaced_5min_3h",
+    "spaced_10min_24h",
+)
+COUNT_MOST: Final = 64
+SIGHTINGS_SHOWN: Final = 40
+SHOWN_FROM: Final = 0.5
+"""Share of a threshold from which a day counts as a near miss. A WATCH is at 0.6 at least."""
+
+
+_NOVEL_ROWS: Final = np.arange(len(NOVELS))
+_COUNT_ROWS: Final = np.arange(len(COUNTS))
+
+
+@dataclass(slots=True)
+class Peak:
+    """The highest scores of one recipient on one day."""
+
+    recipient: str
+    day: int
+    # Bucket level reached with at least as many novel platforms as each entry of NOVELS.
+    levels: list[float]
+    counts: list[int]  # Highest count for each rule of COUNTS.
+    near: float = 0.0  # The highest share of any THROTTLE threshold that was reached.
+    rule: str = ""
+    score: float = 0.0
+    bar: float = 0.0
+    novel: int = 0
+    at_ms: int = 0
+    known: int = 0
+    sightings: tuple[Sighting, ...] = ()
+
+
+class _Near(NamedTuple):
+    """The position of one recipient-day in the sums, so that it can be subtracted again."""
+
+    levels: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+
+class Peaks:
+    """Peaks that may still rise, and sums over those that are final."""
+
+    def __init__(
+        self,
+        misses_max: int = 20,
+        open_max: int = 1 << 20,
+        near_max: int = 1 << 18,
+        aside: Iterable[str] = (),
+    ) -> None:
+        self.misses_max = misses_max
+        # Maximum number of open peaks; beyond it, the oldest are closed early.
+        self.open_max = open_max
+        self.near_max = near_max  # Maximum number of recipient-days that can be subtracted again.
+        self.open: dict[tuple[int, int], Peak] = {}  # By (recipient, day), oldest first.
+        self.levels = np.zeros((len(NOVELS), LEVELS), np.int64)
+        self.counts = np.zeros((len(COUNTS), COUNT_MOST + 1), np.int64)
+        self.days = 0  # Number of recipient-days in the sums.
+        self.aside = set(aside)  # Recipients that are not counted.
+        self._near: dict[str, list[_Near]] = {}
+        self._near_days = 0
+        self._misses: list[tuple[float, int, Peak]] = []  # Heap with the farthest miss first.
+
+    @property
+    def misses(self) -> list[Peak]:
+        """The days that came nearest to a THROTTLE without one, the nearest first."""
+        nearest = sorted(self._misses, key=lambda m: (-m[0], m[1]))
+        return [peak for _, _, peak in nearest if peak.recipient not in self.aside]
+
+    def set_aside(self, recipient: str) -> None:
+        """Exclude a recipient, and subtract the days on which it came near a threshold."""
+        self.aside.add(recipient)
+        for near in self._near.pop(recipient, ()):
+            self.levels[_NOVEL_ROWS, near.levels] -= 1
+            self.counts[_COUNT_ROWS, near.counts] -= 1
+
+    def observe(
+        self,
+        params: JudgeParams,
+        book: EpisodeLog,
+        suspects: dict[int, Suspect],
+        first_s: dict[int, int],
+    ) -> None:
+        """Update the peaks of suspects with messages; the earliest is at `first_s` (seconds)."""
+        for recipient in suspects.keys() & first_s.keys():
+            self._look(params, book, suspects[recipient], first_s[recipient])
+        while len(self.open) > self.open_max:
+            self._close(next(iter(self.open)))
+
+    def close(self, before_day: int | None = None) -> None:
+        """Add the peaks of days before this one to the sums, or all peaks."""
+        for key in [k for k in self.open if before_day is None or k[1] < before_day]:
+            self._close(key)
+
+    def _look(self, params: JudgeParams, book: EpisodeLog, suspect: Suspect, from_s: int) -> None:
+        for found, bars in instants(params, suspect, from_s, suspect.bucket_s):
+            key = (suspect.recipient, found.at_s // DAY_S)
+            peak = self.open.get(key)
+            if peak is None:
+                peak = self.open[key] = Peak(
+                    suspect.name, key[1], [0.0] * len(NOVELS), [0] * len(COUNTS)
+                )
+            for i, novel in enumerate(NOVELS):
+                if found.burst_novel < novel:
+                    break
+                peak.levels[i] = max(peak.levels[i], found.level)
+            for i, rule in enumerate(COUNTS):
+                peak.counts[i] = max(peak.counts[i], getattr(found, rule))
+            near, rule, score, bar = nearest(bars, found)
+            if near > peak.near:
+                peak.near, peak.rule, peak.score, peak.bar = near, rule, score, bar
+                peak.at_ms, peak.novel = utc_ms(found.at_s), found.burst_novel
+                if self._worth_showing(near):
+                    peak.known = suspect.memory_size(found.at_s)
+                    peak.sightings = tuple(_sightings(book, suspect, found.at_s))
+
+    def _worth_showing(self, near: float) -> bool:
+        return SHOWN_FROM <= near < 1 and (
+            len(self._misses) < self.misses_max or near > self._misses[0][0]
+        )
+
+    def _close(self, key: tuple[int, int]) -> None:
+        peak = self.open.pop(key)
+        if peak.recipient in self.aside:
+            return
+        self.days += 1
+        steps = np.floor(np.array(peak.levels) / LEVEL_STEP + 1e-9).astype(np.int64)
+        levels = np.minimum(steps, LEVELS - 1)
+        counts = np.minimum(peak.counts, COUNT_MOST)
+        self.levels[_NOVEL_ROWS, levels] += 1
+        self.counts[_COUNT_ROWS, counts] += 1
+        if peak.near >= SHOWN_FROM and self._near_days < self.near_max:
+            self._near_days += 1
+            self._near.setdefault(peak.recipient, []).append(_Near(levels, counts))
+        if self._worth_showing(peak.near):
+            put = heappush if len(self._misses) < self.misses_max else heapreplace
+            put(self._misses, (peak.near, self.days, peak))
+
+    def over(self, novel: int) -> NDArray[np.int64]:
+        """Return the recipient-days that reached each level with `novel` platforms; (LEVELS,)."""
+        return np.cumsum(self.levels[NOVELS.index(novel)][::-1])[::-1]
+
+
+def nearest(bars: Bars, found: Scores) -> tuple[float, str, float, float]:
+    """Return the nearest THROTTLE threshold: share reached, rule, score and threshold.
+
+    A burst needs both its bucket level and its novel platforms, so the smaller share counts.
+    """
+    share = min(found.level / bars.level.throttle, found.burst_novel / BURST_NOVEL.throttle)
+    best = (share, "burst", found.level, bars.level.throttle)
+    if not found.raw_24h:
+        return best
+    for rule in COUNTS:
+        score, bar = getattr(found, rule), getattr(bars, rule).throttle
+        if score / bar > best[0]:
+            best = (score / bar, rule, score, bar)
+    return best
+
+
+def _sightings(book: EpisodeLog, suspect: Suspect, at_s: int) -> Iterator[Sighting]:
+    """Yield the newest sightings of the day that ends at `at_s`, oldest first."""
+    day: Iterable[int] = [w for w in suspect.sightings if at_s - DAY_S < w >> 33 <= at_s]
+    for word in list(day)[-SIGHTINGS_SHOWN:]:
+        yield sighting_of(book, word & 0xFFFF_FFFF, word >> 33, novel=bool(word >> 32 & 1))

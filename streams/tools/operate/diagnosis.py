@@ -1,0 +1,542 @@
+"""Finds defects of an installation, and names the remedy for each.
+
+The checks only read: they write nothing, join no group and commit no offset.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from streams.cluster import topics
+from streams.cluster.admin import Cluster, client_arguments
+from streams.cluster.kafka_rights import ROLES, names
+from streams.cluster.lag import BEHIND_S
+from streams.common.errors import OtpguardError
+from streams.common.interpreter import is_optimised
+from streams.common.language import join_list, tr
+from streams.common.shown import escape_unprintable
+from streams.config import PORTS, Settings
+from streams.tools.operate.local_checks import Check, examine_role, try_check
+from streams.wire import Decoded, decode
+from streams.wire.partitioner import find_misplaced
+from streams.wire.version import UNDECODABLE
+
+BROKER_MIN: Final = (2, 8)
+"""Oldest supported broker version. Chosen for static membership, and for idempotent writes without
+a separate right."""
+
+SAMPLE: Final = 500  # Number of newest records per partition that are checked.
+# A country's 128 partitions would take long, and give the same answer.
+SAMPLE_PARTITIONS: Final = 8
+TRANSACTION_S: Final = 60.0
+"""Seconds. An open transaction of this length hides a flood of a minute. Chosen: the default
+transaction timeout of Java producers."""
+
+SKEW_S: Final = 5.0  # Detection counts in minutes; a gateway clock that is further off is wrong.
+SLOW_S: Final = 600.0  # A lease starts at its message's time, and the shortest lease is this long.
+SLOW_EVENTS: Final = 20  # Events of a gateway that are enough to judge its clock.
+REFUSED_SHARE: Final = 0.01
+"""Share of refused events that is reported. Chosen: a rare invalid record of a gateway is not a
+fault. If a part of the traffic is refused, it is: one gateway has a wrong clock, or an import has
+no time zone."""
+
+TOGETHER: Final = 20
+"""Events of each of two sources of one gateway that must overlap in time. Fewer may mean that one
+source replaced the other. Chosen."""
+
+SOURCES_TOLD: Final = 5  # Number of gateways that are named in a message.
+
+NONCANONICAL_SHARE: Final = 0.001  # A few unusual numbers do not mean that a topic has wrong keys.
+
+
+def examine(settings: Settings, role: str, now_ms: int) -> Iterator[Check]:
+    """Yield the checks for a user that should have the rights of `role`. `now_ms` is UTC.
+
+    Checks that need a broker are left out if no broker can be used. A check that lacks a right has
+    the state "unknown".
+    """
+    yield try_check("settings", lambda: _settings(settings))
+    if settings.detect.hot == "network":
+        yield _lists(settings)
+    yield _ports(settings)
+    yield _python()
+    yield from examine_role(settings, role, now_ms)
+    try:
+        cluster = Cluster(settings.kafka)
+    except OtpguardError as error:
+        yield Check(
+            "broker",
+            "bad",
+            str(error),
+            tr(
+                "kafka.bootstrap, kafka.security, kafka.ca_file, kafka.username and its "
+                "password_file have to fit the listener"
+            ),
+        )
+        return
+    with cluster:
+        yield try_check("broker", lambda: _broker(settings, cluster))
+        yield from _shapes(settings, cluster)
+        yield _transactions(cluster)
+        yield try_check("rights", lambda: _rights(settings, role, cluster))
+        yield try_check("lag", lambda: _lag(settings, cluster))
+    if "input" in ROLES[role].reads:
+        try:
+            yield from _sample(settings, now_ms)
+        except OtpguardError as error:
+            yield Check("sample", "unknown", str(error))
+    else:
+        yield Check(
+            "sample",
+            "unknown",
+            tr("the role {role} reads no events").format(role=role),
+            tr("as the worker's user: otpguard doctor --role worker"),
+        )
+
+
+def _settings(settings: Settings) -> Check:
+    settings.params()
+    settings.check_country()
+    _, overridden = settings.registry()
+    if settings.kafka.security in ("plaintext", "sasl_plaintext") and not all(
+        server.startswith(("127.", "localhost")) for server in settings.kafka.bootstrap.split(",")
+    ):
+        return Check(
+            "settings",
+            "warn",
+            tr("events cross the network unencrypted"),
+            'kafka.security = "sasl_ssl"',
+        )
+    says = tr("mode {mode}, fingerprint {fingerprint}").format(
+        mode=settings.mode, fingerprint=settings.fingerprint()
+    )
+    if overridden:
+        says += tr(", {n} entries of the registry overridden").format(n=len(overridden))
+    return Check("settings", "ok", says)
+
+
+def _lists(settings: Settings) -> Check:
+    """Check where the network-wide lists of abused platforms are published.
+
+    An invalid key is reported by an earlier check.
+    """
+    topic = settings.topics.input
+    if topic != type(settings.topics).model_fields["input"].default:
+        return Check(
+            "lists",
+            "warn",
+            tr("lists are written to {topic}; other readers must skip them").format(topic=topic),
+            tr("where that topic is not otpguard's own: detect.hot = partition"),
+        )
+    return Check(
+        "lists", "ok", tr("lists of the whole network go into {topic}").format(topic=topic)
+    )
+
+
+def _ports(settings: Settings) -> Check:
+    """Report the metrics port of each kind of process.
+
+    Only one process can use a port, so a port that is set for all processes is a warning.
+    """
+    if settings.http.port:
+        return Check(
+            "ports",
+            "warn",
+            tr("http.port {port} is that of every process with these settings").format(
+                port=settings.http.port
+            ),
+            tr("leave it out, and give a single process its own by OTPGUARD_HTTP_PORT"),
+        )
+    usual = ", ".join(f"{kind} {settings.http.port_of(kind)}" for kind in PORTS)
+    return Check("ports", "ok", usual if settings.http.port is None else tr("any that is free"))
+
+
+def _python() -> Check:
+    version = f"Python {platform.python_version()}"
+    if is_optimised():
+        return Check("python", "ok", version)
+    return Check(
+        "python",
+        "warn",
+        tr("{version} was built without its compiler's profile").format(version=version),
+        tr("a worker takes less CPU with the image's Python, or the distribution's"),
+    )
+
+
+def _broker(settings: Settings, cluster: Cluster) -> Check:
+    version = cluster.version()
+    if tuple(map(int, version.split(".")[:2])) < BROKER_MIN:
+        oldest = ".".join(map(str, BROKER_MIN))
+        return Check(
+            "broker",
+            "bad",
+            f"Kafka {version}",
+            tr("upgrade the brokers to {oldest}").format(oldest=oldest),
+        )
+    return Check(
+        "broker",
+        "ok",
+        tr("Kafka {version} at {bootstrap}").format(
+            version=version, bootstrap=settings.kafka.bootstrap
+        ),
+    )
+
+
+def _shapes(settings: Settings, cluster: Cluster) -> Iterator[Check]:
+    wanted = topics.topics(settings)
+    found = cluster.shapes(topic.name for topic in wanted)
+    who = topics.blind(settings, cluster) if len(found) < len(wanted) else None
+    wrong = topics.problems(wanted, found, who)
+    for says in wrong:
+        what, remedy = topics.split_remedy(says)
+        if "`" not in remedy:  # No command corrects this.
+            what, remedy = says, tr("a topic with other settings must be created again")
+        yield Check("topics", "bad", what, remedy)
+    unsafe = topics.forgetful(wanted, found, who) + topics.cautions(wanted, found)
+    for says in unsafe:
+        what, remedy = topics.split_remedy(says)
+        yield Check("topics", "warn", what, remedy)
+    thin = sorted({name for name, shape in found.items() if shape.replication < 2})
+    if thin:
+        yield Check(
+            "topics",
+            "warn",
+            tr("one copy only: {thin}").format(thin=", ".join(thin)),
+            tr("three copies outlive a broker: topics.replication, before `topics create`"),
+        )
+    if not (wrong or unsafe or thin):
+        yield Check(
+            "topics",
+            "ok",
+            tr("{found} topics, {partitions} partitions of the input").format(
+                found=len(found), partitions=found[settings.topics.input].partitions
+            ),
+        )
+
+
+def _transactions(cluster: Cluster) -> Check:
+    try:
+        longest_s = int(cluster.broker_config("transaction.max.timeout.ms")) / 1000
+    except OtpguardError as error:
+        return Check(
+            "transactions", "unknown", tr("the brokers' bound on them: {error}").format(error=error)
+        )
+    says = tr("one that a producer leaves open hides the input for up to {longest_s:.0f} s").format(
+        longest_s=longest_s
+    )
+    if longest_s > TRANSACTION_S:
+        return Check(
+            "transactions",
+            "warn",
+            says,
+            tr(
+                "transaction.max.timeout.ms={bound_ms:.0f} on the brokers, or no WRITE on "
+                "transactional ids for producers of the input"
+            ).format(bound_ms=TRANSACTION_S * 1000),
+        )
+    return Check("transactions", "ok", says)
+
+
+def _rights(settings: Settings, role: str, cluster: Cluster) -> Check:
+    needs: dict[str, frozenset[str]] = {}
+    for topic, name in names(settings).items():  # Two topic roles may share one topic.
+        needs[name] = needs.get(name, frozenset()) | ROLES[role].operations(topic)
+    authoriser = cluster.authoriser()
+    if authoriser == "none":
+        return Check(
+            "rights",
+            "warn",
+            tr("the brokers have no authoriser: everybody who reaches them may do anything"),
+            tr(
+                "an authoriser on the brokers, and the rights that `otpguard topics acls "
+                "{role}=USER` lists"
+            ).format(role=role),
+        )
+    may = cluster.operations(needs)
+    if not may and authoriser == "open":
+        return Check("rights", "unknown", tr("there are no topics to have rights on"))
+    lacks, more = [], []
+    for name, wanted in needs.items():
+        # The topic is missing, which another check reports.
+        if name not in may and authoriser == "open":
+            continue
+        has = may.get(name, frozenset())
+        lacks += [f"{each} {name}" for each in sorted(wanted - has)]
+        more += [f"{each} {name}" for each in sorted((has - wanted) & {"READ", "WRITE"})]
+    if lacks:
+        return Check(
+            "rights",
+            "bad",
+            tr("as {role} this user lacks {lacks}").format(role=role, lacks="; ".join(lacks)),
+            f"otpguard topics acls {role}=USER",
+        )
+    if more:
+        return Check(
+            "rights",
+            "warn",
+            tr("as {role} this user needs no {more}").format(role=role, more="; ".join(more)),
+            tr(
+                "an authoriser on the brokers, and no more rights than `otpguard topics acls "
+                "{role}=USER` lists"
+            ).format(role=role),
+        )
+    return Check("rights", "ok", tr("the rights of {role}, and no more").format(role=role))
+
+
+def _lag(settings: Settings, cluster: Cluster) -> Check:
+    behind = cluster.behind(settings.app_id, settings.topics.input)
+    if behind is None:
+        return Check(
+            "lag",
+            "warn",
+            tr("no worker has written a checkpoint yet"),
+            tr("start one, or wait a minute: otpguard worker --wait"),
+        )
+    return Check(
+        "lag", "ok", tr("{behind} events are not in a checkpoint yet").format(behind=behind)
+    )
+
+
+def _sample(settings: Settings, now_ms: int) -> Iterator[Check]:
+    records, partitions = newest(settings)
+    if not partitions:
+        yield Check(
+            "events",
+            "unknown",
+            tr("there is no {input} to look at").format(input=settings.topics.input),
+        )
+        return
+    if not records:
+        yield Check(
+            "events",
+            "warn",
+            tr("none in {input}").format(input=settings.topics.input),
+            tr("bring some in: otpguard feed --help"),
+        )
+        return
+    decoded = _decode_records(settings, records)
+    newest_s = (now_ms - max(each.timestamp for each in records)) / 1000
+    refused = len(decoded.rejects) / len(records)
+    if refused > REFUSED_SHARE:
+        all_ = refused > settings.input.refused_share_max
+        part = f"{refused:.0%}" if all_ else f"{refused:.1%}"
+        reasons = sorted({each.reason for each in decoded.rejects})
+        yield Check(
+            "events",
+            "bad" if all_ else "warn",
+            tr("{part} of {records} would be refused: {reasons}").format(
+                part=part, records=len(records), reasons=", ".join(reasons)
+            ),
+            tr("otpguard dlq ls, and otpguard topics schema sms.delivery.v1"),
+        )
+    elif decoded.ahead:
+        yield Check(
+            "events",
+            "warn",
+            tr("{part} of {records} have a time ahead of their record: {gateways}").format(
+                part=f"{decoded.ahead.total() / len(records):.1%}",
+                records=len(records),
+                gateways=join_list(sorted(decoded.ahead)),
+            ),
+            tr("check the clocks and time zones of these gateways"),
+        )
+    elif newest_s > BEHIND_S:
+        yield Check(
+            "events",
+            "warn",
+            tr("the newest is {newest_s:.0f} s old").format(newest_s=newest_s),
+            tr("check whether the gateways or their feed still send"),
+        )
+    else:
+        yield Check(
+            "events",
+            "ok",
+            tr(
+                "{records} looked at, {refused:.1%} refused, the newest {newest_s:.0f} s old"
+            ).format(records=len(records), refused=refused, newest_s=max(0.0, newest_s)),
+        )
+    yield from _keys(decoded, records, partitions)
+    yield _sources(records)
+    yield _clocks(decoded, [each.timestamp for each in records], now_ms)
+
+
+class _Reported(msgspec.Struct):
+    gateway_id: str | None = None
+    reported_by: str | None = None
+
+
+_reported: Final = msgspec.json.Decoder(_Reported).decode
+
+
+def _sources(records: Sequence[Any]) -> Check:
+    """Check that each gateway's events come from one source.
+
+    With two sources at the same time, every message is reported twice, or each source reports a
+    part under one name. A source that replaces another is no fault; nor are events that the old
+    source still had to send.
+    """
+    times: dict[str, dict[str, list[int]]] = {}
+    for each in records:
+        try:
+            read = _reported(each.value)
+        except (*UNDECODABLE, TypeError):
+            continue  # Dead letters report what is wrong with it.
+        if read.gateway_id:
+            of = times.setdefault(read.gateway_id, {})
+            of.setdefault(read.reported_by or "", []).append(each.timestamp)
+    doubled = sorted(name for name, of in times.items() if _together(list(of.values())))
+    if doubled:
+        some = ", ".join(
+            f"{escape_unprintable(name)} ({len(times[name])})" for name in doubled[:SOURCES_TOLD]
+        )
+        return Check(
+            "sources",
+            "bad",
+            tr("gateways whose events come from several sources at a time: {some}").format(
+                some=some
+            ),
+            tr("one gate or one feed for each gateway id: enforce.gateway_id, --gateway-id"),
+        )
+    return Check(
+        "sources", "ok", tr("{n} gateways, each with one source of events").format(n=len(times))
+    )
+
+
+def _together(sources: Sequence[Sequence[int]]) -> bool:
+    """Return true if two of these sources were active at the same time, by record times."""
+    for at, one in enumerate(sources):
+        for other in sources[:at]:
+            first, last = max(min(one), min(other)), min(max(one), max(other))
+            if all(sum(first <= t <= last for t in of) >= TOGETHER for of in (one, other)):
+                return True
+    return False
+
+
+def examine_keys(settings: Settings) -> list[Check]:
+    """Return the checks of the keys of the newest events; empty without events."""
+    records, partitions = newest(settings)
+    return list(_keys(_decode_records(settings, records), records, partitions)) if records else []
+
+
+def _decode_records(settings: Settings, records: Sequence[Any]) -> Decoded:
+    """Decode these records; the offset of an event is its index among them."""
+    return decode(
+        settings.intake(),
+        settings.topics.input,
+        0,
+        [each.value for each in records],
+        [each.key for each in records],
+        range(len(records)),
+        [each.timestamp for each in records],
+        len(records),
+    )
+
+
+def _keys(decoded: Decoded, records: Sequence[Any], partitions: int) -> Iterator[Check]:
+    """Check that all events of a recipient are in one partition, the one that its key selects."""
+    counted = len(decoded.batch)
+    share = decoded.noncanonical_keys / max(counted, 1)
+    if share > NONCANONICAL_SHARE:
+        yield Check(
+            "keys",
+            "bad",
+            tr(
+                "{share:.1%} of events are not keyed by their recipient's E.164 digits: a flood "
+                "may be split over partitions and missed"
+            ).format(share=share),
+            tr("key them so at the gateway, or re-key: otpguard feed kafka"),
+        )
+    else:
+        yield Check("keys", "ok", tr("{counted} keys are canonical").format(counted=counted))
+    events = [records[at] for at in decoded.batch.offset.tolist()]
+    found = np.array([each.partition for each in events], np.int64)
+    astray = find_misplaced([each.key for each in events], found, partitions)
+    share = float(astray.mean()) if counted else 0.0
+    if share > NONCANONICAL_SHARE:
+        yield Check(
+            "partitions",
+            "bad",
+            tr(
+                "{share:.1%} of events lie in another partition than murmur2 of their key: a "
+                "flood may be split over partitions and missed"
+            ).format(share=share),
+            tr(
+                "producers on librdkafka need partitioner=murmur2_random; other clients: "
+                "deploy/README.md, Producers"
+            ),
+        )
+    else:
+        yield Check(
+            "partitions",
+            "ok",
+            tr("{counted} events are in the partitions of their keys").format(counted=counted),
+        )
+
+
+def _clocks(decoded: Decoded, record_ms: Sequence[int], now_ms: int) -> Check:
+    event_ms = decoded.batch.event_time_ms
+    ahead_s = (max(record_ms) - now_ms) / 1000
+    if ahead_s > SKEW_S:
+        return Check(
+            "clocks",
+            "bad",
+            tr("records are {ahead_s:.0f} s ahead of this machine's clock").format(ahead_s=ahead_s),
+            tr("run NTP on brokers, gateways and here"),
+        )
+    if len(event_ms):
+        early_s = float(np.max(event_ms) - max(record_ms)) / 1000
+        if early_s > SKEW_S:
+            return Check(
+                "clocks",
+                "bad",
+                tr("events are {early_s:.0f} s ahead of their records").format(early_s=early_s),
+                tr("run NTP on the gateways"),
+            )
+    for gateway, behind_s in _behind(decoded, record_ms):
+        if behind_s > SLOW_S:
+            return Check(
+                "clocks",
+                "warn",
+                tr(
+                    "events of gateway {gateway} are {behind_s:.0f} s behind their records, all of "
+                    "them: its leases are over before any gateway has them"
+                ).format(gateway=gateway, behind_s=behind_s),
+                tr("correct its clock and time zone; an import of old data looks like this too"),
+            )
+    return Check(
+        "clocks", "ok", tr("no record or event is over {skew_s:.0f} s ahead").format(skew_s=SKEW_S)
+    )
+
+
+def _behind(decoded: Decoded, record_ms: Sequence[int]) -> Iterator[tuple[str, float]]:
+    """Yield each gateway with enough events, and the smallest delay of its events in seconds.
+
+    In a backlog some events have a small delay; with a slow clock none has.
+    """
+    batch = decoded.batch
+    behind_s = (np.array(record_ms)[batch.offset] - batch.event_time_ms) / 1000
+    gateways = np.array(list(batch.gateway))
+    for gateway in np.unique(gateways).tolist():
+        some = behind_s[gateways == gateway]
+        if len(some) >= SLOW_EVENTS:
+            yield gateway, float(some.min())
+
+
+def newest(settings: Settings) -> tuple[list[Any], int]:
+    """Return the newest records of some partitions of the input, and its partition count.
+
+    The records are in no order. Aborted ones are left out, because workers do not count them.
+    """
+    from streams.cluster.read import reading  # noqa: PLC0415 - start-up time
+
+    with reading(client_arguments(settings.kafka), settings.topics.input) as reader:
+        spans = {
+            partition: (max(first, end - SAMPLE), end)
+            for partition, (first, end) in list(reader.spans().items())[:SAMPLE_PARTITIONS]
+        }
+        return list(reader.records(spans)), len(reader.partitions)

@@ -1,0 +1,204 @@
+"""Shows what the network agents publish to people: platforms and campaigns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from detectors.campaigns.campaign import Campaign
+from detectors.platforms.days import PlatformFigures
+from detectors.platforms.sweeps import Sweep
+from detectors.recognise.registry import Registry
+from streams.cluster.read import newest_records, readable
+from streams.common.errors import UsageError
+from streams.common.language import join_list, moment, tr, trn
+from streams.wire import decode_campaign, decode_platform
+
+ORDERS: Final[Mapping[str, Callable[[PlatformFigures], float]]] = MappingProxyType(
+    {
+        "floods": lambda each: each.flood_share,
+        "flood-codes": lambda each: sum(day.flood_codes for day in each.days),
+        "strangers": lambda each: each.strangers_share,
+        "codes": lambda each: each.codes,
+        "trend": lambda each: each.trend or 0.0,
+        "sweeps": lambda each: sum(sweep.strangers for sweep in each.sweeps),
+    }
+)
+"""Sort keys of a ranking; the highest values come first."""
+
+
+_KEY: Final = re.compile("(?:sig|text|host|from|port|id):.{1,200}")
+
+
+def platform_key(registry: Registry, written: str) -> str:
+    """Return a platform's key from a key or a name as a person writes it.
+
+    Raise UsageError if a name has no letter and no digit.
+
+    >>> registry = Registry.shipped()
+    >>> [platform_key(registry, written) for written in ("port:95588", "【ICBC】")]
+    ['sig:工商银行', 'sig:工商银行']
+    """
+    # Here, because the lists of names take long to load and few commands need them.
+    from detectors.recognise.fold import name_key  # noqa: PLC0415
+    from detectors.recognise.keys import brand_key, current_key  # noqa: PLC0415
+
+    if _KEY.fullmatch(written):
+        return current_key(registry, written)
+    if not name_key(written):
+        raise UsageError(tr("{written!r} names no platform").format(written=written))
+    return brand_key(registry, written)
+
+
+def read_platforms(clients: Mapping[str, Any], topic: str) -> list[PlatformFigures]:
+    """Return the newest record of every platform.
+
+    Raises what `streams.cluster.read.reading` raises.
+    """
+    return list(readable(newest_records(clients, topic).values(), decode_platform))
+
+
+def rank_platforms(
+    found: Iterable[PlatformFigures], order: str, least_codes: int, most: int
+) -> list[PlatformFigures]:
+    """Return the first `most` platforms of a ranking, without those of fewer codes.
+
+    Platforms with equal values are sorted by name.
+    """
+    some = [each for each in found if each.codes >= least_codes]
+    return sorted(some, key=lambda each: (-ORDERS[order](each), each.platform))[:most]
+
+
+def platform_row(figures: PlatformFigures) -> dict[str, Any]:
+    """Return one row of a ranking."""
+    return {
+        "platform": figures.platform,
+        "codes": figures.codes,
+        "recipients": sum(day.recipients for day in figures.days),
+        "strangers": figures.strangers_share,
+        "floods": figures.flood_share,
+        "trend": figures.trend,
+        "sweep": " ".join(sweep.rule for sweep in figures.sweeps),
+    }
+
+
+def percent(share: float) -> str:
+    """Return a share as text for people.
+
+    >>> percent(0.1234)
+    '12.3 %'
+    """
+    return f"{share * 100:.1f} %"
+
+
+def _sweep_lines(sweep: Sweep) -> Iterator[str]:
+    said = {
+        "range": tr("sweep of neighbouring numbers, {first} to {last}: {strangers} strangers"),
+        "fresh": tr("sweep of unused numbers, {first} to {last}: {strangers} strangers in an hour"),
+    }
+    yield said[sweep.rule].format(
+        first=moment(sweep.first_ms), last=moment(sweep.last_ms), strangers=f"{sweep.strangers:,}"
+    )
+    if sweep.thousands:
+        blocks = " ".join(f"{thousand}xxx" for thousand in sweep.thousands)
+        yield "  " + tr("among {blocks}").format(blocks=blocks)
+
+
+def platform_lines(figures: PlatformFigures) -> Iterator[str]:
+    """Yield the lines that show one platform to a person."""
+    yield f"{figures.platform}  #{figures.platform_id}"
+    yield tr(
+        "{codes} codes in {days} days; {floods} of them were part of floods; {strangers} of its "
+        "recipients did not know it"
+    ).format(
+        codes=f"{figures.codes:,}",
+        days=len(figures.days),
+        floods=percent(figures.flood_share),
+        strangers=percent(figures.strangers_share),
+    )
+    if figures.trend is not None:
+        yield tr("yesterday {times} times as many as on the days before").format(
+            times=f"{figures.trend:g}"
+        )
+    for sweep in figures.sweeps:
+        yield from _sweep_lines(sweep)
+    for day in figures.days:
+        yield "  " + tr(
+            "{day}  {codes} codes, {recipients} recipients, {strangers} of them strangers, "
+            "{floods} codes in floods"
+        ).format(
+            day=moment(day.day_ms)[:10],
+            codes=f"{day.codes:,}",
+            recipients=f"{day.recipients:,}",
+            strangers=f"{day.strangers:,}",
+            floods=f"{day.flood_codes:,}",
+        )
+
+
+def newest(clients: Mapping[str, Any], topic: str) -> list[Campaign]:
+    """Return the newest record of every campaign, in the order in which they began.
+
+    Raises what `streams.cluster.read.reading` raises.
+    """
+    found = readable(newest_records(clients, topic).values(), decode_campaign)
+    return sorted(found, key=lambda each: (each.opened_ms, each.campaign_id))
+
+
+def campaign_row(campaign: Campaign) -> dict[str, Any]:
+    """Return one row of a list of campaigns."""
+    return {
+        "campaign": campaign.campaign_id,
+        "state": "open" if campaign.open else "over",
+        "start": moment(campaign.start_ms),
+        "last": moment(campaign.end_ms),
+        "victims": campaign.victims,
+        "throttled": campaign.victims_throttled,
+        "messages": campaign.messages,
+        "platforms": campaign.platforms_total,
+        "pace": campaign.pace_per_minute,
+        "growth": campaign.growth_per_minute,
+    }
+
+
+def campaign_lines(campaign: Campaign) -> Iterator[str]:
+    """Yield the lines that show one campaign to a person."""
+    yield campaign.campaign_id
+    span = {"start": moment(campaign.start_ms), "last": moment(campaign.end_ms)}
+    if campaign.open:
+        yield tr("goes on: from {start}, last message {last}").format(**span)
+    else:
+        yield tr("over: from {start} to {last}").format(**span)
+    yield join_list(
+        [
+            trn("{n} victim", "{n} victims", campaign.victims),
+            trn("{n} in an open case", "{n} in open cases", campaign.victims_open),
+            trn("{n} rose to THROTTLE", "{n} rose to THROTTLE", campaign.victims_throttled),
+        ]
+    )
+    yield tr(
+        "{messages} messages, {pace} a minute at the victim in the middle; {growth} new victims a "
+        "minute when the newest came"
+    ).format(
+        messages=campaign.messages,
+        pace=f"{campaign.pace_per_minute:g}",
+        growth=f"{campaign.growth_per_minute:g}",
+    )
+    named = len(campaign.platforms)
+    yield trn(
+        "{n} platform is abused, at how many victims:",
+        "{n} platforms are abused, at how many victims:",
+        campaign.platforms_total,
+    )
+    width = len(str(max((each.victims for each in campaign.platforms), default=0)))
+    for each in campaign.platforms:
+        yield f"  {each.victims:{width}}  {each.platform}"
+    if campaign.platforms_total > named:
+        left = campaign.platforms_total - named
+        yield "  " + trn("{n} more", "{n} more", left)
+
+
+def find_campaign(found: Iterable[Campaign], named: str) -> Campaign | None:
+    """Return the campaign with this id, or None."""
+    return next((each for each in found if each.campaign_id == named), None)

@@ -1,0 +1,125 @@
+"""Saves operators' overrides to a file and restores them, since nothing else can rebuild them.
+
+Checkpoints can be rebuilt from the input, leases expire, and episodes and acknowledgements are
+history. Only these topics contain exemptions, allowed platforms and the kill switch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Final
+
+from kafka import KafkaProducer
+from kafka.errors import BrokerResponseError
+
+from streams.cluster.admin import working
+from streams.cluster.read import newest_records
+from streams.common.errors import UsageError
+from streams.common.language import tr
+from streams.wire import (
+    EVERYONE,
+    Override,
+    UnreadableError,
+    VersionError,
+    decode_override,
+    encode_override,
+    override_key,
+)
+
+FORM: Final = "otpguard.words/1"
+
+
+@dataclass(frozen=True, slots=True)
+class RestoredWords:
+    """Counts of the overrides in one file."""
+
+    said: int
+    standing: int  # Not published: an override with this key exists, and may be newer.
+
+
+def save_overrides(clients: Mapping[str, Any], topics: Iterable[str]) -> Iterator[str]:
+    """Yield one line of JSON for each override in force, after a line that names the format.
+
+    Overrides of a newer program are saved unchanged; that program can restore them. Raise
+    ConfigError or UnavailableError if a topic cannot be read.
+    """
+    yield json.dumps({"form": FORM})
+    for topic in dict.fromkeys(topics):
+        for record in newest_records(clients, topic).values():
+            if _is_word(record.value):
+                yield json.dumps({"word": json.loads(record.value)}, ensure_ascii=False)
+
+
+def restore(
+    clients: Mapping[str, Any], lines: Iterable[str], override: str, everyone: str
+) -> RestoredWords:
+    """Publish the overrides of a file again, each to its topic, unless its key exists.
+
+    Any record with the same key replaces an override, even a record that only a newer program can
+    read. Raise UsageError, before anything is published, if the file has another format or a line
+    is not an override. Raise ConfigError or UnavailableError if a topic cannot be read or written.
+    If the broker refuses an override, the error is raised after all others are written.
+    """
+    words = list(_words(lines))
+    standing = {
+        topic: newest_records(clients, topic).keys()
+        for topic in dict.fromkeys((override, everyone))
+    }
+    said = 0
+    refused: BrokerResponseError | None = None
+    with working(tr("cannot restore")), closing(KafkaProducer(**clients, acks="all")) as producer:
+        for word in words:
+            topic, key = everyone if word.recipient == EVERYONE else override, override_key(word)
+            if key not in standing[topic]:
+                try:
+                    producer.send(topic, encode_override(word), key=key).get(10)
+                    said += 1
+                # Only this override is refused; the others are still restored.
+                except BrokerResponseError as error:
+                    refused = error
+        if refused is not None:
+            raise refused
+    return RestoredWords(said, len(words) - said)
+
+
+def _words(lines: Iterable[str]) -> Iterator[Override]:
+    rows = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
+    try:
+        _, form_line = next(rows, (1, "null"))
+        if json.loads(form_line) != {"form": FORM}:
+            raise UsageError(
+                tr("line 1: not a file of overrides: it should begin with {form}").format(form=FORM)
+            )
+        for number, line in rows:
+            try:
+                yield decode_override(json.dumps(json.loads(line)["word"]).encode())
+            except VersionError as error:
+                raise UsageError(
+                    tr(
+                        "line {number}: an override of a newer version, which can restore "
+                        "this file ({error})"
+                    ).format(number=number, error=error)
+                ) from None
+            except (KeyError, TypeError, UnreadableError) as error:
+                raise UsageError(
+                    tr("line {number}: not an operator's override: {error}").format(
+                        number=number, error=error
+                    )
+                ) from None
+    except (json.JSONDecodeError, RecursionError) as error:
+        msg = error.msg if isinstance(error, json.JSONDecodeError) else error
+        raise UsageError(tr("not a file of overrides: {msg}").format(msg=msg)) from None
+
+
+def _is_word(value: bytes) -> bool:
+    """Return true if a value is an override, of this program's version or a newer one."""
+    try:
+        decode_override(value)
+    except VersionError:
+        return True
+    except UnreadableError:
+        return False
+    return True

@@ -1,0 +1,16 @@
+"""Merges streams in the order of event time."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator
+
+from streams.tools.scenarios.labelled_events import Labelled
+
+
+def merge_streams(*streams: Iterable[Labelled]) -> Iterator[Labelled]:
+    """Yield all events by event time. Each stream must be in order; one event of each is in memory.
+
+    Events of one time come in the order of their streams.
+    """
+    return heapq.merge(*streams, key=lambda event: event.value["event_time_ms"])

@@ -1,0 +1,223 @@
+"""Encode and decode `otpguard.incident.v1`: the messages of a flood, kept for months.
+
+The victim and the police can later ask for this evidence. A record's bytes depend on its content
+alone, as in `streams.wire.outputs`. Empty fields are left out: refused messages have most fields,
+messages that pass have few.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from detectors.model.incidents import (
+    Basis,
+    ClockName,
+    EarlierSighting,
+    Fate,
+    FloodMessage,
+    IncidentRecord,
+    KnownPrint,
+    Unlisted,
+)
+from detectors.model.records import Cause, Mode, Reason, Rung
+from detectors.thresholds import INCIDENT_RECORD_MAX
+from streams.wire.outputs import (
+    TRUST_NAMES,
+    TRUSTS,
+    DetectorField,
+    Headers,
+    RungField,
+    TrustName,
+    cloud_event,
+    floating,
+)
+from streams.wire.version import SCHEMA_VERSION, Integer, TimeMs, Word32, reader
+
+EARLIER_MAX: Final = 128
+KNOWN_MAX: Final = 14
+
+_Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+_Print = Annotated[int, Meta(ge=0, le=2**16 - 1)]
+
+
+class _Cause(msgspec.Struct):
+    topic: str
+    partition: Integer
+    offset: Integer
+
+
+class _Message(msgspec.Struct, omit_defaults=True, gc=False):  # created in millions
+    offset: Integer
+    at_ms: TimeMs
+    would: Fate
+    novel: bool
+    trust: TrustName
+    gateway_id: str = ""
+    platform: str = ""
+    platform_id: Word32 = 0
+    sender: str = ""
+    account_id: str = ""
+    message_id: str = ""
+    lease: Integer = -1
+
+
+class _Earlier(msgspec.Struct, omit_defaults=True, gc=False):
+    at_ms: TimeMs
+    novel: bool
+    trust: TrustName
+    platform: str = ""
+    platform_id: Word32 = 0
+    hot: bool = False
+    offset: Integer = -1
+
+
+class _Known(msgspec.Struct):
+    print: _Print
+    level: Literal[0, 1, 2]
+    last_ms: TimeMs
+
+
+class _Basis(msgspec.Struct):
+    reason: Reason
+    rungs: tuple[RungField, ...]
+    born_ms: TimeMs
+    known: Annotated[tuple[_Known, ...], Meta(max_length=KNOWN_MAX)]
+    clock: ClockName
+    list_version: Integer
+
+
+class _Unlisted(msgspec.Struct):
+    passed: _Count
+    refused: _Count
+
+
+class _Incident(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """`otpguard.incident.v1`."""
+
+    schema_version: int
+    episode_id: str
+    epoch: Integer
+    revision: Integer
+    recipient: str
+    mode: Mode
+    at_ms: TimeMs
+    first: _Count
+    messages: Annotated[tuple[_Message, ...], Meta(max_length=INCIDENT_RECORD_MAX)]
+    unlisted: _Unlisted | None = None
+    basis: _Basis | None = None
+    earlier: Annotated[tuple[_Earlier, ...], Meta(max_length=EARLIER_MAX)] = ()
+    cause: _Cause
+    detector: DetectorField
+
+
+_encode: Final = msgspec.json.Encoder().encode
+_incident: Final = reader(_Incident)
+
+
+def encode_incident(record: IncidentRecord) -> bytes:
+    """Return the value of a record on the incident topic. Its key is the recipient."""
+    names = TRUST_NAMES
+    return _encode(
+        _Incident(
+            schema_version=SCHEMA_VERSION,
+            episode_id=record.episode_id,
+            epoch=record.epoch,
+            revision=record.revision,
+            recipient=record.recipient,
+            mode=record.mode,
+            at_ms=record.at_ms,
+            first=record.first,
+            messages=tuple(
+                [
+                    _Message(a, b, c, d, names[e], f, g, h, i, j, k, m)
+                    for a, b, c, d, e, f, g, h, i, j, k, m in record.messages
+                ]
+            ),
+            unlisted=None if record.unlisted is None else _Unlisted(*record.unlisted),
+            basis=None if record.basis is None else _basis(record.basis),
+            earlier=tuple([_Earlier(e[0], e[1], names[e[2]], *e[3:]) for e in record.earlier]),
+            cause=_Cause(*record.cause[:3]),
+            detector=DetectorField(record.version, record.config),
+        )
+    )
+
+
+def decode_incident(value: bytes) -> IncidentRecord:
+    """Decode an incident record. Raises VersionError for a newer schema, else UnreadableError."""
+    read = _incident(value)
+    return IncidentRecord(
+        episode_id=read.episode_id,
+        epoch=read.epoch,
+        revision=read.revision,
+        recipient=read.recipient,
+        mode=read.mode,
+        at_ms=read.at_ms,
+        first=read.first,
+        messages=tuple(
+            FloodMessage(
+                m.offset, m.at_ms, m.would, m.novel, TRUSTS[m.trust], m.gateway_id, m.platform,
+                m.platform_id, m.sender, m.account_id, m.message_id, m.lease,
+            )
+            for m in read.messages
+        ),
+        unlisted=None
+        if read.unlisted is None
+        else Unlisted(read.unlisted.passed, read.unlisted.refused),
+        basis=None if read.basis is None else _basis_of(read.basis),
+        earlier=tuple(
+            EarlierSighting(
+                e.at_ms, e.novel, TRUSTS[e.trust], e.platform, e.platform_id, e.hot, e.offset
+            )
+            for e in read.earlier
+        ),
+        cause=Cause(read.cause.topic, read.cause.partition, read.cause.offset, read.at_ms),
+        version=read.detector.version,
+        config=read.detector.config,
+    )  # fmt: skip
+
+
+def incident_headers(record: IncidentRecord) -> Headers:
+    """Return CloudEvents 1.0 headers in Kafka's binary mode.
+
+    An episode has many records. The id contains the number of the record's first message, because
+    one input event can end a record and begin the next: its offset is not unique.
+    """
+    identity = f"{record.episode_id}/{record.revision}/{record.first}"
+    return cloud_event("otpguard.incident.v1", identity, record.cause, record.at_ms)
+
+
+def _basis(basis: Basis) -> _Basis:
+    return _Basis(
+        floating(basis.reason),
+        tuple(
+            RungField(
+                rung.rule,
+                float(rung.score),
+                float(rung.watch),
+                None if math.isinf(rung.throttle) else float(rung.throttle),
+            )
+            for rung in basis.rungs
+        ),
+        basis.born_ms,
+        tuple(_Known(*known) for known in basis.known),
+        basis.clock,
+        basis.list_version,
+    )
+
+
+def _basis_of(read: _Basis) -> Basis:
+    return Basis(
+        read.reason,
+        tuple(
+            Rung(r.rule, r.score, r.watch, math.inf if r.throttle is None else r.throttle)
+            for r in read.rungs
+        ),
+        read.born_ms,
+        tuple(KnownPrint(k.print, k.level, k.last_ms) for k in read.known),
+        read.clock,
+        read.list_version,
+    )

@@ -1,0 +1,301 @@
+"""The indexer on a real broker: what is on the topics is in the store once, whoever dies."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Producer
+from kafka import KafkaProducer
+from kafka.errors import KafkaConnectionError
+from sqlalchemy import select
+
+from detectors.model.event import platform_id
+from streams.cases.store.index_tables import INDEX, meta, places
+from streams.cases.store.index_writer import SOURCES
+from streams.cases.store.indexer import Indexer, sources
+from streams.cases.store.store import CaseStore
+from streams.cluster.topics import create
+from streams.common.clock import now_ms
+from streams.common.errors import ConfigError, UnavailableError
+from streams.config import Settings
+from streams.wire import encode_action, encode_episode
+from tests.nodes import Broker
+from tests.streams.cases.store.filled import (
+    FilledStore,
+    acked,
+    audited,
+    counted,
+    flood,
+    incident,
+    logged,
+    opened,
+)
+from tests.threads import meanwhile
+from tests.waiting import END_S, wait_until
+
+ROOT = Path(__file__).parents[4]
+
+
+class Site:
+    """Topics of one's own on the shared broker, a producer for them, and a store."""
+
+    def __init__(self, broker: Broker, name: str, folder: Path) -> None:
+        self.names = {setting: f"{name}.{setting}" for setting in (*SOURCES, "input",
+                      "undeliverable", "dead_letters")}  # fmt: skip
+        self.url = f"sqlite:///{folder / 'desk.db'}"
+        self.config = folder / "otpguard.toml"
+        self.config.write_text(
+            f'app_id = "{name}"\nkafka = {{bootstrap = "{broker.bootstrap}"}}\n'
+            "[topics]\npartitions = 2\nreplication = 1\n"
+            + "".join(f'{each} = "{topic}"\n' for each, topic in self.names.items())
+            + f'[desk]\nstore = "{self.url}"\nbatch_records_max = 7\ncases_days = 3650\n'
+            "[http]\nport = 0\n"
+        )
+        self.settings = Settings(
+            app_id=name,
+            kafka={"bootstrap": broker.bootstrap},
+            topics={**self.names, "partitions": 2, "replication": 1},
+            desk={"store": self.url, "batch_records_max": 7},
+        )
+        create(self.settings)
+        self.producer = KafkaProducer(bootstrap_servers=broker.bootstrap, linger_ms=5)
+
+    def write(self, *records: Any) -> None:
+        """Write records to their topics."""
+        maker = FilledStore.__new__(FilledStore)
+        maker.offsets = {}
+        for each in logged(maker, records, 0):
+            setting = next(s for s, source in SOURCES.items() if source == each.source)
+            self.producer.send(self.names[setting], each.value, key=each.key)
+        self.producer.flush()
+
+    def indexer(self, store: CaseStore, **more: Any) -> Indexer:
+        return Indexer(
+            store,
+            self.settings.kafka,
+            self.settings.topics,
+            batch_records_max=7,
+            clock=now_ms,
+            **more,
+        )
+
+
+@pytest.fixture
+def site(broker: Broker, unique: str, tmp_path: Path) -> Iterator[Site]:
+    made = Site(broker, unique, tmp_path)
+    with closing(made.producer):
+        yield made
+
+
+def rows(store: CaseStore, *but: str) -> dict[str, list[tuple[Any, ...]]]:
+    """All rows that are made of records; times of writing and reading are the run's own."""
+    with store.index.connect() as connection:
+        return {
+            table.name: sorted(
+                (tuple(row) for row in connection.execute(
+                    select(*(c for c in table.c if c.name not in ("written_ms", "offset"))))),
+                key=repr,
+            )
+            for table in INDEX.sorted_tables
+            if table.name not in ("places", "meta", *but)
+        }  # fmt: skip
+
+
+def story(first: int, floods: int) -> list[Any]:
+    """Records of so many floods."""
+    made: list[Any] = []
+    for n in range(first, first + floods):
+        record, lease = flood(n, recipient=f"86139{n:08d}")
+        made += [record, lease, acked(lease), incident(record),
+                 counted(lease, {platform_id("sig:甲平台"): 1 + n})]  # fmt: skip
+    return made
+
+
+def test_sources_name_every_topic_that_the_desk_reads() -> None:
+    topics = Settings().topics
+    assert set(sources(topics)) == {getattr(topics, each) for each in SOURCES}
+
+
+@pytest.mark.broker
+def test_what_is_on_the_topics_is_found_and_how_fresh_it_is(site: Site, tmp_path: Path) -> None:
+    store = CaseStore(site.url)
+    heard: list[tuple[int, int]] = []
+    site.write(*story(0, 3), *audited({}, {}))
+    site.producer.send(site.names["acks"], b"no acknowledgement").get()
+    before_ms = now_ms()
+    indexer = site.indexer(store, written=lambda *said: heard.append(said))
+    indexer.catch_up()
+    assert (sum(n for n, _ in heard), sum(bad for _, bad in heard)) == (18, 1)
+    found = store.find("8613900000002")
+    assert found.newest is not None
+    assert found.newest.line.refused == 3
+    assert len(store.audit()) == 2
+    assert found.freshness.read_ms >= before_ms
+    assert indexer.behind == 0
+    whole = rows(store)
+    site.indexer(store).catch_up()
+    assert rows(store) == whole
+    store.close()
+
+
+@pytest.mark.broker
+def test_what_a_transaction_gave_up_is_not_there_and_its_marks_are_nothing_unread(
+    site: Site,
+) -> None:
+    """Workers write in transactions: the last thing on a partition is a mark, not a record."""
+    store = CaseStore(site.url)
+    writer = Producer({"bootstrap.servers": site.settings.kafka.bootstrap,
+                       "transactional.id": site.settings.app_id})  # fmt: skip
+    writer.init_transactions(END_S)
+    for n, kept in enumerate((True, False, True, False)):
+        key = f"86139{n:08d}"
+        record, lease = flood(n, recipient=key)
+        writer.begin_transaction()
+        writer.produce(site.names["episode"], encode_episode(record), key, 0)
+        writer.produce(site.names["throttle"], encode_action(lease), key, 0)
+        assert writer.flush(END_S) == 0  # else an abort takes back what was not sent
+        (writer.commit_transaction if kept else writer.abort_transaction)(END_S)
+    indexer = site.indexer(store)
+    indexer.catch_up()
+    assert indexer.behind == 0
+    assert [store.find(f"86139{n:08d}").newest is not None for n in range(4)] == [
+        True, False, True, False,
+    ]  # fmt: skip
+    writer.begin_transaction()  # and stays open: what came before it is in
+    writer.produce(site.names["episode"], encode_episode(record), key, 0)
+    assert writer.flush(END_S) == 0
+    before_ms = now_ms()
+    site.indexer(store).catch_up()
+    assert store.freshness().read_ms >= before_ms
+    writer.abort_transaction(END_S)
+    store.close()
+
+
+@pytest.mark.broker
+def test_it_goes_on_from_where_the_store_says_it_is(site: Site) -> None:
+    store = CaseStore(site.url)
+    site.write(*story(0, 2))
+    site.indexer(store).catch_up()
+    heard: list[int] = []
+    with meanwhile(site.indexer(store, written=lambda n, _: heard.append(n)).run):
+        site.write(*story(2, 1))
+        wait_until(lambda: sum(heard) >= 5, "the new records are in")
+    assert sum(heard) == 5, "what was in the store was not read again"
+    assert len(store.all(ended=False)) == 3
+    store.close()
+
+
+@pytest.mark.broker
+@pytest.mark.faults
+def test_killed_again_and_again_it_loses_and_doubles_nothing(site: Site, tmp_path: Path) -> None:
+    """SIGKILL as soon as each process has written something; the last one reads to the end."""
+    (tmp_path / "whole").mkdir()
+    site.write(*story(0, 60), *audited(*({} for _ in range(20))))  # of a year ago
+    whole = opened(tmp_path / "whole")
+    site.indexer(whole).catch_up()
+    store = CaseStore(site.url)
+
+    def done() -> int:
+        with store.index.connect() as connection:
+            return sum(connection.scalars(select(places.c.next_offset)))
+
+    kills, total = 0, 60 * 5 + 20
+    while (before := done()) < total and kills < 4:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streams", "desk", "index", "--config", str(site.config)],
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+        )
+        end = time.monotonic() + END_S
+        while done() == before and process.poll() is None and time.monotonic() < end:
+            time.sleep(0.001)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL, "it ended by itself"
+        kills += 1
+    assert kills == 4, "it was to die in the middle"
+    site.indexer(store).catch_up()
+    assert rows(store) == rows(whole)
+    store.close()
+
+
+@pytest.mark.broker
+def test_a_second_indexer_ends_with_a_sentence(site: Site) -> None:
+    store = CaseStore(site.url)
+    site.write(*story(0, 1))
+    site.indexer(store).catch_up()
+    first = site.indexer(store)
+    taken: list[int] = []
+
+    def meddle(n: int, _: int) -> None:
+        taken.append(n)
+        if len(taken) == 1:
+            site.indexer(store).catch_up()  # reads, from the same places, what the other has not
+
+    site.write(*story(1, 6))
+    first._written = meddle
+    with pytest.raises(UnavailableError, match="another indexer"):
+        first.catch_up()
+    store.close()
+
+
+@pytest.mark.broker
+def test_a_topic_that_is_missing_is_named(site: Site) -> None:
+    store = CaseStore(site.url)
+    topics = site.settings.topics.model_copy(update={"audit": "nowhere"})
+    indexer = Indexer(store, site.settings.kafka, topics, batch_records_max=7, clock=now_ms)
+    with pytest.raises(ConfigError, match="nowhere"):
+        indexer.catch_up()
+    store.close()
+
+
+@pytest.mark.broker
+def test_a_topic_that_was_made_anew_is_read_whole(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = CaseStore(site.url)
+    site.write(*story(0, 1))
+    site.indexer(store).catch_up()
+    with store.index.begin() as connection:
+        connection.execute(
+            places.update().where(places.c.topic == site.names["acks"]).values(next_offset=99)
+        )
+        connection.execute(meta.insert().values(key="kept", value=""))
+    site.indexer(store).catch_up()
+    assert "made anew" in caplog.text
+    assert store.case("1:sms.delivery.v1:0:0").case.acks
+    store.close()
+
+
+@pytest.mark.broker
+def test_a_broker_that_goes_away_is_waited_for_and_the_age_shows(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = CaseStore(site.url)
+    indexer, stop, beats = site.indexer(store), threading.Event(), 0
+
+    def away(*_: object) -> None:
+        raise KafkaConnectionError
+
+    def beat() -> None:
+        nonlocal beats
+        beats += 1
+        if beats == 1:
+            monkeypatch.setattr("kafka.KafkaConsumer.end_offsets", away)
+        elif beats == 2:
+            stop.set()
+
+    indexer.run(stop, beat)
+    assert "does not say how far" in caplog.text
+    with pytest.raises(UnavailableError):
+        site.indexer(store).catch_up()
+    store.close()

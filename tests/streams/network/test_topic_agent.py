@@ -1,0 +1,128 @@
+"""The loop of agents, on a broker: reads again when it begins, passes over what it cannot read."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import closing
+from typing import Any
+
+import pytest
+from kafka import KafkaProducer
+
+from streams.cluster.admin import Cluster, client_arguments
+from streams.config.sections.kafka import Kafka
+from streams.network import compacted_topic as kept_module
+from streams.network import topic_agent as module
+from streams.network.compacted_topic import KeptTopic
+from streams.network.topic_agent import Agent
+from streams.telemetry.metrics import Metrics
+from streams.wire import UnreadableError
+from tests.nodes import Broker
+from tests.streams.cluster.test_read import remade
+from tests.threads import meanwhile
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.kafka
+
+
+class Listing(Agent):
+    """Lists the values of its topic."""
+
+    heard: list[bytes]
+    told: tuple[bytes, ...] = ()
+    begun = 0
+
+    def _begin(self) -> int:
+        self.heard, self.told = [], ()
+        self.begun += 1
+        return 0
+
+    def _let_go(self) -> None:
+        self.heard = []
+
+    def _take(self, record: Any) -> None:
+        if record.value == b"bad":
+            raise UnreadableError("no value")
+        self.heard.append(record.value)
+
+    def _due(self) -> bool:
+        return len(self.heard) > len(self.told)
+
+    def _tell(self) -> None:
+        self.told = tuple(self.heard)
+
+
+@pytest.mark.parametrize("remade_topic", ["", ".kept"])
+def test_an_agent_whose_topic_is_made_anew_reads_and_tells_anew(
+    kafka: Broker, unique: str, remade_topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stood still until as many records had come, and held what was not there any more."""
+    monkeypatch.setattr(module, "PLACE_S", 0.2)
+    settings = Kafka(bootstrap=kafka.bootstrap)
+    clients = client_arguments(settings)
+    with Cluster(settings) as cluster:
+        cluster.create(unique, 1, 1, {})
+        cluster.create(f"{unique}.kept", 1, 1, {})
+    with closing(KafkaProducer(**clients, acks="all")) as producer:
+        for value in (b"1", b"2", b"3", b"4"):
+            producer.send(unique, value, key=b"k")
+            producer.send(f"{unique}.kept", value, key=b"k")
+        producer.flush()
+    kept = KeptTopic(clients, f"{unique}.kept", f"{unique}-agents")
+    agent = Listing(clients, unique, kept, Metrics("campaigns"), lambda: 0)
+    with meanwhile(agent.run):
+        wait_until(lambda: agent.told == (b"1", b"2", b"3", b"4"), "all is told")
+        remade(clients, unique + remade_topic, b"5")
+        told = (b"1", b"2", b"3", b"4") if remade_topic else (b"5",)
+        wait_until(lambda: agent.begun >= 2 and agent.told == told, "told anew")
+
+
+def test_who_kept_a_topic_keeps_it_again_though_its_client_passed_over_what_the_group_said(
+    kafka: Broker, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stood still for ever, one time in six: the group answered while no poll was under way."""
+    monkeypatch.setattr(kept_module, "JOIN_S", 5.0)
+    settings = Kafka(bootstrap=kafka.bootstrap)
+    clients = client_arguments(settings)
+    with Cluster(settings) as cluster:
+        cluster.create(unique, 1, 1, {})
+    kept = KeptTopic(clients, unique, f"{unique}-agents")
+
+    def poll(stop: threading.Event) -> None:
+        while not stop.is_set():
+            kept.poll(timeout_ms=1)  # so short that answers come between two of them
+
+    with closing(kept), meanwhile(poll):
+        wait_until(lambda: kept.whole, "owner")
+        for value in (b"1", b"2", b"3"):
+            remade(clients, unique, value)
+            wait_until(lambda: kept.whole and kept.held.get(b"k") == value, "owner again")  # noqa: B023
+
+
+def test_all_is_read_before_a_word_is_said_and_what_is_unreadable_is_counted(
+    kafka: Broker, unique: str
+) -> None:
+    settings = Kafka(bootstrap=kafka.bootstrap)
+    clients = client_arguments(settings)
+    with Cluster(settings) as cluster:
+        cluster.create(unique, 1, 1, {})
+        cluster.create(f"{unique}.kept", 1, 1, {})
+    with closing(KafkaProducer(**clients, acks="all")) as producer:
+        for value in (b"1", b"bad", None, b"2"):
+            producer.send(unique, value, key=b"k")
+        producer.flush()
+    metrics = Metrics("campaigns")
+    kept = KeptTopic(clients, f"{unique}.kept", f"{unique}-agents")
+    agent = Listing(clients, unique, kept, metrics, lambda: time.time_ns() // 1_000_000)
+    stop = threading.Event()
+    thread = threading.Thread(target=agent.run, args=(stop,))
+    thread.start()
+    try:
+        wait_until(lambda: agent.told, "something is told")
+    finally:
+        stop.set()
+        thread.join()
+    assert agent.told == (b"1", b"2")
+    bad = metrics.registry.get_sample_value("otpguard_records_refused_total", {"kind": "bad"})
+    assert bad == 1

@@ -1,0 +1,110 @@
+"""Lists: rows without numbers for who may not see one, campaigns, platforms."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.cases.standing import Doing
+from streams.cases.store.roles import DeskRole
+from streams.cases.store.store import QUIET_MS
+from streams.people.desk.list_pages import few
+from tests.streams.cases.store.filled import campaign, fill, flood, week_of
+from tests.streams.people.desk.world import World, busy, send
+
+NUMBER = "8617000000001"
+
+
+def test_an_agents_list_has_no_number_and_no_way_into_a_case(world: World) -> None:
+    busy(world, world.store.at_ms)
+    page = world.inside(DeskRole.AGENT).get("/live").text
+    assert page.count('<tr role="row">') == 1 + 8
+    assert "••••" not in page
+    assert "/case/" not in page
+
+
+def test_a_leads_list_has_masked_numbers_and_ways_in(world: World) -> None:
+    busy(world, world.store.at_ms)
+    page = world.inside(DeskRole.LEAD).get("/live").text
+    assert "+86 170 •••• 0001" in page
+    assert NUMBER not in page
+    assert page.count("/case/") == 8
+
+
+def test_a_long_list_says_how_many_floods_it_does_not_show(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.people.desk.list_pages.LIVE_MAX", 3)
+    busy(world, world.store.at_ms)
+    assert "当前 8 起轰炸，显示 3 起" in world.inside(DeskRole.LEAD).get("/live").text
+
+
+def test_a_flood_that_became_quiet_is_no_live_one_though_nothing_ended_it(world: World) -> None:
+    record, lease = flood()
+    fill(world.store, record, lease)
+    client = world.inside(DeskRole.LEAD)
+    world.store.at_ms = lease.expires_at_ms + 1  # it may go on too slowly for another lease
+    page = client.get("/live").text
+    assert "租约已结束" in page
+    minutes = (record.evidence.last_ms - record.evidence.first_ms) // 60_000
+    assert f"({minutes} 分钟)" in page
+    world.store.at_ms = max(lease.expires_at_ms, record.evidence.last_ms + QUIET_MS)
+    assert "目前没有轰炸" in world.inside(DeskRole.LEAD, name="li.lei").get("/live").text
+    found = world.store.find(record.recipient).newest
+    assert found is not None
+    assert found.line.state is Doing.OVER
+
+
+def test_a_list_is_live_until_somebody_pauses_it(world: World) -> None:
+    client = world.inside(DeskRole.LEAD)
+    assert 'hx-sse:connect="/live/stream"' in client.get("/live").text
+    paused = client.get("/live?pause=1").text
+    assert "hx-sse" not in paused
+    assert "htmx" not in paused
+
+
+def test_a_campaign_is_shown_as_its_agent_tells_it_without_a_number(world: World) -> None:
+    client = world.inside(DeskRole.ANALYST)
+    silent = client.get("/campaigns").text
+    assert "otpguard agent campaigns" in silent, "an empty page says what it needs"
+    busy(world, world.store.at_ms)
+    page = client.get("/campaigns").text
+    assert page.count('<tr role="row">') == 1 + 1
+    assert "听潮课堂" in page
+    assert "otpguard agent campaigns" not in page
+    assert "170" not in page.replace("1700", "")
+    fill(world.store, *(campaign(n, victims=10 + n) for n in range(3, 9)))
+    assert client.get("/campaigns").text.count('<tr role="row">') == 1 + 7
+    fill(world.store, campaign(20, end_ms=world.store.at_ms - 2 * 86_400_000))
+    assert client.get("/campaigns?days=1").text.count('<tr role="row">') == 1 + 7
+    assert client.get("/campaigns?days=7").text.count('<tr role="row">') == 1 + 8
+
+
+def test_figures_of_the_network_stand_beside_a_platforms_floods(world: World) -> None:
+    world.flood()
+    client = world.inside(DeskRole.ANALYST)
+    assert "otpguard agent platforms" in client.get("/platforms").text
+    fill(world.store, week_of("sig:甲平台", codes=12_345))
+    page = client.get("/platforms").text
+    assert "otpguard agent platforms" not in page
+    for piece in ("12,345", "20.0 %", "50.0 %", "× 1.8"):
+        assert piece in page, piece
+
+
+def test_platforms_are_found_by_name_and_few_victims_are_not_told(world: World) -> None:
+    busy(world, world.store.at_ms)
+    client = world.inside(DeskRole.ANALYST)
+    page = client.get("/platforms").text
+    assert "&lt;5" in page
+    one = send(client, "/platforms", at="/platforms", name="听潮", days="30").text
+    assert one.count('<tr role="row">') == 1 + 1
+    page = send(client, "/platforms", at="/platforms", name="<script>", days="999").text
+    assert page.count("<script>") == 0
+    assert "没有" in send(client, "/platforms", at="/platforms", name="nobody").text
+    assert "听潮" in client.get("/platforms?name=nobody").text, (
+        "nothing is looked for by an address"
+    )
+
+
+@pytest.mark.parametrize(("n", "told"), [(0, "0"), (1, "<5"), (4, "<5"), (5, "5")])
+def test_a_small_group_is_not_counted_out(n: int, told: str) -> None:
+    assert few(n) == told

@@ -1,0 +1,56 @@
+"""The picture of a flood: every message in a bar, nothing in it that a strict policy refuses."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.people.desk.timeline import BINS, Dot, Mark, bars, draw_timeline, hour, legend
+
+DOTS = st.lists(
+    st.builds(Dot, st.integers(1_700_000_000_000, 1_700_500_000_000),
+              st.sampled_from(["pass", "refuse", ""])),
+    max_size=50,
+)  # fmt: skip
+
+
+@given(DOTS)
+def test_every_message_is_in_one_bar(dots: list[Dot]) -> None:
+    step, found = bars(dots)
+    assert sum(sum(bar.counts) for bar in found) == len(dots)
+    assert len(found) <= BINS
+    for dot in dots:
+        assert any(bar.from_ms <= dot.at_ms < bar.from_ms + step for bar in found)
+
+
+@given(DOTS, st.lists(st.builds(Mark, st.integers(0, 1_800_000_000_000), st.text(max_size=12))))
+def test_it_is_whole_xml_without_style_or_script(dots: list[Dot], marks: list[Mark]) -> None:
+    picture = draw_timeline(dots, marks, 'a <script>alert("1")</script> title')
+    if not dots:
+        assert picture == ""
+        return
+    clean = "".join(each for each in picture if each.isprintable())
+    root = ET.fromstring(f"<div>{clean}</div>")
+    assert [each.tag for each in root] == ["svg", "svg"]
+    assert all("style" not in each.attrib for each in root.iter())
+    assert "<script" not in picture
+
+
+def test_a_long_flood_has_no_more_bars_than_a_page_has_room_for() -> None:
+    day = 86_400_000
+    _, found = bars([Dot(at * day, "pass") for at in range(30)])
+    assert len(found) <= BINS
+
+
+def test_names_of_marks_that_would_cover_one_another_stand_in_rows() -> None:
+    dots = [Dot(1_700_000_000_000 + 1_000 * n, "refuse") for n in range(600)]
+    marks = [Mark(1_700_000_060_000 + n, f"mark {n}") for n in range(5)]
+    picture = draw_timeline(dots, marks, "title")
+    assert [f"mark {n}" in picture for n in range(5)] == [True, True, True, False, False]
+
+
+def test_a_legend_says_in_words_what_a_colour_means() -> None:
+    assert "passes" in legend()
+    assert hour(0) == "00:00"

@@ -1,0 +1,97 @@
+"""`otpguard.campaign.v1`: the golden file holds its bytes; here, what a reader may rely on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+
+import jsonschema
+import msgspec
+import pytest
+
+from detectors.campaigns.campaign import PLATFORMS_MAX, Abused, Campaign
+from detectors.campaigns.floods import FLOODS_MAX
+from streams.wire import (
+    UnreadableError,
+    VersionError,
+    decode_campaign,
+    decode_episode,
+    encode_campaign,
+)
+from streams.wire.campaign_records import campaign_headers
+from streams.wire.outputs import ID_CHARS_MAX, MESSAGES_MAX, PLATFORM_CHARS_MAX
+
+GOLDEN = Path(__file__).parents[2] / "golden"
+SCHEMAS = resources.files("streams.wire") / "schemas"
+
+CAMPAIGN = Campaign(
+    campaign_id="1:sms:0:1", open=True, start_ms=1, opened_ms=2, newest_ms=3, end_ms=4, victims=9,
+    victims_open=8, victims_throttled=7, messages=60, pace_per_minute=2.0, growth_per_minute=0.9,
+    platforms=(Abused("sig:a", 7, 9),), platforms_total=1,
+)  # fmt: skip
+
+
+def test_a_campaign_comes_back_as_it_went() -> None:
+    assert decode_campaign(encode_campaign(CAMPAIGN)) == CAMPAIGN
+
+
+def test_episodes_of_any_size_make_a_campaign_that_can_be_written_and_read() -> None:
+    """The largest of each field that the reader of episodes takes, as often as they are known."""
+    line = (GOLDEN / "otpguard.episode.v1.jsonl").read_bytes().splitlines()[-1]
+    episode = json.loads(line)
+    worst = "\x01" * PLATFORM_CHARS_MAX
+    episode["evidence"]["messages"] = MESSAGES_MAX
+    episode["episode_id"] = "\x01" * ID_CHARS_MAX
+    episode["sightings"] = [episode["sightings"][0] | {"platform": worst}]
+    read = decode_episode(json.dumps(episode).encode())
+    campaign = replace(
+        CAMPAIGN,
+        campaign_id=read.episode_id,
+        messages=read.evidence.messages * FLOODS_MAX,
+        platforms=(Abused(read.sightings[0].platform, 2**32 - 1, 9),) * PLATFORMS_MAX,
+    )
+    value = encode_campaign(campaign)
+    assert decode_campaign(value) == campaign
+    assert len(value) < 900_000
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("episode_id", "x" * (ID_CHARS_MAX + 1)),
+        ("evidence.messages", MESSAGES_MAX + 1),
+        ("evidence.messages", -1),
+        ("evidence.messages", 2**63 - 1),
+        ("sightings", "x" * (PLATFORM_CHARS_MAX + 1)),
+    ],
+)
+def test_an_episode_that_no_campaign_could_hold_is_refused(name: str, value: object) -> None:
+    episode = json.loads((GOLDEN / "otpguard.episode.v1.jsonl").read_bytes().splitlines()[-1])
+    if name == "sightings":
+        episode[name] = [episode[name][0] | {"platform": value}]
+    elif name == "evidence.messages":
+        episode["evidence"]["messages"] = value
+    else:
+        episode[name] = value
+    schema = json.loads((SCHEMAS / "otpguard.episode.v1.json").read_text("utf-8"))
+    assert not jsonschema.Draft202012Validator(schema).is_valid(episode)
+    with pytest.raises(UnreadableError):
+        decode_episode(json.dumps(episode).encode())
+
+
+def test_the_same_campaign_has_the_same_bytes_and_headers_and_names_nobody() -> None:
+    assert encode_campaign(CAMPAIGN) == encode_campaign(decode_campaign(encode_campaign(CAMPAIGN)))
+    headers = dict(campaign_headers(CAMPAIGN))
+    assert headers["ce_time"] == b"1970-01-01T00:00:00.004Z"
+    assert headers["ce_id"] == b"1:sms:0:1/4/9"
+    assert b"recipient" not in encode_campaign(CAMPAIGN)
+
+
+@pytest.mark.parametrize("change", [{"schema_version": 2}, {"victims": -1}, {"platforms": 3}])
+def test_what_is_newer_or_no_campaign_is_refused(change: dict[str, object]) -> None:
+    value = msgspec.json.decode(encode_campaign(CAMPAIGN)) | change
+    kind = VersionError if "schema_version" in change else UnreadableError
+    with pytest.raises(kind):
+        decode_campaign(msgspec.json.encode(value))
