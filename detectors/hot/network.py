@@ -38,7 +38,7 @@ def sign_list(
 ) -> HotList:
     """Return a signed list of these platforms, in ascending order of their ids.
 
-    >>> told = signed(b"a key of sixteen", 1_790_000_000_000, 1_790_086_400_000, [7, 5])
+    >>> told = sign_list(b"a key of sixteen", 1_790_000_000_000, 1_790_086_400_000, [7, 5])
     >>> told.platforms, authentic([b"another", b"a key of sixteen"], told)
     ((5, 7), True)
     """

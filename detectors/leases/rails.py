@@ -61,9 +61,9 @@ class RailParams:
 
         One in 500 subscribers may be under lease at a time. There are minimum values for both.
 
-        >>> RailParams.sized(10_000_000) == RailParams()
+        >>> RailParams.for_network(10_000_000) == RailParams()
         True
-        >>> RailParams.sized(100_000).new_per_minute
+        >>> RailParams.for_network(100_000).new_per_minute
         600
         """
         return cls(
@@ -74,7 +74,7 @@ class RailParams:
     def multiply(self, times: int) -> RailParams:
         """Return both limits multiplied by `times`.
 
-        >>> RailParams().raised(3).new_per_minute
+        >>> RailParams().multiply(3).new_per_minute
         3000
         """
         return RailParams(self.new_per_minute * times, self.recipients_max * times)

@@ -152,7 +152,7 @@ def _count_contacts(
 def sum_contacts(rows: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
     """Return the sums of rows (n, 4), ascending by platform and thousand.
 
-    >>> summed([np.array([[7, 2, 1, 0], [7, 1, 1, 1]]), np.array([[7, 2, 3, 1]])]).tolist()
+    >>> sum_contacts([np.array([[7, 2, 1, 0], [7, 1, 1, 1]]), np.array([[7, 2, 3, 1]])]).tolist()
     [[7, 1, 1, 1], [7, 2, 4, 1]]
     """
     held = np.concatenate(rows)

@@ -146,7 +146,7 @@ def has_native_digits(text: str) -> bool:
 def map_places(text: str) -> list[int]:
     r"""Return the place in `text` of each character of `fold(text)`.
 
-    >>> kept("1\u200b2")
+    >>> map_places("1\u200b2")
     [0, 2]
     """
     return [place for place, letter in enumerate(text) if _FOLD.get(ord(letter), letter)]

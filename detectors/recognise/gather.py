@@ -53,9 +53,9 @@ def join_separated(folded: str) -> tuple[str, list[int] | None]:
     The places are one per character of the result. They are None if nothing was joined, which is
     the case for nearly every text.
 
-    >>> gathered("your c-o-d-e: 0*0*0*0")
+    >>> join_separated("your c-o-d-e: 0*0*0*0")
     ('your code: 0000', [0, 1, 2, 3, 4, 5, 7, 9, 11, 12, 13, 14, 16, 18, 20])
-    >>> gathered("on 12.03.2025 at 10:30")
+    >>> join_separated("on 12.03.2025 at 10:30")
     ('on 12.03.2025 at 10:30', None)
     """
     if not _HINT.search(folded) and not _HINT_OF_DIGITS.search(folded):

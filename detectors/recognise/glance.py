@@ -241,7 +241,7 @@ def prescan(masked: Sequence[str]) -> Glance:
 
     There must be at least one text, and no text may contain NUL.
 
-    >>> seen = glanced(["Your CODE", "验·证·码：0000"])
+    >>> seen = prescan(["Your CODE", "验·证·码：0000"])
     >>> seen.texts()[0], seen.may[0] & APART, seen.may[1] & APART == APART
     ('your code', np.uint8(0), np.True_)
     """

@@ -247,7 +247,7 @@ class Words:
 def list_beginnings(words: Iterable[str]) -> set[str]:
     """Return the first characters of words, up to four, in all their spellings.
 
-    >>> sorted(begun(["already used", "(?:an)?nul"]))
+    >>> sorted(list_beginnings(["already used", "(?:an)?nul"]))
     ['alre', 'annu', 'nul']
     """
     return {key for word in words for atoms in _spellings(word) for key in _keys(atoms)}

@@ -74,7 +74,7 @@ def prepare() -> None:
 def has_owner(folded: str, start: int) -> bool:
     """Return whether the words directly before a number are another name: "voucher code: 4829".
 
-    >>> owned("your voucher code is 0000", 21), owned("voucher? your code is 0000", 22)
+    >>> has_owner("your voucher code is 0000", 21), has_owner("voucher? your code is 0000", 22)
     (True, False)
     """
     first = max(0, start - OWNER_CHARS)

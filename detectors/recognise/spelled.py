@@ -149,9 +149,9 @@ def convert_spelled(folded: str) -> tuple[str, list[int] | None]:
     first letter. The last digit of a run has the place of the run's last character. The span of the
     number is therefore the span of the run. The places are None if nothing was converted.
 
-    >>> spelled("your code is four 0 0 zero")
+    >>> convert_spelled("your code is four 0 0 zero")
     ('your code is 0000', [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 18, 20, 25])
-    >>> spelled("one of 00 people")
+    >>> convert_spelled("one of 00 people")
     ('one of 00 people', None)
     """
     found: list[tuple[int, int, list[int]]] = []

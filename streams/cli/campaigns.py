@@ -7,6 +7,7 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
+from streams.cases.network_views import campaign_lines, campaign_row, find_campaign, newest
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
@@ -20,7 +21,6 @@ from streams.cli.shared import (
 from streams.cluster.admin import client_arguments
 from streams.common.errors import UsageError
 from streams.common.language import tr, trc
-from streams.tools.operate.network import campaign_lines, campaign_row, find_campaign, newest
 from streams.wire import encode_campaign
 
 app = group("List campaigns: floods of many recipients that belong together.")

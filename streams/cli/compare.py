@@ -22,7 +22,7 @@ from streams.cli.shared import (
 from streams.common.language import join_list, tr
 
 if TYPE_CHECKING:
-    from streams.tools.operate.compare import Comparison
+    from streams.tools.operate.comparison import Comparison
 
 
 def compare(
@@ -50,7 +50,7 @@ def compare(
       otpguard compare now.toml next.toml --since 7d
       otpguard compare now.toml next.toml day.jsonl --json | jq '.recipients[].recipient'
     """
-    from streams.tools.operate.compare import SIDES, Comparison  # noqa: PLC0415 - start-up time
+    from streams.tools.operate.comparison import SIDES, Comparison  # noqa: PLC0415 - start-up time
 
     found = Comparison([settings_of(before), settings_of(after)])
     if files:

@@ -111,7 +111,7 @@ def allow(
       otpguard allow '*' 某银行 --reason "missing in the registry" --for 7d
       otpguard allow +8613900000001 sig:某校 --reason "done" --end
     """
-    from streams.tools.operate.network import platform_key  # noqa: PLC0415 - start-up time
+    from streams.cases.network_views import platform_key  # noqa: PLC0415 - start-up time
 
     registry, _ = settings_of(config).registry()
     key = platform_key(registry, platform)

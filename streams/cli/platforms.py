@@ -7,6 +7,15 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
+from streams.cases.network_views import (
+    ORDERS,
+    percent,
+    platform_key,
+    platform_lines,
+    platform_row,
+    rank_platforms,
+    read_platforms,
+)
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
@@ -19,15 +28,6 @@ from streams.cli.shared import (
 from streams.cluster.admin import client_arguments
 from streams.common.errors import UsageError
 from streams.common.language import join_list, tr
-from streams.tools.operate.network import (
-    ORDERS,
-    percent,
-    platform_key,
-    platform_lines,
-    platform_row,
-    rank_platforms,
-    read_platforms,
-)
 from streams.wire import encode_platform
 
 app = group("List the platforms that floods abuse, and how much each sends.")

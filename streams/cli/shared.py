@@ -395,7 +395,7 @@ def describe_created(names: Iterable[str]) -> str:
 def format_counts(counts: Mapping[str, int]) -> str:
     """Return counts in one line, without zeros.
 
-    >>> said({"counted": 3, "rejected": 0, "other_type": 1})
+    >>> format_counts({"counted": 3, "rejected": 0, "other_type": 1})
     'counted 3, other_type 1'
     """
     return tr(", ").join(f"{tr(name)} {n}" for name, n in counts.items() if n)

@@ -355,7 +355,7 @@ def _add_remedy(told: str, name: str, key: str, value: object) -> str:
 def split_remedy(says: str) -> tuple[str, str]:
     """Split a sentence of `problems` or `cautions` into the defect and its remedy.
 
-    >>> parted("topic a is missing; `otpguard topics create` makes it")
+    >>> split_remedy("topic a is missing; `otpguard topics create` makes it")
     ('topic a is missing', '`otpguard topics create` makes it')
     """
     what, _, remedy = says.partition(tr("; "))

@@ -57,7 +57,7 @@ def _fitting() -> list[tuple[Pattern[str], str]]:
 def translate_message(said: str) -> str:
     """Translate a library's message into the current language.
 
-    >>> understood("Missing option '--events'.")
+    >>> translate_message("Missing option '--events'.")
     "Missing option '--events'."
     """
     if current_language() == ENGLISH:

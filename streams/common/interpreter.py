@@ -17,9 +17,11 @@ def is_optimised(configured: str | None = None, base: str = sys.base_prefix) -> 
     it. A Python that a version manager built from source mostly lacks it. A worker then uses up to
     a quarter more CPU (`tests/bench/README.md`). The Makefile uses the same rule.
 
-    >>> tuned("'--enable-optimizations' '--with-lto'", "/usr/local"), tuned("", "/usr")
-    (True, True)
-    >>> tuned("'--enable-shared'", "/home/me/python-3.11")
+    >>> is_optimised("'--enable-optimizations' '--with-lto'", "/usr/local")
+    True
+    >>> is_optimised("", "/usr")
+    True
+    >>> is_optimised("'--enable-shared'", "/home/me/python-3.11")
     False
     """
     if configured is None:

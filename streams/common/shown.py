@@ -18,7 +18,7 @@ U+3000."""
 def escape_unprintable(text: str) -> str:
     r"""Return text on one line, with escapes for all unprintable characters.
 
-    >>> shown("\x1b[2JACME\u202e\n"), shown("淘宝　网")
+    >>> escape_unprintable("\x1b[2JACME\u202e\n"), escape_unprintable("淘宝　网")
     ('\\x1b[2JACME\\u202e\\n', '淘宝　网')
     """
     if text.isprintable():
@@ -54,7 +54,7 @@ def in_json(document: str) -> str:
 def mask_url(url: str) -> str:
     """Return a URL without its secrets: user, password, query values and fragment.
 
-    >>> masked("redis://u:p@h:6379/0"), masked("https://h/x?key=k&n=1"), masked("https://h/x")
+    >>> mask_url("redis://u:p@h:6379/0"), mask_url("https://h/x?key=k&n=1"), mask_url("https://h/x")
     ('redis://*****@h:6379/0', 'https://h/x?key=*****&n=*****', 'https://h/x')
     """
     scheme, at, rest = url.partition("://")

@@ -24,6 +24,7 @@ import pytest
 
 from detectors.leases.rails import RailParams
 from detectors.model.times import DAY_MS, HOUR_MS
+from streams.cases.network_views import read_platforms
 from streams.cases.store.index_writer import SOURCES, LogRecord
 from streams.cases.store.store import CaseStore
 from streams.config import Canary, Topics
@@ -38,7 +39,6 @@ from streams.people.desk.desk_audit import tail_of
 from streams.people.signal.lookup import Lookup
 from streams.telemetry.metrics import Metrics
 from streams.tools.operate.canary_flood import Watch
-from streams.tools.operate.network import read_platforms
 from streams.wire import (
     EVERYONE,
     Ack,

@@ -42,7 +42,7 @@ def pack(value: bytes) -> bytes:
 def unpack(blob: bytes) -> bytes:
     """Decompress a value.
 
-    >>> unpacked(packed(b"{}"))
+    >>> unpack(pack(b"{}"))
     b'{}'
     """
     return zlib.decompress(blob)

@@ -375,7 +375,7 @@ def _batches(rows: Iterator[Any]) -> Iterator[list[Any]]:
 def format_counts(reasons: Mapping[str, int]) -> str:
     """Return the most frequent reasons with their counts, the most frequent first.
 
-    >>> counted({"no sender": 2, "recipient is neither a number nor a token": 7})
+    >>> format_counts({"no sender": 2, "recipient is neither a number nor a token": 7})
     'recipient is neither a number nor a token (7), no sender (2)'
     """
     few = sorted(reasons.items(), key=lambda each: -each[1])[:FIRST_MAX]

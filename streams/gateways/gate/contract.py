@@ -214,7 +214,7 @@ PASSES: Final[Mapping[AnswerReason, Told]] = {
 def refuse_by(action_id: str) -> Told:
     """Return the response that refuses a message because of an action.
 
-    >>> encode(refused("1:sms.delivery.v1:0:7"))
+    >>> encode(refuse_by("1:sms.delivery.v1:0:7"))
     b'{"ruling":"refuse","why":"refuse","action_id":"1:sms.delivery.v1:0:7","retry":"permanent"}'
     """
     return Told("refuse", AnswerReason.REFUSE, action_id, "permanent")

@@ -497,7 +497,7 @@ class CasePages:
 
 def named_platform(desk: Desk, written: str) -> str:
     """Return a platform's key from what a person calls it. Raise UsageError if it is none."""
-    from streams.tools.operate.network import platform_key  # noqa: PLC0415 - start-up time
+    from streams.cases.network_views import platform_key  # noqa: PLC0415 - start-up time
 
     if not written:
         raise UsageError(tr("Choose a platform, or write its name."))

@@ -15,6 +15,7 @@ from detectors.model.event import Trust
 from detectors.model.times import DAY_MS
 from detectors.platforms.days import PlatformFigures
 from streams.cases.explanation import platform_name
+from streams.cases.network_views import percent
 from streams.cases.store.answers import CaseLine
 from streams.common.language import tr, trn
 from streams.people.desk.call_view import STATES, TONES, spell
@@ -22,7 +23,6 @@ from streams.people.desk.desk_context import Desk
 from streams.people.desk.masks import mask_recipient
 from streams.people.desk.rights import DeskRight
 from streams.people.desk.visit import visit_of
-from streams.tools.operate.network import percent
 
 LIVE_MAX: Final = 50
 """Maximum number of rows in the live list. A campaign has more floods, but has its own page."""

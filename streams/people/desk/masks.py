@@ -16,8 +16,10 @@ _TAIL: Final = 4  # digits shown at the end
 def mask_recipient(recipient: str) -> str:
     """Mask a recipient. A number keeps its ends; a token keeps its key id and its end.
 
-    >>> masked("8617009999999"), masked("h1:0123456789abcdef"), masked("12345")
-    ('+86 170 •••• 9999', 'h1:••••cdef', '•••• 45')
+    >>> mask_recipient("8617009999999"), mask_recipient("12345")
+    ('+86 170 •••• 9999', '•••• 45')
+    >>> mask_recipient("h1:0123456789abcdef")
+    'h1:••••cdef'
     """
     head, colon, tail = recipient.partition(":")
     if colon:
@@ -32,7 +34,7 @@ def mask_recipient(recipient: str) -> str:
 def mask_mentions(text: str, recipient: str) -> str:
     """Return a text in which all mentions of a recipient are masked, in any kind of digits.
 
-    >>> unnamed("calls from 139 0000 0001", "8613900000001")
+    >>> mask_mentions("calls from 139 0000 0001", "8613900000001")
     'calls from +86 139 •••• 0001'
     """
     return without_mention(text, recipient, mask_recipient(recipient))

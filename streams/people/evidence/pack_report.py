@@ -338,7 +338,7 @@ def pdf(page: str, records: bytes, chosen: Chosen, seal: Seal) -> bytes:
 def _quote_css(text: str) -> str:
     r"""Escape a text for the inside of a CSS string, so that the text cannot end the string.
 
-    >>> _cssquoted('1:a"b')
+    >>> _quote_css('1:a"b')
     '1:a\\22 b'
     """
     return "".join(c if c.isalnum() or c in ":.-_ " else f"\\{ord(c):x} " for c in text)

@@ -95,7 +95,7 @@ def lower(count: int, tail: float) -> float:
 def format_rate(per_million: float) -> str:
     """Return a rate as text: two digits below 100, a whole number with separators above.
 
-    >>> told(0), told(0.4567), told(6), told(1400), told(200_000)
+    >>> format_rate(0), format_rate(0.4567), format_rate(6), format_rate(1400), format_rate(200_000)
     ('0', '0.46', '6', '1,400', '200,000')
     """
     return f"{per_million:.2g}" if per_million < 99.5 else f"{per_million:,.0f}"

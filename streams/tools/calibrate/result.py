@@ -97,7 +97,7 @@ def verdict(result: Result, name: str, alarmed: Alarmed) -> Verdict:
 def mask_recipient(recipient: str) -> str:
     """Return a masked recipient that shows the country and the network, but not the subscriber.
 
-    >>> masked("8613812345678"), masked("hk1:0a1b2c3d4e5f")
+    >>> mask_recipient("8613812345678"), mask_recipient("hk1:0a1b2c3d4e5f")
     ('86138******78', 'hk1:0a1b***')
     """
     if not recipient.isdigit():

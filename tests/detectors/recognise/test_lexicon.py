@@ -147,7 +147,7 @@ def counted(pattern, flags=0):
 re.compile = counted
 from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
-assert recognise(Registry.shipped(), "Your Acme code is 482913. Never share it with anyone.").otp
+assert recognise(Registry.load_shipped(), "Your Acme code is 482913. Never share it with anyone.").otp
 print(chars)
 """
 

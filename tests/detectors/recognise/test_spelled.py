@@ -112,11 +112,11 @@ def test_no_run_is_missed_before_its_words_are_compiled(text: str) -> None:
 
 FIRST = """
 from detectors.recognise import spelled
-spelled.spelled("your account is closed, do not reply")
-spelled.spelled("[淘宝]您的验证码000000,5分钟内有效")
-spelled.spelled("enter 000000 to confirm")
+spelled.convert_spelled("your account is closed, do not reply")
+spelled.convert_spelled("[淘宝]您的验证码000000,5分钟内有效")
+spelled.convert_spelled("enter 000000 to confirm")
 assert not spelled._words()._few
-spelled.spelled("your code is four 0 0 zero")
+spelled.convert_spelled("your code is four 0 0 zero")
 assert len(spelled._words()._few) == 1 and "all" not in vars(spelled._words())
 spelled.prepare()
 assert "all" in vars(spelled._words())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from detectors.campaigns.campaign import Abused
-from streams.tools.operate.network import campaign_lines, campaign_row, find_campaign
+from streams.cases.network_views import campaign_lines, campaign_row, find_campaign
 from tests.streams.wire.test_campaign_records import CAMPAIGN
 
 

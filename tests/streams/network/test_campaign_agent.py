@@ -15,12 +15,12 @@ from kafka import KafkaProducer
 from detectors.campaigns.campaign import Campaign
 from detectors.model.records import EpisodeRecord
 from detectors.model.times import DAY_MS, HOUR_MS
+from streams.cases.network_views import newest
 from streams.cluster.admin import Cluster, client_arguments
 from streams.config import Kafka, Topics
 from streams.network import campaign_agent as module
 from streams.network.campaign_agent import CampaignAgent, choose_records
 from streams.telemetry.metrics import Metrics
-from streams.tools.operate.network import newest
 from streams.wire import decode_campaign, encode_campaign, encode_episode
 from tests.detectors.campaigns.tales import OTHER, tale
 from tests.nodes import Broker

@@ -19,13 +19,13 @@ from detectors.platforms.days import KEPT_DAYS
 from detectors.platforms.figures import PlatformPart
 from detectors.platforms.first_contacts import SweepPart, Thousand
 from detectors.thresholds import HOT_VOTERS
+from streams.cases.network_views import read_platforms
 from streams.cluster.admin import Cluster, client_arguments
 from streams.config import Kafka, Topics
 from streams.network import platform_agent as module
 from streams.network.list_agent import ListWriter
 from streams.network.platform_agent import PlatformAgent
 from streams.telemetry.metrics import Metrics
-from streams.tools.operate.network import read_platforms
 from streams.wire import encode_part, encode_platform
 from tests.detectors.platforms.test_days import part
 from tests.nodes import Broker

@@ -107,7 +107,7 @@ def test_a_hold_forbids_it_and_so_does_a_case_that_goes_on(store: FilledStore) -
     store.papers.lift("ann", hold.hold_id)
     record, lease = flood(900)
     fill(store, record, lease)
-    with pytest.raises(UsageError, match="goes on"):
+    with pytest.raises(UsageError, match="open case"):
         erase(store, RECIPIENT)
     erase(store, RECIPIENT, even_open=True)
     assert store.find(RECIPIENT).newest is None

@@ -172,7 +172,7 @@ def test_as_many_records_are_applied_at_once_as_take_a_tenth_of_a_second() -> No
 def test_an_envelope_is_given_up_where_a_rebalance_begins(envelope: Envelope) -> None:
     def revoke(assigned: AssignedPartition, states: Any) -> None:
         if assigned.next != envelope.start:
-            states.revoked()
+            states.revoke()
 
     assigned = apply([envelope], revoke)
     assert assigned.next == assigned.state.next_offset == TICK_OFFSETS

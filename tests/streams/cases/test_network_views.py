@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from detectors.platforms.sweeps import Sweep
-from streams.tools.operate.network import ORDERS, platform_lines, platform_row, rank_platforms
+from streams.cases.network_views import ORDERS, platform_lines, platform_row, rank_platforms
 from tests.streams.wire.test_platform_records import FIGURES
 
 QUIET = replace(FIGURES, platform="sig:b", flood_share=0.0, codes=500, trend=2.5)

@@ -37,7 +37,7 @@ def platform_key(registry: Registry, written: str) -> str:
 
     Raise UsageError if a name has no letter and no digit.
 
-    >>> registry = Registry.shipped()
+    >>> registry = Registry.load_shipped()
     >>> [platform_key(registry, written) for written in ("port:95588", "【ICBC】")]
     ['sig:工商银行', 'sig:工商银行']
     """

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from streams.config import Settings
-from streams.tools.operate.compare import Comparison
+from streams.tools.operate.comparison import Comparison
 from streams.tools.scenarios import generate
 
 LINES = [json.dumps(event.value).encode() for event in generate("A1", 3)]
