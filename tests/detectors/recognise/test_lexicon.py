@@ -147,7 +147,8 @@ def counted(pattern, flags=0):
 re.compile = counted
 from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
-assert recognise(Registry.load_shipped(), "Your Acme code is 482913. Never share it with anyone.").otp
+text = "Your Acme code is 482913. Never share it with anyone."
+assert recognise(Registry.load_shipped(), text).otp
 print(chars)
 """
 
