@@ -52,12 +52,12 @@ PARTS: Final = {
     "sift: sightings": ("detectors.recipients.sieve", "_sight"),
     "sift: rest": ("detectors.chain", "sift_together"),
     "tally": ("detectors.chain", "tally"),
-    "names": ("detectors.chain", "_unnoted"),
+    "names": ("detectors.chain", "_find_unrecorded"),
     "judge": ("detectors.chain", "_judge"),
     "used later": ("detectors.chain", "_look_back"),
     "ticks": ("detectors.chain", "tick"),
     "read": ("streams.engine.worker.reader", "Reader.read_together"),
-    "observe": ("streams.engine.worker.observe", "Observer.applied"),
+    "observe": ("streams.engine.worker.observe", "Observer.count_batch"),
 }
 """Functions by whose names the time is told; what none of them takes is the agent's."""
 

@@ -116,7 +116,7 @@ def test_polls_of_many_partitions_are_taken_in_whole_and_in_parts(
 
 def test_each_stage_of_the_chain_is_timed_by_itself() -> None:
     took = stages.profile(4_000, 500)["us_per_event"]
-    for stage in ("decode", "recognise", "chain", "sift_together", "unnoted"):
+    for stage in ("decode", "recognise", "chain", "sift_together", "find_unrecorded"):
         assert took[stage] > 0
 
 

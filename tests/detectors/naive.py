@@ -530,8 +530,9 @@ class Naive:
                 each = [h.platform for h in inside if h.many]
                 score = sum(min(9, each.count(p)) for p in set(each))
                 if score >= Fraction(throttle, 3 if person.relapsing else 1):
+                    counted = [h for h in inside if h.many or h.loud]
                     firsts = (
-                        person.seen[h.platform].at for h in inside if h.platform in person.seen
+                        person.seen[h.platform].at for h in counted if h.platform in person.seen
                     )
                     first = min(firsts, default=min(h.at_ms for h in inside) // 1000 - EPOCH)
                     return Level.THROTTLE, first

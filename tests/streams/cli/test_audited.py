@@ -71,7 +71,7 @@ def test_a_look_waits_for_kafka_and_the_caller_does_not(
 def test_what_cannot_even_wait_is_an_error(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(AuditChain, "kept", property(lambda _: False))
+    monkeypatch.setattr(AuditChain, "is_durable", property(lambda _: False))
     done = []
     with (
         pytest.raises(Exception, match="audit record is not written"),

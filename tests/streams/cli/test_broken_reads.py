@@ -123,7 +123,7 @@ def filled(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         ('RuntimeError("injected")', Exit.NO, "RuntimeError: injected"),
         (
-            '__import__("streams.common.errors").errors.UsageError("injected")',
+            '__import__("streams.common.errors").common.errors.UsageError("injected")',
             Exit.USAGE,
             "injected",
         ),
