@@ -639,14 +639,15 @@ def _is_refused(
         counts = unknown or _is_young(params, suspect, platform, cause.at_s)
     if counts and params.judge.mode("limit") != "off":
         # All codes of one platform in one whole minute would else be one code.
-        spread_s = cause.offset % 60 if stamp is ClockClass.MINUTE else 0
-        observe_limit(params.episode, params.judge, book, suspect, cause, platform=platform,
-                      trusted=bool(trust), relapse=relapse, at_s=cause.at_s + spread_s)  # fmt: skip
+        by_offset = stamp is ClockClass.MINUTE
+        at_s = cause.at_s + (cause.offset % 60 if by_offset else 0)
+        if by_offset or suspect.seen.get(platform, 0) >> 33 != at_s:  # else delivered twice
+            observe_limit(params.episode, params.judge, book, suspect, cause, platform=platform,
+                          trusted=bool(trust), relapse=relapse, at_s=at_s)  # fmt: skip
     episode = suspect.episode
     throttled = episode is not None and episode.level is Level.THROTTLE
     if throttled and not (refused or novel or trust) and params.judge.mode("known") != "off":
-        young = _is_young(params, suspect, platform, cause.at_s)
-        observe_known(params.episode, params.judge, book, suspect, cause, platform=own, young=young)
+        observe_known(params.episode, params.judge, book, suspect, cause, platform=own)
     if refused and params.episode.again:
         publish_windows(params.episode, book, suspect, cause)
     return refused and not passes

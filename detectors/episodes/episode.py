@@ -669,8 +669,6 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         " verification codes within an hour",
         "known_24h": "during the flood a platform that this recipient knows sent {score:.0f}"
         " verification codes within 24 hours",
-        "young_1h": "during the flood a platform that this recipient met on one day only sent"
-        " {score:.0f} verification codes within an hour",
         "hot": "of the platforms new to this recipient within a day, those that were abused in"
         " other floods this week outnumber the others by {score:.0f}",
         "hot_burst": "of the platforms new to this recipient within a day, those that were abused"

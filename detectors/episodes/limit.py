@@ -10,7 +10,7 @@ from detectors.model.records import Cause, Mode, utc_ms
 from detectors.suspects.judge import JudgeParams, is_settled
 from detectors.suspects.limit import Limit, PlatformLease, judge_limit
 from detectors.suspects.suspect import Suspect
-from detectors.thresholds import KNOWN_LIMITS, LIMIT_MORE, LIMIT_MS, YOUNG_LIMITS
+from detectors.thresholds import KNOWN_LIMITS, LIMIT_MORE, LIMIT_MS
 
 
 def observe_limit(
@@ -33,6 +33,8 @@ def observe_limit(
     repeats, key = suspect.repeats, suspect.recipient << 32 | platform
     repeats.add(key, at_s)
     lease, at_ms = suspect.platforms, cause.at_ms
+    if lease is not None and lease.is_caused_by(platform, at_ms):
+        return
     if lease is not None and lease.refuses(platform, at_ms) and platform in lease.again_ms:
         times = lease.again_ms[platform]
         if at_ms not in times and len(times) < LIMIT_MORE:
@@ -58,7 +60,6 @@ def observe_known(
     cause: Cause,
     *,
     platform: int,
-    young: bool,
 ) -> None:
     """Count a delivered code of an untrusted, known platform during a THROTTLE.
 
@@ -67,9 +68,11 @@ def observe_known(
     episode, key = suspect.episode, suspect.recipient << 32 | platform
     assert episode is not None
     suspect.repeats.add(key, cause.at_s)
+    if suspect.platforms is not None and suspect.platforms.is_caused_by(platform, cause.at_ms):
+        return
     over = {
         utc_ms(suspect.repeats.codes[key][-most] + window_s): Limit(rule, most, most)
-        for rule, window_s, most in (YOUNG_LIMITS if young else KNOWN_LIMITS)
+        for rule, window_s, most in KNOWN_LIMITS
         if suspect.repeats.count(key, window_s) >= most
     }
     if over:

@@ -467,6 +467,7 @@ def _sight(
         first, later = _first_of_each(g, sighting | stirs)
         if len(again):
             counts = ~stirs[again] & np.isin(again, later, invert=True)
+            counts &= t[again] != held[slot[again], again] >> SECONDS  # else delivered twice
             over = _count_repeats(tables, taken, (g, p, t), again[counts], new[counts])
             stirs[over] = True
             if over:

@@ -62,6 +62,10 @@ class PlatformLease:
         """Return true if this lease refuses an untrusted code at this time."""
         return self.issued_ms < at_ms < self.expires_ms and platform in self.refused
 
+    def is_caused_by(self, platform: int, at_ms: int) -> bool:
+        """Return true if a code of this time caused the lease: now it is delivered twice."""
+        return at_ms == self.issued_ms and platform in self.refused
+
     def put(self, platform: int, end_ms: int, mode: Mode) -> None:
         """Refuse a platform up to this time, from the next lease on."""
         for ends_ms in self.ends_ms.values():

@@ -159,7 +159,7 @@ def test_every_step_does_what_it_says(installed: Installed) -> None:
         "the flood was ignored",  # shadow: the adapter says that it may not hold the lease
         "leases by mode                      shadow 1",
         "the flood was applied",
-        "mode said by ops",
+        "mode by ops",
     ):
         assert said in installed.said
     assert installed.said.count("in effect at jasmin-1") == 2

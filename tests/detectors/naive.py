@@ -43,7 +43,6 @@ VOLUME = {6 * 3_600_000: 120, 24 * 3_600_000: 150}
 RETURNS = 13
 RELAPSE = 72 * 3600
 KNOWN = {600: 8, 3600: 16, DAY: 30}  # window -> delivered codes of a known one in a flood
-YOUNG = {3600: 2}
 LIMIT = {2100: (10, 2), DAY: (20, 3)}  # window -> codes after the first, and how much lower later
 RETRY = 90_000
 RETRIES = 300_000
@@ -145,7 +144,9 @@ class Naive:
         self.people: dict[int, Person] = {}
         self.alarms: list[Alarm] = []
         self.trusted: set[str] = set()
-        self.unsure: set[int] = set()  # recipients for whom a row's memory may differ
+        # Recipients for whom a row's memory may differ, and from which offset on. A platform that
+        # came on two days, each in an episode, is young for a row and known for this judge.
+        self.unsure: dict[int, int] = {}
         self.limited: list[tuple[int, int, tuple[int, ...]]] = []  # offset, recipient, platforms
         self.watermark = 0
         self.samples: list[int] = []
@@ -279,7 +280,7 @@ class Naive:
         if person and person.flood:
             self.alarms.append(Alarm(offset, event.recipient, "recycled", Level.CLEAR))
 
-    def message(self, offset: int, event: Event) -> None:
+    def message(self, offset: int, event: Event) -> None:  # noqa: PLR0915 - in the order of rules
         at = event.at_ms // 1000 - EPOCH
         person = self.people.setdefault(event.recipient, Person(born=at // DAY))
         self.codes.append(at)
@@ -305,6 +306,8 @@ class Naive:
         if held is None or abs(at - held.at) >= DAY:
             tainted = self.days(held, at, refused=idle) if not known else -1
             person.note_young(platform, at, held if known else None)
+            if person.unsure:
+                self.unsure.setdefault(event.recipient, offset)
             person.seen[platform] = Seen(at, not known, tainted)
             level, since = self.level(person, at)
         elif held.tainted == 0 and not idle:
@@ -313,12 +316,12 @@ class Naive:
         own = person.seen.get(event.platform)
         young = known and abs(at - person.young.get(platform, at - DAY)) < DAY
         if not refused:
-            counts = held is not None and abs(at - held.at) < DAY and (young or not known)
+            counts = held is not None and 0 < abs(at - held.at) < DAY and (young or not known)
             self.limit(offset, event, platform, counts=counts)
             known = known or (
                 paged and own is not None and self.knows(person, event.platform, own, at)
             )
-            self.known_limit(offset, event, known=known, young=young)
+            self.known_limit(offset, event, known=known)
         if not known or (young and self.many(person, at)):
             fresh, counts = self.hear(
                 person, event, refused=refused, loud=loud and not young, page=paged and not young
@@ -358,11 +361,12 @@ class Naive:
         """Ten codes after the first in 35 minutes, or 20 in a day, of one platform: refused."""
         person, at_ms = self.people[event.recipient], event.at_ms
         alone, at = person.alone, at_ms // 1000 - EPOCH
-        self.unsure |= {event.recipient} if person.unsure else set()
         if not counts and (event.trust or not alone.refuses(event.platform, at_ms)):
             return
         times = person.codes.setdefault(platform, set())
         times.add(at)
+        if at_ms == alone.issued and platform in alone.ends:
+            return
         if alone.refuses(platform, at_ms) and platform in alone.limited:
             alone.more.add((platform, at_ms))
             more = sum(p == platform for p, _ in alone.more)
@@ -376,7 +380,7 @@ class Naive:
         if over and not event.trust and self.settled(person, at):
             self.refuse(offset, event, {platform}, at_ms + 3_600_000, prolongs=True)
 
-    def known_limit(self, offset: int, event: Event, *, known: bool, young: bool) -> None:
+    def known_limit(self, offset: int, event: Event, *, known: bool) -> None:
         """The limit on a known platform during a flood, by the codes that were delivered."""
         person, at_ms = self.people[event.recipient], event.at_ms
         throttled = person.flood is not None and person.flood.level is Level.THROTTLE
@@ -384,8 +388,10 @@ class Naive:
             return
         times = person.codes.setdefault(event.platform, set())
         times.add(at_ms // 1000 - EPOCH)
+        if at_ms == person.alone.issued and event.platform in person.alone.ends:
+            return
         ends = []
-        for window, most in (YOUNG if young else KNOWN).items():
+        for window, most in KNOWN.items():
             newest = sorted(t for t in times if t > max(times) - window)
             if len(newest) >= most:
                 ends.append(newest[-most] + window)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from operator import attrgetter
 
@@ -69,6 +69,14 @@ def limited(decisions: Decisions, oracle: Naive) -> tuple[Limited, Limited]:
         [e for e in all_ if e[1] not in oracle.unsure] for all_ in (found, oracle.limited)
     )
     return one, other
+
+
+def sure(alarms_: Iterable[Alarm], oracle: Naive) -> list[Alarm]:
+    """The alarms without those of recipients whose young platforms a row may see in another way.
+
+    About one alarm in twenty of these streams. `Naive.unsure` has the reason.
+    """
+    return [a for a in alarms_ if a.offset < oracle.unsure.get(a.recipient, a.offset + 1)]
 
 
 def number(recipient: str) -> int:
@@ -199,7 +207,7 @@ def test_sieve_and_judge_equal_a_judge_that_sees_everything(part: int) -> None:
         expected = oracle.run(events, offsets)
         expected.sort(key=attrgetter("offset", "recipient"))
         decisions = cut_and_restored(params, seed)
-        assert alarms(decisions) == expected, f"seed {seed}"
+        assert sure(alarms(decisions), oracle) == sure(expected, oracle), f"seed {seed}"
         found, wanted = limited(decisions, oracle)
         assert found == wanted, f"seed {seed}"
         alone += len(oracle.limited)
@@ -220,9 +228,10 @@ def test_pages_that_name_nobody_are_counted_alike_by_sieve_and_judge(part: int) 
     raised = changed = 0
     for seed in range(part, STREAMS, PARTS):
         stream = of_pages(random_stream(seed), seed)
-        expected = Naive(params_of(seed)).run(*stream)
+        oracle = Naive(params_of(seed))
+        expected = oracle.run(*stream)
         decisions = cut_and_restored(params_of(seed), seed, stream)
-        assert alarms(decisions) == expected, f"seed {seed}"
+        assert sure(alarms(decisions), oracle) == sure(expected, oracle), f"seed {seed}"
         whole = run(params_of(seed), stream.events, offsets=stream.offsets)
         assert whole.actions == decisions.actions, f"seed {seed}"
         assert whole.episodes == decisions.episodes, f"seed {seed}"
@@ -243,7 +252,9 @@ def test_clocks_that_are_ahead_are_forgotten_alike_by_sieve_and_judge(part: int)
         events, _ = ahead_of_time(random_stream(seed), seed, most=1)
         stream = Stream(events, list(range(1, len(events) + 1)))
         decisions = cut_and_restored(Params(), seed, stream)
-        assert alarms(decisions) == Naive(Params()).run(*stream), f"seed {seed}"
+        oracle = Naive(Params())
+        expected = oracle.run(*stream)
+        assert sure(alarms(decisions), oracle) == sure(expected, oracle), f"seed {seed}"
         raised += len(decisions.episodes)
     assert raised, "streams without alarms prove nothing"
 

@@ -496,7 +496,7 @@ def simulated(safeguards: Safeguards) -> Iterator[None]:
         patch.object(checkpoint, "CHUNK_BYTES_MAX", CHUNK_BYTES),
         patch.object(checkpoint, "chain", toy),
         patch.object(checkpoint, "WORDS", toy.WORDS),
-        patch.object(written, "check_types", lambda rest: rest),  # a toy's state has types of its own
+        patch.object(written, "check_types", lambda rest: rest),  # a toy has other types
     ):
         yield
 

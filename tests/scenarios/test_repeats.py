@@ -11,8 +11,9 @@ import msgspec
 import pytest
 
 from detectors.chain import Partition, process
+from detectors.leases.gateway_rule import forbids, lease_of
 from detectors.model.event import platform_id, platform_print
-from detectors.model.records import Action, refuses
+from detectors.model.records import Action
 from detectors.recognise.recogniser import Recogniser, recognise
 from streams.tools.scenarios import SCENARIOS, Labelled, generate
 from streams.wire.events import decode
@@ -105,12 +106,14 @@ def ordered(events: list[Labelled]) -> Iterator[tuple[int, Labelled]]:
 
 def is_refused(value: Value, leases: list[Action]) -> bool:
     at_ms = int(str(value["event_time_ms"]))
-    live = [a for a in leases if a.issued_at_ms < at_ms < a.expires_at_ms]
+    newest = {a.verb == "throttle_platforms": a for a in leases if a.issued_at_ms < at_ms}
+    live = [a for a in newest.values() if at_ms < a.expires_at_ms]
     if not live or value.get("event_type", "submit") != "submit":
         return False
     text, sender = str(value.get("text", "")), str(value["sender"])
     verdict = recognise(REGISTRY, text, sender=sender)
-    return verdict.otp and refuses(live[-1].scope, platform_id(verdict.platform), verdict.trust)
+    platform = platform_id(verdict.platform)
+    return verdict.otp and any(forbids(lease_of(a), platform, verdict.trust) for a in live)
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

@@ -101,7 +101,7 @@ def test_a_word_goes_through_where_the_audit_cannot_and_the_audit_goes_with_the_
     done = otpguard(folder, "release", "13900000001", "-r", "emergency", *NOBODY)
     assert done.returncode == 75
     assert "NOT IN THE AUDIT" in done.stderr
-    assert "release said by" in done.stdout
+    assert "release by" in done.stdout
     assert len(written(broker_of(broker), f"{unique}.override")) == 1
     configured(folder, broker, unique)
     done = otpguard(folder, "release", "13900000002", "-r", "calm again", *NOBODY)

@@ -178,7 +178,7 @@ def test_a_gateway_that_went_deaf_is_missed_and_one_that_was_stopped_is_only_nam
         done = otpguard(tmp_path, "mode", "off", "--reason", "x", "--wait", "20")
         assert done.returncode == Exit.UNCONFIRMED, done.stderr
         assert "in effect at gate-well" in done.stdout
-        assert "not confirmed by gate-deaf, which last spoke at" in done.stdout
+        assert "not confirmed by gate-deaf, which last answered at" in done.stdout
         assert "redis-off is stopped since" in done.stdout
         assert "applied, but not confirmed by gate-deaf" in done.stderr
         with speaking_on(made.settings, now_ms) as desk:

@@ -271,7 +271,7 @@ def test_a_topic_that_was_made_anew_is_read_whole(
         )
         connection.execute(meta.insert().values(key="kept", value=""))
     site.indexer(store).catch_up()
-    assert "made anew" in caplog.text
+    assert "created again" in caplog.text
     assert store.case("1:sms.delivery.v1:0:0").case.acks
     store.close()
 

@@ -80,6 +80,7 @@ def test_a_large_flood_is_counted_alike_everywhere(world: PhoneWorld, tmp_path: 
 def world_file(world: PhoneWorld, recipient: str) -> CaseFile:
     """The case as the desk's store has it."""
     with closing(open_store(world.settings)) as store:
+        wait_until(lambda: store.find(recipient).newest is not None, "the store has the case")
         file = store.find(recipient).newest
     assert file is not None
     return file

@@ -207,7 +207,7 @@ def test_a_port_that_all_processes_share_is_looked_at(config: Path) -> None:
 def test_a_python_without_its_compilers_profile_is_named(
     monkeypatch: pytest.MonkeyPatch, option: str
 ) -> None:
-    monkeypatch.setattr(module, "tuned", lambda: is_optimised(option, "/usr/local"))
+    monkeypatch.setattr(module, "is_optimised", lambda: is_optimised(option, "/usr/local"))
     found = module._python()
     assert found.says.startswith(f"Python {platform.python_version()}")
     assert (found.state, bool(found.remedy)) == (("ok", False) if option else ("warn", True))

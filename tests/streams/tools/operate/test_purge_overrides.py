@@ -99,7 +99,7 @@ def test_the_command_tidies_both_topics_once_where_they_are_one(
     monkeypatch.setenv("OTPGUARD_TOPICS_OVERRIDE", words.name)
     words.say(override("release", "8613900000003", expires_at_ms=START_MS))
     done = CliRunner().invoke(app, ["tidy", "--dry-run"])
-    assert done.output == f"{words.name}: 1 would be deleted, 0 stand\n"
+    assert done.output == f"{words.name}: 1 would be deleted, 0 left\n"
     done = CliRunner().invoke(app, ["tidy"])
-    assert done.output == f"{words.name}: 1 deleted, 0 stand\n"
+    assert done.output == f"{words.name}: 1 deleted, 0 left\n"
     assert not words.standing()
