@@ -113,8 +113,12 @@ class JudgeParams:
             raise ValueError(f"rules must map {', '.join(SWITCHED)} to {', '.join(MODES)}")
 
     def mode(self, rule: str) -> RuleMode:
-        """Return the mode of a rule of `SWITCHED`."""
-        return self.rules.get(rule, "enforce")
+        """Return the mode of a rule of `SWITCHED`.
+
+        The limit of known platforms is in shadow unless the operator enforces it, because it also
+        refuses codes that the recipient asked for.
+        """
+        return self.rules.get(rule, "shadow" if rule == "known" else "enforce")
 
     def is_shadowed(self, rule: str) -> bool:
         """Return true if a THROTTLE by this rule of the evidence is in shadow."""

@@ -8,7 +8,6 @@ import pytest
 
 from tests.adversary.promises import (
     OWN_DAY_MAX,
-    SEARCH_HOLDS,
     UNKNOWN_DAY_MAX,
     UNKNOWN_HOUR_MAX,
 )
@@ -32,21 +31,13 @@ WAVES = Phase(platforms=400, gap_s=40, wave=43, pause_min=31, hours=24)
 
 
 def held(found: Search) -> None:
-    """What the search may not get past, or, before there are limits, has to find."""
-    hour, _ = found.worst("hour")
-    day, _ = found.worst("day")
-    if SEARCH_HOLDS:
-        assert hour <= UNKNOWN_HOUR_MAX
-        assert day <= UNKNOWN_DAY_MAX
-        assert found.worst("lost")[0] <= OWN_DAY_MAX
-        return
-    assert found.worst("three_hours")[0] >= 2160
-    assert found.worst("three_hours", 1)[0] >= 2140, "of more than four platforms, some taught"
-    assert day >= 2160
-    assert found.worst("day", 2)[0] >= 1032, "of more than forty platforms"
+    """What the search may not get past."""
+    assert found.worst("hour")[0] <= UNKNOWN_HOUR_MAX
+    assert found.worst("day")[0] <= UNKNOWN_DAY_MAX
+    assert found.worst("lost")[0] <= OWN_DAY_MAX
 
 
-def test_a_hundred_plans_from_a_random_start_find_what_there_is() -> None:
+def test_a_hundred_plans_from_a_random_start_find_no_more_than_is_promised() -> None:
     held(search(1, 100, 2500))
 
 
@@ -63,8 +54,8 @@ def test_a_plain_flood_is_stopped_and_its_codes_are_counted() -> None:
 
 
 def test_known_plans_score_as_they_were_measured() -> None:
-    """Few taught platforms still pass. Waves with pauses brought 1,033 without volume, relapse."""
-    assert score((TAUGHT,), 2500).three_hours >= 2160
+    """2,160 and 1,033 codes came before rules counted volume, relapses and single platforms."""
+    assert score((TAUGHT,), 2500).three_hours <= 120
     assert score((WAVES,), 2500).day <= 140
 
 

@@ -27,7 +27,7 @@ def test_few_victims_in_each_partition_are_found_by_the_network_and_not_by_each_
     assert found.share_refused(Role.ATTACK) > alone.share_refused(Role.ATTACK)
     assert found.refused[Role.BANK] == 0
     # The log of the history is so sparse that a tick takes some rows for those of a clock ahead.
-    assert found.refused[Role.KNOWN] <= 0.03 * found.sent[Role.KNOWN]
+    assert found.refused[Role.KNOWN] <= 0.04 * found.sent[Role.KNOWN]
 
 
 def test_where_nobody_is_flooded_no_list_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

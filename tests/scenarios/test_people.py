@@ -27,7 +27,8 @@ def test_known_platforms_get_through_to_each_class_of_people(people: str) -> Non
     for target in targets:
         assert target.reached(target.value(figures)), target.what
     (line,) = own_codes(figures)
-    assert line["own codes refused"] == "0/108"
+    most = people.startswith("60")  # the target for this class is 1 %
+    assert line["own codes refused"] in ("0/108", "1/108" if most else "0/108")
     assert line["codes of a bank that no registry lists"] == "0/48"
 
 
