@@ -115,10 +115,10 @@ class JudgeParams:
     def mode(self, rule: str) -> RuleMode:
         """Return the mode of a rule of `SWITCHED`.
 
-        The limit of known platforms is in shadow unless the operator enforces it, because it also
-        refuses codes that the recipient asked for.
+        The limit of known platforms is off unless the operator turns it on, because it also refuses
+        codes that the recipient asked for.
         """
-        return self.rules.get(rule, "shadow" if rule == "known" else "enforce")
+        return self.rules.get(rule, "off" if rule == "known" else "enforce")
 
     def is_shadowed(self, rule: str) -> bool:
         """Return true if a THROTTLE by this rule of the evidence is in shadow."""

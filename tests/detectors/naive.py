@@ -386,6 +386,8 @@ class Naive:
         throttled = person.flood is not None and person.flood.level is Level.THROTTLE
         if event.trust or not (known and throttled) or person.alone.refuses(event.platform, at_ms):
             return
+        if self.params.judge.mode("known") == "off":
+            return
         times = person.codes.setdefault(event.platform, set())
         times.add(at_ms // 1000 - EPOCH)
         if at_ms == person.alone.issued and event.platform in person.alone.ends:

@@ -22,7 +22,7 @@ from detectors.chain import (
 from detectors.episodes.episode import EpisodeParams
 from detectors.recipients.sieve import SieveParams
 from detectors.suspects.clocks import ClockClass, ClockParams
-from detectors.suspects.judge import JudgeParams
+from detectors.suspects.judge import JudgeParams, RuleMode
 from detectors.thresholds import SETTLED_DAYS
 from tests.detectors.naive import Alarm, Naive
 from tests.detectors.stand_in import add, batch_of, codes_of, plain_rows, poll_of, run, twin_of
@@ -38,10 +38,14 @@ TOLD = ClockParams(gateways={"gw": ClockClass.EXACT})
 
 
 def params_of(seed: int) -> Params:
-    """Of each second seed the rules for settled rows are at work from the first day on."""
+    """Of each second seed the rules for settled rows are at work from the first day on.
+
+    Of each fourth the limit of known platforms is enforced.
+    """
     p_novel, settled = [None, 0.5, 0.3][seed % 3], [0, SETTLED_DAYS][seed % 2]
+    rules: dict[str, RuleMode] = {"known": "enforce"} if seed % 8 < 2 else {}
     enforce = EpisodeParams(mode="enforce", enforce_cold=True)
-    judge = JudgeParams(p_novel=p_novel, settled_days=settled)
+    judge = JudgeParams(p_novel=p_novel, settled_days=settled, rules=rules)
     return Params(judge=judge, episode=enforce, stamps=TOLD)
 
 

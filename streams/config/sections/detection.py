@@ -238,7 +238,7 @@ class Detect(Section):
     rules: dict[str, Literal["off", "shadow", "enforce"]] = Field(
         default_factory=dict,
         description="rule -> off, shadow or enforce, for returns, volume, relapse, limit, young, "
-        "narrow and known; of those that are not here, known is in shadow and the others enforce",
+        "narrow and known; of those that are not here, known is off and the others enforce",
     )
     stamps: dict[str, Literal["exact", "minute", "jitter_30s", "jitter_120s"]] = Field(
         default_factory=dict,
