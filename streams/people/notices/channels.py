@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
 from enum import StrEnum
@@ -68,19 +69,19 @@ class SmsNotice(NamedTuple):
     plain: bool  # true: data coding 0; false: UCS-2
 
 
-class Channel:
+class Channel(ABC):
     """Sends notices to phones. A channel is used by a single thread."""
 
     name: str
 
+    @abstractmethod
     def send(self, message: SmsNotice) -> Delivery:
         """Send one notice and wait for the answer. Failures are returned, not raised."""
-        raise NotImplementedError
 
-    def rest(self) -> None:
+    def rest(self) -> None:  # noqa: B027 - most channels have nothing to keep alive
         """Keep a connection alive. Called about four times a second while nothing is sent."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most channels have nothing to close
         """Close the connection."""
 
 
