@@ -230,7 +230,7 @@ def test_sieve_and_judge_equal_a_judge_that_sees_everything(part: int) -> None:
 
 ENDS_APART = (792, 910)
 """Streams of pages in which a flood ends some ticks earlier in the chain than in the oracle. Open:
-the cause is not known yet."""
+in the first (offset 23,856) the row still knows a platform that the oracle forgot with a flood."""
 
 
 @pytest.mark.parametrize("part", range(PARTS))
