@@ -155,7 +155,7 @@ def ready(port: int = 9464) -> bool:
 def test_every_step_does_what_it_says(installed: Installed) -> None:
     for said in (
         "created sms.delivery.v1",
-        "rights: those of worker, and no more",
+        "rights: the rights of worker, and no more",
         "the flood was ignored",  # shadow: the adapter says that it may not hold the lease
         "leases by mode                      shadow 1",
         "the flood was applied",

@@ -30,6 +30,7 @@ NEEDED: Final = "sudo apt-get install -y make git python3-venv"
 INSTEAD: Final = {"make test": "make --dry-run test"}
 """This test is part of `make test`."""
 DESK_S: Final = 180
+ANSWER: Final = 'python3 -c "import urllib.request as r; r.urlopen(\\"http://127.0.0.1:8470/\\")"'
 
 
 def blocks(page: str = "README.md") -> dict[str, list[str]]:
@@ -60,7 +61,8 @@ def desk() -> list[str]:
         "pip install --quiet '.[desk]'",  # as the page says below the block
         f"{add} <<< 'correct horse battery staple'",
         f"{serve} &",
-        f"timeout {DESK_S} bash -c 'until (: <>/dev/tcp/127.0.0.1/8470); do sleep 1; done' 2> log",
+        # its port listens before the pages are ready: wait for an answer
+        f"timeout {DESK_S} sh -c 'until {ANSWER}; do sleep 1; done' 2> log",
     ]
 
 
