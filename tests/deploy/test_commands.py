@@ -35,7 +35,7 @@ from tests.ports import usual_ports
 from tests.streams.wire.test_platform_records import FIGURES
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.integration, pytest.mark.timeout(1_800)]
+pytestmark = [pytest.mark.kafka, pytest.mark.guides, pytest.mark.timeout(1_800)]
 
 CHINESE: Final = ".zh.md"
 PAGES: Final = sorted(

@@ -23,7 +23,7 @@ from tests.enforce.services import Server, need
 from tests.ports import usual_ports
 from tests.waiting import END_S, wait_until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.integration, pytest.mark.timeout(1_800)]
+pytestmark = [pytest.mark.kafka, pytest.mark.guides, pytest.mark.timeout(1_800)]
 
 USERS: Final = (
     "otpguard-worker", "otpguard-adapter", "otpguard-canary", "alice", "bob", "carol",

@@ -130,7 +130,7 @@ def test_kafka_leaves_the_shipped_services_their_ports() -> None:
 
 
 @pytest.mark.kafka
-@pytest.mark.integration
+@pytest.mark.guides
 @pytest.mark.timeout(1_800)
 def test_the_readme_leads_from_a_clone_to_a_throttle_and_a_desk_as_written(tmp_path: Path) -> None:
     need_kafka()
