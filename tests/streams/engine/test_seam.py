@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from tests.builders.streams.engine.worker.app import difference, running_worker
 from tests.faults.driver import Plan, Run
 from tests.faults.oracle import compute_outcome, read_outcome
 from tests.faults.traffic import Record, traffic
 from tests.nodes import Broker
 from tests.streams.engine.plain_worker import PlainWorker
-from tests.streams.engine.worker.test_app import _difference, _working
 from tests.waiting import END_S
 
 pytestmark = pytest.mark.kafka
@@ -77,11 +77,11 @@ def test_each_transport_continues_from_the_checkpoints_of_the_other(run: Run) ->
     records = recorded(run)
     third = EVENTS // 3
     asyncio.run(produce(run, records[:third]))
-    with _working(run):
+    with running_worker(run):
         pass
     asyncio.run(produce(run, records[third : 2 * third]))
     asyncio.run(read_without_faust(run))
     asyncio.run(produce(run, records[2 * third :]))
-    with _working(run):
+    with running_worker(run):
         pass
-    assert _difference(run) == []
+    assert difference(run) == []
