@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from detectors.model.fields import reader, writer
 from detectors.model.times import DAY_S
 from detectors.recipients.repeats import Repeats
-from detectors.suspects.limit import Limit, PlatformLease, judge_limit, platform_lease_of
+from detectors.suspects.limit import Limit, PlatformLease, judge_limit
 from detectors.thresholds import LIMIT_24H, LIMIT_35MIN
 
 KEY = 8613800000001 << 32 | 7
@@ -38,7 +39,8 @@ def test_a_lease_refuses_what_it_names_while_it_lasts_and_is_restored() -> None:
     lease.again_ms, lease.offset, lease.limit = {7: [1500]}, 9, Limit("limit_24h", 20, 20)
     assert [lease.refuses(7, ms) for ms in (1000, 1001, 4999, 5000)] == [False, True, True, False]
     assert not lease.refuses(8, 2000)
-    assert platform_lease_of(lease.state()).state() == lease.state()
+    state = writer(PlatformLease)(lease)
+    assert writer(PlatformLease)(reader(PlatformLease)(state)) == state
     lease.forget_from(1001)
     assert lease.refuses(7, 2000)
     lease.forget_from(1000)
