@@ -42,6 +42,7 @@ from streams.common.language import (
     use,
     zone_name,
 )
+from tests.builders.streams.common.language import NEVER
 from tests.enforce.records import override
 from tests.syntax import dotted
 from tests.waiting import END_S
@@ -147,7 +148,6 @@ GLOSSARY = {
     "adapter": "适配器",
     "signature": "签名",
 }
-NEVER = ("屏蔽", "节流", "阻断", "短信炸弹", "收件人", "校验码", "信令", "消息代理")
 
 
 SAYING = re.compile(
