@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, closing
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 import typer
 
-from streams.cases.standing import (
-    banner,
-    counts_now,
-    explanation,
-    format_override,
-    identity,
-    says,
-    summary,
-    switch,
-)
+from streams import config as configs
+from streams import wire
+from streams.cases import standing
+from streams.cases.store import answers, opening, store
 from streams.cli.audited import audit_look
 from streams.cli.shared import (
     ConfigOption,
@@ -32,25 +25,14 @@ from streams.cli.shared import (
     write_json,
     write_table,
 )
-from streams.cluster.admin import client_arguments
-from streams.cluster.read import readable, records
+from streams.cluster import admin, read
 from streams.common import clock
 from streams.common.errors import ConfigError, UsageError
 from streams.common.language import join_list, tr
 from streams.common.shown import escape_unprintable, in_json
-from streams.config import Settings
-from streams.tools.operate.purge_overrides import tidy as tidy_topic
-from streams.wire import Override, decode_episode, decode_override, encode_episode
-from streams.wire.recipients import TOKEN, WRITTEN_NUMBER
-
-if TYPE_CHECKING:
-    from streams.cases.store.answers import CaseFile
-    from streams.cases.store.store import ReadModel
+from streams.tools.operate import purge_overrides
 
 app = group("List who is attacked, and what is done about it.")
-
-ID: Final = re.compile(r"\d+:[^:]+:\d+:\d+")
-"""Matches the id of an episode or action: epoch, topic, partition, offset."""
 
 SinceOption = Annotated[str, typer.Option("--since", help="How far back, such as 6h or 7d.")]
 NamedArgument = Annotated[
@@ -77,7 +59,7 @@ def ls(
     settings = settings_of(config)
     with audit_look(settings, "view", detail="cases"):
         with closing(read_topics(settings, since)) as model:
-            rows = [summary(line) for line in model.all(ended=all_)]
+            rows = [standing.summary(line) for line in model.all(ended=all_)]
             switched = switch_of(model)
         if as_json:
             write_json(rows)
@@ -136,15 +118,15 @@ def _write_cases(rows: Sequence[Mapping[str, Any]]) -> None:
     )
 
 
-def switch_of(model: ReadModel) -> Override | None:
+def switch_of(model: store.ReadModel) -> wire.Override | None:
     """Return the kill-switch override that is in force, or None."""
-    return switch([each.word for each in model.words_now()], clock.now_ms())
+    return standing.switch([each.word for each in model.words_now()], clock.now_ms())
 
 
-def warn(word: Override | None) -> None:
+def warn(word: wire.Override | None) -> None:
     """Print a warning if the kill switch prevents gateways from doing what follows."""
     if word is not None:
-        typer.secho(escape_unprintable(banner(word)), fg="red", bold=True)
+        typer.secho(escape_unprintable(standing.banner(word)), fg="red", bold=True)
 
 
 @app.command()
@@ -177,17 +159,15 @@ def watch(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     Example:
       otpguard cases watch
     """
-    from streams.cases.store.store import line_of  # noqa: PLC0415
-
     settings = settings_of(config)
     now_ms = clock.now_ms()
     with audit_look(settings, "view", detail="cases as they come"):
         pass
     try:
-        clients, topic = client_arguments(settings.kafka), settings.topics.episode
-        found = records(clients, topic, since_ms=now_ms, follow=True)
-        for episode in readable(found, decode_episode):
-            row = {"change": episode.change, **summary(line_of(episode))}
+        clients, topic = admin.client_arguments(settings.kafka), settings.topics.episode
+        found = read.records(clients, topic, since_ms=now_ms, follow=True)
+        for episode in read.readable(found, wire.decode_episode):
+            row = {"change": episode.change, **standing.summary(store.line_of(episode))}
             del row["gateways"], row["refused"], row["state"]  # not known yet
             typer.echo(
                 in_json(msgspec.json.encode(row).decode())
@@ -211,7 +191,7 @@ def audit(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
         write_json([msgspec.to_builtins(word) for word in words])
         return
     for word in words:
-        typer.echo(escape_unprintable(f"{word.recipient:16}  {format_override(word)}"))
+        typer.echo(escape_unprintable(f"{word.recipient:16}  {standing.format_override(word)}"))
 
 
 @app.command()
@@ -235,12 +215,12 @@ def tidy(
       otpguard cases tidy
     """
     settings = settings_of(config)
-    clients, topics = client_arguments(settings.kafka), settings.topics
+    clients, topics = admin.client_arguments(settings.kafka), settings.topics
     now_ms = clock.now_ms()
     done, denied = {}, []
     for topic in dict.fromkeys((topics.override, topics.everyone)):
         try:
-            done[topic] = tidy_topic(clients, topic, now_ms, dry_run=dry_run)
+            done[topic] = purge_overrides.tidy(clients, topic, now_ms, dry_run=dry_run)
         except ConfigError as error:  # support may write the one, duty the other
             denied.append(str(error))
     if as_json:
@@ -280,15 +260,17 @@ def explain(
         _show(settings, named, since, as_json=as_json, most=1)
 
 
-def _looked_for(settings: Settings, named: str) -> AbstractContextManager[None]:
+def _looked_for(settings: configs.Settings, named: str) -> AbstractContextManager[None]:
     """Audit a look at somebody's cases: by number, or by the given id."""
     refuse_nobody(named)
-    if ID.fullmatch(named):
+    if standing.ID.fullmatch(named):
         return audit_look(settings, "search", detail=named)
     return audit_look(settings, "search", settings.intake().numbers.canonical(named) or "")
 
 
-def _show(settings: Settings, named: str, since: str, *, as_json: bool, most: int | None) -> None:
+def _show(
+    settings: configs.Settings, named: str, since: str, *, as_json: bool, most: int | None
+) -> None:
     """Print the cases of a name, the most important first. Raise UsageError if there is none."""
     with closing(read_topics(settings, since)) as model:
         found = model.find_named(named, settings.intake().numbers.canonical(named))
@@ -304,17 +286,17 @@ def _show(settings: Settings, named: str, since: str, *, as_json: bool, most: in
             _print(model.case(line.episode_id), named, as_json=as_json)
 
 
-def _print(file: CaseFile, named: str, *, as_json: bool) -> None:
+def _print(file: answers.CaseFile, named: str, *, as_json: bool) -> None:
     """Print a case: as it was when the lease `find_named` was issued, otherwise as it is now."""
     line, case = file.line, file.case
     record = case.last
     if named != line.episode_id:
-        record = next((each for each in case.records if identity(each) == named), record)
+        record = next((each for each in case.records if standing.identity(each) == named), record)
     if as_json:
         acks = [ack for each in case.acks.values() for ack in each]
         write_json(
             {
-                "episode": msgspec.Raw(encode_episode(record)),
+                "episode": msgspec.Raw(wire.encode_episode(record)),
                 "leases": [action.action_id for action in case.actions],
                 "acks": [msgspec.to_builtins(ack) for ack in acks],
                 "operator": [msgspec.to_builtins(word) for word in case.words],
@@ -322,18 +304,18 @@ def _print(file: CaseFile, named: str, *, as_json: bool) -> None:
             }
         )
         return
-    told = tr("now: {state}").format(state=says(line.state, case.lease(clock.now_ms())))
+    told = tr("now: {state}").format(state=standing.says(line.state, case.lease(clock.now_ms())))
     colour = COLOURS.get(line.state, "").rpartition(" ")[2]
     typer.secho(told, fg=None if colour in ("", "reverse") else colour, bold=True)
     if record.evidence != case.last.evidence:
-        typer.echo(counts_now(line))
-    for each in explanation(case, record):
+        typer.echo(standing.counts_now(line))
+    for each in standing.explanation(case, record):
         typer.echo(escape_unprintable(each))
 
 
 def refuse_nobody(named: str, before: str = "") -> None:
     """Raise UsageError if this cannot name a case; `before` names what else was tried."""
-    if not any(form.fullmatch(named) for form in (WRITTEN_NUMBER, TOKEN, ID)):
+    if not standing.can_name_case(named):
         raise UsageError(
             tr(
                 "{named!r}: {before}no recipient (a number or token), and no action or episode "
@@ -342,18 +324,16 @@ def refuse_nobody(named: str, before: str = "") -> None:
         )
 
 
-def read_topics(settings: Settings, since: str) -> ReadModel:
+def read_topics(settings: configs.Settings, since: str) -> store.ReadModel:
     """Read the cases since then from the topics, and all overrides."""
-    from streams.cases.store.opening import of_topics  # noqa: PLC0415 - start-up time
-
-    return of_topics(settings, ago_ms(since), progress=progress)
+    return opening.of_topics(settings, ago_ms(since), progress=progress)
 
 
-def words_of(settings: Settings) -> list[Override]:
+def words_of(settings: configs.Settings) -> list[wire.Override]:
     """Read all overrides, including those for everybody."""
-    clients, topics = client_arguments(settings.kafka), settings.topics
+    clients, topics = admin.client_arguments(settings.kafka), settings.topics
     return [
         word
         for topic in dict.fromkeys((topics.override, topics.everyone))
-        for word in readable(records_shown(clients, topic), decode_override)
+        for word in read.readable(records_shown(clients, topic), wire.decode_override)
     ]
