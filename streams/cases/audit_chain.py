@@ -133,7 +133,6 @@ class AuditChain:
         self._keep()
 
     def key(self) -> bytes:
-        """Return the key of the chain's records."""
         return self._held.chain.encode()
 
     def _fresh(self) -> _Place:

@@ -76,7 +76,6 @@ class Case:
 
     @property
     def last(self) -> EpisodeRecord:
-        """The newest record of the case."""
         return self.records[-1]
 
     def lease(self, now_ms: int) -> Action | None:
@@ -201,7 +200,6 @@ SAYS: Final = MappingProxyType(
         Doing.OVER: "over: nothing is refused",
     }
 )
-"""A sentence for each state."""
 
 
 def banner(word: Override) -> str:

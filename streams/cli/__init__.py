@@ -164,7 +164,6 @@ class Commands(TyperGroup):
         return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - as above
-        """Return the command, or None if there is none of this name."""
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name][0].partition(":")
@@ -185,7 +184,6 @@ class Commands(TyperGroup):
         super().format_options(ctx, formatter)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as above
-        """Print the list of commands from the table."""
         with formatter.section(tr("Commands")):
             formatter.write_dl([(name, tr(says)) for name, (_, says) in COMMANDS.items()])
 

@@ -37,7 +37,6 @@ CAMPAIGN_COLUMNS: Final = {
     "pace": "codes a minute",
     "growth": "new victims a minute",
 }
-"""The columns of a list of campaigns, and their headings."""
 
 SPARED: Final = ("pace", "platforms", "messages", "last", "growth", "throttled")
 """Columns that are left out on a narrow screen, in this order."""

@@ -86,7 +86,6 @@ COLUMNS: Final = {
     "rule": "rule",
     "episode": "episode",
 }
-"""The columns of a list of cases, and their headings."""
 
 WORDS: Final = frozenset({"state", "level", "mode", "gateways"})
 """Columns with our own words, which are translated."""
@@ -105,7 +104,6 @@ COLOURS: Final = {
     "shadow": "cyan",
     "watched": "cyan",
 }
-"""Colour of each state."""
 
 
 def _write_cases(rows: Sequence[Mapping[str, Any]]) -> None:

@@ -50,7 +50,6 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="Reason, for the rec
 CHECKED: Final = ("table", "compared", "missing", "different", "only in the index")
 MADE: Final = ("table", "rows")
 HOLDS: Final = ("hold", "subject", "document", "since", "by", "reason")
-"""Headings of the lists that the commands print."""
 
 
 @app.command()

@@ -16,7 +16,6 @@ from streams.common.language import tr
 from streams.tools.operate import diagnosis, local_checks
 
 MARKS: Final = {"ok": "ok", "warn": "look", "bad": "WRONG", "unknown": "unknown"}
-"""The mark of each state, for people."""
 
 
 def doctor(

@@ -229,13 +229,11 @@ SAID: Final = {
     "nobody": "has no contact",
     "not_yet": "gets a report at the day's end",
 }
-"""Text of each decision for people."""
 
 COLUMNS: Final = ("platform", "decision", "outcome", "to", "messages", "floods", "victims")
 
 
 def _names(settings: configs.Settings) -> tuple[str, ...]:
-    """Yield the texts that these settings may need."""
     notify = settings.notify
     return (
         *(("start_reply", "opened") if notify.reply else ("start",)),

@@ -267,7 +267,6 @@ def _check_heard_of(
 
 
 def _lately(settings: configs.Settings) -> Iterator[records.EpisodeRecord]:
-    """Yield the episode records of the last day."""
     since_ms = clock.now_ms() - DAY_MS
     found = records_shown(admin.client_arguments(settings.kafka), settings.topics.episode, since_ms)
     yield from read.readable(found, wire.decode_episode)

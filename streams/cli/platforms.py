@@ -33,7 +33,6 @@ PLATFORM_COLUMNS: Final = {
     "trend": "trend",
     "sweep": "sweep",
 }
-"""The columns of a ranking, and their headings."""
 
 
 @app.command("ls")

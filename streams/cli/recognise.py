@@ -168,7 +168,6 @@ def _print_table(
 
 
 def _rows(told: reasons.Why) -> Iterator[tuple[str, Any]]:
-    """Yield the parts of the sum as rows of the table."""
     if told.words:
         yield (
             tr("words"),

@@ -143,7 +143,6 @@ class _Account:
     first: int = 0  # lines of the first chunk, which is mostly words read for the first time
 
     def take(self, step: log_replay.Replayed) -> None:
-        """Count one chunk."""
         if not self.counts:
             self.began, self.first = time.perf_counter(), step.lines
         self.counts["lines"] += step.lines
@@ -153,7 +152,6 @@ class _Account:
         self.reasons.update(str(reject.reason) for reject in step.decoded.rejects)
 
     def summarise(self) -> str:
-        """Return all counts in one line."""
         told = [format_counts(self.counts) or tr("no lines")]
         if self.whys:
             told.append(tr("rulings: {what}").format(what=format_counts(self.whys)))

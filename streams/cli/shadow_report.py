@@ -82,11 +82,9 @@ FIGURES: Final = {
     "messages_of_platforms_used_later": "refused, of platforms used later",
     "harm_ratio": "share of these: probable harm",
 }
-"""Heading of each figure."""
 
 
 def _say(report: Mapping[str, Any]) -> None:
-    """Print the report for people."""
     labels = {name: tr(says) for name, says in FIGURES.items()}
     wide = max(map(cells.cell_len, labels.values()))
     for name, label in labels.items():

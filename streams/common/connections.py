@@ -57,7 +57,6 @@ class Bounded(asyncio.Protocol):
         self._note_data(asked=self.answering())
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Unregister the connection."""
         self._note_data(asked=True)
         super().connection_lost(exc)
 

@@ -73,6 +73,5 @@ def mask_url(url: str) -> str:
 
 
 def _units(character: str) -> list[int]:
-    """Return the UTF-16 code units of a character."""
     data = character.encode("utf-16-be", "surrogatepass")
     return [int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2)]

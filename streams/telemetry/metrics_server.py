@@ -145,7 +145,6 @@ class _Handler(ABC, BaseHTTPRequestHandler):
         """Return status, content type and body."""
 
     def do_GET(self) -> None:
-        """Answer one request."""
         status, kind, body = self.answer(urlsplit(self.path).path)
         self.send_response(status)
         self.send_header("Content-Type", kind)

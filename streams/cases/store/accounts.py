@@ -19,7 +19,6 @@ from streams.common.errors import UsageError
 from streams.common.language import tr
 
 NAME_MAX: Final = 64
-"""Maximum length of an account name in characters."""
 
 PASSWORD_MIN: Final = 12
 PASSWORD_MAX: Final = 256
@@ -300,7 +299,6 @@ class Accounts:
         )
 
     def end(self, session_id: str) -> None:
-        """End one session, if it still exists."""
         with self._writing.begin() as connection:
             connection.execute(delete(sessions).where(sessions.c.digest == _digest(session_id)))
 

@@ -35,7 +35,6 @@ FORM: Final = "otpguard.desk/1"
 """Name and version of the file format, written in the first line."""
 
 STEP: Final = 1_000
-"""Number of rows inserted at once."""
 
 SCRATCH: Final = "otpguard-desk"
 """Name prefix of temporary files for unfinished backups. The next backup deletes files that a

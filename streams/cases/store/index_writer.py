@@ -111,7 +111,6 @@ _Guard = Callable[[Any, Table], Any]
 """Function that turns an `INSERT` into an upsert, which replaces a row only if it is older."""
 
 CHUNK: Final = 400
-"""Values in one SQL `IN` list."""
 
 REFUSED_MAX: Final = 1 << 40
 """Maximum plausible count of messages that a gateway refused under one lease. The sum of millions

@@ -71,7 +71,6 @@ class LogReader:
             raise
 
     def close(self) -> None:
-        """Close both clients."""
         with closing(self._looker):
             self._reader.close()
 

@@ -86,7 +86,6 @@ def is_mentioned_in_bytes(held: bytes, recipients: Iterable[str]) -> bool:
 
 
 def _mention(recipient: str) -> re.Pattern[str]:
-    """Return a pattern that finds a recipient in a folded text."""
     forms = "|".join(
         _BETWEEN.join(form) if form.isdecimal() else re.escape(form)
         for form in written_forms(recipient)

@@ -42,7 +42,6 @@ ASIDE: Final = "new"
 """Suffix of the file or schema in which the new index is built."""
 
 STEP: Final = 1_000
-"""Number of rows read at once."""
 
 RAW: Final[tuple[tuple[Source, Table], ...]] = (
     ("episode", changes),

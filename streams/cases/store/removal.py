@@ -33,7 +33,6 @@ from streams.cases.store.store import CaseStore
 from streams.config import DeskSettings
 
 STEP: Final = 200
-"""Number of cases deleted in one transaction."""
 
 LOST_MS: Final = 2 * DAY_MS
 """A case whose end was never published counts as ended this long (ms) after its last message. An

@@ -64,7 +64,6 @@ EXEMPTS_S: Final[Mapping[str, int]] = MappingProxyType(
 """Choices for how long an override lasts, in seconds."""
 
 REASON_MAX: Final = 200
-"""Maximum length of a reason in characters."""
 
 WORD_ID: Final = re.compile(r"override(-all)?-\d{1,19}")
 CALLS_SHOWN: Final = 10

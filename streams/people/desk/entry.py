@@ -194,7 +194,6 @@ class EntryPages:
         return answer
 
     def account_page(self, request: Request, status: int = 200, says: str = "") -> Response:
-        """Show a person's own account."""
         visit = visit_of(request)
         roles = [tr(ROLE_NAMES[each]) for each in sorted(visit.person.roles)]
         flashes = [Flash(says, "bad")] if says else []

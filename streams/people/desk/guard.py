@@ -31,7 +31,6 @@ BODY_MAX: Final = 65_536
 """
 
 FIELDS_MAX: Final = 64
-"""Maximum number of fields in a form."""
 
 HEADERS: Final = (
     # Only files of the console itself, and no frames.
@@ -76,7 +75,6 @@ class Site:
 
     @property
     def secure(self) -> bool:
-        """True if browsers use TLS."""
         return self.url.startswith("https://")
 
     @property
@@ -97,7 +95,6 @@ class Site:
         return f"__Host-{name}" if self.secure else name
 
     def trusts(self, peer: str) -> bool:
-        """Return true if a peer's address belongs to a trusted proxy."""
         here = _ip(peer)
         networks = (ip_network(each, strict=False) for each in self.proxies)
         return here is not None and any(here in each for each in networks)

@@ -37,7 +37,6 @@ KNOWN_S: Final = 3_600.0
 """Time in seconds for which the provider's discovery document is cached."""
 
 TIMEOUT_S: Final = 10.0
-"""Timeout in seconds of a request to the provider."""
 
 ALGORITHMS: Final = (
     "RS256",

@@ -108,7 +108,6 @@ class OversightPages:
     # --- proposals ---------------------------------------------------------------------------
 
     def proposals(self, request: Request) -> Response:
-        """Show the newest proposals with their states."""
         desk, visit = self.desk, visit_of(request)
         desk.audit(visit, "view", "done", detail="proposals")
         return self._proposals(request)
@@ -278,7 +277,6 @@ class OversightPages:
     # --- accounts ----------------------------------------------------------------------------
 
     def users(self, request: Request) -> Response:
-        """Show all accounts."""
         self.desk.audit(visit_of(request), "view", "done", detail="people")
         return self._users(request)
 

@@ -38,7 +38,6 @@ class RateLimit:
             return 0.0
 
     def forget(self, key: str) -> None:
-        """Reset the bucket of a key."""
         with self._lock:
             self._full_at.pop(key, None)
 

@@ -219,7 +219,6 @@ class StaticFile:
 
     @property
     def path(self) -> str:
-        """URL path of the file."""
         return f"/static/{hashlib.sha256(self.body).hexdigest()[:16]}/{self.name}"
 
 

@@ -50,7 +50,6 @@ class Visit:
         )
 
     def may(self, right: DeskRight) -> bool:
-        """Return true if the visitor is logged in and has the right."""
         return self.session is not None and may(self.session.roles, right)
 
     @property

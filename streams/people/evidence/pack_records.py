@@ -109,11 +109,9 @@ class Chosen:
 
     @property
     def episode_id(self) -> str:
-        """Id of the case."""
         return self.case.last.episode_id
 
     def of(self, kind: str) -> list[Any]:
-        """Return the decoded records of a kind."""
         return [each.said for each in self.records if each.kind == kind]
 
 

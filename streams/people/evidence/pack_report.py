@@ -83,7 +83,6 @@ class Cover:
                 )
 
     def document(self) -> dict[str, Any]:
-        """Return the cover sheet as JSON."""
         return {
             "contact": self.contact,
             "officer": self.officer,

@@ -271,7 +271,6 @@ class NoticeBook:
         self._sent_ms.append(now_ms)
 
     def remove(self, notice_id: str) -> None:
-        """Remove a notice from the queue."""
         self.queue.pop(notice_id, None)
 
     def ask(self, episode_id: str, kind: NoticeKind, recipient: str, now_ms: int) -> None:

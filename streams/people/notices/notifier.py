@@ -305,7 +305,6 @@ class Notifier:
             self._metrics.add("notices_total", kind=notice.kind, state=notice.state)
 
     def _drop(self, pending: PendingNotice, why: Unsent) -> None:
-        """Record that a notice is not sent, and why."""
         state = "failed" if why is Unsent.UNKNOWN else "suppressed"
         self._book.remove(pending.notice_id)
         self._say(self._notice(pending, state, why))

@@ -71,7 +71,6 @@ class SmppChannel(Channel):
         self._used_at = 0.0  # monotonic
 
     def send(self, message: SmsNotice) -> Delivery:
-        """Submit one message and wait for its response."""
         try:
             client = self._bind()
         except _ERRORS as error:

@@ -72,7 +72,6 @@ class NoticeTexts:
     texts: Mapping[str, Mapping[str, str]]  # language tag -> name -> template
 
     def name(self, language: str) -> str:
-        """Return the operator's name in a language."""
         return self.notify.operators.get(language, self.notify.operator)
 
     def language(self, recipient: str) -> str:

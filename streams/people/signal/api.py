@@ -126,7 +126,6 @@ class Signal:
         self._asking = asyncio.Lock()
 
     def app(self) -> Starlette:
-        """Return the ASGI application."""
         routes = [
             Route(f"{PATH}/check", self._endpoint("check", CHECK, check), methods=["POST"]),
             Route(f"{PATH}/retrieve-date", self._endpoint("retrieve_date", DATE, retrieve_date),

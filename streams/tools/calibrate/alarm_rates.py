@@ -35,7 +35,6 @@ class Rate:
 
     @property
     def per_day(self) -> float:
-        """The estimated rate per subscriber-day."""
         return self.alarms / self.days if self.days else math.nan
 
     @property

@@ -67,7 +67,6 @@ class NumberHabits:
         self._others: set[str] = set()  # Senders that are not unlisted service numbers.
 
     def observe(self, batch: Batch) -> None:
-        """Count the messages of a batch, codes or not."""
         for row in (batch.kind == EventKind.MESSAGE).nonzero()[0].tolist():
             sender = batch.sender[row]
             if sender in self._others:

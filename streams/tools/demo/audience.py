@@ -46,5 +46,4 @@ class Audience(Progress):
         self.console.print(f"  [dim]{self.clock(event_time_ms)}[/]  {text}", style=style)
 
     def line(self, text: str) -> None:
-        """Print a line that stays visible."""
         self.console.print(text, highlight=False, soft_wrap=True)

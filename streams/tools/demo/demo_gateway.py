@@ -95,7 +95,6 @@ class StandInGateway:
         return rule(lease, otp=seen.otp, platform=seen.platform, trust=seen.trust, now_ms=now_ms)
 
     def recognise(self, value: Mapping[str, Any]) -> Verdict:
-        """Recognise a message, as the worker does."""
         return recognise(
             self.registry,
             value.get("text") or value.get("text_prefix") or "",

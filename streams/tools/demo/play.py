@@ -181,7 +181,6 @@ class Player:
                     await listening
 
     def follow(self, clock: EventClock) -> None:
-        """Let the desk follow a clock that starts or continues."""
         if self.desk is not None:
             self.desk.follow(clock)
 

@@ -45,7 +45,6 @@ MESSAGES: Final = "messages"
 
 
 TRAFFIC: Final = ("minutes", "messages", "codes")
-"""Columns of the last picture's table."""
 
 
 def pictures(story: Story) -> list[Picture]:

@@ -40,7 +40,6 @@ VICTIM: Final = COUNT - 1
 """Index of the victim, far from those of the others."""
 
 KNOWN: Final = 14
-"""Platforms that the victim uses."""
 
 LOOK_ALIKES: Final = ("B1", "B2", "B4")
 

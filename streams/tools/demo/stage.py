@@ -168,7 +168,6 @@ class Child:
             time.sleep(0.1)
 
     def tail(self) -> str:
-        """Return the last lines of the log."""
         return last_lines(self.log, TOLD_LINES)
 
 

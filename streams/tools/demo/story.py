@@ -24,7 +24,6 @@ class OfferedMessage:
 
     @property
     def is_refused(self) -> bool:
-        """True if the gateway refused the message."""
         return self.ruling is Ruling.REFUSE
 
 
@@ -63,12 +62,10 @@ class Background:
 
     @property
     def messages(self) -> int:
-        """The number of messages in the whole live part."""
         return sum(minute.messages for minute in self.minutes)
 
     @property
     def codes(self) -> int:
-        """The number of verification codes among the messages."""
         return sum(minute.codes for minute in self.minutes)
 
     @property

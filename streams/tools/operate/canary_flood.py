@@ -71,7 +71,6 @@ class Run:
 
     @property
     def is_acknowledged(self) -> bool:
-        """True if an adapter has acknowledged the lease."""
         return self.action_id in self.states
 
 
@@ -170,7 +169,6 @@ class Watch:
         return outcome
 
     def close(self) -> None:
-        """Close the connections to the broker."""
         self._producer.close(timeout=5)
         self._consumer.close()
 

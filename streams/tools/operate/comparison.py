@@ -17,7 +17,6 @@ from streams.cases.rulings import RulingGateway
 from streams.config import Settings
 
 SIDES: Final = ("before", "after")
-"""Names of the two configurations."""
 
 
 @dataclass(slots=True)

@@ -51,7 +51,6 @@ SUSPECT_BYTES: Final = 3_400
 SUSPECTS_A_PARTITION: Final = 32_768
 
 CHECKPOINT_BYTES_PER_S: Final = 20_000_000
-"""Default of `worker.checkpoint_bytes_per_s`."""
 
 CHECKPOINT_CYCLE_S: Final = 60
 

@@ -43,7 +43,6 @@ class Scenario:
 
     @property
     def summary(self) -> str:
-        """Description of the scenario in one line."""
         return (self.write.__doc__ or "").strip().splitlines()[0]
 
 

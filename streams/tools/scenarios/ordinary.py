@@ -53,7 +53,6 @@ class Rates:
 
     @property
     def total(self) -> float:
-        """All messages."""
         return sum(self.weights)
 
 
