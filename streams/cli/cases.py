@@ -1,9 +1,10 @@
-"""`otpguard cases` and `otpguard explain`: what happened to whom, and why."""
+"""`otpguard cases`: what happened to whom, and why."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -144,9 +145,7 @@ def show(
       otpguard cases show +8613900000001
       otpguard cases show 1:sms.delivery.v1:7:123456 --since 7d
     """
-    settings = settings_of(config)
-    with _looked_for(settings, named):
-        _show(settings, named, since, as_json=as_json, most=None)
+    show_cases(config, named, since, as_json=as_json, most=None)
 
 
 @app.command()
@@ -237,41 +236,23 @@ def tidy(
         typer.echo(sentence, err=True)
 
 
-def explain(
-    named: NamedArgument,
-    config: ConfigOption = None,
-    *,
-    since: SinceOption = "24h",
-    as_json: JsonOption = False,
+def show_cases(
+    config: Path | None, named: str, since: str, *, as_json: bool, most: int | None
 ) -> None:
-    r"""Explain a throttle: platforms, times, scores, the rule, and why no other rule.
+    """Print the cases of a name, the most important first; at most so many.
 
-    For an action: as it was when the lease was made. For a recipient: the case that counts.
-
-    \b
-    Examples:
-      otpguard explain +8613900000001
-      otpguard explain 1:sms.delivery.v1:7:123456 --since 7d
+    The look is audited: by number, or by the given id. Raise UsageError if there is no case.
     """
-    settings = settings_of(config)
-    with _looked_for(settings, named):
-        _show(settings, named, since, as_json=as_json, most=1)
-
-
-def _looked_for(settings: configs.Settings, named: str) -> AbstractContextManager[None]:
-    """Audit a look at somebody's cases: by number, or by the given id."""
     refuse_nobody(named)
-    if standing.ID.fullmatch(named):
-        return audit_look(settings, "search", detail=named)
-    return audit_look(settings, "search", settings.intake().numbers.canonical(named) or "")
-
-
-def _show(
-    settings: configs.Settings, named: str, since: str, *, as_json: bool, most: int | None
-) -> None:
-    """Print the cases of a name, the most important first. Raise UsageError if there is none."""
-    with closing(read_topics(settings, since)) as model:
-        found = model.find_named(named, settings.intake().numbers.canonical(named))
+    settings = settings_of(config)
+    recipient = settings.intake().numbers.canonical(named)
+    by_id = standing.ID.fullmatch(named)
+    about = {"detail": named} if by_id else {"subject": recipient or ""}
+    with (
+        audit_look(settings, "search", **about),
+        closing(read_topics(settings, since)) as model,
+    ):
+        found = model.find_named(named, recipient)
         if not found:
             raise UsageError(
                 tr("no case of {named!r} in the last {since}; --since looks further back").format(

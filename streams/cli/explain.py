@@ -11,8 +11,7 @@ import typer
 from detectors.model import records
 from streams import wire
 from streams.cases import explanation
-from streams.cli.cases import SinceOption, refuse_nobody
-from streams.cli.cases import explain as explain_case
+from streams.cli.cases import SinceOption, refuse_nobody, show_cases
 from streams.cli.shared import ConfigOption, JsonOption, open_lines, write_json
 from streams.common.errors import UsageError
 from streams.common.language import tr
@@ -55,7 +54,7 @@ def explain(
     """
     if named != "-" and not Path(named).is_file():
         refuse_nobody(named, tr("no such file, "))
-        explain_case(named, config, since=since, as_json=as_json)
+        show_cases(config, named, since, as_json=as_json, most=1)
         return
     _explain_file(named, only, last=last, as_json=as_json)
 

@@ -19,5 +19,3 @@ SHIPPED: Final = {
     "README.txt": "README.txt",
 }
 """File name in every pack -> source file in this package."""
-OF_EXTRACT: Final = frozenset({RECORDS, SIGNERS, *SHIPPED})
-"""Files of the manifest that an extract may contain. The other files show left-out records too."""

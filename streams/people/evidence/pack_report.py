@@ -17,6 +17,7 @@ from markupsafe import Markup
 from detectors.model.records import Level
 from streams.cases.explanation import at_least, explain, platform_count, platform_name
 from streams.cases.standing import Doing, doing, format_override, says
+from streams.common.clock import utc_exact as utc
 from streams.common.errors import UsageError
 from streams.common.extras import pdf_writer
 from streams.common.language import (
@@ -164,16 +165,6 @@ def html(chosen: Chosen, cover: Cover, seal: Seal, gaps: Gaps) -> str:
         repeat="otpguard evidence repeat . EVENTS.jsonl",
         zone=zone_name(last.at_ms),
     )
-
-
-def utc(at_ms: int) -> str:
-    """Format a time in UTC with milliseconds.
-
-    >>> utc(1_772_422_380_123)
-    '2026-03-02T03:33:00.123Z'
-    """
-    at = datetime.fromtimestamp(at_ms / 1000, UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03}Z"
 
 
 def local(at_ms: int, zone: tzinfo) -> str:
