@@ -5,8 +5,6 @@ against its request limit. So silent connections, or unfinished TLS handshakes, 
 clients out. This module limits both.
 """
 
-from __future__ import annotations
-
 import asyncio
 import math
 import time

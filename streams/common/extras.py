@@ -3,8 +3,6 @@
 The worker's image contains those of `feed`, `gate` and `report`. The console's image contains all.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Final
 

@@ -1,7 +1,5 @@
 """Logging of our services to standard error: plain lines for people, or JSON for log collectors."""
 
-from __future__ import annotations
-
 import json
 import logging
 import os

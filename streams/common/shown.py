@@ -4,8 +4,6 @@ A sender name may contain anything: escape sequences that clear the screen, mark
 text direction, invisible characters.
 """
 
-from __future__ import annotations
-
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote
 

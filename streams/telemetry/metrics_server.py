@@ -4,8 +4,6 @@ The server does not run in the event loop, because a liveness probe must be answ
 hangs.
 """
 
-from __future__ import annotations
-
 import socket
 import threading
 from abc import ABC, abstractmethod

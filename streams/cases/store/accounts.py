@@ -1,7 +1,5 @@
 """Accounts and log-in sessions of the desk, with password checks and locks."""
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 from collections.abc import Callable, Iterable

@@ -5,8 +5,6 @@ Sessions are not saved, so people have to log in again after a restore. The file
 numbers and password hashes. Protect it like the store itself.
 """
 
-from __future__ import annotations
-
 import base64
 import gzip
 import hashlib

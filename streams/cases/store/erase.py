@@ -6,8 +6,6 @@ cannot be erased from Kafka topics. Retention deletes them later;
 `streams.tools.operate.retention.still_held` computes when.
 """
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

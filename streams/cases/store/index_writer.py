@@ -6,8 +6,6 @@ Texts are cleaned for the database (`kept_text`); the column `value` has the rec
 the database can never store a record, the record is skipped, so that it does not block the others.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 from collections import Counter, defaultdict

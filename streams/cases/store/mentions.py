@@ -4,8 +4,6 @@ A person copies `+86 139 0000 0001` from the page, and a Chinese keyboard types 
 wants to get a number past the masking writes 1*3*9 or ①③⑨. All these forms must be found.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable

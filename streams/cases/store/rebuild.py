@@ -5,8 +5,6 @@ are copied from the old index, which stores the records' original bytes. So a re
 from the same records as before, even if the tables have changed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass

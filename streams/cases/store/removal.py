@@ -4,8 +4,6 @@ Cases, the audit log and papers (what people wrote) have separate retention time
 small transaction, so other processes wait only briefly.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final

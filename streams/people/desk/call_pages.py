@@ -1,7 +1,5 @@
 """Pages for a phone call: search a number, read its case, and publish overrides for the caller."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 A `Door` is a route that has a list of rights.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import traceback

@@ -4,8 +4,6 @@ A person may also log in through an authenticating proxy, such as oauth2-proxy, 
 works once. OpenID Connect is in a separate module. All create sessions with `begin`.
 """
 
-from __future__ import annotations
-
 import hmac
 import threading
 from dataclasses import dataclass, field

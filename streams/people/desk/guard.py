@@ -5,8 +5,6 @@ It adds security headers to every response: scripts, frames, caches and referrer
 It logs no personal data.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Each page has one stream. Streams per session are limited, because a browser ope
 connections to a host, and another page would hang. Over the limit, the oldest stream ends.
 """
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import logging

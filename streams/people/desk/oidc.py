@@ -4,8 +4,6 @@ The provider returns the person's name and groups. The settings map groups to ro
 started log-in are in a cookie for ten minutes, so any console process can finish the log-in.
 """
 
-from __future__ import annotations
-
 import hmac
 import secrets
 import threading

@@ -4,8 +4,6 @@ The process has one producer and one reader thread that stay connected. So a per
 waits only for gateways, not for new connections.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

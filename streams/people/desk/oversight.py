@@ -1,7 +1,5 @@
 """Pages for supervision: the audit log, proposals and their approval, accounts, help."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import secrets

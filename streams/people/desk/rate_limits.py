@@ -1,7 +1,5 @@
 """Rate limits with leaky buckets. The caller passes the time."""
 
-from __future__ import annotations
-
 import threading
 from collections import OrderedDict
 

@@ -1,7 +1,5 @@
 """Renders pages from Jinja2 templates. All values are escaped."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

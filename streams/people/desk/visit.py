@@ -1,7 +1,5 @@
 """The checked parts of a request to the console: the session, the form, the address."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv6Network, ip_address

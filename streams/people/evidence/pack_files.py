@@ -1,7 +1,5 @@
 """File names inside an evidence pack."""
 
-from __future__ import annotations
-
 from typing import Final
 
 MANIFEST: Final = "manifest.dsse.json"

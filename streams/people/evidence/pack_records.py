@@ -4,8 +4,6 @@ Each record is decoded by its contract and encoded again. So a pack contains onl
 contract defines: no message text and no code, even if somebody wrote them into a topic.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field

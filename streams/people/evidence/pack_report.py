@@ -4,8 +4,6 @@ The cover sheet has the fields that item 14 of the Chinese opinion on cybercrime
 requires: number of the legal request, electronic seal of the unit, check values, and their method.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo

@@ -1,7 +1,5 @@
 """Verify a pack or a signed report, by the rules of the verifier that is inside each pack."""
 
-from __future__ import annotations
-
 import datetime as dt
 from pathlib import Path
 

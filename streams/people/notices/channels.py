@@ -5,8 +5,6 @@ again. `UNKNOWN`: the notice may have been accepted. It is not tried again, beca
 get it twice.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from abc import ABC, abstractmethod

@@ -5,8 +5,6 @@ in any order and more than once. Everything that a notifier knows of past notice
 notice topic, so the process that replaces it knows the same.
 """
 
-from __future__ import annotations
-
 import heapq
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterator, Mapping

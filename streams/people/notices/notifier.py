@@ -9,8 +9,6 @@ process that replaces it sends this notice once more. So a victim gets the same 
 twice, and only if a process died or froze while it was sending.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

@@ -4,8 +4,6 @@ With one message in flight, a failure concerns exactly one known message. The cl
 it is asked to: no library retries on its own.
 """
 
-from __future__ import annotations
-
 import logging
 import select
 import socket

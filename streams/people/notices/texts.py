@@ -6,8 +6,6 @@ recogniser must not take a notice for a verification code. Otherwise gateways wo
 notice, under the same lease that the notice is about.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """HTTP API of the signal, with CAMARA's request and error formats. See `openapi.yaml`."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 import time

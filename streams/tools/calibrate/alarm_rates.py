@@ -1,7 +1,5 @@
 """Alarm rates per subscriber-day, and what may be claimed about them. Pure."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Draws the pictures of the report, each with a description and a table of its data."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Final
 

@@ -1,7 +1,5 @@
 """Collects the findings of a calibration in one document. Pure."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime

@@ -5,8 +5,6 @@ The findings are only proposals: an attacker who knows these signs can imitate t
 look the number up before it is trusted.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 Memory is that of the detector, the cohort and the peaks; each of them has a limit.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace

@@ -1,7 +1,5 @@
 """Shows the progress of a run: a progress bar on a terminal, plain lines otherwise."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from rich.console import Console

@@ -5,8 +5,6 @@ time of the message to be ruled on, because in the demo an hour passes within a 
 adapters of real gateways, it acknowledges leases and reports its refusal counts.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any, Final

@@ -1,7 +1,5 @@
 """One run of the demo, from starting the broker to the finished story."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 import time

@@ -3,8 +3,6 @@
 The incident has a fixed date, so that a seed determines everything that the detector sees.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The processes and folders of a run; all are removed at the end, even after a failure."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

@@ -1,7 +1,5 @@
 """The data of one demo run for the report, and the claims that the run must fulfil."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any

@@ -4,8 +4,6 @@ The messages go to the input topic only, so no phone receives them. The answers 
 path works: topic, worker, adapter and, in enforce mode, the gateway.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import threading

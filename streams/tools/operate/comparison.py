@@ -1,7 +1,5 @@
 """Compares two configurations of the detector over one log. Pure."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 The checks only read: they write nothing, join no group and commit no offset.
 """
 
-from __future__ import annotations
-
 import platform
 from collections.abc import Iterator, Sequence
 from typing import Any, Final

@@ -5,8 +5,6 @@ under *Size*. They come from one machine with two cores that also did other work
 traffic before you buy hardware.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Final

@@ -1,7 +1,5 @@
 """All scenarios by name, and the one function that runs one."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from inspect import Parameter, signature

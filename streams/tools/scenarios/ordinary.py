@@ -1,7 +1,5 @@
 """Ordinary traffic of a carrier: endless, in order, in bounded memory."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
