@@ -29,6 +29,7 @@ Convert = Callable[[Any], Any]
 ZONE: Final = "America/Sao_Paulo"  # An example for messages that ask for a time zone.
 
 _UNITS: Final[Mapping[str, float]] = {"s": 1000, "ms": 1, "us": 1e-3, "ns": 1e-6}
+_NAMED: Final = (*_UNITS, "iso")
 
 
 class UnmappableError(ValueError):
@@ -200,11 +201,11 @@ def _reader(time_format: str, zone: str | None) -> Callable[[Any], int]:
         raise UsageError(tr("no time zone {zone!r}").format(zone=zone))
     if (factor := _UNITS.get(time_format)) is not None:
         return _limit_time(int if factor == 1 else lambda written: round(float(written) * factor))
-    if time_format != "iso" and not _is_pattern(time_format):
+    if time_format not in _NAMED and not _is_pattern(time_format):
         sentence = tr(
             "--time {form}: one of s, ms, us, ns, iso, or a pattern such as %Y%m%d%H%M%S"
         ).format(form=time_format)
-        raise UsageError(suggest(sentence, time_format, (*_UNITS, "iso")))
+        raise UsageError(suggest(sentence, time_format, _NAMED))
 
     def read(written: Any) -> int:
         text = str(written)
