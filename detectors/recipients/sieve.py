@@ -56,6 +56,7 @@ from detectors.thresholds import (
     LEAK_MILLI_S,
     LOUD_MESSAGES,
     MASS_NOVEL,
+    YOUNG_S,
 )
 
 _LOW: Final = np.uint64(0xFFFF_FFFF)
@@ -684,12 +685,17 @@ def _note_young(
 
     `place` (m,): index of the platform's print in the row, or -1. `kept` (m,): number of the row's
     prints that are KEPT. A platform in neither the ring nor the row is in the extent, at ONCE.
+    Prints have no time. Each is older than the ring, so the ring's oldest sighting decides.
     """
+    held = sightings.held[:, at]
     slot = first_place(sightings.same[:, at])
     ring = indices(slot < RING)
     once = (place[at] < 0) | (place[at] >= kept[at])
-    once[ring] = sightings.held[slot[ring], at[ring]] >> NOVEL & np.uint64(1) == 1
-    at = at[once]
+    slot = np.where(slot < RING, slot, np.minimum(first_place(held != 0), RING - 1))
+    words = held[slot, np.arange(len(at))]
+    once[ring] = words[ring] >> NOVEL & np.uint64(1) == 1
+    lately = sightings.at_s[at] - (words >> SECONDS).astype(np.int64) < YOUNG_S
+    at = at[once & lately]
     if not len(at):
         return
     group = sightings.group[at]

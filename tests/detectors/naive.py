@@ -132,9 +132,13 @@ class Person:
 
     def note_young(self, platform: str, at: int, held: Seen | None) -> None:
         """Notes a sighting whose platform is known by one code, which came in no episode."""
-        if held is not None and held.novel and held.tainted < 0:
+        if held is None:
+            return
+        lately = at - held.at < 7 * DAY
+        once = held.novel and held.tainted < 0
+        if once and lately:
             self.young[platform] = at
-        self.unsure |= held is not None and held.tainted > 1
+        self.unsure |= held.tainted > 1 or (once and not lately)
 
 
 class Naive:
@@ -145,7 +149,8 @@ class Naive:
         self.alarms: list[Alarm] = []
         self.trusted: set[str] = set()
         # Recipients for whom a row's memory may differ, and from which offset on. A platform that
-        # came on two days, each in an episode, is young for a row and known for this judge.
+        # came on two days, each in an episode, is young for a row and known for this judge. A print
+        # has no time, so a platform that came once over a week ago may be young for a row.
         self.unsure: dict[int, int] = {}
         self.limited: list[tuple[int, int, tuple[int, ...]]] = []  # offset, recipient, platforms
         self.watermark = 0
