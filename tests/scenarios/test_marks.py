@@ -80,6 +80,29 @@ FLOODS: Final = {
     "adverts with a code behind": behind_an_advert,
 }
 
+WORDINGS: Final = (
+    "Your {} verification code is {}",
+    "{}: {} is your code",
+    "{} is not asked for by phone. {} is your login code",
+    "Use your {} code to log in: {}",
+    "Tu código de {} es {}",
+    "Код для входа в {}: {}",
+    "{}验证码{}，5分钟内有效",
+    "Mã xác thực {} của bạn là {}",
+)
+
+
+def of_names_with_digits(number: int) -> list[Value]:
+    name = f"{NAMES[number][:3]}{number % 9 + 1}{NAMES[number][3:]}"
+    text = WORDINGS[number % len(WORDINGS)].format(name, 482_913 + number)
+    return [value(number, text, sender="AUTHMSG")]
+
+
+def test_a_flood_of_names_with_digits_behind_a_shared_sender_is_throttled() -> None:
+    at = throttled_at(of_names_with_digits(number)[0] for number in range(PLATFORMS))
+    assert at is not None
+    assert at < THROTTLED_BY
+
 
 @pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS)
 def test_a_flood_that_its_gateway_marks_as_something_else_is_throttled(
