@@ -105,7 +105,8 @@ def _as_letters(word: re.Match[str]) -> str:
     It is then found by its place, like any other name: "Your Bet365 code is 4829".
     """
     letters = word[0].replace("0", "")
-    if word[0].count("0") > _DIGITS_MAX or is_plain(letters):
+    loud = letters.isupper() and likely(word.string, *word.span()) < SURE  # Ref ORDER55
+    if loud or word[0].count("0") > _DIGITS_MAX or is_plain(letters):
         return word[0]
     spelled = word[0].replace("0", _DIGIT)
     return _FIRST_DIGIT + spelled[1:] if spelled[0] == _DIGIT else spelled
