@@ -285,7 +285,7 @@ class Naive:
         if person and person.flood:
             self.alarms.append(Alarm(offset, event.recipient, "recycled", Level.CLEAR))
 
-    def message(self, offset: int, event: Event) -> None:  # noqa: PLR0915 - in the order of rules
+    def message(self, offset: int, event: Event) -> None:  # noqa: C901, PLR0915 - in the order of rules
         at = event.at_ms // 1000 - EPOCH
         person = self.people.setdefault(event.recipient, Person(born=at // DAY))
         self.codes.append(at)
@@ -295,6 +295,8 @@ class Naive:
         platform = self.page(person, event, at)
         paged = platform != event.platform
         loud = self.counted(person, at // self.params.sieve.window_s) >= 7
+        later = event.kind >= EventKind.LATER_PART
+        loud &= not later
         self.put_right(offset, event.recipient, at)
         if person.flood and at >= self.ends(person.flood):
             self.end(offset, event.recipient, at)
@@ -317,6 +319,8 @@ class Naive:
             level, since = self.level(person, at)
         elif held.tainted == 0 and not idle:
             person.seen[platform] = held._replace(tainted=1)
+        if later and held is not None and abs(at - held.at) < DAY:
+            return  # its first part or attempt counted
         fresh = False
         own = person.seen.get(event.platform)
         young = known and abs(at - person.young.get(platform, at - DAY)) < DAY
