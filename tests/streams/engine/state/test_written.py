@@ -11,10 +11,10 @@ from detectors import chain
 from detectors.model.fields import stored_names
 from detectors.suspects.suspect import Episode, Suspect
 from streams.engine.state.written import check_types
-from tests.detectors.episodes.test_incident_log import long_flood
+from tests.builders.detectors.chain import ENFORCE, history
+from tests.builders.detectors.episodes.incident_log import long_flood
 from tests.detectors.stand_in import run
 from tests.detectors.streams import random_stream
-from tests.detectors.test_chain import ENFORCE, history
 
 PARAMS = chain.Params()
 
