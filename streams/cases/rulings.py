@@ -17,7 +17,7 @@ import numpy as np
 from detectors.leases.gateway_rule import Lease, Ruling, lease_of, merge, rule
 from detectors.leases.retry_budget import SecondPasses, window_of
 from detectors.model.codes import Codes
-from detectors.model.event import Batch, Trust
+from detectors.model.event import Batch, EventKind, Trust
 from detectors.model.records import Action
 from detectors.model.times import DAY_MS
 from streams.wire.desired_state import PLATFORMS, entry_name
@@ -115,7 +115,7 @@ class RulingGateway:
 
     def rule_batch(self, batch: Batch, codes: Codes) -> Iterator[RuledCode]:
         """Rule on each code of a batch, in order; call `add` with the batch's actions first."""
-        for i in np.flatnonzero(codes.otp).tolist():
+        for i in np.flatnonzero(codes.otp & (batch.kind == EventKind.MESSAGE)).tolist():
             number = int(batch.recipient[i])
             message = LogMessage(
                 batch.tokens.get(number) or str(number),

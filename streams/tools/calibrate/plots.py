@@ -64,7 +64,7 @@ def what_if(rates: Axes, result: Result) -> None:
         rates.plot(x[some], over[here][some] * million, color=ink, lw=1.8, drawstyle="steps-post")
         bar = getattr(BURST[ClockClass.EXACT], level.lower()) + result.settings.detect.burst_margin
         rates.axhline(target * 1e6, color=ink, lw=0.8, ls=(0, (1, 2)))
-        bar_line(rates, bar, f"{level} {bar:g}", ink, level == "THROTTLE")
+        bar_line(rates, bar, f"{tr(level)} {bar:g}", ink, level == "THROTTLE")
         rates.annotate(
             tr("target {n}").format(n=f"{target * 1e6:g}"),
             (1, target * 1e6),
@@ -149,7 +149,7 @@ def peaks(axes: Axes, result: Result) -> None:
         ("THROTTLE", BURST[ClockClass.EXACT].throttle, THROTTLE),
     ):
         at = bar + result.settings.detect.burst_margin
-        bar_line(axes, at, f"{name} {at:g}", ink, name == "THROTTLE")
+        bar_line(axes, at, f"{tr(name)} {at:g}", ink, name == "THROTTLE")
     _count_by_powers(axes)
     axes.set(
         ylim=(0.5, max(1000, axes.get_ylim()[1])),

@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from streams.cli import COMMANDS
+from tests.builders.streams.cli.cli import ROOT, otpguard
 from tests.waiting import END_S
-
-ROOT = Path(__file__).parents[3]
-
-
-def otpguard(
-    *arguments: str, given: bytes = b"", **environment: str
-) -> subprocess.CompletedProcess[bytes]:
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("OTPGUARD_")}
-    return subprocess.run(
-        [sys.executable, "-m", "streams", *arguments],
-        input=given,
-        capture_output=True,
-        cwd=ROOT,
-        env=clean | environment,
-        timeout=END_S,
-        check=False,
-    )
 
 
 def check_fails(code: int, sentence: str, *arguments: str, **environment: str) -> None:
