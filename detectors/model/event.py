@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.model.fields import PlatformId, TimeMs
 from detectors.model.strings import Strings
 
 TICK_OFFSETS: Final = 4096
@@ -44,6 +45,14 @@ class EventKind(IntEnum):
     MESSAGE = 0
     RECYCLED = 1  # the number has a new owner, so its row is dropped
     LISTED = 2  # a list of hot platforms of the network; it concerns no recipient
+    LATER_PART = 3  # a later part of a long message, or a later attempt: counts only if the
+    LATER_ATTEMPT = 4  # recipient had no code of its platform within a day
+
+
+def is_message(kind: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return which events (n,) are messages, later parts and attempts included."""
+    messages: NDArray[np.bool_] = (kind == EventKind.MESSAGE) | (kind >= EventKind.LATER_PART)
+    return messages
 
 
 def platform_id(key: str) -> int:
@@ -81,9 +90,9 @@ def platform_print(platform: int) -> int:
 class HotList(NamedTuple):
     """A signed list of the hot platforms of the whole network, from a record in the log."""
 
-    version_ms: int  # time at which the list was made; the newest list counts
-    valid_until_ms: int  # end of validity, compared with the log's time
-    platforms: tuple[int, ...]  # platform ids
+    version_ms: TimeMs  # time at which the list was made; the newest list counts
+    valid_until_ms: TimeMs  # end of validity, compared with the log's time
+    platforms: tuple[PlatformId, ...]
     mac: str  # HMAC-SHA-256 of the three fields above, in hex
 
 

@@ -4,8 +4,6 @@ The worker's image contains none. The tools image contains those of `cases`, `fe
 `report`. The console's image contains all.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Final
 

@@ -108,6 +108,25 @@ def test_a_lease_and_its_counts_outlive_a_restart() -> None:
         assert first.actions + again.actions == whole.actions
 
 
+@pytest.mark.parametrize(
+    ("days", "others"), [(2, 0), (6, 0), (8, 0), (150, 0), (6, 9), (8, 9), (150, 9)]
+)
+def test_a_platform_that_came_once_has_no_limit_a_week_later(days: int, others: int) -> None:
+    """The victim's own codes arrive while a flood abuses the same platform.
+
+    With nine other platforms behind the first code, the row has a print of the platform. Then the
+    row's oldest sighting is what decides.
+    """
+    once = [Event(START_MS - days * DAY_MS, VICTIM, "once")]
+    later = [e._replace(at_ms=e.at_ms + n * 6 * HOUR_MS, platform=f"o{n}")
+             for e in once for n in range(1, others + 1)]  # fmt: skip
+    abused = [Event(START_MS + 5 * MINUTE_MS + n * 15_000, VICTIM, "once") for n in range(60)]
+    long_ago = [e._replace(at_ms=e.at_ms - 200 * DAY_MS) for e in history()]
+    events = sorted(long_ago + once + later + flood(60, 20_000) + abused)
+    came = delivered(run(ENFORCE, events), events)["once"]
+    assert came == 61 if days > 7 else came <= 1 + 11
+
+
 def test_known_platforms_without_a_limit_of_their_own_have_one_during_a_flood() -> None:
     """Eight codes in ten minutes, 16 in an hour. Platforms that pause pass."""
     attack = flood(60, 20_000)

@@ -49,6 +49,29 @@ def test_every_command_has_help_with_examples_and_exit_codes(name: str) -> None:
         assert r"\b" not in text
 
 
+LISTED = """
+import sys
+from importlib.util import _LazyModule
+from typer.main import get_command
+from streams.__main__ import app
+from streams.cli import COMMANDS
+group = get_command(app)
+for name in COMMANDS:
+    group.get_command(None, name)
+    for module in ("kafka.client", "numpy", "phonenumbers", "pydantic.main", "streams.wire"):
+        if type(sys.modules.get(module, _LazyModule(""))) is not _LazyModule:
+            sys.exit(f"{name} loads {module}")
+"""
+"""Makes every command as its `--help` does, and names the first that loads much."""
+
+
+def test_no_help_waits_for_what_only_the_command_needs() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LISTED], cwd=ROOT, check=False, capture_output=True
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_the_version_is_that_of_the_package() -> None:
     from importlib.metadata import version
 
