@@ -9,7 +9,7 @@ from detectors.thresholds import HOT_BASE_LEAST, HOT_VOTERS
 
 
 class NetworkSums:
-    """The newest sums of all partitions. Each has at most `telling.TOLD_MOST` platforms."""
+    """The newest sums of all partitions. Each has at most `published_sums.TOLD_MOST` platforms."""
 
     __slots__ = ("_base", "_read", "_votes")
 
