@@ -438,7 +438,7 @@ def _publish(
     from kafka import KafkaConsumer, TopicPartition  # noqa: PLC0415 - start-up time
     from kafka.errors import KafkaError  # noqa: PLC0415
 
-    from streams.cluster.admin import client_arguments, unusable  # noqa: PLC0415
+    from streams.cluster.admin import client_arguments, no_topic, unusable  # noqa: PLC0415
     from streams.cluster.at_work import (  # noqa: PLC0415
         Gateways,
         gateway_signs,
@@ -465,6 +465,8 @@ def _publish(
             closing(PromptProducer(clients)) as producer,
             ThreadPoolExecutor(1) as beside,
         ):
+            if not consumer.partitions_for_topic(topic):
+                raise no_topic(topic)
             places = [
                 TopicPartition(acks, number) for number in consumer.partitions_for_topic(acks) or ()
             ]
