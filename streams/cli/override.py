@@ -283,10 +283,15 @@ def _say(
 ) -> None:
     """Publish one override, and print where it is in effect."""
     settings = settings_of(config)
+    topics = settings.topics
     word = _word(settings, verb, recipient, reason, actor, lasts, **more)
     with audit_chain(settings) as chain:
         _note(chain, word, "asked")
         try:
+            with admin.Cluster(settings.kafka) as cluster:  # a producer would wait eight seconds
+                topic = topics.everyone if word.recipient == EVERYONE else topics.override
+                if topic not in cluster.names():
+                    raise admin.no_topic(topic)
             with override_publisher.speaking_on(
                 settings, clock.now_ms, listen=wait_s > 0
             ) as speaker:
