@@ -22,7 +22,15 @@ from streams.tools.scenarios import (
     merge_streams,
     ordinary,
 )
-from tests.scenarios.evaluate import Row, could_matter, play_part, stream
+from streams.tools.scenarios.platform_profiles import ABUSED
+from tests.scenarios.evaluate import (
+    Row,
+    could_matter,
+    could_throttle,
+    outlined,
+    play_part,
+    stream,
+)
 from tests.scenarios.figures import Figures
 from tests.scenarios.people import PEOPLE, PLAIN
 from tests.scenarios.play import PARAMS, play
@@ -229,6 +237,31 @@ def test_runs_that_are_not_played_could_not_raise_an_alarm(
     assert alarmed
     assert alarmed <= kept
     assert len(kept) < runs
+
+
+@pytest.mark.parametrize(
+    ("name", "runs", "parameters"),
+    [("B1", 60, {"gap_s": 36}), ("B2", 60, {"gap_s": 40}), ("B3", 300, {"ads": 0})],
+)
+@pytest.mark.parametrize("abused", [0.05, 0.5])
+def test_an_outline_shows_all_runs_that_are_throttled(
+    name: str, runs: int, parameters: dict[str, Any], abused: float
+) -> None:
+    row = Row(name, name, runs, parameters={"memory": 14, "abused": abused, **parameters})
+    outcomes = play(stream(row, 0, runs), hot=ABUSED)
+    throttled = {recipient for recipient, outcome in outcomes.items() if outcome.throttle}
+    hot = frozenset(who.name for who in ABUSED)
+    kept = set[str]()
+    for seed in range(runs):
+        outline, known = outlined(row, seed)
+        full = [*stream(row, seed, 1, history=False)]
+        times = [each.value["event_time_ms"] for each in full]
+        assert [each.value["event_time_ms"] for each in outline] == times
+        assert [e.truth.platform for e in outline] == [e.truth.platform for e in full]
+        kept |= {full[0].value["recipient"]} if could_throttle(outline, known, hot) else set()
+    assert throttled or name == "B3"
+    assert throttled <= kept
+    assert len(kept) < runs or abused == 0.5
 
 
 @pytest.mark.parametrize("name", ["A1", "A8", "A12", "B1", "B3", "B7", "B8"])
