@@ -109,6 +109,7 @@ ATTACKS: Final = (
     Row("A13 prime 36, then blast", "A13", 300, 100, {"platforms": 36, "repeats": 10}),
     Row("A13 prime 53 at 60 s", "A13", 300, 100, {"platforms": 53, "gap_s": 60, "repeats": 10}),
     Row("A14 taught memory", "A14", 500, part=100, stride=64),
+    Row("A14 taught memory, 14 platforms", "A14", 500, 100, {"memory": 14}, stride=64),
     Row("A18 one shared sender", "A18", 1500),
     *(
         Row(f"{label}: {1 if share == 1 else share:g} of its platforms hot", name, runs, part,
@@ -262,21 +263,16 @@ PEOPLE_LABELS: Final = {
 """The rows of each class of people."""
 
 CLASS_DAYS: Final = {
-    memory: tuple(
-        Row(f"{label}, {memory} platforms", name, runs, part,
-            {"memory": memory, **more, **ABUSED_SHARE}, abused=True, throttles=True)
-        for label, name, runs, part, more in (
-            ("B1 new phone", "B1", 40_000, 10_000, {}),
-            ("B2 power set-up", "B2", 20_000, 5_000, {}),
-            ("B3 festival", "B3", 300_000, 20_000, {"ads": 0}),
-        )
-    )
+    memory: Row(f"B2 power set-up, {memory} platforms", "B2", 40_000, 2_500,
+                {"memory": memory, **ABUSED_SHARE}, abused=True, throttles=True)
     for memory in CLASSES
 }  # fmt: skip
-"""Look-alikes by class of people. A bank's retries and ordinary codes are the same in all. So are
-B1 and B3, as far as chance allows to see: 96 % of their log-ins are novel, whoever logs in."""
+"""Power set-ups by class of people. All other look-alikes are taken as the same in all classes:
+96 % of their log-ins are novel, whoever logs in, and they are too rarely throttled to be told
+apart.
+"""
 
-CLASS_ROWS: Final = tuple(row for rows in CLASS_DAYS.values() for row in rows)
+CLASS_ROWS: Final = tuple(CLASS_DAYS.values())
 
 ROWS: Final = (
     *ATTACKS,

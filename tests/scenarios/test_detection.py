@@ -32,7 +32,7 @@ from tests.scenarios.evaluate import (
     stream,
 )
 from tests.scenarios.figures import Figures
-from tests.scenarios.people import PEOPLE, PLAIN
+from tests.scenarios.people import PLAIN
 from tests.scenarios.play import PARAMS, play
 from tests.scenarios.trace import person_to_person
 
@@ -45,7 +45,7 @@ HOUR_MS = 3_600_000
 def figures(name: str, runs: int, *, confidence_min: float = 0.5, **parameters: Any) -> Figures:
     """The first runs of a scenario, seeds 0 to `runs` - 1."""
     part = 1 if runs == 1 else runs
-    row = Row(name, name, runs, part, {**PEOPLE, **parameters}, confidence_min)
+    row = Row(name, name, runs, part, {**PLAIN, **parameters}, confidence_min)
     return play_part(row, 0, runs)
 
 
@@ -85,7 +85,7 @@ def held_by_day(params: Params) -> list[float]:
     """The share of a week-long flood that is refused, on the worst day first."""
     sent, refused = Counter[int](), Counter[int]()
     for seed in range(2):
-        for outcome in play(generate("A5", seed, **PEOPLE), params=params).values():
+        for outcome in play(generate("A5", seed, **PLAIN), params=params).values():
             sent += outcome.flood_by_day
             refused += outcome.refused_by_day
     assert len(sent) == 7
@@ -133,7 +133,7 @@ def test_priming_does_not_buy_a_blast(
 
 def played(name: str, runs: int, stride: int = 256, **parameters: Any) -> Figures:
     """The same beside other traffic, which moves ticks."""
-    people = {**PEOPLE, **parameters}
+    people = {**PLAIN, **parameters}
     return play_part(Row(name, name, runs, runs, people, stride=stride), 0, runs)
 
 
