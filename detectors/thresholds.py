@@ -259,8 +259,8 @@ LIMIT_MS: Final = 3_600_000
 """Time in milliseconds for which such a platform is refused."""
 
 LIMIT_MORE: Final = 3
-"""Number of further codes since the lease began that prolong the refusal, once half of the lease is
-over."""
+"""Number of rows of refused codes that prolong the refusal, once half of it is over. Codes less
+than `RETRY_S` apart are one row."""
 
 KNOWN_LIMITS: Final = (
     ("known_10min", 600, 8),

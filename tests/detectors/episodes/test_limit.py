@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from detectors.chain import Decisions, Params, Partition, restore, snapshot
+from detectors.chain import Params, Partition, restore, snapshot
 from detectors.episodes.episode import EpisodeParams
-from detectors.model.event import EventKind, Trust, platform_id
-from detectors.model.records import Action, Level
+from detectors.model.event import EventKind, platform_id
+from detectors.model.records import Level
 from detectors.suspects.judge import JudgeParams
+from tests.builders.detectors.chain import VICTIM, flood, history
+from tests.builders.detectors.episodes.limit import alone, delivered
 from tests.detectors.stand_in import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, Event, run
-from tests.detectors.test_chain import VICTIM, flood, history
-from tests.scenarios.play import Gateway
 
 ENFORCE = Params(episode=EpisodeParams(mode="enforce"))
 
@@ -24,27 +22,6 @@ def codes(
     count: int, gap_ms: int, platforms: int = 1, start_ms: int = START_MS, trust: int = 0
 ) -> list[Event]:
     return [Event(start_ms + n * gap_ms, VICTIM, f"n{n % platforms}", trust) for n in range(count)]
-
-
-def alone(decisions: Decisions) -> list[Action]:
-    """New platform leases: not those that are told again with other retry windows."""
-    return [a for a in decisions.actions if a.verb == "throttle_platforms" and not a.update]
-
-
-def delivered(decisions: Decisions, events: Sequence[Event]) -> Counter[str]:
-    gateway = Gateway()
-    passed = [
-        event
-        for n, event in enumerate(events)
-        if gateway.ask(
-            [a for a in decisions.actions if a.cause.at_ms < event.at_ms and a.revision < n],
-            event.at_ms,
-            platform_id(event.platform),
-            Trust(event.trust),
-        )
-        != "refuse"
-    ]
-    return Counter(event.platform for event in passed)
 
 
 @pytest.mark.parametrize(("platforms", "most"), [(1, 20), (3, 40), (4, 60)])

@@ -106,6 +106,8 @@ def test_a_trusted_name_as_sender_or_in_a_text_earns_no_trust(trusted: str) -> N
         ("velmora.web.app", "sig:velmora"),
         ("m.taobao.com", "sig:淘宝"),
         ("icloud.com", "sig:apple"),
+        ("t.me", "sig:telegram"),
+        ("wa.me", "sig:whatsapp"),
         ("credit-agricole.fr", "sig:creditagricole"),
         ("verify.com", "sig:verifycom"),
         ("pinterest.de", "sig:pinterest"),
