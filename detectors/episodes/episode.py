@@ -27,7 +27,7 @@ from detectors.defaults import (
 from detectors.episodes import incident_log as incident
 from detectors.episodes.incident_log import IncidentLog
 from detectors.episodes.lease import lasts_ms, pace_ms, quiet_s
-from detectors.episodes.platform_lease import PLATFORMS_MAX, platform_action, renew_platforms
+from detectors.episodes.platform_lease import platform_action, renew_platforms
 from detectors.episodes.platform_names import Name, Names
 from detectors.episodes.voting import vote
 from detectors.hot.listed import Hot
@@ -66,8 +66,8 @@ from detectors.suspects.judge import (
     is_settled,
     strongest,
 )
+from detectors.suspects.limit import PLATFORMS_MAX, Limit, PlatformLease
 from detectors.suspects.limit import WINDOWS as LIMITS
-from detectors.suspects.limit import Limit, PlatformLease
 from detectors.suspects.relapse import Relapse
 from detectors.suspects.retry_windows import news, windows
 from detectors.suspects.suspect import Episode, Suspect, forget_tainted, taint_since
@@ -504,7 +504,7 @@ def _remember_flood(
         return
     part = suspect.sightings[bisect_left(suspect.sightings, word(episode.since_s, 0, 0)) :]
     platforms = [w & 0xFFFF_FFFF for w in part if w >> 32 & 1]
-    book.relapses[recipient] = Relapse(end_s + RELAPSE_S, platforms)
+    book.relapses[recipient] = Relapse(end_s + RELAPSE_S, frozenset(platforms))
 
 
 def active_relapse(book: EpisodeLog, suspect: Suspect, at_s: int) -> Relapse | None:

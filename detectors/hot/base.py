@@ -6,12 +6,12 @@ detected, its first codes are subtracted again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Final
+from typing import Annotated, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.model.fields import As, PlatformId
 from detectors.thresholds import HOT_DAYS
 
 BASE_MAX: Final = 16_384
@@ -65,7 +65,7 @@ class Base:
     def fold(self) -> None:
         """Add the sightings since the last tick to the counts, and subtract those of floods."""
         if self.met or self.one:
-            self._add(np.unique_counts(self._pending()))
+            self._add(np.unique_counts(self.pending()))
         if self.back:
             ids, counts = np.unique_counts(np.array(self.back, np.uint32))
             place, held = self._places(ids)
@@ -77,7 +77,8 @@ class Base:
         self.one.clear()
         self.total = int(self.units.sum())
 
-    def _pending(self) -> NDArray[np.uint32]:
+    def pending(self) -> NDArray[np.uint32]:
+        """Return the platforms of the sightings since the last tick."""
         return np.concatenate([*self.met, np.array(self.one, np.uint32)])
 
     def _add(self, came: tuple[NDArray[np.uint32], NDArray[np.int64]]) -> None:
@@ -105,15 +106,15 @@ class Base:
             self.ids, self.units = self.ids[kept], self.units[kept]
         self.total = int(self.units.sum())
 
-    def state(self) -> list[Any]:
-        """Return plain data for a checkpoint, independent of the order of the sightings."""
-        counts = [self.ids.tobytes(), self.units.tobytes()]
-        return [counts, np.sort(self._pending()).tobytes(), sorted(self.back)]
+
+def _stored(base: Base) -> tuple[bytes, bytes, bytes, list[int]]:
+    """Return plain data, independent of the order of the sightings."""
+    pending = np.sort(base.pending()).tobytes()
+    return base.ids.tobytes(), base.units.tobytes(), pending, sorted(base.back)
 
 
-def base_of(state: Iterable[Any]) -> Base:
-    """Restore the result of `Base.state`. Raises ValueError if ids and counts do not match."""
-    (ids, units), pending, back = state
+def _restored(state: tuple[bytes, bytes, bytes, list[int]]) -> Base:
+    ids, units, pending, back = state
     base = Base()
     base.ids = np.frombuffer(ids, np.uint32)
     base.units = np.frombuffer(units, np.int64).copy()
@@ -121,5 +122,11 @@ def base_of(state: Iterable[Any]) -> Base:
         raise ValueError("a count for each id, and ids that ascend, make a base")
     base.total = int(base.units.sum())
     base.met = [np.frombuffer(pending, np.uint32)]
-    base.back = list(back)
+    base.back = back
     return base
+
+
+StoredBase: TypeAlias = Annotated[
+    Base, As(tuple[bytes, bytes, bytes, list[PlatformId]], _stored, _restored)
+]
+"""Base counts as a field of a state that is stored."""
