@@ -11,8 +11,8 @@ from detectors.episodes.recorder import EventStrings
 from detectors.judge_pass import JudgedEvent, judge_events
 from detectors.model.log_time import LogTime, LogTimes
 from detectors.model.records import Level, seconds
+from tests.builders.detectors.chain import ENFORCE, VICTIM, flood, history
 from tests.detectors.stand_in import DAY_MS, MINUTE_MS, START_MS, Event, batch_of, codes_of, run
-from tests.detectors.test_chain import ENFORCE, VICTIM, flood, history
 
 
 def judged(partition: Partition, events: Sequence[Event]) -> set[int]:

@@ -9,8 +9,8 @@ import numpy as np
 from detectors.chain import Partition, process
 from detectors.episodes.recorder import EventStrings
 from detectors.model.strings import StringList
+from tests.builders.detectors.chain import ENFORCE, VICTIM, flood, history
 from tests.detectors.stand_in import MINUTE_MS, START_MS, Event, batch_of, codes_of, run
-from tests.detectors.test_chain import ENFORCE, VICTIM, flood, history
 
 
 def test_a_view_gives_the_strings_of_the_events_behind_it() -> None:
