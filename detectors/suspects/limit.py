@@ -12,13 +12,16 @@ from typing import Any, Final, NamedTuple
 from detectors.model.records import Mode
 from detectors.model.times import DAY_S
 from detectors.recipients.repeats import Repeats
-from detectors.thresholds import LIMIT_24H, LIMIT_35MIN
+from detectors.thresholds import LIMIT_24H, LIMIT_35MIN, LIMIT_MORE, LIMIT_MS, RETRY_S
 
 WINDOWS: Final = (
     ("limit_35min", 35 * 60, LIMIT_35MIN, 2),
     ("limit_24h", DAY_S, LIMIT_24H, 3),
 )
 """Rule, window in seconds, threshold, and its divisor while an earlier flood is remembered."""
+
+
+_NEVER: Final = [-(1 << 62)] * 2
 
 
 class Limit(NamedTuple):
@@ -51,7 +54,9 @@ class PlatformLease:
         self.id = lease_id  # id of the episode that this lease stands for
         # Mode -> platform that is refused in this mode -> end of its refusal.
         self.ends_ms: dict[Mode, dict[int, int]] = {"enforce": {}, "shadow": {}}
-        self.again_ms: dict[int, list[int]] = {}  # platform past its limit -> codes since the lease
+        # Platform past its limit -> begin of its newest row of refused codes, time of the newest
+        # code, and number of rows since the lease: see `observe_refused`.
+        self.again_ms: dict[int, list[int]] = {}
         self.refused: tuple[int, ...] = ()  # platforms that the newest lease refuses, ascending
         self.issued_ms = self.expires_ms = 0
         self.offset = -1  # offset of the event that caused the newest lease
@@ -65,6 +70,25 @@ class PlatformLease:
     def is_caused_by(self, platform: int, at_ms: int) -> bool:
         """Return true if a code of this time caused the lease: now it is delivered twice."""
         return at_ms == self.issued_ms and platform in self.refused
+
+    def is_retry(self, platform: int, at_ms: int) -> bool:
+        """Return true if a code follows a refused one within the time of a sender's retries."""
+        return at_ms - self.again_ms.get(platform, _NEVER)[1] < RETRY_S * 1000
+
+    def observe_refused(self, platform: int, at_ms: int) -> bool:
+        """Record a refused code. Return true if it shows that the platform goes on.
+
+        Codes that follow each other within `RETRY_S` are a row: they may all be a sender's retries
+        of the first one. So a row counts once, unless it lasts for half of the lease.
+        """
+        if platform not in self.again_ms:
+            return False
+        begins = not self.is_retry(platform, at_ms)
+        first_ms, last_ms, rows = self.again_ms[platform]
+        if begins:
+            first_ms, rows = at_ms, rows + 1
+        self.again_ms[platform] = [first_ms, max(at_ms, last_ms), rows]
+        return (begins and rows >= LIMIT_MORE) or at_ms - first_ms >= LIMIT_MS // 2
 
     def put(self, platform: int, end_ms: int, mode: Mode) -> None:
         """Refuse a platform up to this time, from the next lease on."""

@@ -1,7 +1,5 @@
 """Draws the pictures of the report, each with a description and a table of its data."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Final
 
@@ -333,36 +331,7 @@ nothing."""
 
 def _bursts(result: Result) -> Iterator[Picture]:
     wide, phone = FULL
-    half = 5.6
-    yield draw_chart(
-        "what-if",
-        tr("Recipients above the threshold"),
-        lambda axes, _: what_if(axes, result),
-        wide=(half, 4.0),
-        narrow=(phone, 3.8),
-        note=tr("Per million subscriber-days; band and dashes: 95 %."),
-        description=tr(
-            "How many recipients a day would be above each threshold of the score, with at "
-            "least {watch} or {throttle} platforms new to them. A higher threshold means "
-            "fewer."
-        ).format(watch=f"{BURST_NOVEL.watch:g}", throttle=f"{BURST_NOVEL.throttle:g}"),
-        head=tables.WHAT_IF,
-        rows=tables.what_if(result),
-    )
-    yield draw_chart(
-        "price",
-        tr("Minutes until an attack is throttled"),
-        lambda axes, narrow: price(axes, result, narrow=narrow),
-        wide=(half, 4.0),
-        narrow=(phone, 3.8),
-        note=tr("Rehearsed attacks of 60 platforms in 35 minutes; median."),
-        description=tr(
-            "A higher THROTTLE threshold throttles fewer people by mistake, and "
-            "detects an attack later."
-        ),
-        head=tables.PRICE,
-        rows=tables.price(result),
-    )
+    yield from _thresholds(result, phone)
     yield draw_chart(
         "peaks",
         tr("How high the scores went"),
@@ -398,6 +367,39 @@ def _bursts(result: Result) -> Iterator[Picture]:
         ),
         head=tables.GRID,
         rows=tables.grid(result),
+    )
+
+
+def _thresholds(result: Result, phone: float) -> Iterator[Picture]:
+    half = 5.6
+    yield draw_chart(
+        "what-if",
+        tr("Recipients above the threshold"),
+        lambda axes, _: what_if(axes, result),
+        wide=(half, 4.0),
+        narrow=(phone, 3.8),
+        note=tr("Per million subscriber-days; band and dashes: 95 %."),
+        description=tr(
+            "How many recipients a day would be above each threshold of the score, with at "
+            "least {watch} or {throttle} platforms new to them. A higher threshold means "
+            "fewer."
+        ).format(watch=f"{BURST_NOVEL.watch:g}", throttle=f"{BURST_NOVEL.throttle:g}"),
+        head=tables.WHAT_IF,
+        rows=tables.what_if(result),
+    )
+    yield draw_chart(
+        "price",
+        tr("Minutes until an attack is throttled"),
+        lambda axes, narrow: price(axes, result, narrow=narrow),
+        wide=(half, 4.0),
+        narrow=(phone, 3.8),
+        note=tr("Rehearsed attacks of 60 platforms in 35 minutes; median."),
+        description=tr(
+            "A higher THROTTLE threshold throttles fewer people by mistake, and "
+            "detects an attack later."
+        ),
+        head=tables.PRICE,
+        rows=tables.price(result),
     )
 
 

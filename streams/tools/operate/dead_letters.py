@@ -113,7 +113,6 @@ class Filter:
     partition: int | None = None  # Partition of the source.
 
     def admits(self, letter: Letter) -> bool:
-        """Return true if the letter fulfils all conditions."""
         return (
             (not self.reasons or letter.reason in self.reasons)
             and (self.since_ms is None or letter.written_ms >= self.since_ms)

@@ -42,6 +42,7 @@ from streams.common.language import (
     use,
     zone_name,
 )
+from tests.builders.streams.common.language import NEVER
 from tests.enforce.records import override
 from tests.syntax import dotted
 from tests.waiting import END_S
@@ -150,7 +151,6 @@ GLOSSARY = {
 }
 LEVEL = r"(?<!（)\b(?:CLEAR|WATCH|THROTTLE)\b"
 """A level in English. Behind the Chinese name it may stand in parentheses, as files have it."""
-NEVER = ("屏蔽", "节流", "阻断", "短信炸弹", "收件人", "校验码", "信令", "消息代理")
 
 
 SAYING = re.compile(

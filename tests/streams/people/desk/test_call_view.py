@@ -29,10 +29,10 @@ from streams.people.desk.call_view import (
 from streams.people.notices.notice_book import Unsent
 from streams.wire import Override
 from streams.wire.desired_state import NoLease
+from tests.builders.streams.wire.notice_records import SAID as NOTICE
 from tests.enforce.records import RECIPIENT
 from tests.streams.cases.store.filled import acked, ended, fill, flood
 from tests.streams.people.desk.world import World, busy
-from tests.streams.wire.test_notice_records import SAID as NOTICE
 
 AWAY = "away"
 """Why an action failed at a gateway that did not answer until its lease had ended."""
