@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -162,23 +162,22 @@ CHRONIC_SPAN_DAYS: Final = 14
 """Number of days over which days under THROTTLE are counted."""
 
 
+@dataclass(slots=True, eq=False)
 class EpisodeLog:
     """The state that all episodes of a partition share, and the output to be published.
 
     The caller takes `actions`, `records` and the incident records from here and publishes them.
     """
 
-    __slots__ = ("actions", "chronic", "hot", "incidents", "names", "records", "relapses")
-
-    def __init__(self) -> None:
-        self.hot = Hot()
-        self.names = Names()
-        self.relapses: dict[int, Relapse] = {}  # recipient -> earlier flood; up to `RELAPSES_MAX`
-        # Recipient -> (last day under THROTTLE, bit set: bit i stands for i days before that day).
-        self.chronic: dict[int, tuple[int, int]] = {}
-        self.actions: list[Action] = []
-        self.records: list[EpisodeRecord] = []
-        self.incidents = IncidentLog()
+    hot: Hot = field(default_factory=Hot)
+    names: Names = field(default_factory=Names)
+    # Recipient -> earlier flood; up to `RELAPSES_MAX`
+    relapses: dict[int, Relapse] = field(default_factory=dict)
+    # Recipient -> (last day under THROTTLE, bit set: bit i stands for i days before that day).
+    chronic: dict[int, tuple[int, int]] = field(default_factory=dict)
+    actions: list[Action] = field(default_factory=list)
+    records: list[EpisodeRecord] = field(default_factory=list)
+    incidents: IncidentLog = field(default_factory=IncidentLog)
 
 
 def advance(

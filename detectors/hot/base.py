@@ -6,6 +6,7 @@ detected, its first codes are subtracted again.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Annotated, Final, TypeAlias
 
 import numpy as np
@@ -25,18 +26,19 @@ _LEAST: Final = UNIT // 8  # smaller counts are dropped: two weeks after a platf
 _NONE: Final = np.zeros(0, np.uint32)
 
 
+@dataclass(slots=True, eq=False)
 class Base:
     """The number of novel sightings outside of floods, by platform."""
 
-    __slots__ = ("back", "ids", "met", "one", "total", "units")
-
-    def __init__(self) -> None:
-        self.ids = _NONE  # platforms (n,), ascending
-        self.units = np.zeros(0, np.int64)  # their counts in units (n,)
-        self.total = 0  # sum of all counts, in units
-        self.met: list[NDArray[np.uint32]] = []  # platforms of sightings since the last tick
-        self.one: list[int] = []  # more such platforms, added one by one
-        self.back: list[int] = []  # platforms of sightings that turned out to be of a flood
+    # Platforms (n,), ascending, and their counts in units (n,).
+    ids: NDArray[np.uint32] = field(default_factory=lambda: _NONE)
+    units: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    total: int = 0  # sum of all counts, in units
+    # Platforms of sightings since the last tick
+    met: list[NDArray[np.uint32]] = field(default_factory=list)
+    one: list[int] = field(default_factory=list)  # more such platforms, added one by one
+    # Platforms of sightings that turned out to be of a flood
+    back: list[int] = field(default_factory=list)
 
     @property
     def sightings(self) -> int:

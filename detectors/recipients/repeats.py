@@ -10,6 +10,7 @@ handed over.
 from __future__ import annotations
 
 from bisect import bisect_right, insort
+from dataclasses import dataclass, field
 from typing import Annotated, Final, TypeAlias
 
 from detectors.model.fields import As, Bounds, PlatformId, Time, Word
@@ -23,14 +24,14 @@ STEP_S: Final = 600
 """Old entries are dropped when the log's time enters another step of this many seconds."""
 
 
+@dataclass(slots=True, eq=False)
 class Repeats:
     """The repeats of one partition. Keys are `recipient << 32 | platform`, times are seconds."""
 
-    __slots__ = ("codes", "young")
-
-    def __init__(self) -> None:
-        self.codes: dict[int, list[int]] = {}  # key -> times of codes after the sighting, ascending
-        self.young: dict[int, int] = {}  # key of a young platform -> time of its sighting
+    # Key -> times of codes after the sighting, ascending
+    codes: dict[int, list[int]] = field(default_factory=dict)
+    # Key of a young platform -> time of its sighting
+    young: dict[int, int] = field(default_factory=dict)
 
     def is_young(self, key: int, at_s: int) -> bool:
         """Return true if the platform was young at its sighting of the day around `at_s`."""

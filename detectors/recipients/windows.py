@@ -58,17 +58,15 @@ class Tally:
     )
 
 
+@dataclass(slots=True, eq=False)
 class Windows:
     """The open windows of a partition, by window number.
 
     `next` is the lowest number that can be open; 0 before the first message.
     """
 
-    __slots__ = ("next", "open")
-
-    def __init__(self) -> None:
-        self.open: dict[int, Tally] = {}
-        self.next = 0
+    open: dict[int, Tally] = field(default_factory=dict)
+    next: int = 0
 
 
 def tally(

@@ -141,8 +141,8 @@ def _heads() -> list[tuple[int, frozenset[str]]]:
         (bit, frozenset(word[:_BEGUN_CHARS] for word in words))
         for bit, words in (
             (WORDS, spelled.words()),
-            (SPENT, spent.begun_before()),
-            (_BEHIND, spent.begun_behind()),
+            (SPENT, spent.heads_before()),
+            (_BEHIND, spent.heads_behind()),
         )
     ]
 
