@@ -95,7 +95,7 @@ class _Words:
 
     @cached_property
     def all(self) -> _Patterns:
-        """Patterns of all words."""
+        """Patterns that find every word for a digit, in any language."""
         return _compile_words(self.plain)
 
     def patterns(self, folded: str) -> _Patterns:
