@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from kafka import KafkaConsumer, TopicPartition
@@ -143,16 +144,20 @@ def bear(error: KafkaError) -> None:
         raise error
 
 
+@dataclass(eq=False)
 class Places:
     """Tracks the position of a client in its topics, and detects a topic that was recreated."""
 
-    def __init__(self, consumer: KafkaConsumer) -> None:
-        self._consumer = consumer
-        self._look_at = 0.0  # When to check the positions again, by the monotonic clock.
-        self._failures = 0  # Consecutive failures of `follow`.
-        self._again_at = 0.0  # When `follow` asks Kafka again, by the monotonic clock.
-        self.next: dict[TopicPartition, int] = {}  # The offset after the last record taken.
-        self.anew = ""  # Name of a recreated topic: its position went back or was lost.
+    _consumer: KafkaConsumer
+    # When to check the positions again, by the monotonic clock.
+    _look_at: float = field(init=False, default=0.0)
+    _failures: int = field(init=False, default=0)  # Consecutive failures of `follow`.
+    # When `follow` asks Kafka again, by the monotonic clock.
+    _again_at: float = field(init=False, default=0.0)
+    # The offset after the last record taken.
+    next: dict[TopicPartition, int] = field(init=False, default_factory=dict)
+    # Name of a recreated topic: its position went back or was lost.
+    anew: str = field(init=False, default="")
 
     @property
     def failing(self) -> bool:
