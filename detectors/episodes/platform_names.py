@@ -20,7 +20,7 @@ class Name(NamedTuple):
 
 
 class Names(dict[int, Name]):
-    """Platform id -> name.
+    """The names of platforms, by platform id.
 
     Set and delete items one by one. Bulk methods such as `update` would not maintain `trusted`.
     """

@@ -42,7 +42,7 @@ class Base:
 
     @property
     def sightings(self) -> int:
-        """Return the total count in sightings."""
+        """Return how many sightings were counted, over all platforms."""
         return self.total // UNIT
 
     def common(self, platforms: NDArray[np.uint32]) -> NDArray[np.int64]:

@@ -37,7 +37,7 @@ class VoteSum(NamedTuple):
 
 
 class HotPart(NamedTuple):
-    """One partition's sums at a tick."""
+    """The sums that one partition publishes at a tick: votes and base counts of platforms."""
 
     weight: int  # weight of all votes
     votes: tuple[VoteSum, ...]  # ascending by platform id

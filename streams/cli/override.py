@@ -286,7 +286,11 @@ def _say(
     word = _word(settings, verb, recipient, reason, actor, lasts, **more)
     with audit_chain(settings) as chain:
         _note(chain, word, "asked")
+        topics = settings.topics
         try:
+            admin.require_topic(
+                settings.kafka, topics.everyone if recipient == EVERYONE else topics.override
+            )
             with override_publisher.speaking_on(
                 settings, clock.now_ms, listen=wait_s > 0
             ) as speaker:

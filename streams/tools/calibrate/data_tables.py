@@ -105,7 +105,10 @@ GRID: Final = ("bar", *(f"{novel} new" for novel in NOVELS))
 
 
 def grid(result: Result) -> Rows:
-    """Return the rows of recipients over each pair of thresholds."""
+    """Return a table row for each threshold of one score, with a rate for each of the other.
+
+    A rate counts the recipients who exceed both thresholds, in a million subscriber-days.
+    """
     million = 1e6 / result.days
     return [
         (f"{bar:.1f}", *(rate(int(n), million) for n in column))
