@@ -264,15 +264,15 @@ class TopicReader:
             ends = self._at(until_ms, ends)
         return {place.partition: (firsts[place], ends[place]) for place in places}
 
-    def records(self, spans: Spans) -> Iterator[Any]:
+    def records(self, spans: Spans, silence_s: float = SILENCE_S) -> Iterator[Any]:
         """Yield the records of these spans; records of one partition come in their order."""
-        for batch in self.batches(spans):
+        for batch in self.batches(spans, silence_s):
             yield from batch
 
-    def batches(self, spans: Spans) -> Iterator[list[Any]]:
+    def batches(self, spans: Spans, silence_s: float = SILENCE_S) -> Iterator[list[Any]]:
         """Yield the records of these spans in batches, each of one partition.
 
-        Raise UnavailableError if the broker sends nothing for `SILENCE_S`.
+        Raise UnavailableError if the broker sends nothing for `silence_s`.
         """
         spans = {p: (first, end) for p, (first, end) in spans.items() if first < end}
         self.stand(spans)
@@ -288,7 +288,7 @@ class TopicReader:
                     self._consumer.pause(place)
             if polled:
                 heard = time.monotonic()
-            elif time.monotonic() - heard > SILENCE_S:
+            elif time.monotonic() - heard > silence_s:
                 raise UnavailableError(
                     tr("the broker sends no more of {topic}").format(topic=self._topic)
                 )
