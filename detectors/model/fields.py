@@ -25,7 +25,6 @@ from typing import (
     Literal,
     NamedTuple,
     TypeAlias,
-    TypeVar,
     Union,
     get_args,
     get_origin,
@@ -33,7 +32,6 @@ from typing import (
 )
 
 Convert: TypeAlias = Callable[[Any], Any]
-T = TypeVar("T")
 
 
 class Bounds(NamedTuple):
