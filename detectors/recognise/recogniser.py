@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -535,8 +536,9 @@ class Recogniser:
         self.params = params or RecogniseParams()
         self.hits = 0  # events answered from the cache
         self.misses = 0  # events whose text was read
-        self.checked = 0  # texts that were compared with their category
-        self.contradicted = 0  # checked texts whose score clearly contradicts the category
+        # By gateway: texts that were compared with their category, and those that contradict it.
+        self.checked: Counter[str] = Counter()
+        self.contradicted: Counter[str] = Counter()
         self._batches = 0
         self._young: dict[_Key, int] = {}
         self._old: dict[_Key, int] = {}
@@ -714,8 +716,9 @@ class Recogniser:
             sure = model().sure(score)
             code = sure is True and "0" in folded
             other = sure is False
-            self.checked += 1
-            self.contradicted += other if batch.category[row] == OTP_CATEGORY else code
+            gateway = batch.gateway[row]
+            self.checked[gateway] += 1
+            self.contradicted[gateway] += other if batch.category[row] == OTP_CATEGORY else code
 
     def _make_room(self) -> None:
         """Drop the old generation if the young one is full.

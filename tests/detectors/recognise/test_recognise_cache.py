@@ -278,12 +278,12 @@ def test_texts_that_contradict_their_category_are_counted_in_a_sample() -> None:
     recogniser = Recogniser(REGISTRY)
     events: list[Event] = [(text, "10690001", "", category, "", "") for text, category in told]
     recogniser.columns(batch(events))
-    assert (recogniser.checked, recogniser.contradicted) == (4, 2)
+    assert (recogniser.checked.total(), recogniser.contradicted.total()) == (4, 2)
     recogniser.columns(batch(events))
-    assert recogniser.checked == 4  # not in each batch
+    assert recogniser.checked.total() == 4  # not in each batch
     for _ in range(63):
         recogniser.columns(batch(events))
-    assert recogniser.checked == 8
+    assert recogniser.checked.total() == 8
 
 
 @pytest.mark.slow
