@@ -51,13 +51,12 @@ _INSIDE: Final = re.compile("[\u30a1-\u30fa\u30fc][\u30a1-\u30fa\u30fc]")
 _LAST: Final = re.compile("(?: [A-Z][A-Za-z]{1,11})?\\W*$")
 _BEFORE_LAST: Final = re.compile("[.!?)\n-][\\s-]{0,3}$")
 _MIXED: Final = re.compile(  # Bet365, 1xBet, Bet9ja: a word of letters and digits
-    "(?<![A-Za-z0-9_@./-])(?=[A-Za-z]*0)(?=[a-z0]*[A-Z])(?=[A-Za-z0]*[A-Za-z]{3})"
-    "[A-Za-z0]{4,18}(?![A-Za-z0-9_@/-]|[.][a-z])"
+    "(?<![A-Za-z0-9_@./+-])(?=[a-z0]*[A-Z])(?=[A-Za-z0]*[A-Za-z]{3})"
+    "[A-Za-z]{0,15}0{1,4}[A-Za-z]{0,15}(?![A-Za-z0-9_@/+-]|[.][a-z])"
 )
 _DIGIT, _FIRST_DIGIT = "\u01a3", "\u01a2"
 """Letters that stand for the digits of a name while it is searched: no language of today has them.
 A name that begins with a digit begins with a capital then."""
-_DIGITS_MAX: Final = 4  # largest number of digits in a name; more digits are a code
 _CODE: Final = re.compile("(?<![A-Za-z0-9_-])0{4,8}(?![A-Za-z0-9_-])")
 _STOP: Final = re.compile("[.!?]\\s|[\n。！？]")
 _FORBIDDEN: Final = re.compile("(?:勿|不要|不会|不會|不得|严禁|嚴禁)[^。！!；;，,\\n]{1,30}")
@@ -106,7 +105,7 @@ def _as_letters(word: re.Match[str]) -> str:
     """
     letters = word[0].replace("0", "")
     loud = letters.isupper() and likely(word.string, *word.span()) < SURE  # Ref ORDER55
-    if loud or word[0].count("0") > _DIGITS_MAX or is_plain(letters):
+    if loud or is_plain(letters):
         return word[0]
     spelled = word[0].replace("0", _DIGIT)
     return _FIRST_DIGIT + spelled[1:] if spelled[0] == _DIGIT else spelled
