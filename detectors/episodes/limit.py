@@ -10,7 +10,7 @@ from detectors.model.records import Cause, Mode, utc_ms
 from detectors.suspects.judge import JudgeParams, is_settled
 from detectors.suspects.limit import Limit, PlatformLease, judge_limit
 from detectors.suspects.suspect import Suspect
-from detectors.thresholds import KNOWN_LIMITS, LIMIT_MORE, LIMIT_MS
+from detectors.thresholds import KNOWN_LIMITS, LIMIT_MS
 
 
 def observe_limit(
@@ -27,29 +27,30 @@ def observe_limit(
 ) -> None:
     """Count one more code of a platform that has a limit, and issue a platform lease past it.
 
-    `at_s`: the time under which the code is counted. A code that the lease refuses prolongs the
-    refusal if enough of them came.
+    `at_s`: the time under which the code is counted. Codes that the lease refuses are not counted.
+    They prolong the refusal if the platform goes on. A sender's retries do neither.
     """
     repeats, key = suspect.repeats, suspect.recipient << 32 | platform
-    repeats.add(key, at_s)
     lease, at_ms = suspect.platforms, cause.at_ms
     if lease is not None and lease.is_caused_by(platform, at_ms):
         return
-    if lease is not None and lease.refuses(platform, at_ms) and platform in lease.again_ms:
-        times = lease.again_ms[platform]
-        if at_ms not in times and len(times) < LIMIT_MORE:
-            times.append(at_ms)
-        if len(times) < LIMIT_MORE or at_ms < lease.issued_ms + LIMIT_MS // 2:
+    limit: Limit | None
+    if lease is not None and lease.refuses(platform, at_ms):
+        end_ms = max(ends_ms.get(platform, 0) for ends_ms in lease.ends_ms.values())
+        if not lease.observe_refused(platform, at_ms) or at_ms < end_ms - LIMIT_MS // 2:
             return
-        limit: Limit | None = lease.limit
+        limit = lease.limit
+    elif lease is not None and lease.is_retry(platform, at_ms):
+        return
     else:
+        repeats.add(key, at_s)
         limit = judge_limit(repeats, key, relapse=relapse)
     if limit is None or trusted or not is_settled(rules, suspect, cause.at_s):
         return
     warm = params.enforce_cold or suspect.memory_size(cause.at_s) >= params.cold_known
     mode = params.mode if warm and rules.mode("limit") == "enforce" else "shadow"
     lease = _refuse(params, book, suspect, cause, limit, {platform: at_ms + LIMIT_MS}, mode)
-    lease.again_ms[platform] = []
+    lease.again_ms[platform] = at_ms, at_ms, 0
 
 
 def observe_known(

@@ -19,14 +19,12 @@ from detectors.model.records import (
     Scope,
     utc_ms,
 )
+from detectors.suspects.limit import PLATFORMS_MAX
 from detectors.suspects.retry_windows import windows
 from detectors.suspects.suspect import Suspect
 
 if TYPE_CHECKING:
     from detectors.episodes.episode import EpisodeLog, EpisodeParams
-
-PLATFORMS_MAX: Final = 256
-"""Maximum number of platforms of a platform lease, as the contract says."""
 
 SCOPE: Final = Scope("otp", ALWAYS_PASS, (), ())
 """The scope of each platform lease. Trusted platforms pass, also if they are named."""
@@ -50,7 +48,7 @@ def renew_platforms(
         lease.mode = "enforce" if lease.ends_ms["enforce"] else "shadow"
     ends_ms = lease.ends_ms[lease.mode]
     lease.refused = tuple(sorted(sorted(ends_ms, key=lambda p: (-ends_ms[p], p))[:PLATFORMS_MAX]))
-    lease.again_ms = {p: [] for p in lease.again_ms if p in lease.refused}
+    lease.again_ms = {p: ms for p, ms in lease.again_ms.items() if p in lease.refused}
     lease.issued_ms, lease.offset = at_ms, cause.offset
     lease.expires_ms = max(ends_ms.values(), default=at_ms)
     again: tuple[AgainWindow, ...] = ()
@@ -74,7 +72,7 @@ def platform_action(
     topic, partition, _, at_ms = cause
     held = [suspect.seen[p] >> 33 for p in lease.refused if p in suspect.seen]
     first_ms = utc_ms(min(held, default=cause.at_s))
-    messages = sum(len(times) for times in lease.again_ms.values())
+    messages = sum(count for _, _, count in lease.again_ms.values())
     return Action(
         # One event may cause a full lease too, so the id differs from that of a full lease.
         action_id=f"{Cause(topic, partition, lease.offset, at_ms).id(params.epoch)}/platforms",

@@ -91,7 +91,6 @@ class RulingGateway:
         return lease_of(action, self._find_arrived(windows, message))
 
     def _find_arrived(self, actions: Sequence[Action], message: LogMessage) -> Action | None:
-        """Return the newest action that arrived before a message."""
         for action in reversed(actions):
             cause = action.cause
             if cause.offset < message.offset and cause.at_ms + self.delay_ms <= message.at_ms:

@@ -6,13 +6,21 @@ itself, so no worker is needed.
 
 from __future__ import annotations
 
-import time
-from contextlib import closing
-from typing import TYPE_CHECKING, Annotated, Any, Final
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Final
 
+import msgspec
 import typer
 
+from detectors.model import records
 from detectors.model.times import DAY_MS
+from detectors.recognise import registry as registries
+from streams import config as configs
+from streams import wire
+from streams.cases import audit_chain as chains
+from streams.cases import network_views, standing
 from streams.cli import audited
 from streams.cli.audited import audit_chain, deliver_audit
 from streams.cli.shared import (
@@ -26,21 +34,12 @@ from streams.cli.shared import (
     settings_of,
     write_json,
 )
+from streams.cluster import admin, read
 from streams.common import clock
 from streams.common.errors import OtpguardError, UnavailableError, UnconfirmedError, UsageError
 from streams.common.language import join_list, moment, tr
 from streams.common.shown import escape_unprintable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
-
-    from detectors.model.records import EpisodeRecord
-    from detectors.recognise.registry import Registry
-    from streams.cases.audit_chain import AuditChain
-    from streams.cluster.at_work import Gateways
-    from streams.config import Settings
-    from streams.wire import Override
+from streams.people.desk import override_publisher
 
 EVERYONE: Final = "*"
 RecipientArgument = Annotated[str, typer.Argument(help="Number in any format, or token.")]
@@ -111,10 +110,8 @@ def allow(
       otpguard allow '*' 某银行 --reason "missing in the registry" --for 7d
       otpguard allow +8613900000001 sig:某校 --reason "done" --end
     """
-    from streams.cases.network_views import platform_key  # noqa: PLC0415 - start-up time
-
     registry, _ = settings_of(config).registry()
-    key = platform_key(registry, platform)
+    key = network_views.platform_key(registry, platform)
     if not (end or unseen):
         _check_heard_of(config, recipient, key, registry)
     _say(
@@ -218,11 +215,9 @@ def rails(
       otpguard rails 3 --reason "campaign 1:sms.delivery.v1:7:123456" --for 2h
       otpguard rails 1 --reason "over"
     """
-    from streams.wire import RAILS_TIMES_MAX  # noqa: PLC0415 - start-up time
-
-    if not 1 <= times <= RAILS_TIMES_MAX:
+    if not 1 <= times <= wire.RAILS_TIMES_MAX:
         raise typer.BadParameter(
-            tr("{given} is not 1 to {most}").format(given=times, most=RAILS_TIMES_MAX)
+            tr("{given} is not 1 to {most}").format(given=times, most=wire.RAILS_TIMES_MAX)
         )
     if not 0 < seconds(lasts) <= UNITS_S["d"]:
         raise typer.BadParameter(tr("raised rails end within a day: --for 24h at most"))
@@ -232,17 +227,17 @@ def rails(
     )  # fmt: skip
 
 
-def _canonical(settings: Settings, recipient: str) -> str:
+def _canonical(settings: configs.Settings, recipient: str) -> str:
     return recipient if recipient == EVERYONE else recipient_of(settings, recipient)
 
 
-def _check_heard_of(config: Path | None, recipient: str, key: str, registry: Registry) -> None:
+def _check_heard_of(
+    config: Path | None, recipient: str, key: str, registry: registries.Registry
+) -> None:
     """Raise UsageError if a platform looks like a typing error, and name similar ones."""
-    from streams.cases.standing import heard_of, instead, nearest  # noqa: PLC0415 - start-up time
-
     settings = settings_of(config)
     canonical = _canonical(settings, recipient)
-    if heard_of(key, registry, ()):
+    if standing.heard_of(key, registry, ()):
         return
     try:
         own = {
@@ -253,8 +248,8 @@ def _check_heard_of(config: Path | None, recipient: str, key: str, registry: Reg
         }
     except OtpguardError:  # who may not read cases may allow all the same
         return
-    near = nearest(key, own, registry)
-    if heard_of(key, registry, own) or not (near or own):
+    near = standing.nearest(key, own, registry)
+    if standing.heard_of(key, registry, own) or not (near or own):
         return
     told = tr(
         "{platform} is unknown: it is in no registry, and in no case of the last day. Did "
@@ -265,18 +260,13 @@ def _check_heard_of(config: Path | None, recipient: str, key: str, registry: Reg
             "{platform} is unknown: it is in no registry, and in no case of the last day; "
             "this recipient's case has {near}. --unseen allows it anyway"
         )
-    raise UsageError(told.format(platform=key, near=join_list(near or instead(own))))
+    raise UsageError(told.format(platform=key, near=join_list(near or standing.instead(own))))
 
 
-def _lately(settings: Settings) -> Iterator[EpisodeRecord]:
-    """Yield the episode records of the last day."""
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.cluster.read import readable  # noqa: PLC0415
-    from streams.wire import decode_episode  # noqa: PLC0415
-
+def _lately(settings: configs.Settings) -> Iterator[records.EpisodeRecord]:
     since_ms = clock.now_ms() - DAY_MS
-    found = records_shown(client_arguments(settings.kafka), settings.topics.episode, since_ms)
-    yield from readable(found, decode_episode)
+    found = records_shown(admin.client_arguments(settings.kafka), settings.topics.episode, since_ms)
+    yield from read.readable(found, wire.decode_episode)
 
 
 def _say(
@@ -293,59 +283,62 @@ def _say(
 ) -> None:
     """Publish one override, and print where it is in effect."""
     settings = settings_of(config)
+    topics = settings.topics
     word = _word(settings, verb, recipient, reason, actor, lasts, **more)
     with audit_chain(settings) as chain:
         _note(chain, word, "asked")
+        topics = settings.topics
         try:
-            name, confirmed, failed, gateways = _publish(settings, word, wait_s)
+            admin.require_topic(
+                settings.kafka, topics.everyone if recipient == EVERYONE else topics.override
+            )
+            with override_publisher.speaking_on(
+                settings, clock.now_ms, listen=wait_s > 0
+            ) as speaker:
+                said = speaker.say(word, wait_s)
         except OtpguardError as error:
             _note(chain, word, error.outcome)
             # What went wrong with the word is said, and this alone where its records would be lost.
             deliver_audit(settings, chain, quiet=chain.is_durable)
             raise
-        missing = gateways.at_work
-        unconfirmed = wait_s and (missing or not confirmed)
-        outcome = "failed" if failed else "unconfirmed" if unconfirmed else "done"
-        _note(chain, word, outcome, name)
+        unconfirmed = wait_s and (said.missing or not said.obeyed)
+        outcome = "failed" if said.failed else "unconfirmed" if unconfirmed else "done"
+        _note(chain, word, outcome, said.word_id)
         unaudited = deliver_audit(settings, chain)
-    _tell(word, name, lasts, confirmed, failed, gateways, unaudited, as_json=as_json)
-    if failed:
-        told = join_list([f"{gateway} ({why})" for gateway, why in failed.items()])
+    _tell(word, said, lasts, unaudited, as_json=as_json)
+    if said.failed:
+        told = join_list([f"{gateway} ({why})" for gateway, why in said.failed.items()])
         raise UnavailableError(
             tr("not obeyed by {told}; the order is repeated while a lease is in force").format(
                 told=told
             )
         )
-    if wait_s and not confirmed:
+    if wait_s and not said.obeyed:
         raise UnavailableError(
             tr(
                 "no adapter confirmed within {wait} s; the override is stored, and takes "
                 "effect when one runs"
             ).format(wait=f"{wait_s:g}")
         )
-    if missing:
+    if said.missing:
         raise UnconfirmedError(
-            tr("applied, but not confirmed by {told}").format(told=join_list(sorted(missing)))
+            tr("applied, but not confirmed by {told}").format(told=join_list(said.missing))
         )
     if unaudited:
         raise UnavailableError(tr("the override is in effect, but its audit record is not written"))
 
 
 def _word(
-    settings: Settings,
+    settings: configs.Settings,
     verb: str,
     recipient: str,
     reason: str,
     actor: str,
     lasts: str | None,
     **more: str | int,
-) -> Override:
-    import msgspec  # noqa: PLC0415 - start-up time
-
-    from streams.wire import RAILS_VERSION, Override  # noqa: PLC0415
-
+) -> wire.Override:
     if verb == "rails":
-        more["schema_version"] = RAILS_VERSION
+        more["schema_version"] = wire.RAILS_VERSION
 
     now_ms = clock.now_ms()
     fields = {
@@ -359,15 +352,13 @@ def _word(
         **more,
     }
     try:
-        return msgspec.convert(fields, Override)
+        return msgspec.convert(fields, wire.Override)
     except msgspec.ValidationError as error:
         raise UsageError(str(error)) from None
 
 
-def _note(chain: AuditChain, word: Override, outcome: str, name: str = "") -> None:
+def _note(chain: chains.AuditChain, word: wire.Override, outcome: str, name: str = "") -> None:
     """Audit an override: before it is published, and with its result."""
-    import socket  # noqa: PLC0415 - start-up time
-
     details = {"mode": word.mode, "rails": str(word.times)}
     detail = word.platform or details.get(word.verb, "")
     chain.append(
@@ -387,115 +378,37 @@ def _note(chain: AuditChain, word: Override, outcome: str, name: str = "") -> No
 
 
 def _tell(
-    word: Override,
-    name: str,
+    word: wire.Override,
+    said: override_publisher.Said,
     lasts: str | None,
-    confirmed: Mapping[str, float],
-    failed: Mapping[str, str],
-    gateways: Gateways,
     unaudited: bool,
     *,
     as_json: bool,
 ) -> None:
-    import msgspec  # noqa: PLC0415 - start-up time
-
+    missing = {each: said.at_work[each] for each in said.missing}
+    stopped = {each: said.silent[each] for each in said.list_stopped}
     if as_json:
         answers = {
-            "override": name, "in_effect": confirmed, "failed": failed,
-            "unconfirmed": gateways.at_work, "stopped": gateways.stopped,
+            "override": said.word_id, "in_effect": said.obeyed, "failed": said.failed,
+            "unconfirmed": missing, "stopped": stopped,
         }  # fmt: skip
         write_json({**msgspec.to_builtins(word), **answers, "audited": not unaudited})
         return
     until = tr("until changed") if lasts is None else tr("for {span}").format(span=lasts)
     typer.echo(
         tr("{verb} by {actor}, {until} ({name})").format(
-            verb=word.verb, actor=escape_unprintable(word.actor), until=until, name=name
+            verb=word.verb, actor=escape_unprintable(word.actor), until=until, name=said.word_id
         )
     )
-    for gateway, took_s in confirmed.items():
+    for gateway, took_s in said.obeyed.items():
         typer.echo(
             tr("in effect at {gateway} after {took} s").format(
                 gateway=escape_unprintable(gateway), took=f"{took_s:.2f}"
             )
         )
     for told, found in (
-        (tr("not confirmed by {gateway}, which last answered at {at}"), gateways.at_work),
-        (tr("{gateway} is stopped since {at}; it obeys when it starts"), gateways.stopped),
+        (tr("not confirmed by {gateway}, which last answered at {at}"), missing),
+        (tr("{gateway} is stopped since {at}; it obeys when it starts"), stopped),
     ):
         for gateway, at_ms in found.items():
             typer.echo(told.format(gateway=escape_unprintable(gateway), at=moment(at_ms)))
-
-
-def _publish(
-    settings: Settings, word: Override, wait_s: float
-) -> tuple[str, dict[str, float], dict[str, str], Gateways]:
-    """Publish an override, and return its id and the gateways' answers.
-
-    By gateway: seconds until it was obeyed; why it is not; and the gateways that have not answered.
-    """
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - start-up time
-
-    from kafka import KafkaConsumer, TopicPartition  # noqa: PLC0415 - start-up time
-    from kafka.errors import KafkaError  # noqa: PLC0415
-
-    from streams.cluster.admin import client_arguments, unusable  # noqa: PLC0415
-    from streams.cluster.at_work import (  # noqa: PLC0415
-        Gateways,
-        gateway_signs,
-        gateways_at_work,
-        sort_gateways,
-    )
-    from streams.cluster.prompt import (  # noqa: PLC0415
-        AGREED_S,
-        PromptProducer,
-        say,
-    )
-    from streams.cluster.read import readable  # noqa: PLC0415
-    from streams.wire import decode_ack, encode_override, override_id, override_key  # noqa: PLC0415
-
-    clients: dict[str, Any] = client_arguments(settings.kafka)
-    topics = settings.topics
-    topic = topics.everyone if word.recipient == EVERYONE else topics.override
-    acks = topics.acks
-    confirmed: dict[str, float] = {}
-    failed: dict[str, str] = {}
-    try:
-        with (
-            closing(KafkaConsumer(**clients, allow_auto_create_topics=False)) as consumer,
-            closing(PromptProducer(clients)) as producer,
-            ThreadPoolExecutor(1) as beside,
-        ):
-            places = [
-                TopicPartition(acks, number) for number in consumer.partitions_for_topic(acks) or ()
-            ]
-            heard_of, gateways = dict[str, int](), Gateways({}, {})
-            if wait_s and places:
-                heard_of = gateways_at_work(consumer, places, word.issued_at_ms)
-                signs = beside.submit(gateway_signs, settings)
-            offset = say(producer, topic, encode_override(word), override_key(word))
-            name = override_id(word, offset)
-            said = heard = time.monotonic()
-            while places and (now := time.monotonic()) - said < wait_s:
-                if signs.done() and now - heard > AGREED_S:
-                    gateways = sort_gateways(heard_of, signs.result(), word.issued_at_ms)
-                    if gateways.at_work and gateways.at_work.keys() <= confirmed.keys() | failed:
-                        break
-                for batch in consumer.poll(timeout_ms=50).values():
-                    for ack in readable(batch, decode_ack):
-                        if ack.action_id != name:
-                            continue
-                        heard = time.monotonic()
-                        if ack.state == "applied":
-                            confirmed[ack.gateway_id] = time.monotonic() - said
-                            failed.pop(ack.gateway_id, None)
-                        else:
-                            failed[ack.gateway_id] = ack.why
-            if wait_s and places:
-                gateways = sort_gateways(heard_of, signs.result(), word.issued_at_ms)
-    except KafkaError as error:
-        raise unusable(tr("cannot publish to {topic}").format(topic=topic), error) from None
-    silent = [
-        {each: at_ms for each, at_ms in sorted(some.items()) if each not in confirmed | failed}
-        for some in gateways
-    ]
-    return name, confirmed, failed, Gateways(*silent)

@@ -1,7 +1,5 @@
 """HTML pages in a single file without scripts, for screens, phones, print and screen readers."""
 
-from __future__ import annotations
-
 import re
 from typing import Any, Final
 
@@ -48,10 +46,10 @@ _LANGUAGES: Final = (
 )
 
 
-def environment() -> jinja2.Environment:
-    """Return the environment for the package's templates. All inserted values are escaped."""
+def environment(package: str = "streams", folder: str = ".") -> jinja2.Environment:
+    """Return the environment for the templates of a package. All inserted values are escaped."""
     made = jinja2.Environment(
-        loader=jinja2.PackageLoader("streams", "."),
+        loader=jinja2.PackageLoader(package, folder),
         autoescape=True,
         finalize=in_page,
         undefined=jinja2.StrictUndefined,

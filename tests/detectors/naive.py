@@ -95,8 +95,8 @@ class Alone:
 
     issued: int = 0
     ends: dict[str, int] = field(default_factory=dict)  # platform -> end of what refuses it
-    limited: set[str] = field(default_factory=set)  # what further codes prolong
-    more: set[tuple[str, int]] = field(default_factory=set)  # refused since
+    # What further codes prolong: when the newest row of them began, the last of it, and the rows.
+    limited: dict[str, tuple[int, int, int]] = field(default_factory=dict)
 
     def refuses(self, platform: str, at_ms: int) -> bool:
         inside = self.issued < at_ms < max(self.ends.values(), default=0)
@@ -132,9 +132,13 @@ class Person:
 
     def note_young(self, platform: str, at: int, held: Seen | None) -> None:
         """Notes a sighting whose platform is known by one code, which came in no episode."""
-        if held is not None and held.novel and held.tainted < 0:
+        if held is None:
+            return
+        lately = at - held.at < 7 * DAY
+        once = held.novel and held.tainted < 0
+        if once and lately:
             self.young[platform] = at
-        self.unsure |= held is not None and held.tainted > 1
+        self.unsure |= held.tainted > 1 or (once and not lately)
 
 
 class Naive:
@@ -145,7 +149,8 @@ class Naive:
         self.alarms: list[Alarm] = []
         self.trusted: set[str] = set()
         # Recipients for whom a row's memory may differ, and from which offset on. A platform that
-        # came on two days, each in an episode, is young for a row and known for this judge.
+        # came on two days, each in an episode, is young for a row and known for this judge. A print
+        # has no time, so a platform that came once over a week ago may be young for a row.
         self.unsure: dict[int, int] = {}
         self.limited: list[tuple[int, int, tuple[int, ...]]] = []  # offset, recipient, platforms
         self.watermark = 0
@@ -367,15 +372,22 @@ class Naive:
         alone, at = person.alone, at_ms // 1000 - EPOCH
         if not counts and (event.trust or not alone.refuses(event.platform, at_ms)):
             return
-        times = person.codes.setdefault(platform, set())
-        times.add(at)
         if at_ms == alone.issued and platform in alone.ends:
             return
-        if alone.refuses(platform, at_ms) and platform in alone.limited:
-            alone.more.add((platform, at_ms))
-            more = sum(p == platform for p, _ in alone.more)
-            over = more >= 3 and at_ms >= alone.issued + 1_800_000
+        first, last, rows = alone.limited.get(platform, (0, 0, 0))
+        row = at_ms - last < RETRY
+        if alone.refuses(platform, at_ms):
+            if platform not in alone.limited:
+                return
+            first, rows = (first, rows) if row else (at_ms, rows + 1)
+            alone.limited[platform] = first, max(at_ms, last), rows
+            over = (not row and rows >= 3) or at_ms - first >= 1_800_000
+            over = over and at_ms >= alone.ends[platform] - 1_800_000
+        elif row:
+            return
         else:
+            times = person.codes.setdefault(platform, set())
+            times.add(at)
             over = any(
                 sum(t > max(times) - window for t in times)
                 >= Fraction(most, lower if person.relapsing else 1)
@@ -412,7 +424,8 @@ class Naive:
         for platform in platforms:
             ends[platform] = max(end, ends.get(platform, 0))
         ends = {p: old for p, old in ends.items() if old > at_ms}
-        limited = (alone.limited | (platforms if prolongs else set())) & ends.keys()
+        limited = {p: rows for p, rows in alone.limited.items() if p in ends}
+        limited |= {p: (at_ms, at_ms, 0) for p in platforms if prolongs}
         self.people[event.recipient].alone = Alone(at_ms, ends, limited)
         named = tuple(sorted(map(platform_id, ends)))
         if self.limited and self.limited[-1][:2] == (offset, event.recipient):

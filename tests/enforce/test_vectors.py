@@ -8,9 +8,8 @@ from typing import Any, Final
 
 import pytest
 
-from detectors.leases.gateway_rule import Lease, Ruling, rule
-from detectors.model.event import EventKind, Trust, is_message, platform_id, platform_print
-from detectors.model.records import AgainWindow, Scope
+from detectors.leases.gateway_rule import Ruling, rule
+from detectors.model.event import EventKind, is_message, platform_id, platform_print
 from detectors.recognise.fold import name_key
 from detectors.recognise.keys import current_key
 from detectors.recognise.names import WORDS
@@ -20,25 +19,12 @@ from detectors.recognise.signature import is_note
 from streams.gateways.enforce.redis import aliases, lease_value
 from streams.wire.events import Intake, decode
 from streams.wire.recipients import Numbers
+from tests.builders.enforce.vectors import VECTORS, lease_of
 from tests.enforce.coarse import coarse_key, coarse_passes
 
-VECTORS: Final = json.loads(Path("deploy/gateways/vectors.json").read_text("utf-8"))
 REGISTRY: Final = Registry.load_shipped()
 TABLE: Final = aliases(REGISTRY)
 BRANDS: Final = Path("tests/detectors/recognise/wordings/brands.jsonl")
-
-
-def lease_of(fields: dict[str, Any] | None) -> Lease | None:
-    if fields is None:
-        return None
-    trust = tuple(Trust[name.upper()] for name in fields["trust"])
-    scope = Scope(fields["category"], trust, tuple(fields["ids"]), tuple(fields["prints"]))
-    again = tuple(
-        AgainWindow(each["id"], each["from"], each["until"], each.get("hot", False))
-        for each in fields.get("again", ())
-    )
-    refused = frozenset(fields.get("refused", ()))
-    return Lease(fields["action"], fields["until"], scope, again, refused, fields["v"] == 2)
 
 
 @pytest.mark.parametrize("vector", VECTORS["platforms"], ids=lambda vector: vector["key"])

@@ -25,7 +25,7 @@ from kafka.errors import KafkaError
 from streams.cluster.admin import unusable
 from streams.common import clock
 from streams.common.errors import UsageError
-from streams.common.language import join_list, tr
+from streams.common.language import join_list, suggest, tr
 from streams.gateways.feeds.file_records import (
     EVENT_BYTES_MAX,
     FileLayout,
@@ -226,8 +226,7 @@ def publish(
         rejects = [_reject(progress.fingerprint, file, record, reason) for record, reason in bad]
         progress.reject(rejects)
         last = batch[-1]
-        last_line = last.number + sum(each.count("\n") for each in last.fields or ())
-        progress.write(last.end, last_line, rules.identity)
+        progress.write(last.end, last.last_line, rules.identity)
         _count(report, rejects)
         metrics.add("feed_events_total", len(events), outcome="published")
         metrics.add("feed_events_total", len(rejects), outcome="unreadable")
@@ -286,13 +285,12 @@ def _names(
             raise UsageError(f"{file}: {error}") from None
         if names is None:
             return lines.waiting
-    if missing := sorted(rules.only.keys() - set(names)):
-        raise UsageError(
-            tr("{file}: no column {missing}; there are {names}").format(
-                file=file, missing=", ".join(missing), names=", ".join(names)
-            )
-        )
     rules.fields.require(str(file), names)
+    if missing := sorted(rules.only.keys() - set(names)):
+        sentence = tr("{file}: no column {missing}; there are {names}").format(
+            file=file, missing=", ".join(missing), names=", ".join(names)
+        )
+        raise UsageError(suggest(sentence, missing[0], names))
     return names
 
 

@@ -1,7 +1,5 @@
 """The processes and folders of a run; all are removed at the end, even after a failure."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal
@@ -168,7 +166,6 @@ class Child:
             time.sleep(0.1)
 
     def tail(self) -> str:
-        """Return the last lines of the log."""
         return last_lines(self.log, TOLD_LINES)
 
 
@@ -176,7 +173,7 @@ class BrokerProcess(Child):
     """A Tansu broker, which is a Python package and keeps all data in memory."""
 
     def __init__(self, log: Path) -> None:
-        """Return when it listens."""
+        """Start the broker, and return when it accepts connections."""
         port = free_port(0, "")
         command, self.version = tansu_command(port)
         self.bootstrap = f"127.0.0.1:{port}"

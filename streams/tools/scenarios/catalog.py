@@ -1,7 +1,5 @@
 """All scenarios by name, and the one function that runs one."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from inspect import Parameter, signature
@@ -34,7 +32,7 @@ class Scenario:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The scenario's own parameters and their defaults; None: drawn from its range."""
+        """Parameters of this scenario and their defaults; the seed draws those that are None."""
         return {
             name: parameter.default
             for name, parameter in signature(self.write).parameters.items()
@@ -43,7 +41,6 @@ class Scenario:
 
     @property
     def summary(self) -> str:
-        """Description of the scenario in one line."""
         return (self.write.__doc__ or "").strip().splitlines()[0]
 
 

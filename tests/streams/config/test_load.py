@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from pathlib import Path
 
 import pytest
 
 from streams.common.errors import ConfigError, Exit
 from streams.config import Settings, effective, load
+from tests.builders.streams.config.load import written
 
 
 @pytest.fixture(autouse=True)
@@ -16,12 +18,6 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for name in [name for name in os.environ if name.startswith("OTPGUARD_")]:
         monkeypatch.delenv(name)
-
-
-def written(folder: Path, text: str) -> Path:
-    path = folder / "otpguard.toml"
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
 def check_refused(folder: Path, text: str, *sentences: str) -> None:
@@ -68,6 +64,15 @@ def test_a_variable_that_is_misspelt_is_named_with_the_one_that_may_be_meant(
     assert [each.getMessage() for each in caplog.records] == [
         "unknown variable OTPGUARD_KAFAK_BOOTSTRAP. Did you mean OTPGUARD_KAFKA_BOOTSTRAP?"
     ]
+
+
+@pytest.mark.parametrize(("mark", "end"), [(BOM_UTF8, b"\n"), (b"", b"\r"), (b"", b"\r\n")])
+def test_a_file_with_a_byte_order_mark_or_other_line_ends_is_read(
+    tmp_path: Path, mark: bytes, end: bytes
+) -> None:
+    path = tmp_path / "otpguard.toml"
+    path.write_bytes(mark + end.join([b'mode = "enforce"', b"[input]", b'country = "DE"', b""]))
+    assert (load(path).mode, load(path).input.country) == ("enforce", "DE")
 
 
 def test_each_thing_wrong_has_a_line_that_names_it(tmp_path: Path) -> None:

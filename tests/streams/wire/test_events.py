@@ -16,14 +16,13 @@ from detectors.hot.network import sign_list
 from detectors.model.event import TOKEN_BIT, EventKind
 from streams import wire
 from streams.common.limits import VALUE_BYTES_MAX
-from streams.wire import Decoded, Intake, Numbers, Outcome, RejectReason, encode_listed
+from streams.wire import Decoded, Intake, Outcome, RejectReason, encode_listed
 from streams.wire.events import BLOCK, CACHED
 from streams.wire.layout import LEARN_ROWS, ROWS_MIN
 from streams.wire.partitioner import partition_of
+from tests.builders.streams.wire.events import CHINA, TOKEN
 
-CHINA = Intake(Numbers("CN"))
 NOW_MS = 1_772_422_380_000
-TOKEN = "hk1:00112233445566778899aabbccddeeff"
 
 
 def value(**fields: Any) -> bytes:
