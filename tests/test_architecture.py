@@ -109,9 +109,17 @@ def top(name: str) -> str:
 # --- the rules: each gives what is wrong with one module, in words -----------------------------
 
 
+OURS: Final = {"detectors", "numpy", "ahocorasick_rs"}
+"""What the core may import besides the pure part of the standard library."""
+
+
 def impurities(module: str, text: str) -> list[str]:
     """How a module of the core reaches into the world."""
-    allowed = (sys.stdlib_module_names - WORLD - {"importlib"}) | {"detectors", "numpy", "ahocorasick_rs"}
+    allowed = (sys.stdlib_module_names - WORLD - {"importlib"}) | {
+        "detectors",
+        "numpy",
+        "ahocorasick_rs",
+    }
     allowed |= SHIPPED_DATA.get(module, set())
     wrong = [f"imports {name}" for name in sorted(imports(text)) if top(name) not in allowed]
     for node in nodes(text):

@@ -283,7 +283,6 @@ def _say(
 ) -> None:
     """Publish one override, and print where it is in effect."""
     settings = settings_of(config)
-    topics = settings.topics
     word = _word(settings, verb, recipient, reason, actor, lasts, **more)
     with audit_chain(settings) as chain:
         _note(chain, word, "asked")
