@@ -24,7 +24,7 @@ STEP_S: Final = 600
 """Old entries are dropped when the log's time enters another step of this many seconds."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Repeats:
     """The repeats of one partition. Keys are `recipient << 32 | platform`, times are seconds."""
 

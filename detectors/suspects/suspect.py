@@ -104,7 +104,7 @@ class Seen(IntEnum):
     NOVEL = 5  # a sighting of a platform that the recipient does not know
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Suspect:
     """The sightings of one recipient, and the state of the bucket after the last sighting.
 
