@@ -632,18 +632,18 @@ def _is_refused(
         new = own != platform or seen is not Seen.REPEAT
         return not _asked_again(params, book, suspect, own, cause.at_ms, new=new)
     lease = suspect.platforms
-    refused = counts = lease is not None and not trust and lease.refuses(own, cause.at_ms)
+    refused = lease is not None and not trust and lease.refuses(own, cause.at_ms)
     passes = refused and _asked_again(params, book, suspect, own, cause.at_ms, new=False)
-    if seen is Seen.REPEAT and not counts:
+    if (refused or seen is Seen.REPEAT) and params.judge.mode("limit") != "off":
         unknown = novel if own == platform else not suspect.knows(platform, cause.at_s)
-        counts = unknown or _is_young(params, suspect, platform, cause.at_s)
-    if counts and params.judge.mode("limit") != "off":
+        limited = unknown or _is_young(params, suspect, platform, cause.at_s)
         # All codes of one platform in one whole minute would else be one code.
         by_offset = stamp is ClockClass.MINUTE
         at_s = cause.at_s + (cause.offset % 60 if by_offset else 0)
         if by_offset or suspect.seen.get(platform, 0) >> 33 != at_s:  # else delivered twice
             observe_limit(params.episode, params.judge, book, suspect, cause, platform=platform,
-                          trusted=bool(trust), relapse=relapse, at_s=at_s)  # fmt: skip
+                          limited=limited, trusted=bool(trust), relapse=relapse,
+                          at_s=at_s)  # fmt: skip
     episode = suspect.episode
     throttled = episode is not None and episode.level is Level.THROTTLE
     if throttled and not (refused or novel or trust) and params.judge.mode("known") != "off":

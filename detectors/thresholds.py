@@ -253,8 +253,19 @@ LIMIT_MS: Final = 3_600_000
 """Time in milliseconds for which such a platform is refused."""
 
 LIMIT_MORE: Final = 3
-"""Number of rows of refused codes that prolong the refusal, once half of it is over. Codes less than
-`RETRY_S` apart are one row."""
+"""Number of rows of refused codes that prolong the refusal, once half of it is over. Codes less
+than `RETRY_S` apart are one row."""
+
+LIMITS_TOTAL: Final = (
+    ("limit_total_1h", 3600, 60),
+    ("limit_total_24h", 86_400, 290),
+)
+"""Rule, window in seconds, and number of codes of all platforms of a recipient together from which
+each platform's third code of the day is refused, with all that follow. First codes of the day are
+not counted. The limits also hold for known platforms. Otherwise two codes on two days would teach a
+platform, and a flood of such platforms would pass without end: 536 codes in an hour, 1,808 in a
+day. Nobody reads 60 repeated codes in an hour. Numbers that forty people share get up to 300 codes
+a day."""
 
 KNOWN_LIMITS: Final = (
     ("known_10min", 600, 8),
@@ -273,9 +284,9 @@ platforms that have none. A limit of two codes in an hour for young platforms wa
 own codes of victims were refused.
 """
 
-REPEAT_TIMES_MAX: Final = 32
+REPEAT_TIMES_MAX: Final = 304
 """Maximum number of codes of one platform at one recipient whose times are kept, the newest ones.
-The highest threshold is 30."""
+The highest threshold is 290."""
 
 REPEATS_MAX: Final = 65_536
 """Maximum number of pairs of recipient and platform of a partition whose repeats are counted. At a

@@ -663,6 +663,10 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         " codes after its first one within 35 minutes",
         "limit_24h": "one platform that this recipient did not know sent {score:.0f} verification"
         " codes after its first one within 24 hours",
+        "limit_total_1h": "all platforms together sent this recipient {score:.0f} verification"
+        " codes within an hour, after each platform's first one of the day",
+        "limit_total_24h": "all platforms together sent this recipient {score:.0f} verification"
+        " codes within 24 hours, after each platform's first one of the day",
         "known_10min": "during the flood a platform that this recipient knows sent {score:.0f}"
         " verification codes within 10 minutes",
         "known_1h": "during the flood a platform that this recipient knows sent {score:.0f}"

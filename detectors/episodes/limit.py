@@ -8,7 +8,7 @@ from detectors.episodes.episode import EpisodeLog, EpisodeParams, limit_reason
 from detectors.episodes.platform_lease import renew_platforms
 from detectors.model.records import Cause, Mode, utc_ms
 from detectors.suspects.judge import JudgeParams, is_settled
-from detectors.suspects.limit import Limit, PlatformLease, judge_limit
+from detectors.suspects.limit import Limit, PlatformLease, judge_limit, judge_total
 from detectors.suspects.suspect import Suspect
 from detectors.thresholds import KNOWN_LIMITS, LIMIT_MS
 
@@ -22,13 +22,15 @@ def observe_limit(
     *,
     platform: int,
     trusted: bool,
+    limited: bool,
     relapse: bool,
     at_s: int,
 ) -> None:
-    """Count one more code of a platform that has a limit, and issue a platform lease past it.
+    """Count one more code of a platform, and issue a platform lease past a limit.
 
-    `at_s`: the time under which the code is counted. Codes that the lease refuses are not counted.
-    They prolong the refusal if the platform goes on. A sender's retries do neither.
+    `limited`: the recipient does not know the platform, or it is young, so it has a limit of its
+    own. `at_s`: the time under which the code is counted. Codes that the lease refuses are not
+    counted. They prolong the refusal if the platform goes on. A sender's retries do neither.
     """
     repeats, key = suspect.repeats, suspect.recipient << 32 | platform
     lease, at_ms = suspect.platforms, cause.at_ms
@@ -44,7 +46,8 @@ def observe_limit(
         return
     else:
         repeats.add(key, at_s)
-        limit = judge_limit(repeats, key, relapse=relapse)
+        limit = judge_limit(repeats, key, relapse=relapse) if limited else None
+        limit = limit or judge_total(repeats, key, suspect.seen)
     if limit is None or trusted or not is_settled(rules, suspect, cause.at_s):
         return
     warm = params.enforce_cold or suspect.memory_size(cause.at_s) >= params.cold_known

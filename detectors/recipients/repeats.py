@@ -1,9 +1,9 @@
 """Codes that platforms sent again at a recipient within a day: for the limit on one platform.
 
 A row has no room for these counts, and most recipients are not suspects. So a partition keeps the
-times of repeats for each recipient and platform. It keeps them only for platforms that the
-recipient does not know, or that are *young*: the recipient had got codes of them on one day only.
-The sieve and the judge fill and read the same counts, so nothing has to be handed over.
+times of repeats for each recipient and platform. It also keeps which known platforms are *young*:
+the recipient had got codes of them on one day only. The sieve and the judge fill and read the same
+counts, so nothing has to be handed over.
 """
 
 from __future__ import annotations
@@ -44,8 +44,12 @@ class Repeats:
 
     def count(self, key: int, window_s: int) -> int:
         """Return the number of codes in the window that ends with the newest code."""
-        times = self.codes[key]
-        return len(times) - bisect_right(times, times[-1] - window_s)
+        return self.count_since(key, self.codes[key][-1] - window_s)
+
+    def count_since(self, key: int, since_s: int) -> int:
+        """Return the number of codes after this time."""
+        times = self.codes.get(key, ())
+        return len(times) - bisect_right(times, since_s)
 
     def is_over(self, key: int, at_s: int) -> bool:
         """Return true if one more code at `at_s` would reach a limit."""

@@ -468,7 +468,7 @@ def _sight(
         if len(again):
             counts = ~stirs[again] & np.isin(again, later, invert=True)
             counts &= t[again] != held[slot[again], again] >> SECONDS  # else delivered twice
-            over = _count_repeats(tables, taken, (g, p, t), again[counts], new[counts])
+            over = _count_repeats(tables, taken, (g, p, t), again[counts])
             stirs[over] = True
             if over:
                 first, later = _first_of_each(g, sighting | stirs)
@@ -518,23 +518,23 @@ def _count_repeats(
     taken: NDArray[np.uint64],
     codes: tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.int64]],
     at: NDArray[np.int64],
-    new: NDArray[np.bool_],
 ) -> list[int]:
     """Count codes that platforms sent again within a day (`detectors.recipients.repeats`).
 
     `codes`: the recipient (an index into `taken`), platform and time of each code. `at`: positions
-    of the repeats among them, ascending. `new`: the sightings of these are novel; of others only
-    young platforms count. Returns the position of the first code of each recipient that reaches a
-    limit, which promotes the recipient. The judge counts that code and all later ones.
+    of the repeats among them, ascending. Returns the position of the first code of each recipient
+    that reaches the limit of a new platform, which promotes the recipient. Known platforms count
+    too: below it, no seven of them reach a limit on all together. The judge counts that code and
+    all later ones.
     """
     group, platform, at_s = (column[at] for column in codes)
     columns = (group, tables_of(tables.edges, codes[0][at]), taken[group, 0], platform, at_s)
     over, gone = [], -1
-    for i, which, recipient, what, when_s, novel, place in zip(
-        *(column.tolist() for column in columns), new.tolist(), at.tolist(), strict=True
+    for i, which, recipient, what, when_s, place in zip(
+        *(column.tolist() for column in columns), at.tolist(), strict=True
     ):
         repeats, pair = tables.tables[which].repeats, recipient << 32 | what
-        if i == gone or not (novel or repeats.is_young(pair, when_s)):
+        if i == gone:
             continue
         if repeats.is_over(pair, when_s):
             gone = i

@@ -7,12 +7,20 @@ lease that follows refuses this platform and no other.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from detectors.model.records import Mode
 from detectors.model.times import DAY_S
 from detectors.recipients.repeats import Repeats
-from detectors.thresholds import LIMIT_24H, LIMIT_35MIN, LIMIT_MORE, LIMIT_MS, RETRY_S
+from detectors.thresholds import (
+    LIMIT_24H,
+    LIMIT_35MIN,
+    LIMIT_MORE,
+    LIMIT_MS,
+    LIMITS_TOTAL,
+    RETRY_S,
+)
 
 WINDOWS: Final = (
     ("limit_35min", 35 * 60, LIMIT_35MIN, 2),
@@ -39,6 +47,21 @@ def judge_limit(repeats: Repeats, key: int, *, relapse: bool) -> Limit | None:
         count = repeats.count(key, window_s)
         if count >= lower:
             return Limit(rule, count, lower)
+    return None
+
+
+def judge_total(repeats: Repeats, key: int, platforms: Iterable[int]) -> Limit | None:
+    """Return the limit on all platforms together that the newest code of one reaches, or None.
+
+    `platforms`: all platforms of the recipient. `key` is that of the code.
+    """
+    newest_s, recipient = repeats.codes[key][-1], key >> 32 << 32
+    if repeats.count(key, DAY_S) < 2:
+        return None
+    for rule, window_s, threshold in LIMITS_TOTAL:
+        total = sum(repeats.count_since(recipient | p, newest_s - window_s) for p in platforms)
+        if total >= threshold:
+            return Limit(rule, total, threshold)
     return None
 
 

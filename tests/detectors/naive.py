@@ -44,6 +44,7 @@ RETURNS = 13
 RELAPSE = 72 * 3600
 KNOWN = {600: 8, 3600: 16, DAY: 30}  # window -> delivered codes of a known one in a flood
 LIMIT = {2100: (10, 2), DAY: (20, 3)}  # window -> codes after the first, and how much lower later
+TOTAL = {3600: 60, DAY: 290}  # window -> codes of all platforms, without each first of a day
 RETRY = 90_000
 RETRIES = 300_000
 
@@ -316,8 +317,8 @@ class Naive:
         own = person.seen.get(event.platform)
         young = known and abs(at - person.young.get(platform, at - DAY)) < DAY
         if not refused:
-            counts = held is not None and 0 < abs(at - held.at) < DAY and (young or not known)
-            self.limit(offset, event, platform, counts=counts)
+            counts = held is not None and 0 < abs(at - held.at) < DAY
+            self.limit(offset, event, platform, counts=counts, own=young or not known)
             known = known or (
                 paged and own is not None and self.knows(person, event.platform, own, at)
             )
@@ -357,7 +358,7 @@ class Naive:
             elif fresh and flood.narrow and flood.live(event.at_ms) and named not in flood.named:
                 self.name(offset, event, flood, {named: platform})
 
-    def limit(self, offset: int, event: Event, platform: str, *, counts: bool) -> None:
+    def limit(self, offset: int, event: Event, platform: str, *, counts: bool, own: bool) -> None:
         """Ten codes after the first in 35 minutes, or 20 in a day, of one platform: refused."""
         person, at_ms = self.people[event.recipient], event.at_ms
         alone, at = person.alone, at_ms // 1000 - EPOCH
@@ -379,10 +380,15 @@ class Naive:
         else:
             times = person.codes.setdefault(platform, set())
             times.add(at)
-            over = any(
+            over = own and any(
                 sum(t > max(times) - window for t in times)
                 >= Fraction(most, lower if person.relapsing else 1)
                 for window, (most, lower) in LIMIT.items()
+            )
+            over |= sum(t > max(times) - DAY for t in times) >= 2 and any(
+                sum(t > max(times) - window for p in person.seen for t in person.codes.get(p, ()))
+                >= most
+                for window, most in TOTAL.items()
             )
         if over and not event.trust and self.settled(person, at):
             self.refuse(offset, event, {platform}, at_ms + 3_600_000, prolongs=True)

@@ -75,7 +75,8 @@ def told(
     """
     return [
         (a.recipient, a.verb, a.mode, a.level, a.issued_at_ms, a.expires_at_ms,
-         a.opened_ms if opened else 0, a.reason, a.evidence if counted else a.evidence.novel, a.scope.trust,
+         a.opened_ms if opened else 0, a.reason,
+         a.evidence if counted else a.evidence.novel, a.scope.trust,
          {*a.scope.pass_prints, *map(platform_print, a.scope.pass_ids)})
         for a in actions
     ]  # fmt: skip
