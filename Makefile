@@ -9,7 +9,7 @@ SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
 LOCKS := deploy/locks
-EXTRAS := worker runtime demo test bench
+EXTRAS := worker tools runtime demo test bench
 
 # Of the interpreters that are new enough and can make a virtual environment with pip in it the first
 # that was built with its compiler's profile, as those of distributions and of python.org are; else the
@@ -29,7 +29,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTEST = $(BIN)/python -m compileall -q detectors streams && \
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=25
 
-.PHONY: help demo kafka fast test integration lint format coverage bench bench-micro faults enforce soak evaluate observe messages lock clean
+.PHONY: help demo kafka fast test integration guides dist lint format coverage bench bench-micro faults enforce soak evaluate observe messages lock clean
 
 help: ## this list
 	@echo "make TARGET [ARGS='…']  (ARGS go to the command that the target runs)"
@@ -42,7 +42,7 @@ kafka: $(VENV)/.runtime ## the program in .venv, and Apache Kafka on 127.0.0.1:9
 	@deploy/kafka/start $(ARGS)
 
 fast: $(VENV)/.test ## about a minute: every test without a broker, a process, a server, a database, or a long property
-	@$(PYTEST) --hypothesis-profile=fast -m 'not (broker or kafka or faults or integration or slow or bench or soak)' $(ARGS)
+	@$(PYTEST) --hypothesis-profile=fast -m 'not (broker or kafka or faults or integration or guides or slow or bench or soak)' $(ARGS)
 
 test: $(VENV)/.test lint ## ruff, mypy and the tests, on Apache Kafka where Java 17 and Maven are
 	@mkdir -p .cache
@@ -51,6 +51,13 @@ test: $(VENV)/.test lint ## ruff, mypy and the tests, on Apache Kafka where Java
 integration: $(VENV)/.test ## what needs machines of its own: systemd, images, PostgreSQL, Maven, SIP, frozen workers
 	@mkdir -p .cache
 	@$(PYTEST) --numprocesses=3 -m 'integration and not soak' $(ARGS) | tee .cache/durations-integration.txt
+
+guides: $(VENV)/.test ## every command of the README and the guides, on a machine of its own; nightly in CI
+	@$(PYTEST) -m guides $(ARGS)
+
+dist: $(VENV)/.test ## the wheel, and a list of packages (SBOM, CycloneDX) for each image, in dist/
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+	@PYTHON='$(PYTHON)' deploy/docker/sbom dist
 
 lint: $(VENV)/.test ## ruff (rules and format) and mypy
 	@$(BIN)/ruff check .
@@ -63,7 +70,7 @@ format: $(VENV)/.test ## let ruff sort imports and lay the code out
 
 coverage: $(VENV)/.test ## which lines of both packages the tests without a broker reach
 	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --cov=detectors --cov=streams --cov-report=term:skip-covered \
-		-m 'not (broker or kafka or faults or integration or bench or soak)' $(ARGS)
+		-m 'not (broker or kafka or faults or integration or guides or bench or soak)' $(ARGS)
 
 bench: $(VENV)/.bench ## throughput, latency and state beside the peers; ARGS='--full' for the long form
 	@$(BIN)/python -m tests.bench $(ARGS)

@@ -47,6 +47,7 @@ from detectors.model.event import (
     Block,
     EventKind,
     Trust,
+    is_message,
     name_check,
 )
 from detectors.model.incidents import Listed
@@ -143,7 +144,7 @@ def process_together(
 
 
 def _process(params: Params, batch: Batch, codes: Codes, shares: Sequence[Share]) -> None:
-    apart = indices(batch.kind != EventKind.MESSAGE)  # a piece ends after each of these events
+    apart = indices(~is_message(batch.kind))  # a piece ends after each of these events
     last = set((apart + 1).tolist())
     for turn in zip_longest(*(pieces(share, batch, apart) for share in shares)):
         together = [piece for piece in turn if piece is not None]
@@ -172,7 +173,7 @@ def _pass(params: Params, batch: Batch, codes: Codes, together: Sequence[Piece])
     """Process one piece of each of some shares. The pieces are in the order of the batch."""
     low, high = together[0].start, together[-1].stop
     here = slice(low, high)
-    chosen = codes.otp[here] & (batch.kind[here] == EventKind.MESSAGE)
+    chosen = codes.otp[here] & is_message(batch.kind[here])
     sampled = batch.offset[here] % SAMPLE_OFFSETS == 0
     if sum(piece.stop - piece.start for piece in together) < high - low:
         inside = np.zeros(high - low, np.bool_)
@@ -264,7 +265,8 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
     unnoted = _find_unrecorded(shares, edges, ticks, pairs.tolist())
     tables = Tables([share.state.table for share in shares], edges)
     counted = _count_pages(some, codes, recipient, platform, trust)
-    sifted = sift_together(params.sieve, tables, recipient, counted, at_s, time)
+    later = batch.kind[at] >= EventKind.LATER_PART
+    sifted = sift_together(params.sieve, tables, recipient, counted, at_s, time, later)
     number = at_s // params.sieve.window_s
     tally([share.state.windows for share in shares], edges, number, platform, sifted)
     loud = np.zeros(len(at), np.bool_)
@@ -272,7 +274,7 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
     few, where = sifted.judged, at[sifted.judged]
     columns = (
         where, few, sifted.rows, batch.offset[where], recipient[few], batch.event_time_ms[where],
-        at_s[few], counted[few], platform[few], trust[few], loud[few],
+        at_s[few], counted[few], platform[few], trust[few], loud[few], later[few],
     )  # fmt: skip
     judged = list(zip(*(column.tolist() for column in columns), strict=True))
     close = _Close(at, counted, trust, judged, few.tolist(), sifted.loud.tolist(), time,
@@ -323,11 +325,11 @@ def _count_pages(
     return counted
 
 
-_Event: TypeAlias = tuple[int, int, int, int, int, int, int, int, int, int, bool]
+_Event: TypeAlias = tuple[int, int, int, int, int, int, int, int, int, int, bool, bool]
 """A suspect's event: position in the batch, position among the codes of the pass, the suspect's
 row, offset, recipient, event time in ms, event time in s, the platform that the event counts as,
-its own platform, its trust, and whether it is loud. It is a plain tuple for speed: a campaign
-creates one per event."""
+its own platform, its trust, whether it is loud, and whether it is a later attempt or part. It is a
+plain tuple for speed: a campaign creates one per event."""
 
 
 class _Close(NamedTuple):
@@ -526,26 +528,21 @@ def _judge(
 ) -> set[int]:
     """Judge the events of suspects, one by one; return the positions that a lease refuses."""
     refused = set()
-    book, suspects, stamps = partition.book, partition.suspects, partition.stamps
+    book, stamps = partition.book, partition.stamps
     counted = _Counted([], [], [], [])
     recorder = _Recorder(params, book, words)
-    for k, (i, place, row, offset, recipient, at_ms, at_s, platform, own, trust, loud) in enumerate(
-        events
-    ):
-        suspect = suspects.get(recipient)
-        if suspect is None:
-            suspect = _adopt(partition, batch, recipient, row)
+    for k, event in enumerate(events):
+        i, _, _, offset, recipient, at_ms, at_s, platform, own, trust, loud, later = event
+        suspect = _bring_up(params, partition, batch, event, log)
         stamp = stamps.get(batch.gateway[i], _EXACT) if stamps else _EXACT
-        if newest_s(suspect) > at_s + SOON_S:
-            now_s = max(at_s, int(log.at(np.array([place]))[0]))
-            _put_right(params, partition, suspect, _cause(batch, i), now_s)
-        if suspect.episode is not None and over(params.episode, suspect.episode, at_s):
-            end(params.episode, params.judge, book, suspect, _cause(batch, i))
         relapse = active_relapse(book, suspect, at_s)
         held = lease_refuses(suspect, own, _TRUSTS[trust], at_ms)
         counts = not held or is_settling(book, recipient, at_s)
         seen = see(suspect, platform, at_s, stamp, offset, refused=held, counts_day=counts)
         if seen is Seen.LATE:
+            continue
+        if later and seen is Seen.REPEAT:  # its first attempt or part counted
+            refused.update([i] * (held or _is_refused_alone(suspect, own, trust, at_ms)))
             continue
         strange = seen is not Seen.REPEAT and counted.sight(platform, seen)
         if seen is Seen.YOUNG:
@@ -579,6 +576,23 @@ def _judge(
             _look_at(partition, suspect, min(over_s, partition.watermark_s + DUE_MAX_S))
     counted.add_to(params, partition)
     return refused
+
+
+def _bring_up(
+    params: Params, partition: Partition, batch: Batch, event: _Event, log: LogTimes
+) -> Suspect:
+    """Return the suspect of an event, brought to the event's time.
+
+    Sightings of clocks that were ahead are dropped, and an episode that is over ends.
+    """
+    i, place, row, _, recipient, _, at_s, *_ = event
+    suspect = partition.suspects.get(recipient) or _adopt(partition, batch, recipient, row)
+    if newest_s(suspect) > at_s + SOON_S:
+        now_s = max(at_s, int(log.at(np.array([place]))[0]))
+        _put_right(params, partition, suspect, _cause(batch, i), now_s)
+    if suspect.episode is not None and over(params.episode, suspect.episode, at_s):
+        end(params.episode, params.judge, partition.book, suspect, _cause(batch, i))
+    return suspect
 
 
 class _Code(NamedTuple):
@@ -631,8 +645,7 @@ def _is_refused(
     if held:
         new = own != platform or seen is not Seen.REPEAT
         return not _asked_again(params, book, suspect, own, cause.at_ms, new=new)
-    lease = suspect.platforms
-    refused = lease is not None and not trust and lease.refuses(own, cause.at_ms)
+    refused = _is_refused_alone(suspect, own, trust, cause.at_ms)
     passes = refused and _asked_again(params, book, suspect, own, cause.at_ms, new=False)
     if (refused or seen is Seen.REPEAT) and params.judge.mode("limit") != "off":
         unknown = novel if own == platform else not suspect.knows(platform, cause.at_s)
@@ -651,6 +664,12 @@ def _is_refused(
     if refused and params.episode.again:
         publish_windows(params.episode, book, suspect, cause)
     return refused and not passes
+
+
+def _is_refused_alone(suspect: Suspect, platform: int, trust: int, at_ms: int) -> bool:
+    """Return true if a platform lease refuses a code of this platform."""
+    lease = suspect.platforms
+    return lease is not None and not trust and lease.refuses(platform, at_ms)
 
 
 def _by_messages(

@@ -12,17 +12,16 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from streams.telemetry import metrics
+from tests.builders.architecture import ROOT, imports
 from tests.ports import AT_USUAL_PORTS
 from tests.syntax import dotted, forget, nodes, parsed
-
-ROOT = Path(__file__).parents[1]
 
 TOP_LEVEL = {
     "CHANGELOG.md", "LICENSE", "Makefile", "README.md", "deploy", "detectors", "pyproject.toml",
@@ -100,37 +99,6 @@ def sources(package: str) -> Iterator[tuple[str, str]]:
     """The (dotted name, text) of every module of a package."""
     for path in sorted((ROOT / package).rglob("*.py")):
         yield module_name(path), path.read_text()
-
-
-@cache
-def is_module(name: str) -> bool:
-    path = ROOT.joinpath(*name.split("."))
-    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
-
-
-def imports(text: str, *, run: bool = False) -> set[str]:
-    """Every dotted name that a module imports, anywhere in it.
-
-    `from a.b import c` gives a.b.c where that is a module of this tree, else a.b. With `run`, the
-    imports that run: those for the type checker alone make no module wait for another.
-    """
-    found: set[str] = set()
-    for_types = {
-        id(below)
-        for node in parsed(text).body
-        if run and isinstance(node, ast.If) and dotted(node.test) == "TYPE_CHECKING"
-        for below in ast.walk(node)
-    }
-    for node in nodes(text):
-        if id(node) in for_types:
-            continue
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.module, "imports are absolute"
-            inner = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= {name if is_module(name) else node.module for name in inner}
-    return found
 
 
 def top(name: str) -> str:
@@ -359,6 +327,22 @@ def test_every_module_that_computes_has_a_test_file_of_its_name() -> None:
         if computes(text)
     }
     assert {m: f for m, f in expected.items() if not (ROOT / f).is_file()} == {}
+
+
+RERUN: Final = {"tests/streams/test_fuzz.py", "tests/streams/cases/store/test_postgres.py"}
+"""Test files that run the tests of other files again, in another setting."""
+
+
+def test_no_test_takes_a_builder_from_a_test_file() -> None:
+    """Builders that several tests use live in `tests/builders/`."""
+    taken = {
+        (path.relative_to(ROOT).as_posix(), name)
+        for path in (ROOT / "tests").rglob("*.py")
+        if path.relative_to(ROOT).as_posix() not in RERUN
+        for name in imports(path.read_text())
+        if name.startswith("tests.") and any(part.startswith("test_") for part in name.split("."))
+    }
+    assert taken == set()
 
 
 def test_only_the_transport_uses_what_faust_and_aiokafka_do_not_promise() -> None:

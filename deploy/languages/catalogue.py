@@ -23,6 +23,7 @@ from detectors.suspects.clocks import ClockClass
 from streams.cluster.topics import topics
 from streams.common.language import DOMAIN, ENGLISH, FOLDER, LANGUAGES
 from streams.config import Settings
+from streams.people.notices.notice_book import Unsent
 from streams.tools.operate.dead_letters import LetterStatus
 from streams.wire.desired_state import NoLease
 
@@ -118,7 +119,8 @@ WORDS: Final = (
 
 
 CONTEXTS: Final = {
-    "why": (*NoLease, *Refusal),  # a gateway holds no lease
+    "why": (*NoLease, *Refusal, "away"),  # a gateway holds no lease
+    "notice": tuple(Unsent),  # why a notice was not sent
     "campaign": ("open", "over"),
 }
 """Words whose meaning depends on where they stand, by the context that `trc` is given."""

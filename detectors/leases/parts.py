@@ -6,8 +6,8 @@ with or without a lease, because a lease may begin, be renewed or change between
 lease that applies when a later part comes decides whether the platform passes.
 
 One first part lets each of its later parts pass once, and nothing else. Otherwise one first part
-would let any number of codes pass. A later part without a known first part is judged by itself:
-detectors do not count later parts, and some phones show incomplete messages.
+would let any number of codes pass. A later part without a known first part is judged by itself,
+because some phones show incomplete messages.
 """
 
 from __future__ import annotations

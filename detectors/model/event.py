@@ -44,6 +44,14 @@ class EventKind(IntEnum):
     MESSAGE = 0
     RECYCLED = 1  # the number has a new owner, so its row is dropped
     LISTED = 2  # a list of hot platforms of the network; it concerns no recipient
+    LATER_PART = 3  # a later part of a long message, or a later attempt: counts only if the
+    LATER_ATTEMPT = 4  # recipient had no code of its platform within a day
+
+
+def is_message(kind: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return which events (n,) are messages, later parts and attempts included."""
+    messages: NDArray[np.bool_] = (kind == EventKind.MESSAGE) | (kind >= EventKind.LATER_PART)
+    return messages
 
 
 def platform_id(key: str) -> int:

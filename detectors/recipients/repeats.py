@@ -2,8 +2,8 @@
 
 A row has no room for these counts, and most recipients are not suspects. So a partition keeps the
 times of repeats for each recipient and platform. It also keeps which known platforms are *young*:
-the recipient had got codes of them on one day only. The sieve and the judge fill and read the same
-counts, so nothing has to be handed over.
+the recipient had got codes of them on one day only, within the last week. The sieve and the judge
+fill and read the same counts, so nothing has to be handed over.
 """
 
 from __future__ import annotations

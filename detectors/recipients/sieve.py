@@ -56,6 +56,7 @@ from detectors.thresholds import (
     LEAK_MILLI_S,
     LOUD_MESSAGES,
     MASS_NOVEL,
+    YOUNG_S,
 )
 
 _LOW: Final = np.uint64(0xFFFF_FFFF)
@@ -123,10 +124,12 @@ def sift_together(
     platform: NDArray[np.uint32],
     at_s: NDArray[np.int64],
     time: LogTimes,
+    later: NDArray[np.bool_],
 ) -> Sifted:
     """Apply codes (n,), in the order of their logs, one log after the other.
 
-    `at_s`: event times in seconds. `time`: the log's time at each code of each partition. `held`:
+    `at_s`: event times in seconds. `time`: the log's time at each code of each partition. `later`:
+    codes of a message's later attempt or part; as repeats they count only in the windows. `held`:
     the tables, which are changed. The result for a table does not depend on the other tables of
     the pass.
     """
@@ -154,7 +157,9 @@ def sift_together(
 
     clock = _Clock(time, arrival)
     loud, of, (window, before, after) = _count(params, taken, group, at_s, clock)
-    messages = _Messages(platform[arrival], at_s, loud, clock)
+    later = later[arrival]
+    loud &= ~later
+    messages = _Messages(platform[arrival], at_s, loud, clock, later)
     born = group.searchsorted(_give_days(taken, group, at_s))
     judged, gone, novel, seen = _sight(params, touched, taken, group, messages)
     touched.put(row, taken)
@@ -415,6 +420,7 @@ class _Messages(NamedTuple):
     at_s: NDArray[np.int64]
     loud: NDArray[np.bool_]
     clock: _Clock
+    later: NDArray[np.bool_]  # of a later attempt or part
 
 
 def _give_days(
@@ -439,7 +445,7 @@ def _sight(
     Returns four arrays: which events belong to suspects; the indices of the recipients that became
     suspects; the positions of novel sightings of others; the positions of all sightings of others.
     """
-    platform, at_s, loud, clock = messages
+    platform, at_s, loud, clock, later_part = messages
     # (8, rows): a test over all rings is then eight passes over contiguous memory.
     ring = np.ascontiguousarray(taken[:, RING_WORDS].T)
     suspect = taken[:, 10] & _FLAGGED != 0
@@ -455,10 +461,9 @@ def _sight(
         slot = first_place(same)
         again = indices(slot < RING)
         if len(again):
-            again, new = _repeats(held, slot, again, sighting, t)
+            again, new = _repeats(held, slot, again, sighting, t, later_part[todo])
             asked = again[new]
             stirs[asked] = loud[todo[asked]] | _many(held.take(asked, axis=1))
-            sighting[again] = False
         # For each recipient: messages before its first sighting are complete. That sighting is
         # applied now. Later messages see the changed row in the next round. Two kinds of events
         # promote the recipient like a sighting that promotes: a repeat that may count for the
@@ -501,15 +506,19 @@ def _repeats(
     again: NDArray[np.int64],
     sighting: NDArray[np.bool_],
     at_s: NDArray[np.int64],
+    later: NDArray[np.bool_],
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return the codes, of those at indices `again`, that come within a day of their sighting.
 
     Also returns which of these sightings are novel. Rings `held` (8, n) have the sightings at their
-    places `slot` (n,). `sighting` (n,) is false for codes that are too late to count.
+    places `slot` (n,). `sighting` (n,) is false for codes that are too late to count, and becomes
+    false for repeats. Repeats that are `later` attempts or parts (n,) are not returned.
     """
     seen = held[slot[again], again]
     fresh = np.abs(at_s[again] - (seen >> SECONDS).astype(np.int64)) < DAY_S
     fresh &= sighting[again]
+    sighting[again[fresh]] = False
+    fresh &= ~later[again]
     return again[fresh], seen[fresh] >> NOVEL & np.uint64(1) == 1
 
 
@@ -684,12 +693,17 @@ def _note_young(
 
     `place` (m,): index of the platform's print in the row, or -1. `kept` (m,): number of the row's
     prints that are KEPT. A platform in neither the ring nor the row is in the extent, at ONCE.
+    Prints have no time. Each is older than the ring, so the ring's oldest sighting decides.
     """
+    held = sightings.held[:, at]
     slot = first_place(sightings.same[:, at])
     ring = indices(slot < RING)
     once = (place[at] < 0) | (place[at] >= kept[at])
-    once[ring] = sightings.held[slot[ring], at[ring]] >> NOVEL & np.uint64(1) == 1
-    at = at[once]
+    slot = np.where(slot < RING, slot, np.minimum(first_place(held != 0), RING - 1))
+    words = held[slot, np.arange(len(at))]
+    once[ring] = words[ring] >> NOVEL & np.uint64(1) == 1
+    lately = sightings.at_s[at] - (words >> SECONDS).astype(np.int64) < YOUNG_S
+    at = at[once & lately]
     if not len(at):
         return
     group = sightings.group[at]

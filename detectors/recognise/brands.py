@@ -2,7 +2,7 @@
 
 "Your Tandem code is 4829" from AUTHMSG belongs to Tandem. Such a name is a word with a capital
 after "your" or before "code", a word before a colon at the beginning, or the place where a Chinese
-text says to log in. A name has no digits, because the digits of a text are masked. A name gives no
+text says to log in. The digits of a name are masked, like all digits of a text. A name gives no
 trust, because anybody can write it.
 """
 
@@ -18,7 +18,6 @@ from detectors.recognise.capitals import (
     AMOUNT_CHARS,
     ANY_WORD,
     CERTAIN,
-    FIRST_CHARS,
     SURE,
     Place,
     capitals,
@@ -51,10 +50,15 @@ _CAPITAL_BEHIND: Final = re.compile(" [A-Z\u00c0-\u00de]")  # Free Mobile
 _INSIDE: Final = re.compile("[\u30a1-\u30fa\u30fc][\u30a1-\u30fa\u30fc]")
 _LAST: Final = re.compile("(?: [A-Z][A-Za-z]{1,11})?\\W*$")
 _BEFORE_LAST: Final = re.compile("[.!?)\n-][\\s-]{0,3}$")
-_DIGITS_IN: Final = re.compile(
-    "(?<![\\w@./-])(?=[A-Za-z0]*[A-Z])(?:[A-Za-z]{3,15}0{1,4}|0{1,2}[A-Za-z]{3,15})(?![\\w@/-])"
+_MIXED: Final = re.compile(  # Bet365, 1xBet, Bet9ja: a word of letters and digits
+    "(?<![A-Za-z0-9_@./-])(?=[A-Za-z]*0)(?=[a-z0]*[A-Z])(?=[A-Za-z0]*[A-Za-z]{3})"
+    "[A-Za-z0]{4,18}(?![A-Za-z0-9_@/-]|[.][a-z])"
 )
-_CODE: Final = re.compile("(?<![\\w-])0{4,8}(?![\\w-])")
+_DIGIT, _FIRST_DIGIT = "\u01a3", "\u01a2"
+"""Letters that stand for the digits of a name while it is searched: no language of today has them.
+A name that begins with a digit begins with a capital then."""
+_DIGITS_MAX: Final = 4  # largest number of digits in a name; more digits are a code
+_CODE: Final = re.compile("(?<![A-Za-z0-9_-])0{4,8}(?![A-Za-z0-9_-])")
 _STOP: Final = re.compile("[.!?]\\s|[\n。！？]")
 _FORBIDDEN: Final = re.compile("(?:勿|不要|不会|不會|不得|严禁|嚴禁)[^。！!；;，,\\n]{1,30}")
 """A clause about a forbidden action: 请勿通过微信转发 ("do not forward by WeChat"). A platform
@@ -80,13 +84,14 @@ def brand(registry: Registry, looked: Look) -> str | None:
     first = head(text)
     if found := _from_list(registry, text):
         return _rival(registry, text, first, found) or brand_key(registry, found.name)
+    if _CODE.search(text):
+        text = _MIXED.sub(_as_letters, text)
+        first = head(text)
     names = first + find_uncased(text)
     for name in (*names, *runs(text)):
         known = registry.signature(name)
         if known and not (first and name not in first and _follows_amount(text, name)):
             return f"{BRAND}{known.key}"
-    if (digits := _with_digits(text)) is not None:
-        return brand_key(registry, digits)
     for name in chain(names, _later(text)):
         spelled = name not in first and _CONSONANTS.fullmatch(name)
         if not spelled and (key := _as_key(registry, name)):
@@ -94,18 +99,17 @@ def brand(registry: Registry, looked: Look) -> str | None:
     return None
 
 
-def _with_digits(text: str) -> str | None:
-    """Return a name with digits: Bet365 in "Your Bet365 code is 4829". None if there is none.
+def _as_letters(word: re.Match[str]) -> str:
+    """Return a word of letters and digits with letters in place of the digits, if it may be a name.
 
-    The text must also have a code. The digits of the name are masked, so names that differ only in
-    digits share a key.
+    It is then found by its place, like any other name: "Your Bet365 code is 4829".
     """
-    for found in _DIGITS_IN.finditer(text) if _CODE.search(text) else ():
-        start, end = found.span()
-        heads = start <= FIRST_CHARS and text[end : end + 1] == ":"
-        if (heads or likely(text, start, end) >= SURE) and not is_plain(found[0].strip("0")):
-            return found[0]
-    return None
+    letters = word[0].replace("0", "")
+    loud = letters.isupper() and likely(word.string, *word.span()) < SURE  # Ref ORDER55
+    if loud or word[0].count("0") > _DIGITS_MAX or is_plain(letters):
+        return word[0]
+    spelled = word[0].replace("0", _DIGIT)
+    return _FIRST_DIGIT + spelled[1:] if spelled[0] == _DIGIT else spelled
 
 
 def _later(text: str) -> Iterator[str]:
@@ -123,7 +127,7 @@ def _as_key(registry: Registry, name: str) -> str | None:
     key = name_key(name)
     if names_a_code(name) or not 2 <= len(key) <= 24 or any(letter.isdigit() for letter in key):
         return None
-    return brand_key(registry, name)
+    return brand_key(registry, name.replace(_DIGIT, "0").replace(_FIRST_DIGIT, "0"))
 
 
 def _rival(registry: Registry, text: str, head: list[str], listed_: Place) -> str | None:

@@ -86,7 +86,7 @@ def load_names() -> Listed:
             names[fold(word.lstrip("*"))] = first  # as written in texts: 蝦皮, but 虾皮 in keys
             if _WITH_DIGITS.fullmatch(first):
                 names.setdefault(mask(first), first)  # the digits of a text are masked
-    apart = sorted(filter(_UNSPACED.match, names), key=len, reverse=True)
+    apart = sorted(filter(_UNSPACED.search, names), key=len, reverse=True)
     begins = "".join(sorted({name[0] for name in apart}))  # a fast test before the search
     unspaced = re.compile(f"(?=[{begins}])(?:{'|'.join(map(re.escape, apart))})")
     return Listed(names, spellings, frozenset(ordinary), unspaced)

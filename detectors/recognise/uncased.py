@@ -16,7 +16,7 @@ _CODES_NAME: Final = (
     "(?:短信|手机|手機|动态|動態|登录|登錄|登入|注册|註冊|安全|账号|帐号|帳號|帳戶|账户|身份|一次性|会员|會員)*"
     "(?:验证码|驗證碼|校验码|校驗碼|动态码|動態碼|动态密码|动态口令|密码|密碼|验证代码|驗證代碼|确认码|確認碼|认证码|認證碼|代码|代碼)"
 )
-_CJK: Final = "[\u4e00-\u9fffA-Za-z·]"
+_CJK: Final = "[\u4e00-\u9fffA-Za-z\u01a2\u01a3·]"
 _CHINESE: Final = tuple(
     re.compile(pattern)
     for pattern in (
@@ -51,12 +51,12 @@ _CHINESE_LETTER: Final = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
 _HAN: Final = re.compile("[\u4e00-\u9fff]{3,}")
 _RUN_CHARS: Final = 100
 _JAPANESE: Final = re.compile(
-    "([\u3040-\u30ff\u4e00-\u9fffA-Za-z]{2,14}?)(?:への|の|\\s)?(?:認証|確認|ログイン|セキュリティ|本人確認|ワンタイム)"
+    "([\u3040-\u30ff\u4e00-\u9fffA-Za-z\u01a2\u01a3]{2,14}?)(?:への|の|\\s)?(?:認証|確認|ログイン|セキュリティ|本人確認|ワンタイム)"
 )
 _HANGUL: Final = re.compile("[\uac00-\ud7af]")
 _WITHOUT_CAPITALS: Final = re.compile("[\u0531-\u1fff\u3040-\u9fff\uac00-\ud7af]")
 _KANA_LETTER: Final = re.compile("[\u3040-\u30ff]")
-_KANA: Final = "[\u3040-\u30ff\u4e00-\u9fffA-Za-z]"
+_KANA: Final = "[\u3040-\u30ff\u4e00-\u9fffA-Za-z\u01a2\u01a3]"
 _JAPANESE_PLACES: Final = tuple(
     re.compile(pattern)
     for pattern in (
@@ -79,7 +79,9 @@ _KOREAN_PLACES: Final = tuple(
         "0\\s?로\\s([\uac00-\ud7af]{2,12})에 ",
     )
 )
-_KOREAN: Final = re.compile("([\uac00-\ud7afA-Za-z]{2,12})(?:의)? (?:인증|본인|로그인|확인|보안)")
+_KOREAN: Final = re.compile(
+    "([\uac00-\ud7afA-Za-z\u01a2\u01a3]{2,12})(?:의)? (?:인증|본인|로그인|확인|보안)"
+)
 _KOREAN_IS: Final = re.compile(
     "\\W{0,3}([\uac00-\ud7af]{2,10}?)(?:입니다|이에요|예요|에서|에 | 가입)"
 )

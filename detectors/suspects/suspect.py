@@ -22,7 +22,7 @@ from detectors.suspects.clocks import ClockClass
 from detectors.suspects.incident_state import Incident
 from detectors.suspects.limit import PlatformLease
 from detectors.suspects.retry_windows import SecondRequests
-from detectors.thresholds import LEAK_MILLI_S
+from detectors.thresholds import LEAK_MILLI_S, YOUNG_S
 
 LATE_S: Final = 3600
 """A suspect retains its sightings for a day plus this many seconds. So messages that come up to an
@@ -96,7 +96,7 @@ class Seen(IntEnum):
     LATE = 0  # the message is over a day older than the newest sighting: not judged
     REPEAT = 1  # the platform already has a sighting within a day
     KNOWN = 2  # a sighting of a platform that the recipient knows
-    YOUNG = 3  # the same, but the platform had come on one day only: see `recipients.repeats`
+    YOUNG = 3  # the same, but it came once, within a week: see `recipients.repeats`
     EXCESS = 4  # a known platform, counted as novel: too many sightings of a day have its print
     NOVEL = 5  # a sighting of a platform that the recipient does not know
 
@@ -329,7 +329,7 @@ def see(
         return Seen.REPEAT
     known = not refused and suspect.knows(platform, at_s)
     novel = not known or suspect.exceeds(platform, at_s)
-    young = not novel and _came_once(suspect, platform, held)
+    young = not novel and _came_once(suspect, platform, held, at_s)
     days = _days_with(suspect, platform, counts=counts_day) if novel else None
     if held is not None:
         _forget(suspect, held)
@@ -353,8 +353,14 @@ def see(
     return Seen.NOVEL
 
 
-def _came_once(suspect: Suspect, platform: int, held: int | None) -> bool:
-    """Return true if a known platform came on one day only so far, and not in an episode."""
+def _came_once(suspect: Suspect, platform: int, held: int | None, at_s: int) -> bool:
+    """Return true if a known platform came on one day only so far, lately, and in no episode.
+
+    Prints have no time. Each is older than all sightings, so the oldest of these decides.
+    """
+    oldest = suspect.sightings[0] if held is None and suspect.sightings else held or 0
+    if at_s - (oldest >> 33) >= YOUNG_S:
+        return False
     if held is not None:
         return held >> 32 & 1 == 1 and platform not in suspect.tainted
     print_ = platform_print(platform)

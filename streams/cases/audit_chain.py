@@ -7,8 +7,6 @@ while the audit topic cannot be written is therefore not lost to the audit log. 
 commands needs no right to read the audit log.
 """
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import os
@@ -133,7 +131,6 @@ class AuditChain:
         self._keep()
 
     def key(self) -> bytes:
-        """Return the key of the chain's records."""
         return self._held.chain.encode()
 
     def _fresh(self) -> _Place:

@@ -4,12 +4,10 @@ The reader has the caller on the line and does not know the detector's terms. Th
 score and no id appears.
 """
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from detectors.leases.gateway_rule import forbids, lease_of
 from detectors.model.event import Trust, platform_print
@@ -17,10 +15,8 @@ from detectors.model.records import Action, EpisodeRecord
 from detectors.model.times import MINUTE_MS
 from streams.cases.explanation import at_least, platform_count
 from streams.cases.standing import Doing, format_override, says
+from streams.cases.store.answers import CaseFile, CaseLine, WordLine
 from streams.common.language import join_list, moment, tr, trn
-
-if TYPE_CHECKING:
-    from streams.cases.store.answers import CaseFile, CaseLine, WordLine
 
 PLATFORMS_MAX: Final = 3
 """Maximum number of refused platforms that are named with a command each, the newest first."""

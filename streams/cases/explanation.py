@@ -4,8 +4,6 @@ An explanation has two forms: lines for a terminal, and a document for JSON. No 
 appear, because none are stored.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass

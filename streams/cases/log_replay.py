@@ -5,8 +5,6 @@ as offsets. A replay of a partition's dump from its beginning therefore repeats 
 ids.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from heapq import merge

@@ -1,7 +1,5 @@
 """Shows what the network agents publish to people: platforms and campaigns."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType

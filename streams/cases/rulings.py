@@ -17,7 +17,7 @@ import numpy as np
 from detectors.leases.gateway_rule import Lease, Ruling, lease_of, merge, rule
 from detectors.leases.retry_budget import SecondPasses, window_of
 from detectors.model.codes import Codes
-from detectors.model.event import Batch, Trust
+from detectors.model.event import Batch, EventKind, Trust
 from detectors.model.records import Action
 from detectors.model.times import DAY_MS
 from streams.wire.desired_state import PLATFORMS, entry_name
@@ -91,7 +91,6 @@ class RulingGateway:
         return lease_of(action, self._find_arrived(windows, message))
 
     def _find_arrived(self, actions: Sequence[Action], message: LogMessage) -> Action | None:
-        """Return the newest action that arrived before a message."""
         for action in reversed(actions):
             cause = action.cause
             if cause.offset < message.offset and cause.at_ms + self.delay_ms <= message.at_ms:
@@ -116,7 +115,7 @@ class RulingGateway:
 
     def rule_batch(self, batch: Batch, codes: Codes) -> Iterator[RuledCode]:
         """Rule on each code of a batch, in order; call `add` with the batch's actions first."""
-        for i in np.flatnonzero(codes.otp).tolist():
+        for i in np.flatnonzero(codes.otp & (batch.kind == EventKind.MESSAGE)).tolist():
             number = int(batch.recipient[i])
             message = LogMessage(
                 batch.tokens.get(number) or str(number),

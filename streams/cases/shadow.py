@@ -39,7 +39,6 @@ class Shadow:
 
     @property
     def leases(self) -> dict[str, list[Action]]:
-        """The actions of each recipient."""
         return {name: [*chain(*named.values())] for name, named in self.gateway.leases.items()}
 
     def meet(self, message: LogMessage) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -27,6 +28,7 @@ from streams.wire.desired_state import (
     entry_name,
     take_override,
 )
+from streams.wire.recipients import TOKEN, WRITTEN_NUMBER
 
 if TYPE_CHECKING:
     from streams.cases.store.answers import CaseLine
@@ -36,6 +38,15 @@ NEAREST: Final = 5
 
 NEAR: Final = 0.6
 """Minimum similarity of two names, from 0 to 1, for a suggestion (as in difflib)."""
+
+
+ID: Final = re.compile(r"\d+:[^:]+:\d+:\d+")
+"""Matches the id of an episode or action: epoch, topic, partition, offset."""
+
+
+def can_name_case(named: str) -> bool:
+    """Return true if a text may name a case: a number, a token, or the id of a case or action."""
+    return any(form.fullmatch(named) for form in (WRITTEN_NUMBER, TOKEN, ID))
 
 
 class Doing(StrEnum):
@@ -65,7 +76,6 @@ class Case:
 
     @property
     def last(self) -> EpisodeRecord:
-        """The newest record of the case."""
         return self.records[-1]
 
     def lease(self, now_ms: int) -> Action | None:
@@ -190,7 +200,6 @@ SAYS: Final = MappingProxyType(
         Doing.OVER: "over: nothing is refused",
     }
 )
-"""A sentence for each state."""
 
 
 def banner(word: Override) -> str:

@@ -1,12 +1,21 @@
-"""The commands, one module each, imported only when they run, so that `--help` is fast."""
+"""The commands, one module each, imported only when they run, so that `--help` is fast.
+
+A command's module names the modules that it needs at its top, as `from streams.cases import shadow`
+and not `from streams.cases.shadow import Shadow`. Such a module is loaded when one of its names is
+first used (`_Lazily`). So `otpguard COMMAND --help` loads no client, no numpy and no settings.
+"""
 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.util import LazyLoader
 from typing import Annotated, Any, Final
 
 import typer
@@ -90,6 +99,36 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 """Place of each command (a function or a group of commands), and its description in one line."""
 
 
+LAZY: Final = (
+    "detectors", "kafka", "msgspec", "numpy", "phonenumbers", "pydantic", "rich", "streams",
+)  # fmt: skip
+"""Packages whose modules a command loads when it first uses them: ours, and those of others that
+take tens of milliseconds."""
+
+
+class _Lazily(MetaPathFinder):
+    """Finds modules of `LAZY`, and has each loaded at the first use of one of its names."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """Return the module's specification, or None if it is to be loaded at once."""
+        if fullname.partition(".")[0] not in LAZY or fullname.startswith("streams.cli."):
+            return None
+        found = PathFinder.find_spec(fullname, path, target)
+        if found is not None and isinstance(found.loader, SourceFileLoader):
+            found.loader = LazyLoader(found.loader)
+        return found
+
+
+@contextmanager
+def _lazily() -> Iterator[None]:
+    finder = _Lazily()
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
 class Commands(TyperGroup):
     """The top-level group. It imports a command when it is called, and none to list them."""
 
@@ -125,11 +164,11 @@ class Commands(TyperGroup):
         return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - as above
-        """Return the command, or None if there is none of this name."""
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name][0].partition(":")
-        found = getattr(import_module(module), name)
+        with _lazily():
+            found = getattr(import_module(module), name)
         if isinstance(found, typer.Typer):
             found.info.epilog = EPILOG
             return _translate_command(get_command(found))
@@ -145,7 +184,6 @@ class Commands(TyperGroup):
         super().format_options(ctx, formatter)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as above
-        """Print the list of commands from the table."""
         with formatter.section(tr("Commands")):
             formatter.write_dl([(name, tr(says)) for name, (_, says) in COMMANDS.items()])
 

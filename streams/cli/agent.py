@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from streams import config as configs
 from streams.cli.shared import ConfigOption, group, log_to_stderr, serving, settings_of
-from streams.cluster.admin import client_arguments, working
+from streams.cluster import admin
 from streams.common import clock
 from streams.common.language import tr
-from streams.config import Settings
-from streams.network.campaign_agent import CampaignAgent
-from streams.network.list_agent import ListWriter
-from streams.network.platform_agent import PlatformAgent
-from streams.telemetry.metrics import Metrics, Role
+from streams.network import campaign_agent, list_agent, platform_agent
+from streams.telemetry import metrics as telemetry
 
 app = group("Report campaigns and platforms across all partitions.")
 
@@ -34,8 +32,10 @@ def campaigns(config: ConfigOption = None) -> None:
       otpguard agent campaigns --config /etc/otpguard/otpguard.toml
     """
 
-    def make_agent(settings: Settings, clients: dict[str, Any], **rest: Any) -> CampaignAgent:
-        return CampaignAgent(clients, settings.topics, **rest)
+    def make_agent(
+        settings: configs.Settings, clients: dict[str, Any], **rest: Any
+    ) -> campaign_agent.CampaignAgent:
+        return campaign_agent.CampaignAgent(clients, settings.topics, **rest)
 
     _run(config, "campaigns", make_agent)
 
@@ -54,26 +54,26 @@ def platforms(config: ConfigOption = None) -> None:
     """
 
     def make_agent(
-        settings: Settings, clients: dict[str, Any], metrics: Metrics, **rest: Any
-    ) -> PlatformAgent:
+        settings: configs.Settings, clients: dict[str, Any], metrics: telemetry.Metrics, **rest: Any
+    ) -> platform_agent.PlatformAgent:
         keys = settings.list_keys()
         topic = settings.topics.input
-        lists = ListWriter(clients, topic, keys[0], metrics) if keys else None
-        return PlatformAgent(clients, settings.topics, metrics=metrics, lists=lists, **rest)
+        lists = list_agent.ListWriter(clients, topic, keys[0], metrics) if keys else None
+        return platform_agent.PlatformAgent(
+            clients, settings.topics, metrics=metrics, lists=lists, **rest
+        )
 
     _run(config, "platforms", make_agent)
 
 
-def _run(config: ConfigOption, role: Role, made: Any) -> None:
-    # Here, because Kafka's client takes long to import and `--help` needs none.
-
+def _run(config: ConfigOption, role: telemetry.Role, made: Any) -> None:
     log_to_stderr()
     settings = settings_of(config)
-    metrics = Metrics(role)
-    with working(tr("no picture of all partitions")):
+    metrics = telemetry.Metrics(role)
+    with admin.working(tr("no picture of all partitions")):
         agent = made(
             settings,
-            client_arguments(settings.kafka),
+            admin.client_arguments(settings.kafka),
             group=f"{settings.app_id}-agents-{role}",
             metrics=metrics,
             clock_ms=clock.now_ms,

@@ -9,7 +9,9 @@ from typing import Annotated, Final
 
 import typer
 
-from streams.cases import audit_chain as audit
+from streams import config as configs
+from streams import wire
+from streams.cases import audit_chain
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
@@ -22,13 +24,10 @@ from streams.cli.shared import (
     write_json,
     write_list,
 )
-from streams.cluster.admin import client_arguments
-from streams.cluster.read import readable, reading
+from streams.cluster import admin, read
 from streams.common.errors import ConfigError, UsageError
 from streams.common.language import moment, tr
 from streams.common.shown import escape_unprintable
-from streams.config import Settings
-from streams.wire import AuditRecord, decode_audit
 
 COLUMNS: Final = ("time", "who", "by", "did", "outcome", "about", "detail", "why")
 
@@ -101,14 +100,14 @@ def verify(
     """
     settings = settings_of(config)
     anchors = _anchors(against)
-    with reading(client_arguments(settings.kafka), settings.topics.audit) as reader:
+    with read.reading(admin.client_arguments(settings.kafka), settings.topics.audit) as reader:
         first, end = reader.spans()[0]
         found = (
             (each.offset, each.value or b"")
             for batch in batches_shown(reader, settings.topics.audit, {0: (first, end)})
             for each in batch
         )
-        done = audit.verify(found, first, anchors)
+        done = audit_chain.verify(found, first, anchors)
     if as_json:
         write_json({"records": done.records, "faults": done.faults, "heads": done.heads})
     elif not done.faults:
@@ -128,18 +127,17 @@ def verify(
         )
 
 
-def _records(settings: Settings, since_ms: int) -> Iterator[AuditRecord]:
-
-    clients = client_arguments(settings.kafka)
+def _records(settings: configs.Settings, since_ms: int) -> Iterator[wire.AuditRecord]:
+    clients = admin.client_arguments(settings.kafka)
     found = records_shown(clients, settings.topics.audit, since_ms)
-    yield from readable(found, decode_audit)
+    yield from read.readable(found, wire.decode_audit)
 
 
-def _canonical(settings: Settings, number: str) -> str:
+def _canonical(settings: configs.Settings, number: str) -> str:
     return number if number in ("", "*") else recipient_of(settings, number)
 
 
-def _why(record: AuditRecord) -> str:
+def _why(record: wire.AuditRecord) -> str:
     return " ".join(each for each in (record.ticket, record.reason) if each)
 
 

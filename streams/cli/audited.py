@@ -11,12 +11,12 @@ from typing import Any
 
 import typer
 
-from streams.cases.audit_chain import AuditChain, deliver, open_chain
-from streams.cluster.admin import client_arguments
+from streams import config as configs
+from streams.cases import audit_chain as chains
+from streams.cluster import admin
 from streams.common import clock
 from streams.common.errors import OtpguardError, UnavailableError
 from streams.common.language import tr
-from streams.config import Settings
 
 
 def login() -> str:
@@ -33,14 +33,14 @@ def actor() -> str:
 
 
 @contextmanager
-def audit_chain(settings: Settings) -> Iterator[AuditChain]:
+def audit_chain(settings: configs.Settings) -> Iterator[chains.AuditChain]:
     """Yield the audit chain of the current login, for the topic in these settings."""
-    with open_chain(login(), os.environ, settings.kafka.bootstrap, settings.app_id) as chain:
+    with chains.open_chain(login(), os.environ, settings.kafka.bootstrap, settings.app_id) as chain:
         yield chain
 
 
 @contextmanager
-def audit_act(settings: Settings, verb: str, **fields: Any) -> Iterator[dict[str, Any]]:
+def audit_act(settings: configs.Settings, verb: str, **fields: Any) -> Iterator[dict[str, Any]]:
     """Write an audit record before and after the block; `fields` are fields of `AuditRecord`.
 
     The block may add fields to the dict that it gets; they go into the second record. The action is
@@ -63,7 +63,7 @@ def audit_act(settings: Settings, verb: str, **fields: Any) -> Iterator[dict[str
 
 @contextmanager
 def audit_look(
-    settings: Settings, verb: str, subject: str = "", detail: str = ""
+    settings: configs.Settings, verb: str, subject: str = "", detail: str = ""
 ) -> Iterator[None]:
     """Write an audit record of a look at cases, on disk before the block shows anything.
 
@@ -77,8 +77,7 @@ def audit_look(
         deliver_audit(settings, chain)
 
 
-def _note(chain: AuditChain, verb: str, outcome: str, fields: dict[str, Any]) -> None:
-
+def _note(chain: chains.AuditChain, verb: str, outcome: str, fields: dict[str, Any]) -> None:
     chain.append(
         at_ms=clock.now_ms(),
         actor=actor(),
@@ -91,10 +90,12 @@ def _note(chain: AuditChain, verb: str, outcome: str, fields: dict[str, Any]) ->
     )
 
 
-def deliver_audit(settings: Settings, chain: AuditChain, *, quiet: bool = False) -> bool:
+def deliver_audit(
+    settings: configs.Settings, chain: chains.AuditChain, *, quiet: bool = False
+) -> bool:
     """Send waiting audit records to Kafka; return True on failure, and print it unless `quiet`."""
     try:
-        deliver(chain, client_arguments(settings.kafka), settings.topics.audit)
+        chains.deliver(chain, admin.client_arguments(settings.kafka), settings.topics.audit)
     except OtpguardError as error:
         if quiet:
             return True

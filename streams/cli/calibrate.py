@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from functools import partial, reduce
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+import pydantic
 import typer
-from pydantic import SecretStr
 
+from streams import config as configs
 from streams import wire
 from streams.cli.feed import MapOption, SetOption, TimeOption, ZoneOption, rules_of
 from streams.cli.shared import (
@@ -30,25 +31,21 @@ from streams.cli.shared import (
     write_table,
     writing,
 )
-from streams.cluster.admin import client_arguments
+from streams.cluster import admin
 from streams.common.errors import ConfigError, UsageError
 from streams.common.extras import how_to_install
 from streams.common.language import join_list, tr
 from streams.common.shown import MASK, escape_unprintable
-from streams.config import Settings, effective
-from streams.gateways.feeds.file_records import FileLayout
-from streams.wire import Numbers
-
-if TYPE_CHECKING:
-    from streams.tools.calibrate.history import ColumnTable, Slice
-    from streams.tools.calibrate.rehearse import Incidents, Rehearsal
-    from streams.tools.calibrate.result import Result
-    from streams.tools.calibrate.survey import Survey
+from streams.gateways.feeds import file_records
+from streams.tools.calibrate import alarm_rates, html_report, propose, rehearse
+from streams.tools.calibrate import history as histories
+from streams.tools.calibrate import result as results
+from streams.tools.calibrate import survey as surveys
 
 MARGINS = (0.0, 1.0, 2.0, 3.0)
 """Values of `detect.burst_margin` for which the report shows how fast an attack is throttled."""
 
-Source = Callable[[Callable[[int], None]], Iterator["Slice"]]
+Source = Callable[[Callable[[int], None]], Iterator["histories.Slice"]]
 
 FilesArgument = Annotated[
     list[str] | None,
@@ -168,21 +165,23 @@ class _History:
     again: bool = True  # it can be read twice
 
 
-def _topic(settings: Settings, since: str | None, until: str | None) -> _History:
-    from streams.tools.calibrate.history import TopicHistory  # noqa: PLC0415 - start-up time
-
+def _topic(settings: configs.Settings, since: str | None, until: str | None) -> _History:
     name = settings.topics.input
-    found = TopicHistory(client_arguments(settings.kafka), name, _moment(since), _moment(until))
+    found = histories.TopicHistory(
+        admin.client_arguments(settings.kafka), name, _moment(since), _moment(until)
+    )
     return _History(found.slices, f"topic {name}", found.records or None, "records")
 
 
-def _files(settings: Settings, names: list[str], table: ColumnTable | None) -> _History:
+def _files(
+    settings: configs.Settings, names: list[str], table: histories.ColumnTable | None
+) -> _History:
     source = partial(_read, settings, names, table)
     return _History(source, ", ".join(names), plain_bytes(names), "bytes", again="-" not in names)
 
 
 def _table(
-    settings: Settings,
+    settings: configs.Settings,
     maps: list[str] | None,
     constants: list[str] | None,
     time_format: str | None,
@@ -190,28 +189,27 @@ def _table(
     columns: str | None,
     delimiter: str,
     encoding: str,
-) -> ColumnTable:
-    from streams.tools.calibrate.history import ColumnTable  # noqa: PLC0415 - start-up time
-
+) -> histories.ColumnTable:
     rules = rules_of(settings, maps, constants, time_format, zone)
     if encoding.lower().replace("_", "-") == "utf-8-sig":
         encoding = "utf-8"  # a mark in front of the first line is passed over anyway
     named = tuple(columns.split(",")) if columns else None
-    return ColumnTable(rules, FileLayout(named, delimiter, encoding))
+    return histories.ColumnTable(rules, file_records.FileLayout(named, delimiter, encoding))
 
 
 def _tell(
-    result: Result, config: Path | None, write: Path | None, report: Path | None, *, as_json: bool
+    result: results.Result,
+    config: Path | None,
+    write: Path | None,
+    report: Path | None,
+    *,
+    as_json: bool,
 ) -> None:
-    from streams.tools.calibrate.result import document  # noqa: PLC0415 - start-up time
-
-    found = document(result)
+    found = results.document(result)
     if write is not None:
         _write(write, config, result)
     if report is not None:
-        from streams.tools.calibrate.html_report import write_page  # noqa: PLC0415 - matplotlib is slow
-
-        write_page(result, found, report, shlex.join(["otpguard", *sys.argv[1:]]))
+        html_report.write_page(result, found, report, shlex.join(["otpguard", *sys.argv[1:]]))
     if as_json:
         write_json(found)
         return
@@ -223,14 +221,15 @@ def _tell(
 
 
 def _read(
-    settings: Settings, names: list[str], table: ColumnTable | None, show: Callable[[int], None]
-) -> Iterator[Slice]:
-    from streams.tools.calibrate.history import from_csv, from_lines  # noqa: PLC0415 - start-up time
-
+    settings: configs.Settings,
+    names: list[str],
+    table: histories.ColumnTable | None,
+    show: Callable[[int], None],
+) -> Iterator[histories.Slice]:
     topic = settings.topics.input
     if table is not None:
-        return from_csv(names, table, topic, open_lines, show)
-    return from_lines(names, topic, settings.input.value_bytes_max, open_lines, show)
+        return histories.from_csv(names, table, topic, open_lines, show)
+    return histories.from_lines(names, topic, settings.input.value_bytes_max, open_lines, show)
 
 
 def _are_csv(names: list[str]) -> bool:
@@ -241,7 +240,7 @@ def _are_csv(names: list[str]) -> bool:
 
 
 def _run_passes(
-    settings: Settings,
+    settings: configs.Settings,
     history: _History,
     *,
     subscribers: int | None,
@@ -249,17 +248,12 @@ def _run_passes(
     misses: int,
     show_recipients: bool,
     quiet: bool,
-) -> Result:
-    from streams.tools.calibrate.propose import apply_changes, find_unreached, propose  # noqa: PLC0415 - start-up time
-    from streams.tools.calibrate.rehearse import Incidents, rehearse  # noqa: PLC0415
-    from streams.tools.calibrate.result import Result  # noqa: PLC0415
-    from streams.tools.calibrate.survey import Survey, whole  # noqa: PLC0415
-
-    def survey_of(chosen: Settings, *, measure: bool) -> tuple[Survey, int]:
+) -> results.Result:
+    def survey_of(chosen: configs.Settings, *, measure: bool) -> tuple[surveys.Survey, int]:
         params = chosen.params()
         if history.unit == "bytes":
-            params = whole(params, chosen.topics.partitions)
-        survey = Survey(params, chosen.recogniser(), judged=judged, measure=measure)
+            params = surveys.whole(params, chosen.topics.partitions)
+        survey = surveys.Survey(params, chosen.recogniser(), judged=judged, measure=measure)
         survey.peaks.misses_max = misses
         label = tr("measuring") if measure else tr("at the proposed settings")
         of_bytes = history.unit == "bytes"
@@ -277,35 +271,39 @@ def _run_passes(
                 "which column is which field"
             ).format(said=history.name, refused=refused)
         )
-    incidents = Incidents(settings.intake())
+    incidents = rehearse.Incidents(settings.intake())
     margins = list(_rehearsals(settings, incidents))
-    result = Result(
+    result = results.Result(
         history.name, settings, current, subscribers, judged, [], None, margins, None, [], refused,
         show_recipients,
     )  # fmt: skip
     throttles = result.rates(current)[1]
-    result.changes = list(propose(settings, current, throttles))
-    result.unreached = list(find_unreached(current, throttles, judged))
+    result.changes = list(propose.propose(settings, current, throttles))
+    result.unreached = list(propose.find_unreached(current, throttles, judged))
     if result.changes:
-        better = apply_changes(settings, result.changes)
-        result.proposed_rehearsal = rehearse(better.params(), better.recogniser(), incidents)
+        better = propose.apply_changes(settings, result.changes)
+        result.proposed_rehearsal = rehearse.rehearse(
+            better.params(), better.recogniser(), incidents
+        )
         if history.again:
             result.proposed, _ = survey_of(better, measure=False)
     return result
 
 
-def _rehearsals(settings: Settings, incidents: Incidents) -> Iterator[tuple[float, Rehearsal]]:
+def _rehearsals(
+    settings: configs.Settings, incidents: rehearse.Incidents
+) -> Iterator[tuple[float, rehearse.Rehearsal]]:
     """Yield the results of rehearsed attacks for each margin, the current one included."""
-    from streams.tools.calibrate.rehearse import rehearse  # noqa: PLC0415 - start-up time
-
     params, recogniser, now = settings.params(), settings.recogniser(), settings.detect.burst_margin
     for margin in sorted({*MARGINS, now}):
         judge = replace(params.judge, burst_margin=margin)
         chosen = replace(params, judge=judge)
-        yield margin, rehearse(chosen, recogniser, incidents, measure=margin == now)
+        yield margin, rehearse.rehearse(chosen, recogniser, incidents, measure=margin == now)
 
 
-def _run(survey: Survey, settings: Settings, slices: Iterator[Slice]) -> int:
+def _run(
+    survey: surveys.Survey, settings: configs.Settings, slices: Iterator[histories.Slice]
+) -> int:
     """Feed everything to the detector; return the number of refused values."""
     intake, refused = settings.intake(), 0
     for each in slices:
@@ -336,8 +334,6 @@ def _say(found: dict[str, Any]) -> None:
 
 
 def _say_history(found: dict[str, Any]) -> None:
-    from streams.tools.calibrate.result import outside  # noqa: PLC0415 - start-up time
-
     history = found["history"]
     typer.echo(
         tr(
@@ -354,7 +350,7 @@ def _say_history(found: dict[str, Any]) -> None:
             subscriber_days=f"{history['subscriber_days']:,}",
         )
     )
-    if said := outside(history):
+    if said := results.outside(history):
         typer.echo(tr("note: {sentence}").format(sentence=said))
     typer.echo(
         tr("codes per subscriber-day {codes}; {habits}").format(
@@ -366,11 +362,11 @@ def _say_history(found: dict[str, Any]) -> None:
 
 def _say_rates(found: dict[str, Any]) -> None:
     """Print alarms per million subscriber-days, what they prove, and coarse time stamps."""
-    from streams.tools.calibrate.alarm_rates import format_rate  # noqa: PLC0415 - start-up time
-
     rows = [
-        (tr(which), level.upper(), f"{rate['episodes']:,}", format_rate(rate["per_million"]),
-         "-".join(map(format_rate, rate["per_million_95"])), tr(rate["standing"]))
+        (tr(which), level.upper(), f"{rate['episodes']:,}",
+         alarm_rates.format_rate(rate["per_million"]),
+         "-".join(map(alarm_rates.format_rate, rate["per_million_95"])),
+         tr(rate["standing"]))
         for which, rates in found["rates"].items()
         for level, rate in rates.items()
     ]  # fmt: skip
@@ -561,7 +557,7 @@ def _say_named(found: dict[str, Any]) -> None:
         )
 
 
-def _write(path: Path, config: Path | None, result: Result) -> None:
+def _write(path: Path, config: Path | None, result: results.Result) -> None:
     """Write the current settings with the changes, without defaults and secrets."""
     changed = {change.name: change for change in result.changes}
     did = "proposed" if changed else "left as they were"
@@ -571,7 +567,7 @@ def _write(path: Path, config: Path | None, result: Result) -> None:
     ]
     kept = [
         setting
-        for setting in effective(result.settings, config)
+        for setting in configs.effective(result.settings, config)
         if setting["name"] in changed
         or (setting["source"] != "default" and not setting["source"].startswith("OTPGUARD_"))
     ]
@@ -594,13 +590,15 @@ def _write(path: Path, config: Path | None, result: Result) -> None:
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _withheld(settings: Settings, head: str, name: str, setting: Mapping[str, Any]) -> str | None:
+def _withheld(
+    settings: configs.Settings, head: str, name: str, setting: Mapping[str, Any]
+) -> str | None:
     """Return why a setting is left out of a proposal, or None.
 
     A secret is masked; a copied mask would become the secret.
     """
     section = reduce(getattr, filter(None, head.split(".")), settings)
-    if isinstance(getattr(section, name), SecretStr):
+    if isinstance(getattr(section, name), pydantic.SecretStr):
         return f"name a file with {name}_file"
     if MASK in str(setting["value"]):
         return f"it lets in whoever reads it; it stands in {setting['source']}"
@@ -608,7 +606,6 @@ def _withheld(settings: Settings, head: str, name: str, setting: Mapping[str, An
 
 
 def _need_report() -> None:
-
     missing = [name for name in ("jinja2", "matplotlib") if find_spec(name) is None]
     if missing:
         how = how_to_install("report")
@@ -636,7 +633,7 @@ def _moment(text: str | None) -> int | None:
     return max(0, round(told.timestamp() * 1000))
 
 
-def _names(path: Path | None, numbers: Numbers) -> frozenset[str]:
+def _names(path: Path | None, numbers: wire.Numbers) -> frozenset[str]:
     """Return the recipients in canonical form; other lines stay as they are: episode ids."""
     if path is None:
         return frozenset()

@@ -7,7 +7,8 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
-from streams.cases.network_views import campaign_lines, campaign_row, find_campaign, newest
+from streams import wire
+from streams.cases import network_views
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
@@ -18,10 +19,9 @@ from streams.cli.shared import (
     write_lines,
     write_table,
 )
-from streams.cluster.admin import client_arguments
+from streams.cluster import admin
 from streams.common.errors import UsageError
 from streams.common.language import tr, trc
-from streams.wire import encode_campaign
 
 app = group("List campaigns: floods of many recipients that belong together.")
 
@@ -37,7 +37,6 @@ CAMPAIGN_COLUMNS: Final = {
     "pace": "codes a minute",
     "growth": "new victims a minute",
 }
-"""The columns of a list of campaigns, and their headings."""
 
 SPARED: Final = ("pace", "platforms", "messages", "last", "growth", "throttled")
 """Columns that are left out on a narrow screen, in this order."""
@@ -60,8 +59,12 @@ def ls(
     """
     settings = settings_of(config)
     since_ms = ago_ms(since)
-    every = newest(client_arguments(settings.kafka), settings.topics.campaign)
-    rows = [campaign_row(each) for each in every if each.end_ms >= since_ms and (all_ or each.open)]
+    every = network_views.newest(admin.client_arguments(settings.kafka), settings.topics.campaign)
+    rows = [
+        network_views.campaign_row(each)
+        for each in every
+        if each.end_ms >= since_ms and (all_ or each.open)
+    ]
     if as_json:
         write_json(rows)
     elif rows:
@@ -98,13 +101,13 @@ def show(
       otpguard campaigns show 1:sms.delivery.v1:7:123456
     """
     settings = settings_of(config)
-    told = newest(client_arguments(settings.kafka), settings.topics.campaign)
-    found = find_campaign(told, campaign)
+    told = network_views.newest(admin.client_arguments(settings.kafka), settings.topics.campaign)
+    found = network_views.find_campaign(told, campaign)
     if found is None:
         raise UsageError(
             tr(
                 "no campaign {named!r}; `otpguard campaigns ls --all --since 90d` lists them"
             ).format(named=campaign)
         )
-    document = msgspec.json.decode(encode_campaign(found))
-    write_lines(document, campaign_lines(found), as_json=as_json)
+    document = msgspec.json.decode(wire.encode_campaign(found))
+    write_lines(document, network_views.campaign_lines(found), as_json=as_json)

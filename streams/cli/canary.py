@@ -14,8 +14,11 @@ from streams.cli.shared import (
     serving,
     settings_of,
 )
+from streams.cluster import admin
 from streams.common.errors import Exit
 from streams.common.language import tr
+from streams.telemetry import metrics as telemetry
+from streams.tools.operate import canary_flood
 
 
 def canary(
@@ -46,23 +49,20 @@ def canary(
       otpguard canary --once --without-adapter
     """
     settings = settings_of(config)
-    # Here, because Kafka's client takes long to import and `--help` needs none.
-    from streams.cluster.admin import client_arguments, working  # noqa: PLC0415
-    from streams.telemetry.metrics import Metrics  # noqa: PLC0415
-    from streams.tools.operate.canary_flood import GOOD, Watch, outcome_of, spare_number  # noqa: PLC0415
-
     log_to_stderr()
-    metrics = Metrics("canary")
-    clients = client_arguments(settings.kafka)
+    metrics = telemetry.Metrics("canary")
+    clients = admin.client_arguments(settings.kafka)
     with (
-        working(tr("no flood")),
+        admin.working(tr("no flood")),
         progress(
             tr("seconds since the flood"), int(settings.canary.deadline_s), quiet=not once
         ) as show,
-        closing(Watch(settings.canary, clients, settings.topics, metrics, show)) as watch,
+        closing(
+            canary_flood.Watch(settings.canary, clients, settings.topics, metrics, show)
+        ) as watch,
     ):
         if once:
-            number = spare_number(settings.canary)
+            number = canary_flood.spare_number(settings.canary)
             try:
                 outcome = watch.flood(number, acknowledged=not without_adapter)
             except KeyboardInterrupt:
@@ -70,10 +70,10 @@ def canary(
                 if run is not None:
                     told = tr("interrupted after {n} s: the flood was {outcome} until then").format(
                         n=run.waited_s,
-                        outcome=outcome_of(run, acknowledged=not without_adapter),
+                        outcome=canary_flood.outcome_of(run, acknowledged=not without_adapter),
                     )
                 typer.echo(told, err=True)
                 raise typer.Exit(Exit.INTERRUPTED) from None
-            raise typer.Exit(Exit.DONE if outcome in GOOD else Exit.TRY_AGAIN)
+            raise typer.Exit(Exit.DONE if outcome in canary_flood.GOOD else Exit.TRY_AGAIN)
         with serving(settings, metrics) as stop:
             watch.run(stop, acknowledged=not without_adapter)

@@ -1,25 +1,19 @@
-"""`otpguard cases` and `otpguard explain`: what happened to whom, and why."""
+"""`otpguard cases`: what happened to whom, and why."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, closing
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, Any, Final
 
 import msgspec
 import typer
 
-from streams.cases.standing import (
-    banner,
-    counts_now,
-    explanation,
-    format_override,
-    identity,
-    says,
-    summary,
-    switch,
-)
+from streams import config as configs
+from streams import wire
+from streams.cases import standing
+from streams.cases.store import answers, opening, store
 from streams.cli.audited import audit_look
 from streams.cli.shared import (
     ConfigOption,
@@ -32,25 +26,14 @@ from streams.cli.shared import (
     write_json,
     write_table,
 )
-from streams.cluster.admin import client_arguments
-from streams.cluster.read import readable, records
+from streams.cluster import admin, read
 from streams.common import clock
 from streams.common.errors import ConfigError, UsageError
 from streams.common.language import join_list, tr
 from streams.common.shown import escape_unprintable, in_json
-from streams.config import Settings
-from streams.tools.operate.purge_overrides import tidy as tidy_topic
-from streams.wire import Override, decode_episode, decode_override, encode_episode
-from streams.wire.recipients import TOKEN, WRITTEN_NUMBER
-
-if TYPE_CHECKING:
-    from streams.cases.store.answers import CaseFile
-    from streams.cases.store.store import ReadModel
+from streams.tools.operate import purge_overrides
 
 app = group("List who is attacked, and what is done about it.")
-
-ID: Final = re.compile(r"\d+:[^:]+:\d+:\d+")
-"""Matches the id of an episode or action: epoch, topic, partition, offset."""
 
 SinceOption = Annotated[str, typer.Option("--since", help="How far back, such as 6h or 7d.")]
 NamedArgument = Annotated[
@@ -77,7 +60,7 @@ def ls(
     settings = settings_of(config)
     with audit_look(settings, "view", detail="cases"):
         with closing(read_topics(settings, since)) as model:
-            rows = [summary(line) for line in model.all(ended=all_)]
+            rows = [standing.summary(line) for line in model.all(ended=all_)]
             switched = switch_of(model)
         if as_json:
             write_json(rows)
@@ -104,7 +87,6 @@ COLUMNS: Final = {
     "rule": "rule",
     "episode": "episode",
 }
-"""The columns of a list of cases, and their headings."""
 
 WORDS: Final = frozenset({"state", "level", "mode", "gateways"})
 """Columns with our own words, which are translated."""
@@ -123,7 +105,6 @@ COLOURS: Final = {
     "shadow": "cyan",
     "watched": "cyan",
 }
-"""Colour of each state."""
 
 
 def _write_cases(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -136,15 +117,15 @@ def _write_cases(rows: Sequence[Mapping[str, Any]]) -> None:
     )
 
 
-def switch_of(model: ReadModel) -> Override | None:
+def switch_of(model: store.ReadModel) -> wire.Override | None:
     """Return the kill-switch override that is in force, or None."""
-    return switch([each.word for each in model.words_now()], clock.now_ms())
+    return standing.switch([each.word for each in model.words_now()], clock.now_ms())
 
 
-def warn(word: Override | None) -> None:
+def warn(word: wire.Override | None) -> None:
     """Print a warning if the kill switch prevents gateways from doing what follows."""
     if word is not None:
-        typer.secho(escape_unprintable(banner(word)), fg="red", bold=True)
+        typer.secho(escape_unprintable(standing.banner(word)), fg="red", bold=True)
 
 
 @app.command()
@@ -164,9 +145,7 @@ def show(
       otpguard cases show +8613900000001
       otpguard cases show 1:sms.delivery.v1:7:123456 --since 7d
     """
-    settings = settings_of(config)
-    with _looked_for(settings, named):
-        _show(settings, named, since, as_json=as_json, most=None)
+    show_cases(config, named, since, as_json=as_json, most=None)
 
 
 @app.command()
@@ -177,17 +156,15 @@ def watch(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     Example:
       otpguard cases watch
     """
-    from streams.cases.store.store import line_of  # noqa: PLC0415
-
     settings = settings_of(config)
     now_ms = clock.now_ms()
     with audit_look(settings, "view", detail="cases as they come"):
         pass
     try:
-        clients, topic = client_arguments(settings.kafka), settings.topics.episode
-        found = records(clients, topic, since_ms=now_ms, follow=True)
-        for episode in readable(found, decode_episode):
-            row = {"change": episode.change, **summary(line_of(episode))}
+        clients, topic = admin.client_arguments(settings.kafka), settings.topics.episode
+        found = read.records(clients, topic, since_ms=now_ms, follow=True)
+        for episode in read.readable(found, wire.decode_episode):
+            row = {"change": episode.change, **standing.summary(store.line_of(episode))}
             del row["gateways"], row["refused"], row["state"]  # not known yet
             typer.echo(
                 in_json(msgspec.json.encode(row).decode())
@@ -211,7 +188,7 @@ def audit(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
         write_json([msgspec.to_builtins(word) for word in words])
         return
     for word in words:
-        typer.echo(escape_unprintable(f"{word.recipient:16}  {format_override(word)}"))
+        typer.echo(escape_unprintable(f"{word.recipient:16}  {standing.format_override(word)}"))
 
 
 @app.command()
@@ -235,12 +212,12 @@ def tidy(
       otpguard cases tidy
     """
     settings = settings_of(config)
-    clients, topics = client_arguments(settings.kafka), settings.topics
+    clients, topics = admin.client_arguments(settings.kafka), settings.topics
     now_ms = clock.now_ms()
     done, denied = {}, []
     for topic in dict.fromkeys((topics.override, topics.everyone)):
         try:
-            done[topic] = tidy_topic(clients, topic, now_ms, dry_run=dry_run)
+            done[topic] = purge_overrides.tidy(clients, topic, now_ms, dry_run=dry_run)
         except ConfigError as error:  # support may write the one, duty the other
             denied.append(str(error))
     if as_json:
@@ -259,39 +236,23 @@ def tidy(
         typer.echo(sentence, err=True)
 
 
-def explain(
-    named: NamedArgument,
-    config: ConfigOption = None,
-    *,
-    since: SinceOption = "24h",
-    as_json: JsonOption = False,
+def show_cases(
+    config: Path | None, named: str, since: str, *, as_json: bool, most: int | None
 ) -> None:
-    r"""Explain a throttle: platforms, times, scores, the rule, and why no other rule.
+    """Print the cases of a name, the most important first; at most so many.
 
-    For an action: as it was when the lease was made. For a recipient: the case that counts.
-
-    \b
-    Examples:
-      otpguard explain +8613900000001
-      otpguard explain 1:sms.delivery.v1:7:123456 --since 7d
+    The look is audited: by number, or by the given id. Raise UsageError if there is no case.
     """
-    settings = settings_of(config)
-    with _looked_for(settings, named):
-        _show(settings, named, since, as_json=as_json, most=1)
-
-
-def _looked_for(settings: Settings, named: str) -> AbstractContextManager[None]:
-    """Audit a look at somebody's cases: by number, or by the given id."""
     refuse_nobody(named)
-    if ID.fullmatch(named):
-        return audit_look(settings, "search", detail=named)
-    return audit_look(settings, "search", settings.intake().numbers.canonical(named) or "")
-
-
-def _show(settings: Settings, named: str, since: str, *, as_json: bool, most: int | None) -> None:
-    """Print the cases of a name, the most important first. Raise UsageError if there is none."""
-    with closing(read_topics(settings, since)) as model:
-        found = model.find_named(named, settings.intake().numbers.canonical(named))
+    settings = settings_of(config)
+    recipient = settings.intake().numbers.canonical(named)
+    by_id = standing.ID.fullmatch(named)
+    about = {"detail": named} if by_id else {"subject": recipient or ""}
+    with (
+        audit_look(settings, "search", **about),
+        closing(read_topics(settings, since)) as model,
+    ):
+        found = model.find_named(named, recipient)
         if not found:
             raise UsageError(
                 tr("no case of {named!r} in the last {since}; --since looks further back").format(
@@ -304,17 +265,17 @@ def _show(settings: Settings, named: str, since: str, *, as_json: bool, most: in
             _print(model.case(line.episode_id), named, as_json=as_json)
 
 
-def _print(file: CaseFile, named: str, *, as_json: bool) -> None:
+def _print(file: answers.CaseFile, named: str, *, as_json: bool) -> None:
     """Print a case: as it was when the lease `find_named` was issued, otherwise as it is now."""
     line, case = file.line, file.case
     record = case.last
     if named != line.episode_id:
-        record = next((each for each in case.records if identity(each) == named), record)
+        record = next((each for each in case.records if standing.identity(each) == named), record)
     if as_json:
         acks = [ack for each in case.acks.values() for ack in each]
         write_json(
             {
-                "episode": msgspec.Raw(encode_episode(record)),
+                "episode": msgspec.Raw(wire.encode_episode(record)),
                 "leases": [action.action_id for action in case.actions],
                 "acks": [msgspec.to_builtins(ack) for ack in acks],
                 "operator": [msgspec.to_builtins(word) for word in case.words],
@@ -322,18 +283,18 @@ def _print(file: CaseFile, named: str, *, as_json: bool) -> None:
             }
         )
         return
-    told = tr("now: {state}").format(state=says(line.state, case.lease(clock.now_ms())))
+    told = tr("now: {state}").format(state=standing.says(line.state, case.lease(clock.now_ms())))
     colour = COLOURS.get(line.state, "").rpartition(" ")[2]
     typer.secho(told, fg=None if colour in ("", "reverse") else colour, bold=True)
     if record.evidence != case.last.evidence:
-        typer.echo(counts_now(line))
-    for each in explanation(case, record):
+        typer.echo(standing.counts_now(line))
+    for each in standing.explanation(case, record):
         typer.echo(escape_unprintable(each))
 
 
 def refuse_nobody(named: str, before: str = "") -> None:
     """Raise UsageError if this cannot name a case; `before` names what else was tried."""
-    if not any(form.fullmatch(named) for form in (WRITTEN_NUMBER, TOKEN, ID)):
+    if not standing.can_name_case(named):
         raise UsageError(
             tr(
                 "{named!r}: {before}no recipient (a number or token), and no action or episode "
@@ -342,18 +303,16 @@ def refuse_nobody(named: str, before: str = "") -> None:
         )
 
 
-def read_topics(settings: Settings, since: str) -> ReadModel:
+def read_topics(settings: configs.Settings, since: str) -> store.ReadModel:
     """Read the cases since then from the topics, and all overrides."""
-    from streams.cases.store.opening import of_topics  # noqa: PLC0415 - start-up time
-
-    return of_topics(settings, ago_ms(since), progress=progress)
+    return opening.of_topics(settings, ago_ms(since), progress=progress)
 
 
-def words_of(settings: Settings) -> list[Override]:
+def words_of(settings: configs.Settings) -> list[wire.Override]:
     """Read all overrides, including those for everybody."""
-    clients, topics = client_arguments(settings.kafka), settings.topics
+    clients, topics = admin.client_arguments(settings.kafka), settings.topics
     return [
         word
         for topic in dict.fromkeys((topics.override, topics.everyone))
-        for word in readable(records_shown(clients, topic), decode_override)
+        for word in read.readable(records_shown(clients, topic), wire.decode_override)
     ]

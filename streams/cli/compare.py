@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+import numpy as np
 import typer
 
+from streams.cases import log_replay
 from streams.cli.cases import SinceOption
 from streams.cli.shared import (
     JsonOption,
@@ -19,10 +21,9 @@ from streams.cli.shared import (
     write_json,
     write_table,
 )
+from streams.cluster import admin, read
 from streams.common.language import join_list, tr
-
-if TYPE_CHECKING:
-    from streams.tools.operate.comparison import Comparison
+from streams.tools.operate import comparison
 
 
 def compare(
@@ -50,9 +51,7 @@ def compare(
       otpguard compare now.toml next.toml --since 7d
       otpguard compare now.toml next.toml day.jsonl --json | jq '.recipients[].recipient'
     """
-    from streams.tools.operate.comparison import SIDES, Comparison  # noqa: PLC0415 - start-up time
-
-    found = Comparison([settings_of(before), settings_of(after)])
+    found = comparison.Comparison([settings_of(before), settings_of(after)])
     if files:
         _of_files(found, files)
     else:
@@ -61,7 +60,7 @@ def compare(
     if as_json:
         write_json(report)
         return
-    for side in SIDES:
+    for side in comparison.SIDES:
         typer.echo(tr("leases, {side}: {n}").format(side=tr(side), n=f"{report['leases'][side]:,}"))
     if not report["recipients"]:
         typer.echo(tr("no recipient differs in {n} lines").format(n=f"{report['lines']:,}"))
@@ -77,11 +76,7 @@ def _row(each: dict[str, Any]) -> list[object]:
     return [each["recipient"], *each["refused_only"].values(), join_list(list(told))]
 
 
-def _of_files(found: Comparison, files: list[str]) -> None:
-    import numpy as np  # noqa: PLC0415 - start-up time
-
-    from streams.cases.log_replay import chunks_of  # noqa: PLC0415
-
+def _of_files(found: comparison.Comparison, files: list[str]) -> None:
     most = max(each.input.value_bytes_max for each in found.settings)
     with progress("", plain_bytes(files), of_bytes=True) as show:
 
@@ -89,7 +84,7 @@ def _of_files(found: Comparison, files: list[str]) -> None:
             offset = 0
             for path in files:
                 with open_lines(path) as file:
-                    for lines in chunks_of(file, most):
+                    for lines in log_replay.chunks_of(file, most):
                         yield lines, np.arange(offset, offset + len(lines))
                         offset += len(lines)
                         show(sum(map(len, lines)) + len(lines))
@@ -98,15 +93,10 @@ def _of_files(found: Comparison, files: list[str]) -> None:
             pass
 
 
-def _of_topic(found: Comparison, since_ms: int) -> None:
-    import numpy as np  # noqa: PLC0415 - start-up time
-
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415
-    from streams.cluster.read import reading  # noqa: PLC0415
-
+def _of_topic(found: comparison.Comparison, since_ms: int) -> None:
     settings = found.settings[0]
     topic = settings.topics.input
-    with reading(client_arguments(settings.kafka), topic) as reader:
+    with read.reading(admin.client_arguments(settings.kafka), topic) as reader:
         spans = reader.spans(since_ms)
         with progress(topic, sum(end - first for first, end in spans.values())) as show:
             for number, span in spans.items():

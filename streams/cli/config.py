@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from streams import config as configs
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
@@ -37,10 +38,8 @@ def show(
       otpguard config show --reasons
       OTPGUARD_KAFKA_BOOTSTRAP=k1:9092 otpguard config show --json
     """
-    from streams.config import effective  # noqa: PLC0415 - start-up time
-
     file = file_of(config)
-    settings = list(effective(settings_of(file), file))
+    settings = list(configs.effective(settings_of(file), file))
     if as_json:
         write_json(settings)
         return
@@ -63,16 +62,14 @@ def template(config: ConfigOption = None) -> None:
     Example:
       otpguard config template > otpguard.toml
     """
-    from streams.config import RESTARTS, effective  # noqa: PLC0415 - start-up time
-
     section = ""
     file = file_of(config)
-    for setting in effective(settings_of(file), file):
+    for setting in configs.effective(settings_of(file), file):
         head, _, name = setting["name"].rpartition(".")
         if head != section:
             typer.echo(f"\n[{head}]")
-            if head in RESTARTS:
-                typer.echo(f"# {tr(RESTARTS[head])}")
+            if head in configs.RESTARTS:
+                typer.echo(f"# {tr(configs.RESTARTS[head])}")
             section = head
         value = toml_value(setting["value"])
         if value is None or name in ("password", "secret"):

@@ -10,8 +10,14 @@ from typing import Annotated, Final
 
 import typer
 
+from streams import config as configs
+from streams.cases import standing
+from streams.cases.store import backup as backups
+from streams.cases.store import erase as erasing
+from streams.cases.store import indexer as indexing
+from streams.cases.store import opening
+from streams.cases.store import rebuild as rebuilding
 from streams.cli.audited import actor, audit_act
-from streams.cli.cases import ID
 from streams.cli.desk_serve import serve
 from streams.cli.desk_user import app as users
 from streams.cli.shared import (
@@ -30,9 +36,8 @@ from streams.common.clock import now_ms
 from streams.common.errors import Exit, UsageError
 from streams.common.language import moment, tr
 from streams.common.shown import mask_url
-from streams.config import Settings
-from streams.telemetry.metrics import Metrics
-from streams.tools.operate.retention import still_held
+from streams.telemetry import metrics as telemetry
+from streams.tools.operate import retention
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +50,6 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="Reason, for the rec
 CHECKED: Final = ("table", "compared", "missing", "different", "only in the index")
 MADE: Final = ("table", "rows")
 HOLDS: Final = ("hold", "subject", "document", "since", "by", "reason")
-"""Headings of the lists that the commands print."""
 
 
 @app.command()
@@ -59,15 +63,12 @@ def index(config: ConfigOption = None) -> None:
     Example:
       otpguard desk index --config /etc/otpguard/otpguard.toml
     """
-    from streams.cases.store.indexer import Chores, indexer_of  # noqa: PLC0415 - start-up time
-    from streams.cases.store.opening import open_store  # noqa: PLC0415
-
     log_to_stderr()
     settings = settings_of(config)
-    store = open_store(settings)
-    metrics = Metrics("indexer")
+    store = opening.open_store(settings)
+    metrics = telemetry.Metrics("indexer")
 
-    indexer = indexer_of(settings, store, metrics)
+    indexer = indexing.indexer_of(settings, store, metrics)
     started_ms = now_ms()
 
     def lag_s() -> float:
@@ -79,7 +80,7 @@ def index(config: ConfigOption = None) -> None:
     metrics.follow("index_lag_seconds", lag_s)
     log.info("the case store is %s", mask_url(store.url))
     with serving(settings, metrics, ready) as stop:
-        indexer.run(stop, Chores(settings, store))
+        indexer.run(stop, indexing.Chores(settings, store))
     store.close()
 
 
@@ -103,16 +104,13 @@ def rebuild(
       otpguard desk rebuild --check
       otpguard desk rebuild
     """
-    from streams.cases.store import rebuild as making  # noqa: PLC0415
-    from streams.cases.store.opening import open_store  # noqa: PLC0415
-
     settings = settings_of(config)
-    arguments = (settings, partial(open_store, settings), now_ms)
+    arguments = (settings, partial(opening.open_store, settings), now_ms)
     if not check:
-        rows = making.rebuild(*arguments)
+        rows = rebuilding.rebuild(*arguments)
         write_list(rows, MADE, sorted(rows.items()), as_json=as_json)
         return
-    found = making.check(*arguments)
+    found = rebuilding.check(*arguments)
     document = [asdict(each) for each in found]
     write_list(document, CHECKED, [tuple(each.values()) for each in document], as_json=as_json)
     if any(each.missing or each.different for each in found):
@@ -141,19 +139,16 @@ def erase(
     Example:
       otpguard desk erase 13900000001 --ticket T-4711
     """
-    from streams.cases.store.erase import erase as erase_number  # noqa: PLC0415 - start-up time
-    from streams.cases.store.opening import open_store  # noqa: PLC0415
-
     settings = settings_of(config)
     recipient = recipient_of(settings, number)
-    store = open_store(settings)
+    store = opening.open_store(settings)
     if not yes:
         typer.confirm(tr("Erase everything about {number}?").format(number=number), abort=True)
     # The number itself would stay in the audit for as long as that is kept.
     with audit_act(settings, "erase", reason=reason, ticket=ticket) as more:
-        done = erase_number(store, recipient, even_open=even_open)
+        done = erasing.erase(store, recipient, even_open=even_open)
         more["detail"] = f"rows={sum(done.rows.values())}"
-    held = still_held(settings, done.newest_ms)
+    held = retention.still_held(settings, done.newest_ms)
     store.close()
     if as_json:
         write_json(
@@ -196,13 +191,10 @@ def backup(
     Example:
       otpguard desk backup /var/backups/otpguard/desk-$(date +%F).jsonl.gz
     """
-    from streams.cases.store.backup import save  # noqa: PLC0415 - start-up time
-    from streams.cases.store.opening import open_store  # noqa: PLC0415
-
     settings = settings_of(config)
-    store = open_store(settings)
+    store = opening.open_store(settings)
     with audit_act(settings, "backup", detail=str(path)):
-        rows = save(store, path, now_ms(), people_only=people_only)
+        rows = backups.save(store, path, now_ms(), people_only=people_only)
     store.close()
     typer.echo(tr("{path}: {n} rows").format(path=path, n=sum(rows.values())))
 
@@ -218,11 +210,8 @@ def restore(
     Example:
       otpguard desk restore /var/backups/otpguard/desk-2026-11-26.jsonl.gz
     """
-    from streams.cases.store import backup as backups  # noqa: PLC0415 - start-up time
-    from streams.cases.store.opening import open_store  # noqa: PLC0415
-
     settings = settings_of(config)
-    store = open_store(settings)
+    store = opening.open_store(settings)
     with audit_act(settings, "restore", detail=str(path)):
         rows = backups.restore(store, path)
     store.close()
@@ -258,10 +247,8 @@ def hold(
       otpguard desk hold --lift 3
       otpguard desk hold
     """
-    from streams.cases.store.opening import open_store  # noqa: PLC0415
-
     settings = settings_of(config)
-    store = open_store(settings)
+    store = opening.open_store(settings)
     if lift is not None:
         with audit_act(settings, "lift", detail=f"hold={lift}", reason=reason):
             store.papers.lift(actor(), lift)
@@ -279,6 +266,5 @@ def hold(
     write_list([asdict(each) for each in found], HOLDS, rows, as_json=as_json)
 
 
-def _subject(settings: Settings, named: str) -> str:
-
-    return named if ID.fullmatch(named) else recipient_of(settings, named)
+def _subject(settings: configs.Settings, named: str) -> str:
+    return named if standing.ID.fullmatch(named) else recipient_of(settings, named)

@@ -8,6 +8,7 @@ import typer
 
 from streams.cli.shared import ConfigOption, log_to_stderr, settings_of
 from streams.common.language import tr
+from streams.people.desk import console_server
 
 
 def serve(
@@ -28,12 +29,10 @@ def serve(
       otpguard desk serve
       otpguard desk serve --config /etc/otpguard/otpguard.toml --no-index
     """
-    from streams.people.desk.console_server import serve as run  # noqa: PLC0415 - start-up time, an extra
-
     log_to_stderr()
     settings = settings_of(config)
     told = tr("the desk is at {address}")
-    run(
+    console_server.serve(
         settings,
         index=not no_index,
         started=lambda address: typer.echo(told.format(address=address), err=True),

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import getpass
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from streams import config as configs
+from streams.cases.store import roles as desk_roles
+from streams.cases.store import store as stores
 from streams.cli.audited import audit_act
 from streams.cli.shared import ConfigOption, JsonOption, group, settings_of, write_list
 from streams.common.errors import UsageError
 from streams.common.language import moment, tr
-from streams.config import Settings
-
-if TYPE_CHECKING:
-    from streams.cases.store.store import CaseStore
-    from streams.config import Settings
 
 app = group("Accounts of the desk.\n\n\\b\nExample:\n  otpguard desk user add root --role admin")
 
@@ -100,20 +98,16 @@ def disable(
     typer.echo(tr("may log in again") if enable else tr("disabled; its sessions have ended"))
 
 
-def _store(settings: Settings) -> CaseStore:
-    from streams.cases.store.store import CaseStore  # noqa: PLC0415 - start-up time, an extra
-
+def _store(settings: configs.Settings) -> stores.CaseStore:
     desk = settings.desk
-    return CaseStore(desk.store, password=desk.password.get_secret_value())
+    return stores.CaseStore(desk.store, password=desk.password.get_secret_value())
 
 
 def _roles(given: list[str]) -> list[Any]:
-    from streams.cases.store.roles import DeskRole  # noqa: PLC0415 - start-up time
-
-    wrong = sorted(set(given) - set(DeskRole))
+    wrong = sorted(set(given) - set(desk_roles.DeskRole))
     if wrong:
         raise UsageError(tr("there is no role {role}").format(role=wrong[0]))
-    return [DeskRole(each) for each in given]
+    return [desk_roles.DeskRole(each) for each in given]
 
 
 def _password() -> str:

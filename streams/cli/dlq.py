@@ -9,7 +9,9 @@ from collections import Counter
 from typing import Annotated, Any
 
 import typer
+from rich import cells
 
+from streams import wire
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
@@ -22,14 +24,12 @@ from streams.cli.shared import (
     write_json,
     write_table,
 )
-from streams.cluster.admin import client_arguments
+from streams.cluster import admin
 from streams.common.clock import utc
 from streams.common.errors import UsageError
 from streams.common.language import tr
 from streams.common.shown import escape_unprintable
-from streams.tools.operate.dead_letters import Filter, Letter, LetterReplay, Replayer, find
-from streams.tools.operate.dead_letters import show as show_letter
-from streams.wire import RejectReason
+from streams.tools.operate import dead_letters
 
 app = group("Inspect dead letters, and replay them.")
 
@@ -110,7 +110,9 @@ def ls(
     wanted = _filter(reason, since, until, partition)
     settings = settings_of(config)
     with progress(tr("dead letters read"), None) as tell:
-        found = find(client_arguments(settings.kafka), settings.topics.dead_letters, wanted, tell)
+        found = dead_letters.find(
+            admin.client_arguments(settings.kafka), settings.topics.dead_letters, wanted, tell
+        )
     listed = found.letters[-limit:] if limit else []
     if as_json:
         write_json(
@@ -163,8 +165,8 @@ def show(
       otpguard dlq show 3:17 --raw --json | jq -r .value | base64 -d
     """
     settings = settings_of(config)
-    letter, record, target = show_letter(
-        client_arguments(settings.kafka), settings.topics.dead_letters, position
+    letter, record, target = dead_letters.show(
+        admin.client_arguments(settings.kafka), settings.topics.dead_letters, position
     )
     key: bytes | None = dict(record.headers).get("key")
     told: dict[str, Any] = _row(letter) | {
@@ -187,13 +189,11 @@ def show(
     if as_json:
         write_json(told)
         return
-    from rich.cells import set_cell_size  # noqa: PLC0415 - start-up time
 
     for name, value in told.items():
         says = tr(value) if name == "fate" else str(value)
-        typer.echo(
-            f"{set_cell_size(tr(name), 12)} {'-' if value is None else escape_unprintable(says)}"
-        )
+        shown = "-" if value is None else escape_unprintable(says)
+        typer.echo(f"{cells.set_cell_size(tr(name), 12)} {shown}")
 
 
 @app.command()
@@ -229,13 +229,15 @@ def replay(
     wanted = _filter(reason, since, until, partition)
     settings = settings_of(config)
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what fails is said in one line
-    clients, topics = client_arguments(settings.kafka), settings.topics
-    replayer = Replayer(
+    clients, topics = admin.client_arguments(settings.kafka), settings.topics
+    replayer = dead_letters.Replayer(
         clients, topics.dead_letters, topics.input, settings.intake(),
         per_s=rate_max, by_key=by_key, unchecked=unchecked, again=again,
     )  # fmt: skip
     with progress(tr("dead letters read"), None) as tell:
-        letters, account = replayer.choose(find(clients, topics.dead_letters, wanted, tell).letters)
+        letters, account = replayer.choose(
+            dead_letters.find(clients, topics.dead_letters, wanted, tell).letters
+        )
     stopped = stopping().is_set  # The batch at hand is finished first.
     with progress(tr("replayed"), len(letters)) as tell:
         replayer.run(letters, account, limit=limit, dry_run=dry_run, stop=stopped, tell=tell)
@@ -252,7 +254,7 @@ def replay(
         _say_replayed(account, dry_run=dry_run, stopped=stopped())
 
 
-def _say_replayed(account: LetterReplay, *, dry_run: bool, stopped: bool) -> None:
+def _say_replayed(account: dead_letters.LetterReplay, *, dry_run: bool, stopped: bool) -> None:
     done = tr("would replay {n}") if dry_run else tr("replayed {n}")
     typer.echo(done.format(n=account.published))
     left = {
@@ -273,16 +275,15 @@ def _say_replayed(account: LetterReplay, *, dry_run: bool, stopped: bool) -> Non
 
 def _filter(
     reasons: list[str] | None, since: str | None, until: str | None, partition: int | None
-) -> Filter:
-
+) -> dead_letters.Filter:
     for each in reasons or ():
-        if each not in set(RejectReason):
+        if each not in set(wire.RejectReason):
             raise UsageError(
                 tr("no reason {each!r}; there are: {known}").format(
-                    each=each, known=", ".join(RejectReason)
+                    each=each, known=", ".join(wire.RejectReason)
                 )
             )
-    return Filter(
+    return dead_letters.Filter(
         frozenset(reasons or ()),
         None if since is None else ago_ms(since),
         None if until is None else ago_ms(until),
@@ -290,7 +291,7 @@ def _filter(
     )
 
 
-def _row(letter: Letter) -> dict[str, Any]:
+def _row(letter: dead_letters.Letter) -> dict[str, Any]:
     return {
         "position": letter.position,
         "written": _time(letter.written_ms),

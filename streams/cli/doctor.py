@@ -6,18 +6,16 @@ from collections.abc import Iterable
 from typing import Annotated, Final
 
 import typer
-from rich.cells import cell_len, set_cell_size
+from rich import cells
 
 from streams.cli.shared import ConfigOption, JsonOption, settings_of, write_json
-from streams.cluster.kafka_rights import ROLES
+from streams.cluster import kafka_rights
 from streams.common import clock
 from streams.common.errors import ConfigError, Exit, UsageError
 from streams.common.language import tr
-from streams.tools.operate import diagnosis as found
-from streams.tools.operate.local_checks import Check
+from streams.tools.operate import diagnosis, local_checks
 
 MARKS: Final = {"ok": "ok", "warn": "look", "bad": "WRONG", "unknown": "unknown"}
-"""The mark of each state, for people."""
 
 
 def doctor(
@@ -37,17 +35,19 @@ def doctor(
       otpguard doctor --config /etc/otpguard/otpguard.toml
       otpguard doctor --role monitor --json | jq '.[] | select(.state != "ok")'
     """
-    if role not in ROLES:
+    if role not in kafka_rights.ROLES:
         raise UsageError(
-            tr("{role!r} is none of {roles}").format(role=role, roles=", ".join(ROLES))
+            tr("{role!r} is none of {roles}").format(role=role, roles=", ".join(kafka_rights.ROLES))
         )
     try:
         settings = settings_of(config)
     except ConfigError as error:
         if as_json:
-            write_json([Check("settings", "bad", says) for says in str(error).splitlines()])
+            write_json(
+                [local_checks.Check("settings", "bad", says) for says in str(error).splitlines()]
+            )
         raise
-    checks = found.examine(settings, role, clock.now_ms())
+    checks = diagnosis.examine(settings, role, clock.now_ms())
     if as_json:
         all_ = list(checks)
         write_json(all_)
@@ -58,7 +58,7 @@ def doctor(
         raise typer.Exit(Exit.CONFIG)
 
 
-def tell(checks: Iterable[Check]) -> bool:
+def tell(checks: Iterable[local_checks.Check]) -> bool:
     """Print the findings as they come; return True if anything is wrong."""
     wrong = False
     for each in checks:
@@ -72,4 +72,4 @@ def tell(checks: Iterable[Check]) -> bool:
 
 def _mark(state: str) -> str:
     marks = {each: tr(mark) for each, mark in MARKS.items()}
-    return set_cell_size(marks[state], max(map(cell_len, marks.values())))
+    return cells.set_cell_size(marks[state], max(map(cells.cell_len, marks.values())))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from streams import config as configs
 from streams.cli.shared import (
     ConfigOption,
     GatewayOption,
@@ -16,16 +17,18 @@ from streams.cli.shared import (
     serving,
     settings_of,
 )
-from streams.cluster.admin import client_arguments, working
+from streams.cluster import admin
 from streams.common.errors import UnavailableError
 from streams.common.language import tr
 from streams.common.shown import mask_url
-from streams.config import Settings
-from streams.telemetry.metrics import Metrics
-
-if TYPE_CHECKING:
-    from streams.gateways.enforce.gateway import Gateway
-    from streams.gateways.enforce.kannel import KannelGateway
+from streams.gateways.enforce import adapter as adapters
+from streams.gateways.enforce import gateway as gateway_errors
+from streams.gateways.enforce import kannel as kannel_gateway
+from streams.gateways.enforce import lease_clock, reconcile
+from streams.gateways.enforce import log as log_gateway
+from streams.gateways.enforce import redis as redis_gateway
+from streams.gateways.enforce import webhook as webhook_gateway
+from streams.telemetry import metrics as telemetry
 
 app = group("Make a gateway enforce the leases; one process for each gateway.")
 
@@ -39,13 +42,16 @@ def redis(config: ConfigOption = None, *, gateway_id: GatewayOption = None) -> N
       otpguard enforce redis --config /etc/otpguard/otpguard.toml
       OTPGUARD_REDIS_URL=rediss://redis:6380/0 otpguard enforce redis --gateway-id jasmin-1
     """
-    from streams.gateways.enforce.redis import RedisGateway, connect  # noqa: PLC0415 - start-up time
-
     settings = settings_of(config)
     registry, _ = settings.registry()
-    client = connect(settings.redis)
+    client = redis_gateway.connect(settings.redis)
     where = f"redis.url {mask_url(settings.redis.url)}"
-    _run(settings, RedisGateway(client, registry, settings.redis.prefix), gateway_id, where)
+    _run(
+        settings,
+        redis_gateway.RedisGateway(client, registry, settings.redis.prefix),
+        gateway_id,
+        where,
+    )
 
 
 @app.command()
@@ -82,8 +88,6 @@ def kannel(
       otpguard enforce kannel --accept-whole-recipient
       otpguard enforce kannel --clear      (ExecStopPost= of the service: no adapter, no leases)
     """
-    from streams.gateways.enforce.kannel import KannelGateway  # noqa: PLC0415 - start-up time
-
     if not (accept_whole_recipient or clear):
         raise typer.BadParameter(
             tr(
@@ -93,7 +97,7 @@ def kannel(
         )
     settings = settings_of(config)
     section = settings.kannel
-    gateway = KannelGateway(
+    gateway = kannel_gateway.KannelGateway(
         section.list_file,
         section.list_port,
         section.admin_url,
@@ -107,12 +111,10 @@ def kannel(
     _run(settings, gateway, gateway_id, f"kannel.admin_url {mask_url(section.admin_url)}")
 
 
-def _clear(gateway: KannelGateway) -> None:
-    from streams.gateways.enforce.gateway import GatewayAwayError  # noqa: PLC0415 - start-up time
-
+def _clear(gateway: kannel_gateway.KannelGateway) -> None:
     try:
         gateway.clear()
-    except GatewayAwayError as error:
+    except gateway_errors.GatewayAwayError as error:
         raise UnavailableError(
             tr("kannel does not take the empty list: {error}").format(error=error)
         ) from None
@@ -129,11 +131,9 @@ def webhook(config: ConfigOption = None, *, gateway_id: GatewayOption = None) ->
       OTPGUARD_WEBHOOK_URL=https://smsc/otpguard OTPGUARD_WEBHOOK_SECRET_FILE=/run/secrets/hook \
         otpguard enforce webhook --gateway-id smsc-1
     """
-    from streams.gateways.enforce.webhook import WebhookGateway  # noqa: PLC0415 - start-up time
-
     settings = settings_of(config)
     section = settings.webhook
-    gateway = WebhookGateway(
+    gateway = webhook_gateway.WebhookGateway(
         section.url,
         section.secret.get_secret_value().encode(),
         old_secret=section.old_secret.get_secret_value().encode(),
@@ -161,32 +161,28 @@ def log(
     Example:
       otpguard enforce log | jq .order
     """
-    from streams.gateways.enforce.log import LogGateway  # noqa: PLC0415 - start-up time
-
-    _run(settings_of(config), LogGateway(sys.stdout, numbers=numbers), gateway_id, "")
+    _run(settings_of(config), log_gateway.LogGateway(sys.stdout, numbers=numbers), gateway_id, "")
 
 
-def _run(settings: Settings, gateway: Gateway, gateway_id: str | None, where: str) -> None:
+def _run(
+    settings: configs.Settings, gateway: gateway_errors.Gateway, gateway_id: str | None, where: str
+) -> None:
     """Run an adapter until SIGTERM or Ctrl-C; `where` is the setting with the gateway's address."""
-    # Here, because Kafka's client takes long to import and `--help` needs none.
-    from streams.gateways.enforce.adapter import Adapter  # noqa: PLC0415
-    from streams.gateways.enforce.lease_clock import LeaseClock  # noqa: PLC0415
-    from streams.gateways.enforce.reconcile import Reconciler  # noqa: PLC0415
-    from streams.wire.desired_state import DesiredState  # noqa: PLC0415
+    from streams.wire.desired_state import DesiredState  # noqa: PLC0415 - loads all of streams.wire
 
     log_to_stderr()
     name = gateway_id or settings.enforce.gateway_id
     if where:
         logging.getLogger(__name__).info("gateway %s is at %s", name, where)
-    metrics = Metrics("adapter")
-    with working(tr("cannot enforce")):
-        adapter = Adapter(
-            Reconciler(gateway, DesiredState(settings.enforce.rails()), name),
-            client_arguments(settings.kafka),
+    metrics = telemetry.Metrics("adapter")
+    with admin.working(tr("cannot enforce")):
+        adapter = adapters.Adapter(
+            reconcile.Reconciler(gateway, DesiredState(settings.enforce.rails()), name),
+            admin.client_arguments(settings.kafka),
             settings.topics,
             f"{settings.app_id}-enforce-{name}",
             metrics,
-            LeaseClock(),
+            lease_clock.LeaseClock(),
         )
         with serving(settings, metrics, adapter.unready) as stop:
             adapter.run(stop)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
 
+from streams import config as configs
+from streams.cases.store import opening
 from streams.cli.cases import NamedArgument, refuse_nobody
 from streams.cli.shared import (
     ConfigOption,
@@ -30,10 +32,20 @@ from streams.common.errors import Exit, UnavailableError, UsageError
 from streams.common.files import replace_file, unwritten
 from streams.common.language import current_language, tr
 from streams.common.shown import escape_unprintable
-from streams.config import Settings
-
-if TYPE_CHECKING:
-    from streams.people.evidence.pack_records import Chosen
+from streams.people.evidence import (
+    canonical,
+    hardware,
+    pack_keys,
+    pack_records,
+    pack_report,
+    signed_envelope,
+    signer,
+)
+from streams.people.evidence import pack as packs
+from streams.people.evidence import repeat as repeats
+from streams.people.evidence import stamp as stamps
+from streams.people.evidence import text_12321 as complaint
+from streams.people.evidence import verify as verifier
 
 app = group("Export a case as evidence that anybody can verify.")
 keys = group(
@@ -95,12 +107,11 @@ def make(
       otpguard evidence make 13900000001 --store -o pack    # what topics forgot too
       otpguard evidence make 1:sms.delivery.v1:7:123456 --from records.jsonl --key pack.pem -o pack
     """
-    from streams.people.evidence import pack, signer, verify  # noqa: PLC0415 - an extra
-    from streams.people.evidence import pack_report as report  # noqa: PLC0415 - an extra
-
     settings = settings_of(config)
     own = settings.evidence
-    cover = report.Cover(own.unit, own.contact, authority, document, received, officer, own.zone)
+    cover = pack_report.Cover(
+        own.unit, own.contact, authority, document, received, officer, own.zone
+    )
     if store and from_ is not None:
         raise UsageError(tr("--store and --from are two sources: name one"))
     key_of_pack = signer.signer(settings, key)
@@ -111,20 +122,9 @@ def make(
     found = (
         _choose_stored(settings, named) if store else _choose_cases(settings, named, since, from_)
     )
-    making = pack.Making.of(settings, key_of_pack, cover, clock.now_ms())
+    making = packs.Making.of(settings, key_of_pack, cover, clock.now_ms())
     fingerprint = key_of_pack.public.fingerprint
-    made: dict[str, dict[str, Any]] = {}
-    for chosen in found:
-        name = re.sub(r"[^A-Za-z0-9.-]", "-", chosen.episode_id)[:80]
-        folder = out if len(found) == 1 else out / name
-        made[str(folder)] = pack.make(chosen, making, folder)
-        if wrong := verify.verify(folder, fingerprint).wrong:
-            shutil.rmtree(folder, ignore_errors=True)  # found out in court it is worse than none
-            raise UnavailableError(
-                tr("the pack that was made does not verify, and was taken away: {what}").format(
-                    what=wrong[0]
-                )
-            )
+    made = _make_verified(found, making, out)
     if as_json:
         documents = [
             {"pack": folder, "fingerprint": fingerprint, **manifest}
@@ -134,6 +134,33 @@ def make(
         return
     if len(found) > 1:
         typer.echo(tr("{n} cases of {named}, a pack of each:").format(n=len(found), named=named))
+    _show_made(made)
+    typer.echo(_describe_signature(fingerprint))
+
+
+def _make_verified(
+    found: Sequence[pack_records.Chosen], making: packs.Making, out: Path
+) -> dict[str, dict[str, Any]]:
+    """Write a pack of each case, and return their manifests by folder.
+
+    Raise UnavailableError for a pack that does not verify; its folder is removed.
+    """
+    made: dict[str, dict[str, Any]] = {}
+    for chosen in found:
+        name = re.sub(r"[^A-Za-z0-9.-]", "-", chosen.episode_id)[:80]
+        folder = out if len(found) == 1 else out / name
+        made[str(folder)] = packs.make(chosen, making, folder)
+        if wrong := verifier.verify(folder, making.key.public.fingerprint).wrong:
+            shutil.rmtree(folder, ignore_errors=True)  # found out in court it is worse than none
+            raise UnavailableError(
+                tr("the pack that was made does not verify, and was taken away: {what}").format(
+                    what=wrong[0]
+                )
+            )
+    return made
+
+
+def _show_made(made: Mapping[str, Mapping[str, Any]]) -> None:
     for folder_, manifest in made.items():
         typer.echo(
             tr("{out}: {n} records of case {case}").format(
@@ -142,7 +169,6 @@ def make(
         )
         for gap in manifest["gaps"]:
             typer.echo(tr("gap: {gap}").format(gap=gap.get(current_language(), gap["en"])))
-    typer.echo(_describe_signature(fingerprint))
 
 
 @app.command()
@@ -158,9 +184,7 @@ def extract(
     Example:
       otpguard evidence extract pack --platform sig:示例购物 -o for-the-platform
     """
-    from streams.people.evidence.pack import extract as cut  # noqa: PLC0415 - start-up time
-
-    n = cut(pack, platform, out)
+    n = packs.extract(pack, platform, out)
     typer.echo(tr("{out}: {n} records of {platform}").format(out=out, n=n, platform=platform))
 
 
@@ -187,11 +211,8 @@ def verify(
     Example:
       otpguard evidence verify pack --fingerprint "1f2e 3d4c …"
     """
-    from streams.people.evidence import canonical, verify  # noqa: PLC0415 - an extra
-    from streams.people.evidence import pack_keys as keys  # noqa: PLC0415 - an extra
-
     try:
-        told = verify.verify(pack, keys.fingerprint_of(fingerprint), authority=authority)
+        told = verifier.verify(pack, pack_keys.fingerprint_of(fingerprint), authority=authority)
     except canonical.PackError as error:
         raise UsageError(str(error)) from None
     except OSError as error:
@@ -208,25 +229,9 @@ def verify(
             "stamp_checked": told.stamp_checked,
         }
         write_json(said | ({"manifest": told.manifest} if not told.wrong else {}))
-    elif told.wrong:
-        for each in told.wrong:
-            typer.echo(escape_unprintable(tr("wrong: {what}").format(what=each)))
-        typer.echo(tr("not verified: the pack is not as it was made"))
     else:
-        for line in _describe_verified(told.manifest, told.records):
+        for line in _describe_verdict(told):
             typer.echo(escape_unprintable(line))
-        if told.stamped:
-            form = tr("time stamp {at}; the authority's signature was not checked (--tsa-ca)")
-            if told.stamp_checked:
-                form = tr("time stamp {at}, by an authority of these certificates")
-            typer.echo(form.format(at=told.stamped))
-        last = tr("verified")
-        if told.extract:
-            form = tr(
-                "an extract: {n} of {all} records are of the signed pack, others are not here"
-            )
-            last = form.format(n=told.records, all=told.manifest["records"])
-        typer.echo(last)
     if told.wrong or told.extract:
         raise typer.Exit(Exit.NO if told.wrong else Exit.EXTRACT)
 
@@ -259,23 +264,21 @@ def stamp(
       otpguard evidence stamp pack --query pack.tsq    # to the authority, by hand
       otpguard evidence stamp pack --token pack.tsr    # and back
     """
-    from streams.people.evidence import canonical, signer, stamp  # noqa: PLC0415 - an extra
-
     settings = settings_of(config)
-    manifest = stamp.manifest_of(pack)
+    manifest = stamps.manifest_of(pack)
     if query is not None:
         if query.resolve().is_relative_to(pack.resolve()):
             raise UsageError(tr("{file}: in a pack are its own files alone").format(file=query))
         with writing(query):
-            replace_file(query, stamp.query(manifest))
+            replace_file(query, stamps.query(manifest))
         typer.echo(tr("{file}: bring it to the authority").format(file=query))
         return
     where = url or settings.evidence.tsa_url
     if token is None and not where:
         raise UsageError(tr("name --token, --query, --url, or evidence.tsa_url"))
-    answer = _bytes(token) if token is not None else stamp.fetch_token(where, manifest)
+    answer = _bytes(token) if token is not None else stamps.fetch_token(where, manifest)
     try:
-        at = stamp.attach(pack, signer.signer(settings, key), answer)
+        at = stamps.attach(pack, signer.signer(settings, key), answer)
     except canonical.PackError as error:
         raise UsageError(tr("{pack}: {error}").format(pack=pack, error=error)) from None
     typer.echo(tr("{pack}: stamped at {at}").format(pack=pack, at=at.isoformat()))
@@ -301,10 +304,8 @@ def repeat(
     Example:
       otpguard evidence repeat pack partition-7.jsonl.gz
     """
-    from streams.people.evidence.repeat import repeat as again  # noqa: PLC0415 - start-up time
-
     with open_lines(events) as lines:
-        found = again(pack, lines)
+        found = repeats.repeat(pack, lines)
     if as_json:
         write_json({"same": found.same, "other": found.other, "events": found.events})
     else:
@@ -333,11 +334,9 @@ def text_12321(
     Example:
       otpguard evidence text-12321 13900000001
     """
-    from streams.people.evidence.text_12321 import lines  # noqa: PLC0415
-
     settings = settings_of(config)
     chosen, *_ = _choose_cases(settings, named, since, from_)
-    for line in lines(chosen, ZoneInfo(settings.evidence.zone)):
+    for line in complaint.lines(chosen, ZoneInfo(settings.evidence.zone)):
         typer.echo(escape_unprintable(line))
 
 
@@ -358,14 +357,15 @@ def new(
       otpguard evidence key new --out /etc/otpguard/pack.pem
       otpguard evidence key new --out 'pkcs11:token=unit;object=pack?module-path=/usr/lib/hsm.so'
     """
-    from streams.people.evidence.hardware import SCHEME, TokenUri, make_in_hardware  # noqa: PLC0415
-    from streams.people.evidence.pack_keys import PackKey  # noqa: PLC0415
-
-    if out.startswith(SCHEME):
+    if out.startswith(hardware.SCHEME):
         pin = settings_of(config).evidence.pin.get_secret_value()
-        typer.echo(_describe_signature(make_in_hardware(TokenUri.of(out), pin).fingerprint))
+        typer.echo(
+            _describe_signature(
+                hardware.make_in_hardware(hardware.TokenUri.of(out), pin).fingerprint
+            )
+        )
         return
-    made = PackKey.fresh()
+    made = pack_keys.PackKey.fresh()
     _write_private(Path(out), made.to_pem())
     typer.echo(_describe_signature(made.public.fingerprint))
 
@@ -378,9 +378,7 @@ def show(config: ConfigOption = None, *, key: KeyOption = "", as_json: JsonOptio
     Example:
       otpguard evidence key show --key /etc/otpguard/pack.pem
     """
-    from streams.people.evidence.signer import signer  # noqa: PLC0415 - start-up time
-
-    public = signer(settings_of(config), key).public
+    public = signer.signer(settings_of(config), key).public
     if as_json:
         write_json({"fingerprint": public.fingerprint, **public.document()})
         return
@@ -409,17 +407,14 @@ def rotate(
     Example:
       otpguard evidence key rotate --old pack.pem --new pack-2027.pem --list signers.jsonl
     """
-    from streams.people.evidence import canonical, signer  # noqa: PLC0415 - an extra
-    from streams.people.evidence import signed_envelope as envelope  # noqa: PLC0415 - an extra
-
     before = _bytes(signers) if signers.exists() else b""
     settings = settings_of(config)
     before_it, public = signer.signer(settings, old), signer.signer(settings, new_).public
     if before_it.public == public:
         raise UsageError(tr("--old and --new are the same key"))
-    line = envelope.succession(before_it, public, clock.utc(clock.now_ms()))
+    line = signed_envelope.succession(before_it, public, clock.utc(clock.now_ms()))
     try:
-        envelope.successors(before + line)
+        signed_envelope.successors(before + line)
         replace_file(signers, before + line)
     except canonical.PackError as error:
         raise UsageError(tr("{file}: {error}").format(file=signers, error=error)) from None
@@ -428,20 +423,19 @@ def rotate(
     typer.echo(_describe_signature(public.fingerprint))
 
 
-def _choose_cases(settings: Settings, named: str, since: str, from_: str | None) -> list[Chosen]:
+def _choose_cases(
+    settings: configs.Settings, named: str, since: str, from_: str | None
+) -> list[pack_records.Chosen]:
     """Choose cases from a file or from the topics. Raise UsageError if there is none."""
-    from streams.cases.store.opening import log_records  # noqa: PLC0415 - start-up time
-    from streams.people.evidence.pack_records import KINDS, choose, from_lines, from_log  # noqa: PLC0415
-
     refuse_nobody(named)
     recipient = settings.intake().numbers.canonical(named)
     if from_ is None:
-        names = [*(contract.source for contract in KINDS.values()), "everyone"]
-        records = log_records(settings, ago_ms(since), names, progress)
-        chosen = choose(from_log(records), named, recipient)
+        names = [*(contract.source for contract in pack_records.KINDS.values()), "everyone"]
+        records = opening.log_records(settings, ago_ms(since), names, progress)
+        chosen = pack_records.choose(pack_records.from_log(records), named, recipient)
     else:
         with open_lines(from_) as file:
-            chosen = choose(from_lines(from_, file), named, recipient)
+            chosen = pack_records.choose(pack_records.from_lines(from_, file), named, recipient)
     if not chosen:
         raise UsageError(
             tr("no case of {named!r} in {source}").format(named=named, source=from_ or since)
@@ -449,11 +443,8 @@ def _choose_cases(settings: Settings, named: str, since: str, from_: str | None)
     return chosen
 
 
-def _choose_stored(settings: Settings, named: str) -> list[Chosen]:
+def _choose_stored(settings: configs.Settings, named: str) -> list[pack_records.Chosen]:
     """Choose cases from the case store. Raise UsageError if it has none."""
-    from streams.cases.store import opening  # noqa: PLC0415 - an extra
-    from streams.people.evidence.pack_records import from_store, gather_records  # noqa: PLC0415
-
     refuse_nobody(named)
     if not opening.there(settings):
         raise UsageError(
@@ -461,7 +452,9 @@ def _choose_stored(settings: Settings, named: str) -> list[Chosen]:
         )
     with closing(opening.open_store(settings)) as store:
         chosen = [
-            gather_records(store.case(line.episode_id), from_store(store.records(line.episode_id)))
+            pack_records.gather_records(
+                store.case(line.episode_id), pack_records.from_store(store.records(line.episode_id))
+            )
             for line in store.find_named(named, settings.intake().numbers.canonical(named))
         ]
         behind_s = store.freshness().lag_ms // 1000
@@ -499,12 +492,17 @@ def _bytes(file: Path) -> bytes:
 
 
 def _describe_signature(fingerprint: str) -> str:
-    from streams.people.evidence.pack_keys import in_groups  # noqa: PLC0415 - start-up time
+    return tr("fingerprint of the signer: {fingerprint}").format(
+        fingerprint=pack_keys.in_groups(fingerprint)
+    )
 
-    return tr("fingerprint of the signer: {fingerprint}").format(fingerprint=in_groups(fingerprint))
 
-
-def _describe_verified(manifest: dict[str, Any], n: int) -> Iterator[str]:
+def _describe_verdict(told: verifier.PackVerdict) -> Iterator[str]:
+    if told.wrong:
+        yield from (tr("wrong: {what}").format(what=each) for each in told.wrong)
+        yield tr("not verified: the pack is not as it was made")
+        return
+    n, manifest = told.records, told.manifest
     form = tr("case {case}: {n} of {all} records, made by {unit}")
     made = manifest["made"]
     if "month" in manifest:
@@ -519,3 +517,13 @@ def _describe_verified(manifest: dict[str, Any], n: int) -> Iterator[str]:
     )
     for gap in manifest.get("gaps", ()):
         yield tr("gap: {gap}").format(gap=gap.get(current_language(), gap["en"]))
+    if told.stamped:
+        form = tr("time stamp {at}; the authority's signature was not checked (--tsa-ca)")
+        if told.stamp_checked:
+            form = tr("time stamp {at}, by an authority of these certificates")
+        yield form.format(at=told.stamped)
+    last = tr("verified")
+    if told.extract:
+        form = tr("an extract: {n} of {all} records are of the signed pack, others are not here")
+        last = form.format(n=n, all=manifest["records"])
+    yield last

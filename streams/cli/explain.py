@@ -8,14 +8,13 @@ from typing import Annotated
 
 import typer
 
-from detectors.model.records import Action, EpisodeRecord, merge_renewal
-from streams.cases.explanation import document, format_lease, lines
-from streams.cli.cases import SinceOption, refuse_nobody
-from streams.cli.cases import explain as explain_case
+from detectors.model import records
+from streams import wire
+from streams.cases import explanation
+from streams.cli.cases import SinceOption, refuse_nobody, show_cases
 from streams.cli.shared import ConfigOption, JsonOption, open_lines, write_json
 from streams.common.errors import UsageError
 from streams.common.language import tr
-from streams.wire import UnreadableError, decode_action, decode_episode
 
 
 def explain(
@@ -55,12 +54,15 @@ def explain(
     """
     if named != "-" and not Path(named).is_file():
         refuse_nobody(named, tr("no such file, "))
-        explain_case(named, config, since=since, as_json=as_json)
+        show_cases(config, named, since, as_json=as_json, most=1)
         return
+    _explain_file(named, only, last=last, as_json=as_json)
 
+
+def _explain_file(named: str, only: str | None, *, last: bool, as_json: bool) -> None:
     found = [record for record in _records(named) if only is None or _is(record, only)]
     if last:
-        newest = {r.episode_id: r for r in found if isinstance(r, EpisodeRecord)}
+        newest = {r.episode_id: r for r in found if isinstance(r, records.EpisodeRecord)}
         found = list(newest.values())
     if not found:
         raise UsageError(
@@ -70,33 +72,38 @@ def explain(
         )
     if as_json:
         write_json(
-            [document(r) if isinstance(r, EpisodeRecord) else format_lease(r) for r in found]
+            [
+                explanation.document(r)
+                if isinstance(r, records.EpisodeRecord)
+                else explanation.format_lease(r)
+                for r in found
+            ]
         )
         return
     for record in found:
-        if isinstance(record, EpisodeRecord):
-            typer.echo("\n".join(lines(record)))
+        if isinstance(record, records.EpisodeRecord):
+            typer.echo("\n".join(explanation.lines(record)))
         else:
-            typer.echo(format_lease(record))
+            typer.echo(explanation.format_lease(record))
         typer.echo("")
 
 
-def _records(name: str) -> Iterator[EpisodeRecord | Action]:
+def _records(name: str) -> Iterator[records.EpisodeRecord | records.Action]:
     """Yield episode records, each with all known facts, and actions, in the order of the file."""
-    before: dict[str, EpisodeRecord] = {}
+    before: dict[str, records.EpisodeRecord] = {}
     with open_lines(name) as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
             try:
                 if b'"action_id"' in line[:64]:
-                    yield decode_action(line)
+                    yield wire.decode_action(line)
                     continue
-                record = decode_episode(line)
-                record = merge_renewal(record, before.get(record.episode_id, record))
+                record = wire.decode_episode(line)
+                record = records.merge_renewal(record, before.get(record.episode_id, record))
                 before[record.episode_id] = record
                 yield record
-            except UnreadableError as error:
+            except wire.UnreadableError as error:
                 raise UsageError(
                     tr("{name}, line {number}: no episode and no action: {error}").format(
                         name=name, number=number, error=error
@@ -104,6 +111,6 @@ def _records(name: str) -> Iterator[EpisodeRecord | Action]:
                 ) from None
 
 
-def _is(record: EpisodeRecord | Action, named: str) -> bool:
+def _is(record: records.EpisodeRecord | records.Action, named: str) -> bool:
     ids = record.recipient, record.episode_id, record.cause.id(record.epoch)
     return named.lstrip("+") in ids

@@ -9,9 +9,10 @@ from contextlib import closing, contextmanager
 from difflib import get_close_matches
 from typing import Annotated
 
+import kafka
 import typer
-from kafka import KafkaProducer
 
+from streams import config as configs
 from streams.cli.feed_csv import Given, look, send
 from streams.cli.shared import (
     ConfigOption,
@@ -23,15 +24,14 @@ from streams.cli.shared import (
     settings_of,
     stopping,
 )
-from streams.cluster.admin import Cluster, client_arguments, no_topic
+from streams.cluster import admin, librdkafka
 from streams.common import heap
 from streams.common.errors import ConfigError, UsageError
 from streams.common.language import tr
-from streams.config import Settings
-from streams.gateways.feeds import guess
-from streams.gateways.feeds.jsonl import publish
-from streams.gateways.feeds.mapping import FieldMap
-from streams.telemetry.metrics import Metrics
+from streams.gateways.enforce import redis as redis_gateway
+from streams.gateways.feeds import guess, kafka_feed, mapping, redis_feed
+from streams.gateways.feeds import jsonl as json_lines
+from streams.telemetry import metrics as telemetry
 
 app = group("Bring a carrier's own events into the input topic, at least once.")
 
@@ -53,13 +53,10 @@ def redis(
     Example:
       otpguard feed redis --config /etc/otpguard/otpguard.toml --consumer feed-1
     """
-    from streams.gateways.enforce.redis import connect  # noqa: PLC0415 - start-up time
-    from streams.gateways.feeds.redis_feed import SOCKET_S, RedisFeed  # noqa: PLC0415
-
     settings = settings_of(config)
     with _running(settings) as (stop, metrics), closing(_producer(settings)) as producer:
-        feed = RedisFeed(
-            connect(settings.redis, timeout_s=SOCKET_S),
+        feed = redis_feed.RedisFeed(
+            redis_gateway.connect(settings.redis, timeout_s=redis_feed.SOCKET_S),
             producer,
             settings.topics.input,
             settings.intake().numbers,
@@ -198,7 +195,7 @@ def jsonl(
         closing(_producer(settings)) as producer,
         open_lines(file) as stream,
     ):
-        report = publish(
+        report = json_lines.publish(
             stream, producer, settings.topics.input, settings.intake().numbers, rules, metrics,
             stop, rate=rate, now=now,
         )  # fmt: skip
@@ -214,18 +211,18 @@ def jsonl(
 
 
 def rules_of(
-    settings: Settings,
+    settings: configs.Settings,
     maps: list[str] | None,
     constants: list[str] | None,
     time_format: str | None,
     zone: str | None,
-) -> FieldMap:
+) -> mapping.FieldMap:
     """Return the field mapping that the options describe."""
     zone = zone_of(settings, time_format, zone)
-    return FieldMap.parse(maps or (), constants or (), time_format or "ms", zone)
+    return mapping.FieldMap.parse(maps or (), constants or (), time_format or "ms", zone)
 
 
-def zone_of(settings: Settings, time_format: str | None, zone: str | None) -> str | None:
+def zone_of(settings: configs.Settings, time_format: str | None, zone: str | None) -> str | None:
     """Return the time zone of times without one; print it if it is guessed."""
     if zone is not None or time_format in (None, "s", "ms", "us", "ns"):
         return zone
@@ -242,8 +239,8 @@ def zone_of(settings: Settings, time_format: str | None, zone: str | None) -> st
     return guessed
 
 
-@app.command()
-def kafka(
+@app.command("kafka")
+def copy_kafka(
     source: Annotated[str, typer.Argument(help="The carrier's own topic.")],
     config: ConfigOption = None,
     *,
@@ -273,30 +270,25 @@ def kafka(
       otpguard feed kafka cdr --map recipient=dst --map event_time_ms=ts --time s
       otpguard feed kafka cdr --avro-schema 7=cdr.avsc --set gateway_id=smsc-1
     """
-    from streams.cluster.librdkafka import arguments  # noqa: PLC0415 - start-up time
-    from streams.gateways.feeds.kafka_feed import (  # noqa: PLC0415 - an extra
-        Rekeyer,
-        avro_reader,
-        json_reader,
-        run,
-        schema_files,
-    )
-
     settings = settings_of(config)
-    schemas = settings.feed.avro_schemas if avro_schemas is None else schema_files(avro_schemas)
+    schemas = (
+        settings.feed.avro_schemas
+        if avro_schemas is None
+        else kafka_feed.schema_files(avro_schemas)
+    )
     rules = None
     if maps or constants or time_format or schemas:
         rules = rules_of(settings, maps, constants, time_format, zone)
     _check_topics(settings, source)
     heap.collect_rarely()
     with _running(settings, ends=until_end) as (stop, metrics):
-        read = avro_reader(schemas) if schemas else json_reader
-        count = run(
-            arguments(settings.kafka),
+        read = kafka_feed.avro_reader(schemas) if schemas else kafka_feed.json_reader
+        count = kafka_feed.run(
+            librdkafka.arguments(settings.kafka),
             source,
             settings.topics.input,
             f"{settings.app_id}-feed-{source}",
-            Rekeyer(settings.intake().numbers, rules, read),
+            kafka_feed.Rekeyer(settings.intake().numbers, rules, read),
             metrics,
             stop,
             until_end=until_end,
@@ -304,7 +296,7 @@ def kafka(
     typer.echo(tr("published {count}").format(count=count), err=True)
 
 
-def _check_topics(settings: Settings, source: str) -> None:
+def _check_topics(settings: configs.Settings, source: str) -> None:
     """Return if both topics exist; librdkafka would wait for them silently."""
     target = settings.topics.input
     if source == target:
@@ -313,7 +305,7 @@ def _check_topics(settings: Settings, source: str) -> None:
                 source=source
             )
         )
-    with Cluster(settings.kafka) as cluster:
+    with admin.Cluster(settings.kafka) as cluster:
         there = cluster.names()
     if source not in there:
         like = "".join(get_close_matches(source, sorted(there), 1))
@@ -324,19 +316,19 @@ def _check_topics(settings: Settings, source: str) -> None:
             tr("no topic {source}, or no right to see it; {more}").format(source=source, more=more)
         )
     if target not in there:
-        raise no_topic(target)
+        raise admin.no_topic(target)
 
 
 @contextmanager
 def _running(
-    settings: Settings, *, ends: bool = False
-) -> Iterator[tuple[threading.Event, Metrics]]:
+    settings: configs.Settings, *, ends: bool = False
+) -> Iterator[tuple[threading.Event, telemetry.Metrics]]:
     """Set up logs and metrics, and yield an event that SIGTERM and Ctrl-C set.
 
     A feed that `ends` by itself opens no port, because it ends before anybody scrapes it.
     """
     log_to_stderr()
-    metrics = Metrics("feed")
+    metrics = telemetry.Metrics("feed")
     if ends:
         yield stopping(), metrics
         return
@@ -344,12 +336,12 @@ def _running(
         yield stop, metrics
 
 
-def _producer(settings: Settings):  # type: ignore[no-untyped-def]  # kafka-python has no types
+def _producer(settings: configs.Settings):  # type: ignore[no-untyped-def]  # kafka-python has no types
 
-    with Cluster(settings.kafka) as cluster:  # a producer would wait a minute for it
+    with admin.Cluster(settings.kafka) as cluster:  # a producer would wait a minute for it
         if settings.topics.input not in cluster.names():
-            raise no_topic(settings.topics.input)
-    return KafkaProducer(
-        **client_arguments(settings.kafka), client_id=f"{settings.app_id}-feed", acks="all",
+            raise admin.no_topic(settings.topics.input)
+    return kafka.KafkaProducer(
+        **admin.client_arguments(settings.kafka), client_id=f"{settings.app_id}-feed", acks="all",
         linger_ms=5,
     )  # fmt: skip

@@ -18,34 +18,29 @@ from typing import IO, Any, Self
 
 import msgspec
 import typer
-from kafka import KafkaProducer
 
-from detectors.recognise.recogniser import Message, recognise_many
-from detectors.recognise.registry import Registry
+from detectors.recognise import recogniser
+from detectors.recognise import registry as registries
+from streams import config as configs
 from streams.cli.shared import TOGETHER, no_whole_gzip, open_lines
 from streams.common.errors import UnavailableError, UsageError
 from streams.common.language import join_list, tr, trn
-from streams.config import Settings
-from streams.gateways.feeds import guess
-from streams.gateways.feeds.csv import FileReport, RowRules, Target, format_counts, publish, survey
-from streams.gateways.feeds.file_records import FileLayout
-from streams.gateways.feeds.mapping import FieldMap
-from streams.gateways.feeds.presets import PRESETS, Preset
-from streams.telemetry.metrics import Metrics
+from streams.gateways.feeds import csv, file_records, guess, mapping, presets
+from streams.telemetry import metrics as telemetry
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
     """The options. Without `encoding` each file must be valid UTF-8."""
 
-    rules: RowRules
+    rules: csv.RowRules
     encoding: str | None
     zone: str  # and where it is from, for people
 
     @classmethod
     def parse(
         cls,
-        settings: Settings,
+        settings: configs.Settings,
         preset: str | None,
         maps: Sequence[str],
         constants: Sequence[str],
@@ -57,12 +52,12 @@ class Given:
         encoding: str | None,
     ) -> Self:
         """Make it from the command line's options; UsageError names a wrong one."""
-        if preset is not None and preset not in PRESETS:
-            there = "; ".join(f"{name}: {each.about}" for name, each in PRESETS.items())
+        if preset is not None and preset not in presets.PRESETS:
+            there = "; ".join(f"{name}: {each.about}" for name, each in presets.PRESETS.items())
             raise UsageError(
                 tr("no preset {preset!r}; there are {there}").format(preset=preset, there=there)
             )
-        usual = PRESETS[preset] if preset else Preset("", (), "ms")
+        usual = presets.PRESETS[preset] if preset else presets.Preset("", (), "ms")
         form = time_format or usual.time_format
         told = tr("given")
         if zone is None and form not in ("s", "ms", "us", "ns"):
@@ -76,9 +71,11 @@ class Given:
             encoding = "utf-8"  # a mark in front of the first line is passed over anyway
         intake = settings.intake()
         names = tuple(columns.split(",")) if columns else usual.columns
-        rules = RowRules(
-            FieldMap.parse((*usual.maps, *maps), (*usual.constants, *constants), form, zone),
-            FileLayout(names, delimiter.replace("\\t", "\t"), encoding or "utf-8"),
+        rules = csv.RowRules(
+            mapping.FieldMap.parse(
+                (*usual.maps, *maps), (*usual.constants, *constants), form, zone
+            ),
+            file_records.FileLayout(names, delimiter.replace("\\t", "\t"), encoding or "utf-8"),
             intake.numbers,
             intake.ahead_max_ms,
             {**usual.only, **_parse_only(only)},
@@ -86,7 +83,7 @@ class Given:
         )
         return cls(rules, encoding, f"{zone or tr('none')} ({told})")
 
-    def of(self, file: str, stream: IO[bytes]) -> tuple[RowRules, str]:
+    def of(self, file: str, stream: IO[bytes]) -> tuple[csv.RowRules, str]:
         """Return the rules for one file, and its encoding with its source."""
         if self.encoding is not None:
             return self.rules, f"{self.encoding} ({tr('given')})"
@@ -100,7 +97,7 @@ class Given:
 
 
 def look(
-    settings: Settings, files: Sequence[str], given: Given, sample: int, *, finished: bool
+    settings: configs.Settings, files: Sequence[str], given: Given, sample: int, *, finished: bool
 ) -> None:
     """Report what is in files: `sample` events of each on stdout, the rest on stderr.
 
@@ -112,8 +109,8 @@ def look(
         with _stream(file) as (stream, whole):
             rules, encoding = given.of(file, stream)
             shown = codes = 0
-            seen = FileReport()
-            found = survey(Path(file), stream, rules, seen, finished=finished or whole)
+            seen = csv.FileReport()
+            found = csv.survey(Path(file), stream, rules, seen, finished=finished or whole)
             while events := list(islice(found, TOGETHER)):
                 codes += _codes(registry, settings.recognise.confidence_min, events)
                 for event in events[: sample - shown]:
@@ -129,11 +126,11 @@ def look(
 
 
 def send(
-    settings: Settings,
+    settings: configs.Settings,
     files: Sequence[str],
     given: Given,
-    producer: KafkaProducer,
-    metrics: Metrics,
+    producer: Any,  # a KafkaProducer, which has no types
+    metrics: telemetry.Metrics,
     stop: threading.Event,
     *,
     finished: bool,
@@ -143,14 +140,14 @@ def send(
 
     Raise UsageError for rows that are no events, UnavailableError for lines that have no end yet.
     """
-    target = Target(producer, settings.topics.input)
+    target = csv.Target(producer, settings.topics.input)
     wrong: list[str] = []
     waiting: list[str] = []
     for file in files:
         try:
             with _stream(file) as (stream, whole):
                 rules, encoding = given.of(file, stream)
-                report = publish(
+                report = csv.publish(
                     Path(file), stream, rules, target, metrics, stop,
                     finished=finished or whole, again=again, remember=file != "-",
                 )  # fmt: skip
@@ -190,7 +187,7 @@ def send(
         raise UsageError("\n".join(wrong))
 
 
-def _describe_published(report: FileReport) -> str:
+def _describe_published(report: csv.FileReport) -> str:
     parts = [f"published {report.published}" if report.published else "nothing new"]
     if report.from_line:
         parts.append(tr("went on after line {from_line}").format(from_line=report.from_line))
@@ -204,7 +201,7 @@ def _describe_published(report: FileReport) -> str:
 
 
 def _describe_survey(
-    file: str, seen: FileReport, codes: int, encoding: str, zone: str
+    file: str, seen: csv.FileReport, codes: int, encoding: str, zone: str
 ) -> Iterator[str]:
     events = seen.rows - seen.unreadable - seen.others
     yield (
@@ -231,7 +228,7 @@ def _describe_survey(
             yield tr("  no text reads as a code: is it the right column, and the right encoding?")
     if seen.unreadable:
         yield tr("  {rows}: {reasons}").format(
-            rows=_no_events(seen.unreadable), reasons=format_counts(seen.reasons)
+            rows=_no_events(seen.unreadable), reasons=csv.format_counts(seen.reasons)
         )
         for each in seen.first:
             yield tr("    line {line}: {reason}").format(line=each.line, reason=tr(each.reason))
@@ -243,15 +240,19 @@ def _no_events(rows: int) -> str:
     return trn("{n} row is no event", "{n} rows are no events", rows)
 
 
-def _codes(registry: Registry, confidence_min: float, events: Sequence[dict[str, Any]]) -> int:
+def _codes(
+    registry: registries.Registry, confidence_min: float, events: Sequence[dict[str, Any]]
+) -> int:
     names = ("sender", "signature", "category", "platform_id", "template_id")
     messages = [
-        Message(
+        recogniser.Message(
             each.get("text") or each.get("text_prefix") or "", *(each.get(n) or "" for n in names)
         )
         for each in events
     ]
-    return sum(verdict.otp for verdict in recognise_many(registry, messages, confidence_min))
+    return sum(
+        verdict.otp for verdict in recogniser.recognise_many(registry, messages, confidence_min)
+    )
 
 
 def _parse_only(only: Sequence[str]) -> dict[str, frozenset[str]]:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from streams import config as configs
 from streams.cli.shared import (
     ConfigOption,
     GatewayOption,
@@ -18,6 +19,8 @@ from streams.cli.shared import (
     write_json,
 )
 from streams.common.language import tr
+from streams.gateways.gate import bench as load_test
+from streams.gateways.gate import gate_server
 
 app = group("Answer a gateway's question about each message.")
 
@@ -38,18 +41,15 @@ def serve(
       otpguard gate serve --config /etc/otpguard/otpguard.toml --gateway-id smsc-1
       OTPGUARD_GATE_SOCKET=/run/otpguard/gate.sock otpguard gate serve
     """
-    from streams.config import load  # noqa: PLC0415 - start-up time
-    from streams.gateways.gate.gate_server import serve as run  # noqa: PLC0415 - start-up time, an extra
-
     log_to_stderr()
     path = file_of(config)
-    settings = load(path)
+    settings = configs.load(path)
     settings.check_country()
     name = gateway_id or settings.enforce.gateway_id
     words = ["gate", "serve", "--gateway-id", name]
     if path is not None:
         words += ["--config", str(Path(path).absolute())]
-    run(settings, name, [sys.executable, "-m", "streams", *words])
+    gate_server.serve(settings, name, [sys.executable, "-m", "streams", *words])
 
 
 @app.command()
@@ -77,12 +77,11 @@ def bench(
       otpguard gate bench --rate 3000 --seconds 30
       OTPGUARD_GATE_SOCKET=/run/otpguard/gate.sock otpguard gate bench --json
     """
-    from streams.config import load  # noqa: PLC0415 - start-up time
-    from streams.gateways.gate.bench import Load, run  # noqa: PLC0415 - start-up time, an extra
-
-    section = load(file_of(config)).gate
-    load_ = Load(rate, seconds, connections, recipient, "/v1/report" if report else "/v1/submit")
-    found = run(section, load_)
+    section = configs.load(file_of(config)).gate
+    load_ = load_test.Load(
+        rate, seconds, connections, recipient, "/v1/report" if report else "/v1/submit"
+    )
+    found = load_test.run(section, load_)
     if as_json:
         write_json(found.document())
         return

@@ -6,19 +6,18 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Final
 
+import pydantic
 import typer
-from pydantic import ValidationError
 
+from streams import config as configs
 from streams.cli.doctor import tell
 from streams.cli.shared import describe_created, toml_value
-from streams.cluster.admin import Cluster, client_arguments
-from streams.cluster.topics import create
+from streams.cluster import admin, topics
 from streams.common import clock
 from streams.common.errors import ConfigError, Exit, OtpguardError, UnavailableError, UsageError
 from streams.common.files import replace_file, unwritten
 from streams.common.language import tr, trn
-from streams.config import Kafka, Settings, load, sentences
-from streams.tools.operate.diagnosis import examine
+from streams.tools.operate import diagnosis
 
 USUAL: Final = ("127.0.0.1:9092", "kafka:9092")
 """Default addresses of a broker: on this machine, and in the compose file."""
@@ -55,25 +54,27 @@ def init(
     else:
         _write(to, *_answers(to, country.upper(), single=single))
         typer.echo(tr("wrote {to}; `otpguard config template` lists every setting").format(to=to))
-    settings = load(to)
-    with Cluster(settings.kafka) as cluster:
+    settings = configs.load(to)
+    with admin.Cluster(settings.kafka) as cluster:
         authoriser = cluster.authoriser()
     made = _make_topics(settings)
     typer.echo("\n" + "\n".join(_next(settings, to, rights=authoriser != "none")) + "\n")
 
-    wrong = tell(examine(settings, "worker", clock.now_ms()))
+    wrong = tell(diagnosis.examine(settings, "worker", clock.now_ms()))
     if wrong or not made:
         raise typer.Exit(Exit.CONFIG)
 
 
-def _answers(to: Path, country: str, *, single: bool) -> tuple[Kafka, dict[str, str], int, int]:
+def _answers(
+    to: Path, country: str, *, single: bool
+) -> tuple[configs.Kafka, dict[str, str], int, int]:
     """Ask for brokers, other settings in TOML, partitions, and copies of each topic."""
-    usual = load()
+    usual = configs.load()
     if single:
         kafka = usual.kafka.model_copy(update={"bootstrap": _find_broker(usual.kafka)})
     else:
         kafka = _kafka(usual.kafka)
-    with Cluster(kafka) as cluster:
+    with admin.Cluster(kafka) as cluster:
         brokers, version, guarded = cluster.brokers(), cluster.version(), cluster.authoriser()
     typer.echo(
         tr("{brokers}, Kafka {version}, at {bootstrap}").format(
@@ -99,7 +100,7 @@ def _answers(to: Path, country: str, *, single: bool) -> tuple[Kafka, dict[str, 
     return kafka, more, partitions, copies
 
 
-def _kafka(usual: Kafka) -> Kafka:
+def _kafka(usual: configs.Kafka) -> configs.Kafka:
     try:
         proposed = _find_broker(usual)
     except UnavailableError:
@@ -117,17 +118,17 @@ def _kafka(usual: Kafka) -> Kafka:
         ca = _ask(what, usual.ca_file or "-")
         given["ca_file"] = None if ca == "-" else Path(ca).absolute()
     try:
-        return Kafka(**given)
-    except ValidationError as error:
-        raise ConfigError("\n".join(f"kafka.{each}" for each in sentences(error))) from None
+        return configs.Kafka(**given)
+    except pydantic.ValidationError as error:
+        raise ConfigError("\n".join(f"kafka.{each}" for each in configs.sentences(error))) from None
 
 
-def _find_broker(usual: Kafka) -> str:
+def _find_broker(usual: configs.Kafka) -> str:
     """Return the first address where a broker answers. Raise UnavailableError with those tried."""
     places = dict.fromkeys((usual.bootstrap, *USUAL))
     for place in places:
         try:
-            client_arguments(usual.model_copy(update={"bootstrap": place}))
+            admin.client_arguments(usual.model_copy(update={"bootstrap": place}))
         except UnavailableError:
             continue
         return place
@@ -154,7 +155,9 @@ def _number(what: str, proposed: int) -> int:
     return int(answer)
 
 
-def _write(to: Path, kafka: Kafka, more: dict[str, str], partitions: int, copies: int) -> None:
+def _write(
+    to: Path, kafka: configs.Kafka, more: dict[str, str], partitions: int, copies: int
+) -> None:
     """Write the settings that are not defaults; remove the file if they are wrong."""
     told = kafka.model_dump(exclude_defaults=True, exclude={"bootstrap", "password"})
     sections: dict[str, dict[str, str | None]] = {
@@ -177,15 +180,15 @@ def _write(to: Path, kafka: Kafka, more: dict[str, str], partitions: int, copies
         sentence = tr("{to}: {strerror}; --to names another file")
         raise unwritten(to, error, sentence.format(to=to, strerror=error.strerror)) from None
     try:
-        load(to)
+        configs.load(to)
     except ConfigError:
         to.unlink()
         raise
 
 
-def _make_topics(settings: Settings) -> bool:
+def _make_topics(settings: configs.Settings) -> bool:
     try:
-        made = create(settings)
+        made = topics.create(settings)
     except OtpguardError as error:
         typer.echo(tr("topics: {error}").format(error=error), err=True)
         typer.echo(
@@ -200,7 +203,7 @@ def _make_topics(settings: Settings) -> bool:
     return True
 
 
-def _next(settings: Settings, to: Path, *, rights: bool) -> list[str]:
+def _next(settings: configs.Settings, to: Path, *, rights: bool) -> list[str]:
     """Print the processes to start, with their ports and rights."""
     usual = (
         to.absolute() == Path("otpguard.toml").absolute() and "OTPGUARD_CONFIG" not in os.environ

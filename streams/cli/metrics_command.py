@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from streams.cli.shared import JsonOption, group, write_list
+from streams.telemetry import metrics
 
 COLUMNS: Final = ("name", "type", "unit", "labels", "meaning")
 
@@ -25,11 +26,9 @@ def list_(*, as_json: JsonOption = False) -> None:
       otpguard metrics list
       otpguard metrics list --json | jq -r '.[].name'
     """
-    from streams.telemetry.metrics import PREFIX, TABLE  # noqa: PLC0415 - start-up time
-
     document = [
         {
-            "name": PREFIX + metric.name,
+            "name": metrics.PREFIX + metric.name,
             "type": metric.kind,
             "unit": metric.unit,
             "labels": metric.labels,
@@ -37,16 +36,16 @@ def list_(*, as_json: JsonOption = False) -> None:
             "roles": metric.roles,
             "meaning": metric.meaning,
         }
-        for metric in TABLE
+        for metric in metrics.TABLE
     ]
     rows = [
         (
-            PREFIX + metric.name,
+            metrics.PREFIX + metric.name,
             metric.kind,
             metric.unit,
             "; ".join(f"{label}: {', '.join(each)}" for label, each in metric.labels.items()),
             metric.meaning,
         )
-        for metric in TABLE
+        for metric in metrics.TABLE
     ]
     write_list(document, COLUMNS, rows, as_json=as_json)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
+import phonenumbers
 import typer
 
+from streams import config as configs
+from streams import wire
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
@@ -20,23 +23,16 @@ from streams.cli.shared import (
     write_json,
     write_table,
 )
-from streams.cluster.admin import client_arguments, working
-from streams.cluster.read import readable
+from streams.cluster import admin, read
 from streams.common import clock
 from streams.common.errors import ConfigError, Exit
 from streams.common.language import tr
 from streams.common.shown import escape_unprintable
-from streams.config import Settings
-from streams.telemetry.metrics import Metrics
-from streams.wire import decode_incident, decode_notice
-
-if TYPE_CHECKING:
-    from streams.people.notices.channels import Channel
-    from streams.people.notices.contacts import PlatformContacts
-    from streams.people.notices.notice_book import NoticeBook, NotifyParams
-    from streams.people.notices.reply import Replies
-    from streams.people.notices.tell import Decision
-    from streams.people.notices.texts import NoticeTexts
+from streams.people.notices import channels, notice_book, platform_use, reply, smpp, tell
+from streams.people.notices import contacts as platform_contacts
+from streams.people.notices import notifier as notifying
+from streams.people.notices import texts as notice_texts
+from streams.telemetry import metrics as telemetry
 
 LAST_NOTICE_S: Final = 55.0
 """Seconds for a last notice to a slow SMSC; TimeoutStopSec= of the unit is 60."""
@@ -56,20 +52,16 @@ def run(config: ConfigOption = None) -> None:
       otpguard notify run --config /etc/otpguard/otpguard.toml
     """
     settings = settings_of(config)
-    # Here, because Kafka's client takes long to import and `--help` needs none.
-    from streams.people.notices.notice_book import NoticeBook  # noqa: PLC0415
-    from streams.people.notices.notifier import Notifier  # noqa: PLC0415
-
     log_to_stderr()
     texts = _texts(settings)
-    book = NoticeBook(_params(settings))
-    metrics = Metrics("notifier")
-    with working(tr("cannot notify")):
-        notifier = Notifier(
+    book = notice_book.NoticeBook(_params(settings))
+    metrics = telemetry.Metrics("notifier")
+    with admin.working(tr("cannot notify")):
+        notifier = notifying.Notifier(
             book,
             _channel(settings),
             texts,
-            client_arguments(settings.kafka),
+            admin.client_arguments(settings.kafka),
             settings.topics,
             metrics,
             clock.now_ms,
@@ -105,8 +97,6 @@ def preview(
       otpguard notify preview --config /etc/otpguard/otpguard.toml
       otpguard notify preview --number 85261234567
     """
-    from streams.people.notices.texts import COUNT_MAX, Facts, units  # noqa: PLC0415 - start-up time
-
     settings = settings_of(config)
     texts = _texts(settings)
     notify = settings.notify
@@ -116,8 +106,12 @@ def preview(
     rows = []
     for language in chosen:
         for name in _names(settings):
-            text = texts.render(name, language, Facts(0, COUNT_MAX + 1, COUNT_MAX + 1))
-            taken, most = units(text)
+            text = texts.render(
+                name,
+                language,
+                notice_texts.Facts(0, notice_texts.COUNT_MAX + 1, notice_texts.COUNT_MAX + 1),
+            )
+            taken, most = notice_texts.units(text)
             rows.append({"language": language, "text": name, "units": taken, "of": most,
                          "sender": notify.sender, "says": text})  # fmt: skip
     if as_json:
@@ -158,21 +152,18 @@ def platforms(
       otpguard notify platforms --at-once
       otpguard notify platforms --day 2026-11-25 --lang zh-Hans
     """
-    from streams.people.notices import tell  # noqa: PLC0415
-    from streams.people.notices.contacts import read_contacts  # noqa: PLC0415
-
-    settings = settings_of(config)
     import xarf  # noqa: F401, PLC0415 - an extra: said before anything is read
 
+    settings = settings_of(config)
     reports, topics, now_ms = settings.reports, settings.topics, clock.now_ms()
     day_ms = now_ms - now_ms % 86_400_000 if at_once else tell.day_of(day, now_ms)
-    contacts = read_contacts(reports.contacts_file, settings.registry()[0])
+    contacts = platform_contacts.read_contacts(reports.contacts_file, settings.registry()[0])
     since_ms = day_ms - reports.days * 86_400_000
-    clients = client_arguments(settings.kafka)
-    with working(tr("cannot tell platforms")):
+    clients = admin.client_arguments(settings.kafka)
+    with admin.working(tr("cannot tell platforms")):
         decisions = tell.decide(
-            readable(records_shown(clients, topics.incident, since_ms), decode_incident),
-            readable(records_shown(clients, topics.notice, since_ms), decode_notice),
+            read.readable(records_shown(clients, topics.incident, since_ms), wire.decode_incident),
+            read.readable(records_shown(clients, topics.notice, since_ms), wire.decode_notice),
             contacts,
             reports,
             day_ms=day_ms,
@@ -192,7 +183,7 @@ def platforms(
         raise typer.Exit(Exit.TRY_AGAIN)
 
 
-def _warn_of_expired(contacts: PlatformContacts, now_ms: int) -> None:
+def _warn_of_expired(contacts: platform_contacts.PlatformContacts, now_ms: int) -> None:
     for contact in contacts.list_expired(datetime.fromtimestamp(now_ms / 1000, UTC).date()):
         typer.echo(
             tr("otpguard: the entry of {name} has expired on {day}; {owner} looks after it").format(
@@ -204,9 +195,9 @@ def _warn_of_expired(contacts: PlatformContacts, now_ms: int) -> None:
         )
 
 
-def _show_told(decisions: Sequence[Decision], became: Mapping[str, str], *, as_json: bool) -> None:
-    from streams.people.notices.platform_use import few  # noqa: PLC0415 - start-up time
-
+def _show_told(
+    decisions: Sequence[tell.Decision], became: Mapping[str, str], *, as_json: bool
+) -> None:
     rows = [
         {
             "platform": each.use.key,
@@ -215,7 +206,7 @@ def _show_told(decisions: Sequence[Decision], became: Mapping[str, str], *, as_j
             "to": each.contact.name if each.contact is not None else "",
             "messages": each.use.messages,
             "floods": len(each.use.episodes),
-            "victims": few(len(each.use.victims)),
+            "victims": platform_use.few(len(each.use.victims)),
         }
         for each in decisions
     ]
@@ -238,13 +229,11 @@ SAID: Final = {
     "nobody": "has no contact",
     "not_yet": "gets a report at the day's end",
 }
-"""Text of each decision for people."""
 
 COLUMNS: Final = ("platform", "decision", "outcome", "to", "messages", "floods", "victims")
 
 
-def _names(settings: Settings) -> tuple[str, ...]:
-    """Yield the texts that these settings may need."""
+def _names(settings: configs.Settings) -> tuple[str, ...]:
     notify = settings.notify
     return (
         *(("start_reply", "opened") if notify.reply else ("start",)),
@@ -253,21 +242,17 @@ def _names(settings: Settings) -> tuple[str, ...]:
     )
 
 
-def _texts(settings: Settings) -> NoticeTexts:
-    from streams.people.notices.texts import check_texts, read_texts  # noqa: PLC0415 - start-up time
+def _texts(settings: configs.Settings) -> notice_texts.NoticeTexts:
+    texts = notice_texts.read_texts(settings.notify.texts_file)
+    return notice_texts.check_texts(
+        texts, settings.notify, _names(settings), settings.registry()[0]
+    )
 
-    texts = read_texts(settings.notify.texts_file)
-    return check_texts(texts, settings.notify, _names(settings), settings.registry()[0])
 
-
-def _params(settings: Settings) -> NotifyParams:
-    from phonenumbers import country_code_for_region  # noqa: PLC0415 - start-up time
-
-    from streams.people.notices.notice_book import NotifyParams  # noqa: PLC0415
-
+def _params(settings: configs.Settings) -> notice_book.NotifyParams:
     notify, first = settings.notify, int(settings.canary.first)
-    home = str(country_code_for_region(settings.input.country))
-    return NotifyParams(
+    home = str(phonenumbers.country_code_for_region(settings.input.country))
+    return notice_book.NotifyParams(
         hold_off_ms=round(notify.hold_off_h * 3_600_000),
         per_minute=notify.per_minute,
         per_day=notify.per_day,
@@ -281,9 +266,7 @@ def _params(settings: Settings) -> NotifyParams:
     )
 
 
-def _channel(settings: Settings) -> Channel:
-    from streams.people.notices import channels  # noqa: PLC0415
-
+def _channel(settings: configs.Settings) -> channels.Channel:
     notify = settings.notify
     ca_file = str(notify.ca_file) if notify.ca_file else None
     if not notify.sender:
@@ -305,12 +288,9 @@ def _channel(settings: Settings) -> Channel:
             timeout_s=notify.answer_s,
             ca_file=ca_file,
         )
-    from streams.people.notices.smpp import SmppChannel  # noqa: PLC0415 - an extra
 
-    return SmppChannel(settings.smpp, notify.answer_s)
+    return smpp.SmppChannel(settings.smpp, notify.answer_s)
 
 
-def _replies(settings: Settings, book: NoticeBook) -> Replies:
-    from streams.people.notices.reply import Replies  # noqa: PLC0415 - start-up time
-
-    return Replies(settings.notify, settings.intake().numbers, book)
+def _replies(settings: configs.Settings, book: notice_book.NoticeBook) -> reply.Replies:
+    return reply.Replies(settings.notify, settings.intake().numbers, book)

@@ -6,13 +6,25 @@ itself, so no worker is needed.
 
 from __future__ import annotations
 
+import socket
 import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from pathlib import Path
+from typing import Annotated, Any, Final
 
+import kafka
+import msgspec
 import typer
 
+from detectors.model import records
 from detectors.model.times import DAY_MS
+from detectors.recognise import registry as registries
+from streams import config as configs
+from streams import wire
+from streams.cases import audit_chain as chains
+from streams.cases import network_views, standing
 from streams.cli import audited
 from streams.cli.audited import audit_chain, deliver_audit
 from streams.cli.shared import (
@@ -26,21 +38,11 @@ from streams.cli.shared import (
     settings_of,
     write_json,
 )
+from streams.cluster import admin, at_work, prompt, read
 from streams.common import clock
 from streams.common.errors import OtpguardError, UnavailableError, UnconfirmedError, UsageError
 from streams.common.language import join_list, moment, tr
 from streams.common.shown import escape_unprintable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
-
-    from detectors.model.records import EpisodeRecord
-    from detectors.recognise.registry import Registry
-    from streams.cases.audit_chain import AuditChain
-    from streams.cluster.at_work import Gateways
-    from streams.config import Settings
-    from streams.wire import Override
 
 EVERYONE: Final = "*"
 RecipientArgument = Annotated[str, typer.Argument(help="Number in any format, or token.")]
@@ -111,10 +113,8 @@ def allow(
       otpguard allow '*' 某银行 --reason "missing in the registry" --for 7d
       otpguard allow +8613900000001 sig:某校 --reason "done" --end
     """
-    from streams.cases.network_views import platform_key  # noqa: PLC0415 - start-up time
-
     registry, _ = settings_of(config).registry()
-    key = platform_key(registry, platform)
+    key = network_views.platform_key(registry, platform)
     if not (end or unseen):
         _check_heard_of(config, recipient, key, registry)
     _say(
@@ -218,11 +218,9 @@ def rails(
       otpguard rails 3 --reason "campaign 1:sms.delivery.v1:7:123456" --for 2h
       otpguard rails 1 --reason "over"
     """
-    from streams.wire import RAILS_TIMES_MAX  # noqa: PLC0415 - start-up time
-
-    if not 1 <= times <= RAILS_TIMES_MAX:
+    if not 1 <= times <= wire.RAILS_TIMES_MAX:
         raise typer.BadParameter(
-            tr("{given} is not 1 to {most}").format(given=times, most=RAILS_TIMES_MAX)
+            tr("{given} is not 1 to {most}").format(given=times, most=wire.RAILS_TIMES_MAX)
         )
     if not 0 < seconds(lasts) <= UNITS_S["d"]:
         raise typer.BadParameter(tr("raised rails end within a day: --for 24h at most"))
@@ -232,17 +230,17 @@ def rails(
     )  # fmt: skip
 
 
-def _canonical(settings: Settings, recipient: str) -> str:
+def _canonical(settings: configs.Settings, recipient: str) -> str:
     return recipient if recipient == EVERYONE else recipient_of(settings, recipient)
 
 
-def _check_heard_of(config: Path | None, recipient: str, key: str, registry: Registry) -> None:
+def _check_heard_of(
+    config: Path | None, recipient: str, key: str, registry: registries.Registry
+) -> None:
     """Raise UsageError if a platform looks like a typing error, and name similar ones."""
-    from streams.cases.standing import heard_of, instead, nearest  # noqa: PLC0415 - start-up time
-
     settings = settings_of(config)
     canonical = _canonical(settings, recipient)
-    if heard_of(key, registry, ()):
+    if standing.heard_of(key, registry, ()):
         return
     try:
         own = {
@@ -253,8 +251,8 @@ def _check_heard_of(config: Path | None, recipient: str, key: str, registry: Reg
         }
     except OtpguardError:  # who may not read cases may allow all the same
         return
-    near = nearest(key, own, registry)
-    if heard_of(key, registry, own) or not (near or own):
+    near = standing.nearest(key, own, registry)
+    if standing.heard_of(key, registry, own) or not (near or own):
         return
     told = tr(
         "{platform} is unknown: it is in no registry, and in no case of the last day. Did "
@@ -265,18 +263,13 @@ def _check_heard_of(config: Path | None, recipient: str, key: str, registry: Reg
             "{platform} is unknown: it is in no registry, and in no case of the last day; "
             "this recipient's case has {near}. --unseen allows it anyway"
         )
-    raise UsageError(told.format(platform=key, near=join_list(near or instead(own))))
+    raise UsageError(told.format(platform=key, near=join_list(near or standing.instead(own))))
 
 
-def _lately(settings: Settings) -> Iterator[EpisodeRecord]:
-    """Yield the episode records of the last day."""
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.cluster.read import readable  # noqa: PLC0415
-    from streams.wire import decode_episode  # noqa: PLC0415
-
+def _lately(settings: configs.Settings) -> Iterator[records.EpisodeRecord]:
     since_ms = clock.now_ms() - DAY_MS
-    found = records_shown(client_arguments(settings.kafka), settings.topics.episode, since_ms)
-    yield from readable(found, decode_episode)
+    found = records_shown(admin.client_arguments(settings.kafka), settings.topics.episode, since_ms)
+    yield from read.readable(found, wire.decode_episode)
 
 
 def _say(
@@ -332,20 +325,16 @@ def _say(
 
 
 def _word(
-    settings: Settings,
+    settings: configs.Settings,
     verb: str,
     recipient: str,
     reason: str,
     actor: str,
     lasts: str | None,
     **more: str | int,
-) -> Override:
-    import msgspec  # noqa: PLC0415 - start-up time
-
-    from streams.wire import RAILS_VERSION, Override  # noqa: PLC0415
-
+) -> wire.Override:
     if verb == "rails":
-        more["schema_version"] = RAILS_VERSION
+        more["schema_version"] = wire.RAILS_VERSION
 
     now_ms = clock.now_ms()
     fields = {
@@ -359,15 +348,13 @@ def _word(
         **more,
     }
     try:
-        return msgspec.convert(fields, Override)
+        return msgspec.convert(fields, wire.Override)
     except msgspec.ValidationError as error:
         raise UsageError(str(error)) from None
 
 
-def _note(chain: AuditChain, word: Override, outcome: str, name: str = "") -> None:
+def _note(chain: chains.AuditChain, word: wire.Override, outcome: str, name: str = "") -> None:
     """Audit an override: before it is published, and with its result."""
-    import socket  # noqa: PLC0415 - start-up time
-
     details = {"mode": word.mode, "rails": str(word.times)}
     detail = word.platform or details.get(word.verb, "")
     chain.append(
@@ -387,18 +374,16 @@ def _note(chain: AuditChain, word: Override, outcome: str, name: str = "") -> No
 
 
 def _tell(
-    word: Override,
+    word: wire.Override,
     name: str,
     lasts: str | None,
     confirmed: Mapping[str, float],
     failed: Mapping[str, str],
-    gateways: Gateways,
+    gateways: at_work.Gateways,
     unaudited: bool,
     *,
     as_json: bool,
 ) -> None:
-    import msgspec  # noqa: PLC0415 - start-up time
-
     if as_json:
         answers = {
             "override": name, "in_effect": confirmed, "failed": failed,
@@ -427,33 +412,13 @@ def _tell(
 
 
 def _publish(
-    settings: Settings, word: Override, wait_s: float
-) -> tuple[str, dict[str, float], dict[str, str], Gateways]:
+    settings: configs.Settings, word: wire.Override, wait_s: float
+) -> tuple[str, dict[str, float], dict[str, str], at_work.Gateways]:
     """Publish an override, and return its id and the gateways' answers.
 
     By gateway: seconds until it was obeyed; why it is not; and the gateways that have not answered.
     """
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - start-up time
-
-    from kafka import KafkaConsumer, TopicPartition  # noqa: PLC0415 - start-up time
-    from kafka.errors import KafkaError  # noqa: PLC0415
-
-    from streams.cluster.admin import client_arguments, unusable  # noqa: PLC0415
-    from streams.cluster.at_work import (  # noqa: PLC0415
-        Gateways,
-        gateway_signs,
-        gateways_at_work,
-        sort_gateways,
-    )
-    from streams.cluster.prompt import (  # noqa: PLC0415
-        AGREED_S,
-        PromptProducer,
-        say,
-    )
-    from streams.cluster.read import readable  # noqa: PLC0415
-    from streams.wire import decode_ack, encode_override, override_id, override_key  # noqa: PLC0415
-
-    clients: dict[str, Any] = client_arguments(settings.kafka)
+    clients: dict[str, Any] = admin.client_arguments(settings.kafka)
     topics = settings.topics
     topic = topics.everyone if word.recipient == EVERYONE else topics.override
     acks = topics.acks
@@ -461,27 +426,30 @@ def _publish(
     failed: dict[str, str] = {}
     try:
         with (
-            closing(KafkaConsumer(**clients, allow_auto_create_topics=False)) as consumer,
-            closing(PromptProducer(clients)) as producer,
+            closing(kafka.KafkaConsumer(**clients, allow_auto_create_topics=False)) as consumer,
+            closing(prompt.PromptProducer(clients)) as producer,
             ThreadPoolExecutor(1) as beside,
         ):
             places = [
-                TopicPartition(acks, number) for number in consumer.partitions_for_topic(acks) or ()
+                kafka.TopicPartition(acks, number)
+                for number in consumer.partitions_for_topic(acks) or ()
             ]
-            heard_of, gateways = dict[str, int](), Gateways({}, {})
+            heard_of, gateways = dict[str, int](), at_work.Gateways({}, {})
             if wait_s and places:
-                heard_of = gateways_at_work(consumer, places, word.issued_at_ms)
-                signs = beside.submit(gateway_signs, settings)
-            offset = say(producer, topic, encode_override(word), override_key(word))
-            name = override_id(word, offset)
+                heard_of = at_work.gateways_at_work(consumer, places, word.issued_at_ms)
+                signs = beside.submit(at_work.gateway_signs, settings)
+            offset = prompt.say(
+                producer, topic, wire.encode_override(word), wire.override_key(word)
+            )
+            name = wire.override_id(word, offset)
             said = heard = time.monotonic()
             while places and (now := time.monotonic()) - said < wait_s:
-                if signs.done() and now - heard > AGREED_S:
-                    gateways = sort_gateways(heard_of, signs.result(), word.issued_at_ms)
+                if signs.done() and now - heard > prompt.AGREED_S:
+                    gateways = at_work.sort_gateways(heard_of, signs.result(), word.issued_at_ms)
                     if gateways.at_work and gateways.at_work.keys() <= confirmed.keys() | failed:
                         break
                 for batch in consumer.poll(timeout_ms=50).values():
-                    for ack in readable(batch, decode_ack):
+                    for ack in read.readable(batch, wire.decode_ack):
                         if ack.action_id != name:
                             continue
                         heard = time.monotonic()
@@ -491,11 +459,11 @@ def _publish(
                         else:
                             failed[ack.gateway_id] = ack.why
             if wait_s and places:
-                gateways = sort_gateways(heard_of, signs.result(), word.issued_at_ms)
-    except KafkaError as error:
-        raise unusable(tr("cannot publish to {topic}").format(topic=topic), error) from None
+                gateways = at_work.sort_gateways(heard_of, signs.result(), word.issued_at_ms)
+    except kafka.errors.KafkaError as error:
+        raise admin.unusable(tr("cannot publish to {topic}").format(topic=topic), error) from None
     silent = [
         {each: at_ms for each, at_ms in sorted(some.items()) if each not in confirmed | failed}
         for some in gateways
     ]
-    return name, confirmed, failed, Gateways(*silent)
+    return name, confirmed, failed, at_work.Gateways(*silent)

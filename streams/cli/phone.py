@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from streams.cases.call_answer import answer, lines
+from streams import config as configs
+from streams.cases import call_answer
+from streams.cases.store import opening
+from streams.cases.store import store as stores
 from streams.cli.audited import audit_look
 from streams.cli.cases import SinceOption, read_topics, switch_of, warn
 from streams.cli.shared import (
@@ -19,15 +22,11 @@ from streams.cli.shared import (
     settings_of,
     write_json,
 )
-from streams.cluster.lag import events_behind
+from streams.cluster import lag
 from streams.common import clock
 from streams.common.errors import ConfigError, UnavailableError
 from streams.common.language import tr
 from streams.common.shown import escape_unprintable
-from streams.config import Settings
-
-if TYPE_CHECKING:
-    from streams.cases.store.store import ReadModel
 
 
 def phone(
@@ -57,26 +56,24 @@ def phone(
             found, switched = model.find(recipient), switch_of(model)
         file, behind = found.newest, found.freshness.events_behind
         if store is None:
-            behind = events_behind(settings, now_ms)
+            behind = lag.events_behind(settings, now_ms)
         elif file is not None and file.line.last_ms < ago_ms(since):
             file = None
-        told = answer(recipient, file, found.words, now_ms, since)
+        told = call_answer.answer(recipient, file, found.words, now_ms, since)
         if as_json:
             write_json({"recipient": recipient, "events_behind": behind, **asdict(told)})
             return
         warn(switched)
-        for line in lines(told, behind):
+        for line in call_answer.lines(told, behind):
             typer.echo(escape_unprintable(line))
 
 
-def _fresh_store(settings: Settings) -> ReadModel | None:
+def _fresh_store(settings: configs.Settings) -> stores.ReadModel | None:
     """Return the case store, or None if it is missing, unreadable or stale."""
     try:
-        from streams.cases.store.opening import open_store, there  # noqa: PLC0415 - start-up time
-
-        if not there(settings):
+        if not opening.there(settings):
             return None
-        store = open_store(settings)
+        store = opening.open_store(settings)
         if store.freshness().lag_ms <= settings.desk.stale_s * 1000:
             return store
         why: object = tr("the case store is stale")

@@ -7,15 +7,8 @@ from typing import Annotated, Final
 import msgspec
 import typer
 
-from streams.cases.network_views import (
-    ORDERS,
-    percent,
-    platform_key,
-    platform_lines,
-    platform_row,
-    rank_platforms,
-    read_platforms,
-)
+from streams import wire
+from streams.cases import network_views
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
@@ -25,10 +18,9 @@ from streams.cli.shared import (
     write_lines,
     write_table,
 )
-from streams.cluster.admin import client_arguments
+from streams.cluster import admin
 from streams.common.errors import UsageError
 from streams.common.language import join_list, tr
-from streams.wire import encode_platform
 
 app = group("List the platforms that floods abuse, and how much each sends.")
 
@@ -41,7 +33,6 @@ PLATFORM_COLUMNS: Final = {
     "trend": "trend",
     "sweep": "sweep",
 }
-"""The columns of a ranking, and their headings."""
 
 
 @app.command("ls")
@@ -69,18 +60,25 @@ def ls(
       otpguard platforms ls --by trend --least 1000 --json
       otpguard platforms ls --by sweeps
     """
-    if by not in ORDERS:
+    if by not in network_views.ORDERS:
         raise typer.BadParameter(
-            tr("{given!r} is none of {known}").format(given=by, known=join_list(list(ORDERS)))
+            tr("{given!r} is none of {known}").format(
+                given=by, known=join_list(list(network_views.ORDERS))
+            )
         )
     settings = settings_of(config)
-    found = read_platforms(client_arguments(settings.kafka), settings.topics.platform)
-    rows = [platform_row(each) for each in rank_platforms(found, by, least, most)]
+    found = network_views.read_platforms(
+        admin.client_arguments(settings.kafka), settings.topics.platform
+    )
+    rows = [
+        network_views.platform_row(each)
+        for each in network_views.rank_platforms(found, by, least, most)
+    ]
     if as_json:
         write_json(rows)
     elif rows:
         for row in rows:
-            row |= {name: percent(row[name]) for name in ("strangers", "floods")}
+            row |= {name: network_views.percent(row[name]) for name in ("strangers", "floods")}
             row["trend"] = "" if row["trend"] is None else f"x {row['trend']:g}"
         write_table(
             [tr(heading) for heading in PLATFORM_COLUMNS.values()],
@@ -110,10 +108,12 @@ def show(
       otpguard platforms show sig:某校
     """
     settings = settings_of(config)
-    key = platform_key(settings.registry()[0], platform)
-    told = read_platforms(client_arguments(settings.kafka), settings.topics.platform)
+    key = network_views.platform_key(settings.registry()[0], platform)
+    told = network_views.read_platforms(
+        admin.client_arguments(settings.kafka), settings.topics.platform
+    )
     found = next((each for each in told if each.platform == key), None)
     if found is None:
         raise UsageError(tr("no figures of {platform} in the last week").format(platform=key))
-    document = msgspec.json.decode(encode_platform(found))
-    write_lines(document, platform_lines(found), as_json=as_json)
+    document = msgspec.json.decode(wire.encode_platform(found))
+    write_lines(document, network_views.platform_lines(found), as_json=as_json)

@@ -7,10 +7,19 @@ import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+import msgspec
 import typer
+from rich import console as consoles
+from rich import table as tables
+from rich import text as texts
 
+from detectors.model import event
+from detectors.recognise import recogniser
+from detectors.recognise import registry as registries
+from detectors.recognise import why as reasons
+from streams import config as configs
 from streams.cli.shared import (
     TOGETHER,
     ConfigOption,
@@ -22,12 +31,6 @@ from streams.cli.shared import (
 )
 from streams.common.errors import UsageError
 from streams.common.language import tr
-
-if TYPE_CHECKING:
-    from detectors.recognise.recogniser import Verdict
-    from detectors.recognise.registry import Registry
-    from detectors.recognise.why import Why
-    from streams.config import Settings
 
 
 def recognise(
@@ -93,14 +96,12 @@ def _exists(name: str) -> bool:
         return False
 
 
-def _answer_text(settings: Settings, text: str, sender: str, *, why: bool, json: bool) -> None:
-    import msgspec  # noqa: PLC0415 - start-up time
-
-    from detectors.recognise.recogniser import recognise as verdict_on  # noqa: PLC0415
-
+def _answer_text(
+    settings: configs.Settings, text: str, sender: str, *, why: bool, json: bool
+) -> None:
     registry, _ = settings.registry()
     least = settings.recognise.confidence_min
-    verdict = verdict_on(registry, text, sender=sender, confidence_min=least)
+    verdict = recogniser.recognise(registry, text, sender=sender, confidence_min=least)
     told = _why(registry, text, sender, verdict) if why else None
     if json:
         sys.stdout.buffer.write(msgspec.json.encode(_as_json(verdict, told)) + b"\n")
@@ -109,15 +110,14 @@ def _answer_text(settings: Settings, text: str, sender: str, *, why: bool, json:
     _print_table(text, verdict, told, least)
 
 
-def _why(registry: Registry, text: str, sender: str, verdict: Verdict) -> Why:
-    from detectors.model.event import Trust  # noqa: PLC0415 - start-up time
-    from detectors.recognise.why import why as explain  # noqa: PLC0415 - start-up time
+def _why(
+    registry: registries.Registry, text: str, sender: str, verdict: recogniser.Verdict
+) -> reasons.Why:
+    trusted = verdict.trust is not event.Trust.NONE
+    return reasons.why(registry, text, sender, verdict.rule, trusted=trusted)
 
-    trusted = verdict.trust is not Trust.NONE
-    return explain(registry, text, sender, verdict.rule, trusted=trusted)
 
-
-def _as_json(verdict: Verdict, told: Why | None) -> dict[str, Any]:
+def _as_json(verdict: recogniser.Verdict, told: reasons.Why | None) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "otp": verdict.otp,
         "confidence": verdict.confidence,
@@ -140,55 +140,50 @@ def _as_json(verdict: Verdict, told: Why | None) -> dict[str, Any]:
     return answer
 
 
-def _print_table(text: str, verdict: Verdict, told: Why | None, least: float) -> None:
-    from rich.console import Console  # noqa: PLC0415 - start-up time
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    console = Console(highlight=False)
-    shown = Text(text)
+def _print_table(
+    text: str, verdict: recogniser.Verdict, told: reasons.Why | None, least: float
+) -> None:
+    console = consoles.Console(highlight=False)
+    shown = texts.Text(text)
     if verdict.code_span:
         shown.stylize("bold reverse", *verdict.code_span)
     colour = "green" if verdict.otp else "yellow"
     answer = tr("a verification code") if verdict.otp else tr("no verification code")
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table = tables.Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_row(tr("text"), shown)
-    table.add_row(tr("answer"), Text(answer, style=f"bold {colour}"))
+    table.add_row(tr("answer"), texts.Text(answer, style=f"bold {colour}"))
     counts = tr("{confidence} (counts from {least})")
     table.add_row(
         tr("confidence"), counts.format(confidence=f"{verdict.confidence:.2f}", least=f"{least:g}")
     )
     if verdict.code_span:
-        table.add_row(tr("code"), Text(text[slice(*verdict.code_span)], style="bold"))
-    table.add_row(tr("platform"), Text(verdict.platform))
+        table.add_row(tr("code"), texts.Text(text[slice(*verdict.code_span)], style="bold"))
+    table.add_row(tr("platform"), texts.Text(verdict.platform))
     table.add_row(tr("trust"), tr(verdict.trust.name.lower()))
     if told is not None:
-        table.add_row(tr("rule"), Text(f"{told.rule}: {tr(told.says)}"))
+        table.add_row(tr("rule"), texts.Text(f"{told.rule}: {tr(told.says)}"))
         for what, row in _rows(told):
             table.add_row(what, row)
     console.print(table)
 
 
-def _rows(told: Why) -> Iterator[tuple[str, Any]]:
-    """Yield the parts of the sum as rows of the table."""
-    from rich.text import Text  # noqa: PLC0415 - start-up time
-
+def _rows(told: reasons.Why) -> Iterator[tuple[str, Any]]:
     if told.words:
         yield (
             tr("words"),
-            Text(", ".join(f"{word.strip()} ({tr(kind)})" for word, kind in told.words)),
+            texts.Text(", ".join(f"{word.strip()} ({tr(kind)})" for word, kind in told.words)),
         )
     if told.odds is None:
         return
     for place, part in enumerate(told.parts[:12]):
         style = "green" if part.adds > 0 else "red"
-        line = Text(f"{part.adds:+.2f}  ", style=style).append(
+        line = texts.Text(f"{part.adds:+.2f}  ", style=style).append(
             f"{tr(part.kind)}: {_translate_part(part.says)}", ""
         )
         yield "" if place else tr("weighed"), line
-    yield tr("in all"), Text(tr("{odds} (over 0 is a code)").format(odds=f"{told.odds:+.2f}"))
+    yield tr("in all"), texts.Text(tr("{odds} (over 0 is a code)").format(odds=f"{told.odds:+.2f}"))
     changed = "; ".join(map(_translate_part, told.without)) or tr("no single part")
-    yield tr("else if not"), Text(changed)
+    yield tr("else if not"), texts.Text(changed)
 
 
 def _translate_part(part: str) -> str:
@@ -199,11 +194,7 @@ def _translate_part(part: str) -> str:
     return re.sub(r"\[(\d) digits\]", lambda found: tr("[{n} digits]").format(n=found[1]), edged)
 
 
-def _answer_files(settings: Settings, files: list[str], *, why: bool) -> None:
-    import msgspec  # noqa: PLC0415 - start-up time
-
-    from detectors.recognise.recogniser import Message, recognise_many  # noqa: PLC0415
-
+def _answer_files(settings: configs.Settings, files: list[str], *, why: bool) -> None:
     fields = ("text", "sender", "signature", "category", "platform_id", "template_id")
     text_type = msgspec.defstruct("Text", [(name, str | None, None) for name in fields])
     decoder = msgspec.json.Decoder(text_type)
@@ -211,9 +202,9 @@ def _answer_files(settings: Settings, files: list[str], *, why: bool) -> None:
     out = sys.stdout.buffer
     least = settings.recognise.confidence_min
 
-    def answer(messages: list[Message]) -> None:
+    def answer(messages: list[recogniser.Message]) -> None:
         for message, verdict in zip(
-            messages, recognise_many(registry, messages, least), strict=True
+            messages, recogniser.recognise_many(registry, messages, least), strict=True
         ):
             told = _why(registry, message.text, message.sender, verdict) if why else None
             out.write(msgspec.json.encode(_as_json(verdict, told)) + b"\n")
@@ -224,7 +215,7 @@ def _answer_files(settings: Settings, files: list[str], *, why: bool) -> None:
             number = 0
             with open_lines(path) as file:
                 while lines := list(islice(file, TOGETHER)):
-                    messages: list[Message] = []
+                    messages: list[recogniser.Message] = []
                     for line in lines:
                         number += 1
                         try:
@@ -236,6 +227,8 @@ def _answer_files(settings: Settings, files: list[str], *, why: bool) -> None:
                                     path=path, number=number, error=error
                                 )
                             ) from None
-                        messages.append(Message(*(getattr(given, name) or "" for name in fields)))
+                        messages.append(
+                            recogniser.Message(*(getattr(given, name) or "" for name in fields))
+                        )
                     answer(messages)
                     show(sum(map(len, lines)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +14,8 @@ from typing import IO, Annotated, Final
 import msgspec
 import typer
 
-from streams.cases.log_replay import Replayed, chunks_of, format_refused, outputs
-from streams.cases.log_replay import replay as run
-from streams.cases.rulings import RulingGateway
+from streams.cases import log_replay
+from streams.cases import rulings as gateway_rulings
 from streams.cli.shared import (
     ConfigOption,
     format_counts,
@@ -35,37 +34,43 @@ start.
 """
 
 
+FilesArgument = Annotated[
+    list[str], typer.Argument(metavar="FILE…|-", help="JSON lines (.gz too), or - for stdin.")
+]
+EpisodesOption = Annotated[
+    bool, typer.Option("--episodes", help='Also print episode records, marked by "topic".')
+]
+DlqOption = Annotated[
+    Path | None,
+    typer.Option("--dlq", metavar="FILE", help="Write refused records here.", show_default=False),
+]
+RulingsOption = Annotated[
+    bool,
+    typer.Option(
+        "--rulings",
+        help="Print one line for each code with the gateway's ruling, instead of actions.",
+    ),
+]
+DelayOption = Annotated[
+    int,
+    typer.Option(
+        "--delay-ms", min=0, help="With --rulings: from an event to its lease being in force."
+    ),
+]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No progress and no summary on stderr.")
+]
+
+
 def replay(
-    files: Annotated[
-        list[str], typer.Argument(metavar="FILE…|-", help="JSON lines (.gz too), or - for stdin.")
-    ],
+    files: FilesArgument,
     config: ConfigOption = None,
     *,
-    episodes: Annotated[
-        bool, typer.Option("--episodes", help='Also print episode records, marked by "topic".')
-    ] = False,
-    dlq: Annotated[
-        Path | None,
-        typer.Option(
-            "--dlq", metavar="FILE", help="Write refused records here.", show_default=False
-        ),
-    ] = None,
-    rulings: Annotated[
-        bool,
-        typer.Option(
-            "--rulings",
-            help="Print one line for each code with the gateway's ruling, instead of actions.",
-        ),
-    ] = False,
-    delay_ms: Annotated[
-        int,
-        typer.Option(
-            "--delay-ms", min=0, help="With --rulings: from an event to its lease being in force."
-        ),
-    ] = 500,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No progress and no summary on stderr.")
-    ] = False,
+    episodes: EpisodesOption = False,
+    dlq: DlqOption = None,
+    rulings: RulingsOption = False,
+    delay_ms: DelayOption = 500,
+    quiet: QuietOption = False,
 ) -> None:
     r"""Run the detector over sms.delivery.v1 values, with no broker.
 
@@ -88,22 +93,15 @@ def replay(
 
     topic = settings.topics.episode if episodes else None
     account = _Account()
-    gateway = RulingGateway(delay_ms)
+    gateway = gateway_rulings.RulingGateway(delay_ms)
     shown = not (rulings and sys.stdout.isatty())
     with ExitStack() as stack:
         letters = stack.enter_context(_create_file(dlq)) if dlq else None
         bar = progress("", plain_bytes(files), of_bytes=True, quiet=quiet)
         show = stack.enter_context(bar)
-
-        def chunks() -> Iterator[list[bytes]]:
-            for path in files:
-                with open_lines(path) as file:
-                    for lines in chunks_of(file, settings.input.value_bytes_max):
-                        yield lines
-                        show(sum(map(len, lines)) + len(lines))
-
-        for step in run(settings, chunks()):
-            lines: Iterable[bytes] = outputs(step, topic)
+        chunks = _read_chunks(files, settings.input.value_bytes_max, show)
+        for step in log_replay.replay(settings, chunks):
+            lines: Iterable[bytes] = log_replay.outputs(step, topic)
             if rulings:
                 gateway.add(step.decisions.actions)
                 ruled = list(gateway.rule_batch(step.decoded.batch, step.codes))
@@ -116,12 +114,22 @@ def replay(
             if letters is not None:
                 with writing(letters.name):
                     letters.writelines(
-                        msgspec.json.encode(format_refused(reject)) + b"\n"
+                        msgspec.json.encode(log_replay.format_refused(reject)) + b"\n"
                         for reject in step.decoded.rejects
                     )
     if not quiet:
         print(account.summarise(), file=sys.stderr)
     account.check()
+
+
+def _read_chunks(
+    files: Iterable[str], value_bytes_max: int, show: Callable[[int], None]
+) -> Iterator[list[bytes]]:
+    for path in files:
+        with open_lines(path) as file:
+            for lines in log_replay.chunks_of(file, value_bytes_max):
+                yield lines
+                show(sum(map(len, lines)) + len(lines))
 
 
 @dataclass
@@ -134,8 +142,7 @@ class _Account:
     began: float = 0.0
     first: int = 0  # lines of the first chunk, which is mostly words read for the first time
 
-    def take(self, step: Replayed) -> None:
-        """Count one chunk."""
+    def take(self, step: log_replay.Replayed) -> None:
         if not self.counts:
             self.began, self.first = time.perf_counter(), step.lines
         self.counts["lines"] += step.lines
@@ -145,7 +152,6 @@ class _Account:
         self.reasons.update(str(reject.reason) for reject in step.decoded.rejects)
 
     def summarise(self) -> str:
-        """Return all counts in one line."""
         told = [format_counts(self.counts) or tr("no lines")]
         if self.whys:
             told.append(tr("rulings: {what}").format(what=format_counts(self.whys)))

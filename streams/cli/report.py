@@ -7,24 +7,24 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import msgspec
 import typer
 
+from streams import config as configs
 from streams import wire
 from streams.cli.cases import words_of
 from streams.cli.shared import ConfigOption, JsonOption, records_shown, settings_of, write_json
-from streams.cluster.admin import client_arguments, working
-from streams.cluster.read import readable, records
+from streams.cluster import admin
+from streams.cluster import read as topic_reader
 from streams.common import clock
 from streams.common.errors import UsageError
 from streams.common.files import replace_file, unwritten
 from streams.common.language import tr
-from streams.config import Settings
-
-if TYPE_CHECKING:
-    from streams.people.notices.month import MonthRecords
+from streams.people.evidence import pack, pack_keys, signer
+from streams.people.notices import month as months
+from streams.people.notices import month_page
 
 
 def report(
@@ -60,28 +60,25 @@ def report(
     from_ms, until_ms = span_of(month)
     settings = settings_of(config)
 
-    from streams.people.notices.month import count_month, figures  # noqa: PLC0415
-
-    with working(tr("cannot count the month")):
-        found = count_month(
-            _records(settings, client_arguments(settings.kafka), from_ms), from_ms, until_ms
+    with admin.working(tr("cannot count the month")):
+        found = months.count_month(
+            _records(settings, admin.client_arguments(settings.kafka), from_ms), from_ms, until_ms
         )
     if as_json or out is None:
-        write_json(figures(found))
+        write_json(months.figures(found))
     if out is None:
         return
-    from streams.people.notices import month_page  # noqa: PLC0415
 
     operator = settings.reports.org or settings.notify.operator
     document = month_page.page(found, operator)
-    written = {".html": document.encode(), ".json": msgspec.json.encode(figures(found))}
+    written = {".html": document.encode(), ".json": msgspec.json.encode(months.figures(found))}
     if pdf:
         written[".pdf"] = month_page.pdf(document)
     _keep(settings, month, {f"otpguard-{month}{e}": each for e, each in written.items()}, out, key)
 
 
 def _keep(
-    settings: Settings, month: str, written: Mapping[str, bytes], out: Path, key: str
+    settings: configs.Settings, month: str, written: Mapping[str, bytes], out: Path, key: str
 ) -> None:
     """Write the files of a month; with a key, signed in their own folder.
 
@@ -99,19 +96,16 @@ def _keep(
         signers = own.signers_file.read_bytes() if own.signers_file else b""
     except OSError as error:
         raise unwritten(Path(error.filename or out), error) from None
-    from streams.people.evidence.pack import seal_report  # noqa: PLC0415
-    from streams.people.evidence.pack_keys import in_groups  # noqa: PLC0415 - start-up time
-    from streams.people.evidence.signer import signer  # noqa: PLC0415
 
     folder, at = out / f"otpguard-{month}", clock.utc(clock.now_ms())
     unit = own.unit or settings.reports.org or settings.notify.operator
-    signing = signer(settings, key)
-    seal_report(
+    signing = signer.signer(settings, key)
+    pack.seal_report(
         month, written, folder, key=signing, at=at, by=unit, config=settings.fingerprint(),
         signers=signers,
     )  # fmt: skip
     typer.echo(str(folder), err=True)
-    shown = in_groups(signing.public.fingerprint)
+    shown = pack_keys.in_groups(signing.public.fingerprint)
     typer.echo(tr("fingerprint of the signer: {fingerprint}").format(fingerprint=shown), err=True)
 
 
@@ -128,24 +122,24 @@ def span_of(month: str) -> tuple[int, int]:
     return first, first + calendar.monthrange(year, number)[1] * 86_400_000
 
 
-def _records(settings: Settings, clients: Mapping[str, Any], from_ms: int) -> MonthRecords:
+def _records(
+    settings: configs.Settings, clients: Mapping[str, Any], from_ms: int
+) -> months.MonthRecords:
     """Read the topics' records since the month began."""
-    from streams.people.notices.month import MonthRecords  # noqa: PLC0415
-
     topics, reach = settings.topics, dict[str, int | None]()
 
     def read(role: str, since_ms: int | None = from_ms) -> Iterator[Any]:
         name = getattr(topics, role)
-        oldest = next(iter(records(clients, name)), None)
+        oldest = next(iter(topic_reader.records(clients, name)), None)
         reach[role] = None if oldest is None else int(oldest.timestamp)
         return records_shown(clients, name, since_ms)
 
-    return MonthRecords(
-        episodes=list(readable(read("episode"), wire.decode_episode)),
-        acks=list(readable(read("acks"), wire.decode_ack)),
-        counts=list(readable(read("counts"), wire.decode_counts)),
-        incidents=list(readable(read("incident"), wire.decode_incident)),
+    return months.MonthRecords(
+        episodes=list(topic_reader.readable(read("episode"), wire.decode_episode)),
+        acks=list(topic_reader.readable(read("acks"), wire.decode_ack)),
+        counts=list(topic_reader.readable(read("counts"), wire.decode_counts)),
+        incidents=list(topic_reader.readable(read("incident"), wire.decode_incident)),
         words=list({(w.recipient, w.verb, w.platform): w for w in words_of(settings)}.values()),
-        notices=list(readable(read("notice"), wire.decode_notice)),
+        notices=list(topic_reader.readable(read("notice"), wire.decode_notice)),
         reach_ms=reach,
     )

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import msgspec
 import typer
 
 from streams.cli.shared import writing
 from streams.common.language import tr
-from streams.tools.scenarios import DEFAULT_START_MS, SCENARIOS, Scenario, generate, merge_streams
+from streams.tools import scenarios
 
 FirstOption = Annotated[
     int, typer.Option(min=0, help="Index of the first recipient: 0 is +86 170 0000 0000.")
@@ -93,15 +94,15 @@ def scenario(
         return
     if name is None:
         raise typer.BadParameter(tr("name a scenario, or ask for --list"))
-    chosen = SCENARIOS.get(name)
+    chosen = scenarios.SCENARIOS.get(name)
     if chosen is None:
         raise typer.BadParameter(
             tr("there is no scenario {name!r}; --list shows them").format(name=name)
         )
-    start_ms = DEFAULT_START_MS if start is None else round(start.timestamp() * 1000)
+    start_ms = scenarios.DEFAULT_START_MS if start is None else round(start.timestamp() * 1000)
     parameters = _parameters(chosen, options or [])
     runs = (
-        generate(
+        scenarios.generate(
             name,
             seed + n,
             recipient=first + n,
@@ -112,7 +113,11 @@ def scenario(
         )
         for n in range(recipients)
     )
-    events = next(runs) if recipients == 1 else merge_streams(*runs)
+    _write(next(runs) if recipients == 1 else scenarios.merge_streams(*runs), truth)
+
+
+def _write(events: Iterable[scenarios.Labelled], truth: BinaryIO | None) -> None:
+    """Print the events, and the truth about each into its file."""
     encode, out = msgspec.json.encode, sys.stdout.buffer
     try:
         for event in events:
@@ -129,7 +134,7 @@ def scenario(
             truth.flush()  # typer's own close says nothing of a full disk
 
 
-def _parameters(chosen: Scenario, options: list[str]) -> dict[str, Any]:
+def _parameters(chosen: scenarios.Scenario, options: list[str]) -> dict[str, Any]:
     """Return the values of `--set` as numbers, checked against the scenario's parameters."""
     parameters: dict[str, Any] = {}
     for option in options:
@@ -160,9 +165,9 @@ def _show_list(*, as_json: bool) -> None:
                 "per_subscriber_day": entry.per_subscriber_day,
                 "parameters": entry.parameters,
             }
-            for entry in SCENARIOS.values()
+            for entry in scenarios.SCENARIOS.values()
         ]
         typer.echo(msgspec.json.format(msgspec.json.encode(entries)))
         return
-    for entry in SCENARIOS.values():
+    for entry in scenarios.SCENARIOS.values():
         typer.echo(f"{entry.name:10} {tr(entry.summary)}")

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import typer
-from rich.cells import cell_len
+from rich import cells
 
+from detectors.model import event
+from detectors.model import records as episode_records
+from streams import config as configs
+from streams import wire
+from streams.cases import rulings
+from streams.cases import shadow as shadow_counts
 from streams.cli.cases import SinceOption
 from streams.cli.shared import (
     ConfigOption,
@@ -18,15 +25,9 @@ from streams.cli.shared import (
     write_json,
     write_table,
 )
+from streams.cluster import admin, read
 from streams.common.errors import Exit
 from streams.common.language import join_list, tr
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from detectors.model.records import Action
-    from streams.cases.rulings import LogMessage
-    from streams.config import Settings
 
 
 def shadow_report(
@@ -46,26 +47,21 @@ def shadow_report(
       otpguard shadow-report
       otpguard shadow-report --since 12h --json | jq .harm_ratio
     """
-    from streams.cases.shadow import Shadow  # noqa: PLC0415
-    from streams.cluster.admin import client_arguments  # noqa: PLC0415 - start-up time
-    from streams.cluster.read import readable  # noqa: PLC0415
-    from streams.wire import decode_action  # noqa: PLC0415
-
     settings = settings_of(config)
     since_ms = ago_ms(since)
-    clients = client_arguments(settings.kafka)
+    clients = admin.client_arguments(settings.kafka)
     found = records_shown(clients, settings.topics.throttle, since_ms)
     report: dict[str, Any] = {"since": since}
-    actions: list[Action] = []
-    shadow: Shadow | None = None
+    actions: list[episode_records.Action] = []
+    shadow: shadow_counts.Shadow | None = None
     try:
-        actions.extend(readable(found, decode_action))  # keeps what came before Ctrl-C
-        shadow = Shadow.of(actions)
+        actions.extend(read.readable(found, wire.decode_action))  # keeps what came before Ctrl-C
+        shadow = shadow_counts.Shadow.of(actions)
         for message in _read(settings, clients, shadow.leases):
             shadow.meet(message)
     except KeyboardInterrupt:
         report["interrupted"] = True
-    report |= (shadow or Shadow.of(actions)).report()
+    report |= (shadow or shadow_counts.Shadow.of(actions)).report()
     if as_json:
         write_json(report)
     else:
@@ -86,20 +82,18 @@ FIGURES: Final = {
     "messages_of_platforms_used_later": "refused, of platforms used later",
     "harm_ratio": "share of these: probable harm",
 }
-"""Heading of each figure."""
 
 
 def _say(report: Mapping[str, Any]) -> None:
-    """Print the report for people."""
     labels = {name: tr(says) for name, says in FIGURES.items()}
-    wide = max(map(cell_len, labels.values()))
+    wide = max(map(cells.cell_len, labels.values()))
     for name, label in labels.items():
         value = report[name]
         if isinstance(value, float):
             value = f"{value:.1%}"
         elif isinstance(value, dict):
             value = join_list([f"{tr(kind)} {n}" for kind, n in value.items()]) or tr("none")
-        typer.echo(f"{label}{' ' * (wide - cell_len(label))}  {value}")
+        typer.echo(f"{label}{' ' * (wide - cells.cell_len(label))}  {value}")
     if platforms := report["platforms"]:
         typer.echo("")
         write_table(
@@ -109,18 +103,18 @@ def _say(report: Mapping[str, Any]) -> None:
 
 
 def _read(
-    settings: Settings, clients: Mapping[str, Any], leases: Mapping[str, Sequence[Action]]
-) -> Iterator[LogMessage]:
+    settings: configs.Settings,
+    clients: Mapping[str, Any],
+    leases: Mapping[str, Sequence[episode_records.Action]],
+) -> Iterator[rulings.LogMessage]:
     """Read the input topic for these recipients, from their first leases on.
 
     Partitions without a lease are not read.
     """
-    from streams.cluster.read import reading  # noqa: PLC0415 - start-up time
-
     starts: dict[int, int] = {}
     for cause in (action.cause for actions in leases.values() for action in actions):
         starts[cause.partition] = min(cause.offset, starts.get(cause.partition, cause.offset))
-    with reading(clients, settings.topics.input) as reader:
+    with read.reading(clients, settings.topics.input) as reader:
         spans = {
             partition: (max(first, starts[partition]), end)
             for partition, (first, end) in reader.spans().items()
@@ -131,35 +125,31 @@ def _read(
 
 
 def _messages(
-    settings: Settings,
+    settings: configs.Settings,
     leases: Iterable[str],
     batches: Iterable[Sequence[Any]],
-) -> Iterator[LogMessage]:
+) -> Iterator[rulings.LogMessage]:
     """Recognise the messages to these recipients in batches of records of one partition each.
 
     Everybody else's are skipped unread.
     """
-    from detectors.model.event import EventKind, Trust  # noqa: PLC0415 - start-up time
-    from streams.cases.rulings import LogMessage  # noqa: PLC0415
-    from streams.wire import decode  # noqa: PLC0415
-
     intake, recogniser = settings.intake(), settings.recogniser()
-    keys, trusts = {recipient.encode() for recipient in leases}, tuple(Trust)
+    keys, trusts = {recipient.encode() for recipient in leases}, tuple(event.Trust)
     for records in batches:
         few = [each for each in records if each.key in keys and each.value is not None]
         if few:
-            batch = decode(
+            batch = wire.decode(
                 intake, settings.topics.input, few[0].partition,
                 [each.value for each in few], [each.key for each in few],
                 [each.offset for each in few], [each.timestamp for each in few],
                 few[-1].offset + 1,
             ).batch  # fmt: skip
             codes = recogniser.columns(batch)
-            for at in (batch.kind == EventKind.MESSAGE).nonzero()[0].tolist():
+            for at in (batch.kind == event.EventKind.MESSAGE).nonzero()[0].tolist():
                 number, otp = int(batch.recipient[at]), bool(codes.otp[at])
                 recipient = batch.tokens.get(number) or str(number)
                 if recipient.encode() in keys:
-                    yield LogMessage(
+                    yield rulings.LogMessage(
                         recipient, int(batch.event_time_ms[at]), int(batch.offset[at]), otp,
                         codes.name(at) if otp else "", trusts[codes.trust[at]],
                     )  # fmt: skip

@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 import faulthandler
+import gzip
 import io
+import json
 import logging
 import re
 import signal
 import sys
 import threading
+import zlib
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
-from typing import IO, TYPE_CHECKING, Annotated, Any, Final
+from typing import IO, Annotated, Any, Final
 
+import msgspec
 import typer
+from rich import cells as cell_widths
+from rich import console as consoles
+from rich import progress as bars
+from rich import table as tables
+from rich import text as texts
 
+from streams import config as configs
+from streams.cluster import read
 from streams.common.clock import now_ms
 from streams.common.errors import UsageError
+from streams.common.files import unwritten
 from streams.common.language import tr
 from streams.common.logs import to_stderr
 from streams.common.shown import escape_unprintable, in_json
-
-if TYPE_CHECKING:
-    from streams.cluster.read import Spans, TopicReader
-    from streams.config import Settings
-    from streams.telemetry.metrics import Metrics
+from streams.telemetry import metrics as telemetry
+from streams.telemetry import metrics_server
 
 ConfigOption = Annotated[
     Path | None,
@@ -62,20 +71,16 @@ def group(help_: str) -> typer.Typer:
     )
 
 
-def settings_of(config: Path | None) -> Settings:
-    """Load the settings; pydantic is imported only by commands that need it."""
-    from streams.config import load  # noqa: PLC0415 - see above
-
-    return load(file_of(config))
+def settings_of(config: Path | None) -> configs.Settings:
+    """Load the settings of this file, or of the usual places."""
+    return configs.load(file_of(config))
 
 
 def file_of(config: Path | None) -> Path | None:
     """Return the settings file in use; print its name if nobody named one."""
-    from streams.config import found_path  # noqa: PLC0415 - start-up time
-
     if config is not None:
         return config
-    if (found := found_path()) is not None:
+    if (found := configs.found_path()) is not None:
         _say_whose(found.absolute())
     return found
 
@@ -86,7 +91,7 @@ def _say_whose(settings: Path) -> None:
     typer.echo(tr("otpguard: settings of {found}").format(found=settings), err=True)
 
 
-def recipient_of(settings: Settings, written: str) -> str:
+def recipient_of(settings: configs.Settings, written: str) -> str:
     """Return the canonical form of a number or token. Raise UsageError if it is neither."""
     recipient = settings.intake().numbers.canonical(written)
     if not recipient:
@@ -144,8 +149,8 @@ def stopping(asked: Callable[[], None] = lambda: None) -> threading.Event:
 
 @contextmanager
 def serving(
-    settings: Settings,
-    metrics: Metrics,
+    settings: configs.Settings,
+    metrics: telemetry.Metrics,
     ready: Callable[[], str] = lambda: "",
     *,
     stop_s: float = STOP_S,
@@ -156,13 +161,11 @@ def serving(
     `stop_s` after it was asked to, the process says where each of its threads stands, and ends: a
     client that waits for what never comes is otherwise killed by a supervisor, which says nothing.
     """
-    from streams.telemetry import metrics_server as http  # noqa: PLC0415 - start-up time
-
     stop = stopping(lambda: faulthandler.dump_traceback_later(stop_s, exit=True))
     where = settings.http
     port = where.port_of(metrics.role)
     try:
-        with http.serve(where.host, port, metrics.registry, live=lambda: "", ready=ready):
+        with metrics_server.serve(where.host, port, metrics.registry, live=lambda: "", ready=ready):
             yield stop
     finally:
         faulthandler.cancel_dump_traceback_later()
@@ -170,8 +173,6 @@ def serving(
 
 def write_json(value: Any) -> None:
     """Print one JSON document, indented for people."""
-    import msgspec  # noqa: PLC0415 - start-up time
-
     document = msgspec.json.format(msgspec.json.encode(value, enc_hook=str)).decode()
     sys.stdout.write(in_json(document) + "\n")
 
@@ -198,8 +199,6 @@ def toml_value(value: Any) -> str | None:
 
 def _toml_string(value: object) -> str:
     """Return a string in TOML, which is JSON except for one more escaped character."""
-    import json  # noqa: PLC0415 - start-up time
-
     return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
@@ -215,27 +214,22 @@ def write_table(
     On a narrow screen the columns of `drop` are left out, in that order, before any cell is cut
     off. `styles` gives cells with this content a colour.
     """
-    from rich.cells import cell_len  # noqa: PLC0415 - start-up time
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    console = Console(soft_wrap=not sys.stdout.isatty(), highlight=False, markup=False)
+    console = consoles.Console(soft_wrap=not sys.stdout.isatty(), highlight=False, markup=False)
     if not sys.stdout.isatty():
         console.width = 10_000
     cells = [list(headings), *([escape_unprintable(str(cell)) for cell in row] for row in rows)]
-    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    widths = [max(map(cell_widths.cell_len, column)) for column in zip(*cells, strict=True)]
     left = set(range(len(headings)))
     for column in drop:
         if sum(widths[each] + 2 for each in left) - 2 <= console.width:
             break
         left.discard(column)
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = tables.Table(box=None, pad_edge=False, header_style="bold")
     for each in sorted(left):
         table.add_column(headings[each], no_wrap=bool(drop))
     for row in cells[1:]:
         table.add_row(
-            *(Text(row[each], (styles or {}).get(row[each], "")) for each in sorted(left))
+            *(texts.Text(row[each], (styles or {}).get(row[each], "")) for each in sorted(left))
         )
     console.print(table)
 
@@ -269,8 +263,6 @@ def open_lines(path: str) -> Iterator[IO[bytes]]:
     if path == "-":
         yield _without_mark(sys.stdin.buffer)
         return
-    import gzip  # noqa: PLC0415 - start-up time
-    import zlib  # noqa: PLC0415 - start-up time
 
     try:
         plain = io.BufferedReader(_Given(path))
@@ -316,8 +308,6 @@ class _Given(io.FileIO):
 @contextmanager
 def writing(path: str | Path) -> Iterator[None]:
     """Add the file's name to errors of writing. A pipe without a reader ends quietly."""
-    from streams.common.files import unwritten  # noqa: PLC0415 - start-up time
-
     try:
         yield
     except BrokenPipeError:
@@ -344,13 +334,10 @@ def progress(
     if quiet or not sys.stderr.isatty():
         yield lambda _: None
         return
-    from rich import progress as bars  # noqa: PLC0415 - start-up time
-    from rich.console import Console  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
 
     class Rate(bars.ProgressColumn):
-        def render(self, task: bars.Task) -> Text:
-            return Text(tr("{n}/s").format(n=f"{task.speed:,.0f}") if task.speed else "")
+        def render(self, task: bars.Task) -> texts.Text:
+            return texts.Text(tr("{n}/s").format(n=f"{task.speed:,.0f}") if task.speed else "")
 
     counts = (bars.DownloadColumn(), bars.TransferSpeedColumn())
     bar = bars.Progress(
@@ -359,7 +346,7 @@ def progress(
         *(counts if of_bytes else (bars.MofNCompleteColumn(), Rate())),
         bars.TimeElapsedColumn(),
         bars.TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=consoles.Console(stderr=True),
         transient=True,
     )
     with bar:
@@ -371,14 +358,12 @@ def records_shown(
     clients: Mapping[str, Any], topic: str, since_ms: int | None = None
 ) -> Iterator[Any]:
     """Yield the records of `streams.cluster.read.records`, with a bar on a terminal."""
-    from streams.cluster.read import reading  # noqa: PLC0415 - start-up time
-
-    with reading(clients, topic) as reader:
+    with read.reading(clients, topic) as reader:
         for batch in batches_shown(reader, topic, reader.spans(since_ms)):
             yield from (record for record in batch if record.value is not None)
 
 
-def batches_shown(reader: TopicReader, label: str, spans: Spans) -> Iterator[list[Any]]:
+def batches_shown(reader: read.TopicReader, label: str, spans: read.Spans) -> Iterator[list[Any]]:
     """Yield the batches of these spans, with a bar on a terminal."""
     total = sum(max(0, end - first) for first, end in spans.values())
     with progress(label, total) as show:

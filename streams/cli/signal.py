@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+
 import typer
 
 from streams.cli.shared import ConfigOption, group, log_to_stderr, settings_of
+from streams.people.signal import signal_server
 
 app = group("Inform banks that a number is flooded.")
 
@@ -19,10 +22,8 @@ def serve(config: ConfigOption = None) -> None:
     Example:
       otpguard signal serve --config /etc/otpguard/otpguard.toml
     """
-    from streams.people.signal.signal_server import serve as run  # noqa: PLC0415 - start-up time, an extra
-
     log_to_stderr()
-    run(settings_of(config))
+    signal_server.serve(settings_of(config))
 
 
 @app.command()
@@ -33,6 +34,4 @@ def openapi() -> None:
     Example:
       otpguard signal openapi > verification-flood-signal.yaml
     """
-    from importlib.resources import files  # noqa: PLC0415 - only here
-
     typer.echo(files("streams.people.signal").joinpath("openapi.yaml").read_text("utf-8"), nl=False)

@@ -10,6 +10,7 @@ import typer
 from streams.cli.shared import JsonOption, write_json, write_table
 from streams.common.language import tr
 from streams.common.limits import PARTITIONS_MAX
+from streams.tools.operate import sizing
 
 
 def size(
@@ -32,9 +33,7 @@ def size(
       otpguard size --events 100000 --recipients 10000000
       otpguard size --events 20000 --recipients 2000000 --replicas 1 --json
     """
-    from streams.tools.operate.sizing import size_of  # noqa: PLC0415 - start-up time
-
-    found = size_of(events, recipients, replicas=replicas)
+    found = sizing.size_of(events, recipients, replicas=replicas)
     if as_json:
         write_json({"events": events, "recipients": recipients, "replicas": replicas,
                     **asdict(found)})  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
+from streams import config as configs
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
@@ -18,18 +19,13 @@ from streams.cli.shared import (
     write_list,
     writing,
 )
-from streams.cluster.admin import Cluster, client_arguments
-from streams.cluster.kafka_rights import ROLES, rights, script
-from streams.cluster.topics import create as create_topics
-from streams.cluster.topics import review, topics
+from streams.cluster import admin, kafka_rights
+from streams.cluster import topics as topic_setup
 from streams.common.errors import ConfigError, OtpguardError, UsageError
 from streams.common.files import replace_file
 from streams.common.language import tr
 from streams.common.limits import PARTITIONS_MAX
-from streams.config import Settings
-from streams.tools.operate.diagnosis import examine_keys
-from streams.tools.operate.override_backup import restore as say_again
-from streams.tools.operate.override_backup import save_overrides
+from streams.tools.operate import diagnosis, override_backup
 
 COLUMNS: Final = ("topic", "partitions", "copies", "cleanup", "why")
 
@@ -65,8 +61,8 @@ def create(
       otpguard topics create --partitions 4 --replication 1     (one broker, to try it out)
     """
     settings = _override_shape(config, partitions, replication)
-    made = create_topics(settings)
-    problems, cautions = review(settings)  # of those that were there
+    made = topic_setup.create(settings)
+    problems, cautions = topic_setup.review(settings)  # of those that were there
     if as_json:
         write_json({"created": made, "problems": problems, "cautions": cautions})
     else:
@@ -91,10 +87,10 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
       otpguard topics check --json | jq .problems
     """
     settings = settings_of(config)
-    problems, cautions = review(settings)
+    problems, cautions = topic_setup.review(settings)
     if not problems:
         try:
-            found = examine_keys(settings)
+            found = diagnosis.examine_keys(settings)
         except OtpguardError as error:
             typer.echo(tr("keys were not looked at: {error}").format(error=error), err=True)
         else:
@@ -121,7 +117,7 @@ def list_(
     Example:
       otpguard topics list --json > topics.json
     """
-    wanted = topics(_override_shape(config, partitions, replication))
+    wanted = topic_setup.topics(_override_shape(config, partitions, replication))
     document = [
         {
             "role": topic.role,
@@ -182,13 +178,13 @@ def acls(
     """
     given = [_role_and_user(each) for each in roles]
     settings = settings_of(config)
-    wanted = list(rights(settings, given))
+    wanted = list(kafka_rights.rights(settings, given))
     if as_json:
         write_json(wanted)
     if not (apply or as_json):
-        typer.echo(script(wanted, settings.kafka.bootstrap), nl=False)
+        typer.echo(kafka_rights.script(wanted, settings.kafka.bootstrap), nl=False)
     if apply:
-        with Cluster(settings.kafka) as cluster:
+        with admin.Cluster(settings.kafka) as cluster:
             cluster.grant(wanted)
         typer.echo(tr("gave {wanted} rights").format(wanted=len(wanted)), err=True)
 
@@ -245,7 +241,9 @@ def backup(
     settings = settings_of(config)
     topics = settings.topics
     lines = list(
-        save_overrides(client_arguments(settings.kafka), (topics.override, topics.everyone))
+        override_backup.save_overrides(
+            admin.client_arguments(settings.kafka), (topics.override, topics.everyone)
+        )
     )
     if output == "-":
         typer.echo("\n".join(lines))
@@ -277,7 +275,9 @@ def restore(
         lines = file.read_text("utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: {error}") from None
-    done = say_again(client_arguments(settings.kafka), lines, topics.override, topics.everyone)
+    done = override_backup.restore(
+        admin.client_arguments(settings.kafka), lines, topics.override, topics.everyone
+    )
     typer.echo(
         tr("{said:,} overrides restored; {standing:,} exist already").format(
             said=done.said, standing=done.standing
@@ -288,10 +288,10 @@ def restore(
 def _role_and_user(written: str) -> tuple[str, str]:
     """Parse ROLE=USER; a user without a type becomes `User:`. Raise UsageError if it is invalid."""
     role, _, user = written.partition("=")
-    if role not in ROLES or not user:
+    if role not in kafka_rights.ROLES or not user:
         raise UsageError(
             tr("{each!r} is no ROLE=USER; the roles are {roles}").format(
-                each=written, roles=", ".join(ROLES)
+                each=written, roles=", ".join(kafka_rights.ROLES)
             )
         )
     return role, user if ":" in user else f"User:{user}"
@@ -299,7 +299,7 @@ def _role_and_user(written: str) -> tuple[str, str]:
 
 def _override_shape(
     config: Path | None, partitions: int | None, replication: int | None
-) -> Settings:
+) -> configs.Settings:
     settings = settings_of(config)
     asked = {"partitions": partitions, "replication": replication}
     given = {name: value for name, value in asked.items() if value is not None}

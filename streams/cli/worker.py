@@ -8,6 +8,7 @@ import typer
 
 from streams.cli.shared import ConfigOption, settings_of
 from streams.common.logs import to_stderr
+from streams.engine.worker import app
 
 
 def worker(
@@ -37,7 +38,6 @@ def worker(
     """
     settings = settings_of(config)
     settings.check_country()
-    from streams.engine.worker.app import run_worker  # noqa: PLC0415 - start-up time
 
     to_stderr()
-    raise typer.Exit(run_worker(settings, wait=wait, rebuild=rebuild))
+    raise typer.Exit(app.run_worker(settings, wait=wait, rebuild=rebuild))

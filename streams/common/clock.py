@@ -1,7 +1,5 @@
 """The clock of this machine in milliseconds, and timestamps in ISO 8601 for programs."""
 
-from __future__ import annotations
-
 import time
 from datetime import UTC, datetime
 from functools import lru_cache

@@ -5,8 +5,6 @@ against its request limit. So silent connections, or unfinished TLS handshakes, 
 clients out. This module limits both.
 """
 
-from __future__ import annotations
-
 import asyncio
 import math
 import time
@@ -57,7 +55,6 @@ class Bounded(asyncio.Protocol):
         self._note_data(asked=self.answering())
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Unregister the connection."""
         self._note_data(asked=True)
         super().connection_lost(exc)
 

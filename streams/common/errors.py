@@ -3,8 +3,6 @@
 Invalid input records are not such errors: they become dead letters.
 """
 
-from __future__ import annotations
-
 from enum import IntEnum
 
 

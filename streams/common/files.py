@@ -1,7 +1,5 @@
 """Replaces small files atomically, even in a crash or on a full disk; reads TOML and logs."""
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import os

@@ -3,8 +3,6 @@
 The libraries produce English only. A message without a translation here is shown as it is.
 """
 
-from __future__ import annotations
-
 import re
 from functools import cache
 from re import Pattern

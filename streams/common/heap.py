@@ -1,7 +1,5 @@
 """Memory settings for a process that handles polls of many thousand records."""
 
-from __future__ import annotations
-
 import asyncio
 import ctypes
 import gc

@@ -1,7 +1,5 @@
 """Checks how the Python interpreter was built, because this affects a worker's speed."""
 
-from __future__ import annotations
-
 import sys
 import sysconfig
 from typing import Final

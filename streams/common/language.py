@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from gettext import NullTranslations
 
 NEAREST: Final = 3
-"""Names suggested at most in place of a mistyped one."""
 NEAR: Final = 0.7
 """Share of two names that is the same, from 0 to 1, if one may be meant by the other; difflib's."""
 

@@ -1,7 +1,5 @@
 """Limits on input and topics that settings, wire formats and commands share."""
 
-from __future__ import annotations
-
 from typing import Final
 
 VALUE_BYTES_MAX: Final = 131_072

@@ -1,7 +1,5 @@
 """Logging of our services to standard error: plain lines for people, or JSON for log collectors."""
 
-from __future__ import annotations
-
 import json
 import logging
 import os
@@ -27,7 +25,6 @@ class JsonFormatter(logging.Formatter):
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        """Format a record."""
         told = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,

@@ -1,7 +1,5 @@
 """HTML pages in a single file without scripts, for screens, phones, print and screen readers."""
 
-from __future__ import annotations
-
 import re
 from typing import Any, Final
 

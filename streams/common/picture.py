@@ -5,8 +5,6 @@ be too small. Text in the SVG stays text. The page itself shows the title and no
 the same figures. Equal figures give equal bytes, and the SVG links to nothing.
 """
 
-from __future__ import annotations
-
 import io
 import re
 import warnings

@@ -4,8 +4,6 @@ A sender name may contain anything: escape sequences that clear the screen, mark
 text direction, invisible characters.
 """
 
-from __future__ import annotations
-
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote
 
@@ -73,6 +71,5 @@ def mask_url(url: str) -> str:
 
 
 def _units(character: str) -> list[int]:
-    """Return the UTF-16 code units of a character."""
     data = character.encode("utf-16-be", "surrogatepass")
     return [int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2)]

@@ -1,7 +1,5 @@
 """TLS helpers: CA certificates from settings, and URLs that nobody on the network can read."""
 
-from __future__ import annotations
-
 import ssl
 from pathlib import Path
 from typing import Final

@@ -1,7 +1,5 @@
 """Signs requests as Standard Webhooks defines, so that a receiver can verify the sender."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final

@@ -6,8 +6,6 @@ path of a file (`password_file`), so that it is not visible in process lists. An
 invalid value is refused. Otherwise a typing error would silently select the default.
 """
 
-from __future__ import annotations
-
 from streams.config.load import PATH_VARIABLE, RESTARTS, effective, found_path, load, sentences
 from streams.config.sections.desk_settings import (
     Console,

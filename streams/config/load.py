@@ -3,8 +3,6 @@
 Settings come from one TOML file. Environment variables override the file.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import re

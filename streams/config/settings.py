@@ -292,7 +292,6 @@ class Settings(BaseModel):
 
 
 def _no_registry(path: Path, error: Exception) -> ConfigError:
-    """Return the error for a `registry_file` that cannot be used."""
     return ConfigError(tr("recognise.registry_file {path}: {error}").format(path=path, error=error))
 
 

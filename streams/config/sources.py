@@ -4,8 +4,6 @@ This is a module of its own because it imports `pydantic_settings`, which takes 
 process that runs with defaults alone does not import it.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from pydantic_settings import (

@@ -4,8 +4,6 @@ The server does not run in the event loop, because a liveness probe must be answ
 hangs.
 """
 
-from __future__ import annotations
-
 import socket
 import threading
 from abc import ABC, abstractmethod
@@ -145,7 +143,6 @@ class _Handler(ABC, BaseHTTPRequestHandler):
         """Return status, content type and body."""
 
     def do_GET(self) -> None:
-        """Answer one request."""
         status, kind, body = self.answer(urlsplit(self.path).path)
         self.send_response(status)
         self.send_header("Content-Type", kind)

@@ -23,7 +23,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from detectors.model.arrays import indices
-from detectors.model.event import TICK_OFFSETS, Batch, Block, EventKind, HotList
+from detectors.model.event import TICK_OFFSETS, Batch, Block, EventKind, HotList, is_message
 from detectors.model.strings import StringBuffer, StringList, Strings, join_strings
 from detectors.model.times import EPOCH_S
 from detectors.thresholds import HOT_MAX
@@ -79,10 +79,17 @@ class Outcome(StrEnum):
     RECYCLED = "recycled"
     LISTED = "listed"  # a list of hot platforms; its own metric is `hot_lists_total`
     OTHER_TYPE = "other_type"
-    LATER_SEGMENT = "later_segment"
-    LATER_ATTEMPT = "later_attempt"
+    LATER_SEGMENT = "later_segment"  # counts only if its platform did not come within a day
+    LATER_ATTEMPT = "later_attempt"  # likewise
     MOBILE_ORIGINATED = "mobile_originated"
     REJECTED = "rejected"
+
+
+_OUTCOMES: Final = (
+    Outcome.COUNTED, Outcome.RECYCLED, Outcome.LISTED, Outcome.LATER_SEGMENT,
+    Outcome.LATER_ATTEMPT,
+)  # fmt: skip
+"""Outcomes of the events that reach the core, in the order of `EventKind`."""
 
 
 # The limits bound the memory that a single record can use (names are stored in a dictionary).
@@ -123,7 +130,7 @@ decode_event: Final = reader(Event)
 _REQUIRED: Final = frozenset(f.name for f in msgspec.structs.fields(Event) if f.required)
 _A_LIMIT: Final = re.compile("[<>]=|out of range")  # in msgspec's message for a broken limit
 _FIRST: Final = (None, 1)
-_SHAPE: Final = attrgetter("direction", "event_type", "segment", "attempt")  # see `_outcome`
+_SHAPE: Final = attrgetter("direction", "event_type", "segment")  # see `_outcome`
 
 
 def _limits() -> dict[str, int]:
@@ -169,11 +176,6 @@ class Intake:
         if self.counted_type == "submit":
             kinds[None] = int(EventKind.MESSAGE)
         return kinds
-
-    def is_message(self, event: Event) -> bool:
-        """Return whether this single event is a message that counts."""
-        kinds = self.kinds
-        return bool(_find_counting([event], kinds)) and kinds[event.event_type] == EventKind.MESSAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +293,8 @@ def decode_together(
             reasons[places[at]] = _reason(value, intake.value_bytes_max, error)
         counted = _find_counting(events, kinds)
         if len(counted) + len(errors) < len(events):
-            for shape, n in Counter(map(_SHAPE, filter(None, events))).items():
+            other = set(range(len(events))).difference(counted, errors)
+            for shape, n in Counter(_SHAPE(events[at]) for at in other).items():
                 outcomes[_outcome(kinds, *shape)] += n
         decoded.take(_at(places, counted), _at(events, counted), kinds)
     if decoded.row and decoded.kind[0] == EventKind.MESSAGE:
@@ -310,13 +313,11 @@ def decode_together(
     batch = _batch(topic, blocks, edges, values, read, recipient, tokens)
     rejects = _rejects(blocks, edges, reasons)
     outcomes[Outcome.REJECTED] = len(reasons)
-    outcomes[Outcome.RECYCLED] = int(np.count_nonzero(read.kind == EventKind.RECYCLED))
+    outcomes.update(_count_kinds(read.kind))
     row = read.row
     if len(listed):  # lists go to every partition, whatever their keys are
         events = read.kind != EventKind.LISTED
-        outcomes[Outcome.LISTED] = len(row) - int(np.count_nonzero(events))
         row, recipient = row[events], recipient[events]
-    outcomes[Outcome.COUNTED] = len(row) - outcomes[Outcome.RECYCLED]
     keys = _at(end_to_end([block.keys for block in blocks]), row.tolist())
     noncanonical = intake.numbers.noncanonical(keys, recipient, tokens)
     astray = _astray(intake.partitions, blocks, edges, row, keys)
@@ -325,20 +326,34 @@ def decode_together(
 
 
 def _find_counting(events: Sequence[Event | None], kinds: Mapping[str | None, int]) -> list[int]:
-    """Return the indices of the events that count.
+    """Return the indices of the events that reach the core.
 
-    An event counts if it has a known type, is sent to a subscriber, and is the first segment and
-    the first attempt of its message.
+    An event must have a known type and be sent to a subscriber. If it is no message, it must also
+    be a first segment and a first attempt.
     """
     return [
         at
         for at, event in enumerate(events)
         if event is not None
         and event.event_type in kinds
-        and event.segment in _FIRST
-        and event.attempt in _FIRST
         and event.direction != "mo"
+        and (_is_first(event) or kinds[event.event_type] == EventKind.MESSAGE)
     ]
+
+
+def _is_first(event: Event) -> bool:
+    return event.segment in _FIRST and event.attempt in _FIRST
+
+
+def _kind(event: Event, kinds: Mapping[str | None, int]) -> int:
+    if _is_first(event):
+        return kinds[event.event_type]
+    return EventKind.LATER_ATTEMPT if event.segment in _FIRST else EventKind.LATER_PART
+
+
+def _count_kinds(kind: NDArray[np.uint8]) -> dict[Outcome, int]:
+    """Return the number of events of each kind, as outcomes."""
+    return dict(zip(_OUTCOMES, np.bincount(kind, minlength=len(_OUTCOMES)).tolist(), strict=True))
 
 
 def _check_times(
@@ -361,7 +376,7 @@ def _check_times(
     beyond = (read.event_time_ms < TIME_MIN_MS) | (read.event_time_ms > TIME_MAX_MS)
     gateways: Counter[str] = Counter()
     if not fits.all():
-        judged = ~fits & (stamp >= TIME_MIN_MS) & ~beyond & (read.kind == EventKind.MESSAGE)
+        judged = ~fits & (stamp >= TIME_MIN_MS) & ~beyond & is_message(read.kind)
         gateways.update(read.strings["gateway_id"].take(judged).counts())
         read = read._replace(event_time_ms=np.where(judged, stamp, read.event_time_ms))
         fits |= judged
@@ -561,9 +576,13 @@ def refuse(
     """
     if not refused:
         return decoded
-    rejects = refusals(reason, refused, records)
+    rejects, batch = refusals(reason, refused, records), decoded.batch
+    whole = Block(records.partition, 0, 0, len(batch))
+    block = next((b for b in batch.blocks if b.partition == records.partition), whole)
+    own = slice(block.first, block.last)
+    gone = _count_kinds(batch.kind[own][np.searchsorted(batch.offset[own], refused)])
     outcomes = Counter(decoded.outcomes)
-    outcomes[Outcome.COUNTED] -= len(rejects)
+    outcomes.subtract(gone)
     outcomes[Outcome.REJECTED] += len(rejects)
     together = sorted([*decoded.rejects, *rejects], key=attrgetter("offset"))
     return replace(decoded, rejects=together, outcomes=outcomes)
@@ -672,7 +691,7 @@ class _Fields:
     ) -> None:
         """Append events. `places` are the indices of their values."""
         self.row += places
-        self.kind += [kinds[event.event_type] for event in events]
+        self.kind += [_kind(event, kinds) for event in events]
         self.event_time_ms += [event.event_time_ms for event in events]
         self.ingest_time_ms += [event.ingest_time_ms or -1 for event in events]
         strings = self.strings
@@ -791,16 +810,13 @@ def _outcome(
     direction: str | None,
     event_type: str | None,
     segment: int | None,
-    attempt: int | None,
 ) -> Outcome:
-    """Return `COUNTED` for a valid event that counts, else the first reason why it does not."""
+    """Return the first reason why a valid event does not reach the core."""
     if direction == "mo":
         return Outcome.MOBILE_ORIGINATED
     if event_type not in kinds:
         return Outcome.OTHER_TYPE
-    if segment not in _FIRST:
-        return Outcome.LATER_SEGMENT
-    return Outcome.COUNTED if attempt in _FIRST else Outcome.LATER_ATTEMPT
+    return Outcome.LATER_ATTEMPT if segment in _FIRST else Outcome.LATER_SEGMENT
 
 
 def _of_each(

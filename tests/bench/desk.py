@@ -46,10 +46,10 @@ from streams.wire import (
     encode_incident,
     encode_notice,
 )
+from tests.builders.streams.cases.standing import OPENED
 from tests.enforce.records import action
 from tests.nodes import Broker
 from tests.streams.cases.store.filled import incident
-from tests.streams.cases.test_standing import OPENED
 
 NAMES: Final = tuple(f"sig:平台名{n:04}" for n in range(2_000))
 IDS: Final = {name: platform_id(name) for name in NAMES}

@@ -23,11 +23,11 @@ from streams.cluster.topics import create
 from streams.common.clock import now_ms
 from streams.config import load
 from streams.wire import encode_episode
+from tests.builders.streams.cases.standing import OPENED
 from tests.enforce.loop import ready
 from tests.enforce.services import ours
 from tests.nodes import Broker
 from tests.ports import free_port
-from tests.streams.cases.test_standing import OPENED
 from tests.waiting import wait_until
 
 TOPICS: Final = (

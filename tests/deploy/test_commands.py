@@ -25,17 +25,17 @@ from streams.tools.scenarios.numbering import subscriber
 from streams.wire import encode_platform
 from tests import clusters
 from tests.brokers import need_kafka
-from tests.deploy import test_guide, test_quickstart
+from tests.builders.deploy import guide, quickstart
+from tests.builders.streams.wire.platform_records import FIGURES
 from tests.deploy.machine import Machine, machine
 from tests.deploy.tools import ROOT
 from tests.enforce.loop import now_ms
 from tests.enforce.services import Server, listens, redis_server
 from tests.nodes import Broker
 from tests.ports import usual_ports
-from tests.streams.wire.test_platform_records import FIGURES
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.integration, pytest.mark.timeout(1_800)]
+pytestmark = [pytest.mark.kafka, pytest.mark.guides, pytest.mark.timeout(1_800)]
 
 CHINESE: Final = ".zh.md"
 PAGES: Final = sorted(
@@ -179,12 +179,12 @@ RULES: Final = (
     Rule(
         "another test follows this part in a machine of its own",
         lambda c: c.page == "README.md" and c.section.startswith("Quickstart"),
-        _is_followed_by(lambda: "\n".join(test_quickstart.commands())),
+        _is_followed_by(lambda: "\n".join(quickstart.commands())),
     ),
     Rule(
         "another test follows this part in a machine of its own",
         lambda c: c.page == "deploy/README.md" and c.section == "On a machine with systemd",
-        _is_followed_by(lambda: "\n".join(test_guide.blocks("sh"))),
+        _is_followed_by(lambda: "\n".join(guide.blocks("sh"))),
     ),
     Rule(
         "CI runs it: it is this suite, or the demo",

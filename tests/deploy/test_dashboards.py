@@ -26,7 +26,8 @@ from deploy.grafana.boards import BOARDS
 from deploy.prometheus.rules import ALERTS
 from deploy.prometheus.rules import RUNBOOKS as RUNBOOKS_AT
 from streams.telemetry.metrics import TABLE
-from tests.deploy.test_rules import filled, metrics_in
+from tests.builders.deploy.dashboards import FILES, loaded, panels
+from tests.builders.deploy.rules import filled, metrics_in
 from tests.deploy.tools import GRAFANA
 
 SCHEMAS: Final = Path(__file__).parent / "schemas"
@@ -36,7 +37,6 @@ PANEL_SCHEMAS: Final = {
 }  # fmt: skip
 """Panel type -> its schema's file; no other type is used."""
 
-FILES: Final = sorted((GRAFANA / "dashboards").glob("*.json"))
 COUNTERS: Final = {f"otpguard_{m.name}" for m in TABLE if m.kind == "counter"}
 
 register_default_plugins()
@@ -47,16 +47,6 @@ def schema(name: str, definition: str = "") -> Draft7Validator:
     """A validator of a schema, or of one definition in it."""
     whole = json.loads((SCHEMAS / f"{name}.schema.json").read_text())
     return Draft7Validator(whole | {"$ref": f"#/definitions/{definition}"} if definition else whole)
-
-
-def loaded(path: Path) -> dict[str, Any]:
-    board: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return board
-
-
-def panels(board: dict[str, Any]) -> list[dict[str, Any]]:
-    """All but the rows' headings."""
-    return [panel for panel in board["panels"] if panel["type"] != "row"]
 
 
 def all_panels() -> Iterator[Any]:

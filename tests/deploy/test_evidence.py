@@ -19,6 +19,9 @@ from streams.common import language
 from streams.common.errors import UsageError
 from streams.people.notices import month_page
 from tests.browser import browser, violations
+from tests.builders.deploy.evidence import verdict
+from tests.builders.streams.people.evidence.sealed_report import sealed
+from tests.builders.streams.people.notices.month import counted
 from tests.deploy.verapdf import checked
 from tests.enforce.services import CACHE
 from tests.streams.cases.store.filled import acked, ended, fill, flood, incident
@@ -26,9 +29,7 @@ from tests.streams.cases.store.filled import opened as filled
 from tests.streams.cli.called import called, refused, settings_file
 from tests.streams.people.evidence.altered import ALTERED
 from tests.streams.people.evidence.packs import broken, fingerprint, key
-from tests.streams.people.evidence.test_sealed_report import sealed
 from tests.streams.people.evidence.tsa import whole
-from tests.streams.people.notices.test_month import counted
 
 pytestmark = pytest.mark.integration
 
@@ -54,16 +55,6 @@ def page(opened: Browser) -> Iterator[Page]:
     yield made
     assert [url for url in asked if not url.startswith("file://")] == []
     context.close()
-
-
-def verdict(page: Page, folder: Path, trusted: str) -> tuple[bool, str]:
-    """If the page finds a pack good, and everything that it says."""
-    page.fill("#fingerprint", trusted)
-    page.set_input_files("#folder", folder)
-    page.click("#check")
-    page.locator("#verdict.good, #verdict.part, #verdict.bad").wait_for()
-    good = "NOT" not in str(page.text_content("#verdict"))
-    return good, str(page.inner_text("main"))
 
 
 @pytest.mark.parametrize("kind", ["pack", "extract"])

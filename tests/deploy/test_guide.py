@@ -5,7 +5,6 @@ A test edits the files that the guide has a person edit; nothing else is changed
 
 from __future__ import annotations
 
-import re
 import shlex
 import urllib.request
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import Final
 import pytest
 
 from tests.brokers import need_kafka
+from tests.builders.deploy.guide import blocks
 from tests.deploy.guarded import Castle, castle
 from tests.deploy.machine import OPERATOR, Machine, machine
 from tests.deploy.tools import ROOT
@@ -23,25 +23,13 @@ from tests.enforce.services import Server, need
 from tests.ports import usual_ports
 from tests.waiting import END_S, wait_until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.integration, pytest.mark.timeout(1_800)]
+pytestmark = [pytest.mark.kafka, pytest.mark.guides, pytest.mark.timeout(1_800)]
 
 USERS: Final = (
     "otpguard-worker", "otpguard-adapter", "otpguard-canary", "alice", "bob", "carol",
 )  # fmt: skip
 HOME: Final = Path("/home") / OPERATOR
 WORKER: Final = "otpguard-worker@1"
-
-
-def section() -> str:
-    """The part of the guide that is about systemd."""
-    text = (ROOT / "deploy" / "README.md").read_text("utf-8")
-    (found,) = re.findall(r"\n## On a machine with systemd\n(.*?)\n## ", text, re.DOTALL)
-    return str(found)
-
-
-def blocks(language: str) -> list[str]:
-    """The blocks of a language in it, in order."""
-    return re.findall(rf"```{language}\n(.*?)```", section(), re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,13 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer
 
 from streams.common.errors import Exit
-from streams.common.extras import CONSOLE_IMAGE
+from streams.common.extras import (
+    CONSOLE_EXTRAS,
+    CONSOLE_IMAGE,
+    MODULES,
+    TOOLS_EXTRAS,
+    TOOLS_IMAGE,
+)
 from streams.tools.scenarios import generate
 from tests.deploy.image import Builder, Image
 from tests.enforce.loop import ready
@@ -27,12 +33,12 @@ from tests.waiting import END_S, wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.integration]
 
-MEGABYTES_MAX: Final = {"worker": 225, "console": 300}
-"""Of /opt in each image. Measured: 201 and 289."""
+MEGABYTES_MAX: Final = {"worker": 150, "tools": 225, "console": 300}
+"""Of /opt in each image. Measured: 0, 201 and 289."""
 
 EVERYTHING: Final = """
 import importlib, pkgutil, sys, detectors, streams
-from streams.common.extras import CONSOLE_EXTRAS, MODULES
+from streams.common.extras import CONSOLE_EXTRAS, MODULES, TOOLS_EXTRAS
 lacking = set()
 for package in (detectors, streams):
     for each in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
@@ -41,10 +47,17 @@ for package in (detectors, streams):
                 importlib.import_module(each.name)
             except ModuleNotFoundError as error:
                 lacking.add(error.name.partition(".")[0])
-assert lacking <= set().union(*(MODULES[extra] for extra in CONSOLE_EXTRAS)), lacking
+outside = set().union(*(MODULES[extra] for extra in (*CONSOLE_EXTRAS, *TOOLS_EXTRAS)))
+assert lacking <= outside, lacking
 print(*sorted(lacking))
 """
 """The demo brings its own broker, an extra that the images do without."""
+
+INSTALLED: Final = """
+import sys
+from importlib.util import find_spec
+print(*(module for module in sys.argv[1:] if find_spec(module)))
+"""
 
 LETTERS: Final = """
 import sys
@@ -65,6 +78,11 @@ def builder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Builder]:
 @pytest.fixture(scope="module")
 def image(builder: Builder) -> Image:
     return builder.build("worker")
+
+
+@pytest.fixture(scope="module")
+def tools(builder: Builder) -> Image:
+    return builder.build("tools")
 
 
 @pytest.fixture(scope="module")
@@ -153,29 +171,34 @@ def test_a_worker_of_the_image_throttles_a_flood(
 
 def test_nothing_that_a_command_needs_was_left_out(image: Image, settings: Path) -> None:
     lacking = set(said(python(image), settings, "-c", EVERYTHING).split())
-    assert {"alembic", "weasyprint"} & lacking  # the other image's
+    assert {"confluent_kafka", "jinja2", "matplotlib", "sqlalchemy"} <= lacking
+    outside = set().union(*(MODULES[extra] for extra in (*CONSOLE_EXTRAS, *TOOLS_EXTRAS)))
+    found = said(python(image), settings, "-c", INSTALLED, *sorted(outside)).split()
+    assert found == []
 
 
 @pytest.mark.parametrize(
-    ("words", "extra"),
+    ("words", "extra", "other"),
     [
-        ("desk serve", "desk"),
-        ("evidence key new --out /tmp/pack.pem", "evidence"),
-        ("notify platforms --dry-run", "notices"),
+        ("gate serve", "gate", TOOLS_IMAGE),
+        ("cases ls", "cases", TOOLS_IMAGE),
+        ("desk serve", "desk", CONSOLE_IMAGE),
+        ("evidence key new --out /tmp/pack.pem", "evidence", CONSOLE_IMAGE),
+        ("notify platforms --dry-run", "notices", CONSOLE_IMAGE),
     ],
 )
-def test_the_worker_s_image_names_the_other_one(
-    words: str, extra: str, image: Image, settings: Path
+def test_the_worker_s_image_names_the_one_that_has_a_command(
+    words: str, extra: str, other: str, image: Image, settings: Path
 ) -> None:
     ended = done(image, settings, *words.split())
     assert ended.returncode == Exit.CONFIG, ended.stderr
-    assert f"whl[{extra}]', or the image {CONSOLE_IMAGE}" in ended.stderr.decode()
+    assert f"whl[{extra}]', or the image {other}" in ended.stderr.decode()
 
 
-def test_a_report_is_drawn_in_the_image(image: Image, settings: Path) -> None:
+def test_a_report_is_drawn_in_the_tools_image(tools: Image, settings: Path) -> None:
     history = "\n".join(json.dumps(event.value) for event in generate("A1", 3))
     found = json.loads(
-        said(image, settings, "calibrate", "-", "--json", "--report", "/tmp/report.html", "-q",
+        said(tools, settings, "calibrate", "-", "--json", "--report", "/tmp/report.html", "-q",
              stdin=history)
     )  # fmt: skip
     assert found["rates"]["current"]["throttle"]["episodes"] == 1

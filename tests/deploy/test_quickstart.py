@@ -18,6 +18,7 @@ from streams.cluster.admin import Cluster
 from streams.config import Kafka
 from tests import clusters
 from tests.brokers import need_kafka
+from tests.builders.deploy.quickstart import blocks, commands
 from tests.deploy.machine import OPERATOR, machine
 from tests.deploy.tools import ROOT
 from tests.enforce.services import listens, need
@@ -31,26 +32,6 @@ INSTEAD: Final = {"make test": "make --dry-run test"}
 """This test is part of `make test`."""
 DESK_S: Final = 180
 ANSWER: Final = 'python3 -c "import urllib.request as r; r.urlopen(\\"http://127.0.0.1:8470/\\")"'
-
-
-def blocks(page: str = "README.md") -> dict[str, list[str]]:
-    """Section -> the commands of its block, one a line, as they are written."""
-    text = (ROOT / page).read_text("utf-8")
-    found = {
-        name: [line for line in block.splitlines() if line and not line.startswith("#")]
-        for name, block in re.findall(
-            r"^## ([^\n]+)\n(?:(?!^## ).)*?^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL
-        )
-    }
-    if page == "README.md":
-        assert len(found) == text.count("\n```sh\n"), "two blocks are in one section"
-    return found
-
-
-def commands() -> list[str]:
-    """The commands of the quickstart."""
-    (quick,) = [lines for name, lines in blocks().items() if name.startswith("Quickstart")]
-    return quick
 
 
 def desk() -> list[str]:
@@ -130,7 +111,7 @@ def test_kafka_leaves_the_shipped_services_their_ports() -> None:
 
 
 @pytest.mark.kafka
-@pytest.mark.integration
+@pytest.mark.guides
 @pytest.mark.timeout(1_800)
 def test_the_readme_leads_from_a_clone_to_a_throttle_and_a_desk_as_written(tmp_path: Path) -> None:
     need_kafka()

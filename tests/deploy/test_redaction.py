@@ -27,11 +27,11 @@ from streams.cluster.topics import create
 from streams.config import load
 from streams.tools.scenarios import generate
 from streams.wire import decode_audit, decode_incident
+from tests.builders.streams.tools.operate.diagnosis import NAMES
 from tests.enforce.loop import ready
 from tests.enforce.services import ours
 from tests.nodes import Broker
 from tests.reading import written
-from tests.streams.tools.operate.test_diagnosis import NAMES
 from tests.waiting import END_S, wait_until
 
 pytestmark = pytest.mark.broker

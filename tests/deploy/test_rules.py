@@ -21,21 +21,12 @@ from deploy.prometheus.rules import ALERTS, CAUSES, RECORDS, RUNBOOKS
 from streams.__main__ import app
 from streams.config.sections.enforcement import CANARY_PERIOD_MAX_S
 from streams.telemetry.metrics import PREFIX, TABLE, Metrics, Role
+from tests.builders.deploy.rules import filled, metrics_in
 from tests.deploy import tools
 from tests.deploy.tools import PROMETHEUS, check, ran
 
 NAMES = sorted({alert.name for alert in ALERTS})
 SECTIONS = ["Meaning", "Impact", "Diagnosis", "Mitigation"]
-SUFFIXES = ("_bucket", "_sum", "_count")
-
-
-def metrics_in(text: str) -> set[str]:
-    """Names of our metrics in a query or a text; recorded series begin with a level."""
-    found = re.findall(rf"(?<![:\w]){PREFIX}[a-z0-9_]+", text)
-    histograms = {PREFIX + metric.name for metric in TABLE if metric.kind == "histogram"}
-    return {
-        next((h for h in histograms for s in SUFFIXES if name == h + s), name) for name in found
-    }
 
 
 def test_what_is_written_is_what_the_builders_say() -> None:
@@ -106,18 +97,6 @@ def test_every_query_is_promql_about_metrics_that_exist() -> None:
             promql_parser.parse(filled(expr))
             assert metrics_in(expr) <= known, query.name
         assert query.says, query.name
-
-
-def filled(expr: str) -> str:
-    """With the variables of a dashboard as Grafana fills them in."""
-    return (
-        expr.replace("$__rate_interval", "1m")
-        .replace("$__range", "1h")
-        .replace("$lag_metric", "kafka_consumergroup_lag")
-        .replace("$job", ".+")
-        .replace("$instance", ".+")
-        .replace("$gateway", ".+")
-    )
 
 
 def test_recorded_series_are_named_by_level_metric_and_operation() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.streams.common.test_language import NEVER
+from tests.builders.streams.common.language import NEVER
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 PAGES = sorted(DEPLOY.rglob("*.zh.md"))

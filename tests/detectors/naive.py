@@ -133,9 +133,13 @@ class Person:
 
     def note_young(self, platform: str, at: int, held: Seen | None) -> None:
         """Notes a sighting whose platform is known by one code, which came in no episode."""
-        if held is not None and held.novel and held.tainted < 0:
+        if held is None:
+            return
+        lately = at - held.at < 7 * DAY
+        once = held.novel and held.tainted < 0
+        if once and lately:
             self.young[platform] = at
-        self.unsure |= held is not None and held.tainted > 1
+        self.unsure |= held.tainted > 1 or (once and not lately)
 
 
 class Naive:
@@ -146,7 +150,8 @@ class Naive:
         self.alarms: list[Alarm] = []
         self.trusted: set[str] = set()
         # Recipients for whom a row's memory may differ, and from which offset on. A platform that
-        # came on two days, each in an episode, is young for a row and known for this judge.
+        # came on two days, each in an episode, is young for a row and known for this judge. A print
+        # has no time, so a platform that came once over a week ago may be young for a row.
         self.unsure: dict[int, int] = {}
         self.limited: list[tuple[int, int, tuple[int, ...]]] = []  # offset, recipient, platforms
         self.watermark = 0
@@ -281,7 +286,7 @@ class Naive:
         if person and person.flood:
             self.alarms.append(Alarm(offset, event.recipient, "recycled", Level.CLEAR))
 
-    def message(self, offset: int, event: Event) -> None:  # noqa: PLR0915 - in the order of rules
+    def message(self, offset: int, event: Event) -> None:  # noqa: C901, PLR0915 - in the order of rules
         at = event.at_ms // 1000 - EPOCH
         person = self.people.setdefault(event.recipient, Person(born=at // DAY))
         self.codes.append(at)
@@ -291,6 +296,8 @@ class Naive:
         platform = self.page(person, event, at)
         paged = platform != event.platform
         loud = self.counted(person, at // self.params.sieve.window_s) >= 7
+        later = event.kind >= EventKind.LATER_PART
+        loud &= not later
         self.put_right(offset, event.recipient, at)
         if person.flood and at >= self.ends(person.flood):
             self.end(offset, event.recipient, at)
@@ -313,6 +320,8 @@ class Naive:
             level, since = self.level(person, at)
         elif held.tainted == 0 and not idle:
             person.seen[platform] = held._replace(tainted=1)
+        if later and held is not None and abs(at - held.at) < DAY:
+            return  # its first part or attempt counted
         fresh = False
         own = person.seen.get(event.platform)
         young = known and abs(at - person.young.get(platform, at - DAY)) < DAY

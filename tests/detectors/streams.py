@@ -53,7 +53,20 @@ def random_stream(seed: int, platforms: int = 20) -> Stream:
         if rng.random() < 0.3:
             offset += -offset % 16
         offsets.append(offset)
-    return Stream(events, offsets)
+    return Stream(_with_later(events, seed), offsets)
+
+
+def _with_later(events: list[Event], seed: int) -> list[Event]:
+    """Of each third stream some messages are marked as later parts and attempts."""
+    rng = random.Random(f"later/{seed}")
+    share = rng.choice([0, 0, rng.random()])
+    marks = [EventKind.LATER_PART, EventKind.LATER_ATTEMPT]
+    return [
+        e._replace(kind=rng.choice(marks))
+        if e.kind is EventKind.MESSAGE and rng.random() < share
+        else e
+        for e in events
+    ]
 
 
 def of_pages(stream: Stream, seed: int) -> Stream:

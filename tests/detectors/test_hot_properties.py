@@ -16,10 +16,7 @@ from detectors.hot.base import Base
 from detectors.hot.network import sign_list
 from detectors.hot.votes import Votes
 from detectors.model.event import EventKind, HotList, platform_id
-from tests.detectors.naive import Naive
-from tests.detectors.stand_in import DAY_MS, START_MS, Event, add, batch_of, codes_of
-from tests.detectors.streams import Stream, random_stream
-from tests.detectors.test_chain_properties import (
+from tests.builders.detectors.chain_properties import (
     STREAMS,
     alarms,
     alone,
@@ -27,6 +24,9 @@ from tests.detectors.test_chain_properties import (
     mixed,
     params_of,
 )
+from tests.detectors.naive import Naive
+from tests.detectors.stand_in import DAY_MS, START_MS, Event, add, batch_of, codes_of
+from tests.detectors.streams import Stream, random_stream
 
 PARTS = 5
 

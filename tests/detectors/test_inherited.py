@@ -17,8 +17,8 @@ from detectors.chain import (
 )
 from detectors.model.event import TICK_OFFSETS
 from detectors.recipients.sieve import SieveParams
+from tests.builders.detectors.chain_properties import held_by
 from tests.detectors.stand_in import START_MS, Event, add, batch_of, codes_of, poll_of, run
-from tests.detectors.test_chain_properties import held_by
 
 PARTITIONS = 32
 ROWS_MAX = 16_384

@@ -12,8 +12,8 @@ from detectors.model.records import Level
 from detectors.recipients.row import MEMORY_WORDS, SUSPECT, unpack
 from detectors.recipients.sieve import SieveParams
 from detectors.recognise.fold import NAME_VERSION
+from tests.builders.detectors.chain import ENFORCE, VICTIM, flood, history, idle
 from tests.detectors.stand_in import DAY_MS, MINUTE_MS, START_MS, Event, run
-from tests.detectors.test_chain import ENFORCE, VICTIM, flood, history, idle
 
 
 def came_twice(partition: Partition, recipient: int = VICTIM) -> dict[int, bool]:

@@ -7,8 +7,8 @@ import pytest
 from detectors import upkeep
 from detectors.chain import Params, Partition, restore, snapshot
 from detectors.model.event import TICK_OFFSETS, platform_id
+from tests.builders.detectors.chain import ENFORCE, VICTIM, changes, flood, idle
 from tests.detectors.stand_in import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, Event, run
-from tests.detectors.test_chain import ENFORCE, VICTIM, changes, flood, idle
 
 
 def test_a_tick_after_a_campaign_looks_at_so_many_suspects_and_leaves_the_others_to_the_next(

@@ -23,11 +23,11 @@ from streams.cluster.read import records
 from streams.tools.operate.diagnosis import TOGETHER
 from streams.wire import decode_ack, decode_action
 from streams.wire.partitioner import partition_of
+from tests.builders.streams.tools.operate.diagnosis import doctor
 from tests.enforce.floods import Flood, Submits, other_traffic, stopped
 from tests.enforce.gate_loop import GATEWAY_ID, OK, GateClient, GateLoop, gate_loop
 from tests.nodes import Broker
 from tests.ports import free_port
-from tests.streams.tools.operate.test_diagnosis import doctor
 from tests.waiting import END_S, wait_until
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(1_200)]

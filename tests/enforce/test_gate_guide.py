@@ -13,8 +13,8 @@ import pytest
 from detectors.leases.gateway_rule import Ruling
 from streams.gateways.enforce.gateway import Order
 from streams.gateways.gate.contract import AnswerReason
+from tests.builders.enforce.vectors import VECTORS, lease_of
 from tests.enforce.services import need
-from tests.enforce.test_vectors import VECTORS, lease_of
 from tests.streams.gateways.gate.asked import VICTIM, Desk, desk, served
 
 PAGE = Path("deploy/gateways/gate.md").read_text("utf-8")

@@ -11,11 +11,11 @@ from urllib.parse import unquote
 
 import pytest
 
+from tests.builders.enforce.kamailio_reading import rp_data
 from tests.enforce.floods import offered, stopped
 from tests.enforce.gate_loop import OK, REFUSED, GateLoop, gate_loop
 from tests.enforce.services import need
 from tests.enforce.sip_ends import HERE, MODULE, SHORT_MESSAGE, SipWorld, sip_world
-from tests.enforce.test_kamailio_reading import rp_data
 from tests.nodes import Broker
 from tests.waiting import wait_until
 

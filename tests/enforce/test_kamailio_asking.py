@@ -16,7 +16,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.enforce.test_kamailio_reading import kamailio, rp_data
+from tests.builders.enforce.kamailio_reading import kamailio, rp_data
 from tests.waiting import END_S, wait_until
 
 LIMIT_S: Final = 0.5  # for an answer: longer than the shipped one, since a core is shared

@@ -15,11 +15,11 @@ from detectors.thresholds import AGAIN_MOST
 from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
 from streams.tools.scenarios import Role, generate
-from streams.wire import decode_action, decode_audit, decode_notice
+from streams.wire import decode_audit
+from tests.builders.enforce.notices import actions, notices_at, sent_at_ms
 from tests.enforce.floods import OK, REFUSED
 from tests.enforce.loop import Loop, now_ms, ready
 from tests.enforce.services import ours
-from tests.enforce.smpp_ends import Arrived
 from tests.nodes import Broker
 from tests.waiting import STILL_S, wait_until
 
@@ -54,10 +54,6 @@ def loop(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
         with ours(made.config, folder, "notifier", "notify", "run") as notifier:
             wait_until(lambda: ready(notifier.port), "the notifier is ready")
             yield made
-
-
-def notices_at(loop: Loop, victim: str) -> list[Arrived]:
-    return [each for each in loop.centre.reached(victim) if each.sender == "10086"]
 
 
 def test_the_phone_gets_one_notice_and_a_reply_lets_her_own_site_in(loop: Loop) -> None:
@@ -116,22 +112,3 @@ def reply(loop: Loop, victim: str, *, gateway: str) -> None:
     with closing(KafkaProducer(**client_arguments(loop.settings.kafka), acks="all")) as out:
         key = victim.encode()
         out.send(loop.settings.topics.input, json.dumps(value).encode(), key=key).get()
-
-
-def actions(loop: Loop, victim: str) -> list[int]:
-    """Times of issue of a victim's leases."""
-    clients = client_arguments(loop.settings.kafka)
-    found = [decode_action(r.value) for r in records(clients, loop.settings.topics.throttle)]
-    return sorted(each.issued_at_ms for each in found if each.recipient == victim)
-
-
-def sent_at_ms(loop: Loop, victim: str) -> int:
-    """When the notifier knew that the notice was taken."""
-    clients = client_arguments(loop.settings.kafka)
-
-    def found() -> list[int]:
-        notices = [decode_notice(r.value) for r in records(clients, loop.settings.topics.notice)]
-        return [n.at_ms for n in notices if n.to == victim and n.state == "sent"]
-
-    wait_until(found, "it is written down")
-    return found()[0]

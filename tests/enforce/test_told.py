@@ -28,10 +28,10 @@ from streams.people.evidence.pack_files import RECORDS
 from streams.tools.scenarios import generate
 from streams.wire import decode_incident
 from tests.browser import browser
-from tests.deploy.test_evidence import verdict
+from tests.builders.deploy.evidence import verdict
+from tests.builders.enforce.notices import actions, notices_at, sent_at_ms
 from tests.enforce.loop import Loop, now_ms, ready
 from tests.enforce.services import ours
-from tests.enforce.test_notices import actions, notices_at, sent_at_ms
 from tests.nodes import Broker
 from tests.ports import free_port
 from tests.streams.cli.called import called

@@ -8,35 +8,23 @@ from typing import Any, Final
 
 import pytest
 
-from detectors.leases.gateway_rule import Lease, Ruling, rule
-from detectors.model.event import Trust, platform_id, platform_print
-from detectors.model.records import AgainWindow, Scope
+from detectors.leases.gateway_rule import Ruling, rule
+from detectors.model.event import EventKind, is_message, platform_id, platform_print
 from detectors.recognise.fold import name_key
 from detectors.recognise.keys import current_key
 from detectors.recognise.names import WORDS
-from detectors.recognise.recogniser import recognise
+from detectors.recognise.recogniser import Recogniser, recognise
 from detectors.recognise.registry import Registry
 from detectors.recognise.signature import is_note
 from streams.gateways.enforce.redis import aliases, lease_value
+from streams.wire.events import Intake, decode
+from streams.wire.recipients import Numbers
+from tests.builders.enforce.vectors import VECTORS, lease_of
 from tests.enforce.coarse import coarse_key, coarse_passes
 
-VECTORS: Final = json.loads(Path("deploy/gateways/vectors.json").read_text("utf-8"))
 REGISTRY: Final = Registry.load_shipped()
 TABLE: Final = aliases(REGISTRY)
 BRANDS: Final = Path("tests/detectors/recognise/wordings/brands.jsonl")
-
-
-def lease_of(fields: dict[str, Any] | None) -> Lease | None:
-    if fields is None:
-        return None
-    trust = tuple(Trust[name.upper()] for name in fields["trust"])
-    scope = Scope(fields["category"], trust, tuple(fields["ids"]), tuple(fields["prints"]))
-    again = tuple(
-        AgainWindow(each["id"], each["from"], each["until"], each.get("hot", False))
-        for each in fields.get("again", ())
-    )
-    refused = frozenset(fields.get("refused", ()))
-    return Lease(fields["action"], fields["until"], scope, again, refused, fields["v"] == 2)
 
 
 @pytest.mark.parametrize("vector", VECTORS["platforms"], ids=lambda vector: vector["key"])
@@ -95,6 +83,22 @@ def test_rulings_are_those_of_the_detector(vector: dict[str, Any]) -> None:
         now_ms=vector["now_ms"],
     )
     assert (str(ruling), ruling is not Ruling.REFUSE) == (vector["ruling"], vector["passes"])
+
+
+@pytest.mark.parametrize("vector", VECTORS["marks"], ids=lambda vector: vector["name"])
+def test_category_attempt_and_part_mean_what_the_vectors_say(vector: dict[str, Any]) -> None:
+    event = {
+        "schema_version": 1,
+        "recipient": "8613900000001",
+        "event_time_ms": 1_760_000_000_000,
+        "message_id": "a-1",
+        **vector["fields"],
+    }
+    value = json.dumps(event).encode()
+    batch = decode(Intake(Numbers("CN")), "t", 0, [value], [None], [0], None, 1).batch
+    assert Recogniser(REGISTRY).columns(batch).otp.tolist() == [vector["otp"]]
+    assert (batch.kind[0] == EventKind.MESSAGE) == vector["first"]
+    assert is_message(batch.kind).all()
 
 
 def test_every_answer_of_the_table_has_a_vector() -> None:

@@ -15,18 +15,18 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
 from streams.common.errors import Exit
+from tests.builders.streams.engine.worker.app import (
+    await_exit,
+    difference,
+    is_rebuilt,
+    produce,
+    running_worker,
+    start_worker,
+    wait_until_read,
+)
 from tests.faults.driver import Plan, Run
 from tests.faults.traffic import TEXT
 from tests.nodes import Broker
-from tests.streams.engine.worker.test_app import (
-    _difference,
-    _ended,
-    _produce,
-    _rebuilt,
-    _start,
-    _working,
-    wait_until_read,
-)
 from tests.waiting import END_S, wait_until
 
 pytestmark = pytest.mark.kafka
@@ -105,40 +105,40 @@ def first_offset(run: Run) -> int:
 
 def rebuild(run: Run) -> None:
     """Start once with --rebuild; afterwards a plain start works, and the state is its log."""
-    process = _start(run, "--rebuild")
+    process = start_worker(run, "--rebuild")
     try:
-        wait_until(lambda: _rebuilt(run), "it is rebuilt", pause_s=0.2)
+        wait_until(lambda: is_rebuilt(run), "it is rebuilt", pause_s=0.2)
     finally:
         process.send_signal(signal.SIGTERM)
-        code, _ = _ended(process)
+        code, _ = await_exit(process)
     assert code == Exit.DONE
-    asyncio.run(_produce(run, codes(90_000, MORE)))
-    with _working(run):
+    asyncio.run(produce(run, codes(90_000, MORE)))
+    with running_worker(run):
         pass
-    assert _difference(run) == []
+    assert difference(run) == []
 
 
 def test_chunks_that_retention_took_are_missed_by_name_and_a_rebuild_makes_them_anew(
     run: Run,
 ) -> None:
-    asyncio.run(_produce(run, codes(0, FIRST)))
-    with _working(run) as process:
+    asyncio.run(produce(run, codes(0, FIRST)))
+    with running_worker(run) as process:
         alter(run, DELETING)
         made = itertools.count(FIRST, MORE)
 
         def taken() -> bool:
             """Ask after further codes: a segment ends with the next record alone."""
-            asyncio.run(_produce(run, codes(next(made), MORE)))
+            asyncio.run(produce(run, codes(next(made), MORE)))
             return first_offset(run) > 0
 
         wait_until(taken, "retention takes the first chunks", pause_s=1)
         wait_until_read(run)
         assert process.poll() is None, "it has its state, and goes on"
-        code, said = _ended(_start(run))
+        code, said = await_exit(start_worker(run))
         assert code == Exit.CONFIG
         assert "it must be compact alone" in said[-1]
         alter(run, AS_IT_WAS)
-    code, said = _ended(_start(run))
+    code, said = await_exit(start_worker(run))
     assert code == Exit.CONFIG
     assert "|r0|" in said[-1]
     assert "it is missing" in said[-1]
@@ -147,13 +147,13 @@ def test_chunks_that_retention_took_are_missed_by_name_and_a_rebuild_makes_them_
 
 
 def test_a_changelog_that_was_emptied_is_no_new_beginning(run: Run) -> None:
-    asyncio.run(_produce(run, codes(0, FIRST)))
-    with _working(run):
+    asyncio.run(produce(run, codes(0, FIRST)))
+    with running_worker(run):
         pass
     alter(run, {**DELETING, "retention.ms": "1"})
     wait_until(lambda: first_offset(run) > 0, "retention takes the beginning", pause_s=0.2)
     alter(run, {**AS_IT_WAS, "retention.ms": "604800000"})
-    code, said = _ended(_start(run))
+    code, said = await_exit(start_worker(run))
     assert code == Exit.CONFIG
     assert "the group has a committed offset but no checkpoint" in said[-1]
     rebuild(run)

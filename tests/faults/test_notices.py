@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.builders.streams.people.notices.notifier import World, victims
 from tests.enforce.loop import ready
 from tests.enforce.services import Server
 from tests.nodes import Broker
 from tests.ports import free_port
-from tests.streams.people.notices.test_notifier import World, victims
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.broker, pytest.mark.faults]

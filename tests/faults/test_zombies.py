@@ -19,10 +19,10 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from streams.common.errors import Exit
 from streams.engine.state.checkpoint import Key
+from tests.builders.streams.engine.worker.app import difference
 from tests.faults.driver import HOUR_MS, Plan, Run, Slot
 from tests.faults.traffic import traffic
 from tests.nodes import Broker
-from tests.streams.engine.worker.test_app import _difference
 from tests.waiting import END_S, wait_until
 
 EVENTS = 25_000
@@ -190,7 +190,7 @@ def test_one_that_wakes_up_and_writes_behind_its_successor_changes_nothing(
         exits = [slot.process.wait(END_S) for slot in run.slots if slot.process is not None]
     # They may be stopped in the middle of the rebalance that the zombie brought about.
     assert set(exits) <= {Exit.DONE, Exit.TRY_AGAIN}, f"{exits}, logs in {tmp_path}"
-    assert _difference(run) == []
+    assert difference(run) == []
 
 
 def _joined(slot: Slot) -> int:

@@ -49,6 +49,9 @@ LASTING = ("A13", "B5", "B14")
 SOON = ("B6",)
 """Whose episodes at WATCH may open a few messages sooner: see `detectors.suspects.volume`."""
 
+ATTEMPTED = ("A1", "A2", "A7", "A14", "B1", "B4", "B9", "B10")
+"""Whose messages are also tried a second and a third time."""
+
 LISTED = ("A16",)
 """Where a list of hot platforms decides. It is made at ticks, which lie at offsets, so with more
 records in the log it comes at another moment."""
@@ -144,6 +147,26 @@ def test_what_is_refused_and_sent_again_changes_no_action(name: str) -> None:
     count = 1 if name in LASTING else None
     assert told(decided(again)[:count], counted=False) == told(plain[:count], counted=False)
     assert len(again) > len(events) or not plain
+
+
+def with_attempts(events: list[Labelled]) -> list[Value]:
+    """The log with a second and a third attempt of each message, 15 s apart."""
+    tried = [
+        (order + late_ms, n, event.value | {
+            "attempt": late_ms // 15_000 + 1,
+            "event_time_ms": event.value["event_time_ms"] + late_ms,
+        })
+        for n, (order, event) in enumerate(ordered(events))
+        for late_ms in (0, 15_000, 30_000)
+    ]  # fmt: skip
+    return [value for _, _, value in sorted(tried, key=lambda each: each[:2])]
+
+
+@pytest.mark.parametrize("name", ATTEMPTED)
+def test_later_attempts_at_delivery_change_no_action(name: str) -> None:
+    events = [e for e in generate(name, 3, **SMALL.get(name, {})) if e.value.get("attempt", 1) == 1]
+    plain = decided(event.value for event in events)
+    assert told(decided(with_attempts(events))) == told(plain)
 
 
 @pytest.mark.parametrize("name", LISTED)

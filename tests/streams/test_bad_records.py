@@ -54,8 +54,13 @@ from streams.wire import (
     override_key,
 )
 from streams.wire.desired_state import DesiredState, mode
+from tests.builders.detectors.platforms.days import part
+from tests.builders.streams.people.notices.notice_book import ack, episode
+from tests.builders.streams.people.notices.notifier import World
+from tests.builders.streams.wire.campaign_records import CAMPAIGN
+from tests.builders.streams.wire.notice_records import SAID as NOTICE
+from tests.builders.streams.wire.platform_records import FIGURES
 from tests.detectors.campaigns.tales import tale
-from tests.detectors.platforms.test_days import part
 from tests.enforce.records import action, override
 from tests.nodes import Broker
 from tests.ports import free_port
@@ -69,11 +74,6 @@ from tests.streams.cases.store.filled import (
     logged,
 )
 from tests.streams.engine.worker.scraped import scraped
-from tests.streams.people.notices.test_notice_book import ack, episode
-from tests.streams.people.notices.test_notifier import World
-from tests.streams.wire.test_campaign_records import CAMPAIGN
-from tests.streams.wire.test_notice_records import SAID as NOTICE
-from tests.streams.wire.test_platform_records import FIGURES
 from tests.threads import meanwhile
 from tests.waiting import wait_until
 

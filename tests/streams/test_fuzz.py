@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.builders.streams.wire.bytes import DECODERS
 from tests.streams.engine.state import test_checkpoint_bytes
 from tests.streams.engine.transport import test_decompress
 from tests.streams.gateways.feeds import test_file_records as test_rows
@@ -42,7 +43,7 @@ ALL = [each for module in MODULES for each in properties(module)]
 
 def test_there_is_a_fuzz_of_every_kind_of_bytes_that_comes_from_outside() -> None:
     assert {test.__module__ for test, _ in ALL} == {module.__name__ for module in MODULES}
-    assert {given["topic"] for _, given in ALL if "topic" in given} == set(test_bytes.DECODERS)
+    assert {given["topic"] for _, given in ALL if "topic" in given} == set(DECODERS)
 
 
 @pytest.mark.soak

@@ -1,7 +1,5 @@
 """Accounts and log-in sessions of the desk, with password checks and locks."""
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 from collections.abc import Callable, Iterable
@@ -19,7 +17,6 @@ from streams.common.errors import UsageError
 from streams.common.language import tr
 
 NAME_MAX: Final = 64
-"""Maximum length of an account name in characters."""
 
 PASSWORD_MIN: Final = 12
 PASSWORD_MAX: Final = 256
@@ -300,7 +297,6 @@ class Accounts:
         )
 
     def end(self, session_id: str) -> None:
-        """End one session, if it still exists."""
         with self._writing.begin() as connection:
             connection.execute(delete(sessions).where(sessions.c.digest == _digest(session_id)))
 

@@ -215,7 +215,6 @@ class AuditPlace(NamedTuple):
 
     @classmethod
     def of(cls, line: AuditRecord) -> Self:
-        """Return the position of a line."""
         return cls(line.at_ms, line.chain, line.seq)
 
     def __str__(self) -> str:

@@ -5,8 +5,6 @@ Sessions are not saved, so people have to log in again after a restore. The file
 numbers and password hashes. Protect it like the store itself.
 """
 
-from __future__ import annotations
-
 import base64
 import gzip
 import hashlib
@@ -35,7 +33,6 @@ FORM: Final = "otpguard.desk/1"
 """Name and version of the file format, written in the first line."""
 
 STEP: Final = 1_000
-"""Number of rows inserted at once."""
 
 SCRATCH: Final = "otpguard-desk"
 """Name prefix of temporary files for unfinished backups. The next backup deletes files that a

@@ -6,8 +6,6 @@ are two files (`desk.db` and `desk-index.db`), readable only by their owner. In 
 two schemas.
 """
 
-from __future__ import annotations
-
 import os
 import sqlite3
 import time

@@ -6,8 +6,6 @@ cannot be erased from Kafka topics. Retention deletes them later;
 `streams.tools.operate.retention.still_held` computes when.
 """
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -287,12 +285,10 @@ def _papers(connection: Connection, forms: Sequence[str]) -> Counter[str]:
 
 
 def _names(texts: Sequence[str], forms: Sequence[str]) -> bool:
-    """Return true if one of the texts mentions the number."""
     return any(is_mentioned(text, each) for text in texts for each in forms)
 
 
 def _texts(table: Any) -> list[Any]:
-    """Return the columns of a table that contain free text."""
     free = {"text", "outcome", "ticket", "reason", "says", "why", "document_no", "identified_by"}
     return [column for column in table.c if column.name in free]
 

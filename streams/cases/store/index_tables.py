@@ -5,8 +5,6 @@ twice changes nothing. `written_ms` is the Kafka timestamp of the record. `value
 bytes, compressed. Texts are cleaned by `kept_text`. Columns that end in `_ms` are milliseconds UTC.
 """
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from sqlalchemy import (

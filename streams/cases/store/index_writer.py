@@ -6,8 +6,6 @@ Texts are cleaned for the database (`kept_text`); the column `value` has the rec
 the database can never store a record, the record is skipped, so that it does not block the others.
 """
 
-from __future__ import annotations
-
 import logging
 import math
 from collections import Counter, defaultdict
@@ -111,7 +109,6 @@ _Guard = Callable[[Any, Table], Any]
 """Function that turns an `INSERT` into an upsert, which replaces a row only if it is older."""
 
 CHUNK: Final = 400
-"""Values in one SQL `IN` list."""
 
 REFUSED_MAX: Final = 1 << 40
 """Maximum plausible count of messages that a gateway refused under one lease. The sum of millions

@@ -4,8 +4,6 @@ It does not use a consumer group. Its offsets are stored in the database, in the
 the rows. So a crash at any time neither loses nor duplicates a record.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

@@ -4,8 +4,6 @@ librdkafka reads the records. A client in Python needs 25 to 35 us per record, a
 indexer's time. kafka-python reads the end offsets, because it asks for all partitions at once.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
@@ -71,7 +69,6 @@ class LogReader:
             raise
 
     def close(self) -> None:
-        """Close both clients."""
         with closing(self._looker):
             self._reader.close()
 

@@ -4,8 +4,6 @@ A person copies `+86 139 0000 0001` from the page, and a Chinese keyboard types 
 wants to get a number past the masking writes 1*3*9 or ①③⑨. All these forms must be found.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -86,7 +84,6 @@ def is_mentioned_in_bytes(held: bytes, recipients: Iterable[str]) -> bool:
 
 
 def _mention(recipient: str) -> re.Pattern[str]:
-    """Return a pattern that finds a recipient in a folded text."""
     forms = "|".join(
         _BETWEEN.join(form) if form.isdecimal() else re.escape(form)
         for form in written_forms(recipient)

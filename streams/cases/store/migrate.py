@@ -1,7 +1,5 @@
 """Migrates the people database with alembic, each time the store is opened, in one transaction."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from alembic.config import Config

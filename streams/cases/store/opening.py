@@ -1,7 +1,5 @@
 """Opens the read model: from the case store in the settings, or directly from the topics."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import logging

@@ -1,7 +1,5 @@
 """Converts values for the store: record bytes are compressed, and texts are cleaned of NUL."""
 
-from __future__ import annotations
-
 import re
 import struct
 import zlib

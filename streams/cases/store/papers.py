@@ -21,7 +21,6 @@ WORD_MAX: Final = 256
 """Maximum length of a single-line field in characters."""
 
 LIST_MAX: Final = 500
-"""Maximum number of rows in a list."""
 
 PROPOSAL_MS: Final = 15 * 60_000
 """Time (ms) in which a proposal must be approved and used. After that it is expired."""

@@ -3,8 +3,6 @@
 Migrations create these tables: see `migrations/`. Columns that end in `_ms` are milliseconds UTC.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 from sqlalchemy import (

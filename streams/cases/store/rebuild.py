@@ -5,8 +5,6 @@ are copied from the old index, which stores the records' original bytes. So a re
 from the same records as before, even if the tables have changed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,7 +40,6 @@ ASIDE: Final = "new"
 """Suffix of the file or schema in which the new index is built."""
 
 STEP: Final = 1_000
-"""Number of rows read at once."""
 
 RAW: Final[tuple[tuple[Source, Table], ...]] = (
     ("episode", changes),

@@ -4,8 +4,6 @@ Cases, the audit log and papers (what people wrote) have separate retention time
 small transaction, so other processes wait only briefly.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
@@ -33,7 +31,6 @@ from streams.cases.store.store import CaseStore
 from streams.config import DeskSettings
 
 STEP: Final = 200
-"""Number of cases deleted in one transaction."""
 
 LOST_MS: Final = 2 * DAY_MS
 """A case whose end was never published counts as ended this long (ms) after its last message. An

@@ -146,7 +146,6 @@ class ReadModel:
         self._tokens = tokens
 
     def close(self) -> None:
-        """Close all database connections."""
         self.index.dispose()
 
     def forms(self, recipient: str) -> tuple[str, ...]:
@@ -554,7 +553,6 @@ class CaseStore(ReadModel):
                 connection.execute(meta.insert().values(key=BEHIND, value=str(events)))
 
     def close(self) -> None:
-        """Close all database connections."""
         super().close()
         self.people.dispose()
 
@@ -670,7 +668,6 @@ class _Loaded:
 
 
 def _load(connection: Connection, rows: Sequence[RowMapping], asked: Sequence[str]) -> _Loaded:
-    """Load all rows about these recipients and their cases."""
     spoken = _words(connection, (*asked, EVERYONE), acked=False)
     held: list[RowMapping] = []
     for some in _chunks(asked):

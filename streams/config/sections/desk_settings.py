@@ -135,7 +135,6 @@ class EvidenceSettings(Section):
 
     @property
     def has_key(self) -> bool:
-        """True if a signing key for evidence packs is set."""
         return bool(self.key_uri or self.key_file or self.key.get_secret_value())
 
 

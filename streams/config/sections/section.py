@@ -1,7 +1,5 @@
 """The base class of all sections of the settings, and common checks of values."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit

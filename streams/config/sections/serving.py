@@ -1,7 +1,5 @@
 """Settings of the HTTP endpoint for metrics and health that every process has."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from pydantic import Field

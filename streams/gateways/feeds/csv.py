@@ -25,7 +25,7 @@ from kafka.errors import KafkaError
 from streams.cluster.admin import unusable
 from streams.common import clock
 from streams.common.errors import UsageError
-from streams.common.language import join_list, tr
+from streams.common.language import join_list, suggest, tr
 from streams.gateways.feeds.file_records import (
     EVENT_BYTES_MAX,
     FileLayout,
@@ -286,13 +286,12 @@ def _names(
             raise UsageError(f"{file}: {error}") from None
         if names is None:
             return lines.waiting
-    if missing := sorted(rules.only.keys() - set(names)):
-        raise UsageError(
-            tr("{file}: no column {missing}; there are {names}").format(
-                file=file, missing=", ".join(missing), names=", ".join(names)
-            )
-        )
     rules.fields.require(str(file), names)
+    if missing := sorted(rules.only.keys() - set(names)):
+        sentence = tr("{file}: no column {missing}; there are {names}").format(
+            file=file, missing=", ".join(missing), names=", ".join(names)
+        )
+        raise UsageError(suggest(sentence, missing[0], names))
     return names
 
 

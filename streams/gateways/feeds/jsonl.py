@@ -19,7 +19,7 @@ import msgspec
 from kafka import KafkaProducer
 
 from streams.common import clock
-from streams.common.language import suggest, tr
+from streams.common.language import tr
 from streams.gateways.feeds.csv import Target
 from streams.gateways.feeds.file_records import EVENT_BYTES_MAX, FileLine, Lines
 from streams.gateways.feeds.mapping import FieldMap, LackingError, UnmappableError, far_ahead
@@ -34,6 +34,7 @@ KEYS_MAX: Final = 12  # Number of keys of a line that an error message lists.
 FIRST_MAX: Final = 3  # Number of invalid lines that are reported at once.
 PACE_S: Final = 0.1  # With a rate: seconds of traffic that are published together.
 
+_AS_NAMED: Final = FieldMap.parse([], [], "ms", None)
 _row: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -129,11 +130,10 @@ def _values(
         except UNDECODABLE:
             report.miss(line.number, tr("it is no JSON object"))
         except LackingError as error:
-            keys = sorted(_row(line.data))[:KEYS_MAX]
-            told = tr("no {name}; there are {keys}: --map {name}=…").format(
-                name=error.field_name, keys=", ".join(keys)
+            lacking = (rules or _AS_NAMED).describe_lacking(list(_row(line.data)), KEYS_MAX)
+            report.miss(
+                line.number, tr("no {name}").format(name=lacking) if lacking else str(error)
             )
-            report.miss(line.number, suggest(told, error.field_name, keys))
         except UnmappableError as error:
             report.miss(line.number, str(error))
         else:
@@ -153,7 +153,12 @@ def _event(data: bytes, rules: FieldMap | None) -> dict[str, Any]:
         return rules.value(row)
     for name, kind in (("recipient", str), ("sender", str), ("event_time_ms", int)):
         if type(row.get(name)) is not kind:
-            raise LackingError(name)
+            raise LackingError(
+                tr(
+                    "{name} has another type than in sms.delivery.v1: "
+                    "--map {name}={name} converts it"
+                ).format(name=name)
+            )
     # As the newest event, it would shift all others by a wrong amount.
     if row["event_time_ms"] > EVENT_TIME_MAX_MS:
         raise far_ahead()

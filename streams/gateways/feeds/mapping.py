@@ -29,6 +29,7 @@ Convert = Callable[[Any], Any]
 ZONE: Final = "America/Sao_Paulo"  # An example for messages that ask for a time zone.
 
 _UNITS: Final[Mapping[str, float]] = {"s": 1000, "ms": 1, "us": 1e-3, "ns": 1e-6}
+_NAMED: Final = (*_UNITS, "iso")
 
 
 class UnmappableError(ValueError):
@@ -37,10 +38,6 @@ class UnmappableError(ValueError):
 
 class LackingError(UnmappableError):
     """A record without a required field."""
-
-    def __init__(self, field_name: str) -> None:
-        super().__init__(tr("no {name}").format(name=field_name))
-        self.field_name = field_name
 
 
 def far_ahead() -> UnmappableError:
@@ -113,25 +110,34 @@ class FieldMap:
 
     def require(self, file: str, names: Sequence[str]) -> None:
         """Check that these columns give an event; UsageError names the missing fields."""
+        if lacking := self.describe_lacking(names, len(names)):
+            raise UsageError(
+                tr("{file}: no column gives {lacking}").format(file=file, lacking=lacking)
+            )
+
+    def describe_lacking(self, names: Sequence[str], shown_max: int) -> str:
+        """Return which required fields these columns do not give, and what may be meant instead.
+
+        The result is empty if nothing is missing. At most `shown_max` of the names are listed.
+        """
         given = set(self.constants)
         for source, targets in self.targets.items():
             if source in names:
                 given |= {target for target, _ in targets}
         lacking = sorted(REQUIRED - given)
         if not lacking:
-            return
-        other = delimiter_in("".join(names), len(names))
+            return ""
+        other = delimiter_in("".join(names), len(names)) if names else ""
         hint = " ".join(f"--map {name}=…" for name in lacking)
-        sentence = tr("{file}: no column gives {lacking}; there are {names}: {hint}").format(
-            file=file,
+        sentence = tr("{lacking}; there are {names}: {hint}").format(
             lacking=", ".join(lacking),
-            names=", ".join(names),
+            names=", ".join(names[:shown_max]),
             hint=f"--delimiter {other!r}" if other else hint,
         )
         for source, targets in self.targets.items():
             if source not in names and any(target in lacking for target, _ in targets):
                 sentence = suggest(sentence, source, names)
-        raise UsageError(sentence)
+        return sentence
 
     def value(self, row: Mapping[str, Any], message_id: str = "") -> dict[str, Any]:
         """Return a row as a value of `sms.delivery.v1`; empty fields are left out.
@@ -165,7 +171,7 @@ class FieldMap:
         if value.get("event_type") == LISTED_TYPE:
             raise UnmappableError(tr("event_type hot is the platform agent's own"))
         if not value.keys() >= REQUIRED:
-            raise LackingError(min(REQUIRED - value.keys()))
+            raise LackingError(tr("no {name}").format(name=min(REQUIRED - value.keys())))
         return value
 
 
@@ -195,6 +201,11 @@ def _reader(time_format: str, zone: str | None) -> Callable[[Any], int]:
         raise UsageError(tr("no time zone {zone!r}").format(zone=zone))
     if (factor := _UNITS.get(time_format)) is not None:
         return _limit_time(int if factor == 1 else lambda written: round(float(written) * factor))
+    if time_format not in _NAMED and not _is_pattern(time_format):
+        sentence = tr(
+            "--time {form}: one of s, ms, us, ns, iso, or a pattern such as %Y%m%d%H%M%S"
+        ).format(form=time_format)
+        raise UsageError(suggest(sentence, time_format, _NAMED))
 
     def read(written: Any) -> int:
         text = str(written)
@@ -213,3 +224,16 @@ def _reader(time_format: str, zone: str | None) -> Callable[[Any], int]:
         return round(moment.timestamp() * 1000)
 
     return _limit_time(read)
+
+
+def _is_pattern(form: str) -> bool:
+    """Return true if strptime can read what a clock writes in this form.
+
+    >>> _is_pattern("%Y-%m-%d"), _is_pattern("%Q"), _is_pattern("YYYY-MM-DD")
+    (True, False, False)
+    """
+    try:
+        datetime.strptime(datetime.now(UTC).strftime(form), form)  # noqa: DTZ007 - not a time
+    except ValueError:
+        return False
+    return "%" in form

@@ -1,7 +1,5 @@
 """Pages for a phone call: search a number, read its case, and publish overrides for the caller."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -64,7 +62,6 @@ EXEMPTS_S: Final[Mapping[str, int]] = MappingProxyType(
 """Choices for how long an override lasts, in seconds."""
 
 REASON_MAX: Final = 200
-"""Maximum length of a reason in characters."""
 
 WORD_ID: Final = re.compile(r"override(-all)?-\d{1,19}")
 CALLS_SHOWN: Final = 10

@@ -4,8 +4,6 @@ No output of this module has a full phone number. A person with the right to see
 it separately.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from types import MappingProxyType

@@ -3,8 +3,6 @@
 A `Door` is a route that has a list of rights.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import traceback
@@ -108,29 +106,12 @@ def application(desk: Desk) -> ASGIApp:
         with suppress(asyncio.CancelledError):
             await looking
 
-    def show_refusal(request: Request, error: RefusedError) -> Response:
-        headers = {"retry-after": str(round(error.wait_s) or 1)} if error.wait_s else {}
+    def show_refusal(request: Request, error: Exception) -> Response:
+        refused = _refusal_for(desk, error)
+        headers = {"retry-after": str(round(refused.wait_s) or 1)} if refused.wait_s else {}
         return desk.pages.page(
-            request, "refused", status=error.status, says=error.says, headers=headers
+            request, "refused", status=refused.status, says=refused.says, headers=headers
         )
-
-    def on_refusal(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RefusedError)
-        return show_refusal(request, error)
-
-    def on_error(request: Request, error: Exception) -> Response:
-        assert isinstance(error, OtpguardError)
-        status = 503 if isinstance(error, UnavailableError) else 500
-        if isinstance(error, UsageError):
-            status = 400
-        desk.metrics.add("desk_errors_total", 1, kind=_KINDS[status])
-        return show_refusal(request, RefusedError(status, str(error)))
-
-    def on_http(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        says = {404: tr("There is no such page."), 405: tr("That page takes no form.")}
-        told = says.get(error.status_code, tr("That cannot be answered."))
-        return show_refusal(request, RefusedError(error.status_code, told))
 
     routes = [
         Route("/static/{digest}/{name}", _static, methods=["GET"]),
@@ -149,11 +130,9 @@ def application(desk: Desk) -> ASGIApp:
     inner = Starlette(
         routes=routes,
         lifespan=lifespan,
-        exception_handlers={
-            RefusedError: on_refusal,
-            OtpguardError: on_error,
-            HTTPException: on_http,
-        },
+        exception_handlers=dict.fromkeys(
+            (RefusedError, OtpguardError, HTTPException), show_refusal
+        ),
     )
 
     def refuse(scope: Scope, error: RefusedError) -> ASGIApp:
@@ -163,6 +142,21 @@ def application(desk: Desk) -> ASGIApp:
     return Guard(
         inner, desk.place, desk.store.accounts, refuse, ZoneInfo(console.zone), console.language
     )
+
+
+def _refusal_for(desk: Desk, error: Exception) -> RefusedError:
+    """Return the refusal that shows an error to the person; count errors of the program."""
+    if isinstance(error, RefusedError):
+        return error
+    if isinstance(error, HTTPException):
+        says = {404: tr("There is no such page."), 405: tr("That page takes no form.")}
+        told = says.get(error.status_code, tr("That cannot be answered."))
+        return RefusedError(error.status_code, told)
+    status = 503 if isinstance(error, UnavailableError) else 500
+    if isinstance(error, UsageError):
+        status = 400
+    desk.metrics.add("desk_errors_total", 1, kind=_KINDS[status])
+    return RefusedError(status, str(error))
 
 
 _KINDS: Final = {400: "usage", 500: "internal", 503: "unavailable"}

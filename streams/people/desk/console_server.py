@@ -1,7 +1,5 @@
 """Runs the console as a process: web server, indexer thread and metrics server."""
 
-from __future__ import annotations
-
 import logging
 import socket
 import threading

@@ -6,8 +6,6 @@ later. Reading the log does not settle this. So the chain ends there, and the ne
 new chain. A chain never forks.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager

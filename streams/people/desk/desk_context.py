@@ -1,7 +1,5 @@
 """The parts that all pages of the console share: store, clock, audit log, rate limits, banners."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import logging

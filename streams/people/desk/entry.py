@@ -4,8 +4,6 @@ A person may also log in through an authenticating proxy, such as oauth2-proxy, 
 works once. OpenID Connect is in a separate module. All create sessions with `begin`.
 """
 
-from __future__ import annotations
-
 import hmac
 import threading
 from dataclasses import dataclass, field
@@ -194,7 +192,6 @@ class EntryPages:
         return answer
 
     def account_page(self, request: Request, status: int = 200, says: str = "") -> Response:
-        """Show a person's own account."""
         visit = visit_of(request)
         roles = [tr(ROLE_NAMES[each]) for each in sorted(visit.person.roles)]
         flashes = [Flash(says, "bad")] if says else []

@@ -5,8 +5,6 @@ It adds security headers to every response: scripts, frames, caches and referrer
 It logs no personal data.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -31,7 +29,6 @@ BODY_MAX: Final = 65_536
 """
 
 FIELDS_MAX: Final = 64
-"""Maximum number of fields in a form."""
 
 HEADERS: Final = (
     # Only files of the console itself, and no frames.
@@ -76,7 +73,6 @@ class Site:
 
     @property
     def secure(self) -> bool:
-        """True if browsers use TLS."""
         return self.url.startswith("https://")
 
     @property
@@ -97,7 +93,6 @@ class Site:
         return f"__Host-{name}" if self.secure else name
 
     def trusts(self, peer: str) -> bool:
-        """Return true if a peer's address belongs to a trusted proxy."""
         here = _ip(peer)
         networks = (ip_network(each, strict=False) for each in self.proxies)
         return here is not None and any(here in each for each in networks)

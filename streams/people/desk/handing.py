@@ -4,8 +4,6 @@ Each pack is recorded in the audit log. It is built in a temporary folder that i
 of the request, so nothing stays on this machine.
 """
 
-from __future__ import annotations
-
 import io
 import logging
 import re

@@ -1,7 +1,5 @@
 """Pages with lists: live floods, campaigns, and the platforms that attackers abuse."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final

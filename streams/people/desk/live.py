@@ -4,8 +4,6 @@ Each page has one stream. Streams per session are limited, because a browser ope
 connections to a host, and another page would hang. Over the limit, the oldest stream ends.
 """
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import logging
@@ -37,7 +35,6 @@ REFRESH_S: Final = 15.0
 A session that has ended is noticed in the same interval."""
 
 STREAMS_MAX: Final = 2_000
-"""Maximum number of open streams."""
 
 ENDED: Final = "ended"
 """Event that makes a page close its stream and not reconnect."""
@@ -60,7 +57,6 @@ class LiveFeed:
 
     @property
     def open(self) -> int:
-        """Number of open streams."""
         return sum(map(len, self._streams.values()))
 
     async def run(self) -> None:

@@ -1,7 +1,5 @@
 """Masks phone numbers for people at the desk: the middle digits are hidden. Pure functions."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from streams.cases.store.mentions import without_mention

@@ -4,8 +4,6 @@ The provider returns the person's name and groups. The settings map groups to ro
 started log-in are in a cookie for ten minutes, so any console process can finish the log-in.
 """
 
-from __future__ import annotations
-
 import hmac
 import secrets
 import threading
@@ -37,7 +35,6 @@ KNOWN_S: Final = 3_600.0
 """Time in seconds for which the provider's discovery document is cached."""
 
 TIMEOUT_S: Final = 10.0
-"""Timeout in seconds of a request to the provider."""
 
 ALGORITHMS: Final = (
     "RS256",

@@ -4,8 +4,6 @@ The process has one producer and one reader thread that stay connected. So a per
 waits only for gateways, not for new connections.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time
@@ -41,7 +39,6 @@ WORDS_MAX: Final = 1_000
 """Maximum number of overrides whose acknowledgements are kept in memory."""
 
 GATEWAYS_MAX: Final = 256
-"""Maximum number of gateways kept in memory."""
 
 SIGNS_S: Final = 15.0
 """Pause in seconds between two readings of the gateways' signs of life. Chosen: three signs."""
@@ -72,7 +69,6 @@ class Said:
 
     @property
     def list_stopped(self) -> list[str]:
-        """Names of the gateways that are stopped, sorted."""
         return sorted(self.silent - self.obeyed.keys() - self.failed.keys())
 
 
@@ -115,7 +111,6 @@ class HeardWords:
                 self._changed.notify_all()
 
     def at_work(self) -> set[str]:
-        """Return the gateways that are at work."""
         with self._changed:
             return self._list_gateways()[0]
 

@@ -1,7 +1,5 @@
 """Pages for supervision: the audit log, proposals and their approval, accounts, help."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import secrets
@@ -108,7 +106,6 @@ class OversightPages:
     # --- proposals ---------------------------------------------------------------------------
 
     def proposals(self, request: Request) -> Response:
-        """Show the newest proposals with their states."""
         desk, visit = self.desk, visit_of(request)
         desk.audit(visit, "view", "done", detail="proposals")
         return self._proposals(request)
@@ -278,7 +275,6 @@ class OversightPages:
     # --- accounts ----------------------------------------------------------------------------
 
     def users(self, request: Request) -> Response:
-        """Show all accounts."""
         self.desk.audit(visit_of(request), "view", "done", detail="people")
         return self._users(request)
 

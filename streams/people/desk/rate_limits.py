@@ -1,7 +1,5 @@
 """Rate limits with leaky buckets. The caller passes the time."""
 
-from __future__ import annotations
-
 import threading
 from collections import OrderedDict
 
@@ -38,7 +36,6 @@ class RateLimit:
             return 0.0
 
     def forget(self, key: str) -> None:
-        """Reset the bucket of a key."""
         with self._lock:
             self._full_at.pop(key, None)
 

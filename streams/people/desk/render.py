@@ -1,7 +1,5 @@
 """Renders pages from Jinja2 templates. All values are escaped."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -219,7 +217,6 @@ class StaticFile:
 
     @property
     def path(self) -> str:
-        """URL path of the file."""
         return f"/static/{hashlib.sha256(self.body).hexdigest()[:16]}/{self.name}"
 
 

@@ -4,8 +4,6 @@ Roles have no hierarchy. An admin manages accounts but sees no case. An auditor 
 but cannot act.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from types import MappingProxyType

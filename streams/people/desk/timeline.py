@@ -4,8 +4,6 @@ The SVG contains no inline styles, because the content security policy forbids t
 drawn twice, for wide and for narrow pages, because scaled text would be too small on a narrow page.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """The checked parts of a request to the console: the session, the form, the address."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv6Network, ip_address
@@ -50,7 +48,6 @@ class Visit:
         )
 
     def may(self, right: DeskRight) -> bool:
-        """Return true if the visitor is logged in and has the right."""
         return self.session is not None and may(self.session.roles, right)
 
     @property

@@ -1,7 +1,5 @@
 """Canonical JSON, digests and base64: the same value gives the same bytes everywhere. Pure."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hashlib

@@ -1,7 +1,5 @@
 """List the gaps of a pack: what its records cannot show. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from datetime import UTC
 from types import MappingProxyType

@@ -1,7 +1,5 @@
 """File names inside an evidence pack."""
 
-from __future__ import annotations
-
 from typing import Final
 
 MANIFEST: Final = "manifest.dsse.json"
@@ -19,5 +17,3 @@ SHIPPED: Final = {
     "README.txt": "README.txt",
 }
 """File name in every pack -> source file in this package."""
-OF_EXTRACT: Final = frozenset({RECORDS, SIGNERS, *SHIPPED})
-"""Files of the manifest that an extract may contain. The other files show left-out records too."""

@@ -145,7 +145,6 @@ class PackKey:
 
     @property
     def public(self) -> PublicKeys:
-        """The public half of the key."""
         return PublicKeys(
             *(
                 key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

@@ -4,8 +4,6 @@ Each record is decoded by its contract and encoded again. So a pack contains onl
 contract defines: no message text and no code, even if somebody wrote them into a topic.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -109,11 +107,9 @@ class Chosen:
 
     @property
     def episode_id(self) -> str:
-        """Id of the case."""
         return self.case.last.episode_id
 
     def of(self, kind: str) -> list[Any]:
-        """Return the decoded records of a kind."""
         return [each.said for each in self.records if each.kind == kind]
 
 

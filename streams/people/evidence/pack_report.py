@@ -4,8 +4,6 @@ The cover sheet has the fields that item 14 of the Chinese opinion on cybercrime
 requires: number of the legal request, electronic seal of the unit, check values, and their method.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
@@ -17,6 +15,7 @@ from markupsafe import Markup
 from detectors.model.records import Level
 from streams.cases.explanation import at_least, explain, platform_count, platform_name
 from streams.cases.standing import Doing, doing, format_override, says
+from streams.common.clock import utc_exact as utc
 from streams.common.errors import UsageError
 from streams.common.extras import pdf_writer
 from streams.common.language import (
@@ -83,7 +82,6 @@ class Cover:
                 )
 
     def document(self) -> dict[str, Any]:
-        """Return the cover sheet as JSON."""
         return {
             "contact": self.contact,
             "officer": self.officer,
@@ -165,16 +163,6 @@ def html(chosen: Chosen, cover: Cover, seal: Seal, gaps: Gaps) -> str:
         repeat="otpguard evidence repeat . EVENTS.jsonl",
         zone=zone_name(last.at_ms),
     )
-
-
-def utc(at_ms: int) -> str:
-    """Format a time in UTC with milliseconds.
-
-    >>> utc(1_772_422_380_123)
-    '2026-03-02T03:33:00.123Z'
-    """
-    at = datetime.fromtimestamp(at_ms / 1000, UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03}Z"
 
 
 def local(at_ms: int, zone: tzinfo) -> str:

@@ -5,8 +5,6 @@ again, byte for byte. The log must start where the state about the recipient sta
 decisions differ.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Specification: https://github.com/secure-systems-lab/dsse/blob/master/protocol.m
 envelope can be changed: the JSON must be canonical, and both signatures must be valid.
 """
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from streams.common.language import tr

@@ -1,7 +1,5 @@
 """Load the pack key that an option or the settings name: from a file, a secret, or hardware."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from streams.common.errors import ConfigError

@@ -5,8 +5,6 @@ networks cannot reach an authority. Then the request leaves on a USB stick, and 
 the same way.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path

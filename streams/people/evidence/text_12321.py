@@ -5,8 +5,6 @@ the time and the text of each message. The texts are only on the reporter's phon
 the rest, for each sender.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Merkle tree of RFC 9162, section 2.1: one root for all records, a short proof for each. Pure."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Verify a pack or a signed report, by the rules of the verifier that is inside each pack."""
 
-from __future__ import annotations
-
 import datetime as dt
 from pathlib import Path
 
@@ -21,15 +19,12 @@ class PackVerdict(standalone.Verifier):
     stamped = ""  # time that the token states; empty without a token
 
     def describe(self, each: standalone.Wrong) -> str:
-        """Return the text of a problem in the current language."""
         return tr(each.form).format(**each.values)
 
     def sm3(self, data: bytes) -> str:
-        """Return the SM3 digest in hex."""
         return canonical.sm3(data)
 
     def is_good(self, keys: dict[str, bytes], kind: str, message: bytes, signature: bytes) -> bool:
-        """Return true if the signature by the key of this kind is valid."""
         return PublicKeys(**keys).verifies(kind, signature, message)
 
     def check_token(self, token: bytes, manifest: bytes) -> None:

@@ -4,8 +4,6 @@ The XARF type is `vulnerability/open_service`: a service that answers everybody 
 flood others. The spam types do not fit, because the platform does not send spam on purpose.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -5,8 +5,6 @@ again. `UNKNOWN`: the notice may have been accepted. It is not tried again, beca
 get it twice.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from abc import ABC, abstractmethod
@@ -123,7 +121,6 @@ class FileChannel(Channel):
         return Delivery(Delivered.SENT if written == len(line) else Delivered.UNKNOWN)
 
     def close(self) -> None:
-        """Close the file."""
         os.close(self._file)
 
     def _follow(self) -> None:
@@ -178,7 +175,6 @@ class HttpChannel(Channel):
         return Delivery(Delivered.REFUSED, f"http_{status}")
 
     def close(self) -> None:
-        """Close all connections."""
         self._http.clear()
 
 
@@ -202,7 +198,6 @@ class WebhookChannel(HttpChannel):
         self._signers = signers([secret])
 
     def send(self, message: SmsNotice) -> Delivery:
-        """Post one notice."""
         return self.post(message.notice_id, msgspec.json.encode(body(message)))
 
     def post(self, identity: str, content: bytes) -> Delivery:
@@ -230,7 +225,6 @@ class JasminChannel(HttpChannel):
         self._user = {"username": username, "password": password}
 
     def send(self, message: SmsNotice) -> Delivery:
-        """Submit one notice to Jasmin."""
         fields = {**self._user, "to": message.recipient, "from": message.sender}
         if message.plain:
             fields |= {"coding": "0", "content": message.text}

@@ -11,8 +11,6 @@
 A person may leave a platform, and a platform may lose a domain. So an expired entry is not used.
 """
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

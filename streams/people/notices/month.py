@@ -4,8 +4,6 @@ This module is pure. The figures contain no phone number. They also state what c
 a topic whose oldest record is later than the start of the month has lost a part of the month.
 """
 
-from __future__ import annotations
-
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping

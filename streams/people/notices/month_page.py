@@ -1,7 +1,5 @@
 """Render the figures of a month as an HTML page without scripts, and as a PDF."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime

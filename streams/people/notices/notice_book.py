@@ -5,8 +5,6 @@ in any order and more than once. Everything that a notifier knows of past notice
 notice topic, so the process that replaces it knows the same.
 """
 
-from __future__ import annotations
-
 import heapq
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterator, Mapping
@@ -271,7 +269,6 @@ class NoticeBook:
         self._sent_ms.append(now_ms)
 
     def remove(self, notice_id: str) -> None:
-        """Remove a notice from the queue."""
         self.queue.pop(notice_id, None)
 
     def ask(self, episode_id: str, kind: NoticeKind, recipient: str, now_ms: int) -> None:

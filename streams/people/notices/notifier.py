@@ -9,8 +9,6 @@ process that replaces it sends this notice once more. So a victim gets the same 
 twice, and only if a process died or froze while it was sending.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time
@@ -305,7 +303,6 @@ class Notifier:
             self._metrics.add("notices_total", kind=notice.kind, state=notice.state)
 
     def _drop(self, pending: PendingNotice, why: Unsent) -> None:
-        """Record that a notice is not sent, and why."""
         state = "failed" if why is Unsent.UNKNOWN else "suppressed"
         self._book.remove(pending.notice_id)
         self._say(self._notice(pending, state, why))

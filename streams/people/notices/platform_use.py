@@ -43,7 +43,6 @@ class PlatformUse:
 
     @property
     def messages(self) -> int:
-        """Number of messages of this platform in floods."""
         return self.minutes.total()
 
     def days(self) -> dict[int, int]:

@@ -99,7 +99,6 @@ class Opening:
 
     @property
     def reason(self) -> str:
-        """Reason that the overrides of this reply carry."""
         return "reply of the victim"
 
     def words(self, keys: Iterable[str]) -> Iterator[Override]:

@@ -4,8 +4,6 @@ With one message in flight, a failure concerns exactly one known message. The cl
 it is asked to: no library retries on its own.
 """
 
-from __future__ import annotations
-
 import logging
 import select
 import socket
@@ -71,7 +69,6 @@ class SmppChannel(Channel):
         self._used_at = 0.0  # monotonic
 
     def send(self, message: SmsNotice) -> Delivery:
-        """Submit one message and wait for its response."""
         try:
             client = self._bind()
         except _ERRORS as error:

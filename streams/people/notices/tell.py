@@ -3,8 +3,6 @@
 A record on the notice topic is written before a report leaves.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import mailbox

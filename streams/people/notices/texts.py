@@ -6,8 +6,6 @@ recogniser must not take a notice for a verification code. Otherwise gateways wo
 notice, under the same lease that the notice is about.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -72,7 +70,6 @@ class NoticeTexts:
     texts: Mapping[str, Mapping[str, str]]  # language tag -> name -> template
 
     def name(self, language: str) -> str:
-        """Return the operator's name in a language."""
         return self.notify.operators.get(language, self.notify.operator)
 
     def language(self, recipient: str) -> str:

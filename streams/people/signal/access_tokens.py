@@ -1,7 +1,5 @@
 """Check access tokens: JWTs from the operator's authorisation server, verified with its JWKS."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import threading

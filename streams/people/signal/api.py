@@ -1,7 +1,5 @@
 """HTTP API of the signal, with CAMARA's request and error formats. See `openapi.yaml`."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 import time
@@ -126,7 +124,6 @@ class Signal:
         self._asking = asyncio.Lock()
 
     def app(self) -> Starlette:
-        """Return the ASGI application."""
         routes = [
             Route(f"{PATH}/check", self._endpoint("check", CHECK, check), methods=["POST"]),
             Route(f"{PATH}/retrieve-date", self._endpoint("retrieve_date", DATE, retrieve_date),

@@ -1,7 +1,5 @@
 """Clients of the signal (banks): name, scopes, quotas, own platforms, certificate and webhook."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any, Final, Literal

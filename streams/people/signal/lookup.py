@@ -9,8 +9,6 @@ message is older than the client's `maxAge`.
 The desk loads complete cases. A bank's request needs only a few columns of one table.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal

@@ -6,8 +6,6 @@ duplicates. An event is sent again if it was not answered. After a restart, even
 are sent again. Each webhook has its own queue and rate.
 """
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import logging

@@ -6,8 +6,6 @@ unknown whether a record was written, its chain ends, and the next record begins
 chain never forks.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Callable

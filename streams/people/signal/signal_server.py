@@ -1,7 +1,5 @@
 """Run the signal as a process: TLS, audit producer, metrics, and a shutdown within seconds."""
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import logging

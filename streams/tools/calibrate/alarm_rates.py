@@ -1,7 +1,5 @@
 """Alarm rates per subscriber-day, and what may be claimed about them. Pure."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,7 +33,6 @@ class Rate:
 
     @property
     def per_day(self) -> float:
-        """The estimated rate per subscriber-day."""
         return self.alarms / self.days if self.days else math.nan
 
     @property

@@ -6,8 +6,6 @@ is required. Each recipient in the sample is therefore known from its first even
 sample gives an estimate of the number of recipients.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections import Counter
 from typing import Final

@@ -1,7 +1,5 @@
 """Data tables for the pictures of the report, also for readers with a screen reader."""
 
-from __future__ import annotations
-
 from typing import Final
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Reads a history from JSON lines, call detail records or a Kafka topic; never writes."""
 
-from __future__ import annotations
-
 import codecs
 import csv
 import io

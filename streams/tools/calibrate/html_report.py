@@ -1,7 +1,5 @@
 """Writes the result of a calibration as one self-contained HTML page."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

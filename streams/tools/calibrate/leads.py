@@ -7,8 +7,6 @@ many and most meet none, a threshold of 10 achieves what 8 achieves elsewhere
 (`detectors/README.md`).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple

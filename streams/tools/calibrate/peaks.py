@@ -6,8 +6,6 @@ threshold that counts platforms, so no other appears here. Thresholds that count
 peaks; recipients over these are among the alarms.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from heapq import heappush, heapreplace

@@ -1,7 +1,5 @@
 """Draws the pictures of the report, each with a description and a table of its data."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Final
 
@@ -66,7 +64,7 @@ def what_if(rates: Axes, result: Result) -> None:
         rates.plot(x[some], over[here][some] * million, color=ink, lw=1.8, drawstyle="steps-post")
         bar = getattr(BURST[ClockClass.EXACT], level.lower()) + result.settings.detect.burst_margin
         rates.axhline(target * 1e6, color=ink, lw=0.8, ls=(0, (1, 2)))
-        bar_line(rates, bar, f"{level} {bar:g}", ink, level == "THROTTLE")
+        bar_line(rates, bar, f"{tr(level)} {bar:g}", ink, level == "THROTTLE")
         rates.annotate(
             tr("target {n}").format(n=f"{target * 1e6:g}"),
             (1, target * 1e6),
@@ -151,7 +149,7 @@ def peaks(axes: Axes, result: Result) -> None:
         ("THROTTLE", BURST[ClockClass.EXACT].throttle, THROTTLE),
     ):
         at = bar + result.settings.detect.burst_margin
-        bar_line(axes, at, f"{name} {at:g}", ink, name == "THROTTLE")
+        bar_line(axes, at, f"{tr(name)} {at:g}", ink, name == "THROTTLE")
     _count_by_powers(axes)
     axes.set(
         ylim=(0.5, max(1000, axes.get_ylim()[1])),
@@ -333,36 +331,7 @@ nothing."""
 
 def _bursts(result: Result) -> Iterator[Picture]:
     wide, phone = FULL
-    half = 5.6
-    yield draw_chart(
-        "what-if",
-        tr("Recipients above the threshold"),
-        lambda axes, _: what_if(axes, result),
-        wide=(half, 4.0),
-        narrow=(phone, 3.8),
-        note=tr("Per million subscriber-days; band and dashes: 95 %."),
-        description=tr(
-            "How many recipients a day would be above each threshold of the score, with at "
-            "least {watch} or {throttle} platforms new to them. A higher threshold means "
-            "fewer."
-        ).format(watch=f"{BURST_NOVEL.watch:g}", throttle=f"{BURST_NOVEL.throttle:g}"),
-        head=tables.WHAT_IF,
-        rows=tables.what_if(result),
-    )
-    yield draw_chart(
-        "price",
-        tr("Minutes until an attack is throttled"),
-        lambda axes, narrow: price(axes, result, narrow=narrow),
-        wide=(half, 4.0),
-        narrow=(phone, 3.8),
-        note=tr("Rehearsed attacks of 60 platforms in 35 minutes; median."),
-        description=tr(
-            "A higher THROTTLE threshold throttles fewer people by mistake, and "
-            "detects an attack later."
-        ),
-        head=tables.PRICE,
-        rows=tables.price(result),
-    )
+    yield from _thresholds(result, phone)
     yield draw_chart(
         "peaks",
         tr("How high the scores went"),
@@ -398,6 +367,39 @@ def _bursts(result: Result) -> Iterator[Picture]:
         ),
         head=tables.GRID,
         rows=tables.grid(result),
+    )
+
+
+def _thresholds(result: Result, phone: float) -> Iterator[Picture]:
+    half = 5.6
+    yield draw_chart(
+        "what-if",
+        tr("Recipients above the threshold"),
+        lambda axes, _: what_if(axes, result),
+        wide=(half, 4.0),
+        narrow=(phone, 3.8),
+        note=tr("Per million subscriber-days; band and dashes: 95 %."),
+        description=tr(
+            "How many recipients a day would be above each threshold of the score, with at "
+            "least {watch} or {throttle} platforms new to them. A higher threshold means "
+            "fewer."
+        ).format(watch=f"{BURST_NOVEL.watch:g}", throttle=f"{BURST_NOVEL.throttle:g}"),
+        head=tables.WHAT_IF,
+        rows=tables.what_if(result),
+    )
+    yield draw_chart(
+        "price",
+        tr("Minutes until an attack is throttled"),
+        lambda axes, narrow: price(axes, result, narrow=narrow),
+        wide=(half, 4.0),
+        narrow=(phone, 3.8),
+        note=tr("Rehearsed attacks of 60 platforms in 35 minutes; median."),
+        description=tr(
+            "A higher THROTTLE threshold throttles fewer people by mistake, and "
+            "detects an attack later."
+        ),
+        head=tables.PRICE,
+        rows=tables.price(result),
     )
 
 

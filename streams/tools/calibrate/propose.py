@@ -1,7 +1,5 @@
 """Proposes settings from the measurements of a calibration, each with its reason. Pure."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Iterator

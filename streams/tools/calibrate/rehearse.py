@@ -4,8 +4,6 @@ A higher threshold throttles fewer people by mistake, but lets more of an attack
 rehearsal measures this cost.
 """
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Collects the findings of a calibration in one document. Pure."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -47,11 +45,9 @@ class Result:
 
     @property
     def days(self) -> float:
-        """The number of subscriber-days."""
         return (self.subscribers or self.current.cohort.recipients) * self.current.days
 
     def rates(self, survey: Survey) -> tuple[Rate, Rate]:
-        """Return the rates of WATCH and of THROTTLE."""
         watch, throttle = survey.alarms.counts(self.judged)
         return Rate(watch, self.days), Rate(throttle, self.days)
 
@@ -174,7 +170,6 @@ def _history(result: Result) -> dict[str, Any]:
 
 
 def _pace(survey: Survey) -> dict[str, Any]:
-    """Return the pace of log-ins: gaps in seconds."""
     cohort = survey.cohort
     return {
         "sightings": int(cohort.gaps.sum()),
@@ -423,7 +418,6 @@ def _clock(at_s: int) -> str:
 
 
 def _clock_ms(at_ms: int) -> str:
-    """Return UTC as text."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 

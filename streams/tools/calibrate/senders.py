@@ -5,8 +5,6 @@ The findings are only proposals: an attacker who knows these signs can imitate t
 look the number up before it is trusted.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -67,7 +65,6 @@ class NumberHabits:
         self._others: set[str] = set()  # Senders that are not unlisted service numbers.
 
     def observe(self, batch: Batch) -> None:
-        """Count the messages of a batch, codes or not."""
         for row in (batch.kind == EventKind.MESSAGE).nonzero()[0].tolist():
             sender = batch.sender[row]
             if sender in self._others:

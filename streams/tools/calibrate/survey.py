@@ -3,8 +3,6 @@
 Memory is that of the detector, the cohort and the peaks; each of them has a limit.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -135,7 +133,6 @@ class Survey:
         self.messages = self.codes = self.texts = self.evicted = 0
 
     def take(self, batch: Batch) -> None:
-        """Process the next events of one partition."""
         if batch.partition not in self.parts:
             part = self.parts[batch.partition] = Partition(self.params)
             part.next_offset = int(batch.offset[0]) if len(batch) else batch.next_offset
@@ -178,7 +175,6 @@ class Survey:
 
     @property
     def outside(self) -> int:
-        """The number of messages outside the busy hours."""
         return self.hours.total() - sum(self.hours[hour] for hour in self.busy)
 
     def stamps(self) -> dict[str, tuple[GatewayClock, ClockClass]]:

@@ -1,7 +1,5 @@
 """Shows the progress of a run: a progress bar on a terminal, plain lines otherwise."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from rich.console import Console
@@ -46,5 +44,4 @@ class Audience(Progress):
         self.console.print(f"  [dim]{self.clock(event_time_ms)}[/]  {text}", style=style)
 
     def line(self, text: str) -> None:
-        """Print a line that stays visible."""
         self.console.print(text, highlight=False, soft_wrap=True)

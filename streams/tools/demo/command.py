@@ -1,25 +1,23 @@
 """The command `otpguard demo`: replays the incident of Dalian on this machine."""
 
-from __future__ import annotations
-
 import os
 import sys
 import webbrowser
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
+import msgspec
 import typer
-from rich.console import Console
+from rich import console as consoles
 
 from streams.common.errors import Exit, OtpguardError
 from streams.common.extras import how_to_install
 from streams.common.language import tr
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from streams.tools.demo.story import Story
-
+from streams.tools.demo import audience as audiences
+from streams.tools.demo import desk_process, run, run_report, script
+from streams.tools.demo import story as stories
+from streams.tools.demo.event_clock import clock
 
 SEED: Final = 24
 """Default seed. Its run is like the median run: throttled after 6 messages, with the bank's code in
@@ -47,6 +45,16 @@ MetricsPortOption = Annotated[
         show_default="a worker's, or any other while that is in use",
     ),
 ]
+KeepOption = Annotated[bool, typer.Option("--keep", help="Keep the worker's log and settings.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Write the run as JSON to standard output.")
+]
+NoOpenOption = Annotated[
+    bool, typer.Option("--no-open", help="Don't open the desk and the report in a browser.")
+]
+NoDeskOption = Annotated[
+    bool, typer.Option("--no-desk", help="Don't open the abuse desk on the incident.")
+]
 
 
 def demo(
@@ -56,18 +64,10 @@ def demo(
     speed: SpeedOption = 60,
     report: ReportOption = Path("report.html"),
     metrics_port: MetricsPortOption = None,
-    keep: Annotated[
-        bool, typer.Option("--keep", help="Keep the worker's log and settings.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Write the run as JSON to standard output.")
-    ] = False,
-    no_open: Annotated[
-        bool, typer.Option("--no-open", help="Don't open the desk and the report in a browser.")
-    ] = False,
-    no_desk: Annotated[
-        bool, typer.Option("--no-desk", help="Don't open the abuse desk on the incident.")
-    ] = False,
+    keep: KeepOption = False,
+    as_json: JsonOption = False,
+    no_open: NoOpenOption = False,
+    no_desk: NoDeskOption = False,
 ) -> None:
     r"""Watch a flood of verification codes being noticed and throttled, in about a minute.
 
@@ -93,10 +93,10 @@ def demo(
       78   a port is in use, or something is not installed
       130  interrupted
     """
-    screen = Console(stderr=True, highlight=False)
+    screen = consoles.Console(stderr=True, highlight=False)
     held: list[bool] = []  # Set when the story is complete; one entry, true if all claims hold.
 
-    def tell(story: Story) -> None:
+    def tell(story: stories.Story) -> None:
         held.append(_tell(story, report, as_json=as_json))
         if not no_open:
             _open(report.resolve().as_uri())
@@ -117,11 +117,9 @@ def demo(
     raise typer.Exit(Exit.DONE if all(held) else Exit.INVARIANT)
 
 
-def _desk(screen: Console) -> bool:
+def _desk(screen: consoles.Console) -> bool:
     """Return true if the desk can be opened; otherwise print how to install its packages."""
-    from streams.tools.demo.desk_process import is_installed  # noqa: PLC0415 - start-up time
-
-    found = is_installed()
+    found = desk_process.is_installed()
     if not found:
         how = how_to_install("demo")
         screen.print(
@@ -130,7 +128,7 @@ def _desk(screen: Console) -> bool:
     return found
 
 
-def _somebody_there(screen: Console) -> bool:
+def _somebody_there(screen: consoles.Console) -> bool:
     """Return true if a person at this terminal can be waited for."""
     return sys.stdin.isatty() and screen.is_terminal and not os.environ.get("CI")
 
@@ -140,47 +138,35 @@ def _play(
     subscribers: int,
     speed: float,
     metrics_port: int | None,
-    told: Callable[[Story], None],
+    told: Callable[[stories.Story], None],
     *,
     keep: bool,
-    screen: Console,
+    screen: consoles.Console,
     desk: bool,
     stay: bool,
     no_open: bool,
 ) -> None:
-    # Imported here, because other commands need none of it, and the report's libraries take a
-    # second to import.
-    import streams.tools.demo.run_report  # noqa: F401, PLC0415 - what it lacks is said before a minute passes
-    from streams.tools.demo.audience import Audience  # noqa: PLC0415
-    from streams.tools.demo.event_clock import clock  # noqa: PLC0415
-    from streams.tools.demo.run import Options, run  # noqa: PLC0415
-    from streams.tools.demo.script import UTC_OFFSET_MIN  # noqa: PLC0415
-
-    with Audience(screen, lambda at: clock(UTC_OFFSET_MIN, at)) as audience:
-        options = Options(
+    _ = run_report.write_page  # loads its libraries: one that is missing is told before the run
+    with audiences.Audience(screen, lambda at: clock(script.UTC_OFFSET_MIN, at)) as audience:
+        options = run.Options(
             seed, subscribers, speed, metrics_port, keep, desk, stay,
             (lambda _: None) if no_open else _open,
         )  # fmt: skip
-        run(options, audience, told)
+        run.run(options, audience, told)
 
 
-def _tell(story: Story, report: Path, *, as_json: bool) -> bool:
+def _tell(story: stories.Story, report: Path, *, as_json: bool) -> bool:
     """Write and print the report; return true if all claims are true."""
-    import msgspec  # noqa: PLC0415
-
-    from streams.tools.demo.run_report import print_report, write_page  # noqa: PLC0415
-    from streams.tools.demo.story import claims  # noqa: PLC0415
-
     machinery = story.machinery
     command = f"otpguard demo --seed {machinery.seed} --subscribers {story.background.subscribers}"
-    write_page(story, report, command)
-    verdicts = list(claims(story))
+    run_report.write_page(story, report, command)
+    verdicts = list(stories.claims(story))
     if as_json:
         held = [{"text": claim.text, "held": claim.true} for claim in verdicts]
         text = msgspec.json.encode({"claims": held, "report": str(report), "run": story})
         sys.stdout.write(msgspec.json.format(text).decode() + "\n")
     else:
-        print_report(story, report, Console(highlight=False))
+        run_report.print_report(story, report, consoles.Console(highlight=False))
     return all(claim.true for claim in verdicts)
 
 

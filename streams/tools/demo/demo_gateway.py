@@ -5,8 +5,6 @@ time of the message to be ruled on, because in the demo an hour passes within a 
 adapters of real gateways, it acknowledges leases and reports its refusal counts.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -95,7 +93,6 @@ class StandInGateway:
         return rule(lease, otp=seen.otp, platform=seen.platform, trust=seen.trust, now_ms=now_ms)
 
     def recognise(self, value: Mapping[str, Any]) -> Verdict:
-        """Recognise a message, as the worker does."""
         return recognise(
             self.registry,
             value.get("text") or value.get("text_prefix") or "",

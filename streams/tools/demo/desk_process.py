@@ -4,8 +4,6 @@ The desk is a separate process, as at a carrier, so that its pages do not slow d
 ends when its standard input closes, so it never outlives its parent process.
 """
 
-from __future__ import annotations
-
 import json
 import secrets
 import subprocess
@@ -14,17 +12,15 @@ import threading
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, Any, Final
 
 from streams.common.errors import UnavailableError
 from streams.common.extras import MODULES
 from streams.common.language import tr
+from streams.config import Settings
+from streams.tools.demo.audience import Audience
 from streams.tools.demo.event_clock import EventClock
 from streams.tools.demo.stage import START_S, Child, usual_port
-
-if TYPE_CHECKING:
-    from streams.config import Settings
-    from streams.tools.demo.audience import Audience
 
 NAME: Final = "demo"
 STALE_S: Final = 600.0

@@ -5,24 +5,19 @@ and the victim calls. After the person at the desk has allowed the platform or r
 the victim requests the code again.
 """
 
-from __future__ import annotations
-
 import asyncio
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from detectors.leases.gateway_rule import Ruling
 from streams.cases.explanation import platform_name
 from streams.common.language import tr
 from streams.tools.demo.event_clock import EventClock
-from streams.tools.demo.script import END_MS, KNOWN, VICTIM
+from streams.tools.demo.play import Player
+from streams.tools.demo.script import END_MS, KNOWN, VICTIM, Timetable
 from streams.tools.scenarios.labelled_events import Labelled, Role
 from streams.tools.scenarios.message_writer import MessageWriter
 from streams.tools.scenarios.platform_profiles import PLATFORMS, PlatformProfile
-
-if TYPE_CHECKING:
-    from streams.tools.demo.play import Player
-    from streams.tools.demo.script import Timetable
 
 GAP_MS: Final = 30_000
 """Milliseconds between two codes of the flood, as in the incident."""

@@ -1,7 +1,5 @@
 """The event clock of the demo, which runs faster than real time, and its text form."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from dataclasses import dataclass, field

@@ -11,15 +11,13 @@ quarter of a second. Therefore the clock stops before this request. The stop las
 most as long as the person waited.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
@@ -31,13 +29,11 @@ from streams.common.language import tr
 from streams.config import Topics
 from streams.tools.demo.audience import Audience
 from streams.tools.demo.demo_gateway import StandInGateway
+from streams.tools.demo.desk_process import DeskProcess
 from streams.tools.demo.event_clock import EventClock
 from streams.tools.demo.stage import WorkerProcess
 from streams.wire import Ack, decode_action, decode_override, encode_ack, encode_counts
 from streams.wire.partitioner import partition_of
-
-if TYPE_CHECKING:
-    from streams.tools.demo.desk_process import DeskProcess
 
 BATCH_BYTES = 256 * 1024
 """Batch size for the messages of the days before. Chosen: a few hundred messages, so that each
@@ -181,7 +177,6 @@ class Player:
                     await listening
 
     def follow(self, clock: EventClock) -> None:
-        """Let the desk follow a clock that starts or continues."""
         if self.desk is not None:
             self.desk.follow(clock)
 

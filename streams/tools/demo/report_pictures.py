@@ -1,7 +1,5 @@
 """Draws the pictures of the report: each message of the flood, and other traffic."""
 
-from __future__ import annotations
-
 from typing import Any, Final
 
 from matplotlib.axes import Axes
@@ -45,7 +43,6 @@ MESSAGES: Final = "messages"
 
 
 TRAFFIC: Final = ("minutes", "messages", "codes")
-"""Columns of the last picture's table."""
 
 
 def pictures(story: Story) -> list[Picture]:

@@ -1,7 +1,5 @@
 """One run of the demo, from starting the broker to the finished story."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 import time
@@ -205,7 +203,6 @@ def _newest(episodes: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _messages(play: Timetable, gateway: StandInGateway, record: Record) -> Iterator[OfferedMessage]:
-    """Yield the victim's messages with their rulings."""
     live = [event for event in play.live if event.value["recipient"] == play.victim]
     for event, answer in zip(live, record.answers, strict=True):
         verdict = gateway.recognise(event.value)

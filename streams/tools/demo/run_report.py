@@ -1,7 +1,5 @@
 """Writes the report of a run: some sentences for a terminal, and one self-contained page."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from functools import partial

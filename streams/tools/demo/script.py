@@ -3,8 +3,6 @@
 The incident has a fixed date, so that a seed determines everything that the detector sees.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,7 +38,6 @@ VICTIM: Final = COUNT - 1
 """Index of the victim, far from those of the others."""
 
 KNOWN: Final = 14
-"""Platforms that the victim uses."""
 
 LOOK_ALIKES: Final = ("B1", "B2", "B4")
 

@@ -1,7 +1,5 @@
 """The processes and folders of a run; all are removed at the end, even after a failure."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal
@@ -168,7 +166,6 @@ class Child:
             time.sleep(0.1)
 
     def tail(self) -> str:
-        """Return the last lines of the log."""
         return last_lines(self.log, TOLD_LINES)
 
 

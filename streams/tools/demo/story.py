@@ -1,7 +1,5 @@
 """The data of one demo run for the report, and the claims that the run must fulfil."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +22,6 @@ class OfferedMessage:
 
     @property
     def is_refused(self) -> bool:
-        """True if the gateway refused the message."""
         return self.ruling is Ruling.REFUSE
 
 
@@ -63,12 +60,10 @@ class Background:
 
     @property
     def messages(self) -> int:
-        """The number of messages in the whole live part."""
         return sum(minute.messages for minute in self.minutes)
 
     @property
     def codes(self) -> int:
-        """The number of verification codes among the messages."""
         return sum(minute.codes for minute in self.minutes)
 
     @property

@@ -4,8 +4,6 @@ The messages go to the input topic only, so no phone receives them. The answers 
 path works: topic, worker, adapter and, in enforce mode, the gateway.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import threading
@@ -71,7 +69,6 @@ class Run:
 
     @property
     def is_acknowledged(self) -> bool:
-        """True if an adapter has acknowledged the lease."""
         return self.action_id in self.states
 
 
@@ -170,7 +167,6 @@ class Watch:
         return outcome
 
     def close(self) -> None:
-        """Close the connections to the broker."""
         self._producer.close(timeout=5)
         self._consumer.close()
 

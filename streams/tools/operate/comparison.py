@@ -1,7 +1,5 @@
 """Compares two configurations of the detector over one log. Pure."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +15,6 @@ from streams.cases.rulings import RulingGateway
 from streams.config import Settings
 
 SIDES: Final = ("before", "after")
-"""Names of the two configurations."""
 
 
 @dataclass(slots=True)

@@ -20,7 +20,12 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError
+from kafka.errors import (
+    InvalidRecordError,
+    InvalidTimestampError,
+    KafkaError,
+    MessageSizeTooLargeError,
+)
 
 from detectors.model.times import HOUR_MS
 from streams.cluster.admin import unusable, working
@@ -41,6 +46,8 @@ SAID_AGAIN_MS: Final = HOUR_MS
 checkpoint cycle and an outage. Reading starts this much earlier than asked, to include the marks.
 """
 MARK: Final = b"replayed/"
+REFUSED: Final = (MessageSizeTooLargeError, InvalidRecordError, InvalidTimestampError)
+"""Errors of one event, which Kafka does not take now or later. Other events are not affected."""
 ACKNOWLEDGED_S: Final = 30.0
 
 Tell = Callable[[int], None]
@@ -106,7 +113,6 @@ class Filter:
     partition: int | None = None  # Partition of the source.
 
     def admits(self, letter: Letter) -> bool:
-        """Return true if the letter fulfils all conditions."""
         return (
             (not self.reasons or letter.reason in self.reasons)
             and (self.since_ms is None or letter.written_ms >= self.since_ms)
@@ -269,7 +275,8 @@ class Replayer:
 
         `stop` is asked after each letter; a started batch is still published. Returns only after
         all published events have marks. Raise ConfigError or UnavailableError if the replay cannot
-        go on. Even then, events that were acknowledged get their marks if possible.
+        go on. Even then, events that were acknowledged get their marks if possible. An event that
+        Kafka does not take is left out, and its error is raised after the others are replayed.
         """
         with ExitStack() as stack:
             stack.enter_context(
@@ -287,6 +294,7 @@ class Replayer:
             size = max(1, min(BATCH, int(self.per_s / 4)))
             began, sent = time.monotonic(), 0
             batch: list[tuple[Letter, Any]] = []
+            refused: KafkaError | None = None
             for letter, record in self._records(letters, stack):
                 tell(1)
                 if (refusal := self._refused_now(letter, record)) is not None:
@@ -297,14 +305,16 @@ class Replayer:
                     account.published += 1
                     batch.clear()
                 elif len(batch) == size:
-                    self._publish(producer, batch, partitions, account)
+                    refused = self._publish(producer, batch, partitions, account) or refused
                     sent += len(batch)
                     batch = []
                     time.sleep(max(0.0, sent / self.per_s - (time.monotonic() - began)))
                 if stop() or account.published + len(batch) == limit:
                     break
             if producer is not None and batch:
-                self._publish(producer, batch, partitions, account)
+                refused = self._publish(producer, batch, partitions, account) or refused
+            if refused is not None:
+                raise refused
 
     def _producer(self) -> KafkaProducer:
         return KafkaProducer(
@@ -359,30 +369,34 @@ class Replayer:
         batch: Sequence[tuple[Letter, Any]],
         partitions: int,
         account: LetterReplay,
-    ) -> None:
-        """Publish a batch, then the marks of the acknowledged events."""
-        pending = [
-            producer.send(
-                self.target,
-                record.value,
-                _headers(record).get("key"),
-                [
-                    (
-                        "dead_letter",
-                        str(RecordPosition(self.topic, letter.partition, letter.offset)).encode(),
-                    )
-                ],
-                partition=self._partition(letter, _headers(record).get("key"), partitions),
-            )
-            for letter, record in batch
-        ]
+    ) -> KafkaError | None:
+        """Publish a batch, then the marks of the acknowledged events.
+
+        Return the error of an event that Kafka does not take; such an event keeps no other.
+        """
         failed: KafkaError | None = None
+        pending = []
+        for letter, record in batch:
+            key = _headers(record).get("key")
+            source = str(RecordPosition(self.topic, letter.partition, letter.offset)).encode()
+            try:
+                future = producer.send(
+                    self.target,
+                    record.value,
+                    key,
+                    [("dead_letter", source)],
+                    partition=self._partition(letter, key, partitions),
+                )
+            except REFUSED as error:
+                failed = error
+                continue
+            pending.append((letter, future))
         marks = []
-        for (letter, _), future in zip(batch, pending, strict=True):
+        for letter, future in pending:
             try:
                 got = future.get(timeout=ACKNOWLEDGED_S + 5)
             except KafkaError as error:
-                failed = failed or error
+                failed = failed if isinstance(error, REFUSED) and failed else error
                 continue
             account.published += 1
             marks.append(
@@ -409,8 +423,9 @@ class Replayer:
                 ).format(n=len(marks), topic=self.topic),
                 error,
             ) from None
-        if failed is not None:
+        if failed is not None and not isinstance(failed, REFUSED):
             raise failed
+        return failed
 
     def _partition(self, letter: Letter, key: bytes | None, partitions: int) -> int | None:
         if key is not None:

@@ -3,8 +3,6 @@
 The checks only read: they write nothing, join no group and commit no offset.
 """
 
-from __future__ import annotations
-
 import platform
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -320,13 +318,20 @@ def _sample(settings: Settings, now_ms: int) -> Iterator[Check]:
         )
         return
     decoded = _decode_records(settings, records)
+    yield _events(settings, decoded, records, now_ms)
+    yield from _keys(decoded, records, partitions)
+    yield _sources(records)
+    yield _clocks(decoded, [each.timestamp for each in records], now_ms)
+
+
+def _events(settings: Settings, decoded: Decoded, records: Sequence[Any], now_ms: int) -> Check:
     newest_s = (now_ms - max(each.timestamp for each in records)) / 1000
     refused = len(decoded.rejects) / len(records)
     if refused > REFUSED_SHARE:
         all_ = refused > settings.input.refused_share_max
         part = f"{refused:.0%}" if all_ else f"{refused:.1%}"
         reasons = sorted({each.reason for each in decoded.rejects})
-        yield Check(
+        return Check(
             "events",
             "bad" if all_ else "warn",
             tr("{part} of {records} would be refused: {reasons}").format(
@@ -334,8 +339,8 @@ def _sample(settings: Settings, now_ms: int) -> Iterator[Check]:
             ),
             tr("otpguard dlq ls, and otpguard topics schema sms.delivery.v1"),
         )
-    elif decoded.ahead:
-        yield Check(
+    if decoded.ahead:
+        return Check(
             "events",
             "warn",
             tr("{part} of {records} have a time ahead of their record: {gateways}").format(
@@ -345,24 +350,20 @@ def _sample(settings: Settings, now_ms: int) -> Iterator[Check]:
             ),
             tr("check the clocks and time zones of these gateways"),
         )
-    elif newest_s > BEHIND_S:
-        yield Check(
+    if newest_s > BEHIND_S:
+        return Check(
             "events",
             "warn",
             tr("the newest is {newest_s:.0f} s old").format(newest_s=newest_s),
             tr("check whether the gateways or their feed still send"),
         )
-    else:
-        yield Check(
-            "events",
-            "ok",
-            tr(
-                "{records} looked at, {refused:.1%} refused, the newest {newest_s:.0f} s old"
-            ).format(records=len(records), refused=refused, newest_s=max(0.0, newest_s)),
-        )
-    yield from _keys(decoded, records, partitions)
-    yield _sources(records)
-    yield _clocks(decoded, [each.timestamp for each in records], now_ms)
+    return Check(
+        "events",
+        "ok",
+        tr("{records} looked at, {refused:.1%} refused, the newest {newest_s:.0f} s old").format(
+            records=len(records), refused=refused, newest_s=max(0.0, newest_s)
+        ),
+    )
 
 
 class _Reported(msgspec.Struct):

@@ -3,21 +3,17 @@
 The checks only read: they do not create or migrate a store, and send nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 from detectors.model.times import DAY_MS
 from streams.common.errors import ConfigError, OtpguardError
 from streams.common.language import tr
 from streams.common.shown import mask_url
-
-if TYPE_CHECKING:
-    from streams.config import Settings
+from streams.config import Settings
 
 State = Literal["ok", "warn", "bad", "unknown"]
 

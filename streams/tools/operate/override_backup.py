@@ -4,8 +4,6 @@ Checkpoints can be rebuilt from the input, leases expire, and episodes and ackno
 history. Only these topics contain exemptions, allowed platforms and the kill switch.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing

@@ -5,8 +5,6 @@ has no conditional delete. An override published under the same key in the meant
 found after the deletion, and published again, byte for byte.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass

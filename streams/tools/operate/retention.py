@@ -1,7 +1,5 @@
 """Computes until when topics retain a number that was erased elsewhere, by retention alone."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final

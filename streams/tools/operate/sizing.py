@@ -5,8 +5,6 @@ under *Size*. They come from one machine with two cores that also did other work
 traffic before you buy hardware.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Final
@@ -51,7 +49,6 @@ SUSPECT_BYTES: Final = 3_400
 SUSPECTS_A_PARTITION: Final = 32_768
 
 CHECKPOINT_BYTES_PER_S: Final = 20_000_000
-"""Default of `worker.checkpoint_bytes_per_s`."""
 
 CHECKPOINT_CYCLE_S: Final = 60
 

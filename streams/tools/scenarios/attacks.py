@@ -4,8 +4,6 @@ Every function writes one run: events of one or more recipients in the order of 
 defaults were observed or published for tools with 20 to 1,000 endpoints.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

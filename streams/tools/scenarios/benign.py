@@ -1,7 +1,5 @@
 """Traffic that looks like an attack: B1 to B18. None of it may be throttled."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterator
 from typing import Any, Final

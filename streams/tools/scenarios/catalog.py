@@ -1,7 +1,5 @@
 """All scenarios by name, and the one function that runs one."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from inspect import Parameter, signature
@@ -43,7 +41,6 @@ class Scenario:
 
     @property
     def summary(self) -> str:
-        """Description of the scenario in one line."""
         return (self.write.__doc__ or "").strip().splitlines()[0]
 
 

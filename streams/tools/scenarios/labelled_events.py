@@ -1,7 +1,5 @@
 """One labelled event: a value of `sms.delivery.v1` and, separately, its truth."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any

@@ -179,7 +179,6 @@ class MessageWriter:
         yield from self._past(uses)
 
     def _past(self, uses: list[tuple[int, PlatformProfile]]) -> Iterator[Labelled]:
-        """Write the code of each use, oldest first."""
         for at_ms, platform in sorted(uses, key=lambda use: use[0]):
             yield self.past(self.own(at_ms, platform))
 

@@ -1,7 +1,5 @@
 """Merges streams in the order of event time."""
 
-from __future__ import annotations
-
 import heapq
 from collections.abc import Iterable, Iterator
 

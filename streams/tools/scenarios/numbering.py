@@ -4,8 +4,6 @@ China keeps no range for fiction, so recipients are the numbers +86 170 0000 000
 in the order of their index: valid E.164 for any number library, plainly synthetic to a reader.
 """
 
-from __future__ import annotations
-
 import zlib
 from typing import Final
 

@@ -1,7 +1,5 @@
 """Ordinary traffic of a carrier: endless, in order, in bounded memory."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -53,7 +51,6 @@ class Rates:
 
     @property
     def total(self) -> float:
-        """All messages."""
         return sum(self.weights)
 
 

@@ -4,8 +4,6 @@ Everything about a person is a function of its index alone, so background traffi
 attacks agree about it without any shared state.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final
 

@@ -5,8 +5,6 @@ attack tool's pool of 500 can be drawn. A platform keeps its sender, language an
 ones do: that is what makes its messages a template.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass

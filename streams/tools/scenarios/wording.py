@@ -1,7 +1,5 @@
 """Wording of messages; the texts themselves are in `data/wording.toml`."""
 
-from __future__ import annotations
-
 import tomllib
 from importlib.resources import files
 from typing import Any, Final, NamedTuple

@@ -38,8 +38,8 @@ from detectors.recipients.row import Memory
 from detectors.suspects.judge import CALM, Band, Finding, JudgeParams
 from detectors.suspects.suspect import Episode, Suspect, see
 from streams import wire
+from tests.builders.detectors.chain import ENFORCE, VICTIM, changes, flood, history, throttles
 from tests.detectors.stand_in import DAY_MS, MINUTE_MS, START_MS, Event, run
-from tests.detectors.test_chain import ENFORCE, VICTIM, changes, flood, history, throttles
 
 SIGNED = EpisodeParams(mode="enforce", enforce_cold=True, epoch=2, version="1.0", config="cafe")
 RULES = JudgeParams()

@@ -13,22 +13,15 @@ from detectors.episodes import incident_log as module
 from detectors.model.event import TICK_OFFSETS, Trust
 from detectors.model.incidents import FloodMessage, IncidentRecord
 from detectors.thresholds import INCIDENT_HOUR_MAX, INCIDENT_RECORD_MAX
+from tests.builders.detectors.chain import ENFORCE, VICTIM, flood, history, idle
+from tests.builders.detectors.episodes.incident_log import long_flood
 from tests.detectors.stand_in import MINUTE_MS, START_MS, Event, run
-from tests.detectors.test_chain import ENFORCE, VICTIM, flood, history, idle
 
 OTHER = VICTIM + 1
 
 
 def messages(decisions: Decisions) -> list[FloodMessage]:
     return [message for record in decisions.incidents for message in record.messages]
-
-
-def long_flood(number: int, every_ms: int = 1000) -> list[Event]:
-    """Of twelve platforms, over and over."""
-    return [
-        Event(START_MS + 10 * MINUTE_MS + i * every_ms, VICTIM, f"new {i % 12}")
-        for i in range(number)
-    ]
 
 
 def test_the_first_record_says_what_the_decision_rested_on_and_what_came_before() -> None:

@@ -12,8 +12,8 @@ from detectors.model.times import DAY_S
 from detectors.recipients.row import Memory
 from detectors.suspects.suspect import Episode, Suspect, see
 from detectors.thresholds import LEASE_MAX_MS
+from tests.builders.detectors.chain import ENFORCE, VICTIM, flood, history
 from tests.detectors.stand_in import HOUR_MS, MINUTE_MS, START_MS, Event, run
-from tests.detectors.test_chain import ENFORCE, VICTIM, flood, history
 
 START_S = 50 * DAY_S
 MINUTES = 60_000

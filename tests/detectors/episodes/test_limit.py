@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from detectors.chain import Decisions, Params, Partition, restore, snapshot
+from detectors.chain import Params, Partition, restore, snapshot
 from detectors.episodes.episode import EpisodeParams
-from detectors.model.event import EventKind, Trust, platform_id
-from detectors.model.records import Action, Level
+from detectors.model.event import EventKind, platform_id
+from detectors.model.records import Level
 from detectors.suspects.judge import JudgeParams
+from tests.builders.detectors.chain import VICTIM, flood, history
+from tests.builders.detectors.episodes.limit import alone, delivered
 from tests.detectors.stand_in import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, Event, run
-from tests.detectors.test_chain import VICTIM, flood, history
-from tests.scenarios.play import Gateway
 
 ENFORCE = Params(episode=EpisodeParams(mode="enforce"))
 
@@ -24,27 +22,6 @@ def codes(
     count: int, gap_ms: int, platforms: int = 1, start_ms: int = START_MS, trust: int = 0
 ) -> list[Event]:
     return [Event(start_ms + n * gap_ms, VICTIM, f"n{n % platforms}", trust) for n in range(count)]
-
-
-def alone(decisions: Decisions) -> list[Action]:
-    """New platform leases: not those that are told again with other retry windows."""
-    return [a for a in decisions.actions if a.verb == "throttle_platforms" and not a.update]
-
-
-def delivered(decisions: Decisions, events: Sequence[Event]) -> Counter[str]:
-    gateway = Gateway()
-    passed = [
-        event
-        for n, event in enumerate(events)
-        if gateway.ask(
-            [a for a in decisions.actions if a.cause.at_ms < event.at_ms and a.revision < n],
-            event.at_ms,
-            platform_id(event.platform),
-            Trust(event.trust),
-        )
-        != "refuse"
-    ]
-    return Counter(event.platform for event in passed)
 
 
 @pytest.mark.parametrize(("platforms", "most"), [(1, 20), (3, 40), (4, 60)])
@@ -129,6 +106,25 @@ def test_a_lease_and_its_counts_outlive_a_restart() -> None:
         first = run(ENFORCE, events[:cut], partition)
         again = run(ENFORCE, events[cut:], restore(ENFORCE, snapshot(partition)))
         assert first.actions + again.actions == whole.actions
+
+
+@pytest.mark.parametrize(
+    ("days", "others"), [(2, 0), (6, 0), (8, 0), (150, 0), (6, 9), (8, 9), (150, 9)]
+)
+def test_a_platform_that_came_once_has_no_limit_a_week_later(days: int, others: int) -> None:
+    """The victim's own codes arrive while a flood abuses the same platform.
+
+    With nine other platforms behind the first code, the row has a print of the platform. Then the
+    row's oldest sighting is what decides.
+    """
+    once = [Event(START_MS - days * DAY_MS, VICTIM, "once")]
+    later = [e._replace(at_ms=e.at_ms + n * 6 * HOUR_MS, platform=f"o{n}")
+             for e in once for n in range(1, others + 1)]  # fmt: skip
+    abused = [Event(START_MS + 5 * MINUTE_MS + n * 15_000, VICTIM, "once") for n in range(60)]
+    long_ago = [e._replace(at_ms=e.at_ms - 200 * DAY_MS) for e in history()]
+    events = sorted(long_ago + once + later + flood(60, 20_000) + abused)
+    came = delivered(run(ENFORCE, events), events)["once"]
+    assert came == 61 if days > 7 else came <= 1 + 11
 
 
 def test_known_platforms_without_a_limit_of_their_own_have_one_during_a_flood() -> None:

@@ -10,9 +10,9 @@ from detectors.chain import Params, Partition, restore, snapshot
 from detectors.episodes.episode import EpisodeParams
 from detectors.model.event import EventKind, platform_id
 from detectors.suspects.judge import JudgeParams
-from tests.detectors.episodes.test_limit import alone, delivered
+from tests.builders.detectors.chain import VICTIM, flood, history
+from tests.builders.detectors.episodes.limit import alone, delivered
 from tests.detectors.stand_in import HOUR_MS, MINUTE_MS, START_MS, Event, run
-from tests.detectors.test_chain import VICTIM, flood, history
 
 ENFORCE = Params(episode=EpisodeParams(mode="enforce"))
 

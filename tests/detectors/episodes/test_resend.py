@@ -10,8 +10,8 @@ from detectors.episodes.resend import Resend, end, observe
 from detectors.model.event import TICK_OFFSETS
 from detectors.model.records import Cause, EpisodeRecord, Level
 from detectors.thresholds import RESEND_MESSAGES
+from tests.builders.detectors.chain import ENFORCE, VICTIM, changes, flood, history, idle
 from tests.detectors.stand_in import HOUR_MS, MINUTE_MS, START_MS, Event, run
-from tests.detectors.test_chain import ENFORCE, VICTIM, changes, flood, history, idle
 
 SIGNED = EpisodeParams(epoch=4, version="1.2", config="c0ffee")
 

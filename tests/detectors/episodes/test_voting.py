@@ -12,8 +12,8 @@ from detectors.model.event import Trust, platform_id
 from detectors.model.records import Level, Step
 from detectors.suspects.judge import JudgeParams
 from detectors.suspects.suspect import Suspect
+from tests.builders.detectors.chain import ENFORCE, VICTIM, flood, history
 from tests.detectors.stand_in import DAY_MS, START_MS, Event, run
-from tests.detectors.test_chain import ENFORCE, VICTIM, flood, history
 
 RULES = JudgeParams()
 

@@ -16,8 +16,8 @@ from detectors.hot.votes import FEW_VOTES, Votes
 from detectors.model.event import TICK_OFFSETS, platform_id
 from detectors.model.times import DAY_S
 from detectors.suspects.judge import JudgeParams
+from tests.builders.detectors.chain import ENFORCE, VICTIM, flood, idle
 from tests.detectors.stand_in import DAY_MS, MINUTE_MS, START_MS, Event, run
-from tests.detectors.test_chain import ENFORCE, VICTIM, flood, idle
 
 TOOL = range(1000, 1060)
 

@@ -23,8 +23,8 @@ from detectors.hot.network import (
 from detectors.model.event import TICK_OFFSETS, EventKind, HotList, platform_id
 from detectors.model.records import Level
 from detectors.thresholds import HOT_MAX, HOT_VALID_MS
+from tests.builders.detectors.chain import ENFORCE, VICTIM, flood, history
 from tests.detectors.stand_in import DAY_MS, START_MS, Event, run
-from tests.detectors.test_chain import ENFORCE, VICTIM, flood, history
 
 KEY = b"a key of sixteen"
 PARAMS = replace(ENFORCE, list_keys=(KEY,))

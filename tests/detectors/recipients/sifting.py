@@ -24,4 +24,5 @@ def sift(
     """
     one = Tables([table], [0, len(recipient)])
     time = LogTimes([LogTime([], at_s, 0)], one.edges)
-    return sift_together(params, one, recipient, platform, at_s, time)
+    later = np.zeros(len(recipient), np.bool_)
+    return sift_together(params, one, recipient, platform, at_s, time, later)

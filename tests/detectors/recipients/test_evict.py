@@ -11,8 +11,8 @@ from detectors.recipients.evict import make_room
 from detectors.recipients.row import MEMORY_WORDS, SUSPECT
 from detectors.recipients.sieve import SieveParams
 from detectors.recipients.table import Table
+from tests.builders.detectors.chain import VICTIM, flood
 from tests.detectors.stand_in import START_MS, Event, batch_of, run
-from tests.detectors.test_chain import VICTIM, flood
 
 
 @pytest.mark.slow

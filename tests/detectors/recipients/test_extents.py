@@ -10,9 +10,9 @@ from detectors.chain import Params, Partition, restore, snapshot
 from detectors.model.event import platform_print
 from detectors.recipients.row import unpack
 from detectors.recipients.sieve import SieveParams
+from tests.builders.detectors.chain import ENFORCE
+from tests.builders.detectors.chain_properties import held_by
 from tests.detectors.stand_in import DAY_MS, START_MS, Event, run
-from tests.detectors.test_chain import ENFORCE
-from tests.detectors.test_chain_properties import held_by
 
 
 def lives(seed: int, people: int = 6, days: int = 120) -> list[Event]:

@@ -9,8 +9,8 @@ import pytest
 
 from detectors.recipients.row import PRINTS, RING_WORDS, unpack
 from detectors.recipients.table import Table
+from tests.builders.detectors.recipients.row import DAY, PARAMS, START, seen_by_sieve
 from tests.detectors.recipients.sifting import sift
-from tests.detectors.recipients.test_row import DAY, PARAMS, START, seen_by_sieve
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -26,13 +26,10 @@ from detectors.recipients.row import (
 from detectors.recipients.sieve import SieveParams
 from detectors.recipients.table import Table
 from tests.adversary.promises import LEARNT_AT_LEISURE
-from tests.detectors.recipients.sifting import sift
+from tests.builders.detectors.recipients.row import DAY, HOUR, START, seen_by_sieve
 from tests.detectors.stand_in import DAY_MS, HOUR_MS, START_MS, Event, run
 
-DAY, HOUR = 86_400, 3600
-START = START_MS // 1000 - EPOCH_S
 BORN = START // DAY
-PARAMS = SieveParams()
 
 
 class Held(NamedTuple):
@@ -70,16 +67,6 @@ class NaiveRow:
         if len(self.once) > PRINTS + max(0, PLACES_MAX - 1 - len(self.kept)):
             self.once.pop()
         del self.kept[PLACES_MAX:]
-
-
-def seen_by_sieve(table: Table, platform: int, at: int) -> None:
-    sift(
-        PARAMS,
-        table,
-        np.array([7], np.uint64),
-        np.array([platform], np.uint32),
-        np.array([at], np.int64),
-    )
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -13,18 +13,8 @@ from detectors.recipients.row import SUSPECT
 from detectors.recipients.sieve import SieveParams
 from detectors.recipients.table import Table
 from detectors.thresholds import LOUD_MESSAGES
+from tests.builders.detectors.recipients.sieve import PARAMS, START, columns
 from tests.detectors.recipients.sifting import sift
-
-START = 200 * DAY_S
-PARAMS = SieveParams()
-
-
-def columns(events: list[tuple[int, int, int]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return (
-        np.array([r for r, _, _ in events], np.uint64),
-        np.array([p for _, p, _ in events], np.uint32),
-        np.array([t for _, _, t in events], np.int64),
-    )
 
 
 class Counts:

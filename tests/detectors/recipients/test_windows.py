@@ -14,8 +14,8 @@ from detectors.recipients.row import prints_of
 from detectors.recipients.sieve import Sifted
 from detectors.recipients.table import Table
 from detectors.recipients.windows import OPEN_MAX, RUNGS, Windows, close, tally
+from tests.builders.detectors.recipients.sieve import PARAMS, START, columns
 from tests.detectors.recipients.sifting import sift
-from tests.detectors.recipients.test_sieve import PARAMS, START, columns
 
 
 def test_closed_windows_count_codes_platforms_and_recipients_over_each_rung() -> None:

@@ -7,23 +7,10 @@ from collections.abc import Sequence
 from detectors.recognise.fanout import NAMES_LEAST, TEMPLATES_MAX, FanOut
 from detectors.recognise.recogniser import Recogniser, recognise
 from detectors.recognise.registry import Registry
-from tests.detectors.recognise.test_recognise_cache import Event, batch
+from tests.builders.detectors.recognise.fanout import BRANDS
+from tests.builders.detectors.recognise.recognise_cache import Event, batch
 
 REGISTRY = Registry.load_shipped()
-BRANDS = [
-    "Tandem",
-    "Kestrel",
-    "Larkbank",
-    "Fernway",
-    "Okapi",
-    "Quokka",
-    "Tessel",
-    "Glimmer",
-    "Nubex",
-    "Colibri",
-    "Medora",
-    "Foldr",
-]
 
 
 def event(text: str, sender: str) -> Event:

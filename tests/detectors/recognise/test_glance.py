@@ -18,8 +18,8 @@ from detectors.recognise.reading import prescan_texts as seen_at_once
 from detectors.recognise.shapes import counts
 from detectors.recognise.signature import is_plain_head, signature_span
 from detectors.recognise.spelled import convert_spelled
+from tests.builders.detectors.recognise.recognise_cache import TEXTS
 from tests.detectors.recognise import corpus
-from tests.detectors.recognise.test_recognise_cache import TEXTS
 
 ODD = st.text(
     st.sampled_from(

@@ -50,6 +50,14 @@ def keys_of(wordings: list[tuple[str, str]]) -> set[str]:
                 ("10690001", "验证码 482913\n@m.icbc.com.cn #482913"),
             ],
         ),
+        (
+            "sig:360借条",
+            [
+                ("10690001", "【360借条】验证码482913"),
+                ("10690001", "您正在登录360借条账号，验证码482913，请勿泄露"),
+                ("10690001", "您的360借条验证码为482913"),
+            ],
+        ),
         ("sig:google", [("22000", "code 482913"), ("", "G-482913"), ("", "[YouTube] code 482913")]),
     ],
 )
@@ -98,6 +106,8 @@ def test_a_trusted_name_as_sender_or_in_a_text_earns_no_trust(trusted: str) -> N
         ("velmora.web.app", "sig:velmora"),
         ("m.taobao.com", "sig:淘宝"),
         ("icloud.com", "sig:apple"),
+        ("t.me", "sig:telegram"),
+        ("wa.me", "sig:whatsapp"),
         ("credit-agricole.fr", "sig:creditagricole"),
         ("verify.com", "sig:verifycom"),
         ("pinterest.de", "sig:pinterest"),

@@ -22,7 +22,7 @@ from detectors.recognise.reading import (
     parts,
     read,
 )
-from tests.detectors.recognise.test_recognise_cache import TEXTS
+from tests.builders.detectors.recognise.recognise_cache import TEXTS
 
 
 @given(st.text(max_size=3000))

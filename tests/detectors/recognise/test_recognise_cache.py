@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -12,48 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.model.codes import Codes
-from detectors.model.event import Batch, Trust, platform_id
+from detectors.model.event import Trust, platform_id
 from detectors.model.strings import StringBuffer, StringList, Strings
 from detectors.recognise import recogniser as recogniser_
 from detectors.recognise.recogniser import RecogniseParams, Recogniser, recognise
 from detectors.recognise.registry import Registry
-from tests.detectors.recognise.test_recognise_table import CODES, LOOK_ALIKES
+from tests.builders.detectors.recognise.recognise_cache import TEXTS, Event, batch
 
 REGISTRY, _ = Registry.load_shipped().merge(
     Registry.load('[templates]\nT1 = "otp"\nT2 = "notice"\n[bank]\n"工商银行" = {ids = ["acct-7"]}')
 )
 
-Event = tuple[str, str, str, str, str, str]  # text, sender, signature, category, platform, template
-
 
 def lying(strings: list[str]) -> Strings:
     """The column as a large batch has it."""
     return StringBuffer.of(StringList(strings))
-
-
-def batch(events: Sequence[Event], column: Callable[[list[str]], Strings] = StringList) -> Batch:
-    count = len(events)
-    number = np.arange(count, dtype=np.int64)
-    text, sender, signature, category, platform, template = (
-        [event[field] for event in events] for field in range(6)
-    )
-    return Batch(
-        topic="sms",
-        partition=0,
-        next_offset=count,
-        offset=number,
-        event_time_ms=number,
-        recipient=number.astype(np.uint64),
-        kind=np.zeros(count, np.uint8),
-        sender=column(sender),
-        text=column(text),
-        signature=column(signature),
-        category=column(category),
-        platform=column(platform),
-        template=column(template),
-        gateway=column([""] * count),
-        tokens={},
-    )
 
 
 def check(recogniser: Recogniser, events: Sequence[Event]) -> None:
@@ -94,56 +67,6 @@ def _check_one_by_one(recogniser: Recogniser, events: Sequence[Event]) -> None:
     recogniser.hits, recogniser.misses = hits, misses  # what the tests count are columns
 
 
-# Texts that differ in a few digits and letters only, so that templates do come back: the hard case.
-PIECES = st.sampled_from(
-    [
-        *(
-            "【12306】",
-            "【58同城】",
-            "【360】",
-            "【１２３０６】",
-            "【淘宝】",
-            "[工商银行]",
-            "【",
-            "】",
-        ),
-        *(
-            "验证码",
-            "code",
-            "取件码",
-            "код",
-            "是",
-            "：",
-            " is ",
-            ", ",
-            "。",
-            "\n",
-            " ",
-            "\u200b",
-            "\0",
-        ),
-        *(
-            "@a1.example #",
-            "@host.example #",
-            "<#> ",
-            "G-",
-            "482913",
-            "4829",
-            "10086",
-            "7",
-            "-",
-            "【",
-            "\0",
-        ),
-        *("Your Uber ", "your uber ", "Tandem: ", "登录小红书账号，", "您的青禾", "Ｕber "),
-        *("４８２９", "٤٨٢٩", "④⑧②⑨", "一二三四", "abc12", "https://t.cn/a1", "é", "\ud800"),
-    ]
-)
-TEXTS = st.one_of(
-    st.lists(PIECES, max_size=9).map("".join),
-    st.sampled_from([*CODES, *LOOK_ALIKES]),
-    st.text(max_size=40),
-)
 SENDERS = ["", "10690001", "10690002", "+86 10690001", "95588", "13800138000"]
 EVENTS = st.tuples(
     TEXTS,

@@ -10,8 +10,8 @@ from detectors.model.event import EventKind, Trust
 from detectors.model.records import Level
 from detectors.suspects.pages import Pages, count_as, drop_old
 from detectors.thresholds import PAGE_KEPT_S, PAGE_RECIPIENTS_MAX, PAGE_S, PAGE_TEMPLATES_MAX
+from tests.builders.detectors.chain import VICTIM, calm_history, changes, refused, throttles
 from tests.detectors.stand_in import HOUR_MS, START_MS, Event, run
-from tests.detectors.test_chain import VICTIM, calm_history, changes, refused, throttles
 
 ENFORCE = Params(episode=EpisodeParams(mode="enforce"))
 AT_S = 1_000_000

@@ -9,9 +9,9 @@ from detectors.episodes.episode import EpisodeParams
 from detectors.model.event import EventKind
 from detectors.suspects.judge import CALM, Band
 from detectors.suspects.relapse import Relapse, observe_relapse
+from tests.builders.detectors.chain import VICTIM, flood, history, idle, throttles
+from tests.builders.detectors.suspects.returns import ENFORCE, passed
 from tests.detectors.stand_in import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, Event, run
-from tests.detectors.suspects.test_returns import ENFORCE, passed
-from tests.detectors.test_chain import VICTIM, flood, history, idle, throttles
 
 
 def again(days: float, count: int = 3) -> list[Event]:

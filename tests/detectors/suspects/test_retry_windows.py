@@ -33,8 +33,8 @@ from detectors.thresholds import (
     AGAIN_UNTIL_MS,
 )
 from streams import wire
+from tests.builders.detectors.chain import ENFORCE, VICTIM, flood, history
 from tests.detectors.stand_in import MINUTE_MS, START_MS, Event, run
-from tests.detectors.test_chain import ENFORCE, VICTIM, flood, history
 
 WITHOUT = replace(ENFORCE, episode=replace(ENFORCE.episode, again=False))
 OWN = "mine"

@@ -8,10 +8,9 @@ from detectors.chain import Params
 from detectors.episodes.episode import EpisodeParams
 from detectors.model.records import Level
 from detectors.suspects.judge import JudgeParams
+from tests.builders.detectors.chain import VICTIM, history, throttles
+from tests.builders.detectors.suspects.returns import ENFORCE, passed
 from tests.detectors.stand_in import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, Event, run
-from tests.detectors.test_chain import VICTIM, history, idle, refused, throttles
-
-ENFORCE = Params(episode=EpisodeParams(mode="enforce"))
 
 
 def in_turn(platforms: int, gap_s: float, count: int) -> list[Event]:
@@ -19,15 +18,6 @@ def in_turn(platforms: int, gap_s: float, count: int) -> list[Event]:
     return [
         Event(START_MS + int(n * gap_s * 1000), VICTIM, f"p{n % platforms}") for n in range(count)
     ]
-
-
-def passed(events: list[Event], before: list[Event] | None = None) -> int:
-    """Codes that reach the recipient where the gateway obeys at once, but for retry windows."""
-    span_ms = events[-1].at_ms - START_MS + HOUR_MS
-    others = idle(span_ms // 4000, START_MS, 4000)  # they move the log's ticks on
-    old = history() if before is None else before
-    decisions = run(ENFORCE, old + sorted(events + others))
-    return len(events) - len(refused(events, decisions.actions))
 
 
 @pytest.mark.parametrize(

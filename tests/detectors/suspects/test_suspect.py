@@ -89,7 +89,7 @@ def test_a_third_platform_of_one_print_in_a_day_is_novel() -> None:
     suspect = suspect_of(once=[7])
     platforms = [7, 0x0007_0000, 0x0001_0006, 0x0002_0005]
     seen = [see(suspect, each, START_S + i) for i, each in enumerate(platforms)]
-    assert seen == [Seen.YOUNG, Seen.KNOWN, Seen.EXCESS, Seen.EXCESS]
+    assert seen == [Seen.KNOWN, Seen.KNOWN, Seen.EXCESS, Seen.EXCESS]
     assert [novel for _, novel in held(suspect)] == [False, False, True, True]
     consistent(suspect)
 

@@ -16,8 +16,8 @@ from detectors.suspects.judge import Finding
 from detectors.suspects.suspect import Suspect
 from detectors.suspects.volume import mass
 from detectors.thresholds import MASS_HELD
+from tests.builders.detectors.chain import VICTIM, history, idle, refused
 from tests.detectors.stand_in import HOUR_MS, MINUTE_MS, START_MS, Event, run
-from tests.detectors.test_chain import VICTIM, history, idle, refused
 
 ENFORCE = Params(episode=EpisodeParams(mode="enforce"))
 

@@ -13,8 +13,8 @@ from streams.cases.call_answer import PLATFORMS_MAX, answer, lines
 from streams.cases.standing import Doing
 from streams.common import language
 from streams.wire import Ack, Override
+from tests.builders.streams.cases.standing import ENDED, LEASE, OPENED, ack, model_of
 from tests.enforce.records import RECIPIENT, START_MS, override
-from tests.streams.cases.test_standing import ENDED, LEASE, OPENED, ack, model_of
 
 NOW_MS = START_MS + 60_000
 OFF = override("mode", "*", mode="off")

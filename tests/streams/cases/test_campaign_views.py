@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from detectors.campaigns.campaign import Abused
 from streams.cases.network_views import campaign_lines, campaign_row, find_campaign
-from tests.streams.wire.test_campaign_records import CAMPAIGN
+from tests.builders.streams.wire.campaign_records import CAMPAIGN
 
 
 def test_one_campaign_reads_as_a_person_would_say_it() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from detectors.platforms.sweeps import Sweep
 from streams.cases.network_views import ORDERS, platform_lines, platform_row, rank_platforms
-from tests.streams.wire.test_platform_records import FIGURES
+from tests.builders.streams.wire.platform_records import FIGURES
 
 QUIET = replace(FIGURES, platform="sig:b", flood_share=0.0, codes=500, trend=2.5)
 SMALL = replace(FIGURES, platform="sig:c", flood_share=1.0, codes=3)

@@ -21,9 +21,9 @@ from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.read import records
 from streams.config import Kafka
 from streams.wire import encode_action
+from tests.builders.streams.cli.override import otpguard
 from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS, action
 from tests.nodes import Broker
-from tests.streams.cli.test_override import otpguard
 from tests.waiting import END_S
 
 KNOWN = platform_id("sig:known")

@@ -14,9 +14,9 @@ from streams.cluster.admin import Cluster, client_arguments
 from streams.common.errors import UnavailableError, UsageError
 from streams.config import Kafka
 from streams.wire import encode_campaign
+from tests.builders.streams.wire.campaign_records import CAMPAIGN
 from tests.nodes import Broker
 from tests.streams.cli.called import called, refused, settings_file
-from tests.streams.wire.test_campaign_records import CAMPAIGN
 
 
 @pytest.mark.broker

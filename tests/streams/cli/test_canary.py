@@ -17,10 +17,10 @@ from streams.cluster.read import records
 from streams.common.errors import ConfigError, Exit, UnavailableError
 from streams.tools.operate.canary_flood import MEMORY
 from streams.wire import encode_action
+from tests.builders.streams.people.notices.notifier import World, now_ms
 from tests.enforce.records import action
 from tests.nodes import Broker
 from tests.streams.cli.called import NOWHERE, refused, settings_file
-from tests.streams.people.notices.test_notifier import World, now_ms
 from tests.waiting import END_S, wait_until
 
 ROOT = Path(__file__).parents[3]

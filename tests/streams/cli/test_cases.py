@@ -11,21 +11,15 @@ import subprocess
 import sys
 import termios
 import threading
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from kafka import KafkaProducer
-from typer.testing import CliRunner
 
-from streams.__main__ import app
 from streams.cli.audited import actor
-from streams.cluster.admin import Cluster, client_arguments
+from streams.cluster.admin import client_arguments
 from streams.cluster.read import records
 from streams.common.errors import UsageError
-from streams.config import Kafka
 from streams.wire import (
     decode_audit,
     encode_ack,
@@ -34,49 +28,13 @@ from streams.wire import (
     encode_override,
     override_key,
 )
+from tests.builders.streams.cases.standing import ENDED, LEASE, OPENED, ack
+from tests.builders.streams.cli.cases import ROLES, ROOT, Desk, desk
+from tests.builders.streams.gateways.enforce.kannel import world as kannel
 from tests.enforce.records import RECIPIENT, override
-from tests.nodes import Broker
-from tests.streams.cases.test_standing import ENDED, LEASE, OPENED, ack
-from tests.streams.gateways.enforce.test_kannel import world as kannel
 from tests.waiting import END_S, wait_until
 
-__all__ = ["kannel"]
-
-ROOT = Path(__file__).parents[3]
-ROLES = ("input", "episode", "throttle", "acks", "counts", "override", "everyone", "audit")
-
-
-class Desk:
-    """An operator's settings, and topics on which something happened."""
-
-    def __init__(self, broker: Broker, folder: Path, name: str) -> None:
-        self.folder = folder
-        self.kafka = kafka = Kafka(bootstrap=broker.bootstrap)
-        self.topics = {role: f"{name}.{role}" for role in ROLES}
-        with Cluster(kafka) as cluster:
-            for topic in self.topics.values():
-                cluster.create(topic, 2, 1, {})
-        lines = [f'kafka.bootstrap = "{broker.bootstrap}"']
-        lines += [f'topics.{role} = "{topic}"' for role, topic in self.topics.items()]
-        (folder / "otpguard.toml").write_text("\n".join(lines))
-        self.producer = KafkaProducer(**client_arguments(kafka), acks="all")
-
-    def put(self, role: str, value: bytes, key: bytes = RECIPIENT.encode()) -> None:
-        self.producer.send(self.topics[role], value, key=key).get(timeout=END_S)
-
-    def ask(self, *words: str) -> str:
-        """What the command says; in this process, because a start takes a second each."""
-        config = str(self.folder / "otpguard.toml")
-        done = CliRunner().invoke(app, [*words, "--config", config], catch_exceptions=False)
-        assert done.exit_code == 0, done.output
-        return done.stdout
-
-
-@pytest.fixture
-def desk(broker: Broker, tmp_path: Path, unique: str) -> Iterator[Desk]:
-    made = Desk(broker, tmp_path, unique)
-    with closing(made.producer):
-        yield made
+__all__ = ["desk", "kannel"]
 
 
 @pytest.mark.broker

@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from streams.cli import COMMANDS
+from tests.builders.streams.cli.cli import ROOT, otpguard
 from tests.waiting import END_S
-
-ROOT = Path(__file__).parents[3]
-
-
-def otpguard(
-    *arguments: str, given: bytes = b"", **environment: str
-) -> subprocess.CompletedProcess[bytes]:
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("OTPGUARD_")}
-    return subprocess.run(
-        [sys.executable, "-m", "streams", *arguments],
-        input=given,
-        capture_output=True,
-        cwd=ROOT,
-        env=clean | environment,
-        timeout=END_S,
-        check=False,
-    )
 
 
 def check_fails(code: int, sentence: str, *arguments: str, **environment: str) -> None:
@@ -65,6 +47,29 @@ def test_every_command_has_help_with_examples_and_exit_codes(name: str) -> None:
     for text in texts:
         assert f"otpguard {name}" in text.partition("\n  Example")[2]
         assert r"\b" not in text
+
+
+LISTED = """
+import sys
+from importlib.util import _LazyModule
+from typer.main import get_command
+from streams.__main__ import app
+from streams.cli import COMMANDS
+group = get_command(app)
+for name in COMMANDS:
+    group.get_command(None, name)
+    for module in ("kafka.client", "numpy", "phonenumbers", "pydantic.main", "streams.wire"):
+        if type(sys.modules.get(module, _LazyModule(""))) is not _LazyModule:
+            sys.exit(f"{name} loads {module}")
+"""
+"""Makes every command as its `--help` does, and names the first that loads much."""
+
+
+def test_no_help_waits_for_what_only_the_command_needs() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LISTED], cwd=ROOT, check=False, capture_output=True
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_the_version_is_that_of_the_package() -> None:

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 from streams.common.errors import ConfigError
+from tests.builders.streams.cli.cli import otpguard
 from tests.streams.cli.called import called, refused, settings_file
-from tests.streams.cli.test_cli import otpguard
 
 
 def test_a_template_of_the_settings_is_a_settings_file(tmp_path: Path) -> None:

@@ -22,10 +22,10 @@ from streams.cluster.read import records
 from streams.common.errors import UsageError
 from streams.common.language import moment
 from streams.wire import AuditRecord, decode_audit
+from tests.builders.streams.cases.store.indexer import Site, story
+from tests.builders.streams.cli.cases import ROOT
 from tests.nodes import Broker
 from tests.streams.cases.store.filled import ended, flood
-from tests.streams.cases.store.test_indexer import Site, story
-from tests.streams.cli.test_cases import ROOT
 from tests.waiting import END_S, wait_until
 
 NUMBER = "8613900000000"

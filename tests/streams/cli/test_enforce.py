@@ -6,12 +6,12 @@ from contextlib import closing
 from pathlib import Path
 
 from streams.common.errors import ConfigError, UnavailableError
+from tests.builders.streams.cli.override import otpguard
+from tests.builders.streams.gateways.enforce.kannel import world as kannel
 from tests.enforce.kannel_world import VICTIM, KannelWorld, order
 from tests.enforce.services import KANNEL_PASSWORD
 from tests.ports import free_port
 from tests.streams.cli.called import NOWHERE, refused, settings_file
-from tests.streams.cli.test_override import otpguard
-from tests.streams.gateways.enforce.test_kannel import world as kannel
 
 __all__ = ["kannel"]
 

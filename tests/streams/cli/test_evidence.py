@@ -18,14 +18,14 @@ from streams.config import Kafka
 from streams.people.evidence.pack_files import RECORDS
 from streams.people.evidence.pack_records import KINDS
 from streams.people.evidence.stamp import query
+from tests.builders.streams.cases.standing import LATER, OPENED
+from tests.builders.streams.people.evidence.repeat import log
 from tests.enforce.records import RECIPIENT
 from tests.full_disk import no_room
 from tests.nodes import Broker
-from tests.streams.cases.test_standing import LATER, OPENED
 from tests.streams.cli.called import called, refused, settings_file
 from tests.streams.people.evidence.packs import SAID, SHOP, fingerprint, key, lines, pack
 from tests.streams.people.evidence.softhsm import PIN, token, uri
-from tests.streams.people.evidence.test_repeat import log
 from tests.streams.people.evidence.tsa import answered, authority
 
 __all__ = ["log", "token"]

@@ -21,6 +21,10 @@ from tests.streams.cli.called import refused, settings_file
         (("jsonl", "-", "--map", "colour=x"), "has no field 'colour'"),
         (("jsonl", "-", "--map", "recipent=x"), "Did you mean recipient?"),
         (("kafka", "cdr", "--set", "segment=one"), "segment"),
+        (("jsonl", "-", "--time", "is"), "--time is: one of s, ms, us, ns, iso"),
+        (("jsonl", "-", "--time", "is"), "Did you mean iso?"),
+        (("csv", "-", "--time", "%Y%m%d%Q"), "--time %Y%m%d%Q: "),
+        (("kafka", "cdr", "--time", "YYYY-MM-DD"), "--time YYYY-MM-DD: "),
     ],
 )
 def test_a_wrong_word_is_said_at_once(words: tuple[str, ...], says: str, tmp_path: Path) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import getpass
 import json
 import logging
-import subprocess
-import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -24,16 +22,17 @@ from streams.config import Kafka
 from streams.gateways.enforce.webhook import WebhookGateway
 from streams.people.desk.override_publisher import speaking_on
 from streams.wire import Ack, decode_ack, decode_audit, encode_ack, encode_episode
+from tests.builders.streams.cases.standing import OPENED
+from tests.builders.streams.cli.override import otpguard
+from tests.builders.streams.gateways.enforce.adapter import World, keys, now_ms, throttled, world
+from tests.builders.streams.people.notices.notifier import World as Notified
 from tests.enforce.receiver import SECRET, receiver
 from tests.enforce.records import action, override
 from tests.enforce.services import Server, ours, redis_client, redis_server
 from tests.nodes import Broker
 from tests.ports import free_port
 from tests.reading import written
-from tests.streams.cases.test_standing import OPENED
 from tests.streams.cli.called import refused
-from tests.streams.gateways.enforce.test_adapter import World, keys, now_ms, throttled, world
-from tests.streams.people.notices.test_notifier import World as Notified
 from tests.waiting import END_S, wait_until
 
 __all__ = ["keys", "world"]
@@ -41,13 +40,6 @@ __all__ = ["keys", "world"]
 pytestmark = pytest.mark.broker
 
 PATIENTLY = ("--wait", "100")  # no word takes so long; a busy machine needs more than three seconds
-
-
-def otpguard(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "streams", *words, "--config", str(folder / "otpguard.toml")],
-        capture_output=True, text=True, check=False, timeout=END_S,
-    )  # fmt: skip
 
 
 @pytest.fixture

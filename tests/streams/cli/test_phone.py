@@ -20,11 +20,11 @@ from streams.wire import (
     encode_override,
     override_key,
 )
+from tests.builders.streams.cases.standing import LATER, LEASE, OPENED, ack
+from tests.builders.streams.cli.cases import Desk, desk
 from tests.enforce.records import RECIPIENT, override
 from tests.ports import free_port
 from tests.streams.cases.store.filled import acked, counted, fill, flood, opened
-from tests.streams.cases.test_standing import LATER, LEASE, OPENED, ack
-from tests.streams.cli.test_cases import Desk, desk
 
 __all__ = ["desk"]
 

@@ -13,9 +13,9 @@ from streams.cluster.admin import Cluster, client_arguments
 from streams.common.errors import UsageError
 from streams.config import Kafka
 from streams.wire import encode_platform
+from tests.builders.streams.wire.platform_records import FIGURES
 from tests.nodes import Broker
 from tests.streams.cli.called import called, refused
-from tests.streams.wire.test_platform_records import FIGURES
 
 
 @pytest.mark.broker

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from streams.cli.recognise import _is_text
+from tests.builders.streams.cli.cli import otpguard
 from tests.streams.cli.called import called
-from tests.streams.cli.test_cli import otpguard
 
 
 def test_recognise_answers_each_line_in_order() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from streams.common.errors import UnavailableError, UsageError
+from tests.builders.streams.cli.cli import otpguard
 from tests.streams.cli.called import called, refused
-from tests.streams.cli.test_cli import otpguard
 
 A1 = ("scenario", "A1", "--seed", "3")
 

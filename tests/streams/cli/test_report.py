@@ -16,13 +16,13 @@ from streams.cluster.topics import create
 from streams.common.errors import UnavailableError, UsageError
 from streams.config import Settings, Topics, load
 from streams.wire import encode_ack, encode_episode, encode_incident, encode_override, override_key
+from tests.builders.streams.people.notices.month import ack, flood
 from tests.enforce.records import override
 from tests.nodes import Broker
 from tests.streams.cli.called import NOWHERE, called, refused, settings_file
 from tests.streams.people.evidence.packs import fingerprint
 from tests.streams.people.evidence.packs import key as pack_key
 from tests.streams.people.notices.incidents import DAY0_MS, use_of
-from tests.streams.people.notices.test_month import ack, flood
 from tests.waiting import END_S
 
 

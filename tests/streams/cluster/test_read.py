@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import Any, NamedTuple
 
 import pytest
-from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from kafka import KafkaProducer, TopicPartition
 from kafka.errors import (
     KafkaError,
     NotLeaderForPartitionError,
@@ -22,6 +22,7 @@ from streams.cluster.read import LOGGED_MAX, Places, TopicReader, readable, read
 from streams.common.errors import ConfigError
 from streams.config import Kafka
 from streams.wire import UnreadableError
+from tests.builders.streams.cluster.read import remade
 from tests.nodes import Broker
 from tests.waiting import wait_until
 
@@ -118,19 +119,6 @@ def test_who_follows_hears_of_what_comes_until_told_to_stop(
         if heard[-1] == 10:
             stop.set()
     assert sorted(heard) == [0, 1, 2, 3, 5, 6, 7, 8, 9, 10]
-
-
-def remade(clients: dict[str, Any], topic: str, *values: bytes) -> None:
-    """Delete a topic, and create it anew with these values."""
-    with closing(KafkaAdminClient(**clients)) as admin:
-        admin.delete_topics([topic])
-        wait_until(lambda: topic not in admin.list_topics(), "deleted")
-    with Cluster(Kafka(bootstrap=",".join(clients["bootstrap_servers"]))) as cluster:
-        cluster.create(topic, 1, 1, {})
-    with closing(KafkaProducer(**clients, acks="all")) as producer:
-        for value in values:
-            producer.send(topic, value, key=b"k", partition=0)
-        producer.flush()
 
 
 @pytest.mark.kafka

@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from streams.common import connections
 from streams.common.connections import Bounded
+from tests.builders.streams.common.connections import closed
 from tests.streams.people.evidence.tsa import openssl
 from tests.waiting import END_S, wait_until
 
@@ -26,17 +27,6 @@ class _H11(Bounded, H11Protocol):
 
 class _HttpTools(Bounded, HttpToolsProtocol):
     connections_max = 4
-
-
-def closed(connection: socket.socket) -> bool:
-    """Wait for the other side to close; what comes before is passed over."""
-    connection.settimeout(END_S)
-    try:
-        while connection.recv(4_096):
-            pass
-    except ConnectionResetError:
-        pass
-    return True
 
 
 async def _app(scope: Any, receive: Any, send: Any) -> None:

@@ -14,7 +14,15 @@ import pytest
 
 from streams.cli import COMMANDS
 from streams.common.errors import Exit
-from streams.common.extras import CONSOLE_EXTRAS, CONSOLE_IMAGE, MODULES, USED_BY, pdf_writer
+from streams.common.extras import (
+    CONSOLE_EXTRAS,
+    CONSOLE_IMAGE,
+    MODULES,
+    TOOLS_EXTRAS,
+    TOOLS_IMAGE,
+    USED_BY,
+    pdf_writer,
+)
 from tests.deploy.tools import ROOT
 
 WITHOUT = """
@@ -63,8 +71,8 @@ def test_a_command_names_the_extra_and_the_image_that_it_lacks(
         '[notify]\noperator = "中国移动"\nsender = "10086"\nchannel = "smpp"\n'
         '[smpp]\nhost = "127.0.0.1"\nsystem_id = "otpguard"\n'
     )
-    # As in the worker's image: what its own extras bring is there.
-    blocked = MODULES[extra] - MODULES["feed"] - MODULES["gate"] - MODULES["report"]
+    # As in the tools image: its own extras are there.
+    blocked = MODULES[extra].difference(*(MODULES[each] for each in TOOLS_EXTRAS))
     language = "zh" if words == "desk serve" else "en"
     done = answered(tmp_path, ",".join(blocked), *words.split(), language=language)
     assert done.returncode == Exit.CONFIG, done.stderr
@@ -79,19 +87,27 @@ def test_a_command_names_the_extra_and_the_image_that_it_lacks(
 
 
 @pytest.mark.parametrize("words", ["cases ls", "phone 13900000001", "explain 13900000001"])
-def test_a_question_about_a_number_needs_no_extra(words: str, tmp_path: Path) -> None:
+def test_a_question_about_a_number_needs_the_extra_of_cases_alone(
+    words: str, tmp_path: Path
+) -> None:
     (tmp_path / "otpguard.toml").write_text('kafka.bootstrap = "127.0.0.1:9"\n')
-    blocked = frozenset().union(*MODULES.values())
+    blocked = frozenset().union(*MODULES.values()) - MODULES["cases"]
     done = answered(tmp_path, ",".join(blocked), *words.split())
     assert done.returncode == Exit.TRY_AGAIN, done.stderr
     assert "127.0.0.1:9" in done.stderr.splitlines()[-1]
 
 
-def test_what_both_images_have_is_not_looked_for_in_another(tmp_path: Path) -> None:
-    done = answered(tmp_path, "httptools", "gate", "serve")
+@pytest.mark.parametrize(
+    ("module", "words", "extra"),
+    [("httptools", "gate serve", "gate"), ("sqlalchemy", "cases ls", "cases")],
+)
+def test_a_command_of_the_tools_image_names_that_image(
+    module: str, words: str, extra: str, tmp_path: Path
+) -> None:
+    done = answered(tmp_path, module, *words.split())
     assert done.returncode == Exit.CONFIG, done.stderr
-    assert "pip install '.[gate]' in a checkout" in done.stderr
-    assert "image" not in done.stderr
+    assert f"pip install '.[{extra}]' in a checkout" in done.stderr
+    assert f"the image {TOOLS_IMAGE} in place" in done.stderr
 
 
 def test_nothing_installs_a_name_that_is_not_registered() -> None:
@@ -126,9 +142,13 @@ def test_every_package_of_an_extra_brings_a_module_that_is_known_by_it() -> None
     for extra, modules in MODULES.items():
         for wanted in project["optional-dependencies"][extra]:
             name = re.split(r"[<>=\[; ]", wanted)[0].lower()
+            if name == "otpguard":  # another extra
+                others = re.findall(r"\w+", wanted)[1:]
+                assert all(modules >= MODULES[each] for each in others), extra
+                continue
             assert brought[name] & modules, f"{extra}: {name}"
     assert set(USED_BY) <= set(COMMANDS)
-    assert set(USED_BY.values()) | set(CONSOLE_EXTRAS) <= set(MODULES)
+    assert {*USED_BY.values(), *CONSOLE_EXTRAS, *TOOLS_EXTRAS} <= set(MODULES)
 
 
 def test_a_pdf_says_which_libraries_of_the_system_it_lacks(

@@ -26,8 +26,8 @@ from streams.cli.cases import _print, warn
 from streams.cli.config import app as config_app
 from streams.common.errors import Exit
 from streams.common.shown import escape_unprintable, in_json, in_page, mask_url
+from tests.builders.streams.cases.standing import OPENED, ack, file_of
 from tests.enforce.records import action, override
-from tests.streams.cases.test_standing import OPENED, ack, file_of
 from tests.waiting import END_S
 
 HOSTILE = "\x1b[2J\x1b]0;x\x07\r\n\x00\x7f\x9b31m\u202eevil\u2066\u200b\ufeff\u2028\ud800"

@@ -8,6 +8,7 @@ import pytest
 
 from streams.common.errors import ConfigError, Exit
 from streams.config import Settings, effective, load
+from tests.builders.streams.config.load import written
 
 
 @pytest.fixture(autouse=True)
@@ -16,12 +17,6 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for name in [name for name in os.environ if name.startswith("OTPGUARD_")]:
         monkeypatch.delenv(name)
-
-
-def written(folder: Path, text: str) -> Path:
-    path = folder / "otpguard.toml"
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
 def check_refused(folder: Path, text: str, *sentences: str) -> None:

@@ -22,10 +22,10 @@ from streams.network import campaign_agent as module
 from streams.network.campaign_agent import CampaignAgent, choose_records
 from streams.telemetry.metrics import Metrics
 from streams.wire import decode_campaign, encode_campaign, encode_episode
+from tests.builders.streams.wire.campaign_records import CAMPAIGN
 from tests.detectors.campaigns.tales import OTHER, tale
 from tests.nodes import Broker
 from tests.reading import written
-from tests.streams.wire.test_campaign_records import CAMPAIGN
 from tests.threads import meanwhile
 from tests.waiting import wait_until
 

@@ -13,9 +13,9 @@ from streams.cluster.admin import Cluster, client_arguments
 from streams.common.errors import ConfigError
 from streams.config import Kafka
 from streams.network.compacted_topic import KeptTopic, Records
+from tests.builders.streams.cluster.read import remade
 from tests.nodes import Broker
 from tests.reading import written
-from tests.streams.cluster.test_read import remade
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.kafka

@@ -27,11 +27,11 @@ from streams.network.list_agent import ListWriter
 from streams.network.platform_agent import PlatformAgent
 from streams.telemetry.metrics import Metrics
 from streams.wire import encode_part, encode_platform
-from tests.detectors.platforms.test_days import part
+from tests.builders.detectors.platforms.days import part
+from tests.builders.streams.network.list_agent import KEY, Input
+from tests.builders.streams.wire.platform_records import FIGURES
 from tests.nodes import Broker
 from tests.reading import written
-from tests.streams.network.test_list_agent import KEY, Input
-from tests.streams.wire.test_platform_records import FIGURES
 from tests.threads import meanwhile
 from tests.waiting import wait_until
 

@@ -18,8 +18,8 @@ from streams.network.compacted_topic import KeptTopic
 from streams.network.topic_agent import Agent
 from streams.telemetry.metrics import Metrics
 from streams.wire import UnreadableError
+from tests.builders.streams.cluster.read import remade
 from tests.nodes import Broker
-from tests.streams.cluster.test_read import remade
 from tests.threads import meanwhile
 from tests.waiting import wait_until
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -18,26 +17,10 @@ from hypothesis import strategies as st
 from streams import wire
 from streams.common.language import moment
 from streams.wire import Intake, Numbers, Outcome, UnreadableError
+from tests.builders.streams.wire.bytes import DECODERS, DEEP, mutated
 
 GOLDEN = Path(__file__).parents[2] / "golden"
-DECODERS: dict[str, Callable[[bytes], Any]] = {
-    "otpguard.throttle.v1": wire.decode_action,
-    "otpguard.episode.v1": wire.decode_episode,
-    "otpguard.throttle.acks.v1": wire.decode_ack,
-    "otpguard.override.v1": wire.decode_override,
-    "otpguard.incident.v1": wire.decode_incident,
-    "otpguard.throttle.counts.v1": wire.decode_counts,
-    "otpguard.audit.v1": wire.decode_audit,
-    "otpguard.notice.v1": wire.decode_notice,
-    "otpguard.campaign.v1": wire.decode_campaign,
-    "otpguard.platform.parts.v1": wire.decode_part,
-    "otpguard.platform.v1": wire.decode_platform,
-}
 TOPICS = pytest.mark.parametrize("topic", DECODERS)
-DEEP = b"[" * 100_000
-HUGE = b"9" * 400
-SCRAPS = [b"", b"\xff", b"\x00", b'"', b"\\ud800", b"\\udc00\\ud800", b"{", b"}", b"[[[[", b"null"]
-SCRAPS += [b"-1", HUGE, b"1e999", b"NaN", b"\xed\xa0\x80", DEEP]
 
 
 def test_every_decoder_of_a_record_is_tried_here() -> None:
@@ -92,16 +75,6 @@ def check(topic: str, value: bytes) -> None:
         wire.episode_headers(record)
     if topic == "otpguard.incident.v1":
         wire.incident_headers(record)
-
-
-def mutated(value: bytes, chance: random.Random) -> bytes:
-    """The bytes with some of them cut, repeated, flipped, or scraps in their place."""
-    for _ in range(chance.randrange(1, 4)):
-        at, to = sorted(chance.choices(range(len(value) + 1), k=2))
-        to = min(to, at + chance.choice([0, 1, 2, 20]))
-        piece = chance.choice([*SCRAPS, bytes([chance.randrange(256)]), value[at:to] * 2])
-        value = value[:at] + piece + value[to:]
-    return value
 
 
 @TOPICS

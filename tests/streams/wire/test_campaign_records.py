@@ -11,7 +11,7 @@ import jsonschema
 import msgspec
 import pytest
 
-from detectors.campaigns.campaign import PLATFORMS_MAX, Abused, Campaign
+from detectors.campaigns.campaign import PLATFORMS_MAX, Abused
 from detectors.campaigns.floods import FLOODS_MAX
 from streams.wire import (
     UnreadableError,
@@ -22,15 +22,10 @@ from streams.wire import (
 )
 from streams.wire.campaign_records import campaign_headers
 from streams.wire.outputs import ID_CHARS_MAX, MESSAGES_MAX, PLATFORM_CHARS_MAX
+from tests.builders.streams.wire.campaign_records import CAMPAIGN
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 SCHEMAS = resources.files("streams.wire") / "schemas"
-
-CAMPAIGN = Campaign(
-    campaign_id="1:sms:0:1", open=True, start_ms=1, opened_ms=2, newest_ms=3, end_ms=4, victims=9,
-    victims_open=8, victims_throttled=7, messages=60, pace_per_minute=2.0, growth_per_minute=0.9,
-    platforms=(Abused("sig:a", 7, 9),), platforms_total=1,
-)  # fmt: skip
 
 
 def test_a_campaign_comes_back_as_it_went() -> None:

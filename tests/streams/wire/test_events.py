@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,14 +16,13 @@ from detectors.hot.network import sign_list
 from detectors.model.event import TOKEN_BIT, EventKind
 from streams import wire
 from streams.common.limits import VALUE_BYTES_MAX
-from streams.wire import Decoded, Intake, Numbers, Outcome, RejectReason, encode_listed
+from streams.wire import Decoded, Intake, Outcome, RejectReason, encode_listed
 from streams.wire.events import BLOCK, CACHED
 from streams.wire.layout import LEARN_ROWS, ROWS_MIN
 from streams.wire.partitioner import partition_of
+from tests.builders.streams.wire.events import CHINA, TOKEN
 
-CHINA = Intake(Numbers("CN"))
 NOW_MS = 1_772_422_380_000
-TOKEN = "hk1:00112233445566778899aabbccddeeff"
 
 
 def value(**fields: Any) -> bytes:
@@ -181,16 +179,38 @@ def test_what_is_not_counted_says_why() -> None:
     check_outcome(Outcome.RECYCLED, event_type="recycled")
 
 
-@pytest.mark.parametrize("counted_type", ["submit", "deliver"])
-def test_one_rule_says_which_events_are_messages(counted_type: str) -> None:
-    intake = replace(CHINA, counted_type=counted_type)
-    for event_type, segment, attempt, direction in itertools.product(
-        (None, "submit", "deliver", "recycled"), (None, 1, 2), (None, 1, 2), (None, "mt", "mo")
-    ):
-        event = value(event_type=event_type, segment=segment, attempt=attempt, direction=direction)
-        counted = decode([event], intake=intake).outcomes
-        said = intake.is_message(wire.decode_event(event))
-        assert said == bool(counted.get(Outcome.COUNTED)), event
+def test_later_parts_and_attempts_of_messages_reach_the_core_and_say_so() -> None:
+    values = [
+        value(),
+        value(segment=2),
+        value(attempt=3),
+        value(segment=2, attempt=2),
+        value(segment=2, event_type="recycled"),
+        value(attempt=2, event_type="recycled"),
+        value(attempt=2, event_type="receipt"),
+        value(attempt=2, recipient="nobody"),
+    ]
+    decoded = decode(values)
+    assert decoded.batch.kind.tolist() == [
+        EventKind.MESSAGE, EventKind.LATER_PART, EventKind.LATER_ATTEMPT, EventKind.LATER_PART,
+    ]  # fmt: skip
+    assert {outcome: n for outcome, n in decoded.outcomes.items() if n} == {
+        Outcome.COUNTED: 1,
+        Outcome.LATER_SEGMENT: 3,
+        Outcome.LATER_ATTEMPT: 2,
+        Outcome.OTHER_TYPE: 1,
+        Outcome.REJECTED: 1,
+    }
+
+
+def test_a_later_attempt_ahead_of_the_log_is_no_counted_event() -> None:
+    values = [value(), value(attempt=2)]
+    decoded = decode(values)
+    stamps = np.array([NOW_MS] * 2)
+    records = wire.Records(0, 102, values, [None] * 2, np.array([100, 101]), stamps)
+    left = wire.refuse(decoded, wire.RejectReason.AHEAD_OF_LOG, [101], records).outcomes
+    assert left[Outcome.COUNTED] == left[Outcome.REJECTED] == 1
+    assert not left[Outcome.LATER_ATTEMPT]
 
 
 def test_the_counted_type_is_a_setting_and_recycled_numbers_come_with_any() -> None:
@@ -254,15 +274,16 @@ def test_keys_that_are_not_the_canonical_recipient_are_counted(
 
 
 def test_only_counted_events_have_their_keys_looked_at() -> None:
-    assert decode([value(), value(segment=2), b"{"], [b"8617000000001", b"x", b"y"]) is not None
-    decoded = decode([value(), value(segment=2), b"{"], [b"8617000000001", b"x", b"y"])
+    uncounted = value(event_type="receipt")
+    decoded = decode([value(), uncounted, b"{"], [b"8617000000001", b"x", b"y"])
     assert decoded.noncanonical_keys == 0
 
 
 def test_keys_in_another_partition_than_theirs_are_counted_of_counted_events() -> None:
     key = b"8617000000001"
     belongs = partition_of(key, 32)
-    values = [value(), value(), value(segment=2), value(), b"{", value(event_time_ms=10**13)]
+    receipt = value(event_type="receipt")
+    values = [value(), value(), receipt, value(), b"{", value(event_time_ms=10**13)]
     keys: list[bytes | None] = [key, b"x", b"x", None, b"x", b"x"]
     intake = replace(CHINA, partitions=32)
     for partition, expected in ((belongs, 1), (belongs ^ 1, 2)):
@@ -412,8 +433,9 @@ def test_batch_and_block_edges_make_no_difference(size: int) -> None:
         value(recipient="nobody"),
         value(event_type="receipt"),
         value(event_type="recycled", sender="odd"),
-        value(segment=2),
-        value(attempt=2),
+        value(segment=2, sender="odd"),
+        value(attempt=2, sender="odd"),
+        value(event_type="recycled", attempt=2),
         value(direction="mo"),
         value(direction="MT", sender="odd"),
         value(event_type="submit", direction="mt", segment=1, attempt=1, sender="odd"),

@@ -9,11 +9,7 @@ import pytest
 
 from streams.wire.notice_records import Notice, decode_notice, encode_notice
 from streams.wire.version import UnreadableError
-
-SAID = Notice(
-    notice_id="e:victim_start", episode_id="e", kind="victim_start", to="8617000000000",
-    channel="smpp", template="victim_start/zh", state="sending", why="", at_ms=5,
-)  # fmt: skip
+from tests.builders.streams.wire.notice_records import SAID
 
 
 def test_a_notice_comes_back_as_it_went() -> None:

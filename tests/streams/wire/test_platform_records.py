@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from detectors.hot.published_sums import TOLD_MOST, HotPart, VoteSum
-from detectors.platforms.days import KEPT_DAYS, PlatformDay, PlatformFigures
+from detectors.platforms.days import KEPT_DAYS, PlatformDay
 from detectors.platforms.figures import PART_PLATFORMS, PlatformCounts, PlatformPart
 from detectors.platforms.first_contacts import PAIRS_PART, SweepPart, Thousand
 from detectors.platforms.sweeps import TOLD_MOST as SWEEP_TOLD
@@ -28,12 +28,9 @@ from streams.wire import (
 )
 from streams.wire.outputs import PLATFORM_CHARS_MAX
 from streams.wire.platform_records import PART_COUNT_MAX
+from tests.builders.streams.wire.platform_records import FIGURES, PART
 
 SCHEMAS = resources.files("streams.wire") / "schemas"
-
-PART = PlatformPart(3, 8192, 1, 86_400_000, (PlatformCounts("sig:a", 7, 9, 4, 0, 2),))
-DAY = PlatformDay(86_400_000, 90, 40, 20, 30)
-FIGURES = PlatformFigures("sig:a", 7, 86_400_000, (DAY,), 90, 0.3333, 0.5, None)
 
 
 def test_both_come_back_as_they_went() -> None:

@@ -14,7 +14,7 @@ from detectors.model.event import TOKEN_BIT
 from detectors.model.strings import StringBuffer, StringList
 from streams.wire import Numbers
 from streams.wire.recipients import matrix
-from tests.streams.wire.test_events import CHINA, TOKEN
+from tests.builders.streams.wire.events import CHINA, TOKEN
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from streams.wire.incident_records import _Incident
 from streams.wire.outputs import _Episode, _Throttle
 from streams.wire.platform_records import _Part, _Platform
 from streams.wire.version import TIME_MAX_MS
-from tests.streams.wire.test_bytes import DECODERS
+from tests.builders.streams.wire.bytes import DECODERS
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 SCHEMAS = resources.files("streams.wire") / "schemas"

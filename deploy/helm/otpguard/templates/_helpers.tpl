@@ -113,7 +113,7 @@ gateway's pod takes messages.
 */ -}}
 {{- define "otpguard.gate" -}}
 - name: otpguard-gate
-  image: {{ include "otpguard.image" .root }}
+  image: {{ include "otpguard.toolsImage" .root }}
   imagePullPolicy: {{ .root.Values.image.pullPolicy }}
   args: [gate, serve, --gateway-id, {{ .name | quote }}]
   env:

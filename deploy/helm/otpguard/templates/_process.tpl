@@ -3,6 +3,12 @@
 {{- get (dict "feed" 9466 "canary" 9467 "desk" 9469 "indexer" 9470 "notifier" 9471 "signal" 9472 "campaigns" 9473 "platforms" 9475) . -}}
 {{- end }}
 
+{{- define "otpguard.toolsImage" -}}
+{{- with .Values.toolsImage -}}
+{{- if .digest }}{{ .repository }}@{{ .digest }}{{ else }}{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}
+{{- end }}
+{{- end }}
+
 {{- define "otpguard.consoleImage" -}}
 {{- with .Values.consoleImage -}}
 {{- if .digest }}{{ .repository }}@{{ .digest }}{{ else }}{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}

@@ -41,8 +41,8 @@ from streams.wire import (
     hash_record,
     override_key,
 )
+from tests.builders.streams.cases.standing import OPENED
 from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS, action
-from tests.streams.cases.test_standing import OPENED
 
 NOW_MS: Final = START_MS + 120_000
 PLATFORMS: Final = ("sig:甲平台", "sig:乙平台", "sig:丙平台", "sig:丁平台", "sig:戊平台")

@@ -7,22 +7,20 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import select
 
 from streams.cases.store.backup import _whole, restore, save, saved_ms
 from streams.cases.store.migrate import head
-from streams.cases.store.people_tables import PEOPLE
 from streams.cases.store.roles import DeskRole
 from streams.common.errors import UnavailableError, UsageError
+from tests.builders.streams.cases.store.backup import people
+from tests.builders.streams.cases.store.index_writer import rows
+from tests.builders.streams.cases.store.removal import one_of_each
 from tests.enforce.records import RECIPIENT
 from tests.full_disk import no_room
 from tests.harm import damaged
 from tests.streams.cases.store.filled import FilledStore, opened
-from tests.streams.cases.store.test_index_writer import rows
-from tests.streams.cases.store.test_removal import one_of_each
 
 ROOT = Path(__file__).parents[4]
 
@@ -30,14 +28,6 @@ ROOT = Path(__file__).parents[4]
 def fresh(tmp_path: Path, name: str) -> FilledStore:
     (tmp_path / name).mkdir()
     return opened(tmp_path / name)
-
-
-def people(store: FilledStore) -> dict[str, list[tuple[Any, ...]]]:
-    with store.people.connect() as connection:
-        return {
-            table.name: [tuple(row) for row in connection.execute(select(table))]
-            for table in PEOPLE.sorted_tables
-        }
 
 
 @pytest.fixture

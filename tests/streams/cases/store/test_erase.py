@@ -14,6 +14,7 @@ from streams.cases.store.index_writer import Writer
 from streams.cases.store.people_tables import erased
 from streams.common.errors import UnavailableError, UsageError
 from streams.wire import Override, encode_override
+from tests.builders.streams.cases.store.removal import OTHER, one_of_each
 from tests.enforce.records import RECIPIENT, START_MS, override
 from tests.streams.cases.store.filled import (
     FilledStore,
@@ -24,7 +25,6 @@ from tests.streams.cases.store.filled import (
     logged,
     opened,
 )
-from tests.streams.cases.store.test_removal import OTHER, one_of_each
 
 TOKEN = f"hk1:{'5a' * 32}"
 

@@ -27,6 +27,16 @@ from streams.cases.store.roles import DeskRole
 from streams.cases.store.store import CaseStore
 from streams.common.clock import now_ms
 from streams.common.errors import UsageError
+from tests.builders.streams.cases.store.backup import people
+from tests.builders.streams.cases.store.index_writer import (
+    everything,
+    nuls_are_kept_as_databases_keep_them,
+    read,
+)
+from tests.builders.streams.cases.store.index_writer import rows as all_rows
+from tests.builders.streams.cases.store.indexer import Site, rows, story
+from tests.builders.streams.cases.store.rebuild import told
+from tests.builders.streams.cases.store.removal import one_of_each
 from tests.enforce.records import RECIPIENT, START_MS
 from tests.nodes import Broker
 from tests.postgres import Postgres, need_postgres, server
@@ -36,16 +46,6 @@ from tests.streams.cases.store import test_removal as of_removal
 from tests.streams.cases.store import test_store as of_store
 from tests.streams.cases.store.filled import FilledStore, acked, flood, logged
 from tests.streams.cases.store.filled import opened as sqlite
-from tests.streams.cases.store.test_backup import people
-from tests.streams.cases.store.test_index_writer import (
-    everything,
-    nuls_are_kept_as_databases_keep_them,
-    read,
-)
-from tests.streams.cases.store.test_index_writer import rows as all_rows
-from tests.streams.cases.store.test_indexer import Site, rows, story
-from tests.streams.cases.store.test_rebuild import told
-from tests.streams.cases.store.test_removal import one_of_each
 from tests.waiting import END_S
 
 pytestmark = pytest.mark.integration

@@ -15,14 +15,15 @@ from sqlalchemy import delete, select, update
 from streams.cases.store.erase import erase
 from streams.cases.store.index_tables import acks, cases, changes, meta, words
 from streams.cases.store.opening import open_store
-from streams.cases.store.rebuild import TableCheck, check, rebuild
+from streams.cases.store.rebuild import check, rebuild
 from streams.cases.store.store import CaseStore
 from streams.common.clock import now_ms
 from streams.common.errors import ConfigError
+from tests.builders.streams.cases.store.indexer import Site, rows, story
+from tests.builders.streams.cases.store.rebuild import told
 from tests.enforce.records import START_MS, override
 from tests.nodes import Broker
 from tests.streams.cases.store.filled import audited, ended, flood
-from tests.streams.cases.store.test_indexer import Site, rows, story
 
 pytestmark = pytest.mark.broker
 
@@ -57,14 +58,6 @@ def settings_of(site: Site) -> Site:
 def whole(site: Site) -> dict[str, list[tuple[Any, ...]]]:
     with closing(CaseStore(site.url)) as store:
         return rows(store)
-
-
-def told(found: list[TableCheck]) -> dict[str, tuple[int, int, int]]:
-    return {
-        each.table: (each.missing, each.different, each.beyond)
-        for each in found
-        if each.missing or each.different or each.beyond
-    }
 
 
 def test_what_came_after_the_index_last_read_is_missing_nowhere(site: Site) -> None:

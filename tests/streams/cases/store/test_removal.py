@@ -12,14 +12,12 @@ from streams.cases.store.index_tables import INDEX
 from streams.cases.store.removal import forget
 from streams.cases.store.roles import DeskRole
 from streams.config import DeskSettings
-from streams.wire import Notice
+from tests.builders.streams.cases.store.removal import OTHER, one_of_each
 from tests.enforce.records import RECIPIENT, START_MS, override
 from tests.streams.cases.store.filled import (
     FilledStore,
     acked,
-    audited,
     counted,
-    ended,
     fill,
     flood,
     incident,
@@ -27,7 +25,6 @@ from tests.streams.cases.store.filled import (
 )
 
 AGES = DeskSettings(cases_days=180, audit_days=400, papers_days=1_095)
-OTHER = "8613900000002"
 
 
 @pytest.fixture
@@ -44,21 +41,6 @@ def left(store: FilledStore) -> dict[str, int]:
             if table.name not in ("meta", "places")
         }
     return {name: n for name, n in found.items() if n}
-
-
-def one_of_each(store: FilledStore, n: int = 0, recipient: str = RECIPIENT) -> str:
-    """A flood that is over, with a row in every table; its episode."""
-    record, lease = flood(n, recipient=recipient)
-    notice = Notice(
-        notice_id=f"n{n}", episode_id=record.episode_id, kind="victim_start", to=recipient,
-        channel="smpp", template="t", state="sent", why="", at_ms=START_MS,
-    )  # fmt: skip
-    fill(
-        store, record, ended(record), lease, acked(lease), counted(lease, {7: 1}),
-        incident(record), notice, override("release", recipient), *audited({"subject": recipient},
-        chain=f"desk/{n}"), written_ms=START_MS,
-    )  # fmt: skip
-    return record.episode_id
 
 
 def test_a_case_goes_with_everything_that_hangs_on_it_and_not_a_day_too_soon(

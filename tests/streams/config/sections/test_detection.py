@@ -9,7 +9,7 @@ import pytest
 
 from streams.common.errors import ConfigError
 from streams.config import load
-from tests.streams.config.test_load import written
+from tests.builders.streams.config.load import written
 
 
 @pytest.mark.parametrize(

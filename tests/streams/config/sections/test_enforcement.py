@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from streams.common.errors import ConfigError
 from streams.config import load
 from streams.config.sections.enforcement import Canary
-from tests.streams.config.test_load import written
+from tests.builders.streams.config.load import written
 
 
 @pytest.mark.parametrize(

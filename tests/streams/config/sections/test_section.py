@@ -15,7 +15,7 @@ from streams.config import Settings, effective, load
 from streams.config.sections.enforcement import GateSettings, Webhook
 from streams.config.sections.kafka import Kafka
 from streams.config.sections.section import Section
-from tests.streams.config.test_load import written
+from tests.builders.streams.config.load import written
 
 UNITS = ("_s", "_ms", "_bytes", "_bytes_max", "_bytes_per_s", "_days", "_per_minute")
 

@@ -9,7 +9,7 @@ import pytest
 
 from streams.config import PORTS, load
 from streams.telemetry.metrics import Role
-from tests.streams.config.test_load import written
+from tests.builders.streams.config.load import written
 
 
 def test_each_kind_of_process_has_a_port_of_its_own(

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from detectors import chain
 from detectors.model.event import TICK_OFFSETS
 from streams.engine.state.checkpoint import CheckpointError, Restored, rebuilt
-from tests.detectors.episodes.test_incident_log import long_flood
+from tests.builders.detectors.chain import ENFORCE, VICTIM, flood, history
+from tests.builders.detectors.episodes.incident_log import long_flood
 from tests.detectors.stand_in import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, Event, run
-from tests.detectors.test_chain import ENFORCE, VICTIM, flood, history
 
 KEYS = (b"a key of sixteen",)
 PARAMS = replace(ENFORCE, list_keys=KEYS)

@@ -9,10 +9,10 @@ import pytest
 
 from detectors import chain
 from streams.engine.state.written import check_types
-from tests.detectors.episodes.test_incident_log import long_flood
+from tests.builders.detectors.chain import ENFORCE, history
+from tests.builders.detectors.episodes.incident_log import long_flood
 from tests.detectors.stand_in import run
 from tests.detectors.streams import random_stream
-from tests.detectors.test_chain import ENFORCE, history
 
 PARAMS = chain.Params()
 

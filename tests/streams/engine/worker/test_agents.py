@@ -28,9 +28,9 @@ from streams.engine.worker.observe import Observer
 from streams.engine.worker.reader import Reader
 from streams.telemetry.metrics import Metrics
 from streams.wire import decode_part
+from tests.builders.streams.engine.state.manager import Kafka
+from tests.builders.streams.wire.platform_records import PART
 from tests.faults.traffic import traffic
-from tests.streams.engine.state.test_manager import Kafka
-from tests.streams.wire.test_platform_records import PART
 
 EVENTS = 5 * TICK_OFFSETS
 START_MS = 1_700_000_000_000

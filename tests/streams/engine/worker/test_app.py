@@ -13,8 +13,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,17 +21,26 @@ from aiokafka import AIOKafkaProducer
 from streams.cluster import topics
 from streams.cluster.admin import Cluster
 from streams.common.errors import Exit
-from streams.engine.state.checkpoint import CheckpointError
 from streams.tools.scenarios import generate, merge_streams
+from tests.builders.streams.engine.worker.app import (
+    HOUR_MS,
+    await_exit,
+    difference,
+    is_rebuilt,
+    produce,
+    running_worker,
+    start_worker,
+    traffic_values,
+    wait_until_read,
+)
 from tests.faults.driver import Fault, Plan, Run
 from tests.faults.oracle import Outcome, compute_outcome, read_outcome, records
-from tests.faults.traffic import POISON, traffic
+from tests.faults.traffic import POISON
 from tests.nodes import Broker
 from tests.ports import free_port
 from tests.streams.engine.worker.scraped import scraped
 from tests.waiting import END_S, wait_until
 
-HOUR_MS = 3_600_000
 NOBODY = "127.0.0.1:9"  # the discard port: nobody listens
 
 pytestmark = pytest.mark.kafka
@@ -45,79 +52,11 @@ def run(kafka: Broker, unique: str, tmp_path: Path) -> Run:
     return Run(Plan(1, script=(), stall_s=END_S), kafka, unique, tmp_path)
 
 
-def _start(run: Run, *options: str, **environment: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "streams", "worker", *options],
-        env={**run.slots[0].environment, **environment},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def _ended(process: subprocess.Popen[str]) -> tuple[int, list[str]]:
-    _, said = process.communicate(timeout=END_S)
-    assert "Traceback" not in said, said
-    return process.returncode, said.splitlines()
-
-
-@contextmanager
-def _working(run: Run, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """A worker that has read everything; afterwards it is stopped if it still runs."""
-    process = _start(run, *options)
-    try:
-        wait_until_read(run, process)
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            _, said = process.communicate(timeout=END_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            _, said = process.communicate()
-        print(said)  # shown where the test fails
-
-
-def wait_until_read(run: Run, process: subprocess.Popen[str] | None = None) -> None:
-    """Return when the group has committed the end of its log; fail if its worker ends before."""
-
-    def is_read() -> bool:
-        ended = process is not None and process.poll() is not None
-        behind = asyncio.run(run.behind())
-        assert not (behind and ended), "the worker has ended"
-        return not behind
-
-    wait_until(is_read, "all is read", pause_s=0.2)
-
-
-async def _produce(
-    run: Run, values: list[bytes | None], partition: int = 0, codec: str | None = None
-) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=run.broker.bootstrap, compression_type=codec)
-    await producer.start()
-    try:
-        for value in values:
-            await producer.send(run.settings.topics.input, value, b"key", partition)
-        await producer.flush()
-    finally:
-        await producer.stop()
-
-
-def _values(events: int) -> list[bytes | None]:
-    now_ms = int(time.time() * 1000)
-    records = traffic(7, events, 1, now_ms - HOUR_MS, HOUR_MS)
-    return [record.value for record in records if record.value not in (*POISON, None)]
-
-
-def _difference(run: Run) -> list[str]:
-    ours = asyncio.run(read_outcome(run.settings))
-    return ours.differences(asyncio.run(compute_outcome(run.settings)))
-
-
 # -- how it starts --------------------------------------------------------------------------------
 
 
 def test_without_a_broker_it_says_so_in_one_line_and_exits_75(run: Run) -> None:
-    code, said = _ended(_start(run, OTPGUARD_KAFKA_BOOTSTRAP=NOBODY))
+    code, said = await_exit(start_worker(run, OTPGUARD_KAFKA_BOOTSTRAP=NOBODY))
     assert code == Exit.TRY_AGAIN
     assert len(said) == 1
     assert NOBODY in said[0]
@@ -125,7 +64,9 @@ def test_without_a_broker_it_says_so_in_one_line_and_exits_75(run: Run) -> None:
 
 def test_a_folder_that_cannot_be_made_is_a_matter_of_settings(run: Run, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    code, said = _ended(_start(run, OTPGUARD_WORKER_DATA_DIR=str(tmp_path / "file" / "data")))
+    code, said = await_exit(
+        start_worker(run, OTPGUARD_WORKER_DATA_DIR=str(tmp_path / "file" / "data"))
+    )
     assert code == Exit.CONFIG
     assert len(said) == 1
     assert "worker.data_dir" in said[0]
@@ -133,7 +74,7 @@ def test_a_folder_that_cannot_be_made_is_a_matter_of_settings(run: Run, tmp_path
 
 
 def test_without_its_topics_it_names_them_and_exits_78(run: Run) -> None:
-    code, said = _ended(_start(run))
+    code, said = await_exit(start_worker(run))
     assert code == Exit.CONFIG
     assert len(said) == 1
     assert f"topics {run.settings.topics.input}, " in said[0]
@@ -145,14 +86,14 @@ def test_unequal_partition_counts_are_refused(run: Run) -> None:
         for topic in topics.topics(run.settings):
             partitions = 2 if topic.role == "changelog" else topic.partitions
             cluster.create(topic.name, partitions, 1, topic.configs)
-    code, said = _ended(_start(run))
+    code, said = await_exit(start_worker(run))
     assert code == Exit.CONFIG
     assert "must be equal" in said[0]
 
 
 def test_with_wait_it_starts_when_the_topics_are_there_and_stops_when_told(run: Run) -> None:
     port = free_port()
-    process = _start(run, "--wait", OTPGUARD_HTTP_PORT=str(port))
+    process = start_worker(run, "--wait", OTPGUARD_HTTP_PORT=str(port))
     time.sleep(4)
     assert process.poll() is None
     run.create_topics()
@@ -160,7 +101,7 @@ def test_with_wait_it_starts_when_the_topics_are_there_and_stops_when_told(run: 
     assert _answer(port, "/health/live") == 200
     assert _answer(port, "/metrics") == 200
     process.send_signal(signal.SIGTERM)
-    code, _ = _ended(process)
+    code, _ = await_exit(process)
     assert code == Exit.DONE
 
 
@@ -179,12 +120,12 @@ def _answer(port: int, path: str) -> int | None:
 
 def test_a_feed_may_be_compressed_by_any_codec(run: Run) -> None:
     run.create_topics()
-    values = _values(4_000)
+    values = traffic_values(4_000)
     for number, codec in enumerate(("gzip", "snappy", "lz4", "zstd")):
-        asyncio.run(_produce(run, values[number::4], codec=codec))
-    with _working(run) as process:
+        asyncio.run(produce(run, values[number::4], codec=codec))
+    with running_worker(run) as process:
         assert not _arenas(process.pid), "threads that unpack records share one place of memory"
-    assert _difference(run) == []
+    assert difference(run) == []
 
 
 def _arenas(pid: int) -> list[str]:
@@ -201,27 +142,27 @@ def _arenas(pid: int) -> list[str]:
 
 def test_poison_in_the_middle_is_dead_lettered_and_its_neighbours_are_counted(run: Run) -> None:
     run.create_topics()
-    good = _values(2_000)
+    good = traffic_values(2_000)
     ahead = (good[0] or b"").replace(b'"event_time_ms": ', b'"event_time_ms": 9')
     poison: list[bytes | None] = [*POISON, None, b"x" * 900_000, ahead]
-    asyncio.run(_produce(run, [*good[:1000], *poison, *good[1000:]]))
-    with _working(run):
+    asyncio.run(produce(run, [*good[:1000], *poison, *good[1000:]]))
+    with running_worker(run):
         pass
     ours = asyncio.run(read_outcome(run.settings))
     assert sum("dead letter" in identity for identity in ours.published) == len(poison)
-    assert _difference(run) == []
+    assert difference(run) == []
 
 
 def test_a_rush_of_rubbish_neither_stops_the_worker_nor_is_written_once_more(run: Run) -> None:
     run.create_topics()
-    good = _values(3_000)
-    asyncio.run(_produce(run, [*good[:1500], *([b"{}"] * RUBBISH), *good[1500:]]))
-    process = _start(run, OTPGUARD_INPUT_DEAD_LETTERS_PER_S="20")
+    good = traffic_values(3_000)
+    asyncio.run(produce(run, [*good[:1500], *([b"{}"] * RUBBISH), *good[1500:]]))
+    process = start_worker(run, OTPGUARD_INPUT_DEAD_LETTERS_PER_S="20")
     try:
         wait_until_read(run)
     finally:
         process.send_signal(signal.SIGTERM)
-        code, said = _ended(process)
+        code, said = await_exit(process)
     assert code == Exit.DONE
     ours, oracle = (
         asyncio.run(read_outcome(run.settings)),
@@ -255,11 +196,11 @@ def _without_letters(outcome: Outcome) -> list[str]:
 def test_batches_that_hold_a_thousand_times_their_size_are_passed_over(run: Run) -> None:
     run.create_topics()
     port = free_port()
-    good = _values(2_000)
-    asyncio.run(_produce(run, good[:1000]))
+    good = traffic_values(2_000)
+    asyncio.run(produce(run, good[:1000]))
     asyncio.run(_bombs(run, 6))
-    asyncio.run(_produce(run, good[1000:]))
-    process = _start(run, OTPGUARD_HTTP_PORT=str(port))
+    asyncio.run(produce(run, good[1000:]))
+    process = start_worker(run, OTPGUARD_HTTP_PORT=str(port))
     try:
         wait_until(lambda: scraped(port, "events_total", outcome="counted") == len(good))
         assert scraped(port, "dead_letters_total", reason="batch_unreadable") == 6
@@ -267,7 +208,7 @@ def test_batches_that_hold_a_thousand_times_their_size_are_passed_over(run: Run)
         most_mb = int(status.partition("VmHWM:")[2].split()[0]) / 1024
     finally:
         process.send_signal(signal.SIGTERM)
-        code, _ = _ended(process)
+        code, _ = await_exit(process)
     assert code == Exit.DONE
     assert most_mb < 300  # a worker at rest has 140; each of them would make 400 of it
     letters = asyncio.run(_letters(run))
@@ -310,8 +251,8 @@ def test_replay_of_days_says_the_same_byte_for_byte(run: Run, tmp_path: Path) ->
     start_ms = int(time.time() * 1000) - 9 * 24 * HOUR_MS
     sides = [generate(name, 4, recipient=i, start_ms=start_ms) for i, name in enumerate(SIDES)]
     values = [json.dumps(event.value).encode() for event in merge_streams(*sides)]
-    asyncio.run(_produce(run, [*values]))
-    with _working(run):
+    asyncio.run(produce(run, [*values]))
+    with running_worker(run):
         pass
     ours = asyncio.run(read_outcome(run.settings))
     file = tmp_path / "days.jsonl"
@@ -341,13 +282,13 @@ SIDES = ("A1", "A5", "B1", "B3", "A7")
 
 def test_a_clean_restart_goes_on_where_it_stopped(run: Run) -> None:
     run.create_topics()
-    asyncio.run(_produce(run, _values(3_000)))
-    with _working(run):
+    asyncio.run(produce(run, traffic_values(3_000)))
+    with running_worker(run):
         pass
-    asyncio.run(_produce(run, _values(3_000)))
-    with _working(run):
+    asyncio.run(produce(run, traffic_values(3_000)))
+    with running_worker(run):
         pass
-    assert _difference(run) == []
+    assert difference(run) == []
 
 
 @pytest.mark.faults
@@ -367,8 +308,8 @@ def test_kill_9_in_the_middle_changes_nothing(kafka: Broker, unique: str, tmp_pa
 
 def test_a_damaged_changelog_is_refused_by_key_and_a_rebuild_makes_it_anew(run: Run) -> None:
     run.create_topics()
-    asyncio.run(_produce(run, _values(3_000)))
-    with _working(run):
+    asyncio.run(produce(run, traffic_values(3_000)))
+    with running_worker(run):
         pass
     key = b"0|damaged|manifest|0"
 
@@ -379,15 +320,15 @@ def test_a_damaged_changelog_is_refused_by_key_and_a_rebuild_makes_it_anew(run: 
         await producer.stop()
 
     asyncio.run(damage())
-    code, said = _ended(_start(run))
+    code, said = await_exit(start_worker(run))
     assert code == Exit.CONFIG
     assert key.decode() in said[-1]
     assert "--rebuild" in said[-1]
-    process = _start(run, "--rebuild")
-    wait_until(lambda: _rebuilt(run), "it is rebuilt", pause_s=0.2)
+    process = start_worker(run, "--rebuild")
+    wait_until(lambda: is_rebuilt(run), "it is rebuilt", pause_s=0.2)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=END_S)
-    assert _difference(run) == []
+    assert difference(run) == []
 
 
 def test_a_changelog_that_takes_no_chunks_is_said_to_be_so(run: Run) -> None:
@@ -395,15 +336,7 @@ def test_a_changelog_that_takes_no_chunks_is_said_to_be_so(run: Run) -> None:
         for topic in topics.topics(run.settings):
             tiny = {"max.message.bytes": "500"} if topic.role == "changelog" else {}
             cluster.create(topic.name, topic.partitions, 1, topic.configs | tiny)
-    asyncio.run(_produce(run, _values(3_000)))
-    code, said = _ended(_start(run))
+    asyncio.run(produce(run, traffic_values(3_000)))
+    code, said = await_exit(start_worker(run))
     assert code == Exit.CONFIG
     assert "max.message.bytes" in said[-1]
-
-
-def _rebuilt(run: Run) -> bool:
-    """Whether every partition is: those that were not damaged have states all the time."""
-    try:
-        return not _difference(run)
-    except CheckpointError:
-        return False

@@ -14,11 +14,16 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from streams.cluster import topics
 from streams.common.errors import Exit
 from streams.config import Settings
+from tests.builders.streams.engine.worker.app import (
+    HOUR_MS,
+    await_exit,
+    running_worker,
+    start_worker,
+)
 from tests.faults.driver import Plan, Run
 from tests.faults.oracle import Outcome, compute_outcome, read_outcome
 from tests.faults.traffic import traffic
 from tests.nodes import Broker
-from tests.streams.engine.worker.test_app import HOUR_MS, _ended, _start, _working
 from tests.waiting import END_S, wait_until
 
 pytestmark = pytest.mark.kafka
@@ -67,7 +72,7 @@ def test_partitions_grow_from_4_to_8_and_every_state_is_its_log_again(
     run = Run(Plan(1, script=(), partitions=4, stall_s=END_S), kafka, unique, tmp_path)
     run.create_topics()
     asyncio.run(produce(run, 11))
-    with _working(run):  # producers have stopped; the worker drains
+    with running_worker(run):  # producers have stopped; the worker drains
         pass
     settings = grown(run.settings)
     environment = {"OTPGUARD_EPOCH": "2", "OTPGUARD_TOPICS_PARTITIONS": "8"}
@@ -78,19 +83,19 @@ def test_partitions_grow_from_4_to_8_and_every_state_is_its_log_again(
         f"topics {settings.topics.input} and {settings.changelog} have 4 and 8 partitions; "
         "these must be equal"
     )
-    code, lines = _ended(_start(run, **environment))
+    code, lines = await_exit(start_worker(run, **environment))
     assert (code, len(lines)) == (Exit.CONFIG, 1)
     asyncio.run(grow(run, settings.topics.input))
     assert topics.review(settings)[0] == []
 
-    code, lines = _ended(_start(run, **environment))
+    code, lines = await_exit(start_worker(run, **environment))
     assert code == Exit.CONFIG
     assert "--rebuild" in lines[-1]
 
     asyncio.run(produce(run, 12))
     oracle = asyncio.run(compute_outcome(settings))
     assert len(oracle.states) == 8
-    process = _start(run, "--rebuild", **environment)
+    process = start_worker(run, "--rebuild", **environment)
 
     def whole() -> bool:
         ours = asyncio.run(read_outcome(settings)).states

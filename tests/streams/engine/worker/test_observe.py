@@ -20,8 +20,8 @@ from streams.engine.worker.observe import Observer, time_stage
 from streams.telemetry.metrics import Metrics
 from streams.tools.scenarios import generate
 from streams.wire import Decoded
+from tests.builders.streams.engine.state.manager import Kafka
 from tests.enforce.records import action
-from tests.streams.engine.state.test_manager import Kafka
 
 SETTINGS = Settings(mode="enforce")
 

@@ -17,11 +17,11 @@ from aiokafka import AIOKafkaProducer
 from confluent_kafka import Producer
 from kafka import KafkaProducer
 
+from tests.builders.streams.engine.worker.app import start_worker
 from tests.faults.driver import Plan, Run
 from tests.nodes import Broker
 from tests.ports import free_port
 from tests.streams.engine.worker.scraped import scraped
-from tests.streams.engine.worker.test_app import _start
 from tests.waiting import END_S, wait_until
 
 pytestmark = pytest.mark.kafka
@@ -101,7 +101,7 @@ def test_worker_doctor_and_topics_check_tell_a_client_that_hashes_otherwise(
     run.create_topics()
     produce(kafka.bootstrap, run.settings.topics.input)
     port = free_port()
-    process = _start(run, OTPGUARD_HTTP_PORT=str(port))
+    process = start_worker(run, OTPGUARD_HTTP_PORT=str(port))
     try:
         wait_until(lambda: scraped(port, "events_total", outcome="counted") == EVENTS)
         assert scraped(port, "noncanonical_keys_total") == 0

@@ -15,13 +15,19 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from confluent_kafka import Producer
 
 from streams import wire
+from tests.builders.streams.engine.worker.app import (
+    difference,
+    produce,
+    running_worker,
+    start_worker,
+    traffic_values,
+)
 from tests.faults.driver import Plan, Run
 from tests.faults.oracle import read_outcome
 from tests.faults.traffic import PLATFORMS, TEXT
 from tests.nodes import Broker
 from tests.ports import free_port
 from tests.streams.engine.worker.scraped import scraped
-from tests.streams.engine.worker.test_app import _difference, _produce, _start, _values, _working
 from tests.waiting import END_S, wait_until
 
 pytestmark = pytest.mark.kafka
@@ -86,8 +92,10 @@ def test_an_aborted_flood_is_counted_by_no_worker_and_makes_no_lease(run: Run) -
         _flood(producer, run, "8613800000002")
         producer.commit_transaction(END_S)
     wait_until(lambda: not asyncio.run(_undecided(run)))
-    asyncio.run(_produce(run, _values(1)))  # behind the last marker, where the oracle's log ends
-    with _working(run):
+    asyncio.run(
+        produce(run, traffic_values(1))
+    )  # behind the last marker, where the oracle's log ends
+    with running_worker(run):
         pass
     ours = asyncio.run(read_outcome(run.settings))
     assert {
@@ -97,7 +105,7 @@ def test_an_aborted_flood_is_counted_by_no_worker_and_makes_no_lease(run: Run) -
     } == {"8613800000002"}
     ((_, state),) = ours.states.values()
     assert (state.rows[:, 0] != 0).sum() == 2
-    assert _difference(run) == []
+    assert difference(run) == []
 
 
 def test_an_open_transaction_is_told_and_neither_read_nor_taken_for_a_stall(run: Run) -> None:
@@ -106,7 +114,9 @@ def test_an_open_transaction_is_told_and_neither_read_nor_taken_for_a_stall(run:
         _flood(producer, run, "8613800000001")
         producer.commit_transaction(END_S)
         _flood(producer, run, "8613800000002")
-        process = _start(run, OTPGUARD_HTTP_PORT=str(port), OTPGUARD_WORKER_STALL_S=str(STALL_S))
+        process = start_worker(
+            run, OTPGUARD_HTTP_PORT=str(port), OTPGUARD_WORKER_STALL_S=str(STALL_S)
+        )
         try:
             wait_until(lambda: scraped(port, "events_total", outcome="counted") == FLOOD)
             wait_until(lambda: (scraped(port, "transaction_open_seconds") or 0) > 1.2 * STALL_S)

@@ -7,44 +7,36 @@ import json
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from copy import copy
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaProducer, TopicPartition
 from kafka.errors import KafkaConnectionError, KafkaTimeoutError
 from kafka.structs import OffsetAndMetadata
 
 from detectors.leases.gateway_rule import Lease
 from detectors.leases.rails import RailParams
 from detectors.model.records import AgainWindow
-from detectors.recognise.registry import Registry
 from streams.cluster import read as read_module
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.read import readable, records
 from streams.cluster.topics import topics
 from streams.common.errors import UnavailableError
-from streams.config import Kafka, Redis, Settings, Topics
+from streams.config import Kafka, Settings
 from streams.gateways.enforce import ack_outbox as outbox_module
 from streams.gateways.enforce import adapter as adapter_module
 from streams.gateways.enforce import counting
-from streams.gateways.enforce.adapter import Adapter
-from streams.gateways.enforce.gateway import Gateway, LeaseTally, Order, Refusals
-from streams.gateways.enforce.reconcile import Reconciler
-from streams.gateways.enforce.redis import RedisGateway, connect
+from streams.gateways.enforce.gateway import LeaseTally, Order, Refusals
 from streams.telemetry.metrics import Metrics
 from streams.wire import (
     EVERYONE,
-    Ack,
     UnreadableError,
-    action_key,
-    decode_ack,
     decode_action,
     decode_counts,
     decode_override,
@@ -53,118 +45,20 @@ from streams.wire import (
     override_key,
 )
 from streams.wire.desired_state import DesiredState, desired_lease, take_action
+from tests.builders.streams.cluster.read import remade
+from tests.builders.streams.gateways.enforce.adapter import World, keys, now_ms, throttled, world
+from tests.builders.streams.wire.bytes import mutated
 from tests.enforce.records import RECIPIENT, action, override
-from tests.enforce.services import Server, redis_client, redis_server
+from tests.enforce.services import redis_client, redis_server
 from tests.nodes import Broker
 from tests.reading import awaited
-from tests.streams.cluster.test_read import remade
-from tests.streams.wire.test_bytes import mutated
 from tests.threads import meanwhile
 from tests.waiting import END_S, wait_until
 
+__all__ = ["keys", "world"]
+
+
 pytestmark = pytest.mark.broker
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-class World:
-    """Topics of this test alone, a Redis, and adapters that come and go."""
-
-    def __init__(self, broker: Broker, server: Server, name: str, partitions: int = 4) -> None:
-        self.kafka = Kafka(bootstrap=broker.bootstrap)
-        self.clients = client_arguments(self.kafka)
-        self.topics = Topics(
-            throttle=f"{name}.throttle",
-            acks=f"{name}.acks",
-            override=f"{name}.override",
-            everyone=f"{name}.everyone",
-            undeliverable=f"{name}.dlq",
-            counts=f"{name}.counts",
-            audit=f"{name}.audit",
-        )
-        self.name = name
-        self.server = server
-        with Cluster(self.kafka) as cluster:
-            cluster.create(self.topics.throttle, partitions, 1, {})
-            cluster.create(self.topics.acks, 1, 1, {})
-            cluster.create(self.topics.override, 1, 1, {})
-            cluster.create(self.topics.everyone, 1, 1, {})
-            cluster.create(self.topics.undeliverable, 1, 1, {})
-            cluster.create(self.topics.counts, 1, 1, {})
-            cluster.create(self.topics.audit, 1, 1, {})
-        self.producer = KafkaProducer(**self.clients, acks="all")
-
-    def beside(self, server: Server) -> World:
-        """The same topics, with adapters of another Redis."""
-        other = copy(self)
-        other.server = server
-        return other
-
-    def say(self, *records: object) -> None:
-        for record in records:
-            if hasattr(record, "action_id"):
-                key, value = action_key(record), encode_action(record)  # type: ignore[arg-type]
-                self.producer.send(self.topics.throttle, value, key=key)
-            else:
-                everyone = record.recipient == EVERYONE  # type: ignore[attr-defined]
-                self.producer.send(
-                    self.topics.everyone if everyone else self.topics.override,
-                    encode_override(record),  # type: ignore[arg-type]
-                    key=override_key(record),  # type: ignore[arg-type]
-                )
-        self.producer.flush()
-
-    @contextmanager
-    def adapter(
-        self,
-        group: str = "redis-1",
-        params: RailParams | None = None,
-        gateway: Gateway | None = None,
-    ) -> Iterator[Metrics]:
-        metrics = Metrics("adapter")
-        adapter = self.made(metrics, group, params, gateway)
-        with meanwhile(adapter.run, adapter.ready):
-            yield metrics
-
-    def made(
-        self,
-        metrics: Metrics,
-        group: str = "redis-1",
-        params: RailParams | None = None,
-        gateway: Gateway | None = None,
-    ) -> Adapter:
-        """An adapter that nobody runs yet."""
-        if gateway is None:
-            url = f"redis://127.0.0.1:{self.server.port}"
-            gateway = RedisGateway(connect(Redis(url=url)), Registry())
-        return Adapter(
-            Reconciler(gateway, DesiredState(params or RailParams()), group),
-            self.clients,
-            self.topics,
-            f"{self.name}-{group}",
-            metrics,
-            now_ms,
-        )
-
-    def group(self, group: str = "redis-1") -> KafkaConsumer:
-        """A client that knows what this adapter committed."""
-        return KafkaConsumer(
-            group_id=f"{self.name}-{group}", **self.clients, enable_auto_commit=False
-        )
-
-    def committed(self, group: str = "redis-1") -> int:
-        """How many actions a restart of this adapter need not tell again."""
-        with closing(self.group(group)) as consumer:
-            numbers = consumer.partitions_for_topic(self.topics.throttle) or set()
-            places = [TopicPartition(self.topics.throttle, number) for number in numbers]
-            return sum(consumer.committed(place) or 0 for place in places)
-
-    def acks(self, enough: int) -> list[Ack]:
-        """All acknowledgements, once there are so many."""
-        found = awaited(self.clients, self.topics.acks, enough)
-        return [decode_ack(record.value) for record in found]
 
 
 class Keeping:
@@ -206,24 +100,6 @@ class Keeping:
 
     def close(self) -> None:
         """Nothing to close."""
-
-
-@pytest.fixture
-def world(broker: Broker, tmp_path: Path, unique: str) -> Iterator[World]:
-    with redis_server(tmp_path / "redis") as server:
-        made = World(broker, server, unique)
-        yield made
-        made.producer.close()
-
-
-@pytest.fixture
-def keys(world: World) -> Iterator[redis.Redis]:
-    with closing(redis_client(world.server)) as client:
-        yield client
-
-
-def throttled(keys: redis.Redis) -> set[str]:
-    return {key.decode().rsplit(":", 1)[-1] for key in keys.scan_iter("otpguard:throttle:*")}
 
 
 def test_a_lease_on_the_topic_becomes_a_key_and_is_acknowledged(

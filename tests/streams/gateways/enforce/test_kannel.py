@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -17,17 +16,14 @@ from streams.gateways.enforce.gateway import GatewayAwayError
 from streams.gateways.enforce.kannel import KannelGateway
 from streams.gateways.enforce.reconcile import Reconciler
 from streams.wire.desired_state import DesiredState
-from tests.enforce.kannel_world import OTHER, VICTIM, KannelWorld, kannel_world, order
+from tests.builders.streams.gateways.enforce.kannel import world
+from tests.enforce.kannel_world import OTHER, VICTIM, KannelWorld, order
 from tests.enforce.loop import now_ms
 from tests.enforce.records import action
 from tests.enforce.services import KANNEL_PASSWORD
 from tests.waiting import STILL_S, wait_until
 
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[KannelWorld]:
-    with kannel_world(tmp_path) as made:
-        yield made
+__all__ = ["world"]
 
 
 def test_a_lease_holds_back_its_recipient_and_nobody_else_until_it_is_released(

@@ -12,10 +12,10 @@ from kafka import KafkaConsumer, TopicPartition
 from streams.cluster.admin import Cluster
 from streams.cluster.topics import review
 from streams.config import Kafka, Settings
+from tests.builders.streams.gateways.enforce.adapter import World, now_ms, throttled
 from tests.enforce.records import action
 from tests.enforce.services import redis_client, redis_server
 from tests.nodes import Broker
-from tests.streams.gateways.enforce.test_adapter import World, now_ms, throttled
 from tests.waiting import wait_until
 
 EAGER = {"log.retention.check.interval.ms": "500", "log.initial.task.delay.ms": "500"}

@@ -347,6 +347,14 @@ def test_a_head_line_that_gives_no_event_is_said(tmp_path: Path, text: str, said
     assert said in output
 
 
+def test_a_preset_names_the_delimiter_and_the_columns_that_may_be_meant(tmp_path: Path) -> None:
+    code, output = command(tmp_path, b"momt;sender;msgdata\n", "--dry-run", "--preset", "kannel")
+    assert (code, "--delimiter ';'" in output) == (Exit.USAGE, True)
+    head = "被叫,主叫,时间,kind\n".encode()
+    code, output = command(tmp_path, head, "--dry-run", *mapped(), "--only", "knd=1")
+    assert (code, "Did you mean kind?" in output) == (Exit.USAGE, True)
+
+
 def command(folder: Path, content: bytes, *words: str) -> tuple[int, str]:
     """Exit code and what `otpguard feed csv` says of a file; no broker is there."""
     file = folder / "cdr.csv"

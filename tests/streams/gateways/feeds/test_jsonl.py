@@ -69,12 +69,41 @@ def test_a_line_without_a_field_names_the_keys_that_are_there(topic: Topic) -> N
     told = topic.feed(b'{"called": "139", "calling": "1069", "recipent": "1"}\n')
     assert told.first == [
         (
-            "line 1: no recipient; there are called, calling, recipent: --map recipient=…. "
-            "Did you mean recipent?"
+            "line 1: no event_time_ms, recipient, sender; there are called, calling, recipent: "
+            "--map event_time_ms=… --map recipient=… --map sender=…. Did you mean recipent?"
         )
     ]
-    mapped = topic.feed(b'{"called": "139"}\n', FieldMap.parse(["recipient=caled"], [], "ms", None))
-    assert mapped.first[0].startswith("line 1: no event_time_ms; there are called: --map")
+    rules = FieldMap.parse(["recipient=caled", "event_time_ms=at"], [], "ms", None)
+    mapped = topic.feed(b'{"called": "139", "sender": "1", "at": 1}\n', rules)
+    assert mapped.first == [
+        (
+            "line 1: no recipient; there are called, sender, at: --map recipient=…. "
+            "Did you mean called?"
+        )
+    ]
+
+
+@pytest.mark.broker
+def test_a_field_of_a_wrong_type_is_no_missing_field(topic: Topic) -> None:
+    wrong = line(1, "2026-11-30")  # type: ignore[arg-type]
+    told = topic.feed(wrong + line(1, recipient=861) + line(1, sender=None))
+    assert told.first == [
+        (
+            "line 1: event_time_ms has another type than in sms.delivery.v1: "
+            "--map event_time_ms=event_time_ms converts it"
+        ),
+        (
+            "line 2: recipient has another type than in sms.delivery.v1: "
+            "--map recipient=recipient converts it"
+        ),
+        "line 3: sender has another type than in sms.delivery.v1: --map sender=sender converts it",
+    ]
+    rules = FieldMap.parse([], [], "ms", None)
+    mapped = topic.feed(wrong + line(1, sender=None) + line(1, recipient=8613900000001), rules)
+    assert (mapped.published, mapped.first) == (1, [
+        "line 1: event_time_ms is no event_time_ms in the form that --time names",
+        "line 2: no sender",
+    ])  # fmt: skip
 
 
 @pytest.mark.broker

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import quote
 
 import pytest
 
 from streams.cases.store.answers import PapersAbout
 from streams.cases.store.roles import DeskRole
 from streams.wire import Override
+from tests.builders.streams.people.desk.call_pages import asked, found
 from tests.enforce.records import RECIPIENT, START_MS, override
 from tests.streams.cases.store.filled import fill, flood, incident
 from tests.streams.people.desk.world import World, busy, searched, send
@@ -19,22 +20,6 @@ HOSTILE = (
 )  # fmt: skip
 OVER = "这条人工指令不属于该号码，或已失效。"
 FORM = {"identified": "own_line", "reason": "she waits for a code", "ticket": "T-1"}
-
-
-def asked(path: str) -> dict[str, str]:
-    """The fields by which a form names its case."""
-    parts = urlsplit(path)
-    return {
-        "episode": unquote(parts.path.removeprefix("/case/")),
-        "k": parse_qs(parts.query).get("k", [""])[0],
-    }
-
-
-def found(world: World, client: object, number: str = RECIPIENT) -> str:
-    answer = send(client, "/search", at="/", number=number)  # type: ignore[arg-type]
-    assert answer.status_code == 303, answer.text
-    path: str = answer.headers["location"]
-    return path
 
 
 @pytest.mark.parametrize(

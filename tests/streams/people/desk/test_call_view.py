@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace as replaced
 
+from detectors.leases.rails import Refusal
 from detectors.model.event import Trust
 from streams.cases.standing import Doing
 from streams.cases.store.answers import CaseFile, Freshness
 from streams.cases.store.roles import DeskRole
-from streams.common.language import moment, speaking
+from streams.common.language import moment, speaking, trc
 from streams.people.desk.call_view import (
     STATES,
     TONES,
@@ -25,10 +26,16 @@ from streams.people.desk.call_view import (
     view,
     word_sentence,
 )
+from streams.people.notices.notice_book import Unsent
 from streams.wire import Override
+from streams.wire.desired_state import NoLease
+from tests.builders.streams.wire.notice_records import SAID as NOTICE
 from tests.enforce.records import RECIPIENT
 from tests.streams.cases.store.filled import acked, ended, fill, flood
 from tests.streams.people.desk.world import World, busy
+
+AWAY = "away"
+"""Why an action failed at a gateway that did not answer until its lease had ended."""
 
 
 def opened(world: World) -> CaseFile:
@@ -78,6 +85,22 @@ def test_a_chinese_case_names_levels_and_answers_of_gateways_in_chinese(world: W
         case = told(world, world.store.case(record.episode_id))
         assert {level for _, level, _ in case["explanation"].path} == {"限流"}
         assert "THROTTLE" not in case["explanation"].headline
+
+
+@pytest.mark.parametrize("why", [*NoLease, *Refusal, AWAY])
+def test_every_reason_of_a_gateway_has_a_chinese_name(why: str) -> None:
+    with speaking("zh-Hans", UTC):
+        assert trc("why", str(why)) != why
+
+
+@pytest.mark.parametrize("why", Unsent)
+def test_a_chinese_case_says_in_chinese_why_a_notice_was_not_sent(world: World, why: str) -> None:
+    record, lease = flood()
+    notice = replaced(NOTICE, episode_id=record.episode_id, state="suppressed", why=str(why))
+    fill(world.store, record, lease, notice)
+    page = world.inside(DeskRole.LEAD).get(f"/case/{record.episode_id}").text
+    assert "短信" in page
+    assert f"({why})" not in page
 
 
 def test_no_whole_number_is_in_it(world: World) -> None:

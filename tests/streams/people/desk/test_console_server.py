@@ -19,8 +19,8 @@ from streams.config.sections.desk_settings import Console
 from streams.people.desk import console_server as module
 from streams.people.desk.console_server import ConsoleProtocol, address_of, listening, serve
 from streams.telemetry.metrics import Metrics
+from tests.builders.streams.common.connections import closed
 from tests.ports import free_port
-from tests.streams.common.test_connections import closed
 from tests.streams.people.desk.served import served
 from tests.waiting import END_S
 

@@ -15,8 +15,8 @@ from streams.people.evidence import standalone
 from streams.people.evidence.pack_files import MANIFEST, RECORDS
 from streams.people.evidence.pack_keys import PackKey
 from streams.people.evidence.verify import verify
+from tests.builders.streams.people.desk.call_pages import asked, found
 from tests.enforce.records import RECIPIENT
-from tests.streams.people.desk.test_call_pages import asked, found
 from tests.streams.people.desk.world import World, send
 from tests.streams.people.evidence.packs import fingerprint, key
 

@@ -35,8 +35,8 @@ from streams.people.desk.override_publisher import (
     speaking_on,
 )
 from streams.wire import Ack, Override, decode_override, encode_ack
+from tests.builders.streams.cluster.read import remade
 from tests.nodes import Broker as RunningBroker
-from tests.streams.cluster.test_read import remade
 from tests.threads import meanwhile
 from tests.waiting import END_S, wait_until
 

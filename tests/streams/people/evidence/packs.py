@@ -29,8 +29,8 @@ from streams.people.evidence.pack_records import KINDS, Chosen, choose, from_lin
 from streams.people.evidence.pack_report import Cover
 from streams.people.evidence.repeat import settings_text
 from streams.wire import Counts, Notice
+from tests.builders.streams.cases.standing import ENDED, LEASE, OPENED, ack
 from tests.enforce.records import RECIPIENT, START_MS, override
-from tests.streams.cases.test_standing import ENDED, LEASE, OPENED, ack
 
 SHOP: Final = "sig:示例购物"
 TRIP: Final = "sig:示例出行"

@@ -8,7 +8,7 @@ import pytest
 
 from detectors.model.records import Level
 from streams.people.evidence.gaps import GAPS, describe_gap, documents, gaps
-from tests.streams.cases.test_standing import ENDED, LEASE, OPENED, ack
+from tests.builders.streams.cases.standing import ENDED, LEASE, OPENED, ack
 from tests.streams.people.evidence.packs import INCIDENT, LATER, SAID, chosen
 
 ALWAYS = {"no_text", "claims"}

@@ -17,8 +17,8 @@ from streams.people.evidence.pack_records import (
     from_log,
     lines_of,
 )
+from tests.builders.streams.cases.standing import ENDED, LEASE, OPENED
 from tests.enforce.records import RECIPIENT
-from tests.streams.cases.test_standing import ENDED, LEASE, OPENED
 from tests.streams.people.evidence.packs import SAID, SHOP, TRIP, chosen, key, lines
 
 

@@ -12,7 +12,7 @@ import pytest
 from streams.common.language import CHINESE, ENGLISH, speaking
 from streams.people.evidence.gaps import gaps
 from streams.people.evidence.pack_report import Cover, Seal, html
-from tests.streams.cases.test_standing import LEASE, OPENED
+from tests.builders.streams.cases.standing import LEASE, OPENED
 from tests.streams.people.evidence.packs import COVER, INCIDENT, SAID, chosen, pack
 
 SHADOW = replace(OPENED, mode="shadow")

@@ -12,22 +12,10 @@ from hypothesis import strategies as st
 
 from streams.common.errors import UsageError
 from streams.people.evidence import standalone
-from streams.people.evidence.pack import seal_report
 from streams.people.evidence.pack_files import MANIFEST, PROOFS, RECORDS
-from streams.people.evidence.signed_envelope import succession
 from streams.people.evidence.verify import verify
-from tests.streams.people.evidence.packs import broken, fingerprint, key, pack
-
-CONTENTS = {"otpguard-2026-11.html": b"<p>68</p>", "otpguard-2026-11.json": b'{"floods":68}'}
-
-
-def sealed(folder: Path) -> Path:
-    signers = succession(key("before"), key().public, "2026-01-01T00:00:00Z")
-    seal_report(
-        "2026-11", CONTENTS, folder / "report", key=key(), at="2026-12-01T02:00:00Z", by="某公司",
-        config="f" * 64, signers=signers,
-    )  # fmt: skip
-    return folder / "report"
+from tests.builders.streams.people.evidence.sealed_report import sealed
+from tests.streams.people.evidence.packs import broken, fingerprint, pack
 
 
 def test_a_report_is_verified_as_it_was_made(tmp_path: Path) -> None:

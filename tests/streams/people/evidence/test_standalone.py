@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from streams.people.evidence import standalone
 from streams.people.evidence.pack_files import TOKEN
+from tests.builders.architecture import imports
 from tests.streams.people.evidence.altered import ALTERED
 from tests.streams.people.evidence.packs import broken, fingerprint, pack
 from tests.streams.people.evidence.tsa import whole
-from tests.test_architecture import imports
 
 
 def test_it_imports_nothing_but_the_standard_library() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 from streams.people.evidence.text_12321 import TIMES_MAX, lines
-from tests.streams.cases.test_standing import OPENED
+from tests.builders.streams.cases.standing import OPENED
 from tests.streams.people.evidence.packs import INCIDENT, SAID, chosen
 
 ZONE = ZoneInfo("Asia/Shanghai")

@@ -26,15 +26,12 @@ from streams.people.notices.channels import (
     SmsNotice,
     WebhookChannel,
 )
+from tests.builders.streams.people.notices.channels import EN, ZH
 from tests.enforce.services import need
 from tests.full_disk import no_room
 from tests.ports import free_port
 from tests.waiting import END_S
 
-ZH = SmsNotice("e1:victim_start", "victim_start", "8613900000001", "10086", "【移动】轰炸",
-               "zh-Hans", plain=False)  # fmt: skip
-EN = SmsNotice("e1:victim_end", "victim_end", "14155550100", "10086", "It is over !", "en",
-               plain=True)  # fmt: skip
 SILENCE_S = 0.3
 SECRET = b"whsec_" + b"c2VjcmV0LXNlY3JldC1zZWNyZXQ="
 

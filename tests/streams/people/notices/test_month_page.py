@@ -9,8 +9,8 @@ import pytest
 
 from streams.common import language
 from streams.people.notices.month_page import page, pdf
+from tests.builders.streams.people.notices.month import counted
 from tests.enforce.services import need
-from tests.streams.people.notices.test_month import counted
 
 
 @pytest.fixture(params=[language.ENGLISH, language.CHINESE])

@@ -14,8 +14,8 @@ from streams.config.sections.notices import Notify
 from streams.people.notices.notice_book import NoticeBook, NotifyParams
 from streams.people.notices.reply import OPEN_MS, HeardReply, Opening, Replies
 from streams.wire import Event, Numbers
+from tests.builders.streams.people.notices.notice_book import ack, episode, notice
 from tests.enforce.records import LEASE_MS, RECIPIENT, START_MS, action, override
-from tests.streams.people.notices.test_notice_book import ack, episode, notice
 
 NOW_MS = START_MS + 60_000
 

@@ -16,10 +16,10 @@ from streams.config.sections.notices import Smpp
 from streams.people.notices import smpp
 from streams.people.notices.channels import Delivered
 from streams.people.notices.smpp import SmppChannel
+from tests.builders.streams.people.notices.channels import EN, ZH
 from tests.enforce import smpp_ends
 from tests.enforce.smpp_ends import Smsc, receive, send
 from tests.ports import free_port
-from tests.streams.people.notices.test_channels import EN, ZH
 from tests.waiting import END_S, wait_until
 
 

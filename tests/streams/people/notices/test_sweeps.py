@@ -12,8 +12,8 @@ from streams.people.notices import notifier as module
 from streams.people.notices.notice_book import NoticeBook, NotifyParams, PendingNotice, Unsent
 from streams.people.notices.notifier import LEFT_MS, Notifier
 from streams.telemetry.metrics import Metrics
+from tests.builders.streams.people.notices.notice_book import notice
 from tests.enforce.records import START_MS, action
-from tests.streams.people.notices.test_notice_book import notice
 
 
 class _Channel:

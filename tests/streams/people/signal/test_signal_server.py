@@ -40,11 +40,11 @@ from streams.people.signal.signal_server import (
 )
 from streams.telemetry.metrics import Metrics
 from streams.wire import decode_audit
+from tests.builders.streams.common.connections import closed
 from tests.enforce.records import RECIPIENT
 from tests.nodes import Broker
 from tests.ports import free_port
 from tests.streams.cases.store.filled import fill, flood, opened
-from tests.streams.common.test_connections import closed
 from tests.streams.people.evidence.tsa import openssl
 from tests.streams.people.signal.parts import (
     AUDIENCE,

@@ -9,8 +9,8 @@ from streams.tools.calibrate import data_tables as tables
 from streams.tools.calibrate.peaks import COUNTS, NOVELS
 from streams.tools.calibrate.rehearse import Rehearsal
 from streams.tools.calibrate.result import Result
-from tests.streams.tools.calibrate.test_result import result_of
-from tests.streams.tools.calibrate.test_survey import people, surveyed
+from tests.builders.streams.tools.calibrate.result import result_of
+from tests.builders.streams.tools.calibrate.survey import people, surveyed
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ from streams.tools.calibrate.html_report import headline, lead, write_page
 from streams.tools.calibrate.peaks import LEVEL_STEP
 from streams.tools.calibrate.propose import ProposedChange
 from streams.tools.calibrate.result import Result, document
-from tests.streams.tools.calibrate.test_plots import rehearsed, some
-from tests.streams.tools.calibrate.test_result import result_of
-from tests.streams.tools.calibrate.test_survey import surveyed
+from tests.builders.streams.tools.calibrate.plots import rehearsed, some
+from tests.builders.streams.tools.calibrate.result import result_of
+from tests.builders.streams.tools.calibrate.survey import surveyed
 
 __all__ = ["rehearsed", "some"]
 

@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from detectors.model.times import DAY_S
 from detectors.recipients.row import Memory
 from detectors.suspects.suspect import Suspect, see
 from streams.tools.calibrate.leads import LEAST, Leads, kappa_of, spread
+from tests.builders.streams.tools.calibrate.leads import people
 
 HOT = frozenset(range(100, 200))
 START_S = 50 * DAY_S
@@ -22,14 +22,6 @@ def suspect_of(name: str, steps: str) -> Suspect:
     for n, step in enumerate(steps):
         see(suspect, (100 if step == "h" else 1) + n, START_S + n * 60)
     return suspect
-
-
-def people(count: int, kappa: float, share: float = 0.05, seed: int = 1) -> NDArray[np.int64]:
-    """New platforms, and hot ones among them, of people drawn from a Beta distribution."""
-    chance = np.random.default_rng(seed)
-    met = chance.integers(2, 20, count)
-    own = chance.beta(share * kappa, (1 - share) * kappa, count)
-    return np.stack([met, chance.binomial(met, own)], axis=1)
 
 
 def test_the_highest_lead_of_a_day_counts_once() -> None:

@@ -15,9 +15,9 @@ from streams.tools.calibrate.leads import LeadPeak
 from streams.tools.calibrate.propose import ProposedChange, apply_changes, find_unreached, propose
 from streams.tools.calibrate.survey import Survey
 from streams.tools.scenarios import DEFAULT_START_MS, generate, merge_streams
-from tests.detectors.recognise.test_fanout import BRANDS
-from tests.streams.tools.calibrate.test_leads import people as drawn
-from tests.streams.tools.calibrate.test_survey import DAY_MS, SETTINGS, people, surveyed
+from tests.builders.detectors.recognise.fanout import BRANDS
+from tests.builders.streams.tools.calibrate.leads import people as drawn
+from tests.builders.streams.tools.calibrate.survey import DAY_MS, SETTINGS, people, surveyed
 
 
 def minute_stamps(values: list[dict[str, object]]) -> Iterator[dict[str, object]]:

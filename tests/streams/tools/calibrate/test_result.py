@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
@@ -11,7 +10,6 @@ from streams.tools.calibrate.alarm_rates import Rate
 from streams.tools.calibrate.cohort import AGES
 from streams.tools.calibrate.rehearse import Incidents, rehearse
 from streams.tools.calibrate.result import (
-    Result,
     age_names,
     document,
     mask_recipient,
@@ -20,21 +18,14 @@ from streams.tools.calibrate.result import (
 )
 from streams.tools.calibrate.survey import Survey
 from streams.tools.scenarios import generate, merge_streams
-from tests.streams.tools.calibrate.test_survey import SETTINGS, people, surveyed
+from tests.builders.streams.tools.calibrate.result import result_of
+from tests.builders.streams.tools.calibrate.survey import SETTINGS, people, surveyed
 
 
 @pytest.fixture(scope="module")
 def survey() -> Survey:
     flood = generate("A1", 3, recipient=7, history=False)
     return surveyed([*people(40), *(event.value for event in merge_streams(flood))])
-
-
-def result_of(survey: Survey, **fields: Any) -> Result:
-    rest: dict[str, Any] = {
-        "subscribers": None, "judged": frozenset(), "changes": [], "proposed": None,
-        "margins": [], "proposed_rehearsal": None,
-    }  # fmt: skip
-    return Result("a file", SETTINGS, survey, **{**rest, **fields})
 
 
 def test_a_document_is_plain_json(survey: Survey) -> None:

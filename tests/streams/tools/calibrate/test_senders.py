@@ -9,7 +9,7 @@ import pytest
 from streams.config import Settings
 from streams.tools.calibrate.senders import RECIPIENTS_LEAST, BankLike
 from streams.tools.scenarios import DEFAULT_START_MS
-from tests.streams.tools.calibrate.test_survey import DAY_MS, SETTINGS, surveyed
+from tests.builders.streams.tools.calibrate.survey import DAY_MS, SETTINGS, surveyed
 
 PEOPLE = 60
 TEXTS = ("您尾号{n}的卡支出{n}.00元", "验证码48{n}，请勿泄露", "您的账户收入{n}.50元")

@@ -27,8 +27,8 @@ from streams.tools.demo.play import Offer, Player, Record
 from streams.tools.demo.stage import WorkerProcess
 from streams.tools.scenarios import generate
 from streams.wire import encode_action, encode_episode
+from tests.builders.streams.cases.standing import OPENED
 from tests.enforce.records import RECIPIENT, START_MS, action
-from tests.streams.cases.test_standing import OPENED
 from tests.waiting import END_S
 
 TOPICS = Topics(

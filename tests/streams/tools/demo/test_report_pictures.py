@@ -9,8 +9,8 @@ import pytest
 from streams.tools.demo.report_pictures import LANES, _hour, _lane, _span, pictures
 from streams.tools.demo.story import Story
 from streams.tools.scenarios.labelled_events import Role
+from tests.builders.streams.tools.demo.story import MESSAGES, OTHERS, STORY, message
 from tests.streams.told import assert_tells
-from tests.streams.tools.demo.test_story import MESSAGES, OTHERS, STORY, message
 
 LATE = replace(
     STORY, messages=[replace(m, event_time_ms=m.event_time_ms * 60_000) for m in MESSAGES]

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,13 @@ from streams import wire
 from streams.__main__ import app
 from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.topics import topics
-from streams.common.errors import Exit
+from streams.common.errors import Exit, UnavailableError
 from streams.config import Settings, load
+from streams.tools.operate import dead_letters
 from streams.tools.operate.dead_letters import BATCH
 from tests.nodes import Broker
 from tests.reading import written
+from tests.streams.cli.called import refused
 from tests.waiting import END_S
 
 pytestmark = pytest.mark.kafka
@@ -275,6 +278,21 @@ def test_cut_and_empty_letters_are_not_replayed(desk: Desk) -> None:
     desk.send([b"x" * 200_000, None])
     assert desk.refuse() == 2
     assert desk.json("replay", "--unchecked")["cut_or_empty"] == 2
+
+
+def test_a_first_letter_that_kafka_does_not_take_keeps_no_other(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = [event("0", note="x" * 3000), long("1"), long("2")]
+    desk.send([*values])
+    assert desk.refuse(value_bytes_max=1024) == 3
+    small = partial(KafkaProducer, max_request_size=2500)
+    monkeypatch.setattr(dead_letters, "KafkaProducer", small)
+    words = ("--rate-max", "4", "--config", str(desk.config))  # one letter in each batch
+    refused(UnavailableError, "MessageSizeTooLarge", "dlq", "replay", *words)
+    came = {record.value for record in desk.records(desk.settings.topics.input)[3:]}
+    assert came == set(values[1:])
+    assert desk.json("replay", "--dry-run")["would_publish"] == 1, "the others are marked"
 
 
 def test_kill_9_in_the_middle_repeats_a_batch_at_most_and_forgets_nothing(desk: Desk) -> None:

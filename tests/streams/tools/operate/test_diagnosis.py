@@ -25,14 +25,11 @@ from streams.config import Settings, load
 from streams.config.sections.serving import PORTS
 from streams.tools.operate import diagnosis as module
 from streams.tools.operate.diagnosis import _sources
+from tests.builders.streams.tools.operate.diagnosis import NAMES, doctor
 from tests.nodes import Broker
 from tests.waiting import END_S
 
 pytestmark = pytest.mark.broker
-
-NAMES = ("input", "throttle", "episode", "acks", "override", "everyone", "undeliverable",
-         "dead_letters", "incident", "counts", "audit", "notice", "campaign", "platform_parts",
-         "platform")  # fmt: skip
 
 
 @pytest.fixture
@@ -45,16 +42,6 @@ def config(kafka: Broker, unique: str, tmp_path: Path) -> Path:
         *(f'{name} = "{unique}.{name}"' for name in NAMES),
     ]))  # fmt: skip
     return path
-
-
-def doctor(config: Path, *words: str) -> tuple[int, dict[str, dict[str, str]]]:
-    """Exit code, and the findings by name."""
-    done = subprocess.run(
-        [sys.executable, "-m", "streams", "doctor", "--json", "--config", str(config), *words],
-        capture_output=True, text=True, check=False, timeout=END_S,
-    )  # fmt: skip
-    assert "Traceback" not in done.stderr, done.stderr
-    return done.returncode, {each["check"]: each for each in json.loads(done.stdout)}
 
 
 def send(settings: Settings, keys: Sequence[bytes], *, ahead_ms: int = 0) -> None:

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from streams.cases.store.opening import open_store, read_ms
 from streams.config import Settings
 from streams.tools.operate.local_checks import EXPIRES_DAYS, Check, examine_role
+from tests.builders.streams.cases.standing import OPENED
 from tests.streams.cases.store.filled import NOW_MS, FilledStore, fill
-from tests.streams.cases.test_standing import OPENED
 
 
 def found(settings: Settings, role: str, now_ms: int = NOW_MS) -> dict[str, Check]:

@@ -17,10 +17,10 @@ from streams.common.errors import OtpguardError, UnavailableError, UsageError
 from streams.tools.operate import override_backup as backup
 from streams.tools.operate.override_backup import FORM, RestoredWords, restore, save_overrides
 from streams.wire import encode_override, override_key
+from tests.builders.streams.tools.operate.purge_overrides import Words
 from tests.enforce.records import override
 from tests.full_disk import no_room
 from tests.nodes import Broker
-from tests.streams.tools.operate.test_purge_overrides import Words
 
 pytestmark = pytest.mark.broker
 

@@ -2,47 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
 import pytest
-from kafka import KafkaProducer
 from typer.testing import CliRunner
 
 from streams.cli.cases import app
-from streams.cluster.admin import Cluster, client_arguments
-from streams.config import Kafka
 from streams.tools.operate import purge_overrides as module
 from streams.tools.operate.purge_overrides import KEPT_MS, Tidied, tidy
-from streams.wire import EVERYONE, Override, encode_override, override_key
+from streams.wire import EVERYONE, encode_override, override_key
+from tests.builders.streams.tools.operate.purge_overrides import Words
 from tests.enforce.records import START_MS, override
 from tests.nodes import Broker
-from tests.reading import written
 
 pytestmark = pytest.mark.broker
 
 NOW_MS = START_MS + 30 * 86_400_000
 OVER_MS = NOW_MS - KEPT_MS
-
-
-class Words:
-    def __init__(self, broker: Broker, name: str) -> None:
-        self.name = name
-        self.clients = client_arguments(Kafka(bootstrap=broker.bootstrap))
-        with Cluster(Kafka(bootstrap=broker.bootstrap)) as cluster:
-            cluster.create(name, 1, 1, {"cleanup.policy": "compact"})
-        self.producer = KafkaProducer(**self.clients, acks="all")
-
-    def say(self, *words: Override) -> None:
-        for word in words:
-            self.producer.send(self.name, encode_override(word), key=override_key(word))
-        self.producer.flush()
-
-    def standing(self) -> Mapping[bytes, bytes]:
-        """What a reader of all of the topic ends up with."""
-        newest = {record.key: record.value for record in written(self.clients, self.name)}
-        return {key: value for key, value in newest.items() if value is not None}
 
 
 @pytest.fixture

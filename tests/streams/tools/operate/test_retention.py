@@ -11,9 +11,9 @@ from streams.cluster.topics import create
 from streams.common.language import moment
 from streams.config import Settings
 from streams.tools.operate.retention import still_held
+from tests.builders.streams.cases.store.indexer import Site
 from tests.enforce.records import START_MS
 from tests.nodes import Broker
-from tests.streams.cases.store.test_indexer import Site
 
 NEWEST = dict.fromkeys(("episode", "throttle", "acks", "incident", "override", "notice", "audit"),
                        START_MS)  # fmt: skip

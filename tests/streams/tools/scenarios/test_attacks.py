@@ -12,7 +12,7 @@ from streams.tools.scenarios import DEFAULT_START_MS, Role
 from streams.tools.scenarios.attacks import REPEATS_MAX, a10, a18, hits, own_life
 from streams.tools.scenarios.message_writer import MessageWriter
 from streams.tools.scenarios.platform_profiles import PLATFORMS
-from tests.streams.tools.scenarios.test_catalog import at, attack, run
+from tests.builders.streams.tools.scenarios.catalog import at, attack, run
 
 
 def test_a_later_wave_succeeds_in_a_fifth() -> None:

@@ -11,7 +11,7 @@ from detectors.model.times import MINUTE_MS
 from streams.tools.scenarios import DEFAULT_START_MS, Role, person
 from streams.tools.scenarios.benign import PRESS_S, b12, b13, log_ins, requests
 from streams.tools.scenarios.message_writer import MessageWriter
-from tests.streams.tools.scenarios.test_catalog import at, of, run
+from tests.builders.streams.tools.scenarios.catalog import at, of, run
 
 
 @pytest.mark.parametrize(("name", "gap_s"), [("B1", 90), ("B2", 54)])

@@ -16,31 +16,18 @@ from streams.tools.scenarios import DEFAULT_START_MS, SCENARIOS, Labelled, Role,
 from streams.tools.scenarios.people import Person
 from streams.wire.events import Intake, Outcome, decode
 from streams.wire.recipients import Numbers
+from tests.builders.streams.tools.scenarios.catalog import (
+    DAY_MS,
+    at,
+    attack,
+    of,
+    run,
+    seeded,
+)
 
-SEEDS = (3, 20)
 MINUTE_MS = 60_000
-DAY_MS = 86_400_000
 
 every = pytest.mark.parametrize("name", SCENARIOS)
-seeded = pytest.mark.parametrize("seed", SEEDS)
-
-
-def at(event: Labelled) -> int:
-    return int(event.value["event_time_ms"])
-
-
-def run(name: str, seed: int, **parameters: object) -> list[Labelled]:
-    """What happens, without what was before."""
-    events = generate(name, seed, history=False, **parameters)  # type: ignore[arg-type]
-    return list(events)
-
-
-def of(events: list[Labelled], role: Role) -> list[Labelled]:
-    return [event for event in events if event.truth.role is role]
-
-
-def attack(events: list[Labelled]) -> list[Labelled]:
-    return of(events, Role.ATTACK)
 
 
 def minutes(events: list[Labelled]) -> float:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from streams.tools.scenarios import Labelled, Role, Truth, generate, merge_streams
-from tests.streams.tools.scenarios.test_catalog import at
+from tests.builders.streams.tools.scenarios.catalog import at
 
 
 def test_merging_keeps_every_event_in_order() -> None:

@@ -13,7 +13,7 @@ import pytest
 from streams.tools.scenarios import DEFAULT_START_MS, Rates, Role, ordinary, person
 from streams.tools.scenarios.numbering import COUNT
 from streams.tools.scenarios.people import platform_counts
-from tests.streams.tools.scenarios.test_catalog import DAY_MS, at, seeded
+from tests.builders.streams.tools.scenarios.catalog import DAY_MS, at, seeded
 
 
 @seeded

@@ -1,7 +1,5 @@
 """First tables: accounts, sessions, notes, calls, appeals, proposals, holds, erased identities."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

@@ -1,0 +1,19 @@
+"""Builders that test_result.py shares with other tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streams.tools.calibrate.result import (
+    Result,
+)
+from streams.tools.calibrate.survey import Survey
+from tests.builders.streams.tools.calibrate.survey import SETTINGS
+
+
+def result_of(survey: Survey, **fields: Any) -> Result:
+    rest: dict[str, Any] = {
+        "subscribers": None, "judged": frozenset(), "changes": [], "proposed": None,
+        "margins": [], "proposed_rehearsal": None,
+    }  # fmt: skip
+    return Result("a file", SETTINGS, survey, **{**rest, **fields})
