@@ -745,7 +745,7 @@ def _asked_again(
         if platform in suspect.seen:
             before_s.append(suspect.seen[platform] >> 33)
         first = at_ms - utc_ms(max(before_s, default=0)) >= AGAIN_SILENT_MS
-    hot = platform in book.hot.platforms
+    hot = platform in book.hot_for(suspect)
     return take_request(suspect.requests, platform, at_ms, first=first, hot=hot)
 
 

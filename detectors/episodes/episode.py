@@ -180,6 +180,14 @@ class EpisodeLog:
         self.records: list[EpisodeRecord] = []
         self.incidents = IncidentLog()
 
+    def hot_for(self, suspect: Suspect) -> frozenset[int]:
+        """Return the platforms with the small budget of retry windows: hot ones, and earlier ones.
+
+        A flood that is repeated for days would else get three codes of its own in each run.
+        """
+        hot = self.hot.platforms
+        return hot | suspect.barred if suspect.barred else hot
+
 
 def advance(
     params: EpisodeParams,
@@ -331,7 +339,7 @@ def _lease(params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cau
     assert episode is not None
     again: tuple[AgainWindow, ...] = ()
     if params.again:
-        again = windows(suspect.requests, book.hot.platforms, cause.at_ms)
+        again = windows(suspect.requests, book.hot_for(suspect), cause.at_ms)
     return _action(params, suspect, episode, cause, "throttle", again)
 
 
@@ -345,7 +353,7 @@ def publish_windows(
     requests = suspect.requests
     if not news(requests, cause.at_ms):
         return
-    told_ms, hot = requests.told_ms, book.hot.platforms
+    told_ms, hot = requests.told_ms, book.hot_for(suspect)
     spent = bool(requests.passed) and requests.passed[-1][0] == cause.at_ms > told_ms
     again = windows(requests, hot, cause.at_ms)
     if not spent and max(requests.first_ms.values(), default=0) <= told_ms:

@@ -53,9 +53,18 @@ def test_ten_codes_after_the_first_in_35_minutes_or_twenty_in_a_day_reach_the_li
     assert (lease.reason.rule, lease.reason.score) == ("limit_24h", 20)
 
 
-def test_known_and_trusted_platforms_have_no_limit_without_a_flood() -> None:
-    known = [e._replace(platform="known 0") for e in codes(90, 20_000)]
-    assert not run(ENFORCE, history() + known).actions
+def test_known_platforms_share_one_limit_without_a_flood_and_trusted_ones_have_none() -> None:
+    known = [
+        e._replace(platform=f"known {n % 2}") for n, e in enumerate(codes(90, 20_000, platforms=2))
+    ]
+    assert not run(ENFORCE, history() + known[:61]).actions
+    first, second = alone(run(ENFORCE, history() + known))
+    assert (first.reason.rule, first.reason.score) == ("limit_total_1h", 60)
+    assert first.refused_ids == (platform_id("known 1"),)
+    assert len(second.refused_ids) == 2
+    own = [Event(known[-1].at_ms + n * HOUR_MS // 4, VICTIM, "known 3") for n in (1, 2)]
+    came = delivered(run(ENFORCE, sorted(history() + known + own)), history() + known + own)
+    assert came["known 3"] == came["known 2"] + 2, "a platform's second code of a day passes"
     assert not alone(run(ENFORCE, history() + codes(90, 20_000, trust=1)))
 
 
@@ -131,7 +140,7 @@ def test_known_platforms_without_a_limit_of_their_own_have_one_during_a_flood() 
     """Eight codes in ten minutes, 16 in an hour. Platforms that pause pass."""
     attack = flood(60, 20_000)
     fast = [Event(START_MS + 5 * MINUTE_MS + n * 5000, VICTIM, "known 0") for n in range(180)]
-    slow = [Event(START_MS + n * 6 * MINUTE_MS, VICTIM, "known 1") for n in range(4)]
+    slow = [Event(START_MS + n * 6 * MINUTE_MS, VICTIM, "known 1") for n in range(3)]
     taught = [Event(START_MS - DAY_MS, VICTIM, "taught")]
     bank = [e._replace(platform="bank", trust=1) for e in fast]
     young = [e._replace(platform="taught", at_ms=e.at_ms + 1) for e in fast]
@@ -139,6 +148,6 @@ def test_known_platforms_without_a_limit_of_their_own_have_one_during_a_flood() 
     params = replace(ENFORCE, judge=JudgeParams(rules={"known": "enforce"}))
     came = delivered(run(params, events), events)
     assert 8 <= came["known 0"] - came["known 2"] <= 16 + 2
-    assert came["known 1"] == 4 + came["known 2"]
+    assert came["known 1"] == 3 + came["known 2"]
     assert came["taught"] <= 1 + 11, "the limit of one platform counts for a young one too"
     assert came["bank"] == 180
