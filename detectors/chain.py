@@ -105,6 +105,10 @@ NOTED_MAX: Final = 1 << 13
 """Maximum size of the cache of (platform, name check) pairs whose name was recorded lately: ten
 times the pairs of an hour. When it is full, it is cleared."""
 
+SPREAD_S: Final = 59
+"""Codes with a stamp in whole minutes are counted as repeats under this many different seconds, by
+their offsets. Otherwise all codes of one platform in one minute would be one code."""
+
 _FEW: Final = 4  # up to this many values, a linear search is faster than building a dictionary
 _CHECK_BITS: Final = 16  # number of bits reserved for `name_check`
 _TRUSTED: Final = 1 << 48  # flag above platform and name check: the platform is trusted
@@ -266,7 +270,9 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
     tables = Tables([share.state.table for share in shares], edges)
     counted = _count_pages(some, codes, recipient, platform, trust)
     later = batch.kind[at] >= EventKind.LATER_PART
-    sifted = sift_together(params.sieve, tables, recipient, counted, at_s, time, later)
+    offset, at_ms = batch.offset[at], batch.event_time_ms[at]
+    moment_s = at_s + (at_ms % 60_000 == 0) * (offset % SPREAD_S)
+    sifted = sift_together(params.sieve, tables, recipient, counted, at_s, moment_s, time, later)
     number = at_s // params.sieve.window_s
     tally([share.state.windows for share in shares], edges, number, platform, sifted)
     loud = np.zeros(len(at), np.bool_)
@@ -555,7 +561,7 @@ def _judge(
             finding = add_hot_score(params.judge, suspect, book.hot.platforms, at_s, finding)
         novel = held or _is_novel(suspect, seen, platform, own, at_s)
         cause = Cause(batch.topic, batch.partition, offset, at_ms)
-        code = _Code(seen, platform, own, trust, novel, held, loud, relapse is not None, stamp)
+        code = _Code(seen, platform, own, trust, novel, held, loud, relapse is not None)
         if _is_refused(params, book, suspect, cause, code):
             refused.add(i)
         # A code that passes through a retry window counts like a refused one.
@@ -606,7 +612,6 @@ class _Code(NamedTuple):
     held: bool  # the full lease refuses the code
     loud: bool
     relapse: bool  # an earlier flood is remembered
-    stamp: ClockClass
 
 
 def _is_final(params: Params, episode: Episode | None) -> bool:
@@ -625,7 +630,7 @@ def _is_young(params: Params, suspect: Suspect, platform: int, at_s: int) -> boo
 
 def _hear(params: Params, suspect: Suspect, cause: Cause, code: _Code) -> Heard:
     """Record a code of a novel or young platform, and return how it counts."""
-    _, platform, own, _, novel, held, loud, _, _ = code
+    _, platform, own, _, novel, held, loud, _ = code
     at_ms = cause.at_ms
     if novel:
         return hear(suspect, own, at_ms, refused=held, loud=loud, page=own != platform)
@@ -641,7 +646,7 @@ def _is_refused(
 
     Codes that the full lease lets pass count towards the limit on their platform.
     """
-    seen, platform, own, trust, novel, held, _, relapse, stamp = code
+    seen, platform, own, trust, novel, held, _, relapse = code
     if held:
         new = own != platform or seen is not Seen.REPEAT
         return not _asked_again(params, book, suspect, own, cause.at_ms, new=new)
@@ -650,10 +655,8 @@ def _is_refused(
     if (refused or seen is Seen.REPEAT) and params.judge.mode("limit") != "off":
         unknown = novel if own == platform else not suspect.knows(platform, cause.at_s)
         limited = unknown or _is_young(params, suspect, platform, cause.at_s)
-        # All codes of one platform in one whole minute would else be one code.
-        by_offset = stamp is ClockClass.MINUTE
-        at_s = cause.at_s + (cause.offset % 60 if by_offset else 0)
-        if by_offset or suspect.seen.get(platform, 0) >> 33 != at_s:  # else delivered twice
+        at_s = cause.at_s + (cause.at_ms % 60_000 == 0) * (cause.offset % SPREAD_S)
+        if suspect.seen.get(platform, 0) >> 33 != at_s:  # else delivered twice
             observe_limit(params.episode, params.judge, book, suspect, cause, platform=platform,
                           limited=limited, trusted=bool(trust), relapse=relapse,
                           at_s=at_s)  # fmt: skip

@@ -326,8 +326,9 @@ class Naive:
         own = person.seen.get(event.platform)
         young = known and abs(at - person.young.get(platform, at - DAY)) < DAY
         if not refused:
-            counts = held is not None and 0 < abs(at - held.at) < DAY
-            self.limit(offset, event, platform, counts=counts, own=young or not known)
+            when = at + (event.at_ms % 60_000 == 0) * (offset % 59)
+            counts = held is not None and abs(at - held.at) < DAY and when != held.at
+            self.limit(offset, event, platform, counts=counts, own=young or not known, at=when)
             known = known or (
                 paged and own is not None and self.knows(person, event.platform, own, at)
             )
@@ -367,10 +368,12 @@ class Naive:
             elif fresh and flood.narrow and flood.live(event.at_ms) and named not in flood.named:
                 self.name(offset, event, flood, {named: platform})
 
-    def limit(self, offset: int, event: Event, platform: str, *, counts: bool, own: bool) -> None:
+    def limit(
+        self, offset: int, event: Event, platform: str, *, counts: bool, own: bool, at: int
+    ) -> None:
         """Ten codes after the first in 35 minutes, or 20 in a day, of one platform: refused."""
         person, at_ms = self.people[event.recipient], event.at_ms
-        alone, at = person.alone, at_ms // 1000 - EPOCH
+        alone = person.alone
         if not counts and (event.trust or not alone.refuses(event.platform, at_ms)):
             return
         if at_ms == alone.issued and platform in alone.ends:

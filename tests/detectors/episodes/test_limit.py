@@ -84,6 +84,14 @@ def test_three_more_codes_prolong_it_once_half_of_the_hour_is_over() -> None:
     assert len(alone(run(ENFORCE, history() + codes(11, MINUTE_MS) + refused[:2]))) == 1
 
 
+def test_codes_of_one_whole_minute_count_one_by_one() -> None:
+    stamped = [
+        e._replace(at_ms=e.at_ms - e.at_ms % MINUTE_MS) for e in codes(40, 5000, platforms=2)
+    ]
+    first, *_ = alone(run(ENFORCE, history() + stamped))
+    assert first.revision == len(history()) + 20, "the eleventh code of one platform"
+
+
 def test_a_young_row_has_no_limit_and_a_cold_one_has_it_in_shadow() -> None:
     assert not alone(run(ENFORCE, codes(90, 20_000)))
     old = [Event(START_MS - 20 * DAY_MS, VICTIM, "known 0")]
