@@ -266,12 +266,13 @@ LIMITS_TOTAL: Final = (
     ("limit_total_1h", 3600, 60),
     ("limit_total_24h", 86_400, 290),
 )
+TOTAL_LEAST: Final = 2
 """Rule, window in seconds, and number of codes of all platforms of a recipient together from which
-each platform's third code of the day is refused, with all that follow. First codes of the day are
-not counted. The limits also hold for known platforms. Otherwise two codes on two days would teach a
-platform, and a flood of such platforms would pass without end: 536 codes in an hour, 1,808 in a
-day. Nobody reads 60 repeated codes in an hour. Numbers that forty people share get up to 300 codes
-a day."""
+each platform with `TOTAL_LEAST` codes in the day is refused until fewer lie in the window. Each
+platform's first code of a day is not counted. The limits also hold for known platforms. Otherwise
+two codes on two days would teach a platform, and a flood of such platforms would pass without end:
+536 codes in an hour, 1,808 in a day. Nobody reads 60 repeated codes in an hour. Numbers that forty
+people share get up to 300 codes a day."""
 
 KNOWN_LIMITS: Final = (
     ("known_10min", 600, 8),
@@ -281,11 +282,8 @@ KNOWN_LIMITS: Final = (
 """Rule, window in seconds, and number of delivered codes of one known, untrusted platform during a
 THROTTLE from which the platform is refused until fewer codes lie in the window.
 
-Most platforms send one number at most 10 codes an hour, so they are never refused. Measured with
-floods that abuse four known platforms without limits of their own, each asked every 80 s or every
-320 s: codes of these that arrive in the worst hour, and own codes of them that are lost. No limit:
-181 and 0 of 18, 48 and 0 of 14. These limits: 64 and 14, 48 and 0. With 5, 8 and 12: 24 and 16, 32
-and 11. No rule can tell the victim's own code from the flood's, so the limits only end floods of
+Most platforms send one number at most 10 codes an hour, so they are never refused. Floods that
+abuse four known platforms are measured in detectors/README.md. No rule can tell the victim's own code from the flood's, so the limits only end floods of
 platforms that have none. A limit of two codes in an hour for young platforms was tried: 16 of 175
 own codes of victims were refused.
 """

@@ -47,13 +47,29 @@ def observe_limit(
     else:
         repeats.add(key, at_s)
         limit = judge_limit(repeats, key, relapse=relapse) if limited else None
-        limit = limit or judge_total(repeats, key, suspect.seen)
-    if limit is None or trusted or not is_settled(rules, suspect, cause.at_s):
+    if trusted or not is_settled(rules, suspect, cause.at_s):
         return
+    ends_ms, prolonged = dict[int, int](), {platform}
+    if limit is None:
+        total = judge_total(repeats, key, suspect.seen)
+        if total is None or platform in book.names.trusted:
+            return
+        limit, end_s, often = total
+        end_ms = min(utc_ms(end_s), at_ms + LIMIT_MS)
+        ends_ms = dict.fromkeys(set(often) - book.names.trusted, end_ms)
+        prolonged = {p for p in ends_ms if _is_limited(rules, suspect, p, cause.at_s)}
+    ends_ms |= dict.fromkeys(prolonged, at_ms + LIMIT_MS)
     warm = params.enforce_cold or suspect.memory_size(cause.at_s) >= params.cold_known
     mode = params.mode if warm and rules.mode("limit") == "enforce" else "shadow"
-    lease = _refuse(params, book, suspect, cause, limit, {platform: at_ms + LIMIT_MS}, mode)
-    lease.again_ms[platform] = [at_ms, at_ms, 0]
+    lease = _refuse(params, book, suspect, cause, limit, ends_ms, mode)
+    lease.again_ms |= {p: [at_ms, at_ms, 0] for p in prolonged}
+
+
+def _is_limited(rules: JudgeParams, suspect: Suspect, platform: int, at_s: int) -> bool:
+    """Return true if the recipient did not know a platform on its day, or if it is young."""
+    key, young = suspect.recipient << 32 | platform, rules.mode("young") == "enforce"
+    novel = suspect.seen[platform] >> 32 & 1 == 1
+    return novel or (young and suspect.repeats.is_young(key, at_s))
 
 
 def observe_known(

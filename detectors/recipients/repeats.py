@@ -44,12 +44,12 @@ class Repeats:
 
     def count(self, key: int, window_s: int) -> int:
         """Return the number of codes in the window that ends with the newest code."""
-        return self.count_since(key, self.codes[key][-1] - window_s)
+        return len(self.since(key, self.codes[key][-1] - window_s))
 
-    def count_since(self, key: int, since_s: int) -> int:
-        """Return the number of codes after this time."""
-        times = self.codes.get(key, ())
-        return len(times) - bisect_right(times, since_s)
+    def since(self, key: int, since_s: int) -> list[int]:
+        """Return the times of the codes after this time, ascending."""
+        times = self.codes.get(key, [])
+        return times[bisect_right(times, since_s) :]
 
     def is_over(self, key: int, at_s: int) -> bool:
         """Return true if one more code at `at_s` would reach a limit."""

@@ -397,13 +397,32 @@ class Naive:
                 >= Fraction(most, lower if person.relapsing else 1)
                 for window, (most, lower) in LIMIT.items()
             )
-            over |= sum(t > max(times) - DAY for t in times) >= 2 and any(
-                sum(t > max(times) - window for p in person.seen for t in person.codes.get(p, ()))
-                >= most
-                for window, most in TOTAL.items()
-            )
+            if not over and not event.trust and self.settled(person, at):
+                self.total(offset, event, max(times), platform)
         if over and not event.trust and self.settled(person, at):
             self.refuse(offset, event, {platform}, at_ms + 3_600_000, prolongs=True)
+
+    def total(self, offset: int, event: Event, newest: int, platform: str) -> None:
+        """60 codes in an hour or 290 in a day, of all: refused is what came three times."""
+        person = self.people[event.recipient]
+        codes = {p: [t for t in person.codes.get(p, ()) if t > newest - DAY] for p in person.seen}
+        often = {p for p, times in codes.items() if len(times) >= 2}
+        every = sorted(t for times in codes.values() for t in times)
+        ends = [
+            every[-most] + window
+            for window, most in TOTAL.items()
+            if sum(t > newest - window for t in every) >= most
+        ]
+        if platform in often - self.trusted and ends:
+            end = min((max(ends) + EPOCH) * 1000, event.at_ms + 3_600_000)
+            self.refuse(offset, event, often - self.trusted, end, prolongs=False)
+            at = event.at_ms // 1000 - EPOCH
+            own = {
+                p
+                for p in often - self.trusted
+                if person.seen[p].novel or abs(at - person.young.get(p, at - DAY)) < DAY
+            }
+            self.refuse(offset, event, own, event.at_ms + 3_600_000, prolongs=True)
 
     def known_limit(self, offset: int, event: Event, *, known: bool) -> None:
         """The limit on a known platform during a flood, by the codes that were delivered."""

@@ -55,17 +55,29 @@ def test_ten_codes_after_the_first_in_35_minutes_or_twenty_in_a_day_reach_the_li
 
 def test_known_platforms_share_one_limit_without_a_flood_and_trusted_ones_have_none() -> None:
     known = [
-        e._replace(platform=f"known {n % 2}") for n, e in enumerate(codes(90, 20_000, platforms=2))
+        e._replace(platform=f"known {n % 2}") for n, e in enumerate(codes(540, 20_001, platforms=2))
     ]
     assert not run(ENFORCE, history() + known[:61]).actions
-    first, second = alone(run(ENFORCE, history() + known))
-    assert (first.reason.rule, first.reason.score) == ("limit_total_1h", 60)
-    assert first.refused_ids == (platform_id("known 1"),)
-    assert len(second.refused_ids) == 2
-    own = [Event(known[-1].at_ms + n * HOUR_MS // 4, VICTIM, "known 3") for n in (1, 2)]
-    came = delivered(run(ENFORCE, sorted(history() + known + own)), history() + known + own)
+    (lease,) = alone(run(ENFORCE, history() + known[:62]))
+    assert (lease.reason.rule, lease.reason.score) == ("limit_total_1h", 60)
+    assert set(lease.refused_ids) == {platform_id("known 0"), platform_id("known 1")}
+    assert lease.expires_at_ms == known[2].at_ms // 1000 * 1000 + HOUR_MS, "59 are then left"
+    own = [Event(known[-1].at_ms - n * HOUR_MS // 4, VICTIM, "known 3") for n in (1, 2)]
+    events = sorted(history() + known + own)
+    came = delivered(run(ENFORCE, events), events)
     assert came["known 3"] == came["known 2"] + 2, "a platform's second code of a day passes"
+    assert 3 * 60 <= came["known 0"] + came["known 1"] - 2 * came["known 2"] <= 3 * 62
     assert not alone(run(ENFORCE, history() + codes(90, 20_000, trust=1)))
+
+
+def test_a_flood_of_known_new_and_young_platforms_closes_the_new_and_young_ones() -> None:
+    names = ["known 0", "taught", "new"]
+    taught = [Event(START_MS - DAY_MS, VICTIM, "taught")]
+    attack = [Event(START_MS + n * 15_000, VICTIM, names[n % 3]) for n in range(720)]
+    events = sorted(history() + taught + attack)
+    came = delivered(run(ENFORCE, events), events)
+    assert came["taught"] <= 1 + 21
+    assert came["new"] <= 21
 
 
 def test_a_platform_that_came_on_one_day_before_is_limited_and_after_two_days_no_more() -> None:

@@ -43,12 +43,17 @@ def test_a_limit_on_all_platforms_together_spares_the_first_codes_of_a_day() -> 
     repeats.add(KEY + 20, NOW_S + 60)
     assert judge_total(repeats, KEY + 20, range(7, 28)) is None, "its second code of the day"
     repeats.add(KEY + 20, NOW_S + 61)
-    assert judge_total(repeats, KEY + 20, range(7, 28)) == ("limit_total_1h", 61, 60)
-    assert judge_total(repeats, KEY + 20, range(8, 28)) is None, "not the recipient's platform"
+    total = judge_total(repeats, KEY + 20, range(7, 28))
+    assert total is not None
+    assert total.limit == ("limit_total_1h", 61, 60)
+    assert total.end_s == NOW_S + 1 + 3600, "then 59 codes lie in the hour"
+    assert total.platforms == [*range(7, 28)]
+    assert judge_total(repeats, KEY + 20, range(9, 28)) is None, "not the recipient's platforms"
     slow = Repeats()
     for n in range(290):
         slow.add(KEY + n % 2, NOW_S + n * 290)
-    assert judge_total(slow, KEY, (7, 8)) == ("limit_total_24h", 290, 290)
+    total = judge_total(slow, KEY, (7, 8))
+    assert total == (("limit_total_24h", 290, 290), NOW_S + DAY_S, [7, 8])
 
 
 def test_a_lease_refuses_what_it_names_while_it_lasts_and_is_restored() -> None:
