@@ -283,9 +283,9 @@ KNOWN_LIMITS: Final = (
 THROTTLE from which the platform is refused until fewer codes lie in the window.
 
 Most platforms send one number at most 10 codes an hour, so they are never refused. The figures are
-in detectors/README.md. No rule can tell the victim's own code from the flood's, so the limits only end
-floods of platforms that have none. A limit of two codes in an hour for young platforms was tried:
-16 of 175 own codes of victims were refused.
+in detectors/README.md. No rule can tell the victim's own code from the flood's, so the limits only
+end floods of platforms that have none. A limit of two codes in an hour for young platforms was
+tried: 16 of 175 own codes of victims were refused.
 """
 
 REPEAT_TIMES_MAX: Final = 304
