@@ -62,7 +62,7 @@ def observe_limit(
     warm = params.enforce_cold or suspect.memory_size(cause.at_s) >= params.cold_known
     mode = params.mode if warm and rules.mode("limit") == "enforce" else "shadow"
     lease = _refuse(params, book, suspect, cause, limit, ends_ms, mode)
-    lease.again_ms |= {p: [at_ms, at_ms, 0] for p in prolonged}
+    lease.again_ms |= dict.fromkeys(prolonged, (at_ms, at_ms, 0))
 
 
 def _is_limited(rules: JudgeParams, suspect: Suspect, platform: int, at_s: int) -> bool:

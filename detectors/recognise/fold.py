@@ -44,6 +44,7 @@ _RANGES: Final = (
     (0x2776, 0x2793),
     (0x3000, 0x3000),
     (0x3164, 0x3164),
+    (0xD800, 0xDFFF),  # lone surrogates, which are no characters
     (0xFE00, 0xFE0F),
     (0xFEFF, 0xFEFF),
     (0xFF10, 0xFFA0),  # full width, half-width katakana
@@ -62,6 +63,8 @@ def _fold_character(character: str) -> str:
     if character in _SINGLE:
         return _SINGLE[character]
     category = unicodedata.category(character)
+    if category == "Cs":
+        return "\ufffd"
     if category == "Nd":
         return str(unicodedata.digit(character))
     if category in ("Cf", "Mn", "Me") or 0xFE00 <= ord(character) <= 0xFE0F:

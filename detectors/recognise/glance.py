@@ -141,8 +141,8 @@ def _heads() -> list[tuple[int, frozenset[str]]]:
         (bit, frozenset(word[:_BEGUN_CHARS] for word in words))
         for bit, words in (
             (WORDS, spelled.words()),
-            (SPENT, spent.begun_before()),
-            (_BEHIND, spent.begun_behind()),
+            (SPENT, spent.heads_before()),
+            (_BEHIND, spent.heads_behind()),
         )
     ]
 
@@ -176,7 +176,7 @@ def _owners() -> NDArray[np.bool_]:
 
 
 def prepare() -> None:
-    """Build the tables of beginnings now, not at the first text."""
+    """Build the tables of word beginnings, so that the first text need not wait for them."""
     _build_beginnings()
     _owners()
 

@@ -519,7 +519,10 @@ def _no_code(
 
 
 def _unspent(body: str, found: list[Number]) -> list[Number]:
-    """Return the numbers that are no former codes. None is left beside a payment's own code."""
+    """Return the numbers that may be a code, without codes that were used already.
+
+    Returns no number at all if a used code authorised a payment that the text reports.
+    """
     left = [number for number in found if not is_spent(body, number.start, number.end)]
     used = [number for number in found if number not in left]
     return [] if any(of_receipt(body, number.start) for number in used) else left

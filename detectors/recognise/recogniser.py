@@ -295,15 +295,12 @@ class _Names(Mapping[int, str]):
 # A cached answer is one integer, so that answers become columns without a loop:
 # name check << 48 | platform id << 16 | confidence in hundredths << 8 | trust << 2
 # | from-sender << 1 | otp.
-# With "from-sender" the platform is that of the event's own sender. A negative value is no answer;
-# the value tells what is missing.
+# With "from-sender" the platform is that of the event's own sender.
 _ID: Final = 0xFFFF_FFFF
 _OTP: Final = 1
 _FROM_SENDER: Final = 2
 _TRUST: Final = 0xFC  # bits of the trust in an answer
 _MISS: Final = -1
-_NAME: Final = -2  # -2 - (start << 16 | end) or less: the byte span of a name with digits
-
 _LOOK: Final = -2  # in `_of_head`: texts that begin so must be read one by one
 
 _OTHER_CATEGORY: Final = round(RULES["category-other"].confidence * 100) << 8
@@ -551,6 +548,8 @@ class Recogniser:
         self._of_head: dict[
             _Begun, int
         ] = {}  # answers by beginning of the text; see `_decide_by_score`
+        self._name_spans: dict[_Key, tuple[int, int]] = {}
+        """Byte spans of names with digits. The name as written then belongs to the key."""
         self._other: str | None = None  # key of the last answer if another key has the same id
 
     @cached_property
@@ -608,7 +607,7 @@ class Recogniser:
         elif (answer := self._young.get(key, _MISS)) < 0:
             asked = _Asked(kind, text, signature, category, platform, template)
             misses = self.misses
-            answer = self._answer(key, answer, asked)
+            answer = self._answer(key, asked)
             self.hits += misses == self.misses
         else:
             self.hits += 1
@@ -626,62 +625,90 @@ class Recogniser:
 
     def columns(self, batch: Batch) -> Codes:
         """Recognise a batch. The answers are the same as those of `recognise` for each event."""
-        count = len(batch)
         self._make_room()
         kinds = list(map(self._kind_of.__getitem__, batch.sender.pieces()))
+        masked = _masked_column(batch.text, kinds)
+        keys = self._make_keys(batch, masked)
+        answers = np.fromiter(map(self._young.get, keys, repeat(_MISS)), np.int64, len(batch))
+        if batch.category.any():  # not cached: there are many texts of people
+            other = map(PERSONS.encode().__eq__, batch.category.pieces())
+            answers[np.fromiter(other, bool, len(batch))] = _OTHER_CATEGORY
+        self._check_categories(batch)
+        misses = self.misses
+        own = self._answer_rows(batch, keys, kinds, answers)
+        self.hits += len(batch) - (self.misses - misses)
+        return self._make_codes(batch, masked, answers, own)
+
+    def _make_keys(self, batch: Batch, masked: Sequence[bytes]) -> Sequence[_Key]:
+        """Return the cache key of each event.
+
+        Most feeds give only text and sender. A key of bytes is hashed twice as fast as a tuple.
+        """
         told = [batch.signature, batch.category, batch.platform]
         if self.registry.templates:
             told.append(batch.template)
-        # Most feeds give only text and sender. A key of bytes is hashed twice as fast as a tuple.
-        masked = _masked_column(batch.text, kinds)
-        keys: Sequence[_Key] = masked
-        if any(column.any() for column in told):
-            keys = list(zip(masked, *(column.pieces() for column in told), strict=True))
-        answers = np.fromiter(map(self._young.get, keys, repeat(_MISS)), np.int64, count)
-        if batch.category.any():  # not cached: there are many texts of people
-            other = map(PERSONS.encode().__eq__, batch.category.pieces())
-            answers[np.fromiter(other, bool, count)] = _OTHER_CATEGORY
-        self._check_categories(batch)
-        misses = self.misses
-        own: dict[int, str] = {}
-        unanswered = indices(answers < 0)
-        if len(unanswered):
-            rows = unanswered.tolist()
-            few = [keys[row] for row in rows]
-            young, old = self._young, self._old
-            known = answers[unanswered].tolist()
-            unknown = {
-                key: kinds[row]
-                for row, key, answer in zip(rows, few, known, strict=True)
-                if answer == _MISS and key not in old  # else known except for the digits of a name
-            }
-            left: dict[_Key, tuple[_New, int]] = {}
-            for new in _New.of(unknown):
-                left |= self._at_once(new)
-            known = list(map(young.get, few, repeat(_MISS)))
-            for at in [at for at, answer in enumerate(known) if answer < 0]:
-                row, key = rows[at], few[at]
-                if (answer := young.get(key, _MISS)) < 0:  # else answered before in this batch
-                    asked, place = _make_query(batch, row, kinds[row]), left.get(key)
-                    if place is None or answer != _MISS:
-                        answer = self._answer(key, answer, asked)
-                    else:
-                        new, at_new = place
-                        answer = self._first(key, asked, new.parse(at_new))
-                    if self._other is not None:
-                        own[row], self._other = self._other, None
-                known[at] = answer
-            answers[unanswered] = known
-        self.hits += count - (self.misses - misses)
+        if not any(column.any() for column in told):
+            return masked
+        return list(zip(masked, *(column.pieces() for column in told), strict=True))
 
+    def _answer_rows(
+        self,
+        batch: Batch,
+        keys: Sequence[_Key],
+        kinds: Sequence[int],
+        answers: NDArray[np.int64],
+    ) -> dict[int, str]:
+        """Fill in the answers of a batch that are missing.
+
+        Returns the platform keys, by row, of platforms whose identity another platform has too.
+        """
+        unanswered = indices(answers < 0)
+        if not len(unanswered):
+            return {}
+        own: dict[int, str] = {}
+        rows = unanswered.tolist()
+        few = [keys[row] for row in rows]
+        young, old = self._young, self._old
+        unknown = {
+            key: kinds[row]
+            for row, key in zip(rows, few, strict=True)
+            if key not in old and key not in self._name_spans
+        }
+        left: dict[_Key, tuple[_New, int]] = {}
+        for new in _New.of(unknown):
+            left |= self._at_once(new)
+        known = list(map(young.get, few, repeat(_MISS)))
+        for at in [at for at, answer in enumerate(known) if answer < 0]:
+            row, key = rows[at], few[at]
+            if (answer := young.get(key, _MISS)) < 0:  # else answered before in this batch
+                asked, place = _make_query(batch, row, kinds[row]), left.get(key)
+                if place is None or key in self._name_spans:
+                    answer = self._answer(key, asked)
+                else:
+                    new, at_new = place
+                    answer = self._first(key, asked, new.parse(at_new))
+                if self._other is not None:
+                    own[row], self._other = self._other, None
+            known[at] = answer
+        answers[unanswered] = known
+        return own
+
+    def _make_codes(
+        self,
+        batch: Batch,
+        masked: Sequence[bytes],
+        answers: NDArray[np.int64],
+        own: dict[int, str],
+    ) -> Codes:
+        """Return the columns of complete answers."""
         otp = (answers & _OTP).astype(np.bool_)
         ids = answers >> 16
         from_sender = indices(answers & _FROM_SENDER)
         if len(from_sender):
             found = [self._from(batch.sender[row]) for row in from_sender.tolist()]
             ids[from_sender] = [id_ for id_, _ in found]
-            keys_ = (key for _, key in found)
-            own.update(zip(from_sender.tolist(), keys_, strict=True))
+            keys = (key for _, key in found)
+            own.update(zip(from_sender.tolist(), keys, strict=True))
         names = _Names(ids, otp, own, (self._young_names, self._old_names))
         return Codes(
             otp=otp,
@@ -729,6 +756,7 @@ class Recogniser:
         if len(self._origins) > len(_TAILS) // 2:
             self._young, self._old = {}, {}
             self._origins, self._kinds, self._owners, self._of_head = [], {}, {}, {}
+            self._name_spans = {}
             self._kind_of.clear()
             self._kind_of_head = {}
         if len(self._kind_of) > _SENDERS_MAX:
@@ -763,22 +791,18 @@ class Recogniser:
             self._from_of[sender] = _identity(key), key
         return self._from_of[sender]
 
-    def _answer(self, key: _Key, known: int, asked: _Asked) -> int:
-        """Return the answer for an event whose key has no complete answer in the young generation.
-
-        `known` is the negative value that was found instead.
-        """
-        if known == _MISS and (known := self._get_cached(key)) == _MISS:
-            return self._first(key, asked, _look(asked.text))
-        if known > _NAME:
-            return known
-        start, end = divmod(_NAME - known, 1 << 16)
-        seen = excerpt(asked.text)
-        key = _with(key, seen.encode("utf-8", "surrogatepass")[start:end])
+    def _answer(self, key: _Key, asked: _Asked) -> int:
+        """Return the answer for an event whose key has no answer in the young generation."""
+        span = self._name_spans.get(key)
+        if span is not None:
+            literal = excerpt(asked.text).encode("utf-8", "surrogatepass")[slice(*span)]
+            key = _with(key, literal)
         if (known := self._get_cached(key)) != _MISS:
             return known
         looked = _look(asked.text)
-        owner = self._owner(asked, seen, looked.look)
+        if span is None:
+            return self._first(key, asked, looked)
+        owner = self._owner(asked, excerpt(asked.text), looked.look)
         return self._remember(key, *self._read(asked, looked, owner))
 
     def _at_once(self, new: _New) -> dict[_Key, tuple[_New, int]]:
@@ -853,7 +877,10 @@ class Recogniser:
         name = found.signature or found.host
         assert name is not None, "else it would have no digits"
         start, end = (len(seen[:at].encode("utf-8", "surrogatepass")) for at in name)
-        self._remember(key, _NAME - (start << 16 | end), "")
+        if len(self._name_spans) >= _OWNERS_MAX:
+            self._name_spans.clear()
+        if isinstance(key, bytes) or all(len(part) <= _FIELD_BYTES for part in key[1:]):
+            self._name_spans[key] = start, end
         literal = seen.encode("utf-8", "surrogatepass")[start:end]
         return self._remember(_with(key, literal), answer, platform)
 
@@ -869,7 +896,7 @@ class Recogniser:
 
         An answer is not cached either if another platform has the same identity (47 bits).
         """
-        if answer >= 0 and not self._call(answer, name):
+        if not self._call(answer, name):
             return answer
         if isinstance(key, bytes) or all(len(part) <= _FIELD_BYTES for part in key[1:]):
             self._young[key] = answer

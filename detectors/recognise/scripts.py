@@ -105,7 +105,7 @@ class Script:
         return Words(words, *self._edges, self._prefix, open_ended=_OPEN_ENDED)
 
     def _listen(self, text: str) -> _Heard:
-        places = list(self._list_words.places(text))
+        places = self._list_words.places(text)
         return _Heard(places, frozenset([kind for _, ends in places for kind, _ in ends]))
 
     def prepare(self) -> Iterator[None]:
@@ -130,20 +130,15 @@ class Script:
         for start, ends in self._hear(text).places:
             if start < place:
                 continue
-            best = None
-            for kind, end in ends:
-                if kind >= len(_KINDS):
-                    break
-                if _KINDS[kind] is WordKind.DENIED and _is_code_shown(text, start, end):
-                    continue
-                if best is None:
-                    place, best = end, _KINDS[kind]
-                elif end > place:
-                    if place >= self._list_words.longest(text, start, len(_KINDS)):
-                        break
-                    place, best = end, _KINDS[kind]
-            if best is not None:
-                found.append(Word(start, place, best))
+            naming = [
+                (end, -kind)
+                for kind, end in ends
+                if kind < len(_KINDS)
+                and not (_KINDS[kind] is WordKind.DENIED and _is_code_shown(text, start, end))
+            ]
+            if naming:
+                place, kind = max(naming)
+                found.append(Word(start, place, _KINDS[-kind]))
                 if len(found) == WORDS_MAX:
                     break
         return found

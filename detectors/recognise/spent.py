@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Final
 
-from detectors.recognise.lexicon import Words, branches, list_beginnings
+from detectors.recognise.lexicon import Words, branches, list_heads
 from detectors.recognise.scenes import price
 from detectors.recognise.scripts import cues_of, scripts_of
 from detectors.recognise.shipped import read_data
@@ -62,18 +62,18 @@ def prepare() -> Iterator[None]:
     yield from _words().behind.prepare()
 
 
-def begun_behind() -> set[str]:
+def heads_behind() -> set[str]:
     """Return the beginnings of words that follow a used number.
 
     A Latin beginning counts only if no Latin letter precedes it. If a text has none of these
-    beginnings and none of `begun_before`, then `is_spent` is false for all its numbers.
+    beginnings and none of `heads_before`, then `is_spent` is false for all its numbers.
     """
-    return list_beginnings(_words().said)
+    return list_heads(_words().said)
 
 
-def begun_before() -> set[str]:
+def heads_before() -> set[str]:
     """Return the beginnings of words that precede a used number."""
-    return list_beginnings(_words().ahead)
+    return list_heads(_words().ahead)
 
 
 def is_spent(body: str, start: int, end: int) -> bool:
@@ -114,7 +114,7 @@ def _is_in_payment(body: str, place: int) -> bool:
 def _said_behind(rest: str) -> bool:
     """Return whether the words after a number say so, in its sentence and without an "if"."""
     words = _words()
-    place = words.behind.first(rest)
-    if place is None or place > _APART_CHARS:
+    places = words.behind.places(rest)
+    if not places or places[0][0] > _APART_CHARS:
         return False
-    return words.apart.search(rest, 0, place) is None
+    return words.apart.search(rest, 0, places[0][0]) is None

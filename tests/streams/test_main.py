@@ -123,7 +123,7 @@ finally:
 
 SERVICES = {
     "aiokafka", "asyncio", "faust", "jinja2", "kafka", "matplotlib", "prometheus_client", "redis",
-    "rich", "streams.telemetry", "streams.engine.transport.driver", "urllib3",
+    "rich.console", "streams.telemetry.metrics", "streams.engine.transport.driver", "urllib3",
 }  # fmt: skip
 WRITTEN_SETTINGS = {"pydantic_settings", "streams.config.sources"}
 DETECTOR = {
