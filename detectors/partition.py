@@ -12,31 +12,40 @@ from numpy.typing import NDArray
 
 from detectors.defaults import NAMES_MAX, SUSPECTS_MAX
 from detectors.episodes.episode import REASONS, EpisodeLog, EpisodeParams
-from detectors.episodes.platform_names import names_of
+from detectors.episodes.platform_names import StoredNames
 from detectors.episodes.resend import Resend
-from detectors.episodes.used_later import UsedLater, revive
-from detectors.hot.listed import hot_of
-from detectors.model.event import TICK_OFFSETS
-from detectors.model.records import ALWAYS_PASS, Level, Scope, Step
+from detectors.episodes.used_later import StoredUsedLater, UsedLater
+from detectors.hot.listed import Hot
+from detectors.hot.published_sums import HotTelling
+from detectors.model.event import TICK_OFFSETS, HotList
+from detectors.model.fields import (
+    Count,
+    PlatformId,
+    Time,
+    TimeMs,
+    Word,
+    reader,
+    stored_names,
+    writer,
+)
+from detectors.model.records import Level
 from detectors.model.times import EPOCH_S
-from detectors.platforms.figures import Figures, figures_of
-from detectors.platforms.first_contacts import Strangers, strangers_of
+from detectors.platforms.figures import Figures
+from detectors.platforms.first_contacts import Strangers
 from detectors.recipients.evict import make_room
 from detectors.recipients.overflow import BLOCK
-from detectors.recipients.repeats import Repeats, repeats_of
-from detectors.recipients.row import TAGS, Memory
+from detectors.recipients.repeats import StoredRepeats
+from detectors.recipients.row import TAGS
 from detectors.recipients.sieve import SieveParams
 from detectors.recipients.table import WORDS, Table
 from detectors.recipients.windows import Tally, Windows
 from detectors.recognise.fold import NAME_VERSION
-from detectors.suspects.clocks import ClockClass, ClockParams, GatewayClock, coarse
-from detectors.suspects.incident_state import incident_of
+from detectors.suspects.clocks import ClockParams, GatewayClock, coarse
 from detectors.suspects.judge import JudgeParams
-from detectors.suspects.limit import platform_lease_of
 from detectors.suspects.pages import Pages
 from detectors.suspects.relapse import Relapse
 from detectors.suspects.retry_windows import SecondRequests
-from detectors.suspects.suspect import Episode, Suspect
+from detectors.suspects.suspect import Suspect
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +73,6 @@ class Params:
             raise ValueError("names_max must be positive")
 
 
-_LOW_35: Final = (1 << 35) - 1
 STATE_FORMAT: Final = 1
 """Format number of a snapshot. A release that changes the format must read the earlier formats. It
 writes the new format only when every worker can read it. A worker rejects newer formats."""
@@ -154,21 +162,63 @@ class Snapshot:
 
     header: dict[str, int]
     rows: NDArray[np.uint64]  # (rows, 14)
-    rest: dict[str, Any]  # lists, tuples, dicts, ints, floats, strings and bytes
+    rest: dict[str, Any]  # the fields of `State` as plain data: see `detectors.model.fields`
     # (blocks, 8): overflow blocks of the rows. The first block is always empty.
     places: NDArray[np.uint16] = field(default_factory=lambda: np.zeros((1, BLOCK), np.uint16))
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class State:
+    """The whole state of a partition except its rows: the declaration of what snapshots contain."""
+
+    samples: list[tuple[TimeMs, str]]
+    medians_s: list[Time]
+    recent_s: list[Time]
+    suspects: list[Suspect]
+    hot: Hot
+    names: StoredNames
+    chronic: dict[Word, tuple[Time, Count]]
+    relapses: dict[Word, Relapse]
+    gateways: dict[str, GatewayClock]
+    resends: dict[Word, Resend]
+    hindsight: StoredUsedLater
+    pages: dict[Word, dict[Word, tuple[PlatformId, Time]]]
+    overflow_open: bool
+    repeats: StoredRepeats
+    window_next: Time
+    windows: dict[Time, Tally]
+    network: tuple[HotList | None, HotTelling] | None  # None: the worker uses no network's list
+    figures: Figures | None  # this field and the next one are None if the worker has no figures
+    strangers: Strangers | None
 
 
 def snapshot(partition: Partition) -> Snapshot:
     """Return a copy of the state that later batches do not change."""
     table, windows, book = partition.table, partition.windows, partition.book
-    optional: dict[str, Any] = {}
-    if partition.network:
-        optional["network"] = book.hot.network_state()
-    if partition.figures is not None:
-        assert partition.strangers is not None
-        optional["figures"] = partition.figures.state()
-        optional["strangers"] = partition.strangers.state()
+    if partition.figures is not None and partition.strangers is not None:
+        partition.figures.fold()
+        partition.strangers.fold()
+    state = State(
+        samples=partition.samples,
+        medians_s=partition.medians_s,
+        recent_s=partition.recent_s,
+        suspects=list(partition.suspects.values()),
+        hot=book.hot,
+        names=book.names,
+        chronic=book.chronic,
+        relapses=book.relapses,
+        gateways=partition.gateways,
+        resends=partition.resends,
+        hindsight=partition.used_later,
+        pages=partition.pages,
+        overflow_open=table.overflow.is_open,
+        repeats=table.repeats,
+        window_next=windows.next,
+        windows=windows.open,
+        network=(book.hot.network, book.hot.telling) if partition.network else None,
+        figures=partition.figures,
+        strangers=partition.strangers,
+    )
     return Snapshot(
         header={
             "format": STATE_FORMAT,
@@ -180,31 +230,7 @@ def snapshot(partition: Partition) -> Snapshot:
         },
         rows=table.words[: table.used].copy(),
         places=table.overflow.places[: table.overflow.used].copy(),
-        rest=optional
-        | {
-            "samples": list(partition.samples),
-            "medians_s": list(partition.medians_s),
-            "recent_s": list(partition.recent_s),
-            "suspects": [_suspect_state(s) for s in partition.suspects.values()],
-            "hot": book.hot.state(),
-            "names": book.names.state(),
-            "chronic": [[key, *days] for key, days in book.chronic.items()],
-            "relapses": [[key, *held.state()] for key, held in book.relapses.items()],
-            "gateways": [[name, *g.state()] for name, g in partition.gateways.items()],
-            "resends": [[key, *_resend_state(r)] for key, r in partition.resends.items()],
-            "hindsight": partition.used_later.state(),
-            "pages": [
-                [recipient, [[template, *first] for template, first in held.items()]]
-                for recipient, held in partition.pages.items()
-            ],
-            "overflow_open": table.overflow.is_open,
-            "repeats": table.repeats.state(),
-            "window_next": windows.next,
-            "windows": [
-                [number, w.codes, np.packbits(w.prints).tobytes(), list(w.rungs)]
-                for number, w in windows.open.items()
-            ],
-        },
+        rest=dict(zip(stored_names(State), writer(State)(state), strict=True)),
     )
 
 
@@ -227,228 +253,66 @@ def restore(params: Params, held: Snapshot) -> Partition:
     partition = Partition(params)
     partition.next_offset = held.header["next_offset"]
     partition.watermark_s = held.header["watermark_s"]
-    same = held.header["window_s"] == params.sieve.window_s
-    if not same:
+    same_windows = held.header["window_s"] == params.sieve.window_s
+    if not same_windows:
         held.rows[:, 1] &= np.uint64(TAGS)
-    rest = held.rest
+    state: State = reader(State)([held.rest[name] for name in stored_names(State)])
     partition.table = Table.over(
         held.rows, params.sieve.rows_max, seed=params.seed, places=held.places
     )
-    partition.table.overflow.is_open = rest["overflow_open"]
-    partition.table.repeats = repeats_of(rest["repeats"])
-    partition.samples = [(at_ms, gateway) for at_ms, gateway in rest["samples"]]
-    partition.medians_s = list(rest["medians_s"])
-    partition.recent_s = list(rest["recent_s"])
-    for state in rest["suspects"]:
-        suspect = _suspect_of(state, partition.table.repeats, again=params.episode.again)
-        if not 0 <= suspect.row < partition.table.used:
-            raise ValueError("a suspect has a row that is not there")
-        if any(a >= b for a, b in pairwise(suspect.sightings)):
-            raise ValueError("a suspect's sightings do not ascend")
-        if not suspect.tainted.keys() <= suspect.seen.keys():
-            raise ValueError("a tainted platform has no sighting")
-        partition.suspects[suspect.recipient] = suspect
-    partition.due = [(s.due_s, s.recipient) for s in partition.suspects.values()]
-    heapify(partition.due)
-    partition.book.incidents.restore(partition.suspects)
-    partition.book.names = names_of(rest["names"])
-    partition.book.chronic = {key: (last, days) for key, last, days in rest["chronic"]}
-    partition.book.relapses = {key: Relapse(*state) for key, *state in rest["relapses"]}
-    if params.judge.hot:
-        _take_hot(partition, rest)
-    if params.figures:
-        _take_figures(partition, rest)
-    partition.gateways = {name: GatewayClock(*state) for name, *state in rest["gateways"]}
+    partition.table.overflow.is_open = state.overflow_open
+    partition.table.repeats = state.repeats
+    partition.samples, partition.medians_s = state.samples, state.medians_s
+    partition.recent_s, partition.gateways = state.recent_s, state.gateways
     partition.stamps = coarse(params.stamps, partition.gateways)
-    partition.resends = {key: _resend_of(state) for key, *state in rest["resends"]}
-    partition.used_later = revive(rest["hindsight"])
-    partition.pages = {
-        recipient: {template: (platform, at_s) for template, platform, at_s in held}
-        for recipient, held in rest["pages"]
-    }
+    partition.resends, partition.used_later = state.resends, state.hindsight
+    partition.pages = state.pages
+    if same_windows:
+        partition.windows.next, partition.windows.open = state.window_next, state.windows
+    if params.figures:
+        partition.figures = state.figures or Figures()
+        partition.strangers = state.strangers or Strangers()
+    _take_suspects(params, partition, state.suspects)
+    book = partition.book
+    book.names, book.chronic, book.relapses = state.names, state.chronic, state.relapses
+    if params.judge.hot:
+        _take_hot(partition, state)
     # Maximum number of new recipients until the next tick makes room.
     coming = TICK_OFFSETS - partition.next_offset % TICK_OFFSETS
     make_room(partition.table, coming)
     if partition.table.room < coming:
         raise ValueError(f"rows_max leaves no room beside {len(partition.suspects)} suspects")
-    partition.windows.next = rest["window_next"] if same else 0
-    if same:
-        _take_windows(partition, rest["windows"])
     return partition
 
 
-def _take_windows(partition: Partition, states: list[Any]) -> None:
-    for number, codes, prints, rungs in states:
-        tallied = partition.windows.open[number] = Tally()
-        tallied.codes = codes
-        tallied.prints = np.unpackbits(np.frombuffer(prints, np.uint8)).astype(np.bool_)
-        tallied.rungs = list(rungs)
+def _take_suspects(params: Params, partition: Partition, suspects: list[Suspect]) -> None:
+    """Add restored suspects, and derive when they must be checked."""
+    for suspect in suspects:
+        if suspect.row >= partition.table.used:
+            raise ValueError("a suspect has a row that is not there")
+        if any(a >= b for a, b in pairwise(suspect.sightings)):
+            raise ValueError("a suspect's sightings do not ascend")
+        if not suspect.tainted.keys() <= suspect.seen.keys():
+            raise ValueError("a tainted platform has no sighting")
+        path = suspect.episode.path if suspect.episode is not None else []
+        if any(step.rule not in REASONS for step in path):
+            raise ValueError("a step of an episode has a rule that nobody knows")
+        suspect.repeats = partition.table.repeats
+        if not params.episode.again:
+            suspect.requests = SecondRequests()
+    partition.suspects = {suspect.recipient: suspect for suspect in suspects}
+    partition.due = [(s.due_s, s.recipient) for s in partition.suspects.values()]
+    heapify(partition.due)
+    partition.book.incidents.restore(partition.suspects)
 
 
-def _suspect_state(suspect: Suspect) -> list[Any]:
-    """Return a suspect's state, except what can be derived from its sightings."""
-    episode = suspect.episode
-    incident = None if episode is None else episode.incident
-    return [
-        suspect.recipient,
-        suspect.name,
-        suspect.row,
-        list(suspect.sightings),
-        _memory_state(suspect),
-        suspect.last_s,
-        suspect.due_s,
-        [(platform, int(stamps)) for platform, stamps in suspect.coarse.items()],
-        list(suspect.tainted.items()),
-        [
-            suspect.bucket_level_milli,
-            suspect.bucket_novel,
-            suspect.bucket_s,
-            suspect.bucket_since_s,
-        ],
-        None
-        if episode is None
-        else [
-            episode.id,
-            episode.since_s,
-            episode.opened_s,
-            episode.last_flood_s,
-            episode.messages,
-            int(episode.level),
-            episode.mode,
-            episode.issued_ms,
-            episode.expires_ms,
-            episode.chronic,
-            [[int(step.level), *step[1:]] for step in episode.path],
-        ],
-        [
-            [(w >> 35, w & _LOW_35) for w in suspect.heard],  # msgpack has 64 bits at most
-            list(suspect.refused_ms.items()),
-            list(suspect.retried_ms.items()),
-            [] if episode is None else list(episode.fresh_ms.items()),
-        ],
-        _requests_state(suspect.requests),
-        list(suspect.places.items()),
-        None if incident is None else incident.state(),
-        None
-        if episode is None or episode.scope is None
-        else [episode.scope.pass_ids, episode.scope.pass_prints],
-        None if suspect.platforms is None else suspect.platforms.state(),
-        [] if episode is None else sorted(episode.named),
-    ]
-
-
-def _requests_state(requests: SecondRequests) -> list[Any]:
-    return [
-        requests.lease_offset,
-        requests.told_ms,
-        requests.paced_ms,
-        list(requests.first_ms.items()),
-        list(requests.passed),
-        list(requests.last_ms.items()),
-        list(requests.passed_ms.items()),
-        list(requests.reopened_ms),
-    ]
-
-
-def _requests_of(state: list[Any]) -> SecondRequests:
-    requests = SecondRequests()
-    requests.lease_offset, requests.told_ms, requests.paced_ms, first_ms, passed = state[:5]
-    requests.first_ms, requests.last_ms, requests.passed_ms = map(dict, (first_ms, *state[5:7]))
-    requests.reopened_ms = list(state[7])
-    requests.passed = [(at_ms, hot) for at_ms, hot in passed]
-    if requests.passed != sorted(requests.passed):
-        raise ValueError("what passed, being asked for again, does not ascend")
-    return requests
-
-
-def _take_hot(partition: Partition, rest: dict[str, Any]) -> None:
+def _take_hot(partition: Partition, state: State) -> None:
     """Restore the hot platforms, with the network's list.
 
     If lists of the network are no longer configured, the partition makes its own list now.
     """
-    hot = partition.book.hot = hot_of(rest["hot"])
-    state = rest.get("network")
-    if partition.network and state is not None:
-        hot.take_network(state)
-    elif state is not None and state[0] is not None:
+    hot = partition.book.hot = state.hot
+    if partition.network and state.network is not None:
+        hot.network, hot.telling = state.network
+    elif state.network is not None and state.network[0] is not None:
         hot.make(partition.next_offset)
-
-
-def _take_figures(partition: Partition, rest: dict[str, Any]) -> None:
-    """Restore the figures of platforms. Snapshots made without figures do not contain them."""
-    if "figures" in rest:
-        partition.figures = figures_of(rest["figures"])
-    if "strangers" in rest:
-        partition.strangers = strangers_of(rest["strangers"])
-
-
-def _memory_state(suspect: Suspect) -> list[Any]:
-    memory = suspect.memory
-    return [memory.born_day, list(memory.kept), list(memory.once), list(memory.marks)]
-
-
-def _suspect_of(state: list[Any], repeats: Repeats, *, again: bool) -> Suspect:
-    recipient, name, row, sightings, memory, last_s, due_s, coarse, tainted, bucket, held = state[
-        :11
-    ]
-    messages, requests, places, incident, scope, platforms, named = state[11:]
-    heard, refused_ms, retried_ms, fresh_ms = messages
-    suspect = Suspect(recipient, name, row, list(sightings), Memory(*memory))
-    suspect.last_s = last_s
-    suspect.due_s = due_s
-    suspect.coarse = {platform: ClockClass(stamps) for platform, stamps in coarse}
-    suspect.tainted = dict(tainted)
-    suspect.heard = [high << 35 | low for high, low in heard]
-    suspect.refused_ms = dict(refused_ms)
-    suspect.retried_ms = dict(retried_ms)
-    suspect.places = dict(places)
-    suspect.repeats = repeats
-    suspect.requests = _requests_of(requests) if again else SecondRequests()
-    suspect.platforms = None if platforms is None else platform_lease_of(platforms)
-    (
-        suspect.bucket_level_milli,
-        suspect.bucket_novel,
-        suspect.bucket_s,
-        suspect.bucket_since_s,
-    ) = bucket
-    if held is not None:
-        episode_id, since_s, opened_s, *rest, path = held
-        episode = suspect.episode = Episode(episode_id, since_s, opened_s)
-        (
-            episode.last_flood_s,
-            episode.messages,
-            level,
-            episode.mode,
-            episode.issued_ms,
-            episode.expires_ms,
-            episode.chronic,
-        ) = rest
-        episode.level = Level(level)
-        episode.fresh_ms = dict(fresh_ms)
-        episode.named = set(named)
-        episode.incident = None if incident is None else incident_of(incident)
-        if scope is not None:
-            episode.scope = Scope("otp", ALWAYS_PASS, *map(tuple, scope))
-        episode.path = [Step(Level(step[0]), *step[1:]) for step in path]
-        if any(step.rule not in REASONS for step in episode.path):
-            raise ValueError("a step of an episode has a rule that nobody knows")
-    return suspect
-
-
-def _resend_state(held: Resend) -> list[Any]:
-    opened = None if held.opened is None else [int(held.opened.level), *held.opened[1:]]
-    counts = list(held.counts.items())
-    return [held.name, held.first_s, held.last_s, held.platform, held.episode_id, counts, opened]
-
-
-def _resend_of(state: list[Any]) -> Resend:
-    name, first_s, last_s, platform, episode_id, counts, opened = state
-    held = Resend(name, first_s)
-    held.last_s = last_s
-    held.platform = platform
-    held.episode_id = episode_id
-    held.counts = dict(counts)
-    held.opened = None if opened is None else Step(Level(opened[0]), *opened[1:])
-    if bool(platform) != (held.opened is not None):
-        raise ValueError("a re-sending platform without its opening, or the other way round")
-    return held

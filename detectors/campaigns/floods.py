@@ -42,17 +42,15 @@ class Flood:
         return self.level is not Level.CLEAR
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Floods:
     """The floods of the last days, and the names of their platforms, bounded by `FLOODS_MAX`."""
 
-    __slots__ = ("by_id", "horizon_ms", "names", "newest_ms", "stale")
-
-    def __init__(self) -> None:
-        self.by_id: dict[str, Flood] = {}
-        self.names: dict[int, str] = {}
-        self.horizon_ms = 0  # floods that opened before this time are not known
-        self.newest_ms = 0  # newest time of all records
-        self.stale = 0  # number of ignored records: flood before the horizon, or without beginning
+    by_id: dict[str, Flood] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)
+    horizon_ms: int = 0  # floods that opened before this time are not known
+    newest_ms: int = 0  # newest time of all records
+    stale: int = 0  # number of ignored records: flood before the horizon, or without beginning
 
     def take(self, record: EpisodeRecord, written_ms: int) -> bool:
         """Add a record; return false if it cannot change any campaign.

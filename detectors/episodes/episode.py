@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -27,7 +27,7 @@ from detectors.defaults import (
 from detectors.episodes import incident_log as incident
 from detectors.episodes.incident_log import IncidentLog
 from detectors.episodes.lease import lasts_ms, pace_ms, quiet_s
-from detectors.episodes.platform_lease import PLATFORMS_MAX, platform_action, renew_platforms
+from detectors.episodes.platform_lease import platform_action, renew_platforms
 from detectors.episodes.platform_names import Name, Names
 from detectors.episodes.voting import vote
 from detectors.hot.listed import Hot
@@ -66,8 +66,8 @@ from detectors.suspects.judge import (
     is_settled,
     strongest,
 )
+from detectors.suspects.limit import PLATFORMS_MAX, Limit, PlatformLease
 from detectors.suspects.limit import WINDOWS as LIMITS
-from detectors.suspects.limit import Limit, PlatformLease
 from detectors.suspects.relapse import Relapse
 from detectors.suspects.retry_windows import news, windows
 from detectors.suspects.suspect import Episode, Suspect, forget_tainted, taint_since
@@ -162,23 +162,22 @@ CHRONIC_SPAN_DAYS: Final = 14
 """Number of days over which days under THROTTLE are counted."""
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class EpisodeLog:
     """The state that all episodes of a partition share, and the output to be published.
 
     The caller takes `actions`, `records` and the incident records from here and publishes them.
     """
 
-    __slots__ = ("actions", "chronic", "hot", "incidents", "names", "records", "relapses")
-
-    def __init__(self) -> None:
-        self.hot = Hot()
-        self.names = Names()
-        self.relapses: dict[int, Relapse] = {}  # recipient -> earlier flood; up to `RELAPSES_MAX`
-        # Recipient -> (last day under THROTTLE, bit set: bit i stands for i days before that day).
-        self.chronic: dict[int, tuple[int, int]] = {}
-        self.actions: list[Action] = []
-        self.records: list[EpisodeRecord] = []
-        self.incidents = IncidentLog()
+    hot: Hot = field(default_factory=Hot)
+    names: Names = field(default_factory=Names)
+    # Recipient -> earlier flood; up to `RELAPSES_MAX`
+    relapses: dict[int, Relapse] = field(default_factory=dict)
+    # Recipient -> (last day under THROTTLE, bit set: bit i stands for i days before that day).
+    chronic: dict[int, tuple[int, int]] = field(default_factory=dict)
+    actions: list[Action] = field(default_factory=list)
+    records: list[EpisodeRecord] = field(default_factory=list)
+    incidents: IncidentLog = field(default_factory=IncidentLog)
 
 
 def advance(
@@ -504,7 +503,7 @@ def _remember_flood(
         return
     part = suspect.sightings[bisect_left(suspect.sightings, word(episode.since_s, 0, 0)) :]
     platforms = [w & 0xFFFF_FFFF for w in part if w >> 32 & 1]
-    book.relapses[recipient] = Relapse(end_s + RELAPSE_S, platforms)
+    book.relapses[recipient] = Relapse(end_s + RELAPSE_S, frozenset(platforms))
 
 
 def active_relapse(book: EpisodeLog, suspect: Suspect, at_s: int) -> Relapse | None:

@@ -6,6 +6,7 @@ when it is full or due, at the first tick after it was due, or when the episode 
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -48,18 +49,17 @@ CLOCK_NAMES: Final[Mapping[ClockClass, ClockName]] = {
 }
 
 
+@dataclass(slots=True, eq=False)
 class IncidentLog:
     """The state that all incidents of a partition share.
 
     `due` and `pending` are not part of a checkpoint: `restore` derives them from the suspects.
     """
 
-    __slots__ = ("due", "pending", "records")
-
-    def __init__(self) -> None:
-        self.records: list[IncidentRecord] = []  # output, to be published
-        self.due: list[tuple[int, int]] = []  # heap: (due time in seconds, recipient)
-        self.pending = 0  # number of pending messages, over all incidents
+    records: list[IncidentRecord] = field(default_factory=list)  # output, to be published
+    # Heap: (due time in seconds, recipient)
+    due: list[tuple[int, int]] = field(default_factory=list)
+    pending: int = 0  # number of pending messages, over all incidents
 
     def restore(self, suspects: Mapping[int, Suspect]) -> None:
         """Rebuild `due` and `pending` from the suspects: after a restart, or to drop stale ones."""

@@ -50,7 +50,7 @@ def observe_limit(
     warm = params.enforce_cold or suspect.memory_size(cause.at_s) >= params.cold_known
     mode = params.mode if warm and rules.mode("limit") == "enforce" else "shadow"
     lease = _refuse(params, book, suspect, cause, limit, {platform: at_ms + LIMIT_MS}, mode)
-    lease.again_ms[platform] = [at_ms, at_ms, 0]
+    lease.again_ms[platform] = at_ms, at_ms, 0
 
 
 def observe_known(

@@ -19,14 +19,12 @@ from detectors.model.records import (
     Scope,
     utc_ms,
 )
+from detectors.suspects.limit import PLATFORMS_MAX
 from detectors.suspects.retry_windows import windows
 from detectors.suspects.suspect import Suspect
 
 if TYPE_CHECKING:
     from detectors.episodes.episode import EpisodeLog, EpisodeParams
-
-PLATFORMS_MAX: Final = 256
-"""Maximum number of platforms of a platform lease, as the contract says."""
 
 SCOPE: Final = Scope("otp", ALWAYS_PASS, (), ())
 """The scope of each platform lease. Trusted platforms pass, also if they are named."""
@@ -68,7 +66,7 @@ def platform_action(
     reason: Reason,
     again: tuple[AgainWindow, ...] = (),
 ) -> Action:
-    """Return the action of the newest platform lease, or tell it again with these windows."""
+    """Return the action of the newest platform lease, or publish it again with these windows."""
     lease, episode = suspect.platforms, suspect.episode
     assert lease is not None
     topic, partition, _, at_ms = cause

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Final, NamedTuple, TypeAlias
 
 from detectors.model.event import Trust
+from detectors.model.fields import As, Count, PlatformId
 
 AMBIGUOUS: Final = " (or another with its id)"
 """Suffix of a platform's name if another name came with the same id: ids can be forged."""
@@ -16,11 +16,11 @@ class Name(NamedTuple):
 
     key: str
     trust: Trust
-    tick: int  # number of the tick at its last use
+    tick: Count  # number of the tick at its last use
 
 
 class Names(dict[int, Name]):
-    """Platform id -> name.
+    """The names of platforms, by platform id.
 
     Set and delete items one by one. Bulk methods such as `update` would not maintain `trusted`.
     """
@@ -42,14 +42,13 @@ class Names(dict[int, Name]):
         super().__delitem__(platform)
         self.trusted.discard(platform)
 
-    def state(self) -> list[Any]:
-        """Return plain data for a checkpoint, in insertion order."""
-        return [(platform, n.key, int(n.trust), n.tick) for platform, n in self.items()]
 
-
-def names_of(state: Iterable[Any]) -> Names:
-    """Restore names from the list that `Names.state` returned."""
+def _names_of(held: dict[int, Name]) -> Names:
     names = Names()
-    for platform, key, trust, tick in state:
-        names[platform] = Name(key, Trust(trust), tick)
+    for platform, name in held.items():
+        names[platform] = name
     return names
+
+
+StoredNames: TypeAlias = Annotated[Names, As(dict[PlatformId, Name], dict, _names_of)]
+"""Names as a field of a state that is stored, in insertion order."""

@@ -8,7 +8,10 @@ reaches the threshold.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from detectors.episodes.episode import EpisodeLog, EpisodeParams, sighting_of
+from detectors.model.fields import Count, PlatformId, Time
 from detectors.model.records import (
     NOWHERE,
     Cause,
@@ -24,18 +27,22 @@ from detectors.model.records import (
 from detectors.thresholds import RESEND_MESSAGES
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Resend:
     """The most frequent platforms of one recipient with many messages."""
 
-    __slots__ = ("counts", "episode_id", "first_s", "last_s", "name", "opened", "platform")
+    name: str
+    first_s: Time
+    last_s: Time = 0
+    platform: PlatformId = 0  # platform that re-sends; 0: none yet
+    episode_id: str = ""
+    counts: dict[PlatformId, Count] = field(default_factory=dict)
+    opened: Step | None = None
 
-    def __init__(self, name: str, first_s: int) -> None:
-        self.name = name
-        self.counts: dict[int, int] = {}
-        self.first_s = self.last_s = first_s
-        self.platform = 0  # platform that re-sends; 0: none yet
-        self.episode_id = ""
-        self.opened: Step | None = None
+    def __post_init__(self) -> None:
+        self.last_s = max(self.last_s, self.first_s)
+        if bool(self.platform) != (self.opened is not None):
+            raise ValueError("a re-sending platform without its opening, or the other way round")
 
 
 def observe(

@@ -15,9 +15,12 @@ too slowly to be throttled. It is too low if a platform is used again only after
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any, Final, Generic, TypeVar
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Annotated, Final, Generic, TypeAlias, TypeVar
 
 from detectors.defaults import QUIET_S  # `detect.quiet_s` changes nothing here
+from detectors.model.fields import As, PlatformId, Time, Word
 from detectors.model.times import DAY_S
 
 HORIZON_S: Final = 7 * DAY_S
@@ -34,18 +37,21 @@ PLATFORMS_MAX: Final = 64
 Recipient = TypeVar("Recipient", bound=Hashable)
 
 
+@dataclass(slots=True, eq=False)
 class RefusedPlatforms:
     """The platforms refused at one recipient, and which of them came again since."""
 
-    __slots__ = ("last_s", "platforms", "uses")
+    last_s: Time  # time of the newest refusal
+    platforms: list[PlatformId] = field(default_factory=list)
+    # Platform -> time of its use. Not confirmed yet: it may be the start of the next flood.
+    uses: dict[PlatformId, Time] = field(default_factory=dict)
 
-    def __init__(self, last_s: int) -> None:
-        self.last_s = last_s  # time of the newest refusal
-        self.platforms: list[int] = []
-        # Platform -> time of its use. Not confirmed yet: it may be the start of the next flood.
-        self.uses: dict[int, int] = {}
+    def __post_init__(self) -> None:
+        if not self.uses.keys() <= set(self.platforms):
+            raise ValueError("a use of a platform that was not refused")
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class UsedLater(Generic[Recipient]):
     """The refused platforms of all recipients; `entries` is ordered by the newest refusal.
 
@@ -59,43 +65,28 @@ class UsedLater(Generic[Recipient]):
     ([], [('victim', 7)])
     """
 
-    __slots__ = ("entries", "recipients_max", "used")
-
-    def __init__(self, recipients_max: int = RECIPIENTS_MAX) -> None:
-        self.recipients_max = recipients_max
-        self.entries: dict[Recipient, RefusedPlatforms] = {}
-        self.used: dict[Recipient, None] = {}  # recipients with unconfirmed uses, in log order
+    recipients_max: int = RECIPIENTS_MAX
+    entries: dict[Recipient, RefusedPlatforms] = field(init=False, default_factory=dict)
+    # Recipients with unconfirmed uses, in log order
+    used: dict[Recipient, None] = field(init=False, default_factory=dict)
 
     def drop(self, recipient: Recipient) -> None:
         """Forget a recipient."""
         if self.entries.pop(recipient, None) is not None:
             self.used.pop(recipient, None)
 
-    def state(self) -> list[list[Any]]:
-        """Return the whole state as lists for a checkpoint; `revive` restores it."""
-        return [
-            [recipient, held.last_s, list(held.platforms), [list(use) for use in held.uses.items()]]
-            for recipient, held in self.entries.items()
-        ]
 
-
-def revive(state: list[list[Any]]) -> UsedLater[int]:
-    """Restore the list that `UsedLater.state` returned.
-
-    Raises ValueError if a used platform is not among the refused ones.
-    """
+def _revive(entries: dict[int, RefusedPlatforms]) -> UsedLater[int]:
     used_later: UsedLater[int] = UsedLater()
-    uses = []
-    for recipient, last_s, platforms, used in state:
-        held = used_later.entries[recipient] = RefusedPlatforms(last_s)
-        held.platforms = list(platforms)
-        held.uses = dict(used)
-        if not held.uses.keys() <= set(platforms):
-            raise ValueError("a use of a platform that was not refused")
-        if used:
-            uses.append(recipient)
-    used_later.used = dict.fromkeys(uses)
+    used_later.entries = entries
+    used_later.used = dict.fromkeys(each for each, held in entries.items() if held.uses)
     return used_later
+
+
+StoredUsedLater: TypeAlias = Annotated[
+    UsedLater[int], As(dict[Word, RefusedPlatforms], attrgetter("entries"), _revive)
+]
+"""The refused platforms of all recipients as a field of a state that is stored."""
 
 
 def note_refusal(

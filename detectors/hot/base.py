@@ -6,12 +6,13 @@ detected, its first codes are subtracted again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Annotated, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.model.fields import As, PlatformId
 from detectors.thresholds import HOT_DAYS
 
 BASE_MAX: Final = 16_384
@@ -25,22 +26,23 @@ _LEAST: Final = UNIT // 8  # smaller counts are dropped: two weeks after a platf
 _NONE: Final = np.zeros(0, np.uint32)
 
 
+@dataclass(slots=True, eq=False)
 class Base:
     """The number of novel sightings outside of floods, by platform."""
 
-    __slots__ = ("back", "ids", "met", "one", "total", "units")
-
-    def __init__(self) -> None:
-        self.ids = _NONE  # platforms (n,), ascending
-        self.units = np.zeros(0, np.int64)  # their counts in units (n,)
-        self.total = 0  # sum of all counts, in units
-        self.met: list[NDArray[np.uint32]] = []  # platforms of sightings since the last tick
-        self.one: list[int] = []  # more such platforms, added one by one
-        self.back: list[int] = []  # platforms of sightings that turned out to be of a flood
+    # Platforms (n,), ascending, and their counts in units (n,).
+    ids: NDArray[np.uint32] = field(default_factory=lambda: _NONE)
+    units: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    total: int = 0  # sum of all counts, in units
+    # Platforms of sightings since the last tick
+    met: list[NDArray[np.uint32]] = field(default_factory=list)
+    one: list[int] = field(default_factory=list)  # more such platforms, added one by one
+    # Platforms of sightings that turned out to be of a flood
+    back: list[int] = field(default_factory=list)
 
     @property
     def sightings(self) -> int:
-        """Return the total count in sightings."""
+        """Return how many sightings were counted, over all platforms."""
         return self.total // UNIT
 
     def common(self, platforms: NDArray[np.uint32]) -> NDArray[np.int64]:
@@ -65,7 +67,7 @@ class Base:
     def fold(self) -> None:
         """Add the sightings since the last tick to the counts, and subtract those of floods."""
         if self.met or self.one:
-            self._add(np.unique_counts(self._pending()))
+            self._add(np.unique_counts(self.pending()))
         if self.back:
             ids, counts = np.unique_counts(np.array(self.back, np.uint32))
             place, held = self._places(ids)
@@ -77,7 +79,8 @@ class Base:
         self.one.clear()
         self.total = int(self.units.sum())
 
-    def _pending(self) -> NDArray[np.uint32]:
+    def pending(self) -> NDArray[np.uint32]:
+        """Return the platforms of the sightings since the last tick."""
         return np.concatenate([*self.met, np.array(self.one, np.uint32)])
 
     def _add(self, came: tuple[NDArray[np.uint32], NDArray[np.int64]]) -> None:
@@ -105,15 +108,15 @@ class Base:
             self.ids, self.units = self.ids[kept], self.units[kept]
         self.total = int(self.units.sum())
 
-    def state(self) -> list[Any]:
-        """Return plain data for a checkpoint, independent of the order of the sightings."""
-        counts = [self.ids.tobytes(), self.units.tobytes()]
-        return [counts, np.sort(self._pending()).tobytes(), sorted(self.back)]
+
+def _stored(base: Base) -> tuple[bytes, bytes, bytes, list[int]]:
+    """Return plain data, independent of the order of the sightings."""
+    pending = np.sort(base.pending()).tobytes()
+    return base.ids.tobytes(), base.units.tobytes(), pending, sorted(base.back)
 
 
-def base_of(state: Iterable[Any]) -> Base:
-    """Restore the result of `Base.state`. Raises ValueError if ids and counts do not match."""
-    (ids, units), pending, back = state
+def _restored(state: tuple[bytes, bytes, bytes, list[int]]) -> Base:
+    ids, units, pending, back = state
     base = Base()
     base.ids = np.frombuffer(ids, np.uint32)
     base.units = np.frombuffer(units, np.int64).copy()
@@ -121,5 +124,11 @@ def base_of(state: Iterable[Any]) -> Base:
         raise ValueError("a count for each id, and ids that ascend, make a base")
     base.total = int(base.units.sum())
     base.met = [np.frombuffer(pending, np.uint32)]
-    base.back = list(back)
+    base.back = back
     return base
+
+
+StoredBase: TypeAlias = Annotated[
+    Base, As(tuple[bytes, bytes, bytes, list[PlatformId]], _stored, _restored)
+]
+"""Base counts as a field of a state that is stored."""

@@ -13,15 +13,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
-from detectors.hot.base import Base, base_of
-from detectors.hot.network import ListOutcome, check_list, join_lists, list_of, list_state
-from detectors.hot.published_sums import HotTelling, telling_of
-from detectors.hot.votes import Votes, votes_of
+from detectors.hot.base import Base, StoredBase
+from detectors.hot.network import ListOutcome, check_list, join_lists
+from detectors.hot.published_sums import HotTelling
+from detectors.hot.votes import Votes
 from detectors.model.event import HotList
+from detectors.model.fields import Count, PlatformId
 from detectors.model.records import utc_ms
 from detectors.model.times import DAY_S
 from detectors.thresholds import HOT_BASE_LEAST, HOT_LIFT, HOT_MAX, HOT_SHARE_MILLI, HOT_VOTERS
@@ -31,19 +33,19 @@ _NEWS: Final = 8
 recipients this happens about fifty times, at first with every vote."""
 
 
+@dataclass(slots=True, eq=False)
 class Hot:
     """A partition's state about hot platforms: votes, base counts, and the current list."""
 
-    __slots__ = ("base", "network", "news", "platforms", "telling", "version", "votes")
-
-    def __init__(self) -> None:
-        self.votes = Votes()
-        self.base = Base()
-        self.news = 0  # number of votes since the list was made
-        self.platforms: frozenset[int] = frozenset()  # platform ids of the list
-        self.version = 0  # offset at which the list was made
-        self.network: HotList | None = None  # valid list of the network, from the log; or None
-        self.telling = HotTelling()  # when to publish sums for the agent that makes that list
+    votes: Votes = field(default_factory=Votes)
+    base: StoredBase = field(default_factory=Base)
+    version: Count = 0  # offset at which the list was made
+    news: Count = 0  # number of votes since the list was made
+    platforms: frozenset[PlatformId] = frozenset()  # platform ids of the list
+    # A valid list of the network, from the log. It is stored with `telling`, if the network is on.
+    network: HotList | None = field(init=False, default=None)
+    # When to publish sums for the agent that makes that list.
+    telling: HotTelling = field(init=False, default_factory=HotTelling)
 
     def take(self, recipient: int, opened: int, platforms: Collection[int], offset: int) -> None:
         """Record a recipient's vote at `offset`. Its episode opened at the offset `opened`."""
@@ -88,29 +90,6 @@ class Hot:
         if self.network is not None and utc_ms(watermark_s) >= self.network.valid_until_ms:
             self.network = None
             self.make(offset)
-
-    def state(self) -> list[Any]:
-        """Return plain data for a checkpoint, without the network's part."""
-        lists = [self.version, self.news, sorted(self.platforms)]
-        return [self.votes.state(), self.base.state(), lists]
-
-    def network_state(self) -> list[Any]:
-        """Return plain data of the network's part, which a checkpoint may lack."""
-        return [list_state(self.network), self.telling.state()]
-
-    def take_network(self, state: Sequence[Any]) -> None:
-        """Restore the result of `network_state`."""
-        told, telling = state
-        self.network, self.telling = list_of(told), telling_of(telling)
-
-
-def hot_of(state: list[Any]) -> Hot:
-    """Restore the result of `Hot.state`."""
-    votes, base, (version, news, platforms) = state
-    hot = Hot()
-    hot.votes, hot.base = votes_of(votes), base_of(base)
-    hot.version, hot.news, hot.platforms = version, news, frozenset(platforms)
-    return hot
 
 
 def choose(votes: Votes, base: Base) -> list[int]:

@@ -14,10 +14,9 @@ everybody uses.
 from __future__ import annotations
 
 import hmac
-from array import array
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 
@@ -101,19 +100,3 @@ def join_lists(told: HotList, own: Iterable[int], base: Base) -> frozenset[int]:
                 break
             platforms.add(platform)
     return frozenset(platforms)
-
-
-def list_state(told: HotList | None) -> list[Any] | None:
-    """Return a list as plain data for a checkpoint."""
-    if told is None:
-        return None
-    ids = array("I", told.platforms).tobytes()
-    return [told.version_ms, told.valid_until_ms, ids, told.mac]
-
-
-def list_of(state: Sequence[Any] | None) -> HotList | None:
-    """Restore the result of `list_state`. Raises ValueError if the ids are malformed."""
-    if state is None:
-        return None
-    version_ms, valid_until_ms, ids, mac = state
-    return HotList(version_ms, valid_until_ms, tuple(np.frombuffer(ids, "<u4").tolist()), mac)

@@ -6,13 +6,14 @@ lost one is soon replaced. The identity of the voters stays in the partition.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from detectors.hot.base import Base
 from detectors.hot.votes import Votes
+from detectors.model.fields import Time
 from detectors.model.times import HOUR_MS
 
 TOLD_MOST: Final = 4096
@@ -36,7 +37,7 @@ class VoteSum(NamedTuple):
 
 
 class HotPart(NamedTuple):
-    """One partition's sums at a tick."""
+    """The sums that one partition publishes at a tick: votes and base counts of platforms."""
 
     weight: int  # weight of all votes
     votes: tuple[VoteSum, ...]  # ascending by platform id
@@ -45,15 +46,13 @@ class HotPart(NamedTuple):
     base: tuple[tuple[int, int], ...] | None
 
 
+@dataclass(slots=True)
 class HotTelling:
     """State that decides when one partition publishes its sums."""
 
-    __slots__ = ("base_number", "news", "told_s")
-
-    def __init__(self) -> None:
-        self.news = False  # true: votes have changed since the last publication
-        self.told_s = 0  # time of the last publication
-        self.base_number = 0  # number of the `BASE_S` interval of the last base counts published
+    news: bool = False  # true: votes have changed since the last publication
+    told_s: Time = 0  # time of the last publication
+    base_number: Time = 0  # number of the `BASE_S` interval of the last base counts published
 
     def due(self, now_s: int, votes: Votes, base: Base) -> HotPart | None:
         """Return, at a tick, the sums to publish now, or None if nothing is due."""
@@ -65,17 +64,6 @@ class HotTelling:
         whole, self.base_number = number != self.base_number, number
         self.news, self.told_s = False, now_s
         return HotPart(votes.total, _votes(votes), base.total, _base(base) if whole else None)
-
-    def state(self) -> list[Any]:
-        """Return plain data for a checkpoint."""
-        return [self.news, self.told_s, self.base_number]
-
-
-def telling_of(state: Sequence[Any]) -> HotTelling:
-    """Restore the result of `HotTelling.state`."""
-    telling = HotTelling()
-    telling.news, telling.told_s, telling.base_number = state
-    return telling
 
 
 def _votes(votes: Votes) -> tuple[VoteSum, ...]:

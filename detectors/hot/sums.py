@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from detectors.hot.base import UNIT
 from detectors.hot.listed import stand_out
 from detectors.hot.published_sums import HotPart
 from detectors.thresholds import HOT_BASE_LEAST, HOT_VOTERS
 
 
+@dataclass(slots=True, eq=False)
 class NetworkSums:
-    """The newest sums of all partitions. Each has at most `telling.TOLD_MOST` platforms."""
+    """The newest sums of all partitions. Each has at most `published_sums.TOLD_MOST` platforms."""
 
-    __slots__ = ("_base", "_read", "_votes")
-
-    def __init__(self) -> None:
-        # Partition -> (epoch, offset) of its newest sums.
-        self._read: dict[int, tuple[int, int]] = {}
-        self._votes: dict[int, HotPart] = {}  # partition -> its newest sums
-        # Partition -> (total of its base counts, platform -> base count), in units.
-        self._base: dict[int, tuple[int, dict[int, int]]] = {}
+    # Partition -> (epoch, offset) of its newest sums.
+    _read: dict[int, tuple[int, int]] = field(default_factory=dict)
+    _votes: dict[int, HotPart] = field(default_factory=dict)  # partition -> its newest sums
+    # Partition -> (total of its base counts, platform -> base count), in units.
+    _base: dict[int, tuple[int, dict[int, int]]] = field(default_factory=dict)
 
     def take(self, partition: int, epoch: int, offset: int, part: HotPart) -> bool:
         """Record a partition's sums; return false if they are not newer than the known ones."""

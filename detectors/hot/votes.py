@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
+from detectors.model.fields import Count, Time, Word
 from detectors.thresholds import HOT_DAYS, HOT_VOTE_DAYS
 
 VOTERS_MAX: Final = 1024
@@ -46,8 +48,8 @@ HOT_RULES: Final = frozenset({"hot", "hot_burst"})
 class Vote(NamedTuple):
     """One recipient's vote."""
 
-    day: int  # day on which it was cast
-    opened: int  # offset at which its episode opened; the same episode may add platforms later
+    day: Time  # day on which it was cast
+    opened: Count  # offset at which its episode opened; the same episode may add platforms later
     platforms: bytes  # platform ids as u32
 
 
@@ -55,20 +57,23 @@ _VOTER: Final = 1 << 40  # factor of the number of voters in a platform's sum, a
 _ID_BYTES: Final = 4
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Votes:
     """The votes of a partition, and sums over the votes that are young enough to count."""
 
-    __slots__ = ("_changes", "_sums", "day", "held", "spent", "total", "voters")
+    day: Time = 0  # today, as of the last tick
+    # Recipient -> its vote, the oldest first: in the order in which votes will be dropped.
+    held: dict[Word, Vote] = field(default_factory=dict)
+    spent: dict[Word, Time] = field(default_factory=dict)  # recipient -> day of its dropped vote
+    voters: int = field(init=False)  # number of votes that count
+    total: int = field(init=False)  # weight of the votes that count
+    # Platform -> number of voters * _VOTER + weight.
+    _sums: dict[int, int] = field(init=False)
+    # Pending changes of the sums: (platform ids, amount to add to the sum of each).
+    _changes: list[tuple[bytes, int]] = field(init=False, default_factory=list)
 
-    def __init__(self) -> None:
-        self.day = 0  # today, as of the last tick
-        self.held: dict[int, Vote] = {}  # recipient -> its vote, the oldest first
-        self.spent: dict[int, int] = {}  # recipient -> day of its vote that was dropped
-        self.voters = 0  # number of votes that count
-        self.total = 0  # weight of the votes that count
-        self._sums: dict[int, int] = {}  # platform -> number of voters * _VOTER + weight
-        # Pending changes of the sums: (platform ids, amount to add to the sum of each).
-        self._changes: list[tuple[bytes, int]] = []
+    def __post_init__(self) -> None:
+        self.sum_up()
 
     def counts(self, vote: Vote) -> bool:
         """Return true if a vote is young enough to count."""
@@ -190,18 +195,3 @@ class Votes:
     def sums(self) -> Iterator[tuple[int, int, int]]:
         """Yield (platform, number of voters, weight) for each platform with votes that count."""
         return ((p, held // _VOTER, held % _VOTER) for p, held in self._apply_pending().items())
-
-    def state(self) -> list[Any]:
-        """Return plain data for a checkpoint, in the order in which votes will be dropped."""
-        held = [[who, *vote] for who, vote in self.held.items()]
-        return [self.day, held, list(self.spent.items())]
-
-
-def votes_of(state: Iterable[Any]) -> Votes:
-    """Restore the result of `Votes.state`."""
-    votes = Votes()
-    votes.day, held, spent = state
-    votes.spent = dict(spent)
-    votes.held = {who: Vote(*vote) for who, *vote in held}
-    votes.sum_up()
-    return votes

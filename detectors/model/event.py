@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.model.fields import PlatformId, TimeMs
 from detectors.model.strings import Strings
 
 TICK_OFFSETS: Final = 4096
@@ -89,9 +90,9 @@ def platform_print(platform: int) -> int:
 class HotList(NamedTuple):
     """A signed list of the hot platforms of the whole network, from a record in the log."""
 
-    version_ms: int  # time at which the list was made; the newest list counts
-    valid_until_ms: int  # end of validity, compared with the log's time
-    platforms: tuple[int, ...]  # platform ids
+    version_ms: TimeMs  # time at which the list was made; the newest list counts
+    valid_until_ms: TimeMs  # end of validity, compared with the log's time
+    platforms: tuple[PlatformId, ...]
     mac: str  # HMAC-SHA-256 of the three fields above, in hex
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Annotated, Final, Literal, NamedTuple, TypeAlias
 
 from detectors.model.event import Trust
+from detectors.model.fields import Bounds, Offset, PlatformId, TimeMs
 from detectors.model.records import Cause, Mode, Reason, Rung
 
 Fate: TypeAlias = Literal["pass", "refuse"]
@@ -38,7 +39,10 @@ class FloodMessage(NamedTuple):
     lease: int = -1  # offset of the event that caused the refusing lease; -1: none refuses it
 
 
-Listed: TypeAlias = tuple[int, int, Fate, bool, int, str, str, int, str, str, str, int]
+_TrustCode: TypeAlias = Annotated[int, Bounds(0, len(Trust) - 1)]
+Listed: TypeAlias = tuple[
+    Offset, TimeMs, Fate, bool, _TrustCode, str, str, PlatformId, str, str, str, Offset,
+]  # fmt: skip
 """The fields of a pending `FloodMessage`, as a plain tuple for speed, since there are many."""
 
 

@@ -11,6 +11,7 @@ from enum import IntEnum
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from detectors.model.event import Trust, platform_print
+from detectors.model.fields import Count, TimeMs
 from detectors.model.times import EPOCH_S
 
 
@@ -86,11 +87,11 @@ class Step(NamedTuple):
     """One change of level, and the finding behind it."""
 
     level: Level
-    at_ms: int
-    offset: int
+    at_ms: TimeMs
+    offset: Count
     rule: str
-    score: float
-    threshold: float
+    score: int | float
+    threshold: int | float
 
 
 @dataclass(frozen=True, slots=True)

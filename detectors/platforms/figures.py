@@ -6,14 +6,16 @@ by the log's time, the sums so far are published as a part and start again at 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.hot.published_sums import HotPart
+from detectors.model.arrays import packed
+from detectors.model.fields import Bounds, Count, Time
 from detectors.model.records import Cause, utc_ms
 from detectors.platforms.first_contacts import FOLD_OFFSETS, SweepPart
 
@@ -64,20 +66,30 @@ class PlatformPart:
     sweep: SweepPart | None = None  # first contacts by neighbourhood, if due now
 
 
+@dataclass(slots=True, eq=False)
 class Figures:
-    """The sums of one partition since the last part."""
+    """The sums of one partition since the last part. Call `fold` before a copy is made."""
 
-    __slots__ = ("counts", "ids", "number", "pending", "rest", "waiting")
+    number: Time = 0  # number of the half hour; 0 before the first tick
+    # Platforms (n,), ascending.
+    ids: Annotated[NDArray[np.uint32], packed("u4")] = field(default_factory=lambda: _NONE)
+    # Columns: codes, recipients, first contacts, codes of floods.
+    counts: Annotated[NDArray[np.int64], packed("i8", _COLUMNS)] = field(
+        default_factory=lambda: np.zeros((0, _COLUMNS), np.int64)
+    )
+    # The same columns for `REST`.
+    rest: Annotated[list[Count], Bounds(_COLUMNS, _COLUMNS)] = field(
+        default_factory=lambda: [0] * _COLUMNS
+    )
+    # Platforms that are not counted yet, by column: as arrays, and one by one.
+    pending: list[list[NDArray[np.uint32]]] = field(init=False)
+    waiting: list[list[int]] = field(init=False)
 
-    def __init__(self) -> None:
-        self.number = 0  # number of the half hour; 0 before the first tick
-        self.ids = _NONE  # platforms (n,), ascending
-        # Columns: codes, recipients, first contacts, codes of floods.
-        self.counts = np.zeros((0, _COLUMNS), np.int64)
-        self.rest = [0] * _COLUMNS  # the same columns for `REST`
-        # Platforms that are not counted yet, by column: as arrays, and one by one.
-        self.pending: list[list[NDArray[np.uint32]]] = [[] for _ in range(_COLUMNS)]
-        self.waiting: list[list[int]] = [[] for _ in range(_COLUMNS)]
+    def __post_init__(self) -> None:
+        if len(self.ids) != len(self.counts) or (self.ids[1:] <= self.ids[:-1]).any():
+            raise ValueError("counts for each id, and ids that ascend, make figures")
+        self.pending = [[] for _ in range(_COLUMNS)]
+        self.waiting = [[] for _ in range(_COLUMNS)]
 
     def fold(self) -> None:
         """Add the pending platforms to the counts. The moment of the call affects only the cost."""
@@ -151,21 +163,3 @@ class Figures:
                 for key, counts in rows
             ),
         )
-
-    def state(self) -> list[Any]:
-        """Return plain data for a checkpoint, independent of the order of counting."""
-        self.fold()
-        return [self.number, self.ids.tobytes(), self.counts.tobytes(), list(self.rest)]
-
-
-def figures_of(state: Iterable[Any]) -> Figures:
-    """Restore the result of `Figures.state`. Raises ValueError if ids and counts do not match."""
-    number, ids, counts, rest = state
-    figures = Figures()
-    figures.number = number
-    figures.ids = np.frombuffer(ids, np.uint32)
-    figures.counts = np.frombuffer(counts, np.int64).reshape(-1, _COLUMNS).copy()
-    if len(figures.ids) != len(figures.counts) or (figures.ids[1:] <= figures.ids[:-1]).any():
-        raise ValueError("counts for each id, and ids that ascend, make figures")
-    figures.rest = list(rest)
-    return figures

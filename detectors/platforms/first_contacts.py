@@ -11,13 +11,15 @@ person in a hurry.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.model.arrays import begins, indices
+from detectors.model.arrays import begins, indices, packed
 from detectors.model.event import TICK_OFFSETS, TOKEN_BIT
+from detectors.model.fields import Time
 from detectors.model.records import utc_ms
 from detectors.model.rows import rows_of
 
@@ -61,15 +63,20 @@ class SweepPart(NamedTuple):
     thousands: tuple[Thousand, ...]  # ascending by platform, then by thousand
 
 
+@dataclass(slots=True, eq=False)
 class Strangers:
-    """The sums since the last part, bounded by `PAIRS_MOST` and the codes of `FOLD_OFFSETS`."""
+    """The sums since the last part, bounded by `PAIRS_MOST` and the codes of `FOLD_OFFSETS`.
 
-    __slots__ = ("number", "pending", "sums")
+    Call `fold` before a copy is made.
+    """
 
-    def __init__(self) -> None:
-        self.number = 0  # number of the five minutes; 0 before the first tick
-        self.sums = np.zeros((0, 4), np.int64)  # rows are `Thousand`s, ascending
-        self.pending: list[tuple[NDArray[Any], ...]] = []  # arguments of `meet`, not yet in `sums`
+    number: Time = 0  # number of the five minutes; 0 before the first tick
+    # Rows are `Thousand`s, ascending.
+    sums: Annotated[NDArray[np.int64], packed("i8", 4)] = field(
+        default_factory=lambda: np.zeros((0, 4), np.int64)
+    )
+    # Arguments of `meet`, not yet in `sums`.
+    pending: list[tuple[NDArray[Any], ...]] = field(init=False, default_factory=list)
 
     def meet(
         self,
@@ -105,19 +112,6 @@ class Strangers:
         if not len(told):
             return None
         return SweepPart(utc_ms(begun * SLOT_S), tuple(rows_of(Thousand, *told.T.tolist())))
-
-    def state(self) -> list[Any]:
-        """Return plain data for a checkpoint, independent of the order of counting."""
-        self.fold()
-        return [self.number, self.sums.tobytes()]
-
-
-def strangers_of(state: Sequence[Any]) -> Strangers:
-    """Restore the result of `Strangers.state`. Raises ValueError if the sums are malformed."""
-    strangers = Strangers()
-    strangers.number, held = state
-    strangers.sums = np.frombuffer(held, np.int64).reshape(-1, 4)
-    return strangers
 
 
 def _count_contacts(

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
@@ -77,8 +78,8 @@ FRESH_LEAST: Final = 20
 any platform was seen before."""
 
 FRESH_TOKENS: Final = 600
-"""The same minimum if recipients are tokens, which have no neighbours: more than a company signs
-up."""
+"""Rule `fresh`: the minimum number if recipients are tokens, which have no neighbours. It is more
+than a company signs up in an hour."""
 
 FRESH_SHARE: Final = 0.1
 """Rule `fresh`: minimum share of fresh ones among the platform's first contacts."""
@@ -125,23 +126,23 @@ class Sweep(NamedTuple):
     thousands: tuple[int, ...]  # some of the thousands: numbers without the last three digits
 
 
+@dataclass(slots=True, eq=False)
 class NetworkSweeps:
     """Sums of a day by platform and thousand, and the sweeps found in them.
 
     `ROWS_MOST` bounds the size.
     """
 
-    __slots__ = ("_base", "_hours", "_newest", "_read", "_slots", "found")
-
-    def __init__(self) -> None:
-        # Partition -> (epoch, offset) of its newest part.
-        self._read: dict[int, tuple[int, int]] = {}
-        # Number of a five-minute slot -> arrays of sums (n, 4), rows like `Thousand`.
-        self._slots: dict[int, list[NDArray[np.int64]]] = {}
-        self._newest = 0  # number of the newest slot
-        self._hours = 0  # earlier hours are in `_base`, or were before the first part
-        self._base: dict[int, dict[int, int]] = {}  # hour -> platform -> fresh first contacts
-        self.found: dict[int, dict[SweepRule, Sweep]] = {}  # platform -> sweeps of the last day
+    # Partition -> (epoch, offset) of its newest part.
+    _read: dict[int, tuple[int, int]] = field(default_factory=dict)
+    # Number of a five-minute slot -> arrays of sums (n, 4), rows like `Thousand`.
+    _slots: dict[int, list[NDArray[np.int64]]] = field(default_factory=dict)
+    _newest: int = 0  # number of the newest slot
+    _hours: int = 0  # earlier hours are in `_base`, or were before the first part
+    # Hour -> platform -> fresh first contacts
+    _base: dict[int, dict[int, int]] = field(default_factory=dict)
+    # Platform -> sweeps of the last day
+    found: dict[int, dict[SweepRule, Sweep]] = field(default_factory=dict)
 
     def take(self, partition: int, epoch: int, offset: int, part: SweepPart, limit_ms: int) -> bool:
         """Add a part; return false if it is not new, over a day old, or past `limit_ms`."""

@@ -10,9 +10,10 @@ handed over.
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Iterable
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Annotated, Final, TypeAlias
 
+from detectors.model.fields import As, Bounds, PlatformId, Time, Word
 from detectors.model.times import DAY_S
 from detectors.thresholds import LIMIT_24H, LIMIT_35MIN, REPEAT_TIMES_MAX, REPEATS_MAX
 
@@ -23,14 +24,14 @@ STEP_S: Final = 600
 """Old entries are dropped when the log's time enters another step of this many seconds."""
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Repeats:
     """The repeats of one partition. Keys are `recipient << 32 | platform`, times are seconds."""
 
-    __slots__ = ("codes", "young")
-
-    def __init__(self) -> None:
-        self.codes: dict[int, list[int]] = {}  # key -> times of codes after the sighting, ascending
-        self.young: dict[int, int] = {}  # key of a young platform -> time of its sighting
+    # Key -> times of codes after the sighting, ascending
+    codes: dict[int, list[int]] = field(default_factory=dict)
+    # Key of a young platform -> time of its sighting
+    young: dict[int, int] = field(default_factory=dict)
 
     def is_young(self, key: int, at_s: int) -> bool:
         """Return true if the platform was young at its sighting of the day around `at_s`."""
@@ -84,17 +85,27 @@ class Repeats:
             young = dict(sorted(young.items(), key=lambda each: each[::-1])[-REPEATS_MAX:])
         self.codes, self.young = codes, young
 
-    def state(self) -> list[Any]:
-        """Return the state for a checkpoint, in an order that depends on nothing else."""
-        low = (1 << 32) - 1
-        codes = [(key >> 32, key & low, list(t)) for key, t in sorted(self.codes.items())]
-        return [codes, [(key >> 32, key & low, at_s) for key, at_s in sorted(self.young.items())]]
+
+_Split: TypeAlias = tuple[
+    list[tuple[Word, PlatformId, Annotated[list[Time], Bounds(1)]]],
+    list[tuple[Word, PlatformId, Time]],
+]
+"""Stored repeats: keys are over 64 bits, so recipient and platform are stored apart."""
 
 
-def repeats_of(state: Iterable[Any]) -> Repeats:
-    """Restore what `Repeats.state` returned."""
+def _split(repeats: Repeats) -> _Split:
+    low = (1 << 32) - 1
+    codes = [(key >> 32, key & low, times) for key, times in sorted(repeats.codes.items())]
+    return codes, [(key >> 32, key & low, at_s) for key, at_s in sorted(repeats.young.items())]
+
+
+def _joined(state: _Split) -> Repeats:
     repeats = Repeats()
     codes, young = state
-    repeats.codes = {recipient << 32 | p: list(times) for recipient, p, times in codes}
+    repeats.codes = {recipient << 32 | p: times for recipient, p, times in codes}
     repeats.young = {recipient << 32 | p: at_s for recipient, p, at_s in young}
     return repeats
+
+
+StoredRepeats: TypeAlias = Annotated[Repeats, As(_Split, _split, _joined)]
+"""Repeats as a field of a state that is stored, in an order that depends on nothing else."""

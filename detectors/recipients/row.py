@@ -27,15 +27,17 @@ many platforms in a day.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
-from typing import Final
+from operator import attrgetter
+from typing import Annotated, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.model.arrays import indices
 from detectors.model.event import platform_print
+from detectors.model.fields import As, Bounds, Print
 from detectors.model.times import DAY_S
-from detectors.recipients.overflow import PLACES_MAX, RICH, Extent, Overflow, unique
+from detectors.recipients.overflow import MARKS_MAX, PLACES_MAX, RICH, Extent, Overflow, unique
 
 RING: Final = 8
 PRINTS: Final = 14
@@ -191,6 +193,22 @@ class Memory:
         elif memory.free or (later >> 33) - (sighting >> 33) >= CROWD_S:
             once.insert(0, platform_print(sighting & 0xFFFF_FFFF))
         return Memory(self.born_day, kept, once, self.marks)
+
+
+StoredMemory: TypeAlias = Annotated[
+    Memory,
+    As(
+        tuple[
+            Annotated[int, Bounds(0, BORN)],
+            Annotated[tuple[Print, ...], Bounds(0, PLACES_MAX)],
+            Annotated[tuple[Print, ...], Bounds(0, PRINTS + PLACES_MAX)],
+            Annotated[tuple[Print, ...], Bounds(0, MARKS_MAX)],
+        ],
+        attrgetter("born_day", "kept", "once", "marks"),
+        lambda state: Memory(*state),
+    ),
+]
+"""A memory as a field of a suspect that is stored."""
 
 
 def places_once(kept: int) -> int:

@@ -465,22 +465,17 @@ def _sight(
             asked = again[new]
             stirs[asked] = loud[todo[asked]] | _many(held.take(asked, axis=1))
         # For each recipient: messages before its first sighting are complete. That sighting is
-        # applied now. Later messages see the changed row in the next round. Two kinds of events
-        # promote the recipient like a sighting that promotes: a repeat that may count for the
-        # message volume, and a code that meets a sighting far ahead of the log.
+        # applied now. Later messages see the changed row in the next round.
         stirs[_meets_astray(held[-1], t, clock, todo, sighting)] = True
         first, later = _first_of_each(g, sighting | stirs)
         if len(again):
             counts = ~stirs[again] & np.isin(again, later, invert=True)
             counts &= t[again] != held[slot[again], again] >> SECONDS  # else delivered twice
-            over = _count_repeats(tables, taken, (g, p, t), again[counts], new[counts])
-            stirs[over] = True
-            if over:
+            if over := _count_repeats(tables, taken, (g, p, t), again[counts], new[counts]):
+                stirs[over] = True
                 first, later = _first_of_each(g, sighting | stirs)
         handed = stirs[first]
-        gone = first[handed]
-        if len(gone):
-            first = first[~handed]
+        gone, first = first[handed], first[~handed]
         if len(first):
             one = slice(None) if len(first) == len(todo) else first
             fresh = _New(g[one], p[one], t[one], held[:, one], same[:, one], loud[todo[one]])
@@ -644,12 +639,7 @@ def _apply(
     if len(late):
         moved[:, late] = np.sort(moved[:, late], axis=0)
     promoted = _promotes(params, moved, late) | unknown & loud
-    kept = indices(~promoted)
-    if len(kept) == ring.shape[1]:
-        ring[:] = moved
-    else:
-        for lane, word in zip(ring, moved, strict=True):  # twice as fast as ring[:, g] = moved
-            lane[g[kept]] = word[kept]
+    _write_rings(ring, g, moved, indices(~promoted))
     place[~printed] = -1
     met = again | printed
     met[extents.found_once()] = True
@@ -662,6 +652,20 @@ def _apply(
     leaves = Moves(leaving, twice, crowd, place, ~promoted)
     _remember(taken, g, memory, leaves, extents)
     return indices(promoted), indices(unknown & ~promoted)
+
+
+def _write_rings(
+    ring: NDArray[np.uint64],
+    g: NDArray[np.int64],
+    moved: NDArray[np.uint64],
+    kept: NDArray[np.int64],
+) -> None:
+    """Write those of the changed rings `moved` (8, m), of the rows `g`, that are `kept`."""
+    if len(kept) == ring.shape[1]:
+        ring[:] = moved
+    else:
+        for lane, word in zip(ring, moved, strict=True):  # twice as fast as ring[:, g] = moved
+            lane[g[kept]] = word[kept]
 
 
 def _remember(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.model.arrays import indices
+from detectors.model.fields import As, Bounds, Count
 from detectors.model.times import EPOCH_S
 from detectors.recipients.row import prints_of
 
@@ -25,6 +26,17 @@ OPEN_MAX: Final = 48
 """Maximum number of open windows: four hours. Messages before or after these are not counted."""
 
 
+_PRINTS: Final = 1 << 16  # number of different prints
+_Prints: TypeAlias = Annotated[
+    NDArray[np.bool_],  # (_PRINTS,): true if a platform with this print came
+    As(
+        Annotated[bytes, Bounds(_PRINTS // 8, _PRINTS // 8)],
+        lambda prints: np.packbits(prints).tobytes(),
+        lambda held: np.unpackbits(np.frombuffer(held, np.uint8)).astype(np.bool_),
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """One closed window of one partition."""
@@ -35,28 +47,26 @@ class Window:
     recipients: tuple[tuple[int, int], ...]  # (rung, recipients with at least `rung` messages)
 
 
+@dataclass(slots=True, eq=False)
 class Tally:
     """The counts of one open window."""
 
-    __slots__ = ("codes", "prints", "rungs")
+    codes: Count = 0
+    prints: _Prints = field(default_factory=lambda: np.zeros(_PRINTS, np.bool_))
+    rungs: Annotated[list[Count], Bounds(len(RUNGS), len(RUNGS))] = field(
+        default_factory=lambda: [0] * len(RUNGS)
+    )
 
-    def __init__(self) -> None:
-        self.codes = 0
-        self.prints: NDArray[np.bool_] = np.zeros(1 << 16, np.bool_)
-        self.rungs = [0] * len(RUNGS)
 
-
+@dataclass(slots=True, eq=False)
 class Windows:
     """The open windows of a partition, by window number.
 
     `next` is the lowest number that can be open; 0 before the first message.
     """
 
-    __slots__ = ("next", "open")
-
-    def __init__(self) -> None:
-        self.open: dict[int, Tally] = {}
-        self.next = 0
+    open: dict[int, Tally] = field(default_factory=dict)
+    next: int = 0
 
 
 def tally(

@@ -176,7 +176,7 @@ def _owners() -> NDArray[np.bool_]:
 
 
 def prepare() -> None:
-    """Build the tables of beginnings now, not at the first text."""
+    """Build the tables of word beginnings, so that the first text need not wait for them."""
     _build_beginnings()
     _owners()
 

@@ -74,7 +74,7 @@ class Words:
         prefix: str = "",
         open_ended: Collection[int] = (),
     ) -> None:
-        """`kinds` are the words of each kind.
+        """Build the patterns. `kinds` maps each kind to its words.
 
         `prefix` is a pattern for letters that may be attached before a word. Words of the kinds in
         `open_ended` are beginnings of words, so `after` is not required after them.

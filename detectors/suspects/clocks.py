@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
+from detectors.model.fields import Count, TimeMs
 from detectors.thresholds import CLOCK_SAMPLES_MIN, GATEWAYS_MAX
 
 SAMPLE_OFFSETS: Final = 16
@@ -60,52 +61,21 @@ class ClockParams:
     sample_max: int = 4096
 
 
+@dataclass(slots=True)
 class GatewayClock:
     """The counters of one gateway's clock. Times are in milliseconds."""
 
-    __slots__ = (
-        "astray",
-        "astray_run",
-        "back_10s",
-        "back_60s",
-        "last_ms",
-        "minutes",
-        "newest_ms",
-        "samples",
-    )
+    last_ms: TimeMs = 0  # stamp of the last sample near the newest stamp
+    samples: Count = 0  # number of samples near the newest stamp; the counters below use these
+    minutes: Count = 0  # number of stamps on a whole minute
+    back_10s: Count = 0  # number of steps back by over 10 s, from sample to sample
+    back_60s: Count = 0  # number of steps back by over 60 s
+    newest_ms: TimeMs = 0  # newest stamp so far
+    astray: Count = 0  # number of samples over `NEAR_MS` behind the newest stamp
+    astray_run: Count = 0  # number of such samples since the last sample near it
 
-    def __init__(
-        self,
-        last_ms: int = 0,
-        samples: int = 0,
-        minutes: int = 0,
-        back_10s: int = 0,
-        back_60s: int = 0,
-        newest_ms: int = 0,  # checkpoints of format 1 lack this and the next two arguments
-        astray: int = 0,
-        astray_run: int = 0,
-    ) -> None:
-        self.last_ms = last_ms  # stamp of the last sample near the newest stamp
-        self.newest_ms = max(newest_ms, last_ms)  # newest stamp so far
-        self.astray = astray  # number of samples over `NEAR_MS` behind the newest stamp
-        self.astray_run = astray_run  # number of such samples since the last sample near it
-        self.samples = samples  # number of samples near the newest stamp; counters below use these
-        self.minutes = minutes  # number of stamps on a whole minute
-        self.back_10s = back_10s  # number of steps back by over 10 s, from sample to sample
-        self.back_60s = back_60s  # number of steps back by over 60 s
-
-    def state(self) -> list[int]:
-        """Return the arguments of the constructor that create an equal object."""
-        return [
-            self.last_ms,
-            self.samples,
-            self.minutes,
-            self.back_10s,
-            self.back_60s,
-            self.newest_ms,
-            self.astray,
-            self.astray_run,
-        ]
+    def __post_init__(self) -> None:
+        self.newest_ms = max(self.newest_ms, self.last_ms)
 
 
 def observe(

@@ -7,8 +7,10 @@ lease that follows refuses this platform and no other.
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass, field
+from typing import Annotated, Final, NamedTuple
 
+from detectors.model.fields import Bounds, Count, Offset, PlatformId, TimeMs
 from detectors.model.records import Mode
 from detectors.model.times import DAY_S
 from detectors.recipients.repeats import Repeats
@@ -21,15 +23,18 @@ WINDOWS: Final = (
 """Rule, window in seconds, threshold, and its divisor while an earlier flood is remembered."""
 
 
-_NEVER: Final = [-(1 << 62)] * 2
+PLATFORMS_MAX: Final = 256
+"""Maximum number of platforms of a platform lease, as the contract says."""
+
+_NEVER: Final = (-(1 << 62),) * 2
 
 
 class Limit(NamedTuple):
     """A limit that is reached."""
 
     rule: str
-    score: float
-    threshold: float
+    score: int | float
+    threshold: int | float
 
 
 def judge_limit(repeats: Repeats, key: int, *, relapse: bool) -> Limit | None:
@@ -42,26 +47,30 @@ def judge_limit(repeats: Repeats, key: int, *, relapse: bool) -> Limit | None:
     return None
 
 
+@dataclass(slots=True, eq=False)
 class PlatformLease:
     """The newest platform lease of a suspect: it refuses single platforms."""
 
-    __slots__ = (
-        "again_ms", "ends_ms", "expires_ms", "id", "issued_ms", "limit", "mode", "offset",
-        "refused",
-    )  # fmt: skip
+    id: str  # id of the episode that this lease stands for
+    # Mode -> platform that is refused in this mode -> end of its refusal.
+    ends_ms: dict[Mode, dict[PlatformId, TimeMs]] = field(
+        default_factory=lambda: {"enforce": {}, "shadow": {}}
+    )
+    # Platform past its limit -> begin of its newest row of refused codes, time of the newest code,
+    # and number of rows since the lease: see `observe_refused`.
+    again_ms: dict[PlatformId, tuple[TimeMs, TimeMs, Count]] = field(default_factory=dict)
+    # Platforms that the newest lease refuses, ascending.
+    refused: Annotated[tuple[PlatformId, ...], Bounds(0, PLATFORMS_MAX)] = ()
+    issued_ms: TimeMs = 0
+    expires_ms: TimeMs = 0
+    offset: Offset = -1  # offset of the event that caused the newest lease
+    mode: Mode = "shadow"
+    # The last limit that was reached.
+    limit: Limit = field(default_factory=lambda: Limit(WINDOWS[0][0], 0, 0))
 
-    def __init__(self, lease_id: str) -> None:
-        self.id = lease_id  # id of the episode that this lease stands for
-        # Mode -> platform that is refused in this mode -> end of its refusal.
-        self.ends_ms: dict[Mode, dict[int, int]] = {"enforce": {}, "shadow": {}}
-        # Platform past its limit -> begin of its newest row of refused codes, time of the newest
-        # code, and number of rows since the lease: see `observe_refused`.
-        self.again_ms: dict[int, list[int]] = {}
-        self.refused: tuple[int, ...] = ()  # platforms that the newest lease refuses, ascending
-        self.issued_ms = self.expires_ms = 0
-        self.offset = -1  # offset of the event that caused the newest lease
-        self.mode: Mode = "shadow"
-        self.limit = Limit("limit_35min", 0, 0)  # the last limit that was reached
+    def __post_init__(self) -> None:
+        if self.ends_ms.keys() != {"enforce", "shadow"}:
+            raise ValueError("a platform lease without the platforms of a mode")
 
     def refuses(self, platform: int, at_ms: int) -> bool:
         """Return true if this lease refuses an untrusted code at this time."""
@@ -87,7 +96,7 @@ class PlatformLease:
         first_ms, last_ms, rows = self.again_ms[platform]
         if begins:
             first_ms, rows = at_ms, rows + 1
-        self.again_ms[platform] = [first_ms, max(at_ms, last_ms), rows]
+        self.again_ms[platform] = first_ms, max(at_ms, last_ms), rows
         return (begins and rows >= LIMIT_MORE) or at_ms - first_ms >= LIMIT_MS // 2
 
     def put(self, platform: int, end_ms: int, mode: Mode) -> None:
@@ -105,22 +114,3 @@ class PlatformLease:
     def clear(self) -> None:
         """Refuse nothing from the next lease on."""
         self.ends_ms, self.again_ms = {"enforce": {}, "shadow": {}}, {}
-
-    def state(self) -> list[Any]:
-        """Return the state for a checkpoint."""
-        again_ms = [(platform, list(times)) for platform, times in self.again_ms.items()]
-        named = [*(list(ends_ms.items()) for ends_ms in self.ends_ms.values()), again_ms]
-        times = [self.issued_ms, self.expires_ms, self.offset]
-        return [self.id, *named, list(self.refused), *times, self.mode, list(self.limit)]
-
-
-def platform_lease_of(state: list[Any]) -> PlatformLease:
-    """Restore what `PlatformLease.state` returned."""
-    lease = PlatformLease(state[0])
-    enforced_ms, shadowed_ms, again_ms, refused = state[1:5]
-    lease.ends_ms = {"enforce": dict(enforced_ms), "shadow": dict(shadowed_ms)}
-    lease.again_ms = {platform: list(times) for platform, times in again_ms}
-    lease.refused = tuple(refused)
-    lease.issued_ms, lease.expires_ms, lease.offset, lease.mode, limit = state[5:]
-    lease.limit = Limit(*limit)
-    return lease

@@ -7,9 +7,10 @@ and they do not become known meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Final
 
+from detectors.model.fields import PlatformId, Time, TimeMs
 from detectors.model.records import seconds
 from detectors.suspects.judge import Band, Finding
 from detectors.thresholds import RELAPSE_PLATFORMS, RELAPSE_WINDOW_MS
@@ -17,21 +18,14 @@ from detectors.thresholds import RELAPSE_PLATFORMS, RELAPSE_WINDOW_MS
 RULE: Final = "relapse"
 
 
+@dataclass(slots=True, eq=False)
 class Relapse:
     """The record of one recipient's last enforced flood."""
 
-    __slots__ = ("platforms", "recent_ms", "until_s")
-
-    def __init__(
-        self, until_s: int, platforms: Iterable[int], recent_ms: Iterable[tuple[int, int]] = ()
-    ) -> None:
-        self.until_s = until_s  # the record ends here; seconds since `EPOCH_S`
-        self.platforms = frozenset(platforms)
-        self.recent_ms = dict(recent_ms)  # platform of the flood -> time of its newest message
-
-    def state(self) -> list[Any]:
-        """Return what a checkpoint keeps; `Relapse(*state)` is the record again."""
-        return [self.until_s, sorted(self.platforms), list(self.recent_ms.items())]
+    until_s: Time  # the record ends here; seconds since `EPOCH_S`
+    platforms: frozenset[PlatformId]
+    # Platform of the flood -> time of its newest message.
+    recent_ms: dict[PlatformId, TimeMs] = field(default_factory=dict)
 
     def forget_after(self, limit_s: int) -> None:
         """Drop messages that are later than `limit_s`: a clock was ahead."""

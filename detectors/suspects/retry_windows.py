@@ -15,8 +15,10 @@ reads the same messages from the log, therefore apply the same rule.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass, field
 from typing import Final
 
+from detectors.model.fields import Offset, PlatformId, TimeMs
 from detectors.model.records import AgainWindow
 from detectors.thresholds import (
     AGAIN_BUDGET_MS,
@@ -42,30 +44,29 @@ The key says whether their platform is hot. Hot and other platforms have separat
 """
 
 
+@dataclass(slots=True, eq=False)
 class SecondRequests:
     """The retry state of one suspect. `AGAIN_HELD`, `MOST` and `REFUSED_HELD` bound its size."""
 
-    __slots__ = (
-        "first_ms", "last_ms", "lease_offset", "paced_ms", "passed", "passed_ms", "reopened_ms",
-        "told_ms",
-    )  # fmt: skip
+    # Offset of the event that caused the lease, the last part of its id; -1: unknown.
+    lease_offset: Offset = -1
+    # Time of the last publication. Gateways know the windows of first messages up to here.
+    told_ms: TimeMs = 0
+    # Rate limit: time at which the last publication was due at the mean rate (as in GCRA).
+    paced_ms: TimeMs = 0
+    # Platform -> time of its first message, if that was refused and no second one came.
+    first_ms: dict[PlatformId, TimeMs] = field(default_factory=dict)
+    # Second messages that passed: (time, is the platform hot), in ascending order.
+    passed: list[tuple[TimeMs, bool]] = field(default_factory=list)
+    # Platform -> time of its newest refused message, and of its newest second one that passed.
+    last_ms: dict[PlatformId, TimeMs] = field(default_factory=dict)
+    passed_ms: dict[PlatformId, TimeMs] = field(default_factory=dict)
+    # Times of the newest first messages of platforms that were refused before.
+    reopened_ms: list[TimeMs] = field(default_factory=list)
 
-    def __init__(self) -> None:
-        # Offset of the event that caused the lease, the last part of its id; -1: unknown.
-        self.lease_offset = -1
-        # Time of the last publication. Gateways know the windows of first messages up to here.
-        self.told_ms = 0
-        # Rate limit: time at which the last publication was due at the mean rate (as in GCRA).
-        self.paced_ms = 0
-        # Platform -> time of its first message, if that was refused and no second one came.
-        self.first_ms: dict[int, int] = {}
-        # Second messages that passed: (time, is the platform hot), in ascending order.
-        self.passed: list[tuple[int, bool]] = []
-        # Platform -> time of its newest refused message, and of its newest second one that passed.
-        self.last_ms: dict[int, int] = {}
-        self.passed_ms: dict[int, int] = {}
-        # Times of the newest first messages of platforms that were refused before.
-        self.reopened_ms: list[int] = []
+    def __post_init__(self) -> None:
+        if self.passed != sorted(self.passed):
+            raise ValueError("second messages that passed do not ascend")
 
 
 def take_request(

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter
+from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Final
+from operator import attrgetter
+from typing import Annotated, Final, TypeAlias
 
 from detectors.model.event import platform_print
-from detectors.model.records import Level, Mode, Scope, Step
+from detectors.model.fields import As, Bounds, Count, Offset, PlatformId, Print, Time, TimeMs, Word
+from detectors.model.records import ALWAYS_PASS, Level, Mode, Scope, Step
 from detectors.model.times import DAY_S
 from detectors.recipients.overflow import MARKS_MAX, unique
 from detectors.recipients.repeats import Repeats
-from detectors.recipients.row import EXCUSED, RING, Memory, word
+from detectors.recipients.row import EXCUSED, RING, Memory, StoredMemory, word
 from detectors.suspects.clocks import ClockClass
 from detectors.suspects.incident_state import Incident
 from detectors.suspects.limit import PlatformLease
@@ -35,55 +38,55 @@ SIGHTINGS_MAX: Final = 64
 TAINTED_DAYS: Final = 2
 """Number of days on which a tainted platform must come to become known, however far apart.
 
-This applies after an episode that was not confirmed (`judge.confirmed`). Chosen: people who share a
-number are not throttled from the third day on. The same holds for people who always use the same
-platforms within seconds. An attacker who wants a flood to become known must keep it small for two
-days first.
-"""
+This applies after an episode that was not confirmed (`judge.is_confirmed`). Chosen: people who
+share a number are not throttled from the third day on. The same holds for people who always use the
+same platforms within seconds. An attacker who wants a flood to become known must keep it small for
+two days first."""
 
 TAINT_S: Final = 2 * DAY_S
 """Time for which a suspect waits for the second day of its tainted platforms. After that, the row
 remembers the newest of these platforms by marks (the prints of platforms that came on one day)."""
 
 
+_LOW_35: Final = (1 << 35) - 1
+_Message: TypeAlias = Annotated[
+    int,  # over 64 bits, so it is stored in two parts
+    As(tuple[Word, Word], lambda w: (w >> 35, w & _LOW_35), lambda pair: pair[0] << 35 | pair[1]),
+]
+_Scope: TypeAlias = Annotated[
+    Scope,
+    As(
+        tuple[tuple[PlatformId, ...], tuple[Print, ...]],
+        attrgetter("pass_ids", "pass_prints"),
+        lambda passes: Scope("otp", ALWAYS_PASS, *passes),
+    ),
+]
+
+
+@dataclass(slots=True, eq=False)
 class Episode:
     """The state of an open episode. Names in `_s` are seconds since `EPOCH_S`, in `_ms` UTC ms."""
 
-    __slots__ = (
-        "chronic",
-        "expires_ms",
-        "fresh_ms",
-        "id",
-        "incident",
-        "issued_ms",
-        "last_flood_s",
-        "level",
-        "messages",
-        "mode",
-        "named",
-        "opened_s",
-        "path",
-        "scope",
-        "since_s",
-    )
+    id: str
+    since_s: Time  # time of the episode's first sighting
+    opened_s: Time  # time of the message that raised the level from CLEAR
+    last_flood_s: Time = 0  # time of the flood's newest message
+    messages: Count = 0  # number of the flood's messages
+    level: Level = Level.CLEAR
+    mode: Mode = "shadow"
+    issued_ms: TimeMs = 0  # start of the newest lease; 0: no lease yet
+    expires_ms: TimeMs = 0  # end of the newest lease
+    chronic: bool = False  # true: this recipient was under THROTTLE on too many recent days
+    # Changes of level, oldest first.
+    path: Annotated[list[Step], Bounds(1)] = field(default_factory=list)
+    # Platforms of the flood that came since the lease -> time of their newest message.
+    fresh_ms: dict[PlatformId, TimeMs] = field(default_factory=dict)
+    incident: Incident | None = None  # set from THROTTLE on
+    scope: _Scope | None = None  # scope of the newest lease; None: no lease yet, or narrow
+    named: set[PlatformId] = field(default_factory=set)  # platforms that a narrow lease refuses
 
-    def __init__(self, episode_id: str, since_s: int, opened_s: int) -> None:
-        self.id = episode_id
-        self.since_s = since_s  # time of the episode's first sighting
-        self.opened_s = opened_s  # time of the message that raised the level from CLEAR
-        self.last_flood_s = opened_s  # time of the flood's newest message
-        self.messages = 0  # number of the flood's messages
-        self.level = Level.CLEAR
-        self.mode: Mode = "shadow"
-        self.issued_ms = 0  # start of the newest lease; 0: no lease yet
-        self.expires_ms = 0  # end of the newest lease
-        # Platforms of the flood that came since the lease -> time of their newest message.
-        self.fresh_ms: dict[int, int] = {}
-        self.chronic = False  # true: this recipient was under THROTTLE on too many recent days
-        self.path: list[Step] = []  # changes of level, oldest first
-        self.incident: Incident | None = None  # set from THROTTLE on
-        self.scope: Scope | None = None  # scope of the newest lease; None: no lease yet, or narrow
-        self.named: set[int] = set()  # platforms that a narrow lease refuses
+    def __post_init__(self) -> None:
+        self.last_flood_s = max(self.last_flood_s, self.opened_s)
 
     def has_lease(self, at_ms: int, *, full: bool) -> bool:
         """Return true if a full, or a narrow, lease is in force."""
@@ -101,6 +104,7 @@ class Seen(IntEnum):
     NOVEL = 5  # a sighting of a platform that the recipient does not know
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Suspect:
     """The sightings of one recipient, and the state of the bucket after the last sighting.
 
@@ -109,75 +113,52 @@ class Suspect:
     than a day stands for a known platform.
     """
 
-    __slots__ = (
-        "barred",
-        "bucket_level_milli",
-        "bucket_novel",
-        "bucket_s",
-        "bucket_since_s",
-        "coarse",
-        "due_s",
-        "episode",
-        "heard",
-        "known_held",
-        "last_s",
-        "memory",
-        "name",
-        "novel_s",
-        "places",
-        "platforms",
-        "prints_held",
-        "recipient",
-        "refused_ms",
-        "repeats",
-        "requests",
-        "retried_ms",
-        "row",
-        "seen",
-        "sightings",
-        "tainted",
-    )
+    recipient: Word
+    name: str  # E.164 digits, or the recipient's token
+    row: Count  # index in the partition's table; a suspect's row is never given to another
+    sightings: list[Word]  # in ascending order
+    memory: StoredMemory  # known platforms that have no sighting here
+    last_s: Time = 0  # time of the newest message since the promotion
+    due_s: Time = 0  # time of the next check whether the suspect can go back to its row
+    # Platform -> clock class of its sighting's stamp, if not exact. The class of sightings from
+    # before the promotion is unknown; the sieve found that these stay below WATCH.
+    coarse: dict[PlatformId, ClockClass] = field(default_factory=dict)
+    # Platform first seen in an episode -> number of days on which it came.
+    tainted: dict[PlatformId, Count] = field(default_factory=dict)
+    bucket_level_milli: Time = 0  # level of the bucket, in thousandths of a sighting
+    bucket_novel: Count = 0  # number of novel sightings since the bucket was last empty
+    bucket_s: Time = 0  # time of the last sighting in the bucket
+    bucket_since_s: Time = 0  # time at which the bucket was last empty
+    episode: Episode | None = None
+    # Messages of novel platforms, ascending: see `detectors.suspects.volume`.
+    heard: list[_Message] = field(default_factory=list)
+    # Platform -> time of its last message that a lease refused.
+    refused_ms: dict[PlatformId, TimeMs] = field(default_factory=dict)
+    # Platform -> time of its first refused message, if retries followed that message.
+    retried_ms: dict[PlatformId, TimeMs] = field(default_factory=dict)
+    # Retry windows, over all episodes.
+    requests: SecondRequests = field(default_factory=SecondRequests)
+    # Platform of a sighting -> offset of its event. Only sightings since the promotion.
+    places: dict[PlatformId, Offset] = field(default_factory=dict)
+    platforms: PlatformLease | None = None  # the newest platform lease
+    repeats: Repeats = field(init=False, default_factory=Repeats)  # of the whole partition
+    # Platforms of the earlier flood (`relapse`). They do not become known while its record is
+    # active.
+    barred: frozenset[int] = field(init=False, default=frozenset())
+    seen: dict[int, int] = field(init=False)  # platform -> its sighting
+    novel_s: list[int] = field(init=False)  # times of novel sightings
+    known_held: set[int] = field(init=False)  # platforms of the sightings that are not novel
+    # Print -> number of sightings whose platform has this print.
+    prints_held: dict[int, int] = field(init=False)
 
-    def __init__(
-        self, recipient: int, name: str, row: int, sightings: list[int], memory: Memory
-    ) -> None:
-        self.recipient = recipient
-        self.row = row  # index in the partition's table; a suspect's row is never given to another
-        self.name = name  # E.164 digits, or the recipient's token
-        self.sightings = sightings  # in ascending order
-        self.seen = {w & 0xFFFF_FFFF: w for w in sightings}  # platform -> its sighting
-        self.novel_s = [w >> 33 for w in sightings if w >> 32 & 1]  # times of novel sightings
-        # Platforms of the sightings that are not novel.
+    def __post_init__(self) -> None:
+        sightings = self.sightings
+        self.seen = {w & 0xFFFF_FFFF: w for w in sightings}
+        self.novel_s = [w >> 33 for w in sightings if w >> 32 & 1]
         self.known_held = {w & 0xFFFF_FFFF for w in sightings if not w >> 32 & 1}
-        # Print -> number of sightings whose platform has this print.
         self.prints_held = dict(Counter(map(platform_print, self.seen)))
-        # Platform of a sighting -> offset of its event. Only sightings since the promotion.
-        self.places: dict[int, int] = {}
-        # Platform first seen in an episode -> number of days on which it came.
-        self.tainted: dict[int, int] = {}
-        self.memory = memory  # known platforms that have no sighting here
-        self.heard: list[int] = []  # messages of novel platforms, ascending: see `mass`
-        # Platform -> time of its last message that a lease refused.
-        self.refused_ms: dict[int, int] = {}
-        # Platform -> time of its first refused message, if retries followed that message.
-        self.retried_ms: dict[int, int] = {}
-        self.repeats = Repeats()  # of the whole partition
-        self.requests = SecondRequests()  # retry windows, over all episodes
-        self.platforms: PlatformLease | None = None  # the newest platform lease
-        self.last_s = 0  # time of the newest message since the promotion
-        self.due_s = 0  # time of the next check whether the suspect can go back to its row
-        # Platform -> clock class of its sighting's stamp, if not exact. The class of sightings from
-        # before the promotion is unknown; the sieve found that these stay below WATCH.
-        self.coarse: dict[int, ClockClass] = {}
-        self.episode: Episode | None = None
-        # Platforms of the earlier flood (`relapse`). They do not become known while its record is
-        # active.
-        self.barred: frozenset[int] = frozenset()
-        self.bucket_level_milli = 0  # level of the bucket, in thousandths of a sighting
-        self.bucket_novel = 0  # number of novel sightings since the bucket was last empty
-        self.bucket_since_s = 0  # time at which the bucket was last empty
-        self.bucket_s = 0  # time of the last sighting in the bucket
-        _refill(self)
+        if not self.bucket_s:
+            _refill(self)
 
     @property
     def novels(self) -> int:

@@ -5,7 +5,8 @@ as offsets. A replay of a partition's dump from its beginning therefore repeats 
 ids.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from heapq import merge
 from typing import IO, Final
@@ -40,14 +41,17 @@ def replay(settings: Settings, chunks: Iterable[list[bytes]]) -> Iterator[Replay
     `ingest_time_ms`, if it has one, because files have no record times. The chunk boundaries do not
     change the result.
     """
+    return replay_placed(settings, 0, add_offsets(chunks))
 
-    def add_offsets() -> Iterator[tuple[list[bytes], NDArray[np.int64]]]:
-        offset = 0
-        for lines in chunks:
-            yield lines, np.arange(offset, offset + len(lines))
-            offset += len(lines)
 
-    return replay_placed(settings, 0, add_offsets())
+def add_offsets(
+    chunks: Iterable[list[bytes]],
+) -> Iterator[tuple[list[bytes], NDArray[np.int64]]]:
+    """Yield the chunks, each with the offsets of its lines, which count from 0."""
+    offset = 0
+    for lines in chunks:
+        yield lines, np.arange(offset, offset + len(lines))
+        offset += len(lines)
 
 
 def replay_placed(
@@ -90,6 +94,23 @@ def chunks_of(file: IO[bytes], value_bytes_max: int) -> Iterator[list[bytes]]:
             yield lines
     if rest:
         yield [rest]
+
+
+def chunks_of_files(
+    names: Iterable[str],
+    opener: Callable[[str], AbstractContextManager[IO[bytes]]],
+    value_bytes_max: int,
+    progress: Callable[[int], None],
+) -> Iterator[list[bytes]]:
+    """Yield the lines of files in lists, as `chunks_of` does; all files are one log.
+
+    `progress` is called with the number of further bytes that were read.
+    """
+    for name in names:
+        with opener(name) as file:
+            for lines in chunks_of(file, value_bytes_max):
+                yield lines
+                progress(sum(map(len, lines)) + len(lines))
 
 
 def outputs(replayed: Replayed, episode_topic: str | None) -> Iterator[bytes]:

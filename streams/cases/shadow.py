@@ -39,6 +39,7 @@ class Shadow:
 
     @property
     def leases(self) -> dict[str, list[Action]]:
+        """Recipient -> the actions (leases and their ends) that concern this number."""
         return {name: [*chain(*named.values())] for name, named in self.gateway.leases.items()}
 
     def meet(self, message: LogMessage) -> None:

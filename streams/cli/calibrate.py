@@ -26,7 +26,6 @@ from streams.cli.shared import (
     plain_bytes,
     progress,
     settings_of,
-    toml_value,
     write_json,
     write_table,
     writing,
@@ -34,6 +33,7 @@ from streams.cli.shared import (
 from streams.cluster import admin
 from streams.common.errors import ConfigError, UsageError
 from streams.common.extras import how_to_install
+from streams.common.files import toml_value
 from streams.common.language import join_list, tr
 from streams.common.shown import MASK, escape_unprintable
 from streams.gateways.feeds import file_records

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -79,17 +78,8 @@ def _row(each: dict[str, Any]) -> list[object]:
 def _of_files(found: comparison.Comparison, files: list[str]) -> None:
     most = max(each.input.value_bytes_max for each in found.settings)
     with progress("", plain_bytes(files), of_bytes=True) as show:
-
-        def chunks() -> Iterator[tuple[list[bytes], Any]]:
-            offset = 0
-            for path in files:
-                with open_lines(path) as file:
-                    for lines in log_replay.chunks_of(file, most):
-                        yield lines, np.arange(offset, offset + len(lines))
-                        offset += len(lines)
-                        show(sum(map(len, lines)) + len(lines))
-
-        for _ in found.run(0, chunks()):
+        chunks = log_replay.chunks_of_files(files, open_lines, most, show)
+        for _ in found.run(0, log_replay.add_offsets(chunks)):
             pass
 
 

@@ -13,11 +13,11 @@ from streams.cli.shared import (
     file_of,
     group,
     settings_of,
-    toml_value,
     write_json,
     write_table,
 )
 from streams.common.errors import ConfigError
+from streams.common.files import toml_value
 from streams.common.language import tr
 from streams.common.shown import MASK
 

@@ -337,10 +337,7 @@ def _running(
 
 
 def _producer(settings: configs.Settings):  # type: ignore[no-untyped-def]  # kafka-python has no types
-
-    with admin.Cluster(settings.kafka) as cluster:  # a producer would wait a minute for it
-        if settings.topics.input not in cluster.names():
-            raise admin.no_topic(settings.topics.input)
+    admin.require_topic(settings.kafka, settings.topics.input)
     return kafka.KafkaProducer(
         **admin.client_arguments(settings.kafka), client_id=f"{settings.app_id}-feed", acks="all",
         linger_ms=5,

@@ -11,11 +11,11 @@ import typer
 
 from streams import config as configs
 from streams.cli.doctor import tell
-from streams.cli.shared import describe_created, toml_value
+from streams.cli.shared import describe_created
 from streams.cluster import admin, topics
 from streams.common import clock
 from streams.common.errors import ConfigError, Exit, OtpguardError, UnavailableError, UsageError
-from streams.common.files import replace_file, unwritten
+from streams.common.files import replace_file, toml_value, unwritten
 from streams.common.language import tr, trn
 from streams.tools.operate import diagnosis
 

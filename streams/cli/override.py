@@ -7,14 +7,10 @@ itself, so no worker is needed.
 from __future__ import annotations
 
 import socket
-import time
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-import kafka
 import msgspec
 import typer
 
@@ -38,11 +34,12 @@ from streams.cli.shared import (
     settings_of,
     write_json,
 )
-from streams.cluster import admin, at_work, prompt, read
+from streams.cluster import admin, read
 from streams.common import clock
 from streams.common.errors import OtpguardError, UnavailableError, UnconfirmedError, UsageError
 from streams.common.language import join_list, moment, tr
 from streams.common.shown import escape_unprintable
+from streams.people.desk import override_publisher
 
 EVERYONE: Final = "*"
 RecipientArgument = Annotated[str, typer.Argument(help="Number in any format, or token.")]
@@ -289,36 +286,42 @@ def _say(
     word = _word(settings, verb, recipient, reason, actor, lasts, **more)
     with audit_chain(settings) as chain:
         _note(chain, word, "asked")
+        topics = settings.topics
         try:
-            name, confirmed, failed, gateways = _publish(settings, word, wait_s)
+            admin.require_topic(
+                settings.kafka, topics.everyone if recipient == EVERYONE else topics.override
+            )
+            with override_publisher.speaking_on(
+                settings, clock.now_ms, listen=wait_s > 0
+            ) as speaker:
+                said = speaker.say(word, wait_s)
         except OtpguardError as error:
             _note(chain, word, error.outcome)
             # What went wrong with the word is said, and this alone where its records would be lost.
             deliver_audit(settings, chain, quiet=chain.is_durable)
             raise
-        missing = gateways.at_work
-        unconfirmed = wait_s and (missing or not confirmed)
-        outcome = "failed" if failed else "unconfirmed" if unconfirmed else "done"
-        _note(chain, word, outcome, name)
+        unconfirmed = wait_s and (said.missing or not said.obeyed)
+        outcome = "failed" if said.failed else "unconfirmed" if unconfirmed else "done"
+        _note(chain, word, outcome, said.word_id)
         unaudited = deliver_audit(settings, chain)
-    _tell(word, name, lasts, confirmed, failed, gateways, unaudited, as_json=as_json)
-    if failed:
-        told = join_list([f"{gateway} ({why})" for gateway, why in failed.items()])
+    _tell(word, said, lasts, unaudited, as_json=as_json)
+    if said.failed:
+        told = join_list([f"{gateway} ({why})" for gateway, why in said.failed.items()])
         raise UnavailableError(
             tr("not obeyed by {told}; the order is repeated while a lease is in force").format(
                 told=told
             )
         )
-    if wait_s and not confirmed:
+    if wait_s and not said.obeyed:
         raise UnavailableError(
             tr(
                 "no adapter confirmed within {wait} s; the override is stored, and takes "
                 "effect when one runs"
             ).format(wait=f"{wait_s:g}")
         )
-    if missing:
+    if said.missing:
         raise UnconfirmedError(
-            tr("applied, but not confirmed by {told}").format(told=join_list(sorted(missing)))
+            tr("applied, but not confirmed by {told}").format(told=join_list(said.missing))
         )
     if unaudited:
         raise UnavailableError(tr("the override is in effect, but its audit record is not written"))
@@ -375,95 +378,36 @@ def _note(chain: chains.AuditChain, word: wire.Override, outcome: str, name: str
 
 def _tell(
     word: wire.Override,
-    name: str,
+    said: override_publisher.Said,
     lasts: str | None,
-    confirmed: Mapping[str, float],
-    failed: Mapping[str, str],
-    gateways: at_work.Gateways,
     unaudited: bool,
     *,
     as_json: bool,
 ) -> None:
+    missing = {each: said.at_work[each] for each in said.missing}
+    stopped = {each: said.silent[each] for each in said.list_stopped}
     if as_json:
         answers = {
-            "override": name, "in_effect": confirmed, "failed": failed,
-            "unconfirmed": gateways.at_work, "stopped": gateways.stopped,
+            "override": said.word_id, "in_effect": said.obeyed, "failed": said.failed,
+            "unconfirmed": missing, "stopped": stopped,
         }  # fmt: skip
         write_json({**msgspec.to_builtins(word), **answers, "audited": not unaudited})
         return
     until = tr("until changed") if lasts is None else tr("for {span}").format(span=lasts)
     typer.echo(
         tr("{verb} by {actor}, {until} ({name})").format(
-            verb=word.verb, actor=escape_unprintable(word.actor), until=until, name=name
+            verb=word.verb, actor=escape_unprintable(word.actor), until=until, name=said.word_id
         )
     )
-    for gateway, took_s in confirmed.items():
+    for gateway, took_s in said.obeyed.items():
         typer.echo(
             tr("in effect at {gateway} after {took} s").format(
                 gateway=escape_unprintable(gateway), took=f"{took_s:.2f}"
             )
         )
     for told, found in (
-        (tr("not confirmed by {gateway}, which last answered at {at}"), gateways.at_work),
-        (tr("{gateway} is stopped since {at}; it obeys when it starts"), gateways.stopped),
+        (tr("not confirmed by {gateway}, which last answered at {at}"), missing),
+        (tr("{gateway} is stopped since {at}; it obeys when it starts"), stopped),
     ):
         for gateway, at_ms in found.items():
             typer.echo(told.format(gateway=escape_unprintable(gateway), at=moment(at_ms)))
-
-
-def _publish(
-    settings: configs.Settings, word: wire.Override, wait_s: float
-) -> tuple[str, dict[str, float], dict[str, str], at_work.Gateways]:
-    """Publish an override, and return its id and the gateways' answers.
-
-    By gateway: seconds until it was obeyed; why it is not; and the gateways that have not answered.
-    """
-    clients: dict[str, Any] = admin.client_arguments(settings.kafka)
-    topics = settings.topics
-    topic = topics.everyone if word.recipient == EVERYONE else topics.override
-    acks = topics.acks
-    confirmed: dict[str, float] = {}
-    failed: dict[str, str] = {}
-    try:
-        with (
-            closing(kafka.KafkaConsumer(**clients, allow_auto_create_topics=False)) as consumer,
-            closing(prompt.PromptProducer(clients)) as producer,
-            ThreadPoolExecutor(1) as beside,
-        ):
-            places = [
-                kafka.TopicPartition(acks, number)
-                for number in consumer.partitions_for_topic(acks) or ()
-            ]
-            heard_of, gateways = dict[str, int](), at_work.Gateways({}, {})
-            if wait_s and places:
-                heard_of = at_work.gateways_at_work(consumer, places, word.issued_at_ms)
-                signs = beside.submit(at_work.gateway_signs, settings)
-            offset = prompt.say(
-                producer, topic, wire.encode_override(word), wire.override_key(word)
-            )
-            name = wire.override_id(word, offset)
-            said = heard = time.monotonic()
-            while places and (now := time.monotonic()) - said < wait_s:
-                if signs.done() and now - heard > prompt.AGREED_S:
-                    gateways = at_work.sort_gateways(heard_of, signs.result(), word.issued_at_ms)
-                    if gateways.at_work and gateways.at_work.keys() <= confirmed.keys() | failed:
-                        break
-                for batch in consumer.poll(timeout_ms=50).values():
-                    for ack in read.readable(batch, wire.decode_ack):
-                        if ack.action_id != name:
-                            continue
-                        heard = time.monotonic()
-                        if ack.state == "applied":
-                            confirmed[ack.gateway_id] = time.monotonic() - said
-                            failed.pop(ack.gateway_id, None)
-                        else:
-                            failed[ack.gateway_id] = ack.why
-            if wait_s and places:
-                gateways = at_work.sort_gateways(heard_of, signs.result(), word.issued_at_ms)
-    except kafka.errors.KafkaError as error:
-        raise admin.unusable(tr("cannot publish to {topic}").format(topic=topic), error) from None
-    silent = [
-        {each: at_ms for each, at_ms in sorted(some.items()) if each not in confirmed | failed}
-        for some in gateways
-    ]
-    return name, confirmed, failed, at_work.Gateways(*silent)

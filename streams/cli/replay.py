@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,7 +99,7 @@ def replay(
         letters = stack.enter_context(_create_file(dlq)) if dlq else None
         bar = progress("", plain_bytes(files), of_bytes=True, quiet=quiet)
         show = stack.enter_context(bar)
-        chunks = _read_chunks(files, settings.input.value_bytes_max, show)
+        chunks = log_replay.chunks_of_files(files, open_lines, settings.input.value_bytes_max, show)
         for step in log_replay.replay(settings, chunks):
             lines: Iterable[bytes] = log_replay.outputs(step, topic)
             if rulings:
@@ -120,16 +120,6 @@ def replay(
     if not quiet:
         print(account.summarise(), file=sys.stderr)
     account.check()
-
-
-def _read_chunks(
-    files: Iterable[str], value_bytes_max: int, show: Callable[[int], None]
-) -> Iterator[list[bytes]]:
-    for path in files:
-        with open_lines(path) as file:
-            for lines in log_replay.chunks_of(file, value_bytes_max):
-                yield lines
-                show(sum(map(len, lines)) + len(lines))
 
 
 @dataclass

@@ -5,7 +5,6 @@ from __future__ import annotations
 import faulthandler
 import gzip
 import io
-import json
 import logging
 import re
 import signal
@@ -175,31 +174,6 @@ def write_json(value: Any) -> None:
     """Print one JSON document, indented for people."""
     document = msgspec.json.format(msgspec.json.encode(value, enc_hook=str)).decode()
     sys.stdout.write(in_json(document) + "\n")
-
-
-def toml_value(value: Any) -> str | None:
-    """Return a setting's value in TOML; None if there is no value.
-
-    >>> toml_value("ab"), toml_value(True), toml_value({"gw1": "minute"}), toml_value(None)
-    ('"ab"', 'true', '{"gw1" = "minute"}', None)
-    """
-    match value:
-        case None:
-            return None
-        case bool() | int() | float():
-            return str(value).lower()
-        case dict():
-            pairs = (f"{_toml_string(key)} = {toml_value(each)}" for key, each in value.items())
-            return "{" + ", ".join(pairs) + "}"
-        case list() | tuple():
-            return "[" + ", ".join(str(toml_value(each)) for each in value) + "]"
-        case _:
-            return _toml_string(value)
-
-
-def _toml_string(value: object) -> str:
-    """Return a string in TOML, which is JSON except for one more escaped character."""
-    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def write_table(

@@ -355,6 +355,13 @@ def no_topic(name: str) -> ConfigError:
     )
 
 
+def require_topic(kafka: Kafka, name: str) -> None:
+    """Raise ConfigError at once if a topic is missing; a producer would wait for it."""
+    with Cluster(kafka) as cluster:
+        if name not in cluster.names():
+            raise no_topic(name)
+
+
 async def _sign_in(kafka: Kafka, arguments: Mapping[str, Any]) -> None:
     reason: Exception = TimeoutError()
     for address in kafka.bootstrap.split(","):

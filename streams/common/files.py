@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import json
 import os
 import re
 import secrets
@@ -103,6 +104,31 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text("utf-8-sig"))
     except RecursionError as error:
         raise ValueError(str(error)) from None
+
+
+def toml_value(value: Any) -> str | None:
+    """Return a setting's value in TOML; None if there is no value.
+
+    >>> toml_value("ab"), toml_value(True), toml_value({"gw1": "minute"}), toml_value(None)
+    ('"ab"', 'true', '{"gw1" = "minute"}', None)
+    """
+    match value:
+        case None:
+            return None
+        case bool() | int() | float():
+            return str(value).lower()
+        case dict():
+            pairs = (f"{_toml_string(key)} = {toml_value(each)}" for key, each in value.items())
+            return "{" + ", ".join(pairs) + "}"
+        case list() | tuple():
+            return "[" + ", ".join(str(toml_value(each)) for each in value) + "]"
+        case _:
+            return _toml_string(value)
+
+
+def _toml_string(value: object) -> str:
+    """Return a string in TOML, which is JSON except for one more escaped character."""
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def last_lines(path: Path, number: int) -> str:

@@ -46,10 +46,10 @@ _LANGUAGES: Final = (
 )
 
 
-def environment() -> jinja2.Environment:
-    """Return the environment for the package's templates. All inserted values are escaped."""
+def environment(package: str = "streams", folder: str = ".") -> jinja2.Environment:
+    """Return the environment for the templates of a package. All inserted values are escaped."""
     made = jinja2.Environment(
-        loader=jinja2.PackageLoader("streams", "."),
+        loader=jinja2.PackageLoader(package, folder),
         autoescape=True,
         finalize=in_page,
         undefined=jinja2.StrictUndefined,

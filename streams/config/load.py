@@ -47,8 +47,9 @@ def load(path: Path | None = None) -> Settings:
     """
     path = chosen_path(path)
     _warn_of_misspelt(os.environ)
+    table: dict[str, Any] = {}
     if path is not None:
-        _table(path)
+        table = _table(path)
     elif not any(
         name.upper().startswith(ENVIRONMENT_PREFIX) for name in os.environ if name != PATH_VARIABLE
     ):
@@ -58,7 +59,7 @@ def load(path: Path | None = None) -> Settings:
     from streams.config.sources import read_settings  # noqa: PLC0415
 
     try:
-        return read_settings(path)
+        return read_settings(table)
     except ValidationError as error:
         raise ConfigError("\n".join(sentences(error))) from None
     except SettingsError as error:  # a variable of a section or list is not JSON

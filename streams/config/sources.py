@@ -4,20 +4,21 @@ This is a module of its own because it imports `pydantic_settings`, which takes 
 process that runs with defaults alone does not import it.
 """
 
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
 from streams.config.settings import ENVIRONMENT_PREFIX, Settings
 
 
-def read_settings(path: Path | None) -> Settings:
-    """Return the settings of a TOML file, overridden by environment variables.
+def read_settings(table: Mapping[str, Any]) -> Settings:
+    """Return the settings of a TOML file's tables, overridden by environment variables.
 
     Raises pydantic's ValidationError if a setting is invalid or unknown.
     """
@@ -33,7 +34,6 @@ def read_settings(path: Path | None) -> Settings:
             frozen=True,
             hide_input_in_errors=True,
             validate_default=True,
-            toml_file=path,
         )
 
         @classmethod
@@ -46,6 +46,6 @@ def read_settings(path: Path | None) -> Settings:
             file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             """Return the sources in order of precedence: the environment, then the file."""
-            return env_settings, TomlConfigSettingsSource(settings_cls)
+            return env_settings, InitSettingsSource(settings_cls, dict(table))
 
     return Configured()

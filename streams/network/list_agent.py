@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from kafka import KafkaProducer
@@ -31,14 +32,12 @@ REPEAT_MS: Final = 6 * HOUR_MS
 """An unchanged list is published again after this time: four times within its lifetime."""
 
 
+@dataclass(slots=True, eq=False)
 class ListPace:
     """Decides when a list is published. Remembers only the newest list."""
 
-    __slots__ = ("_told", "_told_ms")
-
-    def __init__(self) -> None:
-        self._told: frozenset[int] | None = None  # None: this owner has published no list
-        self._told_ms = 0
+    _told: frozenset[int] | None = None  # None: this owner has published no list
+    _told_ms: int = 0
 
     def due(self, wanted: frozenset[int], now_ms: int) -> bool:
         """Return true if the list of these platforms should be published now.

@@ -26,7 +26,7 @@ class _Abused(msgspec.Struct, frozen=True):
 
 
 class _Campaign(msgspec.Struct, frozen=True, kw_only=True):
-    """`otpguard.campaign.v1`."""
+    """The fields of a record of `otpguard.campaign.v1`, in the order on the wire."""
 
     schema_version: int = SCHEMA_VERSION
     campaign_id: EpisodeId

@@ -676,15 +676,15 @@ def _of_layout(fitted: Fitted) -> _Read:
     )
 
 
+@dataclass(eq=False)
 class _Fields:
     """Collects the fields of events that were decoded one by one, one list per field."""
 
-    def __init__(self) -> None:
-        self.row: list[int] = []
-        self.kind: list[int] = []
-        self.event_time_ms: list[int] = []
-        self.ingest_time_ms: list[int] = []
-        self.strings: dict[str, list[str]] = {name: [] for name in _STRINGS}
+    row: list[int] = field(default_factory=list)
+    kind: list[int] = field(default_factory=list)
+    event_time_ms: list[int] = field(default_factory=list)
+    ingest_time_ms: list[int] = field(default_factory=list)
+    strings: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in _STRINGS})
 
     def take(
         self, places: Sequence[int], events: Sequence[Event], kinds: Mapping[str | None, int]

@@ -96,7 +96,7 @@ class _Unlisted(msgspec.Struct):
 
 
 class _Incident(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """`otpguard.incident.v1`."""
+    """The fields of a record of `otpguard.incident.v1`, in the order on the wire."""
 
     schema_version: int
     episode_id: str

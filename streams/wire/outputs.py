@@ -123,7 +123,7 @@ class _Window(msgspec.Struct, omit_defaults=True):
 
 
 class _Throttle(msgspec.Struct, kw_only=True):
-    """`otpguard.throttle.v1`."""
+    """The fields of a record of `otpguard.throttle.v1`, in the order on the wire."""
 
     schema_version: int = SCHEMA_VERSION
     action_id: str
@@ -189,9 +189,10 @@ records keep version 1, so that an older reader misses only the renewals."""
 
 
 class _Episode(msgspec.Struct, kw_only=True):
-    """`otpguard.episode.v1`. Only renewals leave out the fields that can be unset.
+    """The fields of a record of `otpguard.episode.v1`.
 
-    The exception is `since_ms`, which only renewals have.
+    Only renewals leave out the fields that can be unset. The exception is `since_ms`, which only
+    renewals have.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -329,7 +330,12 @@ def encode_episode(record: EpisodeRecord) -> bytes:
         for step in record.path
     )
     value.rungs = tuple(
-        RungField(rung.rule, float(rung.score), float(rung.watch), _bar(rung.throttle))
+        RungField(
+            rung.rule,
+            float(rung.score),
+            float(rung.watch),
+            None if math.isinf(rung.throttle) else float(rung.throttle),
+        )
         for rung in record.rungs
     )
     value.scope = _scope(record.scope)
@@ -493,10 +499,6 @@ def _evidence_of(read: _Evidence) -> Evidence:
 
 def _cause_of(cause: _Cause, at_ms: int) -> Cause:
     return Cause(cause.topic, cause.partition, cause.offset, at_ms)
-
-
-def _bar(throttle: float) -> float | None:
-    return None if math.isinf(throttle) else float(throttle)
 
 
 def floating(reason: Reason) -> Reason:

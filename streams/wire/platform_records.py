@@ -74,7 +74,7 @@ class _Strangers(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True):
-    """`otpguard.platform.parts.v1`."""
+    """The fields of a record of `otpguard.platform.parts.v1`, in the order on the wire."""
 
     schema_version: int = SCHEMA_VERSION
     partition: _Count
@@ -103,7 +103,7 @@ class _Sweep(msgspec.Struct, frozen=True):
 
 
 class _Platform(msgspec.Struct, frozen=True, kw_only=True):
-    """`otpguard.platform.v1`."""
+    """The fields of a record of `otpguard.platform.v1`, in the order on the wire."""
 
     schema_version: int = SCHEMA_VERSION
     platform: PlatformKey

@@ -53,7 +53,7 @@ PARTS: Final = {
     "sift: rest": ("detectors.chain", "sift_together"),
     "tally": ("detectors.chain", "tally"),
     "names": ("detectors.chain", "_find_unrecorded"),
-    "judge": ("detectors.chain", "_judge"),
+    "judge": ("detectors.chain", "judge_events"),
     "used later": ("detectors.chain", "_look_back"),
     "ticks": ("detectors.chain", "tick"),
     "read": ("streams.engine.worker.reader", "Reader.read_together"),

@@ -23,7 +23,7 @@ from tests.bench.traffic import SUBSCRIBERS, events, value
 
 INSIDE: Final = (
     "sift_together", "tally", "_find_unrecorded", "_note", "_meet", "_figure", "_neighbours",
-    "_judge", "_resend", "_look_back", "tick",
+    "judge_events", "_resend", "_look_back", "tick",
 )  # fmt: skip
 """Functions that `chain.process` is made of."""
 

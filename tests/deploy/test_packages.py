@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.builders.deploy.manifests import pins
 from tests.deploy.tools import ROOT
-
-pytestmark = pytest.mark.integration
 
 BUILD = "from setuptools import build_meta as b; import sys; b.build_sdist(sys.argv[1])"
 WHEEL = "from setuptools import build_meta as b; import sys; b.build_wheel(sys.argv[1])"
@@ -53,18 +52,17 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def otpguard(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The command, installed with the demo's extra at the versions of the lock."""
-    folder = tmp_path_factory.mktemp("installed")
+def installed(folder: Path, built: Path, lock: str) -> Path:
+    """Install the wheel into a new environment, at the versions of a lock; return the command."""
     venv.create(folder, with_pip=True)
     pip: list[str | Path] = [folder / "bin" / "python", "-m", "pip", "install", "--quiet"]
-    run(*pip, "--require-hashes", "-r", ROOT / "deploy/locks/demo.txt", cwd=folder)
+    run(*pip, "--require-hashes", "-r", ROOT / "deploy/locks" / lock, cwd=folder)
     (wheel,) = built.glob("*.whl")
     run(*pip, "--no-deps", wheel, cwd=folder)
     return folder / "bin" / "otpguard"
 
 
+@pytest.mark.integration
 def test_the_wheel_holds_every_data_file_of_the_packages(built: Path) -> None:
     (wheel,) = built.glob("*.whl")
     packed = set(zipfile.ZipFile(wheel).namelist())
@@ -75,7 +73,9 @@ def test_the_wheel_holds_every_data_file_of_the_packages(built: Path) -> None:
     assert not [name for name in packed if name.startswith(("tests/", "deploy/"))]
 
 
-def test_a_flood_is_seen_by_the_installed_command_alone(otpguard: Path, tmp_path: Path) -> None:
+@pytest.mark.integration
+def test_a_flood_is_seen_with_the_packages_of_a_worker_alone(built: Path, tmp_path: Path) -> None:
+    otpguard = installed(tmp_path / "installed", built, "worker.txt")
     flood = run(otpguard, "scenario", "A1", "--seed", "3", cwd=tmp_path)
     leases = run(otpguard, "replay", "-", "--quiet", cwd=tmp_path, stdin=flood)
     assert {json.loads(line)["verb"] for line in leases.splitlines()} == {"throttle"}
@@ -84,7 +84,22 @@ def test_a_flood_is_seen_by_the_installed_command_alone(otpguard: Path, tmp_path
     assert verdict["otp"]
 
 
-def test_the_demo_runs_from_the_wheel_without_a_checkout(otpguard: Path, tmp_path: Path) -> None:
+@pytest.mark.integration
+def test_a_bill_of_materials_lists_what_the_lock_of_each_image_has(tmp_path: Path) -> None:
+    run(ROOT / "deploy/docker/sbom", tmp_path, cwd=ROOT)
+    locks = {"worker": "worker", "tools": "tools", "console": "runtime"}
+    for image, lock in locks.items():
+        bill = json.loads((tmp_path / f"otpguard-{image}.cdx.json").read_text())
+        assert bill["bomFormat"] == "CycloneDX"
+        assert bill["metadata"]["component"]["name"] == "otpguard"
+        listed = {part["name"]: part["version"] for part in bill["components"]}
+        assert listed == pins(lock)
+        assert all(part["externalReferences"] for part in bill["components"])
+
+
+@pytest.mark.guides
+def test_the_demo_runs_from_the_wheel_without_a_checkout(built: Path, tmp_path: Path) -> None:
+    otpguard = installed(tmp_path / "installed", built, "demo.txt")
     # Not the usual port: the guide's worker may start on it at the same moment.
     said = run(otpguard, "demo", "--metrics-port", "0", cwd=tmp_path)
     assert said.count("✓") == 7, said

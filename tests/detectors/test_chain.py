@@ -130,7 +130,9 @@ def test_signatures_forged_onto_the_print_of_a_known_platform_are_seen() -> None
 
 
 def test_a_print_is_in_a_lease_only_where_no_id_is_known() -> None:
-    forged = [Event(START_MS + 5 * MINUTE_MS + i, VICTIM, twin_of("known 10", i)) for i in range(7)]
+    forged = [
+        Event(START_MS + 5 * MINUTE_MS + i, VICTIM, twin_of("known 10", i)) for i in range(60)
+    ]
     printed = [Event(START_MS + 8 * MINUTE_MS + i, VICTIM, twin_of("known 3", i)) for i in range(7)]
     own = [Event(START_MS + 9 * MINUTE_MS + i, VICTIM, f"known {i}") for i in range(14)]
     events = sorted([*flood(30), *forged, *printed, *own])

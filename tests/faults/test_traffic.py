@@ -56,12 +56,12 @@ def nothing(_: chain.Snapshot) -> None:
 
 def the_list(held: chain.Snapshot) -> None:
     """That the newest list was adopted, and which; what is hot now stays."""
-    held.rest["network"][0] = None
+    held.rest["network"] = [None, held.rest["network"][1]]
 
 
 def what_is_hot(held: chain.Snapshot) -> None:
     """The platforms that are hot; the newest list stays, and counts when the next is made."""
-    held.rest["hot"][2][2] = []
+    held.rest["hot"][4] = []
 
 
 @pytest.mark.slow

@@ -121,6 +121,8 @@ def tables_of(rows: Iterable[Row], figures: dict[str, Figures]) -> dict[str, lis
                 per_million(row, found, len(hits)) for hits in (found.watch, found.throttle)
             )
             line = false_alarms(row.label, found, watch, throttle)
+            if row.throttles:
+                line |= {"WATCH": None, "WATCH 95 %": ""}
             tables["what_if" if supposed else "false_alarms"].append(line)
             if counted:
                 summed.append((watch, throttle))

@@ -14,17 +14,35 @@ from random import Random
 from typing import Any, Final
 
 from detectors.model.times import DAY_S, HOUR_MS
-from detectors.suspects.volume import LONGEST_S, WINDOWS
-from detectors.thresholds import BURST_NOVEL, BURST_WATCH_LEAST, COUNT_MIN, HOT_LEAD, LEAK_MILLI_S
+from detectors.suspects.volume import LONGEST_S, VOLUMES, WINDOWS
+from detectors.thresholds import (
+    AGAIN_SILENT_MS,
+    BURST_EXACT,
+    BURST_NOVEL,
+    BURST_WATCH_LEAST,
+    COUNT_MIN,
+    HOT_BURST,
+    HOT_LEAD,
+    LEAK_MILLI_S,
+    RAW_24H,
+    RAW_35MIN,
+    RETURNS,
+    SPACED_2MIN_3H,
+    SPACED_5MIN_3H,
+    SPACED_10MIN_24H,
+    SPACED_50S_3H,
+)
 from streams.tools.scenarios import (
     DEFAULT_START_MS,
     SCENARIOS,
     Labelled,
     Rates,
+    Role,
     generate,
     merge_streams,
     ordinary,
 )
+from streams.tools.scenarios.labelled_events import Truth
 from streams.tools.scenarios.message_writer import MessageWriter
 from streams.tools.scenarios.platform_profiles import ABUSED, TOOL_PLATFORMS, PlatformProfile, tool
 from streams.tools.scenarios.tools import FAST, REPEATED, ROUND, TOOLS
@@ -49,6 +67,7 @@ class Row:
     confidence_min: float = 0.5
     stride: int = 1  # offsets from one event to the next: of a partition with other traffic
     sifted: bool = False  # after the first part, only runs that could raise an alarm are played
+    throttles: bool = False  # only runs that could be throttled are played: WATCH is not counted
     others: int = 0  # people of the same partition, codes of a week, which say what is common
     listed: float | None = None  # the share of the tool's platforms that are hot before; each part
     # has a tool of its own. None: the list is the one that the chain makes
@@ -90,6 +109,7 @@ ATTACKS: Final = (
     Row("A13 prime 36, then blast", "A13", 300, 100, {"platforms": 36, "repeats": 10}),
     Row("A13 prime 53 at 60 s", "A13", 300, 100, {"platforms": 53, "gap_s": 60, "repeats": 10}),
     Row("A14 taught memory", "A14", 500, part=100, stride=64),
+    Row("A14 taught memory, 14 platforms", "A14", 500, 100, {"memory": 14}, stride=64),
     Row("A18 one shared sender", "A18", 1500),
     *(
         Row(f"{label}: {1 if share == 1 else share:g} of its platforms hot", name, runs, part,
@@ -243,19 +263,16 @@ PEOPLE_LABELS: Final = {
 """The rows of each class of people."""
 
 CLASS_DAYS: Final = {
-    memory: (
-        Row(f"B1 new phone, {memory} platforms", "B1", 40_000, 2500,
-            {"memory": memory, **ABUSED_SHARE}, sifted=True, abused=True),
-        Row(f"B2 power set-up, {memory} platforms", "B2", 5_000, 500,
-            {"memory": memory, **ABUSED_SHARE}, abused=True),
-        Row(f"B3 festival, {memory} platforms", "B3", 300_000, 10_000,
-            {"memory": memory, "ads": 0, **ABUSED_SHARE}, sifted=True, abused=True),
-    )
+    memory: Row(f"B2 power set-up, {memory} platforms", "B2", 20_000, 2_500,
+                {"memory": memory, **ABUSED_SHARE}, abused=True, throttles=True)
     for memory in CLASSES
 }  # fmt: skip
-"""Look-alikes by class of people. A bank's retries and ordinary codes are the same in all."""
+"""Power set-ups by class of people. All other look-alikes are taken as the same in all classes:
+96 % of their log-ins are novel, whoever logs in, and they are too rarely throttled to be told
+apart.
+"""
 
-CLASS_ROWS: Final = tuple(row for rows in CLASS_DAYS.values() for row in rows)
+CLASS_ROWS: Final = tuple(CLASS_DAYS.values())
 
 ROWS: Final = (
     *ATTACKS,
@@ -336,7 +353,7 @@ class Part:
         """What the runs come to."""
         if self.row.name == ORDINARY.name:
             return play_ordinary(self.first, self.runs)
-        if self.row.sifted and self.first:
+        if self.row.throttles or (self.row.sifted and self.first):
             return sift_part(self.row, self.first, self.runs)
         return play_part(self.row, self.first, self.runs)
 
@@ -376,7 +393,11 @@ def sift_part(row: Row, first: int, runs: int) -> Figures:
     kept = [
         stream(row, seed, 1)
         for seed in range(first, first + runs)
-        if could_matter(stream(row, seed, 1, history=False), names)
+        if (
+            could_throttle(*outlined(row, seed), names)
+            if row.throttles
+            else could_matter(stream(row, seed, 1, history=False), names)
+        )
     ]
     return _played(kept, runs, row.confidence_min, hot)
 
@@ -451,6 +472,85 @@ def could_matter(events: Iterable[Labelled], hot: frozenset[str] = frozenset()) 
         if len(day_s) >= COUNT_MIN or (level >= BURST_WATCH_LEAST and count >= BURST_NOVEL.watch):
             return True
     return False
+
+
+class Outline(MessageWriter):
+    """Writes times and platforms alone, which takes a third of the time. It draws as a writer."""
+
+    def own(
+        self, at_ms: int, platform: PlatformProfile, role: Role | None = None, **_: Any
+    ) -> Labelled:
+        """Write a code without its text."""
+        self.rng.randrange(min(len(platform.wordings), self.wordings or platform.usual))
+        self.rng.randrange(10**platform.digits)
+        truth = Truth(role or Role.OTHER, self.scenario, platform.name)
+        return Labelled({"event_time_ms": at_ms}, truth)
+
+
+def outlined(row: Row, seed: int) -> tuple[list[Labelled], frozenset[str]]:
+    """Return the outline of what happens in a run, and the names that its person knows."""
+    people = ("memory", "wordings", "together")
+    own = {name: value for name, value in row.parameters.items() if name not in people}
+    writer = Outline(row.name, seed, seed, *map(row.parameters.get, people))
+    events = [*SCENARIOS[row.name].write(writer, DEFAULT_START_MS, **own)]
+    return events, frozenset(who.name for who in writer.person.known)
+
+
+THROTTLE_COUNTS: Final = (
+    (50, SPACED_50S_3H), (120, SPACED_2MIN_3H), (300, SPACED_5MIN_3H[1]), (600, SPACED_10MIN_24H[1])
+)  # fmt: skip
+"""Least seconds between two platforms, and the thresholds for these counts."""
+
+
+def could_throttle(events: Sequence[Labelled], known: frozenset[str], hot: frozenset[str]) -> bool:
+    """Whether messages of one evening could throttle, were every platform novel to the recipient.
+
+    Platforms that the person knows take nothing from the lead of the hot ones here. Returns count
+    whenever a platform comes again ten minutes later.
+    """
+    last_s: dict[str, float] = {}
+    day_s: list[float] = []
+    all_s: list[float] = []
+    returned = set[str]()
+    level, count, lead = 0.0, 0, 0
+    windows = [(int(bar.throttle), ms / 1000 + 1, all_s) for _, ms, bar in (*WINDOWS, *VOLUMES)] + [
+        (int(RAW_35MIN.throttle), 35 * 60 + 1, day_s),
+        (int(RAW_24H.throttle), DAY_S + 1, day_s),
+    ]
+    for event in events:
+        at_s, platform = event.value["event_time_ms"] / 1000, event.truth.platform
+        all_s.append(at_s)
+        if platform in last_s:
+            if at_s - last_s[platform] >= AGAIN_SILENT_MS / 1000 - 1:
+                returned.add(platform)
+        else:
+            gap_s = at_s - day_s[-1] - 1 if day_s else 0.0
+            day_s.append(at_s)
+            lead = lead + 1 if platform in hot else max(0, lead - (platform not in known))
+            level = max(0.0, level - LEAK_MILLI_S / 1000 * max(0.0, gap_s))
+            count = count + 1 if level else 1
+            level += 1
+        last_s[platform] = at_s
+        if (
+            (level >= BURST_EXACT.throttle and count >= BURST_NOVEL.throttle)
+            or lead >= HOT_LEAD.throttle
+            or (lead >= HOT_BURST and level >= BURST_WATCH_LEAST)
+            or any(len(t) >= least and at_s - t[-least] <= span_s for least, span_s, t in windows)
+        ):
+            return True
+    return len(returned) >= RETURNS.throttle or any(
+        len(day_s) >= bar.throttle and _spaced(day_s, gap_s) >= bar.throttle
+        for gap_s, bar in THROTTLE_COUNTS
+    )
+
+
+def _spaced(times_s: Sequence[float], gap_s: float) -> int:
+    """Return the most times that are so far apart, as if no window ended."""
+    count, last_s = 0, -math.inf
+    for at_s in times_s:
+        if at_s - last_s >= gap_s - 1:
+            count, last_s = count + 1, at_s
+    return count
 
 
 def per_million(row: Row, figures: Figures, hits: int) -> Interval:

@@ -21,7 +21,6 @@ from tests.scenarios.evaluate import (
     per_million,
 )
 from tests.scenarios.figures import Figures
-from tests.scenarios.people import KNOWN_TO_ALL
 
 ByName = Mapping[str, Figures]
 """Figures by the row's label."""
@@ -91,8 +90,11 @@ def worst_day(figures: Figures) -> float:
 
 
 def refused(role: Role) -> Callable[[ByName], float]:
-    """How many codes of a role were refused, over all rows but those of real tools."""
-    by_class = {row.label for row in (*PEOPLE, *TOOL_ROWS)}
+    """How many codes of a role were refused, over all rows but those of real tools and of A14.
+
+    A14 has a target of its own for them.
+    """
+    by_class = {row.label for row in (*PEOPLE, *TOOL_ROWS)} | {label("A14")}
     return lambda figures: sum(
         each.refused[role] for name, each in figures.items() if name not in by_class
     )
@@ -113,15 +115,13 @@ def class_upper_sum(memory: int) -> Callable[[ByName], float]:
 
     Days that are the same for all classes are taken from the rows of all people.
     """
-    days = (*CLASS_DAYS[memory], *SHARED_DAYS)
+    days = (CLASS_DAYS[memory], *SHARED_DAYS)
     return lambda figures: sum(
         per_million(row, figures[row.label], len(figures[row.label].throttle)).high for row in days
     )
 
 
-SHARED_DAYS: Final = tuple(
-    row for row in (*LOOK_ALIKES, ORDINARY) if row.name in ("B4", "ordinary")
-)
+SHARED_DAYS: Final = tuple(row for row in (*LOOK_ALIKES, ORDINARY) if row.name != "B2")
 
 
 def upper_sum(figures: ByName) -> float:
@@ -152,17 +152,14 @@ def _own_codes() -> Iterator[Target]:
 
 def _class_days() -> Iterator[Target]:
     """Yield the targets for false throttles of each class of people."""
-    for memory, rows in CLASS_DAYS.items():
+    for memory, row in CLASS_DAYS.items():
         yield Target(
             f"{memory} platforms: false throttles per million subscriber-days, upper ends added up",
-            tuple(row.label for row in (*rows, *SHARED_DAYS)), class_upper_sum(memory), 1,
+            tuple(each.label for each in (row, *SHARED_DAYS)), class_upper_sum(memory), 1,
         )  # fmt: skip
 
 
-CLASS_DAY_TARGETS: Final = tuple(_class_days())
-"""Targets for false throttles by class of people. They count once `KNOWN_TO_ALL` is set."""
-
-PEOPLE_TARGETS: Final = (*_own_codes(), *CLASS_DAY_TARGETS)
+PEOPLE_TARGETS: Final = (*_own_codes(), *_class_days())
 """All targets by class of people."""
 
 
@@ -255,8 +252,14 @@ TARGETS: Final = (
     _disguise("A18", 1.25, "A18"),
     _alone("A11", "codes refused of trusted and known platforms",
            lambda f: f.refused[Role.BANK] + f.refused[Role.KNOWN], 0),
-    _at_least("A14", "share of the flood's codes refused, of platforms taught and others",
-              lambda f: f.refused_by_day[5] / f.flood_by_day[5], 0.5),
+    _alone("A14", "share of own codes refused",
+           lambda f: f.refused[Role.KNOWN] / f.sent[Role.KNOWN], 0.01),
+    *(
+        Target(f"{label('A14', nth)}: share of the flood's codes refused, of all platforms of it",
+               (label("A14", nth),),
+               of("A14", lambda f: f.refused_by_day[5] / f.flood_by_day[5], nth), least, "at least")
+        for nth, least in enumerate((0.3, 0.5))
+    ),
     *(
         target
         for which, missed, share in (
@@ -317,7 +320,6 @@ def compared(figures: ByName) -> list[dict[str, object]]:
     """One line for each target whose rows are there."""
     lines: list[dict[str, object]] = []
     for target in (*TARGETS, *PEOPLE_TARGETS):
-        missed = "NO" if KNOWN_TO_ALL or target not in CLASS_DAY_TARGETS else "not yet"
         if all(name in figures for name in target.needs):
             value = target.value(figures)
             lines.append(
@@ -325,7 +327,7 @@ def compared(figures: ByName) -> list[dict[str, object]]:
                     "target": target.what,
                     "bound": f"{target.side} {target.bound:g}",
                     "value": round(value, 4) if math.isfinite(value) else None,
-                    "reached": "yes" if target.reached(value) else missed,
+                    "reached": "yes" if target.reached(value) else "NO",
                 }
             )
     return lines

@@ -22,9 +22,17 @@ from streams.tools.scenarios import (
     merge_streams,
     ordinary,
 )
-from tests.scenarios.evaluate import Row, could_matter, play_part, stream
+from streams.tools.scenarios.platform_profiles import ABUSED
+from tests.scenarios.evaluate import (
+    Row,
+    could_matter,
+    could_throttle,
+    outlined,
+    play_part,
+    stream,
+)
 from tests.scenarios.figures import Figures
-from tests.scenarios.people import PEOPLE, PLAIN
+from tests.scenarios.people import PLAIN
 from tests.scenarios.play import PARAMS, play
 from tests.scenarios.trace import person_to_person
 
@@ -37,7 +45,7 @@ HOUR_MS = 3_600_000
 def figures(name: str, runs: int, *, confidence_min: float = 0.5, **parameters: Any) -> Figures:
     """The first runs of a scenario, seeds 0 to `runs` - 1."""
     part = 1 if runs == 1 else runs
-    row = Row(name, name, runs, part, {**PEOPLE, **parameters}, confidence_min)
+    row = Row(name, name, runs, part, {**PLAIN, **parameters}, confidence_min)
     return play_part(row, 0, runs)
 
 
@@ -77,7 +85,7 @@ def held_by_day(params: Params) -> list[float]:
     """The share of a week-long flood that is refused, on the worst day first."""
     sent, refused = Counter[int](), Counter[int]()
     for seed in range(2):
-        for outcome in play(generate("A5", seed, **PEOPLE), params=params).values():
+        for outcome in play(generate("A5", seed, **PLAIN), params=params).values():
             sent += outcome.flood_by_day
             refused += outcome.refused_by_day
     assert len(sent) == 7
@@ -125,7 +133,7 @@ def test_priming_does_not_buy_a_blast(
 
 def played(name: str, runs: int, stride: int = 256, **parameters: Any) -> Figures:
     """The same beside other traffic, which moves ticks."""
-    people = {**PEOPLE, **parameters}
+    people = {**PLAIN, **parameters}
     return play_part(Row(name, name, runs, runs, people, stride=stride), 0, runs)
 
 
@@ -229,6 +237,31 @@ def test_runs_that_are_not_played_could_not_raise_an_alarm(
     assert alarmed
     assert alarmed <= kept
     assert len(kept) < runs
+
+
+@pytest.mark.parametrize(
+    ("name", "runs", "parameters"),
+    [("B1", 60, {"gap_s": 36}), ("B2", 60, {"gap_s": 40}), ("B3", 300, {"ads": 0})],
+)
+@pytest.mark.parametrize("abused", [0.05, 0.5])
+def test_an_outline_shows_all_runs_that_are_throttled(
+    name: str, runs: int, parameters: dict[str, Any], abused: float
+) -> None:
+    row = Row(name, name, runs, parameters={"memory": 14, "abused": abused, **parameters})
+    outcomes = play(stream(row, 0, runs), hot=ABUSED)
+    throttled = {recipient for recipient, outcome in outcomes.items() if outcome.throttle}
+    hot = frozenset(who.name for who in ABUSED)
+    kept = set[str]()
+    for seed in range(runs):
+        outline, known = outlined(row, seed)
+        full = [*stream(row, seed, 1, history=False)]
+        times = [each.value["event_time_ms"] for each in full]
+        assert [each.value["event_time_ms"] for each in outline] == times
+        assert [e.truth.platform for e in outline] == [e.truth.platform for e in full]
+        kept |= {full[0].value["recipient"]} if could_throttle(outline, known, hot) else set()
+    assert throttled or name == "B3"
+    assert throttled <= kept
+    assert len(kept) < runs or abused == 0.5
 
 
 @pytest.mark.parametrize("name", ["A1", "A8", "A12", "B1", "B3", "B7", "B8"])

@@ -9,10 +9,10 @@ import pytest
 from streams.tools.scenarios import DEFAULT_START_MS, Role
 from tests.scenarios.evaluate import Row, play_part, stream
 from tests.scenarios.network import Agent, play_network
-from tests.scenarios.people import PEOPLE
+from tests.scenarios.people import PLAIN
 
 SMALL = Row(
-    "", "A6", 1, 1, {"recipients": 64, "codes": 20, **PEOPLE},
+    "", "A6", 1, 1, {"recipients": 64, "codes": 20, **PLAIN},
     others=1200, partitions=16, network=True,
 )  # fmt: skip
 

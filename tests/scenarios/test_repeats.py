@@ -17,14 +17,14 @@ from detectors.model.records import Action
 from detectors.recognise.recogniser import Recogniser, recognise
 from streams.tools.scenarios import SCENARIOS, Labelled, generate
 from streams.wire.events import decode
-from tests.scenarios.people import PEOPLE
+from tests.scenarios.people import PLAIN
 from tests.scenarios.play import INTAKE, PARAMS, REGISTRY
 
 Value = dict[str, object]
 
 SMALL: dict[str, dict[str, Any]] = {
     "A5": {"days": 2},
-    "A6": {"recipients": 40, **PEOPLE},
+    "A6": {"recipients": 40, **PLAIN},
     "A10": {"recipients": 100},
     "A21": {"recipients": 5},
     "B11": {"days": 1},

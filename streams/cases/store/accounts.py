@@ -197,19 +197,16 @@ class Accounts:
         or the password has a wrong length.
         """
         account = self.get(name)
-        values: dict[str, Any] = {}
-        if roles is not None:
-            values["roles"] = _join_roles(roles)
-        if password is not None:
-            values |= {"password_hash": self._hash(password), "failed": 0, "locked_until_ms": 0}
-        if disabled is not None:
-            values["disabled"] = disabled
-        if language is not None:
-            values["language"] = language
-        if unlock:
+        asked = {
+            "roles": None if roles is None else _join_roles(roles),
+            "password_hash": None if password is None else self._hash(password),
+            "disabled": disabled,
+            "language": language,
+            "given_ms": self._now_ms() if given else None,
+        }
+        values: dict[str, Any] = {name: each for name, each in asked.items() if each is not None}
+        if unlock or password is not None:
             values |= {"failed": 0, "locked_until_ms": 0}
-        if given:
-            values["given_ms"] = self._now_ms()
         ends = bool({"roles", "password_hash"} & values.keys()) or bool(disabled)
         with self._writing.begin() as connection:
             if values:

@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Self
 
+from detectors.leases.gateway_rule import forbids, lease_of
 from detectors.model.event import Trust
-from detectors.model.records import Level
+from detectors.model.incidents import EarlierSighting
+from detectors.model.records import Action, Level, Sighting
 from detectors.platforms.days import PlatformFigures
 from streams.cases.standing import Case, Doing
 from streams.wire import Ack, AuditRecord, Notice, Override
@@ -103,7 +105,18 @@ class CaseEvent:
     platform_id: int
     novel: bool
     trust: Trust
-    would: Would
+    would: Would = ""
+
+    @classmethod
+    def seen(cls, at: Sighting | EarlierSighting) -> Self:
+        """Return the event of a sighting, whose decision is not known."""
+        return cls(at.at_ms, at.platform, at.platform_id, at.novel, at.trust)
+
+    def ruling(self, newest: Action | None) -> Would:
+        """Return the decision: its own, or what the newest lease says, or empty without a lease."""
+        if self.would or newest is None:
+            return self.would
+        return "refuse" if forbids(lease_of(newest), self.platform_id, self.trust) else "pass"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
@@ -31,7 +31,6 @@ from sqlalchemy.engine import ExceptionContext
 
 from detectors.campaigns.campaign import Campaign
 from detectors.defaults import QUIET_S
-from detectors.leases.gateway_rule import forbids, lease_of
 from detectors.leases.rails import Refusal
 from detectors.model.event import Trust
 from detectors.model.incidents import IncidentRecord
@@ -753,22 +752,8 @@ def deciding(told: Iterable[WordLine]) -> list[Override]:
 def _sightings(case: Case, at_ms: int) -> tuple[CaseEvent, ...]:
     """Return the timeline of a case without incident records, built from its sightings."""
     newest = case.lease(at_ms)
-    lease = None if newest is None else lease_of(newest)
-    return tuple(
-        CaseEvent(
-            at_ms=s.at_ms,
-            platform=s.platform,
-            platform_id=s.platform_id,
-            novel=s.novel,
-            trust=s.trust,
-            would=""
-            if lease is None
-            else "refuse"
-            if forbids(lease, s.platform_id, s.trust)
-            else "pass",
-        )
-        for s in case.last.sightings
-    )
+    seen = map(CaseEvent.seen, case.last.sightings)
+    return tuple(replace(each, would=each.ruling(newest)) for each in seen)
 
 
 def _messages(told_of: Iterable[IncidentRecord]) -> tuple[CaseEvent, ...]:
@@ -776,11 +761,7 @@ def _messages(told_of: Iterable[IncidentRecord]) -> tuple[CaseEvent, ...]:
 
     It has the earlier sightings, and every message that the records list.
     """
-    events = [
-        CaseEvent(e.at_ms, e.platform, e.platform_id, e.novel, e.trust, "")
-        for record in told_of
-        for e in record.earlier
-    ]
+    events = [CaseEvent.seen(each) for record in told_of for each in record.earlier]
     events += [
         CaseEvent(m.at_ms, m.platform, m.platform_id, m.novel, m.trust, m.would)
         for record in told_of

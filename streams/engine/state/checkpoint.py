@@ -292,6 +292,7 @@ class Restored:
     snapshot: Snapshot
 
 
+@dataclass(eq=False)
 class ChangelogReader:
     """Collects the newest record of each key while the changelog of one partition is read.
 
@@ -299,10 +300,10 @@ class ChangelogReader:
     does not list are released.
     """
 
-    def __init__(self) -> None:
-        self.keys: set[bytes] = set()
-        self._strange: dict[bytes, CheckpointError] = {}  # keys that are no keys of a checkpoint
-        self._writers: dict[str, _Writer] = {}
+    keys: set[bytes] = field(default_factory=set)
+    # Keys that are no keys of a checkpoint
+    _strange: dict[bytes, CheckpointError] = field(default_factory=dict)
+    _writers: dict[str, _Writer] = field(default_factory=dict)
 
     def put(self, raw_key: bytes, value: bytes | None) -> None:
         """Receive the next record of the changelog. The value None removes the key."""

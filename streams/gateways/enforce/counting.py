@@ -8,7 +8,7 @@ this schedule writes about 70 records per second.
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from detectors.model.records import Action
@@ -40,16 +40,16 @@ class _Counted:
     told: int = 0  # refused messages reported so far
 
 
+@dataclass(eq=False, repr=False)
 class Counting:
     """Active leases whose counts are read, by action id.
 
     Their number is bounded by the leases of the gateway.
     """
 
-    def __init__(self) -> None:
-        self._leases: dict[str, _Counted] = {}
-        self._newest: dict[str, str] = {}  # recipient -> action
-        self._due: list[tuple[int, str]] = []  # heap
+    _leases: dict[str, _Counted] = field(default_factory=dict)
+    _newest: dict[str, str] = field(default_factory=dict)  # recipient -> action
+    _due: list[tuple[int, str]] = field(default_factory=list)  # heap
 
     def __len__(self) -> int:
         return len(self._leases)

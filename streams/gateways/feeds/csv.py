@@ -226,8 +226,7 @@ def publish(
         rejects = [_reject(progress.fingerprint, file, record, reason) for record, reason in bad]
         progress.reject(rejects)
         last = batch[-1]
-        last_line = last.number + sum(each.count("\n") for each in last.fields or ())
-        progress.write(last.end, last_line, rules.identity)
+        progress.write(last.end, last.last_line, rules.identity)
         _count(report, rejects)
         metrics.add("feed_events_total", len(events), outcome="published")
         metrics.add("feed_events_total", len(rejects), outcome="unreadable")

@@ -94,6 +94,11 @@ class RowRecord:
     fields: Sequence[str] | None
     reason: str = ""
 
+    @property
+    def last_line(self) -> int:
+        """Return the number of the record's last line: quoted fields may contain line ends."""
+        return self.number + sum(each.count("\n") for each in self.fields or ())
+
 
 class Lines:
     """The complete lines of a stream from its position: byte `start`, after `number` lines.

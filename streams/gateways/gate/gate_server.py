@@ -36,7 +36,8 @@ from streams.gateways.enforce.lease_clock import LeaseClock
 from streams.gateways.enforce.reconcile import Reconciler
 from streams.gateways.gate import contract
 from streams.gateways.gate.gate_events import Reporter
-from streams.gateways.gate.http_server import Handler, Limits, Reply, Server
+from streams.gateways.gate.http_requests import Limits
+from streams.gateways.gate.http_server import Handler, Reply, Server
 from streams.gateways.gate.leases import LeaseMemory
 from streams.gateways.gate.sender import EventSender
 from streams.gateways.gate.sockets import HANDED, Address, listeners, names

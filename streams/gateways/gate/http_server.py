@@ -1,6 +1,6 @@
 """HTTP/1.1 server of the gate, with keep-alive, pipelining, and limits on all client input.
 
-The parser is llhttp of Node.js (`httptools`). Requests are answered immediately and in order; no
+Requests are answered immediately and in order; no
 handler waits for I/O. A handler that needs longer works in steps, and other clients are served
 between the steps.
 """
@@ -8,7 +8,6 @@ between the steps.
 from __future__ import annotations
 
 import asyncio
-import hmac
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
@@ -19,7 +18,8 @@ from typing import Any, Final
 
 import httptools
 
-HEAD_BYTES_MAX: Final = 16_384
+from streams.gateways.gate.http_requests import Limits, Requests
+
 SLICE_BYTES: Final = 8_192
 """Bytes of one client's requests processed per turn of the event loop: about 50 requests or 5 ms.
 Then other clients are served. This also limits the unread responses of a client that does not read.
@@ -30,14 +30,6 @@ IDLE_S: Final = 75.0  # maximum time between two requests of a connection
 PARTIAL_S: Final = 5.0  # maximum time until a request is complete
 SWEEP_S: Final = 1.0
 
-HEADS_MAX: Final = 2_048
-HEAD_KEPT_BYTES: Final = 512
-"""Largest head whose parsing result is cached. The heads of one client differ only in the content
-length. The cache is at most 1 MB."""
-_HEAD_END: Final = b"\r\n\r\n"
-
-_FRAMING: Final = {b"content-length", b"transfer-encoding"}
-_FRAMING_LENGTHS: Final = {len(each) for each in _FRAMING}
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _GOES_ON: Final = b"\r\n"
@@ -75,16 +67,6 @@ Handler = Callable[[bytes], Reply | Turns]
 """Handles the body of one request. If it raises, the response is `Limits.failed`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Limits, the access token, and the body of error responses."""
-
-    connections_max: int
-    body_bytes_max: int
-    token: bytes  # empty: no token is required
-    failed: bytes  # the body of every error response
-
-
 class Server:
     """All connections of a gate."""
 
@@ -108,8 +90,6 @@ class Server:
         self.broken = broken
         self.unasked = unasked
         self.draining = False
-        # Cached parsing results of usual heads: the handler and the length of the body.
-        self.heads: dict[bytes, tuple[Handler, int]] = {}
         self.connections: dict[Connection, None] = {}  # in order of arrival
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -127,12 +107,6 @@ class Server:
         self.connections[connection] = None
         if self._sweeper is None:
             self._sweep_later()
-
-    def remember(self, head: bytes, handler: Handler, size: int) -> None:
-        """Cache the parser's result for a head."""
-        if len(self.heads) >= HEADS_MAX:
-            self.heads.clear()
-        self.heads[head] = handler, size
 
     def drain(self) -> None:
         """Close every connection after its next response, from now on."""
@@ -159,23 +133,15 @@ class Connection(asyncio.Protocol):
     """One client's connection."""
 
     __slots__ = (
-        "_authorised", "_behind", "_body", "_carried", "_closing", "_framing", "_full", "_head",
-        "_last", "_met", "_method", "_out", "_parser", "_partial", "_rest", "_server", "_size",
-        "_told", "_too_large", "_transport", "_turns", "_unread", "_url", "heard",
+        "_behind", "_full", "_last", "_method", "_out", "_requests", "_rest", "_server",
+        "_transport", "_turns", "closing", "heard",
     )  # fmt: skip
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._parser: Any = None
+        self._requests = Requests(server.limits, self)
         self._transport: Any = None
         self._out: list[bytes] = []
-        self._body: list[bytes] = []
-        self._url = b""
-        self._head = 0  # bytes of the request's head so far
-        # True if the parser reported the end of a head, or a body, for the last chunk
-        self._told = False
-        # bytes without a report: the parser buffers them until a header is complete
-        self._unread = 0
         self._rest = b""  # received, but not parsed yet
         # the unfinished answer, with its method and line ending
         self._turns: tuple[Turns, bytes, bytes] | None = None
@@ -184,14 +150,7 @@ class Connection(asyncio.Protocol):
         # the last response in `_out`, if the connection stays open after it
         self._last: Reply | None = None
         self._method = b""  # the method that this response answers
-        self._met = b""  # the head being parsed, if it arrived complete and is not cached
-        self._size = 0  # bytes of the body so far
-        self._framing = b""  # the header lines that define the body's length
-        self._authorised = False
-        self._carried = False  # the request was authorised before it is parsed a second time
-        self._partial = 0.0  # monotonic time since which a request is incomplete; 0: none is
-        self._closing = False
-        self._too_large = 0  # the status to return for a request that is too large
+        self.closing = False
         self.heard = time.monotonic()
 
     # -- asyncio's
@@ -199,20 +158,19 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Register the connection."""
         self._transport = transport
-        self._parser = httptools.HttpRequestParser(self)
         self._server.enter(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """Unregister the connection."""
         self._server.connections.pop(self, None)
-        self._closing = True  # so that remaining received data is ignored
+        self.closing = True  # so that remaining received data is ignored
         self._turns = None
         self._behind.clear()
-        self._parser = None  # breaks a reference cycle
+        self._requests.close()
 
     def data_received(self, data: bytes) -> None:
         """Process received data, at most one slice at once."""
-        if self._closing:
+        if self.closing:
             return
         self.heard = time.monotonic()
         if len(data) > SLICE_BYTES or self._rest or self._turns:
@@ -224,7 +182,7 @@ class Connection(asyncio.Protocol):
 
     def _go_on(self) -> None:
         """Process the next slice of received data. Other clients are served between slices."""
-        if self._closing or self._full or self._turns or not self._rest:
+        if self.closing or self._full or self._turns or not self._rest:
             return
         data, self._rest = self._rest[:SLICE_BYTES], self._rest[SLICE_BYTES:]
         self._take(data)
@@ -237,71 +195,22 @@ class Connection(asyncio.Protocol):
             self._read_on()
 
     def _read_on(self) -> None:
-        if not (self._closing or self._full or self._turns):
+        if not (self.closing or self._full or self._turns):
             self._transport.resume_reading()
 
     def _take(self, data: bytes) -> None:
         """Answer all requests that this data completes, in one write."""
-        self._told = False
-        if not self._partial:
-            data = self._answer_known(data)
-        if data:
-            try:
-                self._feed(data)
-            except httptools.HttpParserError:
-                self._refuse(HTTPStatus.BAD_REQUEST)
-            self._met = b""
-        if self._partial and not self._told:  # bytes of a head, or of lines around and after a body
-            self._unread += len(data)
-            if self._unread > HEAD_BYTES_MAX:
-                self._overflow(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        try:
+            self._requests.feed(data)
+        except httptools.HttpParserError:
+            self.refuse(HTTPStatus.BAD_REQUEST)
         self._tell()
-
-    def _answer_known(self, data: bytes) -> bytes:
-        """Answer requests whose heads are cached; return the data left for the parser.
-
-        Parsing a head takes longer than answering. Between two requests, equal bytes are an equal
-        head.
-        """
-        heads = self._server.heads
-        while data:
-            end = data.find(_HEAD_END) + len(_HEAD_END)
-            head = data[:end]
-            known = heads.get(head)
-            if known is None:
-                self._met = head if end <= HEAD_KEPT_BYTES else b""
-                break
-            handler, size = known
-            if len(data) < end + size:
-                break
-            reply = self._call_handler(handler, data[end : end + size])
-            data = data[end + size :]
-            if not isinstance(reply, Reply):
-                self._begin(reply, b"POST", _GOES_ON)
-                self._rest = data + self._rest
-                return b""
-            self._out.append(reply.whole)
-            self._last, self._method = reply, b"POST"
-        return data
-
-    def _learn(self, head: bytes) -> None:
-        """Cache the head of an answered request if it is a usual one.
-
-        A head must start with `POST `: blank lines before it would look like its end. llhttp
-        accepts no other line endings.
-        """
-        handler = self._server.routes.get((b"POST", self._url))
-        if (
-            handler
-            and head.startswith(b"POST ")
-            and self._framing.lower().startswith(b"content-length")
-        ):
-            self._server.remember(head, handler, self._size)
 
     def _tell(self) -> None:
         """Write the responses that are ready. The last one closes the connection while draining."""
         last, self._last = self._last, None
-        if last is not None and self._server.draining and not self._owes():
+        owes = self._requests.began or self._rest or self._turns  # received data needs an answer
+        if last is not None and self._server.draining and not owes:
             self._out.pop()
             self._write(last, self._method, _CLOSES)
             self._last = None
@@ -309,12 +218,8 @@ class Connection(asyncio.Protocol):
             out = self._out
             self._transport.write(out[0] if len(out) == 1 else b"".join(out))
             self._out.clear()
-        if self._closing:
+        if self.closing:
             self._transport.close()
-
-    def _owes(self) -> bool:
-        """True if received data still needs an answer."""
-        return bool(self._partial or self._rest or self._turns)
 
     def _begin(self, turns: Turns, method: bytes, ending: bytes) -> None:
         """Stop reading until an answer is complete."""
@@ -324,7 +229,7 @@ class Connection(asyncio.Protocol):
 
     def _turn(self) -> None:
         """Continue an answer that is made in steps."""
-        if self._closing or self._turns is None:
+        if self.closing or self._turns is None:
             return
         (turns, method, ending), self._turns = self._turns, None
         self._tell_reply(self._step(turns), method, ending)
@@ -332,7 +237,7 @@ class Connection(asyncio.Protocol):
 
     def _tell_behind(self) -> None:
         """Continue with requests received after a stepwise answer, if that answer is complete."""
-        while self._behind and not (self._turns or self._closing):
+        while self._behind and not (self._turns or self.closing):
             self._behind.popleft()()
         self._tell()
         if not self._turns:
@@ -366,125 +271,52 @@ class Connection(asyncio.Protocol):
 
     def sweep(self, now: float) -> None:
         """Close a connection that is idle, or too slow with a request."""
-        if self._closing:
+        if self.closing:
             if now - self.heard > PARTIAL_S:  # the client does not read its last response
                 self.cut()
-        elif self._partial and not self._turns and now - self._partial > PARTIAL_S:
-            self._refuse(HTTPStatus.REQUEST_TIMEOUT)
+        elif self._requests.began and not self._turns and now - self._requests.began > PARTIAL_S:
+            self.refuse(HTTPStatus.REQUEST_TIMEOUT)
             self._tell()
         elif now - self.heard > IDLE_S:
             self.close()
 
     def cut(self) -> None:
         """Close immediately."""
-        self._closing = True
+        self.closing = True
         self._server.connections.pop(self, None)
         self._transport.abort()
 
     def close(self) -> None:
         """Close after the pending data is written."""
-        self._closing = True
+        self.closing = True
         self._transport.close()
 
-    # -- the parser's
+    # -- what the parser of the requests calls
 
-    def on_message_begin(self) -> None:
-        """Reset the state of the previous request."""
-        self._url, self._head, self._size = b"", 0, 0
-        self._body.clear()
-        self._too_large = 0
-        self._framing = b""
-        self._authorised = self._carried or not self._server.limits.token
-        self._partial = self.heard
-        self._told, self._unread = True, 0
+    def take_request(self, method: bytes, *, keep: bool, old: bool) -> None:
+        """Answer a complete request now, or after the answer that is being made."""
+        ending = _CLOSES if not keep else _GOES_ON_1_0 if old else _GOES_ON
+        self._in_order(partial(self._answer, self._choose_handler(method), method, ending))
 
-    def on_url(self, url: bytes) -> None:
-        """Append a piece of the URL."""
-        self._head += len(url)
-        if self._head <= HEAD_BYTES_MAX:
-            self._url += url
-        else:
-            self._overflow(HTTPStatus.REQUEST_URI_TOO_LONG)
-
-    def on_header(self, name: bytes, value: bytes | None) -> None:
-        """Process one of the few headers that matter; ignore others."""
-        value = value or b""
-        self._head += len(name) + len(value) + 4
-        if self._head > HEAD_BYTES_MAX:
-            self._overflow(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-        if len(name) == 13 and name.lower() == b"authorization":
-            wanted = b"Bearer " + self._server.limits.token
-            self._authorised = self._authorised or hmac.compare_digest(value, wanted)
-        elif len(name) in _FRAMING_LENGTHS and name.lower() in _FRAMING:
-            self._framing += b"%b: %b\r\n" % (name, value)
-        elif len(name) == 6 and name.lower() == b"expect" and not self._too_large:
-            self._met = b""
+    def take_expectation(self) -> None:
+        """Tell the client to send the body that it announced."""
+        if not self.closing:
             self._in_order(partial(self._out.append, _CONTINUE))
 
-    def on_headers_complete(self) -> None:
-        """Record that the head is complete."""
-        self._told, self._unread = True, 0
-
-    def on_body(self, body: bytes) -> None:
-        """Append a piece of the body."""
-        self._told, self._unread = True, 0
-        self._size += len(body)
-        if self._size > self._server.limits.body_bytes_max:
-            self._overflow(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        elif not self._too_large:
-            self._body.append(body)
-
-    def on_message_complete(self) -> None:
-        """Answer the request, unless `_feed` must parse it again without its upgrade offer."""
-        parser = self._parser
-        method = parser.get_method()
-        connect = method == b"CONNECT"  # after CONNECT another protocol begins
-        if self._closing or (parser.should_upgrade() and not connect):
-            return
-        self._partial = 0.0
-        keep = parser.should_keep_alive() and not connect
-        ending = _GOES_ON if keep else _CLOSES
-        if keep and parser.get_http_version() == "1.0":
-            ending = _GOES_ON_1_0
-        if self._turns:
-            self._behind.append(partial(self._answer, self._choose_handler(method), method, ending))
-        else:
-            self._answer(self._choose_handler(method), method, ending)
-        if self._met:
-            if keep and self._authorised and parser.get_http_version() == "1.1":
-                self._learn(self._met)
-            self._met = b""
+    def refuse(self, status: HTTPStatus) -> None:
+        """Answer with an error, and close the connection."""
+        # The parser may still show the method of an earlier request; the connection ends anyway.
+        self._in_order(partial(self._answer, partial(self._reply_unasked, status), b"", _CLOSES))
 
     # -- inside
-
-    def _feed(self, data: bytes) -> None:
-        """Parse all of the data.
-
-        Java's HTTP client offers HTTP/2 with its first request (`Upgrade: h2c`). llhttp stops
-        there, before the body. The offer is not accepted; a new parser gets the request without the
-        offer.
-        """
-        while True:
-            try:
-                self._parser.feed_data(data)
-            except httptools.HttpParserUpgrade as stopped:
-                data = data[stopped.args[0] :]
-            else:
-                return
-            if self._closing:
-                return
-            method, self._carried = self._parser.get_method(), self._authorised
-            self._parser = httptools.HttpRequestParser(self)
-            head = b"%b %b HTTP/1.1\r\n%b\r\n" % (method, self._url, self._framing)
-            self._parser.feed_data(head)
-            self._carried = False
 
     def _choose_handler(self, method: bytes) -> Callable[[], Reply | Turns]:
         """Return the function that answers the complete request."""
         server = self._server
-        if not self._authorised:
+        if not self._requests.authorised:
             return partial(self._reply_unasked, HTTPStatus.UNAUTHORIZED)
-        path = self._url.partition(b"?")[0] if self._url[:1] == b"/" else _path(self._url)
+        url = self._requests.url
+        path = url.partition(b"?")[0] if url[:1] == b"/" else _path(url)
         handler = server.routes.get((b"GET" if method == b"HEAD" else method, path))
         if handler is None:
             allowed = server.allowed.get(path)
@@ -492,11 +324,10 @@ class Connection(asyncio.Protocol):
                 return partial(self._reply_unasked, HTTPStatus.NOT_FOUND)
             allow = b"Allow: %b\r\n" % allowed
             return partial(self._reply_unasked, HTTPStatus.METHOD_NOT_ALLOWED, allow)
-        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        return partial(self._call_handler, handler, body)
+        return partial(self._call_handler, handler, self._requests.body)
 
     def _answer(self, asked: Callable[[], Reply | Turns], method: bytes, ending: bytes) -> None:
-        if not self._closing:
+        if not self.closing:
             self._tell_reply(asked(), method, ending)
 
     def _tell_reply(self, reply: Reply | Turns, method: bytes, ending: bytes) -> None:
@@ -539,19 +370,9 @@ class Connection(asyncio.Protocol):
         else:
             usual = ending is _GOES_ON
             self._out.append(reply.whole if usual else reply.write(ending, reply.body))
-        self._closing = ending is _CLOSES
-        self._last = None if self._closing else reply
+        self.closing = ending is _CLOSES
+        self._last = None if self.closing else reply
         self._method = method
-
-    def _overflow(self, status: HTTPStatus) -> None:
-        """Refuse a request that is too large at once, and stop reading it."""
-        if not self._too_large:
-            self._too_large = status
-            self._refuse(status)
-
-    def _refuse(self, status: HTTPStatus) -> None:
-        # The parser may still show the method of an earlier request; the connection ends anyway.
-        self._in_order(partial(self._answer, partial(self._reply_unasked, status), b"", _CLOSES))
 
 
 def _path(url: bytes) -> bytes:

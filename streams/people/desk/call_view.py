@@ -9,9 +9,8 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
-from detectors.leases.gateway_rule import forbids, lease_of
 from detectors.model.event import Trust
-from detectors.model.records import NOWHERE, Action, Level
+from detectors.model.records import NOWHERE, Level
 from detectors.model.times import MINUTE_MS
 from streams.cases.call_answer import REFUSING, CallAnswer, answer
 from streams.cases.explanation import at_least, explain, platform_count, platform_name
@@ -205,7 +204,7 @@ def rows(file: CaseFile, now_ms: int) -> list[dict[str, Any]]:
             "messages": before["messages"] + 1,
             "refused": file.refused.get(each.platform_id, 0),
             # Decision of the throttle: pass, refuse, or empty if not known.
-            "would": each.would or _ruling(newest, each),
+            "would": each.ruling(newest),
             "allowed": key in allowed,
             "last_ms": max(each.at_ms, before["last_ms"]),
         }
@@ -222,18 +221,8 @@ def _list_events(file: CaseFile) -> Iterable[CaseEvent]:
     told = {each.platform_id for each in file.events}
     for each in file.case.last.sightings:
         if each.platform_id not in told:
-            yield CaseEvent(
-                each.at_ms, each.platform, each.platform_id, novel=each.novel, trust=each.trust,
-                would="",
-            )  # fmt: skip
+            yield CaseEvent.seen(each)
     yield from file.events
-
-
-def _ruling(newest: Action | None, each: CaseEvent) -> str:
-    """Return `refuse` or `pass` for a platform under the newest lease, or empty without a lease."""
-    if newest is None:
-        return ""
-    return "refuse" if forbids(lease_of(newest), each.platform_id, each.trust) else "pass"
 
 
 def _name_platform(key: str, trust: Trust, *, novel: bool) -> str:

@@ -1,6 +1,6 @@
-"""Publishes overrides from the desk to Kafka, and collects the gateways' acknowledgements.
+"""Publishes overrides to Kafka, for desk and commands, and collects the gateways' acknowledgements.
 
-The process has one producer and one reader thread that stay connected. So a person on the phone
+The desk has one producer and one reader thread that stay connected. So a person on the phone
 waits only for gateways, not for new connections.
 """
 
@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,9 +16,16 @@ from typing import Any, Final
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
+from streams.cluster import prompt
 from streams.cluster.admin import client_arguments, unusable
-from streams.cluster.at_work import Sign, gateway_signs, gateways_at_work, sort_gateways
-from streams.cluster.prompt import AGREED_S, LATELY, PromptProducer, say
+from streams.cluster.at_work import (
+    Gateways,
+    Sign,
+    gateway_signs,
+    gateways_at_work,
+    sort_gateways,
+)
+from streams.cluster.prompt import AGREED_S, LATELY, PromptProducer
 from streams.cluster.read import Places, readable
 from streams.common.clock import now_ms
 from streams.common.language import tr
@@ -54,32 +61,36 @@ class Said:
     word_id: str
     obeyed: dict[str, float] = field(default_factory=dict)  # gateway -> seconds until it confirmed
     failed: dict[str, str] = field(default_factory=dict)  # gateway -> why it did not apply it
-    at_work: frozenset[str] = frozenset()  # gateways that should answer
-    silent: frozenset[str] = frozenset()  # gateways that are stopped, as far as is known
+    # Gateways that should answer, and those that are stopped as far as is known, each with the time
+    # at which it was last heard of (UTC, ms).
+    at_work: Mapping[str, int] = field(default_factory=dict)
+    silent: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def gateways(self) -> int:
         """Number of gateways that should answer or have answered."""
-        return len(self.at_work | self.obeyed.keys() | self.failed.keys())
+        return len(self.at_work.keys() | self.obeyed.keys() | self.failed.keys())
 
     @property
     def missing(self) -> list[str]:
         """Names of the gateways at work that have not answered, sorted."""
-        return sorted(self.at_work - self.obeyed.keys() - self.failed.keys())
+        return sorted(self.at_work.keys() - self.obeyed.keys() - self.failed.keys())
 
     @property
     def list_stopped(self) -> list[str]:
-        return sorted(self.silent - self.obeyed.keys() - self.failed.keys())
+        return sorted(self.silent.keys() - self.obeyed.keys() - self.failed.keys())
 
 
 class HeardWords:
     """Stores acknowledgements in memory: which gateways are at work, and their answers.
 
-    Threads may share it.
+    Threads may share it. `unread` names the sources that were never read so far (`acks`, `signs`).
+    Before all are read it is not known which gateways should answer.
     """
 
-    def __init__(self, now_ms: Callable[[], int]) -> None:
+    def __init__(self, now_ms: Callable[[], int], unread: Iterable[str] = ()) -> None:
         self._now_ms = now_ms
+        self._unread = set(unread)
         self._changed = threading.Condition()
         self._of_word: OrderedDict[str, dict[str, tuple[Ack, float]]] = OrderedDict()
         self._gateways: OrderedDict[str, int] = OrderedDict()  # gateway -> newest answer, ms
@@ -94,10 +105,18 @@ class HeardWords:
                 self._gateways.popitem(last=False)
 
     def see(self, signs: Mapping[str, Sign]) -> None:
-        """Store the newest sign of life of each gateway."""
+        """Store the newest sign of life of each gateway; without any, those of before stay."""
         with self._changed:
-            self._signs = signs
+            self._signs = signs or self._signs
+            self._unread.discard("signs")
             self._changed.notify_all()
+
+    def meet(self, answered: Mapping[str, int]) -> None:
+        """Store the gateways that answered lately, by the time of the newest answer (ms)."""
+        for gateway_id, at_ms in answered.items():
+            self.note(gateway_id, at_ms)
+        with self._changed:
+            self._unread.discard("acks")
 
     def take(self, ack: Ack) -> None:
         """Store an acknowledgement. Only acknowledgements of overrides are kept."""
@@ -110,9 +129,9 @@ class HeardWords:
                     self._of_word.popitem(last=False)
                 self._changed.notify_all()
 
-    def at_work(self) -> set[str]:
+    def at_work(self) -> Mapping[str, int]:
         with self._changed:
-            return self._list_gateways()[0]
+            return self._list_gateways().at_work
 
     def wait(self, word_id: str, said_at: float, wait_s: float) -> Said:
         """Wait until all gateways at work have answered, at most `wait_s`. Return the answers.
@@ -127,17 +146,16 @@ class HeardWords:
                 known, silent = self._list_gateways()
                 now = time.monotonic()
                 newest = max((at for _, at in answers.values()), default=now)
-                agreed = bool(known) and known <= answers.keys()
+                agreed = not self._unread and bool(known) and known.keys() <= answers.keys()
                 if (agreed and now - newest >= AGREED_S) or now >= end:
                     told = _summarise(word_id, answers, said_at)
-                    told.at_work, told.silent = frozenset(known), frozenset(silent)
+                    told.at_work, told.silent = known, silent
                     return told
                 pause = end - now
                 self._changed.wait(min(pause, AGREED_S) if agreed else pause)
 
-    def _list_gateways(self) -> tuple[set[str], set[str]]:
-        at_work, stopped = sort_gateways(self._gateways, self._signs, self._now_ms())
-        return set(at_work), set(stopped)
+    def _list_gateways(self) -> Gateways:
+        return sort_gateways(self._gateways, self._signs, self._now_ms())
 
 
 def _summarise(word_id: str, answers: Mapping[str, tuple[Ack, float]], said_at: float) -> Said:
@@ -167,7 +185,7 @@ class Speaker:
         """
         topic = self._topics.everyone if word.recipient == EVERYONE else self._topics.override
         said_at = time.monotonic()
-        offset = say(self._producer, topic, encode_override(word), override_key(word))
+        offset = prompt.say(self._producer, topic, encode_override(word), override_key(word))
         word_id = override_id(word, offset)
         self._said_at[word_id] = said_at
         if len(self._said_at) > WORDS_MAX:
@@ -181,44 +199,44 @@ class Speaker:
         """
         said_at = self._said_at.get(word_id)
         if said_at is None:
-            return Said(word_id, at_work=frozenset(self._heard.at_work()))
+            return Said(word_id, at_work=self._heard.at_work())
         return self._heard.wait(word_id, said_at, 0)
 
 
 @contextmanager
-def speaking_on(settings: Settings, now_ms: Callable[[], int]) -> Iterator[Speaker]:
-    """Yield a `Speaker`. Its reader thread runs until the block ends.
+def speaking_on(
+    settings: Settings, now_ms: Callable[[], int], *, listen: bool = True
+) -> Iterator[Speaker]:
+    """Yield a `Speaker`. Its reader threads run until the block ends.
 
-    Raise UnavailableError if no broker answers.
+    `listen`: read the gateways' answers and signs of life. Raise UnavailableError if no broker
+    answers.
     """
-    clients = client_arguments(settings.kafka)
-    heard, stop = HeardWords(now_ms), threading.Event()
+    clients, acks = client_arguments(settings.kafka), settings.topics.acks
+    heard, stop = HeardWords(now_ms, ("acks", "signs")), threading.Event()
     try:
         producer = PromptProducer(clients)
     except KafkaError as error:
         raise unusable(tr("cannot reach Kafka"), error) from None
-    reader = threading.Thread(
-        target=_follow, args=(clients, settings.topics.acks, heard, stop), name="acks", daemon=True
-    )
-    reader.start()
-    signs = threading.Thread(
-        target=_look, args=(settings, heard, stop), name="signs of life", daemon=True
-    )
-    signs.start()
+    readers = [
+        threading.Thread(target=_follow, args=(clients, acks, heard, stop), daemon=True),
+        threading.Thread(target=_look, args=(settings, heard, stop), daemon=True),
+    ]
+    for each in readers if listen else ():
+        each.start()
     try:
         yield Speaker(settings, producer, heard)
     finally:
         stop.set()
-        reader.join()
-        signs.join()
+        for each in readers if listen else ():
+            each.join()
         producer.close()
 
 
 def _look(settings: Settings, heard: HeardWords, stop: threading.Event) -> None:
     """Read the gateways' signs of life until `stop` is set."""
     while not stop.is_set():
-        if signs := gateway_signs(settings):
-            heard.see(signs)
+        heard.see(gateway_signs(settings))
         stop.wait(SIGNS_S)
 
 
@@ -242,8 +260,7 @@ def _read(consumer: Any, topic: str, heard: HeardWords, stop: threading.Event) -
     if not places:
         stop.wait(AGAIN_S)
         return
-    for gateway_id, at_ms in gateways_at_work(consumer, places, now_ms()).items():
-        heard.note(gateway_id, at_ms)
+    heard.meet(gateways_at_work(consumer, places, now_ms()))
     ends = consumer.end_offsets(places)
     firsts = consumer.beginning_offsets(places)
     for place in places:

@@ -18,15 +18,10 @@ from streams.common.language import (
     CHINESE,
     ENGLISH,
     current_language,
-    html,
     moment,
-    tr,
-    trc,
-    trn,
     zone_name,
 )
-from streams.common.page import PALETTE, foreign
-from streams.common.shown import in_page
+from streams.common.page import PALETTE, environment
 from streams.people.desk.masks import mask_recipient
 from streams.people.desk.rights import DeskRight, home_of
 from streams.people.desk.timeline import hour, legend
@@ -90,17 +85,11 @@ class Pages:
         self._now_ms = now_ms
         self._banners = banners
         self._freshness = freshness
-        made = jinja2.Environment(
-            loader=jinja2.PackageLoader("streams.people.desk", "templates"),
-            autoescape=True,
-            finalize=in_page,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-        )
-        made.filters.update(foreign=foreign, masked=mask_recipient)
+        made = environment("streams.people.desk", "templates")
+        made.filters["masked"] = mask_recipient
         made.globals.update(
-            tr=tr, trc=trc, trn=trn, html=html, moment=moment, when=when, static=static,
-            zone_name=zone_name, age=AGE, legend=legend, number="{:,}".format,
+            moment=moment, when=when, static=static, zone_name=zone_name, age=AGE, legend=legend,
+            number="{:,}".format,
         )  # fmt: skip
         self._environment = made
 

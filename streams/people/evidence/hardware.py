@@ -79,7 +79,10 @@ class TokenUri:
 
 
 def _split_attributes(text: str, between: str, allowed: tuple[str, ...]) -> dict[str, str]:
-    """Split attributes. Raise ValueError for an unknown or duplicate attribute."""
+    """Split the attributes of a PKCS#11 URI into names and values.
+
+    Raise ValueError, with the name, for an unknown or duplicate attribute.
+    """
     found: dict[str, str] = {}
     for part in filter(None, text.split(between)):
         name, _, value = part.partition("=")

@@ -130,12 +130,9 @@ def make(chosen: Chosen, making: Making, folder: Path) -> dict[str, Any]:
         **list_shipped(),
         **making.more,
     }
-    if making.signers:
-        written[SIGNERS] = making.signers
     manifest = {
         "chain_head": seal.chain_head,
         "episode": chosen.episode_id,
-        "files": [entry(path, written[path]) for path in sorted(written)],
         "format": FORMAT,
         "gaps": documents(found),
         "made": {
@@ -146,10 +143,26 @@ def make(chosen: Chosen, making: Making, folder: Path) -> dict[str, Any]:
         },
         "method": METHOD,
         "records": len(lines),
-        "signer": key.public.document(),
         "tree_root": tree_root,
     }
-    written[MANIFEST] = envelope.sign_value(key, envelope.MANIFEST, manifest)
+    return _write_signed(folder, written, making.signers, key, envelope.MANIFEST, manifest)
+
+
+def _write_signed(
+    folder: Path,
+    written: dict[str, bytes],
+    signers: bytes,
+    key: PackSigner,
+    kind: str,
+    manifest: dict[str, Any],
+) -> dict[str, Any]:
+    """Write files and a manifest of them that the key signs, and return the manifest."""
+    if signers:
+        written[SIGNERS] = signers
+    manifest["files"] = [entry(path, written[path]) for path in sorted(written)]
+    manifest["signer"] = key.public.document()
+    manifest = dict(sorted(manifest.items()))
+    written[MANIFEST] = envelope.sign_value(key, kind, manifest)
     write(folder, written)
     return manifest
 
@@ -240,11 +253,7 @@ def seal_report(
 
     Raises UsageError if the folder exists, because signed files must not be overwritten.
     """
-    written = {**contents, **list_shipped()}
-    if signers:
-        written[SIGNERS] = signers
     manifest = {
-        "files": [entry(path, written[path]) for path in sorted(written)],
         "format": REPORT_FORMAT,
         "made": {
             "at": at,
@@ -254,8 +263,6 @@ def seal_report(
         },
         "method": REPORT_METHOD,
         "month": month,
-        "signer": key.public.document(),
     }
-    written[MANIFEST] = envelope.sign_value(key, envelope.REPORT, manifest)
-    write(folder, written)
-    return manifest
+    written = {**contents, **list_shipped()}
+    return _write_signed(folder, written, signers, key, envelope.REPORT, manifest)

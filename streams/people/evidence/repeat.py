@@ -5,8 +5,7 @@ again, byte for byte. The log must start where the state about the recipient sta
 decisions differ.
 """
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from streams.cases.log_replay import replay_placed
 from streams.common.errors import UsageError
-from streams.common.files import read_toml
+from streams.common.files import read_toml, toml_value
 from streams.common.language import tr
 from streams.config import Settings
 from streams.people.evidence.canonical import canonical
@@ -42,25 +41,20 @@ def settings_text(settings: Settings) -> str:
     """Return the settings that decisions depend on, as TOML. The registry is a separate file."""
     lines = [
         "# The settings that these decisions depend on; fingerprint " + settings.fingerprint(),
-        f"mode = {_toml(settings.mode)}",
+        f"mode = {toml_value(settings.mode)}",
         f"epoch = {settings.epoch}",
-        f"topics = {_toml({'input': settings.topics.input})}",
+        f"topics = {toml_value({'input': settings.topics.input})}",
     ]
     for name in SECTIONS:
         section = getattr(settings, name).model_dump(
             mode="json", exclude_none=True, exclude={"registry_file"}
         )
-        lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in section.items())]
+        lines += [
+            "",
+            f"[{name}]",
+            *(f"{key} = {toml_value(value)}" for key, value in section.items()),
+        ]
     return "\n".join(lines) + "\n"
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, Mapping):
-        pairs = (f"{json.dumps(key)} = {_toml(each)}" for key, each in value.items())
-        return "{" + ", ".join(pairs) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)  # JSON of all other types is valid TOML
 
 
 def settings_of(pack: Path) -> Settings:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from detectors.suspects.clocks import ClockClass
 from detectors.suspects.judge import BURST
 from detectors.thresholds import BURST_NOVEL, COUNT_MIN
+from streams.cases.network_views import percent
 from streams.tools.calibrate.alarm_rates import format_rate
 from streams.tools.calibrate.cohort import GAP_BIN_S
 from streams.tools.calibrate.peaks import COUNT_MOST, COUNTS, LEVEL_STEP, LEVELS, NOVELS
@@ -45,15 +46,6 @@ def rate(count: int, million: float) -> str:
     ('0', '6', '1,400')
     """
     return format_rate(count * million)
-
-
-def percent(share: float) -> str:
-    """Return a share in percent with one decimal.
-
-    >>> percent(0.1234)
-    '12.3 %'
-    """
-    return f"{100 * share:.1f} %"
 
 
 WHAT_IF: Final = (
@@ -113,7 +105,10 @@ GRID: Final = ("bar", *(f"{novel} new" for novel in NOVELS))
 
 
 def grid(result: Result) -> Rows:
-    """Return the rows of recipients over each pair of thresholds."""
+    """Return a table row for each threshold of one score, with a rate for each of the other.
+
+    A rate counts the recipients who exceed both thresholds, in a million subscriber-days.
+    """
     million = 1e6 / result.days
     return [
         (f"{bar:.1f}", *(rate(int(n), million) for n in column))

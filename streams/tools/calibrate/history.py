@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.cases.log_replay import chunks_of
+from streams.cases.log_replay import chunks_of_files
 from streams.cluster.read import reading
 from streams.common.errors import UsageError
 from streams.common.language import tr
@@ -46,15 +46,8 @@ def from_lines(
     files: Iterable[str], topic: str, value_bytes_max: int, opener: Opener, progress: Progress
 ) -> Iterator[Slice]:
     """Yield slices of JSON lines; all files are one log, in the given order."""
-
-    def chunks() -> Iterator[list[bytes]]:
-        for name in files:
-            with opener(name) as file:
-                for lines in chunks_of(file, value_bytes_max):
-                    yield lines
-                    progress(sum(map(len, lines)) + len(lines))
-
-    yield from _number_chunks(chunks(), topic)
+    chunks = chunks_of_files(files, opener, value_bytes_max, progress)
+    yield from _number_chunks(chunks, topic)
 
 
 @dataclass(frozen=True, slots=True)

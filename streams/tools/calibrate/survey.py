@@ -5,7 +5,7 @@ Memory is that of the detector, the cohort and the peaks; each of them has a lim
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -182,7 +182,7 @@ class Survey:
         merged: dict[str, GatewayClock] = {}
         for gateways in self.gateways.values():
             for name, seen in gateways.items():
-                sums = zip(merged.get(name, GatewayClock()).state(), seen.state(), strict=True)
+                sums = zip(astuple(merged.get(name, GatewayClock())), astuple(seen), strict=True)
                 merged[name] = GatewayClock(*map(sum, sums))
         classes = coarse(_STAMPS, merged)
         return {name: (seen, classes.get(name, ClockClass.EXACT)) for name, seen in merged.items()}

@@ -130,7 +130,7 @@ def _throttle(story: Story) -> int | None:
 
 
 def lead(story: Story) -> str:
-    """Return the run in a few sentences."""
+    """Return the introduction of the report: the incident and its outcome in a few sentences."""
     flood, bank, known = story.of(Role.ATTACK), story.of(Role.BANK), story.of(Role.KNOWN)
     platforms = len({message.platform for message in flood})
     first, last = (clock(story.utc_offset_min, flood[at].event_time_ms) for at in (0, -1))

@@ -173,7 +173,7 @@ class BrokerProcess(Child):
     """A Tansu broker, which is a Python package and keeps all data in memory."""
 
     def __init__(self, log: Path) -> None:
-        """Return when it listens."""
+        """Start the broker, and return when it accepts connections."""
         port = free_port(0, "")
         command, self.version = tansu_command(port)
         self.bootstrap = f"127.0.0.1:{port}"

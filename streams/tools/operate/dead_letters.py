@@ -399,19 +399,7 @@ class Replayer:
                 failed = failed if isinstance(error, REFUSED) and failed else error
                 continue
             account.published += 1
-            marks.append(
-                producer.send(
-                    self.topic,
-                    b"",
-                    MARK + f"{letter.source.partition}-{letter.source.offset}".encode(),
-                    _mark_headers(
-                        letter,
-                        RecordPosition(self.target, got.partition, got.offset),
-                        got.timestamp,
-                    ),
-                    partition=letter.partition,
-                )
-            )
+            marks.append(self._send_mark(producer, letter, got))
         try:
             for mark in marks:
                 mark.get(timeout=ACKNOWLEDGED_S + 5)
@@ -426,6 +414,16 @@ class Replayer:
         if failed is not None and not isinstance(failed, REFUSED):
             raise failed
         return failed
+
+    def _send_mark(self, producer: KafkaProducer, letter: Letter, replayed: Any) -> Any:
+        target = RecordPosition(self.target, replayed.partition, replayed.offset)
+        return producer.send(
+            self.topic,
+            b"",
+            MARK + f"{letter.source.partition}-{letter.source.offset}".encode(),
+            _mark_headers(letter, target, replayed.timestamp),
+            partition=letter.partition,
+        )
 
     def _partition(self, letter: Letter, key: bytes | None, partitions: int) -> int | None:
         if key is not None:

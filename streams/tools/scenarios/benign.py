@@ -255,8 +255,8 @@ def b12(
 ) -> Iterator[Labelled]:
     """A gateway flushes its backlog: 40 minutes of codes, all handed on within 10 seconds.
 
-    In the order of arrival, which is not that of event time; `ingest_time_ms` is the arrival. Every
-    recipient has 6 to 12 log-ins at a new phone's pace, so that by arrival each would be a flood.
+    Events come in the order of arrival, not of event time; `ingest_time_ms` is the time of arrival.
+    Each recipient logs in 6 to 12 times, as on a new phone. By arrival, each would be a flood.
     """
     backlog: list[Labelled] = []
     span_ms = int(minutes * MINUTE_MS)

@@ -32,7 +32,7 @@ class Scenario:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The scenario's own parameters and their defaults; None: drawn from its range."""
+        """Parameters of this scenario and their defaults; the seed draws those that are None."""
         return {
             name: parameter.default
             for name, parameter in signature(self.write).parameters.items()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from detectors.episodes.episode import EpisodeLog, EpisodeParams
-from detectors.episodes.platform_lease import PLATFORMS_MAX, renew_platforms
+from detectors.episodes.platform_lease import renew_platforms
 from detectors.model.records import Cause, Level, Reason
 from detectors.recipients.row import Memory
-from detectors.suspects.limit import PlatformLease
+from detectors.suspects.limit import PLATFORMS_MAX, PlatformLease
 from detectors.suspects.retry_windows import take_request
 from detectors.suspects.suspect import Suspect
 from tests.detectors.stand_in import HOUR_MS, START_MS

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from random import Random
 
-from detectors.episodes.platform_names import Name, Names, names_of
+from detectors.episodes.platform_names import Name, Names, StoredNames
 from detectors.model.event import Trust
+from detectors.model.fields import reader, writer
 
 
 def test_what_is_trusted_is_known_whatever_was_set_and_deleted() -> None:
@@ -17,7 +18,7 @@ def test_what_is_trusted_is_known_whatever_was_set_and_deleted() -> None:
         else:
             names[platform] = Name(f"sig:{platform}", rng.choice([*Trust]), 7)
         assert names.trusted == {p for p, name in names.items() if name.trust is not Trust.NONE}
-    again = names_of(names.state())
+    again = reader(StoredNames)(writer(StoredNames)(names))
     assert again == names
     assert [*again] == [*names]
     assert again.trusted == names.trusted

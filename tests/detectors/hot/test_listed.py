@@ -11,9 +11,10 @@ import pytest
 from detectors.chain import Params, Partition, restore, snapshot
 from detectors.hot import listed
 from detectors.hot.base import Base
-from detectors.hot.listed import Hot, choose, hot_of
+from detectors.hot.listed import Hot, choose
 from detectors.hot.votes import FEW_VOTES, Votes
 from detectors.model.event import TICK_OFFSETS, platform_id
+from detectors.model.fields import reader, writer
 from detectors.model.times import DAY_S
 from detectors.suspects.judge import JudgeParams
 from tests.builders.detectors.chain import ENFORCE, VICTIM, flood, idle
@@ -154,15 +155,17 @@ def test_a_lead_alone_votes_for_nothing() -> None:
 
 def test_where_it_is_off_nothing_is_counted_and_a_state_that_has_it_lets_it_go() -> None:
     off = Params(judge=JudgeParams(hot=False), episode=ENFORCE.episode)
-    assert after_floods(off).book.hot.state() == Hot().state()
-    assert restore(off, snapshot(after_floods())).book.hot.state() == Hot().state()
+    nothing, stored = writer(Hot)(Hot()), writer(Hot)
+    assert stored(after_floods(off).book.hot) == nothing
+    assert stored(restore(off, snapshot(after_floods())).book.hot) == nothing
 
 
 def test_the_list_is_part_of_the_state() -> None:
     partition = after_floods()
     hot = partition.book.hot
-    assert hot_of(hot.state()).state() == hot.state()
-    assert restore(ENFORCE, snapshot(partition)).book.hot.state() == hot.state()
+    state = writer(Hot)(hot)
+    assert writer(Hot)(reader(Hot)(state)) == state
+    assert writer(Hot)(restore(ENFORCE, snapshot(partition)).book.hot) == state
 
 
 def test_the_list_ends_a_week_after_the_floods() -> None:

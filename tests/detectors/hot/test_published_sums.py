@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from detectors.hot import published_sums as module
 from detectors.hot.base import UNIT, Base
-from detectors.hot.published_sums import BASE_S, VOTES_S, HotTelling, VoteSum, telling_of
+from detectors.hot.published_sums import BASE_S, VOTES_S, HotTelling, VoteSum
 from detectors.hot.votes import VOTE, Votes
+from detectors.model.fields import reader, writer
 from detectors.model.times import DAY_S
 
 NOW_S = 100 * DAY_S
@@ -64,4 +65,4 @@ def test_it_goes_on_after_a_restart() -> None:
     telling = HotTelling()
     telling.news = True
     telling.due(NOW_S, *known())
-    assert telling_of(telling.state()).state() == telling.state()
+    assert reader(HotTelling)(writer(HotTelling)(telling)) == telling

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from detectors.hot import votes as of
-from detectors.hot.votes import VOTE, Votes, votes_of
+from detectors.hot.votes import VOTE, Votes
+from detectors.model.fields import reader, writer
 
 
 def today(day: int = 100) -> Votes:
@@ -138,8 +139,8 @@ def test_a_state_goes_on() -> None:
     votes.cast(3, 1, [10, 11])
     votes.turn(104)
     votes.cast(1, 2, [11])
-    again = votes_of(votes.state())
-    assert again.state() == votes.state()
+    again = reader(Votes)(writer(Votes)(votes))
+    assert writer(Votes)(again) == writer(Votes)(votes)
     assert weights(again) == weights(votes)
     assert (again.voters, again.day) == (votes.voters, 104)
     assert list(again.held) == [3, 1]
@@ -150,6 +151,6 @@ def test_a_state_knows_whose_vote_gave_way(monkeypatch: pytest.MonkeyPatch) -> N
     votes = today()
     for who in (3, 1, 2):
         votes.cast(who, 7, [10])
-    again = votes_of(votes.state())
+    again = reader(Votes)(writer(Votes)(votes))
     assert [*again.spent.items()] == [*votes.spent.items()] == [(3, 100), (1, 100)]
     assert not again.cast(3, 8, [11])

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from itertools import pairwise
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
 
 from detectors.chain import Params, Partition, process, restore, snapshot
 from detectors.model.event import TICK_OFFSETS
+from detectors.model.fields import reader, writer
 from detectors.model.records import Cause
 from detectors.platforms import figures as module
-from detectors.platforms.figures import PART_S, REST, Figures, PlatformPart, figures_of
+from detectors.platforms.figures import PART_S, REST, Figures, PlatformPart
 from detectors.platforms.first_contacts import FOLD_OFFSETS
 from streams.tools.scenarios import DEFAULT_START_MS, generate, merge_streams, ordinary
 from tests.detectors.platforms.logs import Log
@@ -58,6 +60,17 @@ def test_platforms_past_the_bound_are_one_sum(monkeypatch: pytest.MonkeyPatch) -
     assert [(e.platform_id, e.codes) for e in part.platforms] == [(REST, 3), (2, 2), (3, 3)]
 
 
+def stored(figures: Figures) -> list[Any]:
+    figures.fold()
+    held: list[Any] = writer(Figures)(figures)
+    return held
+
+
+def restored(figures: Figures) -> Figures:
+    again: Figures = reader(Figures)(stored(figures))
+    return again
+
+
 def test_when_it_is_counted_changes_nothing() -> None:
     one, two = Figures(), Figures()
     rng = Random(1)
@@ -66,8 +79,8 @@ def test_when_it_is_counted_changes_nothing() -> None:
         met(one, *some)
         met(two, *some)
         if rng.random() < 0.3:
-            two = figures_of(two.state())
-    assert one.state() == two.state()
+            two = restored(two)
+    assert stored(one) == stored(two)
 
 
 def test_copies_of_the_state_move_no_bound(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,19 +93,19 @@ def test_copies_of_the_state_move_no_bound(monkeypatch: pytest.MonkeyPatch) -> N
             met(figures, *some)
             tick(figures, PART_S + number, number * TICK_OFFSETS)
         if rng.random() < 0.3:
-            two = figures_of(two.state())
-    assert one.state() == two.state()
+            two = restored(two)
+    assert stored(one) == stored(two)
     assert any(one.rest)
 
 
 def test_a_state_that_does_not_fit_together_is_refused() -> None:
     figures = Figures()
     met(figures, 1, 2)
-    number, ids, counts, rest = figures.state()
+    number, ids, counts, rest = stored(figures)
     with pytest.raises(ValueError, match="ascend"):
-        figures_of([number, ids + ids, counts + counts, rest])
+        reader(Figures)([number, ids + ids, counts + counts, rest])
     with pytest.raises(ValueError, match="reshape"):
-        figures_of([number, ids, counts[:-8], rest])
+        reader(Figures)([number, ids, counts[:-8], rest])
 
 
 @pytest.fixture(scope="module")

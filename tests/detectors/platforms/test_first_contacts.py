@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from itertools import pairwise
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
 
 from detectors.chain import Params, Partition, process, restore, snapshot
 from detectors.model.event import TICK_OFFSETS, TOKEN_BIT
+from detectors.model.fields import reader, writer
 from detectors.platforms import first_contacts as module
 from detectors.platforms.first_contacts import (
     FOLD_OFFSETS,
@@ -18,7 +20,6 @@ from detectors.platforms.first_contacts import (
     Strangers,
     SweepPart,
     Thousand,
-    strangers_of,
 )
 from streams.tools.scenarios import DEFAULT_START_MS, generate, merge_streams, ordinary
 from tests.detectors.platforms.logs import Log
@@ -62,6 +63,12 @@ def test_past_the_bound_those_of_most_strangers_stay(monkeypatch: pytest.MonkeyP
     assert [each.platform_id for each in part.thousands] == [2, 3]
 
 
+def stored(strangers: Strangers) -> list[Any]:
+    strangers.fold()
+    held: list[Any] = writer(Strangers)(strangers)
+    return held
+
+
 def test_copies_of_the_state_move_no_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PAIRS_MOST", 5)
     one, two = Strangers(), Strangers()
@@ -72,8 +79,8 @@ def test_copies_of_the_state_move_no_bound(monkeypatch: pytest.MonkeyPatch) -> N
             meet(strangers, *some)
             strangers.tick(SLOT_S + number % SLOT_S, number * TICK_OFFSETS)
         if rng.random() < 0.3:
-            two = strangers_of(two.state())
-    assert one.state() == two.state()
+            two = reader(Strangers)(stored(two))
+    assert stored(one) == stored(two)
     assert len(one.sums) >= 5
 
 
@@ -81,13 +88,13 @@ def test_a_state_comes_back_and_one_that_is_none_is_refused() -> None:
     strangers = Strangers()
     strangers.tick(SLOT_S, TICK_OFFSETS)
     meet(strangers, (7, NUMBER, True), (5, NUMBER, False), (7, NUMBER + 5, False))
-    again = strangers_of(strangers.state())
+    again = reader(Strangers)(stored(strangers))
     meet(again, (5, NUMBER, True))
     meet(strangers, (5, NUMBER, True))
-    assert again.state() == strangers.state()
-    number, sums = again.state()
+    assert stored(again) == stored(strangers)
+    number, sums = stored(again)
     with pytest.raises(ValueError, match="reshape"):
-        strangers_of([number, sums[:-8]])
+        reader(Strangers)([number, sums[:-8]])
 
 
 def parts(log: Log, edges: list[int], *, restarts: bool = False) -> list[SweepPart]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from detectors.model.fields import reader, writer
 from detectors.model.times import DAY_S
 from detectors.recipients import repeats as module
-from detectors.recipients.repeats import Repeats, repeats_of
+from detectors.recipients.repeats import Repeats, StoredRepeats
 from detectors.thresholds import LIMIT_24H, LIMIT_35MIN, REPEAT_TIMES_MAX
 
 KEY = 8613800000001 << 32 | 7
@@ -63,7 +64,7 @@ def test_old_entries_go_and_of_too_many_those_that_were_silent_longest(
 def test_a_recipient_is_forgotten_and_a_state_is_restored() -> None:
     repeats = counted([NOW_S, NOW_S + 1])
     repeats.young[KEY] = NOW_S
-    again = repeats_of(repeats.state())
+    again = reader(StoredRepeats)(writer(StoredRepeats)(repeats))
     assert (again.codes, again.young) == (repeats.codes, repeats.young)
     repeats.drop(KEY >> 32)
     assert not repeats.codes

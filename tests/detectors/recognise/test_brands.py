@@ -45,6 +45,8 @@ REGISTRY = Registry.load_shipped()
         ("蝦皮驗證:請輸入 482913,切勿轉傳他人 驗證碼", "sig:shopee"),
         ("رمز واتساب الخاص بك: 482-913", "sig:whatsapp"),
         ("482913（微信登录验证码），请勿转发", "sig:微信"),
+        ("482913（青禾阅读登录验证码），请勿转发", "sig:青禾阅读"),
+        ("482913（登录验证码），请勿转发", "from"),
         ("朴朴超市 绑定新手机 482913 验证码", "sig:朴朴超市"),
         ("482913 ist dein Lumora-Authentifizierungscode", "sig:lumora"),
         ("Lumora-Sicherheitscode: 482913", "sig:lumora"),

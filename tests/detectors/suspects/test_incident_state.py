@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from detectors.suspects.incident_state import DUE_EVERY_S, Incident, due_after, incident_of
+from detectors.model.fields import reader, writer
+from detectors.suspects.incident_state import DUE_EVERY_S, Incident, due_after
 
 
 def test_a_state_comes_back_as_it_went_through_a_checkpoint() -> None:
@@ -15,9 +16,9 @@ def test_a_state_comes_back_as_it_went_through_a_checkpoint() -> None:
         (7, 5, "refuse", True, 0, "gw", "sig:甲", 9, "106", "a", "m", 7),
         (8, 6, "pass", False, 1, "gw", "", 0, "", "", "", -1),
     ]
-    packed = msgspec.msgpack.decode(msgspec.msgpack.encode(incident.state()))
-    again = incident_of(packed)
-    assert again.state() == incident.state()
+    packed = msgspec.msgpack.decode(msgspec.msgpack.encode(writer(Incident)(incident)))
+    again = reader(Incident)(packed)
+    assert writer(Incident)(again) == writer(Incident)(incident)
     assert again.pending == incident.pending
     assert all(type(each) is tuple for each in again.pending)
 

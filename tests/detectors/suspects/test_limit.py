@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from detectors.model.fields import reader, writer
 from detectors.model.times import DAY_S
 from detectors.recipients.repeats import Repeats
-from detectors.suspects.limit import Limit, PlatformLease, judge_limit, platform_lease_of
+from detectors.suspects.limit import Limit, PlatformLease, judge_limit
 from detectors.thresholds import LIMIT_24H, LIMIT_35MIN
 
 KEY = 8613800000001 << 32 | 7
@@ -35,10 +36,11 @@ def test_a_lease_refuses_what_it_names_while_it_lasts_and_is_restored() -> None:
     lease.put(7, 4000, "enforce")
     assert lease.ends_ms == {"enforce": {7: 5000}, "shadow": {}}, "the later end, the newer mode"
     lease.refused, lease.issued_ms, lease.expires_ms, lease.mode = (7,), 1000, 5000, "enforce"
-    lease.again_ms, lease.offset, lease.limit = {7: [1500]}, 9, Limit("limit_24h", 20, 20)
+    lease.again_ms, lease.offset, lease.limit = {7: (1500, 1500, 0)}, 9, Limit("limit_24h", 20, 20)
     assert [lease.refuses(7, ms) for ms in (1000, 1001, 4999, 5000)] == [False, True, True, False]
     assert not lease.refuses(8, 2000)
-    assert platform_lease_of(lease.state()).state() == lease.state()
+    state = writer(PlatformLease)(lease)
+    assert writer(PlatformLease)(reader(PlatformLease)(state)) == state
     lease.forget_from(1001)
     assert lease.refuses(7, 2000)
     lease.forget_from(1000)
@@ -49,7 +51,7 @@ def test_a_row_of_refused_codes_shows_once_that_a_platform_goes_on() -> None:
     """They may be a sender's retries of one message, but not if they go on for half an hour."""
     minute = 60_000
     lease = PlatformLease("1:t:0:9:limit")
-    lease.again_ms = {7: [0, 0, 0]}
+    lease.again_ms = {7: (0, 0, 0)}
     rows = [start * minute + n * 45_000 for start in (2, 10) for n in range(6)]
     assert not any(lease.observe_refused(7, ms) for ms in rows)
     assert lease.is_retry(7, rows[-1] + 89_999)

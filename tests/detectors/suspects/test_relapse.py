@@ -7,6 +7,7 @@ from dataclasses import replace
 from detectors.chain import Params, Partition, restore, snapshot
 from detectors.episodes.episode import EpisodeParams
 from detectors.model.event import EventKind
+from detectors.model.fields import reader, writer
 from detectors.suspects.judge import CALM, Band
 from detectors.suspects.relapse import Relapse, observe_relapse
 from tests.builders.detectors.chain import VICTIM, flood, history, idle, throttles
@@ -99,17 +100,18 @@ def test_platforms_that_two_share_become_known_after_the_record_ends() -> None:
 
 
 def test_codes_that_come_out_of_order_are_counted_by_their_own_times() -> None:
-    relapse = Relapse(1 << 40, [1, 2, 3])
+    relapse = Relapse(1 << 40, frozenset([1, 2, 3]))
     base_ms = START_MS
     assert observe_relapse(relapse, 1, base_ms + 9 * MINUTE_MS, CALM) is CALM
     assert observe_relapse(relapse, 2, base_ms + 20 * MINUTE_MS, CALM) is CALM
     assert observe_relapse(relapse, 9, base_ms + 12 * MINUTE_MS, CALM) is CALM
     assert observe_relapse(relapse, 3, base_ms + 14 * MINUTE_MS, CALM).band is Band.THROTTLE
-    assert Relapse(*relapse.state()).state() == relapse.state()
+    state = writer(Relapse)(relapse)
+    assert writer(Relapse)(reader(Relapse)(state)) == state
 
 
 def test_a_record_of_a_clock_that_was_ahead_is_put_right() -> None:
-    relapse = Relapse(1 << 40, [1, 2], [(1, START_MS), (2, START_MS + DAY_MS)])
+    relapse = Relapse(1 << 40, frozenset([1, 2]), {1: START_MS, 2: START_MS + DAY_MS})
     relapse.forget_after((START_MS + HOUR_MS) // 1000 - 1_577_836_800)
     assert list(relapse.recent_ms) == [1]
 

@@ -17,7 +17,7 @@ from kafka import KafkaProducer
 from streams.cluster import prompt
 from streams.cluster.admin import Cluster
 from streams.cluster.at_work import gateway_signs
-from streams.common.errors import Exit, UncertainError
+from streams.common.errors import ConfigError, Exit, UncertainError
 from streams.config import Kafka
 from streams.gateways.enforce.webhook import WebhookGateway
 from streams.people.desk.override_publisher import speaking_on
@@ -225,6 +225,17 @@ def test_a_word_that_nobody_confirms_is_said_to_stand_and_counts_later(
     assert "no adapter confirmed" in done.stderr
     with world.adapter():  # it is ready when it has read what was said
         assert throttled(keys) == set()
+
+
+@pytest.mark.parametrize(
+    ("role", "words"), [("override", ["release", "13900000001"]), ("everyone", ["mode", "off"])]
+)
+def test_a_word_whose_topic_is_missing_is_a_matter_of_settings(
+    world: World, folder: Path, role: str, words: list[str]
+) -> None:
+    path = folder / "otpguard.toml"
+    path.write_text(path.read_text().replace(getattr(world.topics, role), "nowhere"))
+    refused(ConfigError, "no topic nowhere", *words, "-r", "x", "--config", str(path))
 
 
 def test_a_word_that_no_broker_answered_for_is_not_audited_as_failed(

@@ -1,4 +1,4 @@
-"""Parts that commands share: files that are opened, tables and JSON, settings in TOML."""
+"""Parts that commands share: files that are opened, tables and JSON."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,31 +15,16 @@ from streams.cli.shared import (
     ago_ms,
     format_counts,
     open_lines,
-    toml_value,
     write_json,
     write_table,
 )
 from streams.common.errors import UsageError
 
 
-@pytest.mark.parametrize(
-    "value",
-    ["plain", 'with "quotes" and \\', "new\nline", "验证码", True, False, 5, 0.25,
-     {"gw-1": "minute"}, {'g"x\\y\n': "minute", "城": "", "": ""}, ["a", 1], {},
-     "\x7f", {"\x7f": 1}],
-)  # fmt: skip
-def test_a_value_comes_back_from_toml_as_it_was(value: Any) -> None:
-    assert tomllib.loads(f"x = {toml_value(value)}")["x"] == value
-
-
 def test_longer_ago_than_any_clock_is_1970() -> None:
     """Kafka's client raises ValueError for a time below nought: `--since 99999d` was a trace."""
     assert ago_ms("99999d") == 0
     assert ago_ms("1d") > 0
-
-
-def test_what_is_not_set_has_no_value() -> None:
-    assert toml_value(None) is None
 
 
 SERVICE = """

@@ -7,12 +7,14 @@ import fcntl
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from streams.common.errors import Exit
-from streams.common.files import last_lines, read_toml, replace_file, unwritten
+from streams.common.files import last_lines, read_toml, replace_file, toml_value, unwritten
 from tests.full_disk import no_room
 
 ROOT = Path(__file__).parents[3]
@@ -127,3 +129,17 @@ def test_without_locks_files_are_written_and_none_is_cleared(
     replace_file(tmp_path / "kept", b"content")
     assert (tmp_path / "kept").read_bytes() == b"content"
     assert (tmp_path / "kept.0123abcd.part").exists()
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["plain", 'with "quotes" and \\', "new\nline", "验证码", True, False, 5, 0.25,
+     {"gw-1": "minute"}, {'g"x\\y\n': "minute", "城": "", "": ""}, ["a", 1], {},
+     "\x7f", {"\x7f": 1}],
+)  # fmt: skip
+def test_a_value_comes_back_from_toml_as_it_was(value: Any) -> None:
+    assert tomllib.loads(f"x = {toml_value(value)}")["x"] == value
+
+
+def test_what_is_not_set_has_no_value() -> None:
+    assert toml_value(None) is None

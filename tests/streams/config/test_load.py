@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,15 @@ def test_a_variable_that_is_misspelt_is_named_with_the_one_that_may_be_meant(
     assert [each.getMessage() for each in caplog.records] == [
         "unknown variable OTPGUARD_KAFAK_BOOTSTRAP. Did you mean OTPGUARD_KAFKA_BOOTSTRAP?"
     ]
+
+
+@pytest.mark.parametrize(("mark", "end"), [(BOM_UTF8, b"\n"), (b"", b"\r"), (b"", b"\r\n")])
+def test_a_file_with_a_byte_order_mark_or_other_line_ends_is_read(
+    tmp_path: Path, mark: bytes, end: bytes
+) -> None:
+    path = tmp_path / "otpguard.toml"
+    path.write_bytes(mark + end.join([b'mode = "enforce"', b"[input]", b'country = "DE"', b""]))
+    assert (load(path).mode, load(path).input.country) == ("enforce", "DE")
 
 
 def test_each_thing_wrong_has_a_line_that_names_it(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import msgspec
 import pytest
 
 from detectors import chain
+from detectors.model.fields import stored_names
+from detectors.suspects.suspect import Episode, Suspect
 from streams.engine.state.written import check_types
 from tests.builders.detectors.chain import ENFORCE, history
 from tests.builders.detectors.episodes.incident_log import long_flood
@@ -41,8 +43,11 @@ def test_what_waits_to_be_told_of_a_flood_has_its_types_and_comes_back() -> None
     partition = chain.Partition(ENFORCE)
     run(ENFORCE, [*history(), *long_flood(50)], partition)
     rest = msgspec.msgpack.decode(msgspec.msgpack.encode(chain.snapshot(partition).rest))
-    ((*_, places, incident, _, _, _),) = rest["suspects"]
-    assert places
+    ((*held,),) = rest["suspects"]
+    names = stored_names(Suspect)
+    assert held[names.index("places")]
+    episode = held[names.index("episode")]
+    incident = episode[stored_names(Episode).index("incident")]
     assert incident[-1], "messages wait"
     again = msgspec.msgpack.encode(check_types(rest))
     assert msgspec.msgpack.decode(again) == rest

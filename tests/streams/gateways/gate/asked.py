@@ -23,7 +23,8 @@ from streams.gateways.enforce.gateway import Order
 from streams.gateways.gate.contract import BODY_BYTES_MAX
 from streams.gateways.gate.gate_events import Reporter
 from streams.gateways.gate.gate_server import routes
-from streams.gateways.gate.http_server import Handler, Limits, Reply, Server, Turns
+from streams.gateways.gate.http_requests import Limits
+from streams.gateways.gate.http_server import Handler, Reply, Server, Turns
 from streams.gateways.gate.leases import LeaseMemory
 from streams.gateways.gate.submissions import FAILED, Gate
 from streams.telemetry.metrics import Metrics

@@ -16,7 +16,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streams.gateways.gate import http_server as http
-from streams.gateways.gate.http_server import Limits, Reply, Server, Turns
+from streams.gateways.gate.http_requests import HEAD_BYTES_MAX, Limits
+from streams.gateways.gate.http_server import Reply, Server, Turns
 from tests.streams.gateways.gate.asked import (
     BANK,
     FLOOD,
@@ -121,13 +122,6 @@ def test_an_offer_of_another_protocol_is_not_taken_up(tmp_path: Path) -> None:
         assert statuses(place.talk(right + offer)) == [200, 401]
 
 
-class Forgetful(Server):
-    """A server that reads every head anew."""
-
-    def remember(self, *_: object) -> None:
-        """Remember nothing."""
-
-
 class Wire:
     """A transport that keeps what was written."""
 
@@ -161,66 +155,38 @@ def fails(body: bytes) -> Reply:
     raise ValueError(body)
 
 
-def both(token: bytes) -> tuple[Server, Server]:
-    """A server that has met every piece, and one that forgets."""
+def server_of(token: bytes) -> Server:
     table = {**ECHO, (b"POST", b"/fails"): fails}
-    limits = Limits(100, 100, token, b"failed")
-    knowing = Server(table, limits, lambda _: None, lambda: None)
-    for piece in PIECES:
-        talked(knowing, piece)
-    forgetful = Forgetful(table, limits, lambda _: None, lambda: None)
-    assert request("/echo", b"x", "POST", "Authorization: Bearer t")[:-1] in knowing.heads
-    assert not forgetful.heads
-    return knowing, forgetful
+    return Server(table, Limits(100, 100, token, b"failed"), lambda _: None, lambda: None)
 
 
 @pytest.mark.parametrize("token", [b"", b"t"])
-def test_a_head_that_is_known_is_answered_as_if_it_were_read(token: bytes) -> None:
-    knowing, forgetful = both(token)
+def test_requests_are_answered_the_same_in_one_piece_and_in_two(token: bytes) -> None:
+    server = server_of(token)
     for first, second in product(PIECES, repeat=2):
-        for octets in ((first, second), (first + second,)):
-            assert talked(knowing, *octets) == talked(forgetful, *octets)
+        assert talked(server, first, second) == talked(server, first + second)
 
 
 CUTS = st.integers(0, 70) | st.just(len(request("/echo", b"x")))  # where its body begins, or in it
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from(PIECES), CUTS, st.booleans()), min_size=1, max_size=6),
+    st.lists(st.tuples(st.sampled_from(PIECES), CUTS), min_size=1, max_size=6),
     st.sampled_from([b"", b"t"]),
-    st.booleans(),
 )
-@example([(request("/echo", b"hello"), 2, False)], b"", False)
-@example(
-    [(request("/echo", request("/echo", b"x")), len(request("/echo", b"x")), False)], b"", False
-)
-@example([(request("/echo", b"x", "HEAD"), 0, False), (request("/echo"), 0, False),
-          (b"nonsense\r\n\r\n", 0, False)], b"", False)  # fmt: skip
-def test_it_is_so_however_the_octets_come(
-    pieces: list[tuple[bytes, int, bool]], token: bytes, leaves: bool
+@example([(request("/echo", b"hello"), 2)], b"")
+@example([(request("/echo", request("/echo", b"x")), len(request("/echo", b"x")))], b"")
+@example([(request("/echo", b"x", "HEAD"), 0), (request("/echo"), 0), (b"nonsense\r\n\r\n", 0)],
+         b"")  # fmt: skip
+def test_requests_are_answered_the_same_however_their_bytes_come(
+    pieces: list[tuple[bytes, int]], token: bytes
 ) -> None:
-    chunks = [b""]
-    for piece, left, joined in pieces:
+    chunks = []
+    for piece, left in pieces:
         start = max(0, len(piece) - left)
         chunks += [piece[:start], piece[start:]]
-        if joined:
-            chunks[-3:-1] = [b"".join(chunks[-3:-1])]
-    made = both(token)
-    for server in made:
-        server.draining = leaves
-    assert talked(made[0], *chunks) == talked(made[1], *chunks)
-
-
-def test_the_heads_that_are_known_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "HEADS_MAX", 3)
-    server = Server(dict(ECHO), Limits(9, 30, b"", b"failed"), lambda _: None, lambda: None)
-    for size in range(20):
-        assert talked(server, request("/echo", b"x" * size))[0].startswith(b"HTTP/1.1 200")
-        assert 1 <= len(server.heads) <= 3
-    long = request("/echo", b"x", "POST", f"A: {'a' * http.HEAD_KEPT_BYTES}")
-    before = dict(server.heads)
-    talked(server, long)
-    assert server.heads == before
+    server = server_of(token)
+    assert talked(server, *chunks) == talked(server, b"".join(chunks))
 
 
 def test_a_handler_that_fails_costs_its_own_answer(tmp_path: Path) -> None:
@@ -410,13 +376,13 @@ CHUNKED = b"POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
 def test_what_is_neither_head_nor_body_is_bounded_as_a_head_is(begin: bytes) -> None:
     """The parser joins what it has of a header with each piece: the work would be its square."""
     server = Server(dict(ECHO), Limits(9, 30, b"t", b"failed"), lambda _: None, lambda: None)
-    pieces = 2 + http.HEAD_BYTES_MAX // http.SLICE_BYTES
+    pieces = 2 + HEAD_BYTES_MAX // http.SLICE_BYTES
     written, closed = talked(server, CHUNKED + begin, *[b"a" * http.SLICE_BYTES] * pieces)
     assert (written[9:12], closed) == (b"431", True)
 
 
 def test_lines_around_a_body_that_come_each_by_itself_are_read() -> None:
-    head = CHUNKED.replace(b"\r\n", b"\r\nA: " + b"a" * (http.HEAD_BYTES_MAX - 99) + b"\r\n", 1)
+    head = CHUNKED.replace(b"\r\n", b"\r\nA: " + b"a" * (HEAD_BYTES_MAX - 99) + b"\r\n", 1)
     lines = [b"1\r\n", b"x", b"\r\n"] * 9_000
     server = Server(dict(ECHO), Limits(9, 9_000, b"", b"failed"), lambda _: None, lambda: None)
     octets = [head[n : n + 1] for n in range(len(head))]

@@ -63,12 +63,14 @@ class Gateways:
         for name in self.gateways:
             ack = Ack(action_id=word_id, gateway_id=name, state="applied", why="", at_ms=at_ms)
             fill(self.store, ack)
-        told = Said(word_id, dict.fromkeys(self.gateways, 0.2), {}, frozenset(self.gateways))
+        told = Said(
+            word_id, dict.fromkeys(self.gateways, 0.2), {}, dict.fromkeys(self.gateways, at_ms)
+        )
         self.answers[word_id] = told
         return told
 
     def collect_answers(self, word_id: str) -> Said:
-        return self.answers.get(word_id, Said(word_id, at_work=frozenset(self.gateways)))
+        return self.answers.get(word_id, Said(word_id, at_work=dict.fromkeys(self.gateways, 0)))
 
 
 class AuditInMemory:

@@ -11,6 +11,12 @@ _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     """Create the tables."""
+    _create_accounts()
+    _create_records()
+    _create_papers()
+
+
+def _create_accounts() -> None:
     op.create_table(
         "accounts",
         sa.Column("name", sa.String(), nullable=False),
@@ -27,6 +33,27 @@ def upgrade() -> None:
         sa.Column("given_ms", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("name", name="pk_accounts"),
     )
+    op.create_table(
+        "sessions",
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("roles", sa.String(), nullable=False),
+        sa.Column("auth", sa.String(), nullable=False),
+        sa.Column("csrf", sa.String(), nullable=False),
+        sa.Column("address", sa.String(), nullable=False),
+        sa.Column("created_ms", sa.BigInteger(), nullable=False),
+        sa.Column("seen_ms", sa.BigInteger(), nullable=False),
+        sa.Column("idle_end_ms", sa.BigInteger(), nullable=False),
+        sa.Column("absolute_end_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name="pk_sessions"),
+        sa.ForeignKeyConstraint(
+            ["name"], ["accounts.name"], name="fk_sessions_name", ondelete="CASCADE"
+        ),
+    )
+    op.create_index("ix_sessions_name", "sessions", ["name"])
+
+
+def _create_records() -> None:
     op.create_table(
         "appeals",
         sa.Column("appeal_id", _ID, nullable=False, autoincrement=True),
@@ -67,6 +94,9 @@ def upgrade() -> None:
         sa.Column("forget_ms", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("identity", name="pk_erased"),
     )
+
+
+def _create_papers() -> None:
     op.create_table(
         "holds",
         sa.Column("hold_id", _ID, nullable=False, autoincrement=True),
@@ -110,21 +140,3 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("proposal_id", name="pk_proposals"),
     )
     op.create_index("ix_proposals_state", "proposals", ["state", "expires_ms"])
-    op.create_table(
-        "sessions",
-        sa.Column("digest", sa.String(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("roles", sa.String(), nullable=False),
-        sa.Column("auth", sa.String(), nullable=False),
-        sa.Column("csrf", sa.String(), nullable=False),
-        sa.Column("address", sa.String(), nullable=False),
-        sa.Column("created_ms", sa.BigInteger(), nullable=False),
-        sa.Column("seen_ms", sa.BigInteger(), nullable=False),
-        sa.Column("idle_end_ms", sa.BigInteger(), nullable=False),
-        sa.Column("absolute_end_ms", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("digest", name="pk_sessions"),
-        sa.ForeignKeyConstraint(
-            ["name"], ["accounts.name"], name="fk_sessions_name", ondelete="CASCADE"
-        ),
-    )
-    op.create_index("ix_sessions_name", "sessions", ["name"])

@@ -1,0 +1,113 @@
+"""Updates episodes for judged codes, and records the messages of incidents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.episodes.episode import EpisodeLog, EpisodeParams, advance
+from detectors.episodes.incident_log import Rests, begin, note
+from detectors.model.event import Batch
+from detectors.model.incidents import Listed
+from detectors.model.records import Cause, Level
+from detectors.suspects.clocks import ClockClass
+from detectors.suspects.judge import Finding, JudgeParams
+from detectors.suspects.suspect import Suspect
+
+Told: TypeAlias = tuple[int, int, int, bool, bool, ClockClass]
+"""Facts about a judged event: its index among the judged events, platform, trust, whether it is
+novel, whether a lease refuses it (or would, in shadow), and the clock class of its stamp. It is a
+plain tuple for speed: a campaign creates one for most of its events."""
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class EventStrings:
+    """Strings of judged events that only incident records contain. They are read on demand.
+
+    `_where`: positions in the batch of the judged events of a pass.
+    """
+
+    _batch: Batch
+    _where: NDArray[np.int64]
+    _first: int = field(init=False, default=0)
+    # All gateways and senders, once read.
+    _columns: list[list[str]] = field(init=False, default_factory=list)
+
+    def behind(self, first: int) -> EventStrings:
+        """Return a view in which index 0 is the judged event of index `first`."""
+        other = EventStrings(self._batch, self._where)
+        other._columns, other._first = self._columns, first  # shared list: read only once
+        return other
+
+    def of(self, k: int) -> tuple[str, str]:
+        """Return gateway and sender of the judged event at index `k`."""
+        if not self._columns:
+            batch = self._batch
+            self._columns += [[*batch.gateway.take(self._where)], [*batch.sender.take(self._where)]]
+        gateways, senders = self._columns
+        return gateways[self._first + k], senders[self._first + k]
+
+    def origin(self, k: int) -> tuple[str, str]:
+        """Return account and message id of the judged event at index `k`."""
+        origin = self._batch.origin
+        return origin(int(self._where[self._first + k])) if origin else ("", "")
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Recorder:
+    """Updates the episodes of suspects, and the incident records of those at THROTTLE."""
+
+    _params: EpisodeParams
+    _rules: JudgeParams
+    _book: EpisodeLog
+    _words: EventStrings
+
+    def advance(
+        self, suspect: Suspect, cause: Cause, heard: Told, finding: Finding, flood: int | None
+    ) -> None:
+        """Call `detectors.episodes.episode.advance`, and update the incident around it."""
+        params, book = self._params, self._book
+        episode = suspect.episode
+        throttled = episode is not None and episode.level is Level.THROTTLE
+        if throttled and params.incidents:  # before `advance` may renew the lease
+            make = partial(self._message, suspect, cause, heard)
+            note(params, book.incidents, suspect, cause, make, refused=heard[4])
+        advance(params, self._rules, book, suspect, cause, finding=finding, flood=flood)
+        episode = suspect.episode
+        if throttled or episode is None or episode.level is not Level.THROTTLE:
+            return
+        if params.incidents:
+            told = book.records[-1]  # the record that `advance` has just created
+            version = book.hot.version if book.hot.platforms else 0
+            message = self._message(suspect, cause, heard)
+            rests = Rests(told, heard[-1], version)
+            begin(params, book.incidents, suspect, cause, message, rests)
+
+    def _message(self, suspect: Suspect, cause: Cause, heard: Told) -> Listed:
+        k, platform, trust, novel, refused, _ = heard
+        _, _, offset, at_ms = cause
+        gateway, sender = self._words.of(k)
+        if trust or not novel:
+            return offset, at_ms, "pass", novel, trust, _plain(gateway), "", 0, "", "", "", -1
+        account, message_id = self._words.origin(k)
+        if not (gateway + sender + account + message_id).isascii():
+            gateway, sender, account, message_id = map(
+                _plain, (gateway, sender, account, message_id)
+            )
+        held = self._book.names.get(platform)
+        name = held.key if held else f"#{platform}"
+        who = gateway, name, platform, sender, account, message_id
+        if not refused:
+            return offset, at_ms, "pass", novel, trust, *who, -1
+        assert suspect.episode is not None, "a lease is an episode's"
+        incident = suspect.episode.incident
+        return offset, at_ms, "refuse", novel, trust, *who, incident.lease if incident else -1
+
+
+def _plain(written: str) -> str:
+    """Return an external string with lone surrogates replaced, since UTF-8 cannot encode these."""
+    return written if written.isascii() else written.encode("utf-8", "replace").decode()
