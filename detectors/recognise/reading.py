@@ -46,7 +46,7 @@ from detectors.recognise.scenes import (
     to_keep,
     weak_rule,
 )
-from detectors.recognise.scripts import Script, Word, cues_of, scripts_of
+from detectors.recognise.scripts import HEADS_MAX, Script, Word, cues_of, scripts_of
 from detectors.recognise.sentences import STOP
 from detectors.recognise.shapes import (
     HOST_LINE,
@@ -472,7 +472,11 @@ def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]
     if hashed is not None:
         body = body[:hashed]
     scripts = scripts_of(body)
-    if len(scripts) > _SCRIPTS_MAX or len(_LONG_RUN.findall(body)) > _NUMBERS_MAX:
+    if (
+        len(scripts) > _SCRIPTS_MAX
+        or len(_LONG_RUN.findall(body)) > _NUMBERS_MAX
+        or sum(script.count_heads(body) for script in scripts) > HEADS_MAX
+    ):
         return "crowded", None, ()
     body, found = _without_others(looked, body)
     found = found or [Number(*span, Form.LETTERS) for span in _words(looked)]
