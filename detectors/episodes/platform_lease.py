@@ -53,7 +53,7 @@ def renew_platforms(
     lease.expires_ms = max(ends_ms.values(), default=at_ms)
     again: tuple[AgainWindow, ...] = ()
     if params.again and not (episode and episode.has_lease(at_ms, full=True)):
-        again = windows(suspect.requests, book.hot.platforms, at_ms)
+        again = windows(suspect.requests, book.hot_for(suspect), at_ms)
     action = platform_action(params, suspect, cause, reason, again)
     book.actions.append(action)
     return action
