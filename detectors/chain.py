@@ -48,6 +48,7 @@ from detectors.partition import (
     restore,
     snapshot,
 )
+from detectors.recipients.repeats import spread_s
 from detectors.recipients.sieve import TABLES_MAX, sift_together
 from detectors.recipients.tables import Tables
 from detectors.recipients.windows import tally
@@ -238,7 +239,8 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
     tables = Tables([share.state.table for share in shares], edges)
     counted = _count_pages(some, codes, recipient, platform, trust)
     later = batch.kind[at] >= EventKind.LATER_PART
-    sifted = sift_together(params.sieve, tables, recipient, counted, at_s, time, later)
+    moment_s = at_s + spread_s(batch.event_time_ms[at], batch.offset[at])
+    sifted = sift_together(params.sieve, tables, recipient, counted, at_s, moment_s, time, later)
     number = at_s // params.sieve.window_s
     tally([share.state.windows for share in shares], edges, number, platform, sifted)
     loud = np.zeros(len(at), np.bool_)

@@ -37,6 +37,7 @@ from detectors.partition import (
     Partition,
 )
 from detectors.platforms.figures import FLOODED, SIGHTED, STRANGE
+from detectors.recipients.repeats import spread_s
 from detectors.recipients.row import unpack
 from detectors.suspects.clocks import ClockClass
 from detectors.suspects.hot_score import add_hot_score
@@ -101,7 +102,7 @@ def judge_events(
             finding = add_hot_score(params.judge, suspect, book.hot.platforms, at_s, finding)
         novel = held or _is_novel(suspect, seen, platform, own, at_s)
         cause = Cause(batch.topic, batch.partition, offset, at_ms)
-        code = _Code(seen, platform, own, trust, novel, held, loud, relapse is not None, stamp)
+        code = _Code(seen, platform, own, trust, novel, held, loud, relapse is not None)
         if _is_refused(params, book, suspect, cause, code):
             refused.add(i)
         # A code that passes through a retry window counts like a refused one.
@@ -135,7 +136,6 @@ class _Code(NamedTuple):
     held: bool  # the full lease refuses the code
     loud: bool
     relapse: bool  # an earlier flood is remembered
-    stamp: ClockClass
 
 
 def _is_final(params: Params, episode: Episode | None) -> bool:
@@ -154,7 +154,7 @@ def _is_young(params: Params, suspect: Suspect, platform: int, at_s: int) -> boo
 
 def _hear(params: Params, suspect: Suspect, cause: Cause, code: _Code) -> Heard:
     """Record a code of a novel or young platform, and return how it counts."""
-    _, platform, own, _, novel, held, loud, _, _ = code
+    _, platform, own, _, novel, held, loud, _ = code
     at_ms = cause.at_ms
     if novel:
         return hear(suspect, own, at_ms, refused=held, loud=loud, page=own != platform)
@@ -170,22 +170,20 @@ def _is_refused(
 
     Codes that the full lease lets pass count towards the limit on their platform.
     """
-    seen, platform, own, trust, novel, held, _, relapse, stamp = code
+    seen, platform, own, trust, novel, held, _, relapse = code
     if held:
         new = own != platform or seen is not Seen.REPEAT
         return not _asked_again(params, book, suspect, own, cause.at_ms, new=new)
-    refused = counts = _is_refused_alone(suspect, own, trust, cause.at_ms)
+    refused = _is_refused_alone(suspect, own, trust, cause.at_ms)
     passes = refused and _asked_again(params, book, suspect, own, cause.at_ms, new=False)
-    if seen is Seen.REPEAT and not counts:
+    if (refused or seen is Seen.REPEAT) and params.judge.mode("limit") != "off":
         unknown = novel if own == platform else not suspect.knows(platform, cause.at_s)
-        counts = unknown or _is_young(params, suspect, platform, cause.at_s)
-    if counts and params.judge.mode("limit") != "off":
-        # All codes of one platform in one whole minute would else be one code.
-        by_offset = stamp is ClockClass.MINUTE
-        at_s = cause.at_s + (cause.offset % 60 if by_offset else 0)
-        if by_offset or suspect.seen.get(platform, 0) >> 33 != at_s:  # else delivered twice
+        limited = unknown or _is_young(params, suspect, platform, cause.at_s)
+        at_s = cause.at_s + spread_s(cause.at_ms, cause.offset)
+        if suspect.seen.get(platform, 0) >> 33 != at_s:  # else delivered twice
             observe_limit(params.episode, params.judge, book, suspect, cause, platform=platform,
-                          trusted=bool(trust), relapse=relapse, at_s=at_s)  # fmt: skip
+                          limited=limited, trusted=bool(trust), relapse=relapse,
+                          at_s=at_s)  # fmt: skip
     episode = suspect.episode
     throttled = episode is not None and episode.level is Level.THROTTLE
     if throttled and not (refused or novel or trust) and params.judge.mode("known") != "off":
@@ -268,7 +266,7 @@ def _asked_again(
         if platform in suspect.seen:
             before_s.append(suspect.seen[platform] >> 33)
         first = at_ms - utc_ms(max(before_s, default=0)) >= AGAIN_SILENT_MS
-    hot = platform in book.hot.platforms
+    hot = platform in book.hot_for(suspect)
     return take_request(suspect.requests, platform, at_ms, first=first, hot=hot)
 
 

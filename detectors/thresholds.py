@@ -262,6 +262,18 @@ LIMIT_MORE: Final = 3
 """Number of rows of refused codes that prolong the refusal, once half of it is over. Codes less
 than `RETRY_S` apart are one row."""
 
+LIMITS_TOTAL: Final = (
+    ("limit_total_1h", 3600, 60),
+    ("limit_total_24h", 86_400, 290),
+)
+TOTAL_LEAST: Final = 2
+"""Rule, window in seconds, and number of codes of all platforms of a recipient together from which
+each platform with `TOTAL_LEAST` codes in the day is refused until fewer lie in the window. Each
+platform's first code of a day is not counted. The limits also hold for known platforms. Otherwise
+two codes on two days would teach a platform, and a flood of such platforms would pass without end:
+536 codes in an hour, 1,808 in a day. Nobody reads 60 repeated codes in an hour. Numbers that forty
+people share get up to 300 codes a day."""
+
 KNOWN_LIMITS: Final = (
     ("known_10min", 600, 8),
     ("known_1h", 3600, 16),
@@ -270,18 +282,15 @@ KNOWN_LIMITS: Final = (
 """Rule, window in seconds, and number of delivered codes of one known, untrusted platform during a
 THROTTLE from which the platform is refused until fewer codes lie in the window.
 
-Most platforms send one number at most 10 codes an hour, so they are never refused. Measured with
-floods that abuse four known platforms without limits of their own, each asked every 80 s or every
-320 s: codes of these that arrive in the worst hour, and own codes of them that are lost. No limit:
-181 and 0 of 18, 48 and 0 of 14. These limits: 64 and 14, 48 and 0. With 5, 8 and 12: 24 and 16, 32
-and 11. No rule can tell the victim's own code from the flood's, so the limits only end floods of
-platforms that have none. A limit of two codes in an hour for young platforms was tried: 16 of 175
-own codes of victims were refused.
+Most platforms send one number at most 10 codes an hour, so they are never refused. The figures are
+in detectors/README.md. No rule can tell the victim's own code from the flood's, so the limits only
+end floods of platforms that have none. A limit of two codes in an hour for young platforms was
+tried: 16 of 175 own codes of victims were refused.
 """
 
-REPEAT_TIMES_MAX: Final = 32
+REPEAT_TIMES_MAX: Final = 304
 """Maximum number of codes of one platform at one recipient whose times are kept, the newest ones.
-The highest threshold is 30."""
+The highest threshold is 290."""
 
 REPEATS_MAX: Final = 65_536
 """Maximum number of pairs of recipient and platform of a partition whose repeats are counted. At a
@@ -312,8 +321,8 @@ the half hour that ends an episode. The message volume also renews it. Measured:
 detectors/README.md."""
 
 RENEW_NOVEL_LONG: Final = 1
-"""The same number for a slow flood, which brings too few platforms within half a lease. At four
-codes an hour, three never come within half an hour."""
+"""Number of novel, untrusted platforms that renew the lease of a slow flood. A slow flood brings
+too few platforms for `RENEW_NOVEL`: at four codes an hour, three never come in half an hour."""
 
 NARROW_PLATFORMS: Final = 2
 NARROW_MS: Final = 1_800_000
@@ -438,8 +447,9 @@ HOT_SHARE_MILLI: Final = 50
 alarms depends on this share, and on nothing else that an attacker can change."""
 
 HOT_NETWORK_MILLI: Final = 75
-"""The same maximum for the network's list, as one partition measures it. A partition's count varies
-by chance: with 1,000 sightings, a twentieth is measured as 3.6 % to 6.4 % (95 %)."""
+"""Maximum share of the platforms of the network's list, in thousandths, as one partition measures
+the share. It is above `HOT_SHARE_MILLI`, because a partition's count varies by chance: with 1,000
+sightings, a twentieth is measured as 3.6 % to 6.4 % (95 %)."""
 
 HOT_VALID_MS: Final = 86_400_000
 """Maximum validity of a list of the network: one day. The agent publishes a new one every six

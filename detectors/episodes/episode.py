@@ -162,7 +162,7 @@ CHRONIC_SPAN_DAYS: Final = 14
 """Number of days over which days under THROTTLE are counted."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class EpisodeLog:
     """The state that all episodes of a partition share, and the output to be published.
 
@@ -178,6 +178,14 @@ class EpisodeLog:
     actions: list[Action] = field(default_factory=list)
     records: list[EpisodeRecord] = field(default_factory=list)
     incidents: IncidentLog = field(default_factory=IncidentLog)
+
+    def hot_for(self, suspect: Suspect) -> frozenset[int]:
+        """Return the platforms with the small budget of retry windows: hot ones, and earlier ones.
+
+        A flood that is repeated for days would else get three codes of its own in each run.
+        """
+        hot = self.hot.platforms
+        return hot | suspect.barred if suspect.barred else hot
 
 
 def advance(
@@ -330,7 +338,7 @@ def _lease(params: EpisodeParams, book: EpisodeLog, suspect: Suspect, cause: Cau
     assert episode is not None
     again: tuple[AgainWindow, ...] = ()
     if params.again:
-        again = windows(suspect.requests, book.hot.platforms, cause.at_ms)
+        again = windows(suspect.requests, book.hot_for(suspect), cause.at_ms)
     return _action(params, suspect, episode, cause, "throttle", again)
 
 
@@ -344,7 +352,7 @@ def publish_windows(
     requests = suspect.requests
     if not news(requests, cause.at_ms):
         return
-    told_ms, hot = requests.told_ms, book.hot.platforms
+    told_ms, hot = requests.told_ms, book.hot_for(suspect)
     spent = bool(requests.passed) and requests.passed[-1][0] == cause.at_ms > told_ms
     again = windows(requests, hot, cause.at_ms)
     if not spent and max(requests.first_ms.values(), default=0) <= told_ms:
@@ -662,6 +670,10 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         " codes after its first one within 35 minutes",
         "limit_24h": "one platform that this recipient did not know sent {score:.0f} verification"
         " codes after its first one within 24 hours",
+        "limit_total_1h": "all platforms together sent this recipient {score:.0f} verification"
+        " codes within an hour, after each platform's first one of the day",
+        "limit_total_24h": "all platforms together sent this recipient {score:.0f} verification"
+        " codes within 24 hours, after each platform's first one of the day",
         "known_10min": "during the flood a platform that this recipient knows sent {score:.0f}"
         " verification codes within 10 minutes",
         "known_1h": "during the flood a platform that this recipient knows sent {score:.0f}"

@@ -8,7 +8,7 @@ from detectors.episodes.episode import EpisodeLog, EpisodeParams, limit_reason
 from detectors.episodes.platform_lease import renew_platforms
 from detectors.model.records import Cause, Mode, utc_ms
 from detectors.suspects.judge import JudgeParams, is_settled
-from detectors.suspects.limit import Limit, PlatformLease, judge_limit
+from detectors.suspects.limit import Limit, PlatformLease, judge_limit, judge_total
 from detectors.suspects.suspect import Suspect
 from detectors.thresholds import KNOWN_LIMITS, LIMIT_MS
 
@@ -22,13 +22,15 @@ def observe_limit(
     *,
     platform: int,
     trusted: bool,
+    limited: bool,
     relapse: bool,
     at_s: int,
 ) -> None:
-    """Count one more code of a platform that has a limit, and issue a platform lease past it.
+    """Count one more code of a platform, and issue a platform lease past a limit.
 
-    `at_s`: the time under which the code is counted. Codes that the lease refuses are not counted.
-    They prolong the refusal if the platform goes on. A sender's retries do neither.
+    `limited`: the recipient does not know the platform, or it is young, so it has a limit of its
+    own. `at_s`: the time under which the code is counted. Codes that the lease refuses are not
+    counted. They prolong the refusal if the platform goes on. A sender's retries do neither.
     """
     repeats, key = suspect.repeats, suspect.recipient << 32 | platform
     lease, at_ms = suspect.platforms, cause.at_ms
@@ -44,13 +46,30 @@ def observe_limit(
         return
     else:
         repeats.add(key, at_s)
-        limit = judge_limit(repeats, key, relapse=relapse)
-    if limit is None or trusted or not is_settled(rules, suspect, cause.at_s):
+        limit = judge_limit(repeats, key, relapse=relapse) if limited else None
+    if trusted or not is_settled(rules, suspect, cause.at_s):
         return
+    ends_ms, prolonged = dict[int, int](), {platform}
+    if limit is None:
+        total = judge_total(repeats, key, suspect.seen)
+        if total is None or platform in book.names.trusted:
+            return
+        limit, end_s, often = total
+        end_ms = min(utc_ms(end_s), at_ms + LIMIT_MS)
+        ends_ms = dict.fromkeys(set(often) - book.names.trusted, end_ms)
+        prolonged = {p for p in ends_ms if _is_limited(rules, suspect, p, cause.at_s)}
+    ends_ms |= dict.fromkeys(prolonged, at_ms + LIMIT_MS)
     warm = params.enforce_cold or suspect.memory_size(cause.at_s) >= params.cold_known
     mode = params.mode if warm and rules.mode("limit") == "enforce" else "shadow"
-    lease = _refuse(params, book, suspect, cause, limit, {platform: at_ms + LIMIT_MS}, mode)
-    lease.again_ms[platform] = at_ms, at_ms, 0
+    lease = _refuse(params, book, suspect, cause, limit, ends_ms, mode)
+    lease.again_ms |= dict.fromkeys(prolonged, (at_ms, at_ms, 0))
+
+
+def _is_limited(rules: JudgeParams, suspect: Suspect, platform: int, at_s: int) -> bool:
+    """Return true if the recipient did not know a platform on its day, or if it is young."""
+    key, young = suspect.recipient << 32 | platform, rules.mode("young") == "enforce"
+    novel = suspect.seen[platform] >> 32 & 1 == 1
+    return novel or (young and suspect.repeats.is_young(key, at_s))
 
 
 def observe_known(

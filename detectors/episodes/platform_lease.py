@@ -53,7 +53,7 @@ def renew_platforms(
     lease.expires_ms = max(ends_ms.values(), default=at_ms)
     again: tuple[AgainWindow, ...] = ()
     if params.again and not (episode and episode.has_lease(at_ms, full=True)):
-        again = windows(suspect.requests, book.hot.platforms, at_ms)
+        again = windows(suspect.requests, book.hot_for(suspect), at_ms)
     action = platform_action(params, suspect, cause, reason, again)
     book.actions.append(action)
     return action
@@ -66,7 +66,7 @@ def platform_action(
     reason: Reason,
     again: tuple[AgainWindow, ...] = (),
 ) -> Action:
-    """Return the action of the newest platform lease, or tell it again with these windows."""
+    """Return the action of the newest platform lease, or publish it again with these windows."""
     lease, episode = suspect.platforms, suspect.episode
     assert lease is not None
     topic, partition, _, at_ms = cause

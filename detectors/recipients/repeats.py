@@ -1,17 +1,19 @@
 """Codes that platforms sent again at a recipient within a day: for the limit on one platform.
 
 A row has no room for these counts, and most recipients are not suspects. So a partition keeps the
-times of repeats for each recipient and platform. It keeps them only for platforms that the
-recipient does not know, or that are *young*: the recipient had got codes of them on one day only,
-within the last week. The sieve and the judge fill and read the same counts, so nothing has to be
-handed over.
+times of repeats for each recipient and platform. It also keeps which known platforms are *young*:
+the recipient had got codes of them on one day only, within the last week. The sieve and the judge
+fill and read the same counts, so nothing has to be handed over.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right, insort
 from dataclasses import dataclass, field
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Final, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from detectors.model.fields import As, Bounds, PlatformId, Time, Word
 from detectors.model.times import DAY_S
@@ -24,7 +26,23 @@ STEP_S: Final = 600
 """Old entries are dropped when the log's time enters another step of this many seconds."""
 
 
-@dataclass(slots=True, eq=False)
+SPREAD_S: Final = 59
+"""Number of seconds over which the codes of one whole minute are spread."""
+
+IntOrInts = TypeVar("IntOrInts", int, NDArray[np.int64])
+
+
+def spread_s(at_ms: IntOrInts, offset: IntOrInts) -> IntOrInts:
+    """Return what is added to the second of a code for its count as a repeat.
+
+    Some gateways stamp in whole minutes. All codes of one platform in one minute would be one code
+    there, so their offsets tell them apart.
+    """
+    more: IntOrInts = (at_ms % 60_000 == 0) * (offset % SPREAD_S)
+    return more
+
+
+@dataclass(slots=True, eq=False, repr=False)
 class Repeats:
     """The repeats of one partition. Keys are `recipient << 32 | platform`, times are seconds."""
 
@@ -46,8 +64,12 @@ class Repeats:
 
     def count(self, key: int, window_s: int) -> int:
         """Return the number of codes in the window that ends with the newest code."""
-        times = self.codes[key]
-        return len(times) - bisect_right(times, times[-1] - window_s)
+        return len(self.since(key, self.codes[key][-1] - window_s))
+
+    def since(self, key: int, since_s: int) -> list[int]:
+        """Return the times of the codes after this time, ascending."""
+        times = self.codes.get(key, [])
+        return times[bisect_right(times, since_s) :]
 
     def is_over(self, key: int, at_s: int) -> bool:
         """Return true if one more code at `at_s` would reach a limit."""

@@ -123,15 +123,16 @@ def sift_together(
     recipient: NDArray[np.uint64],
     platform: NDArray[np.uint32],
     at_s: NDArray[np.int64],
+    moment_s: NDArray[np.int64],
     time: LogTimes,
     later: NDArray[np.bool_],
 ) -> Sifted:
     """Apply codes (n,), in the order of their logs, one log after the other.
 
-    `at_s`: event times in seconds. `time`: the log's time at each code of each partition. `later`:
-    codes of a message's later attempt or part; as repeats they count only in the windows. `held`:
-    the tables, which are changed. The result for a table does not depend on the other tables of
-    the pass.
+    `at_s`: event times in seconds. `moment_s`: the times under which repeats are counted. `time`:
+    the log's time at each code of each partition. `later`: codes of a message's later attempt or
+    part; as repeats they count only in the windows. `held`: the tables, which are changed. The
+    result for a table does not depend on the other tables of the pass.
     """
     n = len(recipient)
     several = len(held.tables) > 1
@@ -159,7 +160,7 @@ def sift_together(
     loud, of, (window, before, after) = _count(params, taken, group, at_s, clock)
     later = later[arrival]
     loud &= ~later
-    messages = _Messages(platform[arrival], at_s, loud, clock, later)
+    messages = _Messages(platform[arrival], at_s, moment_s[arrival], loud, clock, later)
     born = group.searchsorted(_give_days(taken, group, at_s))
     judged, gone, novel, seen = _sight(params, touched, taken, group, messages)
     touched.put(row, taken)
@@ -418,6 +419,7 @@ class _Messages(NamedTuple):
 
     platform: NDArray[np.uint32]
     at_s: NDArray[np.int64]
+    moment_s: NDArray[np.int64]
     loud: NDArray[np.bool_]
     clock: _Clock
     later: NDArray[np.bool_]  # of a later attempt or part
@@ -445,7 +447,7 @@ def _sight(
     Returns four arrays: which events belong to suspects; the indices of the recipients that became
     suspects; the positions of novel sightings of others; the positions of all sightings of others.
     """
-    platform, at_s, loud, clock, later_part = messages
+    platform, at_s, moment_s, loud, clock, later_part = messages
     # (8, rows): a test over all rings is then eight passes over contiguous memory.
     ring = np.ascontiguousarray(taken[:, RING_WORDS].T)
     suspect = taken[:, 10] & _FLAGGED != 0
@@ -470,8 +472,9 @@ def _sight(
         first, later = _first_of_each(g, sighting | stirs)
         if len(again):
             counts = ~stirs[again] & np.isin(again, later, invert=True)
-            counts &= t[again] != held[slot[again], again] >> SECONDS  # else delivered twice
-            if over := _count_repeats(tables, taken, (g, p, t), again[counts], new[counts]):
+            when = moment_s[todo]
+            counts &= when[again] != held[slot[again], again] >> SECONDS  # else delivered twice
+            if over := _count_repeats(tables, taken, (g, p, when), again[counts]):
                 stirs[over] = True
                 first, later = _first_of_each(g, sighting | stirs)
         handed = stirs[first]
@@ -522,23 +525,23 @@ def _count_repeats(
     taken: NDArray[np.uint64],
     codes: tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.int64]],
     at: NDArray[np.int64],
-    new: NDArray[np.bool_],
 ) -> list[int]:
     """Count codes that platforms sent again within a day (`detectors.recipients.repeats`).
 
     `codes`: the recipient (an index into `taken`), platform and time of each code. `at`: positions
-    of the repeats among them, ascending. `new`: the sightings of these are novel; of others only
-    young platforms count. Returns the position of the first code of each recipient that reaches a
-    limit, which promotes the recipient. The judge counts that code and all later ones.
+    of the repeats among them, ascending. Returns the position of the first code of each recipient
+    that reaches the limit of a new platform, which promotes the recipient. Known platforms count
+    too: below it, no seven of them reach a limit on all together. The judge counts that code and
+    all later ones.
     """
     group, platform, at_s = (column[at] for column in codes)
     columns = (group, tables_of(tables.edges, codes[0][at]), taken[group, 0], platform, at_s)
     over, gone = [], -1
-    for i, which, recipient, what, when_s, novel, place in zip(
-        *(column.tolist() for column in columns), new.tolist(), at.tolist(), strict=True
+    for i, which, recipient, what, when_s, place in zip(
+        *(column.tolist() for column in columns), at.tolist(), strict=True
     ):
         repeats, pair = tables.tables[which].repeats, recipient << 32 | what
-        if i == gone or not (novel or repeats.is_young(pair, when_s)):
+        if i == gone:
             continue
         if repeats.is_over(pair, when_s):
             gone = i

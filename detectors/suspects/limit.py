@@ -7,14 +7,26 @@ lease that follows refuses this platform and no other.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
+from operator import attrgetter
 from typing import Annotated, Final, NamedTuple
 
 from detectors.model.fields import Bounds, Count, Offset, PlatformId, TimeMs
 from detectors.model.records import Mode
 from detectors.model.times import DAY_S
 from detectors.recipients.repeats import Repeats
-from detectors.thresholds import LIMIT_24H, LIMIT_35MIN, LIMIT_MORE, LIMIT_MS, RETRY_S
+from detectors.thresholds import (
+    LIMIT_24H,
+    LIMIT_35MIN,
+    LIMIT_MORE,
+    LIMIT_MS,
+    LIMITS_TOTAL,
+    RETRY_S,
+    TOTAL_LEAST,
+)
 
 WINDOWS: Final = (
     ("limit_35min", 35 * 60, LIMIT_35MIN, 2),
@@ -45,6 +57,33 @@ def judge_limit(repeats: Repeats, key: int, *, relapse: bool) -> Limit | None:
         if count >= lower:
             return Limit(rule, count, lower)
     return None
+
+
+class Total(NamedTuple):
+    """A limit on all platforms together that is reached."""
+
+    limit: Limit
+    end_s: int  # from here on fewer codes lie in its window
+    platforms: list[int]  # platforms that are refused until then
+
+
+def judge_total(repeats: Repeats, key: int, platforms: Iterable[int]) -> Total | None:
+    """Return the limit on all platforms together that the newest code of one reaches, or None.
+
+    `platforms`: all platforms of the recipient. `key` is that of the code.
+    """
+    newest_s, recipient = repeats.codes[key][-1], key >> 32 << 32
+    if repeats.count(key, DAY_S) < TOTAL_LEAST:
+        return None
+    codes = {p: repeats.since(recipient | p, newest_s - DAY_S) for p in platforms}
+    times_s = sorted(chain.from_iterable(codes.values()))
+    often = [p for p, each_s in codes.items() if len(each_s) >= TOTAL_LEAST]
+    over = []
+    for rule, window_s, most in LIMITS_TOTAL:
+        count = len(times_s) - bisect_right(times_s, newest_s - window_s)
+        if count >= most:
+            over.append(Total(Limit(rule, count, most), times_s[-most] + window_s, often))
+    return max(over, key=attrgetter("end_s"), default=None)
 
 
 @dataclass(slots=True, eq=False)

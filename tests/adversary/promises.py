@@ -36,10 +36,10 @@ TAIL_MS: Final = 2 * 60 * 60_000
 flood that trickles out."""
 
 
-UNKNOWN_HOUR_MAX: Final = 600
-UNKNOWN_DAY_MAX: Final = 2000
-"""Codes of platforms that the victim does not use and that reach it, in the worst plan that 100
-plans find: 536 and 1,808. The goal is 120 and 350."""
+UNKNOWN_HOUR_MAX: Final = 120
+UNKNOWN_DAY_MAX: Final = 350
+"""Codes of platforms that the victim does not use and that reach it, in the worst plan that a
+search finds. A hundred plans find 100 and 334."""
 
 OWN_DAY_MAX: Final = 0
 """Own codes of used platforms that are refused in the worst day: the plans abuse none of these."""

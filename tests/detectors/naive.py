@@ -44,6 +44,7 @@ RETURNS = 13
 RELAPSE = 72 * 3600
 KNOWN = {600: 8, 3600: 16, DAY: 30}  # window -> delivered codes of a known one in a flood
 LIMIT = {2100: (10, 2), DAY: (20, 3)}  # window -> codes after the first, and how much lower later
+TOTAL = {3600: 60, DAY: 290}  # window -> codes of all platforms, without each first of a day
 RETRY = 90_000
 RETRIES = 300_000
 
@@ -325,8 +326,9 @@ class Naive:
         own = person.seen.get(event.platform)
         young = known and abs(at - person.young.get(platform, at - DAY)) < DAY
         if not refused:
-            counts = held is not None and 0 < abs(at - held.at) < DAY and (young or not known)
-            self.limit(offset, event, platform, counts=counts)
+            when = at + (event.at_ms % 60_000 == 0) * (offset % 59)
+            counts = held is not None and abs(at - held.at) < DAY and when != held.at
+            self.limit(offset, event, platform, counts=counts, own=young or not known, at=when)
             known = known or (
                 paged and own is not None and self.knows(person, event.platform, own, at)
             )
@@ -366,10 +368,12 @@ class Naive:
             elif fresh and flood.narrow and flood.live(event.at_ms) and named not in flood.named:
                 self.name(offset, event, flood, {named: platform})
 
-    def limit(self, offset: int, event: Event, platform: str, *, counts: bool) -> None:
+    def limit(
+        self, offset: int, event: Event, platform: str, *, counts: bool, own: bool, at: int
+    ) -> None:
         """Ten codes after the first in 35 minutes, or 20 in a day, of one platform: refused."""
         person, at_ms = self.people[event.recipient], event.at_ms
-        alone, at = person.alone, at_ms // 1000 - EPOCH
+        alone = person.alone
         if not counts and (event.trust or not alone.refuses(event.platform, at_ms)):
             return
         if at_ms == alone.issued and platform in alone.ends:
@@ -388,13 +392,37 @@ class Naive:
         else:
             times = person.codes.setdefault(platform, set())
             times.add(at)
-            over = any(
+            over = own and any(
                 sum(t > max(times) - window for t in times)
                 >= Fraction(most, lower if person.relapsing else 1)
                 for window, (most, lower) in LIMIT.items()
             )
+            if not over and not event.trust and self.settled(person, at):
+                self.total(offset, event, max(times), platform)
         if over and not event.trust and self.settled(person, at):
             self.refuse(offset, event, {platform}, at_ms + 3_600_000, prolongs=True)
+
+    def total(self, offset: int, event: Event, newest: int, platform: str) -> None:
+        """60 codes in an hour or 290 in a day, of all: refused is what came three times."""
+        person = self.people[event.recipient]
+        codes = {p: [t for t in person.codes.get(p, ()) if t > newest - DAY] for p in person.seen}
+        often = {p for p, times in codes.items() if len(times) >= 2}
+        every = sorted(t for times in codes.values() for t in times)
+        ends = [
+            every[-most] + window
+            for window, most in TOTAL.items()
+            if sum(t > newest - window for t in every) >= most
+        ]
+        if platform in often - self.trusted and ends:
+            end = min((max(ends) + EPOCH) * 1000, event.at_ms + 3_600_000)
+            self.refuse(offset, event, often - self.trusted, end, prolongs=False)
+            at = event.at_ms // 1000 - EPOCH
+            own = {
+                p
+                for p in often - self.trusted
+                if person.seen[p].novel or abs(at - person.young.get(p, at - DAY)) < DAY
+            }
+            self.refuse(offset, event, own, event.at_ms + 3_600_000, prolongs=True)
 
     def known_limit(self, offset: int, event: Event, *, known: bool) -> None:
         """The limit on a known platform during a flood, by the codes that were delivered."""

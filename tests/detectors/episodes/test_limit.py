@@ -53,10 +53,31 @@ def test_ten_codes_after_the_first_in_35_minutes_or_twenty_in_a_day_reach_the_li
     assert (lease.reason.rule, lease.reason.score) == ("limit_24h", 20)
 
 
-def test_known_and_trusted_platforms_have_no_limit_without_a_flood() -> None:
-    known = [e._replace(platform="known 0") for e in codes(90, 20_000)]
-    assert not run(ENFORCE, history() + known).actions
+def test_known_platforms_share_one_limit_without_a_flood_and_trusted_ones_have_none() -> None:
+    known = [
+        e._replace(platform=f"known {n % 2}") for n, e in enumerate(codes(540, 20_001, platforms=2))
+    ]
+    assert not run(ENFORCE, history() + known[:61]).actions
+    (lease,) = alone(run(ENFORCE, history() + known[:62]))
+    assert (lease.reason.rule, lease.reason.score) == ("limit_total_1h", 60)
+    assert set(lease.refused_ids) == {platform_id("known 0"), platform_id("known 1")}
+    assert lease.expires_at_ms == known[2].at_ms // 1000 * 1000 + HOUR_MS, "59 are then left"
+    own = [Event(known[-1].at_ms - n * HOUR_MS // 4, VICTIM, "known 3") for n in (1, 2)]
+    events = sorted(history() + known + own)
+    came = delivered(run(ENFORCE, events), events)
+    assert came["known 3"] == came["known 2"] + 2, "a platform's second code of a day passes"
+    assert 3 * 60 <= came["known 0"] + came["known 1"] - 2 * came["known 2"] <= 3 * 62
     assert not alone(run(ENFORCE, history() + codes(90, 20_000, trust=1)))
+
+
+def test_a_flood_of_known_new_and_young_platforms_closes_the_new_and_young_ones() -> None:
+    names = ["known 0", "taught", "new"]
+    taught = [Event(START_MS - DAY_MS, VICTIM, "taught")]
+    attack = [Event(START_MS + n * 15_000, VICTIM, names[n % 3]) for n in range(720)]
+    events = sorted(history() + taught + attack)
+    came = delivered(run(ENFORCE, events), events)
+    assert came["taught"] <= 1 + 21
+    assert came["new"] <= 21
 
 
 def test_a_platform_that_came_on_one_day_before_is_limited_and_after_two_days_no_more() -> None:
@@ -73,6 +94,14 @@ def test_three_more_codes_prolong_it_once_half_of_the_hour_is_over() -> None:
     assert more[0].expires_at_ms == refused[-1].at_ms + HOUR_MS
     assert more[0].action_id != first.action_id
     assert len(alone(run(ENFORCE, history() + codes(11, MINUTE_MS) + refused[:2]))) == 1
+
+
+def test_codes_of_one_whole_minute_count_one_by_one() -> None:
+    stamped = [
+        e._replace(at_ms=e.at_ms - e.at_ms % MINUTE_MS) for e in codes(40, 5000, platforms=2)
+    ]
+    first, *_ = alone(run(ENFORCE, history() + stamped))
+    assert first.revision == len(history()) + 20, "the eleventh code of one platform"
 
 
 def test_a_young_row_has_no_limit_and_a_cold_one_has_it_in_shadow() -> None:
@@ -131,7 +160,7 @@ def test_known_platforms_without_a_limit_of_their_own_have_one_during_a_flood() 
     """Eight codes in ten minutes, 16 in an hour. Platforms that pause pass."""
     attack = flood(60, 20_000)
     fast = [Event(START_MS + 5 * MINUTE_MS + n * 5000, VICTIM, "known 0") for n in range(180)]
-    slow = [Event(START_MS + n * 6 * MINUTE_MS, VICTIM, "known 1") for n in range(4)]
+    slow = [Event(START_MS + n * 6 * MINUTE_MS, VICTIM, "known 1") for n in range(3)]
     taught = [Event(START_MS - DAY_MS, VICTIM, "taught")]
     bank = [e._replace(platform="bank", trust=1) for e in fast]
     young = [e._replace(platform="taught", at_ms=e.at_ms + 1) for e in fast]
@@ -139,6 +168,6 @@ def test_known_platforms_without_a_limit_of_their_own_have_one_during_a_flood() 
     params = replace(ENFORCE, judge=JudgeParams(rules={"known": "enforce"}))
     came = delivered(run(params, events), events)
     assert 8 <= came["known 0"] - came["known 2"] <= 16 + 2
-    assert came["known 1"] == 4 + came["known 2"]
+    assert came["known 1"] == 3 + came["known 2"]
     assert came["taught"] <= 1 + 11, "the limit of one platform counts for a young one too"
     assert came["bank"] == 180

@@ -25,4 +25,4 @@ def sift(
     one = Tables([table], [0, len(recipient)])
     time = LogTimes([LogTime([], at_s, 0)], one.edges)
     later = np.zeros(len(recipient), np.bool_)
-    return sift_together(params, one, recipient, platform, at_s, time, later)
+    return sift_together(params, one, recipient, platform, at_s, at_s, time, later)

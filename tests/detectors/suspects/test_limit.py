@@ -5,7 +5,7 @@ from __future__ import annotations
 from detectors.model.fields import reader, writer
 from detectors.model.times import DAY_S
 from detectors.recipients.repeats import Repeats
-from detectors.suspects.limit import Limit, PlatformLease, judge_limit
+from detectors.suspects.limit import Limit, PlatformLease, judge_limit, judge_total
 from detectors.thresholds import LIMIT_24H, LIMIT_35MIN
 
 KEY = 8613800000001 << 32 | 7
@@ -28,6 +28,24 @@ def test_a_limit_is_reached_within_its_window_and_lower_after_a_flood() -> None:
     assert judge_limit(after(5, 200), KEY, relapse=True) == ("limit_35min", 5, 5)
     assert judge_limit(after(7, 4000), KEY, relapse=True) == ("limit_24h", 7, 20 / 3)
     assert judge_limit(after(6, 4000), KEY, relapse=True) is None
+
+
+def test_a_limit_on_all_platforms_together_spares_the_first_codes_of_a_day() -> None:
+    repeats = Repeats()
+    for n in range(59):
+        repeats.add(KEY + n % 20, NOW_S + n)
+    found = [judge_total(repeats, KEY, range(7, 27))]
+    for at_s in (60, 61):  # the second and the third code of the day of one more platform
+        repeats.add(KEY + 20, NOW_S + at_s)
+        found.append(judge_total(repeats, KEY + 20, range(7, 28)))
+    end_s = NOW_S + 1 + 3600  # then 59 codes lie in the hour
+    assert found == [None, None, (("limit_total_1h", 61, 60), end_s, [*range(7, 28)])]
+    assert judge_total(repeats, KEY + 20, range(9, 28)) is None, "not the recipient's platforms"
+    slow = Repeats()
+    for n in range(290):
+        slow.add(KEY + n % 2, NOW_S + n * 290)
+    total = judge_total(slow, KEY, (7, 8))
+    assert total == (("limit_total_24h", 290, 290), NOW_S + DAY_S, [7, 8])
 
 
 def test_a_lease_refuses_what_it_names_while_it_lasts_and_is_restored() -> None:

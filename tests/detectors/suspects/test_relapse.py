@@ -78,6 +78,16 @@ def test_a_small_tool_that_is_started_again_for_two_days_is_stopped_each_time() 
     assert passed(runs) <= 160
 
 
+def test_platforms_of_the_earlier_flood_share_the_small_budget_of_retry_windows() -> None:
+    runs = [Event(START_MS + k * 90 * MINUTE_MS + n * 4000, VICTIM, f"p{n % 9}")
+            for k in range(3) for n in range(25)]  # fmt: skip
+    actions = run(ENFORCE, history() + runs).actions
+    for k, hot in enumerate((False, True, True)):
+        start_ms = START_MS + k * 90 * MINUTE_MS
+        of_run = [a for a in actions if 0 <= a.cause.at_ms - start_ms < HOUR_MS]
+        assert {window.hot for action in of_run for window in action.again} == {hot}
+
+
 def test_a_pause_after_each_wave_buys_nothing() -> None:
     """43 codes at 40 s, half an hour of quiet, and the same again, for a day."""
     waves = [

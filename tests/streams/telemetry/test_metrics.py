@@ -14,7 +14,7 @@ from detectors.episodes import episode
 from detectors.episodes.episode import NEXT
 from detectors.model.records import Level, Mode, Verb
 from detectors.recipients.windows import RUNGS
-from detectors.thresholds import KNOWN_LIMITS
+from detectors.thresholds import KNOWN_LIMITS, LIMITS_TOTAL
 from streams.telemetry import metrics as module
 from streams.telemetry.metrics import PREFIX, TABLE, Metrics, Role
 from streams.wire import AckState, Outcome, RejectReason
@@ -71,7 +71,7 @@ def test_closed_sets_are_those_of_the_code() -> None:
     assert sets["window_recipients"]["rung"] == tuple(map(str, RUNGS))
     risen = {level.name.lower() for level in NEXT.values()} - {Level.CLEAR.name.lower()}
     assert set(sets["episodes_open"]["level"]) == risen
-    limits = {"limit_35min", "limit_24h", *(name for name, *_ in KNOWN_LIMITS)}
+    limits = {"limit_35min", "limit_24h", *(name for name, *_ in KNOWN_LIMITS + LIMITS_TOTAL)}
     rules = episode.REASONS.keys() - {"quiet"} - limits  # a limit opens no episode
     assert set(sets["episodes_total"]["rule"]) == rules
 
