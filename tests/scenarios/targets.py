@@ -90,14 +90,17 @@ def worst_day(figures: Figures) -> float:
 
 
 def refused(role: Role) -> Callable[[ByName], float]:
-    """How many codes of a role were refused, over all rows but those of real tools and of A14.
+    """Return the share of codes of a role that was refused, over all rows but those of real tools.
 
-    A14 has a target of its own for them.
+    A14 is left out too: it has a target of its own for known platforms.
     """
     by_class = {row.label for row in (*PEOPLE, *TOOL_ROWS)} | {label("A14")}
-    return lambda figures: sum(
-        each.refused[role] for name, each in figures.items() if name not in by_class
-    )
+
+    def share(figures: ByName) -> float:
+        found = [each for name, each in figures.items() if name not in by_class]
+        return sum(f.refused[role] for f in found) / max(1, sum(f.sent[role] for f in found))
+
+    return share
 
 
 def refused_of_class(people: str, role: Role) -> Callable[[ByName], float]:
@@ -250,8 +253,9 @@ TARGETS: Final = (
         )
     ),
     _disguise("A18", 1.25, "A18"),
-    _alone("A11", "codes refused of trusted and known platforms",
-           lambda f: f.refused[Role.BANK] + f.refused[Role.KNOWN], 0),
+    _alone("A11", "codes refused of trusted platforms", lambda f: f.refused[Role.BANK], 0),
+    _alone("A11", "share of codes refused of known platforms",
+           lambda f: f.refused[Role.KNOWN] / f.sent[Role.KNOWN], 0.003),
     _alone("A14", "share of own codes refused",
            lambda f: f.refused[Role.KNOWN] / f.sent[Role.KNOWN], 0.01),
     *(
@@ -302,8 +306,11 @@ TARGETS: Final = (
         )
     ),
     _alone("B13", "recipients throttled", lambda f: len(f.throttle), 0),
-    Target("every scenario: codes refused of trusted platforms", (), refused(Role.BANK), 0),
-    Target("every scenario: codes refused of known platforms", (), refused(Role.KNOWN), 0),
+    Target("every scenario: share of codes refused of trusted platforms", (),
+           refused(Role.BANK), 0),
+    # One person in forty uses over 60 platforms. A row forgets some of these.
+    Target("every scenario: share of codes refused of known platforms", (),
+           refused(Role.KNOWN), 0.001),
     _alone("B5", "share throttled on the first day",
            lambda f: f.throttled_by_day[0] / f.recipients, 0.02),
     _alone("B5", "recipients throttled after the fourth day",
