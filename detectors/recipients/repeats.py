@@ -38,7 +38,8 @@ def spread_s(at_ms: IntOrInts, offset: IntOrInts) -> IntOrInts:
     Some gateways stamp in whole minutes. All codes of one platform in one minute would be one code
     there, so their offsets tell them apart.
     """
-    return (at_ms % 60_000 == 0) * (offset % SPREAD_S)
+    spread: IntOrInts = (at_ms % 60_000 == 0) * (offset % SPREAD_S)
+    return spread
 
 
 @dataclass(slots=True, eq=False)

@@ -39,7 +39,7 @@ flood that trickles out."""
 UNKNOWN_HOUR_MAX: Final = 120
 UNKNOWN_DAY_MAX: Final = 350
 """Codes of platforms that the victim does not use and that reach it, in the worst plan that a
-search finds. A hundred plans find 100 and 334."""
+search finds. A hundred plans find 100 and 334; 150 plans of another seed, 129 and 425."""
 
 OWN_DAY_MAX: Final = 0
 """Own codes of used platforms that are refused in the worst day: the plans abuse none of these."""
