@@ -167,7 +167,7 @@ class Snapshot:
     places: NDArray[np.uint16] = field(default_factory=lambda: np.zeros((1, BLOCK), np.uint16))
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class State:
     """The whole state of a partition except its rows: the declaration of what snapshots contain."""
 

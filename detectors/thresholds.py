@@ -321,8 +321,8 @@ the half hour that ends an episode. The message volume also renews it. Measured:
 detectors/README.md."""
 
 RENEW_NOVEL_LONG: Final = 1
-"""The same number for a slow flood, which brings too few platforms within half a lease. At four
-codes an hour, three never come within half an hour."""
+"""Number of novel, untrusted platforms that renew the lease of a slow flood. A slow flood brings
+too few platforms for `RENEW_NOVEL`: at four codes an hour, three never come in half an hour."""
 
 NARROW_PLATFORMS: Final = 2
 NARROW_MS: Final = 1_800_000
@@ -447,8 +447,9 @@ HOT_SHARE_MILLI: Final = 50
 alarms depends on this share, and on nothing else that an attacker can change."""
 
 HOT_NETWORK_MILLI: Final = 75
-"""The same maximum for the network's list, as one partition measures it. A partition's count varies
-by chance: with 1,000 sightings, a twentieth is measured as 3.6 % to 6.4 % (95 %)."""
+"""Maximum share of the platforms of the network's list, in thousandths, as one partition measures
+the share. It is above `HOT_SHARE_MILLI`, because a partition's count varies by chance: with 1,000
+sightings, a twentieth is measured as 3.6 % to 6.4 % (95 %)."""
 
 HOT_VALID_MS: Final = 86_400_000
 """Maximum validity of a list of the network: one day. The agent publishes a new one every six

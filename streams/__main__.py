@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import io
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from datetime import UTC
+from types import FrameType
 from typing import Annotated, Final, Literal, NoReturn, TextIO
 
 import typer
@@ -101,12 +103,15 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         _widen(stream)
     speak(sys.argv[1:], os.environ)
+    interrupts = _note_interrupts()
     try:
         try:
             _open_closed()
             app(prog_name="otpguard")
         except BaseException as error:
             _end_generators(error)
+            if interrupts and not isinstance(error, (OtpguardError, SystemExit)):
+                sys.exit(Exit.INTERRUPTED)
             raise
         finally:
             sys.stdout.flush()  # flush here, where an error of a full disk can still be reported
@@ -130,6 +135,23 @@ def main() -> None:
         )
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # discard the data that is still buffered
         sys.exit(Exit.TRY_AGAIN)
+
+
+def _note_interrupts() -> list[int]:
+    """Return a list that gets an entry at each Ctrl-C, which still raises KeyboardInterrupt.
+
+    Ctrl-C in the middle of an import leaves a module that lacks names. The error that this causes
+    later is no defect to report. A command that ignores Ctrl-C, or handles it, is not affected.
+    """
+    interrupts: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        interrupts.append(number)
+        signal.default_int_handler(number, frame)
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, note)
+    return interrupts
 
 
 def _end_generators(error: BaseException | None) -> None:

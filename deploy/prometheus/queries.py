@@ -412,12 +412,17 @@ def cache_hits(at: Scope) -> str:
     return f"{hits} / ({hits} + {at.rate('template_cache_misses_total')})"
 
 
-@query("percentunit", "contradictions")
+@query("percentunit", "{{gateway}}")
 def category_contradictions(at: Scope) -> str:
-    """Share of sampled texts that clearly contradict their gateway's category. Codes marked as
-    marketing hide a flood; advertising marked as codes makes a false one.
+    """Share of sampled texts that clearly contradict their category, by gateway. Codes marked as
+    marketing may hide a flood; advertising marked as codes makes a false one.
     """
-    return f"{at.rate('category_contradictions_total')} / {at.rate('category_checks_total')}"
+    hour = at.over("1h")
+    told, checked = (
+        hour.increase(f"category_{name}_total", by="gateway")
+        for name in ("contradictions", "checks")
+    )
+    return f"{told} / ({checked} > 20)"
 
 
 @query("short", "a million and day")

@@ -219,6 +219,15 @@ SYMPTOM_ALERTS: Final = (
         "ends leases too early.", needs="broker",
     ),
     Alert(
+        "OtpguardCategoryContradicted", "warning",
+        f"{q.category_contradictions.at(RULES)} > 0.1", "10m", "30m",
+        (q.category_contradictions,),
+        "A gateway's categories contradict its texts.",
+        "{{ $value | humanizePercentage }} of the sampled texts of {{ $labels.gateway }} say "
+        "otherwise than their category. A flood whose codes no word surely names passes unseen, "
+        "and advertising marked as codes makes a false one.", needs="broker",
+    ),
+    Alert(
         "OtpguardCanaryFailing", "critical",
         f"{q.canary_age.at(RULES)} > 960", "1m", "2m", (q.canary_age, q.canary_runs),
         "The canary's floods are not stopped.",

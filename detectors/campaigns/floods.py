@@ -42,7 +42,7 @@ class Flood:
         return self.level is not Level.CLEAR
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Floods:
     """The floods of the last days, and the names of their platforms, bounded by `FLOODS_MAX`."""
 

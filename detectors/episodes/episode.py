@@ -162,7 +162,7 @@ CHRONIC_SPAN_DAYS: Final = 14
 """Number of days over which days under THROTTLE are counted."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class EpisodeLog:
     """The state that all episodes of a partition share, and the output to be published.
 

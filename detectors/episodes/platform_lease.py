@@ -66,7 +66,7 @@ def platform_action(
     reason: Reason,
     again: tuple[AgainWindow, ...] = (),
 ) -> Action:
-    """Return the action of the newest platform lease, or tell it again with these windows."""
+    """Return the action of the newest platform lease, or publish it again with these windows."""
     lease, episode = suspect.platforms, suspect.episode
     assert lease is not None
     topic, partition, _, at_ms = cause

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeAlias
 
@@ -23,17 +24,18 @@ novel, whether a lease refuses it (or would, in shadow), and the clock class of 
 plain tuple for speed: a campaign creates one for most of its events."""
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class EventStrings:
-    """Strings of judged events that only incident records contain. They are read on demand."""
+    """Strings of judged events that only incident records contain. They are read on demand.
 
-    __slots__ = ("_batch", "_columns", "_first", "_where")
+    `_where`: positions in the batch of the judged events of a pass.
+    """
 
-    def __init__(self, batch: Batch, where: NDArray[np.int64]) -> None:
-        """`where`: positions in the batch of the judged events of a pass."""
-        self._batch = batch
-        self._where = where
-        self._first = 0
-        self._columns: list[list[str]] = []  # all gateways and senders, once read
+    _batch: Batch
+    _where: NDArray[np.int64]
+    _first: int = field(init=False, default=0)
+    # All gateways and senders, once read.
+    _columns: list[list[str]] = field(init=False, default_factory=list)
 
     def behind(self, first: int) -> EventStrings:
         """Return a view in which index 0 is the judged event of index `first`."""
@@ -55,18 +57,14 @@ class EventStrings:
         return origin(int(self._where[self._first + k])) if origin else ("", "")
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Recorder:
     """Updates the episodes of suspects, and the incident records of those at THROTTLE."""
 
-    __slots__ = ("_book", "_params", "_rules", "_words")
-
-    def __init__(
-        self, params: EpisodeParams, rules: JudgeParams, book: EpisodeLog, words: EventStrings
-    ) -> None:
-        self._params = params
-        self._rules = rules
-        self._book = book
-        self._words = words
+    _params: EpisodeParams
+    _rules: JudgeParams
+    _book: EpisodeLog
+    _words: EventStrings
 
     def advance(
         self, suspect: Suspect, cause: Cause, heard: Told, finding: Finding, flood: int | None

@@ -27,7 +27,7 @@ from detectors.model.records import (
 from detectors.thresholds import RESEND_MESSAGES
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Resend:
     """The most frequent platforms of one recipient with many messages."""
 

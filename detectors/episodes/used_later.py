@@ -51,6 +51,7 @@ class RefusedPlatforms:
             raise ValueError("a use of a platform that was not refused")
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class UsedLater(Generic[Recipient]):
     """The refused platforms of all recipients; `entries` is ordered by the newest refusal.
 
@@ -64,12 +65,10 @@ class UsedLater(Generic[Recipient]):
     ([], [('victim', 7)])
     """
 
-    __slots__ = ("entries", "recipients_max", "used")
-
-    def __init__(self, recipients_max: int = RECIPIENTS_MAX) -> None:
-        self.recipients_max = recipients_max
-        self.entries: dict[Recipient, RefusedPlatforms] = {}
-        self.used: dict[Recipient, None] = {}  # recipients with unconfirmed uses, in log order
+    recipients_max: int = RECIPIENTS_MAX
+    entries: dict[Recipient, RefusedPlatforms] = field(init=False, default_factory=dict)
+    # Recipients with unconfirmed uses, in log order
+    used: dict[Recipient, None] = field(init=False, default_factory=dict)
 
     def drop(self, recipient: Recipient) -> None:
         """Forget a recipient."""

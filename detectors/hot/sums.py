@@ -12,7 +12,7 @@ from detectors.thresholds import HOT_BASE_LEAST, HOT_VOTERS
 
 @dataclass(slots=True, eq=False)
 class NetworkSums:
-    """The newest sums of all partitions. Each has at most `telling.TOLD_MOST` platforms."""
+    """The newest sums of all partitions. Each has at most `published_sums.TOLD_MOST` platforms."""
 
     # Partition -> (epoch, offset) of its newest sums.
     _read: dict[int, tuple[int, int]] = field(default_factory=dict)

@@ -57,7 +57,7 @@ _VOTER: Final = 1 << 40  # factor of the number of voters in a platform's sum, a
 _ID_BYTES: Final = 4
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Votes:
     """The votes of a partition, and sums over the votes that are young enough to count."""
 

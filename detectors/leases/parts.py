@@ -13,7 +13,7 @@ because some phones show incomplete messages.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from detectors.leases.gateway_rule import Lease, Ruling, rule
@@ -45,6 +45,7 @@ class FirstPart:
     passed: int = 0  # bit set: bit i is set if later part i has passed
 
 
+@dataclass(eq=False, repr=False)
 class LongMessages:
     """The first parts that one gateway saw recently. Times in seconds are from a monotonic clock.
 
@@ -52,10 +53,9 @@ class LongMessages:
     must not displace the others.
     """
 
-    def __init__(self, parts_max: int = PARTS_MAX) -> None:
-        self.parts_max = parts_max
-        self.leased: OrderedDict[Message, FirstPart] = OrderedDict()
-        self.free: OrderedDict[Message, FirstPart] = OrderedDict()
+    parts_max: int = PARTS_MAX
+    leased: OrderedDict[Message, FirstPart] = field(init=False, default_factory=OrderedDict)
+    free: OrderedDict[Message, FirstPart] = field(init=False, default_factory=OrderedDict)
 
     def begin(self, message: Message, first: FirstPart, lease: Lease | None, now_s: float) -> None:
         """Remember a first part. It replaces an earlier message with the same reference."""

@@ -9,6 +9,7 @@ whole budget until the worker has seen it.
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass, field
 from typing import Final
 
 from detectors.leases.gateway_rule import Lease
@@ -42,14 +43,14 @@ def most(window: AgainWindow) -> int:
     return AGAIN_HOT_MOST if window.hot else AGAIN_MOST
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class SecondPasses:
     """The messages that one gateway recently passed through retry windows, by recipient."""
 
-    __slots__ = ("recipients_max", "taken")
-
-    def __init__(self, recipients_max: int = RECIPIENTS_MAX) -> None:
-        self.recipients_max = recipients_max
-        self.taken: OrderedDict[str, list[tuple[int, AgainWindow]]] = OrderedDict()
+    recipients_max: int = RECIPIENTS_MAX
+    taken: OrderedDict[str, list[tuple[int, AgainWindow]]] = field(
+        init=False, default_factory=OrderedDict
+    )
 
     def take(self, recipient: str, window: AgainWindow, now_ms: int) -> bool:
         """Return true, and record it, if a message may pass through this window now.

@@ -5,6 +5,8 @@ how a value is copied, how it is restored, and which values are valid. Fields wi
 derived in `__post_init__`. `streams.engine.state.written` checks decoded data by the same
 declarations, because data with a good checksum may still be no valid state.
 
+Classes that hold phone numbers have `repr=False`, so that no log shows them.
+
 Plain data are numbers, strings, bytes, None, lists and tuples. A dict becomes a list of pairs, so
 its order and the type of its keys survive every encoding.
 """
@@ -23,7 +25,6 @@ from typing import (
     Literal,
     NamedTuple,
     TypeAlias,
-    TypeVar,
     Union,
     get_args,
     get_origin,
@@ -31,7 +32,6 @@ from typing import (
 )
 
 Convert: TypeAlias = Callable[[Any], Any]
-T = TypeVar("T")
 
 
 class Bounds(NamedTuple):

@@ -34,8 +34,8 @@ recipient is not judged for the rest of the second day.
 """
 
 SOON_S: Final = 3600
-"""The same distance for state that is only counted or is published again: leases, and the messages
-of a window."""
+"""Maximum distance, in seconds, for state that is only counted or is published again: leases, and
+the messages of a window."""
 
 TICKS: Final = 5
 """Number of ticks whose medians determine the watermark. Chosen: two of them may be wrong."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
@@ -131,6 +132,7 @@ class StringList(Strings):
         return dict(Counter(self.strings))
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class StringBuffer(Strings):
     """A column of strings in a buffer: string i is `buffer[start[i]:stop[i]]`.
 
@@ -141,12 +143,9 @@ class StringBuffer(Strings):
     (2, '淘宝', ['淘宝', ''], {'': 1, '淘宝': 1})
     """
 
-    __slots__ = ("buffer", "start", "stop")
-
-    def __init__(self, buffer: bytes, start: NDArray[np.int64], stop: NDArray[np.int64]) -> None:
-        self.buffer = buffer
-        self.start = start
-        self.stop = stop
+    buffer: bytes
+    start: NDArray[np.int64]
+    stop: NDArray[np.int64]
 
     @classmethod
     def of(cls, strings: Strings) -> StringBuffer:

@@ -78,8 +78,8 @@ FRESH_LEAST: Final = 20
 any platform was seen before."""
 
 FRESH_TOKENS: Final = 600
-"""The same minimum if recipients are tokens, which have no neighbours: more than a company signs
-up."""
+"""Rule `fresh`: the minimum number if recipients are tokens, which have no neighbours. It is more
+than a company signs up in an hour."""
 
 FRESH_SHARE: Final = 0.1
 """Rule `fresh`: minimum share of fresh ones among the platform's first contacts."""

@@ -38,11 +38,11 @@ def spread_s(at_ms: IntOrInts, offset: IntOrInts) -> IntOrInts:
     Some gateways stamp in whole minutes. All codes of one platform in one minute would be one code
     there, so their offsets tell them apart.
     """
-    spread: IntOrInts = (at_ms % 60_000 == 0) * (offset % SPREAD_S)
-    return spread
+    more: IntOrInts = (at_ms % 60_000 == 0) * (offset % SPREAD_S)
+    return more
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Repeats:
     """The repeats of one partition. Keys are `recipient << 32 | platform`, times are seconds."""
 

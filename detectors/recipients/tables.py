@@ -20,7 +20,8 @@ from detectors.recipients.table import PROBES, ROW, ROWS, WORDS, Table
 FEW: Final = 24
 """Number of keys of one table up to which a Python loop is faster than numpy. Measured."""
 FEW_NEW: Final = 96
-"""The same limit for keys that are known to be absent, which need no search."""
+"""Number of keys up to which a Python loop is faster, if the keys are known to be absent from the
+table. Then they need no search."""
 
 
 class Tables(NamedTuple):

@@ -2,8 +2,7 @@
 
 "Your Tandem code is 4829" from AUTHMSG belongs to Tandem. Such a name is a word with a capital
 after "your" or before "code", a word before a colon at the beginning, or the place where a Chinese
-text says to log in. The digits of a name are masked, like all digits of a text. A name gives no
-trust, because anybody can write it.
+text says to log in. A name gives no trust, because anybody can write it.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import chain, islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from detectors.recognise.capitals import (
     AMOUNT,
@@ -51,13 +50,12 @@ _INSIDE: Final = re.compile("[\u30a1-\u30fa\u30fc][\u30a1-\u30fa\u30fc]")
 _LAST: Final = re.compile("(?: [A-Z][A-Za-z]{1,11})?\\W*$")
 _BEFORE_LAST: Final = re.compile("[.!?)\n-][\\s-]{0,3}$")
 _MIXED: Final = re.compile(  # Bet365, 1xBet, Bet9ja: a word of letters and digits
-    "(?<![A-Za-z0-9_@./-])(?=[A-Za-z]*0)(?=[a-z0]*[A-Z])(?=[A-Za-z0]*[A-Za-z]{3})"
-    "[A-Za-z0]{4,18}(?![A-Za-z0-9_@/-]|[.][a-z])"
+    "(?<![A-Za-z0-9_@./+-])(?=[a-z0]*[A-Z])(?=[A-Za-z0]*[A-Za-z]{3})"
+    "[A-Za-z]{0,15}0{1,4}[A-Za-z]{0,15}(?![A-Za-z0-9_@/+-]|[.][a-z])"
 )
 _DIGIT, _FIRST_DIGIT = "\u01a3", "\u01a2"
 """Letters that stand for the digits of a name while it is searched: no language of today has them.
 A name that begins with a digit begins with a capital then."""
-_DIGITS_MAX: Final = 4  # largest number of digits in a name; more digits are a code
 _CODE: Final = re.compile("(?<![A-Za-z0-9_-])0{4,8}(?![A-Za-z0-9_-])")
 _STOP: Final = re.compile("[.!?]\\s|[\n。！？]")
 _FORBIDDEN: Final = re.compile("(?:勿|不要|不会|不會|不得|严禁|嚴禁)[^。！!；;，,\\n]{1,30}")
@@ -65,12 +63,30 @@ _FORBIDDEN: Final = re.compile("(?:勿|不要|不会|不會|不得|严禁|嚴禁
 that is named there did not send the message."""
 
 
-def brand(registry: Registry, looked: Look) -> str | None:
-    """Return the key of the platform that a text names, or None.
+class Brand(NamedTuple):
+    """The platform that a text names."""
+
+    key: str
+    span: tuple[int, int] | None = None
+    """Place of a name with digits in the excerpt. Texts of one template may differ in them."""
+
+
+def brand(registry: Registry, looked: Look, seen: str) -> Brand | None:
+    """Return the platform that a text names, or None. `seen` is the excerpt with its digits.
 
     A listed name is used first, unless another name has a better place in the text. Without a
     listed name, the name at the most likely place is used.
     """
+    found = _find_brand(registry, looked)
+    if not isinstance(found, tuple):
+        return Brand(found) if found else None
+    span = looked.unfold(found)
+    assert span is not None
+    return Brand(brand_key(registry, seen[slice(*span)]), span)
+
+
+def _find_brand(registry: Registry, looked: Look) -> str | tuple[int, int] | None:
+    """Return the key of the named platform, or the span in `folded` of a name with digits."""
     text = looked.cased
     if looked.places is not None:  # digits written as words or in other scripts
         pairs = zip(text, looked.folded, strict=True)
@@ -83,7 +99,10 @@ def brand(registry: Registry, looked: Look) -> str | None:
     text = _FORBIDDEN.sub(lambda clause: " " * len(clause[0]), text)
     first = head(text)
     if found := _from_list(registry, text):
-        return _rival(registry, text, first, found) or brand_key(registry, found.name)
+        if rival := _rival(registry, text, first, found):
+            return rival
+        own = found.start, found.end
+        return own if "0" in text[slice(*own)] else brand_key(registry, found.name)
     if _CODE.search(text):
         text = _MIXED.sub(_as_letters, text)
         first = head(text)
@@ -95,7 +114,9 @@ def brand(registry: Registry, looked: Look) -> str | None:
     for name in chain(names, _later(text)):
         spelled = name not in first and _CONSONANTS.fullmatch(name)
         if not spelled and (key := _as_key(registry, name)):
-            return key
+            at = text.find(name)
+            digits = at >= 0 and (_DIGIT in name or _FIRST_DIGIT in name)
+            return (at, at + len(name)) if digits else key
     return None
 
 
@@ -106,7 +127,7 @@ def _as_letters(word: re.Match[str]) -> str:
     """
     letters = word[0].replace("0", "")
     loud = letters.isupper() and likely(word.string, *word.span()) < SURE  # Ref ORDER55
-    if loud or word[0].count("0") > _DIGITS_MAX or is_plain(letters):
+    if loud or is_plain(letters):
         return word[0]
     spelled = word[0].replace("0", _DIGIT)
     return _FIRST_DIGIT + spelled[1:] if spelled[0] == _DIGIT else spelled

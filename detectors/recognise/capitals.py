@@ -267,7 +267,7 @@ _SENTENCE: Final = re.compile("(?:^|[.!?:\\n。！？]\\s{0,2})\\W{0,2}$")
 
 
 def likely(text: str, start: int, end: int) -> int:
-    """Return the points of a word with a capital as a platform's name, by the words around it."""
+    """Return a score: how likely a capitalised word names the platform, by the words around it."""
     before = _WORD_BEFORE.search(text, max(0, start - 20), start)
     after = _WORD_AFTER.match(text, end, min(len(text), end + 24))
     worth = 1

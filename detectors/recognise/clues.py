@@ -32,7 +32,8 @@ PER_NUMBER: Final = 20
 """Approximate number of clues about the neighbours of a number. The sum of the weights is divided
 by a root of it."""
 SHAPES_PER_NUMBER: Final = 15
-"""The same for shapes: a number is in two runs of two tokens, up to five runs of five."""
+"""Approximate number of clues about the shapes around a number: two runs of two tokens contain it,
+up to five runs of five."""
 _REACH: Final = 3  # tokens on each side of a number that are used
 _RUN: Final = 5  # tokens in the longest run of shapes
 _SHORT: Final = 3  # a short word has at most so many letters

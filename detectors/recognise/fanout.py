@@ -69,8 +69,8 @@ class FanOut:
                 continue
             sent.templates.add(template)
             looked = look(masked)
-            if looked.signature is None and (name := brand(self.registry, looked)):
-                sent.names[name] += 1
+            if looked.signature is None and (name := brand(self.registry, looked, excerpt(text))):
+                sent.names[name.key] += 1
 
     def list_shared(self) -> dict[str, int]:
         """Return the senders that many platforms share, with the number of names of each."""

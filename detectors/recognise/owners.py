@@ -28,7 +28,7 @@ SAYS: Final = any_of(all_words("says")).pattern
 """Regular expression of the words for "is" between a name and its number."""
 _GENDER: Final = "(?:/[^\\W\\d_]{1,3}|[(][^\\W\\d_]{1,3}[)])?"  # "הזן/י", "introduza(m)"
 _MARKS: Final = "[\\s:：=\u2010-\u2015'\"“”‘’„「」『』【】\\[\\](){}（）<>«»*•،。~☞→➜➡▶↓←-]{0,12}"
-_LINK: Final = re.compile(f"{_GENDER}{_MARKS}(?:{SAYS})?{_MARKS}")
+_LINK: Final = re.compile(f"[.]{{3}}|{_GENDER}{_MARKS}(?:{SAYS})?{_MARKS}")
 _LOOSE_LINK: Final = re.compile(
     f"[^.!?。！？\n;；0]{{0,32}}?(?:[:：=]|(?<![a-z])(?:{SAYS})(?![a-z]))[\\s'\"“「『\\[(<«*]{{0,4}}"
 )

@@ -24,7 +24,7 @@ from detectors.recognise.fold import fold, map_places, mask
 from detectors.recognise.gather import join_separated
 from detectors.recognise.glance import Glance
 from detectors.recognise.lexicon import any_of, branches
-from detectors.recognise.lures import is_lure, verifies
+from detectors.recognise.lures import has_owner, is_lure, verifies
 from detectors.recognise.owners import (
     LINK_END,
     SAYS,
@@ -84,6 +84,8 @@ _CUT_YOURS: Final = re.compile(
     f"\\s?(?:{SAYS})\\s?(?:your|tu|votre|dein|ihr|il tuo|seu|你的|您的)?[^.。!]*$"
 )
 _LED_TO: Final = re.compile(f"\\s?(?:[:：]|(?<![a-z])(?:{SAYS})\\s?[:：]?)\\s{{0,3}}(?:0{{1,3}})?$")
+_NAME: Final = re.compile("0{0,3}[a-z]?[A-Z][a-z]{2,}[A-Za-z]*0{0,4}[a-z]{0,4}")
+_SEVERAL: Final = 2
 _SCRIPTS_MAX: Final = 4
 _NUMBERS_MAX: Final = 8
 _WORDS_MAX: Final = 24
@@ -145,6 +147,13 @@ _NAMED: Final = frozenset({"name", "weak name"})  # traits
 USED: Final = frozenset({"purpose", "secret", "typed"})
 """Traits of a text about the use of a code: its purpose, keeping it secret, where to type it."""
 _LINK_CHARS: Final = 200  # longest text with a verification link; longer ones are advertising
+_REPLIED: Final = re.compile(  # what is sent back logs in: "Reply YES to log in"
+    "(?<![a-z])(?:(?:reply|respond|answer)(?: with)? (?:yes|y|ok|0) to "
+    "(?:(?:approve|confirm) (?:the|this|your) )?(?:log|sign)[ -]?in"
+    "|responde (?:si|0) para (?:iniciar sesion|acceder)|repondez (?:oui|0) pour vous connecter"
+    "|antworten sie (?:mit )?(?:ja|0),? um sich anzumelden|responda (?:sim|0) para entrar"
+    "|balas (?:ya|0) untuk (?:masuk|login))(?![a-z])"
+)
 _PATH: Final = re.compile("/([^\\s/?#]*[-_][^\\s/?#]*)")
 _PATH_WORDS: Final = 4  # words in the path of an article or offer, at least
 _THING: Final = re.compile("[^\\W\\d_]{2}00")
@@ -465,7 +474,8 @@ def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]
     scripts = scripts_of(body)
     if len(scripts) > _SCRIPTS_MAX or len(_LONG_RUN.findall(body)) > _NUMBERS_MAX:
         return "crowded", None, ()
-    found = numbers(body) or [Number(*span, Form.LETTERS) for span in _words(looked)]
+    body, found = _without_others(looked, body)
+    found = found or [Number(*span, Form.LETTERS) for span in _words(looked)]
     short = len(folded) <= _PREFIX_CHARS and not _END.search(folded)
     linked = has_link(folded)
     if not (found or short or linked or "0" in body or _LED_TO.search(body)):
@@ -498,6 +508,27 @@ def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]
     return *(code or (_no_code(looked, body, found, words, scripts, traits), None)), tuple(traits)
 
 
+def _without_others(looked: Look, body: str) -> tuple[str, list[Number]]:
+    """Return a text and its numbers without names (Bet365) and others' numbers (user 110024).
+
+    The text gets letters in place of the digits of names. Nothing is left out if none of the other
+    numbers has the usual form of a code.
+    """
+    found = numbers(body)
+    if len(found) < _SEVERAL:
+        return body, found
+    names = [
+        n for n in found if n.form is Form.MIXED and _NAME.fullmatch(looked.cased, n.code, n.end)
+    ]
+    left = [n for n in found if n not in names and not has_owner(body, n.code)]
+    if not any(number.sure for number in left):
+        return body, found
+    for name in names:
+        spelled = body[name.code : name.end].replace("0", "x")
+        body = f"{body[: name.code]}{spelled}{body[name.end :]}"
+    return body, left
+
+
 def _no_code(
     looked: Look,
     body: str,
@@ -512,7 +543,7 @@ def _no_code(
             return "held"
         return "nothing" if words else "wordless"
     linked = has_link(looked.folded)
-    if linked and _logs_in(looked, traits):
+    if (linked and _logs_in(looked, traits)) or _REPLIED.search(body):
         return "link-login"
     random = bool(found) and _RANDOM.search(looked.cased) is not None
     return "shapeless" if "0" in body or random else "link" if linked else "numberless"

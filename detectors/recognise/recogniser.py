@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import repeat
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +58,9 @@ from detectors.recognise.weigh import (
     score_texts,
     surely_named,
 )
+
+if TYPE_CHECKING:
+    from detectors.recognise.brands import Brand
 
 OTP_CATEGORY: Final = "otp"
 PERSONS: Final = "p2p"
@@ -189,7 +193,8 @@ def _verdict(
             code = likely(looked)
     otp = sure >= confidence_min
     if otp and not key and tells_nobody(origin):
-        key = _brand()(registry, looked) or ""
+        named = _brand()(registry, looked, excerpt(text))
+        key = named.key if named else ""
     key = key or key_of_sender(registry, origin)
     span = in_text(text, code) if otp and code else None
     return Verdict(otp, sure, span, key, trust, rule)
@@ -312,13 +317,14 @@ _OWNERS_MAX: Final = 4_096
 300 bytes."""
 _SENDERS_MAX: Final = 65_536  # chosen: more service numbers than one partition has per minute
 
+
 _CHECKED_BATCHES: Final = 64
 _CHECKED_ROWS: Final = 64
 """In one batch of 64, the texts of the first 64 events are compared with their categories. Chosen:
 this takes under 10 µs per batch on average."""
 
 
-def _brand() -> Callable[[Registry, Look], str | None]:
+def _brand() -> Callable[[Registry, Look, str], Brand | None]:
     """Import `brands.brand` on demand.
 
     Its patterns take a quarter of this module's import time and are needed for few texts.
@@ -532,8 +538,9 @@ class Recogniser:
         self.params = params or RecogniseParams()
         self.hits = 0  # events answered from the cache
         self.misses = 0  # events whose text was read
-        self.checked = 0  # texts that were compared with their category
-        self.contradicted = 0  # checked texts whose score clearly contradicts the category
+        # By gateway: texts that were compared with their category, and those that contradict it.
+        self.checked: Counter[str] = Counter()
+        self.contradicted: Counter[str] = Counter()
         self._batches = 0
         self._young: dict[_Key, int] = {}
         self._old: dict[_Key, int] = {}
@@ -741,8 +748,9 @@ class Recogniser:
             sure = model().sure(score)
             code = sure is True and "0" in folded
             other = sure is False
-            self.checked += 1
-            self.contradicted += other if batch.category[row] == OTP_CATEGORY else code
+            gateway = batch.gateway[row]
+            self.checked[gateway] += 1
+            self.contradicted[gateway] += other if batch.category[row] == OTP_CATEGORY else code
 
     def _make_room(self) -> None:
         """Drop the old generation if the young one is full.
@@ -803,7 +811,7 @@ class Recogniser:
         if span is None:
             return self._first(key, asked, looked)
         owner = self._owner(asked, excerpt(asked.text), looked.look)
-        return self._remember(key, *self._read(asked, looked, owner))
+        return self._remember(key, *self._read(asked, looked, owner)[:2])
 
     def _at_once(self, new: _New) -> dict[_Key, tuple[_New, int]]:
         """Cache the answers for new texts that the score alone decides, if their owner is known.
@@ -864,18 +872,18 @@ class Recogniser:
             if (known := self._get_cached(key)) != _MISS:
                 return known
         owner = self._owner(asked, seen, found)
-        answer, platform = self._read(asked, looked, owner)
+        answer, platform, name = self._read(asked, looked, owner)
+        if owner.digits:
+            name = found.signature or found.host
         if native and owner.hidden and answer & _OTP:
             # Capitals may name the platform and are not in the folded key: do not cache.
             self._call(answer, platform)
             return answer
-        if not owner.digits:
+        if name is None:
             return self._remember(key, answer, platform)
         if native:  # the name's digits have other places in the folded text: do not cache
             self._call(answer, platform)
             return answer
-        name = found.signature or found.host
-        assert name is not None, "else it would have no digits"
         start, end = (len(seen[:at].encode("utf-8", "surrogatepass")) for at in name)
         if len(self._name_spans) >= _OWNERS_MAX:
             self._name_spans.clear()
@@ -943,8 +951,13 @@ class Recogniser:
             digits=not written.isalpha() and _DIGIT.search(fold(written)) is not None,
         )
 
-    def _read(self, asked: _Asked, looked: _Looked, owner: _Owner) -> tuple[int, str]:
-        """Read a text as far as necessary. Returns the answer and the platform's key."""
+    def _read(
+        self, asked: _Asked, looked: _Looked, owner: _Owner
+    ) -> tuple[int, str, tuple[int, int] | None]:
+        """Read a text as far as necessary.
+
+        Returns the answer, the platform's key, and the span of a name with digits in the text.
+        """
         self.misses += 1
         rule = None
         if asked.category or asked.template or not asked.text:
@@ -962,10 +975,12 @@ class Recogniser:
             sure = found or confidence(*weighed, trusted=owner.trusted, person=owner.person)
         answer = round(sure * 100) << 8
         if sure < self.params.confidence_min:
-            return answer, ""
+            return answer, "", None
         if not owner.of_sender:
-            return owner.answer | answer, owner.key
-        told = _brand()(self.registry, looked.look) if owner.hidden else None
+            return owner.answer | answer, owner.key, None
+        seen = excerpt(asked.text)
+        told = _brand()(self.registry, looked.look, seen) if owner.hidden else None
         if told is None:
-            return owner.answer & _TRUST | _OTP | answer | _FROM_SENDER, ""
-        return _identity(told) << 16 | owner.answer & _TRUST | _OTP | answer, told
+            return owner.answer & _TRUST | _OTP | answer | _FROM_SENDER, "", None
+        answer |= _identity(told.key) << 16 | owner.answer & _TRUST | _OTP
+        return answer, told.key, told.span

@@ -29,7 +29,11 @@ _GLUED_WORDS: Final = (  # short words: "0000is your code"; other letters may be
 )
 _NUMBER: Final = re.compile(
     # Not inside a word, a longer number, an amount, a time, an address, or a card's `*0000`.
-    "(?<![0-9a-z_@*+$€£¥₩₹₽฿₫%/&.])(?=[0a-z零〇一二三四五六七八九壹贰貳叁參肆伍陆陸柒捌玖\u0370-\u052f])"
+    # Marks of emphasis on both sides are no such signs: *482913*, _482913_. Nor is the full stop of
+    # a sentence whose last word has five letters, or the dots of "code...482913".
+    "(?:(?P<marked>(?:(?<=(?<![\\w*])[*_])|(?<=(?<![\\w*])[*]{2}))(?=0{3,8}[*_]{1,2}(?![\\w*])))"
+    "|(?<=[^\\W\\d_]{5}[.])(?=0{4,8}(?![\\w.]))|(?<=ode[.]{3})(?=0{4,8}(?![\\w.]))"
+    "|(?<![0-9a-z_@*+$€£¥₩₹₽฿₫%/&.]))(?=[0a-z零〇一二三四五六七八九壹贰貳叁參肆伍陆陸柒捌玖\u0370-\u052f])"
     f"(?<!0[:,.{_DASH}])(?<!0 )"
     "(?:"
     # A number followed by a word without a space: "482913valid for 5 min".
@@ -40,7 +44,8 @@ _NUMBER: Final = re.compile(
     "(?P<letter>[a-z]{1,2}-0{5,8})"
     f"|(?P<plain>0{{3}}[ {_DASH}]0{{3}}|0{{4}}[ {_DASH}]0{{4}}|0(?:[ -]0){{3,7}}(?![ -]0)|0{{4,8}})"
     "|(?P<mixed>(?=[a-z]{0,8}0)(?=0{0,8}[a-z])[0-9a-z]{4,9}(?![#$@!&_][0-9a-z]))"
-    f"|(?P<dashed>(?:00[{_DASH}]){{2,3}}00|00 00 00(?! 0)|00 00(?! 0)|000[.]000"
+    f"|(?P<dashed>(?:00[{_DASH}]){{2,3}}00|000/000"
+    f"|00 00 00(?! 0)|00 00(?! 0)|000[.]000"
     f"|000[ {_DASH}]0000|0000[ {_DASH}]00(?!0{{2}})0?|00[ {_DASH}]0000"
     f"|(?=[a-z{_DASH}]{{0,6}}0)(?=[0{_DASH}]{{0,6}}[a-z])"
     f"[0-9a-z]{{2,5}}[{_DASH}][0-9a-z]{{2,5}})"
@@ -53,7 +58,7 @@ _NUMBER: Final = re.compile(
     f"|(?P<native>(?<![{_NATIVE}])(?=[0{_NATIVE}]{{4,9}}(?![0{_NATIVE}]))"
     f"(?:[{_NATIVE}]{{1,4}}0{{1,4}}[{_NATIVE}][0{_NATIVE}]*|0{{1,4}}[{_NATIVE}]{{1,4}}0[0{_NATIVE}]*))"
     ")"
-    "(?![0-9a-z_%*@])"
+    "(?(marked)(?=[*_])|(?![0-9a-z_%*@]))"
     # "482913,valid" and "482913,5分钟" have no space after the comma.
     f"(?![:/{_DASH}][0-9a-z]|[.](?:0|[a-z]+(?![a-z ]))"
     f"|,0{{1,3}}(?!0|\\s?(?:分|min|mn|phut|นาที|dk|мин))"
@@ -119,7 +124,7 @@ _UNIT_AFTER: Final = re.compile(
     f"['’][dt][ae]n?(?![a-z])|\\+?\\s?(?:{_SIGNS.pattern}|{_UNITS.pattern}|{_CALLED}|{_ON_PAPER})|{_RATE}"
 )
 _MONEY_BEFORE: Final = re.compile(
-    "(?:[$€£¥₩₽₹฿₫#№]|(?<![a-z])(?:rs[.]?|inr|nt|usd|eur|rp|rm|no[.]?|nr[.]?|n°"
+    "(?:[$€£¥₩₽₹฿₫№]|(?<!code: )#|(?<![a-z])(?:rs[.]?|inr|nt|usd|eur|rp|rm|no[.]?|nr[.]?|n°"
     f"|sr|kes|ngn|zar|pkr|aed|sar|gbp|chf|idr|vnd|php|myr|mxn|cop|pln|czk|huf|ron|{MONEY_CODES}))\\s?$"
 )
 _MORE_THAN: Final = re.compile(  # "more than", "less than", "about"

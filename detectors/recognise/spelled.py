@@ -19,6 +19,9 @@ from detectors.recognise.shipped import read_data
 
 _LEAST: Final = 4
 _MOST: Final = 8
+_TENS: Final = "(?:ten|eleven|twelve|hundred|[a-z]{3,5}(?:teen|ty))"
+"""English words of more than one digit. "fifty50" is a word of a shop and not a code."""
+_TIMES: Final = {"double": 2, "triple": 3}
 _GROUP: Final = 3
 """Largest number of digits in one group, if groups are separated."""
 _SIGNS: Final = " .·•*_~+,/\u2010\u2011\u2012\u2013\u2014\u2015-"
@@ -95,7 +98,7 @@ class _Words:
 
     @cached_property
     def all(self) -> _Patterns:
-        """Patterns of all words."""
+        """Patterns that find every word for a digit, in any language."""
         return _compile_words(self.plain)
 
     def patterns(self, folded: str) -> _Patterns:
@@ -114,11 +117,11 @@ class _Words:
 
 
 def _compile_words(words: frozenset[str]) -> _Patterns:
-    word = any_of(words).pattern
+    word = f"(?:(?:double|triple) )?(?!{_TENS}0){any_of(words).pattern}"
     part = f"(?:{word}|0{{1,{_TOGETHER}}}(?!0))"
     letter = "[^\\W\\d_]"
     run = (
-        f"(?<![^\\W_])(?:{part}(?:[ -]{{1,3}}{part}){{2,7}}"
+        f"(?<![^\\W_])(?:{word}(?:, {word}){{3,7}}|{part}(?:[ -]{{1,3}}{part}){{2,7}}"
         f"|{part}(?P<s>{_SIGN}|)(?:{part}(?P=s)){{0,6}}{part})(?!{letter}|[.,:/-]?0)"
     )
     return _Patterns(re.compile(run), re.compile(f"{word}|0+"))
@@ -209,11 +212,12 @@ def _places(run: re.Match[str], parts: re.Pattern[str]) -> tuple[list[int], int]
                 break  # "nine 30 2024"
             places += range(part.start(), part.end())
         else:
-            known = _words().langs[part[0]]
+            times, _, name = part[0].rpartition(" ")
+            known = _words().langs[name]
             if langs is not None and not known & langs:
                 break
             langs = known if langs is None else known & langs
-            places.append(part.start())
+            places += [part.start()] * _TIMES.get(times, 1)  # "double four" is 44
         last = part.end()
     if not langs or not _LEAST <= len(places) <= _MOST:
         return [], 0

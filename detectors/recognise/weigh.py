@@ -52,8 +52,8 @@ languages are all listed. Chosen: our own such codes begin at 199. Public texts 
 found end at 110, except one."""
 _TOLD: Final = USED | {"name", "weak name"}  # traits of texts with words about codes
 _RESCUE_LEADING: Final = 300
-"""The same limit if the number comes first, as laughter does ("555"). Chosen: our own codes begin
-at 515."""
+"""Smallest sum, in hundredths of log-odds, for such a text that begins with its number, as laughter
+does ("555"). Chosen: our own codes begin at 515."""
 _LISTED: Final = re.compile("[\u0600-\u06ff\u0900-\u09ff\u0e00-\u0e7f]")
 """Letters of Arabic, Persian and Urdu, of Hindi, Marathi, Nepali and Bengali, of Thai."""
 _LISTED_LETTERS: Final = 4  # fewer letters can be a brand or a sign

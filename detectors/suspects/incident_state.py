@@ -20,7 +20,7 @@ covers dozens of messages. All values are in seconds.
 """
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Incident:
     """Mutable state of one incident.
 

@@ -8,7 +8,7 @@ There are two kinds of evidence here:
   take only sightings that are at least a gap apart, so one sitting of a person counts little.
 
 Scores are computed without thresholds. The thresholds are in `detectors.thresholds`; `compare`
-applies them. A third kind of evidence, the message volume, is in `mass`.
+applies them. A third kind of evidence, the message volume, is in `volume`.
 """
 
 from __future__ import annotations

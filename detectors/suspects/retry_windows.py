@@ -2,10 +2,11 @@
 
 A person who waits for a code that does not come presses "send again" after about a minute.
 Flooding tools go from platform to platform instead. So when a lease refused the first message of a
-platform, the first one that comes one to two minutes later passes. Only this message passes;
-earlier ones are refused, and gateways do not count them. A platform that was silent for ten minutes may have a first message again, if none of its
-second messages passed in the last hour. A budget limits such messages within twelve minutes and
-three hours, because a tool that knows the rule could otherwise send everything twice.
+platform, the first one that comes one to two minutes later passes. Only this message passes.
+Earlier ones are refused, and gateways do not count them. A platform that was silent for ten minutes
+may have a first message again, if none of its second messages passed in the last hour. A budget
+limits such messages within twelve minutes and three hours, because a tool that knows the rule could
+otherwise send everything twice.
 
 A retry window is the time in which the second message of one platform passes. The lease carries the
 windows to the gateways, well before the first window opens. All gateways, and the worker that

@@ -19,10 +19,10 @@ RULE = "returns"
 def returned_platforms(suspect: Suspect, at_ms: int) -> dict[int, int]:
     """Return each platform with a return in the last three hours, and the time of the newest one.
 
-    A return is a counted message (`mass.hear`) of a platform that came before. The last counted
-    message, or the sighting, of the platform lies between ten minutes and three hours before it.
-    Times are in milliseconds. The three
-    hours end at `at_ms`, or with the newest counted message if that is later.
+    A return is a counted message (`volume.hear`) of a platform that came before. The platform's
+    last counted message, or its sighting, lies between ten minutes and three hours before it.
+    Times are in milliseconds. The three hours end at `at_ms`, or with the newest counted message
+    if that is later.
     """
     messages = counted_messages(suspect)
     if not messages:

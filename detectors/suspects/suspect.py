@@ -38,11 +38,10 @@ SIGHTINGS_MAX: Final = 64
 TAINTED_DAYS: Final = 2
 """Number of days on which a tainted platform must come to become known, however far apart.
 
-This applies after an episode that was not confirmed (`judge.confirmed`). Chosen: people who share a
-number are not throttled from the third day on. The same holds for people who always use the same
-platforms within seconds. An attacker who wants a flood to become known must keep it small for two
-days first.
-"""
+This applies after an episode that was not confirmed (`judge.is_confirmed`). Chosen: people who
+share a number are not throttled from the third day on. The same holds for people who always use the
+same platforms within seconds. An attacker who wants a flood to become known must keep it small for
+two days first."""
 
 TAINT_S: Final = 2 * DAY_S
 """Time for which a suspect waits for the second day of its tainted platforms. After that, the row
@@ -105,7 +104,7 @@ class Seen(IntEnum):
     NOVEL = 5  # a sighting of a platform that the recipient does not know
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Suspect:
     """The sightings of one recipient, and the state of the bucket after the last sighting.
 

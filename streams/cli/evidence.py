@@ -29,7 +29,7 @@ from streams.cli.shared import (
 )
 from streams.common import clock
 from streams.common.errors import Exit, UnavailableError, UsageError
-from streams.common.files import replace_file, unwritten
+from streams.common.files import read_bytes, replace_file, unwritten
 from streams.common.language import current_language, tr
 from streams.common.shown import escape_unprintable
 from streams.people.evidence import (
@@ -276,7 +276,9 @@ def stamp(
     where = url or settings.evidence.tsa_url
     if token is None and not where:
         raise UsageError(tr("name --token, --query, --url, or evidence.tsa_url"))
-    answer = _bytes(token) if token is not None else stamps.fetch_token(where, manifest)
+    answer = (
+        read_bytes(token, UsageError) if token is not None else stamps.fetch_token(where, manifest)
+    )
     try:
         at = stamps.attach(pack, signer.signer(settings, key), answer)
     except canonical.PackError as error:
@@ -407,7 +409,7 @@ def rotate(
     Example:
       otpguard evidence key rotate --old pack.pem --new pack-2027.pem --list signers.jsonl
     """
-    before = _bytes(signers) if signers.exists() else b""
+    before = read_bytes(signers, UsageError) if signers.exists() else b""
     settings = settings_of(config)
     before_it, public = signer.signer(settings, old), signer.signer(settings, new_).public
     if before_it.public == public:
@@ -482,13 +484,6 @@ def _write_private(out: Path, text: str) -> None:
     except OSError as error:
         out.unlink(missing_ok=True)
         raise unwritten(out, error) from None
-
-
-def _bytes(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{file}: {error.strerror}") from None
 
 
 def _describe_signature(fingerprint: str) -> str:

@@ -7,12 +7,13 @@ earlier versions store none; these are found by the acknowledgements that they p
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from streams.cluster.admin import Cluster
 from streams.cluster.prompt import LATELY, LATELY_MS
-from streams.cluster.read import readable
-from streams.common.errors import OtpguardError
+from streams.cluster.read import TopicReader, readable
+from streams.common.errors import OtpguardError, UnavailableError
 from streams.wire import decode_ack
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ AGES_MS: Final = tuple(60_000 * minutes for minutes in (1, 5, 15, 60, 240, 1_440
 gateway that has stopped responding publishes nothing more, while other gateways fill the end of the
 topic. In a campaign they add thousands of records a minute."""
 # A slower broker makes the answer less complete, but a person does not wait for it.
-ANSWER_MS: Final = 2_000
+ANSWER_S: Final = 2.0
 
 ALIVE, ENDED = "alive", "ended"
 SILENT_MS: Final = 300_000
@@ -99,6 +100,7 @@ def gateways_at_work(consumer: Any, places: Iterable[Any], now_ms: int) -> dict[
     Afterwards the consumer stands at the end of each partition.
     """
     places = list(places)
+    reader = TopicReader(consumer, places[0].topic)
     firsts, ends = consumer.beginning_offsets(places), consumer.end_offsets(places)
     starts: list[Mapping[Any, int]] = [{p: max(firsts[p], ends[p] - LATELY) for p in places}]
     for age_ms in AGES_MS:
@@ -111,25 +113,10 @@ def gateways_at_work(consumer: Any, places: Iterable[Any], now_ms: int) -> dict[
         spans = {p: span for p, span in spans.items() if span and span not in read[p]}
         for place, span in spans.items():
             read[place].append(span)
-        for ack in readable(_records(consumer, spans), decode_ack):
-            at_work[ack.gateway_id] = max(at_work.get(ack.gateway_id, 0), ack.at_ms)
-    consumer.assign(places)
-    consumer.resume(*places)
-    for place in places:
-        consumer.seek(place, ends[place])
+        wanted = {place.partition: (span.start, span.stop) for place, span in spans.items()}
+        # Missing records were compacted away, or the broker is slow.
+        with suppress(UnavailableError):
+            for ack in readable(reader.records(wanted, ANSWER_S), decode_ack):
+                at_work[ack.gateway_id] = max(at_work.get(ack.gateway_id, 0), ack.at_ms)
+    reader.stand({place.partition: (ends[place], ends[place]) for place in places})
     return {name: at_ms for name, at_ms in at_work.items() if at_ms >= now_ms - LATELY_MS}
-
-
-def _records(consumer: Any, spans: Mapping[Any, range]) -> Iterable[Any]:
-    consumer.assign(list(spans))
-    consumer.resume(*spans)
-    for place, span in spans.items():
-        consumer.seek(place, span.start)
-    while any(consumer.position(place) < span.stop for place, span in spans.items()):
-        polled = consumer.poll(timeout_ms=ANSWER_MS)
-        if not polled:
-            return  # The missing records were compacted away, or the broker is slow.
-        for place, batch in polled.items():
-            yield from (each for each in batch if each.offset < spans[place].stop)
-            if consumer.position(place) >= spans[place].stop:
-                consumer.pause(place)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from kafka import KafkaConsumer, TopicPartition
@@ -143,16 +144,20 @@ def bear(error: KafkaError) -> None:
         raise error
 
 
+@dataclass(eq=False)
 class Places:
     """Tracks the position of a client in its topics, and detects a topic that was recreated."""
 
-    def __init__(self, consumer: KafkaConsumer) -> None:
-        self._consumer = consumer
-        self._look_at = 0.0  # When to check the positions again, by the monotonic clock.
-        self._failures = 0  # Consecutive failures of `follow`.
-        self._again_at = 0.0  # When `follow` asks Kafka again, by the monotonic clock.
-        self.next: dict[TopicPartition, int] = {}  # The offset after the last record taken.
-        self.anew = ""  # Name of a recreated topic: its position went back or was lost.
+    _consumer: KafkaConsumer
+    # When to check the positions again, by the monotonic clock.
+    _look_at: float = field(init=False, default=0.0)
+    _failures: int = field(init=False, default=0)  # Consecutive failures of `follow`.
+    # When `follow` asks Kafka again, by the monotonic clock.
+    _again_at: float = field(init=False, default=0.0)
+    # The offset after the last record taken.
+    next: dict[TopicPartition, int] = field(init=False, default_factory=dict)
+    # Name of a recreated topic: its position went back or was lost.
+    anew: str = field(init=False, default="")
 
     @property
     def failing(self) -> bool:
@@ -259,15 +264,15 @@ class TopicReader:
             ends = self._at(until_ms, ends)
         return {place.partition: (firsts[place], ends[place]) for place in places}
 
-    def records(self, spans: Spans) -> Iterator[Any]:
+    def records(self, spans: Spans, silence_s: float = SILENCE_S) -> Iterator[Any]:
         """Yield the records of these spans; records of one partition come in their order."""
-        for batch in self.batches(spans):
+        for batch in self.batches(spans, silence_s):
             yield from batch
 
-    def batches(self, spans: Spans) -> Iterator[list[Any]]:
+    def batches(self, spans: Spans, silence_s: float = SILENCE_S) -> Iterator[list[Any]]:
         """Yield the records of these spans in batches, each of one partition.
 
-        Raise UnavailableError if the broker sends nothing for `SILENCE_S`.
+        Raise UnavailableError if the broker sends nothing for `silence_s`.
         """
         spans = {p: (first, end) for p, (first, end) in spans.items() if first < end}
         self.stand(spans)
@@ -283,7 +288,7 @@ class TopicReader:
                     self._consumer.pause(place)
             if polled:
                 heard = time.monotonic()
-            elif time.monotonic() - heard > SILENCE_S:
+            elif time.monotonic() - heard > silence_s:
                 raise UnavailableError(
                     tr("the broker sends no more of {topic}").format(topic=self._topic)
                 )

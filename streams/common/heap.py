@@ -46,7 +46,7 @@ async def give_freed_memory_back() -> None:
     """Run for ever: return free memory to the system every KEEP_S seconds.
 
     Young garbage is collected first. A kafka-python consumer leaves exceptions with their frames
-    behind, and with the thresholds above the collector would free them late.
+    behind. With the thresholds of `collect_rarely`, the collector would free them late.
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)
     while True:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer, TopicPartition
@@ -169,11 +170,11 @@ class KeptTopic:
             log.info("owner of %s", self._place.topic)
 
 
+@dataclass(eq=False)
 class _Listener(ConsumerRebalanceListener):
     """Records changes of the assignment. The consumer must not be called from these callbacks."""
 
-    def __init__(self, ledger: KeptTopic) -> None:
-        self._ledger = ledger
+    _ledger: KeptTopic
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:  # noqa: ARG002
         self._ledger.turn(joining=True)

@@ -43,7 +43,7 @@ class Agent(ABC):
         self._spans: Spans = {}
         self._passed = False  # whether these spans have been read once
         self._place_at = 0.0  # monotonic; when to check the read position again
-        self._anew = 0  # value of `kept.anew` when reading began
+        self._anew = 0  # how often the topic had been recreated when reading began
         self._stack = ExitStack()
         self.ready = threading.Event()  # set once in the group, as owner or waiting
 

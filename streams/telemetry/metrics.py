@@ -190,9 +190,11 @@ TABLE: Final = (
     Metric("template_cache_hits_total", "counter", "events", "Texts judged by their template."),
     Metric("template_cache_misses_total", "counter", "events", "Texts judged by every rule."),
     Metric("category_checks_total", "counter", "events",
-           "Texts that were looked at beside the category that their gateway gave: a sample."),
+           "Texts that were looked at beside the category that their gateway gave, by gateway: a "
+           "sample.", {"gateway": (OTHER,)}),
     Metric("category_contradictions_total", "counter", "events",
-           "Of these, texts that surely say otherwise than their category."),
+           "Of these, texts that surely say otherwise than their category.",
+           {"gateway": (OTHER,)}),
     Metric("mode", "gauge", "bool", "1 for the mode in force.", {"mode": MODES}, roles=_MODAL),
     Metric("build_info", "gauge", "info", "1, with the version that runs.",
            {"version": (__version__,), "python": (platform.python_version(),)}, roles=_ALL),

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -238,14 +238,15 @@ def _times(buffer: bytes, place: NDArray[np.int64]) -> tuple[NDArray[np.int64], 
     return number, (digits <= 9).all(axis=0) & (digits[0] > 0)
 
 
+@dataclass(eq=False)
 class Layouts:
     """The layouts that were learned from a feed. The layout with the most matches comes first."""
 
-    def __init__(self, keys: Keys) -> None:
-        self._keys = keys
-        self._held: list[Layout] = []
-        self._to_skip = 0  # batches
-        self._looking = False  # True if layouts were used for the last batch
+    _keys: Keys
+    _held: list[Layout] = field(init=False, default_factory=list)
+    _to_skip: int = field(init=False, default=0)  # batches
+    # True if layouts were used for the last batch
+    _looking: bool = field(init=False, default=False)
 
     def read(
         self, values: Sequence[bytes], lengths: NDArray[np.int64]

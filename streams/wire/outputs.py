@@ -330,7 +330,12 @@ def encode_episode(record: EpisodeRecord) -> bytes:
         for step in record.path
     )
     value.rungs = tuple(
-        RungField(rung.rule, float(rung.score), float(rung.watch), _bar(rung.throttle))
+        RungField(
+            rung.rule,
+            float(rung.score),
+            float(rung.watch),
+            None if math.isinf(rung.throttle) else float(rung.throttle),
+        )
         for rung in record.rungs
     )
     value.scope = _scope(record.scope)
@@ -494,10 +499,6 @@ def _evidence_of(read: _Evidence) -> Evidence:
 
 def _cause_of(cause: _Cause, at_ms: int) -> Cause:
     return Cause(cause.topic, cause.partition, cause.offset, at_ms)
-
-
-def _bar(throttle: float) -> float | None:
-    return None if math.isinf(throttle) else float(throttle)
 
 
 def floating(reason: Reason) -> Reason:

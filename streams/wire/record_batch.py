@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final, NamedTuple, overload
 
@@ -38,6 +39,7 @@ class MalformedError(Exception):
     """A batch does not contain the records that its header announces."""
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class BytesColumn(Sequence[bytes | None]):
     """A column of n byte strings: string i is `buffer[start[i]:stop[i]]`, both int64 (n,).
 
@@ -48,12 +50,9 @@ class BytesColumn(Sequence[bytes | None]):
     (3, b'ab', [b'ab', None, b'cd'], [None, b'cd'])
     """
 
-    __slots__ = ("buffer", "start", "stop")
-
-    def __init__(self, buffer: bytes, start: NDArray[np.int64], stop: NDArray[np.int64]) -> None:
-        self.buffer = buffer
-        self.start = start
-        self.stop = stop
+    buffer: bytes
+    start: NDArray[np.int64]
+    stop: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.start)

@@ -109,7 +109,7 @@ class Builder:
         ]
         self._must(
             "buildah", "bud", "--isolation=chroot", "--network=host", "--ulimit=nofile=1024:1024",
-            "--format=docker", "--layers=true", "--volume=/etc/ssl:/etc/ssl:ro", *trust,
+            "--format=docker", "--layers=false", "--volume=/etc/ssl:/etc/ssl:ro", *trust,
             "--build-arg", f"BASE={BASE}", "--file", str(docker / "Dockerfile"),
             "--ignorefile", str(docker / "Dockerfile.dockerignore"), "--target", target,
             "--tag", name, str(ROOT),

@@ -31,7 +31,7 @@ from tests.nodes import Broker
 from tests.ports import free_port
 from tests.waiting import END_S, wait_until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.integration]
+pytestmark = pytest.mark.kafka
 
 MEGABYTES_MAX: Final = {"worker": 150, "tools": 225, "console": 300}
 """Of /opt in each image. Measured: 144, 201 and 289."""
@@ -128,6 +128,7 @@ def python(image: Image) -> Image:
     return replace(image, config={**image.config, "Entrypoint": ["/opt/otpguard/bin/python"]})
 
 
+@pytest.mark.integration
 def test_a_worker_of_the_image_throttles_a_flood(
     image: Image, settings: Path, kafka: Broker, unique: str, tmp_path: Path
 ) -> None:
@@ -169,6 +170,7 @@ def test_a_worker_of_the_image_throttles_a_flood(
     producer.close()
 
 
+@pytest.mark.integration
 def test_nothing_that_a_command_needs_was_left_out(image: Image, settings: Path) -> None:
     lacking = set(said(python(image), settings, "-c", EVERYTHING).split())
     assert {"confluent_kafka", "jinja2", "matplotlib", "sqlalchemy"} <= lacking
@@ -177,6 +179,7 @@ def test_nothing_that_a_command_needs_was_left_out(image: Image, settings: Path)
     assert found == []
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("words", "extra", "other"),
     [
@@ -195,19 +198,22 @@ def test_the_worker_s_image_names_the_one_that_has_a_command(
     assert f"whl[{extra}]', or the image {other}" in ended.stderr.decode()
 
 
-def test_a_report_is_drawn_in_the_tools_image(tools: Image, settings: Path) -> None:
+@pytest.mark.integration
+def test_a_report_is_drawn_in_the_console_s_image(console: Image, settings: Path) -> None:
     history = "\n".join(json.dumps(event.value) for event in generate("A1", 3))
     found = json.loads(
-        said(tools, settings, "calibrate", "-", "--json", "--report", "/tmp/report.html", "-q",
+        said(console, settings, "calibrate", "-", "--json", "--report", "/tmp/report.html", "-q",
              stdin=history)
     )  # fmt: skip
     assert found["rates"]["current"]["throttle"]["episodes"] == 1
 
 
+@pytest.mark.integration
 def test_the_console_s_image_has_every_command(console: Image, settings: Path) -> None:
     assert said(python(console), settings, "-c", EVERYTHING).split() == []
 
 
+@pytest.mark.integration
 def test_the_desk_opens_in_the_console_s_image(
     console: Image, settings: Path, tmp_path: Path
 ) -> None:
@@ -230,6 +236,7 @@ def test_the_desk_opens_in_the_console_s_image(
     assert desk.log.read_text().count("Traceback") == 0
 
 
+@pytest.mark.integration
 def test_a_pdf_has_chinese_letters_in_the_console_s_image(
     console: Image, settings: Path, tmp_path: Path
 ) -> None:
@@ -248,7 +255,14 @@ def test_a_pdf_has_chinese_letters_in_the_console_s_image(
     assert "WenQuanYi" in fonts
 
 
-@pytest.mark.parametrize("target", MEGABYTES_MAX)
+@pytest.mark.parametrize(
+    "target",
+    [
+        pytest.param("worker", marks=pytest.mark.integration),
+        pytest.param("tools", marks=pytest.mark.guides),  # to build a third image takes minutes
+        pytest.param("console", marks=pytest.mark.integration),
+    ],
+)
 def test_the_images_stay_small(request: pytest.FixtureRequest, target: str) -> None:
     image: Image = request.getfixturevalue("image" if target == "worker" else target)
     size = image.megabytes("/opt")

@@ -28,6 +28,7 @@ from streams.cluster.topics import topics
 from streams.common.extras import CONSOLE_EXTRAS, TOOLS_EXTRAS, USED_BY
 from streams.config import PORTS, Settings, Webhook, load
 from streams.telemetry.metrics_server import THREADS_MAX
+from tests.builders.deploy.manifests import pins
 from tests.deploy.tools import ROOT, check, ran
 
 DEPLOY: Final = ROOT / "deploy"
@@ -586,12 +587,6 @@ def test_a_library_whose_private_method_is_overridden_has_one_version() -> None:
     for name in ("faust-streaming", "mode-streaming", "aiokafka", "kafka-python", "smpplib"):
         (pinned,) = [each for each in named if re.split(r"[<>=\[]", each)[0] == name]
         assert "==" in pinned, pinned
-
-
-def pins(lock: str) -> dict[str, str]:
-    """Package -> version, of a lock."""
-    text = (DEPLOY / "locks" / f"{lock}.txt").read_text()
-    return dict(re.findall(r"^([\w.-]+)(?:\[.*\])?==(\S+)", text, re.MULTILINE))
 
 
 def test_hadolint_has_nothing_to_say_of_the_dockerfile() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.builders.deploy.manifests import pins
 from tests.deploy.tools import ROOT
 
 BUILD = "from setuptools import build_meta as b; import sys; b.build_sdist(sys.argv[1])"
@@ -81,6 +82,19 @@ def test_a_flood_is_seen_with_the_packages_of_a_worker_alone(built: Path, tmp_pa
     text = json.dumps({"text": "【淘宝】验证码 583921，5分钟内有效"}, ensure_ascii=False)
     verdict = json.loads(run(otpguard, "recognise", "-", cwd=tmp_path, stdin=text))
     assert verdict["otp"]
+
+
+@pytest.mark.integration
+def test_a_bill_of_materials_lists_what_the_lock_of_each_image_has(tmp_path: Path) -> None:
+    run(ROOT / "deploy/docker/sbom", tmp_path, cwd=ROOT)
+    locks = {"worker": "worker", "tools": "tools", "console": "runtime"}
+    for image, lock in locks.items():
+        bill = json.loads((tmp_path / f"otpguard-{image}.cdx.json").read_text())
+        assert bill["bomFormat"] == "CycloneDX"
+        assert bill["metadata"]["component"]["name"] == "otpguard"
+        listed = {part["name"]: part["version"] for part in bill["components"]}
+        assert listed == pins(lock)
+        assert all(part["externalReferences"] for part in bill["components"])
 
 
 @pytest.mark.guides

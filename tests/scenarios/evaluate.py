@@ -263,7 +263,7 @@ PEOPLE_LABELS: Final = {
 """The rows of each class of people."""
 
 CLASS_DAYS: Final = {
-    memory: Row(f"B2 power set-up, {memory} platforms", "B2", 40_000, 2_500,
+    memory: Row(f"B2 power set-up, {memory} platforms", "B2", 20_000, 2_500,
                 {"memory": memory, **ABUSED_SHARE}, abused=True, throttles=True)
     for memory in CLASSES
 }  # fmt: skip

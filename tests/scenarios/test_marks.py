@@ -98,8 +98,15 @@ def of_names_with_digits(number: int) -> list[Value]:
     return [value(number, text, sender="AUTHMSG")]
 
 
-def test_a_flood_of_names_with_digits_behind_a_shared_sender_is_throttled() -> None:
-    at = throttled_at(of_names_with_digits(number)[0] for number in range(PLATFORMS))
+def of_names_that_differ_in_digits(number: int) -> list[Value]:
+    return [value(number, f"Your Velmora{100 + number} code is 482913", sender="AUTHMSG")]
+
+
+@pytest.mark.parametrize("flood", [of_names_with_digits, of_names_that_differ_in_digits])
+def test_a_flood_of_names_with_digits_behind_a_shared_sender_is_throttled(
+    flood: Callable[[int], list[Value]],
+) -> None:
+    at = throttled_at(flood(number)[0] for number in range(PLATFORMS))
     assert at is not None
     assert at < THROTTLED_BY
 

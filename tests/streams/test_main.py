@@ -104,6 +104,30 @@ def test_a_stream_that_is_closed_is_as_one_that_goes_nowhere(words: str) -> None
     assert (done.returncode, done.stdout, done.stderr) == (Exit.DONE, b"", b"")
 
 
+HALF_LOADED = """
+import contextlib, os, signal
+import streams.__main__ as program
+
+def app(prog_name):
+    with contextlib.suppress(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+        signal.sigtimedwait([signal.SIGUSR1], 60)
+    raise ImportError("cannot import name")
+
+program.app = app
+program.main()
+"""
+"""The program, with Ctrl-C in an import that somebody swallows, so that a module lacks names."""
+
+
+def test_after_ctrl_c_a_module_that_lacks_names_is_no_error_of_its_own() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HALF_LOADED, "scenario", "--list"],
+        capture_output=True, cwd=ROOT, timeout=END_S, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (Exit.INTERRUPTED, b"")
+
+
 def test_the_version_in_the_source_is_that_of_the_package() -> None:
     assert version("otpguard") == __version__
 

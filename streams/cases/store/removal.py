@@ -5,10 +5,10 @@ small transaction, so other processes wait only briefly.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, case, delete, exists, or_, select, union
+from sqlalchemy import Connection, Engine, and_, case, delete, exists, or_, select, union
 
 from detectors.model.times import DAY_MS
 from streams.cases.store.engine import writing
@@ -127,11 +127,7 @@ def _old_rows(store: CaseStore, limit_ms: int, audit_ms: int, held: Sequence[str
         (audit, and_(audit.c.at_ms < audit_ms, ~audit.c.subject.in_(held),
                      ~audit.c.episode_id.in_(held))),
     ]  # fmt: skip
-    done: Counter[str] = Counter()
-    for table, where in old:
-        with writing(store.index).begin() as connection:
-            done[table.name] += connection.execute(delete(table).where(where)).rowcount
-    return done
+    return _delete(store.index, old)
 
 
 def _cases_of(held: Sequence[str]) -> Any:
@@ -155,8 +151,13 @@ def _old_papers(store: CaseStore, limit_ms: int, now_ms: int, held: Sequence[str
         (sessions, sessions.c.idle_end_ms < now_ms),
         (erased, erased.c.forget_ms < now_ms),
     ]
+    return _delete(store.people, old)
+
+
+def _delete(database: Engine, old: Iterable[tuple[Any, Any]]) -> Counter[str]:
+    """Delete rows, each pair of table and condition in its own transaction; count by table."""
     done: Counter[str] = Counter()
     for table, where in old:
-        with writing(store.people).begin() as connection:
+        with writing(database).begin() as connection:
             done[table.name] += connection.execute(delete(table).where(where)).rowcount
     return done

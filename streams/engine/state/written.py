@@ -48,9 +48,9 @@ def _plain_type(kind: Any) -> Any:
         case "each":
             told = list[inner[0]]  # type: ignore[valid-type]
         case "pairs":
-            told = list[tuple.__class_getitem__(tuple(inner))]  # type: ignore[misc]
+            told = list[tuple[*inner]]  # type: ignore[valid-type]
         case "fields":
-            told = tuple.__class_getitem__(tuple(inner))
+            told = tuple[*inner]  # type: ignore[valid-type]
         case _:
             told = kind if bounds is None else get_args(kind)[0]
     if bounds is None:

@@ -92,13 +92,11 @@ class Envelope:
         )
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Poll:
     """All envelopes of one poll. This is the value of one Faust message."""
 
-    __slots__ = ("_envelopes",)
-
-    def __init__(self, envelopes: Sequence[Envelope]) -> None:
-        self._envelopes = envelopes  # one for each partition with records or progress; never empty
+    _envelopes: Sequence[Envelope]  # one for each partition with records or progress; never empty
 
     @property
     def first(self) -> Envelope:

@@ -51,7 +51,6 @@ class Observer:
     recogniser: Recogniser
     acknowledgements: Acknowledgements
     _cache: tuple[int, int] = (0, 0)  # Cache hits and misses counted so far.
-    _categories: tuple[int, int] = (0, 0)  # Category checks and contradictions counted so far.
     _windows: dict[int, Window] = field(default_factory=dict)  # Partition -> newest closed window.
     _generation: int = -1
     # Partition -> offset, and since when it is unchanged.
@@ -78,10 +77,12 @@ class Observer:
         self._cache = self.recogniser.hits, self.recogniser.misses
         add("template_cache_hits_total", self._cache[0] - hits)
         add("template_cache_misses_total", self._cache[1] - misses)
-        checked, contradicted = self._categories
-        self._categories = self.recogniser.checked, self.recogniser.contradicted
-        add("category_checks_total", self._categories[0] - checked)
-        add("category_contradictions_total", self._categories[1] - contradicted)
+        for name, by_gateway in (
+            ("category_checks_total", self.recogniser.checked),
+            ("category_contradictions_total", self.recogniser.contradicted),
+        ):
+            self.metrics.count_gateways(name, by_gateway)
+            by_gateway.clear()
         self._event_ms |= decoded.batch.newest_ms()
         for partition, decisions in decided.items():
             self._count_decisions(partition, decisions)

@@ -40,7 +40,7 @@ class _Counted:
     told: int = 0  # refused messages reported so far
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Counting:
     """Active leases whose counts are read, by action id.
 

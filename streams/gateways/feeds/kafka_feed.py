@@ -87,13 +87,13 @@ def avro_reader(files: Mapping[str, Path]) -> Callable[[bytes], Row]:
     return _AvroReader(schemas, fastavro.schemaless_reader)
 
 
+@dataclass(eq=False)
 class _AvroReader:
     """Selects the schema of each value."""
 
-    def __init__(self, schemas: Mapping[int | None, Any], decode: Callable[..., Any]) -> None:
-        self._schemas = schemas
-        self._decode = decode
-        self._unknown: set[int] = set()
+    _schemas: Mapping[int | None, Any]
+    _decode: Callable[..., Any]
+    _unknown: set[int] = field(init=False, default_factory=set)
 
     def __call__(self, value: bytes) -> Row:
         number = None
@@ -130,18 +130,16 @@ class _AvroReader:
         )  # fmt: skip
 
 
+@dataclass(eq=False)
 class Rekeyer:
     """Converts source values to target values and keys. Pure.
 
     Without rules, values already are `sms.delivery.v1` and are copied unchanged, byte for byte.
     """
 
-    def __init__(
-        self, numbers: Numbers, rules: FieldMap | None, read: Callable[[bytes], Row] = json_reader
-    ) -> None:
-        self._numbers = numbers
-        self._rules = rules
-        self._read = read
+    _numbers: Numbers
+    _rules: FieldMap | None
+    _read: Callable[[bytes], Row] = json_reader
 
     def convert(self, records: Sequence[Message]) -> tuple[list[bytes], list[bytes], list[int]]:
         """Return values and keys of n records, and the indices of the unreadable ones.

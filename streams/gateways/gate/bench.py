@@ -87,15 +87,15 @@ def _at(times_s: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000 if ordered else 0.0
 
 
+@dataclass(eq=False)
 class _Client(asyncio.Protocol):
     """One connection. Answers arrive in the order of the requests."""
 
-    def __init__(self, measured: Measured) -> None:
-        self._measured = measured
-        self._due: deque[float] = deque()
-        self._body = b""
-        self._parser: Any = None
-        self.transport: Any = None
+    _measured: Measured
+    _due: deque[float] = field(init=False, default_factory=deque)
+    _body: bytes = field(init=False, default=b"")
+    _parser: Any = field(init=False, default=None)
+    transport: Any = field(init=False, default=None)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport

@@ -209,7 +209,8 @@ class Connection(asyncio.Protocol):
     def _tell(self) -> None:
         """Write the responses that are ready. The last one closes the connection while draining."""
         last, self._last = self._last, None
-        if last is not None and self._server.draining and not self._owes():
+        owes = self._requests.began or self._rest or self._turns  # received data needs an answer
+        if last is not None and self._server.draining and not owes:
             self._out.pop()
             self._write(last, self._method, _CLOSES)
             self._last = None
@@ -219,10 +220,6 @@ class Connection(asyncio.Protocol):
             self._out.clear()
         if self.closing:
             self._transport.close()
-
-    def _owes(self) -> bool:
-        """True if received data still needs an answer."""
-        return bool(self._requests.began or self._rest or self._turns)
 
     def _begin(self, turns: Turns, method: bytes, ending: bytes) -> None:
         """Stop reading until an answer is complete."""

@@ -194,7 +194,7 @@ class Replies:
         return [key for _, key in sorted(fits)[: max(0, room)]]
 
     def turn(self, now_ms: int) -> None:
-        """Remove expired openings and old episodes."""
+        """Forget replies whose effect has ended, and old episodes."""
         for recipient, opening in list(self.openings.items()):
             if opening.until_ms <= now_ms:
                 del self.openings[recipient]

@@ -11,7 +11,7 @@ The desk loads complete cases. A bank's request needs only a few columns of one 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from sqlalchemy import select
 
@@ -98,27 +98,23 @@ class Lookup:
 
         Raises UnavailableError if the store does not answer.
         """
-        wanted = (
-            select(*_SPAN)
-            .where(cases.c.recipient.in_(self.forms(number)))
-            .where(cases.c.kind == "flood", cases.c.throttled)
-            .order_by(cases.c.first_ms.desc())
-            .limit(FLOODS_MAX)
-        )
-        with self._store.reading() as (connection, _):
-            return [FloodSpan(*row) for row in connection.execute(wanted)]
+        hers = cases.c.recipient.in_(self.forms(number))
+        return self._floods(hers, cases.c.first_ms, FLOODS_MAX)
 
     def changes(self, since_ms: int) -> list[FloodSpan]:
         """Return the floods that reached THROTTLE and had a message or an end since `since_ms`.
 
         At most `CHANGES_MAX` (50,000). Raises UnavailableError if the store does not answer.
         """
+        changed = (cases.c.last_ms >= since_ms) | (cases.c.ended_ms >= since_ms)
+        return self._floods(changed, cases.c.last_ms, CHANGES_MAX)
+
+    def _floods(self, where: Any, newest_by: Any, limit: int) -> list[FloodSpan]:
         wanted = (
             select(*_SPAN)
-            .where((cases.c.last_ms >= since_ms) | (cases.c.ended_ms >= since_ms))
-            .where(cases.c.kind == "flood", cases.c.throttled)
-            .order_by(cases.c.last_ms.desc())
-            .limit(CHANGES_MAX)
+            .where(where, cases.c.kind == "flood", cases.c.throttled)
+            .order_by(newest_by.desc())
+            .limit(limit)
         )
         with self._store.reading() as (connection, _):
             return [FloodSpan(*row) for row in connection.execute(wanted)]

@@ -31,7 +31,7 @@ _T_19: Final = 2.093
 
 
 class LeadPeak(NamedTuple):
-    """The highest leads of one recipient on one day."""
+    """The highest leads (scores of hot platforms) of one recipient on one day."""
 
     whole: float  # Each other novel platform subtracts one point.
     half: float  # Each other novel platform subtracts half a point.

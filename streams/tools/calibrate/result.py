@@ -202,7 +202,10 @@ def _novelty(survey: Survey) -> dict[str, Any]:
 
 
 def _hot(result: Result) -> dict[str, Any]:
-    """Return the leads of hot platforms, and how people differ; an infinite kappa is null."""
+    """Return the figures of the rule for hot platforms, for JSON. An infinite kappa is null.
+
+    Kappa says how much people differ in their share of hot platforms.
+    """
     survey = result.current
     found = spread(survey.cohort.hot_counts)
 

@@ -44,7 +44,7 @@ LOOK_ALIKES: Final = ("B1", "B2", "B4")
 
 @dataclass(frozen=True, slots=True)
 class Timetable:
-    """Everything that will be sent."""
+    """All messages that a run of the demo will send."""
 
     victim: str
     known_platforms: int  # Number of platforms that the victim knows.
@@ -129,7 +129,10 @@ def incident(seed: int) -> list[Labelled]:
 
 
 def _life(name: str, seed: int, person: int) -> list[Labelled]:
-    """Return one look-alike with its history; begins within ten minutes of the live part."""
+    """Return the messages of a person who only looks attacked, from scenario `name`.
+
+    They begin within the first ten minutes of the live part.
+    """
     begin_ms = LIVE_MS + Random(f"demo/{seed}/{person}").randrange(10 * MINUTE_MS)
     return list(generate(name, seed, recipient=person, start_ms=begin_ms))
 

@@ -99,7 +99,7 @@ class MessageWriter:
     ) -> Labelled:
         """Write a code that the recipient asked for, in one of the wordings of its platform.
 
-        Without `role` it is labelled by what the carrier can know of it.
+        Without `role`, the label is what the carrier can know of the code.
         """
         if role is None and platform.trusted:
             role = Role.BANK

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from detectors import chain
+from detectors import judge_pass
 from detectors.chain import Params, Partition
 from detectors.episodes.episode import EpisodeParams
 from detectors.model.event import TICK_OFFSETS, Trust, platform_id
@@ -101,7 +101,7 @@ def test_a_watched_blast_of_one_platform_is_not_counted_at_each_message(
         counted.append(at_ms)
         return mass(suspect, at_ms, other, divisor)
 
-    monkeypatch.setattr(chain, "mass", counting)
+    monkeypatch.setattr(judge_pass, "mass", counting)
     primed_ = primed(6, 3600, 0)
     blast = [Event(primed_[-1].at_ms + n * 30, VICTIM, "p2") for n in range(1, 3_000)]
     assert levels(primed_ + blast)[-1][1] is Level.WATCH
