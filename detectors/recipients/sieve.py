@@ -455,7 +455,7 @@ def _sight(
     todo = indices(~judged)
     promoted, novel, sighted = [todo[:0]], [todo[:0]], [todo[:0]]
     while len(todo):
-        g, p, t = group[todo], platform[todo], at_s[todo]
+        g, p, t, when = group[todo], platform[todo], at_s[todo], moment_s[todo]
         held = ring.take(g, axis=1)
         same = held.view(np.uint32)[:, ::2] == p  # the low halves of little-endian words
         sighting = t > (held[-1] >> SECONDS).astype(np.int64) - DAY_S
@@ -472,7 +472,6 @@ def _sight(
         first, later = _first_of_each(g, sighting | stirs)
         if len(again):
             counts = ~stirs[again] & np.isin(again, later, invert=True)
-            when = moment_s[todo]
             counts &= when[again] != held[slot[again], again] >> SECONDS  # else delivered twice
             if over := _count_repeats(tables, taken, (g, p, when), again[counts]):
                 stirs[over] = True
