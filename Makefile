@@ -25,6 +25,9 @@ ARGS ?=
 # Where it is set, pytest rewrites all assertions at each start: 80 s of `fast` in place of 69.
 unexport PYTHONDONTWRITEBYTECODE
 
+# Processes of `test` and `integration`: one more than cores, as a third of the time they wait for Kafka.
+PROCESSES ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
+
 # Compiled first, or the first of a thousand processes would each do it anew.
 PYTEST = $(BIN)/python -m compileall -q detectors streams && \
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=25
@@ -46,11 +49,11 @@ fast: $(VENV)/.test ## about a minute: every test without a broker, a process, a
 
 test: $(VENV)/.test lint ## ruff, mypy and the tests, on Apache Kafka where Java 17 and Maven are
 	@mkdir -p .cache
-	@$(PYTEST) --numprocesses=3 $(ARGS) | tee .cache/durations-test.txt
+	@$(PYTEST) --numprocesses=$(PROCESSES) $(ARGS) | tee .cache/durations-test.txt
 
 integration: $(VENV)/.test ## what needs machines of its own: systemd, images, PostgreSQL, Maven, SIP, frozen workers
 	@mkdir -p .cache
-	@$(PYTEST) --numprocesses=3 -m 'integration and not soak' $(ARGS) | tee .cache/durations-integration.txt
+	@$(PYTEST) --numprocesses=$(PROCESSES) -m 'integration and not soak' $(ARGS) | tee .cache/durations-integration.txt
 
 guides: $(VENV)/.test ## every command of the README and the guides, on a machine of its own; nightly in CI
 	@$(PYTEST) -m guides $(ARGS)

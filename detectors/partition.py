@@ -198,6 +198,7 @@ def snapshot(partition: Partition) -> Snapshot:
     if partition.figures is not None and partition.strangers is not None:
         partition.figures.fold()
         partition.strangers.fold()
+    book.hot.base.gather()
     state = State(
         samples=partition.samples,
         medians_s=partition.medians_s,

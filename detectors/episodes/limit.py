@@ -8,7 +8,7 @@ from detectors.episodes.episode import EpisodeLog, EpisodeParams, limit_reason
 from detectors.episodes.platform_lease import renew_platforms
 from detectors.model.records import Cause, Mode, utc_ms
 from detectors.suspects.judge import JudgeParams, is_settled
-from detectors.suspects.limit import Limit, PlatformLease, judge_limit, judge_total
+from detectors.suspects.limit import Limit, PlatformLease, Total, judge_limit, judge_total
 from detectors.suspects.suspect import Suspect
 from detectors.thresholds import KNOWN_LIMITS, LIMIT_MS
 
@@ -37,6 +37,7 @@ def observe_limit(
     if lease is not None and lease.is_caused_by(platform, at_ms):
         return
     limit: Limit | None
+    total: Total | None = None
     if lease is not None and lease.refuses(platform, at_ms):
         end_ms = max(ends_ms.get(platform, 0) for ends_ms in lease.ends_ms.values())
         if not lease.observe_refused(platform, at_ms) or at_ms < end_ms - LIMIT_MS // 2:
@@ -47,17 +48,21 @@ def observe_limit(
     else:
         repeats.add(key, at_s)
         limit = judge_limit(repeats, key, relapse=relapse) if limited else None
+        if platform not in book.names.trusted:
+            total = judge_total(repeats, key, suspect.seen)
     if trusted or not is_settled(rules, suspect, cause.at_s):
         return
-    ends_ms, prolonged = dict[int, int](), {platform}
-    if limit is None:
-        total = judge_total(repeats, key, suspect.seen)
-        if total is None or platform in book.names.trusted:
-            return
-        limit, end_s, often = total
-        end_ms = min(utc_ms(end_s), at_ms + LIMIT_MS)
-        ends_ms = dict.fromkeys(set(often) - book.names.trusted, end_ms)
+    ends_ms, prolonged = dict[int, int](), set[int]()
+    if total is not None:
+        end_ms = min(utc_ms(total.end_s), at_ms + LIMIT_MS)
+        ends_ms = dict.fromkeys(set(total.platforms) - book.names.trusted, end_ms)
         prolonged = {p for p in ends_ms if _is_limited(rules, suspect, p, cause.at_s)}
+    if limit is not None:
+        prolonged.add(platform)
+    elif total is not None:
+        limit = total.limit
+    else:
+        return
     ends_ms |= dict.fromkeys(prolonged, at_ms + LIMIT_MS)
     warm = params.enforce_cold or suspect.memory_size(cause.at_s) >= params.cold_known
     mode = params.mode if warm and rules.mode("limit") == "enforce" else "shadow"

@@ -12,6 +12,7 @@ from typing import Annotated, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.model.arrays import packed
 from detectors.model.fields import As, PlatformId
 from detectors.thresholds import HOT_DAYS
 
@@ -26,19 +27,40 @@ _LEAST: Final = UNIT // 8  # smaller counts are dropped: two weeks after a platf
 _NONE: Final = np.zeros(0, np.uint32)
 
 
+_Met: TypeAlias = Annotated[
+    list[NDArray[np.uint32]],
+    # Ascending, so that a stored state does not depend on the order of the sightings.
+    As(
+        bytes,
+        lambda met: np.sort(np.concatenate([_NONE, *met])).tobytes(),
+        lambda held: [np.frombuffer(held, np.uint32)],
+    ),
+]
+_Back: TypeAlias = Annotated[list[int], As(list[PlatformId], sorted, list)]
+
+
 @dataclass(slots=True, eq=False)
 class Base:
-    """The number of novel sightings outside of floods, by platform."""
+    """The number of novel sightings outside of floods, by platform.
+
+    Call `gather` before a copy is made.
+    """
 
     # Platforms (n,), ascending, and their counts in units (n,).
-    ids: NDArray[np.uint32] = field(default_factory=lambda: _NONE)
-    units: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    total: int = 0  # sum of all counts, in units
-    # Platforms of sightings since the last tick
-    met: list[NDArray[np.uint32]] = field(default_factory=list)
-    one: list[int] = field(default_factory=list)  # more such platforms, added one by one
-    # Platforms of sightings that turned out to be of a flood
-    back: list[int] = field(default_factory=list)
+    ids: Annotated[NDArray[np.uint32], packed("u4")] = field(default_factory=lambda: _NONE)
+    units: Annotated[NDArray[np.int64], packed("i8")] = field(
+        default_factory=lambda: np.zeros(0, np.int64)
+    )
+    met: _Met = field(default_factory=list)  # platforms of sightings since the last tick
+    # Platforms of sightings that turned out to be of a flood.
+    back: _Back = field(default_factory=list)
+    one: list[int] = field(init=False, default_factory=list)  # more of `met`, added one by one
+    total: int = field(init=False)  # sum of all counts, in units
+
+    def __post_init__(self) -> None:
+        if len(self.ids) != len(self.units) or (self.ids[1:] <= self.ids[:-1]).any():
+            raise ValueError("a count for each id, and ids that ascend, make a base")
+        self.total = int(self.units.sum())
 
     @property
     def sightings(self) -> int:
@@ -66,8 +88,9 @@ class Base:
 
     def fold(self) -> None:
         """Add the sightings since the last tick to the counts, and subtract those of floods."""
-        if self.met or self.one:
-            self._add(np.unique_counts(self.pending()))
+        self.gather()
+        if self.met:
+            self._add(np.unique_counts(np.concatenate(self.met)))
         if self.back:
             ids, counts = np.unique_counts(np.array(self.back, np.uint32))
             place, held = self._places(ids)
@@ -76,12 +99,13 @@ class Base:
             self._keep(self.units > 0)
             self.back.clear()
         self.met.clear()
-        self.one.clear()
         self.total = int(self.units.sum())
 
-    def pending(self) -> NDArray[np.uint32]:
-        """Return the platforms of the sightings since the last tick."""
-        return np.concatenate([*self.met, np.array(self.one, np.uint32)])
+    def gather(self) -> None:
+        """Move the platforms that were added one by one to the others."""
+        if self.one:
+            self.met.append(np.array(self.one, np.uint32))
+            self.one.clear()
 
     def _add(self, came: tuple[NDArray[np.uint32], NDArray[np.int64]]) -> None:
         ids, counts = came
@@ -107,28 +131,3 @@ class Base:
             kept = np.sort(np.argsort(-self.units, kind="stable")[:BASE_MAX])
             self.ids, self.units = self.ids[kept], self.units[kept]
         self.total = int(self.units.sum())
-
-
-def _stored(base: Base) -> tuple[bytes, bytes, bytes, list[int]]:
-    """Return plain data, independent of the order of the sightings."""
-    pending = np.sort(base.pending()).tobytes()
-    return base.ids.tobytes(), base.units.tobytes(), pending, sorted(base.back)
-
-
-def _restored(state: tuple[bytes, bytes, bytes, list[int]]) -> Base:
-    ids, units, pending, back = state
-    base = Base()
-    base.ids = np.frombuffer(ids, np.uint32)
-    base.units = np.frombuffer(units, np.int64).copy()
-    if len(base.ids) != len(base.units) or (base.ids[1:] <= base.ids[:-1]).any():
-        raise ValueError("a count for each id, and ids that ascend, make a base")
-    base.total = int(base.units.sum())
-    base.met = [np.frombuffer(pending, np.uint32)]
-    base.back = back
-    return base
-
-
-StoredBase: TypeAlias = Annotated[
-    Base, As(tuple[bytes, bytes, bytes, list[PlatformId]], _stored, _restored)
-]
-"""Base counts as a field of a state that is stored."""

@@ -18,7 +18,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.hot.base import Base, StoredBase
+from detectors.hot.base import Base
 from detectors.hot.network import ListOutcome, check_list, join_lists
 from detectors.hot.published_sums import HotTelling
 from detectors.hot.votes import Votes
@@ -38,7 +38,7 @@ class Hot:
     """A partition's state about hot platforms: votes, base counts, and the current list."""
 
     votes: Votes = field(default_factory=Votes)
-    base: StoredBase = field(default_factory=Base)
+    base: Base = field(default_factory=Base)
     version: Count = 0  # offset at which the list was made
     news: Count = 0  # number of votes since the list was made
     platforms: frozenset[PlatformId] = frozenset()  # platform ids of the list

@@ -39,15 +39,28 @@ def any_of(words: Iterable[str], before: str = "", after: str = "") -> re.Patter
     space matches any white space or none. `before` and `after` are put around all words.
 
     >>> any_of(["login", "log(?:on|in) code"]).pattern
-    '(?:login\\s*code|logon\\s*code|login)'
+    '(?=[l])(?:log(?:in(?:\\s*code|)|on\\s*code))'
     """
-    spelled = {"".join(atoms) for word in words for atoms in _spellings(word)}
-    return _alternatives(spelled, before, after) if spelled else re.compile("(?!)")
+    spelled = [atoms for word in words for atoms in _spellings(word)]
+    firsts = {atoms[0] if atoms else "" for atoms in spelled}
+    plain = all(len(first) == 1 for first in firsts)
+    guard = f"(?=[{re.escape(''.join(sorted(firsts)))}])" if plain and firsts else ""
+    return re.compile(f"{before}{guard}(?:{_tree(spelled)}){after}" if spelled else "(?!)")
 
 
-def _alternatives(spelled: Iterable[str], before: str = "", after: str = "") -> re.Pattern[str]:
-    longest_first = sorted(spelled, key=lambda each: (-len(each), each))
-    return re.compile(f"{before}(?:{'|'.join(longest_first)}){after}")
+def _tree(spelled: Iterable[Sequence[str]]) -> str:
+    """Return a pattern of spellings in which common beginnings stand once.
+
+    A plain alternation tries each of 700 words at every place of a text.
+    """
+    below: dict[str, list[Sequence[str]]] = {}
+    for atoms in spelled:
+        below.setdefault(atoms[0] if atoms else "", []).append(atoms[1:])
+    ends = [] if below.pop("", None) is None else [""]  # longer words come first
+    trees = ((atom, _tree(rest)) for atom, rest in below.items())
+    return "|".join(
+        [*(f"{atom}(?:{tree})" if "|" in tree else atom + tree for atom, tree in trees), *ends]
+    )
 
 
 class Words:
@@ -69,29 +82,37 @@ class Words:
         self._edge = re.compile(f"{before}(?=\\w)") if before and not prefix else None
         self._lead = re.compile(f"{before}(?:{prefix})$") if prefix else None
         self._after = ["" if kind in open_ended else after for kind in range(len(kinds))]
-        self._spelled: dict[str, dict[int, set[str]]] = {}  # head -> kind -> spellings
+        self._spelled: dict[str, dict[int, list[tuple[str, ...]]]] = {}  # head, kind -> spellings
         for kind, words in enumerate(kinds):
             for atoms in (atoms for word in words for atoms in _spellings(word)):
                 for head in _heads(atoms):
-                    self._spelled.setdefault(head, {}).setdefault(kind, set()).add("".join(atoms))
+                    self._spelled.setdefault(head, {}).setdefault(kind, []).append(atoms)
         self._heads = list(self._spelled)
         self._automaton = AhoCorasick(self._heads)
         self._patterns: dict[int, _Patterns] = {}
 
-    def places(self, text: str) -> list[tuple[int, list[tuple[int, int]]]]:
-        """Return each place where words begin, with (kind, end) of the longest word per kind."""
-        found: dict[int, dict[int, int]] = {}
-        edges = {edge.start() for edge in self._edge.finditer(text)} if self._edge else None
+    def find_heads(self, text: str) -> list[tuple[int, int, int]]:
+        """Return where words may begin: the head's number, its place, the place of its prefix."""
         hits = self._automaton.find_matches_as_indexes(text.replace("\n", " "), overlapping=True)
-        for at, start, _ in hits:
-            if edges is not None and start not in edges:
-                continue
-            begin = start
-            if self._lead is not None:
-                lead = self._lead.search(text, max(0, start - _PREFIX_CHARS), start)
-                if lead is None:
-                    continue
-                begin = lead.start()
+        if self._lead is not None:
+            leads = [self._lead.search(text, max(0, start - _PREFIX_CHARS), start)
+                     for _, start, _ in hits]  # fmt: skip
+            pairs = zip(hits, leads, strict=True)
+            return [(at, start, lead.start()) for (at, start, _), lead in pairs if lead]
+        if self._edge is None:
+            return [(at, start, start) for at, start, _ in hits]
+        edges = {edge.start() for edge in self._edge.finditer(text)}
+        return [(at, start, start) for at, start, _ in hits if start in edges]
+
+    def places(
+        self, text: str, heads: Iterable[tuple[int, int, int]] | None = None
+    ) -> list[tuple[int, list[tuple[int, int]]]]:
+        """Return each place where words begin, with (kind, end) of the longest word per kind.
+
+        `heads` is the result of `find_heads` if the caller has it.
+        """
+        found: dict[int, dict[int, int]] = {}
+        for at, start, begin in self.find_heads(text) if heads is None else heads:
             for kind, pattern in self._patterns.get(at) or self._compile(at):
                 if word := pattern.match(text, start):
                     ends = found.setdefault(begin, {})
@@ -107,7 +128,10 @@ class Words:
 
     def _compile(self, at: int) -> _Patterns:
         spelled = self._spelled[self._heads[at]]
-        made = [(kind, _alternatives(spelled[kind], "", self._after[kind])) for kind in spelled]
+        made = [
+            (kind, re.compile(f"(?:{_tree(some)}){self._after[kind]}"))
+            for kind, some in spelled.items()
+        ]
         self._patterns[at] = made
         return made
 

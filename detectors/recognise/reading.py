@@ -46,7 +46,7 @@ from detectors.recognise.scenes import (
     to_keep,
     weak_rule,
 )
-from detectors.recognise.scripts import Script, Word, cues_of, scripts_of
+from detectors.recognise.scripts import HEADS_MAX, Script, Word, cues_of, scripts_of
 from detectors.recognise.sentences import STOP
 from detectors.recognise.shapes import (
     HOST_LINE,
@@ -85,7 +85,6 @@ _CUT_YOURS: Final = re.compile(
 )
 _LED_TO: Final = re.compile(f"\\s?(?:[:：]|(?<![a-z])(?:{SAYS})\\s?[:：]?)\\s{{0,3}}(?:0{{1,3}})?$")
 _NAME: Final = re.compile("0{0,3}[a-z]?[A-Z][a-z]{2,}[A-Za-z]*0{0,4}[a-z]{0,4}")
-_SEVERAL: Final = 2
 _SCRIPTS_MAX: Final = 4
 _NUMBERS_MAX: Final = 8
 _WORDS_MAX: Final = 24
@@ -472,7 +471,11 @@ def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]
     if hashed is not None:
         body = body[:hashed]
     scripts = scripts_of(body)
-    if len(scripts) > _SCRIPTS_MAX or len(_LONG_RUN.findall(body)) > _NUMBERS_MAX:
+    if (
+        len(scripts) > _SCRIPTS_MAX
+        or len(_LONG_RUN.findall(body)) > _NUMBERS_MAX
+        or sum(script.count_heads(body) for script in scripts) > HEADS_MAX
+    ):
         return "crowded", None, ()
     body, found = _without_others(looked, body)
     found = found or [Number(*span, Form.LETTERS) for span in _words(looked)]
@@ -515,17 +518,14 @@ def _without_others(looked: Look, body: str) -> tuple[str, list[Number]]:
     numbers has the usual form of a code.
     """
     found = numbers(body)
-    if len(found) < _SEVERAL:
-        return body, found
     names = [
         n for n in found if n.form is Form.MIXED and _NAME.fullmatch(looked.cased, n.code, n.end)
     ]
     left = [n for n in found if n not in names and not has_owner(body, n.code)]
     if not any(number.sure for number in left):
         return body, found
-    for name in names:
-        spelled = body[name.code : name.end].replace("0", "x")
-        body = f"{body[: name.code]}{spelled}{body[name.end :]}"
+    for _, start, end, _ in names:
+        body = f"{body[:start]}{body[start:end].replace('0', 'x')}{body[end:]}"
     return body, left
 
 

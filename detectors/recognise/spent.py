@@ -114,7 +114,7 @@ def _is_in_payment(body: str, place: int) -> bool:
 def _said_behind(rest: str) -> bool:
     """Return whether the words after a number say so, in its sentence and without an "if"."""
     words = _words()
-    places = words.behind.places(rest)
-    if not places or places[0][0] > _APART_CHARS:
-        return False
-    return words.apart.search(rest, 0, places[0][0]) is None
+    stop = words.apart.search(rest)
+    last = min(stop.start() if stop else len(rest), _APART_CHARS)
+    heads = [head for head in words.behind.find_heads(rest) if head[1] <= last]
+    return bool(words.behind.places(rest, heads))

@@ -2,10 +2,11 @@
 
 A person who waits for a code that does not come presses "send again" after about a minute.
 Flooding tools go from platform to platform instead. So when a lease refused the first message of a
-platform, the second one passes if it comes one to two minutes later. Only this second message
-passes. A platform that was silent for ten minutes may have a first message again, if none of its
-second messages passed in the last hour. A budget limits such messages within twelve minutes and
-three hours, because a tool that knows the rule could otherwise send everything twice.
+platform, the first one that comes one to two minutes later passes. Only this message passes.
+Earlier ones are refused, and gateways do not count them. A platform that was silent for ten minutes
+may have a first message again, if none of its second messages passed in the last hour. A budget
+limits such messages within twelve minutes and three hours, because a tool that knows the rule could
+otherwise send everything twice.
 
 A retry window is the time in which the second message of one platform passes. The lease carries the
 windows to the gateways, well before the first window opens. All gateways, and the worker that
@@ -88,9 +89,12 @@ def take_request(
         return False
     if held_ms is None or at_ms == held_ms:
         return False  # an earlier message came too lately, or the message is delivered twice
+    told = held_ms <= requests.told_ms
+    opens_ms = _opens_ms(requests, held_ms, hot=hot)
+    if told and at_ms < opens_ms:
+        return False  # gateways let the first message within the window pass
     del requests.first_ms[platform]
-    until_ms = held_ms + AGAIN_UNTIL_MS
-    if held_ms > requests.told_ms or not _opens_ms(requests, held_ms, hot=hot) <= at_ms < until_ms:
+    if not told or at_ms >= held_ms + AGAIN_UNTIL_MS:
         return False
     requests.passed_ms.pop(platform, None)
     _put(requests.passed_ms, platform, at_ms)

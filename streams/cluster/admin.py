@@ -10,10 +10,10 @@ import logging
 import socket
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal
 
 from aiokafka import errors as aio_errors
 from aiokafka.conn import create_conn
@@ -108,7 +108,7 @@ def tls(kafka: Kafka) -> ssl.SSLContext:
 _EVERY: Final = frozenset(("ALTER", "CREATE", "DELETE", "DESCRIBE", "READ", "WRITE"))
 
 
-class Cluster:
+class Cluster(AbstractContextManager["Cluster"]):
     """A connection for queries and administration; use it in a `with` block."""
 
     def __init__(self, kafka: Kafka) -> None:
@@ -121,9 +121,6 @@ class Cluster:
                 request_timeout_ms=int(TIMEOUT_S * 1000),
                 bootstrap_timeout_ms=int(TIMEOUT_S * 1000),
             )
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(
         self,

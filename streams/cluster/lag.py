@@ -1,4 +1,4 @@
-"""Measures how far the workers are behind the input: all figures shown are that old."""
+"""Measures how far the workers are behind the input. All figures that people see have this age."""
 
 from __future__ import annotations
 

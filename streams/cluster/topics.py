@@ -210,22 +210,20 @@ def _missing(names: Sequence[str], blind: str | None) -> str:
     'topics a, b are missing, or user x has no right to see them; `otpguard topics acls` lists the
     rights of each role, `otpguard topics create`, as administrator, makes topics')
     """
-    if blind is None and len(names) == 1:
-        told = tr("topic {names} is missing; `otpguard topics create` makes it")
-    elif blind is None:
-        told = tr("topics {names} are missing; `otpguard topics create` makes them")
-    elif len(names) == 1:
-        told = tr(
+    told = {
+        (True, True): tr("topic {names} is missing; `otpguard topics create` makes it"),
+        (True, False): tr("topics {names} are missing; `otpguard topics create` makes them"),
+        (False, True): tr(
             "topic {names} is missing, or {blind} has no right to see it; `otpguard topics acls` "
             "lists the rights of each role, `otpguard topics create`, as administrator, makes "
             "topics"
-        )
-    else:
-        told = tr(
+        ),
+        (False, False): tr(
             "topics {names} are missing, or {blind} has no right to see them; `otpguard topics "
             "acls` lists the rights of each role, `otpguard topics create`, as administrator, "
             "makes topics"
-        )
+        ),
+    }[blind is None, len(names) == 1]
     return told.format(names=", ".join(names), blind=blind)
 
 

@@ -182,9 +182,12 @@ def sentences(error: ValidationError) -> Iterator[str]:
         if item["type"] == "extra_forbidden":
             told = tr("unknown setting")
             yield suggest(f"{name}: {told}", name, _names())
-        elif item["type"] == "string_pattern_mismatch" and (known := _names().get(name)):
+        elif item["type"] == "string_pattern_mismatch":
+            name = ".".join(map(str, item["loc"][:2]))  # without the place in a table or list
+            known = _names()[name]
+            default = known.get_default(call_default_factory=True) or tr("none")
             yield tr("{name}: not of the form that is wanted ({what}); such as {default}").format(
-                name=name, what=known.description, default=known.default or tr("none")
+                name=name, what=known.description, default=default
             )
         else:
             yield f"{name}: {translate_message(said)}"

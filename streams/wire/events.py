@@ -577,9 +577,8 @@ def refuse(
     if not refused:
         return decoded
     rejects, batch = refusals(reason, refused, records), decoded.batch
-    whole = Block(records.partition, 0, 0, len(batch))
-    block = next((b for b in batch.blocks if b.partition == records.partition), whole)
-    own = slice(block.first, block.last)
+    blocks = batch.blocks or (Block(records.partition, 0, 0, len(batch)),)
+    own = next(slice(b.first, b.last) for b in blocks if b.partition == records.partition)
     gone = _count_kinds(batch.kind[own][np.searchsorted(batch.offset[own], refused)])
     outcomes = Counter(decoded.outcomes)
     outcomes.subtract(gone)

@@ -397,7 +397,7 @@ class Naive:
                 >= Fraction(most, lower if person.relapsing else 1)
                 for window, (most, lower) in LIMIT.items()
             )
-            if not over and not event.trust and self.settled(person, at):
+            if not event.trust and self.settled(person, at):
                 self.total(offset, event, max(times), platform)
         if over and not event.trust and self.settled(person, at):
             self.refuse(offset, event, {platform}, at_ms + 3_600_000, prolongs=True)

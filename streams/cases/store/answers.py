@@ -165,7 +165,7 @@ class Appeal:
 
 
 class PapersAbout(NamedTuple):
-    """Papers about one number or case, the newest first."""
+    """Notes, appeals, calls and legal hold of one number or case, the newest first."""
 
     notes: tuple[Note, ...] = ()
     appeals: tuple[Appeal, ...] = ()

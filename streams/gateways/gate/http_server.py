@@ -250,10 +250,6 @@ class Connection(asyncio.Protocol):
         else:
             do()
 
-    def eof_received(self) -> bool:
-        """Close the connection when the client does: complete requests are answered already."""
-        return False
-
     def pause_writing(self) -> None:
         """Stop reading from a client that does not read its responses."""
         self._full = True

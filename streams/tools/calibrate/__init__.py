@@ -1,6 +1,6 @@
 """Measures, on a carrier's own history, the assumptions behind the detector's parameters.
 
-`history` reads the events. `survey` measures, with `cohort`, `peaks` and `leads`. `rates` says
-which rates can be claimed. `rehearse` plays attacks, and `propose` proposes settings. `report` and
-`plots` show the result.
+`history` reads the events. `survey` measures, with `cohort`, `peaks` and `leads`. `alarm_rates`
+says which rates can be claimed. `rehearse` plays attacks, and `propose` proposes settings.
+`html_report` and `plots` show the result.
 """

@@ -143,7 +143,10 @@ def document(result: Result) -> dict[str, Any]:
 
 
 def _history(result: Result) -> dict[str, Any]:
-    """Return size and time span of the history, and the messages that make no day."""
+    """Return the size and time span of the history, for JSON.
+
+    `outside` has the messages of hours that are too sparse to count as part of a day.
+    """
     survey = result.current
     hours, every = survey.busy, sorted(survey.hours)
     return {

@@ -70,6 +70,14 @@ def test_known_platforms_share_one_limit_without_a_flood_and_trusted_ones_have_n
     assert not alone(run(ENFORCE, history() + codes(90, 20_000, trust=1)))
 
 
+def test_a_platform_at_its_own_limit_closes_the_others_too_if_all_are_past_theirs() -> None:
+    known = [e._replace(platform=f"known {n % 2}") for n, e in enumerate(codes(52, 10_001))]
+    new = codes(11, 10_001, start_ms=START_MS + 600_000)
+    (lease,) = alone(run(ENFORCE, history() + known + new))
+    assert lease.reason.rule == "limit_35min"
+    assert set(lease.refused_ids) == {platform_id(p) for p in ("known 0", "known 1", "n0")}
+
+
 def test_a_flood_of_known_new_and_young_platforms_closes_the_new_and_young_ones() -> None:
     names = ["known 0", "taught", "new"]
     taught = [Event(START_MS - DAY_MS, VICTIM, "taught")]

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from detectors.recognise.scripts import (
     _SCRIPTS,
+    HEADS_MAX,
     NAMING,
-    WORDS_MAX,
     WordKind,
     cues_of,
     scripts_of,
@@ -60,9 +60,11 @@ def test_a_denial_with_its_number_is_the_name_of_it() -> None:
     assert [kind for _, kind in told] == [WordKind.WEAK]
 
 
-def test_so_many_words_are_taken_from_a_text_and_no_more() -> None:
+def test_no_word_is_taken_from_a_text_where_too_many_may_begin() -> None:
     (script,) = scripts_of("code")
-    assert len(script.words("code " * 200)) == WORDS_MAX
+    assert len(script.words("code " * HEADS_MAX)) == HEADS_MAX
+    assert script.words("code " * (HEADS_MAX + 1)) == []
+    assert script.count_heads("code " * (HEADS_MAX + 1)) == HEADS_MAX + 1
 
 
 def test_the_last_name_is_the_end_of_the_last_word_that_only_codes_have() -> None:

@@ -4,8 +4,7 @@
     python -m tests.detectors.recognise.train --report   cross-validates, and writes nothing
     python -m tests.detectors.recognise.train --check    trains, and compares with what is shipped
     python -m tests.detectors.recognise.train --ordinary FILE
-                                                         reads ordinary messages, one a line,
-                                                         for the second step
+                                                         reads ordinary messages, one a line
 
 Two steps. The weights of pieces: logistic regression with a small ridge, by L-BFGS, on all texts
 but those kept back. The weights of rules beside them: logistic regression on what the first step

@@ -9,6 +9,7 @@ import pytest
 
 from streams.common.errors import ConfigError, Exit
 from streams.config import Settings, effective, load
+from streams.config.load import _names
 from tests.builders.streams.config.load import written
 
 
@@ -84,6 +85,26 @@ def test_each_thing_wrong_has_a_line_that_names_it(tmp_path: Path) -> None:
         "worker.stall_s: Input should be greater than or equal to 10",
         "speed: unknown setting",
     )
+
+
+PATTERNED = [
+    f'{name} = "¿ ¿"'
+    for name, field in _names().items()
+    if any(getattr(each, "pattern", None) for each in field.metadata)
+]
+"""Settings that take only some texts, each with one that it does not take."""
+
+
+@pytest.mark.parametrize("line", [*PATTERNED, 'notify.to_prefixes = {"8x6" = 5}'])
+def test_a_text_of_another_form_is_told_the_form_and_no_regular_expression(
+    line: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(written(tmp_path, line))
+    (said,) = str(caught.value).splitlines()
+    assert said.startswith(f"{line.partition(' ')[0]}: not of the form that is wanted (")
+    assert "^" not in said
+    assert "Undefined" not in said
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
