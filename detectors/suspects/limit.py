@@ -7,9 +7,9 @@ lease that follows refuses this platform and no other.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import chain
 from operator import attrgetter
 from typing import Annotated, Final, NamedTuple
@@ -26,6 +26,7 @@ from detectors.thresholds import (
     LIMITS_TOTAL,
     RETRY_S,
     TOTAL_LEAST,
+    TOTAL_SHARE,
 )
 
 WINDOWS: Final = (
@@ -70,19 +71,23 @@ class Total(NamedTuple):
 def judge_total(repeats: Repeats, key: int, platforms: Iterable[int]) -> Total | None:
     """Return the limit on all platforms together that the newest code of one reaches, or None.
 
-    `platforms`: all platforms of the recipient. `key` is that of the code.
+    `platforms`: all platforms of the recipient. `key` is that of the code. The limit refuses the
+    platforms with at least `TOTAL_SHARE` of the mean number of codes in the window. A platform that
+    the flood does not abuse usually has fewer.
     """
     newest_s, recipient = repeats.codes[key][-1], key >> 32 << 32
     if repeats.count(key, DAY_S) < TOTAL_LEAST:
         return None
-    codes = {p: repeats.since(recipient | p, newest_s - DAY_S) for p in platforms}
-    times_s = sorted(chain.from_iterable(codes.values()))
-    often = [p for p, each_s in codes.items() if len(each_s) >= TOTAL_LEAST]
     over = []
     for rule, window_s, most in LIMITS_TOTAL:
-        count = len(times_s) - bisect_right(times_s, newest_s - window_s)
-        if count >= most:
-            over.append(Total(Limit(rule, count, most), times_s[-most] + window_s, often))
+        codes = {p: repeats.since(recipient | p, newest_s - window_s) for p in platforms}
+        times_s = sorted(chain.from_iterable(codes.values()))
+        if len(times_s) >= most:
+            mean = Fraction(len(times_s), sum(map(bool, codes.values())))
+            least = max(Fraction(TOTAL_LEAST), TOTAL_SHARE * mean)
+            often = [p for p, each_s in codes.items() if len(each_s) >= least]
+            limit = Limit(rule, len(times_s), most)
+            over.append(Total(limit, times_s[-most] + window_s, often))
     return max(over, key=attrgetter("end_s"), default=None)
 
 

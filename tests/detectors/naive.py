@@ -44,7 +44,7 @@ RETURNS = 13
 RELAPSE = 72 * 3600
 KNOWN = {600: 8, 3600: 16, DAY: 30}  # window -> delivered codes of a known one in a flood
 LIMIT = {2100: (10, 2), DAY: (20, 3)}  # window -> codes after the first, and how much lower later
-TOTAL = {3600: 60, DAY: 290}  # window -> codes of all platforms, without each first of a day
+TOTAL = {3600: 54, DAY: 270}  # window -> codes of all platforms, without each first of a day
 RETRY = 90_000
 RETRIES = 300_000
 
@@ -403,23 +403,31 @@ class Naive:
             self.refuse(offset, event, {platform}, at_ms + 3_600_000, prolongs=True)
 
     def total(self, offset: int, event: Event, newest: int, platform: str) -> None:
-        """60 codes in an hour or 290 in a day, of all: refused is what came three times."""
-        person = self.people[event.recipient]
-        codes = {p: [t for t in person.codes.get(p, ()) if t > newest - DAY] for p in person.seen}
-        often = {p for p, times in codes.items() if len(times) >= 2}
-        every = sorted(t for times in codes.values() for t in times)
-        ends = [
-            every[-most] + window
-            for window, most in TOTAL.items()
-            if sum(t > newest - window for t in every) >= most
-        ]
-        if platform in often - self.trusted and ends:
-            end = min((max(ends) + EPOCH) * 1000, event.at_ms + 3_600_000)
-            self.refuse(offset, event, often - self.trusted, end, prolongs=False)
-            at = event.at_ms // 1000 - EPOCH
+        """54 codes in an hour or 270 in a day, of all: refused is what sent most of them."""
+        person, at = self.people[event.recipient], event.at_ms // 1000 - EPOCH
+        if platform in self.trusted or sum(t > newest - DAY for t in person.codes[platform]) < 2:
+            return
+        ends: list[tuple[int, set[str]]] = []
+        for window, most in TOTAL.items():
+            codes = {
+                p: [t for t in person.codes.get(p, ()) if t > newest - window] for p in person.seen
+            }
+            every = sorted(t for times in codes.values() for t in times)
+            senders = sum(len(times) > 0 for times in codes.values())
+            often = {
+                p
+                for p, times in codes.items()
+                if len(times) >= 2 and 10 * senders * len(times) >= 7 * len(every)
+            }
+            if len(every) >= most:
+                ends.append((every[-most] + window, often - self.trusted))
+        if ends:
+            last, refused = max(ends, key=lambda each: each[0])
+            end = min((last + EPOCH) * 1000, event.at_ms + 3_600_000)
+            self.refuse(offset, event, refused, end, prolongs=False)
             own = {
                 p
-                for p in often - self.trusted
+                for p in refused
                 if person.seen[p].novel or abs(at - person.young.get(p, at - DAY)) < DAY
             }
             self.refuse(offset, event, own, event.at_ms + 3_600_000, prolongs=True)

@@ -57,21 +57,21 @@ def test_known_platforms_share_one_limit_without_a_flood_and_trusted_ones_have_n
     known = [
         e._replace(platform=f"known {n % 2}") for n, e in enumerate(codes(540, 20_001, platforms=2))
     ]
-    assert not run(ENFORCE, history() + known[:61]).actions
-    (lease,) = alone(run(ENFORCE, history() + known[:62]))
-    assert (lease.reason.rule, lease.reason.score) == ("limit_total_1h", 60)
+    assert not run(ENFORCE, history() + known[:55]).actions
+    (lease,) = alone(run(ENFORCE, history() + known[:56]))
+    assert (lease.reason.rule, lease.reason.score) == ("limit_total_1h", 54)
     assert set(lease.refused_ids) == {platform_id("known 0"), platform_id("known 1")}
-    assert lease.expires_at_ms == known[2].at_ms // 1000 * 1000 + HOUR_MS, "59 are then left"
+    assert lease.expires_at_ms == known[2].at_ms // 1000 * 1000 + HOUR_MS, "53 are then left"
     own = [Event(known[-1].at_ms - n * HOUR_MS // 4, VICTIM, "known 3") for n in (1, 2)]
     events = sorted(history() + known + own)
     came = delivered(run(ENFORCE, events), events)
     assert came["known 3"] == came["known 2"] + 2, "a platform's second code of a day passes"
-    assert 3 * 60 <= came["known 0"] + came["known 1"] - 2 * came["known 2"] <= 3 * 62
+    assert 3 * 54 <= came["known 0"] + came["known 1"] - 2 * came["known 2"] <= 3 * 56
     assert not alone(run(ENFORCE, history() + codes(90, 20_000, trust=1)))
 
 
 def test_a_platform_at_its_own_limit_closes_the_others_too_if_all_are_past_theirs() -> None:
-    known = [e._replace(platform=f"known {n % 2}") for n, e in enumerate(codes(52, 10_001))]
+    known = [e._replace(platform=f"known {n % 2}") for n, e in enumerate(codes(46, 10_001))]
     new = codes(11, 10_001, start_ms=START_MS + 600_000)
     (lease,) = alone(run(ENFORCE, history() + known + new))
     assert lease.reason.rule == "limit_35min"
@@ -161,7 +161,7 @@ def test_a_platform_that_came_once_has_no_limit_a_week_later(days: int, others: 
     long_ago = [e._replace(at_ms=e.at_ms - 200 * DAY_MS) for e in history()]
     events = sorted(long_ago + once + later + flood(60, 20_000) + abused)
     came = delivered(run(ENFORCE, events), events)["once"]
-    assert came == 61 if days > 7 else came <= 1 + 11
+    assert came == 56 if days > 7 else came <= 1 + 11
 
 
 def test_known_platforms_without_a_limit_of_their_own_have_one_during_a_flood() -> None:

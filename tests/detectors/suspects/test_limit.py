@@ -32,20 +32,31 @@ def test_a_limit_is_reached_within_its_window_and_lower_after_a_flood() -> None:
 
 def test_a_limit_on_all_platforms_together_spares_the_first_codes_of_a_day() -> None:
     repeats = Repeats()
-    for n in range(59):
+    for n in range(53):
         repeats.add(KEY + n % 20, NOW_S + n)
     found = [judge_total(repeats, KEY, range(7, 27))]
     for at_s in (60, 61):  # the second and the third code of the day of one more platform
         repeats.add(KEY + 20, NOW_S + at_s)
         found.append(judge_total(repeats, KEY + 20, range(7, 28)))
-    end_s = NOW_S + 1 + 3600  # then 59 codes lie in the hour
-    assert found == [None, None, (("limit_total_1h", 61, 60), end_s, [*range(7, 28)])]
+    end_s = NOW_S + 1 + 3600  # then 53 codes lie in the hour
+    assert found == [None, None, (("limit_total_1h", 55, 54), end_s, [*range(7, 28)])]
     assert judge_total(repeats, KEY + 20, range(9, 28)) is None, "not the recipient's platforms"
     slow = Repeats()
-    for n in range(290):
-        slow.add(KEY + n % 2, NOW_S + n * 290)
+    for n in range(270):
+        slow.add(KEY + n % 2, NOW_S + n * 310)
     total = judge_total(slow, KEY, (7, 8))
-    assert total == (("limit_total_24h", 290, 290), NOW_S + DAY_S, [7, 8])
+    assert total == (("limit_total_24h", 270, 270), NOW_S + DAY_S, [7, 8])
+
+
+def test_a_limit_on_all_platforms_together_spares_who_sends_less_than_the_others() -> None:
+    repeats = Repeats()
+    for n in range(60):
+        repeats.add(KEY + n % 10, NOW_S + n)
+    for at_s in (70, 80, 90):  # a bank's, beside the flood's six of each
+        repeats.add(KEY + 20, NOW_S + at_s)
+    total = judge_total(repeats, KEY, range(7, 28))
+    assert total is not None
+    assert total.platforms == [*range(7, 17)]
 
 
 def test_a_lease_refuses_what_it_names_while_it_lasts_and_is_restored() -> None:
