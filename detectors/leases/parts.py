@@ -76,7 +76,7 @@ class LongMessages:
     def fate(
         self, message: Message, part: int, parts: int, lease: Lease, now_ms: int, now_s: float
     ) -> Ruling | None:
-        """Return the decision about a later part, from its first part.
+        """Return the decision about a later part, by the first part of the same message.
 
         Returns None if the later part must be judged by itself.
         """

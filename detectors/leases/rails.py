@@ -104,7 +104,7 @@ class Rails:
 
     @property
     def open(self) -> bool:
-        """Return true while a rail refuses new leases."""
+        """Return true while a rail (a limit on the number of leases) refuses new leases."""
         return self.rate_open or self.share_open
 
 
@@ -196,7 +196,7 @@ def forget(rails: Rails, now_ms: int) -> None:
 
 
 def utilisation(params: RailParams, rails: Rails, now_ms: int) -> float:
-    """Return the used share of the limit that is nearer: 1 means that the limit is reached.
+    """Return the used share of the fuller of the two limits; 1 means that this limit is reached.
 
     Above `RAILS_ALARM_RATIO`, an operator should investigate.
     """
@@ -229,7 +229,7 @@ def _is_rate_open(params: RailParams, rails: Rails, issued_at_ms: int, offers: i
 
 
 def _go_on(rails: Rails, second: int) -> None:
-    """Move the end of the last minute to `second`, if it is newer, and drop old counts."""
+    """Move the end of the last minute to `second` if this is later; drop counts of old offers."""
     if len(rails.offered) > 2 * OFFERS_S:  # rarely true, so that most offers skip this scan
         kept = max(second, rails.second) - OFFERS_S
         rails.offered = {at: n for at, n in rails.offered.items() if at > kept}

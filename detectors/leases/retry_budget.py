@@ -39,7 +39,7 @@ def window_of(lease: Lease, platform: str, now_ms: int) -> AgainWindow | None:
 
 
 def most(window: AgainWindow) -> int:
-    """Return the budget for such windows (hot or not): messages within `AGAIN_BUDGET_MS`."""
+    """Return the budget of this kind of window (hot or not): messages per `AGAIN_BUDGET_MS`."""
     return AGAIN_HOT_MOST if window.hot else AGAIN_MOST
 
 

@@ -141,7 +141,7 @@ def latest(watermark_s: int, medians_s: Sequence[int], recent_s: Sequence[int]) 
     """Return, at a tick, the latest time that is confirmed by more than a single clock.
 
     The watermark may be too old after a pause, or if a few ticks cover months. The median of the
-    last codes is not.
+    last codes is not too old in these cases. A tick is every `TICK_OFFSETS`-th offset of the log.
     """
     order = sorted(recent_s)
     return max(watermark_s, *medians_s, order[(len(order) - 1) // 2] if order else 0)

@@ -106,7 +106,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Counts of an episode."""
+    """Number of messages and platforms of one episode, and the times of its flood."""
 
     messages: int  # messages of the flood
     platforms: int  # platforms with a sighting in the episode
@@ -165,24 +165,24 @@ class Action:
 
     @property
     def rank(self) -> tuple[int, int]:
-        """Return the value that decides between two actions of one kind: the higher applies."""
+        """Return the value by which two actions of one kind compare: the higher one applies."""
         return self.epoch, self.revision
 
     @property
     def is_lease(self) -> bool:
-        """Return true if this is a lease of either kind."""
+        """Return true if this action is a full lease or a platform lease."""
         return self.verb != "retry_windows" and not self.ends
 
     @property
     def ends(self) -> bool:
-        """Return true if this only ends the lease before it."""
+        """Return true if this action only ends the lease that was issued before it."""
         return self.verb == "release" or (
             self.verb == "throttle_platforms" and not self.refused_ids
         )
 
     @property
     def update(self) -> bool:
-        """Return true if this publishes new retry windows of an earlier lease."""
+        """Return true if this action publishes new retry windows of an earlier lease."""
         return self.action_id.partition("/")[0] != self.cause.id(self.epoch)
 
 

@@ -67,7 +67,7 @@ class SweepPart(NamedTuple):
 class Strangers:
     """The sums since the last part, bounded by `PAIRS_MOST` and the codes of `FOLD_OFFSETS`.
 
-    Call `fold` before a copy is made.
+    Call `fold` before this object is copied.
     """
 
     number: Time = 0  # number of the five minutes; 0 before the first tick
@@ -99,7 +99,7 @@ class Strangers:
         self.sums = sum_contacts([self.sums, rows]) if len(self.sums) else rows
 
     def tick(self, watermark_s: int, offset: int) -> SweepPart | None:
-        """Return, at the tick of this offset, the part that is complete now, or None."""
+        """Return, at the tick of this offset, the five-minute part that is complete, or None."""
         number = watermark_s // SLOT_S
         begun, self.number = self.number, number
         if not begun or number == begun:

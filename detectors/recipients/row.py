@@ -212,7 +212,7 @@ StoredMemory: TypeAlias = Annotated[
 
 
 def places_once(kept: int) -> int:
-    """Return how many prints at ONCE a row with an extent can store beside so many KEPT ones."""
+    """Return how many prints at ONCE fit into a row with an extent beside this many KEPT prints."""
     return PRINTS + max(0, PLACES_MAX - 1 - kept)
 
 

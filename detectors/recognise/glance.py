@@ -208,13 +208,13 @@ class Glance(NamedTuple):
     brackets at its beginning or end. -1 if this needs a search."""
 
     def texts(self) -> list[str]:
-        """Return the folded texts."""
+        """Return the n texts after folding: characters that look alike are written in one way."""
         whole = self.folded.tobytes().decode("utf-32-le", "surrogatepass")
         places = zip(self.start.tolist(), (self.start + self.lengths).tolist(), strict=True)
         return [whole[start:end] for start, end in places]
 
     def text(self, at: int) -> str:
-        """Return the folded text with index `at`."""
+        """Return the text with index `at`, after folding."""
         own = self.folded[self.start[at] : self.start[at] + self.lengths[at]]
         return own.tobytes().decode("utf-32-le", "surrogatepass")
 

@@ -490,12 +490,12 @@ def _look(text: str) -> _Looked:
 
 
 def _again(key: _Key, head: bytes) -> _Key:
-    """Return a key with its text replaced by `head`."""
+    """Return a cache key whose text is replaced by `head`."""
     return (head, *key[1:]) if isinstance(key, tuple) else head
 
 
 def _with(key: _Key, literal: bytes) -> _Key:
-    """Return a key extended by the name as written, with its digits."""
+    """Return a cache key, extended by the name in the text as written, with its digits."""
     return (*key, literal) if isinstance(key, tuple) else (key, literal)
 
 
@@ -793,7 +793,7 @@ class Recogniser:
         return kind
 
     def _from(self, sender: str) -> tuple[int, str]:
-        """Return identity and key of the platform of a message that only its sender names."""
+        """Return identity and key of the platform of a message that only its sender identifies."""
         if sender not in self._from_of:
             key = key_of_sender(self.registry, self.registry.sender(sender))
             self._from_of[sender] = _identity(key), key

@@ -47,7 +47,7 @@ def replay(settings: Settings, chunks: Iterable[list[bytes]]) -> Iterator[Replay
 def add_offsets(
     chunks: Iterable[list[bytes]],
 ) -> Iterator[tuple[list[bytes], NDArray[np.int64]]]:
-    """Yield the chunks, each with the offsets of its lines, which count from 0."""
+    """Yield the chunks, each with the offsets of its lines. They count from 0 over all chunks."""
     offset = 0
     for lines in chunks:
         yield lines, np.arange(offset, offset + len(lines))

@@ -126,8 +126,8 @@ def _aside(
 ) -> Iterator[tuple[CaseStore, CaseStore]]:
     """Yield the live store, and a store with a temporary index built from the topics.
 
-    With `as_far`, the temporary index reads only up to the offsets of the live index. It is deleted
-    at the end, unless it has replaced the live index.
+    With `as_far`, the temporary index reads only up to the offsets of the live index. The temporary
+    index is deleted at the end, unless it has replaced the live index.
     """
     old = opened(any_format=True)
     try:

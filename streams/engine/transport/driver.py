@@ -206,9 +206,10 @@ class Consumer(driver.Consumer):
         )
 
     def on_buffer_full(self, tp: TP) -> None:
-        """Ignore a full buffer of the source: it already stops the drain loop.
+        """Do nothing for the source topic: its full buffer already ends the loop over records.
 
-        Stock Faust stops fetching the partition and, if all are full, sleeps for one second.
+        Other topics behave as in stock Faust, which stops fetching the partition and sleeps for one
+        second if the buffers of all partitions are full.
         """
         if not self._is_source(tp):
             super().on_buffer_full(tp)

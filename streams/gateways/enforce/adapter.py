@@ -147,7 +147,10 @@ class Adapter:
             self._consumer.close()
 
     def unready(self) -> str:
-        """Return why the leases are not current, or an empty string if they are. Thread-safe."""
+        """Return why the leases are not current; an empty string if they are current.
+
+        Thread-safe.
+        """
         if not self.ready.is_set():
             return "reading the leases"
         age_s = time.monotonic() - self.current_at

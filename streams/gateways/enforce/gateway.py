@@ -114,7 +114,7 @@ class Gateway(Protocol):
         ...
 
     def health(self) -> str:
-        """Return an id of the gateway's memory.
+        """Return an id of the gateway's stored leases.
 
         A different id means that the gateway lost its leases, for example in a restart.
         """

@@ -143,7 +143,7 @@ class Lines:
         return line
 
     def give_back(self, lines: Sequence[FileLine]) -> None:
-        """Put lines back; `take` returns them first."""
+        """Put lines back; `take` returns these lines first."""
         self._back.extendleft(reversed(lines))
 
     def _read(self) -> bytes:

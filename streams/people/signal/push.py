@@ -63,7 +63,10 @@ class FloodEvent:
 
     @property
     def event_id(self) -> str:
-        """Id of the event: always the same, and nothing can be derived from it."""
+        """Id of the event: the same at each sending.
+
+        Nothing about the flood can be derived from the id.
+        """
         return hashlib.sha256(f"{self.episode_id}\n{self.kind}".encode()).hexdigest()[:32]
 
     def body(self) -> dict[str, Any]:
@@ -161,7 +164,7 @@ class Sink(WebhookChannel):
         self.client = client
 
     def push(self, event: FloodEvent) -> Delivery:
-        """Post an event once, without a retry."""
+        """Post an event to the bank once, without a retry."""
         return self.post(event.event_id, msgspec.json.encode(event.body()))
 
 
