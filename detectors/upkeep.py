@@ -162,7 +162,7 @@ def _let_go(params: Params, partition: Partition, batch: Batch) -> int:
 
 
 def _cause(partition: Partition, batch: Batch) -> Cause:
-    """Return the tick as the cause of records."""
+    """Return a `Cause` that names this tick, for the records that the tick causes."""
     return Cause(batch.topic, batch.partition, partition.next_offset, partition.watermark_ms)
 
 

@@ -306,7 +306,7 @@ def _amend(
 
 
 def _flood_platforms(book: EpisodeLog, suspect: Suspect) -> set[int]:
-    """Return the platforms that a narrow lease names: those of the flood, and hot ones.
+    """Return the platforms that a narrow lease names: those of the flood, and hot platforms.
 
     Platforms of the earlier flood (`relapse`) are among them, and those that the recipient knows
     are not.

@@ -62,7 +62,7 @@ class IncidentLog:
     pending: int = 0  # number of pending messages, over all incidents
 
     def restore(self, suspects: Mapping[int, Suspect]) -> None:
-        """Rebuild `due` and `pending` from the suspects: after a restart, or to drop stale ones."""
+        """Rebuild `due` and `pending` from the suspects, after a restart or to drop old items."""
         held = [
             (s.episode.incident, s.recipient)
             for s in suspects.values()

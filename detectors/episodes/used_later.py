@@ -39,7 +39,7 @@ Recipient = TypeVar("Recipient", bound=Hashable)
 
 @dataclass(slots=True, eq=False)
 class RefusedPlatforms:
-    """The platforms refused at one recipient, and which of them came again since."""
+    """The platforms refused at one recipient, and which of these platforms came again since."""
 
     last_s: Time  # time of the newest refusal
     platforms: list[PlatformId] = field(default_factory=list)

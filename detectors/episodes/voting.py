@@ -1,4 +1,7 @@
-"""A victim's vote for the platforms that flood it. The votes create the list of hot platforms."""
+"""A victim's vote for the platforms that send the flood's codes.
+
+The list of hot platforms is made from these votes.
+"""
 
 from __future__ import annotations
 

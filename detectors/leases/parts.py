@@ -58,7 +58,10 @@ class LongMessages:
     free: OrderedDict[Message, FirstPart] = field(init=False, default_factory=OrderedDict)
 
     def begin(self, message: Message, first: FirstPart, lease: Lease | None, now_s: float) -> None:
-        """Remember a first part. It replaces an earlier message with the same reference."""
+        """Remember the first part of a message.
+
+        The message replaces an earlier message with the same reference.
+        """
         self.forget(message)
         if len(first.platform) > NAME_CHARS:
             first.platform, first.trust = "", Trust.NONE

@@ -41,7 +41,9 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RailParams:
-    """Limits of one gateway. `for_network` derives them from the number of subscribers.
+    """Limits on the leases of one gateway.
+
+    `for_network` derives the limits from the number of subscribers.
 
     The minimum limits must allow a whole campaign, or the rails would disable throttling when it is
     needed. The largest campaign in the scenarios (A6) reaches 5,000 recipients within 10 minutes,
@@ -72,7 +74,7 @@ class RailParams:
         )
 
     def multiply(self, times: int) -> RailParams:
-        """Return both limits multiplied by `times`.
+        """Return a copy with both limits (leases a minute, and recipients) multiplied by `times`.
 
         >>> RailParams().multiply(3).new_per_minute
         3000
@@ -82,7 +84,7 @@ class RailParams:
 
 @dataclass(slots=True)
 class Rails:
-    """The state of the rails: admitted leases and counts of offered ones.
+    """The state of the rails: admitted leases, and counts of leases that were offered.
 
     Mutable. Bounded by `recipients_max` leases and 2 * `OFFERS_S` counts. A rail is "open" while it
     refuses new leases, like an open circuit breaker.

@@ -53,7 +53,7 @@ class SecondPasses:
     )
 
     def take(self, recipient: str, window: AgainWindow, now_ms: int) -> bool:
-        """Return true, and record it, if a message may pass through this window now.
+        """Return true, and record the message, if it may pass through this retry window now.
 
         The window's platform must not have been used within the budget time, and the budget must
         have room.

@@ -142,7 +142,7 @@ class Batch:
         return len(self.offset)
 
     def of(self, block: Block) -> Batch:
-        """Return the same columns, labelled with the partition and next offset of a block."""
+        """Return the same columns, with the partition and next offset of one block."""
         return replace(self, partition=block.partition, next_offset=block.next_offset)
 
     def newest_ms(self) -> dict[int, int]:

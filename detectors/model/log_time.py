@@ -100,7 +100,10 @@ class LogTime:
         return self._watermark_s + AHEAD_S if self._watermark_s else _NO_LIMIT_S
 
     def ahead(self) -> NDArray[np.int64]:
-        """Return the positions of codes that are rejected as ahead; none before the first tick."""
+        """Return the positions of codes rejected because they are ahead of the log's time.
+
+        Before the first tick, no code is rejected.
+        """
         own = self._at_s
         if own.max(initial=0) <= self.limit_s:
             return indices(own[:0])

@@ -37,7 +37,10 @@ ALWAYS_PASS: Final = tuple(sorted(t for t in Trust if t is not Trust.NONE))
 
 
 class Cause(NamedTuple):
-    """The event, or the tick, that caused a record or action."""
+    """The event or tick that caused a record or action.
+
+    At a tick (every `TICK_OFFSETS`-th offset) the maintenance of a partition runs.
+    """
 
     topic: str
     partition: int
@@ -84,7 +87,7 @@ def utc_ms(at_s: int) -> int:
 
 
 class Step(NamedTuple):
-    """One change of level, and the finding behind it."""
+    """One change of an episode's level, and the finding that caused the change."""
 
     level: Level
     at_ms: TimeMs

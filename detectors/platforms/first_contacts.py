@@ -163,7 +163,7 @@ def sum_contacts(rows: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
 
 
 def _most(sums: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """Return the `most` rows with most first contacts, in the same order; ties go to the first."""
+    """Return the `most` rows with most first contacts, in their order; ties go to the first row."""
     if len(sums) <= most:
         return sums
     kept: NDArray[np.int64] = sums[np.sort(np.argsort(-sums[:, 2], kind="stable")[:most])]

@@ -128,7 +128,7 @@ class Sweep(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class NetworkSweeps:
-    """Sums of a day by platform and thousand, and the sweeps found in them.
+    """Sums of a day by platform and thousand numbers, and the sweeps found in these sums.
 
     `ROWS_MOST` bounds the size.
     """
@@ -308,7 +308,7 @@ def _without_firms(
 
 
 def _ranges(total: NDArray[np.int64]) -> dict[int, tuple[int, list[int]]]:
-    """Return platforms with a range: platform -> (first contacts in it, its fullest thousands)."""
+    """Return platforms with a swept range: platform -> (its first contacts, fullest thousands)."""
     total = total[total[:, 1] != NO_THOUSAND]
     some, counts = np.unique_counts(total[total[:, 2] >= WIDE_EACH, 0])
     few = total[:, 2] >= RANGE_LEAST

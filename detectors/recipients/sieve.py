@@ -364,7 +364,7 @@ class _Runs(NamedTuple):
 
 
 class _Held(NamedTuple):
-    """The two windows stored in rows (m,): the number of the newer one, and both counts."""
+    """The two windows stored in rows (m,): newer window number, and the count of each window."""
 
     window: NDArray[np.int64]
     now: NDArray[np.int64]
@@ -562,7 +562,7 @@ def _meets_astray(
     todo: NDArray[np.int64],
     sighting: NDArray[np.bool_],
 ) -> NDArray[np.int64]:
-    """Return positions of codes (n,) that meet a sighting far ahead of them and of the log's time.
+    """Return positions of codes whose recipient has a sighting far ahead of code and log time.
 
     Their recipients are promoted, because the code for suspects removes such sightings.
     """

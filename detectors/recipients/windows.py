@@ -1,4 +1,4 @@
-"""Tumbling windows over a whole partition, for metrics. The watermark closes them."""
+"""Tumbling windows over a whole partition, for metrics. The watermark closes a window."""
 
 from __future__ import annotations
 

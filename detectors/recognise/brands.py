@@ -1,4 +1,4 @@
-"""Find the name of a platform in the running text, if neither sender nor signature names one.
+"""Find a platform name in the running text, if neither sender nor signature names a platform.
 
 "Your Tandem code is 4829" from AUTHMSG belongs to Tandem. Such a name is a word with a capital
 after "your" or before "code", a word before a colon at the beginning, or the place where a Chinese

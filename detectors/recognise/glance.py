@@ -176,7 +176,7 @@ def _owners() -> NDArray[np.bool_]:
 
 
 def prepare() -> None:
-    """Build the tables of word beginnings, so that the first text need not wait for them."""
+    """Build the tables of word beginnings in advance, so that the first text need not wait."""
     _build_beginnings()
     _owners()
 
@@ -347,7 +347,7 @@ def _with_own_numbers(folded: Points, kinds: Kinds, starts: NDArray[np.int64]) -
 def _find_owned(
     folded: Points, kinds: Kinds, number: NDArray[np.int64], start: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Return a mask of the numbers that may have the name of another number before them.
+    """Return a mask of numbers that may have the name of another kind of number before them.
 
     `start` is the index of the first character of each number's text.
     """

@@ -151,7 +151,7 @@ class Scores(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """The result of comparing scores: the highest band, and the first rule that reaches it."""
+    """The result of comparing scores: the highest band, and the first rule with this band."""
 
     band: Band
     rule: str

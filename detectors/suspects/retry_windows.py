@@ -141,7 +141,7 @@ def news(requests: SecondRequests, at_ms: int) -> bool:
 
 
 def windows(requests: SecondRequests, hot: Collection[int], at_ms: int) -> tuple[AgainWindow, ...]:
-    """Return the windows that can still be used, ascending by opening time; drop the others.
+    """Return the retry windows that can still be used, by opening time; drop all other windows.
 
     `hot` is the current list of hot platforms. The caller publishes the result at `at_ms`.
     """

@@ -191,7 +191,7 @@ class Cluster(AbstractContextManager["Cluster"]):
             return set(self._admin.list_topics())
 
     def authoriser(self) -> Literal["none", "open", "closed"]:
-        """Return whether the cluster checks rights, and whether this user may list them.
+        """Return whether the cluster checks rights, and whether this user may list the rights.
 
         "none": there is no authoriser, and every user sees every topic. "open": this user may list
         the rights, so a topic that is not visible does not exist. "closed": topics may be hidden

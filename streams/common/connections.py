@@ -42,7 +42,7 @@ class Bounded(asyncio.Protocol):
     heard_s = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Register the connection. If there are too many, close the longest idle one."""
+        """Register the connection. If there are too many, close the one that is idle longest."""
         super().connection_made(transport)
         self._note_data(asked=False)
         most = min(self.connections_max, self.limit_concurrency or math.inf)

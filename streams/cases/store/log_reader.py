@@ -54,7 +54,7 @@ class Polled(NamedTuple):
 
 
 class LogReader:
-    """Reads records and end offsets with two Kafka clients. Threads must not share it."""
+    """Reads records and end offsets with two Kafka clients. Threads must not share this object."""
 
     def __init__(self, kafka: Kafka) -> None:
         """Connect. Raise ConfigError or UnavailableError if no broker accepts the client."""

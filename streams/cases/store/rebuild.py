@@ -79,7 +79,7 @@ def rebuild(
     opened: Callable[..., CaseStore],
     clock: Callable[[], int],
 ) -> dict[str, int]:
-    """Build a new index, and replace the live index with it. Return the new rows by table.
+    """Build a new index, and replace the live index. Return the number of new rows by table.
 
     `opened` opens the store. Readers use the old index until the replacement. A running indexer
     then exits with code 75, and its supervisor starts it again.

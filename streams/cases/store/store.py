@@ -501,7 +501,7 @@ class ReadModel:
 
 
 class CaseStore(ReadModel):
-    """Both databases of the desk (index and people), opened by URL. Threads may share it.
+    """Both databases of the desk (index and people), opened by URL. Threads may share this object.
 
     `accounts` and `papers` give access to the people database. Log-in sessions expire by `wall`.
     """
@@ -649,7 +649,7 @@ class _Loaded:
         return sorted(lines, key=lambda each: each.rank, reverse=True)
 
     def count_refused(self, episode_id: str) -> tuple[int, dict[int, int]]:
-        """Return the messages refused in an episode: their number, and the same by platform id.
+        """Return the number of messages refused in an episode, in total and by platform id.
 
         A gateway reports a running count during a lease and a final count at its end. For each
         lease and gateway, the higher of both is used.

@@ -384,7 +384,7 @@ class Adapter:
         self._metrics.set_mode(mode(reconciler.book, now_ms))
 
     def _finish(self) -> None:
-        """Publish and commit what is possible within seconds. A successor publishes the rest."""
+        """Publish and commit what is possible within seconds. A new adapter publishes the rest."""
         self._publish(self._reconciler.step(self._clock_ms()))
         try:
             self._producer.flush(timeout=5)

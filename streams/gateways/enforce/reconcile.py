@@ -701,7 +701,7 @@ class Reconciler:
 
 
 def _probe(gateway: Gateway, known: str | None) -> tuple[str, UnknownHoldings | None]:
-    """Return the id of the gateway's memory, and its leases if that id is not the known one."""
+    """Return the id of the gateway's memory; with an unknown id, also the leases in it."""
     incarnation = gateway.health()
     if incarnation == known:
         return incarnation, None

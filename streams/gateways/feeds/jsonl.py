@@ -41,7 +41,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 @dataclass(slots=True)
 class LinesReport:
-    """Counts of lines, and messages about the first invalid ones."""
+    """Counts of lines, and messages about the first invalid lines."""
 
     published: int = 0
     unreadable: int = 0
