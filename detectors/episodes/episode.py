@@ -601,9 +601,9 @@ def _scope(suspect: Suspect, at_s: int) -> Scope:
     """Return the scope of a lease that starts now: all platforms known by its end pass.
 
     A platform passes by its id if the id is known, because an attacker can forge a name that has a
-    given print. It passes by its print if only the print is known. The print of a known id is left
-    out, unless the id came during the episode: such an id may be forged, and the platform that the
-    print stands for must pass.
+    given print. A platform passes by its print if only the print is known. The print of a known id
+    is left out, unless the id came during the episode: such an id may be forged, and the platform
+    that the print stands for must pass.
 
     A platform becomes known a day after its first code. This day may end while the lease runs. So
     the scope uses the end of the lease, not the present time.

@@ -1,7 +1,8 @@
 """Incident records: the list of messages that came since THROTTLE, some dozens per record.
 
 Records depend on the partition's log alone. A record is published at an event of its own recipient
-when it is full or due, at the first tick after it was due, or when the episode ends.
+when the record is full or due, at the first tick after it was due, or when the episode ends. A tick
+is every `TICK_OFFSETS`-th offset of the log.
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ def observe_limit(
 
     `limited`: the recipient does not know the platform, or it is young, so it has a limit of its
     own. `at_s`: the time under which the code is counted. Codes that the lease refuses are not
-    counted. They prolong the refusal if the platform goes on. A sender's retries do neither.
+    counted. Such codes prolong the refusal if the platform goes on sending. A sender's retries are
+    not counted, and do not prolong it.
     """
     repeats, key = suspect.repeats, suspect.recipient << 32 | platform
     lease, at_ms = suspect.platforms, cause.at_ms

@@ -9,7 +9,7 @@ on. So a refused platform *is used later* if a code of it comes under these cond
 - Nothing is refused in the half hour after it. Codes before a refusal belong to the next flood.
 
 This is a measurement only: no decision depends on it. The count is too high if a flood continues
-too slowly to be throttled. It is too low if a platform is used again only after a week.
+too slowly to be throttled. The count is too low if a platform is used again only after a week.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from detectors.suspects.volume import WINDOWS, newest
 def vote(rules: JudgeParams, hot: Hot, names: Names, suspect: Suspect, cause: Cause) -> None:
     """Let a suspect in an episode vote at this event, if its own evidence shows a flood.
 
-    `hot` stores the vote. It also decides whether another vote of this recipient is wanted.
+    `hot` stores the vote. `hot` also decides whether another vote of this recipient is wanted.
     """
     episode = suspect.episode
     assert episode is not None, "only in an episode"

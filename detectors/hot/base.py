@@ -1,7 +1,7 @@
 """Base counts: how often people outside of floods meet each platform for the first time.
 
 The counts cover about a week: each new day, a seventh of every count is dropped. When a flood is
-detected, its first codes are subtracted again.
+detected, the first codes of the flood are subtracted again.
 """
 
 from __future__ import annotations

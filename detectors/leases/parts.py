@@ -50,7 +50,7 @@ class LongMessages:
     """The first parts that one gateway saw recently. Times in seconds are from a monotonic clock.
 
     Messages with and without a lease are stored separately. Messages without a lease are many, and
-    must not displace the others.
+    must not displace messages under a lease.
     """
 
     parts_max: int = PARTS_MAX

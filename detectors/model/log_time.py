@@ -1,8 +1,8 @@
 """Computes the time from the event times in the log, robust against single wrong clocks.
 
-Event times come from gateways. If a gateway's clock is a year ahead, its event times are too. No
-other clock is used here. The many event times of a partition confirm each other, and a time that no
-other confirms is soon ignored. Times are seconds since `EPOCH_S`.
+Event times come from gateways. If a gateway's clock is a year ahead, the event times of this
+gateway are too. No other clock is used here. The many event times of a partition confirm each
+other, and a time that no other confirms is soon ignored. Times are seconds since `EPOCH_S`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Figures of platforms in one partition: partial sums, published at ticks.
 
-No decision depends on them. The parts depend only on the log: at the first tick of a new half hour,
-by the log's time, the sums so far are published as a part and start again at 0.
+No decision depends on these figures. The parts depend only on the log: at the first tick of a new
+half hour, by the log's time, the sums so far are published as a part and start again at 0. A tick
+is every `TICK_OFFSETS`-th offset of the log.
 """
 
 from __future__ import annotations

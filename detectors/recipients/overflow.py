@@ -21,9 +21,9 @@ A row with an extent stores its position. The low bits replace the number of KEP
              bits 16-19 number of marks
     halves   [1]: the low 16 bits of the first block's number
 
-A tick decides whether blocks are allocated until the next tick (`settle`). So between two ticks
-either all rows of a partition get blocks, or none does. Decisions then do not depend on how a log
-is divided into batches.
+At each tick (every `TICK_OFFSETS`-th offset of the log), `settle` decides whether blocks are
+allocated until the next tick. So between two ticks either all rows of a partition get blocks, or
+none does. Decisions then do not depend on how a log is divided into batches.
 """
 
 from __future__ import annotations

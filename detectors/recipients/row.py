@@ -183,7 +183,7 @@ class Memory:
         """Return a memory with one more platform, which leaves the ring.
 
         `sighting`: its sighting. `later`: the sighting that pushed it out. `back`: prints that have
-        come back into the ring since. They leave the memory.
+        come back into the ring since. These prints leave the memory.
         """
         kept = [each for each in self.kept if each not in back]
         once = [each for each in self.once if each not in back]

@@ -1,6 +1,6 @@
 """The sieve: a vectorised pass over every verification code of every recipient of a partition.
 
-The sieve counts messages. It completes codes that cannot matter: repeats of a sighting, and
+The sieve counts messages. It fully processes codes that cannot matter: repeats of a sighting, and
 sightings after which the recipient is still unsuspicious. All other recipients are promoted to
 suspects, and their events go to the exact judge.
 

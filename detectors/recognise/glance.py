@@ -317,8 +317,9 @@ def _may(folded: Points, kinds: Kinds) -> NDArray[np.uint8]:
 def _with_own_numbers(folded: Points, kinds: Kinds, starts: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the indices of texts that plainly show the number of a code.
 
-    The first long run of digits has as many digits as a code. It has no sign or unit of an amount
-    beside it, is not the year of a date, and has no other number's name before it.
+    The first long run of digits has as many digits as a code. This run has no sign or unit of an
+    amount beside it, is not the year of a date, and has no name of another kind of number before
+    it.
     """
     zero = (kinds & _ZERO) > 0
     turns = (zero[1:] != zero[:-1]).nonzero()[0] + 1  # NUL is no digit

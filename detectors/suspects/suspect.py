@@ -462,8 +462,8 @@ def put_right(suspect: Suspect, limit_s: int, at_s: int) -> None:
 def taint_since(suspect: Suspect, since_s: int) -> None:
     """Taint the platforms of all novel sightings from `since_s` on.
 
-    An episode alone does not make these platforms known. They are novel when they come back. If the
-    memory has a mark of a platform, then the platform came on one earlier day.
+    An episode alone does not make these platforms known. Such platforms are novel when they come
+    back. If the memory has a mark of a platform, then the platform came on one earlier day.
     """
     for sighting in suspect.sightings:
         if sighting >> 32 & 1 and sighting >> 33 >= since_s:
@@ -506,7 +506,7 @@ def settle_tainted(suspect: Suspect, at_s: int) -> None:
 def fill(suspect: Suspect, at_s: int, novel: int) -> None:
     """Update the burst bucket for one sighting at `at_s`: it leaks, then its level rises by 1.
 
-    `novel` is 1 if the sighting is novel, otherwise 0. It changes only the number of novel
+    `novel` is 1 if the sighting is novel, otherwise 0. `novel` changes only the number of novel
     sightings since the bucket was last empty, not the level. Two sightings of the same second give
     the same result in either order.
     """

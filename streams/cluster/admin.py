@@ -70,10 +70,10 @@ class Shape:
 def client_arguments(kafka: Kafka) -> dict[str, Any]:
     """Return the arguments with which kafka-python and aiokafka connect to the cluster.
 
-    Returns only after a broker has accepted a login with them. Without this check, clients retry a
-    wrong password again and again. They wait for ever for a handshake that never comes, and report
-    an untrusted certificate as a timeout. Raise UnavailableError or ConfigError with the last
-    broker's reason.
+    Returns only after a broker has accepted a login with them. Without this check, clients would
+    retry a wrong password again and again, wait for ever for a handshake that never comes, and
+    report an untrusted certificate as a timeout. Raise UnavailableError or ConfigError with the
+    last broker's reason.
     """
     arguments: dict[str, Any] = {
         "bootstrap_servers": kafka.bootstrap.split(","),

@@ -251,7 +251,7 @@ class TopicReader:
         """Return the offsets that each partition has now, limited by record times if given.
 
         The span begins at the first record that is not older than `since_ms`. It ends before the
-        first record that is not older than `until_ms`. Both are UTC milliseconds.
+        first record that is not older than `until_ms`. Both times are UTC milliseconds.
         """
         places = self._places(self.partitions)
         ends = self._consumer.end_offsets(places)

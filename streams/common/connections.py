@@ -2,7 +2,8 @@
 
 uvicorn closes a connection that is idle only after a response. It also counts each open connection
 against its request limit. So silent connections, or unfinished TLS handshakes, could keep all other
-clients out. This module limits both.
+clients out. This module closes the longest idle connections when there are too many, and limits the
+time of handshakes.
 """
 
 import asyncio

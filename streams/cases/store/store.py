@@ -227,9 +227,9 @@ class ReadModel:
     def records(self, episode_id: str) -> list[tuple[str, Any]]:
         """Return the records of a case as pairs of kind (`episode`, `lease`, `ack`, …) and record.
 
-        The store has every record of episodes, leases, incidents and overrides. It has only the
-        newest record of each acknowledgement, count and notice. The list is empty if there is no
-        such case.
+        The store has every record of episodes, leases, incidents and overrides. Of each
+        acknowledgement, count and notice, the store has only the newest record. The list is empty
+        if there is no such case.
         """
         with self.reading() as (connection, _):
             return list(_records(connection, episode_id))
@@ -759,7 +759,7 @@ def _sightings(case: Case, at_ms: int) -> tuple[CaseEvent, ...]:
 def _messages(told_of: Iterable[IncidentRecord]) -> tuple[CaseEvent, ...]:
     """Return the timeline of a case from its incident records, ordered by time.
 
-    It has the earlier sightings, and every message that the records list.
+    The timeline has the earlier sightings, and every message that the records list.
     """
     events = [CaseEvent.seen(each) for record in told_of for each in record.earlier]
     events += [

@@ -232,7 +232,8 @@ class Detector:
     def _pace(self, records: int, spent_s: float) -> None:
         """Choose how many records to apply next, from the time that the last records took.
 
-        The number is a power of two, so that a part ends at every tick. It changes no decision.
+        The number is a power of two, so that a part ends at every tick. The number changes no
+        decision.
         """
         if records >= SPAN_MIN:
             fitting = int(records * APPLIED_S / max(spent_s, 1e-6))

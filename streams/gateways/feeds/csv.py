@@ -91,8 +91,8 @@ class RowRules:
     ) -> tuple[list[tuple[bytes, dict[str, Any]]], list[tuple[RowRecord, str]]]:
         """Return keys and values of the valid records, and the invalid records with the reasons.
 
-        `file` is the file's fingerprint. It is part of the message id of records without an id of
-        their own. `now_ms` is UTC.
+        `file` is the file's fingerprint. The fingerprint is part of the message id of records that
+        have no id of their own. `now_ms` is UTC.
         """
         good: list[tuple[RowRecord, dict[str, Any]]] = []
         bad: list[tuple[RowRecord, str]] = []

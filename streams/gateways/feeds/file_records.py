@@ -165,8 +165,8 @@ def records(
 ) -> Iterator[RowRecord]:
     """Yield records of `width` fields.
 
-    `counts` returns true if fields make a usable record. It is called for lines that an open quote
-    in an earlier line would swallow.
+    `counts` returns true if fields make a usable record. `counts` is called for lines that an open
+    quote in an earlier line would swallow.
     """
     for line in lines:
         text, reason = _text(line, layout.encoding)

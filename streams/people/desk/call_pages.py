@@ -506,7 +506,7 @@ def named_platform(desk: Desk, written: str) -> str:
 def _read_field(visit: Visit, subject: Subject, field: str, most: int = REASON_MAX) -> str:
     """Return a field of the form, with the number masked if somebody typed it.
 
-    Colleagues who may see only masked numbers read these texts. They are also published to the
+    Colleagues who may see only masked numbers read these texts. The texts are also published to the
     audit topic, from which nothing can be erased.
     """
     return mask_mentions(visit.read_field(field, most), subject.recipient)

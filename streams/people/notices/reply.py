@@ -6,7 +6,7 @@ platforms that had sent at most one message before the reply, and that are not h
 is abused by other floods too. A reply never exempts the number.
 
 Attackers will also ask people to "reply KX". So a gateway counts such a code as a second request.
-It lets at most three of these through in twelve minutes, no matter who asked for them.
+The gateway lets at most three second requests pass in twelve minutes, no matter who asked for them.
 
 A reply counts only if its gateway vouches for the sender. The sender must also be under a lease and
 must have been notified about replies. So a forged sender elsewhere opens nothing.

@@ -1,9 +1,9 @@
 """Push floods to banks by webhook: CloudEvents 1.0, signed with Standard Webhooks.
 
-This is off unless a client has a webhook (`sink`). It covers only the numbers in the client's own
-file: customers who agreed. An event keeps its id each time it is sent, so the receiver can ignore
-duplicates. An event is sent again if it was not answered. After a restart, events of the last hour
-are sent again. Each webhook has its own queue and rate.
+Pushing is off unless a client has a webhook (`sink`: the bank's URL for events). It covers only the
+numbers in the client's own file: customers who agreed. An event keeps its id each time it is sent,
+so the receiver can ignore duplicates. An event is sent again if it was not answered. After a
+restart, events of the last hour are sent again. Each webhook has its own queue and rate.
 """
 
 import asyncio
@@ -197,8 +197,8 @@ class Outgoing:
 class Pusher:
     """Read floods from the store and push them to webhooks, until cancelled.
 
-    Errors do not stop it. They are logged by type only, because a message could contain a phone
-    number.
+    Errors do not stop it. Errors are logged by type only, because an error message could contain a
+    phone number.
     """
 
     def __init__(
