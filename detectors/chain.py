@@ -143,7 +143,10 @@ def _process(params: Params, batch: Batch, codes: Codes, shares: Sequence[Share]
 
 
 def _pass(params: Params, batch: Batch, codes: Codes, together: Sequence[Piece]) -> None:
-    """Process one piece of each of some shares. The pieces are in the order of the batch."""
+    """Process one piece of each of several shares; the pieces are in the order of the batch.
+
+    A share is one partition's part of a batch. A piece of a share contains no tick.
+    """
     low, high = together[0].start, together[-1].stop
     here = slice(low, high)
     chosen = codes.otp[here] & is_message(batch.kind[here])
@@ -169,7 +172,10 @@ def _pass(params: Params, batch: Batch, codes: Codes, together: Sequence[Piece])
 def _sample(
     batch: Batch, together: Sequence[Piece], sampled: NDArray[np.int64], starts: Sequence[int]
 ) -> None:
-    """Record samples of the gateways' clocks at these positions; the pieces begin at `starts`."""
+    """Record events as samples of their gateways' clocks (`detectors.suspects.clocks`).
+
+    `sampled`: positions of these events in the batch. `starts`: positions where the pieces begin.
+    """
     if not len(sampled):
         return
     gateways = [batch.gateway[i] for i in sampled.tolist()]
@@ -343,7 +349,11 @@ def _closely(
 
 
 def _meet(some: _Pass, platform: NDArray[np.uint32], novel: NDArray[np.int64]) -> None:
-    """Count novel platforms for each share: the base of the list of hot platforms."""
+    """Count the novel sightings of each platform, for each share.
+
+    These base counts show how often people meet a platform outside of floods. The list of hot
+    platforms is made relative to them (`detectors.hot.base`).
+    """
     met, edges = platform[novel], novel.searchsorted(some.edges).tolist()
     for share, (a, b) in zip(some.shares, pairwise(edges), strict=True):
         if a < b:
@@ -353,7 +363,10 @@ def _meet(some: _Pass, platform: NDArray[np.uint32], novel: NDArray[np.int64]) -
 def _figure(
     some: _Pass, platform: NDArray[np.uint32], sighted: NDArray[np.int64], novel: NDArray[np.int64]
 ) -> None:
-    """Count codes, sightings and novel sightings by platform, for each share's figures."""
+    """Count codes, sightings and novel sightings by platform, for each share.
+
+    The counts become the partition's figures of platforms (`detectors.platforms.figures`).
+    """
     columns = platform, platform[sighted], platform[novel]
     if len(some.shares) == 1:
         cuts = [[0, len(column)] for column in columns]
@@ -378,7 +391,7 @@ def _neighbours(
     novel: NDArray[np.int64],
     fresh: NDArray[np.int64],
 ) -> None:
-    """Count first contacts of platforms by neighbourhood of numbers, for each share."""
+    """Count first contacts by platform and by thousand neighbouring numbers, for each share."""
     first = np.zeros(len(platform), np.bool_)
     first[fresh] = True
     whose, whom, new = platform[novel], recipient[novel], first[novel]
@@ -437,7 +450,11 @@ def _note(partition: Partition, now: int, codes: Codes, pair: int, at: int, trus
 def _resend(
     params: Params, partition: Partition, batch: Batch, where: list[int], platform: list[int]
 ) -> None:
-    """Count the loud messages at these positions of the batch, to find re-sending platforms."""
+    """Count loud messages to find platforms that re-send; `where` are positions in the batch.
+
+    A message is loud if its recipient has at least `LOUD_MESSAGES` messages in its two newest
+    windows.
+    """
     columns = (batch.recipient, batch.offset, batch.event_time_ms)
     told = zip(*(column[where].tolist() for column in columns), platform, strict=True)
     for recipient, offset, at_ms, key in told:

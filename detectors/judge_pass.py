@@ -196,7 +196,7 @@ def _is_refused(
 def _by_messages(
     params: Params, suspect: Suspect, relapse: Relapse | None, at_ms: int, other: Finding
 ) -> Finding:
-    """Return the strongest finding by message volume, returns, or `other`."""
+    """Return the strongest of `other` and the findings of `mass`, `volume` and `returns`."""
     at_s = seconds(at_ms)
     long = (relapse is not None and suspect.episode is None) or many(suspect, at_s)
     long = long and is_settled(params.judge, suspect, at_s)
@@ -231,7 +231,10 @@ class _Counted(NamedTuple):
         return strange
 
     def meet(self, platform: int, *, strange: bool) -> None:
-        """Count an event that is no evidence of a flood, if it is a novel sighting (`strange`)."""
+        """Count an event that is no evidence of a flood for the base counts, if `strange`.
+
+        `strange`: the event is a novel sighting.
+        """
         if strange:
             self.met.append(platform)
 
@@ -318,7 +321,7 @@ def external_form(batch: Batch, recipient: int) -> str:
 def _bring_up(
     params: Params, partition: Partition, batch: Batch, event: JudgedEvent, log: LogTimes
 ) -> Suspect:
-    """Return the suspect of an event, brought to the event's time.
+    """Return the suspect of an event, after updating its state to the time of the event.
 
     Sightings of clocks that were ahead are dropped, and an episode that is over ends.
     """

@@ -236,15 +236,16 @@ def snapshot(partition: Partition) -> Snapshot:
 
 
 def restore(params: Params, held: Snapshot) -> Partition:
-    """Restore a partition from a snapshot. Continuing gives the same decisions, byte for byte.
+    """Restore a partition from a snapshot. Its later decisions are the same, byte for byte.
 
     The partition uses the arrays `held.rows` and `held.places` without a copy, because they are
-    most of a state. The caller must not use them afterwards. If `params` differ from those of the
-    snapshot: with another `window_s`, window counts start again; recipients past `rows_max` are
-    evicted.
+    most of a state. The caller must not use these arrays afterwards. `params` may differ from those
+    of the snapshot. With another `window_s`, window counts start again at 0. With a smaller
+    `rows_max`, recipients are evicted until the rest fits.
 
-    Raises ValueError if the snapshot's platform ids come from another version of the names, if the
-    suspects leave no room in the table, or if the state is inconsistent.
+    Raises ValueError in three cases: the snapshot's platform ids come from another version of the
+    names; the table is full of suspects, which cannot be evicted, so new recipients do not fit; or
+    the state is inconsistent.
     """
     assert held.header["format"] == STATE_FORMAT
     names = held.header["name_version"]

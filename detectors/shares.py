@@ -1,4 +1,8 @@
-"""Splits a batch of several partitions: into one share per partition, and pieces between ticks."""
+"""Splits a batch of several partitions into one share per partition, and shares into pieces.
+
+A tick is every `TICK_OFFSETS`-th offset of a partition's log, where maintenance runs. A piece is
+the part of a share between two ticks.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Maintenance of a partition when its log passes a tick. Only here does time pass for all state.
+"""Maintenance of a partition when its log passes a tick.
+
+A tick is every `TICK_OFFSETS`-th offset. State of recipients without new messages changes only
+here.
 
 Maintenance ends episodes, releases suspects to the sieve, evicts the recipients that were idle
 longest, and closes windows. Each step is bounded, so no tick blocks the worker for long.
@@ -159,19 +162,19 @@ def _let_go(params: Params, partition: Partition, batch: Batch) -> int:
 
 
 def _cause(partition: Partition, batch: Batch) -> Cause:
-    """Return the tick as the cause of records."""
+    """Return a `Cause` that names this tick, for the records that the tick causes."""
     return Cause(batch.topic, batch.partition, partition.next_offset, partition.watermark_ms)
 
 
 def _limit_s(partition: Partition) -> int:
-    """Return the time after which every time in the state is from a clock that was ahead."""
+    """Return a limit: each later time in the state is from a clock that was ahead."""
     return latest(partition.watermark_s, partition.medians_s, partition.recent_s) + AHEAD_S
 
 
 def _put_right(
     params: Params, partition: Partition, suspect: Suspect, cause: Cause, limit_s: int
 ) -> None:
-    """Drop what a suspect has after `limit_s`: from a clock that was ahead of all recent ticks."""
+    """Drop state of a suspect later than `limit_s`: a clock was ahead of all recent ticks."""
     if newest_s(suspect) <= limit_s:
         return
     if suspect.episode is not None and ahead_of(suspect.episode, limit_s):

@@ -38,7 +38,7 @@ class Flood:
 
     @property
     def open(self) -> bool:
-        """Return true until a record of its end has come."""
+        """Return true until the record of the end of this flood has come."""
         return self.level is not Level.CLEAR
 
 
@@ -53,10 +53,11 @@ class Floods:
     stale: int = 0  # number of ignored records: flood before the horizon, or without beginning
 
     def take(self, record: EpisodeRecord, written_ms: int) -> bool:
-        """Add a record; return false if it cannot change any campaign.
+        """Add an episode record; return false if the record cannot change any campaign.
 
-        `written_ms`: time at which the record was appended to the log. A record with a later time
-        of its own does not move the horizon beyond `written_ms`.
+        `written_ms`: time at which the record was appended to the log. The horizon is the time
+        before which floods are dropped. A record whose own time is later does not move the horizon
+        beyond `written_ms`.
         """
         if record.kind != "flood":
             return False
@@ -94,7 +95,7 @@ class Floods:
         return True
 
     def forget(self) -> bool:
-        """Move the horizon by the newest record, and drop floods that opened before it.
+        """Move the horizon by the newest record, and drop floods that opened before the horizon.
 
         Returns true if floods were dropped.
         """

@@ -180,9 +180,12 @@ class EpisodeLog:
     incidents: IncidentLog = field(default_factory=IncidentLog)
 
     def hot_for(self, suspect: Suspect) -> frozenset[int]:
-        """Return the platforms with the small budget of retry windows: hot ones, and earlier ones.
+        """Return the platforms whose retry windows share the small budget.
 
-        A flood that is repeated for days would else get three codes of its own in each run.
+        These are hot platforms, and those of the flood that the recipient had in the last days.
+
+        With the large budget, three codes would arrive in each run of a flood that is repeated for
+        days.
         """
         hot = self.hot.platforms
         return hot | suspect.barred if suspect.barred else hot
@@ -255,8 +258,10 @@ def _issues(
 ) -> bool:
     """Return true if this message issues a lease.
 
-    A full lease that has become too wide is not renewed; the next one is narrow. A narrow lease
-    that has become too small gives way to a full one at once.
+    A full lease refuses all platforms that the recipient does not know; a narrow lease refuses only
+    the platforms that it names. If a narrow lease is enough now (`narrow`), the full lease is not
+    renewed, and a narrow one follows when it ends. If a narrow lease is no longer enough, a full
+    lease replaces it at once.
     """
     episode = suspect.episode
     assert episode is not None
@@ -301,7 +306,7 @@ def _amend(
 
 
 def _flood_platforms(book: EpisodeLog, suspect: Suspect) -> set[int]:
-    """Return the platforms that a narrow lease names: those of the flood, and hot ones.
+    """Return the platforms that a narrow lease names: those of the flood, and hot platforms.
 
     Platforms of the earlier flood (`relapse`) are among them, and those that the recipient knows
     are not.
@@ -431,7 +436,7 @@ def _began(params: EpisodeParams, suspect: Suspect, since_s: int) -> int:
 
 
 def over(params: EpisodeParams, episode: Episode, now_s: int) -> bool:
-    """Return true if the flood has been quiet for long enough, or the episode is at its maximum."""
+    """Return true if the flood was quiet for long enough, or the episode is as long as allowed."""
     if now_s < min(episode.last_flood_s + params.quiet_s, episode.opened_s + params.episode_most_s):
         return False  # fast path with the minimum duration: called for each message of a campaign
     return now_s >= ends_s(params, episode)
@@ -444,7 +449,7 @@ def ends_s(params: EpisodeParams, episode: Episode) -> int:
 
 
 def ahead_of(episode: Episode, limit_s: int) -> bool:
-    """Return true if the episode has a time after `limit_s`: a clock was ahead."""
+    """Return true if a time of the episode is after `limit_s`, because a clock was ahead."""
     return max(episode.opened_s, episode.last_flood_s) > limit_s
 
 
@@ -596,9 +601,9 @@ def _scope(suspect: Suspect, at_s: int) -> Scope:
     """Return the scope of a lease that starts now: all platforms known by its end pass.
 
     A platform passes by its id if the id is known, because an attacker can forge a name that has a
-    given print. It passes by its print if only the print is known. The print of a known id is left
-    out, unless the id came during the episode: such an id may be forged, and the platform that the
-    print stands for must pass.
+    given print. A platform passes by its print if only the print is known. The print of a known id
+    is left out, unless the id came during the episode: such an id may be forged, and the platform
+    that the print stands for must pass.
 
     A platform becomes known a day after its first code. This day may end while the lease runs. So
     the scope uses the end of the lease, not the present time.

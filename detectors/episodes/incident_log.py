@@ -1,7 +1,8 @@
 """Incident records: the list of messages that came since THROTTLE, some dozens per record.
 
 Records depend on the partition's log alone. A record is published at an event of its own recipient
-when it is full or due, at the first tick after it was due, or when the episode ends.
+when the record is full or due, at the first tick after it was due, or when the episode ends. A tick
+is every `TICK_OFFSETS`-th offset of the log.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class IncidentLog:
     pending: int = 0  # number of pending messages, over all incidents
 
     def restore(self, suspects: Mapping[int, Suspect]) -> None:
-        """Rebuild `due` and `pending` from the suspects: after a restart, or to drop stale ones."""
+        """Rebuild `due` and `pending` from the suspects, after a restart or to drop old items."""
         held = [
             (s.episode.incident, s.recipient)
             for s in suspects.values()

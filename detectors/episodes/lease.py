@@ -24,7 +24,9 @@ flood, so the smallest value that refuses 78 % was chosen.
 
 
 def pace_ms(suspect: Suspect, episode: Episode) -> int:
-    """Return `GAPS` times the median gap of the newest sightings, in milliseconds; 0 if only one.
+    """Return `GAPS` times the median gap of the newest sightings, in milliseconds.
+
+    The result is 0 if there is only one sighting.
 
     Only sightings of the episode count. With older sightings, a few platforms at once would get the
     longest lease.
@@ -38,7 +40,10 @@ def pace_ms(suspect: Suspect, episode: Episode) -> int:
 
 
 def lasts_ms(suspect: Suspect, episode: Episode, least_ms: int, most_ms: int) -> int:
-    """Return the duration of a lease that starts now: by the flood's pace, within the bounds."""
+    """Return the duration of a lease that starts now, by the flood's pace (`pace_ms`), in ms.
+
+    The settings give its minimum and maximum.
+    """
     return min(max(pace_ms(suspect, episode), least_ms), most_ms)
 
 

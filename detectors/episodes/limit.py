@@ -1,4 +1,8 @@
-"""Applies the limit on one platform: counts its codes, and refuses it alone past the limit."""
+"""Limits how many codes one platform may send to one recipient.
+
+Codes are counted for each recipient and platform. Past the limit, a platform lease refuses this
+platform at this recipient; other platforms are not affected.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +34,8 @@ def observe_limit(
 
     `limited`: the recipient does not know the platform, or it is young, so it has a limit of its
     own. `at_s`: the time under which the code is counted. Codes that the lease refuses are not
-    counted. They prolong the refusal if the platform goes on. A sender's retries do neither.
+    counted. Such codes prolong the refusal if the platform goes on sending. A sender's retries are
+    not counted, and do not prolong it.
     """
     repeats, key = suspect.repeats, suspect.recipient << 32 | platform
     lease, at_ms = suspect.platforms, cause.at_ms
@@ -71,7 +76,10 @@ def observe_limit(
 
 
 def _is_limited(rules: JudgeParams, suspect: Suspect, platform: int, at_s: int) -> bool:
-    """Return true if the recipient did not know a platform on its day, or if it is young."""
+    """Return true if a platform was novel at its sighting of the day around `at_s`, or is young.
+
+    Young: the platform came on one earlier day only, within a week.
+    """
     key, young = suspect.recipient << 32 | platform, rules.mode("young") == "enforce"
     novel = suspect.seen[platform] >> 32 & 1 == 1
     return novel or (young and suspect.repeats.is_young(key, at_s))

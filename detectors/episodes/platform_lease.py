@@ -1,7 +1,7 @@
 """Platform leases: actions that refuse single platforms of a recipient and no others.
 
-A recipient has one platform lease at a time. It refuses the platforms that passed their limit
-(`episodes.limit`) and those of a slow flood (`episodes.narrow`). Each change is a new lease.
+A recipient has one platform lease at a time. This lease refuses the platforms that passed their
+limit (`episodes.limit`) and those of a slow flood (`episodes.narrow`). Each change is a new lease.
 """
 
 from __future__ import annotations
@@ -35,8 +35,9 @@ def renew_platforms(
 ) -> Action:
     """Publish a platform lease at this event, with all platforms that are refused alone now.
 
-    It has the mode enforce if a rule refuses any platform in that mode. It carries the retry
-    windows if no full lease is in force. It replaces an earlier one of the same event.
+    The lease has the mode enforce if a rule refuses any of its platforms in that mode. The lease
+    carries the retry windows if no full lease is in force. It replaces an earlier platform lease of
+    the same event.
     """
     lease, episode, at_ms = suspect.platforms, suspect.episode, cause.at_ms
     assert lease is not None

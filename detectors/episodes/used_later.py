@@ -9,7 +9,7 @@ on. So a refused platform *is used later* if a code of it comes under these cond
 - Nothing is refused in the half hour after it. Codes before a refusal belong to the next flood.
 
 This is a measurement only: no decision depends on it. The count is too high if a flood continues
-too slowly to be throttled. It is too low if a platform is used again only after a week.
+too slowly to be throttled. The count is too low if a platform is used again only after a week.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Recipient = TypeVar("Recipient", bound=Hashable)
 
 @dataclass(slots=True, eq=False)
 class RefusedPlatforms:
-    """The platforms refused at one recipient, and which of them came again since."""
+    """The platforms refused at one recipient, and which of these platforms came again since."""
 
     last_s: Time  # time of the newest refusal
     platforms: list[PlatformId] = field(default_factory=list)

@@ -1,4 +1,7 @@
-"""A victim's vote for the platforms that flood it. The votes create the list of hot platforms."""
+"""A victim's vote for the platforms that send the flood's codes.
+
+The list of hot platforms is made from these votes.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from detectors.suspects.volume import WINDOWS, newest
 def vote(rules: JudgeParams, hot: Hot, names: Names, suspect: Suspect, cause: Cause) -> None:
     """Let a suspect in an episode vote at this event, if its own evidence shows a flood.
 
-    `hot` stores the vote. It also decides whether another vote of this recipient is wanted.
+    `hot` stores the vote. `hot` also decides whether another vote of this recipient is wanted.
     """
     episode = suspect.episode
     assert episode is not None, "only in an episode"

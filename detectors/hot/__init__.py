@@ -1,1 +1,1 @@
-"""Hot platforms (abused by floods): victims' votes, base counts, and the lists made from both."""
+"""Hot platforms (abused by floods): victims' votes, base counts, and lists of hot platforms."""

@@ -1,7 +1,7 @@
 """Base counts: how often people outside of floods meet each platform for the first time.
 
 The counts cover about a week: each new day, a seventh of every count is dropped. When a flood is
-detected, its first codes are subtracted again.
+detected, the first codes of the flood are subtracted again.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _Back: TypeAlias = Annotated[list[int], As(list[PlatformId], sorted, list)]
 class Base:
     """The number of novel sightings outside of floods, by platform.
 
-    Call `gather` before a copy is made.
+    Call `gather` before this object is copied.
     """
 
     # Platforms (n,), ascending, and their counts in units (n,).
@@ -68,7 +68,7 @@ class Base:
         return self.total // UNIT
 
     def common(self, platforms: NDArray[np.uint32]) -> NDArray[np.int64]:
-        """Return the counts of platforms (m,) in units, plus one sighting each.
+        """Return the counts of platforms (m,), plus one sighting each. A sighting is `UNIT` units.
 
         The extra sighting avoids zeros: a platform that nobody has met yet may be as common as one
         that was met once.
@@ -79,7 +79,7 @@ class Base:
         return units + UNIT
 
     def _places(self, platforms: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Return the index at which each platform is or would be, and which are counted."""
+        """Return the index in `ids` where each platform is or would be, and which are in `ids`."""
         place = np.searchsorted(self.ids, platforms)
         held = np.zeros(len(platforms), np.bool_)
         inside = place < len(self.ids)
@@ -87,7 +87,7 @@ class Base:
         return place, held
 
     def fold(self) -> None:
-        """Add the sightings since the last tick to the counts, and subtract those of floods."""
+        """Add the sightings since the last fold to the counts, and subtract sightings of floods."""
         self.gather()
         if self.met:
             self._add(np.unique_counts(np.concatenate(self.met)))
@@ -102,7 +102,7 @@ class Base:
         self.total = int(self.units.sum())
 
     def gather(self) -> None:
-        """Move the platforms that were added one by one to the others."""
+        """Move the platforms that were added one by one (`one`) to `met`."""
         if self.one:
             self.met.append(np.array(self.one, np.uint32))
             self.one.clear()

@@ -56,7 +56,7 @@ class Hot:
                 self.make(offset)
 
     def make(self, offset: int) -> None:
-        """Make the list again, at this offset of the log."""
+        """Make the list of hot platforms again, at this offset of the log."""
         own = choose(self.votes, self.base)
         told = self.network
         self.platforms = frozenset(own) if told is None else join_lists(told, own, self.base)
@@ -93,7 +93,11 @@ class Hot:
 
 
 def choose(votes: Votes, base: Base) -> list[int]:
-    """Return the hot platforms, highest ratio first; empty while there are too few base counts."""
+    """Return the hot platforms; empty while there are too few base counts.
+
+    The platform with the highest ratio comes first: its share of the votes, divided by its share of
+    the base counts.
+    """
     if base.sightings < HOT_BASE_LEAST:
         return []
     wanted = Counter(dict(votes.several(HOT_VOTERS)))
@@ -105,7 +109,10 @@ def choose(votes: Votes, base: Base) -> list[int]:
 def stand_out(
     wanted: Mapping[int, int], common: Iterable[int], weight: int, total: int
 ) -> list[int]:
-    """Return the hot ones of the platforms with votes, highest ratio of the two shares first.
+    """Return which of the platforms with votes are hot.
+
+    The platform with the highest ratio comes first: its share of the votes, divided by its share of
+    the base counts.
 
     `wanted`: platform -> weight of its votes. `weight`: weight of all votes. `common`: the base
     count of each of these platforms, in units. `total`: the sum of all base counts.

@@ -1,7 +1,8 @@
 """Sums of one partition's votes and base counts, published for the network's list.
 
-Each publication has complete sums, so only the newest one matters. A duplicate has no effect, and a
-lost one is soon replaced. The identity of the voters stays in the partition.
+Each publication has complete sums, so only the newest publication matters. A duplicate has no
+effect, and a lost publication is soon replaced. The identity of the voters stays in the partition.
+Sums are published at ticks. A tick is every `TICK_OFFSETS`-th offset of the log.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ class NetworkSums:
     _base: dict[int, tuple[int, dict[int, int]]] = field(default_factory=dict)
 
     def take(self, partition: int, epoch: int, offset: int, part: HotPart) -> bool:
-        """Record a partition's sums; return false if they are not newer than the known ones."""
+        """Record a partition's sums; return false if the known sums are as new."""
         place = epoch, offset
         if place <= self._read.get(partition, (-1, -1)):
             return False

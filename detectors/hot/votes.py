@@ -1,4 +1,4 @@
-"""Votes of flooded recipients for the platforms that flood them.
+"""Votes of flooded recipients for the platforms whose codes they receive.
 
 Each recipient has one vote, from its newest episode. A vote is cast only if the flood was detected
 by its pace or its counts. Floods that were detected only by hot platforms cast no vote, because the

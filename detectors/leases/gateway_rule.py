@@ -18,7 +18,10 @@ from detectors.thresholds import LIMIT_24H, LIMIT_35MIN, RETURNS, VOLUME_6H, VOL
 
 
 class Ruling(StrEnum):
-    """Decision about a message, and its reason. All but REFUSE pass; AGAIN only within budget."""
+    """Decision about a message, and its reason. All but REFUSE pass.
+
+    AGAIN passes only within the budget of retry windows (`detectors.leases.retry_budget`).
+    """
 
     NO_LEASE = "no_lease"
     OVER = "over"  # the lease has expired
@@ -43,7 +46,7 @@ LOWERED: Final = MappingProxyType(
 
 
 def rests_on_relapse(reason: Reason) -> bool:
-    """Tell if a lease was given because of a flood of the last days.
+    """Return true if a lease was issued because the recipient had a flood in the last days.
 
     A release of the recipient covers such leases too: the flood may have been a mistake.
     """
@@ -80,8 +83,8 @@ def lease_of(action: Action, windows: Action | None = None) -> Lease:
 def merge(full: Lease, narrow: Lease) -> Lease:
     """Return one lease that refuses what a full lease or a platform lease refuses.
 
-    It ends when the first of both ends. Its gateway passes everything then, until the adapter has
-    written the other one.
+    The merged lease ends when the first of the two ends. From then on the gateway passes
+    everything, until the adapter has written the lease that is still in force.
     """
     return replace(
         full,

@@ -50,7 +50,7 @@ class LongMessages:
     """The first parts that one gateway saw recently. Times in seconds are from a monotonic clock.
 
     Messages with and without a lease are stored separately. Messages without a lease are many, and
-    must not displace the others.
+    must not displace messages under a lease.
     """
 
     parts_max: int = PARTS_MAX
@@ -58,7 +58,10 @@ class LongMessages:
     free: OrderedDict[Message, FirstPart] = field(init=False, default_factory=OrderedDict)
 
     def begin(self, message: Message, first: FirstPart, lease: Lease | None, now_s: float) -> None:
-        """Remember a first part. It replaces an earlier message with the same reference."""
+        """Remember the first part of a message.
+
+        The message replaces an earlier message with the same reference.
+        """
         self.forget(message)
         if len(first.platform) > NAME_CHARS:
             first.platform, first.trust = "", Trust.NONE
@@ -76,7 +79,7 @@ class LongMessages:
     def fate(
         self, message: Message, part: int, parts: int, lease: Lease, now_ms: int, now_s: float
     ) -> Ruling | None:
-        """Return the decision about a later part, from its first part.
+        """Return the decision about a later part, by the first part of the same message.
 
         Returns None if the later part must be judged by itself.
         """

@@ -41,7 +41,9 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RailParams:
-    """Limits of one gateway. `for_network` derives them from the number of subscribers.
+    """Limits on the leases of one gateway.
+
+    `for_network` derives the limits from the number of subscribers.
 
     The minimum limits must allow a whole campaign, or the rails would disable throttling when it is
     needed. The largest campaign in the scenarios (A6) reaches 5,000 recipients within 10 minutes,
@@ -72,7 +74,7 @@ class RailParams:
         )
 
     def multiply(self, times: int) -> RailParams:
-        """Return both limits multiplied by `times`.
+        """Return a copy with both limits (leases a minute, and recipients) multiplied by `times`.
 
         >>> RailParams().multiply(3).new_per_minute
         3000
@@ -82,7 +84,7 @@ class RailParams:
 
 @dataclass(slots=True)
 class Rails:
-    """The state of the rails: admitted leases and counts of offered ones.
+    """The state of the rails: admitted leases, and counts of leases that were offered.
 
     Mutable. Bounded by `recipients_max` leases and 2 * `OFFERS_S` counts. A rail is "open" while it
     refuses new leases, like an open circuit breaker.
@@ -104,7 +106,7 @@ class Rails:
 
     @property
     def open(self) -> bool:
-        """Return true while a rail refuses new leases."""
+        """Return true while a rail (a limit on the number of leases) refuses new leases."""
         return self.rate_open or self.share_open
 
 
@@ -196,7 +198,7 @@ def forget(rails: Rails, now_ms: int) -> None:
 
 
 def utilisation(params: RailParams, rails: Rails, now_ms: int) -> float:
-    """Return the used share of the limit that is nearer: 1 means that the limit is reached.
+    """Return the used share of the fuller of the two limits; 1 means that this limit is reached.
 
     Above `RAILS_ALARM_RATIO`, an operator should investigate.
     """
@@ -229,7 +231,7 @@ def _is_rate_open(params: RailParams, rails: Rails, issued_at_ms: int, offers: i
 
 
 def _go_on(rails: Rails, second: int) -> None:
-    """Move the end of the last minute to `second`, if it is newer, and drop old counts."""
+    """Move the end of the last minute to `second` if this is later; drop counts of old offers."""
     if len(rails.offered) > 2 * OFFERS_S:  # rarely true, so that most offers skip this scan
         kept = max(second, rails.second) - OFFERS_S
         rails.offered = {at: n for at, n in rails.offered.items() if at > kept}

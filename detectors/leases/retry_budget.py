@@ -39,7 +39,7 @@ def window_of(lease: Lease, platform: str, now_ms: int) -> AgainWindow | None:
 
 
 def most(window: AgainWindow) -> int:
-    """Return the budget for such windows (hot or not): messages within `AGAIN_BUDGET_MS`."""
+    """Return the budget of this kind of window (hot or not): messages per `AGAIN_BUDGET_MS`."""
     return AGAIN_HOT_MOST if window.hot else AGAIN_MOST
 
 
@@ -53,7 +53,7 @@ class SecondPasses:
     )
 
     def take(self, recipient: str, window: AgainWindow, now_ms: int) -> bool:
-        """Return true, and record it, if a message may pass through this window now.
+        """Return true, and record the message, if it may pass through this retry window now.
 
         The window's platform must not have been used within the budget time, and the budget must
         have room.

@@ -70,7 +70,7 @@ def name_check(key: str) -> int:
     """Return a second hash of a platform key, 1 to 32,767, which detects different keys of one id.
 
     A CRC is easy to forge, so an attacker can create names that share an id. This hash is of
-    another kind (BLAKE2b). It is for internal use only.
+    another kind (BLAKE2b). The second hash is for internal use only.
     """
     digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=2).digest()
     return int.from_bytes(digest) >> 1 or 1
@@ -142,7 +142,7 @@ class Batch:
         return len(self.offset)
 
     def of(self, block: Block) -> Batch:
-        """Return the same columns, labelled with the partition and next offset of a block."""
+        """Return the same columns, with the partition and next offset of one block."""
         return replace(self, partition=block.partition, next_offset=block.next_offset)
 
     def newest_ms(self) -> dict[int, int]:

@@ -1,8 +1,8 @@
 """Computes the time from the event times in the log, robust against single wrong clocks.
 
-Event times come from gateways. If a gateway's clock is a year ahead, its event times are too. No
-other clock is used here. The many event times of a partition confirm each other, and a time that no
-other confirms is soon ignored. Times are seconds since `EPOCH_S`.
+Event times come from gateways. If a gateway's clock is a year ahead, the event times of this
+gateway are too. No other clock is used here. The many event times of a partition confirm each
+other, and a time that no other confirms is soon ignored. Times are seconds since `EPOCH_S`.
 """
 
 from __future__ import annotations
@@ -100,7 +100,10 @@ class LogTime:
         return self._watermark_s + AHEAD_S if self._watermark_s else _NO_LIMIT_S
 
     def ahead(self) -> NDArray[np.int64]:
-        """Return the positions of codes that are rejected as ahead; none before the first tick."""
+        """Return the positions of codes rejected because they are ahead of the log's time.
+
+        Before the first tick, no code is rejected.
+        """
         own = self._at_s
         if own.max(initial=0) <= self.limit_s:
             return indices(own[:0])
@@ -141,7 +144,7 @@ def latest(watermark_s: int, medians_s: Sequence[int], recent_s: Sequence[int]) 
     """Return, at a tick, the latest time that is confirmed by more than a single clock.
 
     The watermark may be too old after a pause, or if a few ticks cover months. The median of the
-    last codes is not.
+    last codes is not too old in these cases. A tick is every `TICK_OFFSETS`-th offset of the log.
     """
     order = sorted(recent_s)
     return max(watermark_s, *medians_s, order[(len(order) - 1) // 2] if order else 0)

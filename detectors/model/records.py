@@ -37,7 +37,10 @@ ALWAYS_PASS: Final = tuple(sorted(t for t in Trust if t is not Trust.NONE))
 
 
 class Cause(NamedTuple):
-    """The event, or the tick, that caused a record or action."""
+    """The event or tick that caused a record or action.
+
+    At a tick (every `TICK_OFFSETS`-th offset) the maintenance of a partition runs.
+    """
 
     topic: str
     partition: int
@@ -84,7 +87,7 @@ def utc_ms(at_s: int) -> int:
 
 
 class Step(NamedTuple):
-    """One change of level, and the finding behind it."""
+    """One change of an episode's level, and the finding that caused the change."""
 
     level: Level
     at_ms: TimeMs
@@ -106,7 +109,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Counts of an episode."""
+    """Number of messages and platforms of one episode, and the times of its flood."""
 
     messages: int  # messages of the flood
     platforms: int  # platforms with a sighting in the episode
@@ -165,24 +168,24 @@ class Action:
 
     @property
     def rank(self) -> tuple[int, int]:
-        """Return the value that decides between two actions of one kind: the higher applies."""
+        """Return the value by which two actions of one kind compare: the higher one applies."""
         return self.epoch, self.revision
 
     @property
     def is_lease(self) -> bool:
-        """Return true if this is a lease of either kind."""
+        """Return true if this action is a full lease or a platform lease."""
         return self.verb != "retry_windows" and not self.ends
 
     @property
     def ends(self) -> bool:
-        """Return true if this only ends the lease before it."""
+        """Return true if this action only ends the lease that was issued before it."""
         return self.verb == "release" or (
             self.verb == "throttle_platforms" and not self.refused_ids
         )
 
     @property
     def update(self) -> bool:
-        """Return true if this publishes new retry windows of an earlier lease."""
+        """Return true if this action publishes new retry windows of an earlier lease."""
         return self.action_id.partition("/")[0] != self.cause.id(self.epoch)
 
 

@@ -70,10 +70,10 @@ class NetworkDays:
         self.ahead = 0  # number of parts from after the limit
 
     def take(self, part: PlatformPart, limit_ms: int) -> bool:
-        """Add a part; return false if it is not new, is too old, or is past `limit_ms`.
+        """Add a partition's part; return false if the part is not new, too old, or past `limit_ms`.
 
-        The limit protects against a partition whose clock is ahead: its part would begin a new day,
-        and the days of all other partitions would be dropped.
+        `limit_ms` protects against a partition whose clock is ahead. The part of such a partition
+        would begin a new day, and the days of all other partitions would be dropped.
         """
         if part.start_ms > limit_ms:
             self.ahead += 1
@@ -121,7 +121,10 @@ class NetworkDays:
         self.names = {p: name for p, name in self.names.items() if p in totals}
 
     def figures(self, platform: int) -> PlatformFigures | None:
-        """Return one platform's figures; None if it sent nothing in these days, or is `REST`."""
+        """Return one platform's figures.
+
+        Returns None if the platform sent nothing in these days, or is `REST`.
+        """
         if platform == REST:
             return None
         days = tuple(

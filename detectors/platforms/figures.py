@@ -1,7 +1,8 @@
 """Figures of platforms in one partition: partial sums, published at ticks.
 
-No decision depends on them. The parts depend only on the log: at the first tick of a new half hour,
-by the log's time, the sums so far are published as a part and start again at 0.
+No decision depends on these figures. The parts depend only on the log: at the first tick of a new
+half hour, by the log's time, the sums so far are published as a part and start again at 0. A tick
+is every `TICK_OFFSETS`-th offset of the log.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class PlatformPart:
 
 @dataclass(slots=True, eq=False)
 class Figures:
-    """The sums of one partition since the last part. Call `fold` before a copy is made."""
+    """The sums of one partition since the last part. Call `fold` before this object is copied."""
 
     number: Time = 0  # number of the half hour; 0 before the first tick
     # Platforms (n,), ascending.
@@ -92,7 +93,7 @@ class Figures:
         self.waiting = [[] for _ in range(_COLUMNS)]
 
     def fold(self) -> None:
-        """Add the pending platforms to the counts. The moment of the call affects only the cost."""
+        """Add the pending platforms to the counts. The time of the call affects only the cost."""
         for column in range(_COLUMNS):
             came = [*self.pending[column], np.array(self.waiting[column], np.uint32)]
             ids, counts = np.unique_counts(np.concatenate(came))
@@ -117,7 +118,7 @@ class Figures:
     def tick(
         self, watermark_s: int, cause: Cause, epoch: int, named: Callable[[int], str]
     ) -> PlatformPart | None:
-        """Return, at a tick, the part that is complete now, or None.
+        """Return, at a tick, the part of a half hour that is complete now, or None.
 
         `named`: returns the name of a platform id.
         """

@@ -3,9 +3,9 @@
 A first contact is a recipient that did not know a platform and got its first code in 24 hours. A
 sweep is one platform that sends to many neighbouring numbers. Numbers are spread over partitions,
 so no partition sees a whole range. Each partition publishes sums by thousand (the number without
-its last three digits), and an agent adds them up to find sweeps (`detectors.platforms.sweeps`). No
-decision depends on these sums. Suspects are left out, because their codes belong to a flood or to a
-person in a hurry.
+its last three digits), and an agent adds up the sums of all partitions to find sweeps
+(`detectors.platforms.sweeps`). No decision depends on these sums. Suspects are left out, because
+their codes belong to a flood or to a person in a hurry.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class SweepPart(NamedTuple):
 class Strangers:
     """The sums since the last part, bounded by `PAIRS_MOST` and the codes of `FOLD_OFFSETS`.
 
-    Call `fold` before a copy is made.
+    Call `fold` before this object is copied.
     """
 
     number: Time = 0  # number of the five minutes; 0 before the first tick
@@ -99,7 +99,7 @@ class Strangers:
         self.sums = sum_contacts([self.sums, rows]) if len(self.sums) else rows
 
     def tick(self, watermark_s: int, offset: int) -> SweepPart | None:
-        """Return, at the tick of this offset, the part that is complete now, or None."""
+        """Return, at the tick of this offset, the five-minute part that is complete, or None."""
         number = watermark_s // SLOT_S
         begun, self.number = self.number, number
         if not begun or number == begun:
@@ -163,7 +163,7 @@ def sum_contacts(rows: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
 
 
 def _most(sums: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """Return the `most` rows with most first contacts, in the same order; ties go to the first."""
+    """Return the `most` rows with most first contacts, in their order; ties go to the first row."""
     if len(sums) <= most:
         return sums
     kept: NDArray[np.int64] = sums[np.sort(np.argsort(-sums[:, 2], kind="stable")[:most])]

@@ -128,7 +128,7 @@ class Sweep(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class NetworkSweeps:
-    """Sums of a day by platform and thousand, and the sweeps found in them.
+    """Sums of a day by platform and thousand numbers, and the sweeps found in these sums.
 
     `ROWS_MOST` bounds the size.
     """
@@ -145,7 +145,11 @@ class NetworkSweeps:
     found: dict[int, dict[SweepRule, Sweep]] = field(default_factory=dict)
 
     def take(self, partition: int, epoch: int, offset: int, part: SweepPart, limit_ms: int) -> bool:
-        """Add a part; return false if it is not new, over a day old, or past `limit_ms`."""
+        """Add a partition's part; return false if the part is ignored.
+
+        A part is ignored if it is not newer than the known ones, over a day old, or past
+        `limit_ms`.
+        """
         place = epoch, offset
         if place <= self._read.get(partition, (-1, -1)):
             return False
@@ -160,7 +164,7 @@ class NetworkSweeps:
         return True
 
     def look(self) -> None:
-        """Update `found` with the sweeps in the sums known so far."""
+        """Find sweeps in the sums of all parts taken so far, and update `found`."""
         if not self._slots:
             return
         self._look_at_hour()
@@ -169,14 +173,20 @@ class NetworkSweeps:
     def _look_at_hour(self) -> None:
         """Find sweeps in the last hour.
 
-        This also runs at each new slot, so a reader that starts again finds the same sweeps.
+        This also runs at the beginning of each five-minute slot, so a reader that starts again
+        finds the same sweeps.
         """
         rows = self._since(self._newest - HOUR_SLOTS + 1)
         self._note("range", _ranges(rows))
         self._note("fresh", self._fresh(rows))
 
     def _turn(self, slot: int) -> None:
-        """Begin a newer slot: move complete hours to the base, merge sums, drop old data."""
+        """Begin a newer five-minute slot.
+
+        Adds complete hours to the base: the number of fresh first contacts in each earlier hour,
+        with which rule `fresh` compares. Merges the sums of each slot into one array, and drops old
+        data.
+        """
         if self._newest:
             self._look_at_hour()
         else:
@@ -228,6 +238,8 @@ class NetworkSweeps:
     def _fresh(self, rows: NDArray[np.int64]) -> dict[int, tuple[int, list[int]]]:
         """Return platforms with too many fresh first contacts in the last hour (rule `fresh`).
 
+        Fresh: the recipient never got a code before.
+
         The value is (number of fresh first contacts, thousands with most of them).
         """
         now = self._newest // HOUR_SLOTS
@@ -251,7 +263,7 @@ class NetworkSweeps:
         return found
 
     def _share_of_others(self, platform: int) -> float:
-        """Return the share of fresh ones among all other platforms' first contacts of a day."""
+        """Return the share of fresh contacts among all other platforms' first contacts of a day."""
         strangers = fresh = 0
         for held in self._slots.values():
             for rows in held:
@@ -278,7 +290,7 @@ def _without_firms(
     """Return, by platform (n,): its id, fresh first contacts, first contacts, and the minimum.
 
     For each platform, the `FIRM_THOUSANDS` thousands with most fresh first contacts are left out.
-    The minimum is the number of fresh ones that the rule `fresh` requires.
+    The minimum is the number of fresh first contacts that the rule `fresh` requires.
     """
     if not len(rows):
         none = np.zeros(0, np.int64)
@@ -296,7 +308,7 @@ def _without_firms(
 
 
 def _ranges(total: NDArray[np.int64]) -> dict[int, tuple[int, list[int]]]:
-    """Return platforms with a range: platform -> (first contacts in it, its fullest thousands)."""
+    """Return platforms with a swept range: platform -> (its first contacts, fullest thousands)."""
     total = total[total[:, 1] != NO_THOUSAND]
     some, counts = np.unique_counts(total[total[:, 2] >= WIDE_EACH, 0])
     few = total[:, 2] >= RANGE_LEAST
@@ -351,5 +363,5 @@ def swept_of(thousands: NDArray[np.int64], strangers: NDArray[np.int64]) -> NDAr
 
 
 def _next(counts: NDArray[np.int64], spared: int) -> int:
-    """Return the highest count after the `spared` highest ones; 0 if there is none."""
+    """Return the highest count after the `spared` highest counts; 0 if there are no more counts."""
     return int(np.sort(counts)[-spared - 1]) if len(counts) > spared else 0

@@ -19,7 +19,7 @@ _SHARE: Final = 16
 
 
 def make_room(table: Table, least: int = TICK_OFFSETS, newest_window: int = 1 << 32) -> int:
-    """Evict recipients until at least `least` new ones fit; return how many were evicted.
+    """Evict recipients until `least` new recipients fit; return how many were evicted.
 
     Recipients are evicted in the order of their newest window, then of their key. A window after
     `newest_window` came from a clock that was ahead. Such a recipient's idle time is unknown, so it

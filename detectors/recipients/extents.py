@@ -21,7 +21,7 @@ _PLACES: Final = np.arange(PLACES_MAX, dtype=np.int16)[:, None]
 
 
 class Extents:
-    """The extents of the r rows, among the m rows of a round, that have one.
+    """The extents of those r rows, among the m rows of a round, that have an extent.
 
     Arrays are (r,), except `_held` (64, r), the content of the extents.
     """
@@ -79,7 +79,7 @@ class Extents:
             yield self._overflows[table], some[of == table]
 
     def without(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return those of these rows that have no extent and whose table allocates them now."""
+        """Return those of these rows that have no extent and whose table allocates extents now."""
         rows = np.setdiff1d(rows, self.at, assume_unique=True)
         opened = np.array([overflow.is_open for overflow in self._overflows])
         found: NDArray[np.int64] = rows[opened[self._of[rows]]]

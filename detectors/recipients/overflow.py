@@ -21,9 +21,9 @@ A row with an extent stores its position. The low bits replace the number of KEP
              bits 16-19 number of marks
     halves   [1]: the low 16 bits of the first block's number
 
-A tick decides whether blocks are allocated until the next tick (`settle`). So between two ticks
-either all rows of a partition get blocks, or none does. Decisions then do not depend on how a log
-is divided into batches.
+At each tick (every `TICK_OFFSETS`-th offset of the log), `settle` decides whether blocks are
+allocated until the next tick. So between two ticks either all rows of a partition get blocks, or
+none does. Decisions then do not depend on how a log is divided into batches.
 """
 
 from __future__ import annotations
@@ -57,7 +57,10 @@ _LANES: Final = np.arange(BLOCKS_MAX)[None]
 
 
 class Extent(NamedTuple):
-    """The position of an extent: first block, number of blocks, and number of its marks."""
+    """The position of an extent: first block, number of blocks, and number of marks in it.
+
+    A mark is the print of a platform that came on one day, in an episode, and is not known.
+    """
 
     first: int
     blocks: int
@@ -109,7 +112,7 @@ class Overflow:
         return held
 
     def settle(self) -> None:
-        """Decide, at a tick, whether blocks are allocated until the next tick."""
+        """Decide, at a tick, whether there is room to allocate blocks until the next tick."""
         self.is_open = self.live + 2 * TICK_OFFSETS <= self.blocks_most
 
     def _give_back(self, first: int, blocks: int) -> None:
@@ -192,7 +195,7 @@ class Overflow:
 
 
 def _extents(words: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the first blocks and the sizes of the extents of rows (m, 14) that have one."""
+    """Return the first blocks and the sizes of extents, for rows (m, 14) that have an extent."""
     rich = words[indices(words[:, 1] >> np.uint64(28) & np.uint64(15))]
     tags = (rich[:, 1] >> np.uint64(16)).astype(np.int64) & 0xFFFF
     low = (rich[:, 10] >> np.uint64(16)).astype(np.int64) & 0xFFFF

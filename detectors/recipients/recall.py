@@ -29,6 +29,8 @@ class Moves(NamedTuple):
 def recall(memory: NDArray[np.uint16], moves: Moves, extents: Extents) -> NDArray[np.bool_]:
     """Update the prints as platforms enter and leave the rings.
 
+    The ring of a row has the eight newest sightings.
+
     `memory` (16, m) and the extents change in place. Returns which rows of `memory` changed.
     """
     if len(extents.at):  # these rows store the position of the extent in place of the count

@@ -1,9 +1,9 @@
 """Codes that platforms sent again at a recipient within a day: for the limit on one platform.
 
 A row has no room for these counts, and most recipients are not suspects. So a partition keeps the
-times of repeats for each recipient and platform. It also keeps which known platforms are *young*:
-the recipient had got codes of them on one day only, within the last week. The sieve and the judge
-fill and read the same counts, so nothing has to be handed over.
+times of repeats for each recipient and platform. The partition also keeps which known platforms are
+*young*: the recipient had got codes of them on one day only, within the last week. The sieve and
+the judge fill and read the same counts, so nothing has to be handed over.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ IntOrInts = TypeVar("IntOrInts", int, NDArray[np.int64])
 
 
 def spread_s(at_ms: IntOrInts, offset: IntOrInts) -> IntOrInts:
-    """Return what is added to the second of a code for its count as a repeat.
+    """Return the seconds to add to the time of a code before it is counted as a repeat.
 
-    Some gateways stamp in whole minutes. All codes of one platform in one minute would be one code
-    there, so their offsets tell them apart.
+    Some gateways give times in whole minutes. There, all codes of one platform in a minute would
+    have the same time and count as one code. So a number from the offset of each code is added.
     """
     more: IntOrInts = (at_ms % 60_000 == 0) * (offset % SPREAD_S)
     return more
@@ -90,10 +90,11 @@ class Repeats:
                 del held[key]
 
     def drop_old(self, before_s: int, now_s: int, limit_s: int) -> None:
-        """Drop entries that are over a day older than `now_s`, the log's time, or past the bound.
+        """Drop entries over a day older than `now_s`, the log's time, and the oldest of too many.
 
-        Times after `limit_s` are from a clock that was ahead; they go too. Runs only when
-        `before_s` and `now_s` lie in different steps of `STEP_S`.
+        `REPEATS_MAX` limits their number. Entries with a time after `limit_s` are dropped too,
+        because a clock was ahead. Runs only when `before_s` and `now_s` lie in different steps of
+        `STEP_S`.
         """
         if before_s // STEP_S == now_s // STEP_S:
             return

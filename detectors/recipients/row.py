@@ -183,7 +183,7 @@ class Memory:
         """Return a memory with one more platform, which leaves the ring.
 
         `sighting`: its sighting. `later`: the sighting that pushed it out. `back`: prints that have
-        come back into the ring since. They leave the memory.
+        come back into the ring since. These prints leave the memory.
         """
         kept = [each for each in self.kept if each not in back]
         once = [each for each in self.once if each not in back]
@@ -212,7 +212,7 @@ StoredMemory: TypeAlias = Annotated[
 
 
 def places_once(kept: int) -> int:
-    """Return how many prints at ONCE a row with an extent can store beside so many KEPT ones."""
+    """Return how many prints at ONCE fit into a row with an extent beside this many KEPT prints."""
     return PRINTS + max(0, PLACES_MAX - 1 - kept)
 
 

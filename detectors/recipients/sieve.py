@@ -1,6 +1,6 @@
 """The sieve: a vectorised pass over every verification code of every recipient of a partition.
 
-The sieve counts messages. It completes codes that cannot matter: repeats of a sighting, and
+The sieve counts messages. It fully processes codes that cannot matter: repeats of a sighting, and
 sightings after which the recipient is still unsuspicious. All other recipients are promoted to
 suspects, and their events go to the exact judge.
 
@@ -235,7 +235,10 @@ def _count(
 def _loud(
     start: NDArray[np.int64], size: NDArray[np.int64], total: NDArray[np.int64], n: int
 ) -> NDArray[np.bool_]:
-    """Return which messages (n,) find `LOUD_MESSAGES` in the two windows, in the log's order."""
+    """Return which messages (n,) are loud: `LOUD_MESSAGES` or more in the recipient's two windows.
+
+    The messages are in the order of the log.
+    """
     loud = np.zeros(n, np.bool_)
     hot = indices(total >= LOUD_MESSAGES)
     if len(hot):
@@ -265,7 +268,7 @@ def _astray(
 def _count_astray(
     taken: NDArray[np.uint64], runs: _Runs, limit: NDArray[np.int64], soon: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Count for rows whose window may be ahead of the log, one message at a time.
+    """Count the messages of rows whose window may be ahead of the log, one message at a time.
 
     `limit` is the log's window at each message. A stored window that is more than `soon` after this
     window and the message's own came from a clock that was ahead: its counts are reset.
@@ -287,7 +290,7 @@ def _count_astray(
 def _count_once(
     taken: NDArray[np.uint64], runs: _Runs
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Count for rows (m, 14) with one run each.
+    """Count the messages of rows (m, 14) that have one run each.
 
     Returns (window, count before, count after) as (3, m), and the total of both windows after the
     run (m,), which is 0 if the run is late.
@@ -311,7 +314,9 @@ def _count_once(
 def _count_several(
     taken: NDArray[np.uint64], runs: _Runs
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Count for rows with several runs each, in the order of the log; results as `_count_once`.
+    """Count the messages of rows with several runs each, in the order of the log.
+
+    The results have the form of those of `_count_once`.
 
     If the clocks of two gateways differ by a window, a recipient's messages alternate between two
     windows. So messages are summed per window, which takes the same time in any order. The first
@@ -359,7 +364,7 @@ class _Runs(NamedTuple):
 
 
 class _Held(NamedTuple):
-    """The two windows stored in rows (m,): the number of the newer one, and both counts."""
+    """The two windows stored in rows (m,): newer window number, and the count of each window."""
 
     window: NDArray[np.int64]
     now: NDArray[np.int64]
@@ -557,7 +562,7 @@ def _meets_astray(
     todo: NDArray[np.int64],
     sighting: NDArray[np.bool_],
 ) -> NDArray[np.int64]:
-    """Return positions of codes (n,) that meet a sighting far ahead of them and of the log's time.
+    """Return positions of codes whose recipient has a sighting far ahead of code and log time.
 
     Their recipients are promoted, because the code for suspects removes such sightings.
     """
@@ -723,9 +728,10 @@ def _note_young(
 def _kin(
     held: NDArray[np.uint64], wanted: NDArray[np.uint16], at_s: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Return which rings (8, m) have a known platform with this print.
+    """Return which rings (8, m) have a sighting of a known platform with this print.
 
-    Such a platform may have been known by this print, which left the memory when it came back.
+    When a platform comes back, its print leaves the memory. So the ring may have the only trace of
+    a platform that was known by this print.
     """
     alike = prints_of(held.astype(np.uint32)) == wanted
     kin: NDArray[np.bool_] = alike.any(axis=0)

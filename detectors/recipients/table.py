@@ -184,7 +184,7 @@ class Table:
         """Do the same as `find_or_add` for a few keys, in a loop: about 2 us per key.
 
         `hashed`: the hashes of the keys. `absent`: true for keys that are surely not in the newest
-        index. These are not searched for, unless there is an old index too.
+        index. Such keys are not searched for, unless there is an old index too.
         """
         pairs = list(zip(keys, hashed, strict=True))
         if self._old is not None:

@@ -54,7 +54,7 @@ class Tables(NamedTuple):
     def _first_guess(
         self, hashed: NDArray[np.uint64]
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Return for each key the first row near its cell whose tag matches, else row 0.
+        """Return for each key the first row near the cell of the key whose tag matches, else row 0.
 
         Also returns which keys are surely absent from their table's newest index: no tag matches,
         and a cell nearby is empty.

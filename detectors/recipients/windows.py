@@ -1,4 +1,4 @@
-"""Tumbling windows over a whole partition, for metrics. The watermark closes them."""
+"""Tumbling windows over a whole partition, for metrics. The watermark closes a window."""
 
 from __future__ import annotations
 
@@ -108,7 +108,10 @@ def tally(
 
 
 def _rise(rungs: list[int], was: NDArray[np.int64], now: NDArray[np.int64]) -> None:
-    """Add the number of runs (r,) that reach each rung, given the counts before and after."""
+    """Count the runs (r,) that reach each of the message counts in `RUNGS`.
+
+    `was` and `now`: the messages of the recipient in the window before and after the run.
+    """
     most = now.max(initial=0)
     for i, rung in enumerate(RUNGS):
         if most < rung:
@@ -119,7 +122,8 @@ def _rise(rungs: list[int], was: NDArray[np.int64], now: NDArray[np.int64]) -> N
 def close(windows: Windows, window_s: int, watermark_s: int) -> list[Window]:
     """Close, at a tick, all windows that ended at least one window before the watermark.
 
-    If the watermark has gone back, a clock was ahead. Windows too far ahead of it are then dropped.
+    If the watermark has gone back, a clock was ahead. Windows too far ahead of the watermark are
+    then dropped.
     """
     due = watermark_s // window_s - 1
     if windows.next > due + OPEN_MAX:

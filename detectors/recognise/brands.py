@@ -1,4 +1,4 @@
-"""Find the name of a platform in the running text, if neither sender nor signature names one.
+"""Find a platform name in the running text, if neither sender nor signature names a platform.
 
 "Your Tandem code is 4829" from AUTHMSG belongs to Tandem. Such a name is a word with a capital
 after "your" or before "code", a word before a colon at the beginning, or the place where a Chinese
@@ -123,7 +123,7 @@ def _find_brand(registry: Registry, looked: Look) -> str | tuple[int, int] | Non
 def _as_letters(word: re.Match[str]) -> str:
     """Return a word of letters and digits with letters in place of the digits, if it may be a name.
 
-    It is then found by its place, like any other name: "Your Bet365 code is 4829".
+    The word is then found by its place, like any other name: "Your Bet365 code is 4829".
     """
     letters = word[0].replace("0", "")
     loud = letters.isupper() and likely(word.string, *word.span()) < SURE  # Ref ORDER55

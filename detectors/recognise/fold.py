@@ -59,7 +59,7 @@ _SINGLE: Final = dict.fromkeys("\u115f\u1160\u3164\uffa0\u034f\u0640\u180b\u180c
 
 
 def _fold_character(character: str) -> str:
-    """Fold one character to one character or to nothing."""
+    """Fold one character: return one character, or an empty string if it is removed."""
     if character in _SINGLE:
         return _SINGLE[character]
     category = unicodedata.category(character)

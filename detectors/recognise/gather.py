@@ -50,8 +50,8 @@ _MOST: Final = 8
 def join_separated(folded: str) -> tuple[str, list[int] | None]:
     """Return a folded text with separated letters and digits joined, and the original places.
 
-    The places are one per character of the result. They are None if nothing was joined, which is
-    the case for nearly every text.
+    The places are one per character of the result. The list of places is None if nothing was
+    joined, which is the case for nearly every text.
 
     >>> join_separated("your c-o-d-e: 0*0*0*0")
     ('your code: 0000', [0, 1, 2, 3, 4, 5, 7, 9, 11, 12, 13, 14, 16, 18, 20])

@@ -176,7 +176,7 @@ def _owners() -> NDArray[np.bool_]:
 
 
 def prepare() -> None:
-    """Build the tables of word beginnings, so that the first text need not wait for them."""
+    """Build the tables of word beginnings in advance, so that the first text need not wait."""
     _build_beginnings()
     _owners()
 
@@ -208,13 +208,13 @@ class Glance(NamedTuple):
     brackets at its beginning or end. -1 if this needs a search."""
 
     def texts(self) -> list[str]:
-        """Return the folded texts."""
+        """Return the n texts after folding: characters that look alike are written in one way."""
         whole = self.folded.tobytes().decode("utf-32-le", "surrogatepass")
         places = zip(self.start.tolist(), (self.start + self.lengths).tolist(), strict=True)
         return [whole[start:end] for start, end in places]
 
     def text(self, at: int) -> str:
-        """Return the folded text with index `at`."""
+        """Return the text with index `at`, after folding."""
         own = self.folded[self.start[at] : self.start[at] + self.lengths[at]]
         return own.tobytes().decode("utf-32-le", "surrogatepass")
 
@@ -317,8 +317,9 @@ def _may(folded: Points, kinds: Kinds) -> NDArray[np.uint8]:
 def _with_own_numbers(folded: Points, kinds: Kinds, starts: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the indices of texts that plainly show the number of a code.
 
-    The first long run of digits has as many digits as a code. It has no sign or unit of an amount
-    beside it, is not the year of a date, and has no other number's name before it.
+    The first long run of digits has as many digits as a code. This run has no sign or unit of an
+    amount beside it, is not the year of a date, and has no name of another kind of number before
+    it.
     """
     zero = (kinds & _ZERO) > 0
     turns = (zero[1:] != zero[:-1]).nonzero()[0] + 1  # NUL is no digit
@@ -347,7 +348,7 @@ def _with_own_numbers(folded: Points, kinds: Kinds, starts: NDArray[np.int64]) -
 def _find_owned(
     folded: Points, kinds: Kinds, number: NDArray[np.int64], start: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Return a mask of the numbers that may have the name of another number before them.
+    """Return a mask of numbers that may have the name of another kind of number before them.
 
     `start` is the index of the first character of each number's text.
     """

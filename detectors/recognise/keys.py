@@ -46,7 +46,7 @@ _PURPOSE: Final = re.compile(
 
 
 def brand_key(registry: Registry, name: str) -> str:
-    r"""Return the key of a brand by a name as written.
+    r"""Return the key of a brand, from a name of the brand as written in a text.
 
     The key uses the registry's name, else the first spelling in the list of names, else the name
     itself. A domain's ending and words such as "OTP" after the name are removed.

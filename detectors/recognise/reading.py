@@ -266,7 +266,7 @@ class Glanced:
         return folded
 
     def look(self, at: int) -> Look:
-        """Parse one text. The result is the same as that of `look()`, except for `may`."""
+        """Parse one text of these. The result is that of the function `look`, except for `may`."""
         made = self.looks.get(at)
         if made is None and self.glance is not None:
             made = _look(self.masked[at], self.glance.text(at), None, int(self.glance.may[at]))

@@ -138,7 +138,7 @@ class Message(NamedTuple):
 
 @dataclass
 class _Weighed:
-    """A text with masked digits and its score. Texts that differ only in digits share it."""
+    """A text with masked digits, and its score. Texts that differ only in digits share one."""
 
     look: Look
     score: int
@@ -367,7 +367,7 @@ class _Asked(NamedTuple):
 
 
 class _Looked(NamedTuple):
-    """A parsed, masked text and its score. Texts that differ only in digits share it."""
+    """A parsed, masked text and its score. Texts that differ only in digits share one object."""
 
     look: Look
     score: int
@@ -490,12 +490,12 @@ def _look(text: str) -> _Looked:
 
 
 def _again(key: _Key, head: bytes) -> _Key:
-    """Return a key with its text replaced by `head`."""
+    """Return a cache key whose text is replaced by `head`."""
     return (head, *key[1:]) if isinstance(key, tuple) else head
 
 
 def _with(key: _Key, literal: bytes) -> _Key:
-    """Return a key extended by the name as written, with its digits."""
+    """Return a cache key, extended by the name in the text as written, with its digits."""
     return (*key, literal) if isinstance(key, tuple) else (key, literal)
 
 
@@ -793,7 +793,7 @@ class Recogniser:
         return kind
 
     def _from(self, sender: str) -> tuple[int, str]:
-        """Return identity and key of the platform of a message that only its sender names."""
+        """Return identity and key of the platform of a message that only its sender identifies."""
         if sender not in self._from_of:
             key = key_of_sender(self.registry, self.registry.sender(sender))
             self._from_of[sender] = _identity(key), key
@@ -911,7 +911,7 @@ class Recogniser:
         return answer
 
     def _call(self, answer: int, name: str) -> bool:
-        """Store the platform key of an answer's identity. Returns False if another key has it."""
+        """Store the platform key of an answer's identity. False if the identity has another key."""
         held = self._young_names.get(answer >> 16)
         if held == name:
             return True
@@ -923,7 +923,7 @@ class Recogniser:
         return True
 
     def _owner(self, asked: _Asked, seen: str, looked: Look) -> _Owner:
-        """Return the owner of a message. Owners are cached: few new texts have a new one."""
+        """Return the owner of a message. Owners are cached: few new texts have a new owner."""
         written = seen[slice(*looked.signature)] if looked.signature else ""
         told = asked.kind, written, asked.signature, asked.platform
         alone = written or not looked.host

@@ -139,9 +139,11 @@ def to_keep(body: str, number: Number, scripts: list[Script]) -> bool:
 
 
 def plain_way_out(body: str, number: Number) -> bool:
-    """Return whether a short text with a sure number has no price.
+    """Return whether a way to unsubscribe is no sign of advertising in this text.
 
-    Some senders of codes add how to unsubscribe; their texts are still codes.
+    Some senders of codes add how to unsubscribe, and their texts are still codes. So the result is
+    true if the text is short, mentions no price, and `number` has the shape of a code for certain
+    (`Number.sure`).
     """
     short = len(body) <= _PLAIN_CHARS
     return number.sure and short and not price(body)

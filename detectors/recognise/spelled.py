@@ -200,8 +200,8 @@ def _may_hold(folded: str) -> bool:
 def _places(run: re.Match[str], parts: re.Pattern[str]) -> tuple[list[int], int]:
     """Return the places of a run's digits, and its end; an empty list if the run does not count.
 
-    A run counts if it has four to eight digits and at least one word. It ends before a word that is
-    not in a language of the other words.
+    A run counts if it has four to eight digits and at least one word. A run ends before a word that
+    is not in a language of the other words.
     """
     places: list[int] = []
     langs: set[str] | None = None

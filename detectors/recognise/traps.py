@@ -41,7 +41,7 @@ _NOUN: Final = re.compile(  # German writes every noun with a capital
 
 
 def names_other(text: str, start: int, end: int) -> bool:
-    """Return whether a name is a person, a payee, a place or a thing, by the words around it."""
+    """Return whether a name is a person, payee, place or thing, by the words around the name."""
     run = text[start:end]
     before = text[max(0, start - _BEFORE_CHARS) : start]
     return (

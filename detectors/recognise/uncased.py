@@ -228,7 +228,7 @@ def _next_to(text: str, tokens: list[re.Match[str]], at: int) -> bool:
 
 
 def _stands(text: str, tokens: list[re.Match[str]], at: int, stop: int) -> int:
-    """Return the points of unknown words as a name, by the words around them; 0 for no name."""
+    """Return how likely unknown words are a name, in points, by the words around; 0 for no name."""
     end = tokens[stop - 1].end()
     after = tokens[stop][0] if _next_to(text, tokens, stop) else ""
     is_code = bool(after) and names_a_code(after)

@@ -255,7 +255,7 @@ def _without_a_word(looked: Look, reading: Reading, odds: int) -> bool:
 
 
 def is_barred(looked: Look, reading: Reading, odds: int) -> bool:
-    """Return whether the sum must not make a code of a text in which no rule finds one.
+    """Return whether a text without a code by the rules must stay so, whatever the sum of weights.
 
     This is true if nothing in the text can be a code. If the text sells something, or if its
     numbers have unusual shapes, a high sum is needed.

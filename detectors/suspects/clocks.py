@@ -53,11 +53,12 @@ class ClockClass(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClockParams:
-    """Settings of the measurement, and the classes that the operator configures."""
+    """Settings of the clock measurement, and clock classes that the operator gave to gateways."""
 
-    # Gateway -> class; takes precedence over the measurement.
+    # Gateway -> clock class; takes precedence over the measured class of that gateway.
     gateways: Mapping[str, ClockClass] = field(default_factory=dict)
-    # Number of samples at which all counts are halved, so that a repaired clock is recognised.
+    # Number of samples at which all counts of a gateway are halved, so that the measurement
+    # recognises a repaired clock.
     sample_max: int = 4096
 
 
@@ -113,7 +114,7 @@ def observe(
 
 
 def coarse(params: ClockParams, gateways: Mapping[str, GatewayClock]) -> dict[str, ClockClass]:
-    """Return gateway -> class for gateways that are not exact.
+    """Return gateway -> clock class, for gateways whose time stamps are not exact.
 
     The configured class takes precedence over the measured one.
     """
@@ -123,7 +124,7 @@ def coarse(params: ClockParams, gateways: Mapping[str, GatewayClock]) -> dict[st
 
 
 def _class(seen: GatewayClock) -> ClockClass:
-    """Classify a gateway by its samples.
+    """Return the precision of a gateway's time stamps, by its samples.
 
     Two independent errors, uniform over +-J, differ by more than x with probability
     (1 - x/2J)**2 / 2 in each direction. So at J = 30 s, 35 % of all steps go back by over 10 s and

@@ -133,7 +133,8 @@ def is_settled(params: JudgeParams, suspect: Suspect, at_s: int) -> bool:
 class Scores(NamedTuple):
     """The evidence at one instant, without thresholds.
 
-    If a suspect has coarse stamps, the bucket may cover only sightings up to some clock class.
+    If some sightings have coarse time stamps, the bucket may cover only sightings up to some clock
+    class.
     """
 
     at_s: int
@@ -150,7 +151,7 @@ class Scores(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """The result of comparing scores: the highest band, and the first rule that reaches it."""
+    """The result of comparing scores: the highest band, and the first rule with this band."""
 
     band: Band
     rule: str
@@ -190,10 +191,10 @@ def judge(
 
 
 def strongest(params: JudgeParams, suspect: Suspect, at_s: int) -> tuple[Scores, Bars]:
-    """Return the scores right after the newest sighting, and the thresholds that apply.
+    """Return the scores right after the newest sighting, and the thresholds for these scores.
 
-    If stamps have different clock classes, there is a bucket for each class. The bucket with the
-    highest band is chosen.
+    If the time stamps of the sightings have different clock classes, there is a bucket for each
+    class. The bucket with the highest band is chosen.
     """
     if not suspect.coarse:
         return scores(suspect), bars_of(params, suspect, at_s)
@@ -210,9 +211,9 @@ def instants(
 ) -> Iterator[tuple[Scores, Bars]]:
     """Yield (scores, thresholds) right after each sighting from `from_s` on.
 
-    The thresholds are those that apply at `at_s`. If the suspect has coarse stamps, there is one
-    pass per clock class that its sightings have, from `least` on. Each pass uses a bucket of the
-    sightings whose stamps are no coarser than this class.
+    The thresholds are those that apply at `at_s`. If the suspect has sightings with coarse time
+    stamps, there is one pass per clock class that its sightings have, from `least` on. Each pass
+    uses a bucket of the sightings whose stamps are no coarser than this class.
     """
     bars = bars_of(params, suspect, at_s)
     if not suspect.coarse:
@@ -225,7 +226,9 @@ def instants(
 
 
 def _up_to(suspect: Suspect, from_s: int, finest: ClockClass) -> Iterator[Scores]:
-    """Yield the scores right after each sighting from `from_s` on, with a stamp up to `finest`.
+    """Yield the scores right after each sighting from `from_s` on.
+
+    Sightings whose time stamp is coarser than the class `finest` are left out.
 
     Coarser sightings are left out of the bucket. So an attacker who sends part of a flood through a
     coarse gateway does not weaken the evidence of the exact stamps.
@@ -253,7 +256,7 @@ def _up_to(suspect: Suspect, from_s: int, finest: ClockClass) -> Iterator[Scores
 def replay_scores(suspect: Suspect, from_s: int) -> Iterator[Scores]:
     """Yield the scores right after each sighting from `from_s` on, oldest first.
 
-    The clock classes of the stamps are ignored.
+    The clock classes of the time stamps are ignored: all sightings count for one bucket.
     """
     replay = Suspect(suspect.recipient, suspect.name, suspect.row, [], suspect.memory)
     for sighting in suspect.sightings:
@@ -281,7 +284,8 @@ def is_confirmed(params: JudgeParams, suspect: Suspect, since_s: int) -> bool:
 def scores(suspect: Suspect, bars: Bars | None = None) -> Scores:
     """Return the scores right after the newest sighting, over at most one day.
 
-    With `bars`, a count that cannot reach its threshold may be returned as 0 to save time.
+    With `bars` (the thresholds), a count that cannot reach its threshold may be returned as 0 to
+    save time.
     """
     level = suspect.bucket_level_milli / 1000
     burst = suspect.bucket_s, level, suspect.bucket_novel, suspect.bucket_since_s
@@ -358,7 +362,7 @@ _NO_BARS: Final = Bars(_NO_BAR, _NO_BAR, _NO_BAR, _NO_BAR, _NO_BAR, _NO_BAR, _NO
 def bars_of(params: JudgeParams, suspect: Suspect, at_s: int) -> Bars:
     """Return the thresholds for this suspect, chosen by how often a benign sighting is novel.
 
-    The thresholds of the bucket are those for exact stamps.
+    The thresholds for the level of the burst bucket are those for gateways with exact time stamps.
     """
     if suspect.novels < COUNT_MIN:
         habit = Habit.SMALL_MEMORY  # any value will do: the spaced thresholds are not used
@@ -388,7 +392,10 @@ def _bars(habit: Habit, margin: float) -> Bars:
 
 
 def _adapt_to_clocks(params: JudgeParams, bars: Bars, coarse: frozenset[ClockClass]) -> Bars:
-    """Return `bars` with the bucket's thresholds replaced: the highest of any class in `coarse`."""
+    """Return `bars` with the bucket's thresholds replaced.
+
+    The new ones are the highest thresholds of any clock class in `coarse`.
+    """
     if not coarse:
         return bars
     watch, throttle = (max(bar) for bar in zip(*(BURST[stamps] for stamps in coarse), strict=True))

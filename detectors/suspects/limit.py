@@ -69,7 +69,7 @@ class Total(NamedTuple):
 
 
 def judge_total(repeats: Repeats, key: int, platforms: Iterable[int]) -> Total | None:
-    """Return the limit on all platforms together that the newest code of one reaches, or None.
+    """Return the limit on all platforms together that the newest code reaches, or None.
 
     `platforms`: all platforms of the recipient. `key` is that of the code. The limit refuses the
     platforms with at least `TOTAL_SHARE` of the mean number of codes in the window. A platform that
@@ -121,7 +121,7 @@ class PlatformLease:
         return self.issued_ms < at_ms < self.expires_ms and platform in self.refused
 
     def is_caused_by(self, platform: int, at_ms: int) -> bool:
-        """Return true if a code of this time caused the lease: now it is delivered twice."""
+        """Return true if a code of this time caused the lease: this is a second delivery."""
         return at_ms == self.issued_ms and platform in self.refused
 
     def is_retry(self, platform: int, at_ms: int) -> bool:
@@ -150,11 +150,11 @@ class PlatformLease:
         self.ends_ms[mode][platform] = end_ms
 
     def forget_from(self, from_ms: int) -> None:
-        """Drop all state at or after `from_ms`: a clock was ahead."""
+        """Drop all state of the time `from_ms` and later, because a clock was ahead."""
         if self.issued_ms >= from_ms:
             self.issued_ms = self.expires_ms = 0
             self.clear()
 
     def clear(self) -> None:
-        """Refuse nothing from the next lease on."""
+        """Empty the list of refused platforms; this takes effect with the next lease."""
         self.ends_ms, self.again_ms = {"enforce": {}, "shadow": {}}, {}

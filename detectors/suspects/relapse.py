@@ -28,7 +28,7 @@ class Relapse:
     recent_ms: dict[PlatformId, TimeMs] = field(default_factory=dict)
 
     def forget_after(self, limit_s: int) -> None:
-        """Drop messages that are later than `limit_s`: a clock was ahead."""
+        """Drop messages with a time after `limit_s`, because a clock was ahead."""
         self.recent_ms = {p: ms for p, ms in self.recent_ms.items() if seconds(ms) <= limit_s}
 
 

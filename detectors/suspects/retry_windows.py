@@ -105,7 +105,10 @@ def take_request(
 
 
 def _reopens(requests: SecondRequests, platform: int, at_ms: int, last_ms: int) -> bool:
-    """Return true, and record it, if a platform that was refused at `last_ms` is a first again."""
+    """Return true if the next message of a platform, refused at `last_ms`, is a first one again.
+
+    The platform then gets another retry window, and this is recorded.
+    """
     hour_ago_ms = at_ms - AGAIN_REOPEN_MS
     if at_ms - last_ms < AGAIN_SILENT_MS or requests.passed_ms.get(platform, 0) > hour_ago_ms:
         return False
@@ -117,7 +120,7 @@ def _reopens(requests: SecondRequests, platform: int, at_ms: int, last_ms: int) 
 
 
 def _put(times_ms: dict[int, int], platform: int, at_ms: int) -> None:
-    """Add a platform at the end, and drop the first one of too many."""
+    """Add a platform at the end; if there are too many platforms then, drop the first one."""
     times_ms[platform] = at_ms
     if len(times_ms) > REFUSED_HELD:
         del times_ms[next(iter(times_ms))]
@@ -138,7 +141,7 @@ def news(requests: SecondRequests, at_ms: int) -> bool:
 
 
 def windows(requests: SecondRequests, hot: Collection[int], at_ms: int) -> tuple[AgainWindow, ...]:
-    """Return the windows that can still be used, ascending by opening time; drop the others.
+    """Return the retry windows that can still be used, by opening time; drop all other windows.
 
     `hot` is the current list of hot platforms. The caller publishes the result at `at_ms`.
     """
@@ -164,7 +167,7 @@ def windows(requests: SecondRequests, hot: Collection[int], at_ms: int) -> tuple
 
 
 def forget_from(requests: SecondRequests, from_ms: int) -> None:
-    """Drop all state at or after `from_ms`: a clock was ahead."""
+    """Drop all state of the time `from_ms` and later, because a clock was ahead."""
     requests.first_ms = {p: ms for p, ms in requests.first_ms.items() if ms < from_ms}
     requests.passed = [each for each in requests.passed if each[0] < from_ms]
     requests.last_ms = {p: ms for p, ms in requests.last_ms.items() if ms < from_ms}
@@ -175,12 +178,15 @@ def forget_from(requests: SecondRequests, from_ms: int) -> None:
 
 
 def _opens_ms(requests: SecondRequests, held_ms: int, *, hot: bool) -> int:
-    """Return the time from which the second message passes, limited by the budget."""
+    """Return the time from which a platform's second message passes.
+
+    The budget of retry windows may move this time later.
+    """
     return max(held_ms + AGAIN_FROM_MS, _free_ms(requests, hot=hot))
 
 
 def _free_ms(requests: SecondRequests, *, hot: bool) -> int:
-    """Return the time from which the budget has room for one more message.
+    """Return the time from which the budget of retry windows has room for one more message.
 
     0 means that there is room now. Hot and other platforms have separate budgets; `hot` selects
     one. Beside these, `AGAIN_TOTAL` limits all of them.

@@ -44,7 +44,7 @@ def returned_platforms(suspect: Suspect, at_ms: int) -> dict[int, int]:
 def judge_returns(suspect: Suspect, at_ms: int, other: Finding, divisor: int) -> Finding:
     """Return the finding after a message at `at_ms` if it is stronger than `other`, else `other`.
 
-    The threshold is divided by `divisor`; 0 leaves the rule out.
+    The threshold is divided by `divisor`. With 0 the rule is not applied.
     """
     if not divisor or other.band is Band.THROTTLE:
         return other

@@ -89,7 +89,7 @@ class Episode:
         self.last_flood_s = max(self.last_flood_s, self.opened_s)
 
     def has_lease(self, at_ms: int, *, full: bool) -> bool:
-        """Return true if a full, or a narrow, lease is in force."""
+        """Return true if a full lease, or with `full` false a narrow lease, is in force."""
         return self.issued_ms < at_ms < self.expires_ms and full is (self.scope is not None)
 
 
@@ -235,7 +235,7 @@ class Suspect:
         return [p for p in self.seen if platform_print(p) == wanted]
 
     def exceeds(self, platform: int, at_s: int) -> bool:
-        """Return true if a known platform is one too many of its print in a day.
+        """Return true if too many platforms with the same print as this known one came in a day.
 
         The day ends with the newest sighting, because the sieve has all sightings of that day. All
         platforms with the print count, known by id or not, because the sieve forgets ids earlier
@@ -384,7 +384,10 @@ def _retire(suspect: Suspect) -> None:
 
 
 def _limit_sightings(suspect: Suspect) -> None:
-    """Drop sightings past `SIGHTINGS_MAX`. Novel ones displace novel ones, never known ones."""
+    """Drop sightings past `SIGHTINGS_MAX`.
+
+    A novel sighting displaces a novel one, never a sighting of a known platform.
+    """
     sightings = suspect.sightings
     newest_s = sightings[-1] >> 33
     if len(suspect.novel_s) > SIGHTINGS_MAX:
@@ -401,7 +404,7 @@ def _limit_sightings(suspect: Suspect) -> None:
 
 
 def _hold(suspect: Suspect, sighting: int) -> None:
-    """Add a sighting of a platform that has none."""
+    """Add a sighting of a platform that has no sighting yet."""
     platform = sighting & 0xFFFF_FFFF
     suspect.seen[platform] = sighting
     prints_held, print_ = suspect.prints_held, platform_print(platform)
@@ -442,7 +445,7 @@ def newest_s(suspect: Suspect) -> int:
 
 
 def put_right(suspect: Suspect, limit_s: int, at_s: int) -> None:
-    """Drop all sightings after `limit_s`: a clock was ahead.
+    """Drop all sightings with a time after `limit_s`, because a clock was ahead.
 
     `at_s` is the time of the event or tick being processed. A known platform stays known, with a
     sighting dated a day before `at_s`.
@@ -459,8 +462,8 @@ def put_right(suspect: Suspect, limit_s: int, at_s: int) -> None:
 def taint_since(suspect: Suspect, since_s: int) -> None:
     """Taint the platforms of all novel sightings from `since_s` on.
 
-    An episode alone does not make these platforms known. They are novel when they come back. If the
-    memory has a mark of a platform, then the platform came on one earlier day.
+    An episode alone does not make these platforms known. Such platforms are novel when they come
+    back. If the memory has a mark of a platform, then the platform came on one earlier day.
     """
     for sighting in suspect.sightings:
         if sighting >> 32 & 1 and sighting >> 33 >= since_s:
@@ -484,8 +487,8 @@ def forget_tainted(suspect: Suspect, at_s: int) -> None:
 def settle_tainted(suspect: Suspect, at_s: int) -> None:
     """Resolve the tainted platforms before a suspect goes back to its row.
 
-    A platform that came on one day leaves a mark in the row. A platform that came on `TAINTED_DAYS`
-    days is known from now on, like any platform that came on two days.
+    A platform that came on one day leaves a mark (its print) in the row. A platform that came on
+    `TAINTED_DAYS` days is known from now on, like any platform that came on two days.
     """
     memory = suspect.memory
     met = [p for p in suspect.tainted if suspect.has_met(p, at_s)]
@@ -501,9 +504,11 @@ def settle_tainted(suspect: Suspect, at_s: int) -> None:
 
 
 def fill(suspect: Suspect, at_s: int, novel: int) -> None:
-    """Update the bucket for one sighting at `at_s`: first leak, then add one.
+    """Update the burst bucket for one sighting at `at_s`: it leaks, then its level rises by 1.
 
-    `novel` is 1 or 0. Two sightings of the same second give the same result in either order.
+    `novel` is 1 if the sighting is novel, otherwise 0. `novel` changes only the number of novel
+    sightings since the bucket was last empty, not the level. Two sightings of the same second give
+    the same result in either order.
     """
     level = suspect.bucket_level_milli - LEAK_MILLI_S * (at_s - suspect.bucket_s)
     if level <= 0:
@@ -516,7 +521,7 @@ def fill(suspect: Suspect, at_s: int, novel: int) -> None:
 
 
 def _refill(suspect: Suspect) -> None:
-    """Recompute the bucket from all sightings: the same as `fill`, inlined for speed."""
+    """Recompute the burst bucket from all sightings, by the rule of `fill`, inlined for speed."""
     level = novels = last_s = since_s = 0
     for sighting in suspect.sightings:
         at_s = sighting >> 33

@@ -141,7 +141,7 @@ def _refuse(suspect: Suspect, platform: int, at_ms: int, *, retry: bool) -> None
 
 
 def forget_after(suspect: Suspect, limit_s: int) -> None:
-    """Drop all messages that are later than `limit_s`: a clock was ahead."""
+    """Drop all messages with a time after `limit_s`, because a clock was ahead."""
     from_ms = utc_ms(limit_s + 1)
     del suspect.heard[bisect_left(suspect.heard, from_ms << _TIME) :]
     suspect.refused_ms = {p: ms for p, ms in suspect.refused_ms.items() if ms < from_ms}
@@ -190,7 +190,7 @@ def mass(suspect: Suspect, at_ms: int, other: Finding = CALM, divisor: int = 0) 
     """Return the strongest finding of any window that a message at `at_ms` lies in.
 
     Call `hear` with the message first. Returns `other` if no window is stronger. The thresholds of
-    the long windows are divided by `divisor`; 0 leaves these windows out.
+    the long windows are divided by `divisor`. With 0 these windows are not judged.
     """
     if len(suspect.heard) < _LEAST:
         return other

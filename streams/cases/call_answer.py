@@ -1,4 +1,4 @@
-"""The answer to a caller in six lines, such as what happens, what is refused and its end. Pure.
+"""The answer to a caller in six lines, such as what happens and what is refused. Pure.
 
 The reader has the caller on the line and does not know the detector's terms. Therefore no rule, no
 score and no id appears.
@@ -208,7 +208,7 @@ def _aloud(state: Doing, lease: Action | None) -> str:
 
 
 def _commands(recipient: str, record: EpisodeRecord, lease: Action | None) -> Iterator[str]:
-    """Yield commands to paste; each override has a reason, which it requires."""
+    """Yield commands to paste; those that publish an override have a reason, as they must."""
     asked = tr("she asked for it")
     reason = f'--reason "{asked}"'
     if lease is not None:

@@ -91,7 +91,7 @@ def explain(record: EpisodeRecord) -> Explanation:
 
 
 def partial(record: EpisodeRecord) -> bool:
-    """Return true if the record is a renewal without the records before it."""
+    """Return true if the record is a renewal whose earlier records are missing."""
     return record.since_ms is not None
 
 

@@ -47,7 +47,7 @@ def replay(settings: Settings, chunks: Iterable[list[bytes]]) -> Iterator[Replay
 def add_offsets(
     chunks: Iterable[list[bytes]],
 ) -> Iterator[tuple[list[bytes], NDArray[np.int64]]]:
-    """Yield the chunks, each with the offsets of its lines, which count from 0."""
+    """Yield the chunks, each with the offsets of its lines. They count from 0 over all chunks."""
     offset = 0
     for lines in chunks:
         yield lines, np.arange(offset, offset + len(lines))
@@ -83,8 +83,8 @@ def replay_placed(
 def chunks_of(file: IO[bytes], value_bytes_max: int) -> Iterator[list[bytes]]:
     """Yield the lines of a file in lists, without line ends.
 
-    A line longer than a valid value is cut to one byte over the limit. It is refused all the same,
-    and a file without line ends does not fill the memory.
+    A line longer than a valid value is cut to one byte over the limit. Such a line is refused all
+    the same, and a file without line ends does not fill the memory.
     """
     rest = b""
     while chunk := file.read(CHUNK_BYTES):

@@ -136,7 +136,7 @@ class RulingGateway:
         self.forget(int(batch.event_time_ms.max(initial=0)))
 
     def forget(self, now_ms: int) -> None:
-        """Drop the leases of recipients whose newest ended over a day ago."""
+        """Drop the leases of recipients whose newest lease ended over a day ago."""
         ended = [
             recipient
             for recipient, named in self.leases.items()

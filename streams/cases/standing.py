@@ -50,7 +50,7 @@ def can_name_case(named: str) -> bool:
 
 
 class Doing(StrEnum):
-    """The state of a case at one moment: what gateways do about it."""
+    """The state of a case at one moment: what gateways do about the flood."""
 
     THROTTLED = "throttled"  # A gateway confirms that it enforces the lease.
     UNCONFIRMED = "unconfirmed"  # A lease is in force, and no gateway has acknowledged it.
@@ -99,7 +99,7 @@ def lease_now(actions: Iterable[Action], now_ms: int) -> Action | None:
 
 
 def said_by_gateways(acks: Collection[Ack], *, leased: bool) -> str:
-    """Return the strongest acknowledgement of any gateway for any lease of a case.
+    """Return the strongest acknowledgement by any gateway of any lease of a case.
 
     `unknown`: there was a lease, and no gateway answered. `watched`: there was no lease.
     """
@@ -112,7 +112,10 @@ _STRONGEST_FIRST: Final = ("applied", "failed", "ignored", "expired")
 
 
 def says(state: Doing, lease: Action | None) -> str:
-    """Return the sentence about a state in the current language; `lease`: what gateways follow."""
+    """Return the sentence about a state, in the current language.
+
+    `lease`: the lease that gateways follow.
+    """
     if state is Doing.THROTTLED and lease is not None and lease.verb == "throttle_platforms":
         n = len(lease.refused_ids)
         return trn(
@@ -215,7 +218,7 @@ def banner(word: Override) -> str:
 
 
 def identity(record: EpisodeRecord) -> str:
-    """Return the id of the action that this record explains, if there was one."""
+    """Return the id of the action that this record explains, if an action was published."""
     return record.cause.id(record.epoch)
 
 
@@ -239,7 +242,7 @@ def summary(line: CaseLine) -> dict[str, Any]:
 
 
 def counts_now(line: CaseLine) -> str:
-    """Return the newest counts of a case, for a reader who sees an older record of it."""
+    """Return the newest counts of a case, for a reader who sees an older record of this case."""
     return tr("this is how the case stood then; now it has {messages} from {platforms}, {novel} of "
               "them new to this recipient").format(
         messages=trn("{n} message", "{n} messages", line.messages),

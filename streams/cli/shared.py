@@ -129,7 +129,10 @@ def log_to_stderr() -> None:
 
 
 def stopping(asked: Callable[[], None] = lambda: None) -> threading.Event:
-    """Return an event that SIGTERM and Ctrl-C set from now on; `asked` is called first."""
+    """Return an event that is set when the process receives SIGTERM or Ctrl-C.
+
+    `asked` is called when the signal comes, just before the event is set.
+    """
     stop = threading.Event()
     # An event has a lock: a handler that another signal interrupts while it sets the event, or that
     # interrupts who waits for it, would wait for itself. The queue's `put` needs none.
@@ -219,7 +222,10 @@ def write_list(
 
 
 def write_lines(document: Any, lines: Iterable[str], *, as_json: bool) -> None:
-    """Write one thing: `document` as JSON, or else `lines`, which may hold foreign text."""
+    """Write `document` as JSON if `as_json` is true, otherwise `lines` as text.
+
+    The lines may contain text that outsiders wrote, so unprintable characters are escaped.
+    """
     if as_json:
         write_json(document)
         return

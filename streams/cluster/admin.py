@@ -70,10 +70,10 @@ class Shape:
 def client_arguments(kafka: Kafka) -> dict[str, Any]:
     """Return the arguments with which kafka-python and aiokafka connect to the cluster.
 
-    Returns only after a broker has accepted a login with them. Without this check, clients retry a
-    wrong password again and again. They wait for ever for a handshake that never comes, and report
-    an untrusted certificate as a timeout. Raise UnavailableError or ConfigError with the last
-    broker's reason.
+    Returns only after a broker has accepted a login with them. Without this check, clients would
+    retry a wrong password again and again, wait for ever for a handshake that never comes, and
+    report an untrusted certificate as a timeout. Raise UnavailableError or ConfigError with the
+    last broker's reason.
     """
     arguments: dict[str, Any] = {
         "bootstrap_servers": kafka.bootstrap.split(","),
@@ -155,7 +155,10 @@ class Cluster(AbstractContextManager["Cluster"]):
     def create(
         self, name: str, partitions: int, replication: int, configs: Mapping[str, str]
     ) -> None:
-        """Create one topic; no error if another process has just created it."""
+        """Create one topic.
+
+        If another process has just created the topic, this is no error.
+        """
         options = {
             "num_partitions": partitions,
             "replication_factor": replication,
@@ -188,7 +191,7 @@ class Cluster(AbstractContextManager["Cluster"]):
             return set(self._admin.list_topics())
 
     def authoriser(self) -> Literal["none", "open", "closed"]:
-        """Return whether the cluster checks rights, and whether this user may list them.
+        """Return whether the cluster checks rights, and whether this user may list the rights.
 
         "none": there is no authoriser, and every user sees every topic. "open": this user may list
         the rights, so a topic that is not visible does not exist. "closed": topics may be hidden
@@ -292,7 +295,7 @@ class Cluster(AbstractContextManager["Cluster"]):
 
 @contextmanager
 def in_a_sentence(verb: str, where: str) -> Iterator[None]:
-    """Turn a Kafka client's failure into ConfigError, or UnavailableError if it may pass."""
+    """Turn a Kafka client's failure into ConfigError, or UnavailableError if retrying may help."""
     try:
         yield
     except _DENIED as error:
@@ -335,7 +338,7 @@ def unusable(what: str, error: errors.KafkaError) -> OtpguardError:
 
 @contextmanager
 def working(what: str) -> Iterator[None]:
-    """Turn failures of the clients in the block into the error that `unusable` returns."""
+    """Turn failures of Kafka clients inside the `with` block into the error of `unusable`."""
     try:
         yield
     except errors.KafkaError as error:
@@ -353,7 +356,7 @@ def no_topic(name: str) -> ConfigError:
 
 
 def require_topic(kafka: Kafka, name: str) -> None:
-    """Raise ConfigError at once if a topic is missing; a producer would wait for it."""
+    """Raise ConfigError at once if a topic is missing; a producer would wait for the topic."""
     with Cluster(kafka) as cluster:
         if name not in cluster.names():
             raise no_topic(name)

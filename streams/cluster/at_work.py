@@ -58,7 +58,7 @@ def write_sign(state: str, now_ms: int) -> str:
 def gateway_signs(settings: Settings) -> dict[str, Sign]:
     """Return the newest sign of life of each gateway's adapter.
 
-    Without the right to see the groups, or without a broker that answers, the result is empty.
+    The result is empty if the user has no right to see the groups, or if no broker answers.
     """
     prefix = f"{settings.app_id}-enforce-"
     signs: dict[str, Sign] = {}

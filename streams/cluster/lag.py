@@ -13,7 +13,7 @@ BEHIND_S: Final = 300.0
 
 
 def events_behind(settings: Settings, now_ms: int) -> int | None:
-    """Return the number of late events that are in no checkpoint; None if it cannot be read.
+    """Return the number of late events that are in no checkpoint; None if this cannot be read.
 
     An event is late if it is older than the last checkpoint of a healthy worker (`BEHIND_S`).
     `now_ms` is UTC.

@@ -203,7 +203,7 @@ class Places:
         return polled
 
     def look(self) -> None:
-        """Check the positions that the client knows. This never waits for a broker."""
+        """Check the positions that the client knows. The check never waits for a broker."""
         self._look_at = time.monotonic() + PLACE_S
         try:
             for place in self._consumer.assignment():
@@ -222,7 +222,7 @@ class Places:
         return polled
 
     def reach(self, place: TopicPartition, at: int | None) -> None:
-        """Record the position of a partition; None means that the position was lost."""
+        """Record the position of a partition. The position None means that it was lost."""
         if at is None or at < self.next.get(place, 0):
             self.anew = place.topic
         else:
@@ -251,7 +251,7 @@ class TopicReader:
         """Return the offsets that each partition has now, limited by record times if given.
 
         The span begins at the first record that is not older than `since_ms`. It ends before the
-        first record that is not older than `until_ms`. Both are UTC milliseconds.
+        first record that is not older than `until_ms`. Both times are UTC milliseconds.
         """
         places = self._places(self.partitions)
         ends = self._consumer.end_offsets(places)

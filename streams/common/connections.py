@@ -2,7 +2,8 @@
 
 uvicorn closes a connection that is idle only after a response. It also counts each open connection
 against its request limit. So silent connections, or unfinished TLS handshakes, could keep all other
-clients out. This module limits both.
+clients out. This module closes the longest idle connections when there are too many, and limits the
+time of handshakes.
 """
 
 import asyncio
@@ -42,7 +43,7 @@ class Bounded(asyncio.Protocol):
     heard_s = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Register the connection. If there are too many, close the longest idle one."""
+        """Register the connection. If there are too many, close the one that is idle longest."""
         super().connection_made(transport)
         self._note_data(asked=False)
         most = min(self.connections_max, self.limit_concurrency or math.inf)

@@ -42,7 +42,7 @@ class KeptTopic:
     """The topic as this process knows it. Memory is bounded by the content of the topic."""
 
     def __init__(self, clients: Mapping[str, Any], topic: str, group: str) -> None:
-        """Join the group. Raise ConfigError if the topic does not exist."""
+        """Join the Kafka consumer group `group`. Raise ConfigError if the topic does not exist."""
         self._place = TopicPartition(topic, 0)
         self._consumer = KafkaConsumer(
             **clients,
@@ -98,7 +98,7 @@ class KeptTopic:
             self._follow()
 
     def keep(self, wanted: Records) -> int:
-        """Write the records that differ from the topic. Return their number."""
+        """Write the given records that differ from the topic. Return how many were written."""
         sent = []
         for key, (value, headers) in wanted.items():
             if self._written.get(key, self.held.get(key)) == value:
@@ -119,7 +119,7 @@ class KeptTopic:
         self._consumer.close()
 
     def turn(self, *, joining: bool) -> None:
-        """Record a rebalance. Nothing is written before the next `poll` has handled it.
+        """Record a rebalance. Nothing is written before the next `poll` has handled the rebalance.
 
         `joining`: the group has not named the owner yet.
         """
@@ -142,7 +142,10 @@ class KeptTopic:
             del self._written[record.key]
 
     def _follow(self) -> None:
-        """Record the read position. If it went back, the topic was created again: start over."""
+        """Record the read position.
+
+        If the position went back, the topic was created again, and reading starts over.
+        """
         at = self._consumer.position(self._place, timeout_ms=POLL_MS)
         if self._at is not None and (at is None or at < self._at):
             self._begin(anew=True)

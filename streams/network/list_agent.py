@@ -71,9 +71,9 @@ class ListWriter:
         self._pace = ListPace()
 
     def tell(self, platforms: Sequence[int], now_ms: int) -> bool:
-        """Publish the list of these platforms to all partitions, if it is time (`ListPace`).
+        """Publish the list of these platforms to all partitions, if `ListPace` says that it is due.
 
-        Returns false if it is not time. Raises KafkaError if a broker does not accept the list.
+        Returns false if nothing was due. Raises KafkaError if a broker does not accept the list.
         """
         wanted = frozenset(platforms)
         if not self._pace.due(wanted, now_ms):

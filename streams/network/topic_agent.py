@@ -101,7 +101,10 @@ class Agent(ABC):
             self._tell()
 
     def _made_anew(self, reader: TopicReader) -> bool:
-        """Return true if a topic was deleted and created again. Then the state is out of date."""
+        """Return true if a topic was deleted and created again.
+
+        The state of this process then describes the old topic.
+        """
         if reader.anew:
             log.warning("%s was created again: reading it whole", self._source)
         return reader.anew or self._ledger.anew != self._anew

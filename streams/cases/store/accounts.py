@@ -41,7 +41,7 @@ ABSOLUTE_MS: Final = 12 * 3_600_000
 
 
 class Accounts:
-    """Reads and writes accounts and sessions. Threads may share it.
+    """Reads and writes accounts and sessions of the desk. Threads may share this object.
 
     `now_ms` is the clock. Account names are converted to lower case.
     """
@@ -66,8 +66,8 @@ class Accounts:
     ) -> Account:
         """Create an account.
 
-        `given` means that another person at the desk creates it and so knows its password. Raise
-        UsageError if the name is taken or invalid, or if the password has a wrong length.
+        `given` means that another person at the desk creates the account and so knows its password.
+        Raise UsageError if the name is taken or invalid, or if the password has a wrong length.
         """
         name = _name(name)
         hashed = self._hash(password) if source == "local" else ""

@@ -25,7 +25,7 @@ Would = Literal["pass", "refuse", ""]
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """Age of the data in the store. "Nothing found" is only true up to `read_ms`."""
+    """Age of the data in the store. An answer "nothing found" is only true up to `read_ms`."""
 
     at_ms: int  # time of the query
     read_ms: int  # all topics are in the store up to this time; 0: never
@@ -33,7 +33,7 @@ class Freshness:
 
     @property
     def lag_ms(self) -> int:
-        """Age of the data (ms). It is the time since 1970 if nothing was ever read."""
+        """Age of the data (ms). If nothing was ever read, this is the time since 1970."""
         return max(0, self.at_ms - self.read_ms)
 
     def stale(self, most_ms: float) -> bool:

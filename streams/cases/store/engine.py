@@ -85,7 +85,7 @@ def engine(url: str, half: Half, password: str = "", aside: str = "") -> Engine:
 def in_memory() -> Engine:
     """Return an engine for an empty database in memory.
 
-    Only one thread of this process can use the database. It ends with the engine.
+    Only one thread of this process can use the database. The database ends with the engine.
     """
     return create_engine("sqlite://", paramstyle="named")
 

@@ -108,8 +108,8 @@ def search_files(url: str, forms: Sequence[str]) -> Iterator[tuple[Path, int]]:
     """Search the files of a store for a number. Yield each file with its size in bytes.
 
     Raise UnavailableError if a file contains the number. The search covers keys, texts of people
-    and free pages. It cannot see compressed values. Among these only overrides have free texts, and
-    `erase` decompresses and checks them.
+    and free pages. The search cannot see compressed values. Of the compressed records only
+    overrides have free texts, and `erase` decompresses and checks these.
     """
     for path in files(url).values():
         for one in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):

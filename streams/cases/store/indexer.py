@@ -1,7 +1,7 @@
 """The indexer reads the topics that the desk needs and writes their records into the store.
 
-It does not use a consumer group. Its offsets are stored in the database, in the same transaction as
-the rows. So a crash at any time neither loses nor duplicates a record.
+The indexer does not use a consumer group. Its offsets are stored in the database, in the same
+transaction as the rows. So a crash at any time neither loses nor duplicates a record.
 """
 
 import logging

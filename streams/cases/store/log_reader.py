@@ -54,7 +54,7 @@ class Polled(NamedTuple):
 
 
 class LogReader:
-    """Reads records and end offsets with two Kafka clients. Threads must not share it."""
+    """Reads records and end offsets with two Kafka clients. Threads must not share this object."""
 
     def __init__(self, kafka: Kafka) -> None:
         """Connect. Raise ConfigError or UnavailableError if no broker accepts the client."""
@@ -91,7 +91,7 @@ class LogReader:
         return found
 
     def start(self, places: Mapping[TopicPartition, int | None]) -> None:
-        """Begin to read each partition at an offset. None means the beginning."""
+        """Begin to read each partition at an offset. The offset None means the beginning."""
         self._reader.assign(
             [
                 Assigned(place.topic, place.partition, OFFSET_BEGINNING if at is None else at)

@@ -114,7 +114,7 @@ def log_records(
 
 
 def there(settings: Settings) -> bool:
-    """Return true if a store can be queried: its SQLite files are readable, or it is a server."""
+    """Return true if a store can be queried: a server, or SQLite files that are readable."""
     found = files(settings.desk.store)
     return not found or all(map(_readable, found.values()))
 

@@ -27,7 +27,10 @@ PROPOSAL_MS: Final = 15 * 60_000
 
 
 class Papers:
-    """Reads and writes papers. Threads may share it. `now_ms` is the clock."""
+    """Reads and writes papers (what people write at the desk).
+
+    Threads may share this object. `now_ms` is the clock.
+    """
 
     def __init__(self, engine: Engine, now_ms: Callable[[], int]) -> None:
         self._engine = engine
@@ -37,7 +40,7 @@ class Papers:
     # --- notes and calls ---------------------------------------------------------------------
 
     def add_note(self, author: str, text: str, *, recipient: str, episode_id: str = "") -> Note:
-        """Store a note about a case or a number. Raise UsageError if it is empty or too long."""
+        """Store a note about a case or a number. Raise UsageError for an empty or too long text."""
         row: dict[str, Any] = {
             "episode_id": episode_id,
             "recipient": recipient,
@@ -112,7 +115,7 @@ class Papers:
         state: Literal["granted", "refused", "withdrawn"],
         outcome: str,
     ) -> Appeal:
-        """Decide an open appeal. Raise UsageError if it does not exist or is decided already."""
+        """Decide an open appeal. Raise UsageError if there is no such appeal, or it is decided."""
         values = {
             "state": state,
             "outcome": _text(outcome),
@@ -223,7 +226,7 @@ class Papers:
         return Hold(hold_id=self._insert(holds, row), **row)
 
     def lift(self, actor: str, hold_id: int) -> Hold:
-        """Lift a legal hold. Raise UsageError if it does not exist or is lifted already."""
+        """Lift a legal hold. Raise UsageError if the hold does not exist or is already lifted."""
         where = and_(holds.c.hold_id == hold_id, holds.c.lifted_ms.is_(None))
         values = {"lifted_ms": self._now_ms(), "lifted_by": actor}
         with self._writing.begin() as connection:
@@ -241,7 +244,7 @@ class Papers:
     def about(self, recipient: str, episode_id: str) -> PapersAbout:
         """Return notes, appeals and calls of a number or case, and if it is under a legal hold.
 
-        All are read over one connection.
+        All of these are read over one connection.
         """
         with self._engine.connect() as connection:
 
@@ -272,7 +275,7 @@ class Papers:
             return int(made.inserted_primary_key[0])
 
     def _once(self, table: Any, where: Any, values: dict[str, Any], state: str = "open") -> None:
-        """Change a row only if it still has this state.
+        """Change a row only if the row still has this state.
 
         If two people try at the same time, the second gets a UsageError.
         """

@@ -79,7 +79,7 @@ def rebuild(
     opened: Callable[..., CaseStore],
     clock: Callable[[], int],
 ) -> dict[str, int]:
-    """Build a new index, and replace the live index with it. Return the new rows by table.
+    """Build a new index, and replace the live index. Return the number of new rows by table.
 
     `opened` opens the store. Readers use the old index until the replacement. A running indexer
     then exits with code 75, and its supervisor starts it again.
@@ -126,8 +126,8 @@ def _aside(
 ) -> Iterator[tuple[CaseStore, CaseStore]]:
     """Yield the live store, and a store with a temporary index built from the topics.
 
-    With `as_far`, the temporary index reads only up to the offsets of the live index. It is deleted
-    at the end, unless it has replaced the live index.
+    With `as_far`, the temporary index reads only up to the offsets of the live index. The temporary
+    index is deleted at the end, unless it has replaced the live index.
     """
     old = opened(any_format=True)
     try:

@@ -133,7 +133,7 @@ def _old_rows(store: CaseStore, limit_ms: int, audit_ms: int, held: Sequence[str
 def _cases_of(held: Sequence[str]) -> Any:
     """Select the episode ids of numbers under legal hold, from leases and incident records.
 
-    These tables also know episodes that are missing in `cases`.
+    These two tables also have episodes that are missing in the table `cases`.
     """
     told = (leases.alias(), incidents.alias())
     return union(*(select(each.c.episode_id).where(each.c.recipient.in_(held)) for each in told))

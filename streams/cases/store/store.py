@@ -227,9 +227,9 @@ class ReadModel:
     def records(self, episode_id: str) -> list[tuple[str, Any]]:
         """Return the records of a case as pairs of kind (`episode`, `lease`, `ack`, …) and record.
 
-        The store has every record of episodes, leases, incidents and overrides. It has only the
-        newest record of each acknowledgement, count and notice. The list is empty if there is no
-        such case.
+        The store has every record of episodes, leases, incidents and overrides. Of each
+        acknowledgement, count and notice, the store has only the newest record. The list is empty
+        if there is no such case.
         """
         with self.reading() as (connection, _):
             return list(_records(connection, episode_id))
@@ -501,7 +501,7 @@ class ReadModel:
 
 
 class CaseStore(ReadModel):
-    """Both databases of the desk (index and people), opened by URL. Threads may share it.
+    """Both databases of the desk (index and people), opened by URL. Threads may share this object.
 
     `accounts` and `papers` give access to the people database. Log-in sessions expire by `wall`.
     """
@@ -649,7 +649,7 @@ class _Loaded:
         return sorted(lines, key=lambda each: each.rank, reverse=True)
 
     def count_refused(self, episode_id: str) -> tuple[int, dict[int, int]]:
-        """Return the messages refused in an episode: their number, and the same by platform id.
+        """Return the number of messages refused in an episode, in total and by platform id.
 
         A gateway reports a running count during a lease and a final count at its end. For each
         lease and gateway, the higher of both is used.
@@ -759,7 +759,7 @@ def _sightings(case: Case, at_ms: int) -> tuple[CaseEvent, ...]:
 def _messages(told_of: Iterable[IncidentRecord]) -> tuple[CaseEvent, ...]:
     """Return the timeline of a case from its incident records, ordered by time.
 
-    It has the earlier sightings, and every message that the records list.
+    The timeline has the earlier sightings, and every message that the records list.
     """
     events = [CaseEvent.seen(each) for record in told_of for each in record.earlier]
     events += [

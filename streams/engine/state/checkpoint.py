@@ -131,7 +131,7 @@ class Manifest(msgspec.Struct, frozen=True, array_like=True):
 
 
 def digest_of(data: bytes | memoryview) -> bytes:
-    """Return a checksum of 16 bytes. Takes 1 ms for a chunk.
+    """Return a checksum of 16 bytes of the data. This takes 1 ms for a chunk.
 
     The checksum also decides whether a chunk has changed. A CRC is too weak for that.
     """
@@ -208,7 +208,7 @@ class CheckpointWriter:
     _pending: _Pending | None = None
 
     def checkpoint(self, snapshot: Snapshot, next_offset: int, mark: int) -> Iterator[Step]:
-        """Yield the steps of one checkpoint. It may be abandoned between any two steps.
+        """Yield the steps of one checkpoint. The caller may abandon it between any two steps.
 
         `mark` is the outbox's mark at the time of the snapshot. `next_offset` is the first offset
         that the snapshot does not contain.
@@ -238,7 +238,10 @@ class CheckpointWriter:
             self.leftovers.discard(key)
 
     def _count(self, pending: _Pending) -> Iterator[Step]:
-        """Write a manifest. Once it is acknowledged, its chunks replace those of the last one."""
+        """Write a manifest.
+
+        Once the manifest is acknowledged, its chunks replace those of the last manifest.
+        """
         self._pending = pending
         yield pending.manifest
         self._pending = None

@@ -75,7 +75,7 @@ class Outbox:
 
     @property
     def mark(self) -> int:
-        """Number of outputs ever added. Use it as the argument of `settle`."""
+        """Number of outputs ever added; this is the argument that `settle` takes."""
         return self._settled + len(self._entries)
 
     def add(self, outputs: Iterable[Output]) -> None:

@@ -206,9 +206,10 @@ class Consumer(driver.Consumer):
         )
 
     def on_buffer_full(self, tp: TP) -> None:
-        """Ignore a full buffer of the source: it already stops the drain loop.
+        """Do nothing for the source topic: its full buffer already ends the loop over records.
 
-        Stock Faust stops fetching the partition and, if all are full, sleeps for one second.
+        Other topics behave as in stock Faust, which stops fetching the partition and sleeps for one
+        second if the buffers of all partitions are full.
         """
         if not self._is_source(tp):
             super().on_buffer_full(tp)
@@ -296,8 +297,9 @@ class Consumer(driver.Consumer):
     async def verify_all_partitions_active(self) -> None:
         """Do nothing: the watchdog of `streams.engine.worker` ends a worker that is stuck.
 
-        Stock Faust only logs. It also raises if a partition has no position for a moment: when
-        retention deleted the next records and the new first offset is being requested.
+        Stock Faust only logs that a worker is stuck. It also raises an error if a partition has no
+        position for a moment: when retention deleted the next records and the new first offset is
+        being requested.
         """
 
     async def wait_empty(self) -> None:
@@ -402,7 +404,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def ends_of(self, tp: TP) -> tuple[int, int] | None:
         """Return the last stable offset and the end of the log, from the last fetch.
 
-        None before the first fetch. Both are equal if no transaction is open.
+        Returns None before the first fetch. The two offsets are equal if no transaction is open.
         """
         subscription = self._ensure_consumer()._subscription.subscription
         assignment = subscription and subscription.assignment

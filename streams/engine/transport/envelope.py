@@ -42,7 +42,10 @@ class Envelope:
         return self._part(bisect_left(self.offsets, offset), None, offset, self.next_offset)
 
     def after(self, earlier: Envelope) -> Envelope:
-        """Return an envelope with the records of both. `earlier` ends where this one starts."""
+        """Return one envelope with the records of `earlier` and of this one.
+
+        `earlier` ends at the offset where this envelope starts.
+        """
         return Envelope(
             self.partition,
             earlier.start,

@@ -72,7 +72,7 @@ class Acknowledgements:
         states: PartitionOwner,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
-        """`topic` is the input; `states` knows which of its partitions this worker owns."""
+        """`topic` is the input; `states` knows which partitions of the input this worker owns."""
         self._states = states
         self._metrics = metrics
         self._epoch, self._topic = epoch, topic

@@ -213,7 +213,7 @@ class Detector:
         return self.states.positioned and self.states.partitions.get(assigned.partition) is assigned
 
     def _apply(self, assigned: AssignedPartition, envelope: Envelope) -> None:
-        """Apply at most one tick of records, so that their strings are still in the CPU cache.
+        """Apply at most the records between two ticks: their strings are still in the CPU cache.
 
         The chain stops at each tick in any case.
         """
@@ -230,9 +230,10 @@ class Detector:
         self._pace(len(envelope.values), self.now() - began)
 
     def _pace(self, records: int, spent_s: float) -> None:
-        """Choose how many records to apply next, from the time that the last ones took.
+        """Choose how many records to apply next, from the time that the last records took.
 
-        The number is a power of two, so that a part ends at every tick. It changes no decision.
+        The number is a power of two, so that a part ends at every tick. The number changes no
+        decision.
         """
         if records >= SPAN_MIN:
             fitting = int(records * APPLIED_S / max(spent_s, 1e-6))

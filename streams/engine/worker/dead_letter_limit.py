@@ -54,7 +54,7 @@ class Letters:
         self._left, self._at = self.per_s * BURST_S, self.now()
 
     def admit(self, partition: int, rejects: Sequence[Reject]) -> Sequence[Reject]:
-        """Return the refused records that get a dead letter; store the other offset ranges."""
+        """Return the refused records that get a dead letter; store the offsets of the others."""
         if not rejects:
             return rejects
         now = self.now()
@@ -67,7 +67,7 @@ class Letters:
         return rejects[:admitted]
 
     def tell(self, *, all_of_it: bool = False) -> None:
-        """Log the ranges that have been open for `SAY_S` seconds, or all of them."""
+        """Log the offset ranges that have been open for `SAY_S` seconds, or all ranges."""
         now = self.now()
         for (partition, reason), held in list(self._withheld.items()):
             if all_of_it or now - held.since >= SAY_S:

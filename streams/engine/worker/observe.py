@@ -37,7 +37,7 @@ _COUNTED: Final = tuple(
 
 @contextmanager
 def time_stage(metrics: Metrics, stage: str) -> Iterator[None]:
-    """Measure the time that a stage takes for one batch."""
+    """Measure the time that a stage of processing (such as decoding) takes for one batch."""
     began = time.perf_counter()
     yield
     metrics.observe("stage_seconds", time.perf_counter() - began, stage=stage)

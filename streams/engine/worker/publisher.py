@@ -14,7 +14,10 @@ from streams.telemetry.metrics import Metrics
 
 @dataclass(frozen=True, slots=True)
 class Publisher:
-    """The only writer of a worker. Its methods raise KafkaError; callers try again."""
+    """The only object of a worker that writes to Kafka.
+
+    Its methods raise KafkaError, and callers try again.
+    """
 
     app: App
     changelog: str  # Topic of the checkpoints.

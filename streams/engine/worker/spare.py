@@ -19,7 +19,10 @@ The pause is then extended by 20 times the delay. Without this, a worker that wa
 
 
 async def between_events(steps: Iterable[object]) -> None:
-    """Take all steps, a few at a time; each step lasts some milliseconds at most."""
+    """Execute all steps, a few at a time, while there are no events.
+
+    Each step lasts some milliseconds at most.
+    """
     until = 0.0
     for _ in steps:
         if (now := time.monotonic()) >= until:

@@ -64,7 +64,7 @@ class AckOutbox:
 
     @property
     def late(self) -> int:
-        """Return the number of records whose first attempt failed and that wait for another."""
+        """Return the number of records that are waiting for another attempt after a failure."""
         return len(self._again)
 
     def put(

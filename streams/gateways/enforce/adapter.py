@@ -147,7 +147,10 @@ class Adapter:
             self._consumer.close()
 
     def unready(self) -> str:
-        """Return why the leases are not current, or an empty string if they are. Thread-safe."""
+        """Return why the leases are not current; an empty string if they are current.
+
+        Thread-safe.
+        """
         if not self.ready.is_set():
             return "reading the leases"
         age_s = time.monotonic() - self.current_at
@@ -381,7 +384,7 @@ class Adapter:
         self._metrics.set_mode(mode(reconciler.book, now_ms))
 
     def _finish(self) -> None:
-        """Publish and commit what is possible within seconds. A successor publishes the rest."""
+        """Publish and commit what is possible within seconds. A new adapter publishes the rest."""
         self._publish(self._reconciler.step(self._clock_ms()))
         try:
             self._producer.flush(timeout=5)

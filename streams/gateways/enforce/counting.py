@@ -55,7 +55,10 @@ class Counting:
         return len(self._leases)
 
     def begin(self, action: Action, timer_ms: int) -> None:
-        """Start reading the count of a lease. A renewal continues the schedule of its episode."""
+        """Start reading the refused-message count of a lease.
+
+        A renewal continues the schedule of its episode.
+        """
         name = action.action_id
         if name in self._leases:
             return

@@ -40,8 +40,8 @@ Refusals = Mapping[str, str]
 class LeaseTally:
     """Number of messages refused so far under one action.
 
-    `by_platform` splits this number by platform id. It is empty where the gateway does not count by
-    platform.
+    `by_platform` splits this number by platform id. `by_platform` is empty where the gateway does
+    not count by platform.
     """
 
     refused: int
@@ -114,7 +114,7 @@ class Gateway(Protocol):
         ...
 
     def health(self) -> str:
-        """Return an id of the gateway's memory.
+        """Return an id of the gateway's stored leases.
 
         A different id means that the gateway lost its leases, for example in a restart.
         """

@@ -235,8 +235,9 @@ class Reconciler:
     ) -> None:
         """Process an action of the throttle topic.
 
-        `told`: its outcome was acknowledged before. `written_ms` is the append time of the Kafka
-        broker, if the topic has broker timestamps. Retry-window records are not acknowledged.
+        `told`: the outcome of this action was acknowledged before. `written_ms` is the append time
+        of the Kafka broker, if the topic has broker timestamps. Retry-window records are not
+        acknowledged.
         """
         told |= action.verb == "retry_windows"
         if action.expires_at_ms + REMEMBER_MS <= now_ms:
@@ -261,7 +262,10 @@ class Reconciler:
         self._look(action.recipient)
 
     def override(self, override: Override, position: Position, *, told: bool = False) -> None:
-        """Process an override of the operator. `told`: its effect was acknowledged before."""
+        """Process an override of the operator.
+
+        `told`: the effect of this override was acknowledged before.
+        """
         touched = set(take_override(self.book, override))
         if override.recipient == EVERYONE:
             touched.update(self._holds, self._unsure)
@@ -350,7 +354,10 @@ class Reconciler:
         return self._holds
 
     def close(self) -> None:
-        """Finish running orders and close the gateway. Leases in force expire by themselves."""
+        """Finish running orders and close the connection to the gateway.
+
+        The gateway keeps leases in force until they expire.
+        """
         self._pool.shutdown(cancel_futures=True)
         self.gateway.close()
 
@@ -568,13 +575,13 @@ class Reconciler:
             self._wait_no_more(recipient)
 
     def _wait_for(self, word: PendingOverride, recipients: set[str]) -> None:
-        """Make an override wait for these recipients too."""
+        """Record that an override is not yet in effect for these recipients either."""
         for recipient in recipients - word.waiting:
             self._waiting.setdefault(recipient, []).append(word)
         word.waiting |= recipients
 
     def _wait_no_more(self, recipient: str) -> None:
-        """Stop all overrides from waiting for a recipient."""
+        """Record that no override has to wait for this recipient any more."""
         for word in self._waiting.pop(recipient, ()):
             word.waiting.discard(recipient)
             if not word.waiting:
@@ -663,7 +670,10 @@ class Reconciler:
             self._look(recipient)
 
     def _meet(self, found: UnknownHoldings, now_ms: int) -> None:
-        """Compare all recipients with a gateway memory unknown to us, and read its counts."""
+        """Compare all recipients after the gateway was found with leases that we do not know.
+
+        Also reads the refused-message counts of the gateway.
+        """
         if found.held is not None:
             self._unsure = found.held
         else:
@@ -691,7 +701,7 @@ class Reconciler:
 
 
 def _probe(gateway: Gateway, known: str | None) -> tuple[str, UnknownHoldings | None]:
-    """Return the id of the gateway's memory, and its leases if that id is not the known one."""
+    """Return the id of the gateway's memory; with an unknown id, also the leases in it."""
     incarnation = gateway.health()
     if incarnation == known:
         return incarnation, None

@@ -72,7 +72,7 @@ class RowRules:
     escaped: frozenset[str] = frozenset()  # Columns in which bytes are written as %XX.
 
     def others(self, names: Sequence[str], record: RowRecord) -> bool:
-        """Return true if a row is of an unwanted kind, for example a delivery receipt."""
+        """Return true if a row is of a kind that is not published, such as a delivery receipt."""
         fields = record.fields
         return fields is not None and any(
             dict(zip(names, fields, strict=True)).get(column) not in wanted
@@ -91,8 +91,8 @@ class RowRules:
     ) -> tuple[list[tuple[bytes, dict[str, Any]]], list[tuple[RowRecord, str]]]:
         """Return keys and values of the valid records, and the invalid records with the reasons.
 
-        `file` is the file's fingerprint. It is part of the message id of records without an id of
-        their own. `now_ms` is UTC.
+        `file` is the file's fingerprint. The fingerprint is part of the message id of records that
+        have no id of their own. `now_ms` is UTC.
         """
         good: list[tuple[RowRecord, dict[str, Any]]] = []
         bad: list[tuple[RowRecord, str]] = []
@@ -193,10 +193,10 @@ def publish(
 ) -> FileReport:
     """Publish the new records in `file`, which is open as `stream`.
 
-    `finished`: the last line counts even without a line end. `again`: try rejected rows once more;
-    this also happens if the rules have changed. Without `remember`, nothing is stored beside the
-    file, and all records count as new. Raise UsageError, before anything is published, if no row of
-    the first batch is a valid event.
+    `finished`: the last line counts even without a line end. `again`: try the rows that an earlier
+    run rejected once more; this also happens if the rules have changed. Without `remember`, nothing
+    is stored beside the file, and all records count as new. Raise UsageError, before anything is
+    published, if no row of the first batch is a valid event.
     """
     progress = Progress(file, stream, headed=rules.layout.columns is None, remember=remember)
     names = _names(file, stream, rules, finished=finished)
@@ -244,7 +244,10 @@ def publish(
 def survey(
     file: Path, stream: IO[bytes], rules: RowRules, seen: FileReport, *, finished: bool = False
 ) -> Iterator[dict[str, Any]]:
-    """Yield each event of a file from its beginning; count in `seen`, and publish nothing."""
+    """Yield each event of a file from the beginning of the file; publish nothing.
+
+    `seen`: the report that counts the rows.
+    """
     names = _names(file, stream, rules, finished=finished)
     if isinstance(names, int):
         seen.waiting = names

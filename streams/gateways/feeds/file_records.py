@@ -143,7 +143,7 @@ class Lines:
         return line
 
     def give_back(self, lines: Sequence[FileLine]) -> None:
-        """Put lines back; `take` returns them first."""
+        """Put lines back; `take` returns these lines first."""
         self._back.extendleft(reversed(lines))
 
     def _read(self) -> bytes:
@@ -165,8 +165,8 @@ def records(
 ) -> Iterator[RowRecord]:
     """Yield records of `width` fields.
 
-    `counts` returns true if fields make a usable record. It is called for lines that an open quote
-    in an earlier line would swallow.
+    `counts` returns true if fields make a usable record. `counts` is called for lines that an open
+    quote in an earlier line would swallow.
     """
     for line in lines:
         text, reason = _text(line, layout.encoding)

@@ -41,7 +41,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 @dataclass(slots=True)
 class LinesReport:
-    """Counts of lines, and messages about the first invalid ones."""
+    """Counts of lines, and messages about the first invalid lines."""
 
     published: int = 0
     unreadable: int = 0
@@ -67,7 +67,10 @@ def publish(
     rate: float | None = None,
     now: bool = False,
 ) -> LinesReport:
-    """Publish each line that is a valid event; without rules unchanged, byte for byte.
+    """Publish each line that is a valid event.
+
+    `rules`: how the fields of the carrier's lines become fields of an event. Without rules, each
+    valid line is published unchanged, byte for byte.
 
     `rate`: maximum events per second. `now`: shift all event times equally, so that the newest
     event is now. For this, all lines are read into a temporary file before the first is published.
@@ -110,7 +113,7 @@ def publish(
 def _values(
     batch: list[FileLine], rules: FieldMap | None, shift_ms: int, report: LinesReport
 ) -> tuple[list[tuple[int, bytes]], list[str]]:
-    """Return line numbers and values of the valid events, and their recipients as written."""
+    """Return line numbers and values of the valid events, and their recipients as in the lines."""
     values: list[tuple[int, bytes]] = []
     written: list[str] = []
     for line in batch:
@@ -174,7 +177,7 @@ def _spool(file: IO[bytes], stream: IO[bytes]) -> IO[bytes]:
 
 
 def _shift_ms(stream: IO[bytes], rules: FieldMap | None) -> int:
-    """Return the milliseconds from the newest event to now; rewinds the stream."""
+    """Return the milliseconds between the newest event and now. Rewinds the stream."""
     newest_ms = max(_times(stream, rules), default=None)
     stream.seek(0)
     return 0 if newest_ms is None else clock.now_ms() - newest_ms

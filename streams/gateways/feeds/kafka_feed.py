@@ -142,7 +142,7 @@ class Rekeyer:
     _read: Callable[[bytes], Row] = json_reader
 
     def convert(self, records: Sequence[Message]) -> tuple[list[bytes], list[bytes], list[int]]:
-        """Return values and keys of n records, and the indices of the unreadable ones.
+        """Return values and keys of n records, and the indices of unreadable records.
 
         Unreadable records are published unchanged, and the worker writes a dead letter for each.
         Raises UsageError if the rules are incomplete, for example without a time zone.

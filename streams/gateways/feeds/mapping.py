@@ -73,7 +73,7 @@ class FieldMap:
     def parse(
         cls, maps: Iterable[str], constants: Iterable[str], time_format: str, zone: str | None
     ) -> Self:
-        """Parse `target=source` and `target=value` arguments; UsageError names a wrong one.
+        """Parse `target=source` and `target=value` arguments; UsageError names a wrong argument.
 
         `time_format` is s, ms, us or ns since 1970, iso, or a pattern of strptime. `zone` applies
         to times that name no zone. Without `zone`, such a time raises UsageError when it is read.

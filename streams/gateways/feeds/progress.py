@@ -74,7 +74,7 @@ class Progress:
         self.fingerprint = fingerprint(stream, 1 + headed)
 
     def read(self) -> FilePlace | None:
-        """Return the position up to which this file is published; None if nothing of it is."""
+        """Return the position up to which this file is published; None if no part is published."""
         if not self._remember:
             return None
         for place in _places(self._path):

@@ -126,7 +126,7 @@ class RedisFeed:
         return entries
 
     def _forward(self, entries: Entries) -> None:
-        """Publish entries, wait until Kafka has all that it can accept, then acknowledge them.
+        """Publish entries, wait until Kafka has all it can accept, then acknowledge the entries.
 
         Raises UnavailableError if Kafka accepts nothing, or nothing more. If the topic refuses a
         record as too large, an idempotent producer fails: all its pending records get the same

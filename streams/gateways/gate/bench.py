@@ -1,8 +1,8 @@
 """Load generator for a gate: sends requests at a steady rate and measures the answers.
 
 Each request is sent when it is due, even if earlier requests are unanswered. So a gate that stalls
-still receives the requests that are due meanwhile. Latency is measured from the due time. It
-includes the delay of this client itself (`behind_p99_ms`), which is not the gate's fault.
+still receives the requests that are due meanwhile. Latency is measured from the due time. The
+latency includes the delay of this client itself (`behind_p99_ms`), which is not the gate's fault.
 """
 
 from __future__ import annotations

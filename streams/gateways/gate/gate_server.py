@@ -372,7 +372,7 @@ def _notify(state: str) -> None:
 
 @contextmanager
 def _health(settings: Settings, metrics: Metrics, ready: Callable[[], str]) -> Iterator[None]:
-    """Serve metrics and health checks. If their port is taken, the gate runs without them."""
+    """Serve metrics and health checks. If the port is taken, the gate runs without this server."""
     where = settings.http
     port = where.port_of(metrics.role)
     try:

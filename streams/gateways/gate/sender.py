@@ -221,7 +221,7 @@ class EventSender:
             self._break()
 
     def _break(self) -> None:
-        """Make a failed producer return its events. The next producer sends them.
+        """Make a failed producer return its events. The next producer sends these events.
 
         An idempotent producer fails for good if a permission is missing, or if the broker lost
         acknowledged data. Events that were in flight may then be on the topic twice.
@@ -242,7 +242,7 @@ class EventSender:
         return 0 if full else IN_FLIGHT_MAX - self._in_flight
 
     def _room_bytes(self) -> int:
-        """Return how many bytes may be given to librdkafka now. The last event may exceed them."""
+        """Return how many bytes may go to librdkafka now. The last event may exceed this number."""
         return IN_FLIGHT_BYTES_MAX - self._in_flight_bytes
 
     def _turn(self) -> None:
@@ -443,7 +443,7 @@ class EventSender:
         return self._past_given - self._past_back
 
     def _say(self, sentence: str) -> None:
-        """Log a message, unless it is the same as the last one."""
+        """Log a message, unless it is the same as the last message."""
         if sentence != self._said:
             self._said = sentence
             log.warning("%s", sentence)

@@ -136,8 +136,8 @@ class Spool:
     def append(self, pairs: Iterable[Pair], now_ms: int) -> list[Pair]:
         """Append events to the queue, all or none of them; return the events written.
 
-        Events over the size limit are counted and skipped. They could not be read back, and would
-        hide all events after them.
+        Events over the size limit are counted and skipped. Such events could not be read back, and
+        would hide all events after them.
         """
         out = bytearray()
         kept: list[Pair] = []

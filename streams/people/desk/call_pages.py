@@ -402,7 +402,7 @@ class CasePages:
     def _again(
         self, request: Request, subject: Subject, flash: Flash, status: int = 200
     ) -> Response:
-        """Show the page again from which a form was sent, with a message about it."""
+        """Show the page from which a form was sent again, with a message about the form."""
         store = self.desk.store
         if subject.episode_id:
             return self._case(request, store.case(subject.episode_id), [flash], status)
@@ -418,7 +418,8 @@ class CasePages:
     def _describe_answers(self, word_id: str) -> Flash:
         """Return a message about the acknowledgements of an override.
 
-        The source is this process's reader of acknowledgements. If it has none, the index is used.
+        The source is this process's reader of acknowledgements. If this process has no such reader,
+        the index is used.
         """
         said = self.desk.voice.collect_answers(word_id)
         if not said.obeyed and not said.failed:
@@ -430,7 +431,8 @@ class CasePages:
     def _choices(self, visit: Visit, calls: Sequence[Call]) -> dict[str, Any]:
         """Return the choices of the forms.
 
-        If this agent identified a caller of the number within `CALL_MS`, that way is preselected.
+        If this agent identified a caller of the number within `CALL_MS`, the same way of
+        identification is preselected.
         """
         most_s = self._exempt_max_s(visit)
         since_ms, name = self.desk.now_ms() - CALL_MS, visit.person.account.name
@@ -493,7 +495,7 @@ class CasePages:
 
 
 def named_platform(desk: Desk, written: str) -> str:
-    """Return a platform's key from what a person calls it. Raise UsageError if it is none."""
+    """Return a platform's key from the name that a person gives. Raise UsageError otherwise."""
     from streams.cases.network_views import platform_key  # noqa: PLC0415 - start-up time
 
     if not written:
@@ -504,7 +506,7 @@ def named_platform(desk: Desk, written: str) -> str:
 def _read_field(visit: Visit, subject: Subject, field: str, most: int = REASON_MAX) -> str:
     """Return a field of the form, with the number masked if somebody typed it.
 
-    Colleagues who may see only masked numbers read these texts. They are also published to the
+    Colleagues who may see only masked numbers read these texts. The texts are also published to the
     audit topic, from which nothing can be erased.
     """
     return mask_mentions(visit.read_field(field, most), subject.recipient)

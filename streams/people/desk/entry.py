@@ -125,8 +125,9 @@ class EntryPages:
     def _verify(self, visit: Visit, name: str, password: str) -> Account | None:
         """Return the account if the password is right, else None.
 
-        Raise RefusedError after too many wrong passwords. They are counted by name and network,
-        also for unknown names. So guesses from another network do not lock the owner out.
+        Raise RefusedError after too many wrong passwords. Wrong passwords are counted by account
+        name and network, also for unknown names. So guesses from another network do not lock the
+        owner out.
         """
         desk, key = self.desk, f"{name.lower()} {visit.network}"
         wait_s = desk.limits["guesses"].take(key, desk.now_s())

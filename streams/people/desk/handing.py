@@ -1,7 +1,7 @@
 """Creates an evidence pack of a case from the store, and sends it as a download.
 
-Each pack is recorded in the audit log. It is built in a temporary folder that is deleted at the end
-of the request, so nothing stays on this machine.
+Each pack is recorded in the audit log. The pack is built in a temporary folder that is deleted at
+the end of the request, so nothing stays on this machine.
 """
 
 import io

@@ -195,7 +195,7 @@ class Speaker:
     def collect_answers(self, word_id: str) -> Said:
         """Return the answers to an override so far.
 
-        They are empty if another process published the override.
+        The result is empty if another process published the override.
         """
         said_at = self._said_at.get(word_id)
         if said_at is None:

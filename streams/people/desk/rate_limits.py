@@ -5,7 +5,7 @@ from collections import OrderedDict
 
 
 class RateLimit:
-    """A leaky bucket for each key: `burst` at once, then one more per `every_s` seconds.
+    """A leaky bucket for each key: `burst` uses at once, then one more per `every_s` seconds.
 
     Threads may share it. At most `keys_max` buckets are kept. Beyond this the least
     recently used bucket is dropped.
@@ -18,7 +18,7 @@ class RateLimit:
         self._lock = threading.Lock()
 
     def take(self, key: str, now_s: float) -> float:
-        """Take one from the key's bucket and return 0, or return the seconds until one is free.
+        """Count one use of the key. Return 0, or the seconds until the limit allows one more use.
 
         >>> limit = RateLimit(2, 10.0)
         >>> [limit.take("li", at) for at in (0, 0, 0, 10, 10)]

@@ -22,7 +22,7 @@ class PackError(ValueError):
 
 
 def canonical(value: Any) -> bytes:
-    """Return JSON as defined by RFC 8785. Raise PackError if some JSON readers would fail on it.
+    """Return JSON by RFC 8785. Raise PackError if some JSON readers would fail on the result.
 
     Readers may fail on numbers that are too large, invalid Unicode, and very deep nesting.
     >>> canonical({"b": 1.0, "a": "x"})
@@ -35,7 +35,7 @@ def canonical(value: Any) -> bytes:
 
 
 def parse_canonical(data: bytes) -> Any:
-    """Parse canonical JSON and return the value. Raise PackError if it is not canonical."""
+    """Parse canonical JSON and return the value. Raise PackError if the JSON is not canonical."""
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):

@@ -41,8 +41,8 @@ def sign_value(key: PackSigner, kind: str, value: Any) -> bytes:
 def open_envelope(data: bytes, kind: str) -> tuple[Any, dict[str, bytes], bytes]:
     """Parse an envelope. Return the value, the signatures by key id, and the signed bytes.
 
-    Signatures keep the order of the envelope. They are not verified here. Raises PackError if the
-    data is not an envelope of this kind.
+    Signatures keep the order of the envelope. This function does not verify the signatures. Raises
+    PackError if the data is not an envelope of this kind.
     """
     try:
         return standalone.open_envelope(data, kind)

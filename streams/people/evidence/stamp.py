@@ -128,7 +128,7 @@ def attach(pack: Path, key: PackSigner, token: bytes) -> datetime:
 
 
 def manifest_of(pack: Path) -> bytes:
-    """Read the manifest of a pack. Raise UsageError if there is none."""
+    """Read the manifest of a pack. Raise UsageError if the folder has no manifest."""
     path = pack / MANIFEST
     manifest = read_bytes(path, UsageError)
     if kind_of(manifest) not in (MANIFEST_KIND, REPORT):

@@ -1,8 +1,8 @@
 """Channels that carry a notice to a victim's phone: a file, and HTTP. SMPP is in `smpp.py`.
 
 A channel reports what is known after an attempt. `AWAY`: the notice was not accepted, and is tried
-again. `UNKNOWN`: the notice may have been accepted. It is not tried again, because the victim could
-get it twice.
+again. `UNKNOWN`: the notice may have been accepted. Such a notice is not tried again, because the
+victim could get it twice.
 """
 
 import os

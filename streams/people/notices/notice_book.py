@@ -183,8 +183,8 @@ class NoticeBook:
     def word(self, word: Override, offset: int, now_ms: int) -> None:
         """Process an override of the operator.
 
-        An override that lets all messages of a recipient through may make a notice due. The id of
-        this notice contains the offset of the override, so each override causes one notice at most.
+        An override that lets all messages to a recipient pass may make a notice due. The id of this
+        notice contains the offset of the override, so each override causes one notice at most.
         """
         take_override(self.desired, word)
         opens = word.verb in ("release", "exempt") and word.recipient != EVERYONE
@@ -247,7 +247,7 @@ class NoticeBook:
     def next(self, now_ms: int) -> PendingNotice | tuple[PendingNotice, Unsent] | None:
         """Return the next notice to send, or a notice that must not be sent and the reason.
 
-        None: nothing to do now. The notice stays in the queue until `remove`.
+        Returns None if there is nothing to do now. The notice stays in the queue until `remove`.
         """
         self._follow(now_ms)
         while self._sent_ms and self._sent_ms[0] <= now_ms - MINUTE_MS:
@@ -298,7 +298,7 @@ class NoticeBook:
         return next(each for each in actions if each.action_id == lease.action_id)
 
     def was_told(self, episode_id: str) -> bool:
-        """Return true if the notice that an episode began may have reached its victim."""
+        """Return true if the notice that an episode has begun may have reached the victim."""
         told = self._told.get(f"{episode_id}:victim_start")
         return told is not None and _may_have(told)
 
@@ -323,7 +323,7 @@ class NoticeBook:
     # -- internals
 
     def _count(self, told: Notice, by: int) -> None:
-        """Add `by` to the daily counters if the notice may have left. -1 takes a count back."""
+        """Add `by` to the daily counters if the notice may have been sent. -1 undoes a count."""
         if _may_have(told):
             day = told.at_ms // DAY_MS
             self._days[day, None] += by

@@ -91,7 +91,7 @@ def uses(
     """Return the use of each platform in a period, by platform key. Records may be duplicated.
 
     Messages of trusted platforms, and of platforms that the recipient knows, have no platform key
-    in the records. They are not part of the abuse, so they are not counted.
+    in the records. Such messages are not part of the abuse, so they are not counted.
     """
     found: dict[str, PlatformUse] = {}
     seen: set[tuple[str, int]] = set()

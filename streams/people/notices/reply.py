@@ -6,7 +6,7 @@ platforms that had sent at most one message before the reply, and that are not h
 is abused by other floods too. A reply never exempts the number.
 
 Attackers will also ask people to "reply KX". So a gateway counts such a code as a second request.
-It lets at most three of these through in twelve minutes, no matter who asked for them.
+The gateway lets at most three second requests pass in twelve minutes, no matter who asked for them.
 
 A reply counts only if its gateway vouches for the sender. The sender must also be under a lease and
 must have been notified about replies. So a forged sender elsewhere opens nothing.
@@ -65,7 +65,7 @@ class AskedPlatform(NamedTuple):
     times_ms: tuple[int, ...]  # times of the first, the second and the newest message
 
     def also(self, at_ms: int) -> AskedPlatform:
-        """Return a copy with one more message. The same message twice counts once.
+        """Return a copy with one more message of this platform. A repeated message counts once.
 
         >>> AskedPlatform("sig:a", 1, (5,)).also(9).also(7).also(9).also(8).times_ms
         (5, 7, 9)
@@ -74,10 +74,10 @@ class AskedPlatform(NamedTuple):
         return self._replace(times_ms=(*times[:2], *times[2:][-1:]))
 
     def heard_ms(self, asked_ms: int) -> int | None:
-        """Return the time of its newest message that the reply may be about, or None.
+        """Return the time of the platform's newest message that the reply may be about, or None.
 
-        At most one of its messages may have arrived before the reply. A platform that repeats more
-        often is part of the flood.
+        At most one message of the platform may have arrived before the reply. A platform that
+        repeats more often is part of the flood.
         """
         before = sum(each <= asked_ms for each in self.times_ms[:2])
         near = [each for each in self.times_ms if each <= asked_ms + AFTER_MS]

@@ -189,7 +189,7 @@ def deliver(report: PlatformReport, content: bytes, settings: Reports) -> tuple[
 
 
 def check_reporter(settings: Reports) -> None:
-    """Raise ConfigError if a platform could not answer to it."""
+    """Raise ConfigError if reports have no author: `reports.org` and `reports.mail_from`."""
     name, at, domain = settings.mail_from.rpartition("@")
     if not (settings.org and name and at and domain):
         raise ConfigError(

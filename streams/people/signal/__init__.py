@@ -1,5 +1,5 @@
 """HTTP service that tells banks whether a number is flooded with codes now, or was recently.
 
-This package needs the extra `desk`. It reads the case store, and writes each answer to the audit
-log before the bank gets the answer.
+This package needs the extra `desk`. The service reads the case store, and writes each answer to the
+audit log before the bank gets the answer.
 """

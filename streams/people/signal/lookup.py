@@ -94,7 +94,7 @@ class Lookup:
         return self._store.freshness()
 
     def floods(self, number: str) -> list[FloodSpan]:
-        """Return the floods of a number that reached THROTTLE, the newest first.
+        """Return the floods against a number that reached the level THROTTLE, the newest first.
 
         Raises UnavailableError if the store does not answer.
         """

@@ -1,9 +1,9 @@
 """Push floods to banks by webhook: CloudEvents 1.0, signed with Standard Webhooks.
 
-This is off unless a client has a webhook (`sink`). It covers only the numbers in the client's own
-file: customers who agreed. An event keeps its id each time it is sent, so the receiver can ignore
-duplicates. An event is sent again if it was not answered. After a restart, events of the last hour
-are sent again. Each webhook has its own queue and rate.
+Pushing is off unless a client has a webhook (`sink`: the bank's URL for events). It covers only the
+numbers in the client's own file: customers who agreed. An event keeps its id each time it is sent,
+so the receiver can ignore duplicates. An event is sent again if it was not answered. After a
+restart, events of the last hour are sent again. Each webhook has its own queue and rate.
 """
 
 import asyncio
@@ -63,7 +63,10 @@ class FloodEvent:
 
     @property
     def event_id(self) -> str:
-        """Id of the event: always the same, and nothing can be derived from it."""
+        """Id of the event: the same at each sending.
+
+        Nothing about the flood can be derived from the id.
+        """
         return hashlib.sha256(f"{self.episode_id}\n{self.kind}".encode()).hexdigest()[:32]
 
     def body(self) -> dict[str, Any]:
@@ -161,7 +164,7 @@ class Sink(WebhookChannel):
         self.client = client
 
     def push(self, event: FloodEvent) -> Delivery:
-        """Post an event once, without a retry."""
+        """Post an event to the bank once, without a retry."""
         return self.post(event.event_id, msgspec.json.encode(event.body()))
 
 
@@ -194,8 +197,8 @@ class Outgoing:
 class Pusher:
     """Read floods from the store and push them to webhooks, until cancelled.
 
-    Errors do not stop it. They are logged by type only, because a message could contain a phone
-    number.
+    Errors do not stop it. Errors are logged by type only, because an error message could contain a
+    phone number.
     """
 
     def __init__(

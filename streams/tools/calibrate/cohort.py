@@ -121,7 +121,7 @@ class Cohort:
             self.left_out = set(self._keep_sampled(self.left_out))
 
     def leave_out(self, recipient: int) -> None:
-        """Stop counting this recipient: its codes are, or may be, an attack."""
+        """Stop counting this recipient, because its codes are, or may be, an attack."""
         known = self.people.pop(recipient, None) is not None
         if known or zeros_of(np.array([recipient], np.uint64))[0] >= self.zeros:
             # Also before its first message is added: both may be in one batch.

@@ -63,8 +63,8 @@ def write_page(result: Result, found: dict[str, Any], path: Path, command: str) 
 def headline(found: dict[str, Any]) -> str:
     """Return one line that says what the history shows about false throttles.
 
-    If even zero throttles could not show the target, the line first says that the history is too
-    short.
+    If the history is so short that even zero throttles could not show the target rate, the line
+    says so first.
     """
     throttle = found["rates"]["current"]["throttle"]
     subscriber_days, n = found["history"]["subscriber_days"], throttle["episodes"]

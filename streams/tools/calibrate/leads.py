@@ -38,7 +38,7 @@ class LeadPeak(NamedTuple):
 
 
 class Leads:
-    """The highest lead for each recipient and day."""
+    """The highest lead (score of hot platforms) for each recipient and day."""
 
     def __init__(self, days_max: int = 1 << 18, aside: Iterable[str] = ()) -> None:
         # Maximum number of stored recipient-days; further ones are not added.
@@ -75,7 +75,7 @@ class Leads:
 
 
 class Spread(NamedTuple):
-    """The difference between people in their share of hot platforms among novel ones."""
+    """The difference between people in their share of hot platforms among novel platforms."""
 
     share: float  # Share of hot platforms among all novel ones; NaN without novel platforms.
     sightings: int  # Number of novel platforms from which the share was computed.

@@ -73,7 +73,7 @@ class _Near(NamedTuple):
 
 
 class Peaks:
-    """Peaks that may still rise, and sums over those that are final."""
+    """Peaks that may still rise, and sums over the peaks that are final."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class Peaks:
 
     @property
     def misses(self) -> list[Peak]:
-        """The days that came nearest to a THROTTLE without one, the nearest first."""
+        """Recipient-days that came nearest to THROTTLE without reaching it, nearest first."""
         nearest = sorted(self._misses, key=lambda m: (-m[0], m[1]))
         return [peak for _, _, peak in nearest if peak.recipient not in self.aside]
 
@@ -176,7 +176,9 @@ class Peaks:
 
 
 def nearest(bars: Bars, found: Scores) -> tuple[float, str, float, float]:
-    """Return the nearest THROTTLE threshold: share reached, rule, score and threshold.
+    """Return the THROTTLE threshold that was most nearly reached.
+
+    The result is the share reached, the rule, the score and the threshold.
 
     A burst needs both its bucket level and its novel platforms, so the smaller share counts.
     """

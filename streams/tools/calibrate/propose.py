@@ -138,7 +138,10 @@ def _stamps(settings: Settings, survey: Survey) -> Iterator[ProposedChange]:
 
 
 def _margin(settings: Settings, peaks: Peaks, throttles: Rate) -> Iterator[ProposedChange]:
-    """Propose the lowest margin that meets the target, if the rate is shown to exceed it."""
+    """Propose the lowest burst margin that meets the target rate of false throttles.
+
+    Nothing is proposed unless the measured rate is shown to exceed the target.
+    """
     if throttles.standing(THROTTLE_TARGET) != "exceeded":
         return
     was = settings.detect.burst_margin
@@ -199,7 +202,7 @@ def kappa_told(rho: float) -> str:
 
 
 def _least_margin(was: float, peaks: Peaks, throttles: Rate) -> float | None:
-    """Return the lowest margin above `was` that meets the target; None if there is none.
+    """Return the lowest burst margin above `was` that meets the target; None if no margin does.
 
     Also None if `was` already meets the target.
     """
@@ -218,7 +221,7 @@ def _over(peaks: Peaks, margin: float) -> int:
 
 
 def find_unreached(survey: Survey, throttles: Rate, judged: frozenset[str]) -> Iterator[str]:
-    """Yield the reasons why no setting meets the target, if the rate is shown to exceed it."""
+    """Yield the reasons why no setting meets the target rate, if the rate surely exceeds it."""
     if throttles.standing(THROTTLE_TARGET) != "exceeded":
         return
     rules = Counter(

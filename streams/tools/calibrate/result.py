@@ -255,7 +255,7 @@ def _gateways(survey: Survey) -> list[dict[str, Any]]:
 
 
 def _chronic(result: Result) -> list[dict[str, Any]]:
-    """Return recipients that are throttled often, with the command that exempts each."""
+    """Return recipients that are throttled often, each with the command that exempts it."""
     return [
         {
             "recipient": result.name(name),

@@ -63,7 +63,10 @@ class Alarms:
         self.unnamed = Alarmed()  # Sums for all further recipients.
 
     def take(self, records: list[EpisodeRecord]) -> None:
-        """Count episodes that opened or rose; of other changes, only update the novel platforms."""
+        """Count episodes that opened or rose to a higher level.
+
+        For other changes, only the number of novel platforms is updated.
+        """
         for record in records:
             if record.kind != "flood":
                 continue

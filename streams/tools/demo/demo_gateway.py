@@ -47,7 +47,7 @@ class StandInGateway:
         return _ack(override_id(word, offset), word.issued_at_ms, "applied", "")
 
     def counts(self, now_ms: int) -> Iterator[Counts]:
-        """Yield refusal counts of leases that changed since the last call."""
+        """Yield the refused-message counts of leases whose count changed since the last call."""
         for action_id, episode_id in self._untold.items():
             refused = self._refused[action_id]
             yield Counts(
@@ -85,7 +85,7 @@ class StandInGateway:
         return ruling
 
     def would(self, value: Mapping[str, Any], now_ms: int) -> Ruling:
-        """Return the ruling for such a message at `now_ms`; count no refusal and no retry."""
+        """Return the ruling for a message like this at `now_ms`; count no refusal and no retry."""
         lease = desired_lease(self.book, value["recipient"], now_ms)
         if not isinstance(lease, Lease):
             return Ruling.NO_LEASE

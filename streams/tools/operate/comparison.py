@@ -29,7 +29,8 @@ class Difference:
 class Comparison:
     """The replays of a log under two configurations, and the recipients for whom they differ.
 
-    Leases in shadow mode count as if they were enforced. Memory is bounded by what differs.
+    Leases in shadow mode count as if they were enforced. Memory use grows only with the recipients
+    for whom the configurations differ.
     """
 
     settings: Sequence[Settings]  # as many as `SIDES`

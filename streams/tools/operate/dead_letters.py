@@ -72,7 +72,7 @@ class RecordPosition(NamedTuple):
 
 
 class LetterStatus(StrEnum):
-    """What became of a letter: the values that `ls` shows."""
+    """What became of a dead letter: the values that `otpguard dlq ls` shows."""
 
     WAITING = "waiting"
     REPLAYED = "replayed"
@@ -99,7 +99,7 @@ class Letter(NamedTuple):
 
     @property
     def identity(self) -> tuple[RecordPosition, int]:
-        """Identifies the refused record. A restarted worker writes the same letter again."""
+        """Identifies the refused record. A restarted worker writes a dead letter for it again."""
         return self.source, self.time_ms
 
 
@@ -248,7 +248,7 @@ class Replayer:
     again: bool = False
 
     def choose(self, letters: Iterable[Letter]) -> tuple[list[Letter], LetterReplay]:
-        """Return the letters that may be replayed, and counts of those that may not."""
+        """Return the dead letters that may be replayed, and counts of those that may not."""
         chosen, account = [], LetterReplay()
         for letter in letters:
             if letter.fate is LetterStatus.REPLAYED:
@@ -372,7 +372,8 @@ class Replayer:
     ) -> KafkaError | None:
         """Publish a batch, then the marks of the acknowledged events.
 
-        Return the error of an event that Kafka does not take; such an event keeps no other.
+        Return the error of an event that Kafka does not accept. The other events are published all
+        the same.
         """
         failed: KafkaError | None = None
         pending = []

@@ -22,7 +22,9 @@ ALWAYS: Final = MappingProxyType(
 
 
 def still_held(settings: Settings, newest_ms: Mapping[str, int]) -> list[tuple[str, str]]:
-    """Return pairs of topic and text: until when, at the latest, the topic retains the number.
+    """Return pairs of topic and text.
+
+    The text says until when, at the latest, the topic retains the number.
 
     `newest_ms` is the broker's time of the newest record of the number, by topic role. If a role is
     missing, the store knew no such record. Retentions are those that the brokers report. If they

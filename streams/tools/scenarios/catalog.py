@@ -27,7 +27,7 @@ class Scenario:
 
     @property
     def attack(self) -> bool:
-        """True if the detector should stop it."""
+        """True if the scenario is an attack, which the detector should stop."""
         return self.name.startswith("A")
 
     @property

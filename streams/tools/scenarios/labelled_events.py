@@ -35,7 +35,7 @@ class Labelled:
 def message(
     recipient: str, sender: str, text: str, time_ms: int, message_id: str, **fields: Any
 ) -> dict[str, Any]:
-    """A value of `sms.delivery.v1`; `fields` are optional ones of the contract.
+    """Return a value of `sms.delivery.v1`; `fields` are optional fields of the contract.
 
     An empty text is left out, as in a feed that has none.
     """

@@ -40,11 +40,12 @@ PRESSES_MOST: Final = 6
 
 
 class MessageWriter:
-    """Writes what one recipient gets in one run of one scenario.
+    """Writes the messages that one recipient gets in one run of one scenario.
 
     `rng` is the run's only source of chance; it follows from scenario, seed and recipient. The
-    recipient uses `memory` platforms, which write in at most `wordings` ways each, and `together`
-    of them in quick succession; None: as people do.
+    recipient uses `memory` platforms. Each of these writes its texts in at most `wordings` ways.
+    The recipient uses `together` of these platforms within seconds of each other. Each of the three
+    that is None gets a value as it occurs among people.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class MessageWriter:
         self._written = 0
 
     def other(self, scenario: str, offset: int) -> MessageWriter:
-        """Make a writer for another recipient, with so much higher an index."""
+        """Make a writer for another recipient, whose index is higher by `offset`."""
         people = self.memory, self.wordings, self.together
         return MessageWriter(scenario, self.seed, self.index + offset, *people)
 

@@ -7,7 +7,9 @@ from streams.tools.scenarios.labelled_events import Labelled
 
 
 def merge_streams(*streams: Iterable[Labelled]) -> Iterator[Labelled]:
-    """Yield all events by event time. Each stream must be in order; one event of each is in memory.
+    """Yield all events by event time. Each stream must be in order.
+
+    One event of each stream is in memory at a time.
 
     Events of one time come in the order of their streams.
     """

@@ -116,7 +116,7 @@ _TRIES: Final = 16
 def _users(
     rng: np.random.Generator, number: int, first: int, last: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Draw so many people, in proportion to their platforms, and a platform's slot of each.
+    """Draw people, in proportion to the number of their platforms, and one platform slot of each.
 
     By rejection, since nobody keeps the counts of all people: of `_TRIES` people, each with a place
     among `COUNT_MOST`, the first who has a platform in that place is taken. Nobody has in 3 % of

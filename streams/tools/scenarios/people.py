@@ -82,9 +82,10 @@ def habit_ranks(
 class Person:
     """A subscriber.
 
-    `known` are the platforms that the carrier saw at it over 24 h ago, but for its bank.
-    `gaps_days` are the mean days between two codes of each of them, and of its bank last. The first
-    `together` of `known` are always used within seconds of each other.
+    `known` are the platforms, except the bank, whose codes the carrier saw at this subscriber over
+    24 h ago. `gaps_days` are the mean days between two codes of each platform in `known`; the last
+    value is for the bank. The first `together` platforms of `known` are always used within seconds
+    of each other.
     """
 
     recipient: str
@@ -96,10 +97,10 @@ class Person:
 
 
 def person(index: int, memory: int | None = None, together: int | None = None) -> Person:
-    """Return the subscriber with this index. It uses `memory` platforms (0 to 256), bank included.
+    """Return the subscriber with this index, who uses `memory` platforms (0 to 256), bank included.
 
-    It uses `together` of them within seconds of each other. What is not given follows from the
-    index alone.
+    The subscriber uses `together` of these platforms within seconds of each other. If `memory` or
+    `together` is None, its value follows from the index alone.
 
     >>> len(person(7, 14).known), person(7, 9).known[:3] == person(7, 4).known
     (13, True)

@@ -29,7 +29,8 @@ WORDINGS_MOST: Final = 3
 class PlatformProfile:
     """A sender of codes.
 
-    It writes in the first `usual` of its wordings. The others are for tests that ask for more.
+    A platform writes in the first `usual` of its wordings. The other wordings are for tests that
+    ask for more.
     """
 
     name: str
