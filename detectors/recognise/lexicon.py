@@ -39,7 +39,7 @@ def any_of(words: Iterable[str], before: str = "", after: str = "") -> re.Patter
     space matches any white space or none. `before` and `after` are put around all words.
 
     >>> any_of(["login", "log(?:on|in) code"]).pattern
-    '(?=[l])(?:log(?:in(?:\\s*code|)|on\\s*code))'
+    '(?=[l])(?:l(?:o(?:g(?:i(?:n(?:\\s*code|))|on\\s*code))))'
     """
     spelled = [atoms for word in words for atoms in _spellings(word)]
     firsts = {atoms[0] if atoms else "" for atoms in spelled}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
 from dataclasses import fields, replace
 from operator import attrgetter
 
@@ -27,8 +26,9 @@ from tests.builders.detectors.chain_properties import (
     mixed,
     number,
     params_of,
+    sure,
 )
-from tests.detectors.naive import Alarm, Naive
+from tests.detectors.naive import Naive
 from tests.detectors.stand_in import add, batch_of, codes_of, run, twin_of
 from tests.detectors.streams import Stream, ahead_of_time, of_pages, random_stream
 
@@ -50,14 +50,6 @@ def limited(decisions: Decisions, oracle: Naive) -> tuple[Limited, Limited]:
         [e for e in all_ if e[1] not in oracle.unsure] for all_ in (found, oracle.limited)
     )
     return one, other
-
-
-def sure(alarms_: Iterable[Alarm], oracle: Naive) -> list[Alarm]:
-    """The alarms without those of recipients whose young platforms a row may see in another way.
-
-    About one alarm in twenty of these streams. `Naive.unsure` has the reason.
-    """
-    return [a for a in alarms_ if a.offset < oracle.unsure.get(a.recipient, a.offset + 1)]
 
 
 def cut_and_restored(params: Params, seed: int, stream: Stream | None = None) -> Decisions:
