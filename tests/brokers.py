@@ -39,14 +39,14 @@ def kafka(request: pytest.FixtureRequest) -> Broker:
     """The shared broker, where it is Apache Kafka; elsewhere the test is skipped and says why."""
     running: Broker = request.getfixturevalue("broker")
     if running.kind == "tansu":
-        pytest.skip(clusters.why_no_kafka())
+        pytest.skip(clusters.why_no_kafka())  # never in CI: there `broker` has failed already
     return running
 
 
 def need_kafka() -> None:
     """Skip what cannot run without Apache Kafka; in CI go on, and fail where it is started."""
     if (why := clusters.why_no_kafka()) and not IN_CI:
-        pytest.skip(why)
+        pytest.skip(why)  # on a machine without Java or Maven
 
 
 @pytest.fixture

@@ -104,7 +104,8 @@ class _AvroReader:
         if None in self._schemas:
             try:
                 return self._row(value, 0, None)
-            # Foreign bytes can raise any exception; it is raised again, so no value is lost.
+            # Foreign bytes can raise any exception. It is raised again, so the value is not lost:
+            # it is published unchanged. Here only the missing schema is logged.
             except Exception:
                 self._miss(number)
                 raise
