@@ -62,6 +62,7 @@ TABLES: Final = (
     "streams.gateways.feeds.presets:PRESETS:about",
     "streams.tools.scenarios:SCENARIOS:summary",
     "streams.cli.cases:COLOURS:keys",
+    "streams.cli:GROUPS:keys",
     "streams.cli.doctor:MARKS",
     "streams.common.foreign:SENTENCES",
     "streams.cli.shadow_report:FIGURES",
