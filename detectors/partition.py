@@ -1,7 +1,5 @@
 """The state of one partition at one offset of its log, and its snapshots: create and restore."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from heapq import heapify
 from itertools import pairwise

@@ -10,8 +10,6 @@ would let any number of codes pass. A later part without a known first part is j
 because some phones show incomplete messages.
 """
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final

@@ -3,8 +3,6 @@
 At a low message rate, a batch has a few dozen events, and needs about a hundred such calls.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """`otpguard replay`: runs the detector over files."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections import Counter

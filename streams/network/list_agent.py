@@ -6,8 +6,6 @@ writer was last confirmed as owner. A writer that was paused and continues has a
 which partitions ignore.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ partition. It also searches for sweeps: one platform that sends to neighbouring 
 partition cannot see a sweep.
 """
 
-from __future__ import annotations
-
 import logging
 import re
 import threading

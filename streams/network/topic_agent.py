@@ -5,8 +5,6 @@ few days, so it has no state to save. A new owner reads these days again, and pu
 before it has read all of them.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

@@ -5,8 +5,6 @@ changed, or removed from the middle of a chain, is therefore detected. Each writ
 its own.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal

@@ -3,8 +3,6 @@
 The topic is compacted. The records contain no phone numbers.
 """
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from typing import Annotated, Final
 

@@ -5,8 +5,6 @@ and counts of refused messages. Unknown fields are skipped. A schema version abo
 raises an error that names the version.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Final, Literal
 
 import msgspec

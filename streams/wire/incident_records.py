@@ -5,8 +5,6 @@ alone, as in `streams.wire.outputs`. Empty fields are left out: refused messages
 messages that pass have few.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Annotated, Final, Literal
 

@@ -1,7 +1,5 @@
 """Encode and decode `otpguard.notice.v1`: who was notified of what, or why no notice was sent."""
 
-from __future__ import annotations
-
 from typing import Annotated, Final, Literal
 
 import msgspec

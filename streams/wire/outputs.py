@@ -5,8 +5,6 @@ order of the classes below, and numbers have their shortest form. A replay there
 record byte for byte.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from functools import lru_cache

@@ -6,8 +6,6 @@ many consecutive numbers) is described by numbers without their last three digit
 replay or another owner writes again has the same bytes and the same offset.
 """
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from typing import Annotated, Final, cast
 

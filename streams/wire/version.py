@@ -8,8 +8,6 @@ of errors (invalid UTF-8, nesting that is too deep). A consumer that did not cat
 stop at the same record of a compacted topic at every start.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Annotated, ClassVar, Final, TypeVar
 

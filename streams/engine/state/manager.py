@@ -8,8 +8,6 @@ this: a state that stays in memory, a state restored from any manifest, and a st
 log's start all continue with the same results.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import secrets

@@ -4,8 +4,6 @@ A checkpoint may cover an input event only after the brokers have acknowledged a
 event caused. Otherwise a crash could lose these outputs.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections import deque

@@ -1,7 +1,5 @@
 """Decodes the events of envelopes, and recognises which of them are codes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

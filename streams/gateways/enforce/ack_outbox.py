@@ -6,8 +6,6 @@ input topics are committed only after they are published. If this process dies, 
 the input again and publishes them.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Iterable

@@ -8,8 +8,6 @@ recipient. Every call is idempotent: repeating an order changes nothing. So the 
 order when it does not know whether the first attempt succeeded.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol

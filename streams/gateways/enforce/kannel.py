@@ -11,8 +11,6 @@ file is deleted. Otherwise a successor would start with the old file and throttl
 recipients.
 """
 
-from __future__ import annotations
-
 import errno
 import re
 import threading

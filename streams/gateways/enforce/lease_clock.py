@@ -1,7 +1,5 @@
 """The clock for leases. A wall clock that is set back does not make leases last longer."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Final

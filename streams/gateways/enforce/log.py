@@ -1,7 +1,5 @@
 """A gateway for dry runs: writes one JSON line for each order instead of sending the order."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO

@@ -10,8 +10,6 @@ A lease that the gateway rejects is given up. A release is retried until the gat
 the lease expires, because a wrongly throttled subscriber has no other remedy.
 """
 
-from __future__ import annotations
-
 import heapq
 import random
 import time

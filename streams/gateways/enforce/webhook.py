@@ -15,8 +15,6 @@ Responses: 2xx means done. After 408, 425, 429 and 5xx the order is retried. Any
 final for a lease, but a release is still retried.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import threading

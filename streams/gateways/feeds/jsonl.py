@@ -3,8 +3,6 @@
 Used for rehearsals, and for the output of other programs.
 """
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 import threading

@@ -6,8 +6,6 @@ truncated and rewritten, or tomorrow's file. A file that was renamed by log rota
 inode.
 """
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import os

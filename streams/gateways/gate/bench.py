@@ -5,8 +5,6 @@ still receives the requests that are due meanwhile. Latency is measured from the
 latency includes the delay of this client itself (`behind_p99_ms`), which is not the gate's fault.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import Counter, deque

@@ -8,8 +8,6 @@ SIGTERM stops the process. SIGHUP replaces it: a new process with the same comma
 sockets, and this process exits when the new one is ready.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os

@@ -3,8 +3,6 @@
 The parser is llhttp of Node.js (`httptools`). The server (`http_server`) answers the requests.
 """
 
-from __future__ import annotations
-
 import hmac
 import time
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ The adapter's thread writes and the event loop reads. The leases need no lock: e
 few dictionary operations, each of which is atomic.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import threading

@@ -9,8 +9,6 @@ unchanged; 1, it was changed; 2, it cannot be checked on this machine; 4, it is 
 contains only some records of the signed pack.
 """
 
-from __future__ import annotations
-
 import argparse
 import base64
 import hashlib
