@@ -4,8 +4,6 @@ The counts cover about a week: each new day, a seventh of every count is dropped
 detected, the first codes of the flood are subtracted again.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Annotated, Final, TypeAlias
 

@@ -5,8 +5,6 @@ half hour, by the log's time, the sums so far are published as a part and start 
 is every `TICK_OFFSETS`-th offset of the log.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Final

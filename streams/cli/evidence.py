@@ -1,7 +1,5 @@
 """`otpguard evidence`: makes, reduces, stamps and verifies evidence packs."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

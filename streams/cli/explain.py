@@ -1,7 +1,5 @@
 """`otpguard explain`: explains throttles from the topics, or from a file of episode records."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,5 @@
 """`otpguard notify`: notices to victims, and reports to abused platforms."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Final

@@ -7,8 +7,6 @@ defect in the program. It is counted and logged, and does not stop the service. 
 "other".
 """
 
-from __future__ import annotations
-
 import logging
 import math
 import platform
