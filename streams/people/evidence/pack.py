@@ -16,14 +16,12 @@ from streams.common.files import read_bytes, unwritten
 from streams.common.language import tr
 from streams.config import Settings
 from streams.people.evidence import signed_envelope as envelope
+from streams.people.evidence import standalone
 from streams.people.evidence.canonical import (
-    FORMAT,
-    REPORT_FORMAT,
     PackError,
     canonical,
     entry,
     parse_canonical,
-    sha256,
     sm3,
 )
 from streams.people.evidence.gaps import documents, gaps
@@ -42,6 +40,7 @@ from streams.people.evidence.pack_files import (
 from streams.people.evidence.pack_keys import PackSigner
 from streams.people.evidence.pack_records import SINGLE, Chosen, lines_of
 from streams.people.evidence.pack_report import Cover, Seal, pages
+from streams.people.evidence.standalone import FORMAT, REPORT_FORMAT, sha256
 from streams.people.evidence.tree import MerkleTree
 
 METHOD: Final = (
@@ -145,7 +144,7 @@ def make(chosen: Chosen, making: Making, folder: Path) -> dict[str, Any]:
         "records": len(lines),
         "tree_root": tree_root,
     }
-    return _write_signed(folder, written, making.signers, key, envelope.MANIFEST, manifest)
+    return _write_signed(folder, written, making.signers, key, standalone.MANIFEST, manifest)
 
 
 def _write_signed(
@@ -180,7 +179,7 @@ def extract(pack: Path, platform: str, folder: Path) -> int:
         for name in (SIGNERS, TOKEN, STAMP):
             if (pack / name).exists():
                 kept[name] = (pack / name).read_bytes()
-        manifest, _, _ = envelope.open_envelope(kept[MANIFEST], envelope.MANIFEST)
+        manifest, _, _ = envelope.open_envelope(kept[MANIFEST], standalone.MANIFEST)
         tree = MerkleTree(lines)
         whole = isinstance(manifest, dict) and manifest.get("tree_root") == tree.root.hex()
         own = [
@@ -265,4 +264,4 @@ def seal_report(
         "month": month,
     }
     written = {**contents, **list_shipped()}
-    return _write_signed(folder, written, signers, key, envelope.REPORT, manifest)
+    return _write_signed(folder, written, signers, key, standalone.REPORT, manifest)

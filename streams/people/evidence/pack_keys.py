@@ -30,7 +30,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from streams.common.language import tr
-from streams.people.evidence.canonical import FORMAT, PackError, decode_base64, encode_base64
+from streams.people.evidence.canonical import PackError, decode_base64, encode_base64
+from streams.people.evidence.standalone import FORMAT, P256_ORDER
 
 SALTING: Final = f"{FORMAT} salt".encode()
 """Domain separator of salts. Signed envelopes begin with `DSSEv1`, so the two never collide."""
@@ -38,8 +39,6 @@ _END: Final = "-----END PRIVATE KEY-----"
 _LOCKED: Final = ("ENCRYPTED PRIVATE KEY", "Proc-Type: 4,ENCRYPTED")
 """PEM markers of a key that is protected by a passphrase (RFC 7468, RFC 1421)."""
 _HALF: Final = 32  # bytes of r, and bytes of s
-P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-"""Group order of P-256 (FIPS 186-5). If s is valid in a signature, the order minus s is too."""
 
 
 @dataclass(frozen=True, slots=True)
