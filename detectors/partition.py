@@ -142,11 +142,9 @@ class Partition:
 
     @property
     def recipients(self) -> int:
-        """Return the number of recipients that have a row."""
         return self.table.count
 
     def levels(self) -> dict[Level, int]:
-        """Return the number of open episodes by level."""
         counts = {Level.WATCH: 0, Level.THROTTLE: 0}
         for suspect in self.suspects.values():
             if suspect.episode is not None:

@@ -134,7 +134,6 @@ class Votes:
         self.sum_up()
 
     def sum_up(self) -> None:
-        """Recompute the sums over all votes."""
         self._sums, self.total, self.voters = {}, 0, 0
         self._changes.clear()
         for vote in self.held.values():

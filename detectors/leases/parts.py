@@ -70,7 +70,6 @@ class LongMessages:
             kept.popitem(last=False)
 
     def forget(self, message: Message) -> None:
-        """Forget this message."""
         self.leased.pop(message, None)
         self.free.pop(message, None)
 

@@ -101,7 +101,6 @@ class StringList(Strings):
         return np.fromiter(map(len, self.pieces()), np.int64, len(self))
 
     def any(self) -> bool:
-        """Return true if at least one string is not empty."""
         return any(self.strings)
 
     def pieces(self) -> list[bytes]:
@@ -128,7 +127,6 @@ class StringList(Strings):
         return StringList(self.strings[first:last])
 
     def counts(self) -> dict[str, int]:
-        """Count each distinct string."""
         return dict(Counter(self.strings))
 
 
@@ -170,7 +168,6 @@ class StringBuffer(Strings):
         return self.stop - self.start
 
     def any(self) -> bool:
-        """Return true if at least one string is not empty."""
         return bool((self.stop > self.start).any())
 
     def pieces(self) -> list[bytes]:
@@ -209,7 +206,6 @@ class StringBuffer(Strings):
         return StringBuffer(self.buffer, self.start[first:last], self.stop[first:last])
 
     def counts(self) -> dict[str, int]:
-        """Count each distinct string."""
         counts: dict[str, int] = {}
         length = self.length
         for width in np.flatnonzero(np.bincount(length)).tolist():

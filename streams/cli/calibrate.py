@@ -384,7 +384,6 @@ def _say_rates(found: dict[str, Any]) -> None:
 
 
 def _say_misses(misses: list[dict[str, Any]]) -> None:
-    """Print the recipients that came nearest to a throttle."""
     if misses:
         write_table(
             (

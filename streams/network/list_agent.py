@@ -47,7 +47,6 @@ class ListPace:
         return now_ms >= self._told_ms + PACE_MS
 
     def note(self, told: frozenset[int], now_ms: int) -> None:
-        """Record that a list was published."""
         self._told, self._told_ms = told, now_ms
 
 
@@ -90,5 +89,4 @@ class ListWriter:
         return True
 
     def close(self) -> None:
-        """Close the producer."""
         self._producer.close(timeout=5)

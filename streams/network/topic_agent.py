@@ -75,7 +75,6 @@ class Agent(ABC):
             self._ledger.close()
 
     def turn(self) -> None:
-        """Process new records, and publish if it is time."""
         self._ledger.poll()
         self._metrics.put("agent_owner", self._ledger.is_owner)
         self.ready.set()

@@ -397,7 +397,6 @@ class Metrics:
         self.put("build_info", 1, **{label: names[0] for label, names in build.labels.items()})
 
     def add(self, name: str, amount: float = 1, **labels: str) -> None:
-        """Increase a counter."""
         self._counters[name, *labels.values()].inc(amount)
 
     def counter(self, name: str, **labels: str) -> Callable[[float], None]:
@@ -409,7 +408,6 @@ class Metrics:
         return self._histograms[name, *labels.values()].observe
 
     def put(self, name: str, value: float, **labels: str) -> None:
-        """Set a gauge."""
         self._gauges[name, *labels.values()].set(value)
 
     def follow(self, name: str, value: Callable[[], float], **labels: str) -> None:
@@ -429,7 +427,6 @@ class Metrics:
         self._gauges[name, *labels.values()].set_function(read_value)
 
     def observe(self, name: str, value: float, **labels: str) -> None:
-        """Add one observation to a histogram."""
         self._histograms[name, *labels.values()].observe(value)
 
     def set_mode(self, mode: str) -> None:

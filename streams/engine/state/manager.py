@@ -198,7 +198,6 @@ class StateManager:
         )
 
     def restore_record(self, partition: int, key: bytes, value: bytes | None, offset: int) -> None:
-        """Receive one record of the changelog."""
         self.progress += 1
         if (assigned := self.partitions.get(partition)) is not None:
             assigned.changelog_offset = max(assigned.changelog_offset, offset)

@@ -81,7 +81,6 @@ class Outbox:
         self._entries.extend(map(_Entry, outputs))
 
     async def push(self) -> None:
-        """Pass all new entries to the producer."""
         async with self._handing:
             while self._handed < len(self._entries):
                 entry = self._entries[self._handed]

@@ -35,7 +35,6 @@ class Reader:
     metrics: Metrics
 
     def read(self, envelope: Envelope) -> tuple[wire.Decoded, Codes]:
-        """Decode an envelope, and recognise its events."""
         with time_stage(self.metrics, "decode"):
             decoded = wire.decode(
                 self.intake,

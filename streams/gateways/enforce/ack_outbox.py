@@ -57,7 +57,6 @@ class AckOutbox:
 
     @property
     def waiting(self) -> int:
-        """Return the number of records that Kafka has not confirmed."""
         return len(self._sent) + len(self._again)
 
     @property

@@ -93,7 +93,6 @@ class KannelGateway(CountsNothing):
 
     @property
     def port(self) -> int:
-        """Return the port that serves the list."""
         return self._server.server_port
 
     def list_recipients(self) -> Iterable[str]:
@@ -109,7 +108,6 @@ class KannelGateway(CountsNothing):
         return refusals
 
     def release(self, recipients: Sequence[str]) -> Refusals:
-        """Remove numbers from the list."""
         self._change(self._numbers.difference(recipients))
         return {}
 

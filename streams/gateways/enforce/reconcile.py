@@ -120,7 +120,6 @@ class OrderBatch:
         return len(self.applies) + len(self.releases) + len(self.expires)
 
     def recipients(self) -> Iterable[str]:
-        """Yield the recipients of all orders in this batch."""
         yield from (order.recipient for order in self.applies)
         yield from self.releases
         yield from self.expires

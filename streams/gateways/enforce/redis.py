@@ -161,7 +161,6 @@ class RedisGateway:
         return {}
 
     def release(self, recipients: Sequence[str]) -> Refusals:
-        """Delete the keys of these recipients."""
         keys = [_key(self._throttle, each) for each in recipients]
         self._call(lambda: self._client.unlink(*keys))
         return {}

@@ -47,7 +47,6 @@ class LinesReport:
     first: list[str] = field(default_factory=list)
 
     def miss(self, number: int, reason: str) -> None:
-        """Count an invalid line."""
         self.unreadable += 1
         if len(self.first) < FIRST_MAX:
             self.first.append(tr("line {line}: {reason}").format(line=number, reason=reason))

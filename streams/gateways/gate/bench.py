@@ -55,7 +55,6 @@ class Measured:
         return _at(self.times_s, share)
 
     def document(self) -> dict[str, Any]:
-        """Return all figures, for JSON."""
         late = sum(each * 1000 > self.timeout_ms for each in self.times_s)
         return {
             "sent": self.sent,

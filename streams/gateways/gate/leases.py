@@ -59,7 +59,6 @@ class LeaseMemory:
                     held[platform] += 1
 
     def list_recipients(self) -> Iterable[str]:
-        """Return the recipients with a lease."""
         return list(self.leases)
 
     def apply(self, orders: Sequence[Order]) -> Refusals:
@@ -68,7 +67,6 @@ class LeaseMemory:
         return {}
 
     def release(self, recipients: Sequence[str]) -> Refusals:
-        """Remove the leases of these recipients."""
         for recipient in recipients:
             self.leases.pop(recipient, None)
         return {}

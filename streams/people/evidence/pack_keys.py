@@ -54,7 +54,6 @@ class PublicKeys:
         return hashlib.sha256(self.ed25519 + self.p256).hexdigest()
 
     def document(self) -> dict[str, str]:
-        """Return the keys as JSON: base64 by kind."""
         return {"ed25519": encode_base64(self.ed25519), "p256": encode_base64(self.p256)}
 
     @classmethod
@@ -103,7 +102,6 @@ class PackKey:
     """A pack key whose private half is in memory."""
 
     def __init__(self, ed: ed25519.Ed25519PrivateKey, curve: ec.EllipticCurvePrivateKey) -> None:
-        """`ed`: the Ed25519 key. `curve`: the P-256 key."""
         self._ed, self._curve = ed, curve
 
     @classmethod

@@ -20,7 +20,6 @@ class MerkleTree:
     """A Merkle tree. Each inner hash is computed at most once."""
 
     def __init__(self, leaves: Sequence[bytes]) -> None:
-        """`leaves`: the data of the leaves, in order."""
         self._hashes = [leaf(data) for data in leaves]
         self._over = lru_cache(maxsize=None)(self._compute)
 

@@ -127,7 +127,6 @@ def _desk(screen: consoles.Console) -> bool:
 
 
 def _somebody_there(screen: consoles.Console) -> bool:
-    """Return true if a person at this terminal can be waited for."""
     return sys.stdin.isatty() and screen.is_terminal and not os.environ.get("CI")
 
 
