@@ -1,13 +1,11 @@
 """Write a case as an evidence pack, cut a pack down to one platform, and sign monthly reports."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from streams import __version__
 from streams.common.clock import utc
@@ -75,7 +73,7 @@ class Making:
     more: Mapping[str, bytes] = field(default_factory=dict)  # further files named in the settings
 
     @classmethod
-    def of(cls, settings: Settings, key: PackSigner, cover: Cover, at_ms: int) -> Making:
+    def of(cls, settings: Settings, key: PackSigner, cover: Cover, at_ms: int) -> Self:
         """Take the other fields from the settings. Raise ConfigError if a file is missing."""
         from streams.people.evidence.repeat import settings_text  # noqa: PLC0415 - imports numpy
 

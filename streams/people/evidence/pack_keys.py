@@ -5,13 +5,11 @@ verify P-256. A verifier must get the fingerprint independently of the pack. A p
 own trusted key proves nothing.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, Self
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -57,7 +55,7 @@ class PublicKeys:
         return {"ed25519": encode_base64(self.ed25519), "p256": encode_base64(self.p256)}
 
     @classmethod
-    def of(cls, document: Any) -> PublicKeys:
+    def of(cls, document: Any) -> Self:
         """Read the keys from JSON. Raise PackError if they are missing or malformed."""
         if not isinstance(document, dict) or set(document) != {"ed25519", "p256"}:
             raise PackError(tr("no public keys"))
@@ -105,12 +103,12 @@ class PackKey:
         self._ed, self._curve = ed, curve
 
     @classmethod
-    def fresh(cls) -> PackKey:
+    def fresh(cls) -> Self:
         """Generate a new key from the random source of the operating system."""
         return cls(ed25519.Ed25519PrivateKey.generate(), ec.generate_private_key(ec.SECP256R1()))
 
     @classmethod
-    def read(cls, text: str) -> PackKey:
+    def read(cls, text: str) -> Self:
         """Read two PKCS #8 keys in PEM, in any order. Raise PackError for anything else."""
         if any(each in text for each in _LOCKED):
             raise PackError(tr("the key has a passphrase; a pack key has none"))
