@@ -2,11 +2,12 @@
 
 Each record holds the SHA-256 of the previous record's value in the same chain. A record that is
 changed, or removed from the middle of a chain, is therefore detected. Each writer has a chain of
-its own.
+its own, whose name is the key of the records. `decode_audit` raises VersionError for a newer
+schema, else UnreadableError.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -52,8 +53,8 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: int = SCHEMA_VERSION
 
 
-_encode: Final = msgspec.json.Encoder().encode
-_audit: Final = reader(AuditRecord)
+encode_audit: Final[Callable[[AuditRecord], bytes]] = msgspec.json.Encoder().encode
+decode_audit: Final = reader(AuditRecord)
 
 
 def audit_record(fields: Mapping[str, Any]) -> AuditRecord:
@@ -65,16 +66,6 @@ def audit_record(fields: Mapping[str, Any]) -> AuditRecord:
         name: told[:WORD_MAX] if isinstance(told, str) else told for name, told in fields.items()
     }
     return msgspec.convert(cut, AuditRecord)
-
-
-def encode_audit(record: AuditRecord) -> bytes:
-    """Return the value of the record. The record's key is the name of its chain."""
-    return _encode(record)
-
-
-def decode_audit(value: bytes) -> AuditRecord:
-    """Decode an audit record. Raises VersionError for a newer schema, else UnreadableError."""
-    return _audit(value)
 
 
 def chain_start(chain: str) -> str:

@@ -1,10 +1,11 @@
 """Encode and decode the small topics around leases: overrides, acknowledgements and counts.
 
 Operators send overrides. Adapters, which apply leases at gateways, send acknowledgements of actions
-and counts of refused messages. Unknown fields are skipped. A schema version above the known one
-raises an error that names the version.
+and counts of refused messages. The key of their records is the action's id. Unknown fields are
+skipped. Decoders raise VersionError for a schema version above the known one, else UnreadableError.
 """
 
+from collections.abc import Callable
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -115,6 +116,10 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
     A later record of the same lease and gateway replaces an earlier one. `by_platform` counts the
     platforms with the most refused messages. It is empty if the gateway does not know platforms.
+
+    >>> encode_counts(Counts(action_id="a", episode_id="e", gateway_id="g", at_ms=0, refused=2,
+    ...                      by_platform={7: 2}))[-53:]
+    b'"refused":2,"by_platform":{"7":2},"schema_version":1}'
     """
 
     action_id: str
@@ -134,9 +139,11 @@ them has the same bytes as in program versions that did not know these fields.""
 
 _REQUIRED: Final = object()
 _encode: Final = msgspec.json.Encoder().encode
-_counts: Final = reader(Counts)
-_override: Final = reader(Override, ONCE_VERSION)
-_ack: Final = reader(Ack)
+encode_ack: Final[Callable[[Ack], bytes]] = _encode
+encode_counts: Final[Callable[[Counts], bytes]] = _encode
+decode_override: Final = reader(Override, ONCE_VERSION)
+decode_ack: Final = reader(Ack)
+decode_counts: Final = reader(Counts)
 
 
 def override_key(override: Override) -> bytes:
@@ -175,33 +182,3 @@ def encode_override(override: Override) -> bytes:
     """
     fields = msgspec.structs.asdict(override)
     return _encode({k: v for k, v in fields.items() if v != _ADDED.get(k, _REQUIRED)})
-
-
-def decode_override(value: bytes) -> Override:
-    """Decode an override. Raises VersionError for a newer schema, else UnreadableError."""
-    return _override(value)
-
-
-def encode_ack(ack: Ack) -> bytes:
-    """Return the value of the record. The record's key is the action's id."""
-    return _encode(ack)
-
-
-def decode_ack(value: bytes) -> Ack:
-    """Decode an acknowledgement. Raises VersionError for a newer schema, else UnreadableError."""
-    return _ack(value)
-
-
-def encode_counts(counts: Counts) -> bytes:
-    """Return the value of the record. The record's key is the action's id.
-
-    >>> encode_counts(Counts(action_id="a", episode_id="e", gateway_id="g", at_ms=0, refused=2,
-    ...                      by_platform={7: 2}))[-53:]
-    b'"refused":2,"by_platform":{"7":2},"schema_version":1}'
-    """
-    return _encode(counts)
-
-
-def decode_counts(value: bytes) -> Counts:
-    """Decode a record of counts. Raises VersionError for a newer schema, else UnreadableError."""
-    return _counts(value)

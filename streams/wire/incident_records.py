@@ -21,15 +21,17 @@ from detectors.model.incidents import (
     KnownPrint,
     Unlisted,
 )
-from detectors.model.records import Cause, Mode, Reason, Rung
+from detectors.model.records import Mode, Reason, Rung
 from detectors.thresholds import INCIDENT_RECORD_MAX
 from streams.wire.outputs import (
     TRUST_NAMES,
     TRUSTS,
+    CauseField,
     DetectorField,
     Headers,
     RungField,
     TrustName,
+    cause_of,
     cloud_event,
     floating,
 )
@@ -40,12 +42,6 @@ KNOWN_MAX: Final = 14
 
 _Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 _Print = Annotated[int, Meta(ge=0, le=2**16 - 1)]
-
-
-class _Cause(msgspec.Struct):
-    topic: str
-    partition: Integer
-    offset: Integer
 
 
 class _Message(msgspec.Struct, omit_defaults=True, gc=False):  # created in millions
@@ -108,7 +104,7 @@ class _Incident(msgspec.Struct, kw_only=True, omit_defaults=True):
     unlisted: _Unlisted | None = None
     basis: _Basis | None = None
     earlier: Annotated[tuple[_Earlier, ...], Meta(max_length=EARLIER_MAX)] = ()
-    cause: _Cause
+    cause: CauseField
     detector: DetectorField
 
 
@@ -138,7 +134,7 @@ def encode_incident(record: IncidentRecord) -> bytes:
             unlisted=None if record.unlisted is None else _Unlisted(*record.unlisted),
             basis=None if record.basis is None else _basis(record.basis),
             earlier=tuple([_Earlier(e[0], e[1], names[e[2]], *e[3:]) for e in record.earlier]),
-            cause=_Cause(*record.cause[:3]),
+            cause=CauseField(*record.cause[:3]),
             detector=DetectorField(record.version, record.config),
         )
     )
@@ -172,7 +168,7 @@ def decode_incident(value: bytes) -> IncidentRecord:
             )
             for e in read.earlier
         ),
-        cause=Cause(read.cause.topic, read.cause.partition, read.cause.offset, read.at_ms),
+        cause=cause_of(read.cause, read.at_ms),
         version=read.detector.version,
         config=read.detector.config,
     )  # fmt: skip

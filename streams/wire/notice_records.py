@@ -1,5 +1,10 @@
-"""Encode and decode `otpguard.notice.v1`: who was notified of what, or why no notice was sent."""
+"""Encode and decode `otpguard.notice.v1`: who was notified of what, or why no notice was sent.
 
+The key of a record is the notice's id. `decode_notice` raises VersionError for a newer schema, and
+UnreadableError for other errors.
+"""
+
+from collections.abc import Callable
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -33,15 +38,5 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: int = SCHEMA_VERSION
 
 
-_encode: Final = msgspec.json.Encoder().encode
-_notice: Final = reader(Notice)
-
-
-def encode_notice(notice: Notice) -> bytes:
-    """Return the value of the record. The record's key is the notice's id."""
-    return _encode(notice)
-
-
-def decode_notice(value: bytes) -> Notice:
-    """Decode a notice. Raises VersionError for a newer schema, UnreadableError for other errors."""
-    return _notice(value)
+encode_notice: Final[Callable[[Notice], bytes]] = msgspec.json.Encoder().encode
+decode_notice: Final = reader(Notice)

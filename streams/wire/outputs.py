@@ -90,7 +90,9 @@ class _Scope(msgspec.Struct):
     pass_prints: tuple[Word32, ...]
 
 
-class _Cause(msgspec.Struct):
+class CauseField(msgspec.Struct):
+    """Place of the event that caused a record."""
+
     topic: str
     partition: Integer
     offset: Integer
@@ -138,7 +140,7 @@ class _Throttle(msgspec.Struct, kw_only=True):
     level: LevelName
     reason: Reason
     evidence: _Evidence
-    cause: _Cause
+    cause: CauseField
     detector: DetectorField
     again: Annotated[tuple[_Window, ...], Meta(max_length=AGAIN_HELD)] | msgspec.UnsetType = (
         msgspec.UNSET
@@ -213,7 +215,7 @@ class _Episode(msgspec.Struct, kw_only=True):
     known: Integer | msgspec.UnsetType = msgspec.UNSET
     memory_days: Integer | msgspec.UnsetType = msgspec.UNSET
     chronic: bool | msgspec.UnsetType = msgspec.UNSET
-    cause: _Cause
+    cause: CauseField
     detector: DetectorField
 
 
@@ -251,7 +253,7 @@ def encode_action(action: Action) -> bytes:
             level=_LEVEL_NAMES[action.level],
             reason=floating(action.reason),
             evidence=_evidence(action.evidence),
-            cause=_Cause(*action.cause[:3]),
+            cause=CauseField(*action.cause[:3]),
             detector=DetectorField(action.version, action.config),
             again=tuple([_Window(a, b, c, d) for a, b, c, d in action.again]) or msgspec.UNSET,
             refused_ids=action.refused_ids or msgspec.UNSET,
@@ -282,7 +284,7 @@ def decode_action(value: bytes) -> Action:
         level=_LEVELS[read.level],
         reason=read.reason,
         evidence=_evidence_of(read.evidence),
-        cause=_cause_of(read.cause, read.issued_at_ms),
+        cause=cause_of(read.cause, read.issued_at_ms),
         version=read.detector.version,
         config=read.detector.config,
         again=()
@@ -310,7 +312,7 @@ def encode_episode(record: EpisodeRecord) -> bytes:
             _Sighting(s.platform, s.platform_id, s.at_ms, s.novel, TRUST_NAMES[s.trust], s.hot)
             for s in record.sightings
         ),
-        cause=_Cause(*record.cause[:3]),
+        cause=CauseField(*record.cause[:3]),
         detector=DetectorField(record.version, record.config),
     )
     if record.since_ms is not None:
@@ -368,7 +370,7 @@ def decode_episode(value: bytes) -> EpisodeRecord:
         known=0,
         memory_days=0,
         chronic=False,
-        cause=_cause_of(read.cause, read.at_ms),
+        cause=cause_of(read.cause, read.at_ms),
         version=read.detector.version,
         config=read.detector.config,
     )
@@ -495,7 +497,8 @@ def _evidence_of(read: _Evidence) -> Evidence:
     return Evidence(read.messages, read.platforms, read.novel, read.first_ms, read.last_ms)
 
 
-def _cause_of(cause: _Cause, at_ms: int) -> Cause:
+def cause_of(cause: CauseField, at_ms: int) -> Cause:
+    """Return the cause of a record. `at_ms` is the time of the record, which is the cause's too."""
     return Cause(cause.topic, cause.partition, cause.offset, at_ms)
 
 
