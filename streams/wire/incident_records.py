@@ -35,12 +35,19 @@ from streams.wire.outputs import (
     cloud_event,
     floating,
 )
-from streams.wire.version import SCHEMA_VERSION, Integer, TimeMs, Word32, reader
+from streams.wire.version import (
+    SCHEMA_VERSION,
+    Integer,
+    Number63,
+    TimeMs,
+    Word32,
+    encode_json,
+    reader,
+)
 
 EARLIER_MAX: Final = 128
 KNOWN_MAX: Final = 14
 
-_Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 _Print = Annotated[int, Meta(ge=0, le=2**16 - 1)]
 
 
@@ -85,8 +92,8 @@ class _Basis(msgspec.Struct):
 
 
 class _Unlisted(msgspec.Struct):
-    passed: _Count
-    refused: _Count
+    passed: Number63
+    refused: Number63
 
 
 class _Incident(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -99,7 +106,7 @@ class _Incident(msgspec.Struct, kw_only=True, omit_defaults=True):
     recipient: str
     mode: Mode
     at_ms: TimeMs
-    first: _Count
+    first: Number63
     messages: Annotated[tuple[_Message, ...], Meta(max_length=INCIDENT_RECORD_MAX)]
     unlisted: _Unlisted | None = None
     basis: _Basis | None = None
@@ -108,14 +115,13 @@ class _Incident(msgspec.Struct, kw_only=True, omit_defaults=True):
     detector: DetectorField
 
 
-_encode: Final = msgspec.json.Encoder().encode
 _incident: Final = reader(_Incident)
 
 
 def encode_incident(record: IncidentRecord) -> bytes:
     """Return the value of a record on the incident topic. Its key is the recipient."""
     names = TRUST_NAMES
-    return _encode(
+    return encode_json(
         _Incident(
             schema_version=SCHEMA_VERSION,
             episode_id=record.episode_id,

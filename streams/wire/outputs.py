@@ -37,7 +37,15 @@ from detectors.thresholds import AGAIN_HELD
 from streams.common.clock import utc_exact
 from streams.wire.events import Reject
 from streams.wire.events import RejectReason as Refusal
-from streams.wire.version import SCHEMA_VERSION, Integer, TimeMs, UnreadableError, Word32, reader
+from streams.wire.version import (
+    SCHEMA_VERSION,
+    Integer,
+    TimeMs,
+    UnreadableError,
+    Word32,
+    encode_json,
+    reader,
+)
 
 DEAD_LETTER_BYTES_MAX: Final = 100_000
 """Largest size of a dead letter's value, in bytes; longer values are cut. 100 kB shows what the
@@ -219,7 +227,6 @@ class _Episode(msgspec.Struct, kw_only=True):
     detector: DetectorField
 
 
-_encode: Final = msgspec.json.Encoder().encode
 _throttle: Final = reader(_Throttle, NARROW_VERSION)
 _episode: Final = reader(_Episode, RENEWAL_VERSION)
 
@@ -236,7 +243,7 @@ def action_key(action: Action) -> bytes:
 
 def encode_action(action: Action) -> bytes:
     """Return the value of a record on the throttle topic."""
-    return _encode(
+    return encode_json(
         _Throttle(
             schema_version=NARROW_VERSION if action.verb in _NARROW else SCHEMA_VERSION,
             action_id=action.action_id,
@@ -317,7 +324,7 @@ def encode_episode(record: EpisodeRecord) -> bytes:
     )
     if record.since_ms is not None:
         value.schema_version, value.since_ms = RENEWAL_VERSION, record.since_ms
-        return _encode(value)
+        return encode_json(value)
     value.path = tuple(
         _Step(
             _LEVEL_NAMES[step.level],
@@ -342,7 +349,7 @@ def encode_episode(record: EpisodeRecord) -> bytes:
     value.known = record.known
     value.memory_days = record.memory_days
     value.chronic = record.chronic
-    return _encode(value)
+    return encode_json(value)
 
 
 def decode_episode(value: bytes) -> EpisodeRecord:
