@@ -4,8 +4,6 @@ A code that counts may open, raise or renew an episode. Whether a lease refuses 
 before that, by the leases that were in force when the code came.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from heapq import heappush
 from typing import Final, NamedTuple, TypeAlias

@@ -7,8 +7,6 @@ Maintenance ends episodes, releases suspects to the sieve, evicts the recipients
 longest, and closes windows. Each step is bounded, so no tick blocks the worker for long.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from heapq import heapify, heappop, heappush
 from typing import Final

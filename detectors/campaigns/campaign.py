@@ -15,8 +15,6 @@ wherever it began. If none did, the campaign is no longer reported: see `final_m
 Two simultaneous campaigns by tools that share platforms are reported as one.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

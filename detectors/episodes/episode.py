@@ -6,8 +6,6 @@ volume of their messages. Every id is the log position of the event that caused 
 creates the same ids.
 """
 
-from __future__ import annotations
-
 import math
 from bisect import bisect_left
 from collections.abc import Mapping

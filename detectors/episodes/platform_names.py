@@ -1,7 +1,5 @@
 """Names of platforms by id. Detection works on ids; records for people need the names."""
 
-from __future__ import annotations
-
 from typing import Annotated, Final, NamedTuple, TypeAlias
 
 from detectors.model.event import Trust

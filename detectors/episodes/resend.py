@@ -6,8 +6,6 @@ windows. For each such recipient, two counters find the most frequent platforms 
 reaches the threshold.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from detectors.episodes.episode import EpisodeLog, EpisodeParams, sighting_of

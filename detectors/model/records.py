@@ -4,8 +4,6 @@ All types are immutable and contain no rules of detection. `streams/wire` serial
 is the log position of the event that caused it, so a replay creates the same ids.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final, Literal, NamedTuple, TypeAlias

@@ -8,8 +8,6 @@ its last three digits), and an agent adds up the sums of all partitions to find 
 their codes belong to a flood or to a person in a hurry.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, NamedTuple

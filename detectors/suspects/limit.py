@@ -5,8 +5,6 @@ So each platform that the recipient does not know, or that is young, has a limit
 lease that follows refuses this platform and no other.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction

@@ -5,8 +5,6 @@ and not `from streams.cases.shadow import Shadow`. Such a module is loaded when 
 first used (`_Lazily`). So `otpguard COMMAND --help` loads no client, no numpy and no settings.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -150,12 +148,10 @@ class Commands(TyperGroup):
         _translate(self)
 
     def make_context(self, *arguments: Any, **named: Any) -> Any:
-        """Parse the command line; errors are shown in the current language."""
         with _translate_errors():
             return super().make_context(*arguments, **named)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; errors of its arguments are shown in the current language."""
         with _translate_errors():
             return super().invoke(ctx)
 
@@ -190,7 +186,6 @@ class Commands(TyperGroup):
         return _translate_command(get_command(alone))
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Print the options, with those that the library adds last."""
         for parameter in self.params:
             own: Any = parameter
             own.help = own.help and tr(own.help)
@@ -205,7 +200,6 @@ class Commands(TyperGroup):
 
 @contextmanager
 def _translate_errors() -> Iterator[None]:
-    """Show errors of the command line in the current language."""
     try:
         yield
     except TyperException as error:

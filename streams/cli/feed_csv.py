@@ -1,7 +1,5 @@
 """Inspects or publishes the files of `otpguard feed csv`."""
 
-from __future__ import annotations
-
 import gzip
 import shutil
 import sys

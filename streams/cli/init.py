@@ -1,7 +1,5 @@
 """`otpguard init`: makes settings and topics from a broker's address, and checks them."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Annotated, Any, Final

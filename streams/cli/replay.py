@@ -1,7 +1,5 @@
 """`otpguard replay`: runs the detector over files."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections import Counter
@@ -39,26 +37,6 @@ start.
 FilesArgument = Annotated[
     list[str], typer.Argument(metavar="FILE…|-", help="JSON lines (.gz too), or - for stdin.")
 ]
-EpisodesOption = Annotated[
-    bool, typer.Option("--episodes", help='Also print episode records, marked by "topic".')
-]
-DlqOption = Annotated[
-    Path | None,
-    typer.Option("--dlq", metavar="FILE", help="Write refused records here.", show_default=False),
-]
-RulingsOption = Annotated[
-    bool,
-    typer.Option(
-        "--rulings",
-        help="Print one line for each code with the gateway's ruling, instead of actions.",
-    ),
-]
-DelayOption = Annotated[
-    int,
-    typer.Option(
-        "--delay-ms", min=0, help="With --rulings: from an event to its lease being in force."
-    ),
-]
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress and no summary on stderr.")
 ]
@@ -68,10 +46,28 @@ def replay(
     files: FilesArgument,
     config: ConfigOption = None,
     *,
-    episodes: EpisodesOption = False,
-    dlq: DlqOption = None,
-    rulings: RulingsOption = False,
-    delay_ms: DelayOption = 500,
+    episodes: Annotated[
+        bool, typer.Option("--episodes", help='Also print episode records, marked by "topic".')
+    ] = False,
+    dlq: Annotated[
+        Path | None,
+        typer.Option(
+            "--dlq", metavar="FILE", help="Write refused records here.", show_default=False
+        ),
+    ] = None,
+    rulings: Annotated[
+        bool,
+        typer.Option(
+            "--rulings",
+            help="Print one line for each code with the gateway's ruling, instead of actions.",
+        ),
+    ] = False,
+    delay_ms: Annotated[
+        int,
+        typer.Option(
+            "--delay-ms", min=0, help="With --rulings: from an event to its lease being in force."
+        ),
+    ] = 500,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:

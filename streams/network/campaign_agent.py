@@ -4,8 +4,6 @@ Campaigns depend only on the floods of the last few days (see `detectors.campaig
 state to save: a new owner reads these days again.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable, Mapping

@@ -6,8 +6,6 @@ partition. It also searches for sweeps: one platform that sends to neighbouring 
 partition cannot see a sweep.
 """
 
-from __future__ import annotations
-
 import logging
 import re
 import threading
@@ -84,12 +82,10 @@ class PlatformAgent(Agent):
         self._now_ms = 0  # time just before ownership was last checked
 
     def turn(self) -> None:
-        """Process new records, and publish if it is time."""
         self._now_ms = self._clock_ms()
         super().turn()
 
     def run(self, stop: threading.Event) -> None:
-        """Run until `stop` is set, then close the list writer."""
         try:
             super().run(stop)
         finally:

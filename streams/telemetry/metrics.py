@@ -7,8 +7,6 @@ defect in the program. It is counted and logged, and does not stop the service. 
 "other".
 """
 
-from __future__ import annotations
-
 import logging
 import math
 import platform
@@ -399,7 +397,6 @@ class Metrics:
         self.put("build_info", 1, **{label: names[0] for label, names in build.labels.items()})
 
     def add(self, name: str, amount: float = 1, **labels: str) -> None:
-        """Increase a counter."""
         self._counters[name, *labels.values()].inc(amount)
 
     def counter(self, name: str, **labels: str) -> Callable[[float], None]:
@@ -411,7 +408,6 @@ class Metrics:
         return self._histograms[name, *labels.values()].observe
 
     def put(self, name: str, value: float, **labels: str) -> None:
-        """Set a gauge."""
         self._gauges[name, *labels.values()].set(value)
 
     def follow(self, name: str, value: Callable[[], float], **labels: str) -> None:
@@ -431,7 +427,6 @@ class Metrics:
         self._gauges[name, *labels.values()].set_function(read_value)
 
     def observe(self, name: str, value: float, **labels: str) -> None:
-        """Add one observation to a histogram."""
         self._histograms[name, *labels.values()].observe(value)
 
     def set_mode(self, mode: str) -> None:

@@ -3,8 +3,6 @@
 The topic is compacted. The records contain no phone numbers.
 """
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from typing import Annotated, Final
 
@@ -13,16 +11,15 @@ from msgspec import Meta
 
 from detectors.campaigns.campaign import PLATFORMS_MAX, Abused, Campaign
 from streams.wire.outputs import EpisodeId, Headers, PlatformKey, agent_event
-from streams.wire.version import SCHEMA_VERSION, TimeMs, Word32, reader
+from streams.wire.version import SCHEMA_VERSION, Number63, TimeMs, Word32, encode_json, reader
 
-_Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 _Pace = Annotated[float, Meta(ge=0)]
 
 
 class _Abused(msgspec.Struct, frozen=True):
     platform: PlatformKey
     platform_id: Word32
-    victims: _Count
+    victims: Number63
 
 
 class _Campaign(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,23 +32,22 @@ class _Campaign(msgspec.Struct, frozen=True, kw_only=True):
     opened_ms: TimeMs
     newest_ms: TimeMs
     end_ms: TimeMs
-    victims: _Count
-    victims_open: _Count
-    victims_throttled: _Count
-    messages: _Count
+    victims: Number63
+    victims_open: Number63
+    victims_throttled: Number63
+    messages: Number63
     pace_per_minute: _Pace
     growth_per_minute: _Pace
     platforms: Annotated[tuple[_Abused, ...], Meta(max_length=PLATFORMS_MAX)]
-    platforms_total: _Count
+    platforms_total: Number63
 
 
-_encode: Final = msgspec.json.Encoder().encode
 _campaign: Final = reader(_Campaign)
 
 
 def encode_campaign(campaign: Campaign) -> bytes:
     """Return the value of the record. The record's key is the campaign's id."""
-    return _encode(_Campaign(**asdict(campaign)))
+    return encode_json(_Campaign(**asdict(campaign)))
 
 
 def decode_campaign(value: bytes) -> Campaign:

@@ -4,8 +4,6 @@ Times are milliseconds UTC. Personal data (recipient, sender, note) is not maske
 that shows an answer masks it by the rights of the viewer.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

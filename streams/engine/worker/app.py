@@ -1,7 +1,5 @@
 """The worker: a Faust app on the envelope transport, from its start checks to its exit code."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import signal
