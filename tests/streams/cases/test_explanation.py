@@ -11,13 +11,16 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from detectors.model.records import EpisodeRecord, Level
+from detectors.model.event import Trust, platform_id
+from detectors.model.records import EpisodeRecord, Level, refuses
 from streams.cases import explanation as explain
 from streams.cases.log_replay import outputs, replay
 from streams.cli.explain import explain as command
 from streams.config import Settings
 from streams.tools.scenarios import generate
 from streams.wire import decode_episode
+from tests.builders.detectors.chain import ENFORCE, flood, many_platforms
+from tests.detectors.stand_in import run as decide
 from tests.enforce.records import action
 
 SETTINGS = Settings()
@@ -68,6 +71,16 @@ def test_the_rule_its_score_and_what_it_is_not_are_there(throttled: EpisodeRecor
     assert "a new phone's log-ins: those come 54 to 90 s apart" in text
     assert "in shadow: published, but not enforced by gateways" in text
     assert "refused: nothing yet (shadow)" in text
+
+
+@pytest.mark.parametrize("known", [14, 40, 60])
+def test_platforms_beyond_the_row_are_told_as_known_and_pass(known: int) -> None:
+    decisions = decide(ENFORCE, many_platforms(known) + flood(9))
+    record = next(each for each in decisions.episodes if each.level is Level.THROTTLE)
+    assert f"it knew {known} platforms, in " in "\n".join(explain.lines(record))
+    for number in range(known):
+        assert not refuses(record.scope, platform_id(f"known {number}"), Trust.NONE)
+    assert refuses(record.scope, platform_id("new 1"), Trust.NONE)
 
 
 def test_lines_and_json_say_the_same(throttled: EpisodeRecord) -> None:
