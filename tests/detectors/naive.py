@@ -586,8 +586,8 @@ class Naive:
                 level = Level.WATCH if count >= watch else Level.CLEAR
                 if len(set(each)) >= 5 and score >= throttle:
                     level = Level.THROTTLE
-                firsts = (person.seen[h.platform].at for h in inside if h.platform in person.seen)
-                first = min(firsts, default=min(h.at_ms for h in inside) // 1000 - EPOCH)
+                first = min(h.at_ms for h in inside) // 1000 - EPOCH
+                first = self.first_of(person, ((h.platform, h.at_ms) for h in inside), first)
                 best = max(best, (level, first), key=lambda found: found[0])
         return best
 
@@ -599,13 +599,15 @@ class Naive:
                 each = [h.platform for h in inside if h.many]
                 score = sum(min(9, each.count(p)) for p in set(each))
                 if score >= Fraction(throttle, 3 if person.relapsing else 1):
-                    counted = [h for h in inside if h.many or h.loud]
-                    firsts = (
-                        person.seen[h.platform].at for h in counted if h.platform in person.seen
-                    )
-                    first = min(firsts, default=min(h.at_ms for h in inside) // 1000 - EPOCH)
-                    return Level.THROTTLE, first
+                    part = ((h.platform, h.at_ms) for h in inside if h.many or h.loud)
+                    first = min(h.at_ms for h in inside) // 1000 - EPOCH
+                    return Level.THROTTLE, self.first_of(person, part, first)
         return Level.CLEAR, 0
+
+    def first_of(self, person: Person, part: Iterable[tuple[str, int]], otherwise: int) -> int:
+        """The first sighting of platforms that was less than a day before their message."""
+        held = [(person.seen[p].at, ms // 1000 - EPOCH) for p, ms in part if p in person.seen]
+        return min((seen for seen, at in held if at - seen < DAY), default=otherwise)
 
     def returns(self, person: Person, at_ms: int) -> tuple[Level, int]:
         """Platforms with a second code 10 min to 3 h after the one before, in the last 3 h."""
@@ -622,8 +624,8 @@ class Naive:
         if len(found) < Fraction(RETURNS, 3 if person.relapsing else 1):
             return Level.CLEAR, 0
         newest = max(s.at for s in person.seen.values())
-        firsts = (person.seen[p].at for p in found if p in person.seen)
-        return Level.THROTTLE, min(firsts, default=newest)
+        part = ((p, ms) for ms, p in came if p in found)
+        return Level.THROTTLE, self.first_of(person, part, newest)
 
     def relapse(
         self, person: Person, platform: str, at_ms: int, *, flooding: bool
