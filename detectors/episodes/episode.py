@@ -619,12 +619,17 @@ def lease_refuses(suspect: Suspect, platform: int, trust: Trust, at_ms: int) -> 
 
     Gateways apply the same rule (`detectors.leases.gateway_rule`). The worker does not know whether
     a gateway follows the lease. So mode, overrides, rails and retry windows are ignored here.
+
+    A refused code may renew the lease, which then begins after this code. If such a code is
+    delivered twice, it was refused before, so it is refused again.
     """
     episode, lease = suspect.episode, suspect.platforms
-    if episode is None:
+    if episode is None or trust:
         return False
+    if suspect.refused_ms.get(platform) == at_ms:
+        return True
     if episode.scope is None:
-        named = not trust and platform in episode.named
+        named = platform in episode.named
         return named and lease is not None and lease.refuses(platform, at_ms)
     return episode.has_lease(at_ms, full=True) and refuses(episode.scope, platform, trust)
 

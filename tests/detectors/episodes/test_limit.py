@@ -112,6 +112,19 @@ def test_codes_of_one_whole_minute_count_one_by_one() -> None:
     assert first.revision == len(history()) + 20, "the eleventh code of one platform"
 
 
+def test_codes_of_one_whole_minute_that_are_delivered_twice_count_once() -> None:
+    stamped = [
+        e._replace(at_ms=e.at_ms - e.at_ms % MINUTE_MS, message_id=str(i))
+        for i, e in enumerate(codes(40, 5000, platforms=2))
+    ]
+    once = alone(run(ENFORCE, history() + stamped))
+    twice = alone(run(ENFORCE, history() + [e for e in stamped for _ in range(2)], size=1))
+    assert once
+    assert [a.refused_ids for a in twice] == [a.refused_ids for a in once]
+    first = len(history())
+    assert [first + (a.revision - first) // 2 for a in twice] == [a.revision for a in once]
+
+
 def test_a_young_row_has_no_limit_and_a_cold_one_has_it_in_shadow() -> None:
     assert not alone(run(ENFORCE, codes(90, 20_000)))
     old = [Event(START_MS - 20 * DAY_MS, VICTIM, "known 0")]
