@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from detectors.episodes.episode import EpisodeLog, EpisodeParams, sighting_of
+from detectors.episodes.episode import EpisodeLog, EpisodeParams
+from detectors.episodes.platform_names import sighting_of
 from detectors.model.fields import Count, PlatformId, Time
 from detectors.model.records import (
     NOWHERE,
