@@ -21,6 +21,7 @@ from streams.wire import decode_episode
 from tests.enforce.records import action
 
 SETTINGS = Settings()
+GOLDEN = Path(__file__).parents[2] / "golden" / "otpguard.episode.v1.jsonl"
 
 
 def replayed(name: str, seed: int = 3) -> list[bytes]:
@@ -122,3 +123,14 @@ def test_a_platform_lease_is_told_in_words_of_its_own() -> None:
     )
     assert "throttle_platforms of" in explain.format_lease(replace(lease, refused_ids=()))
     assert "retry_windows of" in explain.format_lease(replace(lease, verb="retry_windows"))
+
+
+def test_a_limit_on_single_platforms_is_told_with_its_rule_and_its_platforms() -> None:
+    line = next(x for x in GOLDEN.read_bytes().splitlines() if b'"kind":"limit"' in x)
+    record = decode_episode(line)
+    text = "\n".join(explain.lines(record))
+    assert "codes of 1 platform are refused, and no others (enforce), because one platform" in text
+    assert "codes of one new platform after its first one, within 35 minutes" in text
+    assert "refuses it" in text
+    over = "\n".join(explain.lines(replace(record, level=Level.CLEAR)))
+    assert "refused: nothing any more" in over
