@@ -50,6 +50,7 @@ RULES: Final = MappingProxyType(
         "returns": "new platforms that sent again after 10 minutes or more, within 3 hours",
         "relapse": "platforms of the flood of the last 3 days, within 10 minutes",
         "hot": "new platforms that other floods abuse, less those that none does, within 24 hours",
+        "hot_burst": "the same, while new platforms come faster than people log in",
         "resend": "messages of one platform",
         "quiet": "no further message of the flood came, or the episode reached its longest",
     }

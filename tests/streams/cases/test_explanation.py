@@ -11,6 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from detectors.episodes.episode import REASONS
 from detectors.model.records import EpisodeRecord, Level
 from streams.cases import explanation as explain
 from streams.cases.log_replay import outputs, replay
@@ -134,3 +135,14 @@ def test_a_limit_on_single_platforms_is_told_with_its_rule_and_its_platforms() -
     assert "refuses it" in text
     over = "\n".join(explain.lines(replace(record, level=Level.CLEAR)))
     assert "refused: nothing any more" in over
+
+
+@pytest.mark.parametrize("guide", ["hotline.md", "hotline.zh.md"])
+def test_explain_and_both_guides_for_the_telephone_say_each_rule_in_a_sentence(guide: str) -> None:
+    text = (Path(__file__).parents[3] / "deploy" / guide).read_text("utf-8")
+    for rule in REASONS.keys() - {"quiet"}:
+        assert rule in explain.RULES
+        named = (f"| `{rule}" in text, f"`{rule.split('_')[0]}" in text, f"`{rule[:11]}`" in text)
+        assert any(named), rule
+    for words in {"young", "narrow"} if "zh" in guide else {"young", "narrow", "retry window"}:
+        assert words in text
