@@ -105,6 +105,8 @@ def judge_events(
         code = _Code(seen, platform, own, trust, novel, held, loud, relapse is not None, moment_s)
         if _is_refused(params, book, suspect, cause, code):
             refused.add(i)
+        if (lease := suspect.platforms) is not None and lease.offset == offset and lease.opened:
+            _look_at(partition, suspect, min(suspect.due_s, seconds(lease.expires_ms)))
         # A code that passes through a retry window counts like a refused one.
         heard = _hear(params, suspect, cause, code)
         flood = novel and trust == Trust.NONE and heard is not Heard.AGAIN

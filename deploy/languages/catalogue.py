@@ -95,7 +95,7 @@ WORDS: Final = (
     "one platform sent verification codes again and again",
     "current", "proposed", "shown", "exceeded", "open", "given", "seen in the history",
     *(each.name.lower().replace("_", " ") for each in ClockClass),
-    "flood", "resend", "throttle", "release",
+    "flood", "resend", "limit", "throttle", "release",
     "throttle_platforms", "retry_windows", "watch", "clear", "rule", "trait", "piece", "pieces",
     "all others together", "names", "others", "weak", "denied", "Examples:", "Example:",
     "Exit codes:", "Roles:", "settings", "broker", "topics", "transactions", "rights", "lag",
