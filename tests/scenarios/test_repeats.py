@@ -50,10 +50,6 @@ LASTING = ("A13", "B5", "B14")
 SOON = ("B6",)
 """Whose episodes at WATCH may open a few messages sooner: see `detectors.suspects.volume`."""
 
-WHOLE_MINUTES = ("A14",)
-"""Some codes have the time of a whole minute. These count by their offset, so a code that is
-delivered twice counts twice, and the limit of all platforms together is reached sooner."""
-
 ATTEMPTED = ("A1", "A2", "A7", "A14", "B1", "B4", "B9", "B10")
 """Whose messages are also tried a second and a third time."""
 
@@ -141,7 +137,7 @@ def is_refused(value: Value, leases: list[Action]) -> bool:
 def test_every_event_delivered_twice_changes_no_action(name: str) -> None:
     events, once = played(name)
     twice = decided(event.value for event in events for _ in range(2))
-    count = 1 if name in CROWDED + WHOLE_MINUTES else None
+    count = 1 if name in CROWDED else None
     whole = name not in CROWDED
     opened = name not in SOON
     assert told(twice[:count], counted=whole, opened=opened) == told(

@@ -119,6 +119,9 @@ def test_the_least_confidence_counts_the_same_with_the_cache(event: Event, least
         ("【１２】验证码４８２９", "【１３】验证码４８２９"),
         ("Your Velmora24 code is 4829", "Your Velmora25 code is 4829"),
         ("Your Bet365 code is 4829", "Your Bet247 code is 4829"),
+        ("Your 4399 code is 482913", "Your 1688 code is 482913"),
+        ("Your 7723 code is 482913", "Your 4399 code is 482913"),
+        ("7k7k: use 482913 to sign in", "9k9k: use 482913 to sign in"),
     ],
 )
 def test_digits_in_a_name_are_not_masked(first: str, second: str) -> None:
