@@ -28,7 +28,6 @@ from tests.enforce.records import RECIPIENT
 from tests.nodes import Broker
 from tests.ports import free_port
 from tests.streams.cli.called import called
-from tests.streams.cli.forked import Forks, forks
 from tests.waiting import END_S
 
 ROOT = Path(__file__).parents[3]
@@ -173,12 +172,6 @@ def filled(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return settings
 
 
-@pytest.fixture(scope="module")
-def forked() -> Iterator[Forks]:
-    with forks(ROOT) as running:
-        yield running
-
-
 @contextmanager
 def records_arriving(settings: Path) -> Iterator[None]:
     """Write acknowledgements while the block runs, for who reads only what is new."""
@@ -216,7 +209,7 @@ def records_arriving(settings: Path) -> Iterator[None]:
 )
 @pytest.mark.parametrize("words", COMMANDS + FURTHER, ids=lambda words: "-".join(words.split()[:2]))
 def test_a_failure_in_the_middle_of_a_topic_ends_the_command_within_five_seconds(
-    filled: Path, forked: Forks, tmp_path: Path, words: str, error: str, code: Exit, last: str
+    filled: Path, tmp_path: Path, words: str, error: str, code: Exit, last: str
 ) -> None:
     called("evidence", "key", "new", "-o", str(tmp_path / "pack.pem"))
     (tmp_path / "words.jsonl").write_text(f'{{"form": "{FORM}"}}')
@@ -225,7 +218,15 @@ def test_a_failure_in_the_middle_of_a_topic_ends_the_command_within_five_seconds
     given += [] if given[0] == "compare" else ["-c", filled.name]
     with records_arriving(filled) if given[0] == "canary" else nullcontext():
         began_s = time.monotonic()
-        ran = forked.run(FAILING.format(error=error), given, tmp_path)
+        ran = subprocess.run(
+            [sys.executable, "-c", FAILING.format(error=error), *given],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=END_S,
+            check=False,
+        )
         ended_s = time.monotonic()
     if (words, code) == ("cases watch", Exit.INTERRUPTED):
         code = Exit.DONE  # Ctrl-C is how a watcher ends
