@@ -17,7 +17,8 @@ def is_module(name: str) -> bool:
     return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
 
 
-def imports(text: str, *, run: bool = False) -> set[str]:
+@cache
+def imports(text: str, *, run: bool = False) -> frozenset[str]:
     """Every dotted name that a module imports, anywhere in it.
 
     `from a.b import c` gives a.b.c where that is a module of this tree, else a.b. With `run`, the
@@ -39,4 +40,4 @@ def imports(text: str, *, run: bool = False) -> set[str]:
             assert node.module, "imports are absolute"
             inner = {f"{node.module}.{alias.name}" for alias in node.names}
             found |= {name if is_module(name) else node.module for name in inner}
-    return found
+    return frozenset(found)

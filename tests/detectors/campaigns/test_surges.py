@@ -128,6 +128,7 @@ def test_a_surge_is_over_after_two_hours_and_is_one_record_of_its_day() -> None:
     assert again.messages == pytest.approx(2 * first.messages, rel=0.1)
 
 
+@pytest.mark.slow
 def test_ordinary_days_a_new_app_and_days_of_much_traffic_are_no_surge() -> None:
     ordinary = Network(2)
     now = ordinary.days(4)

@@ -58,6 +58,7 @@ def test_many_texts_are_looked_at_as_each_is(masked: list[str]) -> None:
     check(masked)
 
 
+@pytest.mark.slow
 def test_so_are_all_texts_that_there_are() -> None:
     check([mask(excerpt(row.text)) for row in corpus.rows()[::9]])
 

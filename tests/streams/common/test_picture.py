@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from matplotlib.axes import Axes
 
 from streams.common.picture import Picture, bar_line, draw_chart
 from tests.streams.told import assert_tells
+
+pytestmark = pytest.mark.slow  # the first picture of a process takes Matplotlib a second
 
 
 def draw(axes: Axes, narrow: bool) -> None:

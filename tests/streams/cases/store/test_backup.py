@@ -153,6 +153,7 @@ def test_two_backups_to_one_path_at_once_are_each_whole(store: FilledStore, tmp_
     assert not list(tmp_path.glob("*.part"))
 
 
+@pytest.mark.slow
 def test_what_a_killed_backup_left_the_next_one_clears_and_nothing_else(
     store: FilledStore, tmp_path: Path
 ) -> None:
