@@ -8,7 +8,8 @@ reaches the threshold.
 
 from dataclasses import dataclass, field
 
-from detectors.episodes.episode import EpisodeLog, EpisodeParams, sighting_of
+from detectors.episodes.episode import EpisodeLog, EpisodeParams
+from detectors.episodes.platform_names import sighting_of
 from detectors.model.fields import Count, PlatformId, Time
 from detectors.model.records import (
     NOWHERE,

@@ -28,7 +28,8 @@ Verb: TypeAlias = Literal["throttle", "release", "throttle_platforms", "retry_wi
 `Action.refused_ids` and no others; without ids, it ends the platform lease before it.
 `retry_windows`: replaces the retry windows of the lease with the same `action_id`, and nothing
 else."""
-Kind: TypeAlias = Literal["flood", "resend"]
+Kind: TypeAlias = Literal["flood", "resend", "limit"]
+"""`limit`: single platforms are refused for this recipient, without a flood."""
 Change: TypeAlias = Literal["opened", "raised", "renewed", "ended", "recycled"]
 
 ALWAYS_PASS: Final = tuple(sorted(t for t in Trust if t is not Trust.NONE))

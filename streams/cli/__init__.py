@@ -16,6 +16,7 @@ from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import LazyLoader
+from itertools import chain
 from typing import Annotated, Any, Final
 
 import typer
@@ -98,6 +99,18 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 }
 """Place of each command (a function or a group of commands), and its description in one line."""
 
+GROUPS: Final = {
+    "First day": ("doctor", "cases", "explain", "phone", "release", "mode"),
+    "Start": ("init", "demo", "worker", "topics", "config", "feed"),
+    "See": ("campaigns", "platforms", "metrics", "audit"),
+    "Explain": ("recognise", "replay", "scenario"),
+    "Act": ("allow", "exempt", "rails", "gate", "enforce"),
+    "Operate": ("agent", "dlq", "canary"),
+    "People": ("desk", "notify", "signal", "evidence", "report"),
+    "Measure": ("calibrate", "shadow-report", "compare", "size"),
+}
+"""Headings of the list of commands, and the commands below each. `First day`: the README's six."""
+
 
 LAZY: Final = re.compile(
     r"(detectors|rich|streams)(?!\.cli)\..+|kafka|msgspec|numpy|phonenumbers|pydantic"
@@ -145,8 +158,8 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the base class's signature
-        """Return the names in the order of the table: from common to rare."""
-        return list(COMMANDS)
+        """Return the names in the order of their groups."""
+        return list(chain.from_iterable(GROUPS.values()))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the called command. If there is none, the error names similar commands."""
@@ -181,8 +194,10 @@ class Commands(TyperGroup):
         super().format_options(ctx, formatter)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as above
-        with formatter.section(tr("Commands")):
-            formatter.write_dl([(name, tr(says)) for name, (_, says) in COMMANDS.items()])
+        width = max(map(len, COMMANDS))
+        for heading, names in GROUPS.items():
+            with formatter.section(tr(heading)):
+                formatter.write_dl([(name.ljust(width), tr(COMMANDS[name][1])) for name in names])
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Annotated, Any, BinaryIO
 import msgspec
 import typer
 
-from streams.cli.shared import writing
+from streams.cli.shared import write_json, write_table, writing
 from streams.common.language import tr
 from streams.tools import scenarios
 
@@ -161,7 +161,7 @@ def _show_list(*, as_json: bool) -> None:
             }
             for entry in scenarios.SCENARIOS.values()
         ]
-        typer.echo(msgspec.json.format(msgspec.json.encode(entries)))
+        write_json(entries)
         return
-    for entry in scenarios.SCENARIOS.values():
-        typer.echo(f"{entry.name:10} {tr(entry.summary)}")
+    rows = ((entry.name, tr(entry.summary)) for entry in scenarios.SCENARIOS.values())
+    write_table([tr("name"), tr("scenario")], rows)

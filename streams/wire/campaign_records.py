@@ -1,17 +1,29 @@
 """Encode and decode `otpguard.campaign.v1`: the current figures of one campaign.
 
+A surge has schema version 2 and the field `kind`. Readers of version 1 skip it.
+
 The topic is compacted. The records contain no phone numbers.
 """
 
 from dataclasses import asdict
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 from detectors.campaigns.campaign import PLATFORMS_MAX, Abused, Campaign
 from streams.wire.outputs import EpisodeId, Headers, PlatformKey, agent_event
-from streams.wire.version import SCHEMA_VERSION, Number63, TimeMs, Word32, encode_json, reader
+from streams.wire.version import (
+    SCHEMA_VERSION,
+    Number63,
+    TimeMs,
+    UnreadableError,
+    Word32,
+    encode_json,
+    reader,
+)
+
+SURGE_VERSION: Final = 2
 
 _Pace = Annotated[float, Meta(ge=0)]
 
@@ -40,20 +52,27 @@ class _Campaign(msgspec.Struct, frozen=True, kw_only=True):
     growth_per_minute: _Pace
     platforms: Annotated[tuple[_Abused, ...], Meta(max_length=PLATFORMS_MAX)]
     platforms_total: Number63
+    kind: Literal["surge"] | msgspec.UnsetType = msgspec.UNSET  # absent in version 1
 
 
-_campaign: Final = reader(_Campaign)
+_campaign: Final = reader(_Campaign, SURGE_VERSION)
 
 
 def encode_campaign(campaign: Campaign) -> bytes:
     """Return the value of the record. The record's key is the campaign's id."""
-    return encode_json(_Campaign(**asdict(campaign)))
+    of_kind: dict[str, object] = {"kind": msgspec.UNSET}
+    if campaign.kind == "surge":
+        of_kind = {"schema_version": SURGE_VERSION}
+    return encode_json(_Campaign(**asdict(campaign) | of_kind))
 
 
 def decode_campaign(value: bytes) -> Campaign:
     """Decode a campaign. Raises VersionError for a newer schema, else UnreadableError."""
     read = _campaign(value)
-    fields = {name: getattr(read, name) for name in Campaign.__slots__}
+    kind = read.kind or "floods"
+    if (kind == "surge") is not (read.schema_version == SURGE_VERSION):
+        raise UnreadableError("a kind of another schema version") from None
+    fields = {name: getattr(read, name) for name in Campaign.__slots__} | {"kind": kind}
     platforms = tuple(
         Abused(each.platform, each.platform_id, each.victims) for each in read.platforms
     )

@@ -195,6 +195,9 @@ RENEWAL_VERSION: Final = 2
 """Schema version of an episode's renewal, which contains only what changed. All other episode
 records keep version 1, so that an older reader misses only the renewals."""
 
+LIMIT_VERSION: Final = 3
+"""Schema version of the records of kind `limit`, which readers of version 1 and 2 skip."""
+
 
 class _Episode(msgspec.Struct, kw_only=True):
     """The fields of a record of `otpguard.episode.v1`.
@@ -228,7 +231,7 @@ class _Episode(msgspec.Struct, kw_only=True):
 
 
 _throttle: Final = reader(_Throttle, NARROW_VERSION)
-_episode: Final = reader(_Episode, RENEWAL_VERSION)
+_episode: Final = reader(_Episode, LIMIT_VERSION)
 
 
 def action_key(action: Action) -> bytes:
@@ -325,6 +328,8 @@ def encode_episode(record: EpisodeRecord) -> bytes:
     if record.since_ms is not None:
         value.schema_version, value.since_ms = RENEWAL_VERSION, record.since_ms
         return encode_json(value)
+    if record.kind == "limit":
+        value.schema_version = LIMIT_VERSION
     value.path = tuple(
         _Step(
             _LEVEL_NAMES[step.level],
@@ -381,6 +386,8 @@ def decode_episode(value: bytes) -> EpisodeRecord:
         version=read.detector.version,
         config=read.detector.config,
     )
+    if (read.kind == "limit") is not (read.schema_version == LIMIT_VERSION):
+        raise UnreadableError("a kind of another schema version") from None
     if read.schema_version == RENEWAL_VERSION:
         if isinstance(read.since_ms, msgspec.UnsetType) or read.change != "renewed":
             raise UnreadableError("no renewal, or not since when") from None
