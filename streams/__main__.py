@@ -1,5 +1,7 @@
 """Entry point of the command `otpguard`."""
 
+from __future__ import annotations
+
 import gc
 import io
 import os

@@ -5,6 +5,8 @@ and not `from streams.cases.shadow import Shadow`. Such a module is loaded when 
 first used (`_Lazily`). So `otpguard COMMAND --help` loads no client, no numpy and no settings.
 """
 
+from __future__ import annotations
+
 import re
 import sys
 from collections.abc import Callable, Iterator

@@ -1,5 +1,7 @@
 """`otpguard agent`: services that combine the findings of all partitions."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from streams import config as configs

@@ -1,5 +1,7 @@
 """`otpguard calibrate`: runs the detector over a carrier's own history."""
 
+from __future__ import annotations
+
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping

@@ -1,5 +1,7 @@
 """`otpguard campaigns`: floods of many recipients that belong together."""
 
+from __future__ import annotations
+
 from typing import Annotated, Final
 
 import msgspec

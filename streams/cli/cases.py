@@ -1,5 +1,7 @@
 """`otpguard cases`: what happened to whom, and why."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path

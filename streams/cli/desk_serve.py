@@ -1,5 +1,7 @@
 """`otpguard desk serve`: the console."""
 
+from __future__ import annotations
+
 from typing import Annotated
 
 import typer

@@ -1,5 +1,7 @@
 """`otpguard desk user`: local accounts of the desk, including the first administrator."""
 
+from __future__ import annotations
+
 import getpass
 import sys
 from typing import Annotated, Any

@@ -1,5 +1,7 @@
 """`otpguard dlq`: shows dead letters and replays them."""
 
+from __future__ import annotations
+
 import base64
 import logging
 import sys

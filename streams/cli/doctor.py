@@ -1,5 +1,7 @@
 """`otpguard doctor`: finds what is wrong in an installation, and names the remedy."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Iterable
 from typing import Annotated, Final

@@ -1,5 +1,7 @@
 """`otpguard enforce`: adapters that make gateways enforce leases."""
 
+from __future__ import annotations
+
 import logging
 import sys
 from typing import Annotated

@@ -1,5 +1,7 @@
 """`otpguard evidence`: makes, reduces, stamps and verifies evidence packs."""
 
+from __future__ import annotations
+
 import os
 import re
 import shutil

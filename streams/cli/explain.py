@@ -1,5 +1,7 @@
 """`otpguard explain`: explains throttles from the topics, or from a file of episode records."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path

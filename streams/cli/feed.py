@@ -1,5 +1,7 @@
 """`otpguard feed`: bring a carrier's own events into the input topic."""
 
+from __future__ import annotations
+
 import socket
 import threading
 from collections.abc import Iterator

@@ -1,5 +1,7 @@
 """Inspects or publishes the files of `otpguard feed csv`."""
 
+from __future__ import annotations
+
 import gzip
 import shutil
 import sys

@@ -1,5 +1,7 @@
 """`otpguard init`: makes settings and topics from a broker's address, and checks them."""
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
 from typing import Annotated, Any, Final

@@ -1,5 +1,7 @@
 """`otpguard notify`: notices to victims, and reports to abused platforms."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Final

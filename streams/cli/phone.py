@@ -1,5 +1,7 @@
 """`otpguard phone`: looks a caller's number up during the call."""
 
+from __future__ import annotations
+
 from contextlib import closing
 from dataclasses import asdict
 from typing import Annotated

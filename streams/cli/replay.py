@@ -1,5 +1,7 @@
 """`otpguard replay`: runs the detector over files."""
 
+from __future__ import annotations
+
 import sys
 import time
 from collections import Counter

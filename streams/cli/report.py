@@ -1,5 +1,7 @@
 """`otpguard report`: the figures of a month, for regulator and management."""
 
+from __future__ import annotations
+
 import calendar
 import re
 from collections.abc import Iterator, Mapping

@@ -1,5 +1,7 @@
 """`otpguard scenario`: generates an attack, or traffic that looks like one, as events."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict

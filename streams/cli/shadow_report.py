@@ -1,5 +1,7 @@
 """`otpguard shadow-report`: reports what enforcement would refuse."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 

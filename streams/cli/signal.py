@@ -1,5 +1,7 @@
 """`otpguard signal`: informs banks that a number is flooded."""
 
+from __future__ import annotations
+
 from importlib.resources import files
 
 import typer

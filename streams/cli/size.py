@@ -1,5 +1,7 @@
 """`otpguard size`: computes what an installation needs."""
 
+from __future__ import annotations
+
 from dataclasses import asdict
 from typing import Annotated
 

@@ -1,5 +1,7 @@
 """`otpguard topics`: creates and checks the topics, and prints their settings."""
 
+from __future__ import annotations
+
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Final

@@ -1,5 +1,7 @@
 """`otpguard worker`: the detector itself."""
 
+from __future__ import annotations
+
 from typing import Annotated
 
 import typer

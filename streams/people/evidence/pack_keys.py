@@ -82,6 +82,11 @@ class PublicKeys:
         return True
 
 
+def is_good(keys: dict[str, bytes], kind: str, message: bytes, signature: bytes) -> bool:
+    """Return true if the signature by the key of this kind is valid; needs no openssl."""
+    return PublicKeys(**keys).verifies(kind, signature, message)
+
+
 class PackSigner(Protocol):
     """A pack key that can sign, in memory or in hardware."""
 

@@ -11,7 +11,7 @@ from typing import Any
 from streams.common.language import tr
 from streams.people.evidence import standalone
 from streams.people.evidence.canonical import PackError, canonical, encode_base64, parse_canonical
-from streams.people.evidence.pack_keys import PackSigner, PublicKeys
+from streams.people.evidence.pack_keys import PackSigner, PublicKeys, is_good
 from streams.people.evidence.standalone import KINDS, SUCCESSOR
 
 
@@ -79,11 +79,6 @@ def successors(data: bytes) -> list[tuple[PublicKeys, PublicKeys]]:
     with _in_words():
         pairs = standalone.read_successors(data, is_good)
     return [(PublicKeys(**old), PublicKeys(**new)) for old, new in pairs]
-
-
-def is_good(keys: dict[str, bytes], kind: str, message: bytes, signature: bytes) -> bool:
-    """Return true if the signature by the key of this kind is valid; needs no openssl."""
-    return PublicKeys(**keys).verifies(kind, signature, message)
 
 
 @contextmanager

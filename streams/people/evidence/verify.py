@@ -6,7 +6,7 @@ from pathlib import Path
 from streams.common.language import tr
 from streams.people.evidence import canonical, standalone
 from streams.people.evidence.pack_files import TOKEN
-from streams.people.evidence.signed_envelope import is_good
+from streams.people.evidence.pack_keys import is_good
 from streams.people.evidence.stamp import check_token
 
 

@@ -1,5 +1,7 @@
 """The command `otpguard demo`: replays the incident of Dalian on this machine."""
 
+from __future__ import annotations
+
 import os
 import sys
 import webbrowser

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.people.evidence import pack_keys, standalone
 from streams.people.evidence import signed_envelope as envelope
-from streams.people.evidence import standalone
 from streams.people.evidence.canonical import PackError
 from tests.streams.people.evidence.altered import Signatures, respelled, swapped, with_high_s
 from tests.streams.people.evidence.packs import broken, fingerprint, key
@@ -21,7 +21,7 @@ def good(data: bytes) -> bool:
     except PackError:
         return False
     keys = standalone.keys_of(key().public.document())
-    wrong = standalone.check_signatures(keys, signatures, message, envelope.is_good)
+    wrong = standalone.check_signatures(keys, signatures, message, pack_keys.is_good)
     return value == {"a": 1} and not wrong
 
 
