@@ -5,8 +5,6 @@ after "your" or before "code", a word before a colon at the beginning, or the pl
 text says to log in. A name gives no trust, because anybody can write it.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from itertools import chain, islice

@@ -10,8 +10,6 @@ A key has one of three forms:
 A name gives no trust, because anybody can write a name in a signature, a sender or a text.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Final
 

@@ -3,8 +3,6 @@
 The module also decides whether a sender names a platform at all.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from functools import cache, lru_cache

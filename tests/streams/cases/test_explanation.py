@@ -11,6 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from detectors.episodes.episode import REASONS
 from detectors.model.event import Trust, platform_id
 from detectors.model.records import EpisodeRecord, Level, refuses
 from streams.cases import explanation as explain
@@ -24,6 +25,7 @@ from tests.detectors.stand_in import run as decide
 from tests.enforce.records import action
 
 SETTINGS = Settings()
+GOLDEN = Path(__file__).parents[2] / "golden" / "otpguard.episode.v1.jsonl"
 
 
 def replayed(name: str, seed: int = 3) -> list[bytes]:
@@ -135,3 +137,25 @@ def test_a_platform_lease_is_told_in_words_of_its_own() -> None:
     )
     assert "throttle_platforms of" in explain.format_lease(replace(lease, refused_ids=()))
     assert "retry_windows of" in explain.format_lease(replace(lease, verb="retry_windows"))
+
+
+def test_a_limit_on_single_platforms_is_told_with_its_rule_and_its_platforms() -> None:
+    line = next(x for x in GOLDEN.read_bytes().splitlines() if b'"kind":"limit"' in x)
+    record = decode_episode(line)
+    text = "\n".join(explain.lines(record))
+    assert "codes of 1 platform are refused, and no others (enforce), because one platform" in text
+    assert "codes of one new platform after its first one, within 35 minutes" in text
+    assert "refuses it" in text
+    over = "\n".join(explain.lines(replace(record, level=Level.CLEAR)))
+    assert "refused: nothing any more" in over
+
+
+@pytest.mark.parametrize("guide", ["hotline.md", "hotline.zh.md"])
+def test_explain_and_both_guides_for_the_telephone_say_each_rule_in_a_sentence(guide: str) -> None:
+    text = (Path(__file__).parents[3] / "deploy" / guide).read_text("utf-8")
+    for rule in REASONS.keys() - {"quiet"}:
+        assert rule in explain.RULES
+        named = (f"| `{rule}" in text, f"`{rule.split('_')[0]}" in text, f"`{rule[:11]}`" in text)
+        assert any(named), rule
+    for words in {"young", "narrow"} if "zh" in guide else {"young", "narrow", "retry window"}:
+        assert words in text
