@@ -162,6 +162,17 @@ def test_a_platform_that_shares_a_print_does_not_take_its_place_in_a_flood(day: 
     assert own not in held
 
 
+def test_a_twin_that_came_in_an_earlier_flood_does_not_take_a_platform_s_place_either() -> None:
+    before = [Event(START_MS - (30 - i) * DAY_MS, VICTIM, f"known {i}") for i in range(14)]
+    twin = Event(START_MS + 3 * MINUTE_MS, VICTIM, twin_of("known 0"))
+    later_ms = START_MS + 5 * HOUR_MS
+    own = Event(later_ms + 9 * MINUTE_MS, VICTIM, "known 0")
+    events = sorted([*before, twin, *flood(30), *flood(30, start_ms=later_ms), own])
+    decisions = run(ENFORCE, events)
+    assert len({lease.episode_id for lease in throttles(decisions)}) == 2
+    assert own not in refused(events, throttles(decisions))
+
+
 def test_a_platform_whose_twin_came_before_the_flood_arrives_when_asked_for_again() -> None:
     """Nobody can tell the twin from the platform itself, which the lease names by the twin's id."""
     before = [Event(START_MS - (16 - i) * DAY_MS, VICTIM, f"known {i}") for i in range(14)]
