@@ -5,8 +5,6 @@ batches. Maintenance runs where the log passes a tick. So a batch is divided at 
 each event that is not a message (a recycled number, a list of hot platforms).
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

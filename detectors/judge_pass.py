@@ -4,8 +4,6 @@ A code that counts may open, raise or renew an episode. Whether a lease refuses 
 before that, by the leases that were in force when the code came.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from heapq import heappush
 from typing import Final, NamedTuple, TypeAlias
@@ -107,6 +105,8 @@ def judge_events(
         code = _Code(seen, platform, own, trust, novel, held, loud, relapse is not None, moment_s)
         if _is_refused(params, book, suspect, cause, code):
             refused.add(i)
+        if (lease := suspect.platforms) is not None and lease.offset == offset and lease.opened:
+            _look_at(partition, suspect, min(suspect.due_s, seconds(lease.expires_ms)))
         # A code that passes through a retry window counts like a refused one.
         heard = _hear(params, suspect, cause, code)
         flood = novel and trust == Trust.NONE and heard is not Heard.AGAIN
@@ -119,8 +119,7 @@ def judge_events(
             continue
         of, said = platform if flood else None, (k, own, trust, novel, i in refused, stamp)
         recorder.advance(suspect, cause, said, finding, of)
-        if of is not None and suspect.episode is not None:
-            counted.flooded.append(of)
+        counted.flood(suspect, of)
         if episode is None and suspect.episode is not None:
             over_s = ends_s(params.episode, suspect.episode)
             _look_at(partition, suspect, min(over_s, partition.watermark_s + DUE_MAX_S))
@@ -234,6 +233,11 @@ class _Counted(NamedTuple):
         if strange := seen not in (Seen.KNOWN, Seen.YOUNG):
             self.strange.append(platform)
         return strange
+
+    def flood(self, suspect: Suspect, platform: int | None) -> None:
+        """Count a flood code, if there is one (not None) and its recipient is in an episode."""
+        if platform is not None and suspect.episode is not None:
+            self.flooded.append(platform)
 
     def add_to(self, params: Params, partition: Partition) -> None:
         """Add the counts to the partition, as `_figure` and `_meet` do for other recipients."""

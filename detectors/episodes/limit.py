@@ -4,8 +4,6 @@ Codes are counted for each recipient and platform. Past the limit, a platform le
 platform at this recipient; other platforms are not affected.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from detectors.episodes.episode import EpisodeLog, EpisodeParams, limit_reason

@@ -6,8 +6,6 @@ times of repeats for each recipient and platform. The partition also keeps which
 the judge fill and read the same counts, so nothing has to be handed over.
 """
 
-from __future__ import annotations
-
 import zlib
 from bisect import bisect_right, insort
 from dataclasses import dataclass, field

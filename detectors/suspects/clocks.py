@@ -11,8 +11,6 @@ A clock may also be precise and far behind the clocks of other gateways. Then it
 and is added to its stamps.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum

@@ -5,8 +5,6 @@ them, because each platform counts once a day. People also ask a platform again,
 minutes, and seldom thirteen new platforms in one afternoon.
 """
 
-from __future__ import annotations
-
 from detectors.model.records import utc_ms
 from detectors.suspects.judge import Band, Finding
 from detectors.suspects.suspect import Suspect

@@ -12,8 +12,6 @@ must not extend itself. Many counted messages of many platforms are a flood (THR
 messages of any number of platforms are a nuisance (WATCH).
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum

@@ -1,7 +1,5 @@
 """`otpguard cases`: what happened to whom, and why."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -24,6 +22,7 @@ from streams.cli.shared import (
     records_shown,
     settings_of,
     write_json,
+    write_lines,
     write_table,
 )
 from streams.cluster import admin, read
@@ -184,11 +183,11 @@ def audit(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
       otpguard cases audit
     """
     words = words_of(settings_of(config))
-    if as_json:
-        write_json([msgspec.to_builtins(word) for word in words])
-        return
-    for word in words:
-        typer.echo(escape_unprintable(f"{word.recipient:16}  {standing.format_override(word)}"))
+    write_lines(
+        [msgspec.to_builtins(word) for word in words],
+        (f"{word.recipient:16}  {standing.format_override(word)}" for word in words),
+        as_json=as_json,
+    )
 
 
 @app.command()

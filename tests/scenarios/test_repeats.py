@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -68,6 +69,13 @@ def decided(values: Iterable[Value]) -> list[Action]:
     return [action for action in actions if not action.update]
 
 
+@cache
+def played(name: str) -> tuple[list[Labelled], list[Action]]:
+    """A scenario's events, and all actions about them: several tests compare others with these."""
+    events = list(generate(name, 3, **SMALL.get(name, {})))
+    return events, decided(event.value for event in events)
+
+
 def told(
     actions: Iterable[Action], *, counted: bool = True, opened: bool = True
 ) -> list[tuple[object, ...]]:
@@ -127,8 +135,7 @@ def is_refused(value: Value, leases: list[Action]) -> bool:
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_every_event_delivered_twice_changes_no_action(name: str) -> None:
-    events = list(generate(name, 3, **SMALL.get(name, {})))
-    once = decided(event.value for event in events)
+    events, once = played(name)
     twice = decided(event.value for event in events for _ in range(2))
     count = 1 if name in CROWDED else None
     whole = name not in CROWDED
@@ -141,8 +148,7 @@ def test_every_event_delivered_twice_changes_no_action(name: str) -> None:
 @pytest.mark.parametrize("name", [n for n in SCENARIOS if n not in AGAIN + LISTED])
 def test_what_is_refused_and_sent_again_changes_no_action(name: str) -> None:
     """But for the count of messages: a platform's next code may fall among the retries."""
-    events = list(generate(name, 3, **SMALL.get(name, {})))
-    plain = decided(event.value for event in events)
+    events, plain = played(name)
     again = list(with_retries(events, plain, 3))
     count = 1 if name in LASTING else None
     assert told(decided(again)[:count], counted=False) == told(plain[:count], counted=False)
@@ -171,8 +177,7 @@ def test_later_attempts_at_delivery_change_no_action(name: str) -> None:
 
 @pytest.mark.parametrize("name", LISTED)
 def test_what_is_refused_and_sent_again_brings_hardly_anybody_else_a_lease(name: str) -> None:
-    events = list(generate(name, 3, **SMALL.get(name, {})))
-    plain = decided(event.value for event in events)
+    events, plain = played(name)
     again = decided(with_retries(events, plain, 3))
     leased, others = ({each.recipient for each in actions} for actions in (plain, again))
     assert len(leased ^ others) <= len(leased) // 20
@@ -180,8 +185,7 @@ def test_what_is_refused_and_sent_again_brings_hardly_anybody_else_a_lease(name:
 
 @pytest.mark.parametrize("name", AGAIN)
 def test_retries_among_a_floods_own_repeats_renew_no_lease_sooner(name: str) -> None:
-    events = list(generate(name, 3, **SMALL.get(name, {})))
-    plain = decided(event.value for event in events)
+    events, plain = played(name)
     again = decided(with_retries(events, plain, 3))
     assert told(again[:1]) == told(plain[:1])
     assert 0 <= len(plain) - len(again) <= 1 + len(plain) // 50

@@ -8,10 +8,10 @@ import pytest
 
 from detectors.chain import Params, Partition, restore, snapshot
 from detectors.episodes.episode import EpisodeParams
-from detectors.model.event import EventKind, platform_id
+from detectors.model.event import TICK_OFFSETS, EventKind, platform_id
 from detectors.model.records import Level
 from detectors.suspects.judge import JudgeParams
-from tests.builders.detectors.chain import VICTIM, flood, history
+from tests.builders.detectors.chain import VICTIM, changes, flood, history, idle
 from tests.builders.detectors.episodes.limit import alone, delivered
 from tests.detectors.stand_in import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, Event, run
 
@@ -192,3 +192,26 @@ def test_known_platforms_without_a_limit_of_their_own_have_one_during_a_flood() 
     assert came["known 1"] == 3 + came["known 2"]
     assert came["taught"] <= 1 + 11, "the limit of one platform counts for a young one too"
     assert came["bank"] == 180
+
+
+def test_people_see_a_limit_when_it_begins_and_soon_after_its_end_without_a_further_code() -> None:
+    events = history() + codes(11, 3 * MINUTE_MS)
+    calm = idle(4 * TICK_OFFSETS, START_MS + 33 * MINUTE_MS, step_ms=200)
+    decisions = run(ENFORCE, events + calm)
+    (lease,) = alone(decisions)
+    assert changes(decisions, "limit") == [("opened", Level.WATCH)]
+    later = idle(4 * TICK_OFFSETS, lease.expires_at_ms + MINUTE_MS, step_ms=25)
+    decisions = run(ENFORCE, events + calm + later)
+    opened, ended = (each for each in decisions.episodes if each.kind == "limit")
+    assert opened.episode_id == ended.episode_id == lease.episode_id
+    assert (opened.evidence.messages, ended.level) == (10, Level.CLEAR)
+    assert [each.platform for each in opened.sightings] == ["n0"]
+    assert 0 <= ended.at_ms - lease.expires_at_ms <= 10 * MINUTE_MS
+
+
+def test_a_recycled_number_has_no_limit_that_people_see() -> None:
+    events = history() + codes(11, 3 * MINUTE_MS)
+    gone = Event(START_MS + HOUR_MS, VICTIM, "", kind=EventKind.RECYCLED)
+    decisions = run(ENFORCE, [*events, gone])
+    assert changes(decisions, "limit") == [("opened", Level.WATCH), ("recycled", Level.CLEAR)]
+    assert alone(decisions)[-1].ends

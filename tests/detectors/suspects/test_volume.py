@@ -201,7 +201,15 @@ def test_a_senders_retries_of_what_is_refused_change_nothing(seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("platforms", "period_s"), [(10, 30), (60, 60), (60, 85), (60, 45), (200, 85), (250, 88)]
+    ("platforms", "period_s"),
+    [
+        (10, 30),
+        (60, 60),
+        (60, 85),
+        (60, 45),
+        pytest.param(200, 85, marks=pytest.mark.slow),
+        pytest.param(250, 88, marks=pytest.mark.slow),
+    ],
 )
 def test_codes_that_come_again_before_a_minute_and_a_half_is_over_are_no_retries_for_ever(
     platforms: int, period_s: int
