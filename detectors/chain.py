@@ -7,6 +7,7 @@ each event that is not a message (a recycled number, a list of hot platforms).
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate, pairwise, zip_longest
 from operator import attrgetter
 from typing import Final, NamedTuple
@@ -90,6 +91,7 @@ def process(params: Params, partition: Partition, batch: Batch, codes: Codes) ->
     `codes`: the recogniser's results for the batch's events. The batch's offsets must be at or
     after `partition.next_offset`. The state of `partition` changes.
     """
+    batch = replace(batch, event_time_ms=batch.event_time_ms.copy())
     block = Block(batch.partition, batch.next_offset, 0, len(batch))
     share = Share(partition, batch, block)
     _process(params, batch, codes, [share])
@@ -105,6 +107,7 @@ def process_together(
     result is the same as processing each block separately. For small blocks, the cost is much
     lower.
     """
+    batch = replace(batch, event_time_ms=batch.event_time_ms.copy())
     shares = [
         Share(partition, batch, block)
         for partition, block in zip(partitions, batch.blocks, strict=True)
@@ -163,6 +166,10 @@ def _pass(params: Params, batch: Batch, codes: Codes, together: Sequence[Piece])
     if not shares:
         return
     edges = [*sorted(set(edges[:-1]) - {edges[-1]}), edges[-1]]
+    for share, (a, b) in zip(shares, pairwise(edges), strict=True):
+        if lags_ms := share.state.lags_ms:
+            for i in at[a:b].tolist():
+                batch.event_time_ms[i] += lags_ms.get(batch.gateway[i], 0)
     at_s = np.minimum(np.maximum(batch.event_time_ms[at] // 1000 - EPOCH_S, 1), (1 << 31) - 1)
     _take(params, batch, codes, _on_time(batch, shares, edges, at, at_s))
 

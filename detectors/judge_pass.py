@@ -115,7 +115,7 @@ def judge_events(
             finding = _by_messages(params, suspect, relapse, at_ms, finding)
         finding = observe_relapse(relapse if flood else None, platform, at_ms, finding)
         if episode is None and finding is CALM:
-            counted.meet(platform, strange=strange)
+            counted.met.extend([platform] * strange)
             continue
         of, said = platform if flood else None, (k, own, trust, novel, i in refused, stamp)
         recorder.advance(suspect, cause, said, finding, of)
@@ -233,14 +233,6 @@ class _Counted(NamedTuple):
         if strange := seen not in (Seen.KNOWN, Seen.YOUNG):
             self.strange.append(platform)
         return strange
-
-    def meet(self, platform: int, *, strange: bool) -> None:
-        """Count an event that is no evidence of a flood for the base counts, if `strange`.
-
-        `strange`: the event is a novel sighting.
-        """
-        if strange:
-            self.met.append(platform)
 
     def flood(self, suspect: Suspect, platform: int | None) -> None:
         """Count a flood code, if there is one (not None) and its recipient is in an episode."""

@@ -38,7 +38,7 @@ from detectors.recipients.sieve import SieveParams
 from detectors.recipients.table import WORDS, Table
 from detectors.recipients.windows import Tally, Windows
 from detectors.recognise.fold import NAME_VERSION
-from detectors.suspects.clocks import ClockParams, GatewayClock, coarse
+from detectors.suspects.clocks import ClockParams, GatewayClock, coarse, lagging
 from detectors.suspects.judge import JudgeParams
 from detectors.suspects.pages import Pages
 from detectors.suspects.relapse import Relapse
@@ -84,6 +84,7 @@ class Partition:
         "due",
         "figures",
         "gateways",
+        "lags_ms",
         "medians_s",
         "network",
         "next_offset",
@@ -121,6 +122,7 @@ class Partition:
         self.noted: dict[int, int] = {}
         self.gateways: dict[str, GatewayClock] = {}
         self.stamps = coarse(params.stamps, {})  # clock classes as of the last tick
+        self.lags_ms: dict[str, int] = {}  # gateways whose clocks are behind, as of the last tick
         self.windows = Windows()
         self.figures = Figures() if params.figures else None
         self.strangers = Strangers() if params.figures else None
@@ -263,6 +265,7 @@ def restore(params: Params, held: Snapshot) -> Partition:
     partition.samples, partition.medians_s = state.samples, state.medians_s
     partition.recent_s, partition.gateways = state.recent_s, state.gateways
     partition.stamps = coarse(params.stamps, partition.gateways)
+    partition.lags_ms = lagging(partition.gateways)
     partition.resends, partition.used_later = state.resends, state.hindsight
     partition.pages = state.pages
     if same_windows:

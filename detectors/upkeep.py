@@ -25,7 +25,7 @@ from detectors.platforms.figures import PART_S, PlatformPart
 from detectors.recipients.evict import make_room
 from detectors.recipients.row import pack
 from detectors.recipients.windows import close
-from detectors.suspects.clocks import coarse, observe
+from detectors.suspects.clocks import coarse, lagging, observe, observe_lags
 from detectors.suspects.pages import drop_old
 from detectors.suspects.suspect import (
     LATE_S,
@@ -61,7 +61,8 @@ def tick(params: Params, partition: Partition, batch: Batch, decisions: Decision
     """Run the maintenance of the tick that `partition.next_offset` has just reached."""
     before_s = partition.watermark_s
     if partition.samples:
-        times = sorted(at_ms for at_ms, _ in partition.samples)
+        lags_ms = partition.lags_ms
+        times = sorted(at_ms + lags_ms.get(gateway, 0) for at_ms, gateway in partition.samples)
         medians_s = [*partition.medians_s, seconds(times[len(times) // 2])][-TICKS:]
         partition.medians_s = medians_s
         partition.watermark_s = watermark(partition.watermark_s, medians_s)
@@ -71,8 +72,10 @@ def tick(params: Params, partition: Partition, batch: Batch, decisions: Decision
         _give_out(params, partition, batch, decisions)
     for at_ms, gateway in partition.samples:
         observe(params.stamps, partition.gateways, gateway, at_ms)
+    observe_lags(partition.gateways, partition.samples)
     partition.samples = []
     partition.stamps = coarse(params.stamps, partition.gateways)
+    partition.lags_ms = lagging(partition.gateways)
     decisions.released += _let_go(params, partition, batch)
     _forget_floods(partition)
     if partition.book.incidents.due:

@@ -6,9 +6,12 @@ event at every 16th offset.
 
 Only stamps near the gateway's newest stamp are evidence about its clock. A gateway may also flush
 a backlog between live messages. The stamps of a backlog are old, but correct.
+
+A clock may also be precise and far behind the clocks of other gateways. Then its lag is constant,
+and is added to its stamps.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
@@ -38,6 +41,23 @@ ASTRAY_RATIO: Final = 4
 Such a gateway has no backlog: its clocks disagree by more than `NEAR_MS`. Simulated: the ratio is
 six where clocks jitter by hours, and 3.4 for a backlog of seven in eight messages.
 """
+
+
+LAG_MOST_MS: Final = 15 * 3_600_000
+"""Maximum lag, in milliseconds, that is added: clocks with a wrong time zone are up to 14 hours
+behind. The minimum is `NEAR_MS`: a smaller lag delays the burst rule by less than that."""
+
+LAG_NEAR_MS: Final = 60_000
+STEADY_MS: Final = 1_800_000
+STEADY_SAMPLES: Final = 32
+"""A lag is steady if it stays within `LAG_NEAR_MS` of its first value for `STEADY_MS`, in at least
+`STEADY_SAMPLES` samples. A backlog's lag shrinks as it is delivered: at 1.1 times the pace at which
+it came, by three minutes in half an hour. At a slower pace, its times come apart by less than that
+if the lag is added."""
+
+REFERENCE: Final = 16
+"""Number of latest samples of all gateways whose newest time is the time now. So a clock that is
+right is found if it has a quarter of the messages. Chosen."""
 
 
 class ClockClass(IntEnum):
@@ -72,9 +92,12 @@ class GatewayClock:
     newest_ms: TimeMs = 0  # newest stamp so far
     astray: Count = 0  # number of samples over `NEAR_MS` behind the newest stamp
     astray_run: Count = 0  # number of such samples since the last sample near it
-
-    def __post_init__(self) -> None:
-        self.newest_ms = max(self.newest_ms, self.last_ms)
+    lag_ms: TimeMs = 0  # how far a stamp was behind the newest one: the first of a steady lag
+    lag_more_ms: TimeMs = 0  # sum of the differences between later lags and this one
+    lag_samples: Count = 0  # number of these samples
+    lag_since_ms: TimeMs = 0  # times of the first and the last of them
+    lag_until_ms: TimeMs = 0
+    lag_stray: Count = 0  # number of samples with another lag since then
 
 
 def observe(
@@ -88,7 +111,7 @@ def observe(
     if seen is None:
         if len(gateways) >= GATEWAYS_MAX:
             return
-        seen = gateways[gateway] = GatewayClock(event_time_ms)
+        seen = gateways[gateway] = GatewayClock(event_time_ms, newest_ms=event_time_ms)
     if event_time_ms < seen.newest_ms - NEAR_MS:
         seen.astray += 1
         seen.astray_run += 1
@@ -104,11 +127,47 @@ def observe(
     seen.back_10s += back_ms > 10_000
     seen.back_60s += back_ms > 60_000
     if seen.samples + seen.astray >= params.sample_max:
-        seen.samples >>= 1
-        seen.astray >>= 1
-        seen.minutes >>= 1
-        seen.back_10s >>= 1
-        seen.back_60s >>= 1
+        for name in ("samples", "astray", "minutes", "back_10s", "back_60s"):
+            setattr(seen, name, getattr(seen, name) >> 1)
+
+
+def observe_lags(gateways: Mapping[str, GatewayClock], samples: Sequence[tuple[int, str]]) -> None:
+    """Measure how far each gateway's stamps are behind, by the samples of one tick in log order."""
+    for i in range(REFERENCE, len(samples)):
+        at_ms, gateway = samples[i]
+        now_ms = max(samples[i - REFERENCE : i])[0]
+        seen, lag_ms = gateways.get(gateway), now_ms - at_ms
+        if seen is None:
+            continue
+        more_ms = lag_ms - seen.lag_ms
+        if abs(more_ms) > LAG_NEAR_MS and seen.lag_samples:
+            seen.lag_stray += 1
+            if seen.lag_stray < ASTRAY_MAX:
+                continue
+            seen.lag_samples = 0
+        if not seen.lag_samples:
+            seen.lag_ms, seen.lag_more_ms, seen.lag_since_ms, more_ms = lag_ms, 0, now_ms, 0
+        seen.lag_more_ms += more_ms
+        seen.lag_samples, seen.lag_until_ms, seen.lag_stray = seen.lag_samples + 1, now_ms, 0
+
+
+def lagging(gateways: Mapping[str, GatewayClock]) -> dict[str, int]:
+    """Return gateway -> lag in ms, for gateways whose clocks are steadily behind the others'.
+
+    The lag is added to the times of such a gateway. So its codes and those of other gateways count
+    at the times at which they came.
+    """
+    steady = {
+        name: seen.lag_ms + seen.lag_more_ms // seen.lag_samples
+        for name, seen in gateways.items()
+        if seen.lag_samples >= STEADY_SAMPLES and seen.lag_until_ms - seen.lag_since_ms >= STEADY_MS
+    }
+    least_ms = min(steady.values(), default=0)
+    return {
+        name: lag_ms - least_ms
+        for name, lag_ms in steady.items()
+        if NEAR_MS < lag_ms - least_ms <= LAG_MOST_MS
+    }
 
 
 def coarse(params: ClockParams, gateways: Mapping[str, GatewayClock]) -> dict[str, ClockClass]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Iterator
 
 import msgspec
 import pytest
@@ -16,9 +17,11 @@ from detectors.suspects.clocks import (
     ClockParams,
     GatewayClock,
     coarse,
+    lagging,
     observe,
+    observe_lags,
 )
-from tests.detectors.stand_in import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, Event, run
+from tests.detectors.stand_in import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, Event, add, run
 
 VICTIM = 8613800000001
 CLASSES = {
@@ -207,3 +210,102 @@ def test_a_flood_in_the_middle_of_a_flushed_backlog_is_throttled() -> None:
     assert partition.stamps == {}
     attack = [Event(live_ms + i * 1500, VICTIM, f"new {i % 40}") for i in range(200)]
     assert level(run(params, attack, partition)) is Level.THROTTLE
+
+
+# ------------------------------------------------------------- clocks that are behind
+
+
+def messages(minutes: float, rate: float = 2, share: float = 0.5) -> Iterator[tuple[int, str]]:
+    """Time and gateway of messages before the start, so many a second; "b" has this share."""
+    rng = random.Random(f"{minutes} {rate} {share}")
+    for n in range(int(minutes * 60 * rate)):
+        yield START_MS - int((minutes * 60 - n / rate) * 1000), "b" if rng.random() < share else "a"
+
+
+def lags_s(stamped: list[tuple[int, str]]) -> dict[str, int]:
+    """The lags that are added after these messages, in seconds."""
+    gateways = {name: GatewayClock() for name in "ab"}
+    samples = stamped[::16]
+    for i in range(0, len(samples), 256):
+        observe_lags(gateways, samples[i : i + 256])
+    return {name: round(ms / 1000) for name, ms in lagging(gateways).items()}
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
+@pytest.mark.parametrize("lag_min", [6, 45, 8 * 60])
+def test_the_lag_of_a_slow_clock_is_measured(lag_min: int, share: float) -> None:
+    late_ms = lag_min * MINUTE_MS
+    slow = [(ms - late_ms * (name == "b"), name) for ms, name in messages(120, 4, share)]
+    found = lags_s(slow)
+    assert found.keys() == {"b"}
+    assert abs(found["b"] - lag_min * 60) <= 2
+    stray = [(ms - 3_600_000 * (n % 160 == 0), name) for n, (ms, name) in enumerate(slow)]
+    assert lags_s(stray).keys() == {"b"}, "one sample in ten is a late message"
+    assert not lags_s(slow + [(ms + 120 * MINUTE_MS, name) for ms, name in messages(10, 4, share)])
+
+
+@pytest.mark.parametrize("lag_min", [0, 4, 16 * 60])
+def test_small_lags_and_lags_of_over_fifteen_hours_are_not_added(lag_min: int) -> None:
+    late_ms = lag_min * MINUTE_MS
+    assert not lags_s([(ms - late_ms * (name == "b"), name) for ms, name in messages(120)])
+
+
+def delivered(came: Callable[[int], float], minutes: float) -> list[tuple[int, str]]:
+    """Messages in the order in which they arrive; `came` tells when one of "b" does."""
+    sent = list(messages(minutes))
+    return sorted(sent, key=lambda each: came(each[0]) if each[1] == "b" else each[0])
+
+
+@pytest.mark.parametrize("pace", [1.1, 1.5, 3, 10, 1000])
+@pytest.mark.parametrize("hours", [1, 24])
+def test_a_backlog_is_no_slow_clock(hours: int, pace: float) -> None:
+    """A gateway is silent for so long, then delivers at so many times the pace at which it came."""
+    minutes = (hours * 2 + 3) * 60
+    down_ms = START_MS - int((minutes - 60) * MINUTE_MS)
+    up_ms = down_ms + hours * HOUR_MS
+    backlog = delivered(
+        lambda ms: ms if ms < down_ms else max(ms, up_ms + (ms - down_ms) / pace), minutes
+    )
+    gateways = {name: GatewayClock() for name in "ab"}
+    samples = backlog[::16]
+    for i in range(0, len(samples), 16):
+        observe_lags(gateways, samples[max(i - 16, 0) : i + 16])
+        assert not lagging(gateways)
+
+
+def behind(lag_min: int, count: int, gap_s: int = 30) -> list[Event]:
+    """Ordinary traffic by two gateways, of which one is behind, then a flood by both in turn."""
+    late_ms = lag_min * MINUTE_MS
+    sent = [(ms, Event(ms, 1, "", gateway=name)) for ms, name in messages(100)]
+    for n in range(count):
+        at_ms = START_MS + n * gap_s * 1000
+        sent.append((at_ms, Event(at_ms, VICTIM, f"new {n}", gateway="ab"[n % 2])))
+        sent += [(at_ms + 1, Event(at_ms + i, 1, "", gateway="ab"[i % 2])) for i in range(60)]
+    return [
+        event._replace(at_ms=event.at_ms - late_ms * (event.gateway == "b")) for _, event in sent
+    ]
+
+
+@pytest.mark.parametrize("lag_min", [0, 45, 60 * 8])
+def test_a_flood_by_two_gateways_is_found_as_soon_if_the_clock_of_one_is_behind(
+    lag_min: int,
+) -> None:
+    params = Params(episode=EpisodeParams(mode="enforce"))
+    events = behind(lag_min, 20)
+    lease = next(a for a in run(params, events).actions if a.verb == "throttle")
+    assert sum(e.recipient == VICTIM for e in events[: lease.revision + 1]) == 8
+    assert abs(lease.issued_at_ms - START_MS - 7 * 30_000) <= 3000, (
+        "when its gateway's clock is right"
+    )
+
+
+def test_lags_survive_a_restore_and_any_batch_edge() -> None:
+    params = Params(episode=EpisodeParams(mode="enforce"))
+    events = behind(45, 20)
+    whole = run(params, events)
+    partition, cut = Partition(params), Decisions()
+    for i in range(0, len(events), 777):
+        add(cut, run(params, events[i : i + 777], partition))
+        partition = restore(params, snapshot(partition))
+    assert partition.lags_ms
+    assert (cut.actions, cut.episodes) == (whole.actions, whole.episodes)
