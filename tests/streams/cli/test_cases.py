@@ -25,7 +25,7 @@ from streams.wire import (
     encode_override,
     override_key,
 )
-from tests.builders.streams.cases.standing import ENDED, LEASE, OPENED, ack
+from tests.builders.streams.cases.standing import ENDED, LATER, LEASE, OPENED, ack
 from tests.builders.streams.cli.cases import ROLES, Desk, desk
 from tests.builders.streams.cli.terminal import in_a_terminal
 from tests.builders.streams.gateways.enforce.kannel import world as kannel
@@ -98,6 +98,24 @@ def test_an_operator_sees_who_is_attacked_why_and_who_said_what(desk: Desk) -> N
     assert RECIPIENT in desk.ask("cases", "ls", "--all")
     with pytest.raises(UsageError, match="no case of"):
         desk.ask("explain", "13900000009")
+
+
+@pytest.mark.broker
+def test_the_worst_case_is_listed_first_and_watched_ones_when_they_are_asked_for(
+    desk: Desk,
+) -> None:
+    desk.put("episode", encode_episode(LATER))
+    assert "1 case is only watched" in desk.ask("cases", "ls")
+    assert RECIPIENT not in desk.ask("cases", "ls")
+    worse = replace(OPENED, episode_id="1:sms.delivery.v1:0:5", recipient="8613900000005",
+                    evidence=replace(OPENED.evidence, messages=500))  # fmt: skip
+    for record in (OPENED, worse):
+        desk.put("episode", encode_episode(record))
+    listed = desk.ask("cases", "ls", "--watched")
+    numbers = [line.split()[0] for line in listed.splitlines()]
+    assert numbers[-3:] == ["8613900000005", RECIPIENT, RECIPIENT]
+    assert "only watched" not in listed
+    assert len(desk.ask("cases", "ls").splitlines()) == len(numbers)  # one fewer, and the remark
 
 
 @pytest.mark.broker
