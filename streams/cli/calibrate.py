@@ -17,6 +17,7 @@ import typer
 
 from streams import config as configs
 from streams import wire
+from streams.cases import explanation
 from streams.cli.feed import MapOption, SetOption, TimeOption, ZoneOption, rules_of
 from streams.cli.shared import (
     ConfigOption,
@@ -373,6 +374,12 @@ def _say_rates(found: dict[str, Any]) -> None:
         ),
         rows,
     )
+    if found["rules"]:
+        write_table(
+            (tr("rule"), tr("what it counts"), tr("episodes"), tr("per million")),
+            [(each["rule"], tr(explanation.RULES[each["rule"]]), f"{each['episodes']:,}",
+              alarm_rates.format_rate(each["per_million"])) for each in found["rules"]],
+        )  # fmt: skip
     for rate in found["rates"]["current"].values():
         if rate["standing"] != "shown":
             typer.echo(tr("note: {sentence}").format(sentence=rate["sentence"]))
@@ -530,9 +537,9 @@ def _say_named(found: dict[str, Any]) -> None:
     """Print chronic numbers, and names from --judged that match nobody."""
     for number in found["chronic"]:
         said = tr(
-            "chronic: {recipient}, {n} throttles: a disposable or test number, or somebody who is "
-            "flooded every day"
-        ).format(recipient=number["recipient"], n=number["throttles"])
+            "chronic: {recipient}, {n} throttles, {limits} days with limits on single platforms: "
+            "a disposable or test number, or somebody who is flooded every day"
+        ).format(recipient=number["recipient"], n=number["throttles"], limits=number["limits"])
         command = number["command"]
         form = tr("{said}; if it is no victim: {command}")
         typer.echo(form.format(said=said, command=command) if command else said)

@@ -413,8 +413,7 @@ class ReadModel:
         return wanted.where(
             cases.c.ended_ms.is_(None),
             or_(cases.c.last_ms > at_ms - QUIET_MS, in_force),
-            cases.c.level == "throttle",
-            cases.c.kind == "flood",
+            or_(cases.c.kind == "limit", cases.c.level == "throttle"),
         )
 
     def _lines(self, wanted: Select[Any]) -> tuple[CaseLine, ...]:

@@ -146,9 +146,9 @@ class Lookup:
         ]
 
     def count_refused(self, number: str, client: SignalClient) -> int:
-        """Return how many codes of the client's own platforms were refused in the newest flood."""
-        floods = [each for each in self._store.find(number).cases if each.kind == "flood"]
-        newest = max(floods, key=lambda each: each.first_ms, default=None)
+        """Return how many codes of the client's own platforms were refused in the newest case."""
+        found = [each for each in self._store.find(number).cases if each.kind != "resend"]
+        newest = max(found, key=lambda each: each.first_ms, default=None)
         own = set(map(platform_id, client.platforms))
         refused = self._store.case(newest.episode_id).refused if newest is not None else {}
         return sum(n for platform, n in refused.items() if platform in own)

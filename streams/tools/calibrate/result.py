@@ -21,6 +21,10 @@ from streams.tools.calibrate.rehearse import Rehearsal
 from streams.tools.calibrate.survey import Alarmed, Survey, aside
 
 CASES_MAX: Final = 50
+LIMITS_MANY: Final = 3
+"""Number of days with limits on single platforms from which a number is listed for exemption.
+Chosen: a test number reaches a limit each day."""
+
 LEAK_GAP_S: Final = 40
 """Seconds in which one sighting leaks out of the bucket; slower log-ins never fill the bucket."""
 
@@ -111,6 +115,14 @@ def document(result: Result) -> dict[str, Any]:
         "history": _history(result),
         "rates": {"current": _rates(result, survey)}
         | ({"proposed": _rates(result, result.proposed)} if result.proposed else {}),
+        "rules": [
+            {
+                "rule": rule,
+                "episodes": n,
+                "per_million": _number(1e6 * Rate(n, result.days).per_day),
+            }
+            for rule, n in survey.alarms.rules(result.judged).most_common()
+        ],
         "changes": [asdict(change) for change in result.changes],
         "unreached": _list_unreached(result),
         "bank_like": [each._asdict() for each in survey.numbers.bank_like()],
@@ -254,17 +266,18 @@ def _gateways(survey: Survey) -> list[dict[str, Any]]:
 
 
 def _chronic(result: Result) -> list[dict[str, Any]]:
-    """Return recipients that are throttled often, each with the command that exempts it."""
+    """Return recipients that are throttled or limited often, with the command that exempts each."""
     return [
         {
             "recipient": result.name(name),
             "throttles": held.throttle,
+            "limits": len(held.limits),
             "command": f"otpguard exempt {name} --reason 'disposable or test'"
             if result.show_recipients
             else None,  # A masked number cannot be exempted.
         }
         for name, held in result.current.alarms.by_recipient.items()
-        if held.chronic
+        if held.chronic or len(held.limits) >= LIMITS_MANY
     ][:CASES_MAX]
 
 

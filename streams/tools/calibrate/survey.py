@@ -15,7 +15,7 @@ from detectors.chain import Decisions, Params, Partition
 from detectors.model.codes import Codes
 from detectors.model.event import TICK_OFFSETS, Batch, EventKind
 from detectors.model.records import EpisodeRecord, Level
-from detectors.model.times import DAY_S, EPOCH_S, HOUR_S
+from detectors.model.times import DAY_MS, DAY_S, EPOCH_S, HOUR_S
 from detectors.recipients.table import ROWS_LIMIT
 from detectors.recognise.fanout import FanOut
 from detectors.recognise.recogniser import Recogniser
@@ -44,10 +44,12 @@ has far more messages."""
 
 @dataclass(slots=True)
 class Alarmed:
-    """A recipient that reached WATCH or THROTTLE."""
+    """A recipient that reached WATCH, THROTTLE, or the limit of a platform."""
 
     watch: int = 0  # Number of WATCH episodes.
     throttle: int = 0  # Number of these that reached THROTTLE.
+    limits: set[int] = field(default_factory=set)  # Days on which single platforms are refused.
+    rules: Counter[str] = field(default_factory=Counter)  # Rules of these limits and throttles.
     chronic: bool = False
     novel: int = 0  # Novel platforms in the episode that had the most.
     episodes: list[str] = field(default_factory=list)  # Ids of the newest throttles, at most 14.
@@ -68,8 +70,10 @@ class Alarms:
         For other changes, only the number of novel platforms is updated.
         """
         for record in records:
-            if record.kind != "flood":
+            if record.kind == "resend":
                 continue
+            if record.kind == "limit" and (known := self.by_recipient.get(record.recipient)):
+                known.limits.add(record.at_ms // DAY_MS)
             if record.change not in ("opened", "raised"):
                 if (known := self.by_recipient.get(record.recipient)) is not None:
                     known.novel = max(known.novel, record.evidence.novel)
@@ -80,6 +84,11 @@ class Alarms:
                 held = self.unnamed if full else Alarmed()
                 if not full:
                     self.by_recipient[record.recipient] = held
+            if record.kind == "limit" or record.level is Level.THROTTLE:
+                held.rules[record.reason.rule] += 1
+            if record.kind == "limit":
+                held.limits.add(record.at_ms // DAY_MS)
+                continue
             held.watch += record.change == "opened"
             held.novel = max(held.novel, record.evidence.novel)
             if record.level is Level.THROTTLE:
@@ -87,6 +96,12 @@ class Alarms:
                 held.chronic |= record.chronic
                 held.episodes = [*held.episodes[-13:], record.episode_id]
                 held.record = held.record or record
+
+    def rules(self, judged: frozenset[str]) -> Counter[str]:
+        """Return the number of throttles and limits by rule, without recipients set aside."""
+        held = [self.unnamed]
+        held += [each for name, each in self.by_recipient.items() if not aside(name, each, judged)]
+        return sum((each.rules for each in held), Counter[str]())
 
     def find_unmatched(self, judged: frozenset[str]) -> frozenset[str]:
         """Return the names that match no recipient with an alarm and no episode here."""

@@ -113,6 +113,24 @@ def test_recipients_are_shown_when_asked_and_judged_attacks_are_no_false_alarms(
         assert again["judged"] == {"named": 2, "without_alarm": 1}
 
 
+def test_a_test_number_is_counted_by_its_rules_and_listed_for_exemption(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    days = tmp_path / "days.jsonl"
+    events = generate("B6", 5, recipient=1, history=False, days=12)
+    days.write_text("\n".join(json.dumps(event.value) for event in events))
+    found = run(str(days), "--show-recipients")
+    (number,) = found["chronic"]
+    assert number["limits"] >= 3
+    assert number["command"].startswith("otpguard exempt 8617000000001 ")
+    rules = {each["rule"]: each["episodes"] for each in found["rules"]}
+    assert rules["limit_total_24h"] >= 1
+    command._say(found)
+    said = capsys.readouterr().out
+    assert "codes of all platforms after their first of the day, within 24 hours" in said
+    assert f"{number['limits']} days with limits on single platforms" in said
+
+
 def test_a_command_to_exempt_is_written_where_the_number_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -145,6 +145,15 @@ def test_a_word_said_anew_takes_the_place_of_the_one_before(store: FilledStore) 
     assert [each.word.reason for each in found.words if each.holds] == ["b"]
 
 
+def test_live_lists_numbers_of_which_single_platforms_are_refused(store: FilledStore) -> None:
+    record, lease = flood(1)
+    limit = replace(record, kind="limit", level=Level.WATCH)
+    fill(store, limit, replace(lease, verb="throttle_platforms", refused_ids=(5,)))
+    (line,) = store.live()
+    assert (line.kind, line.recipient) == ("limit", record.recipient)
+    assert store.find(record.recipient).newest is not None
+
+
 def test_live_lists_what_goes_on_the_newest_message_first(store: FilledStore) -> None:
     first, _ = flood()
     second, _ = flood(1, recipient=OTHER, at_ms=START_MS + 30_000)

@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from detectors.model.records import Level
 from streams.common.language import CHINESE, ENGLISH, speaking
 from streams.people.evidence.gaps import gaps
 from streams.people.evidence.pack_report import Cover, Seal, html
-from tests.builders.streams.cases.standing import LEASE, OPENED
+from tests.builders.streams.cases.standing import LEASE, OPENED, ack
 from tests.streams.people.evidence.packs import COVER, INCIDENT, SAID, chosen, pack
 
 SHADOW = replace(OPENED, mode="shadow")
@@ -49,6 +50,15 @@ def test_both_clocks_and_whole_sender_numbers_are_told() -> None:
 def test_a_case_that_is_over_is_not_told_as_if_nothing_had_been_refused() -> None:
     assert "nothing is refused" not in page(ENGLISH)
     assert "in shadow: nothing is refused" in page(ENGLISH, said=[("episode", SHADOW), *LEASED])
+
+
+def test_a_limit_on_single_platforms_is_told_with_what_is_refused_and_why() -> None:
+    limit = replace(OPENED, kind="limit", level=Level.WATCH)
+    lease = replace(LEASE, verb="throttle_platforms", refused_ids=(11,))
+    told = page(ENGLISH, said=[("episode", limit), ("lease", lease), ("ack", ack("applied"))])
+    assert "throttled: codes of 1 platform are refused, and no others" in told
+    assert limit.reason.text in told
+    assert "throttle_platforms" in told
 
 
 def test_an_empty_field_is_a_line_to_be_filled_in() -> None:

@@ -137,6 +137,14 @@ def test_held_counts_only_a_client_s_own(store: FilledStore) -> None:
     lookup = Lookup(store)
     assert lookup.count_refused(RECIPIENT, SignalClient("a", platforms=("sig:甲平台",))) == 3
     assert lookup.count_refused(RECIPIENT, SignalClient("a")) == 0
+    limit = replace(record, kind="limit", episode_id="limit", level=Level.WATCH)
+    limit = replace(limit, evidence=replace(limit.evidence, first_ms=record.evidence.first_ms + 9))
+    narrow = replace(
+        lease, verb="throttle_platforms", action_id="narrow", episode_id="limit", refused_ids=(5,)
+    )
+    fill(store, limit, narrow, msgspec.structs.replace(counts, action_id="narrow",
+         episode_id="limit", refused=2, by_platform={platform_id("sig:甲平台"): 2}))  # fmt: skip
+    assert lookup.count_refused(RECIPIENT, SignalClient("a", platforms=("sig:甲平台",))) == 2
     assert lookup.count_refused("8613900000555", SignalClient("a", platforms=("sig:甲平台",))) == 0
 
 

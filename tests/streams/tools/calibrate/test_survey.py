@@ -88,6 +88,18 @@ def test_alarms_count_what_opened_or_rose_and_nothing_else() -> None:
     assert alarms.counts(frozenset()) == (1, 1)
 
 
+def test_limits_on_single_platforms_and_rules_are_counted_without_those_set_aside() -> None:
+    alarms = Alarms()
+    limit = replace(told("a", kind="limit"), reason=replace(RECORD.reason, rule="limit_24h"))
+    rise = told("b", change="raised", level=Level.THROTTLE)
+    alarms.take([limit, replace(limit, change="renewed"), replace(limit, change="ended"), rise])
+    days = [len(alarms.by_recipient[name].limits) for name in "ab"]
+    assert days == [1, 0]
+    assert alarms.rules(frozenset()) == {"limit_24h": 1, RECORD.reason.rule: 1}
+    assert alarms.rules(frozenset({"a"})) == {RECORD.reason.rule: 1}
+    assert alarms.counts(frozenset()) == (0, 1), "a limit is no alarm of a flood"
+
+
 def test_who_is_one_too_many_is_counted_without_a_name() -> None:
     alarms = Alarms(recipients_max=1)
     alarms.take([told("a"), told("b"), told("c"), told("a")])
