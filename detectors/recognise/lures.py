@@ -60,7 +60,7 @@ def near() -> tuple[frozenset[str], frozenset[str]]:
 
 def _words(kind: str) -> Iterator[str]:
     for some in tomllib.loads(read_data("lures"))[kind].values():
-        yield from branches(some.strip())
+        yield from branches(some.replace("\n", ""))
 
 
 def prepare() -> None:
