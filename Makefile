@@ -89,7 +89,8 @@ enforce: $(VENV)/.test ## the throttle's promises in figures, real gateways: ARG
 
 soak: $(VENV)/.test ## a steady stream, then faults seed after seed; OTPGUARD_SOAK_S: seconds of each
 	@$(BIN)/python -m tests.faults soak
-	@OTPGUARD_TEST_STREAMS=3000 $(BIN)/python -m pytest --numprocesses=2 --timeout=0 tests/detectors/test_chain_properties.py
+	@OTPGUARD_TEST_STREAMS=3000 OTPGUARD_TEST_SCHEDULES=10000 $(BIN)/python -m pytest --numprocesses=2 --timeout=0 \
+		tests/detectors/test_chain_properties.py tests/detectors/test_hot_properties.py tests/faults/test_simulation.py
 	@$(BIN)/python -m pytest -m soak --timeout=0 $(ARGS)
 
 evaluate: $(VENV)/.test ## quality of detection on the seeded scenarios

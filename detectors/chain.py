@@ -5,8 +5,6 @@ batches. Maintenance runs where the log passes a tick. So a batch is divided at 
 each event that is not a message (a recycled number, a list of hot platforms).
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise, zip_longest
@@ -39,7 +37,7 @@ from detectors.model.event import (
 )
 from detectors.model.log_time import LogTime, LogTimes
 from detectors.model.records import Cause
-from detectors.model.times import EPOCH_S
+from detectors.model.times import EPOCH_S, MINUTE_MS
 from detectors.partition import (
     STATE_FORMAT,
     Params,
@@ -245,7 +243,7 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
     tables = Tables([share.state.table for share in shares], edges)
     counted = _count_pages(some, codes, recipient, platform, trust)
     later = batch.kind[at] >= EventKind.LATER_PART
-    moment_s = at_s + spread_s(batch.event_time_ms[at], batch.offset[at])
+    moment_s = _find_moments(batch, at, at_s)
     sifted = sift_together(params.sieve, tables, recipient, counted, at_s, moment_s, time, later)
     number = at_s // params.sieve.window_s
     tally([share.state.windows for share in shares], edges, number, platform, sifted)
@@ -254,7 +252,8 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
     few, where = sifted.judged, at[sifted.judged]
     columns = (
         where, few, sifted.rows, batch.offset[where], recipient[few], batch.event_time_ms[where],
-        at_s[few], counted[few], platform[few], trust[few], loud[few], later[few],
+        at_s[few], moment_s[few], counted[few], platform[few], trust[few], loud[few],
+        later[few],
     )  # fmt: skip
     judged = list(zip(*(column.tolist() for column in columns), strict=True))
     close = _Close(at, counted, trust, judged, few.tolist(), sifted.loud.tolist(), time,
@@ -279,6 +278,17 @@ def _take(params: Params, batch: Batch, codes: Codes, some: _Pass) -> None:
         if refused or not state.used_later.entries.keys().isdisjoint(whose[a:b]):
             held = recipient[a:b], platform[a:b], at_s[a:b]
             decisions.refused += _look_back(state, at[a:b], *held, refused=refused)
+
+
+def _find_moments(
+    batch: Batch, at: NDArray[np.int64], at_s: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the times (n,) under which repeats are counted: see `spread_s`."""
+    moment_s = at_s.copy()
+    for i in indices(batch.event_time_ms[at] % MINUTE_MS == 0).tolist():
+        message_id = batch.origin(int(at[i]))[1] if batch.origin else ""
+        moment_s[i] += spread_s(message_id or str(batch.offset[at[i]]))
+    return moment_s
 
 
 def _count_pages(

@@ -1,7 +1,5 @@
 """The result of processing one batch: what must be published, and counts for metrics."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from detectors.hot.network import ListOutcome

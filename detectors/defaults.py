@@ -4,8 +4,6 @@ This module does not import numpy. So settings and help texts can be read withou
 detector.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 ROWS_MAX: Final = 1 << 20

@@ -4,8 +4,6 @@ A code that counts may open, raise or renew an episode. Whether a lease refuses 
 before that, by the leases that were in force when the code came.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from heapq import heappush
 from typing import Final, NamedTuple, TypeAlias
@@ -37,7 +35,6 @@ from detectors.partition import (
     Partition,
 )
 from detectors.platforms.figures import FLOODED, SIGHTED, STRANGE
-from detectors.recipients.repeats import spread_s
 from detectors.recipients.row import unpack
 from detectors.suspects.clocks import ClockClass
 from detectors.suspects.hot_score import add_hot_score
@@ -58,11 +55,12 @@ _TRUSTS: Final = tuple(Trust)
 _EXACT: Final = ClockClass.EXACT
 
 
-JudgedEvent: TypeAlias = tuple[int, int, int, int, int, int, int, int, int, int, bool, bool]
+JudgedEvent: TypeAlias = tuple[int, int, int, int, int, int, int, int, int, int, int, bool, bool]
 """A suspect's event: position in the batch, position among the codes of the pass, the suspect's
-row, offset, recipient, event time in ms, event time in s, the platform that the event counts as,
-its own platform, its trust, whether it is loud, and whether it is a later attempt or part. It is a
-plain tuple for speed: a campaign creates one per event."""
+row, offset, recipient, event time in ms, event time in s, the time under which it counts as a
+repeat, the platform that the event counts as, its own platform, its trust, whether it is loud, and
+whether it is a later attempt or part. It is a plain tuple for speed: a campaign creates one per
+event."""
 
 
 def judge_events(
@@ -79,7 +77,7 @@ def judge_events(
     counted = _Counted([], [], [], [])
     recorder = Recorder(params.episode, params.judge, book, words)
     for k, event in enumerate(events):
-        i, _, _, offset, recipient, at_ms, at_s, platform, own, trust, loud, later = event
+        i, _, _, offset, recipient, at_ms, at_s, moment_s, platform, own, trust, loud, later = event
         suspect = _bring_up(params, partition, batch, event, log)
         stamp = stamps.get(batch.gateway[i], _EXACT) if stamps else _EXACT
         relapse = active_relapse(book, suspect, at_s)
@@ -92,6 +90,8 @@ def judge_events(
             refused.update([i] * (held or _is_refused_alone(suspect, own, trust, at_ms)))
             continue
         strange = seen is not Seen.REPEAT and counted.sight(platform, seen)
+        if seen is not Seen.REPEAT and moment_s != at_s:
+            suspect.repeats.first[recipient << 32 | platform] = moment_s
         if seen is Seen.YOUNG:
             suspect.repeats.young[recipient << 32 | platform] = at_s
         episode = suspect.episode
@@ -102,9 +102,11 @@ def judge_events(
             finding = add_hot_score(params.judge, suspect, book.hot.platforms, at_s, finding)
         novel = held or _is_novel(suspect, seen, platform, own, at_s)
         cause = Cause(batch.topic, batch.partition, offset, at_ms)
-        code = _Code(seen, platform, own, trust, novel, held, loud, relapse is not None)
+        code = _Code(seen, platform, own, trust, novel, held, loud, relapse is not None, moment_s)
         if _is_refused(params, book, suspect, cause, code):
             refused.add(i)
+        if (lease := suspect.platforms) is not None and lease.offset == offset and lease.opened:
+            _look_at(partition, suspect, min(suspect.due_s, seconds(lease.expires_ms)))
         # A code that passes through a retry window counts like a refused one.
         heard = _hear(params, suspect, cause, code)
         flood = novel and trust == Trust.NONE and heard is not Heard.AGAIN
@@ -136,6 +138,7 @@ class _Code(NamedTuple):
     held: bool  # the full lease refuses the code
     loud: bool
     relapse: bool  # an earlier flood is remembered
+    moment_s: int  # time under which the code counts as a repeat
 
 
 def _is_final(params: Params, episode: Episode | None) -> bool:
@@ -154,7 +157,7 @@ def _is_young(params: Params, suspect: Suspect, platform: int, at_s: int) -> boo
 
 def _hear(params: Params, suspect: Suspect, cause: Cause, code: _Code) -> Heard:
     """Record a code of a novel or young platform, and return how it counts."""
-    _, platform, own, _, novel, held, loud, _ = code
+    _, platform, own, _, novel, held, loud, *_ = code
     at_ms = cause.at_ms
     if novel:
         return hear(suspect, own, at_ms, refused=held, loud=loud, page=own != platform)
@@ -170,7 +173,7 @@ def _is_refused(
 
     Codes that the full lease lets pass count towards the limit on their platform.
     """
-    seen, platform, own, trust, novel, held, _, relapse = code
+    seen, platform, own, trust, novel, held, _, relapse, moment_s = code
     if held:
         new = own != platform or seen is not Seen.REPEAT
         return not _asked_again(params, book, suspect, own, cause.at_ms, new=new)
@@ -179,15 +182,16 @@ def _is_refused(
     if (refused or seen is Seen.REPEAT) and params.judge.mode("limit") != "off":
         unknown = novel if own == platform else not suspect.knows(platform, cause.at_s)
         limited = unknown or _is_young(params, suspect, platform, cause.at_s)
-        at_s = cause.at_s + spread_s(cause.at_ms, cause.offset)
-        if suspect.seen.get(platform, 0) >> 33 != at_s:  # else delivered twice
+        first_s = suspect.repeats.first.get(suspect.recipient << 32 | platform)
+        if moment_s not in (suspect.seen.get(platform, 0) >> 33, first_s):  # else delivered twice
             observe_limit(params.episode, params.judge, book, suspect, cause, platform=platform,
                           limited=limited, trusted=bool(trust), relapse=relapse,
-                          at_s=at_s)  # fmt: skip
+                          at_s=moment_s)  # fmt: skip
     episode = suspect.episode
     throttled = episode is not None and episode.level is Level.THROTTLE
     if throttled and not (refused or novel or trust) and params.judge.mode("known") != "off":
-        observe_known(params.episode, params.judge, book, suspect, cause, platform=own)
+        observe_known(params.episode, params.judge, book, suspect, cause, platform=own,
+                      at_s=moment_s)  # fmt: skip
     if refused and params.episode.again:
         publish_windows(params.episode, book, suspect, cause)
     return refused and not passes

@@ -1,7 +1,5 @@
 """The state of one partition at one offset of its log, and its snapshots: create and restore."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from heapq import heapify
 from itertools import pairwise
@@ -144,11 +142,9 @@ class Partition:
 
     @property
     def recipients(self) -> int:
-        """Return the number of recipients that have a row."""
         return self.table.count
 
     def levels(self) -> dict[Level, int]:
-        """Return the number of open episodes by level."""
         counts = {Level.WATCH: 0, Level.THROTTLE: 0}
         for suspect in self.suspects.values():
             if suspect.episode is not None:

@@ -4,8 +4,6 @@ A tick is every `TICK_OFFSETS`-th offset of a partition's log, where maintenance
 the part of a share between two ticks.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 

@@ -10,8 +10,6 @@ to 60 platforms in one go), B3 a festival evening. "Chosen" means set by judgeme
 measurement.
 """
 
-from __future__ import annotations
-
 import math
 from fractions import Fraction
 from typing import Final, NamedTuple

@@ -7,15 +7,13 @@ Maintenance ends episodes, releases suspects to the sieve, evicts the recipients
 longest, and closes windows. Each step is bounded, so no tick blocks the worker for long.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from heapq import heapify, heappop, heappush
 from typing import Final
 
 from detectors.decisions import Decisions
 from detectors.episodes import resend
-from detectors.episodes.episode import active_relapse, ahead_of, end, ends_s, over
+from detectors.episodes.episode import active_relapse, ahead_of, end, end_limit, ends_s, over
 from detectors.episodes.incident_log import tell_due
 from detectors.episodes.used_later import confirm
 from detectors.model.event import TICK_OFFSETS, Batch
@@ -132,8 +130,13 @@ def _let_go(params: Params, partition: Partition, batch: Batch) -> int:
         _put_right(params, partition, suspect, cause, limit_s)
         if suspect.episode is not None and over(params.episode, suspect.episode, now_s):
             end(params.episode, params.judge, partition.book, suspect, cause)
+        lease = suspect.platforms
+        if lease is not None and seconds(lease.expires_ms) <= now_s:
+            end_limit(params.episode, partition.book, suspect, cause)
         looked_at += 1 if suspect.episode is open_before else END_LOOKS
         due_s = _due(params, partition, suspect)
+        if lease is not None and lease.opened is not None:
+            due_s = min(due_s, seconds(lease.expires_ms))
         suspect.due_s = min(due_s, now_s + DUE_MAX_S + SUSPECT_IDLE_S)
         if suspect.due_s > now_s:
             heappush(partition.due, (suspect.due_s, recipient))
@@ -153,6 +156,7 @@ def _let_go(params: Params, partition: Partition, batch: Batch) -> int:
             suspect = partition.suspects[recipient]
             if in_episode:
                 end(params.episode, params.judge, partition.book, suspect, cause)
+            end_limit(params.episode, partition.book, suspect, cause)
             _release(partition, suspect, now_s)
         released += spare
     if len(partition.due) > 2 * len(partition.suspects) + DUE_SPARE:

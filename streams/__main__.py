@@ -1,7 +1,5 @@
 """Entry point of the command `otpguard`."""
 
-from __future__ import annotations
-
 import gc
 import io
 import os

@@ -86,6 +86,7 @@ def floods(r: str) -> Rows:
                   width="half"),
             lines("Codes that are of floods, in a week", [q.flood_codes_share], r, width="half"),
             lines("Sweeps over neighbouring numbers", [q.platform_sweeps], r),
+            lines("Platforms in a surge", [q.surge_platforms], r),
             lines("Platforms on lists of abused ones", [q.hot_platforms, q.hot_list_platforms], r),
             lines("Partitions with the network's list", [q.hot_lists_held], r),
             lines("Lists told, and refused", [q.hot_lists_told, q.hot_lists_refused], r),

@@ -714,6 +714,12 @@ def platform_sweeps(at: Scope) -> str:
     return at.worst("platform_sweeps", "rule")
 
 
+@query("short", "platforms")
+def surge_platforms(at: Scope) -> str:
+    """Platforms of an open surge: within an hour they reach far more new recipients than usual."""
+    return at.worst("surge_platforms")
+
+
 @query("percentunit", "of all codes")
 def flood_codes_share(at: Scope) -> str:
     """Share of a week's codes that were evidence of floods."""

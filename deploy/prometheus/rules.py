@@ -345,6 +345,13 @@ SYMPTOM_ALERTS: Final = (
         "(rule {{ $labels.rule }}). `otpguard platforms ls --by sweeps` lists them.",
     ),
     Alert(
+        "OtpguardSurge", "warning",
+        f"{q.surge_platforms.at(RULES)} > 0", "0s", "30m", (q.surge_platforms,),
+        "Many platforms reach far more new recipients than usual.",
+        "{{ $value | humanize }} platforms sent codes to many recipients that do not know them. "
+        "It may be a campaign of few codes for each victim. `otpguard campaigns ls` lists it.",
+    ),
+    Alert(
         "OtpguardListRefused", "warning",
         f"{q.hot_lists_refused.at(RULES)} > 0", "0s", "10m",
         (q.hot_lists_refused, q.hot_lists_held, q.hot_list_platforms),

@@ -15,13 +15,11 @@ wherever it began. If none did, the campaign is no longer reported: see `final_m
 Two simultaneous campaigns by tools that share platforms are reported as one.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import median
-from typing import Final
+from typing import Final, Literal
 
 from detectors.campaigns.floods import Flood, Floods
 from detectors.model.times import DAY_MS, HOUR_MS, MINUTE_MS
@@ -85,6 +83,9 @@ class Campaign:
     growth_per_minute: float  # new victims per minute in the ten minutes before the newest flood
     platforms: tuple[Abused, ...]  # platforms with most victims first, at most `PLATFORMS_MAX`
     platforms_total: int
+    # "surge": first contacts above the usual number, see `detectors.campaigns.surges`. Such a
+    # record counts no single recipients, so `victims` is their minimum.
+    kind: Literal["floods", "surge"] = "floods"
 
 
 def campaigns(floods: Floods, since_ms: int = 0) -> list[Campaign]:

@@ -4,8 +4,6 @@ Floods are built from the episode records. A record may come twice, and records 
 recipients may come in any order. The result is the same.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Final
 

@@ -6,8 +6,6 @@ volume of their messages. Every id is the log position of the event that caused 
 creates the same ids.
 """
 
-from __future__ import annotations
-
 import math
 from bisect import bisect_left
 from collections.abc import Mapping
@@ -27,8 +25,8 @@ from detectors.defaults import (
 from detectors.episodes import incident_log as incident
 from detectors.episodes.incident_log import IncidentLog
 from detectors.episodes.lease import lasts_ms, pace_ms, quiet_s
-from detectors.episodes.platform_lease import platform_action, renew_platforms
-from detectors.episodes.platform_names import Name, Names
+from detectors.episodes.platform_lease import limit_record, platform_action, renew_platforms
+from detectors.episodes.platform_names import Names, sighting_of
 from detectors.episodes.voting import vote
 from detectors.hot.listed import Hot
 from detectors.model.event import Trust, platform_print
@@ -484,6 +482,31 @@ def end(
     suspect.episode = None
 
 
+def end_limit(
+    params: EpisodeParams,
+    book: EpisodeLog,
+    suspect: Suspect,
+    cause: Cause,
+    *,
+    change: Change = "ended",
+) -> None:
+    """End the suspect's episode of kind `limit`, if there is an open one."""
+    lease = suspect.platforms
+    if lease is None or lease.opened is None:
+        return
+    _, _, _, _, score, threshold = lease.opened
+    reason = Reason("quiet", score, threshold, REASONS["quiet"])
+    record = limit_record(book, suspect, platform_action(params, suspect, cause, reason), change)
+    last = Step(Level.CLEAR, cause.at_ms, cause.offset, "quiet", score, threshold)
+    book.records.append(
+        replace(
+            record, episode_id=lease.id, level=Level.CLEAR, at_ms=cause.at_ms,
+            path=(*record.path, last),
+        )
+    )  # fmt: skip
+    lease.opened = None
+
+
 def is_settling(book: EpisodeLog, recipient: int, at_s: int) -> bool:
     """Return true if codes that a lease refuses count as days on which their platforms came.
 
@@ -538,6 +561,7 @@ def recycle(
     """End the episode and release its lease at once, because the number has a new owner."""
     book.relapses.pop(suspect.recipient, None)
     lease, episode = suspect.platforms, suspect.episode
+    end_limit(params, book, suspect, cause, change="recycled")
     if lease is not None and lease.expires_ms > cause.at_ms:
         lease.clear()
         renew_platforms(params, book, suspect, cause, limit_reason(lease.limit))
@@ -621,12 +645,17 @@ def lease_refuses(suspect: Suspect, platform: int, trust: Trust, at_ms: int) -> 
 
     Gateways apply the same rule (`detectors.leases.gateway_rule`). The worker does not know whether
     a gateway follows the lease. So mode, overrides, rails and retry windows are ignored here.
+
+    A refused code may renew the lease, which then begins after this code. If such a code is
+    delivered twice, it was refused before, so it is refused again.
     """
     episode, lease = suspect.episode, suspect.platforms
-    if episode is None:
+    if episode is None or trust:
         return False
+    if suspect.refused_ms.get(platform) == at_ms:
+        return True
     if episode.scope is None:
-        named = not trust and platform in episode.named
+        named = platform in episode.named
         return named and lease is not None and lease.refuses(platform, at_ms)
     return episode.has_lease(at_ms, full=True) and refuses(episode.scope, platform, trust)
 
@@ -895,10 +924,3 @@ def _masses(suspect: Suspect) -> list[Rung]:
             throttle = bar.throttle if count < bar.throttle else math.inf
             rungs.append(Rung(rule, count, watch, throttle))
     return rungs
-
-
-def sighting_of(book: EpisodeLog, platform: int, at_s: int, *, novel: bool) -> Sighting:
-    """Return a sighting for a record, with the platform's name, or `#<id>` if it was forgotten."""
-    name = book.names.get(platform) or Name(f"#{platform}", Trust.NONE, 0)
-    hot = novel and platform in book.hot.platforms
-    return Sighting(name.key, platform, utc_ms(at_s), novel, name.trust, hot)

@@ -4,8 +4,6 @@ A fast flood soon shows that it goes on, so its lease is short. At four codes an
 lease would expire before the next code comes.
 """
 
-from __future__ import annotations
-
 from itertools import pairwise
 from typing import Final
 

@@ -4,8 +4,6 @@ Codes are counted for each recipient and platform. Past the limit, a platform le
 platform at this recipient; other platforms are not affected.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from detectors.episodes.episode import EpisodeLog, EpisodeParams, limit_reason
@@ -93,14 +91,16 @@ def observe_known(
     cause: Cause,
     *,
     platform: int,
+    at_s: int,
 ) -> None:
     """Count a delivered code of an untrusted, known platform during a THROTTLE.
 
-    Past a limit the platform is refused until fewer codes lie in the limit's window.
+    Past a limit the platform is refused until fewer codes lie in the limit's window. `at_s`: the
+    time under which the code is counted.
     """
     episode, key = suspect.episode, suspect.recipient << 32 | platform
     assert episode is not None
-    suspect.repeats.add(key, cause.at_s)
+    suspect.repeats.add(key, at_s)
     if suspect.platforms is not None and suspect.platforms.is_caused_by(platform, cause.at_ms):
         return
     over = {

@@ -2,26 +2,35 @@
 
 A recipient has one platform lease at a time. This lease refuses the platforms that passed their
 limit (`episodes.limit`) and those of a slow flood (`episodes.narrow`). Each change is a new lease.
+
+A platform lease without a flood gets an episode of kind `limit`, so that people see the lease. Its
+records say what is refused and why; it ends when no platform is refused any more.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from detectors.episodes.platform_names import sighting_of
 from detectors.model.records import (
     ALWAYS_PASS,
     Action,
     AgainWindow,
     Cause,
+    Change,
+    EpisodeRecord,
     Evidence,
     Level,
     Reason,
+    Rung,
     Scope,
+    Step,
     utc_ms,
 )
+from detectors.model.times import DAY_S
 from detectors.suspects.limit import PLATFORMS_MAX
 from detectors.suspects.retry_windows import windows
-from detectors.suspects.suspect import Suspect
+from detectors.suspects.suspect import SIGHTINGS_MAX, Suspect
 
 if TYPE_CHECKING:
     from detectors.episodes.episode import EpisodeLog, EpisodeParams
@@ -55,9 +64,52 @@ def renew_platforms(
     again: tuple[AgainWindow, ...] = ()
     if params.again and not (episode and episode.has_lease(at_ms, full=True)):
         again = windows(suspect.requests, book.hot_for(suspect), at_ms)
+    change: Change = "renewed"
+    if episode is None and lease.refused and lease.opened is None:
+        change, lease.id = "opened", f"{cause.id(params.epoch)}:limit"
+        score, threshold = reason.score, reason.threshold
+        lease.opened = Step(Level.WATCH, at_ms, cause.offset, reason.rule, score, threshold)
     action = platform_action(params, suspect, cause, reason, again)
     book.actions.append(action)
+    if episode is None and lease.opened is not None:
+        book.records.append(limit_record(book, suspect, action, change))
     return action
+
+
+def limit_record(
+    book: EpisodeLog, suspect: Suspect, action: Action, change: Change
+) -> EpisodeRecord:
+    """Return a record of an episode of kind `limit`, with the platforms of its newest lease."""
+    lease, cause, reason = suspect.platforms, action.cause, action.reason
+    assert lease is not None
+    assert lease.opened is not None
+    seen = sorted((suspect.seen[p], p) for p in lease.refused if p in suspect.seen)
+    return EpisodeRecord(
+        episode_id=action.episode_id,
+        kind="limit",
+        change=change,
+        epoch=action.epoch,
+        revision=action.revision,
+        recipient=action.recipient,
+        level=Level.WATCH,
+        mode=action.mode,
+        at_ms=action.issued_at_ms,
+        reason=reason,
+        evidence=action.evidence,
+        path=(lease.opened,),
+        sightings=tuple(
+            sighting_of(book, p, word >> 33, novel=bool(word >> 32 & 1))
+            for word, p in seen[-SIGHTINGS_MAX:]
+        ),
+        rungs=(Rung(reason.rule, reason.score, reason.threshold, reason.threshold),),
+        scope=SCOPE,
+        known=suspect.memory_size(cause.at_s),
+        memory_days=max(0, cause.at_s // DAY_S - suspect.memory.born_day),
+        chronic=False,
+        cause=cause,
+        version=action.version,
+        config=action.config,
+    )
 
 
 def platform_action(
@@ -74,6 +126,9 @@ def platform_action(
     held = [suspect.seen[p] >> 33 for p in lease.refused if p in suspect.seen]
     first_ms = utc_ms(min(held, default=cause.at_s))
     messages = sum(count for _, _, count in lease.again_ms.values())
+    if episode is None:
+        keys = [suspect.recipient << 32 | p for p in lease.refused]
+        messages += sum(len(suspect.repeats.codes.get(key, ())) for key in keys)
     return Action(
         # One event may cause a full lease too, so the id differs from that of a full lease.
         action_id=f"{Cause(topic, partition, lease.offset, at_ms).id(params.epoch)}/platforms",

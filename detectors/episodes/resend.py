@@ -6,11 +6,10 @@ windows. For each such recipient, two counters find the most frequent platforms 
 reaches the threshold.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
-from detectors.episodes.episode import EpisodeLog, EpisodeParams, sighting_of
+from detectors.episodes.episode import EpisodeLog, EpisodeParams
+from detectors.episodes.platform_names import sighting_of
 from detectors.model.fields import Count, PlatformId, Time
 from detectors.model.records import (
     NOWHERE,

@@ -12,8 +12,6 @@ This is a measurement only: no decision depends on it. The count is too high if 
 too slowly to be throttled. The count is too low if a platform is used again only after a week.
 """
 
-from __future__ import annotations
-
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from operator import attrgetter

@@ -3,8 +3,6 @@
 The list of hot platforms is made from these votes.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left
 
 from detectors.episodes.platform_names import Names

@@ -4,15 +4,13 @@ The counts cover about a week: each new day, a seventh of every count is dropped
 detected, the first codes of the flood are subtracted again.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Annotated, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.model.arrays import packed
+from detectors.model.arrays import find_places, packed
 from detectors.model.fields import As, PlatformId
 from detectors.thresholds import HOT_DAYS
 
@@ -73,18 +71,10 @@ class Base:
         The extra sighting avoids zeros: a platform that nobody has met yet may be as common as one
         that was met once.
         """
-        place, held = self._places(platforms)
+        place, held = find_places(self.ids, platforms)
         units = np.zeros(len(platforms), np.int64)
         units[held] = self.units[place[held]]
         return units + UNIT
-
-    def _places(self, platforms: NDArray[np.uint32]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Return the index in `ids` where each platform is or would be, and which are in `ids`."""
-        place = np.searchsorted(self.ids, platforms)
-        held = np.zeros(len(platforms), np.bool_)
-        inside = place < len(self.ids)
-        held[inside] = self.ids[place[inside]] == platforms[inside]
-        return place, held
 
     def fold(self) -> None:
         """Add the sightings since the last fold to the counts, and subtract sightings of floods."""
@@ -93,7 +83,7 @@ class Base:
             self._add(np.unique_counts(np.concatenate(self.met)))
         if self.back:
             ids, counts = np.unique_counts(np.array(self.back, np.uint32))
-            place, held = self._places(ids)
+            place, held = find_places(self.ids, ids)
             place = place[held]
             self.units[place] = np.maximum(self.units[place] - counts[held] * UNIT, 0)
             self._keep(self.units > 0)
@@ -109,7 +99,7 @@ class Base:
 
     def _add(self, came: tuple[NDArray[np.uint32], NDArray[np.int64]]) -> None:
         ids, counts = came
-        place, held = self._places(ids)
+        place, held = find_places(self.ids, ids)
         self.units[place[held]] += counts[held] * UNIT
         fresh = ~held
         # Until the end of the day, up to twice `BASE_MAX` platforms; then the lowest new ids.

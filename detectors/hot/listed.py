@@ -9,8 +9,6 @@ with the highest ratio come first, until the list covers a twentieth of what peo
 bounds how much a person's own codes can look like a flood, whatever an attacker does to the list.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -11,8 +11,6 @@ rejected if it is forged, too large, not newer than the current one, expired, or
 everybody uses.
 """
 
-from __future__ import annotations
-
 import hmac
 from collections.abc import Iterable, Sequence
 from hashlib import sha256

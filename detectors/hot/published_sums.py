@@ -5,8 +5,6 @@ effect, and a lost publication is soon replaced. The identity of the voters stay
 Sums are published at ticks. A tick is every `TICK_OFFSETS`-th offset of the log.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 

@@ -1,7 +1,5 @@
 """Computes the network's list of hot platforms from the sums that all partitions publish."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from detectors.hot.base import UNIT

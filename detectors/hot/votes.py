@@ -5,8 +5,6 @@ by its pace or its counts. Floods that were detected only by hot platforms cast 
 list would then confirm itself. Recipients that are throttled day after day have no vote.
 """
 
-from __future__ import annotations
-
 from array import array
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -136,7 +134,6 @@ class Votes:
         self.sum_up()
 
     def sum_up(self) -> None:
-        """Recompute the sums over all votes."""
         self._sums, self.total, self.voters = {}, 0, 0
         self._changes.clear()
         for vote in self.held.values():

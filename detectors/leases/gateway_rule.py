@@ -5,8 +5,6 @@ the lease, the recogniser's result for the message, and the time. `deploy/gatewa
 test vectors for gateways in other languages.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType

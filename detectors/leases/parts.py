@@ -10,8 +10,6 @@ would let any number of codes pass. A later part without a known first part is j
 because some phones show incomplete messages.
 """
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
@@ -72,7 +70,6 @@ class LongMessages:
             kept.popitem(last=False)
 
     def forget(self, message: Message) -> None:
-        """Forget this message."""
         self.leased.pop(message, None)
         self.free.pop(message, None)
 

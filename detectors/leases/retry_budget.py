@@ -6,8 +6,6 @@ applies the budget itself. If several gateways do not know of each other, each o
 whole budget until the worker has seen it.
 """
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final

@@ -1,9 +1,7 @@
-"""Two functions that are several times as fast as numpy's own for small arrays.
+"""Small functions of arrays. `indices` and `begins` are several times as fast as numpy's own.
 
 At a low message rate, a batch has a few dozen events, and needs about a hundred such calls.
 """
-
-from __future__ import annotations
 
 from typing import Any
 
@@ -26,6 +24,17 @@ def begins(ascending: NDArray[Any]) -> NDArray[np.bool_]:
     found = np.ones(len(ascending), np.bool_)
     np.not_equal(ascending[1:], ascending[:-1], out=found[1:])
     return found
+
+
+def find_places(
+    ascending: NDArray[Any], wanted: NDArray[Any]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return where each wanted value is or would be in a sorted vector, and which are in it."""
+    place = np.searchsorted(ascending, wanted)
+    held = np.zeros(len(wanted), np.bool_)
+    inside = place < len(ascending)
+    held[inside] = ascending[place[inside]] == wanted[inside]
+    return place, held
 
 
 def packed(dtype: str, columns: int | None = None) -> As:

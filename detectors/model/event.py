@@ -4,14 +4,12 @@ All other modules of the core work on these types. A batch has the accepted even
 the order of its log. Rejected events, and events that do not count, are removed before.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from hashlib import blake2b
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,7 +139,7 @@ class Batch:
     def __len__(self) -> int:
         return len(self.offset)
 
-    def of(self, block: Block) -> Batch:
+    def of(self, block: Block) -> Self:
         """Return the same columns, with the partition and next offset of one block."""
         return replace(self, partition=block.partition, next_offset=block.next_offset)
 

@@ -11,8 +11,6 @@ Plain data are numbers, strings, bytes, None, lists and tuples. A dict becomes a
 its order and the type of its keys survive every encoding.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from enum import Enum

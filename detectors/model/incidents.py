@@ -5,8 +5,6 @@ text. A platform that passes anyway (a trusted platform, or one that the recipie
 named: which services a person uses is private. All types are immutable.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal, NamedTuple, TypeAlias

@@ -5,8 +5,6 @@ gateway are too. No other clock is used here. The many event times of a partitio
 other, and a time that no other confirms is soon ignored. Times are seconds since `EPOCH_S`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Final
 

@@ -4,8 +4,6 @@ All types are immutable and contain no rules of detection. `streams/wire` serial
 is the log position of the event that caused it, so a replay creates the same ids.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -30,7 +28,8 @@ Verb: TypeAlias = Literal["throttle", "release", "throttle_platforms", "retry_wi
 `Action.refused_ids` and no others; without ids, it ends the platform lease before it.
 `retry_windows`: replaces the retry windows of the lease with the same `action_id`, and nothing
 else."""
-Kind: TypeAlias = Literal["flood", "resend"]
+Kind: TypeAlias = Literal["flood", "resend", "limit"]
+"""`limit`: single platforms are refused for this recipient, without a flood."""
 Change: TypeAlias = Literal["opened", "raised", "renewed", "ended", "recycled"]
 
 ALWAYS_PASS: Final = tuple(sorted(t for t in Trust if t is not Trust.NONE))

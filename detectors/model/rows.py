@@ -1,7 +1,5 @@
 """Creates many named tuples from columns."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from itertools import repeat
 from typing import Any, TypeVar, cast

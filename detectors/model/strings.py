@@ -101,11 +101,9 @@ class StringList(Strings):
         return np.fromiter(map(len, self.pieces()), np.int64, len(self))
 
     def any(self) -> bool:
-        """Return true if at least one string is not empty."""
         return any(self.strings)
 
     def pieces(self) -> list[bytes]:
-        """Return the bytes of each string."""
         return [string.encode("utf-8", "surrogatepass") for string in self.strings]
 
     def matrix(self) -> NDArray[np.uint8] | None:
@@ -119,16 +117,13 @@ class StringList(Strings):
         return lines(joined, len(self.strings))
 
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> StringList:
-        """Return the strings at these rows, or under a mask."""
         where = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
         return StringList([self.strings[i] for i in where.tolist()])
 
     def part(self, first: int, last: int) -> StringList:
-        """Return the strings from position `first` up to `last`, exclusive."""
         return StringList(self.strings[first:last])
 
     def counts(self) -> dict[str, int]:
-        """Count each distinct string."""
         return dict(Counter(self.strings))
 
 
@@ -166,15 +161,12 @@ class StringBuffer(Strings):
 
     @property
     def length(self) -> NDArray[np.int64]:
-        """Return the length of each string in bytes, (n,)."""
         return self.stop - self.start
 
     def any(self) -> bool:
-        """Return true if at least one string is not empty."""
         return bool((self.stop > self.start).any())
 
     def pieces(self) -> list[bytes]:
-        """Return the bytes of each string."""
         if (narrow := self._narrow()) is not None:
             return narrow
         buffer = self.buffer
@@ -195,21 +187,17 @@ class StringBuffer(Strings):
         return items(self.buffer, width)[self.start].view(np.uint8).reshape(-1, width)
 
     def matrix(self) -> NDArray[np.uint8] | None:
-        """Return the bytes as (n, width) if all strings have the same width > 0, else None."""
         length = self.length
         width = int(length[0]) if len(length) else 0
         return self._octets(width) if width and (length == width).all() else None
 
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> StringBuffer:
-        """Return the strings at these rows, or under a mask."""
         return StringBuffer(self.buffer, self.start[rows], self.stop[rows])
 
     def part(self, first: int, last: int) -> StringBuffer:
-        """Return the strings from position `first` up to `last`, exclusive."""
         return StringBuffer(self.buffer, self.start[first:last], self.stop[first:last])
 
     def counts(self) -> dict[str, int]:
-        """Count each distinct string."""
         counts: dict[str, int] = {}
         length = self.length
         for width in np.flatnonzero(np.bincount(length)).tolist():

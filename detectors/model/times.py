@@ -1,7 +1,5 @@
 """Constants of time."""
 
-from __future__ import annotations
-
 from typing import Final
 
 EPOCH_S: Final = 1_577_836_800

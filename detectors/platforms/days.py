@@ -5,8 +5,6 @@ order of their offsets, so parts that are not newer are ignored. When offsets st
 epoch is higher.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final
 

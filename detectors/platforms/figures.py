@@ -5,8 +5,6 @@ half hour, by the log's time, the sums so far are published as a part and start 
 is every `TICK_OFFSETS`-th offset of the log.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Final
@@ -15,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.hot.published_sums import HotPart
-from detectors.model.arrays import packed
+from detectors.model.arrays import find_places, packed
 from detectors.model.fields import Bounds, Count, Time
 from detectors.model.records import Cause, utc_ms
 from detectors.platforms.first_contacts import FOLD_OFFSETS, SweepPart
@@ -103,10 +101,7 @@ class Figures:
                 self._add(column, ids, counts)
 
     def _add(self, column: int, ids: NDArray[np.uint32], counts: NDArray[np.int64]) -> None:
-        place = np.searchsorted(self.ids, ids)
-        held = np.zeros(len(ids), np.bool_)
-        inside = place < len(self.ids)
-        held[inside] = self.ids[place[inside]] == ids[inside]
+        place, held = find_places(self.ids, ids)
         self.counts[place[held], column] += counts[held]
         fresh = ~held
         if fresh.any():

@@ -8,8 +8,6 @@ its last three digits), and an agent adds up the sums of all partitions to find 
 their codes belong to a flood or to a person in a hurry.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, NamedTuple
@@ -105,10 +103,10 @@ class Strangers:
         if not begun or number == begun:
             if offset % FOLD_OFFSETS == 0:
                 self.fold()
-                self.sums = _most(self.sums, PAIRS_MOST)
+                self.sums = keep_most(self.sums, PAIRS_MOST)
             return None
         self.fold()
-        told, self.sums = _most(self.sums, PAIRS_PART), self.sums[:0]
+        told, self.sums = keep_most(self.sums, PAIRS_PART), self.sums[:0]
         if not len(told):
             return None
         return SweepPart(utc_ms(begun * SLOT_S), tuple(rows_of(Thousand, *told.T.tolist())))
@@ -162,7 +160,7 @@ def sum_contacts(rows: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
     return totals
 
 
-def _most(sums: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+def keep_most(sums: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     """Return the `most` rows with most first contacts, in their order; ties go to the first row."""
     if len(sums) <= most:
         return sums

@@ -17,8 +17,6 @@ A company that signs up several hundred consecutive numbers touches at most two 
 thousands with most fresh numbers, enough for three companies.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field

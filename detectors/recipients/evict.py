@@ -3,8 +3,6 @@
 Suspects are never evicted.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 import numpy as np

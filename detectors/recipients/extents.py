@@ -4,8 +4,6 @@ The sieve looks up prints in many extents at once, and moves platforms into them
 extent is explained in `detectors.recipients.overflow`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Final
 

@@ -132,7 +132,7 @@ class Overflow:
         first = self.used
         self.used += blocks
         if self.used > len(self.places):
-            grown = np.zeros((max(self.used, len(self.places) * 3 // 2), BLOCK), np.uint16)
+            grown = np.zeros((max(self.used, len(self.places) * 9 // 8), BLOCK), np.uint16)
             grown[:first] = self.places[:first]
             self.places = grown
         return first

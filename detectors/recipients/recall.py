@@ -4,8 +4,6 @@ The rules are explained in `detectors.recipients.row`, whose class `Memory` appl
 to a single recipient.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

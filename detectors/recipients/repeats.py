@@ -6,14 +6,10 @@ times of repeats for each recipient and platform. The partition also keeps which
 the judge fill and read the same counts, so nothing has to be handed over.
 """
 
-from __future__ import annotations
-
+import zlib
 from bisect import bisect_right, insort
 from dataclasses import dataclass, field
-from typing import Annotated, Final, TypeAlias, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Annotated, Final, TypeAlias
 
 from detectors.model.fields import As, Bounds, PlatformId, Time, Word
 from detectors.model.times import DAY_S
@@ -29,17 +25,15 @@ STEP_S: Final = 600
 SPREAD_S: Final = 59
 """Number of seconds over which the codes of one whole minute are spread."""
 
-IntOrInts = TypeVar("IntOrInts", int, NDArray[np.int64])
 
-
-def spread_s(at_ms: IntOrInts, offset: IntOrInts) -> IntOrInts:
-    """Return the seconds to add to the time of a code before it is counted as a repeat.
+def spread_s(message_id: str) -> int:
+    """Return the seconds to add to a whole minute before a code is counted as a repeat.
 
     Some gateways give times in whole minutes. There, all codes of one platform in a minute would
-    have the same time and count as one code. So a number from the offset of each code is added.
+    have the same time and count as one code. So a number from the message id is added. A code that
+    is delivered twice has one id, so it counts once.
     """
-    more: IntOrInts = (at_ms % 60_000 == 0) * (offset % SPREAD_S)
-    return more
+    return zlib.crc32(message_id.encode("utf-8", "surrogatepass")) % SPREAD_S
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -50,6 +44,8 @@ class Repeats:
     codes: dict[int, list[int]] = field(default_factory=dict)
     # Key of a young platform -> time of its sighting
     young: dict[int, int] = field(default_factory=dict)
+    # Key of a sighting on a whole minute -> the time under which a second delivery of it comes
+    first: dict[int, int] = field(default_factory=dict)
 
     def is_young(self, key: int, at_s: int) -> bool:
         """Return true if the platform was young at its sighting of the day around `at_s`."""
@@ -85,7 +81,7 @@ class Repeats:
 
     def drop(self, recipient: int) -> None:
         """Forget a recipient."""
-        for held in (self.codes, self.young):
+        for held in (self.codes, self.young, self.first):
             for key in [key for key in held if key >> 32 == recipient]:
                 del held[key]
 
@@ -99,18 +95,27 @@ class Repeats:
         if before_s // STEP_S == now_s // STEP_S:
             return
         since_s = now_s - DAY_S - LATE_S
-        young = {key: at_s for key, at_s in self.young.items() if since_s < at_s <= limit_s}
+        young, first = (
+            {key: at_s for key, at_s in held.items() if oldest_s < at_s <= limit_s}
+            for held, oldest_s in ((self.young, since_s), (self.first, now_s - LATE_S))
+        )
         codes = {key: t for key, t in self.codes.items() if since_s < t[-1] <= limit_s}
         if len(codes) > REPEATS_MAX:
             newest = sorted(codes, key=lambda key: (codes[key][-1], key))[-REPEATS_MAX:]
             codes = {key: codes[key] for key in newest}
-        if len(young) > REPEATS_MAX:
-            young = dict(sorted(young.items(), key=lambda each: each[::-1])[-REPEATS_MAX:])
-        self.codes, self.young = codes, young
+        self.codes, self.young, self.first = codes, _newest(young), _newest(first)
+
+
+def _newest(times_s: dict[int, int]) -> dict[int, int]:
+    """Return the newest `REPEATS_MAX` entries."""
+    if len(times_s) <= REPEATS_MAX:
+        return times_s
+    return dict(sorted(times_s.items(), key=lambda each: each[::-1])[-REPEATS_MAX:])
 
 
 _Split: TypeAlias = tuple[
     list[tuple[Word, PlatformId, Annotated[list[Time], Bounds(1)]]],
+    list[tuple[Word, PlatformId, Time]],
     list[tuple[Word, PlatformId, Time]],
 ]
 """Stored repeats: keys are over 64 bits, so recipient and platform are stored apart."""
@@ -119,15 +124,17 @@ _Split: TypeAlias = tuple[
 def _split(repeats: Repeats) -> _Split:
     low = (1 << 32) - 1
     codes = [(key >> 32, key & low, times) for key, times in sorted(repeats.codes.items())]
-    return codes, [(key >> 32, key & low, at_s) for key, at_s in sorted(repeats.young.items())]
+    young, first = (
+        [(key >> 32, key & low, at_s) for key, at_s in sorted(held.items())]
+        for held in (repeats.young, repeats.first)
+    )
+    return codes, young, first
 
 
 def _joined(state: _Split) -> Repeats:
-    repeats = Repeats()
-    codes, young = state
-    repeats.codes = {recipient << 32 | p: times for recipient, p, times in codes}
-    repeats.young = {recipient << 32 | p: at_s for recipient, p, at_s in young}
-    return repeats
+    codes, *others = state
+    young, first = ({whose << 32 | p: at_s for whose, p, at_s in held} for held in others)
+    return Repeats({whose << 32 | p: times for whose, p, times in codes}, young, first)
 
 
 StoredRepeats: TypeAlias = Annotated[Repeats, As(_Split, _split, _joined)]

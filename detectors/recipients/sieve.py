@@ -17,8 +17,9 @@ need
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ from detectors.model.times import DAY_S
 from detectors.recipients.extents import Extents, tables_of
 from detectors.recipients.overflow import RICH
 from detectors.recipients.recall import Moves, recall
+from detectors.recipients.repeats import Repeats
 from detectors.recipients.row import (
     BORN,
     COUNT_MOST,
@@ -75,6 +77,8 @@ _TABLES: Final = np.arange(TABLES_MAX, dtype=np.uint64) << np.uint64(24)
 _EDGES: Final = np.arange(TABLES_MAX + 1) << 24
 _LEVEL_MILLI: Final = round(1000 * BURST_WATCH_LEAST)
 _NOVEL_LEAST: Final = int(BURST_NOVEL.watch)
+_Codes: TypeAlias = tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.int64]]
+"""Columns of codes: the recipient (an index into the rows of a pass), platform and time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -488,7 +492,11 @@ def _sight(
             fresh = _New(g[one], p[one], t[one], held[:, one], same[:, one], loud[todo[one]])
             promotes, met = _apply(params, tables, taken, ring, fresh)
             novel.append(todo[first[met]])
-            sighted.append(todo[np.delete(first, promotes) if len(promotes) else first])
+            stay = np.delete(first, promotes) if len(promotes) else first
+            sighted.append(todo[stay])
+            whole = stay[when[stay] != t[stay]]  # sightings with the time of a whole minute
+            for repeats, pair, when_s in _with_repeats(tables, taken, (g, p, when), whole):
+                repeats.first[pair] = when_s
             gone = np.append(gone, first[promotes])
         if len(gone):
             promoted.append(g[gone])
@@ -527,7 +535,7 @@ def _repeats(
 def _count_repeats(
     tables: Tables,
     taken: NDArray[np.uint64],
-    codes: tuple[NDArray[np.int64], NDArray[np.uint32], NDArray[np.int64]],
+    codes: _Codes,
     at: NDArray[np.int64],
 ) -> list[int]:
     """Count codes that platforms sent again within a day (`detectors.recipients.repeats`).
@@ -538,14 +546,11 @@ def _count_repeats(
     too: below it, no seven of them reach a limit on all together. The judge counts that code and
     all later ones.
     """
-    group, platform, at_s = (column[at] for column in codes)
-    columns = (group, tables_of(tables.edges, codes[0][at]), taken[group, 0], platform, at_s)
     over, gone = [], -1
-    for i, which, recipient, what, when_s, place in zip(
-        *(column.tolist() for column in columns), at.tolist(), strict=True
+    for i, place, (repeats, pair, when_s) in zip(
+        codes[0][at].tolist(), at.tolist(), _with_repeats(tables, taken, codes, at), strict=True
     ):
-        repeats, pair = tables.tables[which].repeats, recipient << 32 | what
-        if i == gone:
+        if i == gone or repeats.first.get(pair) == when_s:  # the latter: delivered twice
             continue
         if repeats.is_over(pair, when_s):
             gone = i
@@ -553,6 +558,16 @@ def _count_repeats(
         else:
             repeats.add(pair, when_s)
     return over
+
+
+def _with_repeats(
+    tables: Tables, taken: NDArray[np.uint64], codes: _Codes, at: NDArray[np.int64]
+) -> Iterator[tuple[Repeats, int, int]]:
+    """Yield, for the codes at these positions, their partition's repeats, their key and time."""
+    group = codes[0][at]
+    columns = tables_of(tables.edges, group), taken[group, 0], codes[1][at], codes[2][at]
+    for which, recipient, platform, at_s in zip(*(c.tolist() for c in columns), strict=True):
+        yield tables.tables[which].repeats, recipient << 32 | platform, at_s
 
 
 def _meets_astray(
@@ -715,14 +730,8 @@ def _note_young(
     once[ring] = words[ring] >> NOVEL & np.uint64(1) == 1
     lately = sightings.at_s[at] - (words >> SECONDS).astype(np.int64) < YOUNG_S
     at = at[once & lately]
-    if not len(at):
-        return
-    group = sightings.group[at]
-    columns = (tables_of(tables.edges, group), taken[group, 0], sightings.platform[at])
-    for which, recipient, platform, at_s in zip(
-        *(column.tolist() for column in columns), sightings.at_s[at].tolist(), strict=True
-    ):
-        tables.tables[which].repeats.young[recipient << 32 | platform] = at_s
+    for repeats, pair, at_s in _with_repeats(tables, taken, sightings[:3], at):
+        repeats.young[pair] = at_s
 
 
 def _kin(

@@ -339,13 +339,14 @@ class Table:
         return rows[which]
 
     def _grow(self) -> None:
-        """Enlarge the matrix, up to `rows_max`: double it, but add at most 2**18 rows.
+        """Enlarge the matrix by an eighth, by at most 2**18 rows, up to `rows_max`.
 
+        numpy writes all of the new memory, so larger steps would take memory for unused rows.
         The operating system remaps the pages of a large matrix without a copy. If there is a view
         of the matrix, it is copied instead.
         """
         held = len(self.words)
-        size = min(max(held + min(held, _BLOCK), self.used), self.rows_max)
+        size = min(max(held + min(held // 8 + 1, _BLOCK), self.used), self.rows_max)
         try:
             self.words.resize((size, WORDS))
         except ValueError:

@@ -5,8 +5,6 @@ long for two keys as for two hundred. So only reads of a table's own memory (ind
 are done per table. Two such reads take 3 us; a separate look-up per table takes 25 us.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple

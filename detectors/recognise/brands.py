@@ -5,8 +5,6 @@ after "your" or before "code", a word before a colon at the beginning, or the pl
 text says to log in. A name gives no trust, because anybody can write it.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from itertools import chain, islice
@@ -27,7 +25,7 @@ from detectors.recognise.capitals import (
     small,
 )
 from detectors.recognise.fold import fold, name_key
-from detectors.recognise.keys import BRAND, brand_key
+from detectors.recognise.keys import BRAND, brand_key, find_key
 from detectors.recognise.names import WORDS, is_plain, load_names, names_a_code
 from detectors.recognise.reading import Look
 from detectors.recognise.registry import Registry
@@ -49,14 +47,22 @@ _CAPITAL_BEHIND: Final = re.compile(" [A-Z\u00c0-\u00de]")  # Free Mobile
 _INSIDE: Final = re.compile("[\u30a1-\u30fa\u30fc][\u30a1-\u30fa\u30fc]")
 _LAST: Final = re.compile("(?: [A-Z][A-Za-z]{1,11})?\\W*$")
 _BEFORE_LAST: Final = re.compile("[.!?)\n-][\\s-]{0,3}$")
-_MIXED: Final = re.compile(  # Bet365, 1xBet, Bet9ja: a word of letters and digits
-    "(?<![A-Za-z0-9_@./+-])(?=[a-z0]*[A-Z])(?=[A-Za-z0]*[A-Za-z]{3})"
+_MIXED: Final = re.compile(  # Bet365, 1xBet, Bet9ja, 5paisa: a word of letters and digits
+    "(?<![A-Za-z0-9_@./+-])(?=[a-z0]*[A-Z]|0{1,3}[a-z]{4})(?=[A-Za-z0]*[A-Za-z]{3})"
     "[A-Za-z]{0,15}0{1,4}[A-Za-z]{0,15}(?![A-Za-z0-9_@/+-]|[.][a-z])"
 )
 _DIGIT, _FIRST_DIGIT = "\u01a3", "\u01a2"
 """Letters that stand for the digits of a name while it is searched: no language of today has them.
 A name that begins with a digit begins with a capital then."""
 _CODE: Final = re.compile("(?<![A-Za-z0-9_-])0{4,8}(?![A-Za-z0-9_-])")
+_NUMBERED: Final = re.compile(  # 4399, 7k7k, O2
+    "(?<![a-z0-9_@/.+#-])(?=[a-z]*0)[a-z0]{2,7}(?![a-z0-9_@/+]|[.:,-][a-z]?0)"
+)
+_NUMBERED_CHINESE: Final = re.compile(
+    "(?:登[录錄入]|[注註][册冊]|[绑綁]定|加入|使用|[您你]的|来自|來自|^\\W{0,4})"
+    "([\u4e00-\u9fff]{0,2}?(?<![a-z0])(?=[a-z]*0)[a-z0]{2,7})(?![a-z0])\\s?的?"
+    "(?:[账帐帳][号號户戶]|[验驗][证證]|校[验驗]|[会會][员員]|平台|[网網]站|app|[,，。!！])"
+)
 _STOP: Final = re.compile("[.!?]\\s|[\n。！？]")
 _FORBIDDEN: Final = re.compile("(?:勿|不要|不会|不會|不得|严禁|嚴禁)[^。！!；;，,\\n]{1,30}")
 """A clause about a forbidden action: 请勿通过微信转发 ("do not forward by WeChat"). A platform
@@ -67,6 +73,7 @@ class Brand(NamedTuple):
     """The platform that a text names."""
 
     key: str
+    """The platform's key. Empty if the digits at a name's place are no listed name."""
     span: tuple[int, int] | None = None
     """Place of a name with digits in the excerpt. Texts of one template may differ in them."""
 
@@ -78,11 +85,31 @@ def brand(registry: Registry, looked: Look, seen: str) -> Brand | None:
     listed name, the name at the most likely place is used.
     """
     found = _find_brand(registry, looked)
-    if not isinstance(found, tuple):
-        return Brand(found) if found else None
-    span = looked.unfold(found)
-    assert span is not None
-    return Brand(brand_key(registry, seen[slice(*span)]), span)
+    if isinstance(found, str):
+        return Brand(found)
+    span = looked.unfold(found or _find_number(looked.folded))
+    if span is None:
+        return None
+    name = seen[slice(*span)]
+    listed = find_key(registry, name_key(name)) or ""
+    return Brand(brand_key(registry, name) if found else listed, span)
+
+
+def _find_number(folded: str) -> tuple[int, int] | None:
+    """Return the span of digits at a place where only a name stands: "Your 4399 code is 482913".
+
+    Such a name has fewer than three letters, as a reference or a code has, so it must be listed.
+    Another number of the text must be the code.
+    """
+    for word in islice(_NUMBERED.finditer(folded), _SPOTS_MAX):
+        start, end = word.span()
+        if not (_CODE.search(folded, 0, start) or _CODE.search(folded, end)):
+            continue
+        first = _LETTERS.search(folded, 0, start) is None and _HEAD_MARK.match(folded, end)
+        if first or likely(folded, start, end) >= CERTAIN:
+            return start, end
+    placed = _CODE.search(folded) and _NUMBERED_CHINESE.search(folded)
+    return placed.span(1) if placed else None
 
 
 def _find_brand(registry: Registry, looked: Look) -> str | tuple[int, int] | None:
@@ -125,9 +152,10 @@ def _as_letters(word: re.Match[str]) -> str:
 
     The word is then found by its place, like any other name: "Your Bet365 code is 4829".
     """
-    letters = word[0].replace("0", "")
-    loud = letters.isupper() and likely(word.string, *word.span()) < SURE  # Ref ORDER55
-    if loud or is_plain(letters):
+    letters, text = word[0].replace("0", ""), word.string
+    first = _LETTERS.search(text, 0, word.start()) is None and _HEAD_MARK.match(text, word.end())
+    even = letters.isupper() or letters.islower()  # Ref ORDER55, 30minutes
+    if is_plain(letters) or (even and not first and likely(text, *word.span()) < SURE):
         return word[0]
     spelled = word[0].replace("0", _DIGIT)
     return _FIRST_DIGIT + spelled[1:] if spelled[0] == _DIGIT else spelled

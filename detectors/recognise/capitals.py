@@ -3,8 +3,6 @@
 The points say how typical a place is for the name of a platform, for example before "code".
 """
 
-from __future__ import annotations
-
 import re
 from itertools import islice
 from typing import Final, NamedTuple

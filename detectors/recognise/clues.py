@@ -10,8 +10,6 @@ hashed from them:
   alphabet.
 """
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import cache

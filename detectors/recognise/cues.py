@@ -1,7 +1,5 @@
 """Find a code that no word names directly, by several cues together."""
 
-from __future__ import annotations
-
 import re
 from typing import Final
 

@@ -5,8 +5,6 @@ every country. The counts here are only proposals for the operator. A recogniser
 traffic would give other answers in each partition and after each restart.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections import Counter
 from dataclasses import dataclass, field

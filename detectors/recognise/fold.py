@@ -6,8 +6,6 @@ letters of another script. Each character becomes one character or none, so a pl
 text can be converted back.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from functools import lru_cache

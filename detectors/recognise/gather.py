@@ -5,8 +5,6 @@ Only single letters or digits with the same separator between all of them are jo
 groups of digits with unusual separators. Dates and amounts stay unchanged.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Final
 

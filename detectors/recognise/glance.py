@@ -8,8 +8,6 @@ would find nothing (for `NUMBER`: the number is plainly a code's). If it is set,
 done.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence, Sized
 from functools import cache

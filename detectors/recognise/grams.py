@@ -5,8 +5,6 @@ is 482913" becomes "code is 6". A piece that ends in a digit therefore describes
 number of that length. The pieces of many texts are hashed in one pass with numpy.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 

@@ -10,8 +10,6 @@ A key has one of three forms:
 A name gives no trust, because anybody can write a name in a signature, a sender or a text.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Final
 
@@ -56,7 +54,7 @@ def brand_key(registry: Registry, name: str) -> str:
     ['sig:工商银行', 'sig:velmora', 'sig:velmora']
     """
     key = name_key(name)
-    if found := _find_key(registry, key):
+    if found := find_key(registry, key):
         return found
     if not name.isalnum():
         folded = fold(name).strip()
@@ -64,11 +62,11 @@ def brand_key(registry: Registry, name: str) -> str:
         if _SITE.fullmatch(bare):
             bare = _label(bare)
         if bare != folded and (other := name_key(bare)):
-            return _find_key(registry, other) or f"{BRAND}{other}"
+            return find_key(registry, other) or f"{BRAND}{other}"
     return f"{BRAND}{key}"
 
 
-def _find_key(registry: Registry, key: str) -> str | None:
+def find_key(registry: Registry, key: str) -> str | None:
     """Return the key of a name in the registry or the list of names, in any spelling, or None."""
     if known := registry.signatures.get(key):
         return f"{BRAND}{known.key}"

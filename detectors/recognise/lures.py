@@ -6,8 +6,6 @@ here therefore limit the model. The words are in `data/lures.toml`. All function
 with masked digits.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Iterator

@@ -9,8 +9,6 @@ rule that applied, and the weight of each trait of the text. With this sum, a te
 that no rule knows can still be a code. The sum can also overrule a weak rule.
 """
 
-from __future__ import annotations
-
 import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence

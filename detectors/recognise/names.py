@@ -3,8 +3,6 @@
 The module also decides whether a sender names a platform at all.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from functools import cache, lru_cache
@@ -21,7 +19,7 @@ _UNSPACED: Final = re.compile(
     "[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2}"
 )
 NO_CHINESE: Final = re.compile(
-    "^使用|^欢迎|^歡迎|^[をがにのはへでと]|提醒$|填写|填寫|修改|口令|本次|完成|点击|點擊|尊敬|客户|客戶"
+    "^使用|^用[于於]|^欢迎|^歡迎|^[をがにのはへでと]|提醒$|填写|填寫|修改|口令|本次|完成|点击|點擊|尊敬|客户|客戶"
     "|办理|辦理|验证|驗證|登录|登錄|登入|注册|註冊|您|你|手机|手機|账号|帐号|帳號|密码|密碼"
     "|短信|正在|请|請|勿|本人|操作|身份|新设备|会员$|一次|动态|動態|订购|訂購|安全|确认|確認"
     "|^支付|^的|^为|^了|绑定|綁定|忘记|忘記|亲爱|親愛|先生|女士|小姐|重要|注意|通知|谢谢|謝謝"
@@ -33,7 +31,7 @@ NO_CHINESE: Final = re.compile(
 this pattern matches is no platform's name."""
 _GENERIC: Final = re.compile(f"(?:(?:{'|'.join(map(re.escape, sorted(WORDS['shared'])))})[-_. ]?)+")
 _WITH_DIGITS: Final = re.compile(
-    "(?=.*[0-9])[0-9]*(?:[a-z]{3,}[0-9]*|[a-z]?[0-9]*[\u4e00-\u9fff]{2,})"
+    "(?=.*[0-9])[0-9]*(?:[a-z\u0400-\u052f]{3,}[0-9]*|[a-z]?[0-9]*[\u4e00-\u9fff\uac00-\ud7af]{2,})"
 )
 _PLAIN: Final = frozenset(map(fold, WORDS["plain"]))
 _TOGETHER: Final = re.compile("^(?:[وبلفك]?ال|لل|[ولب])(?=..)|^[הלבמשו](?=..)")
@@ -82,10 +80,11 @@ def load_names() -> Listed:
         for word in words:
             if word.startswith("*"):
                 ordinary.add(name_key(word[1:]))
-            names[name_key(word.lstrip("*"))] = first
+            key = name_key(word.lstrip("*"))
+            names[key] = first
             names[fold(word.lstrip("*"))] = first  # as written in texts: 蝦皮, but 虾皮 in keys
-            if _WITH_DIGITS.fullmatch(first):
-                names.setdefault(mask(first), first)  # the digits of a text are masked
+            if _WITH_DIGITS.fullmatch(key):
+                names.setdefault(mask(key), first)  # the digits of a text are masked
     apart = sorted(filter(_UNSPACED.search, names), key=len, reverse=True)
     begins = "".join(sorted({name[0] for name in apart}))  # a fast test before the search
     unspaced = re.compile(f"(?=[{begins}])(?:{'|'.join(map(re.escape, apart))})")

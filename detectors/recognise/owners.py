@@ -3,8 +3,6 @@
 The word nearest to the number is tried first.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Final
 

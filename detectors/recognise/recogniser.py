@@ -980,7 +980,8 @@ class Recogniser:
             return owner.answer | answer, owner.key, None
         seen = excerpt(asked.text)
         told = _brand()(self.registry, looked.look, seen) if owner.hidden else None
-        if told is None:
-            return owner.answer & _TRUST | _OTP | answer | _FROM_SENDER, "", None
+        if told is None or not told.key:
+            span = told.span if told else None
+            return owner.answer & _TRUST | _OTP | answer | _FROM_SENDER, "", span
         answer |= _identity(told.key) << 16 | owner.answer & _TRUST | _OTP
         return answer, told.key, told.span

@@ -4,8 +4,6 @@ Each rule has an example that it must decide, and a counterexample that it must 
 checks both.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final
 

@@ -4,8 +4,6 @@ Words such as "code" and "PIN" name many kinds of numbers. The rest of the text 
 number is. A *scene* is the topic of a text: parcels, shops, gates or prizes.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Final
 

@@ -1,7 +1,5 @@
 """Find the scripts in which a text is written, and the words of these scripts' languages in it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from enum import Enum

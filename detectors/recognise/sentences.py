@@ -4,8 +4,6 @@
 are in `data/abbreviations.toml`. The pattern is for folded text with masked digits.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from itertools import groupby

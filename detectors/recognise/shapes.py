@@ -4,8 +4,6 @@ All patterns work on folded text with masked digits (`fold`). No pattern has an 
 inside another repetition, so every search takes linear time.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from enum import Enum

@@ -1,7 +1,5 @@
 """Read the data files that ship with this package. The package reads no other files."""
 
-from __future__ import annotations
-
 from importlib import resources
 
 

@@ -7,8 +7,6 @@ single platform. Brackets can also contain the code itself (验证码【4829】)
 would become a new platform.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from functools import cache, lru_cache

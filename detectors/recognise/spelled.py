@@ -6,8 +6,6 @@ there is nothing but separators between them, and all words are of one language.
 dates stay unchanged.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from functools import cache, cached_property

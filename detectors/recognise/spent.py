@@ -4,8 +4,6 @@ Texts with such numbers have all the words of codes. The difference is in the wo
 or before the number (`data/spent.toml`). All functions expect folded text with masked digits.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Iterator

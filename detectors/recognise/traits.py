@@ -4,8 +4,6 @@ Most traits describe structure, not words, so they also work in languages withou
 example: how many numbers look like a code, where they are, prices, and length.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import Final

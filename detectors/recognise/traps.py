@@ -4,8 +4,6 @@ The name of a person, a shop or a town has a capital like a platform's name, and
 text. If such names counted as platforms, one sender of codes would become many platforms.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Final
 

@@ -3,8 +3,6 @@
 Without capitals, a name is found by the words around it.
 """
 
-from __future__ import annotations
-
 import re
 from itertools import islice
 from typing import Final

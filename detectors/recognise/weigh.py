@@ -1,7 +1,5 @@
 """Combine the model's sum and the rule of a text to one confidence that the text is a code."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from functools import cache

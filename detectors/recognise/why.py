@@ -1,7 +1,5 @@
 """Explain an answer of recognition: list the parts of the sum that decided about a text."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from detectors.recognise.fold import mask

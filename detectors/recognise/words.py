@@ -4,8 +4,6 @@
 more languages.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from dataclasses import dataclass

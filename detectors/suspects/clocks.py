@@ -8,8 +8,6 @@ Only stamps near the gateway's newest stamp are evidence about its clock. A gate
 a backlog between live messages. The stamps of a backlog are old, but correct.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum

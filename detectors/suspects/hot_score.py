@@ -10,8 +10,6 @@ the list of hot platforms as it is now, not as it was when a code came. So a cod
 there was a list counts when the next code is judged.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from typing import NamedTuple
 

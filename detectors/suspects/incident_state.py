@@ -3,8 +3,6 @@
 `detectors.episodes.incident_log` fills this state and turns it into incident records.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Final
 

@@ -5,8 +5,6 @@ So each platform that the recipient does not know, or that is young, has a limit
 lease that follows refuses this platform and no other.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -15,7 +13,7 @@ from operator import attrgetter
 from typing import Annotated, Final, NamedTuple
 
 from detectors.model.fields import Bounds, Count, Offset, PlatformId, TimeMs
-from detectors.model.records import Mode
+from detectors.model.records import Mode, Step
 from detectors.model.times import DAY_S
 from detectors.recipients.repeats import Repeats
 from detectors.thresholds import (
@@ -109,6 +107,8 @@ class PlatformLease:
     expires_ms: TimeMs = 0
     offset: Offset = -1  # offset of the event that caused the newest lease
     mode: Mode = "shadow"
+    # Opening of the episode of kind `limit` that this lease has; None: it has no open one.
+    opened: Step | None = None
     # The last limit that was reached.
     limit: Limit = field(default_factory=lambda: Limit(WINDOWS[0][0], 0, 0))
 

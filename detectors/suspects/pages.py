@@ -7,8 +7,6 @@ The sieve and the judge both use this number. Leases, refusals and the memory of
 the real number, because gateways know no templates.
 """
 
-from __future__ import annotations
-
 from typing import TypeAlias
 
 from detectors.thresholds import PAGE_KEPT_S, PAGE_RECIPIENTS_MAX, PAGE_S, PAGE_TEMPLATES_MAX

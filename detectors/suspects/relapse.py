@@ -5,8 +5,6 @@ record of that flood's platforms for 72 hours. A few of these platforms at once 
 and they do not become known meanwhile.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Final
 

@@ -13,8 +13,6 @@ windows to the gateways, well before the first window opens. All gateways, and t
 reads the same messages from the log, therefore apply the same rule.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final

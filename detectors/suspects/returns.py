@@ -5,12 +5,10 @@ them, because each platform counts once a day. People also ask a platform again,
 minutes, and seldom thirteen new platforms in one afternoon.
 """
 
-from __future__ import annotations
-
 from detectors.model.records import utc_ms
 from detectors.suspects.judge import Band, Finding
 from detectors.suspects.suspect import Suspect
-from detectors.suspects.volume import counted_messages
+from detectors.suspects.volume import counted_messages, earliest_s
 from detectors.thresholds import RETURN_GAP_MS, RETURN_WINDOW_MS, RETURNS
 
 RULE = "returns"
@@ -54,6 +52,5 @@ def judge_returns(suspect: Suspect, at_ms: int, other: Finding, divisor: int) ->
     found = returned_platforms(suspect, at_ms)
     if len(found) < threshold:
         return other
-    firsts = (suspect.seen[p] >> 33 for p in found if p in suspect.seen)
-    since_s = min(firsts, default=suspect.sightings[-1] >> 33)
+    since_s = earliest_s(suspect, found, default=suspect.sightings[-1] >> 33)
     return Finding(Band.THROTTLE, RULE, len(found), threshold, since_s)

@@ -5,8 +5,6 @@ leaky bucket, and its open episode. A platform is tainted if it was first seen i
 module records and forgets messages. The module `judge` evaluates them.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left, insort
 from collections import Counter
 from dataclasses import dataclass, field

@@ -12,10 +12,8 @@ must not extend itself. Many counted messages of many platforms are a flood (THR
 messages of any number of platforms are a nuisance (WATCH).
 """
 
-from __future__ import annotations
-
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from operator import attrgetter
 from typing import Final
@@ -290,10 +288,18 @@ def first_sighting_s(suspect: Suspect, window: list[int]) -> int:
 
     Codes that introduced a platform before the flood are thereby part of the flood.
     """
-    seen = suspect.seen
-    part = {w >> _PLATFORM & 0xFFFF_FFFF for w in window if w & _FLAGS}
-    firsts = (seen[p] >> 33 for p in part if p in seen)
-    return min(firsts, default=seconds(window[0] >> _TIME))
+    part = {w >> _PLATFORM & 0xFFFF_FFFF: w >> _TIME for w in window if w & _FLAGS}
+    return earliest_s(suspect, part, default=seconds(window[0] >> _TIME))
+
+
+def earliest_s(suspect: Suspect, part: Mapping[int, int], *, default: int) -> int:
+    """Return the time of the first sighting of these platforms on the day of their message.
+
+    `part`: platform -> time of a message in ms. A sighting of an earlier day does not count: the
+    platform is then a number that the recipient knows, and that sends the texts of a page.
+    """
+    firsts = ((suspect.seen[p] >> 33, ms) for p, ms in part.items() if p in suspect.seen)
+    return min((at_s for at_s, ms in firsts if ms < utc_ms(at_s + DAY_S)), default=default)
 
 
 def newest(suspect: Suspect) -> dict[str, tuple[int, int]]:

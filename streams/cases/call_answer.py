@@ -13,7 +13,7 @@ from detectors.leases.gateway_rule import forbids, lease_of
 from detectors.model.event import Trust, platform_print
 from detectors.model.records import Action, EpisodeRecord
 from detectors.model.times import MINUTE_MS
-from streams.cases.explanation import at_least, platform_count
+from streams.cases.explanation import at_least, because, platform_count
 from streams.cases.standing import Doing, format_override, says
 from streams.cases.store.answers import CaseFile, CaseLine, WordLine
 from streams.common.language import join_list, moment, tr, trn
@@ -45,13 +45,13 @@ def answer(
     `now_ms` is UTC. `since` says how far back the records go, as it was typed.
     """
     held = tuple(format_override(each.word) for each in words if each.holds)
-    if file is None or file.line.kind != "flood":
+    if file is None or file.line.kind == "resend":
         return _nothing(recipient, file, held, since)
     line, state = file.line, file.line.state
     newest = file.case.lease(now_ms) if state in REFUSING else None
     return CallAnswer(
         state=state,
-        happening=_happening(line, now_ms),
+        happening=_happening(line, file.case.last, now_ms),
         now=says(state, newest),
         arrives=_arrives(newest),
         ends=_ends(line, newest, now_ms),
@@ -102,7 +102,7 @@ def _nothing(
     )
 
 
-def _happening(line: CaseLine, now_ms: int) -> str:
+def _happening(line: CaseLine, record: EpisodeRecord, now_ms: int) -> str:
     form = tr(
         "{recipient}: since {first} ({minutes}) {messages} from {platforms}, {novel} of them new "
         "to this number; counted until {last}"
@@ -112,8 +112,15 @@ def _happening(line: CaseLine, now_ms: int) -> str:
             "{recipient}: it is over; from {first} on, for {minutes}, came {messages} from "
             "{platforms}, {novel} of them new to this number"
         )
+    elif line.kind == "limit":
+        form = tr(
+            "{recipient}: single platforms are limited since {opened}, because {why}; {messages} "
+            "from {platforms} since {first}"
+        )
     minutes = max(1, round(line.lasts_ms(now_ms) / MINUTE_MS))
     return form.format(
+        opened=moment(min((step.at_ms for step in record.path), default=line.first_ms)),
+        why=because(record),
         recipient=line.recipient,
         first=moment(line.first_ms),
         last=moment(line.last_ms),
@@ -134,8 +141,8 @@ def _arrives(lease: Action | None) -> str:
     if lease.verb == "throttle_platforms":
         n = len(lease.refused_ids)
         return trn(
-            "everything but the codes of {n} platform of the flood",
-            "everything but the codes of {n} platforms of the flood",
+            "everything but the codes of {n} platform",
+            "everything but the codes of {n} platforms",
             n,
         )
     scope = lease.scope

@@ -50,6 +50,7 @@ RULES: Final = MappingProxyType(
         "returns": "new platforms that sent again after 10 minutes or more, within 3 hours",
         "relapse": "platforms of the flood of the last 3 days, within 10 minutes",
         "hot": "new platforms that other floods abuse, less those that none does, within 24 hours",
+        "hot_burst": "the same, while new platforms come faster than people log in",
         "resend": "messages of one platform",
         "quiet": "no further message of the flood came, or the episode reached its longest",
     }
@@ -227,6 +228,11 @@ def _headline(record: EpisodeRecord) -> str:
         return tr("{recipient}: over ({why})").format(
             recipient=record.recipient, why=because(record)
         )
+    if record.kind == "limit":
+        return tr("{recipient}: {refused} ({mode}), because {why}").format(
+            recipient=record.recipient, refused=_say_refused(record), mode=tr(record.mode),
+            why=because(record),
+        )  # fmt: skip
     by = tr("one platform re-sends") if record.kind == "resend" else because(record)
     level = tr(record.level.name)
     if record.level is not Level.THROTTLE:  # The mode is only decided at the first throttle.
@@ -272,7 +278,7 @@ def _facts(record: EpisodeRecord) -> Iterator[str]:
         yield tr("this lists what came since {at}; earlier events are in older records").format(
             at=moment(record.since_ms)
         )
-    elif record.kind == "flood":
+    elif record.kind != "resend":
         yield tr("it knew {platforms}, in {days}").format(
             platforms=_platforms(record.known), days=trn("{n} day", "{n} days", record.memory_days)
         )
@@ -407,7 +413,14 @@ def _passes(record: EpisodeRecord) -> Iterator[str]:
 def _say_refused(record: EpisodeRecord) -> str:
     if record.kind == "resend":
         return tr("nothing: the platform is reported, the recipient is not throttled")
-    if Level.THROTTLE not in {record.level, *(step.level for step in record.path)}:
+    if record.kind == "limit" and record.level is not Level.CLEAR:
+        return trn(
+            "codes of {n} platform are refused, and no others",
+            "codes of {n} platforms are refused, and no others",
+            len(record.sightings),
+        )
+    throttled = Level.THROTTLE in {record.level, *(step.level for step in record.path)}
+    if record.kind != "limit" and not throttled:
         return tr("nothing: WATCH refuses nothing")
     if record.level is Level.CLEAR:
         return tr("nothing any more")

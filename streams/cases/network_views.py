@@ -148,6 +148,7 @@ def campaign_row(campaign: Campaign) -> dict[str, Any]:
     """Return one row of a list of campaigns."""
     return {
         "campaign": campaign.campaign_id,
+        "kind": campaign.kind,
         "state": "open" if campaign.open else "over",
         "start": moment(campaign.start_ms),
         "last": moment(campaign.end_ms),
@@ -163,6 +164,11 @@ def campaign_row(campaign: Campaign) -> dict[str, Any]:
 def campaign_lines(campaign: Campaign) -> Iterator[str]:
     """Yield the lines that show one campaign to a person."""
     yield campaign.campaign_id
+    if campaign.kind == "surge":
+        yield tr(
+            "surge: within an hour many platforms sent codes to far more recipients that do not "
+            "know them than usual; the numbers are those above the usual ones"
+        )
     span = {"start": moment(campaign.start_ms), "last": moment(campaign.end_ms)}
     if campaign.open:
         yield tr("goes on: from {start}, last message {last}").format(**span)

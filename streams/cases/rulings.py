@@ -5,8 +5,6 @@ gateway. A lease is in force from `delay_ms` after the event that caused it, and
 event itself.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple

@@ -1,12 +1,10 @@
 """Reports what leases refused or would have refused, for the decision to enforce. Pure."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any
+from typing import Any, Self
 
 from detectors.episodes.used_later import UsedLater, confirm, note_refusal, note_use
 from detectors.leases.gateway_rule import Ruling
@@ -30,7 +28,7 @@ class Shadow:
     now_s: int = 0  # Time of the newest message, in seconds since `EPOCH_S`.
 
     @classmethod
-    def of(cls, actions: Iterable[Action]) -> Shadow:
+    def of(cls, actions: Iterable[Action]) -> Self:
         """Build from actions of both modes; shadow actions differ in the mode only."""
         newest = {(entry_name(each), each.rank): each for each in actions}
         gateway = RulingGateway(delay_ms=0, shadow=True)

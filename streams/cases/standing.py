@@ -119,8 +119,8 @@ def says(state: Doing, lease: Action | None) -> str:
     if state is Doing.THROTTLED and lease is not None and lease.verb == "throttle_platforms":
         n = len(lease.refused_ids)
         return trn(
-            "throttled: codes of {n} platform of the flood are refused, and no others",
-            "throttled: codes of {n} platforms of the flood are refused, and no others",
+            "throttled: codes of {n} platform are refused, and no others",
+            "throttled: codes of {n} platforms are refused, and no others",
             n,
         )
     return tr(SAYS[state])

@@ -5,8 +5,6 @@ and not `from streams.cases.shadow import Shadow`. Such a module is loaded when 
 first used (`_Lazily`). So `otpguard COMMAND --help` loads no client, no numpy and no settings.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +14,7 @@ from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import LazyLoader
+from itertools import chain
 from typing import Annotated, Any, Final
 
 import typer
@@ -98,6 +97,18 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 }
 """Place of each command (a function or a group of commands), and its description in one line."""
 
+GROUPS: Final = {
+    "First day": ("doctor", "cases", "explain", "phone", "release", "mode"),
+    "Start": ("init", "demo", "worker", "topics", "config", "feed"),
+    "See": ("campaigns", "platforms", "metrics", "audit"),
+    "Explain": ("recognise", "replay", "scenario"),
+    "Act": ("allow", "exempt", "rails", "gate", "enforce"),
+    "Operate": ("agent", "dlq", "canary"),
+    "People": ("desk", "notify", "signal", "evidence", "report"),
+    "Measure": ("calibrate", "shadow-report", "compare", "size"),
+}
+"""Headings of the list of commands, and the commands below each. `First day`: the README's six."""
+
 
 LAZY: Final = re.compile(
     r"(detectors|rich|streams)(?!\.cli)\..+|kafka|msgspec|numpy|phonenumbers|pydantic"
@@ -137,18 +148,16 @@ class Commands(TyperGroup):
         _translate(self)
 
     def make_context(self, *arguments: Any, **named: Any) -> Any:
-        """Parse the command line; errors are shown in the current language."""
         with _translate_errors():
             return super().make_context(*arguments, **named)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; errors of its arguments are shown in the current language."""
         with _translate_errors():
             return super().invoke(ctx)
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the base class's signature
-        """Return the names in the order of the table: from common to rare."""
-        return list(COMMANDS)
+        """Return the names in the order of their groups."""
+        return list(chain.from_iterable(GROUPS.values()))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the called command. If there is none, the error names similar commands."""
@@ -177,20 +186,20 @@ class Commands(TyperGroup):
         return _translate_command(get_command(alone))
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Print the options, with those that the library adds last."""
         for parameter in self.params:
             own: Any = parameter
             own.help = own.help and tr(own.help)
         super().format_options(ctx, formatter)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as above
-        with formatter.section(tr("Commands")):
-            formatter.write_dl([(name, tr(says)) for name, (_, says) in COMMANDS.items()])
+        width = max(map(len, COMMANDS))
+        for heading, names in GROUPS.items():
+            with formatter.section(tr(heading)):
+                formatter.write_dl([(name.ljust(width), tr(COMMANDS[name][1])) for name in names])
 
 
 @contextmanager
 def _translate_errors() -> Iterator[None]:
-    """Show errors of the command line in the current language."""
     try:
         yield
     except TyperException as error:

@@ -1,7 +1,5 @@
 """`otpguard agent`: services that combine the findings of all partitions."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from streams import config as configs

@@ -1,7 +1,5 @@
 """`otpguard audit`: who saw or did what, and whether the audit is complete."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Audit records of commands: one before the action, and one with its result."""
 
-from __future__ import annotations
-
 import getpass
 import os
 import socket

@@ -1,7 +1,5 @@
 """`otpguard calibrate`: runs the detector over a carrier's own history."""
 
-from __future__ import annotations
-
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -53,9 +51,6 @@ FilesArgument = Annotated[
         metavar="FILE…|-", help="JSON lines or .csv (.gz too), or - for stdin.", show_default=False
     ),
 ]
-KafkaOption = Annotated[
-    bool, typer.Option("--kafka", help="Read the input topic; no group, no commits.")
-]
 SinceOption = Annotated[
     str | None,
     typer.Option(help="With --kafka: start of the period, such as 30d or 2026-03-01T00:00Z."),
@@ -67,29 +62,9 @@ SubscribersOption = Annotated[
     int | None,
     typer.Option(min=1, help="Subscribers behind the history; default: those seen in it."),
 ]
-JudgedOption = Annotated[
-    Path | None,
-    typer.Option(
-        help="Recipients or episodes, one a line, that were attacks or test numbers.",
-        exists=True,
-        dir_okay=False,
-    ),
-]
-MissesOption = Annotated[int, typer.Option(min=0, max=1000, help="Nearest misses to show.")]
-ShowOption = Annotated[
-    bool, typer.Option("--show-recipients", help="Show whole numbers instead of masked ones.")
-]
-WriteOption = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Write the proposed settings here (TOML).")
-]
 ReportOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write a page with plots here (HTML).")
 ]
-ColumnsOption = Annotated[
-    str | None, typer.Option(help="CSV: names of the fields, if the file has no header line.")
-]
-DelimiterOption = Annotated[str, typer.Option(help="CSV: character between fields.")]
-EncodingOption = Annotated[str, typer.Option(help="CSV: encoding, such as gb18030.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 
 
@@ -97,22 +72,37 @@ def calibrate(
     files: FilesArgument = None,
     config: ConfigOption = None,
     *,
-    kafka: KafkaOption = False,
+    kafka: Annotated[
+        bool, typer.Option("--kafka", help="Read the input topic; no group, no commits.")
+    ] = False,
     since: SinceOption = None,
     until: UntilOption = None,
     subscribers: SubscribersOption = None,
-    judged: JudgedOption = None,
-    misses: MissesOption = 20,
-    show_recipients: ShowOption = False,
-    write: WriteOption = None,
+    judged: Annotated[
+        Path | None,
+        typer.Option(
+            help="Recipients or episodes, one a line, that were attacks or test numbers.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    misses: Annotated[int, typer.Option(min=0, max=1000, help="Nearest misses to show.")] = 20,
+    show_recipients: Annotated[
+        bool, typer.Option("--show-recipients", help="Show whole numbers instead of masked ones.")
+    ] = False,
+    write: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the proposed settings here (TOML).")
+    ] = None,
     report: ReportOption = None,
     maps: MapOption = None,
     constants: SetOption = None,
     time_format: TimeOption = None,
     zone: ZoneOption = None,
-    columns: ColumnsOption = None,
-    delimiter: DelimiterOption = ",",
-    encoding: EncodingOption = "utf-8",
+    columns: Annotated[
+        str | None, typer.Option(help="CSV: names of the fields, if the file has no header line.")
+    ] = None,
+    delimiter: Annotated[str, typer.Option(help="CSV: character between fields.")] = ",",
+    encoding: Annotated[str, typer.Option(help="CSV: encoding, such as gb18030.")] = "utf-8",
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -394,7 +384,6 @@ def _say_rates(found: dict[str, Any]) -> None:
 
 
 def _say_misses(misses: list[dict[str, Any]]) -> None:
-    """Print the recipients that came nearest to a throttle."""
     if misses:
         write_table(
             (

@@ -1,7 +1,5 @@
 """`otpguard campaigns`: floods of many recipients that belong together."""
 
-from __future__ import annotations
-
 from typing import Annotated, Final
 
 import msgspec

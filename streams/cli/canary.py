@@ -1,7 +1,5 @@
 """`otpguard canary`: tests with a small flood whether a flood would be stopped."""
 
-from __future__ import annotations
-
 from contextlib import closing
 from typing import Annotated
 

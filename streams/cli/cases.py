@@ -1,7 +1,5 @@
 """`otpguard cases`: what happened to whom, and why."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -24,12 +22,13 @@ from streams.cli.shared import (
     records_shown,
     settings_of,
     write_json,
+    write_lines,
     write_table,
 )
 from streams.cluster import admin, read
 from streams.common import clock
 from streams.common.errors import ConfigError, UsageError
-from streams.common.language import join_list, tr
+from streams.common.language import join_list, tr, trn
 from streams.common.shown import escape_unprintable, in_json
 from streams.tools.operate import purge_overrides
 
@@ -48,9 +47,12 @@ def ls(
     *,
     since: SinceOption = "24h",
     all_: Annotated[bool, typer.Option("--all", help="Include those that are over.")] = False,
+    watched: Annotated[bool, typer.Option("--watched", help="Include watched ones.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    r"""List open cases.
+    r"""List open cases that are throttled, the one with the most messages first.
+
+    JSON has all open cases, the oldest first.
 
     \b
     Examples:
@@ -66,10 +68,15 @@ def ls(
             write_json(rows)
             return
         warn(switched)
-        if rows:
-            _write_cases(rows)
-        else:
+        shown = [row for row in rows if all_ or watched or row["level"] != "watch"]
+        if shown:
+            worst = sorted(shown, key=lambda row: (row["level"] != "throttle", -row["messages"]))
+            _write_cases(worst)
+        elif not rows:
             typer.echo(tr("no cases") if all_ else tr("no open cases"))
+        if left := len(rows) - len(shown):
+            cases = trn("{n} case is only watched", "{n} cases are only watched", left)
+            typer.echo(tr("{cases}; --watched lists them too").format(cases=cases))
 
 
 COLUMNS: Final = {
@@ -91,8 +98,8 @@ COLUMNS: Final = {
 WORDS: Final = frozenset({"state", "level", "mode", "gateways"})
 """Columns with our own words, which are translated."""
 
-SPARED: Final = ("episode", "rule", "gateways", "mode", "level", "last", "platforms", "novel",
-                 "refused", "messages", "since")  # fmt: skip
+SPARED: Final = ("episode", "rule", "gateways", "mode", "platforms", "novel", "refused", "since",
+                 "messages", "level", "last")  # fmt: skip
 """Columns that are left out on a narrow screen, in this order; never recipient and state."""
 
 COLOURS: Final = {
@@ -184,11 +191,11 @@ def audit(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
       otpguard cases audit
     """
     words = words_of(settings_of(config))
-    if as_json:
-        write_json([msgspec.to_builtins(word) for word in words])
-        return
-    for word in words:
-        typer.echo(escape_unprintable(f"{word.recipient:16}  {standing.format_override(word)}"))
+    write_lines(
+        [msgspec.to_builtins(word) for word in words],
+        (f"{word.recipient:16}  {standing.format_override(word)}" for word in words),
+        as_json=as_json,
+    )
 
 
 @app.command()

@@ -1,7 +1,5 @@
 """`otpguard compare`: two configurations side by side, over a file or the input topic."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """`otpguard config`: shows the settings with their sources, and checks them."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """`otpguard desk`: the case store, which keeps for people what the topics delete."""
 
-from __future__ import annotations
-
 import logging
 from dataclasses import asdict
 from functools import partial

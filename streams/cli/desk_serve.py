@@ -1,7 +1,5 @@
 """`otpguard desk serve`: the console."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """`otpguard desk user`: local accounts of the desk, including the first administrator."""
 
-from __future__ import annotations
-
 import getpass
 import sys
 from typing import Annotated, Any
@@ -19,19 +17,18 @@ from streams.common.language import moment, tr
 app = group("Accounts of the desk.\n\n\\b\nExample:\n  otpguard desk user add root --role admin")
 
 NameArgument = Annotated[str, typer.Argument(help="Log-in name.")]
-RolesOption = Annotated[
-    list[str],
-    typer.Option(
-        "--role", help="agent, lead, analyst, evidence, approver, auditor, admin; repeatable."
-    ),
-]
 COLUMNS = ("name", "roles", "source", "may log in", "last log-in")
 
 
 @app.command()
 def add(
     name: NameArgument,
-    role: RolesOption,
+    role: Annotated[
+        list[str],
+        typer.Option(
+            "--role", help="agent, lead, analyst, evidence, approver, auditor, admin; repeatable."
+        ),
+    ],
     config: ConfigOption = None,
     *,
     shown_name: Annotated[str, typer.Option("--shown-name", help="Name that colleagues see.")] = "",

@@ -1,7 +1,5 @@
 """`otpguard dlq`: shows dead letters and replays them."""
 
-from __future__ import annotations
-
 import base64
 import logging
 import sys
@@ -54,33 +52,6 @@ PartitionOption = Annotated[
     typer.Option(
         min=0, help="Only dead letters of this partition of the source.", show_default=False
     ),
-]
-ReplayLimitOption = Annotated[
-    int | None,
-    typer.Option(
-        min=1, help="Maximum number of dead letters; the oldest first.", show_default=False
-    ),
-]
-ByKeyOption = Annotated[
-    bool,
-    typer.Option(
-        "--by-key",
-        help="Send dead letters without a key to any partition. Use this after "
-        "partitions were added.",
-    ),
-]
-UncheckedOption = Annotated[
-    bool,
-    typer.Option("--unchecked", help="Also replay events that these settings would refuse again."),
-]
-AgainOption = Annotated[
-    bool,
-    typer.Option(
-        "--again", help="Also replay dead letters that were refused again after an earlier replay."
-    ),
-]
-DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", "-n", help="Only report what would be done.")
 ]
 
 
@@ -204,12 +175,37 @@ def replay(
     since: SinceOption = None,
     until: UntilOption = None,
     partition: PartitionOption = None,
-    limit: ReplayLimitOption = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Maximum number of dead letters; the oldest first.", show_default=False
+        ),
+    ] = None,
     rate_max: Annotated[float, typer.Option(min=0.1, help="Events a second.")] = 1000.0,
-    by_key: ByKeyOption = False,
-    unchecked: UncheckedOption = False,
-    again: AgainOption = False,
-    dry_run: DryRunOption = False,
+    by_key: Annotated[
+        bool,
+        typer.Option(
+            "--by-key",
+            help="Send dead letters without a key to any partition. Use this after "
+            "partitions were added.",
+        ),
+    ] = False,
+    unchecked: Annotated[
+        bool,
+        typer.Option(
+            "--unchecked", help="Also replay events that these settings would refuse again."
+        ),
+    ] = False,
+    again: Annotated[
+        bool,
+        typer.Option(
+            "--again",
+            help="Also replay dead letters that were refused again after an earlier replay.",
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Only report what would be done.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     r"""Send dead letters to the input again, with their original keys and bytes.

@@ -1,7 +1,6 @@
 """`otpguard doctor`: finds what is wrong in an installation, and names the remedy."""
 
-from __future__ import annotations
-
+from collections import Counter
 from collections.abc import Iterable
 from typing import Annotated, Final
 
@@ -12,7 +11,7 @@ from streams.cli.shared import ConfigOption, JsonOption, settings_of, write_json
 from streams.cluster import kafka_rights
 from streams.common import clock
 from streams.common.errors import ConfigError, Exit, UsageError
-from streams.common.language import tr
+from streams.common.language import join_list, tr
 from streams.tools.operate import diagnosis, local_checks
 
 MARKS: Final = {"ok": "ok", "warn": "look", "bad": "WRONG", "unknown": "unknown"}
@@ -28,12 +27,18 @@ def doctor(
 ) -> None:
     r"""Check settings, brokers, topics, rights, lag, events, keys and clocks; changes nothing.
 
-    Exits with 0 if a worker may start, with 78 if something is wrong.
+    A worker may start unless something is wrong.
 
     \b
     Examples:
       otpguard doctor --config /etc/otpguard/otpguard.toml
       otpguard doctor --role monitor --json | jq '.[] | select(.state != "ok")'
+
+    \b
+    Exit codes:
+      0    all is well
+      1    something should be looked at
+      78   something is wrong
     """
     if role not in kafka_rights.ROLES:
         raise UsageError(
@@ -49,25 +54,34 @@ def doctor(
         raise
     checks = diagnosis.examine(settings, role, clock.now_ms())
     if as_json:
-        all_ = list(checks)
-        write_json(all_)
-        wrong = any(each.state == "bad" for each in all_)
+        found = list(checks)
+        write_json(found)
     else:
-        wrong = tell(checks)
-    if wrong:
-        raise typer.Exit(Exit.CONFIG)
+        found = tell(checks)
+    code = exit_code(found)
+    if code:
+        raise typer.Exit(code)
 
 
-def tell(checks: Iterable[local_checks.Check]) -> bool:
-    """Print the findings as they come; return True if anything is wrong."""
-    wrong = False
+def exit_code(found: Iterable[local_checks.Check]) -> int:
+    """Return 78 if anything is wrong, 1 if anything should be looked at, else 0."""
+    states = {each.state for each in found}
+    return Exit.CONFIG if "bad" in states else Exit.NO if "warn" in states else Exit.DONE
+
+
+def tell(checks: Iterable[local_checks.Check]) -> list[local_checks.Check]:
+    """Print the findings as they come, then their number by state; return the findings."""
+    found = []
     for each in checks:
-        wrong |= each.state == "bad"
+        found.append(each)
         told = tr("{mark} {check}: {says}")
         typer.echo(told.format(mark=_mark(each.state), check=tr(each.check), says=each.says))
         if each.remedy:
             typer.echo(f"        -> {each.remedy}")
-    return wrong
+    states = Counter[str](each.state for each in found)
+    counts = [f"{states[state]} {tr(mark)}" for state, mark in MARKS.items() if states[state]]
+    typer.echo(join_list(counts))
+    return found
 
 
 def _mark(state: str) -> str:

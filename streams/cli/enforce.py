@@ -1,7 +1,5 @@
 """`otpguard enforce`: adapters that make gateways enforce leases."""
 
-from __future__ import annotations
-
 import logging
 import sys
 from typing import Annotated

@@ -1,7 +1,5 @@
 """`otpguard evidence`: makes, reduces, stamps and verifies evidence packs."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
@@ -25,6 +23,7 @@ from streams.cli.shared import (
     progress,
     settings_of,
     write_json,
+    write_lines,
     writing,
 )
 from streams.common import clock
@@ -217,21 +216,18 @@ def verify(
         raise UsageError(str(error)) from None
     except OSError as error:
         raise UsageError(f"{error.filename or pack}: {error.strerror}") from None
-    if as_json:
-        said = {
-            "verified": not (told.wrong or told.extract),
-            "wrong": told.wrong,
-            "extract": told.extract,
-            "report": told.report,
-            "records": told.records,
-            "signer": told.signer,
-            "stamped": told.stamped,
-            "stamp_checked": told.stamp_checked,
-        }
-        write_json(said | ({"manifest": told.manifest} if not told.wrong else {}))
-    else:
-        for line in _describe_verdict(told):
-            typer.echo(escape_unprintable(line))
+    document = {
+        "verified": not (told.wrong or told.extract),
+        "wrong": told.wrong,
+        "extract": told.extract,
+        "report": told.report,
+        "records": told.records,
+        "signer": told.signer,
+        "stamped": told.stamped,
+        "stamp_checked": told.stamp_checked,
+        **({"manifest": told.manifest} if not told.wrong else {}),
+    }
+    write_lines(document, _describe_verdict(told), as_json=as_json)
     if told.wrong or told.extract:
         raise typer.Exit(Exit.NO if told.wrong else Exit.EXTRACT)
 
@@ -308,16 +304,14 @@ def repeat(
     """
     with open_lines(events) as lines:
         found = repeats.repeat(pack, lines)
-    if as_json:
-        write_json({"same": found.same, "other": found.other, "events": found.events})
-    else:
-        typer.echo(
-            tr("{same} of {all} decisions came out the same, from {n} events").format(
-                same=found.same, all=found.same + len(found.other), n=found.events
-            )
-        )
-        for n in found.other:
-            typer.echo(tr("record {n}: not repeated").format(n=n))
+    said = tr("{same} of {all} decisions came out the same, from {n} events").format(
+        same=found.same, all=found.same + len(found.other), n=found.events
+    )
+    write_lines(
+        {"same": found.same, "other": found.other, "events": found.events},
+        [said, *(tr("record {n}: not repeated").format(n=n) for n in found.other)],
+        as_json=as_json,
+    )
     if found.other:
         raise typer.Exit(Exit.NO)
 
@@ -381,10 +375,8 @@ def show(config: ConfigOption = None, *, key: KeyOption = "", as_json: JsonOptio
       otpguard evidence key show --key /etc/otpguard/pack.pem
     """
     public = signer.signer(settings_of(config), key).public
-    if as_json:
-        write_json({"fingerprint": public.fingerprint, **public.document()})
-        return
-    typer.echo(_describe_signature(public.fingerprint))
+    document = {"fingerprint": public.fingerprint, **public.document()}
+    write_lines(document, [_describe_signature(public.fingerprint)], as_json=as_json)
 
 
 @keys.command("rotate")

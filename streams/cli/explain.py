@@ -1,8 +1,7 @@
 """`otpguard explain`: explains throttles from the topics, or from a file of episode records."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +11,7 @@ from detectors.model import records
 from streams import wire
 from streams.cases import explanation
 from streams.cli.cases import SinceOption, refuse_nobody, show_cases
-from streams.cli.shared import ConfigOption, JsonOption, open_lines, write_json
+from streams.cli.shared import ConfigOption, JsonOption, open_lines, write_lines
 from streams.common.errors import UsageError
 from streams.common.language import tr
 
@@ -70,22 +69,21 @@ def _explain_file(named: str, only: str | None, *, last: bool, as_json: bool) ->
                 named=named, what=tr(" of {only}").format(only=only) if only else ""
             )
         )
-    if as_json:
-        write_json(
-            [
-                explanation.document(r)
-                if isinstance(r, records.EpisodeRecord)
-                else explanation.format_lease(r)
-                for r in found
-            ]
-        )
-        return
-    for record in found:
-        if isinstance(record, records.EpisodeRecord):
-            typer.echo("\n".join(explanation.lines(record)))
-        else:
-            typer.echo(explanation.format_lease(record))
-        typer.echo("")
+    document = [
+        explanation.document(r)
+        if isinstance(r, records.EpisodeRecord)
+        else explanation.format_lease(r)
+        for r in found
+    ]
+    write_lines(document, chain.from_iterable(map(_lines, found)), as_json=as_json)
+
+
+def _lines(record: records.EpisodeRecord | records.Action) -> Iterator[str]:
+    if isinstance(record, records.EpisodeRecord):
+        yield from explanation.lines(record)
+    else:
+        yield explanation.format_lease(record)
+    yield ""
 
 
 def _records(name: str) -> Iterator[records.EpisodeRecord | records.Action]:

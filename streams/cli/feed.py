@@ -1,7 +1,5 @@
 """`otpguard feed`: bring a carrier's own events into the input topic."""
 
-from __future__ import annotations
-
 import socket
 import threading
 from collections.abc import Iterator
@@ -88,10 +86,6 @@ ZoneOption = Annotated[
         show_default="that of input.country, if it has one clock",
     ),
 ]  # fmt: skip
-OnlyOption = Annotated[
-    list[str] | None,
-    typer.Option("--only", help="column=value: leave out other rows, such as receipts."),
-]
 
 
 @app.command("csv")
@@ -106,7 +100,10 @@ def csv_(
     constants: SetOption = None,
     time_format: TimeOption = None,
     zone: ZoneOption = None,
-    only: OnlyOption = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="column=value: leave out other rows, such as receipts."),
+    ] = None,
     columns: Annotated[
         str | None, typer.Option(help="Names of the fields, for files without a header line.")
     ] = None,

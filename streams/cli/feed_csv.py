@@ -1,7 +1,5 @@
 """Inspects or publishes the files of `otpguard feed csv`."""
 
-from __future__ import annotations
-
 import gzip
 import shutil
 import sys
@@ -232,7 +230,9 @@ def _describe_survey(
         )
         for each in seen.first:
             yield tr("    line {line}: {reason}").format(line=each.line, reason=tr(each.reason))
-    if seen.waiting:
+    if seen.waiting and file.endswith(".gz"):
+        yield tr("  the file has no end yet: it was cut off, or somebody still writes it")
+    elif seen.waiting:
         yield tr("  the last line has no end yet (--whole takes it)")
 
 

@@ -1,7 +1,5 @@
 """`otpguard gate`: one question for each message, over HTTP beside the gateway."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Annotated

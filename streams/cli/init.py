@@ -1,7 +1,5 @@
 """`otpguard init`: makes settings and topics from a broker's address, and checks them."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -10,7 +8,7 @@ import pydantic
 import typer
 
 from streams import config as configs
-from streams.cli.doctor import tell
+from streams.cli.doctor import exit_code, tell
 from streams.cli.shared import describe_created
 from streams.cluster import admin, topics
 from streams.common import clock
@@ -60,8 +58,8 @@ def init(
     made = _make_topics(settings)
     typer.echo("\n" + "\n".join(_next(settings, to, rights=authoriser != "none")) + "\n")
 
-    wrong = tell(diagnosis.examine(settings, "worker", clock.now_ms()))
-    if wrong or not made:
+    found = tell(diagnosis.examine(settings, "worker", clock.now_ms()))
+    if exit_code(found) == Exit.CONFIG or not made:
         raise typer.Exit(Exit.CONFIG)
 
 

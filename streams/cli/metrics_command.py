@@ -1,7 +1,5 @@
 """`otpguard metrics`: lists every metric, without contacting a worker."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from streams.cli.shared import JsonOption, group, write_list

@@ -1,7 +1,5 @@
 """`otpguard notify`: notices to victims, and reports to abused platforms."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Final
@@ -21,6 +19,7 @@ from streams.cli.shared import (
     serving,
     settings_of,
     write_json,
+    write_lines,
     write_table,
 )
 from streams.cluster import admin, read
@@ -114,12 +113,15 @@ def preview(
             taken, most = notice_texts.units(text)
             rows.append({"language": language, "text": name, "units": taken, "of": most,
                          "sender": notify.sender, "says": text})  # fmt: skip
-    if as_json:
-        write_json(rows)
-        return
-    for row in rows:
-        typer.echo(f"{row['language']}  {row['text']}  {row['units']}/{row['of']}")
-        typer.echo("  " + escape_unprintable(str(row["says"])))
+    shown = (
+        line
+        for row in rows
+        for line in (
+            f"{row['language']}  {row['text']}  {row['units']}/{row['of']}",
+            f"  {row['says']}",
+        )
+    )
+    write_lines(rows, shown, as_json=as_json)
 
 
 @app.command()
@@ -236,6 +238,7 @@ COLUMNS: Final = ("platform", "decision", "outcome", "to", "messages", "floods",
 def _names(settings: configs.Settings) -> tuple[str, ...]:
     notify = settings.notify
     return (
+        "start_few",
         *(("start_reply", "opened") if notify.reply else ("start",)),
         *(("end",) if notify.end else ()),
         *(("released",) if notify.taken_back else ()),

@@ -4,8 +4,6 @@ An override wins over the detector. It is written to the override topic, which e
 itself, so no worker is needed.
 """
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`otpguard phone`: looks a caller's number up during the call."""
 
-from __future__ import annotations
-
 from contextlib import closing
 from dataclasses import asdict
 from typing import Annotated
@@ -20,13 +18,12 @@ from streams.cli.shared import (
     ago_ms,
     recipient_of,
     settings_of,
-    write_json,
+    write_lines,
 )
 from streams.cluster import lag
 from streams.common import clock
 from streams.common.errors import ConfigError, UnavailableError
 from streams.common.language import tr
-from streams.common.shown import escape_unprintable
 
 
 def phone(
@@ -60,12 +57,10 @@ def phone(
         elif file is not None and file.line.last_ms < ago_ms(since):
             file = None
         told = call_answer.answer(recipient, file, found.words, now_ms, since)
-        if as_json:
-            write_json({"recipient": recipient, "events_behind": behind, **asdict(told)})
-            return
-        warn(switched)
-        for line in call_answer.lines(told, behind):
-            typer.echo(escape_unprintable(line))
+        if not as_json:
+            warn(switched)
+        document = {"recipient": recipient, "events_behind": behind, **asdict(told)}
+        write_lines(document, call_answer.lines(told, behind), as_json=as_json)
 
 
 def _fresh_store(settings: configs.Settings) -> stores.ReadModel | None:

@@ -1,7 +1,5 @@
 """`otpguard platforms`: lists abused platforms, and how much each sends."""
 
-from __future__ import annotations
-
 from typing import Annotated, Final
 
 import msgspec

@@ -1,7 +1,5 @@
 """`otpguard recognise`: shows what the detector recognises in a text, and why."""
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """`otpguard replay`: runs the detector over files."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections import Counter
@@ -14,10 +12,12 @@ from typing import IO, Annotated, Final
 import msgspec
 import typer
 
-from streams.cases import log_replay
+from detectors.model.records import Action
+from streams.cases import explanation, log_replay
 from streams.cases import rulings as gateway_rulings
 from streams.cli.shared import (
     ConfigOption,
+    JsonOption,
     format_counts,
     open_lines,
     plain_bytes,
@@ -26,7 +26,7 @@ from streams.cli.shared import (
     writing,
 )
 from streams.common.errors import UsageError
-from streams.common.language import tr
+from streams.common.language import moment, tr
 
 PACED_S: Final = 2.0
 """Minimum duration in seconds of a run whose rate is printed; a shorter one mostly measures the
@@ -37,26 +37,6 @@ start.
 FilesArgument = Annotated[
     list[str], typer.Argument(metavar="FILE…|-", help="JSON lines (.gz too), or - for stdin.")
 ]
-EpisodesOption = Annotated[
-    bool, typer.Option("--episodes", help='Also print episode records, marked by "topic".')
-]
-DlqOption = Annotated[
-    Path | None,
-    typer.Option("--dlq", metavar="FILE", help="Write refused records here.", show_default=False),
-]
-RulingsOption = Annotated[
-    bool,
-    typer.Option(
-        "--rulings",
-        help="Print one line for each code with the gateway's ruling, instead of actions.",
-    ),
-]
-DelayOption = Annotated[
-    int,
-    typer.Option(
-        "--delay-ms", min=0, help="With --rulings: from an event to its lease being in force."
-    ),
-]
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress and no summary on stderr.")
 ]
@@ -66,16 +46,36 @@ def replay(
     files: FilesArgument,
     config: ConfigOption = None,
     *,
-    episodes: EpisodesOption = False,
-    dlq: DlqOption = None,
-    rulings: RulingsOption = False,
-    delay_ms: DelayOption = 500,
+    episodes: Annotated[
+        bool, typer.Option("--episodes", help='Also print episode records, marked by "topic".')
+    ] = False,
+    dlq: Annotated[
+        Path | None,
+        typer.Option(
+            "--dlq", metavar="FILE", help="Write refused records here.", show_default=False
+        ),
+    ] = None,
+    rulings: Annotated[
+        bool,
+        typer.Option(
+            "--rulings",
+            help="Print one line for each code with the gateway's ruling, instead of actions.",
+        ),
+    ] = False,
+    delay_ms: Annotated[
+        int,
+        typer.Option(
+            "--delay-ms", min=0, help="With --rulings: from an event to its lease being in force."
+        ),
+    ] = 500,
     quiet: QuietOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     r"""Run the detector over sms.delivery.v1 values, with no broker.
 
     Reads JSON lines, writes a JSON line for each throttle action to standard output, and a summary
-    to standard error. Several files are one log, in the order given.
+    to standard error. A terminal gets a sentence for each lease instead. Several files are one log,
+    in the order given.
 
     \b
     Examples:
@@ -85,7 +85,7 @@ def replay(
       OTPGUARD_MODE=enforce otpguard replay day.jsonl --rulings | jq 'select(.ruling == "refuse")'
 
     With --rulings, leases count from the event that caused them, by the rule of gateways. A lease
-    in shadow refuses nothing. On a terminal only the summary is shown.
+    in shadow refuses nothing. A terminal gets only the summary then.
     """
     if rulings and episodes:
         raise UsageError(tr("either --rulings or --episodes, not both"))
@@ -94,7 +94,7 @@ def replay(
     topic = settings.topics.episode if episodes else None
     account = _Account()
     gateway = gateway_rulings.RulingGateway(delay_ms)
-    shown = not (rulings and sys.stdout.isatty())
+    told = sys.stdout.isatty() and not as_json and not episodes
     with ExitStack() as stack:
         letters = stack.enter_context(_create_file(dlq)) if dlq else None
         bar = progress("", plain_bytes(files), of_bytes=True, quiet=quiet)
@@ -107,7 +107,9 @@ def replay(
                 ruled = list(gateway.rule_batch(step.decoded.batch, step.codes))
                 account.whys.update(f"{each.ruling}: {each.why}" for each in ruled)
                 lines = (msgspec.json.encode(each) + b"\n" for each in ruled)
-            if shown:
+            elif told:
+                lines = _describe_leases(step.decisions.actions)
+            if not (rulings and told):
                 sys.stdout.buffer.writelines(lines)
                 sys.stdout.buffer.flush()
             account.take(step)
@@ -120,6 +122,24 @@ def replay(
     if not quiet:
         print(account.summarise(), file=sys.stderr)
     account.check()
+
+
+def _describe_leases(actions: Iterable[Action]) -> Iterator[bytes]:
+    """Yield a sentence for each new lease: when, who, what, until when and why."""
+    for action in actions:
+        if not action.update:
+            yield (
+                tr("{at}  {recipient}  {verb} until {until} ({mode}): {why}\n")
+                .format(
+                    at=moment(action.issued_at_ms),
+                    recipient=action.recipient,
+                    verb=tr(action.verb),
+                    until=moment(action.expires_at_ms),
+                    mode=tr(action.mode),
+                    why=explanation.retold(action.reason.rule, action.reason.text),
+                )
+                .encode()
+            )
 
 
 @dataclass

@@ -1,7 +1,5 @@
 """`otpguard report`: the figures of a month, for regulator and management."""
 
-from __future__ import annotations
-
 import calendar
 import re
 from collections.abc import Iterator, Mapping

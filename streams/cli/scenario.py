@@ -1,7 +1,5 @@
 """`otpguard scenario`: generates an attack, or traffic that looks like one, as events."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -11,70 +9,64 @@ from typing import Annotated, Any, BinaryIO
 import msgspec
 import typer
 
-from streams.cli.shared import writing
+from streams.cli.shared import write_json, write_table, writing
 from streams.common.language import tr
 from streams.tools import scenarios
 
-FirstOption = Annotated[
-    int, typer.Option(min=0, help="Index of the first recipient: 0 is +86 170 0000 0000.")
-]
-HistoryOption = Annotated[
-    bool, typer.Option(help="Begin with the messages that made those platforms known.")
-]
-MemoryOption = Annotated[
-    int | None,
-    typer.Option(
-        min=0,
-        max=200,
-        help="Platforms that the carrier knows of a recipient. Default: as many as people use.",
-        show_default=False,
-    ),
-]
 NameArgument = Annotated[
     str | None, typer.Argument(help="Which scenario; --list shows them.", show_default=False)
 ]
-ParameterOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="A parameter of the scenario.", show_default=False
-    ),
-]
-RecipientsOption = Annotated[
-    int,
-    typer.Option(min=1, help="How many recipients go through it at once, each by its own seed."),
-]
 SeedOption = Annotated[int, typer.Option(help="The same seed gives the same events.")]
 START_FORMATS = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"]
-
-StartOption = Annotated[
-    datetime | None,
-    typer.Option(
-        formats=START_FORMATS,
-        help="Start time with its UTC offset. Default: 2026-03-02T11:33+0800.",
-        show_default=False,
-    ),
-]
-TruthOption = Annotated[
-    typer.FileBinaryWrite | None,
-    typer.Option(
-        lazy=False,
-        help="Write the truth about each event into this file, as JSON lines.",
-        show_default=False,
-    ),
-]
 
 
 def scenario(
     name: NameArgument = None,
     *,
     seed: SeedOption = 0,
-    recipients: RecipientsOption = 1,
-    first: FirstOption = 0,
-    start: StartOption = None,
-    memory: MemoryOption = None,
-    history: HistoryOption = True,
-    options: ParameterOption = None,
-    truth: TruthOption = None,
+    recipients: Annotated[
+        int,
+        typer.Option(
+            min=1, help="How many recipients go through it at once, each by its own seed."
+        ),
+    ] = 1,
+    first: Annotated[
+        int, typer.Option(min=0, help="Index of the first recipient: 0 is +86 170 0000 0000.")
+    ] = 0,
+    start: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=START_FORMATS,
+            help="Start time with its UTC offset. Default: 2026-03-02T11:33+0800.",
+            show_default=False,
+        ),
+    ] = None,
+    memory: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=200,
+            help="Platforms that the carrier knows of a recipient. Default: as many as people use.",
+            show_default=False,
+        ),
+    ] = None,
+    history: Annotated[
+        bool, typer.Option(help="Begin with the messages that made those platforms known.")
+    ] = True,
+    options: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="A parameter of the scenario.", show_default=False
+        ),
+    ] = None,
+    truth: Annotated[
+        typer.FileBinaryWrite | None,
+        typer.Option(
+            lazy=False,
+            help="Write the truth about each event into this file, as JSON lines.",
+            show_default=False,
+        ),
+    ] = None,
     list_: Annotated[bool, typer.Option("--list", help="Show all scenarios and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The list as JSON.")] = False,
 ) -> None:
@@ -167,7 +159,7 @@ def _show_list(*, as_json: bool) -> None:
             }
             for entry in scenarios.SCENARIOS.values()
         ]
-        typer.echo(msgspec.json.format(msgspec.json.encode(entries)))
+        write_json(entries)
         return
-    for entry in scenarios.SCENARIOS.values():
-        typer.echo(f"{entry.name:10} {tr(entry.summary)}")
+    rows = ((entry.name, tr(entry.summary)) for entry in scenarios.SCENARIOS.values())
+    write_table([tr("name"), tr("scenario")], rows)

@@ -1,7 +1,5 @@
 """`otpguard shadow-report`: reports what enforcement would refuse."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 

@@ -1,7 +1,5 @@
 """Shared parts of the commands: settings from options, output as JSON or a table, progress bars."""
 
-from __future__ import annotations
-
 import faulthandler
 import gzip
 import io

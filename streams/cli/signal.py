@@ -1,7 +1,5 @@
 """`otpguard signal`: informs banks that a number is flooded."""
 
-from __future__ import annotations
-
 from importlib.resources import files
 
 import typer

@@ -1,7 +1,5 @@
 """`otpguard size`: computes what an installation needs."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`otpguard topics`: creates and checks the topics, and prints their settings."""
 
-from __future__ import annotations
-
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Final

@@ -1,7 +1,5 @@
 """`otpguard worker`: the detector itself."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -3,8 +3,6 @@
 Each failure becomes an exception with one sentence and the exit code that fits.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import socket

@@ -6,8 +6,6 @@ topic of their own. Overrides for everyone, such as the kill switch, can have on
 recipient may also stop all throttling.
 """
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

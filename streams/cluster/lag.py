@@ -1,7 +1,5 @@
 """Measures how far the workers are behind the input. All figures that people see have this age."""
 
-from __future__ import annotations
-
 from typing import Final
 
 from streams.cluster.admin import Cluster

@@ -1,7 +1,5 @@
 """Kafka settings under the names that librdkafka uses."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from confluent_kafka import KafkaError

@@ -4,8 +4,6 @@ If we report to a person that a record was not published, it must not be publish
 later.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Mapping
 from typing import Any, Final

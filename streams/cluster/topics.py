@@ -5,8 +5,6 @@ records loses state, and unequal partition counts separate a recipient from its 
 do not stop a worker, but `topics check` fails: see `cautions`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType

@@ -4,8 +4,6 @@ Campaigns depend only on the floods of the last few days (see `detectors.campaig
 state to save: a new owner reads these days again.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -116,7 +114,7 @@ def choose_records(
             told[key] = (None, ())
             continue
         if before.newest_ms >= since_ms:
-            if seen:
+            if seen and before.kind != "surge":  # the platform agent writes the surges
                 told[key] = (None, ())
         elif before.open:
             over = replace(before, open=False, victims_open=0)

@@ -5,8 +5,6 @@ wait. The owner reads the topic and writes only records that differ. So the topi
 content again after a restart, a change of owners, or a late write of a paused owner.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Collection, Iterable, Mapping

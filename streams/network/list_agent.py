@@ -6,8 +6,6 @@ writer was last confirmed as owner. A writer that was paused and continues has a
 which partitions ignore.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -49,7 +47,6 @@ class ListPace:
         return now_ms >= self._told_ms + PACE_MS
 
     def note(self, told: frozenset[int], now_ms: int) -> None:
-        """Record that a list was published."""
         self._told, self._told_ms = told, now_ms
 
 
@@ -92,5 +89,4 @@ class ListWriter:
         return True
 
     def close(self) -> None:
-        """Close the producer."""
         self._producer.close(timeout=5)

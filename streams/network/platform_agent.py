@@ -2,11 +2,10 @@
 
 Its output depends only on the partial figures of the last week, so there is no state to save. If
 `detect.hot` is `network`, it also builds the list of hot platforms from the newest part of each
-partition. It also searches for sweeps: one platform that sends to neighbouring numbers. A single
-partition cannot see a sweep.
+partition. It also searches for sweeps (one platform that sends to neighbouring numbers) and for
+surges (many platforms that reach many new recipients at once). A single partition cannot see
+either. Surges are records on the topic of campaigns.
 """
-
-from __future__ import annotations
 
 import logging
 import re
@@ -17,17 +16,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from kafka import KafkaProducer
+
+from detectors.campaigns.campaign import Campaign
+from detectors.campaigns.surges import NetworkSurges
 from detectors.hot.sums import NetworkSums
 from detectors.model.times import DAY_MS, HOUR_MS
 from detectors.platforms.days import KEPT_DAYS, NetworkDays
 from detectors.platforms.figures import REST
 from detectors.platforms.sweeps import SWEEP_RULES, NetworkSweeps, Sweep, SweepRule
 from streams.config import Topics
-from streams.network.compacted_topic import KeptTopic
+from streams.network.compacted_topic import SENT_S, KeptTopic
 from streams.network.list_agent import ListWriter
 from streams.network.topic_agent import Agent
 from streams.telemetry.metrics import Metrics
-from streams.wire import UnreadableError, decode_part, encode_platform, platform_headers
+from streams.wire import (
+    UnreadableError,
+    campaign_headers,
+    decode_part,
+    encode_campaign,
+    encode_platform,
+    platform_headers,
+)
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +49,8 @@ LOOK_S: Final = 10.0
 (`streams.network.list_agent`)."""
 
 SWEEP_S: Final = 60.0
-"""Interval between searches for sweeps. A search takes up to 1 s of CPU for 10 million numbers."""
+"""Interval between searches for sweeps and surges. They take up to 1 s of CPU for 10 million
+numbers."""
 
 ABUSED_SHARE: Final = 0.5
 """A platform counts as abused if at least this share of its codes belongs to floods.
@@ -81,18 +92,21 @@ class PlatformAgent(Agent):
         self._sweeps = NetworkSweeps()
         self._told_sweeps: dict[int, dict[SweepRule, Sweep]] = {}
         self._sweep_at = 0.0  # monotonic; when to search for sweeps again
+        self._surges = NetworkSurges()
+        self._told_surges: dict[str, Campaign] = {}  # by id, as this owner wrote them
+        self._surge_topic = topics.campaign
+        self._producer = KafkaProducer(**clients, client_id=f"{group}-surges", acks="all")
         self._now_ms = 0  # time just before ownership was last checked
 
     def turn(self) -> None:
-        """Process new records, and publish if it is time."""
         self._now_ms = self._clock_ms()
         super().turn()
 
     def run(self, stop: threading.Event) -> None:
-        """Run until `stop` is set, then close the list writer."""
         try:
             super().run(stop)
         finally:
+            self._producer.close(timeout=5)
             if self._lists is not None:
                 self._lists.close()
 
@@ -100,12 +114,13 @@ class PlatformAgent(Agent):
         first = self._clock_ms() // DAY_MS - KEPT_DAYS + 1
         self._days, self._told = NetworkDays(first), False
         self._sums, self._sweeps = NetworkSums(), NetworkSweeps()
+        self._surges, self._told_surges = NetworkSurges(), {}
         self._told_sweeps, self._sweep_at = {}, 0.0
         return first * DAY_MS
 
     def _let_go(self) -> None:
         self._days, self._sums = NetworkDays(), NetworkSums()
-        self._sweeps = NetworkSweeps()
+        self._sweeps, self._surges = NetworkSweeps(), NetworkSurges()
         if self._lists is not None:
             self._lists.forget()
         self._show()
@@ -114,7 +129,8 @@ class PlatformAgent(Agent):
         part = decode_part(record.value)
         # A partition whose clock is ahead must not make older sums of other partitions expire.
         limit_ms = self._now_ms + HOUR_MS
-        self._days.take(part, limit_ms)
+        if self._days.take(part, limit_ms):
+            self._surges.take(part)
         if part.hot is not None:
             self._sums.take(part.partition, part.epoch, part.offset, part.hot)
         if part.sweep is not None:
@@ -155,6 +171,23 @@ class PlatformAgent(Agent):
         if before.keys() != now.keys():
             self._tell_at = 0.0
         self._show_sweeps()
+        self._publish_surges()
+
+    def _publish_surges(self) -> None:
+        """Publish surges that changed. A new owner publishes the same records once more."""
+        found = {each.campaign_id: each for each in self._surges.look(self._days.names)}
+        sent = [
+            self._producer.send(
+                self._surge_topic, encode_campaign(each), key=key.encode(), partition=0,
+                headers=list(campaign_headers(each)),
+            )
+            for key, each in found.items() if self._told_surges.get(key) != each
+        ]  # fmt: skip
+        for future in sent:
+            future.get(timeout=SENT_S)
+        self._told_surges = found
+        now = max((each.platforms_total for each in found.values() if each.open), default=0)
+        self._metrics.put("surge_platforms", now)
 
     def _tell_figures(self) -> None:
         """Publish changed figures. Delete records of platforms that sent nothing for a week."""

@@ -5,8 +5,6 @@ few days, so it has no state to save. A new owner reads these days again, and pu
 before it has read all of them.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time
@@ -77,7 +75,6 @@ class Agent(ABC):
             self._ledger.close()
 
     def turn(self) -> None:
-        """Process new records, and publish if it is time."""
         self._ledger.poll()
         self._metrics.put("agent_owner", self._ledger.is_owner)
         self.ready.set()

@@ -7,8 +7,6 @@ defect in the program. It is counted and logged, and does not stop the service. 
 "other".
 """
 
-from __future__ import annotations
-
 import logging
 import math
 import platform
@@ -270,6 +268,9 @@ TABLE: Final = (
     Metric("platform_sweeps", "gauge", "platforms",
            "Platforms that sent codes to many neighbouring numbers within a day, by rule.",
            {"rule": SWEEP_RULES}, roles=("platforms",)),
+    Metric("surge_platforms", "gauge", "platforms",
+           "Platforms of an open surge: they reach far more new recipients than usual.",
+           roles=("platforms",)),
     Metric("flood_codes_ratio", "gauge", "ratio",
            "Share of all codes of a week that were evidence of floods.", roles=("platforms",)),
     Metric("gate_answers_total", "counter", "answers", "Answers of a gate by their reason.",
@@ -399,7 +400,6 @@ class Metrics:
         self.put("build_info", 1, **{label: names[0] for label, names in build.labels.items()})
 
     def add(self, name: str, amount: float = 1, **labels: str) -> None:
-        """Increase a counter."""
         self._counters[name, *labels.values()].inc(amount)
 
     def counter(self, name: str, **labels: str) -> Callable[[float], None]:
@@ -411,7 +411,6 @@ class Metrics:
         return self._histograms[name, *labels.values()].observe
 
     def put(self, name: str, value: float, **labels: str) -> None:
-        """Set a gauge."""
         self._gauges[name, *labels.values()].set(value)
 
     def follow(self, name: str, value: Callable[[], float], **labels: str) -> None:
@@ -431,7 +430,6 @@ class Metrics:
         self._gauges[name, *labels.values()].set_function(read_value)
 
     def observe(self, name: str, value: float, **labels: str) -> None:
-        """Add one observation to a histogram."""
         self._histograms[name, *labels.values()].observe(value)
 
     def set_mode(self, mode: str) -> None:

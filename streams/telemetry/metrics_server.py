@@ -45,7 +45,7 @@ def serve(
     """
     checks = {"/health/live": live, "/health/ready": ready}
 
-    class Handler(_Handler):
+    class Handler(RequestHandler):
         def answer(self, path: str) -> tuple[int, str, bytes]:
             if path == "/metrics":
                 encode, kind = choose_encoder(self.headers.get("Accept", ""))
@@ -133,7 +133,9 @@ class _SharingServer(BoundedServer):
     allow_reuse_port = True
 
 
-class _Handler(ABC, BaseHTTPRequestHandler):
+class RequestHandler(ABC, BaseHTTPRequestHandler):
+    """Answers GET requests, within `REQUEST_S` seconds each, and logs none of them."""
+
     timeout = REQUEST_S
     server_version = "otpguard"
     sys_version = ""

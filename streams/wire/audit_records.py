@@ -2,28 +2,32 @@
 
 Each record holds the SHA-256 of the previous record's value in the same chain. A record that is
 changed, or removed from the middle of a chain, is therefore detected. Each writer has a chain of
-its own.
+its own, whose name is the key of the records. `decode_audit` raises VersionError for a newer
+schema, else UnreadableError.
 """
 
-from __future__ import annotations
-
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
-from streams.wire.version import SCHEMA_VERSION, TimeMs, reader
+from streams.wire.version import (
+    SCHEMA_VERSION,
+    WORD_MAX,
+    Number63,
+    ShortText,
+    TimeMs,
+    encode_json,
+    reader,
+)
 
 AuditChannel = Literal["desk", "cli", "mo", "api"]
 
-WORD_MAX: Final = 256
-_Word = Annotated[str, Meta(max_length=WORD_MAX)]
 _Chain = Annotated[str, Meta(min_length=1, max_length=128)]
 _Kind = Annotated[str, Meta(pattern="^[a-z][a-z_]{0,31}$")]
 _Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-_Number = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,27 +39,27 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     chain: _Chain
-    seq: _Number  # position in the chain: 0, 1, 2 ...
+    seq: Number63  # position in the chain: 0, 1, 2 ...
     prev: _Sha256  # hash of the previous record's value; `chain_start` in the first record
     at_ms: TimeMs
-    actor: _Word
+    actor: ShortText
     channel: AuditChannel
     verb: _Kind
     outcome: _Kind
-    role: _Word = ""
-    auth: _Word = ""  # authentication method: os, password, oidc, proxy, once, msisdn, mtls
-    address: _Word = ""  # network address of the actor's machine
-    subject: _Word = ""  # recipient in canonical form, "*" for everyone, or another subject
-    episode_id: _Word = ""
-    detail: _Word = ""  # for example the platform of `allow`, the new mode, or the override's id
-    reason: _Word = ""
-    ticket: _Word = ""
+    role: ShortText = ""
+    auth: ShortText = ""  # authentication method: os, password, oidc, proxy, once, msisdn, mtls
+    address: ShortText = ""  # network address of the actor's machine
+    subject: ShortText = ""  # recipient in canonical form, "*" for everyone, or another subject
+    episode_id: ShortText = ""
+    detail: ShortText = ""  # for example the platform of `allow`, the new mode, an override's id
+    reason: ShortText = ""
+    ticket: ShortText = ""
     until_ms: TimeMs | None = None
     schema_version: int = SCHEMA_VERSION
 
 
-_encode: Final = msgspec.json.Encoder().encode
-_audit: Final = reader(AuditRecord)
+encode_audit: Final[Callable[[AuditRecord], bytes]] = encode_json
+decode_audit: Final = reader(AuditRecord)
 
 
 def audit_record(fields: Mapping[str, Any]) -> AuditRecord:
@@ -67,16 +71,6 @@ def audit_record(fields: Mapping[str, Any]) -> AuditRecord:
         name: told[:WORD_MAX] if isinstance(told, str) else told for name, told in fields.items()
     }
     return msgspec.convert(cut, AuditRecord)
-
-
-def encode_audit(record: AuditRecord) -> bytes:
-    """Return the value of the record. The record's key is the name of its chain."""
-    return _encode(record)
-
-
-def decode_audit(value: bytes) -> AuditRecord:
-    """Decode an audit record. Raises VersionError for a newer schema, else UnreadableError."""
-    return _audit(value)
 
 
 def chain_start(chain: str) -> str:

@@ -1,27 +1,33 @@
 """Encode and decode the small topics around leases: overrides, acknowledgements and counts.
 
 Operators send overrides. Adapters, which apply leases at gateways, send acknowledgements of actions
-and counts of refused messages. Unknown fields are skipped. A schema version above the known one
-raises an error that names the version.
+and counts of refused messages. The key of their records is the action's id. Unknown fields are
+skipped. Decoders raise VersionError for a schema version above the known one, else UnreadableError.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 from detectors.model.times import DAY_MS
-from streams.wire.version import SCHEMA_VERSION, Integer, TimeMs, Word32, reader
+from streams.wire.version import (
+    SCHEMA_VERSION,
+    Integer,
+    Number63,
+    ShortText,
+    TimeMs,
+    Word32,
+    encode_json,
+    reader,
+)
 
 EVERYONE: Final = "*"
 
 OverrideVerb = Literal["release", "allow", "exempt", "mode", "rails"]
 AckState = Literal["applied", "ignored", "failed", "expired"]
 Switch = Literal["shadow", "enforce", "off"]
-
-_Word = Annotated[str, Meta(max_length=256)]
 
 RAILS_VERSION: Final = 2
 """Schema version of a `rails` override. An older adapter does not know this verb. The higher
@@ -54,19 +60,19 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
     - `rails`: multiplies the number of leases that the rails admit by `times`.
     """
 
-    recipient: _Word  # canonical form, or EVERYONE for `mode`, `rails` and `allow`
+    recipient: ShortText  # canonical form, or EVERYONE for `mode`, `rails` and `allow`
     verb: OverrideVerb
-    actor: _Word
-    reason: _Word
+    actor: ShortText
+    reason: ShortText
     issued_at_ms: TimeMs
     expires_at_ms: TimeMs | None = None  # None: until another override replaces it
-    platform: _Word = ""  # key of the platform, for `allow`
+    platform: ShortText = ""  # key of the platform, for `allow`
     mode: Switch = "enforce"  # for `mode`
     times: Annotated[int, Meta(ge=1, le=RAILS_TIMES_MAX)] = 1  # for `rails`
     once: bool = False  # for `allow`
-    via: _Word = ""  # channel that the operator used: cli, desk, mo
-    ticket: _Word = ""
-    approved_by: _Word = ""  # second person, where an override needs two
+    via: ShortText = ""  # channel that the operator used: cli, desk, mo
+    ticket: ShortText = ""
+    approved_by: ShortText = ""  # second person, where an override needs two
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -109,22 +115,24 @@ class Ack(msgspec.Struct, frozen=True, kw_only=True):
 
 COUNTED_PLATFORMS_MAX: Final = 64
 
-_Refused = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """`otpguard.throttle.counts.v1`: messages that one gateway has refused so far under one lease.
 
     A later record of the same lease and gateway replaces an earlier one. `by_platform` counts the
     platforms with the most refused messages. It is empty if the gateway does not know platforms.
+
+    >>> encode_counts(Counts(action_id="a", episode_id="e", gateway_id="g", at_ms=0, refused=2,
+    ...                      by_platform={7: 2}))[-53:]
+    b'"refused":2,"by_platform":{"7":2},"schema_version":1}'
     """
 
     action_id: str
     episode_id: str
     gateway_id: str
     at_ms: TimeMs
-    refused: _Refused
-    by_platform: Annotated[dict[Word32, _Refused], Meta(max_length=COUNTED_PLATFORMS_MAX)] = (
+    refused: Number63
+    by_platform: Annotated[dict[Word32, Number63], Meta(max_length=COUNTED_PLATFORMS_MAX)] = (
         msgspec.field(default_factory=dict)
     )
     schema_version: int = SCHEMA_VERSION
@@ -135,10 +143,11 @@ _ADDED: Final = {"via": "", "ticket": "", "approved_by": "", "times": 1, "once":
 them has the same bytes as in program versions that did not know these fields."""
 
 _REQUIRED: Final = object()
-_encode: Final = msgspec.json.Encoder().encode
-_counts: Final = reader(Counts)
-_override: Final = reader(Override, ONCE_VERSION)
-_ack: Final = reader(Ack)
+encode_ack: Final[Callable[[Ack], bytes]] = encode_json
+encode_counts: Final[Callable[[Counts], bytes]] = encode_json
+decode_override: Final = reader(Override, ONCE_VERSION)
+decode_ack: Final = reader(Ack)
+decode_counts: Final = reader(Counts)
 
 
 def override_key(override: Override) -> bytes:
@@ -176,34 +185,4 @@ def encode_override(override: Override) -> bytes:
     (b'8613900000001|release|', True)
     """
     fields = msgspec.structs.asdict(override)
-    return _encode({k: v for k, v in fields.items() if v != _ADDED.get(k, _REQUIRED)})
-
-
-def decode_override(value: bytes) -> Override:
-    """Decode an override. Raises VersionError for a newer schema, else UnreadableError."""
-    return _override(value)
-
-
-def encode_ack(ack: Ack) -> bytes:
-    """Return the value of the record. The record's key is the action's id."""
-    return _encode(ack)
-
-
-def decode_ack(value: bytes) -> Ack:
-    """Decode an acknowledgement. Raises VersionError for a newer schema, else UnreadableError."""
-    return _ack(value)
-
-
-def encode_counts(counts: Counts) -> bytes:
-    """Return the value of the record. The record's key is the action's id.
-
-    >>> encode_counts(Counts(action_id="a", episode_id="e", gateway_id="g", at_ms=0, refused=2,
-    ...                      by_platform={7: 2}))[-53:]
-    b'"refused":2,"by_platform":{"7":2},"schema_version":1}'
-    """
-    return _encode(counts)
-
-
-def decode_counts(value: bytes) -> Counts:
-    """Decode a record of counts. Raises VersionError for a newer schema, else UnreadableError."""
-    return _counts(value)
+    return encode_json({k: v for k, v in fields.items() if v != _ADDED.get(k, _REQUIRED)})

@@ -11,8 +11,6 @@ revision) wins. A retry-window record changes only the windows of the lease that
 answer is computed from the known records and the given time.
 """
 
-from __future__ import annotations
-
 import heapq
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -201,7 +201,6 @@ class Reject:
 
     @property
     def records(self) -> int:
-        """Number of refused records."""
         return self.behind + 1
 
 
@@ -704,7 +703,6 @@ class _Fields:
         strings["gateway_id"] += [event.gateway_id or "" for event in events]
 
     def read(self) -> _Read:
-        """Return the collected events as columns."""
         return _Read(
             np.array(self.row, np.int64),
             np.array(self.kind, np.uint8),

@@ -5,8 +5,6 @@ alone, as in `streams.wire.outputs`. Empty fields are left out: refused messages
 messages that pass have few.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Annotated, Final, Literal
 
@@ -23,31 +21,34 @@ from detectors.model.incidents import (
     KnownPrint,
     Unlisted,
 )
-from detectors.model.records import Cause, Mode, Reason, Rung
+from detectors.model.records import Mode, Reason, Rung
 from detectors.thresholds import INCIDENT_RECORD_MAX
 from streams.wire.outputs import (
     TRUST_NAMES,
     TRUSTS,
+    CauseField,
     DetectorField,
     Headers,
     RungField,
     TrustName,
+    cause_of,
     cloud_event,
     floating,
 )
-from streams.wire.version import SCHEMA_VERSION, Integer, TimeMs, Word32, reader
+from streams.wire.version import (
+    SCHEMA_VERSION,
+    Integer,
+    Number63,
+    TimeMs,
+    Word32,
+    encode_json,
+    reader,
+)
 
 EARLIER_MAX: Final = 128
 KNOWN_MAX: Final = 14
 
-_Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 _Print = Annotated[int, Meta(ge=0, le=2**16 - 1)]
-
-
-class _Cause(msgspec.Struct):
-    topic: str
-    partition: Integer
-    offset: Integer
 
 
 class _Message(msgspec.Struct, omit_defaults=True, gc=False):  # created in millions
@@ -91,8 +92,8 @@ class _Basis(msgspec.Struct):
 
 
 class _Unlisted(msgspec.Struct):
-    passed: _Count
-    refused: _Count
+    passed: Number63
+    refused: Number63
 
 
 class _Incident(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -105,23 +106,22 @@ class _Incident(msgspec.Struct, kw_only=True, omit_defaults=True):
     recipient: str
     mode: Mode
     at_ms: TimeMs
-    first: _Count
+    first: Number63
     messages: Annotated[tuple[_Message, ...], Meta(max_length=INCIDENT_RECORD_MAX)]
     unlisted: _Unlisted | None = None
     basis: _Basis | None = None
     earlier: Annotated[tuple[_Earlier, ...], Meta(max_length=EARLIER_MAX)] = ()
-    cause: _Cause
+    cause: CauseField
     detector: DetectorField
 
 
-_encode: Final = msgspec.json.Encoder().encode
 _incident: Final = reader(_Incident)
 
 
 def encode_incident(record: IncidentRecord) -> bytes:
     """Return the value of a record on the incident topic. Its key is the recipient."""
     names = TRUST_NAMES
-    return _encode(
+    return encode_json(
         _Incident(
             schema_version=SCHEMA_VERSION,
             episode_id=record.episode_id,
@@ -140,7 +140,7 @@ def encode_incident(record: IncidentRecord) -> bytes:
             unlisted=None if record.unlisted is None else _Unlisted(*record.unlisted),
             basis=None if record.basis is None else _basis(record.basis),
             earlier=tuple([_Earlier(e[0], e[1], names[e[2]], *e[3:]) for e in record.earlier]),
-            cause=_Cause(*record.cause[:3]),
+            cause=CauseField(*record.cause[:3]),
             detector=DetectorField(record.version, record.config),
         )
     )
@@ -174,7 +174,7 @@ def decode_incident(value: bytes) -> IncidentRecord:
             )
             for e in read.earlier
         ),
-        cause=Cause(read.cause.topic, read.cause.partition, read.cause.offset, read.at_ms),
+        cause=cause_of(read.cause, read.at_ms),
         version=read.detector.version,
         config=read.detector.config,
     )  # fmt: skip

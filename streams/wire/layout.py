@@ -12,12 +12,10 @@ matches. The JSON decoder parses all other values. Both ways give the same resul
 The idea comes from Li et al., "Mison: A Fast JSON Parser for Data Analytics", VLDB 2017.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,7 +143,7 @@ class Layout:
     strings: Mapping[str, int]  # key -> number of the quote that opens its string
 
     @classmethod
-    def of(cls, keys: Keys, value: bytes) -> Layout | None:
+    def of(cls, keys: Keys, value: bytes) -> Self | None:
         """Return the layout of an event that the decoder has parsed.
 
         Returns None if layouts cannot describe the value, for example if it has escapes or nesting.

@@ -1,20 +1,20 @@
-"""Encode and decode `otpguard.notice.v1`: who was notified of what, or why no notice was sent."""
+"""Encode and decode `otpguard.notice.v1`: who was notified of what, or why no notice was sent.
 
-from __future__ import annotations
+The key of a record is the notice's id. `decode_notice` raises VersionError for a newer schema, and
+UnreadableError for other errors.
+"""
 
-from typing import Annotated, Final, Literal
+from collections.abc import Callable
+from typing import Final, Literal
 
 import msgspec
-from msgspec import Meta
 
-from streams.wire.version import SCHEMA_VERSION, TimeMs, reader
+from streams.wire.version import SCHEMA_VERSION, ShortText, TimeMs, encode_json, reader
 
 NoticeKind = Literal[
     "victim_start", "victim_opened", "victim_end", "victim_released", "platform", "bank"
 ]
 NoticeState = Literal["sending", "sent", "failed", "suppressed"]
-
-_Word = Annotated[str, Meta(max_length=256)]
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,27 +23,17 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     The state `sending` is written before the notice is sent, so that no notice is sent twice.
     """
 
-    notice_id: _Word  # `episode_id:kind` for a notice about an episode
-    episode_id: _Word  # empty if the notice is not about one episode, as in a daily digest
+    notice_id: ShortText  # `episode_id:kind` for a notice about an episode
+    episode_id: ShortText  # empty if the notice is not about one episode, as in a daily digest
     kind: NoticeKind
-    to: _Word  # the recipient in canonical form, the platform's key, or the bank's client
-    channel: _Word  # smpp, webhook, email, kafka
-    template: _Word  # name and language of the template, never the text
+    to: ShortText  # the recipient in canonical form, the platform's key, or the bank's client
+    channel: ShortText  # smpp, webhook, email, kafka
+    template: ShortText  # name and language of the template, never the text
     state: NoticeState
-    why: _Word
+    why: ShortText
     at_ms: TimeMs
     schema_version: int = SCHEMA_VERSION
 
 
-_encode: Final = msgspec.json.Encoder().encode
-_notice: Final = reader(Notice)
-
-
-def encode_notice(notice: Notice) -> bytes:
-    """Return the value of the record. The record's key is the notice's id."""
-    return _encode(notice)
-
-
-def decode_notice(value: bytes) -> Notice:
-    """Decode a notice. Raises VersionError for a newer schema, UnreadableError for other errors."""
-    return _notice(value)
+encode_notice: Final[Callable[[Notice], bytes]] = encode_json
+decode_notice: Final = reader(Notice)

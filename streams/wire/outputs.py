@@ -5,8 +5,6 @@ order of the classes below, and numbers have their shortest form. A replay there
 record byte for byte.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from functools import lru_cache
@@ -39,7 +37,15 @@ from detectors.thresholds import AGAIN_HELD
 from streams.common.clock import utc_exact
 from streams.wire.events import Reject
 from streams.wire.events import RejectReason as Refusal
-from streams.wire.version import SCHEMA_VERSION, Integer, TimeMs, UnreadableError, Word32, reader
+from streams.wire.version import (
+    SCHEMA_VERSION,
+    Integer,
+    TimeMs,
+    UnreadableError,
+    Word32,
+    encode_json,
+    reader,
+)
 
 DEAD_LETTER_BYTES_MAX: Final = 100_000
 """Largest size of a dead letter's value, in bytes; longer values are cut. 100 kB shows what the
@@ -92,7 +98,9 @@ class _Scope(msgspec.Struct):
     pass_prints: tuple[Word32, ...]
 
 
-class _Cause(msgspec.Struct):
+class CauseField(msgspec.Struct):
+    """Place of the event that caused a record."""
+
     topic: str
     partition: Integer
     offset: Integer
@@ -140,7 +148,7 @@ class _Throttle(msgspec.Struct, kw_only=True):
     level: LevelName
     reason: Reason
     evidence: _Evidence
-    cause: _Cause
+    cause: CauseField
     detector: DetectorField
     again: Annotated[tuple[_Window, ...], Meta(max_length=AGAIN_HELD)] | msgspec.UnsetType = (
         msgspec.UNSET
@@ -187,6 +195,9 @@ RENEWAL_VERSION: Final = 2
 """Schema version of an episode's renewal, which contains only what changed. All other episode
 records keep version 1, so that an older reader misses only the renewals."""
 
+LIMIT_VERSION: Final = 3
+"""Schema version of the records of kind `limit`, which readers of version 1 and 2 skip."""
+
 
 class _Episode(msgspec.Struct, kw_only=True):
     """The fields of a record of `otpguard.episode.v1`.
@@ -215,13 +226,12 @@ class _Episode(msgspec.Struct, kw_only=True):
     known: Integer | msgspec.UnsetType = msgspec.UNSET
     memory_days: Integer | msgspec.UnsetType = msgspec.UNSET
     chronic: bool | msgspec.UnsetType = msgspec.UNSET
-    cause: _Cause
+    cause: CauseField
     detector: DetectorField
 
 
-_encode: Final = msgspec.json.Encoder().encode
 _throttle: Final = reader(_Throttle, NARROW_VERSION)
-_episode: Final = reader(_Episode, RENEWAL_VERSION)
+_episode: Final = reader(_Episode, LIMIT_VERSION)
 
 
 def action_key(action: Action) -> bytes:
@@ -236,7 +246,7 @@ def action_key(action: Action) -> bytes:
 
 def encode_action(action: Action) -> bytes:
     """Return the value of a record on the throttle topic."""
-    return _encode(
+    return encode_json(
         _Throttle(
             schema_version=NARROW_VERSION if action.verb in _NARROW else SCHEMA_VERSION,
             action_id=action.action_id,
@@ -253,7 +263,7 @@ def encode_action(action: Action) -> bytes:
             level=_LEVEL_NAMES[action.level],
             reason=floating(action.reason),
             evidence=_evidence(action.evidence),
-            cause=_Cause(*action.cause[:3]),
+            cause=CauseField(*action.cause[:3]),
             detector=DetectorField(action.version, action.config),
             again=tuple([_Window(a, b, c, d) for a, b, c, d in action.again]) or msgspec.UNSET,
             refused_ids=action.refused_ids or msgspec.UNSET,
@@ -284,7 +294,7 @@ def decode_action(value: bytes) -> Action:
         level=_LEVELS[read.level],
         reason=read.reason,
         evidence=_evidence_of(read.evidence),
-        cause=_cause_of(read.cause, read.issued_at_ms),
+        cause=cause_of(read.cause, read.issued_at_ms),
         version=read.detector.version,
         config=read.detector.config,
         again=()
@@ -312,12 +322,14 @@ def encode_episode(record: EpisodeRecord) -> bytes:
             _Sighting(s.platform, s.platform_id, s.at_ms, s.novel, TRUST_NAMES[s.trust], s.hot)
             for s in record.sightings
         ),
-        cause=_Cause(*record.cause[:3]),
+        cause=CauseField(*record.cause[:3]),
         detector=DetectorField(record.version, record.config),
     )
     if record.since_ms is not None:
         value.schema_version, value.since_ms = RENEWAL_VERSION, record.since_ms
-        return _encode(value)
+        return encode_json(value)
+    if record.kind == "limit":
+        value.schema_version = LIMIT_VERSION
     value.path = tuple(
         _Step(
             _LEVEL_NAMES[step.level],
@@ -342,7 +354,7 @@ def encode_episode(record: EpisodeRecord) -> bytes:
     value.known = record.known
     value.memory_days = record.memory_days
     value.chronic = record.chronic
-    return _encode(value)
+    return encode_json(value)
 
 
 def decode_episode(value: bytes) -> EpisodeRecord:
@@ -370,10 +382,12 @@ def decode_episode(value: bytes) -> EpisodeRecord:
         known=0,
         memory_days=0,
         chronic=False,
-        cause=_cause_of(read.cause, read.at_ms),
+        cause=cause_of(read.cause, read.at_ms),
         version=read.detector.version,
         config=read.detector.config,
     )
+    if (read.kind == "limit") is not (read.schema_version == LIMIT_VERSION):
+        raise UnreadableError("a kind of another schema version") from None
     if read.schema_version == RENEWAL_VERSION:
         if isinstance(read.since_ms, msgspec.UnsetType) or read.change != "renewed":
             raise UnreadableError("no renewal, or not since when") from None
@@ -497,7 +511,8 @@ def _evidence_of(read: _Evidence) -> Evidence:
     return Evidence(read.messages, read.platforms, read.novel, read.first_ms, read.last_ms)
 
 
-def _cause_of(cause: _Cause, at_ms: int) -> Cause:
+def cause_of(cause: CauseField, at_ms: int) -> Cause:
+    """Return the cause of a record. `at_ms` is the time of the record, which is the cause's too."""
     return Cause(cause.topic, cause.partition, cause.offset, at_ms)
 
 

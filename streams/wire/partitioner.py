@@ -8,8 +8,6 @@ The hash is Austin Appleby's 32-bit MurmurHash2 with Kafka's seed:
 https://kafka.apache.org/documentation/#producerconfigs_partitioner.class
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Final
 

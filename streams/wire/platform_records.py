@@ -6,8 +6,6 @@ many consecutive numbers) is described by numbers without their last three digit
 replay or another owner writes again has the same bytes and the same offset.
 """
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from typing import Annotated, Final, cast
 
@@ -21,7 +19,7 @@ from detectors.platforms.first_contacts import PAIRS_PART, SweepPart, Thousand
 from detectors.platforms.sweeps import SWEEP_RULES, Sweep, SweepRule
 from detectors.platforms.sweeps import TOLD_MOST as SWEEP_TOLD
 from streams.wire.outputs import Headers, PlatformKey, agent_event
-from streams.wire.version import SCHEMA_VERSION, TimeMs, Word32, reader
+from streams.wire.version import SCHEMA_VERSION, TimeMs, Word32, encode_json, reader
 
 PART_COUNT_MAX: Final = 2**32
 """Largest count of one partition in half an hour, about two million per second. The sum over a
@@ -119,7 +117,6 @@ class _Platform(msgspec.Struct, frozen=True, kw_only=True):
     )  # left out if there is none
 
 
-_encode: Final = msgspec.json.Encoder().encode
 _part: Final = reader(_Part)
 _platform: Final = reader(_Platform)
 
@@ -135,7 +132,7 @@ def encode_part(part: PlatformPart) -> bytes:
         )
         for each in part.platforms
     )  # fmt: skip
-    return _encode(
+    return encode_json(
         _Part(
             partition=part.partition,
             offset=part.offset,
@@ -213,7 +210,7 @@ def part_headers(part: PlatformPart, topic: str) -> Headers:
 def encode_platform(figures: PlatformFigures) -> bytes:
     """Return the value of the record. The record's key is the platform's id."""
     sweeps = tuple(_Sweep(*each) for each in figures.sweeps) or msgspec.UNSET
-    return _encode(_Platform(**asdict(figures) | {"sweeps": sweeps}))
+    return encode_json(_Platform(**asdict(figures) | {"sweeps": sweeps}))
 
 
 def decode_platform(value: bytes) -> PlatformFigures:

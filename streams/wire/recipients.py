@@ -9,8 +9,6 @@ converted one by one. Only foreign numbers, fixed lines and numbers with separat
 `phonenumbers`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache

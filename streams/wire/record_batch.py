@@ -170,7 +170,6 @@ class BatchSlice(NamedTuple):
 
     @property
     def number(self) -> int:
-        """Return the number of records."""
         return len(self.places) - 1
 
     def part(self, first: int, last: int) -> BatchSlice:
@@ -196,12 +195,10 @@ class Refused(NamedTuple):
 
     @property
     def number(self) -> int:
-        """Return the number of decoded records: none."""
         return 0
 
     @property
     def offset(self) -> int:
-        """Return the offset of the last record."""
         return self.last
 
 
@@ -229,16 +226,13 @@ class Columns(NamedTuple):
 
     @property
     def number(self) -> int:
-        """Return the number n of records."""
         return len(self.offsets)
 
     @property
     def offset(self) -> int:
-        """Return the offset of the last record."""
         return int(self.offsets[-1])
 
     def since(self, offset: int) -> Columns:
-        """Return the records from `offset` on."""
         cut = bisect_left(self.offsets, offset)
         return self.part(cut, self.number) if cut else self
 

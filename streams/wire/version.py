@@ -1,4 +1,4 @@
-"""Build decoders of records that check the schema version and raise one kind of error.
+"""Encode records, and build decoders that check the schema version and raise one kind of error.
 
 Unknown fields are ignored, so fields may be added at any time. A record with a higher schema
 version is refused.
@@ -7,8 +7,6 @@ Every decoder raises `UnreadableError` for a bad record. The JSON parser itself 
 of errors (invalid UTF-8, nesting that is too deep). A consumer that did not catch one of them would
 stop at the same record of a compacted topic at every start.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Annotated, ClassVar, Final, TypeVar
@@ -23,7 +21,12 @@ TIME_MAX_MS: Final = 253_402_300_799_999
 TimeMs = Annotated[int, Meta(ge=0, le=TIME_MAX_MS)]
 Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 """A signed integer of 64 bits. Without this limit the parser accepts any number of digits."""
+Number63 = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Word32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
+WORD_MAX: Final = 256
+ShortText = Annotated[str, Meta(max_length=WORD_MAX)]
+
+encode_json: Final = msgspec.json.Encoder().encode
 
 UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """Errors that msgspec's decoders raise for untrusted bytes: invalid JSON, a wrong type, invalid

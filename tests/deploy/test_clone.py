@@ -47,10 +47,12 @@ def run_pytest(folder: Path, *words: str) -> str:
     return done.stdout
 
 
+@pytest.mark.integration
 def test_every_test_of_an_archive_is_collected(archive: Path) -> None:
     assert "error" not in run_pytest(archive, "--collect-only").lower().rpartition("\n\n")[2]
 
 
+@pytest.mark.integration
 def test_what_tests_read_beside_themselves_is_in_the_archive(archive: Path) -> None:
     said = run_pytest(archive, "tests/scenarios/test_detection.py", "-k", "real_conversations")
     assert "2 passed" in said

@@ -55,6 +55,7 @@ FOLLOWS: Final = re.compile(
 )
 """What waits for what comes: it is well if it still waits, and has said nothing bad."""
 MAY_FIND_NOTHING: Final = re.compile(r"^(journalctl|kafka-console-consumer\.sh).*\| *grep")
+MAY_WARN: Final = re.compile(r"^otpguard doctor\b")
 OVERRIDES: Final = re.compile(r"^otpguard (release|allow|exempt|mode|rails) ")
 WAIT_S: Final = 12
 END_S: Final = 90
@@ -450,7 +451,7 @@ def test_a_command_runs_as_it_is_written(
         allowed |= {124}
     if "--max-time 0.02" in command.text:
         allowed |= {28}  # too late on a busy machine: a gateway lets the message pass then
-    if MAY_FIND_NOTHING.search(command.text):
+    if MAY_FIND_NOTHING.search(command.text) or MAY_WARN.search(command.text):
         allowed |= {1}
     if OVERRIDES.search(command.text):
         allowed |= {3}  # the site has gateways that acknowledged today and run no more

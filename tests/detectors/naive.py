@@ -8,6 +8,7 @@ events must lead to. Valid while a recipient has few enough platforms to remembe
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -129,6 +130,7 @@ class Person:
     unsure: bool = False  # a row may have forgotten in which episode a platform came first
     young: dict[str, int] = field(default_factory=dict)  # platform -> second day's sighting
     codes: dict[str, set[int]] = field(default_factory=dict)  # platform -> codes after the first
+    firsts: dict[str, int] = field(default_factory=dict)  # platform -> sighting, by its message id
     alone: Alone = field(default_factory=Alone)
 
     def note_young(self, platform: str, at: int, held: Seen | None) -> None:
@@ -311,7 +313,11 @@ class Naive:
         idle = refused and not self.settling(person, at)  # a message that counts as no day
         known = not refused and held is not None and self.knows(person, platform, held, at)
         level, since, by_mass, evident = Level.CLEAR, 0, False, False
+        # At a whole minute a message counts once for its id, not for its time.
+        number = zlib.crc32((event.message_id or f"id {offset}").encode())
+        when = at + (event.at_ms % 60_000 == 0) * (number % 59)
         if held is None or abs(at - held.at) >= DAY:
+            person.firsts[platform] = when
             tainted = self.days(held, at, refused=idle) if not known else -1
             person.note_young(platform, at, held if known else None)
             if person.unsure:
@@ -326,13 +332,13 @@ class Naive:
         own = person.seen.get(event.platform)
         young = known and abs(at - person.young.get(platform, at - DAY)) < DAY
         if not refused:
-            when = at + (event.at_ms % 60_000 == 0) * (offset % 59)
             counts = held is not None and abs(at - held.at) < DAY and when != held.at
+            counts = counts and when != person.firsts.get(platform)
             self.limit(offset, event, platform, counts=counts, own=young or not known, at=when)
             known = known or (
                 paged and own is not None and self.knows(person, event.platform, own, at)
             )
-            self.known_limit(offset, event, known=known)
+            self.known_limit(offset, event, known=known, at=when)
         if not known or (young and self.many(person, at)):
             fresh, counts = self.hear(
                 person, event, refused=refused, loud=loud and not young, page=paged and not young
@@ -432,7 +438,7 @@ class Naive:
             }
             self.refuse(offset, event, own, event.at_ms + 3_600_000, prolongs=True)
 
-    def known_limit(self, offset: int, event: Event, *, known: bool) -> None:
+    def known_limit(self, offset: int, event: Event, *, known: bool, at: int) -> None:
         """The limit on a known platform during a flood, by the codes that were delivered."""
         person, at_ms = self.people[event.recipient], event.at_ms
         throttled = person.flood is not None and person.flood.level is Level.THROTTLE
@@ -441,7 +447,7 @@ class Naive:
         if self.params.judge.mode("known") == "off":
             return
         times = person.codes.setdefault(event.platform, set())
-        times.add(at_ms // 1000 - EPOCH)
+        times.add(at)
         if at_ms == person.alone.issued and event.platform in person.alone.ends:
             return
         ends = []
@@ -474,6 +480,8 @@ class Naive:
         flood = person.flood
         if flood is None or event.trust:
             return False
+        if person.refused.get(event.platform, (0, 0))[1] == event.at_ms:
+            return True  # delivered twice
         if flood.narrow:
             named = platform_id(event.platform) in flood.named
             return named and person.alone.refuses(event.platform, event.at_ms)
@@ -578,8 +586,8 @@ class Naive:
                 level = Level.WATCH if count >= watch else Level.CLEAR
                 if len(set(each)) >= 5 and score >= throttle:
                     level = Level.THROTTLE
-                firsts = (person.seen[h.platform].at for h in inside if h.platform in person.seen)
-                first = min(firsts, default=min(h.at_ms for h in inside) // 1000 - EPOCH)
+                first = min(h.at_ms for h in inside) // 1000 - EPOCH
+                first = self.first_of(person, ((h.platform, h.at_ms) for h in inside), first)
                 best = max(best, (level, first), key=lambda found: found[0])
         return best
 
@@ -591,13 +599,15 @@ class Naive:
                 each = [h.platform for h in inside if h.many]
                 score = sum(min(9, each.count(p)) for p in set(each))
                 if score >= Fraction(throttle, 3 if person.relapsing else 1):
-                    counted = [h for h in inside if h.many or h.loud]
-                    firsts = (
-                        person.seen[h.platform].at for h in counted if h.platform in person.seen
-                    )
-                    first = min(firsts, default=min(h.at_ms for h in inside) // 1000 - EPOCH)
-                    return Level.THROTTLE, first
+                    part = ((h.platform, h.at_ms) for h in inside if h.many or h.loud)
+                    first = min(h.at_ms for h in inside) // 1000 - EPOCH
+                    return Level.THROTTLE, self.first_of(person, part, first)
         return Level.CLEAR, 0
+
+    def first_of(self, person: Person, part: Iterable[tuple[str, int]], otherwise: int) -> int:
+        """The first sighting of platforms that was less than a day before their message."""
+        held = [(person.seen[p].at, ms // 1000 - EPOCH) for p, ms in part if p in person.seen]
+        return min((seen for seen, at in held if at - seen < DAY), default=otherwise)
 
     def returns(self, person: Person, at_ms: int) -> tuple[Level, int]:
         """Platforms with a second code 10 min to 3 h after the one before, in the last 3 h."""
@@ -614,8 +624,8 @@ class Naive:
         if len(found) < Fraction(RETURNS, 3 if person.relapsing else 1):
             return Level.CLEAR, 0
         newest = max(s.at for s in person.seen.values())
-        firsts = (person.seen[p].at for p in found if p in person.seen)
-        return Level.THROTTLE, min(firsts, default=newest)
+        part = ((p, ms) for ms, p in came if p in found)
+        return Level.THROTTLE, self.first_of(person, part, newest)
 
     def relapse(
         self, person: Person, platform: str, at_ms: int, *, flooding: bool

@@ -41,6 +41,7 @@ class Event(NamedTuple):
     gateway: str = "gw"
     told: HotList | None = None  # of one of kind LISTED
     page: int = 0  # template of a text that names nobody, from a number
+    message_id: str = ""  # empty: one of its own
 
 
 @cache
@@ -92,7 +93,7 @@ def batch_of(
         template=StringList([str(e.page) for e in events]),
         gateway=StringList([e.gateway for e in events]),
         tokens={e.recipient: f"h1:{e.recipient:x}" for e in events if e.recipient & TOKEN_BIT},
-        origin=lambda i: ("account", f"id {offsets[i]}"),
+        origin=lambda i: ("account", events[i].message_id or f"id {offsets[i]}"),
         listed=lambda i: events[i].told,
     )
 

@@ -18,6 +18,7 @@ from detectors.chain import (
 )
 from detectors.recipients.sieve import SieveParams
 from tests.builders.detectors.chain_properties import (
+    ENOUGH,
     STREAMS,
     TOLD,
     alarms,
@@ -32,8 +33,8 @@ from tests.detectors.naive import Naive
 from tests.detectors.stand_in import add, batch_of, codes_of, run, twin_of
 from tests.detectors.streams import Stream, ahead_of_time, of_pages, random_stream
 
-PARTS = 20
-MIXTURES = 10
+PARTS = max(2, STREAMS // 100 * 2)  # even: a part has the rules of its parity
+MIXTURES = max(1, STREAMS // 100)
 
 
 Limited = list[tuple[int, int, tuple[int, ...]]]
@@ -91,7 +92,7 @@ def test_a_partition_is_decided_alike_alone_and_in_any_mixture(part: int) -> Non
             ahead += len(expected.ahead)
     assert raised, "streams without alarms prove nothing"
     assert recycled
-    assert STREAMS < 1000 or ahead
+    assert ahead or not ENOUGH
 
 
 def test_records_say_the_names_that_had_come_until_their_event_whatever_the_batches() -> None:
@@ -129,21 +130,16 @@ def test_sieve_and_judge_equal_a_judge_that_sees_everything(part: int) -> None:
         raised += len(expected)
         rules |= {e.reason.rule for e in decisions.episodes if e.change in ("opened", "raised")}
     assert raised, "streams without alarms prove nothing"
-    assert STREAMS < 1000 or alone, "streams without platform leases prove nothing"
-    assert STREAMS < 1000 or {"burst", "mass_10min"} <= rules
+    assert alone or not ENOUGH, "streams without platform leases prove nothing"
+    assert {"burst", "mass_10min"} <= rules or not ENOUGH
     settled = {"relapse", "returns", "volume_6h", "volume_24h"}  # rules of settled rows alone
-    assert STREAMS < 1000 or part % 2 or settled & rules
-
-
-ENDS_APART = (792, 910)
-"""Streams of pages in which a flood ends some ticks earlier in the chain than in the oracle. Open:
-in the first (offset 23,856) the row still knows a platform that the oracle forgot with a flood."""
+    assert settled & rules or part % 2 or not ENOUGH
 
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_pages_that_name_nobody_are_counted_alike_by_sieve_and_judge(part: int) -> None:
-    raised = changed = 0
-    for seed in sorted({*range(part, STREAMS, PARTS)} - {*ENDS_APART}):
+    raised, changed = 0, False
+    for seed in range(part, STREAMS, PARTS):
         stream = of_pages(random_stream(seed), seed)
         oracle = Naive(params_of(seed))
         expected = oracle.run(*stream)
@@ -153,9 +149,9 @@ def test_pages_that_name_nobody_are_counted_alike_by_sieve_and_judge(part: int) 
         assert whole.actions == decisions.actions, f"seed {seed}"
         assert whole.episodes == decisions.episodes, f"seed {seed}"
         raised += len(expected)
-        changed += Naive(params_of(seed)).run(*random_stream(seed)) != expected
+        changed = changed or Naive(params_of(seed)).run(*random_stream(seed)) != expected
     assert raised, "streams without alarms prove nothing"
-    assert STREAMS < 1000 or changed, "pages that change nothing prove nothing"
+    assert changed or not ENOUGH, "pages that change nothing prove nothing"
 
 
 @pytest.mark.parametrize("part", range(PARTS))

@@ -22,7 +22,7 @@ def judged(partition: Partition, events: Sequence[Event]) -> set[int]:
     codes, at_s = codes_of(batch), np.array([seconds(e.at_ms) for e in events])
     row = int(partition.table.find(np.array([VICTIM], np.uint64))[0])
     each: list[JudgedEvent] = [
-        (i, i, row, offsets[i], VICTIM, e.at_ms, int(at_s[i]), int(codes.platform[i]),
+        (i, i, row, offsets[i], VICTIM, e.at_ms, int(at_s[i]), int(at_s[i]), int(codes.platform[i]),
          int(codes.platform[i]), int(e.trust), False, False)
         for i, e in enumerate(events)
     ]  # fmt: skip
@@ -50,6 +50,17 @@ def test_a_lease_refuses_new_platforms_and_no_known_or_trusted_ones() -> None:
         Event(later_ms + 2000, VICTIM, "a bank", trust=1),
     ]
     assert judged(partition, events) == {0}
+
+
+def test_a_refused_code_that_renews_the_lease_is_refused_again_if_it_is_delivered_twice() -> None:
+    partition = throttled()
+    episode = partition.suspects[VICTIM].episode
+    assert episode is not None
+    before_ms = episode.issued_ms
+    later_ms = before_ms + 6 * MINUTE_MS
+    events = [Event(later_ms + n * 60_000, VICTIM, f"more {n}") for n in range(3) for _ in (0, 1)]
+    assert judged(partition, events) == {*range(6)}
+    assert episode.issued_ms in {e.at_ms for e in events}
 
 
 def test_a_code_over_a_day_late_changes_nothing() -> None:

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from detectors.chain import STATE_FORMAT, Params, Partition, Snapshot, restore, snapshot
-from detectors.model.event import TICK_OFFSETS, platform_print
+from detectors.model.event import TICK_OFFSETS, EventKind, platform_print
 from detectors.model.records import Level
 from detectors.recipients.row import MEMORY_WORDS, SUSPECT, unpack
 from detectors.recipients.sieve import SieveParams
 from detectors.recognise.fold import NAME_VERSION
-from tests.builders.detectors.chain import ENFORCE, VICTIM, flood, history, idle
+from tests.builders.detectors.chain import ENFORCE, VICTIM, flood, history, idle, many_platforms
 from tests.detectors.stand_in import DAY_MS, MINUTE_MS, START_MS, Event, run
 
 
@@ -119,3 +119,29 @@ def test_bounds_that_cannot_be_meant_are_refused(wrong: dict[str, int]) -> None:
 def test_suspects_may_keep_at_most_half_of_the_rows() -> None:
     with pytest.raises(ValueError, match="half of rows_max"):
         Params(sieve=SieveParams(rows_max=1 << 14), suspects_max=(1 << 13) + 1)
+
+
+@pytest.mark.parametrize("begun", [0, 6])
+def test_a_recycled_number_leaves_no_platform_behind_not_even_those_beyond_its_row(
+    begun: int,
+) -> None:
+    """Neither with a suspect nor without one; and nobody else loses any."""
+    partition, other = Partition(ENFORCE), VICTIM + 1
+    run(ENFORCE, sorted(many_platforms(40) + many_platforms(40, other)), partition)
+    overflow = partition.table.overflow
+    kept, blocks = came_twice(partition, other), overflow.live // 2
+    assert len(came_twice(partition)) == len(kept) == 40
+    run(ENFORCE, flood(begun), partition)
+    assert len(partition.suspects) == (begun > 0)
+    gone = Event(START_MS + 3 * MINUTE_MS, VICTIM, "", 0, EventKind.RECYCLED)
+    assert run(ENFORCE, [gone], partition).recycled == 1
+    again = restore(ENFORCE, snapshot(partition))
+    for each in partition, again:
+        places = each.table.overflow.places[: each.table.overflow.used]
+        left = set(places.ravel().tolist()) - {0}
+        assert left < kept.keys()
+        assert each.table.overflow.live == blocks
+        assert came_twice(each, other) == kept
+        new = [Event(START_MS + 4 * MINUTE_MS, VICTIM, f"known {i}") for i in range(40)]
+        (*_, raised) = run(ENFORCE, new, each).episodes
+        assert (raised.recipient, raised.known) == (str(VICTIM), 0)

@@ -1,6 +1,6 @@
 """Workers and brokers die, freeze and come back; nothing differs from an undisturbed run.
 
-The short form runs with every test. The long one, `make soak`, runs seed after seed for
+The short form runs with `make integration`. The long one, `make soak`, runs seed after seed for
 `OTPGUARD_SOAK_S` seconds, every fifth on a cluster of three; `OTPGUARD_FAULT_SEED` repeats one.
 `make faults` runs them from the command line, and times how fast a worker is back.
 """
@@ -38,6 +38,7 @@ def quiet() -> Iterator[None]:
     logging.getLogger("aiokafka").setLevel(level)
 
 
+@pytest.mark.integration
 @pytest.mark.kafka
 @pytest.mark.faults
 @pytest.mark.parametrize(

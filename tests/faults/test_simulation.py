@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields
 
 import pytest
 
 from tests.faults.simulation import Safeguards, explore, without
 
-SCHEDULES = 10_000
+SCHEDULES = int(os.environ.get("OTPGUARD_TEST_SCHEDULES", "2500"))
+"""Number of random schedules; `make soak` plays 10,000."""
 
 
 def test_no_schedule_loses_or_invents_anything() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -49,10 +50,6 @@ LASTING = ("A13", "B5", "B14")
 SOON = ("B6",)
 """Whose episodes at WATCH may open a few messages sooner: see `detectors.suspects.volume`."""
 
-WHOLE_MINUTES = ("A14",)
-"""Some codes have the time of a whole minute. These count by their offset, so a code that is
-delivered twice counts twice, and the limit of all platforms together is reached sooner."""
-
 ATTEMPTED = ("A1", "A2", "A7", "A14", "B1", "B4", "B9", "B10")
 """Whose messages are also tried a second and a third time."""
 
@@ -70,6 +67,13 @@ def decided(values: Iterable[Value]) -> list[Action]:
     codes = Recogniser(REGISTRY).columns(decoded.batch)
     actions = process(PARAMS, Partition(PARAMS), decoded.batch, codes).actions
     return [action for action in actions if not action.update]
+
+
+@cache
+def played(name: str) -> tuple[list[Labelled], list[Action]]:
+    """A scenario's events, and all actions about them: several tests compare others with these."""
+    events = list(generate(name, 3, **SMALL.get(name, {})))
+    return events, decided(event.value for event in events)
 
 
 def told(
@@ -131,10 +135,9 @@ def is_refused(value: Value, leases: list[Action]) -> bool:
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_every_event_delivered_twice_changes_no_action(name: str) -> None:
-    events = list(generate(name, 3, **SMALL.get(name, {})))
-    once = decided(event.value for event in events)
+    events, once = played(name)
     twice = decided(event.value for event in events for _ in range(2))
-    count = 1 if name in CROWDED + WHOLE_MINUTES else None
+    count = 1 if name in CROWDED else None
     whole = name not in CROWDED
     opened = name not in SOON
     assert told(twice[:count], counted=whole, opened=opened) == told(
@@ -145,8 +148,7 @@ def test_every_event_delivered_twice_changes_no_action(name: str) -> None:
 @pytest.mark.parametrize("name", [n for n in SCENARIOS if n not in AGAIN + LISTED])
 def test_what_is_refused_and_sent_again_changes_no_action(name: str) -> None:
     """But for the count of messages: a platform's next code may fall among the retries."""
-    events = list(generate(name, 3, **SMALL.get(name, {})))
-    plain = decided(event.value for event in events)
+    events, plain = played(name)
     again = list(with_retries(events, plain, 3))
     count = 1 if name in LASTING else None
     assert told(decided(again)[:count], counted=False) == told(plain[:count], counted=False)
@@ -175,8 +177,7 @@ def test_later_attempts_at_delivery_change_no_action(name: str) -> None:
 
 @pytest.mark.parametrize("name", LISTED)
 def test_what_is_refused_and_sent_again_brings_hardly_anybody_else_a_lease(name: str) -> None:
-    events = list(generate(name, 3, **SMALL.get(name, {})))
-    plain = decided(event.value for event in events)
+    events, plain = played(name)
     again = decided(with_retries(events, plain, 3))
     leased, others = ({each.recipient for each in actions} for actions in (plain, again))
     assert len(leased ^ others) <= len(leased) // 20
@@ -184,8 +185,7 @@ def test_what_is_refused_and_sent_again_brings_hardly_anybody_else_a_lease(name:
 
 @pytest.mark.parametrize("name", AGAIN)
 def test_retries_among_a_floods_own_repeats_renew_no_lease_sooner(name: str) -> None:
-    events = list(generate(name, 3, **SMALL.get(name, {})))
-    plain = decided(event.value for event in events)
+    events, plain = played(name)
     again = decided(with_retries(events, plain, 3))
     assert told(again[:1]) == told(plain[:1])
     assert 0 <= len(plain) - len(again) <= 1 + len(plain) // 50

@@ -104,7 +104,6 @@ class Accounts:
             return connection.execute(wanted).first()
 
     def all(self) -> list[Account]:
-        """Return all accounts, sorted by name."""
         with self._engine.connect() as connection:
             return [_account(row) for row in connection.execute(
                 select(accounts).order_by(accounts.c.name))]  # fmt: skip

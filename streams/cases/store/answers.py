@@ -4,8 +4,6 @@ Times are milliseconds UTC. Personal data (recipient, sender, note) is not maske
 that shows an answer masks it by the rights of the viewer.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -79,11 +77,11 @@ class CaseLine:
     def rank(self) -> tuple[int, bool, int, str]:
         """Sort key of a number's cases. Pages and commands show the case with the highest rank.
 
-        The highest level ranks first; a case that is over ranks as CLEAR. Then a flood ranks above
-        a resend (codes of a single platform). Then the newest case ranks first.
+        The highest level ranks first; a case that is over ranks as CLEAR. Then a resend (codes of a
+        single platform, nothing refused) ranks last. Then the newest case ranks first.
         """
         level = Level.CLEAR if self.state is Doing.OVER else Level[self.level.upper()]
-        return level, self.kind == "flood", self.first_ms, self.episode_id
+        return level, self.kind != "resend", self.first_ms, self.episode_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from streams.cases.store.store import CaseStore
 from streams.common.errors import UsageError
 from streams.common.files import unwritten, whole_file
 from streams.common.language import tr
-from streams.wire.version import UNDECODABLE
+from streams.wire.version import UNDECODABLE, encode_json
 
 FORM: Final = "otpguard.desk/1"
 """Name and version of the file format, written in the first line."""
@@ -37,8 +37,6 @@ STEP: Final = 1_000
 SCRATCH: Final = "otpguard-desk"
 """Name prefix of temporary files for unfinished backups. The next backup deletes files that a
 killed process left. The prefix identifies them, because each backup has another final name."""
-
-_encode: Final = msgspec.json.Encoder().encode
 
 
 def save(store: CaseStore, path: Path, now_ms: int, *, people_only: bool = False) -> Counter[str]:
@@ -56,7 +54,7 @@ def save(store: CaseStore, path: Path, now_ms: int, *, people_only: bool = False
     with _whole(path) as file:
 
         def put(line: Any) -> None:
-            written = _encode(line) + b"\n"
+            written = encode_json(line) + b"\n"
             digest.update(written)
             file.write(written)
 
@@ -68,7 +66,7 @@ def save(store: CaseStore, path: Path, now_ms: int, *, people_only: bool = False
                         for row in some:
                             put([str(table.name), _plain(row)])
                             done[table.name] += 1
-        file.write(_encode({"end": digest.hexdigest(), "rows": sum(done.values())}) + b"\n")
+        file.write(encode_json({"end": digest.hexdigest(), "rows": sum(done.values())}) + b"\n")
     return done
 
 

@@ -38,7 +38,6 @@ class _Text(sql.TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, _: Any) -> str | None:
-        """Return the cleaned text that is sent to the database."""
         return None if value is None else kept_text(value)
 
 

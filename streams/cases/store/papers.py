@@ -1,7 +1,5 @@
 """Papers are what people write at the desk: notes, calls, appeals, proposals, legal holds."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Literal
 

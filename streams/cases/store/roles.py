@@ -1,7 +1,5 @@
 """Roles at the desk, and the types of accounts, sessions and proposals in the store."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal

@@ -1,7 +1,5 @@
 """Settings of the abuse desk: its case store, its console, evidence packs, the signal to banks."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Final, Literal, Self

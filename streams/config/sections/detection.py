@@ -1,7 +1,5 @@
 """Settings of a worker: its input, recognition of codes, detection of floods, and its state."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Literal, Self
 

@@ -1,7 +1,5 @@
 """Settings of the Kafka cluster and its topics."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any, Final, Literal, Self

@@ -1,7 +1,5 @@
 """Settings of notices to victims and of reports to platforms."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Literal, Self
 

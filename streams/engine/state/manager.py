@@ -8,8 +8,6 @@ this: a state that stays in memory, a state restored from any manifest, and a st
 log's start all continue with the same results.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import secrets
@@ -200,7 +198,6 @@ class StateManager:
         )
 
     def restore_record(self, partition: int, key: bytes, value: bytes | None, offset: int) -> None:
-        """Receive one record of the changelog."""
         self.progress += 1
         if (assigned := self.partitions.get(partition)) is not None:
             assigned.changelog_offset = max(assigned.changelog_offset, offset)

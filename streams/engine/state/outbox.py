@@ -4,8 +4,6 @@ A checkpoint may cover an input event only after the brokers have acknowledged a
 event caused. Otherwise a crash could lose these outputs.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections import deque
@@ -83,7 +81,6 @@ class Outbox:
         self._entries.extend(map(_Entry, outputs))
 
     async def push(self) -> None:
-        """Pass all new entries to the producer."""
         async with self._handing:
             while self._handed < len(self._entries):
                 entry = self._entries[self._handed]

@@ -9,8 +9,6 @@ The types follow from the fields that `detectors.partition.State` declares.
 `detectors.chain.restore` checks that the values are consistent with each other.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Annotated, Any, get_args
 

@@ -4,8 +4,6 @@ Brokers limit only the compressed size: a batch of 6 kB may contain 200 MB of ze
 counts the output bytes while it decompresses.
 """
 
-from __future__ import annotations
-
 import struct
 import zlib
 from collections.abc import Callable, Mapping

@@ -167,7 +167,6 @@ class _Checked:
         return next(self.plain)
 
     def validate_crc(self) -> bool:
-        """Return true if the checksum matches."""
         if self.is_old:
             return bool(self.plain.validate_crc())
         _, _, _, _, expected, *_ = _HEADER.unpack_from(self._raw, self._begin)
@@ -176,7 +175,6 @@ class _Checked:
 
     @property
     def is_compressed(self) -> bool:
-        """True if an old-format batch is compressed."""
         return bool(self._raw[self._begin + _OLD_ATTRIBUTES_AT] & _CODEC)
 
     def skip(self) -> Refused:
@@ -266,7 +264,6 @@ class _Run:
         self._run = run
 
     def validate_crc(self) -> bool:
-        """Return true if the checksums of all batches match."""
         octets = memoryview(self._raw)
         return all(
             crc32c(octets[begin + _ATTRIBUTES_AT : end], 0, _HOLD_GIL) == header[4]

@@ -6,8 +6,6 @@ cause, so each acknowledgement is counted once, and sums over all workers are ri
 for this thread: if the topic cannot be read, figures are missing, but detection continues.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

@@ -16,8 +16,6 @@ the end of an envelope waits for its other records, which are already in the log
 tick costs a third more than a whole one.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

@@ -1,7 +1,5 @@
 """The worker: a Faust app on the envelope transport, from its start checks to its exit code."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import signal
@@ -15,6 +13,7 @@ import faust
 import uvloop
 from aiokafka.errors import KafkaError
 
+from streams import __version__
 from streams.cluster import topics
 from streams.cluster.admin import tls
 from streams.common import heap
@@ -78,6 +77,8 @@ def run_worker(settings: Settings, *, wait: bool = False, rebuild: bool = False)
     # Before any thread starts, because each thread keeps the memory arena it begins with.
     heap.keep_freed_memory()
     try:
+        hashed = settings.fingerprint()
+        log.info("otpguard %s, mode %s, settings %s", __version__, settings.mode, hashed)
         check_folder(settings.worker.data_dir)
         check_before_start(settings, wait=wait)
         names = settings.topics

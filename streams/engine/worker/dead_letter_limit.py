@@ -8,8 +8,6 @@ The limit depends on the clock, so after a restart other records of a burst may 
 state and no other output depends on the limit.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable, Sequence

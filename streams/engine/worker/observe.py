@@ -1,7 +1,5 @@
 """Updates the worker's metrics: counters with each batch of events, gauges at regular times."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Sends records through the app's producer: the outputs of events, and checkpoints."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Decodes the events of envelopes, and recognises which of them are codes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -37,7 +35,6 @@ class Reader:
     metrics: Metrics
 
     def read(self, envelope: Envelope) -> tuple[wire.Decoded, Codes]:
-        """Decode an envelope, and recognise its events."""
         with time_stage(self.metrics, "decode"):
             decoded = wire.decode(
                 self.intake,

@@ -1,7 +1,5 @@
 """Runs long work in the event loop's thread, in the time that events leave free."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Iterable

@@ -4,8 +4,6 @@ The watchdog is a separate thread, because the event loop itself may hang. Each 
 in one line. The stack traces before this line show what was stuck.
 """
 
-from __future__ import annotations
-
 import faulthandler
 import logging
 import os

@@ -6,8 +6,6 @@ input topics are committed only after they are published. If this process dies, 
 the input again and publishes them.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Iterable
@@ -59,7 +57,6 @@ class AckOutbox:
 
     @property
     def waiting(self) -> int:
-        """Return the number of records that Kafka has not confirmed."""
         return len(self._sent) + len(self._again)
 
     @property

@@ -10,8 +10,6 @@ offsets. With them it stores a sign of life, by which commands know whom they ha
 leases still end and unpublished records wait.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

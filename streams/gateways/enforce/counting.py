@@ -5,8 +5,6 @@ minutes. The first reading is early because support staff on the phone need it. 
 this schedule writes about 70 records per second.
 """
 
-from __future__ import annotations
-
 import heapq
 from dataclasses import dataclass, field
 from typing import Final

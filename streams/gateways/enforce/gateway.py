@@ -8,8 +8,6 @@ recipient. Every call is idempotent: repeating an order changes nothing. So the 
 order when it does not know whether the first attempt succeeded.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -78,48 +76,39 @@ class Gateway(Protocol):
 
     def list_recipients(self) -> Iterable[str] | None:
         """Return the recipients that have a lease at the gateway; None if it cannot list them."""
-        ...
 
     def apply(self, orders: Sequence[Order]) -> Refusals:
         """Enforce these leases. Each lease replaces any earlier lease of its recipient."""
-        ...
 
     def release(self, recipients: Sequence[str]) -> Refusals:
         """End the leases of these recipients immediately."""
-        ...
 
     def expire(self, recipients: Sequence[str]) -> Refusals:
         """Remove the leases of these recipients, which have expired.
 
         Gateways that end leases by themselves do nothing here.
         """
-        ...
 
     def take_refused(self, action_ids: Sequence[str]) -> Sequence[int]:
         """Return the number of messages refused under each action, and reset these counters.
 
         The number is 0 where the gateway does not count.
         """
-        ...
 
     def tallies(self, action_ids: Sequence[str]) -> Sequence[LeaseTally]:
         """Return the counts of each action so far, without resetting them.
 
         The tally is empty where the gateway does not count.
         """
-        ...
 
     def list_counted(self) -> Iterable[str]:
         """Return the actions with a refused count that `take_refused` has not returned yet."""
-        ...
 
     def health(self) -> str:
         """Return an id of the gateway's stored leases.
 
         A different id means that the gateway lost its leases, for example in a restart.
         """
-        ...
 
     def close(self) -> None:
         """Close connections and stop threads."""
-        ...

@@ -11,8 +11,6 @@ file is deleted. Otherwise a successor would start with the old file and throttl
 recipients.
 """
 
-from __future__ import annotations
-
 import errno
 import re
 import threading
@@ -28,7 +26,7 @@ import urllib3
 from streams.common.errors import ConfigError, UnavailableError
 from streams.common.language import tr
 from streams.gateways.enforce.gateway import CountsNothing, GatewayAwayError, Order, Refusals
-from streams.telemetry.metrics_server import REQUEST_S, BoundedServer
+from streams.telemetry.metrics_server import BoundedServer, RequestHandler
 
 LIST_PATH: Final = "/list.txt"
 RELOAD_TIMEOUT_S: Final = 10.0
@@ -95,7 +93,6 @@ class KannelGateway(CountsNothing):
 
     @property
     def port(self) -> int:
-        """Return the port that serves the list."""
         return self._server.server_port
 
     def list_recipients(self) -> Iterable[str]:
@@ -111,7 +108,6 @@ class KannelGateway(CountsNothing):
         return refusals
 
     def release(self, recipients: Sequence[str]) -> Refusals:
-        """Remove numbers from the list."""
         self._change(self._numbers.difference(recipients))
         return {}
 
@@ -191,21 +187,10 @@ def _read(list_file: Path) -> set[str]:
 
 
 def _serve(body_now: Callable[[], bytes]) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        timeout = REQUEST_S
-
-        def do_GET(self) -> None:
-            if self.path != LIST_PATH:
-                self.send_error(404)
-                return
-            body = body_now()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-            """Log nothing: routine requests are not worth a log line."""
+    class Handler(RequestHandler):
+        def answer(self, path: str) -> tuple[int, str, bytes]:
+            return (
+                (200, "text/plain", body_now()) if path == LIST_PATH else (404, "text/plain", b"")
+            )
 
     return Handler

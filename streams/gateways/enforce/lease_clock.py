@@ -1,7 +1,5 @@
 """The clock for leases. A wall clock that is set back does not make leases last longer."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Final
@@ -45,7 +43,6 @@ class LeaseClock:
         self._doubted: tuple[int, int] | None = None
 
     def __call__(self) -> int:
-        """Return the time in milliseconds UTC."""
         # Read the wall clock first: the time between the two reads must not count as an advance.
         wall_ns = self._wall_ns()
         running_ns = self._running_ns()

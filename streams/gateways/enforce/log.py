@@ -1,7 +1,5 @@
 """A gateway for dry runs: writes one JSON line for each order instead of sending the order."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
@@ -31,7 +29,6 @@ class LogGateway(CountsNothing):
         return ()
 
     def apply(self, orders: Sequence[Order]) -> Refusals:
-        """Write a line for each lease that would be applied."""
         for order in orders:
             lease = order.lease
             self._say(
@@ -46,13 +43,11 @@ class LogGateway(CountsNothing):
         return {}
 
     def release(self, recipients: Sequence[str]) -> Refusals:
-        """Write a line for each lease that would be released."""
         for recipient in recipients:
             self._say("release", recipient)
         return {}
 
     def expire(self, recipients: Sequence[str]) -> Refusals:
-        """Write a line for each lease that has expired."""
         for recipient in recipients:
             self._say("expire", recipient)
         return {}
@@ -62,7 +57,6 @@ class LogGateway(CountsNothing):
         return "log"
 
     def close(self) -> None:
-        """Flush the stream."""
         self._stream.flush()
 
     def _say(self, order: str, recipient: str, **more: object) -> None:

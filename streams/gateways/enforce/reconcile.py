@@ -10,8 +10,6 @@ A lease that the gateway rejects is given up. A release is retried until the gat
 the lease expires, because a wrongly throttled subscriber has no other remedy.
 """
 
-from __future__ import annotations
-
 import heapq
 import random
 import time
@@ -122,7 +120,6 @@ class OrderBatch:
         return len(self.applies) + len(self.releases) + len(self.expires)
 
     def recipients(self) -> Iterable[str]:
-        """Yield the recipients of all orders in this batch."""
         yield from (order.recipient for order in self.applies)
         yield from self.releases
         yield from self.expires

@@ -8,8 +8,6 @@ hashes serve scripts without access to the registry: `otpguard:trusted` contains
 trusted platform, `otpguard:keys` the key of each brand that has more than one name.
 """
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
@@ -163,7 +161,6 @@ class RedisGateway:
         return {}
 
     def release(self, recipients: Sequence[str]) -> Refusals:
-        """Delete the keys of these recipients."""
         keys = [_key(self._throttle, each) for each in recipients]
         self._call(lambda: self._client.unlink(*keys))
         return {}

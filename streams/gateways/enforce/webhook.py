@@ -15,8 +15,6 @@ Responses: 2xx means done. After 408, 425, 429 and 5xx the order is retried. Any
 final for a lease, but a release is still retried.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import threading
@@ -101,7 +99,6 @@ class WebhookGateway(CountsNothing):
         return None
 
     def apply(self, orders: Sequence[Order]) -> Refusals:
-        """Post the leases."""
         return self._post_all(
             (
                 order.recipient,
@@ -112,7 +109,6 @@ class WebhookGateway(CountsNothing):
         )
 
     def release(self, recipients: Sequence[str]) -> Refusals:
-        """Post the releases."""
         return self._post_all((recipient, "release", {}) for recipient in recipients)
 
     def expire(self, recipients: Sequence[str]) -> Refusals:
@@ -124,7 +120,6 @@ class WebhookGateway(CountsNothing):
         return "webhook"
 
     def close(self) -> None:
-        """Close the connections."""
         self._http.clear()
 
     def _post_all(self, orders: Iterable[tuple[str, str, dict[str, object]]]) -> Refusals:

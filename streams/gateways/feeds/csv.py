@@ -5,8 +5,6 @@ records. A crash publishes some records twice, with the same ids, which changes 
 that cannot be read becomes a line in `<file>.rejects`, and is tried again when the rules change.
 """
 
-from __future__ import annotations
-
 import hashlib
 import threading
 from collections import Counter

@@ -4,8 +4,6 @@ Pure apart from reading the file. A line counts once its line end is there. A qu
 contain line ends. A stray quote spoils its own line only, not the lines around it.
 """
 
-from __future__ import annotations
-
 import csv
 import zlib
 from collections import deque

@@ -4,8 +4,6 @@ Each guess is reported or refused, never applied silently. A wrong encoding publ
 no code is found. A wrong time zone publishes events that are hours ahead.
 """
 
-from __future__ import annotations
-
 import zlib
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable

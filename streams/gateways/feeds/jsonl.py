@@ -3,8 +3,6 @@
 Used for rehearsals, and for the output of other programs.
 """
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 import threading
@@ -27,7 +25,7 @@ from streams.gateways.feeds.record_keys import canonical_keys
 from streams.telemetry.metrics import Metrics
 from streams.wire import LISTED_TYPE, Numbers
 from streams.wire.events import EVENT_TIME_MAX_MS
-from streams.wire.version import UNDECODABLE
+from streams.wire.version import UNDECODABLE, encode_json
 
 BATCH: Final = 5_000  # Lines published before their acknowledgements are awaited.
 KEYS_MAX: Final = 12  # Number of keys of a line that an error message lists.
@@ -36,7 +34,6 @@ PACE_S: Final = 0.1  # With a rate: seconds of traffic that are published togeth
 
 _AS_NAMED: Final = FieldMap.parse([], [], "ms", None)
 _row: Final = msgspec.json.Decoder(dict[str, Any]).decode
-_encode: Final = msgspec.json.Encoder().encode
 
 
 @dataclass(slots=True)
@@ -49,7 +46,6 @@ class LinesReport:
     first: list[str] = field(default_factory=list)
 
     def miss(self, number: int, reason: str) -> None:
-        """Count an invalid line."""
         self.unreadable += 1
         if len(self.first) < FIRST_MAX:
             self.first.append(tr("line {line}: {reason}").format(line=number, reason=reason))
@@ -141,7 +137,7 @@ def _values(
             report.miss(line.number, str(error))
         else:
             as_it_is = rules is None and not shift_ms
-            value = line.data.strip() if as_it_is else _encode(row)
+            value = line.data.strip() if as_it_is else encode_json(row)
             if len(value) > EVENT_BYTES_MAX:
                 report.miss(line.number, tr("it is too long"))
                 continue

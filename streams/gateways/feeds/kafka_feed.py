@@ -8,8 +8,6 @@ converted. The client is librdkafka. With aiokafka an event cost 12 us of CPU ti
 events per second allow 10 us.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import logging

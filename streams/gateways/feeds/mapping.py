@@ -1,7 +1,5 @@
 """Maps a carrier's fields to those of `sms.delivery.v1`, by options of the command line."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Column layouts of call detail records of known gateways, for `feed csv --preset`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType

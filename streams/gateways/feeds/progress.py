@@ -6,8 +6,6 @@ truncated and rewritten, or tomorrow's file. A file that was renamed by log rota
 inode.
 """
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import os
@@ -115,7 +113,6 @@ class Progress:
         return [found[start] for start in sorted(found)]
 
     def reject(self, rejects: Iterable[RejectedRow]) -> None:
-        """Append records to the rejects."""
         lines = b"".join(msgspec.json.encode(each) + b"\n" for each in rejects)
         if lines and self._remember:
             with _writable(self.rejects_path), self.rejects_path.open("ab") as out:

@@ -1,7 +1,5 @@
 """Computes record keys for the input topic (canonical recipients), a batch at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Final
 

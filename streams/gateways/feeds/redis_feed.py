@@ -7,8 +7,6 @@ length of the stream. A feed that is down too long loses the oldest reports, but
 subscriber is lost.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

@@ -5,8 +5,6 @@ still receives the requests that are due meanwhile. Latency is measured from the
 latency includes the delay of this client itself (`behind_p99_ms`), which is not the gate's fault.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import Counter, deque
@@ -57,7 +55,6 @@ class Measured:
         return _at(self.times_s, share)
 
     def document(self) -> dict[str, Any]:
-        """Return all figures, for JSON."""
         late = sum(each * 1000 > self.timeout_ms for each in self.times_s)
         return {
             "sent": self.sent,

@@ -9,8 +9,6 @@ may make its request invalid. Fields that the message's author controls (`AUTHOR
 numbers) are corrected instead.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress

@@ -6,8 +6,6 @@ found in the text. If no choice achieves this, the gate rules by what the worker
 and worker always judge the same platform.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 

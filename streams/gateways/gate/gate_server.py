@@ -8,8 +8,6 @@ SIGTERM stops the process. SIGHUP replaces it: a new process with the same comma
 sockets, and this process exits when the new one is ready.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os
@@ -89,7 +87,6 @@ class LeaseKeeper:
         self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
 
     def start(self) -> None:
-        """Start reading the leases."""
         began = self._current_at  # used until an adapter reports when it last reached a broker
         for name in ("broker_silence_seconds", "leases_age_seconds"):
             self._metrics.follow(name, lambda: time.monotonic() - began)

@@ -3,8 +3,6 @@
 The parser is llhttp of Node.js (`httptools`). The server (`http_server`) answers the requests.
 """
 
-from __future__ import annotations
-
 import hmac
 import time
 from dataclasses import dataclass
@@ -75,7 +73,6 @@ class Requests:
 
     @property
     def body(self) -> bytes:
-        """Return the body of the request."""
         return self._body[0] if len(self._body) == 1 else b"".join(self._body)
 
     def close(self) -> None:
@@ -113,7 +110,6 @@ class Requests:
     # -- the parser's callbacks
 
     def on_message_begin(self) -> None:
-        """Reset the state of the previous request."""
         self.url, self._head, self._size = b"", 0, 0
         self._body.clear()
         self._too_large = False
@@ -123,7 +119,6 @@ class Requests:
         self._told, self._unread = True, 0
 
     def on_url(self, url: bytes) -> None:
-        """Append a piece of the URL."""
         self._head += len(url)
         if self._head <= HEAD_BYTES_MAX:
             self.url += url
@@ -145,11 +140,9 @@ class Requests:
             self._answerer.take_expectation()
 
     def on_headers_complete(self) -> None:
-        """Record that the head is complete."""
         self._told, self._unread = True, 0
 
     def on_body(self, body: bytes) -> None:
-        """Append a piece of the body."""
         self._told, self._unread = True, 0
         self._size += len(body)
         if self._size > self._limits.body_bytes_max:

@@ -51,7 +51,6 @@ class Reply:
     """The response as most clients get it. A constant reply is encoded only once."""
 
     def __post_init__(self) -> None:
-        """Encode the response."""
         object.__setattr__(self, "whole", self.write(_GOES_ON, self.body))
 
     def write(self, ending: bytes, body: bytes) -> bytes:
@@ -94,7 +93,6 @@ class Server:
         self._sweeper: asyncio.TimerHandle | None = None
 
     def connection(self) -> Connection:
-        """Return a protocol for a new connection."""
         return Connection(self)
 
     def enter(self, connection: Connection) -> None:
@@ -113,7 +111,6 @@ class Server:
         self.draining = True
 
     def cut_all(self) -> None:
-        """Close all connections that are still open."""
         if self._sweeper is not None:
             self._sweeper.cancel()
         for connection in list(self.connections):
@@ -156,12 +153,10 @@ class Connection(asyncio.Protocol):
     # -- asyncio's
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Register the connection."""
         self._transport = transport
         self._server.enter(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
-        """Unregister the connection."""
         self._server.connections.pop(self, None)
         self.closing = True  # so that remaining received data is ignored
         self._turns = None
@@ -256,7 +251,6 @@ class Connection(asyncio.Protocol):
         self._transport.pause_reading()
 
     def resume_writing(self) -> None:
-        """Continue reading from the client."""
         self._full = False
         if self._rest:
             self._go_on()
@@ -307,7 +301,6 @@ class Connection(asyncio.Protocol):
     # -- inside
 
     def _choose_handler(self, method: bytes) -> Callable[[], Reply | Turns]:
-        """Return the function that answers the complete request."""
         server = self._server
         if not self._requests.authorised:
             return partial(self._reply_unasked, HTTPStatus.UNAUTHORIZED)

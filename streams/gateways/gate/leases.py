@@ -4,8 +4,6 @@ The adapter's thread writes and the event loop reads. The leases need no lock: e
 few dictionary operations, each of which is atomic.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import threading
@@ -61,7 +59,6 @@ class LeaseMemory:
                     held[platform] += 1
 
     def list_recipients(self) -> Iterable[str]:
-        """Return the recipients with a lease."""
         return list(self.leases)
 
     def apply(self, orders: Sequence[Order]) -> Refusals:
@@ -70,7 +67,6 @@ class LeaseMemory:
         return {}
 
     def release(self, recipients: Sequence[str]) -> Refusals:
-        """Remove the leases of these recipients."""
         for recipient in recipients:
             self.leases.pop(recipient, None)
         return {}

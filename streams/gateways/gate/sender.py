@@ -5,8 +5,6 @@ releases the GIL while it works, and costs a tenth of a client in pure Python. I
 events go directly to Kafka. If Kafka fails too, events are counted as lost.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

@@ -5,8 +5,6 @@ belong to the socket, so none is rejected in between. If each process creates it
 port is shared with SO_REUSEPORT, and a Unix socket path is taken over by a rename.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import socket

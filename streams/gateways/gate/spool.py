@@ -255,7 +255,6 @@ class Spool:
             path.unlink(missing_ok=True)
 
     def size(self) -> int:
-        """Return the bytes on disk."""
         return sum(segment.written for segment in self.segments)
 
     def waiting(self) -> int:
@@ -310,7 +309,6 @@ class Spool:
         return made
 
     def _new_home(self) -> Home:
-        """Create and lock a folder for this process."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self.folder / f"{time.time_ns():020d}-{os.getpid()}"
         path.mkdir(mode=0o700)

@@ -6,8 +6,6 @@ adapter of `streams.gateways.enforce` in this process. All code here runs in the
 thread.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections import Counter

@@ -152,9 +152,12 @@ def spell(span_ms: float) -> str:
 
 
 def _happens(line: CaseLine) -> str:
-    if line.kind != "flood":
+    if line.kind == "resend":
         return tr("One platform sends code after code to this number. Nothing is refused.")
-    told = tr("{messages} from {platforms}, {novel} of them new to this number.").format(
+    form = tr("{messages} from {platforms}, {novel} of them new to this number.")
+    if line.kind == "limit":
+        form = tr("Single platforms passed their limit: {messages} from {platforms}.")
+    told = form.format(
         messages=trn("{n} message", "{n} messages", line.messages),
         platforms=platform_count(line.platforms),
         novel=at_least(line.novel),

@@ -83,12 +83,12 @@ class EvidencePages:
         Raise OtpguardError if the pack cannot be built or does not verify.
         """
         try:
-            from streams.people.evidence.canonical import sha256  # noqa: PLC0415 - needs an extra
-            from streams.people.evidence.pack import Making, make  # noqa: PLC0415
+            from streams.people.evidence.pack import Making, make  # noqa: PLC0415 - needs an extra
             from streams.people.evidence.pack_files import MANIFEST  # noqa: PLC0415
             from streams.people.evidence.pack_records import from_store, gather_records  # noqa: PLC0415
             from streams.people.evidence.pack_report import Cover  # noqa: PLC0415
             from streams.people.evidence.signer import signer  # noqa: PLC0415
+            from streams.people.evidence.standalone import sha256  # noqa: PLC0415
             from streams.people.evidence.verify import verify  # noqa: PLC0415
         except ImportError:
             how = how_to_install("evidence")

@@ -129,6 +129,7 @@ class ListPages:
 def _campaign(each: Campaign) -> dict[str, Any]:
     shown = each.platforms[:8]
     return {
+        "surge": each.kind == "surge",
         "first_ms": each.start_ms,
         "last_ms": each.end_ms,
         "victims": each.victims,

@@ -2,19 +2,14 @@
 
 import base64
 import binascii
-import hashlib
 import json
-from typing import Any, Final
+from typing import Any
 
 import rfc8785
 from cryptography.hazmat.primitives import hashes
 
 from streams.common.language import tr
-
-FORMAT: Final = "otpguard.evidence/1"
-"""Name and version of the pack format. The hash chain of the records also starts from this name."""
-REPORT_FORMAT: Final = "otpguard.report/1"
-"""Format of a monthly report. It has no chain, because the manifest lists all of its files."""
+from streams.people.evidence.standalone import sha256
 
 
 class PackError(ValueError):
@@ -43,11 +38,6 @@ def parse_canonical(data: bytes) -> Any:
     if canonical(value) != data:
         raise PackError(tr("not written canonically"))
     return value
-
-
-def sha256(data: bytes) -> str:
-    """Return the SHA-256 digest in hex."""
-    return hashlib.sha256(data).hexdigest()
 
 
 def sm3(data: bytes) -> str:

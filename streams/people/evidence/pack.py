@@ -1,13 +1,11 @@
 """Write a case as an evidence pack, cut a pack down to one platform, and sign monthly reports."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from streams import __version__
 from streams.common.clock import utc
@@ -16,14 +14,12 @@ from streams.common.files import read_bytes, unwritten
 from streams.common.language import tr
 from streams.config import Settings
 from streams.people.evidence import signed_envelope as envelope
+from streams.people.evidence import standalone
 from streams.people.evidence.canonical import (
-    FORMAT,
-    REPORT_FORMAT,
     PackError,
     canonical,
     entry,
     parse_canonical,
-    sha256,
     sm3,
 )
 from streams.people.evidence.gaps import documents, gaps
@@ -42,6 +38,7 @@ from streams.people.evidence.pack_files import (
 from streams.people.evidence.pack_keys import PackSigner
 from streams.people.evidence.pack_records import SINGLE, Chosen, lines_of
 from streams.people.evidence.pack_report import Cover, Seal, pages
+from streams.people.evidence.standalone import FORMAT, REPORT_FORMAT, sha256
 from streams.people.evidence.tree import MerkleTree
 
 METHOD: Final = (
@@ -76,7 +73,7 @@ class Making:
     more: Mapping[str, bytes] = field(default_factory=dict)  # further files named in the settings
 
     @classmethod
-    def of(cls, settings: Settings, key: PackSigner, cover: Cover, at_ms: int) -> Making:
+    def of(cls, settings: Settings, key: PackSigner, cover: Cover, at_ms: int) -> Self:
         """Take the other fields from the settings. Raise ConfigError if a file is missing."""
         from streams.people.evidence.repeat import settings_text  # noqa: PLC0415 - imports numpy
 
@@ -145,7 +142,7 @@ def make(chosen: Chosen, making: Making, folder: Path) -> dict[str, Any]:
         "records": len(lines),
         "tree_root": tree_root,
     }
-    return _write_signed(folder, written, making.signers, key, envelope.MANIFEST, manifest)
+    return _write_signed(folder, written, making.signers, key, standalone.MANIFEST, manifest)
 
 
 def _write_signed(
@@ -180,7 +177,7 @@ def extract(pack: Path, platform: str, folder: Path) -> int:
         for name in (SIGNERS, TOKEN, STAMP):
             if (pack / name).exists():
                 kept[name] = (pack / name).read_bytes()
-        manifest, _, _ = envelope.open_envelope(kept[MANIFEST], envelope.MANIFEST)
+        manifest, _, _ = envelope.open_envelope(kept[MANIFEST], standalone.MANIFEST)
         tree = MerkleTree(lines)
         whole = isinstance(manifest, dict) and manifest.get("tree_root") == tree.root.hex()
         own = [
@@ -265,4 +262,4 @@ def seal_report(
         "month": month,
     }
     written = {**contents, **list_shipped()}
-    return _write_signed(folder, written, signers, key, envelope.REPORT, manifest)
+    return _write_signed(folder, written, signers, key, standalone.REPORT, manifest)

@@ -5,13 +5,11 @@ verify P-256. A verifier must get the fingerprint independently of the pack. A p
 own trusted key proves nothing.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, Self
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -30,7 +28,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from streams.common.language import tr
-from streams.people.evidence.canonical import FORMAT, PackError, decode_base64, encode_base64
+from streams.people.evidence.canonical import PackError, decode_base64, encode_base64
+from streams.people.evidence.standalone import FORMAT, P256_ORDER
 
 SALTING: Final = f"{FORMAT} salt".encode()
 """Domain separator of salts. Signed envelopes begin with `DSSEv1`, so the two never collide."""
@@ -38,8 +37,6 @@ _END: Final = "-----END PRIVATE KEY-----"
 _LOCKED: Final = ("ENCRYPTED PRIVATE KEY", "Proc-Type: 4,ENCRYPTED")
 """PEM markers of a key that is protected by a passphrase (RFC 7468, RFC 1421)."""
 _HALF: Final = 32  # bytes of r, and bytes of s
-P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-"""Group order of P-256 (FIPS 186-5). If s is valid in a signature, the order minus s is too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +52,10 @@ class PublicKeys:
         return hashlib.sha256(self.ed25519 + self.p256).hexdigest()
 
     def document(self) -> dict[str, str]:
-        """Return the keys as JSON: base64 by kind."""
         return {"ed25519": encode_base64(self.ed25519), "p256": encode_base64(self.p256)}
 
     @classmethod
-    def of(cls, document: Any) -> PublicKeys:
+    def of(cls, document: Any) -> Self:
         """Read the keys from JSON. Raise PackError if they are missing or malformed."""
         if not isinstance(document, dict) or set(document) != {"ed25519", "p256"}:
             raise PackError(tr("no public keys"))
@@ -104,16 +100,15 @@ class PackKey:
     """A pack key whose private half is in memory."""
 
     def __init__(self, ed: ed25519.Ed25519PrivateKey, curve: ec.EllipticCurvePrivateKey) -> None:
-        """`ed`: the Ed25519 key. `curve`: the P-256 key."""
         self._ed, self._curve = ed, curve
 
     @classmethod
-    def fresh(cls) -> PackKey:
+    def fresh(cls) -> Self:
         """Generate a new key from the random source of the operating system."""
         return cls(ed25519.Ed25519PrivateKey.generate(), ec.generate_private_key(ec.SECP256R1()))
 
     @classmethod
-    def read(cls, text: str) -> PackKey:
+    def read(cls, text: str) -> Self:
         """Read two PKCS #8 keys in PEM, in any order. Raise PackError for anything else."""
         if any(each in text for each in _LOCKED):
             raise PackError(tr("the key has a passphrase; a pack key has none"))

@@ -4,19 +4,15 @@ Specification: https://github.com/secure-systems-lab/dsse/blob/master/protocol.m
 envelope can be changed: the JSON must be canonical, and both signatures must be valid.
 """
 
-from typing import Any, Final
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from streams.common.language import tr
 from streams.people.evidence import standalone
 from streams.people.evidence.canonical import PackError, canonical, encode_base64, parse_canonical
 from streams.people.evidence.pack_keys import PackSigner, PublicKeys
-
-MANIFEST: Final = "application/vnd.otpguard.evidence.v1+json"
-REPORT: Final = "application/vnd.otpguard.report.v1+json"
-TIMESTAMP: Final = "application/vnd.otpguard.evidence.timestamp.v1+json"
-SUCCESSOR: Final = "application/vnd.otpguard.evidence.successor.v1+json"
-
-KINDS: Final = ("ed25519", "p256")
+from streams.people.evidence.standalone import KINDS, SUCCESSOR
 
 
 def sign_value(key: PackSigner, kind: str, value: Any) -> bytes:
@@ -44,12 +40,8 @@ def open_envelope(data: bytes, kind: str) -> tuple[Any, dict[str, bytes], bytes]
     Signatures keep the order of the envelope. This function does not verify the signatures. Raises
     PackError if the data is not an envelope of this kind.
     """
-    try:
+    with _in_words():
         return standalone.open_envelope(data, kind)
-    except standalone.Wrong as error:
-        raise PackError(tr(error.form)) from None
-    except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
-        raise PackError(tr("no envelope")) from None
 
 
 def kind_of(data: bytes) -> str:
@@ -60,23 +52,6 @@ def kind_of(data: bytes) -> str:
         return ""
     kind = envelope.get("payloadType") if isinstance(envelope, dict) else None
     return kind if isinstance(kind, str) else ""
-
-
-def check(signatures: dict[str, bytes], message: bytes, keys: PublicKeys) -> list[str]:
-    """Verify the signatures. Return one sentence per problem: invalid, missing or wrong order.
-
-    Exactly one signature of each kind must be present, in a fixed order. Otherwise anybody could
-    rewrite a valid envelope in another form that is also valid.
-    """
-    names = {kind: f"{keys.fingerprint}:{kind}" for kind in KINDS}
-    wrong = [
-        tr("the signature by {kind} is not good").format(kind=kind)
-        for kind, name in names.items()
-        if not keys.verifies(kind, signatures.get(name, b""), message)
-    ]
-    if list(signatures) != list(names.values()):
-        wrong.append(tr("the signatures are not one of each known kind, in their order"))
-    return wrong
 
 
 def pae(kind: str, payload: bytes) -> bytes:
@@ -101,13 +76,22 @@ def succession(old: PackSigner, new: PublicKeys, at: str) -> bytes:
 
 def successors(data: bytes) -> list[tuple[PublicKeys, PublicKeys]]:
     """Read a list of successors. Raise PackError unless each line is signed by its old key."""
-    found = []
-    for line in data.splitlines(keepends=True):
-        value, signatures, message = open_envelope(line, SUCCESSOR)
-        if not isinstance(value, dict) or set(value) != {"at", "from", "to"}:
-            raise PackError(tr("no successor"))
-        old, new = PublicKeys.of(value["from"]), PublicKeys.of(value["to"])
-        if check(signatures, message, old):
-            raise PackError(tr("a successor that the key before did not sign"))
-        found.append((old, new))
-    return found
+    with _in_words():
+        pairs = standalone.read_successors(data, is_good)
+    return [(PublicKeys(**old), PublicKeys(**new)) for old, new in pairs]
+
+
+def is_good(keys: dict[str, bytes], kind: str, message: bytes, signature: bytes) -> bool:
+    """Return true if the signature by the key of this kind is valid; needs no openssl."""
+    return PublicKeys(**keys).verifies(kind, signature, message)
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """Turn what the stand-alone verifier raises into a PackError in the current language."""
+    try:
+        yield
+    except standalone.Wrong as error:
+        raise PackError(tr(error.form)) from None
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
+        raise PackError(tr("no envelope")) from None

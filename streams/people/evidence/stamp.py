@@ -24,17 +24,12 @@ from rfc3161_client import (
 from streams.common.errors import UnavailableError, UsageError
 from streams.common.files import read_bytes, replace_file, unwritten
 from streams.common.language import tr
-from streams.people.evidence.canonical import PackError, entry, sha256
+from streams.people.evidence.canonical import PackError, entry
 from streams.people.evidence.pack_files import MANIFEST, STAMP, TOKEN
 from streams.people.evidence.pack_keys import PackSigner, PublicKeys
-from streams.people.evidence.signed_envelope import MANIFEST as MANIFEST_KIND
-from streams.people.evidence.signed_envelope import (
-    REPORT,
-    TIMESTAMP,
-    kind_of,
-    open_envelope,
-    sign_value,
-)
+from streams.people.evidence.signed_envelope import kind_of, open_envelope, sign_value
+from streams.people.evidence.standalone import MANIFEST as MANIFEST_KIND
+from streams.people.evidence.standalone import REPORT, TIMESTAMP, sha256
 
 TIMEOUT_S: Final = 30.0
 

@@ -19,10 +19,10 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable  # noqa: UP035 - Python 3.8
 
-FORMAT = "otpguard.evidence/1"
-REPORT_FORMAT = "otpguard.report/1"
+FORMAT = "otpguard.evidence/1"  # also the start of the hash chain of a pack's records
+REPORT_FORMAT = "otpguard.report/1"  # of a monthly report: no chain, all files are in the manifest
 REPORT = "application/vnd.otpguard.report.v1+json"
 MANIFEST = "application/vnd.otpguard.evidence.v1+json"
 TIMESTAMP = "application/vnd.otpguard.evidence.timestamp.v1+json"
@@ -30,6 +30,7 @@ SUCCESSOR = "application/vnd.otpguard.evidence.successor.v1+json"
 KINDS = ("ed25519", "p256")
 BYTES_MAX = 256 << 20  # of one file; a pack of a one-hour flood takes about 1 % of this
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+IsGood = Callable[[Any, str, bytes, bytes], bool]  # keys, kind of the key, message, signature
 OF_EXTRACT = {"records.jsonl", "signers.jsonl", "verify.py", "verify.html", "README.txt"}
 
 
@@ -140,6 +141,38 @@ def keys_of(document: dict[str, str]) -> dict[str, bytes]:
 def fingerprint(keys: dict[str, bytes]) -> str:
     """Return the fingerprint of a signer."""
     return sha256(keys["ed25519"] + keys["p256"])
+
+
+def check_signatures(
+    keys: dict[str, bytes], found: dict[str, bytes], message: bytes, is_good: IsGood
+) -> list[Wrong]:
+    """Return what is wrong with signatures: each is valid, one of each kind, in order.
+
+    Otherwise anybody could rewrite a valid envelope in another form that is also valid.
+    """
+    names = {kind: f"{fingerprint(keys)}:{kind}" for kind in KINDS}
+    wrong = [
+        Wrong(tr("the signature by {kind} is not good"), kind=kind)
+        for kind, name in names.items()
+        if not is_good(keys, kind, message, found.get(name, b""))
+    ]
+    if list(found) != list(names.values()):
+        wrong.append(Wrong(tr("the signatures are not one of each known kind, in their order")))
+    return wrong
+
+
+def read_successors(
+    data: bytes, is_good: IsGood
+) -> list[tuple[dict[str, bytes], dict[str, bytes]]]:
+    """Return the old and the new keys of each line. Raise Wrong unless the old key signed it."""
+    pairs = []
+    for line in data.splitlines(keepends=True):
+        value, found, message = open_envelope(line, SUCCESSOR)
+        old, new = keys_of(value["from"]), keys_of(value["to"])
+        if set(value) != {"at", "from", "to"} or check_signatures(old, found, message, is_good):
+            raise Wrong(tr("a successor that the key before did not sign"))
+        pairs.append((old, new))
+    return pairs
 
 
 def node(left: bytes, right: bytes) -> bytes:
@@ -259,7 +292,7 @@ class Verifier:
         self.report = json.loads(data)["payloadType"] == REPORT
         self.manifest, found, message = open_envelope(data, REPORT if self.report else MANIFEST)
         keys = keys_of(self.manifest["signer"])
-        self.findings += self.check_signatures(keys, found, message)
+        self.findings += check_signatures(keys, found, message, self.is_good)
         if self.manifest["format"] != (REPORT_FORMAT if self.report else FORMAT):
             self.add(tr("another format"))
         self.signer = fingerprint(keys)
@@ -269,28 +302,10 @@ class Verifier:
                 fingerprint=self.signer,
             )
 
-    def check_signatures(
-        self, keys: dict[str, bytes], found: dict[str, bytes], message: bytes
-    ) -> list[Wrong]:
-        """Return what is wrong with signatures: each is valid, one of each kind, in order."""
-        names = {kind: f"{fingerprint(keys)}:{kind}" for kind in KINDS}
-        wrong = [
-            Wrong(tr("the signature by {kind} is not good"), kind=kind)
-            for kind, name in names.items()
-            if not self.is_good(keys, kind, message, found.get(name, b""))
-        ]
-        if list(found) != list(names.values()):
-            wrong.append(Wrong(tr("the signatures are not one of each known kind, in their order")))
-        return wrong
-
     def list_trusted(self) -> list[str]:
         """Return the given fingerprint and those of its successors."""
         trusted = [self.given]
-        for line in self.files.get("signers.jsonl", b"").splitlines(keepends=True):
-            value, found, message = open_envelope(line, SUCCESSOR)
-            old, new = keys_of(value["from"]), keys_of(value["to"])
-            if set(value) != {"at", "from", "to"} or self.check_signatures(old, found, message):
-                raise Wrong(tr("a successor that the key before did not sign"))
+        for old, new in read_successors(self.files.get("signers.jsonl", b""), self.is_good):
             if fingerprint(old) in trusted:
                 trusted.append(fingerprint(new))
         return trusted
@@ -363,7 +378,7 @@ class Verifier:
             raise Wrong(tr("a token and the record of it belong together"))
         manifest = self.files["manifest.dsse.json"]
         value, found, message = open_envelope(record, TIMESTAMP)
-        if self.check_signatures(keys_of(self.manifest["signer"]), found, message):
+        if check_signatures(keys_of(self.manifest["signer"]), found, message, self.is_good):
             raise Wrong(
                 tr("{name}: not signed by the signer of the manifest"), name="timestamp.dsse.json"
             )

@@ -4,14 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
 
-
-def leaf_hash(data: bytes) -> bytes:
-    """Return the hash of a leaf, 32 bytes. The prefix keeps it apart from inner nodes."""
-    return hashlib.sha256(b"\x00" + data).digest()
-
-
-def _node(left: bytes, right: bytes) -> bytes:
-    return hashlib.sha256(b"\x01" + left + right).digest()
+from streams.people.evidence.standalone import leaf, node
 
 
 def _split(n: int) -> int:
@@ -27,8 +20,7 @@ class MerkleTree:
     """A Merkle tree. Each inner hash is computed at most once."""
 
     def __init__(self, leaves: Sequence[bytes]) -> None:
-        """`leaves`: the data of the leaves, in order."""
-        self._hashes = [leaf_hash(data) for data in leaves]
+        self._hashes = [leaf(data) for data in leaves]
         self._over = lru_cache(maxsize=None)(self._compute)
 
     @property
@@ -59,4 +51,4 @@ class MerkleTree:
         if high - low == 1:
             return self._hashes[low]
         middle = low + _split(high - low)
-        return _node(self._over(low, middle), self._over(middle, high))
+        return node(self._over(low, middle), self._over(middle, high))

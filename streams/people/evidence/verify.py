@@ -6,7 +6,7 @@ from pathlib import Path
 from streams.common.language import tr
 from streams.people.evidence import canonical, standalone
 from streams.people.evidence.pack_files import TOKEN
-from streams.people.evidence.pack_keys import PublicKeys
+from streams.people.evidence.signed_envelope import is_good
 from streams.people.evidence.stamp import check_token
 
 
@@ -25,7 +25,7 @@ class PackVerdict(standalone.Verifier):
         return canonical.sm3(data)
 
     def is_good(self, keys: dict[str, bytes], kind: str, message: bytes, signature: bytes) -> bool:
-        return PublicKeys(**keys).verifies(kind, signature, message)
+        return is_good(keys, kind, message, signature)
 
     def check_token(self, token: bytes, manifest: bytes) -> None:
         """Check that the token is of this manifest, and signed by the given authority."""

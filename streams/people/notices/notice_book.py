@@ -154,7 +154,7 @@ class NoticeBook:
     def action(self, action: Action, now_ms: int) -> None:
         """Process a lease or its withdrawal."""
         take_action(self.desired, action, now_ms)
-        if action.verb != "throttle" or action.mode != "enforce":
+        if not action.is_lease or action.mode != "enforce":
             return
         until_ms = max(now_ms, action.expires_at_ms) + HOUR_MS
         self._keep("_leases", action.action_id, action, until_ms)
@@ -372,7 +372,8 @@ class NoticeBook:
         if lease is None:
             return Facts()
         evidence = lease.evidence
-        return Facts(evidence.first_ms, evidence.messages, evidence.platforms)
+        few = lease.verb == "throttle_platforms"
+        return Facts(evidence.first_ms, evidence.messages, evidence.platforms, few=few)
 
     def _why_not(self, pending: PendingNotice, now_ms: int) -> Unsent | None:
         recipient = pending.recipient

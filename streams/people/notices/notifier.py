@@ -378,6 +378,8 @@ class Notifier:
 
     def _name(self, pending: PendingNotice) -> str:
         name = NAMES[pending.kind]
+        if name == "start" and pending.facts.few:
+            return "start_few"
         return "start_reply" if name == "start" and self._replies is not None else name
 
     def _notice(self, pending: PendingNotice, state: Any, why: str) -> Notice:

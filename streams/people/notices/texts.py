@@ -15,7 +15,7 @@ from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from string import Formatter
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from detectors.recognise.recogniser import recognise
@@ -26,8 +26,8 @@ from streams.common.files import read_toml
 from streams.common.language import tr
 from streams.config.sections.notices import Notify
 
-TextName = Literal["start", "start_reply", "opened", "end", "released"]
-TEXT_NAMES: Final[tuple[TextName, ...]] = ("start", "start_reply", "opened", "end", "released")
+TextName = Literal["start", "start_few", "start_reply", "opened", "end", "released"]
+TEXT_NAMES: Final[tuple[TextName, ...]] = get_args(TextName)
 
 UCS2_MAX: Final = 70
 PLAIN_MAX: Final = 160
@@ -55,11 +55,15 @@ They are a hotline number, a long service number, a name, and an unknown sender.
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Values for the placeholders of a text. `at_ms`: time of the flood's first message."""
+    """Values for the placeholders of a text. `at_ms`: time of the flood's first message.
+
+    `few`: the lease refuses single platforms and no others.
+    """
 
     at_ms: int = 0
     messages: int = 0
     platforms: int = 0
+    few: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,6 @@ class FloodEvent:
         return hashlib.sha256(f"{self.episode_id}\n{self.kind}".encode()).hexdigest()[:32]
 
     def body(self) -> dict[str, Any]:
-        """Return the event as a CloudEvent."""
         at_ms = self.started_ms if self.ended_ms is None else self.ended_ms
         data = {"phoneNumber": f"+{self.number}", "started": utc_exact(self.started_ms)}
         if self.ended_ms is not None:

@@ -226,7 +226,6 @@ def _plain(value: float) -> str:
 
 
 def _format_value(value: Any) -> str:
-    """Return a setting's value as text for a table."""
     if value is None or value == {}:
         return tr("not set")
     if isinstance(value, dict):

@@ -14,7 +14,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.episodes.episode import EpisodeLog, sighting_of
+from detectors.episodes.episode import EpisodeLog
+from detectors.episodes.platform_names import sighting_of
 from detectors.model.records import Sighting, utc_ms
 from detectors.model.times import DAY_S
 from detectors.suspects.judge import Bars, JudgeParams, Scores, instants

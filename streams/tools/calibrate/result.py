@@ -239,7 +239,6 @@ def _hot(result: Result) -> dict[str, Any]:
 
 
 def _gateways(survey: Survey) -> list[dict[str, Any]]:
-    """Return the measurements of each gateway's time stamps."""
     return [
         {
             "gateway": name or "(none named)",

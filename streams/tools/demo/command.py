@@ -1,7 +1,5 @@
 """The command `otpguard demo`: replays the incident of Dalian on this machine."""
 
-from __future__ import annotations
-
 import os
 import sys
 import webbrowser
@@ -32,30 +30,11 @@ SeedOption = Annotated[
 SubscribersOption = Annotated[
     int, typer.Option(min=200, max=1_000_000, help="Number of other subscribers.")
 ]
-SpeedOption = Annotated[
-    float, typer.Option(min=1, max=600, help="Seconds of the incident in a second of real time.")
-]
 ReportOption = Annotated[
     Path, typer.Option(dir_okay=False, writable=True, help="Where the report goes.")
 ]
-MetricsPortOption = Annotated[
-    int | None,
-    typer.Option(
-        min=0,
-        max=65_535,
-        help="Port of /metrics during the demo; 0: any free port.",
-        show_default="a worker's, or any other while that is in use",
-    ),
-]
-KeepOption = Annotated[bool, typer.Option("--keep", help="Keep the worker's log and settings.")]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Write the run as JSON to standard output.")
-]
-NoOpenOption = Annotated[
-    bool, typer.Option("--no-open", help="Don't open the desk and the report in a browser.")
-]
-NoDeskOption = Annotated[
-    bool, typer.Option("--no-desk", help="Don't open the abuse desk on the incident.")
 ]
 
 
@@ -63,13 +42,30 @@ def demo(
     *,
     seed: SeedOption = SEED,
     subscribers: SubscribersOption = 20_000,
-    speed: SpeedOption = 60,
+    speed: Annotated[
+        float,
+        typer.Option(min=1, max=600, help="Seconds of the incident in a second of real time."),
+    ] = 60,
     report: ReportOption = Path("report.html"),
-    metrics_port: MetricsPortOption = None,
-    keep: KeepOption = False,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65_535,
+            help="Port of /metrics during the demo; 0: any free port.",
+            show_default="a worker's, or any other while that is in use",
+        ),
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the worker's log and settings.")
+    ] = False,
     as_json: JsonOption = False,
-    no_open: NoOpenOption = False,
-    no_desk: NoDeskOption = False,
+    no_open: Annotated[
+        bool, typer.Option("--no-open", help="Don't open the desk and the report in a browser.")
+    ] = False,
+    no_desk: Annotated[
+        bool, typer.Option("--no-desk", help="Don't open the abuse desk on the incident.")
+    ] = False,
 ) -> None:
     r"""Watch a flood of verification codes being noticed and throttled, in about a minute.
 
@@ -131,7 +127,6 @@ def _desk(screen: consoles.Console) -> bool:
 
 
 def _somebody_there(screen: consoles.Console) -> bool:
-    """Return true if a person at this terminal can be waited for."""
     return sys.stdin.isatty() and screen.is_terminal and not os.environ.get("CI")
 
 

@@ -15,7 +15,6 @@ class EventClock:
     began: float = field(default_factory=time.monotonic)
 
     def now_ms(self) -> float:
-        """Return the time of the clock, in ms UTC."""
         return self.start_ms + (time.monotonic() - self.began) * 1000 * self.speed
 
     async def reach(self, event_time_ms: float) -> None:

@@ -4,6 +4,7 @@ The incident has a fixed date, so that a seed determines everything that the det
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import takewhile
@@ -55,17 +56,19 @@ class Timetable:
     live: list[Labelled]
 
     def second_requests(self) -> dict[str, int]:
-        """Map each code that the victim requests again to the ms since the previous request."""
-        last_ms: dict[str, int] = {}
-        gaps_ms: dict[str, int] = {}
+        """Map the second code that the victim requests of a new platform to the ms since the first.
+
+        Later codes of this platform are not in it: the second one arrives, so nothing waits for
+        permission to pass them.
+        """
+        codes: dict[str, list[Labelled]] = defaultdict(list)
         for event in self.live:
-            if event.truth.role is not Role.NEW or event.value["recipient"] != self.victim:
-                continue
-            at_ms = event.value["event_time_ms"]
-            if event.truth.platform in last_ms:
-                gaps_ms[event.value["message_id"]] = at_ms - last_ms[event.truth.platform]
-            last_ms[event.truth.platform] = at_ms
-        return gaps_ms
+            if event.truth.role is Role.NEW and event.value["recipient"] == self.victim:
+                codes[event.truth.platform].append(event)
+        return {
+            second.value["message_id"]: second.value["event_time_ms"] - first.value["event_time_ms"]
+            for first, second, *_ in (each for each in codes.values() if len(each) > 1)
+        }
 
 
 def script(seed: int, subscribers: int) -> Timetable:

@@ -114,11 +114,9 @@ class Story:
         return self.of(Role.ATTACK, Role.BANK, Role.KNOWN, Role.NEW)
 
     def of(self, *roles: Role) -> list[OfferedMessage]:
-        """Return the victim's messages with these roles."""
         return [message for message in self.messages if message.role in roles]
 
     def list_refused(self, *roles: Role) -> list[OfferedMessage]:
-        """Return the victim's messages with these roles that the gateway refused."""
         return [message for message in self.of(*roles) if message.is_refused]
 
     def change(self, level: str) -> LevelChange | None:

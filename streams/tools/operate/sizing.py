@@ -34,7 +34,7 @@ recipients used 769 MB after half an hour."""
 
 OVERFLOW_BYTES: Final = 20
 """Mean bytes per recipient for platforms that do not fit into the row of a person who uses many.
-Simulated: 7 after half a year, 14 after two years, and half as much again while the array of the
+Simulated: 11 after half a year, 17 after two years, and up to an eighth more while the array of the
 extents grows. A partition stores at most 32 per row."""
 
 RECIPIENT_BYTES: Final = 145 + OVERFLOW_BYTES

@@ -5,8 +5,6 @@ time between two codes to one number. Most platforms also limit the codes of an 
 not go on to the end of a run.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -40,6 +40,15 @@ def calm_history() -> list[Event]:
     ]
 
 
+def many_platforms(known: int, recipient: int = VICTIM) -> list[Event]:
+    """Two uses of each known platform, months and six hours apart, so that no judge listens."""
+    return [
+        Event(START_MS - days * DAY_MS + i * 6 * HOUR_MS, recipient, f"known {i}")
+        for days in (60, 30)
+        for i in range(known)
+    ]
+
+
 def flood(
     count: int, gap_ms: int = 20_000, start_ms: int = START_MS, name: str = "new", first: int = 0
 ) -> list[Event]:

@@ -19,9 +19,8 @@ from detectors.episodes.episode import (
     ends_s,
     over,
     recycle,
-    sighting_of,
 )
-from detectors.episodes.platform_names import Name
+from detectors.episodes.platform_names import Name, sighting_of
 from detectors.model.event import EventKind, Trust
 from detectors.model.records import (
     ALWAYS_PASS,

@@ -8,10 +8,10 @@ import pytest
 
 from detectors.chain import Params, Partition, restore, snapshot
 from detectors.episodes.episode import EpisodeParams
-from detectors.model.event import EventKind, platform_id
+from detectors.model.event import TICK_OFFSETS, EventKind, platform_id
 from detectors.model.records import Level
 from detectors.suspects.judge import JudgeParams
-from tests.builders.detectors.chain import VICTIM, flood, history
+from tests.builders.detectors.chain import VICTIM, changes, flood, history, idle
 from tests.builders.detectors.episodes.limit import alone, delivered
 from tests.detectors.stand_in import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, Event, run
 
@@ -112,6 +112,19 @@ def test_codes_of_one_whole_minute_count_one_by_one() -> None:
     assert first.revision == len(history()) + 20, "the eleventh code of one platform"
 
 
+def test_codes_of_one_whole_minute_that_are_delivered_twice_count_once() -> None:
+    stamped = [
+        e._replace(at_ms=e.at_ms - e.at_ms % MINUTE_MS, message_id=str(i))
+        for i, e in enumerate(codes(40, 5000, platforms=2))
+    ]
+    once = alone(run(ENFORCE, history() + stamped))
+    twice = alone(run(ENFORCE, history() + [e for e in stamped for _ in range(2)], size=1))
+    assert once
+    assert [a.refused_ids for a in twice] == [a.refused_ids for a in once]
+    first = len(history())
+    assert [first + (a.revision - first) // 2 for a in twice] == [a.revision for a in once]
+
+
 def test_a_young_row_has_no_limit_and_a_cold_one_has_it_in_shadow() -> None:
     assert not alone(run(ENFORCE, codes(90, 20_000)))
     old = [Event(START_MS - 20 * DAY_MS, VICTIM, "known 0")]
@@ -179,3 +192,26 @@ def test_known_platforms_without_a_limit_of_their_own_have_one_during_a_flood() 
     assert came["known 1"] == 3 + came["known 2"]
     assert came["taught"] <= 1 + 11, "the limit of one platform counts for a young one too"
     assert came["bank"] == 180
+
+
+def test_people_see_a_limit_when_it_begins_and_soon_after_its_end_without_a_further_code() -> None:
+    events = history() + codes(11, 3 * MINUTE_MS)
+    calm = idle(4 * TICK_OFFSETS, START_MS + 33 * MINUTE_MS, step_ms=200)
+    decisions = run(ENFORCE, events + calm)
+    (lease,) = alone(decisions)
+    assert changes(decisions, "limit") == [("opened", Level.WATCH)]
+    later = idle(4 * TICK_OFFSETS, lease.expires_at_ms + MINUTE_MS, step_ms=25)
+    decisions = run(ENFORCE, events + calm + later)
+    opened, ended = (each for each in decisions.episodes if each.kind == "limit")
+    assert opened.episode_id == ended.episode_id == lease.episode_id
+    assert (opened.evidence.messages, ended.level) == (10, Level.CLEAR)
+    assert [each.platform for each in opened.sightings] == ["n0"]
+    assert 0 <= ended.at_ms - lease.expires_at_ms <= 10 * MINUTE_MS
+
+
+def test_a_recycled_number_has_no_limit_that_people_see() -> None:
+    events = history() + codes(11, 3 * MINUTE_MS)
+    gone = Event(START_MS + HOUR_MS, VICTIM, "", kind=EventKind.RECYCLED)
+    decisions = run(ENFORCE, [*events, gone])
+    assert changes(decisions, "limit") == [("opened", Level.WATCH), ("recycled", Level.CLEAR)]
+    assert alone(decisions)[-1].ends

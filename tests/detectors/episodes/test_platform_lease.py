@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from detectors.episodes.episode import EpisodeLog, EpisodeParams
+from detectors.episodes.episode import EpisodeLog, EpisodeParams, end_limit
 from detectors.episodes.platform_lease import renew_platforms
-from detectors.model.records import Cause, Level, Reason
-from detectors.recipients.row import Memory
+from detectors.episodes.platform_names import Name
+from detectors.model.event import Trust
+from detectors.model.records import Cause, Level, Reason, seconds
+from detectors.recipients.row import Memory, word
 from detectors.suspects.limit import PLATFORMS_MAX, PlatformLease
 from detectors.suspects.retry_windows import take_request
 from detectors.suspects.suspect import Suspect
@@ -56,3 +58,28 @@ def test_a_lease_carries_the_retry_windows_that_are_open() -> None:
     take_request(suspect.requests, 5, START_MS - 1000, first=True, hot=False)
     action = renew_platforms(PARAMS, EpisodeLog(), suspect, CAUSE, REASON)
     assert [window.platform_id for window in action.again] == [5]
+
+
+def test_a_lease_without_a_flood_has_an_episode_from_its_first_action_to_its_end() -> None:
+    book, suspect = EpisodeLog(), suspect_with({5: START_MS + HOUR_MS}, {})
+    suspect.seen[5] = word(seconds(START_MS) - 60, 1, 5)
+    book.names[5] = Name("sig:five", Trust.NONE, 0)
+    action = renew_platforms(PARAMS, book, suspect, CAUSE, REASON)
+    again = renew_platforms(PARAMS, book, suspect, Cause("t", 3, 19, START_MS + 9), REASON)
+    assert action.episode_id == again.episode_id == "1:t:3:17:limit"
+    end_limit(PARAMS, book, suspect, Cause("t", 3, 40, START_MS + HOUR_MS))
+    end_limit(PARAMS, book, suspect, Cause("t", 3, 41, START_MS + HOUR_MS))
+    assert [(r.kind, r.change, r.level, r.episode_id) for r in book.records] == [
+        ("limit", "opened", Level.WATCH, action.episode_id),
+        ("limit", "renewed", Level.WATCH, action.episode_id),
+        ("limit", "ended", Level.CLEAR, action.episode_id),
+    ]
+    first, _, last = book.records
+    assert (first.mode, first.reason, first.at_ms) == ("enforce", REASON, START_MS)
+    assert [(s.platform, s.novel) for s in first.sightings] == [("sig:five", True)]
+    assert [step.rule for step in last.path] == ["limit_24h", "quiet"]
+    assert last.at_ms == START_MS + HOUR_MS
+    suspect.platforms.put(5, START_MS + 3 * HOUR_MS, "enforce")  # type: ignore[union-attr]
+    new = renew_platforms(PARAMS, book, suspect, Cause("t", 3, 50, START_MS + 2 * HOUR_MS), REASON)
+    assert new.episode_id == "1:t:3:50:limit"
+    assert book.records[-1].change == "opened"

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.model.arrays import begins, indices
+from detectors.model.arrays import begins, find_places, indices
 
 
 @given(st.lists(st.integers(0, 3)))
@@ -17,3 +17,11 @@ def test_they_say_what_numpy_says(numbers: list[int]) -> None:
     ascending = np.sort(column)
     expected = np.diff(ascending, prepend=-1) != 0
     assert begins(ascending).tolist() == expected.tolist()
+
+
+@given(st.sets(st.integers(0, 9)), st.lists(st.integers(0, 9)))
+def test_places_are_where_a_value_is_or_would_be(held: set[int], wanted: list[int]) -> None:
+    ascending = np.array(sorted(held), np.uint32)
+    place, there = find_places(ascending, np.array(wanted, np.uint32))
+    assert place.tolist() == [sum(each < one for each in held) for one in wanted]
+    assert there.tolist() == [one in held for one in wanted]

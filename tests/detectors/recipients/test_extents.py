@@ -14,6 +14,8 @@ from tests.builders.detectors.chain import ENFORCE
 from tests.builders.detectors.chain_properties import held_by
 from tests.detectors.stand_in import DAY_MS, START_MS, Event, run
 
+pytestmark = pytest.mark.slow
+
 
 def lives(seed: int, people: int = 6, days: int = 120) -> list[Event]:
     """People with 5 to 80 platforms, and a small or great flood at each now and then."""

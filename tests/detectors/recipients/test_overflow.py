@@ -57,6 +57,13 @@ def test_a_link_is_packed_into_a_row_and_read_again(first: int) -> None:
     assert Extent.of(*extent.pack()) == extent
 
 
+def test_extents_take_an_eighth_more_than_they_use() -> None:
+    overflow = Overflow(1 << 16)
+    for _ in range(5_000):
+        overflow.write(NONE, range(1, 20), [], [])
+        assert len(overflow.places) <= max(16, overflow.used * 9 / 8)
+
+
 def test_blocks_are_given_out_until_a_tick_finds_too_few_left() -> None:
     overflow = Overflow(2 * TICK_OFFSETS)
     while overflow.live + 2 * TICK_OFFSETS <= overflow.blocks_most:

@@ -14,7 +14,13 @@ from tests.detectors.recipients.sifting import sift
 
 
 @pytest.mark.parametrize("seed", range(10))
-@pytest.mark.parametrize("several", [False, True], ids=["few", "many platforms"])
+@pytest.mark.parametrize(
+    "several",
+    [
+        pytest.param(False, id="few"),
+        pytest.param(True, id="many platforms", marks=pytest.mark.slow),
+    ],
+)
 def test_many_rows_at_once_are_kept_as_each_alone(seed: int, *, several: bool) -> None:
     """And a late message takes its place among the others."""
     rng, rich = random.Random(seed), 0

@@ -55,17 +55,21 @@ def test_old_entries_go_and_of_too_many_those_that_were_silent_longest(
         repeats.young[KEY + n] = NOW_S + n
     repeats.add(KEY + 5, NOW_S - 2 * DAY_S)
     repeats.add(KEY + 6, NOW_S + 9 * DAY_S)
+    repeats.first = {KEY + n: NOW_S + 600 - 3600 + n for n in range(6)}
     repeats.drop_old(NOW_S, NOW_S + 1, NOW_S + DAY_S)
     assert len(repeats.codes) == 7, "not in the same step"
     repeats.drop_old(NOW_S, NOW_S + 600, NOW_S + DAY_S)
     assert [*repeats.codes] == [*repeats.young] == [KEY + n for n in (2, 3, 4)]
+    assert [*repeats.first] == [KEY + n for n in (3, 4, 5)]
 
 
 def test_a_recipient_is_forgotten_and_a_state_is_restored() -> None:
     repeats = counted([NOW_S, NOW_S + 1])
     repeats.young[KEY] = NOW_S
+    repeats.first[KEY] = NOW_S + 1
     again = reader(StoredRepeats)(writer(StoredRepeats)(repeats))
-    assert (again.codes, again.young) == (repeats.codes, repeats.young)
+    assert (again.codes, again.young, again.first) == (
+        repeats.codes, repeats.young, repeats.first,
+    )  # fmt: skip
     repeats.drop(KEY >> 32)
-    assert not repeats.codes
-    assert not repeats.young
+    assert not {**repeats.codes, **repeats.young, **repeats.first}

@@ -148,10 +148,41 @@ def test_names_with_digits_behind_a_shared_sender_are_platforms_of_their_own() -
         assert told[:4] == ["sig:bet365", "sig:1xbet", "sig:trading212", "sig:check24"]
 
 
+NUMBERED = (
+    "4399", "7k7k", "360", "12306", "1688", "51job", "58同城", "7-Eleven", "3M", "1Password",
+    "9GAG", "1mg", "8x8", "500px", "N26", "O2", "11st", "11번가", "29CM", "G2A", "23andMe",
+    "51Talk", "1号店", "360借条", "T3出行", "17173", "163", "1xBet", "Zorg77", "3Hub", "交管12123",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NUMBERED)
+def test_a_brand_with_digits_has_one_key_wherever_a_message_names_it(name: str) -> None:
+    texts = [
+        "【{}】验证码482913，5分钟内有效。",
+        "[{}] Verification code: 482913. Valid for 5 minutes.",
+        "Your {} verification code is 482913. It expires in 10 minutes.",
+        "{}: use 482913 as your one-time passcode to sign in.",
+        "482913 is your {} code",
+        "您正在登录{}账号，验证码482913，请勿泄露",
+        "您的{}验证码为482913",
+        "欢迎使用{}，验证码482913",
+        "{}验证码：482913，用于登录",
+    ]
+    told = {text: recognise(REGISTRY, text.format(name), "10690001").platform for text in texts}
+    assert told == dict.fromkeys(texts, brand_key(REGISTRY, name))
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "Your K2X9 code is 482913",
+        "Your 7723 code is 482913. Ref 120",
+        "Your 4399 code expires in 10 minutes",
+        "4399: your code",
+        "Your code is 482913, valid for 120 seconds, for 1688 users",
+        "[4831] Your code is 482913",
+        "Your 10 minute code is 482913",
+        "12306 is your code, valid until 2030",
         "Your code is ABC123",
         "482913 is your code. Ref ORDER55",
         "Your Step2 code is 482913",

@@ -11,15 +11,18 @@ from detectors import judge_pass
 from detectors.chain import Params, Partition
 from detectors.episodes.episode import EpisodeParams
 from detectors.model.event import TICK_OFFSETS, Trust, platform_id
-from detectors.model.records import Action, Level, refuses
+from detectors.model.records import Action, Level, refuses, seconds, utc_ms
+from detectors.model.times import DAY_S
+from detectors.recipients.row import Memory, word
 from detectors.suspects.judge import Finding
 from detectors.suspects.suspect import Suspect
-from detectors.suspects.volume import mass
+from detectors.suspects.volume import first_sighting_s, hear, mass
 from detectors.thresholds import MASS_HELD
 from tests.builders.detectors.chain import VICTIM, history, idle, refused
 from tests.detectors.stand_in import HOUR_MS, MINUTE_MS, START_MS, Event, run
 
 ENFORCE = Params(episode=EpisodeParams(mode="enforce"))
+START_S = seconds(START_MS)
 
 
 def primed(platforms: int, gap_s: float, repeats: int, pace_s: float = 1) -> list[Event]:
@@ -63,6 +66,16 @@ def test_a_blast_platform_by_platform_is_found_too() -> None:
     found = levels(events + blast)
     assert found[-1][1] is Level.THROTTLE
     assert found[-1][0] <= 12 + 75
+
+
+def test_evidence_does_not_begin_with_a_sighting_of_an_earlier_day() -> None:
+    """A page's number that came days ago is known, so its old code is no part of the flood."""
+    sightings = [word(START_S - DAY_S - 60, 1, 7), word(START_S - DAY_S + 60, 1, 8)]
+    suspect = Suspect(VICTIM, "", 0, sightings, Memory(0))
+    for platform in (7, 8):
+        hear(suspect, platform, utc_ms(START_S), refused=False, loud=True)
+    assert first_sighting_s(suspect, suspect.heard) == START_S - DAY_S + 60
+    assert first_sighting_s(suspect, suspect.heard[:1]) == START_S
 
 
 @pytest.mark.parametrize("gap_ms", [2_000, 10_000, 31_000], ids=["30/min", "6/min", "2/min"])
@@ -188,7 +201,15 @@ def test_a_senders_retries_of_what_is_refused_change_nothing(seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("platforms", "period_s"), [(10, 30), (60, 60), (60, 85), (60, 45), (200, 85), (250, 88)]
+    ("platforms", "period_s"),
+    [
+        (10, 30),
+        (60, 60),
+        (60, 85),
+        (60, 45),
+        pytest.param(200, 85, marks=pytest.mark.slow),
+        pytest.param(250, 88, marks=pytest.mark.slow),
+    ],
 )
 def test_codes_that_come_again_before_a_minute_and_a_half_is_over_are_no_retries_for_ever(
     platforms: int, period_s: int

@@ -141,8 +141,19 @@ def test_a_victim_of_few_platforms_is_told_that_only_these_are_refused() -> None
     _, now, arrives, ends, _, aloud, _, *commands = lines(
         answer(RECIPIENT, case.newest, case.words, NOW_MS, "24h"), 0
     )
-    assert now == "now: throttled: codes of 1 platform of the flood are refused, and no others"
-    assert "everything but the codes of 1 platform of the flood" in arrives
+    assert now == "now: throttled: codes of 1 platform are refused, and no others"
+    assert "everything but the codes of 1 platform" in arrives
     assert "refused so far: 17" in ends
     assert "of no others" in aloud
     assert shlex.split(commands[0])[2:4] == [RECIPIENT, "sig:从未见过"]
+
+
+def test_a_limit_without_a_flood_is_told_with_its_reason_its_begin_and_its_end() -> None:
+    record = replace(OPENED, kind="limit", level=Level.WATCH)
+    lease = replace(LEASE, verb="throttle_platforms", refused_ids=(1,))
+    case = model_of(record, lease, ack("applied", 17), at_ms=NOW_MS).find(RECIPIENT)
+    what, now, _, ends, *_ = lines(answer(RECIPIENT, case.newest, case.words, NOW_MS, "24h"), 0)
+    assert "single platforms are limited since" in what
+    assert record.reason.text in what
+    assert now == "now: throttled: codes of 1 platform are refused, and no others"
+    assert "by itself at" in ends

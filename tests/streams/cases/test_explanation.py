@@ -11,16 +11,21 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from detectors.model.records import EpisodeRecord, Level
+from detectors.episodes.episode import REASONS
+from detectors.model.event import Trust, platform_id
+from detectors.model.records import EpisodeRecord, Level, refuses
 from streams.cases import explanation as explain
 from streams.cases.log_replay import outputs, replay
 from streams.cli.explain import explain as command
 from streams.config import Settings
 from streams.tools.scenarios import generate
 from streams.wire import decode_episode
+from tests.builders.detectors.chain import ENFORCE, flood, many_platforms
+from tests.detectors.stand_in import run as decide
 from tests.enforce.records import action
 
 SETTINGS = Settings()
+GOLDEN = Path(__file__).parents[2] / "golden" / "otpguard.episode.v1.jsonl"
 
 
 def replayed(name: str, seed: int = 3) -> list[bytes]:
@@ -68,6 +73,16 @@ def test_the_rule_its_score_and_what_it_is_not_are_there(throttled: EpisodeRecor
     assert "a new phone's log-ins: those come 54 to 90 s apart" in text
     assert "in shadow: published, but not enforced by gateways" in text
     assert "refused: nothing yet (shadow)" in text
+
+
+@pytest.mark.parametrize("known", [14, 40, 60])
+def test_platforms_beyond_the_row_are_told_as_known_and_pass(known: int) -> None:
+    decisions = decide(ENFORCE, many_platforms(known) + flood(9))
+    record = next(each for each in decisions.episodes if each.level is Level.THROTTLE)
+    assert f"it knew {known} platforms, in " in "\n".join(explain.lines(record))
+    for number in range(known):
+        assert not refuses(record.scope, platform_id(f"known {number}"), Trust.NONE)
+    assert refuses(record.scope, platform_id("new 1"), Trust.NONE)
 
 
 def test_lines_and_json_say_the_same(throttled: EpisodeRecord) -> None:
@@ -122,3 +137,25 @@ def test_a_platform_lease_is_told_in_words_of_its_own() -> None:
     )
     assert "throttle_platforms of" in explain.format_lease(replace(lease, refused_ids=()))
     assert "retry_windows of" in explain.format_lease(replace(lease, verb="retry_windows"))
+
+
+def test_a_limit_on_single_platforms_is_told_with_its_rule_and_its_platforms() -> None:
+    line = next(x for x in GOLDEN.read_bytes().splitlines() if b'"kind":"limit"' in x)
+    record = decode_episode(line)
+    text = "\n".join(explain.lines(record))
+    assert "codes of 1 platform are refused, and no others (enforce), because one platform" in text
+    assert "codes of one new platform after its first one, within 35 minutes" in text
+    assert "refuses it" in text
+    over = "\n".join(explain.lines(replace(record, level=Level.CLEAR)))
+    assert "refused: nothing any more" in over
+
+
+@pytest.mark.parametrize("guide", ["hotline.md", "hotline.zh.md"])
+def test_explain_and_both_guides_for_the_telephone_say_each_rule_in_a_sentence(guide: str) -> None:
+    text = (Path(__file__).parents[3] / "deploy" / guide).read_text("utf-8")
+    for rule in REASONS.keys() - {"quiet"}:
+        assert rule in explain.RULES
+        named = (f"| `{rule}" in text, f"`{rule.split('_')[0]}" in text, f"`{rule[:11]}`" in text)
+        assert any(named), rule
+    for words in {"young", "narrow"} if "zh" in guide else {"young", "narrow", "retry window"}:
+        assert words in text

@@ -228,4 +228,4 @@ def test_a_case_of_a_platform_lease_is_throttled_and_windows_are_no_lease_of_the
         Doing.THROTTLED, ["throttle_platforms"],
     )  # fmt: skip
     assert [each.would for each in file.events] == ["refuse", "pass", "pass"]
-    assert says(file.line.state, narrow).startswith("throttled: codes of 1 platform of the flood")
+    assert says(file.line.state, narrow).startswith("throttled: codes of 1 platform are refused")

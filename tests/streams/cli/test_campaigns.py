@@ -36,8 +36,9 @@ def test_open_campaigns_are_listed_and_one_is_shown(
     over = replace(open_, campaign_id="1:sms:0:2", open=False)
     old = replace(over, campaign_id="1:sms:0:3", end_ms=now_ms - 9 * 86_400_000)
     gone = replace(open_, campaign_id="1:sms:0:4")
+    surge = replace(over, campaign_id="surge:1", kind="surge", end_ms=now_ms - 2 * 86_400_000)
     producer = KafkaProducer(**client_arguments(kafka), acks="all")
-    for each in (replace(open_, victims=1), open_, over, old, gone):
+    for each in (replace(open_, victims=1), open_, over, old, gone, surge):
         producer.send(unique, encode_campaign(each), key=each.campaign_id.encode())
     producer.send(unique, None, key=gone.campaign_id.encode())
     producer.flush()
@@ -50,7 +51,8 @@ def test_open_campaigns_are_listed_and_one_is_shown(
     rows = json.loads(called("campaigns", "ls", "--all", "--json", *config))
     assert [each["campaign"] for each in rows] == ["1:sms:0:1", "1:sms:0:2"]
     rows = json.loads(called("campaigns", "ls", "--all", "--since", "30d", "--json", *config))
-    assert len(rows) == 3
+    assert len(rows) == 4
+    assert "surge: within an hour many platforms" in called("campaigns", "show", "surge:1", *config)
     shown = called("campaigns", "show", "1:sms:0:1", *config)
     assert "9 victims" in shown
     assert json.loads(called("campaigns", "show", "1:sms:0:1", "--json", *config))["victims"] == 9

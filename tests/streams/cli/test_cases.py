@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import pty
 import signal
 import subprocess
 import sys
-import termios
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -28,8 +25,9 @@ from streams.wire import (
     encode_override,
     override_key,
 )
-from tests.builders.streams.cases.standing import ENDED, LEASE, OPENED, ack
-from tests.builders.streams.cli.cases import ROLES, ROOT, Desk, desk
+from tests.builders.streams.cases.standing import ENDED, LATER, LEASE, OPENED, ack
+from tests.builders.streams.cli.cases import ROLES, Desk, desk
+from tests.builders.streams.cli.terminal import in_a_terminal
 from tests.builders.streams.gateways.enforce.kannel import world as kannel
 from tests.enforce.records import RECIPIENT, override
 from tests.waiting import END_S, wait_until
@@ -103,6 +101,24 @@ def test_an_operator_sees_who_is_attacked_why_and_who_said_what(desk: Desk) -> N
 
 
 @pytest.mark.broker
+def test_the_worst_case_is_listed_first_and_watched_ones_when_they_are_asked_for(
+    desk: Desk,
+) -> None:
+    desk.put("episode", encode_episode(LATER))
+    assert "1 case is only watched" in desk.ask("cases", "ls")
+    assert RECIPIENT not in desk.ask("cases", "ls")
+    worse = replace(OPENED, episode_id="1:sms.delivery.v1:0:5", recipient="8613900000005",
+                    evidence=replace(OPENED.evidence, messages=500))  # fmt: skip
+    for record in (OPENED, worse):
+        desk.put("episode", encode_episode(record))
+    listed = desk.ask("cases", "ls", "--watched")
+    numbers = [line.split()[0] for line in listed.splitlines()]
+    assert numbers[-3:] == ["8613900000005", RECIPIENT, RECIPIENT]
+    assert "only watched" not in listed
+    assert len(desk.ask("cases", "ls").splitlines()) == len(numbers)  # one fewer, and the remark
+
+
+@pytest.mark.broker
 def test_a_record_that_cannot_be_read_costs_no_command_the_others(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -169,33 +185,13 @@ def test_a_narrow_screen_is_spared_columns_and_no_number_is_cut(tmp_path: Path) 
         "_write_cases([dict.fromkeys(COLUMNS, 'x' * 12) "
         "| {'recipient': '8613900000001', 'state': 'throttled'}])"
     )
-    wide = in_a_terminal(script, 240)
+    wide = in_a_terminal(240, "-c", script)
     assert "xxxxxxxxxxxx" in wide
     assert "episode" in wide
     for columns in (155, 100, 60, 24):
-        shown = in_a_terminal(script, columns)
+        shown = in_a_terminal(columns, "-c", script)
         assert "8613900000001" in shown, columns
         assert "throttled" in shown, columns
         assert "…" not in shown, columns
         assert "episode" not in shown, columns
     assert "\x1b[1;31m" in wide
-
-
-def in_a_terminal(script: str, columns: int) -> str:
-    """What a script writes to a terminal of so many columns."""
-    ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (24, columns))
-    # A terminal's own size is asked for, not what this process was told of another.
-    environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
-    ran = subprocess.Popen(
-        [sys.executable, "-c", script],
-        stdin=theirs, stdout=theirs, stderr=theirs, cwd=ROOT, env={**environment, "TERM": "xterm"},
-    )  # fmt: skip
-    os.close(theirs)
-    written = b""
-    with contextlib.suppress(OSError):  # of a terminal that its last user has left
-        while read := os.read(ours, 4096):
-            written += read
-    os.close(ours)
-    assert ran.wait() == 0
-    return written.decode()

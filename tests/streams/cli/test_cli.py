@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import resource
 import subprocess
 import sys
 
 import pytest
 
-from streams.cli import COMMANDS
+from streams.cli import COMMANDS, GROUPS
 from tests.builders.streams.cli.cli import ROOT, otpguard
 from tests.waiting import END_S
 
@@ -29,8 +30,10 @@ def test_help_is_quick_and_lists_every_command() -> None:
     ran = otpguard("--help")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert ran.returncode == 0
+    said = ran.stdout.decode()
     for name in COMMANDS:
-        assert f"  {name} " in ran.stdout.decode()
+        assert said.count(f"\n  {name} ") == 1
+    assert re.findall(r"^\w[\w ]*(?=:\n)", said, re.MULTILINE) == ["Options", *GROUPS]
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5
 
 

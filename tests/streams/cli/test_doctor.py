@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
-from streams.cli.doctor import MARKS
+import pytest
+
+from streams.cli.doctor import MARKS, exit_code
 from streams.common.errors import Exit, UsageError
+from streams.tools.operate.local_checks import Check, State
 from tests.streams.cli.called import NOWHERE, called, refused, settings_file
 
 
@@ -20,6 +24,15 @@ def test_a_broker_that_is_away_is_wrong_and_says_what_to_do(tmp_path: Path) -> N
     assert f"{MARKS['bad']} " in said
     assert NOWHERE in said
     assert "-> " in said
+    assert re.search(r"\b[1-9]\d* WRONG\b", said.splitlines()[-1])
     found = json.loads(called("doctor", "--json", "--config", config, code=Exit.CONFIG))
     assert {each["state"] for each in found} <= set(MARKS)
     assert [each for each in found if each["state"] == "bad"]
+
+
+@pytest.mark.parametrize(
+    ("states", "code"),
+    [(["ok", "unknown"], 0), (["ok", "warn"], 1), (["warn", "bad"], Exit.CONFIG), ([], 0)],
+)
+def test_the_exit_code_is_that_of_the_worst_finding(states: list[State], code: int) -> None:
+    assert exit_code(Check("lag", state, "") for state in states) == code

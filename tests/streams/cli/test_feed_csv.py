@@ -97,6 +97,18 @@ def target(tmp_path: Path, broker: Broker, unique: str) -> Path:
     return path
 
 
+def test_a_look_at_a_packed_file_without_an_end_does_not_advise_to_take_it_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = ROWS + "".join(f"86139{n:08},1069,1772422380000,码{n}\n" for n in range(3000))
+    path = tmp_path / "cdr.csv.gz"
+    path.write_bytes(gzip.compress(rows.encode(), mtime=0)[:-2000])
+    look(SETTINGS, [str(path)], given(), 0, finished=False)
+    said = capsys.readouterr().err
+    assert "the file has no end yet" in said
+    assert "--whole" not in said
+
+
 @pytest.mark.broker
 def test_a_packed_file_that_is_cut_short_waits_or_is_an_error_with_whole(
     tmp_path: Path, broker: Broker, unique: str, target: Path

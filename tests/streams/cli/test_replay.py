@@ -10,6 +10,7 @@ import pytest
 
 from streams.common.errors import UnavailableError, UsageError
 from tests.builders.streams.cli.cli import otpguard
+from tests.builders.streams.cli.terminal import in_a_terminal
 from tests.streams.cli.called import called, refused
 
 A1 = ("scenario", "A1", "--seed", "3")
@@ -26,6 +27,20 @@ def test_a_rehearsal_can_be_piped_into_a_replay() -> None:
     assert "8617" not in ran.stderr.decode()
     assert "lines/s" not in ran.stderr.decode(), "a pace of so little is one of starting up"
     assert otpguard("replay", "-", "-q", given=events).stderr == b""
+
+
+def test_a_person_at_a_terminal_reads_a_sentence_for_each_lease(tmp_path: Path) -> None:
+    path = tmp_path / "a1.jsonl"
+    path.write_bytes(otpguard(*A1).stdout)
+    words = ("-m", "streams", "replay", "-q", "--utc", str(path))
+    first, *_ = in_a_terminal(300, *words).splitlines()
+    assert first == (
+        "2026-03-02 03:33:49Z  8617000000000  throttle until 2026-03-02 03:43:49Z (shadow): "
+        "verification codes of 5 platforms that this recipient did not know came faster than "
+        "people log in"
+    )
+    first, *_ = in_a_terminal(4000, *words, "--json").splitlines()
+    assert json.loads(first)["verb"] == "throttle"
 
 
 def test_a_replay_shows_refused_records_by_count_and_in_a_file(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_parameters_of_the_scenario_can_be_set() -> None:
 def test_the_list_names_every_scenario_for_people_and_for_machines() -> None:
     text = run("--list")
     assert text.exit_code == 0
-    assert [line.split()[0] for line in text.stdout.splitlines()] == list(SCENARIOS)
+    assert [line.split()[0] for line in text.stdout.splitlines()] == ["name", *SCENARIOS]
     entries = json.loads(run("--list", "--json").stdout)
     assert [entry["name"] for entry in entries] == list(SCENARIOS)
     assert entries[0]["parameters"]["platforms"] == 60

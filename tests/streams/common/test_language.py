@@ -344,7 +344,7 @@ def test_people_are_answered_in_chinese_on_their_own_clock_and_in_utc_on_request
     in_utc = otpguard("explain", "-", "--last", "--utc", "--lang", "en", given=records, **CHINESE)
     assert "faster than people log in" in in_utc
     assert re.search(r"2026-03-02 03:3\d:\d\dZ", in_utc)
-    assert "列出进行中的事件" in otpguard("cases", "ls", "--help", "--lang=zh")
+    assert "列出进行中的限流事件" in otpguard("cases", "ls", "--help", "--lang=zh")
     assert "没有命令 'relase'" in otpguard("relase", **CHINESE)
     assert "one of en, zh-Hans" in otpguard("cases", "ls", "--lang", "xx")
 

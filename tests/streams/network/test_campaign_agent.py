@@ -144,10 +144,14 @@ def test_what_grew_together_is_deleted_and_what_is_long_over_is_closed() -> None
     old = replace(open_, campaign_id="old", newest_ms=day - 1)
     held = {each.campaign_id.encode(): encode_campaign(each) for each in (open_, young, old)}
     held |= {b"newer": b'{"schema_version": 9}', b"bad": b"nonsense"}
+    surge, before = (replace(each, kind="surge") for each in (young, old))
+    held |= {b"surge": encode_campaign(surge), b"before": encode_campaign(before)}
     told = choose_records([open_], held, day)
     assert told[b"young"][0] is None
     assert told[b"bad"][0] is None
     assert b"newer" not in told, "of a program that knows more"
+    assert b"surge" not in told, "the platform agent writes the surges"
+    assert decode_campaign(told[b"before"][0] or b"") == replace(before, open=False, victims_open=0)
     closed = decode_campaign(told[b"old"][0] or b"")
     assert (closed.open, closed.victims_open, closed.victims) == (False, 0, old.victims)
     again = {key: value for key, (value, _) in told.items() if value is not None}

@@ -14,12 +14,12 @@ from kafka import KafkaProducer
 from detectors.hot.base import UNIT
 from detectors.hot.published_sums import HotPart, VoteSum
 from detectors.hot.votes import VOTE
-from detectors.model.times import DAY_MS
+from detectors.model.times import DAY_MS, HOUR_MS
 from detectors.platforms.days import KEPT_DAYS
-from detectors.platforms.figures import PlatformPart
+from detectors.platforms.figures import PlatformCounts, PlatformPart
 from detectors.platforms.first_contacts import SweepPart, Thousand
 from detectors.thresholds import HOT_VOTERS
-from streams.cases.network_views import read_platforms
+from streams.cases.network_views import newest, read_platforms
 from streams.cluster.admin import Cluster, client_arguments
 from streams.config import Kafka, Topics
 from streams.network import platform_agent as module
@@ -46,10 +46,15 @@ class World:
         self.clients: dict[str, Any] = client_arguments(kafka)
         self.name = name
         self.lists = False
-        self.topics = Topics(platform_parts=f"{name}.parts", platform=f"{name}.platform")
+        self.topics = Topics(
+            platform_parts=f"{name}.parts",
+            platform=f"{name}.platform",
+            campaign=f"{name}.campaign",
+        )
         with Cluster(kafka) as cluster:
             cluster.create(self.topics.platform_parts, 1, 1, {})
             cluster.create(self.topics.platform, 1, 1, {})
+            cluster.create(self.topics.campaign, 1, 1, {})
         self.producer = KafkaProducer(**self.clients, acks="all")
 
     def say(self, *parts: PlatformPart) -> None:
@@ -192,3 +197,35 @@ def test_a_sweep_that_no_partition_sees_is_told_with_its_platform_by_every_owner
             lambda: sample("otpguard_platform_sweeps", {"rule": "range"}) == 1, "the next owner's"
         )
     assert swept()["sig:p1"] == [("range", 120)]
+
+
+def test_a_surge_that_no_partition_sees_is_told_as_a_campaign_by_every_owner(
+    kafka: Broker, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SWEEP_S", 0.2)
+    world = World(kafka, unique)
+    hour = time.time_ns() // 1_000_000 // HOUR_MS
+
+    def counts(partition: int, offset: int, at: int, strangers: int) -> PlatformPart:
+        each = [
+            PlatformCounts(f"sig:p{i}", i, 90, 20 + strangers, strangers, 0) for i in range(1, 11)
+        ]
+        return PlatformPart(partition, offset, 1, at * HOUR_MS, tuple(each))
+
+    for day in range(4, 0, -1):
+        world.say(*(counts(p, 100 - day, hour - 24 * day, 1) for p in range(2)))
+    with world.agent() as metrics:
+        sample = metrics.registry.get_sample_value
+        wait_until(lambda: sample("otpguard_surge_platforms") == 0, "shown")
+        assert newest(world.clients, world.topics.campaign) == []
+        world.say(counts(0, 100, hour, 40), counts(1, 100, hour, 40), counts(1, 100, hour, 40))
+        wait_until(lambda: sample("otpguard_surge_platforms") == 10, "found")
+        wait_until(lambda: newest(world.clients, world.topics.campaign) != [], "told")
+    (surge,) = newest(world.clients, world.topics.campaign)
+    assert (surge.kind, surge.victims, surge.platforms_total) == ("surge", 78, 10)
+    assert {each.platform for each in surge.platforms} == {f"sig:p{i}" for i in range(1, 11)}
+    first = written(world.clients, world.topics.campaign)[-1]
+    with world.agent() as metrics:
+        sample = metrics.registry.get_sample_value
+        wait_until(lambda: sample("otpguard_surge_platforms") == 10, "found by the next owner")
+    assert written(world.clients, world.topics.campaign)[-1].value == first.value

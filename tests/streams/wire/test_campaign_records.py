@@ -20,8 +20,9 @@ from streams.wire import (
     decode_episode,
     encode_campaign,
 )
-from streams.wire.campaign_records import campaign_headers
+from streams.wire.campaign_records import _Campaign, campaign_headers
 from streams.wire.outputs import ID_CHARS_MAX, MESSAGES_MAX, PLATFORM_CHARS_MAX
+from streams.wire.version import reader
 from tests.builders.streams.wire.campaign_records import CAMPAIGN
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -84,9 +85,27 @@ def test_the_same_campaign_has_the_same_bytes_and_headers_and_names_nobody() -> 
     assert b"recipient" not in encode_campaign(CAMPAIGN)
 
 
-@pytest.mark.parametrize("change", [{"schema_version": 2}, {"victims": -1}, {"platforms": 3}])
-def test_what_is_newer_or_no_campaign_is_refused(change: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"schema_version": 3}, VersionError), ({"victims": -1}, UnreadableError),
+        ({"platforms": 3}, UnreadableError), ({"schema_version": 2}, UnreadableError),
+        ({"kind": "surge"}, UnreadableError),
+    ],
+)  # fmt: skip
+def test_what_is_newer_or_no_campaign_is_refused(
+    change: dict[str, object], error: type[UnreadableError]
+) -> None:
     value = msgspec.json.decode(encode_campaign(CAMPAIGN)) | change
-    kind = VersionError if "schema_version" in change else UnreadableError
-    with pytest.raises(kind):
+    with pytest.raises(UnreadableError) as refused:
         decode_campaign(msgspec.json.encode(value))
+    assert refused.type is error
+
+
+def test_a_surge_has_version_2_so_that_a_reader_of_version_1_skips_it() -> None:
+    surge = replace(CAMPAIGN, kind="surge")
+    assert decode_campaign(encode_campaign(surge)) == surge
+    old = reader(_Campaign, 1)
+    assert old(encode_campaign(CAMPAIGN)).victims == CAMPAIGN.victims
+    with pytest.raises(VersionError):
+        old(encode_campaign(surge))

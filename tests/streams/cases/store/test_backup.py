@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
@@ -30,9 +31,11 @@ def fresh(tmp_path: Path, name: str) -> FilledStore:
     return opened(tmp_path / name)
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> FilledStore:
-    made = fresh(tmp_path, "from")
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a store with floods and people's work: made once, and copied for each test."""
+    folder = tmp_path_factory.mktemp("filled")
+    made = opened(folder)
     for n in range(3):
         one_of_each(made, n)
     ann = made.accounts.add("ann", [DeskRole.AGENT], password="correct horse battery")
@@ -40,7 +43,14 @@ def store(tmp_path: Path) -> FilledStore:
     made.papers.add_note("ann", "呼叫", recipient=RECIPIENT)
     made.papers.propose("ann", "mode", b"\x00\xff", "off", "r", "t")
     made.papers.hold("ann", "x", "d", "r")
-    return made
+    made.close()
+    return folder
+
+
+@pytest.fixture
+def store(filled: Path, tmp_path: Path) -> FilledStore:
+    copytree(filled, tmp_path / "from")
+    return opened(tmp_path / "from")
 
 
 def test_every_row_comes_back_and_no_session(store: FilledStore, tmp_path: Path) -> None:

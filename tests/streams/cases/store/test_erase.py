@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from sqlalchemy import delete, select
@@ -33,10 +34,14 @@ def token_of(number: str) -> list[str]:
     return [TOKEN] if number == RECIPIENT else []
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> FilledStore:
-    """A store in which a number is everywhere it can be, and others beside it."""
-    made = opened(tmp_path, tokens=token_of)
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, int]]:
+    """The files of a store in which a number is everywhere it can be, and the ends of its topics.
+
+    Others are beside it. The files are made once and copied for each test.
+    """
+    folder = tmp_path_factory.mktemp("filled")
+    made = opened(folder, tokens=token_of)
     for n in range(60):  # pages enough that freed ones are of many kinds
         one_of_each(made, n + 2, f"86138{n:08d}")
     one_of_each(made)
@@ -48,6 +53,16 @@ def store(tmp_path: Path) -> FilledStore:
     people.add_appeal("ann", RECIPIENT, "why", due_ms=START_MS, identified_by="id")
     people.propose("ann", "exempt", RECIPIENT.encode(), f"exempt {RECIPIENT}", "test", "T-1")
     people.lift("ann", people.hold("ann", RECIPIENT, "d", "r").hold_id)
+    made.close()
+    return folder, made.offsets
+
+
+@pytest.fixture
+def store(filled: tuple[Path, dict[str, int]], tmp_path: Path) -> FilledStore:
+    folder, offsets = filled
+    copytree(folder, tmp_path, dirs_exist_ok=True)
+    made = opened(tmp_path, tokens=token_of)
+    made.offsets = dict(offsets)
     return made
 
 

@@ -123,7 +123,7 @@ def thawed(packed: bytes, held: chain.Snapshot) -> chain.Snapshot:
     )
 
 
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2, 3))])
 def test_an_altered_state_is_refused_when_it_is_read_or_does_no_harm(part: int) -> None:
     held = state()
     packed = msgspec.msgpack.encode(held.rest)

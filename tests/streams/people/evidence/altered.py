@@ -12,7 +12,7 @@ from typing import Any, Final
 from streams.people.evidence.canonical import canonical, decode_base64, encode_base64
 from streams.people.evidence.pack import extract
 from streams.people.evidence.pack_files import MANIFEST, PROOFS, RECORDS, STAMP
-from streams.people.evidence.pack_keys import P256_ORDER
+from streams.people.evidence.standalone import P256_ORDER
 from tests.streams.people.evidence.packs import SHOP, pack
 from tests.streams.people.evidence.tsa import whole
 

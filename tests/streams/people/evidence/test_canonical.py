@@ -13,9 +13,9 @@ from streams.people.evidence.canonical import (
     encode_base64,
     entry,
     parse_canonical,
-    sha256,
     sm3,
 )
+from streams.people.evidence.standalone import sha256
 
 
 def test_json_is_written_in_one_way() -> None:

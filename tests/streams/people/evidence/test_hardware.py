@@ -12,7 +12,7 @@ from streams.common.errors import ConfigError, UnavailableError, UsageError
 from streams.people.evidence import standalone
 from streams.people.evidence.hardware import HardwareKey, TokenUri, make_in_hardware
 from streams.people.evidence.pack import make
-from streams.people.evidence.signed_envelope import KINDS
+from streams.people.evidence.standalone import KINDS
 from streams.people.evidence.verify import verify
 from tests.streams.people.evidence.packs import chosen, making
 from tests.streams.people.evidence.softhsm import MODULE, PIN, TOKEN, token, uri

@@ -9,7 +9,8 @@ import pytest
 
 from streams.common.errors import UsageError
 from streams.people.evidence import signed_envelope as envelope
-from streams.people.evidence.canonical import FORMAT, entry, parse_canonical
+from streams.people.evidence import standalone
+from streams.people.evidence.canonical import entry, parse_canonical
 from streams.people.evidence.pack import extract, list_shipped, make, write
 from streams.people.evidence.pack_files import COVER, MANIFEST, PROOFS, RECORDS, SHIPPED
 from streams.people.evidence.verify import verify
@@ -27,19 +28,19 @@ def test_a_pack_made_again_differs_in_the_time_of_signing_alone(tmp_path: Path) 
     assert names(first) == names(again)
     other = {n for n in names(first) if (first / n).read_bytes() != (again / n).read_bytes()}
     assert other == {MANIFEST}
-    value, _, _ = envelope.open_envelope((first / MANIFEST).read_bytes(), envelope.MANIFEST)
+    value, _, _ = envelope.open_envelope((first / MANIFEST).read_bytes(), standalone.MANIFEST)
     assert value["made"].pop("at") != manifest["made"].pop("at")
     assert value == manifest
 
 
 def test_the_manifest_says_what_the_format_asks(tmp_path: Path) -> None:
     folder = pack(tmp_path)
-    value, _, _ = envelope.open_envelope((folder / MANIFEST).read_bytes(), envelope.MANIFEST)
+    value, _, _ = envelope.open_envelope((folder / MANIFEST).read_bytes(), standalone.MANIFEST)
     assert set(value) == {
         "chain_head", "episode", "files", "format", "gaps", "made", "method", "records", "signer",
         "tree_root",
     }  # fmt: skip
-    assert value["format"] == FORMAT
+    assert value["format"] == standalone.FORMAT
     assert value["files"] == [
         entry(name, (folder / name).read_bytes()) for name in sorted(names(folder) - {MANIFEST})
     ]

@@ -6,14 +6,13 @@ import pytest
 
 from streams.people.evidence.canonical import PackError
 from streams.people.evidence.pack_keys import (
-    P256_ORDER,
     PackKey,
     PublicKeys,
     fingerprint_of,
     in_groups,
     low_s,
 )
-from streams.people.evidence.signed_envelope import KINDS
+from streams.people.evidence.standalone import KINDS, P256_ORDER
 from tests.streams.people.evidence.packs import key
 
 

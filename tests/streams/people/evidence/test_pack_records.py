@@ -8,7 +8,7 @@ import pytest
 
 from streams.cases.store.index_writer import LogRecord
 from streams.common.errors import UsageError
-from streams.people.evidence.canonical import FORMAT, parse_canonical, sha256
+from streams.people.evidence.canonical import parse_canonical
 from streams.people.evidence.pack_records import (
     KINDS,
     at_ms,
@@ -17,6 +17,7 @@ from streams.people.evidence.pack_records import (
     from_log,
     lines_of,
 )
+from streams.people.evidence.standalone import FORMAT, sha256
 from tests.builders.streams.cases.standing import ENDED, LEASE, OPENED
 from tests.enforce.records import RECIPIENT
 from tests.streams.people.evidence.packs import SAID, SHOP, TRIP, chosen, key, lines

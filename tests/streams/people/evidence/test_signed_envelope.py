@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.people.evidence import signed_envelope as envelope
+from streams.people.evidence import standalone
 from streams.people.evidence.canonical import PackError
 from tests.streams.people.evidence.altered import Signatures, respelled, swapped, with_high_s
 from tests.streams.people.evidence.packs import broken, fingerprint, key
@@ -16,20 +17,22 @@ from tests.streams.people.evidence.packs import broken, fingerprint, key
 
 def good(data: bytes) -> bool:
     try:
-        value, signatures, message = envelope.open_envelope(data, envelope.MANIFEST)
+        value, signatures, message = envelope.open_envelope(data, standalone.MANIFEST)
     except PackError:
         return False
-    return value == {"a": 1} and not envelope.check(signatures, message, key().public)
+    keys = standalone.keys_of(key().public.document())
+    wrong = standalone.check_signatures(keys, signatures, message, envelope.is_good)
+    return value == {"a": 1} and not wrong
 
 
-MADE = envelope.sign_value(key(), envelope.MANIFEST, {"a": 1})
+MADE = envelope.sign_value(key(), standalone.MANIFEST, {"a": 1})
 
 
 def test_an_envelope_opens_as_it_was_signed() -> None:
     assert good(MADE)
-    assert envelope.sign_value(key(), envelope.MANIFEST, {"a": 1}) == MADE
+    assert envelope.sign_value(key(), standalone.MANIFEST, {"a": 1}) == MADE
     with pytest.raises(PackError, match="something else"):
-        envelope.open_envelope(MADE, envelope.TIMESTAMP)
+        envelope.open_envelope(MADE, standalone.TIMESTAMP)
 
 
 @given(st.integers(0, len(MADE) - 1), st.integers(1, 255))
@@ -43,7 +46,7 @@ def test_a_list_of_successors_is_signed_by_the_key_before() -> None:
     found = envelope.successors(more)
     assert [new.fingerprint for _, new in found] == [fingerprint("b"), fingerprint("c")]
     value = {"at": "", "from": key("a").public.document(), "to": key("b").public.document()}
-    forged = envelope.sign_value(key("b"), envelope.SUCCESSOR, value)
+    forged = envelope.sign_value(key("b"), standalone.SUCCESSOR, value)
     with pytest.raises(PackError, match="did not sign"):
         envelope.successors(line + forged)
     with pytest.raises(PackError):

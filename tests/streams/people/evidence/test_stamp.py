@@ -13,8 +13,9 @@ import pytest
 from streams.common.errors import UnavailableError, UsageError
 from streams.people.evidence.canonical import PackError
 from streams.people.evidence.pack_files import MANIFEST, STAMP, TOKEN
-from streams.people.evidence.signed_envelope import TIMESTAMP, sign_value
+from streams.people.evidence.signed_envelope import sign_value
 from streams.people.evidence.stamp import attach, check_token, fetch_token, query, stamp_value
+from streams.people.evidence.standalone import TIMESTAMP
 from streams.people.evidence.verify import verify
 from tests.streams.people.evidence.packs import fingerprint, key, pack
 from tests.streams.people.evidence.tsa import answered, authority, stamped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -22,6 +23,14 @@ from tests.streams.people.evidence.tsa import whole
 def test_it_imports_nothing_but_the_standard_library() -> None:
     text = Path(standalone.__file__).read_text("utf-8")
     assert {name.partition(".")[0] for name in imports(text)} <= sys.stdlib_module_names
+
+
+def test_it_is_written_for_the_oldest_python_that_it_names() -> None:
+    text = Path(standalone.__file__).read_text("utf-8")
+    ast.parse(text, feature_version=(3, 8))
+    # Python 3.8 cannot evaluate `list[bytes]` in an annotation, so annotations stay unevaluated.
+    assert "from __future__ import annotations" in text
+    assert "-> list[" in text
 
 
 @pytest.mark.parametrize("kind", ["pack", "extract"])

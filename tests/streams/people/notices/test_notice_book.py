@@ -96,6 +96,15 @@ def test_the_order_of_topics_does_not_matter(order: str) -> None:
     assert due(on).recipient == RECIPIENT
 
 
+def test_a_victim_of_single_platforms_is_told_that_only_these_are_refused() -> None:
+    lease = replace(action(verb="throttle_platforms"), refused_ids=(1, 2))
+    pending = due(told(book(), lease))
+    assert (pending.kind, pending.facts.few) == ("victim_start", True)
+    assert not due(told(book(), action())).facts.few
+    over = replace(lease, refused_ids=())
+    assert told(book(), over).next(START_MS + 300) is None, "it refuses nothing"
+
+
 def test_an_episode_is_told_once_whatever_is_renewed_and_by_how_many_gateways() -> None:
     on = told(book(), action())
     sent(on, due(on), START_MS + 300)

@@ -16,7 +16,7 @@ import pytest
 
 from tests.waiting import END_S
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.integration]
 
 DEMO = [sys.executable, "-m", "streams", "demo", "--metrics-port", "0", "--no-open"]
 SMALL = ["--subscribers", "500", "--speed", "240"]

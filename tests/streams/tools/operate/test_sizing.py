@@ -6,11 +6,22 @@ import json
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from detectors.chain import Params, Partition, snapshot
+from detectors.model.times import DAY_S
 from streams.common.limits import PARTITIONS_MAX
-from streams.tools.operate.sizing import EVENTS_A_WORKER, size_of
+from streams.engine.state.checkpoint import CheckpointWriter, PutRecord
+from streams.tools.operate.sizing import (
+    CHANGELOG_BYTES,
+    EVENTS_A_WORKER,
+    OVERFLOW_BYTES,
+    ROW_BYTES,
+    size_of,
+)
 from tests.deploy.tools import ROOT
+from tests.detectors.recipients.sifting import sift
 
 GUIDE = (ROOT / "deploy" / "README.md").read_text("utf-8")
 ROW = re.compile(r"\| (\w+) \| ([\d,]+) \| (\d+) M \| (\d+) \| (\d+) \| (\d) GiB \| ([\d.]+) GB \|")
@@ -67,3 +78,28 @@ def test_the_chart_takes_as_many_partitions_as_the_settings() -> None:
     schema = json.loads((ROOT / "deploy/helm/otpguard/values.schema.json").read_text("utf-8"))
     partitions = schema["properties"]["strimzi"]["properties"]["partitions"]
     assert partitions["maximum"] == PARTITIONS_MAX
+
+
+def test_the_size_of_a_recipient_has_room_for_people_with_many_platforms() -> None:
+    """People of the evaluation, after two years: up to three uses of each platform."""
+    rng, people, params = np.random.default_rng(5), 5_000, Params()
+    known = np.rint(12 * np.exp(0.81 * rng.standard_normal(people))).clip(2, 80).astype(np.int64)
+    who = np.repeat(np.arange(1, people + 1, dtype=np.uint64), known)
+    platform = rng.integers(1, 1 << 31, len(who)).astype(np.uint32)
+    pause_days = np.maximum(1.0, 182 * (1 - rng.random(len(who))) ** (2 / 3))
+    age = 2 + np.maximum(8, rng.exponential(pause_days, (3, len(who)))).cumsum(axis=0)
+    age[0] = np.where(age[0] < 730, age[0], rng.uniform(2, 730, len(who)))
+    used, partition = age < 730, Partition(params)
+    order = np.argsort(-age[used], kind="stable")
+    codes = [np.broadcast_to(each, age.shape)[used][order] for each in (who, platform, age)]
+    for part in range(0, len(order), 20_000):
+        keys, named, ages = (each[part : part + 20_000] for each in codes)
+        at_s = ((730 - ages) * DAY_S).astype(np.int64)
+        sift(params.sieve, partition.table, keys, named, at_s)
+    overflow = partition.table.overflow
+    assert overflow.live > people // 2, "many have platforms beyond their row"
+    assert overflow.places.nbytes <= OVERFLOW_BYTES * people
+    held = snapshot(partition)
+    steps = CheckpointWriter(0, "size", 0).checkpoint(held, partition.next_offset, 0)
+    written = sum(len(step.value or b"") for step in steps if isinstance(step, PutRecord))
+    assert written <= min(CHANGELOG_BYTES, ROW_BYTES) * people
