@@ -51,7 +51,7 @@ def find_supported(
             continue
         if number.form is Form.MIXED and _LEET.fullmatch(body, number.start, number.end):
             continue
-        start, end = sentence_span(body, number)
+        start, end = sentence_span(body, number.start, number.end)
         if ASKS.match(body, end):
             continue
         first = _FIRST.fullmatch(body, 0, number.start) is not None or (

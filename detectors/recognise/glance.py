@@ -36,8 +36,10 @@ NUMBER: Final = 16
 """Bit: a search is needed to decide whether the text shows the number of a code."""
 PROGRAM: Final = 32
 """Bit: the text may be for a program, because it contains @ or <."""
+LINK: Final = 64
+"""Bit: the text may have a web address."""
 HIDES: Final = CLOSELY | APART | WORDS
-ALL: Final = HIDES | SPENT | NUMBER | PROGRAM
+ALL: Final = HIDES | SPENT | NUMBER | PROGRAM | LINK
 
 _BEHIND: Final = 32  # bit in the table of beginnings: SPENT, unless inside a Latin word
 
@@ -200,7 +202,7 @@ class Glance(NamedTuple):
     folded: Points  # (m,) same as `fold`, for texts without the bit CLOSELY
     start: NDArray[np.int64]  # (n,) index of each text's first character
     lengths: Lengths  # (n,) characters of each text
-    may: NDArray[np.uint8]  # (n,) the bits CLOSELY, APART, WORDS, SPENT, NUMBER, PROGRAM
+    may: NDArray[np.uint8]  # (n,) the bits from CLOSELY to LINK
     head: NDArray[np.int64]
     """(n,) Length of the brackets 【...】 with which a text begins. 0 if the text has no name in
     brackets at its beginning or end. -1 if this needs a search."""
@@ -280,6 +282,10 @@ def _places(kinds: Kinds, wanted: np.uint16) -> NDArray[np.int64]:
 def _may(folded: Points, kinds: Kinds) -> NDArray[np.uint8]:
     """Return the bits that each character sets; see `Glance.may`."""
     may: NDArray[np.uint8] = ((folded == ord("@")) | (folded == ord("<"))) * np.uint8(PROGRAM)
+    dots = (folded == ord(".")).nonzero()[0]
+    may[dots[(kinds[dots + 1] & _LATIN) > 0]] |= np.uint8(LINK)
+    slashes = (folded == ord("/")).nonzero()[0]
+    may[slashes[folded[slashes + 1] == ord("/")]] |= np.uint8(LINK)
     if (kinds & _NATIVE).any():
         latin, native = (kinds & _LATIN) > 0, (kinds & _NATIVE) > 0
         mixed = (latin[:-1] & native[1:]) | (native[:-1] & latin[1:])

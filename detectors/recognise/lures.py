@@ -58,7 +58,7 @@ def near() -> tuple[frozenset[str], frozenset[str]]:
 
 def _words(kind: str) -> Iterator[str]:
     for some in tomllib.loads(read_data("lures"))[kind].values():
-        yield from branches(some.strip())
+        yield from branches(some.replace("\n", ""))
 
 
 def prepare() -> None:
@@ -96,7 +96,7 @@ def verifies(folded: str, cased: str) -> bool:
     """Return whether a text has a link that can verify, because it was made for one recipient.
 
     The path of such a link has a token, or a word such as "verify". The path of a URL shortener is
-    always a token, so it must have a word.
+    always a token, so it must have a word and a digit.
 
     >>> link = "https://lake.example/xqzwv"
     >>> verifies(link, link.replace("zw", "Zw")), verifies(link, link)
@@ -110,7 +110,7 @@ def verifies(folded: str, cased: str) -> bool:
 def _of_one_person(link: str, cased: str) -> bool:
     """Return whether the path of a link has a token or a word such as "verify"."""
     if _compile_shared().match(link):
-        return _WORD.search(link) is not None
+        return "0" in link and _WORD.search(link) is not None
     path = link.find("/", link.find("://") + len("://") if "://" in link else 0)
     return path >= 0 and (
         _TOKEN.search(link, path) is not None or _BOTH.search(cased, path) is not None

@@ -305,7 +305,7 @@ def _of_use(body: str, number: Number, before: list[Word], scripts: list[Script]
         return False
     if len(before) > 1 and before[-2].kind is WordKind.OTHERS and start - before[-2].end <= 1:
         return False  # "order number"
-    first, last = sentence_span(body, number)
+    first, last = sentence_span(body, number.start, number.end)
     sentence = body[first:last]
     return cues_of(sentence, scripts)[0] or typed_in(sentence, scripts)
 

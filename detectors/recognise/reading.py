@@ -43,6 +43,7 @@ from detectors.recognise.scenes import (
     of_settings,
     other_scene,
     plain_way_out,
+    price,
     to_keep,
     weak_rule,
 )
@@ -53,9 +54,12 @@ from detectors.recognise.shapes import (
     Form,
     Number,
     app_hash,
+    has_invitation,
     has_link,
     leading,
+    links,
     numbers,
+    sentence_span,
     without_links,
 )
 from detectors.recognise.signature import signature_span
@@ -319,7 +323,8 @@ def read(looked: Look) -> Reading:
     rule, code, traits = _decide(looked)
     if not _ADVERT.isdisjoint(traits) and (part := _without_adverts(looked)):
         told = _decide(part)
-        if told[0] in _BESIDE_ADVERTS:
+        sells = rule == "spam" and _ADVERT.intersection(told[2]) and USED.isdisjoint(told[2])
+        if told[0] in _BESIDE_ADVERTS and not sells:
             return Reading(told[0], part.unfold(told[1]), told[2], part)
     return Reading(rule, looked.unfold(code), traits)
 
@@ -567,11 +572,21 @@ def _logs_in(looked: Look, traits: Sequence[str]) -> bool:
     """
     return (
         len(looked.folded) <= _LINK_CHARS
-        and "purpose" in traits
+        and _links_for_a_purpose(looked.folded)
         and _SOLD.isdisjoint(traits)
         and verifies(looked.folded, looked.cased)
         and not _names_a_page(looked.folded)
         and not is_lure(looked.folded)
+    )
+
+
+def _links_for_a_purpose(folded: str) -> bool:
+    """Return whether the sentence of a link gives the purpose of a code: "tap to log in: ..."."""
+    body = without_links(folded).replace("\n", " ")
+    scripts = scripts_of(body)
+    return any(
+        cues_of(body[slice(*sentence_span(body, start, end))], scripts)[0]
+        for start, end in links(folded)
     )
 
 
@@ -640,11 +655,9 @@ def _code(
         rule = weak_rule(body, number, scripts)
         if rule == "held":
             return rule, None
-    if SPAM.search(body) or (
-        (leaves or has_link(folded))
-        and not cues_of(body, scripts)[1]
-        and other_scene(body, number, scripts)
-    ):
+    sells = (leaves or has_link(folded)) and other_scene(body, number, scripts)
+    invites = has_invitation(folded) and (not number.sure or price(body))
+    if SPAM.search(body) or ((sells or invites) and not cues_of(body, scripts)[1]):
         return "spam", None  # a prize or an advert calls its number a code
     if (
         leaves

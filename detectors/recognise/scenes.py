@@ -96,7 +96,7 @@ def advertises(sentence: str) -> bool:
 
 def weak_rule(body: str, number: Number, scripts: list[Script]) -> str:
     """Return the rule for a number with a weak name: "weak-login", "weak", or "held" (no code)."""
-    _, end = sentence_span(body, number)
+    _, end = sentence_span(body, number.start, number.end)
     if ASKS.match(body, end):
         return "held"
     cues = sum(cues_of(body, scripts))
@@ -132,7 +132,7 @@ def to_keep(body: str, number: Number, scripts: list[Script]) -> bool:
     """
     if number.form is not Form.DASHED and not number.sure:
         return False
-    start, end = sentence_span(body, number)
+    start, end = sentence_span(body, number.start, number.end)
     return cues_of(body, scripts)[1] or typed_in(body[start:end], scripts)
 
 
@@ -172,7 +172,7 @@ def other_scene(body: str, number: Number, scripts: list[Script]) -> bool:
         body = LEAVE.sub(lambda found: "_" * len(found[0]), body)
     if not any(script.other_scene(body) for script in scripts):
         return False
-    start, end = sentence_span(body, number)
+    start, end = sentence_span(body, number.start, number.end)
     own = body[start:end]
     if any(script.other_scene(own) for script in scripts):
         return True
@@ -193,7 +193,7 @@ def before_advert(body: str, number: Number, scripts: list[Script]) -> str:
     """
     if not number.sure or not _PERCENT.search(body, number.end):
         return body
-    start, end = sentence_span(body, number)
+    start, end = sentence_span(body, number.start, number.end)
     comma = _COMMA.search(body, number.end, end)
     if comma and cues_of(body[start : comma.start()], scripts)[0]:
         end = comma.start()
@@ -218,7 +218,7 @@ def handed_over(body: str, number: Number, scripts: list[Script]) -> bool:
     If the sentence also gives the purpose of a code or asks for secrecy, it must contain a word for
     "tell" or "show".
     """
-    start, end = sentence_span(body, number)
+    start, end = sentence_span(body, number.start, number.end)
     sentence = body[start:end]
     return any(script.names_courier(sentence) for script in scripts) and (
         any(script.asks_to_tell(sentence) for script in scripts)

@@ -358,16 +358,26 @@ def leading(body: str, number: Number) -> bool:
     return number.sure and not _LETTER.search(body, 0, number.start)
 
 
-def sentence_span(body: str, number: Number) -> tuple[int, int]:
-    """Return the span of the sentence or line that contains a number."""
-    start = max((stop.end() for stop in STOP.finditer(body, 0, number.start)), default=0)
-    stop = STOP.search(body, number.end)
-    return start, stop.start() if stop else len(body)
+def sentence_span(body: str, start: int, end: int) -> tuple[int, int]:
+    """Return the span of the sentence or line that contains a number or link, by its span."""
+    first = max((stop.end() for stop in STOP.finditer(body, 0, start)), default=0)
+    stop = STOP.search(body, end)
+    return first, stop.start() if stop else len(body)
 
 
 def has_link(folded: str) -> bool:
     """Return whether a text contains a web address."""
     return _DOTTED.search(folded) is not None and _LINK.search(folded) is not None
+
+
+def has_invitation(folded: str) -> bool:
+    """Return whether a text asks to open a web address, and does not only name a shop by its host.
+
+    Such an address has a path, or ends the text: "paid at FNAC.COM, code 0000" has none.
+    """
+    return has_link(folded) and any(
+        "/" in folded[start:end] or not folded[end:].strip(" .)!") for start, end in links(folded)
+    )
 
 
 def links(folded: str) -> list[tuple[int, int]]:

@@ -25,9 +25,11 @@ class _Spent:
 
     def __init__(self) -> None:
         words = tomllib.loads(read_data("spent"))
-        around = {kind: some.strip() for kind, some in words["around"].items()}
-        receipt = {kind: some.strip() for kind, some in words["receipt"].items()}
-        self.said = [word for some in words["behind"].values() for word in branches(some.strip())]
+        around = {kind: some.replace("\n", "") for kind, some in words["around"].items()}
+        receipt = {kind: some.replace("\n", "") for kind, some in words["receipt"].items()}
+        self.said = [
+            word for some in words["behind"].values() for word in branches(some.replace("\n", ""))
+        ]
         self.behind = Words(
             [self.said],
             before="(?<![a-zа-яіїєა-ჰ])",
@@ -47,7 +49,6 @@ class _Spent:
         ]
         self.of_payment = re.compile(f"(?:{receipt['name']})[^.!?。！？0]{{0,8}}$")
         self.paid = re.compile(f"(?<![a-zа-я])(?:{receipt['made']})")
-        self.card = re.compile(f"(?<![a-zа-я])(?:{receipt['card']})[^.0]{{0,12}}0{{4}}(?!0)")
 
 
 @cache
@@ -92,21 +93,12 @@ def of_receipt(body: str, start: int) -> bool:
     Then no other number in the text is a code either: "auth code 091827, card 4471".
     """
     words = _words()
-    return (
-        (name := words.of_payment.search(body, max(0, start - _BEFORE_CHARS), start)) is not None
-        and price(body)
-        and (words.paid.search(body) is not None or _is_in_payment(body, name.start()))
-    )
-
-
-def _is_in_payment(body: str, place: int) -> bool:
-    """Return whether a card and an amount precede a place, and no cues of a code do."""
-    before = body[:place]
-    return (
-        _words().card.search(before) is not None
-        and price(before)
-        and not any(cues_of(before, scripts_of(before)))
-    )
+    name = words.of_payment.search(body, max(0, start - _BEFORE_CHARS), start)
+    if name is None or not price(body):
+        return False
+    before = body[: name.start()]
+    asks = any(cues_of(before, scripts_of(before)))
+    return words.paid.search(body) is not None or (price(before) and not asks)
 
 
 def _said_behind(rest: str) -> bool:

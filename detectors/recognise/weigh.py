@@ -24,7 +24,7 @@ from detectors.recognise.reading import (
     unusual,
 )
 from detectors.recognise.rules import RULES
-from detectors.recognise.shapes import counts, has_link
+from detectors.recognise.shapes import counts, has_invitation, has_link
 from detectors.recognise.traits import LONG
 
 CODE: Final = 0.5
@@ -56,7 +56,7 @@ _LISTED: Final = re.compile("[\u0600-\u06ff\u0900-\u09ff\u0e00-\u0e7f]")
 """Letters of Arabic, Persian and Urdu, of Hindi, Marathi, Nepali and Bengali, of Thai."""
 _LISTED_LETTERS: Final = 4  # fewer letters can be a brand or a sign
 _LEADS_ALONE: Final = re.compile("\\W{0,8}[0a-z -]{4,16}[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]")
-_SEARCHED: Final = glance.NUMBER | glance.SPENT  # searches before a score decides
+_SEARCHED: Final = glance.NUMBER | glance.SPENT | glance.LINK  # searches before a score decides
 _TAKES_A_LOOK: Final = glance.HIDES | glance.PROGRAM  # parsed whatever the score is
 _LINES_MAX: Final = 3
 """Largest number of line breaks in a text for which the score alone decides for a code, because the
@@ -188,6 +188,7 @@ def _shows_its_own(looked: Look) -> bool:
     place = shown_at(looked)
     return not (
         place is None
+        or has_link(looked.folded)
         or tells_spent(looked)
         or has_owner(looked.folded, place)
         or counts(looked.folded, place)
@@ -199,7 +200,9 @@ def against(looked: Look, reading: Reading, odds: int, traits: Sequence[str]) ->
     if RULES[reading.rule].confidence >= CODE or reading.rule == "crowded":
         return False
     return (
-        _long_and_nameless(looked, reading, traits)
+        reading.rule == "spam"
+        or ({"price", "secret"}.intersection(traits) == {"price"} and has_invitation(looked.folded))
+        or _long_and_nameless(looked, reading, traits)
         or is_barred(looked, reading, odds)
         or is_misled(looked)
         or _leads_alone(looked, reading, traits)

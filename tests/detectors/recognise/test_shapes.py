@@ -136,7 +136,7 @@ def test_a_text_may_begin_with_its_number() -> None:
 def test_a_sentence_ends_at_its_mark_or_with_the_line() -> None:
     body = "hi. your code is 0000, ok? bye\nand more"
     (number,) = numbers(body)
-    start, end = sentence_span(body, number)
+    start, end = sentence_span(body, number.start, number.end)
     assert body[start:end].strip() == "your code is 0000, ok"
 
 
