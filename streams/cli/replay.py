@@ -14,7 +14,7 @@ from typing import IO, Annotated, Final
 import msgspec
 import typer
 
-from detectors.model.records import Action
+from detectors.model import records as episode_records
 from streams.cases import explanation, log_replay
 from streams.cases import rulings as gateway_rulings
 from streams.cli.shared import (
@@ -126,7 +126,7 @@ def replay(
     account.check()
 
 
-def _describe_leases(actions: Iterable[Action]) -> Iterator[bytes]:
+def _describe_leases(actions: Iterable[episode_records.Action]) -> Iterator[bytes]:
     """Yield a sentence for each new lease: when, who, what, until when and why."""
     for action in actions:
         if not action.update:
