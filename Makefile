@@ -25,7 +25,7 @@ ARGS ?=
 # Where it is set, pytest rewrites all assertions at each start: 80 s of `fast` in place of 69.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Processes of `test` and `integration`: one more than cores, as a third of the time they wait for Kafka.
+# Processes of `fast`, `test` and `integration`: one more than cores, as a third of the time they wait for Kafka.
 PROCESSES ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 
 # Compiled first, or the first of a thousand processes would each do it anew.
@@ -45,7 +45,7 @@ kafka: $(VENV)/.runtime ## the program in .venv, and Apache Kafka on 127.0.0.1:9
 	@deploy/kafka/start $(ARGS)
 
 fast: $(VENV)/.test ## about a minute: every test without a broker, a process, a server, a database, or a long property
-	@$(PYTEST) --hypothesis-profile=fast -m 'not (broker or kafka or faults or integration or guides or slow or bench or soak)' $(ARGS)
+	@$(PYTEST) --numprocesses=$(PROCESSES) --hypothesis-profile=fast -m 'not (broker or kafka or faults or integration or guides or slow or bench or soak)' $(ARGS)
 
 test: $(VENV)/.test lint ## ruff, mypy and the tests, on Apache Kafka where Java 17 and Maven are
 	@mkdir -p .cache
