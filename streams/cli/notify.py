@@ -240,8 +240,8 @@ COLUMNS: Final = ("platform", "decision", "outcome", "to", "messages", "floods",
 def _names(settings: configs.Settings) -> tuple[str, ...]:
     notify = settings.notify
     return (
-        "start_few",
         *(("start_reply", "opened") if notify.reply else ("start",)),
+        "start_few",
         *(("end",) if notify.end else ()),
         *(("released",) if notify.taken_back else ()),
     )

@@ -77,10 +77,10 @@ def run_worker(settings: Settings, *, wait: bool = False, rebuild: bool = False)
     # Before any thread starts, because each thread keeps the memory arena it begins with.
     heap.keep_freed_memory()
     try:
-        hashed = settings.fingerprint()
-        log.info("otpguard %s, mode %s, settings %s", __version__, settings.mode, hashed)
         check_folder(settings.worker.data_dir)
         check_before_start(settings, wait=wait)
+        hashed = settings.fingerprint()
+        log.info("otpguard %s, mode %s, settings %s", __version__, settings.mode, hashed)
         names = settings.topics
         recorded = is_writable(settings, names.incident, "floods are held, and not recorded")
         figured = is_writable(settings, names.platform_parts, "there are no figures of platforms")

@@ -23,8 +23,10 @@ def test_a_preview_shows_each_text_at_its_longest(tmp_path: Path) -> None:
     config = settings_file(tmp_path, WHO, "end = true", 'languages = {"852" = "zh-Hant"}')
     rows = json.loads(called("notify", "preview", "--json", "-c", config))
     assert [(row["language"], row["text"]) for row in rows] == [
-        ("zh-Hans", "start"), ("zh-Hans", "end"), ("zh-Hant", "start"), ("zh-Hant", "end"),
-    ]  # fmt: skip
+        (language, name)
+        for language in ("zh-Hans", "zh-Hant")
+        for name in ("start", "start_few", "end")
+    ]
     assert all(row["units"] <= row["of"] == 70 and row["sender"] == "10086" for row in rows)
     (own, *_) = called("notify", "preview", "--number", "85261234567", "-c", config).splitlines()
     assert own.startswith("zh-Hant")
