@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from streams import __version__
 from streams.cluster import topics
 from streams.cluster.admin import Cluster
 from streams.common.errors import Exit
@@ -280,11 +281,16 @@ SIDES = ("A1", "A5", "B1", "B3", "A7")
 # -- what it survives -----------------------------------------------------------------------------
 
 
-def test_a_clean_restart_goes_on_where_it_stopped(run: Run) -> None:
+def test_a_clean_restart_goes_on_where_it_stopped(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
     run.create_topics()
     asyncio.run(produce(run, traffic_values(3_000)))
     with running_worker(run):
         pass
+    first, *_ = capsys.readouterr().out.splitlines()
+    mode, hashed = run.settings.mode, run.settings.fingerprint()
+    assert first.endswith(f"otpguard {__version__}, mode {mode}, settings {hashed}")
     asyncio.run(produce(run, traffic_values(3_000)))
     with running_worker(run):
         pass
