@@ -36,7 +36,10 @@ class VoteSum(NamedTuple):
 
 
 class HotPart(NamedTuple):
-    """The sums that one partition publishes at a tick: votes and base counts of platforms."""
+    """The sums that one partition publishes at a tick: votes and base counts of platforms.
+
+    A base count says how often people outside of floods met a platform for the first time.
+    """
 
     weight: int  # weight of all votes
     votes: tuple[VoteSum, ...]  # ascending by platform id

@@ -122,9 +122,10 @@ def confidence(
     The rules alone decide for texts that programs read, and for a trusted platform's text.
     Otherwise an attacker whose text fools the model could get a bank's codes throttled.
 
-    For other texts a score that is far from 0 decides alone. Then `read` is not called, which makes
-    many new texts cheap. For a code, the text must also show a number of a suitable shape. A text
-    that shows nothing like a code is never a code by the sum.
+    For other texts the model's score decides alone if it is far from 0. Then the rules are not
+    applied (`read` is not called), which makes many new texts cheap. For a code, the text must also
+    show a number of a suitable shape. A text that shows nothing like a code is never a code by the
+    sum.
 
     `person`: the sender is a subscriber's number, and the text has no signature.
     """

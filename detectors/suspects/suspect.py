@@ -228,7 +228,7 @@ class Suspect:
         return once[-places] if places else before[-RING]
 
     def _alike(self, platform: int) -> list[int]:
-        """Return all platforms with sightings that have the same print as `platform`."""
+        """Return all platforms with sightings whose id has the same 16-bit print as `platform`."""
         wanted = platform_print(platform)
         return [p for p in self.seen if platform_print(p) == wanted]
 

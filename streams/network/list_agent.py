@@ -56,7 +56,10 @@ class ListWriter:
     def __init__(
         self, clients: Mapping[str, Any], topic: str, key: bytes, metrics: Metrics
     ) -> None:
-        """`topic`: the input topic. Raise ConfigError if it does not exist."""
+        """`topic`: the workers' input topic, to which the lists are published.
+
+        Raise ConfigError if it does not exist.
+        """
         with reading(clients, topic) as reader:  # only to get the partitions
             self._partitions = reader.partitions
         self._producer = KafkaProducer(**clients, client_id="otpguard-lists", acks="all")

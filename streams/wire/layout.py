@@ -270,9 +270,10 @@ class Layouts:
         return [fitted for fitted, _ in taken], left
 
     def learn(self, values: Sequence[bytes], rows: Sequence[int]) -> None:
-        """Learn the layout of the first of these rows. It replaces the least used layout.
+        """Learn the layout of the first of these rows.
 
-        `rows` are indices of messages in the last batch that the JSON decoder parsed one by one.
+        It replaces the least used layout if there are too many. `rows` are indices of messages in
+        the last batch that the JSON decoder parsed one by one.
         """
         if not self._looking or len(rows) < LEARN_ROWS:
             return

@@ -147,7 +147,7 @@ def join_columns(columns: Sequence[Sequence[Any] | NDArray[Any]]) -> Any:
 
 
 def _beside(columns: Sequence[BytesColumn]) -> BytesColumn | None:
-    """Return the columns as one if they are consecutive in one buffer; else None."""
+    """Return the columns as one if they are in one buffer, in ascending order; else None."""
     buffer = columns[0].buffer
     if any(column.buffer is not buffer for column in columns):
         return None
