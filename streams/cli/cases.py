@@ -70,7 +70,9 @@ def ls(
             write_json(rows)
             return
         warn(switched)
-        shown = [row for row in rows if all_ or watched or row["level"] != "watch"]
+        # A case at level WATCH may have a lease that refuses single platforms.
+        alone = ("watch", standing.Doing.WATCHED)
+        shown = [r for r in rows if all_ or watched or (r["level"], r["gateways"]) != alone]
         if shown:
             worst = sorted(shown, key=lambda row: (row["level"] != "throttle", -row["messages"]))
             _write_cases(worst)

@@ -119,6 +119,15 @@ def test_the_worst_case_is_listed_first_and_watched_ones_when_they_are_asked_for
 
 
 @pytest.mark.broker
+def test_a_case_whose_lease_refuses_single_platforms_is_not_only_watched(desk: Desk) -> None:
+    desk.put("episode", encode_episode(replace(LATER, kind="limit")))
+    desk.put("throttle", encode_action(replace(LEASE, episode_id=LATER.episode_id)))
+    listed = desk.ask("cases", "ls")
+    assert RECIPIENT in listed
+    assert "only watched" not in listed
+
+
+@pytest.mark.broker
 def test_a_record_that_cannot_be_read_costs_no_command_the_others(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
