@@ -408,7 +408,10 @@ def _neighbours(
     novel: NDArray[np.int64],
     fresh: NDArray[np.int64],
 ) -> None:
-    """Count first contacts by platform and by thousand neighbouring numbers, for each share."""
+    """Count the first contacts of each partition in this pass.
+
+    They are counted by platform, and by block of 1,000 neighbouring numbers.
+    """
     first = np.zeros(len(platform), np.bool_)
     first[fresh] = True
     whose, whom, new = platform[novel], recipient[novel], first[novel]

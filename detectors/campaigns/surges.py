@@ -27,7 +27,7 @@ from detectors.platforms.first_contacts import keep_most, sum_contacts
 from detectors.platforms.sweeps import FRESH_DAYS, FRESH_SWAY, FRESH_Z
 
 SURGE_LEAST: Final = 20
-"""Minimum number of first contacts of a platform within the hour."""
+"""Minimum number of recipients that a platform reaches for the first time in an hour, to surge."""
 
 SURGE_PLATFORMS: Final = 8
 """Minimum number of platforms that surge in the same hour. With 200 sign-up campaigns a month, each
@@ -44,7 +44,8 @@ ROWS_MOST: Final = 1 << 21
 """Maximum number of sums (hour, platform), 64 MB: 12,000 platforms in each hour of a week."""
 
 PENDING_MOST: Final = 1024
-"""Maximum number of parts that wait to be added, for one sort of many rows."""
+"""Number of parts that are collected before they are added to the sums together. One sort of many
+rows is cheaper than a sort for each part."""
 
 Sums = NDArray[np.int64]
 

@@ -494,7 +494,7 @@ def end_limit(
     lease = suspect.platforms
     if lease is None or lease.opened is None:
         return
-    _, _, _, _, score, threshold = lease.opened
+    score, threshold = lease.opened.score, lease.opened.threshold
     reason = Reason("quiet", score, threshold, REASONS["quiet"])
     record = limit_record(book, suspect, platform_action(params, suspect, cause, reason), change)
     last = Step(Level.CLEAR, cause.at_ms, cause.offset, "quiet", score, threshold)

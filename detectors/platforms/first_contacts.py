@@ -161,7 +161,10 @@ def sum_contacts(rows: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
 
 
 def keep_most(sums: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """Return the `most` rows with most first contacts, in their order; ties go to the first row."""
+    """Return at most `most` rows of sums: those with the most first contacts, in the given order.
+
+    Of rows with equally many, the first are kept.
+    """
     if len(sums) <= most:
         return sums
     kept: NDArray[np.int64] = sums[np.sort(np.argsort(-sums[:, 2], kind="stable")[:most])]

@@ -126,7 +126,7 @@ class Sweep(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class NetworkSweeps:
-    """Sums of a day by platform and thousand numbers, and the sweeps found in these sums.
+    """Keeps first contacts of a day by platform and block of 1,000 numbers; finds sweeps in them.
 
     `ROWS_MOST` bounds the size.
     """

@@ -108,9 +108,10 @@ def tally(
 
 
 def _rise(rungs: list[int], was: NDArray[np.int64], now: NDArray[np.int64]) -> None:
-    """Count the runs (r,) that reach each of the message counts in `RUNGS`.
+    """Add to `rungs`, for each message count in `RUNGS`, the recipients who reach it now.
 
-    `was` and `now`: the messages of the recipient in the window before and after the run.
+    `was` and `now` (r,): the messages of each recipient in the window before and after a run of
+    messages.
     """
     most = now.max(initial=0)
     for i, rung in enumerate(RUNGS):

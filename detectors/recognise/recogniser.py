@@ -793,7 +793,7 @@ class Recogniser:
         return kind
 
     def _from(self, sender: str) -> tuple[int, str]:
-        """Return identity and key of the platform of a message that only its sender identifies."""
+        """Return id and key of a platform, if only the sender of a message says who it is."""
         if sender not in self._from_of:
             key = key_of_sender(self.registry, self.registry.sender(sender))
             self._from_of[sender] = _identity(key), key

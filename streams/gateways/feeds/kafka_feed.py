@@ -102,9 +102,9 @@ class _AvroReader:
         if None in self._schemas:
             try:
                 return self._row(value, 0, None)
-            # Foreign bytes can raise any exception. It is raised again, so the value is not lost:
-            # it is published unchanged. Here only the missing schema is logged.
             except Exception:
+                # Foreign bytes can raise any exception. It is raised again, so the value is not
+                # lost: it is published unchanged. Here only the missing schema is logged.
                 self._miss(number)
                 raise
         self._miss(number)

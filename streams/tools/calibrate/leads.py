@@ -38,7 +38,7 @@ class LeadPeak(NamedTuple):
 
 
 class Leads:
-    """The highest lead (score of hot platforms) for each recipient and day."""
+    """Keeps the highest score of the rule on hot platforms for each recipient and day."""
 
     def __init__(self, days_max: int = 1 << 18, aside: Iterable[str] = ()) -> None:
         # Maximum number of stored recipient-days; further ones are not added.
