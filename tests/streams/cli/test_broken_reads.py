@@ -264,7 +264,10 @@ def test_a_failure_in_the_middle_of_a_topic_ends_the_command_within_five_seconds
 
 
 @pytest.mark.broker
-@pytest.mark.parametrize("words", sorted(set(COMMANDS) - WITHOUT_BAR.keys()))
+@pytest.mark.parametrize("words", [
+    pytest.param(words, marks=pytest.mark.integration if words.startswith("calibrate") else ())
+    for words in sorted(set(COMMANDS) - WITHOUT_BAR.keys())  # calibrating computes for 11 s
+])  # fmt: skip
 def test_a_command_that_reads_a_topic_shows_how_far_it_is_on_a_terminal(
     filled: Path, tmp_path: Path, words: str
 ) -> None:
