@@ -54,7 +54,7 @@ test: $(VENV)/.test rules ## ruff, mypy and the tests, on Apache Kafka where Jav
 	$(PYTEST) --numprocesses=$(PROCESSES) $(ARGS) | tee .cache/durations-test.txt || failed=1; \
 	wait $$types || failed=1; cat .cache/types.txt; exit $${failed:-0}
 
-integration: $(VENV)/.test ## what needs machines of its own: systemd, images, PostgreSQL, Maven, SIP, frozen workers
+integration: $(VENV)/.test ## what needs machines of its own: systemd, images, PostgreSQL, Maven, SIP, dead brokers; long forms
 	@mkdir -p .cache
 	@$(PYTEST) --numprocesses=$(PROCESSES) -m 'integration and not soak' $(ARGS) | tee .cache/durations-integration.txt
 

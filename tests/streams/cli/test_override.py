@@ -1,4 +1,7 @@
-"""The operator's commands, as typed, against two adapters and no worker at all."""
+"""The operator's commands, as typed, against two adapters and no worker at all.
+
+Where a gateway is frozen until it is missed, a test is part of `make integration`.
+"""
 
 from __future__ import annotations
 
@@ -134,6 +137,7 @@ def test_a_gateway_at_work_that_does_not_confirm_is_named_and_the_exit_code_is_3
     assert [each.outcome for each in audited] == ["asked", "unconfirmed"]
 
 
+@pytest.mark.integration
 def test_a_gateway_that_went_deaf_is_missed_and_one_that_was_stopped_is_only_named(
     broker: Broker, unique: str, tmp_path: Path
 ) -> None:
