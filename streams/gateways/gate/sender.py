@@ -17,7 +17,7 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streams.cluster.librdkafka import is_fatal
-from streams.gateways.gate.spool import Batch, Pair, Spool, SpoolCounts, weight
+from streams.gateways.gate.spool import Pair, Spool, SpoolCounts, TakenBatch, weight
 from streams.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class EventSender:
         self._bytes_put = 0  # written by the event loop
         self._bytes_kept = 0  # written by the sender thread
         # events that Kafka rejected or the disk did not take
-        self._direct: deque[tuple[Batch | None, Pair]] = deque()
+        self._direct: deque[tuple[TakenBatch | None, Pair]] = deque()
         self._direct_at = 0.0
         self._direct_bytes = 0
         self._in_flight = 0
@@ -256,7 +256,7 @@ class EventSender:
                 self._direct_bytes -= weight(pair)
                 self._produce(batch, pair)
         while self._has_room():
-            taken: list[tuple[Batch, Pair]] = []
+            taken: list[tuple[TakenBatch, Pair]] = []
             self._on_disk(lambda: taken.extend(self._spool.take()))  # noqa: B023
             for batch, pair in taken:
                 self._produce(batch, pair)
@@ -295,11 +295,11 @@ class EventSender:
         if lost:
             self._metrics.add("gate_events_total", lost, outcome="disk_failed")
 
-    def _put_back(self, batch: Batch | None, pair: Pair) -> None:
+    def _put_back(self, batch: TakenBatch | None, pair: Pair) -> None:
         self._direct.append((batch, pair))
         self._direct_bytes += weight(pair)
 
-    def _produce(self, batch: Batch | None, pair: Pair) -> None:
+    def _produce(self, batch: TakenBatch | None, pair: Pair) -> None:
         try:
             self._producer.produce(
                 self._topic, pair[1], pair[0], on_delivery=partial(self._on_delivery, batch, pair)
@@ -312,7 +312,7 @@ class EventSender:
             self._on_failure(batch, pair, raised.args[0])
 
     def _on_delivery(
-        self, batch: Batch | None, pair: Pair, error: KafkaError | None, _: Message
+        self, batch: TakenBatch | None, pair: Pair, error: KafkaError | None, _: Message
     ) -> None:
         self._in_flight -= 1
         self._in_flight_bytes -= weight(pair)
@@ -337,7 +337,7 @@ class EventSender:
             self._bytes_kept -= weight(pair)
             self._queue.append(pair)
 
-    def _on_failure(self, batch: Batch | None, pair: Pair, error: KafkaError) -> None:
+    def _on_failure(self, batch: TakenBatch | None, pair: Pair, error: KafkaError) -> None:
         """Drop an event that Kafka will never accept; retry any other event."""
         if is_fatal(error):
             self._break()
@@ -352,7 +352,7 @@ class EventSender:
         self._say(f"the broker never takes an event: {error.name()}")
         self._metrics.add("gate_events_total", outcome="refused")
 
-    def _again(self, batch: Batch | None, pair: Pair, why: str) -> None:
+    def _again(self, batch: TakenBatch | None, pair: Pair, why: str) -> None:
         """Put an event back for a later retry. Their number is bounded by those in flight."""
         self._put_back(batch, pair)
         self._direct_at = time.monotonic() + PAUSE_S

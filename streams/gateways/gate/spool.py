@@ -72,17 +72,17 @@ def weight(pair: Pair) -> int:
 
 
 @dataclass(slots=True, eq=False)
-class Batch:
+class TakenBatch:
     """Events that were written together and taken, and that Kafka has not all acknowledged."""
 
-    store: Store
+    store: SpoolFile
     number: int
     octets: int
     outstanding: int  # events that Kafka has not acknowledged
 
 
 @dataclass(slots=True, eq=False)
-class Store:
+class SpoolFile:
     """One file of the queue, locked by this process."""
 
     path: Path
@@ -91,7 +91,7 @@ class Store:
     octets: int  # size of the events in batches that are not finished
     written: int = 0  # bytes of events written since the file was opened
     last: int = 0  # number of the last batch that was taken
-    taken: dict[int, Batch] = field(default_factory=dict)  # by number
+    taken: dict[int, TakenBatch] = field(default_factory=dict)  # by number
     finished: list[int] = field(default_factory=list)  # batches that the next transaction deletes
 
     def finish(self, number: int, octets: int) -> None:
@@ -115,9 +115,9 @@ class Spool:
     bytes_max: int
     age_max_ms: int
     counts: SpoolCounts = field(default_factory=SpoolCounts)
-    stores: list[Store] = field(default_factory=list)  # oldest first
+    stores: list[SpoolFile] = field(default_factory=list)  # oldest first
     oldest_ms: int | None = None  # when the oldest batch was written, at the last `trim`
-    _own: Store | None = None  # the file to write to
+    _own: SpoolFile | None = None  # the file to write to
 
     def append(self, pairs: Sequence[Pair], now_ms: int) -> None:
         """Append events to the queue as one batch: all or none of them."""
@@ -130,7 +130,7 @@ class Spool:
         store.octets += octets
         store.written += octets
 
-    def take(self) -> list[tuple[Batch, Pair]]:
+    def take(self) -> list[tuple[TakenBatch, Pair]]:
         """Return the events of the oldest batch that was not taken; empty if there is none.
 
         The caller must `acknowledge` each event.
@@ -143,13 +143,13 @@ class Spool:
                 store.last = number
                 store.events -= events
                 if zlib.crc32(body) == crc:
-                    batch = store.taken[number] = Batch(store, number, octets, events)
+                    batch = store.taken[number] = TakenBatch(store, number, octets, events)
                     return [(batch, pair) for pair in _decode(body)]
                 self.counts.torn += events  # the disk returned other bytes than were written
                 store.finish(number, octets)
         return []
 
-    def acknowledge(self, batch: Batch) -> None:
+    def acknowledge(self, batch: TakenBatch) -> None:
         """Record that Kafka acknowledged one event of a batch."""
         batch.outstanding -= 1
         # a batch that was dropped meanwhile is not in `taken`
@@ -235,7 +235,7 @@ class Spool:
 
     # -- inside
 
-    def _tail(self) -> Store:
+    def _tail(self) -> SpoolFile:
         """Return the file for writing. Start a new one if it is full or somebody deleted it."""
         own = self._own
         if own is None or own.written >= FILE_BYTES or not own.path.exists():
@@ -251,7 +251,7 @@ class Spool:
         return own
 
     @contextmanager
-    def _transaction(self, store: Store) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, store: SpoolFile) -> Iterator[sqlite3.Connection]:
         """Run a transaction, which first deletes the finished batches of this file.
 
         A damaged file is given up: its events are counted as lost.
@@ -268,7 +268,7 @@ class Spool:
             raise
         store.finished.clear()
 
-    def _remove(self, store: Store) -> None:
+    def _remove(self, store: SpoolFile) -> None:
         self.stores.remove(store)
         if store is self._own:
             self._own = None
@@ -276,7 +276,7 @@ class Spool:
         _delete_file(store.path)
 
 
-def _open_store(path: Path) -> Store:
+def _open_store(path: Path) -> SpoolFile:
     """Open and lock a file. Raise BlockingIOError if another process has it."""
     with _sqlite_errors():
         db = sqlite3.connect(path, timeout=0)
@@ -286,7 +286,7 @@ def _open_store(path: Path) -> Store:
         except sqlite3.Error:
             db.close()
             raise
-    return Store(path, db, int(events), int(octets))
+    return SpoolFile(path, db, int(events), int(octets))
 
 
 def _delete_file(path: Path) -> None:

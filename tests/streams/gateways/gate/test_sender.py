@@ -17,7 +17,7 @@ from confluent_kafka import KafkaError, KafkaException
 from streams.gateways.gate import sender as sender_
 from streams.gateways.gate.contract import QUESTION_BYTES_MAX
 from streams.gateways.gate.sender import EventSender
-from streams.gateways.gate.spool import Batch, Pair, Spool
+from streams.gateways.gate.spool import Pair, Spool, TakenBatch
 from streams.telemetry.metrics import Metrics
 from tests.waiting import wait_until
 
@@ -573,7 +573,7 @@ def test_what_cannot_be_read_for_now_is_published_when_it_can(
     dead.close()
     readable, real = threading.Event(), Spool.take
 
-    def fails(self: Spool) -> list[tuple[Batch, Pair]]:
+    def fails(self: Spool) -> list[tuple[TakenBatch, Pair]]:
         if broker.taken and not readable.is_set():
             raise OSError(5, "Input/output error")
         return real(self)

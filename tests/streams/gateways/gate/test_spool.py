@@ -22,7 +22,7 @@ from detectors.recognise.registry import Registry
 from streams.gateways.gate import spool as spool_
 from streams.gateways.gate.contract import QUESTION_BYTES_MAX, question
 from streams.gateways.gate.gate_events import EventReading, Reporter
-from streams.gateways.gate.spool import Batch, Spool, SpoolCounts
+from streams.gateways.gate.spool import Spool, SpoolCounts, TakenBatch
 
 MB = 1 << 20
 
@@ -41,7 +41,7 @@ def pairs(count: int, first: int = 0, size: int = 100) -> list[tuple[bytes, byte
     return [(b"k%d" % n, b"%0*d" % (size, n)) for n in range(first, first + count)]
 
 
-def all_of(spool: Spool) -> Iterator[tuple[Batch, tuple[bytes, bytes]]]:
+def all_of(spool: Spool) -> Iterator[tuple[TakenBatch, tuple[bytes, bytes]]]:
     while taken := spool.take():
         yield from taken
 
