@@ -10,14 +10,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streams.cluster.librdkafka import is_fatal
-from streams.gateways.gate.spool import Pair, Spool, SpoolCounts, TakenBatch, weight
+from streams.gateways.gate.spool import Loss, Pair, Spool, TakenBatch, weight
 from streams.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -75,6 +74,7 @@ class EventSender:
         self._clients = clients
         self._topic = topic
         self._spool = spool
+        spool.lose = self._count_lost
         self._metrics = metrics
         self._queue_max = queue_max
         self._queue_bytes_max = queue_bytes_max
@@ -100,7 +100,6 @@ class EventSender:
         self._disk = True
         self._failed_at = -ADOPT_S  # monotonic
         self._said = ""
-        self._lost = SpoolCounts()  # numbers that are already reported
         self._stop = threading.Event()
         self._producer: Any = None
         self._broken = True  # True if there is no producer, or it has failed for good
@@ -388,21 +387,17 @@ class EventSender:
         spool, metrics = self._spool, self._metrics
         now_ms = self._clock_ms()
         spool.trim(now_ms)
-        self._tell_lost()
         metrics.put("gate_spool_bytes", spool.size())
         metrics.put("gate_spool_events", spool.waiting() + self._off_disk())
         metrics.put("gate_spool_age_seconds", max(0, now_ms - (spool.oldest_ms or now_ms)) / 1000)
 
-    def _tell_lost(self) -> None:
-        """Report the events that the spool lost since the last call."""
-        metrics = self._metrics
-        before, self._lost = self._lost, replace(self._spool.counts)
-        if lost := self._lost.dropped - before.dropped:
-            metrics.add("gate_events_total", lost, outcome="spool_full")
-            log.error("%d events are lost: they waited too long, or too many do", lost)
-        if lost := self._lost.torn - before.torn:
-            metrics.add("gate_events_total", lost, outcome="disk_failed")
-            log.error("%d events are lost: the spool cannot be read there", lost)
+    def _count_lost(self, loss: Loss, events: int) -> None:
+        self._metrics.add("gate_events_total", events, outcome=loss)
+        why = {
+            "spool_full": "they waited too long, or too many do",
+            "disk_failed": "the spool cannot be read there",
+        }[loss]
+        log.error("%d events are lost: %s", events, why)
 
     def _finish(self) -> None:
         end = time.monotonic() + FLUSH_S
@@ -413,7 +408,6 @@ class EventSender:
             self._turn()
         self._count_published()
         self._on_disk(lambda: self._spool.trim(self._clock_ms()))
-        self._tell_lost()
         if lost := self._off_disk():
             self._metrics.add("gate_events_total", lost, outcome="disk_failed")
             log.error("%d events are lost: neither the disk nor Kafka has them", lost)

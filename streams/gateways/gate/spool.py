@@ -17,11 +17,11 @@ import os
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -34,6 +34,7 @@ an outage, and a damaged file does not cost everything."""
 PROBE_BYTES: Final = 1 << 16
 SUFFIX: Final = ".events"
 
+Loss = Literal["spool_full", "disk_failed"]
 Pair = tuple[bytes, bytes]
 """Key and value of a record."""
 
@@ -100,21 +101,17 @@ class SpoolFile:
 
 
 @dataclass(slots=True)
-class SpoolCounts:
-    """Numbers of lost events since the start."""
-
-    dropped: int = 0  # events dropped because they were too old or the spool was full
-    torn: int = 0  # events that cannot be read, because the disk returned other bytes
-
-
-@dataclass(slots=True)
 class Spool:
-    """The queue of one process. Methods raise OSError if the disk fails."""
+    """The queue of one process. Methods raise OSError if the disk fails.
+
+    `lose` is called with the number of events that are lost: `spool_full` if they were too old or
+    too many, `disk_failed` if the disk returned other bytes than were written.
+    """
 
     folder: Path
     bytes_max: int
     age_max_ms: int
-    counts: SpoolCounts = field(default_factory=SpoolCounts)
+    lose: Callable[[Loss, int], None] = lambda _loss, _events: None
     stores: list[SpoolFile] = field(default_factory=list)  # oldest first
     oldest_ms: int | None = None  # when the oldest batch was written, at the last `trim`
     _own: SpoolFile | None = None  # the file to write to
@@ -145,7 +142,7 @@ class Spool:
                 if zlib.crc32(body) == crc:
                     batch = store.taken[number] = TakenBatch(store, number, octets, events)
                     return [(batch, pair) for pair in _decode(body)]
-                self.counts.torn += events  # the disk returned other bytes than were written
+                self.lose("disk_failed", events)
                 store.finish(number, octets)
         return []
 
@@ -175,7 +172,7 @@ class Spool:
                 # Kafka may still acknowledge events that were taken
                 if store.taken.pop(number, None) is None:
                     store.events -= events
-                    self.counts.dropped += events
+                    self.lose("spool_full", events)
             if store is not self._own and not (store.events or store.taken):
                 self._remove(store)
 
@@ -196,7 +193,7 @@ class Spool:
             except OSError as error:
                 log.error("the file %s cannot be read: %s", path.name, error.strerror)  # noqa: TRY400
                 if error.errno in _LOST:
-                    self.counts.torn += 1  # at least one event is lost
+                    self.lose("disk_failed", 1)  # at least one
                     _delete_file(path)
                 continue
             self.stores.insert(0, store)
@@ -263,7 +260,7 @@ class Spool:
                 yield db
         except OSError as error:
             if error.errno in _LOST:
-                self.counts.torn += store.events
+                self.lose("disk_failed", store.events)
                 self._remove(store)
             raise
         store.finished.clear()

@@ -32,7 +32,7 @@ from streams.config import Kafka, Settings
 from streams.gateways.enforce import ack_outbox as outbox_module
 from streams.gateways.enforce import adapter as adapter_module
 from streams.gateways.enforce import counting
-from streams.gateways.enforce.gateway import LeaseTally, Order, Refusals
+from streams.gateways.enforce.gateway import Gateway, LeaseTally, Order, Refusals
 from streams.telemetry.metrics import Metrics
 from streams.wire import (
     EVERYONE,
@@ -61,13 +61,10 @@ __all__ = ["keys", "world"]
 pytestmark = pytest.mark.broker
 
 
-class Keeping:
+class Keeping(Gateway):
     """A gateway that keeps no time: it holds what it was given until it is told to end it."""
 
     batch_max = 100
-    parallel_max = 1
-    tries_max: int | None = None
-    again = narrow = True
 
     def __init__(self) -> None:
         self.holds: dict[str, Lease] = {}
