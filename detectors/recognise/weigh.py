@@ -1,8 +1,9 @@
 """Combine the model's sum and the rule of a text to one confidence that the text is a code."""
 
 import re
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Final
 
 import numpy as np
@@ -17,7 +18,9 @@ from detectors.recognise.reading import (
     Look,
     Reading,
     likely_folded,
+    look,
     may_be,
+    read,
     shown_at,
     slight,
     tells_spent,
@@ -83,6 +86,25 @@ def model() -> Model:
     return Model.load()
 
 
+@dataclass
+class Weighed:
+    """A parsed text with masked digits, and its score."""
+
+    look: Look
+    score: int
+
+    @cached_property
+    def reading(self) -> Reading:
+        """The result of the rules for this text. Slow, so it is computed at most once."""
+        return read(self.look)
+
+
+def weigh_text(masked: str) -> Weighed:
+    """Parse and score a single masked excerpt."""
+    looked = look(masked)
+    return Weighed(looked, model().score(looked.folded, looked.cased))
+
+
 def score_texts(seen: Glanced) -> NDArray[np.int64]:
     """Return the model's scores (n,) of n texts, in hundredths, computed in one pass."""
     looks = list(seen.looks.values())
@@ -114,26 +136,24 @@ def decide_by_scores(seen: Glanced, scores: NDArray[np.int64]) -> NDArray[np.int
     return found
 
 
-def confidence(
-    looked: Look, score: int, read: Callable[[Look], Reading], *, trusted: bool, person: bool
-) -> float:
+def confidence(weighed: Weighed, *, trusted: bool, person: bool) -> float:
     """Return the confidence that a text is a code, rounded to hundredths.
 
     The rules alone decide for texts that programs read, and for a trusted platform's text.
     Otherwise an attacker whose text fools the model could get a bank's codes throttled.
 
     For other texts the model's score decides alone if it is far from 0. Then the rules are not
-    applied (`read` is not called), which makes many new texts cheap. For a code, the text must also
-    show a number of a suitable shape. A text that shows nothing like a code is never a code by the
-    sum.
+    applied, which makes many new texts cheap. For a code, the text must also show a number of a
+    suitable shape. A text that shows nothing like a code is never a code by the sum.
 
     `person`: the sender is a subscriber's number, and the text has no signature.
     """
+    looked, score = weighed.look, weighed.score
     if looked.host_line:
         return RULES["host-line"].confidence
     if not trusted and (sure := alone(looked, score, person=person)) is not None:
         return sure
-    reading = read(looked)
+    reading = weighed.reading
     if trusted or not RULES[reading.rule].weighed:
         return RULES[reading.rule].confidence
     traits = (*reading.traits, "person") if person else reading.traits
@@ -145,21 +165,16 @@ def confidence(
     return confidence_of(odds)
 
 
-def surely_named(
-    looked: Look, score: int, read: Callable[[Look], Reading], *, trusted: bool, person: bool
-) -> float | None:
+def surely_named(weighed: Weighed, *, trusted: bool, person: bool) -> float | None:
     """Return the confidence of a text with a sure code that a word names, else None.
 
     Such a text is a code whatever its gateway says. A text that the score alone refuses is not
     read.
     """
-    sure = alone(looked, score, person=person)
-    if sure is not None and sure < CODE:
+    sure = alone(weighed.look, weighed.score, person=person)
+    if (sure is not None and sure < CODE) or weighed.reading.rule not in _NAMED:
         return None
-    reading = read(looked)
-    if reading.rule not in _NAMED:
-        return None
-    sure = confidence(looked, score, lambda _: reading, trusted=trusted, person=person)
+    sure = confidence(weighed, trusted=trusted, person=person)
     return sure if sure >= _BEATS_CATEGORY else None
 
 

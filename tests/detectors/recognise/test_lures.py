@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from detectors.recognise.decide import recognise
 from detectors.recognise.fold import fold, mask
 from detectors.recognise.lures import has_owner, is_lure, verifies
 from detectors.recognise.reading import excerpt, look, read
-from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
-from detectors.recognise.weigh import against, confidence, model
+from detectors.recognise.weigh import Weighed, against, confidence, model
 
 REGISTRY = Registry.load_shipped()
 
@@ -126,8 +126,8 @@ def test_words_that_own_another_number_or_none_leave_it_alone(text: str) -> None
 def test_a_score_that_would_decide_alone_lets_an_owner_s_number_be_read() -> None:
     sure = model().code
     plain, owner = look(mask("Your sign-in code is 482913")), look(mask("Voucher code is 482913"))
-    assert confidence(plain, sure, read, trusted=False, person=False) == model().sure_code
-    assert confidence(owner, sure, read, trusted=False, person=False) < model().sure_code
+    assert confidence(Weighed(plain, sure), trusted=False, person=False) == model().sure_code
+    assert confidence(Weighed(owner, sure), trusted=False, person=False) < model().sure_code
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from detectors.model.event import Trust
 from detectors.recognise import clues
+from detectors.recognise.decide import recognise
 from detectors.recognise.fold import fold, mask
 from detectors.recognise.grams import NOWHERE, pieces, sums, view
 from detectors.recognise.model import confidence_of
 from detectors.recognise.reading import excerpt, prescan_texts
-from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 from detectors.recognise.rules import RULES
 from detectors.recognise.traits import TRAITS

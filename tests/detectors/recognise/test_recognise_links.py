@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from detectors.recognise.recogniser import Message, recognise, recognise_many
+from detectors.recognise.decide import Message, recognise, recognise_many
 from detectors.recognise.registry import Registry
 
 REGISTRY = Registry.load_shipped()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from detectors.recognise.decide import recognise
 from detectors.recognise.lexicon import any_of
-from detectors.recognise.recogniser import recognise
 from detectors.recognise.registry import Registry
 from detectors.recognise.scripts import scripts_of, typed_in
 
