@@ -46,11 +46,11 @@ _FIELDS: Final = {kind: (kind.value,) for kind in WordKind} | {
 """The fields of `Language` with the words of each kind."""
 
 _NAMES: Final = _KINDS.index(WordKind.NAMES)
-_SCENE, _HAND, _TELL, _PURPOSE, _SECRET, _FIELD = range(len(_KINDS), len(_KINDS) + 6)
+SCENE, HAND, TELL, PURPOSE, SECRET, FIELD = range(len(_KINDS), len(_KINDS) + 6)
 """Numbers of further kinds of words, which do not name numbers. They follow the kinds above."""
 _SAID: Final = (("scene", "needless"), ("hand",), ("tell",), ("purpose",), ("secret",), ("field",))
 """The fields of `Language` with the words of these further kinds, in the same order."""
-_OPEN_ENDED: Final = frozenset({_PURPOSE, _SECRET, _FIELD})
+_OPEN_ENDED: Final = frozenset({PURPOSE, SECRET, FIELD})
 """Kinds whose lists contain beginnings of words, because their words have many endings."""
 _TEXTS: Final = 8
 """Number of texts and sentences per script whose words are cached. Chosen: more than one reading of
@@ -146,43 +146,18 @@ class Script:
                 found.append(Word(start, place, _KINDS[-kind]))
         return found
 
-    def last_name(self, text: str) -> int:
-        """Return the end of the last word that only codes have, or 0 if there is none."""
-        if _NAMES not in self._hear(text).kinds:  # true for most texts
-            return 0
-        return max(
-            (word.end for word in self.words(text) if word.kind is WordKind.NAMES), default=0
-        )
-
-    def other_scene(self, text: str) -> bool:
-        """Return whether a text has words about parcels, shops, gates or prizes."""
-        return _SCENE in self._hear(text).kinds
-
-    def cues(self, text: str) -> tuple[bool, bool]:
-        """Return whether a text gives the purpose of a code, and whether it asks for secrecy."""
-        kinds = self._hear(text).kinds
-        return _PURPOSE in kinds, _SECRET in kinds
+    def says(self, text: str, kind: int) -> bool:
+        """Return whether a text has words of a kind that names no numbers, such as `SECRET`."""
+        return kind in self._hear(text).kinds
 
     def is_purpose(self, word: str) -> bool:
         """Return whether a word, without its ending, is a word for the purpose of a code."""
         return any(
-            kind == _PURPOSE and end >= _STEM_MIN and len(word) - end <= _ENDING_MAX
+            kind == PURPOSE and end >= _STEM_MIN and len(word) - end <= _ENDING_MAX
             for start, ends in self._hear(word).places
             if start == 0
             for kind, end in ends
         )
-
-    def says_to_type(self, text: str) -> bool:
-        """Return whether a text says where to type something in."""
-        return _FIELD in self._hear(text).kinds
-
-    def names_courier(self, text: str) -> bool:
-        """Return whether a text names persons who ask for other numbers, such as a courier."""
-        return _HAND in self._hear(text).kinds
-
-    def asks_to_tell(self, text: str) -> bool:
-        """Return whether a text asks the reader to tell or to show something."""
-        return _TELL in self._hear(text).kinds
 
 
 _NUMBER_NEXT: Final = re.compile(  # "Never share your code 482913" contains the code
@@ -254,12 +229,11 @@ def prepare() -> Iterator[None]:
         yield from script.prepare()
 
 
-def scripts_of(text: str) -> list[Script]:
+@lru_cache(_TEXTS)
+def scripts_of(text: str) -> tuple[Script, ...]:
     """Return the scripts whose letters are in a text."""
-    if text.isascii():
-        return [_LATIN] if _LATIN.present(text) else []
     blocks = frozenset(text.encode("utf-16-le", "surrogatepass")[1::2])
-    return [script for script in _in_blocks(blocks) if script.present(text)]
+    return tuple(script for script in _in_blocks(blocks) if script.present(text))
 
 
 @lru_cache(1_024)
@@ -268,12 +242,30 @@ def _in_blocks(blocks: frozenset[int]) -> tuple[Script, ...]:
     return tuple(script for script in _SCRIPTS if script.of(blocks))
 
 
-def cues_of(body: str, scripts: list[Script]) -> tuple[bool, bool]:
+def says(text: str, kind: int) -> bool:
+    """Return whether a text has words of a kind that names no numbers, in any of its scripts."""
+    return any(script.says(text, kind) for script in scripts_of(text))
+
+
+def last_name(text: str) -> int:
+    """Return the end of the last word that only codes have, or 0 if there is none."""
+    return max(
+        (
+            word.end
+            for script in scripts_of(text)
+            if script.says(text, _NAMES)
+            for word in script.words(text)
+            if word.kind is WordKind.NAMES
+        ),
+        default=0,
+    )
+
+
+def cues_of(text: str) -> tuple[bool, bool]:
     """Return whether a text gives the purpose of a code, and whether it asks for secrecy."""
-    told = [script.cues(body) for script in scripts]
-    return any(purpose for purpose, _ in told), any(secret for _, secret in told)
+    return says(text, PURPOSE), says(text, SECRET)
 
 
-def typed_in(sentence: str, scripts: list[Script]) -> bool:
+def typed_in(sentence: str) -> bool:
     """Return whether a sentence says where to type something in."""
-    return any(script.says_to_type(sentence) for script in scripts)
+    return says(sentence, FIELD)

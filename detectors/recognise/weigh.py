@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.recognise import glance
-from detectors.recognise.lures import has_owner, is_lure
 from detectors.recognise.model import Model, confidence_of
+from detectors.recognise.owners import is_mentioned, is_owned
 from detectors.recognise.reading import (
     USED,
     Glanced,
@@ -22,12 +22,11 @@ from detectors.recognise.reading import (
     may_be,
     read,
     shown_at,
-    slight,
     tells_spent,
     unusual,
 )
 from detectors.recognise.rules import RULES
-from detectors.recognise.shapes import counts, has_invitation, has_link
+from detectors.recognise.shapes import has_invitation, has_link
 from detectors.recognise.traits import LONG
 
 CODE: Final = 0.5
@@ -39,9 +38,6 @@ RESCUE_IN_DOUBT: Final = 85
 """Smallest sum, in hundredths of log-odds, that makes a doubtful text a code. Chosen: half of the
 public messages that were wrongly found are below, and 6 % of our own codes that only the sum
 finds."""
-_OF_LINES: Final = frozenset({"held", "nothing", "link", "shapeless"})
-"""Rules for whose texts line breaks alone are not enough evidence. `wordless` is not among them: in
-texts without listed words, only line breaks show the place of a number."""
 _SHOWS_NONE: Final = frozenset({"link", "shapeless"})
 """Rules of texts without a number of the shape of a code. A link may verify instead."""
 _ODD_CHARS: Final = 120
@@ -51,7 +47,6 @@ _RESCUE_UNNAMED: Final = 150
 """Smallest sum, in hundredths of log-odds, for a text without listed words in a script whose
 languages are all listed. Chosen: our own such codes begin at 199. Public texts that were wrongly
 found end at 110, except one."""
-_TOLD: Final = USED | {"name", "weak name"}  # traits of texts with words about codes
 _RESCUE_LEADING: Final = 300
 """Smallest sum, in hundredths of log-odds, for such a text that begins with its number, as laughter
 does ("555"). Chosen: our own codes begin at 515."""
@@ -206,8 +201,7 @@ def _shows_its_own(looked: Look) -> bool:
         place is None
         or has_link(looked.folded)
         or tells_spent(looked)
-        or has_owner(looked.folded, place)
-        or counts(looked.folded, place)
+        or is_owned(looked.folded, place, place, "other")
     )
 
 
@@ -223,8 +217,6 @@ def against(looked: Look, reading: Reading, odds: int, traits: Sequence[str]) ->
         or is_misled(looked)
         or _leads_alone(looked, reading, traits)
         or _without_a_word(looked, reading, odds)
-        or ("unsure" in traits and not _TOLD.intersection(traits) and slight(looked))
-        or _of_lines(looked, reading, traits)
     )
 
 
@@ -293,19 +285,10 @@ def is_misled(looked: Look) -> bool:
     test; the weights of rules include such texts.
     """
     linked = has_link(looked.folded)
-    if _ADDRESS.fullmatch(looked.folded) or (linked and is_lure(looked.folded)):
+    if _ADDRESS.fullmatch(looked.folded) or (linked and is_mentioned("lure", looked.folded)):
         return True
     place = likely_folded(looked)
-    return linked if place is None else has_owner(looked.folded, place[0])
-
-
-def _of_lines(looked: Look, reading: Reading, traits: Sequence[str]) -> bool:
-    """Return whether only line breaks make the sum that of a code, and no word names codes."""
-    if reading.rule not in _OF_LINES or "name" in traits or "\n" not in looked.folded:
-        return False
-    known = model()
-    score = known.score(looked.folded.replace("\n", " "), looked.cased.replace("\n", " "))
-    return known.odds(score, reading.rule, traits) <= 0
+    return linked if place is None else is_owned(looked.folded, *place, "other")
 
 
 def name_rule(rule: str, confidence: float) -> str:
