@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from detectors.model.arrays import indices
 from detectors.model.codes import Codes
 from detectors.model.event import Batch, Trust
-from detectors.recognise import glance, owners, scripts, spelled
+from detectors.recognise import glance, owners, scripts
 from detectors.recognise.cache import FIELD_BYTES, FROM_SENDER, MISS, OTP, AnswerCache, identify
 from detectors.recognise.decide import (
     OTHER_CATEGORIES,
@@ -170,8 +170,6 @@ class Recogniser:
         yield
         yield from scripts.prepare()
         yield from owners.prepare()
-        spelled.prepare()
-        yield
         glance.prepare()
         yield
         find_brand()
