@@ -38,7 +38,7 @@ from detectors.recognise.names import tells_nobody
 from detectors.recognise.reading import Glanced, excerpt, names_codes, prescan_texts
 from detectors.recognise.registry import Registry, Sender
 from detectors.recognise.rules import RULES
-from detectors.recognise.signature import signature_span
+from detectors.recognise.signature import is_plain_head, signature_span
 from detectors.recognise.templates import (
     TAILS,
     Key,
@@ -157,6 +157,8 @@ class Recogniser:
         self._kind_of_head.clear()
         # By kind and written names: the source, and whether its name has digits.
         self._sources: dict[tuple[int, str, str, str], tuple[Source, bool]] = {}
+        self._begun: dict[tuple[int, int, str | None], int] = {}
+        """Answers by what the score decides, the kind of the sender, and `Glance.head`."""
         self._name_spans: dict[Key, tuple[int, int]] = {}
         """Byte spans of names with digits. The name as written then belongs to the key."""
 
@@ -310,8 +312,9 @@ class Recogniser:
         if len(self._kind_of) > _SENDERS_MAX:
             self._kind_of.clear()
             self._kind_of_head.clear()
-        if len(self._from_of) > _SENDERS_MAX:
-            self._from_of.clear()
+        for bounded, most in ((self._from_of, _SENDERS_MAX), (self._begun, _SOURCES_MAX)):
+            if len(bounded) > most:
+                bounded.clear()
 
     def _find_kind(self, octets: bytes) -> int:
         """Return the number of a sender's kind: all facts about it except its own key.
@@ -357,10 +360,14 @@ class Recogniser:
             seen = prescan_texts(unmask_kinds(heads[part]))
             scores = score_texts(seen)
             codes = decide_by_scores(seen, scores).tolist()
-            for at, (key, code) in enumerate(zip(every[part], codes, strict=True)):
+            ends = seen.glance.head.tolist() if seen.glance else [-1] * len(codes)
+            for at, (key, code, end) in enumerate(zip(every[part], codes, ends, strict=True)):
                 answer = MISS
                 if code and isinstance(key, bytes):
-                    answer = self._decide_by_score(seen, at, unknown[key], code)
+                    begun = code, unknown[key], seen.masked[at][:end] if end >= 0 else None
+                    answer = self._begun.get(begun, MISS)
+                    if answer == MISS:
+                        answer = self._decide_by_score(seen, at, begun)
                 if answer == MISS:
                     left[key] = seen, at, int(scores[at])
                 else:
@@ -368,20 +375,28 @@ class Recogniser:
                     self.misses += 1
         return left
 
-    def _decide_by_score(self, seen: Glanced, at: int, kind: int, code: int) -> int:
-        """Return the answer for a text that the score alone decides, or MISS if it does not."""
+    def _decide_by_score(self, seen: Glanced, at: int, begun: tuple[int, int, str | None]) -> int:
+        """Return the answer for a text that the score alone decides, or MISS if it does not.
+
+        The answer is cached for all texts that begin alike, if nothing else names their source.
+        """
         assert seen.glance is not None, "else nothing is decided"
-        span = signature_span(seen.glance.text(at))
+        code, kind, head = begun
+        folded = seen.glance.text(at)
+        span = signature_span(folded)
         name = seen.masked[at][slice(*span)] if span else ""
         # Digits of a name are masked here. Names that differ only in digits are different sources.
-        if "0" in name or not seen.masked[at] or (kind, name, "", "") not in self._sources:
+        if "0" in name or not folded or (kind, name, "", "") not in self._sources:
             return MISS
         source, _ = self._sources[kind, name, "", ""]
         sure = model().sure_code if code > 0 else model().sure_other
         otp = sure >= self.params.confidence_min
         if source.trust is not Trust.NONE or (otp and (source.person or not source.key)):
             return MISS
-        return self._cache.pack(sure, source.key, source.trust, otp=otp)
+        answer = self._cache.pack(sure, source.key, source.trust, otp=otp)
+        if head == "" or (head and is_plain_head(folded[: len(head)])):
+            self._begun[begun] = answer
+        return answer
 
     def _answer(
         self, key: Key, kind: int, message: Message, left: tuple[Glanced, int, int] | None = None
