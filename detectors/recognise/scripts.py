@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 from typing import Final, NamedTuple
 
 from detectors.recognise.lexicon import Words
-from detectors.recognise.words import LANGUAGES, STEMS
+from detectors.recognise.words import languages, stems
 
 HEADS_MAX: Final = 128
 """Largest number of places where words may begin in a text. Each costs about 2 us. Chosen: of
@@ -43,13 +43,13 @@ _KINDS: Final = tuple(WordKind)
 _FIELDS: Final = {kind: (kind.value,) for kind in WordKind} | {
     WordKind.DENIED: (WordKind.DENIED.value, "needless")
 }
-"""The fields of `Language` with the words of each kind."""
+"""The kinds in the tables with the words of each kind."""
 
 _NAMES: Final = _KINDS.index(WordKind.NAMES)
 SCENE, HAND, TELL, PURPOSE, SECRET, FIELD = range(len(_KINDS), len(_KINDS) + 6)
 """Numbers of further kinds of words, which do not name numbers. They follow the kinds above."""
 _SAID: Final = (("scene", "needless"), ("hand",), ("tell",), ("purpose",), ("secret",), ("field",))
-"""The fields of `Language` with the words of these further kinds, in the same order."""
+"""The kinds in the tables with the words of these further kinds, in the same order."""
 _OPEN_ENDED: Final = frozenset({PURPOSE, SECRET, FIELD})
 """Kinds whose lists contain beginnings of words, because their words have many endings."""
 _TEXTS: Final = 8
@@ -76,13 +76,12 @@ class Script:
         self,
         name: str,
         letters: str,
-        *langs: str,
+        *,
         apart: bool = True,
         letter: str = "[^\\W\\d_]",
         prefix: str = "",
     ) -> None:
-        self._rows = [row for row in LANGUAGES if row.lang in langs]
-        self._stems = [row for row in STEMS if row.script == name]
+        self._name = name
         self._edges = (f"(?<!{letter})", f"(?!{letter})") if apart else ("", "")
         self._prefix = prefix
         self._hear = lru_cache(_TEXTS)(self._listen)
@@ -93,14 +92,13 @@ class Script:
             for block in range(ord(first) >> 8, (ord(last) >> 8) + 1)
         }
 
-    def _words(self, *fields: str) -> list[str]:
-        long = [word for row in self._rows for field in fields for word in getattr(row, field)]
-        return long + [w for row in self._stems for f in fields for w in row.words.get(f, ())]
-
     @cached_property
     def _list_words(self) -> Words:
-        fields = [*(_FIELDS[kind] for kind in _KINDS), *_SAID]
-        words = [self._words(*names) for names in fields]
+        rows = [row.words for row in (*languages(), *stems()) if row.row["script"] == self._name]
+        words = [
+            [word for row in rows for kind in kinds for word in row.get(kind, ())]
+            for kinds in (*(_FIELDS[kind] for kind in _KINDS), *_SAID)
+        ]
         return Words(words, *self._edges, self._prefix, open_ended=_OPEN_ENDED)
 
     def _listen(self, text: str) -> _Heard:
@@ -189,18 +187,16 @@ def _is_code_shown(text: str, start: int, end: int) -> bool:
     return this is not None and _NUMBER_LAST.match(text, end) is not None
 
 
-_LATIN: Final = Script(
-    "latin", "a-z", "en", "es", "pt", "fr", "de", "it", "vi", "id", "tr", letter="[a-zß]"
-)
-_CJK: Final = Script("cjk", "\u3040-\u30ff\u4e00-\u9fff", "zh", "ja", apart=False)
+_LATIN: Final = Script("latin", "a-z", letter="[a-zß]")
+_CJK: Final = Script("cjk", "\u3040-\u30ff\u4e00-\u9fff", apart=False)
 _SCRIPTS: Final = (
     _CJK,
-    Script("hangul", "\uac00-\ud7af", "ko", apart=False),
-    Script("cyrillic", "\u0400-\u04ff", "ru"),
-    Script("arabic", "\u0600-\u06ff", "ar", "fa", prefix="[وبلفك]?(?:ال|ل)?"),
-    Script("hebrew", "\u0590-\u05ff", "he", prefix="[ושבלכמה]{0,3}?"),
-    Script("thai", "\u0e00-\u0e7f", "th", apart=False),
-    Script("devanagari", "\u0900-\u097f", "hi", apart=False),
+    Script("hangul", "\uac00-\ud7af", apart=False),
+    Script("cyrillic", "\u0400-\u04ff"),
+    Script("arabic", "\u0600-\u06ff", prefix="[وبلفك]?(?:ال|ل)?"),
+    Script("hebrew", "\u0590-\u05ff", prefix="[ושבלכמה]{0,3}?"),
+    Script("thai", "\u0e00-\u0e7f", apart=False),
+    Script("devanagari", "\u0900-\u097f", apart=False),
     Script("greek", "\u0370-\u03ff"),
     Script("georgian", "\u10a0-\u10ff"),
     Script("armenian", "\u0530-\u058f"),
