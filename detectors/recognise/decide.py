@@ -69,7 +69,7 @@ class Source(NamedTuple):
     person: bool  # a subscriber's number, and no name in the text
 
 
-class Decision(NamedTuple):
+class Recognised(NamedTuple):
     """What is decided about a message."""
 
     sure: float  # confidence that the message is a code
@@ -142,7 +142,7 @@ def decide(
     origin: Sender,
     source: Source,
     confidence_min: float,
-) -> Decision:
+) -> Recognised:
     """Decide about a message, whose text is read only if neither fields nor score decide."""
     rule = _decide_by_fields(registry, origin, message)
     told = {"trusted": source.trust is not Trust.NONE, "person": source.person}
@@ -151,9 +151,9 @@ def decide(
         named = surely_named(weighed, **told)
         sure, rule = (sure, rule) if named is None else (named, None)
     if sure < confidence_min or source.key or not source.hidden:
-        return Decision(sure, rule, source.key if sure >= confidence_min else "", None)
+        return Recognised(sure, rule, source.key if sure >= confidence_min else "", None)
     brand = find_brand()(registry, weighed.look, excerpt(message.text))
-    return Decision(sure, rule, *(brand or ("", None)))
+    return Recognised(sure, rule, *(brand or ("", None)))
 
 
 def find_brand() -> Callable[[Registry, Look, str], Brand | None]:
