@@ -15,7 +15,8 @@ from detectors.chain import Partition, process
 from detectors.leases.gateway_rule import forbids, lease_of
 from detectors.model.event import platform_id, platform_print
 from detectors.model.records import Action
-from detectors.recognise.recogniser import Recogniser, Verdict, recognise
+from detectors.recognise.decide import Verdict, recognise
+from detectors.recognise.recogniser import Recogniser
 from streams.tools.scenarios import SCENARIOS, Labelled, generate
 from streams.wire.events import decode
 from tests.scenarios.people import PLAIN

@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
+from detectors.recognise.decide import Verdict, recognise
 from detectors.recognise.keys import current_key
-from detectors.recognise.recogniser import Verdict, recognise
 from tests.detectors.recognise.corpus import LEFT_OUT, author, everywhere
 
 TEXTS = Path(__file__).parent / "texts"
