@@ -183,9 +183,13 @@ class Guesser:
         if not found.keys() >= REQUIRED or (more and not options.maps):
             for likely, target in product((self._named, self._fitting), NAMES):
                 free = {n: v for n, v in columns.items() if v and n not in found.values()}
-                if target not in found and (few := likely(target, free, len(rows))):
+                if target in found:
+                    continue
+                if few := likely(target, free, len(rows)):
                     found[target] = self._choose(target, few)
                     options = replace(options, maps=(*options.maps, f"{target}={found[target]}"))
+                elif target in REQUIRED and likely == self._fitting:
+                    break  # No event can be made; which fields are lacking is reported.
         times = columns.get(found.get("event_time_ms", ""), [])
         if options.time_format is None and (form := self._form(times)) not in ("", "ms"):
             options = replace(options, time_format=form)

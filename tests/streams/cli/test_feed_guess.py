@@ -1,10 +1,11 @@
-"""Files that nobody described: understood as they are meant, or a question, and never in silence."""
+"""Files that nobody described: understood as they are meant, or a question."""
 
 from __future__ import annotations
 
 import json
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,9 @@ UNDERSTOOD = {
     "semicolons": rows("被叫;主叫;提交时间;内容", "{to};{by};" + LOCAL + ";{text}").encode(),
     "tabs": rows("To\tFrom\tSent At\tMessage", "{to}\t{by}\t{at_ms}\t{text}").encode(),
     "mark": b"\xef\xbb\xbf" + rows("to,from,time,text", "{to},{by},{at_s},{text}").encode(),
-    "gb18030": rows("手机号码,端口号,时间,短信内容", "{to},{by}," + LOCAL + ",{text}").encode("gb18030"),
+    "gb18030": rows("手机号码,端口号,时间,短信内容", "{to},{by}," + LOCAL + ",{text}").encode(
+        "gb18030"
+    ),
     "utf-16": rows("to\tfrom\ttime\ttext", "{to}\t{by}\t{at_s}\t{text}").encode("utf-16"),
     "no header": rows("", "{at_s},{by},{to},{text}").encode(),
     "epoch seconds": rows("destination|source|ts|body", "{to}|{by}|{at_s}.0|{text}").encode(),
@@ -96,27 +99,32 @@ def test_without_a_terminal_the_command_line_is_said_that_reads_the_file_so(
 
 ASKED = {
     "which number": (
-        rows("a,b,c,d", "{to},{to},{at_s},{text}"), "a, b may each be recipient: --map recipient=… says which: a or b",
+        rows("a,b,c,d", "{to},{to},{at_s},{text}"),
+        "a, b may each be recipient: --map recipient=… says which: a or b",
     ),
     "which time": (
-        rows("x,y,to,from,text", "{at_s},{at_ms},{to},{by},{text}"), "x, y may each be event_time_ms",
+        rows("x,y,to,from,text", "{at_s},{at_ms},{to},{by},{text}"),
+        "x, y may each be event_time_ms",
     ),
     "which sender": (
-        rows("", "{to},{by},{n},{at_s},{text}"), "column2, column3 may each be sender",
+        rows("", "{to},{by},{n},{at_s},{text}"),
+        "column2, column3 may each be sender",
     ),
     "day or month": (
         "to,from,sent,text\n+8613900000001,1069,03/02/2026 11:33,x\n",
         "--time says which: '%d/%m/%Y %H:%M' or '%m/%d/%Y %H:%M'",
     ),
     "korean": (
-        rows("to,from,time,text", "{to},{by},{at_s},인증번호는 비밀입니다"), "it could be gb18030 or euc_kr",
+        rows("to,from,time,text", "{to},{by},{at_s},인증번호는 비밀입니다"),
+        "it could be gb18030 or euc_kr",
     ),
     "a day without a time": (
         rows("to,from,date,time,text", "{to},{by},2026-03-{day:02},11:33:00,{text}"),
         "no column gives event_time_ms",
     ),
     "two digits of a year": (
-        rows("to,from,time,text", "{to},{by},02/03/26 11:33,{text}"), "no column gives event_time_ms",
+        rows("to,from,time,text", "{to},{by},02/03/26 11:33,{text}"),
+        "no column gives event_time_ms",
     ),
     "no number": (rows("to,from,time,text", "x,{by},{at_s},{text}"), "no column gives recipient"),
 }  # fmt: skip
@@ -153,13 +161,13 @@ def test_files_that_differ_are_not_read_alike(tmp_path: Path) -> None:
     refused(UsageError, "have different layouts", "feed", "csv", *files, "--yes", "-c", config)
 
 
-def line(n: int, at: Any) -> dict[str, Any]:
+def json_line(n: int, at: Any) -> dict[str, Any]:
     """A carrier's own JSON, with keys within others."""
     party = {"to": {"number": NUMBERS[n]}, "from": f"1069{n:04}"}
     return {"party": party, "submit": {"time": at}, "sms": {"body": TEXT}, "size": [1, 2]}
 
 
-JSON = {
+JSON: dict[str, Callable[[int], Any]] = {
     "epoch": lambda n: AT_MS // 1000 + n * 86_400,
     "iso": lambda n: f"2026-03-{2 + n:02}T11:33:00+08:00",
     "local": lambda n: f"2026-03-{2 + n:02} 11:33:00",
@@ -176,7 +184,7 @@ def test_keys_of_json_lines_are_understood_also_within_others(
     names = f'topics.input = "{unique}"'
     config = tmp_path / "otpguard.toml"
     config.write_text(f'kafka.bootstrap = "{broker.bootstrap}"\n{names}\n')
-    given = "".join(json.dumps(line(n, JSON[name](n))) + "\n" for n in DAYS)
+    given = "".join(json.dumps(json_line(n, JSON[name](n))) + "\n" for n in DAYS)
     words = ["feed", "jsonl", "-", "-c", str(config)]
     monkeypatch.setattr(sys, "argv", ["otpguard", *words])
     with pytest.raises(UsageError, match="otpguard feed jsonl") as found:
