@@ -51,6 +51,8 @@ TABLES: Final = (
     "streams.people.desk.oversight:VERBS",
     "streams.cli.desk_user:COLUMNS",
     "streams.cli.cases:COLUMNS",
+    "streams.cli.top:COLUMNS",
+    "streams.cases.live_floods:SORTS:keys",
     "streams.cli.campaigns:CAMPAIGN_COLUMNS",
     "streams.cli.platforms:PLATFORM_COLUMNS",
     "streams.cli.topics_command:COLUMNS",

@@ -8,16 +8,16 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from itertools import product
+from itertools import chain, product
 from typing import Any, Final
 
 import msgspec
 
-from streams.common.errors import UsageError
 from streams.common.language import join_list, tr
 from streams.gateways.feeds import guess
+from streams.gateways.feeds.file_records import FileLayout
 from streams.gateways.feeds.mapping import REQUIRED, flatten, time_reader
 from streams.wire import Numbers
 
@@ -79,15 +79,21 @@ SHAPES: Final = {
 """Form of a time as `--time` names it -> expression that such a time matches. A date without a time
 of day is none: all events would be of midnight."""
 
-SINCE: Final = datetime(2000, 1, 1, tzinfo=UTC)
-AHEAD: Final = timedelta(days=2)  # A local time that is read as UTC may lie 14 hours ahead.
+SINCE_MS: Final = 946_684_800_000  # 2000-01-01
+AHEAD_MS: Final = 2 * 86_400_000  # A local time that is read as UTC may lie 14 hours ahead.
 MOST: Final = 0.9  # Share of a column's values that have to fit. Single rows may be damaged.
 HALF: Final = 0.5  # The same, for a column whose name says what it is.
 LONG: Final = 12  # Letters of a text on average.
-SENDER_MAX: Final = 21  # Letters of a sender: eleven of a name, or the digits of a port.
 
 _VALUE: Final = re.compile(r"[\d+:. /TZ-]*\d{5,}[\d+:. /TZ-]*|\d+[-/.]\d+[-/.]\d+.*")
 """Matches a number or a time: what no header line names a column."""
+
+
+_ZONED: Final = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$")
+_SENDER: Final = re.compile(".{1,21}")
+"""Matches a sender: a name of eleven letters, or the digits of a port."""
+_WORDS: Final = re.compile(rf"(?!(?:{_VALUE.pattern})\Z).*", re.DOTALL)
+"""Matches a text: whatever is no number and no time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,40 +138,35 @@ class Guesser:
     def csv(self, options: Options, data: bytes) -> Options:
         """Return the options completed by what the first bytes of a CSV file show.
 
-        Raise UsageError if the encoding is not clear.
+        Raise UsageError if that is not clear, or the encoding is none.
         """
         if options.encoding is None and (found := guess.encoding(data)) != "utf-8":
             options = replace(options, encoding=found)
-        try:
-            text = data.decode(options.encoding or "utf-8", "replace").removeprefix("\ufeff")
-        except LookupError:
-            return options  # The layout of the file reports it.
+        layout = FileLayout(encoding=options.encoding or "utf-8")
+        text = data.decode(layout.encoding, "replace").removeprefix("\ufeff")
         if options.delimiter is None and (mark := guess.delimiter(text)) != ",":
             options = replace(options, delimiter=mark)
         rows = guess.rows(text, (options.delimiter or ",").replace("\\t", "\t"))
-        if not rows:
-            return options
+        head = [each.strip() for each in rows[0]] if rows else []
+        sources = {each.partition("=")[2] for each in options.maps}
         if options.columns is not None:
             return self._fields(options, _table(options.columns.split(","), rows))
-        sources = {each.partition("=")[2] for each in options.maps}
-        if sources & set(rows[0]) or not any(map(_VALUE.fullmatch, rows[0])):
-            return self._fields(options, _table([each.strip() for each in rows[0]], rows[1:]))
+        if sources & set(head) or not any(map(_VALUE.fullmatch, head)):
+            return self._fields(options, _table(head, rows[1:]))
         width = Counter(map(len, rows)).most_common(1)[0][0]
         names = [f"column{n}" for n in range(1, 1 + width)]
         filled = self._fields(options, _table(names, rows))
-        for target, source in (each.split("=", 1) for each in filled.maps[len(options.maps) :]):
-            names[names.index(source)] = target
-        return replace(filled, maps=options.maps, columns=",".join(names))
+        own = {each.partition("=")[2]: each for each in filled.maps[len(options.maps) :]}
+        columns = ",".join(own.get(name, name).partition("=")[0] for name in names)
+        return replace(filled, maps=options.maps, columns=columns)
 
     def json(self, options: Options, data: bytes) -> Options:
         """Return the options completed by what the first JSON lines show."""
         rows: list[Row] = []
         for line in data.splitlines()[: guess.ROWS_MAX]:
-            try:
+            with suppress(ValueError, RecursionError):
                 row = flatten(msgspec.json.decode(line, type=dict[str, Any]))
-            except (ValueError, RecursionError):
-                continue
-            rows.append({k: str(v) for k, v in row.items() if isinstance(v, str | int | float)})
+                rows.append({k: str(v) for k, v in row.items() if isinstance(v, str | int | float)})
         return self._fields(options, rows, more=False)
 
     def _fields(self, options: Options, rows: Sequence[Row], *, more: bool = True) -> Options:
@@ -173,44 +174,42 @@ class Guesser:
 
         Without `more`, no optional field is guessed where the required ones are known.
         """
-        columns = {
-            name: [row[name] for row in rows if row.get(name)] for row in rows for name in row
-        }
-        sources = dict(each.split("=", 1) for each in options.maps if "=" in each)
+        names = dict.fromkeys(chain.from_iterable(rows))
+        columns = {name: [row[name] for row in rows if row.get(name)] for name in names}
+        sources = dict(each.partition("=")[::2] for each in options.maps)
         known = {name: sources.get(name, name) for name in NAMES}
         found = {name: source for name, source in known.items() if source in columns}
         found |= {each.partition("=")[0]: "" for each in options.constants}
         if not found.keys() >= REQUIRED or (more and not options.maps):
             for likely, target in product((self._named, self._fitting), NAMES):
                 free = {n: v for n, v in columns.items() if v and n not in found.values()}
-                if target in found:
-                    continue
-                if few := likely(target, free, len(rows)):
-                    found[target] = self._choose(target, few)
+                if target not in found and (few := likely(target, free, len(rows))):
+                    question = tr("{columns} may each be {target}")
+                    question = question.format(columns=join_list(few), target=target)
+                    one = len(few) == 1
+                    found[target] = few[0] if one else self.ask(question, f"--map {target}=…", few)
                     options = replace(options, maps=(*options.maps, f"{target}={found[target]}"))
-                elif target in REQUIRED and likely == self._fitting:
+                elif target in REQUIRED - found.keys() and likely == self._fitting:
                     break  # No event can be made; which fields are lacking is reported.
         times = columns.get(found.get("event_time_ms", ""), [])
-        if options.time_format is None and (form := self._form(times)) not in ("", "ms"):
+        if times and options.time_format is None and (form := self._form(times)) != "ms":
             options = replace(options, time_format=form)
-            if options.zone is None and not _names_zone(form, times):
-                zone = guess.zone(self.country) or self.ask(
-                    tr("{text!r} names no time zone").format(text=times[0]),
-                    "--zone",
-                    (),
-                )
+            if options.zone is None and form[1:] != "s" and not all(map(_ZONED.search, times)):
+                question = tr("{text!r} names no time zone").format(text=times[0])
+                zone = guess.zone(self.country) or self.ask(question, "--zone", ())
                 options = replace(options, zone=zone)
         return options
 
     def _named(self, target: str, columns: Columns, n: int) -> list[str]:
         """Return the columns whose names say that they are this field, and whose values can be."""
-        ranks: dict[str, int] = {}
-        for name, values in columns.items():
-            if self._fit(target, values, n) >= HALF:
-                for each in (name, name.rpartition(".")[2]):
-                    plain = re.sub(r"[\W_]", "", each.casefold())
-                    if plain in (wanted := NAMES[target].split()):
-                        ranks.setdefault(name, wanted.index(plain))
+        wanted = NAMES[target].split()
+        ranks = {
+            name: wanted.index(plain)
+            for name, values in columns.items()
+            for each in (name, name.rpartition(".")[2])
+            if (plain := re.sub(r"[\W_]", "", each.casefold())) in wanted
+            and self._fit(target, values, n) >= HALF
+        }
         return [name for name, rank in ranks.items() if rank == min(ranks.values())]
 
     def _fitting(self, target: str, columns: Columns, n: int) -> list[str]:
@@ -223,67 +222,38 @@ class Guesser:
             return found if len(found) == 1 else []
         return found
 
-    def _choose(self, target: str, names: Sequence[str]) -> str:
-        if len(names) == 1:
-            return names[0]
-        question = tr("{columns} may each be {target}")
-        question = question.format(columns=join_list(names), target=target)
-        return self.ask(question, f"--map {target}=…", names)
-
     def _fit(self, target: str, values: list[str], n: int) -> float:
         """Return the share of n rows in which a column's value could be of this field."""
         if target == "event_time_ms":
-            return max(self._share(values).values()) * len(values) / n
-        if target == "recipient":
-            return sum(self.numbers.canonical(each) is not None for each in values) / n
+            return max(self._shares(values).values()) * len(values) / n
         if target == "message_id":
             return len(values) / n if len(set(values)) == len(values) else 0
-        if target == "text":
-            return sum(not _VALUE.fullmatch(each) for each in values) / n
-        return sum(len(each) <= SENDER_MAX and "\n" not in each for each in values) / n
+        if target == "recipient":
+            return sum(self.numbers.canonical(each) is not None for each in values) / n
+        wanted = _SENDER if target == "sender" else _WORDS
+        return sum(bool(wanted.fullmatch(each)) for each in values) / n
 
-    def _share(self, values: list[str]) -> dict[str, float]:
+    def _shares(self, values: list[str]) -> dict[str, float]:
         """Return the share of values that are a time of this century, by form."""
-        until_ms = self.now_ms + AHEAD.total_seconds() * 1000
-        since_ms = SINCE.timestamp() * 1000
         shares = {}
         for form, shape in SHAPES.items():
             read, good = time_reader(form, "UTC"), 0
-            for each in values:
-                try:
-                    if re.fullmatch(shape, each) and since_ms <= read(each) <= until_ms:
-                        good += 1
-                except ValueError:
-                    continue
+            for each in filter(re.compile(shape).fullmatch, values):
+                with suppress(ValueError):
+                    good += SINCE_MS <= read(each) <= self.now_ms + AHEAD_MS
             shares[form] = good / len(values)
         return shares
 
-    def _form(self, values: list[str]) -> str:
-        """Return the form of these times; empty if there is none."""
-        if not values:
-            return ""
-        shares = self._share(values)
+    def _form(self, times: list[str]) -> str:
+        """Return the form of these times; "ms", the default, if there is none."""
+        shares = self._shares(times)
         best = max(shares.values())
         forms = [form for form, share in shares.items() if share == best]
-        if best < HALF or "ms" in forms:
-            return "" if best < HALF else "ms"
-        if "iso" in forms or len(forms) == 1:
-            return "iso" if "iso" in forms else forms[0]
-        question = tr("{time} may be read in several ways").format(time=values[0])
+        if best < HALF or forms[0] in ("ms", "iso") or len(forms) == 1:
+            return forms[0] if best >= HALF else "ms"
+        question = tr("{time} may be read in several ways").format(time=times[0])
         return self.ask(question, "--time", forms)
 
 
 def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> list[Row]:
     return [dict(zip(names, row, strict=False)) for row in rows]
-
-
-def _names_zone(form: str, values: Iterable[str]) -> bool:
-    read = time_reader(form, None)
-    for each in values:
-        try:
-            read(each)
-        except UsageError:
-            return False
-        except ValueError:
-            continue
-    return True
