@@ -38,7 +38,7 @@ class TopScreen(App[None]):
         ("s", "sort", tr("Sort")), ("slash", "focus('wanted')", tr("Filter")),
         ("escape", "focus('floods')", tr("Back")), ("q", "quit", tr("Quit")),
     ]  # fmt: skip
-    CSS = "DataTable { height: 1fr; scrollbar-size-vertical: 1; }"
+    CSS = "DataTable { height: 1fr; scrollbar-size: 0 0; }"
     ENABLE_COMMAND_PALETTE = False
 
     def __init__(self, feed: LiveFeed) -> None:
