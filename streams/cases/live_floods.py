@@ -39,7 +39,7 @@ goes on."""
 
 NONE: Final = Evidence(0, 0, 0, 0, 0)
 
-SORTS: Final[Mapping[str, Callable[["Flood"], Any]]] = {
+SORTS: Final[Mapping[str, Callable[["LiveFlood"], Any]]] = {
     "worst": lambda flood: (not flood.is_throttled, -flood.evidence.messages),
     "pace": lambda flood: -flood.pace()[-1],
     "newest": lambda flood: -flood.evidence.first_ms,
@@ -49,7 +49,7 @@ SORTS: Final[Mapping[str, Callable[["Flood"], Any]]] = {
 
 
 @dataclass(slots=True)
-class Flood:
+class LiveFlood:
     """One episode that goes on, and how many messages it had when."""
 
     case: standing.Case = field(default_factory=standing.Case)
@@ -157,7 +157,7 @@ class LiveFloods:
     """The floods that go on, and the operator's overrides in force."""
 
     def __init__(self) -> None:
-        self.floods: dict[str, Flood] = {}
+        self.floods: dict[str, LiveFlood] = {}
         self.acks: dict[str, dict[str, Ack]] = {}  # Action id -> gateway -> its newest answer.
         self.words: dict[bytes | None, Override] = {}
         self.answered: dict[str, int] = {}  # Gateway -> time of its newest answer.
@@ -194,14 +194,14 @@ class LiveFloods:
         if record.level is Level.CLEAR:
             self.floods.pop(record.episode_id, None)
             return
-        flood = self.floods.setdefault(record.episode_id, Flood())
+        flood = self.floods.setdefault(record.episode_id, LiveFlood())
         if flood.case.records:
             record = merge_renewal(record, flood.case.last)
         flood.case.records = [record]
         flood.note(record.evidence)
 
     def _take_action(self, action: Action) -> None:
-        flood = self.floods.setdefault(action.episode_id, Flood())
+        flood = self.floods.setdefault(action.episode_id, LiveFlood())
         flood.note(action.evidence)
         if action.verb != "retry_windows":
             others = [a for a in flood.case.actions if entry_name(a) != entry_name(action)]
@@ -241,13 +241,13 @@ class LiveFloods:
             self.unreadable,
         )
 
-    def explain(self, flood: Flood, now_ms: int) -> list[str]:
+    def explain(self, flood: LiveFlood, now_ms: int) -> list[str]:
         """Return the explanation of a flood, as `otpguard explain` prints it."""
         case, state = self._complete(flood, now_ms)
         told = tr("now: {state}").format(state=standing.says(state, case.lease(now_ms)))
         return [told, *standing.explanation(case, case.last)]
 
-    def _row(self, flood: Flood, now_ms: int, shown: Callable[[str], str]) -> Row:
+    def _row(self, flood: LiveFlood, now_ms: int, shown: Callable[[str], str]) -> Row:
         (case, state), seen = self._complete(flood, now_ms), flood.evidence
         last = case.last
         acks = [ack for each in case.acks.values() for ack in each]
@@ -259,7 +259,7 @@ class LiveFloods:
         )  # fmt: skip
         return Row(line, flood.pace())
 
-    def _complete(self, flood: Flood, now_ms: int) -> tuple[standing.Case, standing.Doing]:
+    def _complete(self, flood: LiveFlood, now_ms: int) -> tuple[standing.Case, standing.Doing]:
         """Return a flood's case with its answers and overrides, and its state."""
         case, recipient = flood.case, flood.case.last.recipient
         own = (each.action_id for each in case.actions)

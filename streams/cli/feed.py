@@ -161,7 +161,7 @@ def csv_(
     usual = preset_named(preset)
     if encoding is not None and encoding.lower().replace("_", "-") in ("utf-8-sig", "utf-16"):
         encoding = None  # The mark in front of such a file tells.
-    said = guess_options.Options(
+    said = guess_options.FeedOptions(
         (*usual.maps, *(maps or ())), (*usual.constants, *(constants or ())),
         time_format or usual.time_format, zone,
         columns or (",".join(usual.columns) if usual.columns else None), delimiter, encoding,
@@ -208,7 +208,7 @@ def jsonl(
       kcat -C -b old:9092 -t cdr -e | otpguard feed jsonl - --map recipient=dst --map sender=src
     """
     settings = settings_of(config)
-    said = guess_options.Options(tuple(maps or ()), tuple(constants or ()), time_format, zone)
+    said = guess_options.FeedOptions(tuple(maps or ()), tuple(constants or ()), time_format, zone)
     with open_lines(file) as stream:
         data = guess.sample(stream)
         options = guesser_of(settings, yes=yes).json(said, data)

@@ -32,6 +32,7 @@ from streams.common.language import join_list, moment, tr, trn
 from streams.gateways.feeds import csv, file_records, guess, guess_options, mapping, presets
 from streams.telemetry import metrics as telemetry
 
+HEADINGS: Final = ("recipient", "sender", "time", "text")
 SHOWN: Final = 3  # Events that a person is shown before the first is published.
 COPIED: Final = 1 << 16  # Characters of UTF-16 that are converted at once.
 
@@ -48,7 +49,7 @@ class Given:
     def parse(
         cls,
         settings: configs.Settings,
-        options: guess_options.Options,
+        options: guess_options.FeedOptions,
         preset: presets.Preset,
         only: Sequence[str],
     ) -> Self:
@@ -93,14 +94,18 @@ def preset_named(name: str | None) -> presets.Preset:
 
 
 def understand(
-    settings: configs.Settings, files: Sequence[str], options: guess_options.Options, *, yes: bool
-) -> guess_options.Options:
+    settings: configs.Settings,
+    files: Sequence[str],
+    options: guess_options.FeedOptions,
+    *,
+    yes: bool,
+) -> guess_options.FeedOptions:
     """Return the options completed by what the files show of themselves.
 
     Raise UsageError if the files differ, or a question stays open.
     """
     guesser = guesser_of(settings, yes=yes)
-    found: dict[guess_options.Options, str] = {}
+    found: dict[guess_options.FeedOptions, str] = {}
     for file in files:
         try:
             with open_lines(file) as stream:
@@ -132,7 +137,7 @@ def _ask(question: str, option: str, answers: Sequence[str], *, yes: bool) -> st
             tr("{question}: {option} says which: {answers}").format(
                 question=question,
                 option=option,
-                answers=tr(" or ").join(map(shlex.quote, answers)) or "America/Sao_Paulo",
+                answers=tr(" or ").join(map(shlex.quote, answers)) or mapping.ZONE,
             )
         )
     while (answer := typer.prompt(f"{question}; {option} {join_list(answers)}")) not in answers:
@@ -147,8 +152,8 @@ def is_conversation() -> bool:
 
 
 def confirm(
-    before: guess_options.Options,
-    options: guess_options.Options,
+    before: guess_options.FeedOptions,
+    options: guess_options.FeedOptions,
     events: Callable[[], Iterator[Mapping[str, Any]]],
     *,
     yes: bool,
@@ -172,14 +177,12 @@ def confirm(
                 command=command
             )
         )
-    write_table(
-        [tr(name) for name in ("recipient", "sender", "time", "text")],
-        [
-            (each["recipient"], each["sender"], moment(each["event_time_ms"]),
-             each.get("text") or each.get("text_prefix") or "")
-            for each in few
-        ],
-    )  # fmt: skip
+    rows = [
+        (each["recipient"], each["sender"], moment(each["event_time_ms"]),
+         each.get("text") or each.get("text_prefix") or "")
+        for each in few
+    ]  # fmt: skip
+    write_table([tr(name) for name in HEADINGS], rows)
     typer.echo(f"\n  {command}\n")
     typer.confirm(tr("Publish it as it is understood here?"), abort=True)
 

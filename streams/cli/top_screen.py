@@ -11,16 +11,16 @@ from textual.widgets import DataTable, Footer, Input, Static
 from textual.worker import get_current_worker
 
 from streams.cases import live_floods
-from streams.cli.top import COLUMNS, LiveFeed, cells
+from streams.cli.top_feed import COLUMNS, TopFeed, cells
 from streams.common.language import tr
 from streams.common.shown import escape_unprintable
 
 
-class Explanation(ModalScreen[None]):
+class FloodPage(ModalScreen[None]):
     """Why one recipient is throttled."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,q", "dismiss", tr("Back"))]
-    DEFAULT_CSS = "Explanation { background: $background; overflow-y: auto; }"
+    DEFAULT_CSS = "FloodPage { background: $background; overflow-y: auto; }"
 
     def __init__(self, lines: list[str]) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class TopScreen(App[None]):
     CSS = "DataTable { height: 1fr; scrollbar-size: 0 0; }"
     ENABLE_COMMAND_PALETTE = False
 
-    def __init__(self, feed: LiveFeed) -> None:
+    def __init__(self, feed: TopFeed) -> None:
         super().__init__()
         self._feed = feed
         self._sort, *self._others = live_floods.SORTS
@@ -72,7 +72,7 @@ class TopScreen(App[None]):
         order = tr("sorted by {order}").format(order=tr(self._sort))
         self._head.update("\n".join([*frame.lines(), order]))
         rows, table = {row.case.episode_id: row for row in frame.rows}, self._table
-        if rows == self._rows:
+        if list(rows.items()) == list(self._rows.items()):  # the order counts too
             return
         at = dict(enumerate(self._rows)).get(table.cursor_row, "")
         table.clear()
@@ -90,4 +90,4 @@ class TopScreen(App[None]):
         self._table.focus()
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
-        self.push_screen(Explanation(self._feed.explain(str(event.row_key.value))))
+        self.push_screen(FloodPage(self._feed.explain(str(event.row_key.value))))

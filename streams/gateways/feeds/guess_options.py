@@ -97,8 +97,8 @@ _WORDS: Final = re.compile(rf"(?!(?:{_VALUE.pattern})\Z).*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """Options of a feed that say how a file is laid out; None: not given."""
+class FeedOptions:
+    """FeedOptions of a feed that say how a file is laid out; None: not given."""
 
     maps: tuple[str, ...] = ()
     constants: tuple[str, ...] = ()
@@ -108,7 +108,7 @@ class Options:
     delimiter: str | None = None
     encoding: str | None = None
 
-    def added(self, before: "Options") -> str:
+    def added(self, before: "FeedOptions") -> str:
         """Return the words of a command line that make these options of others."""
         words: list[str] = []
         for option, name in _OPTIONS.items():
@@ -135,7 +135,7 @@ class Guesser:
     now_ms: int
     ask: Ask
 
-    def csv(self, options: Options, data: bytes) -> Options:
+    def csv(self, options: FeedOptions, data: bytes) -> FeedOptions:
         """Return the options completed by what the first bytes of a CSV file show.
 
         Raise UsageError if that is not clear, or the encoding is none.
@@ -160,7 +160,7 @@ class Guesser:
         columns = ",".join(own.get(name, name).partition("=")[0] for name in names)
         return replace(filled, maps=options.maps, columns=columns)
 
-    def json(self, options: Options, data: bytes) -> Options:
+    def json(self, options: FeedOptions, data: bytes) -> FeedOptions:
         """Return the options completed by what the first JSON lines show."""
         rows: list[Row] = []
         for line in data.splitlines()[: guess.ROWS_MAX]:
@@ -169,7 +169,9 @@ class Guesser:
                 rows.append({k: str(v) for k, v in row.items() if isinstance(v, str | int | float)})
         return self._fields(options, rows, more=False)
 
-    def _fields(self, options: Options, rows: Sequence[Row], *, more: bool = True) -> Options:
+    def _fields(
+        self, options: FeedOptions, rows: Sequence[Row], *, more: bool = True
+    ) -> FeedOptions:
         """Return the options with the columns of fields and the form of times.
 
         Without `more`, no optional field is guessed where the required ones are known.

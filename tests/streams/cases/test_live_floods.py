@@ -13,8 +13,8 @@ from streams.cases.live_floods import (
     QUIET_MS,
     SORTS,
     ClusterFacts,
-    Flood,
     Frame,
+    LiveFlood,
     LiveFloods,
 )
 from streams.cases.standing import Doing
@@ -113,7 +113,7 @@ def test_the_worst_come_first_and_the_list_is_sorted_and_filtered() -> None:
 
 
 def test_a_pace_has_the_messages_of_each_bar() -> None:
-    flood = Flood()
+    flood = LiveFlood()
     for at_ms, messages in ((0, 3), (BAR_MS, 5), (BAR_MS + 5, 9), (3 * BAR_MS, 10)):
         flood.note(replace(OPENED.evidence, messages=messages, last_ms=at_ms))
     flood.note(replace(OPENED.evidence, messages=1, last_ms=0))  # a record that came late

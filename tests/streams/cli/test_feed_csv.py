@@ -14,7 +14,7 @@ from streams.cluster.admin import Cluster, client_arguments
 from streams.cluster.read import records
 from streams.common.errors import UnavailableError, UsageError
 from streams.config import Kafka, Settings
-from streams.gateways.feeds.guess_options import Options
+from streams.gateways.feeds.guess_options import FeedOptions
 from tests.nodes import Broker
 from tests.streams.cli.called import called, refused, settings_file
 
@@ -24,7 +24,7 @@ MAPS = ("recipient=called", "sender=calling")
 
 
 def given(*, maps: tuple[str, ...] = MAPS, preset: str | None = None, **more: Any) -> Given:
-    return Given.parse(SETTINGS, Options(maps, **more), preset_named(preset), ())
+    return Given.parse(SETTINGS, FeedOptions(maps, **more), preset_named(preset), ())
 
 
 def test_the_zone_says_where_it_is_from() -> None:

@@ -19,8 +19,8 @@ from textual.widgets import DataTable, Static
 from detectors.model.records import Level
 from streams import config
 from streams.cli.shared import ago_ms
-from streams.cli.top import LiveFeed
-from streams.cli.top_screen import Explanation, TopScreen
+from streams.cli.top_feed import TopFeed
+from streams.cli.top_screen import FloodPage, TopScreen
 from tests.builders.streams.cli.cases import Desk, desk
 from tests.builders.streams.cli.cli import ROOT
 from tests.builders.streams.cli.top import put_flood
@@ -66,18 +66,18 @@ def test_a_person_sorts_filters_looks_into_a_flood_and_comes_back(desk: Desk) ->
             await pilot.press("slash", *"0003", "enter")
             await come(pilot, lambda: numbers(app) == ["0003"])
             await pilot.press("enter")
-            await come(pilot, lambda: isinstance(app.screen, Explanation))
+            await come(pilot, lambda: isinstance(app.screen, FloodPage))
             told = str(app.screen.query(Static).first().content)
             assert "+86 139 •••• 0003: THROTTLE" in told
             assert "8613900000003" not in told
             await pilot.press("escape")
-            await come(pilot, lambda: not isinstance(app.screen, Explanation))
+            await come(pilot, lambda: not isinstance(app.screen, FloodPage))
             await pilot.press("slash", *["backspace"] * 4, "escape")
             await come(pilot, lambda: len(numbers(app)) == 4)
             await pilot.press("q")
 
     settings = config.load(desk.folder / "otpguard.toml")
-    with LiveFeed(settings, ago_ms("1h"), numbers=False) as feed:
+    with TopFeed(settings, ago_ms("1h"), numbers=False) as feed:
         asyncio.run(walk(TopScreen(feed)))
 
 
