@@ -279,9 +279,11 @@ class Cluster(AbstractContextManager["Cluster"]):
             if each["member_assignment"]
         }
 
-    def count_since(self, topic: str, since_ms: int) -> int:
-        """Return the number of records that a topic has from a time (UTC) on."""
+    def count_since(self, topic: str, since_ms: int) -> int | None:
+        """Return the number of records of a topic from a time (UTC) on; None: no such topic."""
         with in_a_sentence(tr("read the offsets of {topic}").format(topic=topic), self._where):
+            if topic not in self._admin.list_topics():  # To describe it could create it.
+                return None
             (found,) = self._admin.describe_topics([topic])
             places = [
                 TopicPartition(topic, each["partition_index"]) for each in found["partitions"]

@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from streams.common.errors import UsageError
 from streams.common.language import tr
 
+UTF_16: Final = "utf-16"
 SAMPLE_BYTES: Final = 1 << 20
 ROWS_MAX: Final = 500  # Rows from which the layout is guessed.
 DELIMITERS: Final = ",;\t|"
@@ -85,7 +86,7 @@ def encoding(data: bytes) -> str:
     """
     if b"\0" in data[:64]:
         form = tr("this is {name}; `iconv -f {name} -t utf-8` makes a file that can be read")
-        raise UsageError(form.format(name="utf-16"))
+        raise UsageError(form.format(name=UTF_16))
     try:
         data.decode()
     except UnicodeDecodeError as error:

@@ -45,6 +45,8 @@ def test_a_flood_that_begins_is_seen_and_explained(desk: Desk, numbers: bool) ->
 
 def test_what_brokers_do_not_tell_is_not_known(desk: Desk) -> None:
     settings = config.load(desk.folder / "otpguard.toml")
-    with TopFeed(settings, ago_ms("1h"), numbers=False) as feed:
+    topics = settings.topics.model_copy(update={"dead_letters": "nowhere"})
+    nowhere = settings.model_copy(update={"topics": topics})
+    with TopFeed(nowhere, ago_ms("1h"), numbers=False) as feed:
         facts = feed.frame().facts
     assert (facts.lag, facts.dead_letters) == ({}, None)  # no worker yet, and no such topic
