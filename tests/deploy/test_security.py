@@ -1,6 +1,8 @@
 """SCRAM-SHA-512 over TLS on Kafka's own authoriser: who gets in, who may do what, what is said.
 
 One broker serves all of it. The table of rights is tried operation by operation, not read back.
+`make integration` has what takes longest: worker, adapter and canary at work for half a minute of
+CPU, and the same complaints from three more commands.
 """
 
 from __future__ import annotations
@@ -63,6 +65,7 @@ def otpguard(*words: str, config: Path, **environment: str) -> subprocess.Comple
     )  # fmt: skip
 
 
+@pytest.mark.integration
 def test_worker_adapter_canary_and_people_work_with_no_more_than_their_rights(
     guarded: Castle,
 ) -> None:
@@ -165,11 +168,12 @@ def test_the_doctor_sees_whether_a_user_has_the_rights_of_its_role(
     "words",
     [
         ("worker",),
-        ("enforce", "log"),
-        ("canary", "--once"),
         ("topics", "check"),
         ("mode", "off", "-r", "x"),
-        ("dlq", "replay"),
+        *(
+            pytest.param(words, marks=pytest.mark.integration)
+            for words in (("enforce", "log"), ("canary", "--once"), ("dlq", "replay"))
+        ),
     ],
     ids=" ".join,
 )
