@@ -18,6 +18,7 @@ from streams.cli.audited import audit_look
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
+    SettingsOption,
     ago_ms,
     group,
     progress,
@@ -45,7 +46,7 @@ NamedArgument = Annotated[
 
 @app.command("ls")
 def ls(
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     since: SinceOption = "24h",
     all_: Annotated[bool, typer.Option("--all", help="Include those that are over.")] = False,
@@ -61,7 +62,6 @@ def ls(
       otpguard cases ls
       otpguard cases ls --all --since 7d --json
     """
-    settings = settings_of(config)
     with audit_look(settings, "view", detail="cases"):
         with closing(read_topics(settings, since)) as model:
             rows = [standing.summary(line) for line in model.all(ended=all_)]
@@ -160,14 +160,13 @@ def show(
 
 
 @app.command()
-def watch(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
+def watch(settings: SettingsOption, *, as_json: JsonOption = False) -> None:
     r"""Follow cases as they open, rise, renew and end, until Ctrl-C.
 
     \b
     Example:
       otpguard cases watch
     """
-    settings = settings_of(config)
     now_ms = clock.now_ms()
     with audit_look(settings, "view", detail="cases as they come"):
         pass
@@ -187,14 +186,14 @@ def watch(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
 
 
 @app.command()
-def audit(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
+def audit(settings: SettingsOption, *, as_json: JsonOption = False) -> None:
     r"""List the overrides in force: who, what, why, until when.
 
     \b
     Example:
       otpguard cases audit
     """
-    words = words_of(settings_of(config))
+    words = words_of(settings)
     write_lines(
         [msgspec.to_builtins(word) for word in words],
         (f"{word.recipient:16}  {standing.format_override(word)}" for word in words),
@@ -204,7 +203,7 @@ def audit(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
 
 @app.command()
 def tidy(
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Only report what would be deleted.")
@@ -222,7 +221,6 @@ def tidy(
       otpguard cases tidy --dry-run
       otpguard cases tidy
     """
-    settings = settings_of(config)
     clients, topics = admin.client_arguments(settings.kafka), settings.topics
     now_ms = clock.now_ms()
     done, denied = {}, []

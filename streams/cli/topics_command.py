@@ -12,6 +12,7 @@ from streams import config as configs
 from streams.cli.shared import (
     ConfigOption,
     JsonOption,
+    SettingsOption,
     describe_created,
     group,
     settings_of,
@@ -72,7 +73,7 @@ def create(
 
 
 @app.command()
-def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
+def check(settings: SettingsOption, *, as_json: JsonOption = False) -> None:
     r"""Report what is wrong with the topics; exits with 78 if anything is.
 
     A worker does not start with a problem. It does start with a caution: records that are retained
@@ -86,7 +87,6 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
       otpguard topics check
       otpguard topics check --json | jq .problems
     """
-    settings = settings_of(config)
     problems, cautions = topic_setup.review(settings)
     if not problems:
         try:
@@ -142,7 +142,7 @@ def acls(
             help="Role and user, such as worker=otpguard; --help lists the roles.",
         ),
     ],
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     apply: Annotated[
         bool,
@@ -177,7 +177,6 @@ def acls(
       otpguard topics acls --apply --config admin.toml duty=alice support=bob support=carol
     """
     given = [_role_and_user(each) for each in roles]
-    settings = settings_of(config)
     wanted = list(kafka_rights.rights(settings, given))
     if as_json:
         write_json(wanted)
@@ -223,7 +222,7 @@ def schema(
 
 @app.command()
 def backup(
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     output: Annotated[
         str, typer.Option("--output", "-o", help="A file, readable by its owner alone; -: stdout.")
@@ -238,7 +237,6 @@ def backup(
       otpguard topics backup --output words-2026-03-02.jsonl
       otpguard topics restore words-2026-03-02.jsonl
     """
-    settings = settings_of(config)
     topics = settings.topics
     lines = list(
         override_backup.save_overrides(
@@ -260,7 +258,7 @@ def backup(
 @app.command()
 def restore(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, show_default=False)],
-    config: ConfigOption = None,
+    settings: SettingsOption,
 ) -> None:
     r"""Restore overrides from a backup, unless the topic has a newer one in their place.
 
@@ -268,7 +266,6 @@ def restore(
     Examples:
       otpguard topics create && otpguard topics restore words-2026-03-02.jsonl
     """
-    settings = settings_of(config)
     topics = settings.topics
     try:
         # No other line end: JSON leaves some of them as they are, and reasons may hold them.
