@@ -1,4 +1,7 @@
-"""The whole adapter: a real broker on one side, a real Redis on the other."""
+"""The whole adapter: a real broker on one side, a real Redis on the other.
+
+Where its own broker falls silent until leases end, a test is part of `make integration`.
+"""
 
 from __future__ import annotations
 
@@ -173,6 +176,7 @@ def test_a_deleted_word_is_heeded_where_it_could_be_said_and_nowhere_else(
         wait_until(lambda: throttled(keys) == {recipient, "8613900000002"}, "both leases hold")
 
 
+@pytest.mark.integration
 @pytest.mark.kafka
 @pytest.mark.faults
 def test_a_broker_that_falls_silent_shows_and_leases_end_meanwhile(
