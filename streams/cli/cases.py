@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -16,14 +15,12 @@ from streams.cases import standing
 from streams.cases.store import answers, opening, store
 from streams.cli.audited import audit_look
 from streams.cli.shared import (
-    ConfigOption,
     JsonOption,
     SettingsOption,
     ago_ms,
     group,
     progress,
     records_shown,
-    settings_of,
     write_json,
     write_lines,
     write_table,
@@ -142,7 +139,7 @@ def warn(word: wire.Override | None) -> None:
 @app.command()
 def show(
     named: NamedArgument,
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     since: SinceOption = "24h",
     as_json: JsonOption = False,
@@ -156,7 +153,7 @@ def show(
       otpguard cases show +8613900000001
       otpguard cases show 1:sms.delivery.v1:7:123456 --since 7d
     """
-    show_cases(config, named, since, as_json=as_json, most=None)
+    show_cases(settings, named, since, as_json=as_json, most=None)
 
 
 @app.command()
@@ -246,14 +243,13 @@ def tidy(
 
 
 def show_cases(
-    config: Path | None, named: str, since: str, *, as_json: bool, most: int | None
+    settings: configs.Settings, named: str, since: str, *, as_json: bool, most: int | None
 ) -> None:
     """Print the cases of a name, the most important first; at most so many.
 
     The look is audited: by number, or by the given id. Raise UsageError if there is no case.
     """
     refuse_nobody(named)
-    settings = settings_of(config)
     recipient = settings.intake().numbers.canonical(named)
     by_id = standing.ID.fullmatch(named)
     about = {"detail": named} if by_id else {"subject": recipient or ""}

@@ -21,7 +21,6 @@ from streams.cli.audited import actor, audit_act
 from streams.cli.desk_serve import serve
 from streams.cli.desk_user import app as users
 from streams.cli.shared import (
-    ConfigOption,
     JsonOption,
     SettingsOption,
     TicketOption,
@@ -29,7 +28,6 @@ from streams.cli.shared import (
     log_to_stderr,
     recipient_of,
     serving,
-    settings_of,
     write_json,
     write_list,
 )
@@ -224,8 +222,8 @@ def restore(
 @app.command()
 def hold(
     subject: Annotated[str, typer.Argument(help="Number, token or episode.")] = "",
-    config: ConfigOption = None,
     *,
+    settings: SettingsOption,
     document: Annotated[
         str, typer.Option("--document", help="Number of the authority's request.")
     ] = "",
@@ -243,7 +241,6 @@ def hold(
       otpguard desk hold --lift 3
       otpguard desk hold
     """
-    settings = settings_of(config)
     store = opening.open_store(settings)
     if lift is not None:
         with audit_act(settings, "lift", detail=f"hold={lift}", reason=reason):

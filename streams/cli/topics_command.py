@@ -10,12 +10,10 @@ import typer
 
 from streams import config as configs
 from streams.cli.shared import (
-    ConfigOption,
     JsonOption,
     SettingsOption,
     describe_created,
     group,
-    settings_of,
     write_json,
     write_list,
     writing,
@@ -48,7 +46,7 @@ ReplicationOption = Annotated[
 
 @app.command()
 def create(
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     partitions: PartitionsOption = None,
     replication: ReplicationOption = None,
@@ -61,7 +59,7 @@ def create(
       otpguard topics create --config /etc/otpguard/otpguard.toml
       otpguard topics create --partitions 4 --replication 1     (one broker, to try it out)
     """
-    settings = _override_shape(config, partitions, replication)
+    settings = _override_shape(settings, partitions, replication)
     made = topic_setup.create(settings)
     problems, cautions = topic_setup.review(settings)  # of those that were there
     if as_json:
@@ -105,7 +103,7 @@ def check(settings: SettingsOption, *, as_json: JsonOption = False) -> None:
 
 @app.command("list")
 def list_(
-    config: ConfigOption = None,
+    settings: SettingsOption,
     *,
     partitions: PartitionsOption = None,
     replication: ReplicationOption = None,
@@ -117,7 +115,7 @@ def list_(
     Example:
       otpguard topics list --json > topics.json
     """
-    wanted = topic_setup.topics(_override_shape(config, partitions, replication))
+    wanted = topic_setup.topics(_override_shape(settings, partitions, replication))
     document = [
         {
             "role": topic.role,
@@ -295,9 +293,8 @@ def _role_and_user(written: str) -> tuple[str, str]:
 
 
 def _override_shape(
-    config: Path | None, partitions: int | None, replication: int | None
+    settings: configs.Settings, partitions: int | None, replication: int | None
 ) -> configs.Settings:
-    settings = settings_of(config)
     asked = {"partitions": partitions, "replication": replication}
     given = {name: value for name, value in asked.items() if value is not None}
     return settings.model_copy(update={"topics": settings.topics.model_copy(update=given)})
