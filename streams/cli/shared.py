@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
-from typing import IO, Annotated, Any, Final
+from typing import IO, TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import msgspec
 import typer
@@ -73,6 +73,25 @@ def group(help_: str) -> typer.Typer:
 def settings_of(config: Path | None) -> configs.Settings:
     """Load the settings of this file, or of the usual places."""
     return configs.load(file_of(config))
+
+
+if TYPE_CHECKING:
+    SettingsOption: TypeAlias = configs.Settings
+else:  # typer would load the class of the settings for each `--help`
+    SettingsOption = Annotated[
+        Any,
+        typer.Option(
+            "--config",
+            "-c",
+            parser=lambda written: settings_of(Path(written) if written else None),
+            default_factory=str,
+            metavar="<path>",
+            envvar="OTPGUARD_CONFIG",
+            help="Settings file (TOML).",
+            show_default="./otpguard.toml, then /etc/otpguard/otpguard.toml",
+        ),
+    ]
+"""The option --config of a command that gets the settings, and not the path of their file."""
 
 
 def file_of(config: Path | None) -> Path | None:
