@@ -308,7 +308,7 @@ def _with_own_numbers(folded: Points, kinds: Kinds, starts: NDArray[np.int64]) -
     """Return the indices of texts that plainly show the number of a code.
 
     The first long run of digits has as many digits as a code. This run has no sign or unit of an
-    amount beside it.
+    amount beside it, and is not the year of a date.
     """
     zero = (kinds & _ZERO) > 0
     turns = (zero[1:] != zero[:-1]).nonzero()[0] + 1  # NUL is no digit
@@ -322,7 +322,9 @@ def _with_own_numbers(folded: Points, kinds: Kinds, starts: NDArray[np.int64]) -
     digits = end - begin
     before, behind = kinds[begin - 1], kinds[end]
     leads = before & _LEADS
-    leads |= np.where((before & _BLANK) > 0, kinds[begin - 2] & _LEADS, np.uint16(0))
+    # Four digits after a space may be a year, unless a colon precedes the space.
+    year = (digits == _CODE_DIGITS[0]) & (folded[begin - 2] != ord(":"))
+    leads |= np.where(((before & _BLANK) > 0) & ~year, kinds[begin - 2] & _LEADS, np.uint16(0))
     least, most = _CODE_DIGITS
     plain = (leads > 0) & (digits >= least) & (digits <= most) & ((behind & _ENDS) > 0)
     last = folded[end]

@@ -351,11 +351,11 @@ def has_usual_number(looked: Look) -> bool:
     return shown_at(looked) is not None
 
 
-def shown_at(looked: Look) -> int | None:
-    """Return the place in `folded` of the first such number or the space before it, or None."""
+def shown_at(looked: Look) -> tuple[int, int] | None:
+    """Return the span in `folded` of the first such number, or None."""
     first = looked.folded.find(_SHOWS)
     found = _SHOWN.search(looked.folded, max(0, first - 1)) if first >= 0 else None
-    return found.start() if found else None
+    return (found.end() - len(found[0].lstrip()), found.end()) if found else None
 
 
 def tells_spent(looked: Look) -> bool:
@@ -591,7 +591,8 @@ def _code(
     if not owned:
         return None
     rule, number = max(owned, key=lambda pair: RULES[pair[0]].confidence)
-    if is_handed_over(body, number) or (rule == "named" and of_another(body, number, words)):
+    named = rule == "named" and of_another(body, number, words)
+    if named or is_handed_over(body, number) or is_mentioned("settings", body):
         return "held", None
     if rule == "weak" and (rule := weak_rule(body, number)) == "held":
         return rule, None

@@ -62,13 +62,16 @@ def is_other_scene(body: str, number: Number) -> bool:
     like a shop's code. Words about unsubscribing do not count if the number is sure or the text
     asks for secrecy.
     """
+    start, end = sentence_span(body, number.start, number.end)
+    own = body[start:end]
+    if number.sure and cues_of(own)[0] and is_mentioned("percent", body[end:]):
+        body = body[:end]  # what an advert behind the code offers is no matter
     if is_mentioned("percent", body):
         return True
     if number.sure or cues_of(body)[1]:
         body = pattern("leave").sub(lambda found: "_" * len(found[0]), body)
     if not says(body, SCENE):
         return False
-    start, end = sentence_span(body, number.start, number.end)
     own = body[start:end]
     if says(own, SCENE):
         return True

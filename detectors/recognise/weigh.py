@@ -196,12 +196,12 @@ def _shows_its_own(looked: Look) -> bool:
     """
     if not looked.may & _SEARCHED:
         return True
-    place = shown_at(looked)
+    span = shown_at(looked)
     return not (
-        place is None
+        span is None
         or has_link(looked.folded)
         or tells_spent(looked)
-        or is_owned(looked.folded, place, place, "other")
+        or any(is_owned(looked.folded, *span, owner) for owner in ("other", "counted"))
     )
 
 
