@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from detectors.recognise.owners import is_mentioned, is_owned, pattern
-from detectors.recognise.scenes import is_other_scene
+from detectors.recognise.scenes import before_advert, is_other_scene
 from detectors.recognise.scripts import NAMING, Word, WordKind, cues_of, typed_in
 from detectors.recognise.sentences import STOP
 from detectors.recognise.shapes import Form, Number, leading, of_digits, sentence_span
@@ -221,7 +221,7 @@ def find_supported(
     purpose, secret = cues_of(body)
     points += purpose + (secret and not is_mentioned("warning", body))
     if points >= _POINTS and not named:
-        points -= 2 * is_other_scene(body, number)
+        points -= 2 * is_other_scene(before_advert(body, number), number)
     return [("supported", number)] if points >= _POINTS else []
 
 

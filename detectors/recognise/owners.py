@@ -78,6 +78,18 @@ def prepare() -> Iterator[None]:
         yield
 
 
+@cache
+def list_cut_names() -> tuple[str, ...]:
+    """Return the beginnings of the most frequent names for codes, without complete words."""
+    return tuple(
+        edge + name[:end]
+        for name in _list_words("common")
+        for edge, shortest in [("", 1) if name > "\u3000" else (" ", 5)]
+        for end in range(shortest, len(name))
+        if name[end] != " "
+    )
+
+
 def list_begins(*names: str) -> set[str]:
     """Return the plain beginnings of these lists of words.
 

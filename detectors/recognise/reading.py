@@ -33,6 +33,7 @@ from detectors.recognise.owners import (
     is_mentioned,
     is_owned,
     is_spent,
+    list_cut_names,
     of_receipt,
     pattern,
 )
@@ -623,7 +624,8 @@ def _cut_off(body: str, found: Sequence[Number], *, signed: bool) -> _Decision |
     if is_mentioned("whole", body) or is_mentioned("telling", body):
         return None
     named = last_name(body)
-    if named and len(body) - named <= _CUT_CHARS:
+    cut = f" {body}".endswith(list_cut_names())
+    if cut or (named and len(body) - named <= _CUT_CHARS):
         return "cut-off", None
     login = signed and len(body) <= _SIGNATURE_PREFIX_CHARS and is_mentioned("logging_in", body)
     return ("cut-off-login", None) if login and not says(body, SCENE) else None

@@ -116,8 +116,8 @@ RULES: Final = {
         Rule(
             "cut-off",
             0.7,
-            "a prefix that breaks off right after a name for codes",
-            ("【招商银行】您正在登录招商银行App，验证码", "", ""),
+            "a prefix that breaks off inside or right after a name for codes",
+            ("【招商银行】您正在登录招商银行App，验", "", ""),
             ("【招商银行】您正在登录招商银行App，请知悉。", "", ""),
             weighed=True,
         ),

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.model.codes import Codes
@@ -89,6 +89,7 @@ def retold(draw: st.DrawFn) -> list[Event]:
     return [*events, *((text.translate(other), *rest) for text, *rest in events)]
 
 
+@settings(max_examples=40)  # 17 s with a hundred
 @given(st.lists(retold(), min_size=1, max_size=4), st.integers(1, 8))
 @pytest.mark.slow
 def test_the_cache_changes_no_answer(batches: list[list[Event]], templates: int) -> None:

@@ -72,6 +72,7 @@ def test_line_breaks_alone_make_no_link_one_that_verifies(text: str) -> None:
     [
         ("[웹발신]\n바뀐 돌잔치 시간을\n알려 드립니다\n꼭 와 주세요\n초대장 확인", False),
         ("[온누리] 고객님의 로그인 인", True),
+        ("[온누리] 본인확인을 위한 인증", True),
         ("【北岸】您正在登录北岸，验", True),
         ("【北岸】欢迎新同学返校", False),
     ],
