@@ -37,6 +37,7 @@ from detectors.recognise.owners import (
     of_receipt,
     pattern,
 )
+from detectors.recognise.patterns import section
 from detectors.recognise.rules import RULES
 from detectors.recognise.scenes import (
     advertises,
@@ -65,6 +66,8 @@ from detectors.recognise.signature import signature_span
 from detectors.recognise.spelled import convert_spelled
 from detectors.recognise.traits import traits_of
 
+_SEEN: Final = section("reading")
+
 HEAD_CHARS: Final = 400
 TAIL_CHARS: Final = 100
 """Characters that are read at the beginning and at the end of a long text. Chosen: a code is in the
@@ -75,66 +78,27 @@ _FEW: Final = 4  # fewer texts are parsed one by one, which is faster than numpy
 _DEEP_CHARS: Final = 1_600  # a code is searched in the first ten segments of a long text
 _DEEP_BEFORE: Final = 70
 _DEEP_AFTER: Final = 30
-_DEEP: Final = re.compile("(?<![\\d.,/-])\\d{4,8}(?![\\d.,/-]|\\s?[%$€元])")
 
 # These values were chosen so that the training texts are read correctly.
 _PREFIX_CHARS: Final = 72  # a feed's prefix has 20-70 characters; 2 more for decoding errors
 _CUT_CHARS: Final = 12  # largest distance between a name for codes and the end of a prefix
 _SIGNATURE_PREFIX_CHARS: Final = 24  # a prefix of 20 characters plus a margin
-_NAME: Final = re.compile("0{0,3}[a-z]?[A-Z][a-z]{2,}[A-Za-z]*0{0,4}[a-z]{0,4}")
 _SCRIPTS_MAX: Final = 4
 _NUMBERS_MAX: Final = 8
 _WORDS_MAX: Final = 24
 """Scripts, numbers and words that name numbers which the rules read in one text. Past one of these
 bounds the score alone decides, because each further one costs time. Chosen: of 17,000 labelled
 texts none has more than 3 scripts, 6 numbers and 15 words."""
-_END: Final = re.compile("[。！？!?.)）】\\]~…]\\s?$")
-_CODE_SENDER: Final = re.compile("otp|auth|verif|passcode|2fa|code|securit|验证|인증|認証")
 _LATE_DIGITS: Final = {  # Tibetan, Shan, Mongolian; `fold` keeps them because of platform names
     zero + digit: "0" for zero in (0x0F20, 0x1090, 0x1810) for digit in range(10)
 }
-_LATE_DIGIT: Final = re.compile("[\u0f20-\u0f29\u1090-\u1099\u1810-\u1819]")
-_TOGETHER: Final = "\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3"  # no spaces around a Latin word
-_NO_CAPITALS: Final = re.compile(f"[{_TOGETHER}]")
-_CAPITALS: Final = re.compile(
-    f"(?<![^\\W{_TOGETHER}])(?<![.@/])[A-Z]{{4,9}}(?![^\\W{_TOGETHER}]|[@/]|[.]\\w)"
-)
-_RANDOM: Final = re.compile(
-    "(?<![\\w.@/])(?![DMY]+(?!\\w))(?=[A-Z]{0,5}[B-DF-HJ-NP-TV-XZ]{4})[A-Z]{4,9}(?![\\w@/]|[.]\\w)"
-    "|(?<=[:：=] )(?=[a-z]{0,5}[b-df-hj-np-tv-xz]{4})[a-z]{5,9}(?![\\w@/]|[.]\\w)"
-    "|(?<=[码碼][:：是为為])[a-z]{4,6}(?! ?[A-Za-z0-9_@/.])"
-)
-"""Random letters that may be a code: in capitals or after a colon, with four consonants in a row. A
-date format such as DDMMYYYY does not count. In Chinese, any Latin word after "code is" does."""
-_LOOSE: Final = re.compile("(?<![0-9])0(?:[^\\w\n]{0,2}0){2,9}(?![0-9])")
-_WEEKDAY: Final = "[(（][月火水木金土日월화수목금토일一二三四五六][)）]"
-_HIDDEN: Final = re.compile(
-    # single digits, pairs between unusual separators, or one digit written as a word
-    "(?<![0-9])(?<!0[ -])0(?:[^\\w\n]{1,3}0){3,7}(?![0-9]|[^\\w\n]{1,3}0)"
-    "|(?<![0-9])000?(?:[*·•_|=~^+]000?){1,4}(?![0-9])"
-    "|(?<![0-9])0{3} / 0{3}(?![0-9])"
-    f"|(?<![0-9])(?!0{{1,2}}[./]0{{1,2}}[.]?\\s?{_WEEKDAY})"
-    "0{1,2}[^\\w\n]{1,3}(?:0{1,2}[^\\w\n]{1,3}){0,4}[^\\W\\d_]{1,8}(?:[^\\w\n]{1,3}0{1,2}){2,5}(?![0-9])"
-    f"|(?<![0-9])(?!0{{1,2}}[./]0{{1,2}}[.]?\\s?{_WEEKDAY})"
-    "(?:0{1,2}[^\\w\n]{1,3}){2,5}[^\\W\\d_]{1,8}[^\\w\n]{1,3}0{1,2}(?![0-9])"
-)
-_SHOWN: Final = re.compile(
-    "(?<![0-9a-z_@*+$€£¥₹#&=.,/:-])(?<![:][0-9])(?:0{4,8}|000[ -]000)"
-    "(?![0-9a-z_%*@]|['’][a-z]|[.,:/-]0|\\s?(?:元|円|원))"
-    "|(?<=[:=]) ?(?:0{4,8}|000[ -]000)(?![0-9a-z_%*@]|['’][a-z]|[.,:/-]0)"
-)
 _SHOWS: Final = "000"  # part of all matches; a match may begin with the space before it
-_DIGITS: Final = re.compile("0+")
 _RUN: Final = re.compile("0{3,}")
-_LONG_RUN: Final = re.compile("0{4,}")
 _RUNS_MAX: Final = 4
 _NAMED: Final = frozenset({"name", "weak name"})  # traits
 USED: Final = frozenset({"purpose", "secret", "typed"})
 """Traits of a text about the use of a code: its purpose, keeping it secret, where to type it."""
 _LINK_CHARS: Final = 200  # longest text with a verification link; longer ones are advertising
-_VERIFIES: Final = "verif|confirm|activ|reset|magic|log-?in|sign-?in|auth|token|valid"
-_WORD: Final = re.compile(_VERIFIES)
-_TOKEN: Final = re.compile(f"0|{_VERIFIES}")
 _UNUSUAL: Final = frozenset({Form.MIXED, Form.DASHED, Form.ODD})
 _SOLD: Final = frozenset({"price", "way out", "phone", "other scene"})  # traits of advertising
 _ADVERT: Final = frozenset({"way out", "price", "other scene"})
@@ -167,7 +131,7 @@ def parts(text: str) -> list[tuple[int, int]]:
     number and the text around it are read, and the head is shortened by the same length.
     """
     tail = len(text) - TAIL_CHARS
-    deep = _DEEP.search(text, HEAD_CHARS, min(tail, _DEEP_CHARS))
+    deep = _SEEN.deep.search(text, HEAD_CHARS, min(tail, _DEEP_CHARS))
     if deep is None:
         return [(0, HEAD_CHARS), (tail, len(text))]
     start = max(HEAD_CHARS - _DEEP_BEFORE - _DEEP_AFTER, deep.start() - _DEEP_BEFORE)
@@ -219,7 +183,7 @@ def look(masked: str) -> Look:
     folded = fold(masked)
     if not masked.isascii():
         folded = mask(folded)  # folding converts native digits to ASCII digits
-        if _LATE_DIGIT.search(folded):
+        if _SEEN.late_digit.search(folded):
             folded = folded.translate(_LATE_DIGITS)
     places = None if len(folded) == len(masked) else map_places(masked)
     return _look(masked, folded, places, glance.ALL)
@@ -338,12 +302,12 @@ def likely_folded(looked: Look) -> tuple[int, int] | None:
     found = sorted(numbers(body), key=lambda number: (not number.sure, number.start))
     if found:
         return found[0].code, found[0].end
-    for random in _RANDOM.finditer(looked.cased):
+    for random in _SEEN.random.finditer(looked.cased):
         if not looked.cased.startswith("://", random.end()):  # not the scheme of a link
             return random.span()
-    if has_link(looked.folded) and not _HIDDEN.search(body):
+    if has_link(looked.folded) and not _SEEN.hidden.search(body):
         return None  # other numbers are a time, a day or the link's validity
-    loose = _LOOSE.search(body)
+    loose = _SEEN.loose.search(body)
     return loose.span() if loose else None
 
 
@@ -355,7 +319,7 @@ def has_usual_number(looked: Look) -> bool:
 def shown_at(looked: Look) -> tuple[int, int] | None:
     """Return the span in `folded` of the first such number, or None."""
     first = looked.folded.find(_SHOWS)
-    found = _SHOWN.search(looked.folded, max(0, first - 1)) if first >= 0 else None
+    found = _SEEN.shown.search(looked.folded, max(0, first - 1)) if first >= 0 else None
     return (found.end() - len(found[0].lstrip()), found.end()) if found else None
 
 
@@ -375,17 +339,20 @@ def may_be(looked: Look, reading: Reading) -> bool:
     `link-login` decides whether a link verifies.
     """
     body = body_of(looked)
-    if _HIDDEN.search(body) or any(
+    if _SEEN.hidden.search(body) or any(
         number.form is not Form.ODD
         or _NAMED.intersection(reading.traits)
-        or (_DIGITS.fullmatch(body, number.code, number.end) and USED.intersection(reading.traits))
+        or (
+            _SEEN.digits.fullmatch(body, number.code, number.end)
+            and USED.intersection(reading.traits)
+        )
         for number in numbers(body)
     ):
         return True
     return (
         reading.rule == "shapeless"
         and "long" not in reading.traits
-        and _RANDOM.search(looked.cased) is not None
+        and _SEEN.random.search(looked.cased) is not None
     )
 
 
@@ -397,7 +364,7 @@ def unusual(looked: Look) -> bool:
 
 def names_codes(sender: str) -> bool:
     """Return whether a normalised sender's name describes codes: OTP, AUTHMSG, VERIFY."""
-    return not sender.isdigit() and _CODE_SENDER.search(sender) is not None
+    return not sender.isdigit() and _SEEN.code_sender.search(sender) is not None
 
 
 def body_of(looked: Look) -> str:
@@ -422,13 +389,13 @@ def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]
     scripts = scripts_of(body)
     if (
         len(scripts) > _SCRIPTS_MAX
-        or len(_LONG_RUN.findall(body)) > _NUMBERS_MAX
+        or len(_SEEN.long_run.findall(body)) > _NUMBERS_MAX
         or sum(script.count_heads(body) for script in scripts) > HEADS_MAX
     ):
         return "crowded", None, ()
     body, shown = _without_others(looked, body)
     found = list(shown) or [Number(*span, Form.LETTERS) for span in _words(looked)]
-    short = len(folded) <= _PREFIX_CHARS and not _END.search(folded)
+    short = len(folded) <= _PREFIX_CHARS and not _SEEN.end.search(folded)
     linked = has_link(folded)
     if not (found or short or linked or "0" in body or pattern("led_to").search(body)):
         return "numberless", None, ()
@@ -447,7 +414,7 @@ def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]
     if letters and code and not _of_letters(looked, body, code):
         code = None
     if code is None and not leaves and not is_mentioned("spam", body):
-        alone = () if letters and _NO_CAPITALS.search(looked.cased) else found
+        alone = () if letters and _SEEN.no_capitals.search(looked.cased) else found
         code = _cut_off(body, alone, signed=signature is not None) if short else _broken_off(body)
     traits = traits_of(body, found, words, signed=signature is not None, leaves=leaves)
     return *(code or (_no_code(looked, body, found, words, traits), None)), tuple(traits)
@@ -461,7 +428,9 @@ def _without_others(looked: Look, body: str) -> tuple[str, Sequence[Number]]:
     """
     found = numbers(body)
     names = [
-        n for n in found if n.form is Form.MIXED and _NAME.fullmatch(looked.cased, n.code, n.end)
+        n
+        for n in found
+        if n.form is Form.MIXED and _SEEN.name.fullmatch(looked.cased, n.code, n.end)
     ]
     left = [n for n in found if n not in names and not is_owned(body, n.code, n.end, "other")]
     if not any(number.sure for number in left):
@@ -486,7 +455,7 @@ def _no_code(
     linked = has_link(looked.folded)
     if (linked and _logs_in(looked, traits)) or is_mentioned("replied", body):
         return "link-login"
-    random = bool(found) and _RANDOM.search(looked.cased) is not None
+    random = bool(found) and _SEEN.random.search(looked.cased) is not None
     return "shapeless" if "0" in body or random else "link" if linked else "numberless"
 
 
@@ -524,9 +493,9 @@ def verifies(folded: str) -> bool:
     for link in (folded[start:end] for start, end in links(folded)):
         path = link.find("/", link.find("://") + len("://") if "://" in link else 0)
         if pattern("shared").match(link):
-            if "0" in link and _WORD.search(link):
+            if "0" in link and _SEEN.word.search(link):
                 return True
-        elif path >= 0 and _TOKEN.search(link, path):
+        elif path >= 0 and _SEEN.token.search(link, path):
             return True
     return False
 
@@ -549,7 +518,7 @@ def _of_letters(looked: Look, body: str, code: _Decision) -> bool:
     rule, span = code
     if span is None or rule == "named":
         return rule == "named"
-    random = _RANDOM.fullmatch(looked.cased, *span)
+    random = _SEEN.random.fullmatch(looked.cased, *span)
     return (random is not None and random[0].isupper()) and (  # not lowercase, as in "https"
         rule == "weak-login" or pattern("link_end").search(body, 0, span[0]) is not None
     )
@@ -560,13 +529,13 @@ def _words(looked: Look) -> list[tuple[int, int, int]]:
 
     If the whole text is in capitals, capitals mean nothing, and the list is empty.
     """
-    if looked.cased.isupper() and not _NO_CAPITALS.search(looked.cased):
+    if looked.cased.isupper() and not _SEEN.no_capitals.search(looked.cased):
         return []
     start, end = looked.bracketed or (0, 0)
     places = sorted(
         {
             found.span()
-            for pattern in (_CAPITALS, _RANDOM)
+            for pattern in (_SEEN.capitals, _SEEN.random)
             for found in pattern.finditer(looked.cased)
         }
     )

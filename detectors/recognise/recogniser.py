@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from detectors.model.arrays import indices
 from detectors.model.codes import Codes
 from detectors.model.event import Batch, Trust
-from detectors.recognise import glance, owners, scripts
+from detectors.recognise import glance, owners, patterns, scripts
 from detectors.recognise.cache import FIELD_BYTES, FROM_SENDER, MISS, OTP, AnswerCache, identify
 from detectors.recognise.decide import (
     OTHER_CATEGORIES,
@@ -172,6 +172,7 @@ class Recogniser:
         yield
         yield from scripts.prepare()
         yield from owners.prepare()
+        yield from patterns.prepare()
         glance.prepare()
         yield
         find_brand()

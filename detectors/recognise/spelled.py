@@ -14,7 +14,10 @@ from typing import Final
 from ahocorasick_rs import AhoCorasick, MatchKind
 
 from detectors.recognise.fold import fold
+from detectors.recognise.patterns import section
 from detectors.recognise.shipped import read_data
+
+_SEEN: Final = section("spelled")
 
 _LEAST: Final = 4
 _MOST: Final = 8
@@ -29,19 +32,10 @@ _RUN: Final = re.compile(
     f"(?<![^\\W_])(?<!{_WORD})(?:{_WORD}(?:, {_WORD}){{3,7}}|{_PART}(?:[ -]{{1,3}}{_PART}){{2,7}}"
     f"|{_PART}(?P<s>{_SIGN}|)(?:{_PART}(?P=s)){{0,6}}{_PART})(?![^\\W\\d_]|{_WORD}|[.,:/-]?0)"
 )
-_TENS: Final = re.compile("(?:ten|eleven|twelve|hundred|[a-z]{3,5}(?:teen|ty))0")
-"""English words of more than one digit. "fifty50" is a word of a shop and not a code."""
 _PARTS: Final = re.compile(f"(double |triple |){_WORD}|0+")
 _TIMES: Final = {"": 1, "double ": 2, "triple ": 3}
 NUMERALS: Final = "零〇一二三四五六七八九壹贰貳叁參肆伍陆陸柒捌玖两"
 """Chinese numerals for digits."""
-_CHINESE: Final = f"[{NUMERALS}]"
-_NUMERAL: Final = re.compile(_CHINESE)
-_AMONG: Final = re.compile(f"0{_SIGN}?{_CHINESE}|{_CHINESE}{_SIGN}?0")
-_MIXED: Final = re.compile(
-    f"(?<![第0-9十百千万周])(?:0{{1,3}}(?!0)|{_CHINESE})(?P<s>{_SIGN}?)(?:(?:0{{1,3}}(?!0)|{_CHINESE})(?P=s)){{1,6}}"
-    f"(?:0{{1,3}}(?!0)|{_CHINESE})(?:(?<=0)|(?![\u4e00-\u9fff]))(?![0-9十百千万年月日号號点點时時分元块折条條层層楼])"
-)
 
 
 @cache
@@ -75,8 +69,8 @@ def convert_spelled(folded: str) -> tuple[str, list[int] | None]:
     ('one of 00 people', None)
     """
     found: list[tuple[int, int, list[int]]] = []
-    if not folded.isascii() and _NUMERAL.search(folded) and _AMONG.search(folded):
-        for run in _MIXED.finditer(folded):
+    if not folded.isascii() and _SEEN.numeral.search(folded) and _SEEN.among.search(folded):
+        for run in _SEEN.mixed.finditer(folded):
             places = [place for place in range(*run.span()) if folded[place] != run["s"]]
             among = {folded[place] == "0" for place in places}
             if _LEAST <= len(places) <= _MOST and len(among) == 2:
@@ -115,7 +109,7 @@ def _mark_words(folded: str) -> tuple[str, list[int], dict[int, set[str]]]:
     last = 0
     for _, start, end in _automaton().find_matches_as_indexes(folded):
         inside = start > 0 and folded[start - 1].isalpha() and not (pieces and start == last)
-        if inside or folded[start:end] in _TIMES or _TENS.match(folded, start):
+        if inside or folded[start:end] in _TIMES or _SEEN.tens.match(folded, start):
             continue
         pieces += [folded[last:start], _WORD]
         places += range(last, start + 1)

@@ -1,6 +1,5 @@
 """Combine the model's sum and the rule of a text to one confidence that the text is a code."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from detectors.recognise import glance
 from detectors.recognise.model import Model, confidence_of
 from detectors.recognise.owners import is_mentioned, is_owned
+from detectors.recognise.patterns import section
 from detectors.recognise.reading import (
     USED,
     Glanced,
@@ -28,6 +28,8 @@ from detectors.recognise.reading import (
 from detectors.recognise.rules import RULES
 from detectors.recognise.shapes import has_invitation, has_link
 from detectors.recognise.traits import LONG
+
+_SEEN: Final = section("weigh")
 
 CODE: Final = 0.5
 """Smallest confidence for which a rule or a sum counts as evidence for a code."""
@@ -50,10 +52,7 @@ found end at 110, except one."""
 _RESCUE_LEADING: Final = 300
 """Smallest sum, in hundredths of log-odds, for such a text that begins with its number, as laughter
 does ("555"). Chosen: our own codes begin at 515."""
-_LISTED: Final = re.compile("[\u0600-\u06ff\u0900-\u09ff\u0e00-\u0e7f]")
-"""Letters of Arabic, Persian and Urdu, of Hindi, Marathi, Nepali and Bengali, of Thai."""
 _LISTED_LETTERS: Final = 4  # fewer letters can be a brand or a sign
-_LEADS_ALONE: Final = re.compile("\\W{0,8}[0a-z -]{4,16}[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]")
 _SEARCHED: Final = glance.NUMBER | glance.SPENT | glance.LINK  # searches before a score decides
 _TAKES_A_LOOK: Final = glance.HIDES | glance.PROGRAM  # parsed whatever the score is
 _LINES_MAX: Final = 3
@@ -64,15 +63,6 @@ _NAMED: Final = frozenset({"named", "letter-code"})
 _BEATS_CATEGORY: Final = 0.9
 """Smallest confidence of a text that contradicts its gateway's category. Chosen: from here on a
 confidence is right on the blind texts."""
-_NEAR_NUMBER: Final = re.compile(
-    "(?:code|codi[gc]|kode?|otp|pin|clave|senha|пароль|код|验证|校验|驗證|認証|コード|인증|رمز|كود|कोड"
-    "|รหัส|ma )"
-    "[^.!?0]{0,32}0{4,8}(?!0)|(?<!0)0{4,8} (?:is|es|est|e|ist|adalah|la|—|-|是)[^.!?0]{1,40}"
-    "(?:code|codi[gc]|kode?|otp|код|验证|ma )"
-)
-"""A name for codes beside a number. The score alone does not decide about such a text: perhaps an
-advert stands beside a code."""
-_ADDRESS: Final = re.compile("\\s*(?:https?://\\S+|(?:[a-z0-9-]+[.])+[a-z]{2,}[/?]\\S*)\\s*")
 
 
 @cache
@@ -123,7 +113,7 @@ def decide_by_scores(seen: Glanced, scores: NDArray[np.int64]) -> NDArray[np.int
     plain = told.may & _TAKES_A_LOOK == 0
     found[plain & (scores <= model().other)] = -1
     for at in told.with_runs().tolist():
-        if found[at] == -1 and _NEAR_NUMBER.search(told.text(at)):
+        if found[at] == -1 and _SEEN.near_number.search(told.text(at)):
             found[at] = 0
     sure = plain & (scores >= model().code) & (told.may & _SEARCHED == 0)
     # The same test as `_long`, for all texts at once.
@@ -178,7 +168,7 @@ def alone(looked: Look, score: int, *, person: bool) -> float | None:
     if looked.for_app or (sure := model().sure(score)) is None:
         return None
     if not sure:
-        return None if _NEAR_NUMBER.search(looked.folded) else model().sure_other
+        return None if _SEEN.near_number.search(looked.folded) else model().sure_other
     if person or _long(looked.folded) or not _shows_its_own(looked):
         return None
     return model().sure_code
@@ -246,7 +236,7 @@ def _leads_alone(looked: Look, reading: Reading, traits: Sequence[str]) -> bool:
         reading.rule == "wordless"
         and "leads" in traits
         and not USED.intersection(traits)
-        and _LEADS_ALONE.match(looked.folded) is not None
+        and _SEEN.leads_alone.match(looked.folded) is not None
     )
 
 
@@ -259,7 +249,7 @@ def _without_a_word(looked: Look, reading: Reading, odds: int) -> bool:
     return (
         reading.rule == "wordless"
         and odds < (_RESCUE_LEADING if "leads" in reading.traits else _RESCUE_UNNAMED)
-        and len(_LISTED.findall(looked.folded)) >= _LISTED_LETTERS
+        and len(_SEEN.listed.findall(looked.folded)) >= _LISTED_LETTERS
     )
 
 
@@ -285,7 +275,7 @@ def is_misled(looked: Look) -> bool:
     test; the weights of rules include such texts.
     """
     linked = has_link(looked.folded)
-    if _ADDRESS.fullmatch(looked.folded) or (linked and is_mentioned("lure", looked.folded)):
+    if _SEEN.address.fullmatch(looked.folded) or (linked and is_mentioned("lure", looked.folded)):
         return True
     place = likely_folded(looked)
     return linked if place is None else is_owned(looked.folded, *place, "other")
