@@ -219,7 +219,6 @@ def _from_list(registry: Registry, text: str) -> Place | None:
 
 
 def _spots(registry: Registry, text: str) -> Iterator[tuple[int, int, str]]:
-    """Yield start, end and key of each listed or registered name in a text."""
     names, known = load_names().names, registry.signatures
     words = list(islice(ANY_WORD.finditer(text), _SPOTS_MAX))
     keys = [_spell_key(word[0]) for word in words]
@@ -275,6 +274,5 @@ def _stem(text: str, word: re.Match[str], key: str) -> str:
 
 
 def _follows_amount(text: str, name: str) -> bool:
-    """Return whether a name follows an amount of money."""
     at = text.find(name)
     return at > 0 and AMOUNT.search(text, max(0, at - AMOUNT_CHARS), at) is not None

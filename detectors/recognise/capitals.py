@@ -94,12 +94,10 @@ def head(text: str) -> list[str]:
 
 
 def _goes_with(word: str) -> bool:
-    """Return whether a word, in a script without capitals, describes a name: login, code."""
     return not word.isascii() and _SEEN.uncased.match(word) is not None and is_plain(word)
 
 
 def _all_plain(words: list[str]) -> bool:
-    """Return whether a head consists of ordinary words, in a script with spaces and no capitals."""
     return _SEEN.spaced.match(words[0]) is not None and all(map(is_plain, words))
 
 
@@ -135,7 +133,6 @@ def _begins_none(text: str, words: list[re.Match[str]], at: int) -> bool:
 
 
 def _end(text: str, words: list[re.Match[str]], at: int) -> int:
-    """Return the end (exclusive word index) of the name that begins at a word."""
     stop = at + 1
     house = _SEEN.houses.fullmatch(fold(words[at][0])) is not None
     while stop < min(len(words), at + _NAME_WORDS) and _continues(words[stop][0]):
@@ -186,7 +183,6 @@ def _begins(text: str, start: int, end: int) -> bool:
 
 
 def _addresses(word: str) -> bool:
-    """Return whether a word is a greeting or title, which precedes the name of a person."""
     body = fold(word)
     return body in WORDS["greetings"] or body in WORDS["titles"]
 

@@ -61,7 +61,6 @@ _SINGLE: Final = dict.fromkeys("\u115f\u1160\u3164\uffa0\u034f\u0640\u180b\u180c
 
 
 def _fold_character(character: str) -> str:
-    """Fold one character: return one character, or an empty string if it is removed."""
     if character in _SINGLE:
         return _SINGLE[character]
     category = unicodedata.category(character)
@@ -98,7 +97,6 @@ _ODD: Final = re.compile(
 
 
 def _native_digits() -> str:
-    """Return a character class, as ranges, of the characters that fold to a digit."""
     points = sorted(point for point, folded in _FOLD.items() if folded.isdigit())
     firsts = [p for p, before in zip(points, [-1, *points], strict=False) if p - 1 != before]
     lasts = [p for p, after in zip(points, [*points[1:], -1], strict=True) if p + 1 != after]

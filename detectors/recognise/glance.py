@@ -100,7 +100,6 @@ def _table() -> _Table:
 
 
 def _seen_as(letter: str) -> tuple[int, int]:
-    """Return the code point to which a character is folded, and its kinds."""
     folded = fold(letter)
     kinds = _KNOWN
     if len(folded) != 1 or (folded.isdigit() and not letter.isascii()):
@@ -134,7 +133,6 @@ def _seen_as(letter: str) -> tuple[int, int]:
 
 @cache
 def _heads() -> list[tuple[int, frozenset[str]]]:
-    """Return for each bit the beginnings of its words, up to three characters each."""
     return [
         (bit, frozenset(word[:_BEGUN_CHARS] for word in words))
         for bit, words in (
@@ -152,7 +150,6 @@ def _first_letters() -> frozenset[str]:
 
 @cache
 def _build_beginnings() -> list[NDArray[np.uint8]]:
-    """Return tables for beginnings of one, two and three characters: hash -> bits of the words."""
     tables = [np.zeros(1 << _HASH_BITS, np.uint8) for _ in range(_BEGUN_CHARS)]
     for bit, heads in _heads():
         for head in heads:
@@ -266,7 +263,6 @@ def _places(kinds: Kinds, wanted: np.uint16) -> NDArray[np.int64]:
 
 
 def _may(folded: Points, kinds: Kinds) -> NDArray[np.uint8]:
-    """Return the bits that each character sets; see `Glance.may`."""
     may: NDArray[np.uint8] = ((folded == ord("@")) | (folded == ord("<"))) * np.uint8(PROGRAM)
     dots = (folded == ord(".")).nonzero()[0]
     may[dots[(kinds[dots + 1] & _LATIN) > 0]] |= np.uint8(LINK)

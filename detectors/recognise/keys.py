@@ -80,7 +80,6 @@ def host_key(registry: Registry, host: str) -> str:
 
 
 def _label(host: str) -> str:
-    """Return the label of a registrable domain; the whole domain if the label is a common word."""
     labels = host.split(".")
     count = 2 if len(labels[-1]) == 2 and labels[-2:-1] and labels[-2] in _SECOND_LEVEL else 1
     if hosted := _SEEN.hosted.search(host):

@@ -154,7 +154,6 @@ def list_heads(words: Iterable[str]) -> set[str]:
 
 
 def _heads(atoms: Sequence[str]) -> list[str]:
-    """Return the plain beginnings of a spelling, after look-behinds and an optional character."""
     skipped = (atom.startswith("(?<") or (len(atom) == 2 and atom[1] == "?") for atom in atoms)
     start = next((at for at, skip in enumerate(skipped) if not skip), len(atoms))
     heads = [""]
@@ -218,7 +217,6 @@ def _spellings(word: str) -> Iterator[tuple[str, ...]]:
 
 
 def _closing(word: str, start: int) -> int:
-    """Return the place of the bracket that closes the bracket at `start`."""
     depth = 0
     for place in range(start, len(word)):
         depth += (word[place] == "(") - (word[place] == ")")

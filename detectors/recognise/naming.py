@@ -62,7 +62,6 @@ def without_objects(body: str, words: list[Word]) -> list[Word]:
 
 
 def _is_object(body: str, name: Word, word: Word) -> bool:
-    """Return whether a word for other numbers is the object of the name before it."""
     if name.kind is WordKind.NAMES and _SEEN.object_link.fullmatch(body, name.end, word.start):
         return _SEEN.its_number.match(body, word.end - 1) is None
     return (
@@ -109,7 +108,6 @@ def _name_after(body: str, number: Number, nearest: Word | None, after: list[Wor
 
 
 def _has_own_number(body: str, word: Word, after: list[Word]) -> bool:
-    """Return whether a word, or the next word, names the number after it: "enter code 0000"."""
     following = next((each for each in after if 0 <= each.start - word.end <= 1), word)
     return any(pattern("own_number").match(body, each.end) for each in (word, following))
 
@@ -247,7 +245,6 @@ def _count_cues(body: str, number: Number, naming: list[Word]) -> tuple[int, boo
 
 
 def _is_introduced(body: str, number: Number, naming: list[Word], start: int) -> bool:
-    """Return whether a name introduces a number, by "is" or by words such as "for your"."""
     before = [word.end for word in naming if start <= word.start and word.end <= number.start]
     return bool(before) and (
         _SEEN.for_whom.fullmatch(body, before[-1], number.start) is not None

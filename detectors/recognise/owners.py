@@ -20,7 +20,7 @@ _RUN: Final = re.compile("0+")
 _RECEIPT_CHARS: Final = 48  # from the name of an authorisation code to the number
 
 
-class Row(NamedTuple):
+class _Row(NamedTuple):
     """One row of the table. It owns a number if all of its patterns match."""
 
     before: re.Pattern[str] | None  # ends at the number
@@ -56,9 +56,9 @@ def pattern(name: str) -> re.Pattern[str]:
 
 
 @cache
-def _rows(owner: str) -> tuple[Row, ...]:
+def _rows(owner: str) -> tuple[_Row, ...]:
     return tuple(
-        Row(
+        _Row(
             _compile(f"(?:{row['before']})$") if "before" in row else None,
             _compile(row["inside"]) if "inside" in row else None,
             _compile(row["after"]) if "after" in row else None,

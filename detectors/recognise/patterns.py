@@ -14,7 +14,7 @@ def _table() -> dict[str, dict[str, Any]]:
     return tomllib.loads(read_data("patterns"))
 
 
-class Section:
+class PatternTable:
     """The patterns of one section. An attribute is the pattern of its name."""
 
     def __init__(self, name: str) -> None:
@@ -32,9 +32,9 @@ class Section:
 
 
 @cache
-def section(name: str) -> Section:
+def section(name: str) -> PatternTable:
     """Return a section by its name."""
-    return Section(name)
+    return PatternTable(name)
 
 
 def prepare() -> Iterator[None]:

@@ -83,9 +83,9 @@ _DEEP_AFTER: Final = 30
 _PREFIX_CHARS: Final = 72  # a feed's prefix has 20-70 characters; 2 more for decoding errors
 _CUT_CHARS: Final = 12  # largest distance between a name for codes and the end of a prefix
 _SIGNATURE_PREFIX_CHARS: Final = 24  # a prefix of 20 characters plus a margin
-_SCRIPTS_MAX: Final = 4
-_NUMBERS_MAX: Final = 8
-_WORDS_MAX: Final = 24
+_SCRIPTS_MAX: Final = 3
+_NUMBERS_MAX: Final = 7
+_WORDS_MAX: Final = 14
 """Scripts, numbers and words that name numbers which the rules read in one text. Past one of these
 bounds the score alone decides, because each further one costs time. Chosen: of 17,000 labelled
 texts none has more than 3 scripts, 6 numbers and 15 words."""
@@ -160,11 +160,19 @@ class Look(NamedTuple):
     folded: str
     bracketed: tuple[int, int] | None  # the signature, in `folded`
     host_line: re.Match[str] | None
-    signature: tuple[int, int] | None
-    host: tuple[int, int] | None
     places: list[int] | None  # place of each character of `folded`; None if all are the same
     cased: str  # `folded` before lowercasing, with the same number of characters
     may: int  # bits of `glance` for searches that are needed; ALL without a prescan
+
+    @property
+    def signature(self) -> tuple[int, int] | None:
+        """The span of the signature."""
+        return self.unfold(self.bracketed)
+
+    @property
+    def host(self) -> tuple[int, int] | None:
+        """The span of the host in the last line."""
+        return self.unfold(self.host_line.span(1)) if self.host_line else None
 
     @property
     def for_app(self) -> bool:
@@ -230,25 +238,14 @@ def prescan_texts(masked: Sequence[str]) -> Glanced:
 
 def _look(masked: str, folded: str, places: list[int] | None, may: int) -> Look:
     """Parse a folded text. `places` are the places of its characters if some were removed."""
-    if may & glance.APART:
-        folded, together = join_separated(folded)
-        if together:
-            places = [places[place] for place in together] if places else together
-            may = glance.ALL
-    if may & glance.WORDS:
-        folded, together = convert_spelled(folded)
+    for bit, convert in ((glance.APART, join_separated), (glance.WORDS, convert_spelled)):
+        folded, together = convert(folded) if may & bit else (folded, None)
         if together:
             places = [places[place] for place in together] if places else together
             may = glance.ALL
     host_line = HOST_LINE.search(folded) if "@" in folded else None
-    bracketed = signature_span(folded)
-    host = host_line.span(1) if host_line else None
-    if places is None:  # nearly every text; `tuple.__new__` is faster than the constructor
-        told = folded, bracketed, host_line, bracketed, host, None, masked, may
-        return tuple.__new__(Look, told)
-    cased = "".join([masked[place] for place in places])
-    looked = Look(folded, bracketed, host_line, None, None, places, cased, may)
-    return looked._replace(signature=looked.unfold(bracketed), host=looked.unfold(host))
+    cased = masked if places is None else "".join([masked[place] for place in places])
+    return Look(folded, signature_span(folded), host_line, places, cased, may)
 
 
 def read(looked: Look) -> Reading:
@@ -377,7 +374,6 @@ def body_of(looked: Look) -> str:
 
 
 def _decide(looked: Look) -> tuple[str, tuple[int, int] | None, tuple[str, ...]]:
-    """Return the rule that decides, the span of the code in `folded`, and the traits."""
     folded, signature, host_line = looked.folded, looked.bracketed, looked.host_line
     body = body_of(looked)
     if host_line:
@@ -501,7 +497,6 @@ def verifies(folded: str) -> bool:
 
 
 def _links_for_a_purpose(folded: str) -> bool:
-    """Return whether the sentence of a link gives the purpose of a code: "tap to log in: ..."."""
     body = without_links(folded).replace("\n", " ")
     return any(
         cues_of(body[slice(*sentence_span(body, start, end))])[0] for start, end in links(folded)
@@ -551,7 +546,6 @@ def _code(
     hashed: bool,
     leaves: bool,
 ) -> _Decision | None:
-    """Return the rule and span for a text by the words that name its numbers, or None."""
     words = without_objects(body, words)
     owned = owned_codes(body, found, words)
     if hashed:
@@ -578,13 +572,11 @@ def _code(
 
 
 def _broken_off(body: str) -> _Decision | None:
-    """Return the rule for a segment that ends right before the code, or None."""
     last = pattern("led_to").search(body)
     return ("cut-off", None) if last and last.start() == last_name(body) else None
 
 
 def _cut_off(body: str, found: Sequence[Number], *, signed: bool) -> _Decision | None:
-    """Return the rule for a short text that was cut off, or None if it does not look cut off."""
     if found:
         number = found[0]
         if leading(body, number) and pattern("cut_yours").match(body, number.end):

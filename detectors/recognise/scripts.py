@@ -61,8 +61,6 @@ a text needs."""
 
 
 class _Heard(NamedTuple):
-    """The words that were found in a text for one script."""
-
     places: list[tuple[int, list[tuple[int, int]]]]  # place and (kind, end) of the words there
     kinds: frozenset[int]
     heads: int  # places where words may begin; beyond `HEADS_MAX` none is read
@@ -223,7 +221,6 @@ def scripts_of(text: str) -> tuple[Script, ...]:
 
 @lru_cache(1_024)
 def _in_blocks(blocks: frozenset[int]) -> tuple[Script, ...]:
-    """Return the scripts with letters in these blocks of 256 characters."""
     return tuple(script for script in _SCRIPTS if script.of(blocks))
 
 

@@ -120,7 +120,6 @@ def is_note(folded: str) -> bool:
 
 
 def _names_a_code(folded: str) -> bool:
-    """Return whether the text is only a word for codes."""
     end = len(folded.rstrip(" :."))
     return any(
         word.kind in NAMING and not word.start and word.end >= end
@@ -151,5 +150,4 @@ def _words() -> _Words:
 
 
 def _any_of(words: frozenset[str]) -> re.Pattern[str]:
-    """Return a pattern of words, the longest first."""
     return re.compile("|".join(map(re.escape, sorted(words, key=lambda word: (-len(word), word)))))

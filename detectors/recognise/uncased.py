@@ -63,7 +63,6 @@ def find_uncased(text: str) -> list[str]:
 def _find_names(
     patterns: tuple[re.Pattern[str], ...], text: str, no_name: re.Pattern[str]
 ) -> list[str]:
-    """Return the names that the patterns find, except those that match `no_name`."""
     return [
         found[1].strip()
         for pattern in patterns
@@ -102,7 +101,6 @@ def between(text: str) -> list[str]:
 
 
 def _next_to(text: str, tokens: list[re.Match[str]], at: int) -> bool:
-    """Return whether exactly one space separates a word from the word before it."""
     return 0 < at < len(tokens) and text[tokens[at - 1].end() : tokens[at].start()] == " "
 
 
