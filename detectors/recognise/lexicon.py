@@ -28,19 +28,12 @@ _PLAIN: Final = re.compile(r"[^\\\[(.^$]")  # a plain character without repetiti
 _Patterns = list[tuple[int, re.Pattern[str]]]  # kind, and the words of the kind with one head
 
 
-def any_of(words: Iterable[str], before: str = "", after: str = "") -> re.Pattern[str]:
-    """Return a pattern that finds any of the words, with `before` and `after` around; see `join`.
-
-    If there are no words, the pattern finds nothing. (An empty pattern would match everywhere.)
-    """
-    return re.compile(f"{before}{join(words)}{after}")
-
-
 def join(words: Iterable[str]) -> str:
     r"""Return a pattern of any of the words, the longest at each place, without groups.
 
     A word is a regular expression of characters, classes, look-arounds and `(?:a|b)` groups. A
-    space matches any white space or none.
+    space matches any white space or none. If there are no words, the pattern finds nothing. (An
+    empty pattern would match everywhere.)
 
     >>> join(["login", "log(?:on|in) code"])
     '(?=[l])(?:l(?:o(?:g(?:i(?:n(?:\\s*code|))|on\\s*code))))'

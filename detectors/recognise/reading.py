@@ -308,13 +308,11 @@ def likely_folded(looked: Look) -> tuple[int, int] | None:
     return loose.span() if loose else None
 
 
-def has_usual_number(looked: Look) -> bool:
-    """Return whether a text has a number of the usual shape of a code. Applies no rules."""
-    return shown_at(looked) is not None
-
-
 def shown_at(looked: Look) -> tuple[int, int] | None:
-    """Return the span in `folded` of the first such number, or None."""
+    """Return the span in `folded` of the first number of the usual shape of a code, or None.
+
+    Applies no rules.
+    """
     first = looked.folded.find(_SHOWS)
     found = _SEEN.shown.search(looked.folded, max(0, first - 1)) if first >= 0 else None
     return (found.end() - len(found[0].lstrip()), found.end()) if found else None

@@ -92,15 +92,6 @@ class MessageAnswer(NamedTuple):
     confidence: float  # 0..1, rounded to hundredths
 
 
-class _New(NamedTuple):
-    """Columns of the texts of a batch that are not cached, scored in one pass."""
-
-    keys: Sequence[Key]
-    kinds: Sequence[int]  # kinds of the senders
-    seen: Glanced
-    scores: NDArray[np.int64]
-
-
 class _Names(Mapping[int, str]):
     """The platform keys by platform id, collected at the first use, because few are needed.
 
