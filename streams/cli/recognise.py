@@ -190,8 +190,7 @@ def _translate_part(part: str) -> str:
     """Return the name of a part of the sum in the current language."""
     if not part.startswith("«"):
         return tr(part)
-    edged = part.replace("[start or end]", tr("[start or end]"))
-    return re.sub(r"\[(\d) digits\]", lambda found: tr("[{n} digits]").format(n=found[1]), edged)
+    return re.sub(r"\[(\d+) digits\]", lambda found: tr("[{n} digits]").format(n=found[1]), part)
 
 
 def _answer_files(settings: configs.Settings, files: list[str], *, why: bool) -> None:
