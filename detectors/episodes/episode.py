@@ -89,7 +89,6 @@ from detectors.thresholds import (
     LEASE_MAX_MS,
     RELAPSE_REST_S,
     RELAPSE_S,
-    RELAPSE_SETTLE_S,
     RELAPSES_MAX,
     RENEW_NOVEL,
     RENEW_NOVEL_LONG,
@@ -510,14 +509,12 @@ def end_limit(
 def is_settling(book: EpisodeLog, recipient: int, at_s: int) -> bool:
     """Return true if codes that a lease refuses count as days on which their platforms came.
 
-    This holds from `RELAPSE_SETTLE_S` before an earlier flood's record ends until `RELAPSE_REST_S`
-    after it. Otherwise the platforms of a number that many people share would never become known,
+    This holds while an earlier flood is remembered, and until `RELAPSE_REST_S` after its record
+    ends. Otherwise the platforms of a number that many people share would never become known,
     because most of their codes are refused.
     """
     held = book.relapses.get(recipient)
-    if held is None:
-        return False
-    return -RELAPSE_SETTLE_S <= at_s - held.until_s < RELAPSE_REST_S
+    return held is not None and at_s < held.until_s + RELAPSE_REST_S
 
 
 def _remember_flood(

@@ -190,8 +190,15 @@ class Suspect:
         if not held >> 32 & 1:
             return True
         if at_s - (held >> 33) < DAY_S:
-            return False
+            return self._has_days_before(platform)
         return self._met_once(held, None)
+
+    def _has_days_before(self, platform: int) -> bool:
+        """Return true if the platform came on `TAINTED_DAYS` days before its sighting.
+
+        The sighting is novel only because the platform was among `barred` then.
+        """
+        return self.tainted.get(platform, 0) > TAINTED_DAYS and platform not in self.barred
 
     def _met_once(self, held: int, oldest: int | None) -> bool:
         """Return true if the platform of a novel sighting from over a day ago is known.
@@ -256,6 +263,9 @@ class Suspect:
         if self.novel_s and self.novel_s[0] <= day_ago_s:
             oldest = self._oldest_held()
             known += [w & 0xFFFF_FFFF for w in old if w >> 32 & 1 and self._met_once(w, oldest)]
+        for platform in self.tainted:
+            if self.seen[platform] >> 33 > day_ago_s and self._has_days_before(platform):
+                known.append(platform)
         known.sort()
         return known
 

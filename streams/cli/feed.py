@@ -63,10 +63,11 @@ def redis(
       otpguard feed redis --config /etc/otpguard/otpguard.toml --consumer feed-1
     """
     settings = settings_of(config)
-    with _running(settings) as (stop, metrics), closing(_producer(settings)) as producer:
+    with _running(settings) as (stop, metrics):
+        admin.require_topic(settings.kafka, settings.topics.input)
         feed = redis_feed.RedisFeed(
             redis_gateway.connect(settings.redis, timeout_s=redis_feed.SOCKET_S),
-            producer,
+            librdkafka.arguments(settings.kafka),
             settings.topics.input,
             settings.intake().numbers,
             metrics,

@@ -22,7 +22,7 @@ from typing import IO, Any, Final, Self
 import msgspec
 import typer
 
-from detectors.recognise import recogniser
+from detectors.recognise import decide
 from detectors.recognise import registry as registries
 from streams import config as configs
 from streams.cli.shared import TOGETHER, no_whole_gzip, open_lines, write_table
@@ -350,14 +350,12 @@ def _codes(
 ) -> int:
     names = ("sender", "signature", "category", "platform_id", "template_id")
     messages = [
-        recogniser.Message(
+        decide.Message(
             each.get("text") or each.get("text_prefix") or "", *(each.get(n) or "" for n in names)
         )
         for each in events
     ]
-    return sum(
-        verdict.otp for verdict in recogniser.recognise_many(registry, messages, confidence_min)
-    )
+    return sum(verdict.otp for verdict in decide.recognise_many(registry, messages, confidence_min))
 
 
 def _parse_only(only: Sequence[str]) -> dict[str, frozenset[str]]:

@@ -29,10 +29,10 @@ def test_a_shared_number_that_was_throttled_is_left_alone_afterwards() -> None:
     assert throttled[5:] == [0, 0]
 
 
-def test_a_person_throttled_by_mistake_and_released_is_left_alone_from_the_fifth_day_on() -> None:
+def test_a_person_throttled_by_mistake_and_released_is_left_alone_from_the_fourth_day_on() -> None:
     throttled = play_people(days=6)
     assert throttled[0] == PEOPLE
-    assert throttled[4:] == [0, 0]
+    assert throttled[3:] == [0, 0, 0]
 
 
 def test_a_person_who_uses_the_platforms_slowly_after_a_mistake_may_rush_on_the_fifth_day() -> None:

@@ -112,6 +112,20 @@ def test_what_is_tainted_is_known_when_it_came_on_two_days() -> None:
     assert suspect.knows(7, START_S + 2 * DAY_S)
 
 
+def test_a_platform_that_came_on_three_barred_days_is_known_when_the_bar_ends() -> None:
+    suspect = suspect_of()
+    for day in range(3):
+        suspect.barred = frozenset([7])
+        assert see(suspect, 7, START_S + day * DAY_S) is Seen.NOVEL
+        taint_since(suspect, START_S + day * DAY_S)
+    soon_s = START_S + 2 * DAY_S + 600
+    assert not suspect.knows(7, soon_s)
+    assert suspect.list_known(soon_s) == []
+    suspect.barred = frozenset()
+    assert suspect.knows(7, soon_s)
+    assert suspect.list_known(soon_s) == suspect.list_known(soon_s + DAY_S) == [7]
+
+
 def test_the_second_day_of_what_is_tainted_may_come_when_the_row_holds_its_mark() -> None:
     suspect = suspect_of()
     for platform in range(1, 11):
