@@ -95,7 +95,7 @@ def test_a_text_that_is_no_code_says_so_and_marks_none() -> None:
     assert json.loads(called("recognise", "see you", "--json"))["code_span"] is None
 
 
-def test_files_get_a_table_on_a_terminal_and_json_lines_if_asked_for(tmp_path: Path) -> None:
+def test_files_get_a_table_on_a_terminal_and_json_lines_in_a_pipe(tmp_path: Path) -> None:
     path = tmp_path / "texts.jsonl"
     texts = ["【淘宝】验证码 583921，5分钟内有效，请勿泄露给他人，感谢您的使用", "See you at 8"]
     path.write_text("".join(json.dumps({"text": each}) + "\n" for each in texts))
@@ -105,5 +105,5 @@ def test_files_get_a_table_on_a_terminal_and_json_lines_if_asked_for(tmp_path: P
     heads = [line.split("  ")[0] for line in plain]
     assert [each for each in heads if each] == ["answer", "a code", "no code"]
     assert all(cell_len(line) <= 80 for line in plain)
-    found = in_a_terminal(400, *words, "--json").splitlines()
+    found = otpguard("recognise", str(path)).stdout.splitlines()
     assert [json.loads(line)["otp"] for line in found] == [True, False]
