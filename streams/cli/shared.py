@@ -57,6 +57,9 @@ GatewayOption = Annotated[
     ),
 ]
 
+VERBOSE: Final = frozenset({"-v", "--verbose"})
+"""The option of every command that asks for notices about the settings."""
+
 UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 """Length in seconds of each unit of a time span."""
 TOGETHER: Final = 2_000  # texts that are recognised in one pass: more cost memory and no less time
@@ -95,10 +98,11 @@ else:  # typer would load the class of the settings for each `--help`
 
 
 def file_of(config: Path | None) -> Path | None:
-    """Return the settings file in use; print its name if nobody named one."""
+    """Return the settings file in use; with -v print its name if nobody named one."""
     if config is not None:
         return config
-    if (found := configs.found_path()) is not None:
+    found = configs.found_path()
+    if found is not None and VERBOSE & set(sys.argv):
         _say_whose(found.absolute())
     return found
 

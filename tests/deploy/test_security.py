@@ -89,6 +89,13 @@ def test_worker_adapter_canary_and_people_work_with_no_more_than_their_rights(
         support = guarded.settings("support")
         with Cluster(support.kafka) as cluster:  # phone takes a refusal for "cannot be said"
             cluster.behind(support.app_id, support.topics.input)
+        done = otpguard("top", "--json", config=guarded.config("support"))
+        assert done.returncode == Exit.DONE, done.stderr
+        frame = json.loads(done.stdout)
+        assert frame["at_work"], frame  # the adapter's sign of life
+        assert (len(frame["facts"]["workers"]), frame["facts"]["dead_letters"]) == (1, None)
+        done = otpguard("top", "--json", "--numbers", config=guarded.config("analyst"))
+        assert done.returncode == Exit.CONFIG, done.stdout
         clients = client_arguments(guarded.settings("feed").kafka)
         with closing(KafkaProducer(**clients)) as feed:
             feed.send(guarded.settings("feed").topics.input, b"{bad", b"key").get(timeout=END_S)
